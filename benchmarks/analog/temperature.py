@@ -82,7 +82,7 @@ def over_temperature(
         for r, remedy in enumerate(remedies):
             own = network
             if remedy in ("offset", "both"):
-                own = trim(network, rows, targets, temperature=kelvin, perturbation=perturbation, knobs=remedy)
+                own = trim(network, rows, targets, temperature=kelvin, perturbation=perturbation, trims=remedy)
             elif remedy != "none":
                 own = replace(network, technology=replace(network.technology, span_law=remedy))
             found = own.forward(rows, temperature=kelvin, perturbation=perturbation)

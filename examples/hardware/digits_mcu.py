@@ -31,7 +31,7 @@ fit = sw.hardware.train_quantised(
     schedule=sw.hardware.QuantisationSchedule(steps=400, stages=5, first=1e-5, smoothness=0.01),
 )
 made = sw.hardware.mcu(
-    fit.best(largest=1500).model,
+    fit.best(max_luts=1500).model,
     FOLDER,
     x=x,
     y=y,

@@ -30,7 +30,7 @@ def order(**changes: object) -> ArtefactArguments:
     """An order with nothing unusual in it."""
     usual: dict[str, object] = {
         **{"model": "m", "data": "d", "out": "o", "target": None, "task": "auto", "name": None},
-        **{"hidden": None, "shape": None, "keep": False, "test_fraction": None},
+        **{"hidden": None, "shape": None, "test_fraction": None},
         **{"seed": 0, "quiet": False, "as_json": False},
     }
     return ArtefactArguments(**(usual | changes))  # type: ignore[arg-type]
@@ -99,21 +99,21 @@ def test_files_are_offered_to_the_shell(run):
 @pytest.mark.parametrize(
     ("words", "fragments"),
     [
-        (["mcu", "--bits", "wide"], ["--bits is a number from 1 to 12, or auto; got 'wide'"]),
+        (["mcu", "--bits", "wide"], ["--bits takes a number from 1 to 12, or auto; got 'wide'"]),
         (["mcu", "--bits", "13"], ["1 to 12"]),
-        (["mcu", "--bits", "auto", "--post-training"], ["--bits auto tries several widths in training"]),
-        (["mcu", "--luts", "9", "--post-training"], ["--luts and --loss choose among networks in training"]),
-        (["mcu", "--luts", "-1"], ["--luts is a number above 0"]),
-        (["mcu", "--loss", "2"], ["--loss is a share"]),
-        (["mcu", "--hidden", "3", "--shape", "2,1"], ["--shape and --hidden both say"]),
+        (["mcu", "--bits", "auto", "--method", "calibrate"], ["--bits auto tries several widths in training"]),
+        (["mcu", "--max-luts", "9", "--method", "calibrate"], ["--max-luts and --max-loss choose among the networks"]),
+        (["mcu", "--max-luts", "-1"], ["--max-luts takes a number above 0"]),
+        (["mcu", "--max-loss", "2"], ["--max-loss takes a share"]),
+        (["mcu", "--hidden", "3", "--shape", "2,1"], ["--shape and --hidden both determine"]),
         (["mcu", "--shape", "two"], ["--shape is the number of nodes"]),
-        (["mcu", "--name", "my net"], ["--name is a word"]),
-        (["mcu", "--test-fraction", "1"], ["--test-fraction is a share"]),
+        (["mcu", "--name", "my net"], ["--name takes letters"]),
+        (["mcu", "--test-fraction", "1"], ["--test-fraction takes a share"]),
         (["mcu", "--data", "m.safetensors"], ["the model comes first"]),
-        (["fpga", "--mhz", "200", "--cycles", "3"], ["--mhz chooses the depth"]),
+        (["fpga", "--mhz", "200", "--max-cycles", "3"], ["--mhz chooses the depth"]),
         (["fpga", "--mhz", "0"], ["above 0"]),
         (["fpga", "--technology", "z80"], ["'xcup', 'ecp5'"]),
-        (["analog", "--elements", "1"], ["2<=x<=64"]),
+        (["analog", "--max-elements", "1"], ["2<=x<=64"]),
         (["analog", "--out", "d.csv"], ["d.csv is a file"]),
         (["mcu", "--out", "d.csv/o"], ["is a file; name another folder"]),
         (["mcu", "--out", "."], ["not empty", "d.csv"]),
@@ -122,10 +122,9 @@ def test_files_are_offered_to_the_shell(run):
 def test_what_is_typed_wrong_is_refused_before_anything_is_loaded(run, net, folder, words, fragments):
     command, *options = words
     given = {"--data": "d.csv", "--out": "o"} | dict(zip(options[::2], options[1::2], strict=False))
-    flags = [word for word in options if word == "--post-training"]
-    pairs = [word for key, value in given.items() if key != "--post-training" for word in (key, value)]
+    pairs = [word for pair in given.items() for word in pair]
     before = tree(folder)
-    refused(run("hardware", command, net if "m.safetensors" not in options else "d.csv", *pairs, *flags), *fragments)
+    refused(run("hardware", command, net if "m.safetensors" not in options else "d.csv", *pairs), *fragments)
     assert tree(folder) == before
 
 
@@ -133,7 +132,7 @@ def test_what_is_typed_wrong_is_refused_before_anything_is_loaded(run, net, fold
 def test_missing_programs_are_told_before_anything_is_read(run, folder, monkeypatch, command):
     monkeypatch.setattr(tools, "find", lambda program: None)
     result = run("hardware", command, "none.safetensors", "--data", "none.csv", "--out", "o")
-    refused(result, "not found here; install: make hardware-tools", "apt-get install")
+    refused(result, "not installed here; install: make hardware-tools", "apt-get install")
     assert tree(folder) == {}
 
 
@@ -153,7 +152,7 @@ def test_rows_of_a_network_come_by_name_in_any_order(net):
     assert (found.task, found.classes, len(found.x), len(found.test[0])) == ("regression", None, 48, 12)
     both = np.concatenate([np.column_stack([found.x, found.y]), np.column_stack([*found.test])])
     assert {tuple(row) for row in both} == {tuple(row) for row in frame[["a", "b", "y"]].to_numpy()}
-    assert "12 rows of 60 held back" in found.notes[-1]
+    assert "12 rows of 60 held out" in found.notes[-1]
 
 
 def test_a_network_of_logits_takes_a_column_of_classes(net):
@@ -176,7 +175,7 @@ def test_rows_that_lack_a_cell_are_left_out(net):
     frame.to_csv("n.csv", index=False)
     found = material(Fitted(net), read_table("n.csv"), order())
     assert len(found.x) + len(found.test[0]) == 57
-    assert any("3 rows left out" in note for note in found.notes)
+    assert any("3 rows with empty or non-finite cells left out" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +241,7 @@ def test_a_class_that_nobody_has_seen_is_told(estimators):
     frame = pd.read_csv(estimators / "t.csv")
     frame.loc[4, "class"] = "huge"
     frame.to_csv(estimators / "n.csv", index=False)
-    with pytest.raises(DataError, match=r"'huge' in row 5 .* none of the classes of the model: big, small"):
+    with pytest.raises(DataError, match=r"'huge' in row 5 .* not a class of the model: big, small"):
         material(Fitted(str(estimators / "c.safetensors")), read_table(str(estimators / "n.csv")), order())
 
 
@@ -250,15 +249,23 @@ def test_the_shape_is_what_was_asked_for(net):
     found = material(Fitted(net), read_table("d.csv"), order())
     for changes, shape in (
         ({}, "auto"),
-        ({"keep": True}, "same"),
+        ({"shape": "same"}, "same"),
         ({"hidden": 0}, (2, 1)),
         ({"hidden": 4}, (2, 4, 1)),
         ({"shape": "2,3,1"}, (2, 3, 1)),
     ):
         assert found.whole_shape(order(**changes).wanted_shape) == shape
-    recipe = QuantisationArguments(bits="5", hidden_bits=4, loss=0.1, steps=20, stages=3).recipe(order(seed=4), (2, 1))
-    assert (recipe.bits, recipe.hidden, recipe.loss, recipe.schedule.seed, recipe.shape) == (5, 4, 0.1, 4, (2, 1))
-    assert order(out="some/my-net 2").called == "my_net_2"
+    recipe = QuantisationArguments(bits="5", hidden_bits=4, max_loss=0.1, steps=20, stages=3).recipe(
+        order(seed=4), (2, 1)
+    )
+    assert (recipe.bits, recipe.hidden_bits, recipe.max_loss, recipe.schedule.seed, recipe.shape) == (
+        5,
+        4,
+        0.1,
+        4,
+        (2, 1),
+    )
+    assert order(out="some/my-net 2").artefact_name == "my_net_2"
 
 
 # ------------------------------------------------------------------------------------------------------ how it ends
@@ -278,7 +285,7 @@ def test_c_is_built_verified_and_found_out_when_it_is_changed(run, net, folder):
         assert text in made.stdout
     for text in ("calibrating", "stage 2 of 2", "writing C"):
         assert text in made.stderr
-    again = run(*words, "--post-training", "--json", "--quiet")  # over the earlier one
+    again = run(*words, "--method", "calibrate", "--json", "--quiet")  # over the earlier one
     assert again.exit_code == 0, again.output
     results = json.loads(again.stdout)
     assert again.stderr == ""

@@ -176,7 +176,7 @@ def test_refusals_say_what_is_expected():
         Programming(gain=-1.0)
     with pytest.raises(ConfigError, match="metric is one of"):
         MonteCarloRecipe("f1")
-    with pytest.raises(DataError, match="numbered from 0 to 1"):
+    with pytest.raises(DataError, match="class indices from 0 to 1"):
         yields(NETWORK, X, np.full(60, 7))
     with pytest.raises(DataError, match="at least one row"):
         plot_conditions([], "years")

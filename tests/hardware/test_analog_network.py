@@ -186,8 +186,8 @@ def test_trims_take_gain_and_offset_errors_away() -> None:
     after = trim(network, x, targets, perturbation=chip).forward(x, perturbation=chip)
     assert span_error(plain, network.forward(x)) > 0.02
     assert span_error(after, network.forward(x)) < 1e-6
-    with pytest.raises(ConfigError, match="knobs"):
-        trim(network, x, targets, knobs="gain")
+    with pytest.raises(ConfigError, match="trims"):
+        trim(network, x, targets, trims="gain")
     with pytest.raises(ShapeError, match="targets"):
         trim(network, x, targets[:1])
 

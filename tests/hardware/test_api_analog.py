@@ -11,14 +11,14 @@ from splinework.errors import ConfigError, DataError, FileError
 from splinework.hardware import analog_study, tools
 from splinework.hardware.analog.fpaa import FpaaDevice
 from splinework.hardware.analog_artefact import AnalogRecipe, analog
-from splinework.hardware.analog_checks import AGREED, drawn_rows
+from splinework.hardware.analog_checks import MAX_RMS_SHARE, drawn_rows
 from splinework.hardware.analog_files import read_analog, write_analog
 from splinework.hardware.artefact import check
 from tests.hardware.analog_cases import random_network
 from tests.hardware.api_cases import curves, rows, says, tree
 
 needs_ngspice = pytest.mark.skipif(tools.find("ngspice") is None, reason="needs ngspice")
-QUICK = AnalogRecipe(elements=8, steps=4, draws=3, rows=8, name="net")
+QUICK = AnalogRecipe(max_elements=8, steps=4, draws=3, vectors=8, name="net")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_a_file_that_is_changed_or_none_is_told(tmp_path):
         ("{", "cannot be read"),
         (json.dumps(whole | {"format": "splinework-analog/9"}), "another version"),
         (json.dumps(changed), "digest does not match"),
-        (json.dumps({k: v for k, v in whole.items() if k != "layers"}), "no whole"),
+        (json.dumps({k: v for k, v in whole.items() if k != "layers"}), "not a complete"),
     ):
         path.write_text(content)
         with pytest.raises(FileError, match=said):
@@ -71,7 +71,7 @@ def test_the_folder_is_whole_and_the_netlist_agrees(built):
         *("analog.json", "fpaa.json", "spice/net.cir", "report.json", "report.html", "artefact.json"),
     }
     report = json.loads((place / "report.json").read_text())
-    assert max(report["verification"]["rms_by_celsius"].values()) <= AGREED
+    assert max(report["verification"]["rms_by_celsius"].values()) <= MAX_RMS_SHARE
     assert set(report["verification"]["rms_by_celsius"]) == {"0", "27", "85"}
     assert report["rmse_float"] == pytest.approx(0, abs=1e-12)
     assert [row["celsius"] for row in report["temperature"]] == list(range(0, 90, 5))
@@ -122,9 +122,9 @@ def test_a_change_in_the_netlist_is_found(built, tmp_path, change):
     ("changes", "error", "said"),
     [
         ({"x": rows(4), "y": np.zeros(4)}, DataError, "at least 10 rows"),
-        ({"x": rows(20), "y": np.zeros(20)}, DataError, "5 rows held back to judge by, got 4"),
+        ({"x": rows(20), "y": np.zeros(20)}, DataError, "5 held-out rows, got 4"),
         (
-            {"recipe": replace(QUICK, elements=2, tolerance=1e-4)},
+            {"recipe": replace(QUICK, max_elements=2, tolerance=1e-4)},
             ConfigError,
             r"edge \(0, .* is steeper than the device can follow.*help",
         ),
@@ -158,7 +158,7 @@ def test_ngspice_is_asked_for_before_any_work(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"elements": 1}, {"draws": 0}, {"rows": 2}, {"programming": 1.5}, {"tolerance": 0}]
+    "changes", [{"max_elements": 1}, {"draws": 0}, {"vectors": 2}, {"programming_error": 1.5}, {"tolerance": 0}]
 )
 def test_recipes_that_make_no_sense_are_refused(changes):
     with pytest.raises(ConfigError):

@@ -6,10 +6,10 @@ import torch
 
 import splinework as sw
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.hardware.choosing import LARGEST, QuantisationRecipe, choose, needed_widths, pick
+from splinework.hardware.choosing import MAX_LUTS, QuantisationRecipe, choose, needed_widths, pick
 from splinework.hardware.examples import examples, figures_of, merit, outputs_of, saturation
 from splinework.hardware.quantise import quantise
-from splinework.hardware.students import MOST_EDGES, shapes_for, student
+from splinework.hardware.students import MAX_EDGES, shapes_for, student
 from splinework.hardware.training import QuantisedFit, TrainingStage
 from tests.hardware.api_cases import QUICK, classes, curves, rows, says, trained
 
@@ -41,13 +41,13 @@ def test_given_rows_to_judge_by_are_those_judged_by():
         ({"task": "guess"}, ConfigError, "task is one of"),
         ({"x": rows(5), "y": np.zeros(5)}, DataError, "at least 10 rows, got 5"),
         ({"y": np.zeros((60, 2))}, ShapeError, "to go with x"),
-        ({"y": np.full(60, np.nan)}, DataError, "not finite"),
+        ({"y": np.full(60, np.nan)}, DataError, "non-finite"),
         ({"x": np.full((60, 2), np.nan)}, DataError, "finite"),
         ({"x": rows(60, 3)}, ShapeError, "3"),
         ({"held_out": 0}, ConfigError, "between 0 and 1"),
-        ({"task": "classification", "y": np.full(60, 2)}, DataError, "numbered from 0 to 1"),
+        ({"task": "classification", "y": np.full(60, 2)}, DataError, "class indices from 0 to 1"),
         ({"task": "classification", "y": np.zeros(60), "classes": ["one"]}, ConfigError, "2 classes, but 1"),
-        ({"task": "classification", "y": np.zeros(59)}, ShapeError, "59 numbers of classes for 60 rows"),
+        ({"task": "classification", "y": np.zeros(59)}, ShapeError, "59 class indices for 60 rows"),
     ],
 )
 def test_rows_that_do_not_do_are_told(changes, error, said):
@@ -94,12 +94,12 @@ def test_small_networks_are_taken_as_they_are_and_large_ones_get_students():
     small, large = curves(shape=(3, 2)), curves(shape=(20, 11, 1))
     assert shapes_for(small, "auto") == ()
     assert shapes_for(large, "same") == ()
-    assert large.active_edges() > MOST_EDGES
+    assert large.active_edges() > MAX_EDGES
     assert shapes_for(large, "auto") == ((20, 1), (20, 6, 1))
     assert shapes_for(large, "auto", most=30) == ((20, 1),)
     assert shapes_for(small, (3, 4, 2)) == ((3, 4, 2),)
     for shape in ((3, 1), (4, 2), (3,), "none"):
-        with pytest.raises(ConfigError, match="from the 3 inputs to the 2 outputs"):
+        with pytest.raises(ConfigError, match="from 3 inputs to 2 outputs"):
             shapes_for(small, shape)  # type: ignore[arg-type]
 
 
@@ -148,15 +148,15 @@ def stage(area: float, score: float, train: float = 1.0) -> TrainingStage:
 
 def test_what_is_picked_is_what_was_asked_for():
     fit = QuantisedFit((stage(90, 1.0), stage(60, 1.0), stage(50, 1.0, 0.9), stage(40, 0.97), stage(20, 0.9)))
-    assert pick(fit, luts=None, loss=None).area == 60  # the smallest that no row speaks against
-    assert pick(fit, luts=45, loss=None).area == 40
-    assert pick(fit, luts=None, loss=0.03).area == 40
-    assert pick(fit, luts=None, loss=0.2).area == 20
-    assert pick(fit, luts=55, loss=0.0).area == 50
+    assert pick(fit, max_luts=None, max_loss=None).area == 60  # the smallest that no row speaks against
+    assert pick(fit, max_luts=45, max_loss=None).area == 40
+    assert pick(fit, max_luts=None, max_loss=0.03).area == 40
+    assert pick(fit, max_luts=None, max_loss=0.2).area == 20
+    assert pick(fit, max_luts=55, max_loss=0.0).area == 50
     with pytest.raises(ConfigError, match="the smallest has 20"):
-        pick(fit, luts=5, loss=None)
+        pick(fit, max_luts=5, max_loss=None)
     errors = QuantisedFit((stage(90, -0.100), stage(60, -0.104), stage(40, -0.2)))
-    assert pick(errors, luts=None, loss=0.05).area == 60
+    assert pick(errors, max_luts=None, max_loss=0.05).area == 60
 
 
 @pytest.mark.parametrize(
@@ -164,13 +164,13 @@ def test_what_is_picked_is_what_was_asked_for():
     [
         ({"bits": 0}, "1 to 12 bits"),
         ({"bits": "wide"}, "'auto'"),
-        ({"hidden": 13}, "1 to 12 bits"),
+        ({"hidden_bits": 13}, "1 to 12 bits"),
         ({"method": "guess"}, "'train' or 'calibrate'"),
         ({"bits": "auto", "method": "calibrate"}, "finds the widths by training"),
-        ({"bits": "auto", "hidden": 4}, "finds the widths by training"),
-        ({"method": "calibrate", "luts": 9.0}, "there is only one"),
-        ({"luts": -1.0}, "above 0"),
-        ({"loss": 1.5}, "a share"),
+        ({"bits": "auto", "hidden_bits": 4}, "finds the widths by training"),
+        ({"method": "calibrate", "max_luts": 9.0}, "there is only one"),
+        ({"max_luts": -1.0}, "above 0"),
+        ({"max_loss": 1.5}, "max_loss < 1"),
     ],
 )
 def test_recipes_that_make_no_sense_are_refused(changes, said):
@@ -183,7 +183,7 @@ def test_a_network_that_nothing_holds_is_refused_before_training_with_what_to_pr
     x = rows(20, 30)
     found = examples(model, x, says(model, x))
     with pytest.raises(
-        ConfigError, match=rf"about \d+ lookup tables .* where {LARGEST:.0f} .* prune edges .*->.* bits in"
+        ConfigError, match=rf"about \d+ six-input LUTs, at most {MAX_LUTS:.0f} .* prune edges .*->.* bits in"
     ):
         choose(model, found, QuantisationRecipe(bits=12, shape="same"), name="net")
     with pytest.raises(ConfigError, match="has to be trained"):

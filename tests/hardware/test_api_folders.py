@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from splinework.errors import FileError
-from splinework.hardware.folders import FORMAT, KINDS, MARKER, artefact_folder, check_place, read_marker
+from splinework.hardware.folders import FORMAT, KINDS, MARKER_FILE, artefact_folder, check_place, read_marker
 from tests.hardware.api_cases import tree
 
 
@@ -27,7 +27,7 @@ def test_it_takes_its_place_when_it_is_whole(tmp_path):
     with artefact_folder(place, "fpga", "net", {}) as folder:
         (folder / "a.txt").write_text("a")
         assert not place.exists()
-    assert sorted(p.name for p in place.iterdir()) == ["a.txt", MARKER]
+    assert sorted(p.name for p in place.iterdir()) == ["a.txt", MARKER_FILE]
     assert [p.name for p in place.parent.iterdir()] == ["out"]
     assert oct(place.stat().st_mode & 0o077) != "0o0"  # others may read it as they may read any folder
 
@@ -46,7 +46,7 @@ def test_an_earlier_one_is_replaced_whole(tmp_path):
     write(tmp_path / "out", "old")
     with artefact_folder(tmp_path / "out", "mcu", "net", {}) as folder:
         (folder / "b.txt").write_text("new")
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [MARKER, "b.txt"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [MARKER_FILE, "b.txt"]
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
@@ -91,7 +91,7 @@ def test_what_else_lies_there_is_never_touched(tmp_path):
 )
 def test_a_marker_that_is_none_is_told(tmp_path, content, said):
     if content is not None:
-        (tmp_path / MARKER).write_text(content)
+        (tmp_path / MARKER_FILE).write_text(content)
     with pytest.raises(FileError, match=said):
         read_marker(tmp_path)
     with pytest.raises(FileError, match="there is no folder"):

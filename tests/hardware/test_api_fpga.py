@@ -18,7 +18,7 @@ from tests.hardware.cases import random_model
 PROGRAMS = ("yosys", "yosys-abc", "iverilog")
 needs_programs = pytest.mark.skipif(any(tools.find(p) is None for p in PROGRAMS), reason="needs yosys and iverilog")
 HERE = FpgaRecipe(
-    quantising=replace(QUICK, bits=4), vectors=300, name="net", options=FpgaOptions(handshake="valid_ready")
+    quantisation=replace(QUICK, bits=4), vectors=300, name="net", options=FpgaOptions(handshake="valid_ready")
 )
 FIGURES = {
     *("accuracy_float", "accuracy_quantised", "vectors", "mismatches", "neurons", "neurons_proven", "luts"),
@@ -190,7 +190,7 @@ def test_missing_programs_are_told_before_any_work(tmp_path, monkeypatch, change
     monkeypatch.setattr(tools, "find", lambda program: None)
     x = rows(60)
     with pytest.raises(
-        ConfigError, match=rf"needs .*not found here; install: make hardware-tools.*apt-get install .*{packages}"
+        ConfigError, match=rf"needs .*not installed here; install: make hardware-tools.*apt-get install .*{packages}"
     ):
         fpga(
             curves(), tmp_path / "out", x=x, y=says(curves(), x), recipe=replace(HERE, **changes), progress=pytest.fail

@@ -19,7 +19,7 @@ from tests.hardware.api_cases import QUICK, classes, curves, rows, says, tree
 from tests.hardware.cases import random_model
 
 needs_gcc = pytest.mark.skipif(tools.find("gcc") is None, reason="needs gcc")
-HERE = McuRecipe(quantising=QUICK, vectors=400, processors=("gcc",), name="net")
+HERE = McuRecipe(quantisation=QUICK, vectors=400, processors=("gcc",), name="net")
 
 
 @pytest.fixture(scope="module")

@@ -138,9 +138,9 @@ def test_the_page_says_what_survived_and_warns_of_what_did_not():
     figures = {"verification": {"runs": []}, "vectors": 0, "mismatches": 0, "tools": {}, "instructions": {}}
     figures["quantise_instructions"] = {}
     page = report_html(mcu_report(golden, figures, ()))
-    assert "Hard axioms of the network, in its integers" in page
+    assert "Hard axioms after quantisation" in page
     assert "convex(&#x27;b&#x27;)" in page
-    assert "of its integers this is not known" in page
+    assert "after quantisation this is not known" in page
     kept = report_html(mcu_report(sw.hardware.quantise(fitted(*KEPT["monotone"]), x), figures, ()))
     assert "proved" in kept
     assert "of its integers this is" not in kept
@@ -193,4 +193,4 @@ def test_the_tables_of_a_framed_model_are_built_and_compared_bit_for_bit(tmp_pat
     made = sw.hardware.mcu(model, tmp_path / "out", x=x, y=y, recipe=recipe)
     assert made.passed
     assert made.figures["rmse_quantised"] < 1.2 * made.figures["rmse_float"]
-    assert "Hard axioms of the network, in its integers" in (tmp_path / "out" / "report.html").read_text()
+    assert "Hard axioms after quantisation" in (tmp_path / "out" / "report.html").read_text()

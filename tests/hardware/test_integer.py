@@ -127,7 +127,7 @@ def test_wrong_numbers_are_refused(tmp_path: Path) -> None:
         model.run([[0.5, 0.0, 0.0]])
     huge = tuple(table * 2**60 // np.maximum(1, np.abs(table)) for table in model.layers[1].tables)
     last = model.layers[1]
-    with pytest.raises(ConfigError, match="bits of at most"):
+    with pytest.raises(ConfigError, match="needs 64 bits, at most"):
         IntegerModel("big", model.inputs, (model.layers[0], IntegerLayer(huge, last.mask, last.bias, 0, last.outputs)))
     with pytest.raises(ConfigError, match="1 to 48 bits"):
         Format(49)
@@ -140,9 +140,9 @@ def test_files_that_are_not_whole_are_refused(tmp_path: Path) -> None:
     content = to_dict(random_model(0))
     for change, message in (
         ({"format": "splinework-integer/9"}, "another version"),
-        ({"layers": []}, "no whole golden model"),
-        ({"inputs": content["inputs"][:2]}, "no whole golden model"),
-        ({"classes": [1]}, "no whole golden model"),
+        ({"layers": []}, "not a complete golden model"),
+        ({"inputs": content["inputs"][:2]}, "not a complete golden model"),
+        ({"classes": [1]}, "not a complete golden model"),
     ):
         changed = content | change
         text = json.dumps(changed, sort_keys=True)

@@ -133,12 +133,12 @@ def test_a_run_gives_a_front_of_area_and_score() -> None:
     areas = [stage.area for stage in fit.stages]
     assert areas[-1] < 0.7 * areas[0]
     assert len(said) == len(fit.stages)
-    assert fit.best(largest=areas[-1]).area <= areas[-1]
+    assert fit.best(max_luts=areas[-1]).area <= areas[-1]
     assert fit.stages[0].area == area(fit.stages[0].model)
     with pytest.raises(ConfigError, match="no network of this run is as small"):
-        fit.best(largest=0.0)
+        fit.best(max_luts=0.0)
     with pytest.raises(ConfigError, match="reaches a score"):
-        fit.best(least=1.5)
+        fit.best(min_score=1.5)
 
 
 def test_training_is_repeatable_and_leaves_the_model_alone() -> None:
@@ -176,7 +176,7 @@ def test_wrong_settings_are_refused() -> None:
         quantise(model, x[:0])
     with pytest.raises(ConfigError, match="task is one of"):
         quantise(model, x, task="ranking")  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="number of a class"):
+    with pytest.raises(DataError, match="class indices"):
         train_quantised(model, x, np.full(50, 2), task="classification", schedule=QUICK)
     with pytest.raises(ShapeError, match="to go with x"):
         train_quantised(model, x, x, schedule=QUICK)

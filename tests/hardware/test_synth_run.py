@@ -161,8 +161,8 @@ def test_the_written_makefile_gives_the_same_frequency_again(technology, tmp_pat
 
 @needs("ice40-up5k")
 def test_a_router_that_does_not_end_is_followed_by_the_other_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(synthesis, "_PATIENCE", 0.01)
-    monkeypatch.setattr(synthesis, "_PATIENCE_PER_LUT", 0.0)
+    monkeypatch.setattr(synthesis, "_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr(synthesis, "_TIMEOUT_SECONDS_PER_LUT", 0.0)
     result = synthesise(folder_of(tmp_path), "small", "ice40-up5k", seeds=(1,), out=tmp_path / "synth")
     assert result.rerouted == (1,)
     assert result.fmax_mhz is not None

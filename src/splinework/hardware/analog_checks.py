@@ -1,6 +1,6 @@
-"""Whether a netlist does what the device model says: it is run in ngspice as it lies in its folder, at rows drawn anew.
+"""Comparison of a netlist with the device model: the file is run in ngspice as it is, at randomly drawn rows.
 
-The bench that drives the netlist is made here each time; from the folder come only the netlist and the network's numbers.
+The testbench is generated anew each time; only the netlist and the network's numbers come from the folder.
 """
 
 import shutil
@@ -17,22 +17,22 @@ from splinework.hardware.analog.ekv import NOMINAL, ZERO_CELSIUS
 from splinework.hardware.analog.network import AnalogNetwork, Floats
 from splinework.hardware.analog.ngspice import bench, simulate
 
-AGREED: Final = 0.002
-"""The largest rms difference between ngspice and the device model, in parts of an output's span."""
+MAX_RMS_SHARE: Final = 0.002
+"""Largest accepted rms difference between ngspice and the device model, relative to an output's span."""
 _KELVIN: Final = (273.15, NOMINAL, 358.15)
 
 
 @dataclass(frozen=True)
 class NetlistAgreement:
-    """How a netlist compares with the device model.
+    """The agreement of a netlist with the device model.
 
     Attributes:
-        rows: That were simulated.
-        celsius: At these temperatures.
-        rms: Of the worst output at each temperature, in parts of its span.
-        largest: The largest single difference, in parts of the span.
-        where: Where that was, in words.
-        version: Of ngspice.
+        rows: Number of simulated rows.
+        celsius: Temperatures in °C.
+        rms: Rms difference of the worst output at each temperature, relative to its span.
+        largest: Largest single difference relative to the span.
+        where: Description of the row with the largest difference.
+        version: Version of ngspice.
     """
 
     rows: int
@@ -45,13 +45,13 @@ class NetlistAgreement:
     @property
     def passed(self) -> bool:
         """Whether all temperatures agree within 0.2 % of the span."""
-        return max(self.rms) <= AGREED
+        return max(self.rms) <= MAX_RMS_SHARE
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """The result as JSON values."""
         return {
             "rows": self.rows,
-            "allowed": AGREED,
+            "allowed": MAX_RMS_SHARE,
             "rms_by_celsius": {f"{c:g}": rms for c, rms in zip(self.celsius, self.rms, strict=True)},
             "largest": self.largest,
             "where": self.where,
@@ -60,12 +60,12 @@ class NetlistAgreement:
 
 
 def drawn_rows(network: AnalogNetwork, rows: int, seed: int) -> Floats:
-    """So many rows drawn evenly from the spans of the inputs, with both ends, in raw units; each near the one before."""
+    """Rows drawn uniformly from the spans of the inputs, both ends included, in raw units; neighbouring rows are similar."""
     rng = np.random.default_rng(seed)
     low, high = (np.array([getattr(s, end) for s in network.layers[0].inputs]) for end in ("low", "high"))
     share = rng.uniform(size=(max(rows, 3), len(low)))
     share[:2] = [[0.0], [1.0]]
-    # Each solution is a good start for the next: rows are strung by the direction in which they differ most.
+    # Each solution is the start of the next, so rows are sorted along their first principal direction.
     centred = share - share.mean(axis=0)
     share = share[np.argsort(centred @ np.linalg.svd(centred, full_matrices=False)[2][0])]
     found: Floats = network.input_units.inverse(low + share * (high - low))
@@ -77,10 +77,10 @@ def compare(
 ) -> NetlistAgreement:
     """Runs a netlist in ngspice at drawn rows and compares it with the device model, at 0, 27 and 85 °C.
 
-    The file has the subcircuit `name`, and is not written to.
+    The file defines the subcircuit `name` and is not changed.
 
     Raises:
-        ConfigError: If ngspice is missing or too slow.
+        ConfigError: If ngspice is missing or exceeds the timeout.
         FileError: If the netlist cannot be read, or ngspice finds no solution.
     """
     tools.need("ngspice", purpose="the verification of an analogue artefact")
@@ -91,7 +91,7 @@ def compare(
         try:
             shutil.copyfile(netlist, folder / "network.cir")
         except OSError as error:
-            raise FileError(f"{netlist} cannot be read ({error.strerror}); write the artefact anew.") from error
+            raise FileError(f"{netlist} cannot be read ({error.strerror}); rebuild the artefact.") from error
         text = f"* test of {name}\n.include network.cir\n{bench(network, network.input_units.apply(x), name, _KELVIN)}"
         found = simulate(text, folder, sweeps=len(_KELVIN), rows=len(x), columns=outputs, timeout=timeout)
     wanted = [network.output_units.apply(network.forward(x, temperature=kelvin)) for kelvin in _KELVIN]

@@ -1,6 +1,6 @@
-"""An analogue network as a file: `analog.json`, every number as it is, with a digest over all of them.
+"""An analogue network as a file: `analog.json` with exact numbers and a digest.
 
-It is to an analogue artefact what `golden.json` is to a digital one; netlists and documents for tool chains are compared with it.
+It corresponds to the `golden.json` of digital artefacts; netlists and tool-chain documents are compared with it.
 """
 
 from dataclasses import asdict
@@ -25,7 +25,7 @@ FORMAT: Final = "splinework-analog/1"
 
 
 def write_analog(network: AnalogNetwork, path: Path) -> None:
-    """Writes an analogue network, whole or not at all.
+    """Writes an analogue network atomically.
 
     Raises:
         FileError: If the file cannot be written.
@@ -51,9 +51,9 @@ def read_analog(path: Path) -> AnalogNetwork:
             tuple(map(str, content["output_names"])),
         )
     except (SplineworkError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise FileError(f"{path} is no whole analogue network ({error}); write the artefact anew.") from error
+        raise FileError(f"{path} is not a complete analogue network ({error}); rebuild the artefact.") from error
     if content.get("digest") != digest_of(asdict(network)):
-        raise FileError(f"{path} was changed after it was written: its digest does not match; write the artefact anew.")
+        raise FileError(f"{path} was changed after it was written: its digest does not match; rebuild the artefact.")
     return network
 
 

@@ -1,4 +1,4 @@
-"""What the report of an analogue artefact says: agreement with ngspice, yields with pictures, power, tables over temperature."""
+"""The report of an analogue artefact: agreement with ngspice, yields with pictures, power, tables over temperature."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ def analog_report(
     notes: Sequence[str],
     study: Study,
 ) -> ArtefactReport:
-    """The report of circuits by what was found out and decided; the study has their yield, also over temperature and years."""
+    """The report of circuits from figures and notes; the study holds their yields, also over temperature and years."""
     network = study.network
     checked = figures["verification"]
     worst = max(checked["rms_by_celsius"].values())
@@ -36,7 +36,7 @@ def analog_report(
         watts,
         "P = V_DD (tails + mirror outputs + constant currents + multipliers + amplifiers)\n"
         f"V_DD = {network.technology.supply:g} V, currents at the mean of the rows\n= {1e6 * watts:.3g} µW\n"
-        f"settling {1e6 * seconds:.3g} µs, so {1e12 * figures['energy_joules']:.3g} pJ an inference; no converters, no pads",
+        f"settling {1e6 * seconds:.3g} µs, so {1e12 * figures['energy_joules']:.3g} pJ per inference; no converters, no pads",
     )
     is_share = "accuracy_float" in figures
     use = (
@@ -45,7 +45,7 @@ def analog_report(
             f".include {name}.cir\nX1 {' '.join(f'u{i}' for i in range(len(network.input_names)))} "
             f"{' '.join(f'y{j}' for j in range(len(network.output_names)))} {name}",
         ),
-        ("Run it again and compare with the device model:", "splinework hardware check ."),
+        ("Check against the device model again:", "splinework hardware check ."),
     )
     return ArtefactReport(
         f"{name}: a network as analogue circuits",
@@ -72,14 +72,14 @@ def _outside(figures: Mapping[str, Any]) -> tuple[str, ...]:
     if not found:
         return ()
     listed = ", ".join(f"{name}: {count}" for name, count in list(found.items())[:8])
-    return (f"Of the values given, these many lie outside the spans that the circuits were fitted for: {listed}.",)
+    return (f"Some of the given values lie outside the spans that the circuits were fitted for: {listed}.",)
 
 
 def _pictures(study: Study) -> tuple[ReportPicture, ...]:
     found, warm, aged = study.after, study.temperature, study.years
     return (
         ReportPicture(
-            _of(plot_yield(found)), "histogram over chips", f"{len(found.values)} chips, and the limit of a good one."
+            _of(plot_yield(found)), "histogram over chips", f"{len(found.values)} chips, and the limit of a good chip."
         ),
         ReportPicture(
             _of(plot_conditions(warm, "celsius")),

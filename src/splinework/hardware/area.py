@@ -1,6 +1,6 @@
-"""What tables and sums cost in look-up tables of six inputs: a count for finished networks, and a smooth one for training.
+"""Area of tables and sums in six-input LUTs: a count for finished networks, and a smooth surrogate for training.
 
-Both are rules of thumb for choosing between networks. What a design takes is said by `fpga.estimate`, and by synthesis.
+Both are rough estimates for choosing between networks. The area of a design comes from `fpga.estimate` and from synthesis.
 """
 
 from typing import Final
@@ -12,19 +12,19 @@ from torch import Tensor
 from splinework.hardware.fake import FakeQuantised
 from splinework.hardware.integer import IntegerLayer, IntegerModel
 
-PER_BIT: Final = (0.0, 0.2, 0.3, 0.4, 0.5, 0.5, 1.0, 3.0, 6.0)
-"""LUTs of six inputs for one output bit of a table, by the bits of its code: two small ones share one, larger ones need
-several with multiplexers. Beyond the end each further bit doubles it."""
+LUTS_PER_BIT: Final = (0.0, 0.2, 0.3, 0.4, 0.5, 0.5, 1.0, 3.0, 6.0)
+"""Six-input LUTs per output bit of a table, by the width of its code: two small functions share one LUT, larger ones need
+several LUTs and multiplexers. Each bit beyond the end doubles the number."""
 
 
 def per_bit(bits: int) -> float:
-    """LUTs for one output bit of a table of so many input bits."""
-    last = len(PER_BIT) - 1
-    return PER_BIT[bits] if bits <= last else PER_BIT[last] * 2.0 ** (bits - last)
+    """LUTs for one output bit of a table with the given number of input bits."""
+    last = len(LUTS_PER_BIT) - 1
+    return LUTS_PER_BIT[bits] if bits <= last else LUTS_PER_BIT[last] * 2.0 ** (bits - last)
 
 
 def area(model: IntegerModel) -> float:
-    """LUTs of a quantised network, by the widths of its tables and adders."""
+    """Estimated LUTs of a quantised network, from the widths of its tables and adders."""
     return sum(_layer_area(model, number, layer) for number, layer in enumerate(model.layers))
 
 
@@ -47,10 +47,10 @@ def _layer_area(model: IntegerModel, number: int, layer: IntegerLayer) -> float:
 
 
 def smooth_area(ready: FakeQuantised, exact: list[Tensor]) -> Tensor:
-    """The area of tables and of the adders that take them, with a gradient in the spans of the tables.
+    """The area of the tables and their adders, differentiable in the spans of the tables.
 
     A table that spans r steps has log2(1 + r) bits; each costs the table `per_bit` and the adder one.
-    `exact` are the tables of each layer, `(codes, I, J)` in steps, before rounding.
+    `exact` holds the unrounded tables of each layer, `(codes, I, J)`, in steps.
     """
     total = torch.zeros((), dtype=exact[0].dtype)
     for (layer, before, _, _), values in zip(ready.parts, exact, strict=True):
@@ -62,7 +62,7 @@ def smooth_area(ready: FakeQuantised, exact: list[Tensor]) -> Tensor:
 
 
 def largest_tables(model: IntegerModel, count: int = 3) -> list[str]:
-    """The edges that cost most, described, for messages that say what to prune."""
+    """Descriptions of the most expensive edges, for messages that suggest what to prune."""
     found = []
     for number, layer in enumerate(model.layers):
         wires = model.wires(number)

@@ -1,7 +1,7 @@
-"""From a network and rows to a verified folder of any kind, and a folder of any kind verified again.
+"""Builds a verified artefact folder of any kind from a network and rows, and checks such a folder again.
 
-What a kind does by itself is its recipe's: `fpga_artefact`, `mcu_artefact` and `analog_artefact` bring one each. A recipe says
-which programs it takes and makes a plan; a plan writes its files into an empty folder, verifies them there and reports.
+Everything specific to a kind is in its recipe, in `fpga_artefact`, `mcu_artefact` and `analog_artefact`. A recipe names the
+programs it needs and makes a plan; a plan writes its files into an empty folder, verifies them there and reports.
 """
 
 import os
@@ -27,12 +27,12 @@ ModelT = TypeVar("ModelT", contravariant=True)
 
 @dataclass(frozen=True, eq=False)
 class ArtefactPlan:
-    """An artefact that is about to be written.
+    """An artefact that is ready to be written.
 
     Attributes:
-        name: Of the network.
-        details: What verifying it again must know, JSON values.
-        write: Writes all files but the report into an empty folder, and verifies them there.
+        name: Name of the network.
+        details: JSON values that a later check needs.
+        write: Function that writes all files but the report into an empty folder and verifies them there.
     """
 
     name: str
@@ -41,21 +41,21 @@ class ArtefactPlan:
 
 
 class ArtefactRecipe(Protocol[ModelT]):
-    """How an artefact of one kind is made."""
+    """The recipe of an artefact of one kind."""
 
     kind: ClassVar[Kind]
 
     @property
     def seed(self) -> int:
-        """Of the rows held back, and of vectors."""
+        """Seed of the held-out rows and of the vectors."""
         ...
 
     def need(self) -> None:
-        """Raises a ConfigError that says what to install, unless the programs are here."""
+        """Raises a ConfigError with installation advice unless the required programs are installed."""
         ...
 
     def plan(self, model: ModelT, rows: Examples | None, tell: Progress) -> ArtefactPlan:
-        """All that takes no folder: refuses what cannot be built, trains, chooses."""
+        """Checks feasibility, trains and chooses the network: everything that needs no folder."""
         ...
 
 
@@ -71,9 +71,9 @@ def build(
     classes: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> BuildResult:
-    """Builds an artefact: the place is checked first, then rows and programs; the folder is there whole or not at all.
+    """Builds an artefact atomically: checks the destination, then the rows and programs, then writes and verifies.
 
-    Args, and what is raised, are those of `fpga`; `recipe` is of the kind that is wanted.
+    The arguments and errors are those of `fpga`; the recipe determines the kind.
     """
     tell = progress or no_progress
     place = check_place(out, recipe.kind)
@@ -96,20 +96,23 @@ def check(
     proof: bool = True,
     progress: Progress | None = None,
 ) -> CheckResult:
-    """Verifies an artefact again; nothing in its folder is changed.
+    """Checks the files of an artefact against its golden model or device model; nothing in the folder is changed.
 
-    A circuit for an FPGA is simulated and its neurons are proven, C is compiled and run, an analogue netlist is run in ngspice.
+    An FPGA circuit is simulated and its neurons are proven, C is compiled and run, an analogue netlist is run in ngspice.
 
     Args:
-        folder: What `fpga`, `mcu` or `analog` wrote.
-        vectors: How many; of an analogue netlist rows. None takes as many as when it was built.
-        seed: Of drawn vectors; None takes that of then.
-        proof: Whether neurons are proven, where there are some.
-        progress: Is told what is done.
+        folder: Folder written by `fpga`, `mcu` or `analog`.
+        vectors: Number of vectors to compare; None takes the number of the build.
+        seed: Seed of the random vectors; None takes that of the build.
+        proof: Whether to prove the neurons of an FPGA circuit.
+        progress: Callback that receives a line of text for every step.
+
+    Returns:
+        The figures and failures found, and whether the artefact passed.
 
     Raises:
-        FileError: If it is no artefact, a file is missing, or of another version.
-        ConfigError: If a program is missing: what to install.
+        FileError: If the folder is not an artefact, a file is missing, or it is of another version.
+        ConfigError: If a program is missing; the message names the packages to install.
 
     Example:
         >>> import splinework as sw
@@ -121,11 +124,11 @@ def check(
     place = Path(folder)
     marker = read_marker(place)
     before = marker.details
-    count = vectors if vectors is not None else int(before.get("vectors", before.get("rows", 60)))
+    count = vectors if vectors is not None else int(before.get("vectors", 60))
     own = seed if seed is not None else int(before.get("seed", 0))
     kind = import_module(f"splinework.hardware.{marker.kind}_artefact")
     try:
         found: CheckResult = kind.check_folder(place, marker.name, count, own, proof, progress or no_progress)
-    except ChangedError as error:  # nothing can equal a golden model that is not the one it was made with
+    except ChangedError as error:  # a changed golden model is a failed check
         return CheckResult(marker.kind, place, marker.name, {}, passed=False, failures=(str(error),))
     return found

@@ -1,6 +1,6 @@
-"""What the report of each kind of artefact says: checks, power, tables, pictures, and how the artefact is used.
+"""The reports of FPGA and microcontroller artefacts: checks, power, tables, pictures and usage.
 
-The figures come from `fpga_artefact`, `mcu_artefact` and `analog_artefact`; the page is made by `report_page`.
+The figures come from `fpga_artefact` and `mcu_artefact`; the page is rendered by `report_page`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,20 +15,20 @@ from splinework.knowledge.axioms.language import axioms_of
 from splinework.knowledge.axioms.verify import ClaimResult, verify
 
 PICOJOULE_PER_CYCLE: Final = 72.0
-"""Of a Cortex-M0+: 40 µA/MHz at 1.8 V, an assumption of the usual order."""
+"""Assumed energy of a Cortex-M0+ cycle: 40 µA/MHz at 1.8 V."""
 CYCLES_PER_INSTRUCTION: Final = 1.3
-"""Of a Cortex-M0+, where loads and taken jumps take two; an assumption."""
-INFERENCES: Final = 1000
-"""A second, for which power is given."""
+"""Assumed for a Cortex-M0+, where loads and taken branches take two cycles."""
+INFERENCES_PER_SECOND: Final = 1000
+"""Rate for which the power is given."""
 PICOJOULE_PER_TOGGLE: Final = 0.1
-"""Of a LUT or flip-flop with its wires, an assumption of the order of 16 nm FPGAs."""
-_CLOCK: Final = 100.0  # MHz, where nothing says how fast a circuit is
-ACTIVITY: Final = 0.25
-"""Part of them that toggles in a cycle, an assumption."""
-BUDGET: Final = 20.0
-"""Seconds for each axiom."""
-_HOW: Final = {
-    "structure": "by the tables alone: their directions, ranges and steps",
+"""Assumed energy of a toggling LUT or flip-flop with its wires, of the order of 16 nm FPGAs."""
+_DEFAULT_CLOCK_MHZ: Final = 100.0  # If the maximum clock is unknown
+TOGGLE_SHARE: Final = 0.25
+"""Assumed share of LUTs and flip-flops that toggle in a cycle."""
+AXIOM_BUDGET_SECONDS: Final = 20.0
+"""Time limit for the proof of each axiom."""
+_PROOF_METHODS: Final = {
+    "structure": "from the directions, ranges and steps of the tables",
     "exhaustion": "by trying all combinations of codes",
 }
 
@@ -43,7 +43,7 @@ def counted(number: int) -> str:
 
 
 def _wire_tables(golden: IntegerModel) -> tuple[ReportTable, ReportTable]:
-    """What the codes of the inputs and of the outputs stand for."""
+    """Tables of the codes of inputs and outputs and their values."""
 
     def law(wire: Wire) -> str:
         return f"{'ln(value)' if wire.log else 'value'} = {wire.shift:.6g} + {wire.step:.6g} · code"
@@ -58,47 +58,45 @@ def _wire_tables(golden: IntegerModel) -> tuple[ReportTable, ReportTable]:
     )
     sums = tuple((*codes(w), law(w)) for w in golden.wires(len(golden.layers)))
     return (
-        ReportTable("Inputs: codes and what they stand for", ("input", "bits", "codes", "values", "law"), rows),
-        ReportTable("Outputs: exact sums and what they stand for", ("output", "bits", "codes", "law"), sums),
+        ReportTable("Inputs: codes and their values", ("input", "bits", "codes", "values", "law"), rows),
+        ReportTable("Outputs: exact sums and their values", ("output", "bits", "codes", "law"), sums),
     )
 
 
 def _decision(golden: IntegerModel) -> str:
-    """How outputs say a class, in a sentence; empty for a regression."""
+    """A sentence on how the outputs determine the class; empty for a regression."""
     if golden.task != "classification":
         return ""
     if golden.outputs == 1:
-        return f"The class is {golden.classes[1]} where y0 is above 0, else {golden.classes[0]}."
-    return f"The class is that of the largest output, of equal ones the first: {', '.join(golden.classes)}."
+        return f"The class is {golden.classes[1]} if y0 is above 0, else {golden.classes[0]}."
+    return f"The class is that of the largest output, the first of equal ones: {', '.join(golden.classes)}."
 
 
 def _saturation_warning(figures: Mapping[str, Any]) -> tuple[str, ...]:
-    """A sentence on values outside the codes, where there are some."""
+    """A sentence on saturated values, if there are any."""
     found = figures.get("saturated") or {}
     if not found:
         return ()
     listed = ", ".join(f"{name}: {count}" for name, count in list(found.items())[:8])
     return (
-        f"{counted(sum(found.values()))} of the values given lie outside what the codes of the inputs stand for, and count as "
-        f"the nearest end, in all figures too ({listed}). Training narrows the codes to where they tell most.",
+        f"{counted(sum(found.values()))} of the given values lie outside the range of the input codes and are saturated, in all "
+        f"figures too ({listed}). Training narrows the ranges to where resolution matters most.",
     )
 
 
 def _pictures_of(golden: IntegerModel, front: Sequence[tuple[float, float]]) -> tuple[ReportPicture, ...]:
-    """The networks that were tried, and the tables of the one that was chosen."""
+    """Pictures of the front of networks and of the tables of the chosen one."""
     found = []
     if len(front) > 1:
         share = golden.task == "classification"
         points = [(area, 100 * score if share else -score) for area, score in front]
         word, better = ("accuracy, %", "more") if share else ("RMSE", "less")
-        axes = plot_front(
-            points, chosen=0, x="LUTs, by rule of thumb", y=f"{word}, rows held out in training", better=better
-        )
+        axes = plot_front(points, chosen=0, x="LUTs, rough estimate", y=f"{word}, validation rows", better=better)
         drawn = axes.get_figure(root=True)
         if drawn is not None:
             found.append(
                 ReportPicture(
-                    drawn, "networks by area and merit", "The networks of the run; the circle is the one chosen."
+                    drawn, "networks by area and merit", "The networks of the run; the chosen one is circled."
                 )
             )
     return (*found, *tables_of(golden)) if golden.edges else tuple(found)
@@ -110,7 +108,7 @@ def mcu_report(
     notes: Sequence[str],
     front: Sequence[tuple[float, float]] = (),
 ) -> ArtefactReport:
-    """The report of C files by what was measured and decided; `front` is as for `fpga_report`."""
+    """The report of C files from figures and notes; `front` is as for `fpga_report`."""
     name, upper = golden.name, golden.name.upper()
     checks = tuple(
         ReportCheck(
@@ -126,10 +124,10 @@ def mcu_report(
     if instructions is not None:
         joules = instructions * CYCLES_PER_INSTRUCTION * PICOJOULE_PER_CYCLE * 1e-12
         power = PowerEstimate(
-            joules * INFERENCES,
-            f"{INFERENCES} inferences a second × {instructions:g} instructions × {CYCLES_PER_INSTRUCTION:g} cycles × "
-            f"{PICOJOULE_PER_CYCLE:g} pJ (Cortex-M0+ at 40 µA/MHz and 1.8 V, assumed)\n= {1e6 * joules * INFERENCES:.3g} µW, "
-            f"{1e9 * joules:.3g} nJ an inference",
+            joules * INFERENCES_PER_SECOND,
+            f"{INFERENCES_PER_SECOND} inferences per second × {instructions:g} instructions × {CYCLES_PER_INSTRUCTION:g} cycles "
+            f"× {PICOJOULE_PER_CYCLE:g} pJ (Cortex-M0+ at 40 µA/MHz and 1.8 V, assumed)\n"
+            f"= {1e6 * joules * INFERENCES_PER_SECOND:.3g} µW, {1e9 * joules:.3g} nJ per inference",
         )
     fills = "/* fill codes[], see the table of inputs */"
     if figures["quantise_instructions"]:
@@ -140,8 +138,8 @@ def mcu_report(
         f"{name}_predict(codes, sums);{last}"
     )
     use = (
-        ("Put the two files into your project and call:", call),
-        ("Compare with the golden model again, or on this machine only:", "splinework hardware check .\nmake test"),
+        ("Add the two files to your project and call:", call),
+        ("Check against the golden model again, or on this machine only:", "splinework hardware check .\nmake test"),
     )
     title = f"{name}: a network in C for microcontrollers"
     shared = _common(golden, figures, front, "C99")
@@ -156,18 +154,18 @@ def fpga_report(
     warnings: Sequence[str],
     front: Sequence[tuple[float, float]] = (),
 ) -> ArtefactReport:
-    """The report of a circuit by what was found out, decided and verified, with warnings besides those of saturated values.
+    """The report of a circuit from figures, notes, checks and warnings; warnings of saturated values are added.
 
-    `front` are areas and scores of the networks that were tried, the chosen one first.
+    `front` holds areas and scores of all networks of the run, the chosen one first.
     """
     name = golden.name
     cells = sum(int(figures[word] or figures[f"{word}_estimated"]) for word in ("luts", "flipflops"))
-    mhz = figures["fmax_mhz"] or _CLOCK
-    watts = cells * ACTIVITY * PICOJOULE_PER_TOGGLE * 1e-12 * mhz * 1e6
+    mhz = figures["fmax_mhz"] or _DEFAULT_CLOCK_MHZ
+    watts = cells * TOGGLE_SHARE * PICOJOULE_PER_TOGGLE * 1e-12 * mhz * 1e6
     power = PowerEstimate(
         watts,
-        f"(LUTs + flip-flops) × activity × energy of a toggle × clock = {cells} × {ACTIVITY:g} × {PICOJOULE_PER_TOGGLE:g} pJ × "
-        f"{mhz:g} MHz\n= {1e3 * watts:.3g} mW, without the device's standby power; activity and energy are assumed",
+        f"(LUTs + flip-flops) × activity × energy per toggle × clock = {cells} × {TOGGLE_SHARE:g} × {PICOJOULE_PER_TOGGLE:g} pJ "
+        f"× {mhz:g} MHz\n= {1e3 * watts:.3g} mW, without the device's standby power; activity and energy are assumed",
     )
     ports = ", ".join(f".x{i}(x{i})" for i in range(len(golden.inputs)))
     outs = ", ".join(f".y{j}(y{j})" for j in range(golden.outputs))
@@ -179,8 +177,8 @@ def fpga_report(
     )
     cycles = figures["latency_cycles"]
     use = (
-        (f"Instantiate the top; a result comes {cycles} cycles after its inputs, one a cycle:", call),
-        ("Verify again, the files as they are:", "splinework hardware check ."),
+        (f"Instantiate the top module; latency {cycles} cycles, one result per cycle:", call),
+        ("Check the files again:", "splinework hardware check ."),
         ("Simulate or synthesise by hand:", "make -C tb\nmake -C synth"),
     )
     title = f"{name}: a network as a circuit for {figures['technology_title']}"
@@ -193,7 +191,7 @@ def fpga_report(
 def _common(
     golden: IntegerModel, figures: Mapping[str, Any], front: Sequence[tuple[float, float]], language: str
 ) -> dict[str, Any]:
-    """What the reports of all networks of integers have in common: lead, tables, pictures, axioms, saturated values."""
+    """The content common to all reports of quantised networks: lead, tables, pictures, axioms, saturation."""
     shape = "-".join(map(str, golden.shape))
     lead = f"A quantised network of {shape} nodes and {golden.edges} tables in {language}. {_decision(golden)}"
     held, unproved = preserved_axioms(golden)
@@ -206,30 +204,30 @@ def _common(
 
 
 def preserved_axioms(golden: IntegerModel) -> tuple[ReportTable | None, tuple[str, ...]]:
-    """A table of the hard axioms with verdicts, and sentences on those that are not proved; None where there are none."""
+    """A table of the hard axioms and their status, or None without axioms, and warnings about those not proved."""
     if not golden.axioms:
         return None, ()
     rows: list[tuple[str, str, str]] = []
     warnings: list[str] = []
     for axiom in golden.axioms:
-        verdict, how = _verdict(golden, axiom)
-        rows.append((axiom, verdict, how))
-        if verdict != "proved":
-            warnings.append(f"The network was built with {axiom}; of its integers this is {verdict}: {how}.")
-    table = ReportTable("Hard axioms of the network, in its integers", ("axiom", "verdict", "how"), tuple(rows))
+        status, how = _axiom_status(golden, axiom)
+        rows.append((axiom, status, how))
+        if status != "proved":
+            warnings.append(f"The network was built with {axiom}; after quantisation this is {status}: {how}.")
+    table = ReportTable("Hard axioms after quantisation", ("axiom", "status", "how"), tuple(rows))
     return table, tuple(warnings)
 
 
-def _verdict(golden: IntegerModel, axiom: str) -> tuple[str, str]:
+def _axiom_status(golden: IntegerModel, axiom: str) -> tuple[str, str]:
     model: Any = golden
     (recipe,) = axioms_of([axiom])
     box = None if isinstance(recipe.domain, str) else dict(recipe.domain)
     try:
-        found = verify(model, recipe, box=box, budget=BUDGET)
+        found = verify(model, recipe, box=box, budget=AXIOM_BUDGET_SECONDS)
     except ConfigError:
         return (
             "not known",
-            "rounding to codes keeps order and symmetry, not curvature or equations, and nothing is proved of them",
+            "rounding preserves order and symmetry but not curvature or equations, so these are not proved",
         )
     worst = [claim for claim in found.claims if claim.status == found.status]
     return found.status, "; ".join(dict.fromkeys(_how(claim) for claim in worst))
@@ -242,4 +240,4 @@ def _how(claim: ClaimResult) -> str:
     if claim.status == "unknown":
         return claim.reason or "it could not be decided"
     counted = f", {claim.boxes} of them" if claim.method == "exhaustion" and claim.boxes else ""
-    return _HOW[claim.method] + counted
+    return _PROOF_METHODS[claim.method] + counted

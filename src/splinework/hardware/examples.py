@@ -1,4 +1,4 @@
-"""Rows that an artefact is made and judged with: what is trained on, what is held back, and the figures of networks on them."""
+"""Training rows and held-out rows of an artefact, and the figures of merit of networks on them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,23 +15,23 @@ from splinework.nn.arrays import as_columns, check_finite, data_of
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 
-FEWEST: Final = 10
-"""Rows without which nothing is made."""
-_CHUNK: Final = 16_384
+MIN_ROWS: Final = 10
+"""Smallest number of rows that an artefact can be built from."""
+_ROWS_PER_CHUNK: Final = 16_384
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Rows in raw units.
+    """Training and held-out rows in raw units.
 
     Attributes:
-        x: Rows to work with, `(n, inputs)`.
-        y: Values `(n, outputs)`, or numbers of classes `(n,)`.
-        held_x: Rows held back, the figures are of these.
-        held_y: The same.
+        x: Training rows, `(n, inputs)`.
+        y: Targets `(n, outputs)`, or class indices `(n,)`.
+        held_x: Held-out rows, on which all figures are computed.
+        held_y: Targets of the held-out rows.
         task: `regression` or `classification`.
         classes: Names of the classes.
-        notes: How they were split, in sentences.
+        notes: Sentences on how the rows were split.
     """
 
     x: Floats
@@ -44,7 +44,7 @@ class Examples:
 
     @property
     def all_x(self) -> Floats:
-        """All rows."""
+        """All rows, held-out ones included."""
         return np.concatenate([self.x, self.held_x])
 
 
@@ -59,25 +59,25 @@ def examples(
     held_out: float = 0.2,
     seed: int = 0,
 ) -> Examples:
-    """Checks rows and holds some of them back.
+    """Checks rows and holds some of them out.
 
     Args:
-        model: The network that they are for; one of integers says itself what the task and the classes are.
-        x: Rows in raw units.
-        y: Targets in raw units, or numbers of classes from 0 on.
-        test: Rows to judge by, `(x, y)`; None holds back a share of x and y, the same of each class.
-        task: What y is.
+        model: The network; a quantised one knows its task and classes itself.
+        x: Rows in raw units, `(n, inputs)`.
+        y: Targets in raw units, or class indices from 0 on.
+        test: Held-out rows `(x, y)`; None holds out a share of x and y, stratified by class.
+        task: `regression` or `classification`.
         classes: Names of the classes; None numbers them.
-        held_out: The share.
-        seed: Of what is held back.
+        held_out: Share of the rows to hold out.
+        seed: Seed of the split.
 
     Raises:
-        ConfigError: For an unknown task, or classes that the outputs cannot stand for.
-        DataError: If there are too few rows, or values that are not finite.
-        ShapeError: If shapes do not go together.
+        ConfigError: For an unknown task, or a number of classes that does not match the outputs.
+        DataError: If there are too few rows, or values are not finite.
+        ShapeError: If the shapes of x and y do not match the network.
     """
     if x is None or y is None:
-        raise ConfigError("a trained network is built by rows that are typical for its use; give x and y.")
+        raise ConfigError("building from a trained network needs rows that are typical of its use; give x and y.")
     if isinstance(model, IntegerModel):
         task, classes = model.task, model.classes
     if task not in TASKS:
@@ -87,13 +87,13 @@ def examples(
     if test is not None:
         held = _checked(model, *test, task)
         return Examples(rows, targets, *held, task, names)
-    if len(rows) < FEWEST:
-        raise DataError(f"an artefact is made from at least {FEWEST} rows, got {len(rows)}; add rows.")
+    if len(rows) < MIN_ROWS:
+        raise DataError(f"an artefact needs at least {MIN_ROWS} rows, got {len(rows)}; add rows.")
     if not 0 < held_out < 1:
         raise ConfigError(f"held_out is a share of the rows between 0 and 1, got {held_out!r}.")
     back = _held(targets if task == "classification" else None, len(rows), held_out, seed)
     kept = np.setdiff1d(np.arange(len(rows)), back)
-    note = f"{len(back)} of {len(rows)} rows were held back, and the figures are of these"
+    note = f"{len(back)} of {len(rows)} rows were held out; all figures are computed on these"
     return Examples(rows[kept], targets[kept], rows[back], targets[back], task, names, (note,))
 
 
@@ -104,7 +104,7 @@ def _class_names(model: KAN | FramedKAN | IntegerModel, task: Task, classes: Seq
     names = tuple(map(str, classes)) if classes is not None else tuple(map(str, range(count)))
     if len(names) != count:
         raise ConfigError(
-            f"a network of {model.outputs} outputs decides between {count} classes, but {len(names)} were named: "
+            f"a network of {model.outputs} outputs distinguishes {count} classes, but {len(names)} were named: "
             f"{', '.join(names[:9])}."
         )
     return names
@@ -116,20 +116,20 @@ def _checked(model: KAN | FramedKAN | IntegerModel, x: Any, y: Any, task: Task) 
 
 
 def targets_of(y: Any, rows: int, outputs: int, task: Task) -> NDArray[Any]:
-    """Numbers of classes `(rows,)`, int64, or values `(rows, outputs)`, float64.
+    """Class indices `(rows,)`, int64, or values `(rows, outputs)`, float64.
 
     Raises:
-        DataError: If a class has no output, or a value is not finite.
-        ShapeError: If there are more or fewer than rows and outputs.
+        DataError: If a class index is out of range, or a value is not finite.
+        ShapeError: If the shape of y does not match the rows and outputs.
     """
     values = np.asarray(y)
     if task == "classification":
         labels, count = values.reshape(-1), max(2, outputs)
         if len(labels) != rows:
-            raise ShapeError(f"y has {len(labels)} numbers of classes for {rows} rows.")
+            raise ShapeError(f"y has {len(labels)} class indices for {rows} rows.")
         if not np.isin(labels, np.arange(count)).all():
             raise DataError(
-                f"y of a classification is the number of a class in each row, numbered from 0 to {count - 1}; got "
+                f"y of a classification holds class indices from 0 to {count - 1}; got "
                 f"{np.unique(labels)[:9].tolist()}."
             )
         return labels.astype(np.int64)
@@ -137,7 +137,7 @@ def targets_of(y: Any, rows: int, outputs: int, task: Task) -> NDArray[Any]:
     if wanted.shape != (rows, outputs):
         raise ShapeError(f"y has the shape {values.shape}, expected ({rows}, {outputs}) to go with x.")
     if not np.isfinite(wanted).all():
-        raise DataError("y has values that are not finite; leave out their rows.")
+        raise DataError("y has non-finite values; leave out their rows.")
     return wanted
 
 
@@ -150,9 +150,9 @@ def _rows(model: KAN | FramedKAN | IntegerModel, x: Any) -> Floats:
         check_finite(columns, "x", model.input_names)
         return np.asarray(columns.double().cpu().numpy())
     found = np.asarray(x, dtype=np.float64)
-    model.encode(found[:1] if found.ndim == 2 else found)  # says what is wrong with the shape
+    model.encode(found[:1] if found.ndim == 2 else found)  # raises if the shape is wrong
     if not np.isfinite(found).all():
-        raise DataError("x has values that are not finite; leave out their rows.")
+        raise DataError("x has non-finite values; leave out their rows.")
     return found
 
 
@@ -168,16 +168,13 @@ def _held(labels: NDArray[Any] | None, rows: int, share: float, seed: int) -> ND
 def outputs_of(model: KAN | FramedKAN, x: Floats) -> Floats:
     """The outputs of a network in raw units, `(n, outputs)`."""
     like = next(model.parameters())
-    parts = [model(part.to(like)) for part in torch.from_numpy(np.ascontiguousarray(x)).split(_CHUNK)]
+    parts = [model(part.to(like)) for part in torch.from_numpy(np.ascontiguousarray(x)).split(_ROWS_PER_CHUNK)]
     found: Floats = torch.cat(parts).double().cpu().numpy()
     return found
 
 
 def merit(outputs: Floats, y: NDArray[Any], task: Task) -> float:
-    """The share of right classes, or the root mean squared error in raw units.
-
-    Of a single output `(n, 1)` of a classification the sign decides.
-    """
+    """Accuracy, or the root-mean-square error in raw units; a single score `(n, 1)` decides by its sign."""
     if task == "classification":
         decided = outputs[:, 0] > 0 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
         return float(np.mean(decided == y))
@@ -185,9 +182,9 @@ def merit(outputs: Floats, y: NDArray[Any], task: Task) -> float:
 
 
 def score(model: IntegerModel, x: Any, y: Any) -> float:
-    """The share of right classes; of a regression minus the root mean squared error in raw units, so that more is better.
+    """Accuracy, or minus the root-mean-square error in raw units for a regression: larger is better.
 
-    Rows are raw, and y are numbers of classes `(n,)` or raw targets `(n, outputs)`.
+    Rows are in raw units; y holds class indices `(n,)` or raw targets `(n, outputs)`.
     """
     found = model.predict(x)
     if model.task == "classification":
@@ -196,7 +193,7 @@ def score(model: IntegerModel, x: Any, y: Any) -> float:
 
 
 def figures_of(model: KAN | FramedKAN | None, golden: IntegerModel, rows: Examples) -> dict[str, float]:
-    """`accuracy_float`, `accuracy_quantised`, or `rmse_…`, on the rows held back; the first only where there is such a model."""
+    """`accuracy_float` and `accuracy_quantised`, or `rmse_…`, on the held-out rows; the first only if a model is given."""
     word = "accuracy" if rows.task == "classification" else "rmse"
     found = {}
     if model is not None:
@@ -206,16 +203,16 @@ def figures_of(model: KAN | FramedKAN | None, golden: IntegerModel, rows: Exampl
 
 
 def saturation(golden: IntegerModel, x: Floats) -> Mapping[str, int]:
-    """How many values of each input that is used lie outside what its codes stand for, where there are any."""
+    """Number of values of each used input that lie outside the range of its codes; inputs without any are left out."""
     used = np.flatnonzero(golden.layers[0].mask.any(axis=1)).tolist()
     counts = golden.saturated(x).tolist()
     return {golden.inputs[i].name: counts[i] for i in used if counts[i]}
 
 
 def integer_figures(model: KAN | FramedKAN | None, golden: IntegerModel, rows: Examples | None) -> dict[str, Any]:
-    """What every report of a network of integers says: merit on the rows held back, values beyond the codes, its size.
+    """Figures common to all reports of quantised networks: merit on the held-out rows, saturated values, size.
 
-    Figures are left out where there is no network in floating point, or there are no rows.
+    Merit is left out without a floating-point network or without rows.
     """
     figures: dict[str, Any] = {}
     if rows is not None:

@@ -1,7 +1,7 @@
-"""A network with product nodes as one of sums only, so that tables and adders are enough.
+"""Rewrites product nodes as sums of squares, so that tables and adders suffice.
 
-`u·v = ((u + v)² - (u - v)²) / 4`: the layer before gives u + v and u - v in place of u and v, which are sums of edges like any
-other, and one more layer squares them. Larger products are taken in pairs, one more layer for each doubling.
+`u·v = ((u + v)² - (u - v)²) / 4`: the layer before computes u + v and u - v in place of u and v, which are sums of edges like
+any other, and one more layer squares them. Larger products are computed in pairs, with one more layer for each doubling.
 """
 
 from itertools import combinations
@@ -13,14 +13,14 @@ from torch import Tensor
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 
-_MARGIN = 0.02  # Of the span of the activations, how much wider the grid of a square is
+_GRID_MARGIN = 0.02  # Widening of the grid of a square, relative to the span of the activations
 
 
 @torch.no_grad()
 def sum_layers(model: KAN, u: Tensor) -> list[KANLayer]:
-    """Copies of the layers of a network, with further ones where nodes multiply: together the same function.
+    """Copies of the layers of a network, with extra layers in place of product nodes: the same function without products.
 
-    Rows u in network units, `(n, inputs)`, say where sums lie; within that the function is the same to rounding.
+    Rows u in network units, `(n, inputs)`, give the ranges of the sums; within these the function is the same to rounding.
 
     Returns:
         Layers of sums, in the dtype of the model, to be run one after the other.
@@ -36,7 +36,7 @@ def sum_layers(model: KAN, u: Tensor) -> list[KANLayer]:
 
 
 def _in_pairs(layers: list[KANLayer], groups: list[list[int]], u: Tensor) -> tuple[KANLayer, KANLayer, list[list[int]]]:
-    """Sums and differences in place of pairs of factors, the layer that squares them, and what is left to multiply."""
+    """Sums and differences in place of pairs of factors, the layer that squares them, and the remaining factors."""
     rows: list[tuple[int, ...]] = []  # a number alone is passed on, a pair is multiplied
     left: list[list[int]] = []
     for group in groups:
@@ -65,7 +65,7 @@ def _squares(u: Tensor, factors: Tensor, squared: Tensor) -> KANLayer:
     """The layer `Σ_i factor_ij f_i(u_i)` with `f_i` the square or the identity, exact inside a grid around u."""
     inputs, outputs = factors.shape
     low, high = u.min(dim=0).values, u.max(dim=0).values
-    half = torch.clamp((high - low) * (0.5 + _MARGIN), min=1e-6)
+    half = torch.clamp((high - low) * (0.5 + _GRID_MARGIN), min=1e-6)
     middle = (low + high) / 2
     degree = 2
     layer = KANLayer(inputs, outputs, grid=2, degree=degree, base="none", bias=False, dtype=u.dtype)

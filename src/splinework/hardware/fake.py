@@ -1,8 +1,8 @@
-"""A network that computes in floating point exactly what its tables of integers will, and that can be trained.
+"""Fake quantisation: a trainable floating-point network that computes exactly what its integer tables will.
 
-Every edge is evaluated at the codes of its input only, by the kernels of the layer, and rounded; rows look the values up. Where a
-number is rounded or saturated, gradients go straight through (Bengio et al. 2013, arXiv 1308.3432), and stop outside the range;
-with ranges as parameters that is learned step size quantisation (Esser et al. 2020, arXiv 1902.08153).
+Every edge is evaluated only at the codes of its input, by the kernels of the layer, and rounded; rows look the values up.
+Rounding has straight-through gradients (Bengio et al. 2013, arXiv 1308.3432), and saturation stops gradients outside the range;
+with the ranges as parameters this is learned step size quantisation (Esser et al. 2020, arXiv 1902.08153).
 """
 
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ from splinework.nn.layer import KANLayer
 
 
 class WireRanges(nn.Module):
-    """The wires into a layer: formats, and what their codes mean as parameters.
+    """The wires into a layer: formats, and trainable ranges of their codes.
 
     Args:
-        formats: One per wire.
-        shift: `(n,)`, what the code 0 means.
-        step: `(n,)`, what one code more means; positive.
+        formats: Fixed-point format of each wire.
+        shift: Value of code 0, `(n,)`.
+        step: Positive step between neighbouring codes, `(n,)`.
     """
 
     low: Tensor
@@ -43,12 +43,12 @@ class WireRanges(nn.Module):
 
     @property
     def step(self) -> Tensor:
-        """What one code more means, `(n,)`."""
+        """Step between neighbouring codes, `(n,)`."""
         return torch.exp(self.log_step)
 
     @property
     def rows(self) -> int:
-        """Codes of the widest wire."""
+        """Number of codes of the widest wire."""
         return max(f.count for f in self.formats)
 
     def encode(self, values: Tensor) -> Tensor:
@@ -56,22 +56,22 @@ class WireRanges(nn.Module):
         return self.saturate((values - self.shift) / self.step)
 
     def saturate(self, sums: Tensor) -> Tensor:
-        """Numbers in steps to codes."""
+        """Numbers in steps, rounded and clipped to codes."""
         return torch.clamp(_rounded(sums), self.low, self.high)
 
     def points(self) -> Tensor:
-        """What the codes mean, `(rows, n)`; narrow wires repeat their last code."""
+        """Values of all codes, `(rows, n)`; narrow wires repeat their last code."""
         ascending = torch.arange(self.rows, dtype=self.low.dtype)[:, None]
         return self.shift + self.step * torch.minimum(self.low + ascending, self.high)
 
 
 class FakeQuantised(nn.Module):
-    """Layers of edges between wires, every edge rounded to multiples of the step of its node.
+    """A fake-quantised network: every edge is rounded to multiples of the step of its node, with straight-through gradients.
 
     Args:
-        layers: Layers of sums; they are trained in place.
-        wires: Of the inputs and of every layer's nodes; those of the outputs only say their step and shift.
-        guard: Bits of the sums of hidden layers behind the last bit of their wires.
+        layers: Layers of sums, trained in place.
+        wires: Wires of the inputs and of every layer's nodes; those of the outputs only give their step and shift.
+        guard: Guard bits of the sums of hidden layers.
         held: For each layer, the edges that must stay monotone; see `monotone.held_edges`.
 
     Shapes: x `(B, inputs)` in network units to sums of the outputs `(B, outputs)` in steps.
@@ -93,7 +93,7 @@ class FakeQuantised(nn.Module):
 
     @property
     def parts(self) -> list[tuple[KANLayer, WireRanges, WireRanges, int]]:
-        """Each layer with the wires into it, those out of it, and its guard bits."""
+        """Each layer with its input wires, its output wires and its guard bits."""
         layers: Any = self.layers
         wires: Any = self.wires
         guards = [self.guard] * (len(layers) - 1) + [0]
@@ -103,7 +103,7 @@ class FakeQuantised(nn.Module):
         return self.run(x, self.tables())
 
     def run(self, x: Tensor, tables: "Sequence[FakeTables]") -> Tensor:
-        """The sums of the outputs, `(B, outputs)` in steps, of x `(B, inputs)` in network units, by `tables()` made before."""
+        """Output sums `(B, outputs)` in steps at x `(B, inputs)` in network units, given the result of `tables()`."""
         wires: Any = self.wires
         codes: Tensor = wires[0].encode(x)
         for (_, before, after, guard), made in zip(self.parts, tables, strict=True):
@@ -112,7 +112,7 @@ class FakeQuantised(nn.Module):
         return codes
 
     def tables(self) -> "list[FakeTables]":
-        """All edges at the codes of their inputs, rounded, with gradients."""
+        """The tables of all edges at the codes of their inputs, rounded, with straight-through gradients."""
         made = []
         for number, (layer, before, after, guard) in enumerate(self.parts):
             per_step = 2.0**guard / after.step
@@ -138,13 +138,13 @@ class FakeQuantised(nn.Module):
         classes: Sequence[str] = (),
         axioms: Sequence[str] = (),
     ) -> IntegerModel:
-        """The network of integers that computes the same.
+        """The equivalent network of integers.
 
-        Inputs are names, formats and scales in raw units, whose steps and shifts come from here; outputs names and scales:
-        `value = shift + scale · u` for u in network units. The rest is as for `IntegerModel`.
+        Inputs and outputs give names and scales, `value = shift + scale · u` for u in network units; steps, shifts and formats
+        come from the wires of this network. The other arguments are those of `IntegerModel`.
 
         Raises:
-            ConfigError: If a sum does not fit its accumulator.
+            ConfigError: If a sum exceeds its accumulator.
         """
         parts, made = self.parts, self.tables()
         layers = []
@@ -152,7 +152,7 @@ class FakeQuantised(nn.Module):
             alive = (layer.mask != 0).numpy()
             if not bool(torch.isfinite(table.rounded).all()) or float(table.rounded.abs().max()) > 2.0**52:
                 raise ConfigError(
-                    "an edge is not finite, or too large in steps of its node; widen the ranges of the nodes."
+                    "an edge is not finite or too large in steps of its node; widen the ranges of the nodes."
                 )
             values = table.rounded.numpy().astype(np.int64) * alive
             tables = tuple(values[: f.count, i] for i, f in enumerate(before.formats))
@@ -170,10 +170,10 @@ class FakeTables:
     """The edges of a layer at the codes of its inputs, in steps of its nodes.
 
     Attributes:
-        exact: `(codes, I, J)`.
-        rounded: The same, rounded.
-        slopes: The same, what one code more would add.
-        bias: `(J,)`, rounded.
+        exact: Unrounded values, `(codes, I, J)`.
+        rounded: Rounded values, `(codes, I, J)`.
+        slopes: Change per code, `(codes, I, J)`.
+        bias: Rounded bias, `(J,)`.
     """
 
     exact: Tensor
@@ -182,7 +182,7 @@ class FakeTables:
     bias: Tensor
 
     def sums(self, codes: Tensor, low: Tensor) -> Tensor:
-        """`bias + Σ_i T_i[code_bi]`, `(B, J)`; low is the smallest code of each input."""
+        """The sums `bias + Σ_i T_i[code_bi]`, `(B, J)`; low is the smallest code of each input."""
         sums: Tensor = _TableLookup.apply(codes, low, self.rounded, self.slopes)  # type: ignore[no-untyped-call]
         return self.bias + sums
 
@@ -193,7 +193,7 @@ def _rounded(values: Tensor) -> Tensor:
 
 
 def _hold(values: Tensor, signs: Tensor) -> Tensor:
-    """Tables whose held edges never turn back: the largest value so far, or the smallest."""
+    """Tables whose held edges are made monotone by a running maximum or minimum."""
     if not bool(signs.any()):
         return values
     rising = torch.cummax(values, dim=0).values
@@ -202,7 +202,7 @@ def _hold(values: Tensor, signs: Tensor) -> Tensor:
 
 
 class _TableLookup(torch.autograd.Function):
-    """Sums of rows of tables; the gradient in a code is the slope of its edges there."""
+    """Sums of table rows; the gradient with respect to a code is the slope of its edges there."""
 
     @staticmethod
     def forward(ctx: Any, codes: Tensor, low: Tensor, tables: Tensor, slopes: Tensor) -> Tensor:
@@ -231,7 +231,7 @@ def _hidden_wires(number: int, wires: WireRanges) -> tuple[Wire, ...]:
 
 
 def _output_wires(outputs: Sequence[Wire], wires: WireRanges, tables: Sequence[Any], bias: Any) -> tuple[Wire, ...]:
-    """Wide enough for every sum, in raw units."""
+    """Output wires in raw units, wide enough for every sum."""
     low = bias + sum(table.min(axis=0) for table in tables)
     high = bias + sum(table.max(axis=0) for table in tables)
     made = []
@@ -242,6 +242,6 @@ def _output_wires(outputs: Sequence[Wire], wires: WireRanges, tables: Sequence[A
 
 
 def _raw(wire: Wire, form: Format, wires: WireRanges, k: int) -> Wire:
-    """The k-th of some wires in raw units, where `wire` says how those follow from network units."""
+    """The k-th wire in raw units; `wire` holds the map from network units to raw units."""
     step, shift = float(wires.step[k]), float(wires.shift[k])
     return Wire(wire.name, form, wire.scale * step / form.step, wire.shift + wire.scale * shift, wire.log)

@@ -1,7 +1,7 @@
-"""The folder of an artefact: made aside, and moved into its place when it is whole.
+"""The folder of an artefact: built in a temporary place and moved to its destination when complete.
 
-An earlier artefact of the same kind is replaced; anything else that lies there is refused before any work. `artefact.json` says
-what a folder is; what its files mean is known to `fpga_artefact`, `mcu_artefact` and `analog_artefact`.
+An earlier artefact of the same kind is replaced; any other content is refused before the work starts. `artefact.json` identifies
+the kind of a folder; the meaning of its files is defined in `fpga_artefact`, `mcu_artefact` and `analog_artefact`.
 """
 
 import os
@@ -17,17 +17,17 @@ from splinework.nn.checkpoint import own_version
 from splinework.nn.files import check_writable, whole_folder
 
 FORMAT: Final = "splinework-artefact/1"
-MARKER: Final = "artefact.json"
+MARKER_FILE: Final = "artefact.json"
 Kind = Literal["fpga", "mcu", "analog"]
 KINDS: Final[tuple[Kind, ...]] = ("fpga", "mcu", "analog")
-_SHOWN: Final = 4
+_MAX_SHOWN: Final = 4
 
 
 @dataclass(frozen=True)
 class Marker:
-    """What a folder says about itself: its kind, the network in it, and the version of splinework that wrote it.
+    """The content of an artefact's marker file: kind, name of the network, and version of splinework that wrote it.
 
-    Files are all in it but the marker, below the folder; details what the kind keeps besides, JSON values.
+    `files` lists all other files, relative to the folder; `details` holds further JSON values of the kind.
     """
 
     kind: Kind
@@ -38,31 +38,31 @@ class Marker:
 
 
 def read_marker(folder: Path) -> Marker:
-    """What an artefact's folder is.
+    """Reads the marker file of an artefact's folder.
 
     Raises:
-        FileError: If there is no such folder, it is no artefact, or of another version.
+        FileError: If the folder does not exist, is not an artefact, or is of another version.
     """
     if not folder.is_dir():
         raise FileError(f"there is no folder {folder}; name one that `splinework hardware` wrote.")
-    file = folder / MARKER
+    file = folder / MARKER_FILE
     if not file.exists():
         raise FileError(
-            f"{folder} has no {MARKER}, so it is no artefact; name a folder that `splinework hardware` wrote."
+            f"{folder} has no {MARKER_FILE}, so it is not an artefact; name a folder that `splinework hardware` wrote."
         )
     content = read_document(file, FORMAT, "an artefact")
     kind, files, details = content.get("kind"), content.get("files"), content.get("details")
     if kind not in KINDS or not isinstance(files, list) or not isinstance(details, dict):
-        raise FileError(f"{file} is damaged; write the artefact anew.")
+        raise FileError(f"{file} is damaged; rebuild the artefact.")
     name, version = str(content.get("name")), str(content.get("version"))
     return Marker(kind, name, version, tuple(map(str, files)), details)
 
 
 def check_place(out: str | os.PathLike[str], kind: Kind) -> Path:
-    """The folder that an artefact may be written to; asks before the work, not after it.
+    """Checks, before any work, that an artefact may be written to a folder.
 
     Raises:
-        FileError: If something else lies there, or nothing can be written; with the way out.
+        FileError: If the folder holds anything else, or cannot be written.
     """
     folder = Path(out)
     check_writable(folder)
@@ -74,12 +74,12 @@ def check_place(out: str | os.PathLike[str], kind: Kind) -> Path:
 
 @contextmanager
 def artefact_folder(out: str | os.PathLike[str], kind: Kind, name: str, details: dict[str, Any]) -> Iterator[Path]:
-    """Gives an empty folder beside the place; if all goes well it takes the place, else nothing is left of it.
+    """Yields an empty temporary folder that becomes the artefact on success and is removed on failure.
 
-    The details, which the kind keeps in the marker, may be filled until the end.
+    The details, which are stored in the marker file, may be filled until the end.
 
     Raises:
-        FileError: See `check_place`; or if the system refuses to write.
+        FileError: See `check_place`; or if writing fails.
     """
     with whole_folder(check_place(out, kind)) as folder:
         yield folder
@@ -91,20 +91,20 @@ def artefact_folder(out: str | os.PathLike[str], kind: Kind, name: str, details:
             "details": details,
             "files": _files(folder),
         }
-        write_json(folder / MARKER, content)
+        write_json(folder / MARKER_FILE, content)
 
 
 def _refuse_others(folder: Path, kind: Kind) -> None:
     held = sorted(path.name for path in folder.iterdir())
     if not held:
         return
-    if MARKER not in held:
-        shown = ", ".join(held[:_SHOWN]) + (f" and {len(held) - _SHOWN} more" if len(held) > _SHOWN else "")
+    if MARKER_FILE not in held:
+        shown = ", ".join(held[:_MAX_SHOWN]) + (f" and {len(held) - _MAX_SHOWN} more" if len(held) > _MAX_SHOWN else "")
         raise FileError(f"{folder} is not empty (it holds {shown}); name another folder.")
     marker = read_marker(folder)
     if marker.kind != kind:
         raise FileError(f"{folder} holds an artefact of another kind, {marker.kind}; name another folder.")
-    strange = sorted(set(_files(folder)) - set(marker.files) - {MARKER})
+    strange = sorted(set(_files(folder)) - set(marker.files) - {MARKER_FILE})
     if strange:
         raise FileError(
             f"{folder} holds an earlier artefact and {len(strange)} files beside it, such as {strange[0]}, which would be lost; "

@@ -1,7 +1,7 @@
-"""Fixed-point numbers: what an integer on a wire means, how reals become integers, and how integers lose bits.
+"""Fixed-point numbers: the meaning of an integer on a wire, encoding of reals, and rounding to fewer bits.
 
-Every rounding in a quantised network is half to even and every narrowing saturates. Both are monotone and odd, so what is
-monotone or symmetric before stays so.
+Every rounding in a quantised network is half to even and every narrowing saturates. Both are monotone and odd functions, so
+monotonicity and symmetry are preserved.
 """
 
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from splinework.errors import ConfigError
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-WIDEST = 48
-"""Bits of the widest wire; every sum of tables then fits the 64-bit integers of NumPy and the 53 bits of a double."""
+MAX_WIRE_BITS = 48
+"""Largest width of a wire; sums of tables then fit NumPy's 64-bit integers and the 53 bits of a double."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """Two's complement or plain binary numbers of `width` bits, of which `fraction` lie behind the point.
+    """A fixed-point format: signed (two's complement) or unsigned numbers of `width` bits, `fraction` of them fractional.
 
-    A code `c` is the number `c · 2^-fraction`. The fraction may be negative, or larger than the width.
+    A code `c` means the number `c · 2^-fraction`. The fraction may be negative, or larger than the width.
 
     Attributes:
-        width: Bits.
-        fraction: Bits behind the binary point.
-        signed: Whether the first bit is a sign.
+        width: Number of bits.
+        fraction: Number of fractional bits.
+        signed: Whether the highest bit is a sign.
 
     Example:
         >>> form = Format(4, 3, signed=True)
@@ -40,9 +40,9 @@ class Format:
     signed: bool = False
 
     def __post_init__(self) -> None:
-        if not 1 <= self.width <= WIDEST:
+        if not 1 <= self.width <= MAX_WIRE_BITS:
             raise ConfigError(
-                f"a format has 1 to {WIDEST} bits, got {self.width}; use fewer bits or fewer edges per node."
+                f"a format has 1 to {MAX_WIRE_BITS} bits, got {self.width}; use fewer bits or fewer edges per node."
             )
 
     @property
@@ -62,15 +62,15 @@ class Format:
 
     @property
     def step(self) -> float:
-        """What one more means, 2^-fraction."""
+        """The step between neighbouring codes, 2^-fraction."""
         return float(2.0**-self.fraction)
 
     def saturate(self, values: Integers) -> Integers:
-        """The nearest codes."""
+        """Values clipped to the range of codes."""
         return np.clip(values, self.low, self.high)
 
     def code(self, raw: int) -> int:
-        """The code whose bits, read as a plain number, are `raw`."""
+        """The code whose bits, read as an unsigned number, are `raw`."""
         return raw if raw <= self.high else raw - self.count
 
     @classmethod
@@ -86,7 +86,7 @@ class Format:
 
 
 def storage(bits: int) -> int:
-    """Bits of the narrowest whole-byte integer of a processor that holds so many.
+    """Width of the narrowest integer type of a processor (8, 16 or 32 bits) that holds a number of bits.
 
     >>> storage(5), storage(17)
     (8, 32)
@@ -108,14 +108,14 @@ def round_shift(values: Integers, bits: int) -> Integers:
 
 @dataclass(frozen=True)
 class Wire:
-    """What the code of a node means: `value = shift + scale · code · 2^-fraction`; on a logarithmic wire its exponential.
+    """The meaning of a node's code: `value = shift + scale · code · 2^-fraction`; on a logarithmic wire its exponential.
 
     Attributes:
-        name: Of the column or node.
-        format: Of the code.
-        scale: What 1 on the wire is, in units of the node.
-        shift: What 0 on the wire is.
-        log: Whether the values are exponentials of that.
+        name: Name of the column or node.
+        format: Fixed-point format of the code.
+        scale: Value of a step of 1 on the wire, in units of the node.
+        shift: Value of 0 on the wire.
+        log: Whether values are exponentials of the linear ones.
     """
 
     name: str
@@ -132,7 +132,7 @@ class Wire:
 
     @property
     def step(self) -> float:
-        """What one code more means, in units of the node (of its logarithm on a logarithmic wire)."""
+        """The step between neighbouring codes, in units of the node (of its logarithm on a logarithmic wire)."""
         return self.scale * self.format.step
 
     def decode(self, codes: ArrayLike) -> Floats:
@@ -141,7 +141,7 @@ class Wire:
         return np.exp(values) if self.log else values
 
     def unsaturated(self, values: ArrayLike) -> Floats:
-        """Values to whole numbers, half to even, not saturated; NaN stays, the logarithm of 0 and less is -inf."""
+        """Values rounded to whole codes, half to even, without saturation; NaN is kept, the logarithm of x <= 0 is -inf."""
         plain = np.asarray(values, dtype=np.float64)
         if self.log:
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -149,5 +149,5 @@ class Wire:
         return np.rint((plain - self.shift) / self.step)
 
     def encode(self, values: ArrayLike) -> Integers:
-        """Values to the nearest codes; the ends where they lie beyond."""
+        """Values to the nearest codes, saturated at the ends."""
         return np.clip(self.unsaturated(values), self.format.low, self.format.high).astype(np.int64)

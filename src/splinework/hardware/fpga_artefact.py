@@ -1,6 +1,6 @@
-"""From a network to a folder for an FPGA: integers, Verilog, testbenches, proofs, synthesis.
+"""Artefacts for FPGAs: quantisation, Verilog, testbenches, proofs, synthesis.
 
-`fpga` builds the folder, `check_folder` looks at one again. The circuit itself is made in the package `fpga`.
+`fpga` builds a folder, `check_folder` checks one again. The circuit itself is generated in the package `fpga`.
 """
 
 import json
@@ -42,26 +42,33 @@ Seen: TypeAlias = tuple[NDArray[np.bool_], ...]
 
 @dataclass(frozen=True)
 class FpgaRecipe:
-    """How an artefact for an FPGA is made.
+    """The recipe of an artefact for an FPGA.
 
     Attributes:
-        quantising: How the network becomes integers.
-        options: How these become a circuit.
+        quantisation: Recipe of the quantised network.
+        options: Options of the circuit generator.
         mhz: Clock to reach in MHz, for technologies that are placed and routed: the depth of the pipeline is chosen for it.
             None takes the depth of the options, and routing works towards 250 MHz.
-        axi: Whether there is a wrapper for AXI-stream.
-        vectors: That are simulated.
-        proof: Whether every neuron is proven.
-        synthesis: Whether the circuit is synthesised, placed and routed.
-        place_seeds: Of placing and routing, once for each.
-        name: Of the network and its modules, an identifier.
-        seed: Of held-out rows and of vectors.
-        notes: What the report says besides.
+        axi: Whether to write an AXI-stream wrapper.
+        vectors: Number of vectors to simulate.
+        proof: Whether to prove every neuron.
+        synthesis: Whether to synthesise, place and route the circuit.
+        place_seeds: Seeds of placement and routing, one run for each.
+        name: Identifier of the network and its modules.
+        seed: Seed of the held-out rows and of the vectors.
+        notes: Further sentences for the report.
+
+    Raises:
+        ConfigError: If a value is out of range or the technology is unknown.
+
+    Example:
+        >>> FpgaRecipe(mhz=200.0, options=FpgaOptions(technology="ecp5")).vectors
+        100000
     """
 
     kind: ClassVar[Kind] = "fpga"
 
-    quantising: QuantisationRecipe = field(default_factory=QuantisationRecipe)
+    quantisation: QuantisationRecipe = field(default_factory=QuantisationRecipe)
     options: FpgaOptions = field(default_factory=FpgaOptions)
     mhz: float | None = None
     axi: bool = True
@@ -76,12 +83,12 @@ class FpgaRecipe:
     def __post_init__(self) -> None:
         technology_of(self.options.technology)
         if self.vectors < 1 or not self.place_seeds:
-            raise ConfigError("vectors is at least 1, and there is at least one seed of placing.")
+            raise ConfigError("vectors must be at least 1, and place_seeds needs at least one seed.")
         if self.mhz is not None and not self.mhz > 0:
-            raise ConfigError(f"mhz is a frequency above 0, got {self.mhz!r}.")
+            raise ConfigError(f"mhz must be a frequency above 0, got {self.mhz!r}.")
 
     def need(self) -> None:
-        """Raises a ConfigError unless the programs that the recipe takes are here: says what to install."""
+        """Raises a ConfigError with installation advice unless the required programs are installed."""
         wanted = [name for name in SIMULATORS if tools.find(name) is not None][:1] or list(SIMULATORS)
         router = technology_of(self.options.technology).router
         if self.proof or self.synthesis:
@@ -91,12 +98,12 @@ class FpgaRecipe:
         tools.need(*wanted, purpose="an artefact for an FPGA")
 
     def plan(self, model: Model, rows: Examples | None, tell: Progress) -> ArtefactPlan:
-        """The network of integers and its circuit.
+        """Chooses the quantised network and plans its circuit.
 
         Raises:
-            ConfigError: If the network is too large, or something does not fit the recipe.
+            ConfigError: If the network is too large or does not suit the recipe.
         """
-        chosen = choose(model, rows, self.quantising, name=self.name, progress=tell)
+        chosen = choose(model, rows, self.quantisation, name=self.name, progress=tell)
         tell("planning the circuit")
         planned, seen = circuit(chosen.golden, self, rows)
         details = {
@@ -154,43 +161,48 @@ def fpga(
     recipe: FpgaRecipe | None = None,
     progress: Progress | None = None,
 ) -> BuildResult:
-    """Builds a folder of Verilog that equals a quantised network, simulates it, proves every neuron, and synthesises it.
+    """Builds a folder of Verilog equivalent to a quantised network: simulated, proven neuron by neuron, and synthesised.
+
+    Nothing is written if an error is raised.
 
     Args:
-        model: A trained network, in a frame or not, or one of integers.
-        out: The folder; an earlier artefact of this kind in it is replaced.
-        x: Rows in raw units; not needed with integers.
-        y: Targets in raw units, or numbers of classes.
-        test: Rows to judge by; None holds some of x back.
-        task: `classification` if the outputs are logits.
-        classes: Names of the classes.
-        recipe: How it is made.
-        progress: Is told what is done.
+        model: A trained network, framed or not, or a quantised one.
+        out: Folder to write; an earlier FPGA artefact in it is replaced.
+        x: Rows in raw units, `(n, inputs)`; not needed for a quantised network.
+        y: Targets in raw units, `(n, outputs)`, or class indices `(n,)`.
+        test: Held-out rows `(x, y)` for the figures; None holds some of x out.
+        task: `regression`, or `classification` if the outputs are logits.
+        classes: Names of the classes; None numbers them.
+        recipe: Recipe of the artefact; None takes the defaults.
+        progress: Callback that receives a line of text for every step.
+
+    Returns:
+        The figures of the report, the notes, and whether all checks passed.
 
     Raises:
-        ConfigError: If a program is missing (what to install), or something does not fit the recipe.
-        DataError: If the rows are not usable.
-        FileError: If the folder cannot be used. Nothing is written in all these cases.
+        ConfigError: If a program is missing, or the network or rows do not suit the recipe.
+        DataError: If the rows contain missing or non-finite values, or are too few.
+        FileError: If the folder cannot be used.
 
     Example:
         >>> import splinework as sw
         >>> sw.hardware.fpga(sw.KAN([2, 1]), "out")
         Traceback (most recent call last):
             ...
-        splinework.errors.ConfigError: a trained network is built by rows that are typical for its use; give x and y.
+        splinework.errors.ConfigError: building from a trained network needs rows that are typical of its use; give x and y.
     """
     how = recipe or FpgaRecipe()
     return build(how, model, out, x=x, y=y, test=test, task=task, classes=classes, progress=progress)
 
 
 def check_folder(folder: Path, name: str, vectors: int, seed: int, proof: bool, tell: Progress) -> CheckResult:
-    """Simulates and proves the files in a folder as they are; see `artefact.verify`."""
+    """Simulates and proves the files in a folder as they are; see `artefact.check`."""
     found = verify(folder, vectors=vectors, seed=seed, proof=proof, progress=tell)
     return CheckResult("fpga", folder, name, found.to_dict(), found.passed, tuple(map(str, found.failures)))
 
 
 def circuit(golden: IntegerModel, how: FpgaRecipe, rows: Examples | None) -> tuple[FpgaDesign, Seen | None]:
-    """The circuit that the recipe asks for, and which codes it takes to be all that come.
+    """The circuit by a recipe, and flags of the input codes that it assumes to occur, or None.
 
     Raises:
         ConfigError: If the network is too large, or no depth of the pipeline reaches the clock.
@@ -198,7 +210,7 @@ def circuit(golden: IntegerModel, how: FpgaRecipe, rows: Examples | None) -> tup
     seen = None
     if how.options.dont_care == "data":
         if rows is None:
-            raise ConfigError("dont_care='data' takes the codes of the rows for all that come; give x and y.")
+            raise ConfigError("dont_care='data' assumes that only the codes of the rows occur; give x and y.")
         codes = golden.encode(rows.all_x)
         seen = tuple(
             np.isin(np.arange(w.format.low, w.format.high + 1), column)
@@ -213,9 +225,9 @@ def circuit(golden: IntegerModel, how: FpgaRecipe, rows: Examples | None) -> tup
 def write_circuit(
     folder: Path, golden: IntegerModel, planned: FpgaDesign, *, axi: bool = True, seen: Seen | None = None
 ) -> None:
-    """Writes `golden.json`, `design.json` and `rtl/`; what verifies and synthesises them comes from elsewhere.
+    """Writes `golden.json`, `design.json` and `rtl/`, and with `axi` the AXI-stream wrapper.
 
-    The wrapper for AXI-stream is written too where `axi`; `seen` are the codes that were taken for all that come.
+    `seen` flags the input codes that the circuit assumes to occur.
     """
     (folder / "rtl").mkdir()
     write_golden(golden, folder / "golden.json")
@@ -226,7 +238,7 @@ def write_circuit(
 
 
 def design_text(planned: FpgaDesign, seen: Seen | None) -> str:
-    """`design.json`: what must be known to use and verify the circuit."""
+    """The text of `design.json`, which describes the circuit to its users and to the verification."""
     content = {
         "format": FORMAT,
         "digest": planned.digest,
@@ -275,14 +287,14 @@ def _checks(found: FpgaVerification) -> tuple[ReportCheck, ...]:
         ReportCheck(
             f"simulation in {run.simulator}",
             run.error
-            or f"{counted(run.mismatches)} of {counted(run.vectors)} vectors differ, {run.protocol} out of time",
+            or f"{counted(run.mismatches)} of {counted(run.vectors)} vectors differ, {run.protocol} protocol violations",
             run.passed,
         )
         for run in found.simulations
     ]
     if found.proof:
-        proven = f"{found.neurons_proven} of {found.neurons} neurons equal the golden ones for all codes that can occur"
+        proven = f"{found.neurons_proven} of {found.neurons} neurons equal the golden ones for all reachable codes"
         checks.append(ReportCheck("formal proof of each neuron", proven, found.neurons_proven == found.neurons))
-        wired = "wires, latency and handshake are right" if found.wiring else "they are not as they should be"
+        wired = "wires, latency and handshake are correct" if found.wiring else "wires, latency or handshake are wrong"
         checks.append(ReportCheck("wiring between the neurons", wired, found.wiring))
     return tuple(checks)

@@ -1,8 +1,8 @@
-"""Frames as tables: what a frame does with one input or one output alone becomes part of a quantised network.
+"""Frames as tables: frame formulas of a single input or output become part of the quantised network.
 
-A feature of one raw input is worked out for every code of that input, and the table behind it read there. An answer of one
-output is one more table, over the codes of the sum; its codes stay between the least and the largest value that it has there,
-so that bounds hold in every code. Formulas of several inputs or outputs need arithmetic, which a network of tables has not.
+A feature of one raw input is evaluated at every code of that input and composed with the table behind it. An output formula of
+one network output becomes one more table over the codes of its sum; its codes stay between the least and the largest value
+there, so bounds hold in every code. Formulas of several inputs or outputs need arithmetic that a network of tables lacks.
 """
 
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ import torch
 from splinework.errors import ConfigError
 from splinework.hardware.formats import Floats, Format, Wire
 from splinework.hardware.integer import IntegerLayer, IntegerModel, Task
-from splinework.hardware.quantise import WIDEST_CODE, Bits, as_bits, wires_of
+from splinework.hardware.quantise import MAX_CODE_BITS, Bits, as_bits, wires_of
 from splinework.hardware.quantise import quantise as quantise_network
 from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.frame import Expression, FramedKAN
 from splinework.nn.network import KAN
 
 _WAY_OUT: Final = (
-    "quantise the network alone, sw.hardware.quantise(model.network, model.inside(x)), and do what the frame does outside of "
-    "the tables."
+    "quantise the network alone, sw.hardware.quantise(model.network, model.inside(x)), and evaluate the frame outside the "
+    "artefact."
 )
 
 
@@ -36,23 +36,26 @@ def quantise(
     classes: Sequence[str] | None = None,
     name: str = "kan",
 ) -> IntegerModel:
-    """The model as tables of integers, by calibration on rows; no training. See `splinework.hardware.quantise.quantise`.
+    """Post-training quantisation: the model as a network of integer tables, calibrated on rows without training.
 
-    Of a frame, features of one input and answers of one output become tables too. What is monotone because of its edges stays
-    so, and bounds that the frame keeps hold in every code. `sw.verify` proves axioms of the result.
+    Frame features of one input and frame outputs of one network output become tables, too. Monotonicity that follows from the
+    edges is preserved, and bounds that the frame guarantees hold in every code. `sw.verify` proves axioms of the result.
 
     Args:
-        model: A trained model, in a frame or not; it is left as it is.
-        x: Rows that are typical for its use, `(n, inputs)` in raw units.
-        bits: Widths of codes; one number is that of inputs and hidden nodes.
-        task: `classification` if the outputs are logits; not of a model in a frame.
+        model: A trained model, framed or not; it is not changed.
+        x: Rows that are typical of its use, `(n, inputs)` in raw units.
+        bits: Code widths; a single number is the width of inputs and hidden nodes.
+        task: `classification` if the outputs are logits; not supported for framed models.
         classes: Names of the classes; None numbers them.
-        name: An identifier, after which artefacts are called.
+        name: Identifier used in the names of artefacts.
+
+    Returns:
+        The golden model: integer tables, exact sums, roundings.
 
     Raises:
-        ConfigError: For settings out of range; if a feature depends on several inputs, or an answer on more than its own output.
-        DataError: If x is not usable.
-        ShapeError: If x has another number of columns.
+        ConfigError: If a setting is out of range, a feature depends on several inputs, or an output on other outputs.
+        DataError: If x contains missing or non-finite values.
+        ShapeError: If x has another number of columns than the model has inputs.
 
     Example:
         >>> from splinework.nn.frame import Frame
@@ -65,7 +68,7 @@ def quantise(
     if isinstance(model, KAN):
         return quantise_network(model, x, bits=bits, task=task, classes=classes, name=name)
     if task != "regression":
-        raise ConfigError(f"a model in a frame is quantised as a regression, got task={task!r}; {_WAY_OUT}")
+        raise ConfigError(f"a framed model is quantised as a regression, got task={task!r}; {_WAY_OUT}")
     return _of_framed(model, x, as_bits(bits), name)
 
 
@@ -76,8 +79,8 @@ def _of_framed(model: FramedKAN, x: Any, bits: Bits, name: str) -> IntegerModel:
     check_finite(rows, "x", model.input_names)
     with torch.no_grad():
         seen = model.frame.features_of(rows)
-    # What features have for codes is gone once they are folded: they may as well be fine.
-    inner = replace(bits, inputs=WIDEST_CODE) if model.frame.before else bits
+    # The codes of features vanish once their tables are composed, so they can be as fine as possible.
+    inner = replace(bits, inputs=MAX_CODE_BITS) if model.frame.before else bits
     golden = quantise_network(model.network, seen, bits=inner, name=name)
     if model.frame.before:
         golden = _with_features(golden, model, rows.double().numpy(), bits)
@@ -95,12 +98,12 @@ def _check(model: FramedKAN) -> None:
         if len(feature.columns) > 1:
             names = ", ".join(frame.input_names[i] for i in feature.columns)
             raise ConfigError(
-                f"the frame makes {feature.text} of {names}, which no table of one input can do; {_WAY_OUT}"
+                f"the frame feature {feature.text} depends on {names}, but a table has one input; {_WAY_OUT}"
             )
     for j, answer in enumerate(frame.after):
         if not set(answer.columns) <= {inputs + j}:
             raise ConfigError(
-                f"the frame makes {frame.output_names[j]} = {answer.text}, which depends on more than one output of the network; "
+                f"the frame output {frame.output_names[j]} = {answer.text} depends on more than one output of the network; "
                 f"{_WAY_OUT}"
             )
 
@@ -128,7 +131,7 @@ def _with_features(golden: IntegerModel, model: FramedKAN, rows: Floats, bits: B
 
 
 def _exact(layer: IntegerLayer) -> IntegerLayer:
-    """A last layer whose wires hold its sums, and no more."""
+    """The last layer with the narrowest output wires that hold its sums."""
     low, high = layer.bounds()
     outputs = tuple(
         replace(wire, format=Format.holding(min(int(a), -1), int(b), wire.format.fraction))
@@ -138,10 +141,10 @@ def _exact(layer: IntegerLayer) -> IntegerLayer:
 
 
 def _with_answers(golden: IntegerModel, model: FramedKAN, bits: Bits) -> IntegerModel:
-    """The network with one more layer, of a table for each output."""
+    """The network with one more layer that has a table for each output."""
     last, frame = golden.layers[-1], model.frame
-    guard = max(0, max(wire.format.width for wire in last.outputs) - WIDEST_CODE)
-    hidden = []  # the wires of the sums, so many bits less exact
+    guard = max(0, max(wire.format.width for wire in last.outputs) - MAX_CODE_BITS)
+    hidden = []  # the wires of the sums without their guard bits
     for wire in last.outputs:
         form = wire.format
         narrow = Format(max(1, form.width - guard), form.fraction - guard, form.signed)
@@ -165,7 +168,7 @@ def _with_answers(golden: IntegerModel, model: FramedKAN, bits: Bits) -> Integer
 
 
 def _rounded(values: Floats, name: str, width: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], Wire]:
-    """Values in steps of a power of two, none beyond the least and the largest of them, and what their codes mean."""
+    """Values rounded to multiples of a power of two, within their range, and the wire that gives their codes a meaning."""
     low, high = float(values.min()), float(values.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ConfigError(f"{name} is not finite for all codes of the network's sum; {_WAY_OUT}")

@@ -1,4 +1,4 @@
-"""The golden model as a file: `golden.json`, integers in JSON, with a digest over all of them. Nothing is rounded."""
+"""The golden model as a file, `golden.json`: exact integers as JSON, protected by a digest."""
 
 import hashlib
 import json
@@ -16,15 +16,15 @@ from splinework.hardware.integer import IntegerLayer, IntegerModel
 from splinework.nn.files import write_whole
 
 FORMAT: Final = "splinework-integer/1"
-_LARGEST = 1 << 28  # Bytes of the largest file that is read
+_MAX_FILE_BYTES = 1 << 28
 
 
 class ChangedError(FileError):
-    """The numbers of a golden model are not those that its digest was made of."""
+    """A golden model does not match its digest."""
 
 
 def write_golden(model: IntegerModel, path: str | os.PathLike[str]) -> None:
-    """Writes a quantised network, whole or not at all.
+    """Writes a quantised network atomically.
 
     Raises:
         FileError: If the file cannot be written.
@@ -33,7 +33,7 @@ def write_golden(model: IntegerModel, path: str | os.PathLike[str]) -> None:
 
 
 def golden_text(model: IntegerModel) -> str:
-    """The text of the file: one line per table, so that a change shows in a comparison of lines."""
+    """The text of the file, with one line per table so that line-based diffs show changes."""
     content = to_dict(model)
     layers = content.pop("layers")
     head = json.dumps({"digest": digest(model), **content}, indent=1)[:-2]
@@ -49,44 +49,42 @@ def read_golden(path: str | os.PathLike[str]) -> IntegerModel:
     """The quantised network that `write_golden` wrote.
 
     Raises:
-        FileError: If the file is missing, damaged, or of another version.
-        ChangedError: If its numbers do not match its digest.
+        FileError: If the file is missing, damaged or of another version.
+        ChangedError: If its content does not match its digest.
     """
     file = Path(path)
     content = read_document(file, FORMAT, "a golden model")
     if content.pop("digest", None) != digest_of(content):
-        raise ChangedError(
-            f"{file} was changed after it was written: its digest does not match; write the artefact anew."
-        )
+        raise ChangedError(f"{file} was changed after it was written: its digest does not match; rebuild the artefact.")
     try:
         return from_dict(content)
     except (SplineworkError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise FileError(f"{file} is no whole golden model ({error}); write the artefact anew.") from error
+        raise FileError(f"{file} is not a complete golden model ({error}); rebuild the artefact.") from error
 
 
 def read_document(file: Path, form: str, what: str) -> dict[str, Any]:
-    """The JSON object in a file of an artefact that must name a format; `what` it is, with an article, is for messages.
+    """Reads a JSON object of the given format from a file of an artefact; `what` names it, with an article, in messages.
 
     Raises:
-        FileError: If the file is missing, too large, damaged, or of another version.
+        FileError: If the file is missing, too large, damaged or of another version.
     """
     try:
-        if file.stat().st_size > _LARGEST:
-            raise ValueError(f"it has more than {_LARGEST >> 20} MiB")
+        if file.stat().st_size > _MAX_FILE_BYTES:
+            raise ValueError(f"it has more than {_MAX_FILE_BYTES >> 20} MiB")
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise FileError(f"{file} cannot be read as {what} ({error}); write the artefact anew.") from error
+        raise FileError(f"{file} cannot be read as {what} ({error}); rebuild the artefact.") from error
     found = content.get("format") if isinstance(content, dict) else None
     if found != form:
         raise FileError(
-            f"{file} has the format {found!r}, expected {form!r}: it is no {what.split(' ', 1)[1]}, or of another version of "
-            "splinework; write the artefact anew with this version."
+            f"{file} has the format {found!r}, expected {form!r}: it is not {what}, or was written by another version of "
+            "splinework; rebuild the artefact with this version."
         )
     return dict(content)
 
 
 def write_json(file: Path, content: Mapping[str, Any]) -> None:
-    """Writes a JSON object, whole or not at all.
+    """Writes a JSON object atomically.
 
     Raises:
         FileError: If the file cannot be written.
@@ -100,12 +98,12 @@ def digest(model: IntegerModel) -> str:
 
 
 def digest_of(content: dict[str, Any]) -> str:
-    """SHA-256 over JSON values, whatever the order of their names."""
+    """SHA-256 over JSON values, independent of the order of keys."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def to_dict(model: IntegerModel) -> dict[str, Any]:
-    """Plain JSON values."""
+    """The network as JSON values."""
     return {
         "format": FORMAT,
         "name": model.name,
@@ -130,10 +128,10 @@ def to_dict(model: IntegerModel) -> dict[str, Any]:
 
 
 def from_dict(content: dict[str, Any]) -> IntegerModel:
-    """The network of such values.
+    """The network from JSON values.
 
     Raises:
-        ConfigError: If they do not go together.
+        ConfigError: If they are inconsistent.
     """
     inputs = tuple(_wire(w) for w in _list(content["inputs"]))
     layers: list[IntegerLayer] = []

@@ -1,8 +1,8 @@
-"""The golden model: a network of integer tables and exact sums, in NumPy. All artefacts must give the same integers.
+"""The golden model: a network of integer tables and exact sums in NumPy, which every artefact must reproduce bit for bit.
 
     a_j = bias_j + Σ_i T_ij[c_i],    c'_j = saturate(round_half_even(a_j / 2^guard))
 
-Here are the numbers and how to run them; where they come from is in `quantise` and `training`, how they are kept in `golden`.
+The numbers come from `quantise` and `training`; `golden` saves and loads them.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.hardware.formats import WIDEST, Floats, Integers, Wire, round_shift
+from splinework.hardware.formats import MAX_WIRE_BITS, Floats, Integers, Wire, round_shift
 
 Task = Literal["regression", "classification"]
 TASKS: Final = ("regression", "classification")
@@ -24,11 +24,11 @@ class IntegerLayer:
     """One layer of tables and sums.
 
     Attributes:
-        tables: For each input, `(codes, J)`: row r is what the input's code `format.low + r` adds to each sum.
-        mask: `(I, J)`, which edges there are; the tables of the others are 0.
-        bias: `(J,)`.
-        guard: Bits of the sums behind the last bit of their wires.
-        outputs: The wires of the J nodes.
+        tables: For each input, `(codes, J)`: row r is the contribution of the input's code `format.low + r` to each sum.
+        mask: Flags `(I, J)` of the edges that exist; the tables of the others are 0.
+        bias: Bias of each node, `(J,)`.
+        guard: Guard bits of the sums, which rounding removes.
+        outputs: Wires of the J nodes.
     """
 
     tables: tuple[Integers, ...]
@@ -52,7 +52,7 @@ class IntegerLayer:
         return np.flatnonzero(self.mask[:, node]).tolist()
 
     def bounds(self) -> tuple[Integers, Integers]:
-        """Smallest and largest value that each sum could have, whatever the codes, `(J,)` each."""
+        """Lower and upper bound of each sum over all combinations of codes, `(J,)` each."""
         low = self.bias + sum((t.min(axis=0) for t in self.tables), np.zeros(self.width, dtype=np.int64))
         high = self.bias + sum((t.max(axis=0) for t in self.tables), np.zeros(self.width, dtype=np.int64))
         return low, high
@@ -60,18 +60,26 @@ class IntegerLayer:
 
 @dataclass(frozen=True, eq=False)
 class IntegerModel:
-    """A quantised network, the same integers everywhere.
+    """A quantised network of integer tables and exact sums: the golden model of every artefact.
+
+        a_j = bias_j + Σ_i T_ij[c_i],    c'_j = saturate(round_half_even(a_j / 2^guard))
 
     Attributes:
-        name: An identifier, after which artefacts are called.
-        inputs: The wires of the inputs; values in raw units.
-        layers: At least one; the wires of the last hold every sum exactly and give raw units.
-        task: `regression`, or `classification`: then the outputs are scores, of one output the sign decides.
-        classes: What the classes are called.
-        axioms: Texts of the hard axioms of the network that it was made from; whether they survived, `sw.verify` says.
+        name: Identifier used in the names of artefacts.
+        inputs: Wires of the inputs, with values in raw units.
+        layers: At least one layer; the wires of the last hold every sum exactly and give raw units.
+        task: `regression`, or `classification` with scores as outputs; a single score decides by its sign.
+        classes: Names of the classes.
+        axioms: Texts of the hard axioms of the original network; `sw.verify` proves or refutes them for this one.
 
     Raises:
-        ConfigError: If sizes, formats or numbers do not go together, or a sum could leave its accumulator.
+        ConfigError: If sizes, formats or numbers are inconsistent, or a sum could overflow its accumulator.
+
+    Example:
+        >>> import splinework as sw
+        >>> golden = sw.hardware.quantise(sw.KAN([2, 1]), [[0.1 * k, 1 - 0.1 * k] for k in range(10)], bits=4)
+        >>> golden.encode([[0.0, 1.0]]).tolist(), golden.predict([[0.0, 1.0]]).shape
+        ([[0, 15]], (1, 1))
     """
 
     name: str
@@ -83,9 +91,11 @@ class IntegerModel:
 
     def __post_init__(self) -> None:
         if not self.layers or not self.inputs:
-            raise ConfigError("a quantised network has at least one input and one layer.")
+            raise ConfigError("a quantised network needs at least one input and one layer.")
         if not self.name.isidentifier() or not self.name.isascii():
-            raise ConfigError(f"the name of a quantised network is an identifier such as 'wine', got {self.name!r}.")
+            raise ConfigError(
+                f"the name of a quantised network must be an ASCII identifier such as 'wine', got {self.name!r}."
+            )
         if self.task not in TASKS:
             raise ConfigError(f"task is one of {', '.join(TASKS)}, got {self.task!r}.")
         _check_sizes(self)
@@ -107,7 +117,7 @@ class IntegerModel:
         return [len(self.inputs), *(layer.width for layer in self.layers)]
 
     def wires(self, layer: int) -> tuple[Wire, ...]:
-        """The wires into a layer; those of `len(layers)` are the outputs."""
+        """The wires into a layer; `wires(len(layers))` are the outputs."""
         return self.inputs if layer == 0 else self.layers[layer - 1].outputs
 
     @cached_property
@@ -116,17 +126,17 @@ class IntegerModel:
         return int(sum(layer.mask.sum() for layer in self.layers))
 
     def encode(self, x: ArrayLike) -> Integers:
-        """Raw rows `(n, I)` to codes; the ends where values lie beyond.
+        """Raw rows `(n, I)` to codes, saturated at the ends.
 
         Raises:
-            ShapeError: If x has another number of columns.
-            DataError: If a value is not a number.
+            ShapeError: If x has another number of columns than the network has inputs.
+            DataError: If a value is NaN.
         """
         values = self._rows(x)
         return np.column_stack([w.encode(column) for w, column in zip(self.inputs, values.T, strict=True)])
 
     def saturated(self, x: ArrayLike) -> Integers:
-        """How many values of each input lie outside its codes, `(I,)`."""
+        """Number of values of each input that lie outside its codes, `(I,)`."""
         counts = []
         for wire, column in zip(self.inputs, self._rows(x).T, strict=True):
             codes = wire.unsaturated(column)
@@ -134,15 +144,15 @@ class IntegerModel:
         return np.array(counts, dtype=np.int64)
 
     def run(self, codes: ArrayLike) -> Integers:
-        """Codes `(n, I)` to the codes of the outputs `(n, J)`, which are exact sums."""
+        """Codes `(n, I)` to the codes of the outputs `(n, J)`, which are the exact sums."""
         return self.trace(codes)[-1]
 
     def trace(self, codes: ArrayLike) -> list[Integers]:
         """Codes `(n, I)` to the codes after every layer.
 
         Raises:
-            ShapeError: If there is another number of columns.
-            DataError: If a code is outside its format, or no integer.
+            ShapeError: If the number of columns differs from the number of inputs.
+            DataError: If a code is outside its format or not an integer.
         """
         c = self._codes(codes)
         states = []
@@ -161,12 +171,12 @@ class IntegerModel:
         return np.column_stack([wire.decode(column) for wire, column in columns])
 
     def decide(self, outputs: ArrayLike) -> Integers:
-        """Codes of the outputs to numbers of classes, `(n,)`: of one output whether it is above 0, else the first largest."""
+        """Codes of the outputs to class indices `(n,)`: the first largest score, or whether a single score is above 0."""
         codes = np.asarray(outputs)
         return (codes[:, 0] > 0).astype(np.int64) if self.outputs == 1 else codes.argmax(axis=1).astype(np.int64)
 
     def predict(self, x: ArrayLike) -> NDArray[np.float64] | Integers:
-        """Raw rows to raw outputs `(n, J)`; of a classification to numbers of classes `(n,)`."""
+        """Raw rows to raw outputs `(n, J)`; for a classification to class indices `(n,)`."""
         outputs = self.run(self.encode(x))
         return self.decode(outputs) if self.task == "regression" else self.decide(outputs)
 
@@ -179,7 +189,7 @@ class IntegerModel:
         if np.isnan(values).any():
             row, column = np.argwhere(np.isnan(values))[0]
             raise DataError(
-                f"row {row} has no number for {self.inputs[column].name!r}; fill gaps before a network is quantised or run."
+                f"row {row} has a missing value in {self.inputs[column].name!r}; impute it before quantising or running."
             )
         return values
 
@@ -220,26 +230,26 @@ def _check_sizes(model: IntegerModel) -> None:
 
 
 def _check_sums(model: IntegerModel) -> None:
-    """Every sum must fit its accumulator, and the wires of the outputs."""
+    """Checks that every sum fits its accumulator and its output wire."""
     for number, layer in enumerate(model.layers):
         for node, (low, high) in enumerate(zip(*(b.tolist() for b in layer.bounds()), strict=True)):
             wire = layer.outputs[node]
             width = accumulator_width(int(low), int(high))
-            if width > WIDEST:
+            if width > MAX_WIRE_BITS:
                 raise ConfigError(
-                    f"the sum of {wire.name!r} in layer {number} runs from {low} to {high}, which takes {width} bits of at most "
-                    f"{WIDEST}; use fewer bits, fewer guard bits or fewer edges into this node."
+                    f"the sum of {wire.name!r} in layer {number} ranges from {low} to {high} and needs {width} bits, at most "
+                    f"{MAX_WIRE_BITS} are supported; use fewer bits, fewer guard bits or fewer edges into this node."
                 )
             last = number == len(model.layers) - 1
             if last and not (wire.format.low <= low and high <= wire.format.high):
                 raise ConfigError(
-                    f"the output {wire.name!r} runs from {low} to {high}, beyond its {wire.format.width} bits "
+                    f"the output {wire.name!r} ranges from {low} to {high}, beyond its {wire.format.width} bits "
                     f"({wire.format.low} to {wire.format.high}); widen its format."
                 )
 
 
 def accumulator_width(low: int, high: int) -> int:
-    """Bits of the two's complement numbers from low to high.
+    """Width of the two's-complement numbers from low to high.
 
     >>> accumulator_width(-4, 3), accumulator_width(0, 4)
     (3, 4)
@@ -248,7 +258,7 @@ def accumulator_width(low: int, high: int) -> int:
 
 
 def equal(one: IntegerModel, other: IntegerModel) -> bool:
-    """Whether two models have the same numbers and wires; names of classes and of the model are not compared."""
+    """Whether two models have the same numbers and wires; names of the models and classes are not compared."""
     return (
         one.inputs == other.inputs
         and len(one.layers) == len(other.layers)

@@ -1,4 +1,4 @@
-"""What quantisation-aware training minimises: the loss of the task, a distillation loss, and how rough tables are."""
+"""Losses of quantisation-aware training: the task loss, a distillation loss, and the roughness of tables."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from splinework.nn.network import KAN
 
 
 class TaskLoss:
-    """The loss of sums in steps of the outputs."""
+    """The task loss of output sums, which are given in steps of the outputs."""
 
     def __init__(self, ready: FakeQuantised, task: Task, targets: Tensor, model: KAN) -> None:
         self.ready, self.task, self.raw = ready, task, targets
@@ -28,7 +28,7 @@ class TaskLoss:
         return self.distance(values, self.targets[rows])
 
     def distance(self, values: Tensor, targets: Tensor) -> Tensor:
-        """Of outputs in network units from targets: values, numbers of classes or their probabilities, of one logit its own."""
+        """Mean squared error or cross-entropy between outputs in network units and values, class indices or probabilities."""
         if self.task == "regression":
             return ((values - targets) ** 2 / self.scale).mean()
         if values.shape[1] == 1:
@@ -37,7 +37,7 @@ class TaskLoss:
 
 
 class DistillationLoss:
-    """The distance from what a teacher gives on rows and between them (Hinton, Vinyals, Dean 2015)."""
+    """The distance from a teacher's outputs on the rows and between them (Hinton, Vinyals, Dean 2015)."""
 
     def __init__(
         self, teacher: KAN, model: KAN, u: Tensor, loss: TaskLoss, jitter: float, batch: int, generator: torch.Generator
@@ -48,24 +48,24 @@ class DistillationLoss:
 
     @torch.no_grad()
     def _rows(self) -> tuple[Tensor, Tensor]:
-        """Rows in network units, half as they are and half mixed and shaken, and the teacher's outputs in network units."""
+        """Rows in network units, half original and half mixed with noise, and the teacher's outputs in network units."""
         draw = torch.randint(len(self.u), (3, self.batch), generator=self.generator)
         share = torch.rand(self.batch, 1, generator=self.generator, dtype=self.u.dtype)
         noise = torch.randn(self.batch, self.u.shape[1], generator=self.generator, dtype=self.u.dtype)
         mixed = share * self.u[draw[0]] + (1 - share) * self.u[draw[1]] + self.spread * noise
         rows = torch.cat([self.u[draw[2]], mixed])
         raw = self.model.input_scaling.inverse(rows.to(self.model.input_scaling.shift))
-        said = self.teacher(raw.to(next(self.teacher.parameters())))
-        return rows, self.model.output_scaling(said.to(self.model.output_scaling.shift)).double()
+        taught = self.teacher(raw.to(next(self.teacher.parameters())))
+        return rows, self.model.output_scaling(taught.to(self.model.output_scaling.shift)).double()
 
     def __call__(self, tables: Sequence[FakeTables]) -> Tensor:
-        rows, said = self._rows()
+        rows, taught = self._rows()
         ready = self.loss.ready
         *_, (_, _, after, _) = ready.parts
         values = after.shift + after.step * ready.run(rows, tables)
         if self.loss.task == "classification":
-            said = torch.sigmoid(said[:, 0]) if said.shape[1] == 1 else torch.softmax(said, dim=1)
-        return self.loss.distance(values, said)
+            taught = torch.sigmoid(taught[:, 0]) if taught.shape[1] == 1 else torch.softmax(taught, dim=1)
+        return self.loss.distance(values, taught)
 
 
 def roughness(exact: Sequence[Tensor]) -> Tensor:

@@ -1,6 +1,6 @@
-"""From a network to a folder of C for a microcontroller: integers, files, compared on every processor that is here, measured.
+"""Artefacts for microcontrollers: quantisation, C files, comparison and measurement on every available processor.
 
-`mcu` builds the folder, `check_folder` looks at one again. The C itself is written in the package `mcu`.
+`mcu` builds a folder, `check_folder` checks one again. The C itself is generated in the package `mcu`.
 """
 
 import os
@@ -27,27 +27,34 @@ from splinework.hardware.mcu.verify import McuVerification, read_artefact, verif
 from splinework.hardware.report_facts import ArtefactReport
 from splinework.hardware.results import BuildResult, CheckResult, Progress
 
-MEASURED: Final = ("gcc", "cortex-m0plus", "cortex-m3", "cortex-m4f")
-"""Processors whose costs are measured, where their tools are here."""
+MEASURED_PROCESSORS: Final = ("gcc", "cortex-m0plus", "cortex-m3", "cortex-m4f")
+"""Processors whose costs are measured if their tools are installed."""
 
 
 @dataclass(frozen=True)
 class McuRecipe:
-    """How an artefact for a microcontroller is made.
+    """The recipe of an artefact for a microcontroller.
 
     Attributes:
-        quantising: How the network becomes integers.
-        options: How these become C.
-        vectors: Rows that are compared on each processor.
-        processors: Names in `mcu.boards.PROCESSORS`; None takes all whose tools are here.
-        name: Of the network, an identifier.
-        seed: Of held-out rows and of vectors.
-        notes: What the report says besides.
+        quantisation: Recipe of the quantised network.
+        options: Options of the C generator.
+        vectors: Number of vectors to compare on each processor.
+        processors: Names in `mcu.boards.PROCESSORS`; None takes all whose tools are installed.
+        name: Identifier of the network.
+        seed: Seed of the held-out rows and of the vectors.
+        notes: Further sentences for the report.
+
+    Raises:
+        ConfigError: If a value is out of range or a processor is unknown.
+
+    Example:
+        >>> McuRecipe(options=McuOptions(prefer="flash"), processors=("gcc",)).vectors
+        100000
     """
 
     kind: ClassVar[Kind] = "mcu"
 
-    quantising: QuantisationRecipe = field(default_factory=QuantisationRecipe)
+    quantisation: QuantisationRecipe = field(default_factory=QuantisationRecipe)
     options: McuOptions = field(default_factory=McuOptions)
     vectors: int = 100_000
     processors: tuple[str, ...] | None = None
@@ -57,24 +64,24 @@ class McuRecipe:
 
     def __post_init__(self) -> None:
         if self.vectors < 1:
-            raise ConfigError(f"vectors is at least 1, got {self.vectors}.")
+            raise ConfigError(f"vectors must be at least 1, got {self.vectors}.")
         boards.processors(self.processors)
 
     def need(self) -> None:
-        """Raises a ConfigError unless what was asked for can be compiled here, or anything at all: says what to install."""
+        """Raises a ConfigError unless the given processors, or any at all, have their tools installed."""
         chosen = boards.processors(self.processors)
         missing = {name for p in chosen for name in p.missing()}
         if missing and (self.processors is not None or all(p.missing() for p in chosen)):
             tools.need(*sorted(missing), purpose="an artefact for a microcontroller")
 
     def plan(self, model: Model, rows: Examples | None, tell: Progress) -> ArtefactPlan:
-        """The network of integers.
+        """Chooses the quantised network.
 
         Raises:
-            ConfigError: If it cannot be written as C by this recipe.
+            ConfigError: If it cannot be written as C with these options.
         """
-        chosen = choose(model, rows, self.quantising, name=self.name, progress=tell)
-        files_of(chosen.golden, options=self.options)  # refuses before anything is written
+        chosen = choose(model, rows, self.quantisation, name=self.name, progress=tell)
+        files_of(chosen.golden, options=self.options)  # raises before anything is written
         details = {"vectors": self.vectors, "seed": self.seed}
         return ArtefactPlan(chosen.golden.name, details, partial(self._write, rows, chosen))
 
@@ -105,43 +112,48 @@ def mcu(
     recipe: McuRecipe | None = None,
     progress: Progress | None = None,
 ) -> BuildResult:
-    """Builds a folder of C99 that equals a quantised network bit for bit, and compares and measures it.
+    """Builds a folder of C99 that equals a quantised network bit for bit, compared and measured on several processors.
+
+    Nothing is written if an error is raised.
 
     Args:
-        model: A trained network, in a frame or not, or one of integers.
-        out: The folder; an earlier artefact of this kind in it is replaced.
-        x: Rows in raw units; not needed with integers.
-        y: Targets in raw units, or numbers of classes.
-        test: Rows to judge by; None holds some of x back.
-        task: `classification` if the outputs are logits.
-        classes: Names of the classes.
-        recipe: How it is made.
-        progress: Is told what is done.
+        model: A trained network, framed or not, or a quantised one.
+        out: Folder to write; an earlier microcontroller artefact in it is replaced.
+        x: Rows in raw units, `(n, inputs)`; not needed for a quantised network.
+        y: Targets in raw units, `(n, outputs)`, or class indices `(n,)`.
+        test: Held-out rows `(x, y)` for the figures; None holds some of x out.
+        task: `regression`, or `classification` if the outputs are logits.
+        classes: Names of the classes; None numbers them.
+        recipe: Recipe of the artefact; None takes the defaults.
+        progress: Callback that receives a line of text for every step.
+
+    Returns:
+        The figures of the report, the notes, and whether all checks passed.
 
     Raises:
-        ConfigError: If a program is missing (what to install), or something does not fit the recipe.
-        DataError: If the rows are not usable.
-        FileError: If the folder cannot be used. Nothing is written in all these cases.
+        ConfigError: If a program is missing, or the network or rows do not suit the recipe.
+        DataError: If the rows contain missing or non-finite values, or are too few.
+        FileError: If the folder cannot be used.
 
     Example:
         >>> import splinework as sw
         >>> sw.hardware.mcu(sw.KAN([2, 1]), "out")
         Traceback (most recent call last):
             ...
-        splinework.errors.ConfigError: a trained network is built by rows that are typical for its use; give x and y.
+        splinework.errors.ConfigError: building from a trained network needs rows that are typical of its use; give x and y.
     """
     how = recipe or McuRecipe()
     return build(how, model, out, x=x, y=y, test=test, task=task, classes=classes, progress=progress)
 
 
 def check_folder(folder: Path, name: str, vectors: int, seed: int, proof: bool, tell: Progress) -> CheckResult:
-    """Compiles and compares the files in a folder as they are; see `artefact.verify`."""
+    """Compiles and compares the files in a folder as they are; see `artefact.check`."""
     tell(f"comparing {vectors} vectors on each processor")
     read_artefact(folder)
     McuRecipe().need()
     try:
         found = verify_mcu(folder, rows=vectors, seed=seed)
-    except FileError as error:  # what does not compile is not what it should be
+    except FileError as error:  # C that does not compile is a failed check
         figures = {"vectors": 0, "mismatches": 0, "error": str(error)}
         return CheckResult("mcu", folder, name, figures, passed=False, failures=(str(error),))
     failures = [f"{run.processor}: {text}" for run in found.runs for text in run.failures]
@@ -154,9 +166,9 @@ def check_folder(folder: Path, name: str, vectors: int, seed: int, proof: bool, 
 
 
 def _costs(folder: Path, processors: Sequence[str] | None) -> dict[str, list[McuCost]]:
-    """Of every processor that was asked for and can be measured here; none is no error."""
+    """Costs on every requested processor that can be measured here, possibly none."""
     names = []
-    for name in (p for p in MEASURED if processors is None or p in processors):
+    for name in (p for p in MEASURED_PROCESSORS if processors is None or p in processors):
         counted = tools.find("valgrind") is not None if boards.PROCESSORS[name].machine is None else True
         if counted and not boards.PROCESSORS[name].missing():
             names.append(name)
@@ -186,7 +198,7 @@ def _plain(value: float | None) -> float | int | None:
 
 
 def _remarks(found: McuVerification, figures: dict[str, Any]) -> tuple[str, ...]:
-    said = [f"{name} was not tried: {why}" for name, why in found.skipped.items()]
+    remarks = [f"{name} was skipped: {why}" for name, why in found.skipped.items()]
     if not figures["instructions"]:
-        said.append("no instructions were counted: valgrind and the tools for ARM are not installed")
-    return tuple(said)
+        remarks.append("no instructions were counted: valgrind and the tools for ARM are not installed")
+    return tuple(remarks)

@@ -1,7 +1,7 @@
-"""In which inputs a network is monotone because all its edges are, and so what quantisation has to keep.
+"""Monotonicity that follows from the edges of a network, and its preservation by quantisation.
 
-Rounding and saturation are monotone, so tables of monotone edges stay monotone by themselves; training could break it. Here is
-which edges training must hold, and the check of a finished network in all its codes.
+Rounding and saturation are monotone, so tables of monotone edges stay monotone; only training could break this. This module
+finds the edges that training must keep monotone, and checks a finished network in all its codes.
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from splinework.hardware.formats import Floats, Integers
 from splinework.hardware.integer import IntegerModel
 
 Signs = NDArray[np.int8]
-"""Of edges `(I, J)`: 1 never falls, -1 never rises, 0 constant, 2 neither."""
+"""Directions of edges, `(I, J)`: 1 never falls, -1 never rises, 0 constant, 2 neither."""
 
 MIXED = 2
 
 
 def edge_signs(tables: Floats | Integers, mask: NDArray[np.bool_]) -> Signs:
-    """How edges run over their codes, of tables `(codes, I, J)` in the order of the codes; the mask is `(I, J)`."""
+    """Directions of edges from their tables `(codes, I, J)`, in the order of the codes; the mask is `(I, J)`."""
     steps = np.diff(tables, axis=0)
     rises, falls = (steps > 0).any(axis=0), (steps < 0).any(axis=0)
     signs = np.where(rises & falls, MIXED, rises.astype(np.int8) - falls.astype(np.int8))
@@ -27,7 +27,7 @@ def edge_signs(tables: Floats | Integers, mask: NDArray[np.bool_]) -> Signs:
 
 
 def input_signs(layers: Sequence[Signs]) -> Signs:
-    """How the outputs run over the inputs as far as the edges tell, `(inputs, outputs)`, coded as edges are."""
+    """Directions of the outputs in the inputs that follow from the edges, `(inputs, outputs)`, coded like those of edges."""
     total = layers[0]
     for signs in layers[1:]:
         total = _after(total, signs)
@@ -35,7 +35,7 @@ def input_signs(layers: Sequence[Signs]) -> Signs:
 
 
 def held_edges(layers: Sequence[Signs]) -> list[Signs]:
-    """The edges that keep the network monotone in the inputs in which it is, with their signs; 0 where an edge is free.
+    """The edges that make the network monotone in some of its inputs, with their directions; 0 where an edge is free.
 
     An edge is held if it lies on a path from an input in which every output is monotone.
     """
@@ -50,9 +50,9 @@ def held_edges(layers: Sequence[Signs]) -> list[Signs]:
 
 
 def monotone_inputs(model: IntegerModel) -> Signs:
-    """How the sums of the outputs of a quantised network run over the codes of its inputs, `(inputs, outputs)`.
+    """Directions of the output sums of a quantised network in the codes of its inputs, `(inputs, outputs)`.
 
-    1 and -1 are proofs: every table on every path runs one way, in every code. 2 means that the tables do not tell.
+    1 and -1 are proofs: every table on every path is monotone in all codes. 2 means that the tables alone do not decide.
     """
     layers = []
     for layer in model.layers:

@@ -1,6 +1,6 @@
-"""From a trained network to one of integer tables without training: ranges from activations, rounding, corrected biases.
+"""Post-training quantisation of a trained network: ranges from activations, rounding, bias correction.
 
-Here is also how a network is made ready for quantisation-aware training, which starts from the same place.
+Quantisation-aware training starts from the same prepared network.
 """
 
 import re
@@ -22,25 +22,29 @@ from splinework.nn.arrays import data_of
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 
-WIDEST_CODE: Final = 12
-"""Bits of the widest code that tables are made for: 4096 entries."""
+MAX_CODE_BITS: Final = 12
+"""Largest code width in bits; the table of such a code has 4096 entries."""
 
-_CLIPPED: Final = (0.0, 0.0005, 0.002, 0.005, 0.01, 0.02)
-"""Shares of the rows at either end that may lie outside the codes; the one with the least squared error is taken."""
+_CLIPPED_SHARES: Final = (0.0, 0.0005, 0.002, 0.005, 0.01, 0.02)
+"""Shares of the rows clipped at either end that are tried; the one with the least squared error is taken."""
 
 
 @dataclass(frozen=True)
 class Bits:
-    """Widths of codes.
+    """Code widths of a quantised network, in bits.
 
     Attributes:
-        inputs: Of all inputs, or one for each.
-        hidden: Of the hidden nodes.
-        outputs: Of the range of the outputs; their sums are kept whole, however wide.
-        guard: Bits of the sums of hidden nodes behind the last bit of their codes.
+        inputs: Width of all inputs, or one width for each.
+        hidden: Width of the hidden nodes.
+        outputs: Resolution of the range of the outputs; their sums are kept exactly, however wide.
+        guard: Guard bits: extra fractional bits of the sums of hidden nodes.
 
     Raises:
-        ConfigError: If a number is out of range.
+        ConfigError: If a width is out of range.
+
+    Example:
+        >>> Bits(inputs=(4, 8), hidden=5).of_inputs(2)
+        (4, 8)
     """
 
     inputs: int | tuple[int, ...] = 6
@@ -51,9 +55,9 @@ class Bits:
     def __post_init__(self) -> None:
         for what, values in (("inputs", self.inputs), ("hidden", self.hidden)):
             for bits in values if isinstance(values, tuple) else (values,):
-                if not 1 <= bits <= WIDEST_CODE:
+                if not 1 <= bits <= MAX_CODE_BITS:
                     raise ConfigError(
-                        f"{what} have 1 to {WIDEST_CODE} bits, got {bits}: a table has 2^bits entries; 4 to 6 bits are usual."
+                        f"{what} have 1 to {MAX_CODE_BITS} bits, got {bits}: a table has 2^bits entries; 4 to 6 bits are usual."
                     )
         if not 1 <= self.outputs <= 24 or not 0 <= self.guard <= 4:
             raise ConfigError(f"outputs have 1 to 24 bits and 0 to 4 guard bits, got {self.outputs} and {self.guard}.")
@@ -62,7 +66,7 @@ class Bits:
         """One width per input.
 
         Raises:
-            ConfigError: If there are more or fewer.
+            ConfigError: If the number of widths differs.
         """
         if isinstance(self.inputs, int):
             return (self.inputs,) * count
@@ -80,18 +84,16 @@ def quantise(
     classes: Sequence[str] | None = None,
     name: str = "kan",
 ) -> IntegerModel:
-    """The network as tables of integers, by calibration on rows; no training.
+    """Post-training quantisation of a network without a frame; see `splinework.hardware.framed.quantise` for the arguments.
 
     Every node gets a fixed-point format whose range follows its activations, every edge a table over the codes of its input,
-    rounded half to even to the step of its node; sums are exact; then each bias takes up the mean error of its node.
-
-    What is monotone because of its edges stays so in every code. For a network in a frame see `splinework.hardware.framed`,
-    whose `quantise` takes the same arguments.
+    rounded half to even to the step of its node; sums are exact; then each bias absorbs the mean error of its node.
+    Monotonicity that follows from the edges is preserved in every code.
 
     Raises:
-        ConfigError: For settings out of range.
-        DataError: If x is not usable.
-        ShapeError: If x has another number of columns.
+        ConfigError: If a setting is out of range.
+        DataError: If x contains missing or non-finite values.
+        ShapeError: If x has another number of columns than the network has inputs.
 
     Example:
         >>> import splinework as sw
@@ -109,10 +111,10 @@ def quantise(
 
 
 def as_bits(bits: int | Bits) -> Bits:
-    """One number as widths of inputs and hidden nodes.
+    """A single number as the width of inputs and hidden nodes.
 
     Raises:
-        ConfigError: If it is out of range, or no number.
+        ConfigError: If it is out of range or not a whole number.
     """
     if isinstance(bits, Bits):
         return bits
@@ -126,27 +128,27 @@ def network_units(model: KAN, x: Any) -> Tensor:
     """Rows in network units and float64.
 
     Raises:
-        ConfigError: If there are no rows, or the network is in a frame.
-        DataError: If x is not usable.
-        ShapeError: If x has another number of columns.
+        ConfigError: If there are no rows, or the model has a frame.
+        DataError: If x contains missing or non-finite values.
+        ShapeError: If x has another number of columns than the network has inputs.
     """
     if isinstance(model, FramedKAN):
         raise ConfigError(
-            "a model in a frame is not trained as integers; calibrate it, golden = sw.hardware.quantise(model, x), and build "
-            "artefacts from these integers."
+            "a framed model cannot be trained as integers; calibrate it with golden = sw.hardware.quantise(model, x), and build "
+            "the artefact from golden."
         )
     rows = data_of(model, x)
     u: Tensor = model.input_scaling(rows).double()
     if len(u) == 0:
-        raise ConfigError("calibration needs rows to see the ranges of the nodes, got none.")
+        raise ConfigError("calibration needs rows to find the ranges of the nodes, got none.")
     return u
 
 
 @torch.no_grad()
 def prepare(model: KAN, u: Tensor, bits: Bits, *, keep: str = "monotone") -> FakeQuantised:
-    """A copy of the network between wires whose ranges follow the activations at rows u, float64 in network units.
+    """A fake-quantised copy of the network whose ranges follow the activations at rows u, float64 in network units.
 
-    With `keep` as `monotone`, what is monotone in an input because all edges on its paths are, stays so; else it is `nothing`.
+    With `keep="monotone"`, edges that make the network monotone in an input stay monotone; `keep="nothing"` leaves all free.
     """
     layers = [layer.double() for layer in sum_layers(_in_double(model), u)]
     widths = [bits.of_inputs(model.inputs)] + [(bits.hidden,) * layer.outputs for layer in layers[:-1]]
@@ -156,7 +158,7 @@ def prepare(model: KAN, u: Tensor, bits: Bits, *, keep: str = "monotone") -> Fak
         u = layer(u)
     span = torch.clamp(u.max(dim=0).values - u.min(dim=0).values, min=1e-9)
     form = Format(bits.outputs, 0, signed=True)
-    # One step for all outputs, so that classes can be compared.
+    # One step for all outputs, so that scores of classes can be compared.
     step = torch.full_like(span, float(span.max())) / form.count if len(span) > 1 else span / form.count
     wires.append(WireRanges([form] * len(span), torch.zeros_like(span), step))
     held = None
@@ -177,10 +179,10 @@ def freeze(
     classes: Sequence[str] | None = None,
     name: str = "kan",
 ) -> IntegerModel:
-    """The integers of a network that was made ready, with the names and units of the model that it came from.
+    """The integers of a fake-quantised network, with the names and units of the model that it came from.
 
     Raises:
-        ConfigError: If the number of classes is wrong, or a sum does not fit.
+        ConfigError: If the number of classes is wrong, or a sum exceeds the accumulator.
     """
     if task not in TASKS:
         raise ConfigError(f"task is one of {', '.join(TASKS)}, got {task!r}.")
@@ -195,7 +197,7 @@ def freeze(
 
 
 def identifier(text: str) -> str:
-    """A name for an artefact, from a file's name or the like.
+    """A valid identifier for an artefact, made from a file name.
 
     >>> identifier("my model-3"), identifier("3d")
     ('my_model_3', 'kan_3d')
@@ -205,7 +207,7 @@ def identifier(text: str) -> str:
 
 
 def _evened(model: KAN, u: Tensor) -> Tensor:
-    """Rows of inputs as their codes should see them: alike for inputs that share their edges, mirrored for even and odd ones."""
+    """Rows for calibration: equal ranges for inputs that share their edges, symmetric ranges for even and odd ones."""
     first = model.kan_layers[0]
     if first.shaping is None:
         return u
@@ -220,7 +222,7 @@ def _in_double(model: KAN) -> KAN:
 
 
 def _wires(u: Tensor, widths: Sequence[int], *, signed: bool) -> WireRanges:
-    """Formats and ranges by the least squared error of rounding and saturating the rows."""
+    """Formats and ranges that minimise the squared error of rounding and saturating the rows."""
     formats, shifts, steps = [], [], []
     for column, width in zip(u.numpy().T, widths, strict=True):
         sign = signed or bool(column.min() < 0 < column.max())
@@ -233,12 +235,12 @@ def _wires(u: Tensor, widths: Sequence[int], *, signed: bool) -> WireRanges:
 
 
 def _range(column: np.ndarray[Any, Any], form: Format) -> tuple[float, float]:
-    """The value of the smallest code and the step."""
+    """The value of the smallest code, and the step."""
     best = (np.inf, 0.0, 1.0)
-    for share in _CLIPPED:
+    for share in _CLIPPED_SHARES:
         low, high = np.quantile(column, [share, 1 - share])
         span = max(high - low, 1e-6 * max(1.0, abs(low)))
-        # Codes stand in the middle of equal cells that fill the range; of two values there is one code for each.
+        # Codes are the midpoints of equal cells that cover the range; few distinct values get one code each.
         distinct = len(np.unique(column)) <= form.count
         step = span / (form.count - 1) if distinct else span / form.count
         first = low if distinct else low + step / 2
@@ -250,7 +252,7 @@ def _range(column: np.ndarray[Any, Any], form: Format) -> tuple[float, float]:
 
 
 def wires_of(names: Sequence[str], rows: Floats, widths: Sequence[int]) -> tuple[Wire, ...]:
-    """Wires of raw columns `(n, C)`, by the least squared error of rounding and saturating them."""
+    """Wires of raw columns `(n, C)` that minimise the squared error of rounding and saturating them."""
     found = _wires(torch.from_numpy(rows), widths, signed=False)
     parts = zip(names, found.formats, found.step.tolist(), found.shift.tolist(), strict=True)
     return tuple(Wire(name, form, step / form.step, shift) for name, form, step, shift in parts)
@@ -258,7 +260,7 @@ def wires_of(names: Sequence[str], rows: Floats, widths: Sequence[int]) -> tuple
 
 @torch.no_grad()
 def correct_biases(ready: FakeQuantised, u: Tensor) -> None:
-    """Each layer's bias takes up the mean error of its sums, on the codes that the layers before give."""
+    """Bias correction: each bias absorbs the mean error of its sum, at the codes computed by the layers before."""
     exact, codes = u, ready.parts[0][1].encode(u)
     for number, (layer, before, after, guard) in enumerate(ready.parts):
         exact = layer(exact)
@@ -269,7 +271,7 @@ def correct_biases(ready: FakeQuantised, u: Tensor) -> None:
 
 
 def _scaled(names: Sequence[str], scales: Sequence[str], shift: Tensor, scale: Tensor) -> list[Wire]:
-    """Wires whose code 1 is one network unit: `raw = shift + scale · u`, or its exponential."""
+    """Wires on which code 1 is one network unit: `raw = shift + scale · u`, or its exponential."""
     unit = Format(2, 0, signed=True)
     rows = zip(names, scales, shift.tolist(), scale.tolist(), strict=True)
     return [Wire(name, unit, float(b), float(a), log=kind == "log") for name, kind, a, b in rows]

@@ -1,7 +1,7 @@
-"""Which codes and sums can occur at all: sums of sets, exact for the first layer and never too small for the later ones.
+"""Reachable codes and sums: sums of sets, exact for the first layer and an over-approximation for later ones.
 
-The inputs of later layers depend on each other, and to take all their combinations as possible can only add codes. So what is
-proved unreachable here never occurs, whatever the data.
+The inputs of later layers depend on each other, and treating all their combinations as possible can only add codes. So a code
+that is proved unreachable here never occurs, whatever the data.
 """
 
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 from splinework.hardware.formats import Integers, round_shift
 from splinework.hardware.integer import IntegerModel
 
-_WIDEST_SET = 1 << 16  # Sums that spread further are bounded by their ends only
+_MAX_SET_SPREAD = 1 << 16  # Wider sets of sums are represented by their bounds only
 
 Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Reach:
-    """What can occur.
+    """The reachable codes and sums of a network.
 
     Attributes:
-        codes: For each layer and each of its inputs, `(codes,)`: whether the code can occur.
+        codes: For each layer and each of its inputs, flags `(codes,)` of the codes that can occur.
         low: For each layer, the smallest sum of each node `(J,)`.
-        high: The largest.
+        high: For each layer, the largest sum of each node `(J,)`.
     """
 
     codes: tuple[tuple[Flags, ...], ...]
@@ -33,7 +33,7 @@ class Reach:
 
 
 def reach(model: IntegerModel, inputs: tuple[Flags, ...] | None = None) -> Reach:
-    """The codes and sums that can occur, where these codes of the inputs can; None means all of them."""
+    """The reachable codes and sums, given flags of the input codes that can occur; None means all of them."""
     flags = inputs if inputs is not None else tuple(np.ones(w.format.count, dtype=bool) for w in model.inputs)
     codes, lows, highs = [flags], [], []
     for number, layer in enumerate(model.layers):
@@ -58,10 +58,10 @@ def reach(model: IntegerModel, inputs: tuple[Flags, ...] | None = None) -> Reach
 
 
 def _sums(bias: int, columns: list[Integers]) -> tuple[Integers, bool]:
-    """All sums of one value of each column, ascending, and True; where they spread too far, only the ends, and False."""
+    """All sums of one value of each column, ascending, and True; or only their bounds, and False, if they spread too far."""
     low = bias + sum(int(c.min()) for c in columns)
     high = bias + sum(int(c.max()) for c in columns)
-    if high - low >= _WIDEST_SET:
+    if high - low >= _MAX_SET_SPREAD:
         return np.array([low, high]), False
     hit = np.zeros(high - low + 1, dtype=bool)
     hit[0] = True  # the sum of all smallest values

@@ -1,4 +1,4 @@
-"""What a report of an artefact says, as plain values: figures, checks, power, tables, pictures, words."""
+"""The content of an artefact's report as plain values: figures, checks, power, tables, pictures, text."""
 
 import json
 from collections.abc import Mapping
@@ -28,17 +28,17 @@ REQUIRED: Final[dict[Kind, tuple[str, ...]]] = {
     "mcu": ("vectors", "mismatches", "tools"),
     "analog": ("vectors", "tools"),
 }
-"""Figures that a report must have; `METRIC` is `accuracy` or `rmse`. None says that a figure could not be had."""
+"""Figures that a report must have; `METRIC` is `accuracy` or `rmse`. None means that a figure is not available."""
 
 
 @dataclass(frozen=True)
 class ReportCheck:
-    """Something that was verified.
+    """One check of an artefact.
 
     Attributes:
-        what: Such as `simulation in iverilog`.
-        result: Such as `0 of 100 000 vectors differ`.
-        passed: Whether that is as it should be.
+        what: Name of the check, such as `simulation in iverilog`.
+        result: Result in words, such as `0 of 100 000 vectors differ`.
+        passed: Whether the check passed.
     """
 
     what: str
@@ -51,8 +51,8 @@ class PowerEstimate:
     """An estimate of the power drawn.
 
     Attributes:
-        watts: In all.
-        formula: How it was worked out, with the numbers that went in.
+        watts: Total power in W.
+        formula: The formula of the estimate with its numbers.
     """
 
     watts: float
@@ -61,10 +61,10 @@ class PowerEstimate:
 
 @dataclass(frozen=True)
 class ReportTable:
-    """Rows of numbers and words.
+    """A table of numbers and text.
 
     Attributes:
-        caption: What they are.
+        caption: Caption of the table.
         head: Headings of the columns.
         rows: Texts and numbers; None is a dash.
     """
@@ -76,12 +76,12 @@ class ReportTable:
 
 @dataclass(frozen=True, eq=False)
 class ReportPicture:
-    """A figure.
+    """A picture.
 
     Attributes:
-        figure: Of matplotlib; `axes.figure` of what a plot function returns.
-        description: For those who do not see it.
-        caption: What stands below.
+        figure: The matplotlib figure.
+        description: Alternative text for screen readers.
+        caption: Caption below the picture.
     """
 
     figure: Figure
@@ -91,23 +91,23 @@ class ReportPicture:
 
 @dataclass(frozen=True, eq=False)
 class ArtefactReport:
-    """What is known of an artefact.
+    """The content of an artefact's report.
 
     Attributes:
         title: Heading of the page.
         kind: `fpga`, `mcu` or `analog`.
-        figures: JSON values by the names of `REQUIRED` and `report_page.WORDS`; others go to the JSON only.
-        lead: A sentence or two on what it is.
-        checks: What was verified.
-        power: An estimate, if there is one.
-        tables: Such as the same figures over temperatures.
-        pictures: Such as those of `report_pictures`.
-        usage: How to use it: a sentence and code for each step.
-        warnings: What a user must know: values that saturated, codes that were taken as impossible, no vendor's run.
-        notes: What was decided, and why.
+        figures: JSON values by the names of `REQUIRED` and `report_page.WORDS`; others only appear in the JSON.
+        lead: One or two sentences on the artefact.
+        checks: The checks and their results.
+        power: The power estimate, if there is one.
+        tables: Further tables, such as figures over temperature.
+        pictures: Pictures, such as those of `report_pictures`.
+        usage: A sentence and code for each step of using the artefact.
+        warnings: Warnings to the user: saturated values, codes assumed impossible, missing vendor tools.
+        notes: Decisions and their reasons.
 
     Raises:
-        ConfigError: If a figure is missing, or no JSON value.
+        ConfigError: If a figure is missing or not a JSON value.
     """
 
     title: str
@@ -129,13 +129,13 @@ class ArtefactReport:
         names = [name.replace("METRIC", metric) for name in REQUIRED[self.kind]]
         if missing := [name for name in names if name not in self.figures]:
             raise ConfigError(
-                f"a report of the kind {self.kind} has {', '.join(names)}; missing: {', '.join(missing)}."
+                f"a report of the kind {self.kind} needs {', '.join(names)}; missing: {', '.join(missing)}."
             )
         if taken := [name for name in ("checks", "power", "warnings", "notes") if name in self.figures]:
-            raise ConfigError(f"{', '.join(taken)} of a report are no figures; give them by their own names.")
+            raise ConfigError(f"{', '.join(taken)} are not figures; pass them as the arguments of these names.")
         if self.passed and self.figures.get("mismatches"):
             raise ConfigError(
-                f"{self.figures['mismatches']} mismatches, and all checks passed; say which of them did not."
+                f"{self.figures['mismatches']} mismatches, but all checks passed; mark the check that failed."
             )
         for table in self.tables:
             if any(len(row) != len(table.head) for row in table.rows):
@@ -144,14 +144,14 @@ class ArtefactReport:
 
     @property
     def passed(self) -> bool:
-        """Whether something was verified and all of it is as it should be."""
+        """Whether there are checks and all of them passed."""
         return bool(self.checks) and all(check.passed for check in self.checks)
 
     def to_json(self) -> str:
-        """The figures as JSON, and `checks`, `power`, `warnings` and `notes` where there are any.
+        """The figures as JSON, with `checks`, `power`, `warnings` and `notes` if there are any.
 
         Raises:
-            ConfigError: If a figure is no JSON value.
+            ConfigError: If a figure is not a JSON value.
         """
         content: dict[str, Any] = dict(self.figures)
         if self.power is not None:
@@ -165,5 +165,5 @@ class ArtefactReport:
             return json.dumps(content, indent=1, allow_nan=False) + "\n"
         except (TypeError, ValueError) as error:
             raise ConfigError(
-                f"figures of a report are JSON values ({error}); give plain finite numbers, None for those that are missing."
+                f"figures of a report must be JSON values ({error}); give finite numbers, or None if not available."
             ) from error

@@ -1,6 +1,6 @@
-"""One report for every artefact: `report.html`, a page that needs nothing else, and `report.json` with the same figures.
+"""The report of an artefact: `report.html`, a self-contained page, and `report.json` with the same figures.
 
-What it says is in `report_facts`; each section here gives its content, or nothing. Pictures of networks and fronts are in
+The content is in `report_facts`; each function here renders one section, or nothing. Pictures of networks and fronts are in
 `report_pictures`.
 """
 
@@ -44,7 +44,7 @@ __all__ = [
 
 
 def write_report(folder: str | os.PathLike[str], report: ArtefactReport) -> Path:
-    """Writes `report.html` and `report.json` into a folder that is there, each whole or not at all.
+    """Writes `report.html` and `report.json` into an existing folder, each atomically.
 
     The same report gives the same bytes.
 
@@ -63,7 +63,7 @@ def write_report(folder: str | os.PathLike[str], report: ArtefactReport) -> Path
     """
     place = Path(folder)
     if not place.is_dir():
-        raise FileError(f"there is no folder {place} to write a report to; make it, or name another one.")
+        raise FileError(f"there is no folder {place} to write a report to; create it, or name another one.")
     written = report.to_json(), report_html(report)
     for name, content in zip(("report.json", "report.html"), written, strict=True):
         write_whole(place / name, content.encode())
@@ -71,13 +71,13 @@ def write_report(folder: str | os.PathLike[str], report: ArtefactReport) -> Path
 
 
 def report_html(report: ArtefactReport) -> str:
-    """The page."""
+    """The page as HTML."""
     parts = (
         ("figures", "Key figures", figures(report.figures)),
         ("verification", "Verification", verification(report.checks)),
         ("warnings", "Warnings", bullets(report.warnings)),
         ("resources", "Resources and speed", resources(report.figures)),
-        ("power", "PowerEstimate", power(report.power)),
+        ("power", "Power", power(report.power)),
         ("pictures", "Pictures", pictures(report.pictures)),
         ("tables", "In detail", tables(report.tables)),
         ("use", "How to use it", usage(report.usage)),
@@ -89,12 +89,12 @@ def report_html(report: ArtefactReport) -> str:
 
 @dataclass(frozen=True)
 class FigureFormat:
-    """How a figure is shown.
+    """The presentation of a figure.
 
     Attributes:
-        label: What it is called.
-        unit: Behind the number; `%` shows a share, a unit of the SI takes a prefix.
-        how: How it came about.
+        label: Label of the figure.
+        unit: Unit behind the number; `%` shows a share, SI units get a prefix.
+        how: How the figure was obtained.
         card: Whether it is a key figure.
     """
 
@@ -125,42 +125,42 @@ WORDS: Final = {
     "luts": FigureFormat("LUTs", "", "cells after synthesis", card=True),
     "luts_estimated": FigureFormat("LUTs, estimated", "", "before synthesis"),
     "flipflops": FigureFormat("flip-flops", "", "after synthesis"),
-    "latency_cycles": FigureFormat("latency", "cycles", "one result a cycle", card=True),
-    "fmax_mhz": FigureFormat("largest clock", "MHz", "after place and route", card=True),
+    "latency_cycles": FigureFormat("latency", "cycles", "one result per cycle", card=True),
+    "fmax_mhz": FigureFormat("maximum clock", "MHz", "after place and route", card=True),
     "tables": FigureFormat("tables", "", "one for each edge"),
     "edges": FigureFormat("edges"),
     "elements": FigureFormat("circuit elements"),
     "cells": FigureFormat("floating-gate cells"),
     "edge_error_median": FigureFormat("error of an edge, median", "%", "rms, of its span"),
     "edge_error_largest": FigureFormat("error of an edge, largest", "%", "rms, of its span"),
-    "instructions": FigureFormat("instructions of an inference", "", "counted, not cycles"),
+    "instructions": FigureFormat("instructions per inference", "", "counted, not cycles"),
     "quantise_instructions": FigureFormat("instructions of the quantiser", "", "from floats to codes"),
     "flash": FigureFormat("flash", "bytes", "code and tables"),
     "ram": FigureFormat("RAM", "bytes", "static variables"),
     "stack": FigureFormat("stack", "bytes", "deepest chain of calls"),
     "power_watts": FigureFormat("power", "W", "estimate", card=True),
     "settling_seconds": FigureFormat("settling time", "s", "estimate", card=True),
-    "energy_joules": FigureFormat("energy of an inference", "J", "estimate"),
+    "energy_joules": FigureFormat("energy per inference", "J", "estimate"),
     "area_square_micrometres": FigureFormat("area", "µm²", "estimate", card=True),
 }
-"""By the name of the figure in JSON, in the order of the page."""
+"""Presentation of each figure by its name in JSON, in the order of the page."""
 
 _SI: Final = {"W", "s", "J"}
 _PREFIXES: Final = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"))
 
 
 def lead(sentence: str, checks: Sequence[ReportCheck]) -> Html:
-    """What the artefact is, and whether it does what it should."""
+    """The lead paragraph: the artefact and the outcome of its verification."""
     failed = [check.what for check in checks if not check.passed]
     first = paragraph(sentence, "lead") if sentence else NOTHING
     if checks and not failed:
         return join(first, paragraph(f"Verified: {'; '.join(c.what for c in checks)}.", "lead"))
-    said = f"Not as it should be: {', '.join(failed)}." if failed else "Nothing of this was verified."
-    return join(first, element("p", element("strong", text(said)), class_="refusal"))
+    warning = f"Failed: {', '.join(failed)}." if failed else "Nothing was verified."
+    return join(first, element("p", element("strong", text(warning)), class_="refusal"))
 
 
 def figures(values: Mapping[str, Any]) -> Html:
-    """Key figures, as cards."""
+    """The key figures as cards."""
     return cards(
         [
             (word.label, shown(values[name], word.unit))
@@ -171,7 +171,7 @@ def figures(values: Mapping[str, Any]) -> Html:
 
 
 def resources(values: Mapping[str, Any]) -> Html:
-    """All figures with how they came about, and those that there is one of for each processor."""
+    """All figures and their origin, and a table of the figures of each processor."""
     plain = [
         (text(word.label), shown(values[name], word.unit), text(word.how))
         for name, word in WORDS.items()
@@ -189,7 +189,7 @@ def resources(values: Mapping[str, Any]) -> Html:
 
 
 def shown(value: Any, unit: str = "") -> Html:
-    """A number with its unit; a dash for none.
+    """A number with its unit; a dash for None.
 
     >>> shown(0.9815, "%"), shown(0.0000042, "W"), shown(100000), shown(None)
     ('98.15 %', '4.2 µW', '100 000', '–')
@@ -207,15 +207,15 @@ def shown(value: Any, unit: str = "") -> Html:
 
 
 def verification(checks: Sequence[ReportCheck]) -> Html:
-    """What was verified, and what came out."""
+    """The table of checks and their results."""
     if not checks:
         return NOTHING
-    rows = [(text(c.what), text(c.result), text("as it should be" if c.passed else "WRONG")) for c in checks]
-    return table("What was compared with the golden model", ["what", "result", "verdict"], rows, words=(0, 1, 2))
+    rows = [(text(c.what), text(c.result), text("passed" if c.passed else "FAILED")) for c in checks]
+    return table("Comparison with the golden model", ["check", "result", "status"], rows, words=(0, 1, 2))
 
 
 def power(estimate: PowerEstimate | None) -> Html:
-    """The estimate and its formula."""
+    """The power estimate and its formula."""
     if estimate is None:
         return NOTHING
     value = shown(estimate.watts, "W")
@@ -226,12 +226,12 @@ def power(estimate: PowerEstimate | None) -> Html:
 
 
 def pictures(drawn: Sequence[ReportPicture]) -> Html:
-    """The figures, one after the other."""
+    """The pictures, one after the other."""
     return join(*(picture(p.figure, f"p{k}", p.description, p.caption) for k, p in enumerate(drawn)))
 
 
 def tables(given: Sequence[ReportTable]) -> Html:
-    """Tables of numbers; a column of words is aligned to the left."""
+    """Tables of numbers; columns with text are aligned to the left."""
     made = []
     for one in given:
         words = [k for k in range(len(one.head)) if k == 0 or any(isinstance(row[k], str) for row in one.rows)]

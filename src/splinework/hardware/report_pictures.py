@@ -1,6 +1,6 @@
-"""Pictures for reports of artefacts: the tables of a network, a front of cost and error.
+"""Pictures for reports of artefacts: the tables of a network, and the front of cost and merit.
 
-Each function draws and returns Axes or a figure; none saves or shows. Those of yields are in `analog.yield_plots`.
+Each function returns Axes or a figure and neither saves nor shows it. Yield plots are in `analog.yield_plots`.
 """
 
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ from splinework.hardware.integer import IntegerModel
 from splinework.hardware.report_facts import ReportPicture
 from splinework.report.plot import style
 
-MOST_TABLES: Final = 24
-"""Tables of a layer that are drawn."""
-_COLUMNS: Final = 6
+MAX_TABLES: Final = 24
+"""Largest number of tables drawn per layer."""
+_N_COLUMNS: Final = 6
 
 
-def tables_of(model: IntegerModel, *, most: int = MOST_TABLES) -> tuple[ReportPicture, ...]:
-    """The tables of each layer as pictures, those with the largest spans where there are more than `most`.
+def tables_of(model: IntegerModel, *, most: int = MAX_TABLES) -> tuple[ReportPicture, ...]:
+    """Pictures of the tables of each layer, at most `most` of the largest spans per layer.
 
     Raises:
-        DataError: If there is no edge.
+        DataError: If the network has no edges.
     """
     made = []
     for number, layer in enumerate(model.layers):
@@ -35,16 +35,16 @@ def tables_of(model: IntegerModel, *, most: int = MOST_TABLES) -> tuple[ReportPi
         drawn = sorted(edges[:most])
         names = [wire.name for wire in model.wires(number)]
         left = f"; the {len(drawn)} of {len(edges)} with the largest spans" if len(drawn) < len(edges) else ""
-        caption = f"Layer {number}: what each code of an input adds to a node{left}. All of a row have one scale."
-        said = f"{len(drawn)} small graphs of integer tables, from inputs {', '.join(sorted({names[i] for i, _ in drawn}))}"
-        made.append(ReportPicture(_draw(model, number, drawn), said, caption))
+        caption = f"Layer {number}: contribution of each input code to a node{left}. Each row shares one scale."
+        alt = f"{len(drawn)} small graphs of integer tables, from inputs {', '.join(sorted({names[i] for i, _ in drawn}))}"
+        made.append(ReportPicture(_draw(model, number, drawn), alt, caption))
     if not made:
-        raise DataError("a picture of tables needs at least one edge, got a network without any.")
+        raise DataError("a picture of tables needs a network with at least one edge, got none.")
     return tuple(made)
 
 
 def _draw(model: IntegerModel, number: int, edges: Sequence[tuple[int, int]]) -> Figure:
-    columns = min(_COLUMNS, len(edges))
+    columns = min(_N_COLUMNS, len(edges))
     rows = -(-len(edges) // columns)
     figure = style.new_figure(max(2.6, 1.5 * columns), 0.35 + 1.25 * rows)
     figure.set_layout_engine("constrained")
@@ -75,22 +75,24 @@ def plot_front(
     better: str = "more",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draws networks by cost and merit, the front of those that none is better than in both, and the one chosen.
+    """Draws networks by cost and merit, their Pareto front, and the chosen network.
 
     Args:
-        points: Cost and merit of each.
-        chosen: Its place in the points.
-        x: What the cost is.
-        y: What the merit is.
-        labels: What is written beside each point; none for nothing.
-        better: `more` or `less`: which merit is the better one.
-        ax: Where to draw; None makes a figure of its own.
+        points: Cost and merit of each network.
+        chosen: Index of the chosen point.
+        x: Label of the cost axis.
+        y: Label of the merit axis.
+        labels: Labels of the points; empty for none.
+        better: `more` if a larger merit is better, else `less`.
+        ax: Axes to draw on; None makes a new figure.
 
     Raises:
-        DataError: If there are no points, or a label for some only.
+        DataError: If there are no points, or the number of labels differs.
     """
     if not points or len(labels) not in (0, len(points)):
-        raise DataError(f"a front has points and a label for each or none, got {len(points)} and {len(labels)}.")
+        raise DataError(
+            f"a front needs points, and a label for each or none; got {len(points)} points and {len(labels)} labels."
+        )
     ax = style.axes_or_new(ax, 4.6, 3.0)
     sign = 1 if better == "more" else -1
     front: list[tuple[float, float]] = []

@@ -1,4 +1,4 @@
-"""What building or verifying an artefact gives: figures, findings, and whether all is as it should be."""
+"""Results of building or checking an artefact: figures, failures, and whether it passed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class _ArtefactResult:
-    """What is known of an artefact.
+    """The part that both results have in common.
 
     Attributes:
         kind: `fpga`, `mcu` or `analog`.
-        folder: Where it is.
-        name: Of the network in it.
-        figures: JSON values: what `report.json` says of a build, what a verification found.
-        passed: Whether everything equals the golden model; of analogue circuits, whether it agrees with the device model.
+        folder: Folder of the artefact.
+        name: Name of the network in it.
+        figures: JSON values: those of `report.json` after a build, the findings of a check.
+        passed: Whether everything equals the golden model; for analogue circuits, whether they agree with the device model.
     """
 
     kind: Kind
@@ -31,17 +31,17 @@ class _ArtefactResult:
 
 @dataclass(frozen=True)
 class BuildResult(_ArtefactResult):
-    """An artefact that was written; `notes` says what was decided, in sentences."""
+    """The result of a build; `notes` holds the decisions, one sentence each."""
 
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class CheckResult(_ArtefactResult):
-    """What verifying a folder found; `failures` says what is not as it should be, in sentences."""
+    """The result of a check; `failures` holds the discrepancies, one sentence each."""
 
     failures: tuple[str, ...] = ()
 
 
 def no_progress(text: str) -> None:
-    """Takes what is done, and shows nothing."""
+    """A progress callback that ignores the text."""

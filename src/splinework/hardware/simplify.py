@@ -1,4 +1,4 @@
-"""A quantised network without what does nothing: constant tables become biases, hidden nodes that nobody reads go."""
+"""Simplifies a quantised network: constant tables become biases, unused hidden nodes are removed."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from splinework.hardware.integer import IntegerLayer, IntegerModel
 
 
 def simplify(model: IntegerModel) -> IntegerModel:
-    """The same integers with fewer edges and nodes. All inputs and outputs stay, with or without edges."""
+    """The same function with fewer edges and nodes; all inputs and outputs are kept."""
     layers = list(model.layers)
     while True:
         before = sum(int(layer.mask.sum()) + layer.width for layer in layers)
@@ -31,7 +31,7 @@ def _fold_constants(layer: IntegerLayer) -> IntegerLayer:
 
 
 def _drop_nodes(layer: IntegerLayer, following: IntegerLayer) -> tuple[IntegerLayer, IntegerLayer]:
-    """Without nodes that nobody reads; nodes of one code only are read as a constant. One node always stays."""
+    """Removes unused nodes and turns nodes with a single code into constants; at least one node is kept."""
     bias, mask, tables = following.bias.copy(), following.mask.copy(), list(following.tables)
     for node in np.flatnonzero(~layer.mask.any(axis=0)):
         form = layer.outputs[node].format

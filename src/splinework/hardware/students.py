@@ -1,6 +1,6 @@
-"""Small networks for small devices: fresh ones of a chosen shape, which learn from a large one what it says.
+"""Small student networks for small devices, trained by knowledge distillation from a large network.
 
-Which shapes are tried is decided here; distillation itself is `train_quantised(…, teacher=…)`.
+The shapes to try are chosen here; the distillation itself is `train_quantised(…, teacher=…)`.
 """
 
 from collections.abc import Sequence
@@ -11,41 +11,41 @@ import torch
 from splinework.errors import ConfigError
 from splinework.nn.network import KAN
 
-MOST_EDGES: Final = 200
-"""Active edges from which on a network gets a student, if nothing else is asked for."""
-_WIDEST: Final = 6
+MAX_EDGES: Final = 200
+"""A network with more active edges gets a student by default."""
+_MAX_HIDDEN_NODES: Final = 6
 
 Shape = Literal["auto", "same"] | tuple[Any, ...]
 
 
-def shapes_for(model: KAN, asked: Shape, *, most: int = MOST_EDGES) -> tuple[tuple[Any, ...], ...]:
-    """The shapes to try in place of a network's own; none where it is taken as it is.
+def shapes_for(model: KAN, asked: Shape, *, most: int = MAX_EDGES) -> tuple[tuple[Any, ...], ...]:
+    """The student shapes to try in place of a network's own; none if the network is used as it is.
 
     Args:
         model: The network.
-        asked: `same` for its own, `auto` for students where it has more than `most` active edges, or a shape.
-        most: Edges that the device holds well.
+        asked: `same` keeps the network, `auto` tries students if it has more than `most` active edges, or a shape.
+        most: Number of edges that suits the device.
 
     Raises:
-        ConfigError: If the shape does not begin and end as the network does.
+        ConfigError: If the shape has other numbers of inputs or outputs than the network.
     """
     if asked == "same" or (asked == "auto" and model.active_edges() <= most):
         return ()
     inputs, outputs = model.inputs, model.outputs
     if asked == "auto":
-        hidden = min(_WIDEST, most // (inputs + outputs))
+        hidden = min(_MAX_HIDDEN_NODES, most // (inputs + outputs))
         deep = ((inputs, hidden, outputs),) if hidden > 1 else ()
         return ((inputs, outputs), *deep)
     if isinstance(asked, str) or len(asked) < 2 or asked[0] != inputs or asked[-1] != outputs:
         raise ConfigError(
-            f"shape is 'auto', 'same', or numbers of nodes from the {inputs} inputs to the {outputs} outputs of the network, "
+            f"shape is 'auto', 'same', or numbers of nodes from {inputs} inputs to {outputs} outputs, "
             f"such as ({inputs}, 4, {outputs}); got {asked!r}."
         )
     return (tuple(asked),)
 
 
 def student(teacher: KAN, shape: Sequence[Any], *, grid: int = 8, seed: int = 0) -> KAN:
-    """A fresh network of a shape, as for `KAN`, with the names, scales and units of another one, and so many intervals."""
+    """An untrained network of a shape, as for `KAN`, with the names, scales and units of the teacher."""
     config = teacher.config
     fresh = KAN(
         list(shape),
@@ -66,7 +66,7 @@ def student(teacher: KAN, shape: Sequence[Any], *, grid: int = 8, seed: int = 0)
 
 
 def shown(shape: Sequence[Any]) -> str:
-    """A shape in words.
+    """A shape as text.
 
     >>> shown((13, 4, 3)), shown((2, (3, 1), 1))
     ('13-4-3', '2-(3,1)-1')

@@ -1,4 +1,4 @@
-"""The widths of codes found by trying: a front of accuracy against area, and the network of it that a budget asks for."""
+"""A sweep over code widths: the front of accuracy against area, and the best network within an area or above a score."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from splinework.hardware.training import QuantisationSchedule, QuantisedFit, Tra
 from splinework.nn.network import KAN
 
 WIDTHS: Final = (3, 4, 5, 6)
-"""Bits tried by default. Up to six a bit of a table is one look-up table of an FPGA; a seventh costs three times as much."""
+"""Code widths tried by default. With up to six input bits a table bit takes one LUT of an FPGA; with seven it takes three."""
 
 
 @dataclass(frozen=True)
 class SweepCandidate:
-    """One network of a sweep, with its widths of codes, its area and its score."""
+    """One network of a sweep with its code widths, area and score."""
 
     bits: Bits
     stage: TrainingStage
@@ -24,46 +24,46 @@ class SweepCandidate:
 
 @dataclass(frozen=True)
 class SweepResult:
-    """What a sweep found.
+    """The result of a sweep.
 
     Attributes:
-        candidates: All networks, by area.
+        candidates: All networks, sorted by area.
     """
 
     candidates: tuple[SweepCandidate, ...] = field(default=())
 
     @property
     def pareto(self) -> tuple[SweepCandidate, ...]:
-        """The candidates that no smaller one equals, from small to accurate."""
+        """The Pareto-optimal candidates, from small to accurate."""
         kept: list[SweepCandidate] = []
         for one in sorted(self.candidates, key=lambda c: (c.stage.area, -c.stage.score)):
             if not kept or one.stage.score > kept[-1].stage.score:
                 kept.append(one)
         return tuple(kept)
 
-    def within(self, luts: float) -> SweepCandidate:
-        """The best candidate of at most so many LUTs.
+    def within(self, max_luts: float) -> SweepCandidate:
+        """The best candidate within an area in LUTs.
 
         Raises:
-            ConfigError: If there is none.
+            ConfigError: If no candidate is that small.
         """
-        return self._of(self.fit.best(largest=luts))
+        return self._of(self.fit.best(max_luts=max_luts))
 
-    def reaching(self, score: float) -> SweepCandidate:
-        """The smallest candidate with at least a score: share of right classes, or minus the error of a regression.
+    def reaching(self, min_score: float) -> SweepCandidate:
+        """The smallest candidate that reaches a score: an accuracy, or minus the error of a regression.
 
         Raises:
-            ConfigError: If there is none.
+            ConfigError: If no candidate reaches it.
         """
-        return self._of(self.fit.best(least=score))
+        return self._of(self.fit.best(min_score=min_score))
 
-    def near_best(self, loss: float) -> SweepCandidate:
-        """The smallest candidate whose score is at most `loss` below the best; of regressions that share of the least error."""
-        return self._of(self.fit.near_best(loss))
+    def near_best(self, max_loss: float) -> SweepCandidate:
+        """The smallest candidate whose accuracy is at most `max_loss` below the best; for a regression, a relative loss."""
+        return self._of(self.fit.near_best(max_loss))
 
     @property
     def fit(self) -> QuantisedFit:
-        """All networks as those of one run."""
+        """All networks as one training result."""
         return QuantisedFit(tuple(one.stage for one in self.candidates))
 
     def _of(self, stage: TrainingStage) -> SweepCandidate:
@@ -84,24 +84,27 @@ def sweep(
     teacher: KAN | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> SweepResult:
-    """Trains the network with each width of codes, each time through rising weights of the area.
+    """Quantisation-aware training with each of several code widths; each run passes through growing area penalties.
 
     Args:
-        model: A trained network.
-        x: Rows in raw units.
-        y: Targets in raw units, or numbers of classes.
-        widths: Bits of the inputs to try.
-        hidden: Bits of hidden nodes to try with each; None tries the same as the inputs have.
-        task: See `train_quantised`.
-        classes: See `train_quantised`.
-        name: See `train_quantised`.
-        schedule: See `train_quantised`.
-        teacher: See `train_quantised`.
-        progress: Is told what is tried and what it gave.
+        model: The network to start from; it is not changed.
+        x: Rows in raw units, `(n, inputs)`.
+        y: Targets in raw units, `(n, outputs)`, or class indices `(n,)`.
+        widths: Code widths of the inputs to try, in bits.
+        hidden: Code widths of the hidden nodes to try with each, in bits; None takes the width of the inputs.
+        task: `regression` or `classification`.
+        classes: Names of the classes; None numbers them.
+        name: Identifier used in the names of artefacts.
+        schedule: Schedule and hyperparameters of each run; None takes the defaults.
+        teacher: Network for knowledge distillation.
+        progress: Callback that receives a line of text for every run and stage.
+
+    Returns:
+        All networks of all runs, with their Pareto front.
 
     Raises:
-        ConfigError: For settings out of range.
-        DataError: If the data are not usable.
+        ConfigError: If a setting is out of range.
+        DataError: If the data contain missing or non-finite values.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""The free programs that make and check artefacts: where they are, which version, how to install what is missing."""
+"""The external programs that build and check artefacts: paths, versions, and installation advice."""
 
 import shutil
 import subprocess
@@ -14,13 +14,13 @@ INSTALL: Final = "make hardware-tools, or on Debian and Ubuntu: apt-get install"
 
 @dataclass(frozen=True)
 class Tool:
-    """One program.
+    """An external program.
 
     Attributes:
-        program: Its name.
-        package: The Debian package that brings it.
-        gives: What it is for.
-        version: What it is asked for its version.
+        program: Name of the executable.
+        package: Debian package that contains it.
+        gives: Its purpose.
+        version: Arguments that print its version.
     """
 
     program: str
@@ -48,20 +48,20 @@ TOOLS: Final[dict[str, Tool]] = {
 
 
 def find(program: str) -> str | None:
-    """The path of a program, None where it is not installed."""
+    """The path of a program; None if it is not installed."""
     return shutil.which(program)
 
 
 def need(*programs: str, purpose: str) -> None:
-    """Raises a ConfigError unless all programs are there: says what to install."""
+    """Raises a ConfigError with installation advice unless all programs are installed."""
     missing = [program for program in programs if find(program) is None]
     if missing:
         packages = " ".join(TOOLS[program].package if program in TOOLS else program for program in missing)
-        raise ConfigError(f"{purpose} needs {' and '.join(missing)}, not found here; install: {INSTALL} {packages}")
+        raise ConfigError(f"{purpose} needs {' and '.join(missing)}, not installed here; install: {INSTALL} {packages}")
 
 
 def version(program: str) -> str | None:
-    """The first line that a program says about its version; None where it is not installed."""
+    """The first line of a program's version output; None if it is not installed."""
     if find(program) is None:
         return None
     asked = TOOLS[program].version if program in TOOLS else ("--version",)
@@ -73,13 +73,13 @@ def version(program: str) -> str | None:
 def call(
     command: Sequence[str | Path], folder: Path, *, timeout: float = 600.0, refuse: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a program with its arguments in a folder, for so many seconds at most, and keeps what it says.
+    """Runs a program with its arguments in a folder and captures its output; `timeout` is in seconds.
 
-    Another exit code than 0 is an error where it is to be refused.
+    With `refuse`, a non-zero exit code is an error.
 
     Raises:
-        ConfigError: If the program is missing, or did not end in time.
-        FileError: If it failed; with the end of what it said.
+        ConfigError: If the program is missing or exceeds the timeout.
+        FileError: If it fails; the message has the end of its output.
     """
     words = [str(word) for word in command]
     need(words[0], purpose=f"`{' '.join(words[:2])}`")
@@ -89,9 +89,9 @@ def call(
         )
     except subprocess.TimeoutExpired as error:
         raise ConfigError(
-            f"{words[0]} did not end within {timeout:g} s; make the network smaller, or give it longer."
+            f"{words[0]} did not finish within {timeout:g} s; make the network smaller, or allow more time."
         ) from error
     if refuse and result.returncode != 0:
-        said = "\n".join((result.stdout + result.stderr).splitlines()[-12:])
-        raise FileError(f"{words[0]} ended with exit code {result.returncode} in {folder}:\n{said}")
+        output = "\n".join((result.stdout + result.stderr).splitlines()[-12:])
+        raise FileError(f"{words[0]} ended with exit code {result.returncode} in {folder}:\n{output}")
     return result

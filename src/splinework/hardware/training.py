@@ -1,8 +1,8 @@
-"""Quantisation-aware training: the network learns with its tables rounded, while what they cost is pushed down.
+"""Quantisation-aware training: the network is trained with rounded tables under a penalty on their area.
 
-The loss is `task + weight · area`, with the area smooth in the spans of the tables (`area.smooth_area`); edges whose table
-rounds to a constant are pruned. The weight rises in stages, and at the end of each the network of integers is kept: one run gives
-a front of accuracy against area. What is quantised how is in `quantise` and `fake`.
+The loss is `task + weight · area`, where the area is a smooth function of the spans of the tables (`area.smooth_area`); edges
+whose table rounds to a constant are pruned. The weight rises in stages, and the quantised network at the end of each is kept, so
+one run gives a front of accuracy against area. The quantisation itself is in `quantise` and `fake`.
 """
 
 import copy
@@ -24,30 +24,36 @@ from splinework.hardware.losses import DistillationLoss, TaskLoss, roughness
 from splinework.hardware.quantise import Bits, as_bits, correct_biases, freeze, network_units, prepare
 from splinework.nn.network import KAN
 
-_NARROW = 8  # Inputs of a layer up to which it learns at the full rate
-
-
-_LOOK = 20  # Steps between two looks at the loss on `_JUDGED` rows, in the second half of a stage
-_JUDGED = 4096
+_MAX_FULL_RATE_INPUTS = 8  # Layers with more inputs have a reduced learning rate
+_EVALUATION_STEPS = 20  # Steps between two evaluations of the loss, in the second half of a stage
+_MAX_EVALUATION_ROWS = 4096
 
 
 @dataclass(frozen=True)
 class QuantisationSchedule:
-    """How it is trained.
+    """The schedule and hyperparameters of quantisation-aware training.
 
     Attributes:
-        steps: Of every stage.
-        stages: Areas' weights to go through; the first stage has none, each further one twice the weight before.
-        first: Weight of the area in the second stage, in units of the loss per LUT.
-        growth: Factor from stage to stage.
-        rate: Adam's step size at the start of each stage; it falls to a twentieth.
-        batch: Rows per step.
-        validation: Share of the rows held out to judge the stages; 0 judges by the rows themselves.
+        steps: Number of optimiser steps per stage.
+        stages: Number of stages; the area has no weight in the first, and a growing weight in each further one.
+        first: Area weight in the second stage, in units of the loss per LUT.
+        growth: Factor by which the area weight grows from stage to stage.
+        rate: Learning rate of Adam at the start of each stage; it decays to a twentieth.
+        batch: Number of rows per step.
+        validation: Share of the rows held out for validation, 0 <= validation < 1; with 0 the stages are judged by the training
+            rows.
         smoothness: Weight of the squared second differences of the tables, relative to their spans.
-        distil: Share of the loss that compares with the teacher's outputs, where there is a teacher.
-        jitter: Of the rows shown to the teacher, in standard deviations of the inputs: beside the rows themselves it sees as
-            many that mix two rows and are shaken by this.
-        seed: Of the held-out rows, and of the order of the others.
+        distil: Share of the distillation loss in the total loss, if there is a teacher.
+        jitter: Noise added to half of the rows shown to the teacher, in standard deviations of the inputs; these rows are
+            random mixtures of two rows each.
+        seed: Seed of the validation split and of the batches.
+
+    Raises:
+        ConfigError: If a value is out of range.
+
+    Example:
+        >>> QuantisationSchedule(steps=200, stages=5).validation
+        0.2
     """
 
     steps: int = 400
@@ -72,15 +78,15 @@ class QuantisationSchedule:
 
 @dataclass(frozen=True)
 class TrainingStage:
-    """A network of integers on the way.
+    """The quantised network at the end of one training stage.
 
     Attributes:
-        model: The network.
-        weight: Of the area.
-        area: LUTs by `area`.
-        score: On the rows held out, or on all: share of right classes, or minus the root mean squared error in raw units.
-        train_score: The same on the rows trained on.
-        loss: What training minimises, without the area, on the rows of `score`.
+        model: The quantised network.
+        weight: Area weight of the stage.
+        area: Estimated LUTs; see `area`.
+        score: Accuracy, or minus the root-mean-square error in raw units, on the validation rows.
+        train_score: The same on the training rows.
+        loss: The training loss without the area penalty, on the validation rows.
     """
 
     model: IntegerModel
@@ -93,11 +99,11 @@ class TrainingStage:
 
 @dataclass(frozen=True)
 class QuantisedFit:
-    """What training gave.
+    """The result of quantisation-aware training.
 
     Attributes:
-        stages: In the order of training, from accurate to small.
-        settings: What it was trained with.
+        stages: The stages in the order of training, from accurate to small.
+        settings: The schedule of the training.
     """
 
     stages: tuple[TrainingStage, ...]
@@ -105,36 +111,36 @@ class QuantisedFit:
 
     @property
     def model(self) -> IntegerModel:
-        """The network of the best score; of equal ones the smallest."""
+        """The network with the best score; the smallest of equal ones."""
         return self.best().model
 
-    def best(self, *, largest: float | None = None, least: float | None = None) -> TrainingStage:
-        """The stage with the best score within an area, or the smallest with at least a score.
+    def best(self, *, max_luts: float | None = None, min_score: float | None = None) -> TrainingStage:
+        """The stage with the best score within an area, or the smallest that reaches a score.
 
         Raises:
-            ConfigError: If there is none; says how near the stages come.
+            ConfigError: If no stage is that small or reaches that score.
         """
-        fitting = [s for s in self.stages if largest is None or s.area <= largest]
+        fitting = [s for s in self.stages if max_luts is None or s.area <= max_luts]
         if not fitting:
             nearest = min(self.stages, key=lambda s: s.area)
             raise ConfigError(
-                f"no network of this run is as small as {largest:g} LUTs, the smallest has {nearest.area:.0f} at a score of "
+                f"no network of this run is as small as {max_luts:g} LUTs, the smallest has {nearest.area:.0f} at a score of "
                 f"{nearest.score:.4g}; use fewer bits, more stages, or prune the network first."
             )
-        if least is None:
+        if min_score is None:
             return max(fitting, key=lambda s: (s.score, -s.area))
-        good = [s for s in fitting if s.score >= least]
+        good = [s for s in fitting if s.score >= min_score]
         if not good:
             raise ConfigError(
-                f"no network of this run reaches a score of {least:g}, the best has {max(s.score for s in fitting):.4g}; use "
+                f"no network of this run reaches a score of {min_score:g}, the best has {max(s.score for s in fitting):.4g}; use "
                 "more bits, or a better network to start from."
             )
         return min(good, key=lambda s: (s.area, -s.score))
 
-    def near_best(self, loss: float, *, largest: float | None = None) -> TrainingStage:
-        """The smallest stage whose score is at most `loss` below the best; of regressions that share of the least error."""
-        best = self.best(largest=largest).score
-        return self.best(largest=largest, least=best - loss if best >= 0 else best * (1 + loss))
+    def near_best(self, max_loss: float, *, max_luts: float | None = None) -> TrainingStage:
+        """The smallest stage whose accuracy is at most `max_loss` below the best; for a regression, a relative loss."""
+        best = self.best(max_luts=max_luts).score
+        return self.best(max_luts=max_luts, min_score=best - max_loss if best >= 0 else best * (1 + max_loss))
 
 
 def train_quantised(
@@ -151,25 +157,28 @@ def train_quantised(
     teacher: KAN | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> QuantisedFit:
-    """Trains a network as the integers that it will be.
+    """Quantisation-aware training: trains a copy of a network with its tables rounded, under a growing area penalty.
 
     Args:
-        model: A trained network; it is left as it is. It may be untrained too, and learns then from here.
+        model: The network to start from, trained or not; it is not changed.
         x: Rows in raw units, `(n, inputs)`.
-        y: Targets in raw units, `(n, outputs)`; of a classification numbers of classes, `(n,)`.
-        bits: Widths of codes.
+        y: Targets in raw units, `(n, outputs)`; class indices `(n,)` for a classification.
+        bits: Code widths; a single number is the width of inputs and hidden nodes.
         task: `regression` or `classification`; two classes have one output, their logit, or two.
-        classes: Names of the classes.
-        name: An identifier, after which artefacts are called.
-        schedule: How it is trained.
-        keep: `monotone`: a network that is monotone in an input through all its edges stays so in every code; or `nothing`.
-        teacher: A network over the same inputs and outputs whose outputs are learned beside y, also between the rows.
-        progress: Is told, after every stage, what it gave.
+        classes: Names of the classes; None numbers them.
+        name: Identifier used in the names of artefacts.
+        schedule: Schedule and hyperparameters; None takes the defaults.
+        keep: `monotone` keeps the network monotone in the inputs in which all its edges make it so; or `nothing`.
+        teacher: Network over the same inputs and outputs for knowledge distillation, also between the rows.
+        progress: Callback that receives a line of text after every stage.
+
+    Returns:
+        The quantised networks at the end of all stages.
 
     Raises:
-        ConfigError: For settings out of range.
-        DataError: If the data are not usable.
-        ShapeError: If x and y do not go together.
+        ConfigError: If a setting is out of range.
+        DataError: If the data contain missing or non-finite values.
+        ShapeError: If the shapes of x and y do not match the network.
 
     Example:
         >>> import splinework as sw
@@ -193,13 +202,15 @@ def train_quantised(
     distillation = None
     if teacher is not None:
         distillation = DistillationLoss(teacher, model, u[used], loss, how.jitter, how.batch, generator)
-    course = _QuantisedTraining(ready, u, used, loss, distillation, how, generator)
+    training = _QuantisedTraining(ready, u, used, loss, distillation, how, generator)
     raw = np.asarray(model.input_scaling.inverse(u.to(model.input_scaling.shift)).double())
     stages: list[TrainingStage] = []
     for number in range(how.stages):
         weight = 0.0 if number == 0 else how.first * how.growth ** (number - 1)
-        course.train(weight)
-        if weight > 0 or how.stages == 1:  # before anything is pushed down, what rounds to nothing may still wake up
+        training.train(weight)
+        if (
+            weight > 0 or how.stages == 1
+        ):  # without an area penalty, an edge that rounds to a constant may still recover
             _prune(ready)
         golden = freeze(ready, model, task=task, classes=classes, name=name)
         rows = held if len(held) else used
@@ -218,7 +229,7 @@ def train_quantised(
 
 @dataclass(frozen=True, eq=False)
 class _QuantisedTraining:
-    """A network in training."""
+    """The state of one training run."""
 
     ready: FakeQuantised
     u: Tensor
@@ -229,7 +240,7 @@ class _QuantisedTraining:
     generator: torch.Generator
 
     def train(self, weight: float) -> None:
-        """One stage; leaves the best state of its second half."""
+        """Trains one stage and restores the best state of its second half."""
         ready, how, used = self.ready, self.how, self.used
         groups = self._groups()
         optimiser = torch.optim.Adam(groups, lr=how.rate, betas=(0.9, 0.99))
@@ -237,10 +248,10 @@ class _QuantisedTraining:
         best, kept = math.inf, copy.deepcopy(ready.state_dict())
         for step in range(how.steps + 1):
             last = step == how.steps
-            if step == 0 or last or (step % _LOOK == 0 and 2 * step >= how.steps):
-                # The last step of a loss full of steps is seldom the best.
+            if step == 0 or last or (step % _EVALUATION_STEPS == 0 and 2 * step >= how.steps):
+                # The loss is piecewise constant in many places, so the last step is seldom the best.
                 with torch.no_grad():
-                    value = float(self.value(used[:_JUDGED], ready.tables(), weight))
+                    value = float(self.value(used[:_MAX_EVALUATION_ROWS], ready.tables(), weight))
                 if value < best:
                     best, kept = value, copy.deepcopy(ready.state_dict())
             if last:
@@ -256,17 +267,17 @@ class _QuantisedTraining:
         ready.load_state_dict(kept)
 
     def value(self, rows: Tensor, tables: Sequence[FakeTables], weight: float) -> Tensor:
-        """The loss on some rows, with the area at a weight."""
+        """The loss on some rows, including the weighted area."""
         value = self.loss(self.ready.run(self.u[rows], tables), rows)
         if self.distillation is not None:
             value = (1 - self.how.distil) * value + self.how.distil * self.distillation(tables)
         return value + weight * smooth_area(self.ready, [t.exact for t in tables])
 
     def _groups(self) -> list[dict[str, Any]]:
-        """Parameters and their rates. Steps of many edges add up in a sum, so wide layers take smaller ones."""
+        """Parameters and their learning rates; steps of many edges add up in a sum, so wide layers have smaller rates."""
         groups = []
         for layer, before, after, _ in self.ready.parts:
-            rate = self.how.rate / math.sqrt(max(1.0, layer.inputs / _NARROW))
+            rate = self.how.rate / math.sqrt(max(1.0, layer.inputs / _MAX_FULL_RATE_INPUTS))
             groups.append({"params": list(layer.parameters()), "rate": rate})
             groups.append({"params": list(before.parameters()), "rate": self.how.rate})
             outputs = list(after.parameters())
@@ -275,7 +286,7 @@ class _QuantisedTraining:
 
 @torch.no_grad()
 def _prune(ready: FakeQuantised) -> None:
-    """Edges whose table is constant after rounding become part of the bias, and are trained no more."""
+    """Moves edges whose table is constant after rounding into the bias and masks them out."""
     for (layer, _, after, guard), made in zip(ready.parts, ready.tables(), strict=True):
         flat = (made.rounded == made.rounded[0]).all(dim=0) & (layer.mask != 0)
         if layer.bias is not None:

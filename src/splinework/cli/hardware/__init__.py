@@ -1,7 +1,7 @@
-"""`splinework hardware`: artefacts for devices from a fitted model, one command a file, and one that checks an artefact again.
+"""`splinework hardware`: artefacts for devices from a fitted model, one command per file, and one that checks an artefact.
 
-What the commands share is in `options` (what is typed), `rows` (from a table to numbers) and `building` (from there to the
-folder, and what is said).
+The shared parts are in `options` (command-line options), `rows` (from a table to numbers) and `building` (from there to the
+folder and the output).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import click
 from splinework.cli.frame import Commands
 
 TABLE: Final = {
-    "fpga": "Build a circuit for an FPGA, prove it and synthesise it.",
+    "fpga": "Build an FPGA circuit, prove it and synthesise it.",
     "mcu": "Build C for a microcontroller, compare it and measure it.",
-    "analog": "Build circuits for an analogue array, simulated and with yields.",
-    "check": "Check an artefact again, as its files are now.",
+    "analog": "Build circuits for an analogue array, with simulation and yields.",
+    "check": "Check an artefact against its golden model.",
 }
-"""Name → what the list of commands says."""
+"""Name → description in the list of commands."""
 
 
 @click.group(
@@ -29,10 +29,10 @@ TABLE: Final = {
     short_help="Build verified circuits and firmware from a fitted model.",
 )
 def hardware() -> None:
-    """Turn a fitted model into something that can be built, and prove that it computes the same.
+    """Turn a fitted model into hardware or firmware, and verify that it computes the same.
 
-    Each command writes a folder: the artefact, what verifies it, and a report as JSON and as a page. The programs that it takes
-    are free; `splinework doctor` says which are here, `make hardware-tools` installs them on Debian and Ubuntu.
+    Each command writes a folder with the artefact, its testbenches, and a report as JSON and as a page. All external programs
+    are free; `splinework doctor` lists those installed, `make hardware-tools` installs them on Debian and Ubuntu.
 
     \b
     Examples:

@@ -15,44 +15,48 @@ from splinework.cli.options import option, takes
 
 @dataclass(frozen=True)
 class AnalogArguments:
-    """How the circuits are made and judged, as it was given."""
+    """The options of the circuits and their evaluation."""
 
-    elements: int = option(default=10, within=(2, 64), metavar="N", help="Most differential pairs of an edge.")
-    tolerance: float = option(default=0.02, metavar="P", help="Largest error of an edge, of its span.")
-    programming: float = option(default=0.01, metavar="P", help="Error of programmed currents.")
-    read_noise: float = option(default=0.003, metavar="P", help="Of sums, of their spans.")
-    steps: int = option(default=200, within=(0, None), metavar="N", help="Of training through the device; 0 for none.")
-    draws: int = option(default=100, within=(1, 10_000), metavar="N", help="Chips of the yields.")
+    max_elements: int = option(
+        default=10, within=(2, 64), metavar="N", help="Largest number of differential pairs per edge."
+    )
+    tolerance: float = option(default=0.02, metavar="P", help="Largest error of an edge, relative to its span.")
+    programming_error: float = option(default=0.01, metavar="P", help="Relative error of programmed currents.")
+    read_noise: float = option(default=0.003, metavar="P", help="Noise of sums, relative to their spans.")
+    steps: int = option(
+        default=200, within=(0, None), metavar="N", help="Training steps through the device model; 0 for none."
+    )
+    draws: int = option(default=100, within=(1, 10_000), metavar="N", help="Number of chips drawn for the yield.")
     limit: float | None = option(
-        metavar="V", help="What a good chip achieves; a point of accuracy less, or 2 % of the span."
+        metavar="V", help="Merit of a good chip; by default one point less accuracy, or an RMSE of 2 % of the span."
     )
-    rows: int | None = option(
-        within=(3, 10_000), metavar="N", help="That ngspice is run at; 60, fewer of large networks."
+    vectors: int | None = option(
+        within=(3, 10_000), metavar="N", help="Number of rows simulated in ngspice; by default 60 or fewer."
     )
-    no_fpaa: bool = option(default=False, help="Leave the document for a field-programmable array out.")
+    no_fpaa: bool = option(default=False, help="Do not write the document for a field-programmable array.")
 
 
-@click.command(no_args_is_help=True, short_help="Build circuits for an analogue array, simulated and with yields.")
+@click.command(no_args_is_help=True, short_help="Build circuits for an analogue array, with simulation and yields.")
 @on_model("the circuits")
 @takes(AnalogArguments)
 def analog(order: ArtefactArguments, array: AnalogArguments) -> int:
-    """Build circuits for an analogue array from MODEL, a file that `fit`, `discover` or an estimator wrote.
+    """Build circuits for an analogue array from MODEL, a file written by `fit`, `discover` or an estimator.
 
-    Each edge becomes differential pairs with floating gates. The circuits are trained through the device model with its errors,
-    written as an ngspice netlist, which is run and compared, and as a document for a field-programmable array; yields are drawn
-    over chips, temperature and years. Ends with exit code 1 where ngspice and the device model disagree.
+    Each edge becomes differential pairs with floating gates. The circuits are trained through the device model and its errors,
+    written as an ngspice netlist, which is simulated and compared, and as a document for a field-programmable array; yields are
+    estimated over chips, temperature and years. The exit code is 1 if ngspice and the device model disagree.
 
     \b
     Examples:
       splinework hardware analog splinework-sensor/model.safetensors --data sensor.csv --out array
-      splinework hardware analog model.safetensors --data data.csv --out array --elements 8 --programming 0.02
+      splinework hardware analog model.safetensors --data data.csv --out array --max-elements 8 --programming-error 0.02
     """
 
     def recipe() -> Any:
         from splinework.hardware.analog_artefact import AnalogRecipe
 
         settings = {field.name: getattr(array, field.name) for field in fields(array) if field.name != "no_fpaa"}
-        return AnalogRecipe(**settings, fpaa=not array.no_fpaa, name=order.called, seed=order.seed)
+        return AnalogRecipe(**settings, fpaa=not array.no_fpaa, name=order.artefact_name, seed=order.seed)
 
     return build(order, recipe, lambda shape: {"shape": shape}, _lines)
 

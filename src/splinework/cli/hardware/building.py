@@ -1,4 +1,4 @@
-"""What `fpga`, `mcu` and `analog` do alike: read, build, and say what came out: figures for people, one object for programs."""
+"""The common part of `fpga`, `mcu` and `analog`: read the data, build the artefact, and print the results."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from splinework.cli.hardware.options import ArtefactArguments
     from splinework.hardware.results import BuildResult, CheckResult
 
-UNEQUAL: Final = 1
-"""The exit code where an artefact does not do what it should."""
-_LISTED: Final = 10
+EXIT_UNEQUAL: Final = 1
+"""Exit code if an artefact fails its verification."""
+_MAX_LISTED: Final = 10
 
 
 def build(
@@ -27,13 +27,13 @@ def build(
     rest: Callable[[Any], Mapping[str, Any]],
     lines: Callable[[Mapping[str, Any]], Sequence[str]],
 ) -> int:
-    """Builds what was ordered and says so; returns the exit code.
+    """Builds an artefact and prints its results; returns the exit code.
 
     Args:
-        order: What was asked for.
-        recipe: Makes the recipe, as far as it is known before the model and the rows are read.
-        rest: Its other fields, by the shape of the network that is wanted.
-        lines: The figures in sentences.
+        order: The options common to all artefacts.
+        recipe: Function that makes the recipe, as far as it is known before the model and the rows are read.
+        rest: Function from the requested shape to the other fields of the recipe.
+        lines: Function from the figures to lines of output.
     """
     order.check()
     with Stages(quiet=order.quiet) as stages:
@@ -66,7 +66,7 @@ def build(
 
 
 def _end(made: BuildResult, order: ArtefactArguments, lines: Sequence[str]) -> int:
-    """Says what was built; returns the exit code."""
+    """Prints the results of a build; returns the exit code."""
     report = str(made.folder / "report.html")
     if order.as_json:
         files = {"report": report, "figures": str(made.folder / "report.json")}
@@ -79,12 +79,12 @@ def _end(made: BuildResult, order: ArtefactArguments, lines: Sequence[str]) -> i
         show_notes(made.notes)
         show_next_steps([report], [["splinework", "hardware", "check", str(made.folder)]])
     if not made.passed:
-        click.echo(f"error: the artefact in {made.folder} does not pass its verification; see {report}.", err=True)
-    return 0 if made.passed else UNEQUAL
+        click.echo(f"error: the artefact in {made.folder} failed its verification; see {report}.", err=True)
+    return 0 if made.passed else EXIT_UNEQUAL
 
 
 def end_checked(found: CheckResult, *, as_json: bool, quiet: bool, line: str) -> int:
-    """Says what a verification found; returns the exit code."""
+    """Prints the results of a check; returns the exit code."""
     if as_json:
         results = {
             "kind": found.kind,
@@ -97,17 +97,17 @@ def end_checked(found: CheckResult, *, as_json: bool, quiet: bool, line: str) ->
     elif not quiet:
         click.echo(line)
     if not found.passed:
-        for failure in found.failures[:_LISTED]:
+        for failure in found.failures[:_MAX_LISTED]:
             click.echo(f"  {failure}", err=True)
-        if len(found.failures) > _LISTED:
-            click.echo(f"  and {len(found.failures) - _LISTED} more", err=True)
+        if len(found.failures) > _MAX_LISTED:
+            click.echo(f"  and {len(found.failures) - _MAX_LISTED} more", err=True)
         what = "agree with its device model" if found.kind == "analog" else "equal its golden model"
         click.echo(f"error: {found.folder} does not {what}.", err=True)
-    return 0 if found.passed else UNEQUAL
+    return 0 if found.passed else EXIT_UNEQUAL
 
 
 def merits(figures: Mapping[str, Any]) -> str:
-    """The figures of merit in a line.
+    """The figures of merit in one line.
 
     >>> merits({"accuracy_float": 0.97, "accuracy_quantised": 0.965, "luts": 57})
     'accuracy: float 97.00 %, quantised 96.50 %'
@@ -121,4 +121,4 @@ def merits(figures: Mapping[str, Any]) -> str:
         ]
         if found:
             return f"{word}: {', '.join(found)}"
-    return "no rows were given to judge by"
+    return "no rows were given to evaluate the network on"

@@ -9,7 +9,7 @@ from splinework.cli.hardware.building import end_checked
 from splinework.cli.progress import Stages
 
 
-@click.command(no_args_is_help=True, short_help="Check an artefact again, as its files are now.")
+@click.command(no_args_is_help=True, short_help="Check an artefact against its golden model.")
 @click.argument("folder", metavar="DIR", shell_complete=files_of)
 @click.option(
     "--vectors",

@@ -15,21 +15,25 @@ from splinework.cli.options import option, takes
 
 @dataclass(frozen=True)
 class McuArguments:
-    """How the C is written and compared, as it was given."""
+    """The options of the C code and its verification."""
 
-    prefer: Literal["speed", "flash"] = option(default="speed", help="What to save.")
+    prefer: Literal["speed", "flash"] = option(default="speed", help="Optimise for instructions or for bytes.")
     floats: Literal["none", "single", "exact"] = option(
         "--float",
         default="single",
-        help="How values become codes: not at all, by float arithmetic, or by exact comparison.",
+        help="Quantiser of float inputs: none, single-precision arithmetic, or exact comparison.",
     )
-    accumulator: Literal["16", "32"] = option(default="32", help="Bits of sums.")
-    flash: int | None = option(within=(1, None), metavar="BYTES", help="Refuse what takes more.")
-    checked: bool = option(default=False, help="Saturate codes that are passed in, instead of trusting them.")
+    accumulator: Literal["16", "32"] = option(default="32", help="Width of sums in bits.")
+    flash: int | None = option(within=(1, None), metavar="BYTES", help="Refuse to build if more flash is needed.")
+    codes: Literal["trusted", "saturated"] = option(
+        default="trusted", help="Whether input codes are trusted or saturated to their range."
+    )
     processors: tuple[Literal["gcc", "clang", "cortex-m0plus", "cortex-m3", "cortex-m4f"], ...] = option(
-        "--processor", default=(), help="Compare on this one; may be repeated. All whose tools are here by default."
+        "--processor",
+        default=(),
+        help="Processor to compare on; may be repeated. By default all whose tools are installed.",
     )
-    vectors: int = option(default=100_000, within=(1, 10_000_000), metavar="N", help="To compare.")
+    vectors: int = option(default=100_000, within=(1, 10_000_000), metavar="N", help="Number of vectors to compare.")
 
 
 @click.command(no_args_is_help=True, short_help="Build C for a microcontroller, compare it and measure it.")
@@ -37,11 +41,11 @@ class McuArguments:
 @takes(QuantisationArguments)
 @takes(McuArguments)
 def mcu(order: ArtefactArguments, widths: QuantisationArguments, firmware: McuArguments) -> int:
-    """Build C99 for a microcontroller from MODEL, a file that `fit`, `discover` or an estimator wrote.
+    """Build C99 for a microcontroller from MODEL, a file written by `fit`, `discover` or an estimator.
 
-    The network is trained as integers, written without memory allocation and floats in its sums, compiled without a warning,
-    compared bit for bit with its golden model on this machine and on emulated ARM cores, and measured. A large network gets a
-    small one that learns from it. Ends with exit code 1 where something differs.
+    The network is trained with quantisation, written in C with no dynamic memory and integer-only sums, compiled warning-free,
+    compared bit for bit with its golden model on this machine and on emulated ARM cores, and measured. A large network is
+    distilled into a small one first. The exit code is 1 if the C code differs from its golden model.
 
     \b
     Examples:
@@ -60,15 +64,15 @@ def mcu(order: ArtefactArguments, widths: QuantisationArguments, firmware: McuAr
                 float=firmware.floats,
                 accumulator=int(firmware.accumulator),
                 flash=firmware.flash,
-                codes="saturated" if firmware.checked else "trusted",
+                codes=firmware.codes,
             ),
             vectors=firmware.vectors,
             processors=firmware.processors or None,
-            name=order.called,
+            name=order.artefact_name,
             seed=order.seed,
         )
 
-    return build(order, recipe, lambda shape: {"quantising": widths.recipe(order, shape)}, _lines)
+    return build(order, recipe, lambda shape: {"quantisation": widths.recipe(order, shape)}, _lines)
 
 
 def _lines(figures: Mapping[str, Any]) -> list[str]:
@@ -81,7 +85,7 @@ def _lines(figures: Mapping[str, Any]) -> list[str]:
     for name, count in figures["instructions"].items():
         stack = figures["stack"].get(name)
         lines.append(
-            f"{name}: {count:g} instructions an inference, {figures['flash'][name]} bytes of flash, {figures['ram'][name]} of "
+            f"{name}: {count:g} instructions per inference, {figures['flash'][name]} bytes of flash, {figures['ram'][name]} of "
             f"RAM{'' if stack is None else f', {stack} of stack'}"
         )
     return lines

@@ -1,4 +1,4 @@
-"""The options that `fpga`, `mcu` and `analog` share, and those of quantising that the first two have."""
+"""The options common to `fpga`, `mcu` and `analog`, and the quantisation options of the first two."""
 
 from __future__ import annotations
 
@@ -19,122 +19,118 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ArtefactArguments:
-    """What every artefact is ordered with, as it was given."""
+    """The options common to all artefacts."""
 
     model: str = argument(shell_complete=files_of)
     data: str = option(
         required=True,
         metavar="DATA.csv",
         shell_complete=files_of,
-        help="Rows with the columns of the model and what it predicts.",
+        help="Table with the columns of the model and its target.",
     )
     out: str = option(required=True, metavar="DIR", shell_complete=files_of)
     target: str | None = option(
         metavar="COL",
         shell_complete=columns_of,
-        help="The column that is predicted; the model's file says it by default.",
+        help="Target column; by default that of the model file.",
     )
-    task: Literal["auto", "regression", "classification"] = option(default="auto", help="Numbers or classes.")
-    name: str | None = option(metavar="NAME", help="What its parts are called after; by default the folder's name.")
+    task: Literal["auto", "regression", "classification"] = option(
+        default="auto", help="Regression or classification; inferred from the target by default."
+    )
+    name: str | None = option(metavar="NAME", help="Name of the artefact and its parts; by default the folder's name.")
     hidden: int | None = option(
         within=(0, 10_000),
         metavar="N",
-        help="Train a small network with N hidden nodes (0 for none) with MODEL as its teacher.",
+        help="Distil MODEL into a network with N hidden nodes; 0 for none.",
     )
-    shape: str | None = option(metavar="13,4,3", help="The same with a shape; chosen where MODEL is large by default.")
-    keep: bool = option("--keep-shape", default=False, help="Take MODEL as it is, however large.")
-    test_fraction: float | None = option(metavar="F", help="Share of rows held back to judge; 0.2, fewer of few rows.")
+    shape: str | None = option(
+        metavar="13,4,3|same", help="Distil into this shape, or keep MODEL; by default large models are distilled."
+    )
+    test_fraction: float | None = option(
+        metavar="F", help="Share of rows held out for testing; by default 0.2, less for few rows."
+    )
     seed: int = option(default=0, within=(0, 2**31 - 1), metavar="N", help="Seed of everything random.")
     quiet: bool = option(default=False, help="Print nothing but errors.")
     as_json: bool = option("--json", default=False, help="Print the results as one JSON object.")
 
     @property
     def wanted_shape(self) -> Any:
-        """`auto`, `same` or a shape whose hidden part is given; None stands for the inputs and outputs of the network.
+        """`auto`, `same` or a shape; None stands for the numbers of inputs and outputs of the network.
 
         Raises:
-            ConfigError: If several of the options say it.
+            ConfigError: If both options are given.
         """
-        given = [
-            word
-            for word, here in (
-                ("--shape", self.shape),
-                ("--hidden", self.hidden is not None),
-                ("--keep-shape", self.keep),
-            )
-            if here
-        ]
-        if len(given) > 1:
-            raise ConfigError(f"{' and '.join(given)} both say which network is built; give one of them.")
-        if self.keep:
-            return "same"
+        if self.shape is not None and self.hidden is not None:
+            raise ConfigError("--shape and --hidden both determine the network; give one of them.")
         if self.shape is not None:
-            return parse_shape(self.shape)
+            return self.shape if self.shape in ("auto", "same") else parse_shape(self.shape)
         if self.hidden is not None:
             return (None, None) if self.hidden == 0 else (None, self.hidden, None)
         return "auto"
 
     def check(self) -> None:
-        """Raises a ConfigError where the words do not go together, before anything is loaded: with the way out."""
+        """Raises a ConfigError, before anything is loaded, if the options contradict each other."""
         check_order(self.model, self.data)
         if self.name is not None and not (self.name.isidentifier() and self.name.isascii()):
-            raise ConfigError(f"--name is a word of letters, digits and _, such as wine; got {self.name!r}.")
+            raise ConfigError(f"--name takes letters, digits and _, such as wine; got {self.name!r}.")
         share = self.test_fraction
         if share is not None and not 0 < share < 1:
-            raise ConfigError(f"--test-fraction is a share of the rows, 0 < F < 1, such as 0.2; got {share:g}.")
+            raise ConfigError(f"--test-fraction takes a share of the rows, 0 < F < 1, such as 0.2; got {share:g}.")
         _ = self.wanted_shape
 
     @property
-    def called(self) -> str:
-        """What modules, functions and subcircuits are called after: --name, or the folder's name."""
+    def artefact_name(self) -> str:
+        """The name of the artefact and its parts: --name, or the folder's name."""
         from splinework.hardware.quantise import identifier
 
         return self.name if self.name is not None else identifier(Path(self.out).absolute().name)
 
 
 def on_model(kind: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Gives a command the options of an `ArtefactArguments`, which it gets as its first argument; `kind` names the artefact."""
+    """Adds the options of `ArtefactArguments` to a command, which receives them as its first argument."""
     return takes(ArtefactArguments, out={"help": f"Folder for {kind}."})
 
 
 @dataclass(frozen=True)
 class QuantisationArguments:
-    """How the network becomes integers, as it was given."""
+    """The options of quantisation."""
 
-    bits: str = option(default="6", metavar="B|auto", help="Bits of inputs and hidden nodes.")
-    hidden_bits: int | None = option(within=(1, 12), metavar="B", help="Bits of hidden nodes, if others.")
-    luts: float | None = option(metavar="N", help="The best network of about N lookup tables at most.")
-    loss: float | None = option(metavar="P", help="The smallest network that loses at most P, such as 0.01.")
-    steps: int = option(default=400, within=(1, None), metavar="N", help="Of each stage of training.")
-    stages: int = option(default=9, within=(1, 50), metavar="N", help="Of training, each of which weighs area more.")
-    post_training: bool = option(default=False, help="Only round the trained splines: quick, and less accurate.")
+    bits: str = option(default="6", metavar="B|auto", help="Code width of inputs and hidden nodes.")
+    hidden_bits: int | None = option(within=(1, 12), metavar="B", help="Code width of hidden nodes, if different.")
+    max_luts: float | None = option(metavar="N", help="Best network within about N lookup tables.")
+    max_loss: float | None = option(metavar="P", help="Smallest network that loses at most P of merit, such as 0.01.")
+    steps: int = option(default=400, within=(1, None), metavar="N", help="Training steps per stage.")
+    stages: int = option(default=9, within=(1, 50), metavar="N", help="Training stages, with growing area penalties.")
+    method: Literal["train", "calibrate"] = option(
+        default="train", help="Quantisation-aware training, or post-training calibration: quick, less accurate."
+    )
 
     def recipe(self, order: ArtefactArguments, shape: Any) -> QuantisationRecipe:
-        """The recipe, once the options are checked, by the order's seed and a shape: `auto`, `same` or a whole one."""
+        """The quantisation recipe by checked options; the shape is `auto`, `same` or complete."""
         from splinework.hardware.choosing import QuantisationRecipe
         from splinework.hardware.training import QuantisationSchedule
 
         return QuantisationRecipe(
             bits="auto" if self.bits == "auto" else int(self.bits),
-            hidden=self.hidden_bits,
-            method="calibrate" if self.post_training else "train",
+            hidden_bits=self.hidden_bits,
+            method=self.method,
             shape=shape,
-            luts=self.luts,
-            loss=self.loss,
+            max_luts=self.max_luts,
+            max_loss=self.max_loss,
             schedule=QuantisationSchedule(steps=self.steps, stages=self.stages, seed=order.seed),
         )
 
     def check(self) -> None:
-        """Raises a ConfigError where they do not go together, before anything is loaded: with the way out."""
+        """Raises a ConfigError, before anything is loaded, if the options contradict each other."""
         if self.bits != "auto" and not (self.bits.isdigit() and 1 <= int(self.bits) <= 12):
-            raise ConfigError(f"--bits is a number from 1 to 12, or auto; got {self.bits!r}.")
-        if self.bits == "auto" and (self.post_training or self.hidden_bits is not None):
+            raise ConfigError(f"--bits takes a number from 1 to 12, or auto; got {self.bits!r}.")
+        if self.bits == "auto" and (self.method == "calibrate" or self.hidden_bits is not None):
             raise ConfigError(
-                "--bits auto tries several widths in training; leave --post-training and --hidden-bits out, or give a number."
+                "--bits auto tries several widths in training; leave --method and --hidden-bits out, or give a number."
             )
-        if self.post_training and (self.luts is not None or self.loss is not None):
-            raise ConfigError("--luts and --loss choose among networks in training; leave --post-training out.")
-        if self.luts is not None and not self.luts > 0:
-            raise ConfigError(f"--luts is a number above 0, got {self.luts:g}.")
-        if self.loss is not None and not 0 <= self.loss < 1:
-            raise ConfigError(f"--loss is a share such as 0.01, 0 <= P < 1; got {self.loss:g}.")
+        if self.method == "calibrate" and (self.max_luts is not None or self.max_loss is not None):
+            raise ConfigError("--max-luts and --max-loss choose among the networks of training; leave --method out.")
+        if self.max_luts is not None and not self.max_luts > 0:
+            raise ConfigError(f"--max-luts takes a number above 0, got {self.max_luts:g}.")
+        if self.max_loss is not None and not 0 <= self.max_loss < 1:
+            raise ConfigError(f"--max-loss takes a share such as 0.01, 0 <= P < 1; got {self.max_loss:g}.")

@@ -1,4 +1,4 @@
-"""From a model's file and a table to a network, its inputs in raw units, and what it should say."""
+"""Reads a model file and a table into a network, its inputs in raw units, and its targets."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from splinework.cli.sample import Floats
     from splinework.nn.network import KAN
 
-_SHOWN: Final = 8
+_MAX_SHOWN: Final = 8
 
 
 @dataclass(frozen=True, eq=False)
 class ArtefactRows:
-    """What an artefact is made from.
+    """The network and the rows that an artefact is built from.
 
     Attributes:
         model: The network.
-        x: Rows to work with, in the network's raw units.
-        y: Targets in raw units `(n, outputs)`, or numbers of classes `(n,)`.
-        test: The same of the rows held back.
-        task: What y is.
+        x: Training rows in the network's raw units.
+        y: Targets in raw units `(n, outputs)`, or class indices `(n,)`.
+        test: Held-out rows and their targets.
+        task: `regression` or `classification`.
         classes: Names of the classes; None for a regression.
-        notes: Decisions, in sentences.
+        notes: Decisions, one sentence each.
     """
 
     model: KAN
@@ -48,7 +48,7 @@ class ArtefactRows:
     notes: tuple[str, ...]
 
     def whole_shape(self, asked: Any) -> Any:
-        """A shape with the network's own numbers of inputs and outputs at the ends that were left open."""
+        """A shape with the network's numbers of inputs and outputs in place of None."""
         if isinstance(asked, tuple) and asked[0] is None:
             return (self.model.inputs, *asked[1:-1], self.model.outputs)
         return asked
@@ -58,12 +58,12 @@ def material(fitted: Fitted, table: FileTable, order: ArtefactArguments) -> Arte
     """Reads the rows and splits them as `fit` does.
 
     Raises:
-        DataError: If a column is not there, or there are too few rows.
-        ConfigError: If it is not clear what is predicted, or the network stands in a frame.
+        DataError: If a column is missing, or there are too few rows.
+        ConfigError: If the target is ambiguous, or the model has a frame.
     """
     if fitted.frame is not None:
         raise ConfigError(
-            f"{fitted.path} holds a network in a frame of formulas (axioms ask for it), and hardware is built from plain "
+            f"{fitted.path} holds a framed network, as some axioms require, but hardware is built from plain "
             "networks; fit without the axioms that need a frame, such as bounds."
         )
     notes = list(table.notes)
@@ -74,15 +74,15 @@ def material(fitted: Fitted, table: FileTable, order: ArtefactArguments) -> Arte
     whole = np.isfinite(x).all(axis=1) & (np.isfinite(y).all(axis=1) if y.ndim == 2 else y >= 0)
     gone = int((~whole).sum())
     if gone:
-        notes.append(f"{plural(gone, 'row')} left out for cells that are empty or not finite")
+        notes.append(f"{plural(gone, 'row')} with empty or non-finite cells left out")
     if len(x) and not whole.any():
-        raise DataError(f"every row of {table.name} has a cell that is empty or not finite; fill some in.")
+        raise DataError(f"every row of {table.name} has an empty or non-finite cell; fill them in.")
     x, y = x[whole], y[whole]
-    train, test, said = split(len(x), Settings(1.0, order.seed, order.test_fraction))
-    notes += said
+    train, test, remarks = split(len(x), Settings(1.0, order.seed, order.test_fraction))
+    notes += remarks
     notes.append(
-        f"{plural(len(test), 'row')} of {len(x)} held back, and all figures are of these; `fit` holds back the same of the same "
-        "table and seed"
+        f"{plural(len(test), 'row')} of {len(x)} held out for all figures; `fit` holds out the same rows of the same table and "
+        "seed"
     )
     if fitted.estimator is not None:
         notes += _about_columns(fitted)
@@ -93,7 +93,7 @@ def material(fitted: Fitted, table: FileTable, order: ArtefactArguments) -> Arte
 def _of_estimator(
     fitted: Fitted, table: FileTable, order: ArtefactArguments
 ) -> tuple[Floats, NDArray[Any], tuple[str, ...] | None]:
-    """Rows as the estimator encodes them: categories as indicators, gaps as it has learned them."""
+    """Rows as the estimator encodes them: indicators for categories, learned values for missing cells."""
     from splinework.tabular.input_table import read_input
 
     estimator = fitted.estimator
@@ -109,10 +109,10 @@ def _of_estimator(
     _refuse_no_column(table, target, fitted)
     if not hasattr(estimator, "classes_"):
         if order.task == "classification":
-            raise ConfigError(f"{fitted.path} predicts numbers, no classes; leave --task out.")
+            raise ConfigError(f"{fitted.path} predicts numbers, not classes; leave --task out.")
         return x, column_of(table, target)[:, None], None
     if order.task == "regression":
-        raise ConfigError(f"{fitted.path} predicts classes, no numbers; leave --task out.")
+        raise ConfigError(f"{fitted.path} predicts classes, not numbers; leave --task out.")
     names = tuple(str(name) for name in estimator.classes_)
     return x, _numbered(table, target, names), names
 
@@ -120,7 +120,7 @@ def _of_estimator(
 def _of_network(
     fitted: Fitted, table: FileTable, order: ArtefactArguments, notes: list[str]
 ) -> tuple[Floats, NDArray[Any], tuple[str, ...] | None]:
-    """Rows as a network takes them, of a file that knows nothing but names."""
+    """Rows as a network takes them, for a file that holds only names of columns."""
     x, remarks = inputs_of(table, fitted)
     notes += [remark for remark in remarks if "got no prediction" not in remark]
     if order.target is None and order.task != "classification" and set(fitted.targets) <= set(table.columns):
@@ -133,8 +133,8 @@ def _of_network(
     if order.task == "regression" or (order.task == "auto" and outputs == 1 and not repeats(numbers(table, target))):
         if outputs != 1:
             raise ConfigError(
-                f"{fitted.path} has {outputs} outputs, {', '.join(fitted.targets[:_SHOWN])}; --target names one column, which "
-                "can only be that of their classes: --task classification."
+                f"{fitted.path} has {outputs} outputs, {', '.join(fitted.targets[:_MAX_SHOWN])}; a single --target can "
+                "only be the column of their classes: use --task classification."
             )
         return x, column_of(table, target)[:, None], None
     names = _classes(table, target, fitted)
@@ -142,15 +142,15 @@ def _of_network(
 
 
 def _classes(table: FileTable, target: str, fitted: Fitted) -> tuple[str, ...]:
-    """The classes in the order of the outputs where these are called so, else as numbers or words are sorted."""
+    """The classes in the order of the outputs if these have the same names, else sorted as numbers or text."""
     present = {word for word in words_of(table, target) if word is not None}
     count = max(2, fitted.model.outputs)
     if set(fitted.targets) == present:
         return tuple(fitted.targets)
     if len(present) != count:
-        shown = ", ".join(sorted(present)[:_SHOWN]) + (", …" if len(present) > _SHOWN else "")
+        shown = ", ".join(sorted(present)[:_MAX_SHOWN]) + (", …" if len(present) > _MAX_SHOWN else "")
         raise ConfigError(
-            f"{fitted.path} has {plural(fitted.model.outputs, 'output')}, which decide between {count} classes, but {target!r} "
+            f"{fitted.path} has {plural(fitted.model.outputs, 'output')}, which distinguish {count} classes, but {target!r} "
             f"has {len(present)} different cells ({shown}); name another --target."
         )
     try:
@@ -160,10 +160,10 @@ def _classes(table: FileTable, target: str, fitted: Fitted) -> tuple[str, ...]:
 
 
 def _numbered(table: FileTable, target: str, names: Sequence[str]) -> NDArray[np.int64]:
-    """The number of each cell's class; -1 where it is empty.
+    """The class index of each cell; -1 if it is empty.
 
     Raises:
-        DataError: If there is a class that the network does not know.
+        DataError: If a class is unknown to the network.
     """
     places: dict[Any, int] = {}
     for place, name in enumerate(names):
@@ -178,8 +178,8 @@ def _numbered(table: FileTable, target: str, names: Sequence[str]) -> NDArray[np
         own = places.get(word, places.get(_number(word)))
         if own is None:
             raise DataError(
-                f"{target!r} is {word!r} in row {row + 1} of {table.name}, which is none of the classes of the model: "
-                f"{', '.join(names[:_SHOWN])}; correct it, or leave the row out."
+                f"{target!r} is {word!r} in row {row + 1} of {table.name}, which is not a class of the model: "
+                f"{', '.join(names[:_MAX_SHOWN])}; correct it, or leave the row out."
             )
         found.append(own)
     return np.array(found, dtype=np.int64)
@@ -207,5 +207,6 @@ def _about_columns(fitted: Fitted) -> list[str]:
         return []
     return [
         f"the artefact takes {plural(len(columns.labels), 'number')}: {', '.join(columns.labels[:20])}"
-        f"{', …' if len(columns.labels) > 20 else ''}; what is made of categories and gaps ({', '.join(made[:_SHOWN])}) is 0 or 1"
+        f"{', …' if len(columns.labels) > 20 else ''}; indicators of categories and missing values "
+        f"({', '.join(made[:_MAX_SHOWN])}) are 0 or 1"
     ]

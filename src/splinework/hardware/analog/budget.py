@@ -1,7 +1,7 @@
-"""What an analogue network costs: currents and power, area, settling time, energy, with the formulas stated; and its headroom.
+"""Power, area, settling time, energy and headroom of an analogue network, with their formulas.
 
-Estimates before layout. Currents come from the network itself; what a cell, a capacitor or an amplifier takes is an assumption
-(`AnalogLayout`) for a generic 350 nm process, without routing, pads, programming circuits and converters at the array's ends.
+These are pre-layout estimates. Currents come from the network itself; the sizes of cells, capacitors and amplifiers are
+assumptions (`AnalogLayout`) for a generic 350 nm process, without routing, pads, programming circuits and converters.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from splinework.hardware.analog.circuits import OperatingPoint, pair_source
 from splinework.hardware.analog.ekv import NOMINAL, specific_current, tail_currents, thermal_voltage, voltage_of
 from splinework.hardware.analog.network import AnalogNetwork
 
-SATURATION: Final = 4.0
-"""A transistor is a current source from this V_DS on, in U_T."""
+MIN_SATURATION_VOLTAGE: Final = 4.0
+"""Drain-source voltage, in U_T, from which a transistor acts as a current source."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class AnalogLayout:
     Attributes:
         length: Channel length L in µm.
         overhead: Area of a transistor over `W · L`: contacts, wells, spacing.
-        cell_area: Of a floating-gate cell's programming parts (injector, tunnelling junction, selection) in µm².
-        gate_capacitance: C_T of a floating gate in F.
-        capacitor_density: Of poly-poly capacitors in F/µm².
-        amplifier_current: Of the amplifier that makes a node's voltage, in A.
-        amplifier_area: In µm².
-        wire_capacitance: That an element adds to its sum's wire, in F.
-        settled: Settling goes on until this part of a step is left.
+        cell_area: Area of a floating-gate cell's programming parts (injector, tunnelling junction, selection) in µm².
+        gate_capacitance: Total capacitance C_T of a floating gate in F.
+        capacitor_density: Density of poly-poly capacitors in F/µm².
+        amplifier_current: Supply current of a node's amplifier in A.
+        amplifier_area: Area of a node's amplifier in µm².
+        wire_capacitance: Capacitance that an element adds to its sum's wire, in F.
+        settled: Remaining share of a step at which a node counts as settled.
     """
 
     length: float = 0.7
@@ -50,21 +50,21 @@ GENERIC_LAYOUT: Final = AnalogLayout()
 
 @dataclass(frozen=True)
 class AnalogPower:
-    """Currents in A at the mean of the given rows, and what follows.
+    """Currents in A, averaged over the given rows, and the resulting power, settling time and energy.
 
     `P = V_DD (Σ tails + Σ mirror outputs + Σ |constant currents| + multipliers + amplifiers)`; settling of a layer
     `t = ln(1 / settled) · max_wires C n U_T / (κ I)` with n elements and the current I on the mirror's wire; layers one after
     the other.
 
     Attributes:
-        tails: Of all elements.
-        mirrors: Of the mirrors' outputs.
+        tails: Tail currents of all elements.
+        mirrors: Output currents of the mirrors.
         offsets: Constant currents of the sums.
         multipliers: `3 I_0` and the two inputs and the output of each, at most `I_0 (1 + s)²` and so on; s is a factor's swing.
-        amplifiers: One per node.
-        watts: Total.
-        settling: In s.
-        joules: Of one inference: `watts · settling`.
+        amplifiers: Supply currents of the amplifiers, one per node.
+        watts: Total power in W.
+        settling: Settling time in s.
+        joules: Energy per inference in J, `watts · settling`.
     """
 
     tails: float
@@ -79,15 +79,15 @@ class AnalogPower:
 
 @dataclass(frozen=True)
 class AnalogArea:
-    """Square micrometres.
+    """The area of an analogue network in µm².
 
     Attributes:
-        cells: How many floating-gate cells: 3 for a pair or bump (two gates, one tail), 1 for a constant, and for a sum's
+        cells: Number of floating-gate cells: 3 for a pair or bump (two gates, one tail), 1 for a constant, and for a sum's
             constant current as many as `|I| / I_max` needs.
-        transistors: `overhead · Σ (W/L) L²`.
-        floating_gates: `cells · cell_area` and two capacitors `C_T / density` for each pair or bump.
-        amplifiers: One per node.
-        total: All of it, µm².
+        transistors: Area of transistors, `overhead · Σ (W/L) L²`.
+        floating_gates: Area of floating gates, `cells · cell_area` and two capacitors `C_T / density` for each pair or bump.
+        amplifiers: Area of the amplifiers, one per node.
+        total: Total area.
     """
 
     cells: int
@@ -121,7 +121,7 @@ def power(
 
 
 def area(network: AnalogNetwork, *, layout: AnalogLayout = GENERIC_LAYOUT) -> AnalogArea:
-    """Area, by the assumptions of a layout; see `AnalogArea` for the formulas."""
+    """Area under the assumptions of a layout; see `AnalogArea` for the formulas."""
     t = network.technology
     kinds = [e.kind for layer in network.layers for e in layer.elements]
     pairs, bumps, constants = (kinds.count(kind) for kind in ("tanh", "bump", "constant"))
@@ -143,7 +143,7 @@ def area(network: AnalogNetwork, *, layout: AnalogLayout = GENERIC_LAYOUT) -> An
 
 
 def headroom(network: AnalogNetwork, *, temperatures: tuple[float, ...] = (273.15, NOMINAL, 358.15)) -> float:
-    """The smallest V_DS of a tail, a pair's transistor or a mirror's output over all spans and temperatures (K), in U_T."""
+    """Smallest V_DS, in U_T, of any tail, pair transistor or mirror output over all spans and temperatures (K)."""
     technology = network.technology
     least = np.inf
     for kelvin in temperatures:
@@ -160,7 +160,9 @@ def headroom(network: AnalogNetwork, *, temperatures: tuple[float, ...] = (273.1
             drop = technology.threshold_p + at.thermal / technology.kappa * voltage_of(
                 np.maximum(load, 1e-12) / specific
             )
-            least = min(least, float((technology.supply - drop.max() - technology.drain) / at.thermal) + SATURATION)
+            least = min(
+                least, float((technology.supply - drop.max() - technology.drain) / at.thermal) + MIN_SATURATION_VOLTAGE
+            )
             chosen = [e for e, p in zip(layer.elements, paired, strict=True) if p]
             if not chosen:
                 continue
@@ -174,15 +176,15 @@ def headroom(network: AnalogNetwork, *, temperatures: tuple[float, ...] = (273.1
 
 
 def check_headroom(network: AnalogNetwork) -> None:
-    """Raises unless every transistor stays a current source from 0 to 85 °C.
+    """Checks that every transistor acts as a current source from 0 to 85 °C.
 
     Raises:
-        ConfigError: Says how much is missing, and what to change.
+        ConfigError: If the headroom is too small.
     """
     least = headroom(network)
-    if least < SATURATION:
+    if least < MIN_SATURATION_VOLTAGE:
         raise ConfigError(
-            f"a transistor has {least:.1f} U_T of drain-source voltage where {SATURATION:g} are needed; raise common_mode "
-            f"({network.technology.common_mode:g} V) or the supply, or narrow input_low … input_high; for a node of many inputs "
-            "lower node_current, or raise mirror_ratio or drain_drop."
+            f"a transistor has {least:.1f} U_T of drain-source voltage but needs {MIN_SATURATION_VOLTAGE:g}; raise "
+            f"common_mode ({network.technology.common_mode:g} V) or the supply, or narrow input_low … input_high; for "
+            "a node with many inputs lower node_current, or raise mirror_ratio or drain_drop."
         )

@@ -1,9 +1,9 @@
-"""Trims of the nodes: gain and offset of every sum, so that the circuits' sums are those of the trained network.
+"""Calibration of the nodes: trims of gain and offset that bring the circuits' sums to those of the trained network.
 
-Layer by layer, as each layer's inputs depend on the trims before it, and by least squares. `trim` serves one network after
-conversion, after programming and at another temperature; what is measured comes from the model of the device. `recalibrate` takes
-temperature, age and mismatch out of many chips again, by noisy readings: the measured sums of each are fitted to those of the
-programmed network, a line for each sum, and the lines become that chip's trims.
+Trims are least-squares fits, layer by layer, since each layer's inputs depend on the trims before it. `trim` serves one network
+after conversion, after programming and at another temperature; its measurements come from the device model. `recalibrate`
+compensates temperature, ageing and mismatch of many chips from noisy readings: a line is fitted from the measured sums of each
+chip to those of the programmed network, and becomes that chip's trim.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ from splinework.hardware.analog.chips import Chips, outputs, select
 from splinework.hardware.analog.ekv import NOMINAL
 from splinework.hardware.analog.network import NO_PERTURBATION, AnalogNetwork, AnalogParameters, Floats, Perturbation
 
-KNOBS: Final = ("both", "offset")
-"""What is trimmed: gain and offset, or the offset alone."""
-_CHIPS_AT_ONCE: Final = 16
-_ROUNDS: Final = 2
+TRIMS: Final = ("both", "offset")
+"""Trims: gain and offset, or the offset alone."""
+_CHIPS_PER_BATCH: Final = 16
+_N_ROUNDS: Final = 2
 
 
 def trim(
@@ -30,27 +30,27 @@ def trim(
     *,
     temperature: float = NOMINAL,
     perturbation: Perturbation = NO_PERTURBATION,
-    knobs: str = "both",
+    trims: str = "both",
 ) -> AnalogNetwork:
-    """The network with its nodes' gains and offsets set so that the sums at raw rows x come nearest to the targets.
+    """The network with the nodes' gains and offsets fitted so that the sums at raw rows x approach the targets.
 
-    Targets are the wanted sums of every layer, `(B, N_l)` in network units; it is measured at a temperature in K, with one chip's
-    errors; `knobs` are `both` or `offset`.
+    Targets are the wanted sums of every layer, `(B, N_l)` in network units. Sums are measured at a temperature in K with the
+    errors of one chip; `trims` is `both` or `offset`.
 
     Raises:
-        ConfigError: For other knobs.
-        ShapeError: If the targets do not fit the network.
+        ConfigError: If `trims` is unknown.
+        ShapeError: If the shapes of the targets do not match the network.
     """
-    if knobs not in KNOBS:
-        raise ConfigError(f"knobs are one of {', '.join(KNOBS)}, got {knobs!r}.")
+    if trims not in TRIMS:
+        raise ConfigError(f"trims is one of {', '.join(TRIMS)}, got {trims!r}.")
     _check(network, x, targets)
     first = 0
     for number, wanted in enumerate(targets):
         here = slice(first, first + wanted.shape[1])
-        for knob in ("gain", "offset") if knobs == "both" else ("offset",):
+        for kind in ("gain", "offset") if trims == "both" else ("offset",):
             measured = network.signals(x, temperature=temperature, perturbation=perturbation).layers[number].sums
             p = network.parameters()
-            if knob == "gain":
+            if kind == "gain":
                 p.node_gains[here] *= _slopes(measured, wanted)
             else:
                 p.node_trims[here] += wanted.mean(axis=0) - measured.mean(axis=0)
@@ -60,12 +60,12 @@ def trim(
 
 
 def offset_currents(network: AnalogNetwork, x: Floats, targets: Sequence[Floats]) -> AnalogNetwork:
-    """The network with the sums' constant currents set so that the sums' means at raw rows x are the targets', trims aside.
+    """The network with constant currents such that the means of the sums at raw rows x equal those of the targets.
 
-    The currents that the edges ask for leave out what the mirrors do to the tails' common part; the targets are as for `trim`.
+    This compensates the effect of the mirrors on the common part of the tail currents. Trims are kept; targets as for `trim`.
 
     Raises:
-        ShapeError: If the targets do not fit the network.
+        ShapeError: If the shapes of the targets do not match the network.
     """
     _check(network, x, targets)
     first = 0
@@ -81,7 +81,7 @@ def offset_currents(network: AnalogNetwork, x: Floats, targets: Sequence[Floats]
 
 
 def _slopes(measured: Floats, wanted: Floats) -> Floats:
-    """Of the straight lines from measured to wanted sums; 1 where the two have nothing to do with each other."""
+    """Slopes of the regression lines from measured to wanted sums; 1 if the two are unrelated."""
     spread = measured - measured.mean(axis=0)
     power = (spread**2).sum(axis=0)
     slopes = (spread * (wanted - wanted.mean(axis=0))).sum(axis=0) / np.where(power > 0, power, 1.0)
@@ -101,22 +101,22 @@ def recalibrate(
     """Parameters with trims for each chip, `(chips, 1, N)`, so that its sums follow those of the network as programmed.
 
     Args:
-        network: As it should be; its own trims are the start.
-        rows: Known rows in raw units, `(B, inputs)`, at least 2; some 50 that cover the inputs are enough.
-        chips: As they are at the conditions in question; their read noise is left out here, as readings are averaged.
-        noise: Standard deviation of one reading of a sum, in parts of its span.
-        reads: Readings averaged.
-        seed: Of that noise.
+        network: The programmed network; its own trims are the start.
+        rows: Known rows in raw units, `(B, inputs)`, at least 2; about 50 that cover the inputs are enough.
+        chips: The chips at their operating conditions; their read noise is ignored, as readings are averaged.
+        noise: Standard deviation of one reading of a sum relative to its span.
+        reads: Number of averaged readings.
+        seed: Seed of the noise.
 
     Raises:
-        ConfigError: If there are fewer than two rows, or no reading.
+        ConfigError: If there are fewer than two rows or no readings.
     """
     if len(rows) < 2 or reads < 1:
-        raise ConfigError(f"calibrating takes 2 rows and 1 reading or more, got {len(rows)} and {reads}.")
+        raise ConfigError(f"calibration needs at least 2 rows and 1 reading, got {len(rows)} and {reads}.")
     random = np.random.default_rng([seed, 7])
     parts = []
-    for start in range(0, chips.count, _CHIPS_AT_ONCE):
-        some = select(chips, slice(start, min(start + _CHIPS_AT_ONCE, chips.count)))
+    for start in range(0, chips.count, _CHIPS_PER_BATCH):
+        some = select(chips, slice(start, min(start + _CHIPS_PER_BATCH, chips.count)))
         some = replace(some, perturbation=replace(some.perturbation, read_noise=0.0))
         parts.append(_calibrated(network, rows, some, noise / float(np.sqrt(reads)), random))
     gains, trims = (np.concatenate(values) for values in zip(*parts, strict=True))
@@ -124,7 +124,7 @@ def recalibrate(
 
 
 def recalibrated_outputs(network: AnalogNetwork, x: Floats, chips: Chips, rows: Floats, *, seed: int = 0) -> Floats:
-    """What chips give after they were calibrated on known rows, `(chips, B, outputs)`; x and the chips as for `outputs`."""
+    """Outputs of chips calibrated on known rows, `(chips, B, outputs)`; x and the chips as for `outputs`."""
     return outputs(network, x, chips, parameters=recalibrate(network, rows, chips, seed=seed))
 
 
@@ -139,7 +139,7 @@ def _calibrated(
     for number, layer in enumerate(network.layers):
         here = slice(first, first + len(layer.sums))
         span = np.array([s.high - s.low for s in layer.sums])
-        for _ in range(_ROUNDS):  # an offset behind the gain is told from one before it only once the gain is right
+        for _ in range(_N_ROUNDS):  # offsets before and after the gain can be separated only once the gain is right
             parameters = replace(own, node_gains=gains, node_trims=trims)
             found = network.signals(
                 rows, temperature=chips.temperature, perturbation=chips.perturbation, parameters=parameters
@@ -153,11 +153,11 @@ def _calibrated(
 
 
 def _lines(seen: Floats, wanted: Floats) -> tuple[Floats, Floats]:
-    """Slopes and levels `(chips, 1, n)` of the best lines from what is seen to what is wanted, over the rows."""
+    """Slopes and levels `(chips, 1, n)` of the regression lines from measured to wanted sums over the rows."""
     middle, aim = seen.mean(axis=1, keepdims=True), wanted.mean(axis=0)
     off = seen - middle
     power = (off**2).sum(axis=1, keepdims=True)
     common = (off * (wanted - aim)).sum(axis=1, keepdims=True)
     slope = np.where(power > 0, common / np.maximum(power, 1e-300), 1.0)
-    slope = np.where(np.abs(slope - 1) < 0.9, slope, 1.0)  # a sum that hardly moves has no gain that could be measured
+    slope = np.where(np.abs(slope - 1) < 0.9, slope, 1.0)  # a nearly constant sum has no measurable gain
     return slope, aim - slope * middle

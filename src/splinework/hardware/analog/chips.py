@@ -14,7 +14,7 @@ from splinework.errors import ConfigError
 from splinework.hardware.analog.ekv import NOMINAL, Values
 from splinework.hardware.analog.network import NO_PERTURBATION, AnalogNetwork, AnalogParameters, Floats, Perturbation
 
-_MOST_NUMBERS: Final = 2_000_000  # Chips times rows times elements that are computed at once
+_MAX_NUMBERS_PER_BATCH: Final = 2_000_000  # Chips times rows times elements that are computed at once
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def outputs(network: AnalogNetwork, x: Floats, chips: Chips, *, parameters: Anal
 
     Parameters in place of the network's own may have chips on their first axis.
     """
-    size = max(1, _MOST_NUMBERS // max(1, len(x) * network.element_count))
+    size = max(1, _MAX_NUMBERS_PER_BATCH // max(1, len(x) * network.element_count))
     parts = []
     for start in range(0, chips.count, size):
         here = slice(start, min(start + size, chips.count))

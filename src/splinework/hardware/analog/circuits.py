@@ -33,11 +33,15 @@ from splinework.hardware.analog.ekv import (
     voltage_of,
 )
 
-NEWTON_STEPS: Final = 30
-_TOLERANCE: Final = 1e-7  # Of a step, in U_T or V: the last, differentiable step follows, and each squares what is left
-_BELOW_DRAIN: Final = 1e-4  # The source of a transistor that carries current stays this far below its drain, in U_T
+MAX_NEWTON_STEPS: Final = 30
+_NEWTON_TOLERANCE: Final = (
+    1e-7  # Of a step, in U_T or V: the last, differentiable step follows, and each squares what is left
+)
+_MIN_SOURCE_DRAIN_GAP: Final = (
+    1e-4  # The source of a transistor that carries current stays this far below its drain, in U_T
+)
 
-LEAK: Final = 1e-12
+LEAKAGE_CURRENT: Final = 1e-12
 """A that flow into every mirror besides its input, so that it never is without current."""
 
 
@@ -113,15 +117,16 @@ def bump_current(difference: Values, tail: Values, at: OperatingPoint, kappa_fac
 
 
 def mirror_current(current: Values, at: OperatingPoint) -> Values:
-    """What a simple p-channel mirror makes of a current in A: near 1 times it, as `1 + λ V_SD` differs at its two ends.
+    """Output current in A of a simple p-channel mirror: nearly its input, as `1 + λ V_SD` differs on the two sides.
 
-    The input, not negative, is diode-connected, and `LEAK` flows besides; the output is held at `AnalogTechnology.output`.
+    The input, not negative, is diode-connected and carries `LEAKAGE_CURRENT` besides; the output is held at
+    `AnalogTechnology.output`.
     """
     technology, thermal = at.technology, at.thermal
     specific = specific_current(technology, technology.mirror_ratio, at.temperature, channel="p")
     start = threshold(technology, at.temperature, channel="p")
     kappa, conductance = technology.kappa, technology.conductance
-    wanted = (current + LEAK) / specific
+    wanted = (current + LEAKAGE_CURRENT) / specific
 
     def residual(v: Values) -> tuple[Values, Values]:
         p = kappa * (v - start) / thermal
@@ -135,7 +140,7 @@ def mirror_current(current: Values, at: OperatingPoint) -> Values:
     p = kappa * (gate - start) / thermal
     across = technology.supply + at.supply_shift - technology.output
     ends = inversion(p) - inversion(p - across / thermal)
-    return specific * ends * channel_factor(across, conductance, thermal) - LEAK
+    return specific * ends * channel_factor(across, conductance, thermal) - LEAKAGE_CURRENT
 
 
 def multiply_currents(first: Values, second: Values, at: OperatingPoint) -> Values:
@@ -153,16 +158,16 @@ def multiply_currents(first: Values, second: Values, at: OperatingPoint) -> Valu
     technology = at.technology
     zero = technology.product_current
     specific = specific_current(technology, technology.multiplier_ratio, at.temperature)
-    soft = CUTOFF * zero
-    one, two = (FLOOR * zero + soft * softplus((i + zero) / soft) for i in (first, second))
+    soft = CUTOFF_SHARE * zero
+    one, two = (FLOOR_SHARE * zero + soft * softplus((i + zero) / soft) for i in (first, second))
     x = voltage_of(one / specific) + voltage_of(two / specific) - float(voltage_of(zero / specific))
     return specific * inversion(x) - one - two + zero
 
 
-CUTOFF: Final = 0.02
+CUTOFF_SHARE: Final = 0.02
 """Where a multiplier's input current runs out, it bends over this part of I_0."""
 
-FLOOR: Final = 1e-4
+FLOOR_SHARE: Final = 1e-4
 """This part of I_0 flows into a multiplier's inputs in any case."""
 
 
@@ -212,21 +217,21 @@ def _solve_pair(gates: _Gates) -> Values:
         value = log(gates.specific * total * channel / (gates.tail * carried))
         return value, -(first_ + second_) / total - channel_ * thermal / channel - carried_
 
-    return _newton(residual, _start(gates), largest=5.0, lowest=0.1, highest=d - _BELOW_DRAIN)
+    return _newton(residual, _start(gates), largest=5.0, lowest=0.1, highest=d - _MIN_SOURCE_DRAIN_GAP)
 
 
 def _solve_bump(gates: _Gates) -> tuple[Values, Values]:
     """Common source and the node between the middle transistors, over U_T: two equations, Newton with the exact Jacobian."""
-    highest = gates.at.drain / gates.at.thermal - _BELOW_DRAIN
-    s = _start(gates).clip(0.1, highest - _BELOW_DRAIN)
+    highest = gates.at.drain / gates.at.thermal - _MIN_SOURCE_DRAIN_GAP
+    s = _start(gates).clip(0.1, highest - _MIN_SOURCE_DRAIN_GAP)
     p1, p2 = _detached(gates.p1), _detached(gates.p2)
     middle = (s - p1 + _logaddexp(p1, p2)).clip(0.1, highest)
     still = _Gates(p1, p2, _detached(gates.tail), gates.specific, gates.at)
-    for _ in range(NEWTON_STEPS):
+    for _ in range(MAX_NEWTON_STEPS):
         step_s, step_m = _bump_step(still, still, s, middle)
         s = (s - step_s.clip(-5.0, 5.0)).clip(0.1, highest)
         middle = (middle - step_m.clip(-5.0, 5.0)).clip(0.1, highest)
-        if max(_largest(step_s), _largest(step_m)) < _TOLERANCE:
+        if max(_largest(step_s), _largest(step_m)) < _NEWTON_TOLERANCE:
             break
     step_s, step_m = _bump_step(gates, still, s, middle)
     return s - step_s, middle - step_m
@@ -279,11 +284,11 @@ def _newton(
     """The zero of `residual` (which gives value and slope); differentiable in what the residual depends on."""
     with torch.no_grad():
         x = _detached(start).clip(lowest, highest)
-        for _ in range(NEWTON_STEPS):
+        for _ in range(MAX_NEWTON_STEPS):
             value, slope = residual(x)
             step = value / slope
             x = (x - step.clip(-largest, largest)).clip(lowest, highest)
-            if _largest(step) < _TOLERANCE:
+            if _largest(step) < _NEWTON_TOLERANCE:
                 break
     value, slope = residual(x)
     return x - value / _detached(slope)

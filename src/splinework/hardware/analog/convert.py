@@ -14,7 +14,7 @@ from splinework.errors import ConfigError, DataError
 from splinework.hardware.analog.budget import check_headroom
 from splinework.hardware.analog.calibration import offset_currents, trim
 from splinework.hardware.analog.ekv import GENERIC, AnalogTechnology
-from splinework.hardware.analog.fitting import POINTS, TEN_PAIRS, EdgeFit, EdgeFitRecipe, fit_edge
+from splinework.hardware.analog.fitting import DEFAULT_RECIPE, N_POINTS, EdgeFit, EdgeFitRecipe, fit_edge
 from splinework.hardware.analog.network import (
     AnalogLayer,
     AnalogNetwork,
@@ -32,7 +32,9 @@ from splinework.nn.nodes import Nodes
 from splinework.nn.scaling import Scaling
 from splinework.nn.trace import LayerTrace, trace
 
-_SMALL: Final = 1e-4  # An edge whose span is below this part of the widest one's into the same node becomes a constant
+_MIN_SPAN_SHARE: Final = (
+    1e-4  # An edge whose span is below this part of the widest one's into the same node becomes a constant
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def convert(
     x: Any,
     *,
     technology: AnalogTechnology = GENERIC,
-    recipe: EdgeFitRecipe = TEN_PAIRS,
+    recipe: EdgeFitRecipe = DEFAULT_RECIPE,
     tolerance: float = 0.02,
     margin: float = 0.02,
     occupancy: float = 0.5,
@@ -122,7 +124,7 @@ def _layer(
     inputs = _floats(record.inputs)
     volts = technology.input_low, technology.input_high
     spans = [Span(*_ends(column, margin), *volts) for column in inputs.T]
-    grid = np.column_stack([np.linspace(s.low, s.high, POINTS) for s in spans])
+    grid = np.column_stack([np.linspace(s.low, s.high, N_POINTS) for s in spans])
     like = layer.coefficients
     with torch.no_grad():
         curves = _floats(layer.edges(torch.as_tensor(grid, dtype=like.dtype, device=like.device)))  # (POINTS, I, J)
@@ -133,7 +135,7 @@ def _layer(
     bias = np.zeros(mask.shape[1]) if layer.bias is None else _floats(layer.bias.detach())
     offsets, edges, fits = bias / units, [], {}
     for i, j in zip(*np.nonzero(mask), strict=True):
-        if sizes[i, j] <= _SMALL * widest[j] or sizes[i, j] == 0:
+        if sizes[i, j] <= _MIN_SPAN_SHARE * widest[j] or sizes[i, j] == 0:
             offsets[j] += curves[:, i, j].mean() / units[j]
             continue
         fit = fit_edge(
@@ -180,7 +182,7 @@ def _density(column: Floats, span: Span, occupancy: float) -> Floats:
     count, _ = np.histogram(column, bins=bins, range=(span.low, span.high))
     smooth = np.convolve(np.pad(count.astype(np.float64), 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
     middles = (np.arange(bins) + 0.5) / bins
-    density = np.interp(np.linspace(0, 1, POINTS), middles, smooth / smooth.mean())
+    density = np.interp(np.linspace(0, 1, N_POINTS), middles, smooth / smooth.mean())
     out: Floats = 1 - occupancy + occupancy * density
     return out
 
@@ -234,8 +236,8 @@ def options(
     def error(changed: AnalogTechnology, way: EdgeFitRecipe, ends: tuple[float, float]) -> float:
         span = Span(*ends, changed.input_low, changed.input_high)
         like = layer.coefficients
-        x = torch.zeros(POINTS, layer.inputs, dtype=like.dtype, device=like.device)
-        x[:, i] = torch.linspace(*ends, POINTS, dtype=like.dtype)
+        x = torch.zeros(N_POINTS, layer.inputs, dtype=like.dtype, device=like.device)
+        x[:, i] = torch.linspace(*ends, N_POINTS, dtype=like.dtype)
         with torch.no_grad():
             values = _floats(layer.edges(x)[:, i, j])
         unit = max(float(np.ptp(values)), 1e-300) / changed.node_current

@@ -8,7 +8,7 @@ import re
 from importlib.resources import files
 from typing import Final
 
-from splinework.hardware.analog.circuits import CUTOFF, FLOOR, LEAK
+from splinework.hardware.analog.circuits import CUTOFF_SHARE, FLOOR_SHARE, LEAKAGE_CURRENT
 from splinework.hardware.analog.ekv import BOLTZMANN_OVER_CHARGE, NOMINAL, RAIL_SOFTNESS, AnalogTechnology
 
 _FUNCTIONS = f"""\
@@ -65,9 +65,9 @@ def library(technology: AnalogTechnology, supply_shift: float = 0.0) -> str:
         "pvbal": t.balance,
         "piref": t.node_current / 4,
         "pzero": t.product_current,
-        "pcut": CUTOFF * t.product_current,
-        "pfloor": FLOOR * t.product_current,
-        "pleak": LEAK,
+        "pcut": CUTOFF_SHARE * t.product_current,
+        "pfloor": FLOOR_SHARE * t.product_current,
+        "pleak": LEAKAGE_CURRENT,
     }
     parameters = "\n".join(f".param {name}={float(value)!r}" for name, value in values.items())
     circuits = _SUBCIRCUITS.replace("@X@", _TAIL_LAWS[t.tail_law]).replace("@VM@", _CENTRES[t.span_law])

@@ -20,12 +20,12 @@ from splinework.hardware.analog.circuits import OperatingPoint, bump_current, pa
 from splinework.hardware.analog.ekv import AnalogTechnology
 from splinework.hardware.analog.network import Element, Floats, Span
 
-POINTS: Final = 161
+N_POINTS: Final = 161
 """Where a function is sampled over its span."""
 
-_RATIOS: Final = {"tanh": (0.8, 1.0, 1.3, 1.6, 2.0, 2.6), "bump": (0.9, 1.2, 1.6, 2.0)}
-_COVERAGES: Final = (0.85, 0.95, 1.05, 1.15)
-_TINY: Final = 1e-13
+_WIDTH_RATIOS: Final = {"tanh": (0.8, 1.0, 1.3, 1.6, 2.0, 2.6), "bump": (0.9, 1.2, 1.6, 2.0)}
+_COVERAGE_SHARES: Final = (0.85, 0.95, 1.05, 1.15)
+_RIDGE: Final = 1e-13
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class EdgeFitRecipe:
             raise ConfigError(f"errors and counts are not negative, got {self}.")
 
 
-TEN_PAIRS: Final = EdgeFitRecipe()
+DEFAULT_RECIPE: Final = EdgeFitRecipe()
 """The default recipe."""
 
 
@@ -100,7 +100,7 @@ def fit_edge(
     *,
     unit: float,
     technology: AnalogTechnology,
-    recipe: EdgeFitRecipe = TEN_PAIRS,
+    recipe: EdgeFitRecipe = DEFAULT_RECIPE,
     weights: Floats | None = None,
 ) -> EdgeFit:
     """Elements whose currents follow a function on a node's span; `unit` is the value of one ampere at the sum.
@@ -249,14 +249,14 @@ class _EdgeFitProblem:
         here, there = (
             _curves(self.voltage, state.kinds, c, gains, state.dividers, self.at) for c in (centres, centres + h)
         )
-        return here / np.where(gains < 0, -1.0, 1.0) / np.maximum(np.abs(gains), _TINY), (there - here) / h
+        return here / np.where(gains < 0, -1.0, 1.0) / np.maximum(np.abs(gains), _RIDGE), (there - here) / h
 
 
 def _curves(
     voltage: Floats, kinds: Floats, centres: Floats, gains: Floats, dividers: Floats, at: OperatingPoint
 ) -> Floats:
     """Signed currents `(n, K)` of elements in A."""
-    tails = np.maximum(np.abs(gains), _TINY)
+    tails = np.maximum(np.abs(gains), _RIDGE)
     difference = (voltage[:, None] - centres) * dividers
     out = np.empty(difference.shape)
     circuits: dict[str, Callable[[Floats, Floats], Floats]] = {
@@ -278,11 +278,11 @@ def _layouts(
     half = (span.high_voltage - span.low_voltage) / 2
     counts = [len(part) for part in np.array_split(np.arange(recipe.elements), len(recipe.kinds))]
     seen = set()
-    for coverage in _COVERAGES:
-        for number in range(max(len(_RATIOS[kind]) for kind in recipe.kinds)):
+    for coverage in _COVERAGE_SHARES:
+        for number in range(max(len(_WIDTH_RATIOS[kind]) for kind in recipe.kinds)):
             parts = []
             for kind, count in zip(recipe.kinds, counts, strict=True):
-                ratio = _RATIOS[kind][min(number, len(_RATIOS[kind]) - 1)]
+                ratio = _WIDTH_RATIOS[kind][min(number, len(_WIDTH_RATIOS[kind]) - 1)]
                 spacing = 2 * half * coverage / max(count - 1, 1)
                 divider = _on_raster(technology.width() * ratio / spacing, technology)
                 centres = span.middle + half * coverage * np.linspace(-1, 1, count) if count > 1 else [span.middle]

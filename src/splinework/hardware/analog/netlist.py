@@ -22,7 +22,7 @@ from splinework.hardware.analog.network import (
     ProductNode,
     Span,
 )
-from splinework.hardware.analog.signals import FULL_SCALE, disturbed
+from splinework.hardware.analog.signals import FULL_SCALE_SHARE, disturbed
 
 
 def netlist(network: AnalogNetwork, *, name: str = "kan", perturbation: Perturbation = NO_PERTURBATION) -> str:
@@ -137,7 +137,7 @@ def _driver(node: str, source: str, span: Span, technology: AnalogTechnology) ->
 
 
 def _product_lines(name: str, product: ProductNode, l: int, target: str, technology: AnalogTechnology) -> list[str]:
-    swing = FULL_SCALE * technology.product_current * 1e6
+    swing = FULL_SCALE_SHARE * technology.product_current * 1e6
     lines, value = [], f"s{l}_{product.sums[0]}"
     steps = list(zip(product.sums[1:], product.partial, product.scales[1:], strict=False))
     for step, (j, before, scale) in enumerate(steps):
@@ -147,7 +147,7 @@ def _product_lines(name: str, product: ProductNode, l: int, target: str, technol
             f"B{a} {a} 0 V=V({value})*{swing / before!r}",
             f"B{b} {b} 0 V=V(s{l}_{j})*{swing / scale!r}",
             f"X{o} {a} {b} {o} multiplier",
-            f"B{following}x {following} 0 V=V({o})*{before * scale / (swing * FULL_SCALE)!r}",
+            f"B{following}x {following} 0 V=V({o})*{before * scale / (swing * FULL_SCALE_SHARE)!r}",
         ]
         value = following
     return lines

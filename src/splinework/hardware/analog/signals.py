@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # the network stands on this module
     )
 
 
-FULL_SCALE: Final = 0.8
+FULL_SCALE_SHARE: Final = 0.8
 """Part of a multiplier's I_0 that a factor's full scale takes, so that what is added to it stays positive."""
 
 
@@ -185,9 +185,9 @@ def _nodes(layer: AnalogLayer, sums: Values, at: OperatingPoint) -> Values:
 
 def _product(node: ProductNode, sums: Values, at: OperatingPoint) -> Values:
     """Multiplier after multiplier; each product comes back as a current, scaled to the next one's full scale."""
-    swing = FULL_SCALE * at.technology.product_current
+    swing = FULL_SCALE_SHARE * at.technology.product_current
     value = sums[..., node.sums[0]]
     for j, before, scale in zip(node.sums[1:], node.partial, node.scales[1:], strict=False):
         current = multiply_currents(value * (swing / before), sums[..., j] * (swing / scale), at)
-        value = current * (before * scale / (swing * FULL_SCALE))
+        value = current * (before * scale / (swing * FULL_SCALE_SHARE))
     return value

@@ -19,7 +19,7 @@ from splinework.hardware.fpga.compress_split import MirroredTable, OperandTable,
 from splinework.hardware.fpga.cost import BitFunction, functions, lookups, per_bit
 from splinework.hardware.fpga.schedule import chains_needed, cycles_of
 
-_SLACK = 2  # Carry bits of one table, at most
+_MAX_CARRY_BITS = 2  # Carry bits of one table, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +159,7 @@ class _Encodings:
     def __init__(self, edge: OperandTable, options: FpgaOptions, fan_out: int) -> None:
         self.found: list[tuple[SplitTable | MirroredTable, SplitTable | MirroredTable]] = []
         mirrored = odd(edge, options, fan_out) if len(edge.address) > options.lookup else None
-        for slack in range(_SLACK + 1):
+        for slack in range(_MAX_CARRY_BITS + 1):
             tries: list[SplitTable | MirroredTable] = [p for p in split(edge, slack, options) if p.varies]
             if mirrored is not None and len(mirrored.carries) == slack:
                 tries.append(mirrored)
@@ -177,12 +177,12 @@ class _Encodings:
 
     def best(self, head: bool) -> int:
         """Carry bits of the cheapest way."""
-        return len(self.pieces(head, _SLACK).carries)
+        return len(self.pieces(head, _MAX_CARRY_BITS).carries)
 
     @property
     def gain(self) -> int:
         """Lookup tables that an adder right behind the table saves."""
-        return self.cost(True, _SLACK) - self.cost(False, _SLACK)
+        return self.cost(True, _MAX_CARRY_BITS) - self.cost(False, _MAX_CARRY_BITS)
 
 
 def _several(

@@ -15,7 +15,7 @@ from splinework.hardware.fpga.compress_bits import to_flags
 from splinework.hardware.fpga.compress_split import MirroredTable, OperandTable, bits_from_top, split
 from splinework.hardware.fpga.cost import lookups
 
-_SLACKS = (3, 7, 15, 31)
+_SPLIT_SLACKS = (3, 7, 15, 31)
 
 
 def narrowed(edge: OperandTable) -> OperandTable:
@@ -71,7 +71,7 @@ def parts(edge: OperandTable, options: FpgaOptions, fan_out: int) -> list[Operan
         if len(edge.address) <= options.lookup:
             return [edge]
     best, least = None, _cost(edge, options)
-    for slack in _SLACKS:
+    for slack in _SPLIT_SLACKS:
         two = _halves(edge, slack)
         if two is None:
             continue

@@ -20,7 +20,7 @@ from splinework.hardware.fpga.circuit import CircuitTable, CodeBit, FpgaOptions
 from splinework.hardware.fpga.compress_bits import smallest, to_flags, to_mask
 from splinework.hardware.fpga.cost import addresses, per_bit
 
-_OFFSETS = 8  # Offsets that are tried for a table; more of them cost time and save little
+_MAX_OFFSETS = 8  # Offsets that are tried for a table; more of them cost time and save little
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +120,7 @@ class SplitTable:
 
 
 def split(
-    edge: OperandTable, slack: int, options: FpgaOptions, *, exact: bool = False, offsets: int = _OFFSETS
+    edge: OperandTable, slack: int, options: FpgaOptions, *, exact: bool = False, offsets: int = _MAX_OFFSETS
 ) -> Iterator[SplitTable]:
     """Ways to write an edge with so many carry bits, 0 or more, trying so many constants at most; none is left where `exact`."""
     low, high = edge.low, edge.high

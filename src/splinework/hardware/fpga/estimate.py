@@ -19,7 +19,7 @@ from splinework.hardware.fpga.plan import design as plan
 from splinework.hardware.fpga.technologies import FpgaTechnology, technology_of
 from splinework.hardware.integer import IntegerModel
 
-_DEEPEST = 4  # Levels of adders in a cycle that are tried at most
+_MAX_STAGE_LEVELS = 4  # Levels of adders in a cycle that are tried at most
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ COSTS: Final[Mapping[str, UnitCosts]] = MappingProxyType(
 )  # fmt: skip
 """What each thing costs on each family."""
 
-_SAME: Final = {"ecp5-25": "ecp5"}  # Targets that cost what another one costs
+_SAME_COSTS: Final = {"ecp5-25": "ecp5"}  # Targets that cost what another one costs
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def costs_of(technology: str | FpgaTechnology) -> UnitCosts:
         ConfigError: If the technology is unknown.
     """
     name = technology_of(technology).name
-    return COSTS[_SAME.get(name, name)]
+    return COSTS[_SAME_COSTS.get(name, name)]
 
 
 def estimate(design: FpgaDesign, technology: str | FpgaTechnology) -> Estimate:
@@ -148,7 +148,7 @@ def choose_depth(
         )
     base = replace(options if options is not None else FpgaOptions(), technology=chosen.name.partition("-")[0])
     slow: list[tuple[FpgaDesign, Estimate]] = []
-    for levels in range(_DEEPEST, 0, -1):
+    for levels in range(_MAX_STAGE_LEVELS, 0, -1):
         found = plan(model, replace(base, stage_levels=levels))
         taken = estimate(found, chosen)
         if _reaches(taken, mhz):

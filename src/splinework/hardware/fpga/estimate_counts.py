@@ -31,7 +31,7 @@ class Signal(NamedTuple):
     free: bool = True
 
 
-CONSTANT = Signal(None, 0)
+CONSTANT_SIGNAL = Signal(None, 0)
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class _Counter:
         address = [table.address[p] for p in places]
         address, values = _unfolded(address, values, table.flip)
         if not address:
-            return CONSTANT
+            return CONSTANT_SIGNAL
         for bit in address:
             self.looked_at.setdefault(bit.input, set()).add(bit.place)
             self.age(("x", bit.input, bit.place), 0, stage)
@@ -166,15 +166,15 @@ class _Counter:
     def sum(self, node: CircuitNode, number: int, word: Adder, bits: dict[int, list[Signal]]) -> list[Signal]:
         """The bits of an adder; those below its start are those of one word, and a carry needs a bit of its own below them."""
         stage = node.stages[number]
-        carry = bits[word.carry][0] if word.carry >= 0 else CONSTANT
+        carry = bits[word.carry][0] if word.carry >= 0 else CONSTANT_SIGNAL
         start = node.words[word.carry if word.carry >= 0 else word.right].shift
         if word.carry < 0:
             start = max(start, node.words[word.left].shift)
         rows = []
         for part in (word.left, word.right):
             own = node.words[part]
-            fill = bits[part][-1] if own.signed else CONSTANT
-            whole = [CONSTANT] * (own.shift - word.shift) + bits[part] + [fill] * word.width
+            fill = bits[part][-1] if own.signed else CONSTANT_SIGNAL
+            whole = [CONSTANT_SIGNAL] * (own.shift - word.shift) + bits[part] + [fill] * word.width
             rows.append(whole[: word.width])
         below = min(max(start - word.shift, 0), word.width)
         passed = [one if one.key is not None else two for one, two in zip(*rows, strict=True)][:below]
@@ -201,8 +201,8 @@ class _Counter:
     def finish(self, node: CircuitNode, root: list[Signal], places: "range | list[int]") -> Iterator[Signal]:
         """The bits of the code that are looked at."""
         word = node.words[-1]
-        sign = root[-1] if word.signed else CONSTANT
-        whole = [CONSTANT] * word.shift + root
+        sign = root[-1] if word.signed else CONSTANT_SIGNAL
+        whole = [CONSTANT_SIGNAL] * word.shift + root
         whole += [sign] * (node.guard + node.format.width + 1)
         if not node.finishes:
             yield from (whole[p] for p in places)

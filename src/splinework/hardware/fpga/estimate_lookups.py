@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from splinework.hardware.fpga.cost import addresses
 
-_MOST_SPLITS = 200
+_MAX_SPLITS = 200
 """Ways of choosing the inputs to split on that are all tried; of functions with more, only the ends of the address are."""
 
 
@@ -44,7 +44,7 @@ def _orders(inputs: int, lookup: int) -> tuple[NDArray[np.int64], ...]:
     """For each choice of inputs to split on, the addresses sorted so that each part is a row of 2^lookup."""
     split = inputs - lookup
     choices = list(combinations(range(inputs), split))
-    if len(choices) > _MOST_SPLITS:
+    if len(choices) > _MAX_SPLITS:
         choices = [choices[0], choices[-1]]
     return tuple(addresses([*(p for p in range(inputs) if p not in tops), *tops]) for tops in choices)
 

@@ -43,13 +43,13 @@ class TimingPath:
         return sum(a * b for a, b in zip(self.values(), costs.values(), strict=True))
 
 
-_START = TimingPath(start=1)
+_START_PATH = TimingPath(start=1)
 
 
 def longest(design: FpgaDesign, lookup: int, costs: TimingPath) -> TimingPath:
     """The way that takes longest through lookup tables of so many inputs, where `costs` says what each step takes, in ns."""
-    worst = _START
-    arrivals = [_START] * len(design.inputs)
+    worst = _START_PATH
+    arrivals = [_START_PATH] * len(design.inputs)
     for layer in design.layers:
         following = []
         for node in layer.nodes:
@@ -67,7 +67,7 @@ class _PathTracer:
         self, layer: CircuitLayer, node: CircuitNode, lookup: int, costs: TimingPath, arrivals: list[TimingPath]
     ) -> None:
         self.lookup, self.costs, self.arrivals = lookup, costs, arrivals
-        self.worst, self.leaves = _START, _START
+        self.worst, self.leaves = _START_PATH, _START_PATH
         if not node.tables or node.index in layer.dead:
             return
         self.ways: list[TimingPath] = []
@@ -82,14 +82,14 @@ class _PathTracer:
         if node.finishes:
             way = way + TimingPath(lookups=1)
         self.worst = max([*self.ways, way], key=lambda path: path.period(costs))
-        self.leaves = way if node.finish == layer.cycles else _START
+        self.leaves = way if node.finish == layer.cycles else _START_PATH
 
     def at(self, node: CircuitNode, number: int, stage: int) -> TimingPath:
         """The way to a word as it is read in some cycle."""
-        return self.ways[number] if node.stages[number] == stage else _START
+        return self.ways[number] if node.stages[number] == stage else _START_PATH
 
     def table(self, table: CircuitTable, stage: int) -> TimingPath:
-        sources = [self.arrivals[i] if stage == 0 else _START for i in table.inputs] or [_START]
+        sources = [self.arrivals[i] if stage == 0 else _START_PATH for i in table.inputs] or [_START_PATH]
         before = max(sources, key=lambda path: path.period(self.costs))
         inputs = _inputs(table)
         return before + TimingPath(lookups=1, beyond=max(0, inputs - self.lookup)) if inputs > 1 else before

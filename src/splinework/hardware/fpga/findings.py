@@ -114,7 +114,7 @@ def simulation_failures(run: Simulation, model: IntegerModel, codes: Integers) -
     """The counter-examples of a simulation of some codes."""
     if run.error:
         return [Failure("simulation", run.simulator, f"the circuit cannot be run: {run.error}")]
-    failures = [Failure("timing", run.simulator, f"cycle {cycle}: {what}") for cycle, what in run.breaches]
+    failures = [Failure("timing", run.simulator, f"cycle {cycle}: {what}") for cycle, what in run.violations]
     for number, got, _ in run.first:
         row = codes[number]
         expected = model.run(row[None, :])[0].tolist()

@@ -11,7 +11,7 @@ import numpy as np
 from splinework.hardware.formats import Integers
 from splinework.hardware.fpga.netlist import NetBit, Unproved
 
-_LARGEST: Final = 1 << 20  # Values of the function of several inputs that share tables
+_MAX_VALUES: Final = 1 << 20  # Values of the function of several inputs that share tables
 
 Key = tuple[int, ...]
 
@@ -71,8 +71,8 @@ def put(parts: dict[Key, Integers], key: Key, values: Integers) -> None:
 
 def check_size(sizes: tuple[int, ...]) -> None:
     """Raises Unproved where a function of several inputs would have too many values."""
-    if prod(sizes) > _LARGEST:
-        raise Unproved(f"tables share inputs of {prod(sizes)} codes at once, more than {_LARGEST}")
+    if prod(sizes) > _MAX_VALUES:
+        raise Unproved(f"tables share inputs of {prod(sizes)} codes at once, more than {_MAX_VALUES}")
 
 
 def spread(key: Key, values: Integers, union: Key) -> Integers:

@@ -13,7 +13,7 @@ from splinework.hardware.integer import IntegerModel
 
 FORMAT: Final = "splinework-fpga/1"
 _HANDSHAKES: Final = ("stream", "valid_ready")
-_DEEPEST: Final = 10_000
+_MAX_LATENCY_CYCLES: Final = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ def read_interface(file: Path, model: IntegerModel) -> Interface:
         seen = _seen(content["seen"], model) if data else None
     except (LookupError, TypeError, ValueError) as error:
         raise FileError(f"{file} is no whole design ({error!r}); write the artefact anew.") from error
-    if handshake not in _HANDSHAKES or not isinstance(latency, int) or not 1 <= latency <= _DEEPEST:
+    if handshake not in _HANDSHAKES or not isinstance(latency, int) or not 1 <= latency <= _MAX_LATENCY_CYCLES:
         raise FileError(f"{file} has the handshake {handshake!r} and the latency {latency!r}; write the artefact anew.")
     return Interface(model.name, latency, handshake, seen)
 

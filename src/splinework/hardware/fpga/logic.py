@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from splinework.hardware.fpga.netlist import Module, NetBit, Unproved, ordered
 
-MOST: Final = 14
+MAX_SUPPORT_BITS: Final = 14
 """Bits that a truth table is over, at most."""
 
 _GATES: Final[Mapping[str, Callable[[int, Mapping[str, int]], int]]] = {
@@ -61,7 +61,7 @@ class Logic:
                 if part is None:
                     return None
                 union |= part
-        return frozenset(union) if len(union) <= MOST else None
+        return frozenset(union) if len(union) <= MAX_SUPPORT_BITS else None
 
     def table(self, bit: NetBit, over: tuple[NetBit, ...]) -> int:
         """The truth table of a wire over input bits that hold its support; the first is worth 1 in an address.

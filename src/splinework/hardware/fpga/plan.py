@@ -47,9 +47,9 @@ __all__ = [
     "raw_rows",
 ]
 
-_LARGEST_TABLES = 1 << 22
+_MAX_TABLE_BITS = 1 << 22
 """Bits of all plain tables of a model; beyond that, synthesis takes hours and no part of the technologies holds it."""
-_WIDEST_CODE = 12  # Bits of a code with edges; its tables double with each further bit
+_MAX_CODE_BITS = 12  # Bits of a code with edges; its tables double with each further bit
 
 
 def design(
@@ -95,16 +95,16 @@ def refuse_large(model: IntegerModel) -> None:
             own = sum(int(s).bit_length() for s in spans[mask]) * wire.format.count
             bits += own
             edges.append((own, f"{wire.name!r} ({int(mask.sum())} edges of {wire.format.width} bits)"))
-    if widest[0] > _WIDEST_CODE:
+    if widest[0] > _MAX_CODE_BITS:
         raise ConfigError(
             f"{widest[1]!r} has codes of {widest[0]} bits, and a table over them has {2 ** widest[0]} entries; tables take at "
-            f"most {_WIDEST_CODE} bits: quantise with fewer."
+            f"most {_MAX_CODE_BITS} bits: quantise with fewer."
         )
-    if bits > _LARGEST_TABLES:
+    if bits > _MAX_TABLE_BITS:
         top = ", ".join(text for _, text in sorted(edges, reverse=True)[:3])
         raise ConfigError(
             f"{model.name} has {model.edges} edges with {bits} bits of tables, about {bits // 64} lookup tables of six inputs, "
-            f"more than the {_LARGEST_TABLES} bits that are built; prune edges or use fewer bits, first at {top}."
+            f"more than the {_MAX_TABLE_BITS} bits that are built; prune edges or use fewer bits, first at {top}."
         )
 
 

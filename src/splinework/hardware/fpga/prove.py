@@ -26,14 +26,14 @@ from splinework.hardware.integer import IntegerModel
 from splinework.hardware.reach import Reach
 from splinework.hardware.results import Progress, no_progress
 
-DIRECT: Final = 16
+MAX_DIRECT_BITS: Final = 16
 """Bits of inputs up to which a neuron is compared as a whole first."""
-_CELLS: Final = 2000  # Cells that yosys is given at a time, but for the last neuron's
+_MAX_CELLS_PER_RUN: Final = 2000  # Cells that yosys is given at a time, but for the last neuron's
 Method = Literal["", "whole", "sum and tail"]
 
 # yosys' own map for $shiftx is made anew for every constant, which takes a hundred times as long.
-_MAPS: Final = files("splinework.hardware.fpga").joinpath("techmap.v").read_text("utf-8")
-_PATTERN: Final = re.compile(r"\bpi(\d+)=([01])")
+_TECHMAP: Final = files("splinework.hardware.fpga").joinpath("techmap.v").read_text("utf-8")
+_INPUT_PATTERN: Final = re.compile(r"\bpi(\d+)=([01])")
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def elaborate(sources: Sequence[Path], top: str, neurons: Sequence[str], work: P
     Raises:
         Unproved: If yosys does not understand it.
     """
-    (work / "maps.v").write_text(_MAPS, encoding="ascii")
+    (work / "maps.v").write_text(_TECHMAP, encoding="ascii")
     kept = " ".join(rf"\{name}" for name in neurons)
     chosen = " ".join(f"{name}/*" for name in neurons)
     rest = f"select -set logic {chosen}{' %u' * (len(neurons) - 1)} */t:$add */t:$sub %u %d"
@@ -160,7 +160,7 @@ def prove(
     whole: list[_ProofTask] = []
     parts: list[tuple[_ProofTask, list[EquivalenceClaim]]] = []
     for item in ready:
-        claims = _in_parts(item) if item.own.bits > DIRECT else []
+        claims = _in_parts(item) if item.own.bits > MAX_DIRECT_BITS else []
         if claims:
             parts.append((item, claims))
         else:
@@ -245,11 +245,11 @@ def _refuted(item: _ProofTask, answer: str, pattern: Mapping[int, int], start: f
 def _write(work: Path, claims: Sequence[EquivalenceClaim]) -> None:
     """Both sides of all claims as and-inverter graphs; few at a time, because yosys checks all it has after each command."""
     work.mkdir()
-    (work / "maps.v").write_text(_MAPS, encoding="ascii")
+    (work / "maps.v").write_text(_TECHMAP, encoding="ascii")
     part: list[EquivalenceClaim] = []
     for claim in claims:
         part.append(claim)
-        if sum(len(c.raw["cells"]) for c in part) > _CELLS or claim is claims[-1]:
+        if sum(len(c.raw["cells"]) for c in part) > _MAX_CELLS_PER_RUN or claim is claims[-1]:
             _write_part(work, part)
             part = []
 
@@ -279,4 +279,4 @@ def _decide(work: Path, name: str, budget: float) -> tuple[str, dict[int, int]]:
         return "equal", {}
     if "NOT EQUIVALENT" not in said:
         return "undecided", {}
-    return "different", {int(place): int(bit) for place, bit in _PATTERN.findall(said)}
+    return "different", {int(place): int(bit) for place, bit in _INPUT_PATTERN.findall(said)}

@@ -1,4 +1,4 @@
-"""Runs the testbenches in Icarus Verilog and Verilator and reads what they say. The folder holds `tb` and `rtl` side by side."""
+"""Runs the testbenches in Icarus Verilog and Verilator and parses their output; the folder holds `tb` and `rtl`."""
 
 import re
 import shutil
@@ -14,22 +14,22 @@ SIMULATORS: Final = ("iverilog", "verilator")
 _SUMMARY: Final = re.compile(r"^SUMMARY vectors=(\d+) mismatches=(\d+) protocol=(\d+) cycles=(\d+)$", re.MULTILINE)
 _MISMATCH: Final = re.compile(r"^MISMATCH (\d+) ([0-9a-fxz]+) ([0-9a-f]+)$", re.MULTILINE)
 _PROTOCOL: Final = re.compile(r"^PROTOCOL (\d+) (.+)$", re.MULTILINE)
-_SAID: Final = 1200  # Characters of a compiler's complaint that are kept
+_MAX_MESSAGE_CHARS: Final = 1200  # Kept from the end of an error message
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """What one simulator found.
+    """The result of one simulator.
 
     Attributes:
         simulator: `iverilog` or `verilator`.
-        vectors: Vectors that went in.
-        mismatches: Results that differ from the golden model, or never came.
-        protocol: Breaches of the handshake, such as another latency.
-        cycles: Clock cycles.
-        first: The first mismatches: number of the vector, bits that came, bits that were expected; hexadecimal, x is unknown.
-        breaches: The first breaches: cycle and what was wrong.
-        error: What the compiler or simulator said where it could not run the circuit to the end.
+        vectors: Number of simulated vectors.
+        mismatches: Number of results that differ from the golden model or are missing.
+        protocol: Number of protocol violations, such as a wrong latency.
+        cycles: Number of clock cycles.
+        first: The first mismatches: index of the vector, bits received, bits expected; hexadecimal, x is unknown.
+        violations: The first protocol violations: cycle and description.
+        error: Message of the compiler or simulator if the simulation did not finish.
     """
 
     simulator: str
@@ -38,20 +38,20 @@ class Simulation:
     protocol: int
     cycles: int
     first: tuple[tuple[int, str, str], ...] = ()
-    breaches: tuple[tuple[int, str], ...] = ()
+    violations: tuple[tuple[int, str], ...] = ()
     error: str = ""
 
     @property
     def passed(self) -> bool:
-        """Whether every result was right and came in time."""
+        """Whether every result was correct and in time."""
         return not (self.error or self.mismatches or self.protocol) and self.vectors > 0
 
 
 def available(wanted: Sequence[str] = SIMULATORS) -> tuple[str, ...]:
-    """Those of the simulators that are installed.
+    """The installed ones of some simulators.
 
     Raises:
-        ConfigError: If one is unknown, none is wanted, or none of them is installed.
+        ConfigError: If a name is unknown, no names are given, or none of the simulators is installed.
     """
     unknown = [name for name in wanted if name not in SIMULATORS]
     if unknown or not wanted:
@@ -63,15 +63,15 @@ def available(wanted: Sequence[str] = SIMULATORS) -> tuple[str, ...]:
 
 
 def simulate(folder: Path, simulator: str, *, timeout: float = 1800.0) -> Simulation:
-    """Compiles and runs one testbench of `bench_files`, beside `rtl` in the folder; what it builds is removed again.
+    """Compiles and runs one testbench of `bench_files`, next to `rtl` in the folder; build files are removed.
 
-    A circuit that does not compile, or does not end within so many seconds, is a failed simulation, not an exception.
+    A circuit that does not compile, or exceeds the timeout in seconds, is a failed simulation, not an exception.
     """
     return _run(folder, simulator, lambda tb, rtl: _RUN[simulator](tb, rtl, timeout))
 
 
 def simulate_axi(folder: Path, count: int, *, timeout: float = 1800.0) -> Simulation:
-    """Compiles and runs the testbench of the wrapper for AXI-stream in Icarus Verilog with the first vectors; as `simulate`."""
+    """Compiles and runs the testbench of the AXI-stream wrapper in Icarus Verilog with the first vectors; see `simulate`."""
     return _run(
         folder,
         "iverilog, AXI-stream",
@@ -85,18 +85,18 @@ def _run(folder: Path, name: str, how: Callable[[Path, list[str]], str]) -> Simu
     build.mkdir(exist_ok=True)
     rtl = sorted(f"../rtl/{file.name}" for file in (folder / "rtl").glob("*.v"))
     try:
-        said = how(tb, rtl)
+        output = how(tb, rtl)
     except (ConfigError, FileError) as error:
-        return Simulation(name, 0, 0, 0, 0, error=str(error)[-_SAID:])
+        return Simulation(name, 0, 0, 0, 0, error=str(error)[-_MAX_MESSAGE_CHARS:])
     finally:
         shutil.rmtree(build, ignore_errors=True)
-    summary = _SUMMARY.search(said)
+    summary = _SUMMARY.search(output)
     if summary is None:
-        return Simulation(name, 0, 0, 0, 0, error=f"the simulation ended early: {said.strip()[-_SAID:]}")
+        return Simulation(name, 0, 0, 0, 0, error=f"the simulation ended early: {output.strip()[-_MAX_MESSAGE_CHARS:]}")
     vectors, mismatches, protocol, cycles = (int(number) for number in summary.groups())
-    first = tuple((int(number), got, expected) for number, got, expected in _MISMATCH.findall(said))
-    breaches = tuple((int(cycle), what) for cycle, what in _PROTOCOL.findall(said))
-    return Simulation(name, vectors, mismatches, protocol, cycles, first, breaches)
+    first = tuple((int(number), got, expected) for number, got, expected in _MISMATCH.findall(output))
+    violations = tuple((int(cycle), what) for cycle, what in _PROTOCOL.findall(output))
+    return Simulation(name, vectors, mismatches, protocol, cycles, first, violations)
 
 
 def _icarus(tb: Path, rtl: list[str], top: str, options: list[str], timeout: float) -> str:

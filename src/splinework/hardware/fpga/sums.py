@@ -19,8 +19,8 @@ from splinework.hardware.fpga.logic import Logic, entries
 from splinework.hardware.fpga.netlist import Cell, Module, NetBit, NetBits, Unproved
 
 ADDERS: Final = ("$add", "$sub")
-_AMBIGUOUS: Final = 8  # Parts of a word that are tried in both readings, with each other
-_WIDEST: Final = 56  # Bits of a word, so that 64-bit integers hold it with room
+_MAX_AMBIGUOUS_PARTS: Final = 8  # Parts of a word that are tried in both readings, with each other
+_MAX_WORD_BITS: Final = 56  # Bits of a word, so that 64-bit integers hold it with room
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ class NeuronForms:
             while end - 1 > start and (bits[end - 1] == bits[end - 2] or isinstance(bits[end - 1], str)):
                 end -= 1
             word = bits[start:end]
-            if len(set(word)) == len(word) <= _WIDEST and any(bit in self._sums for bit in word):
+            if len(set(word)) == len(word) <= _MAX_WORD_BITS and any(bit in self._sums for bit in word):
                 found[word] = None
         return list(found)
 
@@ -236,7 +236,7 @@ class NeuronForms:
         """The same modulo 2^width: each part as it is, or with the smallest spread; words of a sign look larger as they are."""
         near = {key: self._closest(key, values, width) for key, values in form.parts.items()}
         differ = [k for k, v in near.items() if np.ptp(self.occurring(k, v)) < np.ptp(self.occurring(k, form.parts[k]))]
-        for number in range(1 << min(len(differ), _AMBIGUOUS)):
+        for number in range(1 << min(len(differ), _MAX_AMBIGUOUS_PARTS)):
             chosen = {key for place, key in enumerate(differ) if number >> place & 1}
             yield {key: near[key] if key in chosen else values for key, values in form.parts.items()}
         yield near

@@ -33,9 +33,11 @@ from splinework.hardware.fpga.synthesis_scripts import (
 from splinework.hardware.fpga.technologies import FpgaTechnology, Router, technology_of
 from splinework.nn.files import write_whole
 
-_KEPT = ("*.ys", "*.v", "*.lpf", "*.pcf", "stat.json", "report-*")
-_PATIENCE = 120.0  # Seconds that the usual router has at least; on a few placings it goes round in circles for ever
-_PATIENCE_PER_LUT = 0.2  # Seconds that it has for each LUT of a larger design
+_KEPT_FILES = ("*.ys", "*.v", "*.lpf", "*.pcf", "stat.json", "report-*")
+_TIMEOUT_SECONDS = (
+    120.0  # Seconds that the usual router has at least; on a few placings it goes round in circles for ever
+)
+_TIMEOUT_SECONDS_PER_LUT = 0.2  # Seconds that it has for each LUT of a larger design
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def synthesise(
         inside = [f"../rtl/{file.name}" for file in files]
         area, recipe, folder = _smallest(job, chosen.recipes[:recipes], inside, Path(name))
         routed = _route(job, recipe, router, folder, area) if router is not None else _RoutingResult((), (), "")
-        kept = sorted(path for pattern in _KEPT for path in folder.glob(pattern))
+        kept = sorted(path for pattern in _KEPT_FILES for path in folder.glob(pattern))
         texts = {path.name: path.read_text(encoding="utf-8") for path in kept}
     names = inside if out is None else [os.path.relpath(file, out) for file in files]
     texts["synth.ys"] = synthesis_script(chosen, recipe, top, names)
@@ -203,7 +205,7 @@ def _route(job: _SynthesisTask, recipe: str, router: Router, folder: Path, area:
     (folder / "wrap.ys").write_text(wrapping_script(recipe, job.top), encoding="utf-8")
     (folder / router.constraints).write_text(constraints(router, job.mhz), encoding="utf-8")
     tools.call(["yosys", "-q", "-s", "wrap.ys"], folder, timeout=job.timeout)
-    patience = min(job.timeout, max(_PATIENCE, _PATIENCE_PER_LUT * area.luts))
+    patience = min(job.timeout, max(_TIMEOUT_SECONDS, _TIMEOUT_SECONDS_PER_LUT * area.luts))
     reports, rerouted, lines = [], [], []
     for seed in job.seeds:
         try:

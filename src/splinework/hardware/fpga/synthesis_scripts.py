@@ -7,7 +7,7 @@ from splinework.errors import ConfigError
 from splinework.hardware.fpga.technologies import FpgaTechnology, Router
 
 CLOCK, RESET = "clk", "rst"
-OTHER = ("--router", "router2")
+SECOND_ROUTER = ("--router", "router2")
 _IO_PACKAGE_NOTE = "Pins have no places: what is measured is the design between registers, not a board."
 
 
@@ -126,7 +126,7 @@ def routing_command(router: Router, seed: int, mhz: float, *, other: bool = Fals
     return [
         router.program,
         *router.device,
-        *(OTHER if other else ()),
+        *(SECOND_ROUTER if other else ()),
         *("--json", "wrap.json", router.option, router.constraints, router.free),
         *("--freq", f"{mhz:g}", "--seed", str(seed), "--timing-allow-fail", "--report", f"report-{seed}.json"),
     ]

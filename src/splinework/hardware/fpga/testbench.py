@@ -1,10 +1,10 @@
-"""Testbenches: a Verilog one and a C++ one (for Verilator) that compare every result with the golden model's.
+"""Generates testbenches, one in Verilog and one in C++ for Verilator, that compare every result with the golden model.
 
-Both read the same two files of vectors, drive one vector a cycle, then bubbles, pauses of the receiver and a reset with results
-on their way, and end with the same machine-readable lines; `simulate` runs them and reads those lines. Nothing is run here.
+Both read the same two vector files, drive one vector per cycle, then bubbles, receiver stalls and a reset with results in flight,
+and end with the same machine-readable lines; `simulate` runs them and parses those lines.
 
-    MISMATCH <vector> <got> <expected>     a result that differs; hexadecimal digits
-    PROTOCOL <cycle> <what>                a valid bit, a latency or a held result that is not as it should be
+    MISMATCH <vector> <got> <expected>     a wrong result, in hexadecimal digits
+    PROTOCOL <cycle> <what>                a wrong valid bit, latency or held result
     SUMMARY vectors=… mismatches=… protocol=… cycles=…
 """
 
@@ -19,18 +19,16 @@ from splinework.hardware.fpga.testbench_axi import AXI, TASKS, axi_words
 from splinework.hardware.fpga.vectors import packed
 from splinework.hardware.integer import IntegerModel
 
-SHOWN: Final = 8
-"""Mismatches and breaches of the protocol that are printed, of each."""
-
-
+MAX_SHOWN: Final = 8
+"""Largest number of mismatches, and of protocol violations, that are printed."""
 AXI_VECTORS: Final = 20_000
-"""Vectors that go through the wrapper for AXI-stream, at most."""
+"""Largest number of vectors that are sent through the AXI-stream wrapper."""
 
 
 def bench_files(model: IntegerModel, interface: Interface, codes: Integers, *, axi: bool = False) -> dict[str, bytes]:
-    """The files of the folder `tb`: both testbenches, the vectors, what must come out, and a Makefile.
+    """The files of the folder `tb`: both testbenches, the vectors, the expected outputs, and a Makefile.
 
-    Codes `(n, I)` are given in their order; with `axi` there is a wrapper for AXI-stream to test, too.
+    Codes `(n, I)` are applied in their order; with `axi` the AXI-stream wrapper is tested, too.
     """
     inputs = [wire.format.width for wire in model.inputs]
     outputs = [wire.format.width for wire in model.wires(len(model.layers))]
@@ -39,14 +37,14 @@ def bench_files(model: IntegerModel, interface: Interface, codes: Integers, *, a
         "TOP": interface.top,
         "COUNT": str(len(codes)),
         "LATENCY": str(interface.latency),
-        "SHOWN": str(SHOWN),
+        "SHOWN": str(MAX_SHOWN),
         "WIDTH_IN": str(sum(inputs)),
         "WIDTH_OUT": str(sum(outputs)),
         "READY": str(int(interface.ready)),
         "AXI": " axi" if axi else "",
         "AXI_COUNT": str(min(len(codes), AXI_VECTORS)),
     }
-    shared = {"TASKS": TASKS, "SHOWN": str(SHOWN)}
+    shared = {"TASKS": TASKS, "SHOWN": str(MAX_SHOWN)}
     verilog = shared | {"PORTS": ",\n".join(_ports(inputs, outputs, interface))}
     cpp = {
         "WIDTHS_IN": ", ".join(map(str, inputs)),

@@ -1,6 +1,6 @@
-"""Test vectors: codes of all inputs, random and chosen, packed into words of hexadecimal digits for the simulators.
+"""Test vectors: random and directed codes of all inputs, packed into hexadecimal words for the simulators.
 
-Only codes are here; what should come out is the golden model's business.
+The expected outputs come from the golden model, not from here.
 """
 
 import itertools
@@ -17,21 +17,21 @@ from splinework.errors import ConfigError, DataError
 from splinework.hardware.formats import Integers
 from splinework.hardware.integer import IntegerModel
 
-FEWEST: Final = 16
-"""Vectors of the shortest test."""
-MOST: Final = 10_000_000
-"""Vectors of the longest test."""
-_ALL_CORNERS: Final = 12  # Inputs up to which all 2^n corners are tried
+MIN_VECTORS: Final = 16
+"""Smallest number of vectors of a test."""
+MAX_VECTORS: Final = 10_000_000
+"""Largest number of vectors of a test."""
+_MAX_CORNER_INPUTS: Final = 12  # With more inputs not all 2^n corners are tested
 _HEX: Final = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
-    """What the inputs are given, one row a cycle.
+    """Test vectors, one row per cycle.
 
     Attributes:
-        codes: `(n, I)`.
-        kinds: How many of them are `corners`, `pairs`, `sweeps`, `rows` of data, `all` codes there are, and `random`.
+        codes: Input codes, `(n, I)`.
+        kinds: Number of vectors of each kind: `corners`, `pairs`, `sweeps`, `rows` of data, `all` codes, and `random`.
     """
 
     codes: Integers
@@ -49,23 +49,23 @@ def make_vectors(
     rows: ArrayLike | None = None,
     seen: Sequence[NDArray[np.bool_]] | None = None,
 ) -> Vectors:
-    """Codes that look where circuits break: all ends, all codes of each input, data, and evenly drawn ones.
+    """Directed and random test vectors: corners, sweeps of each input, data, and uniformly drawn codes.
 
-    All codes that there are come first where they are no more than `count`; else all corners (lowest and highest codes; of
-    more than 12 inputs as many drawn ones), the corners of pairs of inputs among drawn codes, every code of every input with
-    the others at rest at their lowest, middle and highest codes, and the rows of data. Drawn codes fill it up. The order is
-    drawn too, so that neighbours in time differ in everything.
+    If there are at most `count` combinations of codes, all are used. Otherwise the vectors are all corners (lowest and highest
+    codes; with more than 12 inputs a random sample), the corners of pairs of inputs among random codes, sweeps of every input
+    with the others at their lowest, middle and highest codes, and the rows of data; random codes make up the rest. The order
+    is random, so that consecutive vectors differ in all inputs.
 
     Args:
         model: The golden model.
-        count: Vectors at least; there are more where the chosen ones are.
-        seed: Of the draws.
+        count: Number of vectors; exceeded if there are more directed ones.
+        seed: Seed of the random codes.
         rows: Codes `(n, I)` of data, such as `model.encode(x)`; all of them are used.
-        seen: For each input which codes may be used, `(codes,)` by `code - format.low`; None means all of them.
+        seen: Flags `(codes,)` of the codes of each input that may be used, by `code - format.low`; None means all.
 
     Raises:
         ConfigError: If the count is out of range.
-        DataError: If the rows are no codes of the model.
+        DataError: If the rows are not codes of the model.
 
     Example:
         >>> from splinework.hardware.formats import Format, Wire
@@ -75,8 +75,8 @@ def make_vectors(
         >>> dict(make_vectors(IntegerModel("line", (wire,), (layer,)), 20).kinds)
         {'all': 8, 'random': 12}
     """
-    if not FEWEST <= count <= MOST:
-        raise ConfigError(f"a test takes {FEWEST} to {MOST} vectors, got {count}.")
+    if not MIN_VECTORS <= count <= MAX_VECTORS:
+        raise ConfigError(f"a test takes {MIN_VECTORS} to {MAX_VECTORS} vectors, got {count}.")
     forms = [wire.format for wire in model.inputs]
     flags = seen if seen is not None else [np.ones(form.count, dtype=bool) for form in forms]
     choices = [form.low + np.flatnonzero(flag) for form, flag in zip(forms, flags, strict=True)]
@@ -127,16 +127,16 @@ def _ends(choices: Sequence[Integers]) -> Integers:
 
 def _corners(choices: Sequence[Integers], count: int, rng: np.random.Generator) -> Integers:
     inputs = len(choices)
-    if inputs <= _ALL_CORNERS:
+    if inputs <= _MAX_CORNER_INPUTS:
         picks = np.array(list(itertools.product((0, 1), repeat=inputs)), dtype=np.int64)
     else:
-        picks = rng.integers(0, 2, size=(min(1 << _ALL_CORNERS, max(count // 8, 2)), inputs))
+        picks = rng.integers(0, 2, size=(min(1 << _MAX_CORNER_INPUTS, max(count // 8, 2)), inputs))
         picks[0], picks[1] = 0, 1
     return _ends(choices)[np.arange(inputs), picks]
 
 
 def _pairs(choices: Sequence[Integers], count: int, rng: np.random.Generator) -> Integers:
-    """The four corners of pairs of inputs, the others drawn; of many inputs a drawn part of the pairs."""
+    """The four corners of pairs of inputs, with random codes elsewhere; for many inputs a random sample of the pairs."""
     one, two = np.triu_indices(len(choices), k=1)
     most = min(len(one), count // 16)
     taken = rng.permutation(len(one))[:most]
@@ -163,14 +163,14 @@ def _checked(model: IntegerModel, rows: ArrayLike, choices: Sequence[Integers]) 
     codes = np.asarray(rows)
     if codes.ndim != 2 or codes.shape[1] != len(model.inputs) or not np.issubdtype(codes.dtype, np.integer):
         raise DataError(
-            f"rows of data are whole codes of {len(model.inputs)} inputs, as `model.encode` gives them; got "
+            f"rows must be integer codes of {len(model.inputs)} inputs, as returned by `model.encode`; got "
             f"{codes.dtype} of shape {codes.shape}."
         )
     for wire, column, choice in zip(model.inputs, codes.T, choices, strict=True):
         strange = np.setdiff1d(column, choice)
         if len(strange):
             raise DataError(
-                f"the rows of data have the code {strange[0]} of {wire.name!r}, which is none of the {len(choice)} that the "
-                "artefact was made for."
+                f"the rows have the code {strange[0]} of {wire.name!r}, which is not among the {len(choice)} codes that the "
+                "artefact was built for."
             )
     return codes.astype(np.int64)

@@ -16,8 +16,8 @@ from splinework.hardware.formats import Format, Integers, storage
 from splinework.hardware.mcu.options import LAYOUTS, McuOptions
 from splinework.hardware.mcu.sums import UnsignedLayer, UnsignedSum
 
-_WORDS: Final = 4  # Words of a block; more sums than that do not stay in the low registers of a Cortex-M0+
-_WIDTHS: Final = (8, 16, 32)
+_MAX_BLOCK_WORDS: Final = 4  # Words of a block; more sums than that do not stay in the low registers of a Cortex-M0+
+_INTEGER_WIDTHS: Final = (8, 16, 32)
 
 
 @dataclass(frozen=True)
@@ -148,11 +148,11 @@ def _candidates(stage: UnsignedLayer, layout: str, options: McuOptions) -> list[
     if layout == "edges":
         groups = [[[word] for word in single]]
     elif layout == "rows":
-        groups = [_chunks(single, _WORDS)]
+        groups = [_chunks(single, _MAX_BLOCK_WORDS)]
     else:
-        widths = [width for width in _WIDTHS if width <= options.accumulator]
+        widths = [width for width in _INTEGER_WIDTHS if width <= options.accumulator]
         packed = [_packed(stage.sums, places, width, options.accumulator) for width in widths]
-        groups = [_chunks(words, most) for words in packed for most in (1, _WORDS)]
+        groups = [_chunks(words, most) for words in packed for most in (1, _MAX_BLOCK_WORDS)]
     found = []
     for words in groups:
         straight = [_block(stage, block) for block in words]

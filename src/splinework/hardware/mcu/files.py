@@ -28,7 +28,7 @@ from splinework.nn.files import write_whole
 FORMAT: Final = "splinework-mcu/1"
 WARNINGS: Final = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-pedantic")
 """What the files are compiled with, without a warning."""
-_TRIED: Final = 200  # Rows of the test program
+_N_TEST_ROWS: Final = 200  # Rows of the test program
 
 
 def mcu(model: IntegerModel, *, name: str | None = None, options: McuOptions | None = None) -> dict[str, str]:
@@ -201,7 +201,7 @@ def _check_flash(what: SourcePlan) -> None:
 
 def _vectors(what: SourcePlan) -> str:
     model = what.model
-    codes = vectors(model, _TRIED)[: 4 * _TRIED]
+    codes = vectors(model, _N_TEST_ROWS)[: 4 * _N_TEST_ROWS]
     sums = model.run(codes)
     parts = [
         "\n".join(_title(model)),

@@ -23,8 +23,8 @@ from splinework.hardware.mcu.quantiser import number
 from splinework.hardware.mcu.source import signed
 from splinework.hardware.mcu.verify import read_artefact
 
-_TICK: Final = 40  # Instructions between two ticks of SysTick: 25 MHz against 1 ns
-_BLOCK: Final = 16  # Calls between two readings of SysTick, which has 24 bits
+_INSTRUCTIONS_PER_TICK: Final = 40  # Instructions between two ticks of SysTick: 25 MHz against 1 ns
+_CALLS_PER_READING: Final = 16  # Calls between two readings of SysTick, which has 24 bits
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,9 @@ def cost(
             (place / file).write_bytes(content)
         head = "\n".join(declared)
         text = _PROBE.replace("$DECLARED", head).replace("$CALL", probe.call).replace("$ROWS", str(calls))
-        text = text.replace("$BLOCK", str(_BLOCK)).replace("$TICKS", _SYSTICK if where.machine else _NO_CLOCK)
+        text = text.replace("$BLOCK", str(_CALLS_PER_READING)).replace(
+            "$TICKS", _SYSTICK if where.machine else _NO_CLOCK
+        )
         (place / "probe.c").write_text(text, encoding="ascii")
         program = boards.build(where, place, [own], "probe.c", level=level, strict=strict)
         counted = _by_qemu(where, program, place) if where.machine else _by_callgrind(program, place)
@@ -148,7 +150,7 @@ def cost(
 def _by_qemu(where: boards.Processor, program: Path, place: Path) -> float:
     text = boards.start(where, program, place, counted=True)
     full, empty = (int(word) for word in text.split()[-2:])
-    return float((full - empty) * _TICK)
+    return float((full - empty) * _INSTRUCTIONS_PER_TICK)
 
 
 def _by_callgrind(program: Path, place: Path) -> float:

@@ -18,10 +18,10 @@ from splinework.hardware.formats import Floats, Integers, Wire
 from splinework.hardware.integer import IntegerModel
 from splinework.hardware.mcu.source import signed
 
-_UNIT: Final = 2.0**-24  # Largest relative error of one operation in single precision
-_WIDEST: Final = 20  # Bits of a code that are sure to be whole in single precision
-_INFINITE: Final = 0x7F800000
-_COUNTS: Final = "uint32_t"
+_UNIT_ROUNDOFF: Final = 2.0**-24  # Largest relative error of one operation in single precision
+_MAX_CODE_BITS: Final = 20  # Bits of a code that are sure to be whole in single precision
+_INFINITY_BITS: Final = 0x7F800000
+_COUNT_TYPE: Final = "uint32_t"
 
 
 def slack(wire: Wire) -> float:
@@ -34,7 +34,7 @@ def slack(wire: Wire) -> float:
     largest = max(abs(form.low), abs(form.high)) + 1.0
     offset = abs(wire.shift / wire.step)
     logarithm = 4 * (largest + offset) if wire.log else 0.0
-    return (4 * largest + 2 * offset + logarithm) * _UNIT
+    return (4 * largest + 2 * offset + logarithm) * _UNIT_ROUNDOFF
 
 
 def boundaries(wire: Wire) -> Integers:
@@ -45,8 +45,8 @@ def boundaries(wire: Wire) -> Integers:
     """
     form, sign = wire.format, 1.0 if wire.step > 0 else -1.0
     wanted = form.low + np.arange(form.count + 1)
-    low = np.full(form.count + 1, -_INFINITE, dtype=np.int64)
-    high = np.full(form.count + 1, _INFINITE, dtype=np.int64)  # infinity reaches every code
+    low = np.full(form.count + 1, -_INFINITY_BITS, dtype=np.int64)
+    high = np.full(form.count + 1, _INFINITY_BITS, dtype=np.int64)  # infinity reaches every code
     while (low < high).any():
         middle = (low + high) >> 1
         reached = wire.unsaturated(sign * floats(middle).astype(np.float64)) >= wanted
@@ -91,7 +91,7 @@ def _single(model: IntegerModel) -> list[str]:
         with np.errstate(over="ignore"):
             step, shift = np.abs(np.array([wire.step, 1 / wire.step])).astype(np.float32), np.float32(wire.shift)
         held = np.isfinite(step).all() and np.isfinite(shift) and (step >= np.finfo(np.float32).tiny).all()
-        if not held or wire.format.width > _WIDEST:
+        if not held or wire.format.width > _MAX_CODE_BITS:
             raise ConfigError(
                 f"the input {wire.name!r} has {wire.format.width} bits, a step of {wire.step:g} and a shift of {wire.shift:g}, "
                 "which single precision does not hold; take float='exact', or other units."
@@ -104,7 +104,7 @@ def _single(model: IntegerModel) -> list[str]:
     logarithm = f"(({plain} > 0.0F) ? logf({plain}) : -INFINITY)"
     value = {"0U": plain, "1U": logarithm}.get(log, f"(({log} == 0U) ? {plain} : {logarithm})")
     call = f"$NAME_nearest(({value} - {zero}) * {rate}, {low}, {high}, &saturated)"
-    return [*shifts, *rates, *lows, *highs, *logs, _NEAREST, _door(len(wires), call)]
+    return [*shifts, *rates, *lows, *highs, *logs, _NEAREST_FUNCTION, _door(len(wires), call)]
 
 
 def _exact(model: IntegerModel) -> list[str]:
@@ -121,12 +121,12 @@ def _exact(model: IntegerModel) -> list[str]:
         counts.append(len(bounds))
     tables = [text for _, text in texts.values()]
     pointers, pointer = _column("bounds", "int32_t *const", names, str)
-    sizes, size = _column("bounds_count", _COUNTS, counts, lambda value: f"{value}U")
+    sizes, size = _column("bounds_count", _COUNT_TYPE, counts, lambda value: f"{value}U")
     lows, low, _, _ = _limits(wires)
     falls, fall = _column("falls", "uint8_t", [int(w.step < 0) for w in wires], lambda value: f"{value}U")
     value = {"0U": "values[i]", "1U": "-values[i]"}.get(fall, f"(({fall} != 0U) ? -values[i] : values[i])")
     call = f"$NAME_begun($NAME_key({value}), {pointer}, {size}, {low}, &saturated)"
-    return [*tables, *pointers, *sizes, *lows, *falls, _BEGUN, _door(len(wires), call)]
+    return [*tables, *pointers, *sizes, *lows, *falls, _KEY_FUNCTION, _door(len(wires), call)]
 
 
 def _limits(wires: Sequence[Wire]) -> tuple[list[str], str, list[str], str]:
@@ -145,7 +145,7 @@ def _column(name: str, kind: str, values: Sequence[Any], text: Callable[[Any], s
     return [f"static const {kind} $NAME_{name}[{len(texts)}] = {table};"], f"$NAME_{name}[i]"
 
 
-_NEAREST: Final = """/* The nearest code, half to even; the ends where the value lies beyond or is no number, which is counted. */
+_NEAREST_FUNCTION: Final = """/* The nearest code, half to even, saturated at the ends; saturated values and NaNs are counted. */
 static int32_t $NAME_nearest(float value, int32_t low, int32_t high, uint32_t *saturated)
 {
     const float whole = 12582912.0F; /* 1.5 * 2^23: a float near it has no fraction, so an addition rounds, half to even */
@@ -167,7 +167,7 @@ static int32_t $NAME_nearest(float value, int32_t low, int32_t high, uint32_t *s
     return code;
 }"""
 
-_BEGUN: Final = """/* The place of a float in the order of all floats, 0 at 0: of IEEE 754 numbers the bits without the sign. */
+_KEY_FUNCTION: Final = """/* The rank of a float among all IEEE 754 floats, 0 at 0: its bits without the sign. */
 static int32_t $NAME_key(float value)
 {
     uint32_t bits;

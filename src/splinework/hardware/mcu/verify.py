@@ -28,7 +28,7 @@ from splinework.hardware.mcu.source import code_type
 from splinework.hardware.mcu.vectors import vectors
 
 Singles = NDArray[np.float32]
-_SHOWN: Final = 5  # Counter-examples that are kept of a run
+_MAX_SHOWN: Final = 5  # Counter-examples that are kept of a run
 
 
 @dataclass(frozen=True)
@@ -280,7 +280,7 @@ def _compare(artefact: McuArtefact, place: Path, processor: str, codes: Integers
     failures = tuple(
         f"codes {codes[row].tolist()} (values {[f'{w.decode(c):.6g}' for w, c in zip(model.inputs, codes[row], strict=True)]}) "
         f"gave {got[row].tolist()}, expected {expected[row].tolist()}"
-        for row in wrong[:_SHOWN]
+        for row in wrong[:_MAX_SHOWN]
     )
     if artefact.options.float == "none":
         return ProcessorRun(processor, len(codes), len(wrong), failures=failures)
