@@ -1,1 +1,1 @@
-"""What is known beforehand: axioms, their proofs, and training under them."""
+"""Prior knowledge: axioms, their verification, and training under them."""

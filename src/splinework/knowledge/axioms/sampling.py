@@ -28,7 +28,7 @@ def read_unit(text: str) -> Mapping[str, Fraction]:
 
 OUTSIDE_MARGIN: Final = 0.5
 """The margin around the grid's box that is sampled for the domain `all`, in widths of the box; tails are straight lines."""
-_MIN_USEFUL_RATIO: Final = 8
+_MAX_POINTS_PER_USEFUL: Final = 8
 """Useless points are dropped if at least one point in this many is useful."""
 _MAX_TRIES: Final = 24
 
@@ -119,7 +119,7 @@ def inside(points: Tensor, box: Tensor) -> Tensor:
 def useful_rows(mask: Tensor) -> Tensor:
     """The indices of useful rows, or of all rows if too few are useful."""
     rows = mask.nonzero().squeeze(-1)
-    return rows if len(rows) * _MIN_USEFUL_RATIO >= len(mask) else torch.arange(len(mask))
+    return rows if len(rows) * _MAX_POINTS_PER_USEFUL >= len(mask) else torch.arange(len(mask))
 
 
 def with_partners(

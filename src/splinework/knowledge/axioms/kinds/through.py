@@ -138,7 +138,7 @@ class Through(Axiom):
     def _misfit(self, inputs: int, outputs: int) -> ConfigError:
         return ConfigError(
             f"through has points of {len(self.points[0])} numbers with {len(self.values[0])} values each; the model has "
-            f"{inputs} inputs, and {outputs} outputs are meant."
+            f"{inputs} inputs, and the axiom applies to {outputs} outputs."
         )
 
 

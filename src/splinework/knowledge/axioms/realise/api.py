@@ -49,10 +49,10 @@ def realise(
     sizes = tuple(spread) if spread is not None else (1.0,) * model.outputs
     draft = Draft(config.input_names, config.output_names, tuple(ranges), sizes)
     draft.add_axioms(hard)
-    asked = EdgeRules.of(draft, hard)
-    hidden = () if asked.all_apart(len(draft.features)) else config.nodes[1:-1]
+    constraints = EdgeRules.of(draft, hard)
+    hidden = () if constraints.all_apart(len(draft.features)) else config.nodes[1:-1]
     nodes = (Nodes(len(draft.features)), *hidden, config.nodes[-1])
-    rules = rules_of(draft, asked, nodes)
+    rules = rules_of(draft, constraints, nodes)
     network = _built(model, draft, nodes, rules, tuple(axiom.text() for axiom in hard))
     _centre(network, draft, hard)
     frame = draft.frame()

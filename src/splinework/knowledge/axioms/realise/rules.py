@@ -104,14 +104,18 @@ class NetworkRules:
         return bool((self.twins != torch.arange(len(self.twins))).any())
 
 
-def rules_of(draft: Draft, asked: EdgeRules, nodes: Sequence[Nodes]) -> NetworkRules:
+def rules_of(draft: Draft, constraints: EdgeRules, nodes: Sequence[Nodes]) -> NetworkRules:
     """The constraints on the edges of a network with these nodes, the features first.
 
     Raises:
         ConfigError: If the network is too narrow to separate inputs, or has a product where none is possible.
     """
-    sets = node_sets(len(draft.features), asked.apart, *map(frozenset, (asked.rising, asked.convex, asked.concave)))
-    twins, shaped = _twins(draft, asked), asked.shaped
+    sets = node_sets(
+        len(draft.features),
+        constraints.apart,
+        *map(frozenset, (constraints.rising, constraints.convex, constraints.concave)),
+    )
+    twins, shaped = _twins(draft, constraints), constraints.shaped
     before: list[Inputs] = [frozenset((i,)) for i in range(len(draft.features))]
     flags, masks = [], []
     for index, after in enumerate(nodes[1:]):
@@ -119,41 +123,41 @@ def rules_of(draft: Draft, asked: EdgeRules, nodes: Sequence[Nodes]) -> NetworkR
         own = [frozenset(range(len(draft.features)))] * after.width if last else _own(sets, after, shaped, twins)
         sums = [own[node] for node, group in enumerate(after.groups) for _ in group]
         allowed = torch.tensor([[last or a <= b for b in sums] for a in before])
-        wanted = [_first(draft, asked, i) if index == 0 else _later(a, asked) for i, a in enumerate(before)]
+        wanted = [_first(draft, constraints, i) if index == 0 else _later(a, constraints) for i, a in enumerate(before)]
         layer = torch.tensor(wanted, dtype=torch.int64)[:, None].expand(-1, len(sums)).clone()
-        flags.append(layer | ODD if asked.odd else layer)
+        flags.append(layer | ODD if constraints.odd else layer)
         masks.append(allowed)
-        _check_products(after, last, shaped, asked.separate)
+        _check_products(after, last, shaped, constraints.separate)
         if not last and not bool(allowed.any(0).all()):
             raise ConfigError(
                 f"layer {index + 1} is too narrow for the axioms: some nodes of the next layer have no inputs; make it "
                 f"wider than {len(before)}."
             )
         before = own
-    return NetworkRules(flags, masks, twins, frozenset(asked.steep), asked.odd)
+    return NetworkRules(flags, masks, twins, frozenset(constraints.steep), constraints.odd)
 
 
-def _first(draft: Draft, asked: EdgeRules, i: int) -> int:
+def _first(draft: Draft, constraints: EdgeRules, i: int) -> int:
     """The shape of the edges of a feature."""
     feature = draft.features[i]
-    flags = {1: INCREASING, -1: DECREASING, 0: 0}[asked.rising.get(i, 0)]
-    flags |= CONVEX if i in asked.convex else 0
-    flags |= CONCAVE if i in asked.concave else 0
+    flags = {1: INCREASING, -1: DECREASING, 0: 0}[constraints.rising.get(i, 0)]
+    flags |= CONVEX if i in constraints.convex else 0
+    flags |= CONCAVE if i in constraints.concave else 0
     flags |= EVEN if feature.even else 0
     return flags | (PERIODIC if feature.period else 0)
 
 
-def _later(depends: Inputs, asked: EdgeRules) -> int:
+def _later(depends: Inputs, constraints: EdgeRules) -> int:
     """The shape of the edges out of a hidden node: increasing after a constrained feature, convex after a convex one."""
-    flags = INCREASING if depends & asked.shaped else 0
-    flags |= CONVEX if depends & asked.convex else 0
-    return flags | (CONCAVE if depends & asked.concave else 0)
+    flags = INCREASING if depends & constraints.shaped else 0
+    flags |= CONVEX if depends & constraints.convex else 0
+    return flags | (CONCAVE if depends & constraints.concave else 0)
 
 
-def _twins(draft: Draft, asked: EdgeRules) -> Tensor:
+def _twins(draft: Draft, constraints: EdgeRules) -> Tensor:
     """The first feature that shares the edges of each feature, `(F,)`."""
     twins = torch.arange(len(draft.features))
-    for among in asked.exchanged:
+    for among in constraints.exchanged:
         owners = {int(twins[i]) for i in among}
         for i in range(len(twins)):
             if int(twins[i]) in owners:

@@ -139,7 +139,7 @@ class JetEnvironment(Environment):
         return found.columns()
 
     def _run(self, x: Jet) -> Jet:
-        assert self.enclosure is not None, "only the arguments of the model are asked for"
+        assert self.enclosure is not None, "only the arguments of the model are evaluated"
         return self.enclosure.run(x)
 
     def _at_x(self) -> Jet:

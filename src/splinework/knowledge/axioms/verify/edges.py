@@ -30,7 +30,7 @@ class EdgeTable:
         return pieces_of(self.numbers, self.reach)
 
     def __post_init__(self) -> None:
-        self.turns: dict[int, TurningPoints] = {}  # filled when an order is first asked for
+        self.turns: dict[int, TurningPoints] = {}  # filled on first use of an order
 
     @cached_property
     def signs(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:

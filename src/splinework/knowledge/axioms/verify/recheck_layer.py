@@ -108,7 +108,7 @@ class CheckedLayer:
         return found
 
     def ranges(self, i: int, x: Range, order: int) -> Range:
-        """The order-th derivative of the edges from input i, `(B, J)`; few boxes are looked at in parts, which is closer."""
+        """The order-th derivative of the edges from input i, `(B, J)`; few boxes are divided into parts, for tighter ranges."""
         count = min(max(_MAX_PARTS_IN_ALL // len(x.a), 1), _MAX_PARTS_PER_BOX)
         if count == 1 or not (np.isfinite(x.a).all() and np.isfinite(x.b).all()):
             return self._ranges(i, x, order)
