@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 import splinework as sw
-from splinework.knowledge.teach.transfer import USUAL, transfer
+from splinework.knowledge.teach.transfer import DEFAULT_RECIPES, transfer
 
 NOISE, WRONG, SIMULATED = 0.01, 0.9, 1000
 
@@ -75,7 +75,7 @@ def draw(function, inputs: int, source: sw.train.FitResult, rows: int, seed: int
         with torch.no_grad():
             return float((model(new) - truth).square().mean().sqrt() / truth.std())
 
-    found = transfer(source, x, y, recipes=USUAL, seed=seed, progress=False)
+    found = transfer(source, x, y, recipes=DEFAULT_RECIPES, seed=seed, progress=False)
     each = {name: error(model) for name, model in found.models.items()}
     each["network"] = math.inf
     if network:
@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--simulators", nargs="*", default=["wrong", "useless"])
     options = parser.parse_args()
     warnings.simplefilter("ignore", sw.FitWarning)
-    names = (*USUAL, "network")
+    names = (*DEFAULT_RECIPES, "network")
     print("| function | simulator | chosen / alone | chosen / `real` | chosen | " + " | ".join(names) + " | choices |")
     print("|---" * (6 + len(names)) + "|")
     ratios: dict[bool, list[float]] = {False: [], True: []}

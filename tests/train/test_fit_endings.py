@@ -283,7 +283,7 @@ def test_progress_goes_to_a_terminal_s_error_stream_after_a_while_and_never_to_t
     monkeypatch.setenv("TERM", "xterm")  # whatever terminal runs this test
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setattr("splinework.train.progress.PATIENCE", patience)
+    monkeypatch.setattr("splinework.train.progress.DELAY_SECONDS", patience)
     result = quick(fresh([2, 1]), X, Y, progress=wanted, validation=0.2)
     assert len(result.history) > 0
     assert capsys.readouterr().out == ""
@@ -298,7 +298,7 @@ def test_progress_is_taken_away_when_a_callback_fails(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")  # whatever terminal runs this test
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setattr("splinework.train.progress.PATIENCE", 0.0)
+    monkeypatch.setattr("splinework.train.progress.DELAY_SECONDS", 0.0)
 
     def wrong(step: Step) -> None:
         if step.number == 3:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from splinework.errors import ConfigError
 from splinework.train import History, Step
-from splinework.train.history import METADATA, Decision, history_from_dict, joined
+from splinework.train.history import METADATA_KEY, Decision, history_from_dict, joined
 
 WHOLE = st.integers(-(2**40), 2**40)
 LAYERS = st.lists(WHOLE, max_size=3).map(tuple)
@@ -110,7 +110,7 @@ def test_the_metadata_of_the_arrow_table_hold_format_and_decisions_also_on_disk(
     for history in (History([], [Decision(0, "stop", "no steps given")]), example()):
         pq.write_table(history.arrow(), tmp_path / "history.parquet")
         table = pq.read_table(tmp_path / "history.parquet")
-        about = json.loads(table.schema.metadata[METADATA])
+        about = json.loads(table.schema.metadata[METADATA_KEY])
         assert about["format"] == 1
         assert [Decision(*decision) for decision in about["decisions"]] == history.decisions
         assert table["grids"].to_pylist() == [list(step.grids) for step in history]

@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from splinework.nn.layer import GRID_KINDS
-from splinework.train.jacobian import SMALL, SPARSE, Linearisation, ParameterVector, linearise
+from splinework.train.jacobian import (
+    MIN_SCATTER_PARAMETERS,
+    MIN_SCATTER_RATIO,
+    Linearisation,
+    ParameterVector,
+    linearise,
+)
 from tests.contracts.cases import normal, relative_distance
 from tests.interpret.edit.cases import BASES
 from tests.train.cases import SHAPES, thinned
@@ -156,8 +162,8 @@ def test_and_with_parts_missing_so_are_they(options):
 @every_shape
 def test_and_so_are_they_where_few_splines_of_many_are_active(shape, base):
     model = thinned(shape, grid=70, base=base)
-    assert len(ParameterVector.of(model).read(model)) >= SMALL
-    assert model.kan_layers[0].table().size > SPARSE * 6
+    assert len(ParameterVector.of(model).read(model)) >= MIN_SCATTER_PARAMETERS
+    assert model.kan_layers[0].table().size > MIN_SCATTER_RATIO * 6
     check_products(model, 1.2 * normal(60, 2, seed=3))
 
 

@@ -11,7 +11,7 @@ from splinework.train.grid_adaptation import follow, widen
 from splinework.train.jacobian import ParameterVector
 from splinework.train.losses import Huber
 from splinework.train.optim import LevenbergMarquardt
-from splinework.train.refinement import FEW, placed, scores
+from splinework.train.refinement import MAX_CELL_SHARE, placed, scores
 from splinework.train.run import TrainingRun
 from tests.contracts.cases import relative_distance, seeded
 from tests.train.cases import SHAPES, descent, fresh, noise, objective_of, smooth, thinned, uniform
@@ -57,7 +57,7 @@ def test_the_best_cell_is_where_the_steep_place_is():
     assert ends[best] - 0.1 <= PLACE <= ends[best + 1] + 0.1
     points = placed(objective)
     assert points is not None
-    assert 1 <= len(points[0]) <= FEW * 20
+    assert 1 <= len(points[0]) <= MAX_CELL_SHARE * 20
     assert ((points[0] - PLACE).abs() < 0.55).all()
     finer = insert(objective.model, points)
     x = uniform(300, 1, seed=4)

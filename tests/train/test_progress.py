@@ -47,7 +47,7 @@ def streams(monkeypatch):
         made = Stream(out), Stream(err)
         monkeypatch.setattr(sys, "stdout", made[0])
         monkeypatch.setattr(sys, "stderr", made[1])
-        monkeypatch.setattr(progress_module, "PATIENCE", patience)
+        monkeypatch.setattr(progress_module, "DELAY_SECONDS", patience)
         return made
 
     monkeypatch.setenv("TERM", "xterm")

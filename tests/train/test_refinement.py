@@ -9,7 +9,7 @@ from splinework.nn.layer import GRID_KINDS
 from splinework.nn.trace import trace
 from splinework.splines.bases import BSpline
 from splinework.train import fit
-from splinework.train.grid_adaptation import MARGIN, follow, widen
+from splinework.train.grid_adaptation import MARGIN_SHARE, follow, widen
 from splinework.train.optim import LevenbergMarquardt
 from splinework.train.refinement import grow
 from splinework.train.run import TrainingRun
@@ -50,7 +50,7 @@ def test_widening_keeps_the_function_inside_and_covers_the_activations(base, deg
             reach = u.amax(0) - u.amin(0)
             assert (wide_low <= u.amin(0)).all()
             assert (wide_high >= u.amax(0)).all()
-            assert (wide_low >= torch.minimum(low, u.amin(0) - MARGIN * reach) - 1e-12).all()
+            assert (wide_low >= torch.minimum(low, u.amin(0) - MARGIN_SHARE * reach) - 1e-12).all()
             assert torch.equal(new.grid[:, degree + 1 : -degree - 1], old.grid[:, degree + 1 : -degree - 1])
         else:
             assert torch.equal(new.grid, old.grid)  # data have no more than their range

@@ -44,7 +44,7 @@ def same(first, second) -> bool:
 
 @pytest.fixture(autouse=True)
 def at_every_step(monkeypatch):
-    monkeypatch.setattr(running, "EVERY", -1.0)
+    monkeypatch.setattr(running, "CHECKPOINT_SECONDS", -1.0)
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: type(r).__name__ + str(getattr(r, "batch", "")))

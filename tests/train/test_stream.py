@@ -197,9 +197,9 @@ def test_the_same_rows_are_held_out_by_the_same_seed_only(kind, tmp_path):
 
 
 def test_of_many_rows_a_sample_and_the_held_out_ones_are_in_memory(monkeypatch):
-    monkeypatch.setattr(stream_module, "HELD_OUT", 30)
-    monkeypatch.setattr(stream_module, "SAMPLE", 50)
-    monkeypatch.setattr(stream_module, "CHUNK_ROWS", 40)
+    monkeypatch.setattr(stream_module, "MAX_HELD_OUT_ROWS", 30)
+    monkeypatch.setattr(stream_module, "MAX_SAMPLE_ROWS", 50)
+    monkeypatch.setattr(stream_module, "MAX_CHUNK_ROWS", 40)
     model = fresh([2, 1])
     rows, stream, objective = taken(
         model, sources.batches([(X[i : i + 40], Y[i : i + 40]) for i in range(0, 600, 40)]), validation=None
@@ -220,9 +220,9 @@ def test_repeated_rows_are_held_out_together_or_not_at_all():
 @pytest.mark.parametrize("size", [1, 50, 64])
 @pytest.mark.parametrize("kind", ["one file", "several files", "memmap"])
 def test_an_epoch_of_batches_is_every_row_once_in_another_order_each_time(kind, size, tmp_path, monkeypatch):
-    monkeypatch.setattr("splinework.train.sources.parquet_files.PIECE", 100)
-    monkeypatch.setattr("splinework.train.sources.mapped.PIECE", 100)
-    monkeypatch.setattr("splinework.train.stream_objective.BUFFER_ROWS", 256)
+    monkeypatch.setattr("splinework.train.sources.parquet_files.MIN_PIECE_ROWS", 100)
+    monkeypatch.setattr("splinework.train.sources.mapped.MIN_PIECE_ROWS", 100)
+    monkeypatch.setattr("splinework.train.stream_objective.MAX_BUFFER_ROWS", 256)
     model = fresh([2, 1])
     _, stream, objective = taken(model, source_of(kind, tmp_path))
     batches, epochs = objective.batches(size, seeded(0)), []
@@ -279,7 +279,7 @@ def test_fit_learns_from_a_source_what_it_learns_from_arrays(kind, optimiser, tm
 
 
 def test_a_sample_shows_the_way_and_all_rows_have_the_last_word(monkeypatch):
-    monkeypatch.setattr(stream_module, "SAMPLE", 200)
+    monkeypatch.setattr(stream_module, "MAX_SAMPLE_ROWS", 200)
     result = quick(fresh([2, 2, 1]), sources.memmap(X, Y), None, steps=60, starts=2)
     stages = [step.stage for step in result.history]
     assert stages.index("sample") < stages.index("grid 5")

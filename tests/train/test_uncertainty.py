@@ -137,10 +137,10 @@ def test_in_parts_they_are_the_same(monkeypatch):
     x, y = noisy(400, inputs=2)
     y = torch.cat([y, x[:, :1]], dim=1)
     model = fitted([2, 2, 2], x, y, steps=10)
-    monkeypatch.setattr(linear_model, "FOLDS", 2)
+    monkeypatch.setattr(linear_model, "N_FOLDS", 2)
     whole, evidence = [], evidence_of(model, x, y)
-    for size in (linear_model.BLOCK, 3000):
-        monkeypatch.setattr(linear_model, "BLOCK", size)
+    for size in (linear_model.MAX_JACOBIAN_ENTRIES, 3000):
+        monkeypatch.setattr(linear_model, "MAX_JACOBIAN_ENTRIES", size)
         known = posterior(model, evidence)
         assert known.inflation.isfinite().all()
         plain = replace(known, inflation=torch.ones(2))  # rounding may lead a refit elsewhere
@@ -200,7 +200,7 @@ def test_too_few_rows_and_too_many_parameters_are_said(monkeypatch):
     model = fitted([1, 1], x, y)
     with pytest.raises(DataError, match="more rows"):
         posterior(model, evidence_of(model, x, y))
-    monkeypatch.setattr(linear_model, "LARGEST", 5)
+    monkeypatch.setattr(linear_model, "MAX_PARAMETERS", 5)
     with pytest.raises(ConfigError, match="ensemble"):
         posterior(model, evidence_of(model, x, y))
     with pytest.raises(DataError, match="x1"):

@@ -8,9 +8,9 @@ import pytest
 from scipy.optimize._linesearch import scalar_search_wolfe1
 
 from splinework.errors import ConfigError
-from splinework.train.optim.wolfe import SLACK, strong_wolfe
+from splinework.train.optim.wolfe import ROUNDING_FACTOR, strong_wolfe
 
-TINY = SLACK * sys.float_info.epsilon
+TINY = ROUNDING_FACTOR * sys.float_info.epsilon
 
 
 def quadratic(at, scale=1.0, offset=0.0):

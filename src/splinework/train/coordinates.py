@@ -128,7 +128,7 @@ class _Builder:
                 if starts:
                     self._block(starts, its.map, its.inverse, its.lower, its.upper)
                     for extra in range(its.map.shape[0], size):  # the base function's weight
-                        self._block([start + extra for start in starts], *_ONE)
+                        self._block([start + extra for start in starts], *_UNBOUNDED)
         self._free(rest.start, rest.stop - rest.start)
 
     def _free(self, start: int, count: int) -> None:
@@ -173,10 +173,10 @@ class _Builder:
         )
 
 
-_ONE = (np.ones((1, 1)), np.ones((1, 1)), np.array([-np.inf]), np.array([np.inf]))
+_UNBOUNDED = (np.ones((1, 1)), np.ones((1, 1)), np.array([-np.inf]), np.array([np.inf]))
 
 
-BUDGET = 4_000_000
+MAX_JACOBIAN_ENTRIES = 4_000_000
 """Numbers of a Jacobian held at once."""
 
 
@@ -186,14 +186,14 @@ def effective_parameters(objective: Objective) -> float:
     parameters = ParameterVector.of(objective.model)
     if not parameters.read(objective.model).numel():
         return 0.0
-    loss, _ = objective.normal(parameters, BUDGET)
+    loss, _ = objective.normal(parameters, MAX_JACOBIAN_ENTRIES)
     if is_shaped(objective.model):
-        both = objective.quadratic(parameters, BUDGET)[0] if objective.penalties else loss
+        both = objective.quadratic(parameters, MAX_JACOBIAN_ENTRIES)[0] if objective.penalties else loss
         return float((covariance_of(objective.model, parameters, both) * loss).sum())
     if not objective.penalties:
         size = torch.linalg.eigvalsh(loss)
         return float((size > 1e-12 * size[-1].clamp_min(1e-300)).sum())
-    both, _ = objective.quadratic(parameters, BUDGET)
+    both, _ = objective.quadratic(parameters, MAX_JACOBIAN_ENTRIES)
     return float((inverse(both) * loss).sum())
 
 

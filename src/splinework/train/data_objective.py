@@ -14,7 +14,7 @@ from splinework.train.losses import Loss, Squared, best_constant
 from splinework.train.objective import Batches, Curvatures, Objective, Products, RowBatches
 from splinework.train.residual import ResidualObjective, ResidualTerm
 
-ENOUGH = 4000
+MAX_PRECONDITIONER_ROWS = 4000
 """Rows from which an edge's block of the curvature is known well enough to precondition with."""
 
 
@@ -171,7 +171,7 @@ class _DataProducts(Products):
         return self.here.transposed(_squared(self.root, self.here.times(v)))
 
     def _loss_squares(self) -> list[tuple[slice, Tensor]]:
-        return self.weighed.squares(max(len(self.root) // ENOUGH, 1))
+        return self.weighed.squares(max(len(self.root) // MAX_PRECONDITIONER_ROWS, 1))
 
 
 def _squared(root: Tensor, v: Tensor) -> Tensor:

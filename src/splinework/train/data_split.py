@@ -13,8 +13,8 @@ from splinework.nn.network import KAN
 from splinework.train.losses import Loss, make_loss
 from splinework.train.options import TrainingOptions
 
-HOLD_OUT_SHARE = 0.15
-HOLD_OUT_FROM = 40
+HELD_OUT_SHARE = 0.15
+MIN_HELD_OUT_ROWS = 40
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def share_held_out(validation: Any, rows: int) -> float:
         ConfigError: If it is not said by a share.
     """
     if validation is None:
-        return HOLD_OUT_SHARE if rows >= HOLD_OUT_FROM else 0.0
+        return HELD_OUT_SHARE if rows >= MIN_HELD_OUT_ROWS else 0.0
     if not isinstance(validation, (int, float)):
         raise ConfigError(f"validation of rows is a share of them, or a pair (x, y); got {validation!r}.")
     return float(validation)

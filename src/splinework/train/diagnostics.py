@@ -14,21 +14,21 @@ from splinework.nn.network import KAN
 from splinework.train.callbacks import Step
 from splinework.train.penalties import Penalty, Roughness
 
-NUMBERS_PER_PARAMETER = 2.0
+MIN_VALUES_PER_PARAMETER = 2.0
 """With fewer numbers to fit per parameter, a spline follows the noise more than the function."""
-CODES = 10
+MAX_CODES = 10
 """A column with at most so many different values, each repeated, is a code: nothing ever lies between them."""
-IMPROVING, WINDOW = 0.1, 10
+MIN_IMPROVEMENT, N_WINDOW_STEPS = 0.1, 10
 """A fit that still gains this share of the objective in so many steps has not converged."""
-NEARLY_EXACT = 1e-6
+MAX_NEGLIGIBLE_SHARE = 1e-6
 """Share of y's variance below which an error is too small for a warning to help."""
-UNEXPLAINED = 0.9
+MAX_UNEXPLAINED_SHARE = 0.9
 """Share of y's variance that a fit leaves if it has learned next to nothing."""
-OUTSIDE, OUTSIDE_HIDDEN = 0.02, 0.25
+MAX_OUTSIDE_SHARE, MAX_HIDDEN_OUTSIDE_SHARE = 0.02, 0.25
 """Share of the rows of one input, and of the activations of a hidden layer, that may lie outside their grids."""
-PART, CHANCE = 2.0, 1e-3
+MAX_ERROR_RATIO, SIGNIFICANCE_LEVEL = 2.0, 1e-3
 """The held-out error may be so many times the training error, or more where that happens by chance once in a thousand."""
-SMALL_ERROR = 1e-2
+MAX_HARMLESS_ERROR = 1e-2
 """A held-out error below this share of y's standard deviation does no harm, however small the training error."""
 
 
@@ -88,12 +88,12 @@ def diagnose(
 def few_numbers(model: KAN, numbers: int, penalties: Sequence[Penalty] = ()) -> Finding | None:
     """Whether there are too few numbers to fit for the independent parameters, with no smoothing to make up for it."""
     parameters = independent_parameters(model)
-    if numbers >= NUMBERS_PER_PARAMETER * parameters or _smoothed(penalties):
+    if numbers >= MIN_VALUES_PER_PARAMETER * parameters or _smoothed(penalties):
         return None
     return Finding(
         "parameters",
         f"{numbers} numbers to fit are few for {parameters} independent parameters (at least "
-        f"{math.ceil(NUMBERS_PER_PARAMETER * parameters)} are needed to average noise out); take more rows, a smaller grid "
+        f"{math.ceil(MIN_VALUES_PER_PARAMETER * parameters)} are needed to average noise out); take more rows, a smaller grid "
         "or fewer nodes, or penalties=[Roughness()].",
     )
 
@@ -124,7 +124,7 @@ def empty_cells(model: KAN, u: Tensor, penalties: Sequence[Penalty] = ()) -> Fin
         if not bool((layer.mask[i] != 0).any()):
             continue
         values = columns[:, i].clamp(low[i], high[i]).unique()  # sorted
-        if len(values) <= CODES and 2 * len(values) <= len(u):
+        if len(values) <= MAX_CODES and 2 * len(values) <= len(u):
             continue
         free = layer.basis.size - matched(values, knots[i], layer.basis.degree)
         if free:
@@ -181,20 +181,20 @@ def convergence(
     """
     share = _unexplained(judge, *rows) if squared else math.nan
     stage = list(takewhile(lambda step: step.stage == steps[-1].stage, reversed(steps)))[::-1]
-    if cut_short and len(stage) > 2 and not share < NEARLY_EXACT:
+    if cut_short and len(stage) > 2 and not share < MAX_NEGLIGIBLE_SHARE:
         scores = [step.rmse_validation**2 for step in stage]
         if not all(math.isfinite(score) for score in scores):
             scores = [step.objective for step in stage]
-        window = min(WINDOW, len(scores) - 1)
+        window = min(N_WINDOW_STEPS, len(scores) - 1)
         before, after = min(scores[: len(scores) - window]), min(scores)
         gained = 1 - after / before if before > 0 else 0.0
-        if gained > IMPROVING * window / WINDOW:
+        if gained > MIN_IMPROVEMENT * window / N_WINDOW_STEPS:
             return Finding(
                 "convergence",
                 f"the fit had not converged when it was cut short: its last {window} steps lowered the error by "
                 f"{gained:.0%}; give it more steps or a larger budget, or leave both out.",
             )
-    if share > UNEXPLAINED and steps:
+    if share > MAX_UNEXPLAINED_SHARE and steps:
         return Finding(
             "convergence",
             f"the fit ended with {max(1 - share, 0):.0%} of the variance of y explained; either the inputs do not tell y, or "
@@ -216,8 +216,8 @@ def outside(model: KAN, u: Tensor) -> Finding | None:
         mean = float(shares.sum() / alive.sum().clamp_min(1))
         if number == 1:
             names = zip(model.config.input_names, shares.tolist(), strict=True)
-            texts += [f"{share:.0%} of the rows of {name}" for name, share in names if share > OUTSIDE]
-        elif mean > OUTSIDE_HIDDEN:
+            texts += [f"{share:.0%} of the rows of {name}" for name, share in names if share > MAX_OUTSIDE_SHARE]
+        elif mean > MAX_HIDDEN_OUTSIDE_SHARE:
             texts.append(f"{mean:.0%} of the activations that enter layer {number}")
         u = nodes.combine(layer(u))
     if not texts:
@@ -235,8 +235,8 @@ def parting(judge: KAN, used: tuple[Tensor, Tensor], held_out: tuple[Tensor, Ten
     if held_out is None or len(held_out[0]) < 2:
         return None
     training, error = (float((judge.unit_forward(u) - t).square().mean()) for u, t in (used, held_out))
-    chance = float(fdtri(held_out[1].numel(), used[1].numel(), 1 - CHANCE))
-    if not error > max(PART**2, chance) * training or _unexplained(judge, *held_out) < SMALL_ERROR**2:
+    chance = float(fdtri(held_out[1].numel(), used[1].numel(), 1 - SIGNIFICANCE_LEVEL))
+    if not error > max(MAX_ERROR_RATIO**2, chance) * training or _unexplained(judge, *held_out) < MAX_HARMLESS_ERROR**2:
         return None
     times = math.sqrt(error / max(training, 1e-300))
     return Finding(

@@ -18,20 +18,20 @@ from splinework.train.data_objective import DataObjective
 from splinework.train.grid_adaptation import widen
 from splinework.train.journal import fingerprint_of
 from splinework.train.losses import Squared
-from splinework.train.multistart import LEARNED, best_start, fresh
+from splinework.train.multistart import MIN_UNEXPLAINED_SHARE, best_start, fresh
 from splinework.train.optim import Optimiser
 from splinework.train.refinement import changed
 from splinework.train.run import TrainingRun
 
-CLEAN = 1e-2
+MAX_NOISELESS_ERROR = 1e-2
 """Up to this relative error the data count as free of noise: held-out rows judge. Above, an information criterion does."""
-WORSE, NOTHING = 1.5, 1e-6
+MAX_ERROR_RATIO, ERROR_TOLERANCE = 1.5, 1e-6
 """A smaller structure may have this many times the held-out error, and so much of y's spread more."""
-HIGH, FINEST = 7, 24
+RAISED_DEGREE, MAX_RESOLUTION = 7, 24
 """The degree that splines are raised to first, and the most intervals that they get then."""
-STARTS, STEPS = 5, 25
+N_STARTS, N_STEPS = 5, 25
 """Fresh starts of a smaller network, and second-order steps on each kind of spline."""
-QUICK, HOPEFUL, FAR, FAR_UNDER_NOISE = 8, 0.5, 10.0, 2.0
+N_TRIAL_STEPS, MAX_REMAINING_SHARE, MAX_EXCESS_RATIO, MAX_NOISY_EXCESS_RATIO = 8, 0.5, 10.0, 2.0
 """Where so many steps leave more than that share of the error that an edge's end made, and more than so many times what is
 allowed (or, under noise, what it was), the rest cannot make up for the edge."""
 
@@ -85,7 +85,11 @@ class StructureSearch:
     @property
     def clean(self) -> bool:
         """Whether the held-out error judges."""
-        return self.held_out is not None and isinstance(self.objective.criterion, Squared) and self.reached < CLEAN
+        return (
+            self.held_out is not None
+            and isinstance(self.objective.criterion, Squared)
+            and self.reached < MAX_NOISELESS_ERROR
+        )
 
     def steps(self, second_order: int) -> int:
         """As many steps as these are worth with the method at hand."""
@@ -115,7 +119,7 @@ class StructureSearch:
 
     @property
     def _allowed(self) -> float:
-        return WORSE * self.reached + NOTHING
+        return MAX_ERROR_RATIO * self.reached + ERROR_TOLERANCE
 
     def accept(self, candidate: StructureCandidate, why: str) -> None:
         """Makes it the best."""
@@ -141,7 +145,7 @@ class StructureSearch:
             candidate = new
         return candidate
 
-    def advanced(self, model: KAN, stage: str, steps: int = STEPS) -> StructureCandidate:
+    def advanced(self, model: KAN, stage: str, steps: int = N_STEPS) -> StructureCandidate:
         """Fits a model in place on its own splines."""
         objective = self.objective.on(model)
         with torch.no_grad():
@@ -152,7 +156,7 @@ class StructureSearch:
     def started(self, model: KAN, stage: str) -> StructureCandidate:
         """The same from fresh starts."""
         model = best_start(
-            self.run, self.objective.on(fresh(model, self.run.generator)), self.method, STARTS, self.steps(12)
+            self.run, self.objective.on(fresh(model, self.run.generator)), self.method, N_STARTS, self.steps(12)
         )
         return self.fitted(model, stage)
 
@@ -160,9 +164,9 @@ class StructureSearch:
     def richer(self, candidate: StructureCandidate) -> KAN | None:
         """The same function on splines of a higher degree or on finer grids; None where the rows are too few for that."""
         layers = [layer for layer in candidate.model.kan_layers if _may_change(layer)]
-        low = [layer for layer in layers if layer.basis.degree is not None and layer.basis.degree < HIGH]
-        raising = bool(low) and self.method.second_order and candidate.error < LEARNED
-        if not raising and any(2 * layer.basis.resolution > FINEST for layer in layers):
+        low = [layer for layer in layers if layer.basis.degree is not None and layer.basis.degree < RAISED_DEGREE]
+        raising = bool(low) and self.method.second_order and candidate.error < MIN_UNEXPLAINED_SHARE
+        if not raising and any(2 * layer.basis.resolution > MAX_RESOLUTION for layer in layers):
             return None
 
         def change(layer: KANLayer, u: Tensor) -> None:
@@ -170,8 +174,8 @@ class StructureSearch:
                 return
             if not raising:
                 refine_layer(layer, 2 * layer.basis.resolution, u)
-            elif layer.basis.degree is not None and layer.basis.degree < HIGH:
-                raise_layer(layer, HIGH, u)
+            elif layer.basis.degree is not None and layer.basis.degree < RAISED_DEGREE:
+                raise_layer(layer, RAISED_DEGREE, u)
 
         other = changed(self.objective.on(candidate.model), change)
         enough = other.parameter_count(active=True) * 2.5 <= self.objective.numbers
@@ -204,9 +208,9 @@ class StructureSearch:
     def _made_up(self, smaller: KAN, stage: str) -> StructureCandidate:
         """The smaller network fitted, as far as there is hope."""
         before = self.look(smaller).error
-        candidate = self.advanced(smaller, stage, QUICK)
-        far = FAR * self._allowed if self.clean else FAR_UNDER_NOISE * self.best.error
-        if candidate.error > max(HOPEFUL * before, far):
+        candidate = self.advanced(smaller, stage, N_TRIAL_STEPS)
+        far = MAX_EXCESS_RATIO * self._allowed if self.clean else MAX_NOISY_EXCESS_RATIO * self.best.error
+        if candidate.error > max(MAX_REMAINING_SHARE * before, far):
             return candidate
         return self.fitted(smaller, stage)
 

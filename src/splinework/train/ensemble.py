@@ -23,10 +23,10 @@ from splinework.train.history import History
 from splinework.train.losses import make_loss
 from splinework.train.multistart import fresh
 from splinework.train.options import EnsembleKeywords, TrainingOptions, options_of, with_options
-from splinework.train.uncertainty import BEYOND, Interval, check_level
+from splinework.train.uncertainty import MIN_TAIL_SCORES, Interval, check_level
 
 RESAMPLES = ("bootstrap", "seeds")
-NOISE_SHARE = 0.1
+MIN_NOISE_SHARE = 0.1
 """The noise is never less than this share of the squared errors on rows left out, however far the members part."""
 
 
@@ -226,11 +226,11 @@ def _judged(results: Sequence[FitResult], unseen: Tensor, xs: Tensor, ys: Tensor
     values, left = _values(models, xs[rows]).cpu(), unseen[:, rows, None].double()
     errors = (values * left).sum(0) / left.sum(0) - models[0].output_scaling.flatten_scales(ys[rows])
     variance, squares = values.var(0), errors.square().mean(0)
-    noise = torch.maximum(squares - variance.mean(0), NOISE_SHARE * squares).sqrt()
+    noise = torch.maximum(squares - variance.mean(0), MIN_NOISE_SHARE * squares).sqrt()
     scores = errors.abs() / (noise.square() + variance).sqrt().clamp_min(1e-300)
     halves = scores[::2], scores[1::2]
     inside = [(own <= _quantile(other.sort(0).values, 0.9)).double() for own, other in (halves, halves[::-1])]
-    coverage = torch.cat(inside).mean(0) if len(scores) > 2 * BEYOND else nothing
+    coverage = torch.cat(inside).mean(0) if len(scores) > 2 * MIN_TAIL_SCORES else nothing
     return Ensemble(models, histories, noise, scores.sort(0).values, coverage)
 
 
@@ -238,6 +238,6 @@ def _quantile(scores: Tensor, level: float) -> Tensor:
     """Of sorted scores `(n, outputs)`: their own where there are enough beyond it, else the normal one at their size."""
     count = len(scores)
     rank = math.ceil((count + 1) * level)
-    if count - rank >= BEYOND:
+    if count - rank >= MIN_TAIL_SCORES:
         return scores[rank - 1]
     return scores.square().mean(0).sqrt() * float(stdtrit(max(count - 1, 1), (1 + level) / 2))

@@ -9,9 +9,9 @@ from splinework.nn.network import KAN
 from splinework.splines import bspline_rows, solve_least_squares
 from splinework.splines.knots import extended, grid_points
 
-MARGIN = 0.05
+MARGIN_SHARE = 0.05
 """How far hidden grids reach beyond the activations: new data go further than those at hand, and so do later steps."""
-FAR = 0.5
+MAX_EXTENSION_SHARE = 0.5
 """Share of a grid's width beyond which a polynomial is not trusted to go on."""
 
 
@@ -31,7 +31,7 @@ def follow(model: KAN, u: Tensor) -> None:
             outside = (least < low) | (most > high)
             narrow = (most - least) < 0.5 * span
             if bool((outside | narrow).any()):
-                margin = MARGIN if index else 0.0
+                margin = MARGIN_SHARE if index else 0.0
                 adapt_layer(layer, u, grid_eps=model.config.grid_eps, margin=margin, tolerance=None)
         u = nodes.combine(layer(u))
 
@@ -41,7 +41,7 @@ def widen(model: KAN, u: Tensor, *, near: float = 0.2) -> None:
     """Moves the ends of hidden grids outwards where activations have come near; the function inside is kept exactly.
 
     The outermost cells grow, and their polynomials go on to the new ends instead of the linear tails. That is sound for
-    a short way only: where activations have gone further than `FAR`, the layer is adapted instead.
+    a short way only: where activations have gone further than `MAX_EXTENSION_SHARE`, the layer is adapted instead.
 
     Args:
         model: Changed in place.
@@ -52,11 +52,11 @@ def widen(model: KAN, u: Tensor, *, near: float = 0.2) -> None:
         if index and layer.grid_kind == "adaptive" and layer.basis.degree is not None:
             low, high = layer.basis.domain(layer.grid)
             least, most = u.amin(0), u.amax(0)
-            margin = MARGIN * (most - least)
+            margin = MARGIN_SHARE * (most - least)
             close = (least < low + near * margin) | (most > high - near * margin)
-            far = torch.maximum(low - least, most - high) > FAR * (high - low)
+            far = torch.maximum(low - least, most - high) > MAX_EXTENSION_SHARE * (high - low)
             if bool(far.any()):
-                adapt_layer(layer, u, grid_eps=model.config.grid_eps, margin=MARGIN, tolerance=None)
+                adapt_layer(layer, u, grid_eps=model.config.grid_eps, margin=MARGIN_SHARE, tolerance=None)
             elif bool(close.any()):
                 _move_ends(layer, torch.minimum(low, least - margin), torch.maximum(high, most + margin))
         u = nodes.combine(layer(u))

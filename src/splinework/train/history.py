@@ -13,7 +13,7 @@ from splinework.train.callbacks import Step
 
 FORMAT = 1
 """Of `History.to_dict` and of the Arrow table's metadata."""
-METADATA = b"splinework.history"
+METADATA_KEY = b"splinework.history"
 """Key of the metadata of an Arrow table: JSON with `format` and `decisions`, each `[step, kind, text]`."""
 
 
@@ -94,7 +94,7 @@ class History:
         kinds: dict[Any, Any] = {int: pa.int64(), float: pa.float64(), str: pa.string()}
         columns = [(f.name, kinds.get(f.type, pa.list_(pa.int64()))) for f in fields(Step)]
         about = json.dumps({"format": FORMAT, "decisions": self.to_dict()["decisions"]})
-        schema = pa.schema([*columns, ("decision", pa.string())], metadata={METADATA: about})
+        schema = pa.schema([*columns, ("decision", pa.string())], metadata={METADATA_KEY: about})
         values = {f.name: self.column(f.name) for f in fields(Step)}
         return pa.table({**values, "decision": self._decided()}, schema=schema)
 

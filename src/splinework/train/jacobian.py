@@ -17,7 +17,7 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 
-SMALL, SPARSE = 128, 2.5
+MIN_SCATTER_PARAMETERS, MIN_SCATTER_RATIO = 128, 2.5
 """From so many parameters on, where a layer has so many times more splines than are active at a point, its part of JᵀJ is a
 `scatter`, not a matrix product."""
 
@@ -240,7 +240,7 @@ class Linearisation:
         ):
             table = passed.layer.table()
             active = table.size - passed.layer.basis.resolution + 1
-            if table.size < SPARSE * active or matrix.shape[0] < SMALL:
+            if table.size < MIN_SCATTER_RATIO * active or matrix.shape[0] < MIN_SCATTER_PARAMETERS:
                 _add_product(matrix, jacobian, slice(own.start, rest.stop))
                 continue
             seen = passed.layer.squash(passed.x)

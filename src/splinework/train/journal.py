@@ -25,7 +25,7 @@ from splinework.splines.bases import basis_from_dict
 
 FORMAT = 1
 _KEY = "splinework-fit"
-EVERY = 5.0
+CHECKPOINT_SECONDS = 5.0
 """Seconds between two checkpoints within a stage."""
 
 

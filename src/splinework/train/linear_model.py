@@ -15,18 +15,18 @@ from splinework.train.data_objective import DataObjective
 from splinework.train.jacobian import ParameterVector, linearise
 from splinework.train.penalties import Penalty
 
-LARGEST = 4000
+MAX_PARAMETERS = 4000
 """Most parameters; a covariance matrix of more takes minutes and hundreds of megabytes."""
-BLOCK = 6_000_000
+MAX_JACOBIAN_ENTRIES = 6_000_000
 """Numbers of the Jacobian held at once (48 MB); more rows go in parts."""
-FOLDS, FOLD_STEPS = 10, 20
-FOLD_WORK = 4e10
+N_FOLDS, MAX_FOLD_STEPS = 10, 20
+MAX_FOLD_WORK = 4e10
 """Multiplications for all folds (a few seconds); where they take more, fewer of the ten are refitted, at least one."""
-SCATTER = 2.0
+START_DEVIATIONS = 2.0
 """Refits start so many deviations away: from the solution itself they would find back to what it knew of their fold."""
-STUCK = 2.0
+MAX_OBJECTIVE_RATIO = 2.0
 """A refit that ends with so many times the objective of one from the solution is nothing that a fit would hand back."""
-HOLD = 0.01
+PRIOR_SHARE = 0.01
 """Share of D's pull on the refits, which keeps what no row sees from running away."""
 
 
@@ -72,9 +72,9 @@ class LinearModel:
         parameters = ParameterVector.of(model)
         reach = _reach(model, parameters)
         size = len(reach)
-        if size > LARGEST:
+        if size > MAX_PARAMETERS:
             raise ConfigError(
-                f"these intervals take a matrix of all pairs of parameters, at most {LARGEST} of them, got {size}; "
+                f"these intervals take a matrix of all pairs of parameters, at most {MAX_PARAMETERS} of them, got {size}; "
                 "use splinework.train.ensemble.ensemble, or prune the model."
             )
         weights = u.new_ones(len(u)) if weights is None else weights.double() * (len(u) / float(weights.sum()))
@@ -156,20 +156,20 @@ class LinearModel:
         """Errors on rows of folds that the model was refitted without, and the numbers of these rows."""
         # Fixed seeds: the same evidence gives the same interval, whenever it is asked for.
         order = torch.randperm(len(self.u), generator=torch.Generator().manual_seed(0)).to(self.u.device)
-        folds = order.tensor_split(min(FOLDS, len(self.u)))
-        work = 2.0 * FOLD_STEPS * self.t.numel() * len(self.reach) ** 2
-        chosen = folds[: max(min(int(FOLD_WORK / work), FOLDS), 1)]
+        folds = order.tensor_split(min(N_FOLDS, len(self.u)))
+        work = 2.0 * MAX_FOLD_STEPS * self.t.numel() * len(self.reach) ** 2
+        chosen = folds[: max(min(int(MAX_FOLD_WORK / work), N_FOLDS), 1)]
         errors = []
         generator = torch.Generator().manual_seed(1)
         for fold in chosen:
             kept = torch.ones(len(self.u), dtype=torch.bool, device=self.u.device)
             kept[fold] = False
             draw = torch.randn(len(self.reach), generator=generator, dtype=self.u.dtype).to(self.u.device)
-            away = self.directions @ (draw * SCATTER * (variance / (self.squares + variance)).sqrt())
+            away = self.directions @ (draw * START_DEVIATIONS * (variance / (self.squares + variance)).sqrt())
             rows = kept.nonzero()[:, 0]
             value, model = self._refitted(rows, variance, away)
             direct, near = self._refitted(rows, variance, torch.zeros_like(away))
-            if value > STUCK * direct:
+            if value > MAX_OBJECTIVE_RATIO * direct:
                 model = near
             errors.append((model.unit_forward(self.u[fold]) - self.t[fold]) * self.weights[fold, None].sqrt())
         return torch.cat(errors), torch.cat(chosen)
@@ -185,14 +185,14 @@ class LinearModel:
             real = self.reach * move
             error = ((model.unit_forward(u) - t) * root).square().sum()
             penalty = (self.penalty_rows @ real).square().sum() + 2 * self.penalty_gradient @ real
-            return float(error + penalty + HOLD * variance * move.square().sum())
+            return float(error + penalty + PRIOR_SHARE * variance * move.square().sum())
 
         present = value(move)
-        for _ in range(FOLD_STEPS):
+        for _ in range(MAX_FOLD_STEPS):
             self.parameters.write(model, start + self.reach * move)
             smooth = self.penalty_rows * self.reach
             matrix = smooth.T @ smooth
-            vector = self.reach * self.penalty_gradient + matrix @ move + HOLD * variance * move
+            vector = self.reach * self.penalty_gradient + matrix @ move + PRIOR_SHARE * variance * move
             for rows in blocks(len(u), len(start) * t.shape[1]):
                 outputs, jacobian = linearise(model, self.parameters, u[rows])
                 flat = (jacobian * root[rows, None]).flatten(0, 1) * self.reach
@@ -200,7 +200,7 @@ class LinearModel:
                 vector.addmv_(flat.T, ((outputs - t[rows]) * root[rows]).flatten())
             for _ in range(6):
                 shifted = matrix.clone()
-                shifted.diagonal().add_(variance * (HOLD + damping))
+                shifted.diagonal().add_(variance * (PRIOR_SHARE + damping))
                 factor, failed = torch.linalg.cholesky_ex(shifted)
                 trial = move - torch.cholesky_solve(vector[:, None], factor)[:, 0]
                 new = math.inf if int(failed) else value(trial)
@@ -249,7 +249,9 @@ def _penalty_rows(
 
 
 def blocks(rows: int, numbers: int, *, at_least: int = 1) -> Iterator[slice]:
-    """Parts of the rows with at most `BLOCK` numbers, of `numbers` per row; `at_least` so many rows if memory allows."""
-    step = max(BLOCK // max(numbers, 1), at_least if numbers * at_least <= 4 * BLOCK else 1, 1)
+    """Slices of the rows with at most `MAX_JACOBIAN_ENTRIES` entries; at least `at_least` rows where memory allows."""
+    step = max(
+        MAX_JACOBIAN_ENTRIES // max(numbers, 1), at_least if numbers * at_least <= 4 * MAX_JACOBIAN_ENTRIES else 1, 1
+    )
     for start in range(0, max(rows, 1), step):
         yield slice(start, min(start + step, rows))

@@ -22,11 +22,11 @@ from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser
 from splinework.train.run import TrainingRun
 
-COARSE = make_basis(grid=2, degree=2)
+COARSE_BASIS = make_basis(grid=2, degree=2)
 """Where derivatives of order n are trained on, starts are single polynomials of degree n + 5 instead: of COARSE, little is
 left after two derivatives. On Poisson's equation in [2, 2, 1] these go on to an error a thousand times smaller than starts of
 degree n + 2 on two intervals."""
-LEARNED = 0.1
+MIN_UNEXPLAINED_SHARE = 0.1
 """A model that already explains all but this share of the variance is not started anew."""
 
 
@@ -44,11 +44,11 @@ def best_start(run: TrainingRun, objective: Objective, optimiser: Optimiser, cou
         The winner, not yet converged.
     """
     model = objective.model
-    recipe = COARSE if objective.order == 0 else make_basis(grid=1, degree=min(objective.order + 5, 9))
-    coarse = _coarse(model, recipe) if count > 1 and objective.learned() > LEARNED else None
+    recipe = COARSE_BASIS if objective.order == 0 else make_basis(grid=1, degree=min(objective.order + 5, 9))
+    coarse = _coarse(model, recipe) if count > 1 and objective.learned() > MIN_UNEXPLAINED_SHARE else None
     if coarse is None:
         rivals = [model]
-        if objective.learned() > LEARNED:
+        if objective.learned() > MIN_UNEXPLAINED_SHARE:
             rivals += [fresh(model, run.generator) for _ in range(count - 1)]
         return _halved(run, objective, rivals, optimiser, steps)
     rivals = [fresh(coarse, run.generator) for _ in range(count)]

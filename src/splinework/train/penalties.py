@@ -15,9 +15,9 @@ from torch import Tensor
 from splinework.errors import ConfigError
 from splinework.nn.layer import KANLayer
 
-SMALLEST_SIZE = 1e-3
+MIN_SIZE_RATIO = 1e-3
 """Values below this share of the layer's largest edge are penalised by their square: there the magnitude has no parabola."""
-SMALLEST_ROOT = 1e-6
+KINK_WIDTH = 1e-6
 """Where a root has a kink at 0, a parabola about this wide (in network units) takes its place; edges below it are none."""
 
 
@@ -79,7 +79,7 @@ class Sparsity(Penalty):
             leaf = sizes.mean(0).detach().requires_grad_()
             (slope,) = torch.autograd.grad(self._of_sizes(leaf), leaf)
         # |φ| <= φ²/(2s) + s/2, with equality at s = |φ|; where a larger |φ| costs less, it is -|φ| and its tangent.
-        floor = SMALLEST_SIZE * sizes.square().mean(0).sqrt().amax().clamp_min(1e-30)
+        floor = MIN_SIZE_RATIO * sizes.square().mean(0).sqrt().amax().clamp_min(1e-30)
         slope, inverse = self.weight * slope / len(x), 1 / sizes.clamp_min(floor)
         gradient = torch.einsum("ij,bij,bim->ijm", slope, values * inverse, rows)
         return gradient, torch.einsum("ij,bij,bim,bin->ijmn", slope.clamp_min(0) / 2, inverse, rows, rows)
@@ -125,7 +125,7 @@ class GroupLasso(Penalty):
         if not self.adaptive:
             return sizes.sum()
         power = 1 - self.adaptive
-        return torch.sum((sizes + SMALLEST_ROOT) ** power - SMALLEST_ROOT**power) / power
+        return torch.sum((sizes + KINK_WIDTH) ** power - KINK_WIDTH**power) / power
 
 
 @final
@@ -138,7 +138,7 @@ class PykanSparsity(Penalty):
     `H_rows` is the mean over outputs of `-Σ_i p log2(p + 1e-4)` with `p = s / (Σ_i s + 1)`, and `H_columns` the same with
     the two indices exchanged (pykan `MultKAN.reg`, `edge_forward_spline_n`). An added constant costs nothing, shares do not
     sum to 1, so the entropy shrinks the edges too, and c is without `w_s`. A masked edge's c counts as 0. Kinks at 0 are
-    rounded by `SMALLEST_ROOT`.
+    rounded by `KINK_WIDTH`.
 
     For its quadratic the entropies are made linear in the sizes; of the rest it lies above.
     """
@@ -191,7 +191,7 @@ class PykanSparsity(Penalty):
         unit = torch.eye(layer.basis.size, dtype=c.dtype, device=c.device)
         curvature = c.new_zeros(*c.shape, c.shape[2])
         for strength, rows in ((self.coefficients, unit), (self.differences, unit.diff(dim=0))):
-            inverse = strength / torch.hypot(c @ rows.T, c.new_tensor(SMALLEST_ROOT))
+            inverse = strength / torch.hypot(c @ rows.T, c.new_tensor(KINK_WIDTH))
             curvature = curvature + torch.einsum("ijr,rm,rn->ijmn", inverse, rows, rows)
         alive = (layer.mask != 0).to(c)
         curvature = curvature * (self.weight * alive / (layer.outputs * weight.square()))[..., None, None]
@@ -209,7 +209,7 @@ def _freedom(x: Tensor) -> int:
 
 def _root(squares: Tensor) -> Tensor:
     """`√(q + ε²) - ε`, smooth at q = 0 and 0 there."""
-    return squares / ((squares + SMALLEST_ROOT**2).sqrt() + SMALLEST_ROOT)
+    return squares / ((squares + KINK_WIDTH**2).sqrt() + KINK_WIDTH)
 
 
 def _concave(

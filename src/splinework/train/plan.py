@@ -14,21 +14,21 @@ from splinework.train.optim import LBFGS, Adam, LevenbergMarquardt, NewtonCG, Op
 from splinework.train.optim.torch_optim import FirstOrder
 from splinework.train.options import TrainingOptions
 
-MOST_BY_LM, LM_WORK = 4000, 1e11
+MAX_LM_PARAMETERS, MAX_LM_WORK = 4000, 1e11
 """Levenberg–Marquardt up to so many parameters, and so many multiplications per step (rows · outputs · parameters²)."""
-MOST_BY_BROYDEN, FULL_WORK = 5000, 1e9
+MAX_BROYDEN_PARAMETERS, MAX_FULL_WORK = 5000, 1e9
 """Self-scaled Broyden up to so many parameters; all rows at every step up to so much work (rows · outputs · parameters)."""
-CG_WORK = 1e10
+MAX_CG_WORK = 1e10
 """Gauss–Newton by conjugate gradients up to so much work in some fifty products (rows · active splines of all edges)."""
-BATCH = 256
-STREAM_WORK = 1e12
+BATCH_ROWS = 256
+MAX_STREAM_WORK = 1e12
 """The same for rows that are not in memory: passes are few there, as a sample in memory has shown the way."""
-STREAM_BATCHES, MOST_IN_BATCH, STREAM_EPOCHS = 5000, 4096, 2
+N_STREAM_BATCHES, MAX_BATCH_ROWS, N_STREAM_EPOCHS = 5000, 4096, 2
 """Mini-batches per epoch of such rows, rows in one, and epochs of a stage."""
-DEAR, FEW_STARTS = 2e9, 3
+MAX_CHEAP_WORK, N_EXPENSIVE_STARTS = 2e9, 3
 """Beyond so many multiplications per step (rows · outputs · parameters²) there are only so many starts: many rows leave fewer
 ways to be stuck, and each start would take long."""
-MOST_SMOOTHED = 2500
+MAX_SMOOTHED_PARAMETERS = 2500
 """The strengths of smoothing are found for up to so many parameters: each update inverts a matrix of that size."""
 
 
@@ -77,11 +77,11 @@ def make_plan(objective: Objective, options: TrainingOptions, *, smooth: bool | 
 
 
 def _smooths(wanted: bool | None, method: Optimiser, objective: Objective, grids: Any) -> str:
-    fits = method.second_order and objective.model.parameter_count(active=True) <= MOST_SMOOTHED
+    fits = method.second_order and objective.model.parameter_count(active=True) <= MAX_SMOOTHED_PARAMETERS
     if wanted:
         if not fits:
             raise ConfigError(
-                f"Roughness('auto') needs a second-order method and at most {MOST_SMOOTHED} parameters, got "
+                f"Roughness('auto') needs a second-order method and at most {MAX_SMOOTHED_PARAMETERS} parameters, got "
                 f"{method.name} and {objective.model.parameter_count(active=True)}; give it a weight."
             )
         return "always"
@@ -110,20 +110,20 @@ def _choose(objective: Objective, optimiser: str | Optimiser) -> tuple[Optimiser
     irregular = frozen or model.config.grid_kind == "learnable"
     if irregular:
         why += ", some frozen or not linear in their layer"
-    elif size <= MOST_BY_LM and numbers * size**2 <= (STREAM_WORK if streamed else LM_WORK):
+    elif size <= MAX_LM_PARAMETERS and numbers * size**2 <= (MAX_STREAM_WORK if streamed else MAX_LM_WORK):
         return LevenbergMarquardt(), f"second order, as it pays {why}"
     if streamed:
-        batch = min(max(objective.count // STREAM_BATCHES, BATCH), MOST_IN_BATCH)
+        batch = min(max(objective.count // N_STREAM_BATCHES, BATCH_ROWS), MAX_BATCH_ROWS)
         return Adam(batch=batch), f"mini-batches of {batch} {why} that are not in memory"
     if shaped:
-        return Adam(batch=BATCH), f"mini-batches of {BATCH} {why} with shaped edges, put back after each step"
-    if not irregular and 50 * objective.count * _active(model) <= CG_WORK:
+        return Adam(batch=BATCH_ROWS), f"mini-batches of {BATCH_ROWS} {why} with shaped edges, put back after each step"
+    if not irregular and 50 * objective.count * _active(model) <= MAX_CG_WORK:
         return NewtonCG(), f"second order by products alone, as a matrix is too large {why}"
-    if numbers * size <= FULL_WORK:
-        if size <= MOST_BY_BROYDEN:
+    if numbers * size <= MAX_FULL_WORK:
+        if size <= MAX_BROYDEN_PARAMETERS:
             return SSBroyden(), f"a dense inverse Hessian {why}"
         return LBFGS(), f"all rows at every step {why}"
-    return Adam(batch=BATCH), f"mini-batches of {BATCH} {why}"
+    return Adam(batch=BATCH_ROWS), f"mini-batches of {BATCH_ROWS} {why}"
 
 
 def _active(model: KAN) -> int:
@@ -139,7 +139,7 @@ def _stage_steps(method: Optimiser, objective: Objective) -> int:
     if batch is None or objective.scout() is objective:
         return method.default_steps
     per_epoch = objective.batches(batch, torch.Generator()).per_epoch
-    return max(method.default_steps, STREAM_EPOCHS * per_epoch)
+    return max(method.default_steps, N_STREAM_EPOCHS * per_epoch)
 
 
 def _starts(starts: int | None, method: Optimiser, objective: Objective, steps: int | None) -> int:
@@ -148,6 +148,6 @@ def _starts(starts: int | None, method: Optimiser, objective: Objective, steps: 
         return starts
     if not method.second_order or isinstance(method, NewtonCG) or len(objective.model.kan_layers) == 1:
         return 1  # what is so large that it takes conjugate gradients rarely stalls, and costs too much to start often
-    dear = objective.scout().numbers * objective.model.parameter_count(active=True) ** 2 > DEAR
-    most = FEW_STARTS if dear else 12
+    dear = objective.scout().numbers * objective.model.parameter_count(active=True) ** 2 > MAX_CHEAP_WORK
+    most = N_EXPENSIVE_STARTS if dear else 12
     return most if steps is None else max(min(most, steps // (3 * method.trial_steps)), 1)

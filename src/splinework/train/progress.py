@@ -7,7 +7,7 @@ from collections import deque
 from splinework.progress import Line, Said, duration, moves
 from splinework.train.callbacks import Step
 
-PATIENCE = 1.0
+DELAY_SECONDS = 1.0
 """Seconds before anything is shown."""
 
 
@@ -38,7 +38,7 @@ class Progress:
             return
         self._told = time.monotonic()
         self._recent.append(step)
-        if self._line is None and self._told - self._began >= PATIENCE:
+        if self._line is None and self._told - self._began >= DELAY_SECONDS:
             self._line = Line(self._said)
 
     def __exit__(self, *_: object) -> None:

@@ -21,15 +21,15 @@ from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser
 from splinework.train.run import TrainingRun
 
-ROWS_PER_PARAMETER = 2.5
+MIN_VALUES_PER_PARAMETER = 2.5
 """A spline is not made richer beyond this many training numbers per parameter."""
-MISSES = 2
+MAX_MISSES = 2
 """Growth ends when this many doublings in a row did not pay: a fast wave is not seen at all before its grid is fine enough."""
-WORTHWHILE = 0.95
+MAX_ERROR_RATIO = 0.95
 """A richer spline pays if the error falls below this share of what it was."""
-SMOOTH = 1e-2
+MAX_UNEXPLAINED_SHARE = 1e-2
 """Degrees are raised once all but this share of the variance is explained: below that, noise or a coarse grid rule."""
-HIGH, HIGHEST = 7, 9
+RAISED_DEGREE, MAX_DEGREE = 7, 9
 """The degree that is tried first, and the last one."""
 
 
@@ -84,7 +84,7 @@ def grow(
         if planned is None and not new < worthwhile(present) * score:
             run.history.decide("grid", f"grid {resolution} did not pay: relative error {new:.3g} after {score:.3g}")
             misses, places = misses + 1, False
-            if misses == MISSES or present.order:
+            if misses == MAX_MISSES or present.order:
                 break
         else:
             objective, score, misses, places = present, new, 0, planned is None
@@ -101,9 +101,9 @@ def raise_degrees(run: TrainingRun, objective: Objective, optimiser: Optimiser, 
     """
     while not run.over:
         degrees = [degree for layer in objective.model.kan_layers if (degree := _degree(layer)) is not None]
-        if not degrees or min(degrees) >= HIGHEST or objective.learned() > SMOOTH:
+        if not degrees or min(degrees) >= MAX_DEGREE or objective.learned() > MAX_UNEXPLAINED_SHARE:
             break
-        degree = HIGH if min(degrees) < HIGH else HIGHEST
+        degree = RAISED_DEGREE if min(degrees) < RAISED_DEGREE else MAX_DEGREE
         grid = finest(objective.model)
         if not _affordable(objective, (grid + degree + 1) / (grid + min(degrees) + 1)):
             break
@@ -112,7 +112,7 @@ def raise_degrees(run: TrainingRun, objective: Objective, optimiser: Optimiser, 
         higher = objective.on(changed(objective, partial(_raise, degree)))
         run.advance(higher, optimiser, steps, f"degree {degree}")
         new = judgement(run, higher)
-        if not new < WORTHWHILE * score:
+        if not new < MAX_ERROR_RATIO * score:
             run.rewind(objective)
             run.history.decide("degree", f"degree {degree} did not pay: relative error {new:.3g} after {score:.3g}")
             break
@@ -140,7 +140,7 @@ def worthwhile(objective: Objective) -> float:
     Where derivatives are in the loss, what does not gain much is better left: the finer the grid, the less the loss says
     of the function itself.
     """
-    return WORTHWHILE if objective.order == 0 else 0.2
+    return MAX_ERROR_RATIO if objective.order == 0 else 0.2
 
 
 def finest(model: KAN) -> int:
@@ -201,10 +201,10 @@ def _degree(layer: KANLayer) -> int | None:
 
 def _affordable(objective: Objective, factor: float) -> bool:
     parameters = factor * objective.model.parameter_count(active=True)
-    return parameters * ROWS_PER_PARAMETER <= objective.numbers
+    return parameters * MIN_VALUES_PER_PARAMETER <= objective.numbers
 
 
-FEW = 0.5
+MAX_CELL_SHARE = 0.5
 """Share of all cells of the network up to which those worth a knot are few: else even grids do as well."""
 
 
@@ -263,7 +263,7 @@ def placed(objective: Objective) -> list[Tensor | None] | None:
         ends = grid_points(layer.knots(), layer.basis.degree)
         middles = ((ends[:, :-1] + ends[:, 1:]) / 2).gather(1, score.topk(count, dim=1).indices).T
         points.append(middles if count else None)
-    return points if wanted <= FEW * cells else None
+    return points if wanted <= MAX_CELL_SHARE * cells else None
 
 
 def _by_cells(fine: KANLayer, old: KANLayer, falls: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from splinework.nn.network import KAN
 from splinework.train.callbacks import Callback, Step, StopTraining
 from splinework.train.coordinates import hold, is_shaped
 from splinework.train.history import History, history_from_dict
-from splinework.train.journal import EVERY, Journal, Snapshot
+from splinework.train.journal import CHECKPOINT_SECONDS, Journal, Snapshot
 from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser, Stepper
 from splinework.train.options import TrainingOptions
@@ -138,7 +138,7 @@ class TrainingRun:
                 len(values) > window and values[-window - 1] - value <= share * values[-window - 1]
             ):
                 break
-            if self.journal.path is not None and time.monotonic() - saved > EVERY:
+            if self.journal.path is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
                 kept = {"stepper": stepper.state(), "values": values[-11:], "unseen": unseen, "count": count}
                 self._save({**kept, **self._kept(objective, first)})
                 saved = time.monotonic()

@@ -15,7 +15,7 @@ from torch import Tensor
 from splinework.interpret.edit.refine import refine_layer
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
-from splinework.train.coordinates import BUDGET, covariance_of, free_directions
+from splinework.train.coordinates import MAX_JACOBIAN_ENTRIES, covariance_of, free_directions
 from splinework.train.grid_adaptation import widen
 from splinework.train.jacobian import ParameterVector, edge_blocks
 from splinework.train.objective import Objective
@@ -23,15 +23,15 @@ from splinework.train.optim import DampedLeastSquares, NewtonCG, Optimiser
 from splinework.train.penalties import Penalty
 from splinework.train.run import TrainingRun
 
-ROUNDS, STEPS = 12, 5
+MAX_UPDATES, STEPS_PER_UPDATE = 12, 5
 """Most updates of the strengths, and steps of the fit after each; fewer suffice for a single layer, which is linear."""
-SETTLED = 0.02
+FREEDOM_TOLERANCE = 0.02
 """The strengths are found when the number of effective parameters changes by less than this share."""
-WEAKEST, STRONGEST = 1e-12, 1e8
-LEAP = 30.0
+MIN_SMOOTHING, MAX_SMOOTHING = 1e-12, 1e8
+MAX_UPDATE_FACTOR = 30.0
 """Largest factor by which one update changes a strength."""
-POINTS = 65
-SCARCE, FROM_ABOVE = 2.0, 1e3
+N_QUADRATURE_POINTS = 65
+MIN_VALUES_PER_PARAMETER, INITIAL_FACTOR = 2.0, 1e3
 """Rows per parameter below which smoothing does not wait for noise to show; and by how much stronger it then begins."""
 
 
@@ -77,11 +77,13 @@ def forms(layer: KANLayer) -> Tensor:
     table = layer.table()
     low, high = table.basis.domain(table.grid)
     half = (high - low) / 2
-    share = torch.linspace(0, 1, POINTS, dtype=low.dtype, device=low.device)[:, None]
+    share = torch.linspace(0, 1, N_QUADRATURE_POINTS, dtype=low.dtype, device=low.device)[:, None]
     points = low * (1 - share) + high * share
     bend = table.rows(points, 2) * (half**2)[:, None]
     slope = (table.rows(points, 1) * half[:, None]).mean(0)
-    return torch.stack([torch.einsum("bim,bin->imn", bend, bend) / POINTS, torch.einsum("im,in->imn", slope, slope)])
+    return torch.stack(
+        [torch.einsum("bim,bin->imn", bend, bend) / N_QUADRATURE_POINTS, torch.einsum("im,in->imn", slope, slope)]
+    )
 
 
 def smooth(run: TrainingRun, objective: Objective, optimiser: Optimiser) -> Objective:
@@ -103,19 +105,19 @@ def smooth(run: TrainingRun, objective: Objective, optimiser: Optimiser) -> Obje
     freedom = float("inf")
     if unjudged(run, objective):
         # The model goes through all rows, noise and all: there is none to be seen until it has been made smooth.
-        strengths = tuple(strength * FROM_ABOVE for strength in strengths)
+        strengths = tuple(strength * INITIAL_FACTOR for strength in strengths)
         begun = replace(plain.on(model), penalties=(*plain.penalties, Smoothing(1.0, strengths)))
-        run.advance(begun, optimiser, 2 * STEPS, "smoothing")
-    for number in range(ROUNDS):
+        run.advance(begun, optimiser, 2 * STEPS_PER_UPDATE, "smoothing")
+    for number in range(MAX_UPDATES):
         strengths, now = _updated(plain.on(model), strengths)
         smoothed = replace(plain.on(model), penalties=(*plain.penalties, Smoothing(1.0, strengths)))
-        run.advance(smoothed, optimiser, STEPS if len(model.kan_layers) > 1 else 2, "smoothing")
-        if run.over or (number >= 3 and abs(now - freedom) <= SETTLED * now):
+        run.advance(smoothed, optimiser, STEPS_PER_UPDATE if len(model.kan_layers) > 1 else 2, "smoothing")
+        if run.over or (number >= 3 and abs(now - freedom) <= FREEDOM_TOLERANCE * now):
             break
         freedom = now
     widen(model, plain.activations())
     smoothed = replace(plain.on(model), penalties=(*plain.penalties, Smoothing(1.0, strengths)))
-    run.advance(smoothed, optimiser, 6 * STEPS, "smoothing", settles=1e-3)
+    run.advance(smoothed, optimiser, 6 * STEPS_PER_UPDATE, "smoothing", settles=1e-3)
     run.history.decide("smoothing", f"each edge as smooth as its likelihood asks for: {now:.3g} effective parameters")
     return smoothed
 
@@ -130,12 +132,12 @@ def likelier(strengths: Tensor, asked: Tensor, sizes: Tensor) -> Tensor:
         asked: σ² times the difference of traces.
         sizes: θᵀS_jθ.
     """
-    return strengths * (asked.clamp_min(0) / sizes.clamp_min(1e-300)).clamp(1 / LEAP, LEAP)
+    return strengths * (asked.clamp_min(0) / sizes.clamp_min(1e-300)).clamp(1 / MAX_UPDATE_FACTOR, MAX_UPDATE_FACTOR)
 
 
 def unjudged(run: TrainingRun, objective: Objective) -> bool:
     """Whether a model goes through nearly all rows, as these are few, and none are held out that tell what that is worth."""
-    few = objective.numbers < SCARCE * objective.model.parameter_count(active=True)
+    few = objective.numbers < MIN_VALUES_PER_PARAMETER * objective.model.parameter_count(active=True)
     return few and run.held_out is None
 
 
@@ -148,7 +150,7 @@ def _updated(objective: Objective, strengths: tuple[Tensor, ...]) -> tuple[tuple
     """One step of the fixed point: the new strengths, and the number of effective parameters at the old ones."""
     model, parameters = objective.model, ParameterVector.of(objective.model)
     with torch.no_grad():
-        loss, _ = objective.normal(parameters, BUDGET)
+        loss, _ = objective.normal(parameters, MAX_JACOBIAN_ENTRIES)
         matrix, values = loss.clone(), parameters.read(model)
         blocks = []
         for index, (layer, (i, j), (own, _)) in enumerate(
@@ -172,7 +174,9 @@ def _updated(objective: Objective, strengths: tuple[Tensor, ...]) -> tuple[tuple
             prior = _prior(total, both, None if directions is None else directions[own].unflatten(0, (len(i), size)))
             posterior = (mine[None] * both).sum((-1, -2))
             bend = torch.einsum("em,kemn,en->ke", theta, both, theta)
-            fresh[index][:, i, j] = likelier(lambdas, noise * (prior - posterior), bend).clamp(WEAKEST, STRONGEST)
+            fresh[index][:, i, j] = likelier(lambdas, noise * (prior - posterior), bend).clamp(
+                MIN_SMOOTHING, MAX_SMOOTHING
+            )
         return tuple(fresh), freedom
 
 

@@ -15,7 +15,7 @@ from splinework.interpret.edit.degree import raise_layer
 from splinework.nn.frame import Frame
 from splinework.nn.network import KAN
 from splinework.splines.bases import STRAIGHT
-from splinework.train.data_split import HOLD_OUT_FROM, HOLD_OUT_SHARE, set_units
+from splinework.train.data_split import HELD_OUT_SHARE, MIN_HELD_OUT_ROWS, set_units
 from splinework.train.fit import FitResult, working_copy
 from splinework.train.grid_adaptation import widen
 from splinework.train.jacobian import ParameterVector
@@ -24,14 +24,14 @@ from splinework.train.optim import Optimiser, SSBroyden, make_optimiser
 from splinework.train.options import SolveKeywords, TrainingOptions, options_of, with_options
 from splinework.train.penalties import Penalty
 from splinework.train.plan import TrainingPlan, make_plan
-from splinework.train.refinement import HIGHEST
+from splinework.train.refinement import MAX_DEGREE
 from splinework.train.residual import Residual, ResidualObjective, ResidualTerm
 from splinework.train.residual_jacobian import agrees, expand, highest_order
 from splinework.train.residual_terms import checked, listed, term_of
 from splinework.train.run import TrainingRun
 from splinework.train.stages import polish, run_stages
 
-ATTEMPTS, PROMISING = 4, 1e-7
+MAX_START_ROUNDS, MAX_START_RESIDUAL = 4, 1e-7
 """Rounds of starts, and the share of the mean square at which a converged start is good enough to end them."""
 
 
@@ -174,12 +174,12 @@ def _started(run: TrainingRun, objective: ResidualObjective, plan: TrainingPlan)
     """The best of several rounds of starts, each converged: a residual tells less early than data do which start is stuck."""
     first = replace(plan, grids=None, raises=False)
     best, least = objective, math.inf
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, MAX_START_ROUNDS + 1):
         found = run_stages(run, objective.on(copy.deepcopy(objective.model)), first)
         left = found.learned()
         if left < least:
             best, least = replace(objective, model=found.model), left
-        if least < PROMISING or run.over:
+        if least < MAX_START_RESIDUAL or run.over:
             break
         run.history.decide(
             "start", f"round {attempt} of starts left {left:.2g} of the mean square, the best so far {least:.2g}"
@@ -193,7 +193,7 @@ def _started(run: TrainingRun, objective: ResidualObjective, plan: TrainingPlan)
 @torch.no_grad()
 def _raise_degrees(objective: ResidualObjective) -> None:
     """Gives splines at least the degree that derivatives of this order want; the function stays about what it was."""
-    degree = min(objective.order + 5, HIGHEST)
+    degree = min(objective.order + 5, MAX_DEGREE)
     u = objective.activations()
     for layer, nodes in zip(objective.model.kan_layers, objective.model.config.nodes[1:], strict=True):
         following = nodes.combine(layer(u))
@@ -239,7 +239,7 @@ def _split(
     used, held = [], []
     for term in terms:
         count = len(term.x)
-        share = validation if validation is not None else HOLD_OUT_SHARE if count >= HOLD_OUT_FROM else 0.0
+        share = validation if validation is not None else HELD_OUT_SHARE if count >= MIN_HELD_OUT_ROWS else 0.0
         out = 0 if term.coupled else min(round(share * count), count - 1)
         order = torch.randperm(count, generator=generator).to(term.x.device)
         used.append(term.take(order[out:].sort().values) if out else term)

@@ -17,21 +17,21 @@ from splinework.nn.network import KAN
 from splinework.train.callbacks import Callback, StopBelow
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import DataSplit, Samples, take_rows
-from splinework.train.elimination import WORSE, StructureCandidate, StructureSearch, narrowed
+from splinework.train.elimination import MAX_ERROR_RATIO, StructureCandidate, StructureSearch, narrowed
 from splinework.train.fit import FitResult, fit, working_copy
 from splinework.train.history import joined
 from splinework.train.losses import Squared
-from splinework.train.multistart import LEARNED, best_start
+from splinework.train.multistart import MIN_UNEXPLAINED_SHARE, best_start
 from splinework.train.options import SparsifyKeywords, TrainingOptions, options_of, with_options
 from splinework.train.penalties import GroupLasso, Penalty
 from splinework.train.plan import make_plan
 from splinework.train.run import TrainingRun
 
-DENSE_STARTS, DENSE_STEPS, PENALISED_STEPS = 3, 30, 8
+N_DENSE_STARTS, N_DENSE_STEPS, N_PENALISED_STEPS = 3, 30, 8
 """Of the network as it came: starts, steps without the penalty, and with it."""
-AMPLE, MORE_STARTS = 4, 8
+MIN_VALUES_PER_PARAMETER, N_SCARCE_STARTS = 4, 8
 """With fewer numbers to fit per parameter starts end far apart, and there are so many."""
-LOWEST, HIGHEST = 1e-3, 3e-2
+MIN_PRUNING_THRESHOLD, MAX_PRUNING_THRESHOLD = 1e-3, 3e-2
 """What has an attribution below three times the relative error is pruned first, within these bounds."""
 
 
@@ -152,12 +152,12 @@ def _search(search: StructureSearch, penalties: tuple[Penalty, ...]) -> None:
 def _dense(search: StructureSearch) -> StructureCandidate:
     """The network as it came, fitted without a penalty: what the others are measured by."""
     objective = search.objective
-    ample = objective.numbers >= AMPLE * objective.model.parameter_count(active=True)
-    starts = DENSE_STARTS if ample else MORE_STARTS
+    ample = objective.numbers >= MIN_VALUES_PER_PARAMETER * objective.model.parameter_count(active=True)
+    starts = N_DENSE_STARTS if ample else N_SCARCE_STARTS
     if not search.method.second_order or len(objective.model.kan_layers) == 1:
         starts = 1
     model = best_start(search.run, search.objective, search.method, starts, search.steps(search.method.trial_steps))
-    search.run.advance(search.objective.on(model), search.method, search.steps(DENSE_STEPS), "dense")
+    search.run.advance(search.objective.on(model), search.method, search.steps(N_DENSE_STEPS), "dense")
     return search.look(model)
 
 
@@ -167,11 +167,11 @@ def _concentrated(search: StructureSearch, penalties: tuple[Penalty, ...]) -> tu
     model = copy.deepcopy(dense.model)
     if penalties:
         objective = replace(search.objective.on(model), penalties=penalties)
-        search.run.advance(objective, search.method, search.steps(PENALISED_STEPS), "penalised")
-        if search.objective.on(model).learned() > max(LEARNED, 2 * dense.error**2):
+        search.run.advance(objective, search.method, search.steps(N_PENALISED_STEPS), "penalised")
+        if search.objective.on(model).learned() > max(MIN_UNEXPLAINED_SHARE, 2 * dense.error**2):
             search.run.history.decide("structure", "the penalty left too little of the function to go by; passed over")
             model = dense.model
-    threshold = min(max(3 * dense.error, LOWEST), HIGHEST)
+    threshold = min(max(3 * dense.error, MIN_PRUNING_THRESHOLD), MAX_PRUNING_THRESHOLD)
     pruned = prune(model, search.x, edges=threshold, nodes=threshold, inputs=threshold)
     return attribution(model, search.x), pruned
 
@@ -210,7 +210,7 @@ def _widths(widest: int) -> list[int]:
 def _lost(search: StructureSearch, model: KAN, accuracy: float) -> bool:
     """Whether the polished model is behind the dense network, on data free of noise."""
     return search.clean and search.look(copy.deepcopy(model).double()).error > max(
-        WORSE * search.path[0].error, accuracy
+        MAX_ERROR_RATIO * search.path[0].error, accuracy
     )
 
 

@@ -9,18 +9,18 @@ from splinework.train.grid_adaptation import follow, widen
 from splinework.train.multistart import best_start, fresh
 from splinework.train.objective import Objective
 from splinework.train.plan import TrainingPlan
-from splinework.train.refinement import SMOOTH, finest, grow, judgement, raise_degrees
+from splinework.train.refinement import MAX_UNEXPLAINED_SHARE, finest, grow, judgement, raise_degrees
 from splinework.train.run import TrainingRun
 from splinework.train.smoothing import Smoothing, beside_smoothing, smooth, unjudged
 
-GROWTH_STEPS, POLISH_STEPS = 60, 100
+MAX_REFINEMENT_STEPS, MAX_POLISH_STEPS = 60, 100
 """Most second-order steps per finer grid or higher degree, and at the end on all rows."""
-AMPLE, NEARLY_EXACT = 4, 1e-4
+MIN_VALUES_PER_PARAMETER, MAX_NEGLIGIBLE_SHARE = 4, 1e-4
 """Numbers per parameter, or a share of the variance left, from which a fit of all rows without a judge does no harm."""
-RIVALS, FEW = 4, 10
+N_SMOOTHED_STARTS, MAX_SCARCE_VALUES_PER_PARAMETER = 4, 10
 """Starts that are smoothed where data are noisy and rows fewer than so many per parameter: there the error of a start that has
 followed the noise does not tell which is the best, and the held-out rows do."""
-SLIGHT, ROUNDING = 0.01, 1e-9
+MARGIN_ERROR_TOLERANCE, MARGIN_SPREAD_TOLERANCE = 0.01, 1e-9
 """Shares of the error and of the spread by which wider grids may change the error of rows that lay beyond the old ones."""
 
 
@@ -56,9 +56,9 @@ def run_stages(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Ob
     run.advance(objective, method, budget, f"grid {objective.model.kan_layers[0].basis.resolution}")
     if run.over or (plan.grids == "auto" and not method.second_order):
         return objective
-    finer = min(budget, GROWTH_STEPS) if method.second_order else budget
+    finer = min(budget, MAX_REFINEMENT_STEPS) if method.second_order else budget
     if plan.smooths == "always" or (
-        plan.smooths == "noisy" and (objective.learned() > SMOOTH or unjudged(run, objective))
+        plan.smooths == "noisy" and (objective.learned() > MAX_UNEXPLAINED_SHARE or unjudged(run, objective))
     ):
         smoothed = _smoothed(run, objective, plan, begun)
         if smoothed is not objective:
@@ -70,7 +70,7 @@ def run_stages(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Ob
         changed, objective = grown is not objective, grown
         if plan.raises and changed:
             objective = raise_degrees(run, objective, method, finer)
-    if plan.smooths == "noisy" and 1e-7 < objective.learned() <= SMOOTH and not run.over:
+    if plan.smooths == "noisy" and 1e-7 < objective.learned() <= MAX_UNEXPLAINED_SHARE and not run.over:
         objective = _smoothed(run, objective, plan)
     return objective
 
@@ -102,14 +102,14 @@ def _smoothed(run: TrainingRun, objective: Objective, plan: TrainingPlan, begun:
 
 def _rivals(objective: Objective, plan: TrainingPlan, begun: KAN | None) -> int:
     """How many starts are smoothed: several where rows are few for the numbers of the model, and steps are not counted."""
-    few = objective.numbers < FEW * objective.model.parameter_count(active=True)
-    return RIVALS if begun is not None and few and plan.starts > 1 and plan.steps is None else 1
+    few = objective.numbers < MAX_SCARCE_VALUES_PER_PARAMETER * objective.model.parameter_count(active=True)
+    return N_SMOOTHED_STARTS if begun is not None and few and plan.starts > 1 and plan.steps is None else 1
 
 
 def _smoothed_anew(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Objective:
     """From another start, the best of a few."""
     scout = objective.scout().on(fresh(objective.model, run.generator))
-    rival = objective.on(best_start(run, scout, plan.method, RIVALS, plan.method.trial_steps))
+    rival = objective.on(best_start(run, scout, plan.method, N_SMOOTHED_STARTS, plan.method.trial_steps))
     widen(rival.model, rival.activations())
     return smooth(run, rival, plan.method)
 
@@ -121,7 +121,7 @@ def give_margins(run: TrainingRun, objective: Objective) -> None:
     wider = replace(objective.on(copy.deepcopy(run.best)), penalties=run.best_penalties)
     widen(wider.model, wider.activations(), near=1.0)
     score = run.score(wider)
-    if score <= run.best_score * (1 + SLIGHT) + ROUNDING * wider.spread**0.5:
+    if score <= run.best_score * (1 + MARGIN_ERROR_TOLERANCE) + MARGIN_SPREAD_TOLERANCE * wider.spread**0.5:
         run.best, run.best_score = wider.model, score
 
 
@@ -133,13 +133,13 @@ def polish(run: TrainingRun, everything: Objective, plan: TrainingPlan) -> bool:
     """
     assert run.best is not None
     everything = replace(everything.on(copy.deepcopy(run.best)), penalties=run.best_penalties)
-    ample = everything.numbers >= AMPLE * everything.model.parameter_count(active=True)
-    if not (ample or run.best_penalties or everything.learned() < NEARLY_EXACT):
+    ample = everything.numbers >= MIN_VALUES_PER_PARAMETER * everything.model.parameter_count(active=True)
+    if not (ample or run.best_penalties or everything.learned() < MAX_NEGLIGIBLE_SHARE):
         run.history.decide("stop", "no polish on all rows: they are noisy, and few for the numbers of the model")
         return False
     widen(everything.model, everything.activations(), near=1.0)
     run.judge_anew(everything, None)
     smoothed = any(isinstance(penalty, Smoothing) for penalty in everything.penalties)
     method = beside_smoothing(plan.method) if smoothed else plan.method
-    run.advance(everything, method, POLISH_STEPS, "polish", settles=1e-2)
+    run.advance(everything, method, MAX_POLISH_STEPS, "polish", settles=1e-2)
     return True

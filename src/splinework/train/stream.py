@@ -31,11 +31,11 @@ from splinework.train.options import TrainingOptions
 from splinework.train.progress import Progress
 from splinework.train.sources import Chunk, Source
 
-HELD_OUT, SAMPLE = 20_000, 20_000
+MAX_HELD_OUT_ROWS, MAX_SAMPLE_ROWS = 20_000, 20_000
 """Most rows in memory: of those held out, and of those to fit."""
-CHUNK_NUMBERS, CHUNK_ROWS = 2**20, 2**16
+MAX_CHUNK_VALUES, MAX_CHUNK_ROWS = 2**20, 2**16
 """A pass reads so many numbers at a time, and at most so many rows."""
-LABELS = 1000
+MAX_LABELS = 1000
 """Different values of y that are remembered for a loss that asks which labels there are."""
 
 
@@ -160,7 +160,7 @@ def take_stream(model: KAN, source: Source, options: TrainingOptions) -> tuple[D
         targets = (found.mean, spread) if criterion.regression else None
         ends = found.ends.to(next(model.parameters()))
         set_units_from(model, ends.amin(0), ends.amax(0), targets, always=options.standardise is True)
-    chosen = 0 if pair else min(round(share_held_out(validation, found.count) * found.count), HELD_OUT)
+    chosen = 0 if pair else min(round(share_held_out(validation, found.count) * found.count), MAX_HELD_OUT_ROWS)
     if chosen and chosen >= found.count:
         raise DataError(
             f"holding out {chosen} of {found.count} rows leaves none to fit; use a smaller validation share."
@@ -184,7 +184,7 @@ class _StreamSummary:
 
     def __init__(self, model: KAN, source: Source, criterion: Loss, seed: int) -> None:
         self.model, self.source, self.criterion, self.seed = model, source, criterion, seed
-        self.size = max(min(CHUNK_NUMBERS // (model.inputs + model.outputs), CHUNK_ROWS), 256)
+        self.size = max(min(MAX_CHUNK_VALUES // (model.inputs + model.outputs), MAX_CHUNK_ROWS), 256)
         self.count, self.total_weight, self.chunks_read = 0, 0.0, 0
         like = next(model.parameters())
         self.mean, self.squares = like.new_zeros(model.outputs), like.new_zeros(model.outputs)
@@ -204,9 +204,9 @@ class _StreamSummary:
         flat = self.model.input_scaling.flatten_scales(chunk.x)
         _check(flat, names, chunk.first, "x", scales)
         self._reach(flat, chunk.x)
-        if self.settles and len(self.labels) <= LABELS:
+        if self.settles and len(self.labels) <= MAX_LABELS:
             self.labels = torch.cat([self.labels, chunk.y.reshape(-1, 1)]).unique()[:, None]
-        if self.criterion.regression or not self.settles or len(self.labels) > LABELS:
+        if self.criterion.regression or not self.settles or len(self.labels) > MAX_LABELS:
             self._targets(chunk)
         if chunk.w is not None:
             _check(chunk.w[:, None], ("weights",), chunk.first, "weights")
@@ -229,7 +229,7 @@ class _StreamSummary:
         self._prune()
         pivot = int(self.keys[chosen]) if chosen else 0
         last = int((self.keys < np.uint64(pivot)).sum())  # fewer where rows are alike and so are their keys
-        held, sample = _some(self.kept, slice(0, last)), _some(self.kept, slice(last, last + SAMPLE))
+        held, sample = _some(self.kept, slice(0, last)), _some(self.kept, slice(last, last + MAX_SAMPLE_ROWS))
         count, mean = self.count - last, 1.0
         if sample.w is not None:
             mean = (self.total_weight - (float(held.w.sum()) if held.w is not None else 0.0)) / count
@@ -272,7 +272,7 @@ class _StreamSummary:
 
     def _keep(self, chunk: Chunk) -> None:
         """Adds the rows whose keys are among the smallest so far."""
-        keys, most = self.source.keys(chunk, self.seed), HELD_OUT + SAMPLE + 1
+        keys, most = self.source.keys(chunk, self.seed), MAX_HELD_OUT_ROWS + MAX_SAMPLE_ROWS + 1
         if len(self.keys) >= most:
             fits = keys < self.keys[:most].max()
             keys, chunk = keys[fits], _some(chunk, torch.from_numpy(fits))
@@ -283,7 +283,7 @@ class _StreamSummary:
 
     def _prune(self) -> None:
         assert self.kept is not None
-        order = np.argsort(self.keys, kind="stable")[: HELD_OUT + SAMPLE + 1]
+        order = np.argsort(self.keys, kind="stable")[: MAX_HELD_OUT_ROWS + MAX_SAMPLE_ROWS + 1]
         self.keys, self.kept = self.keys[order], _some(self.kept, torch.from_numpy(order))
 
 

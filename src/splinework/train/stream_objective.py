@@ -17,7 +17,7 @@ from splinework.train.losses import Loss, Squared
 from splinework.train.objective import Batches, Objective, Products, RowBatches
 from splinework.train.stream import Stream, together
 
-BUFFER_NUMBERS, BUFFER_ROWS = 2**22, 2**18
+MAX_BUFFER_VALUES, MAX_BUFFER_ROWS = 2**22, 2**18
 """Mini-batches are drawn from a buffer of so many numbers, and at most so many rows."""
 
 
@@ -257,7 +257,7 @@ class StreamBatches:
             yield from rows
             return
         width = self.model.inputs + self.model.outputs
-        least = max(min(BUFFER_NUMBERS // width, BUFFER_ROWS), 4 * self.size)
+        least = max(min(MAX_BUFFER_VALUES // width, MAX_BUFFER_ROWS), 4 * self.size)
         waiting, waiting_rows = list[Samples](), 0
         for part in rows:
             waiting.append(part)

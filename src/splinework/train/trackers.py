@@ -18,9 +18,9 @@ from typing import Any, final
 from splinework.errors import ConfigError
 from splinework.train.callbacks import Step
 
-MLFLOW_BATCH = 1000
+MAX_MLFLOW_METRICS = 1000
 """MLflow takes at most so many numbers in one request."""
-SENDING = 0.05
+MAX_SENDING_SHARE = 0.05
 """Share of the time that may go into requests to MLflow."""
 
 
@@ -171,15 +171,15 @@ class MLflow:
         began = time.monotonic()
         try:
             while self._waiting:
-                self._client.log_batch(self.run_id, metrics=self._waiting[:MLFLOW_BATCH])
-                del self._waiting[:MLFLOW_BATCH]
+                self._client.log_batch(self.run_id, metrics=self._waiting[:MAX_MLFLOW_METRICS])
+                del self._waiting[:MAX_MLFLOW_METRICS]
                 self._works = True
         except self._failure as error:
             if not self._works:
                 raise
             _warn("MLflow", error)
         now = time.monotonic()
-        self._due = now + max(self.every, (now - began) / SENDING)
+        self._due = now + max(self.every, (now - began) / MAX_SENDING_SHARE)
 
 
 @final

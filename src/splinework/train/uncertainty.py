@@ -29,9 +29,9 @@ from splinework.train.jacobian import ParameterVector, linearise
 from splinework.train.linear_model import LinearModel, blocks
 from splinework.train.penalties import Penalty
 
-AMPLE = 20
+MIN_VALUES_PER_PARAMETER = 20
 """With so many numbers to fit per parameter the linearisation is exact enough, and no fold is refitted."""
-BEYOND = 5
+MIN_TAIL_SCORES = 5
 """A quantile is read off the errors themselves where at least this many lie beyond it; else it is Student's."""
 
 
@@ -118,7 +118,7 @@ def posterior(model: KAN, data: TrainingData) -> Posterior:
         own = torch.minimum(degrees, count)
         inflation = ((own + unseen.square().sum(0)) / (own + count)).sqrt()
         return replace(plain, scores=_shape(scores), inflation=inflation, degrees=own + count)
-    if len(work.kan_layers) > 1 and data.t.numel() < AMPLE * total:
+    if len(work.kan_layers) > 1 and data.t.numel() < MIN_VALUES_PER_PARAMETER * total:
         errors, rows = system.left_out(variance)
         return replace(plain, scores=_shape(scores), inflation=(errors / deviation[rows]).square().mean(0).sqrt())
     return replace(plain, scores=_shape(scores))
@@ -223,4 +223,4 @@ def _observed(known: Posterior, level: float, otherwise: Tensor) -> Tensor:
     """The quantile of the errors' own distribution, as in split-conformal prediction (Lei et al. 2018)."""
     count = len(known.scores)
     rank = math.ceil((count + 1) * level)
-    return known.scores[rank - 1] if count - rank >= BEYOND else otherwise
+    return known.scores[rank - 1] if count - rank >= MIN_TAIL_SCORES else otherwise

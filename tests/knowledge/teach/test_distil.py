@@ -13,7 +13,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 import splinework as sw
 from splinework.errors import ConfigError, DataError, FileError, FitWarning, ShapeError
-from splinework.knowledge.teach.black_box import LEAST_PROBABILITY, black_box, labels, log_odds
+from splinework.knowledge.teach.black_box import MIN_PROBABILITY, black_box, labels, log_odds
 from splinework.knowledge.teach.discontinuities import find_discontinuities
 from splinework.knowledge.teach.distil import distil
 from splinework.knowledge.teach.query_points import QueryPoints, Sampler
@@ -90,7 +90,7 @@ def test_log_odds_are_those_of_the_probabilities():
     p = np.random.default_rng(0).dirichlet(np.ones(3), 50)
     odds = log_odds(p)
     back = np.exp(odds) / np.exp(odds).sum(1, keepdims=True)
-    assert np.allclose(back, np.clip(p, LEAST_PROBABILITY, 1) / np.clip(p, LEAST_PROBABILITY, 1).sum(1, keepdims=True))
+    assert np.allclose(back, np.clip(p, MIN_PROBABILITY, 1) / np.clip(p, MIN_PROBABILITY, 1).sum(1, keepdims=True))
     two = np.array([[0.2, 0.8], [1.0, 0.0]])
     assert log_odds(two)[0, 0] == pytest.approx(np.log(4))
     assert np.isfinite(log_odds(two)).all()

@@ -25,7 +25,7 @@ from splinework.knowledge.axioms import (
     Verify,
 )
 from splinework.knowledge.teach.equations.equation import read_equation
-from splinework.knowledge.teach.equations.global_solve import LEAST, _weights
+from splinework.knowledge.teach.equations.global_solve import MIN_CHUNK_WEIGHT, _weights
 from splinework.knowledge.teach.equations.problem import in_units, measurements, problem_of
 from splinework.knowledge.teach.equations.separable import separable
 from splinework.knowledge.teach.equations.unknowns import narrowed, widened
@@ -174,7 +174,7 @@ def test_causal_weights_are_those_of_the_paper():
     square, chunk = torch.tensor([1.0, 3.0, 4.0, 5.0], **DOUBLE), torch.tensor([0, 0, 1, 2])
     weights = _weights(square, chunk, Causal(epsilon=0.5, chunks=3))
     assert torch.allclose(weights, torch.exp(-0.5 * torch.tensor([0.0, 2.0, 6.0], **DOUBLE)))
-    assert float(_weights(1e9 * square, chunk, Causal(chunks=3)).min()) == LEAST
+    assert float(_weights(1e9 * square, chunk, Causal(chunks=3)).min()) == MIN_CHUNK_WEIGHT
 
 
 def test_the_model_is_left_as_it_was_and_the_dtype_is_kept():

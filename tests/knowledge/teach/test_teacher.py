@@ -9,7 +9,7 @@ import torch
 import splinework as sw
 from splinework.errors import ConfigError, ShapeError
 from splinework.knowledge.teach.alignment import aligned_edges
-from splinework.knowledge.teach.teacher import EDGES, TeacherKAN
+from splinework.knowledge.teach.teacher import EDGE_FUNCTIONS, TeacherKAN
 
 F64 = torch.float64
 SHAPES = [(2, 1), (4, 3, 1), (3, 4, 2), (5, 4, 3, 1)]
@@ -38,7 +38,7 @@ def test_edges_are_the_named_functions(shape):
     for edge in teacher.edges:
         seen, values = record.edge(edge.layer, edge.i, edge.j)
         inside = seen.abs() <= 1
-        curve = EDGES[edge.name](seen[inside])
+        curve = EDGE_FUNCTIONS[edge.name](seen[inside])
         design = torch.stack([curve, torch.ones_like(curve)], 1)
         left = values[inside] - design @ torch.linalg.lstsq(design, values[inside, None]).solution[:, 0]
         assert left.abs().max() < 2e-3 * values.std()

@@ -12,7 +12,7 @@ from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.knowledge.teach.additive_correction import corrected
 from splinework.knowledge.teach.charts import CHARTS, additive, curves_of
 from splinework.knowledge.teach.domain_randomisation import marginalised, randomised
-from splinework.knowledge.teach.evidence_maximisation import FREE, maximise_evidence, maximise_evidence_nonlinear
+from splinework.knowledge.teach.evidence_maximisation import NO_PRIOR, maximise_evidence, maximise_evidence_nonlinear
 from splinework.knowledge.teach.transfer import transfer
 
 F64 = torch.float64
@@ -69,7 +69,7 @@ def test_a_block_that_explains_nothing_is_taken_out():
 
 
 def test_free_numbers_take_what_is_theirs():
-    columns, blocks = torch.cat([normal(50, 3), torch.ones(50, 1, dtype=F64)], 1), torch.tensor([0, 0, 0, FREE])
+    columns, blocks = torch.cat([normal(50, 3), torch.ones(50, 1, dtype=F64)], 1), torch.tensor([0, 0, 0, NO_PRIOR])
     found = maximise_evidence(columns, 1e4 + 1e-3 * columns[:, 0] + 1e-4 * normal(50, seed=3), blocks)
     assert abs(float(found.numbers[3]) - 1e4) < 1e-3
 

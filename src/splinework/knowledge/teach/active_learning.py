@@ -31,11 +31,11 @@ from splinework.train.uncertainty import TrainingData, posterior
 
 CRITERIA = ("widest", "mean")
 """The next point is where the interval is widest, or where a measurement lowers the mean variance over all candidates most."""
-CANDIDATES, NUMBERS = 4096, 30_000_000
+MAX_CANDIDATES, MAX_JACOBIAN_ENTRIES = 4096, 30_000_000
 """Points of a box to choose from, and numbers of their Jacobian at most, for which there may be fewer."""
-APART = 0.25
+MIN_DISTANCE_SHARE = 0.25
 """No point comes closer to another, or to a row, than this share of what lies between points spread evenly."""
-GUESSED_NOISE = 0.01
+DEFAULT_NOISE_SHARE = 0.01
 """Where rows are too few to tell the noise, it is taken for this share of the outputs' spread."""
 
 
@@ -98,8 +98,8 @@ def suggest(
     root, noise = _root(model, data)
     low, high = _box(model, data, box)
     if pool is None:
-        most = NUMBERS // max(root.shape[1] * model.outputs, 1)
-        u = _in_box(low, high, max(min(CANDIDATES, most), 2 * n, 16), seed)
+        most = MAX_JACOBIAN_ENTRIES // max(root.shape[1] * model.outputs, 1)
+        u = _in_box(low, high, max(min(MAX_CANDIDATES, most), 2 * n, 16), seed)
     else:
         raw = as_columns(pool, model.inputs, "pool", model.config.input_names, root)
         u = model.input_scaling(raw)
@@ -140,7 +140,7 @@ def _root(model: KAN, data: TrainingData) -> tuple[Tensor, Tensor]:
     except DataError:  # as many numbers as rows: what the rows say of the noise is nothing
         u, t = data.u.double(), data.t.double()
         system = LinearModel.of(model, u, t, data.weights, data.penalties)
-        noise = GUESSED_NOISE * t.std(0).clamp_min(1e-300)
+        noise = DEFAULT_NOISE_SHARE * t.std(0).clamp_min(1e-300)
         variance = noise.square().mean()
         return system.directions * (variance / (system.squares + variance)).sqrt(), noise
     return known.root, known.noise.clamp_min(1e-12)
@@ -199,7 +199,7 @@ def _greedy(rays: Tensor, noise: Tensor, places: Tensor, rows: Tensor, n: int, c
     """
     rays, chosen, left = rays.clone(), [], []
     begun = float(rays.square().mean()) or 1.0
-    apart = APART * (len(rows) + n) ** (-1 / places.shape[1])
+    apart = MIN_DISTANCE_SHARE * (len(rows) + n) ** (-1 / places.shape[1])
     near = torch.cat([torch.cdist(part, rows).amin(1) for part in places.split(1024)]) < apart
     taken = torch.zeros(len(places), dtype=torch.bool, device=places.device)
     for _ in range(n):

@@ -17,7 +17,7 @@ from splinework.nn.nodes import Nodes
 from splinework.splines import greville
 from splinework.splines.bases import STRAIGHT
 
-ROOM = 2.0
+RANGE_FACTOR = 2.0
 """Half width of the grids of straight edges, in units of the largest value that passes there."""
 
 
@@ -73,13 +73,13 @@ def corrected(model: KAN, factor: Tensor, shift: Tensor, curves: Tensor, u: Tens
     whole.output_scaling.load_state_dict(model.output_scaling.state_dict())
     first = layers[0]
     carried = torch.einsum("bim,imj->bj", first.table().rows(u)[..., : first.basis.size], curves)
-    reach = ROOM * carried.abs().amax(0).clamp_min(1e-6)
+    reach = RANGE_FACTOR * carried.abs().amax(0).clamp_min(1e-6)
     for number, (old, new) in enumerate(zip(layers, whole.kan_layers, strict=False)):
         if number == 0:
             _beside(old, new, curves, (curves != 0).any(1), None)
         else:
             _beside(old, new, None, torch.eye(q, dtype=torch.bool, device=own.device), reach)
-    sums = ROOM * model.unit_forward(u).abs().amax(0).clamp_min(1e-6)
+    sums = RANGE_FACTOR * model.unit_forward(u).abs().amax(0).clamp_min(1e-6)
     _add_up(whole.kan_layers[-1], torch.cat([reach, sums]), factor, shift)
     return whole
 

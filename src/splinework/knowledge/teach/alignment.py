@@ -19,7 +19,7 @@ from splinework.nn.arrays import data_of
 from splinework.nn.network import KAN
 from splinework.nn.trace import LayerTrace, trace
 
-STILL = 1e-9
+MIN_SPREAD_SHARE = 1e-9
 """A node or edge that varies less than this share of the outputs' spread is none."""
 
 
@@ -121,7 +121,7 @@ def aligned_edges(student: KAN, teacher: KAN, x: Any) -> Alignment:
 def _living(record: LayerTrace, mask: Tensor) -> Tensor:
     """Edges that are there and vary."""
     spread = record.edges.std(0)
-    living: Tensor = (mask != 0) & (spread > STILL * record.sums.std(0).amax().clamp_min(1e-300))
+    living: Tensor = (mask != 0) & (spread > MIN_SPREAD_SHARE * record.sums.std(0).amax().clamp_min(1e-300))
     return living
 
 

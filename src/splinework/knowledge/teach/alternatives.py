@@ -10,9 +10,9 @@ from scipy.interpolate import BSpline
 from torch import Tensor
 
 DEGREE = 3
-DEGREES = ((1, 1), (1, 2), (2, 1), (2, 2), (1, 3), (3, 1))
+PRODUCT_DEGREES = ((1, 1), (1, 2), (2, 1), (2, 2), (1, 3), (3, 1))
 """Degrees in the two inputs of a product."""
-FLAT = 1e-3
+MIN_SINGULAR_RATIO = 1e-3
 """A function is left out where the rows see less than this share of what they see of the plainest."""
 
 
@@ -89,7 +89,7 @@ def alternative_space(
     plain = begun.plain(x)
     size = plain.norm(dim=0).clamp_min(1e-300)
     _, values, right = torch.linalg.svd(plain / size, full_matrices=False)
-    kept = values > FLAT * values[0]
+    kept = values > MIN_SINGULAR_RATIO * values[0]
     return replace(begun, map=(right.T / size[:, None])[:, kept] / values[kept])
 
 
@@ -98,7 +98,7 @@ def _products(moving: list[int], named: Sequence[tuple[int, int]], room: int) ->
     inputs = set(moving)
     some = [pair for pair in named if inputs.issuperset(pair)]
     for pairs in (list(itertools.combinations(moving, 2)), some):
-        for degrees in (DEGREES, DEGREES[:1]):
+        for degrees in (PRODUCT_DEGREES, PRODUCT_DEGREES[:1]):
             if len(pairs) * len(degrees) <= room:
                 return tuple((i, j, a, b) for i, j in pairs for a, b in degrees)
     return ()

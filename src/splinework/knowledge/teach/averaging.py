@@ -19,9 +19,9 @@ from splinework.splines import grid_points
 from splinework.splines.bases import make_basis
 from splinework.splines.knots import extended
 
-FINEST = 48
+MAX_RESOLUTION = 48
 """Most intervals of a spline that takes the knots of all."""
-SAME = 1e-9
+KNOT_TOLERANCE = 1e-9
 """Knots closer than this share of a grid are one."""
 
 
@@ -90,14 +90,14 @@ def _common(layers: Sequence[KANLayer]) -> Tensor | None:
     count = max(len(points) for member in rows for points in member)
     uneven = any(len(points) < count for member in rows for points in member)
     symmetric = any(layer.shaping is not None and layer.shaping.symmetric for layer in layers)
-    if count - 1 > FINEST or (uneven and symmetric):
+    if count - 1 > MAX_RESOLUTION or (uneven and symmetric):
         return None
     return torch.stack([torch.stack([_filled(points, count) for points in member]) for member in rows])
 
 
 def _distinct(points: Tensor) -> Tensor:
     """Sorted points without those that repeat."""
-    apart = torch.diff(points) > SAME * (points[-1] - points[0])
+    apart = torch.diff(points) > KNOT_TOLERANCE * (points[-1] - points[0])
     kept = points[1:][apart]
     return torch.cat([points[:1], kept[:-1], points[-1:]]) if len(kept) else points[[0, -1]]
 

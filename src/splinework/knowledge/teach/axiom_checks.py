@@ -23,11 +23,11 @@ from splinework.knowledge.axioms.verify.subject import Subject
 from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.network import KAN
 
-POINTS: Final = 4096
+N_POINTS: Final = 4096
 """Points at which a formula is looked at where it cannot be proved."""
-FEW: Final = 256
+N_FIRST_POINTS: Final = 256
 """Points of a first look."""
-_STEPS: Final = {1: 1e-4, 2: 2e-3}
+_DIFFERENCE_STEPS: Final = {1: 1e-4, 2: 2e-3}
 """Steps of finite differences, as a share of the box, by the order of the derivative."""
 PROVED, HOLDS = "proved", "holds on"
 
@@ -86,11 +86,11 @@ class AxiomChecker:
         Equations are not looked at: they may come true once numbers are made simple.
         """
         subject = self._subject(spoken, None)
-        if not _defined(spoken, subject, FEW):
+        if not _defined(spoken, subject, N_FIRST_POINTS):
             self.undefined += 1
             return False
         for axiom in axioms:
-            if axiom.inequality and not _on_points(_local(axiom), subject, spoken, FEW):
+            if axiom.inequality and not _on_points(_local(axiom), subject, spoken, N_FIRST_POINTS):
                 self.broken[axiom.text()] += 1
                 return False
         return True
@@ -108,7 +108,7 @@ class AxiomChecker:
         """
         model = _model(spoken, self.subject)
         subject = self._subject(spoken, model)
-        if not _defined(spoken, subject, POINTS):
+        if not _defined(spoken, subject, N_POINTS):
             self.undefined += counted
             return None
         until = min(time.monotonic() + budget, self.deadline)
@@ -116,8 +116,8 @@ class AxiomChecker:
         for axiom in axioms:
             local = _local(axiom)
             verdict = "unknown" if model is None else _proof(local, subject, until)
-            if verdict == "unknown" and _on_points(local, subject, spoken, POINTS):
-                verdict = f"{HOLDS} {POINTS} points"
+            if verdict == "unknown" and _on_points(local, subject, spoken, N_POINTS):
+                verdict = f"{HOLDS} {N_POINTS} points"
             if verdict in ("unknown", "refuted"):
                 self.broken[axiom.text()] += counted
                 return None
@@ -191,7 +191,7 @@ class _OnPoints(Environment):
         total, size = torch.zeros_like(here[0]), 1.0
         moves: list[tuple[float, Mapping[int, float]]] = [(1.0, {})]
         for i in along:
-            step = _STEPS[len(along)] * (self._width[i] or 1.0)
+            step = _DIFFERENCE_STEPS[len(along)] * (self._width[i] or 1.0)
             size *= 2 * step
             moves = [(sign * s, {**by, i: by.get(i, 0.0) + s * step}) for sign, by in moves for s in (1.0, -1.0)]
         for sign, by in moves:
@@ -222,7 +222,7 @@ def _holds(claim: Claim, subject: Subject, spoken: FormulaSet, points: int) -> b
     lo[inputs] = np.where(np.isfinite(lo[inputs]), lo[inputs], subject.lo - width)
     hi[inputs] = np.where(np.isfinite(hi[inputs]), hi[inputs], subject.hi + width)
     for i in {i for along in claim.derivatives for i in along}:
-        room = _STEPS[2] * width[i] * 2  # both ends of a difference lie in the box
+        room = _DIFFERENCE_STEPS[2] * width[i] * 2  # both ends of a difference lie in the box
         if hi[i] - lo[i] > 2 * room:
             lo[i], hi[i] = lo[i] + room, hi[i] - room
     ask = _OnPoints(spoken, subject, sobol(points, np.stack([lo, hi], 1), 2))

@@ -20,8 +20,8 @@ from splinework.errors import ConfigError, DataError, FileError, ShapeError
 
 Floats = NDArray[np.float64]
 
-BATCH = 8192
-LEAST_PROBABILITY = 1e-4
+BATCH_ROWS = 8192
+MIN_PROBABILITY = 1e-4
 """Probabilities beyond this and its complement are taken for it: the logarithm of a tree's 0 is no number."""
 
 
@@ -102,7 +102,7 @@ def log_odds(probabilities: Floats) -> Floats:
     >>> log_odds(np.array([[0.5, 0.5]]))
     array([[0.]])
     """
-    p = np.clip(probabilities, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    p = np.clip(probabilities, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
     if p.shape[1] == 1:
         return np.asarray(np.log(p / (1 - p)))
     logs = np.log(p)
@@ -117,13 +117,13 @@ def labels(answers: Floats) -> NDArray[np.int64]:
 
 
 def _batches(x: Floats, progress: bool) -> Iterator[Floats]:
-    starts: Iterable[int] = range(0, len(x), BATCH)
-    if progress and len(x) > BATCH and sys.stderr is not None and sys.stderr.isatty():
+    starts: Iterable[int] = range(0, len(x), BATCH_ROWS)
+    if progress and len(x) > BATCH_ROWS and sys.stderr is not None and sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import track
 
         starts = track(starts, "asking the teacher", console=Console(stderr=True), transient=True)
-    yield from (x[start : start + BATCH] for start in starts)
+    yield from (x[start : start + BATCH_ROWS] for start in starts)
 
 
 def _numbers(answers: Any, rows: int) -> Floats:

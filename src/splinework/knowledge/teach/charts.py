@@ -16,15 +16,15 @@ import torch
 from torch import Tensor
 
 from splinework.knowledge.teach.additive_correction import check_splines, corrected
-from splinework.knowledge.teach.evidence_maximisation import FREE
+from splinework.knowledge.teach.evidence_maximisation import NO_PRIOR
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import greville
 from splinework.train.jacobian import Linearisation, ParameterVector, linearise
 
-FLOOR = 1e-3
+MIN_PRICE_SHARE = 1e-3
 """A coefficient that no simulated row sees costs as much as one with this share of the mean of F."""
-NOTHING = 1e-6
+MIN_SPREAD = 1e-6
 """A curve of a smaller spread, in network units, is taken for none."""
 
 
@@ -58,7 +58,7 @@ def residual(model: KAN, anchors: Tensor) -> Chart:
     inputs, parts = len(lift), []
     for j in range(q):
         base = j * (1 + 2 * inputs)
-        parts += [base, FREE]
+        parts += [base, NO_PRIOR]
         for i, each in enumerate(lift):
             parts += [base + 1 + 2 * i] + [base + 2 + 2 * i] * (each.shape[1] - 1)
 
@@ -90,7 +90,7 @@ def additive(model: KAN, anchors: Tensor) -> Chart:
     q, first, lift = model.outputs, model.kan_layers[0], curves_of(model.kan_layers[0])
     width, inputs, parts = 1 + sum(each.shape[1] for each in lift), len(lift), []
     for j in range(q):
-        parts.append(FREE)
+        parts.append(NO_PRIOR)
         for i, each in enumerate(lift):
             base = 2 * (j * inputs + i)
             parts += [base] + [base + 1] * (each.shape[1] - 1)
@@ -165,7 +165,7 @@ def anchored(model: KAN, anchors: Tensor) -> Chart:
     parameters = ParameterVector.of(model)
     start = parameters.read(model)
     price = Linearisation(model, parameters, anchors).squared_lengths() / len(anchors)
-    unit = 1 / (price + FLOOR * price.mean()).sqrt()
+    unit = 1 / (price + MIN_PRICE_SHARE * price.mean()).sqrt()
 
     work = copy.deepcopy(model)
 
@@ -219,7 +219,7 @@ def _curves(layer: KANLayer, lift: list[Tensor], numbers: Tensor, u: Tensor) -> 
     means = torch.einsum("bim,imj->ij", rows, curves) / len(u)
     curves = curves - means[:, None]  # the splines sum to one
     size = torch.einsum("bim,imj->bij", rows, curves).square().mean(0).sqrt()
-    return torch.where((size > NOTHING)[:, None], curves, torch.zeros_like(curves)), means.sum(0)
+    return torch.where((size > MIN_SPREAD)[:, None], curves, torch.zeros_like(curves)), means.sum(0)
 
 
 def _input_slopes(model: KAN, u: Tensor) -> Tensor:

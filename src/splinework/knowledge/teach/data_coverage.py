@@ -11,7 +11,7 @@ from torch import Tensor
 from splinework.nn.layer import KANLayer
 from splinework.splines import grid_points
 
-MOST = 200
+MAX_RESOLUTION = 200
 """Finest grid that is tried."""
 
 
@@ -64,7 +64,7 @@ def finest_grid(layer: KANLayer, i: int, x: Tensor) -> int:
     shares = grid_points(layer.knots()[i : i + 1].detach(), basis.degree)
     shares = (shares - shares[:, :1]) / (shares[:, -1:] - shares[:, :1])
     best, misses = 0, 0
-    for grid in range(1, min(MOST, len(x)) + 1):
+    for grid in range(1, min(MAX_RESOLUTION, len(x)) + 1):
         finer = basis.with_resolution(grid)
         knots = finer.adapt_grid((low + (high - low) * shares).T, low, high, 0.0)[0]
         if matched(x, knots, basis.degree) == finer.size:

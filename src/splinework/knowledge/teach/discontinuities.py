@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-LINES, FINE = 8, 512
+N_LINES, N_INTERVALS = 8, 512
 """Straight lines along each input, and intervals of each."""
-FLAT = 0.5
+MIN_FLAT_SHARE = 0.5
 """A function of which more than this share of the intervals is flat, while it changes in others, is made of steps."""
-ROUNDING = 1e-9
+ROUNDING_TOLERANCE = 1e-9
 
 
 @final
@@ -52,18 +52,18 @@ def find_discontinuities(
         high: Upper ends.
         through: Points, `(m, p)`; the first 8 are used.
     """
-    share = np.linspace(0.0, 1.0, FINE + 1)
+    share = np.linspace(0.0, 1.0, N_INTERVALS + 1)
     counts = []
     for i in range(len(low)):
-        jumps = np.zeros(FINE, dtype=bool)
+        jumps = np.zeros(N_INTERVALS, dtype=bool)
         flat = []
-        for point in through[:LINES]:
-            line = np.repeat(point[None], FINE + 1, axis=0)
+        for point in through[:N_LINES]:
+            line = np.repeat(point[None], N_INTERVALS + 1, axis=0)
             line[:, i] = low[i] + (high[i] - low[i]) * share
             values = function(line)
             change = np.abs(np.diff(values, axis=0)).max(1)
-            moved = change > ROUNDING * (np.ptp(values, axis=0).max() + 1e-300)
+            moved = change > ROUNDING_TOLERANCE * (np.ptp(values, axis=0).max() + 1e-300)
             jumps |= moved
             flat.append(1 - moved.mean())
-        counts.append(int(jumps.sum()) if jumps.any() and float(np.mean(flat)) > FLAT else 0)
+        counts.append(int(jumps.sum()) if jumps.any() and float(np.mean(flat)) > MIN_FLAT_SHARE else 0)
     return Discontinuities(tuple(counts))

@@ -26,17 +26,17 @@ from splinework.train.solve import solve
 
 Floats = NDArray[np.float64]
 
-HELD_OUT, JUDGES, MOST_ROWS = 0.2, 1024, 4096
+HELD_OUT_SHARE, N_TEST_POINTS, MAX_ROWS = 0.2, 1024, 4096
 """Share of the real rows that only judge, points of the box that only judge, and most real rows used at all."""
-BEGUN, WORST = 0.6, 0.1
+INITIAL_SHARE, WORST_SHARE = 0.6, 0.1
 """Share of the points before the first adaptive round; share of a round's probes around which its other half is put."""
-NEAR = 0.05
+JITTER_SHARE = 0.05
 """How far from a bad point others are put, in units of the box."""
-WIDEST = 12
+MAX_HIDDEN_NODES = 12
 """Hidden nodes of the usual student, at most."""
-SLOPE_POINTS, SLOPE_STEPS = 600, 60
+N_SLOPE_POINTS, MAX_SLOPE_STEPS = 600, 60
 """Points at which derivatives are learned, and steps for it."""
-ACCURATE, EXACT = 1e-6, 1e-10
+ERROR_TOLERANCE, MIN_UNEXPLAINED_SHARE = 1e-6, 1e-10
 """A fit ends at this share of the spread; with such a share of the variance left derivatives have nothing to improve."""
 
 
@@ -127,17 +127,17 @@ class _Distillation:
     def __init__(self, teacher: BlackBox, sampler: Sampler, progress: bool) -> None:
         self.teacher, self.sampler, self.points, self.rng = teacher, sampler, sampler.points, sampler.rng
         self.low, self.high, self.progress, self.asked = sampler.low, sampler.high, progress, 0
-        order = self.rng.permutation(len(sampler.rows))[:MOST_ROWS]
-        out = round(HELD_OUT * len(order)) if len(order) >= 5 else 0
+        order = self.rng.permutation(len(sampler.rows))[:MAX_ROWS]
+        out = round(HELD_OUT_SHARE * len(order)) if len(order) >= 5 else 0
         self.held, sampler.rows = sampler.rows[order[:out]], sampler.rows[order[out:]]
         self.notes: list[str] = []
 
     def take(self, model: KAN | None, seed: int) -> DistillationResult:
         """All rounds."""
         points = self.points
-        judges = self.sampler.even(JUDGES)
+        judges = self.sampler.even(N_TEST_POINTS)
         truth = self.ask(judges)
-        x = self.sampler.design(round(BEGUN * points.total) if points.rounds else points.total)
+        x = self.sampler.design(round(INITIAL_SHARE * points.total) if points.rounds else points.total)
         y = self.ask(x)
         student = self._student(model, y.shape[1], seed)
         told: list[tuple[int, float]] = []
@@ -173,15 +173,15 @@ class _Distillation:
         probes = self.sampler.design(max(count // 2, 4))
         answers = self.ask(probes)
         error = (np.abs(_answers(student, probes) - answers) / (y.std(0) + 1e-300)).max(1)
-        worst = np.argsort(error)[::-1][: max(int(WORST * len(probes)), 1)]
-        near = self.sampler.moved(probes[self.rng.choice(worst, max(count - len(probes), 1))], NEAR)
+        worst = np.argsort(error)[::-1][: max(int(WORST_SHARE * len(probes)), 1)]
+        near = self.sampler.moved(probes[self.rng.choice(worst, max(count - len(probes), 1))], JITTER_SHARE)
         return np.concatenate([x, probes, near]), np.concatenate([y, answers, self.ask(near)])
 
     def _student(self, model: KAN | None, outputs: int, seed: int) -> KAN:
         inputs = len(self.low)
         if model is None:
             names = self.teacher.names if len(self.teacher.names) == inputs else None
-            shape = [inputs, min(2 * inputs + 1, WIDEST), outputs]
+            shape = [inputs, min(2 * inputs + 1, MAX_HIDDEN_NODES), outputs]
             generator = torch.Generator().manual_seed(seed)
             return KAN(shape, names=names, dtype=torch.float64, generator=generator)
         if (model.inputs, model.outputs) != (inputs, outputs):
@@ -196,7 +196,7 @@ class _Distillation:
             seed=seed,
             starts=None if first else 1,
             progress=self.progress,
-            callbacks=[StopBelow("rmse_train", ACCURATE * float(y.std(0).min()))],
+            callbacks=[StopBelow("rmse_train", ERROR_TOLERANCE * float(y.std(0).min()))],
         )
         if not last:
             options = replace(options, grids=None, degree="keep")
@@ -207,9 +207,9 @@ class _Distillation:
     def _with_slopes(self, student: KAN, x: Floats, y: Floats, judges: Floats, truth: Floats) -> KAN:
         """The student that has learned derivatives, too, where it is closer at points that it has not seen."""
         before = _least_r2(_answers(student, judges), truth)
-        if self.teacher.slopes is None or self.points.blur or 1 - before < EXACT:
+        if self.teacher.slopes is None or self.points.blur or 1 - before < MIN_UNEXPLAINED_SHARE:
             return student
-        some = self.rng.permutation(len(x))[:SLOPE_POINTS]
+        some = self.rng.permutation(len(x))[:N_SLOPE_POINTS]
         spread, width = y.std(0) + 1e-300, self.high - self.low
         slopes = self.teacher.slopes(x[some]) * width / spread[:, None]
         unit, reach = torch.as_tensor(spread), torch.as_tensor(width)
@@ -228,7 +228,7 @@ class _Distillation:
             Residual(derivatives, x[some], weight=0.1 / size, data=known, name="slopes"),
         ]
         options = TrainingOptions(
-            starts=1, grids=None, degree="keep", steps=SLOPE_STEPS, validation=0, progress=self.progress
+            starts=1, grids=None, degree="keep", steps=MAX_SLOPE_STEPS, validation=0, progress=self.progress
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FitWarning)

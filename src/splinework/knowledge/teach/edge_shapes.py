@@ -14,10 +14,10 @@ from splinework.nn.network import KAN
 from splinework.nn.trace import trace
 from splinework.splines.cones import CONCAVE, CONVEX, DECREASING, EVEN, INCREASING, ODD
 
-_POINTS: Final = 65
-_ROUNDING: Final = 1e-6
+_N_POINTS: Final = 65
+_SHAPE_TOLERANCE: Final = 1e-6
 """Of the range of a function, by which it may miss a shape and count as having it."""
-_ASKEW: Final = 0.05
+_SYMMETRY_TOLERANCE: Final = 0.05
 """The same for mirrored shapes: that a shift is zero shows only once numbers are made simple."""
 
 
@@ -35,7 +35,7 @@ def fitting(options: Choices, network: KAN, features: Tensor) -> Choices:
         shaping = network.kan_layers[layer].shaping
         flags = 0 if shaping is None else int(shaping.flags[i, j])
         used = record.edge(layer, i, j)[0]
-        x = torch.linspace(float(used.min()), float(used.max()), _POINTS, dtype=torch.float64).numpy()
+        x = torch.linspace(float(used.min()), float(used.max()), _N_POINTS, dtype=torch.float64).numpy()
         found[layer, i, j] = [
             option for option in choices if not isinstance(option, EdgeCandidate) or has_shape(option, flags, x)
         ]
@@ -45,7 +45,7 @@ def fitting(options: Choices, network: KAN, features: Tensor) -> Choices:
 def has_shape(candidate: EdgeCandidate, flags: int, x: Array) -> bool:
     """Whether a function has the shape of an edge at points in order, those of a mirrored one on both sides of zero."""
     y = candidate(x)
-    room = _ROUNDING * float(np.ptp(y))
+    room = _SHAPE_TOLERANCE * float(np.ptp(y))
     steps, bends = np.diff(y), np.diff(y, 2)
     holds = {
         INCREASING: bool((steps >= -room).all()),
@@ -56,7 +56,9 @@ def has_shape(candidate: EdgeCandidate, flags: int, x: Array) -> bool:
     if flags & (EVEN | ODD):
         other = candidate(-x) - candidate.d
         sign = 1 if flags & EVEN else -1
-        holds[flags & (EVEN | ODD)] = bool(np.abs(y - candidate.d - sign * other).max() <= _ASKEW * float(np.ptp(y)))
+        holds[flags & (EVEN | ODD)] = bool(
+            np.abs(y - candidate.d - sign * other).max() <= _SYMMETRY_TOLERANCE * float(np.ptp(y))
+        )
     return bool(np.isfinite(y).all()) and all(held for flag, held in holds.items() if flags & flag)
 
 

@@ -13,15 +13,15 @@ from typing import final
 import torch
 from torch import Tensor
 
-FREE = -1
+NO_PRIOR = -1
 """Block of numbers that have no prior."""
-ROUNDS, FEW, SETTLED = 200, 12, 3e-3
+MAX_UPDATES, MAX_UPDATES_PER_STEP, VARIANCE_TOLERANCE = 200, 12, 3e-3
 """Most updates of the variances, most between two Gauss–Newton steps, and the share by which none changes when they are found."""
-COME_BACK = 1e-3
+MIN_RESTART_SHARE = 1e-3
 """Share of the variance of a fresh start below which none begins."""
-LEAST_NOISE = 1e-12
+MIN_NOISE = 1e-12
 """Smallest variance of the noise, in units of the mean square of what is to be explained."""
-STEPS, HALVINGS, ENOUGH = 20, 8, 1e-4
+MAX_STEPS, MAX_HALVINGS, MIN_RELATIVE_DECREASE = 20, 8, 1e-4
 """Most Gauss–Newton steps, halvings of one, and the share of the objective of which a smaller gain ends them."""
 
 At = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -50,18 +50,18 @@ class EvidenceFit:
 
 @torch.no_grad()
 def maximise_evidence(
-    columns: Tensor, target: Tensor, blocks: Tensor, *, near: EvidenceFit | None = None, rounds: int = ROUNDS
+    columns: Tensor, target: Tensor, blocks: Tensor, *, near: EvidenceFit | None = None, rounds: int = MAX_UPDATES
 ) -> EvidenceFit:
     """The posterior mean under the variances that the rows ask for.
 
     Args:
         columns: A, `(n, P)`; only the products of a column and the square root of its variance matter.
         target: r, `(n,)`.
-        blocks: Block of every number, `(P,)`, from 0 on; `FREE` has no prior.
+        blocks: Block of every number, `(P,)`, from 0 on; `NO_PRIOR` has no prior.
         near: What was found for a similar problem, to begin with its variances.
         rounds: Most updates of the variances.
     """
-    free = blocks == FREE
+    free = blocks == NO_PRIOR
     order = torch.cat([free.nonzero()[:, 0], (~free).nonzero()[:, 0]])
     # A rotation leaves the noise as it is; after this one the free numbers have their own rows, and many rows are few.
     triangle = torch.linalg.qr(torch.cat([columns[:, order], target[:, None]], 1), mode="r").R
@@ -87,7 +87,7 @@ def _weighed(
     variances = torch.where(reach > 0, scale / reach.clamp_min(1e-300) / max(number, 1), 0.0)
     noise, freedom, evidence, numbers = 0.1 * scale, zero, -math.inf, columns.new_zeros(len(blocks))
     if near is not None:  # a block that had gone may come back: from nothing it would not
-        variances, noise = torch.maximum(near.variances, COME_BACK * variances), near.noise
+        variances, noise = torch.maximum(near.variances, MIN_RESTART_SHARE * variances), near.noise
     for _ in range(rounds):
         prior = variances[blocks]
         covariance = (columns * prior) @ columns.T
@@ -103,11 +103,11 @@ def _weighed(
         squares = zero.index_add(0, blocks, numbers.square())
         fresh = torch.where(freedom > 1e-12, squares / freedom.clamp_min(1e-300), variances)
         left = float((target - columns @ numbers).square().sum())
-        quiet = max(left / max(count - float(determined.sum()), 0.05 * count), LEAST_NOISE * scale)
+        quiet = max(left / max(count - float(determined.sum()), 0.05 * count), MIN_NOISE * scale)
         # A block that the rows want gone shrinks by a factor each time and never settles; what it still does counts for none.
         size = reach / scale
-        settled = bool(((fresh - variances).abs() * size <= SETTLED * (variances * size + 1e-6)).all())
-        settled &= abs(quiet - noise) <= SETTLED * noise
+        settled = bool(((fresh - variances).abs() * size <= VARIANCE_TOLERANCE * (variances * size + 1e-6)).all())
+        settled &= abs(quiet - noise) <= VARIANCE_TOLERANCE * noise
         variances, noise = fresh, quiet
         if settled:
             break
@@ -125,10 +125,10 @@ def maximise_evidence_nonlinear(at: At, target: Tensor, blocks: Tensor) -> Evide
     """
     numbers = target.new_zeros(len(blocks))
     values, columns = at(numbers)
-    found = maximise_evidence(columns, target - values + columns @ numbers, blocks, rounds=FEW)
-    for _ in range(STEPS):
+    found = maximise_evidence(columns, target - values + columns @ numbers, blocks, rounds=MAX_UPDATES_PER_STEP)
+    for _ in range(MAX_STEPS):
         before, move, share = _objective(target - values, numbers, blocks, found), found.numbers - numbers, 1.0
-        for _ in range(HALVINGS):
+        for _ in range(MAX_HALVINGS):
             trial = numbers + share * move
             there, slopes = at(trial)
             after = _objective(target - there, trial, blocks, found)
@@ -138,8 +138,10 @@ def maximise_evidence_nonlinear(at: At, target: Tensor, blocks: Tensor) -> Evide
         else:
             break
         numbers, values, columns = trial, there, slopes
-        found = maximise_evidence(columns, target - values + columns @ numbers, blocks, near=found, rounds=FEW)
-        if before - after <= ENOUGH * abs(before):
+        found = maximise_evidence(
+            columns, target - values + columns @ numbers, blocks, near=found, rounds=MAX_UPDATES_PER_STEP
+        )
+        if before - after <= MIN_RELATIVE_DECREASE * abs(before):
             break
     last = maximise_evidence(columns, target - values + columns @ numbers, blocks, near=found)
     there, _ = at(last.numbers)
@@ -150,6 +152,6 @@ def maximise_evidence_nonlinear(at: At, target: Tensor, blocks: Tensor) -> Evide
 
 def _objective(left: Tensor, numbers: Tensor, blocks: Tensor, found: EvidenceFit) -> float:
     """Twice the negative logarithm of the posterior density, at given variances, up to a constant."""
-    bound = blocks != FREE
+    bound = blocks != NO_PRIOR
     prior = found.variances[blocks[bound]].clamp_min(1e-300)
     return float(left.square().sum()) / found.noise + float((numbers[bound].square() / prior).sum())

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # loaded where there are axioms: a plain fit needs none of it
     from splinework.train.fit import FitResult
     from splinework.train.history import History
 
-BUDGET = 2.0
+PROOF_SECONDS = 2.0
 """Seconds for proofs after a fit; more are to be had from `verify`."""
 
 
@@ -139,6 +139,6 @@ def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], options: Tr
     for doubt in axiom_tests(fitted, axioms, rows):  # axioms that the data speak against
         result.history.decide("warning", doubt.text)
         warnings.warn(FitWarning(doubt.text), stacklevel=3)
-    certificate = verify(fitted.model, axioms, box=rows.box(), budget=BUDGET)
+    certificate = verify(fitted.model, axioms, box=rows.box(), budget=PROOF_SECONDS)
     violations = violations_of(fitted.model, axioms, rows)
     return InformedResult(fitted.model, result.history, axioms, certificate, violations, result)

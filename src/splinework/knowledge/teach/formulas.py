@@ -19,11 +19,11 @@ from splinework.knowledge.teach.composed import Composed, Proposed, compose
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 
-SECONDS: Final = 20.0
+PROOF_SECONDS: Final = 20.0
 """For proofs about all formulas together."""
-EACH: Final = 2.0
+FORMULA_PROOF_SECONDS: Final = 2.0
 """For those about one of them."""
-COMBINATIONS: Final = 27
+MAX_COMBINATIONS: Final = 27
 """Of formulas of several outputs that are looked at together."""
 
 
@@ -79,7 +79,7 @@ def symbolify(
         built = case.proposals(library, until)
         axioms = axioms_of(list(case.network.config.axioms))
         search = _Choice(
-            case, AxiomChecker(case.subject(), axioms, min(until, time.monotonic() + SECONDS)), rows, until
+            case, AxiomChecker(case.subject(), axioms, min(until, time.monotonic() + PROOF_SECONDS)), rows, until
         )
         found = [search.rows_of(built, j) for j in range(len(case.outputs))]
         if search.judge.joint:
@@ -136,7 +136,7 @@ class _Choice:
         kept = []
         for each in found:
             spoken = FormulaSet((output,), (each.expression,), (each.splines,))
-            verdicts = self.judge.verdicts(spoken, self.judge.of(output), EACH, counted=counted)
+            verdicts = self.judge.verdicts(spoken, self.judge.of(output), FORMULA_PROOF_SECONDS, counted=counted)
             if verdicts is not None:
                 kept.append(replace(each, notes=(*each.notes, *_said(verdicts))))
         return kept
@@ -155,7 +155,7 @@ class _Choice:
         for rows in self._combinations(found):
             outputs = tuple(range(len(rows)))
             spoken = FormulaSet(outputs, tuple(r.expression for r in rows), tuple(r.splines for r in rows))
-            verdicts = self.judge.verdicts(spoken, self.judge.joint, EACH)
+            verdicts = self.judge.verdicts(spoken, self.judge.joint, FORMULA_PROOF_SECONDS)
             if verdicts is not None:
                 return [[replace(r, notes=(*r.notes, *_said(verdicts)), probability=1.0)] for r in rows]
         return [self._itself(output) for output in range(len(found))]
@@ -163,7 +163,7 @@ class _Choice:
     def _combinations(self, found: Sequence[list[FormulaRow]]) -> Iterator[tuple[FormulaRow, ...]]:
         """Rows of all outputs, the best of each first."""
         ranks = sorted(product(*(range(len(rows)) for rows in found)), key=sum)
-        return (tuple(rows[n] for rows, n in zip(found, rank, strict=True)) for rank in islice(ranks, COMBINATIONS))
+        return (tuple(rows[n] for rows, n in zip(found, rank, strict=True)) for rank in islice(ranks, MAX_COMBINATIONS))
 
 
 def _function(name: str) -> Any:

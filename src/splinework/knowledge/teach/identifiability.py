@@ -15,16 +15,16 @@ from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.knowledge.teach.data_coverage import empty_cells, finest_grid, matched
-from splinework.knowledge.teach.linear_system import ROUNDING, LinearisedSystem, power_of
+from splinework.knowledge.teach.linear_system import SINGULAR_TOLERANCE, LinearisedSystem, power_of
 from splinework.nn.arrays import as_columns, data_of
 from splinework.nn.network import KAN
 from splinework.train.jacobian import ParameterVector
 
-CONFOUNDED = 0.98
+MIN_CONFOUNDED_R2 = 0.98
 """Share of an input's variance that the others explain from which on they are not told apart."""
-LEVEL, ENOUGH = 0.05, 0.8
+SIGNIFICANCE_LEVEL, MIN_POWER = 0.05, 0.8
 """Level of the test for an edge, all edges together, and the power that counts as enough."""
-LARGEST, NUMBERS = 2000, 20_000_000
+MAX_PARAMETERS, MAX_JACOBIAN_ENTRIES = 2000, 20_000_000
 """Most parameters, and numbers of the Jacobian held (160 MB); of more rows some stand for all."""
 
 
@@ -188,12 +188,12 @@ def _thinned(model: KAN, rows: int) -> Tensor:
         ConfigError: If there are too many parameters.
     """
     size = len(ParameterVector.of(model).read(model))
-    if size > LARGEST:
+    if size > MAX_PARAMETERS:
         raise ConfigError(
-            f"identifiable takes a matrix of all pairs of parameters, at most {LARGEST} of them, got {size}; prune the model, or "
-            "ask about a coarser grid."
+            f"identifiable takes at most {MAX_PARAMETERS} parameters (it needs the matrix of all pairs), got {size}; prune the "
+            "model, or ask about a coarser grid."
         )
-    most = max(NUMBERS // (size * model.outputs), 2 * size)
+    most = max(MAX_JACOBIAN_ENTRIES // (size * model.outputs), 2 * size)
     return torch.linspace(0, rows - 1, min(rows, most)).round().long()
 
 
@@ -226,7 +226,7 @@ def _edges(system: LinearisedSystem, sigma: float, u: Tensor) -> list[EdgeCheck]
     for place in system.edges():
         rows = tables[place.layer][:, place.i]
         free = system.numbers - system.rank
-        power = power_of(place.effect, sigma, place.rank, free, LEVEL / system.edge_count)
+        power = power_of(place.effect, sigma, place.rank, free, SIGNIFICANCE_LEVEL / system.edge_count)
         size = place.spread / sigma if sigma > 0 else math.inf
         found.append(EdgeCheck(place.layer, place.i, place.j, size, sigma * system.edge_error(place, rows), power))
     return found
@@ -238,7 +238,7 @@ def _confounded(model: KAN, u: Tensor) -> list[tuple[str, float]]:
     for i in range(u.shape[1]):
         own = u[:, i] - u[:, i].mean()
         total = float(own.square().sum())
-        if total <= ROUNDING**2 * len(u) * max(float(u[:, i].square().max()), 1e-300):
+        if total <= SINGULAR_TOLERANCE**2 * len(u) * max(float(u[:, i].square().max()), 1e-300):
             found.append((names[i], 1.0))
             continue
         others = torch.cat([u[:, :i], u[:, i + 1 :]], 1)
@@ -249,13 +249,13 @@ def _confounded(model: KAN, u: Tensor) -> list[tuple[str, float]]:
         left_vectors, singular, _ = torch.linalg.svd(
             columns / columns.square().sum(0).sqrt().clamp_min(1e-300), full_matrices=False
         )
-        basis = left_vectors[:, singular > ROUNDING * singular.max().clamp_min(1e-300)]
+        basis = left_vectors[:, singular > SINGULAR_TOLERANCE * singular.max().clamp_min(1e-300)]
         free = len(u) - 1 - basis.shape[1]
         if free < 1:
             continue
         left = float((own - basis @ (basis.T @ own)).square().sum())
         share = 1 - left / free / (total / (len(u) - 1))  # adjusted: many columns explain a little of anything
-        if share > CONFOUNDED:
+        if share > MIN_CONFOUNDED_R2:
             found.append((names[i], share))
     return found
 
@@ -280,7 +280,7 @@ def _judged(plain: Identifiability, rows: int) -> Identifiability:
     if plain.rank < plain.parameters and not reasons:
         reasons.append(f"{rows} rows determine {plain.rank} of {plain.parameters} parameters")
         ways.append("take more rows, a coarser grid or fewer edges")
-    lost = [edge for edge in plain.edges if edge.power < ENOUGH]
+    lost = [edge for edge in plain.edges if edge.power < MIN_POWER]
     if lost:
         named = ", ".join(f"{e.layer + 1}:{e.i + 1}→{e.j + 1} ({e.power:.0%})" for e in lost[:6])
         more = "" if len(lost) <= 6 else f" and {len(lost) - 6} more"

@@ -30,9 +30,9 @@ from splinework.train.sources import Source
 
 ANCHOR_WEIGHT = 10.0
 """What a hard point or integral weighs in training, so that little is left for its correction."""
-LADDER = (1.0, 10.0, 100.0, 1000.0)
+AUTO_WEIGHTS = (1.0, 10.0, 100.0, 1000.0)
 """Weights that `auto` tries, in turn."""
-HELD, DEARER = 0.01, 1.02
+MAX_VIOLATION, MAX_ERROR_RATIO = 0.01, 1.02
 """A violation (root mean square, in deviations of y) that is small enough; and how much higher the held-out error may be."""
 
 Model = KAN | FramedKAN
@@ -185,15 +185,15 @@ def fit_with_penalties(
     best: InformedFit | None = None
     before = math.inf
     found: dict[str, float] = {}
-    for weight in LADDER:
+    for weight in AUTO_WEIGHTS:
         tried = [replace(term, weight=weight) if term.auto else term for term in terms]
         fitted = _fitted(built, axioms, rows, options, tried)
         error = _held_out_error(fitted)
-        if best is not None and error > DEARER * before:
+        if best is not None and error > MAX_ERROR_RATIO * before:
             return best, found
         best, before = fitted, min(before, error)
         found = {term.name: weight for term in open_}
-        if all(float(term.violation(fitted.model).detach().square().mean()) <= HELD**2 for term in open_):
+        if all(float(term.violation(fitted.model).detach().square().mean()) <= MAX_VIOLATION**2 for term in open_):
             break
     assert best is not None
     return best, found

@@ -27,17 +27,17 @@ from scipy.stats import pearson3
 from torch import Tensor
 
 Floats = NDArray[np.float64]
-SLIGHT = 0.1
+MIN_SINGULAR_RATIO = 0.1
 """A function of the family that violates an equation by less than this share of what the worst does counts as meeting it."""
-NONE = 1e-9
+ZERO_TOLERANCE = 1e-9
 """Below this a demand says nothing to the family, and a bound is met exactly."""
-LEAST = 4.0
+MIN_GAIN = 4.0
 """A smaller gain is never told of, and no null distribution is drawn."""
-EARLY, ENOUGH = 99, 6
+N_EARLY_DRAWS, MIN_EXCEEDANCES = 99, 6
 """After so many draws, so many as large as what was seen end the drawing; and one far beyond all of them does."""
-FAR = 1.5
+MIN_CLEAR_RATIO = 1.5
 """Times the largest draw."""
-LEVERAGE = 0.9
+MAX_LEVERAGE = 0.9
 """Of a row, at most: what lies beyond says nothing of its noise."""
 
 
@@ -99,7 +99,7 @@ class ResidualSample:
 
     def draws(self, count: int, shuffled: bool, generator: torch.Generator) -> tuple[Tensor, Tensor, Floats]:
         """Noise `(count, N)`, as the fine family sees it `(count, p)`, and the variances it is taken to have `(count, 1)`."""
-        size = self.left / (1 - self.fine.square().sum(1).clamp_max(LEVERAGE)).sqrt()
+        size = self.left / (1 - self.fine.square().sum(1).clamp_max(MAX_LEVERAGE)).sqrt()
         noise = (2.0 * torch.randint(0, 2, (count, len(size)), generator=generator) - 1) * size
         if shuffled:
             order = torch.rand(noise.shape, generator=generator).argsort(dim=1)
@@ -130,14 +130,14 @@ def likelihood_ratio_test(
         generator: Of these.
     """
     largest = float(rows.norm(dim=1).max())
-    if largest <= NONE:
+    if largest <= ZERO_TOLERANCE:
         return TestOutcome(1.0, torch.zeros_like(sample.residuals))
     matrix, bound, seen = (rows / largest).numpy(), (-offset / largest).numpy(), sample.seen.numpy()
     test = _EqualityTest(matrix) if sure is None else _InequalityTest(matrix)
     move = test.move(seen, bound)
     gap = sample.fine @ torch.from_numpy(move) / sample.noise
     gains = (sample.gains(sample.residuals, sample.seen) + float(move @ move)) / sample.noise**2
-    if gains.max() < LEAST:
+    if gains.max() < MIN_GAIN:
         return TestOutcome(1.0, gap)
     if isinstance(test, _InequalityTest) and sure is not None:
         room = math.sqrt(math.log(len(sample.residuals))) * sample.noise * (sure / largest).numpy()
@@ -156,14 +156,14 @@ def _probability(
     generator: torch.Generator,
 ) -> float:
     parts: list[Floats] = []
-    for many in (EARLY, draws - EARLY):
+    for many in (N_EARLY_DRAWS, draws - N_EARLY_DRAWS):
         noise, seen, variances = sample.draws(many, shuffled, generator)
         parts.append((sample.gains(noise, seen) + test.distances(seen.numpy())[:, None]) / variances)
         drawn = np.concatenate(parts)
         middle, width = drawn.mean(0), drawn.std(0) + 1e-300
         scores, score = ((drawn - middle) / width).max(1), ((gains - middle) / width).max()
         larger = int((scores >= score).sum())
-        if larger >= ENOUGH or score > FAR * scores.max():
+        if larger >= MIN_EXCEEDANCES or score > MIN_CLEAR_RATIO * scores.max():
             break
     if larger:
         return (1 + larger) / (1 + len(scores))
@@ -178,7 +178,7 @@ class _EqualityTest:
 
     def __init__(self, matrix: Floats) -> None:
         left, sizes, directions = np.linalg.svd(matrix, full_matrices=False)
-        kept = sizes > SLIGHT * sizes[0]
+        kept = sizes > MIN_SINGULAR_RATIO * sizes[0]
         self.across: Floats = directions[kept]
         self.solve: Floats = left[:, kept].T / sizes[kept, None]
 
@@ -211,7 +211,7 @@ class _InequalityTest:
         weights, _ = nnls(stacked, target, maxiter=20 * stacked.shape[1])
         rest = stacked @ weights - target
         # No g meets the bound where nothing is left: then no statement is made.
-        moved: Floats = rest[:-1] / rest[-1] if rest[-1] < -NONE else np.zeros_like(seen)
+        moved: Floats = rest[:-1] / rest[-1] if rest[-1] < -ZERO_TOLERANCE else np.zeros_like(seen)
         return moved
 
     def distances(self, seen: Floats) -> Floats:

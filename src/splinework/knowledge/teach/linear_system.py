@@ -18,11 +18,11 @@ from torch import Tensor
 from splinework.nn.network import KAN
 from splinework.train.jacobian import ParameterVector, linearise
 
-ROUNDING = 1e-9
+SINGULAR_TOLERANCE = 1e-9
 """Singular values below this share of the largest are none."""
-BLUR = 1e-11
+RIDGE = 1e-11
 """Added to the diagonal of G: a direction that no row sees has a variance of about its inverse."""
-UNSEEN = 1e-6
+SCHUR_TOLERANCE = 1e-6
 """Eigenvalues of a Schur complement below this are those of directions that only the sum of several edges has."""
 
 
@@ -71,7 +71,7 @@ class LinearisedSystem:
         self.lengths = self.lengths * math.sqrt(weight)
         # The trace of G is the number of columns, so its unit is one.
         singular = torch.linalg.svdvals(self.unit)
-        kept = singular > ROUNDING * singular.max().clamp_min(1e-300)
+        kept = singular > SINGULAR_TOLERANCE * singular.max().clamp_min(1e-300)
         self.rank = int(kept.sum())
         self.condition = float(singular.max() / singular[kept].min()) if self.rank else math.inf
 
@@ -90,20 +90,20 @@ class LinearisedSystem:
         flat = linearise(self.model, self.parameters, low + (high - low) * drawn)[1].flatten(0, 1)
         flat = flat / flat.square().sum(0).sqrt().clamp_min(1e-300)
         singular = torch.linalg.svdvals(flat)
-        return max(int((singular > ROUNDING * singular.max()).sum()), self.rank)
+        return max(int((singular > SINGULAR_TOLERANCE * singular.max()).sum()), self.rank)
 
     def noise(self, targets: Tensor) -> float:
         """Standard deviation of what no change of the numbers explains, to first order; targets `(n, q)`."""
         # The step to the least-squares solution is taken: the model may not have been fitted to these rows.
         left = (targets - self.outputs).flatten()
-        step = torch.linalg.lstsq(self.unit, left[:, None], rcond=ROUNDING, driver="gelsd").solution
+        step = torch.linalg.lstsq(self.unit, left[:, None], rcond=SINGULAR_TOLERANCE, driver="gelsd").solution
         squares = float((left - (self.unit @ step)[:, 0]).square().sum())
         return math.sqrt(squares / max(len(left) - self.rank, 1))
 
     def edges(self) -> Iterator[EdgeBlock]:
         """All living edges."""
         gram = self.unit.T @ self.unit
-        gram.diagonal().add_(BLUR)
+        gram.diagonal().add_(RIDGE)
         inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram))
         values = self.parameters.read(self.model) * self.lengths
         for number, ((i, j), (own, _)) in enumerate(
@@ -115,7 +115,7 @@ class LinearisedSystem:
                 block = inverse[part, part]
                 schur, vectors = torch.linalg.eigh(block)
                 schur = 1 / schur.clamp_min(1e-300)
-                alone = schur > UNSEEN
+                alone = schur > SCHUR_TOLERANCE
                 effect = float(((vectors.T @ values[part]).square() * schur)[alone].sum())
                 whole = self.unit[:, part] @ values[part] / math.sqrt(self.weight)
                 spread = float(whole.std()) if len(whole) > 1 else 0.0
@@ -126,9 +126,9 @@ class LinearisedSystem:
         centred = (rows - rows.mean(0)) / self.lengths[place.part]
         variances, vectors = torch.linalg.eigh(place.inverse)
         seen = (centred @ vectors).square().mean(0)
-        unseen = variances > 1 / UNSEEN
+        unseen = variances > 1 / SCHUR_TOLERANCE
         # Numbers of the two kinds of directions differ by rounding of the large ones: what is left of a constant is no doubt.
-        if float(seen[unseen].sum()) > ROUNDING * float(seen.sum()):
+        if float(seen[unseen].sum()) > SINGULAR_TOLERANCE * float(seen.sum()):
             return math.inf
         return math.sqrt(float((seen * variances)[~unseen].sum()))
 

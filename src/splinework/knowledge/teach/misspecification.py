@@ -27,22 +27,22 @@ from splinework.knowledge.teach.likelihood_ratio import ResidualSample, TestOutc
 from splinework.nn.frame.framed import names_of
 from splinework.train.losses import Squared
 
-LEVEL = 0.01
+SIGNIFICANCE_LEVEL = 0.01
 """Chance of any doubt, at most, where all axioms are right."""
-EXACT = 1e-6
+MISFIT_TOLERANCE = 1e-6
 """Root mean square misfit, in spreads of y, at which every row is met."""
-FEWEST, MOST = 20, 2000
+MIN_ROWS, MAX_ROWS = 20, 2000
 """Rows below which nothing is said; and of more than these, so many are looked at, in even steps."""
-FREE, FINE = ((1, 4), (4, 4), (8, 4)), (16, 3)
+FREE_SIZES, FINE_SIZE = ((1, 4), (4, 4), (8, 4)), (16, 3)
 """Intervals of the splines along an input, and rows per function at least: of families that need not keep an axiom, and of the
 finer one that does where it is an inequality."""
-PLACES = 256
+N_CONDITION_ROWS = 256
 """Rows at which conditions are looked at."""
-SMALL = 1e-3
+MIN_MISFIT_SHARE = 1e-3
 """A misfit below this share of the spread of y is that of the splines, not of the rows."""
-LARGEST = 300
+MAX_FUNCTIONS = 300
 """Most functions of a family."""
-DRAWS = 400
+N_DRAWS = 400
 """Draws of the null distribution for each tested condition: the smallest counted probability is a quarter of the level."""
 
 
@@ -88,9 +88,9 @@ def axiom_tests(fitted: InformedFit, axioms: Sequence[Axiom], rows: GivenRows) -
     """
     outputs = names_of(fitted.model)[1]
     tested = [axiom for axiom in axioms if not isinstance(axiom.strength, Verify)]
-    if not tested or len(rows.x) < FEWEST or not isinstance(rows.loss, Squared) or rows.y.shape[1] != len(outputs):
+    if not tested or len(rows.x) < MIN_ROWS or not isinstance(rows.loss, Squared) or rows.y.shape[1] != len(outputs):
         return []
-    if bool(((rows.y - fitted.model(rows.x)).square().mean(0).sqrt() <= EXACT * rows.spread).all()):
+    if bool(((rows.y - fitted.model(rows.x)).square().mean(0).sqrt() <= MISFIT_TOLERANCE * rows.spread).all()):
         return []  # every row is met: none speaks against anything
     look = _TestSetting.at(fitted, tested, rows)
     if not look.free:
@@ -105,7 +105,7 @@ def axiom_tests(fitted: InformedFit, axioms: Sequence[Axiom], rows: GivenRows) -
     worst.sort(key=lambda each: each[0])
     told = []
     for number, (probability, found, case) in enumerate(worst):
-        if probability * (len(worst) - number) > LEVEL:
+        if probability * (len(worst) - number) > SIGNIFICANCE_LEVEL:
             break
         told.append(AxiomTest(look.sentence(case, found, probability), probability))
     return told
@@ -133,7 +133,7 @@ class _TestSetting:
 
     @classmethod
     def at(cls, fitted: InformedFit, axioms: Sequence[Axiom], rows: GivenRows) -> "_TestSetting":
-        x, y = _thinned(rows.x, MOST).cpu(), _thinned(rows.y, MOST).cpu()
+        x, y = _thinned(rows.x, MAX_ROWS).cpu(), _thinned(rows.y, MAX_ROWS).cpu()
         like = next(fitted.model.parameters())
 
         def predict(points: Tensor) -> Tensor:
@@ -143,12 +143,18 @@ class _TestSetting:
         one = torch.ones(1, dtype=torch.float64)
         box = torch.stack(rows.ends, dim=1).cpu()
         setting = PenaltyContext(
-            tuple(names_of(fitted.model)[0]), ("y",), box, one, 0 * one, _thinned(x, PLACES), read_unit=read_unit
+            tuple(names_of(fitted.model)[0]),
+            ("y",),
+            box,
+            one,
+            0 * one,
+            _thinned(x, N_CONDITION_ROWS),
+            read_unit=read_unit,
         )
         numbers = {frozenset(setting.input(name, axiom) for name in axiom.inputs) for axiom in axioms}
         named = sorted({pair for its in numbers for pair in itertools.combinations(sorted(its), 2)})
-        free = tuple(its for size in FREE if (its := _family(x, size, named)) is not None)
-        return cls(predict, x, y - predict(x), rows.spread.cpu(), setting, free, _family(x, FINE, named))
+        free = tuple(its for size in FREE_SIZES if (its := _family(x, size, named)) is not None)
+        return cls(predict, x, y - predict(x), rows.spread.cpu(), setting, free, _family(x, FINE_SIZE, named))
 
     def judge(self, case: _TestedCondition) -> TestOutcome:
         """What the rows say to a condition."""
@@ -166,10 +172,10 @@ class _TestSetting:
             values[:, :count],
             values[:, -1] + condition.offset,
             None if condition.equal else values[:, count:-1].norm(dim=1),
-            draws=DRAWS,
+            draws=N_DRAWS,
             generator=torch.Generator().manual_seed(0),
         )
-        small = float(found.gap.abs().max()) * sample.noise < SMALL * float(self.spread[j])
+        small = float(found.gap.abs().max()) * sample.noise < MIN_MISFIT_SHARE * float(self.spread[j])
         return TestOutcome(1.0, found.gap) if small else found
 
     def sentence(self, case: _TestedCondition, found: TestOutcome, probability: float) -> str:
@@ -189,7 +195,7 @@ class _TestSetting:
 
 def _family(x: Tensor, size: tuple[int, int], named: Sequence[tuple[int, int]]) -> AlternativeSpace | None:
     intervals, share = size
-    return alternative_space(x, intervals, min(len(x) // share, LARGEST), named)
+    return alternative_space(x, intervals, min(len(x) // share, MAX_FUNCTIONS), named)
 
 
 def _thinned(x: Tensor, most: int) -> Tensor:

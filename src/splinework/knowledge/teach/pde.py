@@ -25,7 +25,7 @@ __all__ = ["Causal", "EquationSolution", "Slabs", "TimeMarchingModel", "Whole", 
 
 TOLERANCE, SLAB_TOLERANCE = 1e-7, 1e-4
 """Shares of the residual at which it is enough."""
-WHOLE = Whole()
+DEFAULT_SCHEDULE = Whole()
 """The usual schedule."""
 
 
@@ -56,7 +56,7 @@ def solve_equations(
     points: int | Any = None,
     data: tuple[Any, Any] | None = None,
     tolerance: float | None = None,
-    schedule: Schedule = WHOLE,
+    schedule: Schedule = DEFAULT_SCHEDULE,
     options: TrainingOptions | None = None,
     **keywords: Unpack[SolveKeywords],
 ) -> EquationSolution:

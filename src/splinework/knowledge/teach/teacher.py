@@ -20,7 +20,7 @@ from splinework.splines import bspline_rows, cell_polynomials, domain, greville
 
 Floats = NDArray[np.float64]
 
-EDGES: dict[str, Callable[[Tensor], Tensor]] = {
+EDGE_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "sin": lambda x: torch.sin(math.pi * x),
     "cos": lambda x: torch.cos(math.pi * x),
     "square": lambda x: x**2,
@@ -33,11 +33,11 @@ EDGES: dict[str, Callable[[Tensor], Tensor]] = {
     "reciprocal": lambda x: 1 / (x + 1.6),
 }
 """Functions on [-1, 1], none of them a straight line: straight edges behind a hidden node can be moved to another node."""
-FINE = 40
+RESOLUTION = 40
 """Intervals of every edge."""
-PROBES = 4096
+N_PROBE_ROWS = 4096
 """Rows on which sums are scaled to [-1, 1]."""
-LOUD = (0.6, 1.4)
+SPREAD_RANGE = (0.6, 1.4)
 """Standard deviations of edges before their sum is scaled."""
 
 
@@ -50,7 +50,7 @@ class TeacherEdge:
         layer: Number of the layer, from 0.
         i: Its input.
         j: Its sum.
-        name: One of `EDGES`.
+        name: One of `EDGE_FUNCTIONS`.
     """
 
     layer: int
@@ -99,7 +99,7 @@ class TeacherKAN:
     Attributes:
         shape: Nodes per layer, all of them sums.
         sparsity: Share of the edges of every layer that are left out.
-        edges: Names out of `EDGES` to draw from.
+        edges: Names out of `EDGE_FUNCTIONS` to draw from.
         seed: Of everything random.
 
     Raises:
@@ -112,7 +112,7 @@ class TeacherKAN:
 
     shape: tuple[int, ...]
     sparsity: float = 0.5
-    edges: tuple[str, ...] = tuple(EDGES)
+    edges: tuple[str, ...] = tuple(EDGE_FUNCTIONS)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -122,17 +122,17 @@ class TeacherKAN:
             raise ConfigError(f"shape lists the nodes of two layers or more, such as (4, 3, 1), got {self.shape}.")
         if not 0 <= self.sparsity < 1:
             raise ConfigError(f"sparsity is a share of edges left out, from 0 to below 1, got {self.sparsity}.")
-        unknown = [name for name in self.edges if name not in EDGES]
+        unknown = [name for name in self.edges if name not in EDGE_FUNCTIONS]
         if unknown or not self.edges:
-            raise ConfigError(f"edges are names out of {', '.join(EDGES)}, got {list(self.edges)}.")
+            raise ConfigError(f"edges are names out of {', '.join(EDGE_FUNCTIONS)}, got {list(self.edges)}.")
 
     def build(self) -> Teacher:
         """Draws it: always the same for the same recipe."""
         rng = np.random.default_rng(self.seed)
         network = KAN(
-            list(self.shape), grid=FINE, degree=5, base="none", dtype=torch.float64, generator=torch.Generator()
+            list(self.shape), grid=RESOLUTION, degree=5, base="none", dtype=torch.float64, generator=torch.Generator()
         )
-        x, edges = torch.as_tensor(rng.uniform(-1, 1, (PROBES, self.shape[0]))), []
+        x, edges = torch.as_tensor(rng.uniform(-1, 1, (N_PROBE_ROWS, self.shape[0]))), []
         for number, layer in enumerate(network.kan_layers):
             last = number == len(network.kan_layers) - 1
             alive = _alive(rng, layer.inputs, layer.outputs, self.sparsity, heard=number > 0)
@@ -140,8 +140,12 @@ class TeacherKAN:
             values = layer.coefficients.new_zeros(layer.inputs, layer.basis.size, layer.outputs)
             for i, j in zip(*np.nonzero(alive), strict=True):
                 name = str(rng.choice(list(self.edges)))
-                curve = EDGES[name](places)
-                curve = curve * float(rng.choice([-1, 1]) * rng.uniform(*LOUD)) / EDGES[name](x[:, i]).std()
+                curve = EDGE_FUNCTIONS[name](places)
+                curve = (
+                    curve
+                    * float(rng.choice([-1, 1]) * rng.uniform(*SPREAD_RANGE))
+                    / EDGE_FUNCTIONS[name](x[:, i]).std()
+                )
                 values[i, :, j] = torch.linalg.solve(rows, curve)
                 edges.append(TeacherEdge(number, int(i), int(j), name))
             layer.mask.copy_(torch.as_tensor(alive.astype(float)))

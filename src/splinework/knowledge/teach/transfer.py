@@ -28,17 +28,17 @@ from splinework.train.fit import FitResult, fit
 
 RECIPES = ("simulator", "residual", "gauge", "anchored", "real", "network")
 """In the order of the table. Measurements alone: `real`, one smooth curve per input, and `network`, of the simulator's shape."""
-USUAL = RECIPES[:-1]
-ROWS_FOR_NETWORK = 40
+DEFAULT_RECIPES = RECIPES[:-1]
+MIN_NETWORK_ROWS = 40
 """From so many measurements on, the network is among the usual recipes: with fewer, `fit` follows their noise."""
-FOLDS, REPEATS = 5, 3
+N_FOLDS, N_REPEATS = 5, 3
 """Each measurement is predicted so often from others; the parts differ from time to time."""
-LEAST_ROWS = 4
-MOST_NUMBERS = 3000
+MIN_ROWS = 4
+MAX_VALUES = 3000
 """Most measured numbers; with more there is no need for a simulator."""
-ANCHORS = 512
+N_ANCHORS = 512
 """Rows drawn over the grids, where the simulator's own are not at hand."""
-REAL_GRID = 8
+REAL_RESOLUTION = 8
 """Intervals of the curves of `real`; their smoothness says how much of them is used."""
 
 
@@ -136,8 +136,8 @@ def transfer(
         xs, ys = _measured(source, x, y)
         chosen = _recipes(recipes, len(xs))
         contest = _RecipeComparison(source, anchors, xs, ys, seed, progress)
-        orders = (torch.randperm(len(xs), generator=torch.Generator().manual_seed(seed + n)) for n in range(REPEATS))
-        folds = [list(order.tensor_split(min(FOLDS, len(xs)))) for order in orders]
+        orders = (torch.randperm(len(xs), generator=torch.Generator().manual_seed(seed + n)) for n in range(N_REPEATS))
+        folds = [list(order.tensor_split(min(N_FOLDS, len(xs)))) for order in orders]
         entered = {name: contest.enter(name, folds) for name in chosen}
         scores = tuple(score for score, _ in entered.values())
         models = {name: found for name, (_, found) in entered.items() if found is not None}
@@ -218,7 +218,7 @@ class _RecipeComparison:
         config = self.source.config
         plain = KAN(
             [self.source.inputs, self.source.outputs],
-            grid=REAL_GRID,
+            grid=REAL_RESOLUTION,
             base="none",
             names=config.input_names,
             output_names=config.output_names,
@@ -277,7 +277,7 @@ def _simulated(
     if result is not None and result.training_data is not None:
         return source, result.training_data.u.double().cpu(), like
     low, high = source.kan_layers[0].basis.domain(source.kan_layers[0].knots().detach())
-    drawn = torch.rand(ANCHORS, source.inputs, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    drawn = torch.rand(N_ANCHORS, source.inputs, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return source, low + (high - low) * drawn, like
 
 
@@ -287,13 +287,13 @@ def _measured(source: KAN, x: Any, y: Any) -> tuple[Tensor, Tensor]:
     ys = as_columns(y, source.outputs, "y", config.output_names, like)
     if len(xs) != len(ys):
         raise ShapeError(f"x and y need the same number of rows, got {len(xs)} and {len(ys)}.")
-    if len(xs) < LEAST_ROWS:
+    if len(xs) < MIN_ROWS:
         raise DataError(
-            f"cross-validation needs at least {LEAST_ROWS} measurements, got {len(xs)}; use the simulator as it is."
+            f"cross-validation needs at least {MIN_ROWS} measurements, got {len(xs)}; use the simulator as it is."
         )
-    if ys.numel() > MOST_NUMBERS:
+    if ys.numel() > MAX_VALUES:
         raise ConfigError(
-            f"transfer is for few measurements, at most {MOST_NUMBERS} numbers, got {ys.numel()}; with so many, fit "
+            f"transfer is for few measurements, at most {MAX_VALUES} numbers, got {ys.numel()}; with so many, fit "
             "them directly."
         )
     check_finite(source.input_scaling(xs), "x", config.input_names, scales=config.input_scales)
@@ -303,7 +303,7 @@ def _measured(source: KAN, x: Any, y: Any) -> tuple[Tensor, Tensor]:
 
 def _recipes(recipes: Sequence[str] | None, rows: int) -> tuple[str, ...]:
     if recipes is None:
-        return RECIPES if rows >= ROWS_FOR_NETWORK else USUAL
+        return RECIPES if rows >= MIN_NETWORK_ROWS else DEFAULT_RECIPES
     unknown = [name for name in recipes if name not in RECIPES] if not isinstance(recipes, str) else [recipes]
     if unknown or not recipes:
         raise ConfigError(f"recipes is a list out of {', '.join(RECIPES)}; got {recipes!r}.")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from splinework.errors import ShapeError
 
-SMOOTHING = 1e-4
+KINK_WIDTH = 1e-4
 """Where a loss has a kink, the parabola that replaces it is about this wide, in network units: a share of y's spread."""
 
 

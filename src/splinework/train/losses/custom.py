@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DtypeError, ShapeError
-from splinework.train.losses.base import SMOOTHING, Loss
+from splinework.train.losses.base import KINK_WIDTH, Loss
 
-FLAT = 1e-6
+MIN_CURVATURE_RATIO = 1e-6
 """A curvature below this share of what the slope alone suggests is taken for none."""
 
 
@@ -97,5 +97,5 @@ def _lifted(size: Tensor, slope: Tensor, value: Tensor) -> Tensor:
     """Curvatures `(N, J)` along axes with these slopes; where there is none, that of a kink at the loss's zero."""
     slope = slope.abs()
     total = slope.sum(1, keepdim=True)
-    kink = slope * total / torch.maximum(value.abs()[:, None], SMOOTHING * total).clamp_min(1e-300)
-    return torch.where(size < FLAT * kink, kink, size)
+    kink = slope * total / torch.maximum(value.abs()[:, None], KINK_WIDTH * total).clamp_min(1e-300)
+    return torch.where(size < MIN_CURVATURE_RATIO * kink, kink, size)

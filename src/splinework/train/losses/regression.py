@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.train.losses.base import SMOOTHING, Loss
+from splinework.train.losses.base import KINK_WIDTH, Loss
 
 
 @final
@@ -86,7 +86,7 @@ class Absolute(Loss):
         ConfigError: If the smoothing is not positive.
     """
 
-    smoothing: float = SMOOTHING
+    smoothing: float = KINK_WIDTH
 
     name: ClassVar[str] = "absolute"
     regression: ClassVar[bool] = True
@@ -129,7 +129,7 @@ class Quantile(Loss):
     """
 
     levels: tuple[float, ...] = (0.1, 0.5, 0.9)
-    smoothing: float = SMOOTHING
+    smoothing: float = KINK_WIDTH
 
     name: ClassVar[str] = "quantile"
     regression: ClassVar[bool] = True

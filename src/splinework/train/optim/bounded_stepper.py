@@ -13,9 +13,9 @@ from torch import Tensor
 from splinework.train.coordinates import Coordinates
 from splinework.train.objective import Objective
 from splinework.train.optim.damped_systems import DampedFactor, DampedSystem, NormalEquations
-from splinework.train.optim.marquardt_stepper import PROBE, DampedLeastSquares, MarquardtStepper
+from splinework.train.optim.marquardt_stepper import DIFFERENCE_STEP, DampedLeastSquares, MarquardtStepper
 
-ROUNDS, HALVINGS = 25, 12
+MAX_ACTIVE_SET_CHANGES, MAX_HALVINGS = 25, 12
 """Most changes of the active set in one step, and how often a step that does not lower the quadratic is halved."""
 
 
@@ -55,7 +55,7 @@ def _settled(matrix: Tensor, vector: Tensor, low: Tensor, high: Tensor) -> Bound
     beyond, until nothing changes: a few rounds, mostly. None where that does not end.
     """
     below, above = (low >= 0) & (vector > 0), (high <= 0) & (vector < 0)
-    for _ in range(ROUNDS):
+    for _ in range(MAX_ACTIVE_SET_CHANGES):
         z = torch.where(below, low, torch.where(above, high, torch.zeros_like(vector)))
         which = (~(below | above)).nonzero()[:, 0]
         triangle = matrix[:0, :0]
@@ -78,7 +78,7 @@ def _descended(matrix: Tensor, vector: Tensor, low: Tensor, high: Tensor) -> Bou
     """The same by projected Newton steps, which go down at every round (Bertsekas 1982)."""
     z = torch.zeros_like(vector)
     triangle = matrix[:0, :0]
-    for _ in range(ROUNDS):
+    for _ in range(MAX_ACTIVE_SET_CHANGES):
         gradient = matrix @ z + vector
         which = (~(((z <= low) & (gradient > 0)) | ((z >= high) & (gradient < 0)))).nonzero()[:, 0]
         if not len(which):
@@ -89,7 +89,7 @@ def _descended(matrix: Tensor, vector: Tensor, low: Tensor, high: Tensor) -> Bou
         step = torch.zeros_like(z)
         step[which] = torch.cholesky_solve(-gradient[which, None], triangle, upper=True)[:, 0]
         moved = z
-        for halving in range(HALVINGS):
+        for halving in range(MAX_HALVINGS):
             there = torch.clamp(z + 0.5**halving * step, low, high)
             change = there - z
             if float(gradient @ change + change @ (matrix @ change) / 2) < 0:
@@ -120,7 +120,7 @@ class BoundedStepper(MarquardtStepper):
         if self.bounded:
             return None  # the geodesic may leave through a bound
         theta, along = self.coordinates.write(start), self.coordinates.write(move)
-        bend = self.objective.bend(self.parameters, theta, along, PROBE)
+        bend = self.objective.bend(self.parameters, theta, along, DIFFERENCE_STEP)
         return None if bend is None else self.coordinates.gradient(bend)
 
     def _rows(self, jacobian: Tensor) -> Tensor:

@@ -11,11 +11,11 @@ from splinework.splines import derivative_jumps
 from splinework.train.jacobian import ParameterVector
 from splinework.train.objective import Objective
 
-WEAKEST, WEAKEST_PRECISE, STRONGEST = 1e-14, 1e-26, 1e-3
+MIN_WEIGHT, MIN_QR_WEIGHT, MAX_WEIGHT = 1e-14, 1e-26, 1e-3
 """Bounds of the tie-break's weight: by the normal equations, by QR, and at the start."""
-LEAST, LEAST_PRECISE = 1e-4, 1e-8
+MIN_RATIO, MIN_QR_RATIO = 1e-4, 1e-8
 """Smallest shares of the error that the tie-break is allowed to be, by the normal equations and by QR."""
-CLEAN = 1e-4
+MAX_NOISELESS_SHARE = 1e-4
 """That is lessened below this share of the spread only: above, a wiggle is noise or a start that has gone astray."""
 
 
@@ -109,7 +109,7 @@ class JumpPenaltyStepper:
         self.objective, self.model = objective, objective.model
         self.parameters = ParameterVector.of(self.model)
         self.tie_break = JumpPenalty(self.model, self.parameters)
-        self.share, self.weight = share, STRONGEST if share else 0.0
+        self.share, self.weight = share, MAX_WEIGHT if share else 0.0
         self.spread = objective.spread or 1.0
         self.error, self.roughness = self._look()
         self._weaken()
@@ -131,12 +131,12 @@ class JumpPenaltyStepper:
     def _weaken(self) -> None:
         """Keeps the tie-break at its share of the error; the weight never rises, so no step is undone by it."""
         fair = self.share * self.error / max(self.roughness, 1e-300)
-        self.weight = min(self.weight, max(fair, WEAKEST_PRECISE if self.precise else WEAKEST)) if self.share else 0.0
+        self.weight = min(self.weight, max(fair, MIN_QR_WEIGHT if self.precise else MIN_WEIGHT)) if self.share else 0.0
 
     def _lessen(self) -> bool:
         """Takes a hundredth of the share, if that leaves enough to hold what no data hold."""
-        least = LEAST_PRECISE if self.precise else LEAST
-        if self.share <= least or self.error >= CLEAN * self.spread:
+        least = MIN_QR_RATIO if self.precise else MIN_RATIO
+        if self.share <= least or self.error >= MAX_NOISELESS_SHARE * self.spread:
             return False
         self.share = max(self.share * 0.01, least)
         self._weaken()

@@ -11,9 +11,9 @@ from splinework.train.objective import Objective
 from splinework.train.optim.base import movable
 from splinework.train.optim.wolfe import strong_wolfe
 
-IDLE = 10
+MAX_IDLE_STEPS = 10
 """So many steps in a row that gained next to nothing end the descent: a quasi-Newton step may fail and the next succeed."""
-NOTHING = 1e-12
+MIN_RELATIVE_DECREASE = 1e-12
 """Next to nothing, as a share of the objective."""
 
 
@@ -109,8 +109,8 @@ class Descent(ABC):
             line(found.step)
         gradient = self._gradient()
         self.learn(direction * found.step, gradient - self.gradient, -slope * found.step**2)
-        self.idle = self.idle + 1 if found.value >= self.value * (1 - NOTHING) else 0
-        self.exhausted = self.idle >= IDLE
+        self.idle = self.idle + 1 if found.value >= self.value * (1 - MIN_RELATIVE_DECREASE) else 0
+        self.exhausted = self.idle >= MAX_IDLE_STEPS
         self.value, self.gradient = found.value, gradient
         self.step_norm = found.step * float(direction.norm())
         self.gradient_norm = float(gradient.norm())

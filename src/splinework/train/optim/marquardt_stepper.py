@@ -26,16 +26,16 @@ from splinework.train.optim.damped_systems import (
 )
 from splinework.train.optim.jump_penalty import JumpPenaltyStepper
 
-SMALLEST_SCALE = 1e-6
+MIN_SCALE_RATIO = 1e-6
 """Parameters that the data hardly see are damped as if they had this share of the strongest column's length."""
-SLOW = 0.02
+MIN_RELATIVE_DECREASE = 0.02
 """A step that gains less than this share is slow: the tie-break may stand in its way, and is weakened."""
-CURVED, PROBE, TRUST = 1e-2, 0.1, 0.4
+MAX_GEODESIC_LOSS, DIFFERENCE_STEP, MAX_ACCELERATION_RATIO = 1e-2, 0.1, 0.4
 """Below the first share of the spread, steps follow the geodesic; how far along the step its curvature is felt for; and how
 long the turn may be, as a share of the step."""
-LIGHT = 1e-2
+LIGHT_DAMPING_RATIO = 1e-2
 """Share of the damping for parameters that are solved for anyway: with none, what the data leave open would grow freely."""
-MOST_BY_QR = 2e11
+MAX_QR_WORK = 2e11
 """Rows times parameters squared beyond which a QR factorisation takes too long."""
 
 
@@ -79,7 +79,7 @@ class MarquardtStepper(JumpPenaltyStepper):
         self.chunk, values = recipe.chunk, self._read()
         self.size = values.numel()
         self.damped = torch.ones_like(values)
-        self.damped[lightly] = LIGHT
+        self.damped[lightly] = LIGHT_DAMPING_RATIO
         self.damping, self.growth = recipe.damping, 2.0
         self.exhausted, self.every = self.size == 0, 1
         self.gradient_norm = self.step_norm = math.nan
@@ -100,7 +100,7 @@ class MarquardtStepper(JumpPenaltyStepper):
                 if math.isfinite(gained) and gained > 0:
                     self.step_norm = float(move.norm())
                     self._accept(gained / max(system.promised(straight), 1e-300), error, roughness)
-                    if gained < SLOW * before:
+                    if gained < MIN_RELATIVE_DECREASE * before:
                         self._lessen()
                     return error
             self.damping = min(self.damping * self.growth, 1e12)
@@ -121,10 +121,12 @@ class MarquardtStepper(JumpPenaltyStepper):
     def _moves(self, factor: DampedFactor, start: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """The step along the geodesic to second order, where that is to be trusted; then the plain one; each with that."""
         move = factor.move
-        if self.error < CURVED * self.spread:
+        if self.error < MAX_GEODESIC_LOSS * self.spread:
             bend = self._bend(start, move)
             turn = None if bend is None else factor.respond(bend)
-            if turn is not None and float((turn / factor.root).norm()) <= TRUST * float((move / factor.root).norm()):
+            if turn is not None and float((turn / factor.root).norm()) <= MAX_ACCELERATION_RATIO * float(
+                (move / factor.root).norm()
+            ):
                 yield move + turn / 2, move
         yield move, move
 
@@ -136,7 +138,7 @@ class MarquardtStepper(JumpPenaltyStepper):
 
     def _can_be_precise(self) -> bool:
         numbers = self.objective.numbers
-        return numbers >= self.size and numbers * self.size**2 <= MOST_BY_QR and self.objective.is_sum_of_squares
+        return numbers >= self.size and numbers * self.size**2 <= MAX_QR_WORK and self.objective.is_sum_of_squares
 
     def _system(self) -> DampedSystem:
         values = self.parameters.read(self.model)
@@ -170,7 +172,7 @@ class MarquardtStepper(JumpPenaltyStepper):
 
     def _bend(self, start: Tensor, move: Tensor) -> Tensor | None:
         """The gradient of what the outputs' bend along a move does; None where it is not to be had."""
-        return self.objective.bend(self.parameters, start, move, PROBE)
+        return self.objective.bend(self.parameters, start, move, DIFFERENCE_STEP)
 
     def _rows(self, jacobian: Tensor) -> Tensor:
         """Rows of the Jacobian in what is moved."""
@@ -181,7 +183,7 @@ class MarquardtStepper(JumpPenaltyStepper):
         return NormalEquations(self._rescaled(matrix.diagonal()), self.damped, matrix, vector)
 
     def _rescaled(self, squares: Tensor) -> Tensor:
-        floor = SMALLEST_SCALE * squares.max().clamp_min(1e-300)
+        floor = MIN_SCALE_RATIO * squares.max().clamp_min(1e-300)
         fresh = squares.clamp_min(floor)
         # Half of the past is remembered (Moré keeps all of it): a column that was long may have become short for good.
         self.scale = fresh if self.scale is None else torch.maximum(fresh, 0.5 * self.scale)

@@ -12,14 +12,14 @@ from splinework.train.objective import Objective, Products
 from splinework.train.optim.base import Optimiser, Stepper
 from splinework.train.optim.jump_penalty import JumpPenalty, JumpPenaltyStepper
 
-SLOW = 0.02
+MIN_RELATIVE_DECREASE = 0.02
 """The tie-break's share of the error is lessened after a step that gains less than this share of the objective."""
-ROUNDING = 1e-13
+ROUNDING_TOLERANCE = 1e-13
 """Changes of the objective below this share of it mean nothing."""
-LOOSE, TIGHT = 0.3, 0.02
+MAX_FORCING, MIN_FORCING = 0.3, 0.02
 """What is left of a linear system's right-hand side, at most and at least: more exact steps cost more than they gain, as the next
 one starts from a better system."""
-SMALLEST, SOLID = 1e-6, 1e-3
+MIN_DIAGONAL_RATIO, BLOCK_RIDGE = 1e-6, 1e-3
 """The least share of the largest element on the diagonal that counts, and what is added to each block's own: what the data hardly
 see has some length too, as a straight step in it does not lead far."""
 
@@ -76,8 +76,10 @@ class _NewtonCGStepper(JumpPenaltyStepper):
         start, before = self.parameters.read(self.model), self.value
         system = _PreconditionedSystem(self.objective.products(self.parameters), self.tie_break, start, self.weight)
         # Eisenstat & Walker 1996, choice 2: as exact as the descent has been fast.
-        forcing = 0.9 * (system.slope / self.slope) ** 2 if math.isfinite(self.slope) else LOOSE
-        path = _ConjugateGradientPath(system, min(max(forcing, TIGHT), LOOSE), self.recipe.products, self.radius)
+        forcing = 0.9 * (system.slope / self.slope) ** 2 if math.isfinite(self.slope) else MAX_FORCING
+        path = _ConjugateGradientPath(
+            system, min(max(forcing, MIN_FORCING), MAX_FORCING), self.recipe.products, self.radius
+        )
         for _ in range(12):
             move, length, promised = path.until(self.radius)
             self.parameters.write(self.model, start + move)
@@ -85,7 +87,7 @@ class _NewtonCGStepper(JumpPenaltyStepper):
             gained = before - (error + self.weight * roughness)
             ratio = gained / max(promised, 1e-300)
             # The last step promises less than the objective's rounding shows, and still brings digits of the numbers.
-            self.exhausted = promised <= ROUNDING * before and abs(gained) <= ROUNDING * before
+            self.exhausted = promised <= ROUNDING_TOLERANCE * before and abs(gained) <= ROUNDING_TOLERANCE * before
             if math.isfinite(gained) and (gained > 0 or self.exhausted):
                 self.step_norm, self.gradient_norm, self.slope = float(move.norm()), 2 * system.slope, system.slope
                 if ratio > 0.75 and length > 0.99 * self.radius:
@@ -94,7 +96,7 @@ class _NewtonCGStepper(JumpPenaltyStepper):
                     self.radius = 0.3 * length
                 self.error, self.roughness = error, roughness
                 self._weaken()
-                if gained < SLOW * before and self._lessen():
+                if gained < MIN_RELATIVE_DECREASE * before and self._lessen():
                     self.exhausted = False
                 return error
             self.radius = 0.25 * min(length, self.radius)
@@ -120,7 +122,7 @@ class _PreconditionedSystem:
             self.vector = self.vector + weight * tie_break.times(values)
             for own, forms in tie_break.forms:
                 diagonal[own] += weight * torch.diagonal(forms, dim1=1, dim2=2).flatten()
-        self.root = diagonal.clamp_min(SMALLEST * diagonal.max().clamp_min(1e-300)).rsqrt()
+        self.root = diagonal.clamp_min(MIN_DIAGONAL_RATIO * diagonal.max().clamp_min(1e-300)).rsqrt()
         self.factors = []
         for own, blocks in squares:
             smooth = [forms for place, forms in tie_break.forms if place == own and weight]
@@ -152,7 +154,7 @@ class _PreconditionedSystem:
 def _factor(blocks: Tensor, root: Tensor) -> Tensor:
     """Cholesky factors of blocks `(edges, size, size)`, scaled to unit diagonals by `root (edges · size,)`."""
     root = root.unflatten(0, blocks.shape[:2])
-    scaled, added = blocks * root[:, :, None] * root[:, None, :], SOLID
+    scaled, added = blocks * root[:, :, None] * root[:, None, :], BLOCK_RIDGE
     scaled.diagonal(dim1=1, dim2=2).clamp_min_(1.0)  # the blocks may come from some rows only, the scale from all
     while True:
         scaled.diagonal(dim1=1, dim2=2).add_(added)

@@ -21,7 +21,7 @@ from splinework.train.objective import Objective
 from splinework.train.optim.base import Optimiser, Stepper
 from splinework.train.optim.line_search_descent import Descent
 
-LARGEST = 2**30
+MAX_HESSIAN_BYTES = 2**30
 """Bytes that the inverse Hessian may take."""
 
 
@@ -108,10 +108,10 @@ class _QuasiNewtonStepper(Descent):
         """H, `(n, n)`; None stands for I."""
         self.count = self.gradient.numel()
         size = self.count**2 * self.gradient.element_size()
-        if size > LARGEST:
+        if size > MAX_HESSIAN_BYTES:
             raise ConfigError(
                 f"{recipe.name} keeps a matrix of {self.count} x {self.count} numbers, {size / 2**30:.1f} GiB, and may "
-                f"take {LARGEST / 2**30:.0f} GiB; take optimiser='lbfgs' for so many parameters."
+                f"take {MAX_HESSIAN_BYTES / 2**30:.0f} GiB; take optimiser='lbfgs' for so many parameters."
             )
 
     @property

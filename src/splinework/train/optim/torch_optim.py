@@ -16,7 +16,7 @@ from splinework.train.objective import Objective
 from splinework.train.optim.base import Optimiser, Stepper, movable
 from splinework.train.optim.schedules import Schedule, make_schedule
 
-EXPLODED = 1e3
+MAX_OBJECTIVE_RATIO = 1e3
 """So many times the objective of the start, or of a model that has learned nothing if that is more, is no descent."""
 
 
@@ -116,7 +116,7 @@ class _FirstOrderStepper:
         self.inner = recipe.inner(self.parameters)
         self.rate = float(self.inner.param_groups[0]["lr"])
         # In network units a model that has learned nothing is off by about 1.
-        self.limit = EXPLODED * max(objective.number(), 1.0)
+        self.limit = MAX_OBJECTIVE_RATIO * max(objective.number(), 1.0)
         self.taken, self.mean = 0, 0.0
         self._set_rate()
 

@@ -16,7 +16,7 @@ from splinework.train.optim.damped_systems import triangle_of
 from splinework.train.optim.jump_penalty import JumpPenalty
 from splinework.train.optim.marquardt_stepper import DampedLeastSquares, MarquardtStepper
 
-ROUNDS, HALVINGS, ENOUGH = 4, 8, 1e-12
+MAX_NEWTON_STEPS, MAX_HALVINGS, MIN_RELATIVE_DECREASE = 4, 8, 1e-12
 """Newton steps for the last layer where the objective is not its square, and halvings of one; a round that gains less than the
 last share ends them."""
 
@@ -89,9 +89,9 @@ class _LastLayer:
         if self.objective.is_sum_of_squares:
             self._write(self._least_squares(weight), 1.0)
             return
-        for _ in range(ROUNDS):
+        for _ in range(MAX_NEWTON_STEPS):
             move, before = self._newton(weight), self._read()
-            for halving in range(HALVINGS):
+            for halving in range(MAX_HALVINGS):
                 self._write(move, 0.5**halving)
                 after = self._value(weight)
                 if math.isfinite(after) and after < value:
@@ -99,7 +99,7 @@ class _LastLayer:
                 self._restore(before)
             else:
                 return
-            if value - after < ENOUGH * abs(value):
+            if value - after < MIN_RELATIVE_DECREASE * abs(value):
                 return
             value = after
 

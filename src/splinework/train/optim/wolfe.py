@@ -20,13 +20,13 @@ from splinework.errors import ConfigError
 Line = Callable[[float], tuple[float, float]]
 """The value and the slope at a step α."""
 
-SLACK = 10.0
+ROUNDING_FACTOR = 10.0
 """Values that differ by less than this many roundings are taken as equal."""
-GROWTH = (1.1, 4.0)
+GROWTH_RANGE = (1.1, 4.0)
 """A longer trial goes on by this share of the last increase, least and most (Moré & Thuente 1994, sec. 4)."""
-SHRINKAGE = 0.66
+MAX_BRACKET_RATIO = 0.66
 """Where two trials have not made the bracket this much smaller, the next halves it (Moré & Thuente 1994, sec. 4)."""
-EDGE = 0.01
+MIN_EDGE_SHARE = 0.01
 """Trials keep this share of the bracket away from its ends."""
 
 
@@ -82,7 +82,7 @@ def strong_wolfe(
         raise ConfigError(f"a line search needs a finite value and a negative slope at 0, got {value} and {slope}.")
     if not (0 < c1 < c2 < 1 and 0 < first < math.inf):
         raise ConfigError(f"a line search needs 0 < c1 < c2 < 1 and a first step above 0, got {c1}, {c2} and {first}.")
-    search = _WolfeSearch(line, _Trial(0.0, value, slope), c1, c2, most, SLACK * rounding * abs(value))
+    search = _WolfeSearch(line, _Trial(0.0, value, slope), c1, c2, most, ROUNDING_FACTOR * rounding * abs(value))
     return search.bracket(first)
 
 
@@ -126,7 +126,7 @@ class _WolfeSearch:
             width = abs(high.step - low.step)
             if width <= 4 * sys.float_info.epsilon * max(low.step, high.step):
                 break
-            halve = width > SHRINKAGE * older and not high.is_wall
+            halve = width > MAX_BRACKET_RATIO * older and not high.is_wall
             new = self._try((low.step + high.step) / 2 if halve else self._between(low, high))
             older, previous = previous, width
             enough = self._is_lower(new)
@@ -164,7 +164,7 @@ class _WolfeSearch:
     def _beyond(self, low: _Trial, new: _Trial) -> float:
         """The next, longer trial."""
         gained = new.step - low.step
-        least, most = (new.step + share * gained for share in GROWTH)
+        least, most = (new.step + share * gained for share in GROWTH_RANGE)
         point = self._lowest(low, new)
         # A cubic that has its minimum behind, or none, still falls here.
         return most if point is None or point <= new.step else min(max(point, least), most)
@@ -177,7 +177,7 @@ class _WolfeSearch:
             return low.step + (0.1 if low is self.start else 0.5) * span
         point = self._lowest(low, high)
         share = 0.5 if point is None else (point - low.step) / span
-        return low.step + min(max(share, EDGE), 1 - EDGE) * span
+        return low.step + min(max(share, MIN_EDGE_SHARE), 1 - MIN_EDGE_SHARE) * span
 
     def _lowest(self, a: _Trial, b: _Trial) -> float | None:
         """Where the cubic through both values and slopes is lowest (eq. 3.59); the zero of the slope, near rounding."""

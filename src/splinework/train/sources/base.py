@@ -13,9 +13,9 @@ from typing_extensions import Self
 
 from splinework.errors import FileError
 
-PIECE = 65_536
+MIN_PIECE_ROWS = 65_536
 """Rows that a piece has at least, where a file has smaller groups of rows; and rows of a slice of an array."""
-TOGETHER = 4
+N_INTERLEAVED_PIECES = 4
 """Pieces that are read in turns where rows are shuffled: rows that lie side by side are often alike."""
 
 
@@ -100,9 +100,9 @@ class PiecedSource(Source):
         waiting = torch.randperm(len(self.pieces), generator=generator).tolist()
         open_ones: list[tuple[int, Iterator[tuple[Tensor, Tensor, Tensor | None]]]] = []
         while waiting or open_ones:
-            while waiting and len(open_ones) < TOGETHER:
+            while waiting and len(open_ones) < N_INTERLEAVED_PIECES:
                 piece = waiting.pop()
-                open_ones.append((starts[piece], self.read(piece, max(size // TOGETHER, 1))))
+                open_ones.append((starts[piece], self.read(piece, max(size // N_INTERLEAVED_PIECES, 1))))
             which = int(torch.randint(len(open_ones), (), generator=generator))
             first, piece_rows = open_ones.pop(which)
             rows = next(piece_rows, None)

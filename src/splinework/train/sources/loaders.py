@@ -13,7 +13,7 @@ from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.nn.arrays import as_columns, width_of
 from splinework.train.sources.base import Chunk, Source, mixed
 
-LIKE = torch.empty(0, dtype=torch.float64)
+TEMPLATE = torch.empty(0, dtype=torch.float64)
 
 
 @final
@@ -62,12 +62,12 @@ class BatchSource(Source):
         if not isinstance(batch, (tuple, list)) or len(batch) not in (2, 3):
             shown = f"{len(batch)} parts" if isinstance(batch, (tuple, list)) else f"a {type(batch).__name__}"
             raise DataError(f"a batch is a pair (x, y), or (x, y, weights); batch {number} of the loader is {shown}.")
-        x = as_columns(batch[0], len(self.names), f"x of batch {number}", self.names, LIKE)
+        x = as_columns(batch[0], len(self.names), f"x of batch {number}", self.names, TEMPLATE)
         width = width_of(batch[1])
-        y = as_columns(batch[1], width, f"y of batch {number}", tuple(f"y{j + 1}" for j in range(width)), LIKE)
+        y = as_columns(batch[1], width, f"y of batch {number}", tuple(f"y{j + 1}" for j in range(width)), TEMPLATE)
         w = None
         if len(batch) == 3:
-            w = as_columns(batch[2], 1, f"weights of batch {number}", ("weights",), LIKE)[:, 0]
+            w = as_columns(batch[2], 1, f"weights of batch {number}", ("weights",), TEMPLATE)[:, 0]
         if len(x) == 0:
             raise DataError(
                 f"batch {number} of the loader has 0 rows; a batch has at least one: leave empty ones out of the loader."

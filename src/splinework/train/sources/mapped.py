@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import DataError, FileError, ShapeError
-from splinework.train.sources.base import PIECE, PiecedSource, file_status
+from splinework.train.sources.base import MIN_PIECE_ROWS, PiecedSource, file_status
 
 
 @final
@@ -26,7 +26,7 @@ class ArraySource(PiecedSource):
     @property
     def pieces(self) -> tuple[int, ...]:
         count = len(self.x)
-        return tuple(min(PIECE, count - start) for start in range(0, count, PIECE))
+        return tuple(min(MIN_PIECE_ROWS, count - start) for start in range(0, count, MIN_PIECE_ROWS))
 
     @property
     def identity(self) -> str:
@@ -40,8 +40,8 @@ class ArraySource(PiecedSource):
         return self
 
     def read(self, piece: int, size: int) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
-        end = min((piece + 1) * PIECE, len(self.x))
-        for start in range(piece * PIECE, end, size):
+        end = min((piece + 1) * MIN_PIECE_ROWS, len(self.x))
+        for start in range(piece * MIN_PIECE_ROWS, end, size):
             rows = slice(start, min(start + size, end))
             yield _slice(self.x, rows), _slice(self.y, rows), None if self.w is None else _slice(self.w, rows)[:, 0]
 
@@ -98,6 +98,6 @@ def _identity(array: Any) -> tuple[Any, ...]:
         found = file_status(str(array.filename))
         return (*what, str(array.filename), array.offset, found.st_size, found.st_mtime_ns)
     digest = hashlib.sha256()
-    for start in range(0, len(array), PIECE):
-        digest.update(np.ascontiguousarray(array[start : start + PIECE]).tobytes())
+    for start in range(0, len(array), MIN_PIECE_ROWS):
+        digest.update(np.ascontiguousarray(array[start : start + MIN_PIECE_ROWS]).tobytes())
     return (*what, digest.hexdigest())

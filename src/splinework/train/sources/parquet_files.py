@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, FileError, ShapeError
-from splinework.train.sources.base import PIECE, PiecedSource, file_status
+from splinework.train.sources.base import MIN_PIECE_ROWS, PiecedSource, file_status
 
 
 @final
@@ -168,12 +168,12 @@ def _kinds(pairs: Sequence[tuple[str, str]]) -> str:
 
 
 def _runs(counts: Sequence[int]) -> Iterator[tuple[tuple[int, ...], int]]:
-    """Groups of rows that follow each other, together of at least `PIECE` rows but for the last."""
+    """Groups of rows that follow each other, together of at least `MIN_PIECE_ROWS` rows but for the last."""
     run: list[int] = []
     for group, count in enumerate(counts):
         run += [group] if count else []
         total = sum(counts[g] for g in run)
-        if run and (total >= PIECE or group == len(counts) - 1):
+        if run and (total >= MIN_PIECE_ROWS or group == len(counts) - 1):
             yield tuple(run), total
             run = []
     if run:

@@ -32,9 +32,9 @@ from splinework.nn.derivatives.series import Monomial, Series, columns_of, deriv
 from splinework.nn.frame import Expression, Frame
 from splinework.nn.frame.framed import hidden_names
 
-NOTHING, AGREES = 1e-15, 1e-10
+ROUNDING_TOLERANCE, AGREEMENT_TOLERANCE = 1e-15, 1e-10
 """Shares of the size of g up to which a correction is rounding, and up to which two values at a corner are the same."""
-SAMPLES = 256
+N_SAMPLES = 256
 
 
 def frame_of(
@@ -110,7 +110,7 @@ def joined(
     return g, times(*factors)
 
 
-def sample(box: Box, inputs: Sequence[str], count: int = SAMPLES) -> Tensor:
+def sample(box: Box, inputs: Sequence[str], count: int = N_SAMPLES) -> Tensor:
     """Points all over the box, the same every time, `(count, inputs)`."""
     return sobol(count, [box[name] for name in inputs], 0)
 
@@ -144,7 +144,7 @@ def _corrected(g: str, name: str, sides: Sides, inputs: Sequence[str], points: T
     for face in sides.faces:
         there = {name: face.at}
         gap = minus(restricted(face.value, there), restricted(g, there))
-        nothing = gap == ZERO or bool(Expression(gap, tuple(inputs)).of(points).abs().max() <= NOTHING)
+        nothing = gap == ZERO or bool(Expression(gap, tuple(inputs)).of(points).abs().max() <= ROUNDING_TOLERANCE)
         missing.append(ZERO if nothing else gap)
     first = sides.faces[0]
     if len(missing) == 2:
@@ -204,7 +204,7 @@ def _check(
 ) -> None:
     truth = Expression(text, tuple(inputs)).of(there)
     gap = (found - truth).abs()
-    if bool(gap.max() <= AGREES * (1 + truth.abs().max())):
+    if bool(gap.max() <= AGREEMENT_TOLERANCE * (1 + truth.abs().max())):
         return
     worst = int(gap.nan_to_num(math.inf).argmax())
     where = ", ".join(f"{n} = {v:.3g}" for n, v in zip(inputs, there[worst].tolist(), strict=True))

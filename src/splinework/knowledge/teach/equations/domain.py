@@ -21,9 +21,9 @@ from splinework.knowledge.axioms.facts import (
 from splinework.knowledge.axioms.sampling import sobol
 from splinework.nn.frame import Expression, Region
 
-TRIES = 64
+MAX_DRAW_ROUNDS = 64
 """Rounds of draws in which a region must fill up."""
-BISECTIONS = 60
+N_BISECTIONS = 60
 
 
 @final
@@ -50,14 +50,14 @@ class Domain:
         engine = torch.quasirandom.SobolEngine(len(self.inputs), scramble=True, seed=seed)
         low, high = torch.tensor([self.box[name] for name in self.inputs], dtype=torch.float64).unbind(1)
         kept: list[Tensor] = []
-        for _ in range(TRIES):
+        for _ in range(MAX_DRAW_ROUNDS):
             x = low + (high - low) * engine.draw(count, dtype=torch.float64)
             kept.append(x[self.inside(x)])
             if sum(map(len, kept)) >= count:
                 return torch.cat(kept)[:count]
         raise ConfigError(
-            f"of {TRIES * count} points in the box {self.box} only {sum(map(len, kept))} lie in the region; give a box that "
-            "is closer to it."
+            f"only {sum(map(len, kept))} of {MAX_DRAW_ROUNDS * count} points in the box {self.box} lie in the region; give a "
+            "tighter box."
         )
 
     def inside(self, x: Tensor) -> Tensor:
@@ -92,7 +92,7 @@ class Domain:
         a, b = inner[rows % len(inner)], outer[rows % len(outer)].clone()
         free = [i for i, name in enumerate(self.inputs) if name not in region.inputs]
         b[:, free] = a[:, free]
-        for _ in range(BISECTIONS):
+        for _ in range(N_BISECTIONS):
             middle = (a + b) / 2
             positive = (formula.of(middle) > 0)[:, None]
             a, b = torch.where(positive, middle, a), torch.where(positive, b, middle)

@@ -17,12 +17,12 @@ from splinework.nn.network import KAN
 from splinework.train import FitResult, Residual, TrainingOptions, solve
 from splinework.train.callbacks import StopBelow
 
-POOL, EVEN = 10, 1.0
+POOL_FACTOR, UNIFORM_SHARE = 10, 1.0
 """Points among which new ones are drawn, for each that is wanted; and what is added to the residual, as a share of its mean, in
 their chances: c of Wu et al. 2023, eq. 2, whose k is 1."""
-LEAST = 1e-3
+MIN_CHUNK_WEIGHT = 1e-3
 """The smallest weight of a chunk: second-order steps go far, and would let go of what counts for nothing."""
-ALIKE = 0.95
+MIN_SETTLED_WEIGHT = 0.95
 """Causal rounds end where every chunk has at least this weight."""
 
 
@@ -89,9 +89,9 @@ def _zero(network: KAN) -> KAN:
 
 def _where_large(problem: EquationProblem, network: KAN, count: int, seed: int) -> Tensor:
     """Points drawn with chances that grow with the residual, `(count, inputs)`."""
-    pool = problem.domain.draw(POOL * count, seed + 500)
+    pool = problem.domain.draw(POOL_FACTOR * count, seed + 500)
     size = equation_residuals(problem, network, pool).square().sum(1).sqrt()
-    chances = size / size.mean().clamp_min(1e-300) + EVEN
+    chances = size / size.mean().clamp_min(1e-300) + UNIFORM_SHARE
     return pool[torch.multinomial(chances, count, generator=torch.Generator().manual_seed(seed))]
 
 
@@ -115,7 +115,7 @@ def _causal_warm_up(
     first = replace(options, steps=causal.steps, grids=None, degree="auto", validation=0, starts=1)
     for turn in range(causal.rounds):
         weights = _weights(equation_residuals(problem, network, x).square().sum(1) / size, chunk, causal)
-        if turn and float(weights.min()) > ALIKE:
+        if turn and float(weights.min()) > MIN_SETTLED_WEIGHT:
             break
         rows = [_weighed(row, weights.sqrt()[chunk]) for row in problem.inside(x)]
         network = solve(network, [*rows, *beside], frame=problem.frame, options=first).model
@@ -127,7 +127,7 @@ def _weights(square: Tensor, chunk: Tensor, causal: Causal) -> Tensor:
     total = torch.zeros(causal.chunks, dtype=square.dtype).index_add_(0, chunk, square)
     count = torch.zeros_like(total).index_add_(0, chunk, torch.ones_like(square))
     mean = total / count.clamp_min(1)
-    return torch.exp(-causal.epsilon * (mean.cumsum(0) - mean)).clamp_min(LEAST)
+    return torch.exp(-causal.epsilon * (mean.cumsum(0) - mean)).clamp_min(MIN_CHUNK_WEIGHT)
 
 
 def _weighed(row: Residual, root: Tensor) -> Residual:

@@ -15,7 +15,7 @@ from splinework.knowledge.teach.equations.ansatz import frame_of
 from splinework.knowledge.teach.equations.conditions import conditions_of, periods_of
 from splinework.knowledge.teach.equations.domain import Domain, domain_of
 from splinework.knowledge.teach.equations.soft_constraints import (
-    BESIDE,
+    DEFAULT_WEIGHT,
     equations_of,
     measured,
     rows_of,
@@ -30,8 +30,8 @@ from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 from splinework.train import Residual
 
-POINTS = {1: 200, 2: 1000}
-MANY = 2000
+N_POINTS = {1: 200, 2: 1000}
+N_POINTS_MANY_INPUTS = 2000
 """Points inside, by the number of inputs, and for more inputs."""
 
 
@@ -80,7 +80,7 @@ class EquationProblem:
             DataError: If they are no numbers.
         """
         if given is None:
-            given = POINTS.get(len(self.domain.inputs), MANY)
+            given = N_POINTS.get(len(self.domain.inputs), N_POINTS_MANY_INPUTS)
         if isinstance(given, int) and not isinstance(given, bool):
             if given < 1:
                 raise ConfigError(f"points is how many, at least 1, or the points themselves; got {given}.")
@@ -169,7 +169,7 @@ def measurements(model: KAN, data: tuple[Any, Any]) -> list[Residual]:
     for j, name in enumerate(model.config.output_names):
         known = torch.isfinite(y[:, j]) if len(y) == len(x) else torch.zeros(len(x), dtype=torch.bool)
         if bool(known.any()):
-            found.append(measured(x[known], y[known, j : j + 1], [j], BESIDE, f"measured {name}"))
+            found.append(measured(x[known], y[known, j : j + 1], [j], DEFAULT_WEIGHT, f"measured {name}"))
     if not found:
         raise DataError(
             f"data holds no measurement: x has {len(x)} rows, y {len(y)}, of which none is a number in all columns."

@@ -25,9 +25,9 @@ from splinework.nn.derivatives import Monomial
 from splinework.splines import bspline_rows, cell_polynomials, grid_points, insert_knots
 from splinework.splines.bspline import bspline_values
 
-STEPS, HALVINGS = 15, 6
+MAX_STEPS, MAX_HALVINGS = 15, 6
 """Most Gauss–Newton steps, and how often one is halved before it is given up."""
-SETTLED = 1e-3
+MIN_RELATIVE_DECREASE = 1e-3
 """Steps end where one lowers the objective by less than this share."""
 RIDGE = 1e-13
 """What is added to the scaled normal matrix: no more than rounding."""
@@ -161,9 +161,9 @@ class Collocation:
                 f"the equation is not finite where the slab from {self.slab.start:g} begins; keep the domain away from "
                 "singularities, or take more slabs."
             )
-        for _ in range(STEPS):
+        for _ in range(MAX_STEPS):
             step = system()
-            for _ in range(HALVINGS):
+            for _ in range(MAX_HALVINGS):
                 trial = moved + step
                 after, following = self._system(trial)
                 if after < value:
@@ -172,7 +172,7 @@ class Collocation:
             else:
                 break
             gained, moved, value, system = value - after, trial, after, following
-            if gained < SETTLED * value:
+            if gained < MIN_RELATIVE_DECREASE * value:
                 break
         return moved
 

@@ -28,10 +28,10 @@ from splinework.nn.derivatives import Model, Monomial, partials
 from splinework.nn.frame import Expression
 from splinework.train import Residual
 
-BESIDE = 100.0
+DEFAULT_WEIGHT = 100.0
 """What the mean square of a boundary value, a measurement or an integral counts beside that of an equation, where no weight
 is given: an error of u is far smaller than that of its derivatives."""
-SHARE, NODES = 0.25, 24
+FACE_SHARE, N_QUADRATURE_NODES = 0.25, 24
 """Points on a face, as a share of those inside; nodes of a quadrature per input."""
 
 
@@ -86,7 +86,7 @@ def rows_of(axioms: Sequence[Axiom], domain: Domain, outputs: Sequence[str], cou
         FormulaError: If a formula cannot be read.
     """
     found: list[Residual] = []
-    few = max(round(SHARE * count), 16)
+    few = max(round(FACE_SHARE * count), 16)
     for number, axiom in enumerate(axioms):
         facts = axiom.facts()
         if isinstance(axiom.strength, Verify) or facts_of([axiom], Stated):
@@ -102,7 +102,7 @@ def rows_of(axioms: Sequence[Axiom], domain: Domain, outputs: Sequence[str], cou
                 f"{axiom.text()} cannot be built into a frame; ask for it with strength=Soft(), or Soft(weight)."
             )
         if axiom.strength != Hard():
-            ask = _Asked(domain, outputs, few, seed + 1 + number, weight_of(axiom, BESIDE) / len(facts))
+            ask = _Asked(domain, outputs, few, seed + 1 + number, weight_of(axiom, DEFAULT_WEIGHT) / len(facts))
             found += [row for fact in facts for row in _ROWS[type(fact)](fact, ask)]
     return found
 
@@ -198,7 +198,7 @@ def _total(fact: IntegralValue, ask: _Asked) -> list[Residual]:
     box = dict(domain.box)
     for name, ends in fact.over or ():
         box[domain.inputs[place(name, domain.inputs, fact.word)]] = ends
-    nodes, weights = np.polynomial.legendre.leggauss(NODES if len(box) < 3 else NODES // 2)
+    nodes, weights = np.polynomial.legendre.leggauss(N_QUADRATURE_NODES if len(box) < 3 else N_QUADRATURE_NODES // 2)
     axes = [(a + b) / 2 + (b - a) / 2 * torch.as_tensor(nodes) for a, b in (box[n] for n in domain.inputs)]
     shares = [(b - a) / 2 * torch.as_tensor(weights) for a, b in (box[n] for n in domain.inputs)]
     x = torch.cartesian_prod(*axes).reshape(-1, len(box))

@@ -16,15 +16,15 @@ from torch import Tensor
 from splinework.knowledge.teach.equations.slab import Collocation, Slab, SlabProblem
 from splinework.splines import grid_points
 
-ROUNDS, MOST_CELLS = 14, 400
+MAX_ROUNDS, MAX_CELLS = 14, 400
 """How often knots are inserted for one slab, and up to how many cells."""
-NARROWEST = 1 / 1500
+MIN_CELL_SHARE = 1 / 1500
 """Share of the range of x below which no cell is cut: a corner in what is given at the start would ask for knots without end."""
-SMALL = 1e-2
+MIN_RESIDUAL_SHARE = 1e-2
 """A cell with less than this share of the mean of all is not halved."""
-SHORTEST = 1 / 16
+MIN_SLAB_SHARE = 1 / 16
 """Share of the first length below which no slab is cut."""
-LONGER, EASY = 1.5, 0.05
+GROWTH_FACTOR, MAX_EASY_SHARE = 1.5, 0.05
 """How much longer the next slab is where time left less than this share of what is allowed."""
 
 
@@ -73,7 +73,7 @@ def march(
         moved = held.new_zeros(setting.free, held.shape[1])
         slab = Slab(start, span[1] if last else start + length, knots, held, moved)
         size = max(size, Collocation(setting, slab).size())
-        slab, value, by_time, short = _solved(setting, slab, tolerance * size, length > SHORTEST * first)
+        slab, value, by_time, short = _solved(setting, slab, tolerance * size, length > MIN_SLAB_SHARE * first)
         knots, held = slab.knots, slab.held
         if short:
             length /= 2
@@ -82,8 +82,8 @@ def march(
         left.append(value)
         tell(slab, value)
         start, held = slab.end, slab.ends()
-        if by_time < EASY * tolerance * size:
-            length *= LONGER
+        if by_time < MAX_EASY_SHARE * tolerance * size:
+            length *= GROWTH_FACTOR
     return MarchingResult(tuple(done), tuple(left), size)
 
 
@@ -98,10 +98,10 @@ def _solved(setting: SlabProblem, slab: Slab, allowed: float, divisible: bool) -
         value, late = (by_time + in_space) ** 0.5, by_time**0.5
         if value > allowed and divisible and by_time > in_space:
             return slab, value, late, True
-        wanted = by_cell > max(allowed**2, SMALL * in_space) / len(by_cell)
+        wanted = by_cell > max(allowed**2, MIN_RESIDUAL_SHARE * in_space) / len(by_cell)
         grid = grid_points(slab.knots[None], setting.degree)[0]
-        wanted &= grid.diff() > 2 * NARROWEST * (grid[-1] - grid[0])
-        full = len(by_cell) + int(wanted.sum()) > MOST_CELLS
-        if value <= allowed or turn == ROUNDS or full or not bool(wanted.any()):
+        wanted &= grid.diff() > 2 * MIN_CELL_SHARE * (grid[-1] - grid[0])
+        full = len(by_cell) + int(wanted.sum()) > MAX_CELLS
+        if value <= allowed or turn == MAX_ROUNDS or full or not bool(wanted.any()):
             return slab, value, late, False
         slab, turn = slab.finer(((grid[:-1] + grid[1:]) / 2)[wanted], setting.degree), turn + 1

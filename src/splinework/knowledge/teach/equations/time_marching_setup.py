@@ -15,7 +15,7 @@ from splinework.knowledge.teach.equations.conditions import conditions_of
 from splinework.knowledge.teach.equations.formula_text import times, total
 from splinework.knowledge.teach.equations.problem import EquationProblem
 from splinework.knowledge.teach.equations.slab import SlabProblem
-from splinework.knowledge.teach.equations.soft_constraints import BESIDE, equations_of, weight_of
+from splinework.knowledge.teach.equations.soft_constraints import DEFAULT_WEIGHT, equations_of, weight_of
 from splinework.knowledge.teach.equations.time_marching import MarchingResult, march
 from splinework.knowledge.teach.equations.time_marching_model import TimeMarchingModel, join_slabs
 from splinework.nn.derivatives import Monomial
@@ -85,7 +85,7 @@ def _setting(problem: EquationProblem) -> tuple[int, SlabProblem, Frame]:
 
         return derivatives
 
-    weight = weight_of(periods[0].axiom, BESIDE) if periods else 0.0
+    weight = weight_of(periods[0].axiom, DEFAULT_WEIGHT) if periods else 0.0
     _, equation = equations[0]
     setting = SlabProblem(equation, 1 - time, known(g), known(omega), degree, order, terms - order, weight)
     if setting.highest >= degree or max(setting.orders(m)[1] for m in equation.monomials) != order:
