@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import torch
 
-from splinework.kernels import Edges, native
+from splinework.kernels import EdgeParameters, native
 from splinework.kernels.addresses import TAILS, Spline
 from splinework.splines.bases import BSpline
 
@@ -22,11 +22,11 @@ INPUTS = 16
 FORCED = ("sorted", "gather", "narrow", "dense")
 
 
-def layer(outputs: int, grid: int) -> tuple[Edges, Spline]:
+def layer(outputs: int, grid: int) -> tuple[EdgeParameters, Spline]:
     """Random edges on a uniform grid."""
     basis = BSpline(grid=grid)
     knots = basis.make_grid(-torch.ones(INPUTS), torch.ones(INPUTS))
-    edges = Edges(
+    edges = EdgeParameters(
         torch.randn(INPUTS, basis.size, outputs), *(torch.randn(INPUTS, outputs) for _ in range(2)), None, None
     )
     return edges, Spline(knots, basis.prepare(knots), 3, TAILS["linear"], "silu")

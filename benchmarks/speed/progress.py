@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from splinework.cli.progress import EVERY
-from splinework.progress import duration, moves
+from splinework.progress import can_redraw, duration
 
 
 class Progress:
@@ -28,7 +28,7 @@ class Progress:
         self._bar: Any = None
 
     def __enter__(self) -> Progress:
-        if not self.quiet and moves():
+        if not self.quiet and can_redraw():
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar

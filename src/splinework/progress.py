@@ -8,19 +8,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-BAR = 12
+BAR_WIDTH = 12
 """Width of the bar in letters."""
-WIDE = 96
+MIN_WIDTH_FOR_BAR = 96
 """On a terminal of fewer letters there is no bar."""
 
 
-def moves() -> bool:
+def can_redraw() -> bool:
     """Whether the error stream is a terminal on which a line can be written over."""
     return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 @dataclass(frozen=True)
-class Said:
+class ProgressText:
     """What a line says at a moment: a text, a time, and how much is done, 0 to 1; None where nobody knows."""
 
     text: str
@@ -28,14 +28,14 @@ class Said:
     share: float | None = None
 
 
-class Line:
+class ProgressLine:
     """The line, drawn several times a second until it is stopped; then it is gone.
 
     Args:
         say: What it says now.
     """
 
-    def __init__(self, say: Callable[[], Said]) -> None:
+    def __init__(self, say: Callable[[], ProgressText]) -> None:
         from rich.console import Console
         from rich.live import Live
         from rich.spinner import Spinner
@@ -67,8 +67,8 @@ class Line:
         said, line = self._say(), Table.grid(padding=(0, 1))
         row: list[Any] = [self._spinner, Text(said.text, no_wrap=True, overflow="ellipsis"), said.times]
         line.add_column(no_wrap=True)
-        if said.share is not None and self._console.width >= WIDE:
-            row.insert(1, ProgressBar(total=1.0, completed=said.share, width=BAR))
+        if said.share is not None and self._console.width >= MIN_WIDTH_FOR_BAR:
+            row.insert(1, ProgressBar(total=1.0, completed=said.share, width=BAR_WIDTH))
             line.add_column(no_wrap=True)
         line.add_column()  # where the terminal is narrow, this one becomes narrower
         line.add_column(no_wrap=True)
@@ -77,13 +77,13 @@ class Line:
 
 
 @contextmanager
-def telling(wanted: bool, on_stage: Callable[[str], None] | None) -> Iterator[Callable[[str], None]]:
+def stage_callback(wanted: bool, on_stage: Callable[[str], None] | None) -> Iterator[Callable[[str], None]]:
     """Who is told of every stage: the caller, where it wants to know; else the terminal, where that is wanted."""
-    if on_stage is not None or not (wanted and moves()):
+    if on_stage is not None or not (wanted and can_redraw()):
         yield on_stage or (lambda text: None)
         return
     began, now = time.monotonic(), ["starting"]
-    line = Line(lambda: Said(now[0], duration(time.monotonic() - began)))
+    line = ProgressLine(lambda: ProgressText(now[0], duration(time.monotonic() - began)))
     try:
         yield lambda text: now.__setitem__(0, text)
     finally:

@@ -15,7 +15,7 @@ from splinework.cli.data_specs import DESIGNS, NOISES, design_of, noise_of
 from splinework.data import FormulaSet, Input, OdeSet, data_names, data_set
 from splinework.data.catalogue import KINDS
 from splinework.data.designs import Grid, LatinHypercube, Uniform
-from splinework.data.noise import KINDS as MODELS
+from splinework.data.noise import NOISES as MODELS
 from splinework.data.noise import Censored, Gaussian, Missing, Outliers, StudentT
 from tests.cli.stand_in import refused, tree
 

@@ -14,7 +14,7 @@ import pytest
 
 from splinework.cli import progress
 from splinework.cli.progress import Stages
-from splinework.progress import duration, moves
+from splinework.progress import can_redraw, duration
 
 if sys.platform != "win32":
     import pty
@@ -100,9 +100,9 @@ def test_times_are_said_in_words():
 def test_a_line_moves_on_a_terminal_that_can(monkeypatch, term, expected):
     monkeypatch.setenv("TERM", term)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    assert moves() is expected
+    assert can_redraw() is expected
     monkeypatch.setattr("sys.stderr.isatty", lambda: False)
-    assert moves() is False
+    assert can_redraw() is False
 
 
 OF_TERMINALS = ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLORTERM", "COLUMNS")

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from splinework.kernels import EXTRAPOLATIONS, Table
+from splinework.kernels import EXTRAPOLATIONS, BasisTable
 from splinework.splines.bases import ACTIVATIONS, Basis, BSpline, Chebyshev, Fourier, GaussianRBF, activation
 
 Array = NDArray[np.float64]
@@ -69,10 +69,10 @@ def grid_of(basis: Basis, inputs: int = 3) -> Tensor:
     return basis.adapt_grid(sample, low, high, 0.3)
 
 
-def table_of(basis: Basis, base: str, extrapolation: str, inputs: int = 3) -> Table:
+def table_of(basis: Basis, base: str, extrapolation: str, inputs: int = 3) -> BasisTable:
     """The basis on its grid, with the named base function and tails."""
     grid = grid_of(basis, inputs)
-    return Table(basis, activation(base), extrapolation, grid, basis.prepare(grid))
+    return BasisTable(basis, activation(base), extrapolation, grid, basis.prepare(grid))
 
 
 def points(count: int, inputs: int = 3, *, beyond: float = 0.0, seed: int = 1) -> Tensor:
@@ -165,8 +165,8 @@ def _derivative(formula: str, r: int) -> Callable[[Array, float], Array]:
     return lambda x, width: np.broadcast_to(function(x, width), x.shape).astype(np.float64)
 
 
-def table_oracle(table: Table, x: Tensor, r: int = 0) -> Array:
-    """What `Table.rows` should be, `(B, I, size)`, worked out by the definition of each extrapolation."""
+def table_oracle(table: BasisTable, x: Tensor, r: int = 0) -> Array:
+    """What `BasisTable.rows` should be, `(B, I, size)`, worked out by the definition of each extrapolation."""
     grid, points_BI = table.grid.detach().numpy(), x.detach().numpy()
     rows = np.zeros((*points_BI.shape, table.size))
     for i in range(points_BI.shape[1]):
@@ -174,7 +174,7 @@ def table_oracle(table: Table, x: Tensor, r: int = 0) -> Array:
     return rows
 
 
-def _rows_of_one_input(table: Table, knots: Array, x: Array, r: int) -> Array:
+def _rows_of_one_input(table: BasisTable, knots: Array, x: Array, r: int) -> Array:
     degree = table.basis.degree or 0
     low, high = knots[degree], knots[len(knots) - 1 - degree]
 

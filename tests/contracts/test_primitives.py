@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from splinework.kernels import BACKENDS, Backend, Table
+from splinework.kernels import BACKENDS, Backend, BasisTable
 from tests.contracts.cases import (
     RECIPES,
     every_base,
@@ -25,7 +25,7 @@ every_backend = pytest.mark.parametrize("backend", BACKENDS.values(), ids=BACKEN
 every_order = pytest.mark.parametrize("r", ORDERS)
 
 
-def operands(table: Table, batch: int = B) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def operands(table: BasisTable, batch: int = B) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """x inside and outside the domains, s, C and g, in the units of each input."""
     low, high = table.basis.domain(table.grid)
     # Derivatives of an input whose domain is narrow are large; coefficients in proportion keep every sum in view.
@@ -93,7 +93,7 @@ def test_an_empty_batch_gives_empty_sums_and_a_scatter_of_zeros(backend: Backend
 def test_single_precision_agrees_with_double(backend: Backend, basis):
     table = table_of(basis, "silu", "linear")
     grid = table.grid.float()
-    single = Table(basis, table.base, table.extrapolation, grid, basis.prepare(grid))
+    single = BasisTable(basis, table.base, table.extrapolation, grid, basis.prepare(grid))
     x, s, c, g = operands(table)
     for name, double in (("contract", (x, s, c)), ("probe", (x, c, g)), ("scatter", (x, s, g))):
         value = getattr(backend, name)(single, *(t.float() for t in double))
@@ -152,7 +152,7 @@ def test_gradients_of_scatter_are_probe_and_contract(backend: Backend, basis, ex
 SMOOTH = [b for b in RECIPES if b.degree is None or b.degree >= 3]
 
 
-def small(basis) -> tuple[Table, Tensor, Tensor, Tensor, Tensor]:
+def small(basis) -> tuple[BasisTable, Tensor, Tensor, Tensor, Tensor]:
     """Few enough numbers for finite differences, on the usual domain: a point inside, one on either side outside."""
     table = table_of(basis, "silu", "linear", inputs=1)
     x = torch.tensor([[-1.3], [0.23], [1.4]], dtype=torch.float64, requires_grad=True)
@@ -161,8 +161,8 @@ def small(basis) -> tuple[Table, Tensor, Tensor, Tensor, Tensor]:
     return table, x, s, c, normal(3, 2, seed=4).requires_grad_()
 
 
-def with_extrapolation(table: Table, extrapolation: str) -> Table:
-    return Table(table.basis, table.base, extrapolation, table.grid, table.prepared)
+def with_extrapolation(table: BasisTable, extrapolation: str) -> BasisTable:
+    return BasisTable(table.basis, table.base, extrapolation, table.grid, table.prepared)
 
 
 @pytest.mark.parametrize("basis", SMOOTH, ids=name_of)

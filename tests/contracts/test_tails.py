@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.kernels import EXTRAPOLATIONS, Table, check_extrapolation
+from splinework.kernels import EXTRAPOLATIONS, BasisTable, check_extrapolation
 from splinework.splines.bases import Fourier
 from tests.contracts.cases import (
     base_oracle,
@@ -22,7 +22,7 @@ from tests.contracts.cases import (
 REACH = (1e-9, 0.01, 0.4, 3.0, 1e3, 1e6)
 
 
-def ends(table: Table) -> tuple[Tensor, Tensor, Tensor]:
+def ends(table: BasisTable) -> tuple[Tensor, Tensor, Tensor]:
     """Lower ends, upper ends and widths of the domains, each `(I,)`."""
     low, high = table.basis.domain(table.grid)
     return low, high, high - low

@@ -7,14 +7,14 @@ import pytest
 from scipy import stats
 from scipy.stats import qmc
 
-from splinework.data.designs import KINDS, SOBOL, Corners, Faces, Grid, Joined, LatinHypercube, Sobol, Uniform
+from splinework.data.designs import DESIGNS, SOBOL, Corners, Faces, Grid, Joined, LatinHypercube, Sobol, Uniform
 from splinework.data.marginals import Marginals
-from splinework.data.random_streams import BLOCK
+from splinework.data.random_streams import BLOCK_ROWS
 from splinework.data.serialisation import from_dict, to_dict
 from splinework.errors import ConfigError, ShapeError
 
 BOX = [(-1.0, 2.0), (10.0, 20.0), (0.0, 1e-3)]
-DESIGNS = [
+CASES = [
     Uniform(),
     Sobol(),
     Sobol(scramble=False),
@@ -27,7 +27,7 @@ DESIGNS = [
     Faces(5),
     Joined((Sobol(), Corners(), Faces(2))),
 ]
-every_design = pytest.mark.parametrize("design", DESIGNS, ids=repr)
+every_design = pytest.mark.parametrize("design", CASES, ids=repr)
 
 
 @every_design
@@ -51,7 +51,7 @@ def test_the_seed_decides_every_bit(design):
 
 @every_design
 def test_a_design_survives_as_plain_values(design):
-    assert from_dict(to_dict(design), KINDS) == design
+    assert from_dict(to_dict(design), DESIGNS) == design
 
 
 @every_design
@@ -64,10 +64,10 @@ def test_a_changed_number_of_points_is_said(design):
 
 
 def test_blocks_are_the_whole():
-    rows = BLOCK + 1000
+    rows = BLOCK_ROWS + 1000
     for design in (Uniform(), Sobol(), Grid(), LatinHypercube("none")):
         blocks = list(design.levels(rows, 2, seed=1))
-        assert {len(block) for block in blocks[:-1]} == {BLOCK}
+        assert {len(block) for block in blocks[:-1]} == {BLOCK_ROWS}
         whole = design.points(rows, [(0, 1), (0, 1)], seed=1)
         np.testing.assert_array_equal(np.concatenate(blocks), whole)
 

@@ -9,7 +9,7 @@ from scipy import stats
 from splinework.data import FormulaSet, Input
 from splinework.data.designs import Uniform
 from splinework.data.noise import (
-    KINDS,
+    NOISES,
     Censored,
     Drift,
     Gaussian,
@@ -62,11 +62,11 @@ def test_the_seed_decides_every_bit_and_only_what_it_must_is_changed(model):
 
 @every_model
 def test_a_model_survives_as_plain_values(model):
-    assert from_dict(to_dict(model), KINDS) == model
+    assert from_dict(to_dict(model), NOISES) == model
 
 
 def test_there_is_a_case_of_every_model():
-    assert {type(model) for model in MODELS} == set(KINDS)
+    assert {type(model) for model in MODELS} == set(NOISES)
 
 
 def test_gaussian_noise_has_its_size_and_shape():

@@ -18,11 +18,11 @@ from splinework.data.noise import Drift, Gaussian, InputNoise, Missing, Outliers
 from splinework.errors import ConfigError, DataError, FileError
 
 INPUTS = (Input("a", 0.0, 1.0), Input("b", 1.0, 9.0, "s", "loguniform"))
-NOISE = (Gaussian(0.1), Outliers(0.1), StudentT(0.1), InputNoise(0.1), Quantised(8), Missing(0.1), Drift(0.2))
+NOISE_STREAM = (Gaussian(0.1), Outliers(0.1), StudentT(0.1), InputNoise(0.1), Quantised(8), Missing(0.1), Drift(0.2))
 RECIPES_TO_STREAM = {
-    "uniform": FormulaSet("a*b", INPUTS, Uniform(), NOISE, correlation=((1.0, 0.5), (0.5, 1.0))),
-    "sobol": FormulaSet("a*b", INPUTS, Sobol(), NOISE, idle=1),
-    "lhs": FormulaSet("a*b", INPUTS, LatinHypercube("none"), NOISE),
+    "uniform": FormulaSet("a*b", INPUTS, Uniform(), NOISE_STREAM, correlation=((1.0, 0.5), (0.5, 1.0))),
+    "sobol": FormulaSet("a*b", INPUTS, Sobol(), NOISE_STREAM, idle=1),
+    "lhs": FormulaSet("a*b", INPUTS, LatinHypercube("none"), NOISE_STREAM),
     "grid": FormulaSet("a*b", INPUTS, Grid(), (Gaussian(0.1),)),
     "joined": FormulaSet("a*b", INPUTS, Joined((Uniform(), Sobol())), (Gaussian(0.1),)),
     "marginals": FormulaSet("a*b", INPUTS, Marginals(((0.1, 2.0), (0.5, 3.0), (0.7, 8.0))), (Gaussian(0.1),)),
@@ -38,7 +38,7 @@ RECIPES_TO_STREAM = {
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of 64 rows, so that a few hundred rows are many blocks."""
     for module in ("designs", "problems", "random_streams"):
-        monkeypatch.setattr(f"splinework.data.{module}.BLOCK", 64)
+        monkeypatch.setattr(f"splinework.data.{module}.BLOCK_ROWS", 64)
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -65,12 +65,12 @@ def test_the_noise_has_the_scale_of_the_first_block():
     clean = FormulaSet("a", (Input("a", 0.0, 1.0),), Uniform()).draw(500, seed=7)
     first = np.sqrt(np.mean(clean.y[:64] ** 2))
     gap = recipe.draw(500, seed=7).y - clean.y
-    unit = random_streams.stream(7, random_streams.NOISE, 0, 1).standard_normal((64, 1))[:, 0]
+    unit = random_streams.stream(7, random_streams.NOISE_STREAM, 0, 1).standard_normal((64, 1))[:, 0]
     np.testing.assert_allclose(gap[64:128], 0.5 * first * unit, rtol=1e-9)
 
 
 def test_blocks_are_rows_of_one_size_at_full_scale(tmp_path):
-    rows = 3 * random_streams.BLOCK + 5
+    rows = 3 * random_streams.BLOCK_ROWS + 5
     recipe = FormulaSet("a*b", INPUTS, Uniform(), (Gaussian(0.1),))
     shares = []
     card = write_parquet(recipe, tmp_path / "rows.parquet", rows, seed=1, chunk=50_000, tell=shares.append)

@@ -91,6 +91,6 @@ def test_settings_out_of_range_are_refused(settings, fragment):
 
 
 def test_a_search_without_hope_ends(monkeypatch):
-    monkeypatch.setattr("splinework.data.random_formulas._TRIES", 20)
+    monkeypatch.setattr("splinework.data.random_formulas._MAX_TRIES", 20)
     with pytest.raises(FormulaError, match="of 20 random formulas"):
         RandomFormula(depth=1, inputs=1, functions=("square",), seed=0).formulas(50)

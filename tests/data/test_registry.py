@@ -11,7 +11,7 @@ import pytest
 
 from splinework.data import RECIPES, data_names, data_set, from_dict, to_dict
 from splinework.data.problems import ProblemSet
-from splinework.data.sample import Drawn
+from splinework.data.sample import Sample
 from splinework.errors import ConfigError, DataError
 from splinework.formula.expression import Expression
 from splinework.knowledge.axioms.language import parse_axiom
@@ -26,7 +26,7 @@ CLASSES = ["aubry_andre", "mosaic", "exponential_hopping", "nearest_hopping"]
 
 
 @cache
-def drawn_of(name: str) -> Drawn:
+def drawn_of(name: str) -> Sample:
     return data_set(name).draw(40, seed=1)
 
 

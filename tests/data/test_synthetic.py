@@ -12,7 +12,7 @@ import sympy
 import torch
 from sympy.parsing.sympy_parser import parse_expr
 
-from splinework.data import Problem, feynman, feynman_ids, problem, problem_names
+from splinework.data import BenchmarkProblem, feynman, feynman_ids, problem, problem_names
 from splinework.errors import ConfigError, DataError
 from splinework.formula.expression import Expression
 
@@ -27,7 +27,7 @@ def global_states() -> tuple[bytes, bytes, object]:
     return torch.get_rng_state().numpy().tobytes(), np.asarray(legacy).tobytes(), random.getstate()
 
 
-def label(recipe: Problem) -> str:
+def label(recipe: BenchmarkProblem) -> str:
     return f"{recipe.name}-{len(recipe.inputs)}"
 
 
@@ -71,7 +71,7 @@ def test_the_spread_of_the_feynman_problems_is_that_of_the_table() -> None:
 
 
 @pytest.mark.parametrize("recipe", [*DIMENSIONLESS, *DIMENSIONAL], ids=label)
-def test_a_feynman_formula_equals_sympy(recipe: Problem) -> None:
+def test_a_feynman_formula_equals_sympy(recipe: BenchmarkProblem) -> None:
     symbols = [sympy.Symbol(name) for name in recipe.inputs]
     expression = parse_expr(recipe.formula, local_dict=dict(zip(recipe.inputs, symbols, strict=True)))
     oracle = sympy.lambdify(symbols, expression, modules="numpy")
@@ -80,7 +80,7 @@ def test_a_feynman_formula_equals_sympy(recipe: Problem) -> None:
 
 
 @every_problem
-def test_it_is_finite_in_its_box(recipe: Problem) -> None:
+def test_it_is_finite_in_its_box(recipe: BenchmarkProblem) -> None:
     x, y = recipe.sample(2000, seed=4)
     assert x.shape == (2000, len(recipe.inputs))
     assert y.shape == (2000,)
@@ -92,19 +92,19 @@ def test_it_is_finite_in_its_box(recipe: Problem) -> None:
 
 
 @every_problem
-def test_its_box_has_a_side_for_each_input(recipe: Problem) -> None:
+def test_its_box_has_a_side_for_each_input(recipe: BenchmarkProblem) -> None:
     assert len(recipe.inputs) == len(recipe.low) == len(recipe.high)
     assert all(low < high for low, high in zip(recipe.low, recipe.high, strict=True))
 
 
 @every_problem
-def test_its_text_is_its_function(recipe: Problem) -> None:
+def test_its_text_is_its_function(recipe: BenchmarkProblem) -> None:
     x, _ = recipe.sample(20, seed=5)
     assert np.array_equal(Expression(recipe.formula, recipe.inputs)(x), recipe.function(x))
 
 
 @every_problem
-def test_the_seed_decides_every_bit(recipe: Problem) -> None:
+def test_the_seed_decides_every_bit(recipe: BenchmarkProblem) -> None:
     x, y = recipe.sample(50, seed=6, noise=0.1)
     again_x, again_y = recipe.sample(50, seed=6, noise=0.1)
     other_x, _ = recipe.sample(50, seed=7, noise=0.1)

@@ -12,7 +12,7 @@ import torch
 
 import splinework as sw
 from splinework.export import export, freeze
-from splinework.export.layout import lay_out
+from splinework.export.network_arrays import network_arrays
 from tests.export.cases import Case, distance, pairwise, peculiar, points, whole_family
 from tests.export.runners import COMPILER, FLAGS, needs_compiler, needs_node, run, run_c, run_js, run_python
 
@@ -174,9 +174,9 @@ def test_a_model_without_edges_is_its_constants():
 
 
 def test_equal_grids_are_written_once():
-    layout = lay_out(freeze(sw.KAN([22, 5, 5], grid=10, generator=torch.Generator(), dtype=torch.float64)))
-    assert [len(family.points) for family in layout.families] == [1]
-    assert [len(family.pieces) for family in layout.families] == [1]  # evenly spaced: one matrix for all cells
+    arrays = network_arrays(freeze(sw.KAN([22, 5, 5], grid=10, generator=torch.Generator(), dtype=torch.float64)))
+    assert [len(family.points) for family in arrays.families] == [1]
+    assert [len(family.pieces) for family in arrays.families] == [1]  # evenly spaced: one matrix for all cells
 
 
 def test_a_file_of_few_edges_on_many_cells_has_polynomials_and_one_of_many_edges_coefficients():

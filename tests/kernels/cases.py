@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from splinework.kernels import BACKENDS, EXTRAPOLATIONS, Edges, Table, native
+from splinework.kernels import BACKENDS, EXTRAPOLATIONS, BasisTable, EdgeParameters, native
 from splinework.kernels.addresses import TAILS, Spline
 from splinework.splines import bspline_values
 from splinework.splines.bases import BSpline, activation
@@ -48,9 +48,9 @@ SIZES = {
 class Problem:
     """A layer, the points it is evaluated at, and a cotangent of its sums."""
 
-    table: Table
+    table: BasisTable
     x: Tensor
-    edges: Edges
+    edges: EdgeParameters
     g: Tensor
 
     def __repr__(self) -> str:
@@ -66,7 +66,7 @@ class Problem:
         """The same numbers in float64, with the polynomials of these very knots."""
         grid = self.table.grid.double()
         table = replace(self.table, grid=grid, prepared=self.table.basis.prepare(grid))
-        edges = Edges(*(None if t is None else t.double() for t in vars(self.edges).values()))
+        edges = EdgeParameters(*(None if t is None else t.double() for t in vars(self.edges).values()))
         return Problem(table, self.x.double(), edges, self.g.double())
 
 
@@ -158,7 +158,7 @@ def problem(
     batch, inputs, outputs = SIZES[size] if isinstance(size, str) else size
     basis = BSpline(grid, degree)
     t = knots_of(knots, inputs, grid, degree, seed).to(dtype)
-    table = Table(basis, activation(base), extrapolation, t, basis.prepare(t))
+    table = BasisTable(basis, activation(base), extrapolation, t, basis.prepare(t))
     alive = mask_of(mask, inputs, outputs, seed)
     c = normal(inputs, basis.size, outputs, seed=seed + 10)
     scale = normal(inputs, outputs, seed=seed + 11) if weighted else None
@@ -176,7 +176,7 @@ def problem(
     x, g = points_on(t, degree, batch, seed).to(dtype), normal(batch, outputs, seed=seed + 14).to(dtype)
     # Not the same row of g for all rows: sums of one sign over a long batch have a law of their own.
     g = g[:, :1].expand_as(g) if layout == "expanded" else laid_out(g, layout)
-    return Problem(table, laid_out(x, layout), Edges(*parts), g)
+    return Problem(table, laid_out(x, layout), EdgeParameters(*parts), g)
 
 
 # --------------------------------------------------------------------------------------------------------- sums
@@ -184,7 +184,7 @@ def problem(
 PARTS = ("y", "x", "coefficients", "spline_weight", "base_weight", "bias")
 
 
-def spline_of(table: Table) -> Spline:
+def spline_of(table: BasisTable) -> Spline:
     """What the operators are told of the table."""
     base = "none" if table.base is None else table.base.name
     return Spline(table.grid, table.prepared, table.basis.degree, TAILS[table.extrapolation], base)
@@ -205,7 +205,7 @@ def magnitudes(p: Problem) -> dict[str, Tensor]:
     value, slope, g = absolute_rows(p.table, p.x, 0), absolute_rows(p.table, p.x, 1), p.g.abs()
     c = p.edges.table_coefficients().abs()
     gathered = (value.flatten(1).T @ g).reshape(*value.shape[1:], g.shape[1])
-    plain = Edges(
+    plain = EdgeParameters(
         p.edges.coefficients.abs(), *(None if t is None else t.abs() for t in list(vars(p.edges).values())[1:])
     )
     by_c, by_scale, by_base = plain.split_gradient(gathered)
@@ -221,7 +221,7 @@ def magnitudes(p: Problem) -> dict[str, Tensor]:
     return {key: t for key, t in found.items() if t is not None}
 
 
-def absolute_rows(table: Table, x: Tensor, r: int) -> Tensor:
+def absolute_rows(table: BasisTable, x: Tensor, r: int) -> Tensor:
     """The size of the terms of `β_m^{(r)}(x)`, `(B, I, size)`; for linear tails that of value and slope taken apart.
 
     A spline is itself a sum, `Σ_p piece_p v^p` with `|v| <= 1/2`, that vanishes on knots while its terms do not: they count
@@ -238,7 +238,7 @@ def absolute_rows(table: Table, x: Tensor, r: int) -> Tensor:
     return _absolute_inside(table, nearest, r) * ((x == nearest) | (not flat))[..., None]
 
 
-def _absolute_inside(table: Table, x: Tensor, r: int) -> Tensor:
+def _absolute_inside(table: BasisTable, x: Tensor, r: int) -> Tensor:
     k, t = table.basis.degree, table.grid
     powers = torch.arange(k + 1, dtype=x.dtype)
     falling = torch.exp(torch.lgamma(powers + 1) - torch.lgamma((powers - r).clamp_min(0) + 1)) * (powers >= r)

@@ -10,7 +10,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from torch import Tensor
 
-from splinework.kernels import BACKENDS, EXTRAPOLATIONS, Edges, Table
+from splinework.kernels import BACKENDS, EXTRAPOLATIONS, BasisTable, EdgeParameters
 from splinework.splines.bases import BSpline, activation
 from tests.contracts.cases import normal, seeded
 from tests.kernels.cases import (
@@ -50,7 +50,7 @@ def problems(draw: st.DrawFn, extrapolations: tuple[str, ...] = EXTRAPOLATIONS) 
     knots = (places + 0.1 * torch.arange(inputs, dtype=torch.float64)[:, None]).to(dtype)
     basis = BSpline(grid, degree)
     base = activation(draw(st.sampled_from(["silu", "none", "sin"])))
-    table = Table(basis, base, draw(st.sampled_from(extrapolations)), knots, basis.prepare(knots))
+    table = BasisTable(basis, base, draw(st.sampled_from(extrapolations)), knots, basis.prepare(knots))
     seed = draw(st.integers(0, 1000))
     mask = (torch.rand(inputs, outputs, generator=seeded(seed)) < 0.7).to(dtype) if draw(st.booleans()) else None
     parts = [
@@ -71,7 +71,7 @@ def problems(draw: st.DrawFn, extrapolations: tuple[str, ...] = EXTRAPOLATIONS) 
         if b < batch and i < inputs:
             x[b, i] = value
     g = normal(batch, outputs, seed=seed + 5).to(dtype)
-    edges = Edges(*(laid_out(t, layout) for t, layout in zip(parts, layouts, strict=False)))
+    edges = EdgeParameters(*(laid_out(t, layout) for t, layout in zip(parts, layouts, strict=False)))
     return Problem(table, laid_out(x, layouts[5]), edges, g)
 
 
@@ -196,7 +196,7 @@ def test_sums_over_no_rows_or_to_no_outputs(force, algorithm):
 def test_no_inputs_are_refused():
     basis = BSpline(3, 2)
     grid = basis.make_grid(torch.zeros(0).double(), torch.ones(0).double())
-    table = Table(basis, None, "linear", grid, basis.prepare(grid))
+    table = BasisTable(basis, None, "linear", grid, basis.prepare(grid))
     backend, x, c, g = BACKENDS["native"], normal(4, 0), normal(0, basis.size, 2), normal(4, 2)
     for call in (
         lambda: backend.contract(table, x, None, c),

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from splinework.kernels import BACKENDS, Edges, Table
+from splinework.kernels import BACKENDS, BasisTable, EdgeParameters
 from splinework.splines.bases import BSpline
 from tests.contracts.cases import normal
 from tests.kernels.cases import needs_native, problem, sums_and_gradients
@@ -25,7 +25,7 @@ def test_expanded_coefficients_of_more_than_two_billion_numbers():
     inputs, grid, outputs = 300, 250, 30_000
     basis = BSpline(grid, 3)
     knots = basis.make_grid(-torch.ones(inputs), torch.ones(inputs))
-    table = Table(basis, None, "linear", knots, basis.prepare(knots))
+    table = BasisTable(basis, None, "linear", knots, basis.prepare(knots))
     row = normal(outputs).float()
     c = row.expand(inputs, basis.size, outputs)
     assert c.numel() > 2**31
@@ -84,7 +84,7 @@ def test_strides_of_more_than_two_billion_elements(force, spread, algorithm):
     p = problem(size=(20, 2, 3), grid=2, degree=2, mask="fractional", dtype=torch.float32)
     truth = sums_and_gradients("native", p)
     parts = {key: t if t is None or key == "bias" else spread(t) for key, t in vars(p.edges).items()}
-    far = replace(p, x=spread(p.x), g=spread(p.g), edges=Edges(**parts))
+    far = replace(p, x=spread(p.x), g=spread(p.g), edges=EdgeParameters(**parts))
     for key, value in sums_and_gradients("native", far).items():
         assert torch.equal(value, truth[key]), key
 

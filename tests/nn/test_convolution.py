@@ -188,7 +188,7 @@ CASES = [
 @pytest.mark.parametrize("options", CASES, ids=str)
 @every_kind
 def test_derivatives_are_those_of_differences_twice(dimensions, options, pieces, monkeypatch):
-    monkeypatch.setattr(convolution, "PATCH_NUMBERS", 60 if pieces else 2**22)
+    monkeypatch.setattr(convolution, "MAX_PATCH_NUMBERS", 60 if pieces else 2**22)
     layer = conv_of(dimensions, (2, 2), **{"degree": 4, "grid": 2, **options})
     x = normal(2, 2, *(4, 3)[:dimensions]).requires_grad_()
     names, values = zip(*layer.named_parameters(), strict=True)
@@ -214,7 +214,7 @@ def test_pieces_give_what_the_whole_gives(dimensions, stride, most, monkeypatch)
             return [y, layer(x), *gradients]
 
     truth = found()
-    monkeypatch.setattr(convolution, "PATCH_NUMBERS", most)
+    monkeypatch.setattr(convolution, "MAX_PATCH_NUMBERS", most)
     for value, true in zip(found(), truth, strict=True):
         assert relative_distance(value, true) <= 1e-13
 
@@ -229,7 +229,7 @@ def test_pieces_keep_no_patches_for_the_backward_pass(monkeypatch):
         return original(self, patches)
 
     monkeypatch.setattr(KANLayer, "forward", watched)
-    monkeypatch.setattr(convolution, "PATCH_NUMBERS", 2000)
+    monkeypatch.setattr(convolution, "MAX_PATCH_NUMBERS", 2000)
     y = layer(x)
     pieces = len(kept)
     assert max(kept) <= 2000
@@ -247,7 +247,7 @@ def test_transforms_and_pieces_go_together(dimensions, monkeypatch):
     truth = torch.stack([layer(one) for one in x])
     slopes = torch.autograd.grad(layer(x.requires_grad_()).square().sum(), x)[0]
     for most in (2**22, 50):
-        monkeypatch.setattr(convolution, "PATCH_NUMBERS", most)
+        monkeypatch.setattr(convolution, "MAX_PATCH_NUMBERS", most)
         assert relative_distance(torch.func.vmap(layer)(x.detach()), truth) <= 1e-13
         found = torch.func.grad(lambda at: layer(at).square().sum())(x.detach())
         assert relative_distance(found, slopes) <= 1e-13

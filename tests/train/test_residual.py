@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 import splinework as sw
-from splinework.nn.derivatives import recorded
+from splinework.nn.derivatives import record_layers
 from splinework.nn.network import KAN
 from splinework.train.jacobian import ParameterVector
 from splinework.train.residual import Residual, ResidualObjective
@@ -161,7 +161,7 @@ def test_the_order_of_an_equation_is_read_off_it(function, order):
 
 def test_recording_ends_with_its_block():
     model, x = model_of([2, 2, 1]), uniform(5)
-    with recorded() as tape:
+    with record_layers() as tape:
         laplacian(model, x)
     count = len(tape)
     laplacian(model, x)

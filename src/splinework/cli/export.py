@@ -85,7 +85,7 @@ def export(
         from splinework.cli.folder import write_file
         from splinework.export.api import content_of
         from splinework.export.api import export as exported
-        from splinework.export.metadata import about
+        from splinework.export.metadata import metadata_of
 
         fitted = Fitted(model)
         if fitted.frame is not None:
@@ -104,7 +104,7 @@ def export(
             check=not no_check,
             recognise=recognise,
         )
-        content = content_of(made, about(fitted.network, name, notes))
+        content = content_of(made, metadata_of(fitted.network, name, notes))
         if out != "-":
             write_file(Path(out), content)
     if out == "-":

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import click
 
-from splinework.progress import Line, Said, duration, moves
+from splinework.progress import ProgressLine, ProgressText, can_redraw, duration
 
 EVERY: Final = 10.0
 """Seconds between two plain lines on one stage."""
@@ -39,7 +39,7 @@ class Stages:
         self._end: float | None = None  # of a budget, as the monotonic clock has it
         self._share: float | None = None
         self._due = float("inf")
-        self._line: Line | None = None
+        self._line: ProgressLine | None = None
         self._over = threading.Event()
         self._lock = threading.RLock()  # one that a signal's handler may take again
         self._thread: threading.Thread | None = None
@@ -47,8 +47,8 @@ class Stages:
     def __enter__(self) -> Stages:
         if self.quiet:
             return self
-        if moves():
-            self._line = Line(self._said)
+        if can_redraw():
+            self._line = ProgressLine(self._said)
         else:
             self._thread = threading.Thread(target=self._beat, daemon=True)
             self._thread.start()
@@ -106,10 +106,10 @@ class Stages:
             return f"; about {duration(spent * (1 - share) / share)} left"
         return ""
 
-    def _said(self) -> Said:
+    def _said(self) -> ProgressText:
         """What the line on the terminal says."""
         text = f"{self._text or 'starting'}{self._detail}{self.left()}"
-        return Said(text, duration(time.monotonic() - self._began), self._share)
+        return ProgressText(text, duration(time.monotonic() - self._began), self._share)
 
     def _show(self) -> None:
         """Shows the stage in a plain line, where none moves."""

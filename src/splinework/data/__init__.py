@@ -13,24 +13,24 @@ if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.data.parquet import write_parquet
     from splinework.data.random_formulas import RandomFormula
     from splinework.data.registry import DataSet, data_names, data_set
-    from splinework.data.sample import Card, Drawn, Truth
+    from splinework.data.sample import Card, GroundTruth, Sample
     from splinework.data.serialisation import from_dict, to_dict
     from splinework.data.simulators.ode import OdeSet, ode_set
     from splinework.data.special import SpecialSet
-    from splinework.data.synthetic import Problem, feynman, feynman_ids, problem, problem_names
+    from splinework.data.synthetic import BenchmarkProblem, feynman, feynman_ids, problem, problem_names
 
 __all__ = [
     "RECIPES",
+    "BenchmarkProblem",
     "Card",
     "DataSet",
-    "Drawn",
     "FormulaSet",
+    "GroundTruth",
     "Input",
     "OdeSet",
-    "Problem",
     "RandomFormula",
+    "Sample",
     "SpecialSet",
-    "Truth",
     "data_names",
     "data_set",
     "feynman",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from splinework.data.designs import KINDS as DESIGNS
+from splinework.data.designs import DESIGNS
 from splinework.data.formulas import FormulaSet
 from splinework.data.inputs import Input
 from splinework.data.marginals import Marginals
-from splinework.data.noise import KINDS as NOISES
+from splinework.data.noise import NOISES
 from splinework.data.problems import ProblemSet
 from splinework.data.random_formulas import RandomFormula
 from splinework.data.recipe import Recipe

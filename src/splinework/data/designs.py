@@ -16,18 +16,26 @@ from typing import Any, ClassVar, Final, Literal, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from splinework.data.random_streams import BLOCK, POINTS, Floats, checked_rows, checked_seed, child_seed, stream
+from splinework.data.random_streams import (
+    BLOCK_ROWS,
+    POINTS_STREAM,
+    Floats,
+    checked_rows,
+    checked_seed,
+    child_seed,
+    stream,
+)
 from splinework.errors import ConfigError, ShapeError
 
 MAX_POINTS: Final = 100_000_000
 """Most points of a grid."""
-_LARGEST_SOBOL: Final = 21_201
-_DISCREPANCY: Final = 512
+_MAX_SOBOL_DIMENSIONS: Final = 21_201
+_MAX_DISCREPANCY_ROWS: Final = 512
 """Most rows of a Latin hypercube whose discrepancy is lowered; the search takes time quadratic in the rows."""
 
 
 class Design(ABC):
-    """Where to look. A member gives levels in the unit cube, in blocks of at most `BLOCK` rows."""
+    """Where to look. A member gives levels in the unit cube, in blocks of at most `BLOCK_ROWS` rows."""
 
     scattered: ClassVar[bool] = True
     """Whether the points lie inside of the box and are spread by chance or number theory; copulas need this."""
@@ -73,7 +81,7 @@ class Design(ABC):
 
 
 @dataclass(frozen=True)
-class InBlocks(Design):
+class BlockwiseDesign(Design):
     """A design that makes its own points."""
 
     def levels(self, n: int, dimension: int, *, seed: int = 0) -> Iterator[Floats]:
@@ -87,17 +95,17 @@ class InBlocks(Design):
 
 @final
 @dataclass(frozen=True)
-class Uniform(InBlocks):
+class Uniform(BlockwiseDesign):
     """Independent, evenly spread."""
 
     def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
         for block, size in enumerate(sizes_of(rows)):
-            yield stream(seed, POINTS, block).random((size, dimension))
+            yield stream(seed, POINTS_STREAM, block).random((size, dimension))
 
 
 @final
 @dataclass(frozen=True)
-class Sobol(InBlocks):
+class Sobol(BlockwiseDesign):
     """Sobol's sequence, scrambled (Owen); the number of points is rounded up to a power of two, without which it is unbalanced.
 
     Attributes:
@@ -116,11 +124,11 @@ class Sobol(InBlocks):
     def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
         from scipy.stats import qmc
 
-        if dimension > _LARGEST_SOBOL:
+        if dimension > _MAX_SOBOL_DIMENSIONS:
             raise ConfigError(
-                f"Sobol's sequence has at most {_LARGEST_SOBOL} dimensions, got {dimension}; use Uniform()."
+                f"Sobol's sequence has at most {_MAX_SOBOL_DIMENSIONS} dimensions, got {dimension}; use Uniform()."
             )
-        engine = _engine(qmc.Sobol, dimension, stream(seed, POINTS), scramble=self.scramble)
+        engine = _engine(qmc.Sobol, dimension, stream(seed, POINTS_STREAM), scramble=self.scramble)
         for size in sizes_of(rows):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # on a block: the whole is a power of two
@@ -129,7 +137,7 @@ class Sobol(InBlocks):
 
 @final
 @dataclass(frozen=True)
-class LatinHypercube(InBlocks):
+class LatinHypercube(BlockwiseDesign):
     """One point in each of n slices of every input: exact marginals, which is what the edges of a network see.
 
     Attributes:
@@ -139,22 +147,22 @@ class LatinHypercube(InBlocks):
     optimization: Literal["random-cd", "none"] = "random-cd"
 
     def note(self, n: int, dimension: int) -> str:
-        if self.optimization == "none" or n <= _DISCREPANCY:
+        if self.optimization == "none" or n <= _MAX_DISCREPANCY_ROWS:
             return ""
-        return f"The discrepancy of the Latin hypercube was not lowered: {n} rows, at most {_DISCREPANCY}."
+        return f"The discrepancy of the Latin hypercube was not lowered: {n} rows, at most {_MAX_DISCREPANCY_ROWS}."
 
     def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
         from scipy.stats import qmc
 
-        lower = self.optimization == "random-cd" and 1 < rows <= _DISCREPANCY
+        lower = self.optimization == "random-cd" and 1 < rows <= _MAX_DISCREPANCY_ROWS
         options = {"optimization": "random-cd"} if lower else {}
-        whole = _engine(qmc.LatinHypercube, dimension, stream(seed, POINTS), **options).random(rows)
+        whole = _engine(qmc.LatinHypercube, dimension, stream(seed, POINTS_STREAM), **options).random(rows)
         return _slices(np.asarray(whole, dtype=np.float64))  # it is one design: nothing smaller than the whole exists
 
 
 @final
 @dataclass(frozen=True)
-class Grid(InBlocks):
+class Grid(BlockwiseDesign):
     """All combinations of m values of each input; the last input changes fastest.
 
     Attributes:
@@ -193,14 +201,14 @@ class Grid(InBlocks):
             values = (1 - np.cos(np.pi * (2 * np.arange(m) + 1) / (2 * m))) / 2
         else:
             values = np.linspace(0.0, 1.0, m) if m > 1 else np.array([0.5])
-        for start in range(0, rows, BLOCK):
-            index = np.arange(start, min(start + BLOCK, rows))
+        for start in range(0, rows, BLOCK_ROWS):
+            index = np.arange(start, min(start + BLOCK_ROWS, rows))
             yield np.column_stack([values[index // m ** (dimension - 1 - d) % m] for d in range(dimension)])
 
 
 @final
 @dataclass(frozen=True)
-class Corners(InBlocks):
+class Corners(BlockwiseDesign):
     """The 2^d corners of the box, whatever the number of rows: beyond them a model extrapolates."""
 
     scattered: ClassVar[bool] = False
@@ -213,14 +221,14 @@ class Corners(InBlocks):
         return 1 << dimension
 
     def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
-        for start in range(0, rows, BLOCK):
-            index = np.arange(start, min(start + BLOCK, rows))
+        for start in range(0, rows, BLOCK_ROWS):
+            index = np.arange(start, min(start + BLOCK_ROWS, rows))
             yield np.column_stack([index >> (dimension - 1 - d) & 1 for d in range(dimension)]).astype(np.float64)
 
 
 @final
 @dataclass(frozen=True)
-class Faces(InBlocks):
+class Faces(BlockwiseDesign):
     """m points on each of the 2d faces of the box, evenly spread, whatever the number of rows.
 
     Attributes:
@@ -238,7 +246,7 @@ class Faces(InBlocks):
         return 2 * dimension * self.m
 
     def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
-        whole = stream(seed, POINTS).random((rows, dimension))
+        whole = stream(seed, POINTS_STREAM).random((rows, dimension))
         index = np.arange(rows)
         face = index // self.m
         whole[index, face // 2] = face % 2
@@ -263,7 +271,7 @@ class Joined(Design):
 
     def levels(self, n: int, dimension: int, *, seed: int = 0) -> Iterator[Floats]:
         for place, part in enumerate(self.parts):
-            yield from part.levels(n, dimension, seed=child_seed(seed, POINTS, place))
+            yield from part.levels(n, dimension, seed=child_seed(seed, POINTS_STREAM, place))
 
     def count(self, n: int, dimension: int) -> int:
         return sum(part.count(n, dimension) for part in self.parts)
@@ -274,7 +282,7 @@ class Joined(Design):
 
 SOBOL: Final = Sobol()
 """What sets have by default."""
-KINDS: Final[tuple[type[Design], ...]] = (Uniform, Sobol, LatinHypercube, Grid, Corners, Faces, Joined)
+DESIGNS: Final[tuple[type[Design], ...]] = (Uniform, Sobol, LatinHypercube, Grid, Corners, Faces, Joined)
 """All designs on a box, for `recipes.from_dict`."""
 
 
@@ -290,13 +298,13 @@ def checked_box(box: ArrayLike) -> Floats:
 
 def sizes_of(rows: int) -> Iterator[int]:
     """Rows of each block."""
-    for start in range(0, rows, BLOCK):
-        yield min(BLOCK, rows - start)
+    for start in range(0, rows, BLOCK_ROWS):
+        yield min(BLOCK_ROWS, rows - start)
 
 
 def _slices(whole: Floats) -> Iterator[Floats]:
-    for start in range(0, len(whole), BLOCK):
-        yield whole[start : start + BLOCK]
+    for start in range(0, len(whole), BLOCK_ROWS):
+        yield whole[start : start + BLOCK_ROWS]
 
 
 def _engine(kind: Any, dimension: int, generator: np.random.Generator, **options: Any) -> Any:

@@ -15,7 +15,7 @@ from splinework.data.noise import Noise
 from splinework.data.properties import statements
 from splinework.data.random_streams import Floats
 from splinework.data.recipe import BoxSet
-from splinework.data.sample import Outline
+from splinework.data.sample import Schema
 from splinework.errors import ConfigError
 from splinework.formula.expression import Expression
 from splinework.formula.reading import names_in, parse
@@ -95,11 +95,11 @@ class FormulaSet(BoxSet):
     def evaluate(self, x: Floats) -> Floats:
         return self._function(x)[:, None]
 
-    def outline(self) -> Outline:
+    def outline(self) -> Schema:
         box = self.box()
         used = names_in(parse(self.formula), [one.name for one in box])
         units = {one.name: one.unit for one in box if one.unit} | ({self.target: self.unit} if self.unit else {})
-        return Outline(
+        return Schema(
             self.name,
             self.about or f"{self.target} = {self.formula}",
             tuple(one.name for one in box),

@@ -9,14 +9,14 @@ from typing import ClassVar, Literal, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from splinework.data.designs import InBlocks, checked_box, sizes_of
-from splinework.data.random_streams import POINTS, Floats, stream
+from splinework.data.designs import BlockwiseDesign, checked_box, sizes_of
+from splinework.data.random_streams import POINTS_STREAM, Floats, stream
 from splinework.errors import ConfigError, ShapeError
 
 
 @final
 @dataclass(frozen=True)
-class Marginals(InBlocks):
+class Marginals(BlockwiseDesign):
     """Rows like given ones: a box puts most points where no real row is.
 
     Attributes:
@@ -52,7 +52,7 @@ class Marginals(InBlocks):
             raise ConfigError(f"the given rows have {given.shape[1]} columns, the inputs are {dimension}.")
         factor, ordered = np.linalg.cholesky(_latent(given)), np.sort(given, axis=0)
         for block, size in enumerate(sizes_of(rows)):
-            generator = stream(seed, POINTS, block)
+            generator = stream(seed, POINTS_STREAM, block)
             if self.method == "bootstrap":
                 yield given[generator.integers(0, len(given), size)]
             else:

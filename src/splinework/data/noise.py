@@ -21,7 +21,7 @@ from splinework.formula.expression import Expression
 
 @final
 @dataclass(frozen=True, eq=False)
-class Scale:
+class ColumnStatistics:
     """What shares refer to, taken from rows without noise.
 
     Attributes:
@@ -39,7 +39,7 @@ class Scale:
     x_std: Floats
 
     @classmethod
-    def of(cls, x: Floats, y: Floats) -> Scale:
+    def of(cls, x: Floats, y: Floats) -> ColumnStatistics:
         """Of inputs (n, d) and targets (n, k)."""
         rms = np.sqrt(np.square(y).mean(axis=0))
         return cls(rms, y.std(axis=0), y.min(axis=0), y.max(axis=0), x.std(axis=0))
@@ -47,7 +47,7 @@ class Scale:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Rows:
+class RecordedRows:
     """Rows to be disturbed.
 
     Attributes:
@@ -64,17 +64,17 @@ class Rows:
     names: tuple[str, ...]
     start: int
     total: int
-    scale: Scale
+    scale: ColumnStatistics
 
 
 class Noise(ABC):
     """A way in which measurements differ from the truth."""
 
     @abstractmethod
-    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+    def disturb(self, rows: RecordedRows, generator: np.random.Generator) -> RecordedRows:
         """The same rows with this noise; what came is not changed in place."""
 
-    def note(self, names: Sequence[str], scale: Scale) -> str:
+    def note(self, names: Sequence[str], scale: ColumnStatistics) -> str:
         """What the data card must say besides the recipe; empty if nothing."""
         return ""
 
@@ -95,7 +95,7 @@ class Gaussian(Noise):
     def __post_init__(self) -> None:
         _at_least(self.gamma, 0.0, "gamma of Gaussian")
 
-    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+    def disturb(self, rows: RecordedRows, generator: np.random.Generator) -> RecordedRows:
         size = rows.scale.rms if self.of == "rms" else rows.scale.std
         return replace(rows, y=rows.y + self.gamma * size * generator.standard_normal(rows.y.shape))
 
@@ -111,7 +111,7 @@ class Heteroscedastic(Noise):
 
     sd: str
 
-    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+    def disturb(self, rows: RecordedRows, generator: np.random.Generator) -> RecordedRows:
         sd = Expression(self.sd, rows.names)(rows.x)
         if not (np.isfinite(sd) & (sd >= 0)).all():
             raise ConfigError(f"the standard deviation {self.sd!r} is negative or not finite for some of the inputs.")
@@ -136,7 +136,7 @@ class StudentT(Noise):
         if not 2.0 < self.df < math.inf:
             raise ConfigError(f"df of StudentT is a number above 2, got {self.df}.")
 
-    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+    def disturb(self, rows: RecordedRows, generator: np.random.Generator) -> RecordedRows:
         unit = math.sqrt((self.df - 2) / self.df)
         return replace(
             rows, y=rows.y + self.gamma * unit * rows.scale.rms * generator.standard_t(self.df, rows.y.shape)
@@ -160,7 +160,7 @@ class Outliers(Noise):
         _share(self.fraction, "fraction of Outliers")
         _at_least(self.scale, 0.0, "scale of Outliers")
 
-    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+    def disturb(self, rows: RecordedRows, generator: np.random.Generator) -> RecordedRows:
         hit, size, sign = generator.random((3, *rows.y.shape))
         moved = np.where(sign < 0.5, -1.0, 1.0) * self.scale * (1 + size) * rows.scale.rms
         return replace(rows, y=np.where(hit < self.fraction, rows.y + moved, rows.y))
@@ -180,14 +180,14 @@ class InputNoise(Noise):
     def __post_init__(self) -> None:
         _at_least(self.share, 0.0, "share of InputNoise")
 
-    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+    def disturb(self, rows: RecordedRows, generator: np.random.Generator) -> RecordedRows:
         return replace(rows, x=rows.x + self.share * rows.scale.x_std * generator.standard_normal(rows.x.shape))
 
     def attenuation(self) -> float:
         """var(x) / (var(x) + var(error)): what is left of the slope of a line."""
         return 1.0 / (1.0 + self.share**2)
 
-    def note(self, names: Sequence[str], scale: Scale) -> str:
+    def note(self, names: Sequence[str], scale: ColumnStatistics) -> str:
         return f"Errors in the inputs: a straight line keeps {self.attenuation():.6g} of its slope (attenuation)."
 
 
@@ -206,7 +206,7 @@ class Rounded(Noise):
         if not 1 <= self.digits <= 17:
             raise ConfigError(f"digits of Rounded is 1 to 17, got {self.digits}.")
 
-    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+    def disturb(self, rows: RecordedRows, generator: np.random.Generator) -> RecordedRows:
         texts = [f"{value:.{self.digits - 1}e}" for value in rows.y.ravel().tolist()]
         return replace(rows, y=np.array(texts, dtype=np.float64).reshape(rows.y.shape))
 
@@ -230,7 +230,7 @@ class Censored(Noise):
         if self.low is not None and self.high is not None and not self.low < self.high:
             raise ConfigError(f"Censored takes low < high, got {self.low} and {self.high}.")
 
-    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+    def disturb(self, rows: RecordedRows, generator: np.random.Generator) -> RecordedRows:
         return replace(rows, y=np.clip(rows.y, self.low, self.high))
 
 
@@ -249,7 +249,7 @@ class Quantised(Noise):
         if not 1 <= self.bits <= 52:
             raise ConfigError(f"bits of Quantised is 1 to 52, got {self.bits}.")
 
-    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+    def disturb(self, rows: RecordedRows, generator: np.random.Generator) -> RecordedRows:
         low, high = rows.scale.low, rows.scale.high
         step = np.where(high > low, (high - low) / (2**self.bits - 1), 1.0)
         return replace(rows, y=low + step * np.rint((np.clip(rows.y, low, high) - low) / step))
@@ -271,7 +271,7 @@ class Missing(Noise):
     def __post_init__(self) -> None:
         _share(self.share, "share of Missing")
 
-    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+    def disturb(self, rows: RecordedRows, generator: np.random.Generator) -> RecordedRows:
         lost_x, lost_y = generator.random(rows.x.shape) < self.share, generator.random(rows.y.shape) < self.share
         x = rows.x if self.where == "target" else np.where(lost_x, np.nan, rows.x)
         y = rows.y if self.where == "inputs" else np.where(lost_y, np.nan, rows.y)
@@ -293,12 +293,12 @@ class Drift(Noise):
         if not math.isfinite(self.share):
             raise ConfigError(f"share of Drift is a finite number, got {self.share}.")
 
-    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+    def disturb(self, rows: RecordedRows, generator: np.random.Generator) -> RecordedRows:
         place = (rows.start + np.arange(len(rows.y))) / max(rows.total - 1, 1)
         return replace(rows, y=rows.y + self.share * rows.scale.rms * place[:, None])
 
 
-KINDS: Final[tuple[type[Noise], ...]] = (
+NOISES: Final[tuple[type[Noise], ...]] = (
     Gaussian, Heteroscedastic, StudentT, Outliers, InputNoise, Rounded, Censored, Quantised, Missing, Drift
 )  # fmt: skip
 """All models, for `recipes.from_dict`."""

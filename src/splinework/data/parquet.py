@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from splinework.data.random_streams import BLOCK, Floats
+from splinework.data.random_streams import BLOCK_ROWS, Floats
 from splinework.data.recipe import Recipe
-from splinework.data.sample import Card, Outline, Tally
+from splinework.data.sample import Card, CardStatistics, Schema
 from splinework.data.serialisation import to_dict
 from splinework.errors import ConfigError, FileError
 
@@ -28,7 +28,7 @@ def write_parquet(
     rows: int,
     *,
     seed: int = 0,
-    chunk: int = BLOCK,
+    chunk: int = BLOCK_ROWS,
     tell: Callable[[float], None] = lambda share: None,
 ) -> Card:
     """Draws rows into a file, holding about one block and one row group at a time; the rows do not depend on the chunk.
@@ -73,7 +73,7 @@ def write_parquet(
             f"{place} is what the data card would be called; name the file {place.with_suffix('.parquet')}."
         )
     outline = recipe.outline()
-    tally = Tally(outline, recipe.axioms())
+    tally = CardStatistics(outline, recipe.axioms())
     total = recipe.count(rows)
     try:
         # Made aside and moved when it is whole, as `nn.files` does it: but nothing here stands on `nn`.
@@ -96,7 +96,7 @@ def write_parquet(
 
 def _fill(
     writer: parquet.ParquetWriter,
-    outline: Outline,
+    outline: Schema,
     blocks: Iterable[tuple[Floats, Floats]],
     chunk: int,
     tell: Callable[[int], None],
@@ -116,7 +116,7 @@ def _fill(
         tell(done + held.num_rows)
 
 
-def _schema(recipe: Recipe, outline: Outline, seed: int) -> pyarrow.Schema:
+def _schema(recipe: Recipe, outline: Schema, seed: int) -> pyarrow.Schema:
     import pyarrow
 
     text = pyarrow.string() if outline.classes else pyarrow.float64()
@@ -125,7 +125,7 @@ def _schema(recipe: Recipe, outline: Outline, seed: int) -> pyarrow.Schema:
     return pyarrow.schema(kinds, metadata=notes)
 
 
-def _table(outline: Outline, schema: pyarrow.Schema, x: Floats, y: Floats) -> pyarrow.Table:
+def _table(outline: Schema, schema: pyarrow.Schema, x: Floats, y: Floats) -> pyarrow.Table:
     import pyarrow
 
     columns = [*map(np.ascontiguousarray, (*x.T, *y.T))]

@@ -1,4 +1,4 @@
-"""The problems of `synthetic` as recipes of sets: the same rows as `Problem.sample`, with units, truth and data card."""
+"""The problems of `synthetic` as recipes of sets: the same rows as `BenchmarkProblem.sample`, with units, truth and data card."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Final, Literal, final
 import numpy as np
 
 from splinework.data.inputs import Input
-from splinework.data.noise import Noise, Rows, Scale
+from splinework.data.noise import ColumnStatistics, Noise, RecordedRows
 from splinework.data.properties import statements
-from splinework.data.random_streams import BLOCK, Floats, checked_rows, checked_seed
+from splinework.data.random_streams import BLOCK_ROWS, Floats, checked_rows, checked_seed
 from splinework.data.recipe import Recipe
-from splinework.data.sample import Outline, Tally
-from splinework.data.synthetic import Problem, feynman, problem
+from splinework.data.sample import CardStatistics, Schema
+from splinework.data.synthetic import BenchmarkProblem, feynman, problem
 from splinework.errors import ConfigError
 from splinework.formula.reading import names_in, parse
 
@@ -69,11 +69,11 @@ class ProblemSet(Recipe):
         _ = self.found
 
     @cached_property
-    def found(self) -> Problem:
+    def found(self) -> BenchmarkProblem:
         """The problem."""
         return problem(self.problem) if self.table == "toys" else feynman(self.problem, table=self.table)
 
-    def outline(self) -> Outline:
+    def outline(self) -> Schema:
         one = self.found
         target = "y" if "y" not in one.inputs else "target"
         used = names_in(parse(one.formula), one.inputs)
@@ -81,7 +81,7 @@ class ProblemSet(Recipe):
         if one.unit:
             units[target] = one.unit
         kind, about = _KINDS.get(self.table, ("", _ABOUT.get(self.problem, "")))
-        return Outline(
+        return Schema(
             f"{kind}:{self.problem}" if kind else self.problem,
             about,
             one.inputs,
@@ -105,9 +105,9 @@ class ProblemSet(Recipe):
 
     def clean(self, rows: int, seed: int) -> Iterator[tuple[Floats, Floats]]:
         one = self.found
-        generator = np.random.default_rng(seed)  # one stream, as `Problem.sample` draws from it
-        for start in range(0, rows, BLOCK):
-            x = generator.uniform(one.low, one.high, size=(min(BLOCK, rows - start), len(one.inputs)))
+        generator = np.random.default_rng(seed)  # one stream, as `BenchmarkProblem.sample` draws from it
+        for start in range(0, rows, BLOCK_ROWS):
+            x = generator.uniform(one.low, one.high, size=(min(BLOCK_ROWS, rows - start), len(one.inputs)))
             yield x, self.evaluate(x)
 
     def evaluate(self, x: Floats) -> Floats:
@@ -117,16 +117,18 @@ class ProblemSet(Recipe):
     def truth_at(self, x: Floats) -> Floats | None:
         return self.evaluate(x)
 
-    def blocks(self, rows: int, *, seed: int = 0, tally: Tally | None = None) -> Iterator[tuple[Floats, Floats]]:
+    def blocks(
+        self, rows: int, *, seed: int = 0, tally: CardStatistics | None = None
+    ) -> Iterator[tuple[Floats, Floats]]:
         """As in `Recipe`. The noise of a problem is a share of the spread of all rows, so it holds all of them."""
         if not self.share and not self.found.scatter:
             yield from super().blocks(rows, seed=seed, tally=tally)
             return
         x, y = self.found.sample(checked_rows(rows), seed=checked_seed(seed), noise=self.share)
-        names, scale = self.found.inputs, Scale.of(x[:BLOCK], self.evaluate(x[:BLOCK]))
-        for block, start in enumerate(range(0, rows, BLOCK)):
-            part = slice(start, start + BLOCK)
-            found = self.disturbed(Rows(x[part], y[part, None], names, start, rows, scale), seed, block)
+        names, scale = self.found.inputs, ColumnStatistics.of(x[:BLOCK_ROWS], self.evaluate(x[:BLOCK_ROWS]))
+        for block, start in enumerate(range(0, rows, BLOCK_ROWS)):
+            part = slice(start, start + BLOCK_ROWS)
+            found = self.disturbed(RecordedRows(x[part], y[part, None], names, start, rows, scale), seed, block)
             if tally is not None:
                 tally.add(found.x, found.y, self.evaluate(found.x))
                 tally.scale = scale

@@ -21,17 +21,17 @@ from splinework.formula.reading import names_in, parse
 
 _FUNCTIONS: Final = ("sin", "cos", "exp", "log", "sqrt", "tanh", "square", "arctan")
 _KNOWN: Final = frozenset({*_FUNCTIONS, "abs", "sinh", "cosh", "reciprocal"})
-_TRIES: Final = 2000
+_MAX_TRIES: Final = 2000
 """Formulas that are drawn before the search for one more is given up."""
-_POINTS: Final = 1024
-_FINITE: Final = 0.999
-_INDEX: Final = 0.01
+_N_POINTS: Final = 1024
+_MIN_FINITE_SHARE: Final = 0.999
+_MIN_TOTAL_INDEX: Final = 0.01
 """Least total Sobol index of an input."""
-_CONDITION: Final = 100.0
+_MAX_CONDITION_NUMBER: Final = 100.0
 """Largest median of |x f'/f|."""
-_PEAK: Final = 0.9
+_MAX_PEAK_SHARE: Final = 0.9
 """Largest share of the variance that a hundredth of the rows may have."""
-_STRAIGHT: Final = 1e-6
+_LINEARITY_TOLERANCE: Final = 1e-6
 """Share of the spread that a plane must leave over."""
 
 
@@ -112,9 +112,9 @@ class RandomFormula:
                 seen.add(key)
                 tries = 0
                 yield text
-            elif tries >= _TRIES:
+            elif tries >= _MAX_TRIES:
                 raise FormulaError(
-                    f"of {_TRIES} random formulas none may be kept; use more depth, fewer inputs or other functions."
+                    f"of {_MAX_TRIES} random formulas none may be kept; use more depth, fewer inputs or other functions."
                 )
 
 
@@ -137,10 +137,10 @@ def rejection(text: str, inputs: Sequence[Input]) -> str:
         return f"{absent[0]} does not occur"
     function = Expression(text, names)
     box = [(one.low, one.high) for one in inputs]
-    levels = SOBOL.points(_POINTS, box * 2, seed=0)
+    levels = SOBOL.points(_N_POINTS, box * 2, seed=0)
     base, other = levels[:, : len(names)], levels[:, len(names) :]
     y = function(base)
-    if np.isfinite(y).mean() < _FINITE:
+    if np.isfinite(y).mean() < _MIN_FINITE_SHARE:
         return "it is not finite on 99.9 % of the box"
     known = np.isfinite(y)
     spread = float(y[known].std())
@@ -150,12 +150,12 @@ def rejection(text: str, inputs: Sequence[Input]) -> str:
         return "a hundredth of the rows makes nearly all of its variance, as a pole does"
     for place, name in enumerate(names):
         index = total_index(function, base, other, place)
-        if not index > _INDEX:
+        if not index > _MIN_TOTAL_INDEX:
             return f"{name} has a total Sobol index of {index:.2g}"
     if _affine(base[known], y[known]):
         return "it is affine"
     for place, name in enumerate(names):
-        if not _condition(text, name, names, base, y, place) < _CONDITION:
+        if not _condition(text, name, names, base, y, place) < _MAX_CONDITION_NUMBER:
             return f"it is badly conditioned in {name}"
     return ""
 
@@ -190,13 +190,13 @@ def canonical(text: str) -> str:
 
 def _peaked(y: Floats) -> bool:
     squares = np.sort(np.square(y - y.mean()))
-    return bool(squares[-max(len(y) // 100, 1) :].sum() > _PEAK * squares.sum())
+    return bool(squares[-max(len(y) // 100, 1) :].sum() > _MAX_PEAK_SHARE * squares.sum())
 
 
 def _affine(x: Floats, y: Floats) -> bool:
     design = np.column_stack([x, np.ones(len(x))])
     left = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
-    return bool(left.std() < _STRAIGHT * y.std())
+    return bool(left.std() < _LINEARITY_TOLERANCE * y.std())
 
 
 def _condition(text: str, name: str, names: Sequence[str], x: Floats, y: Floats, place: int) -> float:

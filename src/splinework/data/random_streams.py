@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from splinework.errors import ConfigError
 
 Floats = NDArray[np.float64]
-BLOCK: Final = 65_536
+BLOCK_ROWS: Final = 65_536
 """Rows of a block: what is drawn from one stream, and the rows that the scale of the noise is taken from. A power of two."""
-POINTS: Final = 0
+POINTS_STREAM: Final = 0
 """Stream of the inputs."""
-NOISE: Final = 1
+NOISE_STREAM: Final = 1
 """Stream of the noise; its models have one each."""
 
 
@@ -26,13 +26,13 @@ def stream(seed: int, *key: int) -> np.random.Generator:
 
     Args:
         seed: Of the recipe, 0 or more.
-        key: Which stream, such as `(NOISE, model, block)`.
+        key: Which stream, such as `(NOISE_STREAM, model, block)`.
 
     Raises:
         ConfigError: If the seed is no such number.
 
     Example:
-        >>> bool(stream(1, POINTS).random() == stream(1, NOISE).random())
+        >>> bool(stream(1, POINTS_STREAM).random() == stream(1, NOISE_STREAM).random())
         False
     """
     return np.random.default_rng(np.random.SeedSequence(checked_seed(seed), spawn_key=key))

@@ -14,9 +14,9 @@ import numpy as np
 
 from splinework.data.designs import Design
 from splinework.data.inputs import Input, check_inputs, correlated
-from splinework.data.noise import Noise, Rows, Scale
-from splinework.data.random_streams import NOISE, Floats, checked_rows, checked_seed, stream
-from splinework.data.sample import Drawn, Outline, Tally
+from splinework.data.noise import ColumnStatistics, Noise, RecordedRows
+from splinework.data.random_streams import NOISE_STREAM, Floats, checked_rows, checked_seed, stream
+from splinework.data.sample import CardStatistics, Sample, Schema
 from splinework.data.serialisation import to_dict
 from splinework.errors import ConfigError, DataError
 
@@ -25,7 +25,7 @@ class Recipe(ABC):
     """A frozen recipe of a set. Members are frozen dataclasses, and may have a field `noise`."""
 
     @abstractmethod
-    def outline(self) -> Outline:
+    def outline(self) -> Schema:
         """What is known before a row is drawn."""
 
     def axioms(self) -> tuple[str, ...]:
@@ -52,7 +52,9 @@ class Recipe(ABC):
         """The models of noise, in their order."""
         return tuple(getattr(self, "noise", ()))
 
-    def blocks(self, rows: int, *, seed: int = 0, tally: Tally | None = None) -> Iterator[tuple[Floats, Floats]]:
+    def blocks(
+        self, rows: int, *, seed: int = 0, tally: CardStatistics | None = None
+    ) -> Iterator[tuple[Floats, Floats]]:
         """Rows block by block, so that no more than one block is held.
 
         Args:
@@ -69,12 +71,12 @@ class Recipe(ABC):
         """
         outline = self.outline()
         total = self.count(checked_rows(rows))
-        scale: Scale | None = None
+        scale: ColumnStatistics | None = None
         start = 0
         for block, (x, y) in enumerate(self.clean(rows, checked_seed(seed))):
             _refuse_undefined(outline, x, y)
-            scale = scale or Scale.of(x, y)
-            found = self.disturbed(Rows(x, y, outline.names, start, total, scale), seed, block)
+            scale = scale or ColumnStatistics.of(x, y)
+            found = self.disturbed(RecordedRows(x, y, outline.names, start, total, scale), seed, block)
             if tally is not None:
                 moved = found.x is not x
                 truth = self.truth_at(found.x) if moved else y
@@ -83,13 +85,13 @@ class Recipe(ABC):
             yield found.x, found.y
             start += len(x)
 
-    def disturbed(self, rows: Rows, seed: int, block: int) -> Rows:
+    def disturbed(self, rows: RecordedRows, seed: int, block: int) -> RecordedRows:
         """Rows of a block with the noise of all models."""
         for place, model in enumerate(self.noises()):
-            rows = model.disturb(rows, stream(seed, NOISE, place, block))
+            rows = model.disturb(rows, stream(seed, NOISE_STREAM, place, block))
         return rows
 
-    def draw(self, rows: int, *, seed: int = 0) -> Drawn:
+    def draw(self, rows: int, *, seed: int = 0) -> Sample:
         """Draws the rows, at once.
 
         Args:
@@ -101,16 +103,16 @@ class Recipe(ABC):
             DataError: If the truth is not finite somewhere in the box.
         """
         outline = self.outline()
-        tally = Tally(outline, self.axioms())
+        tally = CardStatistics(outline, self.axioms())
         parts = list(self.blocks(rows, seed=seed, tally=tally))
         x, y = (np.concatenate([part[side] for part in parts]) for side in (0, 1))
         facts = self.card_of(tally, rows, seed)
         flat = y[:, 0] if len(outline.targets) == 1 else y
-        return Drawn(
+        return Sample(
             x, flat, outline.names, outline.targets, dict(outline.units), tally.truth(), facts, outline.classes
         )
 
-    def card_of(self, tally: Tally, rows: int, seed: int) -> dict[str, Any]:
+    def card_of(self, tally: CardStatistics, rows: int, seed: int) -> dict[str, Any]:
         """The values of the data card, when all rows have been counted."""
         names = self.outline().names
         said = [model.note(names, tally.scale) for model in self.noises()] if tally.scale is not None else []
@@ -172,7 +174,7 @@ class BoxSet(Recipe):
         return list(filter(None, [self.design.note(rows, len(self.box()))]))
 
 
-def _refuse_undefined(outline: Outline, x: Floats, y: Floats) -> None:
+def _refuse_undefined(outline: Schema, x: Floats, y: Floats) -> None:
     bad = np.logical_not(np.isfinite(y).all(axis=1)).reshape(-1)
     if bad.any():
         row = x[bad][0]

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from splinework.data.noise import Noise
     from splinework.data.recipe import Recipe
-    from splinework.data.sample import Drawn
+    from splinework.data.sample import Sample
 
-ROWS: Final = 1000
+DEFAULT_ROWS: Final = 1000
 """Rows of a synthetic set, unless others are asked for."""
 
 
@@ -93,7 +93,7 @@ class DataSet:
             return self.load()
         return self.draw(rows, seed=seed, noise=noise).frame()
 
-    def draw(self, rows: int | None = None, *, seed: int = 0, noise: float = 0.0) -> Drawn:
+    def draw(self, rows: int | None = None, *, seed: int = 0, noise: float = 0.0) -> Sample:
         """Rows of a synthetic set with units, truth and data card; for the arguments see `frame`.
 
         Raises:
@@ -103,7 +103,7 @@ class DataSet:
             >>> data_set("feynman-si:I.12.1").draw(3).truth.active
             ('mu', 'Nn')
         """
-        return self.noisy(noise).draw(ROWS if rows is None else rows, seed=seed)
+        return self.noisy(noise).draw(DEFAULT_ROWS if rows is None else rows, seed=seed)
 
     def noisy(self, noise: float, models: tuple[Noise, ...] = ()) -> Recipe:
         """Its recipe with Gaussian noise, as a share of the target's spread, and then other noise.

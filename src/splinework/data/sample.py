@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 
-from splinework.data.noise import Scale
+from splinework.data.noise import ColumnStatistics
 from splinework.data.random_streams import Floats
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _PACKAGES: Final = ("splinework", "numpy", "scipy")
 
 @final
 @dataclass(frozen=True)
-class Truth:
+class GroundTruth:
     """What is known of the function behind the rows.
 
     Attributes:
@@ -100,7 +100,7 @@ class Card:
 
 @final
 @dataclass(frozen=True)
-class Outline:
+class Schema:
     """What is known of a set before a row is drawn.
 
     Attributes:
@@ -109,9 +109,9 @@ class Outline:
         names: Of the inputs, d of them.
         targets: Of the targets, k of them.
         units: Of columns, where there are units.
-        formula: As in `Truth`.
-        active: As in `Truth`.
-        reference_error: As in `Truth`.
+        formula: As in `GroundTruth`.
+        active: As in `GroundTruth`.
+        reference_error: As in `GroundTruth`.
         source: Where it comes from.
         classes: Words for the values 0, 1, … of the target, where it is a class.
         notes: What the card must say besides.
@@ -132,7 +132,7 @@ class Outline:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class Sample:
     """Rows of a recipe.
 
     Attributes:
@@ -151,13 +151,13 @@ class Drawn:
     names: tuple[str, ...]
     targets: tuple[str, ...]
     units: Mapping[str, str]
-    truth: Truth
+    truth: GroundTruth
     facts: Mapping[str, Any] = field(repr=False)
     classes: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the values, see `Tally`."""
+        """SHA-256 of the values, see `CardStatistics`."""
         return str(self.facts["sha256"])
 
     def card(self) -> Card:
@@ -179,14 +179,14 @@ def table(names: Sequence[str], targets: Sequence[str], classes: Sequence[str], 
     return pd.DataFrame(columns)
 
 
-class Tally:
+class CardStatistics:
     """What a card needs to know of all rows, gathered block by block; the outcome does not depend on how they are cut.
 
     The digest is the SHA-256 of the names of the columns, each with a line end, followed by the values row after row, inputs then
     targets, as little-endian float64.
     """
 
-    def __init__(self, outline: Outline, axioms: tuple[str, ...]) -> None:
+    def __init__(self, outline: Schema, axioms: tuple[str, ...]) -> None:
         self._hash = hashlib.sha256("".join(f"{name}\n" for name in (*outline.names, *outline.targets)).encode())
         self._low = np.full(len(outline.names) + len(outline.targets), np.inf)
         self._high = -self._low
@@ -194,7 +194,7 @@ class Tally:
         self._squares: list[float] = []
         self._known = 0
         self.rows = 0
-        self.scale: Scale | None = None
+        self.scale: ColumnStatistics | None = None
 
     def add(self, x: Floats, y: Floats, truth: Floats) -> None:
         """Rows as they were recorded, and what the truth says there, (n, k); blocks must be the same whoever counts."""
@@ -209,11 +209,11 @@ class Tally:
         self._known += int(known.sum())
         self.rows += len(x)
 
-    def truth(self) -> Truth:
+    def truth(self) -> GroundTruth:
         """The truth, with the noise floor of these rows."""
         floor = math.sqrt(math.fsum(self._squares) / self._known) if self._known else 0.0
         one = self._outline
-        return Truth(one.formula, one.active, floor, self._axioms, one.reference_error)
+        return GroundTruth(one.formula, one.active, floor, self._axioms, one.reference_error)
 
     def facts(self, recipe: Mapping[str, Any], seed: int, notes: Sequence[str]) -> dict[str, Any]:
         """The values of the data card."""

@@ -19,7 +19,7 @@ from splinework.data.inputs import Input
 from splinework.data.noise import Noise
 from splinework.data.random_streams import Floats
 from splinework.data.recipe import BoxSet
-from splinework.data.sample import Outline
+from splinework.data.sample import Schema
 from splinework.errors import DataError, nearest
 
 
@@ -141,10 +141,10 @@ class SpecialSet(BoxSet):
     def evaluate(self, x: Floats) -> Floats:
         return np.asarray(_TABLE[self.function].call(x[:, 0], x[:, 1]), dtype=np.float64)[:, None]
 
-    def outline(self) -> Outline:
+    def outline(self) -> Schema:
         one = _TABLE[self.function]
         names = tuple(column.name for column in one.inputs)
-        return Outline(
+        return Schema(
             f"special:{self.function}",
             one.about,
             names,

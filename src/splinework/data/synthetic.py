@@ -33,7 +33,7 @@ _FEYNMAN_FILES: Final[dict[FeynmanTable, tuple[str, str, str]]] = {
 
 @final
 @dataclass(frozen=True)
-class Problem:
+class BenchmarkProblem:
     """A function of several variables on a box.
 
     Attributes:
@@ -88,7 +88,7 @@ class Problem:
         return x, y + spread * generator.standard_normal(n) if spread else y
 
 
-def problem(name: str) -> Problem:
+def problem(name: str) -> BenchmarkProblem:
     """Look up a registered problem.
 
     Args:
@@ -109,7 +109,7 @@ def problem_names() -> tuple[str, ...]:
     return tuple(_PROBLEMS)
 
 
-def feynman(identifier: str, *, table: FeynmanTable = "dimensionless") -> Problem:
+def feynman(identifier: str, *, table: FeynmanTable = "dimensionless") -> BenchmarkProblem:
     """Look up a formula of the Feynman data set.
 
     Args:
@@ -135,7 +135,7 @@ def feynman_ids(*, table: FeynmanTable = "dimensionless") -> tuple[str, ...]:
 
 
 @cache
-def _feynman_rows(table: FeynmanTable) -> dict[str, Problem]:
+def _feynman_rows(table: FeynmanTable) -> dict[str, BenchmarkProblem]:
     if table not in get_args(FeynmanTable):
         raise ConfigError(f"table is one of {list(get_args(FeynmanTable))}, got {table!r}.")
     name, low, high = _FEYNMAN_FILES[table]
@@ -152,7 +152,7 @@ def _feynman_rows(table: FeynmanTable) -> dict[str, Problem]:
     return found
 
 
-def _with_units(recipe: Problem, row: dict[str, str]) -> Problem:
+def _with_units(recipe: BenchmarkProblem, row: dict[str, str]) -> BenchmarkProblem:
     """The problem with the units of the table, in which T is a temperature."""
 
     def plain(unit: str) -> str:
@@ -168,7 +168,7 @@ def _numbers(cell: str) -> tuple[float, ...]:
     return tuple(float(number) for number in cell.split(";"))
 
 
-def _found(name: str, known: Mapping[str, Problem], kind: str) -> Problem:
+def _found(name: str, known: Mapping[str, BenchmarkProblem], kind: str) -> BenchmarkProblem:
     if name in known:
         return known[name]
     raise DataError(f"there is no {kind} {name!r}; {nearest(name, known)}")
@@ -181,12 +181,12 @@ def _problem(
     low: float | tuple[float, ...] = -1.0,
     high: float | tuple[float, ...] = 1.0,
     scatter: float = 0.0,
-) -> Problem:
+) -> BenchmarkProblem:
     """A problem whose function is its formula; a single bound holds for every input."""
     names = tuple(inputs)
     lower = low if isinstance(low, tuple) else (low,) * len(names)
     upper = high if isinstance(high, tuple) else (high,) * len(names)
-    return Problem(name, formula, Expression(formula, names), names, lower, upper, scatter)
+    return BenchmarkProblem(name, formula, Expression(formula, names), names, lower, upper, scatter)
 
 
 def _names(count: int) -> tuple[str, ...]:
@@ -198,7 +198,7 @@ def _mean_squared_sine(count: int) -> str:
     return f"exp(({terms})/{count})"
 
 
-_PROBLEMS: Final[dict[str, Problem]] = {
+_PROBLEMS: Final[dict[str, BenchmarkProblem]] = {
     recipe.name: recipe
     for recipe in (
         # KAN paper, section 3.1: the five toys, all on [-1, 1]

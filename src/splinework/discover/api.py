@@ -17,7 +17,7 @@ from splinework.formula.units.dimensions import PURE
 from splinework.formula.units.parsing import parse_units
 from splinework.interpret.symbolic.consistency import dimension_of
 from splinework.interpret.symbolic.table import FormulaTable
-from splinework.progress import telling
+from splinework.progress import stage_callback
 from splinework.train.options import options_of, with_options
 
 
@@ -81,7 +81,7 @@ def discover(
             f"discover explains one column, got y of shape {values.shape}; use discover_multioutput(x, y)."
         )
     _refuse_copy(x, values, names, target)
-    with telling(chosen.progress, chosen.on_stage) as say:
+    with stage_callback(chosen.progress, chosen.on_stage) as say:
         search = partial(
             regress, target=target, shape=shape, noise=noise, weights=weights, options=replace(chosen, on_stage=say)
         )

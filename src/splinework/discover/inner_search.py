@@ -16,7 +16,7 @@ from splinework.discover.regression import INTERRUPTED, regress
 from splinework.errors import DataError, ShapeError
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
-from splinework.progress import telling
+from splinework.progress import stage_callback
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class InnerSearch:
 @contextmanager
 def inner_search(options: SearchOptions) -> Iterator[InnerSearch]:
     """An inner search whose time begins now, while a line on the terminal shows its stages where that is wanted."""
-    with telling(options.progress, options.on_stage) as say:
+    with stage_callback(options.progress, options.on_stage) as say:
         search = options.search or partial(regress, callbacks=options.callbacks)
         yield InnerSearch(search, options.seed, time.monotonic() + options.budget, say)
 

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from splinework.errors import ConfigError, DtypeError
-from splinework.export.metadata import About, about
-from splinework.export.targets import TARGETS, Job
+from splinework.export.metadata import ModelMetadata, metadata_of
+from splinework.export.targets import TARGETS, ExportJob
 from splinework.nn.files import write_whole
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 
 
 @runtime_checkable
-class Formula(Protocol):
+class ExportableFormula(Protocol):
     """What writes itself in a language: a `FormulaRow`, and a `FormulaTable`, which takes its best row."""
 
     def export(self, language: str) -> str:
@@ -23,7 +23,7 @@ class Formula(Protocol):
 
 
 def export(
-    model: KAN | FramedKAN | Formula,
+    model: KAN | FramedKAN | ExportableFormula,
     to: str | None = None,
     path: str | os.PathLike[str] | None = None,
     *,
@@ -79,21 +79,21 @@ def export(
         True
     """
     target = _target(model, to, path)
-    if isinstance(model, Formula):
+    if isinstance(model, ExportableFormula):
         made: Any = model.export(target)
         content = str(made).encode("utf-8", "replace")
     else:
         _check_options(target, precision, recognise)
         _check_numbers(model, precision)
-        names = about(model, name, notes)
-        made = TARGETS[target].make(Job(model, names, precision, check, recognise))
+        names = metadata_of(model, name, notes)
+        made = TARGETS[target].make(ExportJob(model, names, precision, check, recognise))
         content = b"" if path is None else content_of(made, names)
     if path is not None:
         write_whole(Path(path), content)
     return made
 
 
-def content_of(made: Any, names: About) -> bytes:
+def content_of(made: Any, names: ModelMetadata) -> bytes:
     """The bytes of a file: of a text, of bytes, or of an exported program.
 
     Args:
@@ -121,7 +121,7 @@ def target_of(path: str | os.PathLike[str]) -> str | None:
 
 def _target(model: Any, to: str | None, path: str | os.PathLike[str] | None) -> str:
     """The target, checked."""
-    formula = isinstance(model, Formula)
+    formula = isinstance(model, ExportableFormula)
     if not formula and not isinstance(model, KAN | FramedKAN):
         raise DtypeError(
             f"export takes a KAN, a FramedKAN, a FormulaRow or a FormulaTable, got {type(model).__name__}."

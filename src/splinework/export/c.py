@@ -9,18 +9,18 @@ import numpy as np
 
 from splinework.export import clike
 from splinework.export.dialect import Dialect
-from splinework.export.layout import Layout
-from splinework.export.metadata import About
+from splinework.export.metadata import ModelMetadata
+from splinework.export.network_arrays import NetworkArrays
 from splinework.export.number_lists import nested
 from splinework.nn.frame import Frame
 
 PRECISIONS: Final = ("float", "double")
-_LONGEST_NAME: Final = (
+_MAX_NAME_LENGTH: Final = (
     900  # bytes; C99 promises texts of 4095 characters, four for each byte that is written as a number
 )
 
 
-class _C(Dialect):
+class _CDialect(Dialect):
     """C99 with numbers of one type."""
 
     language: ClassVar[str] = "c"
@@ -64,39 +64,39 @@ class _C(Dialect):
         return f"static {result} {self.name(name)}({arguments})\n{{\n{lines}\n}}"
 
 
-def c_file(layout: Layout, about: About, precision: str, frame: Frame | None = None) -> str:
+def c_file(arrays: NetworkArrays, metadata: ModelMetadata, precision: str, frame: Frame | None = None) -> str:
     """The file.
 
     Args:
-        layout: Of the network in float64.
-        about: What it is called and what its columns are.
+        arrays: Of the network in float64.
+        metadata: What it is called and what its columns are.
         precision: `float` or `double`.
         frame: Formulas before and after the network.
     """
-    name = about.name
-    d = _C(name, precision)
+    name = metadata.name
+    d = _CDialect(name, precision)
     head = "\n".join(
         [
-            *(f"/* {line} */" for line in about.sentences()),
-            f"/* {layout.numbers} numbers in tables, no memory allocation. Compile: cc -std=c99 -O2 FILE.c -lm;",
+            *(f"/* {line} */" for line in metadata.sentences()),
+            f"/* {arrays.numbers} numbers in tables, no memory allocation. Compile: cc -std=c99 -O2 FILE.c -lm;",
             "   with -DSPLINEWORK_MAIN it is a program that reads rows of numbers and writes the predictions. */",
             "#include <math.h>",
             "#include <stddef.h>",
         ]
     )
-    counts = f"enum {{ {name}_inputs = {len(about.inputs)}, {name}_outputs = {layout.network.outputs} }};"
-    body = clike.predict_body(layout, d) if frame is None else clike.framed_body(layout, frame, d)
+    counts = f"enum {{ {name}_inputs = {len(metadata.inputs)}, {name}_outputs = {arrays.network.outputs} }};"
+    body = clike.predict_body(arrays, d) if frame is None else clike.framed_body(arrays, frame, d)
     predict = "\n".join(f"    {line}" for line in body)
     unused = "" if re.search(r"\bx\b", predict) else "    (void)x;\n"
     return "\n\n".join(
         [
             head,
             counts,
-            _names(f"{name}_input_names", about.inputs),
-            _names(f"{name}_output_names", about.outputs),
-            *clike.tables(layout, d),
-            *clike.functions(layout, d, frame),
-            _DOOR.format(name=name, real=precision, body=f"{unused}{predict}"),
+            _names(f"{name}_input_names", metadata.inputs),
+            _names(f"{name}_output_names", metadata.outputs),
+            *clike.tables(arrays, d),
+            *clike.functions(arrays, d, frame),
+            _ENTRY_POINT.format(name=name, real=precision, body=f"{unused}{predict}"),
             _MAIN.replace("NAME", name)
             .replace("REAL", precision)
             .replace("DIGITS", "17" if precision == "double" else "9"),
@@ -104,7 +104,7 @@ def c_file(layout: Layout, about: About, precision: str, frame: Frame | None = N
     )
 
 
-_DOOR: Final = """/* One row: x holds the inputs, y gets the outputs. */
+_ENTRY_POINT: Final = """/* One row: x holds the inputs, y gets the outputs. */
 void {name}_predict(const {real} *x, {real} *y);
 void {name}_predict(const {real} *x, {real} *y)
 {{
@@ -130,7 +130,7 @@ def _names(name: str, columns: Sequence[str]) -> str:
 
 def _text(column: str) -> str:
     """A text in UTF-8; whatever is not a plain letter or digit as its number, always of three digits."""
-    data = column.encode("utf-8", "replace")[:_LONGEST_NAME]
+    data = column.encode("utf-8", "replace")[:_MAX_NAME_LENGTH]
     return (
         '"'
         + "".join(chr(b) if (chr(b).isalnum() and b < 128) or chr(b) in " _-.()" else f"\\{b:03o}" for b in data)

@@ -11,21 +11,21 @@ import numpy as np
 from splinework.export.clike_functions import base_functions, family_function
 from splinework.export.dialect import Dialect
 from splinework.export.frames import bracketed, clike_formulas, clike_helpers
-from splinework.export.layout import LayerTables, Layout
+from splinework.export.network_arrays import LayerArrays, NetworkArrays
 from splinework.nn.frame import Frame
 
 
-def tables(layout: Layout, d: Dialect) -> list[str]:
+def tables(arrays: NetworkArrays, d: Dialect) -> list[str]:
     """All constant tables."""
     found = []
-    for f in layout.families:
+    for f in arrays.families:
         found.append(d.table(d.name(f"points_{f.number}"), np.array(f.points)))
         if f.last:
             found.append(d.table(d.name(f"last_{f.number}"), np.array(f.last)))
         if f.pieces:
             found.append(d.table(d.name(f"piece_{f.number}"), np.array(f.piece)))
             found.append(d.table(d.name(f"pieces_{f.number}"), np.array(f.pieces)))
-    for number, t in enumerate(layout.layers, start=1):
+    for number, t in enumerate(arrays.layers, start=1):
         found.append(d.table(d.name(f"bias_{number}"), t.bias))
         if t.layer.inputs:
             found.append(d.table(d.name(f"grid_{number}"), np.array(t.grid)))
@@ -35,40 +35,40 @@ def tables(layout: Layout, d: Dialect) -> list[str]:
     return found
 
 
-def functions(layout: Layout, d: Dialect, frame: Frame | None = None) -> list[str]:
+def functions(arrays: NetworkArrays, d: Dialect, frame: Frame | None = None) -> list[str]:
     """The functions of the families, the base function, of each layer, and of a network in a frame."""
     found = []
-    living = [t.layer for t in layout.layers if t.layer.inputs]
+    living = [t.layer for t in arrays.layers if t.layer.inputs]
     linear = any(layer.extrapolation == "linear" for layer in living)
-    found += [family_function(family, linear, d) for family in layout.families]
+    found += [family_function(family, linear, d) for family in arrays.families]
     for _, base in sorted({layer.base.name: layer.base for layer in living if layer.base is not None}.items()):
         found += base_functions(base, linear, d)
-    found += [_layer(t, number, d) for number, t in enumerate(layout.layers, start=1)]
+    found += [_layer(t, number, d) for number, t in enumerate(arrays.layers, start=1)]
     if frame is not None:
-        body = predict_body(layout, d)
-        takes = [*([("in", "x")] if layout.network.columns else []), ("out", "y")]
+        body = predict_body(arrays, d)
+        takes = [*([("in", "x")] if arrays.network.columns else []), ("out", "y")]
         found += [*clike_helpers(frame, d), d.function("network", "", takes, body)]
     return found
 
 
-def framed_body(layout: Layout, frame: Frame, d: Dialect) -> list[str]:
+def framed_body(arrays: NetworkArrays, frame: Frame, d: Dialect) -> list[str]:
     """Statements from x to y, rows of raw values, for a network in a frame."""
     columns = [f"x[{i}]" for i in range(len(frame.input_names))]
     before = clike_formulas(frame.before, columns, d)
-    outputs = layout.network.outputs
-    lines = [d.room("f", len(before))] if before and layout.network.columns else []
+    outputs = arrays.network.outputs
+    lines = [d.room("f", len(before))] if before and arrays.network.columns else []
     lines += [d.room("z", outputs)] if frame.after else []
-    if layout.network.columns:
+    if arrays.network.columns:
         lines += [f"f[{n}] = {formula};" for n, formula in enumerate(before)]
-    given = f"{'f' if before else 'x'}, " if layout.network.columns else ""
+    given = f"{'f' if before else 'x'}, " if arrays.network.columns else ""
     lines.append(f"{d.name('network')}({given}{'z' if frame.after else 'y'});")
     after = clike_formulas(frame.after, [*columns, *(f"z[{j}]" for j in range(outputs))], d)
     return [*lines, *(f"y[{j}] = {formula};" for j, formula in enumerate(after))]
 
 
-def predict_body(layout: Layout, d: Dialect) -> list[str]:
+def predict_body(arrays: NetworkArrays, d: Dialect) -> list[str]:
     """Statements from x to y, rows of raw values."""
-    network, lines = layout.network, []
+    network, lines = arrays.network, []
     for place, (column, log) in enumerate(zip(network.columns, network.in_log, strict=True)):
         shift, scale = float(network.in_shift[place]), float(network.in_scale[place])
         value = f"{d.call('log')}(x[{column}])" if log else f"x[{column}]"
@@ -76,7 +76,7 @@ def predict_body(layout: Layout, d: Dialect) -> list[str]:
             value = f"({value} - {bracketed(d.number(shift))})"
         lines.append(f"u[{place}] = {value}{f' / {bracketed(d.number(scale))}' if scale != 1 else ''};")
     now, then = "u", "v"
-    for number, t in enumerate(layout.layers, start=1):
+    for number, t in enumerate(arrays.layers, start=1):
         lines.append(f"{d.name(f'layer_{number}')}({f'{now}, ' if t.layer.inputs else ''}{then});")
         now, then = then, now
     for j, log in enumerate(network.out_log):
@@ -90,7 +90,7 @@ def predict_body(layout: Layout, d: Dialect) -> list[str]:
     return [*(d.room(name, width) for name in "uv" if re.search(rf"\b{name}\b", used)), *lines]
 
 
-def _layer(t: LayerTables, number: int, d: Dialect) -> str:
+def _layer(t: LayerArrays, number: int, d: Dialect) -> str:
     """`layer_N(u, y)`: nodes to nodes; y has room for the sums."""
     layer = t.layer
     lines = [f"for ({d.whole}j = 0; j < {layer.sums}; j++) y[j] = {d.name(f'bias_{number}')}[j];"]
@@ -111,7 +111,7 @@ def _layer(t: LayerTables, number: int, d: Dialect) -> str:
     return d.function(f"layer_{number}", "", [*([("in", "u")] if layer.inputs else []), ("out", "y")], lines)
 
 
-def _point(t: LayerTables, number: int, d: Dialect) -> list[str]:
+def _point(t: LayerArrays, number: int, d: Dialect) -> list[str]:
     """Statements that bring input i to `b`, the functions there, and `base`."""
     layer, family, low, high = t.layer, t.family, *t.family.ends
     ends = f"{d.const}low = POINTS[g][{low}], high = POINTS[g][{high}];"

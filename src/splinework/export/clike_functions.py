@@ -4,12 +4,12 @@ import re
 from collections.abc import Sequence
 
 from splinework.export.dialect import Dialect
-from splinework.export.layout import Family
-from splinework.export.recording import Language, Statements, values_and_slopes
+from splinework.export.network_arrays import BasisFamily
+from splinework.export.recording import NodeSyntax, Statements, values_and_slopes
 from splinework.splines.bases import Activation, Basis
 
 
-def family_function(family: Family, linear: bool, d: Dialect) -> str:
+def family_function(family: BasisFamily, linear: bool, d: Dialect) -> str:
     """`basis_N(g, x, far, b)`: puts the functions at x on grid g into b and gives the number of the first one.
 
     On a linear tail x is the end of the domain, and the functions go on from there by `far` as straight lines.
@@ -22,7 +22,7 @@ def family_function(family: Family, linear: bool, d: Dialect) -> str:
     return d.function(f"basis_{family.number}", "whole", takes, [line.replace("POINTS", name) for line in body])
 
 
-def _bspline(family: Family, linear: bool, d: Dialect) -> list[str]:
+def _bspline(family: BasisFamily, linear: bool, d: Dialect) -> list[str]:
     k, lines = family.degree, [f"{d.row}t = POINTS[g];"]
     if not family.clamped:
         lines += [
@@ -45,7 +45,7 @@ def _bspline(family: Family, linear: bool, d: Dialect) -> list[str]:
     return [*lines, *(["return cell;"] if family.clamped or not k else _moved(family, d))]
 
 
-def _search(family: Family, d: Dialect) -> list[str]:
+def _search(family: BasisFamily, d: Dialect) -> list[str]:
     return [
         f"{d.whole}cell = 0, top = {d.name(f'last_{family.number}')}[g];",
         "while (cell < top) {",
@@ -79,7 +79,7 @@ def _power_slopes(k: int, d: Dialect) -> list[str]:
     ]
 
 
-def _horner(family: Family, d: Dialect) -> list[str]:
+def _horner(family: BasisFamily, d: Dialect) -> list[str]:
     k, n = family.degree, family.number
     return [
         f"{d.const}width = t[cell + 1] - t[cell];",
@@ -103,7 +103,7 @@ def _slopes(k: int, d: Dialect) -> list[str]:
     ]
 
 
-def _moved(family: Family, d: Dialect) -> list[str]:
+def _moved(family: BasisFamily, d: Dialect) -> list[str]:
     """Near the ends some of the k + 1 splines do not exist: the others move to where they are looked for."""
     k, window = family.degree, family.basis.size - family.degree - 1
     return [
@@ -155,5 +155,5 @@ def base_functions(base: Activation, linear: bool, d: Dialect) -> list[str]:
     return found
 
 
-def _language(d: Dialect) -> Language:
-    return Language(d.number, lambda function: f"{d.call(function)}({{}})")
+def _language(d: Dialect) -> NodeSyntax:
+    return NodeSyntax(d.number, lambda function: f"{d.call(function)}({{}})")

@@ -12,7 +12,7 @@ from splinework.export.dialect import Dialect
 from splinework.formula.functions import COMPARISONS, FUNCTIONS
 from splinework.nn.frame import Expression, Frame
 
-LINE: Final = 50
+MAX_LINE_LENGTH: Final = 50
 """Beyond this the softplus is a straight line."""
 Text = Callable[..., str]
 
@@ -92,7 +92,7 @@ def clike_helpers(frame: Frame, d: Dialect) -> list[str]:
     exp, log = d.call("exp"), d.call("log1p")
     bodies = {
         "sigmoid": (one, f"return 1 / (1 + {exp}(-x));"),
-        "softplus": (one, f"return x > {LINE} ? x : {log}({exp}(x));"),
+        "softplus": (one, f"return x > {MAX_LINE_LENGTH} ? x : {log}({exp}(x));"),
         "min": (two, "return a != a || a < b ? a : b;"),  # NaN stays, as in torch
         "max": (two, "return a != a || a > b ? a : b;"),
         "sign": (one, "return x > 0 ? 1 : x < 0 ? -1 : x;"),  # zero and NaN stay
@@ -106,7 +106,7 @@ def _called(function: str) -> Text:
 
 NUMPY_HELPERS: Final[Mapping[str, str]] = {
     "softplus": f"""def _softplus(x):
-    return np.where(x > {LINE}, x, np.log1p(np.exp(np.minimum(x, {LINE}))))""",
+    return np.where(x > {MAX_LINE_LENGTH}, x, np.log1p(np.exp(np.minimum(x, {MAX_LINE_LENGTH}))))""",
     **{name: f"_{name} = np.vectorize(math.{name}, otypes=[float])" for name in ("erf", "erfc")},
 }
 """Functions that NumPy lacks, and their sources in the file, where each has a `_` before its name; two need `math`."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from splinework.kernels import Edges, Table
+from splinework.kernels import BasisTable, EdgeParameters
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines.bases import Activation, Basis, activation
@@ -58,9 +58,9 @@ class FrozenLayer:
         """Whether any node is a product."""
         return any(len(group) > 1 for group in self.groups)
 
-    def table(self) -> Table:
+    def table(self) -> BasisTable:
         """The functions that the edges combine."""
-        return Table(self.basis, self.base, self.extrapolation, self.grid, self.basis.prepare(self.grid))
+        return BasisTable(self.basis, self.base, self.extrapolation, self.grid, self.basis.prepare(self.grid))
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _frozen_layer(layer: KANLayer, groups: list[tuple[int, ...]], dtype: torch.d
     place = {j: number for number, j in enumerate(sums)}
     alive = layer.mask[:, sums] != 0
     inputs = [i for i, used in enumerate(alive.any(dim=1).tolist()) if used]
-    parts = Edges(*(None if part is None else _own(part, dtype) for part in vars(layer.parts()).values()))  # type: ignore[arg-type]
+    parts = EdgeParameters(*(None if part is None else _own(part, dtype) for part in vars(layer.parts()).values()))  # type: ignore[arg-type]
     values = parts.table_coefficients()[inputs][:, :, sums]
     size = layer.basis.size
     base = activation(layer.base)

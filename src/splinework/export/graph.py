@@ -9,13 +9,13 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from splinework.export.frames import LINE
+from splinework.export.frames import MAX_LINE_LENGTH
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
 from splinework.formula.tensors import TENSORS
-from splinework.kernels import Table
+from splinework.kernels import BasisTable
 from splinework.nn.frame import Expression, Frame
 
-LEAST_BATCH: Final = 3
+MIN_BATCH: Final = 3
 """Rows of the example that a graph is traced with: a batch of one would be taken for a constant."""
 
 
@@ -48,7 +48,7 @@ class GraphLayer(nn.Module):
         else:
             if layer.squashed:
                 u = squash(u, *layer.basis.domain(self.grid))
-            table = Table(layer.basis, layer.base, layer.extrapolation, self.grid, self.prepared)
+            table = BasisTable(layer.basis, layer.base, layer.extrapolation, self.grid, self.prepared)
             sums = table.rows(u).flatten(1) @ self.coefficients + self.bias
         if not layer.multiplies:
             return sums
@@ -114,7 +114,7 @@ def _formulas(formulas: Sequence[Expression], columns: Tensor) -> Tensor:
 def _softplus(x: Any) -> Any:
     """Torch's own in smaller steps: onnxruntime has no softplus in double precision."""
     x = x if isinstance(x, Tensor) else torch.tensor(x, dtype=torch.float64)
-    return torch.where(x > LINE, x, torch.log(1 + torch.exp(torch.clamp(x, max=LINE))))
+    return torch.where(x > MAX_LINE_LENGTH, x, torch.log(1 + torch.exp(torch.clamp(x, max=MAX_LINE_LENGTH))))
 
 
 _TENSORS: Final = {**TENSORS, "softplus": _softplus}
@@ -129,7 +129,7 @@ def program(network: FrozenNetwork, frame: Frame | None = None) -> torch.export.
     """The graph traced for any number of rows."""
     graph = graph_of(network, frame).eval().requires_grad_(False)
     inputs = network.inputs if frame is None else len(frame.input_names)
-    example = torch.zeros(LEAST_BATCH, inputs, dtype=network.dtype)
+    example = torch.zeros(MIN_BATCH, inputs, dtype=network.dtype)
     return _traced(graph, example)
 
 

@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Final
 
 from splinework.export import clike
 from splinework.export.dialect import Dialect
-from splinework.export.layout import Layout
-from splinework.export.metadata import About
+from splinework.export.metadata import ModelMetadata
+from splinework.export.network_arrays import NetworkArrays
 from splinework.export.number_lists import nested
 from splinework.nn.frame import Frame
 
 
-class _JavaScript(Dialect):
+class _JavaScriptDialect(Dialect):
     """ECMAScript 2015."""
 
     language: ClassVar[str] = "js"
@@ -44,41 +44,41 @@ class _JavaScript(Dialect):
         return f"function {self.name(name)}({', '.join(argument for _, argument in takes)}) {{\n{lines}\n}}"
 
 
-def js_file(layout: Layout, about: About, frame: Frame | None = None) -> str:
+def js_file(arrays: NetworkArrays, metadata: ModelMetadata, frame: Frame | None = None) -> str:
     """The module.
 
     Args:
-        layout: Of the network in float64.
-        about: What its columns are.
+        arrays: Of the network in float64.
+        metadata: What its columns are.
         frame: Formulas before and after the network.
     """
-    d = _JavaScript("")
+    d = _JavaScriptDialect("")
     head = "\n".join(
         [
-            *(f"// {line}" for line in about.sentences()),
-            f"// {layout.numbers} numbers in tables. In node and browsers: import {{ predict }} from './FILE.mjs'.",
+            *(f"// {line}" for line in metadata.sentences()),
+            f"// {arrays.numbers} numbers in tables. In node and browsers: import {{ predict }} from './FILE.mjs'.",
         ]
     )
-    functions = clike.functions(layout, d, frame)
-    lines = clike.predict_body(layout, d) if frame is None else clike.framed_body(layout, frame, d)
+    functions = clike.functions(arrays, d, frame)
+    lines = clike.predict_body(arrays, d) if frame is None else clike.framed_body(arrays, frame, d)
     if any("erfc(" in text for text in (*functions, *lines)):
         functions.insert(0, _ERFC)
     body = "\n".join(f"  {line}" for line in lines)
     return "\n\n".join(
         [
             head,
-            f"export const inputs = Object.freeze({_texts(about.inputs)});",
-            f"export const outputs = Object.freeze({_texts(about.outputs)});",
-            *clike.tables(layout, d),
+            f"export const inputs = Object.freeze({_texts(metadata.inputs)});",
+            f"export const outputs = Object.freeze({_texts(metadata.outputs)});",
+            *clike.tables(arrays, d),
             *functions,
-            _DOOR.replace("INPUTS", str(len(about.inputs)))
-            .replace("OUTPUTS", str(layout.network.outputs))
+            _ENTRY_POINT.replace("INPUTS", str(len(metadata.inputs)))
+            .replace("OUTPUTS", str(arrays.network.outputs))
             .replace("BODY", body),
         ]
     )
 
 
-_DOOR: Final = """function row(x, y) {
+_ENTRY_POINT: Final = """function row(x, y) {
 BODY
   return y;
 }

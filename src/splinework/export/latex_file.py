@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
-from splinework.export.metadata import About
-from splinework.export.pieces import Edge, Term, Terms, check_size, edges
-from splinework.export.recording import Node
+from splinework.export.metadata import ModelMetadata
+from splinework.export.pieces import EdgeFormula, EdgeTerm, Terms, check_size, edges
+from splinework.export.recording import ExpressionNode
 from splinework.formula.composer import Composer
 from splinework.formula.languages import safe_names
 from splinework.nn.frame import Expression, Frame
@@ -23,20 +23,22 @@ _NAMES: Final = {
 }
 
 
-def latex_file(network: FrozenNetwork, about: About, frame: Frame | None = None) -> str:
+def latex_file(network: FrozenNetwork, metadata: ModelMetadata, frame: Frame | None = None) -> str:
     """The text; needs the package amsmath.
 
     Args:
         network: In float64.
-        about: What its columns are.
+        metadata: What its columns are.
         frame: Formulas before and after the network; guards against rounding in them are left out.
 
     Raises:
         ConfigError: If there would be too many pieces, or for a basis that has no formula here.
     """
     check_size(network)
-    columns = safe_names([*about.inputs, *(name for name in about.outputs if name not in about.inputs)], "latex")
-    inputs, outputs = [columns[name] for name in about.inputs], [columns[name] for name in about.outputs]
+    columns = safe_names(
+        [*metadata.inputs, *(name for name in metadata.outputs if name not in metadata.inputs)], "latex"
+    )
+    inputs, outputs = [columns[name] for name in metadata.inputs], [columns[name] for name in metadata.outputs]
     lines: list[str] = []
     if frame is not None and frame.after:
         hidden = [f"z_{{{j + 1}}}" for j in range(network.outputs)]
@@ -51,7 +53,7 @@ def latex_file(network: FrozenNetwork, about: About, frame: Frame | None = None)
         lines += _units(network, features or inputs)
         lines += _formulas(before, features, inputs)
     lines += [_function(edge) for edge in edges(network)]
-    notes = [*about.sentences(), f"Numbers are rounded to {_DIGITS} digits. Needs the package amsmath."]
+    notes = [*metadata.sentences(), f"Numbers are rounded to {_DIGITS} digits. Needs the package amsmath."]
     return "\n".join([*(f"% {note}" for note in notes), r"\begin{align*}", " \\\\\n".join(lines), r"\end{align*}", ""])
 
 
@@ -113,7 +115,7 @@ def _sum(layer: FrozenLayer, number: int, j: int) -> str:
     return (f"{text} {_signed(bias)}" if bias else text) if parts else _number(bias)
 
 
-def _function(edge: Edge) -> str:
+def _function(edge: EdgeFormula) -> str:
     name = rf"\varphi_{{{edge.layer},{edge.input},{edge.sum}}}"
     left = f"{name}(t) &= "
     if edge.squash is not None:
@@ -146,7 +148,7 @@ def _terms(terms: Terms) -> str:
     return text or "0"
 
 
-def _body(term: Term) -> str:
+def _body(term: EdgeTerm) -> str:
     """What a factor is multiplied with; nothing, for a constant."""
     moved = f"t {_signed(-term.a)}" if term.a else "t"
     if term.body is not None:
@@ -157,7 +159,7 @@ def _body(term: Term) -> str:
     return rf"\,{text}" + (f"^{{{term.n}}}" if term.n > 1 else "")
 
 
-def _written(node: Node, rank: int = 0) -> str:
+def _written(node: ExpressionNode, rank: int = 0) -> str:
     """A formula as an operand: of a sum 1, of a product 2, of a power 3."""
     if node.kind == "number":
         return rf"\left({_number(node.value)}\right)" if node.value < 0 and rank else _number(node.value)

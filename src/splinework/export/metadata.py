@@ -16,7 +16,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 
 
 @dataclass(frozen=True)
-class About:
+class ModelMetadata:
     """What is known of a model beside its numbers.
 
     Attributes:
@@ -45,7 +45,7 @@ class About:
         return lines
 
 
-def about(model: KAN | FramedKAN, name: str, notes: Mapping[str, Any] | None) -> About:
+def metadata_of(model: KAN | FramedKAN, name: str, notes: Mapping[str, Any] | None) -> ModelMetadata:
     """What a model, and the notes of the file that it comes from, say of it.
 
     Args:
@@ -71,7 +71,7 @@ def about(model: KAN | FramedKAN, name: str, notes: Mapping[str, Any] | None) ->
         if isinstance(pair, Sequence) and len(pair) == 2 and all(isinstance(end, int | float) for end in pair):
             found[i] = (float(pair[0]), float(pair[1]))
     shape = f"{config.shape} in a frame of formulas" if isinstance(model, FramedKAN) else str(config.shape)
-    return About(name, inputs, _renamed(own_outputs, columns), shape, found)
+    return ModelMetadata(name, inputs, _renamed(own_outputs, columns), shape, found)
 
 
 def column_lines(letter: str, names: Sequence[str]) -> list[str]:

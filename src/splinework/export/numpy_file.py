@@ -5,47 +5,47 @@ from typing import Any, Final
 import numpy as np
 
 from splinework.export.frames import NUMPY, NUMPY_COLUMNS, NUMPY_HELPERS, python_formulas
-from splinework.export.layout import Family, LayerTables, Layout
-from splinework.export.metadata import About
+from splinework.export.metadata import ModelMetadata
+from splinework.export.network_arrays import BasisFamily, LayerArrays, NetworkArrays
 from splinework.export.number_lists import nested
 from splinework.export.numpy_parts import PREDICT, SCRIPT, SPLINES
-from splinework.export.recording import Language, Statements, values_and_slopes
+from splinework.export.recording import NodeSyntax, Statements, values_and_slopes
 from splinework.nn.frame import Frame
 from splinework.splines.bases import Activation
 
 
-def numpy_file(layout: Layout, about: About, frame: Frame | None = None) -> str:
+def numpy_file(arrays: NetworkArrays, metadata: ModelMetadata, frame: Frame | None = None) -> str:
     """The file.
 
     Args:
-        layout: Of the network in float64.
-        about: What its columns are.
+        arrays: Of the network in float64.
+        metadata: What its columns are.
         frame: Formulas before and after the network.
     """
-    living = [t for t in layout.layers if t.layer.inputs]
+    living = [t for t in arrays.layers if t.layer.inputs]
     bases = {t.layer.base.name: t.layer.base for t in living if t.layer.base is not None}
     functions = [
-        *sorted({_source(family) for family in layout.families}),
+        *sorted({_source(family) for family in arrays.families}),
         *(_base(b) for _, b in sorted(bases.items())),
     ]
-    framed = [] if frame is None else _framed(layout, frame)
+    framed = [] if frame is None else _framed(arrays, frame)
     written = "".join([*functions, *framed])
     functions += [source for name, source in NUMPY_HELPERS.items() if f"_{name}(" in written]
     math = ["import math"] if any("math." in text for text in functions) else []
     imports = ["import csv", *math, "import sys", "", "import numpy as np"]
     title = "Predictions of a network of splines: `predict(x)`, or as a program, `python FILE.py DATA.csv > PRED.csv`."
-    notes = [*about.sentences(), f"{layout.numbers} numbers in tables; every result is in double precision."]
-    head = "\n".join(['"""' + title, "", *notes, '"""', "", *imports, "", f"INPUTS = {_texts(about.inputs)}"])
-    parts = [f"{head}\nOUTPUTS = {_texts(about.outputs)}"]
-    parts += [_grids(family) for family in layout.families]
-    parts += [_constants(t, number) for number, t in enumerate(layout.layers, start=1)]
-    parts += [PREDICT, _predict(layout, "_predict" if frame is None else "_network")]
+    notes = [*metadata.sentences(), f"{arrays.numbers} numbers in tables; every result is in double precision."]
+    head = "\n".join(['"""' + title, "", *notes, '"""', "", *imports, "", f"INPUTS = {_texts(metadata.inputs)}"])
+    parts = [f"{head}\nOUTPUTS = {_texts(metadata.outputs)}"]
+    parts += [_grids(family) for family in arrays.families]
+    parts += [_constants(t, number) for number, t in enumerate(arrays.layers, start=1)]
+    parts += [PREDICT, _predict(arrays, "_predict" if frame is None else "_network")]
     parts += framed
     parts += [_layer(living[0])] if living else []
     return "\n\n\n".join([*parts, *functions, SCRIPT])
 
 
-def _source(family: Family) -> str:
+def _source(family: BasisFamily) -> str:
     """The function of a family: values `(rows, size)`, straight on by `far`."""
     if family.basis.degree is not None:
         return SPLINES[_kind(family)]
@@ -71,7 +71,7 @@ def _source(family: Family) -> str:
     )
 
 
-def _kind(family: Family) -> str:
+def _kind(family: BasisFamily) -> str:
     """Which function of the file it is."""
     if family.basis.degree is None:
         return f"family_{family.number}"
@@ -88,7 +88,7 @@ def _base(base: Activation) -> str:
     return "\n".join([f"def _{base.name}(x):", *(f"    {line}" for line in lines)])
 
 
-_LANGUAGE: Final = Language(repr, lambda function: "_erfc({})" if function == "erfc" else f"np.{function}({{}})")
+_LANGUAGE: Final = NodeSyntax(repr, lambda function: "_erfc({})" if function == "erfc" else f"np.{function}({{}})")
 
 
 def _texts(names: tuple[str, ...]) -> str:
@@ -99,7 +99,7 @@ def _array(values: Any) -> str:
     return f"np.array({nested(np.asarray(values), repr, '[]')})"
 
 
-def _grids(family: Family) -> str:
+def _grids(family: BasisFamily) -> str:
     """Of each grid what the functions of the family take after x, the ends of the domain last."""
     n, lines, rows = family.number, [], []
     low, high = family.ends
@@ -114,7 +114,7 @@ def _grids(family: Family) -> str:
     return "\n".join([*lines, f"GRIDS_{n} = [", *rows, "]"])
 
 
-def _constants(t: LayerTables, number: int) -> str:
+def _constants(t: LayerArrays, number: int) -> str:
     """Of each input of a layer: its grid, the sums that it has edges to, and a row of coefficients for each."""
     lines = [f"BIAS_{number} = {_array(t.bias)}"]
     if t.layer.inputs:
@@ -126,13 +126,13 @@ def _constants(t: LayerTables, number: int) -> str:
     return "\n".join(lines)
 
 
-def _framed(layout: Layout, frame: Frame) -> list[str]:
+def _framed(arrays: NetworkArrays, frame: Frame) -> list[str]:
     """`_predict` of a network in a frame, and what its formulas call."""
     columns = [f"x[:, {i}]" for i in range(len(frame.input_names))]
     before = python_formulas(frame.before, columns, NUMPY, "numpy")
     given = "x" if not before else f"_columns(x, {', '.join(before)})"
     after = python_formulas(
-        frame.after, [*columns, *(f"z[:, {j}]" for j in range(layout.network.outputs))], NUMPY, "numpy"
+        frame.after, [*columns, *(f"z[:, {j}]" for j in range(arrays.network.outputs))], NUMPY, "numpy"
     )
     lines = ["def _predict(x):", f"    z = _network({given})"]
     listed = ", ".join(after)
@@ -140,15 +140,15 @@ def _framed(layout: Layout, frame: Frame) -> list[str]:
     return ["\n".join(lines), NUMPY_COLUMNS]
 
 
-def _predict(layout: Layout, name: str) -> str:
+def _predict(arrays: NetworkArrays, name: str) -> str:
     """`_predict`: what `predict` does with a batch of usual size; `_network`, where that is in a frame."""
-    network, lines = layout.network, []
+    network, lines = arrays.network, []
     if network.columns:
         lines.append(f"u = x[:, {list(network.columns)}]")
         logs = [place for place, log in enumerate(network.in_log) if log]
         lines += [f"u[:, {logs}] = np.log(u[:, {logs}])"] if logs else []
         lines.append(f"u = (u - {_array(network.in_shift.numpy())}) / {_array(network.in_scale.numpy())}")
-    for number, t in enumerate(layout.layers, start=1):
+    for number, t in enumerate(arrays.layers, start=1):
         if t.layer.inputs:
             grids, functions = f"GRIDS_{t.family.number}", f"_{_kind(t.family)}"
             lines.append(f"u = _layer(u, EDGES_{number}, {grids}, BIAS_{number}, {functions})")
@@ -163,7 +163,7 @@ def _predict(layout: Layout, name: str) -> str:
     return "\n".join([f"def {name}(x):", *(f"    {line}" for line in [*lines, "return y"])])
 
 
-def _layer(t: LayerTables) -> str:
+def _layer(t: LayerArrays) -> str:
     """`_layer`; base function, tails and squashing are those of the whole network."""
     layer = t.layer
     apart = layer.extrapolation == "zero" and not layer.basis.dies_out

@@ -15,7 +15,7 @@ from splinework.errors import ConfigError, SplineworkError
 from splinework.export.double_functions import InDouble
 from splinework.export.frozen import FrozenNetwork
 from splinework.export.graph import graph_of, program, with_constants
-from splinework.export.metadata import About
+from splinework.export.metadata import ModelMetadata
 from splinework.export.recording import called, values_and_slopes
 from splinework.nn.checkpoint import own_version
 from splinework.nn.frame import Frame
@@ -29,7 +29,12 @@ _CHECKED_ROWS: Final = 257
 
 
 def onnx_file(
-    network: FrozenNetwork, about: About, config: dict[str, Any], *, frame: Frame | None = None, check: bool = True
+    network: FrozenNetwork,
+    metadata: ModelMetadata,
+    config: dict[str, Any],
+    *,
+    frame: Frame | None = None,
+    check: bool = True,
 ) -> bytes:
     """The file, with input `x` `(batch, inputs)` and output `y` `(batch, outputs)` in the dtype of the model.
 
@@ -37,7 +42,7 @@ def onnx_file(
 
     Args:
         network: In float32 or float64.
-        about: What its columns are.
+        metadata: What its columns are.
         config: Of the model, as plain JSON values.
         frame: Formulas before and after the network.
         check: Whether the file is run by onnxruntime, where that is installed, and compared with the network.
@@ -59,7 +64,7 @@ def onnx_file(
         if made is None:
             raise SplineworkError("torch.onnx.export gave no program; update torch and onnxscript.")
         _simplify(made.model)
-    content = _tidied(made.model_proto, about, config).SerializeToString(deterministic=True)
+    content = _tidied(made.model_proto, metadata, config).SerializeToString(deterministic=True)
     if check:
         _check(content, network, frame)
     return bytes(content)
@@ -117,13 +122,13 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def _tidied(proto: Any, about: About, config: dict[str, Any]) -> Any:
+def _tidied(proto: Any, metadata: ModelMetadata, config: dict[str, Any]) -> Any:
     """The model with our header, nodes named after their layer, and without the exporter's own diary."""
     proto.producer_name, proto.producer_version = "splinework", own_version()
-    proto.doc_string = "\n".join(about.sentences())
+    proto.doc_string = "\n".join(metadata.sentences())
     graph = proto.graph
-    graph.name = about.name
-    for tensor, names in ((graph.input[0], about.inputs), (graph.output[0], about.outputs)):
+    graph.name = metadata.name
+    for tensor, names in ((graph.input[0], metadata.inputs), (graph.output[0], metadata.outputs)):
         tensor.doc_string = f"{len(names)} columns; the model's metadata has their names."
     batch = graph.input[0].type.tensor_type.shape.dim[0].dim_param
     for value in (*graph.input, *graph.output, *graph.value_info):
@@ -138,11 +143,11 @@ def _tidied(proto: Any, about: About, config: dict[str, Any]) -> Any:
         node.name = f"{kind}_{counts[kind]}"
     for part in (proto, graph, *graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
         del part.metadata_props[:]
-    ranges = {about.inputs[i]: list(ends) for i, ends in about.ranges.items()}
+    ranges = {metadata.inputs[i]: list(ends) for i, ends in metadata.ranges.items()}
     header = {
         "version": own_version(),
-        "inputs": about.inputs,
-        "outputs": about.outputs,
+        "inputs": metadata.inputs,
+        "outputs": metadata.outputs,
         "ranges": ranges,
         "config": config,
     }

@@ -12,14 +12,14 @@ import torch
 
 from splinework.errors import ConfigError
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
-from splinework.export.recording import Node, Recorder
+from splinework.export.recording import ExpressionNode, Recorder
 
-MOST_CASES: Final = 4000
+MAX_CASES: Final = 4000
 """Pieces of all edges together, up to which formulas are written."""
 
 
 @dataclass(frozen=True)
-class Term:
+class EdgeTerm:
     """One term of a function of t.
 
     Attributes:
@@ -32,14 +32,14 @@ class Term:
     factor: float
     n: int = 0
     a: float = 0.0
-    body: Node | None = None
+    body: ExpressionNode | None = None
 
 
-Terms = tuple[Term, ...]
+Terms = tuple[EdgeTerm, ...]
 
 
 @dataclass(frozen=True)
-class Edge:
+class EdgeFormula:
     """A function of t.
 
     Attributes:
@@ -67,7 +67,7 @@ def count_cases(network: FrozenNetwork) -> int:
     return sum(int(layer.alive.sum()) * _cases_of(layer) for layer in network.layers)
 
 
-def edges(network: FrozenNetwork) -> Iterator[Edge]:
+def edges(network: FrozenNetwork) -> Iterator[EdgeFormula]:
     """All living edges, layer by layer and sum by sum."""
     for number, layer in enumerate(network.layers, start=1):
         for j, i in torch.nonzero(layer.alive.T).tolist():
@@ -86,7 +86,7 @@ def _endless(layer: FrozenLayer) -> bool:
     return layer.basis.degree is None and (layer.extrapolation == "natural" or dies_out)
 
 
-def _edge(layer: FrozenLayer, number: int, i: int, j: int) -> Edge:
+def _edge(layer: FrozenLayer, number: int, i: int, j: int) -> EdgeFormula:
     low, high = (float(end[i]) for end in layer.basis.domain(layer.grid))
     base: Terms = ()
     if layer.base is not None:
@@ -108,7 +108,7 @@ def _edge(layer: FrozenLayer, number: int, i: int, j: int) -> Edge:
         cases = [((), first), *inside, ((), math.inf)]
     middle = ((low + high) / 2, (high - low) / 2) if layer.squashed else None
     closed = frozenset([len(cases) - 2]) if len(cases) > 1 else frozenset()
-    return Edge(number, i + 1, j + 1, tuple(cases), closed, () if clamped else base, middle)
+    return EdgeFormula(number, i + 1, j + 1, tuple(cases), closed, () if clamped else base, middle)
 
 
 def _spline(layer: FrozenLayer, i: int, j: int, whole: bool) -> list[tuple[Terms, float]]:
@@ -125,7 +125,7 @@ def _spline(layer: FrozenLayer, i: int, j: int, whole: bool) -> list[tuple[Terms
             continue
         powers = (pieces[cell] @ c[cell : cell + k + 1]).tolist()
         middle, width = (left + right) / 2, right - left
-        found.append((tuple(Term(p / width**n, n, middle) for n, p in enumerate(powers)), right))
+        found.append((tuple(EdgeTerm(p / width**n, n, middle) for n, p in enumerate(powers)), right))
     return found
 
 
@@ -137,8 +137,8 @@ def _smooth(layer: FrozenLayer, i: int, j: int, low: float, high: float) -> Term
     return tuple(_function(c, recorder.lifted(body)) for c, body in zip(values, functions, strict=True))
 
 
-def _function(factor: float, body: Node) -> Term:
-    return Term(factor * body.value) if body.kind == "number" else Term(factor, body=body)
+def _function(factor: float, body: ExpressionNode) -> EdgeTerm:
+    return EdgeTerm(factor * body.value) if body.kind == "number" else EdgeTerm(factor, body=body)
 
 
 def _tails(layer: FrozenLayer, i: int, j: int) -> tuple[Terms, Terms]:
@@ -151,7 +151,7 @@ def _tails(layer: FrozenLayer, i: int, j: int) -> tuple[Terms, Terms]:
     value, slope = (table.rows(ends, order)[:, i] @ c for order in (0, 1))
     if layer.extrapolation == "constant":
         slope = torch.zeros_like(slope)
-    before, after = ((Term(float(value[n])), Term(float(slope[n]), 1, float(ends[n, i]))) for n in (0, 1))
+    before, after = ((EdgeTerm(float(value[n])), EdgeTerm(float(slope[n]), 1, float(ends[n, i]))) for n in (0, 1))
     return before, after
 
 
@@ -159,11 +159,11 @@ def check_size(network: FrozenNetwork) -> None:
     """Raises if formulas would be too long to be of use.
 
     Raises:
-        ConfigError: If there are more than `MOST_CASES` pieces.
+        ConfigError: If there are more than `MAX_CASES` pieces.
     """
     count = count_cases(network)
-    if count > MOST_CASES:
+    if count > MAX_CASES:
         raise ConfigError(
-            f"the formulas of {network.edges} edges would have {count} pieces, at most {MOST_CASES} are written. Make the model "
+            f"the formulas of {network.edges} edges would have {count} pieces, at most {MAX_CASES} are written. Make the model "
             "smaller with prune or sparsify, ask symbolify for a formula, or export to numpy, c or js."
         )

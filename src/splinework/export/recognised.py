@@ -6,7 +6,7 @@ from typing import Final, Protocol
 import torch
 
 from splinework.export.frozen import freeze
-from splinework.export.metadata import About
+from splinework.export.metadata import ModelMetadata
 from splinework.formula.languages import safe_names
 from splinework.nn.frame import FramedKAN
 from splinework.nn.frame.framed import names_of
@@ -18,7 +18,7 @@ _UNEXPLAINED: Final = 1e-6
 """Share of the variance of the network that a formula may leave to count as the network's."""
 
 
-class Row(Protocol):
+class FoundFormula(Protocol):
     """What is needed of a formula that was found; a `FormulaRow` of `symbolify` has it."""
 
     @property
@@ -30,33 +30,33 @@ class Row(Protocol):
     def export(self, language: str) -> str: ...
 
 
-def recognised(model: KAN | FramedKAN, about: About) -> tuple[Row, ...]:
+def recognised(model: KAN | FramedKAN, metadata: ModelMetadata) -> tuple[FoundFormula, ...]:
     """A formula for every output without splines, as good as the network itself; empty where there is one without.
 
     The values are those on the ranges of the inputs in the fit, where they are known, else on the domain of the grids.
     """
     from splinework import symbolify  # by its public name: exports stand on no search for formulas
 
-    x = _points(model, about)
+    x = _points(model, metadata)
     with torch.no_grad():
         y = model(x)
     if not (bool(x.isfinite().all()) and bool(y.isfinite().all())):
         return ()
     table = symbolify(model, x, y, budget=_SECONDS)
-    found: list[Row] = []
+    found: list[FoundFormula] = []
     for target in names_of(model)[1]:
         good = [row for row in table.of(target) if not row.splines and row.r2 >= 1 - _UNEXPLAINED]
         found += good[:1]
     return tuple(found) if len(found) == model.outputs else ()
 
 
-def _points(model: KAN | FramedKAN, about: About) -> torch.Tensor:
+def _points(model: KAN | FramedKAN, metadata: ModelMetadata) -> torch.Tensor:
     """Rows of raw values, `(rows, inputs)`; inputs that do not matter stay in their middle.
 
     Of a model in a frame that knows no ranges, between 0 and 1.
     """
     if isinstance(model, FramedKAN):
-        return _framed_points(model, about)
+        return _framed_points(model, metadata)
     network = freeze(model)
     x = torch.zeros(_ROWS, model.inputs, dtype=network.dtype)
     shares = torch.rand(_ROWS, model.inputs, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(x)
@@ -65,32 +65,33 @@ def _points(model: KAN | FramedKAN, about: About) -> torch.Tensor:
     unit[:, 0], unit[:, 1] = (end.detach().cpu() for end in layer.basis.domain(layer.knots()))
     ends = model.input_scaling.inverse(unit.T.to(layer.coefficients)).detach().cpu().T
     for i in range(model.inputs):
-        low, high = about.ranges.get(i, tuple(ends[i].tolist()))
+        low, high = metadata.ranges.get(i, tuple(ends[i].tolist()))
         x[:, i] = low + shares[:, i] * (high - low)
     return x.to(layer.coefficients)
 
 
-def _framed_points(model: FramedKAN, about: About) -> torch.Tensor:
+def _framed_points(model: FramedKAN, metadata: ModelMetadata) -> torch.Tensor:
     ranges = model.frame.ranges or ((0.0, 1.0),) * model.inputs
-    ends = torch.tensor([about.ranges.get(i, own) for i, own in enumerate(ranges)], dtype=torch.float64)
+    ends = torch.tensor([metadata.ranges.get(i, own) for i, own in enumerate(ranges)], dtype=torch.float64)
     shares = torch.rand(_ROWS, model.inputs, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     return (ends[:, 0] + shares * (ends[:, 1] - ends[:, 0])).to(next(model.parameters()))
 
 
-def latex_formulas(rows: Sequence[Row], about: About) -> str:
+def latex_formulas(rows: Sequence[FoundFormula], metadata: ModelMetadata) -> str:
     """An `align*` environment, one line for each output."""
-    names = safe_names([*about.inputs, *(name for name in about.outputs if name not in about.inputs)], "latex")
-    lines = [f"{names[name]} &= {row.export('latex')}" for name, row in zip(about.outputs, rows, strict=True)]
-    notes = [*about.sentences(), *_quality(rows), "Needs the package amsmath."]
+    names = safe_names([*metadata.inputs, *(name for name in metadata.outputs if name not in metadata.inputs)], "latex")
+    lines = [f"{names[name]} &= {row.export('latex')}" for name, row in zip(metadata.outputs, rows, strict=True)]
+    notes = [*metadata.sentences(), *_quality(rows), "Needs the package amsmath."]
     return "\n".join([*(f"% {note}" for note in notes), r"\begin{align*}", " \\\\\n".join(lines), r"\end{align*}", ""])
 
 
-def sympy_formulas(rows: Sequence[Row], about: About) -> str:
+def sympy_formulas(rows: Sequence[FoundFormula], metadata: ModelMetadata) -> str:
     """A Python file: the list `y` of the outputs, as expressions of the symbols `x`."""
-    notes = "\n".join([*about.sentences(), *_quality(rows)])
+    notes = "\n".join([*metadata.sentences(), *_quality(rows)])
     columns = safe_names(rows[0].names, "sympy")
     symbols = [
-        f"{columns[own]} = Symbol({name!a}, real=True)" for own, name in zip(rows[0].names, about.inputs, strict=True)
+        f"{columns[own]} = Symbol({name!a}, real=True)"
+        for own, name in zip(rows[0].names, metadata.inputs, strict=True)
     ]
     return "\n".join(
         [
@@ -106,5 +107,5 @@ def sympy_formulas(rows: Sequence[Row], about: About) -> str:
     )
 
 
-def _quality(rows: Sequence[Row]) -> list[str]:
+def _quality(rows: Sequence[FoundFormula]) -> list[str]:
     return [f"y[{j}] differs from the network by {row.rmse:.2g} (root mean square)." for j, row in enumerate(rows)]

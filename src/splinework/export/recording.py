@@ -15,7 +15,7 @@ _RANK: Final = {"+": 1, "-": 1, "*": 2, "/": 2}
 
 
 @final
-class Node(Operand):
+class ExpressionNode(Operand):
     """A number, a name, an operation `+ - * /`, or a call.
 
     Attributes:
@@ -25,10 +25,10 @@ class Node(Operand):
         parts: Operands or argument.
     """
 
-    def __init__(self, recorder: "Recorder", kind: str, value: Any, parts: tuple["Node", ...]) -> None:
+    def __init__(self, recorder: "Recorder", kind: str, value: Any, parts: tuple["ExpressionNode", ...]) -> None:
         self.recorder, self.kind, self.value, self.parts = recorder, kind, value, parts
 
-    def operate(self, sign: str, left: Any, right: Any) -> "Node":
+    def operate(self, sign: str, left: Any, right: Any) -> "ExpressionNode":
         return self.recorder.operation(sign, self.recorder.lifted(left), self.recorder.lifted(right))
 
 
@@ -36,26 +36,26 @@ class Recorder:
     """Elementary functions of nodes."""
 
     def __init__(self) -> None:
-        self.known: dict[tuple[Any, ...], Node] = {}
+        self.known: dict[tuple[Any, ...], ExpressionNode] = {}
         self.pi = self.number(math.pi)
 
-    def number(self, value: float) -> Node:
+    def number(self, value: float) -> ExpressionNode:
         """A constant."""
         return self.node("number", float(value))
 
-    def name(self, text: str) -> Node:
+    def name(self, text: str) -> ExpressionNode:
         """A variable."""
         return self.node("name", text)
 
-    def node(self, kind: str, value: Any, *parts: Node) -> Node:
+    def node(self, kind: str, value: Any, *parts: ExpressionNode) -> ExpressionNode:
         """The node of this kind, a new one if it is not known yet."""
-        return self.known.setdefault((kind, value, *map(id, parts)), Node(self, kind, value, parts))
+        return self.known.setdefault((kind, value, *map(id, parts)), ExpressionNode(self, kind, value, parts))
 
-    def lifted(self, value: Any) -> Node:
+    def lifted(self, value: Any) -> ExpressionNode:
         """A node, for a plain number its constant."""
-        return value if isinstance(value, Node) else self.number(value)
+        return value if isinstance(value, ExpressionNode) else self.number(value)
 
-    def operation(self, sign: str, a: Node, b: Node) -> Node:
+    def operation(self, sign: str, a: ExpressionNode, b: ExpressionNode) -> ExpressionNode:
         """`a sign b`, without what zeros and ones make superfluous."""
         if a.kind == b.kind == "number" and not (sign == "/" and b.value == 0):
             return self.number(_OPERATIONS[sign](a.value, b.value))
@@ -70,19 +70,19 @@ class Recorder:
             sign, b = "-" if sign == "+" else "+", self.number(-second)
         return self.node(sign, None, a, b)
 
-    def named(self, sympy: str, letter: str, n: int, x: Any) -> Node:
+    def named(self, sympy: str, letter: str, n: int, x: Any) -> ExpressionNode:
         """A polynomial of a library, in formulas to be read."""
         return self.node("call", (sympy, letter, n), self.lifted(x))
 
-    def sigmoid(self, x: Any) -> Node:
+    def sigmoid(self, x: Any) -> ExpressionNode:
         """`1 / (1 + exp(-x))`."""
         return self.lifted(1 / (1 + self.exp(-x)))
 
-    def __getattr__(self, name: str) -> Callable[[Any], Node]:
+    def __getattr__(self, name: str) -> Callable[[Any], ExpressionNode]:
         if name not in _FUNCTIONS:
             raise AttributeError(name)
 
-        def called(x: Any) -> Node:
+        def called(x: Any) -> ExpressionNode:
             argument = self.lifted(x)
             if argument.kind == "number" and name == "sqrt":
                 return self.number(math.sqrt(argument.value))
@@ -100,7 +100,9 @@ _OPERATIONS: Final[dict[str, Callable[[float, float], float]]] = {
 }
 
 
-def values_and_slopes(formula: Callable[[Any, Any], Sequence[Any]]) -> tuple[list[Node], list[Node]]:
+def values_and_slopes(
+    formula: Callable[[Any, Any], Sequence[Any]],
+) -> tuple[list[ExpressionNode], list[ExpressionNode]]:
     """The functions of a formula of `x`, and their derivatives."""
     recorder = Recorder()
     series = SeriesFunctions(recorder)
@@ -110,7 +112,7 @@ def values_and_slopes(formula: Callable[[Any, Any], Sequence[Any]]) -> tuple[lis
     return values, slopes
 
 
-def called(nodes: Iterable[Node]) -> set[Any]:
+def called(nodes: Iterable[ExpressionNode]) -> set[Any]:
     """The functions that occur."""
     found: set[Any] = set()
     for node in nodes:
@@ -120,7 +122,7 @@ def called(nodes: Iterable[Node]) -> set[Any]:
 
 
 @dataclass(frozen=True)
-class Language:
+class NodeSyntax:
     """How a node is written in one line.
 
     Attributes:
@@ -133,7 +135,7 @@ class Language:
     call: Callable[[Any], str]
     square: str = ""
 
-    def text(self, node: Node, names: dict[Node, str] | None = None, rank: int = 0) -> str:
+    def text(self, node: ExpressionNode, names: dict[ExpressionNode, str] | None = None, rank: int = 0) -> str:
         """A node as an operand of that rank; those with names by their names."""
         if names is not None and node in names:
             return names[node]
@@ -164,25 +166,25 @@ class Statements:
         end: Of a statement.
     """
 
-    def __init__(self, language: Language, declare: str, end: str) -> None:
+    def __init__(self, language: NodeSyntax, declare: str, end: str) -> None:
         self.language, self.declare, self.end = language, declare, end
-        self.names: dict[Node, str] = {}
-        self.uses: dict[Node, int] = {}
+        self.names: dict[ExpressionNode, str] = {}
+        self.uses: dict[ExpressionNode, int] = {}
 
-    def count(self, nodes: Iterable[Node]) -> None:
+    def count(self, nodes: Iterable[ExpressionNode]) -> None:
         """Counts uses; before anything is written."""
         for node in nodes:
             self.uses[node] = self.uses.get(node, 0) + 1
             if self.uses[node] == 1:
                 self.count(node.parts)
 
-    def bring(self, node: Node, rank: int = 0) -> tuple[list[str], str]:
+    def bring(self, node: ExpressionNode, rank: int = 0) -> tuple[list[str], str]:
         """Statements that come first, and the node itself, as an operand of a rank."""
         lines: list[str] = []
         self._prepare(node, lines)
         return lines, self.language.text(node, self.names, rank)
 
-    def _prepare(self, node: Node, lines: list[str]) -> None:
+    def _prepare(self, node: ExpressionNode, lines: list[str]) -> None:
         if node in self.names or node.kind in ("number", "name"):
             return
         for part in node.parts:

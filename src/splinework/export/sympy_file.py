@@ -6,9 +6,9 @@ from typing import Final, SupportsFloat
 
 from splinework.export.frames import SYMPY, bracketed, python_formulas
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
-from splinework.export.metadata import About
-from splinework.export.pieces import Edge, Term, Terms, check_size, edges
-from splinework.export.recording import Language, called
+from splinework.export.metadata import ModelMetadata
+from splinework.export.pieces import EdgeFormula, EdgeTerm, Terms, check_size, edges
+from splinework.export.recording import NodeSyntax, called
 from splinework.formula.functions import templates
 from splinework.nn.frame import Frame
 
@@ -34,36 +34,36 @@ _TAIL: Final = '''def function():
 '''
 
 
-def sympy_file(network: FrozenNetwork, about: About, frame: Frame | None = None) -> str:
+def sympy_file(network: FrozenNetwork, metadata: ModelMetadata, frame: Frame | None = None) -> str:
     """The file.
 
     Args:
         network: In float64.
-        about: What its columns are.
+        metadata: What its columns are.
         frame: Formulas before and after the network.
 
     Raises:
         ConfigError: If there would be too many pieces, or for a basis that has no formula here.
     """
     check_size(network)
-    inputs = f"({', '.join(ascii(name) for name in about.inputs)},)"
+    inputs = f"({', '.join(ascii(name) for name in metadata.inputs)},)"
     found = list(edges(network))
     terms = [t for e in found for terms in (e.everywhere, *(case for case, _ in e.cases)) for t in terms]
-    nodes = _nodes(network, about, frame)
+    nodes = _nodes(network, metadata, frame)
     more = {name[0] for name in called(t.body for t in terms if t.body) if isinstance(name, tuple)}
     more |= _FURTHER & set(re.findall(r"\w+", nodes)) if frame else set()
     further = f"\nfrom sympy import {', '.join(sorted(more))}" if more else ""
-    head = _HEAD.format(notes="\n".join(about.sentences()), inputs=inputs, more=further)
+    head = _HEAD.format(notes="\n".join(metadata.sentences()), inputs=inputs, more=further)
     return "\n\n\n".join([head, *map(_function, found), nodes, _TAIL])
 
 
-def _nodes(network: FrozenNetwork, about: About, frame: Frame | None) -> str:
+def _nodes(network: FrozenNetwork, metadata: ModelMetadata, frame: Frame | None) -> str:
     """Lists of the nodes, layer by layer; the last is `y`."""
-    columns = [f"x[{i}]" for i in range(len(about.inputs))]
+    columns = [f"x[{i}]" for i in range(len(metadata.inputs))]
     before = columns if frame is None or not frame.before else python_formulas(frame.before, columns, SYMPY, "sympy")
     after = () if frame is None else frame.after
     letter = "h"
-    while any(name.startswith(letter) for name in about.inputs):  # a symbol of its own for every hidden node
+    while any(name.startswith(letter) for name in metadata.inputs):  # a symbol of its own for every hidden node
         letter += "_"
     units = []
     for place, column in enumerate(network.columns):
@@ -98,7 +98,7 @@ def _sum(layer: FrozenLayer, number: int, j: int) -> str:
     return " + ".join([*parts, _number(layer.bias[j])])
 
 
-def _function(edge: Edge) -> str:
+def _function(edge: EdgeFormula) -> str:
     """`edge_LAYER_INPUT_SUM(t)`."""
     lines = [f"def edge_{edge.layer}_{edge.input}_{edge.sum}(t):"]
     if edge.squash is not None:
@@ -119,7 +119,7 @@ def _terms(terms: Terms) -> str:
     return " + ".join(_term(term) for term in terms) or "0"
 
 
-def _term(term: Term) -> str:
+def _term(term: EdgeTerm) -> str:
     """A product; a constant stands alone."""
     if term.body is not None:
         return f"{_number(term.factor)}*{_LANGUAGE.text(term.body, rank=2)}"
@@ -128,7 +128,7 @@ def _term(term: Term) -> str:
     return f"{_number(term.factor)}*(t{_minus(term.a)})" + (f"**{term.n}" if term.n > 1 else "")
 
 
-_LANGUAGE: Final = Language(repr, lambda f: f"{f}({{}})" if isinstance(f, str) else f"{f[0]}({f[2]}, {{}})", "{}**2")
+_LANGUAGE: Final = NodeSyntax(repr, lambda f: f"{f}({{}})" if isinstance(f, str) else f"{f[0]}({f[2]}, {{}})", "{}**2")
 
 
 def _number(value: SupportsFloat) -> str:

@@ -8,26 +8,26 @@ import torch
 
 from splinework.errors import ConfigError
 from splinework.export.frozen import FrozenNetwork, freeze
-from splinework.export.layout import Layout, lay_out
-from splinework.export.metadata import About
+from splinework.export.metadata import ModelMetadata
+from splinework.export.network_arrays import NetworkArrays, network_arrays
 from splinework.nn.frame import Frame, FramedKAN, frame_of, network_of
 from splinework.nn.network import KAN
 
 
 @dataclass(frozen=True)
-class Job:
+class ExportJob:
     """What a target is given.
 
     Attributes:
         model: The network, in a frame or not.
-        about: Name of the artefact and of its columns.
+        metadata: Name of the artefact and of its columns.
         precision: Of C: `float`, `double`, or None for that of the model.
         check: Whether an ONNX file is run and compared before it is handed out.
         recognise: Of formulas: whether known functions are looked for first.
     """
 
     model: KAN | FramedKAN
-    about: About
+    metadata: ModelMetadata
     precision: str | None
     check: bool
     recognise: bool
@@ -50,87 +50,87 @@ class Job:
         """The network in float64."""
         return freeze(self.bare, torch.float64)
 
-    def layout(self) -> Layout:
+    def arrays(self) -> NetworkArrays:
         """Its tables."""
-        return lay_out(self.double())
+        return network_arrays(self.double())
 
 
 @dataclass(frozen=True)
-class Target:
+class ExportTarget:
     """One target.
 
     Attributes:
         make: The artefact.
         suffixes: Endings of its files, the usual one first.
         text: Whether it is text.
-        about: What it is.
+        description: Short description.
     """
 
-    make: Callable[[Job], Any]
+    make: Callable[[ExportJob], Any]
     suffixes: tuple[str, ...]
     text: bool
-    about: str
+    description: str
 
 
 # Each loads its own file when it is asked for: an export to C knows neither ONNX nor sympy.
 
 
-def _onnx(job: Job) -> bytes:
+def _onnx(job: ExportJob) -> bytes:
     from splinework.export.onnx import onnx_file
 
-    return onnx_file(job.network(), job.about, job.bare.config.to_dict(), frame=job.frame, check=job.check)
+    return onnx_file(job.network(), job.metadata, job.bare.config.to_dict(), frame=job.frame, check=job.check)
 
 
-def _torch(job: Job) -> torch.export.ExportedProgram:
+def _torch(job: ExportJob) -> torch.export.ExportedProgram:
     from splinework.export.torch_program import torch_program
 
     return torch_program(job.network(), job.frame)
 
 
-def _numpy(job: Job) -> str:
+def _numpy(job: ExportJob) -> str:
     from splinework.export.numpy_file import numpy_file
 
-    return numpy_file(job.layout(), job.about, job.frame)
+    return numpy_file(job.arrays(), job.metadata, job.frame)
 
 
-def _c(job: Job) -> str:
+def _c(job: ExportJob) -> str:
     from splinework.export.c import PRECISIONS, c_file
 
     own = "float" if next(job.model.parameters()).dtype == torch.float32 else "double"
     precision = own if job.precision is None else job.precision
     if precision not in PRECISIONS:
         raise ConfigError(f"precision is one of {', '.join(PRECISIONS)}, got {precision!r}.")
-    return c_file(job.layout(), job.about, precision, job.frame)
+    return c_file(job.arrays(), job.metadata, precision, job.frame)
 
 
-def _js(job: Job) -> str:
+def _js(job: ExportJob) -> str:
     from splinework.export.js import js_file
 
-    return js_file(job.layout(), job.about, job.frame)
+    return js_file(job.arrays(), job.metadata, job.frame)
 
 
-def _latex(job: Job) -> str:
+def _latex(job: ExportJob) -> str:
     from splinework.export.latex_file import latex_file
     from splinework.export.recognised import latex_formulas, recognised
 
-    formulas = recognised(job.model, job.about) if job.recognise else ()
-    return latex_formulas(formulas, job.about) if formulas else latex_file(job.double(), job.about, job.frame)
+    formulas = recognised(job.model, job.metadata) if job.recognise else ()
+    return latex_formulas(formulas, job.metadata) if formulas else latex_file(job.double(), job.metadata, job.frame)
 
 
-def _sympy(job: Job) -> str:
+def _sympy(job: ExportJob) -> str:
     from splinework.export.recognised import recognised, sympy_formulas
     from splinework.export.sympy_file import sympy_file
 
-    formulas = recognised(job.model, job.about) if job.recognise else ()
-    return sympy_formulas(formulas, job.about) if formulas else sympy_file(job.double(), job.about, job.frame)
+    formulas = recognised(job.model, job.metadata) if job.recognise else ()
+    return sympy_formulas(formulas, job.metadata) if formulas else sympy_file(job.double(), job.metadata, job.frame)
 
 
-TARGETS: Final[dict[str, Target]] = {
-    "onnx": Target(_onnx, (".onnx",), False, "ONNX graph for onnxruntime and others"),
-    "torch": Target(_torch, (".pt2",), False, "torch.export program"),
-    "numpy": Target(_numpy, (".py",), True, "Python file that needs numpy only"),
-    "c": Target(_c, (".c", ".h"), True, "C99 file without memory allocation"),
-    "js": Target(_js, (".mjs", ".js"), True, "JavaScript module"),
-    "latex": Target(_latex, (".tex",), True, "formulas for a paper, rounded"),
-    "sympy": Target(_sympy, (), True, "Python file of exact expressions"),
+TARGETS: Final[dict[str, ExportTarget]] = {
+    "onnx": ExportTarget(_onnx, (".onnx",), False, "ONNX graph for onnxruntime and others"),
+    "torch": ExportTarget(_torch, (".pt2",), False, "torch.export program"),
+    "numpy": ExportTarget(_numpy, (".py",), True, "Python file that needs numpy only"),
+    "c": ExportTarget(_c, (".c", ".h"), True, "C99 file without memory allocation"),
+    "js": ExportTarget(_js, (".mjs", ".js"), True, "JavaScript module"),
+    "latex": ExportTarget(_latex, (".tex",), True, "formulas for a paper, rounded"),
+    "sympy": ExportTarget(_sympy, (), True, "Python file of exact expressions"),
 }

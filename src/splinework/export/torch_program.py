@@ -7,7 +7,7 @@ import torch
 
 from splinework.export.frozen import FrozenNetwork
 from splinework.export.graph import program
-from splinework.export.metadata import About
+from splinework.export.metadata import ModelMetadata
 from splinework.nn.frame import Frame
 
 
@@ -20,7 +20,7 @@ def torch_program(network: FrozenNetwork, frame: Frame | None = None) -> torch.e
     return exported
 
 
-def program_bytes(exported: torch.export.ExportedProgram, about: About) -> bytes:
+def program_bytes(exported: torch.export.ExportedProgram, about: ModelMetadata) -> bytes:
     """What `torch.export.load` takes back; the names of the columns lie in its extra file `splinework.json`."""
     names = json.dumps({"inputs": about.inputs, "outputs": about.outputs})
     buffer = io.BytesIO()

@@ -18,16 +18,16 @@ from splinework.kernels.dispatch import (
     squared_error,
     use,
 )
-from splinework.kernels.edges import Edges, Units
-from splinework.kernels.table import EXTRAPOLATIONS, Table, check_extrapolation
+from splinework.kernels.edges import AffineUnits, EdgeParameters
+from splinework.kernels.table import EXTRAPOLATIONS, BasisTable, check_extrapolation
 
 __all__ = [
     "BACKENDS",
     "EXTRAPOLATIONS",
+    "AffineUnits",
     "Backend",
-    "Edges",
-    "Table",
-    "Units",
+    "BasisTable",
+    "EdgeParameters",
     "active",
     "check_extrapolation",
     "contract",

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from splinework.errors import DtypeError, ShapeError
-from splinework.kernels.edges import Edges, Units
+from splinework.kernels.edges import AffineUnits, EdgeParameters
 from splinework.kernels.table import base_with_tails
 from splinework.splines.bases import activation
 
 TAILS = {"linear": 0, "constant": 1, "zero": 2, "natural": 2}
 """Number of each extrapolation in csrc/layer.hpp; B-splines as they are die out."""
 
-MOST_SPLINES = 60000
+MAX_SPLINES = 60000
 """Splines on an edge that the kernels' tables of cells take."""
 
 NOWHERE = (0, 0, 0)
@@ -69,11 +69,11 @@ class Addresses:
 
     def __init__(
         self,
-        layers: Sequence[tuple[Edges | None, Spline]],
+        layers: Sequence[tuple[EdgeParameters | None, Spline]],
         outputs: Sequence[int],
         highest: int,
         kind: torch.dtype,
-        units: Units | None,
+        units: AffineUnits | None,
     ) -> None:
         self.keep: list[Any] = []
         self.units = _units(units, kind, self.keep)
@@ -109,7 +109,12 @@ def rows_at(t: Tensor | None, keep: list[Any]) -> tuple[int, int]:
 
 
 def points(
-    x: Tensor, s: Tensor | None, spline: Spline, orders: Sequence[int], keep: list[Any], units: Units | None = None
+    x: Tensor,
+    s: Tensor | None,
+    spline: Spline,
+    orders: Sequence[int],
+    keep: list[Any],
+    units: AffineUnits | None = None,
 ) -> tuple[int, ...]:
     """The tuple that `read_points` reads: x, s, and a base function that the kernels do not know, for each order."""
     kind = working(x.dtype)
@@ -129,7 +134,7 @@ def points(
     return tuple(found)
 
 
-def _units(units: Units | None, kind: torch.dtype, keep: list[Any]) -> tuple[int, ...]:
+def _units(units: AffineUnits | None, kind: torch.dtype, keep: list[Any]) -> tuple[int, ...]:
     if units is None:
         return _AS_IT_IS
     tensors = [
@@ -147,7 +152,7 @@ def base_kind(spline: Spline, highest: int) -> int:
 
 
 def _layer_tuple(
-    edges: Edges | None, spline: Spline, outputs: int, highest: int, kind: torch.dtype, keep: list[Any]
+    edges: EdgeParameters | None, spline: Spline, outputs: int, highest: int, kind: torch.dtype, keep: list[Any]
 ) -> tuple[int, ...]:
     """The tuple that `read_layer` in csrc/binding.cpp reads."""
     grid, pieces = spline.grid, spline.pieces
@@ -164,7 +169,7 @@ def _layer_tuple(
         return (*head, *places, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
     c = edges.coefficients
     if c.dtype != kind:
-        edges = Edges(*(None if t is None else t.to(kind) for t in vars(edges).values()))  # type: ignore[arg-type]
+        edges = EdgeParameters(*(None if t is None else t.to(kind) for t in vars(edges).values()))  # type: ignore[arg-type]
         c = edges.coefficients
     if c.stride(2) != 1 and outputs > 1:
         c = c.contiguous()
@@ -207,9 +212,9 @@ def check_operands(
         DtypeError: If dtypes differ, or a tensor is not on the processor.
     """
     inputs, k = spline.grid.shape[0] if spline.grid.dim() == 2 else -1, spline.degree
-    if not 0 <= k <= 9 or inputs < 1 or not k < spline.size <= MOST_SPLINES:
+    if not 0 <= k <= 9 or inputs < 1 or not k < spline.size <= MAX_SPLINES:
         raise ShapeError(
-            f"the native kernels take degrees 0 to 9 and grids (inputs, splines + degree + 1) of at most {MOST_SPLINES} "
+            f"the native kernels take degrees 0 to 9 and grids (inputs, splines + degree + 1) of at most {MAX_SPLINES} "
             f"splines, got degree {k} and grid {tuple(spline.grid.shape)}."
         )
     if x.dim() != 2 or x.shape[1] != inputs:
@@ -231,7 +236,7 @@ def check_operands(
             raise DtypeError(f"the native kernels run on the processor, got a tensor on {t.device}.")
 
 
-def check_layer(x: Tensor, edges: Edges, spline: Spline, g: Tensor | None = None) -> None:
+def check_layer(x: Tensor, edges: EdgeParameters, spline: Spline, g: Tensor | None = None) -> None:
     """The same for the parts of a layer.
 
     Raises:

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from splinework.kernels import native, ops
 from splinework.kernels.addresses import Spline
-from splinework.kernels.edges import Edges, Units
+from splinework.kernels.edges import AffineUnits, EdgeParameters
 
 _PER_LAYER = 4  # coefficients, spline_weight, base_weight, bias
 
 
-def chain(x: Tensor, layers: Sequence[tuple[Edges, Spline]], units: Units | None = None) -> Tensor:
+def chain(x: Tensor, layers: Sequence[tuple[EdgeParameters, Spline]], units: AffineUnits | None = None) -> Tensor:
     """The sums of the last layer, `(B, J)`, each layer taking what the one before gives.
 
     Args:
@@ -41,7 +41,11 @@ def chain(x: Tensor, layers: Sequence[tuple[Edges, Spline]], units: Units | None
 class _Chain(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, layers: Sequence[tuple[Edges, Spline]], units: Units | None, *flat: Tensor | None
+        ctx: Any,
+        x: Tensor,
+        layers: Sequence[tuple[EdgeParameters, Spline]],
+        units: AffineUnits | None,
+        *flat: Tensor | None,
     ) -> Tensor:
         sums, ctx.addresses = native.forward_and_addresses(x, layers, units=units)
         ctx.units = units
@@ -60,7 +64,7 @@ class _Chain(torch.autograd.Function):
         for n, kind in enumerate(ctx.kinds):
             c, scale, base, bias = flat[_PER_LAYER * n : _PER_LAYER * (n + 1)]
             mask, grid, pieces = rest[3 * n : 3 * (n + 1)]
-            layers.append((Edges(c, scale, base, mask, bias), Spline(grid, pieces, *kind)))
+            layers.append((EdgeParameters(c, scale, base, mask, bias), Spline(grid, pieces, *kind)))
         if torch.is_grad_enabled():
             return _differentiable(x, layers, ctx.units, g, ctx.needs_input_grad)
         wanted = [ctx.needs_input_grad[3 + at : 3 + at + _PER_LAYER] for at in range(0, len(flat), _PER_LAYER)]
@@ -71,7 +75,11 @@ class _Chain(torch.autograd.Function):
 
 
 def _differentiable(
-    x: Tensor, layers: Sequence[tuple[Edges, Spline]], units: Units | None, g: Tensor, needed: Sequence[bool]
+    x: Tensor,
+    layers: Sequence[tuple[EdgeParameters, Spline]],
+    units: AffineUnits | None,
+    g: Tensor,
+    needed: Sequence[bool],
 ) -> tuple[Any, ...]:
     """The same gradients, on a graph: the network is run again by operators that can be differentiated."""
     with torch.enable_grad():
@@ -86,7 +94,7 @@ def _differentiable(
             ]
             slots += parts
             c, scale, base, bias = parts
-            u = operator(u, Edges(c, scale, base, edges.mask, bias), spline)  # type: ignore[arg-type]
+            u = operator(u, EdgeParameters(c, scale, base, edges.mask, bias), spline)  # type: ignore[arg-type]
         y = u if units is None else units.leave(u)
         leaves = [t for t, n in zip(slots, needed, strict=True) if n and t is not None]
         found = iter(torch.autograd.grad(y, leaves, g, create_graph=True))
@@ -97,7 +105,7 @@ def _alias(t: Tensor) -> Tensor:
     return t.view_as(t)
 
 
-def operator(x: Tensor, edges: Edges, spline: Spline) -> Tensor:
+def operator(x: Tensor, edges: EdgeParameters, spline: Spline) -> Tensor:
     """One layer by its operator."""
     out: Tensor = ops.layer(
         x, edges.coefficients, edges.spline_weight, edges.base_weight, edges.mask, edges.bias,

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.kernels import chain, functions, native, ops, reference
-from splinework.kernels.addresses import MOST_SPLINES, TAILS, Spline
+from splinework.kernels.addresses import MAX_SPLINES, TAILS, Spline
 from splinework.kernels.calculus import Calculus
-from splinework.kernels.edges import Edges, Units
-from splinework.kernels.table import Table
+from splinework.kernels.edges import AffineUnits, EdgeParameters
+from splinework.kernels.table import BasisTable
 from splinework.kernels.torch_internals import plain, transformed
 
 _KINDS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
@@ -24,24 +24,26 @@ class Backend:
 
     name: str
 
-    def contract(self, table: Table, x: Tensor, s: Tensor | None, c: Tensor, derivative: int = 0) -> Tensor:
+    def contract(self, table: BasisTable, x: Tensor, s: Tensor | None, c: Tensor, derivative: int = 0) -> Tensor:
         """`Σ_i s_bi Σ_m β_m^{(r)}(x_bi) C_imj`."""
         return reference.contract(table, x, s, c, derivative)
 
-    def probe(self, table: Table, x: Tensor, c: Tensor, g: Tensor, derivative: int = 0) -> Tensor:
+    def probe(self, table: BasisTable, x: Tensor, c: Tensor, g: Tensor, derivative: int = 0) -> Tensor:
         """`Σ_j g_bj Σ_m β_m^{(r)}(x_bi) C_imj`."""
         return reference.probe(table, x, c, g, derivative)
 
-    def scatter(self, table: Table, x: Tensor, s: Tensor | None, g: Tensor, derivative: int = 0) -> Tensor:
+    def scatter(self, table: BasisTable, x: Tensor, s: Tensor | None, g: Tensor, derivative: int = 0) -> Tensor:
         """`Σ_b s_bi g_bj β_m^{(r)}(x_bi)`."""
         return reference.scatter(table, x, s, g, derivative)
 
-    def layer_sums(self, table: Table, x: Tensor, edges: Edges) -> Tensor:
+    def layer_sums(self, table: BasisTable, x: Tensor, edges: EdgeParameters) -> Tensor:
         """One layer: `(B, I)` to `(B, J)`."""
         sums = reference.contract(table, x, None, edges.table_coefficients())
         return sums if edges.bias is None else sums + edges.bias
 
-    def network_sums(self, layers: Sequence[tuple[Table, Edges]], x: Tensor, units: Units | None = None) -> Tensor:
+    def network_sums(
+        self, layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor, units: AffineUnits | None = None
+    ) -> Tensor:
         """Layers that take what the one before gives, in given units: `(B, I)` to `(B, J)`."""
         u = x if units is None else units.enter(x)
         for table, edges in layers:
@@ -49,7 +51,12 @@ class Backend:
         return u if units is None else units.leave(u)
 
     def squared_error(
-        self, layers: Sequence[tuple[Table, Edges]], x: Tensor, t: Tensor, units: Units | None, gradient: bool
+        self,
+        layers: Sequence[tuple[BasisTable, EdgeParameters]],
+        x: Tensor,
+        t: Tensor,
+        units: AffineUnits | None,
+        gradient: bool,
     ) -> float | None:
         """The error, and its gradient in each parameter's `.grad`; None where it must be left to autograd."""
         return None
@@ -59,25 +66,25 @@ class Backend:
 class NativeBackend(Backend):
     """The kernels in C++ for B-splines on the processor; the reference for all else."""
 
-    def contract(self, table: Table, x: Tensor, s: Tensor | None, c: Tensor, derivative: int = 0) -> Tensor:
+    def contract(self, table: BasisTable, x: Tensor, s: Tensor | None, c: Tensor, derivative: int = 0) -> Tensor:
         spline = _spline(table, x)
         if spline is None:
             return super().contract(table, x, s, c, derivative)
         return _calls().contract(x, s, c, *vars(spline).values(), derivative)
 
-    def probe(self, table: Table, x: Tensor, c: Tensor, g: Tensor, derivative: int = 0) -> Tensor:
+    def probe(self, table: BasisTable, x: Tensor, c: Tensor, g: Tensor, derivative: int = 0) -> Tensor:
         spline = _spline(table, x)
         if spline is None:
             return super().probe(table, x, c, g, derivative)
         return _calls().probe(x, c, g, *vars(spline).values(), derivative)
 
-    def scatter(self, table: Table, x: Tensor, s: Tensor | None, g: Tensor, derivative: int = 0) -> Tensor:
+    def scatter(self, table: BasisTable, x: Tensor, s: Tensor | None, g: Tensor, derivative: int = 0) -> Tensor:
         spline = _spline(table, x)
         if spline is None:
             return super().scatter(table, x, s, g, derivative)
         return _calls().scatter(x, s, g, *vars(spline).values(), derivative)
 
-    def layer_sums(self, table: Table, x: Tensor, edges: Edges) -> Tensor:
+    def layer_sums(self, table: BasisTable, x: Tensor, edges: EdgeParameters) -> Tensor:
         spline = _spline(table, x)
         if spline is None:
             return super().layer_sums(table, x, edges)
@@ -88,12 +95,19 @@ class NativeBackend(Backend):
         sums = self.contract(table, x, None, edges.table_coefficients())
         return sums if edges.bias is None else sums + edges.bias
 
-    def network_sums(self, layers: Sequence[tuple[Table, Edges]], x: Tensor, units: Units | None = None) -> Tensor:
+    def network_sums(
+        self, layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor, units: AffineUnits | None = None
+    ) -> Tensor:
         fused = _fused(layers, x)
         return super().network_sums(layers, x, units) if fused is None else chain.chain(x, fused, units)
 
     def squared_error(
-        self, layers: Sequence[tuple[Table, Edges]], x: Tensor, t: Tensor, units: Units | None, gradient: bool
+        self,
+        layers: Sequence[tuple[BasisTable, EdgeParameters]],
+        x: Tensor,
+        t: Tensor,
+        units: AffineUnits | None,
+        gradient: bool,
     ) -> float | None:
         fused = _fused(layers, x)
         # The first layer's base function must be known to the kernels for the value and the slope at once.
@@ -116,7 +130,9 @@ def _listened_to(p: Tensor) -> bool:
     return bool(p._backward_hooks or p._post_accumulate_grad_hooks)
 
 
-def _fused(layers: Sequence[tuple[Table, Edges]], x: Tensor) -> list[tuple[Edges, Spline]] | None:
+def _fused(
+    layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor
+) -> list[tuple[EdgeParameters, Spline]] | None:
     """The layers as one native call takes them; None where one call cannot do it."""
     if not plain(x):
         return None
@@ -129,12 +145,12 @@ def _fused(layers: Sequence[tuple[Table, Edges]], x: Tensor) -> list[tuple[Edges
     return found
 
 
-def _spline(table: Table, x: Tensor) -> Spline | None:
+def _spline(table: BasisTable, x: Tensor) -> Spline | None:
     """What the native kernels need to know of the table; None where they cannot do it."""
     basis, grid = table.basis, table.grid
     if basis.degree is None or x.device.type != "cpu" or x.dtype not in _KINDS or grid.requires_grad:
         return None
-    if basis.size > MOST_SPLINES:
+    if basis.size > MAX_SPLINES:
         return None
     base = "none" if table.base is None else table.base.name
     return Spline(grid, table.prepared, basis.degree, TAILS[table.extrapolation], base)
@@ -190,33 +206,40 @@ def active() -> str:
     return _active.name
 
 
-def contract(table: Table, x: Tensor, s: Tensor | None, c: Tensor, derivative: int = 0) -> Tensor:
+def contract(table: BasisTable, x: Tensor, s: Tensor | None, c: Tensor, derivative: int = 0) -> Tensor:
     """`Σ_i s_bi Σ_m β_m^{(r)}(x_bi) C_imj`, shape `(B, J)`: see `splinework.kernels.reference`."""
     return _active.contract(table, x, s, c, derivative)
 
 
-def probe(table: Table, x: Tensor, c: Tensor, g: Tensor, derivative: int = 0) -> Tensor:
+def probe(table: BasisTable, x: Tensor, c: Tensor, g: Tensor, derivative: int = 0) -> Tensor:
     """`Σ_j g_bj Σ_m β_m^{(r)}(x_bi) C_imj`, shape `(B, I)`."""
     return _active.probe(table, x, c, g, derivative)
 
 
-def scatter(table: Table, x: Tensor, s: Tensor | None, g: Tensor, derivative: int = 0) -> Tensor:
+def scatter(table: BasisTable, x: Tensor, s: Tensor | None, g: Tensor, derivative: int = 0) -> Tensor:
     """`Σ_b s_bi g_bj β_m^{(r)}(x_bi)`, shape `(I, M, J)`."""
     return _active.scatter(table, x, s, g, derivative)
 
 
-def layer_sums(table: Table, x: Tensor, edges: Edges) -> Tensor:
+def layer_sums(table: BasisTable, x: Tensor, edges: EdgeParameters) -> Tensor:
     """One layer, bias included: `(B, I)` to `(B, J)`."""
     return _active.layer_sums(table, x, edges)
 
 
-def network_sums(layers: Sequence[tuple[Table, Edges]], x: Tensor, units: Units | None = None) -> Tensor:
+def network_sums(
+    layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor, units: AffineUnits | None = None
+) -> Tensor:
     """Layers of which each takes what the one before gives, in the units of the outside: `(B, I)` to `(B, J)`."""
     return _active.network_sums(layers, x, units)
 
 
 def squared_error(
-    layers: Sequence[tuple[Table, Edges]], x: Tensor, t: Tensor, units: Units | None = None, *, gradient: bool = True
+    layers: Sequence[tuple[BasisTable, EdgeParameters]],
+    x: Tensor,
+    t: Tensor,
+    units: AffineUnits | None = None,
+    *,
+    gradient: bool = True,
 ) -> float | None:
     """Mean squared error of `network_sums` against `t`; with `gradient`, each parameter's `.grad` becomes its gradient.
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Units:
+class AffineUnits:
     """Columns in raw units to those of a network and back: `(x - shift) / scale` before it, `y · scale + shift` behind it.
 
     Attributes:
@@ -32,7 +32,7 @@ class Units:
 
 
 @dataclass(frozen=True)
-class Edges:
+class EdgeParameters:
     """Parameters of the edges from I inputs to J outputs, and the constants of the sums.
 
     Attributes:

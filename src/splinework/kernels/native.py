@@ -27,7 +27,7 @@ from splinework.kernels.addresses import (
     to_kind,
     working,
 )
-from splinework.kernels.edges import Edges, Units
+from splinework.kernels.edges import AffineUnits, EdgeParameters
 
 ALGORITHMS = ("best", "sorted", "gather", "narrow", "dense")
 
@@ -95,9 +95,9 @@ def contract(x: Tensor, s: Tensor | None, c: Tensor, spline: Spline, order: int)
     return forward(x, [(_edges(c, spline), spline)], s=s, order=order)[0]
 
 
-def _edges(c: Tensor, spline: Spline) -> Edges:
+def _edges(c: Tensor, spline: Spline) -> EdgeParameters:
     """Edges with the coefficients of a whole table, `(I, rows, J)`."""
-    return Edges(c[:, : spline.size], None, c[:, spline.size] if spline.base != "none" else None, None, None)
+    return EdgeParameters(c[:, : spline.size], None, c[:, spline.size] if spline.base != "none" else None, None, None)
 
 
 def probe(x: Tensor, c: Tensor, g: Tensor, spline: Spline, order: int) -> Tensor:
@@ -121,7 +121,7 @@ def scatter(x: Tensor, s: Tensor | None, g: Tensor, spline: Spline, order: int) 
 
 
 def forward(
-    x: Tensor, layers: Sequence[tuple[Edges, Spline]], *, s: Tensor | None = None, order: int = 0
+    x: Tensor, layers: Sequence[tuple[EdgeParameters, Spline]], *, s: Tensor | None = None, order: int = 0
 ) -> list[Tensor]:
     """The sums `(B, J)` of every layer, each taking what the one before gives; one layer where `s` or `order` is given.
 
@@ -136,11 +136,11 @@ def forward(
 
 def forward_and_addresses(
     x: Tensor,
-    layers: Sequence[tuple[Edges, Spline]],
+    layers: Sequence[tuple[EdgeParameters, Spline]],
     *,
     s: Tensor | None = None,
     order: int = 0,
-    units: Units | None = None,
+    units: AffineUnits | None = None,
 ) -> tuple[list[Tensor], Addresses]:
     """`forward`, and what `backward` may be given to spare it the same work."""
     kind = working(x.dtype)
@@ -155,7 +155,11 @@ def forward_and_addresses(
 
 
 def squared_error(
-    x: Tensor, t: Tensor, layers: Sequence[tuple[Edges, Spline]], wanted: Sequence[Sequence[bool]], units: Units | None
+    x: Tensor,
+    t: Tensor,
+    layers: Sequence[tuple[EdgeParameters, Spline]],
+    wanted: Sequence[Sequence[bool]],
+    units: AffineUnits | None,
 ) -> tuple[float, list[list[Tensor | None]]]:
     """Mean squared error of the last sums against `t` `(B, J)`, and the gradients of each layer's parts as in `backward`.
 
@@ -181,7 +185,7 @@ def squared_error(
     return error, results
 
 
-def _places(edges: Edges, wanted: Sequence[bool], kind: torch.dtype) -> list[Tensor | None]:
+def _places(edges: EdgeParameters, wanted: Sequence[bool], kind: torch.dtype) -> list[Tensor | None]:
     """Tensors for the gradients that are wanted of coefficients, spline_weight, base_weight and bias."""
     own = (edges.coefficients, edges.spline_weight, edges.base_weight, edges.bias)
     return [torch.empty(t.shape, dtype=kind) if w and t is not None else None for t, w in zip(own, wanted, strict=True)]
@@ -194,14 +198,14 @@ def fusable(spline: Spline) -> bool:
 
 def backward(
     x: Tensor,
-    layers: Sequence[tuple[Edges, Spline]],
+    layers: Sequence[tuple[EdgeParameters, Spline]],
     hidden: Sequence[Tensor],
     g: Tensor,
     wanted: Sequence[Sequence[bool]],
     *,
     by_x: bool,
     addresses: Addresses | None = None,
-    units: Units | None = None,
+    units: AffineUnits | None = None,
 ) -> tuple[Tensor | None, list[list[Tensor | None]]]:
     """Gradients of `forward`'s last sums, contracted with `g`.
 
@@ -232,7 +236,7 @@ def backward(
 
 def _run_backward(
     x: Tensor,
-    layers: Sequence[tuple[Edges | None, Spline]],
+    layers: Sequence[tuple[EdgeParameters | None, Spline]],
     hidden: Sequence[Tensor],
     g: Tensor,
     by_x: Tensor | None,
@@ -242,7 +246,7 @@ def _run_backward(
     probe_order: int = 1,
     scatter_order: int = 0,
     addresses: Addresses | None = None,
-    units: Units | None = None,
+    units: AffineUnits | None = None,
 ) -> None:
     """Fills `by_x` and, for each layer, what `wanted` holds for coefficients, spline_weight, base_weight and bias."""
     kind = working(x.dtype)

@@ -14,7 +14,7 @@ from torch import Tensor
 from splinework.kernels import native
 from splinework.kernels.addresses import Spline, check_layer
 from splinework.kernels.calculus import NOT_DIFFERENTIATED, OPEN, Calculus, fold, loop
-from splinework.kernels.edges import Edges
+from splinework.kernels.edges import EdgeParameters
 from splinework.kernels.functions import save, saved
 
 _library = torch.library.Library("splinework", "DEF")
@@ -80,14 +80,14 @@ for _name in OPEN:
 
 def _layer(x: Tensor, *rest: Any) -> Tensor:
     c, scale, base_weight, mask, bias, *spline = rest
-    edges, splines = Edges(c, scale, base_weight, mask, bias), Spline(*spline)
+    edges, splines = EdgeParameters(c, scale, base_weight, mask, bias), Spline(*spline)
     check_layer(x, edges, splines)
     return native.forward(x, [(edges, splines)])[0]
 
 
 def _layer_backward(g: Tensor, x: Tensor, *rest: Any) -> list[Tensor]:
     c, scale, base_weight, mask, *spline, wanted = rest
-    edges, splines = Edges(c, scale, base_weight, mask, None), Spline(*spline)
+    edges, splines = EdgeParameters(c, scale, base_weight, mask, None), Spline(*spline)
     check_layer(x, edges, splines, g)
     by_x, grads = native.backward(
         x, [(edges, splines)], [], g, [(wanted[1], wanted[2], wanted[3], False)], by_x=wanted[0]
@@ -122,7 +122,7 @@ def _layer_gradients(ctx: Any, g: Tensor) -> tuple[Any, ...]:
     by_bias = g.sum(0) if ctx.needs_input_grad[5] else None
     grads: list[Tensor | None]
     if torch.is_grad_enabled():  # the gradient will be differentiated: only the primitives know how
-        grads = _by_primitives(x, Edges(c, scale, base_weight, mask, None), g, spline, wanted)
+        grads = _by_primitives(x, EdgeParameters(c, scale, base_weight, mask, None), g, spline, wanted)
     else:
         grads = list(layer_backward(g, x, c, scale, base_weight, mask, *spline, wanted))
     by_x, by_c, by_scale, by_base = (t if w else None for t, w in zip(grads, wanted, strict=True))
@@ -130,7 +130,7 @@ def _layer_gradients(ctx: Any, g: Tensor) -> tuple[Any, ...]:
 
 
 def _by_primitives(
-    x: Tensor, edges: Edges, g: Tensor, spline: tuple[Any, ...], wanted: Sequence[bool]
+    x: Tensor, edges: EdgeParameters, g: Tensor, spline: tuple[Any, ...], wanted: Sequence[bool]
 ) -> list[Tensor | None]:
     """The gradients of `layer` in terms of the three primitives."""
     by_x = probe(x, edges.table_coefficients(), g, *spline, 1) if wanted[0] else None

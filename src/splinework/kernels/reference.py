@@ -6,10 +6,10 @@ order r or r + 1. Here autograd finds that out by itself; `tests/contracts` chec
 
 from torch import Tensor
 
-from splinework.kernels.table import Table
+from splinework.kernels.table import BasisTable
 
 
-def contract(table: Table, x: Tensor, s: Tensor | None, c: Tensor, derivative: int = 0) -> Tensor:
+def contract(table: BasisTable, x: Tensor, s: Tensor | None, c: Tensor, derivative: int = 0) -> Tensor:
     """`Σ_i s_bi Σ_m β_m^{(r)}(x_bi) C_imj`: the forward pass (r = 0), or a directional derivative (r >= 1).
 
     Args:
@@ -28,14 +28,14 @@ def contract(table: Table, x: Tensor, s: Tensor | None, c: Tensor, derivative: i
     return rows.flatten(1) @ c.flatten(0, 1)
 
 
-def probe(table: Table, x: Tensor, c: Tensor, g: Tensor, derivative: int = 0) -> Tensor:
+def probe(table: BasisTable, x: Tensor, c: Tensor, g: Tensor, derivative: int = 0) -> Tensor:
     """`Σ_j g_bj Σ_m β_m^{(r)}(x_bi) C_imj`, shape `(B, I)`: with r = 1 the gradient of `contract` with respect to x."""
     inputs, size, outputs = c.shape
     drawn: Tensor = (g @ c.reshape(inputs * size, outputs).T).reshape(-1, inputs, size)
     return (table.rows(x, derivative) * drawn).sum(-1)
 
 
-def scatter(table: Table, x: Tensor, s: Tensor | None, g: Tensor, derivative: int = 0) -> Tensor:
+def scatter(table: BasisTable, x: Tensor, s: Tensor | None, g: Tensor, derivative: int = 0) -> Tensor:
     """`Σ_b s_bi g_bj β_m^{(r)}(x_bi)`, shape `(I, M, J)`: the gradient of `contract` with respect to C."""
     rows = table.rows(x, derivative)
     if s is not None:

@@ -16,7 +16,7 @@ EXTRAPOLATIONS = ("linear", "constant", "zero", "natural")
 
 
 @dataclass(frozen=True)
-class Table:
+class BasisTable:
     """A basis bound to a grid.
 
     `extrapolation` is `"linear"` (value and slope match at the ends, nothing is flat), `"constant"` (clamped), `"zero"`

@@ -22,7 +22,7 @@ from splinework.nn.layer import KANLayer, check_numbers
 from splinework.splines.bases import Basis
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
-PATCH_NUMBERS = 2**22
+MAX_PATCH_NUMBERS = 2**22
 """Most numbers of patches in memory at a time: 16 MB in float32. A 3×3 kernel reads each pixel nine times, so patches of a
 whole batch would take nine times its memory."""
 _OPTIONS = frozenset(inspect.signature(KANLayer).parameters) - {"inputs", "outputs", "bias", "dtype", "device"}
@@ -107,18 +107,18 @@ class _KANConv(nn.Module):
 
     def _convolved(self, x: Tensor) -> Tensor:
         """A padded batch `(N, C, H, W)`, piece by piece where its patches are many."""
-        piece = _Piece(self)
+        piece = _PatchConvolution(self)
         if torch.compiler.is_compiling():  # a graph for any number of images cannot depend on it
             return piece(x)
         height, width = piece.places(x)
         per_row = x.shape[1] * piece.kernel[0] * piece.kernel[1] * width
-        if x.shape[0] * height * per_row <= PATCH_NUMBERS:
+        if x.shape[0] * height * per_row <= MAX_PATCH_NUMBERS:
             return piece(x)
         # Patches would be kept for the backward pass, all of them; worked out again, each piece is gone when it is done.
         needed = torch.is_grad_enabled() and (x.requires_grad or any(p.requires_grad for p in self.parameters()))
         again = needed and not functional_transform()
-        images = max(1, PATCH_NUMBERS // (height * per_row))
-        rows = height if images > 1 else max(1, PATCH_NUMBERS // per_row)
+        images = max(1, MAX_PATCH_NUMBERS // (height * per_row))
+        rows = height if images > 1 else max(1, MAX_PATCH_NUMBERS // per_row)
         done = []
         for some in x.split(images):
             bands = (
@@ -202,7 +202,7 @@ class _KANConv(nn.Module):
         return text + "".join(f", {name}={value!r}" for name, (value, usual) in shown.items() if value != usual)
 
 
-class _Piece:
+class _PatchConvolution:
     """The convolution of a padded batch `(N, C, H, W)` in one go: patches, edges, sums."""
 
     def __init__(self, module: _KANConv) -> None:
@@ -224,7 +224,7 @@ class _Piece:
         return torch.cat(sums, dim=2).transpose(1, 2).contiguous().view(x.shape[0], self.channels, height, width)
 
 
-def _bands(x: Tensor, rows: int, height: int, piece: _Piece) -> Iterator[Tensor]:
+def _bands(x: Tensor, rows: int, height: int, piece: _PatchConvolution) -> Iterator[Tensor]:
     """The parts of images `(N, C, H, W)` that give `rows` rows of the result each, of `height` in all."""
     step, span = piece.stride[0], piece.dilation[0] * (piece.kernel[0] - 1) + 1
     for first in range(0, height, rows):
@@ -259,7 +259,7 @@ class KANConv2d(_KANConv):
     `(c · height + u) · width + v` is the pixel (u, v) of the kernel on channel c of the group. Padded pixels are pixels
     of value 0: unlike a weight, a function of zero is not zero.
 
-    Patches are worked out piece by piece where they are many (`PATCH_NUMBERS`), and once more for the backward pass, so memory
+    Patches are worked out in pieces where they are many (`MAX_PATCH_NUMBERS`), and again in the backward pass, so memory
     stays that of images. `torch.compile` and `torch.export` see all in one piece.
 
     Args:

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 
-Start = tuple[Tensor, Tensor, Tensor]
+InitialValues = tuple[Tensor, Tensor, Tensor]
 
 
-def paper(inputs: int, size: int, outputs: int, generator: torch.Generator | None, **like: Any) -> Start:
+def paper_scheme(inputs: int, size: int, outputs: int, generator: torch.Generator | None, **like: Any) -> InitialValues:
     """The paper's (Liu et al. 2024, §2.2): `c ~ N(0, 0.1²)`, `w_s = 1`, Xavier-uniform `w_b`."""
     bound = math.sqrt(6 / (inputs + outputs))
     coefficients = 0.1 * torch.randn(inputs, size, outputs, generator=generator, **like)
@@ -24,7 +24,9 @@ def paper(inputs: int, size: int, outputs: int, generator: torch.Generator | Non
     return coefficients, base, torch.ones(inputs, outputs, **like)
 
 
-def power(inputs: int, size: int, outputs: int, generator: torch.Generator | None, **like: Any) -> Start:
+def power_law_scheme(
+    inputs: int, size: int, outputs: int, generator: torch.Generator | None, **like: Any
+) -> InitialValues:
     """The power law of Rigas et al. 2025 (arXiv 2509.03417): good for wide and deep networks.
 
     `c ~ N(0, σ_c²)` with `σ_c = (n_in (M + 1))^(-1.75)` and `w_b ~ N(0, σ_b²)` with `σ_b = (n_in (M + 1))^(-0.25)`.
@@ -35,10 +37,12 @@ def power(inputs: int, size: int, outputs: int, generator: torch.Generator | Non
     return coefficients, base, torch.ones(inputs, outputs, **like)
 
 
-SCHEMES: dict[str, Callable[..., Start]] = {"paper": paper, "power": power}
+SCHEMES: dict[str, Callable[..., InitialValues]] = {"paper": paper_scheme, "power": power_law_scheme}
 
 
-def start(scheme: str, inputs: int, size: int, outputs: int, generator: torch.Generator | None, **like: Any) -> Start:
+def initial_values(
+    scheme: str, inputs: int, size: int, outputs: int, generator: torch.Generator | None, **like: Any
+) -> InitialValues:
     """The numbers that the named scheme draws; `like` holds dtype and device.
 
     Raises:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from splinework.errors import ConfigError, DtypeError, ShapeError
-from splinework.kernels import Edges, Table, check_extrapolation, layer_sums
+from splinework.kernels import BasisTable, EdgeParameters, check_extrapolation, layer_sums
 from splinework.kernels.torch_internals import functional_transform
 from splinework.nn import initialise
 from splinework.nn.shaping import Cones, Shaping
@@ -22,7 +22,7 @@ from splinework.splines.cones import check_flags
 _PARTS = ("coefficients", "spline_weight", "base_weight", "bias")
 _RULES = ("flags", "twins", "steepest")
 GRID_KINDS = ("adaptive", "fixed", "learnable", "normalised")
-SMALLEST_SHARE = 5e-3
+MIN_INTERVAL_SHARE = 5e-3
 """A learnable grid interval keeps at least this share of the mean width, so no gradient step can close it; it is below
 what `adapted_knots` leaves, so that a learnable grid can take any adapted one."""
 
@@ -95,7 +95,7 @@ class KANLayer(nn.Module):
         like: dict[str, Any] = {"dtype": dtype or torch.get_default_dtype(), "device": device}
         if not like["dtype"].is_floating_point:
             raise DtypeError(f"a layer's numbers are floating-point, got dtype={dtype}; use torch.float32 or float64.")
-        c, w_b, w_s = initialise.start(init, inputs, self.basis.size, outputs, generator, **like)
+        c, w_b, w_s = initialise.initial_values(init, inputs, self.basis.size, outputs, generator, **like)
         self.coefficients = nn.Parameter(c)
         self.spline_weight = nn.Parameter(w_s)
         self.base_weight = None if activation(base) is None else nn.Parameter(w_b)
@@ -127,19 +127,19 @@ class KANLayer(nn.Module):
         sums = layer_sums(self.table(), self.squash(flat), self.parts())
         return sums.reshape(*x.shape[:-1], self.outputs)
 
-    def table(self) -> Table:
+    def table(self) -> BasisTable:
         """The functions that the edges combine, on the present grid."""
         base = activation(self.base)
         if self.grid_kind == "learnable":
             grid = self.knots()
-            return Table(self.basis, base, self.extrapolation, grid, self.basis.prepare(grid))
-        return Table(self.basis, base, self.extrapolation, self.grid, self._prepared())
+            return BasisTable(self.basis, base, self.extrapolation, grid, self.basis.prepare(grid))
+        return BasisTable(self.basis, base, self.extrapolation, self.grid, self._prepared())
 
-    def parts(self) -> Edges:
+    def parts(self) -> EdgeParameters:
         """What the edges are made of."""
         own = self._parameters  # a parametrised one is not there: torch works it out when it is asked for
         c, w_s, w_b, bias = (own[name] if name in own else getattr(self, name) for name in _PARTS)
-        return Edges(c, w_s, w_b, self.mask, bias)  # type: ignore[arg-type]  # the first two are always there
+        return EdgeParameters(c, w_s, w_b, self.mask, bias)  # type: ignore[arg-type]  # the first two are always there
 
     def edge_coefficients(self) -> Tensor:
         """One coefficient per row of the table and edge, weights and mask included: `(I, size, J)`."""
@@ -236,7 +236,7 @@ class KANLayer(nn.Module):
         points = grid_points(self.grid, self.basis.degree)
         low, high = points[:, :1], points[:, -1:]
         share = torch.softmax(self.spacing, dim=1)
-        share = (1 - SMALLEST_SHARE) * share + SMALLEST_SHARE / self.basis.resolution
+        share = (1 - MIN_INTERVAL_SHARE) * share + MIN_INTERVAL_SHARE / self.basis.resolution
         inner = low + (high - low) * torch.cumsum(share, dim=1)[:, :-1]
         # The knots outside stay as they are stored: they need not follow, and a refined grid is kept to the last knot.
         k = self.basis.degree
@@ -252,7 +252,7 @@ class KANLayer(nn.Module):
         if self.grid_kind == "learnable":
             points = grid_points(self.grid, grid.shape[1] - 1 - basis.size)
             share = torch.diff(points, dim=1) / (points[:, -1:] - points[:, :1])
-            free = (share - SMALLEST_SHARE / basis.resolution) / (1 - SMALLEST_SHARE)
+            free = (share - MIN_INTERVAL_SHARE / basis.resolution) / (1 - MIN_INTERVAL_SHARE)
             free = free.clamp_min(torch.finfo(free.dtype).eps)
             self.spacing = nn.Parameter(torch.log(free), self.spacing.requires_grad)
         self.refresh()

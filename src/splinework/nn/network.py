@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from splinework.errors import ConfigError
-from splinework.kernels import Units, network_sums
+from splinework.kernels import AffineUnits, network_sums
 from splinework.kernels.torch_internals import hooks_of_all_modules
 from splinework.nn.layer import KANLayer, check_columns
 from splinework.nn.nodes import Nodes, shape_of
@@ -243,7 +243,7 @@ class KAN(nn.Module):
         check_columns(self, x, self.inputs, self.kan_layers[0].coefficients)
         before, after = self.input_scaling, self.output_scaling
         if before.is_affine and after.is_affine and self.is_plain():
-            return self._sums(x, Units(before.shift, before.scale, after.shift, after.scale))
+            return self._sums(x, AffineUnits(before.shift, before.scale, after.shift, after.scale))
         return after.inverse(self.unit_forward(before(x)))
 
     def unit_forward(self, u: Tensor) -> Tensor:
@@ -258,7 +258,7 @@ class KAN(nn.Module):
         """Whether a forward pass is nothing but one layer's sums after the other's."""
         return all(_plain(layer, nodes) for layer, nodes in zip(self.layers, self._config.nodes[1:], strict=True))
 
-    def _sums(self, x: Tensor, units: Units | None) -> Tensor:
+    def _sums(self, x: Tensor, units: AffineUnits | None) -> Tensor:
         layers = self.kan_layers
         flat = x if x.dim() == 2 else x.reshape(math.prod(x.shape[:-1]), self.inputs)
         if flat.dtype != layers[0].coefficients.dtype:

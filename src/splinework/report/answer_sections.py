@@ -2,7 +2,7 @@
 
 import math
 
-from splinework.report.facts import Facts
+from splinework.report.facts import ReportData
 from splinework.report.html import NOTHING, Html, bullets, code, element, join, number, paragraph, table, text
 from splinework.report.mathml import DIGITS, typeset
 from splinework.report.plot.protocols import best_of
@@ -12,7 +12,7 @@ LONG_FORMULA = 70
 """Letters, from which on a formula is set smaller."""
 
 
-def headline(facts: Facts) -> Html:
+def headline(facts: ReportData) -> Html:
     """The refusal, if there is one; the best formula of each target: typeset, and as text to copy."""
     if facts.table is None:
         return NOTHING
@@ -33,12 +33,12 @@ def headline(facts: Facts) -> Html:
     return join(*parts, paragraph(how, "aside"))
 
 
-def findings(facts: Facts) -> Html:
+def findings(facts: ReportData) -> Html:
     """What was found on the way to the formulas."""
     return NOTHING if facts.table is None else bullets(tuple(map(str, facts.table.notes)))
 
 
-def constants(facts: Facts) -> Html:
+def constants(facts: ReportData) -> Html:
     """The constants of each best formula with their intervals, and the ranges that the rows span."""
     best = best_of(facts.table)
     parts = []

@@ -11,7 +11,7 @@ from splinework.knowledge.axioms.language import axioms_of
 from splinework.knowledge.axioms.verify import Certificate, ClaimResult, verify
 from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
-from splinework.report.facts import Facts
+from splinework.report.facts import ReportData
 from splinework.report.html import NOTHING, Html, element, join, number, paragraph, table, text
 
 BUDGET: Final = 5.0
@@ -35,7 +35,7 @@ def certified(model: KAN | FramedKAN | None) -> Certificate | None:
         return None
 
 
-def axioms(facts: Facts) -> Html:
+def axioms(facts: ReportData) -> Html:
     """Every axiom with its strength, the verdict, how it came about, and by how much it is violated."""
     found = facts.certificate
     if found is None or not found.axioms:

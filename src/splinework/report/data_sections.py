@@ -7,7 +7,7 @@ import numpy as np
 
 from splinework.interpret.scores import attribution
 from splinework.nn.network import KAN
-from splinework.report.facts import Facts, Rows, errors_of, values_of
+from splinework.report.facts import ReportData, ReportRows, errors_of, values_of
 from splinework.report.html import (
     NOTHING,
     Html,
@@ -34,7 +34,7 @@ MOST_OUTPUTS = 6
 MOST_INPUTS = 12
 
 
-def figures(facts: Facts) -> Html:
+def figures(facts: ReportData) -> Html:
     """The key figures, as cards."""
     network = facts.network
     shown: list[tuple[str, Html]] = []
@@ -65,7 +65,7 @@ def _first(*values: float | None) -> float | None:
     return next((value for value in values if value is not None and not math.isnan(value)), None)
 
 
-def _overall(facts: Facts, rows: Rows | None) -> tuple[float, float]:
+def _overall(facts: ReportData, rows: ReportRows | None) -> tuple[float, float]:
     """Error and R² over all outputs: the root of the mean square, and the mean."""
     if rows is None:
         return math.nan, math.nan
@@ -73,7 +73,7 @@ def _overall(facts: Facts, rows: Rows | None) -> tuple[float, float]:
     return math.sqrt(sum(e**2 for e, _ in pairs) / len(pairs)), sum(r for _, r in pairs) / len(pairs)
 
 
-def data(facts: Facts) -> Html:
+def data(facts: ReportData) -> Html:
     """The columns: range, scale, mean, and a histogram each."""
     if facts.train is None or not len(facts.train):
         return NOTHING
@@ -114,7 +114,7 @@ def _column(name: str, role: str, scale: str, values: Floats) -> list[Html]:
     ]
 
 
-def learning_curve(facts: Facts) -> Html:
+def learning_curve(facts: ReportData) -> Html:
     """The errors over the steps, and what the fit noted."""
     if facts.history is None:
         return NOTHING
@@ -129,7 +129,7 @@ def learning_curve(facts: Facts) -> Html:
     return join(picture(figure, "learning-curve", description, caption), bullets(list(facts.history.notes)))
 
 
-def fit(facts: Facts) -> Html:
+def fit(facts: ReportData) -> Html:
     """Measured against predicted values of each output, on the test rows if there are any, and the errors."""
     if facts.shown is None:
         return NOTHING
@@ -152,7 +152,7 @@ def fit(facts: Facts) -> Html:
     return join(element("div", pictures, _errors(facts), class_="beside"), paragraph(caption, "aside"))
 
 
-def _predictions(facts: Facts, rows: Rows, output: int) -> list[tuple[str, Floats]]:
+def _predictions(facts: ReportData, rows: ReportRows, output: int) -> list[tuple[str, Floats]]:
     """What predicts an output, and its values: the network, and the best formula where it is defined everywhere."""
     found = [] if facts.model is None else [("network", rows.predicted[:, output])]
     for row in best_of(facts.table):
@@ -161,7 +161,7 @@ def _predictions(facts: Facts, rows: Rows, output: int) -> list[tuple[str, Float
     return found
 
 
-def _errors(facts: Facts) -> Html:
+def _errors(facts: ReportData) -> Html:
     """Errors and R² of each output, on the training and on the test rows."""
     lines = []
     for j, (name, scale) in enumerate(zip(facts.outputs, facts.output_scales, strict=True)):
@@ -174,7 +174,7 @@ def _errors(facts: Facts) -> Html:
     return table("Errors.", ("output", "by", "rows", "number", "RMSE", "R²"), lines, words=(0, 1, 2))
 
 
-def residuals(facts: Facts) -> Html:
+def residuals(facts: ReportData) -> Html:
     """What the network, or else the best formula, leaves over: how often, and whether it depends on something."""
     if facts.shown is None:
         return NOTHING
@@ -209,7 +209,7 @@ def residuals(facts: Facts) -> Html:
     return join(*parts, paragraph(caption, "aside"))
 
 
-def _inputs(facts: Facts, rows: Rows) -> list[int]:
+def _inputs(facts: ReportData, rows: ReportRows) -> list[int]:
     """The inputs in use that matter most."""
     used = facts.used
     alive = [i for i, name in enumerate(facts.names) if name in used]
@@ -227,11 +227,11 @@ def _plain(measured: Floats, predicted: Floats, scale: str) -> str:
     return scale if (measured > 0).all() and (predicted > 0).all() else "linear"
 
 
-def _few(rows: Rows) -> slice:
+def _few(rows: ReportRows) -> slice:
     return slice(None, None, max(1, -(-len(rows) // MOST_POINTS)))
 
 
-def _sampled(rows: Rows) -> str:
+def _sampled(rows: ReportRows) -> str:
     step = _few(rows).step
     which = {2: "second", 3: "third"}.get(step, f"{step}th")
     return "" if step == 1 else f" Scatter plots show every {which} row."

@@ -21,7 +21,7 @@ from splinework.report.protocols import ReportedFormula, ReportedTable
 
 
 @dataclass(frozen=True)
-class Rows:
+class ReportRows:
     """Some rows of data in raw units: `x` `(N, inputs)`, and where it is known `y` `(N, outputs)`, with predictions."""
 
     x: Floats
@@ -50,7 +50,7 @@ def errors_of(predicted: Floats, measured: Floats, scale: str) -> tuple[float, f
 
 
 @dataclass(frozen=True)
-class Facts:
+class ReportData:
     """What is reported on.
 
     Attributes:
@@ -68,8 +68,8 @@ class Facts:
     """
 
     model: KAN | FramedKAN | None
-    train: Rows | None
-    test: Rows | None
+    train: ReportRows | None
+    test: ReportRows | None
     table: ReportedTable | None
     history: HistoryLike | None
     notes: tuple[str, ...]
@@ -139,7 +139,7 @@ class Facts:
         return f"{outputs} from {', '.join(active[:-1])}{' and ' if len(active) > 1 else ''}{active[-1]}"
 
     @property
-    def shown(self) -> tuple[Rows, str] | None:
+    def shown(self) -> tuple[ReportRows, str] | None:
         """Rows with known outputs to judge the fit by, and what they are: the test rows, if there are any."""
         for rows, kind in ((self.test, "test"), (self.train, "training")):
             if rows is not None and rows.y is not None and len(rows):
@@ -179,8 +179,8 @@ def gather(
     history: HistoryLike | None,
     notes: Sequence[str],
     **others: Any,
-) -> Facts:
-    """Checks what `report` was given, and works out the predictions; the others are fields of `Facts`.
+) -> ReportData:
+    """Checks what `report` was given, and works out the predictions; the others are fields of `ReportData`.
 
     Raises:
         ConfigError: If there is neither model nor formula, y is given without x, test is not a pair, or notes are one string.
@@ -196,7 +196,7 @@ def gather(
     if isinstance(notes, str):
         raise ConfigError("notes is a list of sentences, got one string; pass notes=[…].")
     found = () if table is None else tuple(map(str, table.notes))
-    return Facts(
+    return ReportData(
         model=model,
         train=None if x is None else _rows(model, table, x, y),
         test=None if test is None else _rows(model, table, *test),
@@ -227,7 +227,7 @@ def values_of(row: ReportedFormula, x: Floats) -> Floats:
     return np.full(len(x), np.nan) if function is None else np.asarray(function()(x), dtype=np.float64)
 
 
-def _rows(model: KAN | FramedKAN | None, table: ReportedTable | None, x: Any, y: Any) -> Rows:
+def _rows(model: KAN | FramedKAN | None, table: ReportedTable | None, x: Any, y: Any) -> ReportRows:
     """Rows with the predictions of the model, or without one of the best formulas."""
     if model is not None:
         outputs = tuple(names_of(model)[1])
@@ -237,9 +237,9 @@ def _rows(model: KAN | FramedKAN | None, table: ReportedTable | None, x: Any, y:
         outputs = tuple(row.target for row in best)
         inputs, predicted = _of_formulas(best, tuple(getattr(best[0], "names", ())), x)
     if y is None:
-        return Rows(inputs.numpy(), None, predicted.numpy())
+        return ReportRows(inputs.numpy(), None, predicted.numpy())
     measured: Tensor = as_columns(y, len(outputs), "y", outputs, inputs)
     if len(measured) != len(inputs):
         raise ShapeError(f"x and y must have as many rows, got {len(inputs)} and {len(measured)}.")
     check_finite(measured, "y", outputs)
-    return Rows(inputs.numpy(), measured.numpy(), predicted.numpy())
+    return ReportRows(inputs.numpy(), measured.numpy(), predicted.numpy())

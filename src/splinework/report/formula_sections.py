@@ -7,7 +7,7 @@ import numpy as np
 
 from splinework.errors import SplineworkError
 from splinework.formula.figures import probability, ranks, rounded
-from splinework.report.facts import Facts, errors_of, values_of
+from splinework.report.facts import ReportData, errors_of, values_of
 from splinework.report.html import (
     NOTHING,
     Html,
@@ -33,7 +33,7 @@ PLACES = 21
 """Lines of the table of one spline."""
 
 
-def formulas(facts: Facts) -> Html:
+def formulas(facts: ReportData) -> Html:
     """All formulas, and how much error each bit of complexity saves."""
     if facts.table is None:
         return NOTHING
@@ -42,7 +42,7 @@ def formulas(facts: Facts) -> Html:
     return join(*parts)
 
 
-def _picture(facts: Facts, rows: list[ReportedFormula]) -> Html:
+def _picture(facts: ReportData, rows: list[ReportedFormula]) -> Html:
     assert facts.table is not None
     if len(rows) < 2:
         return NOTHING
@@ -59,7 +59,7 @@ def _picture(facts: Facts, rows: list[ReportedFormula]) -> Html:
     return picture(figure, "pareto", f"Error against complexity of {len(rows)} formulas.", caption)
 
 
-def _listing(facts: Facts, rows: list[ReportedFormula], of: int) -> Html:
+def _listing(facts: ReportData, rows: list[ReportedFormula], of: int) -> Html:
     """The table; columns that nothing is known of are left out."""
     several = len({row.target for row in rows}) > 1
     best = {row.target: _number(row, "bits") for row in reversed(rows)}
@@ -88,7 +88,7 @@ def _listing(facts: Facts, rows: list[ReportedFormula], of: int) -> Html:
     return table(caption, list(held), lines, words=words)
 
 
-def splines(facts: Facts) -> Html:
+def splines(facts: ReportData) -> Html:
     """The splines that the best formulas still contain: drawn over the rows, and in numbers."""
     found = [(row, name) for row in best_of(facts.table) for name in getattr(row, "splines", None) or {}]
     drawings, tables = [], []
@@ -116,7 +116,7 @@ def splines(facts: Facts) -> Html:
     return join(paragraph(how), element("div", *drawings, class_="pictures"), *tables)
 
 
-def _argument(facts: Facts, row: ReportedFormula, name: str) -> tuple[str, Floats | None]:
+def _argument(facts: ReportData, row: ReportedFormula, name: str) -> tuple[str, Floats | None]:
     """What a spline of a formula is a function of: as text, and its values for the rows, if there are any."""
     from sympy.core.function import AppliedUndef
 
@@ -133,7 +133,7 @@ def _argument(facts: Facts, row: ReportedFormula, name: str) -> tuple[str, Float
     return rounded(python(argument, names)), values
 
 
-def languages(facts: Facts) -> Html:
+def languages(facts: ReportData) -> Html:
     """The best formulas as text of other languages, to copy and to save."""
     from splinework.formula.languages import LANGUAGES, write
 
@@ -167,7 +167,7 @@ def _known(value: float | None) -> Html | None:
     return None if value is None else number(value)
 
 
-def _held_out(facts: Facts, row: ReportedFormula) -> float | None:
+def _held_out(facts: ReportData, row: ReportedFormula) -> float | None:
     """Error on rows that had no part in the search: those of the test, or else those that the search held out."""
     own = _number(row, "rmse_test")
     rows = facts.test
@@ -177,7 +177,7 @@ def _held_out(facts: Facts, row: ReportedFormula) -> float | None:
     return _number(row, "held_out") if own is None else own
 
 
-def _r2(facts: Facts, row: ReportedFormula) -> float | None:
+def _r2(facts: ReportData, row: ReportedFormula) -> float | None:
     """R² of a formula: its own, or what its error leaves of the training rows' variance."""
     own, rows = _number(row, "r2"), facts.train
     if own is not None or rows is None or rows.y is None or row.target not in facts.outputs:

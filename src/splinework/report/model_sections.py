@@ -7,7 +7,7 @@ import torch
 from matplotlib.figure import Figure
 
 from splinework.nn.frame import FramedKAN
-from splinework.report.facts import Facts
+from splinework.report.facts import ReportData
 from splinework.report.html import (
     NOTHING,
     Html,
@@ -29,7 +29,7 @@ MOST_EDGE_ROWS = 200
 PACKAGES = ("splinework", "torch", "numpy", "scipy", "sympy", "matplotlib")
 
 
-def lead(facts: Facts) -> Html:
+def lead(facts: ReportData) -> Html:
     """What the page is about, in one sentence."""
     if facts.network is None:
         return paragraph(f"Formulas that were found with {_named('splinework')}.", "lead")
@@ -39,7 +39,7 @@ def lead(facts: Facts) -> Html:
     return paragraph(said, "lead")
 
 
-def network(facts: Facts) -> Html:
+def network(facts: ReportData) -> Html:
     """The diagram, and what stands before and after the network."""
     model, framed = facts.network, frame(facts)
     if facts.train is None or facts.model is None or model is None:
@@ -61,7 +61,7 @@ def network(facts: Facts) -> Html:
     return join(picture(figure, "diagram", description, caption), framed)
 
 
-def frame(facts: Facts) -> Html:
+def frame(facts: ReportData) -> Html:
     """The formulas before and after a network in a frame."""
     if not isinstance(facts.model, FramedKAN):
         return NOTHING
@@ -82,7 +82,7 @@ def frame(facts: Facts) -> Html:
     return join(*parts)
 
 
-def edges(facts: Facts) -> Html:
+def edges(facts: ReportData) -> Html:
     """Each active edge's curve, large, and a table of them."""
     model, x = facts.network, facts.seen
     if model is None or x is None or not model.active_edges():
@@ -114,12 +114,12 @@ def edges(facts: Facts) -> Html:
     return join(drawing, element("details", element("summary", text(f"{len(lines)} edges in numbers")), listing))
 
 
-def notes(facts: Facts) -> Html:
+def notes(facts: ReportData) -> Html:
     """The decisions that were taken."""
     return bullets(facts.notes)
 
 
-def usage(facts: Facts) -> Html:
+def usage(facts: ReportData) -> Html:
     """How to use the saved model from Python and from the command line."""
     model = facts.model
     if model is None:
@@ -148,7 +148,7 @@ def usage(facts: Facts) -> Html:
     )
 
 
-def versions(facts: Facts) -> Html:
+def versions(facts: ReportData) -> Html:
     """What the page was made with."""
     held = [_named(name) for name in PACKAGES]
     return paragraph(f"{', '.join(held)}, Python {platform.python_version()}.", "aside")

@@ -10,7 +10,7 @@ from splinework.nn.files import write_whole
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 from splinework.report import answer_sections, axiom_sections, data_sections, formula_sections, model_sections
-from splinework.report.facts import Facts, gather
+from splinework.report.facts import ReportData, gather
 from splinework.report.html import Html
 from splinework.report.page import page
 from splinework.report.plot.protocols import HistoryLike
@@ -81,7 +81,7 @@ def report(
     return Path(path)
 
 
-SECTIONS: tuple[tuple[str, str, Callable[[Facts], Html]], ...] = (
+SECTIONS: tuple[tuple[str, str, Callable[[ReportData], Html]], ...] = (
     ("formula", "Formula", answer_sections.headline),
     ("findings", "Findings", answer_sections.findings),
     ("formulas", "Formulas", formula_sections.formulas),
@@ -104,7 +104,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[Facts], Html]], ...] = (
 _WITH_PICTURES = ("formulas", "network", "fit", "residuals", "edges")  # they take the time
 
 
-def _page(facts: Facts, tell: Callable[[float], None]) -> str:
+def _page(facts: ReportData, tell: Callable[[float], None]) -> str:
     made = []
     for identifier, heading, content in SECTIONS:
         made.append((identifier, heading, content(facts)))

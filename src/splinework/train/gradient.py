@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ShapeError
-from splinework.kernels import Units, squared_error
+from splinework.kernels import AffineUnits, squared_error
 from splinework.nn.network import KAN
 
 
@@ -34,7 +34,7 @@ def squared_error_gradient(model: KAN, x: Tensor, y: Tensor) -> float:
         raise ShapeError(f"y is ({x.shape[0]}, {model.outputs}) for this model and x, got {tuple(y.shape)}.")
     before, after = model.input_scaling, model.output_scaling
     if before.is_affine and after.is_affine:
-        units = Units(before.shift, before.scale, after.shift, after.scale)
+        units = AffineUnits(before.shift, before.scale, after.shift, after.scale)
         error = error_in_one_call(model, x, y, units, gradient=True)
         if error is not None:
             return error
@@ -44,7 +44,9 @@ def squared_error_gradient(model: KAN, x: Tensor, y: Tensor) -> float:
     return float(loss.detach())
 
 
-def error_in_one_call(model: KAN, x: Tensor, t: Tensor, units: Units | None = None, *, gradient: bool) -> float | None:
+def error_in_one_call(
+    model: KAN, x: Tensor, t: Tensor, units: AffineUnits | None = None, *, gradient: bool
+) -> float | None:
     """The same, in network units if none are given, or the error alone; None, and nothing done, where autograd must do it."""
     if not model.is_plain() or x.dim() != 2 or not len(x) or x.dtype != t.dtype:
         return None

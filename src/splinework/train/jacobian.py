@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from splinework.kernels import Table, contract, probe, scatter
+from splinework.kernels import BasisTable, contract, probe, scatter
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
@@ -278,14 +278,14 @@ def linearise(model: KAN, parameters: ParameterVector, u: Tensor) -> tuple[Tenso
     return here.outputs, here.dense()
 
 
-def _alone(passed: LayerPass, i: int) -> tuple[Table, Tensor]:
+def _alone(passed: LayerPass, i: int) -> tuple[BasisTable, Tensor]:
     """The table of one input, and what its edges see, `(N, 1)`."""
     table = passed.layer.table()
     one = replace(table, grid=table.grid[i : i + 1], prepared=table.prepared[i : i + 1])
     return one, passed.layer.squash(passed.x)[:, i : i + 1].contiguous()
 
 
-def _rows(table: Table, x: Tensor) -> Tensor:
+def _rows(table: BasisTable, x: Tensor) -> Tensor:
     """Every row of one input's table, `(N, size)`: the layer with the identity for its coefficients."""
     return contract(table, x, None, torch.eye(table.size, dtype=x.dtype, device=x.device)[None])
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from splinework.interpret.edit.refit import refitted
-from splinework.nn.initialise import start
+from splinework.nn.initialise import initial_values
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines.bases import Basis, make_basis
@@ -162,7 +162,9 @@ def fresh(model: KAN, generator: torch.Generator) -> KAN:
     other = copy.deepcopy(model)
     for layer in other.kan_layers:
         like = {"dtype": layer.coefficients.dtype, "device": generator.device}  # the same numbers on every device
-        c, w_b, w_s = start(model.config.init, layer.inputs, layer.basis.size, layer.outputs, generator, **like)
+        c, w_b, w_s = initial_values(
+            model.config.init, layer.inputs, layer.basis.size, layer.outputs, generator, **like
+        )
         zero = None if layer.bias is None else torch.zeros_like(layer.bias)
         drawn = ((layer.coefficients, c), (layer.spline_weight, w_s), (layer.base_weight, w_b), (layer.bias, zero))
         for parameter, value in drawn:

@@ -4,7 +4,7 @@ import math
 import time
 from collections import deque
 
-from splinework.progress import Line, Said, duration, moves
+from splinework.progress import ProgressLine, ProgressText, can_redraw, duration
 from splinework.train.callbacks import Step
 
 DELAY_SECONDS = 1.0
@@ -24,11 +24,11 @@ class Progress:
     """
 
     def __init__(self, wanted: bool, *, steps: int | None = None, budget: float | None = None) -> None:
-        self.wanted = wanted and moves()
+        self.wanted = wanted and can_redraw()
         self.steps, self.budget = steps, budget
         self._began = self._told = time.monotonic()
         self._recent: deque[Step] = deque(maxlen=32)  # steps tell how long the next ones will take
-        self._line: Line | None = None
+        self._line: ProgressLine | None = None
 
     def __enter__(self) -> "Progress":
         return self
@@ -39,7 +39,7 @@ class Progress:
         self._told = time.monotonic()
         self._recent.append(step)
         if self._line is None and self._told - self._began >= DELAY_SECONDS:
-            self._line = Line(self._said)
+            self._line = ProgressLine(self._said)
 
     def __exit__(self, *_: object) -> None:
         if self._line is not None:
@@ -79,7 +79,7 @@ class Progress:
             left = min(left, (self.steps - step.number) * pace - since)
         return max(left, 0.0)
 
-    def _said(self) -> Said:
+    def _said(self) -> ProgressText:
         """What the line says, several times a second, also between two steps."""
         since = time.monotonic() - self._told
-        return Said(self.text(), self.times(since), self.share(since) if self.steps or self.budget else None)
+        return ProgressText(self.text(), self.times(since), self.share(since) if self.steps or self.budget else None)

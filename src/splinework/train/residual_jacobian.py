@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from splinework.kernels import contract
-from splinework.nn.derivatives import Monomial, Passage, Series, edge_sums, powers, recorded
+from splinework.nn.derivatives import LayerSeries, Monomial, Series, edge_sums, powers, record_layers
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.train.jacobian import ParameterVector
@@ -68,7 +68,7 @@ def expand(model: KAN, parameters: ParameterVector, evaluate: Evaluate, *, coupl
     if coupled:
         jacobian = [_transposed(model, parameters, tape, each) for each in pulled]
         return CoupledExpansion(model, parameters, values.detach(), torch.stack(jacobian).unflatten(0, values.shape))
-    passed = tuple(Passage(p.layer, _detached(p.u), _detached(p.sums)) for p in tape)
+    passed = tuple(LayerSeries(p.layer, _detached(p.u), _detached(p.sums)) for p in tape)
     to_sums = tuple(
         {m: torch.stack([column[m] for column in at], dim=1) for m in passage.sums}
         for passage, at in zip(tape, zip(*pulled, strict=True), strict=True)
@@ -86,7 +86,7 @@ class SeparableExpansion(ResidualExpansion):
         to_sums: For each passage the sensitivity of the residual to each term of the sums, `(R, C, J)`.
     """
 
-    passed: tuple[Passage, ...]
+    passed: tuple[LayerSeries, ...]
     to_sums: tuple[Series, ...]
 
     @torch.no_grad()
@@ -206,15 +206,15 @@ def highest_order(model: KAN, evaluate: Evaluate) -> int:
 
 
 @contextmanager
-def _listening(model: KAN) -> Iterator[list[Passage]]:
+def _listening(model: KAN) -> Iterator[list[LayerSeries]]:
     """Writes down all passages through the model, those of plain calls too, which go layer by layer meanwhile."""
-    with recorded() as tape:
+    with record_layers() as tape:
 
         def heard(layer: nn.Module, args: tuple[Tensor, ...], sums: Tensor) -> Tensor:
             assert isinstance(layer, KANLayer)
             x = layer.squash(args[0].reshape(-1, layer.inputs))
             flat = sums.reshape(-1, layer.outputs)
-            tape.append(Passage(layer, {(): x}, {(): flat}))
+            tape.append(LayerSeries(layer, {(): x}, {(): flat}))
             return flat.reshape(sums.shape)
 
         handles = [layer.register_forward_hook(heard) for layer in model.kan_layers]
@@ -235,14 +235,14 @@ def _pulled(total: Tensor, sums: list[Tensor]) -> list[Tensor]:
     return [torch.zeros_like(s) if g is None else g for s, g in zip(sums, gradients, strict=True)]
 
 
-def _grouped(tape: list[Passage], gradients: list[Tensor]) -> list[Series]:
+def _grouped(tape: list[LayerSeries], gradients: list[Tensor]) -> list[Series]:
     """What `_pulled` found, passage by passage."""
     rest = iter(gradients)
     return [{m: next(rest) for m in passage.sums} for passage in tape]
 
 
 @torch.no_grad()
-def _transposed(model: KAN, parameters: ParameterVector, tape: list[Passage], pulled: list[Series]) -> Tensor:
+def _transposed(model: KAN, parameters: ParameterVector, tape: list[LayerSeries], pulled: list[Series]) -> Tensor:
     """From sensitivities to the sums, `(R, J)` per term, to those to all coefficients, `(P,)`: the adjoint of `edge_sums`."""
     at = {id(layer): index for index, layer in enumerate(model.kan_layers)}
     parts: list[tuple[Tensor, Tensor | None]] = [
@@ -265,7 +265,7 @@ def _detached(series: Series) -> Series:
     return {m: part.detach() for m, part in series.items()}
 
 
-def _terms(passage: Passage, i: int) -> list[Tensor]:
+def _terms(passage: LayerSeries, i: int) -> list[Tensor]:
     """R_m, `(R, M)` for every term m of the sums: what each function of the table makes of one input's series."""
     table = passage.layer.table()
     one = replace(table, grid=table.grid[i : i + 1], prepared=table.prepared[i : i + 1])

@@ -14,7 +14,7 @@ from splinework.formula.functions import FUNCTIONS
 from splinework.formula.tensors import TENSORS
 from splinework.nn.derivatives import jet, partials
 from splinework.nn.derivatives.algebra import algebra_of
-from splinework.nn.derivatives.propagation import evaluated
+from splinework.nn.derivatives.propagation import formula_series
 from splinework.nn.derivatives.series import columns_of, derivative, divisors
 from splinework.nn.frame import Box, Difference, Disc, Frame, FramedKAN, Intersection, Union
 from tests.contracts.cases import normal, relative_distance, seeded
@@ -69,7 +69,7 @@ def test_partials_through_a_frame_are_nested_autograd_for_every_function(formula
 @pytest.mark.parametrize("name", NUMERIC)
 def test_a_function_of_series_has_the_value_of_the_function_of_tensors(name):
     formula, x = Expression(call(name, "x", "y"), ("x", "y")), inside()
-    series = evaluated(formula, columns_of({(): x, (0,): torch.ones_like(x)}), {(), (0,)})
+    series = formula_series(formula, columns_of({(): x, (0,): torch.ones_like(x)}), {(), (0,)})
     assert torch.allclose(series[()][:, 0], formula.of(x), rtol=1e-15, atol=0, equal_nan=True)
 
 
@@ -80,7 +80,7 @@ def test_every_operation_of_formulas_has_a_meaning_for_series():
 
 def test_a_formula_without_columns_is_a_constant_series():
     x = inside()
-    series = evaluated(Expression("2*pi", ("x", "y")), columns_of({(): x}), {()})
+    series = formula_series(Expression("2*pi", ("x", "y")), columns_of({(): x}), {()})
     assert torch.equal(series[()], torch.full_like(x[:, :1], 2 * torch.pi))
 
 
@@ -96,7 +96,7 @@ def test_high_orders_of_closed_forms_are_exact(order):
     x = torch.tensor([[0.3]], **DOUBLE)
     for text, truth in (("x**3", 0.0), ("exp(2*x)", 2.0**order * torch.exp(2 * x)), ("1/(1-x)", None)):
         wanted = divisors([(0,) * order])
-        series = evaluated(Expression(text, ("x",)), columns_of({(): x, (0,): torch.ones_like(x)}), wanted)
+        series = formula_series(Expression(text, ("x",)), columns_of({(): x, (0,): torch.ones_like(x)}), wanted)
         found = derivative(series, (0,) * order)
         expected = torch.exp(torch.lgamma(torch.tensor(order + 1.0, **DOUBLE))) * (1 - x) ** -(order + 1.0)
         expected = expected if truth is None else torch.as_tensor(truth, **DOUBLE)

@@ -20,7 +20,7 @@ from splinework.data.inputs import Input
 from splinework.data.noise import Noise
 from splinework.data.random_streams import Floats
 from splinework.data.recipe import BoxSet
-from splinework.data.sample import Outline
+from splinework.data.sample import Schema
 from splinework.errors import ConfigError
 
 Complexes = NDArray[np.complex128]
@@ -81,9 +81,9 @@ class _Evolution(BoxSet):
     def box(self) -> tuple[Input, ...]:
         return Input("x", -1.0, 1.0), Input("t", 0.0, self.end)
 
-    def _outline(self, name: str, about: str, source: str, *notes: str) -> Outline:
+    def _outline(self, name: str, about: str, source: str, *notes: str) -> Schema:
         columns, error = ("x", "t"), self.REFERENCE_ERROR
-        return Outline(name, about, columns, ("u",), active=columns, reference_error=error, source=source, notes=notes)
+        return Schema(name, about, columns, ("u",), active=columns, reference_error=error, source=source, notes=notes)
 
 
 @final
@@ -122,7 +122,7 @@ class BurgersSet(_Evolution):
     def evaluate(self, x: Floats) -> Floats:
         return cole_hopf(x[:, 0], x[:, 1], self.viscosity, self.NODES)[:, None]
 
-    def outline(self) -> Outline:
+    def outline(self) -> Schema:
         about = "Burgers' equation u_t + u u_x = ν u_xx, u(0, x) = -sin πx, which grows a front"
         source = f"Cole-Hopf transform, Gauss-Hermite quadrature with {self.NODES} nodes"
         return self._outline("burgers", about, source)
@@ -184,7 +184,7 @@ class AllenCahnSet(_Evolution):
     def evaluate(self, x: Floats) -> Floats:
         return allen_cahn(x[:, 0], x[:, 1], self.MODES, self.STEPS, self.KEPT)[:, None]
 
-    def outline(self) -> Outline:
+    def outline(self) -> Schema:
         about = "the Allen-Cahn equation u_t = 1e-4 u_xx + 5 (u - u³), u(0, x) = x² cos πx, periodic"
         note = "The error of the reference is below 1e-7 but for x = ±1 before t = 0.001."
         return self._outline("allen_cahn", about, f"Fourier modes ({self.MODES}) and ETDRK4 ({self.STEPS} steps)", note)

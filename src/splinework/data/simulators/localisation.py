@@ -15,9 +15,9 @@ from typing import Final, Literal, final, get_args
 import numpy as np
 
 from splinework.data.inputs import Input
-from splinework.data.random_streams import POINTS, Floats, stream
+from splinework.data.random_streams import POINTS_STREAM, Floats, stream
 from splinework.data.recipe import Recipe
-from splinework.data.sample import Outline
+from splinework.data.sample import Schema
 from splinework.errors import ConfigError, nearest
 
 Model = Literal["aubry_andre", "mosaic", "exponential_hopping", "nearest_hopping"]
@@ -87,9 +87,9 @@ class LocalisationSet(Recipe):
         """What chains differ in, besides their phase."""
         return tuple(one for one in _PARAMETERS[self.model] if one is not None)
 
-    def outline(self) -> Outline:
+    def outline(self) -> Schema:
         names = ("E", *(one.name for one in self.parameters()))
-        return Outline(
+        return Schema(
             self.model,
             _ABOUT[self.model],
             names,
@@ -104,7 +104,7 @@ class LocalisationSet(Recipe):
     def clean(self, rows: int, seed: int) -> Iterator[tuple[Floats, Floats]]:
         given, chain = 0, 0
         while given < rows:
-            generator = stream(seed, POINTS, chain)
+            generator = stream(seed, POINTS_STREAM, chain)
             values = [float(one.values(np.asarray(generator.random()))) for one in self.parameters()]
             energies, ratios = self.spectrum(values, phase=2 * math.pi * float(generator.random()))
             clear = np.flatnonzero((ratios < CLEAR[0]) | (ratios > CLEAR[1]))

@@ -13,9 +13,9 @@ import numpy as np
 
 from splinework.data.inputs import Input, check_inputs
 from splinework.data.noise import Noise
-from splinework.data.random_streams import POINTS, Floats, stream
+from splinework.data.random_streams import POINTS_STREAM, Floats, stream
 from splinework.data.recipe import Recipe
-from splinework.data.sample import Outline
+from splinework.data.sample import Schema
 from splinework.errors import ConfigError, DataError
 from splinework.formula.derivatives import derivative
 from splinework.formula.expression import Expression
@@ -98,7 +98,7 @@ class OdeSet(Recipe):
             )
         _ = self._sides
 
-    def outline(self) -> Outline:
+    def outline(self) -> Schema:
         states = tuple(state for state, _ in self.equations)
         used = {name for text in self.formulas() for name in names_in(parse(text), states)}
         time = self.time_unit
@@ -106,7 +106,7 @@ class OdeSet(Recipe):
         for one in self.start:
             if one.unit:
                 units |= {one.name: one.unit, f"d{one.name}_dt": f"{one.unit}/{time}" if time else ""}
-        return Outline(
+        return Schema(
             self.name,
             self.about,
             (_TIME, *states),
@@ -128,7 +128,7 @@ class OdeSet(Recipe):
         trajectories = -(-rows // self.points)
         for first in range(0, trajectories, together):
             numbers = range(first, min(first + together, trajectories))
-            levels = np.stack([stream(seed, POINTS, number).random(len(self.start)) for number in numbers])
+            levels = np.stack([stream(seed, POINTS_STREAM, number).random(len(self.start)) for number in numbers])
             starts = np.column_stack([one.values(levels[:, place]) for place, one in enumerate(self.start)])
             x = self.solve(starts, times)[: rows - first * self.points]
             yield x, self.evaluate(x)

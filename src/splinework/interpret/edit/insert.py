@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.nn.layer import SMALLEST_SHARE, KANLayer
+from splinework.nn.layer import MIN_INTERVAL_SHARE, KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import domain, insert_knots
 
@@ -95,7 +95,7 @@ def _check_widths(layer: KANLayer, knots: Tensor, where: str) -> None:
     assert basis.degree is not None
     points = torch.sort(knots, dim=1).values[:, basis.degree : knots.shape[1] - basis.degree]
     share = torch.diff(points, dim=1).amin(1) / (points[:, -1] - points[:, 0])
-    least = SMALLEST_SHARE / (points.shape[1] - 1)
+    least = MIN_INTERVAL_SHARE / (points.shape[1] - 1)
     if bool((share <= least).any()):
         raise DataError(
             f"{where} leave an interval of {float(share.min()):.3g} of the grid, and an interval of a learnable grid has more "

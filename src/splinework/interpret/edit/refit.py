@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import Tensor
 
-from splinework.kernels import Table
+from splinework.kernels import BasisTable
 from splinework.nn.layer import KANLayer
 from splinework.splines import derivative_jumps, grid_points, solve_least_squares
 from splinework.splines.bases import Basis
@@ -33,7 +33,7 @@ def refitted(layer: KANLayer, basis: Basis, grid: Tensor, x: Tensor | None, *, s
     layer = copy.deepcopy(layer).double()
     old, coefficients = layer.table(), layer.edge_coefficients()
     grid = grid.double()
-    new = Table(basis, old.base, old.extrapolation, grid, basis.prepare(grid))
+    new = BasisTable(basis, old.base, old.extrapolation, grid, basis.prepare(grid))
     points = _anchors(old, new)
     rows = new.rows(points)
     # On the tails rows grow with the distance; scaled back, they say what the slope is and no more.
@@ -58,7 +58,7 @@ def refitted(layer: KANLayer, basis: Basis, grid: Tensor, x: Tensor | None, *, s
     return torch.cat([fitted, base], dim=1)
 
 
-def _anchors(old: Table, new: Table) -> Tensor:
+def _anchors(old: BasisTable, new: BasisTable) -> Tensor:
     """Some points in every cell of the new domain, and two on both tails, `(A, I)`."""
     low, high = new.basis.domain(new.grid)
     if new.basis.degree is not None:

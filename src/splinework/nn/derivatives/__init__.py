@@ -5,18 +5,18 @@ function of the parameters: its gradient is one backward pass, and torch.compile
 """
 
 from splinework.nn.derivatives.api import jet, partials
-from splinework.nn.derivatives.propagation import Model, Passage, TakesSeries, edge_sums, recorded
+from splinework.nn.derivatives.propagation import LayerSeries, Model, SeriesModel, edge_sums, record_layers
 from splinework.nn.derivatives.series import Monomial, Series, powers
 
 __all__ = [
+    "LayerSeries",
     "Model",
     "Monomial",
-    "Passage",
     "Series",
-    "TakesSeries",
+    "SeriesModel",
     "edge_sums",
     "jet",
     "partials",
     "powers",
-    "recorded",
+    "record_layers",
 ]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.nn.arrays import columns_of
-from splinework.nn.derivatives.propagation import Model, through
+from splinework.nn.derivatives.propagation import Model, propagate
 from splinework.nn.derivatives.series import Monomial, Series, derivative, divisors
 from splinework.nn.network import KAN
 
@@ -20,7 +20,7 @@ def jet(model: Model, x: Any, direction: Any, order: int = 2) -> tuple[Tensor, .
     They are differentiable in x, in the direction and in the parameters.
 
     Args:
-        model: The network, in a frame or not, or a model that `TakesSeries`.
+        model: The network, in a frame or not, or a model that `SeriesModel`.
         x: Points in raw units, `(B, inputs)`: a tensor, an array or a frame; converted to the model's dtype.
         direction: v in raw units: `(inputs,)`, or one for each point, `(B, inputs)`. Several at once, `(D, 1, inputs)` or
             `(D, B, inputs)`, share the value of the network.
@@ -49,7 +49,7 @@ def jet(model: Model, x: Any, direction: Any, order: int = 2) -> tuple[Tensor, .
     wanted = [(d,) * n for n in range(1, highest + 1) for d in range(len(seeds))]
     monomials = {(), *wanted}
     moved: Series = {(d,): seed for d, seed in enumerate(seeds) if (d,) in monomials}
-    series = through(model, {(): points, **moved}, monomials)
+    series = propagate(model, {(): points, **moved}, monomials)
     result = [[derivative(series, (d,) * n) for d in range(len(seeds))] for n in range(highest + 1)]
     return tuple(torch.stack(each) if several else each[0] for each in result)
 
@@ -61,7 +61,7 @@ def partials(model: Model, x: Any, *wanted: str | int | Sequence[str | int]) -> 
     parameters, so that `(u_t - u_xx).square().mean().backward()` is a step of training.
 
     Args:
-        model: The network, in a frame or not, or a model that `TakesSeries`.
+        model: The network, in a frame or not, or a model that `SeriesModel`.
         x: Points in raw units, `(B, inputs)`: a tensor, an array or a frame; converted to the model's dtype.
         *wanted: For each derivative the input's name or number (from 0), or several, in any order: `"t"`, `("x", "x")`,
             `("x", "y")`; `()` is the output itself.
@@ -86,7 +86,7 @@ def partials(model: Model, x: Any, *wanted: str | int | Sequence[str | int]) -> 
     points = _points_of(model, x)
     eye = torch.eye(model.inputs, dtype=points.dtype, device=points.device)
     moved: Series = {(i,): eye[i].expand_as(points) for i in sorted({i for m in monomials for i in m})}
-    series = through(model, {(): points, **moved}, divisors(monomials))
+    series = propagate(model, {(): points, **moved}, divisors(monomials))
     return tuple(derivative(series, m) for m in monomials)
 
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from splinework.kernels import Table, contract
+from splinework.kernels import BasisTable, contract
 from splinework.nn.derivatives.algebra import algebra_of, logarithm
 from splinework.nn.derivatives.series import Monomial, Series, add, columns_of, compose, powers, product, side_by_side
 from splinework.nn.frame import Expression, FramedKAN
@@ -28,7 +28,7 @@ from splinework.splines.bases.activations import Tanh
 
 
 @runtime_checkable
-class TakesSeries(Protocol):
+class SeriesModel(Protocol):
     """A model made of others, that knows itself what becomes of a series."""
 
     inputs: int
@@ -40,11 +40,11 @@ class TakesSeries(Protocol):
         """The outputs `(B, J)` per monomial, of inputs `(B, I)`."""
 
 
-Model = KAN | FramedKAN | TakesSeries
+Model = KAN | FramedKAN | SeriesModel
 
 
 @dataclass(frozen=True)
-class Passage:
+class LayerSeries:
     """A series on its way through one layer: what the edges saw (`squash` is done), and the sums, bias included."""
 
     layer: KANLayer
@@ -52,13 +52,13 @@ class Passage:
     sums: Series
 
 
-_TAPE: ContextVar[list[Passage] | None] = ContextVar("tape", default=None)
+_TAPE: ContextVar[list[LayerSeries] | None] = ContextVar("tape", default=None)
 
 
 @contextmanager
-def recorded() -> Iterator[list[Passage]]:
+def record_layers() -> Iterator[list[LayerSeries]]:
     """Writes down every passage through a layer that `jet` and `partials` make meanwhile in this thread."""
-    tape: list[Passage] = []
+    tape: list[LayerSeries] = []
     token = _TAPE.set(tape)
     try:
         yield tape
@@ -66,11 +66,11 @@ def recorded() -> Iterator[list[Passage]]:
         _TAPE.reset(token)
 
 
-def through(model: Model, u: Series, wanted: Collection[Monomial]) -> Series:
+def propagate(model: Model, u: Series, wanted: Collection[Monomial]) -> Series:
     """The outputs of a model, `(B, J)` per monomial.
 
     Args:
-        model: A network, in a frame or not, or a model that `TakesSeries`.
+        model: A network, in a frame or not, or a model that `SeriesModel`.
         u: The inputs in raw units, `(B, I)` per monomial.
         wanted: Monomials to carry, with all their divisors.
     """
@@ -80,15 +80,15 @@ def through(model: Model, u: Series, wanted: Collection[Monomial]) -> Series:
         return model.series(u, wanted)
     frame = model.frame
     raw = columns_of(u)
-    seen = side_by_side([evaluated(each, raw, wanted) for each in frame.before]) if frame.before else u
+    seen = side_by_side([formula_series(each, raw, wanted) for each in frame.before]) if frame.before else u
     z = _through_network(model.network, seen, wanted)
     if not frame.after:
         return z
     both = raw + columns_of(z)
-    return side_by_side([evaluated(each, both, wanted) for each in frame.after])
+    return side_by_side([formula_series(each, both, wanted) for each in frame.after])
 
 
-def evaluated(formula: Expression, columns: Sequence[Series], wanted: Collection[Monomial]) -> Series:
+def formula_series(formula: Expression, columns: Sequence[Series], wanted: Collection[Monomial]) -> Series:
     """The series of a formula, of one series per column."""
     value = formula.run(columns, algebra_of(wanted))
     return value if isinstance(value, dict) else {(): torch.full_like(columns[0][()], float(value))}
@@ -111,11 +111,11 @@ def _layer_sums(layer: KANLayer, u: Series, wanted: Collection[Monomial]) -> Ser
         sums[()] = sums[()] + layer.bias
     tape = None if torch.compiler.is_compiling() else _TAPE.get()
     if tape is not None:
-        tape.append(Passage(layer, u, sums))
+        tape.append(LayerSeries(layer, u, sums))
     return sums
 
 
-def edge_sums(table: Table, u: Series, c: Tensor, wanted: Collection[Monomial]) -> Series:
+def edge_sums(table: BasisTable, u: Series, c: Tensor, wanted: Collection[Monomial]) -> Series:
     """The sums of a layer's edges: one contraction per order, with all monomials below one another in the batch.
 
     Args:

@@ -122,7 +122,7 @@ class Disc(Region):
 
 
 @dataclass(frozen=True)
-class _Of(Region):
+class _Combination(Region):
     """A region made of two."""
 
     first: Region
@@ -142,7 +142,7 @@ class _Of(Region):
 
 @final
 @dataclass(frozen=True)
-class Union(_Of):
+class Union(_Combination):
     """What lies in one of two regions."""
 
     def formula(self) -> str:
@@ -155,7 +155,7 @@ class Union(_Of):
 
 @final
 @dataclass(frozen=True)
-class Intersection(_Of):
+class Intersection(_Combination):
     """What lies in both regions."""
 
     def formula(self) -> str:
@@ -167,7 +167,7 @@ class Intersection(_Of):
 
 @final
 @dataclass(frozen=True)
-class Difference(_Of):
+class Difference(_Combination):
     """What lies in the first region and not in the second."""
 
     def formula(self) -> str:

@@ -15,7 +15,7 @@ from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 from splinework.report.plot import style
 from splinework.report.plot.curves import Curves, edge_curves, given_names, inside, unit_curves
-from splinework.report.plot.layout import Layout, lay_out
+from splinework.report.plot.layout import DiagramLayout, lay_out
 from splinework.report.plot.protocols import Floats, FormulaLike, TableLike, best_of
 
 MOST_BOXES = 400
@@ -152,7 +152,7 @@ def _formulas(table: TableLike[FormulaLike] | None) -> str:
 
 
 def _frame(
-    ax: Axes | None, layout: Layout, inputs: Sequence[str], outputs: Sequence[str], formulas: str, scale: float
+    ax: Axes | None, layout: DiagramLayout, inputs: Sequence[str], outputs: Sequence[str], formulas: str, scale: float
 ) -> _Pen:
     """Axes with the layout's units, as large as the drawing and its labels, and the formulas written above."""
 
@@ -183,7 +183,7 @@ def _frame(
     return pen
 
 
-def _draw_lines(pen: _Pen, layout: Layout, curves: Curves, nodes: Sequence[Nodes], colours: Floats) -> None:
+def _draw_lines(pen: _Pen, layout: DiagramLayout, curves: Curves, nodes: Sequence[Nodes], colours: Floats) -> None:
     """From node to box and from box to sum, or straight where there are no boxes; and factors into their product."""
     start = np.array([layout.nodes[l][i] for l, i, _ in curves.keys]).reshape(-1, 2)
     end = np.array([layout.sums[l][j] for l, _, j in curves.keys]).reshape(-1, 2)
@@ -212,7 +212,7 @@ def _draw_lines(pen: _Pen, layout: Layout, curves: Curves, nodes: Sequence[Nodes
     )
 
 
-def _draw_boxes(pen: _Pen, layout: Layout, curves: Curves, known: Sequence[bool], colours: Floats) -> None:
+def _draw_boxes(pen: _Pen, layout: DiagramLayout, curves: Curves, known: Sequence[bool], colours: Floats) -> None:
     half = layout.sides[:, None, None] / 2
     corners = layout.boxes[:, None] + half * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
     thin = pen.size * np.clip(2 * layout.sides, 0.4, 1.0)
@@ -240,7 +240,7 @@ def _draw_boxes(pen: _Pen, layout: Layout, curves: Curves, known: Sequence[bool]
     )
 
 
-def _draw_edge_labels(pen: _Pen, layout: Layout, texts: Sequence[str]) -> None:
+def _draw_edge_labels(pen: _Pen, layout: DiagramLayout, texts: Sequence[str]) -> None:
     for centre, side, text in zip(layout.boxes, layout.sides, texts, strict=True):
         if text:
             letters = max(4, int(side / 0.8 * INCH / (LETTER * style.SMALL_POINTS)))
@@ -256,7 +256,7 @@ def _draw_edge_labels(pen: _Pen, layout: Layout, texts: Sequence[str]) -> None:
             )
 
 
-def _draw_nodes(pen: _Pen, layout: Layout, curves: Curves, nodes: Sequence[Nodes], opacity: Floats) -> None:
+def _draw_nodes(pen: _Pen, layout: DiagramLayout, curves: Curves, nodes: Sequence[Nodes], opacity: Floats) -> None:
     """Dots for inputs and, with their signs, for sums and products; a node without edges is an empty dot."""
     dots: dict[str, list[tuple[Floats, float]]] = {
         "inputs": [],
@@ -301,7 +301,7 @@ def _strength(curves: Curves, opacity: Floats, l: int, node: int, group: Sequenc
     return max(FAINTEST_NODE, float(own.max())) if len(own) else None
 
 
-def _draw_names(pen: _Pen, layout: Layout, labels: Sequence[str], curves: Curves, *, top: bool) -> None:
+def _draw_names(pen: _Pen, layout: DiagramLayout, labels: Sequence[str], curves: Curves, *, top: bool) -> None:
     """Names of the inputs below or of the outputs above: written upwards where they are many, thinned if too many."""
     centres, slot = layout.nodes[-1 if top else 0], layout.slots[-1 if top else 0]
     turned = _turned(labels, slot)

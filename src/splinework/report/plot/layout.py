@@ -19,7 +19,7 @@ FACTOR_PITCH, FACTOR_DROP = 0.34, 0.42
 
 
 @dataclass(frozen=True)
-class Layout:
+class DiagramLayout:
     """Places in a drawing of `width` by `height`.
 
     Attributes:
@@ -55,7 +55,9 @@ class _Stack:
         return (sum(self.columns) + BLOCK_GAP * (len(self.columns) - 1)) * self.pitch if self.columns else 0.0
 
 
-def lay_out(nodes: Sequence[Nodes], curves: Curves, *, boxes: bool, label_widths: Sequence[float] = ()) -> Layout:
+def lay_out(
+    nodes: Sequence[Nodes], curves: Curves, *, boxes: bool, label_widths: Sequence[float] = ()
+) -> DiagramLayout:
     """Places for the nodes, and for the boxes of all active edges.
 
     Args:
@@ -83,7 +85,7 @@ def lay_out(nodes: Sequence[Nodes], curves: Curves, *, boxes: bool, label_widths
         centres.append(centre)
         sums.append(ends)
     slots = tuple(width / sum(_weights(n)) for n in nodes)
-    return Layout(width, y, tuple(centres), tuple(sums), places, sides, slots)
+    return DiagramLayout(width, y, tuple(centres), tuple(sums), places, sides, slots)
 
 
 def _stack(curves: Curves, layer: int) -> _Stack:

@@ -27,7 +27,7 @@ from splinework.knowledge.teach.equations.formula_text import (
     times,
     total,
 )
-from splinework.nn.derivatives.propagation import evaluated
+from splinework.nn.derivatives.propagation import formula_series
 from splinework.nn.derivatives.series import Monomial, Series, columns_of, derivative, divisors
 from splinework.nn.frame import Expression, Frame
 from splinework.nn.frame.framed import hidden_names
@@ -219,5 +219,5 @@ def derivatives_of(text: str, inputs: Sequence[str], x: Tensor, monomials: Seque
     """Derivatives of a formula at points `(B, inputs)`, `(B,)` each."""
     eye = torch.eye(x.shape[1], dtype=x.dtype)
     moved: Series = {(i,): eye[i].expand_as(x) for i in sorted({i for m in monomials for i in m})}
-    series = evaluated(Expression(text, tuple(inputs)), columns_of({(): x, **moved}), divisors(monomials))
+    series = formula_series(Expression(text, tuple(inputs)), columns_of({(): x, **moved}), divisors(monomials))
     return [derivative(series, m)[:, 0] for m in monomials]

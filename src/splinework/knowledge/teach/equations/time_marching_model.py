@@ -11,7 +11,7 @@ from splinework.errors import ConfigError
 from splinework.knowledge.teach.equations.separable import separable
 from splinework.knowledge.teach.equations.slab import Slab
 from splinework.nn.derivatives import Monomial, Series
-from splinework.nn.derivatives.propagation import through
+from splinework.nn.derivatives.propagation import propagate
 from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.layer import check_columns
 from splinework.nn.network import KAN
@@ -87,7 +87,7 @@ class TimeMarchingModel(nn.Module):
         order = []
         for n, part in enumerate(self.slabs):
             rows = (which == n).nonzero()[:, 0]
-            result = through(part, {m: each[rows] for m, each in u.items()}, wanted)
+            result = propagate(part, {m: each[rows] for m, each in u.items()}, wanted)
             order.append(rows)
             for m in wanted:
                 value = result[m] if m in result else torch.zeros_like(result[()])

@@ -23,7 +23,7 @@ _DIGITS: Final = 13
 
 
 @dataclass
-class Family:
+class BasisFamily:
     """The distinct grids of one recipe, in all layers that use it.
 
     Attributes:
@@ -76,7 +76,7 @@ class Family:
 
 
 @dataclass(frozen=True)
-class LayerTables:
+class LayerArrays:
     """One layer.
 
     Attributes:
@@ -90,7 +90,7 @@ class LayerTables:
     """
 
     layer: FrozenLayer
-    family: Family
+    family: BasisFamily
     grid: list[int]
     first: list[int]
     target: list[int]
@@ -99,12 +99,12 @@ class LayerTables:
 
 
 @dataclass(frozen=True)
-class Layout:
+class NetworkArrays:
     """Families and layers of a network."""
 
     network: FrozenNetwork
-    families: list[Family]
-    layers: list[LayerTables]
+    families: list[BasisFamily]
+    layers: list[LayerArrays]
 
     @property
     def numbers(self) -> int:
@@ -115,13 +115,13 @@ class Layout:
         return count
 
 
-def lay_out(network: FrozenNetwork) -> Layout:
+def network_arrays(network: FrozenNetwork) -> NetworkArrays:
     """The tables of a network in float64.
 
     Args:
         network: In float64.
     """
-    families: dict[tuple[Any, ...], Family] = {}
+    families: dict[tuple[Any, ...], BasisFamily] = {}
     tables = [_layer_tables(layer, families) for layer in network.layers]
     used = [family for family in families.values() if family.points]
     for number, family in enumerate(used, start=1):
@@ -131,10 +131,10 @@ def lay_out(network: FrozenNetwork) -> Layout:
         if family.pieces and edges * family.cells * (family.degree + 1) < shared:
             tables = [_localised(t) if t.family is family else t for t in tables]
             family.local, family.pieces, family.piece = True, [], []
-    return Layout(network, used, tables)
+    return NetworkArrays(network, used, tables)
 
 
-def _localised(t: LayerTables) -> LayerTables:
+def _localised(t: LayerArrays) -> LayerArrays:
     """The same layer with the polynomials of every edge, cell by cell, in place of its coefficients."""
     family, size, k = t.family, t.family.size, t.family.degree
     pieces, numbers = np.array(family.pieces), np.array(family.piece)
@@ -146,10 +146,10 @@ def _localised(t: LayerTables) -> LayerTables:
     return replace(t, weights=np.hstack([powers.reshape(len(c), family.cells * (k + 1)), t.weights[:, size:]]))
 
 
-def _layer_tables(layer: FrozenLayer, families: dict[tuple[Any, ...], Family]) -> LayerTables:
+def _layer_tables(layer: FrozenLayer, families: dict[tuple[Any, ...], BasisFamily]) -> LayerArrays:
     clamped = layer.basis.degree is None or layer.extrapolation in ("linear", "constant")
     key = (layer.basis, clamped)
-    family = families.setdefault(key, Family(layer.basis, 0, clamped, [], [], [], []))
+    family = families.setdefault(key, BasisFamily(layer.basis, 0, clamped, [], [], [], []))
     pairs = torch.nonzero(layer.alive)
     first = np.searchsorted(pairs[:, 0].numpy(), np.arange(layer.inputs + 1)).tolist()
     weights = layer.coefficients[pairs[:, 0], :, pairs[:, 1]].numpy()
@@ -157,10 +157,10 @@ def _layer_tables(layer: FrozenLayer, families: dict[tuple[Any, ...], Family]) -
         weights = np.hstack([weights, layer.base_weight[pairs[:, 0], pairs[:, 1]].numpy()[:, None]])
     prepared = layer.basis.prepare(layer.grid).numpy()
     grid = [_grid_number(family, g.numpy(), p) for g, p in zip(layer.grid, prepared, strict=True)]
-    return LayerTables(layer, family, grid, first, pairs[:, 1].tolist(), weights, layer.bias.numpy())
+    return LayerArrays(layer, family, grid, first, pairs[:, 1].tolist(), weights, layer.bias.numpy())
 
 
-def _grid_number(family: Family, grid: Floats, prepared: Floats) -> int:
+def _grid_number(family: BasisFamily, grid: Floats, prepared: Floats) -> int:
     """The number of a grid among those of its family, which takes it up if it is new."""
     points, cells = grid, prepared
     if family.basis.degree is not None and family.clamped:
