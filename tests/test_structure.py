@@ -38,6 +38,22 @@ def test_every_module_opens_with_a_docstring():
     assert [name for name, text in starts.items() if text and not text.startswith(('"""', "#!", 'r"""'))] == []
 
 
+CLOCKS = {f"time.{name}" for name in ("time", "monotonic", "perf_counter", "process_time", "thread_time")}
+
+
+def test_no_test_looks_at_a_clock():
+    """A busy machine would fail it: count work (tests/work.py), or measure in benchmarks/. Deadlines that are handed on may."""
+    found = []
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        handed = {id(node) for call in ast.walk(tree) if isinstance(call, ast.keyword) for node in ast.walk(call.value)}
+        for node in ast.walk(tree):
+            function = node.func if isinstance(node, ast.Call) and id(node) not in handed else None
+            if isinstance(function, ast.Attribute) and ast.unparse(function) in CLOCKS:
+                found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert found == []
+
+
 # --------------------------------------------------------------------------------------------- parts and arrows
 
 

@@ -17,6 +17,8 @@ from tests.hardware.verilog_spec import spec_verilog
 pytestmark = pytest.mark.skipif(needs_iverilog, reason="iverilog is not installed")
 
 MODELS = {f"net{k}": model for k, model in enumerate(family(40))}
+MEMBERS = range(40)
+"""All are simulated in two variants each, which differ from member to member; 400 pairs would take a quarter of an hour."""
 
 
 @pytest.mark.parametrize(("name", "variant"), [(f"net{k}", v) for k, v in enumerate(VARIANTS)])
@@ -25,9 +27,12 @@ def test_one_result_per_cycle_and_it_is_the_golden_one(tmp_path: Path, name: str
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("name", list(MODELS))
-def test_all_of_the_family_in_all_variants(tmp_path: Path, name: str, variant: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "variant"), [(f"net{k}", list(VARIANTS)[(k + step) % len(VARIANTS)]) for k in MEMBERS for step in (3, 6)]
+)
+def test_every_member_of_the_family_in_two_variants_and_every_variant_of_eight_members(
+    tmp_path: Path, name: str, variant: str
+) -> None:
     check(tmp_path, name, VARIANTS[variant])
 
 

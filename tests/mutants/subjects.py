@@ -34,6 +34,11 @@ TESTS: dict[str, tuple[str, ...]] = {
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
+        "src/splinework/formula/intervals.py",
+        "return np.maximum(np.abs(self.lo), np.abs(self.hi))",
+        "return np.maximum(np.abs(self.lo), (self.hi))",
+    ): "where the upper end is negative, the lower one is larger in size",
+    (
         "src/splinework/splines/cones.py",
         "line = (1 - straight if left else straight) * sign",
         "line = ((0) - straight if left else straight) * sign",

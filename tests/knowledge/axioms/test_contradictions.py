@@ -2,7 +2,6 @@
 
 import random
 import re
-import time
 from fractions import Fraction
 
 import pytest
@@ -15,6 +14,7 @@ from splinework.knowledge.axioms.joint_conflicts import solve_rational
 from splinework.knowledge.axioms.language import axioms_of, parse_axiom
 from splinework.knowledge.axioms.terms import violation
 from tests.knowledge.axioms.models import formula_model
+from tests.work import calls
 
 NAMES, BOX = ("x", "y", "t"), [(-1.0, 1.0), (-1.0, 1.0), (0.0, 2.0)]
 WIDE = [(-1.5, 1.5), (-1.5, 1.5), (-2.0, 4.0)]
@@ -311,17 +311,12 @@ def test_what_does_not_exist_is_told(text):
         check_axioms(axioms_of(text), NAMES)
 
 
-def test_the_whole_table_takes_less_than_a_tenth_of_a_second():
+def test_every_list_of_the_table_takes_little_work():
     options = {"box": BOX}
     lists = [axioms_of(texts.split("; ")) for texts, *_ in CONFLICTS]
     for axioms in lists:
         find_contradictions(axioms, NAMES, **options)  # scipy's programs load once
-    times = []
-    for axioms in lists:
-        start = time.process_time()
-        find_contradictions(axioms, NAMES, **options)
-        times.append(time.process_time() - start)
-    assert max(times) < 0.1
+    assert max(calls(find_contradictions, axioms, NAMES, **options) for axioms in lists) < 100_000
 
 
 def test_elimination_is_exact():

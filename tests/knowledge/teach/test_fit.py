@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 import warnings
 
 import numpy as np
@@ -35,6 +34,7 @@ from splinework.knowledge.axioms import (
     Verify,
 )
 from splinework.nn.frame import FramedKAN
+from splinework.train.run import TrainingRun
 
 NAMES = ["a", "b"]
 PI = math.pi
@@ -215,12 +215,11 @@ def test_soft_axioms_go_with_frames():
     ],
     ids=str,
 )
-def test_nonsense_is_refused_at_once(axioms, told):
+def test_nonsense_is_refused_before_any_training(axioms, told, monkeypatch):
     x, y = rows(TRUTHS["monotone"][0], 50)
-    start = time.perf_counter()
+    monkeypatch.setattr(TrainingRun, "__init__", lambda *_, **__: pytest.fail("a training began"))
     with pytest.raises(sw.SplineworkError, match=f"(?i){told}"):
         fit(axioms, x, y)
-    assert time.perf_counter() - start < 30  # no training; the figure itself is measured by benchmarks/bench_axioms.py
 
 
 @pytest.mark.parametrize(

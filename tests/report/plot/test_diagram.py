@@ -6,7 +6,6 @@ import itertools
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -185,12 +184,10 @@ assert not [name for name in high if name in sys.modules]
     )
 
 
-def test_a_wide_network_is_drawn_fast_and_as_lines():
+def test_a_wide_network_is_drawn_as_lines_and_nothing_else():
     model, x = network([100, 10, 10, 1])
-    start = time.perf_counter()
     ax = plot(model, x)
     ax.figure.canvas.draw()
-    assert time.perf_counter() - start < 5  # about 0.4 s on two cores at rest
     assert not artists(ax, "boxes")
     assert count(ax, "lines") == 1110
 

@@ -175,7 +175,10 @@ def test_one_table_is_known_exactly(table, way, step):
     assert part.range() == [(min(table[1:3]), max(table[1:3]))]
     assert part.steps(0).tolist() == [abs(table[2] - table[1])]
     assert part.differences(0, 0).tolist() == [table[2] - table[1]]
-    assert Codes(m, [(2, 2)]).differences(0, 0) is None
+    still = Codes(m, [(2, 2)])
+    assert still.differences(0, 0) is None
+    assert still.steps(0).tolist() == [0]
+    assert still.directions(0).tolist() == [0]
 
 
 @pytest.mark.parametrize("guard", [0, 1, 2, 4])
@@ -191,7 +194,7 @@ def test_sums_are_rounded_half_to_even_and_saturate(guard):
 
 
 def test_directions_go_through_layers_with_their_signs():
-    first = [np.array([[0, 3, 0], [1, 2, 0], [2, 1, 0], [3, 0, 0]]), np.zeros((4, 3), dtype=np.int64)]
+    first = [np.array([[0, 3, 0], [1, 2, 2], [2, 1, 1], [3, 0, 0]]), np.zeros((4, 3), dtype=np.int64)]
     wires = tuple(Wire(f"x{i}", Format(2, 0, signed=False)) for i in range(2))
     hidden = tuple(Wire(f"h{j}", Format(2, 0, signed=False)) for j in range(3))
     up, down, bent = np.arange(4)[:, None], -np.arange(4)[:, None], np.array([[0], [2], [1], [0]])
@@ -205,12 +208,15 @@ def test_directions_go_through_layers_with_their_signs():
         held = Codes(IntegerModel("three", wires, layers), [(0, 3), (0, 3)])
         return [held.directions(i)[0] for i in range(2)]
 
-    assert ways(up, down, up) == [1, 0]  # h1 falls, and what falls of it rises
-    assert ways(down, up, up) == [-1, 0]
-    assert ways(up, up, up) == [9, 0]
-    assert ways(up, up * 0, bent) == [1, 0]
-    assert ways(bent, up * 0, up) == [9, 0]
-    assert ways(up * 0, up * 0, bent) == [0, 0]
+    none = up * 0
+    assert ways(up, down, none) == [1, 0]  # h1 falls, and what falls of it rises
+    assert ways(down, up, none) == [-1, 0]
+    assert ways(up, up, none) == [9, 0]
+    for last in (up, down, bent):  # h2 rises and falls
+        assert ways(none, none, last) == [9, 0]
+        assert ways(up, none, last) == [9, 0]
+    assert ways(bent, none, none) == [9, 0]
+    assert ways(none, none, none) == [0, 0]
 
 
 def test_the_digest_is_of_every_table_bias_guard_and_format():
@@ -281,3 +287,14 @@ def test_a_box_is_of_codes_and_names_or_places_do():
     m = model()
     for box in ({"x1": (-0.5, 0.5)}, {1: (0.5, -0.5)}, [(-9.0, 9.0), (-0.5, 0.5)]):
         assert verify(m, "positive()", box=box).box == {"x0": (-8.0, 7.0), "x1": (-2.0, 2.0)}
+
+
+def test_values_are_those_of_every_output_at_every_code():
+    tables = np.arange(8).reshape(4, 2), np.array([[0, 1], [5, 9], [7, 7], [2, 3]])
+    wires = tuple(Wire(f"x{i}", Format(2, 0, signed=False)) for i in range(2))
+    outputs = tuple(Wire(f"y{j}", Format(8, 0, signed=True)) for j in range(2))
+    layer = IntegerLayer(tables, np.ones((2, 2), dtype=bool), np.zeros(2, dtype=np.int64), 0, outputs)
+    held = Codes(IntegerModel("two", wires, (layer,)), [(0, 3), (1, 2)])
+    wanted = tables[0][:, None] + tables[1][None, 1:3]
+    assert held.values.tolist() == wanted.tolist()
+    assert held.range() == [(5, 13), (8, 16)]
