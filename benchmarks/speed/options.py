@@ -16,7 +16,6 @@ from benchmarks.speed.contenders import Contender
 from benchmarks.speed.driver import Settings
 from benchmarks.speed.machine import cores
 from benchmarks.speed.results import Results
-from splinework.cli.config import Listed
 from splinework.cli.folder import write_file
 from splinework.cli.json_output import json_text
 from splinework.errors import ConfigError, FileError, SplineworkError
@@ -61,7 +60,6 @@ def bench_options(*, configs: str, grids: str | None, threads: str | None) -> Ca
         click.option(
             "--network",
             "config",
-            type=Listed(),
             default=configs,
             show_default=True,
             metavar="A,C",
@@ -69,18 +67,14 @@ def bench_options(*, configs: str, grids: str | None, threads: str | None) -> Ca
         ),
         click.option(
             "--grid",
-            type=Listed(),
             default=grids,
             show_default=True if grids else "each one's own",
             metavar="5,100",
             help="Grids G.",
         ),
-        click.option(
-            "--mode", type=Listed(), default=",".join(MODES), show_default=True, metavar="M,…", help="What to time."
-        ),
+        click.option("--mode", default=",".join(MODES), show_default=True, metavar="M,…", help="What to time."),
         click.option(
             "--dtype",
-            type=Listed(),
             default=DTYPES[0],
             show_default=True,
             metavar="D,…",
@@ -88,7 +82,6 @@ def bench_options(*, configs: str, grids: str | None, threads: str | None) -> Ca
         ),
         click.option(
             "--threads",
-            type=Listed(),
             default=threads,
             show_default=True if threads else "the cores",
             metavar="1,2",
@@ -110,7 +103,6 @@ def bench_options(*, configs: str, grids: str | None, threads: str | None) -> Ca
         ),
         click.option(
             "--only",
-            type=Listed(";"),
             default="",
             metavar="NAME;…",
             help="Contenders, by name or its beginning, parted by semicolons.",

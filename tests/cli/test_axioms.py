@@ -199,7 +199,7 @@ def test_a_framed_network_saved_by_hand(run: Any, folder: Path) -> None:
     with torch.no_grad():
         expected = FramedKAN(network, frame)(torch.from_numpy(x))[:, 0]
     np.testing.assert_allclose(predicted, expected, rtol=1e-12)
-    for options in ([], ["d.csv"], ["d.csv", "--unseen"]):
+    for options in ([], ["d.csv"], ["d.csv", "--held-out"]):
         result = run("report", "m.safetensors", *options, "--out", "r.html")
         assert result.exit_code == 0, result.output
         assert ("the model has rmse" in (folder / "r.html").read_text()) == bool(options)

@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from splinework.cli import COMMANDS, main
-from splinework.cli.config import Listed, _keys, as_toml
+from splinework.cli.common import Seconds
+from splinework.cli.config import _keys, as_toml
+from splinework.cli.options import list_text, split_list
 from tests.cli.stand_in import refused, said, tree
 
 WITH_OPTIONS = [name for name in COMMANDS if name not in ("completion", "hardware")]
@@ -103,6 +105,8 @@ def values_of(parameter: click.Parameter) -> st.SearchStrategy[object]:
     if isinstance(parameter, click.Option) and parameter.is_flag:
         return st.booleans()
     kind = parameter.type
+    if isinstance(kind, Seconds):
+        return st.floats(1e-3, 1e6)
     if isinstance(kind, click.Choice):
         return st.sampled_from([str(choice) for choice in kind.choices])
     if isinstance(kind, click.IntRange):
@@ -183,7 +187,13 @@ def test_no_value_of_a_file_ends_in_a_traceback(key, value, table, tmp_path):
     assert said(result.stderr)[0].startswith("error: ")
 
 
-def test_lists_are_joined_by_their_own_separator():
-    assert Listed().convert(["a", "b, c"], None, None) == 'a,"b, c"'
-    assert Listed(";").convert(["a", "b, c"], None, None) == "a;b, c"
-    assert Listed().convert("a,b", None, None) == "a,b"
+def test_an_item_of_an_array_stays_one_item(run, folder):
+    (folder / "run.toml").write_text('[discover]\nfeatures = ["a", "b, c", "f(x, y)"]\nforbid = "sin,tan"\n')
+    found = printed(run, "discover", "d.csv", "--target", "y", "--config", "run.toml")
+    assert found["features"] == '["a", "b, c", "f(x, y)"]'
+    assert found["forbid"] == '["sin", "tan"]'
+
+
+@pytest.mark.parametrize("items", [["a"], ["a, b", "c"], ['say "x"', "f(a, b)"], ["g(", "h"], ["(a,", "b"]])
+def test_a_list_is_written_so_that_it_is_read_again(items):
+    assert split_list(list_text(items)) == items

@@ -45,7 +45,7 @@ def test_a_table_comes_back_as_it_is(run, folder, name):
 
 
 def test_options_of_a_problem_are_used(run):
-    options = ["--rows", "7", "--seed", "3", "--noise", "0.1"]
+    options = ["--rows", "7", "--seed", "3", "--add-noise", "0.1"]
     expected = data_set("ratio").frame(7, seed=3, noise=0.1)
     found = read_back(io.StringIO(run("data", "ratio", *options).stdout), expected)
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
@@ -67,8 +67,8 @@ def test_json_is_one_object_and_nothing_else(run, folder):
         (["orbits", "--rows", "5"], ["measurements"]),
         (["--rows", "5"], ["name it"]),
         (["--out", "x.csv"], ["name it"]),
-        (["ratio", "--noise", "-1"], ["0 or more", "-1"]),
-        (["ratio", "--noise", "nan"], ["nan"]),
+        (["ratio", "--add-noise", "-1"], ["0 or more", "-1"]),
+        (["ratio", "--add-noise", "nan"], ["nan"]),
         (["ratio", "--rows", "0"], ["--rows", "0"]),
         (["ratio", "--out", "."], ["is a folder", "ratio.csv"]),
         (["ratio", "--out", "no/x.csv"], ["no folder"]),

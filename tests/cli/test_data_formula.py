@@ -44,17 +44,28 @@ def test_the_short_list_has_groups_and_kinds(run):
 
 
 def test_a_formula_is_drawn_as_its_words_say(run, folder):
-    result = run("data", *WORDS, "--unit", "x=rad", "--unit", "y=m", "--rows", "64", "--seed", "3", "--out", "f.csv")
+    result = run("data", *WORDS, "--units", "x=rad", "--units", "y=m", "--rows", "64", "--seed", "3", "--out", "f.csv")
     assert result.exit_code == 0, result.output
     recipe = FormulaSet("sin(x)*b", (Input("x", 0, 3, "rad"), Input("b", 1, 100, "", "loguniform")), unit="m")
     pd.testing.assert_frame_equal(read("f.csv"), recipe.draw(64, seed=3).frame(), check_exact=True)
     assert "64 rows in f.csv" in result.stderr
-    assert "next   splinework fit f.csv --target y" in result.stderr
+    assert "next   splinework discover f.csv --target y" in result.stderr
     assert run("data", *WORDS, "--rows", "64", "--seed", "3").stdout == (folder / "f.csv").read_text()
 
 
 def test_options_reach_the_recipe(run, folder):
-    more = ["--noise", "0.1", "--noise", "student:0.2:5", "--outliers", "0.01", "--idle", "2", "--design", "lhs"]
+    more = [
+        "--add-noise",
+        "0.1",
+        "--add-noise",
+        "student:0.2:5",
+        "--add-noise",
+        "outliers:0.01",
+        "--irrelevant",
+        "2",
+        "--design",
+        "lhs",
+    ]
     more += ["--correlation", "x:b=0.5", "--target", "z", "--rows", "50"]
     result = run("data", *WORDS, *more, "--out", "f.csv", "--save-recipe", "f.toml", "--card", "f.json")
     assert result.exit_code == 0, result.output
@@ -83,7 +94,7 @@ def test_inputs_are_drawn_like_those_of_a_table(run, folder):
     table = pd.DataFrame({"x": x, "other": 1.0, "b": x + 0.1 * generator.standard_normal(300)})
     table.loc[5, "b"] = np.nan
     table.to_csv("real.csv", index=False)
-    result = run("data", "--formula", "x*b", "--like", "real.csv", "--rows", "2000", "--out", "f.csv")
+    result = run("data", "--formula", "x*b", "--inputs-from", "real.csv", "--rows", "2000", "--out", "f.csv")
     assert result.exit_code == 0, result.output
     drawn = read("f.csv")
     assert drawn.columns.tolist() == ["x", "b", "y"]
@@ -95,25 +106,25 @@ def test_inputs_are_drawn_like_those_of_a_table(run, folder):
         (["--formula", "x*other"], "vary"),
         (["--formula", "x", "--design", "lhs"], "--design is given by the rows"),
     ):
-        refused(run("data", *words, "--like", "real.csv"), fragment)
+        refused(run("data", *words, "--inputs-from", "real.csv"), fragment)
 
 
 def test_an_equation_is_drawn_as_its_words_say(run, folder):
     words = [
-        "--ode",
+        "--equation",
         "x=v",
-        "--ode",
+        "--equation",
         "v=-sin(x)",
         "--range",
         "x=-2:2",
         "--range",
         "v=0:1",
-        "--unit",
+        "--units",
         "x=rad",
-        "--unit",
+        "--units",
         "t=s",
     ]
-    result = run("data", *words, "--end", "5", "--rows", "30", "--out", "o.csv", "--save-recipe", "o.toml")
+    result = run("data", *words, "--end-time", "5", "--rows", "30", "--out", "o.csv", "--save-recipe", "o.toml")
     assert result.exit_code == 0, result.output
     recipe = OdeSet((("x", "v"), ("v", "-sin(x)")), (Input("x", -2, 2, "rad"), Input("v", 0, 1)), 5.0, time_unit="s")
     pd.testing.assert_frame_equal(read("o.csv"), recipe.draw(30).frame(), check_exact=True)
@@ -172,10 +183,21 @@ def test_json_tells_the_files(run, folder):
 
 def test_options_of_a_file_are_read(run, folder):
     (folder / "run.toml").write_text(
-        '[data]\nformula = "a*b"\nrange = ["a=0:1", "b=2:3"]\nnoise = [0.1, "drift:0.2"]\nrows = 16\n'
+        '[data]\nformula = "a*b"\nrange = ["a=0:1", "b=2:3"]\nadd-noise = [0.1, "drift:0.2"]\nrows = 16\n'
     )
     first = run("data", "--config", "run.toml").stdout
-    words = ["--formula", "a*b", "--range", "a=0:1", "--range", "b=2:3", "--noise", "0.1", "--noise", "drift:0.2"]
+    words = [
+        "--formula",
+        "a*b",
+        "--range",
+        "a=0:1",
+        "--range",
+        "b=2:3",
+        "--add-noise",
+        "0.1",
+        "--add-noise",
+        "drift:0.2",
+    ]
     assert first == run("data", *words, "--rows", "16").stdout
     printed = run("data", "--config", "run.toml", "--print-config").stdout
     (folder / "again.toml").write_text(printed)
@@ -202,7 +224,7 @@ def test_every_word_for_noise_and_design_is_understood():
 @pytest.mark.parametrize(
     ("arguments", "fragments"),
     [
-        ([*WORDS, "--range", "q=0:1"], ["'q' does not occur", "'x', 'b'", "--idle"]),
+        ([*WORDS, "--range", "q=0:1"], ["'q' does not occur", "'x', 'b'", "--irrelevant"]),
         ([*WORDS, "--range", "x=0:1"], ["given twice", "'x'"]),
         (["--formula", "x", "--range", "x"], ["x=0:1", "'x'"]),
         (["--formula", "x", "--range", "x=1"], ["two numbers"]),
@@ -212,8 +234,8 @@ def test_every_word_for_noise_and_design_is_understood():
         (["--formula", "x", "--range", "x=0:1:logg"], ["no distribution 'logg'", "log"]),
         (["--formula", "x", "--range", "x=0:1:log"], ["above 0"]),
         (["--formula", "x", "--range", "x=0:1:2:3"], ["x=0:1"]),
-        (["--formula", "x", "--unit", "x=mtr"], ["--unit x=mtr", "mtr"]),
-        (["--formula", "x", "--unit", "z=m"], ["'z'"]),
+        (["--formula", "x", "--units", "x=mtr"], ["--units x=mtr", "mtr"]),
+        (["--formula", "x", "--units", "z=m"], ["'z'"]),
         (["--formula", "x", "--correlation", "x=1"], ["a:b=0.8"]),
         (["--formula", "x*b", "--correlation", "x:c=0.1"], ["two different variables", "x, b"]),
         (["--formula", "x*b", "--correlation", "x:b=2"], ["contradict"]),
@@ -221,41 +243,41 @@ def test_every_word_for_noise_and_design_is_understood():
         (["--formula", "x*"], ["cannot read the formula"]),
         (["--formula", "sine(x)"], ["unknown function 'sine'", "sin"]),
         (["--formula", "__import__('os')"], ["unexpected"]),
-        (["--formula", "2"], ["no variables", "--idle"]),
+        (["--formula", "2"], ["no variables", "--irrelevant"]),
         (["--formula", "log(x)"], ["not finite", "x=-"]),
         (["--formula", "x", "--target", "x"], ["another name"]),
-        (["--formula", "x", "--noise", "gauss:1"], ["no noise 'gauss'", "gaussian"]),
-        (["--formula", "x", "--noise", "student"], ["student:SHARE"]),
-        (["--formula", "x", "--noise", "student:0.1:1"], ["above 2"]),
-        (["--formula", "x", "--noise", "rounded:2.5"], ["whole number"]),
-        (["--formula", "x", "--noise", "missing:0.1:rows"], ["inputs|target|all"]),
-        (["--formula", "x", "--noise", "drift:0.1:2"], ["drift:SHARE"]),
-        (["--formula", "x", "--noise", "0.1", "--noise", "0.2"], ["two plain shares"]),
-        (["--formula", "x", "--noise", "much"], ["a share such as 0.1"]),
-        (["--formula", "x", "--noise", "-1"], ["0 or more", "-1"]),
-        (["--formula", "x", "--outliers", "2"], ["0 to 1"]),
+        (["--formula", "x", "--add-noise", "gauss:1"], ["no noise 'gauss'", "gaussian"]),
+        (["--formula", "x", "--add-noise", "student"], ["student:SHARE"]),
+        (["--formula", "x", "--add-noise", "student:0.1:1"], ["above 2"]),
+        (["--formula", "x", "--add-noise", "rounded:2.5"], ["whole number"]),
+        (["--formula", "x", "--add-noise", "missing:0.1:rows"], ["inputs|target|all"]),
+        (["--formula", "x", "--add-noise", "drift:0.1:2"], ["drift:SHARE"]),
+        (["--formula", "x", "--add-noise", "0.1", "--add-noise", "0.2"], ["two plain shares"]),
+        (["--formula", "x", "--add-noise", "much"], ["a share such as 0.1"]),
+        (["--formula", "x", "--add-noise", "-1"], ["0 or more", "-1"]),
+        (["--formula", "x", "--add-noise", "outliers:2"], ["0 to 1"]),
         (["--formula", "x", "--design", "random"], ["sobol"]),
-        (["--ode", "x"], ["x=y"]),
-        (["--ode", "x=-x"], ["--range x=0:1"]),
-        (["--ode", "x=-x", "--ode", "x=x"], ["given twice"]),
-        (["--ode", "x=-x", "--range", "y=0:1"], ["does not occur in the equations"]),
-        (["--ode", "x=x**2", "--range", "x=1:2"], ["blows up at t = 0."]),
-        (["--ode", "x=-x", "--range", "x=1:2", "--design", "lhs"], ["--design"]),
-        (["--ode", "x=-x", "--range", "x=1:2", "--end", "0"], ["end"]),
-        (["--ode", "x=-x", "--range", "x=1:2", "--idle", "1"], ["--idle is for --formula"]),
-        (["--formula", "x", "--end", "3"], ["--end is for --ode"]),
+        (["--equation", "x"], ["x=y"]),
+        (["--equation", "x=-x"], ["--range x=0:1"]),
+        (["--equation", "x=-x", "--equation", "x=x"], ["given twice"]),
+        (["--equation", "x=-x", "--range", "y=0:1"], ["does not occur in the equations"]),
+        (["--equation", "x=x**2", "--range", "x=1:2"], ["blows up at t = 0."]),
+        (["--equation", "x=-x", "--range", "x=1:2", "--design", "lhs"], ["--design"]),
+        (["--equation", "x=-x", "--range", "x=1:2", "--end-time", "0"], ["end"]),
+        (["--equation", "x=-x", "--range", "x=1:2", "--irrelevant", "1"], ["--irrelevant is for --formula"]),
+        (["--formula", "x", "--end-time", "3"], ["--end-time is for --equation"]),
         (["lorenz", "--formula", "x"], ["NAME and --formula"]),
         (["lorenz", "--range", "x=0:1"], ["--range is for --formula", "lorenz"]),
         (["lorenz", "--design", "lhs"], ["--design"]),
-        (["mosaic", "--noise", "0.1"], ["class"]),
-        (["orbits", "--noise", "missing:0.1"], ["measurements"]),
+        (["mosaic", "--add-noise", "0.1"], ["class"]),
+        (["orbits", "--add-noise", "missing:0.1"], ["measurements"]),
         (["orbits", "--card", "o.md"], ["measurements"]),
         (["--recipe", "none.toml"], ["no file none.toml"]),
         (["--recipe", "bad.toml"], ["bad.toml is not TOML"]),
         (["--recipe", "kind.toml"], ["FormulaSet"]),
         (["--recipe", "noise.toml"], ["recipe of Gaussian"]),
         (["--recipe", "rows.toml"], ["rows is a whole number"]),
-        (["--recipe", "noise.toml", "--noise", "1"], ["part of a recipe"]),
+        (["--recipe", "noise.toml", "--add-noise", "1"], ["part of a recipe"]),
         (["--recipe", "."], ["cannot read"]),
         (["nguyen:1", "--card", "c.txt"], ["--card", ".md"]),
         (["nguyen:1", "--card", "no/c.md"], ["no folder", "--card"]),

@@ -101,7 +101,7 @@ def test_what_is_said(run, data, pipeline):
     for fragment in (
         "no formula of the library explains y; that is all",
         "complexity",
-        "held-out",
+        "held out",
         "87.5 %",
         "< 0.1 %",
         "2 fitted numbers of the first formula, with 95 % intervals",
@@ -118,7 +118,7 @@ def test_what_is_said(run, data, pipeline):
 
 def test_what_is_not_known_is_not_shown(run, data, pipeline):
     result = run("discover", "data.csv", "--target", "y", "--test-fraction", "0")
-    for word in ("held-out", "refus", "None", "nan", "intervals", "seen for"):
+    for word in ("held out", "refus", "None", "nan", "intervals", "seen for"):
         assert word not in result.stdout
 
 
@@ -209,11 +209,11 @@ def test_formulas_without_a_network_are_an_answer_too(run, data, pipeline):
 
 
 def test_only_what_was_asked_for_reaches_the_pipeline(run, data, pipeline):
-    run("discover", "data.csv", "--target", "y", "--noise", "auto")
+    run("discover", "data.csv", "--target", "y")
     usual = set(pipeline.calls[0])
     assert (pipeline.calls[0]["budget"], pipeline.calls[0]["seed"]) == (60.0, 0)
     options = [
-        ["--units", "a=m, y=km/s^2", "--noise", "0.5", "--budget", "9", "--seed", "3"],
+        ["--units", "a=m, y=km/s^2", "--noise-sd", "0.5", "--budget", "9", "--seed", "3"],
         ["--form", "y = A*exp(?)*b", "--forbid", "tan, c", "--forbid", "sinh"],
         ["--require", "a*b", "--require", "sin(c)", "--forbid", "tan"],
     ]

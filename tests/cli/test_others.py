@@ -9,7 +9,7 @@ import sys
 from click.testing import CliRunner
 
 from splinework.cli import main
-from splinework.cli.sample import split_names
+from splinework.cli.options import split_list
 from splinework.cli.terminal import share, shortened
 from tests.cli.stand_in import refused, tree
 
@@ -93,4 +93,4 @@ def test_r2_near_one_is_shown_by_its_distance():
 
 
 def test_lists_of_names_may_be_quoted():
-    assert split_names(' a, "b, c" ,d') == ["a", "b, c", "d"]
+    assert split_list(' a, "b, c" ,d') == ["a", "b, c", "d"]

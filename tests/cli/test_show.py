@@ -146,7 +146,7 @@ def test_the_report_shows_the_rows_of_a_table(run, data, model):
     assert "Residuals" in page
     assert "R² on training rows" in page
     assert "no data were given" not in page
-    unseen = run("report", model, "data.csv", "--out", "u.html", "--unseen", "--quiet")
+    unseen = run("report", model, "data.csv", "--out", "u.html", "--held-out", "--quiet")
     assert unseen.output == ""
     assert "R² on test rows" in Path("u.html").read_text()
     piped = run("report", model, "-", "--out", "p.html", "--quiet", input=data.read_bytes())
@@ -178,8 +178,8 @@ def test_rows_that_cannot_be_shown_are_left_out_and_counted(run, folder, data, m
         (["report", "MODEL", "other.csv"], ["lacks 2 of the 3 columns", "'b'"]),
         (["report", "MODEL", "words.csv"], ["column 'b'", "'x' (line 2)"]),
         (["report", "MODEL", "one.csv"], ["1 row", "at least 2"]),
-        (["report", "MODEL", "noy.csv", "--unseen"], ["no column 'y'", "--unseen"]),
-        (["report", "MODEL", "--unseen"], ["no DATA"]),
+        (["report", "MODEL", "noy.csv", "--held-out"], ["no column 'y'", "--held-out"]),
+        (["report", "MODEL", "--held-out"], ["no DATA"]),
         (["report", "MODEL", "data.csv", "--out", "data.csv"], ["is the file that is read"]),
         (["report", "MODEL", "--out", "MODEL"], ["is the file that is read"]),
         (["report", "MODEL", "--out", "."], ["is a folder", "report.html"]),

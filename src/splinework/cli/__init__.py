@@ -32,16 +32,15 @@ COMMANDS = {
 _EPILOG = """\b
 Exit codes:
   0    done
-  1    failed, and not for what was typed: a defect, no memory, a full disk; or an artefact of
-       hardware that does not compute what it should, or an axiom that verify refutes
-  2    the input, an option or a file is not as needed; the message says how to mend it
+  1    internal failure (bug, out of memory, disk full), not a usage error; or a hardware artefact
+       that fails its verification, or an axiom that verify refutes
+  2    invalid input, option or file; the message says how to fix it
   3    verify neither proves nor refutes
   130  interrupted with Ctrl-C; fit and discover keep what they have found
-  141  whoever read the output went away
+  141  output pipe closed by the reader
 
-\b
-Options come from the command line, else from SPLINEWORK_COMMAND_OPTION in the environment, else from --config FILE.toml.
-NO_COLOR, FORCE_COLOR and TERM=dumb are respected."""
+Options marked with ,… take a list such as A,B and may be given several times. Options come from the command line, else from
+SPLINEWORK_COMMAND_OPTION in the environment, else from --config FILE.toml. NO_COLOR, FORCE_COLOR and TERM=dumb are respected."""
 
 
 @click.group(

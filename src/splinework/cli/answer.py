@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from splinework.cli.json_output import finite
 from splinework.cli.splines import splines_of
-from splinework.cli.terminal import console, shortened, show_formulas, show_notes
-from splinework.formula.figures import figure, plural, probability
+from splinework.cli.terminal import console, show_formulas, show_notes
+from splinework.formula.figures import plural
 
 if TYPE_CHECKING:
     from splinework.cli.job import Outcome
@@ -23,16 +23,7 @@ def show_answer(outcome: Outcome) -> None:
     best = list({row.target: row for row in reversed(outcome.table.rows)}.values())[::-1]
     if outcome.table.refusal:
         out.print(f"\n{outcome.table.refusal}", style="bold")
-    columns = {
-        "target": [record["target"] if len(best) > 1 else "–" for record in outcome.equations],
-        "complexity": [str(record["complexity"]) for record in outcome.equations],
-        "error": [figure(record["rmse_train"]) for record in outcome.equations],
-        "held-out": [figure(record["rmse_held_out"]) for record in outcome.equations],
-        "probability": [probability(record["probability"]) for record in outcome.equations],
-        "formula": [shortened(record["formula"]) for record in outcome.equations],
-    }
-    known = {name: cells for name, cells in columns.items() if any(cell != "–" for cell in cells)}
-    show_formulas(outcome.prepared.target, list(known), list(zip(*known.values(), strict=True)))
+    show_formulas(outcome.prepared.target, outcome.equations)
     for row in best:
         for line in (*_constants(row, f" for {row.target}" if len(best) > 1 else ""), *_validity(row)):
             out.print(line)

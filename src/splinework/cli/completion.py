@@ -6,12 +6,13 @@ from typing import Final
 
 import click
 
+from splinework.cli.options import command
 from splinework.errors import ConfigError
 
 _SHELLS: Final = ("bash", "zsh", "fish", "powershell")
 
 
-@click.command(no_args_is_help=True, short_help="Print what makes a shell complete these commands.")
+@command(no_args_is_help=True, short_help="Print what makes a shell complete these commands.")
 @click.argument("shell", type=click.Choice(_SHELLS))
 def completion(shell: str) -> None:
     """Print the script that makes SHELL complete commands, options, files, and the columns of a table after --target.

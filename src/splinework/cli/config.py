@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import click
 
+from splinework.cli.options import list_text
 from splinework.data.serialisation import toml_value
 from splinework.errors import ConfigError, nearest
 from splinework.nn.files import read_toml
@@ -20,25 +21,6 @@ SHARED: Final = ("config_file", "print_config", "debug", "help")
 
 
 _TAKES: Final = '--config takes a TOML file with lines such as budget = 20 or target = "y"'
-
-
-class Listed(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """A text of parts between commas or the like, which a file of options may hold as an array.
-
-    Args:
-        separator: Between the parts.
-    """
-
-    name = "text"
-
-    def __init__(self, separator: str = ",") -> None:
-        self.separator = separator
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if isinstance(value, (list, tuple)):
-            cells = [f'"{cell}"' if self.separator in str(cell) else str(cell) for cell in value]
-            return self.separator.join(cells)
-        return str(value)
 
 
 def options_in(path: str, context: click.Context) -> dict[str, Any]:
@@ -119,10 +101,9 @@ def _checked(parameter: click.Parameter, value: Any, path: str, context: click.C
 def _texts(parameter: click.Parameter, value: Any, place: str) -> Any:
     """Texts, as they would stand on the command line: so every type reads what it always reads."""
     if isinstance(value, list):
-        several = parameter.multiple if isinstance(parameter, click.Option) else False
-        if not (several or isinstance(parameter.type, Listed)):
+        if not (isinstance(parameter, click.Option) and parameter.multiple):
             raise ConfigError(f"{place} takes one value; got an array of {len(value)}.")
-        return [_text(part, place) for part in value]
+        return [list_text([_text(part, place)]) for part in value]
     text = _text(value, place)
     return [text] if isinstance(parameter, click.Option) and parameter.multiple else text
 

@@ -11,9 +11,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Final
 
 from splinework.cli.options import flag, option
 from splinework.errors import ConfigError, nearest
@@ -23,22 +21,36 @@ if TYPE_CHECKING:
     from splinework.interpret.symbolic import FormulaTable
 
 
-@dataclass(frozen=True)
+KNOWN: Final = "Known of the formula"
+KIND: Final = "Kind of formula (at most one)"
+
+
+@dataclass(frozen=True, kw_only=True)
 class FormulaConstraints:
     """The options as they were given; None, empty or False where they were not."""
 
-    units: str | None = option(metavar="TEXT", help='Units of columns, such as "x=m,t=s,v=m/s".')
-    noise: str | None = option(
-        metavar="auto|SIGMA", help="Standard deviation of the target's noise; estimated by default."
+    units: tuple[str, ...] = option(
+        default=(), metavar="COL=UNIT,…", help="Units of columns, such as x=m,t=s,v=m/s.", group=KNOWN
+    )
+    noise: float | None = option(
+        "--noise-sd",
+        metavar="SIGMA",
+        show_default="estimated",
+        help="Standard deviation of the target's noise, in its units.",
+        group=KNOWN,
     )
     require: tuple[str, ...] = option(
-        default=(), metavar="TERM", help="A term that must occur; may be given several times."
+        default=(), metavar="TERM,…", help="Terms that every formula must contain.", group=KNOWN
     )
-    forbid: tuple[str, ...] = option(default=(), metavar="A,B", help="Functions and columns to do without.")
-    form: str | None = option(metavar="TEXT", help='A formula to complete, ? for what is missing: "y = A*exp(?)*x2".')
-    ode: str | None = option(metavar="TIME", help="The column of time; finds the target's derivative by it.")
-    relation: bool = option(default=False, help="Find a relation f(columns) = 0 instead.")
-    classes: bool = option(default=False, help="The target is a class; finds formulas for the probabilities.")
+    forbid: tuple[str, ...] = option(
+        default=(), metavar="NAME,…", help="Functions and columns that no formula may contain.", group=KNOWN
+    )
+    form: str | None = option(
+        metavar="TEXT", help='A formula to complete, with ? for unknown parts: "y = A*exp(?)*x2".', group=KIND
+    )
+    ode: str | None = option(metavar="TIME", help="Differential equations over this column of time.", group=KIND)
+    relation: bool = option(default=False, help="A relation f(columns) = 0.", group=KIND)
+    classes: bool = option(default=False, help="Probabilities of the target's classes.", group=KIND)
 
     @property
     def question(self) -> str | None:
@@ -58,14 +70,19 @@ class FormulaConstraints:
         Raises:
             ConfigError: For options that ask for different kinds of formulas, a noise that is no number, or an empty text.
         """
-        _sigma(self.noise)
+        if self.noise is not None and not (math.isfinite(self.noise) and self.noise >= 0):
+            raise ConfigError(
+                f"--noise-sd is a standard deviation in the target's units, such as 0.1; got {self.noise:g}."
+            )
         chosen = {"--form": self.form is not None, "--ode": self.ode is not None}
         chosen |= {"--relation": self.relation, "--classes": self.classes}
         several = [option for option, given in chosen.items() if given]
         if len(several) > 1:
             raise ConfigError(f"{' and '.join(several)} ask for formulas of different kinds; give one of them.")
-        for word, texts in (("--form", (self.form,)), ("--require", self.require), ("--forbid", self.forbid)):
-            if any(text is not None and not text.strip(" ,") for text in texts):
+        texts = {"--form": [self.form or ""] if self.form is not None else [], "--units": self.units}
+        texts |= {"--require": self.require, "--forbid": self.forbid}
+        for word, given in texts.items():
+            if not all(text.strip() for text in given):
                 raise ConfigError(f"{word} is empty; give it a text, or leave it out.")
 
     def search(self, x: Floats, y: Floats, columns: Mapping[str, str], **common: Any) -> FormulaTable:
@@ -80,6 +97,8 @@ class FormulaConstraints:
         Raises:
             SplineworkError: If the search refuses the data or an option.
         """
+        import numpy as np
+
         *names, target = columns
         function, keywords = self._function, {**self.keywords(columns), **common}
         if self.ode is not None:
@@ -102,14 +121,11 @@ class FormulaConstraints:
         Raises:
             ConfigError: If a text cannot be read, names a column that is not there, or the search has no use for an option.
         """
-        from splinework.cli.sample import split_names
-
-        forbidden = [name for text in self.forbid for name in split_names(text)]
         given = {
-            "units": None if self.units is None else _units(self.units, columns),
-            "noise": _sigma(self.noise),
+            "units": _units(",".join(self.units), columns) if self.units else None,
+            "noise": self.noise,
             "require": tuple(_in_formulas(term, columns) for term in self.require) or None,
-            "forbid": tuple(_in_formulas(name, columns) for name in forbidden) or None,
+            "forbid": tuple(_in_formulas(name, columns) for name in self.forbid) or None,
         }
         given = {name: value for name, value in given.items() if value is not None}
         idle = [flag(FormulaConstraints, name) for name in given.keys() - inspect.signature(self._function).parameters]
@@ -127,21 +143,6 @@ class FormulaConstraints:
             import_module("splinework.discover"), answers.get(self.question, f"discover_{self.question}")
         )
         return function
-
-
-def _sigma(text: str | None) -> float | None:
-    """The standard deviation of the noise; None where it is to be estimated."""
-    if text is None or text.strip().lower() == "auto":
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= 0):
-        raise ConfigError(
-            f"--noise is auto, or the standard deviation of the target's noise in its own units, such as 0.1; got {text!r}."
-        )
-    return value
 
 
 def _units(text: str, columns: Mapping[str, str]) -> dict[str, str]:

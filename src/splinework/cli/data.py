@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from splinework.cli import common
 from splinework.cli.complete import files_of
 from splinework.cli.data_files import (
     MOST_ROWS,
@@ -23,7 +24,7 @@ from splinework.cli.data_files import (
 from splinework.cli.data_list import facts, show_list
 from splinework.cli.data_specs import DESIGNS, design_of, equation_set, formula_set, noise_of
 from splinework.cli.json_output import json_text
-from splinework.cli.options import argument, given, option, takes
+from splinework.cli.options import argument, command, given, option, takes
 from splinework.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,12 +34,11 @@ if TYPE_CHECKING:
     from splinework.data.noise import Noise
     from splinework.data.recipe import Recipe
 
-_ROWS = 1000
 _SOURCES = ("name", "formula", "equations", "recipe")
 _OF_FORMULAS = ("correlations", "idle", "target", "like")
 _OF_BOTH = ("ranges", "units")
 _OF_ONE_SET = (
-    *("rows", "seed", "noises", "outliers", "design", "end", "card", "save_recipe", "out"), *_OF_FORMULAS, *_OF_BOTH
+    *("rows", "seed", "noises", "design", "end", "card", "save_recipe", "out"), *_OF_FORMULAS, *_OF_BOTH
 )  # fmt: skip
 
 
@@ -51,51 +51,85 @@ def _names(context: click.Context, parameter: click.Parameter, incomplete: str) 
     return [CompletionItem(name) for name in data_names() if name.startswith(incomplete)]
 
 
-@dataclass(frozen=True)
-class Choices:
-    """What is drawn and where it goes, as it was given."""
+_SOURCE = "What to draw"
+_ROWS_OF = "Rows"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """The options as they were given."""
 
     name: str | None = argument(required=False, shell_complete=_names)
-    out: str | None = option(
-        metavar="FILE.csv", shell_complete=files_of, help="Write it there, .csv or .parquet; else to stdout."
-    )
-    rows: int | None = option(within=(1, 10_000_000_000), metavar="N", help="Rows of a synthetic set; 1000.")
-    seed: int | None = option(within=(0, 2**32 - 1), metavar="N", help="Seed of all that is drawn; 0 if not given.")
-    noises: tuple[str, ...] = option(
-        "--noise",
-        default=(),
-        metavar="F",
-        help="A share of the target's spread, or a model such as student:0.1; may be repeated.",
-    )
-    outliers: float | None = option(metavar="F", help="Share of rows that are far off.")
-    formula: str | None = option(metavar="TEXT", help="Draw from this formula, such as 'sin(x)*y'.")
+    formula: str | None = option(metavar="TEXT", help="A formula, such as 'sin(x)*y'.", group=_SOURCE)
     equations: tuple[str, ...] = option(
-        "--ode", default=(), metavar="x=TEXT", help="Draw trajectories of dx/dt = TEXT."
+        "--equation", default=(), metavar="x=TEXT,…", help="Trajectories of dx/dt = TEXT.", group=_SOURCE
     )
-    end: float | None = option(metavar="T", help="Time at which the trajectories of --ode end; 10.")
+    recipe: str | None = option(
+        metavar="FILE.toml", shell_complete=files_of, help="What a file of --save-recipe says.", group=_SOURCE
+    )
     ranges: tuple[str, ...] = option(
-        "--range", default=(), metavar="x=0:1", help="Range of a variable, or of a state at t = 0."
+        "--range",
+        default=(),
+        metavar="x=0:1,…",
+        help="Ranges of variables, with :log for a logarithmic scale, or of states at t = 0.",
+        group=_SOURCE,
     )
     units: tuple[str, ...] = option(
-        "--unit", default=(), metavar="x=m", help="Unit of a variable, a state or the target."
+        default=(), metavar="COL=UNIT,…", help="Units of columns, such as x=m,t=s,v=m/s.", group=_SOURCE
+    )
+    target: str | None = common.target(show_default="y", group=_SOURCE)
+    end: float | None = option(
+        "--end-time", metavar="T", show_default="10", help="Time at which trajectories end.", group=_SOURCE
+    )
+    rows: int | None = option(
+        within=(1, 10_000_000_000),
+        metavar="N",
+        show_default="1000, or 1024 of a Sobol sequence",
+        help="Number of rows of a synthetic set.",
+        group=_ROWS_OF,
+    )
+    seed: int | None = common.seed(None, show_default="0", group=_ROWS_OF)
+    design: str | None = option(
+        type=click.Choice(DESIGNS),
+        show_default="sobol for --formula, else that of the set",
+        help="Design of the inputs.",
+        group=_ROWS_OF,
+    )
+    like: str | None = option(
+        "--inputs-from",
+        metavar="FILE",
+        shell_complete=files_of,
+        help="Draw the inputs of --formula like those in a table.",
+        group=_ROWS_OF,
     )
     correlations: tuple[str, ...] = option(
-        "--correlation", default=(), metavar="a:b=0.8", help="Correlation of two variables."
+        "--correlation", default=(), metavar="a:b=0.8,…", help="Correlations of pairs of variables.", group=_ROWS_OF
     )
-    idle: int | None = option(within=(0, 1000), metavar="N", help="So many more inputs that do nothing.")
-    target: str | None = option(metavar="COLUMN", help="Name of the target of --formula; y.")
-    design: str | None = option(type=click.Choice(DESIGNS), help="Where the inputs lie; sobol for --formula.")
-    like: str | None = option(
-        metavar="FILE", shell_complete=files_of, help="Draw the inputs of --formula like this table's."
+    idle: int | None = option(
+        "--irrelevant",
+        within=(0, 1000),
+        metavar="N",
+        show_default="0",
+        help="Number of additional inputs without effect.",
+        group=_ROWS_OF,
     )
-    recipe: str | None = option(metavar="FILE.toml", shell_complete=files_of, help="Draw what this file says.")
+    noises: tuple[str, ...] = option(
+        "--add-noise",
+        default=(),
+        metavar="NOISE,…",
+        help="Gaussian noise, as a share of the target's spread, or a model of noise as listed above.",
+        group=_ROWS_OF,
+    )
+    out: str | None = common.out("FILE.csv", "File for the table, .csv or .parquet.", show_default="standard output")
     save_recipe: str | None = option(
-        metavar="FILE.toml", shell_complete=files_of, help="Write what was drawn as such a file."
+        metavar="FILE.toml", shell_complete=files_of, help="Write the recipe of what was drawn.", group=common.OUTPUT
     )
-    card: str | None = option(metavar="FILE.md", shell_complete=files_of, help="Write a data card, .md or .json.")
-    everything: bool = option("--all", default=False, help="List the formulas one by one, too.")
-    quiet: bool = option(default=False, help="Print nothing but errors and the table.")
-    as_json: bool = option("--json", default=False, help="Print what there is, or what NAME is, as one JSON object.")
+    card: str | None = option(
+        metavar="FILE.md", shell_complete=files_of, help="Write a data card, .md or .json.", group=common.OUTPUT
+    )
+    everything: bool = option("--all", default=False, help="List the formulas one by one.", group=common.OUTPUT)
+    quiet: bool = common.quiet()
+    as_json: bool = common.as_json()
 
     def refuse(self, names: Sequence[str], why: str) -> None:
         """Raises if one of these was given.
@@ -124,26 +158,26 @@ class Choices:
         if self.formula is None:
             self.refuse(_OF_FORMULAS, f"for --formula; {own} has its own")
             if not self.equations:
-                self.refuse(_OF_BOTH, f"for --formula and --ode; {own} has its own")
+                self.refuse(_OF_BOTH, f"for --formula and --equation; {own} has its own")
         elif self.like:
             taken = ("ranges", "design", "correlations", "idle")
-            self.refuse(taken, f"given by the rows of --like {self.like}; leave it out")
+            self.refuse(taken, f"given by the rows of --inputs-from {self.like}; leave it out")
         if self.equations:
             self.refuse(("design",), "for --formula; trajectories have their own times")
         else:
-            self.refuse(("end",), f"for --ode; {own if self.formula is None else 'a formula'} has none")
+            self.refuse(("end",), f"for --equation; {own if self.formula is None else 'a formula'} has none")
         if self.recipe is not None:
-            self.refuse(("noises", "outliers", "design"), f"part of a recipe; change it in {self.recipe}")
+            self.refuse(("noises", "design"), f"part of a recipe; change it in {self.recipe}")
 
 
-@click.command(short_help="List and write built-in tables, synthetic sets and simulators.")
-@takes(Choices)
-def data(choices: Choices) -> None:
+@command(short_help="List and write built-in tables, synthetic sets and simulators.")
+@takes(DataOptions)
+def data(options: DataOptions) -> None:
     """List the tables that splinework has, or write the one called NAME as CSV or Parquet.
 
     Measurements have the rows that they have. Synthetic sets are a formula or a simulator, and a box from which rows are drawn;
     the same seed gives the same rows. A formula of your own is drawn with --formula, a
-    differential equation with --ode.
+    differential equation with --equation.
 
     \b
     Noise: a number (share of the target's spread), or one of
@@ -154,70 +188,66 @@ def data(choices: Choices) -> None:
     Examples:
       splinework data
       splinework data orbits --out orbits.csv
-      splinework data feynman:I.6.2 --rows 500 --noise 0.05 > gauss.csv
+      splinework data feynman:I.6.2 --rows 500 --add-noise 0.05 > gauss.csv
       splinework data lorenz --rows 1000 --out lorenz.csv --card lorenz.md
-      splinework data --formula "sin(x)*y" --range x=0:3 --range y=1:100:log --unit x=rad --noise 0.1 --out waves.csv
-      splinework data --ode "x=v" --ode "v=-sin(x)" --range x=-2:2 --range v=-1:1 --end 20 --out swing.csv
+      splinework data --formula "sin(x)*y" --range x=0:3,y=1:100:log --units x=rad --add-noise 0.1 --out waves.csv
+      splinework data --equation "x=v,v=-sin(x)" --range x=-2:2,v=-1:1 --end-time 20 --out swing.csv
       splinework data --formula "m*v**2/2" --rows 100000000 --out big.parquet
     """
-    choices.check()
-    name, formula, equations, recipe = choices.name, choices.formula, choices.equations, choices.recipe
-    if not given(choices, *_SOURCES):
-        show_list(everything=choices.everything, as_json=choices.as_json)
+    options.check()
+    name, formula, equations, recipe = options.name, options.formula, options.equations, options.recipe
+    if not given(options, *_SOURCES):
+        show_list(everything=options.everything, as_json=options.as_json)
         return
-    share, models = noise_of(choices.noises)
-    if choices.outliers is not None:
-        from splinework.data.noise import Outliers
-
-        models = (*models, Outliers(choices.outliers))
-    check_out(choices.out, (name or "drawn").replace(":", "-"), card=choices.card, saved=choices.save_recipe)
+    share, models = noise_of(options.noises)
+    check_out(options.out, (name or "drawn").replace(":", "-"), card=options.card, saved=options.save_recipe)
     made: Any
     if formula is not None:
-        made = formula_set(choices, (*_spread(share), *models))
+        made = formula_set(options, (*_spread(share), *models))
     elif equations:
-        made = equation_set(choices, (*_spread(share), *models))
+        made = equation_set(options, (*_spread(share), *models))
     elif recipe is not None:
         made, rows, seed = read_recipe(recipe)
-        choices = replace(choices, rows=choices.rows or rows, seed=choices.seed if choices.seed is not None else seed)
+        options = replace(options, rows=options.rows or rows, seed=options.seed if options.seed is not None else seed)
     else:
-        made = _named(str(name), share, models, choices)
-    _finish(made, choices)
+        made = _named(str(name), share, models, options)
+    _finish(made, options)
 
 
-def _named(name: str, share: float, models: tuple[Noise, ...], choices: Choices) -> Recipe | DataSet:
+def _named(name: str, share: float, models: tuple[Noise, ...], options: DataOptions) -> Recipe | DataSet:
     """The recipe of a name with noise and design; measurements as they are."""
     from splinework.data import data_set
 
     found = data_set(name)
     if found.measured:
-        of_drawn = ("rows", "seed", *(("noises", "outliers") if share or models else ()), "design")
-        choices.refuse(of_drawn, f"for synthetic sets; {name} holds measurements, with the rows that it has")
-        choices.refuse(("card", "save_recipe"), f"for synthetic sets; {name} holds measurements ({found.source})")
+        of_drawn = ("rows", "seed", *(("noises",) if share or models else ()), "design")
+        options.refuse(of_drawn, f"for synthetic sets; {name} holds measurements, with the rows that it has")
+        options.refuse(("card", "save_recipe"), f"for synthetic sets; {name} holds measurements ({found.source})")
         return found
     made: Any = found.noisy(share, models)
-    if choices.design is not None:
+    if options.design is not None:
         if "design" not in {one.name for one in fields(made)}:
             raise ConfigError(f"the inputs of {name} come from its own source; leave --design out.")
-        made = replace(made, design=design_of(choices.design))
-    if share or models or choices.design:
+        made = replace(made, design=design_of(options.design))
+    if share or models or options.design:
         return made  # type: ignore[no-any-return]
     return found
 
 
-def _finish(made: Any, choices: Choices) -> None:
+def _finish(made: Any, options: DataOptions) -> None:
     """Draws, writes and says what was written."""
     from splinework.data import DataSet
     from splinework.data.registry import described
 
-    out, card, saved = choices.out, choices.card, choices.save_recipe
-    found: DataSet = made if isinstance(made, DataSet) else described(choices.name or made.name, made)
+    out, card, saved = options.out, options.card, options.save_recipe
+    found: DataSet = made if isinstance(made, DataSet) else described(options.name or made.name, made)
     values = {**facts(found), "units": dict(found.units)}
-    if choices.as_json and out is None and card is None and saved is None:
+    if options.as_json and out is None and card is None and saved is None:
         click.echo(json_text(values), nl=False)
         return
-    rows, seed = choices.rows or _ROWS, choices.seed or 0
+    rows, seed = options.rows or _default_rows(found), options.seed or 0
     files = {}
-    count, notes = _rows(found, rows, seed, choices)
+    count, notes = _rows(found, rows, seed, options)
     if saved is not None and found.recipe is not None:
         write_recipe(found.recipe, rows, seed, saved)
         files["recipe"] = saved
@@ -225,18 +255,25 @@ def _finish(made: Any, choices: Choices) -> None:
         files["card"] = card
     if out not in (None, "-"):
         files = {"data": str(out), **files}
-    if choices.as_json:
+    if options.as_json:
         click.echo(json_text({**values, "rows": count, "files": files}), nl=False)
-    elif not choices.quiet and out not in (None, "-"):
+    elif not options.quiet and out not in (None, "-"):
         click.echo(f"{count} rows in {out}", err=True)
         for note in notes:
             click.echo(note, err=True)
         _next(found, str(out))
 
 
-def _rows(found: DataSet, rows: int, seed: int, choices: Choices) -> tuple[int, list[str]]:
+def _default_rows(found: DataSet) -> int:
+    """The number of rows unless --rows is given: one that the design has."""
+    from splinework.data.designs import Sobol
+
+    return 1024 if isinstance(getattr(found.recipe, "design", None), Sobol) else 1000
+
+
+def _rows(found: DataSet, rows: int, seed: int, options: DataOptions) -> tuple[int, list[str]]:
     """Draws and writes the table and its card; returns the number of rows, and what there is to say about them."""
-    out, silent = choices.out, choices.as_json
+    out, silent = options.out, options.as_json
     if found.recipe is None:
         frame = found.frame()
         if out in (None, "-"):
@@ -248,7 +285,7 @@ def _rows(found: DataSet, rows: int, seed: int, choices: Choices) -> tuple[int, 
         from splinework.cli.progress import Stages
         from splinework.data import write_parquet
 
-        with Stages(quiet=choices.quiet or silent) as stages:
+        with Stages(quiet=options.quiet or silent) as stages:
             stages.stage(f"drawing {rows} rows")
             page = write_parquet(found.recipe, str(out), rows, seed=seed, tell=stages.share)
     else:
@@ -260,8 +297,8 @@ def _rows(found: DataSet, rows: int, seed: int, choices: Choices) -> tuple[int, 
             write_table(drawn.frame(), str(out))
         elif not silent:
             click.echo(csv_text(drawn.frame()), nl=False)
-    if choices.card is not None:
-        write_card(page, choices.card)
+    if options.card is not None:
+        write_card(page, options.card)
     facts = page.facts
     floor = facts["truth"]["noise_floor"]
     said = [f"noise floor {floor:.4g} (RMSE of the truth on these rows)"] if floor else []
@@ -273,7 +310,9 @@ def _next(found: DataSet, out: str) -> None:
     option: list[str] = []
     if found.name == "orbits" or len(found.targets) > 1:
         option = ["--features", ",".join(found.features)]
-    click.echo(f"next   {shlex.join(['splinework', 'fit', out, '--target', found.target, *option])}", err=True)
+    law = found.name == "orbits" or (found.formula is not None and len(found.targets) == 1)
+    command = ["splinework", "discover" if law else "fit", out, "--target", found.target, *option]
+    click.echo(f"next   {shlex.join(command)}", err=True)
 
 
 def _spread(share: float) -> tuple[Noise, ...]:

@@ -1,4 +1,4 @@
-"""What the words of `splinework data` mean: `--range x=0:1`, `--unit x=m`, `--noise student:0.1`, `--design lhs`."""
+"""What the words of `splinework data` mean: `--range x=0:1`, `--units x=m`, `--add-noise student:0.1`, `--design lhs`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from splinework.errors import ConfigError, SplineworkError, nearest
 
 if TYPE_CHECKING:
-    from splinework.cli.data import Choices
+    from splinework.cli.data import DataOptions
     from splinework.data import FormulaSet, Input, OdeSet
     from splinework.data.designs import Design
     from splinework.data.noise import Noise
@@ -65,14 +65,14 @@ def noise_of(words: Sequence[str]) -> tuple[float, tuple[Noise, ...]]:
         name, colon, rest = word.partition(":")
         if not colon and name not in NOISES:
             if share is not None:
-                raise ConfigError(f"--noise is given two plain shares, {share} and {word}; leave one out.")
-            share = _number(word, f"--noise is a share such as 0.1, or one of {', '.join(NOISES)} with numbers")
+                raise ConfigError(f"--add-noise is given two plain shares, {share} and {word}; leave one out.")
+            share = _number(word, f"--add-noise is a share such as 0.1, or one of {', '.join(NOISES)} with numbers")
         else:
             models.append(_model(name, rest, word))
     return share or 0.0, tuple(models)
 
 
-def formula_set(choices: Choices, noise: tuple[Noise, ...]) -> FormulaSet:
+def formula_set(options: DataOptions, noise: tuple[Noise, ...]) -> FormulaSet:
     """The set of --formula and the options beside it.
 
     Raises:
@@ -82,25 +82,25 @@ def formula_set(choices: Choices, noise: tuple[Noise, ...]) -> FormulaSet:
     from splinework.data import FormulaSet
     from splinework.formula.reading import parse
 
-    formula, idle = str(choices.formula), choices.idle or 0
-    names = _in_order(parse(formula), [word.partition("=")[0].strip() for word in choices.ranges])
-    goal = choices.target if choices.target is not None else ("y" if "y" not in names else "target")
-    sides = _pairs(choices.ranges, "--range", names, "x=0:1")
-    units = _pairs(choices.units, "--unit", [*names, goal], "x=m/s")
+    formula, idle = str(options.formula), options.idle or 0
+    names = _in_order(parse(formula), [word.partition("=")[0].strip() for word in options.ranges])
+    goal = options.target if options.target is not None else ("y" if "y" not in names else "target")
+    sides = _pairs(options.ranges, "--range", names, "x=0:1")
+    units = _pairs(options.units, "--units", [*names, goal], "x=m/s")
     dimensions = {name: _unit(name, unit) for name, unit in units.items()}
     inputs = tuple(_input(name, sides.get(name), dimensions.get(name, "")) for name in names)
     if not inputs and not idle:
-        raise ConfigError(f"the formula {formula!r} has no variables; name one in it, or add --idle 1.")
-    where = design_of(choices.design or "sobol")
-    if choices.like is not None:
-        inputs, where = _like(choices.like, inputs)
+        raise ConfigError(f"the formula {formula!r} has no variables; name one in it, or add --irrelevant 1.")
+    where = design_of(options.design or "sobol")
+    if options.like is not None:
+        inputs, where = _like(options.like, inputs)
     return FormulaSet(
         formula,
         inputs,
         where,
         noise,
         idle,
-        _correlation(choices.correlations, names),
+        _correlation(options.correlations, names),
         target=goal,
         unit=dimensions.get(goal, ""),
     )
@@ -123,23 +123,23 @@ def _like(path: str, inputs: Sequence[Input]) -> tuple[tuple[Input, ...], Design
     columns = []
     for one in inputs:
         if one.name not in table.columns:
-            raise ConfigError(f"--like {path} has no column {one.name!r}; {nearest(one.name, table.columns)}")
+            raise ConfigError(f"--inputs-from {path} has no column {one.name!r}; {nearest(one.name, table.columns)}")
         found = numbers(table, one.name)
         if found.non_numeric:
             raise ConfigError(
-                f"--like {path}: {one.name!r} is not all numbers: {quote(found.non_numeric, table.place)}."
+                f"--inputs-from {path}: {one.name!r} is not all numbers: {quote(found.non_numeric, table.place)}."
             )
         columns.append(found.values)
     rows = np.column_stack(columns)
     whole = rows[np.isfinite(rows).all(axis=1)]
     if len(whole) < 2 or (whole.min(axis=0) == whole.max(axis=0)).any():
-        raise ConfigError(f"--like {path} needs two rows without gaps, and values that vary in every column.")
+        raise ConfigError(f"--inputs-from {path} needs two rows without gaps, and values that vary in every column.")
     ends = zip(inputs, whole.min(axis=0).tolist(), whole.max(axis=0).tolist(), strict=True)
     sides = tuple(replace(one, low=low, high=high) for one, low, high in ends)
     return sides, Marginals(tuple(map(tuple, whole.tolist())))
 
 
-def equation_set(choices: Choices, noise: tuple[Noise, ...]) -> OdeSet:
+def equation_set(options: DataOptions, noise: tuple[Noise, ...]) -> OdeSet:
     """The set of an ordinary differential equation, from the `x=…` texts of its right-hand sides and the options beside them.
 
     Raises:
@@ -149,20 +149,20 @@ def equation_set(choices: Choices, noise: tuple[Noise, ...]) -> OdeSet:
     from splinework.data import OdeSet
 
     sides: dict[str, str] = {}
-    for word in choices.equations:
+    for word in options.equations:
         state, sign, text = (part.strip() for part in word.partition("="))
         if not sign or not state or not text:
-            raise ConfigError(f"--ode is written as x=y for dx/dt = y, got {word!r}.")
+            raise ConfigError(f"--equation is written as x=y for dx/dt = y, got {word!r}.")
         if state in sides:
-            raise ConfigError(f"--ode is given twice for {state!r}; give every state one equation.")
+            raise ConfigError(f"--equation is given twice for {state!r}; give every state one equation.")
         sides[state] = text
-    starts = _pairs(choices.ranges, "--range", list(sides), "x=0:1", among="the equations")
-    dimensions = _pairs(choices.units, "--unit", [*sides, "t"], "x=m", among="the equations")
+    starts = _pairs(options.ranges, "--range", list(sides), "x=0:1", among="the equations")
+    dimensions = _pairs(options.units, "--units", [*sides, "t"], "x=m", among="the equations")
     dimensions = {name: _unit(name, unit) for name, unit in dimensions.items()}
     if missing := [state for state in sides if state not in starts]:
-        raise ConfigError(f"--ode needs a range of starts for {missing[0]!r}; add --range {missing[0]}=0:1.")
+        raise ConfigError(f"--equation needs a range of starts for {missing[0]!r}; add --range {missing[0]}=0:1.")
     inputs = tuple(_input(state, starts[state], dimensions.get(state, "")) for state in sides)
-    until = 10.0 if choices.end is None else choices.end
+    until = 10.0 if options.end is None else options.end
     return OdeSet(tuple(sides.items()), inputs, until, noise=noise, time_unit=dimensions.get("t", ""))
 
 
@@ -188,7 +188,7 @@ def _pairs(
             raise ConfigError(f"{option} is written as {example}, got {word!r}.")
         if name not in names:
             idle = option == "--range" and among == "the formula"
-            hint = " For inputs that do nothing there is --idle N." if idle else ""
+            hint = " For inputs that do nothing there is --irrelevant N." if idle else ""
             raise ConfigError(f"{option} {word}: {name!r} does not occur in {among}; {nearest(name, names)}{hint}")
         if name in found:
             raise ConfigError(f"{option} is given twice for {name!r}; name every column once.")
@@ -217,7 +217,7 @@ def _unit(name: str, text: str) -> str:
     try:
         parse_dimension(text)
     except SplineworkError as error:
-        raise ConfigError(f"--unit {name}={text}: {error}") from error
+        raise ConfigError(f"--units {name}={text}: {error}") from error
     return text
 
 
@@ -243,8 +243,8 @@ def _model(name: str, rest: str, word: str) -> Noise:
     from splinework.data import noise as models
 
     if name not in NOISES:
-        raise ConfigError(f"--noise {word}: there is no noise {name!r}; {nearest(name, NOISES)}")
-    how = f"--noise {word} is written as {NOISES[name]}"
+        raise ConfigError(f"--add-noise {word}: there is no noise {name!r}; {nearest(name, NOISES)}")
+    how = f"--add-noise {word} is written as {NOISES[name]}"
     if not rest:
         raise ConfigError(f"{how}.")
     if name == "heteroscedastic":

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from splinework.cli import common
 from splinework.cli.artefacts import FILES, write_artefacts
 from splinework.cli.folder import check_folder
+from splinework.cli.options import command, takes
 from splinework.cli.progress import Stages
 from splinework.cli.terminal import show_next_steps, show_results, show_table
-from splinework.errors import ConfigError, FileError
+from splinework.errors import FileError
 from splinework.nn.files import write_into
 
 if TYPE_CHECKING:
@@ -24,37 +27,38 @@ if TYPE_CHECKING:
     from splinework.cli.sample import Floats
 
 _OWN: Final = {"orbits", "orbits.csv", "diabetes", "diabetes.csv"}
-_SECONDS: Final = 32.0
 _SHARE: Final = 3 / 8  # of the time, for the orbits
 _ORBITS: Final = ("central_mass_kg", "semi_major_axis_km")
 
 
-@click.command(short_help="See the main job done on real measurements, in a minute.")
-@click.option("--out", default="splinework-demo", show_default=True, metavar="DIR", help="Folder for the results.")
-@click.option(
-    "--budget", type=float, default=_SECONDS, show_default=True, metavar="SECONDS", help="Time for both fits."
-)
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-def demo(out: str, budget: float, quiet: bool) -> None:
+@dataclass(frozen=True, kw_only=True)
+class DemoOptions:
+    """The options as they were given."""
+
+    budget: float = common.budget(32.0)
+    out: str = common.out("DIR", "Folder for the results.", default="splinework-demo")
+    quiet: bool = common.quiet()
+
+
+@command(short_help="See the main job done on real measurements, in a minute.")
+@takes(DemoOptions)
+def demo(options: DemoOptions) -> None:
     """Find the law of the planets in 68 measured orbits, then compare models on 442 patients with diabetes."""
-    if not (budget > 0 and math.isfinite(budget)):
-        raise ConfigError(f"--budget is a number of seconds above 0, such as 30; got {budget:g}.")
-    folder = Path(out)
+    folder = Path(options.out)
     _check(folder)
 
     from splinework.data import data_set
 
-    say = (lambda text: None) if quiet else click.echo
+    say = (lambda text: None) if options.quiet else click.echo
     say("1. Orbits: 68 planets, dwarf planets and moons. What sets the time that they take?\n")
-    orbits, files = _job(data_set("orbits").frame(), "orbits", "period_days", _ORBITS, folder, _SHARE * budget, quiet)
+    first, second, quiet = _SHARE * options.budget, (1 - _SHARE) * options.budget, options.quiet
+    orbits, files = _job(data_set("orbits").frame(), "orbits", "period_days", _ORBITS, folder, first, quiet)
     if not quiet:
         show_results(orbits)
     for line in _law(orbits):
         say(line)
     say("\n2. Diabetes: 442 patients, ten measures. How far will the disease be in a year?\n")
-    diabetes, others = _job(
-        data_set("diabetes").frame(), "diabetes", "progression", None, folder, (1 - _SHARE) * budget, quiet
-    )
+    diabetes, others = _job(data_set("diabetes").frame(), "diabetes", "progression", None, folder, second, quiet)
     if not quiet:
         show_results(diabetes)
         _show_comparison(diabetes)

@@ -9,15 +9,15 @@ from splinework.cli.artefacts import DISCOVERED
 from splinework.cli.constraints import FormulaConstraints
 from splinework.cli.interrupts import INTERRUPTED
 from splinework.cli.json_output import json_text
-from splinework.cli.options import takes
+from splinework.cli.options import command, takes
 from splinework.cli.progress import Stages
 from splinework.cli.request import Request, on_table
 from splinework.cli.run import run_course
 from splinework.cli.terminal import show_next_steps
 
 
-@click.command(no_args_is_help=True, short_help="Find the law behind one column of a table.")
-@on_table(seconds=60.0, gaps=("drop", "mean"))
+@command(no_args_is_help=True, short_help="Find the law behind one column of a table.")
+@on_table(budget=60.0, missing=("drop", "mean"))
 @takes(FormulaConstraints)
 def discover(request: Request, constraints: FormulaConstraints) -> int:
     """Find the law behind one column of DATA, a CSV or Parquet file (- for the standard input).
@@ -28,7 +28,7 @@ def discover(request: Request, constraints: FormulaConstraints) -> int:
     Writes equations.csv (formulas in NumPy's names over the columns), pareto.csv (from simple to accurate), report.html,
     metrics.json and model.safetensors into one folder, and splines.csv where a formula still contains spline_1(...).
 
-    Ctrl-C ends the search and writes what was found so far; once more, it ends at once.
+    Press Ctrl-C to stop and keep the best result so far; press it again to quit immediately.
 
     \b
     Examples:

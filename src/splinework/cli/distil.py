@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from splinework.cli import common
 from splinework.cli.complete import files_of
 from splinework.cli.folder import check_file
 from splinework.cli.json_output import finite, json_text
+from splinework.cli.options import argument, command, option, takes
 from splinework.cli.progress import Stages
 from splinework.errors import ConfigError, DataError
 
@@ -21,33 +24,35 @@ if TYPE_CHECKING:
     from splinework.tabular.tables import FileTable
 
 
-@click.command(no_args_is_help=True, short_help="Distil any model from an ONNX file into a network of splines.")
-@click.argument("teacher", shell_complete=files_of)
-@click.argument("data", shell_complete=files_of)
-@click.option(
-    "--out", required=True, metavar="MODEL.safetensors", shell_complete=files_of, help="File for the student."
-)
-@click.option("--features", metavar="A,B,…", help="The teacher's inputs, in its order; without it all columns of DATA.")
-@click.option("--output", metavar="NAME", help="Which output of the teacher; without it probabilities, else numbers.")
-@click.option(
-    "--points", type=click.IntRange(16, 1_000_000), default=2000, show_default=True, help="Answers to learn from."
-)
-@click.option("--blur", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Smooth a teacher of steps.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything random.")
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def distil(
-    teacher: str,
-    data: str,
-    out: str,
-    features: str | None,
-    output: str | None,
-    points: int,
-    blur: float,
-    seed: int,
-    quiet: bool,
-    as_json: bool,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class DistilOptions:
+    """The options as they were given."""
+
+    teacher: str = argument(shell_complete=files_of)
+    data: str = argument(shell_complete=files_of)
+    features: tuple[str, ...] = common.features(", in the order of the teacher", "all columns of DATA")
+    output: str | None = option(
+        metavar="NAME", show_default="probabilities, else numbers", help="Output of the teacher.", group=common.INPUT
+    )
+    points: int = option(
+        default=2000, within=(16, 1_000_000), metavar="N", help="Number of queries to the teacher.", group=common.SEARCH
+    )
+    blur: float = option(
+        default=0.0,
+        type=click.FloatRange(0, 1),
+        metavar="SHARE",
+        help="Smooth a piecewise constant teacher.",
+        group=common.SEARCH,
+    )
+    seed: int = common.seed()
+    out: str = common.out("MODEL.safetensors", "File for the student.", required=True)
+    quiet: bool = common.quiet()
+    as_json: bool = common.as_json()
+
+
+@command(no_args_is_help=True, short_help="Distil any model from an ONNX file into a network of splines.")
+@takes(DistilOptions)
+def distil(options: DistilOptions) -> None:
     """Distil TEACHER, an ONNX file, into a network of splines, asking it near the rows of DATA and all over their box.
 
     How close the student is comes as R², on rows that it has not seen and on the whole box. Of a classifier it learns log odds.
@@ -56,16 +61,15 @@ def distil(
     Examples:
       splinework distil forest.onnx rows.csv --features age,income --out student.safetensors
     """
-    if Path(teacher).suffix.lower() != ".onnx":
+    if Path(options.teacher).suffix.lower() != ".onnx":
         raise ConfigError(
-            f"the teacher is an ONNX file, TEACHER.onnx, got {teacher}; models of others are exported to that."
+            f"the teacher is an ONNX file, TEACHER.onnx, got {options.teacher}; models of others are exported to that."
         )
-    check_file(out, [teacher, data], example="student.safetensors")
-    with Stages(quiet=quiet) as stages:
+    check_file(options.out, [options.teacher, options.data], example="student.safetensors")
+    with Stages(quiet=options.quiet) as stages:
         stages.stage("reading the rows", after=1.0)
         import warnings
 
-        from splinework.cli.sample import split_names
         from splinework.errors import FitWarning
         from splinework.knowledge.teach.black_box import black_box
         from splinework.knowledge.teach.distil import distil as learn
@@ -74,29 +78,33 @@ def distil(
         from splinework.nn.network import KAN
         from splinework.tabular.tables import read_table
 
-        table = read_table(data, tell=stages.share)
-        names = split_names(features) if features is not None else list(table.columns)
+        table = read_table(options.data, tell=stages.share)
+        names = list(options.features) or list(table.columns)
         x = _rows(table, names)
         stages.stage("learning from the teacher", after=1.0)
-        outputs = black_box(teacher, x.shape[1], output=output).values(x[:1]).shape[1]
+        outputs = black_box(options.teacher, x.shape[1], output=options.output).values(x[:1]).shape[1]
         student = KAN([len(names), min(2 * len(names) + 1, 12), outputs], names=names)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FitWarning)  # its notes are printed
+            points = QueryPoints(options.points, blur=options.blur)
             found = learn(
-                teacher,
+                options.teacher,
                 x,
                 model=student,
-                points=QueryPoints(points, blur=blur),
-                output=output,
-                seed=seed,
+                points=points,
+                output=options.output,
+                seed=options.seed,
                 progress=False,
             )
-        save(found.model, out, notes={"distilled": Path(teacher).name, "r2": {"rows": found.rows, "box": found.box}})
-    if as_json:
-        click.echo(json_text(_results(found, out)), nl=False)
-    elif not quiet:
+        notes = {"distilled": Path(options.teacher).name, "r2": {"rows": found.rows, "box": found.box}}
+        save(found.model, options.out, notes=notes)
+    if options.as_json:
+        click.echo(json_text(_results(found, options.out)), nl=False)
+    elif not options.quiet:
         kind = f" of {found.kind}" if found.kind != "values" else ""
-        click.echo(f"R²{kind}: {found.rows:.5f} on rows, {found.box:.5f} on the box; {found.asked} answers, {out}")
+        click.echo(
+            f"R²{kind}: {found.rows:.5f} on rows, {found.box:.5f} on the box; {found.asked} answers, {options.out}"
+        )
         for note in found.notes:
             click.echo(f"note: {note}")
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import click
 
+from splinework.cli import common
 from splinework.cli.json_output import json_text
+from splinework.cli.options import command, takes
 from splinework.cli.progress import Stages
 from splinework.cli.versions import installed, own_version
 
@@ -34,9 +37,16 @@ _EXTRAS: Final = (
 )
 
 
-@click.command(short_help="Show versions, cores, kernels and GPUs.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def doctor(as_json: bool) -> int:
+@dataclass(frozen=True, kw_only=True)
+class DoctorOptions:
+    """The options as they were given."""
+
+    as_json: bool = common.as_json()
+
+
+@command(short_help="Show versions, cores, kernels and GPUs.")
+@takes(DoctorOptions)
+def doctor(options: DoctorOptions) -> int:
     """Show versions, cores, kernels, GPUs and the programs for hardware, and how to get what is missing.
 
     Ends with exit code 2 where something is missing that splinework needs.
@@ -46,10 +56,10 @@ def doctor(as_json: bool) -> int:
       splinework doctor
       splinework doctor --json
     """
-    with Stages(quiet=as_json) as stages:
+    with Stages(quiet=options.as_json) as stages:
         stages.stage("loading torch", after=1.0)
         facts = _facts()
-    if as_json:
+    if options.as_json:
         click.echo(json_text(facts), nl=False)
     else:
         _show(facts)
@@ -147,5 +157,9 @@ def _show(facts: dict[str, Any]) -> None:
     for name, value in rows.items():
         click.echo(f"{name:<14}{value}")
     _show_hardware(facts["hardware"])
-    missing = " ".join(facts["missing"])
-    click.echo(f"\nmissing; get it with: pip install {missing}" if missing else "\nall is there; try: splinework demo")
+    if facts["missing"]:
+        click.echo(f"\nrequired packages are missing; install them with: pip install {' '.join(facts['missing'])}")
+        return
+    absent = [*facts["optional"].values(), *facts["hardware"].values()].count(None)
+    rest = f"; {absent} optional {'one is' if absent == 1 else 'ones are'} not" if absent else ""
+    click.echo(f"\nAll required packages are installed{rest}. Try: splinework demo")

@@ -1,10 +1,10 @@
 """How a command ends: the exit code, and on the error stream one line that says what is wrong, for people.
 
 - 0: done
-- 1: failed for a reason that is not the input: a defect, no memory, a full disk behind a pipe
-- 2: the input, an option or a file is not as needed; the message says how to mend it
+- 1: internal failure (bug, out of memory, disk full), not a usage error
+- 2: invalid input, option or file; the message says how to fix it
 - 130: interrupted; `fit` and `discover` have then written what they found, unless they say that there is nothing
-- 141: whoever read the output went away, as `head` does: quietly
+- 141: output pipe closed by the reader, as `head` does
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from __future__ import annotations
 import atexit
 import io
 import os
+import shutil
 import signal
 import sys
+import textwrap
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -115,7 +117,11 @@ def _say(text: str, error: BaseException, frame: Frame) -> None:
     """One line, below the traceback if that is wanted."""
     if frame.debug:
         click.echo("".join(traceback.format_exception(type(error), error, error.__traceback__)), err=True, nl=False)
-    click.echo(f"error: {' '.join(text.splitlines())}", err=True)
+    line = f"error: {' '.join(text.splitlines())}"
+    if sys.stderr.isatty():  # wrapped at blanks, which a terminal does not do
+        width = shutil.get_terminal_size().columns
+        line = textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+    click.echo(line, err=True)
 
 
 def _drop_output() -> None:

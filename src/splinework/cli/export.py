@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final, Literal
 
 import click
 
+from splinework.cli import common
 from splinework.cli.complete import files_of
 from splinework.cli.folder import check_file
 from splinework.cli.json_output import json_text
+from splinework.cli.options import argument, command, option, takes
 from splinework.cli.progress import Stages
 from splinework.errors import ConfigError
 
@@ -26,35 +29,30 @@ TARGETS: Final = {
 _BINARY: Final = ("onnx", "torch")
 
 
-@click.command(no_args_is_help=True, short_help="Write a model for other programs and languages.")
-@click.argument("model", shell_complete=files_of)
-@click.option(
-    "--to", "target", type=click.Choice(list(TARGETS)), help="What to write; else the ending of --out says it."
-)
-@click.option(
-    "--out",
-    required=True,
-    metavar="FILE",
-    shell_complete=files_of,
-    help="The file; - for the standard output, of text.",
-)
-@click.option("--name", default="model", show_default=True, metavar="NAME", help="What its functions are called after.")
-@click.option("--precision", type=click.Choice(["float", "double"]), help="Numbers of c; else those of the model.")
-@click.option("--recognise", is_flag=True, help="For latex and sympy: write known functions where all edges are such.")
-@click.option("--no-check", is_flag=True, help="For onnx: do not compare with the model in onnxruntime first.")
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def export(
-    model: str,
-    target: str | None,
-    out: str,
-    name: str,
-    precision: str | None,
-    recognise: bool,
-    no_check: bool,
-    quiet: bool,
-    as_json: bool,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """The options as they were given."""
+
+    HEADING: ClassVar[str] = common.OUTPUT
+
+    model: str = argument(shell_complete=files_of)
+    target: str | None = option(
+        "--to", type=click.Choice(list(TARGETS)), show_default="from the suffix of --out", help="Format."
+    )
+    out: str = common.out("FILE", "The file; - for standard output, of text formats.", required=True)
+    name: str = common.name(default="model")
+    precision: Literal["float", "double"] | None = option(show_default="that of the model", help="Number type of c.")
+    recognise: bool = option(
+        default=False, help="For latex and sympy: write edges as known functions where all of them are."
+    )
+    no_check: bool = option(default=False, help="For onnx: skip the comparison with the model in onnxruntime.")
+    quiet: bool = common.quiet()
+    as_json: bool = common.as_json()
+
+
+@command(no_args_is_help=True, short_help="Write a model for other programs and languages.")
+@takes(ExportOptions)
+def export(options: ExportOptions) -> None:
     """Write MODEL, a file that `fit` or `discover` wrote, for other programs and languages.
 
     The file runs without splinework and gives the values of the model, in the units of the data. onnx and torch are graphs,
@@ -67,19 +65,19 @@ def export(
       splinework export splinework-data/model.safetensors --out model.onnx
       splinework export splinework-data/model.safetensors --to numpy --out - > model.py
     """
-    chosen = _target(target, out)
-    if out == "-":
+    chosen = _target(options.target, options.out)
+    if options.out == "-":
         if chosen in _BINARY:
             raise ConfigError(
                 f"{chosen} is no text for the standard output; name a file, such as --out model{TARGETS[chosen]}."
             )
-        if as_json:
+        if options.as_json:
             raise ConfigError("--json and --out - both want the standard output; name a file.")
     else:
-        check_file(out, [model], example=f"model{TARGETS[chosen]}")
-    if no_check and chosen != "onnx":
+        check_file(options.out, [options.model], example=f"model{TARGETS[chosen]}")
+    if options.no_check and chosen != "onnx":
         raise ConfigError(f"--no-check is an option of onnx, not of {chosen}; leave it out.")
-    with Stages(quiet=quiet) as stages:
+    with Stages(quiet=options.quiet) as stages:
         stages.stage("loading the model", after=1.0)
         from splinework.cli.fitted import Fitted
         from splinework.cli.folder import write_file
@@ -87,7 +85,7 @@ def export(
         from splinework.export.api import export as exported
         from splinework.export.metadata import metadata_of
 
-        fitted = Fitted(model)
+        fitted = Fitted(options.model)
         if fitted.frame is not None:
             raise ConfigError(
                 f"{fitted.path} holds a network in a frame of formulas (axioms ask for it), and export writes plain networks; "
@@ -98,21 +96,21 @@ def export(
         made = exported(
             fitted.network,
             chosen,
-            name=name,
+            name=options.name,
             notes=notes,
-            precision=precision,
-            check=not no_check,
-            recognise=recognise,
+            precision=options.precision,
+            check=not options.no_check,
+            recognise=options.recognise,
         )
-        content = content_of(made, metadata_of(fitted.network, name, notes))
-        if out != "-":
-            write_file(Path(out), content)
-    if out == "-":
+        content = content_of(made, metadata_of(fitted.network, options.name, notes))
+        if options.out != "-":
+            write_file(Path(options.out), content)
+    if options.out == "-":
         click.echo(content, nl=False)
-    elif as_json:
-        click.echo(json_text({"to": chosen, "bytes": len(content), "files": {chosen: out}}), nl=False)
-    elif not quiet:
-        click.echo(f"{out} ({chosen}, {len(content):,} bytes)", err=True)
+    elif options.as_json:
+        click.echo(json_text({"to": chosen, "bytes": len(content), "files": {chosen: options.out}}), nl=False)
+    elif not options.quiet:
+        click.echo(f"{options.out} ({chosen}, {len(content):,} bytes)", err=True)
 
 
 def _target(target: str | None, out: str) -> str:

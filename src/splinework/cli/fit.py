@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 import click
 
+from splinework.cli import common
 from splinework.cli.artefacts import EQUATION_FIELDS, FILES
 from splinework.cli.interrupts import INTERRUPTED
 from splinework.cli.json_output import json_text, only
-from splinework.cli.knowledge import Told
-from splinework.cli.options import option, takes
+from splinework.cli.knowledge import AxiomOptions
+from splinework.cli.options import command, takes
 from splinework.cli.progress import Stages
 from splinework.cli.request import Request, on_table
 from splinework.cli.run import Course, run_course
@@ -20,21 +21,19 @@ from splinework.cli.terminal import show_next_steps, show_results
 from splinework.errors import ConfigError
 
 
-@dataclass(frozen=True)
-class Kind:
-    """What kind of model is fitted, as it was given."""
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """The options as they were given."""
 
-    shape: str | None = option(metavar="2,5,1", help="Nodes in each layer; chosen from the data by default.")
-    task: Literal["auto", "regression", "classification"] = option(
-        default="auto", help="Numbers or classes; as the target looks."
-    )
+    shape: str | None = common.shape("", "chosen from the data")
+    task: Literal["auto", "regression", "classification"] = common.task()
 
 
-@click.command(no_args_is_help=True, short_help="Find formulas for one column of a table.")
-@on_table(seconds=45.0, gaps=("drop", "mean", "learn"))
-@takes(Kind)
-@takes(Told)
-def fit(request: Request, kind: Kind, told: Told) -> int:
+@command(no_args_is_help=True, short_help="Find formulas for one column of a table.")
+@on_table(budget=45.0, missing=("drop", "mean", "learn"))
+@takes(ModelOptions)
+@takes(AxiomOptions)
+def fit(request: Request, model: ModelOptions, axioms: AxiomOptions) -> int:
     """Find formulas for one column of DATA, a CSV or Parquet file (- for the standard input).
 
     Writes model.safetensors, equations.csv, metrics.json and report.html into one folder.
@@ -43,10 +42,10 @@ def fit(request: Request, kind: Kind, told: Told) -> int:
     network is fitted that learns what every category and a missing cell mean; formulas follow from it.
 
     With --axiom, --axioms or --monotone the model is such that these hold by construction, also for rows never seen; the table of
-    axioms at the end says which are proved. They name columns of numbers; strength=soft makes one a wish, strength=verify only
-    looks at it.
+    axioms at the end says which are proved. They name columns of numbers; strength=soft makes one a penalty, strength=verify
+    only checks it.
 
-    Ctrl-C ends the search and writes the best so far; once more, it ends at once.
+    Press Ctrl-C to stop and keep the best result so far; press it again to quit immediately.
 
     \b
     Examples:
@@ -58,17 +57,17 @@ def fit(request: Request, kind: Kind, told: Told) -> int:
       splinework fit data.csv --target y --json --quiet > results.json
       splinework fit --config run.toml
     """
-    layers = parse_shape(kind.shape) if kind.shape is not None else None
+    layers = parse_shape(model.shape) if model.shape is not None else None
     folder = request.check(FILES)
     with Stages(quiet=request.quiet) as stages:
         stages.stage(f"reading {request.source}", after=0.5)
         from splinework.cli.categories import wanted_task
         from splinework.cli.job import Settings
 
-        known = told.read() if told else {}
+        known = axioms.read() if axioms else {}
         table = request.table(stages.share)
         learn = request.missing == "learn" or bool(known)
-        found = wanted_task(table, request.target, request.chosen(table), asked=kind.task, learn=learn)
+        found = wanted_task(table, request.target, request.chosen(table), asked=model.task, learn=learn)
         if found is not None and layers is not None:
             raise ConfigError(
                 "--shape is for tables of numbers; with categories, classes, axioms or --missing learn leave it out."
@@ -83,11 +82,11 @@ def fit(request: Request, kind: Kind, told: Told) -> int:
             done = run_estimation(request, table, replace(found, known=known), stages, folder)
     if done is None:
         return INTERRUPTED
-    _answer(done, request, told)
+    _answer(done, request, axioms)
     return INTERRUPTED if done.stopped else 0
 
 
-def _answer(done: Course[Any], request: Request, told: Told) -> None:
+def _answer(done: Course[Any], request: Request, axioms: AxiomOptions) -> None:
     """Prints what was found, for programs or for people."""
     found = done.outcome
     if request.as_json:
@@ -98,7 +97,7 @@ def _answer(done: Course[Any], request: Request, told: Told) -> None:
             "interrupted": done.stopped,
             "files": done.files,
         }
-        if told:
+        if axioms:
             results["axioms"] = list(getattr(found, "axioms", ()))
         click.echo(json_text(results), nl=False)
     elif not request.quiet:

@@ -4,32 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from splinework.cli.complete import axioms_for, files_of, signs_for
+from splinework.cli import common
+from splinework.cli.complete import signs_for
 from splinework.cli.options import option
 from splinework.errors import ConfigError
 
 
-@dataclass(frozen=True)
-class Told:
+@dataclass(frozen=True, kw_only=True)
+class AxiomOptions:
     """The options as they were given."""
 
-    axioms: tuple[str, ...] = option(
-        "--axiom",
-        default=(),
-        metavar="TEXT",
-        shell_complete=axioms_for,
-        help="What the model must keep, such as 'monotone(age)' or 'bounded(0, 1)'; may be given several times.",
-    )
-    file: str | None = option(
-        "--axioms", metavar="FILE.toml", shell_complete=files_of, help="The same from a file of axioms."
-    )
+    HEADING: ClassVar[str] = "Axioms"
+
+    axioms: tuple[str, ...] = common.axioms()
+    file: str | None = common.axiom_file()
     monotone: tuple[str, ...] = option(
         default=(),
-        metavar="COL=1",
+        metavar="COL=1,…",
         shell_complete=signs_for,
-        help="The target never falls (1) or never rises (-1) with a column; several times, or A=1,B=-1.",
+        help="Columns in which the target never decreases (1) or never increases (-1).",
     )
 
     def __bool__(self) -> bool:
@@ -62,10 +57,8 @@ class Told:
 
 def _signs(texts: Sequence[str]) -> dict[str, int]:
     """Column → sign."""
-    from splinework.cli.sample import split_names
-
     found: dict[str, int] = {}
-    for part in (part for text in texts for part in split_names(text)):
+    for part in texts:
         name, equals, sign = (piece.strip() for piece in part.rpartition("="))
         if not equals or not name or sign not in ("1", "+1", "-1"):
             raise ConfigError(

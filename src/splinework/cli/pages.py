@@ -29,17 +29,17 @@ class Rows:
     Attributes:
         x: `(n, inputs)`, no cell missing.
         y: `(n, targets)`; None where the table has not all of them.
-        unseen: Whether the model was not fitted to them.
+        held_out: Whether they were not used for training.
         remarks: What was left out and why.
     """
 
     x: Floats
     y: Floats | None
-    unseen: bool
+    held_out: bool
     remarks: tuple[str, ...]
 
 
-def rows_of(table: FileTable, fitted: Fitted, *, unseen: bool) -> Rows:
+def rows_of(table: FileTable, fitted: Fitted, *, held_out: bool) -> Rows:
     """The rows of a table that can be shown.
 
     Raises:
@@ -56,9 +56,9 @@ def rows_of(table: FileTable, fitted: Fitted, *, unseen: bool) -> Rows:
     y = None
     if len(known) == len(fitted.targets):
         y = np.column_stack([column_of(table, target) for target in known])
-    elif unseen:
+    elif held_out:
         raise DataError(
-            f"{table.name} has no column {', '.join(map(repr, fitted.targets))}, and without measured values --unseen says "
+            f"{table.name} has no column {', '.join(map(repr, fitted.targets))}, and without measured values --held-out says "
             "nothing; add it, or leave the option out."
         )
     else:
@@ -77,7 +77,7 @@ def rows_of(table: FileTable, fitted: Fitted, *, unseen: bool) -> Rows:
     if (gone := int((~whole).sum())) > 0:
         remarks.append(f"{plural(gone, 'row')} of {table.name} left out for cells that are missing or not defined")
     remarks = [remark for remark in remarks if "got no prediction" not in remark]
-    return Rows(x[whole], None if y is None else y[whole], unseen, (*table.notes, *remarks))
+    return Rows(x[whole], None if y is None else y[whole], held_out, (*table.notes, *remarks))
 
 
 def write_page(
@@ -103,8 +103,8 @@ def write_page(
         x = fitted.drawn()
         shown, notes = {"x": x}, [_DRAWN.format(plural(len(x), "row")), *notes]
     else:
-        shown = {"x": rows.x} if rows.unseen else {"x": rows.x, "y": rows.y}
-        if rows.unseen:
+        shown = {"x": rows.x} if rows.held_out else {"x": rows.x, "y": rows.y}
+        if rows.held_out:
             shown["test"] = (rows.x, rows.y)
         notes = [*rows.remarks, *notes]
     if fitted.frame is not None:

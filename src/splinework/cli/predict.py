@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from splinework.cli import common
 from splinework.cli.complete import files_of
 from splinework.cli.folder import check_file, check_order
 from splinework.cli.json_output import finite, json_text
+from splinework.cli.options import argument, command, takes
 from splinework.cli.progress import Stages
 from splinework.errors import ConfigError
 from splinework.formula.figures import plural
@@ -19,20 +22,20 @@ if TYPE_CHECKING:
     from splinework.cli.predictions import Predictions
 
 
-@click.command(no_args_is_help=True, short_help="Predict for new rows with a fitted model.")
-@click.argument("model", shell_complete=files_of)
-@click.argument("data", shell_complete=files_of)
-@click.option(
-    "--out",
-    metavar="PRED.csv",
-    shell_complete=files_of,
-    help="File for the predictions; - for the standard output. Not needed with --json.",
-)
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object; without --out with the predictions in it."
-)
-def predict(model: str, data: str, out: str | None, quiet: bool, as_json: bool) -> None:
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions:
+    """The options as they were given."""
+
+    model: str = argument(shell_complete=files_of)
+    data: str = argument(shell_complete=files_of)
+    out: str | None = common.out("PRED.csv", "File for the predictions, - for standard output; not needed with --json.")
+    quiet: bool = common.quiet()
+    as_json: bool = common.as_json()
+
+
+@command(no_args_is_help=True, short_help="Predict for new rows with a fitted model.")
+@takes(PredictOptions)
+def predict(options: PredictOptions) -> None:
     """Predict with MODEL, a file that `fit` or `discover` wrote, for the rows of DATA (- for the standard input).
 
     The columns of DATA are kept as they are and may come in any order; the prediction is one more column at the end. Rows
@@ -43,35 +46,37 @@ def predict(model: str, data: str, out: str | None, quiet: bool, as_json: bool) 
       splinework predict splinework-data/model.safetensors new.csv --out predictions.csv
       splinework predict splinework-data/model.safetensors - --out - < new.csv > predictions.csv
     """
-    check_order(model, data)
-    _check_out(out, model, data, as_json=as_json)
-    with Stages(quiet=quiet) as stages:
+    check_order(options.model, options.data)
+    _check_out(options.out, options.model, options.data, as_json=options.as_json)
+    with Stages(quiet=options.quiet) as stages:
         stages.stage("loading the model", after=1.0)
         from splinework.cli.fitted import Fitted
         from splinework.cli.folder import write_file
         from splinework.cli.predictions import as_csv, predictions
         from splinework.tabular.tables import read_table
 
-        fitted = Fitted(model)
-        stages.stage(f"reading {data if data != '-' else 'the standard input'}", after=1.0)
-        table = read_table(data, tell=stages.share)
+        fitted = Fitted(options.model)
+        stages.stage(f"reading {options.data if options.data != '-' else 'the standard input'}", after=1.0)
+        table = read_table(options.data, tell=stages.share)
         stages.stage("predicting", after=1.0)
         found = predictions(table, fitted, stages.share)
         content = b""
-        if out is not None:
+        if options.out is not None:
             stages.stage("writing the predictions", after=1.0)
             content = as_csv(table, found, stages.share)
-            if out != "-":
-                write_file(Path(out), gzip.compress(content, mtime=0) if out.endswith(".gz") else content)
-    if as_json:
-        click.echo(json_text(_results(found, out)), nl=False)
-    elif out == "-":
+            if options.out != "-":
+                write_file(
+                    Path(options.out), gzip.compress(content, mtime=0) if options.out.endswith(".gz") else content
+                )
+    if options.as_json:
+        click.echo(json_text(_results(found, options.out)), nl=False)
+    elif options.out == "-":
         click.echo(content, nl=False)
-    if not quiet:
+    if not options.quiet:
         for remark in found.remarks:
             click.echo(f"note: {remark}", err=True)
-        if out not in ("-", None):
-            click.echo(f"{plural(len(found), 'row')} with {', '.join(found.columns)} in {out}", err=True)
+        if options.out not in ("-", None):
+            click.echo(f"{plural(len(found), 'row')} with {', '.join(found.columns)} in {options.out}", err=True)
 
 
 def _results(found: Predictions, out: str | None) -> dict[str, Any]:

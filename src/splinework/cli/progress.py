@@ -17,7 +17,7 @@ import click
 from splinework.progress import ProgressLine, ProgressText, can_redraw, duration
 
 EVERY: Final = 10.0
-"""Seconds between two plain lines on one stage."""
+"""Seconds between two plain lines on one stage; the more it has run, the more, where they say the same."""
 _BEAT: Final = 0.25
 _SOON: Final = 2.0
 """Seconds that a stage has to run before its pace says when it will end."""
@@ -35,7 +35,7 @@ class Stages:
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
         self._began = self._stage_began = time.monotonic()
-        self._text = self._detail = ""
+        self._text = self._detail = self._shown = ""
         self._end: float | None = None  # of a budget, as the monotonic clock has it
         self._share: float | None = None
         self._due = float("inf")
@@ -114,9 +114,10 @@ class Stages:
     def _show(self) -> None:
         """Shows the stage in a plain line, where none moves."""
         with self._lock:
-            self._due = time.monotonic() + EVERY
+            now, text = time.monotonic(), f"{self._text}{self._detail}{self.left()}"
+            self._due = now + (EVERY if text != self._shown else max(EVERY, now - self._stage_began))
+            self._shown = text
             if self._line is None and not self.quiet:
-                text = f"{self._text}{self._detail}{self.left()}"
                 click.echo(f"{time.monotonic() - self._began:6.1f} s  {text}", err=True)
 
     def _beat(self) -> None:

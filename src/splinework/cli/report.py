@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from splinework.cli import common
 from splinework.cli.complete import files_of
 from splinework.cli.folder import check_file, check_order
 from splinework.cli.json_output import json_text
+from splinework.cli.options import argument, command, option, takes
 from splinework.cli.progress import Stages
 from splinework.errors import ConfigError
 
 
-@click.command(no_args_is_help=True, short_help="Write a page about a fitted model, with data or without.")
-@click.argument("model", shell_complete=files_of)
-@click.argument("data", required=False, shell_complete=files_of)
-@click.option(
-    "--out", default="report.html", show_default=True, metavar="FILE.html", shell_complete=files_of, help="The page."
-)
-@click.option("--title", metavar="TEXT", help="Heading of the page.")
-@click.option("--unseen", is_flag=True, help="The model was not fitted to DATA: judge it by these rows.")
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def report(
-    model: str,
-    data: str | None,
-    out: str,
-    title: str | None,
-    unseen: bool,
-    quiet: bool,
-    as_json: bool,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions:
+    """The options as they were given."""
+
+    model: str = argument(shell_complete=files_of)
+    data: str | None = argument(required=False, shell_complete=files_of)
+    held_out: bool = option(default=False, help="The rows of DATA were not used for training.", group=common.INPUT)
+    out: str = common.out("FILE.html", "The page.", default="report.html")
+    title: str | None = option(metavar="TEXT", help="Heading of the page.", group=common.OUTPUT)
+    quiet: bool = common.quiet()
+    as_json: bool = common.as_json()
+
+
+@command(no_args_is_help=True, short_help="Write a page about a fitted model, with data or without.")
+@takes(ReportOptions)
+def report(options: ReportOptions) -> None:
     """Write a page about MODEL, a file that `fit` or `discover` wrote, and how it does on the rows of DATA.
 
     DATA is a CSV or Parquet file, or - for the standard input. The page needs no other file and no network. It shows the
@@ -41,34 +41,32 @@ def report(
     \b
     Examples:
       splinework report splinework-data/model.safetensors data.csv --out report.html
-      splinework report splinework-data/model.safetensors new.csv --unseen --out new.html
+      splinework report splinework-data/model.safetensors new.csv --held-out --out new.html
     """
-    check_order(model, data)
-    if out == "-":
+    check_order(options.model, options.data)
+    if options.out == "-":
         raise ConfigError("the page is a file; name one with --out, such as report.html.")
-    check_file(out, [model, *([data] if data else [])], example="report.html")
-    if unseen and data is None:
-        raise ConfigError(
-            "--unseen says that the model has not seen DATA, but no DATA are given; name a file, or leave it out."
-        )
-    with Stages(quiet=quiet) as stages:
+    check_file(options.out, [options.model, *([options.data] if options.data else [])], example="report.html")
+    if options.held_out and options.data is None:
+        raise ConfigError("--held-out is about the rows of DATA, but no DATA are given; name a file, or leave it out.")
+    with Stages(quiet=options.quiet) as stages:
         stages.stage("loading the model", after=1.0)
         from splinework.cli.fitted import Fitted
         from splinework.cli.pages import rows_of, write_page
         from splinework.tabular.tables import read_table
 
-        fitted, rows = Fitted(model), None
-        if data is not None:
-            stages.stage(f"reading {data if data != '-' else 'the standard input'}", after=1.0)
-            rows = rows_of(read_table(data, tell=stages.share), fitted, unseen=unseen)
+        fitted, rows = Fitted(options.model), None
+        if options.data is not None:
+            stages.stage(f"reading {options.data if options.data != '-' else 'the standard input'}", after=1.0)
+            rows = rows_of(read_table(options.data, tell=stages.share), fitted, held_out=options.held_out)
         stages.stage("drawing the page", after=1.0)
-        write_page(fitted, Path(out), rows=rows, title=title, tell=stages.share)
-    if as_json:
+        write_page(fitted, Path(options.out), rows=rows, title=options.title, tell=stages.share)
+    if options.as_json:
         count = 0 if rows is None else len(rows.x)
-        results = {"rows": count, "notes": [] if rows is None else list(rows.remarks), "files": {"report": out}}
+        results = {"rows": count, "notes": [] if rows is None else list(rows.remarks), "files": {"report": options.out}}
         click.echo(json_text(results), nl=False)
-    elif not quiet:
-        click.echo(f"open   {out}")
-    if rows is not None and not quiet:
+    elif not options.quiet:
+        click.echo(f"open   {options.out}")
+    if rows is not None and not options.quiet:
         for remark in rows.remarks:
             click.echo(f"note: {remark}", err=True)

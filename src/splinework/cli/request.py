@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from splinework.cli.complete import columns_of, files_of, header_of
-from splinework.cli.config import Listed
+from splinework.cli import common
+from splinework.cli.complete import files_of, header_of
 from splinework.cli.folder import check_folder
 from splinework.cli.options import argument, option, takes
 from splinework.cli.terminal import default_folder
@@ -20,33 +19,26 @@ from splinework.errors import ConfigError
 if TYPE_CHECKING:
     from splinework.tabular.tables import FileTable
 
-_GAPS: Final = {"drop": "leave out their rows", "mean": "fill in the mean", "learn": "learn what they mean"}
+_MISSING: Final = {"drop": "leave out their rows", "mean": "fill in the mean", "learn": "learn a value for them"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """The options as they were given."""
 
     data: str = argument(shell_complete=files_of)
-    wanted: str | None = option(
-        "--target", metavar="COL", shell_complete=columns_of, help="The column to explain; always needed."
+    wanted: str | None = common.target(help="Target column.  [required]")
+    features: tuple[str, ...] = common.features("", "all others")
+    missing: str | None = option(show_default="refuse them", group=common.INPUT)
+    test_fraction: float | None = common.test_fraction()
+    budget: float = common.budget(45.0)
+    seed: int = common.seed()
+    out: str | None = common.out("DIR", "Folder for the results.", show_default="splinework-NAME")
+    overwrite: bool = option(
+        default=False, help="Replace earlier results in the folder; other files stay.", group=common.OUTPUT
     )
-    features: str | None = option(
-        type=Listed(),
-        metavar="A,B,C",
-        shell_complete=columns_of,
-        help="The columns to explain it by; all others by default.",
-    )
-    out: str | None = option(
-        metavar="DIR", shell_complete=files_of, help="Folder for the results; splinework-NAME by default."
-    )
-    seed: int = option(default=0, within=(0, 2**32 - 1), metavar="N", help="Seed of split and search.")
-    budget: float = option(default=45.0, metavar="SECONDS", help="Time for the search.")
-    test_fraction: float | None = option(metavar="F", help="Share of rows held back to test; 0.2, fewer of few rows.")
-    missing: str | None = option()
-    overwrite: bool = option(default=False, help="Replace earlier results in the folder; other files stay.")
-    quiet: bool = option(default=False, help="Print nothing but errors.")
-    as_json: bool = option("--json", default=False, help="Print the results as one JSON object.")
+    quiet: bool = common.quiet()
+    as_json: bool = common.as_json()
 
     @property
     def target(self) -> str:
@@ -80,8 +72,6 @@ class Request:
             raise ConfigError("--target is empty; name the column to explain.")
         if share is not None and not 0 <= share < 1:
             raise ConfigError(f"--test-fraction is a share of the rows, 0 <= F < 1, such as 0.2; got {share:g}.")
-        if not (self.budget > 0 and math.isfinite(self.budget)):
-            raise ConfigError(f"--budget is a number of seconds above 0, such as 30; got {self.budget:g}.")
         folder = Path(self.out) if self.out is not None else default_folder(self.data)
         names = tuple(files)
         check_folder(folder, names, overwrite=self.overwrite)
@@ -102,11 +92,9 @@ class Request:
 
     def chosen(self, table: FileTable, beside: str | None = None) -> list[str] | None:
         """The features that --features names, None for all; with a column `beside` that is needed whatever it says."""
-        from splinework.cli.sample import split_names
-
-        if self.features is None:
+        if not self.features:
             return None
-        chosen = split_names(self.features)
+        chosen = [name for name in self.features if name]
         if chosen and beside is not None and beside in table.columns and beside not in (*chosen, self.target):
             chosen.append(beside)
         return chosen
@@ -121,13 +109,12 @@ class Request:
         ]
 
 
-def on_table(*, seconds: float, gaps: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def on_table(*, budget: float, missing: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Gives a command the options of a `Request`, which it gets as its first argument.
 
     Args:
-        seconds: The usual budget.
-        gaps: What --missing may be.
+        budget: Default of --budget.
+        missing: Choices of --missing.
     """
-    filled = ", or ".join(_GAPS[gap] for gap in gaps)
-    missing = {"type": click.Choice(gaps), "help": f"Missing cells: {filled}."}
-    return takes(Request, budget={"default": seconds}, missing=missing)
+    text = f"Missing cells: {', or '.join(_MISSING[choice] for choice in missing)}."
+    return takes(Request, budget={"default": budget}, missing={"type": click.Choice(missing), "help": text})

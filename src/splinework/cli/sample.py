@@ -1,6 +1,5 @@
 """From a table to the numbers of a fit: target, features, missing cells. Every refusal names the way out."""
 
-import csv
 import re
 import shlex
 from collections.abc import Sequence
@@ -38,15 +37,6 @@ class Sample:
     features: tuple[str, ...]
     target: str
     notes: tuple[str, ...] = ()
-
-
-def split_names(text: str) -> list[str]:
-    """The names in a list such as `a,b` or `"a, in kg",b`.
-
-    >>> split_names('"a, in kg", b')
-    ['a, in kg', 'b']
-    """
-    return [name.strip() for row in csv.reader([text], skipinitialspace=True) for name in row if name.strip()]
 
 
 def take_sample(

@@ -8,8 +8,10 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from splinework.cli.common import GENERAL
 from splinework.cli.complete import files_of
 from splinework.cli.exits import Frame
+from splinework.cli.options import Option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,7 +25,9 @@ def _switch(name: str, note: Callable[[click.Context], None], text: str, *, eage
         if asked and not context.resilient_parsing:
             note(context)
 
-    return click.option(name, is_flag=True, is_eager=eager, expose_value=False, callback=answer, help=text)
+    return click.option(
+        name, cls=Option, group=GENERAL, is_flag=True, is_eager=eager, expose_value=False, callback=answer, help=text
+    )
 
 
 def _show_version(context: click.Context) -> None:
@@ -42,9 +46,9 @@ def _set_print(context: click.Context) -> None:
 
 
 version_option = _switch("--version", _show_version, "Show the version and exit.")
-debug_option = _switch("--debug", _set_debug, "With an error, show where in the program it arose.")
+debug_option = _switch("--debug", _set_debug, "Show a traceback with an error.")
 _print_option = _switch(
-    "--print-config", _set_print, "Print all options as such a file, and do nothing else.", eager=False
+    "--print-config", _set_print, "Print all options as a file for --config, and do nothing else.", eager=False
 )
 
 
@@ -81,10 +85,12 @@ def _config_option(command: F) -> F:
     return click.option(
         "--config",
         "config_file",
+        cls=Option,
+        group=GENERAL,
         metavar="FILE.toml",
         shell_complete=files_of,
         is_eager=True,
         expose_value=False,
         callback=read,
-        help="Take options that are not given here from a file.",
+        help="Read options that are not given here from a file.",
     )(command)

@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from splinework.cli import common
 from splinework.cli.complete import files_of
 from splinework.cli.json_output import json_text
+from splinework.cli.options import argument, command, option, takes
 from splinework.cli.progress import Stages
 
 if TYPE_CHECKING:
     from splinework.cli.fitted import Fitted
 
 
-@click.command(no_args_is_help=True, short_help="Show what a fitted model is.")
-@click.argument("model", shell_complete=files_of)
-@click.option(
-    "--edges", type=click.IntRange(0, 10_000), default=16, show_default=True, metavar="N", help="Edges shown."
-)
-@click.option("--open", "as_page", is_flag=True, help="Show it as a page in the browser instead.")
-@click.option("--quiet", is_flag=True, help="Print no progress.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def show(model: str, edges: int, as_page: bool, quiet: bool, as_json: bool) -> int:
+@dataclass(frozen=True, kw_only=True)
+class ShowOptions:
+    """The options as they were given."""
+
+    model: str = argument(shell_complete=files_of)
+    edges: int = option(
+        default=16, within=(0, 10_000), metavar="N", help="Number of edges to show.", group=common.OUTPUT
+    )
+    as_page: bool = option(
+        "--open", default=False, help="Show it as a page in the browser instead.", group=common.OUTPUT
+    )
+    quiet: bool = common.quiet()
+    as_json: bool = common.as_json()
+
+
+@command(no_args_is_help=True, short_help="Show what a fitted model is.")
+@takes(ShowOptions)
+def show(options: ShowOptions) -> int:
     """Show what MODEL is, a file that `fit`, `discover` or splinework.save wrote.
 
     Shape, inputs with their ranges, outputs, the edges that matter most, each with its curve and the function of the library that
@@ -37,21 +49,21 @@ def show(model: str, edges: int, as_page: bool, quiet: bool, as_json: bool) -> i
       splinework show splinework-data/model.safetensors
       splinework show splinework-data/model.safetensors --open
     """
-    with Stages(quiet=quiet) as stages:
+    with Stages(quiet=options.quiet) as stages:
         stages.stage("loading the model", after=1.0)
         from splinework.cli.description import describe, show_description
         from splinework.cli.fitted import Fitted
 
-        fitted = Fitted(model)
-        if as_page:
+        fitted = Fitted(options.model)
+        if options.as_page:
             stages.stage("drawing the page", after=1.0)
             page = _page(fitted, stages.share)
         else:
             stages.stage("looking at the edges", after=1.0)
-            described = describe(fitted, most=edges, tell=stages.share)
-    if as_page:
-        return _open(page, as_json=as_json)
-    if as_json:
+            described = describe(fitted, most=options.edges, tell=stages.share)
+    if options.as_page:
+        return _open(page, as_json=options.as_json)
+    if options.as_json:
         click.echo(json_text(described), nl=False)
     else:
         show_description(described)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from splinework.formula.figures import DASH, figure, plural, rounded
+from splinework.formula.figures import DASH, figure, plural, probability, rounded
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, ConsoleOptions
+    from rich.measure import Measurement
+    from rich.text import Text
 
     from splinework.cli.estimation import Estimation
     from splinework.cli.job import Outcome
 
+_TOKENS: Final = re.compile(r" ?[\w.]+\(?| ?\*\*[\w.(]*| ?.", re.DOTALL)
 _SHOWN: Final = 8  # formulas in the table
 _LONGEST: Final = 300  # characters of one formula
 _FORMULA_WIDTH: Final = 20  # letters, below which a terminal is too narrow anyway
@@ -37,40 +42,68 @@ def console() -> Console:
 
 def show_results(found: Outcome | Estimation) -> None:
     """Prints the table of formulas, the figures of the model and the decisions taken."""
-    show_ranked(found.target, found.equations)
+    show_formulas(found.target, found.equations)
     found.show_model()
     show_notes(found.notes)
 
 
-def show_ranked(target: str, equations: Sequence[dict[str, Any]]) -> None:
-    """Prints the table of formulas with their errors; a column that says nothing is left out."""
+def show_formulas(target: str, equations: Sequence[Mapping[str, Any]]) -> None:
+    """Prints the first formulas in a table with their errors; a column that says nothing is left out."""
     several = len({row["target"] for row in equations}) > 1
     columns = {
-        "rank": [str(row["rank"]) for row in equations],
-        "target": [row["target"] if several else "–" for row in equations],
-        "formula": [shortened(row["formula"]) for row in equations],
-        "size": [str(row["complexity"]) for row in equations],
+        "target": [row["target"] if several else DASH for row in equations],
+        "complexity": [str(row["complexity"]) for row in equations],
         "rmse train": [figure(row["rmse_train"]) for row in equations],
-        "rmse test": [figure(row["rmse_test"]) for row in equations],
-        "R² test": [share(row["r2_test"]) for row in equations],
+        "rmse held out": [figure(row.get("rmse_held_out", row["rmse_test"])) for row in equations],
+        "R² held out": [share(row["r2_test"]) for row in equations],
+        "probability": [probability(row.get("probability")) for row in equations],
     }
-    known = {name: cells for name, cells in columns.items() if any(cell != "–" for cell in cells)}
-    show_formulas(target, list(known), list(zip(*known.values(), strict=True)))
-
-
-def show_formulas(target: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints the first formulas in a table with these columns, one of which is `formula`."""
+    shown = {name: cells for name, cells in columns.items() if any(cell != DASH for cell in cells)}
+    layout: dict[str, Any] = {
+        name: {"min_width": max(map(len, (*name.split(), *cells)))} for name, cells in shown.items()
+    }
+    layout["formula"] = {"justify": "left", "min_width": _FORMULA_WIDTH}
+    formulas = [Breakable(shortened(row["formula"])) for row in equations]
+    rows = list(zip(*shown.values(), formulas, strict=True))
     title = f"formulas for {target}, best first (rounded; equations.csv has all digits)"
-    columns = {
-        name: {"justify": "left", "min_width": _FORMULA_WIDTH} if name == "formula" else {"min_width": len(name)}
-        for name in names
-    }
-    show_table(title, columns, rows[:_SHOWN], justify="right", overflow="fold")
+    show_table(title, layout, rows[:_SHOWN], justify="right", overflow="fold")
     if len(rows) > _SHOWN:
         console().print(f"and {len(rows) - _SHOWN} more in equations.csv")
 
 
-def show_table(title: str, columns: Mapping[str, Any], rows: Iterable[Iterable[str]], **options: Any) -> None:
+@dataclass(frozen=True)
+class Breakable:
+    """A formula in a cell of a table: its lines end between words and signs, never inside a name or a number."""
+
+    text: str
+
+    def lines(self, width: int) -> list[str]:
+        """Its lines.
+
+        >>> Breakable("sqrt(mass)*speed**2").lines(11)
+        ['sqrt(mass)*', 'speed**2']
+        """
+        lines = [""]
+        for token in _TOKENS.findall(self.text):
+            if lines[-1] and len((lines[-1] + token).rstrip()) > width:
+                lines.append("")
+            lines[-1] += token if lines[-1] else token.lstrip()
+        return [line.rstrip() for line in lines]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        from rich.text import Text
+
+        yield Text("\n".join(self.lines(options.max_width)), overflow="fold")  # a name may be wider than the cell
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        from rich.measure import Measurement
+
+        most = options.max_width
+        longest = max((len(token) for token in _TOKENS.findall(self.text)), default=0)
+        return Measurement(min(longest, most), min(len(self.text), most))
+
+
+def show_table(title: str, columns: Mapping[str, Any], rows: Iterable[Iterable[Any]], **options: Any) -> None:
     """Prints a table; the options of each column, by its name, stand beside those of all."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -80,7 +113,7 @@ def show_table(title: str, columns: Mapping[str, Any], rows: Iterable[Iterable[s
     for name, own in columns.items():
         table.add_column(name, **(options | own))
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
     console().print(table)
 
 

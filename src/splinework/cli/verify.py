@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from splinework.cli import common
 from splinework.cli.complete import files_of
 from splinework.cli.json_output import json_text
+from splinework.cli.options import argument, command, option, takes
 from splinework.cli.progress import Stages
 from splinework.errors import ConfigError
 
@@ -19,34 +22,29 @@ if TYPE_CHECKING:
 _CODES: Final = {"proved": 0, "refuted": 1, "unknown": 3}
 
 
-@click.command(no_args_is_help=True, short_help="Prove or refute axioms of a model, or check a certificate.")
-@click.argument("model", shell_complete=files_of)
-@click.argument("certificate", required=False, metavar="[CERT.json]", shell_complete=files_of)
-@click.option(
-    "--axiom", "texts", multiple=True, metavar="TEXT", help="What shall hold, such as monotone(a); repeatable."
-)
-@click.option("--axioms", "file", metavar="FILE.toml", shell_complete=files_of, help="A file of axioms.")
-@click.option("--box", "ranges", multiple=True, metavar="NAME=LOW:HIGH", help="Range of an input; repeatable.")
-@click.option(
-    "--budget", type=click.FloatRange(0.001, 86_400), default=30.0, show_default=True, metavar="S", help="Seconds."
-)
-@click.option("--out", metavar="CERT.json", shell_complete=files_of, help="Where the certificate goes.")
-@click.option("--quiet", is_flag=True, help="Print no progress.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def verify(
-    model: str,
-    certificate: str | None,
-    texts: tuple[str, ...],
-    file: str | None,
-    ranges: tuple[str, ...],
-    budget: float,
-    out: str | None,
-    quiet: bool,
-    as_json: bool,
-) -> int:
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions:
+    """The options as they were given."""
+
+    model: str = argument(shell_complete=files_of)
+    certificate: str | None = argument(required=False, metavar="[CERT.json]", shell_complete=files_of)
+    texts: tuple[str, ...] = common.axioms()
+    file: str | None = common.axiom_file()
+    ranges: tuple[str, ...] = option(
+        "--box", default=(), metavar="COL=LOW:HIGH,…", help="Ranges of inputs.", group=common.INPUT
+    )
+    budget: float = common.budget(30.0)
+    out: str | None = common.out("CERT.json", "File for the certificate.")
+    quiet: bool = common.quiet()
+    as_json: bool = common.as_json()
+
+
+@command(no_args_is_help=True, short_help="Prove or refute axioms of a model, or check a certificate.")
+@takes(VerifyOptions)
+def verify(options: VerifyOptions) -> int:
     """Prove or refute axioms of MODEL, whatever it was trained with; or check CERT.json, which was made so.
 
-    Without --axiom and --axioms those are taken that the model was built with. Proofs hold for all points of the box, which is
+    By default, the axioms the model was trained with are checked. Proofs hold for all points of the box, which is
     that of the model's grids unless --box says more, and take rounding into account. Ends with exit code 0 where all is proved
     (or the certificate is right), 1 where a point refutes an axiom (or the certificate is wrong), 3 where neither was found in
     time, and 2 where the input is not as needed. MODEL may be the golden.json of a quantised model, too.
@@ -57,27 +55,27 @@ def verify(
       splinework verify model.safetensors --axioms axioms.toml --box a=0:10 --out certificate.json
       splinework verify model.safetensors certificate.json
     """
-    with Stages(quiet=quiet or as_json) as stages:
+    with Stages(quiet=options.quiet or options.as_json) as stages:
         stages.stage("loading the model", after=1.0)
-        subject = _model(model)
-        if certificate is not None:
-            if texts or file or ranges or out:
+        subject = _model(options.model)
+        if options.certificate is not None:
+            if options.texts or options.file or options.ranges or options.out:
                 raise ConfigError("a certificate is checked as it is; leave out --axiom, --axioms, --box and --out.")
             stages.stage("checking the certificate", after=1.0)
             from splinework.knowledge.axioms.verify.checker import check
 
-            return _checked(check(subject, certificate), certificate, as_json=as_json)
-        axioms = _axioms(subject, texts, file)
+            return _checked(check(subject, options.certificate), options.certificate, as_json=options.as_json)
+        axioms = _axioms(subject, options.texts, options.file)
         stages.stage("looking for proofs and counter-examples", after=1.0)
         from splinework.knowledge.axioms.verify import verify as prove
 
-        found = prove(subject, axioms, box=_box(ranges), budget=budget)
-    if out is not None:
-        found.save(out)
-    if as_json:
+        found = prove(subject, axioms, box=_box(options.ranges), budget=options.budget)
+    if options.out is not None:
+        found.save(options.out)
+    if options.as_json:
         click.echo(found.to_json(), nl=False)
     else:
-        _show(found, out)
+        _show(found, options.out)
     return _CODES[found.status]
 
 

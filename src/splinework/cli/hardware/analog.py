@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
-
-import click
+from typing import Any, ClassVar
 
 from splinework.cli.hardware.building import build, merits
 from splinework.cli.hardware.options import ArtefactArguments, on_model
-from splinework.cli.options import option, takes
+from splinework.cli.options import command, option, takes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AnalogArguments:
     """The options of the circuits and their evaluation."""
+
+    HEADING: ClassVar[str] = "Circuits"
 
     max_elements: int = option(
         default=10, within=(2, 64), metavar="N", help="Largest number of differential pairs per edge."
@@ -24,20 +24,25 @@ class AnalogArguments:
     programming_error: float = option(default=0.01, metavar="P", help="Relative error of programmed currents.")
     read_noise: float = option(default=0.003, metavar="P", help="Noise of sums, relative to their spans.")
     steps: int = option(
-        default=200, within=(0, None), metavar="N", help="Training steps through the device model; 0 for none."
+        default=200, within=(0, None), metavar="N", help="Number of training steps, through the device model."
     )
     draws: int = option(default=100, within=(1, 10_000), metavar="N", help="Number of chips drawn for the yield.")
     limit: float | None = option(
-        metavar="V", help="Merit of a good chip; by default one point less accuracy, or an RMSE of 2 % of the span."
+        metavar="V",
+        show_default="one point less accuracy, or an RMSE of 2 % of the span",
+        help="Accuracy or RMSE of a good chip.",
     )
     vectors: int | None = option(
-        within=(3, 10_000), metavar="N", help="Number of rows simulated in ngspice; by default 60 or fewer."
+        within=(3, 10_000),
+        metavar="N",
+        show_default="60, fewer for large networks",
+        help="Number of vectors to compare, in ngspice.",
     )
     no_fpaa: bool = option(default=False, help="Do not write the document for a field-programmable array.")
 
 
-@click.command(no_args_is_help=True, short_help="Build circuits for an analogue array, with simulation and yields.")
-@on_model("the circuits")
+@command(no_args_is_help=True, short_help="Build circuits for an analogue array, with simulation and yields.")
+@on_model
 @takes(AnalogArguments)
 def analog(order: ArtefactArguments, array: AnalogArguments) -> int:
     """Build circuits for an analogue array from MODEL, a file written by `fit`, `discover` or an estimator.

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import click
+from dataclasses import dataclass
 
+from splinework.cli import common
 from splinework.cli.complete import files_of
 from splinework.cli.hardware.building import end_checked
+from splinework.cli.options import argument, command, option, takes
 from splinework.cli.progress import Stages
 
 
-@click.command(no_args_is_help=True, short_help="Check an artefact against its golden model.")
-@click.argument("folder", metavar="DIR", shell_complete=files_of)
-@click.option(
-    "--vectors",
-    type=click.IntRange(1, 10_000_000),
-    metavar="N",
-    help="Number of vectors to compare; by default that of the build.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**31 - 1),
-    metavar="N",
-    help="Seed of the drawn vectors; by default that of the build.",
-)
-@click.option("--no-proof", is_flag=True, help="Simulate an FPGA circuit without proving its neurons.")
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def check(folder: str, vectors: int | None, seed: int | None, no_proof: bool, quiet: bool, as_json: bool) -> int:
+@dataclass(frozen=True, kw_only=True)
+class CheckOptions:
+    """The options as they were given."""
+
+    folder: str = argument(metavar="DIR", shell_complete=files_of)
+    vectors: int | None = option(
+        within=(1, 10_000_000),
+        metavar="N",
+        show_default="that of the build",
+        help="Number of vectors to compare.",
+        group=common.INPUT,
+    )
+    seed: int | None = common.seed(None, show_default="that of the build")
+    no_proof: bool = option(default=False, help="Do not prove the neurons.", group=common.INPUT)
+    quiet: bool = common.quiet()
+    as_json: bool = common.as_json()
+
+
+@command(no_args_is_help=True, short_help="Check an artefact against its golden model.")
+@takes(CheckOptions)
+def check(options: CheckOptions) -> int:
     """Check the artefact in DIR against its golden model, using the files as they are; nothing in DIR is changed.
 
     An FPGA circuit is simulated and its neurons are proven; C is compiled and compared; an analogue netlist is run in ngspice.
@@ -38,12 +43,19 @@ def check(folder: str, vectors: int | None, seed: int | None, no_proof: bool, qu
       splinework hardware check circuit
       splinework hardware check firmware --vectors 1000000 --seed 7 --json
     """
-    with Stages(quiet=quiet or as_json) as stages:
+    with Stages(quiet=options.quiet or options.as_json) as stages:
         stages.stage("reading the artefact", after=1.0)
         from splinework.hardware import artefact
 
-        found = artefact.check(folder, vectors=vectors, seed=seed, proof=not no_proof, progress=stages.stage)
-    return end_checked(found, as_json=as_json, quiet=quiet, line=_line(found.kind, dict(found.figures), found.passed))
+        found = artefact.check(
+            options.folder,
+            vectors=options.vectors,
+            seed=options.seed,
+            proof=not options.no_proof,
+            progress=stages.stage,
+        )
+    line = _line(found.kind, dict(found.figures), found.passed)
+    return end_checked(found, as_json=options.as_json, quiet=options.quiet, line=line)
 
 
 def _line(kind: str, figures: dict[str, object], passed: bool) -> str:

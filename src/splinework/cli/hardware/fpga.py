@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import click
+from typing import Any, ClassVar, Literal
 
 from splinework.cli.hardware.building import build, merits
 from splinework.cli.hardware.options import ArtefactArguments, QuantisationArguments, on_model
-from splinework.cli.options import option, takes
+from splinework.cli.options import command, option, takes
 from splinework.errors import ConfigError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FpgaArguments:
     """The options of the circuit and its verification."""
+
+    HEADING: ClassVar[str] = "Circuit"
 
     technology: Literal["xcup", "ecp5", "ecp5-25", "ice40", "ice40-up5k", "asic"] = option(
         default="xcup", help="AMD UltraScale+, Lattice ECP5 or iCE40, or generic ASIC cells."
     )
     mhz: float | None = option(metavar="F", help="Clock frequency to reach, if the technology is placed and routed.")
-    stage_levels: int | None = option(within=(1, 8), metavar="N", help="Adder levels per pipeline stage; 1 by default.")
+    stage_levels: int | None = option(
+        within=(1, 8), metavar="N", show_default="1", help="Adder levels per pipeline stage."
+    )
     max_cycles: int | None = option(within=(1, None), metavar="N", help="Largest latency in cycles.")
     handshake: Literal["stream", "valid_ready"] = option(
         default="stream", help="valid_ready lets the receiver stall the output."
@@ -31,7 +33,7 @@ class FpgaArguments:
     dont_care: Literal["proof", "data", "off"] = option(
         default="proof", help="Codes assumed impossible: proved so, absent from DATA, or none."
     )
-    vectors: int = option(default=100_000, within=(16, 10_000_000), metavar="N", help="Number of vectors to simulate.")
+    vectors: int = option(default=100_000, within=(16, 10_000_000), metavar="N", help="Number of vectors to compare.")
     place_seeds: int = option(default=1, within=(1, 99), metavar="N", help="Number of placement seeds to try.")
     no_proof: bool = option(default=False, help="Do not prove the neurons.")
     no_synthesis: bool = option(default=False, help="Do not synthesise; report estimates only.")
@@ -46,8 +48,8 @@ class FpgaArguments:
             raise ConfigError(f"--mhz must be a frequency above 0, such as 200; got {self.mhz:g}.")
 
 
-@click.command(no_args_is_help=True, short_help="Build an FPGA circuit, prove it and synthesise it.")
-@on_model("the circuit")
+@command(no_args_is_help=True, short_help="Build an FPGA circuit, prove it and synthesise it.")
+@on_model
 @takes(QuantisationArguments)
 @takes(FpgaArguments)
 def fpga(order: ArtefactArguments, widths: QuantisationArguments, circuit: FpgaArguments) -> int:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import click
+from typing import Any, ClassVar, Literal
 
 from splinework.cli.hardware.building import build, merits
 from splinework.cli.hardware.options import ArtefactArguments, QuantisationArguments, on_model
-from splinework.cli.options import option, takes
+from splinework.cli.options import command, option, takes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class McuArguments:
     """The options of the C code and its verification."""
+
+    HEADING: ClassVar[str] = "Firmware"
 
     prefer: Literal["speed", "flash"] = option(default="speed", help="Optimise for instructions or for bytes.")
     floats: Literal["none", "single", "exact"] = option(
@@ -31,13 +31,15 @@ class McuArguments:
     processors: tuple[Literal["gcc", "clang", "cortex-m0plus", "cortex-m3", "cortex-m4f"], ...] = option(
         "--processor",
         default=(),
-        help="Processor to compare on; may be repeated. By default all whose tools are installed.",
+        metavar="NAME,…",
+        show_default="all whose tools are installed",
+        help="Processors to compare on: gcc, clang, cortex-m0plus, cortex-m3, cortex-m4f.",
     )
     vectors: int = option(default=100_000, within=(1, 10_000_000), metavar="N", help="Number of vectors to compare.")
 
 
-@click.command(no_args_is_help=True, short_help="Build C for a microcontroller, compare it and measure it.")
-@on_model("the C files")
+@command(no_args_is_help=True, short_help="Build C for a microcontroller, compare it and measure it.")
+@on_model
 @takes(QuantisationArguments)
 @takes(McuArguments)
 def mcu(order: ArtefactArguments, widths: QuantisationArguments, firmware: McuArguments) -> int:

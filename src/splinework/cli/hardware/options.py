@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from splinework.cli.complete import columns_of, files_of
+from splinework.cli import common
+from splinework.cli.complete import files_of
 from splinework.cli.folder import check_order
 from splinework.cli.options import argument, option, takes
 from splinework.cli.shape import parse_shape
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from splinework.hardware.choosing import QuantisationRecipe
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ArtefactArguments:
     """The options common to all artefacts."""
 
@@ -27,31 +28,23 @@ class ArtefactArguments:
         metavar="DATA.csv",
         shell_complete=files_of,
         help="Table with the columns of the model and its target.",
+        group=common.INPUT,
     )
-    out: str = option(required=True, metavar="DIR", shell_complete=files_of)
-    target: str | None = option(
-        metavar="COL",
-        shell_complete=columns_of,
-        help="Target column; by default that of the model file.",
-    )
-    task: Literal["auto", "regression", "classification"] = option(
-        default="auto", help="Regression or classification; inferred from the target by default."
-    )
-    name: str | None = option(metavar="NAME", help="Name of the artefact and its parts; by default the folder's name.")
+    target: str | None = common.target(show_default="that of the model")
+    test_fraction: float | None = common.test_fraction()
+    task: Literal["auto", "regression", "classification"] = common.task()
+    shape: str | None = common.shape("; same keeps MODEL", "large models are distilled")
     hidden: int | None = option(
         within=(0, 10_000),
         metavar="N",
         help="Distil MODEL into a network with N hidden nodes; 0 for none.",
+        group=common.MODEL,
     )
-    shape: str | None = option(
-        metavar="13,4,3|same", help="Distil into this shape, or keep MODEL; by default large models are distilled."
-    )
-    test_fraction: float | None = option(
-        metavar="F", help="Share of rows held out for testing; by default 0.2, less for few rows."
-    )
-    seed: int = option(default=0, within=(0, 2**31 - 1), metavar="N", help="Seed of everything random.")
-    quiet: bool = option(default=False, help="Print nothing but errors.")
-    as_json: bool = option("--json", default=False, help="Print the results as one JSON object.")
+    seed: int = common.seed()
+    out: str = common.out("DIR", "Folder for the artefact.", required=True)
+    name: str | None = common.name(show_default="the folder's name")
+    quiet: bool = common.quiet()
+    as_json: bool = common.as_json()
 
     @property
     def wanted_shape(self) -> Any:
@@ -86,21 +79,27 @@ class ArtefactArguments:
         return self.name if self.name is not None else identifier(Path(self.out).absolute().name)
 
 
-def on_model(kind: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def on_model(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options of `ArtefactArguments` to a command, which receives them as its first argument."""
-    return takes(ArtefactArguments, out={"help": f"Folder for {kind}."})
+    return takes(ArtefactArguments)(command)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class QuantisationArguments:
     """The options of quantisation."""
 
+    HEADING: ClassVar[str] = "Quantisation"
+
     bits: str = option(default="6", metavar="B|auto", help="Code width of inputs and hidden nodes.")
-    hidden_bits: int | None = option(within=(1, 12), metavar="B", help="Code width of hidden nodes, if different.")
+    hidden_bits: int | None = option(
+        within=(1, 12), metavar="B", show_default="--bits", help="Code width of hidden nodes."
+    )
     max_luts: float | None = option(metavar="N", help="Best network within about N lookup tables.")
     max_loss: float | None = option(metavar="P", help="Smallest network that loses at most P of merit, such as 0.01.")
-    steps: int = option(default=400, within=(1, None), metavar="N", help="Training steps per stage.")
-    stages: int = option(default=9, within=(1, 50), metavar="N", help="Training stages, with growing area penalties.")
+    steps: int = option(default=400, within=(1, None), metavar="N", help="Number of training steps, per stage.")
+    stages: int = option(
+        default=9, within=(1, 50), metavar="N", help="Number of training stages, with growing area penalties."
+    )
     method: Literal["train", "calibrate"] = option(
         default="train", help="Quantisation-aware training, or post-training calibration: quick, less accurate."
     )

@@ -1,0 +1,99 @@
+"""The options that several commands have, each with one name, one type and one meaning; the defaults may differ."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import click
+
+from splinework.cli.complete import axioms_for, columns_of, files_of
+from splinework.cli.options import LAST, option
+from splinework.errors import ConfigError
+
+INPUT: Final = "Input"
+MODEL: Final = "Model"
+SEARCH, OUTPUT, GENERAL = LAST
+
+
+class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """A time above 0."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds: float = click.FLOAT.convert(value, param, ctx)
+        if not (seconds > 0 and math.isfinite(seconds)):
+            raise ConfigError(f"--budget is a number of seconds above 0, such as 30; got {seconds:g}.")
+        return seconds
+
+
+def target(**words: Any) -> Any:
+    """The target column."""
+    usual: dict[str, Any] = {"metavar": "COL", "shell_complete": columns_of, "help": "Target column.", "group": INPUT}
+    return option("--target", **{**usual, **words})
+
+
+def features(note: str, default: str) -> Any:
+    """The input columns."""
+    words: dict[str, Any] = {"shell_complete": columns_of, "help": f"Input columns{note}.", "group": INPUT}
+    return option(default=(), metavar="COL,…", show_default=default, **words)
+
+
+def test_fraction() -> Any:
+    """The share of held-out rows."""
+    text = "Share of rows held out for testing."
+    return option(metavar="SHARE", show_default="0.2, less for few rows", help=text, group=INPUT)
+
+
+def task() -> Any:
+    """Regression or classification."""
+    return option(default="auto", help="Kind of model; auto infers it from the target.", group=MODEL)
+
+
+def shape(note: str, default: str) -> Any:
+    """The shape of the network."""
+    text = f"Number of nodes in each layer{note}."
+    return option(metavar="2,5,1", show_default=default, help=text, group=MODEL)
+
+
+def budget(default: float) -> Any:
+    """The time limit."""
+    return option(default=default, type=Seconds(), metavar="SECONDS", help="Time limit in seconds.", group=SEARCH)
+
+
+def seed(default: int | None = 0, **words: Any) -> Any:
+    """The seed."""
+    words = {"metavar": "N", "help": "Seed of everything random.", "group": SEARCH, **words}
+    return option(default=default, within=(0, 2**31 - 1), **words)
+
+
+def axioms() -> Any:
+    """Axioms as texts."""
+    text = "Axioms, such as 'monotone(age)' or 'bounded(0, 1)'."
+    return option("--axiom", default=(), metavar="AXIOM,…", shell_complete=axioms_for, help=text, group="Axioms")
+
+
+def axiom_file() -> Any:
+    """Axioms in a file."""
+    return option("--axioms", metavar="FILE.toml", shell_complete=files_of, help="A file of axioms.", group="Axioms")
+
+
+def name(**words: Any) -> Any:
+    """The prefix of names in what is written."""
+    return option(metavar="NAME", help="Prefix of the names in the output.", group=OUTPUT, **words)
+
+
+def out(metavar: str, text: str, **words: Any) -> Any:
+    """Where the result goes."""
+    return option(metavar=metavar, shell_complete=files_of, help=text, group=OUTPUT, **words)
+
+
+def quiet() -> Any:
+    """No output but errors."""
+    return option(default=False, help="Suppress progress and messages.", group=OUTPUT)
+
+
+def as_json() -> Any:
+    """Output for programs."""
+    return option("--json", default=False, help="Print the result as one JSON object.", group=OUTPUT)
