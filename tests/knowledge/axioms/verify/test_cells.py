@@ -253,3 +253,14 @@ def test_the_stated_errors_of_a_basis_are_of_the_same_theory_with_ten_times_the_
     high, here = (basis_bounds(basis, r, *ends, EnclosingFunctions())[0] for r in (8 + order, order))
     np.testing.assert_allclose(wide, 2 * 2**8 * high / math.factorial(8), rtol=2e-3, atol=1e-11)
     np.testing.assert_allclose(tiny, 3e-12 * here, rtol=1e-3)
+
+
+@pytest.mark.parametrize("reach", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize(("origin", "width"), [(0.0, 1.0), (-5.0, 0.25), (3.0, 8.0)])
+def test_the_error_of_evaluation_is_that_of_horner_of_v_and_of_where_the_cell_lies(origin, width, reach):
+    powers = np.array([2.0, -3.0, 0.5, 7.0])
+    cells = Cells(*(np.full((1, n), v) for n, v in ((2, 0.0), (1, origin), (1, width), (1, 0.5), (1, reach))))
+    value = sum(abs(p) * reach**k for k, p in enumerate(powers))
+    slope = sum(k * abs(p) * reach ** (k - 1) for k, p in enumerate(powers) if k)
+    wanted = gamma(12) * value + slope * (gamma(6) * max(1, reach) + gamma(8) * (abs(origin) + width) / width)
+    assert evaluation_error(powers[None, None, :, None], cells).item() == pytest.approx(wanted, rel=1e-12)
