@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from splinework.errors import SplineworkError
+from splinework.foreign import method_advice
 
 # Seen by type checkers and editors, and read by `lazy`. No name comes from a package that has a module of the same name: type
 # checkers would take the module. The modules below are reached without an import, as in `sw.derivatives.partials`.
@@ -184,6 +185,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(
             f"module 'splinework' has no attribute {name!r}; write: from splinework.{_ELSEWHERE[name]} import {name}"
         )
+    text = method_advice("module 'splinework'", name)
+    if text is not None and name not in __all__:
+        raise AttributeError(text)
     return _load(name)
 
 

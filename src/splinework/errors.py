@@ -5,6 +5,8 @@ came, and what to do.
 """
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable
 
 
@@ -35,6 +37,10 @@ class ConfigError(SplineworkError, ValueError):
     """A setting is unknown, out of range or contradicts another one."""
 
 
+class ArgumentError(ConfigError, TypeError):
+    """A call has an argument that is unknown, missing or one too many."""
+
+
 class DataError(SplineworkError, ValueError):
     """A table or a column cannot be used as it is."""
 
@@ -57,6 +63,14 @@ class FitWarning(UserWarning):
         ...     warnings.simplefilter("ignore", sw.FitWarning)  # or "error", where nobody would read them
         ...     result = sw.fit(sw.KAN([1, 1]), [[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0], steps=1, validation=None)
     """
+
+
+def warn(text: str) -> None:
+    """A `FitWarning` at the line outside of this package, and of torch, from which the work was called."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).split(".")[0] in ("splinework", "torch"):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(FitWarning(text), stacklevel=level)
 
 
 def nearest(name: object, known: Iterable[str]) -> str:

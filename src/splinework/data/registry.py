@@ -19,6 +19,7 @@ from splinework.data.orbits import load_orbits
 from splinework.data.problems import ProblemSet
 from splinework.data.simulators.ode import OdeSet
 from splinework.errors import ConfigError, DataError, nearest
+from splinework.foreign import explained
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -182,6 +183,7 @@ _MEASURED: Final = (
 MEASURED: Final[dict[str, DataSet]] = {one.name: one for one in _MEASURED}
 
 
+@explained
 def data_set(name: str) -> DataSet:
     """Look up a set by its name.
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from splinework.data.random_streams import Floats
 from splinework.errors import ConfigError, DataError, nearest
+from splinework.foreign import explained
 from splinework.formula.expression import Expression
 
 FeynmanTable = Literal["dimensionless", "dimensional"]
@@ -88,6 +89,7 @@ class BenchmarkProblem:
         return x, y + spread * generator.standard_normal(n) if spread else y
 
 
+@explained
 def problem(name: str) -> BenchmarkProblem:
     """Look up a registered problem.
 

@@ -68,7 +68,10 @@ def regress(
     """
     if names is None and hasattr(x, "columns"):
         names = [str(c) for c in x.columns]
-    xs, ys = np.asarray(x, dtype=float), np.asarray(y, dtype=float).reshape(-1)
+    try:
+        xs, ys = np.asarray(x, dtype=float), np.asarray(y, dtype=float).reshape(-1)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"x and y must be numbers, of the shapes (rows, columns) and (rows,); {error}.") from error
     _check(xs, ys)
     labels = tuple(names) if names is not None else tuple(f"x{i + 1}" for i in range(xs.shape[1]))
     chosen = options_of(regress, options, keywords, SearchOptions)

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from splinework.errors import ConfigError, DtypeError
+from splinework.errors import ConfigError, DtypeError, nearest
 from splinework.export.metadata import ModelMetadata, metadata_of
 from splinework.export.targets import TARGETS, ExportJob
+from splinework.foreign import explained
 from splinework.nn.files import write_whole
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
@@ -22,6 +23,7 @@ class ExportableFormula(Protocol):
         ...
 
 
+@explained
 def export(
     model: KAN | FramedKAN | ExportableFormula,
     to: str | None = None,
@@ -139,7 +141,8 @@ def _target(model: Any, to: str | None, path: str | os.PathLike[str] | None) -> 
                 f"the ending of {Path(path).name!r} does not say what to export to; add to=..., one of {', '.join(known)}."
             )
     if found not in known:
-        raise ConfigError(f"a {'formula' if formula else 'model'} is exported to {', '.join(known)}; got to={found!r}.")
+        kind = "formula" if formula else "model"
+        raise ConfigError(f"a {kind} is exported to {', '.join(known)}; got to={found!r}; {nearest(found, known)}")
     return str(found)
 
 

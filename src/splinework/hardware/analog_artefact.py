@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from splinework.errors import ConfigError, DataError, FileError
+from splinework.foreign import explained
 from splinework.hardware import tools
 from splinework.hardware.analog.budget import area, check_headroom, power
 from splinework.hardware.analog.fpaa import save_fpaa
@@ -121,6 +122,7 @@ class AnalogRecipe(StudySettings):
         return analog_report(self.name, figures, notes, study)
 
 
+@explained
 def analog(
     model: KAN,
     out: str | os.PathLike[str],

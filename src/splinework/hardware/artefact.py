@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from splinework.foreign import explained
 from splinework.hardware.examples import Examples, examples
 from splinework.hardware.folders import Kind, artefact_folder, check_place, read_marker
 from splinework.hardware.golden import ChangedError
@@ -88,6 +89,7 @@ def build(
     return BuildResult(recipe.kind, place, plan.name, report.figures, report.passed, report.notes)
 
 
+@explained
 def check(
     folder: str | os.PathLike[str],
     *,

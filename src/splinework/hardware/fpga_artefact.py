@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinework.errors import ConfigError
+from splinework.foreign import explained
 from splinework.hardware import tools
 from splinework.hardware.artefact import ArtefactPlan, Model, build
 from splinework.hardware.artefact_reports import counted, fpga_report
@@ -149,6 +150,7 @@ class FpgaRecipe:
         return fpga_report(golden, figures, notes, _checks(found), warnings, chosen.front)
 
 
+@explained
 def fpga(
     model: Model,
     out: str | os.PathLike[str],

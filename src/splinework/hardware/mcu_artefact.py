@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from splinework.errors import ConfigError, FileError
+from splinework.foreign import explained
 from splinework.hardware import tools
 from splinework.hardware.artefact import ArtefactPlan, Model, build
 from splinework.hardware.artefact_reports import mcu_report
@@ -100,6 +101,7 @@ class McuRecipe:
         return mcu_report(golden, figures, notes, chosen.front)
 
 
+@explained
 def mcu(
     model: Model,
     out: str | os.PathLike[str],

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ShapeError
+from splinework.foreign import explained
 from splinework.nn.arrays import data_of
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
@@ -37,6 +38,7 @@ class Attribution:
 
 
 @torch.no_grad()
+@explained
 def attribution(model: KAN | FramedKAN, x: Any, *, record: Trace | None = None) -> Attribution:
     """Attribution scores on the data x; where several outputs differ, the largest counts.
 

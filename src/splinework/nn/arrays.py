@@ -3,7 +3,7 @@
 The verbs' door: all that take data take any of these, and convert the dtype to the model's without a word.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,10 +77,36 @@ def columns_of(values: Any, columns: int, what: str, names: Sequence[str], like:
     if tensor.dim() != 2 or tensor.shape[1] != columns:
         wanted = f"(rows, {columns})" + (" or (rows,)" if columns == 1 else "")
         kind = "output" if what.startswith("y") else "input"
+        turned = f"; turn it, {what}.T" if tensor.dim() == 2 and tensor.shape[0] == columns else ""
         raise ShapeError(
-            f"{what} must have shape {wanted}, one column per {kind} of the model; got {tuple(tensor.shape)}."
+            f"{what} must have shape {wanted}, one column per {kind} of the model; got {tuple(tensor.shape)}{turned}."
         )
     return tensor
+
+
+def admitted(x: Any, like: Tensor, columns: int, names: Sequence[str]) -> Tensor:
+    """What a model is called with, as a tensor: arrays, frames and lists, and tensors that lose nothing in its dtype.
+
+    Args:
+        x: What came.
+        like: A tensor of the model, whose dtype and device to use.
+        columns: Number of inputs of the model; for a single one, a vector is a column.
+        names: Names of the inputs, for frames.
+
+    Raises:
+        DataError: If x does not hold numbers, or a frame has only some of the names.
+    """
+    if not isinstance(x, Tensor):
+        try:
+            x = _numbers(_named(x, "x", names)).to(like)
+        except (TypeError, ValueError, RuntimeError) as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(f"x must be numbers, such as an array of shape (rows, {columns}); {error}.") from error
+    elif not torch.is_autocast_enabled(x.device.type) and torch.promote_types(x.dtype, like.dtype) == like.dtype:
+        x = x.to(like.dtype)
+    taken: Tensor = x
+    return taken[:, None] if columns == 1 and taken.dim() == 1 and len(taken) != 1 else taken
 
 
 def _named(values: Any, what: str, names: Sequence[str]) -> Any:
@@ -102,9 +128,19 @@ def _named(values: Any, what: str, names: Sequence[str]) -> Any:
 def _numbers(values: Any) -> Tensor:
     """A floating-point tensor; a TypeError for what is no real number, a ValueError for rows of different lengths."""
     if isinstance(values, Tensor):
-        if values.dtype.is_complex:
-            raise TypeError("got complex numbers")
+        if values.dtype.is_complex or values.layout != torch.strided:
+            way = "got complex numbers" if values.dtype.is_complex else "got a sparse tensor; use .to_dense()"
+            raise TypeError(way)
         return values
+    if values is None:
+        raise TypeError("got None")
+    if isinstance(values, Mapping):
+        keys = list(values)[:8]
+        raise TypeError(
+            f"got a dict with {keys}; hand in what is in it, such as data[{keys[0] if keys else 'x'!r}], or a frame"
+        )
+    if hasattr(values, "toarray"):
+        raise TypeError(f"got a sparse {type(values).__name__}; use .toarray()")
     if hasattr(values, "to_numpy"):
         values = values.to_numpy()
     if isinstance(values, np.ma.MaskedArray):
@@ -119,7 +155,10 @@ def _numbers(values: Any) -> Tensor:
 
 def width_of(values: Any) -> int:
     """Number of columns of what a user hands in, as it came."""
-    shape = values.shape if hasattr(values, "shape") else torch.as_tensor(values).shape
+    try:
+        shape = values.shape if hasattr(values, "shape") else np.shape(values)
+    except ValueError:  # rows of different lengths, which are refused where they are read
+        return 1
     return int(shape[1]) if len(shape) > 1 else 1
 
 

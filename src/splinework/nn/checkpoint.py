@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
 from splinework.errors import ConfigError, FileError
+from splinework.foreign import explained
 from splinework.nn.files import write_whole
 from splinework.nn.frame import FramedKAN, frame_from_dict, network_of
 from splinework.nn.network import KAN, config_from_dict
@@ -23,6 +24,7 @@ _KEY = "splinework"
 _MISFITS = (ArithmeticError, AttributeError, LookupError, RuntimeError, StopIteration, TypeError, ValueError)
 
 
+@explained
 def save(model: KAN | FramedKAN, path: str | os.PathLike[str], *, notes: dict[str, Any] | None = None) -> None:
     """Writes the model to one file, whole or not at all.
 
@@ -65,6 +67,7 @@ def save(model: KAN | FramedKAN, path: str | os.PathLike[str], *, notes: dict[st
     write_whole(Path(path), to_bytes(tensors, metadata={_KEY: text}))
 
 
+@explained
 def load(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") -> Any:
     """The model that `save` wrote, in the dtype it had: a `KAN`, or a `FramedKAN` where it has a frame.
 
@@ -85,6 +88,7 @@ def load(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") ->
         dtype = next(iter(tensors.values())).dtype
         model = KAN(config_from_dict(header["config"]), dtype=dtype, generator=torch.Generator())
         model.load_state_dict(tensors)
+        model.unset_dtype = dtype
         frame = frame_from_dict(header["frame"]) if "frame" in header else None
         loaded = model if frame is None else FramedKAN(model, frame)
     except _MISFITS as error:

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from splinework.errors import ConfigError, ShapeError
+from splinework.errors import ArgumentError, ConfigError, ShapeError
+from splinework.foreign import advice, explained
 from splinework.kernels.torch_internals import functional_transform
 from splinework.nn.layer import KANLayer, check_numbers
 from splinework.splines.bases import Basis
@@ -33,6 +34,7 @@ class _KANConv(nn.Module):
 
     dimensions: ClassVar[int]
 
+    @explained
     def __init__(
         self,
         in_channels: int,
@@ -55,10 +57,7 @@ class _KANConv(nn.Module):
         self._check_channels(in_channels, out_channels, groups)
         unknown = sorted(set(options) - _OPTIONS)
         if unknown:
-            raise ConfigError(
-                f"{type(self).__name__} has no option {unknown[0]!r}; besides those of torch's convolution it takes "
-                f"those of KANLayer: {', '.join(sorted(_OPTIONS))}."
-            )
+            raise ArgumentError(advice(type(self).__name__, unknown[0], ["grid", "basis", *sorted(_OPTIONS)]))
         if padding_mode not in PADDING_MODES:
             raise ConfigError(f"padding_mode is one of {', '.join(PADDING_MODES)}, got {padding_mode!r}.")
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups

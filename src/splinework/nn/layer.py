@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from splinework.errors import ConfigError, DtypeError, ShapeError
+from splinework.foreign import explained
 from splinework.kernels import BasisTable, EdgeParameters, check_extrapolation, layer_sums
 from splinework.kernels.torch_internals import functional_transform
 from splinework.nn import initialise
@@ -67,6 +68,7 @@ class KANLayer(nn.Module):
     twins: Tensor | None
     steepest: Tensor | None
 
+    @explained
     def __init__(
         self,
         inputs: int,

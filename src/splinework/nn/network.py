@@ -7,20 +7,23 @@ functions elsewhere.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from splinework.errors import ConfigError
+from splinework.errors import ArgumentError, ConfigError
+from splinework.foreign import advice, explained, method_advice
 from splinework.kernels import AffineUnits, network_sums
 from splinework.kernels.torch_internals import hooks_of_all_modules
+from splinework.nn.arrays import admitted
 from splinework.nn.layer import KANLayer, check_columns
 from splinework.nn.nodes import Nodes, shape_of
 from splinework.nn.scaling import Scaling
 from splinework.splines.bases import DEFAULT_BASE, Basis, basis_from_dict, make_basis
 
 
+@explained
 @dataclass(frozen=True)
 class KANConfig:
     """Everything that says what a network is, except its numbers. Make a changed one with `dataclasses.replace`.
@@ -120,6 +123,11 @@ def config_from_dict(values: dict[str, Any]) -> KANConfig:
     return KANConfig(**fields)
 
 
+_KEYWORDS = ("shape", "grid", "degree", "basis", "names", "output_names", "generator", "dtype", "device")
+_ELSEWHERE = {"nodes", "bases", "input_names", "output_names", "axioms"}
+"""Arguments of `KAN`, and the fields of `KANConfig` that they set."""
+
+
 class KAN(nn.Module):
     """A Kolmogorov–Arnold network of any width and depth.
 
@@ -132,6 +140,8 @@ class KAN(nn.Module):
         names: Names of the inputs.
         output_names: Names of the outputs.
         generator: Source of the random start; None means torch's own.
+        dtype: Of the numbers, for good; None takes torch's default, and `fit` gives the model the dtype of its data.
+        device: Where the numbers lie.
         **options: Further fields of `KANConfig`: base, domain, extrapolation, grid_kind, grid_eps, init, bias, input_scales,
             output_scales.
 
@@ -145,6 +155,10 @@ class KAN(nn.Module):
     (torch.Size([7, 1]), 156)
     """
 
+    unset_dtype: torch.dtype | None = None
+    """The dtype that the numbers got without the user's choice, from torch's default or from data; None if it was chosen."""
+
+    @explained
     def __init__(
         self,
         shape: Sequence[Any] | KANConfig,
@@ -175,11 +189,10 @@ class KAN(nn.Module):
             recipes = zip(
                 _each(basis, count, "basis"), _each(grid, count, "grid"), _each(degree, count, "degree"), strict=True
             )
-            unknown = set(options) - (
-                set(KANConfig.__dataclass_fields__) - {"nodes", "bases", "input_names", "output_names", "axioms"}
-            )
+            unknown = set(options) - set(KANConfig.__dataclass_fields__) | set(options) & _ELSEWHERE
             if unknown:
-                raise ConfigError(f"KAN has no option {sorted(unknown)[0]!r}; see help(KAN).")
+                taken = [*_KEYWORDS, *(key for key in KANConfig.__dataclass_fields__ if key not in _ELSEWHERE)]
+                raise ArgumentError(advice("KAN", min(unknown), taken))
             config = KANConfig(
                 nodes,
                 tuple(make_basis(b, grid=g, degree=k) for b, g, k in recipes),
@@ -207,6 +220,7 @@ class KAN(nn.Module):
             )
             for before, after, recipe in zip(config.nodes, config.nodes[1:], config.bases, strict=False)
         )
+        self.unset_dtype = None if dtype is not None else self.kan_layers[0].coefficients.dtype
 
     @classmethod
     def representation(cls, inputs: int, outputs: int = 1, **options: Any) -> "KAN":
@@ -221,7 +235,13 @@ class KAN(nn.Module):
     @property
     def kan_layers(self) -> list[KANLayer]:
         """The layers of edges, typed."""
-        return [layer for layer in self.layers if isinstance(layer, KANLayer)]
+        layers = self._modules["layers"]  # what `self.layers` finds, without asking `__getattr__`
+        return [layer for layer in cast("nn.ModuleList", layers) if isinstance(layer, KANLayer)]
+
+    @property
+    def dtype_unset(self) -> bool:
+        """Whether nobody chose the dtype, by `dtype=` or by a call such as `model.double()`: a fit takes that of its data."""
+        return self.unset_dtype == next(self.parameters()).dtype
 
     @property
     def inputs(self) -> int:
@@ -233,14 +253,21 @@ class KAN(nn.Module):
         """Number of outputs."""
         return self._config.nodes[-1].width
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Any) -> Tensor:
         """Raw inputs `(…, inputs)` to raw outputs `(…, outputs)`.
+
+        Args:
+            x: A tensor; or what a model can be fitted to, such as an array, a frame or a list.
 
         Raises:
             ShapeError: If x has another number of columns.
-            DtypeError: If x has another dtype or device than the model.
+            DataError: If x does not hold numbers.
+            DtypeError: If x lies on another device, or has a dtype that the model's cannot hold without loss.
         """
-        check_columns(self, x, self.inputs, self.kan_layers[0].coefficients)
+        own = self.kan_layers[0].coefficients
+        if not isinstance(x, Tensor) or x.dtype != own.dtype or x.dim() < 2:
+            x = admitted(x, own, self.inputs, self._config.input_names)
+        check_columns(self, x, self.inputs, own)
         before, after = self.input_scaling, self.output_scaling
         if before.is_affine and after.is_affine and self.is_plain():
             return self._sums(x, AffineUnits(before.shift, before.scale, after.shift, after.scale))
@@ -291,6 +318,29 @@ class KAN(nn.Module):
         """Names of the inputs that still have an edge."""
         alive = (self.kan_layers[0].mask != 0).any(dim=1)
         return [name for name, a in zip(self._config.input_names, alive.tolist(), strict=True) if a]
+
+    @explained
+    def train(self, mode: bool = True) -> "KAN":
+        """Training mode of the module, as in torch; `sw.fit` is what trains.
+
+        Raises:
+            ArgumentError: If mode is no truth value.
+        """
+        if not isinstance(mode, bool):
+            raise ArgumentError(
+                f"model.train(mode) sets a mode of the module, True or False, got {type(mode).__name__}; to train, write "
+                "sw.fit(model, x, y)."
+            )
+        return super().train(mode)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            text = method_advice("KAN", name)
+            if text is None:
+                raise
+            raise AttributeError(text) from None
 
     def extra_repr(self) -> str:
         return f"shape={self.config.shape}, {self.active_edges()} active edges"

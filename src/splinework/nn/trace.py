@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from splinework.foreign import explained
 from splinework.nn.arrays import inputs_of
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
@@ -40,6 +41,7 @@ class Trace:
         return record.inputs[:, i], record.edges[:, i, j]
 
 
+@explained
 def trace(model: KAN | FramedKAN, x: Any) -> Trace:
     """Every pre- and post-activation of the model at x; differentiable in x, if it is a tensor, and in the parameters.
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from splinework.foreign import explained
 from splinework.knowledge.axioms.verify import Certificate
 from splinework.nn.files import write_whole
 from splinework.nn.frame import FramedKAN
@@ -17,6 +18,7 @@ from splinework.report.plot.protocols import HistoryLike
 from splinework.report.protocols import ReportedResult, ReportedTable
 
 
+@explained
 def report(
     model: KAN | FramedKAN | ReportedResult | None,
     path: str | os.PathLike[str],

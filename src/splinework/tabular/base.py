@@ -18,6 +18,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from splinework.errors import DataError
 from splinework.kernels.threads import suited_to
 from splinework.knowledge.axioms.verify import Certificate
 from splinework.nn.frame import FramedKAN
@@ -97,6 +98,11 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
 
     def _numbers(self, y: Any, *, first: bool) -> tuple[Floats, Task]:
         """Numbers `(n, q)` as targets: `_check_target` of a regression."""
+        if np.asarray(y).dtype.kind in "SU" or isinstance(next(iter(np.ravel(y)), None), str):
+            raise DataError(
+                f"y holds texts, such as {str(np.ravel(y)[0])[:40]!r}, and {type(self).__name__} predicts numbers; for classes "
+                "use KANClassifier."
+            )
         values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self)
         columns = values.reshape(len(values), -1)
         if not first and columns.shape[1] != self.model_.outputs:

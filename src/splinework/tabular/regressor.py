@@ -8,6 +8,7 @@ from typing import Any, ClassVar, final
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
+from splinework.foreign import explained
 from splinework.tabular.base import KANEstimator
 from splinework.tabular.callbacks import with_callbacks
 from splinework.tabular.classes import target_names
@@ -19,6 +20,7 @@ from splinework.tabular.rows import Floats, WeightedRows
 from splinework.tabular.tasks import Task
 
 
+@explained
 @final
 @dataclass(kw_only=True, eq=False, repr=False)
 class KANRegressor(RegressorMixin, KANEstimator):

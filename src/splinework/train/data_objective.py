@@ -8,6 +8,7 @@ from typing import final
 import torch
 from torch import Tensor
 
+from splinework.nn.network import KAN
 from splinework.train.gradient import error_in_one_call
 from splinework.train.jacobian import Linearisation, ParameterVector
 from splinework.train.losses import Loss, Squared, best_constant
@@ -138,7 +139,18 @@ class DataObjective(Objective):
     def rmse(self, loss: float | None = None) -> float:
         if loss is not None and self._plain() and self.t.shape[1] == 1:
             return math.sqrt(loss) * float(self._unit[0])
-        response = self.criterion.response(self._seen(self.model.unit_forward(self.u)))
+        return self._error(self._seen(self.model.unit_forward(self.u)))
+
+    @torch.no_grad()
+    def rmse_of(self, model: KAN) -> float:
+        dtype = model.kan_layers[0].coefficients.dtype
+        if dtype == self.u.dtype:
+            return self.rmse()
+        raw = model(self.model.input_scaling.inverse(self.u).to(dtype)).to(self.u.dtype)
+        return self._error(self.model.output_scaling(raw) if self.criterion.regression else raw)
+
+    def _error(self, seen: Tensor) -> float:
+        response = self.criterion.response(seen)
         if response.shape != self.t.shape:
             return math.nan
         return float(((response - self.t) * self._unit).square().mean().sqrt())

@@ -15,9 +15,10 @@ from scipy.special import stdtrit
 from torch import Tensor
 from typing_extensions import Unpack
 
-from splinework.errors import ConfigError, ShapeError
+from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.nn.arrays import as_columns, data_of
 from splinework.nn.network import KAN
+from splinework.nn.precision import delivered_dtype
 from splinework.train.fit import FitResult, fit
 from splinework.train.history import History
 from splinework.train.losses import make_loss
@@ -137,11 +138,15 @@ def ensemble(
     chosen = options_of(ensemble, options, keywords, TrainingOptions)
     regression, weights, validation = make_loss(chosen.loss).regression, chosen.weights, chosen.validation
     like, config = torch.empty(0, dtype=torch.float64), model.config
-    xs = as_columns(x, model.inputs, "x", config.input_names, like)
+    own_dtype = like.to(delivered_dtype(model, x))
+    xs = as_columns(x, model.inputs, "x", config.input_names, own_dtype)
     ys: Any = as_columns(y, model.outputs, "y", config.output_names, like) if regression else np.asarray(y)
     ws = None if weights is None else torch.as_tensor(np.asarray(weights), dtype=torch.float64)
     if len(xs) != len(ys) or (ws is not None and len(ws) != len(xs)):
-        raise ShapeError(f"x, y and weights need the same number of rows, got {len(xs)} of x and {len(ys)} of y.")
+        counts = f"{len(xs)} of x, {len(ys)} of y" + ("" if ws is None else f" and {len(ws)} of weights")
+        raise ShapeError(f"x, y and weights need the same number of rows, got {counts}.")
+    if len(xs) == 0:
+        raise DataError("there are no rows in x; at least one is needed.")
     generator = torch.Generator().manual_seed(chosen.seed)
     folds = torch.randperm(len(xs), generator=generator).tensor_split(members)
     results: list[FitResult] = []

@@ -10,10 +10,12 @@ from typing import Any
 import torch
 from typing_extensions import Unpack
 
-from splinework.errors import ConfigError
+from splinework.errors import ArgumentError, ConfigError
+from splinework.foreign import not_a_model
 from splinework.nn.network import KAN
 from splinework.train.data_objective import DataObjective, JointObjective
 from splinework.train.data_split import DataSplit, Samples, joined, take_rows
+from splinework.train.delivery import deliver
 from splinework.train.diagnostics import Finding, diagnose
 from splinework.train.history import History
 from splinework.train.journal import fingerprint_of, open_journal
@@ -88,7 +90,9 @@ def fit(
         options: These as one object; what is named beside it counts instead.
 
     Returns:
-        `FitResult(.model, .history)`; the model in its own dtype, the numbers having been found in float64.
+        `FitResult(.model, .history)`. The model has the dtype of x if that is a float32 or float64 array or tensor, else float64;
+        or the one that `KAN(…, dtype=…)` was given. Its numbers were found in float64, and `history[-1]` has the errors of the
+        model as it is handed back.
 
     Raises:
         ShapeError: If x and y do not fit the model or each other.
@@ -117,12 +121,11 @@ def fit(
         run.history.decide("optimiser", f"optimiser {plan.method.name}, {plan.why}; {counts}")
         run.judge_anew(objective, run.held_out)
         with run.listening(chosen):
-            polished, judge = _take_all_steps(run, objective, rows, plan)
-        assert run.best is not None
-        for finding in _findings(run, rows, judge if polished else None, objective):
+            final, judge = _take_all_steps(run, objective, rows, plan)
+        for finding in _findings(run, rows, judge, objective):
             run.warn(finding.text)
         run.history.decide("stop", f"ended: {run.stopped or 'converged'}")
-        return FitResult(run.best.to(next(model.parameters()).dtype), run.history, _evidence(run, rows, polished))
+        return FitResult(deliver(run, model, final, x), run.history, _evidence(run, rows, final is not objective))
 
 
 def _evidence(run: TrainingRun, rows: DataSplit, polished: bool) -> TrainingData:
@@ -136,9 +139,9 @@ def _evidence(run: TrainingRun, rows: DataSplit, polished: bool) -> TrainingData
 
 def _take_all_steps(
     run: TrainingRun, objective: DataObjective | StreamObjective, rows: DataSplit, plan: TrainingPlan
-) -> tuple[bool, KAN]:
-    """All stages and the polish; returns whether there was one, and the model that the held-out rows judged last."""
-    judge: KAN | None = None
+) -> tuple[DataObjective | StreamObjective, KAN | None]:
+    """All stages and the polish; returns what was minimised last, and the model before a polish, which held-out rows judged."""
+    judge, final = None, objective
     try:
         run_stages(run, objective, plan)
         # A stream keeps its held-out rows for itself: they are few of many, and each step would be one more pass.
@@ -148,15 +151,14 @@ def _take_all_steps(
             everything = joined(rows.used, rows.held_out)
             assert isinstance(objective, DataObjective)
             whole = replace(objective, u=everything.u, t=everything.t, weights=everything.weights)
+            final = whole
             if not polish(run, whole, plan):
-                judge = None
+                judge, final = None, objective
         if judge is None and plan.method.second_order and isinstance(objective, DataObjective):
             give_margins(run, objective)
     except KeyboardInterrupt:
         run.stopped = "interrupted; the best state so far was kept"
-    best = run.best if judge is None else judge
-    assert best is not None
-    return judge is not None, best
+    return final, judge
 
 
 def _joined_by(objective: DataObjective | StreamObjective, residuals: Sequence[Residual]) -> JointObjective:
@@ -252,8 +254,7 @@ def working_copy(model: KAN, verb: str, data: str) -> KAN:
         ConfigError: If it is no KAN, or has nothing to change.
     """
     if not isinstance(model, KAN):
-        kind = type(model).__name__
-        raise ConfigError(f"{verb} takes the model first, a KAN, got {kind}: {verb}(model, {data}).")
+        raise ArgumentError(f"{not_a_model(verb, model)} The call is {verb}(model, {data}).")
     if not any(p.requires_grad for p in model.parameters()):
         raise ConfigError("every number of the model is frozen; set requires_grad where something may change.")
     return copy.deepcopy(model).double()

@@ -80,6 +80,8 @@ class Objective(ABC):
     model: KAN
     penalties: tuple[Penalty, ...] = ()
 
+    is_cheap: ClassVar[bool] = True
+    """Whether all rows lie in memory, so that one more look at them takes next to no time."""
     looks: ClassVar[int] = 4
     """Looks at all rows per epoch of mini-batches."""
     patience: ClassVar[int] = 10
@@ -158,6 +160,10 @@ class Objective(ABC):
     @abstractmethod
     def rmse(self, loss: float | None = None) -> float:
         """Root mean squared error in the units of y; NaN where that means nothing. `loss` saves work where it is known."""
+
+    def rmse_of(self, model: KAN) -> float:
+        """The error of the model in its own dtype, where `self.model` has the same numbers in the dtype of the rows."""
+        return self.rmse()
 
     def value(self, part: Any = None) -> Tensor:
         """Loss and penalties, differentiable."""

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, final
 
 from torch import Tensor
 
-from splinework.errors import ConfigError, nearest
+from splinework.errors import ArgumentError, ConfigError
+from splinework.foreign import advice, explained
 from splinework.train.callbacks import Callback
 from splinework.train.losses import Loss, make_loss
 from splinework.train.optim import Optimiser, make_optimiser
@@ -86,6 +87,7 @@ class FitKeywords(EnsembleKeywords, total=False):
     checkpoint: str | os.PathLike[str] | None
 
 
+@explained
 @final
 @dataclass(frozen=True, eq=False)
 class TrainingOptions:
@@ -231,7 +233,7 @@ def with_options(keywords: type, record: type[Any] = TrainingOptions) -> Callabl
             described = verb.__doc__
             texts = [_text(record, each.name) for each in taken if f"\n        {each.name}: " not in described]
             verb.__doc__ = re.sub(r" {8}\*\*keywords: .*\n", lambda _: "".join(texts), verb.__doc__)
-        return verb
+        return explained(verb)
 
     return spelled_out
 
@@ -257,9 +259,7 @@ def options_of(
     allowed.remove("options")
     for name in (*changed(begun), *keywords):
         if name not in allowed:
-            raise ConfigError(
-                f"{verb.__name__} has no option {name!r}; {nearest(name, allowed)} It has {', '.join(allowed)}."
-            )
+            raise ArgumentError(advice(verb.__name__, name, allowed))
     return replace(begun, **keywords)
 
 

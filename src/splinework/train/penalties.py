@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
+from splinework.foreign import explained
 from splinework.nn.layer import KANLayer
 
 MIN_SIZE_RATIO = 1e-3
@@ -55,6 +56,7 @@ class Penalty(ABC):
         """
 
 
+@explained
 @final
 @dataclass(frozen=True)
 class Sparsity(Penalty):
@@ -91,6 +93,7 @@ class Sparsity(Penalty):
         return self.l1 * sizes.sum() + self.entropy * entropy
 
 
+@explained
 @final
 @dataclass(frozen=True)
 class GroupLasso(Penalty):
@@ -234,6 +237,7 @@ def _concave(
     return 2 * slope[..., None] * half, slope.clamp_min(0)[..., None, None] * form[:, None]
 
 
+@explained
 @final
 @dataclass(frozen=True)
 class Roughness(Penalty):

@@ -8,6 +8,7 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
+from splinework.foreign import explained
 from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.network import KAN
 from splinework.train.jacobian import ParameterVector
@@ -17,6 +18,7 @@ from splinework.train.residual_jacobian import ResidualExpansion, expand
 Function = Callable[..., Tensor]
 
 
+@explained
 @final
 @dataclass(frozen=True, eq=False)
 class Residual:

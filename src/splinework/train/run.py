@@ -4,7 +4,6 @@ import contextlib
 import copy
 import math
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
-from splinework.errors import FitWarning
+from splinework.errors import warn
 from splinework.nn.network import KAN
 from splinework.train.callbacks import Callback, Step, StopTraining
 from splinework.train.coordinates import hold, is_shaped
@@ -36,6 +35,7 @@ class TrainingRun:
         remaining: Steps that may still be taken, or None.
         judging: Whether states may become the best one.
         journal: The record of the stages, from which a fit that was killed goes on.
+        last_is_best: Whether the model of the last step is the best one.
     """
 
     held_out: Objective | None
@@ -53,6 +53,7 @@ class TrainingRun:
     marked: tuple[KAN | None, float] = (None, math.inf)
     stopped: str = ""
     judging: bool = True
+    last_is_best: bool = False
     taken: int = 0
     stages: int = 0
 
@@ -84,7 +85,7 @@ class TrainingRun:
     def warn(self, text: str) -> None:
         """Tells whoever called the verb that has called this, and the history."""
         self.history.decide("warning", text)
-        warnings.warn(FitWarning(text), stacklevel=3)
+        warn(text)
 
     def advance(
         self, objective: Objective, optimiser: Optimiser, steps: int, stage: str, *, settles: float | None = None
@@ -157,6 +158,7 @@ class TrainingRun:
         score = self.score(objective)
         if score < self.best_score:
             self.best_score, self.best, self.best_penalties = score, copy.deepcopy(objective.model), objective.penalties
+            self.last_is_best = False
 
     def mark(self) -> None:
         """Remembers the best state so far, for `rewind`."""
@@ -165,6 +167,7 @@ class TrainingRun:
     def rewind(self, objective: Objective) -> None:
         """Back to the best state at the mark: what was tried since then did not pay for what it costs."""
         self.best, self.best_score = self.marked
+        self.last_is_best = False
         self.best_penalties = objective.penalties
 
     def judge_anew(self, objective: Objective, held_out: Objective | None) -> None:
@@ -173,6 +176,7 @@ class TrainingRun:
         score = self.score(objective)
         self.best, self.best_score = copy.deepcopy(objective.model), score if math.isfinite(score) else math.inf
         self.best_penalties = objective.penalties
+        self.last_is_best = False
 
     @torch.no_grad()
     def _record(
@@ -201,7 +205,8 @@ class TrainingRun:
         )
         self.history.steps.append(step)
         score = self._score(objective, value, held)
-        if self.judging and score < self.best_score:
+        self.last_is_best = self.judging and score < self.best_score
+        if self.last_is_best:
             self.best_score, self.best, self.best_penalties = score, _snapshot(model, self.best), objective.penalties
             self.best_stage = self.stages - 1
         self._tell(step)

@@ -16,6 +16,7 @@ from splinework.nn.frame import Frame
 from splinework.nn.network import KAN
 from splinework.splines.bases import STRAIGHT
 from splinework.train.data_split import HELD_OUT_SHARE, MIN_HELD_OUT_ROWS, set_units
+from splinework.train.delivery import deliver
 from splinework.train.fit import FitResult, working_copy
 from splinework.train.grid_adaptation import widen
 from splinework.train.jacobian import ParameterVector
@@ -64,7 +65,7 @@ def solve(
         options: These as one object; what is named beside it counts instead.
 
     Returns:
-        `FitResult(.model, .history)`; the model in its own dtype, the numbers having been found in float64.
+        `FitResult(.model, .history)`; the model in the dtype of the points, as in `fit`, the numbers found in float64.
 
     Raises:
         ConfigError: If a residual does not depend on the model, or a setting makes no sense.
@@ -105,7 +106,8 @@ def solve(
                 f"the residuals are not solved: {left:.2g} of their mean square is left; give the model more nodes, more "
                 "starts or more steps, or weigh the residuals otherwise."
             )
-        return FitResult(run.best.to(next(model.parameters()).dtype), run.history)
+        final = task.everything if run.held_out is None else task.objective
+        return FitResult(deliver(run, model, final, *(each.points for each in listed(residuals))), run.history)
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,11 @@ from splinework.interpret.edit.prune import prune
 from splinework.interpret.scores import Attribution, attribution
 from splinework.nn.arrays import data_of
 from splinework.nn.network import KAN
+from splinework.nn.precision import delivered
 from splinework.train.callbacks import Callback, StopBelow
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import DataSplit, Samples, take_rows
+from splinework.train.delivery import deliver
 from splinework.train.elimination import MAX_ERROR_RATIO, StructureCandidate, StructureSearch, narrowed
 from splinework.train.fit import FitResult, fit, working_copy
 from splinework.train.history import joined
@@ -94,17 +96,19 @@ def sparsify(
         search.run.deadline = None if timed.budget is None else began + timed.budget
         with search.run.listening(timed):
             _search(search, penalties)
-    run, dtype = search.run, next(model.parameters()).dtype
+    run = search.run
     if run.stopped:
         run.history.decide("stop", f"the search for a structure ended: {run.stopped}")
         if run.deadline is None or time.monotonic() < run.deadline:  # not for want of time: somebody wants an end
-            return FitResult(search.best.model.to(dtype), run.history)
+            run.best = search.best.model
+            return FitResult(deliver(run, model, search.objective, x), run.history)
     callbacks: list[Callback] = [*chosen.callbacks, _enough(search, accuracy)]
     polishing = replace(chosen, starts=1, standardise=False, callbacks=callbacks)
     while True:
         candidate = search.best
         left = None if budget is None else max(began + budget - time.monotonic(), 0.0)
-        result = fit(copy.deepcopy(candidate.model).to(dtype), x, y, options=replace(polishing, budget=left))
+        begun = delivered(copy.deepcopy(candidate.model), model, x)
+        result = fit(begun, x, y, options=replace(polishing, budget=left))
         if len(search.path) == 1 or not _lost(search, result.model, accuracy):
             return FitResult(result.model, joined(run.history, result.history), result.training_data)
         search.path.pop()

@@ -45,6 +45,7 @@ class StreamObjective(Objective):
     stream: Stream = field(kw_only=True)
     sample: Samples = field(kw_only=True)
     extremes: Tensor = field(kw_only=True)
+    is_cheap: ClassVar[bool] = False
     looks: ClassVar[int] = 1
     patience: ClassVar[int] = 3
     memo: _Memo = field(default_factory=_Memo, compare=False, repr=False)

@@ -178,7 +178,7 @@ def test_causal_weights_are_those_of_the_paper():
 
 
 def test_the_model_is_left_as_it_was_and_the_dtype_is_kept():
-    model = KAN([1, 1], names=["t"], output_names=["u"], generator=seeded())
+    model = KAN([1, 1], names=["t"], output_names=["u"], generator=seeded(), dtype=torch.float32)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     found = solve_equations(
         model, [ResidualEquation("u_t = -k*u", {"k": 1.0}), Initial("t", 0, 1)], over={"t": (0, 5)},

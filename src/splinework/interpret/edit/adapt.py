@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.foreign import explained
 from splinework.interpret.edit.refit import refitted
 from splinework.nn.arrays import data_of
 from splinework.nn.layer import KANLayer
@@ -18,6 +19,7 @@ FINEST = 1e3
 
 
 @torch.no_grad()
+@explained
 def adapt(
     model: KAN, x: Any, *, grid_eps: float | None = None, margin: float = 0.0, tolerance: float | None = None
 ) -> KAN:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
+from splinework.foreign import explained
 from splinework.interpret.edit.refit import refitted
 from splinework.nn.arrays import data_of
 from splinework.nn.layer import KANLayer
@@ -21,6 +22,7 @@ SMOOTHNESS = 1e-6
 
 
 @torch.no_grad()
+@explained
 def elevate(model: KAN, degree: int) -> KAN:
     """A model with splines of a higher degree and the same output: the old splines are among the new ones.
 
@@ -44,6 +46,7 @@ def elevate(model: KAN, degree: int) -> KAN:
 
 
 @torch.no_grad()
+@explained
 def raise_degree(model: KAN, degree: int, *, x: Any = None) -> KAN:
     """A model with splines of a higher degree on the same intervals: smoother, and no larger than it needs to be.
 

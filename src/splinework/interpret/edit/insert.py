@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.foreign import explained
 from splinework.nn.layer import MIN_INTERVAL_SHARE, KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import domain, insert_knots
 
 
 @torch.no_grad()
+@explained
 def insert(model: KAN, points: Sequence[Any]) -> KAN:
     """A model with further knots, each where it is wanted, and the same output everywhere.
 

@@ -9,15 +9,18 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, ShapeError
+from splinework.foreign import explained
 from splinework.interpret.scores import attribution
 from splinework.nn.arrays import data_of
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
+from splinework.nn.precision import keep_unset
 from splinework.nn.trace import Trace, trace
 
 
 @torch.no_grad()
+@explained
 def prune(model: KAN, x: Any, *, edges: float = 3e-2, nodes: float = 1e-2, inputs: float = 1e-2) -> KAN:
     """A smaller model: weak edges masked, weak hidden nodes taken out, weak inputs ignored.
 
@@ -144,7 +147,7 @@ def _compact(model: KAN) -> KAN:
     own = layers[0].coefficients
     # Its numbers are all replaced: a generator of its own leaves the global one alone.
     small = KAN(replace(config, nodes=tuple(shapes)), generator=torch.Generator(), dtype=own.dtype).to(own.device)
-    small.train(model.training)
+    keep_unset(small, model).train(model.training)
     small.input_scaling.load_state_dict(model.input_scaling.state_dict())
     small.output_scaling.load_state_dict(model.output_scaling.state_dict())
     sums = [[j for n in living for j in shape.groups[n]] for living, shape in zip(alive, config.nodes, strict=True)]

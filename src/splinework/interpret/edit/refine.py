@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
+from splinework.foreign import explained
 from splinework.interpret.edit.refit import refitted
 from splinework.nn.arrays import data_of
 from splinework.nn.layer import KANLayer
@@ -17,6 +18,7 @@ from splinework.splines import grid_points
 
 
 @torch.no_grad()
+@explained
 def refine(model: KAN, grid: int | Sequence[int], *, x: Any = None) -> KAN:
     """A model with finer grids and the same output.
 

@@ -9,6 +9,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
+from splinework.foreign import explained
 from splinework.interpret.symbolic import LIBRARY, FormulaRow, FormulaTable, LibraryFunction
 from splinework.interpret.symbolic import symbolify as of_network
 from splinework.interpret.symbolic.pool import Pool, PoolEntry
@@ -27,6 +28,7 @@ MAX_COMBINATIONS: Final = 27
 """Of formulas of several outputs that are looked at together."""
 
 
+@explained
 def symbolify(
     model: KAN | FramedKAN,
     x: Any,

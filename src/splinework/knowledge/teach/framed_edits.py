@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+from splinework.foreign import explained
 from splinework.interpret import edit
 from splinework.knowledge.axioms.language import axioms_of
 from splinework.knowledge.axioms.realise import anchored
@@ -19,6 +20,7 @@ def framed(verb: Callable[Concatenate[KAN, P], KAN]) -> Callable[Concatenate[M, 
     """The verb for models with a frame, too: rows become features, and points and integrals are met anew."""
     signature = inspect.signature(verb)
 
+    @explained
     @functools.wraps(verb)
     def wrapped(model: M, *args: P.args, **kwargs: P.kwargs) -> M:
         if not isinstance(model, FramedKAN):
@@ -38,7 +40,10 @@ def reframed(model: FramedKAN, network: KAN) -> FramedKAN:
 
 def _inside(verb: Callable[..., Any], signature: inspect.Signature, model: FramedKAN, args: Any, kwargs: Any) -> Any:
     """Calls a verb with the network, and with the features of x where it takes x."""
-    bound = signature.bind(model.network, *args, **kwargs)
+    try:
+        bound = signature.bind(model.network, *args, **kwargs)
+    except TypeError:
+        return verb(model.network, *args, **kwargs)  # which says what is wrong
     if bound.arguments.get("x") is not None:
         bound.arguments["x"] = model.inside(bound.arguments["x"]).detach()
     return verb(*bound.args, **bound.kwargs)

@@ -237,7 +237,11 @@ def _fitted(
     result = fit_rows(network_of(built), x, y, options=own)
     low, high = rows.ends
     model = replace_network(built, result.model)
-    return InformedFit(anchored(model, axioms, list(zip(low.tolist(), high.tolist(), strict=True))), result)
+    made, steps = anchored(model, axioms, list(zip(low.tolist(), high.tolist(), strict=True))), result.history.steps
+    if made is not model and steps and rows.loss.regression:  # corrections change the errors, too
+        error = float((made(rows.x).detach() - rows.y).square().mean().sqrt())
+        steps[-1] = replace(steps[-1], rmse_train=error, rmse_validation=math.nan)
+    return InformedFit(made, result)
 
 
 def _in_tensors(residual: Residual, rows: GivenRows) -> Residual:

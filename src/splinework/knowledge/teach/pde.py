@@ -17,6 +17,7 @@ from splinework.knowledge.teach.equations.time_marching_model import TimeMarchin
 from splinework.knowledge.teach.equations.time_marching_setup import march_problem
 from splinework.nn.frame import FramedKAN, Region
 from splinework.nn.network import KAN
+from splinework.nn.precision import delivered_dtype
 from splinework.train import Residual
 from splinework.train.history import History
 from splinework.train.options import SolveKeywords, TrainingOptions, changed, options_of, with_options
@@ -81,7 +82,7 @@ def solve_equations(
         options: These as one object; what is named beside it counts instead.
 
     Returns:
-        `EquationSolution(.model, .unknowns, .history, .residual)`; the model in its own dtype.
+        `EquationSolution(.model, .unknowns, .history, .residual)`; the model in float64, or in the dtype that it was made with.
 
     Raises:
         ConfigError: If an axiom cannot be used, values do not agree at a corner, or a setting makes no sense.
@@ -132,4 +133,4 @@ def _evolved(problem: EquationProblem, slabs: Slabs, tolerance: float) -> Equati
     model, course = march_problem(problem, slabs.count, tolerance, tell)
     lengths = [slab.end - slab.start for slab in course.slabs]
     square = sum(length * value**2 for length, value in zip(lengths, course.residual, strict=True)) / sum(lengths)
-    return EquationSolution(model.to(next(problem.model.parameters()).dtype), {}, history, (square**0.5,))
+    return EquationSolution(model.to(delivered_dtype(problem.model)), {}, history, (square**0.5,))

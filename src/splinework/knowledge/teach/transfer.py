@@ -23,6 +23,7 @@ from splinework.knowledge.teach.fit import InformedResult
 from splinework.knowledge.teach.results import plain_result
 from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.network import KAN
+from splinework.nn.precision import keep_unset, precision_of
 from splinework.train.data_split import set_units
 from splinework.train.fit import FitResult, fit
 
@@ -144,6 +145,9 @@ def transfer(
         best = min((one for one in scores if one.recipe in models), key=lambda one: one.error, default=None)
         if best is None:
             raise ConfigError("no recipe could be used: " + "; ".join(f"{one.recipe}: {one.note}" for one in scores))
+        if source.dtype_unset:  # neither the measurements nor the simulator's rows lose anything
+            rows = (torch.empty(0, dtype=like.dtype), x, simulated[0] if isinstance(simulated, tuple) else x)
+            like = like.to(precision_of(*rows))
         models = {name: one.to(like) for name, one in models.items()}
         return TransferResult(models[best.recipe], best.recipe, scores, models)
 
@@ -249,13 +253,13 @@ def _simulated(
     simulated: Any, model: KAN | None, simulated_x: Any, seed: int, progress: bool
 ) -> tuple[KAN, Tensor, Tensor]:
     """The simulator's model in float64, its rows in network units, and a tensor of the dtype and device that it had."""
-    like: Tensor | None = None
+    begun: KAN | None = None
     if isinstance(simulated, tuple) and len(simulated) == 2:
         xs, ys = (torch.as_tensor(np.asarray(part), dtype=torch.float64) for part in simulated)
         inputs, outputs = (part.shape[1] if part.dim() > 1 else 1 for part in (xs, ys))
         begun = model or KAN([inputs, 2 * inputs + 1, outputs], generator=torch.Generator().manual_seed(seed))
-        like = next(begun.parameters()).detach()
-        simulated = fit(copy.deepcopy(begun).double(), *simulated, seed=seed, progress=progress)
+        exact = keep_unset(copy.deepcopy(begun).double(), begun)
+        simulated = fit(exact, xs, ys, seed=seed, progress=progress)
     elif model is not None:
         raise ConfigError(
             "model is what simulated rows (x, y) are fitted to; simulated is a model already, leave it out."
@@ -267,8 +271,9 @@ def _simulated(
         raise ConfigError(
             f"simulated is a KAN or FitResult fitted to simulated rows, or these rows as (x, y); got {type(source).__name__}."
         )
-    like = next(source.parameters()).detach() if like is None else like
-    source = unbound(copy.deepcopy(source).cpu())
+    given = source if begun is None else begun
+    like = next(given.parameters()).detach()
+    source = keep_unset(unbound(copy.deepcopy(source).cpu()), given)
     if simulated_x is not None:
         rows = as_columns(
             simulated_x, source.inputs, "simulated_x", source.config.input_names, next(source.parameters())

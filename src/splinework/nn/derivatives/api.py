@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.foreign import explained
 from splinework.nn.arrays import columns_of
 from splinework.nn.derivatives.propagation import Model, propagate
 from splinework.nn.derivatives.series import Monomial, Series, derivative, divisors
 from splinework.nn.network import KAN
 
 
+@explained
 def jet(model: Model, x: Any, direction: Any, order: int = 2) -> tuple[Tensor, ...]:
     """Directional derivatives of the network at x, in raw units: `dⁿ/dtⁿ model(x + t·v)` at t = 0 for n = 0, …, order.
 
@@ -54,6 +56,7 @@ def jet(model: Model, x: Any, direction: Any, order: int = 2) -> tuple[Tensor, .
     return tuple(torch.stack(each) if several else each[0] for each in result)
 
 
+@explained
 def partials(model: Model, x: Any, *wanted: str | int | Sequence[str | int]) -> tuple[Tensor, ...]:
     """Partial derivatives of the network with respect to its inputs, of any order, in raw units.
 

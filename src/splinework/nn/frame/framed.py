@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from splinework.errors import ConfigError
 from splinework.formula.expression import Expression
 from splinework.formula.reading import identifiers
-from splinework.nn.arrays import as_columns
+from splinework.nn.arrays import admitted, as_columns
 from splinework.nn.layer import check_columns
 from splinework.nn.network import KAN
 
@@ -152,14 +152,17 @@ class FramedKAN(nn.Module):
             )
         self.network, self.frame = network, frame
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Raw inputs `(…, I)` to outputs `(…, J)`.
+    def forward(self, x: Any) -> Tensor:
+        """Raw inputs `(…, I)` to outputs `(…, J)`; x as `KAN` takes it.
 
         Raises:
             ShapeError: If x has another number of columns.
-            DtypeError: If x has another dtype or device than the model.
+            DataError: If x does not hold numbers.
+            DtypeError: If x lies on another device, or has a dtype that the model's cannot hold without loss.
         """
-        check_columns(self, x, self.inputs, self.network.kan_layers[0].coefficients)
+        own = self.network.kan_layers[0].coefficients
+        x = admitted(x, own, self.inputs, self.input_names)
+        check_columns(self, x, self.inputs, own)
         return self.frame.answers_of(x, self.network(self.frame.features_of(x)))
 
     def inside(self, x: Any) -> Tensor:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex, to_rgb, to_rgba
 
+from splinework.foreign import explained
 from splinework.formula.figures import rounded
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
@@ -28,6 +29,7 @@ MARGIN = 0.18
 FAINTEST_NODE = 0.2
 
 
+@explained
 def plot(
     model: KAN | FramedKAN,
     x: Any,

@@ -7,10 +7,12 @@ import torch
 from torch import nn
 
 from splinework.errors import ConfigError
+from splinework.foreign import explained
 from splinework.train.optim.schedules import Schedule
 from splinework.train.optim.torch_optim import FirstOrder
 
 
+@explained
 @final
 @dataclass(frozen=True)
 class Adam(FirstOrder):
@@ -36,6 +38,7 @@ class Adam(FirstOrder):
         return torch.optim.Adam(parameters, lr=self.learning_rate, fused=True)
 
 
+@explained
 @final
 @dataclass(frozen=True)
 class AdamW(FirstOrder):

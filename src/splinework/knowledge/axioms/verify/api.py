@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from splinework.errors import ConfigError
+from splinework.errors import ArgumentError, ConfigError
+from splinework.foreign import explained, not_a_model
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.verify.branch import BranchAndBoundResult, search
 from splinework.knowledge.axioms.verify.cells import MAX_ORDER
@@ -31,6 +32,7 @@ _MAX_TREE_SIZE: Final = 400_000
 """The maximum size of an unfinished division in a certificate; a larger one is dropped together with its bound."""
 
 
+@explained
 def verify(
     model: Model | IntegerNetwork, axioms: Axiom | str | Sequence[Any], *, box: Any = None, budget: float = 30.0
 ) -> Certificate:
@@ -60,6 +62,8 @@ def verify(
     start = time.monotonic()
     from splinework.knowledge.axioms.language import axioms_of
 
+    if isinstance(model, str):
+        raise ArgumentError(not_a_model("verify", model))
     listed = axioms_of(axioms)
     if not listed:
         raise ConfigError("verify takes at least one axiom, such as 'monotone(a)'; got none.")

@@ -12,7 +12,8 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from splinework.errors import ConfigError
+from splinework.errors import ArgumentError, ConfigError
+from splinework.foreign import not_a_model
 from splinework.formula.intervals import Floats
 from splinework.knowledge.axioms.axiom import Axiom, Name, outputs_of, place
 from splinework.knowledge.axioms.sampling import sobol
@@ -205,7 +206,7 @@ def subject_of(model: Model, box: Any = None) -> Subject:
 def _check(model: Any) -> None:
     network: Any = network_of(model)
     if not hasattr(network, "kan_layers"):
-        raise ConfigError(f"verify takes a KAN or a FramedKAN, got {type(model).__name__}.")
+        raise ArgumentError(not_a_model("verify", model))
     held = [*network.parameters(), *(layer.grid for layer in network.kan_layers)]
     held += [part for s in (network.input_scaling, network.output_scaling) for part in (s.shift, s.scale)]
     if not all(bool(torch.isfinite(value).all()) for value in held):

@@ -28,6 +28,7 @@ from splinework.nn.derivatives import Model
 from splinework.nn.frame import Frame, FramedKAN, Region
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
+from splinework.nn.precision import keep_unset
 from splinework.train import Residual
 
 N_POINTS = {1: 200, 2: 1000}
@@ -207,4 +208,5 @@ def _with_inputs(model: KAN, features: Sequence[str], seed: int) -> KAN:
         input_names=tuple(features),
         input_scales=("linear",) * len(features),
     )
-    return KAN(config, dtype=first.dtype, device=first.device, generator=torch.Generator().manual_seed(seed))
+    made = KAN(config, dtype=first.dtype, device=first.device, generator=torch.Generator().manual_seed(seed))
+    return keep_unset(made, model)

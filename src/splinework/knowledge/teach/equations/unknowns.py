@@ -13,6 +13,7 @@ from torch import Tensor
 from splinework.errors import ConfigError
 from splinework.nn.network import KAN, KANConfig
 from splinework.nn.nodes import Nodes
+from splinework.nn.precision import keep_unset
 
 
 def widened(model: KAN, starts: Sequence[float]) -> KAN:
@@ -77,4 +78,4 @@ def _like(model: KAN, nodes: Nodes, names: tuple[str, ...]) -> KAN:
         values = torch.zeros(new.inputs, new.table().size, new.outputs, dtype=first.dtype, device=first.device)
         values[..., :shared] = old.edge_coefficients()[..., :shared]
         new.replace_grid(old.basis, old.grid, values)
-    return other
+    return keep_unset(other, model)

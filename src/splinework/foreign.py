@@ -1,0 +1,280 @@
+"""Names and habits of other packages, and what they are here: for the errors of calls that would be right elsewhere.
+
+`ROWS` is the one table of arguments, `METHODS` the one of methods. `explained` makes a call with a wrong argument say which
+argument is meant; `advice` is the same for what looks at its keywords itself.
+"""
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar, cast
+
+from splinework.errors import ArgumentError, nearest
+
+Call = TypeVar("Call", bound=Callable[..., Any])
+
+
+class Row(NamedTuple):
+    """One idea: its names here, the call that takes it, how to write it there, and its names elsewhere."""
+
+    ours: tuple[str, ...]
+    home: str
+    example: str
+    foreign: str
+
+
+ROWS = (
+    # ------------------------------------------------------------------------------------------------------ networks
+    Row(("shape", "hidden", "nodes"), "KAN(shape)", "[2, 5, 1]",
+        "width widths layers layers_hidden hidden_layers hidden_layer_sizes hidden_sizes hidden_dim layer_sizes dims"),
+    Row(("grid",), "KAN(shape, grid=…)", "5",
+        "num grid_size num_grids grid_num n_grid G intervals n_knots num_knots n_splines new_grid"),
+    Row(("degree",), "KAN(shape, degree=…)", "3", "k order spline_order spline_degree polynomial_order"),
+    Row(("domain",), "KAN(shape, domain=…)", "(-1, 1)", "grid_range grid_min grid_max"),
+    Row(("base",), "KAN(shape, base=…)", "'silu'", "base_fun base_function base_activation activation"),
+    Row(("init",), "KAN(shape, init=…)", "'power'",
+        "noise_scale scale_noise scale_base scale_sp scale_spline scale_base_mu scale_base_sigma spline_weight_init_scale"),
+    Row(("grid_kind",), "KAN(shape, grid_kind=…)", "'fixed'", "trainable_grid enable_standalone_scale_spline"),
+    Row(("inputs",), "KANLayer(inputs, outputs)", "", "in_dim in_features in_channels input_dim input_size n_in"),
+    Row(("outputs",), "KANLayer(inputs, outputs)", "", "out_dim out_features out_channels output_dim output_size n_out"),
+    Row(("names",), "KAN(shape, names=…)", "['mass', 'speed']", "in_vars feature_names variable_names input_names columns"),
+    Row(("output_names",), "KAN(shape, output_names=…)", "['force']", "out_vars target_names"),
+    Row((), "model.to(device)", "", "device cuda gpu use_gpu accelerator"),
+    Row((), "sw.symbolify(model, x, y) after the fit", "",
+        "symbolic_enabled sp_trainable sb_trainable affine_trainable sparse_init auto_save state_id first_init"),
+    Row(("shape",), "KAN(shape)", "[2, (3, 2), 1]", "mult_arity mult_nodes"),
+    # ------------------------------------------------------------------------------------------------------ training
+    Row(("optimiser",), "sw.fit(model, x, y, optimiser=…)", "'lbfgs'", "opt optim optimizer solver method"),
+    Row(("optimiser",), "sw.fit(model, x, y, optimiser=Adam(learning_rate=…))",
+        "Adam(learning_rate=1e-3) of splinework.train.optim",
+        "lr learning_rate learning_rate_init lr_init step_size"),
+    Row(("optimiser",), "sw.fit(model, x, y, optimiser=Adam(batch=…))", "Adam(batch=64) of splinework.train.optim",
+        "batch batch_size"),
+    Row(("steps", "max_iter"), "sw.fit(model, x, y, steps=…)", "100",
+        "steps epochs epoch n_epochs num_epochs max_epochs max_iter max_steps iterations n_iter num_steps niterations"),
+    Row(("budget", "formula_budget"), "sw.fit(model, x, y, budget=…)", "60",
+        "budget seconds timeout timeout_in_seconds time_limit time_budget max_time max_seconds formula_seconds niterations"),
+    Row(("penalties",), "sw.fit(model, x, y, penalties=…)", "[sw.train.Sparsity(1e-3)]",
+        "lamb lamb_l1 lamb_entropy lamb_coef lamb_coefdiff lambda_ lam alpha l1 l2 l1_ratio reg reg_metric regularization "
+        "regularisation weight_decay C ridge"),
+    Row(("penalty",), "sw.sparsify(model, x, y, penalty=…)", "1e-3", "lamb lamb_l1 lamb_entropy lam alpha l1 regularization C"),
+    Row(("loss",), "sw.fit(model, x, y, loss=…)", "'huber'",
+        "loss_fn loss_func loss_function criterion objective elementwise_loss"),
+    Row(("callbacks",), "sw.fit(model, x, y, callbacks=…)", "[print]", "callback metrics monitor hooks logger"),
+    Row(("callbacks",), "sw.fit(model, x, y, callbacks=…)", "[sw.train.EarlyStopping(10)]",
+        "tol ftol gtol patience early_stopping early_stop_condition n_iter_no_change"),
+    Row(("learning_rate",), "", "1e-3", "lr lr_init step_size learning_rate_init"),
+    Row(("batch",), "", "64", "batch_size"),
+    Row(("weight",), "sw.train.Sparsity(weight)", "1e-3", "lamb lambda_ lam alpha l1 strength coef"),
+    Row(("weights",), "sw.fit(model, x, y, weights=…)", "w", "sample_weight sample_weights weight"),
+    Row(("seed", "random_state", "generator"), "sw.fit(model, x, y, seed=…)", "0", "seed random_state random_seed rng generator"),
+    Row(("progress",), "sw.fit(model, x, y, progress=…)", "False", "verbose verbosity log progress_bar progressbar disp silent"),
+    Row(("validation",), "sw.fit(model, x, y, validation=…)", "0.2",
+        "validation_split validation_fraction validation_data val_data test_size eval_set test_input test_label"),
+    Row(("grids",), "sw.fit(model, x, y, grids=…)", "[5, 10, 20]",
+        "update_grid grid_update_num grid_update_freq start_grid_update_step stop_grid_update_step"),
+    Row(("starts", "members"), "sw.fit(model, x, y, starts=…)", "5", "n_restarts n_init restarts n_estimators num_starts"),
+    Row(("checkpoint",), "sw.fit(model, x, y, checkpoint=…)", "'fit.ckpt'",
+        "ckpt_path resume resume_from checkpoint_path save_fig"),
+    Row(("categorical_features",), "sw.KANRegressor(categorical_features=…)", "['town']", "cat_features cat_cols categorical"),
+    # ------------------------------------------------------------------------------------------- data, formulas, files
+    Row(("target",), "sw.discover(frame, target=…)", "'y'", "column label y_col target_column response"),
+    Row(("x",), "sw.fit(model, x, y)", "", "X data dataset train_input inputs features input samples"),
+    Row(("y",), "sw.fit(model, x, y)", "", "Y target targets label labels train_label"),
+    Row(("require", "forbid"), "splinework.discover.discover_constrained(x, y, require=…)", "['sin']",
+        "unary_operators binary_operators function_set operators constraints"),
+    Row(("library",), "sw.symbolify(model, x, y, library=…)", "", "lib unary_operators binary_operators function_set operators"),
+    Row(("form",), "splinework.discover.complete_formula(form, x, y)", "'a*x + f(x)'", "expression_spec template ansatz"),
+    Row(("budget",), "sw.discover(x, y, budget=…)", "60",
+        "maxsize max_complexity maxdepth population_size populations ncycles_per_iteration parsimony generations"),
+    Row((), "torch.set_num_threads(n)", "", "n_jobs num_workers workers procs parallelism nthread"),
+    Row(("edges", "nodes"), "sw.prune(model, x, edges=…, nodes=…)", "0.03",
+        "threshold th node_th edge_th amount pruning_threshold"),
+    Row(("path",), "", "'model.safetensors'", "filename file fname filepath file_path folder save_path out output"),
+    Row(("to",), "sw.export(model, to, path)", "'onnx'", "format fmt backend language target"),
+    Row(("device",), "sw.load(path, device=…)", "'cpu'", "map_location"),
+    Row(("axioms",), "sw.verify(model, axioms)", "'monotone(x1)'", "axiom properties property constraints"),
+    Row(("box",), "sw.verify(model, axioms, box=…)", "{'x1': (0, 1)}", "bounds domain region ranges input_range"),
+    Row(("points",), "sw.Residual(function, points)", "", "x inputs collocation_points samples"),
+    Row(("bits",), "sw.hardware.quantise(model, x, bits=…)", "6", "n_bits num_bits bit_width precision dtype"),
+    Row(("n",), "sw.teach.suggest(result, n)", "5", "count num n_points num_points batch_size k"),
+    Row(("name",), "sw.data.data_set(name)", "", "dataset set title"),
+)  # fmt: skip
+"""What other packages call the arguments of this one."""
+
+METHODS = {
+    "fit": "sw.fit(model, x, y)",
+    "prune": "sw.prune(model, x)",
+    "prune_node": "sw.prune(model, x, nodes=…)",
+    "prune_edge": "sw.prune(model, x, edges=…)",
+    "prune_input": "sw.prune(model, x, inputs=…)",
+    "plot": "sw.plot(model, x)",
+    "refine": "sw.refine(model, grid=…)",
+    "adapt": "sw.adapt(model, x)",
+    "update_grid": "sw.adapt(model, x)",
+    "update_grid_from_samples": "sw.adapt(model, x)",
+    "symbolic_formula": "sw.symbolify(model, x, y).best",
+    "auto_symbolic": "sw.symbolify(model, x, y)",
+    "suggest_symbolic": "sw.symbolify(model, x, y)",
+    "fix_symbolic": "sw.symbolify(model, x, y)",
+    "symbolify": "sw.symbolify(model, x, y)",
+    "predict": "model(x)",
+    "evaluate": "sw.fit(model, x, y).history[-1]",
+    "score": "KANRegressor().fit(x, y).score(x, y)",
+    "attribute": "splinework.interpret.scores.attribution(model, x)",
+    "feature_score": "splinework.interpret.scores.attribution(model, x)",
+    "feature_importances_": "splinework.interpret.scores.attribution(model, x)",
+    "get_act": "sw.trace(model, x)",
+    "save": "sw.save(model, path)",
+    "saveckpt": "sw.save(model, path)",
+    "load": "sw.load(path)",
+    "loadckpt": "sw.load(path)",
+    "report": "sw.report(model, path, x=x, y=y)",
+    "export": "sw.export(model, 'onnx', path)",
+    "to_onnx": "sw.export(model, 'onnx', path)",
+    "verify": "sw.verify(model, axioms)",
+    "sparsify": "sw.sparsify(model, x, y)",
+    "regularization_loss": "sw.fit(model, x, y, penalties=[sw.train.Sparsity(1e-3)])",
+    "MultKAN": "sw.KAN([2, (3, 2), 1])",
+    "KANLinear": "sw.KANLayer(inputs, outputs)",
+    "FastKAN": "sw.KAN([2, 5, 1], basis='rbf')",
+    "FastKANLayer": "sw.KANLayer(inputs, outputs, basis='rbf')",
+    "create_dataset": "sw.data.data_set(name)",
+    "PySRRegressor": "sw.discover(x, y)",
+    "SymbolicRegressor": "sw.discover(x, y)",
+    "add_symbolic": "sw.symbolify(model, x, y, library=…)",
+}
+"""What other packages have as methods of a network or as names of their own, and the call here."""
+
+
+def advice(who: str, name: str, known: Iterable[str]) -> str:
+    """The message for an unknown argument: what came, which one is meant, and which there are.
+
+    >>> advice("KAN", "k", ["grid", "degree"])
+    "KAN has no option 'k'; what other packages call 'k' is 'degree' here: degree=3. It takes grid, degree."
+    """
+    taken = list(known)
+    rows = [row for row in ROWS if name in row.foreign.split()]
+    fitting = [(row, [one for one in row.ours if one in taken and one != name]) for row in rows]
+    row, ours = next(((row, ours) for row, ours in fitting if ours), (rows[0] if rows else None, []))
+    texts = []
+    if row is not None and ours:
+        texts.append(
+            f"what other packages call {name!r} is {' or '.join(map(repr, ours))} here: {ours[0]}={row.example or '…'}."
+        )
+    elif row is not None and row.home:
+        texts.append(f"that is {row.home}.")
+    if difflib.get_close_matches(name, [one for one in taken if one not in ours], n=1, cutoff=0.6) or row is None:
+        texts.append(nearest(name, taken))
+    texts.append(f"It takes {', '.join(taken)}." if taken else "It takes none.")
+    return f"{who} has no option {name!r}; {' '.join(texts)}"
+
+
+def method_advice(kind: str, name: str) -> str | None:
+    """The message for an attribute that other packages have; None where none is known to."""
+    return f"{kind} has no attribute {name!r}; write {METHODS[name]}." if name in METHODS else None
+
+
+def explained(call: Call) -> Call:
+    """A function or class whose calls with wrong arguments are refused by an `ArgumentError` that names the right ones."""
+    if isinstance(call, type):
+        cast("Any", call).__init__ = explained(cast("Any", call).__init__)
+        return call
+
+    @functools.wraps(call)
+    def checked(*args: Any, **keywords: Any) -> Any:
+        try:
+            return call(*args, **keywords)
+        except (AttributeError, TypeError) as error:
+            if isinstance(error, ArgumentError):
+                raise
+            # Where it was raised by the call itself, and not inside, its arguments do not fit the signature.
+            itself = error.__traceback__ is not None and error.__traceback__.tb_next is None
+            text = _of_another_kind(call, args, keywords, str(error)) or (
+                _misfit(call, args, keywords) if itself else None
+            )
+            if text is None:
+                raise
+        raise ArgumentError(text)
+
+    return cast("Call", checked)
+
+
+def not_a_model(who: str, model: Any) -> str:
+    """The message for something else in the place of a model: what came, and where the model is.
+
+    >>> not_a_model("prune", "model.safetensors")
+    "prune takes the model first, a KAN, got str; load it first: sw.load('model.safetensors')."
+    """
+    way = f"write {who}(model, …)"
+    if isinstance(model, type):
+        way = "that is the class; make one, such as KAN([2, 5, 1])"
+    elif hasattr(model, "__fspath__") or (isinstance(model, str) and model.endswith((".safetensors", ".pt", ".pth"))):
+        way = f"load it first: sw.load({_short(str(model))})"
+    for attribute in ("model", "model_"):
+        if hasattr(model, attribute):
+            way = f"pass its .{attribute}"
+    if type(model).__name__ in ("KANRegressor", "KANClassifier", "KANTransformer"):
+        way = "pass its .model_, which it has after fit"
+    kind = f"class {model.__name__}" if isinstance(model, type) else type(model).__name__
+    return f"{who} takes the model first, a KAN, got {kind}; {way}."
+
+
+def _of_another_kind(call: Callable[..., Any], args: Sequence[Any], keywords: dict[str, Any], error: str) -> str | None:
+    """The message where no model is in the place of the model, or no path in that of the path."""
+    parameters = list(inspect.signature(call).parameters)
+    given = {**dict(zip(parameters, args, strict=False)), **keywords}
+    if parameters[:1] == ["model"] and "model" in given:
+        model = given["model"]
+        if isinstance(model, type) or not hasattr(model, "state_dict"):
+            return not_a_model(call.__name__, model)
+    if "path" in given and "PathLike" in error:
+        return f"{call.__name__} takes the path of a file, got {type(given['path']).__name__}; write {_usual(call)}."
+    return None
+
+
+def _usual(call: Callable[..., Any]) -> str:
+    """The shortest call."""
+    needed = [p.name for p in inspect.signature(call).parameters.values() if p.default is p.empty and p.kind in _PLACES]
+    return f"{call.__name__}({', '.join(needed) or '…'})"
+
+
+_PLACES = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def _misfit(call: Callable[..., Any], args: Sequence[Any], keywords: dict[str, Any]) -> str | None:
+    """What is wrong with the arguments of a call; None where nothing is."""
+    parameters = list(inspect.signature(call).parameters.values())
+    name = call.__name__
+    if parameters and parameters[0].name == "self":
+        name = type(args[0]).__name__ if name == "__init__" else f"{type(args[0]).__name__}.{name}"
+        parameters, args = parameters[1:], args[1:]
+    kinds = inspect.Parameter
+    places = [p for p in parameters if p.kind in _PLACES]
+    named = [p.name for p in parameters if p.kind in (kinds.KEYWORD_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
+    usual = f"{name}({', '.join(p.name for p in places if p.default is p.empty) or '…'})"
+    wild = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    for key in keywords:
+        meant = {one for row in ROWS if key in row.foreign.split() for one in row.ours}
+        if key not in named and (not wild or meant & set(named)):
+            return advice(name, key, named)
+    if len(args) > len(places) and not any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        if places and places[0].name == "shape" and all(isinstance(one, int) for one in args):
+            return f"{name} takes one list of nodes per layer, got {len(args)} numbers; write {name}({list(args)})."
+        rest = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in keywords]
+        examples = ", ".join(f"{key}={_short(value)}" for key, value in zip(rest, args[len(places) :], strict=False))
+        way = f"name the others, such as {examples}" if examples else "leave the others out"
+        return f"{usual} takes {len(places)} arguments by place, got {len(args)}; {way}."
+    for key in [p.name for p in places[: len(args)]]:
+        if key in keywords:
+            return f"{name} got {key!r} twice, by place and by name; write it once, as in {usual}."
+    given = {*keywords, *(p.name for p in places[: len(args)])}
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    missing = [repr(key) for key in needed if key not in given]
+    return f"{name} needs {', '.join(missing)}, which is missing: write {usual}." if missing else None
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 24 and "\n" not in text else "…"

@@ -1,0 +1,48 @@
+"""The end of a fit: the best model in the dtype that its user gets, and a history that ends with the errors of that model."""
+
+import copy
+import math
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from splinework.nn.network import KAN
+from splinework.nn.precision import delivered, delivered_dtype
+from splinework.train.objective import Objective
+from splinework.train.run import TrainingRun
+
+
+@torch.no_grad()
+def deliver(run: TrainingRun, given: KAN, objective: Objective, *data: Any) -> KAN:
+    """The best model of a run, in the dtype of the data or of the user's choice; errors in the history become its own.
+
+    The last step of a run need not be the best, and a model in float32 is a rounded one: both change the errors. So those of
+    the last step are worked out again for the model that is handed back, in its own arithmetic.
+
+    Args:
+        run: What has come to its end.
+        given: The model that the user handed in.
+        objective: What the best model was judged by; its rows are the training rows.
+        *data: What the model was fitted to, as it came.
+    """
+    assert run.best is not None
+    exact = delivered_dtype(given, *data) == next(run.best.parameters()).dtype
+    model, steps = delivered(run.best, given, *data), run.history.steps
+    # A pass over rows that stream takes long, and would tell what is known.
+    if not steps or (exact and run.last_is_best and not objective.is_cheap):
+        return model
+    numbers = model if exact else copy.deepcopy(model).to(objective.activations().dtype)
+    there, held = replace(objective.on(numbers), penalties=run.best_penalties), run.held_out
+    steps[-1] = replace(
+        steps[-1],
+        grid=max(layer.basis.resolution for layer in model.kan_layers),
+        grids=tuple(layer.basis.resolution for layer in model.kan_layers),
+        degrees=tuple(layer.basis.size - layer.basis.resolution for layer in model.kan_layers),
+        parameters=model.parameter_count(active=True),
+        objective=there.number(),
+        loss=there.loss_number(),
+        rmse_train=there.rmse_of(model),
+        rmse_validation=math.nan if held is None else held.on(numbers).rmse_of(model),
+    )
+    return model
