@@ -18,7 +18,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from splinework.errors import SplineworkError
-from splinework.foreign import method_advice
 
 # Seen by type checkers and editors, and read by `lazy`. No name comes from a package that has a module of the same name: type
 # checkers would take the module. The modules below are reached without an import, as in `sw.derivatives.partials`.
@@ -48,8 +47,9 @@ if TYPE_CHECKING:
     from splinework.knowledge.teach.framed_edits import adapt, prune, refine
     from splinework.nn import derivatives as derivatives
     from splinework.nn.checkpoint import load, save
+    from splinework.nn.config import KANConfig
     from splinework.nn.layer import KANLayer
-    from splinework.nn.network import KAN, KANConfig
+    from splinework.nn.network import KAN
     from splinework.nn.trace import trace
     from splinework.report.plot import plot
     from splinework.report.report import report
@@ -185,10 +185,15 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(
             f"module 'splinework' has no attribute {name!r}; write: from splinework.{_ELSEWHERE[name]} import {name}"
         )
-    text = method_advice("module 'splinework'", name)
-    if text is not None and name not in __all__:
-        raise AttributeError(text)
-    return _load(name)
+    try:
+        return _load(name)
+    except AttributeError:
+        from splinework.foreign import method_advice
+
+        text = method_advice("module 'splinework'", name)
+        if text is None:
+            raise
+        raise AttributeError(text) from None
 
 
 def __dir__() -> list[str]:

@@ -152,7 +152,7 @@ def advice(who: str, name: str, known: Iterable[str]) -> str:
     """The message for an unknown argument: what came, which one is meant, and which there are.
 
     >>> advice("KAN", "k", ["grid", "degree"])
-    "KAN has no option 'k'; what other packages call 'k' is 'degree' here: degree=3. It takes grid, degree."
+    "KAN has no option 'k'; what other packages call 'k' is 'degree' here: degree=3. It has grid, degree."
     """
     taken = list(known)
     rows = [row for row in ROWS if name in row.foreign.split()]
@@ -167,7 +167,7 @@ def advice(who: str, name: str, known: Iterable[str]) -> str:
         texts.append(f"that is {row.home}.")
     if difflib.get_close_matches(name, [one for one in taken if one not in ours], n=1, cutoff=0.6) or row is None:
         texts.append(nearest(name, taken))
-    texts.append(f"It takes {', '.join(taken)}." if taken else "It takes none.")
+    texts.append(f"It has {', '.join(taken)}." if taken else "It has none.")
     return f"{who} has no option {name!r}; {' '.join(texts)}"
 
 

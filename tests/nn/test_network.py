@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from splinework.errors import ConfigError, DataError, DtypeError, ShapeError
+from splinework.nn.config import KANConfig, config_from_dict
 from splinework.nn.layer import GRID_KINDS
-from splinework.nn.network import KAN, KANConfig, config_from_dict
+from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 from splinework.splines.bases import BSpline, Chebyshev, Fourier, GaussianRBF
 from tests.contracts.cases import normal, relative_distance, seeded

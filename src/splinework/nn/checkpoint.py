@@ -12,9 +12,10 @@ from safetensors.torch import save as to_bytes
 
 from splinework.errors import ConfigError, FileError
 from splinework.foreign import explained
+from splinework.nn.config import config_from_dict
 from splinework.nn.files import write_whole
 from splinework.nn.frame import FramedKAN, frame_from_dict, network_of
-from splinework.nn.network import KAN, config_from_dict
+from splinework.nn.network import KAN
 from splinework.nn.nodes import shape_of
 from splinework.splines.bases import basis_from_dict
 

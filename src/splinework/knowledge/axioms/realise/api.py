@@ -13,8 +13,9 @@ from splinework.knowledge.axioms.realise.conflicts import check_together, no_har
 from splinework.knowledge.axioms.realise.draft import Draft
 from splinework.knowledge.axioms.realise.rules import EdgeRules, NetworkRules, rules_of
 from splinework.knowledge.axioms.strength import Hard
+from splinework.nn.config import KANConfig
 from splinework.nn.frame import FramedKAN
-from splinework.nn.network import KAN, KANConfig
+from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 from splinework.nn.shaping import Shaping
 

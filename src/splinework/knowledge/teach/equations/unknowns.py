@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.nn.network import KAN, KANConfig
+from splinework.nn.config import KANConfig
+from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 from splinework.nn.precision import keep_unset
 

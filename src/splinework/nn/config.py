@@ -1,0 +1,109 @@
+"""What a network is, except its numbers."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from splinework.errors import ConfigError
+from splinework.foreign import explained
+from splinework.nn.nodes import Nodes, shape_of
+from splinework.splines.bases import DEFAULT_BASE, Basis, basis_from_dict
+
+
+@explained
+@dataclass(frozen=True)
+class KANConfig:
+    """Everything that says what a network is, except its numbers. Make a changed one with `dataclasses.replace`.
+
+    Attributes:
+        nodes: Nodes of every layer, inputs first.
+        bases: One basis per layer of edges.
+        base: Base function of every edge.
+        domain: Ends of every grid at the start.
+        extrapolation: What edges do outside their grid.
+        grid_kind: See `KANLayer`.
+        grid_eps: How even an adapted grid is: 1 uniform, 0 by quantiles of the activations.
+        init: Scheme of the random start.
+        bias: Whether every sum has a constant.
+        input_names: One per input.
+        output_names: One per output.
+        input_scales: `linear` or `log` per input.
+        output_scales: `linear` or `log` per output.
+        axioms: Texts of the hard axioms that it was built to fulfil.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> import splinework as sw
+        >>> config = sw.KAN([2, 3, 1], grid=5).config
+        >>> sw.KAN(replace(config, extrapolation="zero")).config.extrapolation
+        'zero'
+    """
+
+    nodes: tuple[Nodes, ...]
+    bases: tuple[Basis, ...]
+    base: str = DEFAULT_BASE
+    domain: tuple[float, float] = (-1.0, 1.0)
+    extrapolation: str = "linear"
+    grid_kind: str = "adaptive"
+    grid_eps: float = 0.5
+    init: str = "paper"
+    bias: bool = True
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
+    input_scales: tuple[str, ...] = field(default=())
+    output_scales: tuple[str, ...] = field(default=())
+    axioms: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.bases) != len(self.nodes) - 1:
+            raise ConfigError(f"{len(self.nodes) - 1} layers of edges need as many bases, got {len(self.bases)}.")
+        inputs, outputs = self.nodes[0].width, self.nodes[-1].width
+        defaults = {
+            "input_names": tuple(f"x{i + 1}" for i in range(inputs)),
+            "output_names": ("y",) if outputs == 1 else tuple(f"y{j + 1}" for j in range(outputs)),
+            "input_scales": ("linear",) * inputs,
+            "output_scales": ("linear",) * outputs,
+        }
+        for key, default in defaults.items():
+            given = tuple(getattr(self, key)) or default
+            if len(given) != len(default):
+                raise ConfigError(
+                    f"{key} needs {len(default)} entries for this shape, got {len(given)}: {list(given)}."
+                )
+            object.__setattr__(self, key, given)
+        object.__setattr__(self, "domain", tuple(self.domain))
+        object.__setattr__(self, "axioms", tuple(self.axioms))
+        if not 0 <= self.grid_eps <= 1:
+            raise ConfigError(f"grid_eps lies between 0 (quantiles) and 1 (uniform), got {self.grid_eps}.")
+        for key in ("input_names", "output_names"):
+            names = getattr(self, key)
+            if len(set(names)) != len(names):
+                raise ConfigError(f"{key} must differ from each other, got {list(names)}.")
+
+    @property
+    def shape(self) -> list[Any]:
+        """The shape as one would type it: `[2, 5, 1]` or `[2, (3, 2), 1]`."""
+        return [n.entry for n in self.nodes]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values that `config_from_dict` takes back."""
+        values = {key: getattr(self, key) for key in self.__dataclass_fields__}
+        values["nodes"] = [n.to_list() for n in self.nodes]
+        values["bases"] = [b.to_dict() for b in self.bases]
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
+
+
+def config_from_dict(values: dict[str, Any]) -> KANConfig:
+    """The config that `KANConfig.to_dict` wrote.
+
+    Raises:
+        ConfigError: If a field is missing, unknown or out of range.
+    """
+    unknown = set(values) - set(KANConfig.__dataclass_fields__)
+    if unknown or not {"nodes", "bases"} <= set(values):
+        raise ConfigError(
+            f"a network's config has the fields {list(KANConfig.__dataclass_fields__)}, got {sorted(values)}."
+        )
+    fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+    fields["nodes"] = shape_of([(n[0], list(n[1])) for n in values["nodes"]])
+    fields["bases"] = tuple(basis_from_dict(b) for b in values["bases"])
+    return KANConfig(**fields)
