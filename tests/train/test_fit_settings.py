@@ -162,10 +162,11 @@ def test_the_method_is_chosen_by_size(options, rows, chosen):
 
 
 @pytest.mark.slow
-def test_large_data_are_taken_in_batches():
-    x = torch.zeros(60_000, 2, dtype=torch.float64)
+@pytest.mark.parametrize(("rows", "method"), [(60_000, "newton-cg"), (300_000, "adam")])
+def test_large_data_are_taken_without_a_matrix_and_larger_ones_in_batches(rows, method):
+    x = torch.zeros(rows, 2, dtype=torch.float64)
     result = quick(fresh([2, 20, 20, 1]), x, x[:, :1], steps=0)
-    assert note(result).startswith("optimiser adam, ")
+    assert note(result).startswith(f"optimiser {method}, ")
 
 
 # -------------------------------------------------------------------------------------------------------- errors
