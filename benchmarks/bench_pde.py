@@ -23,7 +23,7 @@ from torch import Tensor
 import splinework as sw
 from splinework.data.simulators.equations import AllenCahnSet, BurgersSet
 from splinework.knowledge.axioms import Axiom, Boundary, Initial, Periodic, ResidualEquation, Soft
-from splinework.knowledge.teach.pde import EquationSolution, Marched, Slabs, separable, solve_equations
+from splinework.knowledge.teach.pde import EquationSolution, TimeMarchingModel, Slabs, separable, solve_equations
 
 PI = math.pi
 
@@ -232,7 +232,7 @@ def row_of(name: str, problem: Problem, seed: int, points: Tensor, truth: Tensor
     with torch.no_grad():
         error = found.model(points)[:, 0] - truth
     square, relative = float(error.square().mean()), float(error.norm() / truth.norm())
-    if isinstance(found.model, Marched):
+    if isinstance(found.model, TimeMarchingModel):
         count, parts = found.model.parameter_count(), f", {len(found.model.parts)} slabs"
     else:
         network = getattr(found.model, "network", found.model)

@@ -10,7 +10,6 @@ PENDING = {
     "formula",
     "hardware",
     "interpret",
-    "kernels",
     "knowledge",
     "nn",
     "report",

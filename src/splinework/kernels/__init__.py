@@ -1,9 +1,9 @@
-"""How the edges are evaluated: the three primitives, by the backend in use.
+"""Evaluation of the edges: three primitives, computed by the selected backend.
 
-`reference` is plain torch, the oracle; `native` is C++ and touches only the splines that are not zero. `use` chooses, as
-does the environment variable SPLINEWORK_BACKEND; by default the native kernels run where they were compiled, for what they
-know (B-splines on the processor), and the reference everywhere else. A new backend is a class and a row of `BACKENDS`;
-the laws in `tests/contracts` then run over it unedited.
+`reference` is plain torch and the oracle of the tests; `native` is C++ and touches only the non-zero splines. `use` or the
+environment variable SPLINEWORK_BACKEND selects a backend; by default the native kernels, if compiled, evaluate B-splines on the
+CPU, and the reference does everything else. A new backend is a class and a row of `BACKENDS`; the laws in `tests/contracts`
+then run over it unedited.
 """
 
 from splinework.kernels.dispatch import (

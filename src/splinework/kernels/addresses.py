@@ -1,4 +1,4 @@
-"""Tensors as what the native kernels take: addresses, sizes and strides, with the tensors behind them kept alive."""
+"""Arguments of the native kernels: addresses, sizes and strides of tensors, which are kept alive meanwhile."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from splinework.kernels.table import base_with_tails
 from splinework.splines.bases import activation
 
 TAILS = {"linear": 0, "constant": 1, "zero": 2, "natural": 2}
-"""Number of each extrapolation in csrc/layer.hpp; B-splines as they are die out."""
+"""Code of each extrapolation in csrc/layer.hpp; a natural B-spline vanishes outside its knots, as with `zero`."""
 
 MAX_SPLINES = 60000
-"""Splines on an edge that the kernels' tables of cells take."""
+"""Maximum number of splines on an edge, by the kernels' tables of cells."""
 
-NOWHERE = (0, 0, 0)
-"""The address of a matrix that is absent."""
+NULL_MATRIX = (0, 0, 0)
+"""Address and strides of an absent matrix."""
 
-_AS_IT_IS = (0, 0, 0, 0)
-_HIGHEST_SILU = 4
+_NULL_UNITS = (0, 0, 0, 0)
+_MAX_SILU_ORDER = 4
 _HALF = (torch.bfloat16, torch.float16)
-_ABSENT, _SILU, GIVEN = 0, 1, 2
-"""Kinds of base function in csrc/layer.hpp."""
+_ABSENT, _SILU, TABULATED = 0, 1, 2
+"""Codes of base functions in csrc/layer.hpp; the values of a tabulated one are an argument."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Spline:
     Attributes:
         grid: Knots `(I, M + k + 1)`.
         pieces: `splinework.splines.cell_polynomials(grid, degree)`.
-        degree: k.
-        tail: A value of `TAILS`.
+        degree: Degree k.
+        tail: Extrapolation, a value of `TAILS`.
         base: Name of the base function, or `none`.
     """
 
@@ -58,9 +58,9 @@ class Spline:
 
 
 class Addresses:
-    """Layers as the tuples that csrc/binding.cpp reads, and the tensors behind the addresses, kept alive.
+    """Layers as the tuples that csrc/binding.cpp reads, with references to the tensors behind the addresses.
 
-    They hold as long as the tensors are what they were, so a backward pass can use those of its forward pass.
+    They are valid as long as the tensors are unchanged, so a backward pass can reuse those of its forward pass.
 
     Attributes:
         layers: One tuple per layer.
@@ -77,7 +77,7 @@ class Addresses:
     ) -> None:
         self.keep: list[Any] = []
         self.units = _units(units, kind, self.keep)
-        # An inner layer's base function must be known to the kernels: its points are not known before.
+        # The kernels must know an inner layer's base function: its points are computed inside the call.
         self.layers = [
             _layer_tuple(edges, spline, j, highest, kind, self.keep)
             for (edges, spline), j in zip(layers, outputs, strict=True)
@@ -85,21 +85,21 @@ class Addresses:
 
 
 def working(dtype: torch.dtype) -> torch.dtype:
-    """Half precision is worked in single: a grid of 100 cells is finer than bfloat16 is at 1."""
+    """The dtype of the computation: half precision is computed in single, since bfloat16 cannot resolve 100 cells at 1."""
     if dtype in (torch.float32, torch.float64):
         return dtype
     if dtype in _HALF:
         return torch.float32
-    raise DtypeError(f"the native kernels take float32, float64, bfloat16 and float16, got {dtype}.")
+    raise DtypeError(f"the native kernels support float32, float64, bfloat16 and float16, got {dtype}.")
 
 
 def to_kind(t: Tensor, kind: torch.dtype) -> Tensor:
-    """The tensor in that dtype; itself, where it is."""
+    """The tensor converted to a dtype; the tensor itself if it has it."""
     return t if t.dtype == kind else t.to(kind)
 
 
 def rows_at(t: Tensor | None, keep: list[Any]) -> tuple[int, int]:
-    """Address and row stride of a matrix whose columns lie side by side, copied where they do not."""
+    """Address and row stride of a matrix with contiguous rows, copied if they are not."""
     if t is None:
         return (0, 0)
     if t.stride(1) != 1 and t.shape[1] > 1:
@@ -116,11 +116,11 @@ def points(
     keep: list[Any],
     units: AffineUnits | None = None,
 ) -> tuple[int, ...]:
-    """The tuple that `read_points` reads: x, s, and a base function that the kernels do not know, for each order."""
+    """The tuple that `read_points` reads: x, s, and for each order the values of a base function unknown to the kernels."""
     kind = working(x.dtype)
     found: list[int] = []
     matrices: list[Tensor | None] = [to_kind(x, kind), None if s is None else to_kind(s, kind), None, None]
-    if base_kind(spline, max(orders)) == GIVEN:
+    if base_kind(spline, max(orders)) == TABULATED:
         base = activation(spline.base)
         assert base is not None
         low, high = spline.grid[:, spline.degree], spline.grid[:, spline.size]
@@ -130,13 +130,13 @@ def points(
             matrices[2 + n] = base_with_tails(base, u, low, high, name, order).to(kind)
     for t in matrices:
         keep.append(t)
-        found += NOWHERE if t is None else (t.data_ptr(), *t.stride())
+        found += NULL_MATRIX if t is None else (t.data_ptr(), *t.stride())
     return tuple(found)
 
 
 def _units(units: AffineUnits | None, kind: torch.dtype, keep: list[Any]) -> tuple[int, ...]:
     if units is None:
-        return _AS_IT_IS
+        return _NULL_UNITS
     tensors = [
         to_kind(t, kind).contiguous() for t in (units.shift_in, units.scale_in, units.shift_out, units.scale_out)
     ]
@@ -145,10 +145,10 @@ def _units(units: AffineUnits | None, kind: torch.dtype, keep: list[Any]) -> tup
 
 
 def base_kind(spline: Spline, highest: int) -> int:
-    """How the kernels come by the base function, for derivatives up to `highest`."""
+    """Code of the base function in the kernels, for derivatives up to the order `highest`."""
     if spline.base == "none":
         return _ABSENT
-    return _SILU if spline.base == "silu" and highest <= _HIGHEST_SILU else GIVEN
+    return _SILU if spline.base == "silu" and highest <= _MAX_SILU_ORDER else TABULATED
 
 
 def _layer_tuple(
@@ -183,7 +183,7 @@ def _layer_tuple(
 
 
 def target(wanted: Sequence[Tensor | None] | None) -> tuple[int, ...]:
-    """Where a layer's gradients go: coefficients, spline_weight, base_weight and bias, 0 where not wanted."""
+    """Addresses for a layer's gradients: coefficients, spline_weight, base_weight and bias, 0 if not needed."""
     if wanted is None:
         return (0, 0, 0, 0, 0, 0, 0, 0)
     c, scale, base, bias = wanted
@@ -198,29 +198,29 @@ def target(wanted: Sequence[Tensor | None] | None) -> tuple[int, ...]:
 def check_operands(
     x: Tensor, spline: Spline, c: Tensor | None = None, *, s: Tensor | None = None, g: Tensor | None = None
 ) -> None:
-    """Raises before any memory is touched.
+    """Checks the operands of a primitive before any memory is touched.
 
     Args:
-        x: `(B, I)`.
-        spline: Of I inputs.
-        c: `(I, rows of the table, J)`.
-        s: `(B, I)`.
-        g: `(B, J)`.
+        x: Points `(B, I)`.
+        spline: Splines of I inputs.
+        c: Coefficients `(I, rows of the table, J)`.
+        s: Factors `(B, I)`.
+        g: Cotangents `(B, J)`.
 
     Raises:
-        ShapeError: If shapes do not fit each other.
-        DtypeError: If dtypes differ, or a tensor is not on the processor.
+        ShapeError: If shapes do not match.
+        DtypeError: If dtypes differ, or a tensor is not on the CPU.
     """
     inputs, k = spline.grid.shape[0] if spline.grid.dim() == 2 else -1, spline.degree
     if not 0 <= k <= 9 or inputs < 1 or not k < spline.size <= MAX_SPLINES:
         raise ShapeError(
-            f"the native kernels take degrees 0 to 9 and grids (inputs, splines + degree + 1) of at most {MAX_SPLINES} "
+            f"the native kernels support degrees 0 to 9 and grids (inputs, splines + degree + 1) of at most {MAX_SPLINES} "
             f"splines, got degree {k} and grid {tuple(spline.grid.shape)}."
         )
     if x.dim() != 2 or x.shape[1] != inputs:
         raise ShapeError(f"x is (batch, {inputs}) for this grid, got {tuple(x.shape)}.")
     if spline.pieces.shape != (inputs, spline.size + k, k + 1, k + 1):
-        raise ShapeError(f"pieces of degree {k} do not fit the grid {tuple(spline.grid.shape)}; prepare them anew.")
+        raise ShapeError(f"pieces of degree {k} do not match the grid {tuple(spline.grid.shape)}; prepare them again.")
     if s is not None and s.shape != x.shape:
         raise ShapeError(f"s has the shape of x, {tuple(x.shape)}, got {tuple(s.shape)}.")
     if c is not None and (c.dim() != 3 or c.shape[:2] != (inputs, spline.rows)):
@@ -233,22 +233,22 @@ def check_operands(
             raise DtypeError(f"x is {x.dtype} on {x.device}, got {t.dtype} on {t.device} beside it.")
     for t in (x, spline.grid, spline.pieces):
         if t.device.type != "cpu":
-            raise DtypeError(f"the native kernels run on the processor, got a tensor on {t.device}.")
+            raise DtypeError(f"the native kernels run on the CPU, got a tensor on {t.device}.")
 
 
 def check_layer(x: Tensor, edges: EdgeParameters, spline: Spline, g: Tensor | None = None) -> None:
-    """The same for the parts of a layer.
+    """Checks the parameters of a layer before any memory is touched.
 
     Raises:
-        ShapeError: If shapes do not fit each other.
-        DtypeError: If dtypes differ, or a tensor is not on the processor.
+        ShapeError: If shapes do not match.
+        DtypeError: If dtypes differ, or a tensor is not on the CPU.
     """
     check_operands(x, spline, g=g)
     c, inputs = edges.coefficients, spline.grid.shape[0]
     if c.dim() != 3 or c.shape[:2] != (inputs, spline.size):
         raise ShapeError(f"coefficients are ({inputs}, {spline.size}, outputs), got {tuple(c.shape)}.")
     if (edges.base_weight is None) != (spline.base == "none"):
-        raise ShapeError(f"a base function {spline.base!r} and base_weight {edges.base_weight} do not go together.")
+        raise ShapeError(f"base function {spline.base!r} does not match base_weight {edges.base_weight}.")
     outputs = c.shape[2]
     if g is not None and g.shape[1] != outputs:
         raise ShapeError(f"the cotangent is ({x.shape[0]}, {outputs}), got {tuple(g.shape)}.")

@@ -1,11 +1,12 @@
-"""The three primitives are closed under differentiation: what each one's derivatives are, in terms of the three.
+"""Differentiation rules of the three primitives: the derivatives of each in terms of the three.
 
-They leave one slot open of a form that is linear in each of s, C and g, `Σ s_bi C_imj g_bj β_m^{(r)}(x_bi)`: contract that of g,
-probe that of s, scatter that of C. With all slots filled, one of them by the cotangent, the gradient by a slot is the primitive
-that leaves it open, and that by x is s times what is probed at order r + 1. A tangent takes the place of what it belongs to.
+All come from one form that is linear in each of s, C and g, `Σ s_bi C_imj g_bj β_m^{(r)}(x_bi)`, with one slot left open: g by
+contract, s by probe, C by scatter. With all slots filled, one of them by the cotangent, the gradient with respect to a slot is
+the primitive that leaves it open, and the one with respect to x is s times the probe of order r + 1. A tangent replaces its
+operand.
 
-Whoever calls them, torch's operators or its transforms, gets these rules from here. Each primitive is called as
-`f(first, second, third, grid, pieces, degree, tail, base, order)`, x first and then the slots that it fills, in this order.
+Torch's operators and its transforms both take the rules from here. Each primitive is called as
+`f(first, second, third, grid, pieces, degree, tail, base, order)`: x first, then the filled slots in this order.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,14 +18,14 @@ from torch import Tensor
 
 Call = Callable[..., Tensor]
 NOT_DIFFERENTIATED = (None,) * 6
-"""grid, pieces, degree, tail, base and order."""
+"""Gradients of grid, pieces, degree, tail, base and order."""
 OPEN: Final = {"contract": 2, "probe": 0, "scatter": 1}
 """The slot that each primitive leaves open, of s, C and g."""
 
 
 @dataclass(frozen=True)
 class Calculus:
-    """The rules for three given calls."""
+    """The differentiation rules for given implementations of the primitives."""
 
     contract: Call
     probe: Call
@@ -39,15 +40,15 @@ class Calculus:
         wanted: Sequence[bool],
         cotangent: Tensor,
     ) -> list[Any]:
-        """Gradients by the operands of a primitive.
+        """Vector–Jacobian product: gradients of a primitive with respect to its operands.
 
         Args:
-            name: Which.
+            name: Name of the primitive.
             operands: x and the slots that it fills.
-            spline: The rest of its arguments, without the order.
+            spline: The remaining arguments, without the order.
             r: The order.
-            wanted: By which operands.
-            cotangent: Of its value.
+            wanted: Flags of the operands whose gradient is needed.
+            cotangent: Gradient with respect to its value.
         """
         x, *slots = operands
         slots.insert(OPEN[name], cotangent)
@@ -65,7 +66,7 @@ class Calculus:
     def push(
         self, name: str, operands: Sequence[Any], spline: Sequence[Any], r: int, tangents: Sequence[Any]
     ) -> Tensor:
-        """The derivative along tangents of the operands (None: zero)."""
+        """Jacobian–vector product: the derivative along tangents of the operands (None: zero)."""
         x, *slots = operands
         call: Call = getattr(self, name)
         terms = [
@@ -86,7 +87,7 @@ class Calculus:
 
 
 def fold(op: Callable[..., Any], per_row: Sequence[int]) -> Callable[..., Any]:
-    """Vmap's rule for a call that treats every row alone: mapped rows are more rows; all else is looped over."""
+    """The vmap rule of a call that treats rows independently: mapped rows become further rows; other cases loop."""
 
     def rule(info: Any, in_dims: tuple[Any, ...], *args: Any) -> tuple[Any, Any]:
         mapped = [n for n, dim in enumerate(in_dims) if isinstance(dim, int)]
@@ -105,7 +106,7 @@ def fold(op: Callable[..., Any], per_row: Sequence[int]) -> Callable[..., Any]:
 
 
 def loop(op: Callable[..., Any]) -> Callable[..., Any]:
-    """Vmap's rule for any call: one for each member, stacked."""
+    """The vmap rule of any call: one call per member, results stacked."""
 
     def rule(info: Any, in_dims: tuple[Any, ...], *args: Any) -> tuple[Any, Any]:
         members = [

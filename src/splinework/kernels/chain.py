@@ -1,8 +1,7 @@
 """A whole network in one call forward and one backward, for plain eager tensors.
 
-A network as small as most fits have ([2, 5, 1], a thousand rows) costs microseconds in the kernels and many times that in
-the dispatcher, once per layer and direction. The operators of `ops` remain what compilers and transforms see, and what
-gradients of gradients are made of.
+A small network ([2, 5, 1], a thousand rows) takes microseconds in the kernels and many times that in torch's dispatcher, per
+layer and direction. Compilers, transforms and gradients of gradients use the operators of `ops`.
 """
 
 from collections.abc import Sequence
@@ -19,12 +18,12 @@ _PER_LAYER = 4  # coefficients, spline_weight, base_weight, bias
 
 
 def chain(x: Tensor, layers: Sequence[tuple[EdgeParameters, Spline]], units: AffineUnits | None = None) -> Tensor:
-    """The sums of the last layer, `(B, J)`, each layer taking what the one before gives.
+    """The sums of the last layer of a chain, `(B, J)`.
 
     Args:
-        x: `(B, I)`, a plain tensor on the processor.
-        layers: Edges and splines of each layer; behind the first, `native.fusable` ones only.
-        units: Of x and of the result, if they are not those of the layers.
+        x: Points `(B, I)`, a plain tensor on the CPU.
+        layers: Edges and splines of each layer; all but the first must be `native.fusable`.
+        units: Units of x and of the result; None for those of the layers.
     """
     flat: list[Tensor | None] = []
     needed = x.requires_grad
@@ -81,9 +80,9 @@ def _differentiable(
     g: Tensor,
     needed: Sequence[bool],
 ) -> tuple[Any, ...]:
-    """The same gradients, on a graph: the network is run again by operators that can be differentiated."""
+    """The same gradients with a graph: the network is evaluated again with differentiable operators."""
     with torch.enable_grad():
-        # Under names of their own: x may depend on a parameter, and two layers may share one.
+        # Aliases, since x may depend on a parameter, and two layers may share one.
         own = _alias(x) if needed[0] else x
         slots: list[Tensor | None] = [own, None, None]
         u = own if units is None else units.enter(own)
@@ -106,7 +105,7 @@ def _alias(t: Tensor) -> Tensor:
 
 
 def operator(x: Tensor, edges: EdgeParameters, spline: Spline) -> Tensor:
-    """One layer by its operator."""
+    """One layer, evaluated by its operator."""
     out: Tensor = ops.layer(
         x, edges.coefficients, edges.spline_weight, edges.base_weight, edges.mask, edges.bias,
         spline.grid, spline.pieces, spline.degree, spline.tail, spline.base,

@@ -1,4 +1,4 @@
-"""Which backend evaluates what."""
+"""Dispatch of the primitives, of layers and of whole networks to a backend."""
 
 import os
 from collections.abc import Sequence
@@ -20,7 +20,14 @@ _KINDS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 
 @dataclass(frozen=True)
 class Backend:
-    """The three primitives; see `splinework.kernels.reference` for what each must return."""
+    """The three primitives, in plain torch; `splinework.kernels.reference` specifies their results.
+
+    Attributes:
+        name: Name of the backend in `BACKENDS`.
+
+    >>> Backend("reference").name
+    'reference'
+    """
 
     name: str
 
@@ -44,7 +51,7 @@ class Backend:
     def network_sums(
         self, layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor, units: AffineUnits | None = None
     ) -> Tensor:
-        """Layers that take what the one before gives, in given units: `(B, I)` to `(B, J)`."""
+        """A chain of layers, in given units: `(B, I)` to `(B, J)`."""
         u = x if units is None else units.enter(x)
         for table, edges in layers:
             u = self.layer_sums(table, u, edges)
@@ -58,13 +65,13 @@ class Backend:
         units: AffineUnits | None,
         gradient: bool,
     ) -> float | None:
-        """The error, and its gradient in each parameter's `.grad`; None where it must be left to autograd."""
+        """The error, with its gradient in each parameter's `.grad`; None if autograd has to compute it."""
         return None
 
 
 @dataclass(frozen=True)
 class NativeBackend(Backend):
-    """The kernels in C++ for B-splines on the processor; the reference for all else."""
+    """The kernels in C++ for B-splines on the CPU; the reference for all other bases and devices."""
 
     def contract(self, table: BasisTable, x: Tensor, s: Tensor | None, c: Tensor, derivative: int = 0) -> Tensor:
         spline = _spline(table, x)
@@ -110,7 +117,7 @@ class NativeBackend(Backend):
         gradient: bool,
     ) -> float | None:
         fused = _fused(layers, x)
-        # The first layer's base function must be known to the kernels for the value and the slope at once.
+        # The kernels must know the first layer's base function, since one call computes its value and its slope.
         if fused is None or not native.fusable(fused[0][1]) or x.requires_grad or x.dtype not in _KINDS[:2]:
             return None
         parts = [(e.coefficients, e.spline_weight, e.base_weight, e.bias) for e, _ in fused]
@@ -126,14 +133,14 @@ class NativeBackend(Backend):
 
 
 def _listened_to(p: Tensor) -> bool:
-    """Whether somebody waits for autograd to bring this tensor its gradient."""
+    """Whether a hook waits for autograd's gradient of this tensor."""
     return bool(p._backward_hooks or p._post_accumulate_grad_hooks)
 
 
 def _fused(
     layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor
 ) -> list[tuple[EdgeParameters, Spline]] | None:
-    """The layers as one native call takes them; None where one call cannot do it."""
+    """The layers as the arguments of one native call; None if one call cannot evaluate them."""
     if not plain(x):
         return None
     found = []
@@ -146,7 +153,7 @@ def _fused(
 
 
 def _spline(table: BasisTable, x: Tensor) -> Spline | None:
-    """What the native kernels need to know of the table; None where they cannot do it."""
+    """The table as an argument of the native kernels; None if they cannot evaluate it."""
     basis, grid = table.basis, table.grid
     if basis.degree is None or x.device.type != "cpu" or x.dtype not in _KINDS or grid.requires_grad:
         return None
@@ -157,7 +164,7 @@ def _spline(table: BasisTable, x: Tensor) -> Spline | None:
 
 
 def _calls() -> Calculus:
-    """The three primitives as whoever looks on understands them: compilers operators, transforms functions."""
+    """The three primitives as operators, or as autograd functions while a transform of torch.func is active."""
     return functions.calculus if not torch.compiler.is_compiling() and transformed() else ops.calculus
 
 
@@ -171,30 +178,34 @@ def _checked(name: str) -> Backend:
         return BACKENDS[name]
     if name == "native":
         raise ConfigError(f"the native kernels are not there: {native.why_not()}")
-    raise ConfigError(f"the backend is one of native and reference, got {name!r}.")
+    raise ConfigError(f"the backend must be native or reference, got {name!r}.")
 
 
-def _at_first() -> Backend:
+def _initial_backend() -> Backend:
     wanted = os.environ.get("SPLINEWORK_BACKEND", "")
     return _checked(wanted) if wanted else BACKENDS.get("native", BACKENDS["reference"])
 
 
 # One choice for the process, not one for each context: torch.compile cannot trace `ContextVar.get`, and a thread of its own
 # (a loader, a backward pass of another device) would fall back to the first backend.
-_active = _at_first()
+_active = _initial_backend()
 
 
 def use(name: str) -> str:
-    """Lets the named backend do the work from now on, in the whole process.
+    """Selects the backend for the whole process.
 
     Args:
         name: `native` or `reference`.
 
     Returns:
-        The name of the one that did it before.
+        The name of the previous backend.
 
     Raises:
-        ConfigError: For another name, or `native` where the kernels were not compiled.
+        ConfigError: If the name is unknown, or the native kernels were not compiled.
+
+    >>> before = use("reference")
+    >>> use(before)
+    'reference'
     """
     global _active
     before, _active = _active, _checked(name)
@@ -202,34 +213,140 @@ def use(name: str) -> str:
 
 
 def active() -> str:
-    """Name of the backend in use."""
+    """The name of the selected backend.
+
+    Returns:
+        A key of `BACKENDS`.
+
+    Raises:
+        Nothing.
+
+    >>> active() in BACKENDS
+    True
+    """
     return _active.name
 
 
 def contract(table: BasisTable, x: Tensor, s: Tensor | None, c: Tensor, derivative: int = 0) -> Tensor:
-    """`Σ_i s_bi Σ_m β_m^{(r)}(x_bi) C_imj`, shape `(B, J)`: see `splinework.kernels.reference`."""
+    """Contraction over inputs and table rows: `Σ_i s_bi Σ_m β_m^{(r)}(x_bi) C_imj`, the forward pass for r = 0.
+
+    Args:
+        table: The functions β.
+        x: Points `(B, I)`.
+        s: Factors `(B, I)`; None means ones.
+        c: Coefficients C, `(I, M, J)`.
+        derivative: Order r.
+
+    Returns:
+        Shape `(B, J)`.
+
+    Raises:
+        ShapeError: If shapes do not match (native backend).
+        DtypeError: If dtypes or devices differ (native backend).
+
+    Example:
+        >>> import splinework as sw
+        >>> layer = sw.KANLayer(2, 3)
+        >>> contract(layer.table(), torch.zeros(7, 2), None, layer.edge_coefficients()).shape
+        torch.Size([7, 3])
+    """
     return _active.contract(table, x, s, c, derivative)
 
 
 def probe(table: BasisTable, x: Tensor, c: Tensor, g: Tensor, derivative: int = 0) -> Tensor:
-    """`Σ_j g_bj Σ_m β_m^{(r)}(x_bi) C_imj`, shape `(B, I)`."""
+    """Contraction over outputs and table rows: `Σ_j g_bj Σ_m β_m^{(r)}(x_bi) C_imj`, the gradient in x for r = 1.
+
+    Args:
+        table: The functions β.
+        x: Points `(B, I)`.
+        c: Coefficients C, `(I, M, J)`.
+        g: Cotangents `(B, J)`.
+        derivative: Order r.
+
+    Returns:
+        Shape `(B, I)`.
+
+    Raises:
+        ShapeError, DtypeError: As in `contract`.
+
+    Example:
+        >>> import splinework as sw
+        >>> layer = sw.KANLayer(2, 3)
+        >>> probe(layer.table(), torch.zeros(7, 2), layer.edge_coefficients(), torch.ones(7, 3), 1).shape
+        torch.Size([7, 2])
+    """
     return _active.probe(table, x, c, g, derivative)
 
 
 def scatter(table: BasisTable, x: Tensor, s: Tensor | None, g: Tensor, derivative: int = 0) -> Tensor:
-    """`Σ_b s_bi g_bj β_m^{(r)}(x_bi)`, shape `(I, M, J)`."""
+    """Contraction over points: `Σ_b s_bi g_bj β_m^{(r)}(x_bi)`, the gradient in C for r = 0.
+
+    Args:
+        table: The functions β.
+        x: Points `(B, I)`.
+        s: Factors `(B, I)`; None means ones.
+        g: Cotangents `(B, J)`.
+        derivative: Order r.
+
+    Returns:
+        Shape `(I, M, J)`.
+
+    Raises:
+        ShapeError, DtypeError: As in `contract`.
+
+    Example:
+        >>> import splinework as sw
+        >>> scatter(sw.KANLayer(2, 3, grid=4).table(), torch.zeros(7, 2), None, torch.ones(7, 3)).shape
+        torch.Size([2, 8, 3])
+    """
     return _active.scatter(table, x, s, g, derivative)
 
 
 def layer_sums(table: BasisTable, x: Tensor, edges: EdgeParameters) -> Tensor:
-    """One layer, bias included: `(B, I)` to `(B, J)`."""
+    """One layer, bias included: `y_j = Σ_i φ_ij(x_i) + bias_j`.
+
+    Args:
+        table: The functions that the edges combine.
+        x: Points `(B, I)`.
+        edges: Coefficients, weights, mask and bias.
+
+    Returns:
+        Shape `(B, J)`.
+
+    Raises:
+        ShapeError, DtypeError: As in `contract`.
+
+    Example:
+        >>> import splinework as sw
+        >>> layer, x = sw.KANLayer(2, 3), torch.zeros(7, 2)
+        >>> torch.equal(layer_sums(layer.table(), x, layer.parts()), layer(x))
+        True
+    """
     return _active.layer_sums(table, x, edges)
 
 
 def network_sums(
     layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor, units: AffineUnits | None = None
 ) -> Tensor:
-    """Layers of which each takes what the one before gives, in the units of the outside: `(B, I)` to `(B, J)`."""
+    """A chain of layers, each applied to the sums of the one before.
+
+    Args:
+        layers: Table and parameters of every layer.
+        x: Points `(B, I)`.
+        units: Units of x and of the result; None for those of the network.
+
+    Returns:
+        Shape `(B, J)`.
+
+    Raises:
+        ShapeError, DtypeError: As in `contract`.
+
+    Example:
+        >>> import splinework as sw
+        >>> layers = sw.KAN([2, 5, 1]).kan_layers
+        >>> network_sums([(layer.table(), layer.parts()) for layer in layers], torch.zeros(7, 2)).shape
+        torch.Size([7, 1])
+    """
     return _active.network_sums(layers, x, units)
 
 
@@ -241,8 +358,27 @@ def squared_error(
     *,
     gradient: bool = True,
 ) -> float | None:
-    """Mean squared error of `network_sums` against `t`; with `gradient`, each parameter's `.grad` becomes its gradient.
+    """Mean squared error of `network_sums` against targets and its gradient, in one call without a graph.
 
-    One call instead of a graph. None, and nothing done, where the backend in use leaves it to autograd.
+    Args:
+        layers: Table and parameters of every layer.
+        x: Points `(B, I)`.
+        t: Targets `(B, J)`.
+        units: Units of x and t; None for those of the network.
+        gradient: Whether to write the gradient to each parameter's `.grad`.
+
+    Returns:
+        The error; None, with nothing done, if the backend leaves it to autograd.
+
+    Raises:
+        ShapeError, DtypeError: As in `contract`.
+
+    Example:
+        >>> import splinework as sw
+        >>> layers = [(layer.table(), layer.parts()) for layer in sw.KAN([2, 1]).kan_layers]
+        >>> before = use("reference")
+        >>> squared_error(layers, torch.zeros(7, 2), torch.zeros(7, 1)) is None
+        True
+        >>> _ = use(before)
     """
     return _active.squared_error(layers, x, t, units, gradient)

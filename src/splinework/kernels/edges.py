@@ -1,4 +1,4 @@
-"""What the edges of one layer are made of, before weights and mask have been multiplied into the coefficients."""
+"""Parameters of the edges of one layer, before weights and mask are multiplied into the coefficients."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,17 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class AffineUnits:
-    """Columns in raw units to those of a network and back: `(x - shift) / scale` before it, `y · scale + shift` behind it.
+    """Affine maps between raw units and network units: `(x - shift_in) / scale_in` and `u · scale_out + shift_out`.
 
     Attributes:
-        shift_in: `(I,)`.
-        scale_in: `(I,)`.
-        shift_out: `(J,)`.
-        scale_out: `(J,)`.
+        shift_in: Offsets of the inputs, `(I,)`.
+        scale_in: Scales of the inputs, `(I,)`.
+        shift_out: Offsets of the outputs, `(J,)`.
+        scale_out: Scales of the outputs, `(J,)`.
+
+    >>> one = torch.ones(1)
+    >>> AffineUnits(one, 2 * one, one, one).enter(torch.tensor([[5.0]]))
+    tensor([[2.]])
     """
 
     shift_in: Tensor
@@ -36,11 +40,16 @@ class EdgeParameters:
     """Parameters of the edges from I inputs to J outputs, and the constants of the sums.
 
     Attributes:
-        coefficients: Of the basis functions, c_imj, `(I, M, J)`.
-        spline_weight: Factor of each edge's spline, w_s, `(I, J)`; None means one.
-        base_weight: Coefficient of each edge's base function, w_b, `(I, J)`; None where there is no base function.
-        mask: `(I, J)`; an edge is there unless its entry is 0.
+        coefficients: Coefficients c_imj of the basis functions, `(I, M, J)`.
+        spline_weight: Factor w_s of each edge's spline, `(I, J)`; None means one.
+        base_weight: Coefficient w_b of each edge's base function, `(I, J)`; None without a base function.
+        mask: Edge mask, `(I, J)`; 0 removes the edge.
         bias: Constant of each sum, `(J,)`, or None.
+
+    Example:
+        >>> import splinework as sw
+        >>> sw.KANLayer(2, 3, grid=4).parts().table_coefficients().shape
+        torch.Size([2, 8, 3])
     """
 
     coefficients: Tensor
@@ -68,7 +77,7 @@ class EdgeParameters:
         return by_c if weight is None else by_c * weight[:, None, :], by_weight, by_base
 
     def _alive(self, per_row: Tensor) -> Tensor:
-        """`(I, M, J)` with zeros on dead edges: chosen, not multiplied, so that a dead edge stays dead, NaN or not."""
+        """`(I, M, J)` with zeros on masked edges: selected, not multiplied, so that a NaN on a masked edge does not survive."""
         if self.mask is None:
             return per_row
         return torch.where((self.mask != 0)[:, None, :], per_row, torch.zeros_like(per_row))

@@ -1,7 +1,7 @@
-"""The native kernels for torch.func and forward-mode derivatives, which know autograd functions but not operators' rules.
+"""The native kernels as autograd functions, for torch.func and forward-mode derivatives, which ignore operators' rules.
 
-Nested transforms (`vmap` of `grad`, `jacfwd` of `jacrev`) peel off one level at a time; each level asks these functions for
-its rule and calls them again for the levels below.
+Nested transforms (`vmap` of `grad`, `jacfwd` of `jacrev`) are resolved one level at a time; each level uses the rules here and
+calls these functions again for the levels below.
 """
 
 from collections.abc import Callable
@@ -16,12 +16,12 @@ from splinework.kernels.calculus import NOT_DIFFERENTIATED, Calculus, Call, fold
 
 
 def _primitive(name: str, run: Call, mapped: Callable[[Call], Callable[..., Any]]) -> Call:
-    """A primitive with its rules: operands, then grid, pieces, degree, tail, base and order.
+    """A primitive with its differentiation and vmap rules; it takes operands, grid, pieces, degree, tail, base and order.
 
     Args:
-        name: As the calculus calls it.
-        run: The native kernels' own.
-        mapped: From the call to vmap's rule.
+        name: Name of the primitive in `Calculus`.
+        run: The native implementation.
+        mapped: Makes the vmap rule of a call.
     """
 
     class Primitive(torch.autograd.Function):
@@ -50,14 +50,14 @@ def _primitive(name: str, run: Call, mapped: Callable[[Call], Callable[..., Any]
 
 
 def save(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-    """Keeps what the rules need."""
+    """Saves the tensors and options that the rules need."""
     *tensors, degree, tail, base, order = inputs
     ctx.save_for_backward(*tensors)
     ctx.rest, ctx.order = (degree, tail, base), order
 
 
 def saved(ctx: Any) -> tuple[list[Any], tuple[Any, ...], int]:
-    """The operands, the rest of the arguments without the order, and the order."""
+    """The operands, the remaining arguments without the order, and the order."""
     *operands, grid, pieces = ctx.saved_tensors
     return operands, (grid, pieces, *ctx.rest), ctx.order
 

@@ -1,7 +1,7 @@
-"""The kernels in C++ (csrc/): the same sums as `reference`, touching only the k + 1 splines that are not zero at a point.
+"""The kernels in C++ (csrc/): the same sums as `reference`, touching only the k + 1 splines that are non-zero at a point.
 
-Here: the module that was compiled, or why there is none, and calls into it with plain tensors. What autograd, vmap and
-torch.compile need to know about them stands in `ops`.
+Here: the compiled module, or the reason why it is missing, and calls into it with plain tensors. The rules for autograd, vmap
+and torch.compile are in `ops`.
 """
 
 import functools
@@ -15,8 +15,8 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.kernels.addresses import (
-    GIVEN,
-    NOWHERE,
+    NULL_MATRIX,
+    TABULATED,
     Addresses,
     Spline,
     base_kind,
@@ -34,10 +34,10 @@ ALGORITHMS = ("best", "sorted", "gather", "narrow", "dense")
 
 @functools.cache
 def module() -> Any:
-    """The compiled module, or an `ImportError` that says why there is none.
+    """The compiled module, or the `ImportError` of the attempt to load it.
 
     Raises:
-        ConfigError: If the environment variable SPLINEWORK_ISA names an instruction set that is not to be had.
+        ConfigError: If the environment variable SPLINEWORK_ISA names an unavailable instruction set.
     """
     try:
         found = importlib.import_module("splinework._native")
@@ -51,34 +51,36 @@ def module() -> Any:
 
 
 def available() -> bool:
-    """Whether the kernels were compiled for this installation."""
+    """Whether the compiled kernels can be loaded."""
     return not isinstance(module(), ImportError)
 
 
 def why_not() -> str | None:
-    """Why the kernels are not there, and how to get them; None where they are."""
+    """The reason why the kernels are missing, and how to get them; None if they are available."""
     error = module()
     if not isinstance(error, ImportError):
         return None
     if not isinstance(error, ModuleNotFoundError):
-        return f"they were compiled, but do not load here ({error}); compile them anew: pip install --force-reinstall ."
+        return (
+            f"they were compiled, but cannot be loaded ({error}); compile them again: pip install --force-reinstall ."
+        )
     return (
-        "this installation is pure Python: there was no C++ compiler when it was made. Install one (Debian and Ubuntu: apt "
+        "this installation is pure Python: no C++ compiler was found when it was built. Install one (Debian and Ubuntu: apt "
         "install g++; macOS: xcode-select --install), then: pip install --force-reinstall --no-deps splinework"
     )
 
 
 def force(name: str) -> None:
-    """Lets one algorithm do all the work from now on, `best` the one that the sizes call for; for tests and benchmarks.
+    """Selects one algorithm for all calls, or `best` for a choice by sizes; for tests and benchmarks.
 
-    The environment variable SPLINEWORK_KERNEL does so from the start.
+    The environment variable SPLINEWORK_KERNEL sets the initial choice.
 
     Raises:
-        ConfigError: If there is none of that name.
+        ConfigError: If the name is unknown.
     """
     global _forced
     if name not in ALGORITHMS:
-        raise ConfigError(f"the algorithm is one of {', '.join(ALGORITHMS)}, got {name!r}.")
+        raise ConfigError(f"the algorithm must be one of {', '.join(ALGORITHMS)}, got {name!r}.")
     _forced = ALGORITHMS.index(name)
 
 
@@ -123,13 +125,13 @@ def scatter(x: Tensor, s: Tensor | None, g: Tensor, spline: Spline, order: int) 
 def forward(
     x: Tensor, layers: Sequence[tuple[EdgeParameters, Spline]], *, s: Tensor | None = None, order: int = 0
 ) -> list[Tensor]:
-    """The sums `(B, J)` of every layer, each taking what the one before gives; one layer where `s` or `order` is given.
+    """The sums `(B, J)` of every layer in a chain; `s` and `order` are for a single layer.
 
     Args:
-        x: `(B, I)`.
+        x: Points `(B, I)`.
         layers: Edges and splines of each layer.
         s: Factors `(B, I)`.
-        order: Of the derivative.
+        order: Order of the derivative.
     """
     return forward_and_addresses(x, layers, s=s, order=order)[0]
 
@@ -142,7 +144,7 @@ def forward_and_addresses(
     order: int = 0,
     units: AffineUnits | None = None,
 ) -> tuple[list[Tensor], Addresses]:
-    """`forward`, and what `backward` may be given to spare it the same work."""
+    """`forward`, and the addresses that `backward` can reuse."""
     kind = working(x.dtype)
     outputs = [edges.coefficients.shape[2] for edges, _ in layers]
     sums = [torch.empty((x.shape[0], j), dtype=kind) for j in outputs]
@@ -163,7 +165,7 @@ def squared_error(
 ) -> tuple[float, list[list[Tensor | None]]]:
     """Mean squared error of the last sums against `t` `(B, J)`, and the gradients of each layer's parts as in `backward`.
 
-    `wanted` may be empty: then only the error is worked out.
+    If `wanted` is empty, only the error is computed.
     """
     kind = working(x.dtype)
     outputs = [edges.coefficients.shape[2] for edges, _ in layers]
@@ -186,14 +188,14 @@ def squared_error(
 
 
 def _places(edges: EdgeParameters, wanted: Sequence[bool], kind: torch.dtype) -> list[Tensor | None]:
-    """Tensors for the gradients that are wanted of coefficients, spline_weight, base_weight and bias."""
+    """Empty tensors for the requested gradients of coefficients, spline_weight, base_weight and bias."""
     own = (edges.coefficients, edges.spline_weight, edges.base_weight, edges.bias)
     return [torch.empty(t.shape, dtype=kind) if w and t is not None else None for t, w in zip(own, wanted, strict=True)]
 
 
 def fusable(spline: Spline) -> bool:
-    """Whether a layer may stand behind another in one call: its base function is known to the kernels."""
-    return base_kind(spline, 0) != GIVEN
+    """Whether a layer can follow another one in the same call: the kernels know its base function."""
+    return base_kind(spline, 0) != TABULATED
 
 
 def backward(
@@ -210,17 +212,17 @@ def backward(
     """Gradients of `forward`'s last sums, contracted with `g`.
 
     Args:
-        x: `(B, I)`.
-        layers: As given to `forward`.
-        hidden: The sums of all layers but the last.
-        g: `(B, J)`.
-        wanted: For each layer whether coefficients, spline_weight, base_weight and bias want a gradient.
-        by_x: Whether x wants one.
-        addresses: Those of the forward pass, if they are at hand.
-        units: Of x and of the outputs, as given to the forward pass.
+        x: Points `(B, I)`.
+        layers: Edges and splines of each layer.
+        hidden: Sums of all layers but the last.
+        g: Cotangents `(B, J)`.
+        wanted: For each layer, whether coefficients, spline_weight, base_weight and bias need a gradient.
+        by_x: Whether x needs one.
+        addresses: Addresses of the forward pass, if available.
+        units: Units of x and of the outputs, as in the forward pass.
 
     Returns:
-        The gradient of x, and for each layer those four; None where not wanted.
+        The gradient of x, and these four for each layer; None if not needed.
     """
     kind = working(x.dtype)
     out = torch.empty(x.shape, dtype=kind) if by_x else None
@@ -248,10 +250,10 @@ def _run_backward(
     addresses: Addresses | None = None,
     units: AffineUnits | None = None,
 ) -> None:
-    """Fills `by_x` and, for each layer, what `wanted` holds for coefficients, spline_weight, base_weight and bias."""
+    """Fills `by_x` and the tensors in `wanted` for each layer's coefficients, spline_weight, base_weight and bias."""
     kind = working(x.dtype)
     orders = (probe_order, scatter_order) if by_x is not None else (scatter_order,)
-    if addresses is None or base_kind(layers[0][1], max(orders)) == GIVEN:
+    if addresses is None or base_kind(layers[0][1], max(orders)) == TABULATED:
         outputs = [*(h.shape[1] for h in hidden), g.shape[1]]
         addresses = Addresses(layers, outputs, max(orders), kind, units)
     keep: list[Any] = []
@@ -262,7 +264,7 @@ def _run_backward(
         addresses.layers,
         [rows_at(to_kind(h, kind), keep) for h in hidden],
         rows_at(to_kind(g, kind), keep),
-        NOWHERE if by_x is None else (by_x.data_ptr(), *by_x.stride()),
+        NULL_MATRIX if by_x is None else (by_x.data_ptr(), *by_x.stride()),
         [target(w) for w in wanted],
         addresses.units,
         probe_order,

@@ -1,8 +1,8 @@
-"""The native kernels as torch operators: what autograd, vmap, fake tensors and torch.compile need to know about them.
+"""The native kernels as torch operators, with their rules for autograd, vmap, fake tensors and torch.compile.
 
-`contract`, `probe` and `scatter` can be differentiated as often as one likes (`calculus`). `layer` is `contract` with the
-weights and the mask of a layer multiplied in on the way, and `layer_backward` its gradients in one pass; where the gradient
-is itself to be differentiated, `layer` falls back on the three.
+`contract`, `probe` and `scatter` are differentiable to any order (`calculus`). `layer` is `contract` fused with the weights and
+the mask of a layer, `layer_backward` computes its gradients in one pass; a gradient that is itself differentiated is computed
+with the three primitives.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,7 +1,7 @@
 """The three primitives in plain torch: readable, exact in float64, and the oracle for every other backend.
 
-They are closed under differentiation: the gradient of each with respect to x, s, C or g is again one of the three, with
-order r or r + 1. Here autograd finds that out by itself; `tests/contracts` checks it.
+They are closed under differentiation: the gradient of each with respect to x, s, C or g is again one of the three, of order r
+or r + 1. Here autograd works that out; `tests/contracts` checks it.
 """
 
 from torch import Tensor
@@ -16,7 +16,7 @@ def contract(table: BasisTable, x: Tensor, s: Tensor | None, c: Tensor, derivati
         table: The functions β.
         x: Points `(B, I)`.
         s: Factors `(B, I)`; None means ones.
-        c: Coefficients `(I, M, J)`, one row per row of the table.
+        c: Coefficients `(I, M, J)`, one per row of the table and edge.
         derivative: Order r.
 
     Returns:

@@ -1,7 +1,7 @@
-"""The table of function values that a layer's edges draw from: a basis on its grid, the base function, and the tails.
+"""The table of function values that a layer's edges combine: a basis on its grid, the base function, and the tails.
 
-Row m of the table is a basis function; the last row is the base function, where there is one. Outside the domain each row
-goes on as `extrapolation` says, so that every combination of rows, that is every edge, does the same.
+Row m of the table is a basis function; the last row is the base function, if any. Outside the domain every row is extended as
+`extrapolation` says, and so is every linear combination of rows, that is, every edge.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,20 @@ EXTRAPOLATIONS = ("linear", "constant", "zero", "natural")
 
 @dataclass(frozen=True)
 class BasisTable:
-    """A basis bound to a grid.
+    """A basis on a grid, with a base function and an extrapolation.
 
-    `extrapolation` is `"linear"` (value and slope match at the ends, nothing is flat), `"constant"` (clamped), `"zero"`
-    (the paper's: B-splines die out, the base function goes on) or `"natural"` (each function as it is: a Fourier series
-    stays periodic).
+    Attributes:
+        basis: The basis, M functions per input.
+        base: The base function b, or None.
+        extrapolation: `linear` (value and slope match at the ends), `constant` (clamped), `zero` (as in the paper: B-splines
+            vanish, the base function stays) or `natural` (each function as it is: a Fourier series stays periodic).
+        grid: Knots or ends of every input, `(I, K)`.
+        prepared: `basis.prepare(grid)`.
+
+    Example:
+        >>> import splinework as sw, torch
+        >>> sw.KANLayer(2, 3, grid=4).table().rows(torch.zeros(5, 2)).shape  # 4 + 3 splines and the base function
+        torch.Size([5, 2, 8])
     """
 
     basis: Basis
@@ -49,7 +58,7 @@ class BasisTable:
         return self._plain(nearest, derivative) * (beyond == 0)[..., None]
 
     def rows_and_slopes(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`rows(x, 0)` and `rows(x, 1)` for the price of two evaluations."""
+        """`rows(x, 0)` and `rows(x, 1)` at the cost of two evaluations."""
         if self.extrapolation != "linear":
             return self.rows(x, 0), self.rows(x, 1)
         low, high = self.basis.domain(self.grid)
@@ -84,11 +93,20 @@ def base_with_tails(
 
 
 def check_extrapolation(name: str) -> str:
-    """The name itself.
+    """Validates the name of an extrapolation.
+
+    Args:
+        name: One of `EXTRAPOLATIONS`.
+
+    Returns:
+        The name itself.
 
     Raises:
-        ConfigError: Unless it is one of `EXTRAPOLATIONS`.
+        ConfigError: If it is unknown.
+
+    >>> check_extrapolation("linear")
+    'linear'
     """
     if name not in EXTRAPOLATIONS:
-        raise ConfigError(f"extrapolation is one of {', '.join(EXTRAPOLATIONS)}, got {name!r}.")
+        raise ConfigError(f"extrapolation must be one of {', '.join(EXTRAPOLATIONS)}, got {name!r}.")
     return name

@@ -1,4 +1,4 @@
-"""How many threads a fit uses: one where others run beside it, or where its arrays are small."""
+"""Number of threads of a fit: one if other workers run beside it, or if its arrays are small."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from contextlib import contextmanager
 import torch
 from threadpoolctl import threadpool_limits
 
-MANY_ROWS = 20_000
-"""From this many rows on, a second thread gives more than it costs."""
+MIN_ROWS_FOR_THREADS = 20_000
+"""Number of rows from which a second thread saves more than it costs."""
 
 
 class _Limit:
-    """One thread for torch and BLAS while anybody is inside; their numbers are the process's, so the last one out restores."""
+    """Limits torch and BLAS to one thread while in use; thread counts are global, so the last user to leave restores them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -45,7 +45,7 @@ _limit = _Limit()
 
 
 def is_worker() -> bool:
-    """Whether this is one of several workers, in a process or a thread, so that the other processors are taken.
+    """Whether this is a worker process or thread, so that the other processors are in use.
 
     >>> is_worker()
     False
@@ -56,8 +56,8 @@ def is_worker() -> bool:
 
 @contextmanager
 def suited_to(rows: int) -> Iterator[None]:
-    """Limits torch and BLAS to one thread inside, in a worker or where there are few rows; afterwards all is as it was."""
-    if rows >= MANY_ROWS and not is_worker():
+    """Context that limits torch and BLAS to one thread in a worker or for few rows, and restores them afterwards."""
+    if rows >= MIN_ROWS_FOR_THREADS and not is_worker():
         yield
         return
     _limit.enter()

@@ -1,7 +1,7 @@
-"""Who looks on while a network is evaluated: questions to torch, and the only place for its private names.
+"""Queries of torch's state, and the only place for its private names: is a compiler, transform, mode or hook active?
 
-The fast path gives plain tensors to C++ and hides the work from torch; it may do so only if no compiler, transform, mode, tracer
-or hook wants to see it. Torch answers in public for compilers; for the rest it has no public question.
+The fast path passes plain tensors to C++ and hides the work from torch; this is allowed only if no compiler, transform, mode,
+tracer or hook has to see it. Torch has a public query for compilers and none for the others.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 functional_transform: Final[Callable[[], bool]] = torch._C._are_functorch_transforms_active
-"""Whether a transform of torch.func (`grad`, `vmap`, `jvp`, …) is at work. Asking a tensor would miss one that wraps another."""
+"""Whether a transform of torch.func (`grad`, `vmap`, `jvp`, …) is active. Asking a tensor would miss wrapped tensors."""
 
 _HOOKS_OF_ALL_MODULES: Final = (
     nn.modules.module._global_forward_hooks,
@@ -19,17 +19,17 @@ _HOOKS_OF_ALL_MODULES: Final = (
     nn.modules.module._global_backward_hooks,
     nn.modules.module._global_backward_pre_hooks,
 )
-"""The dictionaries that `torch.nn.modules.module.register_module_forward_hook` and its kin write to."""
+"""The dictionaries that `torch.nn.modules.module.register_module_forward_hook` and similar functions write to."""
 
 
 def transformed() -> bool:
-    """Whether torch.func is at work, or derivatives are carried forward."""
+    """Whether a transform of torch.func or forward-mode differentiation is active."""
     # The public unpack_dual asks one tensor, but a parameter of any layer may carry a derivative.
     return functional_transform() or torch.autograd.forward_ad._current_level >= 0
 
 
 def plain(x: Tensor) -> bool:
-    """Whether nobody looks on: no compiler, no transform, no mode (FakeTensor, a counter of operations), no subclass."""
+    """Whether torch has no observer: no compiler, transform, dispatch mode (FakeTensor, operation counters) or subclass."""
     return (
         not torch.compiler.is_compiling()
         and type(x) in (Tensor, nn.Parameter)
@@ -40,5 +40,5 @@ def plain(x: Tensor) -> bool:
 
 
 def hooks_of_all_modules() -> bool:
-    """Whether somebody registered a hook for every module of the process."""
+    """Whether a hook for all modules of the process is registered."""
     return any(_HOOKS_OF_ALL_MODULES)
