@@ -23,7 +23,7 @@ from torch import Tensor
 import splinework as sw
 from splinework.data.simulators.equations import AllenCahnSet, BurgersSet
 from splinework.knowledge.axioms import Axiom, Boundary, Initial, Periodic, ResidualEquation, Soft
-from splinework.knowledge.teach.pde import EquationSolution, TimeMarchingModel, Slabs, separable, solve_equations
+from splinework.knowledge.teach.pde import EquationSolution, Slabs, TimeMarchingModel, separable, solve_equations
 
 PI = math.pi
 

@@ -13,7 +13,6 @@ PENDING = {
     "knowledge",
     "nn",
     "report",
-    "splines",
     "train",
     "together",  # what concerns all parts at once
 }

@@ -189,7 +189,7 @@ def _rows_of_one_input(table: BasisTable, knots: Array, x: Array, r: int) -> Arr
         return plain(x, r)
     if table.extrapolation == "zero":
         rows = plain(x, r)
-        if not table.basis.dies_out:
+        if not table.basis.vanishes_outside:
             rows[outside, : table.basis.size] = 0.0
         return rows
     nearest = np.clip(x, low, high)

@@ -300,9 +300,9 @@ def test_a_name_is_given_once():
         def formula(self, x: Any, f: Any) -> Any:
             return x
 
-    with pytest.raises(ConfigError, match="there is a basis 'legendre' already"):
+    with pytest.raises(ConfigError, match="a basis 'legendre' is already registered"):
         register_basis(Other)
-    with pytest.raises(ConfigError, match="there is a base function 'wavelet' already"):
+    with pytest.raises(ConfigError, match="a base function 'wavelet' is already registered"):
         register_activation(Another)
     assert register_basis(Legendre) is Legendre
     assert register_activation(Wavelet) is Wavelet

@@ -82,7 +82,7 @@ def test_zero_tails_leave_the_base_function_alone(basis, r):
     table = table_of(basis, "silu", "zero")
     low, high, width = ends(table)
     # B-splines end with their outermost knot, Gaussian bumps fade; everything else is cut off at once.
-    reach = 60.0 if basis.dies_out else 1e-9
+    reach = 60.0 if basis.vanishes_outside else 1e-9
     for end, side in ((low, -1), (high, 1)):
         x = (end + side * reach * width)[None]
         rows = table.rows(x, r)

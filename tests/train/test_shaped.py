@@ -188,7 +188,7 @@ def test_edits_keep_the_shapes(name, edit):
     first = edited.kan_layers[0]
     assert first.shaping is not None
     held = first.edge_coefficients().detach().double()
-    again = first.shaping.nearest(held, first.cones())
+    again = first.shaping.project(held, first.cones())
     eps = 1e-6 if edit == "single precision" else 1e-10
     torch.testing.assert_close(again, held, atol=eps * float(held.abs().max()), rtol=0)
 

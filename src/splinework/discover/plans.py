@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.splines.bases import DEFAULT_BASE, STRAIGHT, Basis, make_basis
+from splinework.splines.bases import DEFAULT_BASE, LINEAR_BASIS, Basis, make_basis
 
 MOST_INPUTS = 12
 """Shapes with several hidden nodes are tried up to this many inputs."""
@@ -33,7 +33,7 @@ class Plan:
     def bases(self, grid: int) -> list[Basis]:
         """A basis per layer of edges; the last one is a straight line where that is the plan."""
         count = len(self.shape) - 1
-        last = STRAIGHT if self.outer == "linear" else make_basis(grid=grid, degree=3)
+        last = LINEAR_BASIS if self.outer == "linear" else make_basis(grid=grid, degree=3)
         return [*[make_basis(grid=grid, degree=3)] * (count - 1), last]
 
     @property

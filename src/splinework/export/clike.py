@@ -116,7 +116,7 @@ def _point(t: LayerArrays, number: int, d: Dialect) -> list[str]:
     layer, family, low, high = t.layer, t.family, *t.family.ends
     ends = f"{d.const}low = POINTS[g][{low}], high = POINTS[g][{high}];"
     lines = [f"{d.pick}g = {d.name(f'grid_{number}')}[i];"]
-    apart = layer.extrapolation == "zero" and not layer.basis.dies_out
+    apart = layer.extrapolation == "zero" and not layer.basis.vanishes_outside
     clamped = layer.extrapolation in ("linear", "constant") or apart
     if clamped or layer.squashed:
         lines.append(ends)

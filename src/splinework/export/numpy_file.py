@@ -166,7 +166,7 @@ def _predict(arrays: NetworkArrays, name: str) -> str:
 def _layer(t: LayerArrays) -> str:
     """`_layer`; base function, tails and squashing are those of the whole network."""
     layer = t.layer
-    apart = layer.extrapolation == "zero" and not layer.basis.dies_out
+    apart = layer.extrapolation == "zero" and not layer.basis.vanishes_outside
     clamped = layer.extrapolation in ("linear", "constant") or apart
     linear = layer.extrapolation == "linear"
     base = None if layer.base is None else f"_{layer.base.name}({'near' if clamped and not apart else 'x'})"

@@ -82,8 +82,8 @@ def _cases_of(layer: FrozenLayer) -> int:
 
 def _endless(layer: FrozenLayer) -> bool:
     """Whether the functions go on beyond the domain as they are, one formula everywhere."""
-    dies_out = layer.extrapolation == "zero" and layer.basis.dies_out
-    return layer.basis.degree is None and (layer.extrapolation == "natural" or dies_out)
+    vanishes_outside = layer.extrapolation == "zero" and layer.basis.vanishes_outside
+    return layer.basis.degree is None and (layer.extrapolation == "natural" or vanishes_outside)
 
 
 def _edge(layer: FrozenLayer, number: int, i: int, j: int) -> EdgeFormula:

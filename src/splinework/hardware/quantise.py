@@ -214,7 +214,7 @@ def _evened(model: KAN, u: Tensor) -> Tensor:
     if first.shaping is None:
         return u
     low, high = first.basis.domain(first.knots().detach())
-    return first.shaping.evened(u, low.double(), high.double())
+    return first.shaping.symmetrised(u, low.double(), high.double())
 
 
 def _in_double(model: KAN) -> KAN:

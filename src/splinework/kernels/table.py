@@ -67,7 +67,7 @@ class BasisTable:
         return self._plain(nearest, 0) + slopes * (x - nearest)[..., None], slopes
 
     def _plain(self, x: Tensor, derivative: int) -> Tensor:
-        if self.extrapolation == "zero" and not self.basis.dies_out:
+        if self.extrapolation == "zero" and not self.basis.vanishes_outside:
             nearest = torch.clamp(x, *self.basis.domain(self.grid))  # far away a polynomial overflows, 0 · ∞ is no zero
             rows = self.basis.rows(nearest, self.grid, self.prepared, derivative) * (x == nearest)[..., None]
         else:

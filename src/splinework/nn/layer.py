@@ -156,7 +156,7 @@ class KANLayer(nn.Module):
         size = self.basis.size
         rules = self.shaping
         if rules is not None and self.basis.degree is not None:
-            values = rules.nearest(values, self.cones())
+            values = rules.project(values, self.cones())
             self.spline_weight.fill_(1.0)  # so that c is what was shaped, to the last bit
         weight = self.spline_weight * self.mask
         usable = weight != 0
@@ -177,7 +177,7 @@ class KANLayer(nn.Module):
     def shape(self, rules: Shaping) -> None:
         """From now on the edges obey these rules, and at once take the nearest coefficients that do.
 
-        `fit` and the verbs that change grids or edges keep them. A training loop of one's own calls `hold` after each step.
+        `fit` and functions that change grids or edges keep them. A custom training loop calls `enforce_shaping` after each step.
 
         Raises:
             ConfigError: If the layer has no splines with a grid that can stay as the rules need it, or has a base function, or
@@ -195,7 +195,7 @@ class KANLayer(nn.Module):
         for name in _RULES:
             self.register_buffer(name, getattr(rules, name).to(self.grid.device))
         self._cones = None
-        self.hold()
+        self.enforce_shaping()
 
     def cones(self) -> Cones:
         """The cones of a shaped layer's edges on the present grid; none where it is not shaped."""
@@ -207,7 +207,7 @@ class KANLayer(nn.Module):
         return self._cones[2]
 
     @torch.no_grad()
-    def hold(self) -> None:
+    def enforce_shaping(self) -> None:
         """Makes the edges what the rules say, if anything moved them."""
         if self.flags is not None:
             self.set_edge_coefficients(self.edge_coefficients())

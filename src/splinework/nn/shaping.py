@@ -1,7 +1,7 @@
-"""What the edges of a layer must be: cones of their coefficients, and inputs whose edges are the same.
+"""Shape constraints of the edges of a layer: cones of their coefficients, and inputs that share their edges.
 
-A layer that is shaped stays so whatever puts numbers into it: `nearest` is the rule by which it takes coefficients, `evened` the
-one by which its grids see activations.
+A shaped layer keeps its constraints whatever sets coefficients: `project` is applied to all new coefficients, `symmetrised` to
+the activations that adapt its grids.
 """
 
 import functools
@@ -87,7 +87,7 @@ class Shaping:
         return found
 
     @torch.no_grad()
-    def nearest(self, values: Tensor, cones: Cones) -> Tensor:
+    def project(self, values: Tensor, cones: Cones) -> Tensor:
         """The coefficients `(I, size, J)` by the rules that are nearest to the given ones.
 
         Rows beyond the splines (a base function's) are only shared among twins.
@@ -105,14 +105,14 @@ class Shaping:
                 continue
             size = its.map.shape[0]
             wanted = result[group[0], :size][:, outputs].double().cpu().numpy()
-            held = torch.from_numpy(its.nearest(wanted)).to(result)
+            held = torch.from_numpy(its.project(wanted)).to(result)
             index = torch.tensor(outputs, device=result.device)
             for i in group:
                 result[i, :size] = result[i, :size].index_copy(1, index, held)
         return result
 
     @torch.no_grad()
-    def evened(self, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    def symmetrised(self, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
         """Activations `(B, I)` as the grids should see them: pooled among twins, mirrored about zero, over a whole period.
 
         Only each column by itself means something in what is returned.

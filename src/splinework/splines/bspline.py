@@ -1,9 +1,9 @@
 """B-splines of any degree on any non-decreasing knots, evaluated as per-cell polynomials.
 
 On the cell `[t_c, t_{c+1}]` only the k+1 splines `B_{c-k}, …, B_c` are non-zero, and each is one polynomial there. Their
-coefficients in the centred local variable `v = (x - (t_c + t_{c+1})/2) / (t_{c+1} - t_c)`, `|v| <= 1/2`, are worked out once
-per knot vector (`cell_polynomials`); evaluation is then Horner's rule, with no recursion over degrees. The centre keeps the
-coefficients small, which is what makes single precision exact to 1e-6 up to degree 9.
+coefficients in the centred local variable `v = (x - (t_c + t_{c+1})/2) / (t_{c+1} - t_c)`, `|v| <= 1/2`, are computed once per
+knot vector (`cell_polynomials`); evaluation is then Horner's rule, with no recursion over degrees. Centring keeps the
+coefficients small, so that single precision is accurate to 1e-6 up to degree 9.
 """
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 def cell_polynomials(knots: Tensor, degree: int) -> Tensor:
     """Polynomial pieces of the B-splines (Cox–de Boor recursion on polynomials; de Boor 1978, ch. X).
 
-    Differentiable in `knots`. Worked out in float64, returned in the dtype of `knots`. Cells of no width get zeros, and
+    Differentiable in `knots`. Computed in float64, returned in the dtype of `knots`. Cells of zero width get zeros, and
     splines whose knots all coincide are zero.
 
     Args:
@@ -22,6 +22,12 @@ def cell_polynomials(knots: Tensor, degree: int) -> Tensor:
 
     Returns:
         Shape `(I, M + k, k + 1, k + 1)`: input, cell c, power p of v, active spline a (that is `B_{c-k+a}`).
+
+    Raises:
+        ValueError: If `knots` is not a matrix.
+
+    >>> cell_polynomials(torch.tensor([[0.0, 1.0, 2.0]]), 1)[0, 0, :, 1]  # B_0 rises on [0, 1]: 1/2 + v
+    tensor([0.5000, 1.0000])
     """
     t = knots.double()
     inputs, count = t.shape
@@ -54,7 +60,7 @@ def cell_polynomials(knots: Tensor, degree: int) -> Tensor:
 
 
 def bspline_values(x: Tensor, knots: Tensor, cells: Tensor, degree: int, derivative: int = 0) -> tuple[Tensor, Tensor]:
-    """The k+1 splines that may be non-zero at each point, and where they stand.
+    """Values of the k+1 splines that may be non-zero at each point, and their cells.
 
     Cells are half open, `[t_c, t_{c+1})`, but the last cell of the domain includes its right end. Outside all knots every
     value is zero. NaN gives NaN.
@@ -68,7 +74,15 @@ def bspline_values(x: Tensor, knots: Tensor, cells: Tensor, degree: int, derivat
 
     Returns:
         Values `(B, I, k + 1)` of the r-th derivative with respect to x, and cell numbers `(B, I)`: value a belongs to
-        basis function `c - k + a`, which does not exist where that is negative or beyond M - 1.
+        basis function `c - k + a`, which does not exist if that is negative or above M - 1.
+
+    Raises:
+        ValueError: If `knots` is not a matrix.
+
+    >>> knots = torch.tensor([[0.0, 1.0, 2.0]])
+    >>> values, cell = bspline_values(torch.tensor([[0.25]]), knots, cell_polynomials(knots, 1), 1)
+    >>> values[0, 0], cell.item()
+    (tensor([0.7500, 0.2500]), 0)
     """
     last = knots.shape[1] - 2
     cell = _locate(x, knots, degree)
@@ -78,7 +92,7 @@ def bspline_values(x: Tensor, knots: Tensor, cells: Tensor, degree: int, derivat
     safe = torch.where(width > 0, width, torch.ones_like(width))
     inside = ((x >= knots[:, 0]) & (x <= knots[:, last + 1])) | torch.isnan(x)
     v = ((x - left) - (right - x)) / (2 * safe)  # symmetric: exact at both ends of the cell
-    v = torch.where(inside, v, torch.zeros_like(v))  # far away its powers overflow, and 0 · ∞ is no zero
+    v = torch.where(inside, v, torch.zeros_like(v))  # far outside its powers overflow, and 0 · ∞ is NaN
     pieces = cells[torch.arange(x.shape[1], device=x.device), cell]
     if derivative > degree:
         values = torch.zeros_like(pieces[..., 0, :]) * v[..., None]
@@ -88,11 +102,11 @@ def bspline_values(x: Tensor, knots: Tensor, cells: Tensor, degree: int, derivat
 
 
 def _locate(x: Tensor, knots: Tensor, degree: int) -> Tensor:
-    """Number of the cell that each point lies in, shape `(B, I)`; never a cell of no width where another one will do."""
+    """Index of the cell that contains each point, shape `(B, I)`; of zero width only if there is no other."""
     with torch.no_grad():
         points = knots.detach()
         end = points.shape[1] - 1 - degree
-        # Counting is as cheap as the dense rows that follow and, unlike searchsorted, at home under every vmap.
+        # Counting is as cheap as the dense rows that follow and, unlike searchsorted, works under every vmap.
         cell = (x.detach()[..., None] >= points).sum(-1) - 1
         high = points[:, end]
         last_of_domain = degree + (points[:, degree:end] < points[:, end : end + 1]).sum(1) - 1
@@ -114,7 +128,7 @@ def _derivative_at(pieces: Tensor, v: Tensor, derivative: int) -> Tensor:
 
 
 def bspline_rows(x: Tensor, knots: Tensor, cells: Tensor, degree: int, derivative: int = 0) -> Tensor:
-    """The whole basis at each point, zeros included.
+    """Values of all M splines, zeros included, at each point.
 
     Args:
         x: Points, shape `(B, I)`.
@@ -125,10 +139,17 @@ def bspline_rows(x: Tensor, knots: Tensor, cells: Tensor, degree: int, derivativ
 
     Returns:
         Shape `(B, I, M)`: `B_m^{(r)}(x_bi)`.
+
+    Raises:
+        ValueError: If `knots` is not a matrix.
+
+    >>> knots = torch.arange(-1.0, 4.0)[None]
+    >>> bspline_rows(torch.tensor([[0.25]]), knots, cell_polynomials(knots, 1), 1)
+    tensor([[[0.7500, 0.2500, 0.0000]]])
     """
     values, cell = bspline_values(x, knots, cells, degree, derivative)
     count = knots.shape[1] - degree - 1
-    # Columns are shifted by k so that splines left of the first and right of the last exist, and are cut off again.
+    # Columns are shifted by k to make room for splines left of the first and right of the last, which are cut off again.
     column = cell[..., None] + torch.arange(degree + 1, device=x.device)
     rows = values.new_zeros(*x.shape, count + 2 * degree)
     return rows.scatter(-1, column, values)[..., degree : degree + count]

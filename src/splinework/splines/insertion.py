@@ -1,4 +1,4 @@
-"""Knot insertion: the exact way to a finer grid (Boehm 1980). The function does not change, not even outside the domain."""
+"""Knot insertion: exact refinement of a grid (Boehm 1980). The function does not change, not even outside the domain."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from splinework.splines.knots import grid_points
 
 
 def insert_knots(knots: Tensor, coefficients: Tensor, new: Tensor, degree: int) -> tuple[Tensor, Tensor]:
-    """Inserts the same number of knots into every input's spline and keeps each function exactly.
+    """Inserts the same number of knots into the splines of every input without changing the functions.
 
     Args:
         knots: Shape `(I, K)`.
@@ -17,6 +17,13 @@ def insert_knots(knots: Tensor, coefficients: Tensor, new: Tensor, degree: int) 
 
     Returns:
         Knots `(I, K + R)` and coefficients `(I, M + R, J)`.
+
+    Raises:
+        RuntimeError: If shapes do not match.
+
+    >>> line = torch.arange(-1.0, 4.0)[None], torch.tensor([[[0.0], [1.0], [2.0]]])
+    >>> insert_knots(*line, torch.tensor([[0.5]]), 1)[1].flatten()
+    tensor([0.0000, 0.5000, 1.0000, 2.0000])
     """
     for column in new.unbind(dim=1):
         knots, coefficients = _insert_one(knots, coefficients, column, degree)
@@ -24,7 +31,7 @@ def insert_knots(knots: Tensor, coefficients: Tensor, new: Tensor, degree: int) 
 
 
 def _insert_one(knots: Tensor, coefficients: Tensor, point: Tensor, degree: int) -> tuple[Tensor, Tensor]:
-    """Boehm's rule: `d_m = a_m c_m + (1 - a_m) c_{m-1}`, `a_m = (u - t_m) / (t_{m+k} - t_m)` cut to [0, 1]."""
+    """Boehm's rule: `d_m = a_m c_m + (1 - a_m) c_{m-1}`, `a_m = (u - t_m) / (t_{m+k} - t_m)` clipped to [0, 1]."""
     count = coefficients.shape[1]
     index = torch.arange(count + 1, device=knots.device)
     left = knots[:, : count + 1]
@@ -42,13 +49,44 @@ def _insert_one(knots: Tensor, coefficients: Tensor, point: Tensor, degree: int)
 
 
 def refined_knots(knots: Tensor, degree: int, factor: int) -> Tensor:
-    """The knots to insert so that every interval of the domain is cut into `factor` equal parts, shape `(I, (factor-1)·G)`."""
+    """New knots that divide every interval of the domain into equal parts.
+
+    Args:
+        knots: Shape `(I, K)`.
+        degree: Degree k.
+        factor: Number of parts of every interval.
+
+    Returns:
+        Shape `(I, (factor - 1) G)`.
+
+    Raises:
+        IndexError: If `knots` is not a matrix.
+
+    >>> refined_knots(torch.arange(-1.0, 4.0)[None], 1, 2)
+    tensor([[0.5000, 1.5000]])
+    """
     points = grid_points(knots, degree)
     share = torch.arange(1, factor, dtype=knots.dtype, device=knots.device) / factor
-    inner = torch.lerp(points[:, :-1, None], points[:, 1:, None], share)  # an interval of no width stays one, exactly
+    inner = torch.lerp(points[:, :-1, None], points[:, 1:, None], share)  # exact for intervals of zero width
     return inner.reshape(knots.shape[0], -1)
 
 
 def refine_coefficients(knots: Tensor, coefficients: Tensor, degree: int, factor: int) -> tuple[Tensor, Tensor]:
-    """`insert_knots` at the `refined_knots`: G intervals become `factor`·G and nothing else changes."""
+    """Refinement by an integer factor: `insert_knots` at the `refined_knots`, from G to `factor`·G intervals.
+
+    Args:
+        knots: Shape `(I, K)`.
+        coefficients: Shape `(I, M, J)`.
+        degree: Degree k.
+        factor: Number of parts of every interval.
+
+    Returns:
+        Knots `(I, K + R)` and coefficients `(I, M + R, J)` with `R = (factor - 1) G`.
+
+    Raises:
+        RuntimeError: If shapes do not match.
+
+    >>> refine_coefficients(torch.arange(-1.0, 4.0)[None], torch.ones(1, 3, 1), 1, 2)[1].shape
+    torch.Size([1, 5, 1])
+    """
     return insert_knots(knots, coefficients, refined_knots(knots, degree, factor), degree)

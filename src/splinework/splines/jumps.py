@@ -1,4 +1,4 @@
-"""Jumps of a spline's highest derivative at its inner knots: what a smoother spline would not have."""
+"""Jumps of a spline's highest derivative at its inner knots, a measure of roughness."""
 
 import torch
 from torch import Tensor
@@ -11,6 +11,16 @@ def derivative_jumps(knots: Tensor, degree: int) -> Tensor:
     """Jumps of the k-th derivative of every B-spline at every inner knot, in units of the mean interval: `(G - 1, I, M)`.
 
     On even knots they are the (k+1)-th differences of the coefficients (Eilers & Marx 1996).
+
+    Args:
+        knots: Shape `(I, K)`.
+        degree: Degree k.
+
+    Returns:
+        Shape `(G - 1, I, M)`.
+
+    Raises:
+        IndexError: If `knots` is not a matrix.
 
     >>> derivative_jumps(torch.arange(-1.0, 4.0)[None], degree=1)[0, 0]
     tensor([ 1., -2.,  1.])

@@ -1,7 +1,7 @@
 """Knot vectors: uniform, by quantiles of the activations, or a blend of the two.
 
 A knot vector has `M + k + 1` knots for `M` basis functions of degree `k`; its *domain* is `[t_k, t_M]`, on which the
-B-splines sum to one, and which `G = M - k` grid intervals divide. The k knots outside each end continue the last interval.
+B-splines sum to one, divided into `G = M - k` grid intervals. The k knots beyond each end continue the outermost interval.
 """
 
 import torch
@@ -20,6 +20,9 @@ def uniform_knots(low: Tensor, high: Tensor, grid: int, degree: int) -> Tensor:
     Returns:
         Knots of shape `(I, G + 2k + 1)`.
 
+    Raises:
+        IndexError: If `low` or `high` is not a vector.
+
     >>> uniform_knots(torch.tensor([0.0]), torch.tensor([1.0]), grid=2, degree=1)
     tensor([[-0.5000,  0.0000,  0.5000,  1.0000,  1.5000]])
     """
@@ -37,22 +40,28 @@ def extended(points: Tensor, degree: int) -> Tensor:
 
 
 def adapted_knots(x: Tensor, grid: int, degree: int, *, grid_eps: float, low: Tensor, high: Tensor) -> Tensor:
-    """Knots that follow the activations: `grid_eps` times uniform plus the rest by quantiles (Liu et al. 2024, §2.4).
+    """Knots adapted to the activations: a blend of uniform knots and quantiles (Liu et al. 2024, §2.4).
 
-    The quantile part puts the same number of samples into every interval. Where samples repeat so often that two knots
-    would coincide, that input falls back on more uniform spacing: every interval keeps at least a hundredth of the mean
-    width, so the basis never degenerates (a constant column gives plain uniform knots).
+    The quantile part puts the same number of samples into every interval. Every interval keeps at least a hundredth of the
+    mean width even if samples repeat, so the basis never degenerates (a constant column gives uniform knots).
 
     Args:
         x: Activations, shape `(B, I)`, B >= 1, finite.
         grid: Number of intervals G.
         degree: Degree k.
-        grid_eps: 1 gives uniform knots, 0 gives quantiles.
+        grid_eps: Weight of the uniform knots: 1 gives uniform knots, 0 quantiles.
         low: Lower ends of the domains to cover, shape `(I,)`.
         high: Upper ends, shape `(I,)`.
 
     Returns:
         Knots of shape `(I, G + 2k + 1)`.
+
+    Raises:
+        IndexError: If x has no rows.
+
+    >>> x, zero = torch.tensor([[0.0], [0.0], [1.0], [9.0]]), torch.zeros(1)
+    >>> adapted_knots(x, 2, 0, grid_eps=0.0, low=zero, high=zero + 9)
+    tensor([[0.0000, 0.5396, 9.0000]])
     """
     share = torch.arange(grid + 1, dtype=x.dtype, device=x.device) / grid
     uniform = low[:, None] * (1 - share) + high[:, None] * share
@@ -77,10 +86,38 @@ def _quantiles(x: Tensor, share: Tensor) -> Tensor:
 
 
 def domain(knots: Tensor, degree: int) -> tuple[Tensor, Tensor]:
-    """Lower and upper ends of the domains, each `(I,)`."""
+    """Ends of the domains `[t_k, t_M]`.
+
+    Args:
+        knots: Shape `(I, K)`.
+        degree: Degree k.
+
+    Returns:
+        Lower and upper ends, each `(I,)`.
+
+    Raises:
+        IndexError: If `knots` is not a matrix, or has too few columns.
+
+    >>> domain(torch.arange(-1.0, 4.0)[None], 1)
+    (tensor([0.]), tensor([2.]))
+    """
     return knots[:, degree], knots[:, knots.shape[1] - 1 - degree]
 
 
 def grid_points(knots: Tensor, degree: int) -> Tensor:
-    """The `G + 1` grid points inside the domain, both ends included, shape `(I, G + 1)`."""
+    """The knots in the domain, both ends included.
+
+    Args:
+        knots: Shape `(I, K)`.
+        degree: Degree k.
+
+    Returns:
+        Shape `(I, G + 1)`.
+
+    Raises:
+        IndexError: If `knots` is not a matrix.
+
+    >>> grid_points(torch.arange(-1.0, 4.0)[None], 1)
+    tensor([[0., 1., 2.]])
+    """
     return knots[:, degree : knots.shape[1] - degree]

@@ -1,4 +1,4 @@
-"""Linear least squares that stays finite whatever the data: few, repeated or collinear rows give the shortest solution."""
+"""Linear least squares that stays finite for any data: few, repeated or collinear rows give the minimum-norm solution."""
 
 import torch
 from torch import Tensor
@@ -7,8 +7,8 @@ from torch import Tensor
 def solve_least_squares(design: Tensor, targets: Tensor, *, rcond: float | None = None) -> Tensor:
     """Minimum-norm solution of `min ‖A c - b‖` for a batch of problems.
 
-    The columns are scaled to unit length first, so the rank decision does not depend on their units. Worked out in
-    float64 by a complete SVD (LAPACK gelsd), on the CPU, where that driver exists.
+    The columns are first scaled to unit length, so the numerical rank does not depend on their units. Computed in float64 by a
+    complete SVD (LAPACK gelsd) on the CPU.
 
     Args:
         design: A, shape `(…, N, M)`.
@@ -17,6 +17,13 @@ def solve_least_squares(design: Tensor, targets: Tensor, *, rcond: float | None 
 
     Returns:
         Coefficients c of shape `(…, M, J)`, in the dtype and on the device of `targets`.
+
+    Raises:
+        RuntimeError: If shapes do not match.
+
+    >>> solve_least_squares(torch.tensor([[1.0, 1.0], [1.0, 1.0]]), torch.tensor([[2.0], [2.0]]))
+    tensor([[1.],
+            [1.]])
     """
     a = design.detach().double().cpu()
     b = targets.detach().double().cpu()
@@ -26,7 +33,7 @@ def solve_least_squares(design: Tensor, targets: Tensor, *, rcond: float | None 
         rcond = torch.finfo(torch.float64).eps * max(a.shape[-2:])
     a = a / length
     if a.shape[-2] > 2 * a.shape[-1] + b.shape[-1]:
-        # Tall: the triangle has the same singular values and far fewer rows.
+        # The triangular factor of a tall matrix has the same singular values and far fewer rows.
         q, a = torch.linalg.qr(a)
         b = q.mT @ b
     solution: Tensor = torch.linalg.lstsq(a, b, rcond=rcond, driver="gelsd").solution

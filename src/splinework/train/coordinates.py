@@ -93,7 +93,7 @@ def is_shaped(model: KAN) -> bool:
 def hold(model: KAN) -> None:
     """Puts every shaped edge back to its shape, for methods that know no bounds."""
     for layer in model.kan_layers:
-        layer.hold()
+        layer.enforce_shaping()
 
 
 class _Builder:

@@ -13,7 +13,7 @@ from splinework.interpret.edit.refine import refine_layer
 from splinework.interpret.scores import Attribution, attribution
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
-from splinework.splines.bases import STRAIGHT
+from splinework.splines.bases import LINEAR_BASIS
 from splinework.train.data_objective import DataObjective
 from splinework.train.grid_adaptation import widen
 from splinework.train.journal import fingerprint_of
@@ -260,4 +260,4 @@ def narrowed(model: KAN, x: Tensor, scores: Attribution, width: int, inputs: Ten
 
 def _may_change(layer: KANLayer) -> bool:
     """Whether a layer's splines may become richer; a straight line is one by intention."""
-    return layer.grid_kind == "adaptive" and layer.basis != STRAIGHT
+    return layer.grid_kind == "adaptive" and layer.basis != LINEAR_BASIS

@@ -13,7 +13,7 @@ from splinework.interpret.edit.refine import refine_layer
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import grid_points
-from splinework.splines.bases import STRAIGHT
+from splinework.splines.bases import LINEAR_BASIS
 from splinework.train.coordinates import effective_parameters
 from splinework.train.grid_adaptation import widen
 from splinework.train.jacobian import ParameterVector
@@ -170,7 +170,7 @@ def _refined(objective: Objective, resolution: int) -> KAN:
     present = finest(objective.model)
 
     def refine(layer: KANLayer, u: torch.Tensor) -> None:
-        if layer.basis != STRAIGHT:  # a straight line by intention
+        if layer.basis != LINEAR_BASIS:  # a straight line by intention
             refine_layer(layer, max(round(layer.basis.resolution * resolution / present), layer.basis.resolution), u)
 
     finer = changed(objective, refine)
@@ -196,7 +196,7 @@ def _raise(degree: int, layer: KANLayer, u: torch.Tensor) -> None:
 
 def _degree(layer: KANLayer) -> int | None:
     """The degree of a layer, if it may change; None for another, and for a straight line by intention."""
-    return None if layer.basis == STRAIGHT or layer.grid_kind == "learnable" else layer.basis.degree
+    return None if layer.basis == LINEAR_BASIS or layer.grid_kind == "learnable" else layer.basis.degree
 
 
 def _affordable(objective: Objective, factor: float) -> bool:
@@ -257,7 +257,7 @@ def placed(objective: Objective) -> list[Tensor | None] | None:
         assert layer.basis.degree is not None
         cells += score.numel()
         count = 0
-        if layer.basis != STRAIGHT:  # a straight line by intention
+        if layer.basis != LINEAR_BASIS:  # a straight line by intention
             count = int((score > best * 2.0 ** -(2 * layer.basis.degree + 3)).sum(1).max())
         wanted += count * layer.inputs
         ends = grid_points(layer.knots(), layer.basis.degree)

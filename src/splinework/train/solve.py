@@ -14,7 +14,7 @@ from typing_extensions import Unpack
 from splinework.interpret.edit.degree import raise_layer
 from splinework.nn.frame import Frame
 from splinework.nn.network import KAN
-from splinework.splines.bases import STRAIGHT
+from splinework.splines.bases import LINEAR_BASIS
 from splinework.train.data_split import HELD_OUT_SHARE, MIN_HELD_OUT_ROWS, set_units
 from splinework.train.delivery import deliver
 from splinework.train.fit import FitResult, working_copy
@@ -200,7 +200,7 @@ def _raise_degrees(objective: ResidualObjective) -> None:
     for layer, nodes in zip(objective.model.kan_layers, objective.model.config.nodes[1:], strict=True):
         following = nodes.combine(layer(u))
         basis = layer.basis
-        low = basis.degree is not None and basis != STRAIGHT and basis.degree < degree
+        low = basis.degree is not None and basis != LINEAR_BASIS and basis.degree < degree
         if low and layer.grid_kind == "adaptive":
             raise_layer(layer, degree, u)
         u = following

@@ -7,7 +7,7 @@ import torch
 import splinework as sw
 from splinework.interpret.symbolic import LIBRARY
 
-STRAIGHT = tuple(function for function in LIBRARY if function.name == "x")
+LINEAR_BASIS = tuple(function for function in LIBRARY if function.name == "x")
 
 
 @pytest.mark.parametrize("scale", ["linear", "log"])
@@ -17,7 +17,7 @@ def test_a_formula_with_splines_is_evaluable_code(scale):
     y = np.sin(3 * x[:, 0]) + x[:, 1]
     model = sw.KAN([2, 1], grid=10, names=["a", "pi"], input_scales=(scale, "linear"), dtype=torch.float64)
     fitted = sw.fit(model, x, y, progress=False, grids=None).model
-    table = sw.symbolify(fitted, x, y, library=STRAIGHT)
+    table = sw.symbolify(fitted, x, y, library=LINEAR_BASIS)
     row = next(row for row in table if row.splines)
     value = eval(row.code, {"__builtins__": {}, **vars(np)}, {"a": x[:, 0], "pi": x[:, 1]})
     assert np.sqrt(np.mean((value - row.numpy()(x)) ** 2)) < 2e-3 * y.std()

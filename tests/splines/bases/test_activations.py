@@ -9,7 +9,7 @@ from splinework.knowledge.axioms.verify.enclosing import EnclosingFunctions
 from splinework.knowledge.axioms.verify.exact import EXACT
 from splinework.knowledge.axioms.verify.recheck_functions import RANGES
 from splinework.splines.bases import ACTIVATIONS, Activation, activation
-from splinework.splines.bases.activations import FAR
+from splinework.splines.bases.activations import ASYMPTOTE_DISTANCE
 from splinework.splines.bases.bounds import base_bound
 from tests.contracts.cases import base_oracle, relative_distance
 
@@ -103,7 +103,7 @@ def test_what_an_activation_says_of_itself_is_so(name):
     assert torch.allclose(value, -base.derivative(-X, 0), atol=1e-15) == base.odd
     for side, (rate, constant) in zip((-1, 1), base.asymptotes or (), strict=False):
         for share in (1.0, 1.5, 20.0):
-            x = EXACT.number(side * FAR * share)
+            x = EXACT.number(side * ASYMPTOTE_DISTANCE * share)
             assert abs(base.formula(x, EXACT) - (rate * x + constant)) <= 1e-18
 
 

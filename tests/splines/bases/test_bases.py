@@ -84,7 +84,7 @@ def test_every_basis_can_be_told_apart_on_its_domain(basis):
 
 
 @pytest.mark.parametrize("r", range(4))
-@pytest.mark.parametrize("basis", [b for b in RECIPES if b.dies_out], ids=str)
+@pytest.mark.parametrize("basis", [b for b in RECIPES if b.vanishes_outside], ids=str)
 def test_a_basis_that_dies_out_is_zero_far_away_however_far(basis, r):
     grid = grid_of(basis)
     for dtype in (torch.float32, torch.float64):
@@ -125,7 +125,7 @@ def test_a_grid_covers_the_domain_it_was_made_for(basis):
 def test_rows_are_the_derivatives_of_the_formula(basis, r):
     grid, x = grid_of(basis), points(40, beyond=0.3)
     if basis.degree is not None:
-        with pytest.raises(ConfigError, match="not one formula"):
+        with pytest.raises(ConfigError, match="no single formula"):
             Basis.rows(basis, x, grid, basis.prepare(grid), r)
         return
     rows = basis.rows(x, grid, basis.prepare(grid), r)
@@ -140,7 +140,7 @@ def test_no_derivative_is_beyond_its_bound(basis, r):
     if basis.degree is not None:
         return
     grid = grid_of(basis)
-    x = points(4000, beyond=0.5 if basis.bounded_beyond else 0.0)
+    x = points(4000, beyond=0.5 if basis.globally_bounded else 0.0)
     largest = basis.rows(x, grid, basis.prepare(grid), r).abs().amax(0).numpy()
     ends = [end.numpy() for end in basis.domain(grid)]
     for functions in (EnclosingFunctions(), RANGES):

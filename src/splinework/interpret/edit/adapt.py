@@ -83,7 +83,7 @@ def check_following(grid_eps: float, margin: float, tolerance: float | None) -> 
 def adapt_layer(layer: KANLayer, x: Tensor, *, grid_eps: float, margin: float, tolerance: float | None) -> None:
     """Adapts one layer in place to its activations x `(B, I)`; see `adapt`."""
     if layer.shaping is not None:
-        x = layer.shaping.evened(x, *layer.basis.domain(layer.grid))
+        x = layer.shaping.symmetrised(x, *layer.basis.domain(layer.grid))
     low, high, constant = _ranges(layer, x, margin)
     grid = layer.basis.adapt_grid(x, low, high, grid_eps)
     values = refitted(layer, layer.basis, grid, x)

@@ -15,7 +15,7 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 from splinework.splines import greville
-from splinework.splines.bases import STRAIGHT
+from splinework.splines.bases import LINEAR_BASIS
 
 RANGE_FACTOR = 2.0
 """Half width of the grids of straight edges, in units of the largest value that passes there."""
@@ -64,7 +64,7 @@ def corrected(model: KAN, factor: Tensor, shift: Tensor, curves: Tensor, u: Tens
     """
     config, layers, q = model.config, model.kan_layers, model.outputs
     nodes = [config.nodes[0], *(Nodes(q + each.sums, each.products) for each in config.nodes[1:]), Nodes(q)]
-    bases = (*(layer.basis for layer in layers), STRAIGHT)
+    bases = (*(layer.basis for layer in layers), LINEAR_BASIS)
     kind = "adaptive" if config.grid_kind == "learnable" else config.grid_kind
     wide = replace(config, nodes=tuple(nodes), bases=bases, bias=True, grid_kind=kind, axioms=())
     own = layers[0].coefficients

@@ -1,4 +1,4 @@
-"""Families of functions of one variable: one family, one file, one frozen recipe, made known by `register_basis`."""
+"""Families of basis functions of one variable: one family, one file, one frozen recipe; `register_basis` adds one."""
 
 from typing import Any, Final, TypeVar
 
@@ -21,7 +21,7 @@ __all__ = [
     "BASES",
     "DEFAULT_BASE",
     "DEFAULT_BASIS",
-    "STRAIGHT",
+    "LINEAR_BASIS",
     "Activation",
     "BSpline",
     "Basis",
@@ -41,14 +41,14 @@ BASES: dict[str, type[Basis]] = {}
 
 
 def register_basis(recipe: type[_B]) -> type[_B]:
-    """Makes a family known by its name to every part of the library; a decorator of its class.
+    """Class decorator that registers a family by its name, for every part of the library.
 
     Raises:
-        ConfigError: If the name is taken by another class.
+        ConfigError: If another class has the name.
     """
     if BASES.setdefault(recipe.name, recipe) is not recipe:
         raise ConfigError(
-            f"there is a basis {recipe.name!r} already, {BASES[recipe.name].__name__}; choose another name."
+            f"a basis {recipe.name!r} is already registered, {BASES[recipe.name].__name__}; choose another name."
         )
     return recipe
 
@@ -58,12 +58,12 @@ for _recipe in (BSpline, Fourier, Chebyshev, GaussianRBF):
 
 DEFAULT_BASIS: Final = BSpline.name
 """The basis of the paper."""
-STRAIGHT: Final = BSpline(grid=1, degree=1)
-"""A straight line on its domain."""
+LINEAR_BASIS: Final = BSpline(grid=1, degree=1)
+"""A single linear piece."""
 
 
 def make_basis(basis: str | Basis = DEFAULT_BASIS, *, grid: int = 5, degree: int = 3) -> Basis:
-    """A recipe by name, with about `grid + degree` functions; a recipe is passed through. Without a name, splines.
+    """The basis with a given name and about `grid + degree` functions; a recipe is returned unchanged.
 
     Raises:
         ConfigError: For an unknown name.
@@ -74,7 +74,9 @@ def make_basis(basis: str | Basis = DEFAULT_BASIS, *, grid: int = 5, degree: int
     if isinstance(basis, Basis):
         return basis
     if basis not in BASES:
-        raise ConfigError(f"basis is one of {', '.join(BASES)} or a recipe such as BSpline(grid=5), got {basis!r}.")
+        raise ConfigError(
+            f"basis must be one of {', '.join(BASES)} or a recipe such as BSpline(grid=5), got {basis!r}."
+        )
     return BASES[basis].of_size(grid, degree)
 
 

@@ -1,7 +1,7 @@
 """Base functions b(x) of an edge.
 
-`silu` is the paper's (eq. 2.11). Each is a frozen recipe like a basis, but needs no grid: its formula says it all, for any kind
-of numbers. Derivatives in closed form are there for speed.
+`silu` is that of the paper (eq. 2.11). Like a basis, each is a frozen recipe, but without a grid: its formula defines it for any
+number type. Derivatives in closed form are for speed only.
 """
 
 import math
@@ -17,11 +17,11 @@ from splinework.errors import ConfigError
 from splinework.splines.bases.functions import Functions, TensorFunctions
 from splinework.splines.bases.series import SeriesFunctions, derivative
 
-FAR: Final = 48.0
-"""Beyond, a function that has asymptotes is its asymptotes to 1e-18, value and derivatives."""
+ASYMPTOTE_DISTANCE: Final = 48.0
+"""Beyond this |x|, a function with asymptotes equals them to 1e-18, value and derivatives."""
 
 Asymptotes = tuple[tuple[float, float], tuple[float, float]] | None
-"""Slope and constant to the left and to the right."""
+"""Slope and intercept at the left and at the right."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Activation(ABC):
     """A fixed function of one variable.
 
     Attributes:
-        name: What it is called in a config.
-        asymptotes: Slope and constant of the straight lines that it is beyond `-FAR` and `FAR`; None where it has none.
-        rising: Whether its slope is nowhere negative.
+        name: Its name in a config.
+        asymptotes: Slope and intercept of its asymptotes, reached at ∓`ASYMPTOTE_DISTANCE`; None without asymptotes.
+        rising: Whether it is non-decreasing.
         odd: Whether `b(-x) = -b(x)`.
     """
 
@@ -42,12 +42,12 @@ class Activation(ABC):
 
     @abstractmethod
     def formula(self, x: Any, f: Functions) -> Any:
-        """b(x) in any kind of numbers, as `Basis.formula`."""
+        """The function b(x) for any number type, as in `Basis.formula`."""
 
     def bound(self, order: int) -> float | None:
-        """A bound of `|b^(order)|` on the whole line, infinity where there is none, if that has a closed form.
+        """A bound of `|b^(order)|` on the whole line in closed form, possibly infinite.
 
-        None: whoever needs one works it out from the formula in intervals. That takes asymptotes, for it ends at `FAR`.
+        With None, the bound is computed from the formula by interval arithmetic, which requires asymptotes.
         """
         return None
 
@@ -57,8 +57,8 @@ class Activation(ABC):
 
 
 def formula_derivative(base: Activation, x: Tensor, order: int, functions: Functions) -> Tensor:
-    """The derivative of a base function by its formula; beyond `FAR` of its asymptotes, for there powers of x overflow."""
-    near = x if base.asymptotes is None else x.clamp(-FAR, FAR)
+    """The derivative of a base function by its formula, or by its asymptotes beyond `ASYMPTOTE_DISTANCE`, against overflow."""
+    near = x if base.asymptotes is None else x.clamp(-ASYMPTOTE_DISTANCE, ASYMPTOTE_DISTANCE)
     series = SeriesFunctions(functions)
     found = derivative(base.formula(series.variable(near, order), series), order)
     value = torch.zeros_like(x) if found is None else found + torch.zeros_like(x)
@@ -121,7 +121,7 @@ class Tanh(Activation):
         return f.tanh(x)
 
     def derivative(self, x: Tensor, order: int) -> Tensor:
-        return _horner(_in_terms_of_itself((1.0, 0.0, -1.0), order), torch.tanh(x))
+        return _horner(_derivative_polynomial((1.0, 0.0, -1.0), order), torch.tanh(x))
 
 
 @final
@@ -136,7 +136,7 @@ class SiLU(Activation):
         return x * f.sigmoid(x)
 
     def derivative(self, x: Tensor, order: int) -> Tensor:
-        return _times_x(x, order, lambda r: _horner(_in_terms_of_itself((0.0, 1.0, -1.0), r), torch.sigmoid(x)))
+        return _times_x(x, order, lambda r: _horner(_derivative_polynomial((0.0, 1.0, -1.0), r), torch.sigmoid(x)))
 
 
 @final
@@ -155,7 +155,7 @@ class GELU(Activation):
 
 
 def _normal(x: Tensor, order: int) -> Tensor:
-    """Derivatives of Φ: `Φ^{(r)} = g_{r-1}(x) exp(-x²/2) / √(2π)` with `g_{r+1} = g_r' - x g_r`, that is ±Hermite's."""
+    """Derivatives of Φ: `Φ^{(r)} = g_{r-1}(x) exp(-x²/2) / √(2π)`, with Hermite polynomials `g_{r+1} = g_r' - x g_r`."""
     if order == 0:
         distribution: Tensor = torch.special.ndtr(x)
         return distribution
@@ -171,7 +171,7 @@ def _times_x(x: Tensor, order: int, f: Callable[[int], Tensor]) -> Tensor:
     return x * f(order) + order * f(order - 1) if order else x * f(0)
 
 
-def _in_terms_of_itself(slope: tuple[float, ...], order: int) -> tuple[float, ...]:
+def _derivative_polynomial(slope: tuple[float, ...], order: int) -> tuple[float, ...]:
     """Coefficients of the polynomial p with `s^{(r)} = p(s)`, for a function that satisfies `s' = slope(s)`."""
     polynomial = [0.0, 1.0]
     for _ in range(order):
@@ -199,13 +199,13 @@ DEFAULT_BASE: Final = SiLU.name
 
 
 def register_activation(recipe: type[_A]) -> type[_A]:
-    """Makes a base function known by its name to every part of the library; a decorator of its class.
+    """Class decorator that registers a base function by its name, for every part of the library.
 
     Raises:
-        ConfigError: If the name is taken by another class.
+        ConfigError: If another class has the name.
     """
     if not isinstance(ACTIVATIONS.setdefault(recipe.name, recipe()), recipe):
-        raise ConfigError(f"there is a base function {recipe.name!r} already; choose another name.")
+        raise ConfigError(f"a base function {recipe.name!r} is already registered; choose another name.")
     return recipe
 
 
@@ -214,13 +214,13 @@ for _recipe in (SiLU, Identity, Tanh, Sine, GELU):
 
 
 def activation(name: str) -> Activation | None:
-    """The base function of that name; None for `"none"`.
+    """The base function with a given name; None for `"none"`.
 
     Raises:
-        ConfigError: For any other name.
+        ConfigError: If the name is unknown.
     """
     if name == "none":
         return None
     if name not in ACTIVATIONS:
-        raise ConfigError(f"base is one of {', '.join([*ACTIVATIONS, 'none'])}, got {name!r}.")
+        raise ConfigError(f"base must be one of {', '.join([*ACTIVATIONS, 'none'])}, got {name!r}.")
     return ACTIVATIONS[name]

@@ -1,11 +1,11 @@
-"""What a basis is: a frozen recipe that says how many functions there are and what their formula is.
+"""The base class of bases: frozen recipes that define a number of functions of one variable and their formula.
 
-A recipe holds no tensors. The grid it works on (one row per input) is handed in, so one recipe serves every layer. How a
-function goes on outside its domain is not decided here, see `splinework.kernels.table`.
+A recipe holds no tensors. Its methods take the grid (one row per input), so one recipe serves every layer. Extrapolation beyond
+the domain is the subject of `splinework.kernels.table`.
 
-There are two kinds. Splines have knots and a degree, and are one polynomial for each cell. All others are one formula
-everywhere: a member writes it down once, for any kind of numbers, and training, certificates and exports follow from it. Whatever
-else it says (`rows`, `bound`, `readable`) makes one of them faster, closer or easier to read.
+There are two kinds. Splines have knots and a degree, and are one polynomial per cell. All others have one formula everywhere: a
+member defines it once, for any number type, and training, certificates and exports follow from it. Optional methods (`rows`,
+`bound`, `readable`) make them faster, tighter or more readable.
 """
 
 import operator
@@ -32,21 +32,21 @@ class Basis(ABC):
 
     name: ClassVar[str]
     resolution_field: ClassVar[str]
-    dies_out: ClassVar[bool] = False
-    """Whether the functions go to zero by themselves outside the domain."""
+    vanishes_outside: ClassVar[bool] = False
+    """Whether the functions vanish outside the domain without extrapolation."""
     nested: ClassVar[bool] = False
-    """Whether a higher resolution only adds functions, behind those that are there."""
-    bounded_beyond: ClassVar[bool] = False
-    """Whether bounds of derivatives on the domain hold on the whole line."""
+    """Whether a higher resolution only appends functions."""
+    globally_bounded: ClassVar[bool] = False
+    """Whether bounds of derivatives on the domain hold on the whole real line."""
 
     @classmethod
     def of_size(cls, grid: int, degree: int) -> "Basis":
-        """The recipe for the two numbers that every KAN takes: G intervals of degree k, that is about `G + k` functions."""
+        """The recipe for G intervals of degree k, about `G + k` functions."""
         return cls(**{cls.resolution_field: grid + degree})
 
     @property
     def degree(self) -> int | None:
-        """Degree of splines on knots; None for functions that are one formula everywhere."""
+        """Degree of splines on knots; None for functions with one formula everywhere."""
         return None
 
     @property
@@ -56,7 +56,7 @@ class Basis(ABC):
 
     @property
     def resolution(self) -> int:
-        """The number that refinement raises: grid intervals, harmonics, polynomial order or centres."""
+        """The number that refinement increases: grid intervals, harmonics, polynomial order or centres."""
         return int(getattr(self, self.resolution_field))
 
     def with_resolution(self, resolution: int) -> "Basis":
@@ -64,11 +64,11 @@ class Basis(ABC):
         return replace(self, **{self.resolution_field: resolution})
 
     def make_grid(self, low: Tensor, high: Tensor) -> Tensor:
-        """The grid of the domains `[low_i, high_i]`: shape `(I, K)`. Families without knots keep just the two ends."""
+        """The grid of the domains `[low_i, high_i]`, `(I, K)`; for families without knots the two ends."""
         return torch.stack([low, high], dim=1)
 
     def adapt_grid(self, x: Tensor, low: Tensor, high: Tensor, grid_eps: float) -> Tensor:
-        """The grid that follows the activations `x` of shape `(B, I)` on `[low_i, high_i]`; uniform where knots have no sense."""
+        """The grid on `[low_i, high_i]` adapted to the activations `x`, `(B, I)`; independent of them without knots."""
         return self.make_grid(low, high)
 
     def domain(self, grid: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,28 +76,28 @@ class Basis(ABC):
         return grid[:, 0], grid[:, -1]
 
     def prepare(self, grid: Tensor) -> Tensor:
-        """What can be worked out from the grid once, for all evaluations: shape `(I, …)`; nothing, for most families."""
+        """Precomputed values that depend on the grid only, `(I, …)`; empty for most families."""
         return grid[:, :0]
 
     def formula(self, x: Any, low: Any, high: Any, f: Functions) -> list[Any]:
-        """The functions of the domain `[low, high]` at x, one after the other, in any kind of numbers.
+        """The list of the functions on the domain `[low, high]` at x, for any number type.
 
-        Written with `+ - * /`, whole numbers and the functions of `f`; a constant that is no whole number goes through
-        `f.number`. What holds for one number holds for arrays.
+        Written with `+ - * /`, integers and the functions of `f`; other constants are wrapped by `f.number`. It must hold
+        elementwise for arrays.
 
         Raises:
-            ConfigError: If there is not one formula: for splines, which have a degree.
+            ConfigError: For splines, which have one formula per cell.
         """
-        raise ConfigError(f"the functions of {self} are not one formula each.")
+        raise ConfigError(f"the functions of {self} have no single formula.")
 
     def readable(self, x: Any, low: Any, high: Any, f: NamedFunctions) -> list[Any]:
-        """The formula as a reader expects it, which may name a function of SymPy."""
+        """The formula in a form for readers, which may use named functions of SymPy."""
         return self.formula(x, low, high, f)
 
     def bound(self, order: int, low: Floats, high: Floats) -> Floats | None:
-        """Bounds `(I, M)` of `|β_m^(order)|` on the domains `[low_i, high_i]`, if there is a closed form.
+        """Bounds `(I, M)` of `|β_m^(order)|` on the domains `[low_i, high_i]` in closed form.
 
-        None: whoever needs bounds works them out from the formula in intervals.
+        With None, they are computed from the formula by interval arithmetic.
         """
         return None
 
@@ -105,9 +105,9 @@ class Basis(ABC):
         """The r-th derivatives `β_m^{(r)}(x_bi)` of all functions.
 
         Args:
-            x: Points `(B, I)`; they may lie outside the domain.
-            grid: `(I, K)`.
-            prepared: `prepare(grid)`.
+            x: Points `(B, I)`, inside or outside the domain.
+            grid: Grid `(I, K)`.
+            prepared: Result of `prepare(grid)`.
             derivative: Order r >= 0, with respect to x.
 
         Returns:
@@ -121,12 +121,12 @@ class Basis(ABC):
         return torch.stack([zero if column is None else zero + column for column in columns], dim=-1)
 
     def refine(self, grid: Tensor, coefficients: Tensor, resolution: int) -> tuple[Tensor, Tensor] | None:
-        """Grid and coefficients of the *same* functions at a higher resolution, or None where that is not exact.
+        """Grid and coefficients of the *same* functions at a higher resolution; None if that is not exact.
 
         Args:
-            grid: `(I, K)`.
-            coefficients: `(I, M, J)`.
-            resolution: The resolution wanted.
+            grid: Grid `(I, K)`.
+            coefficients: Coefficients `(I, M, J)`.
+            resolution: The new resolution.
         """
         if not self.nested or resolution < self.resolution:
             return None
@@ -135,7 +135,7 @@ class Basis(ABC):
         return grid, torch.cat([coefficients, zeros], dim=1)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values that `splinework.splines.bases.basis_from_dict` takes back."""
+        """JSON values from which `splinework.splines.bases.basis_from_dict` restores the recipe."""
         return {"name": self.name, **asdict(self)}
 
 
@@ -146,10 +146,10 @@ def require(condition: bool, message: str) -> None:
 
 
 def require_whole(recipe: Basis, field: str, least: int, meaning: str) -> None:
-    """Makes a field a plain int (numpy's are taken too) of at least `least`.
+    """Converts a field to an int of at least `least`; NumPy integers are accepted.
 
     Raises:
-        ConfigError: If it is no whole number, or smaller.
+        ConfigError: If it is not an integer, or smaller.
     """
     value = getattr(recipe, field)
     try:

@@ -19,14 +19,14 @@ from splinework.splines.bases.base import Basis, require, require_whole
 @final
 @dataclass(frozen=True)
 class BSpline(Basis):
-    """Piecewise polynomials of one degree on G intervals: `G + k` functions, only k+1 of them non-zero at a point."""
+    """B-splines of degree k on G intervals: `G + k` functions, only k+1 of them non-zero at a point."""
 
     grid: int = 5
     degree: int = 3
 
     name: ClassVar[str] = "bspline"
     resolution_field: ClassVar[str] = "grid"
-    dies_out: ClassVar[bool] = True
+    vanishes_outside: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require_whole(self, "grid", 1, "grid, the number of intervals,")

@@ -14,7 +14,7 @@ from splinework.splines.bases.functions import Functions, NamedFunctions
 @final
 @dataclass(frozen=True)
 class Chebyshev(Basis):
-    """`T_0 … T_order` of `u = (2x - low - high) / (high - low)`: the domain becomes [-1, 1]."""
+    """`T_0 … T_order` of `u = (2x - low - high) / (high - low)`, which maps the domain to [-1, 1]."""
 
     order: int = 7
 

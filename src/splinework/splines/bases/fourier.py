@@ -22,7 +22,7 @@ class Fourier(Basis):
     name: ClassVar[str] = "fourier"
     resolution_field: ClassVar[str] = "harmonics"
     nested: ClassVar[bool] = True
-    bounded_beyond: ClassVar[bool] = True
+    globally_bounded: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require_whole(self, "harmonics", 1, "harmonics")
@@ -54,7 +54,7 @@ class Fourier(Basis):
         rate = (2 * math.pi / (high - low))[:, None] * n
         angle = (x - low)[..., None] * rate
         sine, cosine = torch.sin(angle), torch.cos(angle)
-        # The r-th derivative of a sine is again a sine, a quarter turn further for each order.
+        # Each derivative of a sine shifts its phase by a quarter turn.
         turn = [(cosine, sine), (-sine, cosine), (-cosine, -sine), (sine, -cosine)][derivative % 4]
         waves = torch.stack(turn, dim=-1) * (rate**derivative)[..., None]
         constant = torch.ones_like(x) if derivative == 0 else torch.zeros_like(x)

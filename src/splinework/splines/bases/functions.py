@@ -1,7 +1,7 @@
-"""What a formula may use: operators, and the elementary functions of whatever kind of numbers it is worked out in.
+"""Vocabulary of formulas of bases: operators, and the elementary functions of a number type.
 
-A member of a family states its formula once, in these terms. Who needs values hands in tensors, who checks a proof numbers of 60
-digits or intervals, who writes source the names of variables: one definition serves all of them.
+A basis states its formula once, in these terms. It is evaluated with tensors in training, with intervals or numbers of 60 digits
+in proofs, and with names of variables in exports.
 """
 
 import math
@@ -14,10 +14,10 @@ from torch import Tensor
 
 
 class Functions(Protocol):
-    """Elementary functions of one kind of numbers; plain numbers of Python go along with every kind."""
+    """Elementary functions of one number type; Python's numbers may be mixed with every type."""
 
     def number(self, value: float) -> Any:
-        """A constant of this kind."""
+        """A constant of this type."""
 
     @property
     def pi(self) -> Any:
@@ -34,24 +34,24 @@ class Functions(Protocol):
 
 
 class NamedFunctions(Functions, Protocol):
-    """Those of formulas to be read, in which a function of a library may be called by its name."""
+    """Functions of formulas for readers, which may also call named polynomials of SymPy."""
 
     def named(self, sympy: str, letter: str, n: int, x: Any) -> Any:
-        """The n-th polynomial of a family at x: `sympy(n, x)` in SymPy, `letter_n(x)` in mathematics."""
+        """The n-th polynomial of a family at x: `sympy(n, x)` in SymPy, `letter_n(x)` in print."""
 
 
 class IntervalFunctions(Functions, Protocol):
-    """Those of intervals, arrays of them at once, that hold every value."""
+    """Functions of arrays of intervals, with rigorous enclosures."""
 
     def interval(self, low: Any, high: Any) -> Any:
-        """Intervals by their ends."""
+        """Intervals with given ends."""
 
     def magnitude(self, x: Any) -> Any:
         """The largest absolute value in each interval."""
 
 
 def _before(sign: str) -> Callable[[Any, Any], Any]:
-    """`self sign other`; functions of Python, which `torch.compile` can follow."""
+    """`self sign other`, as Python functions that `torch.compile` can trace."""
 
     def operation(self: "Operand", other: Any) -> Any:
         return NotImplemented if getattr(other, "rank", 0) > self.rank else self.operate(sign, self, other)
@@ -69,10 +69,10 @@ def _behind(sign: str) -> Callable[[Any, Any], Any]:
 
 
 class Operand(ABC):
-    """Something that is added, subtracted, multiplied and divided, with its like and with plain numbers."""
+    """A number type with `+ - * /`, mixed with its own kind and with Python's numbers."""
 
     rank: ClassVar[int] = 0
-    """Of two operands, the one of higher rank does the operation: a series has coefficients of any kind."""
+    """The operand of higher rank performs the operation: a series has coefficients of any type."""
     __array_ufunc__ = None  # an array on the left leaves the operation to the operand
 
     @abstractmethod
@@ -87,7 +87,7 @@ class Operand(ABC):
 
 
 class TensorFunctions:
-    """Those of tensors; constants are numbers of Python."""
+    """Functions of tensors; constants are Python's numbers."""
 
     pi = math.pi
     number = float

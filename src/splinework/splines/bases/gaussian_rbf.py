@@ -1,4 +1,4 @@
-"""Gaussian bumps on evenly spaced centres (the basis of FastKAN: Li 2024, arXiv 2405.06721)."""
+"""Gaussian radial basis functions on evenly spaced centres (the basis of FastKAN: Li 2024, arXiv 2405.06721)."""
 
 from dataclasses import dataclass
 from math import factorial
@@ -15,15 +15,15 @@ from splinework.splines.bases.functions import Functions
 @final
 @dataclass(frozen=True)
 class GaussianRBF(Basis):
-    """`exp(-((x - c_m) / (w h))²)`, with centres a step h apart from the lower to the upper end and `w = width`."""
+    """`exp(-((x - c_m) / (w h))²)`, with centres spaced by h from the lower to the upper end, `w = width`."""
 
     centres: int = 8
     width: float = 1.0
 
     name: ClassVar[str] = "gaussian_rbf"
     resolution_field: ClassVar[str] = "centres"
-    dies_out: ClassVar[bool] = True
-    bounded_beyond: ClassVar[bool] = True
+    vanishes_outside: ClassVar[bool] = True
+    globally_bounded: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require_whole(self, "centres", 2, "centres")
@@ -52,7 +52,7 @@ class GaussianRBF(Basis):
         share = torch.arange(self.centres, dtype=x.dtype, device=x.device) / (self.centres - 1)
         centre = low[:, None] * (1 - share) + high[:, None] * share
         scale = (self.width * (high - low) / (self.centres - 1))[:, None]
-        # Beyond 40 widths the bump is zero in every precision, but Hermite's polynomials overflow.
+        # Beyond 40 widths the Gaussian is zero in every precision, but Hermite polynomials overflow.
         u = ((x[..., None] - centre) / scale).clamp(-40, 40)
         # d^r/du^r exp(-u²) = (-1)^r H_r(u) exp(-u²), with Hermite's H_{r+1} = 2u H_r - 2r H_{r-1}.
         before, hermite = torch.zeros_like(u), torch.ones_like(u)

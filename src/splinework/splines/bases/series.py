@@ -1,8 +1,8 @@
-"""Truncated Taylor series over any kind of numbers: all derivatives of a formula, from the formula alone.
+"""Truncated Taylor series over any number type: all derivatives of a formula, from the formula alone.
 
-`f(x + s) = Σ_n f_n sⁿ`, so `f⁽ʳ⁾(x) = r! f_r`. Products are Cauchy's; a function y of u follows from its differential equation,
-`n y_n = Σ_k k u_k w_{n-k}` where `y' = w u'` (Griewank & Walther 2008, ch. 13). Coefficients that are zero by structure are not
-there, so derivatives of a polynomial beyond its degree are exactly zero.
+`f(x + s) = Σ_n f_n sⁿ`, so `f⁽ʳ⁾(x) = r! f_r`. Products are Cauchy products; a function y of u follows from its differential
+equation, `n y_n = Σ_k k u_k w_{n-k}` where `y' = w u'` (Griewank & Walther 2008, ch. 13). Structurally zero coefficients are
+omitted, so derivatives of a polynomial beyond its degree are exactly zero.
 """
 
 import math
@@ -14,7 +14,7 @@ from splinework.splines.bases.functions import Functions, Operand
 
 @final
 class Series(Operand):
-    """`Σ_n c_n sⁿ` up to `order`; the coefficients may end before."""
+    """The series `Σ_n c_n sⁿ` up to `order`; trailing zero coefficients may be omitted."""
 
     rank: ClassVar[int] = 1
 
@@ -55,7 +55,7 @@ def _product(a: list[Any], b: list[Any], n: int) -> Any:
 
 
 def _sum(terms: list[Any]) -> Any:
-    """The sum, or None of nothing."""
+    """The sum; None if there are no terms."""
     total = None
     for term in terms:
         total = term if total is None else total + term
@@ -63,14 +63,14 @@ def _sum(terms: list[Any]) -> Any:
 
 
 def derivative(value: Any, order: int) -> Any:
-    """`order! c_order` of a series, or of a constant that is none; None where it is zero by structure."""
+    """The derivative `order! c_order` of a series or a constant; None if it is structurally zero."""
     c = value.c if isinstance(value, Series) else [value]
     return c[order] * math.factorial(order) if order < len(c) else None
 
 
 @final
 class SeriesFunctions:
-    """Elementary functions of series, over those of their coefficients."""
+    """Elementary functions of series, built on those of their coefficients."""
 
     def __init__(self, own: Functions) -> None:
         self.own = own
@@ -83,7 +83,7 @@ class SeriesFunctions:
         return self.own.number(value)
 
     def variable(self, x: Any, order: int) -> Series:
-        """X itself."""
+        """The series `x + s`."""
         return Series([x, self.own.number(1.0)], order)
 
     def exp(self, u: Any) -> Any:
@@ -120,7 +120,7 @@ class SeriesFunctions:
         return Series(s, u.order), Series(c, u.order)
 
     def _driven(self, function: Callable[[Any], Any], u: Any, slope: Callable[[Series, Series], Series]) -> Any:
-        """`y = function(u)`, whose slope in u is a function of y and u."""
+        """The function y(u), with its slope dy/du given as a function of y and u."""
         if not isinstance(u, Series):
             return function(u)
         y = [function(u.c[0])]

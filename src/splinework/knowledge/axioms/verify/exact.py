@@ -176,7 +176,7 @@ class _ExactLayer:
                 rows = {m: rows.get(m, _mp.mpf(0)) + slopes.get(m, _mp.mpf(0)) * away for m in every}
                 value = None if base is None else value + derivatives(lambda z: [base(z)], nearest, 1)[0] * away
             return rows, value
-        if kind == "zero" and not self.n.basis.dies_out and nearest != x:
+        if kind == "zero" and not self.n.basis.vanishes_outside and nearest != x:
             return {}, None if base is None else base(x)
         return self._plain(i, x, 0), None if base is None else base(x)
 

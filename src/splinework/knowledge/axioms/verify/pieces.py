@@ -28,7 +28,7 @@ from splinework.knowledge.axioms.verify.smooth import (
     widest,
 )
 from splinework.splines.bases import activation
-from splinework.splines.bases.activations import FAR
+from splinework.splines.bases.activations import ASYMPTOTE_DISTANCE
 
 _MAX_CELLS = 4096
 _ANALYTIC_ORDER = 99
@@ -140,10 +140,10 @@ def _outer(numbers: LayerNumbers, main: _Section, reach: Interval, side: int) ->
     far = reach.lo if side < 0 else reach.hi
     alone = numbers.basis.degree is not None or _cut_off(numbers)
     if alone:  # the base function only: far out it is straight
-        far = np.clip(far, -FAR, FAR)
+        far = np.clip(far, -ASYMPTOTE_DISTANCE, ASYMPTOTE_DISTANCE)
     distance = np.maximum((rim - far) * -side, 0.0)
     empty = not distance.max() > 0 or (alone and numbers.base == "none")
-    if not alone and (not numbers.basis.bounded_beyond or not np.isfinite(distance).all()) and not empty:
+    if not alone and (not numbers.basis.globally_bounded or not np.isfinite(distance).all()) and not empty:
         raise ConfigError(
             f"a {numbers.basis.name} basis with extrapolation={numbers.extrapolation!r} has no bounds as far out as its inputs "
             "reach; use extrapolation='linear'."
@@ -158,7 +158,7 @@ def _outer(numbers: LayerNumbers, main: _Section, reach: Interval, side: int) ->
 
 def _cut_off(numbers: LayerNumbers) -> bool:
     """Whether the basis is set to zero outside its domain."""
-    return numbers.extrapolation == "zero" and not numbers.basis.dies_out
+    return numbers.extrapolation == "zero" and not numbers.basis.vanishes_outside
 
 
 def _inside(numbers: LayerNumbers, body: _Section, order: int) -> Polynomials:

@@ -70,8 +70,10 @@ class CheckedLayer:
         self.plain = numbers.basis.degree is not None
         self.splines = [self._derivatives(i) for i in range(len(numbers.knots))] if self.plain else []
         self.base = activation(numbers.base)
-        goes_on = numbers.extrapolation == "natural" or (numbers.extrapolation == "zero" and numbers.basis.dies_out)
-        if not self.plain and not numbers.basis.bounded_beyond and goes_on:
+        goes_on = numbers.extrapolation == "natural" or (
+            numbers.extrapolation == "zero" and numbers.basis.vanishes_outside
+        )
+        if not self.plain and not numbers.basis.globally_bounded and goes_on:
             raise ConfigError(f"the checker has no bounds of a {numbers.basis.name} basis beyond its domain.")
 
     def _smooth(self, i: int, x: Range, order: int) -> Range:
@@ -79,7 +81,7 @@ class CheckedLayer:
         n = self.n
         grid = torch.from_numpy(n.knots[i : i + 1])
         low, high = (float(end[i]) for end in n.domain)
-        cut = n.extrapolation == "zero" and not n.basis.dies_out
+        cut = n.extrapolation == "zero" and not n.basis.vanishes_outside
         held = Range(np.clip(x.a, low, high), np.clip(x.b, low, high)) if cut else x
         middle, half = held.a / 2 + held.b / 2, ((held.b - held.a) / 2 * (1 + 1e-15) + 1e-300)[:, None]
         c = n.c[i] * n.weight[i]

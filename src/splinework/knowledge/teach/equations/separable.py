@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 
 from splinework.nn.network import KAN
-from splinework.splines.bases import STRAIGHT, make_basis
+from splinework.splines.bases import LINEAR_BASIS, make_basis
 
 
 def separable(
@@ -39,7 +39,7 @@ def separable(
     count = len(names)
     model = KAN(
         [count, (0, [count] * terms), len(output_names)],
-        basis=[make_basis(grid=grid, degree=degree), STRAIGHT],
+        basis=[make_basis(grid=grid, degree=degree), LINEAR_BASIS],
         base="none",
         grid_kind="fixed",
         names=names,
