@@ -130,7 +130,7 @@ def test_what_rounding_does_to_a_polynomial_is_held_in_60_digits():
     tail = Cells(
         np.array([[0.0, np.inf]]), np.zeros((1, 1)), np.ones((1, 1)), np.zeros((1, 1)), np.full((1, 1), np.inf)
     )
-    assert evaluation_error(np.ones((1, 1, 1, 1)), tail)[0, 0, 0] == pytest.approx(gamma(6))
+    assert evaluation_error(np.ones((1, 1, 1, 1)), tail)[0, 0, 0] == pytest.approx(gamma(6), abs=0)
 
 
 def test_points_are_in_the_cells_that_hold_them():
@@ -239,7 +239,7 @@ def test_the_stated_errors_are_those_of_interpolation_theory_and_of_the_library(
         tiny = smooth.base_error(base, np.array(1e-3), np.array(7.0), order)
         at_zero = abs(smooth.base_values(base, np.zeros(1), 0)[0])
         scale = smooth.greatest(base, order) if order else 7 * smooth.greatest(base, 1) + at_zero
-        assert tiny == pytest.approx(3e-13 * scale, rel=1e-6)
+        assert tiny == pytest.approx(3e-13 * scale, rel=1e-3, abs=0)
     assert smooth.widest(base) in [2.0**-n for n in range(7)]
 
 
@@ -263,4 +263,12 @@ def test_the_error_of_evaluation_is_that_of_horner_of_v_and_of_where_the_cell_li
     value = sum(abs(p) * reach**k for k, p in enumerate(powers))
     slope = sum(k * abs(p) * reach ** (k - 1) for k, p in enumerate(powers) if k)
     wanted = gamma(12) * value + slope * (gamma(6) * max(1, reach) + gamma(8) * (abs(origin) + width) / width)
-    assert evaluation_error(powers[None, None, :, None], cells).item() == pytest.approx(wanted, rel=1e-12)
+    assert evaluation_error(powers[None, None, :, None], cells).item() == pytest.approx(wanted, rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize(("side", "line"), [(-1, (0.0, 0.0)), (1, (1.0, 0.0))])
+def test_the_straight_line_far_out_is_that_of_the_side_with_an_allowance_for_what_vanishes(side, line):
+    assert smooth.straight(ACTIVATIONS["silu"], side) == (*line, 1e-18)
+    assert smooth.straight(ACTIVATIONS["identity"], side) == (1.0, 0.0, 0.0)
+    assert smooth.straight(ACTIVATIONS["sin"], side)[:2] == (0.0, 0.0)
+    assert 1.0 <= smooth.straight(ACTIVATIONS["sin"], side)[2] <= 1.01
