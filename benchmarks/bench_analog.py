@@ -80,7 +80,7 @@ def edges(arguments: argparse.Namespace) -> None:
     print("|---|---|---|---|---|---|---|")
     for count in map(int, arguments.elements.split(",")):
         start = time.perf_counter()
-        fits = [fitted(seed, EdgeFitRecipe(elements=count, kinds=kinds)) for seed in range(arguments.splines)]
+        fits = [fitted(seed, EdgeFitRecipe(max_elements=count, kinds=kinds)) for seed in range(arguments.splines)]
         took = 1e3 * (time.perf_counter() - start) / len(fits)
         chips = [on_chips(fit, seed) for seed, fit in enumerate(fits)]
         plain, trimmed = ([e for chip in chips for e in chip[k]] for k in (0, 1))
@@ -105,7 +105,7 @@ def spice(arguments: argparse.Namespace) -> None:
     against_spline, against_python = [], []
     voltage = np.linspace(SPAN.low_voltage, SPAN.high_voltage, 161)
     for seed in range(arguments.splines):
-        fit = fitted(seed, EdgeFitRecipe(elements=10))
+        fit = fitted(seed, EdgeFitRecipe(max_elements=10))
         found = run_edge(fit.elements, voltage, technology=GENERIC, temperatures=KELVIN)
         for kelvin, wires in zip(KELVIN, found, strict=True):
             current = edge_current(voltage, fit.elements, OperatingPoint(GENERIC, kelvin))

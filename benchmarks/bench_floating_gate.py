@@ -92,7 +92,7 @@ def trained(data: Data) -> sw.KAN:
 
 def circuits(model: sw.KAN, data: Data) -> AnalogNetwork:
     """The analogue network of a KAN."""
-    return convert(model, data.x, recipe=EdgeFitRecipe(elements=data.pairs), tolerance=0.1).network
+    return convert(model, data.x, recipe=EdgeFitRecipe(max_elements=data.pairs), tolerance=0.1).network
 
 
 def decided(outputs: np.ndarray) -> np.ndarray:

@@ -137,7 +137,7 @@ def measure(circuit: FpgaDesign, target: str, *, seeds: Sequence[int] = (1,), mh
         rtl.mkdir()
         for file, text in verilog(circuit).items():
             (rtl / file).write_text(text)
-        result = synthesise(name, circuit.name, target, seeds=seeds, freq=mhz)
+        result = synthesise(name, circuit.name, target, seeds=seeds, mhz=mhz)
     options = circuit.options
     return {
         "target": target,

@@ -8,7 +8,6 @@ PENDING = {
     "docs",
     "export",
     "formula",
-    "hardware",
     "interpret",
     "knowledge",
     "nn",

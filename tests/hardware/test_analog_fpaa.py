@@ -160,7 +160,7 @@ def test_a_broken_document_is_found(name):
     document = copy.deepcopy(DOCUMENTS["small"])
     MUTANTS[name](document)
     assert problems(document)
-    with pytest.raises(DataError, match="no sound FPAA document"):
+    with pytest.raises(DataError, match="not a valid FPAA document"):
         check_fpaa(document)
 
 
@@ -180,13 +180,13 @@ def test_the_form_is_checked_without_other_packages():
 @pytest.mark.parametrize(
     ("device", "words"),
     [
-        (FpaaDevice(cabs=12), "diff_pair.*3 elements an edge instead of 6"),
-        (FpaaDevice(pads=4), "pad.*may be 4"),
-        (FpaaDevice(fan_out=10), "fan_out is 10.*elements an edge instead of 6"),
+        (FpaaDevice(cabs=12), "diff_pair.*3 elements per edge instead of 6"),
+        (FpaaDevice(pads=4), "at most 4 inputs"),
+        (FpaaDevice(fan_out=10), "fan_out is 10.*elements per edge instead of 6"),
         (FpaaDevice(lines_global=2), "lines_global is 2"),
         (FpaaDevice(lines_local=2), "lines_local left"),
         (FpaaDevice(current_max=1e-8), "outside 1e-10 to 1e-08 A"),
-        (FpaaDevice(offset_high=1.5), "centres lie outside"),
+        (FpaaDevice(offset_high=1.5), "centres are outside"),
     ],
     ids=["pairs", "pads", "fan-out", "global lines", "local lines", "currents", "centres"],
 )
@@ -198,7 +198,7 @@ def test_what_does_not_fit_names_the_resource_and_what_would_fit(device, words):
 def test_what_was_said_to_fit_fits():
     fewer = random_network(1, (6, 3, 2), 2)
     device = FpaaDevice(cabs=9)
-    with pytest.raises(ConfigError, match="2 elements an edge instead of 6"):
+    with pytest.raises(ConfigError, match="2 elements per edge instead of 6"):
         fpaa_document(NETWORKS["wide"], device, swaps=0)
     check_fpaa(fpaa_document(fewer, device, swaps=0))
 

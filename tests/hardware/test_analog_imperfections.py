@@ -170,7 +170,7 @@ def test_tables_over_conditions_and_their_pictures():
 
 
 def test_refusals_say_what_is_expected():
-    with pytest.raises(ConfigError, match="at most one of a kind"):
+    with pytest.raises(ConfigError, match="at most one of each kind"):
         draw(NETWORK, [Programming(), Programming()], chips=1, rows=1, seed=0)
     with pytest.raises(ConfigError, match="0 or more"):
         Programming(gain=-1.0)

@@ -109,7 +109,7 @@ def test_a_converted_network_agrees_and_a_netlist_with_a_wrong_charge_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, x = trained([2, 1])
-    network = convert(model, x, recipe=EdgeFitRecipe(elements=6)).network
+    network = convert(model, x, recipe=EdgeFitRecipe(max_elements=6)).network
     few = x.numpy()[:8]
     wanted = network.forward(few)
     assert distance(run_network(network, few, folder=tmp_path)[0], wanted) < 2e-3
@@ -159,7 +159,7 @@ def test_wrong_rows_and_sweeps_are_refused() -> None:
 @needs_ngspice
 def test_what_ngspice_says_comes_with_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spice, "netlist", lambda *_, **__: "* nothing\n")
-    with pytest.raises(FileError, match="it said"):
+    with pytest.raises(FileError, match="its output"):
         run_network(random_network(0), rows(0, 3))
 
 

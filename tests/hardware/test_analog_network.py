@@ -152,7 +152,7 @@ def test_masked_edges_have_no_circuits_and_raw_units_are_kept() -> None:
     model, x = trained([2, 2, 1])
     with torch.no_grad():
         model.kan_layers[0].mask[0, 1] = 0.0
-    network = convert(model, x, recipe=EdgeFitRecipe(elements=8)).network
+    network = convert(model, x, recipe=EdgeFitRecipe(max_elements=8)).network
     assert (0, 1) not in {(e.source, e.target) for e in network.layers[0].edges}
     assert span_error(network.forward(x.numpy()), model(x).detach().numpy()) < 0.01
 
@@ -162,7 +162,7 @@ def test_an_edge_too_steep_is_named_with_what_would_help() -> None:
     with torch.no_grad():
         values = model.kan_layers[0].coefficients
         values.copy_((-1.0) ** torch.arange(values.shape[1])[None, :, None])
-    with pytest.raises(ConfigError, match=r"edge \(0, 0, 0\) of x1 is steeper.*20 elements: .*input range"):
+    with pytest.raises(ConfigError, match=r"edge \(0, 0, 0\) of x1 is too steep.*20 elements: .*input range"):
         convert(model, x)
 
 
@@ -173,7 +173,7 @@ def test_too_few_rows_and_odd_settings_are_refused() -> None:
     with pytest.raises(ConfigError, match="occupancy"):
         convert(model, x, occupancy=2.0)
     with pytest.raises(ConfigError, match="elements"):
-        EdgeFitRecipe(elements=1)
+        EdgeFitRecipe(max_elements=1)
     with pytest.raises(ConfigError, match="kinds"):
         EdgeFitRecipe(kinds=("sine",))
 
@@ -226,7 +226,7 @@ def test_drains_that_are_too_low_are_refused() -> None:
 
 def test_a_bump_basis_converts_too() -> None:
     model, x = trained([1, 1])
-    network = convert(model, x, recipe=EdgeFitRecipe(elements=12, kinds=("tanh", "bump"))).network
+    network = convert(model, x, recipe=EdgeFitRecipe(max_elements=12, kinds=("tanh", "bump"))).network
     assert {e.kind for e in network.layers[0].elements} == {"tanh", "bump"}
     assert span_error(network.forward(x.numpy()), model(x).detach().numpy()) < 0.005
 

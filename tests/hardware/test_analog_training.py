@@ -27,15 +27,15 @@ def test_training_through_the_device_keeps_accuracy_under_the_errors_of_acceptan
     found = yields(made.network, x[250:], y[250:], recipe=MonteCarloRecipe(draws=100))
     assert found.nominal > 0.9
     assert found.loss < 0.01
-    assert made.looks[-1].best < 0.5 * made.looks[0].held_out
+    assert made.checks[-1].best < 0.5 * made.checks[0].held_out
 
 
 def test_the_result_is_the_best_look():
     looks = []
     recipe = NoiseAwareRecipe(steps=30, every=5, chips=2, held_out_chips=2)
     made = train_through_device(NETWORK, X, Y + 0.1, recipe, progress=looks.append)
-    assert made.looks == tuple(looks)
-    assert made.looks[-1].best == min(look.held_out for look in looks)
+    assert made.checks == tuple(looks)
+    assert made.checks[-1].best == min(look.held_out for look in looks)
     assert [look.step for look in looks] == list(range(0, made.steps + 1, 5))
 
 

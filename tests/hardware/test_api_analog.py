@@ -126,9 +126,9 @@ def test_a_change_in_the_netlist_is_found(built, tmp_path, change):
         (
             {"recipe": replace(QUICK, max_elements=2, tolerance=1e-4)},
             ConfigError,
-            r"edge \(0, .* is steeper than the device can follow.*help",
+            r"edge \(0, .* is too steep for the device.*remedies",
         ),
-        ({"recipe": replace(QUICK, name="pair")}, ConfigError, "no device's"),
+        ({"recipe": replace(QUICK, name="pair")}, ConfigError, "other than a device name"),
     ],
 )
 def test_nothing_is_written_where_something_does_not_do(tmp_path, changes, error, said):

@@ -123,7 +123,7 @@ def test_a_network_of_integers_needs_no_rows(tmp_path):
         (
             {"recipe": replace(HERE, options=McuOptions(flash=30))},
             ConfigError,
-            "bytes of flash and flash=30.*largest those of",
+            "bytes of flash, but flash=30.*largest those of",
         ),
         ({"recipe": replace(HERE, name="no name")}, ConfigError, "identifier"),
     ],

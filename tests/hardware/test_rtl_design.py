@@ -139,7 +139,7 @@ def test_codes_that_were_not_seen_need_not_be_right() -> None:
     )
     assert np.array_equal(evaluate(circuit, rows), model.run(rows))
     assert table_lookups(circuit) < table_lookups(design(model))
-    assert any("not seen" in note for note in circuit.notes)
+    assert any("do not occur in the data" in note for note in circuit.notes)
     for layer, codes in zip(circuit.layers, reach(model, seen).codes, strict=True):
         assert [int(c.sum()) for c in layer.care] == [int(c.sum()) for c in codes]
 
@@ -180,6 +180,6 @@ def wide(bits: int, inputs: int, nodes: int) -> IntegerModel:
 def test_what_is_too_large_is_refused_with_an_estimate_and_what_to_prune() -> None:
     with pytest.raises(ConfigError, match=r"'x0'.*8192 entries.*12 bits"):
         design(wide(13, 2, 1))
-    with pytest.raises(ConfigError, match=r"200 edges.*9830400 bits.*lookup tables.*prune.*'x9' \(20 edges"):
+    with pytest.raises(ConfigError, match=r"200 edges.*9830400 bits.*six-input LUTs.*prune.*'x9' \(20 edges"):
         design(wide(12, 10, 20))
     assert design(wide(12, 1, 1), PLAIN).latency_cycles == 1

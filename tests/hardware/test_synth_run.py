@@ -216,7 +216,7 @@ def test_folders_without_verilog_and_senseless_numbers_are_refused(tmp_path):
     with pytest.raises(FileError, match=r"gone\.v"):
         synthesise([tmp_path / "gone.v"], "small")
     folder = folder_of(tmp_path)
-    for bad in ({"seeds": ()}, {"seeds": (1, 1)}, {"freq": 0.0}, {"recipes": 0}):
+    for bad in ({"seeds": ()}, {"seeds": (1, 1)}, {"mhz": 0.0}, {"recipes": 0}):
         with pytest.raises(ConfigError):
             synthesise(folder, "small", "xcup", **bad)
     with pytest.raises(ConfigError, match="identifier"):

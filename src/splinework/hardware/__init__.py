@@ -1,4 +1,4 @@
-"""From a trained network to a verified artefact: FPGAs, analogue arrays, microcontrollers.
+"""Verified hardware artefacts from a trained network: FPGAs, microcontrollers, analogue arrays.
 
 A quantised network is tables and exact sums (`integer`); every artefact is compared with that golden model. `fpga`, `mcu` and
 `analog` build a folder from a network and rows, and `check` compares one with its golden model again; `quantise`,

@@ -161,7 +161,7 @@ def study_of(model: KAN, rows: Examples, how: StudySettings, tell: Progress) -> 
         model,
         torch.as_tensor(rows.x),
         technology=how.technology,
-        recipe=EdgeFitRecipe(elements=how.max_elements),
+        recipe=EdgeFitRecipe(max_elements=how.max_elements),
         tolerance=how.tolerance,
     )
     network = made.network

@@ -134,9 +134,9 @@ class FpgaRecipe:
         made = None
         if self.synthesis:
             tell(f"synthesising for {technology.title}")
-            freq = self.mhz if self.mhz is not None else 250.0
+            mhz = self.mhz if self.mhz is not None else 250.0
             made = synthesise(
-                folder, golden.name, technology.name, seeds=self.place_seeds, freq=freq, out=folder / "synth"
+                folder, golden.name, technology.name, seeds=self.place_seeds, mhz=mhz, out=folder / "synth"
             )
         word = "accuracy" if golden.task == "classification" else "rmse"
         figures = {

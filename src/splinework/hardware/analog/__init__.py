@@ -1,4 +1,4 @@
-"""Networks as analogue circuits: transistors with floating gates, the memory in them, what goes wrong and what is done about it.
+"""Networks as analogue circuits: floating-gate transistors, their imperfections, calibration and noise-aware training.
 
-`ekv` is the transistor, `circuits` the elements made of it, `network` a network of them; `convert` makes one from a trained KAN.
+`ekv` models the transistor, `circuits` the elements built from it, `network` a network of these; `convert` makes one from a KAN.
 """

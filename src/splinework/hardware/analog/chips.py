@@ -1,4 +1,4 @@
-"""Chips that are drawn: what an imperfection is, how several go together, and what a network computes on all of them at once.
+"""Random chips: the base class of imperfections, their combination, and the evaluation of a network on many chips at once.
 
 The imperfections themselves are in `imperfections`.
 """
@@ -14,12 +14,12 @@ from splinework.errors import ConfigError
 from splinework.hardware.analog.ekv import NOMINAL, Values
 from splinework.hardware.analog.network import NO_PERTURBATION, AnalogNetwork, AnalogParameters, Floats, Perturbation
 
-_MAX_NUMBERS_PER_BATCH: Final = 2_000_000  # Chips times rows times elements that are computed at once
+_MAX_NUMBERS_PER_BATCH: Final = 2_000_000  # Chips times rows times elements
 
 
 @dataclass(frozen=True)
 class Chips:
-    """Some chips under the same conditions: what differs, with chips on the first axis, the temperature in K, and how many."""
+    """Chips under the same conditions: perturbation with chips on the first axis, temperature in K, and number of chips."""
 
     perturbation: Perturbation
     temperature: float
@@ -27,32 +27,32 @@ class Chips:
 
 
 class Imperfection(ABC):
-    """One cause of errors.
+    """Base class of a cause of errors.
 
-    A subclass says how it changes a perturbation; it draws from the generator in a fixed order and multiplies or adds.
+    A subclass modifies a perturbation by factors or summands, drawn from the generator in a fixed order.
     """
 
     stream: ClassVar[int]
 
     @abstractmethod
     def disturb(self, before: Chips, network: AnalogNetwork, rows: int, random: np.random.Generator) -> Chips:
-        """The chips with this error besides those they have, for so many rows, which noise differs by."""
+        """Adds this error to chips; `rows` is the number of rows with independent noise."""
 
 
 def draw(
     network: AnalogNetwork, imperfections: Sequence[Imperfection], *, chips: int, rows: int, seed: int | Sequence[int]
 ) -> Chips:
-    """Draws so many chips, to be run on so many rows, with imperfections that are at most one of a kind.
+    """Draws chips for a number of rows, with at most one imperfection of each kind.
 
     Raises:
-        ConfigError: If two imperfections are of one kind, or there is no chip.
+        ConfigError: If two imperfections are of the same kind, or there are no chips.
     """
     kinds = [type(i) for i in imperfections]
     if len(set(kinds)) != len(kinds):
         names = ", ".join(kind.__name__ for kind in kinds)
-        raise ConfigError(f"imperfections are at most one of a kind, got {names}; put both into one recipe.")
+        raise ConfigError(f"imperfections must be at most one of each kind, got {names}; merge them into one.")
     if chips < 1 or rows < 1:
-        raise ConfigError(f"drawing takes at least one chip and one row, got {chips} and {rows}.")
+        raise ConfigError(f"drawing needs at least one chip and one row, got {chips} and {rows}.")
     made = Chips(NO_PERTURBATION, NOMINAL, chips)
     seeds = [seed] if isinstance(seed, int) else list(seed)
     for imperfection in imperfections:
@@ -62,7 +62,7 @@ def draw(
 
 
 def outputs(network: AnalogNetwork, x: Floats, chips: Chips, *, parameters: AnalogParameters | None = None) -> Floats:
-    """What chips give at x `(B, inputs)`, `(chips, B, outputs)`, both in raw units; they were drawn for as many rows.
+    """Outputs of chips at x `(B, inputs)`, `(chips, B, outputs)`, in raw units; the chips must be drawn for B rows.
 
     Parameters in place of the network's own may have chips on their first axis.
     """
@@ -80,7 +80,7 @@ def outputs(network: AnalogNetwork, x: Floats, chips: Chips, *, parameters: Anal
 
 
 def select(chips: Chips, which: slice) -> Chips:
-    """Some of the chips."""
+    """A slice of the chips."""
     own = (_part(values, which, chips.count) for values in vars(chips.perturbation).values())
     return Chips(Perturbation(*own), chips.temperature, len(range(*which.indices(chips.count))))
 

@@ -1,12 +1,11 @@
-"""Circuits made of EKV transistors: differential pair, bump circuit, current mirror, translinear multiplier.
+"""Circuits of EKV transistors: differential pair, bump circuit, current mirror, translinear multiplier.
 
-No curve here is an ideal tanh: the voltage of a pair's common source is found from Kirchhoff's current law with a tail that
-needs its V_DS and has a finite output conductance, by a few Newton steps, all elements and rows at once. In torch the
-derivative is the implicit one: the last Newton step is taken with the slope held fixed, `s = s* - h(s*, θ) / h'(s*)`, whose
-derivative with respect to θ is that of the solution.
+The curves are not ideal: the voltage of a pair's common source solves Kirchhoff's current law with a tail of finite headroom and
+output conductance, by a few Newton steps for all elements and rows at once. In torch the derivative is implicit: the last Newton
+step has a fixed slope, `s = s* - h(s*, θ) / h'(s*)`, so its derivative with respect to θ is that of the solution.
 
-All voltages are in V from the bulk and all currents in A. Drains are held by cascodes at `AnalogTechnology.drain`, so what one
-element does has no influence on another. Networks of circuits are in `network`.
+All voltages are in V from the bulk and all currents in A. Cascodes hold the drains at `AnalogTechnology.drain`, so elements
+do not influence each other. Networks of circuits are in `network`.
 """
 
 from collections.abc import Callable
@@ -34,20 +33,16 @@ from splinework.hardware.analog.ekv import (
 )
 
 MAX_NEWTON_STEPS: Final = 30
-_NEWTON_TOLERANCE: Final = (
-    1e-7  # Of a step, in U_T or V: the last, differentiable step follows, and each squares what is left
-)
-_MIN_SOURCE_DRAIN_GAP: Final = (
-    1e-4  # The source of a transistor that carries current stays this far below its drain, in U_T
-)
+_NEWTON_TOLERANCE: Final = 1e-7  # Of a step, in U_T or V; the final differentiable step squares the error
+_MIN_SOURCE_DRAIN_GAP: Final = 1e-4  # In U_T, of a transistor that carries current
 
 LEAKAGE_CURRENT: Final = 1e-12
-"""A that flow into every mirror besides its input, so that it never is without current."""
+"""Current in A into every mirror besides its input, so that its current is never zero."""
 
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """Where a circuit works: a technology at a temperature (K) with V_DD shifted by `supply_shift` (V)."""
+    """The operating point of a circuit: technology, temperature in K, and shift of V_DD in V."""
 
     technology: AnalogTechnology
     temperature: float = NOMINAL
@@ -55,18 +50,18 @@ class OperatingPoint:
 
     @property
     def thermal(self) -> float:
-        """U_T in V."""
+        """Thermal voltage U_T in V."""
         return thermal_voltage(self.temperature)
 
     @property
     def drain(self) -> float:
-        """Voltage of the drains of pairs in V."""
+        """Drain voltage of pairs in V."""
         return self.technology.drain + self.supply_shift
 
 
 @dataclass(frozen=True)
 class _Gates:
-    """The two floating gates of a pair as `p = κ (V_FG - V_T0) / U_T`, the tail, and what the solver needs of both."""
+    """The floating gates of a pair as `p = κ (V_FG - V_T0) / U_T`, and the tail, for the solver."""
 
     p1: Values
     p2: Values
@@ -81,11 +76,11 @@ def pair_currents(
     """The two drain currents in A of a differential pair, `(I_1, I_2)`; in weak inversion `I_1 - I_2 = I_b tanh(κ ΔV / 2U_T)`.
 
     Args:
-        difference: Voltage in V between the floating gates, `C_in/C_T (V - V_m)`; the second gate sits at `common_mode`.
-        tail: I_b in A, positive, as programmed: at `AnalogTechnology.balance` on its drain. `tail_currents` gives it over
-            temperature.
-        at: Technology, temperature, supply.
-        kappa_factor: Mismatch of κ, both transistors alike.
+        difference: Voltage in V between the floating gates, `C_in/C_T (V - V_m)`; the second gate is at `common_mode`.
+        tail: Positive tail current I_b in A, as programmed at the drain voltage `AnalogTechnology.balance`; see
+            `tail_currents` for its temperature dependence.
+        at: Operating point.
+        kappa_factor: Mismatch factor of κ, common to both transistors.
 
     >>> import numpy as np
     >>> one, two = pair_currents(np.array([-0.3, 0.0, 0.3]), np.array(1e-9), OperatingPoint(AnalogTechnology()))
@@ -98,15 +93,15 @@ def pair_currents(
 
 
 def pair_source(difference: Values, tail: Values, at: OperatingPoint, kappa_factor: Values = 1.0) -> Values:
-    """The voltage in V of the common source, for checks of headroom; arguments as for `pair_currents`."""
+    """Voltage in V of the common source, for headroom checks; arguments as for `pair_currents`."""
     return _solve_pair(_gates(difference, tail, at, kappa_factor)) * at.thermal
 
 
 def bump_current(difference: Values, tail: Values, at: OperatingPoint, kappa_factor: Values = 1.0) -> Values:
-    """The middle branch's current in A of a bump circuit; in weak inversion `I_b / (1 + (4/S) cosh²(κ ΔV / 2U_T))`.
+    """Current in A of the middle branch of a bump circuit; in weak inversion `I_b / (1 + (4/S) cosh²(κ ΔV / 2U_T))`.
 
-    Two outer transistors, and between them two in series of S times their W/L, one on each gate (Delbrück 1991). Arguments
-    are as for `pair_currents`, with all four transistors alike.
+    The circuit has two outer transistors and between them two in series with S times their W/L, one on each gate (Delbrück
+    1991). Arguments are as for `pair_currents`.
     """
     gates = _gates(difference, tail, at, kappa_factor)
     _, middle = _solve_bump(gates)
@@ -144,16 +139,16 @@ def mirror_current(current: Values, at: OperatingPoint) -> Values:
 
 
 def multiply_currents(first: Values, second: Values, at: OperatingPoint) -> Values:
-    """A four-quadrant translinear multiplier: near `first · second / I_0` in A, I_0 the technology's `product_current`.
+    """Output in A of a four-quadrant translinear multiplier, about `first · second / I_0` with I_0 = `product_current`.
 
-    Both currents get I_0 added and go into diode-connected transistors with two-input floating gates (capacitors of one half);
-    the output transistor, fed by both, gives `x_out = x_1 + x_2 - x_0` with `x = 2 ln(e^{√(I/I_s)} - 1)`, which in weak
-    inversion is `I_out = I_1 I_2 / I_0`; then `first + second + I_0` is taken off again. Drains are held by cascodes.
+    I_0 is added to both currents, which flow into diode-connected transistors with two-input floating gates (equal capacitors);
+    the output transistor, driven by both, has `x_out = x_1 + x_2 - x_0` with `x = 2 ln(e^{√(I/I_s)} - 1)`, in weak inversion
+    `I_out = I_1 I_2 / I_0`; then `first + second + I_0` is subtracted. Drains are held by cascodes.
 
     Args:
-        first: Between -I_0 and what the transistors take; what is below -I_0 is cut off, smoothly.
-        second: Likewise.
-        at: Technology, temperature; the supply does not matter.
+        first: Current in A from -I_0 up; below -I_0 it is cut off smoothly.
+        second: Current in A, likewise.
+        at: Operating point; the supply has no effect.
     """
     technology = at.technology
     zero = technology.product_current
@@ -165,10 +160,10 @@ def multiply_currents(first: Values, second: Values, at: OperatingPoint) -> Valu
 
 
 CUTOFF_SHARE: Final = 0.02
-"""Where a multiplier's input current runs out, it bends over this part of I_0."""
+"""Share of I_0 over which a multiplier's input current is cut off smoothly."""
 
 FLOOR_SHARE: Final = 1e-4
-"""This part of I_0 flows into a multiplier's inputs in any case."""
+"""Share of I_0 that always flows into a multiplier's inputs."""
 
 
 def _gates(difference: Values, tail: Values, at: OperatingPoint, kappa_factor: Values) -> _Gates:
@@ -180,7 +175,7 @@ def _gates(difference: Values, tail: Values, at: OperatingPoint, kappa_factor: V
 
 
 def _tail_shape(s: Values, tail: Values, at: OperatingPoint) -> tuple[Values, Values]:
-    """What a tail carries over what it was programmed to, and the derivative of the logarithm of that; s over U_T."""
+    """Tail current over its programmed value, and the derivative of its logarithm; s is in U_T."""
     technology, thermal = at.technology, at.thermal
     x = voltage_of(tail / specific_current(technology, technology.tail_ratio, at.temperature))
     usual = float(channel_factor(technology.balance, technology.conductance, thermal))
@@ -198,7 +193,7 @@ def _branch(gates: _Gates, p: Values, s: Values) -> Values:
 
 
 def _start(gates: _Gates) -> Values:
-    """Where the common source is if one transistor carries the tail, or both in weak inversion; over U_T."""
+    """Common source voltage in U_T if one transistor carries the tail current, or both in weak inversion."""
     top = _logaddexp(*(_detached(p) for p in (gates.p1, gates.p2)))
     return top - voltage_of(_detached(gates.tail) / gates.specific)
 
@@ -221,7 +216,7 @@ def _solve_pair(gates: _Gates) -> Values:
 
 
 def _solve_bump(gates: _Gates) -> tuple[Values, Values]:
-    """Common source and the node between the middle transistors, over U_T: two equations, Newton with the exact Jacobian."""
+    """Voltages in U_T of the common source and the middle node, by Newton's method with the exact Jacobian."""
     highest = gates.at.drain / gates.at.thermal - _MIN_SOURCE_DRAIN_GAP
     s = _start(gates).clip(0.1, highest - _MIN_SOURCE_DRAIN_GAP)
     p1, p2 = _detached(gates.p1), _detached(gates.p2)
@@ -238,7 +233,7 @@ def _solve_bump(gates: _Gates) -> tuple[Values, Values]:
 
 
 def _bump_step(gates: _Gates, still: _Gates, s: Values, m: Values) -> tuple[Values, Values]:
-    """A Newton step: residuals at `gates`, Jacobian at `still`."""
+    """A Newton step with residuals at `gates` and the Jacobian at `still`."""
     first, second = _bump_residuals(gates, s, m)[:2]
     a, b, c, e = _bump_residuals(still, s, m)[2:]
     determinant = a * e - b * c
@@ -246,7 +241,7 @@ def _bump_step(gates: _Gates, still: _Gates, s: Values, m: Values) -> tuple[Valu
 
 
 def _bump_residuals(gates: _Gates, s: Values, m: Values) -> tuple[Values, ...]:
-    """Kirchhoff's law at the common source and at the middle node, as logarithms of ratios, and their four derivatives."""
+    """Kirchhoff's law at the common source and the middle node as log ratios, with their four derivatives."""
     at, p1, p2 = gates.at, gates.p1, gates.p2
     conductance, strength = at.technology.conductance, at.technology.bump_ratio
     thermal, d = at.thermal, at.drain / at.thermal
@@ -281,7 +276,7 @@ def _newton(
     lowest: float,
     highest: float = np.inf,
 ) -> Values:
-    """The zero of `residual` (which gives value and slope); differentiable in what the residual depends on."""
+    """The zero of `residual`, which returns value and slope; differentiable in the parameters of the residual."""
     with torch.no_grad():
         x = _detached(start).clip(lowest, highest)
         for _ in range(MAX_NEWTON_STEPS):

@@ -1,7 +1,7 @@
-"""From a trained KAN to an analogue network: spans from the activations, edges fitted, currents scaled, nodes trimmed.
+"""Converts a trained KAN to an analogue network: spans from the activations, fitted edges, scaled currents, trimmed nodes.
 
-`fitting` fits one edge; here is what joins them: which voltages stand for a node's values, how many amperes for a sum's, the
-multipliers of product nodes, the constant currents, and what is said about an edge that the device cannot follow.
+`fitting` fits one edge; this module maps a node's values to voltages and a sum's to currents, sets the multipliers of product
+nodes and the constant currents, and refuses edges that are too steep for the device.
 """
 
 from dataclasses import dataclass, replace
@@ -32,16 +32,14 @@ from splinework.nn.nodes import Nodes
 from splinework.nn.scaling import Scaling
 from splinework.nn.trace import LayerTrace, trace
 
-_MIN_SPAN_SHARE: Final = (
-    1e-4  # An edge whose span is below this part of the widest one's into the same node becomes a constant
-)
+_MIN_SPAN_SHARE: Final = 1e-4  # Edges below this share of the widest span into their node become constants
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """An analogue network, and how well each edge was met by a recipe.
+    """An analogue network with the fits of its edges and their recipe.
 
-    Fits are by `(layer, source, target)`; edges that are masked or constant are not there.
+    Fits are indexed by `(layer, source, target)`; masked and constant edges have none.
     """
 
     network: AnalogNetwork
@@ -50,7 +48,7 @@ class Conversion:
 
     @property
     def median_rms(self) -> float:
-        """Median over edges of the error, in parts of an edge's span."""
+        """Median rms error of the edges, relative to their spans."""
         return float(np.median([f.rms for f in self.fits.values()])) if self.fits else 0.0
 
 
@@ -64,25 +62,27 @@ def convert(
     margin: float = 0.02,
     occupancy: float = 0.5,
 ) -> Conversion:
-    """The analogue network of a trained one, and how well each edge was met.
+    """Converts a trained network to an analogue one.
 
     Args:
-        model: A network of any shape, sums and products.
-        x: Representative rows in raw units; they give every node its span, so they should hold the extremes.
-        technology: The device.
-        recipe: How edges are fitted.
-        tolerance: Largest error of an edge, in parts of its span or of a tenth of the widest span into its node.
-        margin: How much farther spans reach than the activations, in parts of them, at each end.
-        occupancy: Part of an edge's weights that follows the density of the activations; the rest is even over the span.
+        model: A network of any shape, with sums and products.
+        x: Representative rows in raw units; they determine the span of every node and should include the extremes.
+        technology: Parameters of the device.
+        recipe: Recipe of the edge fits.
+        tolerance: Largest error of an edge, relative to its span or a tenth of the widest span into its node.
+        margin: Extension of spans beyond the activations at each end, relative to these.
+        occupancy: Share of an edge's fit weights that follows the density of the activations; the rest is uniform.
+
+    Returns:
+        The analogue network and the fits of its edges.
 
     Raises:
-        ConfigError: If an edge is steeper than the device can follow: says which, how near it comes, and what would help;
-            or if a transistor runs out of drain-source voltage between 0 and 85 °C.
+        ConfigError: If an edge is too steep for the device, or a transistor has too little headroom from 0 to 85 °C.
         DataError: If x has fewer than 8 rows, or activations are not finite.
     """
     if not 0 <= occupancy <= 1 or not 0 <= margin < 1 or tolerance <= 0:
         raise ConfigError(
-            f"occupancy lies in [0, 1], margin in [0, 1), tolerance above 0; got {occupancy}, {margin}, {tolerance}."
+            f"expected occupancy in [0, 1], margin in [0, 1) and tolerance > 0; got {occupancy}, {margin}, {tolerance}."
         )
     with torch.no_grad():
         rows = inputs_of(model, x)
@@ -120,7 +120,7 @@ def _layer(
     margin: float,
     occupancy: float,
 ) -> tuple[AnalogLayer, dict[tuple[int, int], EdgeFit]]:
-    """One layer's circuits and its fits; the sums' constant currents are those that the edges asked for."""
+    """The circuits and fits of one layer; constant currents of the sums include those of the edges."""
     inputs = _floats(record.inputs)
     volts = technology.input_low, technology.input_high
     spans = [Span(*_ends(column, margin), *volts) for column in inputs.T]
@@ -177,7 +177,7 @@ def _ends(column: Floats, margin: float) -> tuple[float, float]:
 
 
 def _density(column: Floats, span: Span, occupancy: float) -> Floats:
-    """Even weights mixed with a smoothed histogram of the activations."""
+    """Uniform weights mixed with a smoothed histogram of the activations."""
     bins = 20
     count, _ = np.histogram(column, bins=bins, range=(span.low, span.high))
     smooth = np.convolve(np.pad(count.astype(np.float64), 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
@@ -213,24 +213,24 @@ def _refuse_poor(
         return
     l, i, j = poor[0]
     column = _floats(records[l].inputs)[:, i]
-    tried = options(model.kan_layers[l], i, j, column, technology=technology, recipe=recipe)
+    tried = remedies(model.kan_layers[l], i, j, column, technology=technology, recipe=recipe)
     names = model.config.input_names
     name = f"edge ({l}, {i}, {j})" + (f" of {names[i]}" if l == 0 else "")
-    others = f"; {len(poor) - 1} more edges likewise" if len(poor) > 1 else ""
+    others = f"; likewise {len(poor) - 1} more edges" if len(poor) > 1 else ""
     raise ConfigError(
-        f"{name} is steeper than the device can follow: {100 * fits[poor[0]].rms:.2g} % of its span rms with "
-        f"{recipe.elements} elements no narrower than {1e3 * technology.width(technology.divider_max):.0f} mV of "
-        f"{1e3 * (technology.input_high - technology.input_low):.0f} mV, where {100 * tolerance:.2g} % is allowed{others}. "
-        f"What would help: {'; '.join(tried)}; or train with a coarser grid, or allow more by `tolerance`."
+        f"{name} is too steep for the device: its error is {100 * fits[poor[0]].rms:.2g} % of its span rms with "
+        f"{recipe.max_elements} elements of a width of at least {1e3 * technology.width(technology.divider_max):.0f} mV in "
+        f"{1e3 * (technology.input_high - technology.input_low):.0f} mV, but tolerance is {100 * tolerance:.2g} %{others}. "
+        f"Possible remedies: {'; '.join(tried)}; or train with a coarser grid, or raise tolerance."
     )
 
 
-def options(
+def remedies(
     layer: KANLayer, i: int, j: int, column: Floats, *, technology: AnalogTechnology, recipe: EdgeFitRecipe
 ) -> list[str]:
-    """What brings the edge (i, j) nearer to its function, tried out, each with the error that it reaches.
+    """Remedies that improve the fit of the edge (i, j), each with the error that it reaches.
 
-    `column` are the activations of its input, and the recipe is the one that it was fitted by.
+    `column` holds the activations of its input; the recipe is that of the original fit.
     """
 
     def error(changed: AnalogTechnology, way: EdgeFitRecipe, ends: tuple[float, float]) -> float:
@@ -248,9 +248,9 @@ def options(
     middle = (technology.input_low + technology.input_high) / 2
     half = min(0.75 * (technology.input_high - technology.input_low), middle - 0.3, technology.supply - middle - 0.3)
     wider = replace(technology, input_low=middle - half, input_high=middle + half)
-    more = replace(recipe, elements=min(64, 2 * recipe.elements))
+    more = replace(recipe, max_elements=min(64, 2 * recipe.max_elements))
     tried = [
-        (f"{more.elements} elements", error(technology, more, whole)),
+        (f"{more.max_elements} elements", error(technology, more, whole)),
         (f"an input range of {2 * half:.2g} V (input_low, input_high)", error(wider, recipe, whole)),
         ("both", error(wider, more, whole)),
     ]

@@ -1,7 +1,7 @@
-"""The library of subcircuits that every netlist begins with: transistors, pairs, bumps, sums, multipliers, over temperature.
+"""The library of subcircuits at the top of every netlist: transistors, pairs, bumps, sums, multipliers, over temperature.
 
-Texts for ngspice 36 and later, made for one technology. The equations are those of `ekv`; what `circuits` solves is left to
-ngspice's own Kirchhoff equations. Which circuits a network has is in `netlist`.
+The text is for ngspice 36 and later and one technology. The equations are those of `ekv`; ngspice solves Kirchhoff's equations in
+place of `circuits`. The circuits of a network are in `netlist`.
 """
 
 import re
@@ -42,7 +42,7 @@ _SUBCIRCUITS: Final = files("splinework.hardware.analog").joinpath("subcircuits.
 
 
 def library(technology: AnalogTechnology, supply_shift: float = 0.0) -> str:
-    """The parameters, functions and subcircuits of a technology as netlist text, with V_DD shifted by so many V."""
+    """The parameters, functions and subcircuits of a technology as netlist text, with V_DD shifted by `supply_shift` in V."""
     t = technology
     values = {
         "pkappa": t.kappa,

@@ -1,11 +1,11 @@
-"""The transistor: the EKV model with a floating gate, over temperature, and the technology that its numbers come from.
+"""The EKV model of a floating-gate transistor over temperature, and the technology parameters.
 
 `I = I_s [F(p - v_S) - F(p - v_D)]` with `F(x) = ln²(1 + e^{x/2})`, `p = κ (V_FG - V_T0) / U_T`, all voltages from the bulk
-(Enz, Krummenacher, Vittoz 1995); `V_FG = Σ (C_i/C_T) V_i + Q/C_T`. Weak inversion is exponential, strong inversion square,
-and the passage smooth. Every function takes NumPy arrays or torch tensors (float64 is meant) and is differentiable in torch.
+(Enz, Krummenacher, Vittoz 1995); `V_FG = Σ (C_i/C_T) V_i + Q/C_T`. Weak inversion is exponential, strong inversion quadratic,
+with a smooth transition. Every function takes NumPy arrays or torch tensors of float64 and is differentiable in torch.
 
-`AnalogTechnology`, with its field names, and the functions here are what the other modules of `analog` build on. Circuits made of
-transistors are in `circuits`; the numbers are assumptions for a generic 350 nm process, no measured one.
+The other modules of `analog` build on `AnalogTechnology` and the functions here; circuits of transistors are in `circuits`. The
+numbers are assumptions for a generic 350 nm process, not measurements.
 """
 
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ from torch import Tensor
 from splinework.errors import ConfigError
 
 Values: TypeAlias = Any
-"""A NumPy array or a torch tensor of float64, or a plain number; a function's result is of the kind of its arguments."""
+"""A NumPy array or torch tensor of float64, or a number; results are of the type of the arguments."""
 
 NOMINAL: Final = 300.15
-"""Kelvin (27 °C): the temperature at which a technology's numbers hold and networks are programmed."""
+"""Nominal temperature in K (27 °C), at which a technology's parameters hold and networks are programmed."""
 
 BOLTZMANN_OVER_CHARGE: Final = 8.617333262e-5
 """k/q in V/K."""
 
 ZERO_CELSIUS: Final = 273.15
-"""Kelvin."""
+"""0 °C in K."""
 
 TAIL_LAWS: Final = ("reference", "charge")
 SPAN_LAWS: Final = ("fixed", "ptat", "ptat-centres")
@@ -40,14 +40,14 @@ _POSITIVE: Final = (
 
 @dataclass(frozen=True)
 class AnalogTechnology:
-    """A process and the limits of its floating-gate cells; every default is an assumption for a generic 350 nm process.
+    """Parameters of a process and limits of its floating-gate cells; all defaults are assumptions for a generic 350 nm process.
 
     Attributes:
-        name: What it is called in files.
+        name: Name used in files.
         kappa: Gate coupling κ = 1/n.
         threshold: V_T0 of the n-channel transistors in V, at 27 °C, for a gate without charge.
         threshold_p: Magnitude of V_T0 of the p-channel transistors (mirrors) in V.
-        threshold_slope: dV_T0/dT in V/K: thresholds fall as it gets warmer.
+        threshold_slope: dV_T0/dT in V/K, negative.
         specific_current: `2 n µ C_ox U_T²` in A of a square (W/L = 1) n-channel transistor at 27 °C.
         specific_current_p: The same for p-channel.
         mobility_exponent: Mobility goes as `T^-m`, so that `I_s(T) = I_s (T/T_0)^(2-m)`.
@@ -60,20 +60,23 @@ class AnalogTechnology:
         divider_min: Smallest C_in/C_T of a floating gate's input: the widest tanh.
         divider_max: Largest C_in/C_T: the narrowest tanh, of width `2 U_T / (κ C_in/C_T)`.
         divider_step: Raster of C_in/C_T (unit capacitors); 0 for none.
-        current_min: Smallest tail current in A that can be programmed.
-        current_max: Largest tail current in A.
-        node_current: Current in A that stands for the span of the widest edge into a node.
-        product_current: Current in A that stands for the full scale of a factor of a multiplier.
+        current_min: Smallest programmable tail current in A.
+        current_max: Largest programmable tail current in A.
+        node_current: Current in A for the span of the widest edge into a node.
+        product_current: Current in A for the full scale of a multiplier's factor.
         supply: V_DD in V.
         input_low: Lowest voltage of an input's span in V.
         input_high: Highest voltage of an input's span in V.
         common_mode: Voltage in V at which the gates of a pair balance.
-        drain_drop: V_DD minus the voltage at which cascodes hold the drains of the pairs, in V.
-        tail_law: How tails follow temperature: `reference` (each keeps its current: referred one by one to a
-            temperature-independent reference) or `charge` (one reference sets the common gate, the stored charges the ratios,
-            which in weak inversion go as `r^(T_0/T)`).
-        span_law: How the voltages of the nodes' spans follow temperature: `fixed`, `ptat` (spans grow as T about their middles)
-            or `ptat-centres` (the centres of the elements too: then they are no charges, but fractions of a PTAT reference).
+        drain_drop: V_DD minus the drain voltage of the pairs, which cascodes hold, in V.
+        tail_law: Temperature dependence of tail currents: `reference` (constant, each referred to a temperature-independent
+            reference) or `charge` (one reference sets the common gate, stored charges the ratios, which in weak inversion
+            change as `r^(T_0/T)`).
+        span_law: Temperature dependence of the nodes' voltage spans: `fixed`, `ptat` (proportional to T about their middles) or
+            `ptat-centres` (centres of the elements too, as fractions of a PTAT reference instead of charges).
+
+    Raises:
+        ConfigError: If a value is out of range or unknown.
     """
 
     name: str = "generic-350nm"
@@ -108,19 +111,19 @@ class AnalogTechnology:
     def __post_init__(self) -> None:
         for name in _POSITIVE:
             if not 0 < getattr(self, name) < np.inf:
-                raise ConfigError(f"a technology's {name} is a positive number, got {getattr(self, name)!r}.")
+                raise ConfigError(f"a technology's {name} must be positive and finite, got {getattr(self, name)!r}.")
         if not 0 <= self.conductance < 0.5:
-            raise ConfigError(f"conductance is λ in 1/V, from 0 to 0.5, got {self.conductance!r}.")
+            raise ConfigError(f"conductance (λ in 1/V) must be from 0 to 0.5, got {self.conductance!r}.")
         if not self.divider_min <= self.divider_max <= 1 or self.divider_step < 0:
             raise ConfigError(
-                f"a capacitive divider lies between divider_min and divider_max, at most 1, on a raster of divider_step "
-                f"≥ 0; got {self.divider_min!r}, {self.divider_max!r} and {self.divider_step!r}."
+                f"expected divider_min <= divider_max <= 1 and divider_step >= 0; "
+                f"got {self.divider_min!r}, {self.divider_max!r} and {self.divider_step!r}."
             )
         if not self.current_min < self.current_max:
             raise ConfigError(f"current_min must be below current_max, got {self.current_min!r}, {self.current_max!r}.")
         if not 0 <= self.input_low < self.input_high <= self.supply:
             raise ConfigError(
-                f"inputs span voltages inside the supply, 0 ≤ input_low < input_high ≤ {self.supply:g} V; "
+                f"expected 0 <= input_low < input_high <= {self.supply:g} V, the supply; "
                 f"got {self.input_low!r} and {self.input_high!r}."
             )
         for key, laws in (("tail_law", TAIL_LAWS), ("span_law", SPAN_LAWS)):
@@ -129,17 +132,17 @@ class AnalogTechnology:
 
     @property
     def drain(self) -> float:
-        """Voltage in V at which the drains of pairs are held."""
+        """Drain voltage of the pairs in V."""
         return self.supply - self.drain_drop
 
     @property
     def balance(self) -> float:
-        """Voltage in V near which the common source of a balanced pair sits; tails are programmed there."""
+        """Approximate voltage in V of the common source of a balanced pair, at which tails are programmed."""
         return self.kappa * (self.common_mode - self.threshold)
 
     @property
     def output(self) -> float:
-        """Voltage in V of the virtual ground that a node's current goes into."""
+        """Voltage in V of the virtual ground of a node's current."""
         return self.supply / 2
 
     def width(self, divider: float = 1.0, temperature: float = NOMINAL) -> float:
@@ -148,25 +151,27 @@ class AnalogTechnology:
 
 
 GENERIC: Final = AnalogTechnology()
-"""The defaults."""
+"""The default technology."""
 
 
 def thermal_voltage(temperature: float) -> float:
     """U_T = kT/q in V at a temperature in K.
 
     Raises:
-        ConfigError: Unless the temperature is positive and below 1000 K: it is in kelvin.
+        ConfigError: If the temperature is not between 0 and 1000 K.
 
     >>> round(thermal_voltage(300.15), 5)
     0.02586
     """
     if not 0 < temperature < 1000:
-        raise ConfigError(f"a temperature is in kelvin, between 0 and 1000, got {temperature!r}; 27 °C is 300.15 K.")
+        raise ConfigError(
+            f"a temperature must be in kelvin, between 0 and 1000, got {temperature!r}; 27 °C is 300.15 K."
+        )
     return BOLTZMANN_OVER_CHARGE * temperature
 
 
 def threshold(technology: AnalogTechnology, temperature: float = NOMINAL, *, channel: str = "n") -> float:
-    """V_T0(T) in V: linear, see `AnalogTechnology.threshold_slope`."""
+    """V_T0(T) in V, linear in T; see `AnalogTechnology.threshold_slope`."""
     start = technology.threshold if channel == "n" else technology.threshold_p
     return start + technology.threshold_slope * (temperature - NOMINAL)
 
@@ -174,14 +179,14 @@ def threshold(technology: AnalogTechnology, temperature: float = NOMINAL, *, cha
 def specific_current(
     technology: AnalogTechnology, ratio: float, temperature: float = NOMINAL, *, channel: str = "n"
 ) -> float:
-    """I_s(T) in A of a transistor of the given W/L: `I_s (W/L) (T/T_0)^(2-m)`, of `U_T²` times the mobility."""
+    """I_s(T) in A of a transistor of the given W/L, `I_s (W/L) (T/T_0)^(2-m)`, proportional to `U_T²` and the mobility."""
     square = technology.specific_current if channel == "n" else technology.specific_current_p
     growth: float = (temperature / NOMINAL) ** (2 - technology.mobility_exponent)
     return square * ratio * growth
 
 
 def like(values: Values, numbers: Any) -> Values:
-    """Numbers as an array or a tensor, of the kind of some values; a tensor that is one already keeps its gradients."""
+    """Numbers as an array or tensor of the type of some values; tensors keep their gradients."""
     if not isinstance(values, Tensor):
         return np.asarray(numbers, dtype=np.float64)
     plain = numbers if isinstance(numbers, Tensor) else np.asarray(numbers, dtype=np.float64)
@@ -189,7 +194,7 @@ def like(values: Values, numbers: Any) -> Values:
 
 
 def softplus(x: Values) -> Values:
-    """`ln(1 + e^x)` without overflow, of full relative accuracy at both ends."""
+    """`ln(1 + e^x)` without overflow and with full relative accuracy."""
     if isinstance(x, Tensor):
         return torch.nn.functional.softplus(x, threshold=36.0)  # beyond, e^-x is below the last bit
     return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
@@ -206,12 +211,12 @@ def log(x: Values) -> Values:
 
 
 def inversion(x: Values) -> Values:
-    """`F(x) = ln²(1 + e^{x/2})`: a channel end's current over I_s, at the normalised voltage x."""
+    """`F(x) = ln²(1 + e^{x/2})`: forward or reverse current over I_s at the normalised voltage x."""
     return softplus(x * 0.5) ** 2
 
 
 def inversion_and_slope(x: Values) -> tuple[Values, Values]:
-    """`F(x)` and `F'(x) = ln(1 + e^{x/2}) / (1 + e^{-x/2})`, with one exponential for both."""
+    """`F(x)` and `F'(x) = ln(1 + e^{x/2}) / (1 + e^{-x/2})`, sharing one exponential."""
     half = x * 0.5
     if isinstance(half, Tensor):
         root = softplus(half)
@@ -222,7 +227,7 @@ def inversion_and_slope(x: Values) -> tuple[Values, Values]:
 
 
 def voltage_of(current: Values) -> Values:
-    """The inverse of `inversion`: `x = 2 ln(e^{√i} - 1)` for a current over I_s, positive."""
+    """The inverse of `inversion`, `x = 2 ln(e^{√i} - 1)`, for a positive current over I_s."""
     root = current**0.5
     if isinstance(root, Tensor):
         return 2 * (root + torch.log(-torch.expm1(-root)))
@@ -230,7 +235,7 @@ def voltage_of(current: Values) -> Values:
 
 
 def channel_factor(voltage: Values, conductance: float, thermal: float) -> Values:
-    """`1 + λ |V_DS|`, smoothed where V_DS changes its sign: `1 + λ V tanh(V / 2U_T)`, so that source and drain can swap."""
+    """`1 + λ |V_DS|`, smoothed at V_DS = 0 as `1 + λ V tanh(V / 2U_T)`, so that source and drain can swap."""
     return 1 + conductance * voltage * tanh(voltage / (2 * thermal))
 
 
@@ -242,10 +247,10 @@ def channel_and_slope(voltage: Values, conductance: float, thermal: float) -> tu
 
 
 def tail_currents(tails: Values, technology: AnalogTechnology, temperature: float = NOMINAL) -> Values:
-    """What tails programmed at 27 °C give at a temperature, in A, by the technology's `tail_law`.
+    """Currents in A, at a temperature, of tails programmed at 27 °C, by the technology's `tail_law`.
 
-    For `charge`, the gates' common voltage keeps a reference transistor at `node_current / 4`, and a tail differs from it by
-    its charge, a voltage that does not change: `x(T) = g(I_ref / I_s(T)) + (T_0/T) [g(I / I_s(T_0)) - g(I_ref / I_s(T_0))]`.
+    For `charge`, the common gate voltage keeps a reference transistor at `node_current / 4`, and a tail differs from it by its
+    charge, a constant voltage: `x(T) = g(I_ref / I_s(T)) + (T_0/T) [g(I / I_s(T_0)) - g(I_ref / I_s(T_0))]`.
     """
     if technology.tail_law == "reference" or temperature == NOMINAL:
         return tails
@@ -257,13 +262,13 @@ def tail_currents(tails: Values, technology: AnalogTechnology, temperature: floa
 
 
 def clamp_to_rails(voltage: Values, technology: AnalogTechnology, shift: float = 0.0) -> Values:
-    """What a driver between the rails makes of a wanted voltage: itself well inside, bent smoothly (over 25 mV) at the rails.
+    """Output of a driver for a wanted voltage, clipped smoothly (over 25 mV) at the rails.
 
-    The upper rail is the technology's V_DD and a shift, in V.
+    The upper rail is the technology's V_DD plus a shift, in V.
     """
     soft, high = RAIL_SOFTNESS, technology.supply + shift
     return soft * (softplus(voltage / soft) - softplus((voltage - high) / soft))
 
 
 RAIL_SOFTNESS: Final = 0.025
-"""Volts over which a driver's output bends at a rail."""
+"""Voltage range in V over which a driver's output saturates at a rail."""

@@ -1,9 +1,9 @@
-"""One function of one variable as a sum of element currents, under the limits of the device and with its errors in mind.
+"""Fits a function of one variable by a sum of element currents within the limits of the device, allowing for its errors.
 
 `min Σ_k w_k (Σ_m I_m(V_k) + I_const - φ(V_k))² + Σ_m ρ_m c_m²` over tails c_m and centres V_m, where `I_m` is the current of
-the *device* (see `circuits`), not of an ideal tanh, and `ρ_m = σ² var(T_m) + σ_δ² ⟨T_m'²⟩` is the variance that programming
-errors of one ampere of tail bring: so width and spacing are chosen for what the silicon does, not for what fits on paper.
-Start: a raster of widths and spacings, each a linear least-squares problem with bounds; then Gauss-Newton on tails and centres.
+the *device* (see `circuits`), not of an ideal tanh, and `ρ_m = σ² var(T_m) + σ_δ² ⟨T_m'²⟩` is the variance due to programming
+errors per ampere of tail current squared, so widths and spacings are chosen for the real device. The fit starts from a grid of
+widths and spacings, each a bounded linear least-squares problem, and is refined by Gauss-Newton steps on tails and centres.
 
 Whole networks are converted in `convert`.
 """
@@ -21,7 +21,7 @@ from splinework.hardware.analog.ekv import AnalogTechnology
 from splinework.hardware.analog.network import Element, Floats, Span
 
 N_POINTS: Final = 161
-"""Where a function is sampled over its span."""
+"""Number of sample points of a function over its span."""
 
 _WIDTH_RATIOS: Final = {"tanh": (0.8, 1.0, 1.3, 1.6, 2.0, 2.6), "bump": (0.9, 1.2, 1.6, 2.0)}
 _COVERAGE_SHARES: Final = (0.85, 0.95, 1.05, 1.15)
@@ -30,18 +30,18 @@ _RIDGE: Final = 1e-13
 
 @dataclass(frozen=True)
 class EdgeFitRecipe:
-    """How edges are fitted.
+    """The recipe of edge fits.
 
     Attributes:
-        elements: Most elements of an edge, besides its constant.
-        kinds: `("tanh",)`, `("bump",)` or both.
-        gain_error: σ of a tail's relative programming error, for the objective.
-        centre_error: σ of a centre's programming error in V, for the objective.
-        candidates: How many widths and spacings go into the second stage.
-        steps: Most Gauss-Newton steps.
+        max_elements: Largest number of elements per edge, besides its constant.
+        kinds: Kinds of elements: `("tanh",)`, `("bump",)` or both.
+        gain_error: Relative standard deviation of programmed tail currents, for the objective.
+        centre_error: Standard deviation of programmed centres in V, for the objective.
+        candidates: Number of starts that are refined.
+        steps: Largest number of Gauss-Newton steps.
     """
 
-    elements: int = 10
+    max_elements: int = 10
     kinds: tuple[str, ...] = ("tanh",)
     gain_error: float = 0.01
     centre_error: float = 5e-4
@@ -49,12 +49,12 @@ class EdgeFitRecipe:
     steps: int = 25
 
     def __post_init__(self) -> None:
-        if not 2 <= self.elements <= 64:
-            raise ConfigError(f"an edge has 2 to 64 elements, got {self.elements}; 8 to 10 do for most splines.")
+        if not 2 <= self.max_elements <= 64:
+            raise ConfigError(f"max_elements must be 2 to 64, got {self.max_elements}; 8 to 10 suit most splines.")
         if not self.kinds or len(set(self.kinds)) < len(self.kinds) or set(self.kinds) - {"tanh", "bump"}:
             raise ConfigError(f"kinds are 'tanh', 'bump' or both, got {self.kinds!r}.")
         if self.gain_error < 0 or self.centre_error < 0 or self.candidates < 1 or self.steps < 0:
-            raise ConfigError(f"errors and counts are not negative, got {self}.")
+            raise ConfigError(f"errors and counts must not be negative, got {self}.")
 
 
 DEFAULT_RECIPE: Final = EdgeFitRecipe()
@@ -66,12 +66,12 @@ class EdgeFit:
     """A fitted edge.
 
     Attributes:
-        elements: The currents.
-        constant: What joins them, in A.
+        elements: Fitted elements.
+        constant: Constant current in A.
         unit: Value of one ampere.
-        rms: Error over the span (all points alike), in parts of the function's own span.
-        largest: Largest error, likewise.
-        expected: Error expected with the recipe's programming errors after the constant is trimmed: `√(rms² + variance)`.
+        rms: Rms error over the span (uniform weights), relative to the function's span.
+        largest: Largest error, relative to the function's span.
+        expected: Expected error with the recipe's programming errors after trimming the constant, `√(rms² + variance)`.
         span: Largest minus smallest value of the function.
     """
 
@@ -85,7 +85,7 @@ class EdgeFit:
 
 
 def edge_current(voltage: Floats, elements: tuple[Element, ...], at: OperatingPoint) -> Floats:
-    """The current in A that the elements of one edge send, plus wire minus minus wire, at input voltages in V `(n,)`."""
+    """Current of an edge in A, plus wire minus minus wire, at input voltages in V `(n,)`."""
     if not elements:
         return np.zeros_like(voltage)
     kinds = np.array([e.kind for e in elements])
@@ -103,22 +103,20 @@ def fit_edge(
     recipe: EdgeFitRecipe = DEFAULT_RECIPE,
     weights: Floats | None = None,
 ) -> EdgeFit:
-    """Elements whose currents follow a function on a node's span; `unit` is the value of one ampere at the sum.
+    """Fits elements to a function on a node's span; `unit` is the value of one ampere at the sum.
 
-    The values are at equally spaced points of the span, first and last included, in network units; weights say what each
-    counts, all the same where None.
+    The values are given in network units at equally spaced points of the span, ends included; `weights` are their fit weights,
+    uniform if None.
 
     Returns:
-        The fit; of no elements where the function is constant. It may be poor: see `EdgeFit.rms`.
+        The fit, without elements if the function is constant. It may be poor: see `EdgeFit.rms`.
 
     Raises:
         DataError: If a value is not finite, or there are too few.
     """
     values = np.asarray(values, dtype=np.float64)
-    if values.ndim != 1 or len(values) < 2 * recipe.elements + 2 or not np.isfinite(values).all():
-        raise DataError(
-            f"a function is sampled at {2 * recipe.elements + 2} or more points, all finite; got shape {values.shape}."
-        )
+    if values.ndim != 1 or len(values) < 2 * recipe.max_elements + 2 or not np.isfinite(values).all():
+        raise DataError(f"a fit needs at least {2 * recipe.max_elements + 2} finite samples, got shape {values.shape}.")
     size = float(np.ptp(values))
     if size <= 1e-12 * max(1.0, float(np.abs(values).max())):
         return EdgeFit((), float(values.mean()) / unit, unit, 0.0, 0.0, 0.0, size)
@@ -132,7 +130,7 @@ def fit_edge(
     starts = sorted((problem.start(layout) for layout in _layouts(span, technology, recipe)), key=lambda s: s.cost)
     best = min((problem.refine(start) for start in starts[: recipe.candidates]), key=lambda s: s.cost)
     weak = np.abs(best.gains) < technology.current_min
-    while weak.any():  # what is too weak to be programmed is left out, and the others take over
+    while weak.any():  # drop elements too weak to be programmed and refit the others
         kept = replace(best, **{key: getattr(best, key)[~weak] for key in ("kinds", "centres", "gains", "dividers")})
         if len(kept.gains) == 0:
             constant = float(np.average(problem.target, weights=problem.weights))
@@ -169,11 +167,11 @@ class _EdgeFitProblem:
 
     @property
     def size(self) -> float:
-        """The function's span in A, the unit of the solver."""
+        """Span of the function in A, the unit of the solver."""
         return float(np.ptp(self.target))
 
     def penalties(self, shapes: Floats, slopes: Floats) -> Floats:
-        """ρ_m: the variance that errors of programming bring, of an element of unit tail; a constant is trimmed off."""
+        """ρ_m: variance due to programming errors of an element of unit tail, after trimming the constant."""
         mean = self.weights @ shapes
         spread = self.weights @ shapes**2 - mean**2
         shift = self.weights @ slopes**2 - (self.weights @ slopes) ** 2
@@ -181,14 +179,14 @@ class _EdgeFitProblem:
         return out
 
     def shapes(self, state: _FitState, tails: Floats) -> tuple[Floats, Floats]:
-        """Curves of unit tail `(n, K)` and their derivatives with respect to the voltage."""
+        """Curves per unit of tail current `(n, K)` and their derivatives with respect to the voltage."""
         arrays = (state.kinds, state.centres, tails, state.dividers, self.at)
         step = 1e-4
         low, high = (_curves(self.voltage + h, *arrays) / tails for h in (-step, step))
         return _curves(self.voltage, *arrays) / tails, (high - low) / (2 * step)
 
     def start(self, layout: tuple[Floats, Floats, Floats]) -> _FitState:
-        """Tails and constant of given kinds, centres and dividers: linear least squares with bounds."""
+        """Tails and constant for given kinds, centres and dividers, by bounded linear least squares."""
         kinds, centres, dividers = layout
         typical = float(np.clip(0.2 * self.size, self.technology.current_min, self.technology.current_max))
         state = _FitState(kinds, centres, np.full(len(centres), typical), dividers, 0.0)
@@ -203,7 +201,7 @@ class _EdgeFitProblem:
         return replace(state, gains=gains, constant=float(solved.x[-1]) * self.size, cost=float(2 * solved.cost))
 
     def refine(self, start: _FitState) -> _FitState:
-        """Gauss-Newton on tails, centres and the constant, with the device's curves at the tails as they are."""
+        """Refines tails, centres and the constant by Gauss-Newton steps with the curves of the device."""
         count, size, technology = len(start.gains), self.size, self.technology
         scale = technology.width(float(start.dividers.min()))
         shapes, slopes = self.shapes(start, np.maximum(np.abs(start.gains), technology.current_min))
@@ -241,9 +239,9 @@ class _EdgeFitProblem:
         return replace(start, gains=gains, centres=centres, constant=constant, cost=float(2 * solved.cost))
 
     def _derivatives(self, state: _FitState, gains: Floats, centres: Floats) -> tuple[Floats, Floats]:
-        """Of every element's curve with respect to its tail and its centre: `(n, K)` each.
+        """Derivatives of every element's curve with respect to its tail and its centre, `(n, K)` each.
 
-        The first leaves out that a curve bends a little with its own tail; steps are judged by the true cost anyway.
+        The first neglects the slight dependence of the curve's shape on its tail; steps are judged by the exact cost anyway.
         """
         h = 1e-4
         here, there = (
@@ -274,9 +272,9 @@ def _curves(
 def _layouts(
     span: Span, technology: AnalogTechnology, recipe: EdgeFitRecipe
 ) -> Iterator[tuple[Floats, Floats, Floats]]:
-    """Kinds, centres and dividers to start from: spacings by how much of the span they cover, widths by the spacing."""
+    """Initial kinds, centres and dividers: spacings by coverage of the span, widths by the spacing."""
     half = (span.high_voltage - span.low_voltage) / 2
-    counts = [len(part) for part in np.array_split(np.arange(recipe.elements), len(recipe.kinds))]
+    counts = [len(part) for part in np.array_split(np.arange(recipe.max_elements), len(recipe.kinds))]
     seen = set()
     for coverage in _COVERAGE_SHARES:
         for number in range(max(len(_WIDTH_RATIOS[kind]) for kind in recipe.kinds)):
@@ -306,7 +304,7 @@ def _normalised(weights: Floats | None, count: int) -> Floats:
     if weights is None:
         return np.full(count, 1 / count)
     if weights.shape != (count,) or not (weights >= 0).all() or weights.sum() <= 0:
-        raise DataError(f"weights are {count} numbers, none negative and not all 0, got shape {weights.shape}.")
+        raise DataError(f"weights must be {count} non-negative numbers, not all 0, got shape {weights.shape}.")
     out: Floats = weights / weights.sum()
     return out
 

@@ -1,8 +1,7 @@
 """A network for an FPAA tool chain: blocks, nets, switches, bias codes and calibration in one neutral JSON document.
 
-The format is `splinework-fpaa/1`, its schema the file `fpaa.schema.json` beside this module. Nothing here programs a chip; a
-tool chain reads the document. Which block goes where is decided in `fpaa_placement`; `fpaa_check` checks documents, whoever
-wrote them.
+The format is `splinework-fpaa/1` with the schema `fpaa.schema.json` beside this module. Nothing here programs a chip; a tool
+chain reads the document. `fpaa_placement` places the blocks; `fpaa_check` checks documents from any source.
 """
 
 from collections.abc import Sequence
@@ -27,29 +26,29 @@ TERMINALS: Final[dict[str, tuple[str, ...]]] = {
     "multiplier": ("a", "b", "out"),
     "pad": ("pin",),
 }
-"""What can be wired of each kind of block."""
+"""Terminals of each kind of block."""
 _BLOCK_OF: Final = {"tanh": "diff_pair", "bump": "bump", "constant": "current"}
 
 
 @dataclass(frozen=True)
 class FpaaDevice:
-    """What a field-programmable analogue array offers. The default numbers are placeholders and describe no chip that exists.
+    """The resources of a field-programmable analogue array; the defaults are placeholders, not those of an existing chip.
 
     Attributes:
-        name: What it is called.
-        cabs: Computational analogue blocks.
-        slots: Blocks of each kind in a CAB.
-        pads: Inputs and outputs of the chip.
-        lines_local: Lines of a CAB's own switch matrix.
-        lines_global: Lines between CABs.
-        fan_out: Most terminals on the lines of one net.
-        current_min: Smallest bias, amperes.
-        current_max: Largest bias, amperes.
-        bias_bits: Bits of a bias code, logarithmic between the two.
-        offset_low: Lowest centre, volts.
-        offset_high: Highest centre, volts.
-        offset_bits: Bits of a centre's code.
-        placeholder: Whether the numbers are made up.
+        name: Name of the device.
+        cabs: Number of computational analogue blocks (CABs).
+        slots: Number of blocks of each kind in a CAB.
+        pads: Number of inputs and outputs of the chip.
+        lines_local: Number of lines of a CAB's switch matrix.
+        lines_global: Number of lines between CABs.
+        fan_out: Largest number of terminals of a net.
+        current_min: Smallest bias current in A.
+        current_max: Largest bias current in A.
+        bias_bits: Width of a bias code, logarithmic between the two.
+        offset_low: Lowest centre in V.
+        offset_high: Highest centre in V.
+        offset_bits: Width of a centre's code.
+        placeholder: Whether the numbers are placeholders.
     """
 
     name: str = "generic-350nm-placeholder"
@@ -72,37 +71,39 @@ class FpaaDevice:
     def __post_init__(self) -> None:
         counts = (self.cabs, self.pads, self.lines_local, self.lines_global, self.fan_out)
         if min(counts) < 1 or any(n < 0 for n in self.slots.values()):
-            raise ConfigError(f"an FPAA has at least one of each resource, got {self}.")
+            raise ConfigError(f"an FPAA needs at least one of each resource, got {self}.")
         if unknown := set(self.slots) - set(TERMINALS):
-            raise ConfigError(f"blocks are of {', '.join(TERMINALS)}, got {', '.join(sorted(unknown))}.")
+            raise ConfigError(f"kinds of blocks are {', '.join(TERMINALS)}, got {', '.join(sorted(unknown))}.")
         if not (0 < self.current_min < self.current_max and self.offset_low < self.offset_high):
-            raise ConfigError("an FPAA has 0 < current_min < current_max and offset_low < offset_high.")
+            raise ConfigError("an FPAA needs 0 < current_min < current_max and offset_low < offset_high.")
         if not (2 <= self.bias_bits <= 24 and 2 <= self.offset_bits <= 24):
-            raise ConfigError(f"codes have 2 to 24 bits, got {self.bias_bits} and {self.offset_bits}.")
+            raise ConfigError(
+                f"bias_bits and offset_bits must be 2 to 24, got {self.bias_bits} and {self.offset_bits}."
+            )
 
     def bias_code(self, current: float) -> int:
-        """The code of a current, the nearest on a logarithmic scale."""
+        """The nearest code of a current, on a logarithmic scale."""
         share = np.log(current / self.current_min) / np.log(self.current_max / self.current_min)
         return int(np.clip(np.rint(share * (2**self.bias_bits - 1)), 0, 2**self.bias_bits - 1))
 
     def bias(self, code: int) -> float:
-        """The current of a code, amperes."""
+        """The current of a code in A."""
         return float(self.current_min * np.power(self.current_max / self.current_min, code / (2**self.bias_bits - 1)))
 
     def offset_code(self, volts: float) -> int:
-        """The code of a centre."""
+        """The nearest code of a centre in V."""
         share = (volts - self.offset_low) / (self.offset_high - self.offset_low)
         return int(np.clip(np.rint(share * (2**self.offset_bits - 1)), 0, 2**self.offset_bits - 1))
 
     def offset(self, code: int) -> float:
-        """The centre of a code, volts."""
+        """The centre of a code in V."""
         share = code / float(2**self.offset_bits - 1)
         return self.offset_low + share * (self.offset_high - self.offset_low)
 
 
 @dataclass(frozen=True)
 class FpaaBlock:
-    """One block: what it is called and of which kind, its values where it has some, the net of each terminal."""
+    """One block: its name, kind and layer, the net of each terminal, and its programmed values if it has some."""
 
     id: str
     kind: str
@@ -117,7 +118,7 @@ def blocks_of(network: AnalogNetwork, device: FpaaDevice) -> list[FpaaBlock]:
     """All blocks of a network, layer by layer, pads first and last.
 
     Raises:
-        ConfigError: If a current or a centre lies outside what the device can do; names the blocks.
+        ConfigError: If a current or a centre is outside the range of the device.
     """
     names = [f"x{i}" for i in range(len(network.input_names))]
     blocks = [FpaaBlock(f"pad.{name}", "pad", 0, (name,)) for name in names]
@@ -170,19 +171,19 @@ def _check_values(blocks: Sequence[FpaaBlock], device: FpaaDevice) -> None:
     off = [b for b in blocks if b.bias is not None and not low <= b.bias <= high]
     if off:
         raise ConfigError(
-            f"{len(off)} currents lie outside {device.current_min:g} to {device.current_max:g} A of {device.name}, first "
+            f"{len(off)} currents are outside {device.current_min:g} to {device.current_max:g} A of {device.name}, first "
             f"{off[0].id} with {off[0].bias:.3g} A; fit the network with the limits of the device."
         )
     off = [b for b in blocks if b.centre is not None and not device.offset_low <= b.centre <= device.offset_high]
     if off:
         raise ConfigError(
-            f"{len(off)} centres lie outside {device.offset_low:g} to {device.offset_high:g} V of {device.name}, first "
+            f"{len(off)} centres are outside {device.offset_low:g} to {device.offset_high:g} V of {device.name}, first "
             f"{off[0].id} with {off[0].centre:.3g} V."
         )
 
 
 def calibration_of(network: AnalogNetwork, rows: Floats | None, celsius: Sequence[float]) -> dict[str, Any]:
-    """The trims of the sums, and their table over temperature where rows for it are given."""
+    """The trims of the sums, with a table over temperature if rows are given."""
     own = network.parameters()
     table = []
     if rows is not None:
@@ -203,9 +204,9 @@ def device_of(document: dict[str, Any]) -> FpaaDevice:
 
 
 def save_fpaa(document: dict[str, Any], path: str | Path) -> None:
-    """Writes a document, whole or not at all.
+    """Writes a document atomically.
 
     Raises:
-        FileError: If it cannot be written.
+        FileError: If the file cannot be written.
     """
     write_json(Path(path), document)

@@ -1,7 +1,7 @@
-"""Checks FPAA documents, whoever wrote them: their form by the schema, their meaning by following every switch.
+"""Checks FPAA documents from any source: their form by the schema, their meaning by tracing every switch.
 
-The schema is JSON Schema (2020-12), of which the keywords that it uses are checked here. What no schema can say comes
-after that: slots, limits, and that the switches join exactly the terminals of each net.
+The schema is JSON Schema (2020-12); the keywords that it uses are implemented here. Further checks concern slots, limits, and
+that the switches connect exactly the terminals of each net.
 """
 
 import json
@@ -33,14 +33,14 @@ def schema() -> dict[str, Any]:
 
 
 def check_fpaa(document: Any) -> None:
-    """Raises a DataError unless a document is sound: says what is wrong, the first few findings."""
+    """Raises a DataError with the first problems unless a document is valid."""
     if found := problems(document):
         more = f" (and {len(found) - 5} more)" if len(found) > 5 else ""
-        raise DataError(f"this is no sound FPAA document: {'; '.join(found[:5])}{more}; write it anew.")
+        raise DataError(f"this is not a valid FPAA document: {'; '.join(found[:5])}{more}; write it again.")
 
 
 def problems(document: Any) -> list[str]:
-    """What is wrong with a document; nothing where it is sound. Meaning is checked only where the form is right."""
+    """The problems of a document, empty if it is valid; the meaning is checked only if the form is valid."""
     rules = schema()
     if found := form_problems(document, rules, rules, "the document"):
         return found
@@ -49,9 +49,9 @@ def problems(document: Any) -> list[str]:
 
 
 def form_problems(value: Any, rule: dict[str, Any], root: dict[str, Any], where: str) -> list[str]:
-    """What of a JSON value does not follow a schema, for the keywords that this format's schema uses.
+    """Violations of a schema by a JSON value, for the keywords that this format's schema uses.
 
-    `root` is the whole schema, for `$ref`, and `where` what the value is called in messages.
+    `root` is the whole schema, for `$ref`, and `where` names the value in messages.
     """
     if "$ref" in rule:
         rule = root["$defs"][rule["$ref"].rsplit("/", 1)[1]]
@@ -104,7 +104,7 @@ def _is(value: Any, kind: str) -> bool:
 
 
 def _places(document: dict[str, Any], device: FpaaDevice) -> list[str]:
-    """Every block in a slot that exists, none shared, no name twice."""
+    """Checks that every block is in an existing slot of its own and has a unique name."""
     found = []
     taken: Counter[tuple[int, str, int]] = Counter()
     for block in document["blocks"]:
@@ -120,7 +120,7 @@ def _places(document: dict[str, Any], device: FpaaDevice) -> list[str]:
 
 
 def _values(document: dict[str, Any], device: FpaaDevice) -> list[str]:
-    """Currents and centres within limits, and their codes the nearest ones."""
+    """Checks that currents and centres are within limits, and that their codes are the nearest ones."""
     found = []
     for block in document["blocks"]:
         has_bias, has_centre = block["type"] in ("diff_pair", "bump", "current"), block["type"] in ("diff_pair", "bump")
@@ -144,7 +144,7 @@ def _values(document: dict[str, Any], device: FpaaDevice) -> list[str]:
 
 
 def _nets(document: dict[str, Any], device: FpaaDevice) -> list[str]:
-    """Follows the switches: every net joined, no two nets joined, no terminal left out, lines and fan-out within limits."""
+    """Checks by tracing the switches that nets are connected, not shorted and complete, and that lines and fan-out fit."""
     place = {}
     for block in document["blocks"]:
         for terminal in TERMINALS[block["type"]]:
@@ -171,7 +171,7 @@ def _nets(document: dict[str, Any], device: FpaaDevice) -> list[str]:
             if joined(line) not in groups
         ]
         if len(net["terminals"]) > device.fan_out:
-            found.append(f"{len(net['terminals'])} terminals hang on the net {net['id']}")
+            found.append(f"{len(net['terminals'])} terminals are on the net {net['id']}")
     found += [f"the nets {' and '.join(names)} are shorted" for names in nets_at.values() if len(set(names)) > 1]
     found += [f"the terminal {name} is in {wired[name]} nets" for name in place if wired[name] != 1]
     for switch in document["switches"]:
@@ -184,7 +184,7 @@ def _nets(document: dict[str, Any], device: FpaaDevice) -> list[str]:
 
 
 def _joined(document: dict[str, Any], device: FpaaDevice) -> Any:
-    """A function from a row or column to the representative of all that is joined with it."""
+    """A function from a row or column to the representative of its connected group."""
     parent: dict[Any, Any] = {}
 
     def root(x: Any) -> Any:
@@ -207,7 +207,7 @@ def _used(document: dict[str, Any]) -> list[str]:
     found = []
     for name, numbers in document["used"].items():
         if numbers["used"] > numbers["available"]:
-            found.append(f"{numbers['used']} of {name} are used and {numbers['available']} are there")
+            found.append(f"{numbers['used']} of {name} are used but {numbers['available']} are available")
         if name in TERMINALS and counts[name] != numbers["used"]:
-            found.append(f"{counts[name]} blocks are of {name}, and {numbers['used']} are said to be used")
+            found.append(f"{counts[name]} blocks are of {name}, but {numbers['used']} are listed as used")
     return found

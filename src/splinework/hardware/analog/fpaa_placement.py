@@ -1,8 +1,8 @@
-"""Where the blocks of a network go in an FPAA: greedily, layer by layer, then swaps; lines and switches follow from that.
+"""Places the blocks of a network in an FPAA: greedily by layer, then by swaps; lines and switches follow.
 
-A net takes one local line in every CAB where it has a terminal, and one global line when it leaves its CAB. Placement keeps
-within the slots and the local lines of every CAB; swaps then shorten what is wired. Pads have a switch matrix of their own,
-numbered after the last CAB.
+A net takes one local line in every CAB where it has a terminal, and one global line if it leaves its CAB. Placement respects the
+slots and local lines of every CAB; swaps then reduce the number of lines. Pads have their own switch matrix, numbered after the
+last CAB.
 """
 
 from collections import Counter, defaultdict
@@ -19,7 +19,7 @@ from splinework.hardware.analog.network import AnalogNetwork, Floats
 
 @dataclass(frozen=True)
 class Placement:
-    """The CAB and the slot of each block, in the order of the blocks, and the wiring's cost: local and global lines in use."""
+    """The CAB and slot of each block in order, and the wiring cost, the number of local and global lines in use."""
 
     cabs: tuple[int, ...]
     slots: tuple[int, ...]
@@ -35,18 +35,18 @@ def fpaa_document(
     swaps: int = 20_000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Places a network and describes it in JSON values, see `fpaa`.
+    """Places a network and describes it as a JSON document; see `fpaa`.
 
     Args:
         network: The circuits.
-        device: What there is; None for placeholder numbers.
+        device: The device; None takes one with placeholder numbers.
         rows: Known rows in raw units for a table of trims over temperature; None for no table.
-        celsius: Its temperatures.
-        swaps: Swaps tried after the greedy placement.
-        seed: Of the swaps.
+        celsius: Temperatures of the table in °C.
+        swaps: Number of swaps tried after the greedy placement.
+        seed: Seed of the swaps.
 
     Raises:
-        ConfigError: If the network does not fit: names the resource that ran out, and what would fit.
+        ConfigError: If the network does not fit the device.
     """
     device = device or FpaaDevice()
     blocks = blocks_of(network, device)
@@ -69,47 +69,47 @@ def fpaa_document(
 
 
 def check_fit(network: AnalogNetwork, blocks: Sequence[FpaaBlock], device: FpaaDevice) -> None:
-    """Raises unless there are slots, pads and fan-out enough for all blocks, wherever they go.
+    """Checks that the device has enough slots, pads and fan-out for all blocks, independent of their placement.
 
     Raises:
-        ConfigError: Names the resource, and the elements of an edge or the fan-in that would fit.
+        ConfigError: If a resource is exhausted.
     """
     for kind, needed in sorted(Counter(block.kind for block in blocks).items()):
         available = device.pads if kind == "pad" else device.cabs * device.slots.get(kind, 0)
         if needed > available:
             raise ConfigError(
-                f"the network does not fit into {device.name}: it needs {needed} of {kind} and there are {available}; "
+                f"the network does not fit into {device.name}: it needs {needed} of {kind} and has {available}; "
                 f"{_advice(network, kind, needed, available)}."
             )
     for net, count in Counter(net for block in blocks for net in block.nets).items():
         if count > device.fan_out:
             raise ConfigError(
-                f"the network does not fit into {device.name}: {count} terminals hang on the net {net} and fan_out is "
+                f"the network does not fit into {device.name}: {count} terminals are on the net {net} and fan_out is "
                 f"{device.fan_out}; {_advice(network, 'fan_out', count, device.fan_out)}."
             )
 
 
 def _advice(network: AnalogNetwork, kind: str, needed: int, available: int) -> str:
-    """What would fit. Shares are of what the network has now, as most of a resource goes with edges times elements."""
+    """Advice on a network that would fit, scaled from the present one, as resources grow with edges times elements."""
     edges = [edge for layer in network.layers for edge in layer.edges]
     most = max((len(edge.elements) for edge in edges), default=0)
     fan_in = max((n for layer in network.layers for n in Counter(e.target for e in layer.edges).values()), default=0)
     if kind in ("diff_pair", "bump", "current"):
         least = sum(min(1, len(edge.elements)) for edge in edges)
         k = available // max(1, least)
-        elements = f"{min(k, most - 1)} elements an edge instead of {most}" if k else "no number of elements an edge"
+        elements = f"{min(k, most - 1)} elements per edge instead of {most}" if k else "no number of elements per edge"
         return f"{elements} would fit, or a fan-in of {fan_in * available // needed} instead of {fan_in}: prune edges"
     if kind == "fan_out":
-        return f"{most * available // needed} elements an edge instead of {most} would fit, or fewer edges on that net"
+        return f"{most * available // needed} elements per edge instead of {most} would fit, or fewer edges on that net"
     if kind == "pad":
-        return f"inputs and outputs together may be {available}"
+        return f"at most {available} inputs and outputs in total would fit"
     if kind == "sum":
         return f"a network of {available} sums would fit; it has {needed}"
-    return f"products with {available} multiplications together would fit"
+    return f"products with {available} multiplications in total would fit"
 
 
 class _PlacementState:
-    """A placement while it is made: who is where, and how often each net is in each CAB."""
+    """A placement in progress: the CAB of each block, and the number of terminals of each net in each CAB."""
 
     def __init__(self, blocks: Sequence[FpaaBlock], device: FpaaDevice) -> None:
         self.blocks, self.device = blocks, device
@@ -121,7 +121,7 @@ class _PlacementState:
         self.cabs_of: defaultdict[str, Counter[int]] = defaultdict(Counter)
 
     def added(self, block: FpaaBlock, cab: int) -> int:
-        """Local lines that a block would add to a CAB."""
+        """Number of local lines that a block would add to a CAB."""
         return sum(1 for net in set(block.nets) if not self.here[cab][net])
 
     def fits(self, block: FpaaBlock, cab: int) -> bool:
@@ -130,7 +130,7 @@ class _PlacementState:
         return self.free[block.kind][cab] > 0 and lines <= self.device.lines_local
 
     def put(self, number: int, cab: int) -> None:
-        """Puts a block into a CAB."""
+        """Places a block in a CAB."""
         block = self.blocks[number]
         self.cab[number] = cab
         if block.kind != "pad":
@@ -140,29 +140,29 @@ class _PlacementState:
             self.cabs_of[net][cab] += 1
 
     def take(self, number: int) -> None:
-        """Takes a block out of its CAB."""
+        """Removes a block from its CAB."""
         block, cab = self.blocks[number], self.cab[number]
         if block.kind != "pad":
             self.free[block.kind][cab] += 1
         for net in block.nets:
             self.here[cab][net] -= 1
             self.cabs_of[net][cab] -= 1
-            if not self.cabs_of[net][cab]:  # counts of nothing would look like lines
+            if not self.cabs_of[net][cab]:  # zero counts would look like lines
                 del self.here[cab][net], self.cabs_of[net][cab]
         self.cab[number] = -1
 
     def cost(self, nets: Sequence[str]) -> int:
-        """Lines that some nets take: one in each CAB, and a global one when there are several."""
+        """Number of lines of some nets: one in each CAB, and a global one if there are several CABs."""
         return sum(len(self.cabs_of[net]) + (len(self.cabs_of[net]) > 1) for net in nets)
 
     @property
     def crossing(self) -> int:
-        """Nets that leave their CAB."""
+        """Number of nets that leave their CAB."""
         return sum(len(cabs) > 1 for cabs in self.cabs_of.values())
 
 
 def place(blocks: Sequence[FpaaBlock], device: FpaaDevice, *, swaps: int = 20_000, seed: int = 0) -> Placement:
-    """Greedily, each block in order where it adds the fewest lines, then so many tried moves and swaps.
+    """Places blocks greedily where they add the fewest lines, then improves the placement by random moves and swaps.
 
     Raises:
         ConfigError: If local or global lines run out.
@@ -187,20 +187,20 @@ def place(blocks: Sequence[FpaaBlock], device: FpaaDevice, *, swaps: int = 20_00
 
 
 def _best_cab(state: _PlacementState, block: FpaaBlock) -> int:
-    """The CAB with room where the block adds fewest lines; of equal ones the fullest, so that none is opened in vain."""
+    """The CAB with room where the block adds the fewest lines; the fullest of equal ones."""
     choices = [cab for cab in range(state.device.cabs) if state.fits(block, cab)]
     if choices:
         return min(choices, key=lambda cab: (state.added(block, cab), -len(state.here[cab]), cab))
     free = sum(state.free[block.kind])
     raise ConfigError(
         f"the network does not fit into {state.device.name}: {free} slots of {block.kind} are free, yet none in a CAB with "
-        f"lines_local left for {block.id} ({state.device.lines_local} in each); use fewer elements an edge or fewer edges, so "
-        f"that fewer nets meet in a CAB."
+        f"lines_local left for {block.id} ({state.device.lines_local} in each); use fewer elements per edge or fewer "
+        "edges, so that fewer nets meet in a CAB."
     )
 
 
 def _improve(state: _PlacementState, swaps: int, random: np.random.Generator) -> None:
-    """Moves blocks to other CABs, or swaps two of a kind, where that saves lines and is allowed."""
+    """Moves blocks to other CABs, or swaps two of a kind, if that is allowed and saves lines."""
     movable = [n for n, block in enumerate(state.blocks) if block.kind != "pad"]
     by_kind = defaultdict(list)
     for number in movable:
@@ -209,7 +209,7 @@ def _improve(state: _PlacementState, swaps: int, random: np.random.Generator) ->
         one = movable[int(random.integers(len(movable)))]
         same = by_kind[state.blocks[one].kind]
         other = same[int(random.integers(len(same)))]
-        # Half of the tries move the block beside the other instead of swapping them.
+        # Half of the attempts move the block to the other's CAB instead of swapping them.
         pair = [one] if random.random() < 0.5 else [one, other]
         a, b = state.cab[one], state.cab[other]
         if a == b:
@@ -233,7 +233,7 @@ def _improve(state: _PlacementState, swaps: int, random: np.random.Generator) ->
 
 
 def column_of(device: FpaaDevice, kind: str, slot: int, terminal: str) -> int:
-    """The column of a block's terminal in its CAB's switch matrix; the columns of global lines come after all of them."""
+    """The column of a block's terminal in its CAB's switch matrix; columns of global lines come last."""
     if kind == "pad":
         return slot
     first = 0
@@ -241,11 +241,11 @@ def column_of(device: FpaaDevice, kind: str, slot: int, terminal: str) -> int:
         if other == kind:
             return first + slot * len(TERMINALS[kind]) + TERMINALS[kind].index(terminal)
         first += device.slots.get(other, 0) * len(TERMINALS[other])
-    raise ConfigError(f"blocks are of {', '.join(TERMINALS)}, got {kind!r}.")
+    raise ConfigError(f"kinds of blocks are {', '.join(TERMINALS)}, got {kind!r}.")
 
 
 def columns_of(device: FpaaDevice, cab: int) -> int:
-    """How many columns of terminals a CAB has; the pads are the CAB after the last one."""
+    """Number of terminal columns of a CAB; the pads are the CAB after the last one."""
     if cab == device.cabs:
         return device.pads
     return sum(device.slots.get(kind, 0) * len(names) for kind, names in TERMINALS.items() if kind != "pad")
@@ -254,7 +254,7 @@ def columns_of(device: FpaaDevice, cab: int) -> int:
 def _wire(
     blocks: Sequence[FpaaBlock], placement: Placement, device: FpaaDevice
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Nets with their lines, and the switches that are on."""
+    """The nets with their lines, and the closed switches."""
     terminals: defaultdict[str, list[tuple[int, int, str]]] = defaultdict(list)
     for block, cab, slot in zip(blocks, placement.cabs, placement.slots, strict=True):
         for terminal, net in zip(TERMINALS[block.kind], block.nets, strict=True):
@@ -292,7 +292,7 @@ def _described(block: FpaaBlock, cab: int, slot: int, device: FpaaDevice) -> dic
 
 
 def _used(blocks: Sequence[FpaaBlock], nets: Sequence[dict[str, Any]], device: FpaaDevice) -> dict[str, Any]:
-    """Used and available, per resource."""
+    """Used and available number of each resource."""
     counts = Counter(block.kind for block in blocks)
     available = {kind: device.cabs * count for kind, count in device.slots.items()} | {"pad": device.pads}
     made = {kind: {"used": counts[kind], "available": total} for kind, total in available.items()}

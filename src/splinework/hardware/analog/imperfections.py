@@ -1,9 +1,8 @@
-"""What makes a chip differ from the network that was programmed: recipes that are drawn, chip by chip, from a seed.
+"""Imperfections of chips relative to the programmed network, drawn at random from a seed.
 
-`Programming`, `ReadNoise`, `Mismatch`, `Retention` and `Temperature` are frozen and go together in any number; each
-has a stream of random numbers of its own, so that leaving one out does not change what the others draw. `chips` draws them and
-computes with them, `calibration` takes some of it out again, `yields` counts. The defaults are assumptions; 1 % and 0.3 % are
-what acceptance is measured at.
+`Programming`, `ReadNoise`, `Mismatch`, `Retention` and `Temperature` can be combined freely; each has its own random stream, so
+leaving one out does not change the draws of the others. `chips` draws and evaluates them, `calibration` compensates some of them,
+`yields` computes yields. The defaults are assumptions; acceptance is measured at 1 % and 0.3 %.
 """
 
 from dataclasses import dataclass, field, replace
@@ -29,11 +28,11 @@ from splinework.hardware.analog.network import AnalogNetwork, Floats
 @final
 @dataclass(frozen=True)
 class Programming(Imperfection):
-    """Cells that miss their targets: currents `I (1 + ε)`, centres `V_m + δ`, normal.
+    """Programming errors of cells: currents `I (1 + ε)` and centres `V_m + δ`, normally distributed.
 
     Attributes:
         gain: Standard deviation of ε; Guo et al. (2017) tune cells to about 1 %.
-        centre: Standard deviation of δ, volts.
+        centre: Standard deviation of δ in V.
     """
 
     gain: float = 0.01
@@ -59,7 +58,7 @@ class ReadNoise(Imperfection):
     """White noise at every sum.
 
     Attributes:
-        span: Standard deviation in parts of the sum's span.
+        span: Standard deviation relative to the sum's span.
     """
 
     span: float = 0.003
@@ -76,18 +75,18 @@ class ReadNoise(Imperfection):
 @final
 @dataclass(frozen=True)
 class Mismatch(Imperfection):
-    """Transistors that are not alike: thresholds by Pelgrom's law `A_VT / √(W L)`, κ, mirrors and transresistances.
+    """Transistor mismatch: thresholds by Pelgrom's law `A_VT / √(W L)`, κ, mirrors and transresistances.
 
-    Programming brings currents and centres to their values whatever the thresholds; what it leaves of them is `residual`.
+    Programming compensates the effect of thresholds on currents and centres up to the share `residual`.
 
     Attributes:
         kappa: Relative standard deviation of κ.
-        matching: A_VT in V·µm.
-        width: W in µm.
-        length: L in µm.
-        residual: Share of the thresholds' mismatch that is left: 0 after programming, 1 before.
+        matching: Matching constant A_VT in V·µm.
+        width: Channel width W in µm.
+        length: Channel length L in µm.
+        residual: Remaining share of the threshold mismatch: 0 after programming, 1 before.
         node_gain: Relative standard deviation of the sums' gains.
-        node_offset: Standard deviation of the sums' offsets in parts of their spans.
+        node_offset: Standard deviation of the sums' offsets relative to their spans.
     """
 
     kappa: float = 0.01
@@ -103,7 +102,9 @@ class Mismatch(Imperfection):
         _not_negative("mismatch", kappa=self.kappa, matching=self.matching, residual=self.residual)
         _not_negative("mismatch of nodes", node_gain=self.node_gain, node_offset=self.node_offset)
         if not (self.width > 0 and self.length > 0):
-            raise ConfigError(f"transistors have width and length above 0, got {self.width} and {self.length} µm.")
+            raise ConfigError(
+                f"width and length of transistors must be above 0, got {self.width} and {self.length} µm."
+            )
 
     @property
     def threshold(self) -> float:
@@ -131,16 +132,16 @@ class Mismatch(Imperfection):
 
 @dataclass(frozen=True)
 class RetentionLaw:
-    """How fast charge leaks: `v(t) = v(0) exp(−t / τ(T))`, `τ(T) = τ_ref exp(E_a / k (1/T − 1/T_ref))`.
+    """The charge leakage law `v(t) = v(0) exp(−t / τ(T))`, `τ(T) = τ_ref exp(E_a / k (1/T − 1/T_ref))`.
 
-    The defaults run through two published points: 0.5 µV of 0.1 V (the programmed voltage is our assumption) in 10 years at
+    The defaults fit two published points: 0.5 µV of 0.1 V (the programmed voltage is our assumption) in 10 years at
     55 °C (Srinivasan et al. 2007), and half a step of 6 bits in 15 years at 125 °C (older parts).
 
     Attributes:
-        years: τ_ref, years, at `celsius`.
-        celsius: Reference temperature.
-        activation: E_a, electronvolts.
-        spread: Standard deviation of ln τ from cell to cell.
+        years: Time constant τ_ref in years at `celsius`.
+        celsius: Reference temperature in °C.
+        activation: Activation energy E_a in eV.
+        spread: Standard deviation of ln τ between cells.
     """
 
     years: float = 2.0e6
@@ -156,41 +157,41 @@ class RetentionLaw:
             )
 
     def lifetime(self, celsius: float) -> float:
-        """τ in years at a temperature.
+        """The time constant τ in years at a temperature in °C.
 
         >>> law = RetentionLaw()
         >>> round(0.1e6 * (1 - law.kept(10, 55.0)), 2)  # microvolts of 0.1 V in 10 years
         0.5
         """
         if celsius <= -ZERO_CELSIUS:
-            raise ConfigError(f"temperatures lie above {-ZERO_CELSIUS} °C, got {celsius}.")
+            raise ConfigError(f"temperatures must be above {-ZERO_CELSIUS} °C, got {celsius}.")
         inverse = 1 / (celsius + ZERO_CELSIUS) - 1 / (self.celsius + ZERO_CELSIUS)
         return float(self.years * np.exp(self.activation / BOLTZMANN_OVER_CHARGE * inverse))
 
     def kept(self, years: float, celsius: float) -> float:
-        """The share of the charge that is left after years at a temperature.
+        """The share of the charge that remains after a number of years at a temperature in °C.
 
         Raises:
             ConfigError: If the years are negative.
         """
         if years < 0:
-            raise ConfigError(f"charge is kept for years >= 0, got {years}.")
+            raise ConfigError(f"years must not be negative, got {years}.")
         return float(np.exp(-years / self.lifetime(celsius)))
 
 
 @final
 @dataclass(frozen=True)
 class Retention(Imperfection):
-    """Charge that leaked: stored voltages fall to `kept = e^(−t/τ(T))` of themselves, each cell with a τ of its own.
+    """Charge leakage: stored voltages decay by the factor `kept = e^(−t/τ(T))`, each cell with its own τ.
 
-    A pair stores `V_cm − divider · V_m`; a tail stores `stored` volts where it carries the reference current, more or less by
-    what sets its current apart; the reference that drives the tails' common gate is such a cell, of the mean τ.
+    A pair stores `V_cm − divider · V_m`; a tail stores `stored` volts at the reference current, plus the voltage that sets its
+    current; the reference that drives the tails' common gate is such a cell with the mean τ.
 
     Attributes:
-        years: Since programming.
-        celsius: Temperature in which they passed.
-        law: τ(T).
-        stored: Voltage in V.
+        years: Years since programming.
+        celsius: Storage temperature in °C.
+        law: Leakage law τ(T).
+        stored: Stored voltage of the reference in V.
     """
 
     years: float = 10.0
@@ -200,7 +201,7 @@ class Retention(Imperfection):
     stream: ClassVar[int] = 4
 
     def __post_init__(self) -> None:
-        self.law.kept(self.years, self.celsius)  # refuses what is not possible
+        self.law.kept(self.years, self.celsius)  # raises if out of range
 
     def disturb(self, before: Chips, network: AnalogNetwork, rows: int, random: np.random.Generator) -> Chips:
         elements, nodes = (before.count, 1, network.element_count), (before.count, 1, network.node_count)
@@ -231,11 +232,11 @@ class Retention(Imperfection):
 @final
 @dataclass(frozen=True)
 class Temperature(Imperfection):
-    """The temperature at which the chip works.
+    """The operating temperature of the chip.
 
     Attributes:
-        celsius: Degrees.
-        spread: The temperature of each draw is uniform within so many degrees of it; all chips of a draw share it.
+        celsius: Temperature in °C.
+        spread: Half-width in °C of the uniform distribution of the temperature of each draw; all chips of a draw share it.
     """
 
     celsius: float = 27.0
@@ -245,7 +246,7 @@ class Temperature(Imperfection):
     def __post_init__(self) -> None:
         _not_negative("temperature", spread=self.spread)
         if self.celsius - self.spread <= -ZERO_CELSIUS:
-            raise ConfigError(f"temperatures lie above {-ZERO_CELSIUS} °C, got {self.celsius} ± {self.spread}.")
+            raise ConfigError(f"temperatures must be above {-ZERO_CELSIUS} °C, got {self.celsius} ± {self.spread}.")
 
     def disturb(self, before: Chips, network: AnalogNetwork, rows: int, random: np.random.Generator) -> Chips:
         celsius = self.celsius + self.spread * random.uniform(-1, 1)
@@ -253,7 +254,7 @@ class Temperature(Imperfection):
 
 
 def _with(before: Chips, **errors: Floats) -> Chips:
-    """Further errors: relative ones and factors multiply, the others add."""
+    """Adds further errors: relative errors and factors multiply, the others add."""
     p, fields = before.perturbation, {}
     for name, values in errors.items():
         old = getattr(p, name)
@@ -265,7 +266,7 @@ def _with(before: Chips, **errors: Floats) -> Chips:
 
 
 def _apart(currents: Floats, technology: AnalogTechnology) -> Floats:
-    """Gate voltages of tails in V over that of the reference, a quarter of the node current."""
+    """Gate voltages of tails in V relative to that of the reference, a quarter of the node current."""
     size = np.maximum(np.abs(currents), 1e-18) / specific_current(technology, technology.tail_ratio)
     reference = technology.node_current / 4 / specific_current(technology, technology.tail_ratio)
     volts: Floats = thermal_voltage(NOMINAL) / technology.kappa * (voltage_of(size) - float(voltage_of(reference)))
@@ -273,7 +274,7 @@ def _apart(currents: Floats, technology: AnalogTechnology) -> Floats:
 
 
 def _moved(currents: Floats, volts: Floats, technology: AnalogTechnology) -> Floats:
-    """Relative changes of tails' currents for changes of their gates' voltages."""
+    """Relative changes of tail currents for changes of their gate voltages."""
     specific = specific_current(technology, technology.tail_ratio)
     size = np.maximum(np.abs(currents), 1e-18) / specific
     changed: Floats = inversion(voltage_of(size) + technology.kappa / thermal_voltage(NOMINAL) * volts) / size - 1
@@ -283,7 +284,7 @@ def _moved(currents: Floats, volts: Floats, technology: AnalogTechnology) -> Flo
 def _not_negative(what: str, **values: float) -> None:
     for name, value in values.items():
         if not value >= 0:
-            raise ConfigError(f"{name} of {what} is 0 or more, got {value}.")
+            raise ConfigError(f"{name} of {what} must be 0 or more, got {value}.")
 
 
 ACCEPTANCE: Final[tuple[Imperfection, ...]] = (Programming(), ReadNoise())

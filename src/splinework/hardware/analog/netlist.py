@@ -1,11 +1,11 @@
-"""An analogue network as an ngspice netlist: one subcircuit per edge, per node and per product, one for the whole.
+"""Writes an analogue network as an ngspice netlist: one subcircuit per edge, node and product, and one for the network.
 
-ngspice has no EKV model built in, so a transistor is a `B` source with the equation of `ekv`, `temper` in it; the voltages that
-`circuits` solves for are nodes of the netlist, found by ngspice from Kirchhoff's law alone. Ideal, as in Python, are the
-cascodes that hold the wires, the virtual grounds, the transresistances and the drivers of the next layer's voltages.
+ngspice has no built-in EKV model, so a transistor is a `B` source with the equation of `ekv`, including `temper`; the voltages
+that `circuits` solves for are nodes of the netlist, solved by ngspice from Kirchhoff's law. As in Python, the cascodes that hold
+the wires, the virtual grounds, the transresistances and the drivers of the next layer are ideal.
 
-Network values at the ends are voltages, 1 V for one network unit: `u0, u1, …` in, `y0, y1, …` out. The subcircuits of
-the devices are in `devices`; nothing is run here, see `ngspice`.
+Values at the ports are voltages, 1 V per network unit: inputs `u0, u1, …`, outputs `y0, y1, …`. The subcircuits of the devices
+are in `devices`; `ngspice` runs the netlist.
 """
 
 import numpy as np
@@ -26,16 +26,15 @@ from splinework.hardware.analog.signals import FULL_SCALE_SHARE, disturbed
 
 
 def netlist(network: AnalogNetwork, *, name: str = "kan", perturbation: Perturbation = NO_PERTURBATION) -> str:
-    """The netlist of a network: a library of devices, the edges, the nodes, and the subcircuit `name` of them all.
+    """The netlist of a network: a library of devices, edges, nodes, and the subcircuit `name` with the ports `u0 … y0 …`.
 
-    Its ports are `u0 … y0 …`. Of one chip's errors each is a number or `(E,)` or `(N,)`: no batch of chips, no noise that
-    differs by row.
+    The perturbation is that of one chip, with numbers or arrays `(E,)` or `(N,)`, without noise that differs by row.
 
     Raises:
-        ConfigError: If the name is no word, or the perturbation holds more than one chip.
+        ConfigError: If the name is not an identifier, or the perturbation holds more than one chip.
     """
     if not (name.isascii() and name.isidentifier()) or name.lower() in _DEVICES:
-        raise ConfigError(f"a netlist's name is a word of letters, digits and _ that is no device's, got {name!r}.")
+        raise ConfigError(f"the name of a netlist must be an identifier other than a device name, got {name!r}.")
     (gains, centres, kappa), (offsets, node_gains, trims, added) = (
         [_flat(values, count) for values in group]
         for group, count in zip(
@@ -72,9 +71,9 @@ _DEVICES = ("nfet", "pfet", "tail", "fgate", "pair", "bump", "constant", "wires"
 
 
 def edge_text(name: str, elements: list[tuple[Element, float, float]]) -> str:
-    """The subcircuit of one edge, ports `v` (input voltage), `p` and `m` (its wires).
+    """The subcircuit of one edge with the ports `v` (input voltage), `p` and `m` (its wires).
 
-    Each element comes with the factor of its κ and the middle in V of its input's span.
+    Each element is given with its factor of κ and the mid-span voltage of its input in V.
     """
     lines = [f".subckt {name} v p m"]
     for k, (e, kappa, middle) in enumerate(elements):
@@ -91,17 +90,19 @@ def edge_text(name: str, elements: list[tuple[Element, float, float]]) -> str:
 def _flat(values: Values, count: int) -> list[float]:
     array = values.reshape(count) if values.ndim > 1 and values.size == count else values
     if array.shape not in ((), (1,), (count,)):
-        raise ConfigError(f"a netlist is of one chip: errors are numbers or {count} of them, got shape {array.shape}.")
+        raise ConfigError(
+            f"a netlist describes one chip: errors must be a number or {count} numbers, got shape {array.shape}."
+        )
     found: list[float] = np.broadcast_to(array, (count,)).tolist()
     return found
 
 
 def _sum_text(name: str, offset: float, gain: float, added: float, technology: AnalogTechnology) -> str:
-    """Ports: the wires, and the sum's value, 1 V for one network unit."""
+    """The subcircuit of one sum; its ports are the wires and the value, 1 V per network unit."""
     current = f"{1e6 * offset!r}"
     lines = [f".subckt {name} p m s", "X1 p m i wires"]
     if technology.tail_law == "charge" and offset != 0:
-        # The constant current is a tail of its own, and follows temperature as the others do.
+        # The constant current is a tail with the temperature dependence of the others.
         lines += [f"Xo c constant ib={abs(offset)!r}", "Vc c 0 1"]
         current = f"{'' if offset > 0 else '-'}1e6*abs(I(Vc))"
     lines.append(f"B1 s 0 V={gain * 1e-6!r}*(V(i)+({current}))+({added!r})")
@@ -109,7 +110,7 @@ def _sum_text(name: str, offset: float, gain: float, added: float, technology: A
 
 
 def _layer_text(network: AnalogNetwork, l: int, layer: AnalogLayer) -> list[str]:
-    """Drivers, edges, sums and products of one layer inside the top."""
+    """Drivers, edges, sums and products of one layer inside the top subcircuit."""
     last = l == len(network.layers) - 1
     before = [f"u{i}" if l == 0 else f"h{l - 1}_{i}" for i in range(len(layer.inputs))]
     lines = [f"* layer {l}"]

@@ -1,16 +1,16 @@
-"""A network of analogue circuits: its parts as data, its floating-gate values as flat arrays, and what it computes.
+"""A network of analogue circuits: its parts as data, its programmable values as flat arrays, and its evaluation.
 
 A layer has one voltage for every input node, edges of a few elements each (`tanh`: a differential pair; `bump`; `constant`: a
-current), and per sum two wires: an element of positive gain sends its first current to the wire `plus` and its second to
-`minus`, one of negative gain the other way round. A mirror takes the wires' difference, a programmed constant current joins it,
-and a transresistance makes the node's value. Nodes in a product go through a translinear multiplier.
+current), and two wires per sum: an element of positive gain sends its first current to the wire `plus` and its second to
+`minus`, one of negative gain the other way round. A mirror subtracts the wires, a programmed constant current is added, and a
+transresistance converts the sum to the node's value. Nodes in a product go through a translinear multiplier.
 
-The interface that programming, yield and noise-aware training build on, kept stable: `Element`, `EdgeCircuit`, `Span`,
+The stable interface for programming, yield and noise-aware training is `Element`, `EdgeCircuit`, `Span`,
 `SumNode`, `ProductNode`, `AnalogLayer`, `AnalogNetwork` (all frozen); `AnalogParameters` (everything programmable, as flat
-arrays: `network.parameters()`, `network.with_parameters(p)`); `Perturbation` (what goes wrong with one chip or many); and
+arrays: `network.parameters()`, `network.with_parameters(p)`); `Perturbation` (errors of one or many chips); and
 `network.forward(x, temperature=, perturbation=, parameters=)`, with NumPy arrays or torch tensors, one formula for both.
-Elements are numbered through all layers, edges and their elements in order, sums likewise
-(`network.node_names`). How a trained network becomes one is in `fitting` and `convert`, the currents in `circuits`.
+Elements are numbered consecutively through all layers and edges, and so are sums (`network.node_names`). `convert` makes such a
+network from a trained one; the currents are in `circuits`.
 """
 
 from dataclasses import dataclass, replace
@@ -36,9 +36,9 @@ class Element:
 
     Attributes:
         kind: `tanh` (differential pair), `bump` or `constant`.
-        centre: V_m in V, the input voltage at which the gates balance; without meaning for a constant.
-        gain: Tail current in A with the sign of the wire it goes to; programmed.
-        divider: C_in/C_T, fixed when the circuit is laid out: the width is `2 U_T / (κ divider)`.
+        centre: Programmed centre V_m in V, the input voltage at which the gates balance; unused for a constant.
+        gain: Programmed tail current in A, signed by its wire.
+        divider: C_in/C_T, fixed by the layout; the width is `2 U_T / (κ divider)`.
     """
 
     kind: str
@@ -67,7 +67,7 @@ class EdgeCircuit:
 
 @dataclass(frozen=True)
 class Span:
-    """The map between a node's values (network units) from `low` to `high` and the voltages that stand for them."""
+    """The linear map between a node's values from `low` to `high`, in network units, and its voltages."""
 
     low: float
     high: float
@@ -76,20 +76,20 @@ class Span:
 
     def __post_init__(self) -> None:
         if not (self.low < self.high and self.low_voltage < self.high_voltage):
-            raise ConfigError(f"a span has low < high in values and in volts, got {self}.")
+            raise ConfigError(f"a span needs low < high in values and in volts, got {self}.")
 
     @property
     def slope(self) -> float:
-        """Volts for one unit of value."""
+        """Voltage per unit of value."""
         return (self.high_voltage - self.low_voltage) / (self.high - self.low)
 
     @property
     def middle(self) -> float:
-        """Voltage in the middle, in V."""
+        """Mid-span voltage in V."""
         return (self.low_voltage + self.high_voltage) / 2
 
     def voltage(self, value: Values) -> Values:
-        """The voltage in V that stands for a value, at 27 °C and without rails."""
+        """Voltage in V of a value, at 27 °C and without rails."""
         return self.low_voltage + (value - self.low) * self.slope
 
     def value(self, voltage: Values) -> Values:
@@ -99,15 +99,15 @@ class Span:
 
 @dataclass(frozen=True)
 class SumNode:
-    """A wire pair and what reads it: `value = gain · unit · (m(I_plus) - I_minus + offset) + trim`, m the mirror.
+    """A pair of wires and its readout, `value = gain · unit · (m(I_plus) - I_minus + offset) + trim`, m the mirror.
 
     Attributes:
-        unit: Value of one ampere, fixed when the circuit is laid out.
-        offset: The constant current in A that joins; programmed.
-        low: Smallest value in use, in network units; with `high` the node's span, to which noise and errors refer.
-        high: Largest value in use.
+        unit: Value of one ampere, fixed by the layout.
+        offset: Programmed constant current in A.
+        low: Smallest value in use, in network units; noise and errors are relative to the span from `low` to `high`.
+        high: Largest value in use, in network units.
         gain: Trim of the transresistance; 1 before calibration.
-        trim: Trim of the offset in units of value; 0 before calibration.
+        trim: Trim of the offset in network units; 0 before calibration.
     """
 
     unit: float
@@ -119,17 +119,17 @@ class SumNode:
 
     def __post_init__(self) -> None:
         if not (self.unit > 0 and self.low < self.high):
-            raise ConfigError(f"a sum node has a positive unit and low < high, got {self}.")
+            raise ConfigError(f"a sum node needs a positive unit and low < high, got {self}.")
 
 
 @dataclass(frozen=True)
 class ProductNode:
-    """A product of two or more sums by translinear multipliers, one after the other.
+    """A product of two or more sums by a chain of translinear multipliers.
 
     Attributes:
-        sums: Numbers of the sums that are multiplied.
-        scales: Full scale of each: the largest value that it takes, which stands for most of the multiplier's I_0.
-        partial: Full scale of the product so far, after the first factor, the second, ….
+        sums: Indices of the factors.
+        scales: Full scale of each factor, its largest value, which is mapped to most of the multiplier's I_0.
+        partial: Full scale of each partial product.
     """
 
     sums: tuple[int, ...]
@@ -139,7 +139,7 @@ class ProductNode:
 
 @dataclass(frozen=True)
 class AnalogLayer:
-    """One layer: input spans, edges, sums, and the products that some of the sums go into; the plain sums go on first."""
+    """One layer: input spans, edges, sums, and products of some of the sums; plain sums come first."""
 
     inputs: tuple[Span, ...]
     edges: tuple[EdgeCircuit, ...]
@@ -150,18 +150,18 @@ class AnalogLayer:
         for edge in self.edges:
             if not (0 <= edge.source < len(self.inputs) and 0 <= edge.target < len(self.sums)):
                 raise ConfigError(
-                    f"an edge joins one of {len(self.inputs)} inputs with one of {len(self.sums)} sums, "
+                    f"an edge must connect one of {len(self.inputs)} inputs to one of {len(self.sums)} sums, "
                     f"got {edge.source} → {edge.target}."
                 )
 
     @property
     def plain(self) -> int:
-        """How many sums are nodes themselves; they come first."""
+        """Number of sums that are nodes themselves; they come first."""
         return len(self.sums) - sum(len(p.sums) for p in self.products)
 
     @property
     def nodes(self) -> int:
-        """How many values go on: plain sums and products."""
+        """Number of nodes: plain sums and products."""
         return self.plain + len(self.products)
 
     @cached_property
@@ -171,7 +171,7 @@ class AnalogLayer:
 
     @cached_property
     def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """For every element the number of its input node, and that of its sum."""
+        """The index of the input node, and of the sum, of every element."""
         pairs = [(edge.source, edge.target) for edge in self.edges for _ in edge.elements]
         table = np.array(pairs, dtype=np.int64).reshape(-1, 2)
         return table[:, 0], table[:, 1]
@@ -179,7 +179,7 @@ class AnalogLayer:
 
 @dataclass(frozen=True)
 class AnalogUnits:
-    """From raw columns to network units and back: `(s(raw) - shift) / scale` with s the identity or the logarithm."""
+    """Conversion of raw columns to network units, `(s(raw) - shift) / scale` with s the identity or the logarithm."""
 
     scales: tuple[str, ...]
     shift: tuple[float, ...]
@@ -196,11 +196,11 @@ class AnalogUnits:
 
 @dataclass(frozen=True)
 class AnalogParameters:
-    """What can be programmed: E elements and N sums, counted through all layers. NumPy arrays or torch tensors.
+    """Programmable values of the E elements and N sums of all layers, as NumPy arrays or torch tensors.
 
     Attributes:
         gains: Signed tail currents in A, `(E,)`.
-        centres: V_m in V, `(E,)`.
+        centres: Centres V_m in V, `(E,)`.
         offsets: Constant currents of the sums in A, `(N,)`.
         node_gains: Trims of the sums' gains, `(N,)`.
         node_trims: Trims of the sums' offsets in network units, `(N,)`.
@@ -215,20 +215,20 @@ class AnalogParameters:
 
 @dataclass(frozen=True)
 class Perturbation:
-    """What differs from the programmed network. Every field is a number, or an array whose last axis counts elements or sums.
+    """Deviations from the programmed network; every field is a number, or an array over elements or sums on its last axis.
 
-    Further axes in front make many chips at once: with rows of x as `(B, inputs)`, a field of shape `(D, 1, E)` gives outputs
+    Leading axes stand for many chips: with rows of x as `(B, inputs)`, a field of shape `(D, 1, E)` gives outputs
     `(D, B, outputs)`; a field of shape `(E,)` holds for all rows.
 
     Attributes:
-        gain_error: ε of every element's current, `I (1 + ε)`; `(…, E)`.
-        centre_shift: δ of every element's centre in V, `(…, E)`.
-        kappa_factor: Multiplies κ of every element, `(…, E)`.
-        offset_error: ε of the sums' constant currents, `(…, N)`.
+        gain_error: Relative error of every element's current, `(…, E)`.
+        centre_shift: Shift of every element's centre in V, `(…, E)`.
+        kappa_factor: Factor of κ of every element, `(…, E)`.
+        offset_error: Relative error of the sums' constant currents, `(…, N)`.
         node_gain: Relative error of the sums' gains, `(…, N)`.
-        node_offset: Offset of the sums in parts of their spans, `(…, N)`.
-        read_noise: Noise of the sums in parts of their spans, as drawn: `(…, B, N)`.
-        supply_shift: V_DD minus its nominal value, in V; one number.
+        node_offset: Offset of the sums relative to their spans, `(…, N)`.
+        read_noise: Sampled noise of the sums relative to their spans, `(…, B, N)`.
+        supply_shift: Deviation of V_DD from its nominal value in V, a number.
     """
 
     gain_error: Values = 0.0
@@ -258,7 +258,7 @@ class AnalogNetwork:
     def __post_init__(self) -> None:
         for before, after in zip(self.layers, self.layers[1:], strict=False):
             if before.nodes != len(after.inputs):
-                raise ConfigError(f"a layer of {len(after.inputs)} inputs follows one of {before.nodes} nodes.")
+                raise ConfigError(f"a layer with {len(after.inputs)} inputs follows one with {before.nodes} nodes.")
 
     def forward(
         self,
@@ -268,16 +268,16 @@ class AnalogNetwork:
         perturbation: Perturbation = NO_PERTURBATION,
         parameters: AnalogParameters | None = None,
     ) -> Values:
-        """Outputs `(…, B, outputs)` in raw units, in torch if x is a tensor.
+        """Outputs `(…, B, outputs)` in raw units, as a tensor if x is one.
 
         Args:
             x: Rows in raw units, `(B, inputs)`, float64.
-            temperature: In K.
-            perturbation: One chip's errors, or many chips'.
-            parameters: In place of the network's own.
+            temperature: Temperature in K.
+            perturbation: Errors of one or many chips.
+            parameters: Values in place of the programmed ones.
 
         Raises:
-            ShapeError: If x has another number of columns.
+            ShapeError: If x has another number of columns than the network has inputs.
         """
         return self.signals(x, temperature=temperature, perturbation=perturbation, parameters=parameters).outputs
 
@@ -289,26 +289,26 @@ class AnalogNetwork:
         perturbation: Perturbation = NO_PERTURBATION,
         parameters: AnalogParameters | None = None,
     ) -> Signals:
-        """Everything inside: voltages, currents, sums, layer by layer; arguments as for `forward`."""
+        """All internal signals by layer: voltages, currents, sums; arguments as for `forward`."""
         return signals(self, x, temperature=temperature, perturbation=perturbation, parameters=parameters)
 
     @property
     def element_count(self) -> int:
-        """E."""
+        """Number of elements E."""
         return sum(len(layer.elements) for layer in self.layers)
 
     @property
     def node_count(self) -> int:
-        """N, counting sums."""
+        """Number of sums N."""
         return sum(len(layer.sums) for layer in self.layers)
 
     @property
     def node_names(self) -> list[str]:
-        """`n<layer>_<number>` of every sum."""
+        """The name `n<layer>_<index>` of every sum."""
         return [f"n{l}_{j}" for l, layer in enumerate(self.layers) for j in range(len(layer.sums))]
 
     def parameters(self) -> AnalogParameters:
-        """Everything programmable as flat float64 arrays (copies)."""
+        """Copies of all programmable values as flat float64 arrays."""
         elements = [e for layer in self.layers for e in layer.elements]
         sums = [s for layer in self.layers for s in layer.sums]
         each = [[e.gain for e in elements], [e.centre for e in elements]]
@@ -316,10 +316,10 @@ class AnalogNetwork:
         return AnalogParameters(*(np.array(values, dtype=np.float64) for values in each))
 
     def with_parameters(self, parameters: AnalogParameters) -> "AnalogNetwork":
-        """The same circuits, programmed otherwise.
+        """The same circuits with other programmed values.
 
         Raises:
-            ConfigError: If an array has another length.
+            ConfigError: If the length of an array differs.
         """
         values = [[float(v) for v in column] for column in vars(parameters).values()]
         wanted = [self.element_count] * 2 + [self.node_count] * 3

@@ -1,6 +1,6 @@
-"""Runs netlists in ngspice, in batch, and reads back what it found.
+"""Runs netlists in ngspice in batch mode and reads the results.
 
-Texts are in `netlist` and `devices`; what they must agree with is in `analog_checks`.
+The netlists come from `netlist` and `devices`; `analog_checks` compares the results with the device model.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ _OPTIONS = ".options reltol=1e-7 abstol=1e-16 vntol=1e-10 gmin=1e-18 itl1=1000 i
 
 
 def bench(network: AnalogNetwork, values: Floats, name: str, temperatures: Sequence[float]) -> str:
-    """What is put round a netlist so that `ngspice -b` works out the network's outputs at rows of values in network units.
+    """A testbench with which `ngspice -b` computes the network's outputs at rows of values in network units.
 
-    Row k is in force while the sweep stands at k; there is a sweep for each temperature, in K.
+    Row k is applied at the sweep value k; there is one sweep for each temperature in K.
     """
     count = len(values)
     lines = ["* inputs: row k at V(row) = k, 1 V for one network unit", "Vrow row 0 0"]
@@ -39,7 +39,7 @@ def bench(network: AnalogNetwork, values: Floats, name: str, temperatures: Seque
 
 
 def control(temperatures: Sequence[float], sweep: str, vectors: list[str]) -> str:
-    """The end of a netlist: a sweep, such as `dc V1 0 1 0.1`, at each temperature (K).
+    """The control section of a netlist: a sweep, such as `dc V1 0 1 0.1`, at each temperature in K.
 
     The vectors are written to `data0.txt`, `data1.txt`, ….
     """
@@ -52,28 +52,28 @@ def control(temperatures: Sequence[float], sweep: str, vectors: list[str]) -> st
 def simulate(
     text: str, folder: Path, *, sweeps: int, rows: int, columns: int, name: str = "test", timeout: float = 900.0
 ) -> Floats:
-    """What ngspice finds for a netlist that ends with `control`, `(sweeps, rows, columns)`: temperatures, points, vectors.
+    """Runs a netlist that ends with `control` and returns its vectors, `(sweeps, rows, columns)`.
 
-    `NAME.cir` and the data are written to the folder, where files that the text includes are.
+    `NAME.cir` and the data are written to the folder, which holds the included files.
 
     Raises:
-        ConfigError: If ngspice is missing or too slow.
-        FileError: If it finds no solution: with the end of what it printed.
+        ConfigError: If ngspice is missing or exceeds the timeout.
+        FileError: If ngspice finds no solution.
     """
     tools.need("ngspice", purpose="simulating an analogue circuit")
     write_whole(folder / f"{name}.cir", text.encode())
     data = [folder / f"data{number}.txt" for number in range(sweeps)]
     for path in data:
         path.unlink(missing_ok=True)
-    said = tools.call(["ngspice", "-b", f"{name}.cir"], folder, timeout=timeout, refuse=False)
+    result = tools.call(["ngspice", "-b", f"{name}.cir"], folder, timeout=timeout, refuse=False)
     out = np.empty((sweeps, rows, columns))
     for number, path in enumerate(data):
         table = np.loadtxt(path, ndmin=2) if path.is_file() else np.empty((0, 0))
         # `wrdata` repeats the sweep before every vector.
         if table.shape != (rows, 2 * columns) or not np.isfinite(table).all():
-            words = "\n".join((said.stdout + said.stderr).splitlines()[-12:])
+            output = "\n".join((result.stdout + result.stderr).splitlines()[-12:])
             raise FileError(
-                f"ngspice gave {table.shape[0]} of {rows} points of {name}.cir, sweep {number}; it said:\n{words}"
+                f"ngspice gave {table.shape[0]} of {rows} points of {name}.cir, sweep {number}; its output:\n{output}"
             )
         out[number] = table[:, 1::2]
     return out

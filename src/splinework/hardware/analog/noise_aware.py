@@ -1,8 +1,8 @@
-"""Training through the device: currents, centres and trims by gradient, on chips that are drawn anew at every step.
+"""Noise-aware training through the device: gradient descent on currents, centres and trims over randomly drawn chips.
 
-The forward pass is that of `AnalogNetwork` in torch, transistors and all; what is learnt is a network whose outputs hold under
-the imperfections that were named. Signs (which wire a current goes to) and capacitors are laid out and stay. The start is a
-fitted network, and the result one with other values.
+The forward pass is that of `AnalogNetwork` in torch, including all transistors, so the outputs become robust to the given
+imperfections. Signs (the wire of a current) and capacitors are fixed by the layout. Training starts from a fitted network and
+changes its programmed values.
 """
 
 from collections.abc import Callable
@@ -27,22 +27,22 @@ TASKS: Final = ("mse", "cross_entropy")
 
 @dataclass(frozen=True)
 class NoiseAwareRecipe:
-    """How a network is trained through its device.
+    """The recipe of noise-aware training.
 
     Attributes:
-        imperfections: What is drawn at every step.
-        task: `mse`, or `cross_entropy` of classes numbered from 0: of one output its sign decides, of more the largest.
-        steps: At most.
-        batch: Rows of a step.
-        chips: Chips of a step.
-        rate: Of Adam, in the units in which all parameters are about 1.
-        held_out: Share of the rows that early stopping looks at.
-        held_out_chips: Chips that it looks at, the same ones each time.
-        every: Steps between two looks.
-        patience: Looks without a better loss before training ends.
-        temperature: Of the classes' logits: what the outputs are divided by, in parts of the outputs' span at the start. Large
-            ones ask for wide margins, which errors do not eat up.
-        seed: Of rows and chips.
+        imperfections: Imperfections drawn at every step.
+        task: `mse`, or `cross_entropy` of class indices; a single output decides by its sign.
+        steps: Largest number of steps.
+        batch: Number of rows per step.
+        chips: Number of chips per step.
+        rate: Learning rate of Adam, in units in which all parameters are about 1.
+        held_out: Share of the rows held out for early stopping.
+        held_out_chips: Number of chips for early stopping, the same ones each time.
+        every: Number of steps between two evaluations.
+        patience: Number of evaluations without improvement before training stops.
+        temperature: Temperature of the softmax, relative to the initial span of the outputs; large values give wide margins,
+            which are robust to errors.
+        seed: Seed of rows and chips.
     """
 
     imperfections: tuple[Imperfection, ...] = field(default=ACCEPTANCE)
@@ -62,17 +62,17 @@ class NoiseAwareRecipe:
         if self.task not in TASKS:
             raise ConfigError(f"task is one of {', '.join(TASKS)}, got {self.task!r}.")
         if min(self.steps, self.batch, self.chips, self.held_out_chips, self.every, self.patience) < 1:
-            raise ConfigError("steps, batch, chips, held_out_chips, every and patience are at least 1.")
+            raise ConfigError("steps, batch, chips, held_out_chips, every and patience must be at least 1.")
         if not (0 < self.held_out < 1 and self.rate > 0 and self.temperature > 0):
             raise ConfigError(
-                f"held_out lies between 0 and 1, rate and temperature above 0, got {self.held_out}, {self.rate}, "
+                f"expected 0 < held_out < 1, rate > 0 and temperature > 0, got {self.held_out}, {self.rate}, "
                 f"{self.temperature}."
             )
 
 
 @dataclass(frozen=True)
 class HeldOutCheck:
-    """One look at the held-out rows: after which step, the loss of the step, the held-out loss, the best so far."""
+    """One evaluation on the held-out rows: step, training loss, held-out loss, and the best held-out loss so far."""
 
     step: int
     loss: float
@@ -82,17 +82,17 @@ class HeldOutCheck:
 
 @dataclass(frozen=True, eq=False)
 class NoiseAwareResult:
-    """The network with the values of the best look, all looks, of which the first is the start, and the steps done."""
+    """The network at the best evaluation, all evaluations, of which the first is the start, and the number of steps."""
 
     network: AnalogNetwork
-    looks: tuple[HeldOutCheck, ...]
+    checks: tuple[HeldOutCheck, ...]
     steps: int
 
 
 def loss_of(found: Tensor, target: Tensor, task: str, scale: Tensor) -> Tensor:
-    """The loss of outputs `(…, B, O)` in raw units from `(B, O)` values, or `(B,)` numbers of classes.
+    """The loss of outputs `(…, B, O)` in raw units against values `(B, O)` or class indices `(B,)`.
 
-    It is `mse` in units of the scale `(O,)`, or `cross_entropy` of outputs over the scale.
+    It is `mse` in units of the scale `(O,)`, or `cross_entropy` of the outputs over the scale.
     """
     scaled = found / scale
     if task == "mse":
@@ -105,7 +105,7 @@ def loss_of(found: Tensor, target: Tensor, task: str, scale: Tensor) -> Tensor:
 
 
 class ScaledParameters:
-    """A network's values as torch parameters of about 1, and back, within the limits of the technology."""
+    """Programmable values as torch parameters of about 1, within the limits of the technology."""
 
     def __init__(self, network: AnalogNetwork) -> None:
         p, technology = network.parameters(), network.technology
@@ -125,11 +125,11 @@ class ScaledParameters:
         self.node_trims = torch.tensor(p.node_trims / self.spans.numpy(), requires_grad=True)
 
     def tensors(self) -> list[Tensor]:
-        """What is optimised."""
+        """The optimised tensors."""
         return [self.log_gains, self.centres, self.offsets, self.node_gains, self.node_trims]
 
     def parameters(self) -> AnalogParameters:
-        """In the network's units, with gradients."""
+        """The values in network units, with gradients."""
         return AnalogParameters(
             self.signs * torch.exp(self.log_gains),
             self.centres * self.unit,
@@ -140,7 +140,7 @@ class ScaledParameters:
 
     @torch.no_grad()
     def limit(self) -> None:
-        """Takes what left the limits back to them."""
+        """Clips the values to their limits."""
         self.log_gains.clamp_(*self.limits)
         self.centres.clamp_(self.centre_limits[0] / self.unit, self.centre_limits[1] / self.unit)
         most = float(np.exp(self.limits[1])) / self.node_current
@@ -149,7 +149,7 @@ class ScaledParameters:
 
     @torch.no_grad()
     def values(self) -> AnalogParameters:
-        """In the network's units, as arrays."""
+        """The values in network units, as arrays."""
         return AnalogParameters(*(v.detach().numpy().copy() for v in vars(self.parameters()).values()))
 
 
@@ -164,15 +164,15 @@ def train_through_device(
     """Trains a network's currents, centres and trims under its imperfections.
 
     Args:
-        network: The start, such as a fitted one.
+        network: The network to start from, such as a fitted one.
         x: Rows in raw units, `(n, inputs)`.
-        y: Targets `(n, outputs)` or `(n,)` in raw units, or numbers of classes `(n,)`.
-        recipe: How.
-        progress: Called at every look.
+        y: Targets `(n, outputs)` or `(n,)` in raw units, or class indices `(n,)`.
+        recipe: Recipe of the training; None takes the defaults.
+        progress: Callback that receives every evaluation.
 
     Raises:
-        ShapeError: If rows and targets do not go together.
-        DataError: If there are fewer than 5 rows, or classes that no output stands for.
+        ShapeError: If the shapes of rows and targets do not match the network.
+        DataError: If there are fewer than 5 rows, or a class has no output.
     """
     recipe = recipe or NoiseAwareRecipe()
     rows, target = check_rows(network, x, y, recipe.task)
@@ -180,34 +180,34 @@ def train_through_device(
     order = random.permutation(len(rows))
     held = max(1, round(recipe.held_out * len(rows)))
     kept, unseen = order[held:], order[:held]
-    job = _HeldOutTask(network, rows, target, recipe, loss_scale(network, rows, recipe.task, recipe.temperature))
-    knobs = ScaledParameters(network)
-    knobs.limit()
-    optimiser = torch.optim.Adam(knobs.tensors(), lr=recipe.rate)
-    looks: list[HeldOutCheck] = []
-    best, best_values, waited, step, loss = float("inf"), knobs.values(), 0, 0, float("nan")
+    task = _TrainingTask(network, rows, target, recipe, loss_scale(network, rows, recipe.task, recipe.temperature))
+    scaled = ScaledParameters(network)
+    scaled.limit()
+    optimiser = torch.optim.Adam(scaled.tensors(), lr=recipe.rate)
+    checks: list[HeldOutCheck] = []
+    best, best_values, waited, step, loss = float("inf"), scaled.values(), 0, 0, float("nan")
     while True:
         if step % recipe.every == 0 or step == recipe.steps:
-            job.respan(knobs)
-            seen = job.held_out(knobs, unseen)
+            task.respan(scaled)
+            seen = task.held_out(scaled, unseen)
             waited = 0 if seen < best else waited + 1
             if seen < best:
-                best, best_values = seen, knobs.values()
-            looks.append(HeldOutCheck(step, loss, seen, best))
+                best, best_values = seen, scaled.values()
+            checks.append(HeldOutCheck(step, loss, seen, best))
             if progress is not None:
-                progress(looks[-1])
+                progress(checks[-1])
         if step == recipe.steps or waited >= recipe.patience:
             break
         step += 1
         chosen = random.choice(kept, min(recipe.batch, len(kept)), replace=False)
-        loss = job.step(knobs, optimiser, chosen, step)
-    return NoiseAwareResult(respanned(network.with_parameters(best_values), rows), tuple(looks), step)
+        loss = task.step(scaled, optimiser, chosen, step)
+    return NoiseAwareResult(respanned(network.with_parameters(best_values), rows), tuple(checks), step)
 
 
 def respanned(network: AnalogNetwork, rows: Floats) -> AnalogNetwork:
-    """The network whose sums have the spans that they fill at these rows: noise is in parts of what a sum really does.
+    """The network with the spans of its sums set to their actual range at some rows, since noise is relative to the spans.
 
-    Training could otherwise beat the noise by letting sums grow out of the spans that they were given.
+    Otherwise training could evade the noise by letting sums grow beyond their spans.
     """
     layers = []
     for layer, found in zip(network.layers, network.signals(rows).layers, strict=True):
@@ -219,21 +219,23 @@ def respanned(network: AnalogNetwork, rows: Floats) -> AnalogNetwork:
 
 
 @dataclass(eq=False)
-class _HeldOutTask:
+class _TrainingTask:
+    """The data and the current network of a training run."""
+
     network: AnalogNetwork
     rows: Floats
     target: Tensor
     recipe: NoiseAwareRecipe
     scale: Tensor
 
-    def respan(self, knobs: ScaledParameters) -> None:
-        """Gives the sums the spans that they fill with the present values."""
-        self.network = respanned(self.network.with_parameters(knobs.values()), self.rows)
+    def respan(self, scaled: ScaledParameters) -> None:
+        """Sets the spans of the sums to their range at the current values."""
+        self.network = respanned(self.network.with_parameters(scaled.values()), self.rows)
 
     def step(
-        self, knobs: ScaledParameters, optimiser: torch.optim.Optimizer, chosen: NDArray[np.int64], number: int
+        self, scaled: ScaledParameters, optimiser: torch.optim.Optimizer, chosen: NDArray[np.int64], number: int
     ) -> float:
-        """One step of the optimiser on new chips."""
+        """One optimiser step on newly drawn chips; returns the loss."""
         recipe = self.recipe
         seeds = (recipe.seed, 12, number)
         chips = draw(self.network, recipe.imperfections, chips=recipe.chips, rows=len(chosen), seed=seeds)
@@ -241,43 +243,43 @@ class _HeldOutTask:
             torch.as_tensor(self.rows[chosen]),
             temperature=chips.temperature,
             perturbation=chips.perturbation,
-            parameters=knobs.parameters(),
+            parameters=scaled.parameters(),
         )
         loss = loss_of(found, self.target[chosen], recipe.task, self.scale)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        knobs.limit()
+        scaled.limit()
         return float(loss.detach())
 
-    def held_out(self, knobs: ScaledParameters, unseen: NDArray[np.int64]) -> float:
-        """The loss on rows that are not trained on, on the same chips each time."""
+    def held_out(self, scaled: ScaledParameters, unseen: NDArray[np.int64]) -> float:
+        """The loss on held-out rows, on the same chips each time."""
         recipe = self.recipe
         chips = draw(
             self.network, recipe.imperfections, chips=recipe.held_out_chips, rows=len(unseen), seed=(recipe.seed, 13)
         )
-        found = outputs(self.network, self.rows[unseen], chips, parameters=knobs.values())
+        found = outputs(self.network, self.rows[unseen], chips, parameters=scaled.values())
         return float(loss_of(torch.as_tensor(found), self.target[unseen], recipe.task, self.scale))
 
 
 def check_rows(network: AnalogNetwork, x: ArrayLike, y: ArrayLike, task: str) -> tuple[Floats, Tensor]:
-    """Rows and targets as loss_of takes them.
+    """Checks rows and targets for `loss_of`.
 
     Raises:
-        ShapeError: If they do not go together.
-        DataError: If there are fewer than 5 rows, something is not finite, or a class has no output.
+        ShapeError: If their shapes do not match the network.
+        DataError: If there are fewer than 5 rows, values are not finite, or a class has no output.
     """
     rows, inputs = np.asarray(x, dtype=np.float64), len(network.input_names)
     if rows.ndim != 2 or rows.shape[1] != inputs:
-        raise ShapeError(f"training takes rows of {inputs} values, got {rows.shape}.")
+        raise ShapeError(f"training needs rows of {inputs} values, got an array of shape {rows.shape}.")
     if len(rows) < 5 or not np.isfinite(rows).all():
-        raise DataError(f"training takes 5 rows or more of finite numbers, got {len(rows)}.")
+        raise DataError(f"training needs at least 5 rows of finite numbers, got {len(rows)}.")
     kind: Kind = "regression" if task == "mse" else "classification"
     return rows, torch.from_numpy(targets_of(y, len(rows), len(network.output_names), kind))
 
 
 def loss_scale(network: AnalogNetwork, rows: Floats, task: str, temperature: float) -> Tensor:
-    """What outputs are divided by in the loss: their standard deviation, or `temperature` times the largest span."""
+    """The scale of the outputs in the loss: their standard deviation, or `temperature` times the largest span."""
     found = network.forward(rows)
     if task == "mse":
         return torch.as_tensor(np.maximum(found.std(axis=0), 1e-12))

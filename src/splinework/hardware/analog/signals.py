@@ -1,6 +1,6 @@
-"""What an analogue network computes, signal by signal: voltages, currents of the wires, sums, nodes, outputs.
+"""Evaluates an analogue network signal by signal: voltages, currents of the wires, sums, nodes, outputs.
 
-One set of formulas for NumPy arrays and torch tensors. The circuits' own currents are in `circuits`, the parts of a network in
+The formulas serve NumPy arrays and torch tensors. The currents of the circuits are in `circuits`, the parts of a network in
 `network`.
 """
 
@@ -35,19 +35,19 @@ if TYPE_CHECKING:  # the network stands on this module
 
 
 FULL_SCALE_SHARE: Final = 0.8
-"""Part of a multiplier's I_0 that a factor's full scale takes, so that what is added to it stays positive."""
+"""Share of a multiplier's I_0 at a factor's full scale; below 1, so that the sum with I_0 stays positive."""
 
 
 @dataclass(frozen=True)
 class LayerSignals:
-    """One layer.
+    """The signals of one layer.
 
     Attributes:
-        voltages: Of the input nodes in V, `(…, B, I)`.
+        voltages: Voltages of the input nodes in V, `(…, B, I)`.
         plus: Currents of the plus wires in A, `(…, B, N)`.
-        minus: Currents of the minus wires in A.
-        sums: Values of the sums, in network units.
-        nodes: What goes on: sums and products.
+        minus: Currents of the minus wires in A, `(…, B, N)`.
+        sums: Values of the sums in network units, `(…, B, N)`.
+        nodes: Values of the nodes, plain sums and products, in network units.
     """
 
     voltages: Values
@@ -59,7 +59,7 @@ class LayerSignals:
 
 @dataclass(frozen=True)
 class Signals:
-    """All layers, and the outputs `(…, B, outputs)` in raw units."""
+    """The signals of all layers, and the outputs `(…, B, outputs)` in raw units."""
 
     layers: tuple[LayerSignals, ...]
     outputs: Values
@@ -73,7 +73,7 @@ def signals(
     perturbation: Perturbation,
     parameters: AnalogParameters | None,
 ) -> Signals:
-    """Everything inside the network at rows x; arguments and errors as for `AnalogNetwork.forward`."""
+    """All signals of the network at rows x; arguments and errors as for `AnalogNetwork.forward`."""
     x = x.to(torch.float64) if isinstance(x, Tensor) else np.asarray(x, dtype=np.float64)
     if x.ndim < 1 or x.shape[-1] != len(network.input_names):
         raise ShapeError(
@@ -94,7 +94,7 @@ def signals(
 
 
 def disturbed(p: AnalogParameters, q: Perturbation, x: Values) -> tuple[tuple[Values, ...], tuple[Values, ...]]:
-    """Values with their errors, of the kind of x: of elements gains, centres, κ; of sums currents, gains, trims, offsets."""
+    """Perturbed values of the type of x: gains, centres and κ of elements; currents, gains, trims and offsets of sums."""
 
     def own(values: Values) -> Values:
         return like(x, values.detach() if isinstance(values, Tensor) and not isinstance(x, Tensor) else values)
@@ -113,7 +113,7 @@ def _part(values: Values, where: slice) -> Values:
 
 
 def input_voltages(layer: AnalogLayer, values: Values, at: OperatingPoint) -> Values:
-    """Voltages in V of a layer's input nodes for values `(…, I)`, by the technology's `span_law` and inside the rails."""
+    """Voltages in V of a layer's input nodes for values `(…, I)`, by the technology's `span_law` and within the rails."""
     growth = 1.0 if at.technology.span_law == "fixed" else at.temperature / NOMINAL
     table = [(s.low, s.slope, s.middle, s.low_voltage) for s in layer.inputs]
     low, slope, middle, start = (like(values, column) for column in zip(*table, strict=True))
@@ -140,7 +140,7 @@ def wire_currents(
 ) -> tuple[Values, Values]:
     """Currents in A of the plus and the minus wires, `(…, N)`, for input voltages in V, `(…, I)`.
 
-    Signed tails in A as programmed, centres V_m in V and factors of κ are `(…, E)`; of the last there may be one for all.
+    Programmed signed tails in A, centres in V and factors of κ have the shape `(…, E)`; κ may be a single factor.
     """
     source, target = layer.places
     kinds = np.array([e.kind for e in layer.elements])
@@ -184,7 +184,7 @@ def _nodes(layer: AnalogLayer, sums: Values, at: OperatingPoint) -> Values:
 
 
 def _product(node: ProductNode, sums: Values, at: OperatingPoint) -> Values:
-    """Multiplier after multiplier; each product comes back as a current, scaled to the next one's full scale."""
+    """The chain of multipliers; each partial product is scaled to the full scale of the next one."""
     swing = FULL_SCALE_SHARE * at.technology.product_current
     value = sums[..., node.sums[0]]
     for j, before, scale in zip(node.sums[1:], node.partial, node.scales[1:], strict=False):

@@ -1,4 +1,4 @@
-"""Pictures of yields; each function draws and returns Axes, none saves or shows."""
+"""Plots of yields; each function returns Axes and neither saves nor shows them."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -15,13 +15,16 @@ _WORDS = {"accuracy": "accuracy, %", "rmse": "RMSE"}
 
 
 def plot_yield(found: YieldResult, *, ax: Axes | None = None) -> Axes:
-    """Draws the histogram of a metric over chips, the nominal value and the limit; without `ax` into a figure of its own."""
+    """Draws the histogram of a metric over chips, with the nominal value and the limit; None for `ax` makes a new figure."""
     ax = style.axes_or_new(ax, 4.6, 2.9)
     factor = _factor(found.metric)
     values = factor * found.values
     ax.hist(values, bins=_bins(values), color=style.BLUE, alpha=0.8, edgecolor=style.PAPER, linewidth=0.6, gid="chips")
-    marks = (("without imperfections", found.nominal, style.GREEN, "-"), ("limit", found.limit, style.VERMILION, "--"))
-    for label, value, colour, line in marks:
+    references = (
+        ("without imperfections", found.nominal, style.GREEN, "-"),
+        ("limit", found.limit, style.VERMILION, "--"),
+    )
+    for label, value, colour, line in references:
         ax.axvline(factor * value, color=colour, linewidth=style.LINE, linestyle=line, label=label, gid=label)
     title = f"{100 * found.share:.0f} % of {len(found.values)} chips reach the limit"
     style.tidy(ax, x=_WORDS[found.metric], y="chips", title=title)
@@ -32,18 +35,18 @@ def plot_yield(found: YieldResult, *, ax: Axes | None = None) -> Axes:
 def plot_conditions(
     rows: Sequence[YieldAtCondition], by: Literal["celsius", "years"], *, ax: Axes | None = None
 ) -> Axes:
-    """Draws a metric against temperature or years: means and the middle 90 % of chips, with and without calibration.
+    """Draws a metric against temperature or years: mean and central 90 % of chips, with and without calibration.
 
     Args:
-        rows: From `over_temperature` or `over_years`.
-        by: What changes from row to row.
-        ax: Where to draw; None makes a figure of its own.
+        rows: Result of `over_temperature` or `over_years`.
+        by: The condition on the horizontal axis.
+        ax: Axes to draw on; None makes a new figure.
 
     Raises:
         DataError: If there are no rows.
     """
     if not rows:
-        raise DataError("a picture over conditions needs at least one row, got none.")
+        raise DataError("a plot over conditions needs at least one row, got none.")
     x = "temperature, °C" if by == "celsius" else f"years at {rows[0].celsius:g} °C"
     places = [getattr(row, by) for row in rows]
     ax = style.axes_or_new(ax, 4.6, 2.9)
@@ -70,7 +73,7 @@ def _factor(metric: str) -> float:
 
 
 def _bins(values: Floats) -> list[float] | int:
-    """Edges between the values where there are few different ones, such as accuracies on few rows."""
+    """Bin edges between the values if few are distinct, such as accuracies on few rows; else a number of bins."""
     different = np.unique(np.round(values, 9))
     if not 1 < len(different) <= 30:
         return 20

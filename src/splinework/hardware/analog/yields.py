@@ -1,7 +1,7 @@
-"""How many chips would do: Monte Carlo over chips, and tables over temperature and years.
+"""Yields by Monte Carlo over chips, and tables over temperature and years.
 
-Every number comes from `draws` chips with a seed; with the same seed two networks, or two lists of imperfections, meet the same
-chips. Pictures are in `yield_plots`.
+Every number comes from `draws` chips with a seed; with the same seed, two networks or lists of imperfections are evaluated on the
+same chips. Pictures are in `yield_plots`.
 """
 
 from collections.abc import Sequence
@@ -25,13 +25,14 @@ PERCENTILES: Final = (1, 5, 25, 50, 75, 95, 99)
 
 @dataclass(frozen=True)
 class MonteCarloRecipe:
-    """How chips are counted.
+    """The recipe of a Monte Carlo yield.
 
     Attributes:
         metric: `accuracy` or `rmse`.
-        draws: Chips.
-        limit: What a good chip achieves; None: one point of accuracy, or a tenth of the RMSE, worse than nominal.
-        seed: Of the chips.
+        draws: Number of chips.
+        limit: Metric that a good chip reaches; None takes one percentage point of accuracy, or a tenth of the RMSE, worse than
+            nominal.
+        seed: Seed of the chips.
     """
 
     metric: Metric = "accuracy"
@@ -42,20 +43,20 @@ class MonteCarloRecipe:
     def __post_init__(self) -> None:
         if self.metric not in METRICS or self.draws < 1:
             raise ConfigError(
-                f"metric is one of {', '.join(METRICS)} and draws at least 1, got {self.metric!r} and {self.draws}."
+                f"metric is one of {', '.join(METRICS)} and draws must be at least 1, got {self.metric!r} and {self.draws}."
             )
 
 
 @dataclass(frozen=True, eq=False)
 class YieldResult:
-    """What some chips achieve.
+    """The distribution of a metric over chips.
 
     Attributes:
         metric: `accuracy` (a share) or `rmse` (raw units, over all outputs).
-        nominal: Of the network without imperfections.
-        values: `(draws,)`, of each chip.
-        limit: What a good chip achieves.
-        seed: Of the draws.
+        nominal: Metric of the network without imperfections.
+        values: Metric of each chip, `(draws,)`.
+        limit: Metric that a good chip reaches.
+        seed: Seed of the chips.
     """
 
     metric: str
@@ -66,18 +67,18 @@ class YieldResult:
 
     @property
     def share(self) -> float:
-        """The yield: the share of chips at the limit or better."""
+        """The yield, the share of chips at the limit or better."""
         good = self.values >= self.limit if self.metric == "accuracy" else self.values <= self.limit
         return float(good.mean())
 
     @property
     def mean(self) -> float:
-        """Mean over the chips."""
+        """Mean metric of the chips."""
         return float(self.values.mean())
 
     @property
     def loss(self) -> float:
-        """How much worse chips are than the nominal network, on the average."""
+        """Mean loss of the chips against the nominal network."""
         return self.nominal - self.mean if self.metric == "accuracy" else self.mean - self.nominal
 
     def percentiles(self) -> dict[int, float]:
@@ -86,7 +87,7 @@ class YieldResult:
         return dict(zip(PERCENTILES, found.tolist(), strict=True))
 
     def to_dict(self) -> dict[str, object]:
-        """Plain JSON values."""
+        """The result as JSON values."""
         return {
             "metric": self.metric,
             "nominal": self.nominal,
@@ -102,9 +103,9 @@ class YieldResult:
 
 
 def measure(found: Floats, target: Floats, metric: str) -> Floats:
-    """The metric of raw outputs `(chips, B, O)`, one number for each chip: `accuracy` or `rmse`.
+    """The metric of each chip, `accuracy` or `rmse`, from raw outputs `(chips, B, O)`.
 
-    Targets are `(B,)` numbers of classes, of which the sign of a single output decides between two, or `(B, O)` values.
+    Targets are class indices `(B,)`, for which a single output decides by its sign, or values `(B, O)`.
     """
     if metric == "rmse":
         errors: Floats = np.sqrt(((found - target) ** 2).mean(axis=(1, 2)))
@@ -123,18 +124,18 @@ def yields(
     recipe: MonteCarloRecipe | None = None,
     calibration: ArrayLike | None = None,
 ) -> YieldResult:
-    """Runs rows on many chips.
+    """Evaluates the yield of a network over many chips.
 
     Args:
-        network: What chips are made from.
-        x: Rows in raw units.
-        y: Numbers of classes for `accuracy`, else values.
-        imperfections: What differs from chip to chip.
-        recipe: How they are counted.
-        calibration: Known rows on which each chip's sums are trimmed first; None for no calibration.
+        network: The programmed network.
+        x: Rows in raw units, `(n, inputs)`.
+        y: Class indices for `accuracy`, else values.
+        imperfections: Imperfections of the chips.
+        recipe: Recipe of the Monte Carlo; None takes the defaults.
+        calibration: Known rows on which each chip is calibrated first; None for no calibration.
 
     Raises:
-        ShapeError: If rows and targets do not go together.
+        ShapeError: If the shapes of rows and targets do not match the network.
         DataError: If a class has no output.
     """
     recipe = recipe or MonteCarloRecipe()
@@ -154,7 +155,7 @@ def yields(
 
 @dataclass(frozen=True)
 class YieldAtCondition:
-    """One row of a table over temperature or years: the yield as it is, and after calibration at the condition."""
+    """One row of a table over temperature or years: the yield without and with calibration at the condition."""
 
     celsius: float
     years: float
@@ -172,7 +173,7 @@ def over_temperature(
     recipe: MonteCarloRecipe | None = None,
     calibration: ArrayLike | None = None,
 ) -> tuple[YieldAtCondition, ...]:
-    """The same chips at several temperatures in °C, without and (where rows for it are given) with calibration at each.
+    """Yields of the same chips at several temperatures in °C, without and, given rows for it, with calibration at each.
 
     The other arguments are those of `yields`.
     """
@@ -192,7 +193,7 @@ def over_years(
     recipe: MonteCarloRecipe | None = None,
     calibration: ArrayLike | None = None,
 ) -> tuple[YieldAtCondition, ...]:
-    """The same chips after `years` at a temperature, read at 27 °C; `law` says how charge leaks, the rest is as for `yields`."""
+    """Yields of the same chips after years at a temperature, read at 27 °C; other arguments are those of `yields`."""
     leaks = law or RetentionLaw()
     ages = [(Retention(float(t), celsius, leaks), celsius, float(t)) for t in years]
     return _over(ages, network, x, y, imperfections, recipe, calibration)
@@ -207,7 +208,7 @@ def _over(
     recipe: MonteCarloRecipe | None,
     calibration: ArrayLike | None,
 ) -> tuple[YieldAtCondition, ...]:
-    """The table over causes of further errors, each with its degrees and years."""
+    """The table over further imperfections, each with its temperature and years."""
     rows = []
     for cause, celsius, years in conditions:
         causes = [*imperfections, cause]

@@ -12,7 +12,7 @@ from splinework.hardware.fpga.verilog_node import extended, module_text, vector
 
 
 def axi(design: FpgaDesign) -> dict[str, str]:
-    """The wrapper around a circuit: name of its file to text. It needs the files of `verilog(design)` beside it."""
+    """The AXI-stream wrapper of a circuit, file name to text; it needs the files of `verilog(design)`."""
     held = design.options.handshake == "valid_ready"
     lines = [*_inputs(design), *(_elastic(design) if held else _buffered(design))]
     ports = [
@@ -32,7 +32,7 @@ def axi(design: FpgaDesign) -> dict[str, str]:
 
 
 def lanes(forms: Sequence[Format]) -> int:
-    """Bytes of one transfer: each word takes as many whole bytes as it needs.
+    """Number of bytes of one transfer; each word takes whole bytes.
 
     >>> lanes((Format(6), Format(9, 0, True)))
     3
@@ -71,7 +71,7 @@ def _inputs(design: FpgaDesign) -> list[str]:
 
 
 def _result(design: FpgaDesign) -> str:
-    """All outputs in their lanes, the last one first."""
+    """All outputs in their byte lanes, the last one first."""
     words = [extended(f"y{k}", f.width, f.signed, 0, 8 * lanes([f])) for k, f in enumerate(design.outputs)]
     return f"{{{', '.join(reversed(words))}}}"
 
@@ -106,7 +106,7 @@ def _elastic(design: FpgaDesign) -> list[str]:
 
 
 def _buffered(design: FpgaDesign) -> list[str]:
-    """Results in a ring; `used` counts rows that are in the circuit or in the ring."""
+    """A ring buffer of results; `used` counts rows in the circuit and in the ring."""
     bits = (design.latency_cycles + 1).bit_length()
     places, width = 1 << bits, 8 * lanes(design.outputs) + 1
     return [

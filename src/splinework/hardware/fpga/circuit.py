@@ -1,7 +1,7 @@
-"""The circuit between a golden model and its Verilog: tables over bits of codes, a tree of exact sums, one rounding and clamp.
+"""The circuit data structure: tables over bits of codes, a tree of exact adders, one rounding and clamp per neuron.
 
-Only the recipe is here; `plan` makes it, `compress` makes it smaller, `schedule` cuts it into cycles and `verilog` writes it
-down. All numbers are integers, and every word is as wide as its values need.
+Only the data is here; `plan` builds it, `compress` shrinks it, `schedule` pipelines it and `verilog` writes it. All numbers are
+integers, and every word is as wide as its values need.
 """
 
 from dataclasses import dataclass, field
@@ -21,18 +21,20 @@ Objective = Literal["latency", "area"]
 
 @dataclass(frozen=True)
 class FpgaOptions:
-    """What a circuit is made for.
+    """Options of the circuit generator.
 
     Attributes:
-        technology: The family of parts; `xcup`, `ecp5`, `ice40` or `asic`.
-        compress: Whether tables are made smaller; without, all tables of a layer have the same width.
-        stage_levels: Levels of adders between two registers.
-        max_cycles: The longest latency in cycles; where it and `stage_levels` do not go together, it wins.
-        handshake: `stream`, where a result leaves a fixed number of cycles after its input, or `valid_ready`, where the
-            receiver can hold it.
-        dont_care: What counts as a code that cannot occur: `proof`, none that any input can cause; `data`, none that was seen,
-            which changes the function elsewhere; `off`, all occur.
-        objective: `latency`, the fewest levels of adders; `area`, as many as the latency allows where they save lookup tables.
+        technology: Family of devices: `xcup`, `ecp5`, `ice40` or `asic`.
+        compress: Whether tables are compressed; otherwise all tables of a layer have the same width.
+        stage_levels: Number of adder levels between two registers.
+        max_cycles: Largest latency in cycles; takes precedence over `stage_levels`.
+        handshake: `stream` with a fixed latency, or `valid_ready` with backpressure from the receiver.
+        dont_care: Codes that are treated as don't-cares: `proof`, those that no input can cause; `data`, those absent from the
+            data, which changes the function elsewhere; `off`, none.
+        objective: `latency` for the fewest adder levels; `area` for more levels, within the latency, if they save LUTs.
+
+    Raises:
+        ConfigError: If a value is out of range or unknown.
     """
 
     technology: str = "xcup"
@@ -48,23 +50,23 @@ class FpgaOptions:
             if getattr(self, name) not in get_args(kind):
                 raise ConfigError(f"{name} is one of {', '.join(get_args(kind))}, got {getattr(self, name)!r}.")
         if self.stage_levels < 1:
-            raise ConfigError(f"stage_levels is at least 1 level of adders, got {self.stage_levels}.")
+            raise ConfigError(f"stage_levels must be at least 1, got {self.stage_levels}.")
         if self.max_cycles is not None and self.max_cycles < 1:
-            raise ConfigError(f"max_cycles is at least 1, the register of the outputs, got {self.max_cycles}.")
+            raise ConfigError(f"max_cycles must be at least 1, the output register, got {self.max_cycles}.")
 
     @property
     def fused(self) -> int:
-        """Inputs of a table that shares a lookup table with the adder behind it, at most; 0 where that never happens."""
+        """Largest number of inputs of a function that shares a LUT with the adder behind it; 0 if LUTs are not shared."""
         return 5 if self.technology == "xcup" else 0
 
     @property
     def lookup(self) -> int:
-        """Inputs of a lookup table of the technology."""
+        """Number of inputs of a LUT of the technology."""
         return 6 if self.technology == "xcup" else 4
 
 
 class CodeBit(NamedTuple):
-    """One bit of a code: place 0 is worth 1. With a fold of 0 or more it is XORed with the bit of that place."""
+    """One bit of a code; place 0 is the lowest. With `fold >= 0` it is XORed with the bit at that place."""
 
     input: int
     place: int
@@ -72,33 +74,33 @@ class CodeBit(NamedTuple):
 
 
 class _BitWord:
-    """A word of bits: the integers from low to high, times 2^shift."""
+    """A word of bits that holds the integers from low to high, times 2^shift."""
 
     low: int
     high: int
 
     @property
     def signed(self) -> bool:
-        """Whether its first bit is a sign."""
+        """Whether its highest bit is a sign."""
         return self.low < 0
 
     @property
     def width(self) -> int:
-        """Bits."""
+        """Width in bits."""
         return Format.holding(self.low, self.high).width
 
 
 @dataclass(frozen=True, eq=False)
 class CircuitTable(_BitWord):
-    """A table over some bits of codes: it is worth `values[address] · 2^shift`.
+    """A table over some bits of codes, with the value `values[address] · 2^shift`.
 
     Attributes:
-        address: Its bits, the one that is worth 1 first.
-        values: One for each address, `(2^len(address),)`; of what cannot occur, any that the word can hold.
+        address: Address bits, the lowest first.
+        values: Value at each address, `(2^len(address),)`; arbitrary at addresses that cannot occur.
         low: Smallest value that occurs.
         high: Largest value that occurs.
-        shift: Zero bits below.
-        flip: A bit that turns all bits of the value over, None for no such bit.
+        shift: Number of zero bits below.
+        flip: Bit that inverts all bits of the value; None for no inversion.
     """
 
     address: tuple[CodeBit, ...]
@@ -110,30 +112,30 @@ class CircuitTable(_BitWord):
 
     @cached_property
     def columns(self) -> NDArray[np.bool_]:
-        """The bits of the values, `(addresses, width)`, before they are turned over."""
+        """The bits of the values, `(addresses, width)`, before inversion."""
         bits: NDArray[np.bool_] = (self.values[:, None] >> np.arange(self.width)) & 1 != 0
         return bits
 
     @property
     def inputs(self) -> tuple[int, ...]:
-        """The inputs that it looks at, ascending."""
+        """The inputs that it depends on, ascending."""
         flip = () if self.flip is None else (self.flip,)
         return tuple(sorted({bit.input for bit in (*self.address, *flip)}))
 
 
 @dataclass(frozen=True)
 class Adder(_BitWord):
-    """An adder of two words of the node and a bit that enters as its carry: words are the tables, then the sums.
+    """An adder of two words of the node with an optional carry input; words are numbered tables first, then sums.
 
     Attributes:
-        left: Number of a word.
-        right: Number of a word, whose table may share lookup tables with the adder.
+        left: Index of a word.
+        right: Index of a word; if it is a table, it may share LUTs with the adder.
         low: Smallest value.
         high: Largest value.
-        shift: Zero bits below.
-        cap: Bits that are kept at most; the whole sum needs no more.
-        level: Adders on the longest way to here.
-        carry: Number of a table of one bit without sign, as much worth as the lowest bit that is added; -1 for none.
+        shift: Number of zero bits below.
+        cap: Largest number of bits kept; the total sum needs no more.
+        level: Adder depth.
+        carry: Index of an unsigned one-bit table with the weight of the lowest bit that is added; -1 for none.
     """
 
     left: int
@@ -147,7 +149,7 @@ class Adder(_BitWord):
 
     @property
     def width(self) -> int:
-        """Bits."""
+        """Width in bits."""
         return min(self.cap - self.shift, Format.holding(self.low, self.high).width)
 
 
@@ -156,21 +158,21 @@ class CircuitNode:
     """One neuron: `code = clamp(round(constant + Σ tables))`.
 
     Attributes:
-        layer: Number of its layer.
-        index: Its number in the layer.
-        name: Of its wire.
-        inputs: The inputs that it has ports for, ascending.
-        tables: What is added.
-        constant: What is added besides; it holds the half that rounds. 0 as soon as there are sums.
-        guard: Bits that rounding drops.
-        format: Of the code.
-        low: Smallest exact sum that occurs, with the constant.
-        high: Largest.
-        sums: The adders; the last one gives the whole sum, without any it is the only table.
-        stages: For each table, then each sum, the cycle in which it is computed; inputs come in cycle 0.
-        finish: The cycle in which the sum is rounded and clamped.
-        fused: For each table, whether it is computed right before the adder that takes it.
-        heads: The tables that stand alone; None where that is to be chosen by what they cost.
+        layer: Index of its layer.
+        index: Index within the layer.
+        name: Name of its wire.
+        inputs: Inputs that it has ports for, ascending.
+        tables: Tables to be added.
+        constant: Constant to be added, including the half that rounds; 0 once there are sums.
+        guard: Number of bits that rounding drops.
+        format: Format of the output code.
+        low: Smallest exact sum that occurs, including the constant.
+        high: Largest exact sum that occurs, including the constant.
+        sums: Adders; the last one gives the total sum. Without adders the only table does.
+        stages: Cycle in which each table, then each sum, is computed; inputs arrive in cycle 0.
+        finish: Cycle in which the sum is rounded and clamped.
+        fused: For each table, whether it shares LUTs with the adder that reads it.
+        heads: Tables that do not share LUTs with an adder; None to choose them by cost.
     """
 
     layer: int
@@ -191,43 +193,43 @@ class CircuitNode:
 
     @property
     def words(self) -> tuple[CircuitTable | Adder, ...]:
-        """Its tables, then its sums."""
+        """The tables, then the sums."""
         return (*self.tables, *self.sums)
 
     @property
     def depth(self) -> int:
-        """Levels of adders."""
+        """Number of adder levels."""
         return self.sums[-1].level if self.sums else 0
 
     def rounded(self, total: int) -> int:
-        """A whole sum without its guard bits; the half is in it already, and a tie goes to the even neighbour."""
+        """A total sum rounded half to even; the half has already been added."""
         tie = self.guard > 0 and total & ((1 << self.guard) - 1) == 0
         value = total >> self.guard
         return value & ~1 if tie else value
 
     @property
     def clips(self) -> tuple[bool, bool]:
-        """Whether a sum can lie below the lowest, and above the highest code."""
+        """Whether a rounded sum can lie below the lowest, and above the highest code."""
         return self.rounded(self.low) < self.format.low, self.rounded(self.high) > self.format.high
 
     @property
     def finishes(self) -> bool:
-        """Whether there is anything to round or clamp."""
+        """Whether rounding or clamping is needed."""
         return self.guard > 0 or any(self.clips)
 
 
 @dataclass(frozen=True, eq=False)
 class CircuitLayer:
-    """Neurons side by side, all with the same latency.
+    """A layer of neurons with the same latency.
 
     Attributes:
-        inputs: Formats of the codes that come in.
-        care: For each input, which codes occur `(codes,)`, by the bits of the code read as a plain number.
-        nodes: The neurons.
-        cycles: Registers between inputs and outputs.
-        depth: Levels of adders of the deepest node.
-        dead: Numbers of the nodes that nothing looks at.
-        levels: Levels of adders that its nodes may have; None for the fewest.
+        inputs: Formats of the input codes.
+        care: For each input, flags `(codes,)` of the codes that occur, indexed by the code's bits as an unsigned number.
+        nodes: Neurons of the layer.
+        cycles: Number of registers between inputs and outputs.
+        depth: Adder depth of the deepest node.
+        dead: Indices of the nodes that are not used.
+        levels: Largest adder depth allowed; None for the smallest possible.
     """
 
     inputs: tuple[Format, ...]
@@ -244,13 +246,13 @@ class FpgaDesign:
     """A circuit for a whole network.
 
     Attributes:
-        name: Of the top module.
-        digest: Of the golden model.
-        options: What it is made for.
-        layers: In order.
-        bound: Which limit shaped the cycles: `stage_levels` or `max_cycles`.
-        levels: Levels of adders in the fullest cycle.
-        notes: What compression did, one sentence each.
+        name: Name of the top module.
+        digest: Digest of the golden model.
+        options: Options of the generator.
+        layers: Layers in order.
+        bound: The option that determined the pipeline: `stage_levels` or `max_cycles`.
+        levels: Number of adder levels in the fullest cycle.
+        notes: Sentences on what compression did.
     """
 
     name: str
@@ -263,15 +265,15 @@ class FpgaDesign:
 
     @property
     def inputs(self) -> tuple[Format, ...]:
-        """Formats of the codes that come in."""
+        """Formats of the input codes."""
         return self.layers[0].inputs
 
     @property
     def outputs(self) -> tuple[Format, ...]:
-        """Formats of the sums that go out."""
+        """Formats of the output sums."""
         return tuple(node.format for node in self.layers[-1].nodes)
 
     @property
     def latency_cycles(self) -> int:
-        """Cycles from an input to its result."""
+        """Latency in cycles."""
         return sum(layer.cycles for layer in self.layers)

@@ -1,8 +1,8 @@
-"""What is to be proved of a neuron: pairs of circuits that must be equal.
+"""Equivalence claims about a neuron: pairs of circuits that must be equal.
 
-One side is Verilog that is made here, from the integers of the golden model: constant vectors indexed by codes, one exact
-sum, rounding half to even, a clamp. It looks at nothing that the circuit was made with. The other side is the netlist that yosys
-made of the circuit's own Verilog. `prove` runs the tools.
+One side is Verilog generated here from the integers of the golden model alone: constant vectors indexed by codes, one exact sum,
+rounding half to even, a clamp. The other side is the netlist that yosys made of the circuit's own Verilog. `prove` runs the
+tools.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,19 +22,19 @@ _TRUE: Final = "1'b1"
 
 @dataclass(frozen=True, eq=False)
 class GoldenNeuron:
-    """What a neuron must compute, by the golden model.
+    """A neuron of the golden model.
 
     Attributes:
-        layer: Number of its layer.
-        node: Its number there.
+        layer: Index of its layer.
+        node: Index within the layer.
         module: Name of its module.
-        inputs: The inputs with edges, ascending.
-        formats: Of the codes of these.
-        tables: For each of these the golden table, by the code's bits read as a plain number.
-        care: Likewise which codes can occur.
+        inputs: Inputs with edges, ascending.
+        formats: Formats of these inputs.
+        tables: Golden table of each of these inputs, indexed by the code's bits as an unsigned number.
+        care: Flags of their reachable codes, indexed likewise.
         bias: Golden bias.
-        guard: Bits that rounding drops.
-        format: Of the output.
+        guard: Number of bits that rounding drops.
+        format: Format of the output.
     """
 
     layer: int
@@ -50,11 +50,11 @@ class GoldenNeuron:
 
     @property
     def bits(self) -> int:
-        """Bits of all inputs together."""
+        """Total number of input bits."""
         return sum(form.width for form in self.formats)
 
     def value(self, raw: Sequence[int]) -> int:
-        """The code that goes out, for the bits of the codes that come in read as plain numbers."""
+        """The output code for input codes given by their bits as unsigned numbers."""
         total = self.bias + sum(int(table[r]) for table, r in zip(self.tables, raw, strict=True))
         half = 1 << self.guard >> 1
         rounded = (total + half) >> self.guard
@@ -64,7 +64,7 @@ class GoldenNeuron:
 
 
 def neuron(model: IntegerModel, layer: int, node: int, codes: Sequence[NDArray[np.bool_]]) -> GoldenNeuron:
-    """The neuron of a golden model; `codes` says of each input of the layer which codes can occur, by `code - format.low`."""
+    """A neuron of a golden model; `codes` flags the reachable codes of each input of the layer, by `code - format.low`."""
     own, wires = model.layers[layer], model.wires(layer)
     inputs = tuple(own.fan_in(node))
     forms = tuple(wires[i].format for i in inputs)
@@ -88,9 +88,9 @@ class EquivalenceClaim:
     """Two circuits with the ports `i` and `o` that must be equal.
 
     Attributes:
-        name: Of both, with `_gold` and `_gate` behind.
+        name: Common prefix of their names, followed by `_gold` and `_gate`.
         verilog: Both modules; the second wraps the netlist `…_raw`.
-        raw: The netlist, as yosys reads it.
+        raw: The netlist in yosys' JSON form.
     """
 
     name: str
@@ -99,7 +99,7 @@ class EquivalenceClaim:
 
 
 def direct_claim(own: GoldenNeuron, module: Module) -> EquivalenceClaim:
-    """The neuron as a whole equals its golden numbers on all codes that can occur."""
+    """The claim that the whole neuron equals its golden numbers for all reachable codes."""
     inputs = [bit for i in own.inputs for bit in module.inputs[f"x{i}"]]
     lines, terms, place = [], [], 0
     reach = abs(own.bias) + sum(int(np.abs(t).max()) for t in own.tables) + (1 << own.guard)
@@ -124,7 +124,7 @@ def direct_claim(own: GoldenNeuron, module: Module) -> EquivalenceClaim:
 
 
 def sum_claim(own: GoldenNeuron, sums: NeuronForms, root: Root) -> EquivalenceClaim:
-    """The word of the whole sum is what the forms of `sums` say: adders of tables, as they were read."""
+    """The claim that the word of the total sum is computed by adders of tables as in the forms of `sums`."""
     module = sums.module
     inputs = [bit for i in own.inputs for bit in module.inputs[f"x{i}"]]
     at = {bit: f"i[{place}]" for place, bit in enumerate(inputs)}
@@ -154,7 +154,7 @@ def sum_claim(own: GoldenNeuron, sums: NeuronForms, root: Root) -> EquivalenceCl
 
 
 def tail_claim(own: GoldenNeuron, module: Module, root: Root) -> EquivalenceClaim:
-    """Whatever sum that can occur stands in the word, the output is its golden rounding and clamp."""
+    """The claim that the output is the golden rounding and clamp of every reachable total sum."""
     bits = len(root.word) + root.shift
     reach = max(abs(root.low), abs(root.high)) + (1 << own.guard)
     width = max(reach, abs(own.format.low), own.format.high, 1 << bits).bit_length() + 2
@@ -187,7 +187,7 @@ def _tail(own: GoldenNeuron, width: int) -> list[str]:
 def _claim(
     name: str, module: Module, inputs: Sequence[NetBit], outputs: NetBits, gold: Sequence[str], range_: Sequence[str]
 ) -> EquivalenceClaim:
-    """Both sides with the same ports; where `ok` is 0 both give 0. The golden side has its result in `c`."""
+    """Both sides with the same ports, which give 0 unless `ok`; the golden side has its result in `c`."""
     wide = max(1, len(inputs))
     ports = f"(input wire [{wide - 1}:0] i, output wire [{len(outputs) - 1}:0] o);"
     zero = f"{len(outputs)}'b{'0' * len(outputs)}"
@@ -213,7 +213,7 @@ def _claim(
 
 
 def _cut(module: Module, word: NetBits) -> tuple[Module, list[NetBit]]:
-    """The netlist with all readers of a word reading new inputs instead."""
+    """The netlist in which all readers of a word read new inputs instead."""
     first = _free(module)
     new: dict[NetBit, NetBit] = {bit: first + place for place, bit in enumerate(word)}
     cells = {}
@@ -232,12 +232,12 @@ def _cut(module: Module, word: NetBits) -> tuple[Module, list[NetBit]]:
 
 
 def _free(module: Module) -> int:
-    """The number of a wire that there is not yet."""
+    """An unused wire number."""
     return 1 + max(b for source in ((0,), module.given, module.drivers) for b in source if isinstance(b, int))
 
 
 def _constant(bits: Integers) -> str:
-    """A vector of bits, the first one lowest, as a constant."""
+    """A Verilog constant of a vector of bits, the lowest first."""
     raw = np.packbits(bits.astype(np.uint8), bitorder="little").tobytes()
     return f"{len(bits)}'h{int.from_bytes(raw, 'little'):x}"
 

@@ -1,10 +1,9 @@
-"""Makes the tables of a circuit smaller and keeps its function on all codes that occur.
+"""Compresses the tables of a circuit without changing its function on codes that occur.
 
-In order: constant edges go into the bias and inputs that do not matter are left out (`compress_edges.narrowed`); small tables
-are joined (`joined`), and a neuron with one operand becomes a table of codes (`whole`); each table loses its minimum and is
-split into a part of few inputs and bits for carries (`compress_split`), as far as there are adders whose carry is free; a
-table that stands alone is written with bits that another neuron has already, where there are such; the constant goes where it
-costs least.
+In order: constant edges move into the bias and irrelevant inputs are dropped (`compress_edges.narrowed`); small tables are joined
+(`joined`), and a neuron with one operand becomes a table of codes (`whole`); each table loses its minimum and is split into a
+part of few inputs and carry bits (`compress_split`), as long as adders have free carry inputs; a table that does not share LUTs
+with an adder reuses bits of other neurons; the constant is added to the table where it costs least.
 """
 
 from collections.abc import Sequence
@@ -19,26 +18,26 @@ from splinework.hardware.fpga.compress_split import MirroredTable, OperandTable,
 from splinework.hardware.fpga.cost import BitFunction, functions, lookups, per_bit
 from splinework.hardware.fpga.schedule import chains_needed, cycles_of
 
-_MAX_CARRY_BITS = 2  # Carry bits of one table, at most
+_MAX_CARRY_BITS = 2  # Per table
 
 
 @dataclass(frozen=True, eq=False)
 class _Draft:
-    """A neuron whose tables are not yet written as bits."""
+    """A neuron whose tables are not yet split into bits."""
 
     node: CircuitNode
     edges: tuple[OperandTable, ...]
 
     @property
     def operands(self) -> int:
-        """Edges that an adder takes as a word; those of one bit can be carries, of which there is one per adder."""
+        """Number of words to add; one-bit edges can be carries, one per adder."""
         bits = sum(_is_bit(edge) for edge in self.edges)
         words = len(self.edges) - bits
         return words + max(0, ceil((bits - words + 1) / 2))
 
 
 def compress(plain: FpgaDesign) -> FpgaDesign:
-    """The same function with smaller tables, of a circuit with one whole table for each edge and without adders."""
+    """Compresses a circuit that has one complete table for each edge and no adders."""
     drafts = [[_draft(layer, node, plain.options) for node in layer.nodes] for layer in plain.layers]
     levels = _levels(drafts, plain.options)
     layers = []
@@ -54,24 +53,24 @@ def compress(plain: FpgaDesign) -> FpgaDesign:
 
 
 def _notes(plain: FpgaDesign, layers: Sequence[CircuitLayer]) -> tuple[str, ...]:
-    """What was done, in sentences."""
+    """Sentences on what compression did."""
     options = plain.options
     before, after = _lookups(plain.layers, options), _lookups(layers, options)
-    notes = [f"Compression: tables take {after} lookup tables besides those of the adders, {before} without it."]
+    notes = [f"Compression: tables take {after} LUTs besides those of the adders, {before} without it."]
     idle = sum(int((~care).sum()) for layer in layers for care in layer.care)
     if options.dont_care == "proof" and idle:
-        notes.append(f"{idle} codes of hidden nodes cannot occur, whatever the input, and their tables are free there.")
+        notes.append(f"{idle} codes of hidden nodes cannot occur for any input and are don't-cares of their tables.")
     if options.dont_care == "data":
         lost = sum(int((~care).sum()) for care in layers[0].care)
         notes.append(
-            f"{lost} codes of inputs were not seen in the data; on rows with such a code the results may differ from the "
-            "golden model."
+            f"{lost} codes of inputs do not occur in the data; results for rows with such codes may differ from the golden "
+            "model."
         )
     return tuple(notes)
 
 
 def _lookups(layers: Sequence[CircuitLayer], options: FpgaOptions) -> int:
-    """Lookup tables of all bits that do not vanish in an adder."""
+    """Number of LUTs of all bits that are not absorbed by an adder."""
     total = 0
     for layer in layers:
         found = {f for node in layer.nodes if node.index not in layer.dead for f in _alone(node, options)}
@@ -80,7 +79,7 @@ def _lookups(layers: Sequence[CircuitLayer], options: FpgaOptions) -> int:
 
 
 def _alone(node: CircuitNode, options: FpgaOptions) -> set[BitFunction]:
-    """The bits of a neuron that do not vanish in its adders."""
+    """The bits of a neuron that are not absorbed by its adders."""
     found: set[BitFunction] = set()
     heads = node.heads if node.heads is not None else range(len(node.tables))
     for k, table in enumerate(node.tables):
@@ -114,12 +113,12 @@ def _draft(layer: CircuitLayer, node: CircuitNode, options: FpgaOptions) -> _Dra
 
 
 def _fan_out(layer: CircuitLayer, edge: OperandTable) -> int:
-    """Neurons of the layer that look at the input of an edge."""
+    """Number of neurons of the layer that read the input of an edge."""
     return sum(edge.address[0].input in node.inputs for node in layer.nodes)
 
 
 def _levels(drafts: Sequence[Sequence[_Draft]], options: FpgaOptions) -> list[int]:
-    """Levels of adders for each layer: the fewest, or as many as the latency allows."""
+    """Adder depth of each layer: the smallest, or as large as the latency allows."""
     operands = [max(draft.operands for draft in row) for row in drafts]
     least = [max(0, ceil(log2(max(n, 1)))) for n in operands]
     if options.objective == "latency" or not options.fused:
@@ -129,7 +128,7 @@ def _levels(drafts: Sequence[Sequence[_Draft]], options: FpgaOptions) -> list[in
         return levels
     finishes = [any(draft.node.finishes for draft in row) for row in drafts]
     while cycles_of(levels, finishes, options) > options.max_cycles and levels != least:
-        # The layer that loses fewest heads by one level less.
+        # Remove a level from the layer where this adds the fewest heads.
         loss = {
             l: sum(chains_needed(d.operands, levels[l] - 1) - chains_needed(d.operands, levels[l]) for d in row)
             for l, row in enumerate(drafts)
@@ -142,7 +141,7 @@ def _levels(drafts: Sequence[Sequence[_Draft]], options: FpgaOptions) -> list[in
 def _written(
     layer: CircuitLayer, draft: _Draft, levels: int, options: FpgaOptions, known: set[BitFunction]
 ) -> CircuitNode:
-    """The neuron with its tables as bits."""
+    """The neuron with its tables split into bits."""
     node, edges = draft.node, draft.edges
     if not edges:
         return node
@@ -154,7 +153,7 @@ def _written(
 
 
 class _Encodings:
-    """The best ways to write an edge, for each number of carry bits."""
+    """The best encodings of an edge for each number of carry bits."""
 
     def __init__(self, edge: OperandTable, options: FpgaOptions, fan_out: int) -> None:
         self.found: list[tuple[SplitTable | MirroredTable, SplitTable | MirroredTable]] = []
@@ -167,28 +166,28 @@ class _Encodings:
                 self.found.append((min(tries, key=lambda p: p.fused), min(tries, key=lambda p: p.head)))
 
     def pieces(self, head: bool, slack: int) -> SplitTable | MirroredTable:
-        """With at most so many carry bits."""
+        """The best encoding with at most `slack` carry bits."""
         return min((pair[head] for pair in self.found[: slack + 1]), key=lambda p: p.head if head else p.fused)
 
     def cost(self, head: bool, slack: int) -> int:
-        """Lookup tables of that."""
+        """Number of LUTs of that encoding."""
         pieces = self.pieces(head, slack)
         return pieces.head if head else pieces.fused
 
     def best(self, head: bool) -> int:
-        """Carry bits of the cheapest way."""
+        """Number of carry bits of the cheapest encoding."""
         return len(self.pieces(head, _MAX_CARRY_BITS).carries)
 
     @property
     def gain(self) -> int:
-        """Lookup tables that an adder right behind the table saves."""
+        """Number of LUTs saved by an adder right behind the table."""
         return self.cost(True, _MAX_CARRY_BITS) - self.cost(False, _MAX_CARRY_BITS)
 
 
 def _several(
     layer: CircuitLayer, draft: _Draft, levels: int, options: FpgaOptions, known: set[BitFunction]
 ) -> CircuitNode:
-    """Of two and more operands."""
+    """Encodes a neuron with several operands."""
     node = draft.node
     words = [edge for edge in draft.edges if not _is_bit(edge)]
     bits = [edge for edge in draft.edges if _is_bit(edge)]
@@ -198,7 +197,7 @@ def _several(
     heads = set(sorted(range(len(words)), key=lambda k: ways[k].gain)[: chains_needed(len(words), levels)])
     slack = _shared_out(ways, heads, len(words) - 1 - len(bits))
     chosen = [way.pieces(k in heads, slack[k]) for k, way in enumerate(ways)]
-    # Where tables do not vanish in adders, all of them stand alone.
+    # Without LUT sharing between tables and adders, all tables can reuse bits.
     for k in (heads if options.fused else range(len(words))) if known else ():
         chosen[k] = _shared(words[k], chosen[k], options, known)
     rest = [min(split(edge, 1, options), key=lambda p: (p.varies, p.fused)) for edge in bits]
@@ -214,7 +213,7 @@ def _several(
 def _shared(
     edge: OperandTable, pieces: SplitTable | MirroredTable, options: FpgaOptions, known: set[BitFunction]
 ) -> SplitTable | MirroredTable:
-    """A way whose bits other neurons of the layer have already, where that is cheaper."""
+    """An encoding that reuses bits of other neurons of the layer, if that is cheaper."""
 
     def cost(way: SplitTable | MirroredTable) -> int:
         return lookups([t for t in (way.table, *way.carries) if t is not None], options.lookup, unless=known)
@@ -226,7 +225,7 @@ def _shared(
 
 
 def _shared_out(ways: Sequence[_Encodings], heads: set[int], room: int) -> list[int]:
-    """Carry bits for each edge, as many in all as there is room for: those that save least are given up first."""
+    """Number of carry bits of each edge within the room for carries; those that save least are dropped first."""
     slack = [way.best(k in heads) for k, way in enumerate(ways)]
     while sum(slack) > room:
         loss = {k: ways[k].cost(k in heads, s - 1) - ways[k].cost(k in heads, s) for k, s in enumerate(slack) if s}
@@ -241,7 +240,7 @@ def _host(
     constant: int,
     options: FpgaOptions,
 ) -> tuple[int, SplitTable]:
-    """The edge that takes the constant at the least cost, and how it is written then."""
+    """The edge that absorbs the constant at the least cost, and its new encoding."""
     best: tuple[int, int, SplitTable] | None = None
     for k, (edge, pieces) in enumerate(zip(words, chosen, strict=True)):
         own = OperandTable(edge.address, edge.values + constant - pieces.constant, edge.care)
@@ -249,7 +248,7 @@ def _host(
         for slack in range(len(pieces.carries) + 1):
             for way in split(own, slack, options, exact=True):
                 more = (way.head - pieces.head) if head else (way.fused - pieces.fused)
-                # A head with a sign makes all sums behind it wider.
+                # A signed head widens all sums behind it.
                 if way.varies and (best is None or (more + head, k) < best[:2]):
                     best = (more + head, k, way)
     assert best is not None

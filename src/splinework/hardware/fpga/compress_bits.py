@@ -1,6 +1,6 @@
-"""Bits of a table as incompletely given functions, and the fewest inputs that such a function needs.
+"""Bits of a table as incompletely specified functions, and the fewest inputs that such a function needs.
 
-A set of addresses is a whole number whose bit a stands for address a: unions and shifts of whole sets are then single operations.
+A set of addresses is an integer whose bit a stands for address a, so unions and shifts of sets are single operations.
 """
 
 from functools import lru_cache
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 def to_mask(flags: NDArray[np.bool_]) -> int:
-    """Flags of addresses as a set.
+    """Flags of addresses as a bit set.
 
     >>> to_mask(np.array([True, False, True, True]))
     13
@@ -19,7 +19,7 @@ def to_mask(flags: NDArray[np.bool_]) -> int:
 
 
 def to_flags(mask: int, count: int) -> NDArray[np.bool_]:
-    """A set as flags of addresses.
+    """A bit set as flags of addresses.
 
     >>> to_flags(13, 4).tolist()
     [True, False, True, True]
@@ -30,7 +30,7 @@ def to_flags(mask: int, count: int) -> NDArray[np.bool_]:
 
 @lru_cache(maxsize=256)
 def zeros_at(place: int, places: int) -> int:
-    """The addresses of so many places whose bit at one place is 0."""
+    """The addresses of `places` bits whose bit at one place is 0."""
     block = (1 << (1 << place)) - 1
     step = 2 << place
     mask = 0
@@ -40,9 +40,9 @@ def zeros_at(place: int, places: int) -> int:
 
 
 def without(on: int, off: int, place: int, places: int) -> tuple[int, int] | None:
-    """The same function of so many places without a look at one of them, None where it needs that place.
+    """The function with one of its `places` inputs removed; None if it depends on that input.
 
-    It must be 1 on the addresses `on` and 0 on those of `off`; elsewhere it is free.
+    It is 1 on the addresses `on` and 0 on those of `off`; the others are don't-cares.
     """
     step, low = 1 << place, zeros_at(place, places)
     ones, zeros = (on | on >> step) & low, (off | off >> step) & low
@@ -52,9 +52,9 @@ def without(on: int, off: int, place: int, places: int) -> tuple[int, int] | Non
 
 
 def smallest(on: int, off: int, places: int) -> tuple[tuple[int, ...], int, int]:
-    """A function with few inputs that is 1 and 0 where it must: its inputs, where it must be 1 now, and where 0.
+    """A completion with few inputs: its inputs, and the addresses where it must now be 1, and 0.
 
-    Places are left out from the lowest and from the highest on; the better of both is taken.
+    Inputs are removed from the lowest and from the highest on; the better of both results is taken.
     """
     found = [_drop(on, off, order, places) for order in (range(places), range(places - 1, -1, -1))]
     return min(found, key=lambda f: len(f[0]))

@@ -1,8 +1,8 @@
-"""Fewer and smaller operands before tables become bits: inputs left out, small tables joined, whole neurons as a table.
+"""Reduces operands before tables are split into bits: drops inputs, joins small tables, merges whole neurons into a table.
 
-Tables of more inputs than a lookup table has are folded where they are symmetric, else split into two smaller tables. The split
-is exact: a main table whose bits need few inputs because up to `slack` may be left over (the high bits of the code, as a rule),
-and a table of what is left, which is narrow. Either can be split again.
+Tables with more inputs than a LUT are folded if they are symmetric, else split into two smaller tables. The split is exact: a
+main table whose bits need few inputs (usually the high bits of the code) because it may leave a remainder up to `slack`, and a
+narrow table of the remainder. Either can be split again.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _SPLIT_SLACKS = (3, 7, 15, 31)
 
 
 def narrowed(edge: OperandTable) -> OperandTable:
-    """The edge without the inputs that its values do not depend on wherever they occur."""
+    """The edge without the inputs on which its occurring values do not depend."""
     address, values, care = list(edge.address), edge.values, edge.care
     for place in range(len(address) - 1, -1, -1):
         v, c = values.reshape(-1, 2, 1 << place), care.reshape(-1, 2, 1 << place)
@@ -32,9 +32,9 @@ def narrowed(edge: OperandTable) -> OperandTable:
 
 
 def joined(edges: Sequence[OperandTable], lookup: int) -> list[OperandTable]:
-    """Narrowed edges of a neuron, of which those whose inputs together fit one lookup table became one.
+    """Joins the narrowed edges of a neuron whose inputs together fit into one LUT.
 
-    That costs no more than one of them, and saves an adder.
+    This costs no more than one of them and saves an adder.
     """
     groups: list[OperandTable] = []
     for edge in sorted(edges, key=lambda e: -len(e.address)):
@@ -54,7 +54,7 @@ def _sum(one: OperandTable, two: OperandTable) -> OperandTable:
 
 
 def whole(edge: OperandTable, node: CircuitNode) -> OperandTable:
-    """The only edge of a neuron with its constant, rounded and clamped: a table of codes."""
+    """The only edge of a neuron with its constant, rounding and clamp: a table of output codes."""
     total = edge.values + node.constant
     tie = total & ((1 << node.guard) - 1) == 0 if node.guard else np.zeros(len(total), dtype=bool)
     value = (total >> node.guard) & np.where(tie, ~np.int64(1), ~np.int64(0))
@@ -62,7 +62,7 @@ def whole(edge: OperandTable, node: CircuitNode) -> OperandTable:
 
 
 def parts(edge: OperandTable, options: FpgaOptions, fan_out: int) -> list[OperandTable]:
-    """Edges that add up to a narrowed edge and cost least; the neurons that fan out share the XORs of a folded code."""
+    """The cheapest edges that add up to a narrowed edge; `fan_out` neurons share the XORs of a folded code."""
     if len(edge.address) <= options.lookup:
         return [edge]
     small = folded(edge)
@@ -85,12 +85,12 @@ def parts(edge: OperandTable, options: FpgaOptions, fan_out: int) -> list[Operan
 
 
 def fold_cost(edge: OperandTable, fan_out: int) -> int:
-    """XORs of a folded code that one of its readers has to pay for."""
+    """Share of the XORs of a folded code per reader."""
     return -(-(len(edge.address) - 1) // max(1, fan_out))
 
 
 def folded(edge: OperandTable) -> OperandTable | None:
-    """An even edge, `T[~q] = T[q]`, over the code without its highest bit, XORed with that bit; None for others."""
+    """An even edge, `T[~q] = T[q]`, over the code without its highest bit, XORed with that bit; None if it is not even."""
     half = _foldable(edge)
     if half is None:
         return None
@@ -102,9 +102,9 @@ def folded(edge: OperandTable) -> OperandTable | None:
 
 
 def odd(edge: OperandTable, options: FpgaOptions, fan_out: int) -> MirroredTable | None:
-    """An odd edge, `T[~q] = K - T[q]`, as half a table whose bits the highest bit of the code turns over; None for others.
+    """An odd edge, `T[~q] = K - T[q]`, as half a table that the highest bit of the code inverts; None if it is not odd.
 
-    Where K is even, the highest bit is added besides, as a carry, because ~H = -H - 1.
+    If K is even, the highest bit is also added as a carry, because ~H = -H - 1.
     """
     half = _foldable(edge)
     if half is None:
@@ -127,7 +127,7 @@ def odd(edge: OperandTable, options: FpgaOptions, fan_out: int) -> MirroredTable
 
 
 def _foldable(edge: OperandTable) -> int | None:
-    """Half the addresses, if they are those of one code without folds."""
+    """Half the number of addresses if they belong to one code without folds; else None."""
     first = edge.address[0]
     if any(bit.fold >= 0 or bit.input != first.input for bit in edge.address):
         return None
@@ -156,5 +156,5 @@ def _halves(edge: OperandTable, slack: int) -> tuple[OperandTable, OperandTable]
 
 
 def _cost(edge: OperandTable, options: FpgaOptions) -> int:
-    """Lookup tables of an edge with at most one carry bit, right before an adder."""
+    """Number of LUTs of an edge with at most one carry bit, right before an adder."""
     return min(way.fused for slack in (0, 1) for way in split(edge, slack, options, offsets=3))

@@ -1,11 +1,11 @@
-"""A table as a sum of a table whose bits look at few inputs, and of small rests: single bits for the carries of adders.
+"""Splits a table into a table whose bits depend on few inputs, and single remainder bits for the carries of adders.
 
     T[q] + offset = Σ_k 2^k · bit_k[q] + rest[q],    0 <= rest[q] <= slack
 
-From the highest bit down, bit k is 1 where what is left exceeds 2^k - 1 + slack, 0 where it lies below 2^k, and free between.
-Codes that cannot occur are free everywhere. With this freedom most bits of a smooth table need fewer inputs than the code has: a
-bit of five inputs vanishes in the adder, and the rest is one bit that enters as the carry, which costs no adder either.
-Without slack this is the plain table, on as few inputs as its bits need.
+From the highest bit down, bit k is 1 where the remainder exceeds 2^k - 1 + slack, 0 where it is below 2^k, and a don't-care in
+between. Codes that cannot occur are don't-cares everywhere. With this freedom most bits of a smooth table need fewer inputs than
+the code has: a bit of five inputs is absorbed by the adder, and the remainder is one carry bit, which needs no adder either.
+Without slack this is the plain table, with the inputs that its bits need.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,17 +20,17 @@ from splinework.hardware.fpga.circuit import CircuitTable, CodeBit, FpgaOptions
 from splinework.hardware.fpga.compress_bits import smallest, to_flags, to_mask
 from splinework.hardware.fpga.cost import addresses, per_bit
 
-_MAX_OFFSETS = 8  # Offsets that are tried for a table; more of them cost time and save little
+_MAX_OFFSETS = 8  # Tried per table; more cost time and save little
 
 
 @dataclass(frozen=True, eq=False)
 class OperandTable:
-    """A table before it is written as bits: what is added for each address.
+    """An operand of a sum before it is split into bits.
 
     Attributes:
-        address: Its bits, the one that is worth 1 first.
-        values: For each address.
-        care: Whether the address occurs.
+        address: Address bits, the lowest first.
+        values: Value at each address.
+        care: Flags of the addresses that occur.
     """
 
     address: tuple[CodeBit, ...]
@@ -49,19 +49,19 @@ class OperandTable:
 
 
 _BitFunction = tuple[tuple[int, ...], int]
-"""The places that a bit needs, and the addresses where it is 1."""
+"""The address bits that a table bit depends on, and the addresses where it is 1."""
 
 
 @dataclass(frozen=True, eq=False)
 class MirroredTable:
-    """A folded table, what enters besides, and the constant; the same as `SplitTable`, ready made.
+    """A folded odd table with its carries and constant; the counterpart of `SplitTable`.
 
     Attributes:
         table: The main part.
-        carries: Tables of one bit each.
-        constant: What is to be added besides.
-        head: Lookup tables when the table stands alone.
-        fused: Lookup tables when it shares some with an adder.
+        carries: One-bit tables.
+        constant: Constant to be added.
+        head: Number of LUTs without sharing.
+        fused: Number of LUTs when some are shared with an adder.
     """
 
     table: CircuitTable | None
@@ -73,17 +73,17 @@ class MirroredTable:
 
 @dataclass(frozen=True, eq=False)
 class SplitTable:
-    """A table and bits that add up to an edge, but for a constant. A constant table is no table.
+    """A table and carry bits that add up to an edge, up to a constant; a constant table is omitted.
 
     Attributes:
-        edge: What they add up to.
-        bits: Of the table, lowest first.
-        rest: Bits for carries.
-        shift: Zero bits below all of them.
-        moved: What the table has too much where its highest bit is a sign.
-        offset: The constant, but for that of a constant table.
-        head: Lookup tables when the table stands alone.
-        fused: Lookup tables when it shares some with an adder.
+        edge: The edge that they add up to.
+        bits: Bits of the table, lowest first.
+        rest: Carry bits.
+        shift: Number of zero bits below all of them.
+        moved: Excess of the table if its highest bit is a sign.
+        offset: Constant without that of a constant table.
+        head: Number of LUTs without sharing.
+        fused: Number of LUTs when some are shared with an adder.
     """
 
     edge: OperandTable
@@ -97,22 +97,22 @@ class SplitTable:
 
     @property
     def varies(self) -> bool:
-        """Whether there is a table at all."""
+        """Whether the table is not constant."""
         return any(needed for needed, _ in self.bits)
 
     @cached_property
     def table(self) -> CircuitTable | None:
-        """The main part; None where the bits say it all."""
+        """The main part; None if it is constant."""
         return _table(self.edge, self.bits, self.shift, self.moved) if self.varies else None
 
     @cached_property
     def carries(self) -> tuple[CircuitTable, ...]:
-        """Tables of one bit each."""
+        """One-bit tables."""
         return tuple(_table(self.edge, [bit], self.shift, 0) for bit in self.rest)
 
     @property
     def constant(self) -> int:
-        """What is to be added besides."""
+        """Constant to be added."""
         if self.varies:
             return self.offset
         ones = sum(1 << k for k, (_, mask) in enumerate(self.bits) if mask)
@@ -122,7 +122,7 @@ class SplitTable:
 def split(
     edge: OperandTable, slack: int, options: FpgaOptions, *, exact: bool = False, offsets: int = _MAX_OFFSETS
 ) -> Iterator[SplitTable]:
-    """Ways to write an edge with so many carry bits, 0 or more, trying so many constants at most; none is left where `exact`."""
+    """Encodings of an edge with `slack` carry bits, trying up to `offsets` constants; `exact` leaves no constant."""
     low, high = edge.low, edge.high
     shift = 0
     if not exact and high > low:
@@ -147,20 +147,17 @@ def split(
             if key in seen:
                 continue
             seen.add(key)
-            # With a sign, the offset is 2^(width - 1): the highest bit turned over.
+            # With a sign, the offset is 2^(width - 1), which inverts the highest bit.
             moved = offset if exact else 0
             constant = 0 if exact else low - (offset << shift)
             rest = [bit for j in range(1, slack + 1) if (bit := _at_least(edge, left, j))[1]]
             if not all(needed for needed, _ in rest):
-                continue  # a constant carry; a smaller slack says the same
+                continue  # a constant carry is covered by a smaller slack
             yield _pieces(edge, bits, rest, (shift, moved, constant), options)
 
 
 def opposites(edge: OperandTable, slack: int, options: FpgaOptions) -> Iterator[SplitTable]:
-    """The ways of the negated edge with all bits turned over, as `split` gives them.
-
-    What a neuron has for the negated edge already, serves here too.
-    """
+    """Encodings of the edge with the inverted bits of the negated edge, so that bits of a negated edge are reused."""
     whole = (1 << len(edge.values)) - 1
     for way in split(OperandTable(edge.address, -edge.values, edge.care), slack, options):
         bits = [(needed, whole ^ mask) for needed, mask in way.bits]
@@ -172,9 +169,9 @@ def opposites(edge: OperandTable, slack: int, options: FpgaOptions) -> Iterator[
 def bits_from_top(
     edge: OperandTable, values: Integers, width: int, slack: int, high_ties: bool
 ) -> tuple[list[_BitFunction], Integers]:
-    """The bits of a main part, lowest first, and what is left of the values: 0 to slack wherever the edge's addresses occur.
+    """The bits of a main part, lowest first, and the remainders, 0 to slack at addresses that occur.
 
-    A bit that stays free is 1 where `high_ties`, else 0.
+    Don't-cares become 1 if `high_ties`, else 0.
     """
     places, count = len(edge.address), len(values)
     whole = (1 << count) - 1
@@ -212,7 +209,7 @@ def _pieces(
 
 
 def _table(edge: OperandTable, bits: Sequence[_BitFunction], shift: int, moved: int) -> CircuitTable:
-    """A table of some bits, over the inputs that any of them needs."""
+    """A table of some bits over the inputs that they depend on."""
     count = len(edge.values)
     places = sorted({place for needed, _ in bits for place in needed})
     values = np.full(count, -moved, dtype=np.int64)

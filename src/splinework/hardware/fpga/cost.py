@@ -1,6 +1,6 @@
-"""What a table costs in lookup tables of the technology, counted bit by bit: the number by which compression chooses.
+"""Cost of a table in LUTs, counted bit by bit; compression minimises it.
 
-A bit that is constant, or equal to one input or its opposite, is a wire. Equal and opposite bits count once.
+A bit that is constant, or equal to an input or its inverse, is a wire. Equal and inverse bits count once.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from splinework.hardware.fpga.circuit import CircuitTable, CodeBit
 
 BitFunction = tuple[tuple[CodeBit, ...], bytes]
-"""A bit as a function: the inputs that it depends on, and its values, the first of which is 0."""
+"""A bit as a function: the inputs that it depends on, and its values, normalised so that the first is 0."""
 
 
 def support(column: NDArray[np.bool_]) -> list[int]:
-    """The places of the address that a bit depends on, by its value for each address."""
+    """The address bits that a table bit depends on, given its value at each address."""
     bits = len(column).bit_length() - 1
     found = []
     for place in range(bits):
@@ -26,7 +26,7 @@ def support(column: NDArray[np.bool_]) -> list[int]:
 
 
 def addresses(places: Sequence[int]) -> NDArray[np.int64]:
-    """For each address over some places, the address over all of them that has zeros elsewhere.
+    """The full address, with zeros elsewhere, of each address over some places.
 
     >>> addresses([0, 2])
     array([0, 1, 4, 5])
@@ -36,12 +36,12 @@ def addresses(places: Sequence[int]) -> NDArray[np.int64]:
 
 
 def reduced(column: NDArray[np.bool_], places: list[int]) -> NDArray[np.bool_]:
-    """The values of a bit over the places that it depends on only."""
+    """The values of a bit over the address bits that it depends on."""
     return column[addresses(places)]
 
 
 def functions(table: CircuitTable) -> list[BitFunction]:
-    """Its bits as functions, the one that is worth least first."""
+    """The bits of a table as functions, the lowest first."""
     found = []
     for column in table.columns.T:
         places = support(column)
@@ -51,25 +51,25 @@ def functions(table: CircuitTable) -> list[BitFunction]:
 
 
 def per_bit(inputs: int, lookup: int) -> int:
-    """Lookup tables of `lookup` inputs for one function of so many.
+    """Number of LUTs with `lookup` inputs for one function of `inputs` inputs.
 
-    It is built from two halves and a multiplexer for each further input.
+    Each further input takes two halves and a multiplexer.
     """
     if inputs < 2:
         return 0
     if inputs <= lookup:
         return 1
-    # A multiplexer of two takes a lookup table; where these have four inputs, parts have multiplexers of their own.
+    # A multiplexer takes a LUT; with four-input LUTs the device has dedicated multiplexers.
     halvings = inputs - lookup
     return 3 << (halvings - 1) if lookup == 6 else 1 << halvings
 
 
 def lookups(tables: Iterable[CircuitTable], lookup: int, *, unless: set[BitFunction] | None = None) -> int:
-    """Lookup tables of `lookup` inputs for all bits of some tables, equal ones once, but for functions that are there already."""
+    """Number of LUTs for all distinct bits of some tables, except functions in `unless`."""
     distinct = {f for table in tables for f in functions(table)} - (unless or set())
     return sum(per_bit(len(inputs), lookup) for inputs, _ in distinct)
 
 
 def shared_with_adder(table: CircuitTable, limit: int) -> int:
-    """Lookup tables that vanish in the adder behind the table: its bits with at most so many inputs."""
+    """Number of LUTs absorbed by the adder behind the table: bits with at most `limit` inputs."""
     return sum(2 <= len(inputs) <= limit for inputs, _ in functions(table))

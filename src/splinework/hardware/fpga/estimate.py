@@ -1,7 +1,7 @@
-"""What a design will take before it is synthesised: LUTs, flip-flops, cycles and frequency.
+"""Estimates the LUTs, flip-flops, latency and clock frequency of a design before synthesis.
 
-Things are counted exactly (`estimate_counts`, `estimate_paths`); what each costs was fitted by least squares to random networks
-that were synthesised, by `python benchmarks/bench_fpga.py calibrate`, which prints the tables below, and was tested on others by
+Resources are counted exactly (`estimate_counts`, `estimate_paths`); their unit costs were fitted by least squares to synthesised
+random networks by `python benchmarks/bench_fpga.py calibrate`, which prints the tables below, and were tested on others by
 `python benchmarks/bench_fpga.py estimator`.
 """
 
@@ -19,18 +19,18 @@ from splinework.hardware.fpga.plan import design as plan
 from splinework.hardware.fpga.technologies import FpgaTechnology, technology_of
 from splinework.hardware.integer import IntegerModel
 
-_MAX_STAGE_LEVELS = 4  # Levels of adders in a cycle that are tried at most
+_MAX_STAGE_LEVELS = 4  # Largest number of adder levels per cycle that is tried
 
 
 @dataclass(frozen=True)
 class UnitCosts:
-    """What one of each thing costs.
+    """Fitted cost of one of each resource.
 
     Attributes:
-        lookup: Inputs of the lookup table that things are counted for.
-        chain: Bits of the shortest adder that Yosys gives a carry chain.
-        area: In the unit of the technology, by the names of `ResourceCounts`.
-        delays: In ns; None where nothing is placed.
+        lookup: Number of LUT inputs.
+        chain: Width of the shortest adder to which Yosys gives a carry chain.
+        area: Area of each resource of `ResourceCounts`, in the unit of the technology.
+        delays: Delay of each step of a path in ns; None if the technology is not placed.
     """
 
     lookup: int
@@ -68,22 +68,22 @@ COSTS: Final[Mapping[str, UnitCosts]] = MappingProxyType(
         )),
     }
 )  # fmt: skip
-"""What each thing costs on each family."""
+"""Fitted costs by technology."""
 
-_SAME_COSTS: Final = {"ecp5-25": "ecp5"}  # Targets that cost what another one costs
+_SAME_COSTS: Final = {"ecp5-25": "ecp5"}  # Technologies with the costs of another one
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a design will take.
+    """The estimated resources of a design.
 
     Attributes:
-        technology: The name of the technology.
-        luts: In the unit of the technology.
-        unit: `LUTs`, or `NAND2 equivalents` where there are no LUTs.
-        flipflops: Storage bits.
-        latency_cycles: From input to result, exact.
-        fmax_mhz: After routing; None where nothing routes.
+        technology: Name of the technology.
+        luts: Area in the unit of the technology.
+        unit: `LUTs`, or `NAND2 equivalents` for ASICs.
+        flipflops: Number of flip-flops.
+        latency_cycles: Exact latency in cycles.
+        fmax_mhz: Maximum clock after routing in MHz; None if the technology is not routed.
     """
 
     technology: str
@@ -95,7 +95,7 @@ class Estimate:
 
 
 def costs_of(technology: str | FpgaTechnology) -> UnitCosts:
-    """What things cost on a technology.
+    """The fitted costs of a technology.
 
     Raises:
         ConfigError: If the technology is unknown.
@@ -105,7 +105,7 @@ def costs_of(technology: str | FpgaTechnology) -> UnitCosts:
 
 
 def estimate(design: FpgaDesign, technology: str | FpgaTechnology) -> Estimate:
-    """What a design of `plan.design` will take on a technology, such as `xcup`, `ecp5`, `ice40` or `asic`.
+    """Estimates the resources of a design on a technology, such as `xcup`, `ecp5`, `ice40` or `asic`.
 
     Raises:
         ConfigError: If the technology is unknown.
@@ -121,30 +121,30 @@ def estimate(design: FpgaDesign, technology: str | FpgaTechnology) -> Estimate:
 
 
 def area_of(found: ResourceCounts, area: Mapping[str, float]) -> float:
-    """The sum of what all things cost."""
+    """The total area of all resources."""
     return float(sum(cost * getattr(found, name) for name, cost in area.items()))
 
 
 def size_of(found: ResourceCounts, luts: float) -> float:
-    """How often the size of a circuit doubles, log2(LUTs + flip-flops)."""
+    """Logarithmic size of a circuit, log2(LUTs + flip-flops)."""
     return log2(1 + luts + found.flipflops)
 
 
 def choose_depth(
     model: IntegerModel, technology: str | FpgaTechnology, mhz: float, options: FpgaOptions | None = None
 ) -> FpgaDesign:
-    """The design with the fewest cycles whose estimated frequency reaches a clock in MHz, on a technology that is routed.
+    """The design with the lowest latency whose estimated frequency reaches a clock in MHz.
 
-    Options say everything but the cycles and the technology.
+    The pipeline depth and the technology of the options are replaced.
 
     Raises:
-        ConfigError: If nothing is routed for the technology, or no depth reaches the clock; with the best that there is.
+        ConfigError: If the technology is not routed, or no pipeline depth reaches the clock.
     """
     chosen = technology_of(technology)
     if costs_of(chosen).delays is None:
         raise ConfigError(
-            f"no free program routes for {chosen.name}, so its frequency is not known before the vendor's tools have run; "
-            "choose ecp5 or ice40, or set stage_levels yourself."
+            f"no free program routes {chosen.name}, so its frequency is unknown without the vendor's tools; choose ecp5 or "
+            "ice40, or set stage_levels yourself."
         )
     base = replace(options if options is not None else FpgaOptions(), technology=chosen.name.partition("-")[0])
     slow: list[tuple[FpgaDesign, Estimate]] = []
@@ -157,7 +157,7 @@ def choose_depth(
     fastest, taken = max(slow, key=lambda pair: pair[1].fmax_mhz or 0.0)
     raise ConfigError(
         f"{model.name} reaches about {taken.fmax_mhz:g} MHz on {chosen.name} in {fastest.latency_cycles} cycles, below the "
-        f"{mhz:g} MHz that were asked; lower the clock, use fewer bits, or leave fewer edges per node."
+        f"required {mhz:g} MHz; lower the clock, use fewer bits, or leave fewer edges per node."
     )
 
 
@@ -173,7 +173,7 @@ def _fewer_cycles(
     found: FpgaDesign,
     slow: list[tuple[FpgaDesign, Estimate]],
 ) -> FpgaDesign:
-    """What lies between a depth that is fast enough and the next one that is not, cut by a limit on the cycles."""
+    """The lowest latency between a depth that is fast enough and the next one that is not."""
     if base.max_cycles is not None:
         return found
     first = slow[-1][0].latency_cycles + 1 if slow else max(1, found.latency_cycles // 2)

@@ -1,6 +1,6 @@
-"""What a circuit is made of, counted bit by bit before synthesis: functions, adder bits, clamps, registers; equal ones once.
+"""Counts the resources of a circuit bit by bit before synthesis: functions, adder bits, clamps, registers; equal ones once.
 
-It follows what `verilog` writes. What each thing costs on a technology is in `estimate`.
+The counts follow the Verilog that `verilog` writes; the unit costs on each technology are in `estimate`.
 """
 
 from collections.abc import Hashable, Iterator
@@ -19,10 +19,10 @@ class Signal(NamedTuple):
     """One bit on a wire.
 
     Attributes:
-        key: Equal for equal signals; None for a constant.
-        stage: The cycle in which it is computed.
-        inputs: How many bits it is a function of within its cycle; 1 for what comes from an input or a register.
-        free: Whether it is a wire from an input or from a register.
+        key: Identity of the signal; None for a constant.
+        stage: Cycle in which it is computed.
+        inputs: Number of bits that it is a function of within its cycle; 1 for an input or a register.
+        free: Whether it is a wire from an input or a register.
     """
 
     key: Hashable | None
@@ -36,22 +36,22 @@ CONSTANT_SIGNAL = Signal(None, 0)
 
 @dataclass(frozen=True)
 class ResourceCounts:
-    """What there is.
+    """The number of each resource in a circuit.
 
     Attributes:
-        lookups: Functions of two inputs up to those of one lookup table.
+        lookups: Functions that fit into one LUT.
         parts: Parts of functions with one input too many.
         muxes: Multiplexers that join those.
         more_parts: Parts of functions with several inputs too many.
         more_muxes: Multiplexers that join those.
-        absorbed: Functions that could share a lookup table with an adder bit.
+        absorbed: Functions that can share a LUT with an adder bit.
         opposites: Inverters of single bits.
-        adder_bits: Different pairs of bits that adders with a carry chain add.
+        adder_bits: Distinct pairs of bits added by adders with a carry chain.
         carry_bits: Bits of carry chains.
-        soft_bits: Bits of adders that are too short for a carry chain.
-        merged_bits: Bits of plain adders that take a plain sum of their own cycle: Yosys adds such three operands at once.
+        soft_bits: Bits of adders too short for a carry chain.
+        merged_bits: Bits of plain adders of a plain sum of the same cycle, which Yosys merges into three-operand adders.
         clamps: Functions that round and clamp.
-        flipflops: Registers.
+        flipflops: Flip-flops.
     """
 
     lookups: int = 0
@@ -73,8 +73,8 @@ class ResourceCounts:
 
 
 def counts(design: FpgaDesign, lookup: int, chain: int) -> ResourceCounts:
-    """All of a circuit, for lookup tables of so many inputs and carry chains from so many bits on."""
-    total = ResourceCounts(flipflops=design.latency_cycles)  # of the valid bit
+    """The resources of a circuit for LUTs with `lookup` inputs and carry chains from `chain` bits on."""
+    total = ResourceCounts(flipflops=design.latency_cycles)  # for the valid bit
     used: dict[int, set[int]] | None = None
     for layer in reversed(design.layers):
         counter = _Counter(layer, (lookup, chain), used)
@@ -84,7 +84,7 @@ def counts(design: FpgaDesign, lookup: int, chain: int) -> ResourceCounts:
 
 
 class _Counter:
-    """One layer. `used` are the places of each node's code that the next layer looks at; None means all."""
+    """Counts one layer; `used` holds the bits of each node's code that the next layer reads, None means all."""
 
     def __init__(self, layer: CircuitLayer, sizes: tuple[int, int], used: dict[int, set[int]] | None) -> None:
         self.layer, self.used = layer, used
@@ -103,7 +103,7 @@ class _Counter:
                 self.node(node)
 
     def total(self) -> ResourceCounts:
-        """What has been counted."""
+        """The resources counted so far."""
         found = dict.fromkeys(("lookups", "parts", "muxes", "more_parts", "more_muxes"), 0)
         for key in self.needed:
             values = self.functions[key]
@@ -139,7 +139,7 @@ class _Counter:
             self.read(signal, end)
 
     def table(self, node: CircuitNode, number: int) -> list[Signal]:
-        """The bits of a table; what they cost is counted where they are read."""
+        """The bits of a table; their cost is counted where they are read."""
         table, stage = node.tables[number], node.stages[number]
         return [self.column(table, column, stage) for column in table.columns.T]
 
@@ -164,7 +164,7 @@ class _Counter:
         return Signal((function, bool(values[0])), stage, len(address), False)
 
     def sum(self, node: CircuitNode, number: int, word: Adder, bits: dict[int, list[Signal]]) -> list[Signal]:
-        """The bits of an adder; those below its start are those of one word, and a carry needs a bit of its own below them."""
+        """The bits of an adder; those below its start are passed through, and a carry takes an extra bit."""
         stage = node.stages[number]
         carry = bits[word.carry][0] if word.carry >= 0 else CONSTANT_SIGNAL
         start = node.words[word.carry if word.carry >= 0 else word.right].shift
@@ -199,7 +199,7 @@ class _Counter:
         return [*passed, *(Signal((*name, place), stage) for place in range(below, word.width))]
 
     def finish(self, node: CircuitNode, root: list[Signal], places: "range | list[int]") -> Iterator[Signal]:
-        """The bits of the code that are looked at."""
+        """The bits of the code that are read."""
         word = node.words[-1]
         sign = root[-1] if word.signed else CONSTANT_SIGNAL
         whole = [CONSTANT_SIGNAL] * word.shift + root
@@ -224,7 +224,7 @@ class _Counter:
                 yield whole[place + node.guard]
 
     def read(self, signal: Signal, stage: int) -> None:
-        """A signal is needed on a wire of its own in some cycle."""
+        """Registers that a signal is needed on its own wire in a cycle."""
         if signal.key is None:
             return
         self.age(signal.key, signal.stage, stage)
@@ -235,7 +235,7 @@ class _Counter:
             self.needed.add(key[0])
 
     def absorb(self, signal: Signal) -> None:
-        """A function is needed only inside the lookup table of an adder bit."""
+        """Registers that a function is needed only inside the LUT of an adder bit."""
         key = signal.key
         if isinstance(key, tuple) and isinstance(key[0], tuple) and key[0] in self.functions:
             self.absorbed.add(key[0])
@@ -246,7 +246,7 @@ class _Counter:
 
 
 def merges(node: CircuitNode, number: int, part: int) -> bool:
-    """Whether Yosys makes one adder of several words from a sum and a sum that it takes: both plain, in one cycle."""
+    """Whether Yosys merges a plain sum with a plain sum that it reads in the same cycle into one adder."""
     word, own = node.words[number], node.words[part]
     if not isinstance(word, Adder) or not isinstance(own, Adder) or node.stages[part] != node.stages[number]:
         return False
@@ -255,14 +255,14 @@ def merges(node: CircuitNode, number: int, part: int) -> bool:
 
 
 def _plain(node: CircuitNode, word: Adder) -> bool:
-    """Whether an adder is written as a plus between two words."""
+    """Whether an adder is written as `+` between two words."""
     return word.carry < 0 and not (word.right < len(node.tables) and node.fused[word.right])
 
 
 def _unfolded(
     address: list[CodeBit], values: NDArray[np.bool_], flip: CodeBit | None
 ) -> tuple[list[CodeBit], NDArray[np.bool_]]:
-    """A function over plain bits, where those that are XORed with others are resolved."""
+    """The same function over plain bits, with folds and inversion resolved."""
     needed: list[CodeBit] = []
     for bit in [*address, *([flip] if flip is not None else [])]:
         for place in (bit.place, bit.fold):

@@ -1,6 +1,6 @@
-"""How many lookup tables a boolean function takes: its support, and for larger ones the parts after splitting on some inputs.
+"""Counts the LUTs of a Boolean function: for functions with too many inputs, the parts after splitting on some inputs.
 
-The counts are exact properties of the function; what a part or a multiplexer costs on a technology is fitted in `estimate`.
+The counts are exact properties of the function; the costs of a part and a multiplexer are fitted in `estimate`.
 """
 
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from splinework.hardware.fpga.cost import addresses
 
 _MAX_SPLITS = 200
-"""Ways of choosing the inputs to split on that are all tried; of functions with more, only the ends of the address are."""
+"""Largest number of choices of split inputs that are all tried; beyond, only the lowest and highest inputs are."""
 
 
 @dataclass(frozen=True)
 class FunctionSplit:
-    """One function of more inputs than a lookup table has, split on the inputs that leave the fewest parts.
+    """A function with more inputs than a LUT, split on the inputs that leave the fewest parts.
 
-    Different parts need a lookup table each; multiplexers of two join them, and equal parts need none.
+    Distinct parts need a LUT each; two-input multiplexers join them, and equal parts need none.
     """
 
     lookups: int
@@ -28,7 +28,7 @@ class FunctionSplit:
 
 
 def parts(values: NDArray[np.bool_], lookup: int) -> FunctionSplit:
-    """Splits a function of more than `lookup` inputs, all of which it depends on; values `(2^inputs,)` by address."""
+    """Splits a function that depends on more than `lookup` inputs, given its values `(2^inputs,)` by address."""
     best: FunctionSplit | None = None
     for order in _orders(len(values).bit_length() - 1, lookup):
         codes = _codes(values[order], lookup)
@@ -41,7 +41,7 @@ def parts(values: NDArray[np.bool_], lookup: int) -> FunctionSplit:
 
 @lru_cache(maxsize=64)
 def _orders(inputs: int, lookup: int) -> tuple[NDArray[np.int64], ...]:
-    """For each choice of inputs to split on, the addresses sorted so that each part is a row of 2^lookup."""
+    """The addresses for each choice of split inputs, ordered so that each part is a row of 2^lookup."""
     split = inputs - lookup
     choices = list(combinations(range(inputs), split))
     if len(choices) > _MAX_SPLITS:
@@ -66,7 +66,7 @@ def _free(lookup: int) -> NDArray[np.uint64]:
 
 
 def _different(codes: NDArray[np.uint64], lookup: int) -> int:
-    """Parts up to their opposite, without those that are wires."""
+    """Number of distinct parts up to inversion, without those that are wires."""
     full = np.uint64((1 << (1 << lookup)) - 1)
     plain = np.unique(np.where(codes & np.uint64(1), codes ^ full, codes))
     return int((~np.isin(plain, _free(lookup))).sum())

@@ -1,6 +1,6 @@
-"""The longest way from register to register, in lookup tables, adders and bits of carry, before anything is placed.
+"""Critical path from register to register, in LUTs, adders and carry bits, before placement.
 
-What each of these takes on a technology is in `estimate`; which way is the longest depends on it.
+The delays of a technology are in `estimate`; which path is critical depends on them.
 """
 
 from dataclasses import dataclass, fields
@@ -13,15 +13,15 @@ from splinework.hardware.fpga.estimate_counts import merges
 
 @dataclass(frozen=True)
 class TimingPath:
-    """A way from a register to a register, or what each step of it takes, in ns.
+    """The steps of a path between registers, or the delay of each kind of step in ns.
 
     Attributes:
-        start: Leaving a register and entering one.
-        lookups: Lookup tables.
-        beyond: Inputs of functions beyond those of a lookup table.
-        adders: Adders.
-        carry_bits: Bits of their carry chains.
-        size: Twofold sizes of the circuit, log2(LUTs + flip-flops): the farther things lie apart.
+        start: Clock-to-output and setup of registers.
+        lookups: Number of LUTs.
+        beyond: Number of function inputs beyond those of a LUT.
+        adders: Number of adders.
+        carry_bits: Number of bits of their carry chains.
+        size: Logarithmic size of the circuit, log2(LUTs + flip-flops): routing is longer in larger circuits.
     """
 
     start: float = 0.0
@@ -35,11 +35,11 @@ class TimingPath:
         return TimingPath(*(a + b for a, b in zip(self.values(), other.values(), strict=True)))
 
     def values(self) -> tuple[float, ...]:
-        """Its numbers in order."""
+        """The numbers in the order of the fields."""
         return tuple(getattr(self, field.name) for field in fields(self))
 
     def period(self, costs: "TimingPath") -> float:
-        """Nanoseconds."""
+        """The delay of the path in ns."""
         return sum(a * b for a, b in zip(self.values(), costs.values(), strict=True))
 
 
@@ -47,21 +47,21 @@ _START_PATH = TimingPath(start=1)
 
 
 def longest(design: FpgaDesign, lookup: int, costs: TimingPath) -> TimingPath:
-    """The way that takes longest through lookup tables of so many inputs, where `costs` says what each step takes, in ns."""
+    """The critical path for LUTs with `lookup` inputs, given the delay of each kind of step in ns."""
     worst = _START_PATH
     arrivals = [_START_PATH] * len(design.inputs)
     for layer in design.layers:
         following = []
         for node in layer.nodes:
-            walk = _PathTracer(layer, node, lookup, costs, arrivals)
-            worst = max(worst, walk.worst, key=lambda path: path.period(costs))
-            following.append(walk.leaves)
+            tracer = _PathTracer(layer, node, lookup, costs, arrivals)
+            worst = max(worst, tracer.worst, key=lambda path: path.period(costs))
+            following.append(tracer.leaves)
         arrivals = following
     return worst
 
 
 class _PathTracer:
-    """The ways through one neuron. `arrivals` are the ways by which its inputs come in cycle 0."""
+    """The paths through one neuron; `arrivals` are the paths to its inputs in cycle 0."""
 
     def __init__(
         self, layer: CircuitLayer, node: CircuitNode, lookup: int, costs: TimingPath, arrivals: list[TimingPath]
@@ -85,7 +85,7 @@ class _PathTracer:
         self.leaves = way if node.finish == layer.cycles else _START_PATH
 
     def at(self, node: CircuitNode, number: int, stage: int) -> TimingPath:
-        """The way to a word as it is read in some cycle."""
+        """The path to a word as it is read in a cycle."""
         return self.ways[number] if node.stages[number] == stage else _START_PATH
 
     def table(self, table: CircuitTable, stage: int) -> TimingPath:
@@ -95,7 +95,7 @@ class _PathTracer:
         return before + TimingPath(lookups=1, beyond=max(0, inputs - self.lookup)) if inputs > 1 else before
 
     def sum(self, node: CircuitNode, number: int, word: Adder) -> TimingPath:
-        """The way to a sum; the sums that it is merged with are one lookup table each, without their carries."""
+        """The path to a sum; sums merged with it count as one LUT each, without their carries."""
         stage = node.stages[number]
         before = []
         for part in (word.left, word.right, word.carry):
@@ -109,6 +109,6 @@ class _PathTracer:
 
 @lru_cache(maxsize=1 << 14)
 def _inputs(table: CircuitTable) -> int:
-    """Of the bit of a table that depends on most."""
+    """Largest number of inputs of any bit of a table."""
     folded = any(bit.fold >= 0 for bit in table.address) or table.flip is not None
     return max((len(bits) for bits, _ in functions(table)), default=0) + folded

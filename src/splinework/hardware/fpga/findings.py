@@ -1,4 +1,4 @@
-"""What a verification found: counts, proofs and counter-examples as codes and as values, fit for JSON and for reading."""
+"""Results of a verification: counts, proofs, and counter-examples as codes and as values, in JSON and in words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,16 +12,16 @@ from splinework.hardware.integer import IntegerModel
 
 @dataclass(frozen=True)
 class Failure:
-    """One thing that is not as it should be.
+    """One failure of a verification.
 
     Attributes:
         kind: `simulation`, `timing`, `proof` or `wiring`.
-        where: A simulator or a module.
-        message: In words, with codes and values.
-        codes: The counter-example, where there is one: input to code.
-        values: Input to what the code means, in its own unit.
-        expected: Output to the golden code.
-        got: Output to what came; None is an unknown.
+        where: Name of the simulator or module.
+        message: Description with codes and values.
+        codes: Counter-example, if there is one: code of each input.
+        values: Value of each input in its own unit.
+        expected: Golden code of each output.
+        got: Received code of each output; None if unknown.
     """
 
     kind: Literal["simulation", "timing", "proof", "wiring"]
@@ -38,19 +38,19 @@ class Failure:
 
 @dataclass(frozen=True)
 class FpgaVerification:
-    """What was verified and what was found.
+    """The result of a verification.
 
     Attributes:
-        name: Of the network.
-        kinds: How the vectors were chosen: `random`, `corners`, `pairs`, `sweeps`, `all`, `rows`.
-        simulations: One for each simulator, one for the wrapper for AXI-stream.
-        proofs: One for each neuron; empty where none was wanted.
-        neurons: Neurons of the network.
-        wiring: Whether the wires between neurons, the latency and the handshake were followed and are right.
-        proof: Whether proofs were wanted.
-        latency_cycles: Cycles from an input to its result.
-        limits: What all this does not say, one sentence each.
-        failures: What is wrong; the first examples of each kind.
+        name: Name of the network.
+        kinds: Number of vectors of each kind: `random`, `corners`, `pairs`, `sweeps`, `all`, `rows`.
+        simulations: One for each simulator, and one for the AXI-stream wrapper.
+        proofs: One for each neuron; empty if none were requested.
+        neurons: Number of neurons of the network.
+        wiring: Whether the wires between neurons, the latency and the handshake were proved correct.
+        proof: Whether proofs were requested.
+        latency_cycles: Latency in cycles.
+        limits: Limits of the verification, one sentence each.
+        failures: The first failures of each kind.
         tools: Programs and their versions.
     """
 
@@ -68,22 +68,22 @@ class FpgaVerification:
 
     @property
     def vectors(self) -> int:
-        """Vectors that went through each simulator."""
+        """Number of vectors simulated in each simulator."""
         return min((run.vectors for run in self._own), default=0)
 
     @property
     def mismatches(self) -> int:
-        """Results that are not the golden ones, in the worst simulator."""
+        """Number of mismatches in the worst simulator."""
         return max((run.mismatches for run in self.simulations), default=0)
 
     @property
     def neurons_proven(self) -> int:
-        """Neurons that equal the golden ones on all codes that can occur."""
+        """Number of neurons proved equal to the golden ones."""
         return sum(proof.proven for proof in self.proofs)
 
     @property
     def passed(self) -> bool:
-        """Whether every result was right and in time, and every proof that was wanted was found."""
+        """Whether every result was correct and in time, and every requested proof was found."""
         proven = not self.proof or (self.neurons_proven == self.neurons and self.wiring)
         return bool(self.simulations) and all(run.passed for run in self.simulations) and proven and not self.failures
 
@@ -92,7 +92,7 @@ class FpgaVerification:
         return tuple(run for run in self.simulations if "AXI" not in run.simulator)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """The result as JSON values."""
         return {
             "passed": self.passed,
             "vectors": self.vectors,
@@ -111,7 +111,7 @@ class FpgaVerification:
 
 
 def simulation_failures(run: Simulation, model: IntegerModel, codes: Integers) -> list[Failure]:
-    """The counter-examples of a simulation of some codes."""
+    """The failures of a simulation of some codes."""
     if run.error:
         return [Failure("simulation", run.simulator, f"the circuit cannot be run: {run.error}")]
     failures = [Failure("timing", run.simulator, f"cycle {cycle}: {what}") for cycle, what in run.violations]
@@ -122,13 +122,13 @@ def simulation_failures(run: Simulation, model: IntegerModel, codes: Integers) -
         axi = "AXI" in run.simulator  # whose words have bytes as lanes
         came = [None] * len(outputs) if axi else _unpacked(got, [wire.format for wire in outputs])
         differ = [j for j, (a, b) in enumerate(zip(came, expected, strict=True)) if a != b]
-        said = f"{run.mismatches} of {run.vectors} results differ; vector {number} gives " + ", ".join(
+        message = f"{run.mismatches} of {run.vectors} results differ; vector {number} gives " + ", ".join(
             f"{outputs[j].name} = {_word(outputs[j], came[j])}, expected {_word(outputs[j], expected[j])}"
             for j in differ
         )
         known = {wire.name: code for wire, code in zip(outputs, expected, strict=True)}
         found = {wire.name: code for wire, code in zip(outputs, came, strict=True)}
-        failures.append(_example("simulation", run.simulator, said, model.inputs, row.tolist(), known, found))
+        failures.append(_example("simulation", run.simulator, message, model.inputs, row.tolist(), known, found))
     if not failures and not run.passed:
         failures.append(
             Failure("simulation", run.simulator, f"{run.mismatches} of {run.vectors} results are wrong or missing")
@@ -137,30 +137,30 @@ def simulation_failures(run: Simulation, model: IntegerModel, codes: Integers) -
 
 
 def proof_failure(proof: Proof, model: IntegerModel) -> Failure:
-    """Why a neuron is not proven; its counter-example where there is one."""
+    """The failure of a neuron that is not proven, with its counter-example if there is one."""
     wires, out = model.wires(proof.layer), model.layers[proof.layer].outputs[proof.node]
     if proof.codes is None or proof.expected is None:
         return Failure("proof", proof.module, proof.reason)
     own = [wires[int(port[1:])] for port in proof.codes]
     codes = list(proof.codes.values())
-    said = f"{proof.reason}: {out.name} = {_word(out, proof.got)}, expected {_word(out, proof.expected)}"
-    return _example("proof", proof.module, said, own, codes, {out.name: proof.expected}, {out.name: proof.got})
+    message = f"{proof.reason}: {out.name} = {_word(out, proof.got)}, expected {_word(out, proof.expected)}"
+    return _example("proof", proof.module, message, own, codes, {out.name: proof.expected}, {out.name: proof.got})
 
 
 def _example(
     kind: Literal["simulation", "proof"],
     where: str,
-    said: str,
+    message: str,
     wires: Sequence[Wire],
     codes: Sequence[int],
     expected: Mapping[str, int],
     got: Mapping[str, int | None],
 ) -> Failure:
-    """A counter-example, as codes and as what they mean."""
+    """A counter-example as codes and values."""
     pairs = list(zip(wires, codes, strict=True))
     listed = "; ".join(f"{wire.name} = {_word(wire, code)}" for wire, code in pairs)
     values = {wire.name: float(wire.decode(code)) for wire, code in pairs}
-    return Failure(kind, where, f"{said}, for {listed}", {w.name: code for w, code in pairs}, values, expected, got)
+    return Failure(kind, where, f"{message}, for {listed}", {w.name: code for w, code in pairs}, values, expected, got)
 
 
 def _word(wire: Wire, code: int | None) -> str:

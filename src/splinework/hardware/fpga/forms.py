@@ -1,4 +1,4 @@
-"""Forms: sums of functions of single inputs, or of few inputs that share a table. Adding them is what adders do."""
+"""Additive forms: sums of functions of single inputs, or of few inputs that share a table; adders add them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,19 +11,19 @@ import numpy as np
 from splinework.hardware.formats import Integers
 from splinework.hardware.fpga.netlist import NetBit, Unproved
 
-_MAX_VALUES: Final = 1 << 20  # Values of the function of several inputs that share tables
+_MAX_VALUES: Final = 1 << 20  # Of a function of several inputs that share tables
 
 Key = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class AdditiveForm:
-    """`(Σ parts + Σ coefficient · bit) / 2^scale`, modulo what the word can hold.
+    """The form `(Σ parts + Σ coefficient · bit) / 2^scale`, modulo the size of the word.
 
     Attributes:
-        parts: For the inputs that it looks at, ascending, the values over all their codes read as plain numbers.
-        atoms: Wires of adders that are added as they are, and their coefficients.
-        scale: Bits that the whole is shifted down.
+        parts: Functions by their inputs, ascending: values over all codes of these, as unsigned numbers.
+        atoms: Coefficients of wires of adders.
+        scale: Number of bits by which the total is shifted down.
     """
 
     parts: Mapping[Key, Integers] = field(default_factory=dict)
@@ -31,12 +31,12 @@ class AdditiveForm:
     scale: int = 0
 
     def times(self, factor: int, scale: int) -> "AdditiveForm":
-        """Multiplied, with `scale` more bits to shift down."""
+        """The form times a factor, shifted down by `scale` more bits."""
         parts = {key: values * factor for key, values in self.parts.items()}
         return AdditiveForm(parts, {bit: c * factor for bit, c in self.atoms.items()}, self.scale + scale)
 
     def plus(self, other: "AdditiveForm") -> "AdditiveForm":
-        """The sum."""
+        """The sum of two forms."""
         scale = max(self.scale, other.scale)
         one, two = (f.times(1 << (scale - f.scale), scale - f.scale) for f in (self, other))
         atoms = dict(one.atoms)
@@ -48,7 +48,7 @@ class AdditiveForm:
         return AdditiveForm(parts, {bit: c for bit, c in atoms.items() if c}, scale).lowest()
 
     def lowest(self) -> "AdditiveForm":
-        """Without a scale that divides everything exactly."""
+        """The same form with scale 0 if the division is exact."""
         factor = 1 << self.scale
         whole = all(not (v % factor).any() for v in self.parts.values()) and all(
             c % factor == 0 for c in self.atoms.values()
@@ -60,7 +60,7 @@ class AdditiveForm:
 
 
 def put(parts: dict[Key, Integers], key: Key, values: Integers) -> None:
-    """Adds a function; functions that share an input become one of all their inputs."""
+    """Adds a function in place; functions that share an input are merged into one of all their inputs."""
     touching = [old for old in parts if old == key or set(old) & set(key)]
     union = tuple(sorted({i for old in (*touching, key) for i in old}))
     pieces = [(old, parts.pop(old)) for old in touching] + [(key, values)]
@@ -70,12 +70,12 @@ def put(parts: dict[Key, Integers], key: Key, values: Integers) -> None:
 
 
 def check_size(sizes: tuple[int, ...]) -> None:
-    """Raises Unproved where a function of several inputs would have too many values."""
+    """Raises Unproved if a function of several inputs would have too many values."""
     if prod(sizes) > _MAX_VALUES:
-        raise Unproved(f"tables share inputs of {prod(sizes)} codes at once, more than {_MAX_VALUES}")
+        raise Unproved(f"tables share inputs with {prod(sizes)} combinations of codes, more than {_MAX_VALUES}")
 
 
 def spread(key: Key, values: Integers, union: Key) -> Integers:
-    """The same function with axes for further inputs."""
+    """The same function with broadcast axes for further inputs."""
     spread_values: Integers = values.reshape([values.shape[key.index(i)] if i in key else 1 for i in union])
     return spread_values

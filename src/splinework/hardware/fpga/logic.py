@@ -1,6 +1,6 @@
-"""What gates compute: truth tables of wires over the few input bits that they depend on, as whole integers.
+"""Truth tables of gate-level wires over the few input bits that they depend on, as integers.
 
-A truth table over n bits is an integer of 2^n bits; its bit `a` is the value where the bits spell the address `a`.
+A truth table over n bits is an integer of 2^n bits; its bit `a` is the value at address `a`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from splinework.hardware.fpga.netlist import Module, NetBit, Unproved, ordered
 
 MAX_SUPPORT_BITS: Final = 14
-"""Bits that a truth table is over, at most."""
+"""Largest number of input bits of a truth table."""
 
 _GATES: Final[Mapping[str, Callable[[int, Mapping[str, int]], int]]] = {
     "$_BUF_": lambda ones, p: p["A"],
@@ -31,10 +31,10 @@ _GATES: Final[Mapping[str, Callable[[int, Mapping[str, int]], int]]] = {
 
 
 class Logic:
-    """The truth tables of a module of gates; those of wires behind other cells than gates are refused.
+    """The truth tables of a module of gates; wires behind other cells are refused.
 
     Args:
-        module: Without registers.
+        module: Module without registers.
     """
 
     def __init__(self, module: Module) -> None:
@@ -43,7 +43,7 @@ class Logic:
         self._tables: dict[tuple[NetBit, ...], dict[NetBit, int]] = {}
 
     def support(self, bit: NetBit) -> frozenset[NetBit] | None:
-        """The input bits that a wire may depend on; None where they are too many or not only gates lie between."""
+        """The input bits that a wire may depend on; None if there are too many, or cells other than gates in between."""
         if isinstance(bit, str):
             return frozenset()
         if bit not in self._supports:
@@ -64,10 +64,10 @@ class Logic:
         return frozenset(union) if len(union) <= MAX_SUPPORT_BITS else None
 
     def table(self, bit: NetBit, over: tuple[NetBit, ...]) -> int:
-        """The truth table of a wire over input bits that hold its support; the first is worth 1 in an address.
+        """The truth table of a wire over input bits that include its support; the first is the lowest address bit.
 
         Raises:
-            Unproved: If it depends on others.
+            Unproved: If it depends on other bits.
         """
         known = self._tables.setdefault(over, self._start(over))
         if bit not in known:
@@ -91,7 +91,7 @@ class Logic:
 
 
 def entries(table: int, bits: int) -> NDArray[np.int64]:
-    """A truth table over some bits as zeros and ones, `(2^bits,)`.
+    """A truth table as an array of 0 and 1, `(2^bits,)`.
 
     >>> entries(0b0110, 2)
     array([0, 1, 1, 0])
@@ -102,7 +102,7 @@ def entries(table: int, bits: int) -> NDArray[np.int64]:
 
 
 def values(module: Module, given: Mapping[NetBit, int], wanted: tuple[NetBit, ...]) -> int:
-    """The number that some wires, the first worth 1, spell for one assignment of the inputs of gates, `$add` and `$sub`."""
+    """The number on some wires, the lowest first, for one assignment of the inputs; cells are gates, `$add` and `$sub`."""
     known: dict[NetBit, int] = {"0": 0, "1": 1, **given}
 
     def number(bits: tuple[NetBit, ...]) -> int:

@@ -1,7 +1,4 @@
-"""Netlists that yosys writes as JSON, and what is read off them: how many registers lie between inputs and outputs.
-
-Reading, tracing and counting; what a netlist computes is the matter of `cuts` and of the proofs.
-"""
+"""Reads netlists that yosys writes as JSON, and counts the registers between inputs and outputs."""
 
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -13,20 +10,20 @@ from typing import Any, Final
 from splinework.errors import FileError
 
 NetBit = int | str
-"""The number of a wire, or a constant `0`, `1`, `x`."""
+"""A wire number, or a constant `0`, `1`, `x`."""
 NetBits = tuple[NetBit, ...]
 _REGISTERS: Final = ("$dff", "$adff", "$sdff", "$aldff", "$dlatch", "$adlatch", "$sr", "$ff", "$mem", "$fsm", "$lut_ff")
 
 
 class Unproved(Exception):  # a result, not an error of the user
-    """A claim does not hold, or could not be shown; says why."""
+    """A claim does not hold or could not be proved."""
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One cell: of a kind such as `$add`, or the name of a module; port to bits, the lowest first.
+    """A cell of a kind such as `$add`, or an instance of a module; ports are lists of bits, the lowest first.
 
-    Parameters are numbers; texts are left out.
+    Parameters that are not numbers are left out.
     """
 
     name: str
@@ -37,13 +34,13 @@ class Cell:
 
     @property
     def register(self) -> bool:
-        """Whether it keeps anything."""
+        """Whether it is a storage cell."""
         return self.kind.startswith(_REGISTERS)
 
 
 @dataclass(frozen=True, eq=False)
 class Module:
-    """One module: port to bits, the lowest first; cells as in the file; the bits of all named signals; as it was read."""
+    """A module: bits of its ports, the lowest first, its cells, the bits of all named signals, and its JSON form."""
 
     name: str
     inputs: Mapping[str, NetBits]
@@ -59,7 +56,7 @@ class Module:
 
     @cached_property
     def drivers(self) -> dict[NetBit, tuple[Cell, str, int]]:
-        """For each bit that a cell drives the cell, its port and the place there."""
+        """The cell, port and index that drive each bit."""
         found: dict[NetBit, tuple[Cell, str, int]] = {}
         for cell in self.cells:
             for port, bits in cell.outputs.items():
@@ -71,21 +68,21 @@ class Module:
 
 
 def read_netlist(path: Path) -> dict[str, Module]:
-    """All modules of a file that `write_json` wrote, by the names that they have in the source.
+    """All modules of a file written by `write_json`, by their names in the source.
 
     Raises:
-        FileError: If it is no such file.
+        FileError: If the file cannot be read.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         modules = [module_of(name, raw) for name, raw in content["modules"].items()]
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise FileError(f"{path} is no netlist of yosys ({error}); install the version that the notes name.") from error
+        raise FileError(f"{path} is not a netlist of yosys ({error}); install a supported version of yosys.") from error
     return {module.name: module for module in modules}
 
 
 def module_of(name: str, raw: Mapping[str, Any]) -> Module:
-    """A module as yosys writes it: `ports`, `cells`, `netnames`."""
+    """A module from yosys' JSON form: `ports`, `cells`, `netnames`."""
     ports = {port: (entry["direction"], tuple(entry["bits"])) for port, entry in raw["ports"].items()}
     return Module(
         raw.get("attributes", {}).get("hdlname", name),
@@ -111,10 +108,10 @@ def _cell(name: str, raw: dict[str, Any]) -> Cell:
 
 
 def ordered(module: Module, wanted: Iterable[NetBit], stop: Container[NetBit] = frozenset()) -> Iterator[Cell]:
-    """The cells that the wanted bits depend on, each after those that it depends on itself; nothing is followed behind `stop`.
+    """The cells that some bits depend on, in topological order; bits in `stop` are not followed.
 
     Raises:
-        Unproved: If they depend on themselves.
+        Unproved: If there is a combinational loop.
     """
     done: set[str] = set()
     open_: set[str] = set()
@@ -146,12 +143,12 @@ def _reads(cell: Cell) -> Iterator[NetBit]:
 
 
 def registers_between(module: Module, clock: str = "clk", enable: str = "en") -> int | None:
-    """How many registers every path from a data input to an output has; None where nothing depends on the inputs.
+    """Number of registers on every path from a data input to an output; None if no output depends on the inputs.
 
-    All registers must follow the rising edge of one clock and stand still unless the one enable is 1, so that they move in step.
+    All registers must use the rising edge of one clock and one enable.
 
     Raises:
-        Unproved: If paths differ, or there is another kind of memory.
+        Unproved: If paths differ, or there is another kind of storage.
     """
     special = {bit for port in (clock, enable) for bit in module.inputs.get(port, ())}
     depths: dict[NetBit, frozenset[int]] = {
@@ -175,7 +172,7 @@ def registers_between(module: Module, clock: str = "clk", enable: str = "en") ->
     found = nothing.union(*(depths.get(bit, nothing) for bit in outputs))
     if len(found) > 1:
         raise Unproved(
-            f"{module.name} has paths through {', '.join(map(str, sorted(found)))} registers, which must be one number"
+            f"{module.name} has paths through {', '.join(map(str, sorted(found)))} registers, which must be equal"
         )
     return next(iter(found), None)
 
@@ -190,6 +187,6 @@ def _check_register(module: Module, cell: Cell, clock: str, enable: str) -> None
     plain = cell.kind == "$dffe" and wired == (module.inputs.get(clock), module.inputs.get(enable))
     if not plain or cell.parameters.get("CLK_POLARITY") != 1 or cell.parameters.get("EN_POLARITY") != 1:
         raise Unproved(
-            f"{module.name} has the memory {cell.name} ({cell.kind}), which is no register on the rising edge of {clock} "
-            f"that {enable} enables"
+            f"{module.name} has the memory {cell.name} ({cell.kind}), which is not a register on the rising edge of {clock} "
+            f"with the enable {enable}"
         )

@@ -1,4 +1,4 @@
-"""From a golden model to a circuit: `design(model, options)`. Nothing is written here; that is what `verilog` is for.
+"""Plans the circuit of a golden model, `design(model, options)`; `verilog` writes it.
 
 The modules of `verilog(design)`, all registers on the rising edge of clk:
 
@@ -48,19 +48,20 @@ __all__ = [
 ]
 
 _MAX_TABLE_BITS = 1 << 22
-"""Bits of all plain tables of a model; beyond that, synthesis takes hours and no part of the technologies holds it."""
-_MAX_CODE_BITS = 12  # Bits of a code with edges; its tables double with each further bit
+"""Largest total size of all tables in bits; synthesis of more takes hours, and no supported device holds them."""
+_MAX_CODE_BITS = 12  # Tables double with each further bit
 
 
 def design(
     model: IntegerModel, options: FpgaOptions | None = None, *, seen: tuple[NDArray[np.bool_], ...] | None = None
 ) -> FpgaDesign:
-    """The circuit of a quantised network.
+    """Plans the circuit of a quantised network.
 
     Args:
         model: The golden model.
-        options: What the circuit is for.
-        seen: For each input which codes were seen, `(codes,)` by `code - format.low`; for the don't-cares from data.
+        options: Options of the generator; None takes the defaults.
+        seen: Flags `(codes,)` of the codes of each input that occur in the data, by `code - format.low`; only with
+            `dont_care="data"`.
 
     Raises:
         ConfigError: If the model is too large, or the options contradict each other or the data.
@@ -68,7 +69,7 @@ def design(
     options = options if options is not None else FpgaOptions()
     if (options.dont_care == "data") != (seen is not None):
         raise ConfigError(
-            "dont_care='data' goes with `seen`, the codes that were seen of each input, and with nothing else."
+            "`seen`, the codes of each input that occur in the data, is required with dont_care='data' and excluded otherwise."
         )
     refuse_large(model)
     if seen is not None:
@@ -84,7 +85,7 @@ def design(
 
 
 def refuse_large(model: IntegerModel) -> None:
-    """Raises a ConfigError where a model is too large to be built from tables: with the estimate, and what to prune."""
+    """Raises a ConfigError if a model is too large to be built from tables."""
     bits, edges, widest = 0, [], (0, "")
     for number, layer in enumerate(model.layers):
         for wire, table, mask in zip(model.wires(number), layer.tables, layer.mask, strict=True):
@@ -97,30 +98,30 @@ def refuse_large(model: IntegerModel) -> None:
             edges.append((own, f"{wire.name!r} ({int(mask.sum())} edges of {wire.format.width} bits)"))
     if widest[0] > _MAX_CODE_BITS:
         raise ConfigError(
-            f"{widest[1]!r} has codes of {widest[0]} bits, and a table over them has {2 ** widest[0]} entries; tables take at "
-            f"most {_MAX_CODE_BITS} bits: quantise with fewer."
+            f"{widest[1]!r} has codes of {widest[0]} bits, so its tables have {2 ** widest[0]} entries; at most {_MAX_CODE_BITS} "
+            "bits are supported: quantise with fewer bits."
         )
     if bits > _MAX_TABLE_BITS:
         top = ", ".join(text for _, text in sorted(edges, reverse=True)[:3])
         raise ConfigError(
-            f"{model.name} has {model.edges} edges with {bits} bits of tables, about {bits // 64} lookup tables of six inputs, "
-            f"more than the {_MAX_TABLE_BITS} bits that are built; prune edges or use fewer bits, first at {top}."
+            f"{model.name} has {model.edges} edges with {bits} bits of tables, about {bits // 64} six-input LUTs; "
+            f"at most {_MAX_TABLE_BITS} bits are supported; prune edges or use fewer bits, first for {top}."
         )
 
 
 def _check_seen(model: IntegerModel, seen: tuple[NDArray[np.bool_], ...]) -> None:
     if len(seen) != len(model.inputs):
-        raise ConfigError(f"{model.name} has {len(model.inputs)} inputs, got the codes that were seen of {len(seen)}.")
+        raise ConfigError(f"{model.name} has {len(model.inputs)} inputs, but `seen` has {len(seen)} entries.")
     for wire, flags in zip(model.inputs, seen, strict=True):
         if flags.shape != (wire.format.count,) or flags.dtype != np.bool_ or not flags.any():
             raise ConfigError(
-                f"`seen` says of each of the {wire.format.count} codes of {wire.name!r} whether it was seen, and one was at "
-                f"least; got {flags.dtype} of shape {flags.shape}, {int(flags.sum())} of them true."
+                f"`seen` needs a flag for each of the {wire.format.count} codes of {wire.name!r}, at least one of them true; "
+                f"got {flags.dtype} of shape {flags.shape}, {int(flags.sum())} of them true."
             )
 
 
 def raw_rows(form: Format) -> Integers:
-    """For the bits of a code read as a plain number, the row of its table.
+    """The table row of each code, indexed by the code's bits as an unsigned number.
 
     >>> raw_rows(Format(2, 0, signed=True))
     array([2, 3, 0, 1])
@@ -129,7 +130,7 @@ def raw_rows(form: Format) -> Integers:
 
 
 def _plain(model: IntegerModel, number: int, found: Reach | None, options: FpgaOptions) -> CircuitLayer:
-    """A layer with one whole table for each edge."""
+    """A layer with one complete table for each edge."""
     layer, last = model.layers[number], number == len(model.layers) - 1
     wires = model.wires(number)
     occur = found.codes[number] if found else [np.ones(w.format.count, dtype=bool) for w in wires]
@@ -163,7 +164,7 @@ def _plain(model: IntegerModel, number: int, found: Reach | None, options: FpgaO
 
 
 def _uniform(plain: FpgaDesign) -> FpgaDesign:
-    """All tables of a layer as wide as the widest, the constants in the first of each node: what a plain generator writes."""
+    """The uncompressed circuit: tables of a layer have the same width, and constants are added to the first table of a node."""
     layers = []
     for layer in plain.layers:
         hosted = [

@@ -1,9 +1,9 @@
-"""Proves that every neuron of a circuit equals its golden numbers: yosys reads the Verilog, abc decides, nothing is sampled.
+"""Formally proves that every neuron of a circuit equals its golden numbers: yosys reads the Verilog, abc decides equivalence.
 
-Three things are shown of each neuron as it stands in the files: every path has the same number of registers, all on one clock
-and one enable, so that they may be read as wires; the neuron without registers equals the golden neuron for all codes that can
-occur; where it has too many inputs for that to be decided at once, the same in two steps, at the word of the whole sum (`sums`,
-`claims`). What could not be decided in time counts as not proven.
+Three properties are proved of each neuron as written in the files: every path has the same number of registers, all on one clock
+and one enable, so they can be treated as wires; the combinational neuron equals the golden neuron for all reachable codes; and if
+it has too many inputs for one decision, the same in two steps, cut at the word of the total sum (`sums`, `claims`). A claim that
+is not decided in time counts as not proven.
 """
 
 import json
@@ -27,31 +27,31 @@ from splinework.hardware.reach import Reach
 from splinework.hardware.results import Progress, no_progress
 
 MAX_DIRECT_BITS: Final = 16
-"""Bits of inputs up to which a neuron is compared as a whole first."""
-_MAX_CELLS_PER_RUN: Final = 2000  # Cells that yosys is given at a time, but for the last neuron's
+"""Neurons with at most this number of input bits are compared as a whole first."""
+_MAX_CELLS_PER_RUN: Final = 2000  # Of yosys, except for the cells of the last neuron
 Method = Literal["", "whole", "sum and tail"]
 
-# yosys' own map for $shiftx is made anew for every constant, which takes a hundred times as long.
+# yosys' own map for $shiftx is specialised for every constant, which takes a hundred times as long.
 _TECHMAP: Final = files("splinework.hardware.fpga").joinpath("techmap.v").read_text("utf-8")
 _INPUT_PATTERN: Final = re.compile(r"\bpi(\d+)=([01])")
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What is known of one neuron.
+    """The outcome of the proof of one neuron.
 
     Attributes:
         module: Name of its module.
-        layer: Number of its layer.
-        node: Its number there.
-        proven: Whether it equals the golden neuron, on all codes that can occur.
-        method: `whole`, or `sum and tail`; empty where nothing is proven.
-        cycles: Registers on every path; None where no path leads through it, or they differ.
-        seconds: Of the decision.
-        reason: Why it is not proven.
-        codes: A counter-example: the codes of its inputs.
-        expected: What the golden neuron gives for it.
-        got: What the circuit gives.
+        layer: Index of its layer.
+        node: Index within the layer.
+        proven: Whether it equals the golden neuron for all reachable codes.
+        method: `whole`, or `sum and tail`; empty if not proven.
+        cycles: Number of registers on every path; None if there is no path or the numbers differ.
+        seconds: Time of the decision.
+        reason: Reason why it is not proven.
+        codes: Counter-example: the codes of its inputs.
+        expected: Golden output for the counter-example.
+        got: Output of the circuit for the counter-example.
     """
 
     module: str
@@ -69,10 +69,10 @@ class Proof:
 
 @dataclass(frozen=True, eq=False)
 class ElaboratedCircuit:
-    """A circuit as yosys understands it.
+    """A circuit elaborated by yosys.
 
-    `clocked` are all modules with their registers, the neurons as cells of the top module; `gates` the neurons without
-    registers, adders left whole and the rest as gates.
+    `clocked` holds all modules with their registers, with neurons as cells of the top module; `gates` holds the neurons without
+    registers, with adders kept and all other logic mapped to gates.
     """
 
     clocked: Mapping[str, Module]
@@ -80,10 +80,10 @@ class ElaboratedCircuit:
 
 
 def elaborate(sources: Sequence[Path], top: str, neurons: Sequence[str], work: Path) -> ElaboratedCircuit:
-    """Reads Verilog with yosys: a top module, and modules of neurons; `work` is a folder for what is in between.
+    """Reads the Verilog of a top module and its neurons with yosys; `work` is a folder for intermediate files.
 
     Raises:
-        Unproved: If yosys does not understand it.
+        Unproved: If yosys rejects the circuit.
     """
     (work / "maps.v").write_text(_TECHMAP, encoding="ascii")
     kept = " ".join(rf"\{name}" for name in neurons)
@@ -124,12 +124,12 @@ def _yosys(script: Sequence[str], work: Path) -> None:
     try:
         tools.call(["yosys", "-q", "-s", "script.ys"], work, timeout=1200)
     except FileError as error:
-        raise Unproved(f"yosys does not understand the circuit: {error}") from error
+        raise Unproved(f"yosys rejects the circuit: {error}") from error
 
 
 @dataclass(frozen=True, eq=False)
 class _ProofTask:
-    """What is needed to prove one neuron."""
+    """The input of the proof of one neuron."""
 
     own: GoldenNeuron
     cycles: int | None
@@ -147,7 +147,7 @@ def prove(
 ) -> tuple[Proof, ...]:
     """Decides for every neuron whether it equals the golden one, within a budget of seconds each.
 
-    What is proved holds for the codes that can occur, which were found before; `work` is a folder for what is in between.
+    The proofs cover the reachable codes in `found`; `work` is a folder for intermediate files.
     """
     every = [neuron(model, n, j, found.codes[n]) for n, layer in enumerate(model.layers) for j in range(layer.width)]
     proofs: dict[str, Proof] = {}
@@ -185,7 +185,7 @@ def prove(
 
 
 def _prepared(own: GoldenNeuron, circuit: ElaboratedCircuit) -> _ProofTask:
-    """Ports and registers of a neuron, checked."""
+    """Checks the ports and registers of a neuron."""
     module, gates = circuit.clocked.get(own.module), circuit.gates.get(own.module)
     if module is None or gates is None:
         raise Unproved(f"there is no module {own.module} in the circuit")
@@ -196,12 +196,12 @@ def _prepared(own: GoldenNeuron, circuit: ElaboratedCircuit) -> _ProofTask:
         raise Unproved(f"{own.module} has the ports {got | out}, expected {wanted | {'y': own.format.width}}")
     cycles = registers_between(module)
     if any(cell.register or not cell.kind.startswith("$") for cell in gates.cells):
-        raise Unproved(f"{own.module} has memory, or a module that is not there")
+        raise Unproved(f"{own.module} has memory or an undefined module")
     return _ProofTask(own, cycles, gates)
 
 
 def _in_parts(item: _ProofTask) -> list[EquivalenceClaim]:
-    """The claims about the word of the whole sum and about what follows it; none where no word is seen to be it."""
+    """The claims about the word of the total sum and about the logic behind it; none if no such word is found."""
     own, gates = item.own, item.gates
     try:
         sums = NeuronForms(
@@ -220,7 +220,7 @@ def _proof(item: _ProofTask, method: Method, start: float) -> Proof:
 
 
 def _refuted(item: _ProofTask, answer: str, pattern: Mapping[int, int], start: float) -> Proof:
-    """What is known of a neuron that is not proven; with the counter-example where there is one."""
+    """The outcome for a neuron that is not proven, with a counter-example if there is one."""
     own, seconds = item.own, time.monotonic() - start
     reason = {
         "different": "it differs from the golden neuron",
@@ -243,7 +243,7 @@ def _refuted(item: _ProofTask, answer: str, pattern: Mapping[int, int], start: f
 
 
 def _write(work: Path, claims: Sequence[EquivalenceClaim]) -> None:
-    """Both sides of all claims as and-inverter graphs; few at a time, because yosys checks all it has after each command."""
+    """Writes both sides of all claims as and-inverter graphs, few at a time, because yosys checks all modules per command."""
     work.mkdir()
     (work / "maps.v").write_text(_TECHMAP, encoding="ascii")
     part: list[EquivalenceClaim] = []
@@ -262,21 +262,21 @@ def _write_part(work: Path, claims: Sequence[EquivalenceClaim]) -> None:
     script += ["techmap -map maps.v", "simplemap t:$mux", "opt_expr", "opt_clean", "techmap", "opt_clean", "aigmap"]
     for side in (f"{claim.name}_{side}" for claim in claims for side in ("gold", "gate")):
         script += [f"setattr -mod -set top 1 {side}", f"write_aiger {side}.aig", f"setattr -mod -unset top {side}"]
-    with suppress(Unproved):  # what is not written cannot be decided, and counts as not proven
+    with suppress(Unproved):  # a claim without files counts as not proven
         _yosys(script, work)
 
 
 def _decide(work: Path, name: str, budget: float) -> tuple[str, dict[int, int]]:
-    """`equal`, `different` with an input pattern, or `undecided`."""
+    """The decision `equal`, `different` with an input pattern, or `undecided`."""
     if not all((work / f"{name}_{side}.aig").exists() for side in ("gold", "gate")):
         return "yosys could not turn it into gates; not proven", {}
     command = ["yosys-abc", "-c", f"cec -T {max(1, int(budget))} {name}_gold.aig {name}_gate.aig"]
     try:
-        said = tools.call(command, work, timeout=2 * budget + 10, refuse=False).stdout
+        output = tools.call(command, work, timeout=2 * budget + 10, refuse=False).stdout
     except ConfigError:
         return "undecided", {}
-    if "Networks are equivalent" in said:
+    if "Networks are equivalent" in output:
         return "equal", {}
-    if "NOT EQUIVALENT" not in said:
+    if "NOT EQUIVALENT" not in output:
         return "undecided", {}
-    return "different", {int(place): int(bit) for place, bit in _INPUT_PATTERN.findall(said)}
+    return "different", {int(place): int(bit) for place, bit in _INPUT_PATTERN.findall(output)}

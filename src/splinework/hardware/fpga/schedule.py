@@ -1,8 +1,8 @@
-"""Trees of adders, and which part of a circuit happens in which cycle.
+"""Builds adder trees and assigns the parts of a circuit to cycles.
 
-An adder takes a table for nothing where the bits of the table have few inputs, so a sum of n tables is built from chains
-`head + table + table …`, whose heads alone cost lookup tables, and the chains are added in pairs. How long chains can be depends
-on the levels that are allowed: k chains of lengths L fit into d levels when Σ 2^(L-1) <= 2^d.
+An adder absorbs a table at no cost if the bits of the table have few inputs, so a sum of n tables is built from chains
+`head + table + table …`, of which only the heads cost LUTs, and the chains are added in pairs. The allowed depth limits the
+length of chains: k chains of lengths L fit into d levels if Σ 2^(L-1) <= 2^d.
 """
 
 import heapq
@@ -18,9 +18,9 @@ from splinework.hardware.fpga.cost import shared_with_adder
 
 
 def connect(node: CircuitNode, options: FpgaOptions, levels: int | None = None) -> CircuitNode:
-    """The neuron with its tree of adders, where it has none yet; of several tables its constant is 0.
+    """The neuron with its adder tree; its constant must be 0 if it has several tables.
 
-    `levels` is how many levels of adders there may be, None for the fewest; more never makes the tree larger.
+    `levels` is the largest adder depth, None for the smallest possible; more levels never make the tree larger.
     """
     count = len(node.tables)
     if count < 2:
@@ -40,12 +40,12 @@ def connect(node: CircuitNode, options: FpgaOptions, levels: int | None = None) 
 
 
 def chains_needed(count: int, levels: int) -> int:
-    """Chains that so many operands need in so many levels of adders, at least."""
+    """Smallest number of chains for a number of operands within a number of adder levels."""
     return next(k for k in range(1, count + 1) if k == count or _fits(count, k, levels))
 
 
 def _carries(node: CircuitNode) -> list[int]:
-    """The tables of one bit that enter as carries, one for each adder of the others."""
+    """The one-bit tables that are added as carries, at most one for each adder of the other tables."""
     bits = [t for t, table in enumerate(node.tables) if table.width == 1 and not table.signed]
     heads = node.heads if node.heads is not None else frozenset()
     free = [t for t in bits if t not in heads]
@@ -65,7 +65,7 @@ def _tree(node: CircuitNode, gains: Sequence[int], carries: Sequence[int], level
         heapq.heappush(heap, (tree.level(word), tree.top(word), word))
     while len(heap) > 1:
         first, second = heapq.heappop(heap)[2], heapq.heappop(heap)[2]
-        if first < count <= second:  # the table stands right, where it shares lookup tables with the adder
+        if first < count <= second:  # a table on the right shares LUTs with the adder
             first, second = second, first
         word = tree.add(first, second)
         heapq.heappush(heap, (tree.level(word), tree.top(word), word))
@@ -73,7 +73,7 @@ def _tree(node: CircuitNode, gains: Sequence[int], carries: Sequence[int], level
 
 
 def _chains(node: CircuitNode, words: Sequence[int], gains: Sequence[int], levels: int) -> list[list[int]]:
-    """As few chains as fit into the levels; their heads are the tables that have least to gain from an adder."""
+    """The smallest number of chains that fits the levels; the heads are the tables that gain least from an adder."""
     count, tables = len(words), node.tables
     number = chains_needed(count, levels) if any(gains[t] for t in words) else (count + 1) // 2
     size = {t: (tables[t].low < 0, tables[t].shift + tables[t].width, t) for t in words}
@@ -91,7 +91,7 @@ def _fits(count: int, number: int, levels: int) -> bool:
 
 
 class _AdderTree:
-    """The words of a node while its adders are made."""
+    """The words of a node during the construction of its adders."""
 
     def __init__(self, node: CircuitNode) -> None:
         self.node = node
@@ -120,7 +120,7 @@ class _AdderTree:
         return len(self.node.tables) + len(self.sums) - 1
 
     def carried(self, carries: Sequence[int]) -> list[int]:
-        """Gives each bit to an adder, if it can to one that takes a table of the same input; returns those that fit none."""
+        """Assigns each bit to an adder, preferably one with a table of the same input; returns the bits that fit none."""
         lost = []
         for number in carries:
             bit = self.node.tables[number]
@@ -135,7 +135,7 @@ class _AdderTree:
         return lost
 
     def _starts(self, word: Adder, shift: int) -> bool:
-        """Whether an adder can begin at a place, so that a bit of that worth can be its carry."""
+        """Whether an adder can start at a place, so that a bit of that weight can be its carry."""
         shifts = [self.word(part).shift for part in (word.left, word.right)]
         return min(shifts) <= shift <= max(shifts)
 
@@ -144,7 +144,7 @@ class _AdderTree:
         return right.inputs if isinstance(right, CircuitTable) else ()
 
     def _widen(self) -> None:
-        """The sums with their carries."""
+        """Updates the ranges of the sums for their carries."""
         for k, word in enumerate(self.sums):
             parts = [self.word(p) for p in (word.left, word.right, word.carry) if p >= 0]
             low = sum(p.low << p.shift for p in parts) >> word.shift
@@ -152,23 +152,23 @@ class _AdderTree:
             self.sums[k] = replace(word, low=low, high=high)
 
     def whole(self, root: Adder) -> Adder:
-        """The last sum holds what occurs, which can be less than what its words could add up to."""
+        """The last sum with the exact range of values, which can be smaller than the sum of its words' ranges."""
         return replace(root, low=self.node.low >> root.shift, high=self.node.high >> root.shift)
 
 
 @dataclass(frozen=True)
 class _LogicLevel:
-    """One level of logic of a layer: the lookups, a level of adders, or rounding and clamping."""
+    """One level of logic of a layer: table lookups, one adder level, or rounding and clamping."""
 
     layer: int
     kind: Literal["lookup", "add", "finish"]
 
 
 def schedule(design: FpgaDesign) -> FpgaDesign:
-    """The circuit cut into cycles.
+    """Assigns the circuit to cycles.
 
     Raises:
-        ConfigError: If an option is contradictory.
+        ConfigError: If the circuit does not fit into `max_cycles`.
     """
     options = design.options
     layers = [replace(layer, depth=max(node.depth for node in layer.nodes)) for layer in design.layers]
@@ -183,7 +183,9 @@ def schedule(design: FpgaDesign) -> FpgaDesign:
         found = (_pack(steps, 1, size, apart=apart) for size, apart in tries)
         groups = next((g for g in found if len(g) <= limit), [steps])
         if len(groups) > limit:
-            raise ConfigError(f"{len(groups)} cycles do not fit into max_cycles={limit}.")
+            raise ConfigError(
+                f"the circuit needs {len(groups)} cycles, more than max_cycles={limit}; allow more cycles."
+            )
     stages = [stage for stage, group in enumerate(groups) for _ in group]
     done, place, start = [], 0, 0
     for number, layer in enumerate(layers):
@@ -198,7 +200,7 @@ def schedule(design: FpgaDesign) -> FpgaDesign:
 
 
 def cycles_of(levels: Sequence[int], finishes: Sequence[bool], options: FpgaOptions) -> int:
-    """Cycles of layers with so many levels of adders, without a limit on cycles; some have nothing to round or clamp."""
+    """Number of cycles of layers with given adder depths and rounding stages, without a limit on cycles."""
     steps = [s for n, (d, f) in enumerate(zip(levels, finishes, strict=True)) for s in _listed(n, d, f)]
     return len(_pack(steps, options.stage_levels, options.stage_levels, apart=True))
 
@@ -216,7 +218,7 @@ def _listed(number: int, depth: int, finishes: bool) -> list[_LogicLevel]:
 
 
 def _pack(steps: list[_LogicLevel], lookup: int, size: int, *, apart: bool) -> list[list[_LogicLevel]]:
-    """Neighbouring steps together as long as their weights fit; layers apart unless they may share a cycle."""
+    """Groups consecutive steps into cycles as long as their weights fit; layers share a cycle only if allowed."""
     groups: list[list[_LogicLevel]] = []
     room = 0
     for step in steps:
@@ -230,7 +232,7 @@ def _pack(steps: list[_LogicLevel], lookup: int, size: int, *, apart: bool) -> l
 
 
 def _place(node: CircuitNode, stages: list[int], depth: int) -> CircuitNode:
-    """Each word as late as its reader allows: inputs wait in place of sums, because the neurons of a layer can share that."""
+    """Schedules each word as late as possible: delaying inputs is cheaper than delaying sums, as neurons share them."""
     tables = len(node.tables)
     finish = stages[-1] if node.finishes else stages[depth]
     if not node.sums:

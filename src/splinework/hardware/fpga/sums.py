@@ -1,8 +1,8 @@
-"""Reads the sum of tables off a neuron's netlist: what every adder adds, as a form, and where the whole sum stands.
+"""Extracts the sum of tables from a neuron's netlist: the additive form of every adder, and the word of the total sum.
 
-What is claimed here is arithmetic modulo a power of two: adders add, words that are extended do not overflow on codes that occur
-(by their exact ends), and the functions of the whole sum are the golden tables up to constants that cancel. `claims` has yosys
-and abc prove that the netlist computes these words.
+The claims are arithmetic modulo a power of two: adders add, extended words do not overflow on reachable codes (by their exact
+bounds), and the functions of the total sum are the golden tables up to constants that cancel. With `claims`, yosys and abc prove
+that the netlist computes these words.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,20 +19,20 @@ from splinework.hardware.fpga.logic import Logic, entries
 from splinework.hardware.fpga.netlist import Cell, Module, NetBit, NetBits, Unproved
 
 ADDERS: Final = ("$add", "$sub")
-_MAX_AMBIGUOUS_PARTS: Final = 8  # Parts of a word that are tried in both readings, with each other
-_MAX_WORD_BITS: Final = 56  # Bits of a word, so that 64-bit integers hold it with room
+_MAX_AMBIGUOUS_PARTS: Final = 8  # All combinations of two readings of these parts are tried
+_MAX_WORD_BITS: Final = 56  # So that 64-bit integers hold sums of words
 
 
 @dataclass(frozen=True, eq=False)
 class Root:
-    """Where the whole sum stands: `golden = low + ((word · 2^shift − offset) mod 2^(bits + shift))`.
+    """The word of the total sum: `golden = low + ((word · 2^shift − offset) mod 2^(bits + shift))`.
 
     Attributes:
-        word: Its bits, the lowest first.
-        shift: Zero bits below.
-        offset: What is subtracted.
-        low: Smallest golden sum that can occur.
-        high: Largest.
+        word: Bits of the word, the lowest first.
+        shift: Number of zero bits below.
+        offset: Constant that is subtracted.
+        low: Smallest reachable golden sum.
+        high: Largest reachable golden sum.
     """
 
     word: NetBits
@@ -43,12 +43,12 @@ class Root:
 
 
 class NeuronForms:
-    """The forms of the words of one neuron.
+    """The additive forms of the words of one neuron.
 
     Args:
-        module: Its netlist: adders and gates, no registers.
-        ports: For each input of the layer that the neuron has a port for, its bits.
-        care: For each of these inputs which codes can occur, by their bits read as a plain number.
+        module: Netlist of adders and gates without registers.
+        ports: Bits of each input of the layer that the neuron has a port for.
+        care: Flags of the reachable codes of each of these inputs, indexed by the code's bits as an unsigned number.
     """
 
     def __init__(self, module: Module, ports: Mapping[int, NetBits], care: Mapping[int, NDArray[np.bool_]]) -> None:
@@ -67,7 +67,7 @@ class NeuronForms:
         self._functions: dict[NetBit, tuple[Key, Integers]] = {}
 
     def _named(self) -> list[NetBits]:
-        """Words with a bit of an adder, each once, without the constants below and the copies of the sign above."""
+        """Distinct words with a bit of an adder, without constants below and copies of the sign above."""
         found: dict[NetBits, None] = {}
         for bits in (*self.module.words.values(), *(c.outputs["Y"] for c in self._owner.values())):
             start = next((k for k, bit in enumerate(bits) if not isinstance(bit, str)), len(bits))
@@ -80,7 +80,7 @@ class NeuronForms:
         return list(found)
 
     def extended(self, cell: Cell) -> tuple[NetBits, NetBits]:
-        """Both operands of an adder, as wide as its sum."""
+        """Both operands of an adder, extended to the width of its sum."""
         width = len(cell.outputs["Y"])
         signed = bool(cell.parameters.get("A_SIGNED")) and bool(cell.parameters.get("B_SIGNED"))
         one, two = (
@@ -90,13 +90,13 @@ class NeuronForms:
         return one, two
 
     def form(self, word: NetBits) -> AdditiveForm:
-        """What a named word is, modulo 2^bits.
+        """The additive form of a named word, modulo 2^bits.
 
         Raises:
-            Unproved: If it is no such sum.
+            Unproved: If it is not a sum of tables.
         """
         if word in self._open:
-            raise Unproved(f"{self.module.name} has a word that is a part of itself")
+            raise Unproved(f"{self.module.name} has a word that depends on itself")
         if word not in self._forms:
             self._open.add(word)
             try:
@@ -113,9 +113,9 @@ class NeuronForms:
         return one.plus(two.times(-1 if cell.kind == "$sub" else 1, 0))
 
     def parsed(self, bits: NetBits, *, named: bool) -> AdditiveForm:
-        """A vector of bits, the lowest first, as a form, modulo 2^bits: runs of words, single bits of tables and of adders.
+        """The form of a vector of bits, the lowest first, modulo 2^bits: runs of words, single bits of tables and adders.
 
-        Runs of all named words are looked for, or only those of whole adders.
+        With `named`, runs of all named words are recognised, otherwise only those of whole adders.
         """
         total, place = AdditiveForm(), 0
         leaves: dict[Key, Integers] = {}
@@ -133,7 +133,7 @@ class NeuronForms:
         return total.plus(AdditiveForm(leaves))
 
     def function(self, bit: NetBit) -> tuple[Key, Integers]:
-        """A bit of a table as zeros and ones over the codes of its inputs."""
+        """A bit of a table as 0 and 1 over the codes of its inputs."""
         if bit not in self._functions:
             over = self.over(bit)
             key = tuple(sorted({self._home[b][0] for b in over}))
@@ -148,7 +148,7 @@ class NeuronForms:
         return self._functions[bit]
 
     def _parity(self, bit: NetBit) -> tuple[Key, Integers] | None:
-        """The lowest bit of an adder, where it is a function of few inputs: none at all where both operands bring a carry in."""
+        """The lowest bit of an adder if it is a function of few inputs; constant if both operands hold the carry."""
         cell = self._owner.get(bit)
         if cell is None or cell.outputs["Y"][0] != bit:
             return None
@@ -163,14 +163,14 @@ class NeuronForms:
         return union, (spread(left, x, union) + spread(right, y, union)) & 1
 
     def over(self, bit: NetBit) -> NetBits:
-        """The input bits that a bit of a table depends on, in one order for all bits of a table."""
+        """The input bits that a bit of a table depends on, in an order common to all bits of a table."""
         support = self.logic.support(bit)
         if support is None or any(b not in self._home for b in support):
-            raise Unproved(f"{self.module.name} has a wire that is neither a table of few bits nor a sum")
+            raise Unproved(f"{self.module.name} has a wire that is neither a small table nor a sum")
         return tuple(sorted(support, key=self._home.__getitem__))
 
     def _run(self, bits: NetBits, place: int, named: bool) -> tuple[AdditiveForm, int]:
-        """The longest run of a word that is read whole up to its top, or as far as the modulus; else a single bit."""
+        """The longest run of a word that is read completely up to its top or the modulus; else a single bit."""
         best: tuple[int, int, AdditiveForm] | None = None
         for word, start in self._runs.get(bits[place], ()):
             whole = self._owner.get(word[0])
@@ -190,7 +190,7 @@ class NeuronForms:
         return best[2], best[0]
 
     def _read(self, rest: NetBits, word: NetBits, start: int, count: int) -> tuple[AdditiveForm, int] | None:
-        """The value of a word that a run of it stands for, and how many bits of extension follow."""
+        """The value of a word that a run represents, and the number of extension bits that follow."""
         if rest and start + count < len(word):
             return None
         with suppress(Unproved):
@@ -204,7 +204,7 @@ class NeuronForms:
         return None
 
     def _floor(self, value: AdditiveForm, below: NetBits, place: int, start: int) -> AdditiveForm:
-        """`2^place · ⌊value / 2^start⌋`, where the bits below are known."""
+        """The form `2^place · ⌊value / 2^start⌋`, given the bits below."""
         for rank, bit in enumerate(below):
             parity = self._parity(bit)
             if parity is not None:
@@ -217,13 +217,13 @@ class NeuronForms:
         return value.times(1 << max(place - start, 0), max(start - place, 0)).lowest()
 
     def windowed(self, form: AdditiveForm, width: int, *, signed: bool) -> AdditiveForm:
-        """The integers that a word is read as, exactly.
+        """The exact integers that a word represents.
 
         Raises:
-            Unproved: If a value that occurs does not fit.
+            Unproved: If a reachable value does not fit.
         """
         if form.atoms or form.scale:
-            raise Unproved(f"{self.module.name} reads a word that is no whole sum")
+            raise Unproved(f"{self.module.name} reads a word that is not a complete sum")
         first, size = -(1 << (width - 1)) if signed else 0, 1 << width
         for parts in self._readings(form, width):
             low, high = self.ends(AdditiveForm(parts))
@@ -233,7 +233,7 @@ class NeuronForms:
         raise Unproved(f"{self.module.name} has a sum that may overflow its {width} bits")
 
     def _readings(self, form: AdditiveForm, width: int) -> Iterator[dict[Key, Integers]]:
-        """The same modulo 2^width: each part as it is, or with the smallest spread; words of a sign look larger as they are."""
+        """Equivalent parts modulo 2^width: each as it is, or shifted to the smallest spread, as for sign-extended words."""
         near = {key: self._closest(key, values, width) for key, values in form.parts.items()}
         differ = [k for k, v in near.items() if np.ptp(self.occurring(k, v)) < np.ptp(self.occurring(k, form.parts[k]))]
         for number in range(1 << min(len(differ), _MAX_AMBIGUOUS_PARTS)):
@@ -249,27 +249,27 @@ class NeuronForms:
         return start + ((values - start) & mask)
 
     def occurring(self, key: Key, values: Integers) -> Integers:
-        """The values at codes that occur, flat."""
+        """The values at reachable codes, flattened."""
         full = np.broadcast_to(values, tuple(self._size[i] for i in key))
         return full[np.ix_(*(self.care[i] for i in key))].ravel() if key else full.ravel()
 
     def _ends(self, key: Key, values: Integers) -> tuple[int, int]:
-        """Smallest and largest value of a part over codes that occur."""
+        """Smallest and largest value of a part over reachable codes."""
         own = self.occurring(key, values)
         return int(own.min()), int(own.max())
 
     def ends(self, form: AdditiveForm) -> tuple[int, int]:
-        """Smallest and largest value over codes that occur."""
+        """Smallest and largest value of a form over reachable codes."""
         parts = [self._ends(key, values) for key, values in form.parts.items()]
         return sum(low for low, _ in parts), sum(high for _, high in parts)
 
     def root(self, golden: Mapping[int, Integers], bias: int, outputs: Sequence[NetBit]) -> Root:
-        """The word that holds the whole sum and is all that the outputs depend on.
+        """The word that holds the total sum and on which alone the outputs depend.
 
-        The golden tables are by input, over its code's bits read as a plain number.
+        The golden tables are given by input, indexed by the code's bits as an unsigned number.
 
         Raises:
-            Unproved: If no word does.
+            Unproved: If there is no such word.
         """
         whole = AdditiveForm({(i,): values for i, values in golden.items()}).plus(AdditiveForm({(): np.array(bias)}))
         ends = self.ends(whole)
@@ -293,7 +293,7 @@ class NeuronForms:
                 yield from ((word, shift) for shift in sorted(shifts))
 
     def _decides(self, word: NetBits, outputs: Sequence[NetBit]) -> bool:
-        """Whether no output sees an input past the word."""
+        """Whether the outputs depend on the inputs only through the word."""
         seen, stack = set(word), [bit for bit in outputs if bit not in word]
         while stack:
             bit = stack.pop()
@@ -306,13 +306,13 @@ class NeuronForms:
         return True
 
     def _offset(self, found: AdditiveForm, whole: AdditiveForm, width: int) -> int:
-        """`found − whole` modulo 2^width where that is one constant."""
+        """The constant `found − whole` modulo 2^width."""
         if found.atoms or found.scale:
-            raise Unproved("the word is no whole sum")
+            raise Unproved("the word is not a complete sum")
         difference, offset = found.plus(whole.times(-1, 0)), 0
         for key, values in difference.parts.items():
             rest = np.unique(self.occurring(key, values) & ((1 << width) - 1))
             if len(rest) > 1:
-                raise Unproved("the word is another sum")
+                raise Unproved("the word is a different sum")
             offset += int(rest[0])
         return offset & ((1 << width) - 1)

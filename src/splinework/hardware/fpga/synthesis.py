@@ -1,4 +1,4 @@
-"""A design through Yosys and, where a free router knows the device, nextpnr: cells and frequency, and the scripts to repeat it.
+"""Synthesises a design with Yosys and, if a free router supports the device, nextpnr: area, frequency, and scripts.
 
 The area is that of the design alone; the frequency is that of the design between registers, after routing.
 """
@@ -34,35 +34,33 @@ from splinework.hardware.fpga.technologies import FpgaTechnology, Router, techno
 from splinework.nn.files import write_whole
 
 _KEPT_FILES = ("*.ys", "*.v", "*.lpf", "*.pcf", "stat.json", "report-*")
-_TIMEOUT_SECONDS = (
-    120.0  # Seconds that the usual router has at least; on a few placings it goes round in circles for ever
-)
-_TIMEOUT_SECONDS_PER_LUT = 0.2  # Seconds that it has for each LUT of a larger design
+_TIMEOUT_SECONDS = 120.0  # Of the default router, which does not terminate for a few placements
+_TIMEOUT_SECONDS_PER_LUT = 0.2
 
 
 @dataclass(frozen=True)
 class Synthesis:
-    """What a design became.
+    """The result of synthesis.
 
     Attributes:
-        top: Its top module.
-        technology: The name of the technology.
-        title: What the technology is.
-        luts: LUT cells, in `unit`.
-        unit: `LUTs`, or `NAND2 equivalents` where there are no LUTs.
-        lcs: Yosys' estimate of logic cells; None where it makes none.
-        flipflops: Storage bits.
-        carries: Cells of carry chains.
-        fmax_mhz: Median over the seeds, after routing; None where nothing routes.
+        top: Name of the top module.
+        technology: Name of the technology.
+        title: Description of the technology.
+        luts: Number of LUT cells, in `unit`.
+        unit: `LUTs`, or `NAND2 equivalents` for ASICs.
+        lcs: Yosys' estimate of logic cells; None if there is none.
+        flipflops: Number of flip-flops.
+        carries: Number of carry cells.
+        fmax_mhz: Maximum clock after routing in MHz, median over the seeds; None if not routed.
         fmax_by_seed: Each seed and its frequency in MHz.
-        rerouted: The seeds that the usual router did not finish, so that nextpnr's other one routed.
-        utilisation: Resources of the device with the wrapper, used and there, of the first seed.
-        cells: Types of cells and their numbers.
+        rerouted: Seeds for which the default router timed out and nextpnr's second router was used.
+        utilisation: Used and available resources of the device with the wrapper, for the first seed.
+        cells: Number of cells of each type.
         recipe: The synthesis command that gave the smallest result.
         tools: Programs and their versions.
-        note: What to know about the figures.
-        files: Names and texts of scripts, constraints, the wrapper and the answers of the programs.
-        log: The statistics and what nextpnr said of the clock.
+        note: Remark on the figures.
+        files: Names and texts of scripts, constraints, the wrapper and the reports of the programs.
+        log: Statistics of Yosys and clock messages of nextpnr.
     """
 
     top: str
@@ -85,7 +83,7 @@ class Synthesis:
     log: str = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, without files and log."""
+        """The result as JSON values, without files and log."""
         content = {key: value for key, value in vars(self).items() if key not in ("files", "log")}
         return content | {
             "fmax_by_seed": {str(seed): mhz for seed, mhz in self.fmax_by_seed},
@@ -111,34 +109,34 @@ def synthesise(
     technology: str | FpgaTechnology = "xcup",
     *,
     seeds: Sequence[int] = (1,),
-    freq: float = 250.0,
+    mhz: float = 250.0,
     out: str | os.PathLike[str] | None = None,
     recipes: int | None = None,
     timeout: float = 3600.0,
 ) -> Synthesis:
-    """Maps Verilog to the cells of a technology, places and routes it where that is possible.
+    """Maps Verilog to the cells of a technology, and places and routes it if possible.
 
     Args:
-        source: A folder that has the files in `rtl/*.v`, or the files.
-        top: The top module; its clock is `clk`.
-        technology: A name such as `xcup`, `ecp5`, `ice40` or `asic`.
-        seeds: Of placing and routing, once for each.
-        freq: The frequency in MHz that nextpnr works towards; what it reaches is reported, whether above or below.
-        out: A folder for the scripts and answers, such as `FOLDER/synth`; None writes nothing.
-        recipes: How many of the technology's alternative commands are tried; None tries all and keeps the smallest result.
-        timeout: Seconds for each run of a program.
+        source: Folder with the files `rtl/*.v`, or the files themselves.
+        top: Name of the top module; its clock is `clk`.
+        technology: Name such as `xcup`, `ecp5`, `ice40` or `asic`.
+        seeds: Seeds of placement and routing, one run for each.
+        mhz: Frequency in MHz that nextpnr aims for; the reached frequency is reported.
+        out: Folder for the scripts and reports, such as `FOLDER/synth`; None writes nothing.
+        recipes: Number of the technology's alternative commands to try; None tries all and keeps the smallest result.
+        timeout: Time limit in seconds for each run of a program.
 
     Raises:
-        ConfigError: If the technology is unknown, a tool is missing or slow, or the design does not fit the device.
-        FileError: If there are no files, or a tool refuses them.
+        ConfigError: If the technology is unknown, a tool is missing or times out, or the design does not fit the device.
+        FileError: If there are no files, or a tool rejects them.
     """
     chosen = technology_of(technology)
     files = _sources(source)
-    _check(top, seeds, freq, recipes)
+    _check(top, seeds, mhz, recipes)
     router = chosen.router
     programs = ["yosys", *([router.program] if router is not None else [])]
     tools.need(*programs, purpose=f"synthesis for {chosen.name}")
-    job = _SynthesisTask(chosen, top, tuple(seeds), freq, timeout)
+    job = _SynthesisTask(chosen, top, tuple(seeds), mhz, timeout)
     with tempfile.TemporaryDirectory() as name:
         rtl = Path(name) / "rtl"
         rtl.mkdir()
@@ -151,7 +149,7 @@ def synthesise(
         texts = {path.name: path.read_text(encoding="utf-8") for path in kept}
     names = inside if out is None else [os.path.relpath(file, out) for file in files]
     texts["synth.ys"] = synthesis_script(chosen, recipe, top, names)
-    texts["Makefile"] = makefile(chosen, job.seeds, freq, names, routed.rerouted)
+    texts["Makefile"] = makefile(chosen, job.seeds, mhz, names, routed.rerouted)
     rates = tuple((seed, round(read_fmax(report), 2)) for seed, report in zip(job.seeds, routed.reports, strict=False))
     if out is not None:
         _write(Path(out), texts)
@@ -173,14 +171,14 @@ def synthesise(
         tools={program: tools.version(program) or "" for program in programs},
         note=chosen.note,
         files=texts,
-        log=texts["stat.json"] + routed.said,
+        log=texts["stat.json"] + routed.log,
     )
 
 
 def _smallest(
     job: _SynthesisTask, recipes: Sequence[str], sources: Sequence[str], place: Path
 ) -> tuple[FpgaArea, str, Path]:
-    """The smallest result of Yosys, its recipe, and the folder where its netlist, its statistics and its ports lie."""
+    """The smallest result of Yosys, its recipe, and the folder of its netlist, statistics and ports."""
     found = []
     for number, recipe in enumerate(recipes):
         folder = place / f"synth{number}"
@@ -195,7 +193,7 @@ def _smallest(
 class _RoutingResult:
     reports: tuple[dict[str, Any], ...]
     rerouted: tuple[int, ...]
-    said: str
+    log: str
 
 
 def _route(job: _SynthesisTask, recipe: str, router: Router, folder: Path, area: FpgaArea) -> _RoutingResult:
@@ -205,21 +203,21 @@ def _route(job: _SynthesisTask, recipe: str, router: Router, folder: Path, area:
     (folder / "wrap.ys").write_text(wrapping_script(recipe, job.top), encoding="utf-8")
     (folder / router.constraints).write_text(constraints(router, job.mhz), encoding="utf-8")
     tools.call(["yosys", "-q", "-s", "wrap.ys"], folder, timeout=job.timeout)
-    patience = min(job.timeout, max(_TIMEOUT_SECONDS, _TIMEOUT_SECONDS_PER_LUT * area.luts))
+    router_timeout = min(job.timeout, max(_TIMEOUT_SECONDS, _TIMEOUT_SECONDS_PER_LUT * area.luts))
     reports, rerouted, lines = [], [], []
     for seed in job.seeds:
         try:
             words = routing_command(router, seed, job.mhz)
-            result = tools.call(words, folder, timeout=patience, refuse=False)
-        except ConfigError:  # it took too long; that the program is there was made sure of before
+            result = tools.call(words, folder, timeout=router_timeout, refuse=False)
+        except ConfigError:  # a timeout, as the program is known to be installed
             rerouted.append(seed)
-            words = routing_command(router, seed, job.mhz, other=True)
+            words = routing_command(router, seed, job.mhz, second=True)
             result = tools.call(words, folder, timeout=job.timeout, refuse=False)
-        said = result.stdout + result.stderr
+        output = result.stdout + result.stderr
         if result.returncode != 0:
-            raise explain_failure(said, router.program, job.technology, job.top)
+            raise explain_failure(output, router.program, job.technology, job.top)
         reports.append(read_json(folder / f"report-{seed}.json"))
-        lines += [f"seed {seed}: {line}" for line in said.splitlines() if "Max frequency" in line]
+        lines += [f"seed {seed}: {line}" for line in output.splitlines() if "Max frequency" in line]
     return _RoutingResult(tuple(reports), tuple(rerouted), "\n".join(lines) + "\n")
 
 
@@ -234,25 +232,25 @@ def _sources(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) 
     if missing or not files:
         raise FileError(f"synthesis needs Verilog files; not found: {', '.join(missing) or '(none named)'}.")
     if len({file.name for file in files}) != len(files):
-        raise FileError(f"Verilog files have names of their own, got {', '.join(map(str, files))}.")
+        raise FileError(f"Verilog files must have distinct names, got {', '.join(map(str, files))}.")
     return files
 
 
-def _check(top: str, seeds: Sequence[int], freq: float, recipes: int | None) -> None:
+def _check(top: str, seeds: Sequence[int], mhz: float, recipes: int | None) -> None:
     if not top.isidentifier() or not top.isascii():
-        raise ConfigError(f"the top module is an identifier such as 'wine', got {top!r}.")
+        raise ConfigError(f"the top module must be an identifier such as 'wine', got {top!r}.")
     if not seeds or len(set(seeds)) != len(seeds) or any(seed < 1 for seed in seeds):
-        raise ConfigError(f"seeds are different whole numbers from 1 on, got {list(seeds)}.")
-    if not 1 <= freq <= 2000:
-        raise ConfigError(f"freq is in MHz, from 1 to 2000, got {freq!r}.")
+        raise ConfigError(f"seeds must be distinct positive integers, got {list(seeds)}.")
+    if not 1 <= mhz <= 2000:
+        raise ConfigError(f"mhz must be from 1 to 2000, got {mhz!r}.")
     if recipes is not None and recipes < 1:
-        raise ConfigError(f"recipes is at least 1, or None for all, got {recipes!r}.")
+        raise ConfigError(f"recipes must be at least 1, or None for all, got {recipes!r}.")
 
 
 def _write(folder: Path, texts: Mapping[str, str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FileError(f"{folder} cannot be made ({error}); choose another folder.") from error
+        raise FileError(f"{folder} cannot be created ({error}); choose another folder.") from error
     for name, text in texts.items():
         write_whole(folder / name, text.encode())

@@ -1,4 +1,4 @@
-"""What Yosys and nextpnr answer, read: cells, ports, frequencies, and what does not fit."""
+"""Parses the reports of Yosys and nextpnr: cells, ports, frequencies, and resources that do not fit."""
 
 import json
 import re
@@ -17,14 +17,14 @@ _RESOURCE = re.compile(r"Info:\s+(\w+):\s+(\d+)\s*/\s*(\d+)\s+\d+%")
 
 @dataclass(frozen=True)
 class FpgaArea:
-    """What a netlist is made of.
+    """The area of a netlist.
 
     Attributes:
-        cells: How many there are of each type.
-        luts: In the unit of the technology, rounded.
-        flipflops: Storage bits.
-        carries: Cells of carry chains.
-        lcs: Yosys' estimate of logic cells, which packs small LUTs in pairs; None where it makes none.
+        cells: Number of cells of each type.
+        luts: Area in the unit of the technology, rounded.
+        flipflops: Number of flip-flops.
+        carries: Number of carry cells.
+        lcs: Yosys' estimate of logic cells, with small LUTs packed in pairs; None if there is none.
     """
 
     cells: Mapping[str, int]
@@ -35,10 +35,10 @@ class FpgaArea:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object that a program wrote.
+    """Reads a JSON object that a program wrote.
 
     Raises:
-        FileError: If there is none.
+        FileError: If the file is missing or damaged.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -47,29 +47,29 @@ def read_json(path: Path) -> dict[str, Any]:
             f"{path.name} was not written as expected ({error}); is this an old version of the tool?"
         ) from error
     if not isinstance(content, dict):
-        raise FileError(f"{path.name} holds no JSON object; is this an old version of the tool?")
+        raise FileError(f"{path.name} is not a JSON object; is this an old version of the tool?")
     return content
 
 
 def read_area(stat: Mapping[str, Any], technology: FpgaTechnology) -> FpgaArea:
-    """The answer of `stat -json`.
+    """The area in the output of `stat -json`.
 
     Raises:
-        FileError: If it has another form.
-        ConfigError: If the netlist has cells that nobody counts, such as memories or latches.
+        FileError: If the output has another form.
+        ConfigError: If the netlist has unexpected cells, such as memories or latches.
     """
     design = stat.get("design")
     cells = design.get("num_cells_by_type") if isinstance(design, dict) else None
     if not isinstance(cells, dict) or not all(isinstance(count, int) for count in cells.values()):
         raise FileError("Yosys gave no cells in `stat -json`; version 0.23 or later does.")
-    # What Yosys leaves in place of a module that it has dissolved; no cell of the circuit.
+    # Yosys leaves these in place of flattened modules; they are not cells of the circuit.
     cells = {cell: count for cell, count in cells.items() if cell != "$scopeinfo"}
     known = {*technology.logic, *technology.flipflops, *technology.carries, *technology.ignored}
     strange = sorted(set(cells) - known)
     if strange:
         raise ConfigError(
-            f"the netlist for {technology.name} has cells that are not counted: {', '.join(strange)}; a design has only "
-            "registers with one clock, tables and adders."
+            f"the netlist for {technology.name} has unexpected cells: {', '.join(strange)}; a design has only registers "
+            "with one clock, tables and adders."
         )
     lcs = design.get("estimated_num_lc") if isinstance(design, dict) else None
     return FpgaArea(
@@ -82,7 +82,7 @@ def read_area(stat: Mapping[str, Any], technology: FpgaTechnology) -> FpgaArea:
 
 
 def read_ports(text: str) -> list[Port]:
-    r"""The answer of `portlist`.
+    r"""The ports in the output of `portlist`.
 
     >>> read_ports("module top\ninput [0:0] clk\noutput [7:0] y0\n")
     [Port(name='clk', width=1, output=False), Port(name='y0', width=8, output=True)]
@@ -94,10 +94,10 @@ def read_ports(text: str) -> list[Port]:
 
 
 def read_fmax(report: Mapping[str, Any]) -> float:
-    """The frequency in MHz that a report of nextpnr gives for the slowest clock.
+    """The frequency of the slowest clock in a report of nextpnr, in MHz.
 
     Raises:
-        FileError: If it gives none.
+        FileError: If the report has none.
     """
     clocks = report.get("fmax")
     try:
@@ -107,24 +107,24 @@ def read_fmax(report: Mapping[str, Any]) -> float:
 
 
 def read_utilisation(report: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
-    """Resources that are used: how many of how many."""
+    """The used and available number of each used resource."""
     entries = report.get("utilization", {})
     return {name: (int(e["used"]), int(e["available"])) for name, e in sorted(entries.items()) if e["used"]}
 
 
-def explain_failure(said: str, program: str, technology: FpgaTechnology, top: str) -> Exception:
-    """The error that says why nextpnr failed: the resource that ran out, or else its own last words."""
-    over = [(name, int(used), int(there)) for name, used, there in _RESOURCE.findall(said) if int(used) > int(there)]
+def explain_failure(output: str, program: str, technology: FpgaTechnology, top: str) -> Exception:
+    """The error of a failed nextpnr run: the exhausted resource, or the end of its output."""
+    over = [(name, int(used), int(there)) for name, used, there in _RESOURCE.findall(output) if int(used) > int(there)]
     if over:
         name, used, there = max(over, key=lambda entry: entry[1] / max(entry[2], 1))
         return ConfigError(
-            f"{top} does not fit {technology.title}: it takes {used} of the {there} {name}; prune edges, use fewer bits, "
+            f"{top} does not fit {technology.title}: it needs {used} of {there} {name}; prune edges, use fewer bits, "
             "or choose a larger device."
         )
-    if "no BELs remaining" in said or "Unable to find legal placement" in said:
+    if "no BELs remaining" in output or "Unable to find legal placement" in output:
         return ConfigError(
-            f"{top} does not fit {technology.title}: nextpnr finds no place for all cells; prune edges, use fewer bits, "
+            f"{top} does not fit {technology.title}: nextpnr cannot place all cells; prune edges, use fewer bits, "
             "or choose a larger device."
         )
-    end = "\n".join([line for line in said.splitlines() if line.strip()][-8:])
+    end = "\n".join([line for line in output.splitlines() if line.strip()][-8:])
     return FileError(f"{program} failed on {top}:\n{end}")

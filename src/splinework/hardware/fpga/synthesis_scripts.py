@@ -1,4 +1,4 @@
-"""The texts that Yosys, nextpnr and make read: scripts, the wrapper around a design, constraints. Nothing is run here."""
+"""Scripts for Yosys, nextpnr and make, the wrapper around a design, and constraints."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _IO_PACKAGE_NOTE = "Pins have no places: what is measured is the design between 
 
 @dataclass(frozen=True)
 class Port:
-    """One port of the top module: its bits, and whether it leaves the module."""
+    """One port of the top module: its name, width and direction."""
 
     name: str
     width: int
@@ -21,7 +21,7 @@ class Port:
 
 
 def synthesis_script(technology: FpgaTechnology, recipe: str, top: str, sources: Sequence[str]) -> str:
-    """The script of Yosys that maps a design to cells and counts them."""
+    """The Yosys script that maps a design to cells and counts them."""
     lines = [
         f"# {top} for {technology.title}; {technology.note}",
         *(f"read_verilog {source}" for source in sources),
@@ -37,7 +37,7 @@ def synthesis_script(technology: FpgaTechnology, recipe: str, top: str, sources:
 
 
 def wrapping_script(recipe: str, top: str) -> str:
-    """The script that puts the mapped design, untouched, between the registers of the wrapper."""
+    """The Yosys script that puts the mapped design, unchanged, between the registers of the wrapper."""
     wrapped = f"{top}_wrap"
     return (
         "\n".join(
@@ -59,10 +59,10 @@ def wrapping_script(recipe: str, top: str) -> str:
 
 
 def wrapper(top: str, ports: Sequence[Port]) -> str:
-    """Verilog that feeds a design from one pin through a shift register, and folds what comes out into one pin.
+    """Verilog that feeds a design from one pin through a shift register, and folds its outputs into one pin.
 
-    The register at the end adds every output bit to a bit of a shift register, one XOR before each flip-flop: no output can be
-    dropped by the tools, and no path of the wrapper is longer than one LUT.
+    The output register XORs every output bit into a bit of a shift register: the tools cannot remove any output, and no path
+    of the wrapper is longer than one LUT.
 
     Raises:
         ConfigError: If the design has no clock, no further input or no output.
@@ -117,16 +117,16 @@ endmodule
 
 
 def constraints(router: Router, mhz: float) -> str:
-    """The file of constraints: the clock only."""
+    """The constraints file, with the clock only."""
     return f"# {_IO_PACKAGE_NOTE}\n{router.clock.format(mhz=mhz)}\n"
 
 
-def routing_command(router: Router, seed: int, mhz: float, *, other: bool = False) -> list[str]:
-    """The words that place and route once; the other algorithm is slower to fast clocks, and always ends."""
+def routing_command(router: Router, seed: int, mhz: float, *, second: bool = False) -> list[str]:
+    """The command of one placement and routing run; the second router reaches slower clocks but always terminates."""
     return [
         router.program,
         *router.device,
-        *(SECOND_ROUTER if other else ()),
+        *(SECOND_ROUTER if second else ()),
         *("--json", "wrap.json", router.option, router.constraints, router.free),
         *("--freq", f"{mhz:g}", "--seed", str(seed), "--timing-allow-fail", "--report", f"report-{seed}.json"),
     ]
@@ -135,10 +135,7 @@ def routing_command(router: Router, seed: int, mhz: float, *, other: bool = Fals
 def makefile(
     technology: FpgaTechnology, seeds: Sequence[int], mhz: float, sources: Sequence[str], rerouted: Sequence[int]
 ) -> str:
-    """A Makefile that repeats the synthesis, and the placing and routing towards a clock for every seed.
-
-    The other algorithm routes for the seeds that were rerouted.
-    """
+    """A Makefile that repeats the synthesis, placement and routing; rerouted seeds use the second router."""
     router = technology.router
     goals = ["stat.json"] if router is None else [f"report-{seed}.json" for seed in seeds]
     text = [
@@ -151,7 +148,7 @@ def makefile(
     if router is not None:
         text += ["", "wrap.json: wrap.ys wrap.v stat.json", "\tyosys -q -s wrap.ys"]
         for seed in seeds:
-            words = " ".join(routing_command(router, seed, mhz, other=seed in rerouted))
+            words = " ".join(routing_command(router, seed, mhz, second=seed in rerouted))
             text += ["", f"report-{seed}.json: wrap.json {router.constraints}", f"\t{words}"]
     clean = "stat.json ports.txt netlist.v core.il wrap.json report-*.json"
     text += ["", ".PHONY: all clean", "clean:", f"\trm -f {clean}", ""]

@@ -1,6 +1,6 @@
-"""What a design can be synthesised for: the recipe of Yosys, the cells that count, the device that nextpnr fills.
+"""Supported technologies: synthesis commands of Yosys, cells that are counted, devices of nextpnr.
 
-Here are only facts; `synthesis` runs the programs, `estimate` has the numbers that were fitted to their results.
+`synthesis` runs the programs; `estimate` has the costs fitted to their results.
 """
 
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ class Router:
     """A device and the program that places and routes for it.
 
     Attributes:
-        program: Of nextpnr.
-        device: Its arguments that name the device.
-        logic: The resource of the device that holds LUTs.
-        constraints: The name of the file with constraints.
-        clock: A line of that file, with the frequency of the clock in MHz to be filled in.
-        option: The argument before that file.
-        free: The argument that lets pins without a place be.
+        program: Name of the nextpnr program.
+        device: Arguments that select the device.
+        logic: Resource of the device that holds LUTs.
+        constraints: Name of the constraints file.
+        clock: Format of the clock constraint, with the frequency in MHz.
+        option: Argument before the constraints file.
+        free: Argument that allows unconstrained pins.
     """
 
     program: str
@@ -39,17 +39,17 @@ class FpgaTechnology:
     """A family of devices.
 
     Attributes:
-        name: As the command line calls it.
-        title: What it is, for a report.
+        name: Name on the command line.
+        title: Description for reports.
         recipes: Alternative synthesis commands of Yosys; the smallest result is kept. `{top}` is the top module.
         stat: Arguments of `stat`.
-        logic: What each cell of logic counts, in `unit`.
-        flipflops: What each storage cell counts, in flip-flops.
-        carries: Cells of carry chains.
-        ignored: Cells that cost no logic: buffers, multiplexers beside LUTs.
-        unit: Of the area.
-        router: What places and routes; None where no free program does.
-        note: What a report must say about the figures.
+        logic: Area of each logic cell, in `unit`.
+        flipflops: Number of flip-flops of each storage cell.
+        carries: Carry cells.
+        ignored: Cells that cost no logic, such as buffers and dedicated multiplexers.
+        unit: Unit of the area.
+        router: Router of the device; None if no free program supports it.
+        note: Remark on the figures for reports.
     """
 
     name: str
@@ -163,10 +163,10 @@ TECHNOLOGIES: Final[Mapping[str, FpgaTechnology]] = MappingProxyType(
 
 
 def technology_of(name: str | FpgaTechnology) -> FpgaTechnology:
-    """The technology of a name.
+    """The technology with a name.
 
     Raises:
-        ConfigError: If there is none of that name.
+        ConfigError: If the name is unknown.
 
     Example:
         >>> technology_of("ecp5").title

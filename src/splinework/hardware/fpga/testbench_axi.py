@@ -1,7 +1,7 @@
-"""The testbench of the AXI4-Stream wrapper `NAME_axis`: rows go in and results come out at random, in order, with their tlast.
+"""The testbench of the AXI4-Stream wrapper `NAME_axis`: random transfers with stalls, checked in order with their tlast.
 
-Each word has whole bytes, the first word the lowest ones. Bits beyond a word are unknown (x) on the way in, and must repeat its
-sign, or be 0, on the way out. The receiver pauses, and the sender waits for tready as the protocol asks.
+Each word has whole bytes, the first word the lowest ones. Bits beyond a word are unknown (x) on input, and must repeat its sign,
+or be 0, on output. The receiver stalls at random, and the sender waits for tready as the protocol requires.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from splinework.hardware.formats import Format
 
 
 def axi_words(top: str, inputs: Sequence[Format], outputs: Sequence[Format], latency: int) -> dict[str, str]:
-    """What fills the gaps of `AXI`, Verilog for Icarus Verilog that reads the same vectors as the other testbenches."""
+    """The values of the placeholders in `AXI`, a testbench for Icarus Verilog with the same vectors as the others."""
     bytes_in, bytes_out = ([-(-form.width // 8) for form in forms] for forms in (inputs, outputs))
     lanes, low = [], 0
     for form, size in zip(inputs, bytes_in, strict=True):
@@ -27,7 +27,7 @@ def axi_words(top: str, inputs: Sequence[Format], outputs: Sequence[Format], lat
         sign = f"expected[received][{place + form.width - 1}]" if form.signed else "1'b0"
         back += [f"{{{fill}{{{sign}}}}}"] if fill else []
         place += form.width
-    # A fill stands above its word, so both lists are turned over as a whole.
+    # A fill is above its word, so both lists are reversed.
     return {
         "TOP": top,
         "LATENCY": str(latency),
@@ -55,6 +55,6 @@ TASKS: Final = """    task breach(input [8*40-1:0] what);
             state = state ^ (state << 5);
         end
     endtask"""
-"""What both testbenches in Verilog have."""
+"""Tasks common to both Verilog testbenches."""
 
 AXI: Final = files("splinework.hardware.fpga").joinpath("testbench_axi.v").read_text("utf-8")

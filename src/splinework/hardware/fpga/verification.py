@@ -1,7 +1,8 @@
-"""Verifies an artefact for an FPGA: the Verilog in a folder, as it is, against the golden model beside it. It can fail.
+"""Verifies an FPGA artefact: the Verilog files of a folder as they are, against the golden model beside them.
 
-It is simulated in Icarus Verilog and Verilator with many vectors, its neurons are proven with yosys and abc, wires are followed.
-The golden numbers come from `golden.json`; nothing that the Verilog was made with is used. What was found is in `findings`.
+The circuit is simulated in Icarus Verilog and Verilator with many vectors, its neurons are proved with yosys and abc, and its
+wires are traced. The golden numbers come from `golden.json` alone, independent of the circuit generator. Results are in
+`findings`.
 """
 
 import os
@@ -44,22 +45,22 @@ def verify(
 ) -> FpgaVerification:
     """Verifies the files of a folder as they are: `golden.json`, `design.json`, `rtl/*.v`.
 
-    The testbenches stay in `tb` where there is no such folder yet, with a Makefile that runs them again; nothing else is written.
+    If there is no folder `tb` yet, the testbenches are kept there with a Makefile; nothing else is written.
 
     Args:
-        folder: Of the artefact.
-        vectors: At least so many go through each simulator.
-        seed: Of drawn vectors.
-        rows: Codes of data `(n, I)` that are among the vectors.
-        proof: Whether neurons and wiring are proven, too.
-        simulators: `iverilog`, `verilator` or both; those that are not installed are left out as long as one is.
-        budget: Seconds that one decision of a proof may take; what takes longer counts as not proven.
-        progress: Is told what is done.
+        folder: Folder of the artefact.
+        vectors: Number of vectors for each simulator; there may be more directed ones.
+        seed: Seed of the random vectors.
+        rows: Codes of data `(n, I)` to include in the vectors.
+        proof: Whether to prove neurons and wiring, too.
+        simulators: `iverilog`, `verilator` or both; at least one must be installed.
+        budget: Time limit in seconds for each decision of a proof; undecided claims count as not proven.
+        progress: Callback that receives a line of text for every step.
 
     Raises:
-        FileError: If a file is missing, damaged, of another version, or its digest tells that it was changed.
-        ConfigError: If no simulator, or no prover, is installed: what to install.
-        DataError: If the rows are no codes of the model.
+        FileError: If a file is missing, damaged, of another version, or does not match its digest.
+        ConfigError: If no simulator, or no prover, is installed.
+        DataError: If the rows are not codes of the model.
     """
     place = Path(folder)
     tell = progress or no_progress
@@ -67,7 +68,7 @@ def verify(
     interface = read_interface(place / "design.json", model)
     sources = sorted((place / "rtl").glob("*.v"))
     if not sources:
-        raise FileError(f"there is no Verilog in {place / 'rtl'}; write the artefact anew.")
+        raise FileError(f"there is no Verilog in {place / 'rtl'}; rebuild the artefact.")
     chosen = available(simulators)
     if proof:
         tools.need(*_PROVERS, purpose="a proof")
@@ -107,7 +108,7 @@ def _simulated(work: Path, chosen: Sequence[str], made: Vectors, axi: bool, tell
         tell(f"simulating {len(made)} vectors in {simulator}")
         runs.append(simulate(work, simulator))
     if axi and "iverilog" in chosen:
-        tell("simulating the wrapper for AXI-stream")
+        tell("simulating the AXI-stream wrapper")
         runs.append(simulate_axi(work, min(len(made), AXI_VECTORS)))
     return tuple(runs)
 
@@ -115,7 +116,7 @@ def _simulated(work: Path, chosen: Sequence[str], made: Vectors, axi: bool, tell
 def _proven(
     model: IntegerModel, interface: Interface, work: Path, budget: float, tell: Progress
 ) -> tuple[tuple[Proof, ...], str | None]:
-    """The proofs of all neurons, and what is wrong with the wiring."""
+    """The proofs of all neurons, and the first error of the wiring or None."""
     tell("reading the circuit with yosys")
     place = work / "proof"
     place.mkdir()
@@ -135,22 +136,22 @@ def _proven(
 
 
 def _limits(model: IntegerModel, interface: Interface, axi: bool, chosen: Sequence[str]) -> tuple[str, ...]:
-    """What all of this does not say."""
+    """Sentences on the limits of the verification."""
     found, limits = reach(model, interface.seen), []
     if interface.seen is not None:
         count = sum(int(flags.sum()) for flags in interface.seen)
         every = sum(wire.format.count for wire in model.inputs)
         limits.append(
-            f"the circuit was made for the codes that were seen in data, {count} of {every} codes of the inputs; simulation and "
-            "proofs hold for these only, and with others it may compute something else"
+            f"the circuit was built for the codes that occur in the data, {count} of {every} input codes; simulation and proofs "
+            "cover these only, and the circuit may differ from the golden model for others"
         )
     hidden = [flags for layer in found.codes[1:] for flags in layer]
     out = sum(int((~flags).sum()) for flags in hidden)
     if out:
         every = sum(len(flags) for flags in hidden)
-        limits.append(f"{out} of {every} codes between layers are left out of the proofs: no input causes them")
+        limits.append(f"{out} of {every} codes between layers are excluded from the proofs, as no input can cause them")
     if axi and "iverilog" not in chosen:
-        limits.append("the wrapper for AXI-stream was not simulated, which takes iverilog")
+        limits.append("the AXI-stream wrapper was not simulated, as iverilog is not installed")
     return tuple(limits)
 
 

@@ -1,4 +1,4 @@
-"""A circuit as one Verilog-2005 file that uses no vendor cells: a module per neuron, a module per layer, and a top.
+"""Writes a circuit as one Verilog-2005 file without vendor cells: a module per neuron, per layer, and a top module.
 
 The ports are listed in `plan`; how a neuron is written is in `verilog_node`.
 """
@@ -8,7 +8,7 @@ from splinework.hardware.fpga.verilog_node import module_text, node_module, vect
 
 
 def verilog(design: FpgaDesign) -> dict[str, str]:
-    """The files of a circuit that is cut into cycles: name to text."""
+    """The files of a scheduled circuit: name to text."""
     parts = [_head(design), _top(design)]
     for number, layer in enumerate(design.layers):
         parts.append(_layer(design.name, number, layer))
@@ -33,7 +33,7 @@ def _top(design: FpgaDesign) -> str:
     last, cycles = len(design.layers), design.latency_cycles
     ports = ["input wire clk", "input wire rst", "input wire in_valid"]
     ports += ["output wire in_ready"] if held else []
-    ports += [f"input wire {vector(f.width)} x{i}{_said(f.signed)}" for i, f in enumerate(design.inputs)]
+    ports += [f"input wire {vector(f.width)} x{i}{_sign_comment(f.signed)}" for i, f in enumerate(design.inputs)]
     ports += ["output wire out_valid"] + (["input wire out_ready"] if held else [])
     ports += [f"output wire {'signed ' * f.signed}{vector(f.width)} y{j}" for j, f in enumerate(design.outputs)]
     lines = ["wire en = ~out_valid | out_ready;", "assign in_ready = en;"] if held else ["wire en = 1'b1;"]
@@ -58,8 +58,8 @@ def _top(design: FpgaDesign) -> str:
 
 def _layer(name: str, number: int, layer: CircuitLayer) -> str:
     ports = ["input wire clk", "input wire en"]
-    ports += [f"input wire {vector(f.width)} x{i}{_said(f.signed)}" for i, f in enumerate(layer.inputs)]
-    ports += [f"output wire {vector(n.format.width)} y{n.index}{_said(n.format.signed)}" for n in layer.nodes]
+    ports += [f"input wire {vector(f.width)} x{i}{_sign_comment(f.signed)}" for i, f in enumerate(layer.inputs)]
+    ports += [f"output wire {vector(n.format.width)} y{n.index}{_sign_comment(n.format.signed)}" for n in layer.nodes]
     lines = []
     for node in layer.nodes:
         wired = ", ".join([".clk(clk)", ".en(en)", *(f".x{i}(x{i})" for i in node.inputs), f".y(y{node.index})"])
@@ -67,5 +67,5 @@ def _layer(name: str, number: int, layer: CircuitLayer) -> str:
     return f"// Layer {number}: {layer.cycles} cycles.\n" + module_text(f"{name}_layer{number}", ports, lines)
 
 
-def _said(signed: bool) -> str:
+def _sign_comment(signed: bool) -> str:
     return " /* signed */" if signed else ""

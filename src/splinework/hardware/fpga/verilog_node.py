@@ -1,8 +1,8 @@
-"""One neuron as a Verilog module: table bits as constant vectors indexed by code bits, exact adders, registers, rounding, clamp.
+"""Writes a neuron as a Verilog module: table bits as constant vectors indexed by code bits, exact adders, registers, clamp.
 
-Synthesis puts the bit of a table and the bit of an adder into one lookup table when the bit is a constant vector indexed by
-the code, and the plain operand stands left; hence this form. All words are unsigned vectors that are extended by hand, so no
-rule about signs of expressions matters.
+Synthesis merges a table bit and an adder bit into one LUT if the bit is a constant vector indexed by the code and the plain
+operand is on the left; hence this form. All words are unsigned vectors with explicit extension, so Verilog's rules about signed
+expressions do not matter.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from splinework.hardware.fpga.cost import reduced, support
 
 
 def node_module(name: str, layer: CircuitLayer, node: CircuitNode) -> str:
-    """The module of a neuron with stages, in a layer of the network of a name."""
+    """The module of a scheduled neuron in a layer of the named network."""
     writer = _Writer(layer, node)
     ports = ["input wire clk", "input wire en"]
     ports += [f"input wire {vector(layer.inputs[i].width)} x{i}" for i in node.inputs]
@@ -23,7 +23,7 @@ def node_module(name: str, layer: CircuitLayer, node: CircuitNode) -> str:
 
 
 def module_text(title: str, ports: Sequence[str], lines: Sequence[str]) -> str:
-    """A module: its name with its parameters, its ports, and what is in it."""
+    """The text of a module from its name and parameters, its ports, and its body."""
     listed = ",\n".join(f"    {port}" for port in ports)
     body = "".join(f"    {line}\n" if line else "\n" for line in lines)
     return f"module {title} (\n{listed}\n);\n{body}endmodule\n"
@@ -39,7 +39,7 @@ def vector(width: int) -> str:
 
 
 def extended(name: str, width: int, signed: bool, start: int, count: int) -> str:
-    """Bits start to start + count - 1 of a word that goes on for ever with zeros, or with its sign.
+    """Bits start to start + count - 1 of a word extended with zeros or its sign.
 
     >>> extended("t0", 3, True, 1, 4)
     '{{2{t0[2]}}, t0[2:1]}'
@@ -85,13 +85,13 @@ class _Writer:
         return f"t{number}" if number < tables else f"s{number - tables}"
 
     def at(self, name: str, stage: int) -> str:
-        """The name of a signal in a later cycle than its own."""
+        """The name of a signal delayed to a later cycle."""
         self.needed[name] = max(self.needed.get(name, 0), stage)
         late = stage - self.native[name]
         return f"{name}_d{late}" if late else name
 
     def body(self) -> list[str]:
-        """All lines between the ports and the end."""
+        """All lines of the module body."""
         node = self.node
         if not node.tables:
             return [f"assign y = {_constant(node)};"]
@@ -106,7 +106,7 @@ class _Writer:
         return [*lines, output]
 
     def cycle(self, stage: int) -> list[str]:
-        """What is computed in one cycle."""
+        """The lines of one cycle."""
         lines = []
         for number, word in enumerate(self.node.words):
             if self.node.stages[number] == stage:
@@ -114,7 +114,7 @@ class _Writer:
         return lines + (self.finish() if self.node.finish == stage else [])
 
     def registers(self, stage: int) -> list[str]:
-        """What is kept from the cycle before a stage to that stage."""
+        """The registers between the previous cycle and a stage."""
         kept = []
         for name, native in self.native.items():
             if native < stage <= self.needed.get(name, 0):
@@ -161,7 +161,7 @@ class _Writer:
         return f"{name}[{bit.place}]" if bit.fold < 0 else f"({name}[{bit.place}] ^ {name}[{bit.fold}])"
 
     def index(self, bits: list[CodeBit], stage: int) -> str:
-        """Bits of an address, the first worth least; a whole code by its name."""
+        """An index from address bits, the lowest first; a complete code is its name."""
         first = bits[0]
         run = [CodeBit(first.input, first.place + k) for k in range(len(bits))]
         if bits == run:
@@ -171,7 +171,7 @@ class _Writer:
         return f"{{{', '.join(self.bit(bit, stage) for bit in reversed(bits))}}}"
 
     def sum(self, number: int, word: Adder) -> list[str]:
-        """An adder; bits below its start are those of one word, and a carry doubles both words by a bit below them."""
+        """An adder; bits below its start are passed through, and a carry is added by an extra bit below both words."""
         node, stage, name = self.node, self.node.stages[number], self.word(number)
         parts = [(node.words[p], self.at(self.word(p), stage)) for p in (word.left, word.right)]
         carry = self.at(self.word(word.carry), stage) if word.carry >= 0 else ""
@@ -200,7 +200,7 @@ class _Writer:
         return [*lines, f"assign {target} = {name}_c[{high}:1];"]
 
     def finish(self) -> list[str]:
-        """Rounding half to even, the half is in the sum already, and the clamp."""
+        """Rounding half to even, with the half already in the sum, and the clamp."""
         node, form = self.node, self.node.format
         number = len(node.words) - 1
         root, text = node.words[number], self.at(self.word(number), node.finish)

@@ -1,6 +1,6 @@
-"""Whether the neurons are wired as in the golden model, arrive together, and the handshake moves everything in step.
+"""Checks that the neurons are wired as in the golden model, arrive together, and move in step with the handshake.
 
-It is read off yosys' netlist of the top module, in which neurons are cells; what neurons compute is the matter of `prove`.
+The wires are traced in yosys' netlist of the top module, in which neurons are cells; `prove` verifies the neurons themselves.
 """
 
 from collections.abc import Mapping
@@ -14,17 +14,17 @@ from splinework.hardware.integer import IntegerModel
 
 @dataclass(frozen=True, eq=False)
 class _TimedWord:
-    """A word in the top module: its bits and when it is there, None for constants."""
+    """A word in the top module: its bits and arrival cycle, None for constants."""
 
     bits: NetBits
     time: int | None
 
 
 def check_wiring(model: IntegerModel, top: Module, interface: Interface, cycles: Mapping[str, int | None]) -> None:
-    """Follows every wire of the top module, in which neurons are cells; `cycles` are the registers counted in each of them.
+    """Traces every wire of the top module; `cycles` holds the number of registers in each neuron.
 
     Raises:
-        Unproved: Says which wire is not where it should be.
+        Unproved: If a wire is not connected as in the golden model.
     """
     _check_ports(model, top, interface)
     found: dict[str, list[Cell]] = {}
@@ -55,7 +55,7 @@ def check_wiring(model: IntegerModel, top: Module, interface: Interface, cycles:
         states = after
     strange = sorted(set(found) - known)
     if strange:
-        raise Unproved(f"the circuit has modules that are no neurons of {model.name}: {', '.join(strange)}")
+        raise Unproved(f"the circuit has modules that are not neurons of {model.name}: {', '.join(strange)}")
     for node, state in enumerate(states):
         time = tracer.arrival(top.outputs[f"y{node}"], state, f"output y{node}")
         if time is not None and time != interface.latency:
@@ -77,7 +77,7 @@ def _check_ports(model: IntegerModel, top: Module, interface: Interface) -> None
 
 
 def _enable(top: Module, interface: Interface, neurons: list[Cell]) -> NetBit:
-    """The one wire that lets everything move."""
+    """The enable wire common to all neurons."""
     enables = {cell.inputs.get("en", ()) for cell in neurons}
     clocks = {cell.inputs.get("clk", ()) for cell in neurons}
     if clocks != {top.inputs["clk"]}:
@@ -100,13 +100,13 @@ def _enable(top: Module, interface: Interface, neurons: list[Cell]) -> NetBit:
 
 
 class _Tracer:
-    """Follows wires of the top module back through its registers."""
+    """Traces wires of the top module back through its registers."""
 
     def __init__(self, top: Module, enable: NetBit) -> None:
         self.top, self.enable = top, enable
 
     def back(self, bit: NetBit, reset: bool) -> NetBit | None:
-        """What a register took a cycle before; None where the bit comes from no register that moves with the others."""
+        """The input of the register that drives a bit; None if it is not a register with the common clock and enable."""
         if bit not in self.top.drivers:
             return None
         cell, _, place = self.top.drivers[bit]
@@ -123,10 +123,10 @@ class _Tracer:
         return cell.inputs["D"][place]
 
     def arrival(self, bits: NetBits, source: _TimedWord, what: str) -> int | None:
-        """When a word is there that must be another one, delayed or not.
+        """The arrival cycle of a word that must be a delayed copy of a source.
 
         Raises:
-            Unproved: If it is something else.
+            Unproved: If it is not.
         """
         delays = set()
         for place, bit in enumerate(bits):
@@ -138,12 +138,12 @@ class _Tracer:
                 at, delay = before, delay + 1
             delays.add(delay)
         if len(bits) != len(source.bits) or len(delays) != 1:
-            raise Unproved(f"{what} is not its source, whole and at one time")
+            raise Unproved(f"{what} is not a copy of its source, complete and with one delay")
         return None if source.time is None else source.time + delays.pop()
 
 
 def _check_valid(top: Module, interface: Interface, tracer: _Tracer) -> None:
-    """out_valid is in_valid, `latency` registers later, all cleared by rst."""
+    """Checks that out_valid is in_valid, `latency` registers later, all cleared by rst."""
     (at,), (source,) = top.outputs["out_valid"], top.inputs["in_valid"]
     count = 0
     while at != source:

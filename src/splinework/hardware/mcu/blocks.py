@@ -1,8 +1,8 @@
-"""Where tables lie in memory: lanes of a word, words of a block, blocks of a layer; and which arrangement is cheapest.
+"""Memory layout of tables: lanes of a word, words of a block, blocks of a layer; chooses the cheapest arrangement.
 
-A word holds the numbers of one node or of several, each in a lane wide enough for the node's whole sum: adding words adds all
-lanes at once, and no lane ever carries into the next. A block is the words that are added up together, in registers.
-The costs are an estimate in instructions of a Cortex-M0+ and bytes of Thumb code; what compilers make of it, `measure` says.
+A word holds the numbers of one or several nodes, each in a lane wide enough for the node's total sum: adding words adds all lanes
+at once, and no lane carries into the next. A block is a group of words that are accumulated together in registers. Costs are
+estimates in instructions of a Cortex-M0+ and bytes of Thumb code; `measure` determines the actual ones.
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from splinework.hardware.formats import Format, Integers, storage
 from splinework.hardware.mcu.options import LAYOUTS, McuOptions
 from splinework.hardware.mcu.sums import UnsignedLayer, UnsignedSum
 
-_MAX_BLOCK_WORDS: Final = 4  # Words of a block; more sums than that do not stay in the low registers of a Cortex-M0+
+_MAX_BLOCK_WORDS: Final = 4  # More sums do not fit into the low registers of a Cortex-M0+
 _INTEGER_WIDTHS: Final = (8, 16, 32)
 
 
 @dataclass(frozen=True)
 class Lane:
-    """The place of one node of the layer in a word: its lowest bit, and as many bits as the sum needs."""
+    """The lane of one node in a word: its lowest bit and its width."""
 
     place: int
     at: int
@@ -31,7 +31,7 @@ class Lane:
 
 @dataclass(frozen=True, eq=False)
 class TableArray:
-    """The table of one input: `(rows, words)` in integers of `bits` bits; `words` says which of the block's they are."""
+    """The table of one input, `(rows, words)` integers of `bits` bits; `words` are the indices of the block's words."""
 
     bits: int
     values: Integers
@@ -39,25 +39,25 @@ class TableArray:
 
     @property
     def size(self) -> int:
-        """Bytes in memory."""
+        """Size in bytes."""
         return self.values.size * self.bits // 8
 
     @property
     def key(self) -> bytes:
-        """Equal for equal arrays."""
+        """Identity of the content."""
         return repr((self.bits, self.values.shape)).encode() + self.values.tobytes()
 
 
 @dataclass(frozen=True, eq=False)
 class WordBlock:
-    """Words that are added up together.
+    """Words that are accumulated together.
 
     Attributes:
-        words: The lanes of each.
-        starts: What each word starts from.
-        arrays: By the place of the input.
-        loop: All arrays in one, `(rows, words)` one after the other, if the additions are a loop; else None.
-        firsts: Of a loop: the row of each input to which its value 0 belongs.
+        words: Lanes of each word.
+        starts: Initial value of each word.
+        arrays: Tables by the index of the input.
+        loop: All tables concatenated, `(rows, words)`, if the additions are a loop; else None.
+        firsts: Row of each input's value 0 in the loop table.
     """
 
     words: tuple[tuple[Lane, ...], ...]
@@ -68,18 +68,18 @@ class WordBlock:
 
     @property
     def listed(self) -> bool:
-        """Whether a loop needs a list of its inputs, since they are not the first ones of the layer."""
+        """Whether a loop needs a list of its inputs, because they are not the first ones of the layer."""
         return self.loop is not None and list(self.arrays) != list(range(len(self.arrays)))
 
     @property
     def stride(self) -> int | None:
-        """Rows from input to input of a loop; None where a list must say the first rows."""
+        """Number of rows between inputs of a loop; None if a list of first rows is needed."""
         steps = set(np.diff(self.firsts).tolist())
         return steps.pop() if len(steps) == 1 else None
 
     @property
     def list_bytes(self) -> int:
-        """Of both lists."""
+        """Size of both lists in bytes."""
         lists = [list(self.arrays)] * self.listed
         if self.loop is not None and self.stride is None:
             lists.append(list(self.firsts))
@@ -89,28 +89,28 @@ class WordBlock:
 
 @dataclass(frozen=True, eq=False)
 class Arrangement:
-    """One layer in memory, by a kind of layout."""
+    """The memory layout of one layer."""
 
     layout: str
     blocks: tuple[WordBlock, ...]
 
     @cached_property
     def table_bytes(self) -> int:
-        """Of all tables; equal ones of the layer are there once."""
+        """Size of all distinct tables in bytes."""
         arrays = [a for b in self.blocks for a in ([b.loop] if b.loop is not None else b.arrays.values())]
         seen = {array.key: array.size for array in arrays}
         return sum(seen.values()) + sum(b.list_bytes for b in self.blocks)
 
     @cached_property
     def instructions(self) -> int:
-        """An estimate for a Cortex-M0+, without the ends of the sums."""
+        """Estimated instructions on a Cortex-M0+, without the rounding of the sums."""
         count = 0
         for block in self.blocks:
             if block.loop is not None:
                 lists = 2 * block.listed + 2 * (block.stride is None)
                 count += len(block.arrays) * (10 + 2 * len(block.words) + lists)
             else:
-                # Compilers reorder several chains of additions, and keep codes for the next block: then registers run out.
+                # Compilers interleave several chains of additions and keep codes for the next block, so registers run out.
                 one = 5 + (len(self.blocks) > 1)
                 words = [len(array.words) for array in block.arrays.values()]
                 count += sum(one if n == 1 else one - 1 + 5 * n for n in words)
@@ -119,7 +119,7 @@ class Arrangement:
 
     @cached_property
     def code_bytes(self) -> int:
-        """An estimate for Thumb code."""
+        """Estimated bytes of Thumb code."""
         count = 0
         for block in self.blocks:
             if block.loop is not None:
@@ -130,13 +130,13 @@ class Arrangement:
         return count
 
     def cost(self, prefer: str) -> tuple[int, int]:
-        """What to make small, most important first."""
+        """The objectives to minimise, most important first."""
         size = self.table_bytes + self.code_bytes
         return (self.instructions, size) if prefer == "speed" else (size, self.instructions)
 
 
 def arrange(stage: UnsignedLayer, options: McuOptions) -> Arrangement:
-    """The cheapest arrangement of a layer among those that the options allow."""
+    """The cheapest arrangement of a layer that the options allow."""
     layouts = LAYOUTS if options.layout == "auto" else (options.layout,)
     found = [candidate for layout in layouts for candidate in _candidates(stage, layout, options)]
     return min(found, key=lambda arrangement: arrangement.cost(options.prefer))
@@ -163,15 +163,15 @@ def _candidates(stage: UnsignedLayer, layout: str, options: McuOptions) -> list[
 
 
 def _chunks(words: Sequence[list[Lane]], most: int) -> list[list[list[Lane]]]:
-    """Blocks of about the same number of words, at most so many."""
+    """Blocks of nearly equal numbers of words, at most `most` each."""
     count = -(-len(words) // most)
     return [list(words[len(words) * k // count : len(words) * (k + 1) // count]) for k in range(count)]
 
 
 def _packed(sums: Sequence[UnsignedSum], places: list[int], width: int, accumulator: int) -> list[list[Lane]]:
-    """Words with as many lanes as there is room for, the widest first (first-fit decreasing); in the order of the nodes.
+    """Packs lanes into words by first-fit decreasing; words are returned in the order of the nodes.
 
-    The last lane of a word needs room for its whole sum in the accumulator, but in memory only for its entries.
+    The last lane of a word needs room for its total sum in the accumulator, but in memory only for its entries.
     """
     words: list[list[Lane]] = []
     for place in sorted(places, key=lambda p: (-sums[p].bits, p)):
@@ -205,7 +205,7 @@ def _word(sums: Sequence[UnsignedSum], word: list[Lane], place: int, rows: int) 
 
 
 def _looped(stage: UnsignedLayer, block: WordBlock) -> WordBlock:
-    """All arrays in one table: as many words and bits as the largest of each."""
+    """The block with all tables concatenated, with the largest number of words and bits."""
     total = sum(stage.rows[place] for place in block.arrays)
     values = np.zeros((total, len(block.words)), dtype=np.int64)
     firsts, row = [], 0

@@ -1,7 +1,7 @@
-"""Processors that code is tried on: this machine with two compilers, and ARM cores in QEMU with their files by semihosting.
+"""Processors on which code is run: this machine with two compilers, and ARM cores in QEMU with semihosting.
 
 The ARM boards are QEMU's MPS2 with a Cortex-M3 or Cortex-M4; code for a Cortex-M0+ is compiled for that core and library and
-runs on the M3, whose instructions contain the M0+'s. QEMU counts instructions, not cycles.
+runs on the M3, whose instruction set includes the M0+'s. QEMU counts instructions, not cycles.
 """
 
 from collections.abc import Iterable, Sequence
@@ -33,13 +33,13 @@ _BOARD: Final = files("splinework.hardware.mcu").joinpath("board.c").read_text("
 
 @dataclass(frozen=True)
 class Processor:
-    """Where code runs, and what compiles it.
+    """A processor and its compiler.
 
     Attributes:
-        name: What it is called.
-        compiler: Its program.
-        flags: Its own.
-        machine: QEMU's board; None is this machine.
+        name: Name of the processor.
+        compiler: Name of the compiler program.
+        flags: Compiler flags of the processor.
+        machine: Board of QEMU; None means this machine.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Processor:
 
     @property
     def programs(self) -> tuple[str, ...]:
-        """What is needed to compile and to run."""
+        """Programs needed to compile and run."""
         return (self.compiler,) if self.machine is None else (self.compiler, "qemu-system-arm")
 
     def missing(self) -> list[str]:
@@ -72,14 +72,14 @@ PROCESSORS: Final = {
         ),
     )
 }
-"""By name."""
+"""Supported processors by name."""
 
 
 def processors(names: Iterable[str] | None = None) -> list[Processor]:
-    """The processors of some names; None means all.
+    """The processors with some names; None means all.
 
     Raises:
-        ConfigError: If there is none of a name.
+        ConfigError: If a name is unknown.
     """
     for name in names or ():
         if name not in PROCESSORS:
@@ -90,12 +90,12 @@ def processors(names: Iterable[str] | None = None) -> list[Processor]:
 def build(
     where: Processor, folder: Path, own: Sequence[str], program: str, *, level: str = "-O2", strict: bool = True
 ) -> Path:
-    """Compiles files of their own and a program, the file with `main`, by a level of optimisation; gives the program.
+    """Compiles source files and a program, the file with `main`, at an optimisation level.
 
-    Warnings about the former are errors where `strict`; those about the program do not count.
+    With `strict`, warnings in the source files are errors; warnings in the program are ignored.
 
     Returns:
-        The program.
+        Path of the executable.
 
     Raises:
         ConfigError: If a tool is missing.
@@ -123,13 +123,13 @@ def _object(where: Processor, folder: Path, file: str, flags: Sequence[str]) -> 
 
 
 def start(where: Processor, program: Path, folder: Path, *, counted: bool = False, timeout: float = 600.0) -> str:
-    """Runs a program of `build` in a folder, where its files are, and gives what it wrote.
+    """Runs a program of `build` in the folder of its files and returns its output; `timeout` is in seconds.
 
-    If it is counted, QEMU's clock counts instructions, one a nanosecond, which is slower; it may take so many seconds.
+    With `counted`, QEMU's clock advances one nanosecond per instruction, which is slower.
 
     Raises:
-        FileError: If it ended with an error.
-        ConfigError: If it did not end in time.
+        FileError: If the program fails.
+        ConfigError: If it exceeds the timeout.
     """
     command: list[str | Path] = [program.resolve()]
     if where.machine is not None:
@@ -140,6 +140,6 @@ def start(where: Processor, program: Path, folder: Path, *, counted: bool = Fals
 
 
 def versions(used: Sequence[Processor]) -> dict[str, str]:
-    """What the programs that are there say about themselves."""
+    """Versions of the installed programs."""
     found = {name: tools.version(name) for name in dict.fromkeys(name for p in used for name in p.programs)}
     return {name: text for name, text in found.items() if text is not None}

@@ -1,7 +1,7 @@
-"""A quantised network as C99: `mcu` gives the files as texts, `write_mcu` writes them.
+"""A quantised network as C99: `mcu` returns the files as texts, `write_mcu` writes them.
 
-`NAME.h` and `NAME.c` are what a program needs; `NAME_test.c` with `NAME_vectors.h` and the `Makefile` try them, on this machine
-or on a board; `golden.json` is what they must equal, `mcu.json` the recipe that they were written by.
+`NAME.h` and `NAME.c` are the files for an application; `NAME_test.c`, `NAME_vectors.h` and the `Makefile` test them on this
+machine or on a board; `golden.json` is the golden model, `mcu.json` holds the options.
 """
 
 import json
@@ -27,26 +27,26 @@ from splinework.nn.files import write_whole
 
 FORMAT: Final = "splinework-mcu/1"
 WARNINGS: Final = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-pedantic")
-"""What the files are compiled with, without a warning."""
-_N_TEST_ROWS: Final = 200  # Rows of the test program
+"""Compiler flags; the files compile without warnings."""
+_N_TEST_ROWS: Final = 200
 
 
 def mcu(model: IntegerModel, *, name: str | None = None, options: McuOptions | None = None) -> dict[str, str]:
-    """A quantised network as C99: no memory allocation, no recursion, no float in predict, tables in flash.
+    """A quantised network as C99: no dynamic memory, no recursion, integer-only sums, tables in flash.
 
-    `void NAME_predict(const NAME_code_t *codes, NAME_sum_t *sums)` gives the integers of the golden model, bit for bit;
-    `uint32_t NAME_classify(codes)` of a classification the class; `uint32_t NAME_quantise(values, codes)` makes codes of floats.
+    `void NAME_predict(const NAME_code_t *codes, NAME_sum_t *sums)` computes the integers of the golden model bit for bit,
+    `uint32_t NAME_classify(codes)` the class, and `uint32_t NAME_quantise(values, codes)` codes from floats.
 
     Args:
         model: The golden model.
-        name: Prefix of all names and files; None takes that of the model.
-        options: The recipe.
+        name: Prefix of all names and files; None takes the name of the model.
+        options: Options of the generator; None takes the defaults.
 
     Returns:
-        Text by the name of the file.
+        The text of each file by its name.
 
     Raises:
-        ConfigError: If a sum does not fit the accumulator, the tables do not fit `flash`, or the name is no identifier.
+        ConfigError: If a sum does not fit the accumulator, the code does not fit `flash`, or the name is not an identifier.
 
     Example:
         >>> import numpy as np
@@ -60,7 +60,7 @@ def mcu(model: IntegerModel, *, name: str | None = None, options: McuOptions | N
     """
     chosen = name if name is not None else model.name
     if not chosen.isidentifier() or not chosen.isascii():
-        raise ConfigError(f"name is an identifier in C such as 'wine', got {name!r}.")
+        raise ConfigError(f"name must be a C identifier such as 'wine', got {name!r}.")
     what = plan(model, chosen, options or McuOptions())
     _check_flash(what)
     return {
@@ -81,7 +81,7 @@ def write_mcu(
     name: str | None = None,
     options: McuOptions | None = None,
 ) -> dict[str, str]:
-    """Writes what `mcu` gives to a folder, which is made if it is not there; files of other names are left.
+    """Writes the files of `mcu` to a folder, which is created if needed; other files in it are kept.
 
     Raises:
         ConfigError: See `mcu`; nothing is written then.
@@ -92,14 +92,14 @@ def write_mcu(
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FileError(f"cannot make the folder {place}: {error.strerror}; choose another place.") from error
+        raise FileError(f"{place} cannot be created: {error.strerror}; choose another folder.") from error
     for file, text in files.items():
         write_whole(place / file, text.encode())
     return files
 
 
 def _title(model: IntegerModel) -> list[str]:
-    """Lines of comment that every file begins with."""
+    """The comment at the top of every file."""
     shape = "-".join(map(str, model.shape))
     return [
         f"/* {model.name}: a quantised Kolmogorov-Arnold network of shape {shape}, written by splinework {own_version()}.",
@@ -108,7 +108,7 @@ def _title(model: IntegerModel) -> list[str]:
 
 
 def _header(what: SourcePlan) -> str:
-    """`NAME.h`: sizes, what codes and sums mean, and what there is to call."""
+    """The text of `NAME.h`: sizes, meaning of codes and sums, and function declarations."""
     model, options = what.model, what.options
     guard = f"{what.name.upper()}_H"
     parts = [
@@ -193,9 +193,9 @@ def _check_flash(what: SourcePlan) -> None:
     costs = [sum(s.columns[i].size for s in stage.sums if i in s.columns) for i in range(len(stage.rows))]
     name = stage.names[int(np.argmax(costs))]
     raise ConfigError(
-        f"{what.name} takes about {size} bytes of flash and flash={limit}: {what.table_bytes} are tables, {largest.table_bytes} "
-        f"of them in layer {stage.number}, the largest those of {name!r}. One bit less for its code halves them; pruned edges "
-        "or prefer='flash' saves too."
+        f"{what.name} needs about {size} bytes of flash, but flash={limit}: {what.table_bytes} are tables, {largest.table_bytes} "
+        f"of them in layer {stage.number}, the largest those of {name!r}. One bit less for its code halves them; pruning edges "
+        "or prefer='flash' also saves flash."
     )
 
 

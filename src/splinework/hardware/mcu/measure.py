@@ -1,7 +1,7 @@
-"""What an inference costs: instructions, flash, RAM and stack, measured on compiled code.
+"""Measures the cost of an inference on compiled code: instructions, flash, RAM and stack.
 
-On ARM cores QEMU runs the code with a clock that ticks once an instruction, and the core's SysTick reads it: instructions, not
-cycles (a Cortex-M0+ takes one for most and two for loads and jumps). On this machine valgrind's callgrind counts.
+On ARM cores QEMU runs the code with a clock that ticks once per instruction, read through the core's SysTick: instructions, not
+cycles (a Cortex-M0+ takes one for most and two for loads and branches). On this machine valgrind's callgrind counts.
 """
 
 import os
@@ -23,20 +23,20 @@ from splinework.hardware.mcu.quantiser import number
 from splinework.hardware.mcu.source import signed
 from splinework.hardware.mcu.verify import read_artefact
 
-_INSTRUCTIONS_PER_TICK: Final = 40  # Instructions between two ticks of SysTick: 25 MHz against 1 ns
-_CALLS_PER_READING: Final = 16  # Calls between two readings of SysTick, which has 24 bits
+_INSTRUCTIONS_PER_TICK: Final = 40  # SysTick runs at 25 MHz, instructions take 1 ns
+_CALLS_PER_READING: Final = 16  # SysTick has only 24 bits
 
 
 @dataclass(frozen=True)
 class McuCost:
-    """What a function costs on a processor.
+    """The cost of a function on a processor.
 
     Attributes:
-        processor: Its name.
-        instructions: Of a call, the mean.
-        flash: Bytes of code and constants with what is linked to them from libraries.
+        processor: Name of the processor.
+        instructions: Mean number of instructions per call.
+        flash: Bytes of code and constants, including linked library code.
         ram: Bytes of static variables.
-        stack: Bytes of the deepest chain of calls inside the file; None where the compiler does not say.
+        stack: Bytes of stack of the deepest call chain inside the file; None if the compiler does not report it.
     """
 
     processor: str
@@ -48,7 +48,7 @@ class McuCost:
 
 @dataclass(frozen=True)
 class Probe:
-    """A function whose cost is asked for: its name, and a statement of C that calls it for the number `row`."""
+    """A function to measure: its name, and a C statement that calls it for the index `row`."""
 
     function: str
     call: str
@@ -62,21 +62,21 @@ def measure(
     level: str = "-O2",
     seed: int = 0,
 ) -> dict[str, list[McuCost]]:
-    """The cost of the functions that `write_mcu` wrote, over random rows.
+    """Measures the functions written by `write_mcu` on random rows.
 
     Args:
-        folder: Where they are.
+        folder: Folder written by `write_mcu`.
         processors: Names in `boards.PROCESSORS`; None takes all whose tools are installed, of this machine gcc only.
-        calls: Of each function.
-        level: Of optimisation.
-        seed: Of the rows.
+        calls: Number of calls of each function.
+        level: Optimisation level.
+        seed: Seed of the rows.
 
     Returns:
-        By the last word of the function's name: `predict`, and `quantise` where there is one.
+        The cost on each processor, by the last word of the function's name: `predict` and, if present, `quantise`.
 
     Raises:
         FileError: If a file is missing or does not compile.
-        ConfigError: If a tool of a processor that was asked for is missing.
+        ConfigError: If a tool of a requested processor is missing.
     """
     artefact = read_artefact(folder)
     if processors is None:
@@ -115,17 +115,17 @@ def cost(
     level: str = "-O2",
     strict: bool = True,
 ) -> McuCost:
-    """The cost of any function of C.
+    """Measures a C function.
 
     Args:
         where: The processor.
-        files: What is needed to compile.
-        own: The file that the function is in.
+        files: Source files by name.
+        own: Name of the file with the function.
         declared: Lines of C before the probe, such as its data.
-        probe: The function.
-        calls: How many rows there are.
-        level: Of optimisation.
-        strict: Whether a warning about the file is an error.
+        probe: The function to measure.
+        calls: Number of rows.
+        level: Optimisation level.
+        strict: Whether warnings in the file are errors.
 
     Raises:
         FileError: If it does not compile or does not run.
@@ -158,16 +158,16 @@ def _by_callgrind(program: Path, place: Path) -> float:
     counts = []
     for function in ("probe", "nothing"):
         options = ["--tool=callgrind", f"--toggle-collect={function}", "--callgrind-out-file=/dev/null"]
-        said = tools.call(["valgrind", *options, program], place).stderr
-        found = re.search(r"Collected\s*:\s*(\d+)", said)
+        output = tools.call(["valgrind", *options, program], place).stderr
+        found = re.search(r"Collected\s*:\s*(\d+)", output)
         if found is None:
-            raise FileError(f"valgrind counted nothing: {said[-300:]}")
+            raise FileError(f"valgrind counted nothing: {output[-300:]}")
         counts.append(int(found[1]))
     return float(counts[0] - counts[1])
 
 
 def _sizes(where: boards.Processor, place: Path, item: str, function: str) -> tuple[int, int]:
-    """Flash and RAM of what a function needs, linked by itself; on this machine of the whole file."""
+    """Flash and RAM of a function linked alone; on this machine those of the whole file."""
     program = "size"
     target = item
     if where.machine is not None:
@@ -188,7 +188,7 @@ def _stack(where: boards.Processor, place: Path, own: str, function: str, level:
 
 
 def deepest(graph: str, function: str) -> int:
-    """Bytes of stack of the deepest chain of calls, of a call graph that gcc wrote; functions of libraries count 0."""
+    """Bytes of stack of the deepest call chain in a call graph of gcc; library functions count 0."""
     nodes = re.findall(r'node: \{ title: "([^"]+)" label: "([^"]*)"', graph)
     sizes = {title: int(found[1]) for title, label in nodes if (found := re.search(r"(\d+) bytes", label))}
     calls: dict[str, set[str]] = {}

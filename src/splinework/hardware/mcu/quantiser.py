@@ -1,9 +1,9 @@
-"""From floats to codes in C: by float arithmetic, or by comparison with exact boundaries.
+"""Quantisers of floats in C: by float arithmetic, or by comparison with exact boundaries.
 
-`single` computes `(value - shift) · (1 / step)` in single precision and rounds half to even. Against the golden model, which
-divides in double precision, a code can differ by one, and only where the exact quotient lies within `slack` of a boundary between
-two codes. `exact` holds those boundaries: the smallest float of every code, found by the golden model itself, so that each float
-there is gets the code of the golden model, logarithms included. It compares the bits of floats as integers: no float arithmetic.
+`single` computes `(value - shift) · (1 / step)` in single precision and rounds half to even. A code can differ from the golden
+model, which divides in double precision, by one, and only if the exact quotient is within `slack` of a boundary between codes.
+`exact` stores these boundaries, the smallest float of every code found by the golden model itself, so that every float gets the
+code of the golden model, logarithms included. It compares the bits of floats as integers, without float arithmetic.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,17 +18,17 @@ from splinework.hardware.formats import Floats, Integers, Wire
 from splinework.hardware.integer import IntegerModel
 from splinework.hardware.mcu.source import signed
 
-_UNIT_ROUNDOFF: Final = 2.0**-24  # Largest relative error of one operation in single precision
-_MAX_CODE_BITS: Final = 20  # Bits of a code that are sure to be whole in single precision
+_UNIT_ROUNDOFF: Final = 2.0**-24  # Of single precision
+_MAX_CODE_BITS: Final = 20  # Represented exactly in single precision
 _INFINITY_BITS: Final = 0x7F800000
 _COUNT_TYPE: Final = "uint32_t"
 
 
 def slack(wire: Wire) -> float:
-    """How near to a boundary, in codes, `single` may choose the other side.
+    """Largest distance from a boundary, in codes, at which `single` may choose the other side.
 
-    Rounding of shift, difference, reciprocal and product, each at most 2^-24 of its number; of a logarithm two units in its last
-    place, as the C libraries in use keep.
+    It bounds the rounding of shift, difference, reciprocal and product, each by 2^-24 relative, and of a logarithm by two units
+    in the last place, as common C libraries guarantee.
     """
     form = wire.format
     largest = max(abs(form.low), abs(form.high)) + 1.0
@@ -38,10 +38,10 @@ def slack(wire: Wire) -> float:
 
 
 def boundaries(wire: Wire) -> Integers:
-    """The floats at which codes begin, `(codes + 1,)`, ascending, as their places in the order of all floats, 0 at 0.
+    """The smallest float of each code, `(codes + 1,)`, ascending, as its rank among all floats, 0 at 0.
 
-    Entry k is the smallest float of code `low + k`: below the first and from the last on, values saturate. Codes fall where the
-    step is negative; then these are boundaries of the negative value, in which they rise.
+    Entry k belongs to code `low + k`; values below the first and from the last on saturate. If the step is negative, these are
+    boundaries of the negated value.
     """
     form, sign = wire.format, 1.0 if wire.step > 0 else -1.0
     wanted = form.low + np.arange(form.count + 1)
@@ -55,7 +55,7 @@ def boundaries(wire: Wire) -> Integers:
 
 
 def floats(keys: Integers) -> NDArray[np.float32]:
-    """Floats by their place in the order of all floats.
+    """Floats by their rank among all floats.
 
     >>> floats(np.array([0, 1065353216, -1065353216])).tolist()
     [0.0, 1.0, -1.0]
@@ -65,10 +65,10 @@ def floats(keys: Integers) -> NDArray[np.float32]:
 
 
 def quantiser(model: IntegerModel, code: str, name: str, kind: str) -> tuple[list[str], str]:
-    """Headers that are needed, and the text of `NAME_quantise` with its tables; the kind is `single` or `exact`.
+    """The required headers, and the text of `NAME_quantise` with its tables; the kind is `single` or `exact`.
 
     Raises:
-        ConfigError: If a scale or shift is no number in single precision.
+        ConfigError: If a scale or shift is out of range in single precision.
     """
     parts = _single(model) if kind == "single" else _exact(model)
     text = "\n\n".join(parts).replace("$NAME", name).replace("$CODE", code)
@@ -77,7 +77,7 @@ def quantiser(model: IntegerModel, code: str, name: str, kind: str) -> tuple[lis
 
 
 def number(value: float) -> str:
-    """A float as a constant in C, exactly.
+    """A float as an exact constant in C.
 
     >>> number(0.1)
     '0.1F'
@@ -94,7 +94,7 @@ def _single(model: IntegerModel) -> list[str]:
         if not held or wire.format.width > _MAX_CODE_BITS:
             raise ConfigError(
                 f"the input {wire.name!r} has {wire.format.width} bits, a step of {wire.step:g} and a shift of {wire.shift:g}, "
-                "which single precision does not hold; take float='exact', or other units."
+                "which single precision cannot represent; use float='exact', or other units."
             )
     shifts, zero = _column("shift", "float", [w.shift for w in wires], number)
     rates, rate = _column("rate", "float", [1 / w.step for w in wires], number)
@@ -104,7 +104,7 @@ def _single(model: IntegerModel) -> list[str]:
     logarithm = f"(({plain} > 0.0F) ? logf({plain}) : -INFINITY)"
     value = {"0U": plain, "1U": logarithm}.get(log, f"(({log} == 0U) ? {plain} : {logarithm})")
     call = f"$NAME_nearest(({value} - {zero}) * {rate}, {low}, {high}, &saturated)"
-    return [*shifts, *rates, *lows, *highs, *logs, _NEAREST_FUNCTION, _door(len(wires), call)]
+    return [*shifts, *rates, *lows, *highs, *logs, _NEAREST_FUNCTION, _quantise_function(len(wires), call)]
 
 
 def _exact(model: IntegerModel) -> list[str]:
@@ -126,7 +126,7 @@ def _exact(model: IntegerModel) -> list[str]:
     falls, fall = _column("falls", "uint8_t", [int(w.step < 0) for w in wires], lambda value: f"{value}U")
     value = {"0U": "values[i]", "1U": "-values[i]"}.get(fall, f"(({fall} != 0U) ? -values[i] : values[i])")
     call = f"$NAME_begun($NAME_key({value}), {pointer}, {size}, {low}, &saturated)"
-    return [*tables, *pointers, *sizes, *lows, *falls, _KEY_FUNCTION, _door(len(wires), call)]
+    return [*tables, *pointers, *sizes, *lows, *falls, _KEY_FUNCTION, _quantise_function(len(wires), call)]
 
 
 def _limits(wires: Sequence[Wire]) -> tuple[list[str], str, list[str], str]:
@@ -137,7 +137,7 @@ def _limits(wires: Sequence[Wire]) -> tuple[list[str], str, list[str], str]:
 
 
 def _column(name: str, kind: str, values: Sequence[Any], text: Callable[[Any], str]) -> tuple[list[str], str]:
-    """A table by input and its entry; where all are equal, no table and the constant."""
+    """A table by input and its entry; if all are equal, no table and the constant."""
     texts = [text(value) for value in values]
     if len(set(texts)) == 1:
         return [], texts[0]
@@ -202,7 +202,7 @@ static int32_t $NAME_begun(int32_t key, const int32_t *bounds, uint32_t count, i
 }"""
 
 
-def _door(inputs: int, call: str) -> str:
+def _quantise_function(inputs: int, call: str) -> str:
     return f"""uint32_t $NAME_quantise(const float *values, $CODE *codes)
 {{
     uint32_t saturated = 0U;
@@ -216,7 +216,7 @@ def _door(inputs: int, call: str) -> str:
 
 
 def undecided(model: IntegerModel, x: Floats) -> NDArray[np.bool_]:
-    """Which values of rows `(n, I)` lie so near to a boundary that `single` need not give the golden code."""
+    """Flags of values `(n, I)` so close to a boundary that `single` may give a neighbouring code."""
     near = []
     for wire, column in zip(model.inputs, x.T, strict=True):
         plain = column.astype(np.float64)

@@ -1,7 +1,7 @@
-"""`NAME.c`: the tables and the functions over codes. Which tables there are is in `sums` and `blocks`, the header in `files`.
+"""Writes `NAME.c`: the tables and the functions over codes. The tables come from `sums` and `blocks`, the header from `files`.
 
-Written for any C99 compiler and with MISRA C in mind: fixed-width types, explicit casts, one return per function, braces
-everywhere, no recursion, no memory allocation, no shift of a signed number, no float outside the quantiser.
+The code is for any C99 compiler, with MISRA C in mind: fixed-width types, explicit casts, one return per function, braces
+everywhere, no recursion, no dynamic memory, no shift of a signed number, no float outside the quantiser.
 """
 
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ from splinework.hardware.mcu.options import McuOptions
 from splinework.hardware.mcu.sums import UnsignedLayer, UnsignedSum, stages
 
 TableNames = dict[bytes, tuple[str, str]]
-"""By content: the name and the text of each table."""
+"""Name and text of each table by its content."""
 
 
 @dataclass(frozen=True, eq=False)
 class SourcePlan:
-    """What is written: a golden model, the prefix of its names in C, its layers in unsigned integers, and where tables lie."""
+    """The plan of the C files: golden model, prefix of names, options, layers in unsigned integers, and memory layouts."""
 
     model: IntegerModel
     name: str
@@ -34,17 +34,17 @@ class SourcePlan:
 
     @property
     def table_bytes(self) -> int:
-        """Of all tables."""
+        """Size of all tables in bytes."""
         return sum(a.table_bytes for a in self.arrangements)
 
     @property
     def code_bytes(self) -> int:
-        """An estimate for Thumb code, without the quantiser."""
+        """Estimated bytes of Thumb code, without the quantiser."""
         return sum(a.code_bytes + 12 * len(s.sums) + 16 for a, s in zip(self.arrangements, self.stages, strict=True))
 
 
 def plan(model: IntegerModel, name: str, options: McuOptions) -> SourcePlan:
-    """Decides where everything lies.
+    """Plans the memory layout of a model.
 
     Raises:
         ConfigError: If a sum does not fit the accumulator.
@@ -54,7 +54,7 @@ def plan(model: IntegerModel, name: str, options: McuOptions) -> SourcePlan:
 
 
 def unsigned(value: int) -> str:
-    """A constant of at least 0.
+    """A non-negative constant in C.
 
     >>> unsigned(7), unsigned(70000)
     ('7U', 'UINT32_C(70000)')
@@ -63,7 +63,7 @@ def unsigned(value: int) -> str:
 
 
 def signed(value: int) -> str:
-    """A constant with a sign, the smallest number too.
+    """A signed constant in C.
 
     >>> signed(-5), signed(70000), signed(-(2**31))
     ('-5', 'INT32_C(70000)', '(-INT32_C(2147483647) - 1)')
@@ -75,7 +75,7 @@ def signed(value: int) -> str:
 
 
 def code_type(forms: Sequence[Format]) -> str:
-    """The narrowest integer type in C that holds the codes of all formats.
+    """The narrowest C integer type that holds the codes of all formats.
 
     >>> code_type([Format(8), Format(3)]), code_type([Format(8), Format(3, signed=True)])
     ('uint8_t', 'int16_t')
@@ -86,7 +86,7 @@ def code_type(forms: Sequence[Format]) -> str:
 
 
 def functions(what: SourcePlan) -> str:
-    """Tables, layers, `NAME_predict` and `NAME_classify`."""
+    """The text of tables, layers, `NAME_predict` and `NAME_classify`."""
     tables: TableNames = {}
     layers = [
         _layer(what, stage, arrangement, tables)
@@ -134,7 +134,7 @@ static int32_t $NAME_apart(uint32_t sum, uint32_t zero)
 
 
 def state_type(stage: UnsignedLayer) -> str:
-    """Of the codes that a hidden layer hands on."""
+    """The C type of the output codes of a hidden layer."""
     spans = [one.last - one.first for one in stage.sums if one.last is not None and one.first is not None]
     return f"uint{storage(max(spans, default=0).bit_length())}_t"
 
@@ -164,7 +164,7 @@ def _layer(what: SourcePlan, stage: UnsignedLayer, arrangement: Arrangement, tab
 
 
 def _block(what: SourcePlan, stage: UnsignedLayer, block: WordBlock, tables: TableNames) -> list[str]:
-    """One block in braces."""
+    """The lines of one block."""
     prefix = f"$NAME_l{stage.number}"
     first = min(lane.place for word in block.words for lane in word)
     lines = ["    {"]
@@ -186,7 +186,7 @@ def _block(what: SourcePlan, stage: UnsignedLayer, block: WordBlock, tables: Tab
             value = f"a{k}" if lane.at == 0 else f"(a{k} >> {lane.at}U)"
             if lane is not word[-1]:
                 value = f"({value} & {unsigned((1 << lane.bits) - 1)})"
-            if stage.last and len(word) > 1:  # a sign is given to a variable, never to an expression
+            if stage.last and len(word) > 1:  # cast a variable to signed, never an expression
                 lines.append(f"        s = ($WORD){value};")
                 value = "s"
             lines.append(f"        y[{lane.place}] = {_end(what, one, value, gives)}; /* {plain(one.wire.name)} */")
@@ -213,7 +213,7 @@ def _loop(block: WordBlock, loop: TableArray, name: str, tables: TableNames) -> 
 
 
 def _listed(values: Sequence[int], name: str, tables: TableNames) -> str:
-    """An entry of a list of small integers."""
+    """An entry of a constant list of small integers, which is added to the tables."""
     kind = code_type([Format.holding(min(values), max(values))])
     key = repr((kind, values)).encode()
     if key not in tables:
@@ -223,7 +223,7 @@ def _listed(values: Sequence[int], name: str, tables: TableNames) -> str:
 
 
 def _additions(array: TableArray, row: str, note: str) -> list[str]:
-    """Adds the words of a row; a pointer to it keeps compilers from a pointer to every word."""
+    """Adds the words of a row; a pointer to the row keeps compilers from using a pointer per word."""
     end = f" /* {note} */" if note else ""
     if len(array.words) == 1:
         return [_add(array.words[0], row) + end]
@@ -241,14 +241,14 @@ def _add(word: int, value: str) -> str:
 
 
 def _index(value: str, moved: int) -> str:
-    """A sum in unsigned numbers, which wrap where the value is below 0."""
+    """An index in unsigned arithmetic, which wraps for negative values."""
     if moved == 0:
         return f"(uint32_t){value}"
     return f"(uint32_t){value} {'+' if moved > 0 else '-'} {unsigned(abs(moved))}"
 
 
 def _table(name: str, array: TableArray, tables: TableNames) -> str:
-    """The name of the table, which is written unless an equal one is there."""
+    """The name of a table, which is added unless an equal one exists."""
     if array.key not in tables:
         values = array.values[:, 0] if array.values.shape[1] == 1 else array.values
         sizes = "".join(f"[{size}]" for size in values.shape)
@@ -258,7 +258,7 @@ def _table(name: str, array: TableArray, tables: TableNames) -> str:
 
 
 def _end(what: SourcePlan, one: UnsignedSum, value: str, gives: str) -> str:
-    """What a node hands on, of the unsigned sum."""
+    """The output expression of a node from its unsigned sum."""
     if one.first is None or one.last is None:
         return _exact(what, one, value)
     low, high = one.ends()
@@ -274,7 +274,7 @@ def _end(what: SourcePlan, one: UnsignedSum, value: str, gives: str) -> str:
 
 
 def _exact(what: SourcePlan, one: UnsignedSum, value: str) -> str:
-    """The exact sum with its sign."""
+    """The exact signed sum."""
     gives = f"int{what.options.accumulator}_t"
     if one.most >= 1 << 31:
         return f"$NAME_apart({value}, {unsigned(-one.base)})"
@@ -285,7 +285,7 @@ def _exact(what: SourcePlan, one: UnsignedSum, value: str) -> str:
 
 
 def _predict(what: SourcePlan) -> str:
-    """The chain of layers, over two rows of codes."""
+    """The text of `NAME_predict`, the chain of layers."""
     lines, calls, given = [], [], "codes"
     if what.options.codes == "saturated":
         kind = code_type([Format(w.format.width) for w in what.model.inputs])

@@ -1,7 +1,7 @@
-"""The network in unsigned integers, smaller and exactly equal: what each node adds up, and how its sum becomes a code.
+"""Rewrites the network in unsigned integers, smaller and exactly equal: the sum of each node and its rounding to a code.
 
-Every table is moved to start at 0, and what was taken off goes to one constant per node; then no number is negative and no
-signed shift is needed. Rows that no code reaches are cut, constant edges become constants, and nodes that nothing depends on go.
+Every table is shifted to start at 0, with one constant per node, so no number is negative and no signed shift is needed.
+Unreachable rows are cut, constant edges become constants, and unused nodes are removed.
 """
 
 from collections.abc import Mapping
@@ -18,19 +18,19 @@ from splinework.hardware.reach import Flags, Reach, reach
 
 @dataclass(frozen=True, eq=False)
 class UnsignedSum:
-    """One node: its sum is `base + Σ columns[i][code of input i]`, all entries 0 or more.
+    """The sum of one node, `base + Σ columns[i][code of input i]`, with non-negative entries.
 
     Attributes:
-        node: Its number in the layer of the model.
-        wire: What the result means.
-        columns: By the place of the input in the layer, `(rows,)` each.
-        base: The smallest sum.
-        most: The largest sum of entries.
-        guard: Bits that the sum loses.
-        start: What the sum starts from, so that it is never negative: `base + lift · 2^guard`.
-        lift: An even number of codes, so that rounding half to even stays what it is.
-        first: The smallest code that occurs; None in the last layer, where sums stay as they are.
-        last: The largest.
+        node: Index in the layer of the model.
+        wire: Wire of the result.
+        columns: Table `(rows,)` by the index of the input in the layer.
+        base: Smallest sum.
+        most: Largest sum of entries.
+        guard: Number of bits removed by rounding.
+        start: Initial value that keeps the sum non-negative, `base + lift · 2^guard`.
+        lift: Even number of codes, so that rounding half to even is unchanged.
+        first: Smallest reachable code; None in the last layer, whose sums are exact.
+        last: Largest reachable code; None in the last layer.
     """
 
     node: int
@@ -46,31 +46,31 @@ class UnsignedSum:
 
     @property
     def bits(self) -> int:
-        """Of the sum of entries and start."""
+        """Width of the sum of entries and start."""
         return max(1, (self.most + self.start).bit_length())
 
     @property
     def entry_bits(self) -> int:
-        """Of the largest entry."""
+        """Width of the largest entry."""
         return max(1, max((int(column.max()) for column in self.columns.values()), default=0).bit_length())
 
     def ends(self) -> tuple[int, int]:
-        """The smallest and the largest result before it is kept within `first` and `last`, counted from `-lift`."""
+        """Smallest and largest result before clamping to `first` and `last`, relative to `-lift`."""
         low, high = round_shift(np.array([self.start, self.start + self.most]), self.guard).tolist()
         return low, high
 
 
 @dataclass(frozen=True, eq=False)
 class UnsignedLayer:
-    """One layer.
+    """One layer in unsigned integers.
 
     Attributes:
-        number: In the model.
-        lows: Of the values that come in, by place: row r of a table belongs to the value `low + r`.
-        rows: How many values of each.
-        names: Of the wires that come in.
-        sums: The nodes.
-        last: Whether these are the outputs.
+        number: Index in the model.
+        lows: Smallest value of each input; row r of a table belongs to the value `low + r`.
+        rows: Number of values of each input.
+        names: Names of the input wires.
+        sums: Sums of the nodes.
+        last: Whether it is the output layer.
     """
 
     number: int
@@ -82,7 +82,7 @@ class UnsignedLayer:
 
 
 def stages(model: IntegerModel, options: McuOptions) -> tuple[UnsignedLayer, ...]:
-    """The layers of a network.
+    """The layers of a network in unsigned integers.
 
     Raises:
         ConfigError: If a sum does not fit the accumulator.
@@ -110,7 +110,7 @@ def _ends(flags: Flags) -> tuple[int, int]:
 
 
 def _needed(model: IntegerModel, can: Reach) -> list[list[int]]:
-    """For each layer which inputs it reads, and all outputs. Inputs of the network keep their places."""
+    """The inputs that each layer reads, and all outputs; inputs of the network keep their indices."""
     kept = [list(range(model.outputs))]
     for number in reversed(range(1, len(model.layers))):
         layer, flags = model.layers[number], can.codes[number]
@@ -130,7 +130,7 @@ def _sum(model: IntegerModel, can: Reach, number: int, node: int, inputs: list[i
         if high > low:
             first, last = _ends(flags[i])
             column = layer.tables[i][first : last + 1, node] - low
-            # Codes between that do not occur may say anything.
+            # Unreachable codes in between are don't-cares.
             columns[inputs.index(i)] = np.clip(column, 0, high - low)
             most += high - low
     wire = layer.outputs[node]
@@ -152,6 +152,6 @@ def _check(one: UnsignedSum, layer: IntegerLayer, number: int, accumulator: int)
     if not fits:
         way = "take accumulator=32, fewer" if accumulator == 16 else "use fewer"
         raise ConfigError(
-            f"the sum of {one.wire.name!r} in layer {number} runs from {low} to {high}, which does not fit {accumulator} bits; "
+            f"the sum of {one.wire.name!r} in layer {number} ranges from {low} to {high}, which does not fit {accumulator} bits; "
             f"{way} bits, fewer guard bits (now {layer.guard}) or fewer edges into this node."
         )

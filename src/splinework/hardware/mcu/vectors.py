@@ -1,4 +1,4 @@
-"""Codes that an artefact is tried on: every combination where there are few, else corners, sweeps and random rows."""
+"""Test vectors for C files: every combination of codes if they are few, else corners, sweeps and random rows."""
 
 import numpy as np
 
@@ -7,11 +7,10 @@ from splinework.hardware.integer import IntegerModel
 
 
 def vectors(model: IntegerModel, rows: int, *, seed: int = 0, data: Integers | None = None) -> Integers:
-    """Rows of codes, `(n, I)`, by a seed.
+    """Rows of test codes, `(n, I)`.
 
-    All combinations if they are at most `rows`. Else at least `rows` rows: the data, codes `(m, I)`; each input swept over all
-    its codes while the others rest at the lowest, the highest, a middle and a random code; corners, every input at one of its
-    ends; and random codes.
+    These are all combinations if there are at most `rows`. Otherwise they are at least `rows` rows: the data, codes `(m, I)`;
+    sweeps of each input with the others at the lowest, highest, middle and a random code; corners; and random codes.
     """
     forms = [w.format for w in model.inputs]
     lows, highs = np.array([f.low for f in forms]), np.array([f.high for f in forms])
@@ -28,7 +27,7 @@ def vectors(model: IntegerModel, rows: int, *, seed: int = 0, data: Integers | N
 
 
 def _sweeps(lows: Integers, highs: Integers, rng: np.random.Generator, most: int) -> list[Integers]:
-    """Each input alone, at most so many rows in all, evenly left out where they would be more."""
+    """Sweeps of each input, thinned evenly to at most `most` rows in total."""
     rest = [lows, highs, (lows + highs) >> 1, rng.integers(lows, highs + 1)]
     step = max(1, -(-len(rest) * int((highs - lows + 1).sum()) // max(1, most)))
     swept = []
@@ -42,7 +41,7 @@ def _sweeps(lows: Integers, highs: Integers, rng: np.random.Generator, most: int
 
 
 def _bits(inputs: int, most: int, rng: np.random.Generator) -> Integers:
-    """Which inputs are high: every combination if they are few, else random ones, none and all."""
+    """Corners as flags of inputs at their highest code: every combination if they are few, else random ones."""
     if inputs < 31 and 1 << inputs <= most:
         every: Integers = (np.arange(1 << inputs)[:, None] >> np.arange(inputs)) & 1
         return every

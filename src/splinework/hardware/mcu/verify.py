@@ -1,7 +1,7 @@
-"""`verify_mcu`: whether C files equal their golden model, on every processor that can be had here, bit for bit.
+"""Compares C files with their golden model bit for bit on every available processor: `verify_mcu`.
 
-The golden model is read from `golden.json` and run in NumPy; of the C only the files as they lie in the folder are used. A
-program of the verifier's own reads codes from a file and writes what the functions gave to another one.
+The golden model is read from `golden.json` and run in NumPy; the C files are used as they are. A test program of the verifier
+reads codes from a file and writes the results of the functions to another one.
 """
 
 import os
@@ -28,20 +28,20 @@ from splinework.hardware.mcu.source import code_type
 from splinework.hardware.mcu.vectors import vectors
 
 Singles = NDArray[np.float32]
-_MAX_SHOWN: Final = 5  # Counter-examples that are kept of a run
+_MAX_SHOWN: Final = 5  # Counter-examples kept per run
 
 
 @dataclass(frozen=True)
 class ProcessorRun:
-    """One processor.
+    """The comparison on one processor.
 
     Attributes:
-        processor: Its name.
-        vectors: Rows that were compared.
-        mismatches: Rows whose sums or class differ from the golden model.
-        quantised: Values that were made codes, where there is a function for it.
-        misquantised: How many of them got a code that the golden model does not allow.
-        failures: Some rows that differ: as codes, values, what came and what was expected.
+        processor: Name of the processor.
+        vectors: Number of compared rows.
+        mismatches: Number of rows whose sums or class differ from the golden model.
+        quantised: Number of values passed through the quantiser, if there is one.
+        misquantised: Number of values with a code that the golden model does not allow.
+        failures: Some mismatches with codes, values, received and expected results.
     """
 
     processor: str
@@ -54,13 +54,13 @@ class ProcessorRun:
 
 @dataclass(frozen=True)
 class McuVerification:
-    """What a verification found.
+    """The result of a verification.
 
     Attributes:
-        name: Of the network in C.
-        runs: One for each processor that was tried.
-        skipped: By processor: why it was not.
-        tools: Versions of what was used.
+        name: Name of the network in C.
+        runs: Comparison on each processor.
+        skipped: Reason for each skipped processor.
+        tools: Versions of the programs used.
     """
 
     name: str
@@ -70,21 +70,21 @@ class McuVerification:
 
     @property
     def vectors(self) -> int:
-        """Rows that were compared, on each processor."""
+        """Number of rows compared on each processor."""
         return min((run.vectors for run in self.runs), default=0)
 
     @property
     def mismatches(self) -> int:
-        """Rows and values that differ, on all processors."""
+        """Number of mismatches on all processors."""
         return sum(run.mismatches + run.misquantised for run in self.runs)
 
     @property
     def passed(self) -> bool:
-        """Whether anything was compared and nothing differs."""
+        """Whether rows were compared and none differ."""
         return self.vectors > 0 and self.mismatches == 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """The result as JSON values."""
         runs = [{**vars(run), "failures": list(run.failures)} for run in self.runs]
         found: dict[str, Any] = {"vectors": self.vectors, "mismatches": self.mismatches, "runs": runs}
         return found | {"skipped": dict(self.skipped), "tools": dict(self.tools)}
@@ -92,7 +92,7 @@ class McuVerification:
 
 @dataclass(frozen=True, eq=False)
 class McuArtefact:
-    """A folder with C files, as it is: the prefix of all names, its golden model and its recipe."""
+    """A folder of C files: the prefix of all names, the golden model and the options."""
 
     folder: Path
     name: str
@@ -101,7 +101,7 @@ class McuArtefact:
 
 
 def read_artefact(folder: str | os.PathLike[str]) -> McuArtefact:
-    """What `write_mcu` wrote.
+    """Reads a folder written by `write_mcu`.
 
     Raises:
         FileError: If a file is missing, damaged or of another version.
@@ -113,10 +113,10 @@ def read_artefact(folder: str | os.PathLike[str]) -> McuArtefact:
     try:
         name, options = str(content["name"]), McuOptions(**content["options"])
     except (ValueError, LookupError, TypeError) as error:
-        raise FileError(f"{file} is no recipe of C files ({error}); write the artefact anew.") from error
-    for ending in (".h", ".c"):
-        if not name.isidentifier() or not (place / f"{name}{ending}").is_file():
-            raise FileError(f"{place} has no {name}{ending}; write the artefact anew.")
+        raise FileError(f"{file} is not a recipe of C files ({error}); rebuild the artefact.") from error
+    for suffix in (".h", ".c"):
+        if not name.isidentifier() or not (place / f"{name}{suffix}").is_file():
+            raise FileError(f"{place} has no {name}{suffix}; rebuild the artefact.")
     return McuArtefact(place, name, model, options)
 
 
@@ -129,22 +129,22 @@ def verify_mcu(
     data: ArrayLike | None = None,
     level: str = "-O2",
 ) -> McuVerification:
-    """Compares C files with their golden model on every processor, on at least so many vectors each.
+    """Compares C files with their golden model on every processor.
 
-    Fewer are all there are where a network has fewer combinations of codes. Codes are corners, sweeps and random rows; values
-    for the quantiser random ones, the boundaries between codes and their neighbours, infinities and what is no number.
+    Vectors are all combinations of codes if these are few, else corners, sweeps and random rows. Values for the quantiser are
+    random values, boundaries between codes and their neighbours, infinities and NaN.
 
     Args:
-        folder: What `write_mcu` wrote; nothing is written to it.
-        rows: How many vectors.
-        seed: Of random vectors.
+        folder: Folder written by `write_mcu`; it is not changed.
+        rows: Number of vectors.
+        seed: Seed of random vectors.
         processors: Names in `boards.PROCESSORS`; None takes all whose tools are installed.
-        data: Raw rows `(n, I)` that are tried besides.
-        level: Of optimisation by the compilers.
+        data: Further raw rows `(n, I)`.
+        level: Optimisation level of the compilers.
 
     Raises:
         FileError: If a file is missing or damaged, or does not compile.
-        ConfigError: If none of the processors can be had here: what to install.
+        ConfigError: If the tools of none of the processors are installed.
     """
     given = None if data is None else [data]
     artefacts = [read_artefact(folder)]
@@ -160,7 +160,7 @@ def verify_artefacts(
     data: Sequence[ArrayLike] | None = None,
     level: str = "-O2",
 ) -> list[McuVerification]:
-    """`verify_mcu` for several folders with different names in one program, which is quicker; see there."""
+    """Verifies several folders with different names in one program, which is faster than `verify_mcu` for each."""
     chosen = boards.processors(processors)
     skipped = {p.name: f"{' and '.join(p.missing())} not installed" for p in chosen if p.missing()}
     there = [p for p in chosen if not p.missing()]
@@ -175,8 +175,8 @@ def verify_artefacts(
     with tempfile.TemporaryDirectory(prefix="splinework-mcu-") as name:
         place = Path(name)
         for artefact, codes, values in zip(artefacts, tried, floats, strict=True):
-            for ending in (".c", ".h"):
-                shutil.copyfile(artefact.folder / f"{artefact.name}{ending}", place / f"{artefact.name}{ending}")
+            for suffix in (".c", ".h"):
+                shutil.copyfile(artefact.folder / f"{artefact.name}{suffix}", place / f"{artefact.name}{suffix}")
             kind = code_type([w.format for w in artefact.model.inputs])[:-2]
             codes.astype(kind).tofile(place / f"{artefact.name}.in")
             values.tofile(place / f"{artefact.name}.real")
@@ -193,7 +193,7 @@ def verify_artefacts(
 
 
 def harness(artefacts: Sequence[McuArtefact]) -> str:
-    """The program that runs the functions over files."""
+    """The test program that runs the functions on files of codes and values."""
     parts = ["#include <stdio.h>", *(f'#include "{a.name}.h"' for a in artefacts)]
     for a in artefacts:
         classify = f"result[{a.model.outputs}] = (int32_t){a.name}_classify(codes);" if a.model.classes else ""
@@ -250,7 +250,7 @@ static void quantise_$NAME(void)
 
 
 def _floats(artefact: McuArtefact, rows: int, seed: int) -> Singles:
-    """Values around all boundaries between codes, random ones, and those that are not finite, `(n, I)`."""
+    """Values around all boundaries between codes, random and non-finite values, `(n, I)`."""
     rng = np.random.default_rng(seed)
     columns = []
     for wire in artefact.model.inputs:
@@ -274,7 +274,7 @@ def _compare(artefact: McuArtefact, place: Path, processor: str, codes: Integers
     got = np.fromfile(place / f"{artefact.name}.out", dtype=np.int32).reshape(-1, expected.shape[1])
     if got.shape != expected.shape:
         raise FileError(
-            f"{artefact.name}.c gave {len(got)} rows for {len(expected)} on {processor}; write the artefact anew."
+            f"{artefact.name}.c gave {len(got)} rows for {len(expected)} on {processor}; rebuild the artefact."
         )
     wrong = np.flatnonzero((got != expected).any(axis=1))
     failures = tuple(
@@ -290,7 +290,7 @@ def _compare(artefact: McuArtefact, place: Path, processor: str, codes: Integers
 
 
 def _misquantised(artefact: McuArtefact, values: Singles, found: Integers) -> int:
-    """How many codes the golden model does not allow; of rows of numbers that are all decided, the count must be equal too."""
+    """Number of codes that the golden model does not allow, plus wrong counts of saturated values in unambiguous rows."""
     model, number = artefact.model, ~np.isnan(values)
     plain = np.where(number, values, np.float32(0))
     codes = model.encode(plain)
