@@ -241,7 +241,7 @@ def test_ctrl_c_keeps_the_best_model(run, folder, monkeypatch, where):
         time.sleep(5)
 
     if where == "fit":
-        monkeypatch.setattr(engine, "train_members", pressed)
+        monkeypatch.setattr(engine, "train_ensemble", pressed)
     else:
         monkeypatch.setattr(ExplanationMixin, "formulas_", property(interrupted))
     lines = ["a,b,y", *(f"{i / 60},{'pq'[i % 2]},{i * (i % 2)}" for i in range(60))]
