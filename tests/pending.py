@@ -4,7 +4,6 @@ PENDING = {
     "benchmarks",
     "cli",
     "data",
-    "discover",
     "docs",
     "export",
     "formula",

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from splinework.cli.progress import EVERY
+from splinework.cli.progress import PERIOD_SECONDS
 from splinework.progress import can_redraw, duration
 
 
@@ -59,7 +59,7 @@ class Progress:
         """What is being done for it; a plain line on it comes every ten seconds at most."""
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], description=f"{self._title} · {text}")
-        elif time.monotonic() - self._told >= EVERY:
+        elif time.monotonic() - self._told >= PERIOD_SECONDS:
             self._line(f"{self._title} · {text}")
 
     def _line(self, text: str) -> None:

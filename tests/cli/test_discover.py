@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import sympy
 
-from splinework.cli.interrupts import Interrupted, Stop
+from splinework.cli.interrupts import Interrupted, InterruptHandler
 from splinework.cli.splines import named_apart
 from splinework.interpret.symbolic import FormulaRow, FormulaTable
 from splinework.interpret.symbolic.constants import FittedConstant
@@ -317,7 +317,7 @@ def test_ctrl_c_while_the_command_is_writing(capfd):
     def busy(text):
         raise RuntimeError("reentrant call")
 
-    stop = Stop(busy)
+    stop = InterruptHandler(busy)
     with stop.searching(), pytest.raises(KeyboardInterrupt):
         stop.interrupt()
     assert "Ctrl-C once more" in capfd.readouterr().err
@@ -328,8 +328,8 @@ def test_ctrl_c_while_the_command_is_writing(capfd):
 def test_an_answered_ctrl_c_leaves_the_exit_code_alone():
     """Also where it passes through `exec`, after which Python would end with the signal."""
     code = (
-        "from splinework.cli.interrupts import Stop\n"
-        "stop = Stop(lambda text: None)\n"
+        "from splinework.cli.interrupts import InterruptHandler\n"
+        "stop = InterruptHandler(lambda text: None)\n"
         "try:\n"
         "    with stop.searching():\n"
         "        exec('stop.interrupt()')\n"

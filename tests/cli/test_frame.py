@@ -15,8 +15,8 @@ from click.testing import CliRunner
 
 import splinework
 from splinework.cli import COMMANDS, main
-from splinework.cli.exits import Frame, end
-from splinework.cli.frame import Commands
+from splinework.cli.exits import ErrorHandling, run_and_exit
+from splinework.cli.frame import CommandGroup
 from splinework.errors import DataError, FitWarning
 
 HEAVY = ["numpy", "pandas", "rich", "torch", "sklearn", "scipy", "sympy", "matplotlib", "pyarrow", "tomllib"]
@@ -28,7 +28,7 @@ def group():
     """A group of commands whose only command does as it is told."""
 
     def make(action):
-        group = Commands(table={}, package="splinework.cli", name="splinework")
+        group = CommandGroup(table={}, package="splinework.cli", name="splinework")
         group.add_command(click.Command("act", callback=action))
         group.table = {"act": "acts"}
         return group
@@ -160,9 +160,9 @@ def test_every_end_has_its_code_and_at_most_one_line(group, error, code, fragmen
     assert result.stderr.strip().count("\n") == 0
     assert (result.stderr == "") == (fragment == "")
 
-    frame = Frame(debug=debug)
+    frame = ErrorHandling(debug=debug)
     with pytest.raises(SystemExit) as ended:
-        end(fail, frame)
+        run_and_exit(fail, frame)
     assert ended.value.code == code
 
 

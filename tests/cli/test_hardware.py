@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from splinework.cli.fitted import Fitted
+from splinework.cli.fitted import ModelFile
 from splinework.cli.hardware import TABLE, hardware
 from splinework.cli.hardware.options import ArtefactArguments, QuantisationArguments
 from splinework.cli.hardware.rows import material
@@ -146,7 +146,7 @@ def test_check_wants_an_artefact(run, folder):
 
 
 def test_rows_of_a_network_come_by_name_in_any_order(net):
-    fitted, table = Fitted(net), read_table("d.csv")
+    fitted, table = ModelFile(net), read_table("d.csv")
     found = material(fitted, table, order())
     frame = pd.read_csv("d.csv")
     assert (found.task, found.classes, len(found.x), len(found.test[0])) == ("regression", None, 48, 12)
@@ -156,7 +156,7 @@ def test_rows_of_a_network_come_by_name_in_any_order(net):
 
 
 def test_a_network_of_logits_takes_a_column_of_classes(net):
-    fitted, table = Fitted(net), read_table("d.csv")
+    fitted, table = ModelFile(net), read_table("d.csv")
     found = material(fitted, table, order(target="kind"))
     assert (found.task, found.classes) == ("classification", ("cold", "hot"))
     assert set(found.y.tolist()) == {0, 1}
@@ -165,7 +165,7 @@ def test_a_network_of_logits_takes_a_column_of_classes(net):
     numbers = material(fitted, read_table("n.csv"), order(target="y", task="classification"))
     assert numbers.classes == ("0", "2")
     save(KAN([2, 2], names=["a", "b"], output_names=["hot", "cold"]), "two.safetensors")
-    assert material(Fitted("two.safetensors"), table, order(target="kind")).classes == ("hot", "cold")
+    assert material(ModelFile("two.safetensors"), table, order(target="kind")).classes == ("hot", "cold")
 
 
 def test_rows_that_lack_a_cell_are_left_out(net):
@@ -173,7 +173,7 @@ def test_rows_that_lack_a_cell_are_left_out(net):
     frame.loc[[3, 5], "a"] = np.nan
     frame.loc[7, "y"] = np.nan
     frame.to_csv("n.csv", index=False)
-    found = material(Fitted(net), read_table("n.csv"), order())
+    found = material(ModelFile(net), read_table("n.csv"), order())
     assert len(found.x) + len(found.test[0]) == 57
     assert any("3 rows with empty or non-finite cells left out" in note for note in found.notes)
 
@@ -199,7 +199,7 @@ def test_rows_that_lack_a_cell_are_left_out(net):
 def test_tables_that_do_not_do_are_told(net, change, options, error, said):
     change(pd.read_csv("d.csv")).to_csv("n.csv", index=False)
     with pytest.raises(error, match=said):
-        material(Fitted(net), read_table("n.csv"), order(**options))
+        material(ModelFile(net), read_table("n.csv"), order(**options))
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +220,7 @@ def estimators(tmp_path_factory) -> Path:
 
 def test_rows_of_an_estimator_are_encoded_as_it_does(estimators):
     table = read_table(str(estimators / "t.csv"))
-    fitted = Fitted(str(estimators / "c.safetensors"))
+    fitted = ModelFile(str(estimators / "c.safetensors"))
     found = material(fitted, table, order())
     assert found.classes == ("big", "small")
     whole = found.model
@@ -230,11 +230,11 @@ def test_rows_of_an_estimator_are_encoded_as_it_does(estimators):
     places = dict(zip(frame["size"], fitted.estimator.predict(frame[["size", "colour"]]), strict=True))
     assert [found.classes[int(k)] for k in said] == [places[size] for size in found.x[:, 0]]
     assert any("0 or 1" in note for note in found.notes)
-    regression = material(Fitted(str(estimators / "r.safetensors")), table, order())
+    regression = material(ModelFile(str(estimators / "r.safetensors")), table, order())
     assert (regression.task, regression.y.shape[1]) == ("regression", 1)
     for name, task in (("c", "regression"), ("r", "classification")):
         with pytest.raises(ConfigError, match="leave --task out"):
-            material(Fitted(str(estimators / f"{name}.safetensors")), table, order(task=task))
+            material(ModelFile(str(estimators / f"{name}.safetensors")), table, order(task=task))
 
 
 def test_a_class_that_nobody_has_seen_is_told(estimators):
@@ -242,11 +242,11 @@ def test_a_class_that_nobody_has_seen_is_told(estimators):
     frame.loc[4, "class"] = "huge"
     frame.to_csv(estimators / "n.csv", index=False)
     with pytest.raises(DataError, match=r"'huge' in row 5 .* not a class of the model: big, small"):
-        material(Fitted(str(estimators / "c.safetensors")), read_table(str(estimators / "n.csv")), order())
+        material(ModelFile(str(estimators / "c.safetensors")), read_table(str(estimators / "n.csv")), order())
 
 
 def test_the_shape_is_what_was_asked_for(net):
-    found = material(Fitted(net), read_table("d.csv"), order())
+    found = material(ModelFile(net), read_table("d.csv"), order())
     for changes, shape in (
         ({}, "auto"),
         ({"shape": "same"}, "same"),

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from splinework.cli.description import curve_of
-from splinework.cli.fitted import Fitted, kept_table
+from splinework.cli.fitted import ModelFile, kept_table
 from splinework.nn.checkpoint import read_header, save
 from splinework.nn.network import KAN
 from tests.cli.stand_in import refused, tree
@@ -111,7 +111,7 @@ def test_notes_of_somebody_else_do_no_harm(run, folder):
     result = run("show", "m.safetensors")
     assert result.exit_code == 0, result.output
     assert run("report", "m.safetensors", "--out", "m.html").exit_code == 0
-    table = kept_table(Fitted("m.safetensors"))
+    table = kept_table(ModelFile("m.safetensors"))
     assert table is not None
     assert [row.text for row in table.rows] == ["x1 + 1"]
     assert table.rows[0].inputs == ("x1",)

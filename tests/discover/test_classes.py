@@ -5,8 +5,8 @@ import pytest
 import sympy
 
 from splinework.discover.classes import discover_classes
-from splinework.discover.logits import Logits, area, calibration_slope, nats, probabilities
-from splinework.discover.snapping import Constants, minimise
+from splinework.discover.logits import LogitObjective, area, calibration_slope, nats, probabilities
+from splinework.discover.snapping import FreeConstants, minimise
 from splinework.errors import DataError, ShapeError
 from splinework.interpret.symbolic.expression import symbol
 from tests.discover.searches import answering, interrupted
@@ -85,8 +85,8 @@ def test_an_interrupt_leaves_the_table_so_far():
 def test_gradient_and_information_are_those_of_the_likelihood():
     draw = np.random.default_rng(0)
     x, y = draw.normal(size=(200, 2)), draw.integers(0, 3, 200)
-    constants = Constants.of([0.3 * x1 + 0.2 * sympy.sin(1.5 * x2), 0.7 * x2 - 0.1])
-    objective = Logits(constants, x, y, ["x1", "x2"])
+    constants = FreeConstants.of([0.3 * x1 + 0.2 * sympy.sin(1.5 * x2), 0.7 * x2 - 0.1])
+    objective = LogitObjective(constants, x, y, ["x1", "x2"])
     loss, gradient, _ = objective(constants.start)
     for n in range(len(constants.start)):
         step = np.zeros(len(constants.start))
@@ -105,8 +105,8 @@ def test_a_linear_logit_is_the_logistic_regression_of_scikit_learn():
     from sklearn.linear_model import LogisticRegression
 
     x, y, _ = labelled(LOGITS["line"], 500)
-    constants = Constants.of([0.1 * x1 + 0.2 * x2 + 0.3 * x3 + 0.4])
-    best = minimise(Logits(constants, x, y, ["x1", "x2", "x3"]), constants.start)
+    constants = FreeConstants.of([0.1 * x1 + 0.2 * x2 + 0.3 * x3 + 0.4])
+    best = minimise(LogitObjective(constants, x, y, ["x1", "x2", "x3"]), constants.start)
     expression = constants.put(best.constants, {})[0]
     peer = LogisticRegression(C=1e10, tol=1e-10, max_iter=1000).fit(x, y)
     for symbol_, slope in zip((x1, x2, x3), peer.coef_[0], strict=True):

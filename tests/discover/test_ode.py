@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from splinework.discover.ode import discover_ode
-from splinework.discover.shooting import solved
+from splinework.discover.shooting import solve_trajectory
 from splinework.errors import ConfigError, DataError, ShapeError
 from tests.discover.searches import answering, interrupted
 from tests.discover.trajectories import SYSTEMS, same_rates, trajectory
@@ -54,7 +54,7 @@ def test_solutions_follow_other_trajectories_of_the_same_law():
     from splinework.discover.derivatives import Trajectory
 
     t, x, _ = trajectory("pendulum", start=[1.0, 2.0])
-    path = solved([r.expression for r in rows], names, "t", Trajectory(t, x), x[0])
+    path = solve_trajectory([r.expression for r in rows], names, "t", Trajectory(t, x), x[0])
     assert np.abs(path - x).max() < 1e-4
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from splinework.cli.frame import Commands
+from splinework.cli.frame import CommandGroup
 from splinework.cli.shared import debug_option, version_option
 
 __all__ = ["COMMANDS", "main"]
@@ -44,7 +44,7 @@ SPLINEWORK_COMMAND_OPTION in the environment, else from --config FILE.toml. NO_C
 
 
 @click.group(
-    cls=Commands,
+    cls=CommandGroup,
     table=COMMANDS,
     package=__name__,
     invoke_without_command=True,

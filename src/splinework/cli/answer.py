@@ -11,13 +11,13 @@ from splinework.cli.terminal import console, show_formulas, show_notes
 from splinework.formula.figures import plural
 
 if TYPE_CHECKING:
-    from splinework.cli.job import Outcome
+    from splinework.cli.job import FitOutcome
     from splinework.interpret.symbolic import FormulaRow
 
-_SHOWN: Final = 12  # constants below the table
+_MAX_CONSTANTS: Final = 12  # constants below the table
 
 
-def show_answer(outcome: Outcome) -> None:
+def show_answer(outcome: FitOutcome) -> None:
     """Prints the refusal if there is one, the table, what holds for the first formula of each target, and the findings."""
     out = console()
     best = list({row.target: row for row in reversed(outcome.table.rows)}.values())[::-1]
@@ -35,7 +35,7 @@ def show_answer(outcome: Outcome) -> None:
     show_notes(outcome.notes)
 
 
-def results(outcome: Outcome, files: Mapping[str, str], *, interrupted: bool) -> dict[str, Any]:
+def results(outcome: FitOutcome, files: Mapping[str, str], *, interrupted: bool) -> dict[str, Any]:
     """Everything as JSON values."""
     formulas = [
         record | {"intervals": _intervals(row), "valid": _valid(row)}
@@ -57,8 +57,8 @@ def _constants(row: FormulaRow, of: str) -> list[str]:
     if not row.constants:
         return []
     lines = [f"{plural(len(row.constants), 'fitted number')} of the first formula{of}, with 95 % intervals:"]
-    lines += [f"  {c.value:.6g}  ({c.low:.6g} to {c.high:.6g})" for c in row.constants[:_SHOWN]]
-    more = len(row.constants) - _SHOWN
+    lines += [f"  {c.value:.6g}  ({c.low:.6g} to {c.high:.6g})" for c in row.constants[:_MAX_CONSTANTS]]
+    more = len(row.constants) - _MAX_CONSTANTS
     return [*lines, f"  and {more} more in report.html"] if more > 0 else lines
 
 

@@ -13,7 +13,7 @@ from splinework.cli.splines import SPLINE_FIELDS, splines_of, values_of
 from splinework.nn.files import write_into
 
 if TYPE_CHECKING:
-    from splinework.cli.job import Outcome
+    from splinework.cli.job import FitOutcome
 
 FILES: Final = ("model.safetensors", "equations.csv", "metrics.json", "report.html")
 DISCOVERED: Final = (*FILES, "pareto.csv", "splines.csv")
@@ -24,7 +24,7 @@ PARETO_FIELDS: Final = (
 
 
 def write_artefacts(
-    outcome: Outcome,
+    outcome: FitOutcome,
     folder: Path,
     *,
     title: str,
@@ -66,7 +66,7 @@ def _simplest_first(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(records, key=lambda r: (targets.index(r["target"]), r["complexity"], r["rank"]))
 
 
-def _write_model(outcome: Outcome, path: Path) -> None:
+def _write_model(outcome: FitOutcome, path: Path) -> None:
     from splinework.nn.checkpoint import save
 
     save(outcome.table.model, path, notes=outcome.header)
@@ -85,7 +85,7 @@ def write_text(text: str, path: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _write_report(outcome: Outcome, title: str, tell: Callable[[float], None], path: Path) -> None:
+def _write_report(outcome: FitOutcome, title: str, tell: Callable[[float], None], path: Path) -> None:
     from splinework.report import report
 
     found = outcome.table

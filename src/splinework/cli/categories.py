@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class EstimationTask:
     """What a table asks the estimators for.
 
     Attributes:
@@ -34,7 +34,9 @@ class Wanted:
     known: Mapping[str, Any] = field(default_factory=dict)
 
 
-def wanted_task(table: FileTable, target: str, chosen: list[str] | None, *, asked: str, learn: bool) -> Wanted | None:
+def wanted_task(
+    table: FileTable, target: str, chosen: list[str] | None, *, asked: str, learn: bool
+) -> EstimationTask | None:
     """What to do with a table that is not all numbers; None where the search for a formula can take it.
 
     Args:
@@ -55,7 +57,7 @@ def wanted_task(table: FileTable, target: str, chosen: list[str] | None, *, aske
     if classes or learn or any(repeats(column) for column in columns.values()):
         if y.non_numeric and not classes:
             _refuse_words(table, target, y)
-        return Wanted(classes, chosen)
+        return EstimationTask(classes, chosen)
     return None
 
 
@@ -69,7 +71,7 @@ def repeats(column: NumericCells) -> bool:
     return bool(words) and 2 * len(column.non_numeric) >= known and 2 * len(words) <= len(column.non_numeric)
 
 
-def frame_of(table: FileTable, wanted: Wanted, target: str, notes: list[str]) -> pd.DataFrame:
+def frame_of(table: FileTable, wanted: EstimationTask, target: str, notes: list[str]) -> pd.DataFrame:
     """The features as the estimators take them: numbers, and categories as texts; None or NaN where a cell is missing.
 
     Adds to the notes what was left out. A column of words that are all different is left out too, unless it was asked for.

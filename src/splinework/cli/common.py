@@ -8,12 +8,12 @@ from typing import Any, Final
 import click
 
 from splinework.cli.complete import axioms_for, columns_of, files_of
-from splinework.cli.options import LAST, option
+from splinework.cli.options import LAST_GROUPS, option
 from splinework.errors import ConfigError
 
-INPUT: Final = "Input"
-MODEL: Final = "Model"
-SEARCH, OUTPUT, GENERAL = LAST
+INPUT_GROUP: Final = "Input"
+MODEL_GROUP: Final = "Model"
+SEARCH_GROUP, OUTPUT_GROUP, GENERAL_GROUP = LAST_GROUPS
 
 
 class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
@@ -30,41 +30,46 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
 
 def target(**words: Any) -> Any:
     """The target column."""
-    usual: dict[str, Any] = {"metavar": "COL", "shell_complete": columns_of, "help": "Target column.", "group": INPUT}
+    usual: dict[str, Any] = {
+        "metavar": "COL",
+        "shell_complete": columns_of,
+        "help": "Target column.",
+        "group": INPUT_GROUP,
+    }
     return option("--target", **{**usual, **words})
 
 
 def features(note: str, default: str) -> Any:
     """The input columns."""
-    words: dict[str, Any] = {"shell_complete": columns_of, "help": f"Input columns{note}.", "group": INPUT}
+    words: dict[str, Any] = {"shell_complete": columns_of, "help": f"Input columns{note}.", "group": INPUT_GROUP}
     return option(default=(), metavar="COL,…", show_default=default, **words)
 
 
 def test_fraction() -> Any:
     """The share of held-out rows."""
     text = "Share of rows held out for testing."
-    return option(metavar="SHARE", show_default="0.2, less for few rows", help=text, group=INPUT)
+    return option(metavar="SHARE", show_default="0.2, less for few rows", help=text, group=INPUT_GROUP)
 
 
 def task() -> Any:
     """Regression or classification."""
-    return option(default="auto", help="Kind of model; auto infers it from the target.", group=MODEL)
+    return option(default="auto", help="Kind of model; auto infers it from the target.", group=MODEL_GROUP)
 
 
 def shape(note: str, default: str) -> Any:
     """The shape of the network."""
     text = f"Number of nodes in each layer{note}."
-    return option(metavar="2,5,1", show_default=default, help=text, group=MODEL)
+    return option(metavar="2,5,1", show_default=default, help=text, group=MODEL_GROUP)
 
 
 def budget(default: float) -> Any:
     """The time limit."""
-    return option(default=default, type=Seconds(), metavar="SECONDS", help="Time limit in seconds.", group=SEARCH)
+    return option(default=default, type=Seconds(), metavar="SECONDS", help="Time limit in seconds.", group=SEARCH_GROUP)
 
 
 def seed(default: int | None = 0, **words: Any) -> Any:
     """The seed."""
-    words = {"metavar": "N", "help": "Seed of everything random.", "group": SEARCH, **words}
+    words = {"metavar": "N", "help": "Seed of everything random.", "group": SEARCH_GROUP, **words}
     return option(default=default, within=(0, 2**31 - 1), **words)
 
 
@@ -81,19 +86,19 @@ def axiom_file() -> Any:
 
 def name(**words: Any) -> Any:
     """The prefix of names in what is written."""
-    return option(metavar="NAME", help="Prefix of the names in the output.", group=OUTPUT, **words)
+    return option(metavar="NAME", help="Prefix of the names in the output.", group=OUTPUT_GROUP, **words)
 
 
 def out(metavar: str, text: str, **words: Any) -> Any:
     """Where the result goes."""
-    return option(metavar=metavar, shell_complete=files_of, help=text, group=OUTPUT, **words)
+    return option(metavar=metavar, shell_complete=files_of, help=text, group=OUTPUT_GROUP, **words)
 
 
 def quiet() -> Any:
     """No output but errors."""
-    return option(default=False, help="Suppress progress and messages.", group=OUTPUT)
+    return option(default=False, help="Suppress progress and messages.", group=OUTPUT_GROUP)
 
 
 def as_json() -> Any:
     """Output for programs."""
-    return option("--json", default=False, help="Print the result as one JSON object.", group=OUTPUT)
+    return option("--json", default=False, help="Print the result as one JSON object.", group=OUTPUT_GROUP)

@@ -10,14 +10,16 @@ from typing import Final
 import click
 from click.shell_completion import CompletionItem
 
-_HEAD: Final = 65_536  # bytes that hold the first line
-_KINDS: Final = Path(__file__).parents[1] / "knowledge" / "axioms" / "kinds"
-_WORD: Final = re.compile(r'^    word: ClassVar\[str\] = "(\w+)"$', re.MULTILINE)
+_HEAD_BYTES: Final = 65_536  # bytes that hold the first line
+_KINDS_FOLDER: Final = Path(__file__).parents[1] / "knowledge" / "axioms" / "kinds"
+_WORD_PATTERN: Final = re.compile(r'^    word: ClassVar\[str\] = "(\w+)"$', re.MULTILINE)
 
 
 def axiom_words() -> list[str]:
     """The words of all kinds of axioms, read from their files without loading them: a shell does not wait."""
-    return sorted(word for path in _KINDS.glob("*.py") for word in _WORD.findall(path.read_text(encoding="utf-8")))
+    return sorted(
+        word for path in _KINDS_FOLDER.glob("*.py") for word in _WORD_PATTERN.findall(path.read_text(encoding="utf-8"))
+    )
 
 
 def files_of(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -73,12 +75,12 @@ def header_of(place: str) -> list[str]:
 
             return [str(name) for name in read_schema(path).names]
         with path.open("rb") as file:
-            content = file.read(_HEAD)
+            content = file.read(_HEAD_BYTES)
         if content.startswith(b"\x1f\x8b"):
             import gzip
 
             with gzip.open(path, "rb") as packed:
-                content = packed.read(_HEAD)
+                content = packed.read(_HEAD_BYTES)
         encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
         first = content.decode(encoding, errors="replace").splitlines()[0]
     except (OSError, ValueError, EOFError, IndexError, ImportError):

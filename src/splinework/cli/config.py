@@ -16,11 +16,11 @@ from splinework.data.serialisation import toml_value
 from splinework.errors import ConfigError, nearest
 from splinework.nn.files import read_toml
 
-SHARED: Final = ("config_file", "print_config", "debug", "help")
+SHARED_OPTIONS: Final = ("config_file", "print_config", "debug", "help")
 """Names of the options that a file cannot hold."""
 
 
-_TAKES: Final = '--config takes a TOML file with lines such as budget = 20 or target = "y"'
+_FORMAT_HINT: Final = '--config takes a TOML file with lines such as budget = 20 or target = "y"'
 
 
 def options_in(path: str, context: click.Context) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def options_in(path: str, context: click.Context) -> dict[str, Any]:
         ConfigError: If it is not TOML, has a key that is no option of the command, or a value that does not fit.
     """
     command = context.info_name or ""
-    written = read_toml(path, _TAKES, what="a file of options")
+    written = read_toml(path, _FORMAT_HINT, what="a file of options")
     known = _keys(context.command)
     commands = context.parent.command.list_commands(context.parent) if context.parent is not None else [command]  # type: ignore[attr-defined]
     found: dict[str, Any] = {}
@@ -66,7 +66,7 @@ def _keys(command: click.Command) -> dict[str, click.Parameter]:
     """What a file calls each parameter of a command."""
     found = {}
     for parameter in command.params:
-        if parameter.name not in SHARED:
+        if parameter.name not in SHARED_OPTIONS:
             long = [text for text in parameter.opts if text.startswith("--")]
             key = long[0].lstrip("-") if long else str(parameter.name)
             found[key] = parameter

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from splinework.interpret.symbolic import FormulaTable
 
 
-KNOWN: Final = "Known of the formula"
-KIND: Final = "Kind of formula (at most one)"
+CONSTRAINTS_GROUP: Final = "Known of the formula"
+QUESTION_GROUP: Final = "Kind of formula (at most one)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,27 +30,29 @@ class FormulaConstraints:
     """The options as they were given; None, empty or False where they were not."""
 
     units: tuple[str, ...] = option(
-        default=(), metavar="COL=UNIT,…", help="Units of columns, such as x=m,t=s,v=m/s.", group=KNOWN
+        default=(), metavar="COL=UNIT,…", help="Units of columns, such as x=m,t=s,v=m/s.", group=CONSTRAINTS_GROUP
     )
     noise: float | None = option(
         "--noise-sd",
         metavar="SIGMA",
         show_default="estimated",
         help="Standard deviation of the target's noise, in its units.",
-        group=KNOWN,
+        group=CONSTRAINTS_GROUP,
     )
     require: tuple[str, ...] = option(
-        default=(), metavar="TERM,…", help="Terms that every formula must contain.", group=KNOWN
+        default=(), metavar="TERM,…", help="Terms that every formula must contain.", group=CONSTRAINTS_GROUP
     )
     forbid: tuple[str, ...] = option(
-        default=(), metavar="NAME,…", help="Functions and columns that no formula may contain.", group=KNOWN
+        default=(), metavar="NAME,…", help="Functions and columns that no formula may contain.", group=CONSTRAINTS_GROUP
     )
     form: str | None = option(
-        metavar="TEXT", help='A formula to complete, with ? for unknown parts: "y = A*exp(?)*x2".', group=KIND
+        metavar="TEXT", help='A formula to complete, with ? for unknown parts: "y = A*exp(?)*x2".', group=QUESTION_GROUP
     )
-    ode: str | None = option(metavar="TIME", help="Differential equations over this column of time.", group=KIND)
-    relation: bool = option(default=False, help="A relation f(columns) = 0.", group=KIND)
-    classes: bool = option(default=False, help="Probabilities of the target's classes.", group=KIND)
+    ode: str | None = option(
+        metavar="TIME", help="Differential equations over this column of time.", group=QUESTION_GROUP
+    )
+    relation: bool = option(default=False, help="A relation f(columns) = 0.", group=QUESTION_GROUP)
+    classes: bool = option(default=False, help="Probabilities of the target's classes.", group=QUESTION_GROUP)
 
     @property
     def question(self) -> str | None:

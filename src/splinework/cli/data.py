@@ -12,7 +12,7 @@ import click
 from splinework.cli import common
 from splinework.cli.complete import files_of
 from splinework.cli.data_files import (
-    MOST_ROWS,
+    MAX_ROWS,
     check_out,
     csv_text,
     is_parquet,
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from splinework.data.recipe import Recipe
 
 _SOURCES = ("name", "formula", "equations", "recipe")
-_OF_FORMULAS = ("correlations", "idle", "target", "like")
-_OF_BOTH = ("ranges", "units")
-_OF_ONE_SET = (
-    *("rows", "seed", "noises", "design", "end", "card", "save_recipe", "out"), *_OF_FORMULAS, *_OF_BOTH
+_FORMULA_OPTIONS = ("correlations", "idle", "target", "like")
+_EXPRESSION_OPTIONS = ("ranges", "units")
+_SET_OPTIONS = (
+    *("rows", "seed", "noises", "design", "end", "card", "save_recipe", "out"), *_FORMULA_OPTIONS, *_EXPRESSION_OPTIONS
 )  # fmt: skip
 
 
@@ -51,8 +51,8 @@ def _names(context: click.Context, parameter: click.Parameter, incomplete: str) 
     return [CompletionItem(name) for name in data_names() if name.startswith(incomplete)]
 
 
-_SOURCE = "What to draw"
-_ROWS_OF = "Rows"
+_SOURCE_GROUP = "What to draw"
+_ROWS_GROUP = "Rows"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,50 +60,50 @@ class DataOptions:
     """The options as they were given."""
 
     name: str | None = argument(required=False, shell_complete=_names)
-    formula: str | None = option(metavar="TEXT", help="A formula, such as 'sin(x)*y'.", group=_SOURCE)
+    formula: str | None = option(metavar="TEXT", help="A formula, such as 'sin(x)*y'.", group=_SOURCE_GROUP)
     equations: tuple[str, ...] = option(
-        "--equation", default=(), metavar="x=TEXT,…", help="Trajectories of dx/dt = TEXT.", group=_SOURCE
+        "--equation", default=(), metavar="x=TEXT,…", help="Trajectories of dx/dt = TEXT.", group=_SOURCE_GROUP
     )
     recipe: str | None = option(
-        metavar="FILE.toml", shell_complete=files_of, help="What a file of --save-recipe says.", group=_SOURCE
+        metavar="FILE.toml", shell_complete=files_of, help="What a file of --save-recipe says.", group=_SOURCE_GROUP
     )
     ranges: tuple[str, ...] = option(
         "--range",
         default=(),
         metavar="x=0:1,…",
         help="Ranges of variables, with :log for a logarithmic scale, or of states at t = 0.",
-        group=_SOURCE,
+        group=_SOURCE_GROUP,
     )
     units: tuple[str, ...] = option(
-        default=(), metavar="COL=UNIT,…", help="Units of columns, such as x=m,t=s,v=m/s.", group=_SOURCE
+        default=(), metavar="COL=UNIT,…", help="Units of columns, such as x=m,t=s,v=m/s.", group=_SOURCE_GROUP
     )
-    target: str | None = common.target(show_default="y", group=_SOURCE)
+    target: str | None = common.target(show_default="y", group=_SOURCE_GROUP)
     end: float | None = option(
-        "--end-time", metavar="T", show_default="10", help="Time at which trajectories end.", group=_SOURCE
+        "--end-time", metavar="T", show_default="10", help="Time at which trajectories end.", group=_SOURCE_GROUP
     )
     rows: int | None = option(
         within=(1, 10_000_000_000),
         metavar="N",
         show_default="1000, or 1024 of a Sobol sequence",
         help="Number of rows of a synthetic set.",
-        group=_ROWS_OF,
+        group=_ROWS_GROUP,
     )
-    seed: int | None = common.seed(None, show_default="0", group=_ROWS_OF)
+    seed: int | None = common.seed(None, show_default="0", group=_ROWS_GROUP)
     design: str | None = option(
         type=click.Choice(DESIGNS),
         show_default="sobol for --formula, else that of the set",
         help="Design of the inputs.",
-        group=_ROWS_OF,
+        group=_ROWS_GROUP,
     )
     like: str | None = option(
         "--inputs-from",
         metavar="FILE",
         shell_complete=files_of,
         help="Draw the inputs of --formula like those in a table.",
-        group=_ROWS_OF,
+        group=_ROWS_GROUP,
     )
     correlations: tuple[str, ...] = option(
-        "--correlation", default=(), metavar="a:b=0.8,…", help="Correlations of pairs of variables.", group=_ROWS_OF
+        "--correlation", default=(), metavar="a:b=0.8,…", help="Correlations of pairs of variables.", group=_ROWS_GROUP
     )
     idle: int | None = option(
         "--irrelevant",
@@ -111,23 +111,26 @@ class DataOptions:
         metavar="N",
         show_default="0",
         help="Number of additional inputs without effect.",
-        group=_ROWS_OF,
+        group=_ROWS_GROUP,
     )
     noises: tuple[str, ...] = option(
         "--add-noise",
         default=(),
         metavar="NOISE,…",
         help="Gaussian noise, as a share of the target's spread, or a model of noise as listed above.",
-        group=_ROWS_OF,
+        group=_ROWS_GROUP,
     )
     out: str | None = common.out("FILE.csv", "File for the table, .csv or .parquet.", show_default="standard output")
     save_recipe: str | None = option(
-        metavar="FILE.toml", shell_complete=files_of, help="Write the recipe of what was drawn.", group=common.OUTPUT
+        metavar="FILE.toml",
+        shell_complete=files_of,
+        help="Write the recipe of what was drawn.",
+        group=common.OUTPUT_GROUP,
     )
     card: str | None = option(
-        metavar="FILE.md", shell_complete=files_of, help="Write a data card, .md or .json.", group=common.OUTPUT
+        metavar="FILE.md", shell_complete=files_of, help="Write a data card, .md or .json.", group=common.OUTPUT_GROUP
     )
-    everything: bool = option("--all", default=False, help="List the formulas one by one.", group=common.OUTPUT)
+    everything: bool = option("--all", default=False, help="List the formulas one by one.", group=common.OUTPUT_GROUP)
     quiet: bool = common.quiet()
     as_json: bool = common.as_json()
 
@@ -150,15 +153,15 @@ class DataOptions:
         if len(sources) > 1:
             raise ConfigError(f"{' and '.join(sources)} both say what to draw; leave one out.")
         if not sources:
-            self.refuse(_OF_ONE_SET, "for one set; name it, such as: splinework data orbits")
+            self.refuse(_SET_OPTIONS, "for one set; name it, such as: splinework data orbits")
             return
         if self.as_json and self.out == "-":
             raise ConfigError("--json and --out - both want the standard output; leave one out.")
         own = self.name or self.recipe or "an equation"
         if self.formula is None:
-            self.refuse(_OF_FORMULAS, f"for --formula; {own} has its own")
+            self.refuse(_FORMULA_OPTIONS, f"for --formula; {own} has its own")
             if not self.equations:
-                self.refuse(_OF_BOTH, f"for --formula and --equation; {own} has its own")
+                self.refuse(_EXPRESSION_OPTIONS, f"for --formula and --equation; {own} has its own")
         elif self.like:
             taken = ("ranges", "design", "correlations", "idle")
             self.refuse(taken, f"given by the rows of --inputs-from {self.like}; leave it out")
@@ -289,7 +292,7 @@ def _rows(found: DataSet, rows: int, seed: int, options: DataOptions) -> tuple[i
             stages.stage(f"drawing {rows} rows")
             page = write_parquet(found.recipe, str(out), rows, seed=seed, tell=stages.share)
     else:
-        if rows > MOST_ROWS:
+        if rows > MAX_ROWS:
             raise ConfigError(f"--rows {rows} is more than fits in memory; write Parquet: --out {found.name}.parquet.")
         drawn = found.recipe.draw(rows, seed=seed)
         page = drawn.card()

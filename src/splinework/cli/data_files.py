@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from splinework.data import Card
     from splinework.data.recipe import Recipe
 
-PARQUET: Final = (".parquet", ".pq")
-MOST_ROWS: Final = 10_000_000
+PARQUET_SUFFIXES: Final = (".parquet", ".pq")
+MAX_ROWS: Final = 10_000_000
 """Rows of a CSV file or of the standard output, which are made in memory; a Parquet file takes more."""
 
 
@@ -46,7 +46,7 @@ def check_out(out: str | None, name: str, *, card: str | None, saved: str | None
 
 def is_parquet(out: str | None) -> bool:
     """Whether a file is one of Parquet, by its name."""
-    return out is not None and Path(out).suffix.lower() in PARQUET
+    return out is not None and Path(out).suffix.lower() in PARQUET_SUFFIXES
 
 
 def write_table(frame: pd.DataFrame, out: str) -> int:

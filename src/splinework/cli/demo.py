@@ -23,12 +23,12 @@ from splinework.nn.files import write_into
 if TYPE_CHECKING:
     import pandas as pd
 
-    from splinework.cli.job import Outcome, Prepared
+    from splinework.cli.job import FitOutcome, PreparedSample
     from splinework.cli.sample import Floats
 
-_OWN: Final = {"orbits", "orbits.csv", "diabetes", "diabetes.csv"}
-_SHARE: Final = 3 / 8  # of the time, for the orbits
-_ORBITS: Final = ("central_mass_kg", "semi_major_axis_km")
+_OWN_FILES: Final = {"orbits", "orbits.csv", "diabetes", "diabetes.csv"}
+_ORBITS_SHARE: Final = 3 / 8  # of the time, for the orbits
+_ORBITS_FEATURES: Final = ("central_mass_kg", "semi_major_axis_km")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +51,8 @@ def demo(options: DemoOptions) -> None:
 
     say = (lambda text: None) if options.quiet else click.echo
     say("1. Orbits: 68 planets, dwarf planets and moons. What sets the time that they take?\n")
-    first, second, quiet = _SHARE * options.budget, (1 - _SHARE) * options.budget, options.quiet
-    orbits, files = _job(data_set("orbits").frame(), "orbits", "period_days", _ORBITS, folder, first, quiet)
+    first, second, quiet = _ORBITS_SHARE * options.budget, (1 - _ORBITS_SHARE) * options.budget, options.quiet
+    orbits, files = _job(data_set("orbits").frame(), "orbits", "period_days", _ORBITS_FEATURES, folder, first, quiet)
     if not quiet:
         show_results(orbits)
     for line in _law(orbits):
@@ -70,7 +70,7 @@ def demo(options: DemoOptions) -> None:
 def _check(folder: Path) -> None:
     """Refuses a folder that holds anything but an earlier demo."""
     if folder.is_dir():
-        foreign = sorted(path.name for path in folder.iterdir() if path.name not in _OWN)
+        foreign = sorted(path.name for path in folder.iterdir() if path.name not in _OWN_FILES)
         if foreign:
             raise FileError(f"{folder} is not empty (it holds {foreign[0]}); name another folder with --out.")
     for name in ("orbits", "diabetes"):
@@ -85,20 +85,20 @@ def _job(
     folder: Path,
     seconds: float,
     quiet: bool,
-) -> tuple[Outcome, dict[str, str]]:
+) -> tuple[FitOutcome, dict[str, str]]:
     """What `splinework fit` does, on a table that is written beside the results."""
-    from splinework.cli.job import Listener, Settings, measure, prepare, search
+    from splinework.cli.job import FitCallbacks, FitSettings, measure, prepare, search
     from splinework.cli.sample import take_sample
     from splinework.tabular.tables import read_table
 
     path = folder / f"{name}.csv"
     write_into(folder, {path.name: lambda aside: frame.to_csv(aside, index=False)})
-    settings = Settings(seconds)
+    settings = FitSettings(seconds)
     prepared = prepare(take_sample(read_table(path), target, features), settings)
     with Stages(quiet=quiet) as stages:
         began = time.monotonic()
         with stages.within(seconds):
-            table = search(prepared, settings, Listener(stages.stage, stages.step))
+            table = search(prepared, settings, FitCallbacks(stages.stage, stages.step))
         stages.stage("measuring")
         outcome = measure(table, prepared, settings, began=began)
         stages.stage("writing the report")
@@ -106,7 +106,7 @@ def _job(
     return outcome, files
 
 
-def _law(outcome: Outcome) -> list[str]:
+def _law(outcome: FitOutcome) -> list[str]:
     """The first formula as a law of powers, measured off its values: slopes of log P over log M and log a."""
     import numpy as np
 
@@ -127,7 +127,7 @@ def _law(outcome: Outcome) -> list[str]:
     ]
 
 
-def _show_comparison(outcome: Outcome) -> None:
+def _show_comparison(outcome: FitOutcome) -> None:
     """R² of other models beside ours, on the same rows."""
     from splinework.cli.figures import r2
     from splinework.formula.figures import figure
@@ -142,7 +142,7 @@ def _show_comparison(outcome: Outcome) -> None:
     show_table("the same rows, other models", {"model": {}, "R² test": {"justify": "right"}}, rows)
 
 
-def _others(prepared: Prepared) -> dict[str, Callable[[Floats], Floats]]:
+def _others(prepared: PreparedSample) -> dict[str, Callable[[Floats], Floats]]:
     """A linear model, a multilayer perceptron and gradient boosting, fitted to the same rows."""
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.ensemble import GradientBoostingRegressor

@@ -7,21 +7,21 @@ from typing import Any, Final
 
 import numpy as np
 
-from splinework.cli.fitted import Fitted
+from splinework.cli.fitted import ModelFile
 from splinework.cli.json_output import finite
 from splinework.cli.knowledge import show_axiom_status
 from splinework.cli.sample import Floats
 from splinework.cli.terminal import console, share, shortened, show_table
 from splinework.formula.figures import figure, plural
 
-_POINTS: Final = 64
-_LETTERS: Final = 16  # of a curve in the terminal
+_N_POINTS: Final = 64
+_CURVE_WIDTH: Final = 16  # of a curve in the terminal
 _BARS: Final = "▁▂▃▄▅▆▇█"
-_LIKE: Final = 0.98
+_MIN_SIMILARITY: Final = 0.98
 """R² from which a function of the library is said to be like an edge."""
 
 
-def describe(fitted: Fitted, *, most: int, tell: Callable[[float], None]) -> dict[str, Any]:
+def describe(fitted: ModelFile, *, most: int, tell: Callable[[float], None]) -> dict[str, Any]:
     """Everything there is to say about a model, as JSON values.
 
     Args:
@@ -105,14 +105,14 @@ def show_description(described: Mapping[str, Any]) -> None:
         out.print(f"  · {note}")
 
 
-def _edges(fitted: Fitted, most: int, tell: Callable[[float], None]) -> list[dict[str, Any]]:
+def _edges(fitted: ModelFile, most: int, tell: Callable[[float], None]) -> list[dict[str, Any]]:
     """The edges that matter most, strongest first."""
     from splinework.report.plot.curves import edge_curves, edge_names
 
     network = fitted.network
     if not network.active_edges() or not most:
         return []
-    curves = edge_curves(network, fitted.inside(fitted.drawn()).x, points=_POINTS)
+    curves = edge_curves(network, fitted.inside(fitted.drawn()).x, points=_N_POINTS)
     names = edge_names(network, curves.keys)
     chosen = np.argsort(-curves.score, kind="stable")[:most].tolist()
     found = []
@@ -173,7 +173,7 @@ def curve_of(values: Sequence[float | None]) -> str:
     if not known:
         return ""
     low, reach = min(known), max(known) - min(known)
-    places = np.linspace(0, len(values) - 1, min(_LETTERS, len(values))).round().astype(int)
+    places = np.linspace(0, len(values) - 1, min(_CURVE_WIDTH, len(values))).round().astype(int)
     flat = reach <= 1e-9 * max(map(abs, known))
     letters = []
     for value in (values[place] for place in places):
@@ -187,7 +187,7 @@ def _likeness(edge: Mapping[str, Any]) -> str:
         return "–"
     if edge["like_r2"] is None:
         return str(edge["like"])
-    if edge["like_r2"] < _LIKE:
+    if edge["like_r2"] < _MIN_SIMILARITY:
         return f"no function of the library; nearest {edge['like']} (R² {share(edge['like_r2'])})"
     return f"{edge['like']} (R² {share(edge['like_r2'])})"
 

@@ -11,15 +11,15 @@ from splinework.cli.interrupts import INTERRUPTED
 from splinework.cli.json_output import json_text
 from splinework.cli.options import command, takes
 from splinework.cli.progress import Stages
-from splinework.cli.request import Request, on_table
-from splinework.cli.run import run_course
+from splinework.cli.request import FitRequest, on_table
+from splinework.cli.run import run_fit
 from splinework.cli.terminal import show_next_steps
 
 
 @command(no_args_is_help=True, short_help="Find the law behind one column of a table.")
 @on_table(budget=60.0, missing=("drop", "mean"))
 @takes(FormulaConstraints)
-def discover(request: Request, constraints: FormulaConstraints) -> int:
+def discover(request: FitRequest, constraints: FormulaConstraints) -> int:
     """Find the law behind one column of DATA, a CSV or Parquet file (- for the standard input).
 
     Prints formulas, best first: the shortest description of formula and errors together. Says so where no formula of the
@@ -41,10 +41,10 @@ def discover(request: Request, constraints: FormulaConstraints) -> int:
     constraints.check()
     folder = request.check(DISCOVERED)
 
-    from splinework.cli.job import Settings
+    from splinework.cli.job import FitSettings
     from splinework.cli.sample import refuse_copy
 
-    settings = Settings(
+    settings = FitSettings(
         request.budget,
         request.seed,
         request.test_fraction,
@@ -55,9 +55,7 @@ def discover(request: Request, constraints: FormulaConstraints) -> int:
     with Stages(quiet=request.quiet) as stages:
         stages.stage(f"reading {request.source}", after=0.5)
         table = request.table(stages.share)
-        done = run_course(
-            request, table, settings, stages, folder, DISCOVERED, beside=constraints.ode, check=refuse_copy
-        )
+        done = run_fit(request, table, settings, stages, folder, DISCOVERED, beside=constraints.ode, check=refuse_copy)
     if done is None:
         return INTERRUPTED
     if request.as_json:

@@ -32,17 +32,24 @@ class DistilOptions:
     data: str = argument(shell_complete=files_of)
     features: tuple[str, ...] = common.features(", in the order of the teacher", "all columns of DATA")
     output: str | None = option(
-        metavar="NAME", show_default="probabilities, else numbers", help="Output of the teacher.", group=common.INPUT
+        metavar="NAME",
+        show_default="probabilities, else numbers",
+        help="Output of the teacher.",
+        group=common.INPUT_GROUP,
     )
     points: int = option(
-        default=2000, within=(16, 1_000_000), metavar="N", help="Number of queries to the teacher.", group=common.SEARCH
+        default=2000,
+        within=(16, 1_000_000),
+        metavar="N",
+        help="Number of queries to the teacher.",
+        group=common.SEARCH_GROUP,
     )
     blur: float = option(
         default=0.0,
         type=click.FloatRange(0, 1),
         metavar="SHARE",
         help="Smooth a piecewise constant teacher.",
-        group=common.SEARCH,
+        group=common.SEARCH_GROUP,
     )
     seed: int = common.seed()
     out: str = common.out("MODEL.safetensors", "File for the student.", required=True)

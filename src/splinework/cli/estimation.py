@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from splinework.cli.artefacts import EQUATION_FIELDS, FILES, write_rows, write_text
-from splinework.cli.categories import Wanted, classes_of, frame_of
+from splinework.cli.categories import EstimationTask, classes_of, frame_of
 from splinework.cli.figures import r2, rmse
-from splinework.cli.interrupts import Ended, Stop, answering
-from splinework.cli.job import Settings, split
+from splinework.cli.interrupts import InterruptHandler, SearchStopped, answering
+from splinework.cli.job import FitSettings, split
 from splinework.cli.json_output import finite, json_text
 from splinework.cli.knowledge import show_axiom_status
-from splinework.cli.run import Course
+from splinework.cli.run import FitRun
 from splinework.cli.terminal import console, regression
 from splinework.cli.versions import own_version
 from splinework.errors import ConfigError, DataError, FitWarning, SplineworkError
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from splinework.cli.progress import Stages
-    from splinework.cli.request import Request
+    from splinework.cli.request import FitRequest
     from splinework.interpret.symbolic import FormulaRow
     from splinework.tabular.tables import FileTable
     from splinework.train.callbacks import Step
 
-_FORMULAS: Final = 0.5  # of the budget, at most, for the search for formulas
+_FORMULA_SHARE: Final = 0.5  # of the budget, at most, for the search for formulas
 
 
 @dataclass(frozen=True)
-class Rows:
+class EstimationRows:
     """Rows of a table as an estimator takes them.
 
     Attributes:
@@ -54,9 +54,9 @@ class Rows:
     def __len__(self) -> int:
         return len(self.y)
 
-    def take(self, places: NDArray[Any]) -> Rows:
+    def take(self, places: NDArray[Any]) -> EstimationRows:
         """Some of them."""
-        return Rows(self.x.iloc[places].reset_index(drop=True), self.y[places])
+        return EstimationRows(self.x.iloc[places].reset_index(drop=True), self.y[places])
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ class Estimation:
 
 
 def run_estimation(
-    request: Request, table: FileTable, wanted: Wanted, stages: Stages, folder: Path
-) -> Course[Estimation]:
+    request: FitRequest, table: FileTable, wanted: EstimationTask, stages: Stages, folder: Path
+) -> FitRun[Estimation]:
     """Fits, measures and writes; Ctrl-C ends the fit with the best model so far, and the search for formulas with those found.
 
     Raises:
@@ -107,7 +107,7 @@ def run_estimation(
         )
     notes: list[str] = list(table.notes)
     rows = _rows(request, table, wanted, notes)
-    train, test, said = split(len(rows), Settings(request.budget, request.seed, request.test_fraction))
+    train, test, said = split(len(rows), FitSettings(request.budget, request.seed, request.test_fraction))
     fitted, held = rows.take(train), rows.take(test)
     if len(set(fitted.y.tolist())) < 2:
         raise DataError(
@@ -117,7 +117,7 @@ def run_estimation(
     stages.stage("loading torch", after=0.5)
     from splinework.nn.frame import network_of
 
-    stop = Stop(stages.say)
+    stop = InterruptHandler(stages.say)
     with answering(stop.interrupt):
         began = time.monotonic()
         stages.stage(f"fitting {plural(len(fitted), 'row')}")
@@ -148,10 +148,10 @@ def run_estimation(
     if statuses and found:
         notes.append("the axioms are those of the model; formulas are found from the rows and are not held to them")
     decided = tuple(dict.fromkeys((*notes, *said, *searched)))
-    return Course(Estimation(request.target, equations, metrics, decided, statuses), files, stop.asked)
+    return FitRun(Estimation(request.target, equations, metrics, decided, statuses), files, stop.asked)
 
 
-def _rows(request: Request, table: FileTable, wanted: Wanted, notes: list[str]) -> Rows:
+def _rows(request: FitRequest, table: FileTable, wanted: EstimationTask, notes: list[str]) -> EstimationRows:
     """The rows that have a target, and all cells where the others are to be dropped; adds to the notes."""
     from splinework.cli.fitted import column_of
 
@@ -165,14 +165,16 @@ def _rows(request: Request, table: FileTable, wanted: Wanted, notes: list[str]) 
         notes.append(f"{plural(gone, 'row')} left out for cells that are empty or not finite")
     if not whole.any():
         raise DataError(f"every row of {table.name} has a cell that is empty or not finite; fill some in.")
-    rows = Rows(frame, y).take(np.flatnonzero(whole))
+    rows = EstimationRows(frame, y).take(np.flatnonzero(whole))
     gaps = int(rows.x.isna().to_numpy().sum())
     if gaps:
         notes.append(f"{plural(gaps, 'cell')} missing: what that means is learned")
     return rows
 
 
-def _fitted(request: Request, wanted: Wanted, rows: Rows, stages: Stages, stop: Stop) -> Any:
+def _fitted(
+    request: FitRequest, wanted: EstimationTask, rows: EstimationRows, stages: Stages, stop: InterruptHandler
+) -> Any:
     """The estimator, fitted; with the best model so far where Ctrl-C was pressed on the way."""
     import pandas as pd
 
@@ -186,7 +188,7 @@ def _fitted(request: Request, wanted: Wanted, rows: Rows, stages: Stages, stop: 
     kind: Callable[..., Any] = KANClassifier if wanted.classes else KANRegressor
     options: dict[str, Any] = {
         "random_state": request.seed,
-        "formula_budget": _FORMULAS * request.budget,
+        "formula_budget": _FORMULA_SHARE * request.budget,
         "callbacks": [stages.step, until_stopped],
         **wanted.known,
     }
@@ -201,12 +203,12 @@ def _fitted(request: Request, wanted: Wanted, rows: Rows, stages: Stages, stop: 
         raise DataError(str(error).splitlines()[0]) from error
 
 
-def _formulas(estimator: Any, stages: Stages, stop: Stop) -> tuple[Sequence[FormulaRow], Sequence[str]]:
+def _formulas(estimator: Any, stages: Stages, stop: InterruptHandler) -> tuple[Sequence[FormulaRow], Sequence[str]]:
     """The formulas and what there is to say of them; none where Ctrl-C came before the search could find any."""
     try:
         with stop.searching(), stages.within(estimator.formula_budget):
             if stop.asked:
-                raise Ended
+                raise SearchStopped
             stages.stage("looking for formulas")
             return estimator.formulas_.rows, estimator.formulas_.notes
     except KeyboardInterrupt:
@@ -229,7 +231,7 @@ def _records(rows: Sequence[FormulaRow]) -> list[dict[str, Any]]:
     ]
 
 
-def _metrics(estimator: Any, fitted: Rows, held: Rows, wanted: Wanted) -> dict[str, Any]:
+def _metrics(estimator: Any, fitted: EstimationRows, held: EstimationRows, wanted: EstimationTask) -> dict[str, Any]:
     """The figures of the model on the rows fitted and on those held back."""
     if not wanted.classes:
         at_test = estimator.predict(held.x) if len(held) else held.y
@@ -248,11 +250,11 @@ def _metrics(estimator: Any, fitted: Rows, held: Rows, wanted: Wanted) -> dict[s
     }
 
 
-def _accuracy(estimator: Any, rows: Rows) -> float | None:
+def _accuracy(estimator: Any, rows: EstimationRows) -> float | None:
     return float(np.mean(estimator.predict(rows.x) == rows.y)) if len(rows) else None
 
 
-def _log_loss(estimator: Any, rows: Rows) -> float | None:
+def _log_loss(estimator: Any, rows: EstimationRows) -> float | None:
     """Mean negative logarithm of the probability of what came; None without rows, or for a class that was never seen."""
     if not len(rows):
         return None

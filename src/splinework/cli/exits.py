@@ -31,24 +31,26 @@ from splinework.errors import FitWarning, SplineworkError
 DONE: Final = 0
 FAILED: Final = 1
 REFUSED: Final = 2
-NO_READER: Final = 141
+OUTPUT_CLOSED: Final = 141
 """As shells have it: 128 and the number of SIGPIPE."""
 
-_NO_MEMORY: Final = "there is not enough memory for this; use fewer rows or columns, or a machine that has more."
+_OUT_OF_MEMORY_MESSAGE: Final = (
+    "there is not enough memory for this; use fewer rows or columns, or a machine that has more."
+)
 
 
-class NoReader(Exception):
+class OutputClosed(Exception):
     """Whoever read the output went away."""
 
 
 @dataclass
-class Frame:
+class ErrorHandling:
     """What holds for one run of the program: whether a traceback is wanted with an error."""
 
     debug: bool = False
 
 
-def end(run: Callable[[], Any], frame: Frame) -> NoReturn:
+def run_and_exit(run: Callable[[], Any], frame: ErrorHandling) -> NoReturn:
     """Runs a command and ends the process with its exit code.
 
     Raises:
@@ -63,22 +65,26 @@ def end(run: Callable[[], Any], frame: Frame) -> NoReturn:
     sys.exit(status)
 
 
-def _status(run: Callable[[], Any], frame: Frame) -> int:
+def _status(run: Callable[[], Any], frame: ErrorHandling) -> int:
     """Runs a command; says what is to be said, and returns the exit code."""
     try:
         with answering(at_once), _warnings_in_a_line(frame):
             status = run()
             sys.stdout.flush()
-    except (NoReader, BrokenPipeError):
+    except (OutputClosed, BrokenPipeError):
         _drop_output()
-        return NO_READER
+        return OUTPUT_CLOSED
     except (SplineworkError, click.ClickException) as error:
         return _refused(error, frame)
     except (Interrupted, KeyboardInterrupt, click.Abort):
         click.echo("\ninterrupted", err=True)
         return INTERRUPTED
     except (MemoryError, OSError) as error:
-        text = _NO_MEMORY if isinstance(error, MemoryError) else f"the system refused: {error.strerror or error}."
+        text = (
+            _OUT_OF_MEMORY_MESSAGE
+            if isinstance(error, MemoryError)
+            else f"the system refused: {error.strerror or error}."
+        )
         _say(text, error, frame)
         _drop_output()  # what could not be written now cannot be written at the end either
         return FAILED
@@ -88,7 +94,7 @@ def _status(run: Callable[[], Any], frame: Frame) -> int:
     return status if isinstance(status, int) else DONE
 
 
-def _refused(error: Exception, frame: Frame) -> int:
+def _refused(error: Exception, frame: ErrorHandling) -> int:
     """Something that the user can mend."""
     if not isinstance(error, click.ClickException):
         _say(str(error), error, frame)
@@ -103,7 +109,7 @@ def _refused(error: Exception, frame: Frame) -> int:
     return REFUSED
 
 
-def _defect(error: Exception, frame: Frame) -> str:
+def _defect(error: Exception, frame: ErrorHandling) -> str:
     """A sentence on an error that nobody foresaw."""
     first = (str(error).splitlines() or [""])[0]
     named = f"{type(error).__name__}: {first}" if first else type(error).__name__
@@ -113,7 +119,7 @@ def _defect(error: Exception, frame: Frame) -> str:
     return f"a defect of splinework, not of your input ({named}). Please {report}."
 
 
-def _say(text: str, error: BaseException, frame: Frame) -> None:
+def _say(text: str, error: BaseException, frame: ErrorHandling) -> None:
     """One line, below the traceback if that is wanted."""
     if frame.debug:
         click.echo("".join(traceback.format_exception(type(error), error, error.__traceback__)), err=True, nl=False)
@@ -136,7 +142,7 @@ def _drop_output() -> None:
 
 
 @contextmanager
-def _warnings_in_a_line(frame: Frame) -> Iterator[None]:
+def _warnings_in_a_line(frame: ErrorHandling) -> Iterator[None]:
     """Inside, a warning is one line for people, without the place in the source; those of libraries only if asked for."""
 
     def show(

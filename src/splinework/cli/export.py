@@ -26,14 +26,14 @@ TARGETS: Final = {
     "sympy": ".py",
 }
 """Target → usual ending of its files; the targets of `splinework.export`, known here without loading it."""
-_BINARY: Final = ("onnx", "torch")
+_BINARY_TARGETS: Final = ("onnx", "torch")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions:
     """The options as they were given."""
 
-    HEADING: ClassVar[str] = common.OUTPUT
+    HEADING: ClassVar[str] = common.OUTPUT_GROUP
 
     model: str = argument(shell_complete=files_of)
     target: str | None = option(
@@ -67,7 +67,7 @@ def export(options: ExportOptions) -> None:
     """
     chosen = _target(options.target, options.out)
     if options.out == "-":
-        if chosen in _BINARY:
+        if chosen in _BINARY_TARGETS:
             raise ConfigError(
                 f"{chosen} is no text for the standard output; name a file, such as --out model{TARGETS[chosen]}."
             )
@@ -79,13 +79,13 @@ def export(options: ExportOptions) -> None:
         raise ConfigError(f"--no-check is an option of onnx, not of {chosen}; leave it out.")
     with Stages(quiet=options.quiet) as stages:
         stages.stage("loading the model", after=1.0)
-        from splinework.cli.fitted import Fitted
+        from splinework.cli.fitted import ModelFile
         from splinework.cli.folder import write_file
         from splinework.export.api import content_of
         from splinework.export.api import export as exported
         from splinework.export.metadata import metadata_of
 
-        fitted = Fitted(options.model)
+        fitted = ModelFile(options.model)
         if fitted.frame is not None:
             raise ConfigError(
                 f"{fitted.path} holds a network in a frame of formulas (axioms ask for it), and export writes plain networks; "

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from splinework.nn.frame import FramedKAN
     from splinework.nn.network import KAN
 
-_CHUNK: Final = 65_536  # rows at a time, so that memory stays small
+_CHUNK_ROWS: Final = 65_536  # rows at a time, so that memory stays small
 
 
 def model_values(model: KAN | FramedKAN, x: Floats, tell: Callable[[float], None] = lambda share: None) -> Floats:
@@ -25,7 +25,7 @@ def model_values(model: KAN | FramedKAN, x: Floats, tell: Callable[[float], None
     like = next(model.parameters())
     parts = [np.zeros((0, model.outputs))]
     with torch.no_grad():
-        chunks = np.array_split(x, max(1, math.ceil(len(x) / _CHUNK)))
+        chunks = np.array_split(x, max(1, math.ceil(len(x) / _CHUNK_ROWS)))
         for done, chunk in enumerate(chunks, start=1):
             parts.append(model(torch.from_numpy(np.ascontiguousarray(chunk)).to(like)).double().cpu().numpy())
             tell(done / len(chunks))

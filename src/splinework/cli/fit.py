@@ -14,8 +14,8 @@ from splinework.cli.json_output import json_text, only
 from splinework.cli.knowledge import AxiomOptions
 from splinework.cli.options import command, takes
 from splinework.cli.progress import Stages
-from splinework.cli.request import Request, on_table
-from splinework.cli.run import Course, run_course
+from splinework.cli.request import FitRequest, on_table
+from splinework.cli.run import FitRun, run_fit
 from splinework.cli.shape import parse_shape
 from splinework.cli.terminal import show_next_steps, show_results
 from splinework.errors import ConfigError
@@ -33,7 +33,7 @@ class ModelOptions:
 @on_table(budget=45.0, missing=("drop", "mean", "learn"))
 @takes(ModelOptions)
 @takes(AxiomOptions)
-def fit(request: Request, model: ModelOptions, axioms: AxiomOptions) -> int:
+def fit(request: FitRequest, model: ModelOptions, axioms: AxiomOptions) -> int:
     """Find formulas for one column of DATA, a CSV or Parquet file (- for the standard input).
 
     Writes model.safetensors, equations.csv, metrics.json and report.html into one folder.
@@ -62,7 +62,7 @@ def fit(request: Request, model: ModelOptions, axioms: AxiomOptions) -> int:
     with Stages(quiet=request.quiet) as stages:
         stages.stage(f"reading {request.source}", after=0.5)
         from splinework.cli.categories import wanted_task
-        from splinework.cli.job import Settings
+        from splinework.cli.job import FitSettings
 
         known = axioms.read() if axioms else {}
         table = request.table(stages.share)
@@ -72,10 +72,10 @@ def fit(request: Request, model: ModelOptions, axioms: AxiomOptions) -> int:
             raise ConfigError(
                 "--shape is for tables of numbers; with categories, classes, axioms or --missing learn leave it out."
             )
-        done: Course[Any] | None
+        done: FitRun[Any] | None
         if found is None:
-            settings = Settings(request.budget, request.seed, request.test_fraction, layers, request.missing)
-            done = run_course(request, table, settings, stages, folder, FILES)
+            settings = FitSettings(request.budget, request.seed, request.test_fraction, layers, request.missing)
+            done = run_fit(request, table, settings, stages, folder, FILES)
         else:
             from splinework.cli.estimation import run_estimation
 
@@ -86,7 +86,7 @@ def fit(request: Request, model: ModelOptions, axioms: AxiomOptions) -> int:
     return INTERRUPTED if done.stopped else 0
 
 
-def _answer(done: Course[Any], request: Request, axioms: AxiomOptions) -> None:
+def _answer(done: FitRun[Any], request: FitRequest, axioms: AxiomOptions) -> None:
     """Prints what was found, for programs or for people."""
     found = done.outcome
     if request.as_json:

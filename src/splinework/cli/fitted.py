@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from splinework.nn.frame import FramedKAN
     from splinework.nn.network import KAN
 
-_ROWS: Final = 2000
+_N_ROWS: Final = 2000
 
 
-class Fitted:
+class ModelFile:
     """A network and what its file says about it; one that was saved by hand goes by its own names.
 
     Args:
@@ -138,7 +138,7 @@ class Fitted:
 
         return inner_network(self.model, x, self.input_names)
 
-    def drawn(self, rows: int = _ROWS) -> Floats:
+    def drawn(self, rows: int = _N_ROWS) -> Floats:
         """Rows drawn evenly from the ranges of the inputs, `(rows, inputs)`; evenly in the logarithm where that is the scale."""
         share = np.random.default_rng(0).uniform(size=(rows, len(self.features)))
         share[:2] = [[0.0], [1.0]]  # the ends too
@@ -165,7 +165,7 @@ def _is_range(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)) and value[0] <= value[1]
 
 
-def inputs_of(table: FileTable, fitted: Fitted) -> tuple[Floats, list[str]]:
+def inputs_of(table: FileTable, fitted: ModelFile) -> tuple[Floats, list[str]]:
     """The inputs of the model `(n, inputs)`, NaN where they are missing and no mean stands in, and what to say about them.
 
     Raises:
@@ -225,7 +225,7 @@ def column_of(table: FileTable, name: str) -> Floats:
     return np.where(np.isfinite(column.values), column.values, np.nan)
 
 
-def _beyond(x: Floats, fitted: Fitted) -> list[str]:
+def _beyond(x: Floats, fitted: ModelFile) -> list[str]:
     """A remark on rows outside the ranges of the fit."""
     outside = np.zeros(len(x), dtype=bool)
     for name, values in zip(fitted.features, x.T, strict=True):
@@ -235,7 +235,7 @@ def _beyond(x: Floats, fitted: Fitted) -> list[str]:
     return [f"outside the range of the rows fitted, so extrapolated: {plural(count, 'row')}"] if count else []
 
 
-def kept_table(fitted: Fitted) -> FormulaTable | None:
+def kept_table(fitted: ModelFile) -> FormulaTable | None:
     """The formulas of a model file, read by the whitelist; those that cannot be read are left out, None if there are none.
 
     What a file does not keep of them is NaN, or None.

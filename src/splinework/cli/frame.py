@@ -11,12 +11,12 @@ from typing import Any
 
 import click
 
-from splinework.cli.exits import Frame, NoReader, end
+from splinework.cli.exits import ErrorHandling, OutputClosed, run_and_exit
 from splinework.cli.shared import with_shared_options
 from splinework.errors import nearest
 
 
-class Commands(click.Group):
+class CommandGroup(click.Group):
     """The commands, and how they end.
 
     Args:
@@ -33,14 +33,14 @@ class Commands(click.Group):
         run: Callable[..., Any] = super().main
         if not standalone_mode:
             return run(*arguments, standalone_mode=False, **extra)
-        frame = Frame()
-        return end(lambda: run(*arguments, standalone_mode=False, obj=frame, **extra), frame)
+        frame = ErrorHandling()
+        return run_and_exit(lambda: run(*arguments, standalone_mode=False, obj=frame, **extra), frame)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
-            raise NoReader from error  # click would answer it with an exit code of its own
+            raise OutputClosed from error  # click would answer it with an exit code of its own
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.table)

@@ -12,14 +12,14 @@ from typing import Final, NoReturn
 
 INTERRUPTED: Final = 130
 """The exit code of a command that was interrupted, as shells have it: 128 and the number of the signal."""
-STOPPING: Final = "stopping: what was found so far will be written; Ctrl-C once more ends at once without it"
+STOPPING_MESSAGE: Final = "stopping: what was found so far will be written; Ctrl-C once more ends at once without it"
 
 
 class Interrupted(BaseException):
     """Ctrl-C. Not a KeyboardInterrupt: a fit answers that one by going on with the best state so far."""
 
 
-class Ended(KeyboardInterrupt):
+class SearchStopped(KeyboardInterrupt):
     """Ctrl-C as a search is told of it.
 
     A kind of its own: where a plain KeyboardInterrupt passes through `exec`, as of an import, Python ends with the signal and not
@@ -27,7 +27,7 @@ class Ended(KeyboardInterrupt):
     """
 
 
-class Stop:
+class InterruptHandler:
     """Whether a search was asked to end, by the first Ctrl-C.
 
     Args:
@@ -54,11 +54,11 @@ class Stop:
             raise Interrupted
         self.asked = True
         try:
-            self._say(STOPPING)
+            self._say(STOPPING_MESSAGE)
         except RuntimeError:  # the signal came while the command itself was writing, and a stream has one writer
-            os.write(2, f"{STOPPING}\n".encode())
+            os.write(2, f"{STOPPING_MESSAGE}\n".encode())
         if self._searching:
-            raise Ended
+            raise SearchStopped
 
 
 @contextmanager

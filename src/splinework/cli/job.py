@@ -12,9 +12,9 @@ import numpy as np
 from splinework.cli.constraints import FormulaConstraints
 from splinework.cli.figures import model_values, r2, rmse
 from splinework.cli.json_output import finite, only
-from splinework.cli.sample import Floats, Sample
+from splinework.cli.sample import Floats, TableSample
 from splinework.cli.shape import check_shape
-from splinework.cli.splines import NAME, named_apart
+from splinework.cli.splines import NAME_PATTERN, named_apart
 from splinework.cli.versions import own_version
 from splinework.errors import ConfigError, DataError
 from splinework.formula.figures import plural, ranks
@@ -24,17 +24,17 @@ from splinework.tabular.tables import identifiers
 if TYPE_CHECKING:
     from splinework.interpret.symbolic import FormulaRow, FormulaTable
 
-FEWEST: Final = 8
+MIN_ROWS: Final = 8
 """Rows without which nothing is fitted."""
 TEST_FRACTION: Final = 0.2
-KEPT: Final = ("target", "rank", "formula", "complexity", "rmse_train", "rmse_test", "r2_test")
+KEPT_FIELDS: Final = ("target", "rank", "formula", "complexity", "rmse_train", "rmse_test", "r2_test")
 """What is kept of each formula with the model."""
-_LONGEST: Final = 2000  # letters of a formula that is kept
-_MOST: Final = 5  # formulas of a target that are kept
+_MAX_LETTERS: Final = 2000  # letters of a formula that is kept
+_MAX_FORMULAS: Final = 5  # formulas of a target that are kept
 
 
 @dataclass(frozen=True)
-class Settings:
+class FitSettings:
     """What the user may choose about a job; None leaves it to the data.
 
     `tables_apart` says that the values of splines in formulas are written beside the formulas, and not into them.
@@ -50,7 +50,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Listener:
+class FitCallbacks:
     """Who is told how the job goes on: of every stage, and of every step of a fit."""
 
     stage: Callable[[str], None]
@@ -58,7 +58,7 @@ class Listener:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedSample:
     """A sample that is split and ready to be fitted; x and y in raw units, no cell missing.
 
     Attributes:
@@ -87,7 +87,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FitOutcome:
     """Everything that a job found.
 
     Attributes:
@@ -101,7 +101,7 @@ class Outcome:
     """
 
     table: FormulaTable
-    prepared: Prepared
+    prepared: PreparedSample
     equations: list[dict[str, Any]]
     metrics: dict[str, Any]
     notes: tuple[str, ...]
@@ -130,7 +130,7 @@ class Outcome:
             out.print(f"on a logarithmic scale: {', '.join(logs)}")
 
 
-def search(prepared: Prepared, settings: Settings, listener: Listener) -> FormulaTable:
+def search(prepared: PreparedSample, settings: FitSettings, listener: FitCallbacks) -> FormulaTable:
     """Discovers, on the rows to fit."""
     shape: dict[str, Any] = {} if settings.shape is None else {"shape": list(settings.shape)}
     with suited_to(len(prepared.train[1])):
@@ -146,7 +146,7 @@ def search(prepared: Prepared, settings: Settings, listener: Listener) -> Formul
         )
 
 
-def measure(table: FormulaTable, prepared: Prepared, settings: Settings, *, began: float) -> Outcome:
+def measure(table: FormulaTable, prepared: PreparedSample, settings: FitSettings, *, began: float) -> FitOutcome:
     """The figures of everything that was found, in a job that began at that time of the monotonic clock."""
     table = named_apart(table)
     placed = zip(ranks(table.rows), table.rows, strict=True)
@@ -171,12 +171,12 @@ def measure(table: FormulaTable, prepared: Prepared, settings: Settings, *, bega
     }
     notes = tuple(dict.fromkeys((*prepared.notes, *table.notes)))
     # For the header of a file formulas are short: with a spline written out one may have thousands of numbers.
-    kept = [only(e, KEPT) for e in equations if len(e["formula"]) <= _LONGEST and e["rank"] <= _MOST]
+    kept = [only(e, KEPT_FIELDS) for e in equations if len(e["formula"]) <= _MAX_LETTERS and e["rank"] <= _MAX_FORMULAS]
     header = _header(prepared, settings, notes) | {"formulas": kept}
-    return Outcome(table, prepared, equations, metrics, notes, settings.constraints.explains_target, header)
+    return FitOutcome(table, prepared, equations, metrics, notes, settings.constraints.explains_target, header)
 
 
-def _record(rank: int, row: FormulaRow, prepared: Prepared, settings: Settings) -> dict[str, Any]:
+def _record(rank: int, row: FormulaRow, prepared: PreparedSample, settings: FitSettings) -> dict[str, Any]:
     """What there is to say of one formula in numbers."""
     import sympy
 
@@ -200,7 +200,7 @@ def _record(rank: int, row: FormulaRow, prepared: Prepared, settings: Settings) 
     }
 
 
-def prepare(sample: Sample, settings: Settings) -> Prepared:
+def prepare(sample: TableSample, settings: FitSettings) -> PreparedSample:
     """Splits the rows, fills missing cells, leaves out what does not vary, and names the columns for formulas.
 
     Raises:
@@ -230,26 +230,28 @@ def prepare(sample: Sample, settings: Settings) -> Prepared:
     features = [name for name, kept in zip(sample.features, varies, strict=True) if kept]
     check_shape(settings.shape, features, [name for name in sample.features if name not in features])
     names = [*features, sample.target]  # of which none may be a word that formulas use themselves
-    columns = identifiers(names, reserved={*PLAIN_WORDS, *filter(NAME.fullmatch, (*sample.features, sample.target))})
+    columns = identifiers(
+        names, reserved={*PLAIN_WORDS, *filter(NAME_PATTERN.fullmatch, (*sample.features, sample.target))}
+    )
     renamed = [f"{name!r} is called {key} in formulas" for key, name in columns.items() if key != name]
     means = dict(zip(features, filled[varies].tolist(), strict=True)) if settings.missing == "mean" else {}
-    return Prepared((x[train], y[train]), (x[test], y[test]), columns, means, (*sample.notes, *notes, *renamed))
+    return PreparedSample((x[train], y[train]), (x[test], y[test]), columns, means, (*sample.notes, *notes, *renamed))
 
 
-def split(rows: int, settings: Settings) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def split(rows: int, settings: FitSettings) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Which rows to fit and which to hold back, in the order of the file, and what to say about it."""
     asked = settings.test_fraction
     if not settings.constraints.explains_target:
         return _all_rows(rows, asked)
     fraction = asked if asked is not None else (TEST_FRACTION if rows >= 50 else TEST_FRACTION / 2)
     held = max(1, round(fraction * rows)) if fraction > 0 else 0
-    if asked is None and 0 <= rows - FEWEST < held:
-        held = rows - FEWEST
-    if rows - held < FEWEST:
+    if asked is None and 0 <= rows - MIN_ROWS < held:
+        held = rows - MIN_ROWS
+    if rows - held < MIN_ROWS:
         usable = f"{'is' if rows == 1 else 'are'} {plural(rows, 'row')}"
-        needed = f"{FEWEST} to fit" + (f" and {held} to test, by the fraction {fraction:g}" if held else "")
-        way_out = "add rows" + (", or lower --test-fraction" if held and rows > FEWEST else "")
-        raise DataError(f"there {usable} to use, but at least {FEWEST + held} are needed: {needed}; {way_out}.")
+        needed = f"{MIN_ROWS} to fit" + (f" and {held} to test, by the fraction {fraction:g}" if held else "")
+        way_out = "add rows" + (", or lower --test-fraction" if held and rows > MIN_ROWS else "")
+        raise DataError(f"there {usable} to use, but at least {MIN_ROWS + held} are needed: {needed}; {way_out}.")
     order = np.random.default_rng(settings.seed).permutation(rows)
     notes = []
     if asked == 0:
@@ -266,19 +268,19 @@ def _all_rows(rows: int, asked: float | None) -> tuple[np.ndarray, np.ndarray, l
             "--test-fraction holds back rows of the target, but with --ode, --relation or --classes a formula does not "
             "give the target itself; leave it out: the search holds out rows of its own."
         )
-    if rows < FEWEST:
-        raise DataError(f"there are {plural(rows, 'row')} to use, but at least {FEWEST} are needed; add rows.")
+    if rows < MIN_ROWS:
+        raise DataError(f"there are {plural(rows, 'row')} to use, but at least {MIN_ROWS} are needed; add rows.")
     return np.arange(rows), np.arange(0), ["no rows held back: the figures are those of the search"]
 
 
-def _figures(function: Callable[[Floats], Floats], prepared: Prepared) -> tuple[float | None, ...]:
+def _figures(function: Callable[[Floats], Floats], prepared: PreparedSample) -> tuple[float | None, ...]:
     """Errors of a function on the rows fitted and on those held back."""
     (x, y), (x_test, y_test) = prepared.train, prepared.test
     at_test = function(x_test) if len(y_test) else y_test
     return rmse(function(x), y), rmse(at_test, y_test), r2(at_test, y_test)
 
 
-def _header(prepared: Prepared, settings: Settings, notes: Sequence[str]) -> dict[str, Any]:
+def _header(prepared: PreparedSample, settings: FitSettings, notes: Sequence[str]) -> dict[str, Any]:
     x = prepared.train[0]
     return {
         "target": prepared.target,

@@ -28,7 +28,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 
 import click
 
-LAST: Final = ("Search", "Output", "General")
+LAST_GROUPS: Final = ("Search", "Output", "General")
 """Headings of groups of options that come after all others."""
 _KEY: Final = "splinework"
 _BRACKETS: Final = {"(": ")", "[": "]", "{": "}"}
@@ -67,8 +67,8 @@ class Command(click.Command):
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
             if record is not None:
-                groups.setdefault(getattr(parameter, "group", LAST[-1]), []).append(record)
-        for heading in sorted(groups, key=lambda name: LAST.index(name) if name in LAST else -1):
+                groups.setdefault(getattr(parameter, "group", LAST_GROUPS[-1]), []).append(record)
+        for heading in sorted(groups, key=lambda name: LAST_GROUPS.index(name) if name in LAST_GROUPS else -1):
             with formatter.section(heading):
                 formatter.write_dl(groups[heading])
 

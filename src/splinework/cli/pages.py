@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.cli.fitted import Fitted, column_of, inputs_of, kept_table
+from splinework.cli.fitted import ModelFile, column_of, inputs_of, kept_table
 from splinework.errors import ConfigError, DataError
 from splinework.formula.figures import plural
 from splinework.tabular.tables import FileTable
@@ -18,12 +18,14 @@ from splinework.tabular.tables import FileTable
 if TYPE_CHECKING:
     from splinework.cli.sample import Floats
 
-_FEWEST: Final = 2
-_DRAWN: Final = "no data were given: the pictures show the model on {} drawn evenly from the ranges of its inputs"
+_MIN_ROWS: Final = 2
+_NO_DATA_NOTE: Final = (
+    "no data were given: the pictures show the model on {} drawn evenly from the ranges of its inputs"
+)
 
 
 @dataclass(frozen=True)
-class Rows:
+class PageRows:
     """Rows that a page is about.
 
     Attributes:
@@ -39,7 +41,7 @@ class Rows:
     remarks: tuple[str, ...]
 
 
-def rows_of(table: FileTable, fitted: Fitted, *, held_out: bool) -> Rows:
+def rows_of(table: FileTable, fitted: ModelFile, *, held_out: bool) -> PageRows:
     """The rows of a table that can be shown.
 
     Raises:
@@ -69,19 +71,24 @@ def rows_of(table: FileTable, fitted: Fitted, *, held_out: bool) -> Rows:
     whole[whole] = np.isfinite(model_values(fitted.model, x[whole])).all(axis=1)
     if y is not None:
         whole &= np.isfinite(y).all(axis=1)
-    if whole.sum() < _FEWEST:
+    if whole.sum() < _MIN_ROWS:
         raise DataError(
             f"{table.name} has {plural(int(whole.sum()), 'row')} with all that the model takes, but a page needs at least "
-            f"{_FEWEST}; add rows, or fill in what is missing."
+            f"{_MIN_ROWS}; add rows, or fill in what is missing."
         )
     if (gone := int((~whole).sum())) > 0:
         remarks.append(f"{plural(gone, 'row')} of {table.name} left out for cells that are missing or not defined")
     remarks = [remark for remark in remarks if "got no prediction" not in remark]
-    return Rows(x[whole], None if y is None else y[whole], held_out, (*table.notes, *remarks))
+    return PageRows(x[whole], None if y is None else y[whole], held_out, (*table.notes, *remarks))
 
 
 def write_page(
-    fitted: Fitted, path: Path, *, rows: Rows | None = None, title: str | None = None, tell: Callable[[float], None]
+    fitted: ModelFile,
+    path: Path,
+    *,
+    rows: PageRows | None = None,
+    title: str | None = None,
+    tell: Callable[[float], None],
 ) -> Path:
     """Writes the page, whole or not at all.
 
@@ -101,7 +108,7 @@ def write_page(
     shown: dict[str, Any]
     if rows is None:
         x = fitted.drawn()
-        shown, notes = {"x": x}, [_DRAWN.format(plural(len(x), "row")), *notes]
+        shown, notes = {"x": x}, [_NO_DATA_NOTE.format(plural(len(x), "row")), *notes]
     else:
         shown = {"x": rows.x} if rows.held_out else {"x": rows.x, "y": rows.y}
         if rows.held_out:
@@ -112,7 +119,7 @@ def write_page(
     return report(fitted.network, path, table=kept_table(fitted), notes=notes, title=title, tell=tell, **shown)
 
 
-def _inside(fitted: Fitted, shown: dict[str, Any], notes: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+def _inside(fitted: ModelFile, shown: dict[str, Any], notes: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     """What is shown of a network in a frame: the network on its own inputs; and the sentences that say so.
 
     Where the frame makes the answers of what the network gives, measured values cannot be held against the network.

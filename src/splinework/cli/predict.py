@@ -50,12 +50,12 @@ def predict(options: PredictOptions) -> None:
     _check_out(options.out, options.model, options.data, as_json=options.as_json)
     with Stages(quiet=options.quiet) as stages:
         stages.stage("loading the model", after=1.0)
-        from splinework.cli.fitted import Fitted
+        from splinework.cli.fitted import ModelFile
         from splinework.cli.folder import write_file
         from splinework.cli.predictions import as_csv, predictions
         from splinework.tabular.tables import read_table
 
-        fitted = Fitted(options.model)
+        fitted = ModelFile(options.model)
         stages.stage(f"reading {options.data if options.data != '-' else 'the standard input'}", after=1.0)
         table = read_table(options.data, tell=stages.share)
         stages.stage("predicting", after=1.0)

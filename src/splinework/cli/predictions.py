@@ -10,7 +10,7 @@ import numpy as np
 
 from splinework.cli.categories import as_frame
 from splinework.cli.figures import model_values
-from splinework.cli.fitted import Fitted, inputs_of, refuse_lacking
+from splinework.cli.fitted import ModelFile, inputs_of, refuse_lacking
 from splinework.errors import DataError
 from splinework.formula.figures import plural
 from splinework.tabular.tables import FileTable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from splinework.cli.sample import Floats
 
-_CHUNK: Final = 20_000  # rows at a time
+_CHUNK_ROWS: Final = 20_000  # rows at a time
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Predictions:
         return int(np.isfinite(np.column_stack(numbers)).all(axis=1).sum())
 
 
-def predictions(table: FileTable, fitted: Fitted, tell: Callable[[float], None]) -> Predictions:
+def predictions(table: FileTable, fitted: ModelFile, tell: Callable[[float], None]) -> Predictions:
     """Predicts for every row that has all it takes.
 
     Raises:
@@ -60,7 +60,7 @@ def predictions(table: FileTable, fitted: Fitted, tell: Callable[[float], None])
     return found
 
 
-def _of_network(table: FileTable, fitted: Fitted, tell: Callable[[float], None]) -> Predictions:
+def _of_network(table: FileTable, fitted: ModelFile, tell: Callable[[float], None]) -> Predictions:
     """Those of a network that takes the columns as they are."""
     x, remarks = inputs_of(table, fitted)
     values = np.full((len(x), fitted.model.outputs), np.nan)
@@ -75,7 +75,7 @@ def _of_network(table: FileTable, fitted: Fitted, tell: Callable[[float], None])
     return Predictions(dict(zip(names, values.T, strict=True)), (*table.notes, *remarks))
 
 
-def _of_estimator(table: FileTable, fitted: Fitted, tell: Callable[[float], None]) -> Predictions:
+def _of_estimator(table: FileTable, fitted: ModelFile, tell: Callable[[float], None]) -> Predictions:
     """Those of an estimator, which knows categories and what a missing cell means; of classes with their probabilities."""
     estimator, target = fitted.estimator, fitted.target
     columns = {column.name: hasattr(column, "levels") for column in estimator.columns_.columns}
@@ -124,9 +124,9 @@ def as_csv(table: FileTable, found: Predictions, tell: Callable[[float], None]) 
 
 def _chunks(frame: pd.DataFrame, tell: Callable[[float], None]) -> Iterator[pd.DataFrame]:
     """Some rows at a time, once at least; tells the share that is done."""
-    for begin in range(0, max(len(frame), 1), _CHUNK):
-        yield frame.iloc[begin : begin + _CHUNK]
-        tell(min(begin + _CHUNK, len(frame)) / max(len(frame), 1))
+    for begin in range(0, max(len(frame), 1), _CHUNK_ROWS):
+        yield frame.iloc[begin : begin + _CHUNK_ROWS]
+        tell(min(begin + _CHUNK_ROWS, len(frame)) / max(len(frame), 1))
 
 
 def _texts(column: NDArray[Any] | Floats, decimal: str) -> Sequence[str]:

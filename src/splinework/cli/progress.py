@@ -16,10 +16,10 @@ import click
 
 from splinework.progress import ProgressLine, ProgressText, can_redraw, duration
 
-EVERY: Final = 10.0
+PERIOD_SECONDS: Final = 10.0
 """Seconds between two plain lines on one stage; the more it has run, the more, where they say the same."""
-_BEAT: Final = 0.25
-_SOON: Final = 2.0
+_POLL_SECONDS: Final = 0.25
+_MIN_STAGE_SECONDS: Final = 2.0
 """Seconds that a stage has to run before its pace says when it will end."""
 
 
@@ -102,7 +102,7 @@ class Stages:
         if self._end is not None:
             return f"; at most {duration(self._end - now)} left" if self._end > now else "; finishing"
         spent, share = now - self._stage_began, self._share
-        if share and spent >= _SOON:
+        if share and spent >= _MIN_STAGE_SECONDS:
             return f"; about {duration(spent * (1 - share) / share)} left"
         return ""
 
@@ -115,14 +115,14 @@ class Stages:
         """Shows the stage in a plain line, where none moves."""
         with self._lock:
             now, text = time.monotonic(), f"{self._text}{self._detail}{self.left()}"
-            self._due = now + (EVERY if text != self._shown else max(EVERY, now - self._stage_began))
+            self._due = now + (PERIOD_SECONDS if text != self._shown else max(PERIOD_SECONDS, now - self._stage_began))
             self._shown = text
             if self._line is None and not self.quiet:
                 click.echo(f"{time.monotonic() - self._began:6.1f} s  {text}", err=True)
 
     def _beat(self) -> None:
         """Repeats the plain line while a stage goes on, until the end."""
-        while not self._over.wait(_BEAT):
+        while not self._over.wait(_POLL_SECONDS):
             try:
                 if time.monotonic() >= self._due:
                     self._show()

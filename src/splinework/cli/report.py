@@ -22,9 +22,11 @@ class ReportOptions:
 
     model: str = argument(shell_complete=files_of)
     data: str | None = argument(required=False, shell_complete=files_of)
-    held_out: bool = option(default=False, help="The rows of DATA were not used for training.", group=common.INPUT)
+    held_out: bool = option(
+        default=False, help="The rows of DATA were not used for training.", group=common.INPUT_GROUP
+    )
     out: str = common.out("FILE.html", "The page.", default="report.html")
-    title: str | None = option(metavar="TEXT", help="Heading of the page.", group=common.OUTPUT)
+    title: str | None = option(metavar="TEXT", help="Heading of the page.", group=common.OUTPUT_GROUP)
     quiet: bool = common.quiet()
     as_json: bool = common.as_json()
 
@@ -51,11 +53,11 @@ def report(options: ReportOptions) -> None:
         raise ConfigError("--held-out is about the rows of DATA, but no DATA are given; name a file, or leave it out.")
     with Stages(quiet=options.quiet) as stages:
         stages.stage("loading the model", after=1.0)
-        from splinework.cli.fitted import Fitted
+        from splinework.cli.fitted import ModelFile
         from splinework.cli.pages import rows_of, write_page
         from splinework.tabular.tables import read_table
 
-        fitted, rows = Fitted(options.model), None
+        fitted, rows = ModelFile(options.model), None
         if options.data is not None:
             stages.stage(f"reading {options.data if options.data != '-' else 'the standard input'}", after=1.0)
             rows = rows_of(read_table(options.data, tell=stages.share), fitted, held_out=options.held_out)

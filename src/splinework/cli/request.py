@@ -19,23 +19,23 @@ from splinework.errors import ConfigError
 if TYPE_CHECKING:
     from splinework.tabular.tables import FileTable
 
-_MISSING: Final = {"drop": "leave out their rows", "mean": "fill in the mean", "learn": "learn a value for them"}
+_MISSING_TEXTS: Final = {"drop": "leave out their rows", "mean": "fill in the mean", "learn": "learn a value for them"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class FitRequest:
     """The options as they were given."""
 
     data: str = argument(shell_complete=files_of)
     wanted: str | None = common.target(help="Target column.  [required]")
     features: tuple[str, ...] = common.features("", "all others")
-    missing: str | None = option(show_default="refuse them", group=common.INPUT)
+    missing: str | None = option(show_default="refuse them", group=common.INPUT_GROUP)
     test_fraction: float | None = common.test_fraction()
     budget: float = common.budget(45.0)
     seed: int = common.seed()
     out: str | None = common.out("DIR", "Folder for the results.", show_default="splinework-NAME")
     overwrite: bool = option(
-        default=False, help="Replace earlier results in the folder; other files stay.", group=common.OUTPUT
+        default=False, help="Replace earlier results in the folder; other files stay.", group=common.OUTPUT_GROUP
     )
     quiet: bool = common.quiet()
     as_json: bool = common.as_json()
@@ -110,11 +110,11 @@ class Request:
 
 
 def on_table(*, budget: float, missing: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Gives a command the options of a `Request`, which it gets as its first argument.
+    """Gives a command the options of a `FitRequest`, which it gets as its first argument.
 
     Args:
         budget: Default of --budget.
         missing: Choices of --missing.
     """
-    text = f"Missing cells: {', or '.join(_MISSING[choice] for choice in missing)}."
-    return takes(Request, budget={"default": budget}, missing={"type": click.Choice(missing), "help": text})
+    text = f"Missing cells: {', or '.join(_MISSING_TEXTS[choice] for choice in missing)}."
+    return takes(FitRequest, budget={"default": budget}, missing={"type": click.Choice(missing), "help": text})

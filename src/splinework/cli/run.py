@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from splinework.cli.artefacts import write_artefacts
-from splinework.cli.interrupts import Stop, answering
+from splinework.cli.interrupts import InterruptHandler, answering
 
 if TYPE_CHECKING:
-    from splinework.cli.job import Outcome, Settings
+    from splinework.cli.job import FitOutcome, FitSettings
     from splinework.cli.progress import Stages
-    from splinework.cli.request import Request
-    from splinework.cli.sample import Sample
+    from splinework.cli.request import FitRequest
+    from splinework.cli.sample import TableSample
     from splinework.tabular.tables import FileTable
 
 Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
-class Course(Generic[Found]):
+class FitRun(Generic[Found]):
     """How it ended.
 
     Attributes:
@@ -36,17 +36,17 @@ class Course(Generic[Found]):
     stopped: bool
 
 
-def run_course(
-    request: Request,
+def run_fit(
+    request: FitRequest,
     table: FileTable,
-    settings: Settings,
+    settings: FitSettings,
     stages: Stages,
     folder: Path,
     files: Sequence[str],
     *,
     beside: str | None = None,
-    check: Callable[[Sample], None] = lambda sample: None,
-) -> Course[Outcome] | None:
+    check: Callable[[TableSample], None] = lambda sample: None,
+) -> FitRun[FitOutcome] | None:
     """Does everything but say what was found; None if Ctrl-C came before there was anything, which is said.
 
     Args:
@@ -62,7 +62,7 @@ def run_course(
     Raises:
         SplineworkError: If something that the user gave cannot be used.
     """
-    from splinework.cli.job import Listener, measure, prepare, search
+    from splinework.cli.job import FitCallbacks, measure, prepare, search
     from splinework.cli.sample import take_sample
 
     chosen = request.chosen(table, beside)
@@ -71,12 +71,12 @@ def run_course(
     prepared = prepare(sample, settings)
     stages.stage("loading torch", after=0.5)
     settings.constraints.keywords(prepared.columns)  # refuses now, and not in the middle of the work
-    stop = Stop(stages.say)
+    stop = InterruptHandler(stages.say)
     with answering(stop.interrupt):
         began = time.monotonic()
         try:
             with stop.searching(), stages.within(request.budget):
-                found = search(prepared, settings, Listener(stages.stage, stages.step))
+                found = search(prepared, settings, FitCallbacks(stages.stage, stages.step))
         except KeyboardInterrupt:
             stages.say("interrupted before there was a formula; nothing was written")
             return None
@@ -87,4 +87,4 @@ def run_course(
         written = write_artefacts(outcome, folder, title=title, files=files, tell=stages.share)
     if stop.asked:
         stages.say(f"interrupted: what was found so far is in {folder}")
-    return Course(outcome, written, stop.asked)
+    return FitRun(outcome, written, stop.asked)

@@ -16,12 +16,12 @@ from splinework.tabular.tables.numbers import MISSING
 
 Floats = NDArray[np.float64]
 
-LARGEST: Final = 1e150
+MAX_VALUE: Final = 1e150
 """Beyond this a square overflows float64."""
 
 
 @dataclass(frozen=True)
-class Sample:
+class TableSample:
     """Rows to fit and to test on, in the units of the file.
 
     Attributes:
@@ -46,7 +46,7 @@ def take_sample(
     *,
     missing: str | None = None,
     classes: bool = False,
-) -> Sample:
+) -> TableSample:
     """Chooses the columns, reads their numbers and deals with missing cells.
 
     Args:
@@ -77,7 +77,7 @@ def take_sample(
     for column in (y, *columns.values()):
         notes.extend(column.notes)
     x = np.column_stack([column.values for column in columns.values()])
-    return _without_missing(Sample(x, y.values, tuple(columns), target, tuple(notes)), table.name, missing)
+    return _without_missing(TableSample(x, y.values, tuple(columns), target, tuple(notes)), table.name, missing)
 
 
 def _numbered(table: FileTable, target: str) -> NumericCells:
@@ -91,7 +91,7 @@ def _numbered(table: FileTable, target: str) -> NumericCells:
     return NumericCells(values, (), (f"the {len(names)} classes of {target!r} are numbered: {shown}{more}",))
 
 
-def refuse_copy(sample: Sample) -> None:
+def refuse_copy(sample: TableSample) -> None:
     """Raises if a feature is the target over again: nothing else would ever be found.
 
     Raises:
@@ -181,7 +181,7 @@ def _option(names: Sequence[str]) -> str:
     return f"--features {shlex.quote(','.join(cells))}"
 
 
-def _without_missing(sample: Sample, name: str, missing: str | None) -> Sample:
+def _without_missing(sample: TableSample, name: str, missing: str | None) -> TableSample:
     """Refuses missing cells, or deals with them as asked."""
     gaps = _gaps(sample)
     x, y = (np.where(np.isfinite(values), values, np.nan) for values in (sample.x, sample.y))
@@ -209,7 +209,7 @@ def _without_missing(sample: Sample, name: str, missing: str | None) -> Sample:
     return replace(kept, notes=tuple(notes))
 
 
-def _gaps(sample: Sample) -> str:
+def _gaps(sample: TableSample) -> str:
     """How many cells each column lacks, such as `a: 3 empty, 1 infinite`."""
     found = []
     for name, values in zip((sample.target, *sample.features), (sample.y, *sample.x.T), strict=True):
@@ -219,12 +219,12 @@ def _gaps(sample: Sample) -> str:
     return "; ".join(found)
 
 
-def _refuse_largest(sample: Sample) -> None:
+def _refuse_largest(sample: TableSample) -> None:
     for name, values in zip((sample.target, *sample.features), (sample.y, *sample.x.T), strict=True):
         largest = float(np.max(np.abs(values), initial=0.0, where=np.isfinite(values)))
-        if largest > LARGEST:
+        if largest > MAX_VALUE:
             raise DataError(
-                f"{name!r} reaches {largest:.3g}, and squares of that overflow; rescale it below {LARGEST:g}."
+                f"{name!r} reaches {largest:.3g}, and squares of that overflow; rescale it below {MAX_VALUE:g}."
             )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from splinework.errors import ConfigError
 from splinework.formula.figures import plural
 
-MOST_EDGES: Final = 1_000_000
+MAX_EDGES: Final = 1_000_000
 """More edges than this are taken for a slip of the finger."""
 
 
@@ -33,8 +33,8 @@ def parse_shape(text: str) -> tuple[Any, ...]:
     if len(shape) < 2 or not all(_is_layer(layer) for layer in shape):
         raise wrong
     sizes = [sum(layer) + layer[1] if isinstance(layer, tuple) else layer for layer in shape]
-    if sum(a * b for a, b in pairwise(sizes)) > MOST_EDGES:
-        raise ConfigError(f"--shape {text} has more than {MOST_EDGES} edges; choose narrower layers.")
+    if sum(a * b for a, b in pairwise(sizes)) > MAX_EDGES:
+        raise ConfigError(f"--shape {text} has more than {MAX_EDGES} edges; choose narrower layers.")
     return tuple(shape)
 
 

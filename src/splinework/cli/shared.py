@@ -8,14 +8,14 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from splinework.cli.common import GENERAL
+from splinework.cli.common import GENERAL_GROUP
 from splinework.cli.complete import files_of
-from splinework.cli.exits import Frame
+from splinework.cli.exits import ErrorHandling
 from splinework.cli.options import Option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_PRINT: Final = "splinework.print_config"
+_PRINT_KEY: Final = "splinework.print_config"
 
 
 def _switch(name: str, note: Callable[[click.Context], None], text: str, *, eager: bool = True) -> Callable[[F], F]:
@@ -26,7 +26,14 @@ def _switch(name: str, note: Callable[[click.Context], None], text: str, *, eage
             note(context)
 
     return click.option(
-        name, cls=Option, group=GENERAL, is_flag=True, is_eager=eager, expose_value=False, callback=answer, help=text
+        name,
+        cls=Option,
+        group=GENERAL_GROUP,
+        is_flag=True,
+        is_eager=eager,
+        expose_value=False,
+        callback=answer,
+        help=text,
     )
 
 
@@ -38,11 +45,11 @@ def _show_version(context: click.Context) -> None:
 
 
 def _set_debug(context: click.Context) -> None:
-    context.ensure_object(Frame).debug = True
+    context.ensure_object(ErrorHandling).debug = True
 
 
 def _set_print(context: click.Context) -> None:
-    context.meta[_PRINT] = True
+    context.meta[_PRINT_KEY] = True
 
 
 version_option = _switch("--version", _show_version, "Show the version and exit.")
@@ -61,7 +68,7 @@ def with_shared_options(command: click.Command) -> click.Command:
     @wraps(callback)
     def run(*positional: Any, **given: Any) -> Any:
         context = click.get_current_context()
-        if context.meta.get(_PRINT):
+        if context.meta.get(_PRINT_KEY):
             from splinework.cli.config import as_toml
 
             click.echo(as_toml(context), nl=False)
@@ -86,7 +93,7 @@ def _config_option(command: F) -> F:
         "--config",
         "config_file",
         cls=Option,
-        group=GENERAL,
+        group=GENERAL_GROUP,
         metavar="FILE.toml",
         shell_complete=files_of,
         is_eager=True,

@@ -17,7 +17,7 @@ from splinework.cli.options import argument, command, option, takes
 from splinework.cli.progress import Stages
 
 if TYPE_CHECKING:
-    from splinework.cli.fitted import Fitted
+    from splinework.cli.fitted import ModelFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +26,10 @@ class ShowOptions:
 
     model: str = argument(shell_complete=files_of)
     edges: int = option(
-        default=16, within=(0, 10_000), metavar="N", help="Number of edges to show.", group=common.OUTPUT
+        default=16, within=(0, 10_000), metavar="N", help="Number of edges to show.", group=common.OUTPUT_GROUP
     )
     as_page: bool = option(
-        "--open", default=False, help="Show it as a page in the browser instead.", group=common.OUTPUT
+        "--open", default=False, help="Show it as a page in the browser instead.", group=common.OUTPUT_GROUP
     )
     quiet: bool = common.quiet()
     as_json: bool = common.as_json()
@@ -52,9 +52,9 @@ def show(options: ShowOptions) -> int:
     with Stages(quiet=options.quiet) as stages:
         stages.stage("loading the model", after=1.0)
         from splinework.cli.description import describe, show_description
-        from splinework.cli.fitted import Fitted
+        from splinework.cli.fitted import ModelFile
 
-        fitted = Fitted(options.model)
+        fitted = ModelFile(options.model)
         if options.as_page:
             stages.stage("drawing the page", after=1.0)
             page = _page(fitted, stages.share)
@@ -70,7 +70,7 @@ def show(options: ShowOptions) -> int:
     return 0
 
 
-def _page(fitted: Fitted, tell: Callable[[float], None]) -> Path:
+def _page(fitted: ModelFile, tell: Callable[[float], None]) -> Path:
     """The page about the model, in a folder of its own among the temporary ones: it is private, and the browser needs time."""
     from splinework.cli.pages import write_page
 

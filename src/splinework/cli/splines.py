@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from splinework.interpret.symbolic import FormulaRow, FormulaTable
 
 SPLINE_FIELDS: Final = ("spline", "place", "value")
-NAME: Final = re.compile(r"spline_\d+")
+NAME_PATTERN: Final = re.compile(r"spline_\d+")
 """What formulas call splines; no column is called so."""
 
 

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from splinework.cli.estimation import Estimation
-    from splinework.cli.job import Outcome
+    from splinework.cli.job import FitOutcome
 
-_TOKENS: Final = re.compile(r" ?[\w.]+\(?| ?\*\*[\w.(]*| ?.", re.DOTALL)
-_SHOWN: Final = 8  # formulas in the table
-_LONGEST: Final = 300  # characters of one formula
-_FORMULA_WIDTH: Final = 20  # letters, below which a terminal is too narrow anyway
-_WIDE: Final = 160  # columns where there is no terminal to ask
+_TOKEN_PATTERN: Final = re.compile(r" ?[\w.]+\(?| ?\*\*[\w.(]*| ?.", re.DOTALL)
+_MAX_FORMULAS: Final = 8  # formulas in the table
+_MAX_LETTERS: Final = 300  # characters of one formula
+_MIN_FORMULA_WIDTH: Final = 20  # letters, below which a terminal is too narrow anyway
+_PIPE_WIDTH: Final = 160  # columns where there is no terminal to ask
 
 
 def console() -> Console:
@@ -37,10 +37,10 @@ def console() -> Console:
             raise
 
     made = Output(highlight=False, markup=False, emoji=False)
-    return made if made.is_terminal else Output(highlight=False, markup=False, emoji=False, width=_WIDE)
+    return made if made.is_terminal else Output(highlight=False, markup=False, emoji=False, width=_PIPE_WIDTH)
 
 
-def show_results(found: Outcome | Estimation) -> None:
+def show_results(found: FitOutcome | Estimation) -> None:
     """Prints the table of formulas, the figures of the model and the decisions taken."""
     show_formulas(found.target, found.equations)
     found.show_model()
@@ -62,17 +62,17 @@ def show_formulas(target: str, equations: Sequence[Mapping[str, Any]]) -> None:
     layout: dict[str, Any] = {
         name: {"min_width": max(map(len, (*name.split(), *cells)))} for name, cells in shown.items()
     }
-    layout["formula"] = {"justify": "left", "min_width": _FORMULA_WIDTH}
-    formulas = [Breakable(shortened(row["formula"])) for row in equations]
+    layout["formula"] = {"justify": "left", "min_width": _MIN_FORMULA_WIDTH}
+    formulas = [BreakableFormula(shortened(row["formula"])) for row in equations]
     rows = list(zip(*shown.values(), formulas, strict=True))
     title = f"formulas for {target}, best first (rounded; equations.csv has all digits)"
-    show_table(title, layout, rows[:_SHOWN], justify="right", overflow="fold")
-    if len(rows) > _SHOWN:
-        console().print(f"and {len(rows) - _SHOWN} more in equations.csv")
+    show_table(title, layout, rows[:_MAX_FORMULAS], justify="right", overflow="fold")
+    if len(rows) > _MAX_FORMULAS:
+        console().print(f"and {len(rows) - _MAX_FORMULAS} more in equations.csv")
 
 
 @dataclass(frozen=True)
-class Breakable:
+class BreakableFormula:
     """A formula in a cell of a table: its lines end between words and signs, never inside a name or a number."""
 
     text: str
@@ -80,11 +80,11 @@ class Breakable:
     def lines(self, width: int) -> list[str]:
         """Its lines.
 
-        >>> Breakable("sqrt(mass)*speed**2").lines(11)
+        >>> BreakableFormula("sqrt(mass)*speed**2").lines(11)
         ['sqrt(mass)*', 'speed**2']
         """
         lines = [""]
-        for token in _TOKENS.findall(self.text):
+        for token in _TOKEN_PATTERN.findall(self.text):
             if lines[-1] and len((lines[-1] + token).rstrip()) > width:
                 lines.append("")
             lines[-1] += token if lines[-1] else token.lstrip()
@@ -99,7 +99,7 @@ class Breakable:
         from rich.measure import Measurement
 
         most = options.max_width
-        longest = max((len(token) for token in _TOKENS.findall(self.text)), default=0)
+        longest = max((len(token) for token in _TOKEN_PATTERN.findall(self.text)), default=0)
         return Measurement(min(longest, most), min(len(self.text), most))
 
 
@@ -157,4 +157,4 @@ def share(value: float | None) -> str:
 def shortened(formula: str) -> str:
     """A formula for the eye: numbers of five digits, and an end to it."""
     text = rounded(formula, 5)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return text if len(text) <= _MAX_LETTERS else text[: _MAX_LETTERS - 1] + "…"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from splinework.knowledge.axioms.verify import Certificate
     from splinework.knowledge.axioms.verify.checker import CertificateCheck
 
-_CODES: Final = {"proved": 0, "refuted": 1, "unknown": 3}
+_EXIT_CODES: Final = {"proved": 0, "refuted": 1, "unknown": 3}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class VerifyOptions:
     texts: tuple[str, ...] = common.axioms()
     file: str | None = common.axiom_file()
     ranges: tuple[str, ...] = option(
-        "--box", default=(), metavar="COL=LOW:HIGH,…", help="Ranges of inputs.", group=common.INPUT
+        "--box", default=(), metavar="COL=LOW:HIGH,…", help="Ranges of inputs.", group=common.INPUT_GROUP
     )
     budget: float = common.budget(30.0)
     out: str | None = common.out("CERT.json", "File for the certificate.")
@@ -76,7 +76,7 @@ def verify(options: VerifyOptions) -> int:
         click.echo(found.to_json(), nl=False)
     else:
         _show(found, options.out)
-    return _CODES[found.status]
+    return _EXIT_CODES[found.status]
 
 
 def _model(path: str) -> Any:

@@ -1,4 +1,4 @@
-"""From data to formulas: searches that join training, editing and symbolic regression."""
+"""Formulas from data: searches that join training, editing and symbolic regression."""
 
 from splinework.discover.api import discover
 from splinework.discover.classes import discover_classes

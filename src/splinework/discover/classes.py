@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from sympy.core.function import AppliedUndef
 from typing_extensions import Unpack
 
-from splinework.discover.inner_search import InnerSearch, inner_search, ladder, run_search, table_of, target_name
+from splinework.discover.inner_search import InnerSearch, as_table, inner_search, pareto_front, run_search, target_name
 from splinework.discover.logits import (
-    RIDGE,
-    Logits,
+    RIDGE_STRENGTH,
+    LogitObjective,
     area,
     base_rate,
     calibration_slope,
@@ -28,8 +28,8 @@ from splinework.discover.logits import (
     probabilities,
 )
 from splinework.discover.options import InnerSearchKeywords, SearchOptions
-from splinework.discover.right_sides import skeleton
-from splinework.discover.snapping import Constants, minimise, price, snap
+from splinework.discover.right_sides import structure_key
+from splinework.discover.snapping import FreeConstants, minimise, price, snap
 from splinework.discover.terms import Terms, exponents, functions, monomials, supports
 from splinework.errors import DataError, ShapeError
 from splinework.interpret.symbolic.description_length import structure_cost
@@ -39,13 +39,13 @@ from splinework.interpret.symbolic.simplification import simplified
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.train.options import options_of, with_options
 
-SURE = 1e-3
-"""Nats per row below which the classes count as separated."""
-MOST_CLASSES = 20
-FEWEST = 5
-"""Rows of a class, at least."""
-LUCK = 1.5
-"""Nats by which logits must beat the base rate, beyond the description of the formulas."""
+MIN_LOSS_PER_ROW = 1e-3
+"""Loss per row, in nats, below which the classes are considered separable."""
+MAX_CLASSES = 20
+MIN_ROWS_PER_CLASS = 5
+"""Number of rows that every class needs."""
+MIN_GAIN_NATS = 1.5
+"""Nats by which logits must improve on the base rate, beyond the description of the formulas."""
 
 
 @with_options(InnerSearchKeywords, SearchOptions)
@@ -92,7 +92,7 @@ def discover_classes(
     """
     chosen = options_of(discover_classes, options, keywords, SearchOptions)
     target = target_name(target, y)
-    xs, columns = table_of(x, names, "discover_classes")
+    xs, columns = as_table(x, names, "discover_classes")
     seen = np.asarray(y).reshape(-1)
     if len(seen) != len(xs):
         raise ShapeError(f"discover_classes takes as many labels as rows, got {len(seen)} and {len(xs)}.")
@@ -106,16 +106,16 @@ def _ordered(seen: NDArray[Any], reference: Any, target: str) -> tuple[list[Any]
     """Labels with the reference first, and each row's place among them."""
     kinds, numbers = np.unique(seen, return_inverse=True)
     numbers = numbers.reshape(-1)
-    if not 2 <= len(kinds) <= MOST_CLASSES:
+    if not 2 <= len(kinds) <= MAX_CLASSES:
         raise DataError(
-            f"{target} has {len(kinds)} distinct labels, and discover_classes takes 2 to {MOST_CLASSES}; for numbers use "
+            f"{target} has {len(kinds)} distinct labels, and discover_classes takes 2 to {MAX_CLASSES}; for numbers use "
             "discover(x, y)."
         )
     counts = np.bincount(numbers)
-    if counts.min() < FEWEST:
+    if counts.min() < MIN_ROWS_PER_CLASS:
         rare = kinds[int(counts.argmin())]
         raise DataError(
-            f"the label {rare} of {target} has {counts.min()} rows, and a formula needs {FEWEST}; merge or drop it."
+            f"the label {rare} of {target} has {counts.min()} rows, and a formula needs {MIN_ROWS_PER_CLASS}; merge or drop it."
         )
     names = [kind.item() if hasattr(kind, "item") else kind for kind in kinds]
     if reference is not None and reference not in names:
@@ -126,7 +126,7 @@ def _ordered(seen: NDArray[Any], reference: Any, target: str) -> tuple[list[Any]
 
 
 @dataclass(frozen=True)
-class _Answer:
+class _ClassAnswer:
     """Logits of all classes but the reference, and their description length."""
 
     expressions: tuple[Any, ...]
@@ -135,7 +135,7 @@ class _Answer:
 
 @dataclass
 class _ClassSearch:
-    """The search, and what has been found so far."""
+    """The search, and its results so far."""
 
     x: Array
     labels: NDArray[np.intp]
@@ -143,7 +143,7 @@ class _ClassSearch:
     targets: list[str]
     inner: InnerSearch
     notes: list[str] = field(default_factory=list)
-    answers: dict[str, _Answer] = field(default_factory=dict)
+    answers: dict[str, _ClassAnswer] = field(default_factory=dict)
     model: Any = None
     history: Any = None
     ridge: float = 0.0
@@ -156,16 +156,16 @@ class _ClassSearch:
         self._offer(self.base)
 
     @property
-    def best(self) -> _Answer:
+    def best(self) -> _ClassAnswer:
         """The shortest description so far."""
         return min(self.answers.values(), key=lambda a: a.description)
 
     def run(self) -> None:
         """Sums of terms for each logit, then formulas for the network's logits; the likelihood chooses."""
         for k in range(len(self.targets)):
-            self.inner.say(f"{self.targets[k]}: sums of terms")
+            self.inner.on_stage(f"{self.targets[k]}: sums of terms")
             self._try(k, self._sums(k))
-        self.inner.say("fitting a network to the labels")
+        self.inner.on_stage("fitting a network to the labels")
         budget = max(0.2 * self.inner.left, 2.0)
         logits, self.model, self.history = logit_network(
             self.x, self.labels, self.held, seed=self.inner.seed, budget=budget
@@ -187,7 +187,7 @@ class _ClassSearch:
         return [e for terms in (low, low.joined(functions(self.names, x))) for e in self._reweighted(terms, x, y)]
 
     def _reweighted(self, terms: Terms, x: Array, y: Array) -> list[Any]:
-        """The sums that the rounds of reweighting come by."""
+        """The sums found in the rounds of reweighting."""
         terms, values = terms.defined(x)
         chosen_ones: dict[tuple[int, ...], Any] = {}
         eta = np.full(len(y), math.log(y.mean() / (1 - y.mean())))
@@ -209,7 +209,7 @@ class _ClassSearch:
         return list(chosen_ones.values())
 
     def _try(self, k: int, candidates: Sequence[Any]) -> None:
-        """Each candidate in the place of the k-th logit of the best answer."""
+        """Tries each candidate as the k-th logit of the best answer."""
         for candidate in dict.fromkeys(candidates):
             together = list(self.best.expressions)
             together[k] = candidate
@@ -218,17 +218,17 @@ class _ClassSearch:
     def _offer(self, expressions: Sequence[Any]) -> None:
         """Fits logits by maximum likelihood, each structure once."""
         unfit = any(e.atoms(AppliedUndef) or e.has(sympy.nan, sympy.oo, sympy.zoo) for e in expressions)
-        key = "" if unfit else skeleton(expressions)
+        key = "" if unfit else structure_key(expressions)
         if unfit or key in self.answers or (self.answers and self.inner.left <= 0):
             return
-        constants = Constants.of(expressions)
-        objective = Logits(constants, self.x, self.labels, self.names, self.ridge)
+        constants = FreeConstants.of(expressions)
+        objective = LogitObjective(constants, self.x, self.labels, self.names, self.ridge)
         optimum = minimise(objective, constants.start, gain=1e-4)
-        if optimum is not None and not self.ridge and optimum.loss < SURE * len(self.x):
-            self.ridge = RIDGE
+        if optimum is not None and not self.ridge and optimum.loss < MIN_LOSS_PER_ROW * len(self.x):
+            self.ridge = RIDGE_STRENGTH
             self.notes.append(
                 "the classes are separated: any steeper boundary fits as well, so the constants are held back by a ridge of "
-                f"{RIDGE:g} and the probabilities near the boundary are not determined"
+                f"{RIDGE_STRENGTH:g} and the probabilities near the boundary are not determined"
             )
             before, self.answers = list(self.answers.values()), {}
             for again in [*[answer.expressions for answer in before], expressions]:
@@ -237,24 +237,24 @@ class _ClassSearch:
         if optimum is None:
             return
         numbers = price(optimum, range(len(constants.symbols)), len(self.x))
-        self.answers[key] = _Answer(
+        self.answers[key] = _ClassAnswer(
             constants.put(optimum.constants, {}), optimum.loss + numbers + self._structure(expressions)
         )
 
     def _structure(self, expressions: Sequence[Any]) -> float:
-        return sum(structure_cost(e, len(self.names)) + (LUCK if e.free_symbols else 0.0) for e in expressions)
+        return sum(structure_cost(e, len(self.names)) + (MIN_GAIN_NATS if e.free_symbols else 0.0) for e in expressions)
 
     def _snap(self) -> None:
         """Simple numbers for the best answer."""
         best = self.best
-        constants = Constants.of(best.expressions)
-        outcome = snap(constants, Logits(constants, self.x, self.labels, self.names, self.ridge), len(self.x))
+        constants = FreeConstants.of(best.expressions)
+        outcome = snap(constants, LogitObjective(constants, self.x, self.labels, self.names, self.ridge), len(self.x))
         if outcome is None:
             return
         expressions = tuple(simplified(e, self.names, self.x) for e in outcome.expressions)
         description = outcome.loss + outcome.numbers + self._structure(expressions)
         if description < best.description:
-            self.answers[skeleton(best.expressions)] = _Answer(expressions, description)
+            self.answers[structure_key(best.expressions)] = _ClassAnswer(expressions, description)
 
     def table(self) -> FormulaTable:
         """Rows of each class: of the best answer, then simpler ones."""
@@ -263,8 +263,8 @@ class _ClassSearch:
         answers = sorted(self.answers.values(), key=lambda a: a.description)
         for k in range(len(self.targets)):
             first, last = best.expressions[:k], best.expressions[k + 1 :]
-            rows += ladder(self._row(k, [*first, a.expressions[k], *last], a.description) for a in answers)
-        return FormulaTable(tuple(rows), (*self.notes, *self._verdict(best)), self.model, self.history)
+            rows += pareto_front(self._row(k, [*first, a.expressions[k], *last], a.description) for a in answers)
+        return FormulaTable(tuple(rows), (*self.notes, *self._assessment(best)), self.model, self.history)
 
     def _row(self, k: int, logits: Sequence[Any], description: float) -> FormulaRow:
         """The probability of a class; error and R² are those of probabilities against what was seen (Brier's score)."""
@@ -279,15 +279,17 @@ class _ClassSearch:
             self.targets[k], probability, self.names, math.sqrt(brier), 1 - brier / float(truth.var()), description
         )
 
-    def _verdict(self, best: _Answer) -> list[str]:
-        """Refusals, and how the logits do on held-out rows, fitted again without them."""
+    def _assessment(self, best: _ClassAnswer) -> list[str]:
+        """Notes on classes without a formula, and on held-out rows, with the logits fitted again without them."""
         idle = [t for t, e in zip(self.targets, best.expressions, strict=True) if not e.free_symbols]
         notes = [f"no formula explains {t}: nothing predicts it better than the base rate" for t in idle]
         if len(idle) == len(self.targets):
             return notes
-        constants = Constants.of(best.expressions)
+        constants = FreeConstants.of(best.expressions)
         used, held = ~self.held, self.held
-        fitted = minimise(Logits(constants, self.x[used], self.labels[used], self.names, self.ridge), constants.start)
+        fitted = minimise(
+            LogitObjective(constants, self.x[used], self.labels[used], self.names, self.ridge), constants.start
+        )
         if fitted is None:
             return notes
         expressions = constants.put(fitted.constants, {})

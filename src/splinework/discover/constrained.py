@@ -10,12 +10,12 @@ from typing import Any
 import sympy
 from typing_extensions import Unpack
 
-from splinework.discover.constraints import Barred, barred, contains, required
-from splinework.discover.inner_search import InnerSearch, inner_search, table_of, target_name
+from splinework.discover.constraints import ForbiddenNames, contains, forbidden_names, required_terms
+from splinework.discover.inner_search import InnerSearch, as_table, inner_search, target_name
 from splinework.discover.options import InnerSearchKeywords, SearchOptions
-from splinework.discover.partial import ROWS, completion, target_of
-from splinework.discover.regression import INTERRUPTED
-from splinework.discover.substitution import EXACT
+from splinework.discover.partial import MAX_FORMULAS, as_target, completion
+from splinework.discover.regression import INTERRUPTED_NOTE
+from splinework.discover.substitution import EXACT_TOLERANCE
 from splinework.errors import DataError
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import symbol
@@ -74,34 +74,34 @@ def discover_constrained(
     """
     chosen = options_of(discover_constrained, options, keywords, SearchOptions)
     target = target_name(target, y)
-    columns, labels = table_of(x, names, "discover_constrained")
-    data = target_of(columns, y, labels, "discover_constrained", weights)
-    without = barred(forbid, labels)
-    terms = required(require, labels, without)
+    columns, labels = as_table(x, names, "discover_constrained")
+    data = as_target(columns, y, labels, "discover_constrained", weights)
+    forbidden = forbidden_names(forbid, labels)
+    terms = required_terms(require, labels, forbidden)
     with inner_search(chosen) as inner:
         if noise is not None and "noise" in inspect.signature(inner.search).parameters:
             inner = replace(inner, search=partial(inner.search, noise=noise))
-        plain = _plain(data, target, without, inner, 0.4 if terms else 1.0)
-        rows = [row for row in plain.rows if without.allows(row.expression) and _all_in(row, terms)]
+        plain = _plain(data, target, forbidden, inner, 0.4 if terms else 1.0)
+        rows = [row for row in plain.rows if forbidden.allows(row.expression) and _all_in(row, terms)]
         notes = list(plain.notes)
         try:
             if terms and not _exact(rows, data):
-                more, remarks = _forced(data, target, terms, without, inner, noise)
+                more, remarks = _forced(data, target, terms, forbidden, inner, noise)
                 rows += more
                 notes += remarks
         except KeyboardInterrupt:
             if not rows:
                 raise
-            notes.append(INTERRUPTED)
+            notes.append(INTERRUPTED_NOTE)
     if not rows:
-        raise DataError(_hopeless(terms, without))
-    return replace(plain, rows=tuple(ranked(rows, ROWS)), notes=tuple(dict.fromkeys(notes)))
+        raise DataError(_impossible_message(terms, forbidden))
+    return replace(plain, rows=tuple(ranked(rows, MAX_FORMULAS)), notes=tuple(dict.fromkeys(notes)))
 
 
-def _plain(data: FitTarget, target: str, without: Barred, inner: InnerSearch, share: float) -> FormulaTable:
-    """A search over the columns that are left; its rows take all columns."""
-    kept = [n for n, name in enumerate(data.names) if name not in without.columns]
-    inner = replace(inner, search=without.restricted(inner.search))
+def _plain(data: FitTarget, target: str, forbidden: ForbiddenNames, inner: InnerSearch, share: float) -> FormulaTable:
+    """A search over the columns that are allowed; its formulas take all columns."""
+    kept = [n for n, name in enumerate(data.names) if name not in forbidden.columns]
+    inner = replace(inner, search=forbidden.restricted(inner.search))
     table = inner(
         data.x[:, kept], data.y, [data.names[n] for n in kept], target, share, weights=data.weights, network=True
     )
@@ -109,16 +109,21 @@ def _plain(data: FitTarget, target: str, without: Barred, inner: InnerSearch, sh
 
 
 def _forced(
-    data: FitTarget, target: str, terms: Sequence[Any], without: Barred, inner: InnerSearch, noise: float | None
+    data: FitTarget,
+    target: str,
+    terms: Sequence[Any],
+    forbidden: ForbiddenNames,
+    inner: InnerSearch,
+    noise: float | None,
 ) -> tuple[list[FormulaRow], list[str]]:
-    """Rows of the forms that have the terms in them, and what was said on the way."""
+    """Formulas of the forms that contain the terms, and the notes of the searches."""
     rows: list[FormulaRow] = []
     notes: list[str] = []
     forms = _forms(target, terms, data.names)
     for number, form in enumerate(forms):
         slot = replace(inner, deadline=time.monotonic() + inner.left / (len(forms) - number))
-        work = completion(form, data, target, without, slot, noise)
-        good = [a.row for a in work.found if without.allows(a.row.expression) and _all_in(a.row, terms)]
+        work = completion(form, data, target, forbidden, slot, noise)
+        good = [a.row for a in work.found if forbidden.allows(a.row.expression) and _all_in(a.row, terms)]
         rows += good
         notes += work.notes if good else []
         if _exact(good, data):
@@ -127,7 +132,7 @@ def _forced(
 
 
 def _forms(target: str, terms: Sequence[Any], names: Sequence[str]) -> list[PartialFormula]:
-    """Terms and a constant, terms and something, terms times something."""
+    """Terms and a constant, terms and an unknown part, terms times an unknown part."""
     label = "C_"
     while any(name.startswith(label) for name in names):
         label += "_"
@@ -147,11 +152,13 @@ def _all_in(row: FormulaRow, terms: Sequence[Any]) -> bool:
 
 
 def _exact(rows: Sequence[FormulaRow], data: FitTarget) -> bool:
-    return any(row.rmse < EXACT * float(data.y.std()) for row in rows)
+    return any(row.rmse < EXACT_TOLERANCE * float(data.y.std()) for row in rows)
 
 
-def _hopeless(terms: Sequence[Any], without: Barred) -> str:
+def _impossible_message(terms: Sequence[Any], forbidden: ForbiddenNames) -> str:
     if not terms:
-        return f"every formula that was found uses {', '.join((*without.columns, *without.functions))}; forbid less."
-    told = ", ".join(map(str, terms))
-    return f"no formula of these data can hold {told}: the factor before it comes out as 0, or it is undefined; require less."
+        return (
+            f"every formula that was found uses {', '.join((*forbidden.columns, *forbidden.functions))}; forbid less."
+        )
+    shown = ", ".join(map(str, terms))
+    return f"no formula of these data can contain {shown}: the factor before it comes out as 0, or it is undefined; require less."

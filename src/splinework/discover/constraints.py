@@ -1,4 +1,4 @@
-"""What a user allows in a formula, and what must stand in it."""
+"""Functions and columns that formulas may not contain, and terms that they must contain."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -14,13 +14,13 @@ from splinework.formula.parse import parse_formula
 from splinework.formula.sympy_bridge import SYMPY
 from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction
 
-_ROOTS = {"sqrt": 2, "cbrt": 3}
-"""Functions that sympy writes as powers, by the denominator of the exponent."""
+_ROOT_DENOMINATORS = {"sqrt": 2, "cbrt": 3}
+"""Functions that sympy writes as powers → denominator of the exponent."""
 
 
 @dataclass(frozen=True)
-class Barred:
-    """Functions and columns that may not stand in a formula.
+class ForbiddenNames:
+    """Functions and columns that a formula may not contain.
 
     Attributes:
         columns: Names of columns.
@@ -31,20 +31,20 @@ class Barred:
     functions: tuple[str, ...] = ()
 
     def allows(self, expression: Any) -> bool:
-        """Whether nothing of it stands in an expression."""
+        """Whether an expression contains none of them."""
         present = {s.name for s in expression.free_symbols}
-        return present.isdisjoint(self.columns) and not any(_stands(name, expression) for name in self.functions)
+        return present.isdisjoint(self.columns) and not any(_occurs(name, expression) for name in self.functions)
 
     @property
     def library(self) -> tuple[LibraryFunction, ...]:
-        """The functions that are left."""
+        """The functions that are allowed."""
         place = sympy.Symbol("z", real=True)
         return tuple(f for f in LIBRARY if f.name not in self.functions and self.allows(f.build(place)))
 
     def restricted(self, search: Callable[..., Any]) -> Callable[..., Any]:
-        """A search that keeps to it, as far as it can: `library=` takes functions, `allows=` a check of expressions.
+        """The search restricted to what is allowed, as far as its options `library=` and `allows=` permit.
 
-        Its rows are to be looked through in any case.
+        Its formulas are to be checked in any case.
         """
         if not self.functions:
             return search
@@ -53,8 +53,8 @@ class Barred:
         return partial(search, **options, **({"allows": self.allows} if "allows" in known else {}))
 
 
-def barred(forbid: Sequence[str], names: Sequence[str]) -> Barred:
-    """What is forbidden, by name; a column hides a function of the same name.
+def forbidden_names(forbid: Sequence[str], names: Sequence[str]) -> ForbiddenNames:
+    """The forbidden columns and functions by name; a column hides a function of the same name.
 
     Raises:
         FormulaError: If a name is neither a column nor a function, or no column is left.
@@ -70,14 +70,14 @@ def barred(forbid: Sequence[str], names: Sequence[str]) -> Barred:
     columns = tuple(name for name in forbid if name in names)
     if names and set(columns) == set(names):
         raise FormulaError("every column is forbidden, so that nothing is left to make a formula of; allow one.")
-    return Barred(columns, tuple(name for name in forbid if name not in names))
+    return ForbiddenNames(columns, tuple(name for name in forbid if name not in names))
 
 
-def _stands(name: str, expression: Any) -> bool:
-    """Whether a function stands in an expression, by the name that formulas have for it."""
-    if name in _ROOTS:
+def _occurs(name: str, expression: Any) -> bool:
+    """Whether an expression contains a function, given by its name in formulas."""
+    if name in _ROOT_DENOMINATORS:
         powers = expression.atoms(sympy.Pow)
-        return any(p.exp.is_Rational and p.exp.q == _ROOTS[name] for p in powers)
+        return any(p.exp.is_Rational and p.exp.q == _ROOT_DENOMINATORS[name] for p in powers)
     function = NAMES.get(name)
     if function is None or function.arity != 1 or function.name not in SYMPY:
         return False
@@ -85,8 +85,8 @@ def _stands(name: str, expression: Any) -> bool:
     return bool(sample.is_Function) and expression.has(sample.func)
 
 
-def required(require: Sequence[str], names: Sequence[str], without: Barred) -> tuple[Any, ...]:
-    """The terms that must stand in a formula, without factors that are numbers; their own numbers are exact.
+def required_terms(require: Sequence[str], names: Sequence[str], forbidden: ForbiddenNames) -> tuple[Any, ...]:
+    """The terms that a formula must contain, without numerical factors; their own numbers are exact.
 
     Raises:
         FormulaError: If a text is no formula over the columns, a mere number, or uses what is forbidden.
@@ -101,16 +101,16 @@ def required(require: Sequence[str], names: Sequence[str], without: Barred) -> t
             raise FormulaError(
                 f"the required term {text!r} is a number; name a term of columns, such as exp({names[0]})."
             )
-        if not without.allows(term):
+        if not forbidden.allows(term):
             raise FormulaError(f"the required term {text!r} uses what is forbidden; drop it from one of the two lists.")
         terms.append(term.as_independent(*term.free_symbols, as_Add=False)[1])
     return tuple(dict.fromkeys(terms))
 
 
 def contains(expression: Any, term: Any) -> bool:
-    """Whether a term stands in an expression: as a part of it, or as some factors of a product or summands of a sum.
+    """Whether an expression contains a term: as a part, or as some factors of a product or summands of a sum.
 
-    A sum may be there times a number, and an exponential times others: `exp(x)` stands in `exp(x + y)`.
+    A sum may be multiplied by a number, and an exponential by others: `exp(x + y)` contains `exp(x)`.
     """
     return any(_holds(part, term) for part in sympy.preorder_traversal(expression))
 

@@ -1,4 +1,4 @@
-"""Rates of change from measured trajectories: smoothing splines, and the weak form, which needs no derivative at all."""
+"""Rates of change of measured trajectories: smoothing splines, and the weak form, which needs no derivative."""
 
 import math
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ import numpy as np
 from splinework.errors import DataError
 from splinework.interpret.symbolic.library import Array
 
-FEWEST = 10
-"""Rows that a trajectory needs."""
-ORDER = 6
-"""Points, less one, of the divided differences that estimate the noise."""
-EXACT = 1e-5
-"""Noise below this share of the spread is none: the spline interpolates."""
+MIN_ROWS = 10
+"""Number of rows that a trajectory needs."""
+DIFFERENCE_ORDER = 6
+"""Order of the divided differences that estimate the noise."""
+EXACT_TOLERANCE = 1e-5
+"""Noise below this share of the spread is neglected: the spline interpolates."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def split(t: Array, x: Array, ids: Any = None) -> list[Trajectory]:
     """One trajectory for each id; without ids a new one begins where time goes back.
 
     Raises:
-        DataError: If a time occurs twice in a trajectory, or none has `FEWEST` rows.
+        DataError: If a time occurs twice in a trajectory, or no trajectory has `MIN_ROWS` rows.
     """
     if ids is None:
         group = np.concatenate([[0], np.cumsum(np.diff(t) < 0)])
@@ -43,35 +43,35 @@ def split(t: Array, x: Array, ids: Any = None) -> list[Trajectory]:
         if bool((np.diff(t[rows]) <= 0).any()):
             twice = float(t[rows][1:][np.diff(t[rows]) <= 0][0])
             raise DataError(
-                f"time {twice:g} occurs twice in one trajectory; give the column that tells trajectories apart."
+                f"time {twice:g} occurs twice in one trajectory; give the column that distinguishes trajectories."
             )
-        if len(rows) >= FEWEST:
+        if len(rows) >= MIN_ROWS:
             found.append(Trajectory(t[rows], x[rows]))
     if not found:
-        raise DataError(f"a trajectory needs at least {FEWEST} rows to have a rate of change, and none has.")
+        raise DataError(f"a trajectory needs at least {MIN_ROWS} rows to have a rate of change, and none has.")
     return found
 
 
 def noise_of(trajectories: Sequence[Trajectory]) -> Array:
     """Standard deviation of the measurement noise of each state, `(n,)`, from divided differences of high order.
 
-    They annihilate polynomials of degree 5, so of a well sampled trajectory the noise is what they leave.
+    They annihilate polynomials of degree 5, so that of a well sampled trajectory only the noise is left.
     """
     squares, count = np.zeros(trajectories[0].x.shape[1]), 0
     for one in trajectories:
-        windows = np.lib.stride_tricks.sliding_window_view(one.t, ORDER + 1)
+        windows = np.lib.stride_tricks.sliding_window_view(one.t, DIFFERENCE_ORDER + 1)
         scaled = (windows - windows[:, :1]) / (windows[:, -1:] - windows[:, :1])
-        gaps = scaled[:, :, None] - scaled[:, None, :] + np.eye(ORDER + 1)
+        gaps = scaled[:, :, None] - scaled[:, None, :] + np.eye(DIFFERENCE_ORDER + 1)
         weights = 1 / gaps.prod(axis=2)
         weights /= np.linalg.norm(weights, axis=1, keepdims=True)
-        values = np.lib.stride_tricks.sliding_window_view(one.x, ORDER + 1, axis=0)
+        values = np.lib.stride_tricks.sliding_window_view(one.x, DIFFERENCE_ORDER + 1, axis=0)
         squares += (np.einsum("wk,wnk->wn", weights, values) ** 2).sum(axis=0)
         count += len(windows)
     return np.sqrt(squares / count)
 
 
 @dataclass(frozen=True)
-class Smooth:
+class SmoothedTrajectory:
     """A trajectory as a function of time: one spline for each state."""
 
     trajectory: Trajectory
@@ -79,11 +79,11 @@ class Smooth:
     trim: int
 
     def states(self, t: Array) -> Array:
-        """`(len(t), n)`."""
+        """States at times t, `(len(t), n)`."""
         return np.stack([np.asarray(spline(t)) for spline in self.splines], -1)
 
     def rates(self, t: Array) -> Array:
-        """`(len(t), n)`."""
+        """Rates of change at times t, `(len(t), n)`."""
         return np.stack([np.asarray(spline(t, 1)) for spline in self.splines], -1)
 
     @property
@@ -92,7 +92,7 @@ class Smooth:
         return self.trajectory.t[self.trim : -self.trim]
 
 
-def smoothed(trajectories: Sequence[Trajectory], noise: Array) -> list[Smooth]:
+def smoothed(trajectories: Sequence[Trajectory], noise: Array) -> list[SmoothedTrajectory]:
     """Quintic interpolation where there is no noise, else cubic smoothing splines by generalised cross-validation."""
     from scipy.interpolate import make_interp_spline, make_smoothing_spline
 
@@ -102,17 +102,17 @@ def smoothed(trajectories: Sequence[Trajectory], noise: Array) -> list[Smooth]:
         unit = float(np.median(np.diff(one.t)))
         splines = []
         for k in range(one.x.shape[1]):
-            if noise[k] <= EXACT * spread[k]:
+            if noise[k] <= EXACT_TOLERANCE * spread[k]:
                 splines.append(make_interp_spline(one.t, one.x[:, k], k=5))
             else:
                 inner = make_smoothing_spline(one.t / unit, one.x[:, k])
                 splines.append(type(inner)(inner.t * unit, inner.c, inner.k))
-        noisy = bool((noise > EXACT * spread).any())
-        found.append(Smooth(one, tuple(splines), max(2, round(0.05 * len(one.t))) if noisy else 2))
+        noisy = bool((noise > EXACT_TOLERANCE * spread).any())
+        found.append(SmoothedTrajectory(one, tuple(splines), max(2, round(0.05 * len(one.t))) if noisy else 2))
     return found
 
 
-def time_scale(curves: Sequence[Smooth]) -> float:
+def time_scale(curves: Sequence[SmoothedTrajectory]) -> float:
     """Time in which a state changes by its spread: the shortest among the states that change at all."""
     states = np.concatenate([c.states(c.inner) for c in curves])
     rates = np.concatenate([c.rates(c.inner) for c in curves])
@@ -122,14 +122,14 @@ def time_scale(curves: Sequence[Smooth]) -> float:
 
 
 @dataclass(frozen=True)
-class Weak:
+class WeakForm:
     """The weak form: over windows w, `-∫ φ' x dt = ∫ φ f(x, t) dt`, φ a bump that vanishes at both ends with its slopes.
 
     Attributes:
         left: The left-hand sides, `(windows, n)`.
-        times: Of the quadrature, `(points,)`.
-        states: There, `(points, n)`.
-        weights: Of the right-hand side's integrals, `(windows, points)`, of which few are not 0.
+        times: Times of the quadrature, `(points,)`.
+        states: States at these times, `(points, n)`.
+        weights: Sparse weights of the right-hand side's integrals, `(windows, points)`.
     """
 
     left: Array
@@ -142,7 +142,7 @@ class Weak:
         return np.asarray(self.weights @ values)
 
 
-def weak_form(curves: Sequence[Smooth], width: float) -> Weak:
+def weak_form(curves: Sequence[SmoothedTrajectory], width: float) -> WeakForm:
     """Windows of about this width in time, overlapping, on a grid finer than the data.
 
     Bumps are `(1 - s²)⁴` (Messenger & Bortz 2021, Multiscale Modeling & Simulation 19(3)).
@@ -166,4 +166,6 @@ def weak_form(curves: Sequence[Smooth], width: float) -> Weak:
         times.append(fine)
         states.append(values)
         blocks.append(csr_array(bump**4 * step))
-    return Weak(np.concatenate(lefts), np.concatenate(times), np.concatenate(states), block_diag(blocks, format="csr"))
+    return WeakForm(
+        np.concatenate(lefts), np.concatenate(times), np.concatenate(states), block_diag(blocks, format="csr")
+    )

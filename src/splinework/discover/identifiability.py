@@ -1,8 +1,8 @@
-"""Constants that a hole takes up: `A*exp(?)` needs no A while the hole is unknown, since a summand of the hole does its work.
+"""Constants that are not identifiable beside a hole: `A*exp(?)` needs no A, as a summand of the unknown part has the same effect.
 
-A hole is an unknown function, and so is it plus a number or times a number. Going up from the hole, that freedom to add and to
-multiply becomes one to multiply (through exp), to add (through log), to raise to a power, or is lost. A constant that meets the
-freedom it needs is set to what changes nothing, and gets its number back from the expression that is found.
+An unknown function plus a number, or times a number, is an unknown function as well. On the way up from the hole, this freedom
+to add and to multiply becomes one to multiply (through exp), to add (through log) or to raise to a power, or it is lost. A
+constant that the freedom covers is absorbed: it is set to its neutral value, and recovered from the expression that is found.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,25 +18,25 @@ from splinework.interpret.symbolic.expression import Splines
 from splinework.interpret.symbolic.library import Array
 
 ADD, MULTIPLY, RAISE = "add", "multiply", "raise"
-_NEUTRAL: Final = {ADD: 0, MULTIPLY: 1, RAISE: 1}
-_THROUGH: Final = {
+_NEUTRAL_NUMBERS: Final = {ADD: 0, MULTIPLY: 1, RAISE: 1}
+_FREEDOM_OUTSIDE: Final = {
     sympy.exp: ((ADD, MULTIPLY), (MULTIPLY, RAISE)),
     sympy.log: ((MULTIPLY, ADD), (RAISE, MULTIPLY)),
     sympy.Abs: ((MULTIPLY, MULTIPLY),),
 }
-"""What a freedom inside becomes outside."""
+"""Function → pairs of a freedom of its argument and the freedom of its value that follows."""
 
 
 @dataclass(frozen=True)
-class Absorbed:
-    """A constant, or an expression of constants alone, that stands beside the way to a hole.
+class AbsorbedConstant:
+    """A constant, or an expression of constants alone, that a hole absorbs.
 
     Attributes:
         operand: The expression.
-        child: What it is added to, multiplied with or raised to it; the hole is in there.
-        kind: Which of these.
-        origin: Whether a summand or a factor of the hole does its work.
-        spare: Whether another constant has that summand or factor already; it stays at what changes nothing.
+        child: The operand beside it, which contains the hole.
+        kind: Operation that joins the two: addition, multiplication or power.
+        origin: Whether a summand or a factor of the hole has the same effect.
+        spare: Whether another constant has absorbed that summand or factor already; it stays at its neutral value.
     """
 
     operand: Any
@@ -47,15 +47,15 @@ class Absorbed:
 
     @property
     def neutral(self) -> Any:
-        """The number that changes nothing."""
-        return sympy.Integer(_NEUTRAL[self.kind])
+        """The number without effect."""
+        return sympy.Integer(_NEUTRAL_NUMBERS[self.kind])
 
 
-def absorbed(expression: Any, hole: Any, constants: Sequence[Any]) -> tuple[Absorbed, ...]:
-    """The constants that a hole takes up, from the hole outwards."""
+def absorbed_constants(expression: Any, hole: Any, constants: Sequence[Any]) -> tuple[AbsorbedConstant, ...]:
+    """The constants that a hole absorbs, from the hole outwards."""
     single = {c for c in constants if sum(1 for node in sympy.preorder_traversal(expression) if node == c) == 1}
-    freedom = {ADD: ADD, MULTIPLY: MULTIPLY}  # what can be done at the node -> what must be done to the hole for it
-    found: list[Absorbed] = []
+    freedom = {ADD: ADD, MULTIPLY: MULTIPLY}  # operation at the node -> operation on the hole with the same effect
+    found: list[AbsorbedConstant] = []
     nodes = path(expression, hole)
     for node, child in zip(nodes[-2::-1], nodes[:0:-1], strict=True):
         kind = {sympy.Add: ADD, sympy.Mul: MULTIPLY, sympy.Pow: RAISE}.get(node.func, "")
@@ -65,15 +65,15 @@ def absorbed(expression: Any, hole: Any, constants: Sequence[Any]) -> tuple[Abso
         for operand in taken:
             origin = freedom[kind]
             spare = any(a.origin == origin for a in found)
-            found.append(Absorbed(operand, child, kind, origin, spare))
+            found.append(AbsorbedConstant(operand, child, kind, origin, spare))
         freedom = _carried(freedom, node, child, [o for o in others if o not in taken])
     return tuple(found)
 
 
 def _carried(freedom: Mapping[str, str], node: Any, child: Any, known: Sequence[Any]) -> dict[str, str]:
-    """What freedom is left one node further out, `known` being what stands beside and stays."""
+    """The freedom one node further out, where `known` are the operands that are not absorbed."""
     numbers = all(not operand.free_symbols for operand in known)
-    moved = _THROUGH.get(node.func)
+    moved = _FREEDOM_OUTSIDE.get(node.func)
     if moved is not None:
         return {outside: freedom[inside] for inside, outside in moved if inside in freedom}
     kept: tuple[str, ...] = ()
@@ -88,14 +88,14 @@ def _carried(freedom: Mapping[str, str], node: Any, child: Any, known: Sequence[
     return {kind: freedom[kind] for kind in kept if kind in freedom}
 
 
-def neutral(expression: Any, constants: Sequence[Absorbed], signs: Sequence[int]) -> Any:
-    """The expression with the constants set to what changes nothing, factors to 1 or -1 as `signs` say."""
+def with_neutral_constants(expression: Any, constants: Sequence[AbsorbedConstant], signs: Sequence[int]) -> Any:
+    """The expression with the constants at their neutral values, factors at 1 or -1 according to `signs`."""
     swap = {a.operand: a.neutral * (s if a.kind == MULTIPLY else 1) for a, s in zip(constants, signs, strict=True)}
     return expression.xreplace(swap)
 
 
-def separated(found: Any, constants: Sequence[Absorbed]) -> Any:
-    """The found expression without the summand or factor for which the form has a constant."""
+def separated(found: Any, constants: Sequence[AbsorbedConstant]) -> Any:
+    """The found expression without the summand or factor that a constant of the form represents."""
     origins = {a.origin for a in constants if not a.spare}
     if not found.free_symbols:
         return found
@@ -109,25 +109,25 @@ def separated(found: Any, constants: Sequence[Absorbed]) -> Any:
     return rest if ADD in origins else found
 
 
-def returned(
+def restored(
     found: Any,
     hole: Any,
-    constants: Sequence[Absorbed],
+    constants: Sequence[AbsorbedConstant],
     signs: Sequence[int],
     values: Mapping[Any, Any],
     rows: int,
     splines: Splines,
 ) -> tuple[Any, dict[Any, float]]:
-    """What is to be put in the hole, and the numbers of the constants that make the formula the same.
+    """The expression for the hole and the values of the constants for which the formula is the same.
 
     Args:
-        found: The expression found for the hole, while the constants were neutral.
-        hole: Its symbol.
-        constants: From the hole outwards.
-        signs: As for `neutral`.
+        found: The expression found for the hole, with the constants at their neutral values.
+        hole: Symbol of the hole.
+        constants: Absorbed constants, from the hole outwards.
+        signs: Signs of the constants, as for `with_neutral_constants`.
         values: Columns and numbers for all other symbols.
         rows: Number of rows.
-        splines: That the expression contains.
+        splines: Splines in the expression.
 
     Returns:
         The rest of `found`, and the value of every operand.
@@ -146,7 +146,7 @@ def returned(
 
 
 def _number(kind: str, columns: Array, number: float) -> float:
-    """The constant between two columns, of which the first is the second plus, times or to the power of it."""
+    """The constant c for which one column is the other plus c, times c, or to the power c."""
     with np.errstate(all="ignore"):
         old, new = columns.T
         if kind == ADD:

@@ -1,4 +1,4 @@
-"""What the searches beyond one column share: the search they call inside, their clock, what Ctrl-C does."""
+"""Common parts of the searches beyond one column: the search that they call inside, its deadline, interruption."""
 
 import inspect
 import time
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinework.discover.options import RegressionSearch, SearchOptions
-from splinework.discover.regression import INTERRUPTED, regress
+from splinework.discover.regression import INTERRUPTED_NOTE, regress
 from splinework.errors import DataError, ShapeError
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
@@ -27,14 +27,14 @@ class InnerSearch:
         search: The search, with the arguments of `regress`.
         seed: Seed of everything random.
         deadline: Time of the monotonic clock.
-        say: Function called with a text at the beginning of each stage.
+        on_stage: Function called with a text at the beginning of each stage.
         halted: Targets whose search was interrupted.
     """
 
     search: RegressionSearch
     seed: int
     deadline: float
-    say: Callable[[str], None]
+    on_stage: Callable[[str], None]
     halted: list[str] = field(default_factory=list)
 
     @property
@@ -53,13 +53,12 @@ class InnerSearch:
         weights: Array | None = None,
         network: bool = False,
     ) -> FormulaTable:
-        """Searches y(x) for this share of the seconds left, one second at least.
+        """Searches y(x) for this share of the time left, and at least one second.
 
-        Weights go to a search that takes them; for another one, rows are drawn in proportion to them. A search that can do
-        without a network does, unless one is asked for.
+        For a search without weights, rows are drawn in proportion to them. No network is fitted unless it is asked for.
 
         Raises:
-            KeyboardInterrupt: If an earlier search was interrupted and said so in its notes.
+            KeyboardInterrupt: If an earlier search was interrupted, according to its notes.
         """
         if self.halted:
             raise KeyboardInterrupt
@@ -75,10 +74,10 @@ class InnerSearch:
             target=target,
             budget=max(share * self.left, 1.0),
             seed=self.seed,
-            on_stage=lambda text: self.say(f"{target}: {text}"),
+            on_stage=lambda text: self.on_stage(f"{target}: {text}"),
             **{name: value for name, value in options.items() if name in known},
         )
-        if INTERRUPTED in table.notes:
+        if INTERRUPTED_NOTE in table.notes:
             self.halted.append(target)
         return table
 
@@ -86,34 +85,34 @@ class InnerSearch:
 @contextmanager
 def inner_search(options: SearchOptions) -> Iterator[InnerSearch]:
     """An inner search whose time begins now, while a line on the terminal shows its stages where that is wanted."""
-    with stage_callback(options.progress, options.on_stage) as say:
+    with stage_callback(options.progress, options.on_stage) as on_stage:
         search = options.search or partial(regress, callbacks=options.callbacks)
-        yield InnerSearch(search, options.seed, time.monotonic() + options.budget, say)
+        yield InnerSearch(search, options.seed, time.monotonic() + options.budget, on_stage)
 
 
-class Work(Protocol):
-    """A search that can be stopped and has an answer at any time."""
+class InterruptibleSearch(Protocol):
+    """A search that can be interrupted and has a result at any time."""
 
     notes: list[str]
 
     def run(self) -> None:
-        """As far as time allows."""
+        """Searches until the deadline."""
 
     def table(self) -> FormulaTable:
-        """What was found so far."""
+        """The formulas found so far."""
 
 
-def run_search(work: Work) -> FormulaTable:
-    """The answer; Ctrl-C ends the work with what it has found, and a note says so."""
+def run_search(work: InterruptibleSearch) -> FormulaTable:
+    """Runs a search and returns its result; Ctrl-C ends it with what it has found, and a note says so."""
     try:
         work.run()
     except KeyboardInterrupt:
-        work.notes.append(INTERRUPTED)
+        work.notes.append(INTERRUPTED_NOTE)
     return work.table()
 
 
-def ladder(rows: Iterable[FormulaRow]) -> list[FormulaRow]:
-    """The first row, and each that is simpler than all that are kept before it."""
+def pareto_front(rows: Iterable[FormulaRow]) -> list[FormulaRow]:
+    """The first row, and every later one that is simpler than all rows before it."""
     kept: list[FormulaRow] = []
     for row in rows:
         if all(row.complexity < other.complexity for other in kept):
@@ -122,14 +121,14 @@ def ladder(rows: Iterable[FormulaRow]) -> list[FormulaRow]:
 
 
 def _drawn(weights: Array, seed: int) -> NDArray[np.intp]:
-    """Rows without repetition, each kept with a chance in proportion to its weight; half of them or more."""
+    """Indices of rows, each kept with a probability in proportion to its weight; at least half of them."""
     level = weights / max(float(np.quantile(weights, 0.5)), 1e-300)
     kept = np.random.default_rng(seed).uniform(size=len(weights)) < level
     return np.flatnonzero(kept)
 
 
-def table_of(values: Any, names: Sequence[str] | None, what: str, prefix: str = "x") -> tuple[Array, tuple[str, ...]]:
-    """`(N, d)` numbers and the names of their columns; a frame brings its own.
+def as_table(values: Any, names: Sequence[str] | None, what: str, prefix: str = "x") -> tuple[Array, tuple[str, ...]]:
+    """Numbers `(N, d)` and the names of their columns, by default those of a frame.
 
     Raises:
         ShapeError: If it is no table, or there are not as many names as columns.

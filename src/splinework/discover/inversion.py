@@ -1,4 +1,4 @@
-"""A formula solved for one of its parts: the way from the root to it is undone step by step, row by row."""
+"""A formula solved for one of its parts: the operations on the path from the root are inverted one by one, row by row."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -12,11 +12,11 @@ from splinework.discover.skeleton import evaluator
 from splinework.errors import FormulaError
 from splinework.interpret.symbolic.library import Array
 
-Undo = Callable[[Array, Array], Array]
-"""From values of a node and of what stands beside its child, to values of the child."""
+Inverse = Callable[[Array, Array], Array]
+"""Function of the values of a node and of the other operands that gives the values of the child."""
 
 
-def _alone(function: Callable[[Array], Array]) -> Undo:
+def _alone(function: Callable[[Array], Array]) -> Inverse:
     return lambda value, beside: function(value)
 
 
@@ -56,7 +56,7 @@ def path(expression: Any, part: Any) -> list[Any]:
 
 
 def beside(node: Any, child: Any) -> Any:
-    """What a sum or product holds beside one of its parts."""
+    """The other operands of a sum or product."""
     return node.func(*(argument for argument in node.args if argument is not child))
 
 
@@ -110,7 +110,7 @@ class Inversion:
         return np.where(usable, part, np.nan), np.where(usable, slope, 0.0)
 
 
-def _step(node: Any, child: Any) -> tuple[list[Undo], Any]:
+def _step(node: Any, child: Any) -> tuple[list[Inverse], Any]:
     """The ways to undo a node, and the expression beside the child that they need."""
     if node.is_Add:
         return [lambda value, rest: value - rest], beside(node, child)
@@ -131,8 +131,8 @@ def _step(node: Any, child: Any) -> tuple[list[Undo], Any]:
     )
 
 
-def _roots(exponent: Any) -> list[Undo]:
-    """Of even powers both signs, of odd ones that of the value, of all others the positive root."""
+def _roots(exponent: Any) -> list[Inverse]:
+    """Inverses of a power: both signs for even exponents, the sign of the value for odd ones, of all others the positive root."""
 
     def positive(value: Array, power: Array) -> Array:
         return np.asarray(np.where(value >= 0, value, np.nan) ** (1 / power))

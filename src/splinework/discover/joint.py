@@ -8,34 +8,36 @@ from typing import Any
 import numpy as np
 import sympy
 
-from splinework.discover.snapping import Constants, WithSlopes
+from splinework.discover.snapping import ExpressionsWithGradients, FreeConstants
 from splinework.interpret.symbolic.expression import node_count
 from splinework.interpret.symbolic.library import Array
 
-FLOOR = 1e-10
-"""Errors below this share of a target's size count as none."""
+MIN_RELATIVE_ERROR = 1e-10
+"""Errors below this share of a target's size are neglected."""
 
 
-class Joint:
-    """Nats of rows under formulas with Gaussian errors of unknown size, one for each target: an objective of `snapping`.
+class JointObjective:
+    """Negative log-likelihood of formulas with Gaussian errors of unknown size, one for each target; an objective of `snapping`.
 
     Args:
-        constants: One expression for each target, first; more may follow and do not count.
-        x: `(N, d)`.
-        y: `(N, K)`.
-        names: Of the columns of x.
-        scales: Per target `linear`, or `log` where errors count on the logarithm.
+        constants: One expression for each target; further ones are ignored.
+        x: Inputs, `(N, d)`.
+        y: Targets, `(N, K)`.
+        names: Names of the columns of x.
+        scales: Scale of each target's errors, `linear` or `log`.
     """
 
-    def __init__(self, constants: Constants, x: Array, y: Array, names: Sequence[str], scales: Sequence[str]) -> None:
+    def __init__(
+        self, constants: FreeConstants, x: Array, y: Array, names: Sequence[str], scales: Sequence[str]
+    ) -> None:
         self.scales = tuple(scales)
         self.flat = np.column_stack([np.log(c) if s == "log" else c for c, s in zip(y.T, scales, strict=True)])
         size = np.maximum(self.flat.std(axis=0), 1e-3 * np.abs(self.flat).max(axis=0))
-        self.floor = (FLOOR * np.where(size > 0, size, 1.0)) ** 2
-        self._at = WithSlopes(constants, y.shape[1], x, names)
+        self.floor = (MIN_RELATIVE_ERROR * np.where(size > 0, size, 1.0)) ** 2
+        self._at = ExpressionsWithGradients(constants, y.shape[1], x, names)
 
     def __call__(self, constants: Array) -> tuple[float, Array, Array] | None:
-        """Nats, gradient and information."""
+        """Loss in nats, gradient and Fisher information."""
         found = self._at(constants)
         if found is None:
             return None
@@ -57,13 +59,13 @@ class Joint:
 
 
 @dataclass(frozen=True)
-class Common:
+class CommonPart:
     """A part that occurs in several expressions.
 
     Attributes:
-        expression: As it occurs in the first of them, with that one's constants.
-        places: Which expressions it occurs in.
-        groups: For each constant of it, its places among all constants, one of each occurrence.
+        expression: The part, with the constants of its first occurrence.
+        places: Indices of the expressions that contain it.
+        groups: For each of its constants, the indices of that constant in all occurrences.
     """
 
     expression: Any
@@ -71,7 +73,7 @@ class Common:
     groups: tuple[tuple[int, ...], ...]
 
 
-def common_parts(constants: Constants) -> list[Common]:
+def common_parts(constants: FreeConstants) -> list[CommonPart]:
     """Parts with the same structure in two expressions or more, large ones first, none inside another one."""
     number = {s: n for n, s in enumerate(constants.symbols)}
     seen: dict[str, list[tuple[int, Any, tuple[int, ...]]]] = {}
@@ -81,13 +83,13 @@ def common_parts(constants: Constants) -> list[Common]:
             seen.setdefault(key, []).append((place, part, order))
     shared = [hits for hits in seen.values() if len({place for place, _, _ in hits}) > 1]
     shared.sort(key=lambda hits: -node_count(hits[0][1]))
-    found: list[Common] = []
+    found: list[CommonPart] = []
     covered: set[tuple[int, Any]] = set()
     for hits in shared:
         if all((place, part) in covered for place, part, _ in hits):
             continue
         groups = tuple(tuple(sorted(set(group))) for group in zip(*[order for _, _, order in hits], strict=True))
-        found.append(Common(hits[0][1], tuple(sorted({place for place, _, _ in hits})), groups))
+        found.append(CommonPart(hits[0][1], tuple(sorted({place for place, _, _ in hits})), groups))
         for place, part, _ in hits:
             covered |= {(place, inner) for p in sympy.preorder_traversal(part) for inner in (p, _bare(p, number))}
     return found

@@ -8,33 +8,33 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from splinework.discover.snapping import Constants, WithSlopes
+from splinework.discover.snapping import ExpressionsWithGradients, FreeConstants
 from splinework.discover.structure import trial_fit
 from splinework.interpret.symbolic.library import Array
 from splinework.nn.network import KAN
 from splinework.train import TrainingOptions
 
-RIDGE = 1e-3
+RIDGE_STRENGTH = 1e-3
 """Half of it times the squared constants is added where classes are separated: without it they would grow for ever."""
 
 
-class Logits:
+class LogitObjective:
     """Nats of class labels under logits against the class 0: an objective of `snapping`.
 
     Args:
         constants: One expression for each class but the first, first; more may follow and do not count.
         x: `(N, d)`.
         labels: `(N,)`, classes 0, 1, ….
-        names: Of the columns.
+        names: Names of the columns.
         ridge: Factor of half the squared constants.
     """
 
     def __init__(
-        self, constants: Constants, x: Array, labels: NDArray[np.intp], names: Sequence[str], ridge: float = 0.0
+        self, constants: FreeConstants, x: Array, labels: NDArray[np.intp], names: Sequence[str], ridge: float = 0.0
     ) -> None:
         others = int(labels.max())
         self.truth, self.ridge = np.eye(others + 1)[labels][:, 1:], ridge
-        self._at = WithSlopes(constants, others, x, names)
+        self._at = ExpressionsWithGradients(constants, others, x, names)
 
     def __call__(self, constants: Array) -> tuple[float, Array, Array] | None:
         """Nats, gradient and Fisher's information."""
@@ -51,7 +51,7 @@ class Logits:
 
 
 def probabilities(logits: Array) -> Array:
-    """Of all classes but the first, `(N, K - 1)`."""
+    """Probabilities of all classes but the first, `(N, K - 1)`."""
     top = np.maximum(logits.max(axis=1, keepdims=True), 0.0)
     weights = np.exp(logits - top)
     shares: Array = weights / (np.exp(-top) + weights.sum(axis=1, keepdims=True))
@@ -98,7 +98,7 @@ def calibration_slope(logit: Array, positive: NDArray[np.bool_]) -> float:
     return float(b)
 
 
-LARGEST = 12.0
+MAX_LOGIT = 12.0
 """Logits beyond this are cut off: the data do not determine them."""
 
 
@@ -111,8 +111,8 @@ def logit_network(
         x: `(N, d)`.
         labels: `(N,)`, classes 0, 1, ….
         held: `(N,)`: rows that choose between a network without hidden nodes and one with two.
-        seed: Of the fits.
-        budget: Most seconds for both together.
+        seed: Seed of the fits.
+        budget: Time for both, in seconds.
     """
     d, classes = x.shape[1], int(labels.max()) + 1
     loss, outputs = ("logistic", 1) if classes == 2 else ("softmax", classes)
@@ -131,4 +131,4 @@ def logit_network(
         found.append((nats(logits[held], truth[held]), logits, fitted.model, fitted.history))
     small, large = found
     _, logits, model, history = large if large[0] < small[0] - 1.0 else small  # nats: then the simpler one is as good
-    return np.clip(logits, -LARGEST, LARGEST), model, history
+    return np.clip(logits, -MAX_LOGIT, MAX_LOGIT), model, history

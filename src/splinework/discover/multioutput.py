@@ -10,11 +10,11 @@ import sympy
 from sympy.core.function import AppliedUndef
 from typing_extensions import Unpack
 
-from splinework.discover.inner_search import InnerSearch, inner_search, run_search, table_of
-from splinework.discover.joint import Joint, common_parts
+from splinework.discover.inner_search import InnerSearch, as_table, inner_search, run_search
+from splinework.discover.joint import JointObjective, common_parts
 from splinework.discover.options import InnerSearchKeywords, SearchOptions
 from splinework.discover.plans import choose_scale
-from splinework.discover.snapping import Constants, Optimum, Snapped, minimise, price, snap
+from splinework.discover.snapping import FreeConstants, Optimum, SnappedConstants, minimise, price, snap
 from splinework.discover.terms import Terms, exponents, functions, monomials, supports
 from splinework.errors import ConfigError, ShapeError
 from splinework.interpret.symbolic.description_length import structure_cost
@@ -25,8 +25,8 @@ from splinework.interpret.symbolic.simplification import simplified
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.train.options import options_of, with_options
 
-EXACT = 1e-8
-"""A formula with a smaller error, relative to the spread of its target, is taken as exact."""
+EXACT_TOLERANCE = 1e-8
+"""Error, relative to the spread of the target, below which a formula is considered exact."""
 
 
 @with_options(InnerSearchKeywords, SearchOptions)
@@ -70,8 +70,8 @@ def discover_multioutput(
         ['y1 = x1*x2', 'y2 = 3*x1*x2']
     """
     chosen = options_of(discover_multioutput, options, keywords, SearchOptions)
-    xs, inputs = table_of(x, names, "discover_multioutput")
-    ys, outputs = table_of(y, targets, "discover_multioutput", prefix="y")
+    xs, inputs = as_table(x, names, "discover_multioutput")
+    ys, outputs = as_table(y, targets, "discover_multioutput", prefix="y")
     if len(xs) != len(ys):
         raise ShapeError(f"discover_multioutput takes as many rows of x as of y, got {len(xs)} and {len(ys)}.")
     if len({*inputs, *outputs}) < len(inputs) + len(outputs):
@@ -90,7 +90,7 @@ def _parts_of(expression: Any) -> list[Any]:
 
 @dataclass
 class _MultioutputSearch:
-    """The targets in turn, then together; and what has been found so far."""
+    """The search: targets in turn, then together; and its results so far."""
 
     x: Array
     y: Array
@@ -108,16 +108,16 @@ class _MultioutputSearch:
     def run(self) -> None:
         """Searches, templates, common parts."""
         for k in range(len(self.targets)):
-            self.inner.say(f"{self.targets[k]}: formulas of other targets")
+            self.inner.on_stage(f"{self.targets[k]}: formulas of other targets")
             self._offer(k, list(self.rows))
-            if k in self.rows and self._error(k, self.rows[k][0].expression) < EXACT:
+            if k in self.rows and self._error(k, self.rows[k][0].expression) < EXACT_TOLERANCE:
                 continue
             self._search(k)
         for k in range(len(self.targets)):
-            if self._error(k, self.rows[k][0].expression) >= EXACT:
+            if self._error(k, self.rows[k][0].expression) >= EXACT_TOLERANCE:
                 self._offer(k, [j for j in self.rows if j > k])
-        self.inner.say("common parts")
-        self._share()
+        self.inner.on_stage("common parts")
+        self._join_parts()
         used = {name for rows in self.rows.values() for name in rows[0].inputs}
         idle = [name for name in self.names if name not in used]
         if idle and used:
@@ -168,22 +168,22 @@ class _MultioutputSearch:
         for chosen in supports(design, self.y[:, k], most=5):
             coefficients, rss = np.linalg.lstsq(design[:, list(chosen)], self.y[:, k], rcond=None)[:2]
             if any(terms.expressions[i] in parts for i in chosen) and len(rss):
-                floor = len(self.x) * (EXACT * self.y[:, k].std()) ** 2
+                floor = len(self.x) * (EXACT_TOLERANCE * self.y[:, k].std()) ** 2
                 expression = terms.combination(chosen, coefficients.astype(np.float64))
                 loss = 0.5 * len(self.x) * math.log(max(float(rss[0]), floor, 1e-300))
                 found.append((loss + structure_cost(expression, len(self.names)), expression))
         return [e for _, e in sorted(found, key=lambda pair: pair[0])[:2]]
 
-    def _snapped(self, k: int, expression: Any) -> Snapped | None:
-        constants = Constants.of([expression])
+    def _snapped(self, k: int, expression: Any) -> SnappedConstants | None:
+        constants = FreeConstants.of([expression])
         return snap(constants, self._joint(constants, [k]), len(self.x))
 
     def _fitted(self, k: int, expression: Any) -> Any | None:
         outcome = self._snapped(k, expression)
         return None if outcome is None else simplified(outcome.expressions[0], self.names, self.x)
 
-    def _joint(self, constants: Constants, places: Sequence[int]) -> Joint:
-        return Joint(constants, self.x, self.y[:, list(places)], self.names, [self.scales[k] for k in places])
+    def _joint(self, constants: FreeConstants, places: Sequence[int]) -> JointObjective:
+        return JointObjective(constants, self.x, self.y[:, list(places)], self.names, [self.scales[k] for k in places])
 
     def _described(self, k: int, expression: Any, reused: bool = False) -> float:
         """Description length of a formula as it stands; one whose structure is known already costs a choice."""
@@ -209,13 +209,13 @@ class _MultioutputSearch:
         spread = float(self.y[:, k].std()) or 1.0
         return FormulaRow(self.targets[k], expression, self.names, error * spread, 1 - error**2, description, notes)
 
-    def _share(self) -> None:
-        """Names the common parts of the best formulas; their constants become one where that is shorter."""
+    def _join_parts(self) -> None:
+        """Notes the common parts of the best formulas, and joins their constants if that is shorter."""
         places = [k for k in self.rows if self.rows[k][0].expression.free_symbols]
         places = [k for k in places if not self.rows[k][0].expression.atoms(AppliedUndef)]
         if len(places) < 2:
             return
-        constants = Constants.of([self.rows[k][0].expression for k in places])
+        constants = FreeConstants.of([self.rows[k][0].expression for k in places])
         apart = minimise(self._joint(constants, places), constants.start)
         if apart is None:
             return

@@ -1,4 +1,4 @@
-"""What networks find: plans from simple to rich, a short fit of each, the good ones refined, pruned and read as formulas."""
+"""Formulas from networks: plans from simple to rich, a short fit of each; good ones are refined, pruned and read as formulas."""
 
 import math
 import time
@@ -20,12 +20,12 @@ from splinework.nn.network import KAN
 from splinework.train import History, Penalty, Roughness, TrainingOptions
 
 Array = NDArray[np.float64]
-GOOD = 0.05
-"""A plan with a smaller held-out error, relative to the spread of y, is refined at once: there is hardly any noise."""
+MAX_GOOD_ERROR = 0.05
+"""Held-out error, relative to the spread of y, below which a plan is refined at once, as there is hardly any noise."""
 
 
 @dataclass(frozen=True)
-class Rows:
+class SplitRows:
     """Rows to fit and rows held out, and how errors are compared: on y's scale, relative to its spread."""
 
     x: Array
@@ -36,7 +36,7 @@ class Rows:
     weights: Array | None = None
 
     def flat(self, y: Array) -> Array:
-        """On the scale on which errors are compared."""
+        """Values of y on the scale on which errors are compared."""
         return np.log(y) if self.scale == "log" else y
 
     def error(self, predict: Callable[[Array], Array], *, fitted: bool = False) -> float:
@@ -56,7 +56,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Trial:
+class NetworkTrial:
     """A fit of a plan, and its error on the held-out rows relative to the spread."""
 
     plan: Plan
@@ -68,37 +68,37 @@ class Trial:
 
 
 @dataclass
-class Networks:
+class NetworkSearch:
     """Goes through the plans.
 
     Attributes:
         rows: The data.
-        names: Of the columns.
+        names: Names of the columns.
         target: Name of y.
         options: Options of the search, of which the seed and the callbacks are used.
-        say: Told in words what is being done.
-        deadline: On the monotonic clock.
-        offer: Takes what a network may be: an expression over the columns, with the splines that are left in it.
-        done: Whether what was offered is good enough to stop.
-        library: Functions that edges may be.
-        trials: What was fitted.
-        notes: What was decided, in sentences.
+        on_stage: Function called with a text at the beginning of each stage.
+        deadline: Time of the monotonic clock.
+        offer: Function called with an expression over the columns and the splines in it.
+        done: Function that says whether an offered expression is good enough to stop.
+        library: Functions for edges.
+        trials: The fits so far.
+        notes: Decisions of the search.
     """
 
-    rows: Rows
+    rows: SplitRows
     names: tuple[str, ...]
     target: str
     options: SearchOptions
-    say: Callable[[str], None]
+    on_stage: Callable[[str], None]
     deadline: float
     offer: Callable[[Any, Splines], object]
     done: Callable[[], bool]
     library: Sequence[LibraryFunction] = LIBRARY
-    trials: list[Trial] = field(default_factory=list)
+    trials: list[NetworkTrial] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
-    def best(self) -> Trial | None:
+    def best(self) -> NetworkTrial | None:
         """The trial with the least held-out error; of those that are about as good, the simplest."""
         if not self.trials:
             return None
@@ -108,14 +108,14 @@ class Networks:
     def run(self, todo: Sequence[Plan], screening: float) -> None:
         """Tries the plans in order, for `screening` seconds at most; what is nearly exact goes on at once."""
         until = time.monotonic() + screening
-        good = GOOD
+        good = MAX_GOOD_ERROR
         taken: list[Plan] = []
         for number, plan in enumerate(todo):
             left = until - time.monotonic()
             if self.trials and left <= 0:
                 self.notes.append(f"time ran out before {len(todo) - number} of {len(todo)} shapes were tried")
                 break
-            self.say(f"trying {plan}")
+            self.on_stage(f"trying {plan}")
             self.trials.append(self._try(plan, budget=max(left, 1.0)))
             if self.trials[-1].error < good:
                 self.trials[-1] = refined = self._refined(self.trials[-1])
@@ -136,31 +136,31 @@ class Networks:
             if self._take(trial):
                 return
 
-    def only(self, plan: Plan, *, budget: float) -> Trial:
+    def only(self, plan: Plan, *, budget: float) -> NetworkTrial:
         """One short fit, for a network where a formula was found without any."""
-        self.say(f"fitting {plan}")
+        self.on_stage(f"fitting {plan}")
         self.trials.append(self._try(plan, budget=budget))
         return self.trials[-1]
 
     @property
     def _common(self) -> TrainingOptions:
-        """What all fits have in common."""
+        """Options that all fits have in common."""
         return TrainingOptions(validation=(self.rows.held_x, self.rows.held_y), seed=self.options.seed, progress=False)
 
-    def _refined(self, trial: Trial) -> Trial:
+    def _refined(self, trial: NetworkTrial) -> NetworkTrial:
         """The trial with grids as fine as pay and without the edges that do not matter."""
-        self.say(f"refining {trial.plan}")
+        self.on_stage(f"refining {trial.plan}")
         left = max(self.deadline - time.monotonic(), 2.0)
         rows = self.rows
         options = replace(self._common, starts=1, standardise=False, penalties=trial.penalties)
         model, history = simplified(
             trial.model, rows.x, rows.y, options=options, budget=left / 2, fallback=trial.history
         )
-        return Trial(trial.plan, model, history, rows.error(predictor(model)), trial.penalties, refined=True)
+        return NetworkTrial(trial.plan, model, history, rows.error(predictor(model)), trial.penalties, refined=True)
 
-    def _take(self, trial: Trial) -> bool:
-        """To formulas; True if one is good enough."""
-        self.say(f"formulas for {trial.plan}")
+    def _take(self, trial: NetworkTrial) -> bool:
+        """Offers formulas of a trial; True if one is good enough."""
+        self.on_stage(f"formulas for {trial.plan}")
         until = time.monotonic() + max(self.deadline - time.monotonic(), 2.0) / 2
         model = trial.model.double().requires_grad_(False)
         x, y = (torch.from_numpy(np.ascontiguousarray(v)) for v in (self.rows.x, self.rows.y[:, None]))
@@ -169,7 +169,7 @@ class Networks:
                 self.offer(expressions[0], splines)
         return self.done()
 
-    def _try(self, plan: Plan, *, budget: float) -> Trial:
+    def _try(self, plan: Plan, *, budget: float) -> NetworkTrial:
         """The plan's network at a grid that the rows can bear; under noise smoothed as held-out rows ask."""
         rows = self.rows
         model = KAN(
@@ -183,7 +183,7 @@ class Networks:
             generator=torch.Generator().manual_seed(self.options.seed),
             dtype=torch.float64,
         )
-        best: Trial | None = None
+        best: NetworkTrial | None = None
         for penalties in ((), (Roughness(1e-4),), (Roughness(1e-2),)):
             options = replace(
                 self._common,
@@ -196,11 +196,11 @@ class Networks:
                 weights=rows.weights,
             )
             result = trial_fit(model if best is None else best.model, rows.x, rows.y, options)
-            trial = Trial(plan, result.model, result.history, rows.error(predictor(result.model)), penalties)
+            trial = NetworkTrial(plan, result.model, result.history, rows.error(predictor(result.model)), penalties)
             if best is not None and trial.error >= best.error:
                 break
             best = trial
-            if trial.error < max(GOOD, 1.1 * rows.error(predictor(result.model), fitted=True)):
+            if trial.error < max(MAX_GOOD_ERROR, 1.1 * rows.error(predictor(result.model), fitted=True)):
                 break  # hardly any noise, or no sign of having followed it: nothing to smooth
         assert best is not None
         return best
@@ -227,7 +227,7 @@ def predictor(model: KAN) -> Callable[[Array], Array]:
     return predict
 
 
-def _promising(trials: Sequence[Trial], constant: float) -> list[int]:
+def _promising(trials: Sequence[NetworkTrial], constant: float) -> list[int]:
     """Plans about as good as the best, simple ones first; where nothing beats a constant, the simplest alone."""
     if not trials:
         return []

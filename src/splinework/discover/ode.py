@@ -15,11 +15,11 @@ import sympy
 from typing_extensions import Unpack
 
 from splinework.discover.derivatives import split
-from splinework.discover.inner_search import InnerSearch, inner_search, ladder, run_search, table_of
+from splinework.discover.inner_search import InnerSearch, as_table, inner_search, pareto_front, run_search
 from splinework.discover.options import InnerSearchKeywords, SearchOptions
-from splinework.discover.right_sides import RightSides, skeleton
-from splinework.discover.shooting import FLOOR, Segments, Shooting, cut, solved
-from splinework.discover.snapping import Constants, minimise, price, snap
+from splinework.discover.right_sides import RightSides, structure_key
+from splinework.discover.shooting import MIN_RELATIVE_ERROR, Segments, Shooting, cut, solve_trajectory
+from splinework.discover.snapping import FreeConstants, minimise, price, snap
 from splinework.errors import ConfigError, ShapeError
 from splinework.interpret.symbolic.description_length import structure_cost
 from splinework.interpret.symbolic.library import Array
@@ -27,9 +27,9 @@ from splinework.interpret.symbolic.simplification import simplified
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.train.options import options_of, with_options
 
-OUT_OF_TIME = "time ran out before all candidates were tried on the trajectories"
-FEW, MANY = 2, 6
-"""A right-hand side with as many constants that explains noisy (exact) data is taken without looking further."""
+OUT_OF_TIME_NOTE = "time ran out before all candidates were tried on the trajectories"
+MAX_CONSTANTS_NOISY, MAX_CONSTANTS_EXACT = 2, 6
+"""Most constants of a right-hand side that explains noisy (or exact) data and is taken without looking further."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ def discover_ode(
         dx/dt = -2*x
     """
     chosen = options_of(discover_ode, options, keywords, SearchOptions)
-    xs, states = table_of(x, names, "discover_ode")
-    ts = table_of(t, [clock], "discover_ode")[0][:, 0]
+    xs, states = as_table(x, names, "discover_ode")
+    ts = as_table(t, [clock], "discover_ode")[0][:, 0]
     if len(ts) != len(xs) or (trajectory is not None and len(trajectory) != len(xs)):
         raise ShapeError(f"discover_ode takes as many times as rows of states, got {len(ts)} and {len(xs)}.")
     if clock in states or len(set(states)) < len(states):
@@ -94,7 +94,7 @@ def discover_ode(
 
 @dataclass
 class _OdeSearch:
-    """Which right-hand sides go together, as the trajectories say, and what has been found so far."""
+    """The search for right-hand sides that fit the trajectories together, and its results so far."""
 
     sides: RightSides
     inner: InnerSearch
@@ -112,9 +112,9 @@ class _OdeSearch:
         return range(len(self.sides.states))
 
     def run(self) -> None:
-        """Candidates for each right-hand side; then the trajectories choose and fit the constants."""
+        """Finds candidates for each right-hand side; then selects by the trajectories, which also determine the constants."""
         for k in self._all:
-            self.inner.say(f"{self.sides.target(k)}: sums of monomials")
+            self.inner.on_stage(f"{self.sides.target(k)}: sums of monomials")
             self.sides.add_sums(k)
         self._offer([sympy.Float(0.0)] * len(self.sides.states))
         self._choose(0.4)
@@ -126,26 +126,27 @@ class _OdeSearch:
         self._snap()
 
     def _settled(self, k: int) -> bool:
-        """Whether a short right-hand side leaves nothing but noise, so that no formula need be looked for."""
+        """Whether a short right-hand side leaves nothing but noise, so that no search is needed."""
         if self.best is None:
             return False
-        short = len(Constants.of([self.best.expressions[k]]).symbols) <= (MANY if self._exact else FEW)
+        most = MAX_CONSTANTS_EXACT if self._exact else MAX_CONSTANTS_NOISY
+        short = len(FreeConstants.of([self.best.expressions[k]]).symbols) <= most
         return short and self._explained(self.best, k)
 
     def _explained(self, system: _OdeSystem, k: int) -> bool:
-        return bool(system.rmse[k] <= 1.25 * self.sides.noise[k] + 2 * FLOOR * self.spread[k])
+        return bool(system.rmse[k] <= 1.25 * self.sides.noise[k] + 2 * MIN_RELATIVE_ERROR * self.spread[k])
 
     def _choose(self, share: float) -> None:
-        """The first candidates together; then each equation's rivals in its place, for a share of the seconds left."""
+        """Fits the best candidates together, then replaces each by its rivals, for a share of the time left."""
         self.until = time.monotonic() + share * self.inner.left
-        self.inner.say("constants from the trajectories")
+        self.inner.on_stage("constants from the trajectories")
         self._offer([self.sides.found[k][0].expression for k in self._all])
         for k in self._all:
             for rival in self.sides.rivals(k, 3):
                 if self._exact:
                     return
                 if time.monotonic() > self.until:
-                    self.notes = list(dict.fromkeys([*self.notes, OUT_OF_TIME]))
+                    self.notes = list(dict.fromkeys([*self.notes, OUT_OF_TIME_NOTE]))
                     return
                 together = (
                     list(self.best.expressions) if self.best else [self.sides.found[j][0].expression for j in self._all]
@@ -156,14 +157,14 @@ class _OdeSearch:
     @property
     def _exact(self) -> bool:
         """Whether the best system leaves nothing to explain."""
-        return self.best is not None and bool((self.best.rmse <= 1.01 * FLOOR * self.spread).all())
+        return self.best is not None and bool((self.best.rmse <= 1.01 * MIN_RELATIVE_ERROR * self.spread).all())
 
     def _offer(self, expressions: Sequence[Any]) -> None:
-        """Fits a system to the trajectories, each structure once; solutions that run away are no system."""
-        key = skeleton(expressions)
+        """Fits a system to the trajectories, each structure once; systems with diverging solutions are discarded."""
+        key = structure_key(expressions)
         if key in self.systems:
             return
-        constants = Constants.of(expressions)
+        constants = FreeConstants.of(expressions)
         shooting = self._shooting(constants, self.segments, self.until)
         optimum = minimise(shooting, constants.start, gain=1e-2, steps=20)
         if optimum is None or shooting.best is None:
@@ -178,7 +179,7 @@ class _OdeSearch:
     def _structure(self, expressions: Sequence[Any]) -> float:
         return sum(structure_cost(e, len(self.sides.names)) for e in expressions)
 
-    def _shooting(self, constants: Constants, segments: Segments, until: float = math.inf) -> Shooting:
+    def _shooting(self, constants: FreeConstants, segments: Segments, until: float = math.inf) -> Shooting:
         pairs = zip(segments.times[0], segments.states[0].T, strict=True)
         starts = np.stack([self.sides.start(t, x) for t, x in pairs], 1)
         return Shooting(constants, self.sides.states, self.sides.clock, segments, starts, self.sides.noise, until)
@@ -187,8 +188,8 @@ class _OdeSearch:
         """Simple numbers for the best system."""
         if self.best is None:
             return
-        self.inner.say("simple numbers")
-        constants = Constants.of(self.best.expressions)
+        self.inner.on_stage("simple numbers")
+        constants = FreeConstants.of(self.best.expressions)
         until = max(self.inner.deadline, time.monotonic() + 5.0)
         shooting = self._shooting(constants, self.segments, until)
         outcome = snap(constants, shooting, self.segments.rows)
@@ -198,7 +199,7 @@ class _OdeSearch:
         description = outcome.loss + outcome.numbers + self._structure(expressions)
         if description < self.best.description:
             self.best = _OdeSystem(expressions, description, shooting.best.rmse)
-            self.systems[skeleton(expressions)] = self.best
+            self.systems[structure_key(expressions)] = self.best
 
     def table(self) -> FormulaTable:
         """Rows for each state: of the best system, then simpler ones from other systems."""
@@ -210,15 +211,15 @@ class _OdeSearch:
             self.notes.append("no system of equations could be solved along the trajectories; these fit the rates only")
         for k in self._all:
             systems = [best, *sorted(self.systems.values(), key=lambda s: s.description)]
-            rows += ladder(self._row(k, system.expressions[k], system.description) for system in systems)
-        return FormulaTable(tuple(rows), (*self.notes, *self._verdict(best)))
+            rows += pareto_front(self._row(k, system.expressions[k], system.description) for system in systems)
+        return FormulaTable(tuple(rows), (*self.notes, *self._assessment(best)))
 
     def _row(self, k: int, expression: Any, description: float) -> FormulaRow:
         rmse, r2 = self.sides.errors(k, expression)
         return FormulaRow(self.sides.target(k), expression, self.sides.names, rmse, r2, description)
 
-    def _verdict(self, best: _OdeSystem) -> list[str]:
-        """What is not explained, and how well the solved equations follow the data."""
+    def _assessment(self, best: _OdeSystem) -> list[str]:
+        """Notes on what is not explained, and on how well solutions of the equations follow the data."""
         notes = []
         for k, name in enumerate(self.sides.states):
             if not best.expressions[k].free_symbols:
@@ -235,12 +236,12 @@ class _OdeSearch:
     def _followed(self, expressions: Sequence[Any]) -> str:
         """Error of the solution over whole trajectories, each from one start."""
         whole = cut(self.sides.trajectories, math.inf)
-        shooting = self._shooting(Constants((*expressions,), (), np.zeros(0)), whole)
+        shooting = self._shooting(FreeConstants((*expressions,), (), np.zeros(0)), whole)
         fitted = shooting(np.zeros(0))
         starts = shooting.best.starts if fitted is not None and shooting.best is not None else shooting.starts
         gaps, lost = [], 0
         for one, start in zip(self.sides.trajectories, starts.T, strict=False):
-            path = solved(expressions, self.sides.states, self.sides.clock, one, start)
+            path = solve_trajectory(expressions, self.sides.states, self.sides.clock, one, start)
             lost += int(not np.isfinite(path).all())
             gaps.append((path - one.x)[np.isfinite(path).all(axis=1)])
         error = np.sqrt((np.concatenate(gaps) ** 2).mean(axis=0)) / np.where(self.spread > 0, self.spread, 1.0)

@@ -1,7 +1,7 @@
-"""`complete_formula`: a formula of which parts are unknown, filled in from data.
+"""`complete_formula`: the unknown parts and constants of a formula, from data.
 
-An unknown part is solved for row by row, which makes its values a target like any other; the search for formulas does the
-rest. What it finds is put in, all numbers are fitted again on the data, and the shortest description wins.
+The formula is solved for an unknown part row by row, which makes its values a target of a usual search. What that finds is
+inserted, all numbers are fitted again to the data, and the shortest description wins.
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ import numpy as np
 from typing_extensions import Unpack
 
 from splinework.discover.completion import Completion
-from splinework.discover.constraints import Barred, barred
-from splinework.discover.inner_search import InnerSearch, inner_search, table_of, target_name
+from splinework.discover.constraints import ForbiddenNames, forbidden_names
+from splinework.discover.inner_search import InnerSearch, as_table, inner_search, target_name
 from splinework.discover.options import InnerSearchKeywords, SearchOptions
 from splinework.discover.plans import choose_scale
-from splinework.discover.regression import INTERRUPTED
-from splinework.discover.skeleton import outline
+from splinework.discover.regression import INTERRUPTED_NOTE
+from splinework.discover.skeleton import skeleton_of
 from splinework.errors import DataError, ShapeError
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.library import Array
@@ -26,10 +26,10 @@ from splinework.interpret.symbolic.ranking import ranked
 from splinework.interpret.symbolic.table import FormulaTable
 from splinework.train.options import options_of, with_options
 
-ROWS = 8
-"""Most rows of an answer."""
-_FEWEST = 8
-"""Rows that a formula needs to be more than a guess."""
+MAX_FORMULAS = 8
+"""Largest number of formulas in the result."""
+_MIN_ROWS = 8
+"""Number of rows that a formula needs."""
 
 
 @with_options(InnerSearchKeywords, SearchOptions)
@@ -65,7 +65,7 @@ def complete_formula(
         Formulas of the given form, best first. The notes of a row give the values of its constants and unknown parts.
 
     Raises:
-        FormulaError: If the form cannot be read, an unknown part cannot be solved for, or two cannot be told apart.
+        FormulaError: If the form cannot be read, an unknown part cannot be solved for, or two cannot be distinguished.
         DataError: If the form is undefined on nearly all rows, or the data are not finite or too few.
         ShapeError: If x and y do not fit each other.
         ConfigError: For an unknown option.
@@ -78,23 +78,30 @@ def complete_formula(
     """
     chosen = options_of(complete_formula, options, keywords, SearchOptions)
     target = target_name(target, y)
-    columns, labels = table_of(x, names, "complete_formula")
-    data = target_of(columns, y, labels, "complete_formula", weights)
+    columns, labels = as_table(x, names, "complete_formula")
+    data = as_target(columns, y, labels, "complete_formula", weights)
     read = parse_partial(form, labels) if isinstance(form, str) else form
-    without = barred(forbid, labels)
+    forbidden = forbidden_names(forbid, labels)
     with inner_search(chosen) as inner:
-        work = completion(read, data, read.target or target, without, inner, noise)
+        work = completion(read, data, read.target or target, forbidden, inner, noise)
     if not work.found:
         raise DataError(f"{read.expression} cannot be completed from these data: {work.reason}.")
-    return FormulaTable(tuple(ranked([answer.row for answer in work.found], ROWS)), tuple(dict.fromkeys(work.notes)))
+    return FormulaTable(
+        tuple(ranked([answer.row for answer in work.found], MAX_FORMULAS)), tuple(dict.fromkeys(work.notes))
+    )
 
 
 def completion(
-    form: PartialFormula, data: FitTarget, target: str, without: Barred, inner: InnerSearch, noise: float | None = None
+    form: PartialFormula,
+    data: FitTarget,
+    target: str,
+    forbidden: ForbiddenNames,
+    inner: InnerSearch,
+    noise: float | None = None,
 ) -> Completion:
-    """The work on one form, done as far as time allows; Ctrl-C ends it with what it has found."""
-    inner = replace(inner, search=without.restricted(inner.search))
-    work = Completion(outline(form, data.names, forbidden=without.columns), data, target, without, inner, noise)
+    """Completes one form until the deadline; Ctrl-C ends it with what it has found."""
+    inner = replace(inner, search=forbidden.restricted(inner.search))
+    work = Completion(skeleton_of(form, data.names, forbidden=forbidden.columns), data, target, forbidden, inner, noise)
     interrupted = False
     try:
         work.run()
@@ -103,12 +110,12 @@ def completion(
         if not work.found:
             raise
     if inner.halted or interrupted:
-        work.notes.append(INTERRUPTED)
+        work.notes.append(INTERRUPTED_NOTE)
     return work
 
 
-def target_of(columns: Array, y: Any, names: tuple[str, ...], what: str, weights: Any = None) -> FitTarget:
-    """Checks y against the columns, and takes it on the scale that suits it; rows that count nothing are left out.
+def as_target(columns: Array, y: Any, names: tuple[str, ...], what: str, weights: Any = None) -> FitTarget:
+    """The target on its scale, once checked against the columns, without rows of weight 0.
 
     Raises:
         ShapeError: If there are not as many values as rows.
@@ -117,8 +124,8 @@ def target_of(columns: Array, y: Any, names: tuple[str, ...], what: str, weights
     values = np.asarray(y, dtype=float).reshape(-1)
     if len(values) != len(columns):
         raise ShapeError(f"{what} takes as many y as rows of x, got {len(values)} and {len(columns)}.")
-    if len(values) < _FEWEST:
-        raise DataError(f"a formula needs at least {_FEWEST} rows to be more than a guess, got {len(values)}.")
+    if len(values) < _MIN_ROWS:
+        raise DataError(f"a formula needs at least {_MIN_ROWS} rows to be more than a guess, got {len(values)}.")
     bad = int((~np.isfinite(values)).sum())
     if bad:
         raise DataError(f"{what} got {bad} values of y that are not finite numbers; drop or fill those rows first.")

@@ -1,4 +1,4 @@
-"""What to try: scales of the columns and shapes of the network, from simple to rich."""
+"""Plans of networks to try: scales of the columns and shapes, from simple to rich."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from splinework.splines.bases import DEFAULT_BASE, LINEAR_BASIS, Basis, make_basis
 
-MOST_INPUTS = 12
-"""Shapes with several hidden nodes are tried up to this many inputs."""
+MAX_INPUTS = 12
+"""Largest number of inputs for which shapes with several hidden nodes are tried."""
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class Plan:
 
     Attributes:
         shape: Nodes per layer.
-        input_scales: Per input.
-        output_scale: Of the target.
-        complexity: Orders the plans from simple to rich.
+        input_scales: Scale of each input, `linear` or `log`.
+        output_scale: Scale of the target.
+        complexity: Rank of the plan, from simple to rich.
         outer: `spline`, or `linear` for edges of the last layer that only scale: then the nodes before it are determined.
     """
 
@@ -60,14 +60,14 @@ def plans(x: NDArray[np.float64], y: NDArray[np.float64], scales: tuple[str, ...
         found.append(Plan((d, 1), scales, "log", 2))
     if d > 1:
         found.append(Plan((d, (0, 1), 1), scales, output_scale, 3, outer="linear"))
-        if d <= MOST_INPUTS:
+        if d <= MAX_INPUTS:
             found.append(Plan((d, (1, 1), 1), scales, output_scale, 4, outer="linear"))
         if 3 <= d <= 4:
             found.append(Plan((d, (0, (d,)), 1), scales, output_scale, 5, outer="linear"))
     found.append(Plan((d, 1, 1), scales, output_scale, 4))
     if d > 1:
         found.append(Plan((d, (0, 1), 1), scales, output_scale, 5))
-        if d <= MOST_INPUTS:
+        if d <= MAX_INPUTS:
             found.append(Plan((d, 2, 1), scales, output_scale, 6))
         if d <= 5:
             found.append(Plan((d, 2, 1, 1), scales, output_scale, 7))
@@ -75,8 +75,8 @@ def plans(x: NDArray[np.float64], y: NDArray[np.float64], scales: tuple[str, ...
     return sorted(distinct.values(), key=lambda plan: plan.complexity)
 
 
-MAYBE, SURELY = 2.0, 3.0
-"""A positive column gets a logarithm from `SURELY` orders of magnitude on; from `MAYBE` on, if it is less skewed then."""
+MIN_ORDERS_IF_LESS_SKEWED, MIN_ORDERS = 2.0, 3.0
+"""Orders of magnitude from which a positive column gets a logarithm: where it is less skewed then, and in any case."""
 
 
 def choose_scale(column: NDArray[np.float64]) -> str:
@@ -85,8 +85,8 @@ def choose_scale(column: NDArray[np.float64]) -> str:
         return "linear"
     # Between the outer twentieths: a uniform column that happens to come near zero spans little.
     orders = float(np.diff(np.log10(np.quantile(column, [0.05, 0.95])))[0])
-    if orders < MAYBE or orders >= SURELY:
-        return "log" if orders >= SURELY else "linear"
+    if orders < MIN_ORDERS_IF_LESS_SKEWED or orders >= MIN_ORDERS:
+        return "log" if orders >= MIN_ORDERS else "linear"
     return "log" if abs(_skewness(np.log(column))) < abs(_skewness(column)) else "linear"
 
 

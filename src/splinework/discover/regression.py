@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import Unpack
 
-from splinework.discover.networks import Array, Networks, Rows, Trial, predictor
+from splinework.discover.networks import Array, NetworkSearch, NetworkTrial, SplitRows, predictor
 from splinework.discover.options import SearchKeywords, SearchOptions
 from splinework.discover.plans import Plan, choose_scale, describe, plans
 from splinework.errors import DataError, ShapeError
@@ -23,11 +23,11 @@ from splinework.interpret.symbolic.screening import Screen, ScreeningProblem, in
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.train.options import options_of, with_options
 
-FEWEST_ROWS = 8
-INTERRUPTED = "interrupted: the formulas found so far"
-"""The note of a search that Ctrl-C has ended."""
-SCREENING, NETWORKS = 0.45, 0.85
-"""Shares of the budget after which screening, and networks, begin nothing new; the rest is for the answer."""
+MIN_ROWS = 8
+INTERRUPTED_NOTE = "interrupted: the formulas found so far"
+"""Note of a search that was interrupted."""
+SCREENING_SHARE, NETWORKS_SHARE = 0.45, 0.85
+"""Shares of the budget after which screening, and networks, begin nothing new; the rest is for the selection."""
 
 
 @with_options(SearchKeywords, SearchOptions)
@@ -57,8 +57,8 @@ def regress(
         noise: Standard deviation of the errors of y, where it is known: nothing below it is explained.
         weights: `(N,)`, the weight of each squared error; all the same by default.
         balance: Dimensionless groups to try first.
-        allows: Whether an expression may be proposed; all by default.
-        network: Whether the table must have a network; without one it is faster.
+        allows: Function that says whether an expression may be proposed; all by default.
+        network: Whether the table must have a network; it is faster without.
         **keywords: Fields of `SearchOptions`.
         options: These as one object, which keywords override.
 
@@ -79,24 +79,26 @@ def regress(
     scales = tuple(choose_scale(column) for column in xs.T)
     scale = choose_scale(ys) if noise is None else "linear"  # known noise is in the units of y
     data = FitTarget(xs, ys, labels, scale, counts, noise or 0.0)
-    search = _Search(data, target, scales, chosen, chosen.on_stage or (lambda text: None), chosen.budget, noise, allows)
+    search = _RegressionSearch(
+        data, target, scales, chosen, chosen.on_stage or (lambda text: None), chosen.budget, noise, allows
+    )
     search.notes += describe((*labels, target), np.column_stack([xs, ys]), (*scales, data.scale))
     try:
         search.run(shape, balance)
         if network:
             search.fit_quickly()
     except KeyboardInterrupt:
-        search.notes.append(INTERRUPTED)
+        search.notes.append(INTERRUPTED_NOTE)
     return search.table()
 
 
 @dataclass
-class _Search:
+class _RegressionSearch:
     data: FitTarget
     name: str
     scales: tuple[str, ...]
     options: SearchOptions
-    say: Callable[[str], None]
+    on_stage: Callable[[str], None]
     budget: float
     noise: float | None
     allows: Callable[[Any], bool] | None
@@ -107,20 +109,20 @@ class _Search:
         self.rows = _split(self.data, self.options.seed)
         rows = self.rows
         self.pool = Pool(replace(self.data, x=rows.x, y=rows.y, weights=rows.weights), self.allows)
-        self.screen = Screen(self.pool, (initial_problem(self.pool.target),), self._at(SCREENING))
+        self.screen = Screen(self.pool, (initial_problem(self.pool.target),), self._at(SCREENING_SHARE))
         self.networks = self._networks(rows, self.data.names, self.pool.offer)
 
     def _at(self, share: float) -> float:
         return self.began + share * self.budget
 
-    def _networks(self, rows: Rows, names: tuple[str, ...], offer: Callable[..., object]) -> Networks:
-        return Networks(
+    def _networks(self, rows: SplitRows, names: tuple[str, ...], offer: Callable[..., object]) -> NetworkSearch:
+        return NetworkSearch(
             rows,
             names,
             self.name,
             self.options,
-            self.say,
-            self._at(NETWORKS),
+            self.on_stage,
+            self._at(NETWORKS_SHARE),
             offer,
             lambda: self.pool.exact,
             tuple(f for f in LIBRARY if self.allows is None or self.allows(f.build(symbol("z")))),
@@ -133,13 +135,13 @@ class _Search:
             return
         if balance is not None:
             self.screen.starts = (_balanced(self.screen.starts[0], balance), *self.screen.starts)
-        self.say("screening: symmetries, factors, sums of products")
+        self.on_stage("screening: symmetries, factors, sums of products")
         self.screen.run()
         if self.pool.exact or self._robust() or self.screen.settled:
             self.notes += ["screening: " + "; ".join(self.screen.path)] if self.screen.path else []
             return
         self._reduced()
-        left = self._at(NETWORKS) - time.monotonic()
+        left = self._at(NETWORKS_SHARE) - time.monotonic()
         if not self.screen.settled and left > 0:
             todo = plans(self.data.x, self.data.y, self.scales, self.data.scale)
             self.networks.run(todo, 0.6 * left)
@@ -148,14 +150,16 @@ class _Search:
     def _robust(self) -> bool:
         """Screening again without the rows that are gross errors; True where that settles it."""
         target = self.pool.target
-        if time.monotonic() > self._at(SCREENING):
+        if time.monotonic() > self._at(SCREENING_SHARE):
             return False
         kept = inliers(target.x, target.y, initial_problem(target).weights)
         if kept is None:
             return False
-        self.say("screening without gross errors")
+        self.on_stage("screening without gross errors")
         pool = Pool(_without(target, kept), self.allows)
-        screen = Screen(pool, (initial_problem(pool.target),), self._at(SCREENING) + 0.5 * SCREENING * self.budget)
+        screen = Screen(
+            pool, (initial_problem(pool.target),), self._at(SCREENING_SHARE) + 0.5 * SCREENING_SHARE * self.budget
+        )
         screen.run()
         if not screen.settled:
             return False
@@ -172,7 +176,7 @@ class _Search:
     def _reduced(self) -> None:
         """Networks on what the reductions have left, where that is smaller than the data."""
         problem = self.screen.ends[0].problem
-        left = self._at(NETWORKS) - time.monotonic()
+        left = self._at(NETWORKS_SHARE) - time.monotonic()
         if not 1 < problem.size <= 4 or not problem.steps or left < 1:
             return
         names = tuple(f"u{i + 1}" for i in range(problem.size))
@@ -195,7 +199,7 @@ class _Search:
 
     def table(self) -> FormulaTable:
         """The answer."""
-        self.say("choosing among the formulas")
+        self.on_stage("choosing among the formulas")
         held = replace(self.data, x=self.rows.held_x, y=self.rows.held_y, weights=None)
         found = formula_rows(self.pool, self.name, rows=10, everything=self.data, held=held)
         best = self.networks.best
@@ -219,8 +223,8 @@ def _check(x: Array, y: Array) -> None:
     """Raises where the rows cannot be explained: a ShapeError or a DataError, as `regress` says."""
     if x.ndim != 2 or len(x) != len(y):
         raise ShapeError(f"discover takes x of shape (rows, columns) and as many y, got {x.shape} and {y.shape}.")
-    if len(y) < FEWEST_ROWS:
-        raise DataError(f"a formula needs at least {FEWEST_ROWS} rows to be more than a guess, got {len(y)}.")
+    if len(y) < MIN_ROWS:
+        raise DataError(f"a formula needs at least {MIN_ROWS} rows to be more than a guess, got {len(y)}.")
     bad = int((~np.isfinite(x)).sum() + (~np.isfinite(y)).sum())
     if bad:
         raise DataError(f"the data have {bad} values that are not finite numbers; drop or fill those rows first.")
@@ -232,13 +236,13 @@ def _without(target: FitTarget, kept: Array) -> FitTarget:
     return replace(target, weights=np.where(kept, weights, 1e-20 * weights.mean()))
 
 
-def _split(data: FitTarget, seed: int) -> Rows:
+def _split(data: FitTarget, seed: int) -> SplitRows:
     """Holds out a fifth, at least four rows and at most 2000."""
     order = np.random.default_rng(seed).permutation(len(data.y))
     count = min(max(round(0.2 * len(order)), 4), 2000)
     held, used = order[:count], order[count:]
     weights = None if data.weights is None else data.weights[used]
-    return Rows(data.x[used], data.y[used], data.x[held], data.y[held], data.scale, weights)
+    return SplitRows(data.x[used], data.y[used], data.x[held], data.y[held], data.scale, weights)
 
 
 def _balanced(problem: ScreeningProblem, balance: Balance) -> ScreeningProblem:
@@ -254,14 +258,14 @@ def _balanced(problem: ScreeningProblem, balance: Balance) -> ScreeningProblem:
     return replace(divided, columns=columns, expressions=tuple(groups), steps=(*divided.steps, "balanced the units"))
 
 
-def _refusal(best: FormulaRow, network: Trial | None, rows: Rows) -> str | None:
-    """Where there is no formula, or none that is as good as the network."""
+def _refusal(best: FormulaRow, network: NetworkTrial | None, rows: SplitRows) -> str | None:
+    """The sentence that says so if there is no formula, or none as good as the network."""
     if not best.inputs:
         return f"no formula explains {best.target}: nothing predicts it better than a constant"
     if network is None:
         return None
     formula = rows.error(best.numpy())
-    luck = 3 / math.sqrt(2 * len(rows.held_y))  # of the ratio of two errors on so many rows
+    luck = 3 / math.sqrt(2 * len(rows.held_y))  # of the ratio of two errors on this number of rows
     if formula > (1.2 + luck) * rows.error(predictor(network.model)) + 1e-6:
         return (
             f"no formula of the library explains this as well as the spline model does (held-out error {formula:.3g} "

@@ -14,11 +14,11 @@ import numpy as np
 import sympy
 from typing_extensions import Unpack
 
-from splinework.discover.inner_search import InnerSearch, inner_search, run_search, table_of
-from splinework.discover.joint import Joint
+from splinework.discover.inner_search import InnerSearch, as_table, inner_search, run_search
+from splinework.discover.joint import JointObjective
 from splinework.discover.options import InnerSearchKeywords, SearchOptions
-from splinework.discover.snapping import Constants, derivative, snap
-from splinework.discover.surfaces import FLOOR, Sheet, Surface
+from splinework.discover.snapping import FreeConstants, derivative, snap
+from splinework.discover.surfaces import MIN_DISTANCE, Surface, SurfaceFit
 from splinework.discover.terms import Terms, exponents, functions, monomials
 from splinework.errors import DataError
 from splinework.interpret.symbolic.description_length import structure_cost
@@ -28,13 +28,13 @@ from splinework.interpret.symbolic.simplification import simplified
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.train.options import options_of, with_options
 
-CLOSER = 0.25
-"""The share of the shuffled copies' distance that a relation may have."""
-FARTHEST = 0.25
+MAX_DISTANCE_RATIO = 0.25
+"""Largest ratio of the distance of the rows to that of shuffled rows."""
+MAX_DISTANCE = 0.25
 """Distance, in units of the spreads, beyond which a surface is no relation."""
-REPEATED = 1.5
-"""Held-out rows may be this much farther away than fitted ones."""
-FEWEST = 20
+MAX_HELD_OUT_RATIO = 1.5
+"""Largest ratio of the distance of held-out rows to that of fitted rows."""
+MIN_ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,9 @@ def discover_relation(
         0 = x1**2 + x2**2 - 1
     """
     chosen = options_of(discover_relation, options, keywords, SearchOptions)
-    xs, columns = table_of(x, names, "discover_relation")
-    if len(xs) < FEWEST:
-        raise DataError(f"a relation needs at least {FEWEST} rows to be more than a guess, got {len(xs)}.")
+    xs, columns = as_table(x, names, "discover_relation")
+    if len(xs) < MIN_ROWS:
+        raise DataError(f"a relation needs at least {MIN_ROWS} rows to be more than a guess, got {len(xs)}.")
     with inner_search(chosen) as inner:
         return run_search(_RelationSearch(xs, columns, inner))
 
@@ -119,7 +119,7 @@ class _RelationSearch:
         """Polynomials, then products of powers and functions of columns, then each column as a formula of the others."""
         leading: list[tuple[int, ...]] = []
         while len(self.found) < 4:
-            self.inner.say("polynomials")
+            self.inner.on_stage("polynomials")
             relations = [r for r in (self._polynomial(leading, d) for d in (1, 2, 3)) if r is not None]
             if not relations:
                 break
@@ -147,22 +147,22 @@ class _RelationSearch:
     def _is_shadow(self, relation: _Relation) -> bool:
         """Whether it is but a rough view of relations that are kept much more closely and have columns in common with it."""
         kept = [r.distance for r in self.found if len(r.columns & relation.columns) > 1]
-        return bool(kept) and relation.distance > 2.0 * max(*kept, FLOOR)
+        return bool(kept) and relation.distance > 2.0 * max(*kept, MIN_DISTANCE)
 
     def _others(self) -> list[Terms]:
-        self.inner.say("products of powers and functions of columns")
+        self.inner.on_stage("products of powers and functions of columns")
         positive = [i for i in range(len(self.varying)) if self.used[:, i].min() > 0]
         logs = Terms((sympy.Integer(1), *[sympy.log(symbol(self.varying[i])) for i in positive]), tuple(self.varying))
         return [*([logs] if len(positive) > 1 else []), functions(self.varying, self.used)]
 
     def _surface(self, terms: Terms) -> _Relation | None:
         """The shortest sum of these terms that passes all tests."""
-        sheet = Sheet(terms, self.used, self.spread)
+        sheet = SurfaceFit(terms, self.used, self.spread)
         finite = np.isfinite(sheet.values).all(axis=0) & np.isfinite(sheet.slopes).all(axis=(0, 2))
         if not finite.all():
             return self._surface(terms.only(np.flatnonzero(finite).tolist()))
         candidates = [*sheet.sparse(), *sheet.pairs()]
-        surfaces = [s for s in candidates if len(self._columns(terms, s)) > 1 and s.distance < FARTHEST]
+        surfaces = [s for s in candidates if len(self._columns(terms, s)) > 1 and s.distance < MAX_DISTANCE]
         rows = len(self.used)
 
         def length(surface: Surface) -> float:
@@ -171,8 +171,11 @@ class _RelationSearch:
 
         for surface in sorted(surfaces, key=length)[:4]:
             far = self._far(terms, surface)
-            held = Sheet(terms, self.held, self.spread).distance(surface)
-            if surface.distance < CLOSER * far and held < REPEATED * surface.distance + 10 * FLOOR:
+            held = SurfaceFit(terms, self.held, self.spread).distance(surface)
+            if (
+                surface.distance < MAX_DISTANCE_RATIO * far
+                and held < MAX_HELD_OUT_RATIO * surface.distance + 10 * MIN_DISTANCE
+            ):
                 return self._written(terms, surface, far)
         return None
 
@@ -182,10 +185,10 @@ class _RelationSearch:
     def _far(self, terms: Terms, surface: Surface) -> float:
         """Distance of shuffled rows from the best surface of the same terms through them, the least of several."""
         only = terms.only(surface.places)
-        return min(Sheet(only, x, self.spread).fit(range(len(only))).distance for x in self.shuffled)
+        return min(SurfaceFit(only, x, self.spread).fit(range(len(only))).distance for x in self.shuffled)
 
     def _written(self, terms: Terms, surface: Surface, far: float) -> _Relation:
-        """With simple numbers, one coefficient 1; sums of logarithms become products of powers."""
+        """The relation with simple numbers, one coefficient 1; sums of logarithms become products of powers."""
         logs = all(e.is_Integer or isinstance(e, sympy.log) for e in terms.expressions)
         expression = (_powers if logs else _scaled)(terms, surface, self.used)
         expression = self._snapped(expression)
@@ -200,10 +203,10 @@ class _RelationSearch:
         weight = 1 / np.maximum(steep, 0.1 * float(np.median(steep)))
         scale = symbol("weight of a row")
         target = compile_expression(lead, self.varying)(self.used) * weight
-        constants = Constants.of([rest])
-        weighted = Constants((constants.expressions[0] * scale,), constants.symbols, constants.start)
+        constants = FreeConstants.of([rest])
+        weighted = FreeConstants((constants.expressions[0] * scale,), constants.symbols, constants.start)
         rows = np.column_stack([self.used, weight])
-        joint = Joint(weighted, rows, target[:, None], [*self.varying, scale.name], ["linear"])
+        joint = JointObjective(weighted, rows, target[:, None], [*self.varying, scale.name], ["linear"])
         outcome = snap(weighted, joint, len(rows))
         if outcome is None:
             return expression
@@ -258,8 +261,8 @@ class _RelationSearch:
             function = best.numpy()
             gap = function(np.delete(self.held, place, axis=1)) - self.held[:, place]
             error = float(np.sqrt((gap**2).mean())) / self.spread[place]
-            if error < FARTHEST:
-                description = len(self.used) * math.log(max(error, FLOOR))
+            if error < MAX_DISTANCE:
+                description = len(self.used) * math.log(max(error, MIN_DISTANCE))
                 description += structure_cost(best.expression, len(self.varying))
                 self.found.append(
                     _Relation(symbol(name) - best.expression, error, 1.0, description, frozenset({name, *best.inputs}))

@@ -11,20 +11,20 @@ from sympy.core.function import AppliedUndef
 
 from splinework.discover.derivatives import Trajectory, noise_of, smoothed, time_scale, weak_form
 from splinework.discover.inner_search import InnerSearch
-from splinework.discover.snapping import Constants
+from splinework.discover.snapping import FreeConstants
 from splinework.discover.terms import exponents, functions, monomials, supports
 from splinework.interpret.symbolic.description_length import structure_cost
 from splinework.interpret.symbolic.expression import compile_expression, node_count
 from splinework.interpret.symbolic.library import Array
 
-MOST_TERMS = 8
-"""Longest sum of monomials."""
-NEARLY_EXACT = 1e-5
+MAX_TERMS = 8
+"""Largest number of terms of a sum."""
+EXACT_TOLERANCE = 1e-5
 """Relative error in the weak form below which interpolation is to blame: a sum of monomials that good is the law."""
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CandidateRightSide:
     """A right-hand side and its relative error in the weak form.
 
     Attributes:
@@ -40,9 +40,9 @@ class Candidate:
     cautious: float
 
 
-def skeleton(expressions: Sequence[Any]) -> str:
-    """What is left of expressions when their numbers have no value: the same for the same structure."""
-    constants = Constants.of(expressions)
+def structure_key(expressions: Sequence[Any]) -> str:
+    """A text that is the same for expressions of the same structure, whatever their numbers."""
+    constants = FreeConstants.of(expressions)
     blank = sympy.Symbol("c")
     return str([e.xreplace(dict.fromkeys(constants.symbols, blank)) for e in constants.expressions])
 
@@ -63,7 +63,7 @@ class RightSides:
     states: tuple[str, ...]
     clock: str
     forced: bool
-    found: dict[int, list[Candidate]] = field(default_factory=dict)
+    found: dict[int, list[CandidateRightSide]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.noise = noise_of(self.trajectories)
@@ -90,7 +90,7 @@ class RightSides:
         for terms in (high, low.joined(functions(self.names, self.inputs))):
             terms, values = terms.defined(self._points)
             design = self.weak.integrals(values)
-            for chosen in supports(design, left, MOST_TERMS):
+            for chosen in supports(design, left, MAX_TERMS):
                 coefficients = np.linalg.lstsq(design[:, list(chosen)], left, rcond=None)[0].astype(float)
                 expressions.append(terms.combination(chosen, coefficients))
         self._add(k, expressions)
@@ -102,16 +102,16 @@ class RightSides:
         self._add(k, [row.expression for row in table.rows])
 
     def _add(self, k: int, expressions: Sequence[Any]) -> None:
-        best = {skeleton([c.expression]): c for c in self.found.get(k, [])}
+        best = {structure_key([c.expression]): c for c in self.found.get(k, [])}
         for expression in expressions:
             candidate = self._judged(k, expression)
             if candidate is not None:
-                key = skeleton([expression])
+                key = structure_key([expression])
                 if key not in best or candidate.description < best[key].description:
                     best[key] = candidate
         self.found[k] = sorted(best.values(), key=lambda c: c.description)
 
-    def _judged(self, k: int, expression: Any) -> Candidate | None:
+    def _judged(self, k: int, expression: Any) -> CandidateRightSide | None:
         """Against the weak form; None for what cannot be solved."""
         if (
             expression.atoms(AppliedUndef)
@@ -125,10 +125,10 @@ class RightSides:
             return None
         size = float(np.sqrt((left**2).mean())) or 1.0
         error = float(np.sqrt(((left - self.weak.integrals(values[:, None])[:, 0]) ** 2).mean())) / size
-        numbers = 0.5 * len(Constants.of([expression]).symbols) * math.log(len(left))
-        loss = len(left) * math.log(max(error, NEARLY_EXACT))
+        numbers = 0.5 * len(FreeConstants.of([expression]).symbols) * math.log(len(left))
+        loss = len(left) * math.log(max(error, EXACT_TOLERANCE))
         rest = numbers + structure_cost(expression, len(self.names))
-        return Candidate(expression, loss + rest, error, loss / 8 + rest)
+        return CandidateRightSide(expression, loss + rest, error, loss / 8 + rest)
 
     def rivals(self, k: int, most: int) -> list[Any]:
         """Candidates for a test on the trajectories: those short for trusting and for cautious eyes."""

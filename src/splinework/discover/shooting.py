@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinework.discover.derivatives import Trajectory
-from splinework.discover.snapping import Constants, derivative
+from splinework.discover.snapping import FreeConstants, derivative
 from splinework.interpret.symbolic.expression import compiled, symbol
 from splinework.interpret.symbolic.library import Array
 
-FLOOR = 1e-7
-"""Errors below this share of a state's spread count as none."""
+MIN_RELATIVE_ERROR = 1e-7
+"""Errors below this share of a state's spread are neglected."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ def cut(trajectories: Sequence[Trajectory], length: float) -> Segments:
 
 
 @dataclass(frozen=True)
-class _Scheme:
-    """A Runge–Kutta scheme of scipy's, and in how many steps it goes from row to row."""
+class _RungeKuttaScheme:
+    """A Runge–Kutta scheme of scipy's, and its number of steps from row to row."""
 
     a: Array
     b: Array
@@ -69,17 +69,17 @@ class _Scheme:
     substeps: int
 
 
-def _schemes() -> list[_Scheme]:
+def _schemes() -> list[_RungeKuttaScheme]:
     from scipy.integrate import DOP853, RK45
 
-    cheap = _Scheme(np.asarray(RK45.A), np.asarray(RK45.B), np.asarray(RK45.C), 1)
+    cheap = _RungeKuttaScheme(np.asarray(RK45.A), np.asarray(RK45.B), np.asarray(RK45.C), 1)
     stages = DOP853.n_stages
     a, b, c = np.asarray(DOP853.A)[:stages, :stages], np.asarray(DOP853.B), np.asarray(DOP853.C)[:stages]
-    return [cheap, *[_Scheme(a, b, c, substeps) for substeps in (1, 2, 4, 8, 16)]]
+    return [cheap, *[_RungeKuttaScheme(a, b, c, substeps) for substeps in (1, 2, 4, 8, 16)]]
 
 
 @dataclass(frozen=True)
-class _Fit:
+class _ShootingFit:
     """A fit of the starts: nats, and their gradient and information in the constants.
 
     Beside these, better starts, the nats that they promise to save, and how they move with the constants, `(n, P, S)`.
@@ -100,18 +100,18 @@ class Shooting:
     """The likelihood of the constants of `dx/dt = f(x, t)`, given segments: an objective of `snapping`.
 
     Args:
-        constants: Of the right-hand sides, one expression for each state, over `names` and `time`.
-        names: Of the states.
+        constants: Right-hand sides, one expression for each state, with their constants.
+        names: Names of the states.
         clock: Name of time.
         segments: The data.
         starts: First guess of the segments' starts, `(n, S)`.
         noise: Guess of the noise of each state, `(n,)`: what the integration need not resolve.
-        until: On the monotonic clock; from then on no constants are good any more, so that a fit ends with those it has.
+        until: Time of the monotonic clock, from which no constants are accepted, so that a fit ends with those it has.
     """
 
     def __init__(
         self,
-        constants: Constants,
+        constants: FreeConstants,
         names: Sequence[str],
         clock: str,
         segments: Segments,
@@ -123,9 +123,9 @@ class Shooting:
         measured = segments.states.transpose(1, 0, 2)[:, segments.real]
         self.spread = np.where(measured.std(axis=1) > 0, measured.std(axis=1), 1.0)
         self.reach = np.abs(measured).max(axis=1) + self.spread
-        self.noise = np.maximum(noise, FLOOR * self.spread)
+        self.noise = np.maximum(noise, MIN_RELATIVE_ERROR * self.spread)
         self.states, self.size = len(names), len(constants.symbols)
-        self.best: _Fit | None = None
+        self.best: _ShootingFit | None = None
         columns = [symbol(name) for name in names]
         slopes = [derivative(e, s) for e in constants.expressions for s in columns]
         effects = [derivative(e, s) for e in constants.expressions for s in constants.symbols]
@@ -140,7 +140,7 @@ class Shooting:
         if time.monotonic() > self.until or not (self._chosen or self._choose(constants)):
             return None
         starts = self._predicted(constants)
-        best: _Fit | None = None
+        best: _ShootingFit | None = None
         for _ in range(8):
             fit = self._assess(constants, starts)
             if fit is None or (best is not None and fit.loss >= best.loss):
@@ -163,7 +163,7 @@ class Shooting:
         near = np.abs(moved - self.best.starts) < 0.2 * self.spread[:, None]
         return moved if bool(near.all()) else self.best.starts
 
-    def _assess(self, constants: Array, starts: Array) -> "_Fit | None":
+    def _assess(self, constants: Array, starts: Array) -> "_ShootingFit | None":
         path = self.integrate(constants, starts, sensitive=True)
         if path is None:
             return None
@@ -171,7 +171,7 @@ class Shooting:
         error = np.where(self.segments.real[:, None, :], path[:, :, 0] - self.segments.states, 0.0)
         sensitivity = np.where(self.segments.real[:, None, None, :], path[:, :, 1:], 0.0)
         rows = self.segments.rows
-        mean = np.maximum((error**2).sum(axis=(0, 2)) / rows, (FLOOR * self.spread) ** 2)
+        mean = np.maximum((error**2).sum(axis=(0, 2)) / rows, (MIN_RELATIVE_ERROR * self.spread) ** 2)
         root = sensitivity / np.sqrt(mean)[None, :, None, None]
         root = root.transpose(3, 0, 1, 2).reshape(starts.shape[1], -1, sensitivity.shape[2])
         gaps = (error / np.sqrt(mean)[None, :, None]).transpose(2, 0, 1).reshape(starts.shape[1], -1)
@@ -185,7 +185,7 @@ class Shooting:
         inverse = inverse / (scale[:, :, None] * scale[:, None, :])
         effect = -inverse @ mixed
         move = -np.einsum("sij,sj->si", inverse, slopes[:, :n])
-        return _Fit(
+        return _ShootingFit(
             constants=constants.copy(),
             starts=starts,
             loss=0.5 * rows * float(np.log(mean).sum()),
@@ -200,8 +200,8 @@ class Shooting:
 
     def _choose(self, constants: Array) -> bool:
         """The cheapest scheme whose error does not matter beside the noise."""
-        allowed = np.maximum(1e-2 * self.noise, 0.03 * FLOOR * self.spread)[None, :, None]
-        coarse: tuple[_Scheme, Array] | None = None
+        allowed = np.maximum(1e-2 * self.noise, 0.03 * MIN_RELATIVE_ERROR * self.spread)[None, :, None]
+        coarse: tuple[_RungeKuttaScheme, Array] | None = None
         for scheme in _schemes():
             self.scheme = scheme
             path = self.integrate(constants, self.starts)
@@ -218,7 +218,7 @@ class Shooting:
     def integrate(self, constants: Array, starts: Array, *, sensitive: bool = False) -> Array | None:
         """States at all rows, `(L, n, 1, S)`; with their derivatives in starts and constants `(L, n, 1 + n + P, S)`.
 
-        None where a state runs away.
+        None if a state diverges.
         """
         n, width = self.states, 1 + (self.states + self.size if sensitive else 0)
         value = np.zeros((n, width, starts.shape[1]))
@@ -249,7 +249,7 @@ class Shooting:
         return value + step * (scheme.b @ flat).reshape(value.shape)
 
     def _rate(self, constants: list[float], value: Array, t: Array, rate: Array) -> None:
-        """Of the states and, where they are carried along, of their derivatives: `d/dt ∂x = f_x ∂x + f_θ`; into `rate`."""
+        """Writes the rates of the states and of their sensitivities, `d/dt ∂x = f_x ∂x + f_θ`, into `rate`."""
         n = self.states
         if value.shape[1] == 1:
             for i, v in enumerate(self._field(*constants, *value[:, 0], t)):
@@ -267,7 +267,9 @@ class Shooting:
                 changes[i, n + k] += v
 
 
-def solved(expressions: Sequence[Any], names: Sequence[str], clock: str, one: Trajectory, start: Array) -> Array:
+def solve_trajectory(
+    expressions: Sequence[Any], names: Sequence[str], clock: str, one: Trajectory, start: Array
+) -> Array:
     """The solution from one start over a whole trajectory, `(N, n)`; NaN from where it cannot be continued."""
     from scipy.integrate import solve_ivp
 

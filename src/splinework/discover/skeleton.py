@@ -1,7 +1,4 @@
-"""A partial formula, read for solving: its constants and unknown parts as symbols, its own numbers exact.
-
-Its free constants start near the scale of what each stands beside.
-"""
+"""Skeletons of partial formulas: constants and unknown parts as symbols, given numbers exact; and starts of the constants."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -18,12 +15,12 @@ from splinework.interpret.symbolic.partial import PartialFormula
 
 
 @dataclass(frozen=True)
-class Unknown:
+class UnknownPart:
     """A part of a formula that is to be found.
 
     Attributes:
-        name: As it is called in messages: `?`, or `?1`, `?2`, … where there are several.
-        symbol: What stands for it in the outline.
+        name: Its name in messages: `?`, or `?1`, `?2`, … if there are several.
+        symbol: Its symbol in the skeleton.
         columns: Names of the columns on which it may depend.
     """
 
@@ -33,33 +30,33 @@ class Unknown:
 
 
 @dataclass(frozen=True)
-class Outline:
-    """A partial formula, read.
+class Skeleton:
+    """A partial formula, ready to be solved.
 
     Attributes:
-        expression: Over the columns, the constants and the symbols of the unknown parts.
+        expression: Expression in the columns, the constants and the symbols of the unknown parts.
         constants: Symbols of numbers to be found.
         holes: The unknown parts; each occurs once.
-        names: Of the columns.
+        names: Names of the columns.
     """
 
     expression: Any
     constants: tuple[Any, ...]
-    holes: tuple[Unknown, ...]
+    holes: tuple[UnknownPart, ...]
     names: tuple[str, ...]
 
     @property
     def symbols(self) -> list[Any]:
-        """All that a value must be given for: constants, unknown parts, columns."""
+        """All symbols: constants, unknown parts, columns."""
         return [*self.constants, *(hole.symbol for hole in self.holes), *map(symbol, self.names)]
 
 
-def outline(form: PartialFormula, names: Sequence[str], *, forbidden: Collection[str] = ()) -> Outline:
-    """Reads a form against the columns that there are.
+def skeleton_of(form: PartialFormula, names: Sequence[str], *, forbidden: Collection[str] = ()) -> Skeleton:
+    """The skeleton of a partial formula.
 
     Args:
         form: The partial formula.
-        names: Of the columns.
+        names: Names of the columns.
         forbidden: Columns that no unknown part may use.
 
     Raises:
@@ -71,14 +68,14 @@ def outline(form: PartialFormula, names: Sequence[str], *, forbidden: Collection
         columns = tuple(column for column in hole.columns if column not in forbidden)
         if not columns:
             raise FormulaError(
-                f"{name} in {form.expression} may read no column, all of its own are forbidden; allow one."
+                f"{name} in {form.expression} may depend on no column, as all of its own are forbidden; allow one."
             )
-        holes.append(Unknown(name, sympy.Dummy(f"hole{number + 1}", real=True), columns))
+        holes.append(UnknownPart(name, sympy.Dummy(f"hole{number + 1}", real=True), columns))
         expression = expression.xreplace({hole.term: holes[-1].symbol})
     expression = expression.xreplace({f: sympy.Rational(repr(float(f))) for f in expression.atoms(sympy.Float)})
     present = expression.free_symbols
     constants = tuple(symbol(name) for name in form.constants if symbol(name) in present)
-    read = Outline(expression, constants, tuple(holes), tuple(names))
+    read = Skeleton(expression, constants, tuple(holes), tuple(names))
     strange = sorted(str(s) for s in present - set(read.symbols))
     if strange:
         raise FormulaError(
@@ -86,7 +83,7 @@ def outline(form: PartialFormula, names: Sequence[str], *, forbidden: Collection
         )
     lost = [hole.name for hole in holes if hole.symbol not in present]
     if lost:
-        raise FormulaError(f"{lost[0]} falls out of the formula {form.expression}; whatever it is, nothing changes.")
+        raise FormulaError(f"{lost[0]} cancels from the formula {form.expression}, so that nothing depends on it.")
     return read
 
 
@@ -108,35 +105,35 @@ def evaluator(
     return evaluate
 
 
-def starts(outline: Outline, target: FitTarget, seed: int) -> Array:
-    """Where to start the constants of an outline: `(S, P)`, each near the scale of what it stands beside."""
-    if not outline.constants:
+def starts(skeleton: Skeleton, target: FitTarget, seed: int) -> Array:
+    """Starting values of the constants of a skeleton, `(S, P)`, each near the scale of the operands beside it."""
+    if not skeleton.constants:
         return np.zeros((1, 0))
-    pools = [_pool(outline, constant, target) for constant in outline.constants]
+    pools = [_pool(skeleton, constant, target) for constant in skeleton.constants]
     if len(pools) == 1:
         return pools[0][:, None]
     draw = np.random.default_rng(seed)
     return np.stack([draw.choice(pool, 300) for pool in pools], -1)
 
 
-def _pool(outline: Outline, constant: Any, target: FitTarget) -> Array:
+def _pool(skeleton: Skeleton, constant: Any, target: FitTarget) -> Array:
     """Both signs of numbers over some orders of magnitude; exponents, the usual ones."""
-    parent = next(node for node in sympy.preorder_traversal(outline.expression) if constant in node.args)
+    parent = next(node for node in sympy.preorder_traversal(skeleton.expression) if constant in node.args)
     if parent.is_Pow and parent.args[1] == constant:
         return np.array([2.0, 1.0, 0.5, 1.5, 3.0, -1.0, -0.5, -2.0, -1.5, -3.0, 0.25, 4.0])
-    unit, inner = 1.0, len(outline.constants) + len(outline.holes)
-    columns = set(outline.symbols[inner:])
+    unit, inner = 1.0, len(skeleton.constants) + len(skeleton.holes)
+    columns = set(skeleton.symbols[inner:])
     others = [a for a in parent.args if a != constant and a.free_symbols and a.free_symbols <= columns]
     if (parent.is_Mul or parent.is_Add) and others:
         beside = parent.func(*others)
-        size = np.abs(evaluator(list(outline.symbols), [beside], len(target.y))([*[1.0] * inner, *target.x.T])[:, 0])
+        size = np.abs(evaluator(list(skeleton.symbols), [beside], len(target.y))([*[1.0] * inner, *target.x.T])[:, 0])
         typical = (float(np.median(size[np.isfinite(size)])) if np.isfinite(size).any() else 0.0) or 1.0
         unit = typical if parent.is_Add else 1 / typical
     sizes = np.geomspace(0.02, 50, 20)  # relative to that scale: fine enough for a frequency
     pool = [unit * sizes, -unit * sizes]
-    if parent.is_Add and parent == outline.expression:
+    if parent.is_Add and parent == skeleton.expression:
         low, reach = target.y.min(), np.ptp(target.y)
         pool += [low - reach * np.array([0.01, 0.1, 0.5, 2.0]), low + reach * np.array([0.5, 1.01, 1.1, 1.5, 3.0])]
-    if outline.constants and parent == outline.expression and parent.is_Mul:
+    if skeleton.constants and parent == skeleton.expression and parent.is_Mul:
         pool += [target.unit * sizes, -target.unit * sizes]
     return np.concatenate(pool)

@@ -1,7 +1,7 @@
-"""Smooth stand-ins for unknown parts of a formula, fitted together with its free constants.
+"""Smooth surrogates of the unknown parts of a formula, fitted together with its free constants.
 
 A hole becomes a sum of features of its inputs (splines of one, polynomials of several). Starts come from backfitting: the
-formula is solved for one hole after the other, the others held; then everything is fitted on the target by least squares.
+formula is solved for one hole after the other while the others are held; then all is fitted to the target by least squares.
 """
 
 import itertools
@@ -14,27 +14,27 @@ import sympy
 from scipy.interpolate import BSpline
 
 from splinework.discover.inversion import Inversion
-from splinework.discover.skeleton import Outline, Unknown, evaluator, starts
+from splinework.discover.skeleton import Skeleton, UnknownPart, evaluator, starts
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.levenberg_marquardt import minimise
 from splinework.interpret.symbolic.library import Array
 
-_SCANNED_ROWS = 400
-"""Rows on which starts are compared."""
-_SWEEPS = 8
-"""Rounds of backfitting where there are several holes."""
-_FEW_STEPS, _MANY_STEPS = 8, 200
+_MAX_SCANNED_ROWS = 400
+"""Largest number of rows on which starts are compared."""
+_N_SWEEPS = 8
+"""Number of rounds of backfitting if there are several holes."""
+_SCREENING_STEPS, _MAX_STEPS = 8, 200
 
 
 @dataclass(frozen=True)
-class Smooth:
-    """A fitted outline.
+class SmoothSolution:
+    """A fitted skeleton.
 
     Attributes:
         constants: Values of the free constants, `(P,)`.
         holes: Values of every hole on the rows, `(N,)` each.
         rss: Residual sum of squares on the target's scale, in its units squared.
-        confused: Whether two holes can hardly be told apart.
+        confused: Whether two holes can hardly be distinguished.
     """
 
     constants: Array
@@ -48,7 +48,7 @@ def features(inputs: Array, degree: int | None = None) -> Array:
 
     Args:
         inputs: Columns.
-        degree: Total degree of polynomials; None takes as many functions as the rows bear: cubic splines of one column.
+        degree: Total degree of polynomials; None takes as many functions as the rows support: cubic splines of one column.
     """
     rows, count = inputs.shape
     most = max(rows // 8, 2)
@@ -75,52 +75,52 @@ def _degrees(count: int, total: int) -> list[tuple[int, ...]]:
 
 
 class SmoothFit:
-    """An outline whose holes are sums of features.
+    """A skeleton whose holes are sums of features.
 
     Args:
-        outline: The formula.
+        skeleton: The skeleton.
         target: The data.
         columns: Values of each hole's inputs, `(N, k)`.
-        degree: For `features`.
+        degree: Degree of the `features`.
 
     Raises:
         FormulaError: If the formula cannot be solved for a hole.
     """
 
     def __init__(
-        self, outline: Outline, target: FitTarget, columns: Sequence[Array], degree: int | None = None
+        self, skeleton: Skeleton, target: FitTarget, columns: Sequence[Array], degree: int | None = None
     ) -> None:
-        self.outline, self.target, self.columns, self.degree = outline, target, list(columns), degree
+        self.skeleton, self.target, self.columns, self.degree = skeleton, target, list(columns), degree
         self.features = [features(c, degree) for c in columns]
-        unknown = [*outline.constants, *(hole.symbol for hole in outline.holes)]
-        slopes = [sympy.diff(outline.expression, s) for s in unknown]
+        unknown = [*skeleton.constants, *(hole.symbol for hole in skeleton.holes)]
+        slopes = [sympy.diff(skeleton.expression, s) for s in unknown]
         rows = len(target.y)
-        self._value = evaluator(outline.symbols, [outline.expression, *slopes], rows)
-        self._inversions = [Inversion(outline.expression, h.symbol, outline.symbols, rows) for h in outline.holes]
-        self._linear = _linear(outline)
-        self._per_change = per_change(target)
+        self._value = evaluator(skeleton.symbols, [skeleton.expression, *slopes], rows)
+        self._inversions = [Inversion(skeleton.expression, h.symbol, skeleton.symbols, rows) for h in skeleton.holes]
+        self._linear = _linear(skeleton)
+        self._per_change = change_weights(target)
 
-    def best(self, seed: int, *, keep: int = 3) -> list[Smooth]:
+    def best(self, seed: int, *, keep: int = 3) -> list[SmoothSolution]:
         """The best few fits from many starts of the constants, the best first; empty if none is defined."""
-        found: list[Smooth] = []
+        found: list[SmoothSolution] = []
         for constants, branch in self._thinned()._promising(seed)[: 2 * keep]:
-            start = self._started(constants, branch, _SWEEPS)
+            start = self._started(constants, branch, _N_SWEEPS)
             fit = self._refined(*start) if start is not None else None
             if fit is not None:
                 found.append(fit)
         return distinct(sorted(found, key=lambda f: f.rss))[:keep]
 
-    def fitted(self, constants: Array) -> Smooth | None:
+    def fitted(self, constants: Array) -> SmoothSolution | None:
         """The fit from one start of the constants; None where the formula is undefined there."""
-        coefficients = self._backfitted(constants, 0, sweeps=_SWEEPS)
-        return None if coefficients is None else self._refined(constants, coefficients, steps=_MANY_STEPS)
+        coefficients = self._backfitted(constants, 0, sweeps=_N_SWEEPS)
+        return None if coefficients is None else self._refined(constants, coefficients, steps=_MAX_STEPS)
 
     def _thinned(self) -> "SmoothFit":
         """The same on fewer rows, where there are many: enough to compare starts."""
         rows = len(self.target.y)
-        if rows <= _SCANNED_ROWS:
+        if rows <= _MAX_SCANNED_ROWS:
             return self
-        kept = np.linspace(0, rows - 1, _SCANNED_ROWS).astype(int)
+        kept = np.linspace(0, rows - 1, _MAX_SCANNED_ROWS).astype(int)
         weights = self.target.weights
         few = replace(
             self.target,
@@ -128,15 +128,15 @@ class SmoothFit:
             y=self.target.y[kept],
             weights=None if weights is None else weights[kept],
         )
-        return SmoothFit(self.outline, few, [c[kept] for c in self.columns], self.degree)
+        return SmoothFit(self.skeleton, few, [c[kept] for c in self.columns], self.degree)
 
     def _promising(self, seed: int) -> list[tuple[Array, int]]:
-        """Constants and branch of the starts that lead furthest in a few steps, the best first."""
-        draws = starts(self.outline, self.target, seed)
+        """Constants and branch of the starts that are best after a few steps, best first."""
+        draws = starts(self.skeleton, self.target, seed)
         branches = len(self._inversions[0].branches) if len(self._inversions) == 1 else 1
         begun = []
         for constants, branch in itertools.product(draws, range(branches)):
-            start = self._started(constants, branch, 1 if len(draws) > 1 else _SWEEPS)
+            start = self._started(constants, branch, 1 if len(draws) > 1 else _N_SWEEPS)
             if start is not None:
                 begun.append((self._rss(*start), start, branch))
         begun.sort(key=lambda entry: entry[0])
@@ -144,7 +144,7 @@ class SmoothFit:
             return [(constants, branch) for _, (constants, _), branch in begun]
         gone = []
         for _, start, branch in self._apart(begun):
-            fit = self._refined(*start, steps=_FEW_STEPS)
+            fit = self._refined(*start, steps=_SCREENING_STEPS)
             if fit is not None:
                 gone.append((fit.rss, fit.constants, branch))
         gone.sort(key=lambda entry: entry[0])
@@ -152,7 +152,7 @@ class SmoothFit:
 
     def _apart(self, begun: list[Any]) -> list[Any]:
         """The first of the starts whose nonlinear constants differ: by the sign, or by a fifth."""
-        free = [n for n in range(len(self.outline.constants)) if n not in (self._linear or [])]
+        free = [n for n in range(len(self.skeleton.constants)) if n not in (self._linear or [])]
         kept: list[Any] = []
         for entry in begun:
             place = entry[1][0][free]
@@ -163,7 +163,7 @@ class SmoothFit:
         return kept
 
     def _started(self, constants: Array, branch: int, sweeps: int) -> tuple[Array, list[Array]] | None:
-        """Constants and coefficients from which to go on: by one linear fit where the formula is linear in the holes."""
+        """Initial constants and coefficients, by one linear fit if the formula is linear in the holes."""
         if self._linear is not None and (self._linear or self.features):
             return self._projected(constants, self._linear)
         coefficients = self._backfitted(constants, branch, sweeps=sweeps)
@@ -197,9 +197,9 @@ class SmoothFit:
         return self.target.rss(self._value(self._values(constants, holes))[:, 0])
 
     def _backfitted(self, constants: Array, branch: int, *, sweeps: int) -> list[Array] | None:
-        """Coefficients of the holes, each in turn fitted to what the formula asks of it; None if that is undefined."""
+        """Coefficients of the holes, each in turn fitted to the values for which the formula is solved; None if undefined."""
         holes: list[Array] = [
-            np.full(len(self.target.y), _neutral(self.outline.expression, h)) for h in self.outline.holes
+            np.full(len(self.target.y), _neutral(self.skeleton.expression, h)) for h in self.skeleton.holes
         ]
         coefficients: list[Array] = [np.zeros(f.shape[1]) for f in self.features]
         for _ in range(sweeps if len(holes) > 1 else 1):
@@ -215,7 +215,7 @@ class SmoothFit:
                 holes[n] = self.features[n] @ coefficients[n]
         return coefficients
 
-    def _refined(self, constants: Array, coefficients: Sequence[Array], *, steps: int = 40) -> Smooth | None:
+    def _refined(self, constants: Array, coefficients: Sequence[Array], *, steps: int = 40) -> SmoothSolution | None:
         """Constants and coefficients together, by least squares on the target."""
         count = len(constants)
         cuts = np.cumsum([count, *(f.shape[1] for f in self.features)])[:-1]
@@ -241,24 +241,24 @@ class SmoothFit:
             return None
         first, holes = parts(solution.constants)
         blocks = np.split(solution.jacobian, cuts, axis=1)[1:]
-        return Smooth(first, tuple(holes), solution.rss * self.target.unit**2, _confused(blocks))
+        return SmoothSolution(first, tuple(holes), solution.rss * self.target.unit**2, _confused(blocks))
 
 
-def per_change(target: FitTarget) -> Array:
-    """What a small change of y counts in each row, by its scale and weight, `(N,)`."""
+def change_weights(target: FitTarget) -> Array:
+    """Weight of a small change of y in each row, by its scale and weight, `(N,)`."""
     root = np.broadcast_to(np.asarray(target.root, dtype=float), target.y.shape)
     return np.asarray(root / target.y if target.scale == "log" else root)
 
 
-def _linear(outline: Outline) -> list[int] | None:
+def _linear(skeleton: Skeleton) -> list[int] | None:
     """Places of constants in which, together with all holes, the formula is linear; None if it is not even in the holes."""
     chosen: list[Any] = []
-    for unknown in (*(hole.symbol for hole in outline.holes), *outline.constants):
-        if not sympy.diff(outline.expression, unknown).has(unknown, *chosen):
+    for unknown in (*(hole.symbol for hole in skeleton.holes), *skeleton.constants):
+        if not sympy.diff(skeleton.expression, unknown).has(unknown, *chosen):
             chosen.append(unknown)
-        elif unknown not in outline.constants:
+        elif unknown not in skeleton.constants:
             return None
-    return [n for n, constant in enumerate(outline.constants) if constant in chosen]
+    return [n for n, constant in enumerate(skeleton.constants) if constant in chosen]
 
 
 def _confused(blocks: Sequence[Array]) -> bool:
@@ -271,15 +271,15 @@ def _confused(blocks: Sequence[Array]) -> bool:
     return any(rank(a) + rank(b) - rank(np.concatenate([a, b], 1)) > 1 for a, b in pairs)
 
 
-def _neutral(expression: Any, hole: Unknown) -> float:
-    """Where backfitting starts a hole: 0 in a sum, 1 elsewhere."""
+def _neutral(expression: Any, hole: UnknownPart) -> float:
+    """Initial value of a hole in backfitting: 0 in a sum, 1 elsewhere."""
     parent = next(node for node in sympy.preorder_traversal(expression) if hole.symbol in node.args)
     return 0.0 if parent.is_Add else 1.0
 
 
-def distinct(found: Iterable[Smooth]) -> list[Smooth]:
-    """Without those whose constants are those of an earlier one to a thousandth."""
-    kept: list[Smooth] = []
+def distinct(found: Iterable[SmoothSolution]) -> list[SmoothSolution]:
+    """The solutions whose constants differ from those of all earlier ones by more than a thousandth."""
+    kept: list[SmoothSolution] = []
     for fit in found:
         if not any(np.allclose(fit.constants, other.constants, rtol=1e-3, atol=1e-9) for other in kept):
             kept.append(fit)

@@ -23,14 +23,14 @@ from splinework.interpret.symbolic.library import Array
 Objective = Callable[[Array], tuple[float, Array, Array] | None]
 """From constants `(P,)` to nats, their gradient `(P,)` and Fisher's information `(P, P)`; None outside the domain."""
 
-MOST_PRECISE = 1e9
-"""Digits of a constant beyond this relative precision are not paid for: rounding made them."""
-TERM = 2.0
-"""Nats of structure that a term which falls away saves: its sign and its factor at least."""
+MAX_PRECISION = 1e9
+"""Relative precision beyond which digits of a constant cost nothing, as they are due to rounding."""
+TERM_NATS = 2.0
+"""Nats of structure that a vanishing term saves: at least its sign and its factor."""
 
 
 def derivative(expression: Any, by: Any) -> Any:
-    """As sympy's, but without the impulses where a sign jumps: no row lies exactly there."""
+    """The derivative by sympy, without impulses where a sign jumps, as no row lies exactly there."""
     return sympy.diff(expression, by).replace(sympy.DiracDelta, lambda *arguments: sympy.Integer(0))
 
 
@@ -49,11 +49,11 @@ def minimise(
     """Fisher scoring damped as in Levenberg–Marquardt; None where the start is outside the domain.
 
     Args:
-        objective: What is minimised.
-        start: First constants; those at the places `fixed` stay.
-        fixed: Places that are held.
-        steps: Most accepted steps.
-        gain: Stops when a step saves fewer nats than this.
+        objective: Function to minimise.
+        start: Initial constants.
+        fixed: Indices of constants that are held.
+        steps: Largest number of accepted steps.
+        gain: Decrease in nats below which it stops.
     """
     constants = np.array(start, dtype=float)
     free = [n for n in range(len(constants)) if n not in set(fixed)]
@@ -89,13 +89,13 @@ def minimise(
 
 
 @dataclass(frozen=True)
-class Constants:
+class FreeConstants:
     """Expressions whose numbers are symbols.
 
     Attributes:
-        expressions: With the symbols.
-        symbols: One for each constant.
-        start: Their first values, `(P,)`.
+        expressions: The expressions, with the symbols.
+        symbols: One symbol for each constant.
+        start: Initial values of the constants, `(P,)`.
     """
 
     expressions: tuple[Any, ...]
@@ -103,10 +103,10 @@ class Constants:
     start: Array
 
     @classmethod
-    def of(cls, expressions: Sequence[Any]) -> "Constants":
-        """Frees all factors and summands that are numbers, those too that were simple (or 1); exponents only if floats.
+    def of(cls, expressions: Sequence[Any]) -> "FreeConstants":
+        """Frees all factors and summands that are numbers, also simple ones (or 1); exponents only if they are floats.
 
-        What is simple is to be found anew, by the likelihood at hand. Equal floats of one expression stay equal.
+        Simple numbers are to be recognised anew, by the likelihood. Equal floats of one expression stay equal.
         """
         freed: list[tuple[Any, float]] = []
         results = []
@@ -124,8 +124,8 @@ class Constants:
         values = {s: snapped.get(n, sympy.Float(constants[n])) for n, s in enumerate(self.symbols)}
         return tuple(expression.xreplace(values) for expression in self.expressions)
 
-    def tied(self, groups: Sequence[Sequence[int]]) -> "Constants":
-        """Those of each group become one constant, which starts at their mean."""
+    def tied(self, groups: Sequence[Sequence[int]]) -> "FreeConstants":
+        """The same with one constant for each group, which starts at the group's mean."""
         leader = {n: group[0] for group in groups for n in group}
         kept = [n for n in range(len(self.symbols)) if leader.get(n, n) == n]
         means = {group[0]: float(np.mean(self.start[list(group)])) for group in groups}
@@ -138,10 +138,10 @@ class Constants:
         )
 
 
-class WithSlopes:
+class ExpressionsWithGradients:
     """The first `count` of expressions and their slopes in all constants, at rows x `(N, d)`."""
 
-    def __init__(self, constants: Constants, count: int, x: Array, names: Sequence[str]) -> None:
+    def __init__(self, constants: FreeConstants, count: int, x: Array, names: Sequence[str]) -> None:
         expressions = constants.expressions[:count]
         slopes = [derivative(e, s) for e in expressions for s in constants.symbols]
         self._function = compiled([*constants.symbols, *map(symbol, names)], [*expressions, *slopes])
@@ -203,8 +203,8 @@ def _free(value: float, freed: list[tuple[Any, float]]) -> Any:
 
 
 @dataclass(frozen=True)
-class Snapped:
-    """Expressions with their numbers, nats of the errors, nats of the numbers, and how many of them are free."""
+class SnappedConstants:
+    """Expressions with their numbers, nats of the errors, nats of the numbers, and the number of free constants."""
 
     expressions: tuple[Any, ...]
     loss: float
@@ -213,22 +213,22 @@ class Snapped:
     optimum: Optimum
 
 
-def snap(constants: Constants, objective: Objective, count: int, *, rounds: int = 40) -> Snapped | None:
+def snap(constants: FreeConstants, objective: Objective, count: int, *, rounds: int = 40) -> SnappedConstants | None:
     """Fits the constants and replaces them by simple ones, greedily, while that shortens the description.
 
     Args:
-        constants: Of the expressions.
-        objective: Of the constants.
-        count: Number of rows; a free constant costs half its logarithm at least.
-        rounds: Most snaps tried.
+        constants: Expressions with free constants.
+        objective: Function of the constants.
+        count: Number of rows; a free constant costs at least half its logarithm.
+        rounds: Largest number of attempts.
 
     Returns:
-        None where the constants cannot be fitted.
+        The result, or None if the constants cannot be fitted.
     """
     best = minimise(objective, constants.start)
     if best is None:
         return None
-    state = _State(best, {}, 0.0, price(best, list(range(len(best.constants))), count))
+    state = _SnapState(best, {}, 0.0, price(best, list(range(len(best.constants))), count))
     refused: set[tuple[int, Any]] = set()
     at_once = True
     for _ in range(rounds):
@@ -245,11 +245,11 @@ def snap(constants: Constants, objective: Objective, count: int, *, rounds: int 
         at_once = trial is not None  # all together where that works, else one by one
     expressions = constants.put(state.best.constants, state.snapped)
     free = len(constants.symbols) - len(state.snapped)
-    return Snapped(expressions, state.best.loss, state.price + state.code, free, state.best)
+    return SnappedConstants(expressions, state.best.loss, state.price + state.code, free, state.best)
 
 
 @dataclass(frozen=True)
-class _State:
+class _SnapState:
     """An optimum, what is snapped in it, and the nats of the snapped and of the free constants."""
 
     best: Optimum
@@ -263,9 +263,9 @@ class _State:
 
 
 def _snapped(
-    state: _State, chosen: Sequence[tuple[int, Any, float]], objective: Objective, count: int
-) -> _State | None:
-    """With some more constants snapped and the others fitted again, if that is shorter."""
+    state: _SnapState, chosen: Sequence[tuple[int, Any, float]], objective: Objective, count: int
+) -> _SnapState | None:
+    """The state with more constants snapped and the others fitted again, if that is shorter."""
     values = {index: value for index, value, _ in chosen}
     rest = [i for i in state.free if i not in values]
     start = _compensated(state.best, {i: float(v) for i, v in values.items()}, rest)
@@ -273,15 +273,15 @@ def _snapped(
     if best is None:
         return None
     code = sum(length for _, _, length in chosen)
-    margin = sum(MARGIN if value != 0 else -TERM for value in values.values())
+    margin = sum(MARGIN if value != 0 else -TERM_NATS for value in values.values())
     numbers = price(best, rest, count)
     if best.loss - state.best.loss + numbers + code + margin > state.price:
         return None
-    return _State(best, {**state.snapped, **values}, state.code + code, numbers)
+    return _SnapState(best, {**state.snapped, **values}, state.code + code, numbers)
 
 
 def _compensated(best: Optimum, values: dict[int, float], rest: list[int]) -> Array:
-    """Where the others go, to first order, when some constants are moved to values."""
+    """The constants after some of them are moved to values and the others follow, to first order."""
     place = best.constants.copy()
     moved = list(values)
     change = np.array([values[i] for i in moved]) - place[moved]
@@ -295,19 +295,19 @@ def _compensated(best: Optimum, values: dict[int, float], rest: list[int]) -> Ar
 
 
 def standard_errors(best: Optimum, free: Sequence[int]) -> Array:
-    """Of the free constants, on the subspace that the data determine."""
+    """Standard errors of the free constants, on the subspace that the data determine."""
     if not free:
         return np.zeros(0)
     block = best.information[np.ix_(free, free)]
     scale = np.sqrt(np.maximum(np.diag(block), 1e-300))
     inverse = np.linalg.pinv(block / scale[:, None] / scale, rcond=1e-12, hermitian=True)
     errors = np.sqrt(np.maximum(np.diag(inverse), 0)) / scale
-    floor = np.abs(best.constants[list(free)]) / MOST_PRECISE
+    floor = np.abs(best.constants[list(free)]) / MAX_PRECISION
     return np.asarray(np.maximum(errors, floor))
 
 
 def price(best: Optimum, free: Sequence[int], count: int) -> float:
-    """Nats of the digits of the free constants, together, as their joint precision relative to their size asks for."""
+    """Nats of the digits of the free constants, by their joint precision relative to their size."""
     if not len(free):
         return 0.0
     free = list(free)
@@ -317,12 +317,12 @@ def price(best: Optimum, free: Sequence[int], count: int) -> float:
     if not np.isfinite(relative).all():
         return math.inf
     precision = np.linalg.eigvalsh(relative)
-    digits = 0.5 * np.log(np.clip(precision, 1.0, MOST_PRECISE**2)) + ROUNDING
+    digits = 0.5 * np.log(np.clip(precision, 1.0, MAX_PRECISION**2)) + ROUNDING
     return float(np.maximum(digits, 0.5 * math.log(count)).sum())
 
 
-def _worthwhile(state: _State, count: int, refused: set[tuple[int, Any]]) -> list[tuple[int, Any, float]]:
-    """The best snap of each constant that promises to save something: place, simple value, nats of its code."""
+def _worthwhile(state: _SnapState, count: int, refused: set[tuple[int, Any]]) -> list[tuple[int, Any, float]]:
+    """The best simple value of each constant that promises to save nats: index, value, nats of its code."""
     best, free = state.best, state.free
     found: list[tuple[float, tuple[int, Any, float]]] = []
     for i, error in zip(free, standard_errors(best, free).tolist(), strict=True):

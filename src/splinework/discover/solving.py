@@ -1,4 +1,4 @@
-"""A partial formula with its data: solved for one of its unknown parts, and put together again once parts are found."""
+"""A partial formula with its data: solved for one of its unknown parts, and assembled once parts are found."""
 
 import itertools
 import re
@@ -10,11 +10,17 @@ import numpy as np
 import sympy
 from sympy.core.function import AppliedUndef
 
-from splinework.discover.identifiability import MULTIPLY, Absorbed, absorbed, neutral, returned
+from splinework.discover.identifiability import (
+    MULTIPLY,
+    AbsorbedConstant,
+    absorbed_constants,
+    restored,
+    with_neutral_constants,
+)
 from splinework.discover.inversion import Inversion
-from splinework.discover.skeleton import Outline, Unknown
-from splinework.discover.smooth import per_change
-from splinework.discover.substitution import Filling
+from splinework.discover.skeleton import Skeleton, UnknownPart
+from splinework.discover.smooth import change_weights
+from splinework.discover.substitution import FilledFormula
 from splinework.errors import FormulaError
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import Splines, compile_expression, symbol
@@ -23,8 +29,8 @@ from splinework.interpret.symbolic.table import FormulaRow
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What is held while an unknown part is searched: signs of absorbed constants, values of the others, a branch."""
+class HeldValues:
+    """Quantities held while an unknown part is searched: signs of absorbed constants, values of the others, a branch."""
 
     signs: tuple[int, ...]
     constants: Mapping[Any, float]
@@ -32,31 +38,31 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Part:
-    """What an unknown part holds for now: values on the rows, and an expression once one is found."""
+class PartValues:
+    """Current values of an unknown part on the rows, and its expression once one is found."""
 
     values: Array
     expression: Any = None
     splines: Splines = field(default_factory=dict)
 
 
-class Solving:
-    """An outline and its data.
+class PartialSolver:
+    """A skeleton and its data.
 
     Args:
-        outline: The partial formula.
+        skeleton: The skeleton of the partial formula.
         data: The data.
 
     Attributes:
-        scanned: The constants that no unknown part takes up.
+        scanned: The constants that no unknown part absorbs.
     """
 
-    def __init__(self, outline: Outline, data: FitTarget) -> None:
-        self.outline, self.data = outline, data
-        free = list(self.outline.constants)
-        self._taken: dict[Unknown, tuple[Absorbed, ...]] = {}
-        for hole in self.outline.holes:
-            self._taken[hole] = absorbed(self.outline.expression, hole.symbol, free)
+    def __init__(self, skeleton: Skeleton, data: FitTarget) -> None:
+        self.skeleton, self.data = skeleton, data
+        free = list(self.skeleton.constants)
+        self._taken: dict[UnknownPart, tuple[AbsorbedConstant, ...]] = {}
+        for hole in self.skeleton.holes:
+            self._taken[hole] = absorbed_constants(self.skeleton.expression, hole.symbol, free)
             gone = set().union(*(a.operand.free_symbols for a in self._taken[hole]))
             free = [c for c in free if c not in gone]
         self.scanned = tuple(free)
@@ -68,47 +74,51 @@ class Solving:
         first = next((n for n, a in enumerate(self._all) if a.kind == MULTIPLY and not a.spare), None)
         return [plain] if first is None else [plain, (*plain[:first], -1, *plain[first + 1 :])]
 
-    def with_neutral(self, signs: Sequence[int]) -> Outline:
-        """The outline without the constants that unknown parts take up."""
+    def with_neutral(self, signs: Sequence[int]) -> Skeleton:
+        """The skeleton without the constants that unknown parts absorb."""
         return replace(
-            self.outline, expression=neutral(self.outline.expression, self._all, signs), constants=self.scanned
+            self.skeleton,
+            expression=with_neutral_constants(self.skeleton.expression, self._all, signs),
+            constants=self.scanned,
         )
 
-    def columns(self, hole: Unknown) -> Array:
-        """What a part may depend on, `(N, k)`."""
+    def columns(self, hole: UnknownPart) -> Array:
+        """The columns on which a part may depend, `(N, k)`."""
         return self.data.x[:, [self.data.names.index(name) for name in hole.columns]]
 
     def weight(self, slope: Array) -> Array:
-        """What a change of the part counts in each row, from the slope of the formula in it."""
-        return np.abs(slope) * per_change(self.data)
+        """Weight of a change of the part in each row, from the slope of the formula in it."""
+        return np.abs(slope) * change_weights(self.data)
 
-    def _given(self, setting: Setting, others: Mapping[Unknown, Part]) -> dict[Any, Any]:
-        """A number or column for every symbol, but for the part itself."""
+    def _given(self, setting: HeldValues, others: Mapping[UnknownPart, PartValues]) -> dict[Any, Any]:
+        """A number or column for every symbol except the part itself."""
         values: dict[Any, Any] = {c: setting.constants[c] for c in self.scanned}
         values |= {hole.symbol: part.values for hole, part in others.items()}
         return values | dict(zip(map(symbol, self.data.names), self.data.x.T, strict=True))
 
-    def solved(self, hole: Unknown, setting: Setting, others: Mapping[Unknown, Part]) -> tuple[Array, Array]:
+    def solved(
+        self, hole: UnknownPart, setting: HeldValues, others: Mapping[UnknownPart, PartValues]
+    ) -> tuple[Array, Array]:
         """Values of a part, NaN where undefined, and the slope of the formula in it, `(N,)` each; others are held."""
         read = self.with_neutral(setting.signs)
         given = self._given(setting, others)
         inversion = Inversion(read.expression, hole.symbol, list(given), len(self.data.y))
         return inversion(list(given.values()), self.data.y, inversion.branches[setting.branch])
 
-    def part(self, hole: Unknown, row: FormulaRow) -> Part:
-        """What a row found for a hole puts there; splines of several holes get numbers of their own."""
-        number = self.outline.holes.index(hole)
+    def part(self, hole: UnknownPart, row: FormulaRow) -> PartValues:
+        """The values and expression that a row found for a hole gives it; splines of several holes get different numbers."""
+        number = self.skeleton.holes.index(hole)
         names = {name: re.sub(r"\d+$", lambda digits: str(int(digits[0]) + 100 * number), name) for name in row.splines}
         applied = [e for e in row.expression.atoms(AppliedUndef) if e.func.__name__ in names]
         expression = row.expression.replace(
             lambda e: e in applied, lambda e: sympy.Function(names[e.func.__name__], real=True)(*e.args)
         )
         splines = {names[name]: spline for name, spline in row.splines.items()}
-        return Part(compile_expression(expression, self.data.names, splines)(self.data.x), expression, splines)
+        return PartValues(compile_expression(expression, self.data.names, splines)(self.data.x), expression, splines)
 
     def fillings(
-        self, hole: Unknown, row: FormulaRow, setting: Setting, others: Mapping[Unknown, Part]
-    ) -> Iterator[Filling]:
+        self, hole: UnknownPart, row: FormulaRow, setting: HeldValues, others: Mapping[UnknownPart, PartValues]
+    ) -> Iterator[FilledFormula]:
         """The form with this row in the hole; nothing while another part has no expression yet."""
         if any(part.expression is None for part in others.values()):
             return
@@ -121,10 +131,10 @@ class Solving:
             yield self._put(replace(full, parts={first: full.parts[first], **bare}))
         yield self._put(full)
 
-    def _filling(self, parts: Mapping[Unknown, Part], setting: Setting) -> Filling:
-        """What each part holds, and the constants; the expression is the form's, constants of one place made one symbol."""
-        expression, constants, texts = self.outline.expression, dict(setting.constants), {}
-        for unknown in self.outline.holes:
+    def _filling(self, parts: Mapping[UnknownPart, PartValues], setting: HeldValues) -> FilledFormula:
+        """The parts and the constants; in the expression, absorbed constants of one place are one symbol."""
+        expression, constants, texts = self.skeleton.expression, dict(setting.constants), {}
+        for unknown in self.skeleton.holes:
             given = {
                 **self._given(setting, {h: p for h, p in parts.items() if h is not unknown}),
                 **self._neutral_of_others(unknown, setting),
@@ -132,46 +142,46 @@ class Solving:
             own = self._taken[unknown]
             signs = [s for a, s in zip(self._all, setting.signs, strict=True) if a in own]
             part, rows = parts[unknown], len(self.data.y)
-            rest, numbers = returned(part.expression, unknown.symbol, own, signs, given, rows, part.splines)
+            rest, numbers = restored(part.expression, unknown.symbol, own, signs, given, rows, part.splines)
             for operand, number in numbers.items():
                 constant = operand if operand.is_Symbol else sympy.Dummy("c", real=True)
                 expression = expression.xreplace({operand: constant})
                 constants[constant] = number
             texts[unknown.name] = rest
         splines = {name: spline for part in parts.values() for name, spline in part.splines.items()}
-        return Filling(expression, constants, texts, splines)
+        return FilledFormula(expression, constants, texts, splines)
 
-    def _put(self, filling: Filling) -> Filling:
-        """With the parts in their places."""
-        places = {hole.symbol: filling.parts[hole.name] for hole in self.outline.holes}
+    def _put(self, filling: FilledFormula) -> FilledFormula:
+        """The filled formula with the parts inserted."""
+        places = {hole.symbol: filling.parts[hole.name] for hole in self.skeleton.holes}
         return replace(filling, expression=filling.expression.xreplace(places))
 
-    def _neutral_of_others(self, unknown: Unknown, setting: Setting) -> dict[Any, Any]:
-        """Constants that other parts absorb, at what changes nothing."""
+    def _neutral_of_others(self, unknown: UnknownPart, setting: HeldValues) -> dict[Any, Any]:
+        """Constants that other parts absorb, at their neutral values."""
         pairs = zip(self._all, setting.signs, strict=True)
         own = self._taken[unknown]
         numbers = {a.operand: float(a.neutral) * (s if a.kind == MULTIPLY else 1) for a, s in pairs if a not in own}
         return {operand: number for operand, number in numbers.items() if operand.is_Symbol}
 
 
-def solvable(outline: Outline) -> None:
+def check_solvable(skeleton: Skeleton) -> None:
     """Checks that every hole can be solved for, and that several meet in a sum or a product.
 
     Raises:
         FormulaError: If not.
     """
-    for hole in outline.holes:
-        Inversion(outline.expression, hole.symbol, outline.symbols, 1)
-    if len(outline.holes) < 2:
+    for hole in skeleton.holes:
+        Inversion(skeleton.expression, hole.symbol, skeleton.symbols, 1)
+    if len(skeleton.holes) < 2:
         return
-    symbols = [hole.symbol for hole in outline.holes]
-    node: Any = outline.expression
+    symbols = [hole.symbol for hole in skeleton.holes]
+    node: Any = skeleton.expression
     inner: Any = node
     while inner is not None:
         node = inner
         inner = next((a for a in node.args if all(a.has(s) for s in symbols)), None)
     if not (node.is_Add or node.is_Mul):
-        names = ", ".join(hole.name for hole in outline.holes)
+        names = ", ".join(hole.name for hole in skeleton.holes)
         raise FormulaError(
             f"the holes {names} meet in {node.func.__name__}(...); holes are found where they meet in a "
             f"sum or a product."

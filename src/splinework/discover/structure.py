@@ -1,4 +1,4 @@
-"""From a fitted network to the smallest one that is as good: finer grids, pruning, edges taken out one by one."""
+"""The smallest network that is as good as a fitted one: finer grids, pruning, single edges removed one by one."""
 
 import time
 import warnings
@@ -17,12 +17,12 @@ from splinework.nn.network import KAN
 from splinework.train import FitResult, History, TrainingOptions, fit
 from splinework.train.history import joined
 
-LOWEST, HIGHEST = 1e-4, 3e-2
-"""Edges with an attribution below three times the relative error go, within these bounds."""
-CLEAN = 0.05
-"""Up to this relative error the data count as free of noise."""
-WORSE, WORSE_UNDER_NOISE = 1.5, 1.01
-"""A smaller network may have this many times the held-out error (relative errors below 1e-5 count as equal)."""
+MIN_THRESHOLD, MAX_THRESHOLD = 1e-4, 3e-2
+"""Bounds of the attribution below which edges are pruned, otherwise three times the relative error."""
+MAX_CLEAN_ERROR = 0.05
+"""Relative error up to which data are considered free of noise."""
+MAX_ERROR_RATIO, MAX_ERROR_RATIO_NOISY = 1.5, 1.01
+"""Largest ratio of the held-out error of a smaller network (relative errors below 1e-5 count as equal)."""
 
 
 def simplified(
@@ -52,17 +52,19 @@ def simplified(
         again = trial_fit(smaller, x, y, replace(options, grids=None, steps=steps, budget=budget / 6))
         nonlocal reference
         error = _error(again.model, held_x, held_y)
-        allowed = WORSE * reference + 1e-5 if reference < CLEAN else WORSE_UNDER_NOISE * reference
+        allowed = (
+            MAX_ERROR_RATIO * reference + 1e-5 if reference < MAX_CLEAN_ERROR else MAX_ERROR_RATIO_NOISY * reference
+        )
         reference = min(reference, error)
         return FitResult(again.model, joined(best.history, again.history)) if error <= allowed else None
 
     for factor in (10.0, 3.0):
-        threshold = min(max(factor * _error(best.model, held_x, held_y), LOWEST), HIGHEST)
+        threshold = min(max(factor * _error(best.model, held_x, held_y), MIN_THRESHOLD), MAX_THRESHOLD)
         smaller = prune(best.model, columns, edges=threshold, nodes=threshold, inputs=threshold)
         if smaller.active_edges() < best.model.active_edges():
             best = as_good(smaller, None) or best
     if best.model.active_edges() <= 30:
-        noisy = CLEAN < reference < 0.95  # above, a constant is nearly as good, and any edge may go
+        noisy = MAX_CLEAN_ERROR < reference < 0.95  # above, a constant is nearly as good, and any edge may go
         best = _one_by_one(best, columns, as_good, until, weakest=0.1 if noisy else float("inf"))
     return best.model, best.history
 

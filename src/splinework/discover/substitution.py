@@ -1,4 +1,4 @@
-"""A formula whose holes are filled: all its numbers fitted on the data together, made simple, and weighed against others."""
+"""Formulas with expressions substituted for their holes: all numbers fitted to the data together, then simplified."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import sympy
 
-from splinework.discover.skeleton import Outline
+from splinework.discover.skeleton import Skeleton
 from splinework.discover.smooth import SmoothFit
-from splinework.discover.snapping import Constants
+from splinework.discover.snapping import FreeConstants
 from splinework.formula.languages.python import python
 from splinework.interpret.symbolic.constants import FitTarget, Template, confidence_intervals, snap
 from splinework.interpret.symbolic.expression import Splines
@@ -18,19 +18,19 @@ from splinework.interpret.symbolic.ranking import formula_row
 from splinework.interpret.symbolic.simplification import simplified
 from splinework.interpret.symbolic.table import FormulaRow
 
-EXACT = 1e-8
-"""A formula with a smaller error, relative to the spread of y, is taken as exact: nothing else is tried."""
+EXACT_TOLERANCE = 1e-8
+"""Error, relative to the spread of y, below which a formula is considered exact and the search ends."""
 
 
 @dataclass(frozen=True)
-class Filling:
+class FilledFormula:
     """A form with its holes filled.
 
     Attributes:
-        expression: Over the columns and the form's constants.
-        constants: First values of these.
-        parts: What each hole holds, by its name.
-        splines: That the parts contain.
+        expression: Expression in the columns and the constants of the form.
+        constants: Initial values of the constants.
+        parts: Expression for each hole, by its name.
+        splines: Splines in the parts.
     """
 
     expression: Any
@@ -40,8 +40,8 @@ class Filling:
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A row of the answer, with the constants of the form and the parts as they were before numbers were made simple."""
+class FittedFormula:
+    """A row of the result, with the constants of the form and the parts before numbers were simplified."""
 
     row: FormulaRow
     constants: Mapping[Any, float]
@@ -49,11 +49,11 @@ class Fitted:
 
     def exact(self, target: FitTarget) -> bool:
         """Whether nothing is left to explain."""
-        return self.row.rmse < EXACT * float(target.y.std())
+        return self.row.rmse < EXACT_TOLERANCE * float(target.y.std())
 
 
-def fitted(filling: Filling, target: FitTarget, name: str, notes: Sequence[str] = ()) -> list[Fitted]:
-    """The formulas that a filling gives: none where it is undefined on the data, two where setting more numbers free pays."""
+def fit_filled(filling: FilledFormula, target: FitTarget, name: str, notes: Sequence[str] = ()) -> list[FittedFormula]:
+    """The fitted formulas of a filled form: none if undefined on the data, two if freeing more numbers is worthwhile."""
     if not usable(filling.expression):
         return []
     proposal = Proposal.of(filling.expression, filling.splines, target)  # splines are columns, while numbers are fitted
@@ -80,7 +80,7 @@ def fitted(filling: Filling, target: FitTarget, name: str, notes: Sequence[str] 
     return found
 
 
-def _together(filling: Filling, target: FitTarget) -> dict[Any, float] | None:
+def _together(filling: FilledFormula, target: FitTarget) -> dict[Any, float] | None:
     """Constants and floats of the parts by least squares on the data; None where the formula is undefined there."""
     floats = sorted(filling.expression.atoms(sympy.Float), key=float)
     stand_ins = {f: sympy.Dummy("c", real=True) for f in floats}
@@ -89,15 +89,15 @@ def _together(filling: Filling, target: FitTarget) -> dict[Any, float] | None:
         return None
     start = np.array([*filling.constants.values(), *map(float, floats)])
     unknown = (*filling.constants, *stand_ins.values())
-    fit = SmoothFit(Outline(expression, unknown, (), target.names), target, []).fitted(start)
+    fit = SmoothFit(Skeleton(expression, unknown, (), target.names), target, []).fitted(start)
     if fit is None:
         return None
     return dict(zip([*filling.constants, *floats], fit.constants.tolist(), strict=True))
 
 
 def _variants(expression: Any) -> list[Any]:
-    """The expression, and with all numbers that a search took for simple set free; the shorter description will tell."""
-    loose = Constants.of([expression])
+    """The expression, and the same with numbers freed that a search took for simple; the shorter description wins."""
+    loose = FreeConstants.of([expression])
     if not len(expression.atoms(sympy.Float)) < len(loose.symbols) <= 12:
         return [expression]
     starts = {
@@ -106,8 +106,8 @@ def _variants(expression: Any) -> list[Any]:
     return [expression, loose.expressions[0].xreplace(starts)]
 
 
-def _described(made: FormulaRow, filling: Filling, values: Mapping[Any, float]) -> Fitted:
-    """With the sentence that tells what the constants and the unknown parts have become."""
+def _described(made: FormulaRow, filling: FilledFormula, values: Mapping[Any, float]) -> FittedFormula:
+    """The formula with a note on the values of its constants and unknown parts."""
     constants = {constant: values[constant] for constant in filling.constants}
     numbers = {key: sympy.Float(value) for key, value in values.items() if key not in constants}
     parts = {hole: part.xreplace(numbers) for hole, part in filling.parts.items()}
@@ -116,11 +116,11 @@ def _described(made: FormulaRow, filling: Filling, values: Mapping[Any, float]) 
     ]
     texts += [f"{hole} = {python(_rounded(part))}" for hole, part in parts.items()]
     notes = (", ".join(texts), *made.notes) if texts else made.notes
-    return Fitted(replace(made, notes=notes), constants, parts)
+    return FittedFormula(replace(made, notes=notes), constants, parts)
 
 
 def _rounded(expression: Any) -> Any:
-    """For people: six digits, and nothing that rounding left."""
+    """The expression with six digits, without remainders of rounding."""
     floats = {f: float(f) for f in expression.atoms(sympy.Float)}
     negligible = 1e-12 * max((abs(float(n)) for n in expression.atoms(sympy.Number)), default=0.0)
     short = {f: float(f"{value:.6g}") if abs(value) > negligible else 0.0 for f, value in floats.items()}

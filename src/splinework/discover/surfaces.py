@@ -14,13 +14,13 @@ import numpy as np
 from splinework.discover.terms import Terms
 from splinework.interpret.symbolic.library import Array
 
-FLOOR = 1e-9
-"""Distances below this count as none."""
+MIN_DISTANCE = 1e-9
+"""Distances below this are neglected."""
 
 
 @dataclass(frozen=True)
 class Surface:
-    """Which terms, with which coefficients, and the root mean squared distance of the rows in units of the spreads."""
+    """Indices of terms, their coefficients, and the root mean squared distance of the rows in units of the spreads."""
 
     places: tuple[int, ...]
     coefficients: Array
@@ -28,16 +28,16 @@ class Surface:
 
     def description(self, rows: int) -> float:
         """Nats of distances and coefficients, the terms' structure aside."""
-        return rows * math.log(max(self.distance, FLOOR)) + 0.5 * (len(self.places) - 1) * math.log(rows)
+        return rows * math.log(max(self.distance, MIN_DISTANCE)) + 0.5 * (len(self.places) - 1) * math.log(rows)
 
 
-class Sheet:
+class SurfaceFit:
     """Values and gradients of terms at rows, ready for fits of subsets.
 
     Args:
-        terms: With a constant among them or not.
-        x: `(N, d)`.
-        spread: Of each column, `(d,)`: the unit of distance.
+        terms: Terms of the sums.
+        x: Rows, `(N, d)`.
+        spread: Spread of each column, the unit of distance, `(d,)`.
     """
 
     def __init__(self, terms: Terms, x: Array, spread: Array) -> None:
@@ -71,7 +71,7 @@ class Sheet:
         return Surface(tuple(chosen), best / self.size[chosen], nearest)
 
     def distance(self, surface: Surface) -> float:
-        """Of these rows from a surface that was fitted to others."""
+        """Distance of these rows from a surface that was fitted to others."""
         chosen = list(surface.places)
         value = self.values[:, chosen] @ surface.coefficients
         steep = np.linalg.norm(np.einsum("nmd,m->nd", self.slopes[:, chosen], surface.coefficients), axis=1)
@@ -79,7 +79,7 @@ class Sheet:
         return float(np.sqrt(((value / np.where(steep > 0, steep, 1.0)) ** 2).mean()))
 
     def sparse(self, most: int = 8) -> list[Surface]:
-        """Surfaces of fewer and fewer terms: each time the term goes whose loss moves the rows least."""
+        """Surfaces by backward elimination: each time the term is removed that matters least."""
         left = list(range(len(self.terms)))
         found: list[Surface] = []
         surface = self.fit(left)

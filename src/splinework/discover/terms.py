@@ -1,4 +1,4 @@
-"""Terms to build sums from, and which of them a sum needs.
+"""Terms of sums, and the selection of those that a sum needs.
 
 The terms are monomials up to a total degree, or functions of single columns. Which are needed is found by taking them out
 one by one (thresholded least squares, as in SINDy, but by what the fit loses rather than by the size of a coefficient) and,
@@ -17,7 +17,7 @@ import sympy
 from splinework.interpret.symbolic.expression import compiled, symbol
 from splinework.interpret.symbolic.library import Array
 
-RIDGE = 1e-13
+RIDGE_STRENGTH = 1e-13
 """Added to the squares of unit columns, so that sums of squares can be inverted when some are dependent."""
 
 
@@ -32,25 +32,25 @@ class Terms:
         return len(self.expressions)
 
     def only(self, places: Sequence[int]) -> "Terms":
-        """Some of them."""
+        """A selection of the terms."""
         return Terms(tuple(self.expressions[i] for i in places), self.names)
 
     def joined(self, other: "Terms") -> "Terms":
-        """These and those of the other that are not among them."""
+        """These terms and those of the other that are not among them."""
         return Terms(tuple(dict.fromkeys([*self.expressions, *other.expressions])), self.names)
 
     def values(self, x: Array) -> Array:
-        """`(N, M)` at rows `(N, d)`; NaN outside a domain."""
+        """Values `(N, M)` at rows `(N, d)`; NaN outside a domain."""
         return _filled(self._value(*x.T), len(x))
 
     def defined(self, x: Array) -> tuple["Terms", Array]:
-        """Those that are finite at all rows, and their values."""
+        """The terms that are finite at all rows, and their values."""
         values = self.values(x)
         usable = np.flatnonzero(np.isfinite(values).all(axis=0)).tolist()
         return self.only(usable), values[:, usable]
 
     def gradients(self, x: Array) -> Array:
-        """`(N, M, d)`: the derivatives in each column."""
+        """Derivatives in each column, `(N, M, d)`."""
         return _filled(self._gradient(*x.T), len(x)).reshape(len(x), len(self), len(self.names))
 
     @cached_property
@@ -74,7 +74,7 @@ def _filled(values: Any, rows: int) -> Array:
 
 
 def exponents(columns: int, degree: int) -> list[tuple[int, ...]]:
-    """Of all monomials up to a total degree, low degrees first; the first is the constant."""
+    """Exponents of all monomials up to a total degree, low degrees first; the first is the constant."""
     found = []
     for total in range(degree + 1):
         for choice in combinations_with_replacement(range(columns), total):
@@ -136,14 +136,14 @@ def _rss(unit: Array, target: Array, chosen: Sequence[int]) -> float:
 
 
 def _taken_out(unit: Array, target: Array, most: int) -> list[tuple[int, ...]]:
-    """From all columns down: the one goes whose loss raises the sum of squares least, `c_j²/(G⁻¹)_jj`."""
+    """Backward elimination: the column is removed that raises the sum of squares least, by `c_j²/(G⁻¹)_jj`."""
     gram, moment = unit.T @ unit, unit.T @ target
     left = list(range(unit.shape[1]))
     found = []
     while left:
         if len(left) <= most:
             found.append(tuple(left))
-        inverse = np.linalg.inv(gram[np.ix_(left, left)] + RIDGE * np.eye(len(left)))
+        inverse = np.linalg.inv(gram[np.ix_(left, left)] + RIDGE_STRENGTH * np.eye(len(left)))
         coefficients = inverse @ moment[left]
         left.pop(int(np.argmin(coefficients**2 / np.diag(inverse))))
     return found
@@ -161,7 +161,7 @@ def _pair(unit: Array, target: Array) -> tuple[int, ...]:
 
 
 def _put_in(unit: Array, target: Array, most: int, first: Sequence[int] = ()) -> list[tuple[int, ...]]:
-    """From none, or some first ones, up: the column comes in that, made orthogonal to those, explains most of the rest."""
+    """Forward selection: the column is added that, orthogonal to those chosen, explains most of the rest."""
     chosen: list[int] = []
     found = []
     others, rest = unit.copy(), target.astype(float).copy()

@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from splinework.cli.frame import Commands
+from splinework.cli.frame import CommandGroup
 
 TABLE: Final = {
     "fpga": "Build an FPGA circuit, prove it and synthesise it.",
@@ -22,7 +22,7 @@ TABLE: Final = {
 
 
 @click.group(
-    cls=Commands,
+    cls=CommandGroup,
     table=TABLE,
     package=__name__,
     no_args_is_help=True,

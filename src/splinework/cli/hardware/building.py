@@ -44,11 +44,11 @@ def build(
         how = recipe()
         check_place(order.out, how.kind)
         how.need()
-        from splinework.cli.fitted import Fitted
+        from splinework.cli.fitted import ModelFile
         from splinework.cli.hardware.rows import material
         from splinework.tabular.tables import read_table
 
-        fitted = Fitted(order.model)
+        fitted = ModelFile(order.model)
         stages.stage(f"reading {order.data}", after=1.0)
         given = material(fitted, read_table(order.data, tell=stages.share), order)
         made = artefact.build(

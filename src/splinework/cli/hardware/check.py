@@ -21,10 +21,10 @@ class CheckOptions:
         metavar="N",
         show_default="that of the build",
         help="Number of vectors to compare.",
-        group=common.INPUT,
+        group=common.INPUT_GROUP,
     )
     seed: int | None = common.seed(None, show_default="that of the build")
-    no_proof: bool = option(default=False, help="Do not prove the neurons.", group=common.INPUT)
+    no_proof: bool = option(default=False, help="Do not prove the neurons.", group=common.INPUT_GROUP)
     quiet: bool = common.quiet()
     as_json: bool = common.as_json()
 

@@ -28,7 +28,7 @@ class ArtefactArguments:
         metavar="DATA.csv",
         shell_complete=files_of,
         help="Table with the columns of the model and its target.",
-        group=common.INPUT,
+        group=common.INPUT_GROUP,
     )
     target: str | None = common.target(show_default="that of the model")
     test_fraction: float | None = common.test_fraction()
@@ -38,7 +38,7 @@ class ArtefactArguments:
         within=(0, 10_000),
         metavar="N",
         help="Distil MODEL into a network with N hidden nodes; 0 for none.",
-        group=common.MODEL,
+        group=common.MODEL_GROUP,
     )
     seed: int = common.seed()
     out: str = common.out("DIR", "Folder for the artefact.", required=True)

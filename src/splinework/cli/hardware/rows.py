@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from splinework.cli.categories import as_frame, repeats, words_of
-from splinework.cli.fitted import Fitted, column_of, inputs_of, refuse_lacking
-from splinework.cli.job import Settings, split
+from splinework.cli.fitted import ModelFile, column_of, inputs_of, refuse_lacking
+from splinework.cli.job import FitSettings, split
 from splinework.errors import ConfigError, DataError, nearest
 from splinework.formula.figures import plural
 from splinework.tabular.tables import FileTable, numbers
@@ -54,7 +54,7 @@ class ArtefactRows:
         return asked
 
 
-def material(fitted: Fitted, table: FileTable, order: ArtefactArguments) -> ArtefactRows:
+def material(fitted: ModelFile, table: FileTable, order: ArtefactArguments) -> ArtefactRows:
     """Reads the rows and splits them as `fit` does.
 
     Raises:
@@ -78,7 +78,7 @@ def material(fitted: Fitted, table: FileTable, order: ArtefactArguments) -> Arte
     if len(x) and not whole.any():
         raise DataError(f"every row of {table.name} has an empty or non-finite cell; fill them in.")
     x, y = x[whole], y[whole]
-    train, test, remarks = split(len(x), Settings(1.0, order.seed, order.test_fraction))
+    train, test, remarks = split(len(x), FitSettings(1.0, order.seed, order.test_fraction))
     notes += remarks
     notes.append(
         f"{plural(len(test), 'row')} of {len(x)} held out for all figures; `fit` holds out the same rows of the same table and "
@@ -91,7 +91,7 @@ def material(fitted: Fitted, table: FileTable, order: ArtefactArguments) -> Arte
 
 
 def _of_estimator(
-    fitted: Fitted, table: FileTable, order: ArtefactArguments
+    fitted: ModelFile, table: FileTable, order: ArtefactArguments
 ) -> tuple[Floats, NDArray[Any], tuple[str, ...] | None]:
     """Rows as the estimator encodes them: indicators for categories, learned values for missing cells."""
     from splinework.tabular.input_table import read_input
@@ -118,7 +118,7 @@ def _of_estimator(
 
 
 def _of_network(
-    fitted: Fitted, table: FileTable, order: ArtefactArguments, notes: list[str]
+    fitted: ModelFile, table: FileTable, order: ArtefactArguments, notes: list[str]
 ) -> tuple[Floats, NDArray[Any], tuple[str, ...] | None]:
     """Rows as a network takes them, for a file that holds only names of columns."""
     x, remarks = inputs_of(table, fitted)
@@ -141,7 +141,7 @@ def _of_network(
     return x, _numbered(table, target, names), names
 
 
-def _classes(table: FileTable, target: str, fitted: Fitted) -> tuple[str, ...]:
+def _classes(table: FileTable, target: str, fitted: ModelFile) -> tuple[str, ...]:
     """The classes in the order of the outputs if these have the same names, else sorted as numbers or text."""
     present = {word for word in words_of(table, target) if word is not None}
     count = max(2, fitted.model.outputs)
@@ -192,7 +192,7 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _refuse_no_column(table: FileTable, target: str, fitted: Fitted) -> None:
+def _refuse_no_column(table: FileTable, target: str, fitted: ModelFile) -> None:
     if target not in table.columns:
         raise DataError(
             f"{table.name} has no column {target!r}, which {fitted.path} predicts; {nearest(target, table.columns)} Name the "
@@ -200,7 +200,7 @@ def _refuse_no_column(table: FileTable, target: str, fitted: Fitted) -> None:
         )
 
 
-def _about_columns(fitted: Fitted) -> list[str]:
+def _about_columns(fitted: ModelFile) -> list[str]:
     columns = fitted.estimator.columns_
     made = [column.name for column in columns.columns if len(column.inputs) != 1 or column.inputs[0] != column.name]
     if not made:
