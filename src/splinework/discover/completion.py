@@ -160,8 +160,9 @@ class Completion:
         fit, signs = best
         if fit.confused:
             names = ", ".join(hole.name for hole in self.skeleton.holes)
+            shown = self.skeleton.expression.xreplace({h.symbol: sympy.Symbol(h.name) for h in self.skeleton.holes})
             raise FormulaError(
-                f"the unknown parts {names} of {self.skeleton.expression} cannot be distinguished: what one contains, another "
+                f"the unknown parts {names} of {shown} cannot be distinguished: what one contains, another "
                 f"may contain as well; give each columns of its own, such as ?(x1) and ?(x2)."
             )
         constants = dict(zip(self.solving.scanned, fit.constants.tolist(), strict=True))
