@@ -57,7 +57,10 @@ def _options() -> argparse.Namespace:
 def _versions(path: Path | None) -> dict[str, str]:
     """Name → version, of a file with a `name==version` per line."""
     lines = path.read_text(encoding="utf-8").splitlines() if path else []
-    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    found = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    if sys.version_info >= (3, 11):
+        found.pop("tomli", None)  # the standard library reads TOML from 3.11 on, so nobody installs it
+    return found
 
 
 def _ask(folder: str, script: str) -> str:

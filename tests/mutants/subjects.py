@@ -34,6 +34,11 @@ TESTS: dict[str, tuple[str, ...]] = {
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
+        "src/splinework/knowledge/axioms/verify/tree.py",
+        'yield ".", -1',
+        'yield ".", -2',
+    ): "the number that goes with a leaf is not read",
+    (
         "src/splinework/knowledge/axioms/verify/smooth.py",
         "return *base.asymptotes[side > 0], 1e-18 if greatest(base, 2) else 0.0",
         "return *base.asymptotes[side >= 0], 1e-18 if greatest(base, 2) else 0.0",

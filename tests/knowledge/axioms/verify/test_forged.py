@@ -271,6 +271,8 @@ def test_many_nodes_are_split_at_once_and_halves_meet_in_the_middle():
         first = tree.split(nodes, np.zeros(len(nodes), dtype=int))
         assert first.tolist() == list(range(int(first[0]), int(first[0]) + 2 * len(nodes), 2))
         nodes = np.concatenate([first, first + 1])
+        nothing = np.zeros((len(nodes), 2), dtype=bool)
+        tree.face(nodes, nothing, nothing)  # there is room for the notes of every node
     found = leaves_of(tree.text(), np.zeros(2), np.ones(2))
     assert sorted(found.lo[:, 0].tolist()) == [k / 256 for k in range(256)]
     assert sorted(found.hi[:, 0].tolist()) == [(k + 1) / 256 for k in range(256)]
