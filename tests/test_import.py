@@ -235,3 +235,16 @@ def test_type_checkers_are_told_that_the_package_has_types():
     spec = find_spec("splinework")
     assert spec is not None
     assert (Path(spec.origin or "").parent / "py.typed").is_file()
+
+
+LAZY = ("data", "formula", "hardware", "interpret.edit", "knowledge.teach", "tabular", "train", "train.sources")
+
+
+@pytest.mark.parametrize("name", ["splinework", *("splinework." + part for part in LAZY)])
+def test_completion_offers_what_is_ours_only(name):
+    package = import_module(name)
+    offered = [each for each in dir(package) if not each.startswith("_")]
+    assert set(package.__all__) <= set(offered)
+    for each in set(offered) - set(package.__all__):
+        value = getattr(package, each)
+        assert (getattr(value, "__module__", None) or getattr(value, "__name__", "")).startswith("splinework"), each

@@ -149,7 +149,10 @@ class _Package(ModuleType):
             super().__setattr__(name, value)
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *_homes(self.__name__)})
+        held = vars(self)
+        below = {name for name, value in held.items() if getattr(value, "__name__", "") == f"{self.__name__}.{name}"}
+        dunders = {name for name in (*held, *held.get("__annotations__", ())) if name.startswith("__")}
+        return sorted({*_homes(self.__name__), *self.__all__, *below, *dunders})
 
 
 def lazy(package: str) -> Callable[[str], Any]:
@@ -194,7 +197,3 @@ def __getattr__(name: str) -> Any:
         if text is None:
             raise
         raise AttributeError(text) from None
-
-
-def __dir__() -> list[str]:
-    return [*globals(), "__version__"]

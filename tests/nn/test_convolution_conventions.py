@@ -94,7 +94,7 @@ def test_a_layer_says_what_it_is():
         ({"padding": "full"}, ["'same'", "'valid'", "'full'"]),
         ({"padding": "same", "stride": 2}, ["'same'", "stride 1", "(2, 2)"]),
         ({"padding_mode": "mirror"}, ["reflect", "circular", "'mirror'"]),
-        ({"width": 3}, ["no option 'width'", "KANLayer", "domain"]),
+        ({"width": 3}, ["no option 'width'", "KAN(shape)", "domain"]),
         ({"base": "relu"}, ["silu", "'relu'"]),
     ],
 )

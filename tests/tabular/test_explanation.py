@@ -244,3 +244,11 @@ def test_a_file_goes_on_being_fitted(tmp_path: Path) -> None:
     model = KANClassifier(**QUICK).partial_fit(x, labels(y), classes=["low", "top"])
     model.save(tmp_path / "model.safetensors")
     assert load(tmp_path / "model.safetensors").partial_fit(x, labels(y)).score(x, labels(y)) > 0.8
+
+
+def test_listing_the_attributes_starts_no_search(monkeypatch):
+    rows = np.linspace(-1, 1, 60)[:, None]
+    model = KANRegressor().fit(rows, rows[:, 0] ** 2)
+    monkeypatch.setattr(KANRegressor, "_search", lambda self: pytest.fail("a search was started"))
+    assert {"equation_", "equations_", "formulas_", "predict", "model_"} <= set(dir(model))
+    assert "equations_" not in dir(KANRegressor())

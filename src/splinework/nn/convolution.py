@@ -20,13 +20,12 @@ from splinework.errors import ArgumentError, ConfigError, ShapeError
 from splinework.foreign import advice, explained
 from splinework.kernels.torch_internals import functional_transform
 from splinework.nn.layer import KANLayer, check_numbers
-from splinework.splines.bases import Basis
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 MAX_PATCH_NUMBERS = 2**22
 """Most numbers of patches in memory at a time: 16 MB in float32. A 3×3 kernel reads each pixel nine times, so patches of a
 whole batch would take nine times its memory."""
-_OPTIONS = frozenset(inspect.signature(KANLayer).parameters) - {"inputs", "outputs", "bias", "dtype", "device"}
+_OPTIONS = frozenset(inspect.signature(KANLayer).parameters) - {"inputs", "outputs", "bias", "factory"}
 
 
 class _KANConv(nn.Module):
@@ -48,16 +47,13 @@ class _KANConv(nn.Module):
         padding_mode: str = "zeros",
         device: torch.device | None = None,
         dtype: torch.dtype | None = None,
-        *,
-        grid: int = 5,
-        basis: str | Basis = "bspline",
         **options: Any,
     ) -> None:
         super().__init__()
         self._check_channels(in_channels, out_channels, groups)
         unknown = sorted(set(options) - _OPTIONS)
         if unknown:
-            raise ArgumentError(advice(type(self).__name__, unknown[0], ["grid", "basis", *sorted(_OPTIONS)]))
+            raise ArgumentError(advice(type(self).__name__, unknown[0], sorted(_OPTIONS)))
         if padding_mode not in PADDING_MODES:
             raise ConfigError(f"padding_mode is one of {', '.join(PADDING_MODES)}, got {padding_mode!r}.")
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
@@ -71,8 +67,6 @@ class _KANConv(nn.Module):
             KANLayer(
                 in_channels // groups * math.prod(self.kernel_size),
                 out_channels // groups,
-                grid=grid,
-                basis=basis,
                 bias=bias,
                 dtype=dtype,
                 device=device,

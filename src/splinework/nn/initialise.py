@@ -6,7 +6,7 @@ spline weights w_s `(I, J)`. Randomness comes from the generator alone.
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor
@@ -14,6 +14,13 @@ from torch import Tensor
 from splinework.errors import ConfigError
 
 InitialValues = tuple[Tensor, Tensor, Tensor]
+
+
+class FactoryKeywords(TypedDict, total=False):
+    """Dtype and device of a module's numbers, as modules of torch take them."""
+
+    dtype: torch.dtype | None
+    device: torch.device | str | None
 
 
 def paper_scheme(inputs: int, size: int, outputs: int, generator: torch.Generator | None, **like: Any) -> InitialValues:

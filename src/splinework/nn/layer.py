@@ -3,18 +3,21 @@
 `φ_ij(x) = w_b b(x) + w_s Σ_m c_m B_m(x)` (Liu et al. 2024, eqs. 2.10–2.12), output `y_j = Σ_i φ_ij(x_i) + bias_j`.
 """
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
-from splinework.errors import ConfigError, DtypeError, ShapeError
-from splinework.foreign import explained
+from splinework.errors import ArgumentError, ConfigError, DtypeError, ShapeError
+from splinework.foreign import advice, explained
 from splinework.kernels import BasisTable, EdgeParameters, check_extrapolation, layer_sums
 from splinework.kernels.torch_internals import functional_transform
 from splinework.nn import initialise
+from splinework.nn.initialise import FactoryKeywords
 from splinework.nn.shaping import Cones, Shaping
 from splinework.splines import grid_points
 from splinework.splines.bases import DEFAULT_BASE, Basis, activation, make_basis
@@ -45,6 +48,7 @@ class KANLayer(nn.Module):
         init: `paper` or `power`.
         bias: Whether each sum has a constant of its own.
         generator: Source of the random start; None means torch's own.
+        **factory: `dtype` and `device` of the numbers, as in torch.
 
     Shapes: x `(…, I)` to `(…, J)`.
 
@@ -84,17 +88,21 @@ class KANLayer(nn.Module):
         init: str = "paper",
         bias: bool = True,
         generator: torch.Generator | None = None,
-        dtype: torch.dtype | None = None,
-        device: torch.device | None = None,
+        **factory: Unpack[FactoryKeywords],
     ) -> None:
         super().__init__()
+        for name in factory:
+            if name not in FactoryKeywords.__annotations__:
+                known = [*inspect.signature(KANLayer).parameters][:-1]
+                raise ArgumentError(advice("KANLayer", name, [*known, *FactoryKeywords.__annotations__]))
         self.inputs, self.outputs = inputs, outputs
         self.basis = make_basis(basis, grid=grid, degree=degree)
         self.base = base
         self.extrapolation = check_extrapolation(extrapolation)
         self.grid_kind = grid_kind
         self._check(domain)
-        like: dict[str, Any] = {"dtype": dtype or torch.get_default_dtype(), "device": device}
+        dtype = factory.get("dtype")
+        like: dict[str, Any] = {"dtype": dtype or torch.get_default_dtype(), "device": factory.get("device")}
         if not like["dtype"].is_floating_point:
             raise DtypeError(f"a layer's numbers are floating-point, got dtype={dtype}; use torch.float32 or float64.")
         c, w_b, w_s = initialise.initial_values(init, inputs, self.basis.size, outputs, generator, **like)

@@ -208,6 +208,14 @@ class ExplanationMixin:
         finally:
             _listing.reset(token)
 
+    def __dir__(self) -> list[str]:
+        token = _listing.set(True)  # scikit-learn asks for the value of every attribute
+        try:
+            names = {*super().__dir__()}
+        finally:
+            _listing.reset(token)
+        return sorted(names | ({"equation_", "equations_", "formulas_"} if "model_" in names else set()))
+
     def _diagram(self) -> str:
         name = type(self).__name__
         if not hasattr(self, "model_"):
