@@ -27,9 +27,9 @@ from splinework.export import export
 from splinework.export.number_lists import nested
 from splinework.hardware.mcu import McuOptions, measure, verify_mcu, write_mcu
 from splinework.hardware.mcu.boards import PROCESSORS
-from splinework.hardware.mcu.measure import McuCost, Probe, cost
+from splinework.hardware.mcu.measurement import McuCost, Probe, cost
 from splinework.hardware.mcu.quantiser import number
-from splinework.hardware.quantise import quantise
+from splinework.hardware.quantisation import quantise
 
 RESULTS = Path(__file__).parent / "results" / "mcu.json"
 CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4f", "gcc")

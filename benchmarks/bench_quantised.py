@@ -28,7 +28,7 @@ from splinework.hardware.fpga.plan import FpgaOptions, design
 from splinework.hardware.fpga.synthesis import synthesise
 from splinework.hardware.fpga.verilog import verilog
 from splinework.hardware.integer import IntegerModel
-from splinework.hardware.quantise import Bits
+from splinework.hardware.quantisation import Bits
 from splinework.hardware.training import QuantisationSchedule, QuantisedFit, score, train_quantised
 
 RESULTS = Path(__file__).parent / "results" / "quantised.jsonl"

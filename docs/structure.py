@@ -105,7 +105,7 @@ class House:
 
 
 def part_of(path: str) -> str:
-    """`train/fit.py` is of `train`."""
+    """`train/fitting.py` is of `train`."""
     return path.split("/")[0].removesuffix(".py")
 
 

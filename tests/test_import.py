@@ -5,12 +5,13 @@ from __future__ import annotations
 import doctest
 import inspect
 import json
+import pkgutil
 import subprocess
 import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 from zipfile import ZipFile
 
 import pytest
@@ -248,3 +249,19 @@ def test_completion_offers_what_is_ours_only(name):
     for each in set(offered) - set(package.__all__):
         value = getattr(package, each)
         assert (getattr(value, "__module__", None) or getattr(value, "__name__", "")).startswith("splinework"), each
+
+
+PACKAGES_OF_A_VERB = {
+    f"splinework.{name}"
+    for name in ("discover", "export", "report", "hardware.analog", "hardware.fpga", "hardware.mcu")
+}
+"""Packages that are called like the verb in front of them: `import splinework.export as m` gives the verb."""
+
+
+def test_importing_a_module_gives_the_module():
+    taken = set()
+    for module in pkgutil.walk_packages(splinework.__path__, "splinework."):
+        package, _, name = module.name.rpartition(".")
+        if isinstance(getattr(import_module(package), name, None), FunctionType | type):
+            taken.add(module.name)
+    assert taken <= PACKAGES_OF_A_VERB

@@ -52,14 +52,14 @@ if TYPE_CHECKING:
     from splinework.nn.network import KAN
     from splinework.nn.trace import trace
     from splinework.report.plot import plot
-    from splinework.report.report import report
+    from splinework.report.reporting import report
     from splinework.tabular.classifier import KANClassifier
     from splinework.tabular.regressor import KANRegressor
     from splinework.tabular.transformer import KANTransformer
-    from splinework.train.ensemble import ensemble
+    from splinework.train.ensembles import ensemble
     from splinework.train.residual import Residual
-    from splinework.train.solve import solve
-    from splinework.train.sparsify import sparsify
+    from splinework.train.solving import solve
+    from splinework.train.sparsification import sparsify
 
 __version__: str
 

@@ -8,7 +8,7 @@ import splinework as sw
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.hardware.choosing import MAX_LUTS, QuantisationRecipe, choose, needed_widths, pick
 from splinework.hardware.examples import examples, figures_of, merit, outputs_of, saturation
-from splinework.hardware.quantise import quantise
+from splinework.hardware.quantisation import quantise
 from splinework.hardware.students import MAX_EDGES, shapes_for, student
 from splinework.hardware.training import QuantisedFit, TrainingStage
 from tests.hardware.api_cases import QUICK, classes, curves, rows, says, trained

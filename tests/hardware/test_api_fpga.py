@@ -130,7 +130,7 @@ def test_a_network_of_integers_needs_no_rows_and_no_synthesis(tmp_path):
 
 def test_the_codes_of_the_rows_may_be_taken_for_all_that_come():
     from splinework.hardware.examples import examples
-    from splinework.hardware.quantise import quantise
+    from splinework.hardware.quantisation import quantise
 
     model, x = curves(1), np.sign(rows(50))
     golden = quantise(model, x, bits=4)

@@ -14,7 +14,7 @@ from splinework.hardware import McuRecipe, tools
 from splinework.hardware.artefact_reports import mcu_report, preserved_axioms
 from splinework.hardware.golden import from_dict, read_golden, to_dict, write_golden
 from splinework.hardware.integer import IntegerModel, equal
-from splinework.hardware.quantise import Bits
+from splinework.hardware.quantisation import Bits
 from splinework.hardware.report_page import report_html
 from splinework.nn.frame import Frame, FramedKAN
 

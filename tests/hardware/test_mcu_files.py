@@ -15,7 +15,7 @@ from splinework.hardware.formats import Format, Wire
 from splinework.hardware.integer import IntegerLayer, IntegerModel
 from splinework.hardware.mcu import McuOptions, mcu, measure, verify_mcu, write_mcu
 from splinework.hardware.mcu.boards import PROCESSORS
-from splinework.hardware.mcu.measure import deepest
+from splinework.hardware.mcu.measurement import deepest
 from splinework.hardware.mcu.source import plan
 from tests.hardware.cases import random_model
 

@@ -10,7 +10,7 @@ from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.hardware.area import area
 from splinework.hardware.expand import sum_layers
 from splinework.hardware.monotone import monotone_inputs
-from splinework.hardware.quantise import Bits, as_bits, freeze, identifier, network_units, prepare, quantise
+from splinework.hardware.quantisation import Bits, as_bits, freeze, identifier, network_units, prepare, quantise
 from splinework.hardware.training import QuantisationSchedule, score, train_quantised
 
 SHAPES = [[2, 3, 1], [3, 4, 2], [2, (1, 2), 1], [3, (0, [3, 2]), (1, [2]), 2]]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.train.ensemble import _draw, ensemble
+from splinework.train.ensembles import _draw, ensemble
 from tests.contracts.cases import relative_distance
 from tests.interpret.edit.cases import same_state, state_of
 from tests.train.cases import fresh, noise, smooth, thinned, uniform

@@ -9,7 +9,7 @@ from splinework.errors import ConfigError
 from splinework.nn.network import KAN
 from splinework.train import Sparsity, StopTraining, fit
 from splinework.train.penalties import PykanSparsity
-from splinework.train.sparsify import sparsify
+from splinework.train.sparsification import sparsify
 from tests.train.cases import fresh, noise, smooth, uniform
 
 

@@ -12,7 +12,7 @@ from splinework.cli.fitted import column_of
 from splinework.cli.sample import columns_of
 from splinework.errors import ConfigError, DataError
 from splinework.tabular.tables import FileTable, NumericCells, numbers
-from splinework.tabular.tables.numbers import MISSING
+from splinework.tabular.tables.parsing import MISSING
 
 if TYPE_CHECKING:
     import pandas as pd

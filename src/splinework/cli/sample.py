@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from splinework.errors import DataError, nearest
 from splinework.formula.figures import plural
 from splinework.tabular.tables import FileTable, NumericCells, numbers, quote
-from splinework.tabular.tables.numbers import MISSING
+from splinework.tabular.tables.parsing import MISSING
 
 Floats = NDArray[np.float64]
 

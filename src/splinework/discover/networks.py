@@ -14,8 +14,8 @@ from splinework.discover.options import SearchOptions
 from splinework.discover.plans import Plan
 from splinework.discover.structure import simplified, trial_fit
 from splinework.interpret.symbolic.expression import Splines
+from splinework.interpret.symbolic.formulas_of_edges import propose
 from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction
-from splinework.interpret.symbolic.symbolify import propose
 from splinework.nn.network import KAN
 from splinework.train import History, Penalty, Roughness, TrainingOptions
 

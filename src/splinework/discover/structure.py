@@ -11,7 +11,7 @@ from torch import Tensor
 
 from splinework.errors import FitWarning
 from splinework.interpret.edit import prune
-from splinework.interpret.edit.prune import without_edges
+from splinework.interpret.edit.pruning import without_edges
 from splinework.interpret.scores import attribution
 from splinework.nn.network import KAN
 from splinework.train import FitResult, History, TrainingOptions, fit

@@ -22,9 +22,9 @@ if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.hardware.framed import quantise
     from splinework.hardware.integer import IntegerModel
     from splinework.hardware.mcu_artefact import McuRecipe, mcu
-    from splinework.hardware.quantise import Bits
-    from splinework.hardware.sweep import sweep
+    from splinework.hardware.quantisation import Bits
     from splinework.hardware.training import QuantisationSchedule, train_quantised
+    from splinework.hardware.width_sweep import sweep
 
 __all__ = [
     "AnalogRecipe",

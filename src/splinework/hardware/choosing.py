@@ -16,11 +16,11 @@ from splinework.hardware.examples import Examples
 from splinework.hardware.formats import Floats
 from splinework.hardware.framed import quantise
 from splinework.hardware.integer import IntegerModel
-from splinework.hardware.quantise import MAX_CODE_BITS, Bits
+from splinework.hardware.quantisation import MAX_CODE_BITS, Bits
 from splinework.hardware.results import Progress, no_progress
 from splinework.hardware.students import MAX_EDGES, Shape, shapes_for, shown, student
-from splinework.hardware.sweep import sweep
 from splinework.hardware.training import QuantisationSchedule, QuantisedFit, TrainingStage, train_quantised
+from splinework.hardware.width_sweep import sweep
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 

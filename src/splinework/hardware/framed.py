@@ -16,8 +16,8 @@ from splinework.errors import ConfigError
 from splinework.foreign import explained
 from splinework.hardware.formats import Floats, Format, Wire
 from splinework.hardware.integer import IntegerLayer, IntegerModel, Task
-from splinework.hardware.quantise import MAX_CODE_BITS, Bits, as_bits, wires_of
-from splinework.hardware.quantise import quantise as quantise_network
+from splinework.hardware.quantisation import MAX_CODE_BITS, Bits, as_bits, wires_of
+from splinework.hardware.quantisation import quantise as quantise_network
 from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.frame import Expression, FramedKAN
 from splinework.nn.network import KAN

@@ -22,7 +22,7 @@ from splinework.hardware.integer import Task
 from splinework.hardware.mcu import boards
 from splinework.hardware.mcu.files import mcu as files_of
 from splinework.hardware.mcu.files import write_mcu
-from splinework.hardware.mcu.measure import McuCost, measure
+from splinework.hardware.mcu.measurement import McuCost, measure
 from splinework.hardware.mcu.options import McuOptions
 from splinework.hardware.mcu.verify import McuVerification, read_artefact, verify_mcu
 from splinework.hardware.report_facts import ArtefactReport

@@ -21,7 +21,7 @@ from splinework.hardware.examples import score, targets_of
 from splinework.hardware.fake import FakeQuantised, FakeTables
 from splinework.hardware.integer import IntegerModel, Task
 from splinework.hardware.losses import DistillationLoss, TaskLoss, roughness
-from splinework.hardware.quantise import Bits, as_bits, correct_biases, freeze, network_units, prepare
+from splinework.hardware.quantisation import Bits, as_bits, correct_biases, freeze, network_units, prepare
 from splinework.nn.network import KAN
 
 _MAX_FULL_RATE_INPUTS = 8  # Layers with more inputs have a reduced learning rate

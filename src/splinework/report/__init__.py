@@ -1,5 +1,5 @@
 """The report: one self-contained HTML page about a model, its data, its fit and its formulas."""
 
-from splinework.report.report import report
+from splinework.report.reporting import report
 
 __all__ = ["report"]

@@ -107,7 +107,7 @@ class ExplanationMixin:
         Raises:
             FileError: If the file cannot be written.
         """
-        from splinework.report.report import report
+        from splinework.report.reporting import report
 
         rows, seen = self._shown()
         answered = isinstance(self.model_, FramedKAN) and self.model_.frame.after

@@ -9,15 +9,15 @@ from splinework import lazy
 
 if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.train.callbacks import EarlyStopping, PlotLive, Step, StopTraining
-    from splinework.train.ensemble import Ensemble, ensemble
-    from splinework.train.fit import FitResult, fit
+    from splinework.train.ensembles import Ensemble, ensemble
+    from splinework.train.fitting import FitResult, fit
     from splinework.train.history import Decision, History
     from splinework.train.losses import Absolute, Custom, Huber, Logistic, Loss, Poisson, Quantile, Softmax, Squared
     from splinework.train.options import TrainingOptions
     from splinework.train.penalties import GroupLasso, Penalty, PykanSparsity, Roughness, Sparsity
     from splinework.train.residual import Residual
-    from splinework.train.solve import solve
-    from splinework.train.sparsify import sparsify
+    from splinework.train.solving import solve
+    from splinework.train.sparsification import sparsify
     from splinework.train.trackers import MLflow, OptunaPruning, TensorBoard
     from splinework.train.uncertainty import Interval
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from splinework.interpret.edit.degree import raise_layer
-from splinework.interpret.edit.prune import without_edges
-from splinework.interpret.edit.refine import refine_layer
+from splinework.interpret.edit.grid_refinement import refine_layer
+from splinework.interpret.edit.pruning import without_edges
 from splinework.interpret.scores import Attribution, attribution
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN

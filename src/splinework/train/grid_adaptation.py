@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from splinework.interpret.edit.adapt import adapt_layer
+from splinework.interpret.edit.adaptation import adapt_layer
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import bspline_rows, solve_least_squares

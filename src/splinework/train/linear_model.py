@@ -75,7 +75,7 @@ class LinearModel:
         if size > MAX_PARAMETERS:
             raise ConfigError(
                 f"these intervals take a matrix of all pairs of parameters, at most {MAX_PARAMETERS} of them, got {size}; "
-                "use splinework.train.ensemble.ensemble, or prune the model."
+                "use splinework.train.ensembles.ensemble, or prune the model."
             )
         weights = u.new_ones(len(u)) if weights is None else weights.double() * (len(u) / float(weights.sum()))
         penalty_rows, penalty_gradient = _penalty_rows(model, parameters, u, penalties, t.numel())

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from splinework.interpret.edit.degree import raise_layer
-from splinework.interpret.edit.insert import insert
-from splinework.interpret.edit.refine import refine_layer
+from splinework.interpret.edit.grid_refinement import refine_layer
+from splinework.interpret.edit.knot_insertion import insert
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import grid_points

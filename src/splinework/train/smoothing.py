@@ -12,7 +12,7 @@ from typing import Any, ClassVar, final
 import torch
 from torch import Tensor
 
-from splinework.interpret.edit.refine import refine_layer
+from splinework.interpret.edit.grid_refinement import refine_layer
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.train.coordinates import MAX_JACOBIAN_ENTRIES, covariance_of, free_directions

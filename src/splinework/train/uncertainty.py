@@ -91,7 +91,7 @@ def posterior(model: KAN, data: TrainingData) -> Posterior:
     if data.loss != "squared":
         raise ConfigError(
             f"these intervals rest on squared errors, and the loss is {data.loss!r}; "
-            "use splinework.train.ensemble.ensemble, which takes any loss."
+            "use splinework.train.ensembles.ensemble, which takes any loss."
         )
     work = copy.deepcopy(model).double()
     system = LinearModel.of(work, data.u.double(), data.t.double(), data.weights, data.penalties)

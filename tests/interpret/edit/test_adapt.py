@@ -6,7 +6,7 @@ import torch
 
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.interpret.edit import adapt, refine
-from splinework.interpret.edit.adapt import adapt_layer
+from splinework.interpret.edit.adaptation import adapt_layer
 from splinework.nn.network import KAN
 from splinework.nn.trace import trace
 from tests.contracts.cases import normal, seeded

@@ -9,7 +9,7 @@ import torch
 
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.interpret.edit import refine
-from splinework.interpret.edit.refine import refine_layer
+from splinework.interpret.edit.grid_refinement import refine_layer
 from splinework.kernels import EXTRAPOLATIONS
 from splinework.nn.network import KAN
 from splinework.splines.bases import BSpline

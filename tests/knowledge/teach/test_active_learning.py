@@ -6,7 +6,7 @@ import torch
 import splinework as sw
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.knowledge.teach.active_learning import _greedy, suggest
-from splinework.train.fit import FitResult
+from splinework.train.fitting import FitResult
 
 F64 = torch.float64
 

@@ -74,7 +74,7 @@ class ArtefactArguments:
     @property
     def artefact_name(self) -> str:
         """The name of the artefact and its parts: --name, or the folder's name."""
-        from splinework.hardware.quantise import identifier
+        from splinework.hardware.quantisation import identifier
 
         return self.name if self.name is not None else identifier(Path(self.out).absolute().name)
 

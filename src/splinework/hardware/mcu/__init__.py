@@ -1,7 +1,7 @@
 """Microcontrollers: a quantised network as C99, compared with its golden model on real and emulated processors, and measured."""
 
 from splinework.hardware.mcu.files import mcu, write_mcu
-from splinework.hardware.mcu.measure import McuCost, measure
+from splinework.hardware.mcu.measurement import McuCost, measure
 from splinework.hardware.mcu.options import McuOptions
 from splinework.hardware.mcu.verify import McuVerification, ProcessorRun, read_artefact, verify_mcu
 

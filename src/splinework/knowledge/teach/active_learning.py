@@ -24,8 +24,8 @@ from splinework.knowledge.teach.query_points import check_ends
 from splinework.knowledge.teach.results import plain_result
 from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.network import KAN
-from splinework.train.ensemble import Ensemble
-from splinework.train.fit import FitResult
+from splinework.train.ensembles import Ensemble
+from splinework.train.fitting import FitResult
 from splinework.train.jacobian import ParameterVector, linearise
 from splinework.train.linear_model import LinearModel
 from splinework.train.uncertainty import TrainingData, posterior
@@ -88,7 +88,7 @@ def suggest(
         ShapeError: If box or pool do not fit the model.
         DataError: If the pool has values that are not finite.
 
-    >>> from splinework.train.fit import fit
+    >>> from splinework.train.fitting import fit
     >>> x = torch.tensor([[0.0], [0.1], [0.2], [0.3], [0.9], [1.0]], dtype=torch.float64)
     >>> result = fit(KAN([1, 1], grid=3, dtype=torch.float64), x, x**2, progress=False)
     >>> bool(0.3 < suggest(result, 1).x < 0.9)

@@ -19,10 +19,10 @@ from splinework.knowledge.teach.query_points import QueryPoints, Sampler, domain
 from splinework.nn.derivatives import partials
 from splinework.nn.network import KAN
 from splinework.train.callbacks import StopBelow
-from splinework.train.fit import fit
+from splinework.train.fitting import fit
 from splinework.train.options import TrainingOptions
 from splinework.train.residual import Residual
-from splinework.train.solve import solve
+from splinework.train.solving import solve
 
 Floats = NDArray[np.float64]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # loaded where there are axioms: a plain fit needs none of it
     from splinework.knowledge.axioms import Axiom
     from splinework.knowledge.axioms.verify import Certificate
     from splinework.nn.frame import FramedKAN
-    from splinework.train.fit import FitResult
+    from splinework.train.fitting import FitResult
     from splinework.train.history import History
 
 PROOF_SECONDS = 2.0

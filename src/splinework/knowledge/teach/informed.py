@@ -21,7 +21,7 @@ from splinework.nn.network import KAN
 from splinework.splines.cones import ODD
 from splinework.train import fit as fit_rows
 from splinework.train.data_split import set_units
-from splinework.train.fit import FitResult
+from splinework.train.fitting import FitResult
 from splinework.train.losses import Loss, make_loss
 from splinework.train.losses.framed import FramedLoss
 from splinework.train.options import TrainingOptions

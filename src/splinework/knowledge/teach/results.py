@@ -5,7 +5,7 @@ from typing import Any
 from splinework.errors import ConfigError
 from splinework.knowledge.teach.fit import InformedResult
 from splinework.nn.network import KAN
-from splinework.train.fit import FitResult
+from splinework.train.fitting import FitResult
 
 
 def plain_result(result: Any) -> Any:

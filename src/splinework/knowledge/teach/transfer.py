@@ -25,7 +25,7 @@ from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.network import KAN
 from splinework.nn.precision import keep_unset, precision_of
 from splinework.train.data_split import set_units
-from splinework.train.fit import FitResult, fit
+from splinework.train.fitting import FitResult, fit
 
 RECIPES = ("simulator", "residual", "gauge", "anchored", "real", "network")
 """In the order of the table. Measurements alone: `real`, one smooth curve per input, and `network`, of the simulator's shape."""

@@ -4,7 +4,7 @@ Not here: which columns are fitted, and how missing cells are treated (`splinewo
 """
 
 from splinework.tabular.tables.names import identifiers
-from splinework.tabular.tables.numbers import NumericCells, numbers, quote
+from splinework.tabular.tables.parsing import NumericCells, numbers, quote
 from splinework.tabular.tables.read import read_table
 from splinework.tabular.tables.table import FileTable, check_distinct
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from splinework.errors import FileError, nearest
-from splinework.tabular.tables.numbers import number
+from splinework.tabular.tables.parsing import number
 from splinework.tabular.tables.table import FileTable, check_distinct
 
 _SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}

@@ -2,6 +2,6 @@
 
 from splinework.knowledge.axioms.verify.api import verify
 from splinework.knowledge.axioms.verify.certificate import Certificate, ClaimResult
-from splinework.knowledge.axioms.verify.difference import Bound, bound, difference
+from splinework.knowledge.axioms.verify.differences import Bound, bound, difference
 
 __all__ = ["Bound", "Certificate", "ClaimResult", "bound", "difference", "verify"]

@@ -19,7 +19,7 @@ from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.nn.arrays import as_columns, data_of
 from splinework.nn.network import KAN
 from splinework.nn.precision import delivered_dtype
-from splinework.train.fit import FitResult, fit
+from splinework.train.fitting import FitResult, fit
 from splinework.train.history import History
 from splinework.train.losses import make_loss
 from splinework.train.multistart import fresh

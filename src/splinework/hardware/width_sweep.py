@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from splinework.errors import ConfigError
 from splinework.hardware.integer import Task
-from splinework.hardware.quantise import Bits
+from splinework.hardware.quantisation import Bits
 from splinework.hardware.training import QuantisationSchedule, QuantisedFit, TrainingStage, train_quantised
 from splinework.nn.network import KAN
 
@@ -109,7 +109,7 @@ def sweep(
     Example:
         >>> import torch
         >>> import splinework as sw
-        >>> from splinework.hardware.sweep import sweep
+        >>> from splinework.hardware.width_sweep import sweep
         >>> from splinework.hardware.training import QuantisationSchedule
         >>> x = torch.rand(200, 2) * 2 - 1
         >>> front = sweep(sw.KAN([2, 1]), x, x[:, :1] ** 2, widths=(3, 4), schedule=QuantisationSchedule(steps=10, stages=2))

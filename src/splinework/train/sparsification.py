@@ -10,7 +10,7 @@ import torch
 from typing_extensions import Unpack
 
 from splinework.errors import ConfigError
-from splinework.interpret.edit.prune import prune
+from splinework.interpret.edit.pruning import prune
 from splinework.interpret.scores import Attribution, attribution
 from splinework.nn.arrays import data_of
 from splinework.nn.network import KAN
@@ -20,7 +20,7 @@ from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import DataSplit, Samples, take_rows
 from splinework.train.delivery import deliver
 from splinework.train.elimination import MAX_ERROR_RATIO, StructureCandidate, StructureSearch, narrowed
-from splinework.train.fit import FitResult, fit, working_copy
+from splinework.train.fitting import FitResult, fit, working_copy
 from splinework.train.history import joined
 from splinework.train.losses import Squared
 from splinework.train.multistart import MIN_UNEXPLAINED_SHARE, best_start

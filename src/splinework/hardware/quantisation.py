@@ -99,7 +99,7 @@ def quantise(
 
     Example:
         >>> import splinework as sw
-        >>> from splinework.hardware.quantise import quantise
+        >>> from splinework.hardware.quantisation import quantise
         >>> model = sw.KAN([2, 3, 1])
         >>> x = torch.rand(200, 2) * 2 - 1
         >>> golden = quantise(model, x, bits=6)
