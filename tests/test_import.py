@@ -252,6 +252,8 @@ def test_completion_offers_what_is_ours_only(name):
 
 
 PACKAGES_OF_A_VERB = {
+    *(f"splinework.{name}" for name in ("discover", "export", "report", "hardware.analog", "hardware.fpga", "hardware.mcu"))
+}
     f"splinework.{name}"
     for name in ("discover", "export", "report", "hardware.analog", "hardware.fpga", "hardware.mcu")
 }
@@ -260,7 +262,7 @@ PACKAGES_OF_A_VERB = {
 
 def test_importing_a_module_gives_the_module():
     taken = set()
-    for module in pkgutil.walk_packages(splinework.__path__, "splinework."):
+    for module in pkgutil.walk_packages(sw.__path__, "splinework."):
         package, _, name = module.name.rpartition(".")
         if isinstance(getattr(import_module(package), name, None), FunctionType | type):
             taken.add(module.name)

@@ -21,9 +21,8 @@ from splinework.train import Residual, Sparsity, TrainingOptions, options
 from splinework.train import fit as fit_rows
 from splinework.train.losses import Huber
 
-# `splinework.train.fit` as an attribute is the function.
 fit_module, solve_module, ensemble_module, sparsify_module = (
-    import_module(f"splinework.train.{name}") for name in ("fit", "solve", "ensemble", "sparsify")
+    import_module(f"splinework.train.{name}") for name in ("fitting", "solving", "ensembles", "sparsification")
 )
 informed_fit = import_module("splinework.knowledge.teach.fit")
 
