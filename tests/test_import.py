@@ -252,10 +252,10 @@ def test_completion_offers_what_is_ours_only(name):
 
 
 PACKAGES_OF_A_VERB = {
-    *(f"splinework.{name}" for name in ("discover", "export", "report", "hardware.analog", "hardware.fpga", "hardware.mcu"))
-}
-    f"splinework.{name}"
-    for name in ("discover", "export", "report", "hardware.analog", "hardware.fpga", "hardware.mcu")
+    *(
+        f"splinework.{name}"
+        for name in ("discover", "export", "report", "hardware.analog", "hardware.fpga", "hardware.mcu")
+    )
 }
 """Packages that are called like the verb in front of them: `import splinework.export as m` gives the verb."""
 
