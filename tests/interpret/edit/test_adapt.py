@@ -190,7 +190,7 @@ def test_a_layer_is_adapted_in_place_to_what_it_receives():
         (normal(0, 2), {}, ShapeError, ["no rows", "at least one"]),
         (normal(5, 3), {}, ShapeError, ["(rows, 2)", "(5, 3)"]),
         (torch.full((4, 2), torch.inf), {}, DataError, ["x1: 4", "x2: 4"]),
-        (None, {}, ShapeError, ["(rows, 2)", "()"]),
+        (None, {}, DataError, ["(rows, 2)", "None"]),
         (normal(5, 2), {"grid_eps": 1.5}, ConfigError, ["grid_eps", "1.5"]),
         (normal(5, 2), {"grid_eps": float("nan")}, ConfigError, ["grid_eps", "nan"]),
         (normal(5, 2), {"margin": -0.1}, ConfigError, ["margin", "-0.1"]),
