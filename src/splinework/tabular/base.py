@@ -98,9 +98,10 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
 
     def _numbers(self, y: Any, *, first: bool) -> tuple[Floats, Task]:
         """Numbers `(n, q)` as targets: `_check_target` of a regression."""
-        if np.asarray(y).dtype.kind in "SU" or isinstance(next(iter(np.ravel(y)), None), str):
+        first_values = np.asarray(y).reshape(-1)[:1].tolist()
+        if first_values and isinstance(first_values[0], (str, bytes)):
             raise DataError(
-                f"y holds texts, such as {str(np.ravel(y)[0])[:40]!r}, and {type(self).__name__} predicts numbers; for classes "
+                f"y holds texts, such as {first_values[0][:40]!r}, and {type(self).__name__} predicts numbers; for classes "
                 "use KANClassifier."
             )
         values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self)
