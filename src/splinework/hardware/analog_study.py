@@ -41,28 +41,7 @@ N_ARRAY_PAIRS = FpaaDevice().cabs * FpaaDevice().slots["diff_pair"]
 
 @dataclass(frozen=True)
 class StudySettings:
-    """The settings of analogue circuits and of the chips that are drawn.
-
-    Attributes:
-        max_elements: Largest number of differential pairs per edge.
-        tolerance: Largest rms error of an edge relative to its span.
-        programming_error: Relative standard deviation of programmed currents.
-        read_noise: Standard deviation of the noise of every sum relative to its span.
-        steps: Number of steps of training through the device; 0 keeps the fitted values.
-        draws: Number of chips drawn for the yield.
-        limit: Accuracy, or RMSE in raw units, that a good chip reaches. None takes one percentage point of accuracy less than
-            the circuits without errors, or 2 % of the span of the targets.
-        shape: Shape of the network to build; see `students.shapes_for`.
-        technology: Parameters of the device.
-        vectors: Number of rows at which ngspice is run; None takes 60, fewer for large networks.
-        name: Identifier of the network.
-        seed: Seed of everything random.
-        fpaa: Whether to write a document for a field-programmable array, which the network must then fit.
-        notes: Further sentences for the report.
-
-    Raises:
-        ConfigError: If a value is out of range.
-    """
+    """The settings of analogue circuits and of the chips that are drawn; `AnalogRecipe` explains the fields."""
 
     max_elements: int = 10
     tolerance: float = 0.02
