@@ -84,7 +84,9 @@ def by_pykan(found: Sequence[EdgeCandidate]) -> str:
     """The name that pykan's rule chooses."""
 
     def loss(candidate: EdgeCandidate) -> float:
-        return 0.8 * COMPLEXITY.get(candidate.function.name, 5) + 0.2 * math.log2(1e-5 + max(candidate.left, 0.0))
+        return 0.8 * COMPLEXITY.get(candidate.function.name, 5) + 0.2 * math.log2(
+            1e-5 + max(candidate.unexplained, 0.0)
+        )
 
     return min(found, key=loss).function.name
 
@@ -142,7 +144,7 @@ def main() -> None:
             y = function.value(a * x + b)
             y = (y - y.mean()) / y.std()
             alone = {f.name: edge_candidates(x, y, np.ones(1000), [f]) for f in LIBRARY}
-            left = {name: fits[0].left for name, fits in alone.items() if fits}
+            left = {name: fits[0].unexplained for name, fits in alone.items() if fits}
             for (noise, rows), tally in tallies.items():
                 noisy = y[:rows] + noise * rng.normal(size=rows)
                 tally.take(function, x[:rows], noisy, told_apart(function, left, noise, rows, LIBRARY))

@@ -6,8 +6,6 @@ PENDING = {
     "data",
     "docs",
     "export",
-    "formula",
-    "interpret",
     "knowledge",
     "nn",
     "report",

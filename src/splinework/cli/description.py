@@ -146,7 +146,7 @@ def _kind(x: Floats, y: Floats) -> tuple[str | None, float | None]:
     best = next(iter(edge_candidates(x, y, np.ones_like(x), LIBRARY, floor=1e-6)), None)
     if best is None:
         return None, None
-    return ("a straight line" if best.function is IDENTITY else best.function.name), finite(1 - best.left)
+    return ("a straight line" if best.function is IDENTITY else best.function.name), finite(1 - best.unexplained)
 
 
 def _show_edges(described: Mapping[str, Any]) -> None:

@@ -207,7 +207,7 @@ def prepare(sample: TableSample, settings: FitSettings) -> PreparedSample:
         DataError: If there are too few rows, or nothing varies.
         ConfigError: If the shape does not fit the columns.
     """
-    from splinework.formula.functions import PLAIN_WORDS
+    from splinework.formula.functions import RESERVED_NAMES
 
     train, test, notes = split(len(sample.y), settings)
     x, y = sample.x, sample.y
@@ -231,7 +231,7 @@ def prepare(sample: TableSample, settings: FitSettings) -> PreparedSample:
     check_shape(settings.shape, features, [name for name in sample.features if name not in features])
     names = [*features, sample.target]  # of which none may be a word that formulas use themselves
     columns = identifiers(
-        names, reserved={*PLAIN_WORDS, *filter(NAME_PATTERN.fullmatch, (*sample.features, sample.target))}
+        names, reserved={*RESERVED_NAMES, *filter(NAME_PATTERN.fullmatch, (*sample.features, sample.target))}
     )
     renamed = [f"{name!r} is called {key} in formulas" for key, name in columns.items() if key != name]
     means = dict(zip(features, filled[varies].tolist(), strict=True)) if settings.missing == "mean" else {}

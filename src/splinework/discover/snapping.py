@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from splinework.interpret.symbolic.constants import MARGIN, ROUNDING, simple_numbers
+from splinework.interpret.symbolic.constants import MIN_SNAP_GAIN, ROUNDING_NATS, simple_numbers
 from splinework.interpret.symbolic.expression import compiled, symbol
 from splinework.interpret.symbolic.levenberg_marquardt import Evaluation, damped_steps
 from splinework.interpret.symbolic.library import Array
@@ -273,7 +273,7 @@ def _snapped(
     if best is None:
         return None
     code = sum(length for _, _, length in chosen)
-    margin = sum(MARGIN if value != 0 else -TERM_NATS for value in values.values())
+    margin = sum(MIN_SNAP_GAIN if value != 0 else -TERM_NATS for value in values.values())
     numbers = price(best, rest, count)
     if best.loss - state.best.loss + numbers + code + margin > state.price:
         return None
@@ -317,7 +317,7 @@ def price(best: Optimum, free: Sequence[int], count: int) -> float:
     if not np.isfinite(relative).all():
         return math.inf
     precision = np.linalg.eigvalsh(relative)
-    digits = 0.5 * np.log(np.clip(precision, 1.0, MAX_PRECISION**2)) + ROUNDING
+    digits = 0.5 * np.log(np.clip(precision, 1.0, MAX_PRECISION**2)) + ROUNDING_NATS
     return float(np.maximum(digits, 0.5 * math.log(count)).sum())
 
 
@@ -327,12 +327,12 @@ def _worthwhile(state: _SnapState, count: int, refused: set[tuple[int, Any]]) ->
     found: list[tuple[float, tuple[int, Any, float]]] = []
     for i, error in zip(free, standard_errors(best, free).tolist(), strict=True):
         value = float(best.constants[i])
-        digits = max(math.log(max(abs(value), error) / max(error, 1e-300)) + ROUNDING, 0.5 * math.log(count))
+        digits = max(math.log(max(abs(value), error) / max(error, 1e-300)) + ROUNDING_NATS, 0.5 * math.log(count))
         candidates = simple_numbers(value, error)
         if abs(value) > 5.0 * error:  # nor perhaps 0, so far from it
             candidates = [pair for pair in candidates if pair[0] != 0]
         savings = [
-            (digits - code - (MARGIN if simple != 0 else 0.0), (i, simple, code))
+            (digits - code - (MIN_SNAP_GAIN if simple != 0 else 0.0), (i, simple, code))
             for simple, code in candidates
             if (i, simple) not in refused
         ]

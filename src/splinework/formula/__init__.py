@@ -1,4 +1,4 @@
-"""The one language of formulas: read, evaluated, differentiated, enclosed, written elsewhere; units."""
+"""The language of formulas: parsing, evaluation, differentiation, enclosures, export to other languages; units."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Formulas of NumPy arrays: what the operations do in float64, by the rules of IEEE 754 and without a warning of ours."""
+"""Evaluation of formulas on NumPy arrays, in float64 and by the rules of IEEE 754."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -11,7 +11,7 @@ from splinework.formula.functions import FUNCTIONS
 
 
 def array_power(base: Any, exponent: Any) -> Any:
-    """A power of arrays: small whole ones by products, since NumPy's is slow, halves by roots."""
+    """A power of arrays; simple exponents without NumPy's slow `power`."""
     if np.ndim(exponent) == 0:
         if exponent == 2:
             return base * base
@@ -47,6 +47,6 @@ _OWN: Final[Mapping[str, Callable[..., Any]]] = {
 
 @cache
 def array_operations() -> Mapping[str, Callable[..., Any]]:
-    """What every operation does to arrays; SciPy's special functions are loaded with it."""
+    """The operations on arrays by name; imports SciPy's special functions."""
     named = {name: each.array.split(":") for name, each in FUNCTIONS.items() if each.array}
     return {**{name: getattr(import_module(module), own) for name, (module, own) in named.items()}, **_OWN}

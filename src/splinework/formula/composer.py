@@ -1,7 +1,7 @@
-"""Formulas of frames as sympy expressions, and sympy expressions as formulas that frames and proofs can read.
+"""Formulas of frames as sympy expressions, and sympy expressions as formulas of frames and proofs.
 
-A frame's numbers are part of what an axiom says, so no fit may move them: those that are not short become symbols of constant
-columns.
+The numbers of a frame are part of an axiom and must not be fitted, so those that are no simple fractions become symbols of
+constant columns.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,16 +16,16 @@ from splinework.formula.expression import Expression
 from splinework.formula.languages.python import NumpyPrinter
 from splinework.formula.sympy_bridge import SYMPY, symbol
 
-LARGEST_DENOMINATOR: Final = 1000
-"""Numbers that are a fraction with a denominator up to this stay numbers."""
+MAX_DENOMINATOR: Final = 1000
+"""Largest denominator of a number that stays in the expression."""
 
 
 @final
 class Composer:
-    """Formulas as sympy expressions, with stand-ins for long numbers.
+    """Converts formulas to sympy expressions, with symbols for long numbers.
 
     Attributes:
-        numbers: Symbol → the number that it stands for.
+        numbers: Symbol → the number that it represents.
     """
 
     def __init__(self) -> None:
@@ -33,30 +33,30 @@ class Composer:
         self._ranges: dict[Any, tuple[Any, float, float]] = {}
 
     def expression(self, formula: Expression, columns: Sequence[Any]) -> Any:
-        """A formula of columns, which are expressions.
+        """The expression of a formula, with expressions for its columns.
 
-        Guards against rounding, such as the bound of a sigmoid, are left out: in real numbers they do nothing.
+        Clamps against rounding, such as the bound of a sigmoid, are omitted, since they are trivial in exact arithmetic.
         """
         found = formula.run(columns, self._algebra(), self.number)
         return self._shown(found)
 
     def number(self, value: float) -> Any:
-        """A number, exact where it is short."""
+        """A number: a rational where it is a simple fraction, else a symbol."""
         exact = Fraction(repr(float(value)))
-        if exact.denominator <= LARGEST_DENOMINATOR:
+        if exact.denominator <= MAX_DENOMINATOR:
             return sympy.Rational(exact.numerator, exact.denominator)
         stand_in = symbol(f"number({value!r})")
         self.numbers[stand_in] = float(value)
         return stand_in
 
     def _shown(self, found: Any) -> Any:
-        """The expression with what stood for sigmoids and the like written out."""
+        """The expression with the symbols of bounded terms, such as sigmoids, expanded."""
         while self._ranges and found.free_symbols & set(self._ranges):
             found = found.xreplace({stand_in: whole for stand_in, (whole, _, _) in self._ranges.items()})
         return found
 
     def _between(self, whole: Any, low: float, high: float) -> Any:
-        """A stand-in for something whose range is known."""
+        """A symbol for a term of known range."""
         stand_in = sympy.Dummy(real=True)
         self._ranges[stand_in] = (whole, low, high)
         return stand_in
@@ -71,7 +71,7 @@ class Composer:
         }
 
     def _extreme(self, a: Any, b: Any, sign: int) -> Any:
-        """`max` (sign 1) or `min` (-1); one of the two where it is never the other."""
+        """`max` (sign 1) or `min` (-1), reduced to one argument where the ranges decide."""
         ends = self._ends(sign * (a - b))
         if ends is not None and ends[0] >= -1e-12 * max(1.0, abs(ends[0]), abs(self._size(b))):
             return a
@@ -85,7 +85,7 @@ class Composer:
         return float(plain) if plain.is_number else 0.0
 
     def _ends(self, expression: Any) -> tuple[float, float] | None:
-        """Range of an expression that is a line in one stand-in; None for others."""
+        """Range of an expression that is affine in one bounded symbol; None otherwise."""
         expression = sympy.expand(expression.xreplace(self.numbers))
         free = expression.free_symbols
         if not free:
@@ -103,11 +103,11 @@ class Composer:
 
 
 def formula_text(expression: Any, names: Mapping[str, str]) -> str | None:
-    """A sympy expression as a formula of frames, numbers in full; None where it has a part that no formula has, such as a spline.
+    """The text of a sympy expression as a formula, with all digits; None if it cannot be expressed, such as a spline.
 
     Args:
-        expression: Over symbols.
-        names: What symbols are called in the formula, by their own names.
+        expression: Expression over symbols.
+        names: Name of a symbol → its name in the formula.
 
     >>> formula_text(sympy.exp(-symbol("x")) / 3, {"x": "a"})
     'exp(-a)/3'

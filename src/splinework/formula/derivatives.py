@@ -1,4 +1,4 @@
-"""Derivatives of formula texts, as formula texts: by the rules of `functions.py`, simplified by 0 and 1."""
+"""Symbolic differentiation of formula texts by the rules of `functions.py`, with trivial simplification."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ def derivative(text: str, variable: str) -> str:
 
     Args:
         text: The formula.
-        variable: A name in it; of one that does not occur the derivative is `0`.
+        variable: Name of the variable; the derivative is `0` if it does not occur.
+
+    Returns:
+        The text of the derivative.
 
     Raises:
-        FormulaError: If the formula cannot be read, or holds a function without a rule (minimum, sinc, …).
+        FormulaError: If the formula cannot be parsed, or contains a function without a derivative.
 
     Example:
         >>> derivative("sin(a*x) + x**2", "x")
@@ -34,10 +37,10 @@ def derivative(text: str, variable: str) -> str:
 
 
 def function_name(call: ast.Call) -> str:
-    """The canonical name of what is called.
+    """The canonical name of the called function.
 
     Raises:
-        FormulaError: If that is no function.
+        FormulaError: If it is no function of the language.
     """
     if not isinstance(call.func, ast.Name) or call.func.id not in NAMES:
         raise FormulaError(f"a formula calls {shortened(ast.unparse(call.func))}, which is no function.")
@@ -142,7 +145,7 @@ def _is(node: ast.expr, value: float) -> bool:
 
 
 def _lowered(exponent: ast.expr) -> ast.expr:
-    """The exponent less 1, as a number where it is one."""
+    """The exponent minus 1, evaluated if it is a number."""
     value = constant(exponent)
     if value is not None and value == int(value):
         return _number(int(value) - 1) if value >= 1 else ast.UnaryOp(ast.USub(), _number(1 - int(value)))
@@ -150,7 +153,7 @@ def _lowered(exponent: ast.expr) -> ast.expr:
 
 
 def constant(node: ast.expr) -> float | None:
-    """The value of a number with or without a sign, or of a quotient of two; None of anything else.
+    """The value of a signed number or of a quotient of two; None for other nodes.
 
     >>> constant(parse("-3/2")), constant(parse("x"))
     (-1.5, None)

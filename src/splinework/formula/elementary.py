@@ -1,7 +1,7 @@
-"""Functions of formulas and their first two derivatives over intervals.
+"""Interval extensions of the elementary functions and their first two derivatives.
 
-Values come from NumPy's float64 functions, which are taken to be right to 16 units of 2⁻⁵³ of the value (they are documented to
-4 in the last place), and are moved outward by as much; what is known of a function's range is never left.
+Values come from NumPy's float64 functions, which are assumed accurate to a relative error of 16·2⁻⁵³ (documented: 4 units in the
+last place), and are rounded outward by as much, but within the known range of a function.
 """
 
 from collections.abc import Callable
@@ -25,24 +25,24 @@ from splinework.formula.intervals import (
     subtract,
 )
 
-_LOOSE: Final = 16 * U
+_REL_ERROR: Final = 16 * U
 _INF: Final = np.inf
-_QUARTER: Final = 1.5707963267948968  # π/2 from above
+_HALF_PI: Final = 1.5707963267948968  # π/2 rounded up
 _LARGEST: Final = float(np.finfo(np.float64).max)
 Jet3 = tuple[Interval, Interval, Interval]
 """Values, first and second derivatives of a function over intervals."""
 
 
 def outward(lo: Floats, hi: Floats, least: float = -_INF, most: float = _INF) -> Interval:
-    """Values of a library function at both ends, moved outward, within the function's range; the whole range where undefined."""
-    lo = np.where(lo == _INF, _LARGEST, lo)  # too large for a double: at least the largest one
-    lo = np.where(np.isnan(lo), least, np.maximum(lo - np.abs(lo) * _LOOSE, least))
-    hi = np.where(np.isnan(hi), most, np.minimum(hi + np.abs(hi) * _LOOSE, most))
+    """Outward-rounded values at both ends within the range of the function; the whole range where undefined."""
+    lo = np.where(lo == _INF, _LARGEST, lo)  # overflow: at least the largest double
+    lo = np.where(np.isnan(lo), least, np.maximum(lo - np.abs(lo) * _REL_ERROR, least))
+    hi = np.where(np.isnan(hi), most, np.minimum(hi + np.abs(hi) * _REL_ERROR, most))
     return Interval(lo, hi)
 
 
 def rising(f: Callable[[Floats], Floats], x: Interval, least: float = -_INF, most: float = _INF) -> Interval:
-    """A rising library function of an interval, within its range."""
+    """The interval extension of an increasing function, within its range."""
     with np.errstate(all="ignore"):
         return outward(f(x.lo), f(x.hi), least, most)
 
@@ -95,14 +95,14 @@ def _softplus(x: Interval) -> Jet3:
 
 
 def _wave(x: Interval, quarter: float) -> Interval:
-    """Sine of `x + quarter π/2`: the ends, and the extremes that lie between."""
+    """Sine of `x + quarter π/2`: values at the ends, and the extrema in between."""
     wave: Callable[[Floats], Floats] = np.cos if quarter % 2 else np.sin
     sign = 1.0 if quarter < 2 else -1.0
     with np.errstate(all="ignore"):
         a, b = sign * wave(x.lo), sign * wave(x.hi)
-        # In turns; a crest is at a whole number. A crest that is nearly reached counts, whatever is rounded.
-        doubt = 1e-12 + 4 * U * np.maximum(np.abs(x.lo), np.abs(x.hi))
-        low, high = (x.lo - doubt) / (2 * np.pi) + quarter / 4, (x.hi + doubt) / (2 * np.pi) + quarter / 4
+        # In turns, so that crests are at integers; a crest within the rounding error counts as reached.
+        slack = 1e-12 + 4 * U * np.maximum(np.abs(x.lo), np.abs(x.hi))
+        low, high = (x.lo - slack) / (2 * np.pi) + quarter / 4, (x.hi + slack) / (2 * np.pi) + quarter / 4
         crest = np.floor(high - 0.25) >= np.ceil(low - 0.25)
         trough = np.floor(high - 0.75) >= np.ceil(low - 0.75)
         value = outward(np.minimum(a, b), np.maximum(a, b), -1.0, 1.0)
@@ -112,7 +112,7 @@ def _wave(x: Interval, quarter: float) -> Interval:
 
 
 def _tan(x: Interval) -> Jet3:
-    """`tan`: the whole line where a pole may lie in the interval."""
+    """`tan`: the whole real line where the interval may contain a pole."""
     cosine = _wave(x, 1.0)
     pole = (cosine.lo <= 0) & (cosine.hi >= 0)
     value = rising(np.tan, x)
@@ -133,7 +133,7 @@ def _cosh(x: Interval) -> Jet3:
 
 def _atan(x: Interval) -> Jet3:
     slope = reciprocal(add(_ones(x), squared(x)))
-    value = rising(np.arctan, x, -_QUARTER, _QUARTER)
+    value = rising(np.arctan, x, -_HALF_PI, _HALF_PI)
     return value, slope, multiply(multiply(exactly(-2.0), x), squared(slope))
 
 
@@ -142,13 +142,13 @@ def _asin(x: Interval) -> Jet3:
     rest = subtract(_ones(x), squared(inside))
     _, half, _ = _sqrt(rest)
     slope = multiply(exactly(2.0), half)  # 1/√(1 - x²)
-    value = rising(np.arcsin, inside, -_QUARTER, _QUARTER)
+    value = rising(np.arcsin, inside, -_HALF_PI, _HALF_PI)
     return value, slope, multiply(inside, multiply(slope, squared(slope)))
 
 
 def _acos(x: Interval) -> Jet3:
     value, slope, bend = _asin(x)
-    right = Interval(np.full(x.shape, 1.5707963267948963), np.full(x.shape, _QUARTER))
+    right = Interval(np.full(x.shape, 1.5707963267948963), np.full(x.shape, _HALF_PI))
     return subtract(right, value), negative(slope), negative(bend)
 
 
@@ -166,7 +166,7 @@ def _abs(x: Interval) -> Jet3:
 
 
 def _floor(x: Interval) -> Jet3:
-    """Steps: where one may lie inside, the function jumps up, and nothing more is known of its slope."""
+    """A step function: where the interval may contain a step, the derivatives are unbounded."""
     with np.errstate(invalid="ignore"):
         value = Interval(np.floor(x.lo), np.floor(x.hi))
         jump = ~(value.lo == value.hi)
@@ -182,7 +182,7 @@ def _reciprocal(x: Interval) -> Jet3:
 
 
 def whole_power(x: Interval, n: int) -> Interval:
-    """`xⁿ` for a whole number n."""
+    """`xⁿ` for an integer n."""
     if n < 0:
         return reciprocal(whole_power(x, -n))
     if n == 0:
@@ -195,7 +195,7 @@ def whole_power(x: Interval, n: int) -> Interval:
 
 
 def power(exponent: float) -> Callable[[Interval], Jet3]:
-    """`x^p` for a fixed p; for one that is no whole number, of what is positive in x."""
+    """`x^p` for a fixed p; for non-integer p on the non-negative part of x."""
 
     def of(x: Interval) -> Jet3:
         if exponent.is_integer() and abs(exponent) <= 64:
@@ -230,14 +230,14 @@ def _log_size(x: Floats) -> Floats:
 
 
 def _sign(x: Interval) -> Jet3:
-    """A jump where zero may lie inside."""
+    """The sign, with a jump where the interval may contain zero."""
     value = Interval(np.sign(x.lo), np.sign(x.hi))
     most = np.where((x.lo > 0) | (x.hi < 0), 0.0, _INF)
     return value, Interval(np.zeros(x.shape), most), Interval(-most, most)
 
 
 def _sinc(x: Interval) -> Jet3:
-    """`sin(πx)/(πx) = ∫₀¹ cos(πxt) dt`: slopes are at most `∫ πt = π/2` and `∫ (πt)² = π²/3` in size."""
+    """`sin(πx)/(πx) = ∫₀¹ cos(πxt) dt`: the derivatives are bounded by `∫ πt = π/2` and `∫ (πt)² = π²/3`."""
     angle = multiply(Interval(np.full(x.shape, np.pi), np.full(x.shape, np.nextafter(np.pi, 4.0))), x)
     value = multiply(_wave(angle, 0.0), reciprocal(angle))
     full = FUNCTIONS["sinc"].range
@@ -273,13 +273,13 @@ CLOSED: Final[dict[str, Callable[[Interval], Jet3]]] = {
     "sinc": _sinc,
     **dict.fromkeys(("gamma", "gammaln"), lambda x: (everything(*x.shape),) * 3),
 }
-"""Functions of one argument; where an argument leaves their domain, what is left of it counts."""
+"""Functions of one argument, which is intersected with the domain."""
 
 
 def of_order(name: str) -> Callable[[int, Interval], Jet3]:
-    """A function with an order: Bessel's of the first kind and their slopes are at most 1 in size (DLMF 10.14.1).
+    """A function with an order: Bessel functions of the first kind and their derivatives are bounded by 1 (DLMF 10.14.1).
 
-    Of the others nothing is known here.
+    The others have no known bounds here.
     """
 
     def of(order: int, x: Interval) -> Jet3:

@@ -1,4 +1,4 @@
-"""The range of a formula on boxes, enclosed and not sampled; and the rules of functions that are known by their derivatives."""
+"""Rigorous enclosures of a formula's range on boxes, by interval arithmetic."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -28,7 +28,7 @@ from splinework.formula.program import Program, compiled
 
 
 def _by_derivative(name: str) -> Callable[[Interval], Jet3]:
-    """A rising function by its values at both ends, its slopes by the formulas of its derivatives."""
+    """The interval extension of an increasing function, with derivatives from their formulas."""
     function = FUNCTIONS[name]
 
     def of(x: Interval) -> Jet3:
@@ -46,7 +46,7 @@ def _like(found: Interval, x: Interval) -> Interval:
 
 @cache
 def _slopes(name: str) -> tuple[Program, Program]:
-    """The first two derivatives of a function over its argument and its value."""
+    """The first two derivatives of a function, in its argument and value."""
     (rule,) = FUNCTIONS[name].derivative
     second = f"({derivative(rule, 'u')}) + ({derivative(rule, 'w')})*({rule})"
     return compiled(rule, ("u", "w")), compiled(second, ("u", "w"))
@@ -56,11 +56,11 @@ ELEMENTARY: Final[Mapping[str, Callable[[Interval], Jet3]]] = {
     **CLOSED,
     **{name: _by_derivative(name) for name in ("asinh", "acosh", "atanh", "cbrt", "erf")},
 }
-"""Functions of one argument; where an argument leaves their domain, what is left of it counts."""
+"""Functions of one argument, which is intersected with the domain."""
 
 
 class IntervalCondition(NamedTuple):
-    """Where a condition surely holds, and where it surely does not."""
+    """A condition on boxes: masks of the boxes where it always holds, and where it never does."""
 
     always: NDArray[np.bool_]
     never: NDArray[np.bool_]
@@ -87,7 +87,7 @@ LOGIC: Final[Mapping[str, Callable[..., IntervalCondition]]] = {
 
 
 def chosen(condition: IntervalCondition, a: Interval, b: Interval, either: Interval | None = None) -> Interval:
-    """One of two intervals by a condition; where that is open, both, or what is given for it."""
+    """One of two intervals by a condition; where that is undecided, their hull or `either`."""
     both = hull(a, b) if either is None else either
     lo, hi = (
         np.where(condition.always, first, np.where(condition.never, second, either))
@@ -126,7 +126,7 @@ VALUES: Final[dict[str, Callable[..., Any]]] = {
     **{name: _value(name) for name in ELEMENTARY},
     **{each.name: (lambda n, x, name=each.name: of_order(name)(n, x)[0]) for each in FUNCTIONS.values() if each.order},
 }
-"""What operations of formulas do to intervals."""
+"""The operations of formulas on intervals."""
 
 
 def enclose(text: str, ranges: Mapping[str, tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
@@ -137,10 +137,10 @@ def enclose(text: str, ranges: Mapping[str, tuple[Floats, Floats]]) -> tuple[Flo
         ranges: Variable → lower and upper ends of its interval in each box, shape (boxes,).
 
     Returns:
-        Lower and upper ends, shape (boxes,); -inf and inf where nothing is known, or where it may be undefined.
+        Lower and upper ends, shape (boxes,); -inf and inf where unbounded or possibly undefined.
 
     Raises:
-        FormulaError: If the formula cannot be read, or a variable has no range.
+        FormulaError: If the formula cannot be parsed, or a variable has no range.
 
     Example:
         >>> low, high = enclose("x**2 - 1", {"x": (np.array([-1.0]), np.array([2.0]))})
@@ -151,7 +151,7 @@ def enclose(text: str, ranges: Mapping[str, tuple[Floats, Floats]]) -> tuple[Flo
 
 
 def continuous(text: str, ranges: Mapping[str, tuple[Floats, Floats]]) -> bool:
-    """Whether a formula is proved to be defined and continuous on all of the boxes: nothing inside of it is unbounded or jumps.
+    """Whether a formula is provably defined and continuous on all boxes: no part is unbounded or jumps.
 
     >>> ends = np.array([-1.0]), np.array([1.0])
     >>> continuous("1/(x + 2)", {"x": ends}), continuous("arctan(1/x)", {"x": ends})
@@ -162,7 +162,7 @@ def continuous(text: str, ranges: Mapping[str, tuple[Floats, Floats]]) -> bool:
 
 @final
 class _BoxEvaluation:
-    """A formula worked out on boxes; takes note of what may be undefined or jump there."""
+    """The evaluation of a formula on boxes, with a record of possible singularities and jumps."""
 
     def __init__(self, text: str, ranges: Mapping[str, tuple[Floats, Floats]]) -> None:
         self.continuous = True
@@ -198,7 +198,7 @@ class _BoxEvaluation:
 
     @staticmethod
     def _defined(name: str, taken: list[Interval]) -> Any:
-        """On which boxes the operation surely has a value."""
+        """Mask of the boxes on which the operation is certainly defined."""
         if name == "pow":
             base, exponent = taken
             whole = (exponent.lo == exponent.hi) & (exponent.lo == np.floor(exponent.lo))

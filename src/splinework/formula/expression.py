@@ -1,4 +1,4 @@
-"""Formulas in named columns: one class, whose text is read once and which is evaluated, differentiated and shown everywhere.
+"""Formulas in named columns: parsed once, then evaluated, differentiated and displayed.
 
 >>> energy = Expression("m*v**2/2", ("m", "v"))
 >>> float(energy([[2.0, 3.0]])[0]), energy.derivative("v").text
@@ -29,18 +29,18 @@ Floats = NDArray[np.float64]
 @final
 @dataclass(frozen=True)
 class Expression:
-    """A formula in columns: arithmetic in Python syntax, `**` for powers.
+    """A formula in named columns, in Python syntax.
 
-    It has numbers, `pi`, `e`, `+ - * / **`, parentheses, the functions of `functions.py` and `where(x < 2, …, …)`. Nothing of the
-    text is ever executed, and its work is bounded: everything is float64 (`9**9**9**9` is infinity, at once), and its length and
-    nesting have limits. Where the formula is undefined its value is NaN or infinite, without a warning.
+    It may contain numbers, `pi`, `e`, `+ - * / **`, parentheses, the functions of `functions.py` and `where(x < 2, …, …)`. The
+    text is parsed, never executed, with limits on its length and nesting; everything is float64 (`9**9**9**9` is infinity). Where
+    the formula is undefined, its value is NaN or infinite, without a warning.
 
     Attributes:
         text: The formula.
-        names: Names of the columns, in order: distinct Python identifiers. They hide constants of the same name.
+        names: Names of the columns, in order: distinct Python identifiers, which hide constants of the same name.
 
     Raises:
-        FormulaError: If the text cannot be read, or has words that are no columns, constants or functions.
+        FormulaError: If the text cannot be parsed, or contains names that are no columns, constants or functions.
 
     Example:
         >>> radius = Expression("sqrt(x**2 + y**2)", ("x", "y"))
@@ -58,12 +58,12 @@ class Expression:
 
     @property
     def program(self) -> Program:
-        """Its operations."""
+        """The program of its operations."""
         return compiled(self.text, self.names)
 
     @property
     def columns(self) -> tuple[int, ...]:
-        """The numbers of the columns that it depends on, in order."""
+        """Indices of the columns that it depends on, in order."""
         return self.program.columns
 
     def run(self, columns: Sequence[Any], algebra: Algebra, number: Callable[[float], Any] = float) -> Any:
@@ -107,6 +107,6 @@ class Expression:
         """The partial derivative by a column.
 
         Raises:
-            FormulaError: If it holds a function without a derivative, or is nested too deeply.
+            FormulaError: If it contains a function without a derivative, or is nested too deeply.
         """
         return Expression(derivative(self.text, name), self.names)

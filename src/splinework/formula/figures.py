@@ -1,4 +1,4 @@
-"""Numbers as people read them: a dash for none, few digits."""
+"""Formatting of numbers for reports: few digits, a dash for None."""
 
 import re
 from collections import Counter
@@ -10,7 +10,7 @@ _DECIMAL: Final = re.compile(r"(?<![\w.])\d+\.\d+(e[+-]?\d+)?")
 
 
 def figure(value: float | None, form: str = ".4g") -> str:
-    """A number to four digits, or in another format.
+    """A number with four digits, or in another format; a dash for None.
 
     >>> figure(0.123456), figure(None), figure(0.9731, ".1%")
     ('0.1235', '–', '97.3 %')
@@ -19,7 +19,7 @@ def figure(value: float | None, form: str = ".4g") -> str:
 
 
 def probability(value: float | None) -> str:
-    """A probability, such as `97 %`; those that round to the ends say so."""
+    """A probability in percent, such as `97 %`; `< 0.1 %` and `> 99.9 %` near 0 and 1."""
     if value is None:
         return DASH
     if value < 1e-3:
@@ -37,7 +37,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def ranks(rows: Iterable[Any]) -> list[int]:
-    """The rank of each formula among those of its target, such as a state of a differential equation or the odds of a class."""
+    """The rank of each formula among those of its target."""
     counts: Counter[str] = Counter()
     found = []
     for row in rows:
@@ -47,5 +47,5 @@ def ranks(rows: Iterable[Any]) -> list[int]:
 
 
 def rounded(formula: str, digits: int = 6) -> str:
-    """The text of a formula with its numbers to so many digits."""
+    """The text of a formula with its decimal numbers rounded to `digits` significant digits."""
     return _DECIMAL.sub(lambda match: f"{float(match.group()):.{digits}g}", formula)

@@ -1,7 +1,7 @@
-"""The functions of the language: one row each, which all readers, evaluations, derivatives, enclosures and texts share.
+"""The functions of the language, one row each, shared by parsing, evaluation, differentiation, enclosures and export.
 
-A row says what a function is called here and elsewhere, where it is defined, how it is differentiated, and, by a formula in
-simpler functions, how an arithmetic that has no rule of its own for it works it out. To add a function is to add a row.
+A row has the names of a function in all languages, its domain, its derivative and a definition by simpler functions for
+arithmetics without a rule of their own. A new function is a new row.
 """
 
 from collections.abc import Mapping
@@ -10,35 +10,40 @@ from math import inf, pi
 from typing import Final, final
 
 CONSTANTS: Final[Mapping[str, float]] = {"pi": 3.141592653589793, "e": 2.718281828459045}
-"""Names that need not be declared; a column of the same name wins."""
+"""Predefined names; a column of the same name takes precedence."""
 
 
 @final
 @dataclass(frozen=True)
 class Function:
-    """A function of real numbers.
+    """A real function of the language.
 
     Attributes:
-        name: What programs call it.
-        arity: How many values it takes.
-        aliases: Its other names in a text.
-        derivative: The partial derivative by each argument, as a formula in the arguments `u`, `v` and the function's own
-            value `w`; empty where there is none. Of a function with an order, `{lower}` and `{higher}` are the orders beside it.
-        definition: The function as a formula in `u`, `v` of others; empty where it is primitive.
-        domain: Ends of the first argument between which it is defined, the ends included or not.
-        range: Ends of its values.
-        rising: Whether it never falls on its domain.
+        name: Canonical name.
+        arity: Number of arguments.
+        aliases: Alternative names.
+        derivative: Partial derivatives by each argument, as formulas in the arguments `u`, `v` and the function value `w`; empty
+            if there are none. For a function with an order, `{lower}` and `{higher}` are the adjacent orders.
+        definition: Definition by other functions, as a formula in `u`, `v`; empty for a primitive.
+        domain: Ends of the domain of the first argument, which may be open or closed.
+        range: Ends of the range.
+        rising: Whether it is non-decreasing on its domain.
         parity: `odd`, `even` or empty.
         jumps: Whether it is discontinuous inside its domain.
-        kinks: Whether its slope is.
-        order: Whether its first argument is a whole number, written as one.
-        conditions: Which arguments are conditions, such as `u < 1`.
+        kinks: Whether its derivative is.
+        order: Whether its first argument is an integer order, given as a literal.
+        conditions: Indices of the arguments that are conditions, such as `u < 1`.
         truth: Whether its value is a condition.
-        array: The function of NumPy arrays, as `module:name`.
-        sympy: sympy's name of it; empty where the definition serves.
-        torch: torch's name of it; empty where the definition, or a rule of its own, serves.
-        mpmath: mpmath's name of it; empty likewise.
+        array: Implementation for NumPy arrays, as `module:name`.
+        sympy: Name in sympy; empty where the definition is used.
+        torch: Name in torch; empty where the definition or a special rule is used.
+        mpmath: Name in mpmath; empty where the definition is used.
         texts: Language → template of a call, with `{0}`, `{1}` for the arguments.
+
+    Example:
+        >>> log = FUNCTIONS["log"]
+        >>> log.aliases, log.derivative, log.domain
+        (('ln',), ('1/u',), (0.0, inf))
     """
 
     name: str
@@ -63,7 +68,7 @@ class Function:
 
 
 def _everywhere(name: str, derivative: str, **rest: object) -> Function:
-    """A function that every language has, under its own name or, for inverse functions, with `arc` in NumPy."""
+    """A function that every language has, with `arc` for inverse functions in NumPy."""
     arc = f"arc{name[1:]}" if name[0] == "a" and name[1:] in _INVERTED else name
     texts = {
         **dict.fromkeys(("sympy", "c", "js", "julia"), f"{name}({{0}})"),
@@ -99,12 +104,12 @@ _ELEMENTARY: Final = (
 
 
 def _texts(same: str, **other: str) -> dict[str, str]:
-    """Templates: the languages of the first text have the call that it ends with, others one of their own."""
+    """Templates by language: `same` lists languages and the template they share; `other` has those of further languages."""
     *languages, template = same.split()
     return {**dict.fromkeys(languages, template), **other}
 
 
-_BOTH: Final = "({0}, {1})"
+_PAIR: Final = "({0}, {1})"
 _LOGARITHMS_AND_POWERS: Final = (
     Function("exp2", 1, (), ("w*log(2)",), "2**u", range=(0.0, inf), rising=True, array="numpy:exp2", torch="exp2"),
     *(
@@ -129,7 +134,7 @@ _LOGARITHMS_AND_POWERS: Final = (
     Function("power", 2, ("pow",), ("v*u**(v - 1)", "w*log(u)"), "u**v"),
     Function(
         "hypot", 2, (), ("u/w", "v/w"), "sqrt(u**2 + v**2)", range=(0.0, inf), array="numpy:hypot",
-        texts=dict.fromkeys(("c", "js"), f"hypot{_BOTH}"),
+        texts=dict.fromkeys(("c", "js"), f"hypot{_PAIR}"),
     ),
     Function(
         "sigmoid", 1, ("logistic", "expit"), ("w*(1 - w)",), "1/(1 + exp(-u))", range=(0.0, 1.0), rising=True,
@@ -148,7 +153,7 @@ def _extreme(name: str, sign: str, c: str) -> Function:
     texts = {"numpy": f"{name}imum", "sympy": name.title(), "torch": f"torch.{name}imum", "c": c, "julia": name}
     return Function(
         name, 2, (f"{name}imum",), slopes, kinks=True, array=f"numpy:{name}imum", sympy=name.title(),
-        texts={language: f"{called}{_BOTH}" for language, called in texts.items()},
+        texts={language: f"{called}{_PAIR}" for language, called in texts.items()},
     )  # fmt: skip
 
 
@@ -177,16 +182,16 @@ _PIECEWISE: Final = (
     _extreme("max", "+", "larger"),
     Function(
         "heaviside", 2, (), ("0", "where(u == 0, 1, 0)"), "where(u < 0, 0, where(u > 0, 1, v))", jumps=True,
-        array="numpy:heaviside", sympy="Heaviside", texts={"numpy": f"heaviside{_BOTH}", "sympy": f"Heaviside{_BOTH}"},
+        array="numpy:heaviside", sympy="Heaviside", texts={"numpy": f"heaviside{_PAIR}", "sympy": f"Heaviside{_PAIR}"},
     ),
-    Function(  # of y and x; on the cut the sign of zero decides, so that an enclosure has both sides
+    Function(  # of y and x; on the cut the sign of zero decides, so that enclosures contain both sides
         "atan2", 2, ("arctan2",), ("v/(u**2 + v**2)", "-u/(u**2 + v**2)"),
         "where(v > 0, atan(u/v), where(v < 0, atan(u/v) + "
         "where(u > 0, pi, where(u < 0, -pi, pi*min(1, max(-1, 1/u)))), sign(u)*pi/2))",
         range=(-pi, pi), jumps=True, array="numpy:arctan2", sympy="atan2", torch="atan2", mpmath="atan2",
         texts={
-            **dict.fromkeys(("sympy", "c", "js"), f"atan2{_BOTH}"),
-            **{"numpy": f"arctan2{_BOTH}", "torch": f"torch.atan2{_BOTH}", "julia": f"atan{_BOTH}", "excel": "ATAN2({1},{0})"},
+            **dict.fromkeys(("sympy", "c", "js"), f"atan2{_PAIR}"),
+            **{"numpy": f"arctan2{_PAIR}", "torch": f"torch.atan2{_PAIR}", "julia": f"atan{_PAIR}", "excel": "ATAN2({1},{0})"},
         },
     ),
     Function("where", 3, jumps=True, kinks=True, conditions=(0,), array="numpy:where"),
@@ -226,7 +231,7 @@ _SPECIAL: Final = (
     ),
     Function(
         "polygamma", 2, (), ("polygamma({higher}, u)",), order=True, array="scipy.special:polygamma", sympy="polygamma",
-        mpmath="polygamma", texts=dict.fromkeys(("numpy", "sympy", "julia"), f"polygamma{_BOTH}"),
+        mpmath="polygamma", texts=dict.fromkeys(("numpy", "sympy", "julia"), f"polygamma{_PAIR}"),
     ),
     *(
         Function(
@@ -254,19 +259,19 @@ _SPECIAL: Final = (
 FUNCTIONS: Final[Mapping[str, Function]] = {
     each.name: each for each in (*_ELEMENTARY, *_LOGARITHMS_AND_POWERS, *_PIECEWISE, *_SPECIAL)
 }
-"""Name → function: all that a formula may call."""
+"""Canonical name → function."""
 NAMES: Final[Mapping[str, Function]] = {
     word: each for each in FUNCTIONS.values() for word in (each.name, *each.aliases)
 }
-"""Every name that a text may call, aliases too."""
-PLAIN_WORDS: Final = frozenset(word for word, each in NAMES.items() if each.array.startswith("numpy")) | {"pi"}
-"""Words that formulas in tables use so often that no column is called so; any other name may be a column's."""
+"""Name or alias → function."""
+RESERVED_NAMES: Final = frozenset(word for word, each in NAMES.items() if each.array.startswith("numpy")) | {"pi"}
+"""Names of common functions that no column may have; all other names are allowed."""
 COMPARISONS: Final[Mapping[str, str]] = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
-"""Operations between two numbers whose value is a condition, and their signs."""
-MOST_ORDER: Final = 100
-"""Largest order, in size, of the functions that have one."""
+"""Comparisons, whose value is a condition, and their operators."""
+MAX_ORDER: Final = 100
+"""Largest absolute order of a function with an order."""
 
 
 def templates(language: str) -> dict[str, str]:
-    """Sympy's name of a function → the template of a call in a language, of all functions that it has."""
+    """Sympy's name → template of a call, for all functions of a language."""
     return {each.sympy: each.texts[language] for each in FUNCTIONS.values() if each.sympy and language in each.texts}

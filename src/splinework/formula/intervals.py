@@ -1,8 +1,8 @@
-"""Intervals of arrays in float64 with outward rounding: what an operation gives holds the exact result.
+"""Interval arithmetic on float64 arrays with outward rounding: every result contains the exact one.
 
-Every result is moved outward by one unit in the last place, or by the classical bound of a sum,
-`γ_n Σ|x_i|` with `γ_n = n u / (1 - n u)`, `u = 2⁻⁵³` (Higham 2002, section 3.1). What is known by its sign stays so: sums and
-products of numbers that are not negative never come out below zero, and zero times anything is zero.
+Every result is rounded outward by one unit in the last place, or by the classical bound of a sum,
+`γ_n Σ|x_i|` with `γ_n = n u / (1 - n u)`, `u = 2⁻⁵³` (Higham 2002, section 3.1). Signs are exact: sums and products
+of non-negative numbers are never negative, and zero times anything is zero.
 """
 
 from typing import Final, NamedTuple
@@ -60,7 +60,7 @@ def up(x: Floats) -> Floats:
 
 
 def exactly(x: object) -> Interval:
-    """The interval of numbers that are exact."""
+    """Degenerate intervals of exact numbers."""
     array = np.asarray(x, dtype=np.float64)
     return Interval(array, array)
 
@@ -71,12 +71,12 @@ def zeros(*shape: int) -> Interval:
 
 
 def everything(*shape: int) -> Interval:
-    """The whole line."""
+    """The whole real line."""
     return Interval(np.full(shape, -_INF), np.full(shape, _INF))
 
 
 def add(a: Interval, b: Interval) -> Interval:
-    """`a + b`; ends that are exact stay as they are."""
+    """`a + b`; exact ends are not rounded."""
     with np.errstate(invalid="ignore", over="ignore"):
         lo, hi = a.lo + b.lo, a.hi + b.hi
         return Interval(
@@ -85,7 +85,7 @@ def add(a: Interval, b: Interval) -> Interval:
 
 
 def _lost(a: Floats, b: Floats, rounded: Floats) -> Floats:
-    """What rounding took away from `a + b`, exactly (Knuth 1998, section 4.2.2); NaN beside infinities."""
+    """The rounding error of `a + b`, exactly (two-sum, Knuth 1998, section 4.2.2); NaN for infinities."""
     part = rounded - a
     lost: Floats = (a - (rounded - part)) + (b - part)
     return lost
@@ -106,7 +106,7 @@ def multiply(a: Interval, b: Interval) -> Interval:
     with np.errstate(invalid="ignore", over="ignore"):
         products = (a.lo * b.lo, a.lo * b.hi, a.hi * b.lo, a.hi * b.hi)
         lo = np.minimum(np.minimum(products[0], products[1]), np.minimum(products[2], products[3]))
-        if np.isnan(lo).any():  # zero times infinity: the factor is a number, however large, so the product is zero
+        if np.isnan(lo).any():  # zero times an infinite end, which stands for large finite numbers: zero
             products = tuple(np.where(np.isnan(p), 0.0, p) for p in products)  # type: ignore[assignment]
             lo = np.minimum(np.minimum(products[0], products[1]), np.minimum(products[2], products[3]))
         hi = np.maximum(np.maximum(products[0], products[1]), np.maximum(products[2], products[3]))
@@ -114,7 +114,7 @@ def multiply(a: Interval, b: Interval) -> Interval:
 
 
 def _signed(a: Interval, b: Interval, lo: Floats, hi: Floats) -> Interval:
-    """The product with the sign that its factors give it, whatever was rounded."""
+    """The product with the exact sign of its factors."""
     a_up, a_down, b_up, b_down = a.lo >= 0, a.hi <= 0, b.lo >= 0, b.hi <= 0
     zero = (a_up & a_down) | (b_up & b_down)
     lo = np.where((a_up & b_up) | (a_down & b_down) | zero, np.maximum(lo, 0), lo)
@@ -122,7 +122,7 @@ def _signed(a: Interval, b: Interval, lo: Floats, hi: Floats) -> Interval:
 
 
 def squared(a: Interval) -> Interval:
-    """`a²`, which is never negative."""
+    """`a²`, never negative."""
     with np.errstate(over="ignore"):
         low, high = a.lo * a.lo, a.hi * a.hi
     holds_zero = (a.lo <= 0) & (a.hi >= 0)
@@ -132,7 +132,7 @@ def squared(a: Interval) -> Interval:
 
 
 def reciprocal(a: Interval) -> Interval:
-    """`1 / a`; the whole line where a holds zero inside, half of it where zero is an end."""
+    """`1 / a`; the whole line where zero is inside a, a half line where it is an end."""
     with np.errstate(divide="ignore", over="ignore"):
         lo, hi = down(1 / a.hi), up(1 / a.lo)
     inside = (a.lo < 0) & (a.hi > 0) | ((a.lo == 0) & (a.hi == 0))
@@ -154,19 +154,19 @@ def total(a: Interval, axis: int) -> Interval:
 
 
 def intersect(a: Interval, b: Interval) -> Interval:
-    """What lies in both; each holds the same number, so this is never empty but for rounding, and then it is `a`."""
+    """The intersection of two enclosures of the same number; `a` if rounding makes it empty."""
     lo, hi = np.maximum(a.lo, b.lo), np.minimum(a.hi, b.hi)
     sound = lo <= hi
     return Interval(np.where(sound, lo, a.lo), np.where(sound, hi, a.hi))
 
 
 def hull(a: Interval, b: Interval) -> Interval:
-    """The least interval around both."""
+    """The convex hull of both."""
     return Interval(np.minimum(a.lo, b.lo), np.maximum(a.hi, b.hi))
 
 
 def stack(parts: list[Interval], axis: int) -> Interval:
-    """Several along a new axis."""
+    """Intervals stacked along a new axis."""
     shape = np.broadcast_shapes(*(part.lo.shape for part in parts))
     return Interval(
         np.stack([np.broadcast_to(part.lo, shape) for part in parts], axis),

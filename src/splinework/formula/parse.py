@@ -1,8 +1,7 @@
-"""Formulas as text, turned into sympy expressions by the one reader of formulas, never by an evaluation of the text.
+"""Parsing of formula texts into sympy expressions, without evaluating the text.
 
-Work is bounded: nesting is limited, and a number is worked out exactly only while it is small, else in float64, so that
-`9**9**9**9` is an error at once. Partial formulas, with constants to be found and holes, are read by `partial.py` of
-`splinework.interpret.symbolic`.
+The cost is bounded: nesting is limited, and numbers are exact only while they are small, else float64, so that `9**9**9**9` is an
+immediate error. Partial formulas, with constants to be fitted and holes, are parsed by `splinework.interpret.symbolic.partial`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,35 +19,35 @@ from splinework.formula.reading import shortened
 from splinework.formula.sympy_bridge import SYMPY, exact_number, symbol
 
 MAX_NESTING: Final = 60
-"""Deepest nesting accepted; a sum or a product of many terms is one level."""
+"""Maximum nesting; a sum or a product of many terms is one level."""
 MAX_EXTREMES: Final = 12
-"""Most values that one `minimum` or `maximum` may compare, nested ones together."""
+"""Maximum number of arguments of a `minimum` or `maximum`, nested ones included."""
 
-_SMALL: Final = 10**6
-_EXPONENT: Final = 200
+_MAX_EXACT: Final = 10**6
+_MAX_EXPONENT: Final = 200
 _EXACT: Final = frozenset({"sin", "cos", "tan", "exp", "log", "sqrt", "abs", "square", "reciprocal", "negative"})
-"""Functions that small exact numbers go into as they are, so that `sqrt(2)` and `exp(1)` stay exact."""
+"""Functions of small exact numbers that stay exact, such as `sqrt(2)` and `exp(1)`."""
 _CHAINS: Final = ({"add", "sub"}, {"mul", "div"})
-_BEYOND: Final = (
+_SYMPY_ERRORS: Final = (
     *(RecursionError, MemoryError, ArithmeticError, LookupError),
     *(TypeError, ValueError, AttributeError, NotImplementedError),
 )
-"""What sympy may raise on expressions that it cannot work out."""
+"""Exceptions that sympy may raise on expressions beyond its abilities."""
 
 
 def parse_formula(text: str, names: Sequence[str], *, functions: Sequence[str] = ()) -> Any:
-    """Read a formula in Python syntax over columns, such as `2.0*exp(sin(pi*x1)) + x2**2`.
+    """Parses a formula in Python syntax over columns, such as `2.0*exp(sin(pi*x1)) + x2**2`.
 
     Args:
         text: A formula, see `splinework.formula.Expression`.
         names: Names of the columns, distinct Python identifiers; they hide `pi` and `e` where one is called so.
-        functions: Names of functions of one argument that stay as they are, such as splines that are left.
+        functions: Names of undefined functions of one argument, such as remaining splines.
 
     Returns:
         A sympy expression over the real symbols of the columns.
 
     Raises:
-        FormulaError: If the text is no such formula; whatever the text, nothing else happens.
+        FormulaError: If the text is no such formula; no other error occurs for any text.
 
     Example:
         >>> parse_formula("x/3 + sqrt(2)*arcsin(x)", ["x"])
@@ -61,16 +60,16 @@ def parse_formula(text: str, names: Sequence[str], *, functions: Sequence[str] =
 def expression_of(
     program: Program, text: str, columns: Sequence[Any], functions: Mapping[str, Callable[..., Any]]
 ) -> Any:
-    """The expression of a program over sympy's expressions for its columns; errors of all kinds are `FormulaError`."""
+    """The sympy expression of a program, given expressions for its columns; every error is a `FormulaError`."""
     error = partial(_error, text)
     if _nesting(program) > MAX_NESTING:
         raise error(f"is nested more than {MAX_NESTING} levels deep; split it.")
     try:
         return program.run(columns, {**_Guarded(error), **functions}, exact_number)
-    except _BEYOND as problem:
+    except _SYMPY_ERRORS as problem:
         if isinstance(problem, FormulaError):
             raise
-        raise error("is beyond what can be read; split it or write it in simpler functions.") from problem
+        raise error("is too complex; split it or use simpler functions.") from problem
 
 
 def _error(text: str, what: str) -> FormulaError:
@@ -78,7 +77,7 @@ def _error(text: str, what: str) -> FormulaError:
 
 
 def _nesting(program: Program) -> int:
-    """Levels of a program; a chain of sums, or of products, is one."""
+    """Nesting levels of a program; a chain of sums, or of products, is one."""
     levels: list[int] = []
     for step in program.steps:
         chain = next((group for group in _CHAINS if step.operation in group), ())
@@ -87,7 +86,7 @@ def _nesting(program: Program) -> int:
 
 
 class _Guarded(Mapping[str, Callable[..., Any]]):
-    """The operations on sympy expressions, by which no number grows unseen and all stay real."""
+    """The operations on sympy expressions, with checks that all numbers are real and bounded."""
 
     def __init__(self, error: Callable[[str], FormulaError]) -> None:
         self.error = error
@@ -112,7 +111,7 @@ class _Guarded(Mapping[str, Callable[..., Any]]):
 
     def _condition(self, name: str, *arguments: Any) -> Any:
         if any(a.has(sympy.Piecewise) for a in arguments):
-            raise self.error("has a `where` in a condition; write its cases one by one.")
+            raise self.error("has a `where` in a condition; split it into cases.")
         return SYMPY[name](*arguments)
 
     def _function(self, name: str, *arguments: Any) -> Any:
@@ -125,7 +124,7 @@ class _Guarded(Mapping[str, Callable[..., Any]]):
         return self._worked_out(name, *arguments)
 
     def _power(self, base: Any, exponent: Any) -> Any:
-        if exponent.is_Integer and abs(exponent) > _EXPONENT:
+        if exponent.is_Integer and abs(exponent) > _MAX_EXPONENT:
             exponent = sympy.Float(int(exponent))
         small = _is_small(base) and exponent.is_Rational and abs(exponent.p) <= 16 and exponent.q <= 12
         if small or not (base.is_number and exponent.is_number):
@@ -133,7 +132,7 @@ class _Guarded(Mapping[str, Callable[..., Any]]):
         return self._worked_out("pow", base, exponent)
 
     def _worked_out(self, name: str, *arguments: Any) -> Any:
-        """A function of mere numbers in float64."""
+        """A function of constants, evaluated in float64."""
         with np.errstate(all="ignore"):
             value = array_operations()[name](
                 *(a if isinstance(a, int) else np.float64(self._float(a)) for a in arguments)
@@ -149,7 +148,7 @@ class _Guarded(Mapping[str, Callable[..., Any]]):
             raise self.error("works out a number that is not real, or beyond float64; check it.") from None
 
     def _sound(self, expression: Any) -> Any:
-        """The expression, if the numbers at its top are finite: none may grow unseen on the way up."""
+        """The expression, after a check of the numbers at its top level."""
         if isinstance(expression, (sympy.Min, sympy.Max)) and len(expression.args) > MAX_EXTREMES:
             raise self.error(f"compares more than {MAX_EXTREMES} values in one minimum or maximum; split it.")
         parts = (expression, *expression.args)
@@ -168,7 +167,7 @@ _CONDITIONS: Final = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "logical_and
 
 
 def _is_small(number: Any) -> bool:
-    """Whether sympy works it out exactly at once: a small fraction, or one of π."""
+    """Whether the number is a small fraction or multiple of π, which sympy evaluates exactly."""
     ratio = number.as_coeff_Mul()[0] if number.has(sympy.pi) else number
     rest = number / ratio if ratio != 0 else 1
-    return bool(ratio.is_Rational and rest in (1, sympy.pi) and max(abs(ratio.p), ratio.q) <= _SMALL)
+    return bool(ratio.is_Rational and rest in (1, sympy.pi) and max(abs(ratio.p), ratio.q) <= _MAX_EXACT)

@@ -1,7 +1,7 @@
-"""A formula as a list of operations, evaluated in any arithmetic: arrays, tensors, intervals, series, fractions, symbols.
+"""A formula as a straight-line program, evaluated in any arithmetic: arrays, tensors, intervals, series, symbols.
 
-Each step works on earlier ones, equal parts stand once, and the last step is the result. An arithmetic (*algebra*) says what the
-operations do; a function for which it has no rule is worked out by its definition in simpler ones (`functions.py`).
+Each step uses earlier ones, common subexpressions occur once, and the last step is the result. An arithmetic (*algebra*) is a
+mapping of the operations; functions that it lacks are evaluated by their definitions (`functions.py`).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any, Final, final
 import numpy as np
 
 from splinework.errors import FormulaError
-from splinework.formula.functions import CONSTANTS, FUNCTIONS, MOST_ORDER, NAMES, Function
+from splinework.formula.functions import CONSTANTS, FUNCTIONS, MAX_ORDER, NAMES, Function
 from splinework.formula.reading import MAX_DEPTH, parse, positions, shortened, unknown
 
 Algebra = Mapping[str, Callable[..., Any]]
-"""What each operation does: `add`, `sub`, `mul`, `div`, `pow`, `neg`, `pos`, `COMPARISONS`, and the names of `FUNCTIONS`."""
+"""Operations by name: `add`, `sub`, `mul`, `div`, `pow`, `neg`, `pos`, `COMPARISONS`, and the names of `FUNCTIONS`."""
 
 SIGNS: Final = {
     ast.Add: "add",
@@ -38,7 +38,7 @@ _COMPARED: Final = {
     ast.Eq: "eq",
     ast.NotEq: "ne",
 }
-_EXACT_WHOLE: Final = 2**53
+_MAX_EXACT_INTEGER: Final = 2**53
 
 
 @final
@@ -47,10 +47,10 @@ class ProgramStep:
     """One operation on the values of earlier steps; without an operation, a column or a number.
 
     Attributes:
-        operation: Its name; empty for a leaf.
-        arguments: Places of the steps that it works on.
-        column: The column that a leaf reads; None for a number.
-        number: The number of a leaf; the order of a function that has one.
+        operation: Name of the operation; empty for a leaf.
+        arguments: Indices of the argument steps.
+        column: Column index of a leaf; None for a number.
+        number: Number of a leaf; order of a function with an order.
     """
 
     operation: str = ""
@@ -62,18 +62,18 @@ class ProgramStep:
 @final
 @dataclass(frozen=True)
 class Program:
-    """The steps of a formula, in an order in which they can be worked out; the last one is the result."""
+    """The steps of a formula in topological order; the last one is the result."""
 
     steps: tuple[ProgramStep, ...]
 
     @property
     def columns(self) -> tuple[int, ...]:
-        """The columns that it reads, in order."""
+        """Indices of the columns that it depends on, in order."""
         return tuple(sorted({step.column for step in self.steps if step.column is not None}))
 
     @cached_property
     def _last_used(self) -> tuple[tuple[int, ...], ...]:
-        """After which step which values are needed no more: large arrays are let go at once."""
+        """The values that can be freed after each step."""
         last = {a: place for place, step in enumerate(self.steps) for a in step.arguments}
         return tuple(tuple(a for a in set(step.arguments) if last[a] == n) for n, step in enumerate(self.steps))
 
@@ -82,11 +82,11 @@ class Program:
 
         Args:
             columns: One value per column.
-            algebra: What the operations do.
-            number: What a number becomes.
+            algebra: The operations.
+            number: Conversion of numbers.
 
         Raises:
-            FormulaError: If the algebra knows neither a function nor those that define it.
+            FormulaError: If the algebra lacks a function and those that define it.
         """
         values: list[Any] = []
         for step, done in zip(self.steps, self._last_used, strict=True):
@@ -103,7 +103,7 @@ class Program:
         return found
 
     def replaced(self, part: Program, value: float) -> Program:
-        """This program with a number wherever another program over the same columns occurs in it."""
+        """This program with a number in place of every occurrence of another program over the same columns."""
         known: dict[tuple[Any, ...], int] = {}
         wanted = _structure(part, known)[-1]
         return Program(
@@ -130,12 +130,12 @@ def value_of(
 
 def _by_definition(step: ProgramStep, inputs: Sequence[Any], algebra: Algebra, number: Callable[[float], Any]) -> Any:
     if step.operation not in FUNCTIONS or not FUNCTIONS[step.operation].definition:
-        raise FormulaError(f"{step.operation} has no rule in this arithmetic; write the formula without it.")
+        raise FormulaError(f"{step.operation} is not defined in this arithmetic; write the formula without it.")
     return definition(step.operation).run(inputs, algebra, number)
 
 
 def _structure(program: Program, known: dict[tuple[Any, ...], int]) -> list[int]:
-    """A number for each step; equal numbers for equal formulas."""
+    """A structural key for each step; equal keys for equal subexpressions."""
     found: list[int] = []
     for step in program.steps:
         key = (step.operation, tuple(found[a] for a in step.arguments), step.column, step.number)
@@ -145,28 +145,28 @@ def _structure(program: Program, known: dict[tuple[Any, ...], int]) -> list[int]
 
 @final
 class Builder:
-    """Collects steps; equal ones stand once."""
+    """Builds a program with common subexpression elimination."""
 
     def __init__(self) -> None:
         self.steps: list[ProgramStep] = []
         self._places: dict[tuple[Any, ...], int] = {}
 
     def add(self, operation: str, *arguments: int, order: int = 0) -> int:
-        """The place of an operation on earlier steps."""
+        """The index of an operation on earlier steps."""
         return self._place(ProgramStep(operation, arguments, number=float(order)))
 
     def column(self, column: int) -> int:
-        """The place of a column."""
+        """The index of a column."""
         return self._place(ProgramStep(column=column))
 
     def number(self, value: float) -> int:
-        """The place of a number."""
+        """The index of a number."""
         return self._place(ProgramStep(number=value))
 
     def program(self, result: int) -> Program:
-        """The program whose result stands at a place: what does not serve it is left out."""
+        """The program with the result at an index, without unused steps."""
         if result == len(self.steps) - 1 == len({a for step in self.steps for a in step.arguments}):
-            return Program(tuple(self.steps))  # every other step serves one
+            return Program(tuple(self.steps))  # all other steps are used
         needed = {result}
         for place in range(result, -1, -1):
             if place in needed:
@@ -192,10 +192,10 @@ def compiled(text: str, names: Sequence[str], functions: Sequence[str] = ()) -> 
     Args:
         text: A formula, see `Expression`.
         names: Names of the columns, in order.
-        functions: Names of further functions of any number of arguments, which an algebra must know.
+        functions: Names of further functions of any number of arguments, which the algebra must define.
 
     Raises:
-        FormulaError: If the text cannot be read, or has words that are no columns, constants or functions.
+        FormulaError: If the text cannot be parsed, or contains names that are no columns, constants or functions.
     """
     if not isinstance(text, str):
         raise FormulaError(f"a formula is a str, got {type(text).__name__}; pass its text.")
@@ -208,7 +208,7 @@ def _compiled(text: str, names: tuple[str, ...], functions: tuple[str, ...]) -> 
 
 
 def program_of(tree: ast.expr, columns: Mapping[str, int], text: str, functions: Collection[str] = ()) -> Program:
-    """The program of a tree; `text` is for the errors."""
+    """The program of a syntax tree; `text` is for error messages."""
     reader = _ProgramReader(columns, text, functions)
     operations: list[tuple[ProgramStep, int]] = []  # from root, right, left; reversed: left, right, root
     pending: list[tuple[ast.expr, int, bool]] = [(tree, 1, False)]
@@ -228,13 +228,13 @@ def program_of(tree: ast.expr, columns: Mapping[str, int], text: str, functions:
 
 
 class _ProgramReader:
-    """What the nodes of a tree mean."""
+    """Translates the nodes of a syntax tree to steps."""
 
     def __init__(self, columns: Mapping[str, int], text: str, functions: Collection[str]) -> None:
         self.columns, self.text, self.functions = columns, text, functions
 
     def read(self, node: ast.expr, condition: bool) -> tuple[ProgramStep, Sequence[ast.expr], Collection[int]]:
-        """The step of a node, the nodes that it works on, and which of these are conditions."""
+        """The step of a node, its operands, and the indices of those that are conditions."""
         truth = False
         if isinstance(node, ast.Compare):
             truth, found = True, self._comparison(node)
@@ -262,7 +262,7 @@ class _ProgramReader:
             if node.id in CONSTANTS:
                 return ProgramStep(number=CONSTANTS[node.id]), []
             raise FormulaError(unknown("name", node.id, [*self.columns, *CONSTANTS], self.text))
-        raise self._error(f"uses {type(node).__name__}; only arithmetic and function calls are read.")
+        raise self._error(f"uses {type(node).__name__}; only arithmetic and function calls are allowed.")
 
     def _comparison(self, node: ast.Compare) -> tuple[ProgramStep, Sequence[ast.expr], Collection[int]]:
         if len(node.ops) > 1 or type(node.ops[0]) not in _COMPARED:
@@ -292,9 +292,9 @@ class _ProgramReader:
             (-1, node.operand) if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else (1, node)
         )
         value = inside.value if isinstance(inside, ast.Constant) else None
-        if not isinstance(value, (int, float)) or value != int(value) or value > MOST_ORDER:
+        if not isinstance(value, (int, float)) or value != int(value) or value > MAX_ORDER:
             raise self._error(
-                f"gives {name} the order {shortened(ast.unparse(node))}; write a whole number up to {MOST_ORDER}."
+                f"gives {name} the order {shortened(ast.unparse(node))}; write a whole number up to {MAX_ORDER}."
             )
         return sign * int(value)
 
@@ -303,14 +303,14 @@ class _ProgramReader:
 
 
 def finite(value: Any, text: str) -> float:
-    """A number of a formula in float64, whole ones as such where float64 holds them; `FormulaError` where it is beyond."""
+    """A number of a formula as a float, or as an int where float64 is exact; `FormulaError` on overflow."""
     try:
         number = float(value)
     except OverflowError:
         number = float("inf")
     if not np.isfinite(number):
         raise FormulaError(f"a number in the formula {shortened(text)} is beyond float64 (about 1.8e308); rescale it.")
-    return value if isinstance(value, int) and value <= _EXACT_WHOLE else number
+    return value if isinstance(value, int) and value <= _MAX_EXACT_INTEGER else number
 
 
 # ------------------------------------------------------------------------------------- definitions and derivatives
@@ -325,10 +325,10 @@ def definition(name: str) -> Program:
 
 @cache
 def derivative_programs(name: str, order: int = 0) -> tuple[Program, ...]:
-    """The partial derivatives of a function, over its arguments and then its own value.
+    """The partial derivatives of a function, as programs in its arguments and its value.
 
     Raises:
-        FormulaError: If it has none.
+        FormulaError: If it has no derivative.
     """
     function = FUNCTIONS[name]
     if not function.derivative:
@@ -338,5 +338,5 @@ def derivative_programs(name: str, order: int = 0) -> tuple[Program, ...]:
 
 
 def derivative_text(rule: str, order: int) -> str:
-    """A rule of `Function.derivative` for an order."""
+    """A rule of `Function.derivative` with an order inserted."""
     return rule.format(lower=order - 1, higher=order + 1)

@@ -1,7 +1,7 @@
-"""Formulas as text, read by a whitelist, never by `eval`: tokens, their limits, the tree, the names of columns.
+"""Lexing and parsing of formula texts with a whitelist, never by `eval`, and names of columns.
 
-A lexer admits the characters and `ast.parse` gives the grammar; nothing of the text is ever executed, and its length and nesting
-have limits. What the tree means is said in `program.py`.
+A lexer restricts the characters and `ast.parse` applies the grammar; the text is never executed, and its length and nesting are
+limited. The syntax tree is interpreted in `program.py`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from splinework.errors import FormulaError, nearest
 from splinework.formula.functions import CONSTANTS
 
 MAX_LENGTH: Final = 20_000
-"""Longest formula accepted, in characters."""
+"""Maximum length of a formula in characters."""
 MAX_DEPTH: Final = 500
-"""Deepest nesting accepted; a sum of n terms nests n deep, as Python reads it from the left."""
+"""Maximum nesting; a sum of n terms is n levels deep, since it is left-associative."""
 _TOKEN: Final = re.compile(
     r"(?P<space>\s+)"
     r"|(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
@@ -29,10 +29,10 @@ _TOKEN: Final = re.compile(
 
 
 def positions(variables: Sequence[str]) -> dict[str, int]:
-    """Names -> positions, spelt as Python spells identifiers (NFKC).
+    """Name → index, with names in the normal form of Python identifiers (NFKC).
 
     Raises:
-        FormulaError: If a name cannot be used, or is listed twice.
+        FormulaError: If a name is invalid or listed twice.
     """
     if isinstance(variables, str):
         raise FormulaError(f"variables is a sequence of names, got the str {variables!r}; write [{variables!r}].")
@@ -50,7 +50,7 @@ def positions(variables: Sequence[str]) -> dict[str, int]:
 
 
 def identifiers(names: Sequence[str]) -> tuple[str, ...]:
-    """What columns are called in formulas: their names, where these can be, else something alike that can.
+    """Names of columns in formulas: unchanged where valid, otherwise similar identifiers.
 
     >>> identifiers(["mass", "flow rate (m/s)", "lambda"])
     ('mass', 'flow_rate_m_s', 'lambda_')
@@ -74,23 +74,23 @@ def _usable(name: str) -> bool:
 
 
 def parse(text: str) -> ast.expr:
-    """The tree of a formula's text.
+    """The syntax tree of a formula's text.
 
     Raises:
-        FormulaError: If it is no str, too long, or cannot be read.
+        FormulaError: If it is no str, too long, or cannot be parsed.
     """
     return syntax_tree(read_tokens(text), text)
 
 
 def names_in(node: ast.AST, columns: Collection[str] = ()) -> frozenset[str]:
-    """The variables of a tree: all its names but those of functions, and of constants that no column hides."""
+    """The variables of a syntax tree: all names but those of functions, and of constants that no column hides."""
     called = {id(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)}
     found = {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and id(one) not in called}
     return frozenset(found - (set(CONSTANTS) - set(columns)))
 
 
 def syntax_tree(tokens: Sequence[str], text: str) -> ast.expr:
-    """Let Python's own parser find the structure of tokens that `read_tokens` admitted; `text` is for the errors."""
+    """Parses the tokens of `read_tokens` with Python's parser; `text` is for error messages."""
     if not tokens:
         raise FormulaError("the formula is empty; write for example '2*x + 1'.")
     try:
@@ -103,11 +103,11 @@ def syntax_tree(tokens: Sequence[str], text: str) -> ast.expr:
 
 
 def read_tokens(text: str, more: str = "(?!)") -> list[str]:
-    """Split the text into numbers, names and signs; anything else is an error here, before Python sees it.
+    """Splits the text into numbers, names and operators; anything else is an error.
 
     Args:
-        text: A formula, at most `MAX_LENGTH` characters.
-        more: Pattern of further signs.
+        text: A formula of at most `MAX_LENGTH` characters.
+        more: Pattern of further operators.
 
     Raises:
         FormulaError: If it is no str, too long, or has other characters.
@@ -123,7 +123,9 @@ def read_tokens(text: str, more: str = "(?!)") -> list[str]:
         match = pattern.match(text, position)
         if match is None:
             hint = (
-                "write ** for powers" if text[position] == "^" else "only numbers, names and + - * / ** ( ) , are read"
+                "write ** for powers"
+                if text[position] == "^"
+                else "only numbers, names and + - * / ** ( ) , are allowed"
             )
             raise FormulaError(f"unexpected {text[position]!r} at {position} in the formula {shortened(text)}; {hint}.")
         kind = str(match.lastgroup)
@@ -137,10 +139,10 @@ def read_tokens(text: str, more: str = "(?!)") -> list[str]:
 
 
 def unknown(kind: str, name: str, known: Sequence[str], text: str) -> str:
-    """The sentence on a name that a formula may not use, with those near it."""
+    """The error message for an unknown name, with similar names."""
     return f"unknown {kind} {shortened(name)} in the formula {shortened(text)}; {nearest(name, known)}"
 
 
 def shortened(text: str) -> str:
-    """A text in quotes for a message, its start where it is long."""
+    """A text in quotes for a message, truncated if it is long."""
     return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -1,6 +1,6 @@
-"""The derivatives of a formula on arrays, taken backwards through its program: what a fit of its constants asks for.
+"""Reverse-mode differentiation of a formula on arrays, for the fit of its constants.
 
-Printing an expression as source, compiling it and differentiating it as a tree takes a hundred times longer than evaluating it.
+Symbolic differentiation and compilation of an expression would take a hundred times longer than its evaluation.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from splinework.formula.functions import COMPARISONS, FUNCTIONS
 from splinework.formula.program import Algebra, Program, ProgramStep, derivative_programs
 
 PartialDerivative = Callable[[Sequence[Any], Any], Any]
-"""The partial derivative of an operation on arrays, given its arguments and its value."""
+"""The partial derivative of an operation on arrays, given its arguments and value."""
 
 
 def _one(u: Sequence[Any], w: Any) -> float:
@@ -47,7 +47,7 @@ def partial_derivatives(operation: str, order: int = 0) -> tuple[PartialDerivati
 
 
 def _closure(program: Program) -> PartialDerivative:
-    """A program over arguments and value as one call of nested functions: short formulas in inner loops."""
+    """A program in arguments and value as nested closures, which is fast for short formulas."""
 
     def of(place: int) -> PartialDerivative:
         step = program.steps[place]
@@ -71,14 +71,14 @@ def _closure(program: Program) -> PartialDerivative:
 
 @final
 class DifferentiatedProgram:
-    """A program on arrays with its derivatives by some columns, prepared once and called often.
+    """A program on arrays with its derivatives by some columns, prepared for repeated evaluation.
 
     Args:
-        program: The formula.
+        program: The program of the formula.
         wanted: Columns to differentiate by.
 
     Raises:
-        FormulaError: If it has a function without a derivative, through which a wanted column acts.
+        FormulaError: If one of these columns acts through a function without a derivative.
     """
 
     def __init__(self, program: Program, wanted: Sequence[int]) -> None:

@@ -1,4 +1,4 @@
-"""Formulas as sympy expressions, and sympy expressions as programs."""
+"""Conversion between programs and sympy expressions."""
 
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
@@ -17,7 +17,7 @@ REWRITTEN: Final[dict[str, Callable[..., Any]]] = {
     **{name: lambda z, f=f: f(1 / z) for name, f in (("asech", sympy.acosh), ("acsch", sympy.asinh))},
     "acoth": lambda z: sympy.atanh(1 / z),
     "erfc": lambda z: 1 - sympy.erf(z),
-    **{name: lambda z: z for name in ("conjugate", "re")},  # every part of a real formula is real
+    **{name: lambda z: z for name in ("conjugate", "re")},  # all formulas are real
     "factorial": lambda z: sympy.gamma(z + 1),
     "Heaviside": lambda z, at_zero: (
         (sympy.sign(z) + 1) / 2
@@ -26,7 +26,7 @@ REWRITTEN: Final[dict[str, Callable[..., Any]]] = {
     ),
     "sinc": lambda z: sympy.Piecewise((1, sympy.Eq(z, 0)), (sympy.sin(z) / z, True)),
 }
-"""sympy's functions that our texts and programs write in others."""
+"""Sympy functions that programs and printers rewrite in terms of others."""
 _RELATIONS: Final = {
     "lt": sympy.StrictLessThan,
     "le": sympy.LessThan,
@@ -39,12 +39,12 @@ _LOGIC: Final = {"logical_and": sympy.And, "logical_or": sympy.Or, "logical_not"
 
 
 def symbol(name: str) -> Any:
-    """The symbol of a column; real."""
+    """The real symbol of a column."""
     return sympy.Symbol(name, real=True)
 
 
 def _extreme(family: Any, best: Callable[..., Any]) -> Callable[..., Any]:
-    """`Min` or `Max`: nested ones flattened, numbers compared, the rest left alone (sympy compares all with all)."""
+    """`Min` or `Max`: flattened, with numbers combined, but without sympy's pairwise comparison of all arguments."""
 
     def build(*arguments: Any) -> Any:
         flat = [part for a in arguments for part in (a.args if isinstance(a, family) else (a,))]
@@ -80,12 +80,12 @@ SYMPY: Final[Algebra] = {
     **{name: _related(name) for name in _RELATIONS},
     **_LOGIC,
 }
-"""What operations of formulas make of sympy expressions."""
+"""The operations of formulas on sympy expressions."""
 _EXACT: Final = {CONSTANTS["pi"]: sympy.pi, CONSTANTS["e"]: sympy.E}
 
 
 def exact_number(value: float) -> Any:
-    """A number of a program: whole ones, π and e exactly, others as floats."""
+    """A number of a program: integers, π and e exactly, others as floats."""
     if value in _EXACT:
         return _EXACT[value]
     return sympy.Integer(value) if isinstance(value, int) else sympy.Float(value)
@@ -106,12 +106,12 @@ def program_of_expression(expression: Any, symbols: Sequence[Any], functions: Co
     """The program of a sympy expression.
 
     Args:
-        expression: Real: of numbers, symbols, arithmetic, the functions of `functions.py`, comparisons and cases.
-        symbols: Its symbols, in the order of the program's columns.
-        functions: Names of undefined functions in it, which an algebra must know.
+        expression: A real expression of numbers, symbols, arithmetic, the functions of `functions.py`, comparisons and cases.
+        symbols: Symbols in the order of the program's columns.
+        functions: Names of undefined functions, which the algebra must define.
 
     Raises:
-        FormulaError: If it has another part, or a number that is not real.
+        FormulaError: If the expression has another part, or a number that is not real.
     """
     walk = _ProgramWriter(symbols, functions)
     return walk.builder.program(walk.place(expression))
@@ -136,7 +136,7 @@ def real_value(expression: Any) -> float:
 
 
 class _ProgramWriter:
-    """Steps for the parts of an expression, equal parts once."""
+    """Converts an expression to steps, equal parts once."""
 
     def __init__(self, symbols: Sequence[Any], functions: Collection[str]) -> None:
         self.builder = Builder()
@@ -167,7 +167,7 @@ class _ProgramWriter:
             return self._pieces(part)
         if isinstance(part, AppliedUndef):
             if name not in self._functions:
-                raise FormulaError(f"the formula has an undefined function {name}; say what it is.")
+                raise FormulaError(f"the formula has an undefined function {name}; pass its definition.")
             return self.builder.add(name, *map(self.place, part.args))
         if name in _OPERATIONS or name in ("Min", "Max"):
             operation = _OPERATIONS.get(name) or _BY_CLASS[name].name
@@ -183,7 +183,7 @@ class _ProgramWriter:
             return self.builder.add(_BY_CLASS[name].name, *map(self.place, part.args))
         if name in REWRITTEN:
             return self.place(REWRITTEN[name](*part.args))
-        raise FormulaError(f"{part} is no part of a real formula that can be evaluated.")
+        raise FormulaError(f"{part} cannot be part of a real formula.")
 
     def _power(self, part: Any) -> int:
         base = self.place(part.base)

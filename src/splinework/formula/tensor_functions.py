@@ -1,4 +1,4 @@
-"""Functions on tensors that torch lacks, or has to seven digits and without a gradient only."""
+"""Tensor functions that torch lacks, or has only with seven digits and without a gradient."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,13 +15,13 @@ _ORDERS: dict[str, Callable[..., Any]] = {
     "k": special.kv,
 }
 _SLOPES = {"j": (0.5, -0.5), "y": (0.5, -0.5), "i": (0.5, 0.5), "k": (-0.5, -0.5)}
-"""Weights of the orders n - 1 and n + 1 in the slope of order n (DLMF 10.6.1, 10.29.1)."""
+"""Weights of the orders n - 1 and n + 1 in the derivative of order n (DLMF 10.6.1, 10.29.1)."""
 
 
 def bessel(kind: str, order: int, x: Tensor) -> Tensor:
-    """Bessel function of kind `j`, `y`, `i` or `k` and a whole order, elementwise, with all derivatives.
+    """Bessel function of kind `j`, `y`, `i` or `k` and an integer order, elementwise, with all derivatives.
 
-    The numbers are SciPy's, on the host in float64; the result has dtype and device of `x`.
+    Values are computed by SciPy on the CPU in float64; the result has the dtype and device of `x`.
     """
     result: Tensor = _Bessel.apply(x, kind, order)  # type: ignore[no-untyped-call]
     return result
@@ -52,19 +52,19 @@ class _Bessel(torch.autograd.Function):
 
 
 def gamma(x: Tensor) -> Tensor:
-    """Γ(x), by its logarithm; left of zero by its sign there."""
+    """Γ(x), from its logarithm and, for x < 0, its sign."""
     sign = torch.where((x < 0) & (torch.floor(x) % 2 != 0), -1.0, 1.0).to(x)
     size = sign * torch.exp(torch.lgamma(x))
     return torch.where((x <= 0) & (x == torch.floor(x)), torch.full_like(x, torch.nan), size)
 
 
 def sign(x: Tensor) -> Tensor:
-    """-1, 0 or 1; NaN stays NaN, of which torch's own makes 0."""
+    """-1, 0 or 1; NaN stays NaN, for which `torch.sign` returns 0."""
     return torch.where(torch.isnan(x), x, torch.sign(x))
 
 
 def interpolate(x: Tensor, places: Tensor, values: Tensor) -> Tensor:
-    """Straight lines between `(places, values)`, both `(K,)`, constant beyond them; as numpy's `interp`."""
+    """Linear interpolation between `(places, values)`, both `(K,)`, constant beyond; like numpy's `interp`."""
     inside = x.clamp(places[0], places[-1])
     right = torch.searchsorted(places, inside.detach().contiguous(), right=True).clamp(1, len(places) - 1)
     slope = (values[right] - values[right - 1]) / (places[right] - places[right - 1])
@@ -72,5 +72,5 @@ def interpolate(x: Tensor, places: Tensor, values: Tensor) -> Tensor:
 
 
 def polygamma(order: int, x: Tensor) -> Tensor:
-    """The derivative of digamma of an order from 0 on."""
+    """The polygamma function of an order from 0 on."""
     return torch.digamma(x) if order == 0 else torch.polygamma(order, x)

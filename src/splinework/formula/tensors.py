@@ -1,4 +1,4 @@
-"""Formulas of torch tensors, differentiable. Parts of a formula without columns stay plain numbers, by the rules of IEEE 754."""
+"""Differentiable evaluation of formulas on torch tensors; constant parts are floats by the rules of IEEE 754."""
 
 import functools
 import operator
@@ -16,14 +16,14 @@ from splinework.formula.tensor_functions import bessel, gamma, polygamma, sign
 
 
 def on_numbers(name: str, *values: Any) -> Any:
-    """An operation on plain numbers: infinities and NaN, never an error or a complex number."""
+    """An operation on floats: infinities and NaN instead of errors and complex numbers."""
     with np.errstate(all="ignore"):
         found = array_operations()[name](*(value if isinstance(value, bool) else np.float64(value) for value in values))
     return bool(found) if isinstance(found, (bool, np.bool_)) else float(found)
 
 
 def _either(name: str, of_tensors: Callable[..., Any], *, ordered: bool = False) -> Callable[..., Any]:
-    """An operation on tensors that takes plain numbers, too."""
+    """An operation on tensors that also takes floats."""
 
     def of(*values: Any) -> Any:
         if any(isinstance(value, Tensor) for value in values):
@@ -36,7 +36,7 @@ def _either(name: str, of_tensors: Callable[..., Any], *, ordered: bool = False)
 
 
 def _lifted(of_tensors: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """With numbers as tensors beside those that are: torch's functions of two tensors take nothing else."""
+    """The function with float arguments converted to tensors, for torch functions that take only tensors."""
 
     def of(*values: Any) -> Tensor:
         like = next(value for value in values if isinstance(value, Tensor))
@@ -51,7 +51,7 @@ def _power(a: Any, b: Any) -> Any:
 
 
 def _compared(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Tensor]:
-    """A condition is 1 or 0 in the dtype of what is compared, so that what `where` makes of plain numbers has it, too."""
+    """A comparison with the value 1 or 0 in the dtype of its operands, which `where` of floats then inherits."""
 
     def of(a: Any, b: Any) -> Tensor:
         found: Tensor = compare(a, b)
@@ -83,7 +83,7 @@ _OWN: Final[dict[str, Callable[..., Any]]] = {
     "min": _lifted(torch.minimum),
     "max": _lifted(torch.maximum),
     "atan2": _lifted(torch.atan2),
-    # torch goes over to a straight line at 20, with a step of 2e-9 down; at 50 there is none left in double precision.
+    # torch switches to a straight line at 20, with a jump of 2e-9; at 50 there is none in double precision.
     "softplus": functools.partial(torch.nn.functional.softplus, threshold=50.0),
     "sign": sign,
     "gamma": gamma,
@@ -100,4 +100,4 @@ TENSORS: Final[Algebra] = {
     **{name: _either(name, of) for name, of in _OWN.items()},
     "where": _where,
 }
-"""Operations of torch."""
+"""The operations of formulas on tensors."""

@@ -1,1 +1,1 @@
-"""A fitted network read and edited: importance, pruning, finer grids, other degrees, formulas of edges."""
+"""Interpretation and editing of a fitted network: attribution, pruning, refinement, degrees, symbolic formulas."""

@@ -1,8 +1,7 @@
-"""How much each edge, node and input matters: the attribution score of KAN 2.0 (Liu et al. 2024b, arXiv 2408.10205).
+"""Attribution scores of edges, nodes and inputs, as in KAN 2.0 (Liu et al. 2024b, arXiv 2408.10205).
 
-From the outputs backwards (§4.1): an edge's share of its sum is the ratio of their standard deviations, and a node's
-score is what its outgoing edges carry. Unlike a mean magnitude, this sees that an edge is useless when all that follows
-ignores it.
+Computed from the outputs backwards (§4.1): an edge's share of its sum is the ratio of their standard deviations, and a node's
+score is the sum over its outgoing edges. Unlike a mean magnitude, the score of an edge whose target is ignored is zero.
 """
 
 from dataclasses import dataclass
@@ -21,11 +20,11 @@ from splinework.nn.trace import Trace, trace
 
 @dataclass(frozen=True)
 class Attribution:
-    """Scores, all in units of the outputs' spread.
+    """Attribution scores, relative to the standard deviation of the outputs.
 
     Attributes:
-        edges: Per layer `(I, J)`.
-        nodes: Per layer of nodes, inputs first: `(N_l,)`; the outputs' are one.
+        edges: Scores `(I, J)` of every layer of edges.
+        nodes: Scores `(N_l,)` of every layer of nodes, inputs first; those of the outputs are one.
     """
 
     edges: tuple[Tensor, ...]
@@ -40,15 +39,17 @@ class Attribution:
 @torch.no_grad()
 @explained
 def attribution(model: KAN | FramedKAN, x: Any, *, record: Trace | None = None) -> Attribution:
-    """Attribution scores on the data x; where several outputs differ, the largest counts.
+    """Attribution scores on the data x; with several outputs, the largest score counts.
 
-    The share is `std(edge) / std(sum)`; where edges cancel in their sum, it is taken against the largest of them
-    instead, so that no score exceeds what the edge itself carries.
+    An edge's share is `std(edge) / std(sum)`; where edges cancel in their sum, the largest edge takes the place of the sum.
 
     Args:
-        model: The network; of one in a frame, the scores of what is inside it.
+        model: The network; for a framed network, the scores are those of the network inside.
         x: Data in raw units, `(B, inputs)`: a tensor, an array or a frame; at least two rows.
-        record: `trace(model, x)`, if it is at hand already.
+        record: The result of `trace(model, x)`, if already computed.
+
+    Returns:
+        The scores.
 
     Raises:
         ShapeError: If x has another number of columns, or fewer than two rows, on which no spread is defined.
@@ -66,7 +67,9 @@ def attribution(model: KAN | FramedKAN, x: Any, *, record: Trace | None = None) 
         x, model = model.inside(x).detach(), model.network
     data = data_of(model, x)
     if data.shape[0] < 2:
-        raise ShapeError(f"scores compare spreads over the data and need at least 2 rows, got {data.shape[0]}.")
+        raise ShapeError(
+            f"scores compare standard deviations over the data and need at least 2 rows, got {data.shape[0]}."
+        )
     record = record or trace(model, data)
     nodes = model.config.nodes
     per_output = torch.eye(nodes[-1].width, dtype=data.dtype, device=data.device)  # (outputs, nodes of this layer)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinework.errors import FileError
-from splinework.formula.functions import PLAIN_WORDS
+from splinework.formula.functions import RESERVED_NAMES
 from splinework.tabular.rows import Floats, WeightedRows
 from splinework.tabular.tables.names import identifiers
 
@@ -182,7 +182,7 @@ class Columns:
         if len(labels) < len(self.labels):  # such as a column "a=b" beside the level b of a column "a"
             labels = [f"{label} {i}" for i, label in enumerate(self.labels)]
         targets = [name if name not in labels else f"{name} (predicted)" for name in self.targets]
-        found = tuple(identifiers([*labels, *targets], reserved=PLAIN_WORDS))
+        found = tuple(identifiers([*labels, *targets], reserved=RESERVED_NAMES))
         return found[: len(labels)], found[len(labels) :]
 
     def encode(self, values: Floats) -> Floats:

@@ -133,7 +133,7 @@ def test_units_that_are_the_same(text: str, same: str) -> None:
     ("text", "told"),
     [
         ("kgg", r"'kgg' is no known unit; did you mean .*kg.*\[kgg\]"),
-        ("m/s kg", "above or below"),
+        ("m/s kg", "numerator or the denominator"),
         ("J/", "ends where"),
         ("(m", "not closed|ends"),
         ("m)", r"unexpected '\)'"),

@@ -140,12 +140,12 @@ def test_a_finer_learnable_grid_is_the_one_in_use():
 @pytest.mark.parametrize(
     ("grid", "options", "error", "told"),
     [
-        (4, {}, ConfigError, ["has 5, got 4", "coarser"]),
-        ([10, 4], {}, ConfigError, ["has 5, got 4"]),
+        (4, {}, ConfigError, ["has 5 intervals, got 4", "coarser"]),
+        ([10, 4], {}, ConfigError, ["has 5 intervals, got 4"]),
         ([10], {}, ConfigError, ["one number or 2", "got 1"]),
-        (7.5, {}, ConfigError, ["whole number", "7.5"]),
-        ("10", {}, ConfigError, ["whole number", "'10'"]),
-        ([10, 2.5], {}, ConfigError, ["whole number", "2.5"]),
+        (7.5, {}, ConfigError, ["integer", "7.5"]),
+        ("10", {}, ConfigError, ["integer", "'10'"]),
+        ([10, 2.5], {}, ConfigError, ["integer", "2.5"]),
         (10, {"x": normal(5, 3)}, ShapeError, ["(rows, 2)", "(5, 3)"]),
         (10, {"x": torch.full((5, 2), torch.nan)}, DataError, ["x1: 5", "x2: 5", "Drop or fill"]),
         (10, {"x": "data.csv"}, DataError, ["x must be numbers"]),

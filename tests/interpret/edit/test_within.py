@@ -164,8 +164,8 @@ def test_what_is_frozen_stays_frozen_and_what_is_not_reached_stays():
     ("options", "told"),
     [
         ({"module": nn.Linear(2, 1)}, ["Linear", "no KANLayer", "adaptive"]),
-        ({"run": lambda copy: None}, ["reached no KANLayer"]),
-        ({"run": lambda copy: copy(torch.zeros(0, 2))}, ["reached no KANLayer"]),
+        ({"run": lambda copy: None}, ["called no KANLayer"]),
+        ({"run": lambda copy: copy(torch.zeros(0, 2))}, ["called no KANLayer"]),
         ({"rows": 0}, ["rows", "at least 1", "0"]),
         ({"grid_eps": 2.0}, ["grid_eps", "2.0"]),
         ({"margin": -1.0}, ["margin", "-1.0"]),

@@ -36,7 +36,7 @@ def test_a_planted_function_is_found_whatever_its_constants(name):
     for seed in range(3):
         x, y, _ = curve(name, seed)
         best = fitted(x, y)[0]
-        assert best.left <= EQUAL
+        assert best.unexplained <= EQUAL
         assert relative(best(x), y) <= 1e-5
 
 
@@ -51,7 +51,7 @@ def test_constants_are_found_to_their_last_digits(name):
     x, y, (a, b, _, _) = curve(name, 3)
     best = fitted(x, y)[0]
     assert best.function.name == name
-    assert best.left <= 1e-22
+    assert best.unexplained <= 1e-22
     if name in ("x^2", "1/x", "sqrt", "log", "x"):
         assert (best.a, best.b) == pytest.approx((a, b), rel=1e-8, abs=1e-8 * np.ptp(x))
     else:
@@ -78,7 +78,7 @@ def test_scale_and_offset_of_the_values_change_neither_ranking_nor_what_is_left(
     y = y / y.std() + 0.01 * np.sin(40 * np.arange(len(x)))
     before, after = fitted(x, y), fitted(x, factor * y + factor * offset)
     assert [c.function.name for c in after[:3]] == [c.function.name for c in before[:3]]
-    assert [c.left for c in after[:3]] == pytest.approx([c.left for c in before[:3]], rel=1e-5)
+    assert [c.unexplained for c in after[:3]] == pytest.approx([c.unexplained for c in before[:3]], rel=1e-5)
     assert relative(after[0](x), factor * before[0](x) + factor * offset) <= 1e-5
 
 
@@ -89,7 +89,7 @@ def test_the_unit_of_the_input_changes_neither_ranking_nor_what_is_left(name, po
     y = y / y.std() + 0.01 * np.sin(40 * np.arange(len(x)))
     before, after = fitted(x, y), fitted(2.0**power * x, y)
     assert [c.function.name for c in after] == [c.function.name for c in before]
-    assert [c.left for c in after] == pytest.approx([c.left for c in before], rel=1e-9)
+    assert [c.unexplained for c in after] == pytest.approx([c.unexplained for c in before], rel=1e-9)
 
 
 def test_the_order_of_the_rows_changes_nothing():
@@ -97,11 +97,11 @@ def test_the_order_of_the_rows_changes_nothing():
     order = generator(0).permutation(len(x))
     before, after = fitted(x, y)[0], fitted(x[order], y[order])[0]
     assert after.function is before.function
-    assert after.left <= 1e-18
+    assert after.unexplained <= 1e-18
     assert relative(after(x), before(x)) <= 1e-9
 
 
-def test_left_is_the_weighted_share_of_variance():
+def test_unexplained_is_the_weighted_share_of_variance():
     """To the last digit for those fitted to the curve itself, about so for those that were left on its averages."""
     x, y, _ = curve("gaussian", 0)
     y = y + 0.05 * y.std() * generator(1).normal(size=len(y))
@@ -109,7 +109,7 @@ def test_left_is_the_weighted_share_of_variance():
     w = weights / weights.sum()
     for rank, candidate in enumerate(edge_candidates(x, y, weights, LIBRARY)):
         share = w @ (candidate(x) - y) ** 2 / (w @ (y - w @ y) ** 2)
-        assert candidate.left == pytest.approx(share, rel=1e-9 if rank < 5 else 0.5)
+        assert candidate.unexplained == pytest.approx(share, rel=1e-9 if rank < 5 else 0.5)
 
 
 def test_weights_say_where_a_curve_matters():
@@ -155,7 +155,7 @@ def test_a_constant_curve_or_a_single_point_has_no_candidates():
 def test_few_points_are_no_error(count):
     x = np.linspace(0, 1, count)
     for candidate in fitted(x, x**2 + 1):
-        assert np.isfinite([candidate.a, candidate.b, candidate.c, candidate.d, candidate.left]).all()
+        assert np.isfinite([candidate.a, candidate.b, candidate.c, candidate.d, candidate.unexplained]).all()
 
 
 def test_heavy_ends_and_clusters_of_points_are_no_error():
@@ -179,21 +179,21 @@ def test_a_free_exponent_is_found_to_its_last_digits(name, shift, exponent):
 def test_a_power_without_a_shift_needs_no_unit_and_no_distance_from_zero(exponent, scale):
     x = scale * np.geomspace(1e-6, 1, 300)
     best = fitted(x, (x / scale) ** exponent)[0]
-    assert best.left <= 1e-18
+    assert best.unexplained <= 1e-18
     assert best.function.shape == pytest.approx(exponent, rel=1e-7)
 
 
 @pytest.mark.parametrize("name", ["exp", "1/x", "tanh", "log", "power"])
 def test_many_points_are_fitted_without_their_averages_bias(name):
     x, y, _ = curve(name, 2, 20000)
-    assert fitted(x, y)[0].left <= 1e-20
+    assert fitted(x, y)[0].unexplained <= 1e-20
 
 
 @pytest.mark.parametrize("name", [f.name for f in LIBRARY if not f.jumps and f.free != RATE])
 def test_alone_a_function_recovers_its_constants_under_weights(name):
     x, y, _ = curve(name, 11, 300)
     weights = generator(3).uniform(0.2, 2, len(x))
-    assert edge_candidates(x, y, weights, [BY_NAME[name]])[0].left <= 1e-9
+    assert edge_candidates(x, y, weights, [BY_NAME[name]])[0].unexplained <= 1e-9
 
 
 def test_a_jump_is_placed_between_its_neighbours():
@@ -206,7 +206,7 @@ def test_a_jump_is_placed_between_its_neighbours():
 def test_what_is_no_function_of_the_library_leaves_something():
     x = np.linspace(0, 1, 500)
     y = np.sin(7 * x**2) * np.exp(-x) + np.abs(x - 0.4) ** 1.3
-    assert fitted(x, y)[0].left > 1e-5
+    assert fitted(x, y)[0].unexplained > 1e-5
 
 
 def test_posterior_is_a_distribution_in_the_order_of_the_scores():
@@ -256,4 +256,4 @@ def test_sines_of_many_waves_are_found(cycles):
     x = generator(2).uniform(-3, 4, 1000)
     best = fitted(x, np.sin(2 * np.pi * cycles / 7 * x + 1))[0]
     assert best.function.name == "sin"
-    assert best.left <= 1e-20
+    assert best.unexplained <= 1e-20

@@ -10,7 +10,7 @@ import torch
 
 from splinework import KAN
 from splinework.interpret.symbolic.library import BY_NAME, LIBRARY
-from splinework.interpret.symbolic.net import SplineEdge, SymbolicEdge, SymbolicNet, places
+from splinework.interpret.symbolic.net import SplineEdge, SymbolicEdge, SymbolicNet, edge_places
 from tests.interpret.symbolic.cases import edge, generator, planted, relative, symbolic_net, uniform
 
 
@@ -150,7 +150,7 @@ def test_a_net_of_nothing_but_splines_is_the_network(shape, kind):
     with torch.no_grad():
         for layer in model.kan_layers:
             layer.bias.normal_(generator=torch.Generator().manual_seed(1))
-    edges = {(at, i, j): SplineEdge(model.kan_layers[at], i, j) for at, i, j in places(model)}
+    edges = {(at, i, j): SplineEdge(model.kan_layers[at], i, j) for at, i, j in edge_places(model)}
     net = SymbolicNet.of(model, edges, {})
     u = uniform(40, shape[0], -3, 3)  # outside the grids too
     with torch.no_grad():
@@ -175,8 +175,8 @@ def test_masked_edges_and_what_they_carry_stay_out():
     model = KAN([3, 2, 1], dtype=torch.float64)
     with torch.no_grad():
         model.kan_layers[0].mask[2] = 0
-    assert (0, 2, 0) not in places(model)
-    assert len(places(model)) == 4 + 2
+    assert (0, 2, 0) not in edge_places(model)
+    assert len(edge_places(model)) == 4 + 2
 
 
 def test_offsets_of_the_edges_go_to_their_sums():

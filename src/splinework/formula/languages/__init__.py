@@ -1,4 +1,4 @@
-"""Formulas in other languages: text of sympy, numpy, torch, C, LaTeX, Julia and Excel, and a torch module."""
+"""Formulas in other languages: sympy, NumPy, torch, C, LaTeX, Julia and Excel, and a torch module."""
 
 from splinework.formula.languages.pytorch import FormulaModule
 from splinework.formula.languages.registry import LANGUAGES, Language, safe_names, write

@@ -1,4 +1,4 @@
-"""C: a file of its own in C99 with one function `double f(double, ...)`."""
+"""C: a self-contained C99 file with one function `double f(double, ...)`."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -11,11 +11,11 @@ from splinework.formula.languages.printer import ATOM, PRODUCT, Printer, Shown
 
 _LOGIC = {"And": " && ", "Or": " || "}
 NAMING = Naming(reserved.C | SOURCES.keys(), looks_like=r"_.*|.*__.*|M_\w+", given=r"[A-Za-z]\w*")
-"""Keywords of C and C++, the mathematical library, our helpers; what begins with `_` belongs to the compiler."""
+"""Reserved: keywords of C and C++, the mathematical library, our helpers, and names that begin with `_`."""
 
 
 class CPrinter(Printer):
-    """C over math.h; every number a double, so that no quotient is one of integers."""
+    """C with math.h; all numbers are doubles, which avoids integer division."""
 
     language = "c"
     functions: ClassVar[Mapping[str, str]] = templates("c")

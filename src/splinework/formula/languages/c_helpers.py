@@ -1,4 +1,4 @@
-"""C functions that the C library lacks: the source of each, and which others it calls."""
+"""C functions that the C library lacks."""
 
 from typing import Final
 
@@ -85,4 +85,4 @@ CALLS: Final[dict[str, str]] = {
     "sign": "sign_of",
     "digamma": "digamma",
 }
-"""Functions of sympy that are one of these."""
+"""Sympy functions with a helper."""

@@ -1,8 +1,8 @@
-"""Excel: the text of one cell, English function names and commas (LibreOffice reads the same).
+"""Excel: the formula of one cell, with English function names and commas (LibreOffice accepts the same).
 
-Columns are named ranges, or what the caller says they are (`{"x1": "$A2"}`). What differs from mathematics there: a minus
-before a number binds tighter than a power (`-2^2` is 4), powers group from the left, `LOG` is to base ten, an odd root of a
-negative number is one, numbers have 15 digits.
+Columns are named ranges, or as the caller maps them (`{"x1": "$A2"}`). Excel differs from mathematical convention: a unary minus
+binds tighter than a power (`-2^2` is 4), powers are left-associative, `LOG` is to base ten, odd roots of negative numbers
+exist, and numbers have 15 digits.
 """
 
 import re
@@ -14,10 +14,10 @@ from splinework.formula.functions import templates
 from splinework.formula.languages.names import Naming
 from splinework.formula.languages.printer import ATOM, POWER, Printer, Shown
 
-LONGEST = 8192
-"""Characters that a cell's formula may have."""
-DEEPEST = 64
-"""Levels to which calls may be nested."""
+MAX_LENGTH = 8192
+"""Maximum number of characters in a cell's formula."""
+MAX_NESTING = 64
+"""Maximum nesting of calls."""
 
 NAMING = Naming(
     reserved=frozenset({"TRUE", "FALSE", "R", "C", "NULL"}),
@@ -26,11 +26,11 @@ NAMING = Naming(
     fold=True,
     given=r"[^\x00-\x1f\"(){},;=<>+*/^&]+",
 )
-"""Not an address such as `A1`, `R1C1`, `LOG10` (a column of its own) or `R`; `a` and `A` are one name."""
+"""No addresses such as `A1`, `R1C1`, `LOG10` or `R`; names are case-insensitive."""
 
 
 class ExcelPrinter(Printer):
-    """Excel's functions."""
+    """Formulas with Excel's functions."""
 
     language = "excel"
     comparisons: ClassVar[Mapping[str, str]] = {"==": "=", "!=": "<>"}
@@ -45,12 +45,12 @@ class ExcelPrinter(Printer):
         return "PI()", ATOM
 
     def negative(self, text: str) -> str:
-        """`-2*x^2` is right, `-x^2` is not: there the minus is the base's."""
+        """`-2*x^2` is right, but in `-x^2` the minus would belong to the base."""
         return f"-{text}" if re.match(r"[\d.]+(E[+-]?\d+)?([*/]|$)", text) else f"-1*{text}"
 
     def power(self, base: Any, exponent: Any) -> Shown:
         if exponent.is_Rational and not exponent.is_Integer and not base.is_nonnegative:
-            # the square root refuses a negative base, of which Excel would take the odd root
+            # the square root makes negative bases an error; Excel would take the odd root
             return f"SQRT({self.show(base)[0]})^{self.within(2 * exponent, ATOM)}", POWER
         return f"{self.within(base, ATOM)}^{self.within(exponent, ATOM)}", POWER
 
@@ -70,11 +70,11 @@ class ExcelPrinter(Printer):
         return "NA()"
 
     def spline(self, name: str, z: str) -> str:
-        """Linear between the rows of two columns, the named ranges `NAME_x` (rising) and `NAME_y`."""
+        """Linear interpolation in the named ranges `NAME_x` (increasing) and `NAME_y`."""
         if name not in self.splines:
             raise self.missing(name)
         x, y = f"{name}_x", f"{name}_y"
-        place = f"MEDIAN({z},MIN({x}),MAX({x}))"  # beyond the table its ends
+        place = f"MEDIAN({z},MIN({x}),MAX({x}))"  # clamped to the table
         row = f"MIN(MATCH({place},{x},1),ROWS({x})-1)"
         at = {(column, step): f"INDEX({column},{row}{step})" for column in (x, y) for step in ("", "+1")}
         slope = f"({at[y, '+1']}-{at[y, '']})/({at[x, '+1']}-{at[x, '']})"
@@ -82,20 +82,22 @@ class ExcelPrinter(Printer):
 
 
 def excel_text(expression: Any, names: Mapping[str, str], splines: Mapping[str, Any]) -> str:
-    """One cell's formula; a spline that is left reads its table from the named ranges `NAME_x` and `NAME_y`.
+    """The formula of one cell; a remaining spline has its table in the named ranges `NAME_x` and `NAME_y`.
 
     Raises:
         FormulaError: If Excel lacks a function, or the formula is too long or too deep for a cell.
     """
     text = "=" + ExcelPrinter(names, splines).text(expression)
-    if len(text) > LONGEST:
+    if len(text) > MAX_LENGTH:
         raise FormulaError(
-            f"the formula has {len(text)} characters in Excel, a cell takes {LONGEST}; split it over cells."
+            f"the formula has {len(text)} characters in Excel, a cell takes {MAX_LENGTH}; split it over cells."
         )
     depth = deepest = 0
     for character in text:
         depth += (character == "(") - (character == ")")
         deepest = max(deepest, depth)
-    if deepest > DEEPEST:
-        raise FormulaError(f"the formula nests {deepest} levels in Excel, a cell takes {DEEPEST}; split it over cells.")
+    if deepest > MAX_NESTING:
+        raise FormulaError(
+            f"the formula nests {deepest} levels in Excel, a cell takes {MAX_NESTING}; split it over cells."
+        )
     return text

@@ -1,4 +1,4 @@
-"""Julia: a file with one function `f` of numbers; outside its domain it gives NaN, where Julia itself would throw."""
+"""Julia: a file with one function `f` of numbers, which returns NaN outside its domain instead of throwing."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -11,13 +11,13 @@ from splinework.formula.languages.names import Naming, renaming_notes
 from splinework.formula.languages.printer import ATOM, POWER, Printer, Shown
 
 _SPECIAL = ("erf", "erfc", "gamma", "logabsgamma", "digamma", "polygamma", "besselj", "bessely", "besseli", "besselk")
-_TOTAL = frozenset(
+_NEVER_THROWING = frozenset(
     {"exp", "sinh", "cosh", "tanh", "atan", "asinh", "sign", "floor", "Abs", "ceiling", "erf", "erfc", "atan2"}
     | {"loggamma", "besselj", "besseli", "Min", "Max", "Piecewise", "Heaviside", "sinc"}
 )
-"""Functions that throw nowhere."""
-_WAVES = frozenset({"sin", "cos", "tan"})
-"""Functions that throw at infinity only."""
+"""Functions that never throw."""
+_THROWING_AT_INFINITY = frozenset({"sin", "cos", "tan"})
+"""Functions that throw only at infinity."""
 
 NAMING = Naming(reserved.JULIA, ascii=False)
 
@@ -31,7 +31,7 @@ end"""
 
 
 class JuliaPrinter(Printer):
-    """Julia over Base and SpecialFunctions."""
+    """Julia with Base and SpecialFunctions."""
 
     language = "julia"
     functions: ClassVar[Mapping[str, str]] = templates("julia")
@@ -76,7 +76,7 @@ class JuliaPrinter(Printer):
 
 
 def julia_text(expression: Any, names: Mapping[str, str], splines: Mapping[str, Any]) -> str:
-    """A file to `include`; `f.(x1, x2)` takes columns."""
+    """A file to `include`; `f.(x1, x2)` evaluates columns."""
     printer = JuliaPrinter(names, splines)
     body = printer.text(expression)
     special = [name for name in _SPECIAL if name in printer.used]
@@ -92,15 +92,15 @@ def julia_text(expression: Any, names: Mapping[str, str], splines: Mapping[str, 
 
 
 def _throws(expression: Any) -> bool:
-    """Whether Julia may throw where others give NaN."""
+    """Whether Julia may throw an error instead of returning NaN."""
     if expression.is_Pow:
         return not (expression.exp.is_integer or expression.base.is_nonnegative)
     if not expression.is_Function or expression.func.is_Piecewise:
         return False
     name = expression.func.__name__
-    if name in _WAVES:
+    if name in _THROWING_AT_INFINITY:
         return not expression.args[0].is_polynomial(*expression.free_symbols)
-    return name not in _TOTAL and not isinstance(expression, sympy.core.function.AppliedUndef)
+    return name not in _NEVER_THROWING and not isinstance(expression, sympy.core.function.AppliedUndef)
 
 
 def _guarded(body: str) -> list[str]:

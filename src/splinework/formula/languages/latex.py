@@ -1,4 +1,4 @@
-"""LaTeX: mathematics without its dollar signs, numbers in full."""
+"""LaTeX: formulas without dollar signs, with all digits."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ NAMING = Naming(given=r"[^$%#&\x00-\x1f]+")
 
 
 class _LatexPrinter(LatexPrinter):  # type: ignore[misc]  # sympy is untyped
-    """sympy's, with numbers in full."""
+    """Sympy's printer with all digits."""
 
     def _print_Float(self, expr: Any) -> str:
         mantissa, _, exponent = repr(float(expr)).partition("e")
@@ -27,7 +27,7 @@ class _LatexPrinter(LatexPrinter):  # type: ignore[misc]  # sympy is untyped
 
 
 def latex_names(names: Mapping[str, str]) -> dict[str, str]:
-    """Column -> its symbol: one letter or a Greek one, with an index where digits follow; other words upright."""
+    """Column → symbol: a Latin or Greek letter, with digits as an index; other names upright."""
     chosen: dict[str, str] = {}
     for column, name in names.items():
         symbol = _symbol(name) if column == name else name
@@ -48,7 +48,7 @@ def _upright(name: str) -> str:
 
 
 def latex_text(expression: Any, names: Mapping[str, str], splines: Mapping[str, Any]) -> str:
-    """A formula; a spline that is left is a function by its name."""
+    """The formula; a remaining spline is a named function."""
     symbols = {s: latex_names(names)[s.name] for s in expression.free_symbols if s.name in names}
     settings = {"symbol_names": symbols, "ln_notation": True, "inv_trig_style": "full"}
     return str(_LatexPrinter(settings).doprint(expression))

@@ -1,4 +1,4 @@
-"""Names of columns in a language: as they are where that is allowed, otherwise the nearest that is."""
+"""Names of columns in a language: unchanged where valid, otherwise similar valid names."""
 
 import re
 import unicodedata
@@ -10,14 +10,14 @@ from splinework.errors import FormulaError
 
 @dataclass(frozen=True)
 class Naming:
-    """What may be a name.
+    """The rules for names in a language.
 
     Attributes:
-        reserved: Words that mean something else.
-        looks_like: Pattern of names that mean something else as a whole, such as addresses of cells.
-        ascii: Whether only ASCII letters count.
-        fold: Whether `a` and `A` are one name.
-        given: Pattern of what a caller may say a column is called.
+        reserved: Reserved words.
+        looks_like: Pattern of further invalid names, such as cell addresses.
+        ascii: Whether only ASCII letters are valid.
+        fold: Whether names are case-insensitive.
+        given: Pattern of valid names in a caller's mapping.
     """
 
     reserved: Collection[str] = frozenset()
@@ -38,11 +38,11 @@ class Naming:
         return name.upper() if self.fold else name
 
     def choose(self, names: Iterable[str]) -> dict[str, str]:
-        """Column -> its name here: distinct names, those that are good unchanged."""
+        """Column → distinct name; valid names are unchanged."""
         columns = list(dict.fromkeys(names))
         chosen: dict[str, str] = {}
         used: set[str] = set()
-        for keep in (True, False):  # the good ones first, so that no other takes their names
+        for keep in (True, False):  # valid names first, so that no other column takes them
             for column in columns:
                 good = self.allows(column) and self._key(column) not in used
                 if column not in chosen and (good or not keep):
@@ -61,10 +61,10 @@ class Naming:
         return candidate
 
     def check(self, names: Mapping[str, str], language: str) -> dict[str, str]:
-        """A caller's own mapping, as it is.
+        """Checks a caller's own mapping.
 
         Raises:
-            FormulaError: If a name cannot stand in the language, or two columns share one.
+            FormulaError: If a name is invalid in the language, or two columns share one.
         """
         for column, name in names.items():
             if not isinstance(name, str) or re.fullmatch(self.given, name) is None or self.taken(name):
@@ -75,20 +75,20 @@ class Naming:
 
 
 def named(names: Sequence[str] | Mapping[str, str], naming: Naming, language: str) -> dict[str, str]:
-    """Column -> its name in the language, from column names or from a caller's mapping."""
+    """Column → name in the language, from column names or from a caller's mapping."""
     if isinstance(names, str):
         raise FormulaError(f"names is a sequence of column names, got the str {names!r}; write [{names!r}].")
     return naming.check(names, language) if isinstance(names, Mapping) else naming.choose(names)
 
 
 def renaming_notes(names: Mapping[str, str]) -> list[str]:
-    """A sentence for every column that is called otherwise; ASCII, without what could end a comment."""
+    """A comment for every renamed column, in ASCII and safe inside comments."""
     changed = [(column, name) for column, name in names.items() if column != name]
     return [f'{name} is column "{plain(column)}"' for column, name in changed]
 
 
 def plain(text: str) -> str:
-    """A text of ASCII letters, digits and a few signs; it can end no comment and no quotation.
+    """The text with all but ASCII letters, digits and a few signs escaped, so that it cannot end a comment or string.
 
     >>> plain("width */ °C")
     'width <U+002A><U+002F> <U+00B0>C'

@@ -1,4 +1,4 @@
-"""Infix text of an expression: what all languages share. A language says how numbers, powers and functions look there.
+"""Infix text of an expression: the base class of the languages, which override numbers, powers and functions.
 
 Not here: files around the text, tables of splines, names of columns (`names.py`).
 """
@@ -12,7 +12,7 @@ from splinework.errors import FormulaError
 from splinework.formula.sympy_bridge import REWRITTEN
 
 SUM, PRODUCT, POWER, ATOM = range(4)
-"""How tightly a text binds, from the loosest; a negative number binds like a sum."""
+"""Precedence levels, from the lowest; a negative number has that of a sum."""
 
 Shown = tuple[str, int]
 
@@ -27,13 +27,13 @@ _COMPARISONS = {
 
 
 class Printer:
-    """Base of the languages.
+    """Base class of the languages.
 
     Attributes:
-        language: Its name, for errors.
-        functions: Class name of a sympy function -> template of a call, with `{0}`, `{1}` for the arguments.
-        comparisons: Python's sign of a comparison -> the language's, where it differs.
-        used: Names of helpers that the text calls and that the file must bring along; filled while printing.
+        language: Name of the language, for errors.
+        functions: Class name of a sympy function → template of a call, with `{0}`, `{1}` for the arguments.
+        comparisons: Python's comparison operator → that of the language, where it differs.
+        used: Names of the helpers that the text calls and the file must define; filled while printing.
     """
 
     language: ClassVar[str]
@@ -49,7 +49,7 @@ class Printer:
         """The whole expression.
 
         Raises:
-            FormulaError: If it has a part that the language cannot say.
+            FormulaError: If the language cannot express a part of it.
         """
         try:
             return self.show(expression)[0]
@@ -58,21 +58,21 @@ class Printer:
                 f"the formula is nested too deeply to be written as {self.language}; split it."
             ) from None
 
-    # ------------------------------------------------------------------------------------ what languages differ in
+    # ------------------------------------------------------------------------------------ language-dependent parts
 
     def number(self, value: float) -> str:
-        """A number that is not negative, in full."""
+        """A non-negative number with all digits."""
         return repr(value)
 
     def integer(self, value: int) -> str:
-        """A whole number that is not negative."""
+        """A non-negative integer."""
         return str(value) if value < 2**53 else self.number(float(value))
 
     def pi(self) -> Shown:
         return "pi", ATOM
 
     def negative(self, text: str) -> str:
-        """`text`, a product, with a minus before it."""
+        """The negative of `text`, a product."""
         return f"-{text}"
 
     def power(self, base: Any, exponent: Any) -> Shown:
@@ -84,18 +84,18 @@ class Printer:
         return f"{self.integer(top)}/{self.integer(bottom)}", PRODUCT
 
     def bessel(self, kind: str, order: int, z: str) -> str:
-        """Bessel function of kind `j`, `y`, `i` or `k` and of a whole order from 0 on."""
+        """Bessel function of kind `j`, `y`, `i` or `k` and of an integer order from 0 on."""
         raise self.missing(f"bessel{kind}")
 
     def extreme(self, name: str, arguments: list[Any]) -> str:
-        """`Min` or `Max`, taken two by two."""
+        """`Min` or `Max`, as nested calls of two arguments."""
         text = self.show(arguments[0])[0]
         for argument in arguments[1:]:
             text = self.call(name, text, self.show(argument)[0])
         return text
 
     def choose(self, condition: str, value: str, otherwise: str) -> Shown:
-        """One of two values."""
+        """A conditional expression."""
         return f"where({condition}, {value}, {otherwise})", ATOM
 
     def logic(self, name: str, parts: list[str]) -> str:
@@ -103,14 +103,14 @@ class Printer:
         raise self.missing(name)
 
     def nothing(self) -> str:
-        """Not a number."""
+        """NaN."""
         return "nan"
 
     def spline(self, name: str, z: str) -> str:
-        """A spline that is left, applied to `z`."""
+        """A remaining spline, applied to `z`."""
         return f"{name}({z})"
 
-    # ------------------------------------------------------------------------------------ the walk
+    # ------------------------------------------------------------------------------------ traversal
 
     def missing(self, name: str) -> FormulaError:
         """The error for a function that the language does not have."""
@@ -123,12 +123,12 @@ class Printer:
         return self.functions[name].format(*arguments)
 
     def within(self, expression: Any, level: int) -> str:
-        """Text that binds at least as tightly as `level`."""
+        """Text with at least the precedence `level`, in parentheses if needed."""
         text, own = self.show(expression)
         return text if own >= level else f"({text})"
 
     def show(self, expression: Any) -> Shown:
-        """Text and how tightly it binds."""
+        """Text and precedence."""
         if expression.is_Symbol:  # before truth values: a symbol may be one
             return self._symbol(expression.name), ATOM
         if expression.is_Number:
@@ -263,5 +263,5 @@ class Printer:
 
 
 def _is_negative(term: Any) -> bool:
-    """Whether a minus stands before it."""
+    """Whether the term is printed with a minus sign."""
     return bool(term.is_number and term.is_Number and term < 0) or bool(term.as_coeff_Mul()[0] < 0)

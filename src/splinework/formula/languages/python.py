@@ -1,4 +1,4 @@
-"""Python text: over numpy's functions (with scipy.special's for the rarer ones), and over sympy's."""
+"""Python text with functions of NumPy (and scipy.special), or of sympy."""
 
 import keyword
 from collections.abc import Mapping, Sequence
@@ -10,20 +10,18 @@ from splinework.formula.functions import NAMES, templates
 from splinework.formula.languages.names import Naming
 from splinework.formula.languages.printer import ATOM, POWER, Printer, Shown
 
-_SAME = ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "sqrt", "sign", "floor", "erf", "erfc", "gamma")
-
 NUMPY = Naming(frozenset({*keyword.kwlist, *NAMES, "interp", "nan", "pi"}), ascii=False)
 SYMPY = Naming(
     frozenset(
-        {*keyword.kwlist, *_SAME, "Abs", "Function", "Max", "Min", "Piecewise", "Rational", "pi", "nan", "Heaviside"}
-        | {
+        {
+            *keyword.kwlist,
             *[
-                "And",
-                "Or",
-                "Not",
-                "Eq",
-                "Ne",
-                "sinc",
+                "sin",
+                "cos",
+                "tan",
+                "sinh",
+                "cosh",
+                "tanh",
                 "asin",
                 "acos",
                 "atan",
@@ -31,17 +29,39 @@ SYMPY = Naming(
                 "acosh",
                 "atanh",
                 "atan2",
+                "exp",
+                "log",
+                "sqrt",
+                "sign",
+                "floor",
                 "ceiling",
-            ]
+                "sinc",
+            ],
+            *[
+                "erf",
+                "erfc",
+                "gamma",
+                "digamma",
+                "loggamma",
+                "polygamma",
+                "besselj",
+                "bessely",
+                "besseli",
+                "besselk",
+                "Abs",
+                "Heaviside",
+                "pi",
+                "nan",
+            ],
+            *["Function", "Max", "Min", "Piecewise", "Rational", "And", "Or", "Not", "Eq", "Ne"],
         }
-        | {*["besselj", "bessely", "besseli", "besselk", "digamma", "loggamma", "polygamma"]}
     ),
     ascii=False,
 )
 
 
 class NumpyPrinter(Printer):
-    """Python syntax over numpy's functions."""
+    """Python syntax with NumPy's functions."""
 
     language = "numpy"
     functions: ClassVar[Mapping[str, str]] = templates("numpy")
@@ -71,14 +91,14 @@ class NumpyPrinter(Printer):
 
 
 class _WithoutPi(NumpyPrinter):
-    """The same where a column is called `pi`."""
+    """Python syntax where a column is named `pi`."""
 
     def pi(self) -> Shown:
         return repr(float(np.pi)), ATOM
 
 
 class SympyPrinter(NumpyPrinter):
-    """Python syntax over sympy's functions; fractions stay exact, splines stay functions by name."""
+    """Python syntax with sympy's functions; fractions are exact, splines are named functions."""
 
     language = "sympy"
     functions: ClassVar[Mapping[str, str]] = {**templates("sympy"), "sinc": "sinc({0})"}
@@ -109,21 +129,21 @@ class SympyPrinter(NumpyPrinter):
 
 
 def python(expression: Any, names: Sequence[str] = ()) -> str:
-    """The expression in Python syntax, numbers in full, such as `2.0*exp(sin(pi*x1))`; `names` are those of all columns."""
+    """The expression in Python syntax with all digits, such as `2.0*exp(sin(pi*x1))`; `names` are those of all columns."""
     return tabulated(expression, names, {})
 
 
 def tabulated(expression: Any, names: Sequence[str], splines: Mapping[str, Any]) -> str:
-    """As `python`, with every spline written out as numpy's `interp` over a table of its values, ten digits each."""
+    """Like `python`, with every spline as numpy's `interp` over a table of its values with ten digits."""
     taken = {*names, *(s.name for s in expression.free_symbols)}
     return (_WithoutPi if "pi" in taken else NumpyPrinter)(None, splines).text(expression)
 
 
 def numpy_text(expression: Any, names: Mapping[str, str], splines: Mapping[str, Any]) -> str:
-    """An expression over numpy's names, splines as `interp`."""
+    """An expression with NumPy's functions, splines as `interp`."""
     return NumpyPrinter(names, splines).text(expression)
 
 
 def sympy_text(expression: Any, names: Mapping[str, str], splines: Mapping[str, Any]) -> str:
-    """An expression over sympy's names and symbols called as the columns; splines stay functions by name."""
+    """An expression with sympy's functions and symbols named like the columns; splines are named functions."""
     return SympyPrinter(names).text(expression)

@@ -1,6 +1,6 @@
-"""torch: a module that evaluates a formula on a tensor, with gradients. Its text as a function is in `pytorch_text.py`.
+"""torch: a module that evaluates a formula on a tensor, with gradients; `pytorch_text.py` writes source text.
 
-The module runs the expression's program, each distinct part once; no text is executed.
+The module runs the program of the expression, each distinct part once; no text is executed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from splinework.formula.tensors import TENSORS
 
 
 class FormulaModule(nn.Module):
-    """A formula as a function of tensors `(..., columns)` -> `(...)`, in their dtype and on their device.
+    """A formula as a function of tensors `(..., columns)` → `(...)`, in their dtype and on their device.
 
     Example:
         >>> import sympy, torch
@@ -28,10 +28,10 @@ class FormulaModule(nn.Module):
     """
 
     def __init__(self, expression: Any, names: Sequence[str], splines: Mapping[str, Any] | None = None) -> None:
-        """Build from a sympy expression over the columns `names`.
+        """Builds the module from a sympy expression over the columns `names`.
 
         Raises:
-            FormulaError: If the expression has a part that torch cannot evaluate, or reads a column not in `names`.
+            FormulaError: If torch cannot evaluate a part of the expression, or a column is not in `names`.
         """
         super().__init__()
         self.names = tuple(names)

@@ -1,4 +1,4 @@
-"""torch: the text of a Python function `f` of tensors; Bessel functions, Γ and tables come from `tensor_functions.py`."""
+"""torch: the source of a Python function `f` of tensors; Bessel functions, Γ and tables are in `tensor_functions.py`."""
 
 import keyword
 import re
@@ -16,7 +16,7 @@ NAMING = Naming(frozenset({*keyword.kwlist, *_IMPORTED, "torch", "f", "float"}),
 
 
 class TorchPrinter(Printer):
-    """torch's functions; parts without a column become numbers, since torch's functions take tensors only."""
+    """torch's functions; constant parts are evaluated, since torch's functions take only tensors."""
 
     language = "torch"
     functions: ClassVar[Mapping[str, str]] = templates("torch")
@@ -64,7 +64,7 @@ class TorchPrinter(Printer):
 
 
 def torch_text(expression: Any, names: Mapping[str, str], splines: Mapping[str, Any]) -> str:
-    """A file with one function of tensors, one for each column, that broadcast."""
+    """A file with one function of broadcastable tensors, one for each column."""
     printer = TorchPrinter(names, splines)
     present = [names[s.name] for s in expression.free_symbols if s.name in names]
     printer.like = min(present, default=next(iter(names.values()), "x"))

@@ -1,4 +1,4 @@
-"""The one door out: a formula as text of a language. A new language is one entry of `LANGUAGES`."""
+"""The entry point for writing formulas in other languages. A new language is one entry of `LANGUAGES`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from splinework.formula.languages.names import Naming, named
 
 @dataclass(frozen=True)
 class Language:
-    """A language.
+    """A target language.
 
     Attributes:
-        write: Text from an expression, names by column, and splines by name.
-        naming: What may be a name.
-        suffix: Usual ending of its files.
-        about: What the text is.
+        write: Writes an expression, given names by column and splines by name.
+        naming: Rules for names.
+        suffix: Usual file extension.
+        about: Description of the text.
     """
 
     write: Callable[[Any, Mapping[str, str], Mapping[str, Any]], str]
@@ -35,7 +35,7 @@ LANGUAGES: Final[dict[str, Language]] = {
     "julia": Language(julia.julia_text, julia.NAMING, ".jl", "file with function f"),
     "excel": Language(excel.excel_text, excel.NAMING, ".txt", "formula of one cell"),
 }
-"""Name -> language."""
+"""Name → language."""
 
 
 def write(
@@ -44,20 +44,23 @@ def write(
     language: str,
     splines: Mapping[str, Any] | None = None,
 ) -> str:
-    r"""A formula as text of a language; evaluated there, it gives the same numbers.
+    r"""Writes a formula in another language, where it evaluates to the same numbers.
 
-    Columns keep their names where the language allows them; `safe_names` tells the others. Splines that are left are
-    written as tables with straight lines between: arrays in C, Julia and torch, `interp` in numpy, the named ranges
-    `NAME_x` and `NAME_y` in Excel; in sympy and LaTeX they stay functions by name.
+    Columns keep their names where these are valid; see `safe_names`. Remaining splines become tables with linear
+    interpolation: arrays in C, Julia and torch, `interp` in NumPy, the named ranges `NAME_x` and `NAME_y` in Excel; in
+    sympy and LaTeX they are named functions.
 
     Args:
-        expression: A sympy expression over real symbols called as the columns.
-        names: Names of all columns in order, or what each is called in the language, as `{"x1": "$A2"}` for Excel.
+        expression: A sympy expression over real symbols named like the columns.
+        names: Names of all columns in order, or a mapping to names in the language, such as `{"x1": "$A2"}` for Excel.
         language: One of `LANGUAGES`.
         splines: Splines in the expression by name, each with a method `table()`.
 
+    Returns:
+        The text.
+
     Raises:
-        FormulaError: If the language is unknown or cannot say the formula.
+        FormulaError: If the language is unknown or cannot express the formula.
 
     Example:
         >>> import sympy
@@ -81,7 +84,7 @@ def write(
 
 
 def safe_names(names: Sequence[str] | Mapping[str, str], language: str) -> dict[str, str]:
-    """Column -> what `write` calls it in the language: names that mean something else there are changed.
+    """Column → name that `write` uses in the language: invalid and reserved names are changed.
 
     Example:
         >>> safe_names(["A1", "lambda", "x"], "excel")

@@ -1,4 +1,4 @@
-"""Words that a column may not be called: keywords, and the libraries that our text calls."""
+"""Reserved words of languages: keywords, and functions that our text calls."""
 
 from typing import Final
 

@@ -1,1 +1,1 @@
-"""Units as rational vectors over base units: reading them, and Buckingham's dimensionless products."""
+"""Physical dimensions as rational vectors over base units: parsing, and Buckingham's dimensionless groups."""

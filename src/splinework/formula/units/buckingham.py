@@ -1,7 +1,7 @@
-"""Buckingham's theorem: a law between quantities with units is one between dimensionless groups of them.
+"""Buckingham's π theorem: a law between dimensional quantities is one between dimensionless groups.
 
-With D the matrix of the inputs' exponents (base units by inputs) and u those of the target: `D p = u` gives a product of powers
-that has the target's unit, and the integer null space of D the groups; `y = Π x_i^{p_i} · f(groups)`. All in rationals.
+With D the matrix of the inputs' exponents (base units × inputs) and u those of the target, `D p = u` gives a product of powers
+with the target's dimension, and the integer null space of D the groups: `y = Π x_i^{p_i} · f(groups)`. All in rationals.
 
 Reference: Buckingham, "On physically similar systems", Physical Review 4 (1914) 345.
 """
@@ -16,12 +16,12 @@ from typing import Any, Final, final
 from splinework.errors import DataError
 from splinework.formula.units.dimensions import Dimension, base_units, product
 
-_MOST_CHOICES: Final = 5000
-"""Sets of so many inputs of different dimensions that are all tried; beyond, elimination takes the first that carry units."""
-_MOST_GROUPS: Final = 7
-"""Groups up to which all small combinations of them are tried for simpler ones; beyond, those of pairs."""
-_MOST_PAIRED: Final = 30
-"""Groups up to which those of pairs are."""
+_MAX_CHOICES: Final = 5000
+"""Number of sets of inputs up to which all are tried; beyond, elimination uses the first inputs."""
+_MAX_COMBINED_GROUPS: Final = 7
+"""Number of groups up to which all small combinations are searched for simpler ones; beyond, only pairs."""
+_MAX_PAIRED_GROUPS: Final = 30
+"""Number of groups up to which pairs are combined."""
 
 Powers = dict[str, Fraction]
 
@@ -29,11 +29,11 @@ Powers = dict[str, Fraction]
 @final
 @dataclass(frozen=True)
 class Balance:
-    """How inputs combine to the unit of a target.
+    """The dimensional analysis of a target.
 
     Attributes:
-        power: Exponent of every input in a product that has the target's unit; inputs that do not occur are left out.
-        groups: Dimensionless products, each with the integer exponents of its inputs; all others are products of powers of these.
+        power: Exponents of the inputs in a product with the target's dimension; zeros are omitted.
+        groups: Integer exponents of the inputs in each dimensionless group; the groups generate all others.
     """
 
     power: Mapping[str, Fraction]
@@ -57,17 +57,16 @@ def balance(dimensions: Mapping[str, Dimension], target: Dimension, *, name: str
     """The simplest product of inputs with the target's dimension, and the simplest groups.
 
     Args:
-        dimensions: Of every input.
+        dimensions: Dimension of every input.
         target: Dimension of the target.
-        name: The target's name, for messages.
+        name: Name of the target, for messages.
 
     Returns:
-        Few inputs and small exponents are simple, in the product as in the groups, whose number is that of the inputs minus the
-        rank of their dimensions.
+        The product and the groups with few inputs and small exponents; the number of groups is that of the inputs minus the rank
+        of their dimensions.
 
     Raises:
-        DataError: If no product has the target's dimension; the message tells what is missing and which inputs could have
-            brought it.
+        DataError: If no product has the target's dimension; the message names the missing unit and the inputs that have it.
 
     Example:
         >>> from splinework.formula.units.parsing import parse_units
@@ -82,7 +81,7 @@ def balance(dimensions: Mapping[str, Dimension], target: Dimension, *, name: str
 
 
 def _simplest_product(dimensions: Mapping[str, Dimension], target: Dimension) -> Powers | None:
-    """Of all products of independent inputs, that of least cost; the earlier inputs where several are as simple."""
+    """The cheapest product of independent inputs; ties go to earlier inputs."""
     if target.pure:
         return {}
     found: list[tuple[int, Powers]] = []
@@ -94,7 +93,7 @@ def _simplest_product(dimensions: Mapping[str, Dimension], target: Dimension) ->
 
 
 def _choices(dimensions: Mapping[str, Dimension]) -> Iterator[tuple[str, ...]]:
-    """Sets of inputs among which to look; one input stands for all of its dimension."""
+    """Sets of inputs to try; one input represents all of its dimension."""
     first: dict[Dimension, str] = {}
     for name, dimension in dimensions.items():
         if not dimension.pure:
@@ -102,14 +101,14 @@ def _choices(dimensions: Mapping[str, Dimension]) -> Iterator[tuple[str, ...]]:
     names = tuple(first.values())
     most = len(base_units(first))
     for size in range(1, min(most, len(names)) + 1):
-        if math.comb(len(names), size) > _MOST_CHOICES:
+        if math.comb(len(names), size) > _MAX_CHOICES:
             yield names
             return
         yield from itertools.combinations(names, size)
 
 
 def _solved(dimensions: Mapping[str, Dimension], inputs: Sequence[str], target: Dimension) -> Powers | None:
-    """Exponents of these inputs that make the target, those that elimination leaves free being 0; None if there are none."""
+    """Exponents of these inputs in a product with the target's dimension, free ones 0; None if there are none."""
     units = base_units([*(dimensions[name] for name in inputs), target])
     rows = [[*(dimensions[name][unit] for name in inputs), target[unit]] for unit in units]
     reduced, pivots = echelon(rows)
@@ -120,15 +119,14 @@ def _solved(dimensions: Mapping[str, Dimension], inputs: Sequence[str], target: 
 
 
 def _cost(powers: Mapping[str, Any]) -> int:
-    """A node for every input, and the size of its exponent."""
+    """Complexity: a node for every input, plus the size of its exponent."""
     return sum(abs(Fraction(p).numerator) + Fraction(p).denominator for p in powers.values())
 
 
 def _groups(dimensions: Mapping[str, Dimension]) -> tuple[dict[str, int], ...]:
-    """A basis of the lattice of integer exponents that cancel all units, of simple vectors.
+    """A basis of simple vectors of the lattice of dimensionless integer exponents.
 
-    Pure numbers and ratios of inputs of one dimension are groups by themselves; what is left is a matter of one input of each
-    dimension.
+    Pure numbers and ratios of inputs of equal dimension are groups; the others involve one input of each dimension.
     """
     first: dict[Dimension, str] = {}
     simple: list[dict[str, int]] = []
@@ -154,9 +152,9 @@ def _groups(dimensions: Mapping[str, Dimension]) -> tuple[dict[str, int], ...]:
 
 
 def _kernel(dimensions: Mapping[str, Dimension]) -> list[list[int]]:
-    """Short integer vectors that span the kernel of D over the integers.
+    """Short integer vectors that span the kernel of D over the integers, by LLL reduction.
 
-    The rows `(e_i, w D_i)` span a lattice whose short vectors, for a large weight w, are zero behind: they span the kernel.
+    The rows `(e_i, w D_i)` span a lattice whose short vectors, for a large weight w, vanish in the second part.
     """
     from sympy import ZZ
     from sympy.polys.matrices import DomainMatrix
@@ -177,12 +175,12 @@ def _kernel(dimensions: Mapping[str, Dimension]) -> list[list[int]]:
 
 
 def _combinations(basis: list[list[int]]) -> Iterator[tuple[tuple[int, ...], list[int]]]:
-    """Small integer combinations of the basis: their weights and themselves, one of each sign."""
+    """Small integer combinations of the basis, up to sign: weights and vectors."""
     count = len(basis)
-    if count <= _MOST_GROUPS:
+    if count <= _MAX_COMBINED_GROUPS:
         reach = 2 if count <= 4 else 1
         weights: Iterator[tuple[int, ...]] = itertools.product(range(-reach, reach + 1), repeat=count)
-    elif count <= _MOST_PAIRED:
+    elif count <= _MAX_PAIRED_GROUPS:
         weights = _pairs(count)
     else:
         weights = (tuple(int(n == i) for n in range(count)) for i in range(count))
@@ -198,7 +196,7 @@ def _pairs(count: int) -> Iterator[tuple[int, ...]]:
 
 
 def _order(names: Sequence[str], vector: list[int]) -> tuple[int, tuple[int, ...]]:
-    """Simple groups first; those of early inputs before others. Turns the vector so that most of it stands above the line."""
+    """Sort key by complexity, then by input order; normalises the sign to mostly positive exponents."""
     if (sum(vector), next((v for v in vector if v), 0)) < (0, 0):
         vector[:] = [-v for v in vector]
     occurring = tuple(i for i, v in enumerate(vector) if v)
@@ -206,9 +204,9 @@ def _order(names: Sequence[str], vector: list[int]) -> tuple[int, tuple[int, ...
 
 
 def _primitive(rows: list[tuple[int, ...]]) -> bool:
-    """Whether integer vectors are part of a basis of all integer vectors: the greatest divisor of their minors is 1.
+    """Whether integer vectors extend to a basis of the integer lattice: the gcd of their maximal minors is 1.
 
-    By Euclid's algorithm on columns, which leaves a triangle whose diagonal multiplies to that divisor.
+    Computed by Euclid's algorithm on columns, which gives a triangular form with that gcd as the product of its diagonal.
     """
     columns = [list(column) for column in zip(*rows, strict=True)]
     for at in range(len(rows)):
@@ -250,8 +248,8 @@ def echelon(rows: Sequence[Sequence[Fraction]]) -> tuple[list[list[Fraction]], l
 
 
 def _missing(dimensions: Mapping[str, Dimension], target: Dimension, name: str) -> str:
-    """The sentence: what no product of the inputs can make, and where it might have come from."""
-    told = ", ".join(f"{column} ({dimension})" for column, dimension in dimensions.items()) or "no inputs"
+    """The error message: the missing unit, and the inputs that have it."""
+    listing = ", ".join(f"{column} ({dimension})" for column, dimension in dimensions.items()) or "no inputs"
     powers, unit = _nearest(dimensions, target)
     lack = target / product(dimensions, powers)
     best = power_text(powers) if powers else ""
@@ -261,13 +259,13 @@ def _missing(dimensions: Mapping[str, Dimension], target: Dimension, name: str) 
     together = f"{', '.join(holders)} {verb} {unit}, but only together with other units"
     where = together if holders else f"no input has {unit}"
     return (
-        f"no product of powers of {told} has the unit of {name} ({target}): {short}, and {where}. Check the units, add "
-        f"the column or constant that brings {unit}, or leave the units out."
+        f"no product of powers of {listing} has the unit of {name} ({target}): {short}, and {where}. Check the units, add "
+        f"a column or constant with {unit}, or leave the units out."
     )
 
 
 def _nearest(dimensions: Mapping[str, Dimension], target: Dimension) -> tuple[Powers, str]:
-    """A product that lacks as few base units as can be, and the first unit that it lacks."""
+    """A product that lacks as few base units as possible, and the first missing unit."""
     units = base_units([target, *dimensions.values()])
     own = [unit for unit in units if target[unit] != 0]
     ordered = own + [unit for unit in units if target[unit] == 0]

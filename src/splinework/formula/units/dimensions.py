@@ -1,6 +1,6 @@
-"""What a quantity is measured in: a product of base units with rational exponents, and its arithmetic.
+"""Physical dimensions: products of base units with rational exponents, and their arithmetic.
 
-Nothing here knows a unit's name beyond the base units (`units.py` reads texts) or a formula (`consistency.py`).
+Texts are parsed in `parsing.py`, dimensions of formulas determined in `splinework.interpret.symbolic.consistency`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from typing import Any, Final, final
 from splinework.errors import ConfigError
 
 BASE_UNITS: Final = ("kg", "m", "s", "A", "K", "mol", "cd")
-"""The base units of the SI, in the order in which a dimension is printed; others are a user's own, in square brackets."""
+"""The SI base units in printing order; others are user-defined, in square brackets."""
 
 
 @final
@@ -19,10 +19,10 @@ BASE_UNITS: Final = ("kg", "m", "s", "A", "K", "mol", "cd")
 class Dimension:
     """A product of powers of base units, such as `kg*m/s^2`.
 
-    The arithmetic is that of the quantities: `*` and `/` add and subtract exponents, `**` multiplies them by a rational.
+    `*` and `/` add and subtract exponents, `**` multiplies them by a rational.
 
     Attributes:
-        exponents: Pairs of a base unit and its exponent, none of them 0, in the order of `BASE_UNITS`, own units last.
+        exponents: Pairs of base unit and nonzero exponent in the order of `BASE_UNITS`, user-defined units last.
 
     Example:
         >>> speed = Dimension.of({"m": 1, "s": -1})
@@ -34,7 +34,7 @@ class Dimension:
 
     @staticmethod
     def of(exponents: Mapping[str, Any]) -> "Dimension":
-        """From base units to their exponents: integers or fractions."""
+        """The dimension with these exponents, integers or fractions, by base unit."""
         kept = {unit: Fraction(power) for unit, power in exponents.items() if power != 0}
         return Dimension(tuple(sorted(kept.items(), key=lambda pair: _place(pair[0]))))
 
@@ -53,11 +53,11 @@ class Dimension:
 
     @property
     def pure(self) -> bool:
-        """Whether it is that of a pure number."""
+        """Whether it is dimensionless."""
         return not self.exponents
 
     def __str__(self) -> str:
-        """As `parse_dimension` reads it; `1` for a pure number."""
+        """The text that `parse_dimension` reads back; `1` for a pure number."""
         above = [_factor(unit, power) for unit, power in self.exponents if power > 0]
         below = [_factor(unit, -power) for unit, power in self.exponents if power < 0]
         top = "*".join(above) or "1"

@@ -1,7 +1,7 @@
-"""Texts such as `x=m,t=s,y=kg*m/s^2` turned into dimensions: a lexer and a recursive parser of our own, never `eval`.
+"""Parsing of units such as `x=m,t=s,y=kg*m/s^2` into dimensions, by a lexer and a recursive-descent parser.
 
-A unit is a product of names with rational powers. Names are those of the SI with its prefixes, and what is used beside them;
-only the dimension is kept, so `km` and `m` are the same. A unit that no table has is written in square brackets: `[EUR]/kg`.
+A unit is a product of names with rational powers. Names are those of the SI with its prefixes, and common other units; only the
+dimension is kept, so `km` and `m` are the same. User-defined units are written in square brackets: `[EUR]/kg`.
 """
 
 import re
@@ -13,12 +13,12 @@ from typing import Final
 from splinework.errors import ConfigError, nearest
 from splinework.formula.units.dimensions import BASE_UNITS, PURE, Dimension
 
-LONGEST: Final = 500
-"""Most characters of the text of one unit."""
-_LARGEST: Final = 100
+MAX_LENGTH: Final = 500
+"""Maximum length of the text of one unit in characters."""
+_MAX_EXPONENT_PART: Final = 100
 """Largest numerator and denominator of an exponent."""
-_DEEPEST: Final = 20
-"""Most parentheses inside each other."""
+_MAX_NESTING: Final = 20
+"""Maximum nesting of parentheses."""
 
 _DERIVED: Final = """
 g kilogram=kg metre=m meter=m second=s sec=s gram=g ampere=A amp=A kelvin=K mole=mol candela=cd
@@ -27,8 +27,8 @@ F=C/V farad=F Ohm=V/A ohm=Ohm Ω=Ohm S=A/V siemens=S Wb=V*s weber=Wb T=Wb/m^2 te
 lm=cd lumen=lm lx=cd/m^2 lux=lx Bq=1/s becquerel=Bq Gy=J/kg gray=Gy Sv=J/kg sievert=Sv kat=mol/s katal=kat
 eV=J cal=J Wh=J erg=J dyn=N G=T gauss=G bar=Pa L=m^3 l=L litre=L liter=L t=kg tonne=t Da=kg u=kg pc=m Ci=1/s P=Pa*s M=mol/m^3
 """
-"""Units that take a prefix: `name=definition` by what stands before; `g` is where `kg` comes from."""
-_PLAIN: Final = """
+"""Units with SI prefixes, as `name=definition` by earlier units."""
+_UNPREFIXED: Final = """
 min=s minute=s minutes=s h=s hr=s hour=s hours=s d=s day=s days=s week=s weeks=s yr=s year=s years=s a=s
 rad=1 radian=1 radians=1 mrad=1 sr=1 deg=1 degree=1 degrees=1 arcmin=1 arcsec=1 rev=1 turn=1 cycle=1 rpm=1/s
 Dimensionless=1 dimensionless=1 percent=1 ppm=1 ppb=1 count=1 counts=1
@@ -37,8 +37,8 @@ inch=m inches=m ft=m foot=m feet=m yd=m yard=m mi=m mile=m miles=m nmi=m lb=kg l
 oz=kg gal=m^3 mph=m/s kph=m/s kn=m/s knot=m/s
 """
 _PREFIXES: Final = ("da", *"QRYZEPTGMkhdcmuµμnpfazyrq")
-_SHIFTED: Final = frozenset({"degC", "°C", "celsius", "degF", "°F", "fahrenheit"})
-"""Scales whose zero is a convention: no power of them means anything."""
+_OFFSET_SCALES: Final = frozenset({"degC", "°C", "celsius", "degF", "°F", "fahrenheit"})
+"""Scales with a conventional zero, whose powers are meaningless."""
 _SUPERSCRIPTS: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _TOKEN: Final = re.compile(
     r"(?P<space>\s+)|(?P<number>\d+(?:\.\d+)?)|(?P<own>\[[^\[\]]+\])|(?P<name>°?[^\W\d_]+|°|%)"
@@ -52,14 +52,14 @@ def parse_units(
     """Columns and their units.
 
     Args:
-        text: Such as `x=m,t=s,y=m/s^2`, or a mapping from columns to units.
-        names: The columns that there are, the target among them; None takes any name.
+        text: A text such as `x=m,t=s,y=m/s^2`, or a mapping from columns to units.
+        names: All columns, including the target; None accepts any name.
 
     Returns:
-        The dimension of every column that was named, in the order of the text.
+        The dimension of every column in the text, in order.
 
     Raises:
-        ConfigError: If a unit cannot be read, a column is named twice or there is no such column.
+        ConfigError: If a unit cannot be parsed, or a column is named twice or does not exist.
 
     Example:
         >>> {name: str(unit) for name, unit in parse_units("x=km,F=N").items()}
@@ -82,23 +82,23 @@ def parse_units(
 def parse_dimension(text: str) -> Dimension:
     """The dimension of one unit.
 
-    `*`, `/`, `^` or `**`, parentheses and rational powers, left to right as in Python: `m^2*s^(-2)`, `V/m^(1/2)`, `m·s⁻²`. A
-    space multiplies too, before the first `/`. `1`, `-` and `Dimensionless` are pure numbers.
+    The syntax has `*`, `/`, `^` or `**`, parentheses and rational powers, left-associative: `m^2*s^(-2)`, `V/m^(1/2)`, `m·s⁻²`.
+    A space before the first `/` multiplies, too. `1`, `-` and `Dimensionless` are pure numbers.
 
     Raises:
-        ConfigError: If it cannot be read; a name that is not known is told with those that are near.
+        ConfigError: If it cannot be parsed; for an unknown name the message suggests similar ones.
     """
     if not isinstance(text, str):
         raise ConfigError(f"a unit is text such as 'm/s^2', got {type(text).__name__}.")
-    if len(text) > LONGEST:
-        raise ConfigError(f"the unit has {len(text)} characters, at most {LONGEST} are read.")
+    if len(text) > MAX_LENGTH:
+        raise ConfigError(f"the unit has {len(text)} characters, at most {MAX_LENGTH} are read.")
     if text.strip() == "-":
         return PURE
     return _Parser(text).whole()
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
-    """At every comma or semicolon a new column; units have neither."""
+    """Splits a text at commas and semicolons into columns and units."""
     pairs = []
     for part in re.split(r"[,;]", text):
         name, equals, unit = (piece.strip() for piece in part.rpartition("="))
@@ -120,7 +120,7 @@ class _Parser:
         self.depth = 0
 
     def whole(self) -> Dimension:
-        """The text from its first to its last sign."""
+        """Parses the whole text."""
         dimension = self._product()
         if self.place < len(self.tokens):
             raise self._error(f"unexpected {self._peek()!r}")
@@ -144,7 +144,9 @@ class _Parser:
             if sign in ("*", "·", "⋅", "×", "/"):
                 self.place += 1
             elif divided:
-                raise self._error(f"does {sign!r} stand above or below the line? write parentheses, such as J/(kg*K)")
+                raise self._error(
+                    f"is {sign!r} in the numerator or the denominator? write parentheses, such as J/(kg*K)"
+                )
             divided |= sign == "/"
             factor = self._power()
             result = result / factor if sign == "/" else result * factor
@@ -161,8 +163,8 @@ class _Parser:
         kind, text = self._next()
         if text == "(":
             self.depth += 1
-            if self.depth > _DEEPEST:
-                raise self._error(f"parentheses are nested more than {_DEEPEST} deep")
+            if self.depth > _MAX_NESTING:
+                raise self._error(f"parentheses are nested more than {_MAX_NESTING} deep")
             inside = self._product()
             self._close()
             self.depth -= 1
@@ -206,13 +208,13 @@ class _Parser:
             number = Fraction(text)
         except ValueError:
             raise self._error(f"{text!r} is no exponent") from None
-        if max(abs(number.numerator), number.denominator) > _LARGEST:
-            raise self._error(f"the exponent {text} is beyond {_LARGEST}")
+        if max(abs(number.numerator), number.denominator) > _MAX_EXPONENT_PART:
+            raise self._error(f"the exponent {text} is beyond {_MAX_EXPONENT_PART}")
         return number
 
     def _named(self, name: str) -> Dimension:
         known = _table()
-        if name in _SHIFTED:
+        if name in _OFFSET_SCALES:
             raise self._error(f"the zero of {name} is a convention, no power law can hold; convert the column to K")
         if name not in known:
             raise self._error(
@@ -243,7 +245,7 @@ class _Parser:
 
 @cache
 def _table() -> dict[str, Dimension]:
-    """Every name that a unit may have; a name of its own goes before a prefix with another (`min`, `cd`, `Pa`)."""
+    """All names of units; a unit's own name takes precedence over prefixed ones (`min`, `cd`, `Pa`)."""
     plain: dict[str, Dimension] = {unit: Dimension.of({unit: 1}) for unit in BASE_UNITS}
     plain |= {"°": PURE, "%": PURE, "g": plain["kg"]}
     prefixed = [unit for unit in BASE_UNITS if unit != "kg"]
@@ -254,14 +256,14 @@ def _table() -> dict[str, Dimension]:
         prefixed.append(name)
     table = {prefix + name: plain[name] for name in prefixed for prefix in _PREFIXES if len(name) < 4 or name == "Ohm"}
     table |= {long + "s": plain[long] for long in prefixed if len(long) > 3}
-    for entry in _PLAIN.split():
+    for entry in _UNPREFIXED.split():
         name, _, definition = entry.partition("=")
         plain[name] = _defined(definition, plain)
     return table | plain
 
 
 def _defined(definition: str, known: Mapping[str, Dimension]) -> Dimension:
-    """Of a definition of the tables: names and powers, at most one `/`."""
+    """The dimension of a definition in the tables: names and powers, with at most one `/`."""
     above, _, below = definition.partition("/")
     result = PURE
     for part, sign in ((above, 1), (below, -1)):

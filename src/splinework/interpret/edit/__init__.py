@@ -1,6 +1,6 @@
-"""Verbs that turn one model into another: a new one each time, with the same meaning. The old one is left as it was.
+"""Functions that return an edited copy of a model; the model itself is unchanged.
 
-Each name is loaded when it is first used.
+Each name is imported on first use.
 """
 
 from typing import TYPE_CHECKING

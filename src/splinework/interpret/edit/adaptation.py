@@ -1,4 +1,4 @@
-"""Grids that follow the activations (Liu et al. 2024, §2.4), same function: of a KAN, or of each layer inside any module."""
+"""Grids adapted to the activations (Liu et al. 2024, §2.4), for a KAN or for the KAN layers of any module."""
 
 import copy
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from splinework.nn.arrays import data_of
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 
-FINEST = 1e3
-"""A grid interval is at least this many times what the dtype can tell apart: an input that varies less is constant."""
+MIN_INTERVAL_EPS = 1e3
+"""Minimum width of a grid interval in units of the dtype's epsilon; an input that varies less counts as constant."""
 
 
 @torch.no_grad()
@@ -23,40 +23,44 @@ FINEST = 1e3
 def adapt(
     model: KAN, x: Any, *, grid_eps: float | None = None, margin: float = 0.0, tolerance: float | None = None
 ) -> KAN:
-    """A model whose grids cover the activations that x causes; the function changes no more than least squares must.
+    """Returns a model whose grids cover the activations on x; the function is refitted by least squares.
 
-    Each layer's edges are refitted to the function in use, tails included, by least squares on the activations: no
-    other coefficients on the new knots change an edge less (beyond 1e-6 of its size, which places without data may
-    take). Where the function is representable on the new knots, as after an `adapt` to the same data, nothing changes:
-    1e-12 of its size in float64, 1e-6 in float32. Where x goes far beyond the old grid, the new cells are wider than
-    the old ones, and the details between them are lost: `refine` first, or say `tolerance`, to keep them.
+    Each layer's edges are refitted, tails included, by least squares on the activations: no other coefficients on the new
+    knots change an edge less (up to 1e-6 of its size, the weight of regions without data). Where the function is
+    representable on the new knots, as after an `adapt` to the same data, it does not change: 1e-12 of its size in float64,
+    1e-6 in float32. Where x extends far beyond the old grid, the new cells are wider than the old ones and details are
+    lost; `refine` first, or set `tolerance`, to keep them.
 
-    A constant input keeps its grid where that holds the value, and else gets one of the old width about it. Layers with
-    a `fixed` or `normalised` grid are left alone, and a `learnable` one too: the gradient moves it.
+    A constant input keeps its grid if that contains the value, and otherwise gets one of the old width around it. Layers
+    with a `fixed`, `normalised` or `learnable` grid are unchanged.
 
     Args:
         model: The network; unchanged.
         x: Data in raw units, `(B, inputs)`, B >= 1: a tensor, an array or a frame.
         grid_eps: 1 uniform, 0 by quantiles; None takes the model's own.
-        margin: How far the grid reaches beyond the activations at either end, as a share of their range.
-        tolerance: Largest change on x of a layer's sums, relative to their standard deviation: an input whose refit
-            would cause a larger one keeps its grid. None accepts what least squares leaves.
+        margin: Margin of the grid beyond the activations at either end, as a share of their range.
+        tolerance: Largest change on x of a layer's sums, relative to their standard deviation; an input whose refit
+            would exceed it keeps its grid. None sets no limit.
+
+    Returns:
+        The adapted copy.
 
     Raises:
         ShapeError: If x has another number of columns, or no rows.
         DataError: If x does not hold numbers, or some are not finite.
         ConfigError: If grid_eps is not between 0 and 1, or margin or tolerance is negative.
 
-    >>> model = KAN([1, 1], dtype=torch.float64)
-    >>> x = torch.linspace(20, 30, 50, dtype=torch.float64)[:, None]
-    >>> adapt(model, x).kan_layers[0].knots()[0, 3:-3]
-    tensor([20., 22., 24., 26., 28., 30.], dtype=torch.float64)
+    Example:
+        >>> model = KAN([1, 1], dtype=torch.float64)
+        >>> x = torch.linspace(20, 30, 50, dtype=torch.float64)[:, None]
+        >>> adapt(model, x).kan_layers[0].knots()[0, 3:-3]
+        tensor([20., 22., 24., 26., 28., 30.], dtype=torch.float64)
     """
     eps = model.config.grid_eps if grid_eps is None else grid_eps
     check_following(eps, margin, tolerance)
     data = data_of(model, x)
     if data.shape[0] < 1:
-        raise ShapeError("adapt needs data to follow, got no rows; pass at least one.")
+        raise ShapeError("adapt needs data, got no rows; pass at least one.")
     adapted = copy.deepcopy(model)
     u = adapted.input_scaling(data)
     for layer, nodes in zip(adapted.kan_layers, adapted.config.nodes[1:], strict=True):
@@ -67,7 +71,7 @@ def adapt(
 
 
 def check_following(grid_eps: float, margin: float, tolerance: float | None) -> None:
-    """Refuses settings of `adapt` that make no sense.
+    """Checks the options of `adapt`.
 
     Raises:
         ConfigError: If grid_eps is not between 0 and 1, or margin or tolerance is negative.
@@ -102,12 +106,12 @@ def adapt_layer(layer: KANLayer, x: Tensor, *, grid_eps: float, margin: float, t
 
 
 def _ranges(layer: KANLayer, x: Tensor, margin: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Ends of the new grids, and which inputs are constant: those get the old width about their value."""
+    """Ends of the new grids, and a mask of the constant inputs, which get the old width around their value."""
     low, high = x.amin(0), x.amax(0)
     old_low, old_high = layer.basis.domain(layer.grid)
     span, width = high - low, old_high - old_low
     size = torch.maximum(low.abs(), high.abs())
-    finest = FINEST * layer.basis.resolution * torch.finfo(x.dtype).eps
+    finest = MIN_INTERVAL_EPS * layer.basis.resolution * torch.finfo(x.dtype).eps
     constant = span <= finest * torch.maximum(size, width)
     half = torch.maximum(width / 2, finest * size)
     beyond = torch.where(constant, half, margin * span)
@@ -127,30 +131,34 @@ def adapt_within(
     tolerance: float | None = None,
     rows: int = 10_000,
 ) -> M:
-    """A module whose KAN layers have grids over the activations that `run` causes; `adapt` for what is not a `KAN`.
+    """Adapts the grids of the KAN layers inside any module to the activations that `run` produces.
 
-    `run` pushes data through the module it is given, in one call or many. Each layer is refitted to its own function on
-    the activations, as `adapt` does. The copy runs in evaluation mode and comes back in the modes that the module had.
-    Shapes stay, so a module in training takes the new grids without a new optimiser:
+    `run` calls the module it is given on data, once or several times. Each layer is refitted as by `adapt`. The copy runs in
+    evaluation mode and is returned in the modes of the module. Shapes do not change, so a module in training can take over
+    the new grids without a new optimiser:
     `module.load_state_dict(adapt_within(module, run).state_dict())`.
 
     Args:
         module: Any module with KAN layers in it; unchanged.
         run: Called with the copy; what it returns is ignored.
         grid_eps: 1 uniform, 0 by quantiles.
-        margin: How far a grid reaches beyond the activations at either end, as a share of their range.
-        tolerance: Largest change of a layer's sums, as in `adapt`; None accepts what least squares leaves.
-        rows: Most activations per layer that a refit looks at, drawn at random, besides the extremes of all.
+        margin: Margin of a grid beyond the activations at either end, as a share of their range.
+        tolerance: Largest change of a layer's sums, as in `adapt`; None sets no limit.
+        rows: Maximum number of activations per layer in a refit, a random sample plus the extremes.
+
+    Returns:
+        The adapted copy.
 
     Raises:
         ConfigError: If the module has no KAN layer with an adaptive grid, `run` reaches none, or a number is out of range.
         DataError: If an activation is not finite.
 
-    >>> net = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), KANLayer(3, 1))
-    >>> x = torch.linspace(-1, 1, 40).reshape(20, 2)
-    >>> adapted = adapt_within(net, lambda copy: copy(x))
-    >>> bool((adapted(x) - net(x)).abs().max() < 1e-2)
-    True
+    Example:
+        >>> net = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), KANLayer(3, 1))
+        >>> x = torch.linspace(-1, 1, 40).reshape(20, 2)
+        >>> adapted = adapt_within(net, lambda copy: copy(x))
+        >>> bool((adapted(x) - net(x)).abs().max() < 1e-2)
+        True
     """
     check_following(grid_eps, margin, tolerance)
     if rows < 1:
@@ -159,7 +167,7 @@ def adapt_within(
     modes = [(part, part.training) for part in adapted.modules()]
     layers = [part for part in adapted.modules() if isinstance(part, KANLayer) and part.grid_kind == "adaptive"]
     if not layers:
-        raise ConfigError(f"{type(module).__name__} has no KANLayer with an adaptive grid, so no grid can follow data.")
+        raise ConfigError(f"{type(module).__name__} has no KANLayer with an adaptive grid to adapt.")
     watched = [(layer, _ActivationSample(layer, rows)) for layer in layers]
     handles = [layer.register_forward_pre_hook(seen) for layer, seen in watched]
     try:
@@ -171,16 +179,14 @@ def adapt_within(
             part.training = mode
     reached = [(layer, seen) for layer, seen in watched if seen.low is not None]
     if not reached:
-        raise ConfigError(
-            "run reached no KANLayer; it is called with a copy of the module, which is to be called in it."
-        )
+        raise ConfigError("run called no KANLayer; it receives a copy of the module and must call that copy.")
     for layer, seen in reached:
         adapt_layer(layer, seen.activations(), grid_eps=grid_eps, margin=margin, tolerance=tolerance)
     return adapted
 
 
 class _ActivationSample:
-    """What a layer was called with: extremes of each input, and a random sample of rows."""
+    """Forward hook that keeps the extremes of each input of a layer and a random sample of rows."""
 
     def __init__(self, layer: KANLayer, rows: int) -> None:
         self.rows = rows
@@ -209,7 +215,7 @@ class _ActivationSample:
             self.sample = self.sample[chosen.to(x.device)]
 
     def activations(self) -> Tensor:
-        """The sample, with the extremes as two more rows: every edge sees one input, so rows may be put together."""
+        """The sample and the extremes as two more rows; edges are univariate, so rows may mix inputs."""
         assert self.low is not None
         assert self.high is not None
         return torch.cat([torch.stack([self.low, self.high]), self.sample])

@@ -1,4 +1,4 @@
-"""Splines of a higher degree: exactly, with repeated knots, or on the same intervals, as close as least squares come."""
+"""Degree elevation: exact, with repeated knots, or on the same intervals by least squares."""
 
 import copy
 import operator
@@ -18,29 +18,33 @@ from splinework.splines.bases import make_basis
 from splinework.splines.knots import extended
 
 SMOOTHNESS = 1e-6
-"""What keeps a refit from imitating the jumps of the lower degree by wiggles of the higher one."""
+"""Penalty that keeps a refit from imitating the derivative jumps of the lower degree by oscillations."""
 
 
 @torch.no_grad()
 @explained
 def elevate(model: KAN, degree: int) -> KAN:
-    """A model with splines of a higher degree and the same output: the old splines are among the new ones.
+    """Returns a model with splines of a higher degree and the same output (degree elevation).
 
-    A spline of degree k is k - 1 times continuously differentiable at its knots. One of degree k + d that may be no smoother
-    needs each inner knot d times more (Prautzsch 1984), so G intervals become `(d + 1)(G - 1) + 1`, most of no width.
-    Exact inside the grids, and on linear and constant tails; 1e-12 of the output's size in float64.
+    A spline of degree k is k - 1 times continuously differentiable at its knots. In degree k + d the same smoothness needs d
+    further copies of each inner knot (Prautzsch 1984), so G intervals become `(d + 1)(G - 1) + 1`, most of zero width.
+    Exact inside the grids and on linear and constant tails, to 1e-12 of the output's size in float64.
 
     Args:
         model: The network; unchanged.
-        degree: For every layer of edges; those that have it, or another basis, stay as they are.
+        degree: New degree of every layer; layers that have it, or another basis, are unchanged.
+
+    Returns:
+        The model of higher degree.
 
     Raises:
-        ConfigError: If the degree is no whole number up to 9, or a layer has a higher one, or a learnable grid.
+        ConfigError: If the degree is no integer from 0 to 9, or a layer has a higher one or a learnable grid.
 
-    >>> model = KAN([2, 3, 1], grid=4, dtype=torch.float64)
-    >>> x = torch.rand(20, 2, dtype=torch.float64)
-    >>> bool((elevate(model, 5)(x) - model(x)).abs().max() < 1e-12)
-    True
+    Example:
+        >>> model = KAN([2, 3, 1], grid=4, dtype=torch.float64)
+        >>> x = torch.rand(20, 2, dtype=torch.float64)
+        >>> bool((elevate(model, 5)(x) - model(x)).abs().max() < 1e-12)
+        True
     """
     return _with_degree(model, degree, None, _elevate_layer)
 
@@ -48,27 +52,34 @@ def elevate(model: KAN, degree: int) -> KAN:
 @torch.no_grad()
 @explained
 def raise_degree(model: KAN, degree: int, *, x: Any = None) -> KAN:
-    """A model with splines of a higher degree on the same intervals: smoother, and no larger than it needs to be.
+    """Returns a model with splines of a higher degree on the same intervals, refitted by least squares.
 
-    The new splines have more derivatives than the old ones, whose jumps at the knots they cannot have: the function is
-    refitted by least squares, closest at the activations that x causes. `elevate` keeps it exactly.
+    The new splines are smoother at the knots than the old ones, so the function changes slightly, least at the activations on
+    x. `elevate` keeps it exactly, with more knots.
 
     Args:
         model: The network; unchanged.
-        degree: For every layer of edges; those that have it, or another basis, stay as they are.
-        x: Data in raw units `(B, inputs)` that the refit should be closest on.
+        degree: New degree of every layer; layers that have it, or another basis, are unchanged.
+        x: Data in raw units `(B, inputs)` on which the refit is closest; None weighs the grid evenly.
+
+    Returns:
+        The model of higher degree.
 
     Raises:
-        ConfigError: As `elevate`.
+        ConfigError: If the degree is no integer from 0 to 9, or a layer has a higher one or a learnable grid.
         ShapeError: If x has another number of columns.
         DataError: If x does not hold numbers, or some are not finite.
+
+    Example:
+        >>> raise_degree(KAN([2, 3, 1], degree=2), 3).config.bases[0].degree
+        3
     """
     return _with_degree(model, degree, None if x is None else data_of(model, x), raise_layer)
 
 
 @torch.no_grad()
 def raise_layer(layer: KANLayer, degree: int, x: Tensor | None) -> None:
-    """`raise_degree` of one layer in place; x are its activations `(B, I)`, for the refit."""
+    """Applies `raise_degree` to one layer in place; x are its activations `(B, I)`."""
     basis = make_basis(grid=layer.basis.resolution, degree=degree)
     grid = extended(grid_points(layer.knots(), _degree(layer)), degree)
     layer.replace_grid(basis, grid, refitted(layer, basis, grid, x, smoothness=SMOOTHNESS))
@@ -80,7 +91,7 @@ def _elevate_layer(layer: KANLayer, degree: int, x: Tensor | None) -> None:
     inner = points[:, 1:-1].repeat_interleave(degree - own_degree + 1, dim=1)
     grid = extended(torch.cat([points[:, :1], inner, points[:, -1:]], dim=1), degree)
     basis = make_basis(grid=grid.shape[1] - 1 - 2 * degree, degree=degree)
-    # degree + 1 points in a cell say what its polynomial is.
+    # degree + 1 points in a cell determine its polynomial.
     share = (torch.arange(degree + 1, dtype=grid.dtype, device=grid.device) + 0.5) / (degree + 1)
     share = (1 - torch.cos(torch.pi * share)) / 2
     inside = torch.lerp(points[:, :-1, None], points[:, 1:, None], share).flatten(1).T
@@ -90,7 +101,7 @@ def _elevate_layer(layer: KANLayer, degree: int, x: Tensor | None) -> None:
     after = bspline_rows(inside, grid, cell_polynomials(grid, degree), degree).transpose(0, 1)
     targets = torch.einsum("bim,imj->ibj", before, own)
     fitted = solve_least_squares(after, targets)
-    fitted = fitted + solve_least_squares(after, targets - after @ fitted)  # what rounding left over the first time
+    fitted = fitted + solve_least_squares(after, targets - after @ fitted)  # iterative refinement
     layer.replace_grid(basis, grid, torch.cat([fitted.to(base), base], dim=1))
 
 
@@ -100,7 +111,7 @@ def _with_degree(model: KAN, degree: int, x: Tensor | None, change: Any) -> KAN:
     except TypeError:
         wanted = -1
     if not 0 <= wanted <= 9:
-        raise ConfigError(f"degree is a whole number from 0 to 9, got {degree!r}.")
+        raise ConfigError(f"degree is an integer from 0 to 9, got {degree!r}.")
     other = copy.deepcopy(model)
     u = None if x is None else other.input_scaling(x)
     for layer, nodes in zip(other.kan_layers, other.config.nodes[1:], strict=True):

@@ -1,4 +1,4 @@
-"""More intervals, same function."""
+"""Grid refinement: more intervals, same function."""
 
 import copy
 import operator
@@ -20,27 +20,31 @@ from splinework.splines import grid_points
 @torch.no_grad()
 @explained
 def refine(model: KAN, grid: int | Sequence[int], *, x: Any = None) -> KAN:
-    """A model with finer grids and the same output.
+    """Returns a model with finer grids and the same output.
 
-    Exact (1e-12 of the output's size in float64, everywhere) where each new number of intervals is a multiple of the
-    old one, by knot insertion, and for every nested family. Else a least-squares refit of the
-    function in use, tails included: no other coefficients on the new knots change it less on x.
+    Exact everywhere, to 1e-12 of the output's size in float64, where each new number of intervals is a multiple of the
+    old one (knot insertion), and for every nested basis. Otherwise the function, tails included, is refitted by least squares:
+    no other coefficients on the new knots change it less on x.
 
     Args:
         model: The network; unchanged.
-        grid: Intervals of every layer, or one number per layer of edges.
-        x: Data in raw units `(B, inputs)` that a refit should be closest on: a tensor, an array or a frame; not needed
+        grid: Number of intervals of all layers, or one number per layer of edges.
+        x: Data in raw units `(B, inputs)` on which a refit is closest: a tensor, an array or a frame; not needed
             for an exact refinement.
 
+    Returns:
+        The refined copy.
+
     Raises:
-        ConfigError: If grid is no whole number, or not one per layer, or a layer would get coarser.
+        ConfigError: If grid is no integer, or not one per layer, or a layer would get coarser.
         ShapeError: If x has another number of columns.
         DataError: If x does not hold numbers, or some are not finite.
 
-    >>> model = KAN([2, 3, 1], grid=5, dtype=torch.float64)
-    >>> x = torch.rand(20, 2, dtype=torch.float64)
-    >>> bool((refine(model, grid=10)(x) - model(x)).abs().max() < 1e-12)
-    True
+    Example:
+        >>> model = KAN([2, 3, 1], grid=5, dtype=torch.float64)
+        >>> x = torch.rand(20, 2, dtype=torch.float64)
+        >>> bool((refine(model, grid=10)(x) - model(x)).abs().max() < 1e-12)
+        True
     """
     wanted = _resolutions(grid, len(model.kan_layers))
     finer = copy.deepcopy(model)
@@ -53,15 +57,15 @@ def refine(model: KAN, grid: int | Sequence[int], *, x: Any = None) -> KAN:
 
 @torch.no_grad()
 def refine_layer(layer: KANLayer, resolution: int, x: Tensor | None) -> None:
-    """Refines one layer in place; x are its activations `(B, I)`, for a refit.
+    """Refines one layer in place; x are its activations `(B, I)`.
 
     Raises:
         ConfigError: If `resolution` is below the present one.
     """
     if resolution < layer.basis.resolution:
         raise ConfigError(
-            f"refine makes grids finer: this layer has {layer.basis.resolution}, got {resolution}; for a coarser model "
-            "fit a new one with a smaller grid."
+            f"refine cannot coarsen a grid: this layer has {layer.basis.resolution} intervals, got {resolution}; for a coarser "
+            "model fit a new one with a smaller grid."
         )
     if resolution == layer.basis.resolution:
         return
@@ -73,7 +77,7 @@ def refine_layer(layer: KANLayer, resolution: int, x: Tensor | None) -> None:
         layer.replace_grid(basis, grid, torch.cat([values, coefficients[:, size:]], dim=1))
         return
     low, high = layer.basis.domain(layer.knots())
-    if layer.basis.degree is not None:  # grid points interpolated, as the old ones lie
+    if layer.basis.degree is not None:  # keeps the spacing of the old grid points
         grid = basis.adapt_grid(grid_points(layer.knots(), layer.basis.degree).T, low, high, 0.0)
     else:
         grid = basis.make_grid(low, high)
@@ -81,12 +85,12 @@ def refine_layer(layer: KANLayer, resolution: int, x: Tensor | None) -> None:
 
 
 def _resolutions(grid: Any, layers: int) -> list[int]:
-    """One whole number per layer of edges."""
+    """One integer per layer of edges."""
     several = isinstance(grid, Sequence) or (hasattr(grid, "__len__") and hasattr(grid, "__iter__"))
     try:
         wanted = [operator.index(g) for g in grid] if several else [operator.index(grid)] * layers
     except TypeError:
-        raise ConfigError(f"grid is a whole number, or one per layer of edges, got {grid!r}.") from None
+        raise ConfigError(f"grid is an integer, or one per layer of edges, got {grid!r}.") from None
     if len(wanted) != layers:
         raise ConfigError(f"grid takes one number or {layers}, one per layer of edges; got {len(wanted)}.")
     return wanted

@@ -1,4 +1,4 @@
-"""More knots, at places of one's own, same function."""
+"""Knot insertion at given places."""
 
 import copy
 from collections.abc import Sequence
@@ -17,25 +17,29 @@ from splinework.splines import domain, insert_knots
 @torch.no_grad()
 @explained
 def insert(model: KAN, points: Sequence[Any]) -> KAN:
-    """A model with further knots, each where it is wanted, and the same output everywhere.
+    """Returns a model with further knots at given places and the same output everywhere.
 
-    Exact (1e-12 of the output's size in float64), by knot insertion (Boehm 1980). All inputs of a layer get equally many.
+    Exact to 1e-12 of the output's size in float64, by knot insertion (Boehm 1980). All inputs of a layer get equally many.
 
     Args:
         model: The network; unchanged.
-        points: Per layer of edges the new knots, `(R, inputs)`, in units of the layer's activations (for the first layer
-            network units, for a `normalised` grid squashed ones), or None for no more.
+        points: New knots `(R, inputs)` for every layer of edges, or None for no new ones, in units of the layer's activations
+            (for the first layer network units, for a `normalised` grid squashed ones).
+
+    Returns:
+        The model with the new knots.
 
     Raises:
         ConfigError: If there is not one entry per layer, or a layer has no knots.
         ShapeError: If the points of a layer have another shape.
-        DataError: If a point is not finite, outside the grid, or one too many at its place.
+        DataError: If a point is not finite or outside the grid, or the multiplicity of a knot is too high.
 
-    >>> model = KAN([1, 1], grid=4, dtype=torch.float64)
-    >>> finer = insert(model, [[[0.3], [0.4]]])
-    >>> x = torch.rand(20, 1, dtype=torch.float64)
-    >>> finer.config.bases[0].grid, bool((finer(x) - model(x)).abs().max() < 1e-12)
-    (6, True)
+    Example:
+        >>> model = KAN([1, 1], grid=4, dtype=torch.float64)
+        >>> finer = insert(model, [[[0.3], [0.4]]])
+        >>> x = torch.rand(20, 1, dtype=torch.float64)
+        >>> finer.config.bases[0].grid, bool((finer(x) - model(x)).abs().max() < 1e-12)
+        (6, True)
     """
     if not isinstance(points, Sequence) or len(points) != len(model.kan_layers):
         raise ConfigError(
@@ -62,7 +66,7 @@ def insert_layer(layer: KANLayer, points: Tensor) -> None:
 
 
 def _checked(layer: KANLayer, points: Any, number: int) -> Tensor:
-    """The points as a tensor `(R, I)`; the errors are those of `insert`."""
+    """The points as a tensor `(R, I)`; raises the errors of `insert`."""
     basis, knots, where = layer.basis, layer.knots(), f"points of layer {number + 1}"
     if basis.degree is None:
         raise ConfigError(f"knots can be inserted into splines, layer {number + 1} has {basis}; give None for it.")
@@ -92,7 +96,7 @@ def _checked(layer: KANLayer, points: Any, number: int) -> Tensor:
 
 
 def _check_widths(layer: KANLayer, knots: Tensor, where: str) -> None:
-    """Raises DataError where an interval would be narrower than a learnable one can be."""
+    """Raises DataError if an interval would be narrower than the minimum of a learnable grid."""
     basis = layer.basis
     assert basis.degree is not None
     points = torch.sort(knots, dim=1).values[:, basis.degree : knots.shape[1] - basis.degree]

@@ -1,4 +1,4 @@
-"""Removes what does not matter: edges, nodes, inputs, by the attribution score of KAN 2.0."""
+"""Pruning of edges, nodes and inputs by the attribution score of KAN 2.0."""
 
 import copy
 from collections.abc import Sequence
@@ -22,19 +22,21 @@ from splinework.nn.trace import Trace, trace
 @torch.no_grad()
 @explained
 def prune(model: KAN, x: Any, *, edges: float = 3e-2, nodes: float = 1e-2, inputs: float = 1e-2) -> KAN:
-    """A smaller model: weak edges masked, weak hidden nodes taken out, weak inputs ignored.
+    """Returns a smaller model: weak edges masked, weak hidden nodes removed, weak inputs disconnected.
 
-    What an edge contributed on average goes into the constant of its sum, so removing an edge that is constant on x
-    changes nothing there, and otherwise the change of a sum is at most the spread of the removed edges. Without
-    constants (`bias=False`) an edge stays unless all of it, not only its spread, is weak. Inputs keep their columns:
-    the pruned model takes the same x.
+    The mean of a removed edge is added to the bias of its sum, so the change of a sum is at most the standard deviation of the
+    removed edges. Without biases (`bias=False`) an edge is only removed if its root mean square is small. The inputs keep
+    their columns: the pruned model takes the same x.
 
     Args:
         model: The network; unchanged.
         x: Data in raw units, `(B, inputs)`, at least two rows: a tensor, an array or a frame.
-        edges: Edges with a lower attribution score go.
-        nodes: Hidden nodes with a lower score go, with all their edges.
-        inputs: Inputs with a lower score lose all their edges.
+        edges: Attribution score below which an edge is removed.
+        nodes: Score below which a hidden node is removed, with all its edges.
+        inputs: Score below which an input loses all its edges.
+
+    Returns:
+        The pruned copy.
 
     Raises:
         ShapeError: If x has another number of columns, or fewer than two rows.
@@ -45,7 +47,7 @@ def prune(model: KAN, x: Any, *, edges: float = 3e-2, nodes: float = 1e-2, input
         >>> import torch
         >>> import splinework as sw
         >>> x = 2 * torch.rand(200, 2, generator=torch.Generator().manual_seed(0)) - 1
-        >>> result = sw.fit(sw.KAN([2, 1]), x, x[:, 0] ** 2, validation=None)  # the second column plays no part
+        >>> result = sw.fit(sw.KAN([2, 1]), x, x[:, 0] ** 2, validation=None)  # irrelevant second column
         >>> sw.prune(result.model, x).active_inputs()
         ['x1']
     """
@@ -67,7 +69,7 @@ def prune(model: KAN, x: Any, *, edges: float = 3e-2, nodes: float = 1e-2, input
 
 
 def _strong_without_bias(model: KAN, x: Tensor, edges: float) -> list[Tensor]:
-    """Edges that carry something, be it a constant: the root mean square counts, where attribution takes the spread."""
+    """Mask of the edges to keep without biases, by root mean square instead of standard deviation."""
     keep = []
     for seen in trace(model, x).layers:
         size = seen.edges.square().mean(0).sqrt()
@@ -77,23 +79,31 @@ def _strong_without_bias(model: KAN, x: Tensor, edges: float) -> list[Tensor]:
 
 
 def _to_sums(values: Tensor, shape: Nodes) -> Tensor:
-    """One value per node to one per sum."""
+    """Expands one value per node to one per sum."""
     owner = [node for node, group in enumerate(shape.groups) for _ in group]
     return values[owner]
 
 
 @torch.no_grad()
 def without_edges(model: KAN, x: Any, keep: Sequence[Any]) -> KAN:
-    """The model with only the edges `keep`, and without the nodes that thereby die; at least one stays in every layer.
+    """Returns the model with only the edges `keep`, without dead nodes; at least one node stays in every layer.
 
     Args:
         model: The network; unchanged.
-        x: Data on which the removed edges' means are taken, `(B, inputs)`: a tensor, an array or a frame.
-        keep: For every layer of edges a boolean `(I, J)`; edges already masked stay masked.
+        x: Data for the means of the removed edges, `(B, inputs)`: a tensor, an array or a frame.
+        keep: Boolean mask `(I, J)` for every layer of edges; masked edges stay masked.
+
+    Returns:
+        The smaller model.
 
     Raises:
         ShapeError: If x has another number of columns or no rows, or keep does not fit the layers.
         DataError: If x does not hold numbers, or some are not finite.
+
+    Example:
+        >>> model = KAN([2, 1])
+        >>> without_edges(model, torch.rand(10, 2), [[[True], [False]]]).active_inputs()
+        ['x1']
     """
     masks = [torch.as_tensor(k, dtype=torch.bool, device=model.kan_layers[0].mask.device) for k in keep]
     wanted = [tuple(layer.mask.shape) for layer in model.kan_layers]
@@ -101,7 +111,7 @@ def without_edges(model: KAN, x: Any, keep: Sequence[Any]) -> KAN:
         raise ShapeError(f"keep takes a boolean per edge, of shapes {wanted}; got {[tuple(m.shape) for m in masks]}.")
     data = data_of(model, x)
     if data.shape[0] < 1:
-        raise ShapeError("without_edges takes the removed edges' means over x, got no rows; pass at least one.")
+        raise ShapeError("without_edges needs data for the means of the removed edges, got no rows; pass at least one.")
     smaller = copy.deepcopy(model)
     record: Trace = trace(model, data)
     for layer, kept, seen in zip(smaller.kan_layers, _consistent(model, masks), record.layers, strict=True):
@@ -113,9 +123,9 @@ def without_edges(model: KAN, x: Any, keep: Sequence[Any]) -> KAN:
 
 
 def _consistent(model: KAN, keep: Sequence[Tensor]) -> list[Tensor]:
-    """Also drops edges into nodes that nobody reads and out of nodes that nothing reaches, until nothing changes.
+    """Also drops edges to unused nodes and from unreachable ones, until nothing changes.
 
-    An edge out of a node that nothing reaches is a constant: without a bias to go to, it stays.
+    An edge from an unreachable node is a constant, which stays if there is no bias to add it to.
     """
     kept = [k & (layer.mask != 0) for k, layer in zip(keep, model.kan_layers, strict=True)]
     shapes = model.config.nodes[1:]
@@ -132,7 +142,7 @@ def _consistent(model: KAN, keep: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _compact(model: KAN) -> KAN:
-    """Takes the hidden nodes without edges out of the network; at least one stays in every layer."""
+    """Removes the hidden nodes without edges; at least one stays in every layer."""
     config, layers = model.config, model.kan_layers
     alive: list[list[int]] = [list(range(config.nodes[0].width))]
     for shape, before, after in zip(config.nodes[1:-1], layers, layers[1:], strict=False):
@@ -145,7 +155,7 @@ def _compact(model: KAN) -> KAN:
         products = tuple(len(shape.groups[n]) for n in living if n >= shape.sums)
         shapes.append(Nodes(sum(n < shape.sums for n in living), products))
     own = layers[0].coefficients
-    # Its numbers are all replaced: a generator of its own leaves the global one alone.
+    # All values are overwritten; a local generator leaves the global one unchanged.
     small = KAN(replace(config, nodes=tuple(shapes)), generator=torch.Generator(), dtype=own.dtype).to(own.device)
     keep_unset(small, model).train(model.training)
     small.input_scaling.load_state_dict(model.input_scaling.state_dict())

@@ -1,4 +1,4 @@
-"""Least-squares refit of a layer's edges on another grid: the function *in use*, tails included, is what is kept."""
+"""Least-squares refit of a layer's edges, tails included, on another grid."""
 
 import copy
 
@@ -11,24 +11,23 @@ from splinework.splines import derivative_jumps, grid_points, solve_least_square
 from splinework.splines.bases import Basis
 
 ANCHOR_WEIGHT = 1e-6
-"""Weight of the points where no data are: enough to say what the function does there, too little to cost anything on
-the data: there the change is least squares' own, up to this share of the function's size."""
+"""Weight of the anchor points relative to the data: it determines the function in regions without data, and changes it on the
+data by no more than this share of its size."""
 
 
 @torch.no_grad()
 def refitted(layer: KANLayer, basis: Basis, grid: Tensor, x: Tensor | None, *, smoothness: float = 0.0) -> Tensor:
-    """Edge coefficients `(I, size, J)` on the new grid that come closest to the edges in use.
+    """Edge coefficients `(I, size, J)` on the new grid that fit the present edges by least squares.
 
-    Closest at the activations x; where there are none, at anchors in every new cell and on both tails. The base
-    function's weight stays as it is, only the basis is fitted. Worked out in float64, whatever the layer's dtype: where
-    the data hardly say what the function is, single precision would leave nothing of it.
+    The fit is at the activations x and, with a small weight, at anchors in every new cell and on both tails. The weight of the
+    base function is kept. Computed in float64 for every dtype, since regions with few data make the system ill-conditioned.
 
     Args:
         layer: The layer as it is.
         basis: The new basis, of the same family.
         grid: The new grid, `(I, K)`.
         x: Activations `(B, I)` as the layer receives them; None fits the anchors alone.
-        smoothness: What a squared jump of the highest derivative costs, as a share of a squared change at every point.
+        smoothness: Penalty of a squared jump of the highest derivative, relative to a squared change at every point.
     """
     layer = copy.deepcopy(layer).double()
     old, coefficients = layer.table(), layer.edge_coefficients()
@@ -36,7 +35,7 @@ def refitted(layer: KANLayer, basis: Basis, grid: Tensor, x: Tensor | None, *, s
     new = BasisTable(basis, old.base, old.extrapolation, grid, basis.prepare(grid))
     points = _anchors(old, new)
     rows = new.rows(points)
-    # On the tails rows grow with the distance; scaled back, they say what the slope is and no more.
+    # On the tails rows grow with the distance; rescaled, they determine the slope with a weight of one.
     weights = 1 / rows.abs().amax(-1).clamp_min(1)
     if x is not None and x.shape[0]:
         seen = layer.squash(x.double())
@@ -54,12 +53,12 @@ def refitted(layer: KANLayer, basis: Basis, grid: Tensor, x: Tensor | None, *, s
         design = torch.cat([design, jumps], dim=1)
         targets = torch.cat([targets, targets.new_zeros(*jumps.shape[:2], targets.shape[2])], dim=1)
     fitted = solve_least_squares(design, targets)
-    fitted = fitted + solve_least_squares(design, targets - design @ fitted)  # what rounding left over the first time
+    fitted = fitted + solve_least_squares(design, targets - design @ fitted)  # iterative refinement
     return torch.cat([fitted, base], dim=1)
 
 
 def _anchors(old: BasisTable, new: BasisTable) -> Tensor:
-    """Some points in every cell of the new domain, and two on both tails, `(A, I)`."""
+    """Some points in every cell of the new domain and two on each tail, `(A, I)`."""
     low, high = new.basis.domain(new.grid)
     if new.basis.degree is not None:
         ends = grid_points(new.grid, new.basis.degree)

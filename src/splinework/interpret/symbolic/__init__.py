@@ -1,4 +1,4 @@
-"""From a model to formulas: the library of functions, the fit of an edge, the search over edges, the numbers, the table."""
+"""Symbolic regression of a fitted model: library, fits of edges, joint search, constants, table."""
 
 from splinework.interpret.symbolic.formulas_of_edges import symbolify
 from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction

@@ -1,8 +1,8 @@
-"""Whether a formula is right in its units, and which units its free constants must carry for it.
+"""Dimensional consistency of a formula, and the units that its free constants must have.
 
-The dimension of every node of a formula is a known one times powers of those of the constants: an affine function of unknown
-vectors. Sums, functions and the target make linear equations of these, which are solved exactly, one after the other, so that
-the node at which they fail is known.
+The dimension of every node of a formula is a known dimension times powers of those of the constants: an affine function of
+unknown exponent vectors. Sums, functions and the target give linear equations for these, which are solved exactly and
+sequentially, so that the inconsistent node is known.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,22 +16,22 @@ from sympy.core.function import AppliedUndef
 from splinework.formula.languages.python import python
 from splinework.formula.units.dimensions import PURE, Dimension
 
-_FINEST: Final = 10**6
-"""Largest denominator of an exponent that is a float."""
-_SAME: Final = (sympy.Abs, sympy.Max, sympy.Min)
-"""Functions whose outcome has the dimension of their arguments, which is one and the same."""
+_MAX_DENOMINATOR: Final = 10**6
+"""Largest denominator of a rationalised float exponent."""
+_DIMENSION_PRESERVING: Final = (sympy.Abs, sympy.Max, sympy.Min)
+"""Functions whose value has the common dimension of their arguments."""
 
 
 @final
 @dataclass(frozen=True)
 class UnitConsistency:
-    """What `dimension_of` finds.
+    """The result of `dimension_of`.
 
     Attributes:
-        dimension: That of the formula; None where its units conflict.
-        constants: What every float of the formula, and every symbol whose unit was not known, must carry; what nothing
-            determines is taken as a pure number. A float that occurs with two units is listed twice.
-        conflict: The sentence why no units of the constants make the formula right; empty if some do.
+        dimension: Dimension of the formula; None where its units conflict.
+        constants: Required dimension of every float of the formula and of every symbol without a given unit; undetermined ones
+            are dimensionless. A float that occurs with two units is listed twice.
+        conflict: Reason why no units of the constants make the formula consistent; empty if some do.
     """
 
     dimension: Dimension | None
@@ -39,7 +39,7 @@ class UnitConsistency:
     conflict: str = ""
 
     def sentences(self) -> tuple[str, ...]:
-        """For people: the conflict, or the constants that carry a unit."""
+        """Messages: the conflict, or the constants that have a unit."""
         if self.conflict:
             return (f"its units disagree: {self.conflict}",)
         return tuple(f"{_short(constant)} has {unit}" for constant, unit in self.constants if not unit.pure)
@@ -48,16 +48,16 @@ class UnitConsistency:
 def dimension_of(
     expression: Any, dimensions: Mapping[str, Dimension], *, target: Dimension | None = None
 ) -> UnitConsistency:
-    """The dimension of a sympy expression over named columns, and those of its constants.
+    """The dimension of a sympy expression over named columns, and the dimensions of its constants.
 
-    Floats are measured and may carry any unit; exact numbers (integers, fractions, π) are pure. Terms of a sum have one
-    dimension, and arguments of exp, sin, … none. Logarithms may be of quantities where their sum is that of a ratio, or where a
-    free constant beside them takes the unit up. A remaining spline takes and gives any unit.
+    Floats are fitted constants and may have any unit; exact numbers (integers, fractions, π) are dimensionless. The terms of a
+    sum have one dimension, and the arguments of exp, sin, … none. Logarithms of dimensional quantities are allowed where their
+    sum is that of a ratio, or where a free constant beside them absorbs the unit. A remaining spline may have any units.
 
     Args:
         expression: The formula.
-        dimensions: Of the columns; a symbol that is not among them is an unknown, as a float is.
-        target: Dimension that the whole must have; None if any.
+        dimensions: Dimensions of the columns; any other symbol is an unknown constant.
+        target: Required dimension of the formula; None for any.
 
     Example:
         >>> from splinework.interpret.symbolic.expression import symbol
@@ -92,7 +92,7 @@ class _AffineDimension:
     powers: Mapping[int, Fraction] = field(default_factory=dict)
 
     def times(self, other: "_AffineDimension", power: Fraction = Fraction(1)) -> "_AffineDimension":
-        """With another, to a power."""
+        """The product with a power of another one."""
         powers = dict(self.powers)
         for unknown, exponent in other.powers.items():
             powers[unknown] = powers.get(unknown, Fraction(0)) + power * exponent
@@ -100,7 +100,7 @@ class _AffineDimension:
 
 
 class _DimensionEquations:
-    """Goes through a formula once, and keeps the equations solved for one unknown each."""
+    """The linear equations for the unknown exponents, each solved for one unknown."""
 
     def __init__(self, dimensions: Mapping[str, Dimension]) -> None:
         self.dimensions = dimensions
@@ -109,9 +109,9 @@ class _DimensionEquations:
         self.named: dict[Any, int] = {}
 
     def node(self, expression: Any) -> _AffineDimension:
-        """Its dimension, after the equations that it makes."""
+        """The dimension of an expression; adds the equations that it implies."""
         if isinstance(expression, sympy.Float):
-            return self._unknown(expression)  # every one its own: equal by chance is not equal in unit
+            return self._unknown(expression)  # one unknown per occurrence: equal values may have different units
         if expression.is_Symbol:
             known = self.dimensions.get(expression.name)
             return self._shared(expression, expression) if known is None else _AffineDimension(known)
@@ -129,7 +129,7 @@ class _DimensionEquations:
         return self._function(expression)
 
     def equal(self, left: _AffineDimension, right: _AffineDimension, sentence: str) -> None:
-        """Adds an equation; the sentence tells why it fails, `{}` being the dimension on the left."""
+        """Adds an equation; `sentence` is the message if it fails, with `{}` for the dimension on the left."""
         gap = self._reduced(left.times(right, Fraction(-1)))
         if not gap.powers:
             if not gap.known.pure:
@@ -141,11 +141,11 @@ class _DimensionEquations:
         self.solved[unknown] = _AffineDimension(PURE).times(rest, -1 / lead)
 
     def value(self, affine: _AffineDimension) -> Dimension:
-        """With the unknowns that nothing determines as pure numbers."""
+        """The dimension if all undetermined unknowns are dimensionless."""
         return self._reduced(affine).known
 
     def _reduced(self, affine: _AffineDimension) -> _AffineDimension:
-        """Without the unknowns that equations give; each is given by earlier ones, or by ones found later."""
+        """Substitutes the unknowns that the equations determine."""
         while any(n in self.solved for n in affine.powers):
             result = _AffineDimension(affine.known)
             for n, power in affine.powers.items():
@@ -158,7 +158,7 @@ class _DimensionEquations:
         return _AffineDimension(PURE, {len(self.unknowns) - 1: Fraction(1)})
 
     def _shared(self, key: Any, constant: Any) -> _AffineDimension:
-        """The one unknown of a symbol, or of a function."""
+        """The unknown of a symbol or of an undefined function, shared by all its occurrences."""
         if key not in self.named:
             self._unknown(constant)
             self.named[key] = len(self.unknowns) - 1
@@ -182,19 +182,19 @@ class _DimensionEquations:
             for coefficient, argument, term in terms:
                 inside = inside.times(self.node(argument), coefficient)
                 parts.append((term, self._outside(term)))
-            if not (free and rest == 1):  # else the free constant is minus the logarithm of that unit
+            if not (free and rest == 1):  # else the free constant absorbs the logarithm of that unit
                 names = ", ".join(_short(argument) for _, argument, _ in terms)
                 self.equal(
                     inside, _AffineDimension(PURE), f"the logarithms of {names} make one of {{}}, not of a pure number"
                 )
         first, dimension = parts[0]
         for term, other in parts[1:]:
-            told = f"{_short(first)} has {_unit(self.value(dimension))}, {_short(term)} has {{}}, and they are added"
-            self.equal(other, dimension, told)
+            message = f"{_short(first)} has {_unit(self.value(dimension))}, {_short(term)} has {{}}, and they are added"
+            self.equal(other, dimension, message)
         return dimension
 
     def _outside(self, term: Any) -> _AffineDimension:
-        """What stands before a logarithm, whose argument has been seen to."""
+        """The dimension of the factors of a logarithm."""
         result = _AffineDimension(PURE)
         for factor in sympy.Mul.make_args(term):
             if not isinstance(factor, sympy.log):
@@ -208,11 +208,11 @@ class _DimensionEquations:
                 self.node(argument)
             return self._shared(expression.func, sympy.Symbol(name))
         parts = [self.node(argument) for argument in expression.args]
-        if isinstance(expression, (*_SAME, sympy.atan2)):
+        if isinstance(expression, (*_DIMENSION_PRESERVING, sympy.atan2)):
             for part, argument in zip(parts[1:], expression.args[1:], strict=True):
-                told = f"{name} compares {_short(expression.args[0])} with {_short(argument)}, which has {{}}"
-                self.equal(part, parts[0], told)
-            return parts[0] if isinstance(expression, _SAME) else _AffineDimension(PURE)
+                message = f"{name} compares {_short(expression.args[0])} with {_short(argument)}, which has {{}}"
+                self.equal(part, parts[0], message)
+            return parts[0] if isinstance(expression, _DIMENSION_PRESERVING) else _AffineDimension(PURE)
         if not isinstance(expression, sympy.sign | sympy.Heaviside):
             for part, argument in zip(parts, expression.args, strict=True):
                 self.equal(part, _AffineDimension(PURE), f"{name} takes a pure number, {_short(argument)} has {{}}")
@@ -223,7 +223,7 @@ class _DimensionEquations:
 
 
 def _logarithms(terms: Iterable[Any]) -> tuple[dict[Any, list[tuple[Fraction, Any, Any]]], list[Any]]:
-    """The terms `k · rest · log(argument)` of a sum by their rest, and the other terms."""
+    """The terms `k · rest · log(argument)` of a sum, grouped by rest, and the other terms."""
     found: dict[Any, list[tuple[Fraction, Any, Any]]] = {}
     others = []
     for term in terms:
@@ -241,7 +241,7 @@ def _logarithms(terms: Iterable[Any]) -> tuple[dict[Any, list[tuple[Fraction, An
 def _rational(number: Any) -> Fraction:
     if isinstance(number, sympy.Rational):
         return Fraction(int(number.p), int(number.q))
-    return Fraction(float(number)).limit_denominator(_FINEST)
+    return Fraction(float(number)).limit_denominator(_MAX_DENOMINATOR)
 
 
 def _unit(dimension: Dimension) -> str:
@@ -249,7 +249,7 @@ def _unit(dimension: Dimension) -> str:
 
 
 def _short(expression: Any) -> str:
-    """In Python syntax, numbers to four digits, at most 40 characters."""
+    """The expression in Python syntax, with four digits and at most 40 characters."""
     rounded = expression.xreplace({f: sympy.Float(f"{float(f):.4g}") for f in expression.atoms(sympy.Float)})
     text = python(rounded)
     return text if len(text) <= 40 else text[:37] + "..."

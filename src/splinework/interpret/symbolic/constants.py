@@ -1,7 +1,7 @@
-"""The numbers in a formula: fitted together, then replaced by simple ones where the data agree; and how sure they are.
+"""The constants of a formula: joint least-squares fit, snapping to simple numbers, and confidence intervals.
 
-A number is snapped (to 0, an integer, a small fraction, a multiple of π, …) if the code for the simple number plus what the
-fit loses is shorter than the digits it replaces: a description length, not a tolerance.
+A constant is snapped (to 0, an integer, a small fraction, a multiple of π, …) if the code of the simple number plus the loss
+of fit is shorter than the digits it replaces: the criterion is description length, not a tolerance.
 """
 
 import math
@@ -21,18 +21,23 @@ from splinework.interpret.symbolic.expression import compiled, symbol
 from splinework.interpret.symbolic.levenberg_marquardt import LeastSquaresSolution, minimise
 from splinework.interpret.symbolic.library import Array
 
-MARGIN = 2.3
-"""Nats by which a snap must win: one false snap in about twenty random numbers known to a thousandth."""
-ROUNDING = 0.5 - 0.5 * math.log(3)
-"""Nats of a number rounded as its standard error allows, beyond the logarithm of its relative precision."""
+MIN_SNAP_GAIN = 2.3
+"""Nats that a snap must save: about one false snap per twenty random numbers known to three digits."""
+ROUNDING_NATS = 0.5 - 0.5 * math.log(3)
+"""Nats of a number rounded to its standard error, beyond the logarithm of its relative precision."""
 
 
 @dataclass(frozen=True)
 class FitTarget:
-    """What a formula is fitted to: columns x `(N, columns)` by name and y `(N,)`, compared on y's scale.
+    """The data of a fit.
 
-    `weights` `(N,)` are what each squared error counts; None for all the same. `noise` is the standard deviation of the errors
-    of y on its scale, where it is known: nobody can explain what is below it.
+    Attributes:
+        x: Columns `(N, columns)`.
+        y: Values `(N,)`.
+        names: Names of the columns.
+        scale: Scale of the errors, `linear` or `log`.
+        weights: Weights of the squared errors, `(N,)`; None for equal weights.
+        noise: Standard deviation of the noise on that scale, where known; no formula can explain less.
     """
 
     x: Array
@@ -44,17 +49,17 @@ class FitTarget:
 
     @property
     def root(self) -> Array | float:
-        """Factors of the errors, their mean square 1."""
+        """Square roots of the weights, scaled to mean square 1."""
         return 1.0 if self.weights is None else np.sqrt(self.weights / self.weights.mean())
 
     @property
     def flat(self) -> Array:
-        """The values of y on the scale on which they are compared."""
+        """The values of y on the scale of the errors."""
         return np.log(self.y) if self.scale == "log" else self.y
 
     @property
     def unit(self) -> float:
-        """Spread of y on its scale."""
+        """Standard deviation of y on its scale."""
         return float(self.flat.std()) or 1.0
 
     @property
@@ -64,32 +69,34 @@ class FitTarget:
 
     @property
     def floor(self) -> float:
-        """Sum of squares below which two fits are equally good: what rounding leaves."""
+        """Residual sum of squares below which fits are equally good, by rounding or known noise."""
         size = max(self.unit, 1e-3 * float(np.abs(self.flat).max()))
         n = len(self.y)
-        known = self.noise**2 * max(1 - 3 * math.sqrt(2 / n), 0.0)  # what noise leaves at least, but for luck
+        known = self.noise**2 * max(1 - 3 * math.sqrt(2 / n), 0.0)  # lower 3σ limit of the sum of squares of the noise
         return n * max((1e-10 * size) ** 2, known)
 
     @property
     def nothing(self) -> float:
-        """Sum of squares that leaves nothing to explain: some digits above rounding, or noise that is known."""
+        """Residual sum of squares of an exact fit: some digits above rounding, or known noise."""
         n = len(self.y)
         return max(replace(self, noise=0.0).floor * 1e4, n * self.noise**2 * (1 + 3 * math.sqrt(2 / n)))
 
     def rss(self, prediction: Array) -> float:
-        """Sum of squares on y's scale; infinite where the prediction is undefined."""
+        """Residual sum of squares on y's scale; infinite where the prediction is undefined."""
         with np.errstate(all="ignore"):
             flat = np.log(prediction) if self.scale == "log" else prediction
             value = float((((flat - self.flat) * self.root) ** 2).sum())
         return value if np.isfinite(value) else math.inf
 
 
-def _with_slopes(expression: Any, constants: Sequence[Any], columns: Sequence[Any]) -> Callable[..., Sequence[Any]]:
-    """A function of constants and columns that gives the value and its derivatives by the constants."""
+def _value_and_gradient(
+    expression: Any, constants: Sequence[Any], columns: Sequence[Any]
+) -> Callable[..., Sequence[Any]]:
+    """A function of constants and columns that returns the value and its derivatives by the constants."""
     try:
         program = program_of_expression(expression, [*constants, *columns])
         differentiated = DifferentiatedProgram(program, range(len(constants)))
-    except FormulaError:  # a part that is not real, or a function of sympy's that formulas have not
+    except FormulaError:  # not real, or a sympy function that formulas lack
         slopes = [sympy.diff(expression, s) for s in constants]
         return compiled([*constants, *columns], [expression, *slopes])
 
@@ -101,10 +108,10 @@ def _with_slopes(expression: Any, constants: Sequence[Any], columns: Sequence[An
 
 
 class Template:
-    """An expression whose floats have become free constants.
+    """An expression whose floats are free constants.
 
     Args:
-        expression: With floats.
+        expression: Expression with floats.
         target: The data.
     """
 
@@ -115,10 +122,10 @@ class Template:
         self.start = np.array([float(f) for f in floats])
         self.expression = expression.xreplace(dict(zip(floats, self.symbols, strict=True)))
         columns = [symbol(name) for name in target.names]
-        self._function = _with_slopes(self.expression, self.symbols, columns)
+        self._function = _value_and_gradient(self.expression, self.symbols, columns)
 
     def fit(self, start: Array, fixed: dict[int, float], *, steps: int = 30) -> LeastSquaresSolution | None:
-        """The free constants by least squares, the fixed ones held; the solution has all of them."""
+        """Fits the free constants by least squares; the solution contains the fixed ones too."""
         free = [n for n in range(len(start)) if n not in fixed]
         full = np.array(start, dtype=float)
         for n, value in fixed.items():
@@ -141,24 +148,23 @@ class Template:
         try:
             solution = minimise(model, full[free], steps=steps)
         except (TypeError, ValueError, ZeroDivisionError, OverflowError, np.linalg.LinAlgError):
-            return None  # complex values or overflow: outside the formula's domain
+            return None  # complex values or overflow, outside the domain of the formula
         if solution is None:
             return None
         full[free] = solution.constants
         return LeastSquaresSolution(full, solution.rss * self.target.unit**2, solution.jacobian)
 
     def put(self, constants: Array, snapped: dict[int, Any]) -> Any:
-        """The expression with its numbers: exact where snapped, else rounded to what their errors leave meaningful."""
+        """The expression with its constants, exact where snapped."""
         values = {s: snapped.get(n, sympy.Float(constants[n])) for n, s in enumerate(self.symbols)}
         return self.expression.xreplace(values)
 
 
 def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
-    """Fits, snaps greedily and fits again; no snap makes the description longer.
+    """Fits, snaps greedily and refits; no snap increases the description length.
 
     Returns:
-        The expression, and the nats that its numbers cost: the digits of the free ones, the codes of the simple ones. None
-        where it cannot be fitted.
+        The expression, and the code length of its constants in nats; None where it cannot be fitted.
     """
     solution = template.fit(template.start, {})
     if solution is None:
@@ -169,25 +175,27 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
     code = 0.0
     refused: set[tuple[int, Any]] = set()
     free = list(range(len(solution.constants)))
-    price = _price(solution, free, target)
+    price = _number_length(solution, free, target)
     for _ in range(rounds):
-        best = _most_worthwhile(solution.constants, free, standard_errors(solution, free, target), n, refused)
+        best = _best_snap(solution.constants, free, standard_errors(solution, free, target), n, refused)
         if best is None:
             break
         index, value, length = best
         trial = template.fit(solution.constants, {**{i: float(v) for i, v in snapped.items()}, index: float(value)})
         if trial is not None:
             rest = [i for i in free if i != index]
-            new = _price(trial, rest, target)
+            new = _number_length(trial, rest, target)
             loss = n / 2 * math.log(max(trial.rss, target.floor) / max(solution.rss, target.floor))
-        if trial is None or loss + new + length + (MARGIN if value != 0 else 0.0) > price:
+        if trial is None or loss + new + length + (MIN_SNAP_GAIN if value != 0 else 0.0) > price:
             refused.add((index, value))
             continue
         snapped[index], solution, free, price = value, trial, rest, new
         code += length
-        refused.clear()  # what shared its effect with another number may be worth its code now
+        refused.clear()  # a collinear constant may be worth its code now
     expression = template.put(solution.constants, snapped)
-    if snapped and len(expression.atoms(sympy.Float)) < len(free):  # some have merged, now that others are exact
+    if snapped and len(expression.atoms(sympy.Float)) < len(
+        free
+    ):  # some constants have merged, now that others are exact
         again = snap(Template(expression, target), rounds=rounds)
         if again is not None:
             return again[0], again[1] + code
@@ -195,12 +203,12 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
 
 
 def _variance(solution: LeastSquaresSolution, free: list[int], target: FitTarget) -> float:
-    """Of the errors, in the units of the solution's residuals."""
+    """Variance of the errors, in units of the solution's residuals."""
     return max(solution.rss, target.floor) / max(len(target.y) - len(free), 1) / target.unit**2
 
 
 def standard_errors(solution: LeastSquaresSolution, free: list[int], target: FitTarget) -> dict[int, float]:
-    """Standard errors of the free constants, on the subspace that the data determine."""
+    """Standard errors of the free constants, on the subspace identified by the data."""
     if not free:
         return {}
     length = np.linalg.norm(solution.jacobian, axis=0)
@@ -210,11 +218,11 @@ def standard_errors(solution: LeastSquaresSolution, free: list[int], target: Fit
     return {i: float(max(s, 1e-9 * abs(solution.constants[i]))) for i, s in zip(free, spread, strict=True)}
 
 
-def _price(solution: LeastSquaresSolution, free: list[int], target: FitTarget) -> float:
-    """Nats of the digits of the free constants, together: the logarithm of their joint precision relative to their size.
+def _number_length(solution: LeastSquaresSolution, free: list[int], target: FitTarget) -> float:
+    """Code length of the free constants in nats: the logarithm of their joint relative precision.
 
-    What one of them costs beside the others is its size over its standard error (Bartlett et al. 2022, arXiv 2211.11461),
-    and half a ln N at least.
+    A constant costs the logarithm of its size over its standard error (Bartlett et al. 2022, arXiv 2211.11461), and at least
+    ½ ln N.
     """
     if not free:
         return 0.0
@@ -222,29 +230,29 @@ def _price(solution: LeastSquaresSolution, free: list[int], target: FitTarget) -
     precision = np.linalg.svd(solution.jacobian * sizes, compute_uv=False) / math.sqrt(
         _variance(solution, free, target)
     )
-    digits = np.log(np.clip(precision, 1.0, 1e9)) + ROUNDING
+    digits = np.log(np.clip(precision, 1.0, 1e9)) + ROUNDING_NATS
     return float(np.maximum(digits, 0.5 * math.log(len(target.y))).sum())
 
 
-def _most_worthwhile(
+def _best_snap(
     constants: Array, free: list[int], errors: dict[int, float], n: int, refused: set[tuple[int, Any]]
 ) -> tuple[int, Any, float] | None:
-    """The snap that promises to save most: constant, simple value, its code."""
+    """The snap with the largest expected saving: index of the constant, simple value, its code length."""
     best: tuple[int, Any, float] | None = None
     most = 0.0
     for i in free:
         value, error = float(constants[i]), errors[i]
-        digits = max(math.log(max(abs(value), error) / error) + ROUNDING, 0.5 * math.log(n))
+        digits = max(math.log(max(abs(value), error) / error) + ROUNDING_NATS, 0.5 * math.log(n))
         for simple, code in simple_numbers(value, error):
             if (i, simple) in refused:
                 continue
-            saving = digits - code - MARGIN if simple != 0 else digits
+            saving = digits - code - MIN_SNAP_GAIN if simple != 0 else digits
             if saving > most:
                 best, most = (i, simple, code), saving
     return best
 
 
-_UNITS: tuple[tuple[Any, float, float], ...] = tuple(
+_SIMPLE_UNITS: tuple[tuple[Any, float, float], ...] = tuple(
     (unit, float(unit), code)
     for unit, code in (
         (sympy.Integer(1), 0.0),
@@ -258,20 +266,20 @@ _UNITS: tuple[tuple[Any, float, float], ...] = tuple(
         (sympy.pi**2, 2.1),
     )
 )
-"""Numbers whose small multiples count as simple: exact, as a float, and the nats that naming it costs."""
+"""Numbers whose small multiples are simple: exact value, float, and code length in nats."""
 
 
 def simple_numbers(value: float, error: float) -> list[tuple[Any, float]]:
-    """Simple numbers within five standard errors (or where rounding leaves no more), with the nats of their code.
+    """Simple numbers within five standard errors (or rounding), with their code lengths in nats.
 
-    Zero is proposed for every small number: beside others that do the same, an error says little. The refit decides.
+    Zero is proposed for every small number, since collinear constants have large standard errors; the refit decides.
     """
     found: list[tuple[Any, float]] = []
     if abs(value) < max(5 * error, 1e-4):
         found.append((sympy.Integer(0), 0.7))
     if not math.isfinite(value) or value == 0:
         return found
-    for unit, size, extra in _UNITS:
+    for unit, size, extra in _SIMPLE_UNITS:
         ratio = value / size
         if abs(ratio) > 1000:
             continue
@@ -289,11 +297,12 @@ def simple_numbers(value: float, error: float) -> list[tuple[Any, float]]:
 
 @dataclass(frozen=True)
 class FittedConstant:
-    """A number of a formula with its 95 % interval.
+    """A constant of a formula with its 95 % confidence interval.
 
     Attributes:
-        value: As it stands in the formula.
-        low, high: The interval, where the formula is true and errors are normal: by the curvature of the sum of squares.
+        value: The value in the formula.
+        low: Lower end of the interval, assuming a correct formula and normal errors, from the Gauss–Newton Hessian.
+        high: Upper end of the interval.
     """
 
     value: float
@@ -302,7 +311,7 @@ class FittedConstant:
 
 
 def confidence_intervals(expression: Any, target: FitTarget) -> tuple[FittedConstant, ...]:
-    """The free numbers of an expression, smallest magnitude first, with intervals from the data."""
+    """The constants of an expression, smallest magnitude first, with 95 % confidence intervals."""
     if not expression.atoms(sympy.Float):
         return ()
     template = Template(expression, target)

@@ -1,4 +1,4 @@
-"""Which functions an edge may be: every function of the library fitted to its curve, and how probable each one is."""
+"""Candidate functions of an edge: every library function fitted to its curve, with posterior probabilities."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,12 +13,13 @@ from splinework.interpret.symbolic.variable_projection import BatchProjection, C
 
 @dataclass(frozen=True)
 class SearchEffort:
-    """How far to search.
+    """Extent of the search.
 
     Attributes:
-        several: How many functions, the best at their starts, begin at more than one.
-        depth: At how many they begin.
-        stages: How many functions are kept after how many steps on the curve's averages; the last are fitted to the curve.
+        several: Number of functions with several starts, the best ones.
+        depth: Number of their starts.
+        stages: Pairs of the number of functions kept and the number of steps, on the binned curve; the last ones are then
+            fitted to the curve itself.
     """
 
     several: int
@@ -27,26 +28,26 @@ class SearchEffort:
 
 
 EFFORTS = (SearchEffort(12, 2, ((18, 1), (8, 3), (5, 5))), SearchEffort(1000, 4, ((40, 4), (20, 6), (10, 10))))
-"""The second where what the first leaves is not noise."""
-REFINED_STEPS, REFINED_GAIN = 40, 1e-6
-"""The same on the curve itself."""
-FASTEST = 2 * math.pi * 8
-"""Rate of a sine over the whole span above which the averages blur it: it is fitted to the curve from the start."""
+"""The second is used where the residuals of the first are not noise."""
+REFINEMENT_STEPS, MIN_REFINEMENT_GAIN = 40, 1e-6
+"""Steps on the curve itself, and the least relative gain of a step."""
+MAX_BINNED_RATE = 2 * math.pi * 8
+"""Rate of a sine over the span above which binning blurs it, so that it is fitted to the curve directly."""
 
 
 @dataclass(frozen=True)
 class EdgeCandidate:
-    """`c F(a x + b) + d` and the weighted mean square that it leaves, as a share of the curve's variance."""
+    """A fitted function `c F(a x + b) + d` and the unexplained share of the curve's variance."""
 
     function: LibraryFunction
     a: float
     b: float
     c: float
     d: float
-    left: float
+    unexplained: float
 
     def __call__(self, x: Array) -> Array:
-        """Its values."""
+        """The values at x."""
         return self.c * self.function.value(self.a * x + self.b) + self.d
 
     @property
@@ -58,20 +59,20 @@ class EdgeCandidate:
 def edge_candidates(
     x: Array, y: Array, weights: Array, library: Sequence[LibraryFunction], *, floor: float = 1e-12
 ) -> list[EdgeCandidate]:
-    """The library fitted to a curve, best first by `n ln(left) + constants ln n + 2 cost`.
+    """The library fitted to a curve, best first by `n ln(unexplained) + constants ln n + 2 cost`.
 
-    All functions are compared at their starts, those that come closest fitted to averages of the curve, and the best of these
-    to the curve itself; the others keep the constants of the stage at which they were left.
+    All functions are compared at their starts, the closest ones fitted to the binned curve, and the best of these to the curve
+    itself; the others keep the constants of their last stage.
 
     Args:
         x: Inputs of the edge, `(N,)`, in any order.
         y: Its values, `(N,)`.
-        weights: Weight of each point, `(N,)`, for instance the squared sensitivity of the output to the edge.
-        library: Functions to try.
-        floor: Shares of variance below this count as equally good.
+        weights: Weights of the points, `(N,)`, for instance the squared sensitivity of the output to the edge.
+        library: Functions to fit.
+        floor: Unexplained share of variance below which fits are equally good.
 
     Returns:
-        One candidate for each function that is defined on the inputs and not a polynomial in disguise there.
+        One candidate for each function that is defined on the inputs and not degenerate there.
     """
     total = float(weights.sum())
     if not len(x) or total <= 0 or x.max() <= x.min():
@@ -82,28 +83,28 @@ def edge_candidates(
         return []
     low, reach = float(x.min()), float(np.ptp(x))
     t = (x - low) / reach
-    with np.errstate(all="ignore"):  # a trial may overflow; it is refused
+    with np.errstate(all="ignore"):  # trials that overflow are rejected
         for effort in EFFORTS:
-            found = _searched(library, t, y, w, low / reach, floor, effort)
-            if not found or not _structured(min(found, key=lambda start: start.left), t, y, w):
+            found = _fitted_library(library, t, y, w, low / reach, floor, effort)
+            if not found or not _structured(min(found, key=lambda start: start.unexplained), t, y, w):
                 break
-        fits = [_unscaled(start, low, reach) for start in found]
-    fits = [fit for fit in fits if np.isfinite(fit.left + fit.c) and not fit.function.degenerate(fit.a, reach)]
+        fits = [_in_units_of_x(start, low, reach) for start in found]
+    fits = [fit for fit in fits if np.isfinite(fit.unexplained + fit.c) and not fit.function.degenerate(fit.a, reach)]
     return sorted(fits, key=lambda fit: score(fit, len(x), floor))
 
 
 def score(candidate: EdgeCandidate, n: int, floor: float) -> float:
-    """Description length of the curve by this candidate, twice, in nats and up to a constant."""
-    return _score(candidate.function, candidate.left, n, floor)
+    """Twice the description length of the curve by this candidate, in nats and up to a constant."""
+    return _score(candidate.function, candidate.unexplained, n, floor)
 
 
 def posterior(found: Sequence[EdgeCandidate], n: int, *, floor: float = 1e-12) -> Array:
-    """How probable each candidate is among those found: `exp(-score/2)`, normalised (the BIC's weights), `(K,)`.
+    """Posterior probabilities of the candidates: `exp(-score/2)`, normalised (BIC weights), `(K,)`.
 
     Args:
         found: Candidates for one curve.
-        n: Number of points, or how many independent ones they are worth.
-        floor: Shares of variance below this count as equally good.
+        n: Number of points, or their effective number.
+        floor: Unexplained share of variance below which fits are equally good.
     """
     if not found:
         return np.empty(0)
@@ -118,42 +119,42 @@ def _score(function: LibraryFunction, left: float, n: int, floor: float) -> floa
     return n * math.log(max(left, floor)) + function.constants * math.log(n) + 2 * function.cost
 
 
-def _searched(
+def _fitted_library(
     library: Sequence[LibraryFunction], t: Array, y: Array, w: Array, low: float, floor: float, effort: SearchEffort
 ) -> list[FunctionStart]:
-    """All functions: the best fitted to the curve, the others to its averages as far as they deserved."""
+    """All functions fitted: the best to the curve, the others to the binned curve in successive halving."""
     found, points = best_starts(library, t, y, w, low, several=effort.several, depth=effort.depth)
     jumps = [best_jump(function, t, y, w) for function in library if function.jumps]
-    fast = [start for start in found if start.function.spectral and start.place[0] > FASTEST]
-    found = [start for start in found if not (start.function.spectral and start.place[0] > FASTEST)]
+    fast = [start for start in found if start.function.spectral and start.place[0] > MAX_BINNED_RATE]
+    found = [start for start in found if not (start.function.spectral and start.place[0] > MAX_BINNED_RATE)]
     noise = _roughness(t, y, w)
 
     def worth(start: FunctionStart) -> float:
-        return _score(start.function, noise + start.left, len(t), floor)
+        return _score(start.function, noise + start.unexplained, len(t), floor)
 
     rest: list[FunctionStart] = []
     if found:
         projection = BatchProjection(found, Curve(points.t, points.y, points.weights))
     for kept, steps in effort.stages if found else ():
         found = projection.run(steps, 1e-3)
-        order = _once(found, worth)
+        order = _best_per_function(found, worth)
         rest += [found[k] for k in order[kept:]]
         projection.narrow(order[:kept])
         found = [found[k] for k in order[:kept]]
     found += [*_siblings(found, library), *fast]
     if found:
-        found = BatchProjection(found, Curve(t, y, w)).run(REFINED_STEPS, REFINED_GAIN)
-    found = [found[k] for k in _once(found, worth)]
+        found = BatchProjection(found, Curve(t, y, w)).run(REFINEMENT_STEPS, MIN_REFINEMENT_GAIN)
+    found = [found[k] for k in _best_per_function(found, worth)]
     done = {start.function.name for start in found}
-    rest = [replace(start, left=noise + start.left) for start in rest if start.function.name not in done]
+    rest = [replace(start, unexplained=noise + start.unexplained) for start in rest if start.function.name not in done]
     return [*found, *rest, *jumps]
 
 
 def _siblings(found: Sequence[FunctionStart], library: Sequence[LibraryFunction]) -> list[FunctionStart]:
-    """Functions with a fixed exponent close to one that was found free, from the same place."""
+    """Functions of a fixed exponent near a fitted free one, started at the same parameters."""
     names = {start.function.name for start in found}
     return [
-        FunctionStart(function, start.place, start.left)
+        FunctionStart(function, start.place, start.unexplained)
         for start in found
         if start.function.shape is not None and start.function.free == SHIFT
         for function in library
@@ -167,8 +168,8 @@ def _siblings(found: Sequence[FunctionStart], library: Sequence[LibraryFunction]
 
 
 def _structured(best: FunctionStart, t: Array, y: Array, w: Array) -> bool:
-    """Whether what the best function leaves has a shape of its own: neighbours differ less than noise would (von Neumann)."""
-    if best.left < 1e-20:  # rounding
+    """Whether the residuals of the best function are autocorrelated (von Neumann's ratio)."""
+    if best.unexplained < 1e-20:  # rounding
         return False
     value = best.function.at(float(best.place[2])).value(best.place[0] * t + best.place[1])
     left = np.sqrt(w) * (y - best.c * value - best.d)
@@ -176,7 +177,7 @@ def _structured(best: FunctionStart, t: Array, y: Array, w: Array) -> bool:
 
 
 def _roughness(t: Array, y: Array, w: Array) -> float:
-    """The share of variance that is noise, from how far each point is from the line between its neighbours."""
+    """The noise's share of variance, estimated from the distance of each point to the line through its neighbours."""
     if len(t) < 3:
         return 0.0
     span = t[2:] - t[:-2]
@@ -187,8 +188,8 @@ def _roughness(t: Array, y: Array, w: Array) -> float:
     return float(min(mass @ variance / (w @ (y - w @ y) ** 2), 1.0))
 
 
-def _once(found: Sequence[FunctionStart], worth: Callable[[FunctionStart], float]) -> list[int]:
-    """Where the best start of each function is, best first."""
+def _best_per_function(found: Sequence[FunctionStart], worth: Callable[[FunctionStart], float]) -> list[int]:
+    """Indices of the best start of each function, best first."""
     values = [worth(start) for start in found]
     best: dict[str, int] = {}
     for n in sorted(range(len(found)), key=values.__getitem__):
@@ -196,19 +197,21 @@ def _once(found: Sequence[FunctionStart], worth: Callable[[FunctionStart], float
     return list(best.values())
 
 
-def _unscaled(start: FunctionStart, low: float, reach: float) -> EdgeCandidate:
-    """The same in units of x; what only scales F goes to c."""
+def _in_units_of_x(start: FunctionStart, low: float, reach: float) -> EdgeCandidate:
+    """The candidate in units of x, with pure scale factors absorbed in c."""
     function = start.function.at(float(start.place[2]))
     a, b, c = float(start.place[0]), float(start.place[1]), start.c
     d = start.d
     if function.free in (NONE, SHIFT):
         c = float(c / np.float64(reach) ** function.degree)
-        if function.degree == 0:  # as of a logarithm
+        if function.degree == 0:  # such as the logarithm
             d -= c * float(function.value(np.array([reach]))[0] - function.value(np.ones(1))[0])
         if function.shape is None and function.free == NONE:
-            return EdgeCandidate(function, 1.0, 0.0, c, d - c * low, start.left)
-        return EdgeCandidate(function, a, 0.0 if function.free == NONE else b * reach - a * low, c, d, start.left)
+            return EdgeCandidate(function, 1.0, 0.0, c, d - c * low, start.unexplained)
+        return EdgeCandidate(
+            function, a, 0.0 if function.free == NONE else b * reach - a * low, c, d, start.unexplained
+        )
     a = a / reach
     return EdgeCandidate(
-        function, a, -a * (low + reach / 2) if function.free == RATE else b - a * low, c, d, start.left
+        function, a, -a * (low + reach / 2) if function.free == RATE else b - a * low, c, d, start.unexplained
     )

@@ -1,7 +1,7 @@
-"""From a symbolic net to a sympy expression over the raw columns, in a form in which every number means something.
+"""Conversion of a symbolic network to a sympy expression over the raw columns, in a form without redundant constants.
 
-Numbers that only move between an edge and the sum it feeds are pulled out: `exp(a u + b)` gives its b to the amplitude,
-a power or logarithm the scale of its argument, and sums of logarithms under an exponential become products of powers.
+Constants that could move between an edge and its sum are normalised: `exp(a u + b)` passes b to the amplitude, a power or
+logarithm the scale of its argument, and sums of logarithms inside an exponential become products of powers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ from splinework.interpret.symbolic.net import Place, SplineEdge, SymbolicEdge, S
 
 @dataclass(frozen=True)
 class ColumnScaling:
-    """How columns become network units: `(s(value) - shift) / scale` with s the identity or the logarithm."""
+    """Scaling from columns to network units: `(s(value) - shift) / scale` with s the identity or the logarithm."""
 
     names: tuple[str, ...]
     scales: tuple[str, ...]
@@ -45,7 +45,7 @@ class _LinearSum:
         return _LinearSum(tuple((factor * k, e) for k, e in self.terms), factor * self.constant)
 
     def over(self, divisor: float) -> "_LinearSum":
-        """Divided: the term whose coefficient the divisor is gets exactly 1."""
+        """The quotient; the term whose coefficient is the divisor gets exactly 1."""
         return _LinearSum(tuple((k / divisor, e) for k, e in self.terms), self.constant / divisor)
 
     def plus(self, constant: float) -> "_LinearSum":
@@ -66,7 +66,7 @@ class _LinearSum:
 
 @dataclass(frozen=True)
 class NamedSpline:
-    """A spline that a formula still contains: a function of a raw column, or of a node's value in network units."""
+    """A remaining spline of a formula: a function of a raw column, or of a node's value in network units."""
 
     edge: SplineEdge
     scale: str = "linear"
@@ -74,12 +74,12 @@ class NamedSpline:
     unit: float = 1.0
 
     def __call__(self, raw: Array) -> Array:
-        """Its values at `raw`, `(N,)`."""
+        """The values at `raw`, `(N,)`."""
         flat = np.log(raw) if self.scale == "log" else raw
         return self.edge.value((flat - self.shift) / self.unit)[0]
 
     def table(self, points: int = 201) -> tuple[Array, Array]:
-        """Places and values between which straight lines stand for the spline, the outermost far out on the tails."""
+        """Points and values of a piecewise linear interpolant, with the outermost points far out on the tails."""
         layer = self.edge.layer
         low, high = (float(end[self.edge.i]) for end in layer.basis.domain(layer.knots()))
         inner = np.linspace(low, high, points)
@@ -91,7 +91,7 @@ class NamedSpline:
 
     @property
     def size(self) -> int:
-        """Number of its coefficients."""
+        """Number of coefficients."""
         return self.edge.layer.basis.size
 
 
@@ -99,7 +99,7 @@ Splines = dict[str, NamedSpline]
 
 
 def build_expressions(net: SymbolicNet, inputs: ColumnScaling, outputs: ColumnScaling) -> tuple[list[Any], Splines]:
-    """The expression of every output in raw units, numbers as floats, and the splines that it still contains by name."""
+    """The expression of every output in raw units, with constants as floats, and the remaining splines by name."""
     splines: Splines = {}
     layer_values = [_input(inputs, i) for i in range(len(inputs.names))]
     for layer, constants in enumerate(net.constants):
@@ -120,7 +120,7 @@ def build_expressions(net: SymbolicNet, inputs: ColumnScaling, outputs: ColumnSc
 
 
 def monomial(powers: Mapping[str, Any]) -> Any:
-    """The product of columns to rational powers, by name."""
+    """The product of rational powers of columns, by name."""
     return sympy.Mul(*(symbol(name) ** sympy.Rational(str(Fraction(power))) for name, power in powers.items()))
 
 
@@ -132,7 +132,7 @@ def _input(units: ColumnScaling, i: int) -> _LinearSum:
 
 
 def _node(factors: Sequence[_LinearSum]) -> _LinearSum:
-    """A sum as it is; a product with the leading coefficient of every factor pulled out."""
+    """The value of a node: a sum, or a product with the leading coefficients of its factors in front."""
     if len(factors) == 1:
         return factors[0]
     amplitude, product = 1.0, sympy.Integer(1)
@@ -152,7 +152,7 @@ def _compose(edge: SymbolicEdge, node: _LinearSum) -> _LinearSum:
     inner = node.times(edge.a).plus(edge.b)
     if name == "x":
         return inner.times(edge.c)
-    if name == "sin":  # a phase between -π/2 and π/2, whole half turns into the sign
+    if name == "sin":  # reduces the phase to [-π/2, π/2] by sign changes
         turns = round(inner.constant / np.pi)
         inner = inner.plus(-turns * np.pi)
         return _LinearSum((((-1) ** turns * edge.c, sympy.sin(inner.expression())),), 0.0)
@@ -176,19 +176,19 @@ def _compose(edge: SymbolicEdge, node: _LinearSum) -> _LinearSum:
 
 
 def candidate_expression(candidate: EdgeCandidate, inner: Any) -> Any:
-    """`c F(a inner + b) + d` with every number where it means something."""
+    """`c F(a inner + b) + d` in normalised form."""
     return _compose(SymbolicEdge.of(candidate), _LinearSum(((1.0, inner),), 0.0)).plus(candidate.d).expression()
 
 
 def _exponent(function: LibraryFunction) -> Any:
-    """The exponent of a power, else None."""
+    """The exponent if the function is a power, else None."""
     z = sympy.Dummy(positive=True)
     power = function.build(z)
     return power.exp if power.is_Pow and power.base == z else None
 
 
 def _exponential(inner: _LinearSum, amplitude: float) -> _LinearSum:
-    """`amplitude · exp(inner)`, with logarithms turned into powers."""
+    """`amplitude · exp(inner)`, with logarithms as powers."""
     product = sympy.Integer(1)
     rest = []
     for k, e in inner.terms:
@@ -202,7 +202,7 @@ def _exponential(inner: _LinearSum, amplitude: float) -> _LinearSum:
 
 
 def _spline(edge: SplineEdge, place: Place, node: _LinearSum, inputs: ColumnScaling, splines: Splines) -> _LinearSum:
-    """A named spline: of the raw column where it reads one, else of the node's value in network units."""
+    """A named spline of the raw column in the first layer, else of the node's value in network units."""
     name = f"spline_{len(splines) + 1}"
     if place[0] > 0:
         splines[name] = NamedSpline(edge)
@@ -213,12 +213,12 @@ def _spline(edge: SplineEdge, place: Place, node: _LinearSum, inputs: ColumnScal
 
 
 def node_count(expression: Any) -> int:
-    """Complexity: the number of nodes of the expression's tree (sympy's preorder count, as SRBench takes it)."""
+    """Complexity: the number of nodes of the expression's tree (sympy's preorder count, as in SRBench)."""
     return sum(1 for _ in sympy.preorder_traversal(expression))
 
 
 def compiled(symbols: Sequence[Any], expressions: Any, splines: Splines | None = None) -> Callable[..., Any]:
-    """A function of arrays, one for each symbol; whatever the symbols are called, they mean nothing else."""
+    """A function of arrays, one for each symbol, which may have any name."""
     own = {**_special(), **(splines or {})}
     hidden = {s: sympy.Dummy(real=True) for s in symbols}
     many = [e.xreplace(hidden) for e in expressions] if isinstance(expressions, list) else expressions.xreplace(hidden)
@@ -227,19 +227,19 @@ def compiled(symbols: Sequence[Any], expressions: Any, splines: Splines | None =
 
 
 def _special() -> dict[str, Any]:
-    """What sympy's numpy printer calls and numpy lacks."""
+    """Functions that sympy's NumPy printer uses and NumPy lacks."""
     from scipy import special
 
     bessel = {"besselj": special.jv, "bessely": special.yv, "besseli": special.iv, "besselk": special.kv}
     gamma = {"gamma": special.gamma, "loggamma": special.gammaln, "polygamma": special.polygamma}
-    jump = {"sign": np.sign, "DiracDelta": np.zeros_like}  # the slope of a jump is 0 but where it jumps
+    jump = {"sign": np.sign, "DiracDelta": np.zeros_like}  # derivatives of a jump are 0 almost everywhere
     return {**bessel, **gamma, **jump, "erf": special.erf, "erfc": special.erfc}
 
 
 def _evaluator(symbols: Sequence[Any], expression: Any, splines: Splines | None) -> Callable[..., Any]:
     try:
         program = program_of_expression(expression, symbols, (splines or {}).keys())
-    except FormulaError:  # a part that is not real, or a function of sympy's that formulas have not
+    except FormulaError:  # not real, or a sympy function that formulas lack
         return compiled(symbols, expression, splines)
     algebra: Algebra = {**array_operations(), **(splines or {})}
     return lambda *columns: program.run(columns, algebra, np.float64)

@@ -1,4 +1,4 @@
-"""`symbolify`: a fitted model in, formulas out."""
+"""`symbolify`: from a fitted model to formulas."""
 
 import copy
 import math
@@ -31,28 +31,31 @@ def symbolify(
     budget: float | None = None,
     scale: str | None = None,
 ) -> FormulaTable:
-    """Turns the edges of a fitted model into known functions, and the model into formulas.
+    """Converts a fitted model to formulas by replacing its edges with library functions (symbolic regression).
 
-    Each living edge is compared with the library, the linear part in closed form; the best joint choices are fitted to the
-    data as a whole, their numbers snapped to simple ones where the data agree, and ranked by description length. An edge
-    that no function describes stays a spline, and the row says so.
+    Library functions are fitted to each active edge by variable projection; the best joint choices are refitted to the data,
+    their constants snapped to simple numbers where that shortens the description length `N/2 ln(RSS/N) + code length`, and
+    ranked by it. An edge without a close function remains a spline, as the notes of the row say.
 
     Args:
-        model: A fitted and, best, pruned network; unchanged.
+        model: A fitted, preferably pruned network; unchanged.
         x: Data in raw units, `(N, inputs)`.
-        y: `(N, outputs)` or `(N,)`.
-        library: Functions to choose from.
-        rows: Most rows of the table for each output.
+        y: Targets in raw units, `(N, outputs)` or `(N,)`.
+        library: Library of functions.
+        rows: Maximum number of table rows for each output.
         budget: Seconds after which no further choices are tried.
-        scale: `linear` or `log`: the scale of y on which the errors of formulas count, and numbers are fitted at the end;
-            None takes that of the model's outputs.
+        scale: Scale of y for the errors and the final fit, `linear` or `log`; None takes that of the model's outputs.
 
     Returns:
-        Formulas, best first; always at least one, a constant if nothing else.
+        Formulas, best first; at least one, a constant if nothing else fits.
 
     Raises:
         ShapeError: If x or y do not fit the model or each other.
         DataError: If there are no rows, or values that are not finite.
+
+    References:
+        Liu et al., "KAN: Kolmogorov-Arnold Networks", arXiv 2404.19756, §2.5; Bartlett et al., "Exhaustive Symbolic
+        Regression", arXiv 2211.11461, for the description length.
 
     Example:
         >>> import torch
@@ -66,7 +69,7 @@ def symbolify(
     xs, ys = _checked(model, x, y)
     deadline = math.inf if budget is None else time.monotonic() + budget
     table: list[FormulaRow] = []
-    with np.errstate(all="ignore"):  # a search looks into every corner; what is not finite there is refused
+    with np.errstate(all="ignore"):  # trials that are not finite are rejected
         built = propose(model, xs, ys, library=library, deadline=deadline)
         for index, name in enumerate(model.config.output_names):
             own = scale or model.config.output_scales[index]
@@ -81,14 +84,14 @@ def symbolify(
 
 
 def _checked(model: KAN, x: Any, y: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """The data as columns in raw units, finite in the model's units too."""
+    """The data as columns in raw units, checked to be finite in the model's units too."""
     like, config = next(model.parameters()), model.config
     xs = as_columns(x, model.inputs, "x", config.input_names, like)
     ys = as_columns(y, model.outputs, "y", config.output_names, like)
     if len(xs) != len(ys):
         raise ShapeError(f"x and y need the same number of rows, got {len(xs)} and {len(ys)}.")
     if len(xs) == 0:
-        raise DataError("there are no rows in x; a formula needs some.")
+        raise DataError("x has no rows; pass at least one.")
     for values, what, names, scaling in (
         (xs, "x", config.input_names, model.input_scaling),
         (ys, "y", config.output_names, model.output_scaling),
@@ -106,14 +109,14 @@ def propose(
     library: Sequence[LibraryFunction] = LIBRARY,
     deadline: float = math.inf,
 ) -> list[tuple[list[Any], Splines]]:
-    """What the model may be, as expressions: of every output, in raw units, with the splines that are left in them.
+    """Candidate expressions of every output in raw units, with their remaining splines.
 
     Args:
-        model: In float64, without gradients.
+        model: The network in float64, without gradients.
         xs: Data in raw units, `(N, inputs)`.
-        ys: `(N, outputs)`.
-        library: Functions to choose from.
-        deadline: On the monotonic clock; after it no further choices are tried.
+        ys: Targets, `(N, outputs)`.
+        library: Library of functions.
+        deadline: Time on the monotonic clock after which no further choices are tried.
     """
     u, t = model.input_scaling(xs).numpy(), model.output_scaling(ys).numpy()
     nets = JointSearch(model, u, t, *edge_options(model, xs, library), deadline).run()

@@ -1,6 +1,6 @@
-"""The damped steps of Levenberg and Marquardt for formulas: few constants, many rows, started close to the answer.
+"""The Levenberg–Marquardt method for formulas: few constants, many rows, good initial values.
 
-`scipy.optimize.least_squares` would do, but for its start-up cost: a search tries hundreds of candidates of a few constants.
+`scipy.optimize.least_squares` has too high a start-up cost for hundreds of candidates with a few constants each.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,16 +12,16 @@ import numpy as np
 from splinework.interpret.symbolic.library import Array
 
 Model = Callable[[Array], tuple[Array, Array]]
-"""From constants `(P,)` to residuals `(N,)` and their Jacobian `(N, P)`; NaN where the constants leave a domain."""
+"""Maps constants `(P,)` to residuals `(N,)` and their Jacobian `(N, P)`; NaN outside a domain."""
 
 
 Evaluation = tuple[float, Array, Array]
-"""What a place looks like: the value that is to fall, and what steps are made of."""
+"""The objective and the arrays that determine a step, at some constants."""
 
 
 @dataclass(frozen=True)
 class LeastSquaresSolution:
-    """Constants, the residual sum of squares there, and the Jacobian."""
+    """Constants with their residual sum of squares and Jacobian."""
 
     constants: Array
     rss: float
@@ -29,7 +29,7 @@ class LeastSquaresSolution:
 
     @property
     def rank(self) -> int:
-        """Number of constants that the data can tell apart: the numerical rank of the Jacobian."""
+        """Number of identifiable constants: the numerical rank of the Jacobian."""
         with np.errstate(over="ignore"):
             length = np.linalg.norm(self.jacobian, axis=0)
         scaled = self.jacobian / np.where(length > 0, length, 1.0)
@@ -40,7 +40,7 @@ class LeastSquaresSolution:
 def damped_steps(
     place: Array,
     now: Evaluation,
-    look: Callable[[Array], Evaluation | None],
+    evaluate: Callable[[Array], Evaluation | None],
     solver: Callable[[Evaluation], Callable[[float], Array]],
     *,
     damping: float,
@@ -48,23 +48,23 @@ def damped_steps(
     relief: float = 5.0,
     trials: int = 14,
 ) -> Iterator[tuple[Array, Evaluation]]:
-    """The places to which damped steps lead, each lower than the one before; ends where no damping helps.
+    """Iterates of decreasing objective by damped steps; ends where no damping gives a decrease.
 
     Args:
-        place: The start.
-        now: What it looks like.
-        look: What a place looks like, None outside the domain.
-        solver: From what a place looks like to what gives the step for a damping; it factorises once.
-        damping: Of the first trial.
-        growth: By which it grows after a step that did not help; twice as much each time.
-        relief: By which it falls after one that did.
-        trials: Most dampings for one step.
+        place: Initial constants.
+        now: Evaluation there.
+        evaluate: Evaluates the objective; None outside the domain.
+        solver: Factorises an evaluation and returns the step as a function of the damping.
+        damping: Initial damping.
+        growth: Factor of the damping after a rejected step; it doubles each time.
+        relief: Divisor of the damping after an accepted step.
+        trials: Maximum number of trials per step.
     """
     while True:
         step, factor = solver(now), growth
         for _ in range(trials):
             trial = place + step(damping)
-            new = look(trial)
+            new = evaluate(trial)
             if new is not None and new[0] < now[0]:
                 break
             damping, factor = damping * factor, factor * 2
@@ -75,18 +75,18 @@ def damped_steps(
 
 
 def minimise(model: Model, start: Array, *, steps: int = 40, gain: float = 1e-12) -> LeastSquaresSolution | None:
-    """Nonlinear least squares with column scaling; None if the start itself is not finite.
+    """Nonlinear least squares with column scaling; None if the objective is not finite at the start.
 
     Args:
         model: Residuals and Jacobian.
-        start: First constants.
-        steps: Most accepted steps.
-        gain: Stops when two steps in a row lower the sum of squares by less than this share.
+        start: Initial constants.
+        steps: Maximum number of accepted steps.
+        gain: Relative decrease of the sum of squares below which two consecutive steps end the iteration.
     """
     constants = np.array(start, dtype=float)
     longest = np.zeros(len(constants))
 
-    def look(constants: Array) -> Evaluation | None:
+    def evaluate(constants: Array) -> Evaluation | None:
         residuals, jacobian = model(constants)
         rss = float(residuals @ residuals)
         return (rss, residuals, jacobian) if np.isfinite(rss) and np.isfinite(jacobian).all() else None
@@ -95,22 +95,22 @@ def minimise(model: Model, start: Array, *, steps: int = 40, gain: float = 1e-12
         _, residuals, jacobian = now
         length = np.linalg.norm(jacobian, axis=0)
         np.maximum(longest, length, out=longest)
-        scale = np.where(longest > 0, np.maximum(length, 1e-8 * longest), 1.0)  # no unit of a constant matters
+        scale = np.where(longest > 0, np.maximum(length, 1e-8 * longest), 1.0)  # invariance to units
         q, r = np.linalg.qr(jacobian / scale)
         left, values, right = np.linalg.svd(r, full_matrices=False)
         target = left.T @ (q.T @ residuals)
         return lambda damping: right.T @ (-values / (values**2 + damping) * target) / scale
 
-    with np.errstate(all="ignore"):  # a trial may overflow; it is refused
-        now, idle = look(constants), 0
+    with np.errstate(all="ignore"):  # trials that overflow are rejected
+        now, idle = evaluate(constants), 0
         if now is None:
             return None
         try:
-            for place, found in islice(damped_steps(constants, now, look, solver, damping=1e-3), steps):
+            for place, found in islice(damped_steps(constants, now, evaluate, solver, damping=1e-3), steps):
                 idle = idle + 1 if now[0] - found[0] < gain * now[0] else 0
                 constants, now = place, found
                 if idle >= 2 or now[0] == 0:
                     break
-        except np.linalg.LinAlgError:  # slopes so large that no step can be computed
+        except np.linalg.LinAlgError:  # derivatives too large for a step
             return None
     return LeastSquaresSolution(constants, now[0], now[2])

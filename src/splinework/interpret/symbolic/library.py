@@ -1,6 +1,6 @@
-"""The functions that an edge may be: one entry each. A new function is one row.
+"""The library of edge functions, one row per function.
 
-Two names for one curve would split the vote, so each family of equivalents has one entry: the cosine is a sine, the
+Equivalent functions would share the posterior probability, so each family has one entry: the cosine is a sine, the
 logistic function and `1/(exp(x) + 1)` a tanh, the arc cosine an arc sine, `coth` is `1/(exp(x) - 1)`, a Möbius function a
 reciprocal, `x²/(1 + x²)` a Lorentzian, a squared sine a sine.
 """
@@ -37,7 +37,7 @@ __all__ = ["BOTH", "BY_NAME", "IDENTITY", "LIBRARY", "NONE", "RATE", "SHIFT", "A
 
 @lru_cache
 def _read(text: str) -> tuple[Any, Any]:
-    """A formula in z as sympy has it, and z."""
+    """A formula in z as a sympy expression, and z."""
     from splinework.formula.parse import parse_formula
     from splinework.formula.sympy_bridge import symbol
 
@@ -45,7 +45,7 @@ def _read(text: str) -> tuple[Any, Any]:
 
 
 def _written(text: str, z: Any) -> Any:
-    """The formula of another expression than z."""
+    """The formula with z replaced by an expression."""
     expression, place = _read(text)
     return expression.xreplace({place: z})
 
@@ -75,11 +75,11 @@ def _monomial(name: str, top: int, bottom: int = 1, cost: float = 2.1) -> Librar
 
 
 def power(exponent: float, *, shift: bool = True) -> LibraryFunction:
-    """A power whose exponent is free: `c (x + b)^p + d`, or without the b, `c x^p + d`.
+    """A power with a free exponent: `c (x + b)^p + d`, or without a shift `c x^p + d`.
 
     Args:
-        exponent: p.
-        shift: Whether there is a b.
+        exponent: Initial exponent p.
+        shift: Whether the shift b is free.
     """
     return LibraryFunction(
         "power" if shift else "x^p",
@@ -204,7 +204,7 @@ LIBRARY: tuple[LibraryFunction, ...] = (
         lambda z: z * (1 - if_within(z, 1) ** 2) ** -1.5,
     ),
     _entry("log(1+x^2)", 4.2, "log(1+z**2)", lambda z: np.log1p(z**2), lambda z: 2 * z / (1 + z**2)),
-    # In pieces.
+    # Piecewise functions.
     _entry("abs", 2.8, "abs(z)", np.abs, np.sign, free=SHIFT),
     _entry(
         *("relu", 3.5, "(z+abs(z))/2"),

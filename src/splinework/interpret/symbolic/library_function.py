@@ -1,8 +1,8 @@
-"""What a function of the library is: value, slope, domain, which constants are free, and from where to search for them.
+"""Library functions: value, derivative, domain, free constants and their initial values.
 
-An edge is `c F(a x + b) + d`. Which of a and b are free depends on the function: a power absorbs the rate into c, an
-exponential the shift, so those would be two numbers for one. The functions themselves are in `library.py`; here are the values
-and slopes of those that take more than a line: powers, and what is 0/0 somewhere.
+An edge is `c F(a x + b) + d`. The free constants depend on the function: for a power the rate a, for an exponential the shift b
+is redundant with c. The functions are listed in `library.py`; here are the values and derivatives of powers and of functions
+with a removable singularity.
 """
 
 from collections.abc import Callable
@@ -20,13 +20,13 @@ NONE, SHIFT, RATE, BOTH = "none", "shift", "rate", "both"
 _GAPS = np.concatenate([[1e-6], np.geomspace(1e-4, 40, 19)])
 """Distances of a pole or branch point from the nearest input, in units of their span."""
 _ENDS = np.array([0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.85, 0.93, 0.98, 0.9995])
-"""Where the inputs may end in a bounded domain, as shares of its half width."""
+"""End points of the inputs in a bounded domain, as shares of its half width."""
 _FAR = np.array([2.5, 4.0, 8.0, 20.0, 60.0, 200.0])
-"""Distances of a vertex from inputs that see it nearly straight, but not quite."""
+"""Distances of a vertex at which the inputs see the curve as nearly straight."""
 
 
 def without_warnings(f: Callable[[Array], Any]) -> Callable[[Array], Array]:
-    """The same without warnings: NaN and infinity are answers."""
+    """The function without NumPy warnings; NaN and infinity are valid values."""
 
     def wrapped(z: Array) -> Array:
         with np.errstate(all="ignore"):
@@ -37,7 +37,7 @@ def without_warnings(f: Callable[[Array], Any]) -> Callable[[Array], Array]:
 
 
 def unwrapped(f: Callable[[Array], Array]) -> Callable[[Array], Array]:
-    """What `without_warnings` has wrapped, for a search that is quiet already and calls it ten thousand times; else f itself."""
+    """The function inside `without_warnings`, for inner loops that suppress warnings themselves; else f."""
     return getattr(f, "__wrapped__", f)
 
 
@@ -50,19 +50,24 @@ class LibraryFunction:
         value: F, elementwise; NaN outside its domain.
         slope: F'.
         build: F of a sympy expression.
-        free: Which of rate a and shift b are free: `none`, `shift`, `rate` or `both`.
-        domain: `all`; `positive` (z > 0); `unit` (magnitude of z below `limit`).
+        free: Free constants among rate a and shift b: `none`, `shift`, `rate` or `both`.
+        domain: `all`, `positive` (z > 0) or `unit` (|z| < `limit`).
         limit: Half width of the domain, for `unit`.
-        cost: Nats that its choice costs in a description length.
-        wave: Whether it repeats, so that its rate must be searched finely.
-        spectral: Whether it is a sine, so that its rate and phase are read off a spectrum.
-        mirrored: Whether `F(-z)` is F itself up to sign and a constant, so that positive rates are enough.
-        degree: Where only the shift is free or nothing: `F(k z) = k^degree F(z) + constant`, by which c absorbs the rate.
-        jumps: Whether it is constant between jumps, so that no slope says where they are.
-        numpy: Whether its printed form needs only numpy.
-        shape: A third free constant inside F, such as the exponent of a power; None where there is none.
-        shaped: The same function with another shape.
-        by_shape: Derivative of F by the shape.
+        cost: Code length of its choice in nats.
+        wave: Whether it oscillates, so that its rate needs a fine search.
+        spectral: Whether it is a sine, whose rate and phase come from a periodogram.
+        mirrored: Whether `F(-z)` equals F up to sign and a constant, so that positive rates suffice.
+        degree: Degree of homogeneity where the rate is not free: `F(k z) = k^degree F(z) + constant`.
+        jumps: Whether it is piecewise constant, with no gradient at its jumps.
+        numpy: Whether its printed form needs NumPy only.
+        shape: Third free constant inside F, such as an exponent; None if there is none.
+        shaped: Constructor of the function with another shape.
+        by_shape: Derivative of F with respect to the shape.
+
+    Example:
+        >>> square = LibraryFunction("x^2", np.square, lambda z: 2 * z, lambda z: z**2, SHIFT, degree=2.0)
+        >>> square.constants, float(square.value(np.array(3.0)))
+        (3, 9.0)
     """
 
     name: str
@@ -90,7 +95,7 @@ class LibraryFunction:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Between which arguments it is defined."""
+        """Bounds of the domain."""
         return {"positive": (0.0, np.inf), "unit": (-self.limit, self.limit)}.get(self.domain, (-np.inf, np.inf))
 
     def at(self, shape: float) -> "LibraryFunction":
@@ -98,16 +103,16 @@ class LibraryFunction:
         return self if self.shaped is None else self.shaped(shape)
 
     def degenerate(self, rate: float, reach: float) -> bool:
-        """Whether it is another function in disguise.
+        """Whether it is indistinguishable from a simpler function.
 
-        A polynomial to the eye, at this rate over inputs that span `reach`; or an exponential, as powers far from their zero.
+        That is a polynomial at a small rate over inputs of span `reach`, or an exponential for a power far from its zero.
         """
         if self.shape is not None and abs(self.shape) > 12.0:
             return True
         return self.free in (RATE, BOTH) and abs(rate) * reach < (1.0 if self.wave else 0.3)
 
     def starts(self) -> Array:
-        """Triples (a, b, shape) from which to search on inputs scaled to between 0 and 1: shape `(K, 3)`."""
+        """Initial values (a, b, shape) for inputs scaled to [0, 1]: an array `(K, 3)`."""
         pairs = self._pairs()
         if self.shaped is None:
             return np.column_stack([pairs, np.zeros(len(pairs))])
@@ -142,7 +147,7 @@ class LibraryFunction:
         return starts if self.mirrored else np.concatenate([starts, -starts])
 
     def _shifts(self) -> Array:
-        """The pairs (±1, b) where only the shift is free."""
+        """The pairs (±1, b) of a function with a free shift only."""
         if self.domain == "positive":
             gaps = _GAPS[::2] if self.shape is not None else _GAPS
             return np.concatenate([np.stack([s + 0 * gaps, gaps - min(s, 0.0)], 1) for s in (1.0, -1.0)])
@@ -159,8 +164,8 @@ def _around(rates: Array, centres: Array) -> Array:
     return np.stack([a, -a * centre], 1)
 
 
-NEAR_ZERO = 0.3
-"""Where power series hold to the last digit with the eight terms that they have here."""
+SERIES_RADIUS = 0.3
+"""Radius within which eight terms of a power series are accurate to the last digit."""
 _TERMS = range(1, 9)
 # Σ 4ⁿ B₂ₙ z²ⁿ⁻¹ / (2n)! is coth z - 1/z
 _LANGEVIN = [4.0**n * float(special.bernoulli(2 * n)[-1]) / factorial(2 * n) for n in _TERMS]
@@ -168,17 +173,17 @@ _SINC_SLOPE = [(-1) ** n * 2 * n / factorial(2 * n + 1) for n in _TERMS]
 
 
 def if_within(z: Array, bound: float) -> Array:
-    """NaN where the magnitude of z reaches the bound: beyond a pole lies another branch, and no search should slip into it."""
+    """Z where its magnitude is below the bound, else NaN: no search should cross a pole into another branch."""
     return np.where(np.abs(z) < bound, z, np.nan)
 
 
 def if_positive(z: Array) -> Array:
-    """NaN where z is not positive."""
+    """Z where it is positive, else NaN."""
     return np.where(z > 0, z, np.nan)
 
 
 def powers(exponent: float) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
-    """z^exponent and its slope; undefined below 0 where the exponent is no whole number, and up to 0 where it is negative."""
+    """z^exponent and its derivative; undefined for z < 0 if the exponent is no integer, for z ≤ 0 if it is negative."""
     if exponent < 0:
         return without_warnings(lambda z: if_positive(z) ** exponent), without_warnings(
             lambda z: exponent * if_positive(z) ** (exponent - 1)
@@ -192,45 +197,45 @@ def sinc(z: Array) -> Array:
 
 
 def sinc_slope(z: Array) -> Array:
-    """Slope of `sin z / z`."""
-    far = _away(z)
-    return np.where(np.abs(z) < NEAR_ZERO, z * _series(_SINC_SLOPE, z), (np.cos(far) - sinc(far)) / far)
+    """Derivative of `sin z / z`."""
+    far = _nonzero(z)
+    return np.where(np.abs(z) < SERIES_RADIUS, z * _series(_SINC_SLOPE, z), (np.cos(far) - sinc(far)) / far)
 
 
 def bernoulli(z: Array) -> Array:
     """`z / (exp z - 1)`."""
-    return np.where(z == 0, 1.0, z / _away(np.expm1(z)))
+    return np.where(z == 0, 1.0, z / _nonzero(np.expm1(z)))
 
 
 def bernoulli_slope(z: Array) -> Array:
-    """`(1 - z - f) f / z` with f the value, by its series at 0; written for z > 0, since `f(-z) = f(z) + z`."""
+    """`(1 - z - f) f / z` with f the value, or its series near 0; for z > 0, since `f(-z) = f(z) + z`."""
     size = np.abs(z)
     series = -0.5 + size / 6 - size**3 / 180 + size**5 / 5040
     f = bernoulli(size)
-    right = np.where(size < 0.05, series, (1 - size - f) * f / _away(size))
+    right = np.where(size < 0.05, series, (1 - size - f) * f / _nonzero(size))
     return np.where(z < 0, -1 - right, right)
 
 
 def langevin(z: Array) -> Array:
     """`coth z - 1/z`."""
-    far = _away(z)
-    return np.where(np.abs(z) < NEAR_ZERO, z * _series(_LANGEVIN, z), 1 / np.tanh(far) - 1 / far)
+    far = _nonzero(z)
+    return np.where(np.abs(z) < SERIES_RADIUS, z * _series(_LANGEVIN, z), 1 / np.tanh(far) - 1 / far)
 
 
 def langevin_slope(z: Array) -> Array:
     """`1/z² - 1/sinh² z`."""
-    far = _away(z)
+    far = _nonzero(z)
     near = _series([(2 * n - 1) * k for n, k in zip(_TERMS, _LANGEVIN, strict=True)], z)
-    return np.where(np.abs(z) < NEAR_ZERO, near, far**-2.0 - np.sinh(far) ** -2.0)
+    return np.where(np.abs(z) < SERIES_RADIUS, near, far**-2.0 - np.sinh(far) ** -2.0)
 
 
 def j1_slope(z: Array) -> Array:
     """`J₀(z) - J₁(z)/z`."""
-    return np.asarray(special.j0(z) - np.where(z == 0, 0.5, special.j1(z) / _away(z)))
+    return np.asarray(special.j0(z) - np.where(z == 0, 0.5, special.j1(z) / _nonzero(z)))
 
 
-def _away(z: Array) -> Array:
-    """1 in place of 0, where another branch holds."""
+def _nonzero(z: Array) -> Array:
+    """Z with 1 in place of 0, where another formula applies."""
     return np.where(z == 0, 1.0, z)
 
 

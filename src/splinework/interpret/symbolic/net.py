@@ -1,7 +1,6 @@
-"""A KAN whose edges are functions of the library (or splines still): its values, and its Jacobian in all constants.
+"""Symbolic networks: a KAN whose edges are library functions or splines, with the Jacobian in all constants.
 
-Works in the network's own units. Edges have no constant of their own: it belongs to the sum they go into, so that no two
-numbers do the same thing there.
+Values are in network units. Edges have no additive constant; that of the sum they feed would be redundant with it.
 """
 
 from collections.abc import Sequence
@@ -17,13 +16,13 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 
-CANCELLED = 1e6
-"""An edge whose values are so many times larger than their range says what it says by the difference of large numbers."""
+MAX_CANCELLATION = 1e6
+"""Ratio of an edge's values to their range above which it acts through the cancellation of large numbers."""
 
 
 @dataclass(frozen=True)
 class SymbolicEdge:
-    """`c F(a x + b)`; F may have a shape of its own, such as an exponent."""
+    """The edge `c F(a x + b)`; F may have a shape parameter, such as an exponent."""
 
     function: LibraryFunction
     a: float
@@ -32,28 +31,28 @@ class SymbolicEdge:
 
     @classmethod
     def of(cls, candidate: EdgeCandidate) -> "SymbolicEdge":
-        """The edge of a candidate; its d belongs to the sum."""
+        """The edge of a candidate, without its d, which belongs to the sum."""
         return cls(candidate.function, candidate.a, candidate.b, candidate.c)
 
     @property
     def free(self) -> tuple[str, ...]:
-        """Names of the constants that may move."""
+        """Names of the free constants."""
         shape = ("shape",) if self.function.shape is not None else ()
         return ("c", *{SHIFT: ("b",), RATE: ("a", "b"), BOTH: ("a", "b")}.get(self.function.free, ()), *shape)
 
     @property
     def shape(self) -> float:
-        """The shape of F; 1 where it has none."""
+        """The shape parameter of F; 1 if it has none."""
         return 1.0 if self.function.shape is None else self.function.shape
 
     def moved(self, values: dict[str, float]) -> "SymbolicEdge":
-        """The same with other constants."""
+        """The edge with other constants."""
         numbers = {name: value for name, value in values.items() if name != "shape"}
         function = self.function.at(values["shape"]) if "shape" in values else self.function
         return replace(self, function=function, **numbers)
 
     def value(self, x: Array) -> tuple[Array, Array, list[Array]]:
-        """Values, slopes in x, and derivatives by each free constant, each `(N,)`."""
+        """Values, derivatives in x, and derivatives by each free constant, each `(N,)`."""
         z = self.a * x + self.b
         f, slope = self.function.value(z), self.function.slope(z)
         by = {"c": f, "a": self.c * slope * x, "b": self.c * slope}
@@ -64,7 +63,7 @@ class SymbolicEdge:
 
 @dataclass(frozen=True)
 class SplineEdge:
-    """An edge that stays the spline it was, times a scale."""
+    """An edge that remains a spline."""
 
     layer: KANLayer
     i: int
@@ -72,12 +71,12 @@ class SplineEdge:
 
     @property
     def free(self) -> tuple[str, ...]:
-        """Nothing moves."""
+        """No constant is free."""
         return ()
 
     @torch.no_grad()
     def value(self, x: Array) -> tuple[Array, Array, list[Array]]:
-        """Values, slopes in x, and no derivatives."""
+        """Values, derivatives in x, and no derivatives by constants."""
         points = torch.full((len(x), self.layer.inputs), 0.0, dtype=torch.float64)
         points[:, self.i] = torch.from_numpy(np.ascontiguousarray(x))
         seen = self.layer.squash(points)
@@ -94,7 +93,7 @@ Place = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class SymbolicNet:
-    """Edges by place, a constant per sum, and the nodes of every layer, inputs first."""
+    """Edges by position, a constant per sum, and the nodes of every layer, inputs first."""
 
     edges: dict[Place, Edge]
     constants: tuple[Array, ...]
@@ -102,7 +101,7 @@ class SymbolicNet:
 
     @classmethod
     def of(cls, model: KAN, edges: dict[Place, Edge], offsets: dict[Place, float]) -> "SymbolicNet":
-        """The model with its edges replaced by `edges`; `offsets` are the constants d that came with them."""
+        """The model with its edges replaced by `edges`; `offsets` are their constants d."""
         constants = []
         for index, layer in enumerate(model.kan_layers):
             bias = np.zeros(layer.outputs) if layer.bias is None else layer.bias.detach().double().numpy().copy()
@@ -113,12 +112,12 @@ class SymbolicNet:
         return cls(edges, tuple(constants), model.config.nodes)
 
     def pack(self) -> Array:
-        """All constants that may move, as one vector: edges in order, then the sums' that something reaches."""
+        """All free constants as one vector: edges in order, then those of the connected sums."""
         values = [getattr(edge, name) for edge in self.edges.values() for name in edge.free]
         return np.array([*values, *(self.constants[layer][j] for layer, j in self._sums())], dtype=float)
 
     def unpack(self, vector: Array) -> "SymbolicNet":
-        """The same net with other constants."""
+        """The network with other constants."""
         values = iter(vector.tolist())
         edges: dict[Place, Edge] = {}
         for place, edge in self.edges.items():
@@ -131,7 +130,7 @@ class SymbolicNet:
         return SymbolicNet(edges, tuple(constants), self.nodes)
 
     def _sums(self) -> list[tuple[int, int]]:
-        """Sums whose constant matters: those of every node that is read, the output always."""
+        """Sums with a free constant: those of the outputs and of every node with outgoing edges."""
         last = len(self.constants) - 1
         read = {(layer - 1, node) for layer, node, _ in self.edges}
         found = []
@@ -173,7 +172,7 @@ class SymbolicNet:
     def refitted(
         self, u: Array, t: Array, *, steps: int = 40, gain: float = 1e-12
     ) -> "tuple[SymbolicNet, LeastSquaresSolution] | None":
-        """All constants together, by least squares on t `(N, O)`; None where a function leaves its domain on u."""
+        """All constants refitted by least squares on t `(N, O)`; None where a function leaves its domain on u."""
         solution = minimise(self._residuals(u, t), self.pack(), steps=steps, gain=gain)
         return None if solution is None else (self.unpack(solution.constants), solution)
 
@@ -185,10 +184,10 @@ class SymbolicNet:
         return model
 
     def degenerate(self, u: Array) -> bool:
-        """Whether some function has become another one in disguise on the inputs that reach it from u.
+        """Whether some function is indistinguishable from a simpler one on u.
 
-        A polynomial, where its argument hardly moves; or what is left of the difference of large numbers, as an exponential is of
-        `1e8 tanh(x - 10) + 1e8`.
+        That is a polynomial, where its argument hardly varies, or a function that acts by cancellation, such as an exponential
+        written as `1e8 tanh(x - 10) + 1e8`.
         """
         for layer, constants in enumerate(self.constants):
             total = np.tile(constants, (len(u), 1))
@@ -197,7 +196,7 @@ class SymbolicNet:
                     values = edge.value(u[:, i])[0]
                     if isinstance(edge, SymbolicEdge) and (
                         edge.function.degenerate(edge.a, float(np.ptp(u[:, i])))
-                        or np.abs(values).max() > CANCELLED * np.ptp(values)
+                        or np.abs(values).max() > MAX_CANCELLATION * np.ptp(values)
                     ):
                         return True
                     total[:, j] += values
@@ -206,17 +205,17 @@ class SymbolicNet:
 
     @property
     def splines(self) -> int:
-        """Number of edges that are splines still."""
+        """Number of remaining splines."""
         return sum(isinstance(edge, SplineEdge) for edge in self.edges.values())
 
     @property
     def cost(self) -> float:
-        """Nats that the choice of functions costs."""
+        """Code length of the choice of functions in nats."""
         return sum(edge.function.cost for edge in self.edges.values() if isinstance(edge, SymbolicEdge))
 
 
-def places(model: KAN) -> Sequence[Place]:
-    """The living edges, in order."""
+def edge_places(model: KAN) -> Sequence[Place]:
+    """Positions of the active edges, in order."""
     found = []
     for index, layer in enumerate(model.kan_layers):
         found += [(index, int(i), int(j)) for i, j in torch.nonzero(layer.mask).tolist()]

@@ -1,4 +1,4 @@
-"""Partial formulas: what a user knows, with constants to be found and holes where a part is unknown."""
+"""Partial formulas, with constants to be fitted and holes for unknown parts."""
 
 import ast
 import re
@@ -15,17 +15,17 @@ from splinework.formula.reading import positions, read_tokens, shortened, syntax
 from splinework.formula.sympy_bridge import symbol
 
 _HOLE: Final = "ʔ"
-"""Begins the name of a hole while the formula is read: a letter, and no name that anybody gives."""
+"""Prefix of the names of holes during parsing: a letter that no column name is likely to begin with."""
 _CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
 @dataclass(frozen=True)
 class Hole:
-    """An unknown part.
+    """An unknown part of a formula.
 
     Attributes:
-        term: How it stands in the expression: an undefined function of its columns.
-        columns: Names of the columns that it may read.
+        term: The undefined function of its columns in the expression.
+        columns: Names of the columns that it may depend on.
     """
 
     term: Any
@@ -39,12 +39,12 @@ class Hole:
 
 @dataclass(frozen=True)
 class PartialFormula:
-    """A formula of which parts are to be found.
+    """A formula with unknown parts.
 
     Attributes:
-        target: The name before `=`, where there is one.
-        expression: A sympy expression over columns, constants and holes.
-        constants: Names of the constants to be found, in order of appearance.
+        target: The name before `=`, if there is one.
+        expression: The sympy expression over columns, constants and holes.
+        constants: Names of the constants to be fitted, in order of appearance.
         holes: The unknown parts, in order of appearance.
     """
 
@@ -55,13 +55,13 @@ class PartialFormula:
 
 
 def parse_partial(text: str, names: Sequence[str], *, functions: Collection[str] = ()) -> PartialFormula:
-    """Read a partial formula, such as `y = A*exp(?)*x2` or `A*?(x1, x3) + B`.
+    """Parses a partial formula, such as `y = A*exp(?)*x2` or `A*?(x1, x3) + B`.
 
     Args:
-        text: As `parse_formula` takes it. Names in capitals that are no columns are constants to be found; `?` is a part
-            that may read every column, `?(x1, x2)` one that may read these.
+        text: A formula as in `parse_formula`. Capitalised names that are no columns are constants to be fitted; `?` is a part
+            that may depend on all columns, `?(x1, x2)` one of these.
         names: Names of the columns.
-        functions: Names of functions of one argument that stay as they are.
+        functions: Names of further functions of one argument.
 
     Raises:
         FormulaError: If the text is no such formula.
@@ -77,13 +77,13 @@ def parse_partial(text: str, names: Sequence[str], *, functions: Collection[str]
     target, tokens = _target(read_tokens(text, r"=(?!=)|\?"), text, columns)
     tokens = _named_holes(tokens, [*columns, *functions])
     tree = syntax_tree(tokens, text)
-    marks = _Unknowns(text, tuple(columns), tree)
-    every = [*columns, *marks.constants, *(name for name, hole in marks.bare.items())]
-    program = program_of(tree, positions(every), text, (*functions, *marks.called))
-    known = [symbol(name) if name not in marks.bare else marks.bare[name].term for name in every]
-    calls = {name: lambda *_, term=hole.term: term for name, hole in marks.called.items()}
+    unknowns = _Unknowns(text, tuple(columns), tree)
+    every = [*columns, *unknowns.constants, *unknowns.bare]
+    program = program_of(tree, positions(every), text, (*functions, *unknowns.called))
+    known = [symbol(name) if name not in unknowns.bare else unknowns.bare[name].term for name in every]
+    calls = {name: lambda *_, term=hole.term: term for name, hole in unknowns.called.items()}
     expression = expression_of(program, text, known, {**{f: sympy.Function(f) for f in functions}, **calls})
-    return PartialFormula(target, expression, marks.constants, marks.holes)
+    return PartialFormula(target, expression, unknowns.constants, unknowns.holes)
 
 
 def _target(tokens: list[str], text: str, columns: Collection[str]) -> tuple[str | None, list[str]]:
@@ -91,15 +91,15 @@ def _target(tokens: list[str], text: str, columns: Collection[str]) -> tuple[str
         return None, tokens
     if len(tokens) < 2 or tokens[1] != "=" or not tokens[0].isidentifier() or "=" in tokens[2:]:
         raise FormulaError(
-            f"a formula with '=' is written `name = expression`, got {shortened(text)}; take one name and one '='."
+            f"a formula with '=' has the form `name = expression`, got {shortened(text)}; use one name and one '='."
         )
     if tokens[0] in columns:
-        raise FormulaError(f"{tokens[0]!r} stands before '=' and is a column as well; leave it out of the columns.")
+        raise FormulaError(f"{tokens[0]!r} before '=' is also a column; leave it out of the columns.")
     return tokens[0], tokens[2:]
 
 
 def _named_holes(tokens: Sequence[str], taken: Sequence[str]) -> list[str]:
-    """The tokens with a name, `hole_1` and so on, for every `?`."""
+    """The tokens with every `?` replaced by a name, `hole_1` and so on."""
     stem = "hole_"
     while any(name.startswith(stem) for name in (*taken, *tokens)):
         stem += "_"
@@ -112,8 +112,8 @@ class _Unknowns:
 
     Attributes:
         constants: Names of the constants.
-        bare: Holes that may read every column, by name.
-        called: Holes with columns of their own, by name.
+        bare: Holes of all columns, by name.
+        called: Holes with given columns, by name.
         holes: All holes.
     """
 
@@ -139,12 +139,14 @@ class _Unknowns:
         """The columns between the parentheses of a hole."""
         read = [argument.id if isinstance(argument, ast.Name) else "" for argument in call.args]
         if not read or any(column not in self.columns for column in read) or len(set(read)) < len(read):
-            raise self._error(f"has `?(...)` over something else than columns; known: {', '.join(self.columns)}.")
+            raise self._error(
+                f"has `?(...)` with arguments that are no distinct columns; known: {', '.join(self.columns)}."
+            )
         return tuple(read)
 
     def _hole(self, name: str, columns: tuple[str, ...]) -> Hole:
         if not columns:
-            raise self._error("has a `?` but there are no columns for it to read.")
+            raise self._error("has a `?`, but there are no columns for it to depend on.")
         return Hole(sympy.Function(name.removeprefix(_HOLE), real=True)(*map(symbol, columns)), columns)
 
     def _error(self, what: str) -> FormulaError:

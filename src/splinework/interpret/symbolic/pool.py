@@ -1,4 +1,4 @@
-"""The pool of formulas that were proposed for a target: each fitted as it stands, the shortest descriptions kept."""
+"""The pool of formulas proposed for a target: each is fitted, and those of shortest description length are kept."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -15,20 +15,20 @@ from splinework.interpret.symbolic.expression import NamedSpline, Splines, compi
 from splinework.interpret.symbolic.levenberg_marquardt import LeastSquaresSolution
 from splinework.interpret.symbolic.library import Array
 
-LONGEST = 90
-"""Longer expressions than this many nodes are nobody's formula."""
-KEPT = 24
+MAX_NODES = 90
+"""Maximum number of nodes of an expression."""
+MAX_ENTRIES = 24
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """An expression whose splines have become columns, so that its numbers can be fitted.
+    """An expression with its splines as columns, so that its constants can be fitted.
 
     Attributes:
-        bare: The expression, a symbol in the place of every spline.
-        target: The data with the values of the splines as further columns.
-        splines: Those that occur, by name.
-        back: Symbol → the applied spline that it stands for.
+        bare: The expression with a symbol in place of every spline.
+        target: The data, with the values of the splines as further columns.
+        splines: The splines in it, by name.
+        back: Symbol → the applied spline that it replaces.
     """
 
     bare: Any
@@ -38,7 +38,7 @@ class Proposal:
 
     @classmethod
     def of(cls, expression: Any, splines: Mapping[str, NamedSpline], target: FitTarget) -> "Proposal":
-        """The expression over the columns of the target."""
+        """The proposal of an expression over the columns of the target."""
         applied = _outermost_splines(expression)
         used = {e.func.__name__: splines[e.func.__name__] for e in expression.atoms(AppliedUndef)}
         if not applied:
@@ -51,16 +51,16 @@ class Proposal:
 
     @property
     def price(self) -> float:
-        """Nats of the coefficients of the splines."""
+        """Code length of the spline coefficients in nats."""
         return sum(spline.size for spline in self.splines.values()) / 2 * math.log(len(self.target.y))
 
     def whole(self, bare: Any) -> Any:
-        """A form of the bare expression with the splines in their places."""
+        """The expression `bare` with the splines put back."""
         return bare.xreplace(self.back)
 
 
 def _outermost_splines(expression: Any) -> list[Any]:
-    """The splines in an expression, with their arguments; not those in the arguments of others."""
+    """The applied splines of an expression, except those inside the arguments of others."""
     found, walk = [], sympy.preorder_traversal(expression)
     for part in walk:
         if isinstance(part, AppliedUndef):
@@ -71,7 +71,7 @@ def _outermost_splines(expression: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class PoolEntry:
-    """A fitted proposal and its description length, before its numbers are snapped."""
+    """A fitted proposal and its description length before snapping."""
 
     proposal: Proposal
     expression: Any
@@ -81,7 +81,7 @@ class PoolEntry:
 
 @dataclass
 class Pool:
-    """Proposals for one target, fitted, the shortest description first; `allows` refuses what may not be proposed."""
+    """Fitted proposals for one target, the shortest description first; `allows` is a filter of expressions."""
 
     target: FitTarget
     allows: Callable[[Any], bool] | None = None
@@ -90,14 +90,14 @@ class Pool:
 
     @property
     def error(self) -> float:
-        """Root mean square that the best entry leaves, on the target's scale, for the freedom that its numbers took."""
+        """Residual standard error of the best entry on the target's scale, corrected for degrees of freedom."""
         best = self.entries[0]
         n = len(self.target.y)
         return math.sqrt(best.solution.rss / max(n - best.solution.rank, 1))
 
     @property
     def has_structure(self) -> bool:
-        """Whether what the best entry leaves depends on the inputs."""
+        """Whether the residuals of the best entry depend on the inputs."""
         best, target = self.entries[0], self.target
         values = compile_expression(best.expression, target.names, best.proposal.splines)(target.x)
         with np.errstate(all="ignore"):
@@ -106,11 +106,11 @@ class Pool:
 
     @property
     def exact(self) -> bool:
-        """Whether the best entry leaves nothing."""
+        """Whether the best entry is exact, up to rounding or known noise."""
         return bool(self.entries) and self.entries[0].solution.rss <= self.target.nothing
 
     def offer(self, expression: Any, splines: Mapping[str, NamedSpline] | None = None) -> PoolEntry | None:
-        """Fits a proposal; None where it cannot be fitted, is too long, or came before."""
+        """Fits an expression and adds it; None where it cannot be fitted, is too long or a duplicate."""
         if expression in self.seen or not usable(expression):
             return None
         if self.allows is not None and not self.allows(expression):
@@ -121,7 +121,7 @@ class Pool:
             return None
         try:
             template = Template(proposal.bare, proposal.target)
-        except NotImplementedError:  # a function without a known slope: it cannot be fitted
+        except NotImplementedError:  # a function without a known derivative
             return None
         solution = template.fit(template.start, {})
         if solution is None:
@@ -129,46 +129,47 @@ class Pool:
         numbers = solution.rank * math.log(len(self.target.y)) / 2 + proposal.price
         length = description_length(expression, solution.rss, numbers, self.target)
         entry = PoolEntry(proposal, template.put(solution.constants, {}), solution, length)
-        if any(_alike(entry, other) for other in self.entries):
+        if any(_is_duplicate(entry, other) for other in self.entries):
             return None
-        self.entries = sorted([*self.entries, entry], key=lambda e: e.description)[:KEPT]
+        self.entries = sorted([*self.entries, entry], key=lambda e: e.description)[:MAX_ENTRIES]
         return entry
 
 
 def usable(expression: Any) -> bool:
-    """Whether an expression is short enough, and has no number that has run away."""
-    return node_count(expression) <= LONGEST and not expression.has(sympy.nan, sympy.oo, -sympy.oo, sympy.zoo, sympy.I)
+    """Whether an expression is short enough and has only finite real constants."""
+    return node_count(expression) <= MAX_NODES and not expression.has(
+        sympy.nan, sympy.oo, -sympy.oo, sympy.zoo, sympy.I
+    )
 
 
-def _alike(one: PoolEntry, other: PoolEntry) -> bool:
-    """Whether the other is as good and no longer: the same function in another form."""
+def _is_duplicate(one: PoolEntry, other: PoolEntry) -> bool:
+    """Whether the other is equally good and no longer, hence the same function in another form."""
     gap = abs(one.solution.rss - other.solution.rss)
     same = gap <= 1e-6 * other.solution.rss or max(one.solution.rss, other.solution.rss) <= one.proposal.target.floor
     return same and other.description <= one.description and one.solution.rank == other.solution.rank
 
 
-LIMIT = 3.5
-"""Standard deviations by which neighbours must resemble each other more than strangers do."""
-MOST = 2000
-"""Rows that are looked at."""
+MIN_Z_SCORE = 3.5
+"""Standard errors by which the correlation of neighbouring residuals must exceed zero."""
+MAX_ROWS = 2000
+"""Maximum number of rows in the test."""
 
 
 def has_structure(x: Array, fitted: Array, residuals: Array) -> bool:
-    """Whether residuals depend on the inputs.
+    """Whether residuals depend on the inputs: a test of the correlation between neighbours (von Neumann 1941).
 
-    Von Neumann's ratio (1941) of squared differences between neighbours to the variance: 1 for noise, less where neighbours
-    resemble each other. Neighbours are those in all inputs together, and along each input and the fitted value by itself.
+    Neighbours are nearest in all inputs jointly, and adjacent along each input and along the fitted value.
 
     Args:
-        x: `(N, d)`.
-        fitted: `(N,)`, what the formula gives.
-        residuals: `(N,)`, on a scale on which their size is about even.
+        x: Inputs `(N, d)`.
+        fitted: Fitted values `(N,)`.
+        residuals: Residuals `(N,)`, about homoscedastic.
     """
     from scipy.spatial import cKDTree
 
-    thin = slice(None, None, max(len(residuals) // MOST, 1))
+    thin = slice(None, None, max(len(residuals) // MAX_ROWS, 1))
     x, fitted, residuals = x[thin], fitted[thin], residuals[thin]
-    # Ranks, so that a few large ones do not drown the rest.
+    # Ranks are robust against a few large residuals.
     ranks = np.argsort(np.argsort(residuals)).astype(float)
     ranks = (ranks - ranks.mean()) / (ranks.std() or 1.0)
     spread = x.std(0)
@@ -176,12 +177,12 @@ def has_structure(x: Array, fitted: Array, residuals: Array) -> bool:
     if varies.any():
         points = x[:, varies] / spread[varies]
         near = np.asarray(cKDTree(points).query(points, k=2)[1])[:, 1]
-        if _resemble(ranks, ranks[near]):
+        if _is_correlated(ranks, ranks[near]):
             return True
     orders = [np.argsort(column, kind="stable") for column in (*x[:, varies].T, fitted)]
-    return any(_resemble(ranks[order][1:], ranks[order][:-1]) for order in orders)
+    return any(_is_correlated(ranks[order][1:], ranks[order][:-1]) for order in orders)
 
 
-def _resemble(one: Array, other: Array) -> bool:
+def _is_correlated(one: Array, other: Array) -> bool:
     correlation = float(np.mean(one * other))
-    return correlation * math.sqrt(len(one)) > LIMIT
+    return correlation * math.sqrt(len(one)) > MIN_Z_SCORE

@@ -1,4 +1,4 @@
-"""From the pool to the table: numbers made simple, forms made short, rows that no other beats, and their probabilities."""
+"""Rows of the table from the pool: snapped constants, simplified forms, the Pareto front, and posterior probabilities."""
 
 import math
 from collections.abc import Sequence
@@ -16,35 +16,35 @@ from splinework.interpret.symbolic.pool import Pool, PoolEntry, Proposal, usable
 from splinework.interpret.symbolic.simplification import run_within, simplified
 from splinework.interpret.symbolic.table import FormulaRow
 
-CLOSE = 25.0
-"""Nats behind the best within which entries are brought into their final form: simple numbers may turn the order."""
+MAX_NATS_BEHIND = 25.0
+"""Description length, relative to the best entry, up to which entries are snapped and simplified: that may change the order."""
 
 
 def formula_rows(
     pool: Pool, name: str, *, rows: int = 8, everything: FitTarget | None = None, held: FitTarget | None = None
 ) -> list[FormulaRow]:
-    """Rows for one output, best first; always at least a constant.
+    """The table rows of one output, best first; at least a constant.
 
     Args:
-        pool: Of proposals, fitted to its target.
-        name: Of the output.
-        rows: Most rows.
-        everything: All rows of the data, to which the final numbers are fitted; the pool's target by default.
-        held: Rows that the pool's target lacks: the error that its fits have there goes into the table.
+        pool: Fitted proposals.
+        name: Name of the output.
+        rows: Maximum number of rows.
+        everything: All data, to which the final constants are fitted; the pool's data by default.
+        held: Held-out data, for the held-out error of the pool's fits.
     """
     target = everything or pool.target
     found = [constant_row(target, name, held)]
     best = pool.entries[0].description if pool.entries else math.inf
-    near = [e for n, e in enumerate(pool.entries[:6]) if n == 0 or e.description < best + CLOSE]
+    near = [e for n, e in enumerate(pool.entries[:6]) if n == 0 or e.description < best + MAX_NATS_BEHIND]
     for entry in near:
-        found += _finished(entry, name, target, held)
-    for entry in _simple([e for e in pool.entries if e not in near]):
-        found += _plain(entry, name, target, held)
+        found += _final_rows(entry, name, target, held)
+    for entry in _simpler_entries([e for e in pool.entries if e not in near]):
+        found += _unsnapped_row(entry, name, target, held)
     return ranked(found, rows)
 
 
-def _simple(entries: Sequence[PoolEntry]) -> list[PoolEntry]:
-    """For the simple end of the table: shorter and shorter ones, the best of each length."""
+def _simpler_entries(entries: Sequence[PoolEntry]) -> list[PoolEntry]:
+    """The simple end of the table: successively shorter entries, the best of each length."""
     kept: list[PoolEntry] = []
     for entry in entries:
         if not kept or node_count(entry.expression) < node_count(kept[-1].expression):
@@ -52,8 +52,8 @@ def _simple(entries: Sequence[PoolEntry]) -> list[PoolEntry]:
     return kept[:4]
 
 
-def _finished(entry: PoolEntry, name: str, target: FitTarget, held: FitTarget | None) -> list[FormulaRow]:
-    """The rows that one entry gives: as it is, and multiplied out where that makes another formula."""
+def _final_rows(entry: PoolEntry, name: str, target: FitTarget, held: FitTarget | None) -> list[FormulaRow]:
+    """The rows of one entry: as it is, and expanded where that gives another formula."""
     splines = entry.proposal.splines
     whole = entry.proposal.whole(entry.expression)
     outside = None if held is None else _error(whole, splines, held)
@@ -70,8 +70,8 @@ def _finished(entry: PoolEntry, name: str, target: FitTarget, held: FitTarget | 
     return found
 
 
-def _plain(entry: PoolEntry, name: str, target: FitTarget, held: FitTarget | None) -> list[FormulaRow]:
-    """The row of an entry that will not be the best: with the numbers that it has."""
+def _unsnapped_row(entry: PoolEntry, name: str, target: FitTarget, held: FitTarget | None) -> list[FormulaRow]:
+    """The row of an entry that cannot become the best one, without snapping."""
     proposal = entry.proposal
     whole = proposal.whole(entry.expression)
     numbers = entry.solution.rank * math.log(len(target.y)) / 2 + proposal.price
@@ -81,7 +81,7 @@ def _plain(entry: PoolEntry, name: str, target: FitTarget, held: FitTarget | Non
 
 
 def _multiplied_out(expression: Any) -> Any:
-    """Squares of sums and products of sums written as sums, where they are short."""
+    """Squares and products of sums expanded, where the result is short."""
     expand = partial(sympy.expand, power_exp=False, power_base=False, log=False, trig=False)
     expanded = run_within(1.0, expand, expression, otherwise=expression)
     return expanded if node_count(expanded) <= 2 * node_count(expression) + 20 else expression
@@ -99,23 +99,23 @@ def formula_row(
     """One row of the table; None where the expression is undefined on the data.
 
     Args:
-        expression: Over the symbols of the columns.
+        expression: Expression over the symbols of the columns.
         target: The data.
-        name: Of the output.
-        numbers: Nats of its numbers.
-        splines: Those that occur.
-        held_out: Its error on rows that it was not fitted to.
-        notes: What one should know.
+        name: Name of the output.
+        numbers: Code length of its constants in nats.
+        splines: The splines in it.
+        held_out: Held-out error.
+        notes: Notes for the user.
     """
     prediction = compile_expression(expression, target.names, splines)(target.x)
     rss = target.rss(prediction)
     if not math.isfinite(rss):
         return None
     length = description_length(expression, rss, numbers, target)
-    if target.scale == "log":  # errors of ln y, as errors of y: then both kinds of noise can be compared
+    if target.scale == "log":  # density of y instead of ln y, so that both scales are comparable
         length += float(np.log(target.y).sum())
     if splines:
-        notes = (*notes, f"{', '.join(splines)} stayed splines: no function of the library describes them")
+        notes = (*notes, f"{', '.join(splines)} remain splines: no library function fits them")
     if expression.has(sympy.erf, sympy.besselj):
         notes = (*notes, "erf and j0 are functions of scipy.special")
     error = float(((prediction - target.y) ** 2).mean())
@@ -141,7 +141,7 @@ def formula_row(
 
 
 def constant_row(target: FitTarget, name: str, held: FitTarget | None = None) -> FormulaRow:
-    """The row that explains nothing: a constant."""
+    """The row of the constant model."""
     level = float(target.flat.mean())
     value = sympy.Float(math.exp(level) if target.scale == "log" else level)
     outside = None if held is None else _error(value, {}, held)
@@ -151,7 +151,7 @@ def constant_row(target: FitTarget, name: str, held: FitTarget | None = None) ->
 
 
 def _error(expression: Any, splines: Splines, held: FitTarget) -> float:
-    """Root mean squared error on some rows; infinite where the expression is undefined on one of them."""
+    """Root mean squared error; infinite where the expression is undefined on a row."""
     values = compile_expression(expression, held.names, splines)(held.x)
     with np.errstate(all="ignore"):
         error = float(np.sqrt(np.mean((values - held.y) ** 2)))
@@ -159,7 +159,7 @@ def _error(expression: Any, splines: Splines, held: FitTarget) -> float:
 
 
 def ranked(found: Sequence[FormulaRow], most: int) -> list[FormulaRow]:
-    """Rows that no other beats in both complexity and error, the shortest description first, with their probabilities."""
+    """The Pareto front of complexity and error, by description length, with posterior probabilities."""
     best: list[FormulaRow] = []
     for candidate in sorted(found, key=lambda r: (r.complexity, r.rmse)):
         if not best or candidate.rmse < 0.999 * min(b.rmse for b in best):

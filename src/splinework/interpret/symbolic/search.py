@@ -1,4 +1,4 @@
-"""Which functions together: joint choices for all edges, each fitted to the data as a whole and judged by BIC."""
+"""Search over joint choices of functions for all edges, each fitted to the data and ranked by BIC."""
 
 import heapq
 import itertools
@@ -12,21 +12,21 @@ import torch
 
 from splinework.interpret.symbolic.edges import EdgeCandidate, edge_candidates, score
 from splinework.interpret.symbolic.library import IDENTITY, Array, LibraryFunction
-from splinework.interpret.symbolic.net import Edge, Place, SplineEdge, SymbolicEdge, SymbolicNet, places
+from splinework.interpret.symbolic.net import Edge, Place, SplineEdge, SymbolicEdge, SymbolicNet, edge_places
 from splinework.nn.network import KAN
 from splinework.nn.trace import trace
 
-POINTS = 256
-"""Quantiles of an edge's input at which functions are compared with it."""
-ALWAYS = (IDENTITY.name, "x^2")
-"""Functions that are considered whatever the edge looks like."""
-JOINT = 24
-"""Joint choices that are fitted before single exchanges; a third of them where there are more than six edges."""
+N_QUANTILES = 256
+"""Quantiles of an edge's input at which functions are fitted."""
+DEFAULT_FUNCTIONS = (IDENTITY.name, "x^2")
+"""Functions that are always among the options."""
+N_JOINT_CHOICES = 24
+"""Joint choices that are fitted before single exchanges; a third of them for more than six edges."""
 
 
 @dataclass(frozen=True)
 class DroppedEdge:
-    """The choice to do without an edge: what it gave on average goes to its sum."""
+    """The option to remove an edge; its mean d is added to its sum."""
 
     d: float
 
@@ -37,7 +37,7 @@ Choice = tuple[int, ...]
 
 @dataclass(frozen=True)
 class SearchState:
-    """A joint choice: index of every edge's option, the fitted net, its BIC and its sum of squares."""
+    """A joint choice: the index of every edge's option, the fitted network, its BIC and residual sum of squares."""
 
     choice: Choice
     net: SymbolicNet
@@ -52,9 +52,9 @@ class JointSearch:
     Attributes:
         u: Inputs in network units, `(N, inputs)`.
         t: Outputs in network units, `(N, outputs)`.
-        options: What each living edge may be.
-        further: What it may be besides, if those leave much more than the network does.
-        deadline: Time on the monotonic clock after which nothing new is tried.
+        options: Options of each active edge.
+        further: Further options, used if the first fit much worse than the network.
+        deadline: Time on the monotonic clock after which no further choices are tried.
     """
 
     model: KAN
@@ -66,10 +66,10 @@ class JointSearch:
     states: dict[Choice, SearchState] = field(default_factory=dict)
 
     def run(self) -> list[SymbolicNet]:
-        """The best nets, BIC first, and after them simpler ones with a lower cost of functions."""
+        """The networks of lowest BIC, followed by simpler ones of lower function cost."""
         if not self.options:
             return []
-        joint = JOINT if len(self.options) <= 6 else JOINT // 3
+        joint = N_JOINT_CHOICES if len(self.options) <= 6 else N_JOINT_CHOICES // 3
         for choice in (*self._plain(), *itertools.islice(self._best_first(), joint)):
             self._consider(choice)
             if self._late():
@@ -84,16 +84,16 @@ class JointSearch:
 
     @torch.no_grad()
     def _left_by_network(self) -> float:
-        """Sum of squares of the network itself."""
+        """Residual sum of squares of the network itself."""
         return float((self.model.unit_forward(torch.from_numpy(self.u)) - torch.from_numpy(self.t)).square().sum())
 
     def _late(self) -> bool:
         return time.monotonic() > self.deadline
 
     def _without(self, best: SearchState) -> SearchState:
-        """Drops edges, the weakest first, as long as that lowers the BIC."""
+        """Removes edges, the weakest first, while that lowers the BIC."""
         entries = list(self.options.values())
-        # How much an edge does, roughly: the least factor among its functions.
+        # Rough strength of an edge: the smallest factor among its functions.
         does = [min(abs(option.c) for option in options if isinstance(option, EdgeCandidate)) for options in entries]
         for at in sorted(range(len(entries)), key=does.__getitem__):
             if self._late():
@@ -104,7 +104,7 @@ class JointSearch:
         return best
 
     def _exchanged(self, best: SearchState) -> SearchState:
-        """Exchanges one function at a time, until none lowers the BIC."""
+        """Exchanges one function at a time until no exchange lowers the BIC."""
         for _ in range(3):
             before = best
             for at, options in enumerate(self.options.values()):
@@ -123,7 +123,7 @@ class JointSearch:
         return self._consider(choice, near=state)
 
     def _consider(self, choice: Choice, near: SearchState | None = None) -> SearchState:
-        """Fits a joint choice, from the numbers of a state `near` it where they agree."""
+        """Fits a joint choice, starting from the constants of a similar state `near` where they agree."""
         if choice in self.states:
             return self.states[choice]
         edges: dict[Place, Edge] = {}
@@ -146,7 +146,7 @@ class JointSearch:
         return state
 
     def _moved_constants(self, near: SearchState, choice: Choice) -> tuple[Array, ...]:
-        """The constants of `near`, moved by what the exchanged options bring along."""
+        """The constants of `near`, adjusted for the constants d of the exchanged options."""
         constants = [c.copy() for c in near.net.constants]
         for at, ((layer, _, j), options) in enumerate(self.options.items()):
             if near.choice[at] != choice[at]:
@@ -167,13 +167,13 @@ class JointSearch:
         return SearchState(choice, net, fit + (solution.rank + size) * math.log(n) + 2 * net.cost, solution.rss)
 
     def _plain(self) -> list[Choice]:
-        """The choices of the cheapest function that is near enough on every edge, for several measures of near.
+        """The cheapest close enough function on every edge, for several tolerances.
 
-        A trained network has bent its edges a little where that did no harm; a joint fit bends them back.
+        The edges of a trained network deviate a little where that does no harm; a joint fit corrects this.
         """
         entries = list(self.options.values())
         found = []
-        for near in (0.2, 0.05, 1e-2, 1e-3):  # shares of an edge's variance that may be left
+        for near in (0.2, 0.05, 1e-2, 1e-3):  # tolerated unexplained shares of an edge's variance
             costs = [[_cost(option, near) for option in options] for options in entries]
             found.append(tuple(c.index(min(c)) for c in costs))
         return list(dict.fromkeys(found))
@@ -182,7 +182,7 @@ class JointSearch:
         """Joint choices in order of the summed description lengths of their edges."""
         costs = []
         for entries in self.options.values():
-            values = [score(e, POINTS, 1e-12) if isinstance(e, EdgeCandidate) else math.nan for e in entries]
+            values = [score(e, N_QUANTILES, 1e-12) if isinstance(e, EdgeCandidate) else math.nan for e in entries]
             best = min((v for v in values if not math.isnan(v)), default=0.0)
             costs.append([v - best if not math.isnan(v) else 20.0 for v in values])
         ranked = [sorted(range(len(c)), key=c.__getitem__) for c in costs]
@@ -201,14 +201,14 @@ class JointSearch:
 
 
 def _cost(option: Option, near: float) -> float:
-    """Of a function that leaves less than `near`; more than any of those, if it leaves more."""
+    """Cost of a function within the tolerance `near`; all others cost more."""
     if not isinstance(option, EdgeCandidate):
         return math.inf
-    return option.function.cost if option.left < near else 100 + option.left
+    return option.function.cost if option.unexplained < near else 100 + option.unexplained
 
 
 def _simpler(ordered: list[SearchState]) -> list[SymbolicNet]:
-    """For the simple end of the table: the best state of each lower cost."""
+    """The simple end of the table: the best state of each lower cost."""
     kept: list[SymbolicNet] = []
     least = min((state.net.cost for state in ordered[:4]), default=0.0)
     for state in ordered[4:]:
@@ -222,24 +222,26 @@ Choices = dict[Place, list[Option]]
 
 
 def edge_options(model: KAN, xs: torch.Tensor, library: Sequence[LibraryFunction]) -> tuple[Choices, Choices]:
-    """For every living edge: its best functions, a line, the spline that it is where no function is close, and nothing.
+    """Options of every active edge: its best functions, a line, its spline where no function is close, and removal.
 
-    And, apart, the other functions: an edge may look like anything, where others make up for it.
+    The second mapping has the remaining functions, since other edges may compensate for any shape.
     """
     record = trace(model, xs)
     weights = _sensitivities(model, xs)
     options: Choices = {}
     further: Choices = {}
-    for layer, i, j in places(model):
+    for layer, i, j in edge_places(model):
         inputs, values = (v.numpy() for v in record.edge(layer, i, j))
-        at = np.unique(np.argsort(inputs, kind="stable")[np.linspace(0, len(inputs) - 1, POINTS).round().astype(int)])
+        at = np.unique(
+            np.argsort(inputs, kind="stable")[np.linspace(0, len(inputs) - 1, N_QUANTILES).round().astype(int)]
+        )
         weight = weights[layer][:, j].numpy()[at]
         weight = weight + 1e-3 * weight.mean() + 1e-300
         found = edge_candidates(inputs[at], values[at], weight, library) or [_line(inputs[at], values[at])]
-        chosen: list[Option] = [c for n, c in enumerate(found) if n < 5 or c.function.name in ALWAYS]
+        chosen: list[Option] = [c for n, c in enumerate(found) if n < 5 or c.function.name in DEFAULT_FUNCTIONS]
         if all(candidate.function.name != IDENTITY.name for candidate in found):
             chosen.append(_line(inputs[at], values[at]))
-        if found[0].left > 1e-4:
+        if found[0].unexplained > 1e-4:
             chosen.append(SplineEdge(model.kan_layers[layer], i, j))
         chosen.append(DroppedEdge(float(values.mean())))
         options[layer, i, j] = chosen
@@ -255,7 +257,7 @@ def _line(x: Array, y: Array) -> EdgeCandidate:
 
 
 def _sensitivities(model: KAN, xs: torch.Tensor) -> list[torch.Tensor]:
-    """Per layer `(N, J)`: the squared derivative of the outputs, summed over them, with respect to every sum."""
+    """Squared derivatives of the outputs, summed over outputs, by every sum: `(N, J)` per layer."""
     u = model.input_scaling(xs)
     sums: list[torch.Tensor] = []
     for layer, nodes in zip(model.kan_layers, model.config.nodes[1:], strict=True):

@@ -1,6 +1,6 @@
-"""The shortest of several equal forms of a formula, checked by numbers and not by trust, within a time limit.
+"""Simplification of formulas by sympy, verified numerically and under a time limit.
 
-Sympy's rewriting has none of its own: it takes milliseconds or, for some expressions, hours.
+Sympy's rewriting takes milliseconds or, for some expressions, hours.
 """
 
 import os
@@ -18,19 +18,19 @@ import sympy
 from splinework.interpret.symbolic.expression import compile_expression, node_count, symbol
 from splinework.interpret.symbolic.library import Array
 
-SAME = 1e-9
-"""Relative difference up to which two forms count as equal."""
-FEW = 60
-"""Longer expressions are not brought over one bar, which could take long."""
+EQUALITY_TOLERANCE = 1e-9
+"""Relative difference up to which two forms are equal."""
+MAX_TOGETHER_NODES = 60
+"""Maximum number of nodes for putting an expression over a common denominator, which can be slow."""
 
 
 def simplified(expression: Any, names: Sequence[str], x: Array) -> Any:
-    """An equal expression with as few nodes as were found in a second or two.
+    """An equal expression with the fewest nodes found in two seconds.
 
     Args:
-        expression: Over the symbols of the columns.
-        names: Of the columns.
-        x: `(N, columns)`: rows on which the forms must agree; what is positive there counts as positive.
+        expression: Expression over the symbols of the columns.
+        names: Names of the columns.
+        x: Rows `(N, columns)` on which the forms must agree; columns positive there are taken as positive.
     """
     return run_within(2.0, _shortest, expression, names, x, otherwise=expression)
 
@@ -43,7 +43,7 @@ def _shortest(expression: Any, names: Sequence[str], x: Array) -> Any:
     expression = _without_magnitudes(expression, names, x)
     rows = x[:: max(len(x) // 64, 1)]
     truth = compile_expression(expression, names)(rows)
-    slack = SAME * float(np.abs(truth[np.isfinite(truth)]).max(initial=0.0))
+    slack = EQUALITY_TOLERANCE * float(np.abs(truth[np.isfinite(truth)]).max(initial=0.0))
     best = expression
     for _ in range(2):
         before = best
@@ -51,7 +51,7 @@ def _shortest(expression: Any, names: Sequence[str], x: Array) -> Any:
             candidate = _without_magnitudes(form.xreplace(back), names, x)
             if node_count(candidate) < node_count(best):
                 values = compile_expression(candidate, names)(rows)
-                if np.allclose(values, truth, rtol=SAME, atol=slack, equal_nan=True):
+                if np.allclose(values, truth, rtol=EQUALITY_TOLERANCE, atol=slack, equal_nan=True):
                     best = candidate
         if best == before:
             break
@@ -59,7 +59,7 @@ def _shortest(expression: Any, names: Sequence[str], x: Array) -> Any:
 
 
 def _without_magnitudes(expression: Any, names: Sequence[str], x: Array) -> Any:
-    """Magnitudes of what has one sign on all rows written without bars."""
+    """The expression without absolute values of terms that have one sign on all rows."""
     swaps = {}
     for part in expression.atoms(sympy.Abs):
         values = compile_expression(part.args[0], names)(x)
@@ -80,7 +80,7 @@ def _forms(expression: Any) -> list[Any]:
         sympy.expand_power_base,
         lambda e: sympy.powdenest(e, force=True),
     ]
-    if node_count(expression) <= FEW:
+    if node_count(expression) <= MAX_TOGETHER_NODES:
         steps += [sympy.together, lambda e: sympy.powsimp(sympy.factor_terms(sympy.together(e)))]
         if not expression.atoms(sympy.Float):
             steps += [sympy.cancel, sympy.factor]
@@ -89,35 +89,35 @@ def _forms(expression: Any) -> list[Any]:
         try:
             found.append(step(expression))
         except (sympy.PolynomialError, NotImplementedError, ValueError, TypeError, ZeroDivisionError, RecursionError):
-            continue  # that form does not exist for this expression
+            continue  # not applicable to this expression
     return found
 
 
-def run_within(seconds: float, function: Callable[..., Any], *args: Any, otherwise: Any) -> Any:
-    """`function(*args)` in a child process, or `otherwise` where that takes longer or fails.
+def run_within(budget: float, function: Callable[..., Any], *args: Any, otherwise: Any) -> Any:
+    """`function(*args)` in a child process, or `otherwise` if that fails or takes longer than `budget` seconds.
 
-    The child is a copy of this process, so nothing need be sent to it; only the result comes back. Where processes cannot be
-    copied (Windows), `otherwise` is the answer.
+    The child is a fork of this process, so that only the result is transferred. On platforms without `fork` (Windows) the result
+    is `otherwise`.
     """
     if not hasattr(os, "fork"):
         return otherwise
     reader, writer = os.pipe()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # other threads: the child does not touch what they hold
+        warnings.simplefilter("ignore", DeprecationWarning)  # about other threads, whose locks the child does not use
         child = os.fork()
     if child == 0:
         _answer(writer, function, args)
     os.close(writer)
     try:
-        return _received(reader, time.monotonic() + seconds, otherwise)
+        return _received(reader, time.monotonic() + budget, otherwise)
     finally:
         os.close(reader)
-        os.kill(child, signal.SIGKILL)  # it may have ended; until it is waited for, its number is its own
+        os.kill(child, signal.SIGKILL)  # safe if it has ended: its id is not reused before waitpid
         os.waitpid(child, 0)
 
 
 def _answer(writer: int, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-    """The child: writes the result and ends, whatever happens, without the parent's farewells."""
+    """Body of the child: writes the result and exits without the parent's exit handlers."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         data = memoryview(pickle.dumps(function(*args)))

@@ -1,7 +1,7 @@
-"""Where to start: every function, from every one of its starts, compared with a curve on a fixed grid of cells.
+"""Starting points: every library function, from each of its initial values, compared with a curve on a grid of cells.
 
-The curves of all functions are computed once per library on inputs scaled to between 0 and 1. A curve to be recognised is
-averaged in the same cells; one matrix product then says what share of its variance each start leaves.
+The curves of all functions are computed once per library, on inputs scaled to [0, 1]. A curve to be recognised is averaged in
+the same cells; one matrix product then gives the share of its variance that each start leaves unexplained.
 
 Sines start at the frequencies of a least-squares periodogram with a floating mean: the share of variance that
 `A sin + B cos + d` explains at every frequency (Zechmeister & Kürster, A&A 496, 577, 2009); its sums over the inputs come from
@@ -19,14 +19,14 @@ from scipy.fft import rfft
 from splinework.interpret.symbolic.library_function import NONE, Array, LibraryFunction
 from splinework.interpret.symbolic.variable_projection import FunctionStart
 
-BINS = 2048
-"""Bins of the histogram: a frequency of f cycles over the span is weakened by sinc(f/BINS)."""
+N_BINS = 2048
+"""Bins of the histogram, which attenuates f cycles over the span by sinc(f/N_BINS)."""
 OVERSAMPLING = 4
-"""Frequencies per resolvable one: a peak is about one cycle over the span wide."""
+"""Frequencies per resolvable one; a peak is about one cycle over the span wide."""
 
 
 def periodogram(t: Array, y: Array, weights: Array) -> tuple[Array, Array, Array]:
-    """The share of variance that a sine of each frequency explains, and the phase of the best one.
+    """The share of variance explained by a sine of each frequency, and its phase.
 
     Args:
         t: Inputs between 0 and 1, `(N,)`.
@@ -38,13 +38,13 @@ def periodogram(t: Array, y: Array, weights: Array) -> tuple[Array, Array, Array
         shares; and phases b of `sin(2π f t + b)`; each `(K,)`.
     """
     residual = y - weights @ y
-    index = np.minimum((t * BINS).astype(np.int64), BINS - 1)
-    size = BINS * OVERSAMPLING
-    mass = rfft(np.bincount(index, weights, BINS), size)
-    drawn = rfft(np.bincount(index, weights * residual, BINS), size)
-    top = int(np.clip(len(t) / 4, 2, BINS / 16) * OVERSAMPLING)
+    index = np.minimum((t * N_BINS).astype(np.int64), N_BINS - 1)
+    size = N_BINS * OVERSAMPLING
+    mass = rfft(np.bincount(index, weights, N_BINS), size)
+    drawn = rfft(np.bincount(index, weights * residual, N_BINS), size)
+    top = int(np.clip(len(t) / 4, 2, N_BINS / 16) * OVERSAMPLING)
     k = np.arange(1, top + 1)
-    # a bin stands for its middle: the clock runs half a bin late
+    # a bin is represented by its centre, which shifts the phase by half a bin
     c, s, yc, ys = mass[k].real, -mass[k].imag, drawn[k].real, -drawn[k].imag
     cc = (1 + mass[2 * k].real) / 2 - c**2
     ss = (1 - mass[2 * k].real) / 2 - s**2
@@ -55,11 +55,11 @@ def periodogram(t: Array, y: Array, weights: Array) -> tuple[Array, Array, Array
         cosine, sine = (ss * yc - cs * ys) / determinant, (cc * ys - cs * yc) / determinant
         share = (cosine * yc + sine * ys) / total
     share = np.where((determinant > 1e-9) & np.isfinite(share), np.clip(share, 0, 1), 0.0)
-    return k / OVERSAMPLING, share, np.arctan2(cosine, sine) - np.pi * k / (OVERSAMPLING * BINS)
+    return k / OVERSAMPLING, share, np.arctan2(cosine, sine) - np.pi * k / (OVERSAMPLING * N_BINS)
 
 
 def sine_starts(t: Array, y: Array, weights: Array) -> list[tuple[float, float, float]]:
-    """For the highest peaks: rate a and phase b of `sin(a t + b)`, and the share of variance left, least first."""
+    """Rate a and phase b of `sin(a t + b)` at the highest peaks, with the unexplained share of variance, least first."""
     frequency, share, phase = periodogram(t, y, weights)
     padded = np.concatenate([[-1.0], share, [-1.0]])
     peaks = np.flatnonzero((share >= padded[:-2]) & (share >= padded[2:]) & (share > 0))
@@ -67,18 +67,18 @@ def sine_starts(t: Array, y: Array, weights: Array) -> list[tuple[float, float, 
     return [(2 * np.pi * float(frequency[n]), float(phase[n]), 1 - float(share[n])) for n in highest]
 
 
-CELLS = 64
-"""Cells of the grid, narrow at its ends: `(1 - cos)/2` of equal steps. What is singular is so at an end."""
-_CENTRES = np.asarray((1 - np.cos((np.arange(CELLS) + 0.5) * (np.pi / CELLS))) / 2)
-FEW = 10
-"""Cells with that much of the weight (their effective number) make a grid; below, cells follow the inputs."""
-ALIKE, CLOSE = 1.5, 0.3
-"""Ratio of rates and distance of centres within which another start would be the same one again."""
+N_CELLS = 64
+"""Cells of the grid, Chebyshev-spaced, since singularities lie at an end."""
+_CENTRES = np.asarray((1 - np.cos((np.arange(N_CELLS) + 0.5) * (np.pi / N_CELLS))) / 2)
+MIN_EFFECTIVE_CELLS = 10
+"""Effective number of occupied cells below which quantile bins replace the grid."""
+MAX_RATE_RATIO, MAX_CENTRE_DISTANCE = 1.5, 0.3
+"""Ratio of rates and distance of centres within which two starts count as equal."""
 
 
 @dataclass(frozen=True)
 class BinnedCurve:
-    """A curve at few points: inputs t between 0 and 1, values, weights that sum to 1; each `(T,)`."""
+    """A binned curve: inputs t in [0, 1], values, and weights with sum 1, each `(T,)`."""
 
     t: Array
     y: Array
@@ -86,15 +86,15 @@ class BinnedCurve:
 
 
 def binned(x: Array, y: Array, weights: Array, points: int) -> BinnedCurve:
-    """Weighted means of inputs and values in bins of equal numbers of inputs.
+    """Weighted means of inputs and values in quantile bins.
 
-    The mean of a curved function over a bin is not its value at the mean input: good for a rough fit, not for an exact one.
+    The mean of a curved function over a bin differs from its value at the mean input, so this serves a rough fit only.
 
     Args:
         x: Inputs, `(N,)`.
         y: Values, `(N,)`.
-        weights: Not negative, `(N,)`.
-        points: Most bins; with no more inputs than that, each is its own.
+        weights: Non-negative weights, `(N,)`.
+        points: Maximum number of bins.
     """
     order = np.argsort(x, kind="stable")
     bins = np.empty(len(x), dtype=np.int64)
@@ -113,7 +113,7 @@ def _means(bins: NDArray[np.int64], x: Array, y: Array, weights: Array, points: 
 
 @dataclass(frozen=True)
 class _StartTable:
-    """The curves of all starts: places `(K, 3)`, rows `(K, T)` of mean 0 and norm 1, and where each function's begin."""
+    """The curves of all starts: parameters `(K, 3)`, rows `(K, T)` of mean 0 and norm 1, and the first row of each function."""
 
     functions: tuple[LibraryFunction, ...]
     places: Array
@@ -123,33 +123,33 @@ class _StartTable:
 
 
 def cells(t: Array, y: Array, weights: Array) -> tuple[BinnedCurve, Array, Array]:
-    """A curve in the cells of the grid: its means where it has some; values at all centres; and weights of all cells."""
-    index = np.minimum((np.arccos(1 - 2 * t) * (CELLS / np.pi)).astype(np.int64), CELLS - 1)
-    points = _means(index, t, y, weights, CELLS)
-    everywhere = np.bincount(index, weights, CELLS)
+    """A curve in the cells of the grid: means of occupied cells, interpolated values at all centres, weights of all cells."""
+    index = np.minimum((np.arccos(1 - 2 * t) * (N_CELLS / np.pi)).astype(np.int64), N_CELLS - 1)
+    points = _means(index, t, y, weights, N_CELLS)
+    everywhere = np.bincount(index, weights, N_CELLS)
     return points, np.interp(_CENTRES, points.t, points.y), everywhere / everywhere.sum()
 
 
 def best_starts(
     functions: Sequence[LibraryFunction], t: Array, y: Array, weights: Array, low: float, *, several: int, depth: int
 ) -> tuple[list[FunctionStart], BinnedCurve]:
-    """The best start of every function, several different ones of the best functions, and the curve in few points.
+    """The best start of every function, several starts of the best functions, and the binned curve.
 
     Args:
-        functions: To compare.
-        t: Inputs between 0 and 1, `(N,)`.
+        functions: Functions to compare.
+        t: Inputs in [0, 1], `(N,)`.
         y: Values, `(N,)`.
-        weights: Sum to 1, `(N,)`.
-        low: The least input in units of the inputs' span: where zero is, for powers without a shift.
-        several: How many functions, the best at their starts, begin at more than one.
-        depth: At how many they begin.
+        weights: Weights with sum 1, `(N,)`.
+        low: Smallest input in units of the inputs' span, which locates zero for powers without a shift.
+        several: Number of functions with several starts.
+        depth: Number of their starts.
     """
     points, values, mass = cells(t, y, weights)
     tabulated = tuple(f for f in functions if not f.spectral and not f.jumps and not _anchored(f))
-    if 1 / float(mass @ mass) >= FEW:
+    if 1 / float(mass @ mass) >= MIN_EFFECTIVE_CELLS:
         table = _table(tabulated)
     else:
-        points = binned(t, y, weights, CELLS)
+        points = binned(t, y, weights, N_CELLS)
         values, mass = points.y, points.weights
         table = _curves(tabulated, points.t)
     found = _best(table, values, mass, several, depth)
@@ -162,13 +162,13 @@ def best_starts(
 
 
 def _anchored(function: LibraryFunction) -> bool:
-    """Whether zero is where it is, not where a shift puts it."""
+    """Whether the function has no free shift, so that its zero is fixed."""
     return function.free == NONE and function.domain == "positive"
 
 
 @lru_cache(maxsize=128)
 def _table(functions: tuple[LibraryFunction, ...]) -> _StartTable:
-    """The curves at the centres of the grid's cells."""
+    """The curves at the centres of the cells."""
     return _curves(functions, _CENTRES)
 
 
@@ -184,7 +184,7 @@ def _curves(functions: tuple[LibraryFunction, ...], t: Array) -> _StartTable:
 
 
 def _values(function: LibraryFunction, places: Array, t: Array) -> Array:
-    """F at the places `(K, 3)` and inputs `(T,)`: `(K, T)`."""
+    """F for the parameters `(K, 3)` at the inputs `(T,)`: `(K, T)`."""
     z = places[:, :1] * t + places[:, 1:2]
     if function.shaped is None:
         return function.value(z)
@@ -197,7 +197,7 @@ def _values(function: LibraryFunction, places: Array, t: Array) -> Array:
 
 
 def _best(table: _StartTable, values: Array, mass: Array, several: int, depth: int) -> list[FunctionStart]:
-    """Of each function of a table the start that leaves least of the values, of the best functions several."""
+    """The start of each function with the least unexplained variance; several starts of the best functions."""
     residual = mass * (values - mass @ values)
     total = float(residual @ (values - mass @ values))
     if total <= 0 or not table.functions:
@@ -213,11 +213,11 @@ def _best(table: _StartTable, values: Array, mass: Array, several: int, depth: i
     for n, at in enumerate(np.argsort(left[firsts], kind="stable").tolist()):
         chosen = _different(table, left, slice(*blocks[at]), depth) if n < several else [firsts[at]]
         found += [FunctionStart(table.functions[at], table.places[k], max(float(left[k]), 0.0)) for k in chosen]
-    return [start for start in found if np.isfinite(start.left)]
+    return [start for start in found if np.isfinite(start.unexplained)]
 
 
 def _different(table: _StartTable, left: Array, block: slice, count: int) -> list[int]:
-    """The best starts of a function, which has those of a block; each of another width or centre."""
+    """The best starts within a block that differ in rate or centre."""
     a, b, own = table.places[block, 0], table.places[block, 1], left[block].copy()
     chosen: list[int] = []
     while len(chosen) < count and np.isfinite(own).any():
@@ -226,12 +226,12 @@ def _different(table: _StartTable, left: Array, block: slice, count: int) -> lis
         if len(chosen) < count:
             with np.errstate(all="ignore"):
                 rate, centre = a / a[best], np.abs(b / a - b[best] / a[best])
-            own[(rate > 1 / ALIKE) & (rate < ALIKE) & (centre < CLOSE)] = np.inf
+            own[(rate > 1 / MAX_RATE_RATIO) & (rate < MAX_RATE_RATIO) & (centre < MAX_CENTRE_DISTANCE)] = np.inf
     return chosen
 
 
 def _anchored_starts(function: LibraryFunction, points: BinnedCurve, low: float) -> list[FunctionStart]:
-    """The best exponent of a rough grid, where all inputs have one sign."""
+    """The start with the best exponent of a coarse grid, if all inputs have one sign."""
     if low <= 0 and low + 1 >= 0:
         return []
     sign = 1.0 if low > 0 else -1.0
@@ -248,7 +248,7 @@ def _anchored_starts(function: LibraryFunction, points: BinnedCurve, low: float)
 
 
 def best_jump(function: LibraryFunction, t: Array, y: Array, weights: Array) -> FunctionStart:
-    """The best place of one jump, from the sums before and after every gap between inputs, which come sorted."""
+    """The best location of a single jump, from cumulative sums over the sorted inputs."""
     mean = float(weights @ y)
     y = y - mean
     mass, sums = np.cumsum(weights)[:-1], np.cumsum(weights * y)[:-1]

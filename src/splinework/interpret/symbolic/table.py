@@ -1,4 +1,4 @@
-"""The answer: formulas from simple to accurate, the best first."""
+"""The table of formulas, best first."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -18,18 +18,25 @@ class FormulaRow:
     """One formula.
 
     Attributes:
-        target: The output that it gives.
+        target: Name of the output.
         expression: A sympy expression over the names of the inputs.
         names: Names of all inputs, in the order of the columns.
-        rmse: Root mean squared error on the rows it was fitted to, in the units of y.
-        r2: Share of variance explained there.
+        rmse: Root mean squared error on the fitted rows, in the units of y.
+        r2: Coefficient of determination R² there.
         description: Description length in nats, up to a constant that all rows of a table share; lower is better.
-        notes: What one should know, such as splines that it still contains.
-        splines: Those that it still contains, by name.
-        held_out: Root mean squared error on rows that were held out of the search; None where none were.
-        probability: Of the row among those of its target in the table, by their description lengths.
-        constants: Its free numbers with their 95 % intervals.
-        valid: Range of every input that occurs in the data it comes from.
+        notes: Notes for the user, such as remaining splines.
+        splines: The remaining splines, by name.
+        held_out: Root mean squared error on held-out rows; None where there were none.
+        probability: Posterior probability among the rows of its target in the table, from the description lengths.
+        constants: Its constants with 95 % confidence intervals.
+        valid: Range of every input in the data.
+
+    Example:
+        >>> import sympy
+        >>> x = sympy.Symbol("x1", real=True)
+        >>> row = FormulaRow("y", 2.0 * x**2, ("x1",), rmse=0.0, r2=1.0, description=9.0)
+        >>> print(row, row.complexity, row.numpy()([[3.0]]))
+        y = 2.0*x1**2 5 [18.]
     """
 
     target: str
@@ -57,7 +64,7 @@ class FormulaRow:
 
     @property
     def code(self) -> str:
-        """The same, with the splines that are left written out as numpy's `interp`: it can be evaluated as it stands."""
+        """The same with remaining splines as calls of numpy's `interp`, so that it can be evaluated."""
         return tabulated(self.expression, self.names, self.splines) if self.splines else self.text
 
     @property
@@ -67,7 +74,7 @@ class FormulaRow:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Names of the inputs that occur."""
+        """Names of the inputs in the formula."""
         present = {s.name for s in self.expression.free_symbols}
         return tuple(name for name in self.names if name in present)
 
@@ -76,7 +83,7 @@ class FormulaRow:
         return self.expression
 
     def latex(self) -> str:
-        """LaTeX, numbers to six digits."""
+        """LaTeX, with six significant digits."""
         import sympy
 
         return str(sympy.latex(_rounded(self.expression)))
@@ -90,10 +97,10 @@ class FormulaRow:
         return FormulaModule(self.expression, self.names, self.splines)
 
     def export(self, language: str) -> str:
-        """Text of a language, such as `c` or `excel`: see `splinework.formula.languages.write`.
+        """The formula in a language such as `c` or `excel`; see `splinework.formula.languages.write`.
 
         Raises:
-            FormulaError: If the language is unknown or cannot say the formula.
+            FormulaError: If the language is unknown or cannot express the formula.
         """
         return write(self.expression, self.names, language, self.splines)
 
@@ -103,16 +110,23 @@ class FormulaRow:
 
 @dataclass(frozen=True)
 class FormulaTable:
-    """Formulas of one model, best first: the shortest description of formula and errors together.
+    """Formulas of one model, ordered by description length.
 
     Attributes:
-        rows: Best first; where there are several outputs, those of each output together, in order.
-        notes: Sentences on the whole.
-        model: The network that they come from, where one was fitted on the way.
-        history: Of the fit that led to it.
-        noise: Root mean square, in units of the target (of its logarithm, where that is the scale), of what no smooth function
-            of the inputs explains; None where it was not estimated.
-        refusal: A sentence, where no formula explains the data as well as the network does.
+        rows: Formulas, best first; for several outputs grouped by output.
+        notes: Notes for the user.
+        model: The network behind the formulas, if one was fitted.
+        history: History of its fit.
+        noise: Estimated standard deviation of the noise, in units of the target (of its logarithm on a log scale); None where
+            it was not estimated.
+        refusal: Message where no formula fits the data as well as the network.
+
+    Example:
+        >>> import sympy
+        >>> x = sympy.Symbol("x1", real=True)
+        >>> row = FormulaRow("y", sympy.sin(x), ("x1",), rmse=0.0, r2=1.0, description=5.0)
+        >>> print(FormulaTable((row,)).best)
+        y = sin(x1)
     """
 
     rows: tuple[FormulaRow, ...]
@@ -129,15 +143,15 @@ class FormulaTable:
 
     @property
     def most_accurate(self) -> FormulaRow:
-        """The row of the least held-out error, or of the least error where no rows were held out."""
+        """The row of least held-out error, or of least error where no rows were held out."""
         return min(self.rows, key=lambda row: row.rmse if row.held_out is None else row.held_out)
 
     def export(self, language: str) -> str:
-        """Text of the best row: see `FormulaRow.export`."""
+        """The best formula in a language; see `FormulaRow.export`."""
         return self.best.export(language)
 
     def simplest(self, worse: float = 1.1) -> FormulaRow:
-        """The row with the fewest nodes whose error is at most `worse` times that of the most accurate one."""
+        """The formula of lowest complexity whose error is at most `worse` times that of the most accurate one."""
         least = self.most_accurate
         limit = worse * (least.rmse if least.held_out is None else least.held_out)
         good = [row for row in self.rows if (row.rmse if row.held_out is None else row.held_out) <= limit]
@@ -162,15 +176,15 @@ class FormulaTable:
         return iter(self.rows)
 
     def latex(self) -> str:
-        """LaTeX of the best row."""
+        """LaTeX of the best formula."""
         return self.best.latex()
 
     def sympy(self) -> Any:
-        """Expression of the best row."""
+        """The best formula as a sympy expression."""
         return self.best.sympy()
 
     def numpy(self) -> Callable[[Array], Array]:
-        """Function of the best row."""
+        """The best formula as a NumPy function."""
         return self.best.numpy()
 
     def __str__(self) -> str:

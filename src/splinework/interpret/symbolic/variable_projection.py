@@ -1,8 +1,8 @@
-"""Variable projection of many functions at once: rates, shifts and shapes by damped least squares, c and d always the best.
+"""Variable projection of many functions at once: rates, shifts and shapes by damped least squares, c and d eliminated.
 
 For each function the residual of `c F(a t + b) + d` with the best c and d is minimised over (a, b, shape), with the Jacobian of
-Kaufman (BIT 15, 49, 1975). The linear algebra is done for all functions together: they are few points and three constants each.
-Arguments never reach the end of a function's domain: a step takes at most `REACH` of the way there.
+Kaufman (BIT 15, 49, 1975). The linear algebra is batched over the functions, which have few points and three constants each.
+Arguments stay inside the domain: a step covers at most the share `MAX_DOMAIN_STEP` of the distance to its boundary.
 """
 
 from collections.abc import Sequence
@@ -13,35 +13,35 @@ from numpy.typing import NDArray
 
 from splinework.interpret.symbolic.library_function import BOTH, RATE, SHIFT, Array, LibraryFunction, unwrapped
 
-REACH = 0.95
-LAST = 1e-30
-"""A share of variance left from which on rounding is all that is left."""
-FIRST, EASE, STIFFEN = 0.01, 8.0, 8.0
-"""Damping to begin with, and by how much it falls after a good step and rises after a bad one."""
-Rows = NDArray[np.int64]
+MAX_DOMAIN_STEP = 0.95
+MIN_UNEXPLAINED = 1e-30
+"""Unexplained share of variance at the level of rounding errors."""
+INITIAL_DAMPING, DAMPING_DECREASE, DAMPING_INCREASE = 0.01, 8.0, 8.0
+"""Initial damping, its divisor after an accepted step, and its factor after a rejected one."""
+Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class FunctionStart:
-    """A function at a place (a, b, shape), for inputs between 0 and 1, and the share of variance that it leaves there.
+    """A function with parameters `place` = (a, b, shape), for inputs in [0, 1], and its unexplained share of variance.
 
-    c and d are the best factor and constant; 0 where nobody has asked.
+    c and d are the optimal factor and constant, 0 where not computed.
     """
 
     function: LibraryFunction
     place: Array
-    left: float
+    unexplained: float
     c: float = 0.0
     d: float = 0.0
 
 
 class Curve:
-    """What is fitted: inputs t between 0 and 1, roots of the weights, and the values without their mean, of norm 1.
+    """The curve to fit, with its values centred and scaled to norm 1.
 
     Args:
-        t: Inputs, `(N,)`.
+        t: Inputs in [0, 1], `(N,)`.
         y: Values, `(N,)`.
-        weights: Sum to 1, `(N,)`.
+        weights: Weights with sum 1, `(N,)`.
     """
 
     def __init__(self, t: Array, y: Array, weights: Array) -> None:
@@ -53,7 +53,7 @@ class Curve:
         self.target = target / self.norm
 
     def centre(self, rows: Array) -> Array:
-        """Weights rows `(…, N)` and takes out their means, in place; the means `(…)`."""
+        """Weights and centres rows `(…, N)` in place; returns their means `(…)`."""
         rows *= self.root
         means = rows @ self.root
         rows -= means[..., None] * self.root
@@ -61,11 +61,11 @@ class Curve:
 
 
 class BatchProjection:
-    """Functions at places, moved together.
+    """Functions fitted to a curve as a batch.
 
     Args:
-        starts: Functions and places.
-        curve: To fit.
+        starts: Functions with initial parameters.
+        curve: The curve.
     """
 
     def __init__(self, starts: Sequence[FunctionStart], curve: Curve) -> None:
@@ -76,16 +76,16 @@ class BatchProjection:
         self._pivot = np.array([0.5 if f.free == RATE else 0.0 for f in self._functions])
         self._bounds = np.array([f.bounds for f in self._functions])
         self._bounded = np.isfinite(self._bounds).any(1)
-        self._damping = np.full(len(starts), FIRST)
+        self._damping = np.full(len(starts), INITIAL_DAMPING)
         every = np.arange(len(starts))
-        self._values, self._scale, self._left = self._valued(every, self._places)
+        self._values, self._scale, self._unexplained = self._valued(every, self._places)
         self._systems = np.zeros((len(starts), 3, 3))
         self._slopes = np.zeros((len(starts), 3))
-        self._active = np.isfinite(self._left) & self._free.any(1)
+        self._active = np.isfinite(self._unexplained) & self._free.any(1)
         self._stale = self._active.copy()
 
     def run(self, steps: int, gain: float) -> list[FunctionStart]:
-        """Takes steps; a function whose share left falls by less than `gain` of itself is done. Where they are then."""
+        """Iterates; a function is done when its unexplained share decreases by less than the relative `gain`."""
         for _ in range(steps):
             rows = np.flatnonzero(self._active)
             if not len(rows):
@@ -94,32 +94,32 @@ class BatchProjection:
             self._step(rows, gain)
         c = (self._values @ self._curve.target) * self._curve.norm / self._scale[:, 0]
         d = self._curve.mean - c * self._scale[:, 1]
-        found = zip(self._functions, self._places, self._left.tolist(), c.tolist(), d.tolist(), strict=True)
+        found = zip(self._functions, self._places, self._unexplained.tolist(), c.tolist(), d.tolist(), strict=True)
         return [FunctionStart(*one) for one in found]
 
     def narrow(self, kept: Sequence[int]) -> None:
-        """Goes on with these functions only."""
+        """Keeps only these functions."""
         rows = np.array(kept, dtype=np.int64)
         self._functions = [self._functions[n] for n in kept]
         for name in _PER_FUNCTION:
             setattr(self, name, getattr(self, name)[rows])
 
-    def _step(self, rows: Rows, gain: float) -> None:
+    def _step(self, rows: Indices, gain: float) -> None:
         trial = self._places[rows] + self._moves(rows)
-        values, scale, left = self._valued(rows, trial)
-        before = self._left[rows]
-        better = left < before
-        done = (np.abs(before - left) <= gain * before) | (left < LAST)
+        values, scale, unexplained = self._valued(rows, trial)
+        before = self._unexplained[rows]
+        better = unexplained < before
+        done = (np.abs(before - unexplained) <= gain * before) | (unexplained < MIN_UNEXPLAINED)
         taken, refused = rows[better], rows[~better]
         self._places[taken], self._values[taken] = trial[better], values[better]
-        self._scale[taken], self._left[taken] = scale[better], left[better]
-        self._damping[taken] = np.maximum(self._damping[taken] / EASE, 1e-13)
-        self._damping[refused] *= STIFFEN
+        self._scale[taken], self._unexplained[taken] = scale[better], unexplained[better]
+        self._damping[taken] = np.maximum(self._damping[taken] / DAMPING_DECREASE, 1e-13)
+        self._damping[refused] *= DAMPING_INCREASE
         self._stale[rows] = better & ~done
         self._active[rows] = ~done & (better | (self._damping[rows] < 1e4))
 
-    def _valued(self, rows: Rows, places: Array) -> tuple[Array, Array, Array]:
-        """Centred curves of norm 1; what they were divided by and their means, `(K, 2)`; and the shares of variance left."""
+    def _valued(self, rows: Indices, places: Array) -> tuple[Array, Array, Array]:
+        """Centred curves of norm 1, their norms and means `(K, 2)`, and the unexplained shares of variance."""
         values = places[:, :1] * self._curve.t + places[:, 1:2]
         for n, (row, shape) in enumerate(zip(rows.tolist(), places[:, 2].tolist(), strict=True)):
             values[n] = unwrapped(self._functions[row].at(shape).value)(values[n])
@@ -128,11 +128,11 @@ class BatchProjection:
         values /= size[:, None]
         residual = (values @ self._curve.target)[:, None] * values
         residual -= self._curve.target
-        left = np.einsum("kt,kt->k", residual, residual)
-        return values, np.stack([size, means], 1), np.where(np.isfinite(left), left, np.inf)
+        unexplained = np.einsum("kt,kt->k", residual, residual)
+        return values, np.stack([size, means], 1), np.where(np.isfinite(unexplained), unexplained, np.inf)
 
-    def _linearise(self, rows: Rows) -> None:
-        """Normal equations of the projected problem and their right sides, in the free constants as they are."""
+    def _linearise(self, rows: Indices) -> None:
+        """Normal equations of the projected problem in the free parameters."""
         if not len(rows):
             return
         t, places = self._curve.t, self._places[rows]
@@ -152,15 +152,15 @@ class BatchProjection:
         scale = ((values @ self._curve.target) / self._scale[rows, 0])[:, None] * self._free[rows, :m]
         system = columns @ columns.transpose(0, 2, 1)
         slopes = columns @ self._curve.target
-        infinite = ~np.isfinite(slopes)  # an infinite slope says nothing
+        infinite = ~np.isfinite(slopes)  # an infinite derivative is uninformative
         if infinite.any():
             scale[infinite] = slopes[infinite] = 0.0
             system[infinite] = system.transpose(0, 2, 1)[infinite] = 0.0
         self._systems[rows, :m, :m] = scale[:, :, None] * scale[:, None] * system
         self._slopes[rows, :m] = -scale * slopes
 
-    def _moves(self, rows: Rows) -> Array:
-        """Steps in (a, b, shape) that stay inside the domains: `(K, 3)`."""
+    def _moves(self, rows: Indices) -> Array:
+        """Steps in (a, b, shape) inside the domains: `(K, 3)`."""
         system, places = self._systems[rows], self._places[rows]
         length = np.sqrt(system[:, _DIAGONAL, _DIAGONAL])
         inverse = np.where(length > 0, 1 / length, 0.0)
@@ -172,12 +172,12 @@ class BatchProjection:
         if self._bounded[rows].any():
             ends = places[:, :1] * _ENDS + places[:, 1:2]
             room = (np.where(ways < 0, self._bounds[rows, :1], self._bounds[rows, 1:]) - ends) / ways
-            move *= np.minimum(1.0, REACH * np.where(ways == 0, np.inf, room).min(1))[:, None]
+            move *= np.minimum(1.0, MAX_DOMAIN_STEP * np.where(ways == 0, np.inf, room).min(1))[:, None]
         return np.asarray(move, dtype=float)
 
 
 _PER_FUNCTION = (
-    *("_places", "_free", "_pivot", "_bounds", "_bounded", "_damping", "_values", "_scale", "_left"),
+    *("_places", "_free", "_pivot", "_bounds", "_bounded", "_damping", "_values", "_scale", "_unexplained"),
     *("_systems", "_slopes", "_active", "_stale"),
 )
 _DIAGONAL = np.arange(3)
@@ -185,5 +185,5 @@ _ENDS = np.array([0.0, 1.0])
 
 
 def _free(function: LibraryFunction) -> tuple[bool, bool, bool]:
-    """Which of rate, shift and shape move."""
+    """Whether rate, shift and shape are free."""
     return function.free in (RATE, BOTH), function.free in (SHIFT, BOTH), function.shape is not None

@@ -15,7 +15,7 @@ from splinework.formula.composer import Composer, formula_text
 from splinework.interpret.symbolic import FormulaRow, LibraryFunction
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import ColumnScaling, Splines, build_expressions, symbol
-from splinework.interpret.symbolic.net import SplineEdge, SymbolicNet, places
+from splinework.interpret.symbolic.net import SplineEdge, SymbolicNet, edge_places
 from splinework.interpret.symbolic.ranking import formula_row
 from splinework.interpret.symbolic.search import JointSearch, edge_options
 from splinework.knowledge.axioms.language import axioms_of
@@ -96,7 +96,7 @@ class Composed:
     def itself(self) -> Proposed:
         """The network with all its edges as splines, in the frame."""
         edges = {
-            (layer, i, j): SplineEdge(self.network.kan_layers[layer], i, j) for layer, i, j in places(self.network)
+            (layer, i, j): SplineEdge(self.network.kan_layers[layer], i, j) for layer, i, j in edge_places(self.network)
         }
         return self._framed(SymbolicNet.of(self.network, dict(edges), {}), corrected=True)
 

@@ -1,4 +1,4 @@
-"""Formulas straight from data: what its symmetries, powers and sums give away before any network is fitted."""
+"""Screening: formulas from symmetries, power laws and sums in the data, without a network."""
 
 from splinework.interpret.symbolic.screening.problem import ScreeningProblem
 from splinework.interpret.symbolic.screening.screen import Screen, initial_problem

@@ -1,4 +1,4 @@
-"""Products of simple functions of the columns, the simplest first."""
+"""The dictionary of candidate terms: products of univariate functions of the columns, simplest first."""
 
 import itertools
 from collections.abc import Sequence
@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.problem import ScreeningProblem
 
-MOST = 4000
-"""Products in a dictionary."""
-BELOW = 1000
-"""Of them, how many may stand below the bar of a fraction."""
-BAR = 1.4
-"""Nats of standing there."""
+MAX_TERMS = 4000
+"""Maximum number of terms in a dictionary."""
+MAX_DENOMINATOR_TERMS = 1000
+"""Maximum number of terms in the denominator of a fraction."""
+FRACTION_NATS = 1.4
+"""Code length of a position in the denominator."""
 
 
 @dataclass(frozen=True)
 class UnivariateTerm:
-    """A function of one column at the rows, its expression and its cost in nats."""
+    """A function of one column: values at the rows, expression, and code length in nats."""
 
     values: Array
     expression: Any
@@ -31,15 +31,15 @@ class UnivariateTerm:
 
 @dataclass(frozen=True)
 class TermDictionary:
-    """Weighted columns of unit length, one for each product.
+    """Weighted regressors of norm 1, one for each term.
 
     Attributes:
-        columns: `(M, N)`.
-        lengths: Of the weighted columns before they were scaled, `(M,)`.
-        costs: In nats, `(M,)`.
-        below: Whether it stands below the bar of a fraction, multiplied by the target, `(M,)`.
-        picks: For every product the atom of each column, `(M, d)`.
-        terms: Of each column; the first is 1.
+        columns: Regressors `(M, N)`.
+        lengths: Norms of the weighted regressors before scaling, `(M,)`.
+        costs: Code lengths in nats, `(M,)`.
+        below: Whether a term is in the denominator, multiplied by the target, `(M,)`.
+        picks: Index of the univariate factor of each column in every term, `(M, d)`.
+        terms: Univariate factors of each column, the first of which is 1.
     """
 
     columns: Array
@@ -51,18 +51,18 @@ class TermDictionary:
     grams: dict[int, Array] = field(default_factory=dict)
 
     def gram(self, index: NDArray[np.intp]) -> Array:
-        """Inner products of some products, kept by their number."""
+        """Gram matrix of some terms, cached by their number."""
         if len(index) not in self.grams:
             self.grams[len(index)] = self.columns[index] @ self.columns[index].T
         return self.grams[len(index)]
 
     def expression(self, product: int) -> Any:
-        """A product as an expression."""
+        """A term as an expression."""
         return sympy.Mul(*(self.terms[i][p].expression for i, p in enumerate(self.picks[product]) if p))
 
 
 def dictionary(problem: ScreeningProblem, *, rational: bool) -> TermDictionary:
-    """The products for a problem; with `rational` also those times the target, for the lower side of a fraction."""
+    """The dictionary of a problem; with `rational` also terms times the target, for the denominator of a fraction."""
     d = problem.size
     every = tuple(tuple(univariate_terms(problem.columns[:, i], problem.expressions[i], few=d > 3)) for i in range(d))
     picks, costs = _products([[a.cost for a in own] for own in every])
@@ -71,9 +71,9 @@ def dictionary(problem: ScreeningProblem, *, rational: bool) -> TermDictionary:
         columns *= np.stack([a.values for a in own])[picks[:, i]]
     below = np.zeros(len(picks), bool)
     if rational:
-        some = np.arange(1, min(len(picks), BELOW))
+        some = np.arange(1, min(len(picks), MAX_DENOMINATOR_TERMS))
         columns = np.vstack([columns, columns[some] * problem.y])
-        picks, costs = np.vstack([picks, picks[some]]), np.concatenate([costs, costs[some] + BAR])
+        picks, costs = np.vstack([picks, picks[some]]), np.concatenate([costs, costs[some] + FRACTION_NATS])
         below = np.concatenate([below, np.ones(len(some), bool)])
     columns *= np.sqrt(problem.weights)
     lengths = np.linalg.norm(columns, axis=1)
@@ -84,7 +84,7 @@ def dictionary(problem: ScreeningProblem, *, rational: bool) -> TermDictionary:
 
 
 def _products(costs: Sequence[Sequence[float]]) -> tuple[NDArray[np.intp], Array]:
-    """The cheapest products of at most three atoms: their atoms `(M, d)` and costs `(M,)`."""
+    """The cheapest products of at most three factors: their indices `(M, d)` and costs `(M,)`."""
     d = len(costs)
     most = 3 if d <= 9 else 2 if d <= 30 else 1
     found: list[tuple[float, tuple[tuple[int, int], ...]]] = [(0.0, ())]
@@ -93,7 +93,7 @@ def _products(costs: Sequence[Sequence[float]]) -> tuple[NDArray[np.intp], Array
             for chosen in itertools.product(*(range(1, len(costs[i])) for i in which)):
                 parts = tuple(zip(which, chosen, strict=True))
                 found.append((sum(costs[i][p] for i, p in parts), parts))
-    found = sorted(found, key=lambda entry: entry[0])[:MOST]
+    found = sorted(found, key=lambda entry: entry[0])[:MAX_TERMS]
     picks = np.zeros((len(found), d), dtype=np.intp)
     for row, (_, parts) in enumerate(found):
         for i, p in parts:
@@ -102,7 +102,7 @@ def _products(costs: Sequence[Sequence[float]]) -> tuple[NDArray[np.intp], Array
 
 
 def univariate_terms(column: Array, expression: Any, *, few: bool) -> list[UnivariateTerm]:
-    """Simple functions of a column, the constant first."""
+    """Univariate factors of a column, the constant first."""
     found = [UnivariateTerm(np.ones_like(column), sympy.Integer(1), 0.0), UnivariateTerm(column, expression, 0.7)]
 
     def add(values: Array, made: Any, cost: float) -> None:

@@ -1,6 +1,6 @@
-"""A problem on the way to a formula: what is left to explain, by what, and how an answer to it becomes one to the data.
+"""Subproblems of the screening: a target, its columns, and the map from a solution to a formula of the data.
 
-And the functions of the target under which the rest may be simpler, each with its slope and its inverse.
+Also transforms of the target that may simplify a problem, each with its derivative and inverse.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,15 +18,15 @@ from splinework.interpret.symbolic.library import Array
 
 @dataclass(frozen=True)
 class ScreeningProblem:
-    """Explain `y` by `columns`.
+    """The problem of expressing `y` by `columns`.
 
     Attributes:
-        columns: `(N, d)`: inputs, or what has been made of them.
-        expressions: What every column is, over the symbols of the data.
-        y: `(N,)`: the target, or what is left of it.
-        weights: `(N,)`: squared derivative of the data's target by y, so that errors count as they will in the end.
-        wrap: From an expression for y to one for the data's target.
-        steps: What was done to get here, in words.
+        columns: Inputs or functions of them, `(N, d)`.
+        expressions: Expressions of the columns over the symbols of the data.
+        y: The transformed target, `(N,)`.
+        weights: Squared derivatives of the data's target by y, `(N,)`, so that errors are those of the data's target.
+        wrap: Maps an expression for y to one for the data's target.
+        steps: Descriptions of the reductions so far.
     """
 
     columns: Array
@@ -43,24 +43,24 @@ class ScreeningProblem:
 
     @cached_property
     def length(self) -> int:
-        """Nodes that a formula has at least, whatever the answer is."""
+        """Lower bound on the nodes of a formula."""
         return node_count(self.wrap(sympy.Dummy(real=True))) + max((node_count(e) for e in self.expressions), default=0)
 
     def without(self, *gone: int) -> "ScreeningProblem":
-        """The same without some columns."""
+        """The problem without some columns."""
         kept = [i for i in range(self.size) if i not in gone]
         return replace(self, columns=self.columns[:, kept], expressions=tuple(self.expressions[i] for i in kept))
 
     def dropped(self, i: int) -> "ScreeningProblem":
-        """Without an input that does nothing."""
-        return self.without(i).noted(f"{self.expressions[i]} does nothing")
+        """The problem without an irrelevant input."""
+        return self.without(i).noted(f"{self.expressions[i]} is irrelevant")
 
     def noted(self, step: str) -> "ScreeningProblem":
-        """The same with a step added."""
+        """The problem with another step noted."""
         return replace(self, steps=(*self.steps, step))
 
     def merged(self, i: int, j: int, column: Array, expression: Any) -> "ScreeningProblem":
-        """Two columns replaced by one made of them."""
+        """The problem with two columns replaced by a function of both."""
         rest = self.without(i, j)
         return replace(
             rest,
@@ -70,7 +70,7 @@ class ScreeningProblem:
         )
 
     def divided(self, factor: Array, expression: Any) -> "ScreeningProblem":
-        """The target divided by a factor."""
+        """The problem of the target divided by a factor."""
         wrap = self.wrap
         return replace(
             self,
@@ -81,7 +81,7 @@ class ScreeningProblem:
         )
 
     def transformed(self, name: str, y: Array, slope: Array, back: Callable[[Any], Any]) -> "ScreeningProblem":
-        """Another target: a function of y, `slope` its derivative, `back` its inverse on expressions."""
+        """The problem of a transformed target, with the derivative `slope` and the inverse `back` on expressions."""
         wrap = self.wrap
         return replace(
             self,
@@ -94,7 +94,7 @@ class ScreeningProblem:
 
 @dataclass(frozen=True)
 class ScoredExpression:
-    """An answer to a problem, and its description length up to a constant, twice, in nats."""
+    """A solution of a problem, with twice its description length in nats up to a constant."""
 
     problem: ScreeningProblem
     answer: Any
@@ -102,32 +102,32 @@ class ScoredExpression:
 
     @property
     def expression(self) -> Any:
-        """The answer as one for the data's target. Made when asked for: sympy thinks long about what is deeply nested."""
+        """The solution for the data's target; computed on demand, since sympy is slow on nested expressions."""
         return self.problem.wrap(self.answer)
 
 
-TINY = 1e-30
-"""A column that spans less is not used, nor one that spans more than its reciprocal."""
+MIN_SPAN = 1e-30
+"""Minimum span of a column; the maximum is its reciprocal."""
 
 
 def power(column: Array, exponent: Fraction, *, nonzero: bool = True) -> Array | None:
-    """The column to a power; None where that is not real, finite, of a usable span and, if asked, nowhere 0."""
+    """A power of the column; None where it is not real, finite, of usable span and, with `nonzero`, without zeros."""
     if exponent.denominator != 1 and column.min() <= 0:
         return None
     with np.errstate(all="ignore"):
         value = column ** (int(exponent) if exponent.denominator == 1 else float(exponent))
-        usable = np.isfinite(value).all() and TINY < np.ptp(value) < 1 / TINY
+        usable = np.isfinite(value).all() and MIN_SPAN < np.ptp(value) < 1 / MIN_SPAN
     return value if usable and not (nonzero and (value == 0).any()) else None
 
 
 def rational(exponent: Fraction) -> Any:
-    """The exponent as sympy has it."""
+    """The exponent as a sympy rational."""
     return sympy.Rational(exponent.numerator, exponent.denominator)
 
 
 @dataclass(frozen=True)
 class TargetTransform:
-    """`T(y)` where `low < y < high` for a target of one sign, or any sign; `back` is its inverse on expressions."""
+    """A transform `T(y)` of the target where it is `usable`; `back` is its inverse on expressions."""
 
     name: str
     value: Callable[[Array], Array]
@@ -145,7 +145,7 @@ def _positive(y: Array) -> bool:
 
 
 def _between(low: float, high: float, beyond: float) -> Callable[[Array], bool]:
-    """Whether all values lie between two ends, and some are so large that the function bends them."""
+    """Whether all values lie between two bounds and some are large enough for the transform to be nonlinear."""
     return lambda y: bool(y.min() >= low and y.max() <= high and np.abs(y).max() > beyond)
 
 
@@ -190,7 +190,7 @@ TARGET_TRANSFORMS: tuple[TargetTransform, ...] = (
 
 
 def transformed(problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
-    """The problem with every function of its target that is defined for all rows."""
+    """The problem under every transform of its target that is defined for all rows."""
     y = problem.y
     for entry in TARGET_TRANSFORMS:
         if not entry.usable(y):
@@ -199,7 +199,7 @@ def transformed(problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
             value, slope = entry.value(y), entry.slope(y)
         if not (np.isfinite(value).all() and np.isfinite(slope).all()) or np.abs(slope).max() == 0:
             continue
-        # Where the slope vanishes the weight would be infinite: such rows count as the others at most.
+        # Bounds the weights where the derivative vanishes.
         slope = np.maximum(np.abs(slope), 1e-3 * np.abs(slope).max())
         sign = 1 if y.mean() > 0 else -1
         yield problem.transformed(entry.name, value, slope, partial(entry.back, s=sign))

@@ -1,4 +1,4 @@
-"""Which reductions the gradient of the data suggests: factors, sums, and pairs of columns that act as one."""
+"""Reductions suggested by the gradient of the data: factors, sums, and pairs of columns that act as one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,49 +12,49 @@ from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.problem import ScreeningProblem, power, rational
 from splinework.interpret.symbolic.screening.surrogate import PolynomialSurrogate
 
-LOOSE, ROUGH = 0.2, 4.0
-"""A law of the gradient may be broken by this share, more by so many times the relative error of the stand-in."""
-FEW = 3
-"""In so many columns factors and groups are tried blindly together."""
-POWERS = tuple(sorted({Fraction(a, b) for b in (1, 2, 3) for a in range(-18, 19) if a and abs(a) <= 6 * b}))
+MAX_VIOLATION, ERROR_FACTOR = 0.2, 4.0
+"""Tolerated relative violation of a gradient identity, plus this multiple of the surrogate's relative error."""
+MAX_GROUPED_COLUMNS = 3
+"""Number of columns up to which combinations of a factor and a group are tried."""
+EXPONENTS = tuple(sorted({Fraction(a, b) for b in (1, 2, 3) for a in range(-18, 19) if a and abs(a) <= 6 * b}))
 """Exponents of a factor."""
-SIMPLE = tuple(sorted({Fraction(a, b) for a in range(1, 5) for b in range(1, 5) if a * b <= 6}))
-"""Ratios and coefficients that are tried as they are."""
+SIMPLE_RATIOS = tuple(sorted({Fraction(a, b) for a in range(1, 5) for b in range(1, 5) if a * b <= 6}))
+"""Simple ratios and coefficients."""
 
 
 @dataclass(frozen=True)
 class Reduction:
-    """A smaller problem, and by how much the law behind it is broken."""
+    """A smaller problem, with the violation of the gradient identity behind it."""
 
     problem: ScreeningProblem
-    broken: float
+    violation: float
 
 
-def suggested_reductions(problem: ScreeningProblem, stand_in: PolynomialSurrogate, rough: float) -> list[Reduction]:
-    """Smaller problems that the gradient suggests, the likeliest first; each is to be verified by a fit.
+def suggested_reductions(problem: ScreeningProblem, surrogate: PolynomialSurrogate, rough: float) -> list[Reduction]:
+    """Smaller problems suggested by the gradient, the most plausible first; each must be verified by a fit.
 
     Args:
-        problem: To be made smaller.
-        stand_in: For its target.
-        rough: Error of the stand-in, relative to the spread: the gradient is less sure than that.
+        problem: The problem to reduce.
+        surrogate: Surrogate of its target.
+        rough: Error of the surrogate relative to the standard deviation of the target.
     """
-    slack = min(ROUGH * rough, 0.8)
+    slack = min(ERROR_FACTOR * rough, 0.8)
     found = [
-        *_idle(problem, stand_in),
-        *_factors(problem, stand_in, slack),
-        *_pairs_scaled(problem, stand_in, slack),
-        *_pairs_added(problem, stand_in),
+        *_irrelevant(problem, surrogate),
+        *_factors(problem, surrogate, slack),
+        *_pairs_scaled(problem, surrogate, slack),
+        *_pairs_added(problem, surrogate),
     ]
-    return sorted((p for p in found if p.broken < LOOSE + slack), key=lambda p: p.broken)
+    return sorted((p for p in found if p.violation < MAX_VIOLATION + slack), key=lambda p: p.violation)
 
 
 def common_reductions(problem: ScreeningProblem) -> list[Reduction]:
-    """What is common enough to be tried whatever the gradient says: for noise in which it drowns."""
+    """Common reductions, tried without the gradient where noise dominates it."""
     found = []
     for i in range(problem.size):
         for divided in _divided(problem, i):
             found.append(Reduction(divided.without(i), 1.0))
-            if problem.size <= FEW:  # a factor and a group of it: x_i^p g(x_j x_i^±1)
+            if problem.size <= MAX_GROUPED_COLUMNS:  # a factor and a group of it: x_i^p g(x_j x_i^±1)
                 for j in range(problem.size):
                     if j != i:
                         found += [Reduction(divided.merged(i, j, *group), 1.0) for group in _groups(problem, i, j)]
@@ -68,7 +68,7 @@ def common_reductions(problem: ScreeningProblem) -> list[Reduction]:
 
 
 def _divided(problem: ScreeningProblem, i: int) -> Iterator[ScreeningProblem]:
-    """Divided by common powers of a column."""
+    """The problem divided by common powers of a column."""
     for exponent in (Fraction(1), Fraction(-1), Fraction(2), Fraction(-2), Fraction(1, 2), Fraction(-1, 2)):
         if (factor := power(problem.columns[:, i], exponent)) is not None:
             yield problem.divided(factor, problem.expressions[i] ** rational(exponent))
@@ -88,7 +88,7 @@ def _norm(values: Array, weights: Array) -> float:
     return float(np.sqrt(np.mean(weights * values**2)))
 
 
-def _idle(problem: ScreeningProblem, s: PolynomialSurrogate) -> Iterator[Reduction]:
+def _irrelevant(problem: ScreeningProblem, s: PolynomialSurrogate) -> Iterator[Reduction]:
     spread = _norm(problem.y - np.average(problem.y, weights=problem.weights), problem.weights)
     for i in range(problem.size):
         moved = _norm(s.gradient[:, i] * problem.columns[:, i].std(), problem.weights)
@@ -106,12 +106,12 @@ def _factors(problem: ScreeningProblem, s: PolynomialSurrogate, slack: float) ->
     for i in range(problem.size):
         scaled = problem.columns[:, i] * s.gradient[:, i]
         p = float(np.mean(w * scaled * y)) / size
-        broken = _norm(scaled - p * y, w) / max(_norm(scaled, w), _norm(y, w))
-        for exponent in _nearest(p, POWERS, 2):
+        violation = _norm(scaled - p * y, w) / max(_norm(scaled, w), _norm(y, w))
+        for exponent in _nearest(p, EXPONENTS, 2):
             factor = power(problem.columns[:, i], exponent)
             if factor is not None and abs(float(exponent) - p) < 0.3 + slack:
                 expression = problem.expressions[i] ** rational(exponent)
-                yield Reduction(problem.divided(factor, expression).without(i), broken + abs(float(exponent) - p))
+                yield Reduction(problem.divided(factor, expression).without(i), violation + abs(float(exponent) - p))
 
 
 def _pairs_scaled(problem: ScreeningProblem, s: PolynomialSurrogate, slack: float) -> Iterator[Reduction]:
@@ -131,12 +131,12 @@ def _pairs_scaled(problem: ScreeningProblem, s: PolynomialSurrogate, slack: floa
                     continue
                 _, values, vectors = np.linalg.svd(matrix, full_matrices=False)
                 vector = vectors[-1] / lengths
-                broken = float(values[-1])
-                yield from _scaled(problem, i, j, vector, broken, sizes, slack)
+                violation = float(values[-1])
+                yield from _scaled(problem, i, j, vector, violation, sizes, slack)
 
 
 def _scaled(
-    problem: ScreeningProblem, i: int, j: int, vector: Array, broken: float, sizes: list[float], slack: float
+    problem: ScreeningProblem, i: int, j: int, vector: Array, violation: float, sizes: list[float], slack: float
 ) -> Iterator[Reduction]:
     """The merged column of one null vector `(a, b[, -λ])`, its exponents rounded."""
     a, b = float(vector[0]), float(vector[1])
@@ -146,7 +146,7 @@ def _scaled(
         return
     ratio = b / a  # invariant: x_i^(b/a)... y(t^a x_i, t^b x_j) = t^λ y, u = x_j x_i^(-b/a)
     sign = 1 if ratio > 0 else -1
-    for size in _nearest(abs(ratio), SIMPLE, 2):
+    for size in _nearest(abs(ratio), SIMPLE_RATIOS, 2):
         if abs(float(size) - abs(ratio)) > (0.15 + slack) * float(size):
             continue
         r = sign * size
@@ -159,14 +159,16 @@ def _scaled(
         expression = problem.expressions[i] ** rational(one) * problem.expressions[j] ** rational(two)
         off = abs(float(size) / abs(ratio) - 1)
         if len(vector) == 2:
-            yield Reduction(problem.merged(i, j, left * right, expression), broken + off)
+            yield Reduction(problem.merged(i, j, left * right, expression), violation + off)
             continue
         exponent = -float(vector[2]) / a  # y = x_i^(λ/a) g(u)
-        for p in _nearest(exponent, POWERS, 2):
+        for p in _nearest(exponent, EXPONENTS, 2):
             factor = power(problem.columns[:, i], p)
             if factor is not None and abs(float(p) - exponent) < 0.3 + slack:
                 divided = problem.divided(factor, problem.expressions[i] ** rational(p))
-                yield Reduction(divided.merged(i, j, left * right, expression), broken + off + abs(float(p) - exponent))
+                yield Reduction(
+                    divided.merged(i, j, left * right, expression), violation + off + abs(float(p) - exponent)
+                )
 
 
 def _pairs_added(problem: ScreeningProblem, s: PolynomialSurrogate) -> Iterator[Reduction]:
@@ -190,11 +192,11 @@ def _pairs_added(problem: ScreeningProblem, s: PolynomialSurrogate) -> Iterator[
                 for two in _nearest(beta + 1, _SHAPES, 2):
                     left = rho - design[:, 0] * (float(one) - 1) - design[:, 1] * (float(two) - 1)
                     level = float(np.average(left, weights=root**2))
-                    broken = float(np.sqrt(np.average((left - level) ** 2, weights=root**2)))
+                    violation = float(np.sqrt(np.average((left - level) ** 2, weights=root**2)))
                     with np.errstate(all="ignore"):
                         ratio = gi / gj / xi ** _whole(one, -1) * xj ** _whole(two, -1)
                     sign = 1 if np.average(np.nan_to_num(np.sign(ratio[usable])), weights=root**2) > 0 else -1
-                    yield from _added(problem, i, j, one, two, sign * np.exp(-level), broken)
+                    yield from _added(problem, i, j, one, two, sign * np.exp(-level), violation)
 
 
 _SHAPES = (Fraction(-2), Fraction(-1), Fraction(0), Fraction(1, 2), Fraction(1), Fraction(2), Fraction(3))
@@ -207,7 +209,7 @@ def _whole(exponent: Fraction, add: int) -> float:
 
 
 def _added(
-    problem: ScreeningProblem, i: int, j: int, one: Fraction, two: Fraction, slope: float, broken: float
+    problem: ScreeningProblem, i: int, j: int, one: Fraction, two: Fraction, slope: float, violation: float
 ) -> Iterator[Reduction]:
     """`x_i^one + c x_j^two`, the coefficient rounded if that is near."""
     if one == two == 0:
@@ -225,7 +227,7 @@ def _added(
                 return
             parts.append((value, problem.expressions[k] ** rational(exponent)))
     c = slope * float(one or 1) / float(two or 1)
-    near = min(SIMPLE, key=lambda r: abs(float(r) / abs(c) - 1))
+    near = min(SIMPLE_RATIOS, key=lambda r: abs(float(r) / abs(c) - 1))
     options = [(c, sympy.Float(c))]
     if abs(float(near) / abs(c) - 1) < 0.05:
         exact = near if c > 0 else -near
@@ -233,4 +235,4 @@ def _added(
     for factor, number in options:
         column = parts[0][0] + factor * parts[1][0]
         if np.ptp(column) > 0:
-            yield Reduction(problem.merged(i, j, column, parts[0][1] + number * parts[1][1]), broken)
+            yield Reduction(problem.merged(i, j, column, parts[0][1] + number * parts[1][1]), violation)

@@ -1,4 +1,4 @@
-"""The driver: reductions until nothing more can be taken away, then what is left as one function or a sum of products."""
+"""The screening: repeated reductions, then univariate functions or sums of products for the irreducible rest."""
 
 import math
 import time
@@ -17,22 +17,22 @@ from splinework.interpret.symbolic.screening.reductions import common_reductions
 from splinework.interpret.symbolic.screening.surrogate import PolynomialSurrogate, fit_surrogate
 from splinework.interpret.symbolic.screening.waves import wave_reductions
 
-BEAM, CHECKED = 3, 8
-"""Problems of each size that are reduced further, and proposals of each that are verified by a fit."""
-AS_GOOD, UNDER_NOISE = 1.1, 1.02
-"""A reduction may raise the error of left-out rows by this factor: a smaller problem is estimated better."""
-NOISY = 1e-3
-"""From this relative error on it is noise that the stand-in leaves, and the second of the factors holds."""
-EASIER, CLEAR = 0.5, 2
-"""A reduction that lowers the error to less than this share is clear, and after so many of them no more are verified."""
-DROWNED, FEW = 0.03, 4
-"""Under noise the gradient may say nothing: in fewer columns than this common reductions are tried blindly, in so many from this
-relative error on."""
+BEAM_WIDTH, MAX_VERIFIED = 3, 8
+"""Problems of each size that are reduced further, and reductions of each that are verified by a fit."""
+MAX_ERROR_RATIO, MAX_ERROR_RATIO_NOISY = 1.1, 1.02
+"""Tolerated increase of the leave-one-out error by a reduction."""
+MIN_NOISE = 1e-3
+"""Relative error of the surrogate from which the data count as noisy, and the second factor applies."""
+CLEAR_ERROR_RATIO, MAX_CLEAR = 0.5, 2
+"""Error ratio below which a reduction is clear, and the number of clear ones after which the verification ends."""
+MIN_BLIND_NOISE, MAX_BLIND_COLUMNS = 0.03, 4
+"""Common reductions are tried without the gradient for fewer columns than this if the data are noisy, and for exactly this many
+from this relative error on."""
 
 
 @dataclass(frozen=True)
 class IrreducibleProblem:
-    """A problem that no reduction makes smaller, and the error of its stand-in on the scale of the data's target."""
+    """A problem without further reductions, and the error of its surrogate on the scale of the data's target."""
 
     problem: ScreeningProblem
     error: float
@@ -43,12 +43,12 @@ class Screen:
     """Screening of one target.
 
     Attributes:
-        pool: Of the target; takes the formulas that are proposed.
-        starts: The problem as the data pose it, and others that say the same, such as one in dimensionless groups first.
-        deadline: On the monotonic clock.
-        ends: What was left after the reductions, the smallest first.
-        path: What was done to the data on the way to the best formula, in words.
-        noise: Least error of left-out rows that any stand-in had, on the scale of the target: what no formula can explain.
+        pool: Pool of the target, which collects the proposed formulas.
+        starts: Equivalent initial problems, such as one in dimensionless groups before that of the data.
+        deadline: Time on the monotonic clock.
+        ends: The irreducible problems, the smallest first.
+        path: Reductions on the way to the best formula.
+        noise: Least leave-one-out error of all surrogates, on the scale of the target: an estimate of the noise.
     """
 
     pool: Pool
@@ -59,8 +59,8 @@ class Screen:
     path: tuple[str, ...] = ()
 
     def run(self) -> None:
-        """Screens, until a formula leaves no more than the noise or time is up."""
-        with np.errstate(all="ignore"):  # what overflows is not finite, and refused
+        """Screens until a formula is as accurate as the noise allows, or the deadline."""
+        with np.errstate(all="ignore"):  # trials that overflow are rejected
             for start in self.starts:
                 self._run(start)
                 if self.settled or self._late():
@@ -73,19 +73,19 @@ class Screen:
             self._answer(end.problem)
             if self.pool.exact:
                 return
-        # A sum of products may be as good as noise allows and yet stand for something simpler: then one more look.
-        for end in ends[: 1 if self.settled else BEAM]:
+        # A sum of products may reach the noise and yet approximate something simpler: try transforms of the target.
+        for end in ends[: 1 if self.settled else BEAM_WIDTH]:
             if self.settled and end.problem.size <= 1:
                 return
             for other in transformed(end.problem):
-                for further in self._reduced(other)[:BEAM]:
+                for further in self._reduced(other)[:BEAM_WIDTH]:
                     self._answer(further.problem)
                     if self.pool.exact or self._late():
                         return
 
     @property
     def settled(self) -> bool:
-        """Whether the best formula leaves hardly more than the best stand-in does, and that is noise."""
+        """Whether the best formula is as accurate as the best surrogate, with residuals like noise."""
         pool = self.pool
         if pool.exact or not pool.entries:
             return pool.exact
@@ -95,53 +95,55 @@ class Screen:
         return time.monotonic() > self.deadline
 
     def _reduced(self, problem: ScreeningProblem) -> list[IrreducibleProblem]:
-        """What is left of a problem after all reductions that the data bear."""
+        """The irreducible problems of a problem."""
         scale = _spread(problem)
         level = [(fit_surrogate(problem.columns, problem.y, problem.weights), problem)]
-        if level[0][0].error > 0.3 * scale:  # cannot follow the data; perhaps waves do
-            level += [(_stand_in(w.problem), w.problem) for w in wave_reductions(problem)]
-            level = sorted(level, key=lambda entry: entry[0].error)[:BEAM]
-        self.noise = min(self.noise, *(stand_in.error for stand_in, _ in level))
-        noisy = level[0][0].error > NOISY * scale
+        if level[0][0].error > 0.3 * scale:  # the polynomial cannot follow the data; try waves
+            level += [(_fit_to(w.problem), w.problem) for w in wave_reductions(problem)]
+            level = sorted(level, key=lambda entry: entry[0].error)[:BEAM_WIDTH]
+        self.noise = min(self.noise, *(surrogate.error for surrogate, _ in level))
+        noisy = level[0][0].error > MIN_NOISE * scale
         ends: list[IrreducibleProblem] = []
         while level and not self._late():
             following: list[tuple[PolynomialSurrogate, ScreeningProblem]] = []
-            for stand_in, at in level:
-                smaller = list(self._verified(at, stand_in, scale)) if at.size else []
+            for surrogate, at in level:
+                smaller = list(self._verified(at, surrogate, scale)) if at.size else []
                 if not smaller:
-                    ends.append(IrreducibleProblem(at, stand_in.error))
+                    ends.append(IrreducibleProblem(at, surrogate.error))
                 following += smaller
-            level = [(_stand_in(at), at) for _, at in _distinct(following)[: BEAM if noisy else CLEAR]]
-            self.noise = min(self.noise, *(stand_in.error for stand_in, _ in level)) if level else self.noise
-        ends += [IrreducibleProblem(at, stand_in.error) for stand_in, at in level]
+            level = [(_fit_to(at), at) for _, at in _distinct(following)[: BEAM_WIDTH if noisy else MAX_CLEAR]]
+            self.noise = min(self.noise, *(surrogate.error for surrogate, _ in level)) if level else self.noise
+        ends += [IrreducibleProblem(at, surrogate.error) for surrogate, at in level]
         return sorted(ends, key=lambda end: (end.problem.size, end.error))
 
     def _verified(
-        self, problem: ScreeningProblem, stand_in: PolynomialSurrogate, scale: float
+        self, problem: ScreeningProblem, surrogate: PolynomialSurrogate, scale: float
     ) -> Iterator[tuple[PolynomialSurrogate, ScreeningProblem]]:
-        """Smaller problems that are as easy; where some are easier by far, those that come first."""
-        rough = stand_in.error / scale if scale > 0 else 0.0
-        allowed = (AS_GOOD if rough < NOISY else UNDER_NOISE) * stand_in.error + 1e-10 * scale
+        """Verified reductions: smaller problems with no larger error; it ends after some clear ones."""
+        rough = surrogate.error / scale if scale > 0 else 0.0
+        allowed = (MAX_ERROR_RATIO if rough < MIN_NOISE else MAX_ERROR_RATIO_NOISY) * surrogate.error + 1e-10 * scale
         clear = 0
-        few = (problem.size < FEW and rough > NOISY) or (problem.size == FEW and rough > DROWNED)
+        few = (problem.size < MAX_BLIND_COLUMNS and rough > MIN_NOISE) or (
+            problem.size == MAX_BLIND_COLUMNS and rough > MIN_BLIND_NOISE
+        )
         for proposal in (
-            *suggested_reductions(problem, stand_in, rough)[:CHECKED],
+            *suggested_reductions(problem, surrogate, rough)[:MAX_VERIFIED],
             *(common_reductions(problem) if few else ()),
         ):
-            if self._late() or clear >= CLEAR:
+            if self._late() or clear >= MAX_CLEAR:
                 return
             small = proposal.problem
-            if small.length > 45:  # an answer with more nodes is nobody's
+            if small.length > 45:  # too long a formula
                 continue
             smaller = fit_surrogate(
-                small.columns, small.y, small.weights, kind=stand_in.kind if small.size > 1 else None
+                small.columns, small.y, small.weights, kind=surrogate.kind if small.size > 1 else None
             )
             if smaller.error <= allowed:
-                clear += smaller.error <= max(EASIER * stand_in.error, 1e-9 * scale)
+                clear += smaller.error <= max(CLEAR_ERROR_RATIO * surrogate.error, 1e-9 * scale)
                 yield smaller, small
 
     def _answer(self, problem: ScreeningProblem) -> None:
-        """Offers what a small problem may be, until one of them is exact."""
+        """Offers candidates for a small problem until one is exact."""
         before = self._best
         self._offer(problem)
         if self._best is not before:
@@ -173,14 +175,14 @@ class Screen:
 
 
 def initial_problem(target: FitTarget) -> ScreeningProblem:
-    """The problem as the data pose it."""
+    """The problem of the data as they are."""
     weights = np.ones(len(target.y)) if target.weights is None else target.weights / target.weights.mean()
     if target.scale == "log":
         weights = weights / target.y**2
     return ScreeningProblem(target.x, tuple(symbol(name) for name in target.names), target.y, weights, lambda e: e)
 
 
-def _stand_in(problem: ScreeningProblem) -> PolynomialSurrogate:
+def _fit_to(problem: ScreeningProblem) -> PolynomialSurrogate:
     return fit_surrogate(problem.columns, problem.y, problem.weights)
 
 
@@ -192,7 +194,7 @@ def _spread(problem: ScreeningProblem) -> float:
 def _distinct(
     found: list[tuple[PolynomialSurrogate, ScreeningProblem]],
 ) -> list[tuple[PolynomialSurrogate, ScreeningProblem]]:
-    """Best first, without those that say the same."""
+    """Problems of distinct error, best first."""
     kept: list[tuple[PolynomialSurrogate, ScreeningProblem]] = []
     for entry in sorted(found, key=lambda entry: entry[0].error):
         if not kept or abs(math.log((entry[0].error + 1e-300) / (kept[-1][0].error + 1e-300))) > 1e-3:

@@ -1,6 +1,6 @@
-"""A smooth stand-in for the data: a polynomial of total degree, with its held-out error and its gradient.
+"""Smooth surrogates of the data: polynomials of total degree, with leave-one-out error and gradient.
 
-It is used to ask what the data depend on, never as an answer; and which rows no smooth function reaches: gross errors.
+They show what the data depend on, and identify rows far from any smooth function as gross errors; they are never a result.
 """
 
 import math
@@ -11,8 +11,8 @@ import numpy as np
 
 from splinework.interpret.symbolic.library import Array
 
-MOST_TERMS = 230
-"""Most terms altogether: what a fraction of a second solves."""
+MAX_TERMS = 230
+"""Maximum number of terms, for a solution in a fraction of a second."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class PolynomialSurrogate:
     """A polynomial in the columns, or in their logarithms.
 
     Attributes:
-        error: Weighted root mean square of the errors that each row has when it is left out.
-        values: `(N,)`.
-        gradient: `(N, d)`, by the columns themselves.
-        kind: Whether it is one of logarithms of the columns, and for that of the target.
+        error: Weighted root mean square of the leave-one-out errors.
+        values: Values `(N,)`.
+        gradient: Gradient `(N, d)` by the columns themselves.
+        kind: Whether it is a function of logarithms of the columns, and for the logarithm of the target.
     """
 
     error: float
@@ -33,16 +33,16 @@ class PolynomialSurrogate:
 
 
 def fit_surrogate(
-    columns: Array, y: Array, weights: Array, *, terms: int = MOST_TERMS, kind: tuple[bool, bool] | None = None
+    columns: Array, y: Array, weights: Array, *, terms: int = MAX_TERMS, kind: tuple[bool, bool] | None = None
 ) -> PolynomialSurrogate:
-    """The polynomial that predicts left-out rows best: of columns or their logarithms, for y or its logarithm.
+    """The polynomial of least leave-one-out error: of columns or their logarithms, for y or its logarithm.
 
     Args:
-        columns: `(N, d)`.
-        y: `(N,)`.
+        columns: Columns `(N, d)`.
+        y: Target `(N,)`.
         weights: Inverse variances of y up to a factor, `(N,)`.
-        terms: Most terms.
-        kind: The one kind to fit, where it can be; all by default.
+        terms: Maximum number of terms.
+        kind: The only kind to fit, where possible; all by default.
     """
     if columns.shape[1] == 0:
         level = float(weights @ y / weights.sum())
@@ -82,7 +82,7 @@ class _ChebyshevBasis:
     design: Array
 
     def fit(self, y: Array, weights: Array) -> "_SurrogateFit":
-        """The degree with the least error of left-out rows."""
+        """The fit of the degree with the least leave-one-out error."""
         root = np.sqrt(weights)
         q, r = np.linalg.qr(self.design * root[:, None])
         drawn = q.T @ (y * root)
@@ -111,7 +111,7 @@ class _SurrogateFit:
     kind: tuple[bool, bool] = (False, False)
 
     def gradient(self) -> Array:
-        """By the columns: `(N, d)`."""
+        """Gradient by the columns, `(N, d)`."""
         basis = self.basis
         powers = basis.powers[: len(self.coefficients)]
         value, slope = _chebyshev(basis.z, int(powers.max(initial=0)))
@@ -159,7 +159,7 @@ def _powers(d: int, degree: int) -> Array:
 
 
 def _chebyshev(z: Array, degree: int) -> tuple[list[Array], list[Array]]:
-    """Values and slopes of T_0 … T_degree at every column: two lists of `(N, degree + 1)`."""
+    """Values and derivatives of T_0 … T_degree at every column: two lists of `(N, degree + 1)`."""
     values, slopes = [], []
     for column in z.T:
         t = np.empty((len(column), degree + 1))
@@ -175,47 +175,47 @@ def _chebyshev(z: Array, degree: int) -> tuple[list[Array], list[Array]]:
     return values, slopes
 
 
-FAR = 6.0
-"""Rows further from the surrogate than this many times the typical distance are set aside."""
-MOST = 0.15
-"""More rows than this share are no exceptions."""
-SHARPER = 0.3
-"""Without them the error must fall to less than this share: else they are but the tail of the errors."""
-GROSS = 1e-5
-"""Nothing below this share of the spread between the quartiles is a gross error."""
-STIFF = (30, 60, 120, 300)
-"""Most terms of the surrogate: a stiff one is not pulled to the errors, a supple one tells the rest apart."""
-PLAIN = (False, False)
-"""No logarithms: of the target they would follow the large errors and let go of the rest."""
+MAX_ROBUST_DISTANCE = 6.0
+"""Robust standard deviations from the surrogate beyond which a row is an outlier."""
+MAX_OUTLIER_SHARE = 0.15
+"""Maximum share of outliers."""
+MAX_ERROR_RATIO = 0.3
+"""Ratio to which the error must fall without the outliers; otherwise they are the tail of the noise."""
+MIN_GROSS_ERROR = 1e-5
+"""Minimum size of a gross error relative to the interquartile range."""
+TERM_COUNTS = (30, 60, 120, 300)
+"""Numbers of terms of successive surrogates: stiff ones resist the errors, flexible ones separate them."""
+NO_LOGARITHMS = (False, False)
+"""No logarithms, since that of the target would favour the large errors."""
 
 
 def inliers(columns: Array, y: Array, weights: Array) -> Array | None:
-    """Which rows to trust, `(N,)` of bool; None where there are no gross errors.
+    """Mask of the rows without gross errors, `(N,)`; None where there are no gross errors.
 
-    Iterated reweighting: of the rows that are left, those beyond `FAR` robust standard deviations (1.4826 times the median
-    distance; Huber 1981) are set aside, at most `MOST` of them at a time, by surrogates that become more supple.
+    Iterated hard rejection: rows beyond `MAX_ROBUST_DISTANCE` robust standard deviations (1.4826 times the median distance; Huber
+    1981) are rejected, at most the share `MAX_OUTLIER_SHARE` at a time, by surrogates of growing flexibility.
 
     Args:
-        columns: `(N, d)`.
-        y: `(N,)`.
-        weights: What each squared error counts, `(N,)`.
+        columns: Columns `(N, d)`.
+        y: Target `(N,)`.
+        weights: Weights of the squared errors, `(N,)`.
     """
     kept = np.ones(len(y), bool)
     spread = float(np.subtract(*np.quantile(y * np.sqrt(weights), [0.75, 0.25])))
-    first = error = fit_surrogate(columns, y, weights, kind=PLAIN).error
-    for terms in STIFF:
+    first = error = fit_surrogate(columns, y, weights, kind=NO_LOGARITHMS).error
+    for terms in TERM_COUNTS:
         for _ in range(3):
             counts = np.where(kept, weights, 1e-20 * weights.mean())
-            stand_in = fit_surrogate(columns, y, counts, terms=terms, kind=PLAIN)
-            distance = np.abs(y - stand_in.values) * np.sqrt(weights)
+            surrogate = fit_surrogate(columns, y, counts, terms=terms, kind=NO_LOGARITHMS)
+            distance = np.abs(y - surrogate.values) * np.sqrt(weights)
             typical = 1.4826 * float(np.median(distance[kept]))
-            error = stand_in.error
-            far = distance > FAR * max(typical, GROSS * spread)
-            if far.sum() > MOST * len(y):  # still pulled away, or too stiff: only the worst of them this time
-                far = distance >= np.quantile(distance, 1 - MOST)
+            error = surrogate.error
+            far = distance > MAX_ROBUST_DISTANCE * max(typical, MIN_GROSS_ERROR * spread)
+            if far.sum() > MAX_OUTLIER_SHARE * len(y):  # too stiff, or biased by the errors: reject only the worst
+                far = distance >= np.quantile(distance, 1 - MAX_OUTLIER_SHARE)
             settled = bool((far == ~kept).all())
             kept = ~far
             if settled:
                 break
     gone = int((~kept).sum())
-    return kept if 0 < gone <= MOST * len(y) + 1 and error < SHARPER * first else None
+    return kept if 0 < gone <= MAX_OUTLIER_SHARE * len(y) + 1 and error < MAX_ERROR_RATIO * first else None

@@ -1,4 +1,4 @@
-"""Sums of products of simple functions, and quotients of two such sums: a beam of orthogonal least squares."""
+"""Sums of dictionary terms, and quotients of two such sums: beam search by orthogonal least squares."""
 
 import itertools
 import math
@@ -14,21 +14,21 @@ from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.dictionary import TermDictionary, dictionary
 from splinework.interpret.symbolic.screening.problem import ScoredExpression, ScreeningProblem
 
-WIDTH, BRANCHES, DEEPEST = 12, 8, 7
-"""Sums that are followed, continuations of each, and terms of the longest."""
-PAIRED = 1200
-"""Products, the simplest, of which all pairs are compared; longer sums grow from the best of them."""
-NUMERATORS, DENOMINATORS = 240, 120
-"""The same above the bar of a fraction, and the products that are tried below it."""
-SEEDED = 3
-"""Terms of the fractions that are compared from all pairs above the bar and all products below it."""
-EACH, ROUNDS = 4, 3
-"""Pairs that are kept for each denominator, and rounds in which a fraction is fitted."""
-SIMPLEST = {3: 70, 4: 36, 5: 24, 6: 19}
-"""For sums of so many terms: among how many of the simplest products all of them are compared."""
-ALIKE = 1e-9
-"""A product that differs less from the terms of a sum, in squares, brings nothing."""
-KEPT = 2
+BEAM_WIDTH, N_BRANCHES, MAX_TERMS = 12, 8, 7
+"""Width of the beam, continuations of each sum, and maximum number of terms."""
+MAX_PAIRED_TERMS = 1200
+"""Number of the simplest terms of which all pairs are compared, as seeds of longer sums."""
+N_NUMERATORS, N_DENOMINATORS = 240, 120
+"""The same for the numerator of a fraction, and the number of terms tried in the denominator."""
+PAIR_SEED_TERMS = 3
+"""Terms of the fractions that are seeded by all pairs in the numerator with all terms in the denominator."""
+N_PAIRS_PER_DENOMINATOR, N_ROUNDS = 4, 3
+"""Pairs kept for each denominator, and iterations of the fit of a fraction."""
+EXHAUSTIVE_TERMS = {3: 70, 4: 36, 5: 24, 6: 19}
+"""Number of terms → number of the simplest terms among which all sums of that length are compared."""
+MIN_NEW_SQUARE = 1e-9
+"""Squared sine of the angle to the span of a sum below which a term adds nothing."""
+N_KEPT = 2
 
 Key = tuple[int, ...]
 Indices = NDArray[np.intp]
@@ -36,7 +36,7 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class _PartialSum:
-    """A sum: its products, an orthonormal basis of them, what is left of the target, and what of every product is spanned."""
+    """A sum: its terms, an orthonormal basis of them, the residual, and the spanned share of every term."""
 
     key: Key
     basis: Array
@@ -45,7 +45,7 @@ class _PartialSum:
 
     def extended(self, index: int, book: TermDictionary) -> "_PartialSum":
         direction = book.columns[index]
-        for _ in range(2):  # twice, so that nearly equal products end up at right angles
+        for _ in range(2):  # twice, for numerical orthogonality
             direction = direction - self.basis.T @ (self.basis @ direction)
         direction = direction / np.linalg.norm(direction)
         return _PartialSum(
@@ -57,12 +57,12 @@ class _PartialSum:
 
 
 _Step = tuple[float, Key, _PartialSum | None, int]
-"""A continuation: its value, its products, the state that it continues, and the product that it adds."""
+"""A continuation: its score, its terms, the sum that it continues, and the added term."""
 
 
 @dataclass(frozen=True)
 class _BeamSearch:
-    """The search in one dictionary for one target, `(N,)` and weighted."""
+    """The beam search in one dictionary for one weighted target `(N,)`."""
 
     book: TermDictionary
     target: Array
@@ -74,26 +74,26 @@ class _BeamSearch:
         return len(self.target)
 
     def run(self, *, rational: bool) -> list[tuple[Key, float]]:
-        """The sums of shortest description, and the best of every number of terms."""
+        """The sums of shortest description length, and the best one of every number of terms."""
         count = len(self.book.costs)
         empty = _PartialSum((), np.empty((0, self.rows)), self.target, np.zeros(count))
         states, done = [empty], dict[Key, float]()
-        for depth in range(1, min(DEEPEST, self.rows // 8) + 1):
+        for depth in range(1, min(MAX_TERMS, self.rows // 8) + 1):
             grown = self._continued(states)
             if depth == 2 and not rational:
                 grown += [(value, key, None, -1) for key, value in self._seeds()]
-            if depth in SIMPLEST and not rational:
+            if depth in EXHAUSTIVE_TERMS and not rational:
                 grown += [(value, key, None, -1) for key, value in self._all_of(depth)]
-            if rational:  # what is linear in both sums says little about the errors of their quotient
-                grown = [(self.value(g[1]), *g[1:]) for g in sorted(grown, key=lambda g: g[0])[: 4 * WIDTH]]
-                grown += [(value, key, None, -1) for key, value in (self._seeds() if depth == SEEDED else [])]
+            if rational:  # the linearised error is a poor proxy for that of the quotient
+                grown = [(self.value(g[1]), *g[1:]) for g in sorted(grown, key=lambda g: g[0])[: 4 * BEAM_WIDTH]]
+                grown += [(value, key, None, -1) for key, value in (self._seeds() if depth == PAIR_SEED_TERMS else [])]
             states = []
             for _, key, state, index in sorted(grown, key=lambda entry: entry[0]):
                 if key not in done:
                     states.append(self._of(key) if state is None else state.extended(index, self.book))
                     rss = float(states[-1].left @ states[-1].left)
                     done[key] = self.value(key) + depth * (math.log(self.rows) + 2 * math.log(count))
-                    if rss <= self.floor or len(states) == WIDTH:
+                    if rss <= self.floor or len(states) == BEAM_WIDTH:
                         break
             if (
                 time.monotonic() > self.deadline
@@ -105,38 +105,38 @@ class _BeamSearch:
         longest: dict[int, tuple[Key, float]] = {}
         for key, value in ordered:
             longest.setdefault(len(key), (key, value))
-        return [*ordered[:KEPT], *(entry for entry in longest.values() if entry not in ordered[:KEPT])]
+        return [*ordered[:N_KEPT], *(entry for entry in longest.values() if entry not in ordered[:N_KEPT])]
 
     def _continued(self, states: list[_PartialSum]) -> list[_Step]:
-        """The best continuations of every state: value, key, state and product."""
+        """The best continuations of every sum."""
         drawn = self.book.columns @ np.stack([s.left for s in states], 1)
         found: list[_Step] = []
         for number, state in enumerate(states):
             remaining = 1 - state.spanned
-            gain = drawn[:, number] ** 2 / np.maximum(remaining, ALIKE)
+            gain = drawn[:, number] ** 2 / np.maximum(remaining, MIN_NEW_SQUARE)
             rss = np.maximum(float(state.left @ state.left) - gain, self.floor)
             value = self.rows * np.log(rss / self.rows) + 2 * self.book.costs
-            value = np.where(remaining > ALIKE, value, np.inf)
+            value = np.where(remaining > MIN_NEW_SQUARE, value, np.inf)
             own = 2 * float(self.book.costs[list(state.key)].sum())
-            most = min(BRANCHES if state.key else 4 * WIDTH, len(value) - 1)
+            most = min(N_BRANCHES if state.key else 4 * BEAM_WIDTH, len(value) - 1)
             for index in np.argpartition(value, most)[:most].tolist():
                 if np.isfinite(value[index]):
                     found.append((float(value[index]) + own, tuple(sorted((*state.key, index))), state, index))
         return found
 
     def _all_of(self, size: int) -> list[tuple[Key, float]]:
-        """The best of all sums of so many terms among the very simplest products."""
-        few = min(SIMPLEST[size], len(self.book.costs))
+        """The best of all sums of `size` terms among the simplest ones."""
+        few = min(EXHAUSTIVE_TERMS[size], len(self.book.costs))
         if few < size:
             return []
         chosen = _choices(few, size)
         columns = self.book.columns[:few]
-        gram, drawn = columns @ columns.T + ALIKE * np.eye(few), columns @ self.target
+        gram, drawn = columns @ columns.T + MIN_NEW_SQUARE * np.eye(few), columns @ self.target
         right = drawn[chosen]
         solved = np.linalg.solve(gram[chosen[:, :, None], chosen[:, None, :]], right[..., None])[..., 0]
         rss = np.maximum(float(self.target @ self.target) - (solved * right).sum(1), self.floor)
         value = self.rows * np.log(rss / self.rows) + 2 * self.book.costs[chosen].sum(1)
-        count = min(2 * WIDTH, len(value) - 1)
+        count = min(2 * BEAM_WIDTH, len(value) - 1)
         return [(tuple(chosen[n].tolist()), float(value[n])) for n in np.argpartition(value, count)[:count].tolist()]
 
     def _of(self, key: Key) -> _PartialSum:
@@ -146,28 +146,30 @@ class _BeamSearch:
         return state
 
     def _seeds(self) -> list[tuple[Key, float]]:
-        """The best of all sums of two among the simplest products; below the bar one more, each of the simplest."""
+        """The best sums of two of the simplest terms; for fractions with one of the simplest in the denominator."""
         above = np.flatnonzero(~self.book.below)
         if not self.book.below.any():
-            return self._pairs(above[:PAIRED], None)
+            return self._pairs(above[:MAX_PAIRED_TERMS], None)
         found = []
-        for index in np.flatnonzero(self.book.below)[:DENOMINATORS].tolist():
+        for index in np.flatnonzero(self.book.below)[:N_DENOMINATORS].tolist():
             if time.monotonic() > self.deadline:
                 break
-            best = sorted(self._pairs(above[:NUMERATORS], index), key=lambda entry: entry[1])[:EACH]
+            best = sorted(self._pairs(above[:N_NUMERATORS], index), key=lambda entry: entry[1])[
+                :N_PAIRS_PER_DENOMINATOR
+            ]
             found += [(key, self.value(key)) for key, _ in best]
-        return sorted(found, key=lambda entry: entry[1])[: 8 * WIDTH]
+        return sorted(found, key=lambda entry: entry[1])[: 8 * BEAM_WIDTH]
 
     def value(self, key: Key) -> float:
-        """Twice the description length of errors and products; of a fraction that of its own errors.
+        """Twice the description length of errors and terms.
 
-        What is linear in a and b weighs errors by the denominator, and can make them small by making that small. Dividing by the
-        denominator of the last round gives errors their own weight (Sanathanan & Koerner 1963).
+        The linearised problem of a fraction weighs errors by the denominator. Dividing by the denominator of the previous
+        iteration corrects the weights (Sanathanan & Koerner 1963).
         """
         index = list(key)
         columns, below = self.book.columns[index], self.book.below[index]
         weights, rss = np.ones(self.rows), math.inf
-        for _ in range(ROUNDS if below.any() else 1):
+        for _ in range(N_ROUNDS if below.any() else 1):
             found = np.linalg.lstsq((columns * weights).T, self.target * weights, rcond=None)[0]
             above = found[~below] @ columns[~below]
             under = 1 - (found[below] @ columns[below]) / np.where(self.target == 0, 1.0, self.target)
@@ -179,7 +181,7 @@ class _BeamSearch:
         return self.rows * math.log(max(rss, self.floor) / self.rows) + 2 * float(self.book.costs[index].sum())
 
     def _pairs(self, index: Indices, beside: int | None) -> list[tuple[Key, float]]:
-        """The best pairs of some products, beside another one."""
+        """The best pairs among some terms, beside the term `beside`."""
         columns, costs = self.book.columns[index], self.book.costs[index]
         gram, drawn, size, price = self.book.gram(index), columns @ self.target, float(self.target @ self.target), 0.0
         if beside is not None:
@@ -188,15 +190,15 @@ class _BeamSearch:
             gram, drawn, size = gram - np.outer(along, along), drawn - own * along, size - own**2
             price = 2 * float(self.book.costs[beside])
         squares = np.diag(gram)
-        apart = squares > 100 * ALIKE
+        apart = squares > 100 * MIN_NEW_SQUARE
         lengths = np.sqrt(np.where(apart, squares, 1.0))
         gram, drawn = gram / lengths / lengths[:, None], drawn / lengths
         angle = 1 - gram**2
         with np.errstate(all="ignore"):
             gain = (drawn[:, None] ** 2 + drawn**2 - 2 * gram * drawn[:, None] * drawn) / angle
             value = self.rows * np.log(np.maximum(size - gain, self.floor) / self.rows) + 2 * (costs[:, None] + costs)
-        value = np.where(np.triu(angle > ALIKE, 1) & apart & apart[:, None], value + price, np.inf).ravel()
-        count = min(4 * WIDTH if beside is None else WIDTH, len(value) - 1)
+        value = np.where(np.triu(angle > MIN_NEW_SQUARE, 1) & apart & apart[:, None], value + price, np.inf).ravel()
+        count = min(4 * BEAM_WIDTH if beside is None else BEAM_WIDTH, len(value) - 1)
         found = []
         for flat in np.argpartition(value, count)[:count].tolist():
             if np.isfinite(value[flat]):
@@ -208,20 +210,20 @@ class _BeamSearch:
 
 @lru_cache(maxsize=8)
 def _choices(count: int, size: int) -> Indices:
-    """All sets of `size` among `count`."""
+    """All subsets of `size` among `count`."""
     return np.array(list(itertools.combinations(range(count), size)), dtype=np.intp)
 
 
 def sum_candidates(
     problem: ScreeningProblem, *, floor: float, rational: bool = False, deadline: float = math.inf
 ) -> list[ScoredExpression]:
-    """Sums of products for the problem, the shortest description first.
+    """Sums of dictionary terms for a problem, the shortest description first.
 
     Args:
-        problem: Of any number of columns.
-        floor: Sum of squares, on the scale of the data's target, below which all are equally good.
-        deadline: On the monotonic clock; after it sums grow no further.
-        rational: Quotients of two sums: `y = Σ a_k t_k - y Σ b_k t_k`, linear in a and b.
+        problem: A problem of any number of columns.
+        floor: Residual sum of squares, on the scale of the data's target, below which fits are equally good.
+        deadline: Time on the monotonic clock after which sums are no longer extended.
+        rational: Whether to fit quotients of two sums: `y = Σ a_k t_k - y Σ b_k t_k`, linear in a and b.
     """
     target = problem.y * np.sqrt(problem.weights)
     book = dictionary(problem, rational=rational)

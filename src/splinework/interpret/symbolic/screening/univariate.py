@@ -1,4 +1,4 @@
-"""One column left: which function of it, after a power of it as a factor, or under a function of the target."""
+"""Candidates for a problem of one column: library functions, after a power as a factor, or a transform of the target."""
 
 import math
 import time
@@ -19,10 +19,10 @@ from splinework.interpret.symbolic.screening.problem import (
     transformed,
 )
 
-FACTORS = tuple(Fraction(a, 2) for a in (0, 1, -1, 2, -2, 3, -3, 4, -4, 6, -6))
-"""Powers of the column that may stand before the function."""
-INNER = (Fraction(1), Fraction(2), Fraction(-1), Fraction(1, 2), Fraction(-2))
-"""Powers of the column that the function may be of."""
+FACTOR_EXPONENTS = tuple(Fraction(a, 2) for a in (0, 1, -1, 2, -2, 3, -3, 4, -4, 6, -6))
+"""Exponents of the column as a factor of the function."""
+INNER_EXPONENTS = (Fraction(1), Fraction(2), Fraction(-1), Fraction(1, 2), Fraction(-2))
+"""Exponents of the column as the argument of the function."""
 
 
 def univariate_candidates(
@@ -31,9 +31,9 @@ def univariate_candidates(
     """Expressions for a problem of one column, the shortest description first.
 
     Args:
-        problem: With one column.
-        floor: Sum of squares, on the scale of the data's target, below which all are equally good.
-        deadline: On the monotonic clock; after it no further combination is tried.
+        problem: A problem of one column.
+        floor: Residual sum of squares, on the scale of the data's target, below which fits are equally good.
+        deadline: Time on the monotonic clock after which no further combinations are tried.
     """
     found: list[ScoredExpression] = []
     for variant, extra in _variants(problem):
@@ -46,7 +46,7 @@ def univariate_candidates(
             continue
         for c in edge_candidates(variant.columns[:, 0], variant.y, variant.weights, LIBRARY, floor=floor / total)[:3]:
             expression = candidate_expression(c, variant.expressions[0])
-            rss = max(c.left * total, floor)
+            rss = max(c.unexplained * total, floor)
             score = n * math.log(rss / n) + c.constants * math.log(n) + 2 * (c.function.cost + extra)
             found.append(ScoredExpression(variant, expression, score))
             if rss <= floor and extra == 0:
@@ -55,17 +55,17 @@ def univariate_candidates(
 
 
 def _variants(problem: ScreeningProblem) -> Iterator[tuple[ScreeningProblem, float]]:
-    """The problem as it is, of powers of its column, divided by powers, and under functions of the target."""
-    for p in INNER:
+    """The problem with powers of its column, divided by powers, and under transforms of the target."""
+    for p in INNER_EXPONENTS:
         yield from _powered(problem, p, 0.0 if p == 1 else 1.4)
-    for t in FACTORS[1:]:
+    for t in FACTOR_EXPONENTS[1:]:
         factor = power(problem.columns[:, 0], t)
         if factor is not None:
             divided = problem.divided(factor, problem.expressions[0] ** rational(t))
-            for p in INNER[:3]:
+            for p in INNER_EXPONENTS[:3]:
                 yield from _powered(divided, p, 2.1 if p == 1 else 3.5)
     for other in transformed(problem):
-        for p in INNER[:3]:
+        for p in INNER_EXPONENTS[:3]:
             yield from _powered(other, p, 2.1 if p == 1 else 3.5)
 
 

@@ -1,4 +1,4 @@
-"""Columns that act together through a wave, where it turns too often for a polynomial to follow."""
+"""Columns that act through a wave which oscillates too fast for a polynomial surrogate."""
 
 import itertools
 from collections.abc import Iterator
@@ -10,26 +10,26 @@ import sympy
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.problem import ScreeningProblem
 
-FEW = 3
-"""In more columns, only simple products of a few are tried."""
+MAX_FULL_COLUMNS = 3
+"""Number of columns above which only simple products of a few are tried."""
 FREQUENCIES = 2 * np.pi * np.arange(0.2, 16, 0.12)
-"""Of the waves that are tried, over the range of their argument."""
+"""Angular frequencies over the range of the argument."""
 
 
 @dataclass(frozen=True)
 class WaveReduction:
-    """A problem whose columns are merged into the argument of the wave, and what share of the variance it explains."""
+    """A problem with columns merged into the argument of the wave, and the share of variance that the wave explains."""
 
     problem: ScreeningProblem
     share: float
 
 
 def wave_reductions(problem: ScreeningProblem) -> list[WaveReduction]:
-    """The products of powers `u` for which `M (A + B cos ωu + C sin ωu)` explains most, M a product of powers too."""
+    """The arguments `u` for which `M (A + B cos ωu + C sin ωu)` explains most, with M a product of powers."""
     d = problem.size
     if not 1 <= d <= 7 or (problem.columns == 0).any() or np.ptp(problem.y) == 0:
         return []
-    factors = [p for p in itertools.product((0, 1, 2, -1), repeat=d) if d <= FEW or sum(map(abs, p)) <= 2]
+    factors = [p for p in itertools.product((0, 1, 2, -1), repeat=d) if d <= MAX_FULL_COLUMNS or sum(map(abs, p)) <= 2]
     scales = np.stack([np.prod(problem.columns ** np.array(p, dtype=float), axis=1) for p in factors])  # (M, N)
     found = []
     for merged in _arguments(problem):
@@ -42,11 +42,11 @@ def wave_reductions(problem: ScreeningProblem) -> list[WaveReduction]:
 
 
 def _arguments(problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
-    """What a wave may run over, each as the last column: products of powers, sums and differences of two."""
+    """Candidate arguments of a wave, each as the last column: products of powers, sums and differences of two."""
     d = problem.size
-    for q in itertools.product((0, 1, -1, 2, -2) if d <= FEW else (0, 1, -1), repeat=d):
+    for q in itertools.product((0, 1, -1, 2, -2) if d <= MAX_FULL_COLUMNS else (0, 1, -1), repeat=d):
         used = [v for v in q if v]
-        if used and used[0] > 0 and len(used) <= FEW and (len(used) == 1 or any(v % 2 for v in used)):
+        if used and used[0] > 0 and len(used) <= MAX_FULL_COLUMNS and (len(used) == 1 or any(v % 2 for v in used)):
             yield _merged(problem, q)
     for i, j in itertools.combinations(range(d), 2):
         for sign in (1, -1):
@@ -55,7 +55,7 @@ def _arguments(problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
 
 
 def _best(u: Array, reach: float, y: Array, weights: Array, scales: Array) -> float:
-    """Share of the variance that the best wave in u explains."""
+    """Share of variance explained by the best wave in u."""
     angle = np.outer(FREQUENCIES / reach, u)
     c, s = np.cos(angle), np.sin(angle)
     a = (weights * scales**2).T  # (N, M)
@@ -77,7 +77,7 @@ def _best(u: Array, reach: float, y: Array, weights: Array, scales: Array) -> fl
 
 
 def _merged(problem: ScreeningProblem, q: tuple[int, ...]) -> ScreeningProblem:
-    """The columns of the product replaced by it."""
+    """The problem with the columns of a product replaced by it."""
     used = [i for i, v in enumerate(q) if v]
     u = np.prod(problem.columns ** np.array(q, dtype=float), axis=1)
     expression = sympy.Mul(*(problem.expressions[i] ** q[i] for i in used))
