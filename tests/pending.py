@@ -2,7 +2,6 @@
 
 PENDING = {
     "benchmarks",
-    "cli",
     "data",
     "docs",
     "export",

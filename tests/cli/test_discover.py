@@ -118,7 +118,7 @@ def test_what_is_said(run, data, pipeline):
 
 def test_what_is_not_known_is_not_shown(run, data, pipeline):
     result = run("discover", "data.csv", "--target", "y", "--test-fraction", "0")
-    for word in ("held out", "refus", "None", "nan", "intervals", "seen for"):
+    for word in ("rmse held out", "refus", "None", "nan", "intervals", "seen for"):
         assert word not in result.stdout
 
 
@@ -256,7 +256,7 @@ def test_formulas_that_do_not_give_the_target_are_measured_by_the_search(run, da
     assert found["formulas"][0]["rmse_held_out"] == 0.25
     assert found["formulas"][0]["rmse_test"] is None
     assert "x" not in pipeline.reports[0]
-    assert "no rows held back: the figures are those of the search" in found["notes"]
+    assert "no rows held out: the figures are those of the search" in found["notes"]
 
 
 def test_several_targets_have_ranks_and_best_formulas_of_their_own(run, data, pipeline):
@@ -320,7 +320,7 @@ def test_ctrl_c_while_the_command_is_writing(capfd):
     stop = InterruptHandler(busy)
     with stop.searching(), pytest.raises(KeyboardInterrupt):
         stop.interrupt()
-    assert "Ctrl-C once more" in capfd.readouterr().err
+    assert "Ctrl-C again" in capfd.readouterr().err
     with pytest.raises(Interrupted):
         stop.interrupt()
 

@@ -107,7 +107,7 @@ def test_ctrl_c_writes_what_was_found_so_far(run, folder, pipeline):
     pipeline.hook = interrupt
     result = run("discover", "d.csv", "--target", "y", "--out", "o")
     assert result.exit_code == 130
-    assert "stopping: what was found so far will be written; Ctrl-C once more ends at once" in result.stderr
+    assert "stopping: the best result so far will be written; press Ctrl-C again to quit" in result.stderr
     assert "interrupted: what was found so far is in o" in result.stderr
     assert "formulas for y" in result.stdout
     assert "interrupted: the best so far" in result.stdout

@@ -84,7 +84,7 @@ def test_a_target_of_words_is_classified(run, mixed, learner):
     wanted, rows = learner[0]
     assert wanted.classes
     assert set(rows.y) == {"good", "bad"}
-    for fragment in ("formulas for class", "are right", "of 4 rows held back", "splinework predict"):
+    for fragment in ("formulas for class", "are right", "of 4 rows held out", "splinework predict"):
         assert fragment in result.stdout
     metrics = json.loads(run("fit", "m.csv", "--target", "class", "--json", "--overwrite").stdout)["metrics"]
     assert metrics["classes"] == ["bad", "good"]

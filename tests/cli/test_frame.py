@@ -138,7 +138,7 @@ def test_debug_may_stand_before_or_after_the_command(run):
         (
             ZeroDivisionError("a defect"),
             1,
-            "error: a defect of splinework, not of your input (ZeroDivisionError: a defect).",
+            "error: an internal error of splinework, not of your input (ZeroDivisionError: a defect).",
         ),
         (AssertionError(), 1, "not of your input (AssertionError)."),
         (MemoryError(), 1, "error: there is not enough memory"),

@@ -197,7 +197,7 @@ def test_a_defect_is_told_in_a_line_with_what_to_do_and_writes_nothing(run, fold
     result = run("fit", "d.csv", "--target", "y", "--quiet")
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1
-    for fragment in ("error: a defect of splinework", "ZeroDivisionError: a defect", "--debug", "report it"):
+    for fragment in ("error: an internal error of splinework", "ZeroDivisionError: a defect", "--debug", "report it"):
         assert fragment in result.stderr
     shown = run("fit", "d.csv", "--target", "y", "--quiet", "--debug")
     assert shown.exit_code == 1
@@ -211,7 +211,7 @@ def test_ctrl_c_ends_the_search_with_130_and_keeps_the_best_model(run, folder, p
     pipeline.hook = lambda: signal.raise_signal(signal.SIGINT)
     result = run("fit", "d.csv", "--target", "y", "--json")
     assert result.exit_code == 130
-    assert "stopping: what was found so far will be written" in result.stderr
+    assert "stopping: the best result so far will be written" in result.stderr
     assert result.stderr.endswith("interrupted: what was found so far is in splinework-d\n")
     found = json.loads(result.stdout)
     assert found["interrupted"] is True

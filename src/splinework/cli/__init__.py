@@ -1,6 +1,6 @@
 """The command line: `main` joins the commands, one file each, which are loaded when they are asked for.
 
-How a command ends, and with which exit code, is in `endings`; what all commands share in `shared`.
+Exit codes and error handling are in `exits`, the options of all commands in `shared`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ SPLINEWORK_COMMAND_OPTION in the environment, else from --config FILE.toml. NO_C
 @debug_option
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Give it data, get a model you can read.
+    """Fit readable models to data.
 
     splinework fits networks of splines (Kolmogorov-Arnold networks) to a table, makes them sparse and turns them into
     formulas.

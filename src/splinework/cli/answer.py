@@ -1,4 +1,4 @@
-"""What `discover` says at the end: for people the formulas with their odds, constants and limits; for programs one object."""
+"""Results of `discover`: for people the formulas with their probabilities, constants and ranges; for programs one object."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_CONSTANTS: Final = 12  # constants below the table
 
 
 def show_answer(outcome: FitOutcome) -> None:
-    """Prints the refusal if there is one, the table, what holds for the first formula of each target, and the findings."""
+    """Prints the refusal if there is one, the table, constants and ranges of the first formula of each target, and notes."""
     out = console()
     best = list({row.target: row for row in reversed(outcome.table.rows)}.values())[::-1]
     if outcome.table.refusal:
@@ -36,7 +36,7 @@ def show_answer(outcome: FitOutcome) -> None:
 
 
 def results(outcome: FitOutcome, files: Mapping[str, str], *, interrupted: bool) -> dict[str, Any]:
-    """Everything as JSON values."""
+    """The results as JSON values."""
     formulas = [
         record | {"intervals": _intervals(row), "valid": _valid(row)}
         for record, row in zip(outcome.equations, outcome.table.rows, strict=True)
@@ -63,7 +63,7 @@ def _constants(row: FormulaRow, of: str) -> list[str]:
 
 
 def _validity(row: FormulaRow) -> list[str]:
-    """Where the rows lie that a formula was fitted to, in a line."""
+    """The ranges of the columns that a formula was fitted to, in a line."""
     ranges = [f"{name} from {low:.4g} to {high:.4g}" for name, (low, high) in row.valid.items()]
     return [f"seen for {', '.join(ranges)}; beyond, it is a guess"] if ranges else []
 

@@ -34,12 +34,12 @@ def write_artefacts(
     """Writes the files, all or none; returns the path of each by its kind, such as `report`.
 
     Args:
-        outcome: What was found.
+        outcome: Results of the fit.
         folder: Where to.
-        title: Of the report.
+        title: Title of the report.
         files: Those that there may be. A model is written if there is one, splines if a formula still contains some; of an
             earlier job they are removed.
-        tell: Told the share of the report that is done.
+        tell: Function called with the share of the report that is done.
 
     Raises:
         FileError: If the folder cannot be written.
@@ -61,7 +61,7 @@ def write_artefacts(
 
 
 def _simplest_first(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same, of each target by complexity."""
+    """The records of each target, by complexity."""
     targets = list(dict.fromkeys(record["target"] for record in records))
     return sorted(records, key=lambda r: (targets.index(r["target"]), r["complexity"], r["rank"]))
 
@@ -73,7 +73,7 @@ def _write_model(outcome: FitOutcome, path: Path) -> None:
 
 
 def write_rows(records: Sequence[dict[str, Any]], names: Sequence[str], path: Path) -> None:
-    """Writes these fields of records as CSV."""
+    """Writes fields of records as CSV."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, names, lineterminator="\n")
         writer.writeheader()

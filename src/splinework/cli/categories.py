@@ -1,4 +1,4 @@
-"""Columns of words: which ones are categories, what a target of them asks for, and the frame that the estimators take."""
+"""Columns of words: which ones are categories, the task of a target of words, and the frame for the estimators."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EstimationTask:
-    """What a table asks the estimators for.
+    """Task of an estimator.
 
     Attributes:
         classes: Whether the target is classes, and not numbers.
         chosen: The features that were asked for; None for all.
-        known: What the user knows beforehand, as parameters of an estimator.
+        known: Axioms, as parameters of an estimator.
     """
 
     classes: bool
@@ -37,14 +37,14 @@ class EstimationTask:
 def wanted_task(
     table: FileTable, target: str, chosen: list[str] | None, *, asked: str, learn: bool
 ) -> EstimationTask | None:
-    """What to do with a table that is not all numbers; None where the search for a formula can take it.
+    """The task of an estimator; None if the table holds numbers only, so that formulas can be searched directly.
 
     Args:
         table: The table.
         target: The column to explain.
         chosen: The features that were asked for; None for all.
         asked: `auto`, `regression` or `classification`.
-        learn: Whether an estimator is wanted anyway, to learn from missing cells or to keep axioms.
+        learn: Whether an estimator is required anyway, for missing cells or axioms.
 
     Raises:
         DataError: If a column is not there, or is called a number and is none.
@@ -62,9 +62,9 @@ def wanted_task(
 
 
 def repeats(column: NumericCells) -> bool:
-    """Whether a column holds categories: most of its cells are words, and these come again and again.
+    """Whether a column holds categories: most of its cells are words, and these are repeated.
 
-    One word among numbers is a slip, and words that are all different are names or dates: both are for the user to see.
+    One word among numbers is a mistake, and words that are all different are names or dates: both are reported to the user.
     """
     words = {text.strip() for _, text in column.non_numeric}
     known = len(column.non_numeric) + int((~np.isnan(column.values)).sum())
@@ -72,9 +72,9 @@ def repeats(column: NumericCells) -> bool:
 
 
 def frame_of(table: FileTable, wanted: EstimationTask, target: str, notes: list[str]) -> pd.DataFrame:
-    """The features as the estimators take them: numbers, and categories as texts; None or NaN where a cell is missing.
+    """The features for the estimators: numbers, and categories as texts; None or NaN for missing cells.
 
-    Adds to the notes what was left out. A column of words that are all different is left out too, unless it was asked for.
+    Adds notes on columns that are left out, among them columns of words that are all different, unless these were asked for.
 
     Raises:
         DataError: If a column is neither, or none is left.
@@ -98,7 +98,7 @@ def frame_of(table: FileTable, wanted: EstimationTask, target: str, notes: list[
 
 
 def as_frame(table: FileTable, columns: dict[str, bool]) -> pd.DataFrame:
-    """Columns of a table by name; true where one is to be read as words, else as numbers.
+    """Columns of a table by name; True if one is to be read as words, else as numbers.
 
     Raises:
         DataError: If a column of numbers has other cells.

@@ -90,7 +90,7 @@ def name(**words: Any) -> Any:
 
 
 def out(metavar: str, text: str, **words: Any) -> Any:
-    """Where the result goes."""
+    """The file or folder of the result."""
     return option(metavar=metavar, shell_complete=files_of, help=text, group=OUTPUT_GROUP, **words)
 
 

@@ -1,4 +1,4 @@
-"""What a shell offers when the user presses Tab: files, and the names of the columns of the table that was named."""
+"""Completions for a shell: files, and the names of the columns of the table that was named."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WORD_PATTERN: Final = re.compile(r'^    word: ClassVar\[str\] = "(\w+)"$', re.M
 
 
 def axiom_words() -> list[str]:
-    """The words of all kinds of axioms, read from their files without loading them: a shell does not wait."""
+    """The words of all kinds of axioms, read from their files without importing them, which is faster."""
     return sorted(
         word for path in _KINDS_FOLDER.glob("*.py") for word in _WORD_PATTERN.findall(path.read_text(encoding="utf-8"))
     )
@@ -67,7 +67,7 @@ def _header_in(context: click.Context) -> list[str]:
 
 
 def header_of(place: str) -> list[str]:
-    """The names of the columns of a table, none where there is no such table: a shell wants no error."""
+    """The names of the columns of a table, none if there is no such table."""
     try:
         path = Path(place)
         if path.suffix.lower() in (".parquet", ".pq"):

@@ -24,11 +24,11 @@ _FORMAT_HINT: Final = '--config takes a TOML file with lines such as budget = 20
 
 
 def options_in(path: str, context: click.Context) -> dict[str, Any]:
-    """What a file says about the options of a command, by the names of its parameters, as click takes defaults.
+    """Options of a command in a file, by the names of its parameters, as defaults for click.
 
     Args:
         path: The file.
-        context: Of the command.
+        context: Context of the command.
 
     Raises:
         FileError: If the file cannot be read.
@@ -53,7 +53,7 @@ def options_in(path: str, context: click.Context) -> dict[str, Any]:
 
 
 def as_toml(context: click.Context) -> str:
-    """The options of a command as they hold now, as a file that gives them again."""
+    """The current options of a command as a file that gives them again."""
     lines = [f"[{context.info_name}]"]
     for key, parameter in _keys(context.command).items():
         value = context.params.get(parameter.name or "")
@@ -63,7 +63,7 @@ def as_toml(context: click.Context) -> str:
 
 
 def _keys(command: click.Command) -> dict[str, click.Parameter]:
-    """What a file calls each parameter of a command."""
+    """Key in a file → parameter of a command."""
     found = {}
     for parameter in command.params:
         if parameter.name not in SHARED_OPTIONS:
@@ -84,7 +84,7 @@ def _known(key: str, known: Mapping[str, click.Parameter], place: str, command: 
 
 
 def _checked(parameter: click.Parameter, value: Any, path: str, context: click.Context) -> Any:
-    """The value as click takes it, once it is certain that it fits."""
+    """The value for click, once it is known to be valid."""
     key = next((key for key, known in _keys(context.command).items() if known is parameter), str(parameter.name))
     switch = isinstance(parameter, click.Option) and parameter.is_flag
     if switch != isinstance(value, bool):
@@ -99,7 +99,7 @@ def _checked(parameter: click.Parameter, value: Any, path: str, context: click.C
 
 
 def _texts(parameter: click.Parameter, value: Any, place: str) -> Any:
-    """Texts, as they would stand on the command line: so every type reads what it always reads."""
+    """Texts as on the command line, so that every type reads its usual input."""
     if isinstance(value, list):
         if not (isinstance(parameter, click.Option) and parameter.multiple):
             raise ConfigError(f"{place} takes one value; got an array of {len(value)}.")

@@ -1,7 +1,7 @@
-"""What the user knows of the formula, or asks of it: the options of `discover`, and the search that they call for.
+"""Constraints of the search for formulas: the options of `discover`, and the search that they select.
 
-Only what was given is passed on. Columns may be named as in the file or as in formulas. Texts are checked as far as possible
-before any work; what they mean is for the search to say, and none of them is ever evaluated.
+Only options that were given are passed on. Columns may be named as in the file or as in formulas. Texts are checked as far as
+possible before any work; the search interprets them, and none of them is ever evaluated as code.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class FormulaConstraints:
 
     @property
     def question(self) -> str | None:
-        """The field that asks for something else than a plain formula; None if none does."""
+        """The field that asks for another search than `discover`; None if none does."""
         asked = {"form": self.form is not None, "ode": self.ode is not None, "relation": self.relation}
         asked |= {"classes": self.classes, "require": bool(self.require), "forbid": bool(self.forbid)}
         return next((name for name, given in asked.items() if given), None)
@@ -67,7 +67,7 @@ class FormulaConstraints:
         return self.question not in ("ode", "relation", "classes")
 
     def check(self) -> None:
-        """Refuses what contradicts itself, before any file is read.
+        """Refuses contradictory options, before any file is read.
 
         Raises:
             ConfigError: For options that ask for different kinds of formulas, a noise that is no number, or an empty text.
@@ -159,7 +159,7 @@ def _units(text: str, columns: Mapping[str, str]) -> dict[str, str]:
 
 
 def _time(name: str, columns: Mapping[str, str]) -> str:
-    """The column of time, as formulas call it."""
+    """The name in formulas of the column of time."""
     *features, target = columns
     key = _in_formulas(name, columns)
     if key == target:
@@ -171,5 +171,5 @@ def _time(name: str, columns: Mapping[str, str]) -> str:
 
 
 def _in_formulas(name: str, columns: Mapping[str, str]) -> str:
-    """What formulas call a column of the file; anything else as it is."""
+    """The name in formulas of a column of the file; any other text as it is."""
     return next((key for key, named in columns.items() if named == name.strip()), name.strip())

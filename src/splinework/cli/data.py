@@ -144,7 +144,7 @@ class DataOptions:
             raise ConfigError(f"{words} is {why}.")
 
     def check(self) -> None:
-        """Raises where they do not go together.
+        """Raises if options contradict each other.
 
         Raises:
             ConfigError: With the way out.
@@ -176,10 +176,10 @@ class DataOptions:
 @command(short_help="List and write built-in tables, synthetic sets and simulators.")
 @takes(DataOptions)
 def data(options: DataOptions) -> None:
-    """List the tables that splinework has, or write the one called NAME as CSV or Parquet.
+    """List the built-in tables, or write the one called NAME as CSV or Parquet.
 
-    Measurements have the rows that they have. Synthetic sets are a formula or a simulator, and a box from which rows are drawn;
-    the same seed gives the same rows. A formula of your own is drawn with --formula, a
+    Measurements have fixed rows. Rows of synthetic sets are drawn from a box for a formula or a simulator; the same seed gives
+    the same rows. A formula of your own is drawn with --formula, a
     differential equation with --equation.
 
     \b
@@ -238,7 +238,7 @@ def _named(name: str, share: float, models: tuple[Noise, ...], options: DataOpti
 
 
 def _finish(made: Any, options: DataOptions) -> None:
-    """Draws, writes and says what was written."""
+    """Draws, writes and reports what was written."""
     from splinework.data import DataSet
     from splinework.data.registry import described
 
@@ -275,7 +275,7 @@ def _default_rows(found: DataSet) -> int:
 
 
 def _rows(found: DataSet, rows: int, seed: int, options: DataOptions) -> tuple[int, list[str]]:
-    """Draws and writes the table and its card; returns the number of rows, and what there is to say about them."""
+    """Draws and writes the table and its card; returns the number of rows and notes on them."""
     out, silent = options.out, options.as_json
     if found.recipe is None:
         frame = found.frame()
@@ -304,12 +304,12 @@ def _rows(found: DataSet, rows: int, seed: int, options: DataOptions) -> tuple[i
         write_card(page, options.card)
     facts = page.facts
     floor = facts["truth"]["noise_floor"]
-    said = [f"noise floor {floor:.4g} (RMSE of the truth on these rows)"] if floor else []
-    return facts["rows"], [*said, *facts["notes"]]
+    shown = [f"noise floor {floor:.4g} (RMSE of the truth on these rows)"] if floor else []
+    return facts["rows"], [*shown, *facts["notes"]]
 
 
 def _next(found: DataSet, out: str) -> None:
-    """What to type next; the features where the table has other columns, too."""
+    """Prints the next command, with features if the table has other columns."""
     option: list[str] = []
     if found.name == "orbits" or len(found.targets) > 1:
         option = ["--features", ",".join(found.features)]

@@ -34,14 +34,14 @@ def check_out(out: str | None, name: str, *, card: str | None, saved: str | None
                 f"tables are written as CSV or Parquet; name the file {path.with_suffix('.csv')} or "
                 f"{path.with_suffix('.parquet').name}."
             )
-    for option, file, endings in (("--card", card, (".md", ".json")), ("--save-recipe", saved, (".toml",))):
+    for option, file, suffixes in (("--card", card, (".md", ".json")), ("--save-recipe", saved, (".toml",))):
         if file is not None:
             try:
-                check_file(file, [], example=f"{name}{endings[0]}")
+                check_file(file, [], example=f"{name}{suffixes[0]}")
             except ConfigError as error:
                 raise ConfigError(str(error).replace("--out", option)) from error
-            if Path(file).suffix.lower() not in endings:
-                raise ConfigError(f"{option} {file} ends in {' or '.join(endings)}.")
+            if Path(file).suffix.lower() not in suffixes:
+                raise ConfigError(f"{option} {file} ends in {' or '.join(suffixes)}.")
 
 
 def is_parquet(out: str | None) -> bool:
@@ -74,7 +74,7 @@ def csv_text(frame: pd.DataFrame) -> str:
 
 
 def write_card(card: Card, path: str) -> None:
-    """Writes a data card, as a page or as JSON by the ending of its name."""
+    """Writes a data card, as a page or as JSON by its suffix."""
     text = card.to_json() if Path(path).suffix.lower() == ".json" else card.to_markdown()
     write_file(Path(path), text.encode())
 

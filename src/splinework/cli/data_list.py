@@ -1,4 +1,4 @@
-"""What `splinework data` lists: the sets by group, the kinds with a colon in short."""
+"""The list of `splinework data`: sets by group, and families of sets, such as `feynman:`, in short."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def show_list(*, everything: bool, as_json: bool) -> None:
-    """Prints what there is."""
+    """Prints the list."""
     from splinework.data import data_names, data_set
     from splinework.data.catalogue import KINDS, RANDOM, kind_names, synthetic_names
 

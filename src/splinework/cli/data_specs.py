@@ -1,4 +1,4 @@
-"""What the words of `splinework data` mean: `--range x=0:1`, `--units x=m`, `--add-noise student:0.1`, `--design lhs`."""
+"""Texts of options of `splinework data`: `--range x=0:1`, `--units x=m`, `--add-noise student:0.1`, `--design lhs`."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def demo(options: DemoOptions) -> None:
 
 
 def _check(folder: Path) -> None:
-    """Refuses a folder that holds anything but an earlier demo."""
+    """Refuses a folder with other files than those of an earlier demo."""
     if folder.is_dir():
         foreign = sorted(path.name for path in folder.iterdir() if path.name not in _OWN_FILES)
         if foreign:
@@ -86,7 +86,7 @@ def _job(
     seconds: float,
     quiet: bool,
 ) -> tuple[FitOutcome, dict[str, str]]:
-    """What `splinework fit` does, on a table that is written beside the results."""
+    """Does the work of `splinework fit`, on a table that is written beside the results."""
     from splinework.cli.job import FitCallbacks, FitSettings, measure, prepare, search
     from splinework.cli.sample import take_sample
     from splinework.tabular.tables import read_table

@@ -18,16 +18,16 @@ _N_POINTS: Final = 64
 _CURVE_WIDTH: Final = 16  # of a curve in the terminal
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _MIN_SIMILARITY: Final = 0.98
-"""R² from which a function of the library is said to be like an edge."""
+"""R² from which a function of the library is named beside an edge."""
 
 
 def describe(fitted: ModelFile, *, most: int, tell: Callable[[float], None]) -> dict[str, Any]:
-    """Everything there is to say about a model, as JSON values.
+    """The description of a model as JSON values.
 
     Args:
         fitted: The model.
         most: Edges to describe; those that matter most.
-        tell: Told the share that is done.
+        tell: Function called with the share that is done.
     """
     model = fitted.network
     config = model.config
@@ -74,7 +74,7 @@ def describe(fitted: ModelFile, *, most: int, tell: Callable[[float], None]) -> 
 
 
 def show_description(described: Mapping[str, Any]) -> None:
-    """Prints it for people."""
+    """Prints a description."""
     out = console()
     shape = ", ".join(str(part).replace(" ", "") for part in described["shape"])
     basis = described["layers"][0]["basis"]
@@ -164,7 +164,7 @@ def _show_edges(described: Mapping[str, Any]) -> None:
 
 
 def curve_of(values: Sequence[float | None]) -> str:
-    """A curve in letters; a flat one lies in the middle, and a gap is a blank.
+    """A curve as a line of block characters; a flat one lies in the middle, and a gap is a blank.
 
     >>> curve_of([0.0, 0.5, 1.0])
     '▁▅█'
@@ -204,7 +204,7 @@ def _show_formulas(formulas: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _named(column: Mapping[str, Any]) -> str:
-    """A column, and what formulas call it and its scale where these are not plain."""
+    """A column, with its name in formulas and its scale if these are not the usual ones."""
     called = f" (in formulas {column['called']})" if column["called"] != column["name"] else ""
     scale = ", logarithmic" if column["scale"] == "log" else ""
     return f"{column['name']}{called}{scale}"

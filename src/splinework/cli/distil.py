@@ -60,9 +60,9 @@ class DistilOptions:
 @command(no_args_is_help=True, short_help="Distil any model from an ONNX file into a network of splines.")
 @takes(DistilOptions)
 def distil(options: DistilOptions) -> None:
-    """Distil TEACHER, an ONNX file, into a network of splines, asking it near the rows of DATA and all over their box.
+    """Distil TEACHER, an ONNX file, into a network of splines, queried near the rows of DATA and throughout their box.
 
-    How close the student is comes as R², on rows that it has not seen and on the whole box. Of a classifier it learns log odds.
+    The fidelity of the student is given as R², on held-out rows and on the whole box. For a classifier it learns log odds.
 
     \b
     Examples:
@@ -117,7 +117,7 @@ def distil(options: DistilOptions) -> None:
 
 
 def _rows(table: FileTable, names: list[str]) -> NDArray[float64]:
-    """The columns, without rows that lack a cell.
+    """The columns, without rows with missing cells.
 
     Raises:
         DataError: If a column is missing or holds no numbers, or no row is whole.
@@ -137,7 +137,7 @@ def _rows(table: FileTable, names: list[str]) -> NDArray[float64]:
 
 
 def _results(found: DistillationResult, out: str) -> dict[str, Any]:
-    """Everything as JSON values."""
+    """The results as JSON values."""
     return {
         "model": out,
         "kind": found.kind,

@@ -22,7 +22,7 @@ _REQUIRED: Final = (
 
 
 class _Extra(NamedTuple):
-    """A package that adds something: what for, and how to get it."""
+    """An optional package: its purpose, and how to install it."""
 
     package: str
     gives: str
@@ -47,9 +47,9 @@ class DoctorOptions:
 @command(short_help="Show versions, cores, kernels and GPUs.")
 @takes(DoctorOptions)
 def doctor(options: DoctorOptions) -> int:
-    """Show versions, cores, kernels, GPUs and the programs for hardware, and how to get what is missing.
+    """Show versions, cores, kernels, GPUs and the programs for hardware, and how to install what is missing.
 
-    Ends with exit code 2 where something is missing that splinework needs.
+    The exit code is 2 if a required package is missing.
 
     \b
     Examples:
@@ -67,7 +67,7 @@ def doctor(options: DoctorOptions) -> int:
 
 
 def _facts() -> dict[str, Any]:
-    """All that there is to say, as JSON values."""
+    """The facts as JSON values."""
     from splinework.hardware.tools import TOOLS, version
 
     required = {package: installed(package) for package in _REQUIRED}
@@ -128,7 +128,7 @@ def _kernels(facts: dict[str, Any]) -> str:
 
 
 def _show_hardware(found: dict[str, str | None]) -> None:
-    """The programs that `hardware` runs, what for, and what to install."""
+    """Prints the programs that `hardware` runs, their purpose, and how to install them."""
     from splinework.hardware.tools import INSTALL, TOOLS
 
     click.echo("\nprograms that `splinework hardware` runs (optional)")

@@ -41,7 +41,7 @@ _FORMULA_SHARE: Final = 0.5  # of the budget, at most, for the search for formul
 
 @dataclass(frozen=True)
 class EstimationRows:
-    """Rows of a table as an estimator takes them.
+    """Rows of a table for an estimator.
 
     Attributes:
         x: The features, one row each.
@@ -55,13 +55,13 @@ class EstimationRows:
         return len(self.y)
 
     def take(self, places: NDArray[Any]) -> EstimationRows:
-        """Some of them."""
+        """A selection of the rows."""
         return EstimationRows(self.x.iloc[places].reset_index(drop=True), self.y[places])
 
 
 @dataclass(frozen=True)
 class Estimation:
-    """Everything that was found.
+    """The results of the fit.
 
     Attributes:
         target: The column that was explained.
@@ -78,12 +78,12 @@ class Estimation:
     axioms: tuple[dict[str, Any], ...] = ()
 
     def show_model(self) -> None:
-        """Prints what the network is like, and what is known of the axioms."""
+        """Prints the main properties of the network and the statuses of the axioms."""
         m = self.metrics
         if m["task"] == "classification":
             fitted, held = (
                 f"of {plural(m[f'n_{rows}'], 'row')} {word} {figure(m[f'accuracy_{rows}'], '.1%')}"
-                for rows, word in (("train", "fitted"), ("test", "held back"))
+                for rows, word in (("train", "fitted"), ("test", "held out"))
             )
             errors = f"{fitted} are right{f', {held}' if m['n_test'] else ''}"
         else:
@@ -95,7 +95,7 @@ class Estimation:
 def run_estimation(
     request: FitRequest, table: FileTable, wanted: EstimationTask, stages: Stages, folder: Path
 ) -> FitRun[Estimation]:
-    """Fits, measures and writes; Ctrl-C ends the fit with the best model so far, and the search for formulas with those found.
+    """Fits, measures and writes; Ctrl-C stops the fit and keeps the best model so far, or the search and keeps its formulas.
 
     Raises:
         SplineworkError: If something that the user gave cannot be used.
@@ -107,7 +107,7 @@ def run_estimation(
         )
     notes: list[str] = list(table.notes)
     rows = _rows(request, table, wanted, notes)
-    train, test, said = split(len(rows), FitSettings(request.budget, request.seed, request.test_fraction))
+    train, test, split_notes = split(len(rows), FitSettings(request.budget, request.seed, request.test_fraction))
     fitted, held = rows.take(train), rows.take(test)
     if len(set(fitted.y.tolist())) < 2:
         raise DataError(
@@ -121,10 +121,10 @@ def run_estimation(
     with answering(stop.interrupt):
         began = time.monotonic()
         stages.stage(f"fitting {plural(len(fitted), 'row')}")
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", FitWarning)
             estimator = _fitted(request, wanted, fitted, stages, stop)
-        notes += [str(warning.message) for warning in told if issubclass(warning.category, FitWarning)]
+        notes += [str(warning.message) for warning in caught if issubclass(warning.category, FitWarning)]
         found, searched = _formulas(estimator, stages, stop)
         stages.stage("measuring")
         equations = _records(found)
@@ -147,12 +147,12 @@ def run_estimation(
     statuses = tuple(asdict(each) for each in getattr(estimator, "axiom_status_", ()))
     if statuses and found:
         notes.append("the axioms are those of the model; formulas are found from the rows and are not held to them")
-    decided = tuple(dict.fromkeys((*notes, *said, *searched)))
+    decided = tuple(dict.fromkeys((*notes, *split_notes, *searched)))
     return FitRun(Estimation(request.target, equations, metrics, decided, statuses), files, stop.asked)
 
 
 def _rows(request: FitRequest, table: FileTable, wanted: EstimationTask, notes: list[str]) -> EstimationRows:
-    """The rows that have a target, and all cells where the others are to be dropped; adds to the notes."""
+    """The rows with a target, and without missing cells if these are to be dropped; adds notes."""
     from splinework.cli.fitted import column_of
 
     frame = frame_of(table, wanted, request.target, notes)
@@ -175,7 +175,7 @@ def _rows(request: FitRequest, table: FileTable, wanted: EstimationTask, notes: 
 def _fitted(
     request: FitRequest, wanted: EstimationTask, rows: EstimationRows, stages: Stages, stop: InterruptHandler
 ) -> Any:
-    """The estimator, fitted; with the best model so far where Ctrl-C was pressed on the way."""
+    """The fitted estimator; with the best model so far if interrupted."""
     import pandas as pd
 
     from splinework.tabular import KANClassifier, KANRegressor
@@ -204,7 +204,7 @@ def _fitted(
 
 
 def _formulas(estimator: Any, stages: Stages, stop: InterruptHandler) -> tuple[Sequence[FormulaRow], Sequence[str]]:
-    """The formulas and what there is to say of them; none where Ctrl-C came before the search could find any."""
+    """The formulas and notes on them; none if the search was interrupted before it found any."""
     try:
         with stop.searching(), stages.within(estimator.formula_budget):
             if stop.asked:
@@ -216,7 +216,7 @@ def _formulas(estimator: Any, stages: Stages, stop: InterruptHandler) -> tuple[S
 
 
 def _records(rows: Sequence[FormulaRow]) -> list[dict[str, Any]]:
-    """What there is to say of every formula in numbers."""
+    """Figures of every formula."""
     return [
         {
             "rank": rank,
@@ -232,7 +232,7 @@ def _records(rows: Sequence[FormulaRow]) -> list[dict[str, Any]]:
 
 
 def _metrics(estimator: Any, fitted: EstimationRows, held: EstimationRows, wanted: EstimationTask) -> dict[str, Any]:
-    """The figures of the model on the rows fitted and on those held back."""
+    """The figures of the model on the fitted and on the held-out rows."""
     if not wanted.classes:
         at_test = estimator.predict(held.x) if len(held) else held.y
         return {
@@ -255,7 +255,7 @@ def _accuracy(estimator: Any, rows: EstimationRows) -> float | None:
 
 
 def _log_loss(estimator: Any, rows: EstimationRows) -> float | None:
-    """Mean negative logarithm of the probability of what came; None without rows, or for a class that was never seen."""
+    """Mean negative log-probability of the true classes; None without rows, or for an unknown class."""
     if not len(rows):
         return None
     places = {str(name): place for place, name in enumerate(estimator.classes_)}

@@ -1,4 +1,4 @@
-"""How a command ends: the exit code, and on the error stream one line that says what is wrong, for people.
+"""Exit codes and error handling: one line on the error stream says what is wrong.
 
 - 0: done
 - 1: internal failure (bug, out of memory, disk full), not a usage error
@@ -32,7 +32,7 @@ DONE: Final = 0
 FAILED: Final = 1
 REFUSED: Final = 2
 OUTPUT_CLOSED: Final = 141
-"""As shells have it: 128 and the number of SIGPIPE."""
+"""128 and the number of SIGPIPE, as in shells."""
 
 _OUT_OF_MEMORY_MESSAGE: Final = (
     "there is not enough memory for this; use fewer rows or columns, or a machine that has more."
@@ -40,17 +40,17 @@ _OUT_OF_MEMORY_MESSAGE: Final = (
 
 
 class OutputClosed(Exception):
-    """Whoever read the output went away."""
+    """The output pipe was closed by the reader."""
 
 
 @dataclass
 class ErrorHandling:
-    """What holds for one run of the program: whether a traceback is wanted with an error."""
+    """Settings of error handling for one run: whether to print a traceback with an error."""
 
     debug: bool = False
 
 
-def run_and_exit(run: Callable[[], Any], frame: ErrorHandling) -> NoReturn:
+def run_and_exit(run: Callable[[], Any], handling: ErrorHandling) -> NoReturn:
     """Runs a command and ends the process with its exit code.
 
     Raises:
@@ -59,23 +59,23 @@ def run_and_exit(run: Callable[[], Any], frame: ErrorHandling) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # R² on a terminal that knows no ²
-    status = _status(run, frame)
+    status = _status(run, handling)
     if status == INTERRUPTED:  # one more Ctrl-C while the libraries clean up would only print a traceback
         atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     sys.exit(status)
 
 
-def _status(run: Callable[[], Any], frame: ErrorHandling) -> int:
-    """Runs a command; says what is to be said, and returns the exit code."""
+def _status(run: Callable[[], Any], handling: ErrorHandling) -> int:
+    """Runs a command, prints its error if there is one, and returns the exit code."""
     try:
-        with answering(at_once), _warnings_in_a_line(frame):
+        with answering(at_once), _warnings_in_a_line(handling):
             status = run()
             sys.stdout.flush()
     except (OutputClosed, BrokenPipeError):
         _drop_output()
         return OUTPUT_CLOSED
     except (SplineworkError, click.ClickException) as error:
-        return _refused(error, frame)
+        return _refused(error, handling)
     except (Interrupted, KeyboardInterrupt, click.Abort):
         click.echo("\ninterrupted", err=True)
         return INTERRUPTED
@@ -85,19 +85,19 @@ def _status(run: Callable[[], Any], frame: ErrorHandling) -> int:
             if isinstance(error, MemoryError)
             else f"the system refused: {error.strerror or error}."
         )
-        _say(text, error, frame)
+        _say(text, error, handling)
         _drop_output()  # what could not be written now cannot be written at the end either
         return FAILED
     except Exception as error:  # noqa: BLE001  # the last place: the user gets a sentence, and on demand everything
-        _say(_defect(error, frame), error, frame)
+        _say(_defect(error, handling), error, handling)
         return FAILED
     return status if isinstance(status, int) else DONE
 
 
-def _refused(error: Exception, frame: ErrorHandling) -> int:
-    """Something that the user can mend."""
+def _refused(error: Exception, handling: ErrorHandling) -> int:
+    """Prints an error that the user can fix, and returns the exit code."""
     if not isinstance(error, click.ClickException):
-        _say(str(error), error, frame)
+        _say(str(error), error, handling)
         return REFUSED
     context = getattr(error, "ctx", None)
     if context is not None and type(error).__name__ == "NoArgsIsHelpError":
@@ -105,23 +105,23 @@ def _refused(error: Exception, frame: ErrorHandling) -> int:
         return REFUSED
     command = context.command_path if context is not None else "splinework"
     text = error.format_message()
-    _say(f"{text}{'' if text.endswith(('.', '?')) else '.'} See: {command} --help", error, frame)
+    _say(f"{text}{'' if text.endswith(('.', '?')) else '.'} See: {command} --help", error, handling)
     return REFUSED
 
 
-def _defect(error: Exception, frame: ErrorHandling) -> str:
-    """A sentence on an error that nobody foresaw."""
+def _defect(error: Exception, handling: ErrorHandling) -> str:
+    """A sentence on an unexpected error."""
     first = (str(error).splitlines() or [""])[0]
     named = f"{type(error).__name__}: {first}" if first else type(error).__name__
     report = "report it with the lines above and the output of `splinework doctor`"
-    if not frame.debug:
+    if not handling.debug:
         report = "run it again with --debug, and report it with what that prints and the output of `splinework doctor`"
-    return f"a defect of splinework, not of your input ({named}). Please {report}."
+    return f"an internal error of splinework, not of your input ({named}). Please {report}."
 
 
-def _say(text: str, error: BaseException, frame: ErrorHandling) -> None:
+def _say(text: str, error: BaseException, handling: ErrorHandling) -> None:
     """One line, below the traceback if that is wanted."""
-    if frame.debug:
+    if handling.debug:
         click.echo("".join(traceback.format_exception(type(error), error, error.__traceback__)), err=True, nl=False)
     line = f"error: {' '.join(text.splitlines())}"
     if sys.stderr.isatty():  # wrapped at blanks, which a terminal does not do
@@ -131,7 +131,7 @@ def _say(text: str, error: BaseException, frame: ErrorHandling) -> None:
 
 
 def _drop_output() -> None:
-    """Lets what is still buffered for the output vanish: Python would complain about it when it ends."""
+    """Discards buffered output, about which Python would complain at exit."""
     try:
         place = sys.stdout.fileno()
     except (OSError, ValueError):  # no stream of the system, as in tests
@@ -142,8 +142,8 @@ def _drop_output() -> None:
 
 
 @contextmanager
-def _warnings_in_a_line(frame: ErrorHandling) -> Iterator[None]:
-    """Inside, a warning is one line for people, without the place in the source; those of libraries only if asked for."""
+def _warnings_in_a_line(handling: ErrorHandling) -> Iterator[None]:
+    """Inside, a warning is one line without its place in the source; warnings of libraries are shown with --debug only."""
 
     def show(
         message: Warning | str,
@@ -155,7 +155,7 @@ def _warnings_in_a_line(frame: ErrorHandling) -> Iterator[None]:
     ) -> None:
         context = click.get_current_context(silent=True)
         quiet = context is not None and context.params.get("quiet")
-        if frame.debug:
+        if handling.debug:
             click.echo(warnings.formatwarning(message, category, filename, lineno, line), err=True, nl=False)
         elif issubclass(category, FitWarning) and not quiet:
             click.echo(f"note: {' '.join(str(message).splitlines())}", err=True)

@@ -25,7 +25,7 @@ TARGETS: Final = {
     "latex": ".tex",
     "sympy": ".py",
 }
-"""Target → usual ending of its files; the targets of `splinework.export`, known here without loading it."""
+"""Target → usual suffix of its files; the targets of `splinework.export`, listed here so as not to load it."""
 _BINARY_TARGETS: Final = ("onnx", "torch")
 
 
@@ -114,11 +114,11 @@ def export(options: ExportOptions) -> None:
 
 
 def _target(target: str | None, out: str) -> str:
-    """The target, from the option or from the ending of the file."""
+    """The target, from the option or from the suffix of the file."""
     if target is not None:
         return target
-    endings = {".h": "c", ".js": "js", **{suffix: name for name, suffix in reversed(TARGETS.items())}}
-    found = endings.get(Path(out).suffix.lower()) if out != "-" else None
+    suffixes = {".h": "c", ".js": "js", **{suffix: name for name, suffix in reversed(TARGETS.items())}}
+    found = suffixes.get(Path(out).suffix.lower()) if out != "-" else None
     if found is None:
         raise ConfigError(f"--out {out} does not say what to write; add --to, one of {', '.join(TARGETS)}.")
     return found

@@ -19,7 +19,7 @@ _CHUNK_ROWS: Final = 65_536  # rows at a time, so that memory stays small
 
 
 def model_values(model: KAN | FramedKAN, x: Floats, tell: Callable[[float], None] = lambda share: None) -> Floats:
-    """The outputs `(n, outputs)` of a model for the rows of x `(n, inputs)`, in float64; `tell` hears the share that is done."""
+    """The outputs `(n, outputs)` of a model for x `(n, inputs)`, in float64; `tell` is called with the share that is done."""
     import torch
 
     like = next(model.parameters())

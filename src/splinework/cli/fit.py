@@ -38,11 +38,11 @@ def fit(request: FitRequest, model: ModelOptions, axioms: AxiomOptions) -> int:
 
     Writes model.safetensors, equations.csv, metrics.json and report.html into one folder.
 
-    Columns of words that repeat are categories, and a target of such words is classified. Then, and with --missing learn, a
-    network is fitted that learns what every category and a missing cell mean; formulas follow from it.
+    Columns of repeated words are categories, and a target of such words is classified. Then, and with --missing learn, the
+    fitted network learns a value for each category and for missing cells; formulas are derived from it.
 
-    With --axiom, --axioms or --monotone the model is such that these hold by construction, also for rows never seen; the table of
-    axioms at the end says which are proved. They name columns of numbers; strength=soft makes one a penalty, strength=verify
+    With --axiom, --axioms or --monotone the model satisfies these by construction, also for new rows; the table of axioms at the
+    end says which are proved. They name columns of numbers; strength=soft makes one a penalty, strength=verify
     only checks it.
 
     Press Ctrl-C to stop and keep the best result so far; press it again to quit immediately.
@@ -87,7 +87,7 @@ def fit(request: FitRequest, model: ModelOptions, axioms: AxiomOptions) -> int:
 
 
 def _answer(done: FitRun[Any], request: FitRequest, axioms: AxiomOptions) -> None:
-    """Prints what was found, for programs or for people."""
+    """Prints the results, for programs or for people."""
     found = done.outcome
     if request.as_json:
         results: dict[str, Any] = {

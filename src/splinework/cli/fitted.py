@@ -22,7 +22,7 @@ _N_ROWS: Final = 2000
 
 
 class ModelFile:
-    """A network and what its file says about it; one that was saved by hand goes by its own names.
+    """A model file: its network and metadata; a network saved by `splinework.save` has its own names only.
 
     Args:
         path: The file.
@@ -63,7 +63,7 @@ class ModelFile:
 
     @cached_property
     def estimator(self) -> Any:
-        """The estimator that the file holds, which knows categories, classes and gaps; None where it is a network alone.
+        """The estimator in the file, for categories, classes and missing cells; None if it holds a network only.
 
         Raises:
             FileError: If its parts do not fit together.
@@ -76,23 +76,23 @@ class ModelFile:
 
     @property
     def remarks(self) -> list[str]:
-        """The decisions that were taken when it was fitted."""
+        """Notes on the decisions of the fit."""
         return [str(note) for note in self._held("notes", list)]
 
     @property
     def formulas(self) -> list[dict[str, Any]]:
-        """What the file keeps of the formulas that were found with it, best first."""
+        """The formulas in the file, best first."""
         rows = self._held("formulas", list)
         return [row for row in rows if isinstance(row, dict) and isinstance(row.get("formula"), str)]
 
     @property
     def frame(self) -> Any:
-        """What stands before and after the network; None where nothing does."""
+        """The formulas before and after the network; None if there are none."""
         return None if self.model is self.network else self.model.frame
 
     @property
     def axioms(self) -> list[dict[str, Any]]:
-        """The statuses on the axioms that it was fitted with; of one saved by hand, the hard ones that it was made for."""
+        """The statuses of the axioms of the fit; for a network saved by `splinework.save`, its hard axioms."""
         rows = [row for row in self._held("axioms", list) if isinstance(row, dict)]
         if rows or "axioms" in self._notes:
             return [{key: str(value) for key, value in row.items()} for row in rows]
@@ -101,14 +101,14 @@ class ModelFile:
 
     @property
     def scales(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Of the inputs and of the outputs, `linear` or `log`; in a frame all are linear."""
+        """Scales of inputs and outputs, `linear` or `log`; in a frame all are linear."""
         config = self.network.config
         if self.frame is not None:
             return ("linear",) * len(self.input_names), ("linear",) * len(self.output_names)
         return config.input_scales, config.output_scales
 
     def limits(self) -> list[tuple[float, float]]:
-        """Range of every input that the model was fitted on; of one saved by hand, the range of its grid.
+        """Range of every input in the fit; for a network saved by `splinework.save`, the range of its grid.
 
         Raises:
             DataError: If nothing tells, as may be where a frame was made by hand.
@@ -127,13 +127,13 @@ class ModelFile:
         return [self.ranges.get(name, grid) for name, grid in zip(self.features, ends, strict=True)]
 
     def used(self) -> list[str]:
-        """The inputs that the network depends on, by the names that formulas give them."""
+        """The inputs that the network depends on, by their names in formulas."""
         from splinework.report.facts import used_inputs
 
         return used_inputs(self.model)
 
     def inside(self, x: Floats) -> Any:
-        """The network and its inputs for rows x `(n, inputs)`, whatever frame it stands in."""
+        """The network without its frame, and its inputs for rows x `(n, inputs)`."""
         from splinework.tabular.inner_network import inner_network
 
         return inner_network(self.model, x, self.input_names)
@@ -151,13 +151,13 @@ class ModelFile:
         return np.column_stack(columns)
 
     def _held(self, name: str, kind: type[Any]) -> Any:
-        """A part of the header that somebody else may have written; empty where it is of another kind."""
+        """A part of the header; empty if it is malformed."""
         value = self._notes.get(name)
         return value if isinstance(value, kind) else kind()
 
 
 def _is_number(value: Any) -> bool:
-    """Whether a value of a header that somebody else may have written is a finite number."""
+    """Whether a value of a header, which may be malformed, is a finite number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
@@ -166,7 +166,7 @@ def _is_range(value: Any) -> bool:
 
 
 def inputs_of(table: FileTable, fitted: ModelFile) -> tuple[Floats, list[str]]:
-    """The inputs of the model `(n, inputs)`, NaN where they are missing and no mean stands in, and what to say about them.
+    """The inputs of the model `(n, inputs)`, NaN if missing and not imputed by a mean, and notes on them.
 
     Raises:
         DataError: If a column is not there, or is no column of numbers.
@@ -211,7 +211,7 @@ def refuse_lacking(table: FileTable, names: Sequence[str]) -> None:
 
 
 def column_of(table: FileTable, name: str) -> Floats:
-    """The numbers of a column, NaN where there is none.
+    """The numbers of a column, NaN for missing cells.
 
     Raises:
         DataError: If a cell is something else.

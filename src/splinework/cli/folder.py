@@ -1,4 +1,4 @@
-"""Where a command may write, asked before its work; and one file, whole or not at all."""
+"""Checks of output files and folders before any work, and files that are written whole or not at all."""
 
 import contextlib
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from splinework.nn.files import check_writable, write_whole, writing
 
 
 def check_folder(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:
-    """Raises unless the files may be written into the folder; asks before the work, not after it.
+    """Raises unless the files may be written into the folder; called before any work.
 
     Args:
         folder: Where to write; it need not exist.
@@ -33,7 +33,7 @@ def check_folder(folder: Path, names: Iterable[str], *, overwrite: bool) -> None
 
 
 def check_file(out: str, sources: Iterable[str], *, example: str) -> None:
-    """Raises unless a file may be written there; asks before the work, not after it.
+    """Raises unless a file may be written there; called before any work.
 
     Args:
         out: The file to come.
@@ -61,18 +61,18 @@ def check_file(out: str, sources: Iterable[str], *, example: str) -> None:
 
 
 def check_order(model: str, data: str | None) -> None:
-    """Raises if a model stands where the data should.
+    """Raises if a model is given in place of the data.
 
     Raises:
         ConfigError: With the right order.
     """
-    ending = ".safetensors"
-    if data is not None and data.endswith(ending) and not model.endswith(ending):
+    suffix = ".safetensors"
+    if data is not None and data.endswith(suffix) and not model.endswith(suffix):
         raise ConfigError(f"the model comes first, then the data: {data} {model}.")
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Writes one file, whole or not at all; into a pipe or a device, as far as it takes it.
+    """Writes one file, whole or not at all; into a pipe or a device, as far as possible.
 
     Raises:
         FileError: If it cannot be written.

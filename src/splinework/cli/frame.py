@@ -17,12 +17,12 @@ from splinework.errors import nearest
 
 
 class CommandGroup(click.Group):
-    """The commands, and how they end.
+    """A group of commands with our exit codes.
 
     Args:
-        table: Name → what the list of commands says.
-        package: Where the files of the commands are.
-        options: Those of `click.Group`.
+        table: Name → short help.
+        package: Package with a module for each command.
+        options: Arguments of `click.Group`.
     """
 
     def __init__(self, *, table: Mapping[str, str], package: str, **options: Any) -> None:
@@ -33,8 +33,8 @@ class CommandGroup(click.Group):
         run: Callable[..., Any] = super().main
         if not standalone_mode:
             return run(*arguments, standalone_mode=False, **extra)
-        frame = ErrorHandling()
-        return run_and_exit(lambda: run(*arguments, standalone_mode=False, obj=frame, **extra), frame)
+        handling = ErrorHandling()
+        return run_and_exit(lambda: run(*arguments, standalone_mode=False, obj=handling, **extra), handling)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

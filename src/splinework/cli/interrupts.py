@@ -1,4 +1,4 @@
-"""Ctrl-C: at once for most commands; for a search, once to end it with what it has found, twice to end at once."""
+"""Ctrl-C: most commands quit immediately; a search stops with its best result so far, and quits when pressed again."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from types import FrameType
 from typing import Final, NoReturn
 
 INTERRUPTED: Final = 130
-"""The exit code of a command that was interrupted, as shells have it: 128 and the number of the signal."""
-STOPPING_MESSAGE: Final = "stopping: what was found so far will be written; Ctrl-C once more ends at once without it"
+"""Exit code of an interrupted command: 128 and the number of the signal, as in shells."""
+STOPPING_MESSAGE: Final = "stopping: the best result so far will be written; press Ctrl-C again to quit without it"
 
 
 class Interrupted(BaseException):
-    """Ctrl-C. Not a KeyboardInterrupt: a fit answers that one by going on with the best state so far."""
+    """Ctrl-C. Not a KeyboardInterrupt, on which a fit continues with the best state so far."""
 
 
 class SearchStopped(KeyboardInterrupt):
-    """Ctrl-C as a search is told of it.
+    """Ctrl-C during a search.
 
-    A kind of its own: where a plain KeyboardInterrupt passes through `exec`, as of an import, Python ends with the signal and not
-    with the exit code, even though it was answered.
+    It has a class of its own: where a plain KeyboardInterrupt passes through `exec`, as during an import, Python ends with the
+    signal and not with the exit code, even though the exception was handled.
     """
 
 
 class InterruptHandler:
-    """Whether a search was asked to end, by the first Ctrl-C.
+    """Handler of Ctrl-C that stops a search first and quits the second time.
 
     Args:
-        say: Told what the first Ctrl-C does.
+        say: Function called with a sentence on the effect of the first Ctrl-C.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -41,7 +41,7 @@ class InterruptHandler:
 
     @contextmanager
     def searching(self) -> Iterator[None]:
-        """Inside, the first Ctrl-C raises KeyboardInterrupt, which a search answers with what it has found so far."""
+        """Inside, the first Ctrl-C raises KeyboardInterrupt, on which a search returns what it has found so far."""
         self._searching = True
         try:
             yield
@@ -49,7 +49,7 @@ class InterruptHandler:
             self._searching = False
 
     def interrupt(self) -> None:
-        """Ctrl-C was pressed. Where the search is over, the first one changes nothing: the files are being written."""
+        """Handles Ctrl-C. After the search the first one has no effect, as files are being written."""
         if self.asked:
             raise Interrupted
         self.asked = True
@@ -79,7 +79,7 @@ def answering(interrupt: Callable[[], None]) -> Iterator[None]:
 
 
 def at_once() -> NoReturn:
-    """Ends the command.
+    """Quits the command.
 
     Raises:
         Interrupted: Always.

@@ -1,4 +1,4 @@
-"""The main job: numbers in, formulas, model and figures out. It computes everything and writes nothing."""
+"""The fit of `fit` and `discover`: from numbers to formulas, model and figures. It writes nothing."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from splinework.interpret.symbolic import FormulaRow, FormulaTable
 
 MIN_ROWS: Final = 8
-"""Rows without which nothing is fitted."""
+"""Number of rows that a fit needs."""
 TEST_FRACTION: Final = 0.2
 KEPT_FIELDS: Final = ("target", "rank", "formula", "complexity", "rmse_train", "rmse_test", "r2_test")
-"""What is kept of each formula with the model."""
+"""Fields of a formula that are kept with the model."""
 _MAX_LETTERS: Final = 2000  # letters of a formula that is kept
 _MAX_FORMULAS: Final = 5  # formulas of a target that are kept
 
 
 @dataclass(frozen=True)
 class FitSettings:
-    """What the user may choose about a job; None leaves it to the data.
+    """Settings of a fit; None lets the data decide.
 
-    `tables_apart` says that the values of splines in formulas are written beside the formulas, and not into them.
+    With `tables_apart`, the values of splines are written beside the formulas and not into them.
     """
 
     budget: float
@@ -51,7 +51,7 @@ class FitSettings:
 
 @dataclass(frozen=True)
 class FitCallbacks:
-    """Who is told how the job goes on: of every stage, and of every step of a fit."""
+    """Functions called at every stage and at every step of a fit."""
 
     stage: Callable[[str], None]
     step: Callable[[Any], None]
@@ -63,7 +63,7 @@ class PreparedSample:
 
     Attributes:
         train: `x (n, features)` and `y (n,)` to fit.
-        test: The same, held back.
+        test: The held-out rows.
         columns: Identifier → name in the file, for the features and, last, the target.
         means: Name in the file → the mean that stands in for missing cells.
         notes: Decisions so far.
@@ -88,7 +88,7 @@ class PreparedSample:
 
 @dataclass(frozen=True)
 class FitOutcome:
-    """Everything that a job found.
+    """The results of a fit.
 
     Attributes:
         table: Formulas, and the network that they come from.
@@ -97,7 +97,7 @@ class FitOutcome:
         metrics: The fields of `metrics.json`.
         notes: All decisions, in sentences.
         of_the_target: Whether the formulas give the target itself.
-        header: What is kept with the model, so that `predict` knows the columns.
+        header: Metadata of the model file, from which `predict` knows the columns.
     """
 
     table: FormulaTable
@@ -114,7 +114,7 @@ class FitOutcome:
         return self.prepared.target
 
     def show_model(self) -> None:
-        """Prints what the network is like, if there is one."""
+        """Prints the main properties of the network, if there is one."""
         from splinework.cli.terminal import console, regression
 
         model, m, out = self.table.model, self.metrics, console()
@@ -131,7 +131,7 @@ class FitOutcome:
 
 
 def search(prepared: PreparedSample, settings: FitSettings, listener: FitCallbacks) -> FormulaTable:
-    """Discovers, on the rows to fit."""
+    """Searches for formulas on the rows to fit."""
     shape: dict[str, Any] = {} if settings.shape is None else {"shape": list(settings.shape)}
     with suited_to(len(prepared.train[1])):
         return settings.constraints.search(
@@ -147,7 +147,7 @@ def search(prepared: PreparedSample, settings: FitSettings, listener: FitCallbac
 
 
 def measure(table: FormulaTable, prepared: PreparedSample, settings: FitSettings, *, began: float) -> FitOutcome:
-    """The figures of everything that was found, in a job that began at that time of the monotonic clock."""
+    """The figures of all results of a fit that began at that time of the monotonic clock."""
     table = named_apart(table)
     placed = zip(ranks(table.rows), table.rows, strict=True)
     equations = [_record(rank, row, prepared, settings) for rank, row in placed]
@@ -177,7 +177,7 @@ def measure(table: FormulaTable, prepared: PreparedSample, settings: FitSettings
 
 
 def _record(rank: int, row: FormulaRow, prepared: PreparedSample, settings: FitSettings) -> dict[str, Any]:
-    """What there is to say of one formula in numbers."""
+    """Figures of one formula."""
     import sympy
 
     if settings.constraints.explains_target:
@@ -239,7 +239,7 @@ def prepare(sample: TableSample, settings: FitSettings) -> PreparedSample:
 
 
 def split(rows: int, settings: FitSettings) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Which rows to fit and which to hold back, in the order of the file, and what to say about it."""
+    """Rows to fit and rows to hold out, in the order of the file, and notes on them."""
     asked = settings.test_fraction
     if not settings.constraints.explains_target:
         return _all_rows(rows, asked)
@@ -255,9 +255,9 @@ def split(rows: int, settings: FitSettings) -> tuple[np.ndarray, np.ndarray, lis
     order = np.random.default_rng(settings.seed).permutation(rows)
     notes = []
     if asked == 0:
-        notes.append("no rows held back (--test-fraction 0): the figures are those of the rows fitted")
+        notes.append("no rows held out (--test-fraction 0): the figures are those of the rows fitted")
     elif asked is None and fraction != TEST_FRACTION:
-        notes.append(f"only {plural(rows, 'row')}: {held or 'none'} held back to test")
+        notes.append(f"only {plural(rows, 'row')}: {held or 'none'} held out to test")
     return np.sort(order[held:]), np.sort(order[:held]), notes
 
 
@@ -265,16 +265,16 @@ def _all_rows(rows: int, asked: float | None) -> tuple[np.ndarray, np.ndarray, l
     """All rows to fit, and none to test."""
     if asked:
         raise ConfigError(
-            "--test-fraction holds back rows of the target, but with --ode, --relation or --classes a formula does not "
+            "--test-fraction holds out rows of the target, but with --ode, --relation or --classes a formula does not "
             "give the target itself; leave it out: the search holds out rows of its own."
         )
     if rows < MIN_ROWS:
         raise DataError(f"there are {plural(rows, 'row')} to use, but at least {MIN_ROWS} are needed; add rows.")
-    return np.arange(rows), np.arange(0), ["no rows held back: the figures are those of the search"]
+    return np.arange(rows), np.arange(0), ["no rows held out: the figures are those of the search"]
 
 
 def _figures(function: Callable[[Floats], Floats], prepared: PreparedSample) -> tuple[float | None, ...]:
-    """Errors of a function on the rows fitted and on those held back."""
+    """Errors of a function on the fitted and on the held-out rows."""
     (x, y), (x_test, y_test) = prepared.train, prepared.test
     at_test = function(x_test) if len(y_test) else y_test
     return rmse(function(x), y), rmse(at_test, y_test), r2(at_test, y_test)

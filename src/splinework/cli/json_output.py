@@ -1,4 +1,4 @@
-"""Values for programs: JSON as the standard has it, and numbers that it has a word for."""
+"""Output for programs: standard JSON, and numbers that it can represent."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 
 def json_text(values: Any) -> str:
-    """JSON as the standard has it, without NaN, ending in a line end."""
+    """Standard JSON, without NaN, with a final newline."""
     return json.dumps(values, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def finite(value: Any) -> float | None:
-    """The number; None for none, and for one that JSON has no word for.
+    """The number; None for None and for a number that JSON cannot represent.
 
     >>> finite(1), finite(float("inf"))
     (1.0, None)
@@ -23,5 +23,5 @@ def finite(value: Any) -> float | None:
 
 
 def only(record: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """The fields of these names."""
+    """The fields with these names."""
     return {name: record[name] for name in names}

@@ -1,4 +1,4 @@
-"""What `fit` is told beforehand: `--axiom`, `--axioms` and `--monotone`, read before any work; and the statuses at the end."""
+"""Axioms of `fit`: `--axiom`, `--axioms` and `--monotone`, read before any work; and their statuses at the end."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class AxiomOptions:
         return bool(self.axioms or self.file is not None or self.monotone)
 
     def read(self) -> dict[str, Any]:
-        """What they say, as parameters of an estimator; which columns there are is for that to see.
+        """The axioms as parameters of an estimator, which checks the columns.
 
         Raises:
             FormulaError: If a text cannot be read.
-            ConfigError: If one is empty or says nothing known, or there are no axioms in the file.
+            ConfigError: If one is empty or unknown, or the file has no axioms.
             FileError: If the file cannot be read.
         """
         from splinework.knowledge.axioms.files import read_axioms
@@ -70,7 +70,7 @@ def _signs(texts: Sequence[str]) -> dict[str, int]:
 
 
 def show_axiom_status(statuses: Sequence[Mapping[str, Any]]) -> None:
-    """Prints a table of axioms with what is known of each."""
+    """Prints a table of axioms with their statuses."""
     from splinework.cli.terminal import show_table
 
     if statuses:

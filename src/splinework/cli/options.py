@@ -85,14 +85,14 @@ command = partial(click.command, cls=Command)
 
 
 def argument(**words: Any) -> Any:
-    """A field that is an argument; `words` are those of `click.argument`."""
+    """A field for an argument; `words` are those of `click.argument`."""
     words.setdefault("required", True)
     default = MISSING if words["required"] else None
     return field(default=default, metadata={_KEY: ((), {"is_argument": True, **words})})
 
 
 def option(*names: str, default: Any = None, within: tuple[int, int | None] | None = None, **words: Any) -> Any:
-    """A field that is an option.
+    """A field for an option.
 
     Args:
         names: Its spelling; by default the field's name.
@@ -109,7 +109,7 @@ def option(*names: str, default: Any = None, within: tuple[int, int | None] | No
 
 
 def takes(kind: type[Any], **changes: Mapping[str, Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Gives a command the options of a dataclass, which it gets as one object, after those of the decorators above.
+    """Adds the options of a dataclass to a command, which receives them as one object, after those of the decorators above.
 
     Args:
         kind: The dataclass; its `HEADING` is the group of options that name none.
@@ -174,7 +174,7 @@ def _unquoted(item: str) -> str:
 
 
 def list_text(items: Sequence[str]) -> str:
-    """The text of which `split_list` makes these items again."""
+    """The text from which `split_list` recovers these items."""
     return ",".join(item if split_list(item) == [item] else '"' + item.replace('"', '""') + '"' for item in items)
 
 
@@ -209,7 +209,7 @@ def _words_of(hint: Any) -> dict[str, Any]:
 def _items(
     choices: Sequence[str], context: click.Context, parameter: click.Parameter, texts: Sequence[str]
 ) -> tuple[str, ...]:
-    """The items of a list that came as one text or several; a text without any stays, to be refused by its command."""
+    """The items of a list given as one text or several; for an empty text an empty item, which its command refuses."""
     items = tuple(item for text in texts for item in split_list(text) or [""])
     for item in items if choices else ():
         if item not in choices:

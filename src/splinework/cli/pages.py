@@ -26,13 +26,13 @@ _NO_DATA_NOTE: Final = (
 
 @dataclass(frozen=True)
 class PageRows:
-    """Rows that a page is about.
+    """Rows for a page.
 
     Attributes:
         x: `(n, inputs)`, no cell missing.
         y: `(n, targets)`; None where the table has not all of them.
         held_out: Whether they were not used for training.
-        remarks: What was left out and why.
+        remarks: Notes on rows that were left out.
     """
 
     x: Floats
@@ -95,9 +95,9 @@ def write_page(
     Args:
         fitted: The model.
         path: Where to.
-        rows: What to show it on; by default rows drawn from the ranges of its inputs.
+        rows: Rows to show it on; by default rows drawn from the ranges of its inputs.
         title: Heading of the page.
-        tell: Told the share that is done.
+        tell: Function called with the share that is done.
 
     Raises:
         FileError: If the file cannot be written.
@@ -120,7 +120,7 @@ def write_page(
 
 
 def _inside(fitted: ModelFile, shown: dict[str, Any], notes: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """What is shown of a network in a frame: the network on its own inputs; and the sentences that say so.
+    """The network in a frame on its own inputs, and notes that say so.
 
     Where the frame makes the answers of what the network gives, measured values cannot be held against the network.
     """
@@ -128,14 +128,14 @@ def _inside(fitted: ModelFile, shown: dict[str, Any], notes: Sequence[str]) -> t
     from splinework.tabular.inner_network import frame_notes
 
     frame = fitted.frame
-    told = frame_notes(fitted.model)
+    remarks = frame_notes(fitted.model)
     rows = shown.get("test") or (shown["x"], shown.get("y"))
     if frame.answers and rows[1] is not None:
         values = model_values(fitted.model, rows[0])
         error, explained = rmse(values, rows[1]), r2(values, rows[1])
-        told.append(f"on {plural(len(values), 'row')} the model has rmse {error:.4g}, R² {explained or 0:.4f}")
+        remarks.append(f"on {plural(len(values), 'row')} the model has rmse {error:.4g}, R² {explained or 0:.4f}")
     seen: dict[str, Any] = {"x": fitted.inside(shown["x"]).x}
     if not frame.answers:
         seen |= {"y": shown["y"]} if shown.get("y") is not None else {}
         seen |= {"test": (seen["x"], shown["test"][1])} if "test" in shown else {}
-    return seen, [*told, *notes]
+    return seen, [*remarks, *notes]

@@ -80,7 +80,7 @@ def predict(options: PredictOptions) -> None:
 
 
 def _results(found: Predictions, out: str | None) -> dict[str, Any]:
-    """Everything as JSON values; the predictions themselves unless a file has them."""
+    """The results as JSON values, with the predictions unless they are in a file."""
     results: dict[str, Any] = {
         "rows": len(found),
         "predicted": found.rows,
@@ -99,7 +99,7 @@ def _plain(column: Any) -> list[Any]:
 
 
 def _check_out(out: str | None, model: str, data: str, *, as_json: bool) -> None:
-    """Refuses to write over what is read, and what this command does not write."""
+    """Refuses to overwrite the input, and unsupported formats."""
     if out is None:
         if not as_json:
             raise ConfigError(

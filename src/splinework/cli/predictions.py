@@ -26,11 +26,11 @@ _CHUNK_ROWS: Final = 20_000  # rows at a time
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model says about the rows of a table.
+    """Predictions of a model for the rows of a table.
 
     Attributes:
         columns: Name → numbers `(n,)`, NaN where there is none; or the classes as texts.
-        remarks: What one should know, in sentences.
+        remarks: Notes on the rows.
     """
 
     columns: Mapping[str, NDArray[Any]]
@@ -47,7 +47,7 @@ class Predictions:
 
 
 def predictions(table: FileTable, fitted: ModelFile, tell: Callable[[float], None]) -> Predictions:
-    """Predicts for every row that has all it takes.
+    """Predictions for all rows without missing cells.
 
     Raises:
         DataError: If a column is not there, is no column of numbers, or is called as a prediction will be.
@@ -61,7 +61,7 @@ def predictions(table: FileTable, fitted: ModelFile, tell: Callable[[float], Non
 
 
 def _of_network(table: FileTable, fitted: ModelFile, tell: Callable[[float], None]) -> Predictions:
-    """Those of a network that takes the columns as they are."""
+    """Predictions of a network without an estimator."""
     x, remarks = inputs_of(table, fitted)
     values = np.full((len(x), fitted.model.outputs), np.nan)
     whole = np.isfinite(x).all(axis=1)
@@ -76,7 +76,7 @@ def _of_network(table: FileTable, fitted: ModelFile, tell: Callable[[float], Non
 
 
 def _of_estimator(table: FileTable, fitted: ModelFile, tell: Callable[[float], None]) -> Predictions:
-    """Those of an estimator, which knows categories and what a missing cell means; of classes with their probabilities."""
+    """Predictions of an estimator, for classes with their probabilities."""
     estimator, target = fitted.estimator, fitted.target
     columns = {column.name: hasattr(column, "levels") for column in estimator.columns_.columns}
     refuse_lacking(table, list(columns))
@@ -95,7 +95,7 @@ def _of_estimator(table: FileTable, fitted: ModelFile, tell: Callable[[float], N
 
 
 def _unseen(frame: pd.DataFrame, estimator: Any) -> list[str]:
-    """A remark on every column with categories that were not there when the estimator was fitted."""
+    """Notes on columns with categories that are new to the estimator."""
     remarks = []
     for column in estimator.columns_.columns:
         if hasattr(column, "levels"):
@@ -111,7 +111,7 @@ def _unseen(frame: pd.DataFrame, estimator: Any) -> list[str]:
 
 
 def as_csv(table: FileTable, found: Predictions, tell: Callable[[float], None]) -> bytes:
-    """The table as CSV, its cells as they came, with the predictions at the end."""
+    """The table as CSV with unchanged cells, and the predictions at the end."""
     frame = table.frame.copy(deep=False)
     for name, column in found.columns.items():
         frame[name] = _texts(column, table.decimal)
@@ -123,7 +123,7 @@ def as_csv(table: FileTable, found: Predictions, tell: Callable[[float], None]) 
 
 
 def _chunks(frame: pd.DataFrame, tell: Callable[[float], None]) -> Iterator[pd.DataFrame]:
-    """Some rows at a time, once at least; tells the share that is done."""
+    """Chunks of rows, at least one; calls `tell` with the share that is done."""
     for begin in range(0, max(len(frame), 1), _CHUNK_ROWS):
         yield frame.iloc[begin : begin + _CHUNK_ROWS]
         tell(min(begin + _CHUNK_ROWS, len(frame)) / max(len(frame), 1))

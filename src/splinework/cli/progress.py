@@ -1,6 +1,6 @@
-"""What a person sees while work goes on: the stage, the time it has taken and the time that is left, on the error stream.
+"""Progress on the error stream: the stage, the elapsed time and the remaining time.
 
-On a terminal one line that moves; else a plain line when a stage begins, and one every ten seconds while it goes on.
+On a terminal this is one line that is redrawn; else a plain line at the beginning of a stage and at intervals during it.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ import click
 from splinework.progress import ProgressLine, ProgressText, can_redraw, duration
 
 PERIOD_SECONDS: Final = 10.0
-"""Seconds between two plain lines on one stage; the more it has run, the more, where they say the same."""
+"""Seconds between two plain lines of one stage; increasing as long as their text is the same."""
 _POLL_SECONDS: Final = 0.25
 _MIN_STAGE_SECONDS: Final = 2.0
-"""Seconds that a stage has to run before its pace says when it will end."""
+"""Seconds that a stage runs before its remaining time is estimated."""
 
 
 class Stages:
     """Shows which stage a job is in, and how long it will take.
 
-    A context manager; its methods `stage`, `step` and `share` are what a job tells.
+    A context manager, to which a job reports by `stage`, `step` and `share`.
 
     Args:
-        quiet: Shows nothing.
+        quiet: Whether to show nothing.
     """
 
     def __init__(self, *, quiet: bool) -> None:
@@ -48,7 +48,7 @@ class Stages:
         if self.quiet:
             return self
         if can_redraw():
-            self._line = ProgressLine(self._said)
+            self._line = ProgressLine(self._text_now)
         else:
             self._thread = threading.Thread(target=self._beat, daemon=True)
             self._thread.start()
@@ -64,7 +64,7 @@ class Stages:
             self._line.stop()
 
     def stage(self, text: str, *, after: float = 0.0) -> None:
-        """A stage begins; a plain line on it comes after so many seconds, if it still goes on then."""
+        """Begins a stage; its first plain line comes after a number of seconds, if it is still running."""
         now = time.monotonic()
         with self._lock:
             self._text, self._detail, self._share = text, "", None
@@ -73,16 +73,16 @@ class Stages:
             self._show()
 
     def step(self, step: Any) -> None:
-        """A step of a fit is done."""
+        """Reports a step of a fit."""
         self._detail = f" · error {step.rmse_train:.3g}"
 
     def share(self, share: float) -> None:
-        """So much of the stage is done, from 0 to 1."""
+        """Reports the share of the stage that is done."""
         self._share = share
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Inside, the work is known to end after so many seconds."""
+        """Inside, the work is known to end after this number of seconds."""
         self._end = time.monotonic() + seconds
         try:
             yield
@@ -90,14 +90,14 @@ class Stages:
             self._end = None
 
     def say(self, text: str) -> None:
-        """A sentence that stays, between the stages."""
+        """Prints a sentence between the stages."""
         if self._line is not None:
             self._line.print(text)
         elif not self.quiet:
             click.echo(text, err=True)
 
     def left(self) -> str:
-        """The time that is left, in words with a semicolon before them; nothing where it is not known."""
+        """The remaining time in words, after a semicolon; empty if unknown."""
         now = time.monotonic()
         if self._end is not None:
             return f"; at most {duration(self._end - now)} left" if self._end > now else "; finishing"
@@ -106,13 +106,13 @@ class Stages:
             return f"; about {duration(spent * (1 - share) / share)} left"
         return ""
 
-    def _said(self) -> ProgressText:
-        """What the line on the terminal says."""
+    def _text_now(self) -> ProgressText:
+        """The current text of the line on the terminal."""
         text = f"{self._text or 'starting'}{self._detail}{self.left()}"
         return ProgressText(text, duration(time.monotonic() - self._began), self._share)
 
     def _show(self) -> None:
-        """Shows the stage in a plain line, where none moves."""
+        """Shows the stage in a plain line, unless there is a line that is redrawn."""
         with self._lock:
             now, text = time.monotonic(), f"{self._text}{self._detail}{self.left()}"
             self._due = now + (PERIOD_SECONDS if text != self._shown else max(PERIOD_SECONDS, now - self._stage_began))
@@ -121,7 +121,7 @@ class Stages:
                 click.echo(f"{time.monotonic() - self._began:6.1f} s  {text}", err=True)
 
     def _beat(self) -> None:
-        """Repeats the plain line while a stage goes on, until the end."""
+        """Repeats the plain line during a stage, until the end."""
         while not self._over.wait(_POLL_SECONDS):
             try:
                 if time.monotonic() >= self._due:

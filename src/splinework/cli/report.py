@@ -34,7 +34,7 @@ class ReportOptions:
 @command(no_args_is_help=True, short_help="Write a page about a fitted model, with data or without.")
 @takes(ReportOptions)
 def report(options: ReportOptions) -> None:
-    """Write a page about MODEL, a file that `fit` or `discover` wrote, and how it does on the rows of DATA.
+    """Write a page about MODEL, a file that `fit` or `discover` wrote, and its fit to the rows of DATA.
 
     DATA is a CSV or Parquet file, or - for the standard input. The page needs no other file and no network. It shows the
     network, its edges and the formulas that were found with it; with DATA also the columns, and with the target among them the

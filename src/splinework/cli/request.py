@@ -1,4 +1,4 @@
-"""What the commands share that look for formulas in a table: their options, and what is checked before any work."""
+"""Options of the commands that fit formulas to a table, and their checks before any work."""
 
 from __future__ import annotations
 
@@ -42,26 +42,26 @@ class FitRequest:
 
     @property
     def target(self) -> str:
-        """The column to explain.
+        """The target column.
 
         Raises:
-            ConfigError: If none was named; says which there are.
+            ConfigError: If none was given; the message lists the columns.
         """
         if self.wanted is None:
             names = header_of(self.data)
             there = (
                 f"; {self.data} has {', '.join(map(repr, names[:12]))}{', …' if names[12:] else ''}" if names else ""
             )
-            raise ConfigError(f"--target is missing, the column to explain{there}.")
+            raise ConfigError(f"--target is missing{there}.")
         return self.wanted
 
     @property
     def source(self) -> str:
-        """What to call the data."""
+        """The name of the data in messages."""
         return self.data if self.data != "-" else "the standard input"
 
     def check(self, files: Iterable[str]) -> Path:
-        """The folder for the results, once it is certain that the files may be written there.
+        """The folder for the results, once it is known that the files may be written there.
 
         Raises:
             ConfigError: If a number is out of range, or the data would be replaced.
@@ -69,7 +69,7 @@ class FitRequest:
         """
         target, share = self.target, self.test_fraction
         if not target:
-            raise ConfigError("--target is empty; name the column to explain.")
+            raise ConfigError("--target is empty; name the target column.")
         if share is not None and not 0 <= share < 1:
             raise ConfigError(f"--test-fraction is a share of the rows, 0 <= F < 1, such as 0.2; got {share:g}.")
         folder = Path(self.out) if self.out is not None else default_folder(self.data)
@@ -81,7 +81,7 @@ class FitRequest:
         return folder
 
     def table(self, tell: Callable[[float], None]) -> FileTable:
-        """The table; `tell` hears the share of it that is read.
+        """The table; `tell` is called with the share of it that is read.
 
         Raises:
             SplineworkError: If there is none.
@@ -91,7 +91,7 @@ class FitRequest:
         return read_table(self.data, tell=tell)
 
     def chosen(self, table: FileTable, beside: str | None = None) -> list[str] | None:
-        """The features that --features names, None for all; with a column `beside` that is needed whatever it says."""
+        """The features that --features names, None for all; with a column `beside` that is required in any case."""
         if not self.features:
             return None
         chosen = [name for name in self.features if name]
@@ -110,7 +110,7 @@ class FitRequest:
 
 
 def on_table(*, budget: float, missing: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Gives a command the options of a `FitRequest`, which it gets as its first argument.
+    """Adds the options of a `FitRequest` to a command, which receives them as its first argument.
 
     Args:
         budget: Default of --budget.

@@ -1,4 +1,4 @@
-"""The way that `fit` and `discover` share: search, measure, write; Ctrl-C ends the search with what it has found."""
+"""The run of `fit` and `discover`: search, measure, write; Ctrl-C stops the search and keeps its best result."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class FitRun(Generic[Found]):
-    """How it ended.
+    """Result of a run.
 
     Attributes:
-        outcome: Everything that was found.
-        files: Kind → path of what was written.
+        outcome: Results of the fit.
+        files: Kind → path of each file.
         stopped: Whether Ctrl-C ended the search.
     """
 
@@ -47,17 +47,17 @@ def run_fit(
     beside: str | None = None,
     check: Callable[[TableSample], None] = lambda sample: None,
 ) -> FitRun[FitOutcome] | None:
-    """Does everything but say what was found; None if Ctrl-C came before there was anything, which is said.
+    """Runs a fit and writes its files; None if it was interrupted before there was a result.
 
     Args:
         request: The options.
         table: The data.
-        settings: What they mean for the job.
-        stages: Told how it goes on.
-        folder: Where to write.
-        files: Those that there may be.
-        beside: A column that is needed whatever --features says.
-        check: Refuses rows that make no sense for the command.
+        settings: Settings of the fit.
+        stages: Display of the progress.
+        folder: Folder for the results.
+        files: Names of the files to write.
+        beside: A column that is required whatever --features contains.
+        check: Function that refuses unsuitable rows.
 
     Raises:
         SplineworkError: If something that the user gave cannot be used.

@@ -1,4 +1,4 @@
-"""From a table to the numbers of a fit: target, features, missing cells. Every refusal names the way out."""
+"""Numbers of a fit from a table: target, features, missing cells. Every error message says how to fix it."""
 
 import re
 import shlex
@@ -29,7 +29,7 @@ class TableSample:
         y: `(n,)`.
         features: Names of the columns of x, as the file has them.
         target: Name of y, as the file has it.
-        notes: What was left out, and why.
+        notes: Notes on what was left out.
     """
 
     x: Floats
@@ -47,10 +47,10 @@ def take_sample(
     missing: str | None = None,
     classes: bool = False,
 ) -> TableSample:
-    """Chooses the columns, reads their numbers and deals with missing cells.
+    """Selects the columns, reads their numbers and handles missing cells.
 
     Args:
-        table: What the file holds.
+        table: The table.
         target: The column to explain.
         features: The columns to explain it by; None takes all others.
         missing: None refuses missing and infinite cells, `drop` leaves out their rows, `mean` leaves them NaN in x.
@@ -92,7 +92,7 @@ def _numbered(table: FileTable, target: str) -> NumericCells:
 
 
 def refuse_copy(sample: TableSample) -> None:
-    """Raises if a feature is the target over again: nothing else would ever be found.
+    """Raises if a feature equals the target, as nothing else would be found.
 
     Raises:
         DataError: If the two are equal in every row that has both.
@@ -113,7 +113,7 @@ def refuse_copy(sample: TableSample) -> None:
 def columns_of(
     table: FileTable, target: str, features: Sequence[str] | None, notes: list[str]
 ) -> dict[str, NumericCells]:
-    """The columns to explain the target by: those asked for, or all that say something; adds to the notes what is left out.
+    """The feature columns: those asked for, or all informative ones; adds notes on what is left out.
 
     Raises:
         DataError: If there is no such column, or none at all.
@@ -156,7 +156,7 @@ def _all_but(table: FileTable, target: str, notes: list[str]) -> dict[str, Numer
 
 
 def _refuse_text(table: FileTable, columns: dict[str, NumericCells], *, listed: bool) -> None:
-    """Raises if a feature has cells that are no numbers; names them, and the columns that would do."""
+    """Raises if a feature has non-numeric cells; names them, and the numeric columns."""
     texts = {name: column for name, column in columns.items() if column.non_numeric}
     if not texts:
         return
@@ -182,7 +182,7 @@ def _option(names: Sequence[str]) -> str:
 
 
 def _without_missing(sample: TableSample, name: str, missing: str | None) -> TableSample:
-    """Refuses missing cells, or deals with them as asked."""
+    """Refuses missing cells, or handles them as asked."""
     gaps = _gaps(sample)
     x, y = (np.where(np.isfinite(values), values, np.nan) for values in (sample.x, sample.y))
     gone = np.isnan(y) if missing == "mean" else np.isnan(y) | np.isnan(x).any(axis=1)
@@ -210,7 +210,7 @@ def _without_missing(sample: TableSample, name: str, missing: str | None) -> Tab
 
 
 def _gaps(sample: TableSample) -> str:
-    """How many cells each column lacks, such as `a: 3 empty, 1 infinite`."""
+    """Number of missing cells in each column, such as `a: 3 empty, 1 infinite`."""
     found = []
     for name, values in zip((sample.target, *sample.features), (sample.y, *sample.x.T), strict=True):
         counts = {"empty": int(np.isnan(values).sum()), "infinite": int(np.isinf(values).sum())}
@@ -229,13 +229,13 @@ def _refuse_largest(sample: TableSample) -> None:
 
 
 def _comma_hint(column: NumericCells) -> str:
-    """A word on commas in numbers, where they are what stands in the way."""
+    """A hint on commas in numbers, if they are the cause."""
     commas = all(re.fullmatch(r"[+-]?[\d.]*,[\d,.]*", text) for _, text in column.non_numeric)
     return " (write numbers with a decimal point and without thousands separators)" if commas else ""
 
 
 def _headless(table: FileTable) -> str:
-    """A word on the first line, where it looks like data."""
+    """A hint on the first line, if it looks like data."""
     try:
         [float(name) for name in table.columns]
     except ValueError:

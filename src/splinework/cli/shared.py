@@ -19,7 +19,7 @@ _PRINT_KEY: Final = "splinework.print_config"
 
 
 def _switch(name: str, note: Callable[[click.Context], None], text: str, *, eager: bool = True) -> Callable[[F], F]:
-    """A switch that is answered before the command runs, and is none of its parameters."""
+    """A flag that is handled before the command runs, and is not passed to it."""
 
     def answer(context: click.Context, option: click.Parameter, asked: bool) -> None:
         if asked and not context.resilient_parsing:
@@ -60,7 +60,7 @@ _print_option = _switch(
 
 
 def with_shared_options(command: click.Command) -> click.Command:
-    """The same command with the options that all have, after its own."""
+    """The command with the options of all commands, after its own."""
     own, callback = [p for p in command.params if isinstance(p, click.Option)], command.callback
     if callback is None:
         return command

@@ -71,7 +71,7 @@ def show(options: ShowOptions) -> int:
 
 
 def _page(fitted: ModelFile, tell: Callable[[float], None]) -> Path:
-    """The page about the model, in a folder of its own among the temporary ones: it is private, and the browser needs time."""
+    """The page about the model, in a private temporary folder that is kept for the browser."""
     from splinework.cli.pages import write_page
 
     folder = Path(tempfile.mkdtemp(prefix="splinework-"))
@@ -79,7 +79,7 @@ def _page(fitted: ModelFile, tell: Callable[[float], None]) -> Path:
 
 
 def _open(page: Path, *, as_json: bool) -> int:
-    """Opens the page; where there is no browser, says where it is."""
+    """Opens the page; without a browser, prints its path."""
     import webbrowser
 
     opened = webbrowser.open(page.as_uri())

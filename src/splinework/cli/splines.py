@@ -36,7 +36,7 @@ def splines_of(rows: Sequence[FormulaRow]) -> dict[str, Any]:
 
 
 def values_of(splines: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Places and values of splines, between which straight lines stand for them, one record each."""
+    """Nodes and values of splines for linear interpolation, one record each."""
     return [
         dict(zip(SPLINE_FIELDS, (name, repr(float(place)), repr(float(value))), strict=True))
         for name, spline in splines.items()
@@ -45,7 +45,7 @@ def values_of(splines: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _name(spline: Any, known: list[tuple[Floats, Floats]]) -> str:
-    """The name of a spline; adds to those that are known."""
+    """The name of a spline; adds it to the known ones."""
     import numpy as np
 
     table = spline.table()

@@ -1,4 +1,4 @@
-"""What a person sees in the end: tables on the output, with colours on a terminal only. Progress is in `progress`."""
+"""Tables of results on the output, with colours on a terminal only. Progress is in `progress`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PIPE_WIDTH: Final = 160  # columns where there is no terminal to ask
 
 
 def console() -> Console:
-    """The output, as wide as the terminal, or wide enough where there is none."""
+    """The output, as wide as the terminal, or of a fixed width without one."""
     from rich.console import Console
 
     class Output(Console):
@@ -48,7 +48,7 @@ def show_results(found: FitOutcome | Estimation) -> None:
 
 
 def show_formulas(target: str, equations: Sequence[Mapping[str, Any]]) -> None:
-    """Prints the first formulas in a table with their errors; a column that says nothing is left out."""
+    """Prints the first formulas in a table with their errors; empty columns are left out."""
     several = len({row["target"] for row in equations}) > 1
     columns = {
         "target": [row["target"] if several else DASH for row in equations],
@@ -78,7 +78,7 @@ class BreakableFormula:
     text: str
 
     def lines(self, width: int) -> list[str]:
-        """Its lines.
+        """The lines of the formula.
 
         >>> BreakableFormula("sqrt(mass)*speed**2").lines(11)
         ['sqrt(mass)*', 'speed**2']
@@ -104,7 +104,7 @@ class BreakableFormula:
 
 
 def show_table(title: str, columns: Mapping[str, Any], rows: Iterable[Iterable[Any]], **options: Any) -> None:
-    """Prints a table; the options of each column, by its name, stand beside those of all."""
+    """Prints a table with options of all columns and of single ones, by their names."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -134,19 +134,19 @@ def show_next_steps(reports: Sequence[str], commands: Sequence[Sequence[str]]) -
 
 
 def default_folder(data: str) -> Path:
-    """Where results go unless `--out` says otherwise: beside the user, named after the data."""
+    """The default folder of results: in the current folder, named after the data."""
     return Path("splinework-" + (Path(data).stem if data != "-" else "stdin"))
 
 
 def regression(metrics: Mapping[str, Any]) -> str:
-    """The errors of a regression in words."""
+    """The errors of a regression, as text."""
     train, test = (plural(metrics[name], "row") for name in ("n_train", "n_test"))
-    held = f", {figure(metrics['rmse_test'])} on {test} held back (R² {share(metrics['r2_test'])})"
+    held = f", {figure(metrics['rmse_test'])} on {test} held out (R² {share(metrics['r2_test'])})"
     return f"rmse {figure(metrics['rmse_train'])} on {train} fitted{held if metrics['n_test'] else ''}"
 
 
 def share(value: float | None) -> str:
-    """R², by its distance from 1 where it is close."""
+    """R²; close to 1, by its distance from 1."""
     if value is None:
         return DASH
     if value >= 1:
@@ -155,6 +155,6 @@ def share(value: float | None) -> str:
 
 
 def shortened(formula: str) -> str:
-    """A formula for the eye: numbers of five digits, and an end to it."""
+    """A formula with numbers of five digits, cut if it is too long."""
     text = rounded(formula, 5)
     return text if len(text) <= _MAX_LETTERS else text[: _MAX_LETTERS - 1] + "…"

@@ -42,7 +42,7 @@ class VerifyOptions:
 @command(no_args_is_help=True, short_help="Prove or refute axioms of a model, or check a certificate.")
 @takes(VerifyOptions)
 def verify(options: VerifyOptions) -> int:
-    """Prove or refute axioms of MODEL, whatever it was trained with; or check CERT.json, which was made so.
+    """Prove or refute axioms of MODEL, however it was trained, or check CERT.json, a certificate of such a proof.
 
     By default, the axioms the model was trained with are checked. Proofs hold for all points of the box, which is
     that of the model's grids unless --box says more, and take rounding into account. Ends with exit code 0 where all is proved
@@ -90,7 +90,7 @@ def _model(path: str) -> Any:
 
 
 def _axioms(model: Any, texts: tuple[str, ...], file: str | None) -> list[Any]:
-    """The axioms that are asked for, or those that the model was built with.
+    """The axioms asked for, or those the model was trained with.
 
     Raises:
         ConfigError: If there are none.
@@ -103,7 +103,7 @@ def _axioms(model: Any, texts: tuple[str, ...], file: str | None) -> list[Any]:
         config = getattr(getattr(model, "network", model), "config", None)
         found = [parse_axiom(text) for text in getattr(config, "axioms", ())]
     if not found:
-        raise ConfigError("this model was built without axioms; say what to verify with --axiom or --axioms.")
+        raise ConfigError("this model was trained without axioms; name those to verify by --axiom or --axioms.")
     return found
 
 
@@ -137,12 +137,12 @@ def _show(found: Certificate, out: str | None) -> None:
         click.echo(f"certificate: {out}")
 
 
-def _checked(verdict: CertificateCheck, path: str, *, as_json: bool) -> int:
+def _checked(result: CertificateCheck, path: str, *, as_json: bool) -> int:
     if as_json:
-        said = {"certificate": path, "valid": verdict.valid, "status": verdict.status, "reason": verdict.reason}
-        click.echo(json_text(said), nl=False)
-    elif verdict.valid:
-        click.echo(f"right: {path} says {verdict.status}, and every step of it was confirmed")
+        values = {"certificate": path, "valid": result.valid, "status": result.status, "reason": result.reason}
+        click.echo(json_text(values), nl=False)
+    elif result.valid:
+        click.echo(f"right: {path} says {result.status}, and every step of it was confirmed")
     else:
-        click.echo(f"WRONG: {path}: {verdict.reason}")
-    return 0 if verdict.valid else 1
+        click.echo(f"WRONG: {path}: {result.reason}")
+    return 0 if result.valid else 1

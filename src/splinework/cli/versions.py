@@ -1,4 +1,4 @@
-"""Which version of a package is installed, without importing it."""
+"""Versions of installed packages, without importing them."""
 
 from importlib.metadata import PackageNotFoundError, version
 
@@ -12,5 +12,5 @@ def installed(package: str) -> str | None:
 
 
 def own_version() -> str:
-    """The version of splinework; `unknown` where it runs from its sources without having been installed."""
+    """The version of splinework; `unknown` if it is not installed."""
     return installed("splinework") or "unknown"
