@@ -43,8 +43,8 @@ def test_a_stage_that_is_over_at_once_is_not_worth_a_line(capsys):
 
 
 def test_a_stage_that_lasts_is_told_after_its_time_and_every_ten_seconds(capsys, monkeypatch):
-    monkeypatch.setattr(progress, "EVERY", 0.2)
-    monkeypatch.setattr(progress, "_BEAT", 0.02)
+    monkeypatch.setattr(progress, "PERIOD_SECONDS", 0.1)
+    monkeypatch.setattr(progress, "_POLL_SECONDS", 0.02)
     with Stages(quiet=False) as stages:
         stages.stage("reading", after=0.1)
         time.sleep(0.7)
@@ -163,13 +163,13 @@ def test_colours_and_motion_are_those_that_the_user_wants(environment, motion, c
 def test_ctrl_c_on_a_terminal_ends_with_130():
     code = (
         "import sys, time\n"
-        "from splinework.cli.exits import Frame, end\n"
+        "from splinework.cli.exits import ErrorHandling, run_and_exit\n"
         "from splinework.cli.progress import Stages\n"
         "def work():\n"
         "    with Stages(quiet=False) as stages:\n"
         "        stages.stage('getting ready')\n"
         "        time.sleep(20)\n"
-        "end(work, Frame())\n"
+        "run_and_exit(work, ErrorHandling())\n"
     )
     said, status = on_a_terminal([code], {"TERM": "xterm"}, keys=b"\x03")
     assert status == 130
