@@ -6,9 +6,9 @@ CPU, and the reference does everything else. A new backend is a class and a row 
 then run over it unedited.
 """
 
+from splinework.kernels.backends import Backend
 from splinework.kernels.dispatch import (
     BACKENDS,
-    Backend,
     active,
     contract,
     layer_sums,
