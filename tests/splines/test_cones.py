@@ -177,6 +177,9 @@ def test_every_leg_of_the_control_polygon_may_be_as_steep_as_allowed_and_no_stee
         held = its.project(wanted)
         slopes = np.diff(held, axis=0) / np.diff(xi)[:, None]
         assert np.abs(slopes).max(initial=0.0) <= steepest * (1 + 1e-9)
+    if flags in (0, ODD):
+        falling = np.diff(its.project(-steep), axis=0) / np.diff(xi)[:, None]
+        np.testing.assert_allclose(falling, -steepest, rtol=1e-6)
     if not flags & EVEN:
         np.testing.assert_allclose(slopes, sign * steepest, rtol=1e-6)  # the last wanted one is too steep everywhere
     else:
