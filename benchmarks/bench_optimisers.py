@@ -15,7 +15,7 @@ import torch
 import splinework as sw
 from splinework.data import problem
 from splinework.train.data_objective import DataObjective
-from splinework.train.grid_adaptation import follow
+from splinework.train.grid_adaptation import adapt_grids
 from splinework.train.optim import OPTIMISERS, LevenbergMarquardt, make_optimiser
 
 PARTS = ("starts", "optimisers")
@@ -33,16 +33,16 @@ def objective(name: str, shape: list[int], seed: int, degree: int, grid: int) ->
 def started(seed: int, degree: int, grid: int) -> float:
     """What is left of the spread after one start."""
     start = objective("exp_sine_4", [4, 2, 1, 1], seed, degree, grid)
-    follow(start.model, start.u)
+    adapt_grids(start.model, start.u)
     stepper = LevenbergMarquardt().attach(start, STEPS, torch.Generator())
     for number in range(STEPS):
         if number in FOLLOWED:
-            follow(start.model, start.u)
+            adapt_grids(start.model, start.u)
             stepper = LevenbergMarquardt().attach(start, STEPS, torch.Generator())
         if stepper.exhausted:
             break
         stepper.step()
-    return start.number() ** 0.5
+    return start.value_on_all_rows() ** 0.5
 
 
 def starts(count: int) -> None:
@@ -69,7 +69,7 @@ def optimisers(steps: int, seeds: int) -> None:
                     break
                 stepper.step()
             seconds.append(time.perf_counter() - began)
-            ends.append(start.number())
+            ends.append(start.value_on_all_rows())
         print(f"| {name} | {np.exp(np.log(ends).mean()):.1e} | {np.median(seconds):.2f} |", flush=True)
 
 

@@ -15,9 +15,9 @@ from splinework.train.diagnostics import (
     empty_cells,
     few_numbers,
     independent_parameters,
-    matched,
-    outside,
-    parting,
+    n_matched_sorted,
+    outside_grid,
+    overfitting,
 )
 from splinework.train.jacobian import ParameterVector, linearise
 from tests.interpret.edit.cases import BASES
@@ -82,7 +82,7 @@ def test_the_condition_of_schoenberg_and_whitney_is_the_rank(degree, seed):
         x = (uniform(count, 1, seed=seed) * (0.4 if count == 30 else 1.0)).sort(0).values
         rows = layer.table().rows(x)[:, 0, : layer.basis.size]
         rank = int(torch.linalg.matrix_rank(rows / rows.norm(dim=0).clamp_min(1e-300), rtol=1e-11))
-        assert matched(x[:, 0], layer.knots()[0], degree) == rank
+        assert n_matched_sorted(x[:, 0], layer.knots()[0], degree) == rank
 
 
 def test_cells_without_rows_are_named_by_their_column_and_in_raw_units():
@@ -142,30 +142,30 @@ def test_a_fit_that_learned_nothing_is_found():
 def test_activations_outside_are_found_in_the_first_layer_and_behind_it(basis):
     model = sw.adapt(fresh([2, 3, 1], basis=basis, names=["mass", "speed"]), uniform(200))
     x = uniform(200)
-    assert outside(model, x) is None
+    assert outside_grid(model, x) is None
     beyond = x * torch.tensor([1.0, 1.2])
-    finding = outside(model, beyond)
+    finding = outside_grid(model, beyond)
     assert finding.kind == "grid"
     assert "speed" in finding.text
     assert "mass" not in finding.text
     moved = copy.deepcopy(model)
     with torch.no_grad():
         moved.kan_layers[0].bias += 100.0
-    assert "layer 2" in outside(moved, x).text
-    assert outside(fresh([2, 3, 1], grid_kind="normalised"), 5 * x) is None
+    assert "layer 2" in outside_grid(moved, x).text
+    assert outside_grid(fresh([2, 3, 1], grid_kind="normalised"), 5 * x) is None
 
 
 def test_train_and_validation_that_part_are_found_beyond_chance_only():
     x, held = uniform(60), uniform(30, seed=1)
     y, z = smooth(x) + 0.5 * noise(60), smooth(held) + 0.5 * noise(30, seed=4)
     model = quick(fresh([2, 4, 1]), x, y, steps=60, validation=0, standardise=False).model
-    finding = parting(model, (x, y), (held, z))
+    finding = overfitting(model, (x, y), (held, z))
     assert finding.kind == "validation"
     assert "held-out" in finding.text
-    assert parting(model, (x, y), (held[:1], z[:1])) is None
+    assert overfitting(model, (x, y), (held[:1], z[:1])) is None
     calm = quick(fresh([2, 1]), uniform(300), smooth(uniform(300)), validation=0, standardise=False).model
-    assert parting(calm, (uniform(300), smooth(uniform(300))), (held, smooth(held))) is None
-    assert parting(model, (x, y), None) is None
+    assert overfitting(calm, (uniform(300), smooth(uniform(300))), (held, smooth(held))) is None
+    assert overfitting(model, (x, y), None) is None
 
 
 def test_a_bad_fit_tells_every_kind_once():

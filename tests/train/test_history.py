@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from splinework.errors import ConfigError
 from splinework.train import History, Step
-from splinework.train.history import METADATA_KEY, Decision, history_from_dict, joined
+from splinework.train.history import METADATA_KEY, Decision, history_from_dict, join_histories
 
 WHOLE = st.integers(-(2**40), 2**40)
 LAYERS = st.lists(WHOLE, max_size=3).map(tuple)
@@ -200,7 +200,7 @@ def test_any_part_replaced_by_anything_is_read_or_refused(part, value):
 
 @given(histories(), histories())
 def test_of_joined_histories_numbers_and_seconds_go_on_and_decisions_stay_with_their_steps(first, second):
-    both = joined(first, second)
+    both = join_histories(first, second)
     assert both.notes == first.notes + second.notes
     assert bits(both.steps[: len(first)]) == bits(first.steps)
     assert both.column("number") == sorted(set(both.column("number")))
@@ -211,9 +211,9 @@ def test_of_joined_histories_numbers_and_seconds_go_on_and_decisions_stay_with_t
 
 @given(histories())
 def test_a_history_joined_with_an_empty_one_is_itself(history):
-    assert bits(joined(history, History())) == bits(history)
-    assert bits(joined(History(), history).decisions) == bits(history.decisions)
-    assert joined(History(), history).column("number") == history.column("number")
+    assert bits(join_histories(history, History())) == bits(history)
+    assert bits(join_histories(History(), history).decisions) == bits(history.decisions)
+    assert join_histories(History(), history).column("number") == history.column("number")
 
 
 WHOLE_SECONDS = histories(st.integers(0, 100).map(float))
@@ -221,4 +221,4 @@ WHOLE_SECONDS = histories(st.integers(0, 100).map(float))
 
 @given(WHOLE_SECONDS, WHOLE_SECONDS, WHOLE_SECONDS)
 def test_joining_is_associative(a, b, c):
-    assert bits(joined(joined(a, b), c)) == bits(joined(a, joined(b, c)))
+    assert bits(join_histories(join_histories(a, b), c)) == bits(join_histories(a, join_histories(b, c)))

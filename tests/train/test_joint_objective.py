@@ -10,7 +10,7 @@ from splinework.train import fit
 from splinework.train.data_objective import DataObjective, JointObjective
 from splinework.train.jacobian import ParameterVector
 from splinework.train.losses import make_loss
-from splinework.train.residual_terms import checked, term_of
+from splinework.train.residual_terms import check_term, term_of
 
 
 def objective(loss: str = "squared") -> JointObjective:
@@ -19,13 +19,13 @@ def objective(loss: str = "squared") -> JointObjective:
     u = 2 * torch.rand(30, 2, generator=generator, dtype=torch.float64) - 1
     t = torch.sin(u.sum(1, keepdim=True))
     residual = sw.Residual(lambda m, x: m(x) - m(x.flip(1)), u[:7], weight=3.0)
-    term = checked(model, term_of(model, residual, 1))
+    term = check_term(model, term_of(model, residual, 1))
     return JointObjective(model, u=u, t=t, criterion=make_loss(loss), terms=(term,))
 
 
 def at(joint: JointObjective, theta: torch.Tensor) -> float:
     ParameterVector.of(joint.model).write(joint.model, theta)
-    return joint.number()
+    return joint.value_on_all_rows()
 
 
 @pytest.mark.parametrize("loss", ["squared", "huber"])
@@ -33,7 +33,7 @@ def test_the_gradient_is_that_of_finite_differences(loss):
     joint = objective(loss)
     parameters = ParameterVector.of(joint.model)
     theta = parameters.read(joint.model)
-    _, half = joint.normal(parameters, 10_000)
+    _, half = joint.normal_equations(parameters, 10_000)
     move = torch.randn(len(theta), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     step = 1e-6
     slope = (at(joint, theta + step * move) - at(joint, theta - step * move)) / (2 * step)
@@ -44,15 +44,15 @@ def test_the_parts_add_up():
     joint = objective()
     parameters = ParameterVector.of(joint.model)
     rows = DataObjective(joint.model, u=joint.u, t=joint.t)
-    assert joint.number() > rows.number()
-    matrix, vector = joint.normal(parameters, 10_000)
-    blocks = list(joint.stacked(parameters, 10_000))
+    assert joint.value_on_all_rows() > rows.value_on_all_rows()
+    matrix, vector = joint.normal_equations(parameters, 10_000)
+    blocks = list(joint.jacobian_blocks(parameters, 10_000))
     jacobian, residual = (torch.cat(parts) for parts in zip(*blocks, strict=True))
     torch.testing.assert_close(jacobian.T @ jacobian, matrix)
     torch.testing.assert_close(jacobian.T @ residual, vector)
-    assert float(residual.square().sum()) == pytest.approx(joint.number())
+    assert float(residual.square().sum()) == pytest.approx(joint.value_on_all_rows())
     v = torch.randn(len(vector), generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    products = joint.products(parameters)
+    products = joint.curvature_operator(parameters)
     torch.testing.assert_close(products.times(v), matrix @ v)
     torch.testing.assert_close(products.vector, vector)
 

@@ -30,7 +30,7 @@ from tests.train.cases import SHAPES, descent, fresh, objective_of, smooth, thin
 
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 every_kind = pytest.mark.parametrize("grid_kind", GRID_KINDS)
-SECOND = (LevenbergMarquardt(tie_break=0.0), LBFGS(), BFGS(), SSBFGS(), SSBroyden())
+SECOND = (LevenbergMarquardt(jump_penalty=0.0), LBFGS(), BFGS(), SSBFGS(), SSBroyden())
 
 
 def two(x: torch.Tensor, outputs: int) -> torch.Tensor:
@@ -137,9 +137,9 @@ def test_one_layer_is_solved_as_the_linear_problem_that_it_is(inputs, basis):
     design = linearise(model, ParameterVector.of(model), x)[1][:, 0].numpy()
     truth = design @ np.linalg.lstsq(design, y.numpy(), rcond=None)[0]
     objective = objective_of(model, x, y)
-    descent(LevenbergMarquardt(tie_break=0.0).attach(objective, 50, seeded()), objective, 50)
+    descent(LevenbergMarquardt(jump_penalty=0.0).attach(objective, 50, seeded()), objective, 50)
     assert relative_distance(model(x), truth) <= 1e-8
-    # The tie-break, which is on by default, costs little.
+    # The jump penalty, which is on by default, costs little.
     again = fresh([inputs, 1], basis=basis)
     usual = objective_of(again, x, y)
     descent(LevenbergMarquardt().attach(usual, 50, seeded()), usual, 50)
@@ -149,14 +149,14 @@ def test_one_layer_is_solved_as_the_linear_problem_that_it_is(inputs, basis):
 
 @pytest.mark.parametrize("shape", [[1, 1], [2, 1], [2, 2, 1], [2, (0, 1), 1]], ids=str)
 def test_a_representable_target_is_reached_to_nine_digits(shape):
-    for tie_break, digits in ((0.0, 1e-12), (0.01, 1e-5)):
+    for jump_penalty, digits in ((0.0, 1e-12), (0.01, 1e-5)):
         model, x = thinned(shape, seed=4), uniform(400, shape[0])
         with torch.no_grad():
             y = model(x)
             for k, parameter in enumerate(model.parameters()):
                 parameter.add_(0.02 * normal(*parameter.shape, seed=k))
         objective = objective_of(model, x, y)
-        values = descent(LevenbergMarquardt(tie_break=tie_break).attach(objective, 100, seeded()), objective, 100)
+        values = descent(LevenbergMarquardt(jump_penalty=jump_penalty).attach(objective, 100, seeded()), objective, 100)
         assert values[-1] ** 0.5 <= digits * float(y.std())
 
 
@@ -267,7 +267,7 @@ def test_what_it_returns_is_the_objective_after_the_step():
         (lambda: Adam(batch=0), ["batch", "0", "None takes all"]),
         (lambda: LBFGS(memory=0), ["memory", "0"]),
         (lambda: LevenbergMarquardt(damping=0), ["damping", "0"]),
-        (lambda: LevenbergMarquardt(tie_break=-1), ["tie_break", "-1"]),
+        (lambda: LevenbergMarquardt(jump_penalty=-1), ["jump_penalty", "-1"]),
         (lambda: LevenbergMarquardt(chunk=0), ["chunk", "0"]),
     ],
 )

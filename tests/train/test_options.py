@@ -114,7 +114,7 @@ def caught(monkeypatch):
         raise Caught
 
     for place, name in (
-        (fit_module, "take"),
+        (fit_module, "prepare"),
         (informed, "fit_rows"),
         (solve_module, "_task"),
         (global_solve, "solve"),
@@ -132,7 +132,7 @@ def caught(monkeypatch):
         search.accept(search.look(search.objective.model), "")
 
     monkeypatch.setattr(sparsify_module, "take_rows", rows)
-    monkeypatch.setattr(sparsify_module, "_search", no_search)
+    monkeypatch.setattr(sparsify_module, "_run_search", no_search)
     return found
 
 

@@ -245,7 +245,7 @@ def test_the_group_lasso_s_minimum_is_the_one_of_its_optimality_conditions():
     x, weight = uniform(150, 3), 0.1
     y = x[:, :1] ** 2 - 1 / 3 + torch.sin(3 * x[:, 1:2]) + 0.02 * normal(150, 1)
     objective = objective_of(fresh([3, 1], base="none", bias=False, grid=4), x, y, GroupLasso(weight))
-    descent(LevenbergMarquardt(tie_break=0.0).attach(objective, 300, seeded()), objective, 300)
+    descent(LevenbergMarquardt(jump_penalty=0.0).attach(objective, 300, seeded()), objective, 300)
     layer = objective.model.kan_layers[0]
     with torch.no_grad():
         rows, gap = layer.table().rows(x), objective.model(x) - y
@@ -275,7 +275,7 @@ def test_roughness_smooths_and_a_heavy_one_leaves_a_line(recipe):
         objective = objective_of(fresh([1, 1], grid=10), x, y, *penalties)
         descent(recipe.attach(objective, steps, seeded()), objective, steps)
         bends.append(Roughness(1.0).value(objective.model.kan_layers[0], x).item())
-        misfits.append(objective.loss_number())
+        misfits.append(objective.loss_value())
     assert all(b < 0.8 * a for a, b in itertools.pairwise(bends))
     assert all(b > a for a, b in itertools.pairwise(misfits))
     assert bends[-1] < 1e-3 * bends[0]

@@ -7,11 +7,11 @@ from splinework.interpret.edit import insert, refine
 from splinework.splines import grid_points
 from splinework.train import refinement
 from splinework.train.data_objective import DataObjective
-from splinework.train.grid_adaptation import follow, widen
+from splinework.train.grid_adaptation import adapt_grids, extend_grids
 from splinework.train.jacobian import ParameterVector
 from splinework.train.losses import Huber
 from splinework.train.optim import LevenbergMarquardt
-from splinework.train.refinement import MAX_CELL_SHARE, placed, scores
+from splinework.train.refinement import MAX_CELL_SHARE, cell_scores, residual_knots
 from splinework.train.run import TrainingRun
 from tests.contracts.cases import relative_distance, seeded
 from tests.train.cases import SHAPES, descent, fresh, noise, objective_of, smooth, thinned, uniform
@@ -37,7 +37,7 @@ def test_scores_are_what_each_fine_spline_alone_would_gain_summed_up(shape):
     objective = DataObjective(
         model, u=x, t=y, criterion=Huber(0.5), weights=torch.rand(200, generator=seeded(), dtype=x.dtype)
     )
-    found = scores(objective)
+    found = cell_scores(objective)
     fine = refine(model, 2 * model.kan_layers[0].basis.grid)
     parameters = ParameterVector.of(fine)
     matrix, vector = objective.on(fine).quadratic(parameters, 1_000_000)
@@ -51,11 +51,11 @@ def test_scores_are_what_each_fine_spline_alone_would_gain_summed_up(shape):
 
 def test_the_best_cell_is_where_the_steep_place_is():
     objective = fitted(20, steep, uniform(500, 1))
-    score = scores(objective)[0][0]
+    score = cell_scores(objective)[0][0]
     ends = grid_points(objective.model.kan_layers[0].grid, 3)[0]
     best = int(score.argmax())
     assert ends[best] - 0.1 <= PLACE <= ends[best + 1] + 0.1
-    points = placed(objective)
+    points = residual_knots(objective)
     assert points is not None
     assert 1 <= len(points[0]) <= MAX_CELL_SHARE * 20
     assert ((points[0] - PLACE).abs() < 0.55).all()
@@ -69,17 +69,17 @@ def test_the_best_cell_is_where_the_steep_place_is():
     "target", [lambda x: torch.sin(4 * x), lambda x: torch.special.bessel_j0(20 * x), lambda x: torch.exp(2 * x)]
 )
 def test_for_a_smooth_function_it_is_everywhere(target, grid):
-    assert placed(fitted(grid, target, uniform(500, 1))) is None
+    assert residual_knots(fitted(grid, target, uniform(500, 1))) is None
 
 
 def test_and_for_noise():
-    assert placed(fitted(20, lambda x: torch.sin(4 * x) + 0.1 * noise(len(x)), uniform(500, 1))) is None
+    assert residual_knots(fitted(20, lambda x: torch.sin(4 * x) + 0.1 * noise(len(x)), uniform(500, 1))) is None
 
 
 def test_the_inputs_of_a_layer_get_equally_many_in_their_own_cells():
     x = uniform(3000)
     objective = fitted(40, lambda x: torch.tanh(40 * (x[:, :1] - 0.3)) + torch.tanh(40 * (x[:, 1:] + 0.5)), x, (2, 1))
-    points = placed(objective)
+    points = residual_knots(objective)
     assert points is not None
     assert points[0].shape[1] == 2
     middle = points[0].mean(0)
@@ -89,18 +89,18 @@ def test_the_inputs_of_a_layer_get_equally_many_in_their_own_cells():
 @pytest.mark.parametrize("options", [{"basis": "fourier"}, {"grid_kind": "learnable"}], ids=str)
 def test_other_layers_are_refined_evenly(options):
     model, x = fresh([1, 1], **options), uniform(100, 1)
-    assert placed(objective_of(model, x, steep(x))) is None
+    assert residual_knots(objective_of(model, x, steep(x))) is None
 
 
 def test_an_exact_model_asks_for_nothing():
     model, x = fresh([1, 1], grid=8), uniform(100, 1)
-    assert placed(objective_of(model, x, model(x).detach())) is None
+    assert residual_knots(objective_of(model, x, model(x).detach())) is None
 
 
 def grown(monkeypatch, adaptive, target, tolerance, most=110):
     """Parameters with which the error on fresh points first falls below a tolerance, and the history."""
     if not adaptive:
-        monkeypatch.setattr(refinement, "placed", lambda objective: None)
+        monkeypatch.setattr(refinement, "residual_knots", lambda objective: None)
     x, new, sizes = uniform(int(2.5 * most), 1), uniform(1000, 1, seed=5), []
     truth, held_out, objective = target(new), uniform(100, 1, seed=6), fitted(5, target, x)
     run = TrainingRun(held_out=objective_of(objective.model, held_out, target(held_out)), generator=seeded())
@@ -116,7 +116,7 @@ def grown(monkeypatch, adaptive, target, tolerance, most=110):
         return value
 
     monkeypatch.setattr(TrainingRun, "advance", watched)
-    refinement.grow(run, objective, LevenbergMarquardt(), None, 30)
+    refinement.refine_grids(run, objective, LevenbergMarquardt(), None, 30)
     monkeypatch.undo()
     return next((size for size, error in sizes if error < tolerance), None), run.history
 
@@ -137,13 +137,13 @@ def test_a_smooth_function_grows_by_doubling(monkeypatch):
 
 def test_uneven_hidden_grids_are_widened_as_even_ones_and_fitted_on():
     model, x = fresh([2, 2, 1]), uniform(300)
-    follow(model, x)
+    adapt_grids(model, x)
     objective = objective_of(model, x, smooth(x))
     with torch.no_grad():  # activations go on a little way beyond the ends
         model.kan_layers[0].bias += 0.1 * (model.kan_layers[1].grid[:, -4] - model.kan_layers[1].grid[:, 3])
     finer = insert(model, [[[-0.5, 0.1], [-0.45, 0.7]], (model.kan_layers[1].grid[:, [5, 6]] + 0.01).T])
-    widen(model, x)
-    widen(finer, x)
+    extend_grids(model, x)
+    extend_grids(finer, x)
     assert model.kan_layers[1].grid[0, 3] == finer.kan_layers[1].grid[0, 3]
     assert relative_distance(finer(x), model(x)) <= 1e-9
     again = objective.on(finer)

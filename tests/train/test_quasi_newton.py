@@ -43,7 +43,7 @@ class Problem:
     def value(self) -> Tensor:
         return self.function(self.model.x)
 
-    def number(self) -> float:
+    def value_on_all_rows(self) -> float:
         return float(self.value().detach())
 
     def differentiate(self, part: Any = None) -> float:
@@ -198,7 +198,7 @@ def test_it_ends_where_that_of_scipy_ends_in_about_as_many_evaluations(recipe, n
     while stepper.value > 1e-20 and not stepper.exhausted:
         stepper.step()
     assert relative_distance(problem.model.x, oracle.x) <= 1e-6
-    assert stepper.value == problem.number()
+    assert stepper.value == problem.value_on_all_rows()
     assert problem.calls <= 2 * oracle.nfev
 
 

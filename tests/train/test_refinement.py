@@ -9,9 +9,9 @@ from splinework.nn.layer import GRID_KINDS
 from splinework.nn.trace import trace
 from splinework.splines.bases import BSpline
 from splinework.train import fit
-from splinework.train.grid_adaptation import MARGIN_SHARE, follow, widen
+from splinework.train.grid_adaptation import MARGIN_SHARE, adapt_grids, extend_grids
 from splinework.train.optim import LevenbergMarquardt
-from splinework.train.refinement import grow
+from splinework.train.refinement import refine_grids
 from splinework.train.run import TrainingRun
 from tests.contracts.cases import normal, seeded
 from tests.interpret.edit.cases import BASES, allowed, distance
@@ -32,10 +32,10 @@ def knots_of(model):
 @pytest.mark.parametrize("base", ["silu", "none"])
 def test_widening_keeps_the_function_inside_and_covers_the_activations(base, degree):
     model, x = network(SHAPE, degree=degree, base=base), uniform(300)
-    follow(model, x)
+    adapt_grids(model, x)
     x = (1.15 if base == "none" else 1.06) * x  # activations go a little further than the grids reach
     before = copy.deepcopy(model)
-    widen(model, x)
+    extend_grids(model, x)
     u = x
     for index, (old, new, nodes) in enumerate(
         zip(before.kan_layers, model.kan_layers, model.config.nodes[1:], strict=True)
@@ -62,7 +62,7 @@ def test_where_activations_have_gone_far_the_layer_is_adapted_by_least_squares()
     model, x = network([2, 4, 2]), 20 * uniform(300)
     before = copy.deepcopy(model.kan_layers[1])
     u = trace(model, x).layers[1].inputs.detach()
-    widen(model, x)
+    extend_grids(model, x)
     change, least = allowed(before, model.kan_layers[1], u)
     assert (change <= 1.01 * least + 1e-9).all()
     low, high = model.kan_layers[1].basis.domain(model.kan_layers[1].grid)
@@ -72,11 +72,11 @@ def test_where_activations_have_gone_far_the_layer_is_adapted_by_least_squares()
 
 def test_widening_again_changes_nothing():
     model, x = network(SHAPE), uniform(300)
-    follow(model, x)
+    adapt_grids(model, x)
     x = 1.15 * x
-    widen(model, x)
+    extend_grids(model, x)
     grids, output = knots_of(model), model(x)
-    widen(model, x)
+    extend_grids(model, x)
     assert all(torch.equal(a, b) for a, b in zip(knots_of(model), grids, strict=True))
     assert torch.equal(model(x), output)
 
@@ -85,8 +85,8 @@ def test_widening_again_changes_nothing():
 def test_only_adaptive_grids_move(grid_kind):
     model, x = network(SHAPE, grid_kind=grid_kind), 5 * uniform(100)
     grids, output = knots_of(model), model(x)
-    widen(model, x)
-    follow(model, x)
+    extend_grids(model, x)
+    adapt_grids(model, x)
     assert all(torch.equal(a, b) for a, b in zip(knots_of(model), grids, strict=True))
     assert torch.equal(model(x), output)
 
@@ -98,7 +98,7 @@ def test_only_adaptive_grids_move(grid_kind):
 def test_following_changes_no_edge_more_than_least_squares_must(scale):
     model, x = network([2, 4]), scale * uniform(300)
     before = copy.deepcopy(model.kan_layers[0])
-    follow(model, x)
+    adapt_grids(model, x)
     change, least = allowed(before, model.kan_layers[0], x)
     assert (change <= 1.01 * least + 1e-11).all()
     low, high = model.kan_layers[0].basis.domain(model.kan_layers[0].grid)
@@ -112,7 +112,7 @@ def test_following_changes_no_edge_more_than_least_squares_must(scale):
 @pytest.mark.parametrize("basis", BASES)
 def test_following_brings_every_hidden_grid_to_its_activations(basis):
     model, x = network(SHAPE, basis=basis), uniform(200)
-    follow(model, x)
+    adapt_grids(model, x)
     for layer, record in list(zip(model.kan_layers, trace(model, x).layers, strict=True))[1:]:
         low, high = layer.basis.domain(layer.grid)
         assert (low <= record.inputs.amin(0) + 1e-9).all()
@@ -130,7 +130,7 @@ def growing(model, x, y, held_out=None, grids=None, steps=30):
     run = TrainingRun(held_out=judge, generator=seeded())
     run.judge_anew(objective, judge)
     run.advance(objective, LevenbergMarquardt(), 60, "first")
-    return run, grow(run, objective, LevenbergMarquardt(), grids, steps)
+    return run, refine_grids(run, objective, LevenbergMarquardt(), grids, steps)
 
 
 @pytest.mark.parametrize("shape", [[2, 1], [2, 2, 1], [2, (1, 1), 1]], ids=str)
@@ -147,7 +147,7 @@ def test_growth_never_costs_training_error(shape):
             # Where hidden activations leave their grid, widening goes on with polynomials in place of lines.
             assert values[0] <= last * (1.001 if len(shape) == 2 else 1.5)
         last = values[-1]
-    assert grown.number() <= run.history[0].objective
+    assert grown.value_on_all_rows() <= run.history[0].objective
 
 
 def test_growth_stops_where_it_does_not_pay():

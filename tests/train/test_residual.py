@@ -11,8 +11,8 @@ from splinework.nn.derivatives import record_layers
 from splinework.nn.network import KAN
 from splinework.train.jacobian import ParameterVector
 from splinework.train.residual import Residual, ResidualObjective
-from splinework.train.residual_jacobian import agrees, expand, highest_order, is_separate
-from splinework.train.residual_terms import checked, term_of
+from splinework.train.residual_jacobian import expand, highest_order, is_separate, matches_autograd
+from splinework.train.residual_terms import check_term, term_of
 from tests.contracts.cases import normal, seeded
 from tests.train.cases import thinned, uniform
 
@@ -149,8 +149,10 @@ def test_a_derivative_by_autograd_is_seen_not_to_be_known():
         return torch.autograd.grad(model(at).sum(), at, create_graph=True)[0]
 
     parameters = ParameterVector.of(model)
-    assert not agrees(model, parameters, by_hand, expand(model, parameters, by_hand))
-    assert agrees(model, parameters, lambda: slope(model, x), expand(model, parameters, lambda: slope(model, x)))
+    assert not matches_autograd(model, parameters, by_hand, expand(model, parameters, by_hand))
+    assert matches_autograd(
+        model, parameters, lambda: slope(model, x), expand(model, parameters, lambda: slope(model, x))
+    )
 
 
 @pytest.mark.parametrize(("function", "order"), [(value, 0), (slope, 1), (burgers, 2), (beam, 4)])
@@ -180,7 +182,7 @@ def objective() -> ResidualObjective:
         Residual(lambda m, x, y: m(x) - y, uniform(8, seed=1), data=normal(8)),
         Residual(lambda m, x: m(x).mean(), uniform(12, seed=2)),
     ]
-    terms = [checked(model, term_of(model, each, n)) for n, each in enumerate(residuals)]
+    terms = [check_term(model, term_of(model, each, n)) for n, each in enumerate(residuals)]
     return ResidualObjective(model, terms=tuple(terms))
 
 
@@ -193,7 +195,7 @@ def test_the_gradient_is_the_one_of_the_quadratic():
     sides = []
     for sign in (1, -1):
         parameters.write(it.model, start + sign * 1e-6 * direction)
-        sides.append(it.number())
+        sides.append(it.value_on_all_rows())
     assert (sides[0] - sides[1]) / 2e-6 == pytest.approx(float(2 * vector @ direction), rel=1e-5)
 
 
@@ -202,13 +204,13 @@ def test_blocks_of_rows_and_products_are_the_quadratic_whatever_the_budget():
     parameters = ParameterVector.of(it.model)
     matrix, vector = it.quadratic(parameters, 10**6)
     small, b = it.quadratic(parameters, 500)
-    blocks = list(it.stacked(parameters, 500))
-    products = it.products(parameters)
+    blocks = list(it.jacobian_blocks(parameters, 500))
+    products = it.curvature_operator(parameters)
     v = normal(len(vector))
     assert len(blocks) > 5
     assert torch.allclose(small, matrix)
     assert torch.allclose(b, vector)
-    assert sum(float(r.square().sum()) for _, r in blocks) == pytest.approx(it.number())
+    assert sum(float(r.square().sum()) for _, r in blocks) == pytest.approx(it.value_on_all_rows())
     assert torch.allclose(products.times(v), matrix @ v)
     assert torch.allclose(products.vector, vector)
     assert torch.allclose(products.diagonal, matrix.diagonal())
@@ -221,7 +223,7 @@ def test_the_bend_is_the_second_derivative_along_the_move():
     move = 0.1 * normal(len(start))
 
     def stacked() -> tuple[Tensor, Tensor]:
-        blocks = list(it.stacked(parameters, 10**6))
+        blocks = list(it.jacobian_blocks(parameters, 10**6))
         return torch.cat([j for j, _ in blocks]), torch.cat([r for _, r in blocks])
 
     jacobian, middle = stacked()
@@ -232,7 +234,7 @@ def test_the_bend_is_the_second_derivative_along_the_move():
         sides.append(stacked()[1])
     parameters.write(it.model, start)
     second = (sides[0] - 2 * middle + sides[1]) / h**2
-    found = it.bend(parameters, start, move, 1e-4)
+    found = it.geodesic_gradient(parameters, start, move, 1e-4)
     assert found is not None
     assert torch.allclose(found, jacobian.T @ second, rtol=1e-2, atol=1e-3 * float(found.abs().max()))
 

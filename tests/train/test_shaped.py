@@ -13,10 +13,10 @@ import splinework as sw
 from splinework.nn.shaping import Shaping
 from splinework.splines.cones import CONCAVE, CONVEX, DECREASING, EVEN, INCREASING, ODD
 from splinework.train import fit
-from splinework.train.coordinates import Coordinates, hold
+from splinework.train.coordinates import Coordinates, project_onto_shapes
 from splinework.train.jacobian import ParameterVector
 from splinework.train.optim import LevenbergMarquardt
-from splinework.train.optim.bounded_stepper import BoundedSystem, _descended, _settled
+from splinework.train.optim.bounded_stepper import BoundedSystem, _primal_dual_active_set, _projected_newton
 
 SHAPES = {
     "increasing": INCREASING,
@@ -59,7 +59,7 @@ def test_both_active_sets_find_the_minimum_of_a_quadratic_in_a_box(seed):
     upper = np.linalg.cholesky(matrix).T
     oracle = lsq_linear(upper, -np.linalg.solve(upper.T, vector), bounds=(low, high + 1e-300), tol=1e-14).x
     given = [torch.from_numpy(a) for a in (matrix, vector, low, high)]
-    for solver in (_settled, _descended):
+    for solver in (_primal_dual_active_set, _projected_newton):
         found = solver(*given)
         assert found is not None
         np.testing.assert_allclose(found[0].clamp(given[2], given[3]).numpy(), oracle, atol=1e-6)
@@ -117,7 +117,7 @@ def test_a_single_layer_ends_at_the_least_squares_of_an_exact_solver(name):
         "progress": False,
         "penalties": (),
     }
-    fitted = fit(model, x, y, optimiser=LevenbergMarquardt(tie_break=0.0), **options).model
+    fitted = fit(model, x, y, optimiser=LevenbergMarquardt(jump_penalty=0.0), **options).model
     layer = fitted.kan_layers[0]
     its = layer.cones()[0][2]
     table = layer.table().rows(x)[:, 0].numpy() @ its.map
@@ -159,7 +159,7 @@ def test_holding_puts_back_what_a_loop_of_ones_own_has_moved():
     with torch.no_grad():
         for layer in model.kan_layers:
             layer.coefficients.add_(torch.randn(layer.coefficients.shape, generator=torch.Generator().manual_seed(1)))
-    hold(model)
+    project_onto_shapes(model)
     for layer in model.kan_layers:
         assert float(torch.diff(layer.edge_coefficients().detach(), dim=1).min()) >= 0
 

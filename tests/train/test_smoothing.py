@@ -8,10 +8,10 @@ from splinework.train import Roughness, fit
 from splinework.train.coordinates import effective_parameters
 from splinework.train.optim import LevenbergMarquardt
 from splinework.train.run import TrainingRun
-from splinework.train.smoothing import Smoothing, _updated, forms, smooth
+from splinework.train.smoothing import Smoothing, _update_smoothing, penalty_matrices, smooth_edges
 from tests.contracts.cases import normal, relative_distance, seeded
 from tests.train.cases import SHAPES, fresh, noise, objective_of, thinned, uniform
-from tests.train.cases import smooth as curve
+from tests.train.cases import smooth_edges as curve
 
 
 def strengths_of(model):
@@ -23,7 +23,7 @@ def smoothed(model, x, y):
     run = TrainingRun(held_out=None, generator=seeded())
     run.judge_anew(objective, None)
     run.advance(objective, LevenbergMarquardt(), 40, "first")
-    return smooth(run, objective, LevenbergMarquardt())
+    return smooth_edges(run, objective, LevenbergMarquardt())
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -46,7 +46,7 @@ def test_forms_are_the_bend_and_the_slope_of_a_parabola_and_a_line():
     layer, t = model.kan_layers[0], torch.linspace(-2, 2, 200, dtype=torch.float64)[:, None]
     for function, bend, slope in ((lambda t: 3 * t, 0.0, 36.0), (lambda t: t**2, 64.0, 0.0)):
         c = torch.linalg.lstsq(layer.table().rows(t)[:, 0], function(t)).solution[:, 0]
-        sizes = torch.einsum("m,kmn,n->k", c, forms(layer)[:, 0], c)
+        sizes = torch.einsum("m,kmn,n->k", c, penalty_matrices(layer)[:, 0], c)
         assert sizes.tolist() == pytest.approx([bend, slope], abs=1e-8)
 
 
@@ -56,9 +56,9 @@ def test_the_strengths_that_are_found_ask_for_no_others(shape, sd):
     y = torch.sin(3 * x[:, :1]) + sd * noise(300)
     found = smoothed(fresh(shape), x, y)
     (penalty,) = found.penalties
-    _, freedom = _updated(objective_of(found.model, x, y), penalty.strengths)
-    again, now = _updated(
-        objective_of(found.model, x, y), _updated(objective_of(found.model, x, y), penalty.strengths)[0]
+    _, freedom = _update_smoothing(objective_of(found.model, x, y), penalty.strengths)
+    again, now = _update_smoothing(
+        objective_of(found.model, x, y), _update_smoothing(objective_of(found.model, x, y), penalty.strengths)[0]
     )
     assert len(again) == len(penalty.strengths)
     assert now == pytest.approx(freedom, rel=0.1)

@@ -95,9 +95,9 @@ def test_the_objective_is_that_of_rows_in_memory(case: Case, weighted, size):
     y = y[:, :1] if isinstance(case.loss, Quantile) else y
     rows, stream, objective = taken(model, sources.memmap(x, y, weights=w), case.loss, standardise=False)
     objective = replace(objective, penalties=(Sparsity(1e-2),), stream=replace(stream, size=size))
-    memory, parameters = objective.scout().on(copy.deepcopy(model)), ParameterVector.of(model)
-    assert (rows.held_out, memory.count, objective.numbers) == (None, 60, memory.numbers)
-    assert objective.number() == pytest.approx(memory.number(), rel=1e-12)
+    memory, parameters = objective.subsample().on(copy.deepcopy(model)), ParameterVector.of(model)
+    assert (rows.held_out, memory.count, objective.n_values) == (None, 60, memory.n_values)
+    assert objective.value_on_all_rows() == pytest.approx(memory.value_on_all_rows(), rel=1e-12)
     assert objective.rmse() == pytest.approx(memory.rmse(), rel=1e-12, nan_ok=True)
     assert objective.spread == memory.spread
     assert objective.differentiate() == pytest.approx(memory.differentiate(), rel=1e-12)
@@ -106,11 +106,11 @@ def test_the_objective_is_that_of_rows_in_memory(case: Case, weighted, size):
     for own, other in zip(objective.quadratic(parameters, 999), memory.quadratic(parameters, 10**6), strict=True):
         torch.testing.assert_close(own, other, rtol=1e-12, atol=1e-13)
     v = normal(len(parameters.read(model)), seed=4)
-    own, other = objective.products(parameters), memory.products(parameters)
+    own, other = objective.curvature_operator(parameters), memory.curvature_operator(parameters)
     for a, b in ((own.vector, other.vector), (own.diagonal, other.diagonal), (own.times(v), other.times(v))):
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
     start = parameters.read(model)
-    bends = [each.bend(parameters, start, 0.01 * v, 0.1) for each in (objective, memory)]
+    bends = [each.geodesic_gradient(parameters, start, 0.01 * v, 0.1) for each in (objective, memory)]
     torch.testing.assert_close(*bends, rtol=1e-9, atol=1e-9)
 
 
@@ -119,10 +119,10 @@ def test_the_blocks_for_qr_are_all_rows(weighted):
     model = thinned([2, 3, 1])
     _, stream, objective = taken(model, sources.memmap(X, Y, weights=W if weighted else None))
     objective, parameters = replace(objective, stream=replace(stream, size=100)), ParameterVector.of(model)
-    blocks = list(objective.stacked(parameters, 10**6))
-    matrix, vector = objective.normal(parameters, 10**6)
+    blocks = list(objective.jacobian_blocks(parameters, 10**6))
+    matrix, vector = objective.normal_equations(parameters, 10**6)
     assert sum(len(r) for _, r in blocks) == 600
-    assert sum(float(r @ r) for _, r in blocks) == pytest.approx(objective.number(), rel=1e-12)
+    assert sum(float(r @ r) for _, r in blocks) == pytest.approx(objective.value_on_all_rows(), rel=1e-12)
     torch.testing.assert_close(sum(j.T @ j for j, _ in blocks), matrix, rtol=1e-11, atol=1e-12)
     torch.testing.assert_close(sum(j.T @ r for j, r in blocks), vector, rtol=1e-11, atol=1e-12)
 
@@ -147,11 +147,16 @@ def test_a_value_is_worked_out_again_only_when_the_model_has_changed():
     loader, model = Counting([(X, Y)]), fresh([2, 1])
     _, _, objective = taken(model, sources.batches(loader))
     before = loader.passes
-    first = objective.number(), objective.number(), objective.rmse(), objective.learned()
+    first = (
+        objective.value_on_all_rows(),
+        objective.value_on_all_rows(),
+        objective.rmse(),
+        objective.unexplained_share(),
+    )
     assert loader.passes == before + 1
     with torch.no_grad():
         model.kan_layers[0].coefficients.add_(1.0)
-    assert objective.number() != first[0] == first[1]
+    assert objective.value_on_all_rows() != first[0] == first[1]
 
 
 # ---------------------------------------------------------------------------------------------------- the sources

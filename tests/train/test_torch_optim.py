@@ -84,7 +84,7 @@ def test_ours_are_those_of_torch(recipe, name):
     for one in (recipe, TorchOptimiser(name, 0.02, options=options)):
         objective = problem()
         descent(one.attach(objective, 10, seeded()), objective, 10)
-        ends.append(objective.number())
+        ends.append(objective.value_on_all_rows())
     assert ends[1] == pytest.approx(ends[0], rel=1e-9)
 
 
@@ -109,7 +109,7 @@ def test_without_a_rate_the_one_of_torch_is_taken():
 @pytest.mark.parametrize("name", sorted(SCHEDULES))
 def test_a_schedule_stays_between_nothing_and_the_whole_rate_without_leaps(name):
     schedule = make_schedule(name)
-    shares = np.array([schedule.share(done) for done in np.linspace(0, 1, 1001)])
+    shares = np.array([schedule.factor(done) for done in np.linspace(0, 1, 1001)])
     assert shares.max() == pytest.approx(1.0)
     assert (shares > 0).all()
     assert np.abs(np.diff(shares)).max() <= 0.011
@@ -119,15 +119,17 @@ def test_a_schedule_stays_between_nothing_and_the_whole_rate_without_leaps(name)
 
 def test_schedules_are_the_curves_that_they_are_called_after():
     done = np.linspace(0, 1, 101)
-    np.testing.assert_allclose([ExponentialDecay(0.1).share(d) for d in done], 0.1**done)
-    np.testing.assert_allclose([CosineDecay(0.2).share(d) for d in done], 0.6 + 0.4 * np.cos(np.pi * done))
+    np.testing.assert_allclose([ExponentialDecay(0.1).factor(d) for d in done], 0.1**done)
+    np.testing.assert_allclose([CosineDecay(0.2).factor(d) for d in done], 0.6 + 0.4 * np.cos(np.pi * done))
     cycle = OneCycle(warm_up=0.25, start=0.2, end=0.0)
-    np.testing.assert_allclose([cycle.share(d) for d in done[:26]], 0.2 + 0.8 * done[:26] / 0.25)
+    np.testing.assert_allclose([cycle.factor(d) for d in done[:26]], 0.2 + 0.8 * done[:26] / 0.25)
     np.testing.assert_allclose(
-        [cycle.share(d) for d in done[25:]], [CosineDecay(0.0).share(d) for d in (done[25:] - 0.25) / 0.75], atol=1e-15
+        [cycle.factor(d) for d in done[25:]],
+        [CosineDecay(0.0).factor(d) for d in (done[25:] - 0.25) / 0.75],
+        atol=1e-15,
     )
-    assert OneCycle(warm_up=0.0).share(0.0) == 1.0
-    assert {ConstantRate().share(d) for d in done} == {1.0}
+    assert OneCycle(warm_up=0.0).factor(0.0) == 1.0
+    assert {ConstantRate().factor(d) for d in done} == {1.0}
 
 
 @pytest.mark.parametrize("schedule", ["constant", "one_cycle", ExponentialDecay(0.1)], ids=str)
@@ -138,7 +140,7 @@ def test_the_rate_follows_its_schedule_and_stays_at_its_end(make, schedule):
     for _ in range(11):
         rates.append(stepper.inner.param_groups[0]["lr"])
         stepper.step()
-    expected = [0.1 * make_schedule(schedule).share(min(k / 8, 1.0)) for k in range(11)]
+    expected = [0.1 * make_schedule(schedule).factor(min(k / 8, 1.0)) for k in range(11)]
     np.testing.assert_allclose(rates, expected, rtol=1e-12)
 
 
@@ -159,7 +161,7 @@ def test_leaving_a_perfect_start_is_no_divergence(batch):
     objective = problem()
     with torch.no_grad():
         perfect = objective_of(objective.model, uniform(60), objective.model(uniform(60)))
-    assert perfect.number() < 1e-25
+    assert perfect.value_on_all_rows() < 1e-25
     stepper = Adam(batch=batch).attach(perfect, 20, seeded())
     assert math.inf not in [stepper.step() for _ in range(20)]
 

@@ -9,7 +9,7 @@ import torch
 from splinework.errors import ConfigError
 from splinework.train import Roughness, Sparsity
 from splinework.train.data_objective import DataObjective
-from splinework.train.grid_adaptation import follow
+from splinework.train.grid_adaptation import adapt_grids
 from splinework.train.jacobian import ParameterVector, linearise
 from splinework.train.optim import LevenbergMarquardt, VariableProjection, solve_last_layer
 from splinework.train.optim.jump_penalty import JumpPenalty
@@ -40,10 +40,10 @@ def slope_of_last(objective: DataObjective) -> float:
 @pytest.mark.parametrize("shape", [[2, 1], [2, 3, 2], [2, (1, 1), 2], [2, 2, 2, 1]], ids=str)
 def test_after_every_step_the_gradient_in_the_last_layer_is_zero(shape, weighted):
     model, x = thinned(shape), uniform(120)
-    follow(model, x)  # far outside a grid all splines of an edge are one straight line
+    adapt_grids(model, x)  # far outside a grid all splines of an edge are one straight line
     weights = torch.rand(120, generator=seeded(5), dtype=torch.float64) + 0.1 if weighted else None
     objective = DataObjective(model, u=x, t=two(x, model.outputs) + 0.1 * normal(120, model.outputs), weights=weights)
-    stepper = VariableProjection(tie_break=0.0).attach(objective, 20, seeded())
+    stepper = VariableProjection(jump_penalty=0.0).attach(objective, 20, seeded())
     for _ in range(5):
         stepper.step()
         assert slope_of_last(objective) <= 1e-8
@@ -54,7 +54,7 @@ def test_after_every_step_the_gradient_in_the_last_layer_is_zero(shape, weighted
 def test_the_objective_never_increases(shape, penalties):
     model, x = thinned(shape), uniform(80)
     objective = objective_of(model, x, two(x, model.outputs), *penalties)
-    values = descent(VariableProjection(tie_break=0.0).attach(objective, 20, seeded()), objective, 4)
+    values = descent(VariableProjection(jump_penalty=0.0).attach(objective, 20, seeded()), objective, 4)
     assert all(b <= a * (1 + 1e-12) for a, b in itertools.pairwise(values))
     assert values[-1] < 0.9 * values[0]
 
@@ -63,7 +63,7 @@ def test_the_objective_never_increases(shape, penalties):
 def test_nor_does_any_loss(case):
     model, x = thinned([2, 3, 3]), uniform(60)
     objective = DataObjective(model, u=x, t=case.targets(model(x).detach()), criterion=case.loss)
-    values = descent(VariableProjection(tie_break=0.0).attach(objective, 20, seeded()), objective, 5)
+    values = descent(VariableProjection(jump_penalty=0.0).attach(objective, 20, seeded()), objective, 5)
     assert all(b <= a + 1e-12 * abs(a) for a, b in itertools.pairwise(values))
     assert values[-1] < values[0] - 0.02 * abs(values[0])
 
@@ -76,14 +76,14 @@ def test_one_layer_is_solved_in_one_step(inputs, basis):
     design = linearise(model, ParameterVector.of(model), x)[1][:, 0].numpy()
     truth = design @ np.linalg.lstsq(design, y.numpy(), rcond=None)[0]
     objective = objective_of(model, x, y)
-    VariableProjection(tie_break=0.0).attach(objective, 1, seeded()).step()
+    VariableProjection(jump_penalty=0.0).attach(objective, 1, seeded()).step()
     assert relative_distance(model(x), torch.from_numpy(truth)) <= 1e-10
 
 
 @pytest.mark.parametrize("shape", [[2, 1], [2, 1, 1], [2, 2, 1]], ids=str)
 def test_it_ends_where_levenberg_marquardt_ends(shape):
     ends = []
-    for recipe in (LevenbergMarquardt(tie_break=0.0), VariableProjection(tie_break=0.0)):
+    for recipe in (LevenbergMarquardt(jump_penalty=0.0), VariableProjection(jump_penalty=0.0)):
         model, x = thinned(shape, seed=4, grid=2), uniform(400, 2)
         with torch.no_grad():
             y = model(x) + 0.1 * normal(400, 1)
@@ -107,7 +107,7 @@ def test_the_last_layer_alone_moves_and_its_optimum_is_scipy_s(shape):
     left = (y - outputs).flatten().numpy()
     truth = left - design @ np.linalg.lstsq(design, left, rcond=None)[0]
     solve_last_layer(objective)
-    assert objective.number() == pytest.approx(float((truth**2).mean()), rel=1e-9)
+    assert objective.value_on_all_rows() == pytest.approx(float((truth**2).mean()), rel=1e-9)
     now = [p.detach() for layer in model.kan_layers[:-1] for p in layer.parameters()]
     assert all(torch.equal(a, b) for a, b in zip(others, now, strict=True))
 
@@ -118,7 +118,7 @@ def test_smoothness_is_weighed_against_the_objective():
         model, x = fresh([1, 1], grid=20, base="none"), uniform(60, 1)
         objective = objective_of(model, x, torch.sin(3 * x) + 0.1 * normal(60, 1))
         solve_last_layer(objective, smoothness=smoothness)
-        ends.append((objective.number(), JumpPenalty(model, ParameterVector.of(model)).value()))
+        ends.append((objective.value_on_all_rows(), JumpPenalty(model, ParameterVector.of(model)).value()))
     assert all(b[0] > a[0] and b[1] < a[1] for a, b in itertools.pairwise(ends))
 
 
@@ -126,7 +126,7 @@ def test_a_layer_that_data_do_not_determine_stays_finite():
     model, x = fresh([2, 3, 1]), uniform(3)
     objective = objective_of(model, x, smooth(x))
     solve_last_layer(objective)
-    assert objective.number() < 1e-20
+    assert objective.value_on_all_rows() < 1e-20
     assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
@@ -141,7 +141,7 @@ def test_outputs_that_are_products_are_refused_with_the_way_out():
 
 
 @pytest.mark.parametrize(
-    ("options", "told"), [({"damping": 0}, "got 0"), ({"tie_break": -1}, "-1"), ({"chunk": 0}, "and 0")]
+    ("options", "told"), [({"damping": 0}, "got 0"), ({"jump_penalty": -1}, "-1"), ({"chunk": 0}, "and 0")]
 )
 def test_a_wrong_setting_is_refused_with_what_came(options, told):
     with pytest.raises(ConfigError, match=told):

@@ -15,7 +15,7 @@ from splinework.interpret.edit.pruning import without_edges
 from splinework.interpret.scores import attribution
 from splinework.nn.network import KAN
 from splinework.train import FitResult, History, TrainingOptions, fit
-from splinework.train.history import joined
+from splinework.train.history import join_histories
 
 MIN_THRESHOLD, MAX_THRESHOLD = 1e-4, 3e-2
 """Bounds of the attribution below which edges are pruned, otherwise three times the relative error."""
@@ -41,7 +41,7 @@ def simplified(
     if _error(grown.model, held_x, held_y) > _error(model, held_x, held_y):
         grown = FitResult(model, fallback)
     else:
-        grown = FitResult(grown.model, joined(fallback, grown.history))
+        grown = FitResult(grown.model, join_histories(fallback, grown.history))
     columns = torch.as_tensor(x, dtype=torch.float64)
     until = time.monotonic() + budget / 2
     best = grown
@@ -56,7 +56,7 @@ def simplified(
             MAX_ERROR_RATIO * reference + 1e-5 if reference < MAX_CLEAN_ERROR else MAX_ERROR_RATIO_NOISY * reference
         )
         reference = min(reference, error)
-        return FitResult(again.model, joined(best.history, again.history)) if error <= allowed else None
+        return FitResult(again.model, join_histories(best.history, again.history)) if error <= allowed else None
 
     for factor in (10.0, 3.0):
         threshold = min(max(factor * _error(best.model, held_x, held_y), MIN_THRESHOLD), MAX_THRESHOLD)

@@ -18,7 +18,7 @@ from torch import Tensor
 from splinework.nn.layer import KANLayer
 from splinework.tabular.multinomial import solve_classes
 from splinework.tabular.tasks import Binary, Multiclass, Task
-from splinework.train.smoothing import likelier
+from splinework.train.smoothing import fellner_schall_update
 
 MAX_ROUNDS = 30
 """Iterations of the fixed point; on most tables far fewer suffice."""
@@ -244,7 +244,7 @@ class _AdditiveSolver:
         sums = penalties.new_zeros(int(blocks.max()) + 1)
         size = sums.index_add(0, blocks, coefficients**2)
         asked = noise * sums.index_add(0, blocks, 1 / penalties - inverse.diagonal())
-        updated = likelier(penalties, asked[blocks], size[blocks])
+        updated = fellner_schall_update(penalties, asked[blocks], size[blocks])
         weakest = MIN_PENALTY if self.task.is_regression else MIN_PENALTY_CLASSES
         state.penalties[:, j] = updated.clamp(weakest, MAX_PENALTY)
 

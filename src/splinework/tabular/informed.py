@@ -20,7 +20,7 @@ from splinework.knowledge.axioms.contradictions import check_axioms
 from splinework.knowledge.axioms.realise import anchored
 from splinework.knowledge.axioms.sampling import read_unit
 from splinework.knowledge.axioms.verify import Certificate, verify
-from splinework.knowledge.teach.averaging import averaged
+from splinework.knowledge.teach.averaging import average_networks
 from splinework.knowledge.teach.informed import given_rows, replace_network, violations_of
 from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
@@ -223,7 +223,7 @@ class _InformedFit:
             if loss <= MAX_LOSS_RATIO * min(losses) and gap <= MAX_DISTANCE_RATIO * min(apart)
         ]
         best = fits[int(np.argmin(losses))]
-        mean = averaged([network_of(each.model) for each in kept]) if kept else None
+        mean = average_networks([network_of(each.model) for each in kept]) if kept else None
         if len(kept) == 1 or mean is None:
             return best
         model = replace_network(best.model, mean)

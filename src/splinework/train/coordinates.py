@@ -90,7 +90,7 @@ def is_shaped(model: KAN) -> bool:
     return any(layer.shaping is not None for layer in model.kan_layers)
 
 
-def hold(model: KAN) -> None:
+def project_onto_shapes(model: KAN) -> None:
     """Puts every shaped edge back to its shape, for methods that know no bounds."""
     for layer in model.kan_layers:
         layer.enforce_shaping()
@@ -186,7 +186,7 @@ def effective_parameters(objective: Objective) -> float:
     parameters = ParameterVector.of(objective.model)
     if not parameters.read(objective.model).numel():
         return 0.0
-    loss, _ = objective.normal(parameters, MAX_JACOBIAN_ENTRIES)
+    loss, _ = objective.normal_equations(parameters, MAX_JACOBIAN_ENTRIES)
     if is_shaped(objective.model):
         both = objective.quadratic(parameters, MAX_JACOBIAN_ENTRIES)[0] if objective.penalties else loss
         return float((covariance_of(objective.model, parameters, both) * loss).sum())

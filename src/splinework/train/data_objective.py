@@ -12,7 +12,7 @@ from splinework.nn.network import KAN
 from splinework.train.gradient import error_in_one_call
 from splinework.train.jacobian import Linearisation, ParameterVector
 from splinework.train.losses import Loss, Squared, best_constant
-from splinework.train.objective import Batches, Curvatures, Objective, Products, RowBatches
+from splinework.train.objective import Batches, CurvatureOperator, Curvatures, Objective, RowBatches
 from splinework.train.residual import ResidualObjective, ResidualTerm
 
 MAX_PRECONDITIONER_ROWS = 4000
@@ -79,15 +79,15 @@ class DataObjective(Objective):
         return super().differentiate(part)
 
     @torch.no_grad()
-    def loss_number(self) -> float:
+    def loss_value(self) -> float:
         error = error_in_one_call(self.model, self.u, self.t, gradient=False) if self._plain() else None
         return float(self.loss()) if error is None else error
 
     @torch.no_grad()
-    def normal(self, parameters: ParameterVector, budget: int) -> tuple[Tensor, Tensor]:
+    def normal_equations(self, parameters: ParameterVector, max_entries: int) -> tuple[Tensor, Tensor]:
         size = parameters.read(self.model).numel()
         matrix, vector = self.u.new_zeros(size, size), self.u.new_zeros(size)
-        step = max(budget // max(size * self.model.outputs, 1), 1)
+        step = max(max_entries // max(size * self.model.outputs, 1), 1)
         for start in range(0, self.count, step):
             rows = slice(start, start + step)
             here, half_gradient, root = self._expanded(parameters, rows)
@@ -97,27 +97,29 @@ class DataObjective(Objective):
         return matrix, vector
 
     @torch.no_grad()
-    def products(self, parameters: ParameterVector) -> Products:
-        return _DataProducts(*self._expanded(parameters, slice(None)), self.curvatures(parameters))
+    def curvature_operator(self, parameters: ParameterVector) -> CurvatureOperator:
+        return _DataCurvature(*self._expanded(parameters, slice(None)), self.penalty_curvatures(parameters))
 
     @property
     def is_sum_of_squares(self) -> bool:
         return isinstance(self.criterion, Squared) and not self.penalties
 
     @torch.no_grad()
-    def stacked(self, parameters: ParameterVector, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def jacobian_blocks(self, parameters: ParameterVector, max_entries: int) -> Iterator[tuple[Tensor, Tensor]]:
         size = parameters.read(self.model).numel()
-        step = max(budget // max(size * self.model.outputs, 1), size)
+        step = max(max_entries // max(size * self.model.outputs, 1), size)
         for start in range(0, self.count, step):
             rows = slice(start, start + step)
             here = Linearisation(self.model, parameters, self.u[rows])
-            scale = torch.full_like(here.outputs, 1 / math.sqrt(self.numbers))
+            scale = torch.full_like(here.outputs, 1 / math.sqrt(self.n_values))
             if self.weights is not None:
                 scale = scale * self.weights[rows, None].sqrt()
             yield here.weighed(scale).dense().flatten(0, 1), ((here.outputs - self.t[rows]) * scale).flatten()
 
     @torch.no_grad()
-    def bend(self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float) -> Tensor | None:
+    def geodesic_gradient(
+        self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float
+    ) -> Tensor | None:
         here, _, root = self._expanded(parameters, slice(None))
         tangent = here.times(move)
         parameters.write(self.model, start + share * move)
@@ -172,7 +174,7 @@ class DataObjective(Objective):
         return here, gradient * weight, values.clamp_min(0).sqrt()[..., None] * vectors.mT
 
 
-class _DataProducts(Products):
+class _DataCurvature(CurvatureOperator):
     """`JᵀHJ` by a tangent and a backward pass."""
 
     def __init__(self, here: Linearisation, half_gradient: Tensor, root: Tensor, penalties: Curvatures) -> None:
@@ -213,32 +215,34 @@ class JointObjective(DataObjective):
         return super().loss(part) + self._rest.loss()
 
     @torch.no_grad()
-    def normal(self, parameters: ParameterVector, budget: int) -> tuple[Tensor, Tensor]:
-        matrix, vector = super().normal(parameters, budget)
-        more, gradient = self._rest.normal(parameters, budget)
+    def normal_equations(self, parameters: ParameterVector, max_entries: int) -> tuple[Tensor, Tensor]:
+        matrix, vector = super().normal_equations(parameters, max_entries)
+        more, gradient = self._rest.normal_equations(parameters, max_entries)
         return matrix + more, vector + gradient
 
     @torch.no_grad()
-    def products(self, parameters: ParameterVector) -> Products:
-        return _Both(super().products(parameters), self._rest.products(parameters))
+    def curvature_operator(self, parameters: ParameterVector) -> CurvatureOperator:
+        return _SumOfCurvatures(super().curvature_operator(parameters), self._rest.curvature_operator(parameters))
 
     @torch.no_grad()
-    def stacked(self, parameters: ParameterVector, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
-        yield from super().stacked(parameters, budget)
-        yield from self._rest.stacked(parameters, budget)
+    def jacobian_blocks(self, parameters: ParameterVector, max_entries: int) -> Iterator[tuple[Tensor, Tensor]]:
+        yield from super().jacobian_blocks(parameters, max_entries)
+        yield from self._rest.jacobian_blocks(parameters, max_entries)
 
     @torch.no_grad()
-    def bend(self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float) -> Tensor | None:
-        rows = super().bend(parameters, start, move, share)
+    def geodesic_gradient(
+        self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float
+    ) -> Tensor | None:
+        rows = super().geodesic_gradient(parameters, start, move, share)
         parameters.write(self.model, start)
-        rest = self._rest.bend(parameters, start, move, share)
+        rest = self._rest.geodesic_gradient(parameters, start, move, share)
         return None if rows is None or rest is None else rows + rest
 
 
-class _Both(Products):
+class _SumOfCurvatures(CurvatureOperator):
     """The sum of two operators."""
 
-    def __init__(self, first: Products, second: Products) -> None:
+    def __init__(self, first: CurvatureOperator, second: CurvatureOperator) -> None:
         self.first, self.second = first, second
         super().__init__(first.vector + second.vector, first.diagonal + second.diagonal, [])
 

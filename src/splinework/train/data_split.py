@@ -27,7 +27,7 @@ class Samples:
 
     def rows(self, which: Tensor) -> "Samples":
         """Some of them, with weights of mean 1 again."""
-        weights = None if self.weights is None else of_mean_one(self.weights[which])
+        weights = None if self.weights is None else normalised_weights(self.weights[which])
         return Samples(self.u[which], self.t[which], weights)
 
 
@@ -46,11 +46,11 @@ class DataSplit:
         return 0 if self.held_out is None else len(self.held_out.u)
 
 
-def joined(used: Samples, held_out: Samples) -> Samples:
+def join_samples(used: Samples, held_out: Samples) -> Samples:
     """All rows together."""
     both = None
     if used.weights is not None and held_out.weights is not None:
-        both = of_mean_one(torch.cat([used.weights, held_out.weights]))
+        both = normalised_weights(torch.cat([used.weights, held_out.weights]))
     return Samples(torch.cat([used.u, held_out.u]), torch.cat([used.t, held_out.t]), both)
 
 
@@ -66,7 +66,7 @@ def take_rows(model: KAN, x: Any, y: Any, options: TrainingOptions) -> DataSplit
     xs, ys = _pair(model, criterion, x, y, "x", "y")
     ws = None if options.weights is None else _weights_of(options.weights, xs, "weights")
     criterion = criterion.settle(ys)
-    targets = criterion.targets(ys, model.outputs, names_of_targets(model, ys))
+    targets = criterion.targets(ys, model.outputs, target_names(model, ys))
     if options.standardise:
         set_units(model, xs, targets if criterion.regression else None, always=options.standardise is True)
     if not criterion.regression and "log" in model.config.output_scales:
@@ -74,7 +74,7 @@ def take_rows(model: KAN, x: Any, y: Any, options: TrainingOptions) -> DataSplit
     used = _part(model, criterion, xs, targets, ws, "x", "y")
     if isinstance(validation, (tuple, list)):
         return DataSplit(used, validation_rows(model, criterion, validation), False, criterion)
-    count = round(share_held_out(validation, len(xs)) * len(xs))
+    count = round(held_out_share(validation, len(xs)) * len(xs))
     if count == 0:
         return DataSplit(used, None, validation is None, criterion)
     if count >= len(xs):
@@ -95,11 +95,11 @@ def validation_rows(model: KAN, criterion: Loss, validation: Sequence[Any]) -> S
         raise ConfigError(f"validation is a share of the rows, or a pair (x, y); got {len(validation)} parts.")
     x, y = _pair(model, criterion, validation[0], validation[1], "x of validation", "y of validation")
     w = _weights_of(validation[2], x, "weights of validation") if len(validation) == 3 else None
-    t = criterion.targets(y, model.outputs, names_of_targets(model, y))
+    t = criterion.targets(y, model.outputs, target_names(model, y))
     return _part(model, criterion, x, t, w, "x of validation", "y of validation")
 
 
-def share_held_out(validation: Any, rows: int) -> float:
+def held_out_share(validation: Any, rows: int) -> float:
     """Which part of the rows to hold out.
 
     Raises:
@@ -129,7 +129,7 @@ def _pair(model: KAN, criterion: Loss, x: Any, y: Any, x_name: str, y_name: str)
     return xs, ys
 
 
-def names_of_targets(model: KAN, y: Tensor) -> tuple[str, ...]:
+def target_names(model: KAN, y: Tensor) -> tuple[str, ...]:
     """Names of the columns of y, which may be others than the outputs."""
     return model.config.output_names if y.shape[1] == model.outputs else tuple(f"y{n + 1}" for n in range(y.shape[1]))
 
@@ -142,10 +142,10 @@ def _weights_of(weights: Any, x: Tensor, name: str) -> Tensor:
     check_finite(ws[:, None], name, (name,))
     if bool((ws < 0).any()) or not bool((ws > 0).any()):
         raise DataError(f"{name} must not be negative, and not all zero; the smallest is {float(ws.min()):g}.")
-    return of_mean_one(ws)
+    return normalised_weights(ws)
 
 
-def of_mean_one(weights: Tensor) -> Tensor:
+def normalised_weights(weights: Tensor) -> Tensor:
     """Weights in the same proportions; ones where all are zero."""
     mean = weights.mean()
     return weights / mean if bool(mean > 0) else torch.ones_like(weights)

@@ -40,8 +40,8 @@ def deliver(run: TrainingRun, given: KAN, objective: Objective, *data: Any) -> K
         grids=tuple(layer.basis.resolution for layer in model.kan_layers),
         degrees=tuple(layer.basis.size - layer.basis.resolution for layer in model.kan_layers),
         parameters=model.parameter_count(active=True),
-        objective=there.number(),
-        loss=there.loss_number(),
+        objective=there.value_on_all_rows(),
+        loss=there.loss_value(),
         rmse_train=there.rmse_of(model),
         rmse_validation=math.nan if held is None else held.on(numbers).rmse_of(model),
     )

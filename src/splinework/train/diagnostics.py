@@ -79,8 +79,8 @@ def diagnose(
         few_numbers(model, numbers, penalties),
         empty_cells(model, everything, penalties),
         convergence(steps, judge, held_out or (u, t), cut_short=cut_short, squared=squared),
-        outside(model, everything),
-        parting(judge, (u, t), held_out) if squared and held_out is not None else None,
+        outside_grid(model, everything),
+        overfitting(judge, (u, t), held_out) if squared and held_out is not None else None,
     ]
     return [finding for finding in found if finding is not None]
 
@@ -126,7 +126,7 @@ def empty_cells(model: KAN, u: Tensor, penalties: Sequence[Penalty] = ()) -> Fin
         values = columns[:, i].clamp(low[i], high[i]).unique()  # sorted
         if len(values) <= MAX_CODES and 2 * len(values) <= len(u):
             continue
-        free = layer.basis.size - matched(values, knots[i], layer.basis.degree)
+        free = layer.basis.size - n_matched_sorted(values, knots[i], layer.basis.degree)
         if free:
             texts.append(
                 f"{model.config.input_names[i]} ({free} of {layer.basis.size} undetermined"
@@ -142,7 +142,7 @@ def empty_cells(model: KAN, u: Tensor, penalties: Sequence[Penalty] = ()) -> Fin
     )
 
 
-def matched(values: Tensor, knots: Tensor, degree: int) -> int:
+def n_matched_sorted(values: Tensor, knots: Tensor, degree: int) -> int:
     """How many basis functions get a value of their own, of the sorted different values; each takes the first it can."""
     size, taken, position = len(knots) - degree - 1, 0, 0
     points, ends = values.tolist(), knots.tolist()
@@ -204,7 +204,7 @@ def convergence(
 
 
 @torch.no_grad()
-def outside(model: KAN, u: Tensor) -> Finding | None:
+def outside_grid(model: KAN, u: Tensor) -> Finding | None:
     """Whether activations lie outside their grid, where an edge is only its tail."""
     texts = []
     for number, (layer, nodes) in enumerate(zip(model.kan_layers, model.config.nodes[1:], strict=True), start=1):
@@ -230,7 +230,7 @@ def outside(model: KAN, u: Tensor) -> Finding | None:
 
 
 @torch.no_grad()
-def parting(judge: KAN, used: tuple[Tensor, Tensor], held_out: tuple[Tensor, Tensor] | None) -> Finding | None:
+def overfitting(judge: KAN, used: tuple[Tensor, Tensor], held_out: tuple[Tensor, Tensor] | None) -> Finding | None:
     """Whether the error on held-out rows is much larger than on those of the fit, beyond what chance explains (F-test)."""
     if held_out is None or len(held_out[0]) < 2:
         return None

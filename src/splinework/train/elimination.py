@@ -15,12 +15,12 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines.bases import LINEAR_BASIS
 from splinework.train.data_objective import DataObjective
-from splinework.train.grid_adaptation import widen
+from splinework.train.grid_adaptation import extend_grids
 from splinework.train.journal import fingerprint_of
 from splinework.train.losses import Squared
-from splinework.train.multistart import MIN_UNEXPLAINED_SHARE, best_start, fresh
+from splinework.train.multistart import MIN_UNEXPLAINED_SHARE, best_start, reinitialised
 from splinework.train.optim import Optimiser
-from splinework.train.refinement import changed
+from splinework.train.refinement import map_layers
 from splinework.train.run import TrainingRun
 
 MAX_NOISELESS_ERROR = 1e-2
@@ -103,13 +103,13 @@ class StructureSearch:
         seen = self.objective.on(model)
         spread = self.objective.spread or 1.0
         judged = seen if self.held_out is None else self.held_out.on(model)
-        loss, count = seen.loss_number(), seen.numbers
+        loss, count = seen.loss_value(), seen.n_values
         if self.objective.criterion.regression:
             misfit = count * math.log(max(loss / spread, 1e-30))
         else:
             misfit = 2 * count * loss
         description = misfit + model.parameter_count(active=True) * math.log(max(count, 2))
-        return StructureCandidate(model, math.sqrt(max(judged.loss_number(), 0.0) / spread), description)
+        return StructureCandidate(model, math.sqrt(max(judged.loss_value(), 0.0) / spread), description)
 
     def good(self, candidate: StructureCandidate) -> bool:
         """Whether it may take the place of the best."""
@@ -149,14 +149,14 @@ class StructureSearch:
         """Fits a model in place on its own splines."""
         objective = self.objective.on(model)
         with torch.no_grad():
-            widen(model, objective.activations())
+            extend_grids(model, objective.activations())
         self.run.advance(objective, self.method, self.steps(steps), stage)
         return self.look(model)
 
     def started(self, model: KAN, stage: str) -> StructureCandidate:
         """The same from fresh starts."""
         model = best_start(
-            self.run, self.objective.on(fresh(model, self.run.generator)), self.method, N_STARTS, self.steps(12)
+            self.run, self.objective.on(reinitialised(model, self.run.generator)), self.method, N_STARTS, self.steps(12)
         )
         return self.fitted(model, stage)
 
@@ -177,8 +177,8 @@ class StructureSearch:
             elif layer.basis.degree is not None and layer.basis.degree < RAISED_DEGREE:
                 raise_layer(layer, RAISED_DEGREE, u)
 
-        other = changed(self.objective.on(candidate.model), change)
-        enough = other.parameter_count(active=True) * 2.5 <= self.objective.numbers
+        other = map_layers(self.objective.on(candidate.model), change)
+        enough = other.parameter_count(active=True) * 2.5 <= self.objective.n_values
         return other if layers and enough else None
 
     # ------------------------------------------------------------------------------------------------ elimination

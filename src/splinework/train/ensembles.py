@@ -22,7 +22,7 @@ from splinework.nn.precision import delivered_dtype
 from splinework.train.fitting import FitResult, fit
 from splinework.train.history import History
 from splinework.train.losses import make_loss
-from splinework.train.multistart import fresh
+from splinework.train.multistart import reinitialised
 from splinework.train.options import EnsembleKeywords, TrainingOptions, options_of, with_options
 from splinework.train.uncertainty import MIN_TAIL_SCORES, Interval, check_level
 
@@ -153,7 +153,7 @@ def ensemble(
     unseen = torch.zeros(members, len(xs), dtype=torch.bool)
     for member in range(members):
         drawn, judges, left = _draw(len(xs), folds[member], resample, validation is None, generator)
-        begun = fresh(model, torch.Generator().manual_seed(_number(generator)))
+        begun = reinitialised(model, torch.Generator().manual_seed(_number(generator)))
         x_own, y_own, *w_own = _rows(xs, ys, ws, drawn)
         own = replace(
             chosen,

@@ -14,7 +14,7 @@ from splinework.errors import ArgumentError, ConfigError
 from splinework.foreign import not_a_model
 from splinework.nn.network import KAN
 from splinework.train.data_objective import DataObjective, JointObjective
-from splinework.train.data_split import DataSplit, Samples, joined, take_rows
+from splinework.train.data_split import DataSplit, Samples, join_samples, take_rows
 from splinework.train.delivery import deliver
 from splinework.train.diagnostics import Finding, diagnose
 from splinework.train.history import History
@@ -24,10 +24,10 @@ from splinework.train.options import FitKeywords, TrainingOptions, options_of, w
 from splinework.train.penalties import Penalty
 from splinework.train.plan import TrainingPlan, make_plan
 from splinework.train.residual import Residual
-from splinework.train.residual_terms import checked, listed, term_of
+from splinework.train.residual_terms import as_list, check_term, term_of
 from splinework.train.run import TrainingRun
 from splinework.train.sources import Source
-from splinework.train.stages import give_margins, polish, run_stages
+from splinework.train.stages import extend_margins, polish, run_stages
 from splinework.train.stream import take_stream
 from splinework.train.stream_objective import StreamObjective
 from splinework.train.uncertainty import Interval, Posterior, TrainingData, check_level, intervals, posterior
@@ -109,9 +109,9 @@ def fit(
     # Whatever the caller's: derivatives are needed here.
     with torch.inference_mode(False), torch.enable_grad():
         work = working_copy(model, "fit", "x, y")
-        rows, objective = take(work, x, y, chosen)
+        rows, objective = prepare(work, x, y, chosen)
         if len(chosen.residuals):
-            objective = _joined_by(objective, chosen.residuals)
+            objective = _with_residuals(objective, chosen.residuals)
         plan = make_plan(objective, chosen, smooth=chosen.smooths)
         held_out = None if rows.held_out is None else objective_of(work, rows.held_out, rows.criterion, ())
         run = TrainingRun.of(chosen, held_out, torch.Generator().manual_seed(chosen.seed))
@@ -132,7 +132,7 @@ def _evidence(run: TrainingRun, rows: DataSplit, polished: bool) -> TrainingData
     """The rows that the best model was fitted to."""
     everything, judging = rows.used, rows.held_out
     if polished and judging is not None:
-        everything, judging = joined(everything, judging), None
+        everything, judging = join_samples(everything, judging), None
     others = None if judging is None else (judging.u, judging.t)
     return TrainingData(everything.u, everything.t, everything.weights, run.best_penalties, others, rows.criterion.name)
 
@@ -148,25 +148,25 @@ def _take_all_steps(
         polishes = isinstance(objective, DataObjective) and plan.method.second_order and rows.held_out_automatically
         if rows.held_out is not None and polishes and not run.over:
             judge = copy.deepcopy(run.best)
-            everything = joined(rows.used, rows.held_out)
+            everything = join_samples(rows.used, rows.held_out)
             assert isinstance(objective, DataObjective)
             whole = replace(objective, u=everything.u, t=everything.t, weights=everything.weights)
             final = whole
             if not polish(run, whole, plan):
                 judge, final = None, objective
         if judge is None and plan.method.second_order and isinstance(objective, DataObjective):
-            give_margins(run, objective)
+            extend_margins(run, objective)
     except KeyboardInterrupt:
         run.stopped = "interrupted; the best state so far was kept"
     return final, judge
 
 
-def _joined_by(objective: DataObjective | StreamObjective, residuals: Sequence[Residual]) -> JointObjective:
+def _with_residuals(objective: DataObjective | StreamObjective, residuals: Sequence[Residual]) -> JointObjective:
     """The objective with residuals besides; a ConfigError if rows stream, or one does not depend on the model."""
     if not isinstance(objective, DataObjective):
         raise ConfigError("residuals go with rows in memory; hand in x and y as arrays, or fit without residuals.")
     model = objective.model
-    terms = [checked(model, term_of(model, each, n + 1)) for n, each in enumerate(listed(residuals))]
+    terms = [check_term(model, term_of(model, each, n + 1)) for n, each in enumerate(as_list(residuals))]
     parts = {each.name: getattr(objective, each.name) for each in fields(objective)}
     return JointObjective(**parts, terms=tuple(terms))
 
@@ -209,7 +209,7 @@ def _findings(
     return [finding for finding in found if not (sampled and finding.kind in ("parameters", "cells"))]
 
 
-def take(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[DataSplit, DataObjective | StreamObjective]:
+def prepare(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[DataSplit, DataObjective | StreamObjective]:
     """Checks the data, sets the units of the model where asked, splits, and makes the objective.
 
     Of a source, the rows to fit that are handed back are a sample.

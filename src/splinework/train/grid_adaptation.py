@@ -16,7 +16,7 @@ MAX_EXTENSION_SHARE = 0.5
 
 
 @torch.no_grad()
-def follow(model: KAN, u: Tensor) -> None:
+def adapt_grids(model: KAN, u: Tensor) -> None:
     """Adapts the grids whose activations have left them, or fill less than half of them. For the early part of a fit.
 
     Args:
@@ -37,7 +37,7 @@ def follow(model: KAN, u: Tensor) -> None:
 
 
 @torch.no_grad()
-def widen(model: KAN, u: Tensor, *, near: float = 0.2) -> None:
+def extend_grids(model: KAN, u: Tensor, *, near: float = 0.2) -> None:
     """Moves the ends of hidden grids outwards where activations have come near; the function inside is kept exactly.
 
     The outermost cells grow, and their polynomials go on to the new ends instead of the linear tails. That is sound for

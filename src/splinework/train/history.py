@@ -147,7 +147,7 @@ def history_from_dict(values: Any) -> History:
     return History(steps, decisions)
 
 
-def joined(first: History, second: History) -> History:
+def join_histories(first: History, second: History) -> History:
     """Two fits, one after the other, as one history: numbers and seconds go on."""
     number, seconds = (first[-1].number, first[-1].seconds) if first.steps else (0, 0.0)
     steps = [replace(step, number=number + step.number, seconds=seconds + step.seconds) for step in second.steps]

@@ -70,7 +70,7 @@ class LinearModel:
             ConfigError: If there are too many parameters.
         """
         parameters = ParameterVector.of(model)
-        reach = _reach(model, parameters)
+        reach = _prior_deviations(model, parameters)
         size = len(reach)
         if size > MAX_PARAMETERS:
             raise ConfigError(
@@ -80,7 +80,7 @@ class LinearModel:
         weights = u.new_ones(len(u)) if weights is None else weights.double() * (len(u) / float(weights.sum()))
         penalty_rows, penalty_gradient = _penalty_rows(model, parameters, u, penalties, t.numel())
         residuals, triangle, gradient = [], u.new_zeros(0, size), penalty_gradient.clone()
-        for rows in blocks(len(u), size * t.shape[1], at_least=size):
+        for rows in row_blocks(len(u), size * t.shape[1], at_least=size):
             outputs, jacobian = linearise(model, parameters, u[rows])
             jacobian = (jacobian * weights[rows, None, None].sqrt()).flatten(0, 1)
             residuals.append((outputs - t[rows]) * weights[rows, None].sqrt())
@@ -132,7 +132,7 @@ class LinearModel:
 
     def pass_over(self, root: Tensor) -> Iterator[Tensor]:
         """`w ‖J root‖²` per row and output, `(n, outputs)`, block by block."""
-        for rows in blocks(len(self.u), root.shape[0] * self.model.outputs):
+        for rows in row_blocks(len(self.u), root.shape[0] * self.model.outputs):
             jacobian = linearise(self.model, self.parameters, self.u[rows])[1]
             yield (jacobian @ root).square().sum(2) * self.weights[rows, None]
 
@@ -146,7 +146,7 @@ class LinearModel:
         size = len(self.reach)
         prior = torch.diag(torch.where(self.reach > 0, variance / self.reach, 0.0))
         triangle = torch.cat([math.sqrt(variance) * self.penalty_rows, prior])
-        for rows in blocks(len(self.u), size * self.model.outputs, at_least=size):
+        for rows in row_blocks(len(self.u), size * self.model.outputs, at_least=size):
             jacobian = linearise(self.model, self.parameters, self.u[rows])[1]
             jacobian = jacobian * self.weights[rows, None, None].sqrt() * noise[:, None]
             triangle = torch.linalg.qr(torch.cat([triangle, jacobian.flatten(0, 1)]), mode="r").R
@@ -193,7 +193,7 @@ class LinearModel:
             smooth = self.penalty_rows * self.reach
             matrix = smooth.T @ smooth
             vector = self.reach * self.penalty_gradient + matrix @ move + PRIOR_SHARE * variance * move
-            for rows in blocks(len(u), len(start) * t.shape[1]):
+            for rows in row_blocks(len(u), len(start) * t.shape[1]):
                 outputs, jacobian = linearise(model, self.parameters, u[rows])
                 flat = (jacobian * root[rows, None]).flatten(0, 1) * self.reach
                 matrix.addmm_(flat.T, flat)
@@ -216,7 +216,7 @@ class LinearModel:
         return present, model
 
 
-def _reach(model: KAN, parameters: ParameterVector) -> Tensor:
+def _prior_deviations(model: KAN, parameters: ParameterVector) -> Tensor:
     """Standard deviations of the coefficients where no row speaks, `(P,)`; 0 for what is frozen."""
     parts = []
     for layer, (i, j) in zip(model.kan_layers, parameters.edges, strict=True):
@@ -239,7 +239,7 @@ def _penalty_rows(
     """Rows `(R, P)` whose sum of squares is the penalties' quadratic form, and half of their gradient `(P,)`."""
     size = len(parameters.read(model))
     rows, half_gradient = [u.new_zeros(0, size)], u.new_zeros(size)
-    for own, gradient, curvature in DataObjective(model, tuple(penalties), u=u).curvatures(parameters):
+    for own, gradient, curvature in DataObjective(model, tuple(penalties), u=u).penalty_curvatures(parameters):
         half_gradient[own] += gradient * (count / 2)
         values, vectors = torch.linalg.eigh(curvature * count)
         block = u.new_zeros(own.stop - own.start, size)
@@ -248,7 +248,7 @@ def _penalty_rows(
     return torch.cat(rows), half_gradient
 
 
-def blocks(rows: int, numbers: int, *, at_least: int = 1) -> Iterator[slice]:
+def row_blocks(rows: int, numbers: int, *, at_least: int = 1) -> Iterator[slice]:
     """Slices of the rows with at most `MAX_JACOBIAN_ENTRIES` entries; at least `at_least` rows where memory allows."""
     step = max(
         MAX_JACOBIAN_ENTRIES // max(numbers, 1), at_least if numbers * at_least <= 4 * MAX_JACOBIAN_ENTRIES else 1, 1

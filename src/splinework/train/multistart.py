@@ -17,7 +17,7 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines.bases import Basis, make_basis
 from splinework.splines.cones import CONCAVE, CONVEX, DECREASING, INCREASING, greville
-from splinework.train.grid_adaptation import follow
+from splinework.train.grid_adaptation import adapt_grids
 from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser
 from splinework.train.run import TrainingRun
@@ -45,21 +45,25 @@ def best_start(run: TrainingRun, objective: Objective, optimiser: Optimiser, cou
     """
     model = objective.model
     recipe = COARSE_BASIS if objective.order == 0 else make_basis(grid=1, degree=min(objective.order + 5, 9))
-    coarse = _coarse(model, recipe) if count > 1 and objective.learned() > MIN_UNEXPLAINED_SHARE else None
+    coarse = (
+        _coarse_copy(model, recipe) if count > 1 and objective.unexplained_share() > MIN_UNEXPLAINED_SHARE else None
+    )
     if coarse is None:
         rivals = [model]
-        if objective.learned() > MIN_UNEXPLAINED_SHARE:
-            rivals += [fresh(model, run.generator) for _ in range(count - 1)]
-        return _halved(run, objective, rivals, optimiser, steps)
-    rivals = [fresh(coarse, run.generator) for _ in range(count)]
+        if objective.unexplained_share() > MIN_UNEXPLAINED_SHARE:
+            rivals += [reinitialised(model, run.generator) for _ in range(count - 1)]
+        return _successive_halving(run, objective, rivals, optimiser, steps)
+    rivals = [reinitialised(coarse, run.generator) for _ in range(count)]
     run.judging = False  # coarse ones are not what was asked for
     try:
-        best = _halved(run, objective, rivals, optimiser, steps)
+        best = _successive_halving(run, objective, rivals, optimiser, steps)
     except KeyboardInterrupt:
-        _take_over(model, min(rivals, key=lambda rival: objective.on(rival).number()), objective.activations())
+        _copy_function(
+            model, min(rivals, key=lambda rival: objective.on(rival).value_on_all_rows()), objective.activations()
+        )
         raise
     else:
-        _take_over(model, best, objective.activations())
+        _copy_function(model, best, objective.activations())
     finally:
         run.judging = True
         run.consider(objective)
@@ -69,7 +73,9 @@ def best_start(run: TrainingRun, objective: Objective, optimiser: Optimiser, cou
     return model
 
 
-def _halved(run: TrainingRun, objective: Objective, rivals: list[KAN], optimiser: Optimiser, steps: int) -> KAN:
+def _successive_halving(
+    run: TrainingRun, objective: Objective, rivals: list[KAN], optimiser: Optimiser, steps: int
+) -> KAN:
     """Successive halving (Jamieson & Talwalkar 2016): a third goes on, with twice the steps."""
     round_number = 1
     while True:
@@ -79,9 +85,9 @@ def _halved(run: TrainingRun, objective: Objective, rivals: list[KAN], optimiser
                 break
             trial = objective.on(model)
             stage = f"start {number} of {len(rivals)}" + (f", round {round_number}" if round_number > 1 else "")
-            follow(model, trial.activations())
+            adapt_grids(model, trial.activations())
             value = run.advance(trial, optimiser, steps // 2, stage)
-            follow(model, trial.activations())
+            adapt_grids(model, trial.activations())
             value = run.advance(trial, optimiser, steps - steps // 2, stage)
             scored.append((value, number, model))
         scored.sort(key=lambda entry: entry[:2])
@@ -91,7 +97,7 @@ def _halved(run: TrainingRun, objective: Objective, rivals: list[KAN], optimiser
         steps, round_number = 2 * steps, round_number + 1
 
 
-def _coarse(model: KAN, recipe: Basis) -> KAN | None:
+def _coarse_copy(model: KAN, recipe: Basis) -> KAN | None:
     """The same network with splines of this recipe where it has finer ones that may change; None where it has none."""
     bases = []
     for layer in model.kan_layers:
@@ -115,7 +121,7 @@ def _coarse(model: KAN, recipe: Basis) -> KAN | None:
 
 
 @torch.no_grad()
-def _take_over(model: KAN, coarse: KAN, u: Tensor) -> None:
+def _copy_function(model: KAN, coarse: KAN, u: Tensor) -> None:
     """Makes the model the function that the coarse one is, on its own number of intervals and with its own degree."""
     for layer, own, nodes in zip(coarse.kan_layers, model.kan_layers, model.config.nodes[1:], strict=True):
         following = nodes.combine(layer(u))
@@ -131,7 +137,7 @@ def _take_over(model: KAN, coarse: KAN, u: Tensor) -> None:
 
 
 @torch.no_grad()
-def begin_shaped(layer: KANLayer, generator: torch.Generator) -> None:
+def initialise_shaped(layer: KANLayer, generator: torch.Generator) -> None:
     """Gives shaped edges a random start that is not flat: what is nearest to noise in a cone is little more than a constant.
 
     An edge begins with the slope or the bend that it must have, of a random size, and a little of the noise that it was given.
@@ -157,7 +163,7 @@ def begin_shaped(layer: KANLayer, generator: torch.Generator) -> None:
 
 
 @torch.no_grad()
-def fresh(model: KAN, generator: torch.Generator) -> KAN:
+def reinitialised(model: KAN, generator: torch.Generator) -> KAN:
     """The same network with new random numbers; masks, units, grids and what is frozen stay."""
     other = copy.deepcopy(model)
     for layer in other.kan_layers:
@@ -170,5 +176,5 @@ def fresh(model: KAN, generator: torch.Generator) -> KAN:
         for parameter, value in drawn:
             if parameter is not None and value is not None and parameter.requires_grad:
                 parameter.copy_(value)
-        begin_shaped(layer, generator)
+        initialise_shaped(layer, generator)
     return other

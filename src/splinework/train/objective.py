@@ -82,7 +82,7 @@ class Objective(ABC):
 
     is_cheap: ClassVar[bool] = True
     """Whether all rows lie in memory, so that one more look at them takes next to no time."""
-    looks: ClassVar[int] = 4
+    evaluations_per_epoch: ClassVar[int] = 4
     """Looks at all rows per epoch of mini-batches."""
     patience: ClassVar[int] = 10
     """Steps of a second-order method that together must gain something, or a stage ends; fewer where steps are dear."""
@@ -91,7 +91,7 @@ class Objective(ABC):
         """The same for another model."""
         return replace(self, model=model)
 
-    def scout(self) -> "Objective":
+    def subsample(self) -> "Objective":
         """What coarse work is done on: itself, or rows that stand for all where all are dear."""
         return self
 
@@ -101,7 +101,7 @@ class Objective(ABC):
         """Number of rows."""
 
     @property
-    def numbers(self) -> int:
+    def n_values(self) -> int:
         """Number of rows times outputs: how many equations the parameters should fulfil."""
         return self.count * self.model.outputs
 
@@ -120,26 +120,28 @@ class Objective(ABC):
         """The mean loss, differentiable, of all rows or of a mini-batch."""
 
     @abstractmethod
-    def normal(self, parameters: ParameterVector, budget: int) -> tuple[Tensor, Tensor]:
+    def normal_equations(self, parameters: ParameterVector, max_entries: int) -> tuple[Tensor, Tensor]:
         """A and b, `(P, P)` and `(P,)`, with `loss(θ + δ) ≈ loss + 2 b·δ + δᵀAδ`, A positive semi-definite.
 
-        At most `budget` numbers of the Jacobian are held at once. Without the penalties.
+        At most `max_entries` entries of the Jacobian are held at once. Without the penalties.
         """
 
     @abstractmethod
-    def products(self, parameters: ParameterVector) -> "Products":
+    def curvature_operator(self, parameters: ParameterVector) -> "CurvatureOperator":
         """A as an operator, and b; A is never formed. With the penalties."""
 
     @property
     @abstractmethod
     def is_sum_of_squares(self) -> bool:
-        """Whether `stacked` can be used."""
+        """Whether `jacobian_blocks` can be used."""
 
     @abstractmethod
-    def stacked(self, parameters: ParameterVector, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """J `(R, P)` and r `(R,)` in blocks of at most `budget` numbers, with `loss = ‖r‖²` and `r(θ + δ) ≈ r + J δ`."""
+    def jacobian_blocks(self, parameters: ParameterVector, max_entries: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """J `(R, P)` and r `(R,)` in blocks of at most `max_entries` entries, with `loss = ‖r‖²` and `r(θ + δ) ≈ r + J δ`."""
 
-    def bend(self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float) -> Tensor | None:
+    def geodesic_gradient(
+        self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float
+    ) -> Tensor | None:
         """`JᵀH f''`, `(P,)`, with the second derivative of the outputs along a move, felt for at a share of it.
 
         The model is at `start`, and is left elsewhere. None where it is not known.
@@ -188,30 +190,30 @@ class Objective(ABC):
         return float(value.detach())
 
     @torch.no_grad()
-    def number(self) -> float:
+    def value_on_all_rows(self) -> float:
         """The value on all rows, as a number."""
-        loss = self.loss_number()
+        loss = self.loss_value()
         return loss + float(self.penalty()) if self.penalties else loss
 
     @torch.no_grad()
-    def loss_number(self) -> float:
+    def loss_value(self) -> float:
         """The loss on all rows, without penalties."""
         return float(self.loss())
 
     @torch.no_grad()
-    def quadratic(self, parameters: ParameterVector, budget: int) -> tuple[Tensor, Tensor]:
-        """`normal`, and the penalties: every edge's curvature in its block, and half of its gradient."""
-        matrix, vector = self.normal(parameters, budget)
+    def quadratic(self, parameters: ParameterVector, max_entries: int) -> tuple[Tensor, Tensor]:
+        """`normal_equations`, and the penalties: every edge's curvature in its block, and half of its gradient."""
+        matrix, vector = self.normal_equations(parameters, max_entries)
         if not self.penalties:
             return matrix, vector
-        for own, gradient, curvature in self.curvatures(parameters):
+        for own, gradient, curvature in self.penalty_curvatures(parameters):
             vector[own] += gradient / 2
             for part, block in edge_blocks(own, curvature):
                 matrix[part, part] += block
         return matrix, vector
 
     @torch.no_grad()
-    def curvatures(self, parameters: ParameterVector) -> Curvatures:
+    def penalty_curvatures(self, parameters: ParameterVector) -> Curvatures:
         """The penalties from above: per layer and penalty which parameters, its gradient there, a curvature per edge."""
         found: Curvatures = []
         if not self.penalties:
@@ -227,15 +229,15 @@ class Objective(ABC):
 
     def noise(self, freedom: float) -> float:
         """The variance of the noise in the loss's own units, from the loss and the number of effective parameters."""
-        return self.loss_number() * self.numbers / max(self.numbers - freedom, 0.05 * self.numbers)
+        return self.loss_value() * self.n_values / max(self.n_values - freedom, 0.05 * self.n_values)
 
-    def learned(self) -> float:
+    def unexplained_share(self) -> float:
         """Share of the spread that is left: 0 for a perfect model, 1 for a constant."""
         spread = self.spread
-        return self.loss_number() / spread if spread > 0 else (math.inf if self.loss_number() > 0 else 0.0)
+        return self.loss_value() / spread if spread > 0 else (math.inf if self.loss_value() > 0 else 0.0)
 
 
-class Products(ABC):
+class CurvatureOperator(ABC):
     """A symmetric positive semi-definite operator A and a right-hand side b, of size P: the loss's, and the penalties'.
 
     Args:

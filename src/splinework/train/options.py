@@ -22,7 +22,7 @@ from splinework.train.losses import Loss, make_loss
 from splinework.train.optim import Optimiser, make_optimiser
 from splinework.train.penalties import Penalty, Roughness
 from splinework.train.residual import Residual
-from splinework.train.residual_terms import listed
+from splinework.train.residual_terms import as_list
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -164,7 +164,7 @@ class TrainingOptions:
         if not isinstance(self.checkpoint, (str, os.PathLike, type(None))):
             raise ConfigError(f"checkpoint is the path of a file, got {self.checkpoint!r}.")
         if not (isinstance(self.residuals, Sequence) and len(self.residuals) == 0):
-            listed(self.residuals)
+            as_list(self.residuals)
         value = self.validation
         share = isinstance(value, (int, float)) and 0 <= value < 1
         if not (value is None or share or isinstance(value, (Sequence, Residual))) or isinstance(value, str):

@@ -105,8 +105,8 @@ def _choose(objective: Objective, optimiser: str | Optimiser) -> tuple[Optimiser
                 f"{method.name} moves every number of the model, and some are frozen; take optimiser='lbfgs'."
             )
         return method, "as asked for"
-    size, numbers = model.parameter_count(active=True), objective.numbers
-    why, streamed = f"for {size} parameters and {objective.count} rows", objective.scout() is not objective
+    size, numbers = model.parameter_count(active=True), objective.n_values
+    why, streamed = f"for {size} parameters and {objective.count} rows", objective.subsample() is not objective
     irregular = frozen or model.config.grid_kind == "learnable"
     if irregular:
         why += ", some frozen or not linear in their layer"
@@ -136,7 +136,7 @@ def _active(model: KAN) -> int:
 def _stage_steps(method: Optimiser, objective: Objective) -> int:
     """Most steps of a stage: what the method says, but whole epochs over rows that are too many for memory."""
     batch = getattr(method, "batch", None)
-    if batch is None or objective.scout() is objective:
+    if batch is None or objective.subsample() is objective:
         return method.default_steps
     per_epoch = objective.batches(batch, torch.Generator()).per_epoch
     return max(method.default_steps, N_STREAM_EPOCHS * per_epoch)
@@ -148,6 +148,6 @@ def _starts(starts: int | None, method: Optimiser, objective: Objective, steps: 
         return starts
     if not method.second_order or isinstance(method, NewtonCG) or len(objective.model.kan_layers) == 1:
         return 1  # what is so large that it takes conjugate gradients rarely stalls, and costs too much to start often
-    dear = objective.scout().numbers * objective.model.parameter_count(active=True) ** 2 > MAX_CHEAP_WORK
+    dear = objective.subsample().n_values * objective.model.parameter_count(active=True) ** 2 > MAX_CHEAP_WORK
     most = N_EXPENSIVE_STARTS if dear else 12
     return most if steps is None else max(min(most, steps // (3 * method.trial_steps)), 1)

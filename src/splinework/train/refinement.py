@@ -15,7 +15,7 @@ from splinework.nn.network import KAN
 from splinework.splines import grid_points
 from splinework.splines.bases import LINEAR_BASIS
 from splinework.train.coordinates import effective_parameters
-from splinework.train.grid_adaptation import widen
+from splinework.train.grid_adaptation import extend_grids
 from splinework.train.jacobian import ParameterVector
 from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser
@@ -33,7 +33,7 @@ RAISED_DEGREE, MAX_DEGREE = 7, 9
 """The degree that is tried first, and the last one."""
 
 
-def grow(
+def refine_grids(
     run: TrainingRun, objective: Objective, optimiser: Optimiser, grids: Sequence[int] | None, steps: int
 ) -> Objective:
     """Refines and fits again, until it does not pay or the list of `grids` ends.
@@ -49,15 +49,15 @@ def grow(
     Returns:
         The objective with the last model that paid.
     """
-    score, present, misses, places = judgement(run, objective), objective, 0, grids is None
+    score, present, misses, places = selection_error(run, objective), objective, 0, grids is None
     planned = list(grids) if grids is not None else None
     while not run.over:
-        trial = _placed(present) if places else None
+        trial = _with_residual_knots(present) if places else None
         if trial is not None:
             run.mark()
-            run.advance(trial, optimiser, steps, f"grid {finest(trial.model)}")
-            new = judgement(run, trial)
-            places = new < worthwhile(trial) * score
+            run.advance(trial, optimiser, steps, f"grid {max_resolution(trial.model)}")
+            new = selection_error(run, trial)
+            places = new < max_error_ratio(trial) * score
             told = f"knots where the residual asks for them, {_sizes(trial.model)} intervals"
             if places:
                 run.history.decide("grid", f"{told}: relative error {new:.3g} after {score:.3g}")
@@ -65,7 +65,7 @@ def grow(
                 continue
             run.rewind(objective)
             run.history.decide("grid", f"{told}, did not pay: relative error {new:.3g} after {score:.3g}")
-        grid = finest(present.model)
+        grid = max_resolution(present.model)
         if planned is not None:
             planned = [g for g in planned if g > grid]
             if not planned:
@@ -73,15 +73,15 @@ def grow(
             resolution = planned.pop(0)
         else:
             resolution = 2 * grid
-            if not _affordable(present, resolution / grid):
+            if not _has_enough_rows(present, resolution / grid):
                 run.history.decide("grid", f"grid {resolution} would have too few rows for its numbers")
                 break
         if not misses:
             run.mark()
-        present = present.on(_refined(present, resolution))
+        present = present.on(_with_resolution(present, resolution))
         run.advance(present, optimiser, steps, f"grid {resolution}")
-        new = judgement(run, present)
-        if planned is None and not new < worthwhile(present) * score:
+        new = selection_error(run, present)
+        if planned is None and not new < max_error_ratio(present) * score:
             run.history.decide("grid", f"grid {resolution} did not pay: relative error {new:.3g} after {score:.3g}")
             misses, places = misses + 1, False
             if misses == MAX_MISSES or present.order:
@@ -101,17 +101,17 @@ def raise_degrees(run: TrainingRun, objective: Objective, optimiser: Optimiser, 
     """
     while not run.over:
         degrees = [degree for layer in objective.model.kan_layers if (degree := _degree(layer)) is not None]
-        if not degrees or min(degrees) >= MAX_DEGREE or objective.learned() > MAX_UNEXPLAINED_SHARE:
+        if not degrees or min(degrees) >= MAX_DEGREE or objective.unexplained_share() > MAX_UNEXPLAINED_SHARE:
             break
         degree = RAISED_DEGREE if min(degrees) < RAISED_DEGREE else MAX_DEGREE
-        grid = finest(objective.model)
-        if not _affordable(objective, (grid + degree + 1) / (grid + min(degrees) + 1)):
+        grid = max_resolution(objective.model)
+        if not _has_enough_rows(objective, (grid + degree + 1) / (grid + min(degrees) + 1)):
             break
-        score = judgement(run, objective)
+        score = selection_error(run, objective)
         run.mark()
-        higher = objective.on(changed(objective, partial(_raise, degree)))
+        higher = objective.on(map_layers(objective, partial(_raise, degree)))
         run.advance(higher, optimiser, steps, f"degree {degree}")
-        new = judgement(run, higher)
+        new = selection_error(run, higher)
         if not new < MAX_ERROR_RATIO * score:
             run.rewind(objective)
             run.history.decide("degree", f"degree {degree} did not pay: relative error {new:.3g} after {score:.3g}")
@@ -122,7 +122,7 @@ def raise_degrees(run: TrainingRun, objective: Objective, optimiser: Optimiser, 
 
 
 @torch.no_grad()
-def judgement(run: TrainingRun, objective: Objective) -> float:
+def selection_error(run: TrainingRun, objective: Objective) -> float:
     """What decides between two models: the held-out error, or, where no rows are held out, generalised cross-validation.
 
     `GCV = loss / (1 - edf/N)²` (Craven & Wahba 1979) with the effective number of parameters for edf.
@@ -130,11 +130,11 @@ def judgement(run: TrainingRun, objective: Objective) -> float:
     score = run.score(objective)
     if run.held_out is not None:
         return score
-    left = 1 - effective_parameters(objective) / objective.numbers
+    left = 1 - effective_parameters(objective) / objective.n_values
     return score / left if left > 0.05 else float("inf")
 
 
-def worthwhile(objective: Objective) -> float:
+def max_error_ratio(objective: Objective) -> float:
     """Below which share of the error a finer grid pays.
 
     Where derivatives are in the loss, what does not gain much is better left: the finer the grid, the less the loss says
@@ -143,21 +143,23 @@ def worthwhile(objective: Objective) -> float:
     return MAX_ERROR_RATIO if objective.order == 0 else 0.2
 
 
-def finest(model: KAN) -> int:
+def max_resolution(model: KAN) -> int:
     """The largest number of intervals of all layers."""
     return max(layer.basis.resolution for layer in model.kan_layers)
 
 
 @torch.no_grad()
-def _placed(objective: Objective) -> Objective | None:
+def _with_residual_knots(objective: Objective) -> Objective | None:
     """The same with knots only where the residual asks for them; None where that is everywhere, or rows are too few."""
-    points = placed(objective)
+    points = residual_knots(objective)
     if points is None:
         return None
     finer = insert(objective.model, points)
-    if not _affordable(objective, finer.parameter_count(active=True) / objective.model.parameter_count(active=True)):
+    if not _has_enough_rows(
+        objective, finer.parameter_count(active=True) / objective.model.parameter_count(active=True)
+    ):
         return None
-    widen(finer, objective.activations())
+    extend_grids(finer, objective.activations())
     return objective.on(finer)
 
 
@@ -166,20 +168,20 @@ def _sizes(model: KAN) -> str:
 
 
 @torch.no_grad()
-def _refined(objective: Objective, resolution: int) -> KAN:
-    present = finest(objective.model)
+def _with_resolution(objective: Objective, resolution: int) -> KAN:
+    present = max_resolution(objective.model)
 
     def refine(layer: KANLayer, u: torch.Tensor) -> None:
         if layer.basis != LINEAR_BASIS:  # a straight line by intention
             refine_layer(layer, max(round(layer.basis.resolution * resolution / present), layer.basis.resolution), u)
 
-    finer = changed(objective, refine)
-    widen(finer, objective.activations())
+    finer = map_layers(objective, refine)
+    extend_grids(finer, objective.activations())
     return finer
 
 
 @torch.no_grad()
-def changed(objective: Objective, change: Callable[[KANLayer, torch.Tensor], None]) -> KAN:
+def map_layers(objective: Objective, change: Callable[[KANLayer, torch.Tensor], None]) -> KAN:
     """A copy of the model, every layer of which was changed in place at its activations."""
     other, u = copy.deepcopy(objective.model), objective.activations()
     for layer, nodes in zip(other.kan_layers, other.config.nodes[1:], strict=True):
@@ -199,9 +201,9 @@ def _degree(layer: KANLayer) -> int | None:
     return None if layer.basis == LINEAR_BASIS or layer.grid_kind == "learnable" else layer.basis.degree
 
 
-def _affordable(objective: Objective, factor: float) -> bool:
+def _has_enough_rows(objective: Objective, factor: float) -> bool:
     parameters = factor * objective.model.parameter_count(active=True)
-    return parameters * MIN_VALUES_PER_PARAMETER <= objective.numbers
+    return parameters * MIN_VALUES_PER_PARAMETER <= objective.n_values
 
 
 MAX_CELL_SHARE = 0.5
@@ -209,7 +211,7 @@ MAX_CELL_SHARE = 0.5
 
 
 @torch.no_grad()
-def scores(objective: Objective) -> list[Tensor]:
+def cell_scores(objective: Objective) -> list[Tensor]:
     """By how much the objective would fall if a cell were halved, `(inputs, G)` per layer of splines.
 
     On the grids with every cell halved, to which the model is taken exactly, a spline c by itself would lower the objective
@@ -220,19 +222,19 @@ def scores(objective: Objective) -> list[Tensor]:
     for layer in fine.kan_layers:
         refine_layer(layer, 2 * layer.basis.resolution, None)
     parameters = ParameterVector.of(fine)
-    products = objective.on(fine).products(parameters)
+    products = objective.on(fine).curvature_operator(parameters)
     seen = products.diagonal > 1e-12 * products.diagonal.max().clamp_min(1e-300)
     falls = torch.where(seen, products.vector.square() / products.diagonal.clamp_min(1e-300), 0.0)
     found = []
     for layer, old, (values, _) in zip(
         fine.kan_layers, objective.model.kan_layers, parameters.unpack(fine, falls), strict=True
     ):
-        found.append(_by_cells(layer, old, values[:, : layer.basis.size].sum(2)))
+        found.append(_sum_by_cell(layer, old, values[:, : layer.basis.size].sum(2)))
     return found
 
 
 @torch.no_grad()
-def placed(objective: Objective) -> list[Tensor | None] | None:
+def residual_knots(objective: Objective) -> list[Tensor | None] | None:
     """New knots in the middle of the cells that are worth it, `(R, inputs)` or None per layer, if these cells are few.
 
     A cell is worth it if its score is more than the best cell's will be once that is halved, `2^-(2k+3)` of what it is:
@@ -247,7 +249,7 @@ def placed(objective: Objective) -> list[Tensor | None] | None:
         return None
     if any(layer.shaping is not None and layer.shaping.symmetric for layer in layers):
         return None  # their grids must stay alike
-    found = scores(objective)
+    found = cell_scores(objective)
     best = max(float(score.max()) for score in found)
     if not best > 0:
         return None
@@ -266,7 +268,7 @@ def placed(objective: Objective) -> list[Tensor | None] | None:
     return points if wanted <= MAX_CELL_SHARE * cells else None
 
 
-def _by_cells(fine: KANLayer, old: KANLayer, falls: Tensor) -> Tensor:
+def _sum_by_cell(fine: KANLayer, old: KANLayer, falls: Tensor) -> Tensor:
     """Scores of the fine splines `(I, M)`, summed up by the cells of the old grid, `(I, G)`."""
     assert fine.basis.degree is not None
     degree, knots = fine.basis.degree, fine.knots()

@@ -12,7 +12,7 @@ from splinework.foreign import explained
 from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.network import KAN
 from splinework.train.jacobian import ParameterVector
-from splinework.train.objective import Batches, Curvatures, Objective, Products, RowBatches
+from splinework.train.objective import Batches, CurvatureOperator, Curvatures, Objective, RowBatches
 from splinework.train.residual_jacobian import ResidualExpansion, expand
 
 Function = Callable[..., Tensor]
@@ -66,7 +66,7 @@ class ResidualTerm:
     frame: Frame | None = None
 
     @property
-    def numbers(self) -> int:
+    def n_values(self) -> int:
         """How many values it has."""
         return self.columns if self.coupled else self.columns * len(self.x)
 
@@ -116,8 +116,8 @@ class ResidualObjective(Objective):
         return sum(len(term.x) for term in self.terms)
 
     @property
-    def numbers(self) -> int:
-        return sum(term.numbers for term in self.terms)
+    def n_values(self) -> int:
+        return sum(term.n_values for term in self.terms)
 
     @property
     def spread(self) -> float:
@@ -131,34 +131,36 @@ class ResidualObjective(Objective):
         return torch.stack(means).sum()
 
     @torch.no_grad()
-    def normal(self, parameters: ParameterVector, budget: int) -> tuple[Tensor, Tensor]:
+    def normal_equations(self, parameters: ParameterVector, max_entries: int) -> tuple[Tensor, Tensor]:
         values = parameters.read(self.model)
         matrix, vector = values.new_zeros(values.numel(), values.numel()), torch.zeros_like(values)
-        for jacobian, residual in self.stacked(parameters, budget):
+        for jacobian, residual in self.jacobian_blocks(parameters, max_entries):
             matrix.addmm_(jacobian.T, jacobian)
             vector.addmv_(jacobian.T, residual)
         return matrix, vector
 
     @torch.no_grad()
-    def products(self, parameters: ParameterVector) -> Products:
-        return _ResidualProducts(self._expanded(parameters), self.curvatures(parameters))
+    def curvature_operator(self, parameters: ParameterVector) -> CurvatureOperator:
+        return _ResidualCurvature(self._expanded(parameters), self.penalty_curvatures(parameters))
 
     @property
     def is_sum_of_squares(self) -> bool:
         return not self.penalties
 
     @torch.no_grad()
-    def stacked(self, parameters: ParameterVector, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def jacobian_blocks(self, parameters: ParameterVector, max_entries: int) -> Iterator[tuple[Tensor, Tensor]]:
         size = parameters.read(self.model).numel()
         for term in self.terms:
-            root = math.sqrt(term.weight / term.numbers)
-            step = len(term.x) if term.coupled else max(budget // max(size * term.columns, 1), 1)
+            root = math.sqrt(term.weight / term.n_values)
+            step = len(term.x) if term.coupled else max(max_entries // max(size * term.columns, 1), 1)
             for start in range(0, len(term.x), step):
                 here = self._expansion(term, parameters, slice(start, start + step))
                 yield root * here.dense().flatten(0, 1), root * here.values.flatten()
 
     @torch.no_grad()
-    def bend(self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float) -> Tensor | None:
+    def geodesic_gradient(
+        self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float
+    ) -> Tensor | None:
         expanded = self._expanded(parameters)
         parameters.write(self.model, start + share * move)
         total = torch.zeros_like(start)
@@ -180,7 +182,7 @@ class ResidualObjective(Objective):
     @torch.no_grad()
     def rmse(self, loss: float | None = None) -> float:
         """Root of the weighted mean square of the residuals: y has no targets here."""
-        return math.sqrt(self.loss_number() if loss is None else loss)
+        return math.sqrt(self.loss_value() if loss is None else loss)
 
     def _expansion(
         self, term: ResidualTerm, parameters: ParameterVector, rows: slice | None = None
@@ -189,10 +191,10 @@ class ResidualObjective(Objective):
 
     def _expanded(self, parameters: ParameterVector) -> list[tuple[float, ResidualExpansion]]:
         """All terms, each with what the square of one of its values counts."""
-        return [(term.weight / term.numbers, self._expansion(term, parameters)) for term in self.terms]
+        return [(term.weight / term.n_values, self._expansion(term, parameters)) for term in self.terms]
 
 
-class _ResidualProducts(Products):
+class _ResidualCurvature(CurvatureOperator):
     """`JᵀJ` by one pass forward and one backward through every layer's series."""
 
     def __init__(self, terms: list[tuple[float, ResidualExpansion]], penalties: Curvatures) -> None:

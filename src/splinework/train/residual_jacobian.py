@@ -60,11 +60,11 @@ def expand(model: KAN, parameters: ParameterVector, evaluate: Evaluate, *, coupl
         evaluate: The residual, `(B, C)`.
         coupled: Whether a row may depend on several points.
     """
-    with torch.enable_grad(), _listening(model) as tape:
+    with torch.enable_grad(), _recording(model) as tape:
         values = evaluate()
         totals = values.flatten().unbind() if coupled else values.sum(0).unbind()
     sums = [part for passage in tape for part in passage.sums.values()]
-    pulled = [_grouped(tape, _pulled(total, sums)) for total in totals]
+    pulled = [_by_passage(tape, _sensitivities(total, sums)) for total in totals]
     if coupled:
         jacobian = [_transposed(model, parameters, tape, each) for each in pulled]
         return CoupledExpansion(model, parameters, values.detach(), torch.stack(jacobian).unflatten(0, values.shape))
@@ -154,7 +154,7 @@ class CoupledExpansion(ResidualExpansion):
 
 def is_separate(model: KAN, evaluate: Evaluate) -> bool:
     """Whether, as far as sensitivities tell, row b depends on the b-th point alone: those of all rows at once are then theirs."""
-    with torch.enable_grad(), _listening(model) as tape:
+    with torch.enable_grad(), _recording(model) as tape:
         values = evaluate()
         weight = torch.linspace(0.5, 1.5, len(values), dtype=values.dtype, device=values.device)
         totals = zip(values.sum(0).unbind(), (weight @ values).unbind(), strict=True)
@@ -162,14 +162,14 @@ def is_separate(model: KAN, evaluate: Evaluate) -> bool:
     if any(len(part) % max(len(values), 1) for part in sums):
         return False
     for plain, weighed in totals:
-        for one, other in zip(_pulled(plain, sums), _pulled(weighed, sums), strict=True):
+        for one, other in zip(_sensitivities(plain, sums), _sensitivities(weighed, sums), strict=True):
             expected = one * weight.repeat_interleave(len(one) // len(values))[:, None]
             if not torch.allclose(other, expected, rtol=1e-6, atol=1e-9 * float(one.abs().max())):
                 return False
     return True
 
 
-def agrees(model: KAN, parameters: ParameterVector, evaluate: Evaluate, expansion: ResidualExpansion) -> bool:
+def matches_autograd(model: KAN, parameters: ParameterVector, evaluate: Evaluate, expansion: ResidualExpansion) -> bool:
     """Whether `Jᵀw` is the gradient of `w·r` that backward passes find in the numbers of the model, for some w.
 
     It is not where derivatives in x were taken by autograd: those do not pass through the sums.
@@ -200,13 +200,13 @@ def agrees(model: KAN, parameters: ParameterVector, evaluate: Evaluate, expansio
 
 def highest_order(model: KAN, evaluate: Evaluate) -> int:
     """The highest derivative in the inputs that the residual takes of the model; 0 for the output itself."""
-    with torch.no_grad(), _listening(model) as tape:
+    with torch.no_grad(), _recording(model) as tape:
         evaluate()
     return max((len(m) for passage in tape for m in passage.sums), default=0)
 
 
 @contextmanager
-def _listening(model: KAN) -> Iterator[list[LayerSeries]]:
+def _recording(model: KAN) -> Iterator[list[LayerSeries]]:
     """Writes down all passages through the model, those of plain calls too, which go layer by layer meanwhile."""
     with record_layers() as tape:
 
@@ -225,7 +225,7 @@ def _listening(model: KAN) -> Iterator[list[LayerSeries]]:
                 handle.remove()
 
 
-def _pulled(total: Tensor, sums: list[Tensor]) -> list[Tensor]:
+def _sensitivities(total: Tensor, sums: list[Tensor]) -> list[Tensor]:
     """The gradient of a number in all sums, zero where it does not depend on them."""
     if not total.requires_grad:
         return [torch.zeros_like(part) for part in sums]
@@ -235,8 +235,8 @@ def _pulled(total: Tensor, sums: list[Tensor]) -> list[Tensor]:
     return [torch.zeros_like(s) if g is None else g for s, g in zip(sums, gradients, strict=True)]
 
 
-def _grouped(tape: list[LayerSeries], gradients: list[Tensor]) -> list[Series]:
-    """What `_pulled` found, passage by passage."""
+def _by_passage(tape: list[LayerSeries], gradients: list[Tensor]) -> list[Series]:
+    """What `_sensitivities` found, passage by passage."""
     rest = iter(gradients)
     return [{m: next(rest) for m in passage.sums} for passage in tape]
 

@@ -16,13 +16,13 @@ from splinework.train.residual import Residual, ResidualTerm
 from splinework.train.residual_jacobian import is_separate
 
 
-def listed(residuals: Any) -> list[Residual]:
+def as_list(residuals: Any) -> list[Residual]:
     """One residual or several, as a list."""
-    listed = [residuals] if isinstance(residuals, Residual) else residuals
-    sound = isinstance(listed, Sequence) and len(listed) > 0 and all(isinstance(each, Residual) for each in listed)
+    as_list = [residuals] if isinstance(residuals, Residual) else residuals
+    sound = isinstance(as_list, Sequence) and len(as_list) > 0 and all(isinstance(each, Residual) for each in as_list)
     if not sound:
         raise ConfigError(f"residuals are a list such as [sw.Residual(function, points)], got {residuals!r}.")
-    return list(listed)
+    return list(as_list)
 
 
 def term_of(model: KAN, residual: Residual, number: int, kind: str = "", frame: Frame | None = None) -> ResidualTerm:
@@ -55,7 +55,7 @@ def term_of(model: KAN, residual: Residual, number: int, kind: str = "", frame: 
     return ResidualTerm(residual.function, x, data, float(residual.weight), name, frame=frame)
 
 
-def checked(model: KAN, term: ResidualTerm) -> ResidualTerm:
+def check_term(model: KAN, term: ResidualTerm) -> ResidualTerm:
     """The term with what a first evaluation tells: its columns, and whether its rows depend on several points.
 
     Raises:

@@ -15,7 +15,7 @@ from torch.nn.utils import get_total_norm
 from splinework.errors import warn
 from splinework.nn.network import KAN
 from splinework.train.callbacks import Callback, Step, StopTraining
-from splinework.train.coordinates import hold, is_shaped
+from splinework.train.coordinates import is_shaped, project_onto_shapes
 from splinework.train.history import History, history_from_dict
 from splinework.train.journal import CHECKPOINT_SECONDS, Journal, Snapshot
 from splinework.train.objective import Objective
@@ -105,7 +105,7 @@ class TrainingRun:
         if state is not None:
             self._reopen(objective, state)
         stepper = optimiser.attach(objective, steps, self.generator)
-        values, unseen, done = [objective.number()], 0, 0
+        values, unseen, done = [objective.value_on_all_rows()], 0, 0
         if state is not None:
             stepper.restore(state["stepper"])
             self.generator.set_state(state["generator"])
@@ -119,14 +119,14 @@ class TrainingRun:
             began = time.monotonic()
             value = stepper.step()
             if holds:
-                hold(objective.model)
-                value = None if value is None else objective.number()
+                project_onto_shapes(objective.model)
+                value = None if value is None else objective.value_on_all_rows()
             self.taken, unseen = self.taken + 1, unseen + 1
             self.remaining = None if self.remaining is None else self.remaining - 1
             if value is None and unseen < stepper.every and count < steps and not self.over:
                 continue
             unseen = 0
-            value = objective.number() if value is None else value
+            value = objective.value_on_all_rows() if value is None else value
             length = _length(objective.model)
             if not (math.isfinite(value) and math.isfinite(length)):
                 self.stopped = (
@@ -151,7 +151,7 @@ class TrainingRun:
     @torch.no_grad()
     def score(self, objective: Objective) -> float:
         """What the best state is judged by: the root of the objective, on the held-out rows where there are any."""
-        return self._score(objective, objective.number(), self._held_out_loss(objective.model))
+        return self._score(objective, objective.value_on_all_rows(), self._held_out_loss(objective.model))
 
     def consider(self, objective: Objective) -> None:
         """Makes the objective's model the best state if it is better."""
@@ -219,7 +219,7 @@ class TrainingRun:
                 self.stopped = str(signal) or "a callback ended the fit"
 
     def _held_out_loss(self, model: KAN) -> float:
-        return math.nan if self.held_out is None else self.held_out.on(model).loss_number()
+        return math.nan if self.held_out is None else self.held_out.on(model).loss_value()
 
     def _score(self, objective: Objective, value: float, held: float) -> float:
         if self.held_out is None:

@@ -16,7 +16,7 @@ from splinework.interpret.edit.grid_refinement import refine_layer
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.train.coordinates import MAX_JACOBIAN_ENTRIES, covariance_of, free_directions
-from splinework.train.grid_adaptation import widen
+from splinework.train.grid_adaptation import extend_grids
 from splinework.train.jacobian import ParameterVector, edge_blocks
 from splinework.train.objective import Objective
 from splinework.train.optim import DampedLeastSquares, NewtonCG, Optimiser
@@ -59,11 +59,11 @@ class Smoothing(Penalty):
 
     def value(self, layer: KANLayer, x: Tensor) -> Tensor:
         c = layer.edge_coefficients()
-        sizes = torch.einsum("nij,kimn,mij->kij", c.transpose(0, 1), forms(layer), c.transpose(0, 1))
+        sizes = torch.einsum("nij,kimn,mij->kij", c.transpose(0, 1), penalty_matrices(layer), c.transpose(0, 1))
         return self.weight * (self.strengths[self.index] * sizes).sum()
 
     def quadratic(self, layer: KANLayer, x: Tensor) -> tuple[Tensor, Tensor]:
-        form = self.weight * torch.einsum("kij,kimn->ijmn", self.strengths[self.index], forms(layer))
+        form = self.weight * torch.einsum("kij,kimn->ijmn", self.strengths[self.index], penalty_matrices(layer))
         return 2 * torch.einsum("ijmn,inj->ijm", form, layer.edge_coefficients()), form
 
     def __repr__(self) -> str:
@@ -72,7 +72,7 @@ class Smoothing(Penalty):
 
 
 @torch.no_grad()
-def forms(layer: KANLayer) -> Tensor:
+def penalty_matrices(layer: KANLayer) -> Tensor:
     """The quadratic forms of an edge's bend and slope in its coefficients, `(2, I, size, size)`."""
     table = layer.table()
     low, high = table.basis.domain(table.grid)
@@ -86,7 +86,7 @@ def forms(layer: KANLayer) -> Tensor:
     )
 
 
-def smooth(run: TrainingRun, objective: Objective, optimiser: Optimiser) -> Objective:
+def smooth_edges(run: TrainingRun, objective: Objective, optimiser: Optimiser) -> Objective:
     """Finds the strengths and fits with them; returns the objective with the penalty, which others of its kind replace.
 
     Args:
@@ -94,35 +94,35 @@ def smooth(run: TrainingRun, objective: Objective, optimiser: Optimiser) -> Obje
         objective: The rows and the model, converged without smoothing.
         optimiser: Of second order.
     """
-    model = _roomy(objective)
+    model = _with_enough_intervals(objective)
     plain = replace(objective, penalties=tuple(p for p in objective.penalties if not isinstance(p, Smoothing)))
-    optimiser = beside_smoothing(optimiser)
+    optimiser = without_jump_penalty(optimiser)
     like = model.kan_layers[0].coefficients
     strengths = tuple(
         torch.stack([like.new_full((layer.inputs, layer.outputs), s) for s in (1e-4, 1e-6)]).detach()
         for layer in model.kan_layers
     )
     freedom = float("inf")
-    if unjudged(run, objective):
+    if lacks_judge(run, objective):
         # The model goes through all rows, noise and all: there is none to be seen until it has been made smooth.
         strengths = tuple(strength * INITIAL_FACTOR for strength in strengths)
         begun = replace(plain.on(model), penalties=(*plain.penalties, Smoothing(1.0, strengths)))
         run.advance(begun, optimiser, 2 * STEPS_PER_UPDATE, "smoothing")
     for number in range(MAX_UPDATES):
-        strengths, now = _updated(plain.on(model), strengths)
+        strengths, now = _update_smoothing(plain.on(model), strengths)
         smoothed = replace(plain.on(model), penalties=(*plain.penalties, Smoothing(1.0, strengths)))
         run.advance(smoothed, optimiser, STEPS_PER_UPDATE if len(model.kan_layers) > 1 else 2, "smoothing")
         if run.over or (number >= 3 and abs(now - freedom) <= FREEDOM_TOLERANCE * now):
             break
         freedom = now
-    widen(model, plain.activations())
+    extend_grids(model, plain.activations())
     smoothed = replace(plain.on(model), penalties=(*plain.penalties, Smoothing(1.0, strengths)))
     run.advance(smoothed, optimiser, 6 * STEPS_PER_UPDATE, "smoothing", settles=1e-3)
     run.history.decide("smoothing", f"each edge as smooth as its likelihood asks for: {now:.3g} effective parameters")
     return smoothed
 
 
-def likelier(strengths: Tensor, asked: Tensor, sizes: Tensor) -> Tensor:
+def fellner_schall_update(strengths: Tensor, asked: Tensor, sizes: Tensor) -> Tensor:
     """One step of Fellner and Schall's fixed point, whose end maximises the restricted likelihood (Wood & Fasiolo 2017, eq. 7).
 
     `λ_j ← λ_j σ² (tr(S⁻S_j) - tr((JᵀJ + S)⁻¹S_j)) / θᵀS_jθ` with `S = Σ λ_j S_j` and `S⁻` its pseudo-inverse.
@@ -135,28 +135,28 @@ def likelier(strengths: Tensor, asked: Tensor, sizes: Tensor) -> Tensor:
     return strengths * (asked.clamp_min(0) / sizes.clamp_min(1e-300)).clamp(1 / MAX_UPDATE_FACTOR, MAX_UPDATE_FACTOR)
 
 
-def unjudged(run: TrainingRun, objective: Objective) -> bool:
+def lacks_judge(run: TrainingRun, objective: Objective) -> bool:
     """Whether a model goes through nearly all rows, as these are few, and none are held out that tell what that is worth."""
-    few = objective.numbers < MIN_VALUES_PER_PARAMETER * objective.model.parameter_count(active=True)
+    few = objective.n_values < MIN_VALUES_PER_PARAMETER * objective.model.parameter_count(active=True)
     return few and run.held_out is None
 
 
-def beside_smoothing(optimiser: Optimiser) -> Optimiser:
-    """The same without a tie-break: the penalty is the better one."""
-    return replace(optimiser, tie_break=0.0) if isinstance(optimiser, (DampedLeastSquares, NewtonCG)) else optimiser
+def without_jump_penalty(optimiser: Optimiser) -> Optimiser:
+    """The same without a jump penalty: the penalty is the better one."""
+    return replace(optimiser, jump_penalty=0.0) if isinstance(optimiser, (DampedLeastSquares, NewtonCG)) else optimiser
 
 
-def _updated(objective: Objective, strengths: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], float]:
+def _update_smoothing(objective: Objective, strengths: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], float]:
     """One step of the fixed point: the new strengths, and the number of effective parameters at the old ones."""
     model, parameters = objective.model, ParameterVector.of(objective.model)
     with torch.no_grad():
-        loss, _ = objective.normal(parameters, MAX_JACOBIAN_ENTRIES)
+        loss, _ = objective.normal_equations(parameters, MAX_JACOBIAN_ENTRIES)
         matrix, values = loss.clone(), parameters.read(model)
         blocks = []
         for index, (layer, (i, j), (own, _)) in enumerate(
             zip(model.kan_layers, parameters.edges, parameters.spans(model), strict=True)
         ):
-            both = forms(layer)[:, i]
+            both = penalty_matrices(layer)[:, i]
             lambdas = strengths[index][:, i, j]
             total = torch.einsum("ke,kemn->emn", lambdas, both)
             for part, form in edge_blocks(own, total):
@@ -165,22 +165,24 @@ def _updated(objective: Objective, strengths: tuple[Tensor, ...]) -> tuple[tuple
         covariance = covariance_of(model, parameters, matrix)
         directions = free_directions(model, parameters)
         freedom = float((covariance * loss).sum())
-        noise = objective.noise(freedom) / objective.numbers
+        noise = objective.noise(freedom) / objective.n_values
         fresh = [strength.clone() for strength in strengths]
         for index, i, j, own, both, lambdas, total in blocks:
             size = total.shape[-1]
             theta = values[own].reshape(-1, size)
             mine = torch.stack([covariance[a : a + size, a : a + size] for a in range(own.start, own.stop, size)])
-            prior = _prior(total, both, None if directions is None else directions[own].unflatten(0, (len(i), size)))
+            prior = _prior_trace(
+                total, both, None if directions is None else directions[own].unflatten(0, (len(i), size))
+            )
             posterior = (mine[None] * both).sum((-1, -2))
             bend = torch.einsum("em,kemn,en->ke", theta, both, theta)
-            fresh[index][:, i, j] = likelier(lambdas, noise * (prior - posterior), bend).clamp(
+            fresh[index][:, i, j] = fellner_schall_update(lambdas, noise * (prior - posterior), bend).clamp(
                 MIN_SMOOTHING, MAX_SMOOTHING
             )
         return tuple(fresh), freedom
 
 
-def _prior(total: Tensor, both: Tensor, directions: Tensor | None) -> Tensor:
+def _prior_trace(total: Tensor, both: Tensor, directions: Tensor | None) -> Tensor:
     """`tr(S⁻S_j)` of every edge, `(2, E)`; for shaped edges among the directions `(E, size, F)` in which they can still move."""
     if directions is None:
         every: Tensor = (torch.linalg.pinv(total, rtol=1e-10, hermitian=True)[None] * both).sum((-1, -2))
@@ -194,14 +196,14 @@ def _prior(total: Tensor, both: Tensor, directions: Tensor | None) -> Tensor:
 
 
 @torch.no_grad()
-def _roomy(objective: Objective) -> KAN:
+def _with_enough_intervals(objective: Objective) -> KAN:
     """A copy with intervals enough that the penalty and not the grid says how an edge bends, where rows are enough."""
     model, u = copy.deepcopy(objective.model), objective.activations()
     wanted: Any = 10  # intervals of an edge, without harm: the penalty says how much of them is used
     for layer, nodes in zip(model.kan_layers, model.config.nodes[1:], strict=True):
         resolution = layer.basis.resolution
         factor = -(-wanted // resolution)
-        richer = model.parameter_count(active=True) * factor <= objective.numbers
+        richer = model.parameter_count(active=True) * factor <= objective.n_values
         if layer.basis.degree is not None and layer.basis.size > 2 and factor > 1 and richer:
             refine_layer(layer, factor * resolution, u)
         u = nodes.combine(layer(u))

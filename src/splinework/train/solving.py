@@ -18,7 +18,7 @@ from splinework.splines.bases import LINEAR_BASIS
 from splinework.train.data_split import HELD_OUT_SHARE, MIN_HELD_OUT_ROWS, set_units
 from splinework.train.delivery import deliver
 from splinework.train.fitting import FitResult, working_copy
-from splinework.train.grid_adaptation import widen
+from splinework.train.grid_adaptation import extend_grids
 from splinework.train.jacobian import ParameterVector
 from splinework.train.journal import fingerprint_of, open_journal
 from splinework.train.optim import Optimiser, SSBroyden, make_optimiser
@@ -27,8 +27,8 @@ from splinework.train.penalties import Penalty
 from splinework.train.plan import TrainingPlan, make_plan
 from splinework.train.refinement import MAX_DEGREE
 from splinework.train.residual import Residual, ResidualObjective, ResidualTerm
-from splinework.train.residual_jacobian import agrees, expand, highest_order
-from splinework.train.residual_terms import checked, listed, term_of
+from splinework.train.residual_jacobian import expand, highest_order, matches_autograd
+from splinework.train.residual_terms import as_list, check_term, term_of
 from splinework.train.run import TrainingRun
 from splinework.train.stages import polish, run_stages
 
@@ -100,14 +100,14 @@ def solve(
             _take_all_steps(run, task, plan, chosen.starts is None)
         run.history.decide("stop", f"ended: {run.stopped or 'converged'}")
         assert run.best is not None
-        left = task.whole.on(run.best).learned()
+        left = task.whole.on(run.best).unexplained_share()
         if not left <= 1e-2:
             run.warn(
                 f"the residuals are not solved: {left:.2g} of their mean square is left; give the model more nodes, more "
                 "starts or more steps, or weigh the residuals otherwise."
             )
         final = task.everything if run.held_out is None else task.objective
-        return FitResult(deliver(run, model, final, *(each.points for each in listed(residuals))), run.history)
+        return FitResult(deliver(run, model, final, *(each.points for each in as_list(residuals))), run.history)
 
 
 @dataclass(frozen=True)
@@ -133,19 +133,19 @@ class _Task:
 
 def _task(work: KAN, residuals: Any, frame: Frame | None, options: TrainingOptions) -> _Task:
     """The residuals, checked; the model gets units, degrees and tails that suit them."""
-    used = [term_of(work, each, n, frame=frame) for n, each in enumerate(listed(residuals), start=1)]
+    used = [term_of(work, each, n, frame=frame) for n, each in enumerate(as_list(residuals), start=1)]
     set_units(work, torch.cat([term.seen() for term in used]), None, always=False)
-    terms = [checked(work, term) for term in used]
+    terms = [check_term(work, term) for term in used]
     share = options.validation is None or isinstance(options.validation, (int, float))
-    given = [] if share else listed(options.validation)
-    held = [checked(work, term_of(work, each, n, "validation ", frame)) for n, each in enumerate(given, start=1)]
+    given = [] if share else as_list(options.validation)
+    held = [check_term(work, term_of(work, each, n, "validation ", frame)) for n, each in enumerate(given, start=1)]
     generator = torch.Generator().manual_seed(options.seed)
     whole, tails = _objective(work, terms, tuple(options.penalties)), work.config.extrapolation
     if options.degree == "auto":
         _raise_degrees(whole)
     # Edges may go on beyond their grids while they are trained, because grids will cover what is there in the end.
     if whole.order and all(one.basis.degree is not None and one.grid_kind == "adaptive" for one in work.kan_layers):
-        whole = whole.on(_with_tails(work, "natural"))
+        whole = whole.on(_with_extrapolation(work, "natural"))
     if not given:
         terms, held = _split(terms, options.validation, generator)
     objective = replace(whole, terms=tuple(terms))
@@ -156,15 +156,15 @@ def _take_all_steps(run: TrainingRun, task: _Task, plan: TrainingPlan, again: bo
     """All stages; then, where points were held out or tails were others meanwhile, a polish on all points."""
     objective, everything = task.objective, task.everything
     try:
-        started = _started(run, objective, plan) if again and plan.starts > 1 else None
+        started = _best_round(run, objective, plan) if again and plan.starts > 1 else None
         run_stages(run, objective if started is None else started, plan if started is None else replace(plan, starts=1))
     except KeyboardInterrupt:
         run.stopped = "interrupted; the best state so far was kept"
     assert run.best is not None
     changed = run.best.config.extrapolation != task.tails
     if changed:
-        widen(run.best, everything.activations())
-        run.best = _with_tails(run.best, task.tails)
+        extend_grids(run.best, everything.activations())
+        run.best = _with_extrapolation(run.best, task.tails)
     if (changed or everything is not objective) and plan.method.second_order and not run.over:
         try:
             polish(run, everything, plan)
@@ -172,13 +172,13 @@ def _take_all_steps(run: TrainingRun, task: _Task, plan: TrainingPlan, again: bo
             run.stopped = "interrupted; the best state so far was kept"
 
 
-def _started(run: TrainingRun, objective: ResidualObjective, plan: TrainingPlan) -> ResidualObjective:
+def _best_round(run: TrainingRun, objective: ResidualObjective, plan: TrainingPlan) -> ResidualObjective:
     """The best of several rounds of starts, each converged: a residual tells less early than data do which start is stuck."""
     first = replace(plan, grids=None, raises=False)
     best, least = objective, math.inf
     for attempt in range(1, MAX_START_ROUNDS + 1):
         found = run_stages(run, objective.on(copy.deepcopy(objective.model)), first)
-        left = found.learned()
+        left = found.unexplained_share()
         if left < least:
             best, least = replace(objective, model=found.model), left
         if least < MAX_START_RESIDUAL or run.over:
@@ -206,7 +206,7 @@ def _raise_degrees(objective: ResidualObjective) -> None:
         u = following
 
 
-def _with_tails(model: KAN, extrapolation: str) -> KAN:
+def _with_extrapolation(model: KAN, extrapolation: str) -> KAN:
     """The same numbers and grids with other tails.
 
     On linear tails no second derivative is left: the residual would jump whenever a hidden value leaves its grid, and
@@ -228,7 +228,7 @@ def _objective(model: KAN, terms: Sequence[ResidualTerm], penalties: tuple[Penal
     parameters = ParameterVector.of(nothing)
     parameters.write(nothing, torch.zeros_like(parameters.read(nothing)))
     for candidate in (nothing, model):
-        size = plain.on(candidate).loss_number()
+        size = plain.on(candidate).loss_value()
         if math.isfinite(size) and size > 0:
             return replace(plain, size=size)
     return plain
@@ -255,8 +255,8 @@ def _method(objective: ResidualObjective, optimiser: str | Optimiser) -> tuple[s
     if optimiser != "auto" and not make_optimiser(optimiser).second_order:
         return optimiser, ""
     for term in objective.terms:
-        if term.coupled and term.numbers > 200:  # each takes a backward pass
-            why = f"{term.name} has {term.numbers} values that depend on several points each"
+        if term.coupled and term.n_values > 200:  # each takes a backward pass
+            why = f"{term.name} has {term.n_values} values that depend on several points each"
         elif _is_known(objective.model, term):
             continue
         else:
@@ -276,7 +276,7 @@ def _is_known(model: KAN, term: ResidualTerm) -> bool:
     def values() -> Tensor:
         return few.values(model)
 
-    return agrees(model, parameters, values, expand(model, parameters, values, coupled=term.coupled))
+    return matches_autograd(model, parameters, values, expand(model, parameters, values, coupled=term.coupled))
 
 
 def _fingerprint(task: _Task, plan: TrainingPlan, options: TrainingOptions) -> str:

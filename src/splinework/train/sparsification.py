@@ -21,7 +21,7 @@ from splinework.train.data_split import DataSplit, Samples, take_rows
 from splinework.train.delivery import deliver
 from splinework.train.elimination import MAX_ERROR_RATIO, StructureCandidate, StructureSearch, narrowed
 from splinework.train.fitting import FitResult, fit, working_copy
-from splinework.train.history import joined
+from splinework.train.history import join_histories
 from splinework.train.losses import Squared
 from splinework.train.multistart import MIN_UNEXPLAINED_SHARE, best_start
 from splinework.train.options import SparsifyKeywords, TrainingOptions, options_of, with_options
@@ -92,25 +92,25 @@ def sparsify(
     with torch.inference_mode(False), torch.enable_grad():
         work = working_copy(model, "sparsify", "x, y")
         timed = replace(chosen, budget=None if budget is None else 0.6 * budget)
-        search = _opened(work, take_rows(work, x, y, chosen), x, timed)
+        search = _new_search(work, take_rows(work, x, y, chosen), x, timed)
         search.run.deadline = None if timed.budget is None else began + timed.budget
         with search.run.listening(timed):
-            _search(search, penalties)
+            _run_search(search, penalties)
     run = search.run
     if run.stopped:
         run.history.decide("stop", f"the search for a structure ended: {run.stopped}")
         if run.deadline is None or time.monotonic() < run.deadline:  # not for want of time: somebody wants an end
             run.best = search.best.model
             return FitResult(deliver(run, model, search.objective, x), run.history)
-    callbacks: list[Callback] = [*chosen.callbacks, _enough(search, accuracy)]
+    callbacks: list[Callback] = [*chosen.callbacks, _stop_at_accuracy(search, accuracy)]
     polishing = replace(chosen, starts=1, standardise=False, callbacks=callbacks)
     while True:
         candidate = search.best
         left = None if budget is None else max(began + budget - time.monotonic(), 0.0)
         begun = delivered(copy.deepcopy(candidate.model), model, x)
         result = fit(begun, x, y, options=replace(polishing, budget=left))
-        if len(search.path) == 1 or not _lost(search, result.model, accuracy):
-            return FitResult(result.model, joined(run.history, result.history), result.training_data)
+        if len(search.path) == 1 or not _lost_accuracy(search, result.model, accuracy):
+            return FitResult(result.model, join_histories(run.history, result.history), result.training_data)
         search.path.pop()
         run.history.decide("structure", f"{candidate.edges} edges stayed behind the dense network; one more step back")
 
@@ -123,7 +123,7 @@ def _penalties(penalty: Any) -> tuple[Penalty, ...]:
     return (GroupLasso(float(penalty)),) if penalty else ()
 
 
-def _opened(work: KAN, rows: DataSplit, x: Any, options: TrainingOptions) -> StructureSearch:
+def _new_search(work: KAN, rows: DataSplit, x: Any, options: TrainingOptions) -> StructureSearch:
     """A search that has not begun."""
 
     def objective(part: Samples) -> DataObjective:
@@ -137,15 +137,15 @@ def _opened(work: KAN, rows: DataSplit, x: Any, options: TrainingOptions) -> Str
     return StructureSearch(run, used, held_out, data_of(work, x), plan.method)
 
 
-def _search(search: StructureSearch, penalties: tuple[Penalty, ...]) -> None:
+def _run_search(search: StructureSearch, penalties: tuple[Penalty, ...]) -> None:
     """From the dense network to the smallest one; an interruption leaves the best so far."""
     try:
-        search.accept(_dense(search), "the dense network")
-        scores, pruned = _concentrated(search, penalties)
-        _narrower(search, scores, pruned)
+        search.accept(_fit_dense(search), "the dense network")
+        scores, pruned = _score_with_penalty(search, penalties)
+        _try_narrower(search, scores, pruned)
         search.eliminate()
         # What is left may be one node's work done by two, each with half of the inputs.
-        while _narrower(search, scores, None):
+        while _try_narrower(search, scores, None):
             search.eliminate()
     except KeyboardInterrupt:
         search.run.stopped = "interrupted; the best structure so far was kept"
@@ -153,10 +153,10 @@ def _search(search: StructureSearch, penalties: tuple[Penalty, ...]) -> None:
             search.accept(search.look(search.objective.model), "the network as it was then")
 
 
-def _dense(search: StructureSearch) -> StructureCandidate:
+def _fit_dense(search: StructureSearch) -> StructureCandidate:
     """The network as it came, fitted without a penalty: what the others are measured by."""
     objective = search.objective
-    ample = objective.numbers >= MIN_VALUES_PER_PARAMETER * objective.model.parameter_count(active=True)
+    ample = objective.n_values >= MIN_VALUES_PER_PARAMETER * objective.model.parameter_count(active=True)
     starts = N_DENSE_STARTS if ample else N_SCARCE_STARTS
     if not search.method.second_order or len(objective.model.kan_layers) == 1:
         starts = 1
@@ -165,14 +165,14 @@ def _dense(search: StructureSearch) -> StructureCandidate:
     return search.look(model)
 
 
-def _concentrated(search: StructureSearch, penalties: tuple[Penalty, ...]) -> tuple[Attribution, KAN]:
+def _score_with_penalty(search: StructureSearch, penalties: tuple[Penalty, ...]) -> tuple[Attribution, KAN]:
     """What matters where few edges do the work, and the network without what then does not."""
     dense = search.best
     model = copy.deepcopy(dense.model)
     if penalties:
         objective = replace(search.objective.on(model), penalties=penalties)
         search.run.advance(objective, search.method, search.steps(N_PENALISED_STEPS), "penalised")
-        if search.objective.on(model).learned() > max(MIN_UNEXPLAINED_SHARE, 2 * dense.error**2):
+        if search.objective.on(model).unexplained_share() > max(MIN_UNEXPLAINED_SHARE, 2 * dense.error**2):
             search.run.history.decide("structure", "the penalty left too little of the function to go by; passed over")
             model = dense.model
     threshold = min(max(3 * dense.error, MIN_PRUNING_THRESHOLD), MAX_PRUNING_THRESHOLD)
@@ -180,7 +180,7 @@ def _concentrated(search: StructureSearch, penalties: tuple[Penalty, ...]) -> tu
     return attribution(model, search.x), pruned
 
 
-def _narrower(search: StructureSearch, scores: Attribution, pruned: KAN | None) -> bool:
+def _try_narrower(search: StructureSearch, scores: Attribution, pruned: KAN | None) -> bool:
     """Tries narrower networks on the living inputs from fresh starts, and the pruned one; whether one was accepted."""
     dense, most, before, misses = search.path[0].model, search.best.edges, len(search.path), 0
     inputs = search.best.model.kan_layers[0].mask.ne(0).any(1)
@@ -211,14 +211,14 @@ def _widths(widest: int) -> list[int]:
 
 
 @torch.no_grad()
-def _lost(search: StructureSearch, model: KAN, accuracy: float) -> bool:
+def _lost_accuracy(search: StructureSearch, model: KAN, accuracy: float) -> bool:
     """Whether the polished model is behind the dense network, on data free of noise."""
     return search.clean and search.look(copy.deepcopy(model).double()).error > max(
         MAX_ERROR_RATIO * search.path[0].error, accuracy
     )
 
 
-def _enough(search: StructureSearch, share: float) -> StopBelow:
+def _stop_at_accuracy(search: StructureSearch, share: float) -> StopBelow:
     """Ends a fit when the held-out error is a share of the spread of y."""
     objective, level = search.objective, -math.inf
     if isinstance(objective.criterion, Squared):

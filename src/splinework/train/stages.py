@@ -5,13 +5,19 @@ import math
 from dataclasses import replace
 
 from splinework.nn.network import KAN
-from splinework.train.grid_adaptation import follow, widen
-from splinework.train.multistart import best_start, fresh
+from splinework.train.grid_adaptation import adapt_grids, extend_grids
+from splinework.train.multistart import best_start, reinitialised
 from splinework.train.objective import Objective
 from splinework.train.plan import TrainingPlan
-from splinework.train.refinement import MAX_UNEXPLAINED_SHARE, finest, grow, judgement, raise_degrees
+from splinework.train.refinement import (
+    MAX_UNEXPLAINED_SHARE,
+    max_resolution,
+    raise_degrees,
+    refine_grids,
+    selection_error,
+)
 from splinework.train.run import TrainingRun
-from splinework.train.smoothing import Smoothing, beside_smoothing, smooth, unjudged
+from splinework.train.smoothing import Smoothing, lacks_judge, smooth_edges, without_jump_penalty
 
 MAX_REFINEMENT_STEPS, MAX_POLISH_STEPS = 60, 100
 """Most second-order steps per finer grid or higher degree, and at the end on all rows."""
@@ -28,7 +34,7 @@ def run_stages(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Ob
     """Goes through the stages; returns the objective with the last model, the best one is the run's."""
     method, model = plan.method, objective.model
     planned = plan.grids if isinstance(plan.grids, list) else []
-    planned = [g for g in planned if g > finest(model)]
+    planned = [g for g in planned if g > max_resolution(model)]
     budget = plan.stage_steps if plan.steps is None else max(math.ceil(plan.steps / (1 + len(planned))), 1)
     if run.over:
         return objective
@@ -37,28 +43,29 @@ def run_stages(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Ob
         trial = method.trial_steps
         if plan.steps is not None:
             trial = min(trial, max(plan.steps // (4 * plan.starts), 2))
-        objective = objective.on(best_start(run, objective.scout(), method, plan.starts, trial))
+        objective = objective.on(best_start(run, objective.subsample(), method, plan.starts, trial))
     else:
-        follow(model, objective.activations())
+        adapt_grids(model, objective.activations())
         if not method.second_order and plan.steps is None:
             run.advance(objective, method, budget // 4, "start")
             if not run.over:
-                follow(model, objective.activations())
+                adapt_grids(model, objective.activations())
     if run.over:
         return objective
     begun = copy.deepcopy(objective.model) if plan.smooths != "never" and len(model.kan_layers) > 1 else None
-    scout = objective.scout()
+    scout = objective.subsample()
     if method.second_order and scout.count < objective.count:
         # All rows are many: a sample of them shows the way, and what is left to do are a few steps.
         run.advance(scout, method, max(budget // 2, 1), "sample")
         run.judge_anew(objective, run.held_out)
-    widen(objective.model, objective.activations())
+    extend_grids(objective.model, objective.activations())
     run.advance(objective, method, budget, f"grid {objective.model.kan_layers[0].basis.resolution}")
     if run.over or (plan.grids == "auto" and not method.second_order):
         return objective
     finer = min(budget, MAX_REFINEMENT_STEPS) if method.second_order else budget
     if plan.smooths == "always" or (
-        plan.smooths == "noisy" and (objective.learned() > MAX_UNEXPLAINED_SHARE or unjudged(run, objective))
+        plan.smooths == "noisy"
+        and (objective.unexplained_share() > MAX_UNEXPLAINED_SHARE or lacks_judge(run, objective))
     ):
         smoothed = _smoothed(run, objective, plan, begun)
         if smoothed is not objective:
@@ -66,11 +73,11 @@ def run_stages(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Ob
     if plan.raises:
         objective = raise_degrees(run, objective, method, finer)
     if plan.grids is not None:
-        grown = grow(run, objective, method, planned if plan.grids != "auto" else None, finer)
+        grown = refine_grids(run, objective, method, planned if plan.grids != "auto" else None, finer)
         changed, objective = grown is not objective, grown
         if plan.raises and changed:
             objective = raise_degrees(run, objective, method, finer)
-    if plan.smooths == "noisy" and 1e-7 < objective.learned() <= MAX_UNEXPLAINED_SHARE and not run.over:
+    if plan.smooths == "noisy" and 1e-7 < objective.unexplained_share() <= MAX_UNEXPLAINED_SHARE and not run.over:
         objective = _smoothed(run, objective, plan)
     return objective
 
@@ -81,45 +88,45 @@ def _smoothed(run: TrainingRun, objective: Objective, plan: TrainingPlan, begun:
     A network that has followed the noise is a bad place to begin from, so one with hidden nodes begins `begun`, as coarse as its
     start was; and so do others, of which the best goes on.
     """
-    before = judgement(run, objective)
-    smoothed = smooth(run, objective if begun is None else objective.on(begun), plan.method)
-    after = judgement(run, smoothed)
-    for _ in range(_rivals(objective, plan, begun) - 1):
+    before = selection_error(run, objective)
+    smoothed = smooth_edges(run, objective if begun is None else objective.on(begun), plan.method)
+    after = selection_error(run, smoothed)
+    for _ in range(_n_smoothed_starts(objective, plan, begun) - 1):
         if run.over:
             break
-        rival = _smoothed_anew(run, objective, plan)
-        score = judgement(run, rival)
+        rival = _smoothed_restart(run, objective, plan)
+        score = selection_error(run, rival)
         if score < after:
             smoothed, after = rival, score
     # Few held-out rows favour the luckiest of many states; smoothing is chosen unless they speak against it.
-    chance = 0.0 if run.held_out is None else run.held_out.numbers**-0.5
-    if plan.smooths == "always" or unjudged(run, objective) or after < before * (1 + chance):
+    chance = 0.0 if run.held_out is None else run.held_out.n_values**-0.5
+    if plan.smooths == "always" or lacks_judge(run, objective) or after < before * (1 + chance):
         run.judge_anew(smoothed, run.held_out)
         return smoothed
     run.history.decide("smoothing", f"smoothing did not pay: relative error {after:.3g} after {before:.3g}")
     return objective
 
 
-def _rivals(objective: Objective, plan: TrainingPlan, begun: KAN | None) -> int:
+def _n_smoothed_starts(objective: Objective, plan: TrainingPlan, begun: KAN | None) -> int:
     """How many starts are smoothed: several where rows are few for the numbers of the model, and steps are not counted."""
-    few = objective.numbers < MAX_SCARCE_VALUES_PER_PARAMETER * objective.model.parameter_count(active=True)
+    few = objective.n_values < MAX_SCARCE_VALUES_PER_PARAMETER * objective.model.parameter_count(active=True)
     return N_SMOOTHED_STARTS if begun is not None and few and plan.starts > 1 and plan.steps is None else 1
 
 
-def _smoothed_anew(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Objective:
+def _smoothed_restart(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Objective:
     """From another start, the best of a few."""
-    scout = objective.scout().on(fresh(objective.model, run.generator))
+    scout = objective.subsample().on(reinitialised(objective.model, run.generator))
     rival = objective.on(best_start(run, scout, plan.method, N_SMOOTHED_STARTS, plan.method.trial_steps))
-    widen(rival.model, rival.activations())
-    return smooth(run, rival, plan.method)
+    extend_grids(rival.model, rival.activations())
+    return smooth_edges(run, rival, plan.method)
 
 
-def give_margins(run: TrainingRun, objective: Objective) -> None:
+def extend_margins(run: TrainingRun, objective: Objective) -> None:
     """Widens the hidden grids of the best state to their whole margin, where that costs next to nothing: new data go further."""
     if run.best is None or not run.taken or not run.best_score < math.inf:
         return
     wider = replace(objective.on(copy.deepcopy(run.best)), penalties=run.best_penalties)
-    widen(wider.model, wider.activations(), near=1.0)
+    extend_grids(wider.model, wider.activations(), near=1.0)
     score = run.score(wider)
     if score <= run.best_score * (1 + MARGIN_ERROR_TOLERANCE) + MARGIN_SPREAD_TOLERANCE * wider.spread**0.5:
         run.best, run.best_score = wider.model, score
@@ -133,13 +140,13 @@ def polish(run: TrainingRun, everything: Objective, plan: TrainingPlan) -> bool:
     """
     assert run.best is not None
     everything = replace(everything.on(copy.deepcopy(run.best)), penalties=run.best_penalties)
-    ample = everything.numbers >= MIN_VALUES_PER_PARAMETER * everything.model.parameter_count(active=True)
-    if not (ample or run.best_penalties or everything.learned() < MAX_NEGLIGIBLE_SHARE):
+    ample = everything.n_values >= MIN_VALUES_PER_PARAMETER * everything.model.parameter_count(active=True)
+    if not (ample or run.best_penalties or everything.unexplained_share() < MAX_NEGLIGIBLE_SHARE):
         run.history.decide("stop", "no polish on all rows: they are noisy, and few for the numbers of the model")
         return False
-    widen(everything.model, everything.activations(), near=1.0)
+    extend_grids(everything.model, everything.activations(), near=1.0)
     run.judge_anew(everything, None)
     smoothed = any(isinstance(penalty, Smoothing) for penalty in everything.penalties)
-    method = beside_smoothing(plan.method) if smoothed else plan.method
+    method = without_jump_penalty(plan.method) if smoothed else plan.method
     run.advance(everything, method, MAX_POLISH_STEPS, "polish", settles=1e-2)
     return True

@@ -20,10 +20,10 @@ from splinework.train.callbacks import Step
 from splinework.train.data_split import (
     DataSplit,
     Samples,
-    names_of_targets,
-    of_mean_one,
+    held_out_share,
+    normalised_weights,
     set_units_from,
-    share_held_out,
+    target_names,
     validation_rows,
 )
 from splinework.train.losses import Loss, make_loss
@@ -83,10 +83,10 @@ class Stream:
             seen, waiting_rows = seen + len(part.u), waiting_rows + len(part.u)
             waiting.append(part)
             if waiting_rows >= self.size:
-                yield together(waiting)
+                yield join_chunks(waiting)
                 waiting, waiting_rows = [], 0
         if waiting_rows:
-            yield together(waiting)
+            yield join_chunks(waiting)
         if seen != self.count:
             raise DataError(
                 f"a pass over the rows gave {seen} to fit, and the first one {self.count}; every pass must give the same "
@@ -104,10 +104,10 @@ class Stream:
         if self.pivot:
             kept = torch.from_numpy(self.source.keys(chunk, self.seed) >= np.uint64(self.pivot))
             chunk = Chunk(chunk.first, chunk.x[kept], chunk.y[kept], None if chunk.w is None else chunk.w[kept])
-        return part_of(model, self.criterion, chunk, self.mean_weight)
+        return samples_of(model, self.criterion, chunk, self.mean_weight)
 
 
-def together(parts: list[Samples]) -> Samples:
+def join_chunks(parts: list[Samples]) -> Samples:
     """Several parts as one; their weights stay as they are."""
     if len(parts) == 1:
         return parts[0]
@@ -119,10 +119,10 @@ def together(parts: list[Samples]) -> Samples:
     )
 
 
-def part_of(model: KAN, criterion: Loss, chunk: Chunk, mean_weight: float) -> Samples:
+def samples_of(model: KAN, criterion: Loss, chunk: Chunk, mean_weight: float) -> Samples:
     """Raw rows in network units, on the model's device."""
     like = next(model.parameters())
-    t = criterion.targets(chunk.y, model.outputs, names_of_targets(model, chunk.y)).to(like)
+    t = criterion.targets(chunk.y, model.outputs, target_names(model, chunk.y)).to(like)
     t = model.output_scaling(t) if criterion.regression else t
     w = None if chunk.w is None else (chunk.w / mean_weight).to(like)
     return Samples(model.input_scaling(chunk.x.to(like)), t, w)
@@ -160,7 +160,7 @@ def take_stream(model: KAN, source: Source, options: TrainingOptions) -> tuple[D
         targets = (found.mean, spread) if criterion.regression else None
         ends = found.ends.to(next(model.parameters()))
         set_units_from(model, ends.amin(0), ends.amax(0), targets, always=options.standardise is True)
-    chosen = 0 if pair else min(round(share_held_out(validation, found.count) * found.count), MAX_HELD_OUT_ROWS)
+    chosen = 0 if pair else min(round(held_out_share(validation, found.count) * found.count), MAX_HELD_OUT_ROWS)
     if chosen and chosen >= found.count:
         raise DataError(
             f"holding out {chosen} of {found.count} rows leaves none to fit; use a smaller validation share."
@@ -200,7 +200,7 @@ class _StreamSummary:
         if chunk.x.shape[1] != self.model.inputs:
             raise ShapeError(f"the model takes {self.model.inputs} inputs, and x has {chunk.x.shape[1]} columns.")
         _check(chunk.x, names, chunk.first, "x")
-        _check(chunk.y, names_of_targets(self.model, chunk.y), chunk.first, "y")
+        _check(chunk.y, target_names(self.model, chunk.y), chunk.first, "y")
         flat = self.model.input_scaling.flatten_scales(chunk.x)
         _check(flat, names, chunk.first, "x", scales)
         self._reach(flat, chunk.x)
@@ -229,7 +229,7 @@ class _StreamSummary:
         self._prune()
         pivot = int(self.keys[chosen]) if chosen else 0
         last = int((self.keys < np.uint64(pivot)).sum())  # fewer where rows are alike and so are their keys
-        held, sample = _some(self.kept, slice(0, last)), _some(self.kept, slice(last, last + MAX_SAMPLE_ROWS))
+        held, sample = _select(self.kept, slice(0, last)), _select(self.kept, slice(last, last + MAX_SAMPLE_ROWS))
         count, mean = self.count - last, 1.0
         if sample.w is not None:
             mean = (self.total_weight - (float(held.w.sum()) if held.w is not None else 0.0)) / count
@@ -238,14 +238,14 @@ class _StreamSummary:
         facts = repr((self.count, self.ends.tolist(), self.mean.tolist(), self.squares.tolist()))
         stream = Stream(self.source, criterion, self.seed, pivot, count, mean, self.size, self.chunks_read, facts)
         model = self.model
-        out = part_of(model, criterion, held, mean) if last else None
+        out = samples_of(model, criterion, held, mean) if last else None
         if out is not None and out.weights is not None:
-            out = replace(out, weights=of_mean_one(out.weights))
+            out = replace(out, weights=normalised_weights(out.weights))
         if pair is not None:
             out = validation_rows(model, criterion, pair)
-        used = part_of(model, criterion, sample, mean)
+        used = samples_of(model, criterion, sample, mean)
         if used.weights is not None and count > len(used.u):
-            used = replace(used, weights=of_mean_one(used.weights))
+            used = replace(used, weights=normalised_weights(used.weights))
         # The whole of a small source is its own sample, with the same numbers to the bit.
         extremes = model.input_scaling(self.raw_ends.to(used.u)) if count > len(used.u) else used.u[:0]
         return DataSplit(used, out, automatically, criterion), stream, extremes
@@ -257,7 +257,7 @@ class _StreamSummary:
 
     def _targets(self, chunk: Chunk) -> None:
         """Mean and squared deviations, merged by the rule of Chan, Golub & LeVeque 1979."""
-        names = names_of_targets(self.model, chunk.y)
+        names = target_names(self.model, chunk.y)
         t = self.criterion.targets(chunk.y, self.model.outputs, names)
         if not self.criterion.regression:
             return
@@ -275,8 +275,8 @@ class _StreamSummary:
         keys, most = self.source.keys(chunk, self.seed), MAX_HELD_OUT_ROWS + MAX_SAMPLE_ROWS + 1
         if len(self.keys) >= most:
             fits = keys < self.keys[:most].max()
-            keys, chunk = keys[fits], _some(chunk, torch.from_numpy(fits))
-        self.kept = chunk if self.kept is None else _joined(self.kept, chunk)
+            keys, chunk = keys[fits], _select(chunk, torch.from_numpy(fits))
+        self.kept = chunk if self.kept is None else _join(self.kept, chunk)
         self.keys = np.concatenate([self.keys, keys])
         if len(self.keys) >= 2 * most:
             self._prune()
@@ -284,15 +284,15 @@ class _StreamSummary:
     def _prune(self) -> None:
         assert self.kept is not None
         order = np.argsort(self.keys, kind="stable")[: MAX_HELD_OUT_ROWS + MAX_SAMPLE_ROWS + 1]
-        self.keys, self.kept = self.keys[order], _some(self.kept, torch.from_numpy(order))
+        self.keys, self.kept = self.keys[order], _select(self.kept, torch.from_numpy(order))
 
 
-def _joined(first: Chunk, second: Chunk) -> Chunk:
+def _join(first: Chunk, second: Chunk) -> Chunk:
     w = None if first.w is None or second.w is None else torch.cat([first.w, second.w])
     return Chunk(0, torch.cat([first.x, second.x]), torch.cat([first.y, second.y]), w)
 
 
-def _some(chunk: Chunk, which: Any) -> Chunk:
+def _select(chunk: Chunk, which: Any) -> Chunk:
     return Chunk(0, chunk.x[which], chunk.y[which], None if chunk.w is None else chunk.w[which])
 
 

@@ -14,8 +14,8 @@ from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples
 from splinework.train.jacobian import ParameterVector
 from splinework.train.losses import Loss, Squared
-from splinework.train.objective import Batches, Objective, Products, RowBatches
-from splinework.train.stream import Stream, together
+from splinework.train.objective import Batches, CurvatureOperator, Objective, RowBatches
+from splinework.train.stream import Stream, join_chunks
 
 MAX_BUFFER_VALUES, MAX_BUFFER_ROWS = 2**22, 2**18
 """Mini-batches are drawn from a buffer of so many numbers, and at most so many rows."""
@@ -46,7 +46,7 @@ class StreamObjective(Objective):
     sample: Samples = field(kw_only=True)
     extremes: Tensor = field(kw_only=True)
     is_cheap: ClassVar[bool] = False
-    looks: ClassVar[int] = 1
+    evaluations_per_epoch: ClassVar[int] = 1
     patience: ClassVar[int] = 3
     memo: _Memo = field(default_factory=_Memo, compare=False, repr=False)
 
@@ -64,9 +64,9 @@ class StreamObjective(Objective):
 
     @property
     def spread(self) -> float:
-        return self.scout().spread
+        return self.subsample().spread
 
-    def scout(self) -> DataObjective:
+    def subsample(self) -> DataObjective:
         return self._of(self.sample, self.model, *self.penalties)
 
     def activations(self, part: Samples | None = None) -> Tensor:
@@ -98,7 +98,7 @@ class StreamObjective(Objective):
         return value
 
     @torch.no_grad()
-    def loss_number(self) -> float:
+    def loss_value(self) -> float:
         return self._looked().loss
 
     @torch.no_grad()
@@ -106,35 +106,37 @@ class StreamObjective(Objective):
         return self._looked().rmse
 
     @torch.no_grad()
-    def normal(self, parameters: ParameterVector, budget: int) -> tuple[Tensor, Tensor]:
+    def normal_equations(self, parameters: ParameterVector, max_entries: int) -> tuple[Tensor, Tensor]:
         size = parameters.read(self.model).numel()
         matrix, vector = self.sample.u.new_zeros(size, size), self.sample.u.new_zeros(size)
         for share, here in self._chunks(self.model):
-            a, b = here.normal(parameters, budget)
+            a, b = here.normal_equations(parameters, max_entries)
             matrix.add_(a, alpha=share)
             vector.add_(b, alpha=share)
         return matrix, vector
 
     @torch.no_grad()
-    def products(self, parameters: ParameterVector) -> Products:
-        return _StreamProducts(self, parameters)
+    def curvature_operator(self, parameters: ParameterVector) -> CurvatureOperator:
+        return _StreamCurvature(self, parameters)
 
     @property
     def is_sum_of_squares(self) -> bool:
         return isinstance(self.criterion, Squared) and not self.penalties
 
     @torch.no_grad()
-    def stacked(self, parameters: ParameterVector, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def jacobian_blocks(self, parameters: ParameterVector, max_entries: int) -> Iterator[tuple[Tensor, Tensor]]:
         for share, here in self._chunks(self.model):
-            for jacobian, residual in here.stacked(parameters, budget):
+            for jacobian, residual in here.jacobian_blocks(parameters, max_entries):
                 yield jacobian * math.sqrt(share), residual * math.sqrt(share)
 
     @torch.no_grad()
-    def bend(self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float) -> Tensor | None:
+    def geodesic_gradient(
+        self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float
+    ) -> Tensor | None:
         total = torch.zeros_like(start)
         for part, here in self._chunks(self.model):
             parameters.write(self.model, start)
-            bent = here.bend(parameters, start, move, share)
+            bent = here.geodesic_gradient(parameters, start, move, share)
             if bent is None:
                 return None
             total.add_(bent, alpha=part)
@@ -176,7 +178,7 @@ class StreamObjective(Objective):
         # The error of one output follows from the mean of its squares.
         plain = isinstance(self.criterion, Squared) and self.sample.weights is None and self.model.outputs == 1
         for share, here in self._chunks(self.model):
-            part = here.loss_number()
+            part = here.loss_value()
             loss += share * part
             squares += share * here.rmse(part if plain else None) ** 2
         memo.state = [state[0], [tensor.detach().clone() for tensor in state[1]]]
@@ -185,7 +187,7 @@ class StreamObjective(Objective):
 
 
 @final
-class _StreamProducts(Products):
+class _StreamCurvature(CurvatureOperator):
     """`JᵀHJ` by one pass for each product."""
 
     def __init__(self, objective: StreamObjective, parameters: ParameterVector) -> None:
@@ -196,7 +198,7 @@ class _StreamProducts(Products):
         for share, here in self._each():
             vector.add_(here.vector, alpha=share)
             diagonal.add_(here.diagonal, alpha=share)
-        super().__init__(vector, diagonal, objective.curvatures(parameters))
+        super().__init__(vector, diagonal, objective.penalty_curvatures(parameters))
 
     def _loss_times(self, v: Tensor) -> Tensor:
         result = torch.zeros_like(v)
@@ -204,9 +206,9 @@ class _StreamProducts(Products):
             result.add_(here.times(v), alpha=share)
         return result
 
-    def _each(self) -> Iterator[tuple[float, Products]]:
+    def _each(self) -> Iterator[tuple[float, CurvatureOperator]]:
         for share, here in self.objective._chunks(self.objective.model):
-            yield share, here.products(self.parameters)
+            yield share, here.curvature_operator(self.parameters)
 
 
 @final
@@ -264,10 +266,10 @@ class StreamBatches:
             waiting.append(part)
             waiting_rows += len(part.u)
             if waiting_rows >= least:
-                rest = yield from self._cut(together(waiting), generator, last=False)
+                rest = yield from self._cut(join_chunks(waiting), generator, last=False)
                 waiting, waiting_rows = [rest], len(rest.u)
         if waiting_rows:
-            yield from self._cut(together(waiting), generator, last=True)
+            yield from self._cut(join_chunks(waiting), generator, last=True)
 
     def _cut(self, buffer: Samples, generator: torch.Generator, *, last: bool) -> Generator[Samples, None, Samples]:
         """Shuffled parts of a buffer; returns half of it, to be mixed with what comes, unless it is the last."""

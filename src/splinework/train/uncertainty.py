@@ -26,7 +26,7 @@ from splinework.errors import ConfigError
 from splinework.nn.arrays import data_of
 from splinework.nn.network import KAN
 from splinework.train.jacobian import ParameterVector, linearise
-from splinework.train.linear_model import LinearModel, blocks
+from splinework.train.linear_model import LinearModel, row_blocks
 from splinework.train.penalties import Penalty
 
 MIN_VALUES_PER_PARAMETER = 20
@@ -112,35 +112,37 @@ def posterior(model: KAN, data: TrainingData) -> Posterior:
     deviation = (noise.square() + spread / left.clamp_min(0.01)).sqrt().clamp_min(1e-300)
     scores = (system.residuals.abs() / left.clamp_min(0.01) / deviation)[usable]
     if data.held_out is not None:
-        unseen = _unseen(work, plain, data.held_out)
+        unseen = _unseen_scores(work, plain, data.held_out)
         count = unseen.new_tensor(float(len(unseen)))
         # The rows of the fit know the noise to first order only, so they count no more than the unseen ones.
         own = torch.minimum(degrees, count)
         inflation = ((own + unseen.square().sum(0)) / (own + count)).sqrt()
-        return replace(plain, scores=_shape(scores), inflation=inflation, degrees=own + count)
+        return replace(plain, scores=_normalised_scores(scores), inflation=inflation, degrees=own + count)
     if len(work.kan_layers) > 1 and data.t.numel() < MIN_VALUES_PER_PARAMETER * total:
         errors, rows = system.left_out(variance)
-        return replace(plain, scores=_shape(scores), inflation=(errors / deviation[rows]).square().mean(0).sqrt())
-    return replace(plain, scores=_shape(scores))
+        return replace(
+            plain, scores=_normalised_scores(scores), inflation=(errors / deviation[rows]).square().mean(0).sqrt()
+        )
+    return replace(plain, scores=_normalised_scores(scores))
 
 
 def variance_of_mean(model: KAN, known: Posterior, u: Tensor) -> tuple[Tensor, Tensor]:
     """Outputs and the variance of the noiseless function, each `(B, outputs)`, before inflation, in network units."""
     parameters, outputs, variance = ParameterVector.of(model), [], []
-    for rows in blocks(len(u), known.root.shape[0] * model.outputs):
+    for rows in row_blocks(len(u), known.root.shape[0] * model.outputs):
         center, jacobian = linearise(model, parameters, u[rows])
         outputs.append(center)
         variance.append((jacobian @ known.root).square().sum(2))
     return torch.cat(outputs), torch.cat(variance)
 
 
-def _unseen(model: KAN, known: Posterior, held_out: tuple[Tensor, Tensor]) -> Tensor:
+def _unseen_scores(model: KAN, known: Posterior, held_out: tuple[Tensor, Tensor]) -> Tensor:
     """Errors on rows that no step saw, over their deviation."""
     center, variance = variance_of_mean(model, known, held_out[0].double())
     return (held_out[1].double() - center) / (known.noise.square() + variance).sqrt().clamp_min(1e-300)
 
 
-def _shape(scores: Tensor) -> Tensor:
+def _normalised_scores(scores: Tensor) -> Tensor:
     if not len(scores):
         return scores
     ordered: Tensor = scores.abs().sort(0).values
@@ -191,10 +193,10 @@ def intervals(
     u = work.input_scaling(data_of(work, x))
     known = data if isinstance(data, Posterior) else posterior(work, data)
     center, variance = variance_of_mean(work, known, u)
-    factor = _student(known, level)
+    factor = _student_quantile(known, level)
     if kind == "prediction":
-        variance, factor = variance + known.noise.square(), _observed(known, level, factor)
-    return raw_interval(work, center, variance.sqrt() * known.inflation, factor)
+        variance, factor = variance + known.noise.square(), _conformal_quantile(known, level, factor)
+    return interval_in_raw_units(work, center, variance.sqrt() * known.inflation, factor)
 
 
 def check_level(level: Any, kind: Any) -> None:
@@ -205,7 +207,7 @@ def check_level(level: Any, kind: Any) -> None:
         raise ConfigError(f"level is a probability between 0 and 1, got {level!r}; 0.9 is usual.")
 
 
-def raw_interval(model: KAN, center: Tensor, deviation: Tensor, factor: Tensor) -> Interval:
+def interval_in_raw_units(model: KAN, center: Tensor, deviation: Tensor, factor: Tensor) -> Interval:
     """From network units to raw ones, `factor` deviations to both sides; of a logarithmic output the ends are transformed."""
     scaling = model.output_scaling
     middle, lower, upper = (scaling.inverse(center + sign * factor * deviation) for sign in (0, -1, 1))
@@ -214,12 +216,12 @@ def raw_interval(model: KAN, center: Tensor, deviation: Tensor, factor: Tensor) 
     return Interval(middle, lower, upper, torch.where(logs, middle * width, width))
 
 
-def _student(known: Posterior, level: float) -> Tensor:
+def _student_quantile(known: Posterior, level: float) -> Tensor:
     quantiles = stdtrit(known.degrees.cpu().numpy(), (1 + level) / 2)
     return torch.as_tensor(quantiles, dtype=known.noise.dtype, device=known.noise.device)
 
 
-def _observed(known: Posterior, level: float, otherwise: Tensor) -> Tensor:
+def _conformal_quantile(known: Posterior, level: float, otherwise: Tensor) -> Tensor:
     """The quantile of the errors' own distribution, as in split-conformal prediction (Lei et al. 2018)."""
     count = len(known.scores)
     rank = math.ceil((count + 1) * level)

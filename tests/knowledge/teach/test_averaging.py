@@ -8,7 +8,7 @@ import torch
 import splinework as sw
 from splinework.knowledge.axioms import Even, Monotone, NoInteraction
 from splinework.knowledge.axioms.realise import realise
-from splinework.knowledge.teach.averaging import averaged
+from splinework.knowledge.teach.averaging import average_networks
 
 RANGES = ((-1.0, 1.0), (-1.0, 1.0))
 
@@ -33,7 +33,7 @@ def members(count: int, axioms: tuple[object, ...], shape: tuple[int, ...], grid
 )
 def test_the_mean_network_gives_the_mean(axioms, shape):
     several = members(3, axioms, shape, (4, 8, 6))
-    mean = averaged(several)
+    mean = average_networks(several)
     assert mean is not None
     x = 3 * torch.rand(400, 2, generator=torch.Generator().manual_seed(9), dtype=torch.float64) - 1.5
     expected = torch.stack([model(x) for model in several]).mean(0)
@@ -41,7 +41,7 @@ def test_the_mean_network_gives_the_mean(axioms, shape):
 
 
 def test_the_mean_keeps_shapes_to_the_last_bit():
-    mean = averaged(members(4, (Monotone("a"), Monotone("b")), (2, 3, 1), (4, 4, 8, 5)))
+    mean = average_networks(members(4, (Monotone("a"), Monotone("b")), (2, 3, 1), (4, 4, 8, 5)))
     assert mean is not None
     for layer in mean.kan_layers:
         assert layer.shaping is not None
@@ -51,17 +51,17 @@ def test_the_mean_keeps_shapes_to_the_last_bit():
 
 def test_a_single_network_is_its_own_mean():
     (one,) = members(1, (), (2, 1), (4,))
-    assert averaged([one]) is one
+    assert average_networks([one]) is one
 
 
 def test_networks_that_do_not_fit_have_no_mean_network():
     a, b = members(2, (), (2, 3, 1), (4, 4))
-    assert averaged([a, sw.edit.raise_degree(b, 5)]) is None
-    assert averaged([a, sw.adapt(b, 5 * torch.rand(50, 2, dtype=torch.float64))]) is None
+    assert average_networks([a, sw.edit.raise_degree(b, 5)]) is None
+    assert average_networks([a, sw.adapt(b, 5 * torch.rand(50, 2, dtype=torch.float64))]) is None
 
 
 def test_the_mean_of_even_networks_is_even():
-    mean = averaged(members(2, (Even("a"),), (2, 3, 1), (4, 6)))
+    mean = average_networks(members(2, (Even("a"),), (2, 3, 1), (4, 6)))
     assert mean is not None
     x = torch.rand(50, 2, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     mirrored = x * torch.tensor([-1.0, 1.0], dtype=torch.float64)

@@ -9,7 +9,7 @@ from scipy.interpolate import BSpline as ScipySpline
 
 import splinework as sw
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.knowledge.teach.data_coverage import empty_cells, finest_grid, matched
+from splinework.knowledge.teach.data_coverage import empty_cells, finest_grid, n_matched
 from splinework.knowledge.teach.identifiability import identifiable
 from splinework.knowledge.teach.linear_system import power_of
 
@@ -36,8 +36,8 @@ def test_matched_splines_are_the_rank_of_the_design(degree, grid, count, seed):
     x = np.sort(rng.uniform(0.02, grid - 0.02, count) ** rng.choice([1.0, 2.0]) % grid)
     design = ScipySpline.design_matrix(x, knots, degree).toarray()
     rank = np.linalg.matrix_rank(design, tol=1e-10 * count)
-    assert matched(torch.as_tensor(x), torch.as_tensor(knots), degree) >= rank  # tiny values count for matching only
-    full = matched(torch.as_tensor(x), torch.as_tensor(knots), degree) == grid + degree
+    assert n_matched(torch.as_tensor(x), torch.as_tensor(knots), degree) >= rank  # tiny values count for matching only
+    full = n_matched(torch.as_tensor(x), torch.as_tensor(knots), degree) == grid + degree
     exact = np.linalg.svd(design, compute_uv=False)
     if full:
         assert count >= grid + degree
@@ -49,10 +49,10 @@ def test_matched_splines_are_the_rank_of_the_design(degree, grid, count, seed):
 def test_equal_points_count_once_and_those_outside_for_nothing():
     knots = torch.arange(-3, 9, dtype=F64)  # degree 3 on [0, 5], eight splines
     x = torch.linspace(0.1, 4.9, 8, dtype=F64)
-    assert matched(x, knots, 3) == 8
-    assert matched(x.repeat(5), knots, 3) == 8
-    assert matched(torch.cat([x[:-1], torch.tensor([7.0, -2.0], dtype=F64)]), knots, 3) == 7
-    assert matched(torch.full((50,), 2.5, dtype=F64), knots, 3) == 1
+    assert n_matched(x, knots, 3) == 8
+    assert n_matched(x.repeat(5), knots, 3) == 8
+    assert n_matched(torch.cat([x[:-1], torch.tensor([7.0, -2.0], dtype=F64)]), knots, 3) == 7
+    assert n_matched(torch.full((50,), 2.5, dtype=F64), knots, 3) == 1
 
 
 def test_runs_of_empty_cells():

@@ -28,7 +28,7 @@ from splinework.knowledge.teach.equations.equation import read_equation
 from splinework.knowledge.teach.equations.global_solve import MIN_CHUNK_WEIGHT, _weights
 from splinework.knowledge.teach.equations.problem import in_units, measurements, problem_of
 from splinework.knowledge.teach.equations.separable import separable
-from splinework.knowledge.teach.equations.unknowns import narrowed, widened
+from splinework.knowledge.teach.equations.unknowns import with_unknowns, without_unknowns
 from splinework.knowledge.teach.pde import Causal, Whole, solve_equations
 from splinework.nn.derivatives import partials
 from splinework.nn.frame import Disc, FramedKAN
@@ -244,11 +244,11 @@ def test_rows_of_a_framed_residual_have_the_jacobian_of_finite_differences():
 def test_a_network_with_unknowns_is_the_network_beside_constants():
     model, x = network([2, (1, 1), 2]), normal(5, 2)
     model.output_scaling.set(torch.tensor([0.3, -1.0], **DOUBLE), torch.tensor([2.0, 0.5], **DOUBLE))
-    wide = widened(model, [0.1, 0.0, -3.0])
+    wide = with_unknowns(model, [0.1, 0.0, -3.0])
     found = wide(x)
     assert relative_distance(found[:, :2], model(x)) <= 1e-14
     assert torch.equal(found[:, 2:], torch.tensor([[0.1, 0.0, -3.0]], **DOUBLE).expand(5, 3))
-    back, values = narrowed(wide, model.config.output_names)
+    back, values = without_unknowns(wide, model.config.output_names)
     assert relative_distance(back(x), model(x)) <= 1e-14
     assert values.tolist() == pytest.approx([0.1, 0.0, -3.0])
     assert back.config == model.config

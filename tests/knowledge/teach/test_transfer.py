@@ -9,7 +9,7 @@ from scipy import stats
 
 import splinework as sw
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.knowledge.teach.additive_correction import corrected
+from splinework.knowledge.teach.additive_correction import add_correction
 from splinework.knowledge.teach.charts import CHARTS, additive, curves_of
 from splinework.knowledge.teach.domain_randomisation import marginalised, randomised
 from splinework.knowledge.teach.evidence_maximisation import NO_PRIOR, maximise_evidence, maximise_evidence_nonlinear
@@ -93,7 +93,7 @@ def test_a_network_and_its_correction_are_one_network(shape, base):
     curves[1] = 0.0
     factor, shift, x = 0.7 + normal(q, seed=5), normal(q, seed=6), uniform(50, p, seed=7)
     u = model.input_scaling(x)
-    whole = corrected(model, factor, shift, curves, u)
+    whole = add_correction(model, factor, shift, curves, u)
     for rows in (x, 3 * x):  # tails included
         v = model.input_scaling(rows)
         first = model.kan_layers[0]

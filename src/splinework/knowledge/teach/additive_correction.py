@@ -36,7 +36,7 @@ def check_splines(model: KAN) -> None:
 
 
 @torch.no_grad()
-def unbound(model: KAN) -> KAN:
+def without_axioms(model: KAN) -> KAN:
     """A copy in float64 whose edges may become anything: without axioms, and without the shapes that these ask for."""
     if not model.config.axioms and all(layer.shaping is None for layer in model.kan_layers):
         return copy.deepcopy(model).double()
@@ -52,7 +52,7 @@ def unbound(model: KAN) -> KAN:
 
 
 @torch.no_grad()
-def corrected(model: KAN, factor: Tensor, shift: Tensor, curves: Tensor, u: Tensor) -> KAN:
+def add_correction(model: KAN, factor: Tensor, shift: Tensor, curves: Tensor, u: Tensor) -> KAN:
     """`factor · model + shift + Σ_i curve_i` in network units, with the scalings of the model.
 
     Args:
@@ -76,15 +76,15 @@ def corrected(model: KAN, factor: Tensor, shift: Tensor, curves: Tensor, u: Tens
     reach = RANGE_FACTOR * carried.abs().amax(0).clamp_min(1e-6)
     for number, (old, new) in enumerate(zip(layers, whole.kan_layers, strict=False)):
         if number == 0:
-            _beside(old, new, curves, (curves != 0).any(1), None)
+            _place_beside(old, new, curves, (curves != 0).any(1), None)
         else:
-            _beside(old, new, None, torch.eye(q, dtype=torch.bool, device=own.device), reach)
+            _place_beside(old, new, None, torch.eye(q, dtype=torch.bool, device=own.device), reach)
     sums = RANGE_FACTOR * model.unit_forward(u).abs().amax(0).clamp_min(1e-6)
-    _add_up(whole.kan_layers[-1], torch.cat([reach, sums]), factor, shift)
+    _sum_layer(whole.kan_layers[-1], torch.cat([reach, sums]), factor, shift)
     return whole
 
 
-def _beside(old: KANLayer, new: KANLayer, curves: Tensor | None, alive: Tensor, reach: Tensor | None) -> None:
+def _place_beside(old: KANLayer, new: KANLayer, curves: Tensor | None, alive: Tensor, reach: Tensor | None) -> None:
     """Puts the old layer's edges into the lower right corner, and the correction's, or straight ones, into the upper left."""
     q, size, total = alive.shape[1], old.basis.size, new.table().size
     above = 0 if reach is None else q
@@ -111,7 +111,7 @@ def _beside(old: KANLayer, new: KANLayer, curves: Tensor | None, alive: Tensor, 
         new.bias[q:].copy_(old.bias)
 
 
-def _add_up(layer: KANLayer, reach: Tensor, factor: Tensor, shift: Tensor) -> None:
+def _sum_layer(layer: KANLayer, reach: Tensor, factor: Tensor, shift: Tensor) -> None:
     """The last layer: corrections times one, the network's outputs times their factor, and the constants."""
     q = len(factor)
     grid = layer.basis.make_grid(-reach, reach)

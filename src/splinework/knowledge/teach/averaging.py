@@ -26,7 +26,7 @@ KNOT_TOLERANCE = 1e-9
 
 
 @torch.no_grad()
-def averaged(models: Sequence[KAN]) -> KAN | None:
+def average_networks(models: Sequence[KAN]) -> KAN | None:
     """The mean network, or None where the networks cannot stand side by side.
 
     Args:
@@ -83,26 +83,26 @@ def _common(layers: Sequence[KANLayer]) -> Tensor | None:
     first = bool(torch.equal(own[0][:, 0], own[-1][:, 0])) and all(
         torch.allclose(o[:, [0, -1]], own[0][:, [0, -1]]) for o in own
     )
-    rows = [[_distinct(o[i]) for i in range(len(o))] for o in own]
+    rows = [[_unique_points(o[i]) for i in range(len(o))] for o in own]
     if first:
-        together = [_distinct(torch.cat([o[i] for o in own]).sort().values) for i in range(len(own[0]))]
+        together = [_unique_points(torch.cat([o[i] for o in own]).sort().values) for i in range(len(own[0]))]
         rows = [together] * len(own)
     count = max(len(points) for member in rows for points in member)
     uneven = any(len(points) < count for member in rows for points in member)
     symmetric = any(layer.shaping is not None and layer.shaping.symmetric for layer in layers)
     if count - 1 > MAX_RESOLUTION or (uneven and symmetric):
         return None
-    return torch.stack([torch.stack([_filled(points, count) for points in member]) for member in rows])
+    return torch.stack([torch.stack([_fill_widest(points, count) for points in member]) for member in rows])
 
 
-def _distinct(points: Tensor) -> Tensor:
+def _unique_points(points: Tensor) -> Tensor:
     """Sorted points without those that repeat."""
     apart = torch.diff(points) > KNOT_TOLERANCE * (points[-1] - points[0])
     kept = points[1:][apart]
     return torch.cat([points[:1], kept[:-1], points[-1:]]) if len(kept) else points[[0, -1]]
 
 
-def _filled(points: Tensor, count: int) -> Tensor:
+def _fill_widest(points: Tensor, count: int) -> Tensor:
     """More points, in the middles of the widest intervals."""
     while len(points) < count:
         widest = int(torch.diff(points).argmax())

@@ -90,7 +90,7 @@ class AxiomChecker:
             self.undefined += 1
             return False
         for axiom in axioms:
-            if axiom.inequality and not _on_points(_local(axiom), subject, spoken, N_FIRST_POINTS):
+            if axiom.inequality and not _holds_on_points(_local(axiom), subject, spoken, N_FIRST_POINTS):
                 self.broken[axiom.text()] += 1
                 return False
         return True
@@ -116,7 +116,7 @@ class AxiomChecker:
         for axiom in axioms:
             local = _local(axiom)
             verdict = "unknown" if model is None else _proof(local, subject, until)
-            if verdict == "unknown" and _on_points(local, subject, spoken, N_POINTS):
+            if verdict == "unknown" and _holds_on_points(local, subject, spoken, N_POINTS):
                 verdict = f"{HOLDS} {N_POINTS} points"
             if verdict in ("unknown", "refuted"):
                 self.broken[axiom.text()] += counted
@@ -206,7 +206,7 @@ def _defined(spoken: FormulaSet, subject: Subject, points: int) -> bool:
     return all(bool(np.isfinite(compile_expression(e, subject.inputs, s)(at)).all()) for e, s in pairs)
 
 
-def _on_points(axiom: Axiom, subject: Subject, spoken: FormulaSet, points: int) -> bool:
+def _holds_on_points(axiom: Axiom, subject: Subject, spoken: FormulaSet, points: int) -> bool:
     """Whether all claims hold on points; not where what they speak of is no box."""
     return all(_holds(claim, subject, spoken, points) for claim in axiom.claims(subject))
 

@@ -15,7 +15,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from splinework.knowledge.teach.additive_correction import check_splines, corrected
+from splinework.knowledge.teach.additive_correction import add_correction, check_splines
 from splinework.knowledge.teach.evidence_maximisation import NO_PRIOR
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
@@ -75,7 +75,7 @@ def residual(model: KAN, anchors: Tensor) -> Chart:
     def build(z: Tensor, u: Tensor) -> KAN:
         each = z.reshape(q, width)
         curves, level = _curves(first, lift, each[:, 2:], u)
-        return corrected(model, 1 + each[:, 0], each[:, 1] + level, curves, u)
+        return add_correction(model, 1 + each[:, 0], each[:, 1] + level, curves, u)
 
     return Chart(model, torch.tensor(parts), at, build)
 

@@ -10,12 +10,13 @@ from torch import Tensor
 
 from splinework.nn.layer import KANLayer
 from splinework.splines import grid_points
+from splinework.train.diagnostics import n_matched_sorted
 
 MAX_RESOLUTION = 200
 """Finest grid that is tried."""
 
 
-def matched(x: Tensor, knots: Tensor, degree: int) -> int:
+def n_matched(x: Tensor, knots: Tensor, degree: int) -> int:
     """How many of the splines can be matched with a point of their own, in order; all of them means determined.
 
     Args:
@@ -24,18 +25,11 @@ def matched(x: Tensor, knots: Tensor, degree: int) -> int:
         degree: k.
 
     >>> knots = torch.tensor([-1.0, 0.0, 1.0, 2.0])  # two hats, at 0 and 1
-    >>> matched(torch.tensor([0.2, 0.7]), knots, 1), matched(torch.tensor([0.5, 0.5]), knots, 1)
+    >>> n_matched(torch.tensor([0.2, 0.7]), knots, 1), n_matched(torch.tensor([0.5, 0.5]), knots, 1)
     (2, 1)
     """
     inside = (x >= knots[degree]) & (x <= knots[len(knots) - 1 - degree])
-    points, at, found = torch.unique(x[inside]).tolist(), 0, 0
-    for low, high in zip(knots.tolist(), knots[degree + 1 :].tolist(), strict=False):
-        while at < len(points) and points[at] <= low:
-            at += 1
-        # A spline without a point of its own leaves the points that are left to the next ones.
-        if at < len(points) and points[at] < high:
-            found, at = found + 1, at + 1
-    return found
+    return n_matched_sorted(torch.unique(x[inside]), knots, degree)
 
 
 def empty_cells(x: Tensor, knots: Tensor, degree: int) -> tuple[int, int]:
@@ -67,7 +61,7 @@ def finest_grid(layer: KANLayer, i: int, x: Tensor) -> int:
     for grid in range(1, min(MAX_RESOLUTION, len(x)) + 1):
         finer = basis.with_resolution(grid)
         knots = finer.adapt_grid((low + (high - low) * shares).T, low, high, 0.0)[0]
-        if matched(x, knots, basis.degree) == finer.size:
+        if n_matched(x, knots, basis.degree) == finer.size:
             best, misses = grid, 0
         else:
             misses += 1  # one grid may fail by bad luck where a finer one passes

@@ -140,7 +140,7 @@ class _Choice:
             spoken = FormulaSet((output,), (each.expression,), (each.splines,))
             verdicts = self.judge.verdicts(spoken, self.judge.of(output), FORMULA_PROOF_SECONDS, counted=counted)
             if verdicts is not None:
-                kept.append(replace(each, notes=(*each.notes, *_said(verdicts))))
+                kept.append(replace(each, notes=(*each.notes, *_statements(verdicts))))
         return kept
 
     def _itself(self, output: int) -> list[FormulaRow]:
@@ -159,7 +159,7 @@ class _Choice:
             spoken = FormulaSet(outputs, tuple(r.expression for r in rows), tuple(r.splines for r in rows))
             verdicts = self.judge.verdicts(spoken, self.judge.joint, FORMULA_PROOF_SECONDS)
             if verdicts is not None:
-                return [[replace(r, notes=(*r.notes, *_said(verdicts)), probability=1.0)] for r in rows]
+                return [[replace(r, notes=(*r.notes, *_statements(verdicts)), probability=1.0)] for r in rows]
         return [self._itself(output) for output in range(len(found))]
 
     def _combinations(self, found: Sequence[list[FormulaRow]]) -> Iterator[tuple[FormulaRow, ...]]:
@@ -174,7 +174,7 @@ def _function(name: str) -> Any:
     return sympy.Function(name)
 
 
-def _said(verdicts: Mapping[str, str]) -> tuple[str, ...]:
+def _statements(verdicts: Mapping[str, str]) -> tuple[str, ...]:
     """What is known of a formula, a sentence for each kind of knowledge."""
     kinds = list(dict.fromkeys(verdicts.values()))
     return tuple(f"{kind}: {', '.join(axiom for axiom, own in verdicts.items() if own == kind)}" for kind in kinds)

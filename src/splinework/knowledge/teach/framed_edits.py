@@ -16,7 +16,7 @@ P = ParamSpec("P")
 M = TypeVar("M", KAN, FramedKAN)
 
 
-def framed(verb: Callable[Concatenate[KAN, P], KAN]) -> Callable[Concatenate[M, P], M]:
+def for_framed_models(verb: Callable[Concatenate[KAN, P], KAN]) -> Callable[Concatenate[M, P], M]:
     """The verb for models with a frame, too: rows become features, and points and integrals are met anew."""
     signature = inspect.signature(verb)
 
@@ -26,12 +26,12 @@ def framed(verb: Callable[Concatenate[KAN, P], KAN]) -> Callable[Concatenate[M, 
         if not isinstance(model, FramedKAN):
             return verb(model, *args, **kwargs)
         network = _inside(verb, signature, model, args, kwargs)
-        return cast("Any", reframed(model, network))  # type: ignore[no-any-return]  # which is M here
+        return cast("Any", replace_in_frame(model, network))  # type: ignore[no-any-return]  # which is M here
 
     return cast("Callable[Concatenate[M, P], M]", wrapped)
 
 
-def reframed(model: FramedKAN, network: KAN) -> FramedKAN:
+def replace_in_frame(model: FramedKAN, network: KAN) -> FramedKAN:
     """The frame around another network, with corrections for what this one leaves of points and integrals."""
     made = anchored(FramedKAN(network, model.frame), axioms_of(list(network.config.axioms)))
     assert isinstance(made, FramedKAN)
@@ -49,6 +49,6 @@ def _inside(verb: Callable[..., Any], signature: inspect.Signature, model: Frame
     return verb(*bound.args, **bound.kwargs)
 
 
-adapt = framed(edit.adapt)
-prune = framed(edit.prune)
-refine = framed(edit.refine)
+adapt = for_framed_models(edit.adapt)
+prune = for_framed_models(edit.prune)
+refine = for_framed_models(edit.refine)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.knowledge.teach.data_coverage import empty_cells, finest_grid, matched
+from splinework.knowledge.teach.data_coverage import empty_cells, finest_grid, n_matched
 from splinework.knowledge.teach.linear_system import SINGULAR_TOLERANCE, LinearisedSystem, power_of
 from splinework.nn.arrays import as_columns, data_of
 from splinework.nn.network import KAN
@@ -145,7 +145,7 @@ def identifiable(model: KAN, x: Any, *, y: Any = None, noise: float | None = Non
     u = work.input_scaling(rows)
     scale = float(work.output_scaling.scale.square().mean().sqrt())
     inputs, confounded = tuple(_inputs(work, u)), tuple(_confounded(work, u))
-    kept = _thinned(work, len(u))
+    kept = _subsample(work, len(u))
     system = LinearisedSystem(work, u[kept], len(u) / len(kept))
     sigma = math.nan if noise is None else noise / scale
     if noise is None and targets is not None:
@@ -155,7 +155,7 @@ def identifiable(model: KAN, x: Any, *, y: Any = None, noise: float | None = Non
     plain = Identifiability(
         "yes", (), (), inputs, edges, system.rank, system.asked, system.condition, confounded, sigma * scale, error
     )
-    return _judged(plain, len(u))
+    return _with_conclusion(plain, len(u))
 
 
 def _checked(model: Any, x: Any, y: Any, noise: Any) -> tuple[KAN, Tensor, Tensor | None]:
@@ -181,7 +181,7 @@ def _checked(model: Any, x: Any, y: Any, noise: Any) -> tuple[KAN, Tensor, Tenso
     return work, rows, targets
 
 
-def _thinned(model: KAN, rows: int) -> Tensor:
+def _subsample(model: KAN, rows: int) -> Tensor:
     """Numbers of the rows that the Jacobian is taken at: all, or so many as fit into memory.
 
     Raises:
@@ -209,7 +209,7 @@ def _inputs(model: KAN, u: Tensor) -> list[InputCheck]:
                     continue
                 name = model.config.input_names[i] if number == 0 else f"node {i + 1}"
                 empty, run = empty_cells(seen[:, i], knots[i], basis.degree)
-                good = matched(seen[:, i], knots[i], basis.degree)
+                good = n_matched(seen[:, i], knots[i], basis.degree)
                 finest = finest_grid(layer, i, seen[:, i])
                 found.append(InputCheck(number, name, basis.size, good, empty, run, basis.resolution, finest))
         u = nodes.combine(layer(u))
@@ -260,7 +260,7 @@ def _confounded(model: KAN, u: Tensor) -> list[tuple[str, float]]:
     return found
 
 
-def _judged(plain: Identifiability, rows: int) -> Identifiability:
+def _with_conclusion(plain: Identifiability, rows: int) -> Identifiability:
     """The verdict."""
     reasons, ways = [], []
     for one in plain.inputs:

@@ -181,13 +181,13 @@ def fit_with_penalties(
     terms = _terms(built, axioms, rows)
     open_ = [term for term in terms if term.auto]
     if not open_:
-        return _fitted(built, axioms, rows, options, terms), {}
+        return _fit_terms(built, axioms, rows, options, terms), {}
     best: InformedFit | None = None
     before = math.inf
     found: dict[str, float] = {}
     for weight in AUTO_WEIGHTS:
         tried = [replace(term, weight=weight) if term.auto else term for term in terms]
-        fitted = _fitted(built, axioms, rows, options, tried)
+        fitted = _fit_terms(built, axioms, rows, options, tried)
         error = _held_out_error(fitted)
         if best is not None and error > MAX_ERROR_RATIO * before:
             return best, found
@@ -218,10 +218,10 @@ def _terms(built: Model, axioms: Sequence[Axiom], rows: GivenRows) -> tuple[Pena
     return terms_of(wanted, built, box=box, spread=spread, centre=centre)
 
 
-def _fitted(
+def _fit_terms(
     built: Model, axioms: Sequence[Axiom], rows: GivenRows, options: TrainingOptions, terms: Sequence[PenaltyTerm]
 ) -> InformedFit:
-    given = [_residual(_in_tensors(each, rows), built) for each in options.residuals]
+    given = [_residual(_residual_as_tensors(each, rows), built) for each in options.residuals]
     own = replace(options, residuals=[*given, *(_residual(term, built) for term in terms)])
     shaping = network_of(built).kan_layers[0].shaping
     if isinstance(built, FramedKAN) or (shaping is not None and shaping.symmetric):
@@ -244,7 +244,7 @@ def _fitted(
     return InformedFit(made, result)
 
 
-def _in_tensors(residual: Residual, rows: GivenRows) -> Residual:
+def _residual_as_tensors(residual: Residual, rows: GivenRows) -> Residual:
     """A residual of the user's with points and data as tensors like the rows."""
     points = as_columns(residual.points, len(rows.names), "points of a residual", rows.names, rows.x)
     data = None if residual.data is None else torch.as_tensor(np.asarray(residual.data)).to(rows.x)

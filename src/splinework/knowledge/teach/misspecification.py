@@ -96,7 +96,7 @@ def axiom_tests(fitted: InformedFit, axioms: Sequence[Axiom], rows: GivenRows) -
     if not look.free:
         return []
     seen: dict[int, list[tuple[TestOutcome, _TestedCondition]]] = {}
-    for case in _cases(tested, look, outputs):
+    for case in _tested_conditions(tested, look, outputs):
         seen.setdefault(id(case.axiom), []).append((look.judge(case), case))
     worst = []
     for parts in seen.values():
@@ -111,7 +111,9 @@ def axiom_tests(fitted: InformedFit, axioms: Sequence[Axiom], rows: GivenRows) -
     return told
 
 
-def _cases(axioms: Sequence[Axiom], look: "_TestSetting", outputs: Sequence[str]) -> Iterator[_TestedCondition]:
+def _tested_conditions(
+    axioms: Sequence[Axiom], look: "_TestSetting", outputs: Sequence[str]
+) -> Iterator[_TestedCondition]:
     for axiom in axioms:
         for j in outputs_of(axiom, outputs):
             for condition in axiom.linear_conditions(look.setting, j if axiom.output is None else 0):
@@ -133,7 +135,7 @@ class _TestSetting:
 
     @classmethod
     def at(cls, fitted: InformedFit, axioms: Sequence[Axiom], rows: GivenRows) -> "_TestSetting":
-        x, y = _thinned(rows.x, MAX_ROWS).cpu(), _thinned(rows.y, MAX_ROWS).cpu()
+        x, y = _subsample(rows.x, MAX_ROWS).cpu(), _subsample(rows.y, MAX_ROWS).cpu()
         like = next(fitted.model.parameters())
 
         def predict(points: Tensor) -> Tensor:
@@ -148,7 +150,7 @@ class _TestSetting:
             box,
             one,
             0 * one,
-            _thinned(x, N_CONDITION_ROWS),
+            _subsample(x, N_CONDITION_ROWS),
             read_unit=read_unit,
         )
         numbers = {frozenset(setting.input(name, axiom) for name in axiom.inputs) for axiom in axioms}
@@ -198,6 +200,6 @@ def _family(x: Tensor, size: tuple[int, int], named: Sequence[tuple[int, int]]) 
     return alternative_space(x, intervals, min(len(x) // share, MAX_FUNCTIONS), named)
 
 
-def _thinned(x: Tensor, most: int) -> Tensor:
+def _subsample(x: Tensor, most: int) -> Tensor:
     """So many rows at most, in even steps."""
     return x if len(x) <= most else x[torch.linspace(0, len(x) - 1, most, device=x.device).long()]

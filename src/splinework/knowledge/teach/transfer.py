@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, FitWarning, ShapeError
-from splinework.knowledge.teach.additive_correction import unbound
 from splinework.knowledge.teach.charts import CHARTS, Chart, additive
 from splinework.knowledge.teach.evidence_maximisation import EvidenceFit, maximise_evidence_nonlinear
 from splinework.knowledge.teach.fit import InformedResult
@@ -273,7 +272,7 @@ def _simulated(
         )
     given = source if begun is None else begun
     like = next(given.parameters()).detach()
-    source = keep_unset(unbound(copy.deepcopy(source).cpu()), given)
+    source = keep_unset(without_axioms(copy.deepcopy(source).cpu()), given)
     if simulated_x is not None:
         rows = as_columns(
             simulated_x, source.inputs, "simulated_x", source.config.input_names, next(source.parameters())

@@ -60,7 +60,7 @@ class Optimiser(ABC):
         """A stepper for this objective; `steps` is how many are planned, the generator draws mini-batches."""
 
 
-def movable(objective: Objective) -> list[nn.Parameter]:
+def trainable(objective: Objective) -> list[nn.Parameter]:
     """The parameters that an optimiser moves.
 
     Raises:

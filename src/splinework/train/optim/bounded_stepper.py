@@ -37,7 +37,7 @@ class BoundedSystem(NormalEquations):
         matrix = self.matrix * root[:, None] * root
         matrix.diagonal().add_(damping * self.damped + 1e-15)
         vector, low, high = self.vector * root, self.below / root, self.above / root
-        found = _settled(matrix, vector, low, high) or _descended(matrix, vector, low, high)
+        found = _primal_dual_active_set(matrix, vector, low, high) or _projected_newton(matrix, vector, low, high)
         if found is None:
             return None
         z, triangle = found
@@ -48,7 +48,7 @@ BoundedMinimum = tuple[Tensor, Tensor]
 """A minimum, and the triangle of the part of the matrix that is not at bounds."""
 
 
-def _settled(matrix: Tensor, vector: Tensor, low: Tensor, high: Tensor) -> BoundedMinimum | None:
+def _primal_dual_active_set(matrix: Tensor, vector: Tensor, low: Tensor, high: Tensor) -> BoundedMinimum | None:
     """The minimum of `½ zᵀKz + gᵀz` within bounds, by primal and dual active sets (Hintermüller, Ito and Kunisch 2003).
 
     Solves as if some coordinates were at their bounds, lets go of those that are pulled inside, and adds those that went
@@ -74,7 +74,7 @@ def _settled(matrix: Tensor, vector: Tensor, low: Tensor, high: Tensor) -> Bound
     return None
 
 
-def _descended(matrix: Tensor, vector: Tensor, low: Tensor, high: Tensor) -> BoundedMinimum | None:
+def _projected_newton(matrix: Tensor, vector: Tensor, low: Tensor, high: Tensor) -> BoundedMinimum | None:
     """The same by projected Newton steps, which go down at every round (Bertsekas 1982)."""
     z = torch.zeros_like(vector)
     triangle = matrix[:0, :0]
@@ -116,18 +116,18 @@ class BoundedStepper(MarquardtStepper):
             values = torch.clamp(values, self.coordinates.lower, self.coordinates.upper)
         super()._write(self.coordinates.write(values))
 
-    def _bend(self, start: Tensor, move: Tensor) -> Tensor | None:
+    def _directional_curvature(self, start: Tensor, move: Tensor) -> Tensor | None:
         if self.bounded:
             return None  # the geodesic may leave through a bound
         theta, along = self.coordinates.write(start), self.coordinates.write(move)
-        bend = self.objective.bend(self.parameters, theta, along, DIFFERENCE_STEP)
+        bend = self.objective.geodesic_gradient(self.parameters, theta, along, DIFFERENCE_STEP)
         return None if bend is None else self.coordinates.gradient(bend)
 
     def _rows(self, jacobian: Tensor) -> Tensor:
         return self.coordinates.columns(jacobian)
 
-    def _can_be_precise(self) -> bool:
-        return not self.bounded and super()._can_be_precise()
+    def _can_use_qr(self) -> bool:
+        return not self.bounded and super()._can_use_qr()
 
     def _normal(self, matrix: Tensor, vector: Tensor) -> DampedSystem:
         matrix, vector = self.coordinates.square(matrix), self.coordinates.gradient(vector)

@@ -27,7 +27,7 @@ class DampedSystem(ABC):
         """The problem, damped by λ and ready to solve; None where it has no definite solution."""
 
     @abstractmethod
-    def promised(self, move: Tensor) -> float:
+    def predicted_decrease(self, move: Tensor) -> float:
         """By how much the undamped quadratic falls along δ."""
 
 
@@ -45,7 +45,7 @@ class DampedFactor:
     triangle: Tensor
     root: Tensor
 
-    def respond(self, vector: Tensor) -> Tensor:
+    def solve(self, vector: Tensor) -> Tensor:
         """`-(A + λD)⁻¹ v`."""
         inner = torch.linalg.solve_triangular(self.triangle.mT, (-vector * self.root)[:, None], upper=False)
         solution: Tensor = torch.linalg.solve_triangular(self.triangle, inner, upper=True)[:, 0] * self.root
@@ -69,7 +69,7 @@ class NormalEquations(DampedSystem):
         move: Tensor = torch.cholesky_solve((-self.vector * root)[:, None], triangle, upper=True)[:, 0] * root
         return DampedFactor(move, triangle, root)
 
-    def promised(self, move: Tensor) -> float:
+    def predicted_decrease(self, move: Tensor) -> float:
         return float(-(2 * self.vector @ move + move @ (self.matrix @ move)))
 
 
@@ -94,7 +94,7 @@ class QRSystem(DampedSystem):
         move: Tensor = torch.linalg.solve_triangular(triangle, right[:, None], upper=True)[:, 0] * root
         return DampedFactor(move, triangle, root)
 
-    def promised(self, move: Tensor) -> float:
+    def predicted_decrease(self, move: Tensor) -> float:
         after = self.triangle @ move + self.rest
         return float(self.rest @ self.rest - after @ after)
 

@@ -12,9 +12,9 @@ from splinework.train.jacobian import ParameterVector
 from splinework.train.objective import Objective
 
 MIN_WEIGHT, MIN_QR_WEIGHT, MAX_WEIGHT = 1e-14, 1e-26, 1e-3
-"""Bounds of the tie-break's weight: by the normal equations, by QR, and at the start."""
+"""Bounds of the jump penalty's weight: by the normal equations, by QR, and at the start."""
 MIN_RATIO, MIN_QR_RATIO = 1e-4, 1e-8
-"""Smallest shares of the error that the tie-break is allowed to be, by the normal equations and by QR."""
+"""Smallest shares of the error that the jump penalty is allowed to be, by the normal equations and by QR."""
 MAX_NOISELESS_SHARE = 1e-4
 """That is lessened below this share of the spread only: above, a wiggle is noise or a start that has gone astray."""
 
@@ -95,51 +95,51 @@ class JumpPenalty:
 
 
 class JumpPenaltyStepper:
-    """What steppers share that lower the objective and a tie-break, which is a share of the error and falls with it.
+    """What steppers share that lower the objective and a jump penalty, which is a share of the error and falls with it.
 
     Args:
         objective: Of the fit.
-        share: Of the error, that the tie-break is allowed to be; 0 switches it off.
+        share: Of the error, that the jump penalty is allowed to be; 0 switches it off.
     """
 
-    precise = False
-    """Whether the steps come from a QR factorisation, which leaves room for a weaker tie-break."""
+    uses_qr = False
+    """Whether the steps come from a QR factorisation, which leaves room for a weaker jump penalty."""
 
     def __init__(self, objective: Objective, share: float) -> None:
         self.objective, self.model = objective, objective.model
         self.parameters = ParameterVector.of(self.model)
-        self.tie_break = JumpPenalty(self.model, self.parameters)
-        self.share, self.weight = share, MAX_WEIGHT if share else 0.0
+        self.jump_penalty = JumpPenalty(self.model, self.parameters)
+        self.ratio, self.weight = share, MAX_WEIGHT if share else 0.0
         self.spread = objective.spread or 1.0
-        self.error, self.roughness = self._look()
-        self._weaken()
+        self.error, self.jump_size = self._evaluate()
+        self._update_weight()
 
     @property
     def value(self) -> float:
-        """What the steps lower: the objective and the tie-break."""
-        return self.error + self.weight * self.roughness
+        """What the steps lower: the objective and the jump penalty."""
+        return self.error + self.weight * self.jump_size
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on where `state` was."""
         for name, value in state.items():
             setattr(self, name, value)
 
-    def _look(self) -> tuple[float, float]:
+    def _evaluate(self) -> tuple[float, float]:
         """The objective, and the sum of the squared jumps."""
-        return self.objective.number(), self.tie_break.value() if self.share else 0.0
+        return self.objective.value_on_all_rows(), self.jump_penalty.value() if self.ratio else 0.0
 
-    def _weaken(self) -> None:
-        """Keeps the tie-break at its share of the error; the weight never rises, so no step is undone by it."""
-        fair = self.share * self.error / max(self.roughness, 1e-300)
-        self.weight = min(self.weight, max(fair, MIN_QR_WEIGHT if self.precise else MIN_WEIGHT)) if self.share else 0.0
+    def _update_weight(self) -> None:
+        """Keeps the jump penalty at its share of the error; the weight never rises, so no step is undone by it."""
+        fair = self.ratio * self.error / max(self.jump_size, 1e-300)
+        self.weight = min(self.weight, max(fair, MIN_QR_WEIGHT if self.uses_qr else MIN_WEIGHT)) if self.ratio else 0.0
 
-    def _lessen(self) -> bool:
+    def _reduce_ratio(self) -> bool:
         """Takes a hundredth of the share, if that leaves enough to hold what no data hold."""
-        least = MIN_QR_RATIO if self.precise else MIN_RATIO
-        if self.share <= least or self.error >= MAX_NOISELESS_SHARE * self.spread:
+        least = MIN_QR_RATIO if self.uses_qr else MIN_RATIO
+        if self.ratio <= least or self.error >= MAX_NOISELESS_SHARE * self.spread:
             return False
-        self.share = max(self.share * 0.01, least)
-        self._weaken()
+        self.ratio = max(self.ratio * 0.01, least)
+        self._update_weight()
         return True
 
 

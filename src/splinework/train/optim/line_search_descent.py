@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from splinework.train.objective import Objective
-from splinework.train.optim.base import movable
+from splinework.train.optim.base import trainable
 from splinework.train.optim.wolfe import strong_wolfe
 
 MAX_IDLE_STEPS = 10
@@ -28,7 +28,7 @@ class Descent(ABC):
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
-        self.parameters = movable(objective)
+        self.parameters = trainable(objective)
         self.sizes = [p.numel() for p in self.parameters]
         self.rounding = max(torch.finfo(p.dtype).eps for p in self.parameters)
         self.idle, self.exhausted = 0, False

@@ -29,7 +29,7 @@ from splinework.train.optim.jump_penalty import JumpPenaltyStepper
 MIN_SCALE_RATIO = 1e-6
 """Parameters that the data hardly see are damped as if they had this share of the strongest column's length."""
 MIN_RELATIVE_DECREASE = 0.02
-"""A step that gains less than this share is slow: the tie-break may stand in its way, and is weakened."""
+"""A step that gains less than this share is slow: the jump penalty may stand in its way, and is weakened."""
 MAX_GEODESIC_LOSS, DIFFERENCE_STEP, MAX_ACCELERATION_RATIO = 1e-2, 0.1, 0.4
 """Below the first share of the spread, steps follow the geodesic; how far along the step its curvature is felt for; and how
 long the turn may be, as a share of the step."""
@@ -46,7 +46,7 @@ class DampedLeastSquares(Optimiser):
     Attributes:
         damping: At the start, relative to the columns' squared lengths.
         chunk: Numbers of the Jacobian held at once; more rows are summed in parts.
-        tie_break: What the jumps of the highest derivative at the knots cost, as a share of the error:
+        jump_penalty: What the jumps of the highest derivative at the knots cost, as a share of the error:
             too little to bend a spline where there are data, but each goes on as smoothly as it can where there are
             none, and the first steps from a random start keep away from wiggles. 0 switches it off.
 
@@ -56,7 +56,7 @@ class DampedLeastSquares(Optimiser):
 
     damping: float = 1e-3
     chunk: int = 4_000_000
-    tie_break: float = 1e-2
+    jump_penalty: float = 1e-2
 
     default_steps: ClassVar[int] = 300
     trial_steps: ClassVar[int] = 12
@@ -64,10 +64,10 @@ class DampedLeastSquares(Optimiser):
     second_order: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if not (self.damping > 0 and self.tie_break >= 0 and self.chunk >= 1):
+        if not (self.damping > 0 and self.jump_penalty >= 0 and self.chunk >= 1):
             raise ConfigError(
-                f"damping must be positive, tie_break not negative and chunk at least 1; got {self.damping}, "
-                f"{self.tie_break} and {self.chunk}."
+                f"damping must be positive, jump_penalty not negative and chunk at least 1; got {self.damping}, "
+                f"{self.jump_penalty} and {self.chunk}."
             )
 
 
@@ -75,7 +75,7 @@ class MarquardtStepper(JumpPenaltyStepper):
     """The stepper; other recipes may damp some parameters lightly, or move some on after each step."""
 
     def __init__(self, recipe: DampedLeastSquares, objective: Objective, *, lightly: slice = slice(0)) -> None:
-        super().__init__(objective, recipe.tie_break)
+        super().__init__(objective, recipe.jump_penalty)
         self.chunk, values = recipe.chunk, self._read()
         self.size = values.numel()
         self.damped = torch.ones_like(values)
@@ -95,35 +95,35 @@ class MarquardtStepper(JumpPenaltyStepper):
             factor = system.factor(self.damping)
             for move, straight in () if factor is None else self._moves(factor, start):
                 self._write(start + move)
-                error, roughness = self._look()
+                error, roughness = self._evaluate()
                 gained = self.value - (error + self.weight * roughness)
                 if math.isfinite(gained) and gained > 0:
                     self.step_norm = float(move.norm())
-                    self._accept(gained / max(system.promised(straight), 1e-300), error, roughness)
+                    self._accept(gained / max(system.predicted_decrease(straight), 1e-300), error, roughness)
                     if gained < MIN_RELATIVE_DECREASE * before:
-                        self._lessen()
+                        self._reduce_ratio()
                     return error
             self.damping = min(self.damping * self.growth, 1e12)
             self.growth *= 2
         self._write(start)
-        if self._can_be_precise() and not self.precise:
-            self.precise, self.damping, self.growth = True, 1e-6, 2.0
-        elif self._lessen():
+        if self._can_use_qr() and not self.uses_qr:
+            self.uses_qr, self.damping, self.growth = True, 1e-6, 2.0
+        elif self._reduce_ratio():
             self.damping, self.growth = 1e-3, 2.0
         else:
             self.exhausted = True
         return self.error
 
     def state(self) -> dict[str, Any]:
-        names = ("damping", "growth", "exhausted", "precise", "scale", "share", "weight", "error", "roughness")
+        names = ("damping", "growth", "exhausted", "uses_qr", "scale", "share", "weight", "error", "jump_size")
         return {name: getattr(self, name) for name in names}
 
     def _moves(self, factor: DampedFactor, start: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """The step along the geodesic to second order, where that is to be trusted; then the plain one; each with that."""
         move = factor.move
         if self.error < MAX_GEODESIC_LOSS * self.spread:
-            bend = self._bend(start, move)
-            turn = None if bend is None else factor.respond(bend)
+            bend = self._directional_curvature(start, move)
+            turn = None if bend is None else factor.solve(bend)
             if turn is not None and float((turn / factor.root).norm()) <= MAX_ACCELERATION_RATIO * float(
                 (move / factor.root).norm()
             ):
@@ -133,19 +133,19 @@ class MarquardtStepper(JumpPenaltyStepper):
     def _accept(self, ratio: float, error: float, roughness: float) -> None:
         self.damping = max(self.damping * max(1 / 3, 1 - (2 * min(ratio, 2.0) - 1) ** 3), 1e-15)
         self.growth = 2.0
-        self.error, self.roughness = error, roughness
-        self._weaken()
+        self.error, self.jump_size = error, roughness
+        self._update_weight()
 
-    def _can_be_precise(self) -> bool:
-        numbers = self.objective.numbers
+    def _can_use_qr(self) -> bool:
+        numbers = self.objective.n_values
         return numbers >= self.size and numbers * self.size**2 <= MAX_QR_WORK and self.objective.is_sum_of_squares
 
     def _system(self) -> DampedSystem:
         values = self.parameters.read(self.model)
-        if not self.precise and precision_needed(self.value, self.spread) and self._can_be_precise():
-            self.precise = True
-        if self.precise:
-            smooth = math.sqrt(self.weight) * self.tie_break.rows
+        if not self.uses_qr and precision_needed(self.value, self.spread) and self._can_use_qr():
+            self.uses_qr = True
+        if self.uses_qr:
+            smooth = math.sqrt(self.weight) * self.jump_penalty.rows
             blocks = [(smooth, smooth @ values)] if self.weight and len(smooth) else []
             triangle, rest = triangle_of(self._blocks(blocks))
             self.gradient_norm = 2 * float((triangle.T @ rest).norm())
@@ -153,11 +153,11 @@ class MarquardtStepper(JumpPenaltyStepper):
         matrix, vector = self.objective.quadratic(self.parameters, self.chunk)
         self.gradient_norm = 2 * float(vector.norm())
         if self.weight:
-            self.tie_break.add_to(matrix, vector, values, self.weight)
+            self.jump_penalty.add_to(matrix, vector, values, self.weight)
         return self._normal(matrix, vector)
 
     def _blocks(self, first: list[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
-        for jacobian, residual in chain(self.objective.stacked(self.parameters, self.chunk), first):
+        for jacobian, residual in chain(self.objective.jacobian_blocks(self.parameters, self.chunk), first):
             yield self._rows(jacobian), residual
 
     # What is moved are the parameters themselves; a shaped network has coordinates instead.
@@ -170,9 +170,9 @@ class MarquardtStepper(JumpPenaltyStepper):
         """Puts what is moved into the model."""
         self.parameters.write(self.model, values)
 
-    def _bend(self, start: Tensor, move: Tensor) -> Tensor | None:
+    def _directional_curvature(self, start: Tensor, move: Tensor) -> Tensor | None:
         """The gradient of what the outputs' bend along a move does; None where it is not to be had."""
-        return self.objective.bend(self.parameters, start, move, DIFFERENCE_STEP)
+        return self.objective.geodesic_gradient(self.parameters, start, move, DIFFERENCE_STEP)
 
     def _rows(self, jacobian: Tensor) -> Tensor:
         """Rows of the Jacobian in what is moved."""

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.train.objective import Objective, Products
+from splinework.train.objective import CurvatureOperator, Objective
 from splinework.train.optim.base import Optimiser, Stepper
 from splinework.train.optim.jump_penalty import JumpPenalty, JumpPenaltyStepper
 
 MIN_RELATIVE_DECREASE = 0.02
-"""The tie-break's share of the error is lessened after a step that gains less than this share of the objective."""
+"""The jump penalty's share of the error is lessened after a step that gains less than this share of the objective."""
 ROUNDING_TOLERANCE = 1e-13
 """Changes of the objective below this share of it mean nothing."""
 MAX_FORCING, MIN_FORCING = 0.3, 0.02
@@ -34,14 +34,14 @@ class NewtonCG(Optimiser):
 
     Attributes:
         products: Most products in one step.
-        tie_break: As for `LevenbergMarquardt`.
+        jump_penalty: As for `LevenbergMarquardt`.
 
     Raises:
         ConfigError: If a number is out of range.
     """
 
     products: int = 200
-    tie_break: float = 1e-2
+    jump_penalty: float = 1e-2
 
     name: ClassVar[str] = "newton-cg"
     default_steps: ClassVar[int] = 200
@@ -50,9 +50,9 @@ class NewtonCG(Optimiser):
     second_order: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if not (self.products >= 1 and self.tie_break >= 0):
+        if not (self.products >= 1 and self.jump_penalty >= 0):
             raise ConfigError(
-                f"products must be at least 1 and tie_break not negative; got {self.products} and {self.tie_break}."
+                f"products must be at least 1 and jump_penalty not negative; got {self.products} and {self.jump_penalty}."
             )
 
     def attach(self, objective: Objective, steps: int, generator: torch.Generator) -> Stepper:
@@ -63,7 +63,7 @@ class _NewtonCGStepper(JumpPenaltyStepper):
     every = 1
 
     def __init__(self, recipe: NewtonCG, objective: Objective) -> None:
-        super().__init__(objective, recipe.tie_break)
+        super().__init__(objective, recipe.jump_penalty)
         self.recipe = recipe
         # A step's length is about what it changes the outputs by.
         self.radius, self.slope = math.sqrt(max(self.error, 0.0)), math.inf
@@ -74,65 +74,69 @@ class _NewtonCGStepper(JumpPenaltyStepper):
         if self.exhausted:
             return self.error
         start, before = self.parameters.read(self.model), self.value
-        system = _PreconditionedSystem(self.objective.products(self.parameters), self.tie_break, start, self.weight)
+        system = _PreconditionedSystem(
+            self.objective.curvature_operator(self.parameters), self.jump_penalty, start, self.weight
+        )
         # Eisenstat & Walker 1996, choice 2: as exact as the descent has been fast.
         forcing = 0.9 * (system.slope / self.slope) ** 2 if math.isfinite(self.slope) else MAX_FORCING
         path = _ConjugateGradientPath(
             system, min(max(forcing, MIN_FORCING), MAX_FORCING), self.recipe.products, self.radius
         )
         for _ in range(12):
-            move, length, promised = path.until(self.radius)
+            move, length, predicted_decrease = path.until(self.radius)
             self.parameters.write(self.model, start + move)
-            error, roughness = self._look()
+            error, roughness = self._evaluate()
             gained = before - (error + self.weight * roughness)
-            ratio = gained / max(promised, 1e-300)
+            ratio = gained / max(predicted_decrease, 1e-300)
             # The last step promises less than the objective's rounding shows, and still brings digits of the numbers.
-            self.exhausted = promised <= ROUNDING_TOLERANCE * before and abs(gained) <= ROUNDING_TOLERANCE * before
+            self.exhausted = (
+                predicted_decrease <= ROUNDING_TOLERANCE * before and abs(gained) <= ROUNDING_TOLERANCE * before
+            )
             if math.isfinite(gained) and (gained > 0 or self.exhausted):
                 self.step_norm, self.gradient_norm, self.slope = float(move.norm()), 2 * system.slope, system.slope
                 if ratio > 0.75 and length > 0.99 * self.radius:
                     self.radius *= 3.0
                 elif ratio < 0.25:
                     self.radius = 0.3 * length
-                self.error, self.roughness = error, roughness
-                self._weaken()
-                if gained < MIN_RELATIVE_DECREASE * before and self._lessen():
+                self.error, self.jump_size = error, roughness
+                self._update_weight()
+                if gained < MIN_RELATIVE_DECREASE * before and self._reduce_ratio():
                     self.exhausted = False
                 return error
             self.radius = 0.25 * min(length, self.radius)
             if not self.radius > 0:
                 break
         self.parameters.write(self.model, start)
-        self.exhausted = not self._lessen()
+        self.exhausted = not self._reduce_ratio()
         self.radius = math.sqrt(max(self.error, 0.0))
         return self.error
 
     def state(self) -> dict[str, Any]:
-        names = ("error", "roughness", "share", "weight", "radius", "slope", "exhausted")
+        names = ("error", "jump_size", "share", "weight", "radius", "slope", "exhausted")
         return {name: getattr(self, name) for name in names}
 
 
 class _PreconditionedSystem:
-    """`A δ = -b` with the tie-break in A and b, and a preconditioner M: every edge's block of A, and the diagonal elsewhere."""
+    """`A δ = -b` including the jump penalty, with a block-diagonal preconditioner M: every edge's block of A."""
 
-    def __init__(self, products: Products, tie_break: JumpPenalty, values: Tensor, weight: float) -> None:
-        self.products, self.tie_break, self.weight = products, tie_break, weight
+    def __init__(self, products: CurvatureOperator, jump_penalty: JumpPenalty, values: Tensor, weight: float) -> None:
+        self.products, self.jump_penalty, self.weight = products, jump_penalty, weight
         self.vector, diagonal, squares = products.vector, products.diagonal.clone(), products.squares()
         if weight:
-            self.vector = self.vector + weight * tie_break.times(values)
-            for own, forms in tie_break.forms:
+            self.vector = self.vector + weight * jump_penalty.times(values)
+            for own, forms in jump_penalty.forms:
                 diagonal[own] += weight * torch.diagonal(forms, dim1=1, dim2=2).flatten()
         self.root = diagonal.clamp_min(MIN_DIAGONAL_RATIO * diagonal.max().clamp_min(1e-300)).rsqrt()
         self.factors = []
         for own, blocks in squares:
-            smooth = [forms for place, forms in tie_break.forms if place == own and weight]
+            smooth = [forms for place, forms in jump_penalty.forms if place == own and weight]
             self.factors.append((own, _factor(sum((weight * forms for forms in smooth), blocks), self.root[own])))
         self.slope = math.sqrt(max(float(self.vector @ self.precondition(self.vector)), 0.0))
 
     def times(self, v: Tensor) -> Tensor:
         """`A v`."""
         product = self.products.times(v)
-        return product + self.weight * self.tie_break.times(v) if self.weight else product
+        return product + self.weight * self.jump_penalty.times(v) if self.weight else product
 
     def precondition(self, v: Tensor) -> Tensor:
         """`M⁻¹ v`."""

@@ -15,7 +15,7 @@ class Schedule(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def share(self, done: float) -> float:
+    def factor(self, done: float) -> float:
         """Share of the learning rate, when this part of the planned steps, 0 to 1, is done."""
 
 
@@ -26,7 +26,7 @@ class ConstantRate(Schedule):
 
     name: ClassVar[str] = "constant"
 
-    def share(self, done: float) -> float:
+    def factor(self, done: float) -> float:
         return 1.0
 
 
@@ -46,7 +46,7 @@ class CosineDecay(Schedule):
     def __post_init__(self) -> None:
         _check_share("end", self.end)
 
-    def share(self, done: float) -> float:
+    def factor(self, done: float) -> float:
         return _half_cosine(1.0, self.end, done)
 
 
@@ -73,7 +73,7 @@ class OneCycle(Schedule):
         if not 0 <= self.warm_up < 1:
             raise ConfigError(f"warm_up is a share of the steps, 0 <= warm_up < 1, got {self.warm_up}; 0.1 is usual.")
 
-    def share(self, done: float) -> float:
+    def factor(self, done: float) -> float:
         if done < self.warm_up:
             return self.start + (1 - self.start) * done / self.warm_up
         return _half_cosine(1.0, self.end, (done - self.warm_up) / (1 - self.warm_up))
@@ -96,7 +96,7 @@ class ExponentialDecay(Schedule):
         if not 0 < self.end <= 1:
             raise ConfigError(f"end of ExponentialDecay is a share of the rate, 0 < end <= 1, got {self.end}.")
 
-    def share(self, done: float) -> float:
+    def factor(self, done: float) -> float:
         return math.pow(self.end, done)
 
 

@@ -13,7 +13,7 @@ from torch.nn.utils import get_total_norm
 
 from splinework.errors import ConfigError
 from splinework.train.objective import Objective
-from splinework.train.optim.base import Optimiser, Stepper, movable
+from splinework.train.optim.base import Optimiser, Stepper, trainable
 from splinework.train.optim.schedules import Schedule, make_schedule
 
 MAX_OBJECTIVE_RATIO = 1e3
@@ -111,12 +111,12 @@ class _FirstOrderStepper:
         self.objective, self.steps = objective, max(steps, 1)
         self.schedule = make_schedule(recipe.schedule)
         self.batches = objective.batches(recipe.batch, generator)
-        self.every = max(self.batches.per_epoch // objective.looks, 1)
-        self.parameters = movable(objective)
+        self.every = max(self.batches.per_epoch // objective.evaluations_per_epoch, 1)
+        self.parameters = trainable(objective)
         self.inner = recipe.inner(self.parameters)
         self.rate = float(self.inner.param_groups[0]["lr"])
         # In network units a model that has learned nothing is off by about 1.
-        self.limit = MAX_OBJECTIVE_RATIO * max(objective.number(), 1.0)
+        self.limit = MAX_OBJECTIVE_RATIO * max(objective.value_on_all_rows(), 1.0)
         self.taken, self.mean = 0, 0.0
         self._set_rate()
 
@@ -131,7 +131,7 @@ class _FirstOrderStepper:
         self._set_rate()
         if part is not None:
             return None if self.mean <= self.limit else math.inf
-        value = self.objective.number()
+        value = self.objective.value_on_all_rows()
         return value if value <= self.limit else math.inf  # NaN is neither
 
     @property
@@ -161,4 +161,4 @@ class _FirstOrderStepper:
 
     def _set_rate(self) -> None:
         for group in self.inner.param_groups:
-            group["lr"] = self.rate * self.schedule.share(min(self.taken / self.steps, 1.0))
+            group["lr"] = self.rate * self.schedule.factor(min(self.taken / self.steps, 1.0))

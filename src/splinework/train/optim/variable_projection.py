@@ -57,7 +57,7 @@ def solve_last_layer(objective: Objective, *, smoothness: float = 0.0) -> None:
     >>> u = torch.linspace(-1, 1, 50, dtype=torch.float64)[:, None]
     >>> objective = DataObjective(KAN([1, 1], dtype=torch.float64), u=u, t=u**3)
     >>> solve_last_layer(objective)
-    >>> objective.number() < 1e-20
+    >>> objective.value_on_all_rows() < 1e-20
     True
     """
     _LastLayer(objective, VariableProjection.chunk).solve(smoothness)
@@ -80,7 +80,7 @@ class _LastLayer:
         self.parameters = ParameterVector((*((none, none) for _ in everything.edges[:-1]), everything.edges[-1]))
         own, rest = self.parameters.spans(model)[-1]
         self.own = slice(own.start, rest.stop)
-        self.tie_break = JumpPenalty(model, self.parameters)
+        self.jump_penalty = JumpPenalty(model, self.parameters)
 
     def solve(self, weight: float) -> None:
         value = self._value(weight)
@@ -105,9 +105,9 @@ class _LastLayer:
 
     def _least_squares(self, weight: float) -> Tensor:
         """From the rows of J themselves, not from JᵀJ, so that nothing is lost by squaring the condition number."""
-        blocks = [(j[:, self.own], r) for j, r in self.objective.stacked(self.parameters, self.chunk)]
+        blocks = [(j[:, self.own], r) for j, r in self.objective.jacobian_blocks(self.parameters, self.chunk)]
         if weight:
-            smooth = math.sqrt(weight) * self.tie_break.rows
+            smooth = math.sqrt(weight) * self.jump_penalty.rows
             blocks.append((smooth[:, self.own], smooth @ self.parameters.read(self.model)))
         triangle, rest = triangle_of(blocks)
         return solve_least_squares(triangle, -rest[:, None])[:, 0]
@@ -115,13 +115,13 @@ class _LastLayer:
     def _newton(self, weight: float) -> Tensor:
         matrix, vector = self.objective.quadratic(self.parameters, self.chunk)
         if weight:
-            self.tie_break.add_to(matrix, vector, self.parameters.read(self.model), weight)
+            self.jump_penalty.add_to(matrix, vector, self.parameters.read(self.model), weight)
         matrix, vector = matrix[self.own, self.own], vector[self.own]
         root = matrix.diagonal().clamp_min(1e-300).rsqrt()
         return solve_least_squares(matrix * root[:, None] * root, -(vector * root)[:, None])[:, 0] * root
 
     def _value(self, weight: float) -> float:
-        return self.objective.number() + (weight * self.tie_break.value() if weight else 0.0)
+        return self.objective.value_on_all_rows() + (weight * self.jump_penalty.value() if weight else 0.0)
 
     def _read(self) -> tuple[Tensor, Tensor | None]:
         layer = self.model.kan_layers[-1]
@@ -153,15 +153,15 @@ class _ProjectedStepper(MarquardtStepper):
     def step(self) -> float:
         if not self.projects and not self.exhausted:
             self.projects = True
-            self.error, self.roughness = self._look()
-            self._weaken()
+            self.error, self.jump_size = self._evaluate()
+            self._update_weight()
         return super().step()
 
     def state(self) -> dict[str, Any]:
         return {**super().state(), "projects": self.projects}
 
     @torch.no_grad()
-    def _look(self) -> tuple[float, float]:
+    def _evaluate(self) -> tuple[float, float]:
         if self.projects:
             self.last.solve(self.weight)
-        return super()._look()
+        return super()._evaluate()

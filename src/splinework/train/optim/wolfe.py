@@ -70,7 +70,7 @@ def strong_wolfe(
         value: φ(0).
         slope: φ'(0), negative.
         first: The first trial.
-        c1: Share of the decrease promised by the slope that must be reached.
+        c1: Share of the decrease predicted_decrease by the slope that must be reached.
         c2: Share of the slope that may be left, between c1 and 1.
         most: Most evaluations.
         rounding: Relative error of a value.
@@ -155,8 +155,8 @@ class _WolfeSearch:
         return (new.step - old.step) * (old.slope + new.slope) / 2 if abs(change) <= self.slack else change
 
     def _is_lower(self, new: _Trial) -> bool:
-        promised = self.c1 * new.step * self.start.slope
-        return new.value <= self.start.value + promised or self._change(self.start, new) <= promised
+        predicted_decrease = self.c1 * new.step * self.start.slope
+        return new.value <= self.start.value + predicted_decrease or self._change(self.start, new) <= predicted_decrease
 
     def _is_flat(self, new: _Trial) -> bool:
         return abs(new.slope) <= -self.c2 * self.start.slope

@@ -111,12 +111,13 @@ class PiecedSource(Source):
                 open_ones.insert(which, (first + len(rows[0]), piece_rows))
 
     def keys(self, chunk: Chunk, seed: int) -> np.ndarray:
-        return mixed(
-            np.arange(chunk.first, chunk.first + len(chunk.x), dtype=np.uint64) + mixed(np.array([seed], np.uint64))
+        return splitmix64(
+            np.arange(chunk.first, chunk.first + len(chunk.x), dtype=np.uint64)
+            + splitmix64(np.array([seed], np.uint64))
         )
 
 
-def mixed(numbers: np.ndarray) -> np.ndarray:
+def splitmix64(numbers: np.ndarray) -> np.ndarray:
     """Different numbers to different numbers without a pattern: the finaliser of splitmix64 (Steele et al. 2014)."""
     z = numbers + np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

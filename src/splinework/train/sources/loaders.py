@@ -11,7 +11,7 @@ from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.nn.arrays import as_columns, width_of
-from splinework.train.sources.base import Chunk, Source, mixed
+from splinework.train.sources.base import Chunk, Source, splitmix64
 
 TEMPLATE = torch.empty(0, dtype=torch.float64)
 
@@ -55,7 +55,7 @@ class BatchSource(Source):
         """From the values of a row: a loader that shuffles gives it another number in every pass."""
         found = np.full(len(chunk.x), seed, dtype=np.uint64)
         for column in itertools.chain(chunk.x.unbind(1), chunk.y.unbind(1)):
-            found = mixed(found ^ column.contiguous().numpy().view(np.uint64))
+            found = splitmix64(found ^ column.contiguous().numpy().view(np.uint64))
         return found
 
     def _read(self, batch: Any, number: int) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -22,7 +22,7 @@ from splinework.knowledge.teach.equations.soft_constraints import (
     unknowns_of,
     weight_of,
 )
-from splinework.knowledge.teach.equations.unknowns import narrowed, widened
+from splinework.knowledge.teach.equations.unknowns import with_unknowns, without_unknowns
 from splinework.nn.arrays import as_columns
 from splinework.nn.derivatives import Model
 from splinework.nn.frame import Frame, FramedKAN, Region
@@ -94,7 +94,7 @@ class EquationProblem:
         network = copy.deepcopy(self.model)
         if self.frame is not None and self.frame.features:
             network = _with_inputs(network, self.frame.features, seed)
-        network = widened(network, list(self.unknowns.values()))
+        network = with_unknowns(network, list(self.unknowns.values()))
         return in_units(network, self._ranges())
 
     def solution(self, network: KAN) -> tuple[KAN | FramedKAN, dict[str, float]]:
@@ -102,7 +102,7 @@ class EquationProblem:
         if not self.unknowns:
             return self.whole(network), {}
         outputs = self.model.config.output_names
-        narrow, values = narrowed(network, outputs)
+        narrow, values = without_unknowns(network, outputs)
         found = dict(zip(self.unknowns, values.tolist(), strict=True))
         if self.frame is None:
             return narrow, found

@@ -44,7 +44,7 @@ class MarchingResult:
     size: float
 
 
-def march(
+def march_in_time(
     setting: SlabProblem,
     knots: Tensor,
     span: tuple[float, float],

@@ -16,7 +16,7 @@ from splinework.knowledge.teach.equations.formula_text import times, total
 from splinework.knowledge.teach.equations.problem import EquationProblem
 from splinework.knowledge.teach.equations.slab import SlabProblem
 from splinework.knowledge.teach.equations.soft_constraints import DEFAULT_WEIGHT, equations_of, weight_of
-from splinework.knowledge.teach.equations.time_marching import MarchingResult, march
+from splinework.knowledge.teach.equations.time_marching import MarchingResult, march_in_time
 from splinework.knowledge.teach.equations.time_marching_model import TimeMarchingModel, join_slabs
 from splinework.nn.derivatives import Monomial
 from splinework.nn.frame import Frame
@@ -33,7 +33,7 @@ def march_problem(
     Args:
         problem: What is to be solved.
         slabs: As many as there would be if all were as long as the first.
-        tolerance: See `march`.
+        tolerance: See `march_in_time`.
         tell: Called with every slab and its residual.
 
     Raises:
@@ -46,7 +46,7 @@ def march_problem(
     assert basis.degree is not None
     knots = uniform_knots(low, high, basis.resolution, basis.degree)[0]
     span = problem.domain.box[model.config.input_names[1 - space]]
-    course = march(setting, knots, span, slabs, tolerance, tell)
+    course = march_in_time(setting, knots, span, slabs, tolerance, tell)
     return join_slabs(course.slabs, frame, setting.degree, space), course
 
 

@@ -17,7 +17,7 @@ from splinework.nn.nodes import Nodes
 from splinework.nn.precision import keep_unset
 
 
-def widened(model: KAN, starts: Sequence[float]) -> KAN:
+def with_unknowns(model: KAN, starts: Sequence[float]) -> KAN:
     """The network with one constant output more for each start; its own function is as it was.
 
     Raises:
@@ -45,7 +45,7 @@ def widened(model: KAN, starts: Sequence[float]) -> KAN:
     return wide
 
 
-def narrowed(model: KAN, names: Sequence[str]) -> tuple[KAN, Tensor]:
+def without_unknowns(model: KAN, names: Sequence[str]) -> tuple[KAN, Tensor]:
     """The network with its first outputs only, which have these names, and the values of the constants after them."""
     count = len(names)
     narrow = _like(model, Nodes(count), tuple(names))
