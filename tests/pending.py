@@ -8,6 +8,5 @@ PENDING = {
     "knowledge",
     "nn",
     "report",
-    "train",
     "together",  # what concerns all parts at once
 }

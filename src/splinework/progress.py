@@ -21,7 +21,7 @@ def can_redraw() -> bool:
 
 @dataclass(frozen=True)
 class ProgressText:
-    """What a line says at a moment: a text, a time, and how much is done, 0 to 1; None where nobody knows."""
+    """The content of a line: a text, a time, and the share that is done, 0 to 1; None where it is not known."""
 
     text: str
     times: str

@@ -264,7 +264,7 @@ def test_a_server_that_is_away_for_a_while_costs_nothing_but_a_warning(monkeypat
     flow = MLflow(every=0.0)
     flow(STEPS[0])
     server.fails, flow._due = True, 0.0
-    with pytest.warns(UserWarning, match="MLflow was not told.*the server is away"):
+    with pytest.warns(UserWarning, match="MLflow did not receive.*the server is away"):
         flow(STEPS[1])
     server.fails = False
     tell(flow, STEPS[2:])

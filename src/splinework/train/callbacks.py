@@ -1,12 +1,12 @@
-"""What a fit tells after each step, and how one may answer: ending early, a picture that follows the fit.
+"""Callbacks of a fit, called after every step: early stopping, and a picture that follows the fit.
 
 A callback is any function of a `Step`. One that is a context manager too is entered when a fit begins and left when it ends,
 however it ends; there it writes what it has held back.
 
-A callback may keep a state, and needs no way to store it: a fit that is resumed from a checkpoint first tells again every step
-that it recorded before, in order, with the same numbers. So a callback must bear to be told the same step twice, and to tell
-by the number whether a fit begins: it does where a step's number is not above that of the step before. Those here, and the
-trackers in `trackers.py`, are in the same state after such a replay as if nothing had happened in between.
+A callback may keep a state and need not store it: a fit that is resumed from a checkpoint first replays every recorded step, in
+order, with the same numbers. So a callback must accept the same step twice, and recognise by the number whether a fit begins: it
+does where a step's number is not above that of the step before. The callbacks here, and the trackers in `trackers.py`, are in the
+same state after such a replay as if nothing had happened in between.
 """
 
 import io
@@ -37,13 +37,13 @@ class Step:
     stands for what the optimiser does not know.
 
     Attributes:
-        number: Steps taken so far. Every step is told, but of mini-batches only as many as cost little.
-        stage: What is being done, such as `start 3 of 6`, `grid 10` or `polish`.
+        number: Steps taken so far. Every step is reported; of mini-batches only as many as cost little.
+        stage: The present stage, such as `start 3 of 6`, `grid 10` or `polish`.
         grid: Largest resolution of the layers.
-        objective: What is minimised, in network units: mean squared error and penalties.
+        objective: The value that is minimised, in network units: mean squared error and penalties.
         rmse_train: Root mean squared error on the training rows, in the units of y (of log y for a logarithmic output).
         rmse_validation: The same on the held-out rows; NaN where there are none.
-        seconds: Since the fit began.
+        seconds: Time since the fit began.
         loss: The loss on the training rows without penalties, in its own raw units.
         gradient_norm: Length of the objective's gradient.
         step_norm: Length of the change of the numbers in this step.
@@ -52,7 +52,10 @@ class Step:
         grids: Resolution of every layer.
         degrees: Degree of every layer's splines.
         parameters: How many numbers the fit may change.
-        damping: Of Levenberg–Marquardt or of a trust region.
+        damping: Damping parameter of Levenberg–Marquardt.
+
+    >>> Step(1, "grid 5", 5, 0.1, 0.3, 0.4, 0.01).rmse_validation
+    0.4
     """
 
     number: int
@@ -77,18 +80,23 @@ Callback = Callable[[Step], None]
 
 
 class StopTraining(Exception):  # a signal, not an error
-    """Raised by a callback to end the fit; the best state so far is returned."""
+    """Raised by a callback to end the fit; the best state so far is returned.
+
+    >>> def stop(step):
+    ...     if step.rmse_train < 1e-3:
+    ...         raise StopTraining("accurate enough")
+    """
 
 
 @final
 @dataclass(frozen=True)
 class StopBelow:
-    """Ends the fit once a number that its steps tell is small enough.
+    """Ends the fit once a number of its steps is small enough.
 
     Attributes:
         name: The field of `Step`, such as `rmse_validation`.
         level: The value at which it is enough.
-        reason: What the history says then.
+        reason: The reason that is recorded in the history.
         in_starts: Whether starts count, which are tried on coarser grids.
     """
 
@@ -113,6 +121,8 @@ class EarlyStopping:
 
     Raises:
         ConfigError: If patience is below 1, or improvement not between 0 and 1.
+
+    >>> stop = EarlyStopping(patience=20, improvement=0.01)  # fit(..., callbacks=[stop])
     """
 
     def __init__(self, patience: int = 50, improvement: float = 1e-3) -> None:
@@ -148,8 +158,13 @@ class PlotLive:
         every: Seconds between two pictures. Longer where drawing takes more than a twentieth of the time.
 
     Raises:
-        ConfigError: If the ending is no format of matplotlib, or `every` is not a time.
+        ConfigError: If the suffix is no format of matplotlib, or `every` is not a time.
         FileError: If the folder does not exist.
+
+    >>> live = PlotLive()  # fit(..., callbacks=[live])
+    >>> live(Step(1, "grid 5", 5, 0.1, 0.3, 0.4, 0.01))
+    >>> len(live.steps)
+    1
     """
 
     DRAWING = 0.05
@@ -183,16 +198,16 @@ class PlotLive:
             self._try_to_save()
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draws the root mean squared errors of the steps told so far, on a logarithmic scale.
+        """Draws the root mean squared errors of the steps so far, on a logarithmic scale.
 
         Args:
             ax: Where to draw; None makes a figure of its own.
 
         Raises:
-            DataError: If no step has been told.
+            DataError: If there has been no step.
         """
         if not self.steps:
-            raise DataError("PlotLive has been told no step yet; pass it to fit(..., callbacks=[live]) first.")
+            raise DataError("PlotLive has seen no step yet; pass it to fit(..., callbacks=[live]) first.")
         ax = _new_figure().add_subplot() if ax is None else ax
         ax.set_yscale("log")
         numbers = [step.number for step in self.steps]
@@ -216,7 +231,7 @@ class PlotLive:
 
         Raises:
             ConfigError: If there is no path.
-            DataError: If no step has been told.
+            DataError: If there has been no step.
             FileError: If it cannot be written.
         """
         if self.path is None:
@@ -237,7 +252,7 @@ _CURVES = (("fitted rows", "rmse_train", "#0072b2"), ("held-out rows", "rmse_val
 
 
 def _begins(step: Step, last: Step | None) -> bool:
-    """Whether a fit begins, or begins to be told again, with this step."""
+    """Whether a fit, or its replay, begins with this step."""
     return last is None or step.number <= last.number
 
 
@@ -278,7 +293,7 @@ def _mark_grids(ax: "Axes", steps: list[Step]) -> None:
 
 
 def _grid_text(step: Step, before: Step | None) -> str:
-    """What of grids and degrees is new: `G 10`, `k 5`, or nothing."""
+    """The new resolution and degree as a text: `G 10`, `k 5`, or nothing."""
     parts = []
     if before is None or (step.grid, step.grids) != (before.grid, before.grids):
         parts.append(f"G {step.grid}")

@@ -60,7 +60,7 @@ class Coordinates:
         return torch.clamp(self.inverse @ theta, self.lower, self.upper)
 
     def free(self, theta: Tensor) -> Tensor:
-        """Which coordinates are not at a bound, `(Q,)`."""
+        """A mask of the coordinates that are not at a bound, `(Q,)`."""
         d = self.read(theta)
         near = 1e-12 * d.abs().max().clamp_min(1e-300)
         return (d > self.lower + near) & (d < self.upper - near)
@@ -217,7 +217,7 @@ def free_directions(model: KAN, parameters: ParameterVector) -> Tensor | None:
 
 
 def inverse(matrix: Tensor) -> Tensor:
-    """Of a positive semi-definite matrix, whose null space (constants that pass from edge to edge) is left out."""
+    """Inverse of a positive semi-definite matrix off its null space (constants that move from edge to edge)."""
     root = matrix.diagonal().clamp_min(1e-300).rsqrt()
     scaled = matrix * root[:, None] * root
     scaled.diagonal().add_(1e-9)

@@ -16,7 +16,7 @@ from splinework.train.objective import Batches, CurvatureOperator, Curvatures, O
 from splinework.train.residual import ResidualObjective, ResidualTerm
 
 MAX_PRECONDITIONER_ROWS = 4000
-"""Rows from which an edge's block of the curvature is known well enough to precondition with."""
+"""Rows from which the preconditioner estimates an edge's block of the curvature."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ class DataObjective(Objective):
 
     @property
     def _unit(self) -> Tensor:
-        """What one unit of what the criterion takes is in units of y, `(outputs,)`."""
+        """The size of one unit of the criterion's inputs in units of y, `(outputs,)`."""
         scale = self.model.output_scaling.scale
         return scale if self.criterion.regression else torch.ones_like(scale)
 
     def _seen(self, f: Tensor) -> Tensor:
-        """What the criterion takes: outputs in network units for a regression, else raw ones (logits, log rates)."""
+        """The inputs of the criterion: outputs in network units for a regression, else raw ones (logits, log rates)."""
         if self.criterion.regression:
             return f
         return f * self.model.output_scaling.scale + self.model.output_scaling.shift
@@ -199,7 +199,7 @@ class JointObjective(DataObjective):
     """The mean loss of the rows, and `Σ weight · mean(residual²)`.
 
     Attributes:
-        terms: What should vanish, in units of the standardised outputs.
+        terms: Residuals, in units of the standardised outputs.
     """
 
     terms: tuple[ResidualTerm, ...] = ()

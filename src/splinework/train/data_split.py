@@ -1,4 +1,4 @@
-"""From what the user hands in to rows in network units: conversion, checks, units of the model, held-out rows."""
+"""Training and held-out rows in network units: conversion and checks of the user's data, and units of the model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,10 +100,10 @@ def validation_rows(model: KAN, criterion: Loss, validation: Sequence[Any]) -> S
 
 
 def held_out_share(validation: Any, rows: int) -> float:
-    """Which part of the rows to hold out.
+    """Share of the rows to hold out.
 
     Raises:
-        ConfigError: If it is not said by a share.
+        ConfigError: If `validation` is neither None nor a share.
     """
     if validation is None:
         return HELD_OUT_SHARE if rows >= MIN_HELD_OUT_ROWS else 0.0
@@ -152,7 +152,7 @@ def normalised_weights(weights: Tensor) -> Tensor:
 
 
 def _part(model: KAN, criterion: Loss, x: Tensor, t: Tensor, w: Tensor | None, x_name: str, y_name: str) -> Samples:
-    """In network units, in which a logarithmic column may not be finite."""
+    """Rows in network units; a DataError where a logarithmic column is not finite there."""
     u = model.input_scaling(x)
     check_finite(u, x_name, model.config.input_names, scales=model.config.input_scales)
     if criterion.regression:

@@ -18,18 +18,18 @@ def deliver(run: TrainingRun, given: KAN, objective: Objective, *data: Any) -> K
     """The best model of a run, in the dtype of the data or of the user's choice; errors in the history become its own.
 
     The last step of a run need not be the best, and a model in float32 is a rounded one: both change the errors. So those of
-    the last step are worked out again for the model that is handed back, in its own arithmetic.
+    the last step are evaluated again for the returned model, in its own arithmetic.
 
     Args:
-        run: What has come to its end.
+        run: The finished run.
         given: The model that the user handed in.
-        objective: What the best model was judged by; its rows are the training rows.
-        *data: What the model was fitted to, as it came.
+        objective: The objective of the best model; its rows are the training rows.
+        *data: The training data, as the user passed them.
     """
     assert run.best is not None
     exact = delivered_dtype(given, *data) == next(run.best.parameters()).dtype
     model, steps = delivered(run.best, given, *data), run.history.steps
-    # A pass over rows that stream takes long, and would tell what is known.
+    # A pass over rows that stream takes long, and would repeat what is known.
     if not steps or (exact and run.last_is_best and not objective.is_cheap):
         return model
     numbers = model if exact else copy.deepcopy(model).to(objective.activations().dtype)

@@ -1,4 +1,4 @@
-"""What is wrong with a fit, if anything: pure functions of its facts, each of which finds one thing or nothing."""
+"""Diagnostics of a fit: pure functions of its results, each of which returns one finding or None."""
 
 import math
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ from splinework.train.penalties import Penalty, Roughness
 MIN_VALUES_PER_PARAMETER = 2.0
 """With fewer numbers to fit per parameter, a spline follows the noise more than the function."""
 MAX_CODES = 10
-"""A column with at most so many different values, each repeated, is a code: nothing ever lies between them."""
+"""A column with at most this number of distinct values, each repeated, is a code: nothing lies between them."""
 MIN_IMPROVEMENT, N_WINDOW_STEPS = 0.1, 10
-"""A fit that still gains this share of the objective in so many steps has not converged."""
+"""A fit that still gains this share of the objective within this number of steps has not converged."""
 MAX_NEGLIGIBLE_SHARE = 1e-6
 """Share of y's variance below which an error is too small for a warning to help."""
 MAX_UNEXPLAINED_SHARE = 0.9
@@ -27,7 +27,7 @@ MAX_UNEXPLAINED_SHARE = 0.9
 MAX_OUTSIDE_SHARE, MAX_HIDDEN_OUTSIDE_SHARE = 0.02, 0.25
 """Share of the rows of one input, and of the activations of a hidden layer, that may lie outside their grids."""
 MAX_ERROR_RATIO, SIGNIFICANCE_LEVEL = 2.0, 1e-3
-"""The held-out error may be so many times the training error, or more where that happens by chance once in a thousand."""
+"""Largest ratio of held-out to training error that is no sign of overfitting, and the level of the F-test beyond it."""
 MAX_HARMLESS_ERROR = 1e-2
 """A held-out error below this share of y's standard deviation does no harm, however small the training error."""
 
@@ -155,7 +155,7 @@ def n_matched_sorted(values: Tensor, knots: Tensor, degree: int) -> int:
 
 
 def _gap(model: KAN, values: Tensor, knots: Tensor, degree: int, i: int) -> str:
-    """Where the longest run of cells without rows is, in raw units."""
+    """The longest run of cells without rows, in raw units, as a text."""
     points = knots[i, degree : knots.shape[1] - degree]
     counts = torch.histogram(values.double().cpu(), points.double().cpu()).hist.tolist()
     best, start = (0, 0), 0
@@ -197,8 +197,8 @@ def convergence(
     if share > MAX_UNEXPLAINED_SHARE and steps:
         return Finding(
             "convergence",
-            f"the fit ended with {max(1 - share, 0):.0%} of the variance of y explained; either the inputs do not tell y, or "
-            "the optimiser stalled: try another seed, more starts, a finer grid or more nodes.",
+            f"the fit ended with {max(1 - share, 0):.0%} of the variance of y explained; either the inputs do not determine y, "
+            "or the optimiser stalled: try another seed, more starts, a finer grid or more nodes.",
         )
     return None
 
@@ -241,8 +241,8 @@ def overfitting(judge: KAN, used: tuple[Tensor, Tensor], held_out: tuple[Tensor,
     times = math.sqrt(error / max(training, 1e-300))
     return Finding(
         "validation",
-        f"the error on held-out rows is {times:.3g} times that on the rows of the fit: the model follows these more than "
-        "what lies behind them; take more rows, a smaller grid or fewer nodes, or penalties=[Roughness()].",
+        f"the error on held-out rows is {times:.3g} times that on the rows of the fit: the model "
+        "overfits; take more rows, a smaller grid or fewer nodes, or penalties=[Roughness()].",
     )
 
 

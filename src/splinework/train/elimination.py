@@ -1,4 +1,4 @@
-"""Which structure is as good: a candidate is fitted, on splines as rich as it takes, and judged; what it can spare goes."""
+"""Backward elimination of edges, nodes and inputs: a smaller structure is fitted, compared, and kept if it is as good."""
 
 import math
 from collections.abc import Iterator
@@ -32,8 +32,8 @@ RAISED_DEGREE, MAX_RESOLUTION = 7, 24
 N_STARTS, N_STEPS = 5, 25
 """Fresh starts of a smaller network, and second-order steps on each kind of spline."""
 N_TRIAL_STEPS, MAX_REMAINING_SHARE, MAX_EXCESS_RATIO, MAX_NOISY_EXCESS_RATIO = 8, 0.5, 10.0, 2.0
-"""Where so many steps leave more than that share of the error that an edge's end made, and more than so many times what is
-allowed (or, under noise, what it was), the rest cannot make up for the edge."""
+"""Trial steps after an elimination; it is given up if they leave more than the second share of the error that it caused, and
+more than the third multiple of what is allowed (under noise: the fourth multiple of the error before)."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class StructureSearch:
         held_out: Rows that no step sees, or None: then the information criterion judges.
         x: All rows, in raw units.
         method: The optimiser.
-        path: What was accepted, from the dense network on.
+        path: Accepted candidates, from the dense network on.
         reached: The lowest held-out error of these.
     """
 
@@ -92,7 +92,7 @@ class StructureSearch:
         )
 
     def steps(self, second_order: int) -> int:
-        """As many steps as these are worth with the method at hand."""
+        """The number of steps of the chosen method that is worth this number of second-order ones."""
         return second_order if self.method.second_order else self.method.default_steps // 4
 
     # ---------------------------------------------------------------------------------------------------- judging
@@ -246,7 +246,7 @@ def _single(model: KAN, scores: Attribution, alive: list[Tensor]) -> Iterator[tu
 
 
 def narrowed(model: KAN, x: Tensor, scores: Attribution, width: int, inputs: Tensor) -> KAN:
-    """The model on some inputs, with at most so many sums and products in every hidden layer: those that matter most."""
+    """The model on some inputs, with at most `width` sums and products in every hidden layer: those that matter most."""
     keep = [layer.mask.ne(0) for layer in model.kan_layers]
     keep[0] &= inputs[:, None]
     for level, shape in enumerate(model.config.nodes[1:-1], start=1):

@@ -1,6 +1,6 @@
-"""Several fits of one network, from other random numbers and on other rows: their mean, and how far they part.
+"""Ensembles: several fits of one network from other random numbers and on other rows; their mean and their spread.
 
-What the Gauss–Newton intervals cannot see, an ensemble does: other minima, any loss, any number of parameters.
+Unlike Gauss–Newton intervals, an ensemble covers other minima, any loss and any number of parameters.
 """
 
 import copy
@@ -44,6 +44,10 @@ class Ensemble:
         scores: Sorted magnitudes of the errors on these rows over their deviation, `(n, outputs)`.
         coverage: Share of these rows inside 90 % intervals, per output; the quantile for one half of the rows came from
             the other half. NaN where there are too few.
+
+    >>> model = KAN([1, 1])
+    >>> Ensemble((model, model), (), torch.ones(1), torch.ones(0, 1), torch.ones(1)).predict(torch.zeros(3, 1)).shape
+    torch.Size([3, 1])
     """
 
     models: tuple[KAN, ...]
@@ -240,7 +244,7 @@ def _judged(results: Sequence[FitResult], unseen: Tensor, xs: Tensor, ys: Tensor
 
 
 def _quantile(scores: Tensor, level: float) -> Tensor:
-    """Of sorted scores `(n, outputs)`: their own where there are enough beyond it, else the normal one at their size."""
+    """Conformal quantile of sorted scores `(n, outputs)`; Student's, scaled to them, where too few lie beyond it."""
     count = len(scores)
     rank = math.ceil((count + 1) * level)
     if count - rank >= MIN_TAIL_SCORES:

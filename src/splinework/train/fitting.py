@@ -42,6 +42,9 @@ class FitResult:
         history: Steps and decisions.
         training_data: The rows that the model was fitted to, for `interval`. Of a source, a sample of 20,000 at most: then the
             mean is known better than `interval(x, kind="mean")` says, and predictions as well as it says.
+
+    >>> FitResult(KAN([2, 1]), History()).model.inputs
+    2
     """
 
     model: KAN
@@ -49,12 +52,20 @@ class FitResult:
     training_data: TrainingData | None = field(default=None, repr=False)
 
     def interval(self, x: Any, *, level: float = 0.9, kind: str = "prediction") -> Interval:
-        """Where y lies at x (`kind="prediction"`), or its mean (`"mean"`), with the probability `level`.
+        """Prediction interval for y at x, or with `kind="mean"` a confidence interval for its mean.
 
-        From the Gauss–Newton approximation of the posterior; see `splinework.train.uncertainty.intervals`.
+        Both come from the Gauss–Newton approximation of the posterior; see `splinework.train.uncertainty.intervals`.
+
+        Args:
+            x: `(B, inputs)` in raw units.
+            level: Coverage probability.
+            kind: `prediction` or `mean`.
+
+        Returns:
+            `Interval(center, lower, upper, deviation)`, each `(B, outputs)` in raw units.
 
         Raises:
-            ConfigError: If the loss was not squared, or a setting makes no sense.
+            ConfigError: If the loss was not squared, or an argument is out of range.
             DataError: If x is not finite, or the rows are too few to tell noise from function.
             ShapeError: If x does not fit the model.
         """
@@ -63,7 +74,7 @@ class FitResult:
 
     @cached_property
     def _posterior(self) -> Posterior:
-        """What the rows say, worked out when first asked for."""
+        """The posterior, computed when first needed."""
         if self.training_data is None:
             raise ConfigError("this fit kept no rows, so there is no interval; fit again, or take sw.ensemble.")
         return posterior(self.model, self.training_data)
@@ -174,7 +185,7 @@ def _with_residuals(objective: DataObjective | StreamObjective, residuals: Seque
 def _fingerprint(
     objective: DataObjective | StreamObjective, rows: DataSplit, plan: TrainingPlan, options: TrainingOptions
 ) -> str:
-    """What must be the same for a fit to go on from a checkpoint."""
+    """A hash of all that must be the same for a fit to resume from a checkpoint."""
     parts: dict[str, Any] = {f"model.{name}": value for name, value in objective.model.state_dict().items()}
     parts["config"] = objective.model.config
     parts["stream"] = objective.stream.identity if isinstance(objective, StreamObjective) else None
@@ -191,7 +202,7 @@ def _fingerprint(
 def _findings(
     run: TrainingRun, rows: DataSplit, judge: KAN | None, objective: DataObjective | StreamObjective
 ) -> list[Finding]:
-    """What a user should worry about."""
+    """Warnings about the fit."""
     assert run.best is not None
     found = diagnose(
         run.best,
@@ -246,9 +257,9 @@ def working_copy(model: KAN, verb: str, data: str) -> KAN:
     """A copy to work on, in float64.
 
     Args:
-        model: What was handed in.
-        verb: Who asks, for messages.
-        data: What comes after the model in its call.
+        model: The user's argument.
+        verb: Name of the calling function, for messages.
+        data: The arguments after the model in its call, for messages.
 
     Raises:
         ConfigError: If it is no KAN, or has nothing to change.

@@ -17,7 +17,7 @@ def squared_error_gradient(model: KAN, x: Tensor, y: Tensor) -> float:
     Args:
         model: The network.
         x: Inputs in raw units, `(B, inputs)`, in the model's dtype.
-        y: What the outputs should be, `(B, outputs)`.
+        y: Targets, `(B, outputs)`.
 
     Raises:
         ShapeError: If y is not `(B, outputs)`.
@@ -47,7 +47,7 @@ def squared_error_gradient(model: KAN, x: Tensor, y: Tensor) -> float:
 def error_in_one_call(
     model: KAN, x: Tensor, t: Tensor, units: AffineUnits | None = None, *, gradient: bool
 ) -> float | None:
-    """The same, in network units if none are given, or the error alone; None, and nothing done, where autograd must do it."""
+    """`squared_error_gradient` in network units, or the error alone; None, and nothing done, where autograd is needed."""
     if not model.is_plain() or x.dim() != 2 or not len(x) or x.dtype != t.dtype:
         return None
     if x.dtype != model.kan_layers[0].coefficients.dtype:

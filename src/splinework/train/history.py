@@ -1,4 +1,4 @@
-"""What happened during a fit: its steps, and the decisions taken on the way; as one table, and as plain values."""
+"""The history of a fit: its steps and decisions; as one table, and as plain values."""
 
 import json
 import math
@@ -12,7 +12,7 @@ from splinework.errors import ConfigError
 from splinework.train.callbacks import Step
 
 FORMAT = 1
-"""Of `History.to_dict` and of the Arrow table's metadata."""
+"""Format version of `History.to_dict` and of the Arrow table's metadata."""
 METADATA_KEY = b"splinework.history"
 """Key of the metadata of an Arrow table: JSON with `format` and `decisions`, each `[step, kind, text]`."""
 
@@ -20,12 +20,15 @@ METADATA_KEY = b"splinework.history"
 @final
 @dataclass(frozen=True)
 class Decision:
-    """What a fit decided by itself, and why.
+    """A decision of the fit, with its reason.
 
     Attributes:
         step: Number of the last step before it; 0 before the first.
-        kind: What it is about, a word such as `optimiser`, `start`, `grid`, `degree`, `warning` or `stop`.
+        kind: The subject, a word such as `optimiser`, `start`, `grid`, `degree`, `warning` or `stop`.
         text: A sentence for the reader.
+
+    >>> Decision(12, "grid", "grid 20 did not pay").kind
+    'grid'
     """
 
     step: int
@@ -38,6 +41,10 @@ class History:
     """All steps of a fit, and the decisions taken on the way.
 
     `len(history)`, iteration and `history[-1]` give `Step` records.
+
+    Attributes:
+        steps: The steps, in order.
+        decisions: The decisions, in order.
 
     >>> history = History()
     >>> history.decide("optimiser", "Levenberg–Marquardt, for 30 parameters and 200 rows")
@@ -86,7 +93,7 @@ class History:
         """The same table as a pyarrow Table; `grids` and `degrees` are lists, the metadata hold the decisions one by one.
 
         >>> table = History([Step(1, "grid 5", 5, 0.1, 0.3, 0.4, 0.01, grids=(5, 5))]).arrow()
-        >>> table["grids"].to_pylist(), json.loads(table.schema.metadata[METADATA])["format"]
+        >>> table["grids"].to_pylist(), json.loads(table.schema.metadata[METADATA_KEY])["format"]
         ([[5, 5]], 1)
         """
         import pyarrow as pa
@@ -111,7 +118,7 @@ class History:
         }
 
     def _decided(self) -> list[str]:
-        """Per step, what was decided after it."""
+        """The texts of the decisions after each step."""
         texts: list[list[str]] = [[] for _ in self.steps]
         numbers = self.column("number")
         for decision in self.decisions if texts else ():
@@ -162,7 +169,7 @@ def _plain(value: Any) -> Any:
 
 
 def _read(kind: Any, value: Any) -> Any:
-    """A field of a step from what `_plain` made of it."""
+    """A field of a step from its plain value."""
     if kind is float and isinstance(value, str):
         return struct.unpack(">d", bytes.fromhex(value))[0]
     if kind is float and isinstance(value, int) and not isinstance(value, bool):

@@ -18,8 +18,8 @@ from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 
 MIN_SCATTER_PARAMETERS, MIN_SCATTER_RATIO = 128, 2.5
-"""From so many parameters on, where a layer has so many times more splines than are active at a point, its part of JᵀJ is a
-`scatter`, not a matrix product."""
+"""With at least this number of parameters, and this ratio of a layer's splines to those active at a point, the layer's part of
+JᵀJ is computed by `scatter`, not by a matrix product."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class ParameterVector:
 
     @classmethod
     def of(cls, model: KAN) -> "ParameterVector":
-        """Where the numbers of this model are."""
+        """The index of this model's living edges."""
         pairs = [torch.nonzero(layer.mask, as_tuple=True) for layer in model.kan_layers]
         return cls(tuple((i, j) for i, j in pairs))
 
@@ -88,7 +88,7 @@ class ParameterVector:
 
 
 def edge_blocks(own: slice, blocks: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Where the parameters of each edge are, and its part of blocks `(edges, size, …)`, for the edges of a layer at `own`."""
+    """Yields for each edge of a layer at `own` the slice of its parameters and its part of blocks `(edges, size, …)`."""
     size = blocks.shape[1]
     for edge, block in enumerate(blocks):
         yield slice(own.start + edge * size, own.start + (edge + 1) * size), block
@@ -110,7 +110,7 @@ class Linearisation:
 
     Args:
         model: The network; changing it afterwards does not change this.
-        parameters: Which numbers.
+        parameters: The parameters δ.
         u: Rows in network units, `(N, inputs)`.
     """
 

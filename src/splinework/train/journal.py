@@ -1,8 +1,8 @@
-"""What a fit has done so far, in one file, so that a fit that was killed goes on to the same bits.
+"""The checkpoint of a fit: one file with its progress, from which a killed fit resumes bit for bit.
 
 A fit is a fixed sequence of stages, and what happens between stages (grids that follow, networks that are refined) takes
 little time. So a checkpoint holds the outcome of every stage that is done, and the state of the one in progress. A fit
-that goes on walks the same path again: stages that are done give back their recorded outcome at once.
+that resumes goes through the same stages again, and those that are done return their recorded outcome at once.
 """
 
 import hashlib
@@ -35,10 +35,10 @@ class Journal:
 
     Attributes:
         path: The file, or None.
-        fingerprint: What tells one fit from another: its data, its settings, the model it began with.
+        fingerprint: A hash of the data, the settings and the initial model, which identifies the fit.
         done: Outcomes of the stages that are done, in order: plain values and tensors.
         current: The state of the stage in progress, or None.
-        book: What belongs to the fit as a whole, such as the best model so far.
+        book: Values of the fit as a whole, such as the best model so far.
     """
 
     path: Path | None = None
@@ -48,7 +48,7 @@ class Journal:
     book: dict[str, Any] = field(default_factory=dict)
 
     def write(self) -> None:
-        """Puts the record on disk, whole or not at all; a disk that refuses is told once more at the next one."""
+        """Writes the record to disk, whole or not at all; a failure is a warning, and the next write tries again."""
         if self.path is None:
             return
         tensors: dict[str, Tensor] = {}

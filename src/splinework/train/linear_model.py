@@ -1,4 +1,4 @@
-"""The linearised least-squares problem at a fitted model: what the rows determine, and refits that leave rows out."""
+"""The linearised least-squares problem at a fitted model: effective parameters, covariance, cross-validation refits."""
 
 import copy
 import math
@@ -23,9 +23,9 @@ N_FOLDS, MAX_FOLD_STEPS = 10, 20
 MAX_FOLD_WORK = 4e10
 """Multiplications for all folds (a few seconds); where they take more, fewer of the ten are refitted, at least one."""
 START_DEVIATIONS = 2.0
-"""Refits start so many deviations away: from the solution itself they would find back to what it knew of their fold."""
+"""Standard deviations from the solution at which refits start: from the solution itself they would recover their fold."""
 MAX_OBJECTIVE_RATIO = 2.0
-"""A refit that ends with so many times the objective of one from the solution is nothing that a fit would hand back."""
+"""A refit whose objective ends above this multiple of that of a refit from the solution is discarded as stuck."""
 PRIOR_SHARE = 0.01
 """Share of D's pull on the refits, which keeps what no row sees from running away."""
 
@@ -36,7 +36,7 @@ class LinearModel:
     """`K = J'WJ + S + σ² D⁻¹` in coordinates in which D is the identity: squared singular values and directions.
 
     Attributes:
-        residuals: Of the fitted rows, times the roots of the weights.
+        residuals: Residuals of the fitted rows, times the square roots of the weights.
         gradient: Half the gradient of the sum of squares and penalties, `(P,)`.
         penalty_rows: Rows whose sum of squares is S.
         penalty_gradient: Half the gradient of the penalties alone.

@@ -38,7 +38,7 @@ def best_start(run: TrainingRun, objective: Objective, optimiser: Optimiser, cou
         objective: The rows; its model is the first start, or gives the structure of all.
         optimiser: How the starts are tried.
         count: Number of starts.
-        steps: Steps for each in the first round; survivors of a round get twice as many in the next.
+        steps: Steps for each in the first round; the best of a round get twice as many in the next.
 
     Returns:
         The winner, not yet converged.

@@ -1,4 +1,4 @@
-"""What a fit minimises: a mean loss and penalties, as a number, with its gradient, and as a quadratic in the coefficients."""
+"""Objectives: a mean loss and penalties, as a number, with its gradient, and as a quadratic in the coefficients."""
 
 import math
 from abc import ABC, abstractmethod
@@ -26,7 +26,7 @@ class Batches(Protocol):
         """The next part, for `Objective.differentiate`; None stands for all rows."""
 
     def state(self) -> dict[str, Any]:
-        """What is needed to go on; the generator belongs to the caller and is not in it."""
+        """The state to resume from; the generator belongs to the caller and is not in it."""
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on where `state` was taken."""
@@ -85,14 +85,14 @@ class Objective(ABC):
     evaluations_per_epoch: ClassVar[int] = 4
     """Looks at all rows per epoch of mini-batches."""
     patience: ClassVar[int] = 10
-    """Steps of a second-order method that together must gain something, or a stage ends; fewer where steps are dear."""
+    """Steps of a second-order method that together must gain something, or a stage ends; fewer where steps are expensive."""
 
     def on(self, model: KAN) -> Self:
         """The same for another model."""
         return replace(self, model=model)
 
     def subsample(self) -> "Objective":
-        """What coarse work is done on: itself, or rows that stand for all where all are dear."""
+        """The objective for coarse work: itself, or a sample of the rows where all of them are expensive."""
         return self
 
     @property
@@ -102,13 +102,13 @@ class Objective(ABC):
 
     @property
     def n_values(self) -> int:
-        """Number of rows times outputs: how many equations the parameters should fulfil."""
+        """Number of values to fit: rows times outputs."""
         return self.count * self.model.outputs
 
     @property
     @abstractmethod
     def spread(self) -> float:
-        """The loss of the best constant: what a model that has learned nothing has."""
+        """The loss of the best constant (the null model)."""
 
     @property
     def order(self) -> int:
@@ -142,7 +142,7 @@ class Objective(ABC):
     def geodesic_gradient(
         self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float
     ) -> Tensor | None:
-        """`JᵀH f''`, `(P,)`, with the second derivative of the outputs along a move, felt for at a share of it.
+        """`JᵀH f''`, `(P,)`, with f'' the second derivative of the outputs along a step, by finite differences.
 
         The model is at `start`, and is left elsewhere. None where it is not known.
         """
@@ -214,7 +214,7 @@ class Objective(ABC):
 
     @torch.no_grad()
     def penalty_curvatures(self, parameters: ParameterVector) -> Curvatures:
-        """The penalties from above: per layer and penalty which parameters, its gradient there, a curvature per edge."""
+        """Majorisers of the penalties: per layer and penalty the slice of parameters, its gradient, a curvature per edge."""
         found: Curvatures = []
         if not self.penalties:
             return found
@@ -243,7 +243,7 @@ class CurvatureOperator(ABC):
     Args:
         vector: b of the loss.
         diagonal: The diagonal of A of the loss.
-        penalties: What comes on top.
+        penalties: Curvatures of the penalties, which are added.
     """
 
     def __init__(self, vector: Tensor, diagonal: Tensor, penalties: Curvatures) -> None:

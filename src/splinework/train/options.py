@@ -32,7 +32,7 @@ Options = TypeVar("Options", bound="DataclassInstance")
 
 
 class RunKeywords(TypedDict, total=False):
-    """Of whatever takes a while."""
+    """Options of every function that takes a while."""
 
     seed: int
     progress: bool
@@ -40,7 +40,7 @@ class RunKeywords(TypedDict, total=False):
 
 
 class CommonKeywords(RunKeywords, total=False):
-    """Of everything that minimises something."""
+    """Options of every minimisation."""
 
     optimiser: str | Optimiser
     validation: float | Sequence[Any] | Residual | None
@@ -48,7 +48,7 @@ class CommonKeywords(RunKeywords, total=False):
 
 
 class DataKeywords(TypedDict, total=False):
-    """Of what is fitted to rows."""
+    """Options of fits to rows."""
 
     loss: str | Loss | Callable[[Tensor, Tensor], Tensor]
     weights: Any
@@ -56,7 +56,7 @@ class DataKeywords(TypedDict, total=False):
 
 
 class GrowthKeywords(TypedDict, total=False):
-    """Of what is trained from several starts to splines as rich as pays."""
+    """Options of fits with several starts and adaptive refinement."""
 
     steps: int | None
     starts: int | None
@@ -66,23 +66,23 @@ class GrowthKeywords(TypedDict, total=False):
 
 
 class SparsifyKeywords(CommonKeywords, DataKeywords, total=False):
-    """Of `sparsify`, which decides on steps, starts and grids itself."""
+    """Options of `sparsify`, which decides on steps, starts and grids itself."""
 
 
 class SolveKeywords(CommonKeywords, GrowthKeywords, total=False):
-    """Of `solve`: there are no rows."""
+    """Options of `solve`: there are no rows."""
 
     checkpoint: str | os.PathLike[str] | None
 
 
 class EnsembleKeywords(CommonKeywords, GrowthKeywords, DataKeywords, total=False):
-    """Of `ensemble`: a checkpoint is that of one fit, not of several."""
+    """Options of `ensemble`: a checkpoint is that of one fit, not of several."""
 
     residuals: Sequence[Residual]
 
 
 class FitKeywords(EnsembleKeywords, total=False):
-    """Of `fit`: all there are."""
+    """Options of `fit`: all there are."""
 
     checkpoint: str | os.PathLike[str] | None
 
@@ -107,7 +107,7 @@ class TrainingOptions:
             noisy data get anyway where `grids` is `auto`.
         grids: `auto`, a list of resolutions to go through such as `[5, 10, 20]` (those not finer than the model's are
             passed over), or None to keep the model's.
-        degree: `auto` lets second-order methods raise the degree of the splines where that pays; `keep` forbids it.
+        degree: `auto` lets second-order methods raise the degree of the splines if that lowers the error; `keep` forbids it.
         starts: Number of starts; None takes 12 for a network with hidden nodes and a second-order method (fewer where
             `steps` are few), else 1.
         standardise: Whether to set the units of the model from the data; `auto` does where x does not fit the grids'
@@ -115,10 +115,10 @@ class TrainingOptions:
         budget: Most seconds to take; None sets no limit.
         loss: `squared`, `huber`, `absolute`, `quantile`, `poisson`, `logistic`, `softmax`, a recipe such as `Huber(0.5)`,
             or a function of outputs and targets that gives one value per row.
-        weights: `(N,)`, what each row counts; only their ratios matter.
-        checkpoint: A file to record the training in. If it is there already, and of the same training, that one goes on: to
-            the same bits as if it had never been interrupted.
-        residuals: What should vanish besides, such as `[sw.Residual(function, points, weight)]`; the mean of the squares of
+        weights: `(N,)`, weights of the rows; only their ratios matter.
+        checkpoint: A file to record the training in. If it exists and belongs to the same training, the
+            training resumes from it, bit for bit as if it had never been interrupted.
+        residuals: Residuals to minimise besides, such as `[sw.Residual(function, points, weight)]`; the mean of the squares of
             each is added to the loss, which is in units of the standardised outputs.
 
     Raises:
@@ -158,7 +158,7 @@ class TrainingOptions:
         if not isinstance(self.penalties, Sequence) or not all(isinstance(one, Penalty) for one in self.penalties):
             raise ConfigError(f"penalties is a list such as [Sparsity(1e-3)], got {self.penalties!r}.")
         if self.degree not in ("auto", "keep"):
-            raise ConfigError(f"degree is 'auto' (raised where that pays) or 'keep', got {self.degree!r}.")
+            raise ConfigError(f"degree is 'auto' (raised if that lowers the error) or 'keep', got {self.degree!r}.")
         if self.standardise not in (True, False, "auto"):
             raise ConfigError(f"standardise is True, False or 'auto', got {self.standardise!r}.")
         if not isinstance(self.checkpoint, (str, os.PathLike, type(None))):
@@ -178,7 +178,7 @@ class TrainingOptions:
 
     @property
     def deadline(self) -> float | None:
-        """On the monotonic clock, for what begins now; None without a limit."""
+        """Deadline on the monotonic clock for a run that begins now; None without a limit."""
         return None if self.budget is None else time.monotonic() + self.budget
 
     @property
@@ -239,7 +239,7 @@ def with_options(keywords: type, record: type[Any] = TrainingOptions) -> Callabl
 
 
 def _text(record: type, name: str) -> str:
-    """What a dataclass says of one of its fields, line by line."""
+    """The description of a field in the docstring of a dataclass."""
     found = re.search(rf"^        {name}: .*\n(?:            .*\n)*", record.__doc__ or "", re.MULTILINE)
     return found[0] if found else ""
 

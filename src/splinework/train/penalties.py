@@ -1,7 +1,7 @@
 """Penalties on the edges: functions of their size or of their bending, added to the mean loss.
 
 Each is given twice over, from one definition: as a differentiable value (for Adam and L-BFGS), and as a quadratic in
-each edge's coefficients that touches it from above (for Levenberg–Marquardt).
+each edge's coefficients that majorises it (for Levenberg–Marquardt).
 """
 
 from abc import ABC, abstractmethod
@@ -26,14 +26,20 @@ KINK_WIDTH = 1e-6
 class Penalty(ABC):
     """A penalty that sums over layers.
 
+    Attributes:
+        weight: The factor λ of the penalty.
+
     Raises:
         ConfigError: If a number of it is negative or not finite.
+
+    >>> Sparsity(1e-2).weight
+    0.01
     """
 
     weight: float
 
     judged: ClassVar[bool] = True
-    """Whether it counts where states are compared, or only serves to find good ones."""
+    """Whether it counts where models are compared, or is regularisation of the training alone."""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -64,6 +70,14 @@ class Sparsity(Penalty):
 
     `|φ|₁` is the mean magnitude of an edge over the data, `|Φ|₁` the sum over edges, and `S = -Σ p log p` with
     `p = |φ|₁ / |Φ|₁` the entropy, which is low when few edges do the work.
+
+    Attributes:
+        weight: The factor λ.
+        l1: The factor μ1 of the magnitudes.
+        entropy: The factor μ2 of the entropy.
+
+    >>> Sparsity(1e-2, entropy=2.0)
+    Sparsity(weight=0.01, l1=1.0, entropy=2.0)
     """
 
     weight: float = 1e-3
@@ -104,7 +118,11 @@ class GroupLasso(Penalty):
     size 1 in network units pays what it paid, a smaller one more and a larger one less, so what stays is shrunk less.
 
     Attributes:
+        weight: The factor λ.
         adaptive: γ, from 0 to below 1.
+
+    >>> GroupLasso(1e-2, adaptive=0.5)
+    GroupLasso(weight=0.01, adaptive=0.5)
     """
 
     weight: float = 1e-3
@@ -134,7 +152,7 @@ class GroupLasso(Penalty):
 @final
 @dataclass(frozen=True)
 class PykanSparsity(Penalty):
-    """What pykan 0.2 adds to its loss, so that a λ of one of its notebooks keeps its meaning; not the paper's `Sparsity`.
+    """The penalty of pykan 0.2, so that a λ of one of its notebooks keeps its meaning; not the paper's `Sparsity`.
 
     With `s_ij = std φ_ij / (std x_i + 0.1)`, standard deviations over the data, it is for every layer
     `λ (l1 Σ s + entropy (H_rows + H_columns) + coefficients Σ_im mean_j |c_imj| + differences Σ_im mean_j |c_i,m+1,j - c_imj|)`.
@@ -143,7 +161,17 @@ class PykanSparsity(Penalty):
     sum to 1, so the entropy shrinks the edges too, and c is without `w_s`. A masked edge's c counts as 0. Kinks at 0 are
     rounded by `KINK_WIDTH`.
 
-    For its quadratic the entropies are made linear in the sizes; of the rest it lies above.
+    In its quadratic the entropies are linearised in the sizes; the rest is majorised.
+
+    Attributes:
+        weight: The factor λ.
+        l1: Factor of the sizes s.
+        entropy: Factor of the entropies.
+        coefficients: Factor of the magnitudes of c.
+        differences: Factor of the differences of c.
+
+    >>> PykanSparsity(1e-2).entropy
+    2.0
     """
 
     weight: float = 1e-3
@@ -206,7 +234,7 @@ class PykanSparsity(Penalty):
 
 
 def _freedom(x: Tensor) -> int:
-    """What a sum of squared deviations over the rows is divided by."""
+    """Degrees of freedom of a variance over the rows."""
     return max(len(x) - 1, 1)
 
 
@@ -223,7 +251,7 @@ def _concave(
     Where a larger q costs less, only the tangent in c is left of it.
 
     Args:
-        function: Of q `(I, J)`, a scalar.
+        function: A scalar function of q `(I, J)`.
         form: A, `(I, size, size)`.
         coefficients: c, `(I, size, J)`.
         weight: A factor.
@@ -246,6 +274,9 @@ class Roughness(Penalty):
     Attributes:
         weight: λ; or `auto`, and then `fit` finds one for every edge by restricted maximum likelihood (see `smoothing.py`).
         points: At which φ'' is taken.
+
+    >>> Roughness("auto").weight
+    'auto'
     """
 
     weight: float | str = 1e-4  # type: ignore[assignment]

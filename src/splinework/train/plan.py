@@ -1,4 +1,4 @@
-"""What a fit is going to do: which optimiser, how many starts and steps, which grids and degrees; and why."""
+"""The plan of a fit: optimiser, number of starts and steps, grids and degrees; with the reasons."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from splinework.train.optim.torch_optim import FirstOrder
 from splinework.train.options import TrainingOptions
 
 MAX_LM_PARAMETERS, MAX_LM_WORK = 4000, 1e11
-"""Levenberg–Marquardt up to so many parameters, and so many multiplications per step (rows · outputs · parameters²)."""
+"""Most parameters of Levenberg–Marquardt, and most multiplications per step (rows · outputs · parameters²)."""
 MAX_BROYDEN_PARAMETERS, MAX_FULL_WORK = 5000, 1e9
-"""Self-scaled Broyden up to so many parameters; all rows at every step up to so much work (rows · outputs · parameters)."""
+"""Most parameters of self-scaled Broyden, and most work of steps on all rows (rows · outputs · parameters)."""
 MAX_CG_WORK = 1e10
-"""Gauss–Newton by conjugate gradients up to so much work in some fifty products (rows · active splines of all edges)."""
+"""Most work of Gauss–Newton by conjugate gradients in some fifty products (rows · active splines of all edges)."""
 BATCH_ROWS = 256
 MAX_STREAM_WORK = 1e12
 """The same for rows that are not in memory: passes are few there, as a sample in memory has shown the way."""
 N_STREAM_BATCHES, MAX_BATCH_ROWS, N_STREAM_EPOCHS = 5000, 4096, 2
 """Mini-batches per epoch of such rows, rows in one, and epochs of a stage."""
 MAX_CHEAP_WORK, N_EXPENSIVE_STARTS = 2e9, 3
-"""Beyond so many multiplications per step (rows · outputs · parameters²) there are only so many starts: many rows leave fewer
-ways to be stuck, and each start would take long."""
+"""Beyond this number of multiplications per step (rows · outputs · parameters²) there are only this number of starts: many rows
+leave fewer local minima, and each start would take long."""
 MAX_SMOOTHED_PARAMETERS = 2500
-"""The strengths of smoothing are found for up to so many parameters: each update inverts a matrix of that size."""
+"""Most parameters for which smoothing parameters are estimated: each update inverts a matrix of that size."""
 
 
 @dataclass(frozen=True)
@@ -143,11 +143,11 @@ def _stage_steps(method: Optimiser, objective: Objective) -> int:
 
 
 def _starts(starts: int | None, method: Optimiser, objective: Objective, steps: int | None) -> int:
-    """How many starts: as told; else several where they pay, on at most about half of the steps."""
+    """Number of starts: as given; else several for second-order methods, on at most about half of the steps."""
     if starts is not None:
         return starts
     if not method.second_order or isinstance(method, NewtonCG) or len(objective.model.kan_layers) == 1:
         return 1  # what is so large that it takes conjugate gradients rarely stalls, and costs too much to start often
-    dear = objective.subsample().n_values * objective.model.parameter_count(active=True) ** 2 > MAX_CHEAP_WORK
-    most = N_EXPENSIVE_STARTS if dear else 12
+    expensive = objective.subsample().n_values * objective.model.parameter_count(active=True) ** 2 > MAX_CHEAP_WORK
+    most = N_EXPENSIVE_STARTS if expensive else 12
     return most if steps is None else max(min(most, steps // (3 * method.trial_steps)), 1)

@@ -14,8 +14,8 @@ DELAY_SECONDS = 1.0
 class Progress:
     """A callback that shows the latest step; a context manager that takes the line away again.
 
-    The line tells stage, step, errors and time. Where a number of steps or a time is given, the line tells how much time
-    is left at most (a fit that has converged ends before) and, on a wide terminal, a bar how much of it is used up.
+    The line shows stage, step, errors and time. Where a number of steps or a budget is given, it shows the most time that is
+    left (a fit that has converged ends before) and, on a wide terminal, a bar of what is used up.
 
     Args:
         wanted: False shows nothing; so does an error stream that is not a terminal.
@@ -26,8 +26,8 @@ class Progress:
     def __init__(self, wanted: bool, *, steps: int | None = None, budget: float | None = None) -> None:
         self.wanted = wanted and can_redraw()
         self.steps, self.budget = steps, budget
-        self._began = self._told = time.monotonic()
-        self._recent: deque[Step] = deque(maxlen=32)  # steps tell how long the next ones will take
+        self._began = self._stepped = time.monotonic()
+        self._recent: deque[Step] = deque(maxlen=32)  # to estimate how long the next steps will take
         self._line: ProgressLine | None = None
 
     def __enter__(self) -> "Progress":
@@ -36,10 +36,10 @@ class Progress:
     def __call__(self, step: Step) -> None:
         if not self.wanted:
             return
-        self._told = time.monotonic()
+        self._stepped = time.monotonic()
         self._recent.append(step)
-        if self._line is None and self._told - self._began >= DELAY_SECONDS:
-            self._line = ProgressLine(self._said)
+        if self._line is None and self._stepped - self._began >= DELAY_SECONDS:
+            self._line = ProgressLine(self._status)
 
     def __exit__(self, *_: object) -> None:
         if self._line is not None:
@@ -57,7 +57,7 @@ class Progress:
         return " · ".join(parts)
 
     def times(self, since: float = 0.0) -> str:
-        """Time taken and time left, so many seconds after the last step."""
+        """Time taken and time left, `since` seconds after the last step."""
         step = self._recent[-1]
         left = self._left(step, since)
         return duration(step.seconds + since) + (f" · at most {duration(left)} left" if left < math.inf else "")
@@ -79,7 +79,7 @@ class Progress:
             left = min(left, (self.steps - step.number) * pace - since)
         return max(left, 0.0)
 
-    def _said(self) -> ProgressText:
-        """What the line says, several times a second, also between two steps."""
-        since = time.monotonic() - self._told
+    def _status(self) -> ProgressText:
+        """The content of the line, several times a second, also between two steps."""
+        since = time.monotonic() - self._stepped
         return ProgressText(self.text(), self.times(since), self.share(since) if self.steps or self.budget else None)

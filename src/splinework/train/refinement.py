@@ -1,4 +1,4 @@
-"""Richer splines while they pay: finer grids by knot insertion, which never costs error, and higher degrees."""
+"""Adaptive refinement: finer grids by knot insertion, which keeps the function, and higher degrees, while the error falls."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -58,13 +58,13 @@ def refine_grids(
             run.advance(trial, optimiser, steps, f"grid {max_resolution(trial.model)}")
             new = selection_error(run, trial)
             places = new < max_error_ratio(trial) * score
-            told = f"knots where the residual asks for them, {_sizes(trial.model)} intervals"
+            message = f"knots where the residual asks for them, {_sizes(trial.model)} intervals"
             if places:
-                run.history.decide("grid", f"{told}: relative error {new:.3g} after {score:.3g}")
+                run.history.decide("grid", f"{message}: relative error {new:.3g} after {score:.3g}")
                 objective, present, score = trial, trial, new
                 continue
             run.rewind(objective)
-            run.history.decide("grid", f"{told}, did not pay: relative error {new:.3g} after {score:.3g}")
+            run.history.decide("grid", f"{message}, did not pay: relative error {new:.3g} after {score:.3g}")
         grid = max_resolution(present.model)
         if planned is not None:
             planned = [g for g in planned if g > grid]
@@ -123,7 +123,7 @@ def raise_degrees(run: TrainingRun, objective: Objective, optimiser: Optimiser, 
 
 @torch.no_grad()
 def selection_error(run: TrainingRun, objective: Objective) -> float:
-    """What decides between two models: the held-out error, or, where no rows are held out, generalised cross-validation.
+    """The criterion of model selection: the held-out error or, without held-out rows, generalised cross-validation.
 
     `GCV = loss / (1 - edf/N)²` (Craven & Wahba 1979) with the effective number of parameters for edf.
     """
@@ -212,7 +212,7 @@ MAX_CELL_SHARE = 0.5
 
 @torch.no_grad()
 def cell_scores(objective: Objective) -> list[Tensor]:
-    """By how much the objective would fall if a cell were halved, `(inputs, G)` per layer of splines.
+    """Predicted decrease of the objective if a cell were halved, `(inputs, G)` per layer of splines.
 
     On the grids with every cell halved, to which the model is taken exactly, a spline c by itself would lower the objective
     by `b²/a`, with the half gradient b and the curvature a of its coefficient. That counts for the cell in which the middle of

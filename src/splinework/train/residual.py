@@ -1,4 +1,4 @@
-"""What should vanish at some points, such as a differential equation, and the objective that sums its squares."""
+"""Residuals at points, such as those of a differential equation, and the objective that sums their squares."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -29,8 +29,8 @@ class Residual:
             rows x `(B, inputs)` of the points, in raw units. It is called with some of the points at a time, in float64,
             and must use the model that it is handed. Derivatives of the model come from `sw.derivatives`.
         points: Where, `(N, inputs)`: a tensor, an array or a frame.
-        weight: What the mean of its squares counts beside the other residuals.
-        data: What is known at the points, `(N, …)`: numbers, handed to the function row by row with them.
+        weight: Weight of the mean of its squares.
+        data: Known values at the points, `(N, …)`, passed to the function row by row with them.
         name: For messages; the function's own name, where there is none.
 
     >>> decay = Residual(lambda model, x: model(x) - 1, [[0.0]], weight=10.0, name="start")
@@ -52,7 +52,7 @@ class ResidualTerm:
         columns: Values per point; where rows are coupled, values in all.
         coupled: Whether a row may depend on several points: then all points are always taken together.
         differentiates: Whether the function takes gradients itself, and so needs a graph even for numbers.
-        frame: What the network stands in when it is handed to the function, or None.
+        frame: The frame around the network that the function is given, or None.
     """
 
     function: Function
@@ -81,12 +81,12 @@ class ResidualTerm:
         return found.reshape(-1, 1) if found.dim() < 2 else found
 
     def called(self, model: KAN, x: Tensor, data: Tensor | None) -> Tensor:
-        """What the function makes of a network in its frame, at some points."""
+        """The function's value for a network in its frame, at some points."""
         whole = model if self.frame is None else FramedKAN(model, self.frame)
         return self.function(whole, x) if data is None else self.function(whole, x, data)
 
     def seen(self, rows: Any = None) -> Tensor:
-        """What the network is given at all points or at some, in raw units: `(N, features)`."""
+        """Inputs of the network at all points or at some, in raw units: `(N, features)`."""
         x = self.x if rows is None else self.x[rows]
         return x if self.frame is None else self.frame.features_of(x)
 
@@ -103,7 +103,7 @@ class ResidualObjective(Objective):
 
     Attributes:
         terms: The residuals.
-        size: What this is for a model that knows nothing, the measure of what is small.
+        size: The value for a model that is zero, by which errors are measured.
         order: The highest derivative in the inputs that a residual takes.
     """
 

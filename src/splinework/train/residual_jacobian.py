@@ -56,7 +56,7 @@ def expand(model: KAN, parameters: ParameterVector, evaluate: Evaluate, *, coupl
 
     Args:
         model: The network.
-        parameters: Which of its numbers.
+        parameters: The parameters δ.
         evaluate: The residual, `(B, C)`.
         coupled: Whether a row may depend on several points.
     """
@@ -236,14 +236,14 @@ def _sensitivities(total: Tensor, sums: list[Tensor]) -> list[Tensor]:
 
 
 def _by_passage(tape: list[LayerSeries], gradients: list[Tensor]) -> list[Series]:
-    """What `_sensitivities` found, passage by passage."""
+    """The sensitivities, passage by passage."""
     rest = iter(gradients)
     return [{m: next(rest) for m in passage.sums} for passage in tape]
 
 
 @torch.no_grad()
 def _transposed(model: KAN, parameters: ParameterVector, tape: list[LayerSeries], pulled: list[Series]) -> Tensor:
-    """From sensitivities to the sums, `(R, J)` per term, to those to all coefficients, `(P,)`: the adjoint of `edge_sums`."""
+    """Sensitivities to all coefficients, `(P,)`, from those to the sums, `(R, J)` per term: the adjoint of `edge_sums`."""
     at = {id(layer): index for index, layer in enumerate(model.kan_layers)}
     parts: list[tuple[Tensor, Tensor | None]] = [
         (torch.zeros_like(layer.edge_coefficients()), None if layer.bias is None else torch.zeros_like(layer.bias))

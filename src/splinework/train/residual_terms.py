@@ -1,4 +1,4 @@
-"""From the residuals that a user hands in to checked terms of an objective."""
+"""Checked terms of an objective, from the residuals that a user passes."""
 
 import math
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from splinework.train.residual_jacobian import is_separate
 
 def as_list(residuals: Any) -> list[Residual]:
     """One residual or several, as a list."""
-    as_list = [residuals] if isinstance(residuals, Residual) else residuals
-    sound = isinstance(as_list, Sequence) and len(as_list) > 0 and all(isinstance(each, Residual) for each in as_list)
+    listed = [residuals] if isinstance(residuals, Residual) else residuals
+    sound = isinstance(listed, Sequence) and len(listed) > 0 and all(isinstance(each, Residual) for each in listed)
     if not sound:
         raise ConfigError(f"residuals are a list such as [sw.Residual(function, points)], got {residuals!r}.")
-    return list(as_list)
+    return list(listed)
 
 
 def term_of(model: KAN, residual: Residual, number: int, kind: str = "", frame: Frame | None = None) -> ResidualTerm:

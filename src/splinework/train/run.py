@@ -1,4 +1,4 @@
-"""One fit in progress: the clock, the history, who is told, the best state so far, and the record to go on from."""
+"""A fit in progress: the clock, the history, the callbacks, the best state so far, and the checkpoint to resume from."""
 
 import contextlib
 import copy
@@ -73,7 +73,7 @@ class TrainingRun:
 
     @contextlib.contextmanager
     def listening(self, options: TrainingOptions) -> Iterator[None]:
-        """Tells every step to the callbacks and to a line on the terminal; those that are context managers are entered too."""
+        """Passes every step to the callbacks and to a line on the terminal; callbacks that are context managers are entered."""
         with contextlib.ExitStack() as stack:
             for callback in options.callbacks:
                 if isinstance(callback, contextlib.AbstractContextManager):
@@ -83,7 +83,7 @@ class TrainingRun:
             yield
 
     def warn(self, text: str) -> None:
-        """Tells whoever called the verb that has called this, and the history."""
+        """Warns the caller of the public function, and records it in the history."""
         self.history.decide("warning", text)
         warn(text)
 
@@ -150,7 +150,7 @@ class TrainingRun:
 
     @torch.no_grad()
     def score(self, objective: Objective) -> float:
-        """What the best state is judged by: the root of the objective, on the held-out rows where there are any."""
+        """The criterion of the best state: the root of the objective, on the held-out rows where there are any."""
         return self._score(objective, objective.value_on_all_rows(), self._held_out_loss(objective.model))
 
     def consider(self, objective: Objective) -> None:
@@ -209,9 +209,9 @@ class TrainingRun:
         if self.last_is_best:
             self.best_score, self.best, self.best_penalties = score, _snapshot(model, self.best), objective.penalties
             self.best_stage = self.stages - 1
-        self._tell(step)
+        self._call_back(step)
 
-    def _tell(self, step: Step) -> None:
+    def _call_back(self, step: Step) -> None:
         for callback in self.callbacks:
             try:
                 callback(step)
@@ -263,13 +263,13 @@ class TrainingRun:
         return float(outcome["value"])
 
     def _reopen(self, objective: Objective, kept: dict[str, Any]) -> None:
-        """The model, the counts and the steps as they were, told again to those who listen."""
+        """Restores the model, the counts and the steps, and replays these to the callbacks."""
         Snapshot(**kept["model"]).put_into(objective.model)
         self.taken, self.remaining = kept["taken"], kept["remaining"]
         for step in history_from_dict(kept["history"]):
             self.history.steps.append(step)
             stopped = self.stopped
-            self._tell(step)
+            self._call_back(step)
             self.stopped = stopped
         if self.stages > len(self.journal.done) or (
             self.stages == len(self.journal.done) and self.journal.current is None

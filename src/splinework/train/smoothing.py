@@ -1,8 +1,8 @@
-"""How smooth each edge should be, said by the data: a penalty per edge whose strength maximises the marginal likelihood.
+"""Regularisation of noisy fits: a smoothing penalty per edge whose smoothing parameters are estimated from the data.
 
-An edge bends, and has a slope, as much as the rows ask for against their noise. Both are quadratic in its coefficients, so
-near the present numbers the network is a linear mixed model, and the strengths are its variance ratios: restricted maximum
-likelihood (REML), by the fixed point of Fellner and Schall as Wood and Fasiolo (2017) have it, in turn with steps of the fit.
+The penalties on bend and slope are quadratic in an edge's coefficients. So near the present parameters the network is a linear
+mixed model, and the smoothing parameters λ are ratios of its variance components. They maximise the restricted likelihood (REML)
+by the fixed point of Fellner and Schall (Wood and Fasiolo 2017), in turn with steps of the fit.
 """
 
 import copy
@@ -24,12 +24,12 @@ from splinework.train.penalties import Penalty
 from splinework.train.run import TrainingRun
 
 MAX_UPDATES, STEPS_PER_UPDATE = 12, 5
-"""Most updates of the strengths, and steps of the fit after each; fewer suffice for a single layer, which is linear."""
+"""Most updates of the smoothing parameters, and steps of the fit after each; a single layer, which is linear, needs fewer."""
 FREEDOM_TOLERANCE = 0.02
-"""The strengths are found when the number of effective parameters changes by less than this share."""
+"""The updates end when the number of effective parameters changes by less than this share."""
 MIN_SMOOTHING, MAX_SMOOTHING = 1e-12, 1e8
 MAX_UPDATE_FACTOR = 30.0
-"""Largest factor by which one update changes a strength."""
+"""Largest factor by which one update changes a smoothing parameter."""
 N_QUADRATURE_POINTS = 65
 MIN_VALUES_PER_PARAMETER, INITIAL_FACTOR = 2.0, 1e3
 """Rows per parameter below which smoothing does not wait for noise to show; and by how much stronger it then begins."""
@@ -38,11 +38,11 @@ MIN_VALUES_PER_PARAMETER, INITIAL_FACTOR = 2.0, 1e3
 @final
 @dataclass(frozen=True)
 class Smoothing(Penalty):
-    """`Σ λ_ij mean φ_ij''² + μ_ij (mean φ_ij')²`, in units of the domain's half width, with strengths of every edge's own.
+    """`Σ λ_ij mean φ_ij''² + μ_ij (mean φ_ij')²`, in units of the domain's half width, with λ and μ for every edge.
 
     Attributes:
-        strengths: Per layer λ and μ, `(2, I, J)`.
-        index: Which layer this is for.
+        strengths: Smoothing parameters λ and μ per layer, `(2, I, J)`.
+        index: Number of the layer.
     """
 
     weight: float = 1.0
@@ -67,7 +67,7 @@ class Smoothing(Penalty):
         return 2 * torch.einsum("ijmn,inj->ijm", form, layer.edge_coefficients()), form
 
     def __repr__(self) -> str:
-        """Short: the strengths are found again where a fit goes on."""
+        """Short, as the smoothing parameters are estimated anew where a fit is resumed."""
         return f"Smoothing(weight={self.weight})"
 
 
@@ -87,12 +87,12 @@ def penalty_matrices(layer: KANLayer) -> Tensor:
 
 
 def smooth_edges(run: TrainingRun, objective: Objective, optimiser: Optimiser) -> Objective:
-    """Finds the strengths and fits with them; returns the objective with the penalty, which others of its kind replace.
+    """Estimates the smoothing parameters by REML and fits with them; returns the objective with this penalty.
 
     Args:
         run: The fit in progress.
         objective: The rows and the model, converged without smoothing.
-        optimiser: Of second order.
+        optimiser: A second-order method.
     """
     model = _with_enough_intervals(objective)
     plain = replace(objective, penalties=tuple(p for p in objective.penalties if not isinstance(p, Smoothing)))
@@ -128,7 +128,7 @@ def fellner_schall_update(strengths: Tensor, asked: Tensor, sizes: Tensor) -> Te
     `λ_j ← λ_j σ² (tr(S⁻S_j) - tr((JᵀJ + S)⁻¹S_j)) / θᵀS_jθ` with `S = Σ λ_j S_j` and `S⁻` its pseudo-inverse.
 
     Args:
-        strengths: λ, of any shape.
+        strengths: Smoothing parameters λ, of any shape.
         asked: σ² times the difference of traces.
         sizes: θᵀS_jθ.
     """
@@ -147,7 +147,7 @@ def without_jump_penalty(optimiser: Optimiser) -> Optimiser:
 
 
 def _update_smoothing(objective: Objective, strengths: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], float]:
-    """One step of the fixed point: the new strengths, and the number of effective parameters at the old ones."""
+    """One step of the fixed point: the new smoothing parameters, and the effective parameters at the old ones."""
     model, parameters = objective.model, ParameterVector.of(objective.model)
     with torch.no_grad():
         loss, _ = objective.normal_equations(parameters, MAX_JACOBIAN_ENTRIES)

@@ -1,4 +1,4 @@
-"""`solve`: equations in, a model that fulfils them out; no data are needed."""
+"""`solve`: fits a model to equations, given as residuals at points; no data are needed."""
 
 import copy
 import math
@@ -54,8 +54,8 @@ def solve(
 
     Args:
         model: The network; left unchanged.
-        residuals: What should vanish, and where.
-        frame: What the network stands in: residuals are handed `FramedKAN(network, frame)`, and their points have the frame's
+        residuals: The residuals to minimise, with their points.
+        frame: A frame around the network: residuals are given `FramedKAN(network, frame)`, and their points have the frame's
             columns. The result is the network without it.
         validation: Share of the points to hold out of every residual, or residuals of their own; None holds out 15 % of
             each that has 40 points or more. 0 holds out none.
@@ -86,15 +86,15 @@ def solve(
     with torch.inference_mode(False), torch.enable_grad():
         work = working_copy(model, "solve", "residuals")
         task = _task(work, residuals, frame, chosen)
-        method, doubt = _method(task.objective, chosen.optimiser)
+        method, warning = _method(task.objective, chosen.optimiser)
         plan = make_plan(task.objective, replace(chosen, optimiser=method))
         run = TrainingRun.of(chosen, _objective(task.whole.model, task.held, ()) if task.held else None, task.generator)
         if chosen.checkpoint is not None:
             run.journal = open_journal(Path(chosen.checkpoint), _fingerprint(task, plan, chosen))
         sizes = f"{task.objective.count} points to fit, {sum(len(t.x) for t in task.held)} held out"
         run.history.decide("optimiser", f"optimiser {plan.method.name}, {plan.why}; {sizes}")
-        if doubt:
-            run.warn(doubt)
+        if warning:
+            run.warn(warning)
         run.judge_anew(task.objective, run.held_out)
         with run.listening(chosen):
             _take_all_steps(run, task, plan, chosen.starts is None)
@@ -112,15 +112,15 @@ def solve(
 
 @dataclass(frozen=True)
 class _Task:
-    """What is to be solved.
+    """The checked problem.
 
     Attributes:
         whole: All points.
         objective: The points that are fitted.
         held: Those that are held out.
-        everything: What the last polish is on: points held out of residuals that are fitted come back.
-        tails: What edges are to do beyond their grids in the end.
-        generator: Of everything random.
+        everything: The objective of the last polish, including held-out points of the fitted residuals.
+        tails: Extrapolation of the edges in the returned model.
+        generator: Source of randomness.
     """
 
     whole: ResidualObjective
@@ -251,7 +251,7 @@ def _split(
 
 
 def _method(objective: ResidualObjective, optimiser: str | Optimiser) -> tuple[str | Optimiser, str]:
-    """The optimiser, unless it needs a Jacobian that there is not; and what is to be said about that."""
+    """The optimiser, or another where it needs a Jacobian that there is not, with a warning."""
     if optimiser != "auto" and not make_optimiser(optimiser).second_order:
         return optimiser, ""
     for term in objective.terms:
@@ -280,7 +280,7 @@ def _is_known(model: KAN, term: ResidualTerm) -> bool:
 
 
 def _fingerprint(task: _Task, plan: TrainingPlan, options: TrainingOptions) -> str:
-    """What must be the same for a fit to go on from a checkpoint; a function is told by its values."""
+    """A hash of all that must be the same to resume from a checkpoint; a function is identified by its values."""
     model = task.objective.model
     parts: dict[str, Any] = {f"model.{name}": value for name, value in model.state_dict().items()}
     parts["config"] = model.config

@@ -32,7 +32,7 @@ from splinework.train.run import TrainingRun
 N_DENSE_STARTS, N_DENSE_STEPS, N_PENALISED_STEPS = 3, 30, 8
 """Of the network as it came: starts, steps without the penalty, and with it."""
 MIN_VALUES_PER_PARAMETER, N_SCARCE_STARTS = 4, 8
-"""With fewer numbers to fit per parameter starts end far apart, and there are so many."""
+"""With fewer values per parameter, starts end far apart; then there are this number of them."""
 MIN_PRUNING_THRESHOLD, MAX_PRUNING_THRESHOLD = 1e-3, 3e-2
 """What has an attribution below three times the relative error is pruned first, within these bounds."""
 
@@ -138,7 +138,7 @@ def _new_search(work: KAN, rows: DataSplit, x: Any, options: TrainingOptions) ->
 
 
 def _run_search(search: StructureSearch, penalties: tuple[Penalty, ...]) -> None:
-    """From the dense network to the smallest one; an interruption leaves the best so far."""
+    """Searches from the dense network to the smallest one; an interruption keeps the best so far."""
     try:
         search.accept(_fit_dense(search), "the dense network")
         scores, pruned = _score_with_penalty(search, penalties)
@@ -166,7 +166,7 @@ def _fit_dense(search: StructureSearch) -> StructureCandidate:
 
 
 def _score_with_penalty(search: StructureSearch, penalties: tuple[Penalty, ...]) -> tuple[Attribution, KAN]:
-    """What matters where few edges do the work, and the network without what then does not."""
+    """Attribution scores after training with the penalty, and the network pruned by them."""
     dense = search.best
     model = copy.deepcopy(dense.model)
     if penalties:

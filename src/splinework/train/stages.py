@@ -24,8 +24,8 @@ MAX_REFINEMENT_STEPS, MAX_POLISH_STEPS = 60, 100
 MIN_VALUES_PER_PARAMETER, MAX_NEGLIGIBLE_SHARE = 4, 1e-4
 """Numbers per parameter, or a share of the variance left, from which a fit of all rows without a judge does no harm."""
 N_SMOOTHED_STARTS, MAX_SCARCE_VALUES_PER_PARAMETER = 4, 10
-"""Starts that are smoothed where data are noisy and rows fewer than so many per parameter: there the error of a start that has
-followed the noise does not tell which is the best, and the held-out rows do."""
+"""Starts that are smoothed where data are noisy and values per parameter fewer than this: the error of an overfitted start does
+not show which is the best, and the held-out rows do."""
 MARGIN_ERROR_TOLERANCE, MARGIN_SPREAD_TOLERANCE = 0.01, 1e-9
 """Shares of the error and of the spread by which wider grids may change the error of rows that lay beyond the old ones."""
 
@@ -98,7 +98,7 @@ def _smoothed(run: TrainingRun, objective: Objective, plan: TrainingPlan, begun:
         score = selection_error(run, rival)
         if score < after:
             smoothed, after = rival, score
-    # Few held-out rows favour the luckiest of many states; smoothing is chosen unless they speak against it.
+    # Few held-out rows favour the luckiest of many states; smoothing is chosen unless the difference is clear.
     chance = 0.0 if run.held_out is None else run.held_out.n_values**-0.5
     if plan.smooths == "always" or lacks_judge(run, objective) or after < before * (1 + chance):
         run.judge_anew(smoothed, run.held_out)
@@ -114,7 +114,7 @@ def _n_smoothed_starts(objective: Objective, plan: TrainingPlan, begun: KAN | No
 
 
 def _smoothed_restart(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Objective:
-    """From another start, the best of a few."""
+    """A smoothed fit from another start, the best of a few."""
     scout = objective.subsample().on(reinitialised(objective.model, run.generator))
     rival = objective.on(best_start(run, scout, plan.method, N_SMOOTHED_STARTS, plan.method.trial_steps))
     extend_grids(rival.model, rival.activations())
@@ -133,7 +133,7 @@ def extend_margins(run: TrainingRun, objective: Objective) -> None:
 
 
 def polish(run: TrainingRun, everything: Objective, plan: TrainingPlan) -> bool:
-    """From the best state on, fits all rows; nothing is held out any more. Returns whether it was done.
+    """Fits all rows from the best state on; nothing is held out any more. Returns whether it was done.
 
     Where rows are noisy and few, and nothing smooths, the held-out rows are all that keeps the model from following the noise:
     then it stays as they judged it.

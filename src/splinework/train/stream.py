@@ -34,7 +34,7 @@ from splinework.train.sources import Chunk, Source
 MAX_HELD_OUT_ROWS, MAX_SAMPLE_ROWS = 20_000, 20_000
 """Most rows in memory: of those held out, and of those to fit."""
 MAX_CHUNK_VALUES, MAX_CHUNK_ROWS = 2**20, 2**16
-"""A pass reads so many numbers at a time, and at most so many rows."""
+"""Most values, and most rows, that a pass reads at a time."""
 MAX_LABELS = 1000
 """Different values of y that are remembered for a loss that asks which labels there are."""
 
@@ -47,13 +47,13 @@ class Stream:
     Attributes:
         source: Where they lie.
         criterion: The loss, which reads the targets.
-        seed: What the rows' keys depend on.
+        seed: Seed of the rows' keys.
         pivot: DataSplit with a smaller key are held out.
         count: Number of rows to fit.
-        mean_weight: Of the rows to fit.
+        mean_weight: Mean weight of the rows to fit.
         size: DataSplit read at a time.
         steps: Mini-batches in a pass where the source decides on them.
-        facts: What was found in the first pass, as a text.
+        facts: Results of the first pass, as a text.
     """
 
     source: Source
@@ -68,7 +68,7 @@ class Stream:
 
     @property
     def identity(self) -> str:
-        """What is another text for other rows, as far as a pass can tell."""
+        """A text that differs for other rows, as far as a pass shows."""
         return repr((self.source.identity, self.seed, self.pivot, self.count, self.mean_weight, self.facts))
 
     def parts(self, model: KAN) -> Iterator[Samples]:
@@ -169,13 +169,13 @@ def take_stream(model: KAN, source: Source, options: TrainingOptions) -> tuple[D
 
 
 def _read(count: int, rows: int | None, seconds: float) -> Step:
-    """What the line on the terminal shows."""
+    """A step for the line on the terminal."""
     stage = f"reading row {count:,}" + ("" if rows is None else f" of {rows:,}")
     return Step(0, stage, 0, math.nan, math.nan, math.nan, seconds)
 
 
 class _StreamSummary:
-    """What is known of the rows so far.
+    """Statistics of the rows so far.
 
     Attributes:
         ends: `(2 inputs, inputs)`: inputs, logarithms taken, of the rows with the least and the greatest value of each.
@@ -224,7 +224,7 @@ class _StreamSummary:
     def split(
         self, criterion: Loss, chosen: int, pair: Any, *, automatically: bool
     ) -> tuple[DataSplit, Stream, Tensor]:
-        """Holds out about so many rows, and samples the others."""
+        """Holds out about `chosen` rows, and samples the others."""
         assert self.kept is not None
         self._prune()
         pivot = int(self.keys[chosen]) if chosen else 0

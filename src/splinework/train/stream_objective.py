@@ -18,12 +18,12 @@ from splinework.train.objective import Batches, CurvatureOperator, Objective, Ro
 from splinework.train.stream import Stream, join_chunks
 
 MAX_BUFFER_VALUES, MAX_BUFFER_ROWS = 2**22, 2**18
-"""Mini-batches are drawn from a buffer of so many numbers, and at most so many rows."""
+"""Most values and most rows of the buffer that mini-batches are drawn from."""
 
 
 @dataclass
 class _Memo:
-    """What the last pass found, and the state of the model that it found it for."""
+    """Results of the last pass, and the state of the model that they belong to."""
 
     state: list[Any] = field(default_factory=list)
     loss: float = math.nan

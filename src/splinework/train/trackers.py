@@ -1,7 +1,7 @@
-"""Callbacks that tell other programs of a fit: TensorBoard, MLflow, and Optuna, which may end a trial that promises little.
+"""Callbacks that report a fit to other programs: TensorBoard, MLflow, and Optuna, which may prune a trial.
 
 Each takes the packages that it talks to from the caller's environment, and says so where one is missing. All bear a fit that is
-resumed: it tells its recorded steps once more (see `callbacks.py`), and what they write is then written again in the same place.
+resumed: it replays its recorded steps (see `callbacks.py`), and what they write is then written again in the same place.
 A disk that fills or a server that fails during a fit is a warning, not the end of the fit.
 """
 
@@ -19,7 +19,7 @@ from splinework.errors import ConfigError
 from splinework.train.callbacks import Step
 
 MAX_MLFLOW_METRICS = 1000
-"""MLflow takes at most so many numbers in one request."""
+"""Most metrics that MLflow takes in one request."""
 MAX_SENDING_SHARE = 0.05
 """Share of the time that may go into requests to MLflow."""
 
@@ -54,6 +54,8 @@ class TensorBoard:
 
     Raises:
         ConfigError: If a directory is given and tensorboard is not installed, or something that is neither.
+
+    >>> fit(model, x, y, callbacks=[TensorBoard("runs/first")])  # doctest: +SKIP
     """
 
     def __init__(self, target: Any, *, prefix: str = "") -> None:
@@ -122,7 +124,7 @@ class MLflow:
     """Logs the numbers of every step as metrics of an MLflow run.
 
     It starts no run and no experiment. Numbers are sent together every so often, and when the fit ends. A metric's time is the
-    start of the run plus the time of the fit, so a step that is told again is the same entry.
+    start of the run plus the time of the fit, so a step that is replayed is the same entry.
 
     Args:
         run: A run or its identifier; None takes the run that is active now.
@@ -131,6 +133,9 @@ class MLflow:
 
     Raises:
         ConfigError: If mlflow is not installed, no run is active, or `every` is not a time.
+
+    >>> with mlflow.start_run():  # doctest: +SKIP
+    ...     fit(model, x, y, callbacks=[MLflow()])
     """
 
     def __init__(self, run: Any = None, *, prefix: str = "", every: float = 2.0) -> None:
@@ -199,6 +204,8 @@ class OptunaPruning:
     Raises:
         ConfigError: If optuna is not installed, the trial is none, the metric no number of a step, or `every` below 1; by the
             fit, if its first step has no value of the metric.
+
+    >>> fit(model, x, y, callbacks=[OptunaPruning(trial)])  # doctest: +SKIP
     """
 
     def __init__(self, trial: Any, metric: str = "rmse_validation", *, every: int = 1) -> None:
@@ -211,20 +218,20 @@ class OptunaPruning:
             raise ConfigError(f"OptunaPruning takes the trial that the objective is given, got {type(trial).__name__}.")
         self.trial, self.metric, self.every = trial, metric, every
         self._pruned = _package("optuna", "optuna", "tune").TrialPruned
-        self._best, self._reported, self._told = math.inf, -every, False
+        self._best, self._reported, self._has_value = math.inf, -every, False
 
     def __call__(self, step: Step) -> None:
         value = getattr(step, self.metric)
         if math.isnan(value):
-            if not self._told:
+            if not self._has_value:
                 raise ConfigError(
                     f"the fit has no {self.metric} to report to Optuna; hold rows out, as in validation=0.2, or take "
                     "metric='rmse_train'."
                 )
             return
-        self._told = True
+        self._has_value = True
         self._best = min(self._best, value)
-        # Optuna takes one value per step; a step that is told again has been reported.
+        # Optuna takes one value per step; a step that is replayed has been reported.
         if step.number < self._reported + self.every:
             return
         self.trial.report(self._best, step.number)
@@ -234,7 +241,7 @@ class OptunaPruning:
 
 
 def _warn(what: str, error: Exception) -> None:
-    warnings.warn(f"{what} was not told of some steps, the fit goes on: {error}", stacklevel=4)
+    warnings.warn(f"{what} did not receive some steps, the fit goes on: {error}", stacklevel=4)
 
 
 def _package(module: str, package: str, extra: str) -> Any:

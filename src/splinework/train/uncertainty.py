@@ -1,4 +1,4 @@
-"""How far a fitted network may be off: intervals around its outputs, from what the rows of a fit say about its parameters.
+"""Prediction intervals and confidence intervals of a fitted network, from the Gauss–Newton posterior of its parameters.
 
 Near the solution a network is its linearisation, `f(x) + g(x)'δ` with g a row of the Jacobian. As a Bayesian linear model
 (MacKay 1992; for splines Wahba 1983 and Nychka 1988, whose intervals cover across the function although smoothing has a
@@ -6,8 +6,9 @@ bias) δ is normal with covariance `σ² K⁻¹`, `K = J'WJ + S + σ² D⁻¹`: 
 which no row sees is about as large as the others of its layer. So a region without rows has a wide interval, while a
 direction that changes no output (a constant moved from node to node) adds nothing.
 
-That is exact for one layer. Several layers bend to the noise more than their linearisation tells, so there the deviations
-are scaled by the errors on rows that a fit did not see: held-out ones, or those of ten folds.
+That is exact for one layer. Several layers overfit more than their linearisation predicts, so there the deviations are scaled by
+the errors on rows that a fit did not see: held-out ones, or those of ten-fold cross-validation. With enough errors the
+quantiles are those of split-conformal prediction (Lei et al. 2018).
 
 One noise level per output is assumed, the same everywhere up to the rows' weights: for noise that changes with x or y take a
 logarithmic output, weights, or an ensemble.
@@ -30,7 +31,7 @@ from splinework.train.linear_model import LinearModel, row_blocks
 from splinework.train.penalties import Penalty
 
 MIN_VALUES_PER_PARAMETER = 20
-"""With so many numbers to fit per parameter the linearisation is exact enough, and no fold is refitted."""
+"""With this number of values per parameter the linearisation is accurate enough, and no fold is refitted."""
 MIN_TAIL_SCORES = 5
 """A quantile is read off the errors themselves where at least this many lie beyond it; else it is Student's."""
 
@@ -38,7 +39,7 @@ MIN_TAIL_SCORES = 5
 @final
 @dataclass(frozen=True)
 class TrainingData:
-    """What a fit rests on, in network units.
+    """The rows and penalties of a fit, in network units.
 
     Attributes:
         u: Rows that the final model was fitted to, `(N, inputs)`.
@@ -60,7 +61,7 @@ class TrainingData:
 @final
 @dataclass(frozen=True)
 class Posterior:
-    """What the rows say: worked out once by `posterior`, used for any number of points.
+    """The posterior of the parameters: computed once by `posterior`, used for any number of points.
 
     Attributes:
         root: `(P, R)` with `root root'` the covariance of the parameters.
@@ -82,7 +83,7 @@ class Posterior:
 
 @torch.no_grad()
 def posterior(model: KAN, data: TrainingData) -> Posterior:
-    """What the rows say about the parameters of the fitted model.
+    """The posterior of the fitted model's parameters given the rows.
 
     Raises:
         ConfigError: If the loss is not squared, or there are too many parameters.
@@ -152,13 +153,16 @@ def _normalised_scores(scores: Tensor) -> Tensor:
 @final
 @dataclass(frozen=True)
 class Interval:
-    """Where y (or its mean) lies with the probability asked for, each `(B, outputs)` in raw units.
+    """Prediction intervals of y, or confidence intervals of its mean, each `(B, outputs)` in raw units.
 
     Attributes:
-        center: What the model says.
+        center: Outputs of the model.
         lower: Lower ends.
         upper: Upper ends.
         deviation: Standard deviation; for an output with a logarithmic scale to first order.
+
+    >>> Interval(*torch.zeros(4, 3, 1)).center.shape
+    torch.Size([3, 1])
     """
 
     center: Tensor
@@ -208,7 +212,7 @@ def check_level(level: Any, kind: Any) -> None:
 
 
 def interval_in_raw_units(model: KAN, center: Tensor, deviation: Tensor, factor: Tensor) -> Interval:
-    """From network units to raw ones, `factor` deviations to both sides; of a logarithmic output the ends are transformed."""
+    """The interval of `factor` deviations to both sides, in raw units; for a logarithmic output the ends are transformed."""
     scaling = model.output_scaling
     middle, lower, upper = (scaling.inverse(center + sign * factor * deviation) for sign in (0, -1, 1))
     width = deviation * scaling.scale

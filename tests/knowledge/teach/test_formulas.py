@@ -102,15 +102,15 @@ def test_every_row_fulfils_the_axioms_and_those_that_do_not_are_counted():
             assert np.diff(values).min() >= -1e-9
     assert any(note.startswith("monotone('a'): ") for note in found.notes)
     judge = AxiomChecker(subject_of(model, [(0, 1), (0, 1)]), axioms_of(["monotone(a)"]), np.inf)
-    assert judge.verdicts(FormulaSet((0,), (sympy.sin(7 * A) + B,), ({},)), judge.of(0), 1.0) is None
+    assert judge.statuses(FormulaSet((0,), (sympy.sin(7 * A) + B,), ({},)), judge.of(0), 1.0) is None
     assert judge.broken == {"monotone('a')": 1}
 
 
 def judged(expression: sympy.Expr, axioms: list[str], *, splines=None) -> str | None:
     model = sw.KAN([2, 1], names=["a", "b"], dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     judge = AxiomChecker(subject_of(model, [(0, 1), (0.5, 2)]), axioms_of(axioms), np.inf)
-    verdicts = judge.verdicts(FormulaSet((0,), (expression,), (splines or {},)), judge.of(0), 2.0)
-    return None if verdicts is None else " ".join(verdicts.values())
+    statuses = judge.statuses(FormulaSet((0,), (expression,), (splines or {},)), judge.of(0), 2.0)
+    return None if statuses is None else " ".join(statuses.values())
 
 
 def test_what_is_proved_holds_on_points_and_what_is_false_is_refused():
@@ -156,9 +156,9 @@ def test_the_network_with_its_edges_as_splines_is_the_model_and_so_fulfils_its_a
     values = compile_expression(case.raw(expression), ("a", "b"), splines)(x.numpy())
     assert np.abs(values - fitted(x).detach().numpy()[:, 0]).max() < 1e-12
     judge = AxiomChecker(case.subject(), axioms_of(axioms), np.inf)
-    verdicts = judge.verdicts(FormulaSet((0,), (case.raw(expression),), (splines,)), judge.of(0), 1.0)
-    assert verdicts is not None
-    assert set(verdicts.values()) == {"holds on 4096 points"}
+    statuses = judge.statuses(FormulaSet((0,), (case.raw(expression),), (splines,)), judge.of(0), 1.0)
+    assert statuses is not None
+    assert set(statuses.values()) == {"holds on 4096 points"}
 
 
 def test_outputs_that_must_go_together_are_offered_together():

@@ -75,7 +75,7 @@ def test_the_finest_grid_passes_and_a_finer_one_does_not():
 
 def test_ample_rows_are_enough():
     report = identifiable(additive(), uniform(200, 2))
-    assert (report.verdict, report.reasons, report.rank, report.parameters) == ("yes", (), 17, 17)
+    assert (report.status, report.reasons, report.rank, report.parameters) == ("yes", (), 17, 17)
     assert report.text().startswith("identifiable: yes")
 
 
@@ -84,7 +84,7 @@ def test_an_empty_region_is_named_with_the_grid_that_would_pass():
     x[:, 0] = torch.where(x[:, 0] > -0.2, x[:, 0].abs() * 0.2 + 0.8, x[:, 0])
     report = identifiable(additive(grid=10), x)
     checks = {one.name: one for one in report.inputs}
-    assert report.verdict != "yes"
+    assert report.status != "yes"
     assert not checks["x1"].passes
     assert checks["x2"].passes
     assert checks["x1"].run >= 3
@@ -95,7 +95,7 @@ def test_an_empty_region_is_named_with_the_grid_that_would_pass():
 
 def test_too_few_rows_do_not_determine_the_parameters():
     report = identifiable(additive(), uniform(12, 2))
-    assert report.verdict == "no"
+    assert report.status == "no"
     assert report.rank <= 12 < report.parameters == 17
 
 
@@ -109,7 +109,7 @@ def test_confounded_inputs_are_named(kind):
         "constant": 0 * x[:, 0] + 0.3,
     }[kind]
     report = identifiable(additive(3), x)
-    assert report.verdict == "no"
+    assert report.status == "no"
     assert "x3" in dict(report.confounded)
     assert dict(report.confounded)["x3"] > 0.999
     assert not identifiable(additive(3), uniform(200, 3)).confounded
@@ -182,7 +182,7 @@ def test_an_edge_below_the_noise_is_not_promised():
     report = identifiable(result.model, x, y=y)
     assert report.edges[0].power > 0.99
     assert report.edges[1].power < 0.8
-    assert report.verdict == "in part"
+    assert report.status == "in part"
     assert "1:2→1" in report.reasons[-1]
 
 

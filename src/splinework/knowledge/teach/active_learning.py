@@ -1,4 +1,4 @@
-"""Where to measure next: the points that tell a fitted model most, by its own posterior.
+"""Active learning: the points whose measurement is most informative for a fitted model, by its own posterior.
 
 The posterior of the numbers is normal with the covariance `R Rᵀ` (`splinework.train.uncertainty`), so an answer at x has the
 variance `‖Rᵀ g‖²`, g a row of the Jacobian, and one more measurement there takes away a term of rank one. Points are taken one
@@ -47,8 +47,9 @@ class Suggestion:
 
     Attributes:
         x: In raw units, `(n, inputs)`, float64.
-        deviation: Of the mean there before any of them is measured, the largest of the outputs', in network units, `(n,)`.
-        left: What share of the mean variance over the candidates would be left after each, `(n,)`.
+        deviation: Standard deviation of the mean there before any measurement, the largest of the outputs', in network units,
+            `(n,)`.
+        left: Share of the mean variance over the candidates that is left after each measurement, `(n,)`.
     """
 
     x: Tensor
@@ -68,14 +69,14 @@ def suggest(
     criterion: str = "widest",
     seed: int = 0,
 ) -> Suggestion:
-    """The n points at which measurements would tell the model most.
+    """The n points at which measurements would be most informative (greedy D-optimal design).
 
     Args:
-        result: What `fit` handed back: the model, and the rows that its posterior rests on.
+        result: The result of `fit`: the model, and the rows that its posterior rests on.
         n: Number of points.
         box: `(low, high)` per input, as a list in the inputs' order or by name, in raw units; None takes the rows' range.
         pool: Points that can be measured, `(m, inputs)`, in place of a box.
-        committee: An ensemble fitted to the same rows: how far its members part counts as doubt, too.
+        committee: An ensemble fitted to the same rows: the spread of its members counts as uncertainty, too.
         criterion: `widest`, or `mean` for the lowest mean variance over the candidates.
         seed: Seed of the candidates in the box.
 
@@ -123,7 +124,7 @@ def _checked(result: Any, n: Any, criterion: Any) -> tuple[KAN, TrainingData]:
     result = plain_result(result)
     if not isinstance(result, FitResult):
         raise ConfigError(
-            f"suggest needs the rows that the model was fitted to, so it takes what fit hands back, a FitResult; got "
+            f"suggest needs the rows that the model was fitted to, so it takes the FitResult of fit; got "
             f"{type(result).__name__}. Call suggest(sw.fit(model, x, y), n)."
         )
     if result.training_data is None:
@@ -181,7 +182,7 @@ def _in_box(low: Tensor, high: Tensor, count: int, seed: int) -> Tensor:
 def _parted(committee: Ensemble, model: KAN, u: Tensor) -> Tensor:
     """How the members part at rows, `(m, outputs, members)`, with the squares' sum the variance; in the model's units."""
     if not isinstance(committee, Ensemble):
-        raise ConfigError(f"committee is what sw.ensemble hands back, got {type(committee).__name__}.")
+        raise ConfigError(f"committee is an Ensemble, from sw.ensemble; got {type(committee).__name__}.")
     raw = model.input_scaling.inverse(u)
     values = [model.output_scaling(copy.deepcopy(member).double()(raw)) for member in committee.models]
     seen = torch.stack(values, 2)

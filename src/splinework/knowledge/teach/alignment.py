@@ -33,7 +33,7 @@ class EdgePair:
         i: The teacher's input.
         j: The teacher's sum.
         student: The student's input and sum, or None where it has no such edge.
-        r2: Of the student's curve as a model of the teacher's, both in units of their node; NaN without an edge.
+        r2: R² of the student's curve as a model of the teacher's, both in units of their node; NaN without an edge.
     """
 
     layer: int
@@ -142,7 +142,7 @@ def _matched(own: Tensor, known: Tensor, *, fixed: bool) -> tuple[tuple[int, ...
 
 
 def _r2(seen: LayerTrace, truth: LayerTrace, own: tuple[int, int], known: tuple[int, int]) -> float:
-    """In units of the node that the edge goes to, the student's with the sign by which nodes correlate."""
+    """R² of an edge in units of the node that it goes to, with the sign by which nodes correlate."""
 
     def curve(record: LayerTrace, edge: tuple[int, int]) -> Tensor:
         node = record.sums[:, edge[1]]

@@ -1,4 +1,4 @@
-"""Functions that a fit may have missed: splines along every input and products of polynomials in every two of them."""
+"""Alternatives of a misspecification test: splines along every input, and products of polynomials in every two inputs."""
 
 import itertools
 from collections.abc import Sequence
@@ -26,10 +26,10 @@ class AlternativeSpace:
     """A linear space of functions of the raw inputs, with a basis that is orthonormal over the rows.
 
     Attributes:
-        knots: Of the cubic splines along each input.
+        knots: Knots of the cubic splines along each input.
         middle: Centre of each input's range, `(I,)`.
         half: Half its width, `(I,)`.
-        products: Those of polynomials.
+        products: Products of polynomials.
         map: From the plain columns to the orthonormal basis, `(columns, p)`.
     """
 
@@ -69,7 +69,7 @@ def alternative_space(
 
     Args:
         x: Rows in raw units, `(N, I)`, float64.
-        intervals: Of the splines, where functions are enough; 1 is a cubic polynomial.
+        intervals: Intervals of the splines, where `most` allows it; 1 is a cubic polynomial.
         most: Functions at most.
         named: Pairs of inputs that matter most, where not all pairs can have products.
 

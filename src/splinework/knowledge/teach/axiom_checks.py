@@ -35,7 +35,7 @@ PROVED, HOLDS = "proved", "holds on"
 @final
 @dataclass(frozen=True)
 class FormulaSet:
-    """Formulas of some outputs, as they stand.
+    """Formulas of some outputs.
 
     Attributes:
         outputs: Numbers of the outputs.
@@ -51,14 +51,14 @@ class FormulaSet:
 @final
 @dataclass
 class AxiomChecker:
-    """Looks at formulas.
+    """Checks formulas against axioms, by proof or on points.
 
     Attributes:
         subject: The network that they come from, its box, and how much its outputs change there.
-        axioms: What must hold.
+        axioms: Axioms that must hold.
         deadline: On the monotonic clock; after it nothing is proved, only looked at on points.
         broken: How many formulas broke which axiom.
-        known: Of each axiom, how many formulas fulfil it by proof and how many on points.
+        known: For each axiom, the number of formulas that fulfil it by proof, and on points.
         undefined: How many formulas are not defined in the whole box.
     """
 
@@ -70,14 +70,14 @@ class AxiomChecker:
     undefined: int = 0
 
     def of(self, output: int) -> tuple[Axiom, ...]:
-        """The axioms that speak of one output alone."""
+        """The axioms about one output alone."""
         return tuple(
             axiom for axiom in self.axioms if not axiom.of_outputs and output in self.subject.outputs_of(axiom)
         )
 
     @property
     def joint(self) -> tuple[Axiom, ...]:
-        """The axioms that speak of several outputs at once."""
+        """The axioms about several outputs at once."""
         return tuple(axiom for axiom in self.axioms if axiom.of_outputs)
 
     def plausible(self, spoken: FormulaSet, axioms: Sequence[Axiom]) -> bool:
@@ -95,10 +95,10 @@ class AxiomChecker:
                 return False
         return True
 
-    def verdicts(
+    def statuses(
         self, spoken: FormulaSet, axioms: Sequence[Axiom], budget: float, *, counted: bool = True
     ) -> dict[str, str] | None:
-        """What is known of each axiom, by its text; None where one is broken or cannot be decided.
+        """The status of each axiom, by its text; None where one is broken or cannot be decided.
 
         Args:
             spoken: The formulas.
@@ -115,15 +115,15 @@ class AxiomChecker:
         found = {}
         for axiom in axioms:
             local = _local(axiom)
-            verdict = "unknown" if model is None else _proof(local, subject, until)
-            if verdict == "unknown" and _holds_on_points(local, subject, spoken, N_POINTS):
-                verdict = f"{HOLDS} {N_POINTS} points"
-            if verdict in ("unknown", "refuted"):
+            status = "unknown" if model is None else _proof(local, subject, until)
+            if status == "unknown" and _holds_on_points(local, subject, spoken, N_POINTS):
+                status = f"{HOLDS} {N_POINTS} points"
+            if status in ("unknown", "refuted"):
                 self.broken[axiom.text()] += counted
                 return None
-            found[axiom.text()] = verdict
-        for text, verdict in found.items():
-            self.known.setdefault(text, Counter())[verdict] += 1
+            found[axiom.text()] = status
+        for text, status in found.items():
+            self.known.setdefault(text, Counter())[status] += 1
         return found
 
     def _subject(self, spoken: FormulaSet, model: FramedKAN | None) -> Subject:
@@ -133,12 +133,12 @@ class AxiomChecker:
 
 
 def _local(axiom: Axiom) -> Axiom:
-    """The axiom as it speaks of one formula."""
+    """The axiom about a single formula."""
     return axiom if axiom.of_outputs else replace(axiom, output=None)
 
 
 def _model(spoken: FormulaSet, subject: Subject) -> FramedKAN | None:
-    """The formulas as a model: a frame that does not ask its network; None where a frame cannot say them."""
+    """The formulas as a model: a frame that ignores its network; None where a frame cannot express them."""
     names = tuple(f"x{i + 1}" for i in range(len(subject.inputs)))
     called = dict(zip(subject.inputs, names, strict=True))
     texts = [formula_text(expression, called) for expression in spoken.expressions]
@@ -207,7 +207,7 @@ def _defined(spoken: FormulaSet, subject: Subject, points: int) -> bool:
 
 
 def _holds_on_points(axiom: Axiom, subject: Subject, spoken: FormulaSet, points: int) -> bool:
-    """Whether all claims hold on points; not where what they speak of is no box."""
+    """Whether all claims hold on points; False where their domain is no box."""
     return all(_holds(claim, subject, spoken, points) for claim in axiom.claims(subject))
 
 

@@ -97,7 +97,7 @@ def black_box(teacher: Any, inputs: int, *, output: str | None = None) -> BlackB
 
 
 def log_odds(probabilities: Floats) -> Floats:
-    """Of two classes `log p_1/p_0` `(n, 1)`; of K their logarithms about their mean, `(n, K)`; one column is that of class 1.
+    """Log odds: `log p_1/p_0` `(n, 1)` of two classes, logarithms about their mean `(n, K)` of K; a single column is class 1.
 
     >>> log_odds(np.array([[0.5, 0.5]]))
     array([[0.]])

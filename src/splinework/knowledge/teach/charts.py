@@ -3,7 +3,8 @@
 - `residual`: `a f(x) + b + δ(x)` with δ smooth and additive (Kennedy and O'Hagan 2001, J. R. Statist. Soc. B 63, eq. 5).
 - `gauge`: every edge keeps its shape; its output gets a factor, every sum a shift, every input a factor and a shift.
 - `anchored`: every coefficient may move, at a price `(c - c_sim)ᵀ F (c - c_sim)` with F the diagonal of the Gauss–Newton matrix
-  on the simulator's rows: what those said little about is cheap, a cell that no measurement reaches keeps the simulator's values.
+  on the simulator's rows: coefficients that those hardly determine are cheap; a cell that no measurement reaches
+  keeps the simulator's values.
 - `additive`: no simulator, one smooth curve per input.
 """
 
@@ -35,7 +36,7 @@ class Chart:
 
     Attributes:
         start: The model whose scalings say what network units are.
-        blocks: Which numbers share a prior variance, `(P,)`; see `maximise_evidence`.
+        blocks: Numbers of the blocks that share a prior variance, `(P,)`; see `maximise_evidence`.
         at: From z `(P,)` and rows u `(n, p)` to outputs `(n, q)` and derivatives `(n, q, P)`, in network units.
         build: From z and the rows that it was fitted to, to the model.
     """

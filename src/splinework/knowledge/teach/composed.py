@@ -27,7 +27,7 @@ from splinework.nn.frame import Expression, Frame, FramedKAN, frame_of, network_
 from splinework.nn.network import KAN
 
 DAMPING: Final = 0.1
-"""Of the step from the network's output to the one that y asks for, as a share of the answers' usual slope."""
+"""Damping of the step from the network's output to its working response, as a share of the answers' mean squared slope."""
 
 Proposed = tuple[list[Any], Splines]
 """Expressions of all outputs, and the splines in them."""
@@ -42,11 +42,11 @@ class Composed:
         model: The network, or one in a frame.
         x: Raw rows, `(N, inputs)`.
         y: `(N, outputs)`.
-        names: Of the raw inputs.
+        names: Names of the raw inputs.
         outputs: Names of the outputs.
-        scales: Of every output, for errors.
-        composer: Which numbers of the frame stand as symbols.
-        features: What every input of the network is called in formulas, and what it is in the raw inputs.
+        scales: Scale of every output for errors, `linear` or `log`.
+        composer: The frame in symbols, with its numbers.
+        features: For every input of the network its name in formulas, and its expression in the raw inputs.
     """
 
     model: KAN | FramedKAN
@@ -60,7 +60,7 @@ class Composed:
 
     @property
     def network(self) -> KAN:
-        """Without its frame."""
+        """The network without its frame."""
         return network_of(self.model)
 
     @property
@@ -70,7 +70,7 @@ class Composed:
 
     @property
     def seen(self) -> Tensor:
-        """What the network sees of the rows, `(N, F)`."""
+        """Inputs of the network at the rows, `(N, F)`."""
         return self.x if self.frame is None else self.frame.features_of(self.x)
 
     @property
@@ -86,7 +86,7 @@ class Composed:
         return subject_of(self.model, box)
 
     def proposals(self, library: Sequence[LibraryFunction], deadline: float) -> list[Proposed]:
-        """What the network may be, in the frame: over the columns of `target`."""
+        """Proposed formulas for the network in its frame, over the columns of `target`."""
         network, seen = self.network, self.seen
         u, t = network.input_scaling(seen).numpy(), network.output_scaling(self._wanted()).numpy()
         options, further = (fitting(o, network, seen) for o in edge_options(network, seen, library))
@@ -175,9 +175,9 @@ class Composed:
         return expressions, splines
 
     def _wanted(self) -> Tensor:
-        """What the network should give so that its answers come close to y, `(N, J)`.
+        """Working response of the network, for which its answers come close to y, `(N, J)`.
 
-        One Gauss–Newton step from what it gives, as the working response of generalised linear models is (McCullagh and Nelder
+        One Gauss–Newton step from what it gives, as in generalised linear models (McCullagh and Nelder
         1989, §2.5), damped where an answer hardly depends on its output.
         """
         frame = self.frame

@@ -1,4 +1,4 @@
-"""Where data must lie for a spline to be determined: the conditions of Schoenberg and Whitney.
+"""Data coverage: the Schoenberg–Whitney conditions, under which data determine a spline.
 
 Spline coefficients on knots t are determined by values at points x exactly where the sorted points can be matched with the
 B-splines so that each lies inside its spline's support, `t_m < x_(m) < t_{m+k+1}` (Schoenberg and Whitney 1953; de Boor 1978,
@@ -13,7 +13,7 @@ from splinework.splines import grid_points
 from splinework.train.diagnostics import n_matched_sorted
 
 MAX_RESOLUTION = 200
-"""Finest grid that is tried."""
+"""Most intervals that are tried."""
 
 
 def n_matched(x: Tensor, knots: Tensor, degree: int) -> int:

@@ -1,4 +1,4 @@
-"""Whether a function is made of steps, as trees are, and how fine a spline's grid must be to follow them."""
+"""Detects piecewise-constant functions, as trees are, and the grid that a spline needs to follow them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ ROUNDING_TOLERANCE = 1e-9
 @final
 @dataclass(frozen=True)
 class Discontinuities:
-    """What was seen along lines.
+    """Discontinuities found along lines.
 
     Attributes:
         thresholds: Per input how many places it jumps at, as far as 512 intervals can tell; 0 where it has no steps.

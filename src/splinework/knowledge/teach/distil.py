@@ -1,7 +1,6 @@
-"""From any trained model to a KAN: the teacher is asked at points of our choice, and the student is fitted to its answers.
+"""Knowledge distillation of any trained model into a KAN: the teacher is queried, and the student is fitted to its answers.
 
-How close the student comes is told twice, on rows like the real ones and all over the box, and always at points that it has
-not learned from.
+The fidelity of the student is measured on held-out real rows and on the whole box, always at points outside its training data.
 """
 
 import warnings
@@ -43,18 +42,18 @@ ERROR_TOLERANCE, MIN_UNEXPLAINED_SHARE = 1e-6, 1e-10
 @final
 @dataclass(frozen=True)
 class DistillationResult:
-    """A student and how close it is.
+    """A distilled network, with its fidelity to the teacher.
 
     Attributes:
         model: The student.
-        kind: What it learned: `values`, or `log odds` of a classifier.
+        kind: The learned quantity: `values`, or `log odds` of a classifier.
         classes: Labels, in the order of the log odds.
         rows: R² on real rows that it has not seen, the least of the outputs'; NaN without real rows.
         box: R² on fresh points spread over the box.
         agreement: Share of the box's points at which student and teacher name the same class; NaN for values.
         rounds: Per round the points learned from so far, and R² on the box.
         asked: How many answers the teacher gave in all.
-        notes: What one should know.
+        notes: Remarks for the user.
     """
 
     model: KAN
@@ -79,7 +78,7 @@ def distil(
     seed: int = 0,
     progress: bool = True,
 ) -> DistillationResult:
-    """Fits a KAN to what a teacher answers.
+    """Distils a trained model (the teacher) into a KAN (the student), which is fitted to the teacher's answers at query points.
 
     Args:
         teacher: A function of an array or a tensor, a torch module, an object with `predict` or `predict_proba`, or the path of
@@ -110,17 +109,17 @@ def distil(
     if teacher is None:
         raise ConfigError("distil takes a teacher first: distil(teacher, x).")
     asked = black_box(teacher, len(low), output=output)
-    course = _Distillation(asked, Sampler(points, rows, low, high, np.random.default_rng(seed)), progress)
+    distillation = _Distillation(asked, Sampler(points, rows, low, high, np.random.default_rng(seed)), progress)
     with torch.inference_mode(False):
-        return course.take(model, seed)
+        return distillation.run(model, seed)
 
 
 class _Distillation:
-    """What one student goes through.
+    """The distillation of one student.
 
     Args:
-        teacher: Who is asked.
-        sampler: Where; a part of its rows is kept to judge.
+        teacher: The teacher.
+        sampler: Source of query points; a part of its rows is held out.
         progress: Whether fits show progress.
     """
 
@@ -132,7 +131,7 @@ class _Distillation:
         self.held, sampler.rows = sampler.rows[order[:out]], sampler.rows[order[out:]]
         self.notes: list[str] = []
 
-    def take(self, model: KAN | None, seed: int) -> DistillationResult:
+    def run(self, model: KAN | None, seed: int) -> DistillationResult:
         """All rounds."""
         points = self.points
         judges = self.sampler.even(N_TEST_POINTS)
@@ -140,11 +139,11 @@ class _Distillation:
         x = self.sampler.design(round(INITIAL_SHARE * points.total) if points.rounds else points.total)
         y = self.ask(x)
         student = self._student(model, y.shape[1], seed)
-        told: list[tuple[int, float]] = []
+        rounds: list[tuple[int, float]] = []
         share = points.total - len(x)
         for number in range(points.rounds + 1):
             student = self._fitted(student, x, y, seed, first=number == 0, last=number == points.rounds)
-            told.append((len(x), _least_r2(_answers(student, judges), truth)))
+            rounds.append((len(x), _least_r2(_answers(student, judges), truth)))
             if number < points.rounds:
                 x, y = self._more(student, x, y, share // points.rounds)
         student = self._with_slopes(student, x, y, judges[::2], truth[::2])
@@ -154,7 +153,7 @@ class _Distillation:
         agreement = float(np.mean(labels(seen) == labels(truth))) if self.teacher.kind == "log odds" else float("nan")
         kind, classes, box = self.teacher.kind, self.teacher.classes, _least_r2(seen, truth)
         return DistillationResult(
-            student, kind, classes, rows, box, agreement, tuple(told), self.asked, tuple(self.notes)
+            student, kind, classes, rows, box, agreement, tuple(rounds), self.asked, tuple(self.notes)
         )
 
     def ask(self, x: Floats) -> Floats:
@@ -201,7 +200,7 @@ class _Distillation:
         if not last:
             options = replace(options, grids=None, degree="keep")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FitWarning)  # fidelity is told
+            warnings.simplefilter("ignore", FitWarning)  # fidelity is reported
             return fit(student, x, y, options=options).model
 
     def _with_slopes(self, student: KAN, x: Floats, y: Floats, judges: Floats, truth: Floats) -> KAN:

@@ -1,7 +1,7 @@
 """Domain randomisation: a simulator whose parameters are not known exactly is run with many of them.
 
 Where a parameter is known on the real side, it becomes an input of the model (`randomised`); where it is not, a model can only
-learn the mean over what is believed of it, and should say how far that may be off (`marginalised`). See Tobin et al. 2017,
+learn the mean over its prior, and should state its spread (`marginalised`). See Tobin et al. 2017,
 arXiv 1703.06907.
 """
 
@@ -29,7 +29,7 @@ class RandomisedRows:
     Attributes:
         x: Inputs and then parameters, `(n, p + k)`.
         y: Outputs, `(n, q)`.
-        names: Of all columns of x.
+        names: Names of all columns of x.
     """
 
     x: Floats
@@ -45,9 +45,9 @@ def randomised(
     Args:
         simulator: Takes x `(n, p)` and each parameter `(n,)` by name.
         x: Where, `(n, p)`.
-        parameters: What is believed of each: `(low, high)`, or a distribution of `scipy.stats` such as `norm(1, 0.1)`.
-        names: Of the columns of x; None given, `x1`, `x2`, ….
-        seed: Of the parameters, which are spread evenly (Sobol) through their distributions.
+        parameters: Prior of each parameter: `(low, high)`, or a distribution of `scipy.stats` such as `norm(1, 0.1)`.
+        names: Names of the columns of x; by default `x1`, `x2`, ….
+        seed: Seed of the parameters, a Sobol sequence in their distributions.
 
     Raises:
         ConfigError: For a parameter that is no distribution, or a name that comes twice.
@@ -73,14 +73,14 @@ def randomised(
 def marginalised(
     simulator: Simulator, x: Any, parameters: Mapping[str, Any], *, draws: int = 32, seed: int = 0
 ) -> tuple[Floats, Floats]:
-    """Mean of the outputs over what is believed of the parameters, and their standard deviation, `(n, q)` each.
+    """Mean and standard deviation of the outputs over the priors of the parameters, `(n, q)` each.
 
     Args:
         simulator: As for `randomised`.
         x: Where, `(n, p)`.
         parameters: As for `randomised`.
-        draws: Of the parameters, the same for all rows; rounded up to a power of two.
-        seed: Of these.
+        draws: Number of draws of the parameters, the same for all rows; rounded up to a power of two.
+        seed: Seed of the draws.
 
     Raises:
         ConfigError: For a parameter that is no distribution, or fewer than 2 draws.

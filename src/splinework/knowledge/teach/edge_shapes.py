@@ -1,4 +1,4 @@
-"""Which functions an edge may become: those of the shape that the edge has, where it is used."""
+"""Candidate functions of an edge: those with the edge's shape, where it is used."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ from splinework.splines.cones import CONCAVE, CONVEX, DECREASING, EVEN, INCREASI
 
 _N_POINTS: Final = 65
 _SHAPE_TOLERANCE: Final = 1e-6
-"""Of the range of a function, by which it may miss a shape and count as having it."""
+"""Largest violation of a shape that is ignored, as a share of the function's range."""
 _SYMMETRY_TOLERANCE: Final = 0.05
 """The same for mirrored shapes: that a shift is zero shows only once numbers are made simple."""
 
@@ -25,7 +25,7 @@ def fitting(options: Choices, network: KAN, features: Tensor) -> Choices:
     """The options of every edge without functions of another shape than the edge's.
 
     Args:
-        options: Of `splinework.interpret.symbolic.search.edge_options`.
+        options: Options from `splinework.interpret.symbolic.search.edge_options`.
         network: Whose edges have shapes.
         features: Rows that the network sees, `(N, F)`; they say where an edge is used.
     """

@@ -1,4 +1,4 @@
-"""Least squares near a known answer: how far the rows may pull each group of numbers away from it, their evidence says.
+"""Bayesian least squares near a known solution: the prior variance of each block of numbers maximises the evidence.
 
 `r = A z + noise` with `z_j ~ N(0, v_b)` for the numbers of block b. The variances `v_b` and that of the noise maximise the
 marginal likelihood, by the fixed point of MacKay (1992, "Bayesian interpolation", eq. 4.9): each block's variance becomes its
@@ -31,10 +31,10 @@ At = Callable[[Tensor], tuple[Tensor, Tensor]]
 @final
 @dataclass(frozen=True)
 class EvidenceFit:
-    """What the rows say.
+    """The result of evidence maximisation.
 
     Attributes:
-        numbers: Their posterior mean, `(P,)`.
+        numbers: Posterior mean, `(P,)`.
         variances: Prior variance of each block.
         noise: Variance of the noise.
         freedom: How many numbers the rows have determined, per block.
@@ -58,7 +58,7 @@ def maximise_evidence(
         columns: A, `(n, P)`; only the products of a column and the square root of its variance matter.
         target: r, `(n,)`.
         blocks: Block of every number, `(P,)`, from 0 on; `NO_PRIOR` has no prior.
-        near: What was found for a similar problem, to begin with its variances.
+        near: The result of a similar problem, whose variances are the start.
         rounds: Most updates of the variances.
     """
     free = blocks == NO_PRIOR
@@ -120,7 +120,7 @@ def maximise_evidence_nonlinear(at: At, target: Tensor, blocks: Tensor) -> Evide
 
     Args:
         at: Values and derivatives at some numbers.
-        target: What the values should be, `(n,)`.
+        target: Target values, `(n,)`.
         blocks: As in `maximise_evidence`.
     """
     numbers = target.new_zeros(len(blocks))

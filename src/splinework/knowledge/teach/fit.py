@@ -1,4 +1,4 @@
-"""`fit` with what is known beforehand: data and axioms in, a model out that fulfils the hard ones by construction."""
+"""`fit` with prior knowledge: data and axioms in, a model out that fulfils the hard axioms by construction."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class InformedResult:
         model: A `KAN`, or a `FramedKAN` where an axiom needs formulas before or after the network.
         history: Steps and decisions.
         axioms: All axioms that were given, as recipes.
-        certificate: What is proved of them and what is refuted; of hard ones by the numbers of the model, not by their word.
+        certificate: Proofs and refutations of the axioms, for hard ones too by the parameters of the model.
         violations: How much each soft axiom is still violated, in standard deviations of y: root mean square and worst.
         rows: The fit of the network itself, in the units that the frame hands it.
     """
@@ -80,8 +80,8 @@ def fit(
 
     Without axioms this is `splinework.train.fit`, bit for bit. Hard axioms, the usual ones, are true
     by construction: edges get shapes, inputs share edges or become features, the network gets a frame of formulas. Soft ones are
-    penalties. All are looked at afterwards, and the result has a certificate. Axioms that contradict each other are refused
-    before anything is trained; what the data say against one is told (`FitWarning`).
+    penalties. All are checked afterwards, and the result has a certificate. Axioms that contradict each other are refused
+    before anything is trained; a misspecification test warns of those that the data contradict (`FitWarning`).
 
     Args:
         model: The network, of the raw inputs. Where hard axioms ask for other inputs, or edges without a base function, its
@@ -136,9 +136,9 @@ def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], options: Tr
         )
     for text, weight in weights.items():
         result.history.decide("axiom", f"{text} has the weight {weight:g}")
-    for doubt in axiom_tests(fitted, axioms, rows):  # axioms that the data speak against
-        result.history.decide("warning", doubt.text)
-        warnings.warn(FitWarning(doubt.text), stacklevel=3)
+    for test in axiom_tests(fitted, axioms, rows):
+        result.history.decide("warning", test.text)
+        warnings.warn(FitWarning(test.text), stacklevel=3)
     certificate = verify(fitted.model, axioms, box=rows.box(), budget=PROOF_SECONDS)
     violations = violations_of(fitted.model, axioms, rows)
     return InformedResult(fitted.model, result.history, axioms, certificate, violations, result)

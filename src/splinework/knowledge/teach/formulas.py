@@ -21,11 +21,11 @@ from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 
 PROOF_SECONDS: Final = 20.0
-"""For proofs about all formulas together."""
+"""Most seconds for proofs about all formulas together."""
 FORMULA_PROOF_SECONDS: Final = 2.0
-"""For those about one of them."""
+"""Most seconds for proofs about one formula."""
 MAX_COMBINATIONS: Final = 27
-"""Of formulas of several outputs that are looked at together."""
+"""Most combinations of formulas of several outputs that are checked."""
 
 
 @explained
@@ -99,7 +99,7 @@ class _Choice:
 
     Attributes:
         case: The model and its data.
-        judge: Of axioms.
+        judge: Checks axioms.
         most: Rows of each output at most.
         until: On the monotonic clock; after it no further proposals are fitted.
     """
@@ -110,7 +110,7 @@ class _Choice:
     until: float
 
     def rows_of(self, built: Sequence[Proposed], output: int) -> list[FormulaRow]:
-        """The formulas of one output that fulfil the axioms that speak of it alone, best first; the network if there is none."""
+        """The formulas of one output that fulfil the axioms about it alone, best first; the network if there is none."""
         case, name = self.case, self.case.outputs[output]
         pool = Pool(case.target(output))
         for expressions, splines in built:
@@ -138,9 +138,9 @@ class _Choice:
         kept = []
         for each in found:
             spoken = FormulaSet((output,), (each.expression,), (each.splines,))
-            verdicts = self.judge.verdicts(spoken, self.judge.of(output), FORMULA_PROOF_SECONDS, counted=counted)
-            if verdicts is not None:
-                kept.append(replace(each, notes=(*each.notes, *_statements(verdicts))))
+            statuses = self.judge.statuses(spoken, self.judge.of(output), FORMULA_PROOF_SECONDS, counted=counted)
+            if statuses is not None:
+                kept.append(replace(each, notes=(*each.notes, *_statements(statuses))))
         return kept
 
     def _itself(self, output: int) -> list[FormulaRow]:
@@ -157,9 +157,9 @@ class _Choice:
         for rows in self._combinations(found):
             outputs = tuple(range(len(rows)))
             spoken = FormulaSet(outputs, tuple(r.expression for r in rows), tuple(r.splines for r in rows))
-            verdicts = self.judge.verdicts(spoken, self.judge.joint, FORMULA_PROOF_SECONDS)
-            if verdicts is not None:
-                return [[replace(r, notes=(*r.notes, *_statements(verdicts)), probability=1.0)] for r in rows]
+            statuses = self.judge.statuses(spoken, self.judge.joint, FORMULA_PROOF_SECONDS)
+            if statuses is not None:
+                return [[replace(r, notes=(*r.notes, *_statements(statuses)), probability=1.0)] for r in rows]
         return [self._itself(output) for output in range(len(found))]
 
     def _combinations(self, found: Sequence[list[FormulaRow]]) -> Iterator[tuple[FormulaRow, ...]]:
@@ -174,24 +174,24 @@ def _function(name: str) -> Any:
     return sympy.Function(name)
 
 
-def _statements(verdicts: Mapping[str, str]) -> tuple[str, ...]:
-    """What is known of a formula, a sentence for each kind of knowledge."""
-    kinds = list(dict.fromkeys(verdicts.values()))
-    return tuple(f"{kind}: {', '.join(axiom for axiom, own in verdicts.items() if own == kind)}" for kind in kinds)
+def _statements(statuses: Mapping[str, str]) -> tuple[str, ...]:
+    """The status of a formula's axioms, a sentence for each kind of status."""
+    kinds = list(dict.fromkeys(statuses.values()))
+    return tuple(f"{kind}: {', '.join(axiom for axiom, own in statuses.items() if own == kind)}" for kind in kinds)
 
 
 def _notes(judge: AxiomChecker) -> tuple[str, ...]:
     """How formulas were judged, and what was left out."""
-    said = []
-    for axiom, verdicts in judge.known.items():
-        parts = [f"{verdict} of {count} formula{'s' * (count > 1)}" for verdict, count in verdicts.items()]
-        said.append(f"{axiom}: {', '.join(parts)}.")
+    notes = []
+    for axiom, statuses in judge.known.items():
+        parts = [f"{status} of {count} formula{'s' * (count > 1)}" for status, count in statuses.items()]
+        notes.append(f"{axiom}: {', '.join(parts)}.")
     if judge.undefined:
         many = judge.undefined > 1
-        said.append(
+        notes.append(
             f"{judge.undefined} formula{'s' * many} {'are' if many else 'is'} not defined in the whole box and left out."
         )
     for axiom, count in judge.broken.items():
         many = count > 1
-        said.append(f"{count} formula{'s' * many} broke {axiom} and {'were' if many else 'was'} left out.")
-    return tuple(said)
+        notes.append(f"{count} formula{'s' * many} broke {axiom} and {'were' if many else 'was'} left out.")
+    return tuple(notes)

@@ -1,4 +1,4 @@
-"""Can these rows determine this model? Asked before a fit, or after one whose answer looks too good.
+"""Identifiability: whether rows of data can determine a model, before a fit or after one.
 
 Three questions, each with its own reasons and ways out: are there points where each edge's splines are
 (`data_coverage`); do the rows tell parameters and inputs apart (rank, condition, confounded columns); is there enough of
@@ -21,7 +21,7 @@ from splinework.nn.network import KAN
 from splinework.train.jacobian import ParameterVector
 
 MIN_CONFOUNDED_R2 = 0.98
-"""Share of an input's variance that the others explain from which on they are not told apart."""
+"""Smallest share of an input's variance explained by the others at which they are confounded."""
 SIGNIFICANCE_LEVEL, MIN_POWER = 0.05, 0.8
 """Level of the test for an edge, all edges together, and the power that counts as enough."""
 MAX_PARAMETERS, MAX_JACOBIAN_ENTRIES = 2000, 20_000_000
@@ -35,7 +35,7 @@ class InputCheck:
 
     Attributes:
         layer: Number of the layer, from 0.
-        name: Of the input; `node 3` in hidden layers.
+        name: Name of the input; `node 3` in hidden layers.
         splines: How many splines each of its edges has.
         matched: How many of them have a point of their own; all of them is what Schoenberg and Whitney ask for.
         empty: Cells without a point.
@@ -70,7 +70,7 @@ class EdgeCheck:
         j: Its sum.
         size: Spread of what it adds, as a share of the outputs' noise; NaN where that is not known.
         error: Mean standard error of the edge over the rows, in the units of its sum, with the others free.
-        power: Chance that the rows tell it from none.
+        power: Power of the test that the edge is zero.
     """
 
     layer: int
@@ -84,23 +84,23 @@ class EdgeCheck:
 @final
 @dataclass(frozen=True)
 class Identifiability:
-    """What rows can say about a model.
+    """Identifiability of a model by rows of data.
 
     Attributes:
-        verdict: `yes`, `in part` or `no`.
+        status: `yes`, `in part` or `no`.
         reasons: Why not, or not all.
-        ways_out: What would help, one per reason.
+        ways_out: A remedy for each reason.
         inputs: Per layer and input.
         edges: Per living edge; none where neither noise nor y is known.
         rank: How many independent directions of the parameters the rows see.
         parameters: How many there are, gauge freedoms not counted.
-        condition: Of the matrix of the rows on these directions, columns of unit length.
+        condition: Condition number of the Jacobian on these directions, columns of unit length.
         confounded: Inputs that the others (or a constant) explain, with the share of variance explained.
         noise: Standard deviation of the noise that is reckoned with, in raw units; NaN where it is not known.
         error: Mean standard error of the output at the rows, in raw units.
     """
 
-    verdict: str
+    status: str
     reasons: tuple[str, ...]
     ways_out: tuple[str, ...]
     inputs: tuple[InputCheck, ...]
@@ -113,8 +113,8 @@ class Identifiability:
     error: float
 
     def text(self) -> str:
-        """The verdict with its reasons and ways out, a line each."""
-        lines = [f"identifiable: {self.verdict}; rank {self.rank} of {self.parameters}, condition {self.condition:.3g}"]
+        """The status with its reasons and ways out, a line each."""
+        lines = [f"identifiable: {self.status}; rank {self.rank} of {self.parameters}, condition {self.condition:.3g}"]
         lines += [f"- {why}; {out}" for why, out in zip(self.reasons, self.ways_out, strict=True)]
         return "\n".join(lines)
 
@@ -138,7 +138,7 @@ def identifiable(model: KAN, x: Any, *, y: Any = None, noise: float | None = Non
         DataError: If values are not finite.
 
     >>> x = torch.tensor([[0.0], [0.1], [0.2], [0.9], [1.0]], dtype=torch.float64)
-    >>> identifiable(KAN([1, 1], grid=5, domain=(0, 1), dtype=torch.float64), x).verdict
+    >>> identifiable(KAN([1, 1], grid=5, domain=(0, 1), dtype=torch.float64), x).status
     'no'
     """
     work, rows, targets = _checked(model, x, y, noise)
@@ -182,7 +182,7 @@ def _checked(model: Any, x: Any, y: Any, noise: Any) -> tuple[KAN, Tensor, Tenso
 
 
 def _subsample(model: KAN, rows: int) -> Tensor:
-    """Numbers of the rows that the Jacobian is taken at: all, or so many as fit into memory.
+    """Numbers of the rows that the Jacobian is taken at: all, or as many as fit into memory.
 
     Raises:
         ConfigError: If there are too many parameters.
@@ -217,7 +217,7 @@ def _inputs(model: KAN, u: Tensor) -> list[InputCheck]:
 
 
 def _edges(system: LinearisedSystem, sigma: float, u: Tensor) -> list[EdgeCheck]:
-    """For each living edge the F test that it is a constant: what of it the others cannot take over, against the noise."""
+    """The F-test of each living edge against a constant: its effect that other edges cannot replace, against the noise."""
     found = []
     tables = []
     for layer, nodes in zip(system.model.kan_layers, system.model.config.nodes[1:], strict=True):
@@ -261,7 +261,7 @@ def _confounded(model: KAN, u: Tensor) -> list[tuple[str, float]]:
 
 
 def _with_conclusion(plain: Identifiability, rows: int) -> Identifiability:
-    """The verdict."""
+    """The status, with reasons and remedies."""
     reasons, ways = [], []
     for one in plain.inputs:
         if not one.passes:
@@ -284,12 +284,10 @@ def _with_conclusion(plain: Identifiability, rows: int) -> Identifiability:
     if lost:
         named = ", ".join(f"{e.layer + 1}:{e.i + 1}→{e.j + 1} ({e.power:.0%})" for e in lost[:6])
         more = "" if len(lost) <= 6 else f" and {len(lost) - 6} more"
-        reasons.append(
-            f"{len(lost)} of {len(plain.edges)} edges are hardly told from none at this noise: {named}{more}"
-        )
+        reasons.append(f"{len(lost)} of {len(plain.edges)} edges cannot be detected at this noise: {named}{more}")
         ways.append("take more rows, measure with less noise, or a coarser grid")
-    verdict = "yes"
+    status = "yes"
     if reasons:
         blind = plain.rank < plain.parameters or bool(plain.confounded)
-        verdict = "no" if blind or (lost and len(lost) == len(plain.edges)) else "in part"
-    return replace(plain, verdict=verdict, reasons=tuple(reasons), ways_out=tuple(ways))
+        status = "no" if blind or (lost and len(lost) == len(plain.edges)) else "in part"
+    return replace(plain, status=status, reasons=tuple(reasons), ways_out=tuple(ways))

@@ -1,4 +1,4 @@
-"""What `fit` does with axioms: the model that hard ones ask for, residuals for soft ones, and corrections at the end."""
+"""The steps of `fit` with axioms: a model for hard ones, residuals for soft ones, and corrections at the end."""
 
 import math
 from collections.abc import Sequence
@@ -144,7 +144,7 @@ def build(model: KAN, axioms: Sequence[Axiom], rows: GivenRows) -> Model:
 
 
 def _odd_outputs(network: KAN) -> Tensor:
-    """Which outputs are odd by construction, `(J,)`: on every way to them all edges are."""
+    """A mask of the outputs that are odd by construction, `(J,)`: all edges on every path to them are odd."""
     odd = torch.ones(network.inputs, dtype=torch.bool)
     for layer in network.kan_layers:
         if layer.shaping is None:
@@ -173,7 +173,7 @@ def _network_targets(model: FramedKAN, rows: GivenRows) -> Tensor:
 def fit_with_penalties(
     built: Model, axioms: Sequence[Axiom], rows: GivenRows, options: TrainingOptions
 ) -> tuple[InformedFit, dict[str, float]]:
-    """Fits the network, with penalties for soft axioms; weights that are `auto` climb a ladder.
+    """Fits the network, with penalties for soft axioms; weights that are `auto` are raised in turn.
 
     Returns:
         The fit, and the weights that were found.
@@ -279,7 +279,7 @@ def _validation(model: FramedKAN, validation: Sequence[Any], rows: GivenRows) ->
 
 
 def violations_of(model: Model, axioms: Sequence[Axiom], rows: GivenRows) -> dict[str, tuple[float, float]]:
-    """For every axiom that is not hard: how much it is violated, root mean square and worst, in deviations of y."""
+    """Violations of the axioms that are not hard: root mean square and worst, in standard deviations of y."""
     found = {}
     spread = rows.spread if rows.y.shape[1] == model.outputs else 1.0
     for axiom in axioms:

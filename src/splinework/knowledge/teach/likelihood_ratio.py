@@ -1,17 +1,17 @@
-"""How far the rows lie from every function that meets a demand, and how likely that is where the demand is right.
+"""A likelihood-ratio test of a linear condition on a function, with its null distribution by a wild bootstrap.
 
-The model f that was fitted meets the demand K, a convex set. Functions `f + g` are compared: the nearest to the rows that meets
-the demand, with g of a fine family S, and the nearest of all with g of smaller families S_k. In units of the noise, r the
+The fitted model f meets the condition K, a convex set. Functions `f + g` are compared: the nearest to the rows that meets
+K, with g of a fine family S, and the nearest of all with g of smaller families S_k. In units of the noise, r the
 residuals, that is `T_k = min_{g ∈ S, f+g ∈ K} |r - g|² - min_{g ∈ S_k} |r - g|²`. Smaller families see a wide violation best,
 larger ones a narrow one; the statistic is the largest T_k after each was brought to mean 0 and deviation 1. A model that is too
-smooth makes T_k no larger, since S repairs it within the demand.
+smooth makes T_k no larger, since S repairs it within K.
 
 If the truth is in K and in `f + S`, then T_k is at most, whatever f was fitted to, what noise alone gives with those g that meet
-the demand without its offset: a cone for inequalities, a space for equations. That is the null distribution, so no model is
+the condition without its offset: a cone for inequalities, a space for equations. That is the null distribution, so no model is
 refitted, and a truth on the edge of the cone does not make the test liberal (Robertson, Wright & Dykstra 1988, §2.3: the least
 favourable truth). Inequalities that f meets with room to spare are left out of the cone (Andrews & Soares 2010). The noise is
-that of the free fit with random signs, at its rows, so that it may differ from row to row (Wu 1986), and shuffled, since a demand
-on few rows sees too little of its own; the larger probability counts.
+that of the free fit with random signs, at its rows, so that it may differ from row to row (Wu 1986), and shuffled, as a
+condition on few rows sees too little of its own; the larger probability counts.
 """
 
 import math
@@ -30,11 +30,11 @@ Floats = NDArray[np.float64]
 MIN_SINGULAR_RATIO = 0.1
 """A function of the family that violates an equation by less than this share of what the worst does counts as meeting it."""
 ZERO_TOLERANCE = 1e-9
-"""Below this a demand says nothing to the family, and a bound is met exactly."""
+"""Below this a condition does not restrict the family, and a bound is met exactly."""
 MIN_GAIN = 4.0
-"""A smaller gain is never told of, and no null distribution is drawn."""
+"""A smaller gain is never significant, and no null distribution is drawn."""
 N_EARLY_DRAWS, MIN_EXCEEDANCES = 99, 6
-"""After so many draws, so many as large as what was seen end the drawing; and one far beyond all of them does."""
+"""After this number of draws, this number of exceedances ends the drawing; so does a statistic far beyond all of them."""
 MIN_CLEAR_RATIO = 1.5
 """Times the largest draw."""
 MAX_LEVERAGE = 0.9
@@ -44,11 +44,11 @@ MAX_LEVERAGE = 0.9
 @final
 @dataclass(frozen=True, eq=False)
 class TestOutcome:
-    """What the rows say to a demand.
+    """Outcome of the test of a condition.
 
     Attributes:
-        probability: Of a statistic as large if the demand is right.
-        gap: The nearest function of all less the nearest that meets it, at the rows, in noise deviations, `(N,)`.
+        probability: p-value.
+        gap: The nearest function less the nearest that meets the condition, at the rows, in noise deviations, `(N,)`.
     """
 
     probability: float
@@ -61,7 +61,7 @@ class ResidualSample:
     """Residuals as families of functions see them.
 
     Attributes:
-        fine: The family that keeps the demand, at the rows, orthonormal, `(N, p)` with `p < N`.
+        fine: The family that meets the condition, at the rows, orthonormal, `(N, p)` with `p < N`.
         free: Families that need not, `(N, p_k)` each.
         residuals: `(N,)`.
     """
@@ -72,12 +72,12 @@ class ResidualSample:
 
     @cached_property
     def seen(self) -> Tensor:
-        """What the fine family can explain, `(p,)`."""
+        """Projection of the residuals on the fine family, `(p,)`."""
         return self.fine.T @ self.residuals
 
     @cached_property
     def left(self) -> Tensor:
-        """What it cannot, `(N,)`."""
+        """Residuals of that projection, `(N,)`."""
         return self.residuals - self.fine @ self.seen
 
     @property
@@ -92,7 +92,7 @@ class ResidualSample:
         return max(math.sqrt(float(self.left.square().sum()) / self.degrees), floor)
 
     def gains(self, rows: Tensor, seen: Tensor) -> Floats:
-        """By how much the free families come nearer to rows `(…, N)` than the fine one, which sees `(…, p)`; `(…, k)`."""
+        """Decrease of the sum of squares by each free family beyond the fine one, `(…, k)`; rows are `(…, N)`, seen `(…, p)`."""
         own = seen.square().sum(-1)
         found: Floats = torch.stack([(rows @ each).square().sum(-1) - own for each in self.free], dim=-1).numpy()
         return found
@@ -118,16 +118,16 @@ def likelihood_ratio_test(
     draws: int,
     generator: torch.Generator,
 ) -> TestOutcome:
-    """What the rows say to `rows @ g + offset = 0`, or `≥ 0`, where g are coordinates in the fine family.
+    """Likelihood-ratio test of `rows @ g + offset = 0`, or `≥ 0`, where g are coordinates in the fine family.
 
     Args:
         sample: The residuals.
         rows: `(M, p)`.
-        offset: Of the fitted model, `(M,)`.
+        offset: Values of the condition for the fitted model, `(M,)`.
         sure: For inequalities, how far each is known, `(M,)`: its standard deviation, for noise of deviation 1. None where
             they are equations.
-        draws: Of the null distribution, at most.
-        generator: Of these.
+        draws: Most draws of the null distribution.
+        generator: Source of the draws.
     """
     largest = float(rows.norm(dim=1).max())
     if largest <= ZERO_TOLERANCE:
@@ -183,7 +183,7 @@ class _EqualityTest:
         self.solve: Floats = left[:, kept].T / sizes[kept, None]
 
     def move(self, seen: Floats, bound: Floats) -> Floats:
-        """From the nearest g to the one seen."""
+        """The difference of the observed g and the nearest one that meets the condition."""
         moved: Floats = self.across.T @ (self.across @ seen - self.solve @ bound)
         return moved
 
@@ -201,7 +201,7 @@ class _InequalityTest:
         self.polar: Floats = np.ascontiguousarray(-matrix.T)
 
     def move(self, seen: Floats, bound: Floats) -> Floats:
-        """From the nearest g to the one seen: a least-distance problem (Lawson & Hanson 1974, ch. 23)."""
+        """The difference of the observed g and the nearest one that meets the condition (Lawson & Hanson 1974, ch. 23)."""
         short = bound - self.matrix @ seen
         if not (short > 0).any():
             return np.zeros_like(seen)

@@ -1,4 +1,4 @@
-"""The linearised least-squares problem of a network and some rows: what these determine, and how well, edge by edge.
+"""The linearised least-squares problem of a network: rank, condition number and standard errors, edge by edge.
 
 With G the squares of the columns scaled to unit length, the block of `G⁻¹` that belongs to an edge is the inverse of what is left
 of its columns once all others have had their say (the Schur complement): one inversion answers for all edges.
@@ -127,14 +127,14 @@ class LinearisedSystem:
         variances, vectors = torch.linalg.eigh(place.inverse)
         seen = (centred @ vectors).square().mean(0)
         unseen = variances > 1 / SCHUR_TOLERANCE
-        # Numbers of the two kinds of directions differ by rounding of the large ones: what is left of a constant is no doubt.
+        # Numbers of the two kinds of directions differ by rounding of the large ones: the remainder of a constant is ignored.
         if float(seen[unseen].sum()) > SINGULAR_TOLERANCE * float(seen.sum()):
             return math.inf
         return math.sqrt(float((seen * variances)[~unseen].sum()))
 
 
 def power_of(effect: float, sigma: float, rank: int, free: int, level: float) -> float:
-    """Of the F test with `rank` and `free` degrees of freedom and a noncentrality of effect/σ².
+    """Power of the F-test with `rank` and `free` degrees of freedom and noncentrality effect/σ².
 
     >>> round(power_of(0.0, 1.0, 3, 50, 0.05), 6)
     0.05

@@ -1,4 +1,4 @@
-"""What the data say against an axiom: a likelihood-ratio test after the fit.
+"""Misspecification tests of axioms: a likelihood-ratio test after the fit.
 
 A hard axiom holds in the model whatever the rows say, so a wrong one shows as a misfit: some function of a flexible family,
 added to the model, comes nearer to the rows than any that keeps the axiom. How near it comes by chance is worked out in
@@ -28,11 +28,11 @@ from splinework.nn.frame.framed import names_of
 from splinework.train.losses import Squared
 
 SIGNIFICANCE_LEVEL = 0.01
-"""Chance of any doubt, at most, where all axioms are right."""
+"""Family-wise error rate: largest probability of any warning where all axioms are right."""
 MISFIT_TOLERANCE = 1e-6
 """Root mean square misfit, in spreads of y, at which every row is met."""
 MIN_ROWS, MAX_ROWS = 20, 2000
-"""Rows below which nothing is said; and of more than these, so many are looked at, in even steps."""
+"""Fewest rows for a test, and most rows that it uses, evenly spaced."""
 FREE_SIZES, FINE_SIZE = ((1, 4), (4, 4), (8, 4)), (16, 3)
 """Intervals of the splines along an input, and rows per function at least: of families that need not keep an axiom, and of the
 finer one that does where it is an inequality."""
@@ -49,11 +49,11 @@ N_DRAWS = 400
 @final
 @dataclass(frozen=True)
 class AxiomTest:
-    """Evidence against axioms.
+    """A misspecification test that rejects an axiom.
 
     Attributes:
-        text: A sentence for the user.
-        probability: Chance of such rows if the axioms are true.
+        text: The warning for the user.
+        probability: p-value, corrected for several conditions.
     """
 
     text: str
@@ -72,7 +72,7 @@ class _TestedCondition:
 
 @torch.no_grad()
 def axiom_tests(fitted: InformedFit, axioms: Sequence[Axiom], rows: GivenRows) -> list[AxiomTest]:
-    """Doubts in hard and soft axioms, most certain first.
+    """Tests of hard and soft axioms; returns those that the rows reject, smallest p-value first.
 
     Each axiom has its own test, in which the model may miss whatever the others are about, so that one that is right is not
     blamed for another. Their probabilities are corrected for their number (Holm 1979).
@@ -80,10 +80,10 @@ def axiom_tests(fitted: InformedFit, axioms: Sequence[Axiom], rows: GivenRows) -
     Args:
         fitted: The model that was fitted under the axioms.
         axioms: All axioms, those only to be verified included.
-        rows: What it was fitted to.
+        rows: The training rows.
 
     Returns:
-        One doubt for each axiom against which the rows speak on the level of 1 %; none for losses other than the squared one,
+        One test for each axiom that the rows reject at the level of 1 %; none for losses other than the squared one,
         or fewer than 20 rows.
     """
     outputs = names_of(fitted.model)[1]
@@ -91,7 +91,7 @@ def axiom_tests(fitted: InformedFit, axioms: Sequence[Axiom], rows: GivenRows) -
     if not tested or len(rows.x) < MIN_ROWS or not isinstance(rows.loss, Squared) or rows.y.shape[1] != len(outputs):
         return []
     if bool(((rows.y - fitted.model(rows.x)).square().mean(0).sqrt() <= MISFIT_TOLERANCE * rows.spread).all()):
-        return []  # every row is met: none speaks against anything
+        return []  # every row is met: nothing is rejected
     look = _TestSetting.at(fitted, tested, rows)
     if not look.free:
         return []
@@ -103,12 +103,12 @@ def axiom_tests(fitted: InformedFit, axioms: Sequence[Axiom], rows: GivenRows) -
         found, case = min(parts, key=lambda part: part[0].probability)
         worst.append((min(1.0, len(parts) * found.probability), found, case))
     worst.sort(key=lambda each: each[0])
-    told = []
+    rejected = []
     for number, (probability, found, case) in enumerate(worst):
         if probability * (len(worst) - number) > SIGNIFICANCE_LEVEL:
             break
-        told.append(AxiomTest(look.sentence(case, found, probability), probability))
-    return told
+        rejected.append(AxiomTest(look.sentence(case, found, probability), probability))
+    return rejected
 
 
 def _tested_conditions(
@@ -159,7 +159,7 @@ class _TestSetting:
         return cls(predict, x, y - predict(x), rows.spread.cpu(), setting, free, _family(x, FINE_SIZE, named))
 
     def judge(self, case: _TestedCondition) -> TestOutcome:
-        """What the rows say to a condition."""
+        """Tests one condition."""
         j, condition, widest = case.output, case.condition, self.free[-1]
         fine = widest if condition.equal or self.fine is None else self.fine
         count, wide = fine.size, widest.size
@@ -181,7 +181,7 @@ class _TestSetting:
         return TestOutcome(1.0, found.gap) if small else found
 
     def sentence(self, case: _TestedCondition, found: TestOutcome, probability: float) -> str:
-        """What to tell."""
+        """The warning."""
         names = self.setting.input_names
         row = int(found.gap.abs().argmax())
         inputs = [self.setting.input(name, case.axiom) for name in case.axiom.inputs] or range(len(names))
@@ -190,7 +190,7 @@ class _TestSetting:
         far = float(found.gap[row].abs())
         size = f"{far:.1f}" if far < 100 else "over 100"
         return (
-            f"the data speak against {case.axiom.text()}: {likely}; around {where} the rows lie {size} noise deviations "
+            f"the data contradict {case.axiom.text()}: {likely}; around {where} the rows lie {size} noise deviations "
             "from the nearest function of which it is true. Check the axiom, or give it strength=Soft() or Verify()."
         )
 
@@ -201,5 +201,5 @@ def _family(x: Tensor, size: tuple[int, int], named: Sequence[tuple[int, int]]) 
 
 
 def _subsample(x: Tensor, most: int) -> Tensor:
-    """So many rows at most, in even steps."""
+    """Rows that are evenly spaced, at most `most` of them."""
     return x if len(x) <= most else x[torch.linspace(0, len(x) - 1, most, device=x.device).long()]

@@ -1,4 +1,4 @@
-"""`solve_equations`: differential equations and what is known at boundaries in, a model that fulfils both out."""
+"""`solve_equations`: fits a model to differential equations with boundary and initial conditions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -70,14 +70,14 @@ def solve_equations(
     Args:
         model: A KAN in the raw inputs, left unchanged: its shape, grids and degrees count, and so do its numbers, but for a
             first layer that gets other inputs.
-        axioms: `Residual`, `Boundary`, `Initial`, `Periodic`, `Through` and `Integral` axioms of `sw.axioms`; and
+        axioms: `ResidualEquation`, `Boundary`, `Initial`, `Periodic`, `Through` and `Integral` axioms of `sw.axioms`; and
             `splinework.train.Residual` recipes, functions of the whole model and of points.
         over: Ranges by input, or a region; what is missing comes from the axioms, then from the model's grids.
         points: How many points inside, or the points, `(N, inputs)`.
         data: Measurements `(x, y)`; a NaN in y is not known.
-        tolerance: Ends early where the root mean square of what should vanish is this share of what it is without the
-            network: 1e-7 where None is given, for slabs 1e-4; 0 goes on while it pays.
-        schedule: `Whole(rounds=…)`, `Causal(…)` or `Slabs(…)`: the way through the problem.
+        tolerance: Ends early where the root mean square residual is this share of the value without the
+            network: 1e-7 where None is given, for slabs 1e-4; 0 continues while it improves.
+        schedule: `Whole(rounds=…)`, `Causal(…)` or `Slabs(…)`.
         **keywords: Fields of `TrainingOptions`.
         options: These as one object; what is named beside it counts instead.
 
@@ -91,9 +91,9 @@ def solve_equations(
         DataError: If they are not finite.
 
     >>> import math, torch
-    >>> from splinework.knowledge.axioms import Boundary, Residual
+    >>> from splinework.knowledge.axioms import Boundary, ResidualEquation
     >>> wave = KAN([1, 1], names=["x"], output_names=["u"], dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    >>> found = solve_equations(wave, [Residual("u_xx = -u"), Boundary({"x": (0, 1)}, "x")], progress=False)
+    >>> found = solve_equations(wave, [ResidualEquation("u_xx = -u"), Boundary({"x": (0, 1)}, 0)], progress=False)
     >>> x = torch.tensor([[0.5]], dtype=torch.float64)
     >>> abs(found.model(x).item() - math.sin(0.5) / math.sin(1)) < 1e-10
     True
@@ -130,7 +130,7 @@ def _evolved(problem: EquationProblem, slabs: Slabs, tolerance: float) -> Equati
         size = slab.moved.numel()
         history.decide("slab", f"{slab.start:.4g} to {slab.end:.4g}: {size} numbers, residual {value:.2g}")
 
-    model, course = march_problem(problem, slabs.count, tolerance, tell)
-    lengths = [slab.end - slab.start for slab in course.slabs]
-    square = sum(length * value**2 for length, value in zip(lengths, course.residual, strict=True)) / sum(lengths)
+    model, result = march_problem(problem, slabs.count, tolerance, tell)
+    lengths = [slab.end - slab.start for slab in result.slabs]
+    square = sum(length * value**2 for length, value in zip(lengths, result.residual, strict=True)) / sum(lengths)
     return EquationSolution(model.to(delivered_dtype(problem.model)), {}, history, (square**0.5,))

@@ -1,4 +1,4 @@
-"""Where a black box is asked: near real rows, all over a box, on its faces and corners."""
+"""Query points of a black box: near real rows, all over a box, on its faces and corners."""
 
 from dataclasses import dataclass
 from typing import Any, final
@@ -16,15 +16,15 @@ Floats = NDArray[np.float64]
 @final
 @dataclass(frozen=True)
 class QueryPoints:
-    """Where a teacher is asked.
+    """The query points of a teacher.
 
     Attributes:
-        total: How many points, all rounds together.
+        total: Number of points, all rounds together.
         rows: Share of real rows with some jitter; goes to the box where there are none.
         box: Share of points spread evenly over the box.
         faces: Share on its faces and corners, so that the student does not go beyond what it knows silently.
-        jitter: Of real rows, as a share of each input's range.
-        rounds: After the first fit, so many times points are added where the student is worst.
+        jitter: Standard deviation of the jitter of real rows, as a share of each input's range.
+        rounds: Number of adaptive rounds after the first fit, which add points where the student is worst.
         blur: The teacher is averaged over inputs moved by this share of their range, 16 times; smooths steps. 0 takes it as is.
 
     Raises:
@@ -91,7 +91,7 @@ class Sampler:
         return np.asarray(self.low + (self.high - self.low) * drawn)
 
     def _faces(self, count: int) -> Floats:
-        """On the faces; a quarter of them in corners."""
+        """Points on the faces; a quarter of them in corners."""
         drawn = self.rng.random((count, len(self.low)))
         corners = count // 4
         drawn[:corners] = drawn[:corners].round()

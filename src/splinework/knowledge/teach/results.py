@@ -1,4 +1,4 @@
-"""What a fit hands back, with or without axioms, as the fit of a plain network."""
+"""Results of fits with and without axioms as results of a plain network."""
 
 from typing import Any
 

@@ -93,14 +93,14 @@ class TeacherKAN:
     """A recipe of a teacher.
 
     Every hidden node has at least two incoming edges, since one of a single edge is a function of that edge's input and
-    cannot be told from it, and goes on; so `sparsity` is reached where that leaves room. No two nodes of a layer have the same
+    cannot be distinguished from it; so `sparsity` is reached where that leaves room. No two nodes of a layer have the same
     inputs, where there are others.
 
     Attributes:
         shape: Nodes per layer, all of them sums.
         sparsity: Share of the edges of every layer that are left out.
         edges: Names out of `EDGE_FUNCTIONS` to draw from.
-        seed: Of everything random.
+        seed: Seed of everything random.
 
     Raises:
         ConfigError: For a shape, a share or a name that makes no sense.
@@ -163,7 +163,7 @@ class TeacherKAN:
 
 
 def _alive(rng: np.random.Generator, inputs: int, outputs: int, sparsity: float, *, heard: bool) -> NDArray[np.bool_]:
-    """Which edges of a layer there are: two or more into each sum, and where `heard` one or more out of each input."""
+    """A mask of the edges of a layer: two or more into each sum, and where `heard` one or more out of each input."""
     least = min(2, inputs)
     wanted = max(round((1 - sparsity) * inputs * outputs), least * outputs)
     alive = np.zeros((inputs, outputs), dtype=bool)

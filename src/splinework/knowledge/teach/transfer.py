@@ -1,7 +1,7 @@
-"""From a simulator to reality: a model that has learned from simulated rows, and few measurements that put it right.
+"""Transfer from a simulator to reality: a model fitted to simulated rows is corrected by few measurements.
 
-Which of the ways from one to the other helps, the measurements say by cross-validation; two rivals that use only one of the two
-sources are always among them. What comes out is one KAN like any other.
+Cross-validation on the measurements selects the recipe; two baselines that use only one of the two sources are always among them.
+The result is one KAN like any other.
 """
 
 import copy
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, FitWarning, ShapeError
+from splinework.knowledge.teach.additive_correction import without_axioms
 from splinework.knowledge.teach.charts import CHARTS, Chart, additive
 from splinework.knowledge.teach.evidence_maximisation import EvidenceFit, maximise_evidence_nonlinear
 from splinework.knowledge.teach.fit import InformedResult
@@ -30,9 +31,9 @@ RECIPES = ("simulator", "residual", "gauge", "anchored", "real", "network")
 """In the order of the table. Measurements alone: `real`, one smooth curve per input, and `network`, of the simulator's shape."""
 DEFAULT_RECIPES = RECIPES[:-1]
 MIN_NETWORK_ROWS = 40
-"""From so many measurements on, the network is among the usual recipes: with fewer, `fit` follows their noise."""
+"""Fewest measurements at which the network is among the default recipes: with fewer, `fit` overfits."""
 N_FOLDS, N_REPEATS = 5, 3
-"""Each measurement is predicted so often from others; the parts differ from time to time."""
+"""Folds and repetitions of the cross-validation, each with other folds."""
 MIN_ROWS = 4
 MAX_VALUES = 3000
 """Most measured numbers; with more there is no need for a simulator."""
@@ -52,7 +53,7 @@ class RecipeScore:
         error: Cross-validated root mean squared error, in standard deviations of the measured outputs; NaN where it failed.
         spread: Standard error of that, from row to row.
         freedom: How many numbers the measurements have determined; NaN for networks fitted otherwise.
-        note: What was found, or why there is nothing.
+        note: A remark, or why the recipe failed.
     """
 
     recipe: str
@@ -65,13 +66,13 @@ class RecipeScore:
 @final
 @dataclass(frozen=True)
 class TransferResult:
-    """What `transfer` hands back.
+    """The result of `transfer`.
 
     Attributes:
         model: The model of the chosen recipe, fitted to all measurements.
         recipe: Its name.
-        scores: Of all recipes tried.
-        models: Of all recipes that could be used, fitted to all measurements.
+        scores: Scores of all recipes tried.
+        models: Models of all usable recipes, fitted to all measurements.
     """
 
     model: KAN
@@ -99,19 +100,19 @@ def transfer(
     seed: int = 0,
     progress: bool = True,
 ) -> TransferResult:
-    """Puts a model of a simulator right with few measurements, in the way that predicts measurements left out best.
+    """Corrects a model of a simulator with few measurements, by the recipe with the lowest cross-validation error.
 
     The recipes are `residual`, `gauge` and `anchored` (see `charts`), each with strengths by the evidence of
     the measurements; and the rivals `simulator` (as it is), `real` (one smooth curve per input, measurements alone) and
     `network` (a network of the simulator's shape, measurements alone). Strengths are found anew within every fold, so the
-    errors compared are those of rows that nothing has seen. The winner is fitted to all of them.
+    errors are out of sample except for the selection itself. The winner is fitted to all measurements.
 
     Args:
         simulated: A KAN or `FitResult` fitted to simulated rows; or these rows `(x, y)`, to which `model` is fitted first.
         x: Measured inputs, `(n, inputs)` in raw units: a tensor, an array or a frame.
         y: Measured outputs, `(n, outputs)` or `(n,)`.
-        recipes: Which to try; None takes all, and `network` only from 40 measurements on.
-        model: What is fitted to simulated rows; None takes `[p, 2p + 1, q]` on five intervals.
+        recipes: The recipes to try; None takes all, and `network` only from 40 measurements on.
+        model: The model to fit to simulated rows; None takes `[p, 2p + 1, q]` on five intervals.
         simulated_x: Inputs of the simulator's rows, for `anchored`; where they are not known, points all over the grids.
         seed: Seed of everything random here.
         progress: Whether fits show their progress on a terminal.
@@ -160,8 +161,8 @@ class _RecipeComparison:
         anchors: Simulated rows in its network units.
         x: Measurements in raw units.
         y: Their outputs.
-        seed: Of networks fitted to measurements.
-        progress: Of the same.
+        seed: Seed of networks fitted to measurements.
+        progress: Whether their fits show progress.
     """
 
     source: KAN
@@ -182,8 +183,8 @@ class _RecipeComparison:
                     kept = torch.ones(len(self.x), dtype=torch.bool)
                     kept[part] = False
                     with torch.no_grad():
-                        told = self.fitted(name, self.x[kept], self.y[kept])[0](self.x[part])
-                    error = ((flat(told) - flat(self.y[part])) / scale).square().mean(1)
+                        predicted = self.fitted(name, self.x[kept], self.y[kept])[0](self.x[part])
+                    error = ((flat(predicted) - flat(self.y[part])) / scale).square().mean(1)
                     squares[part] += error / (1 if name == "network" else len(folds))
             model, found, note = self.fitted(name, self.x, self.y)
             if not bool(squares.isfinite().all()):
@@ -196,7 +197,7 @@ class _RecipeComparison:
         return RecipeScore(name, root, spread, freedom, note), model
 
     def fitted(self, name: str, x: Tensor, y: Tensor) -> tuple[KAN, EvidenceFit | None, str]:
-        """A recipe's model of some measurements, what they said, and a remark."""
+        """A recipe's model of some measurements, its evidence fit, and a remark."""
         if name == "simulator":
             return copy.deepcopy(self.source), None, "as it is"
         if name == "network":
@@ -234,7 +235,7 @@ class _RecipeComparison:
         return additive(plain, x)
 
     def _remark(self, name: str, chart: Chart, found: EvidenceFit, u: Tensor) -> str:
-        """What the measurements changed, in network units."""
+        """The change by the measurements, in network units, as a text."""
         with torch.no_grad():
             values, _ = chart.at(found.numbers, u)
             change = float((values - self.source.unit_forward(u)).square().mean().sqrt()) if name != "real" else 0.0
@@ -297,8 +298,7 @@ def _measured(source: KAN, x: Any, y: Any) -> tuple[Tensor, Tensor]:
         )
     if ys.numel() > MAX_VALUES:
         raise ConfigError(
-            f"transfer is for few measurements, at most {MAX_VALUES} numbers, got {ys.numel()}; with so many, fit "
-            "them directly."
+            f"transfer is for few measurements, at most {MAX_VALUES} numbers, got {ys.numel()}; fit them directly."
         )
     check_finite(source.input_scaling(xs), "x", config.input_names, scales=config.input_scales)
     check_finite(source.output_scaling(ys), "y", config.output_names, scales=config.output_scales)

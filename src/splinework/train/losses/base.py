@@ -1,4 +1,4 @@
-"""What a loss is: a frozen recipe that values rows, expands itself to second order, and reads the targets."""
+"""The base class of losses: a frozen recipe that evaluates rows, expands to second order, and reads the targets."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -16,13 +16,17 @@ KINK_WIDTH = 1e-4
 
 @dataclass(frozen=True)
 class Loss(ABC):
-    """What a fit minimises the mean of, over rows.
+    """A loss whose mean over the rows is minimised.
 
     Attributes:
-        name: What `make_loss` knows it by.
+        name: The name that `make_loss` takes.
         regression: Whether targets live in the units of the output, so that y may be standardised with the model's output
             scaling. Where not, the model's raw output is what `rows` takes, and y is not scaled.
         dispersed: Whether the size of the loss tells that of the noise; not so for minus the logarithm of a probability.
+
+    >>> from splinework.train.losses import make_loss
+    >>> make_loss("huber")
+    Huber(threshold=1.345)
     """
 
     name: ClassVar[str]
@@ -47,29 +51,29 @@ class Loss(ABC):
         """
 
     def columns(self, outputs: int) -> tuple[int, ...]:
-        """How many columns y may have for a model of so many outputs, the usual number first; empty for any number.
+        """Numbers of columns that y may have for a model of `outputs` outputs, the usual one first; empty for any.
 
         Raises:
-            ConfigError: If no y fits a model of so many outputs.
+            ConfigError: If no y fits a model with this number of outputs.
         """
         return (outputs,)
 
     def settle(self, y: Tensor) -> "Loss":
-        """The recipe with what only the data to fit can tell, such as which labels there are; else itself."""
+        """The recipe completed by the data, such as with their labels; by default itself."""
         return self
 
     def targets(self, y: Tensor, outputs: int, names: Sequence[str]) -> Tensor:
         """The targets `(N, J)`, from y `(N, columns)` in raw units.
 
         Args:
-            y: What the data say, finite.
+            y: The data, finite.
             outputs: Outputs J of the model.
             names: Names of the columns of y, for messages.
 
         Raises:
             ShapeError: If y has another number of columns than the loss needs.
             DataError: If some values mean nothing to this loss.
-            ConfigError: If the loss does not fit a model of so many outputs.
+            ConfigError: If the loss does not fit a model with this number of outputs.
         """
         wanted = self.columns(outputs)
         if y.dim() != 2 or (wanted and y.shape[1] not in wanted):
@@ -81,7 +85,7 @@ class Loss(ABC):
         return y
 
     def response(self, f: Tensor) -> Tensor:
-        """From raw output `(…, J)` to what is asked for: a probability, a rate, or the value itself."""
+        """The response for raw outputs `(…, J)`: a probability, a rate, or the value itself."""
         return f
 
 
@@ -96,7 +100,7 @@ def best_constant(loss: Loss, t: Tensor, unit: Tensor, weights: Tensor | None = 
         loss: The loss.
         t: Targets as `targets` of the loss gives them.
         unit: `(J,)`, what one network unit is in units of y.
-        weights: Of the rows, `(N,)`; None for equal ones.
+        weights: Weights of the rows, `(N,)`; None for equal ones.
     """
     share = torch.full((len(t),), 1 / len(t), dtype=unit.dtype, device=unit.device)
     if weights is not None:

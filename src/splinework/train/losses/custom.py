@@ -26,10 +26,14 @@ class Custom(Loss):
     majoriser of `|r|`.
 
     Attributes:
-        function: Of outputs `(N, J)` and targets `(N, columns)`, giving `(N,)`, or `(N, J)` to be averaged over outputs.
+        function: A function of outputs `(N, J)` and targets `(N, columns)`, giving `(N,)`, or `(N, J)` for
+            the mean over outputs.
 
     Raises:
         ConfigError: If it cannot be called.
+
+    >>> Custom(lambda f, t: (f - t) ** 4).rows(torch.tensor([[2.0]]), torch.zeros(1, 1), torch.ones(1))
+    tensor([16.])
     """
 
     function: Callable[[Tensor, Tensor], Any]

@@ -25,6 +25,9 @@ class Poisson(Loss):
 
     It is 0 where the rate is the count. Curvature: the rate, which is the second derivative; where the rate is
     more than e times too low, Newton's own step would raise the loss, and the secant to the optimum takes its place.
+
+    >>> Poisson().response(torch.zeros(1, 1))
+    tensor([[1.]])
     """
 
     name: ClassVar[str] = "poisson"
@@ -63,11 +66,14 @@ class Logistic(Loss):
     way back, and the majoriser of Jaakkola & Jordan (2000), `tanh(f/2)/(2f)`, takes its place.
 
     Attributes:
-        labels: What y calls the two classes; the second is the one whose probability `response` gives. None for 0
+        labels: The two labels in y; the second is the one whose probability `response` gives. None for 0
             and 1, or whichever two numbers the data have (then the greater one is the second).
 
     Raises:
         ConfigError: If the labels are not two different numbers.
+
+    >>> Logistic().response(torch.zeros(1, 1))
+    tensor([[0.5000]])
     """
 
     labels: tuple[float, float] | None = None
@@ -116,6 +122,9 @@ class Softmax(Loss):
     Curvature: `diag(d) - dd'/Σd` with d the probabilities, which is the second derivative; where a class is more than e times
     less probable than it should be, the secant to the optimum stands for its probability, as in `Poisson`, of which this
     is what is left for a known total. The result is never below the second derivative.
+
+    >>> Softmax().response(torch.zeros(1, 2))
+    tensor([[0.5000, 0.5000]])
     """
 
     name: ClassVar[str] = "softmax"

@@ -19,7 +19,11 @@ from splinework.train.losses.base import KINK_WIDTH, Loss
 @final
 @dataclass(frozen=True)
 class Squared(Loss):
-    """`(f - t)²`, the mean over outputs; the most likely fit where errors are normal."""
+    """`(f - t)²`, the mean over outputs; the most likely fit where errors are normal.
+
+    >>> Squared().rows(torch.tensor([[2.0]]), torch.zeros(1, 1), torch.ones(1))
+    tensor([4.])
+    """
 
     name: ClassVar[str] = "squared"
     regression: ClassVar[bool] = True
@@ -45,6 +49,9 @@ class Huber(Loss):
 
     Raises:
         ConfigError: If the threshold is not positive.
+
+    >>> Huber(0.5).rows(torch.tensor([[2.0]]), torch.zeros(1, 1), torch.ones(1))
+    tensor([1.7500])
     """
 
     threshold: float = 1.345
@@ -84,6 +91,9 @@ class Absolute(Loss):
 
     Raises:
         ConfigError: If the smoothing is not positive.
+
+    >>> Absolute().rows(torch.tensor([[2.0]]), torch.zeros(1, 1), torch.ones(1)).round(decimals=3)
+    tensor([2.])
     """
 
     smoothing: float = KINK_WIDTH
@@ -126,6 +136,9 @@ class Quantile(Loss):
 
     Raises:
         ConfigError: If a level is not between 0 and 1, they do not rise, or the smoothing is not positive.
+
+    >>> Quantile((0.1, 0.9)).response(torch.tensor([[2.0, 1.0]]))
+    tensor([[1., 2.]])
     """
 
     levels: tuple[float, ...] = (0.1, 0.5, 0.9)

@@ -1,4 +1,4 @@
-"""What an optimiser is: a frozen recipe that attaches to an objective; the stepper that it returns holds the state."""
+"""The base class of optimisers: a frozen recipe that attaches to an objective; the stepper it returns holds the state."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Stepper(Protocol):
     def step(self) -> float | None:
         """Takes one step in place and returns the objective after it; None if the step has not seen all rows.
 
-        A trial that is not finite is undone, or told by a value that is not finite. So is an objective that explodes.
+        A trial that is not finite is undone, or reported by a value that is not finite; so is an objective that explodes.
         """
 
     @property
@@ -44,7 +44,7 @@ class Optimiser(ABC):
 
     Attributes:
         default_steps: Most steps of a stage, where the user does not say.
-        trial_steps: Steps after which one start may be told from another.
+        trial_steps: Steps after which starts may be compared.
         settles: A stage ends when ten steps together gained less than this share of the objective; -∞ never.
         second_order: Whether it sees the curvature of the coefficients, and so converges in few steps on any grid.
     """

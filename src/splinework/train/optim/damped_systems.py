@@ -28,7 +28,7 @@ class DampedSystem(ABC):
 
     @abstractmethod
     def predicted_decrease(self, move: Tensor) -> float:
-        """By how much the undamped quadratic falls along δ."""
+        """Decrease of the undamped quadratic model along δ."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the jumps of the highest derivative at the knots cost: each spline goes on as smoothly as it can where no data are."""
+"""A penalty on the jumps of the highest derivative at the knots, so that splines continue smoothly where there are no data."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ from splinework.train.jacobian import ParameterVector
 from splinework.train.objective import Objective
 
 MIN_WEIGHT, MIN_QR_WEIGHT, MAX_WEIGHT = 1e-14, 1e-26, 1e-3
-"""Bounds of the jump penalty's weight: by the normal equations, by QR, and at the start."""
+"""Smallest weight of the jump penalty with the normal equations and with QR, and its initial value."""
 MIN_RATIO, MIN_QR_RATIO = 1e-4, 1e-8
-"""Smallest shares of the error that the jump penalty is allowed to be, by the normal equations and by QR."""
+"""Smallest ratios of the jump penalty to the error, with the normal equations and with QR."""
 MAX_NOISELESS_SHARE = 1e-4
-"""That is lessened below this share of the spread only: above, a wiggle is noise or a start that has gone astray."""
+"""The ratio is reduced only where the error is below this share of the spread: above, a wiggle is noise or a poor start."""
 
 
 class JumpPenalty:
@@ -36,7 +36,7 @@ class JumpPenalty:
 
     @torch.no_grad()
     def value(self) -> float:
-        """At the model's present numbers."""
+        """The penalty at the model's present parameters."""
         total = 0.0
         for layer, jumps in zip(self.model.kan_layers, self.jumps, strict=True):
             if jumps is not None:
@@ -95,28 +95,28 @@ class JumpPenalty:
 
 
 class JumpPenaltyStepper:
-    """What steppers share that lower the objective and a jump penalty, which is a share of the error and falls with it.
+    """Base of steppers that minimise the objective and a jump penalty, whose weight is bounded by the error and falls with it.
 
     Args:
-        objective: Of the fit.
-        share: Of the error, that the jump penalty is allowed to be; 0 switches it off.
+        objective: The objective of the fit.
+        ratio: Largest ratio of the jump penalty to the error; 0 switches it off.
     """
 
     uses_qr = False
-    """Whether the steps come from a QR factorisation, which leaves room for a weaker jump penalty."""
+    """Whether the steps come from a QR factorisation, which allows a weaker jump penalty."""
 
-    def __init__(self, objective: Objective, share: float) -> None:
+    def __init__(self, objective: Objective, ratio: float) -> None:
         self.objective, self.model = objective, objective.model
         self.parameters = ParameterVector.of(self.model)
         self.jump_penalty = JumpPenalty(self.model, self.parameters)
-        self.ratio, self.weight = share, MAX_WEIGHT if share else 0.0
+        self.ratio, self.weight = ratio, MAX_WEIGHT if ratio else 0.0
         self.spread = objective.spread or 1.0
         self.error, self.jump_size = self._evaluate()
         self._update_weight()
 
     @property
     def value(self) -> float:
-        """What the steps lower: the objective and the jump penalty."""
+        """The minimised value: the objective and the jump penalty."""
         return self.error + self.weight * self.jump_size
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -129,12 +129,14 @@ class JumpPenaltyStepper:
         return self.objective.value_on_all_rows(), self.jump_penalty.value() if self.ratio else 0.0
 
     def _update_weight(self) -> None:
-        """Keeps the jump penalty at its share of the error; the weight never rises, so no step is undone by it."""
-        fair = self.ratio * self.error / max(self.jump_size, 1e-300)
-        self.weight = min(self.weight, max(fair, MIN_QR_WEIGHT if self.uses_qr else MIN_WEIGHT)) if self.ratio else 0.0
+        """Bounds the jump penalty by its ratio to the error; the weight never rises, so that no step is undone by it."""
+        largest = self.ratio * self.error / max(self.jump_size, 1e-300)
+        self.weight = (
+            min(self.weight, max(largest, MIN_QR_WEIGHT if self.uses_qr else MIN_WEIGHT)) if self.ratio else 0.0
+        )
 
     def _reduce_ratio(self) -> bool:
-        """Takes a hundredth of the share, if that leaves enough to hold what no data hold."""
+        """Divides the ratio by a hundred, unless it is at its minimum or the error is still large; returns whether it did."""
         least = MIN_QR_RATIO if self.uses_qr else MIN_RATIO
         if self.ratio <= least or self.error >= MAX_NOISELESS_SHARE * self.spread:
             return False

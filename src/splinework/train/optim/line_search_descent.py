@@ -1,4 +1,4 @@
-"""What L-BFGS and the dense quasi-Newton methods share: a direction from what was learned, and a search along it."""
+"""Base of L-BFGS and the dense quasi-Newton methods: a quasi-Newton direction, and a line search along it."""
 
 import math
 from abc import ABC, abstractmethod
@@ -12,13 +12,13 @@ from splinework.train.optim.base import trainable
 from splinework.train.optim.wolfe import strong_wolfe
 
 MAX_IDLE_STEPS = 10
-"""So many steps in a row that gained next to nothing end the descent: a quasi-Newton step may fail and the next succeed."""
+"""Consecutive steps without a decrease that end the descent: a quasi-Newton step may fail and the next succeed."""
 MIN_RELATIVE_DECREASE = 1e-12
-"""Next to nothing, as a share of the objective."""
+"""Smallest decrease that counts, as a share of the objective."""
 
 
 class Descent(ABC):
-    """A stepper on all rows. What it learns about the curvature is its subclass's; the objective never rises.
+    """A stepper on all rows; subclasses estimate the curvature. The objective never rises.
 
     The value and the gradient are kept from one step to the next; `restore(state())` takes them anew, for an objective
     that has changed meanwhile.
@@ -39,7 +39,7 @@ class Descent(ABC):
     @property
     @abstractmethod
     def learned(self) -> bool:
-        """Whether anything is known of the curvature."""
+        """Whether there is a curvature estimate."""
 
     @abstractmethod
     def direction(self, gradient: Tensor) -> Tensor:
@@ -47,15 +47,15 @@ class Descent(ABC):
 
     @abstractmethod
     def learn(self, s: Tensor, y: Tensor, bend: float) -> None:
-        """Takes in a step s, the change y of the gradient over it, and `sᵀBs`, the curvature that was expected."""
+        """Updates the estimate by a step s, the change y of the gradient over it, and `sᵀBs`, the curvature that was expected."""
 
     @abstractmethod
     def forget(self) -> None:
-        """Drops what was learned."""
+        """Discards the estimate."""
 
     @abstractmethod
     def memory(self) -> dict[str, Any]:
-        """What was learned, for `state`."""
+        """The curvature estimate, for `state`."""
 
     @abstractmethod
     def remember(self, memory: dict[str, Any]) -> None:

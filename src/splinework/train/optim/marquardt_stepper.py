@@ -27,28 +27,28 @@ from splinework.train.optim.damped_systems import (
 from splinework.train.optim.jump_penalty import JumpPenaltyStepper
 
 MIN_SCALE_RATIO = 1e-6
-"""Parameters that the data hardly see are damped as if they had this share of the strongest column's length."""
+"""Smallest scale of a parameter in the damping, as a share of the largest squared column length."""
 MIN_RELATIVE_DECREASE = 0.02
-"""A step that gains less than this share is slow: the jump penalty may stand in its way, and is weakened."""
+"""After a step with a smaller relative decrease the ratio of the jump penalty is reduced, as it may stand in the way."""
 MAX_GEODESIC_LOSS, DIFFERENCE_STEP, MAX_ACCELERATION_RATIO = 1e-2, 0.1, 0.4
-"""Below the first share of the spread, steps follow the geodesic; how far along the step its curvature is felt for; and how
-long the turn may be, as a share of the step."""
+"""Geodesic acceleration (Transtrum & Sethna 2012): used below this share of the spread, with this step of the finite difference,
+and accepted up to this length relative to the step."""
 LIGHT_DAMPING_RATIO = 1e-2
-"""Share of the damping for parameters that are solved for anyway: with none, what the data leave open would grow freely."""
+"""Damping of linear parameters that are solved for anyway; without it, undetermined ones would grow freely."""
 MAX_QR_WORK = 2e11
 """Rows times parameters squared beyond which a QR factorisation takes too long."""
 
 
 @dataclass(frozen=True)
 class DampedLeastSquares(Optimiser):
-    """What the recipes of this family share.
+    """Base of the damped least-squares recipes.
 
     Attributes:
         damping: At the start, relative to the columns' squared lengths.
         chunk: Numbers of the Jacobian held at once; more rows are summed in parts.
-        jump_penalty: What the jumps of the highest derivative at the knots cost, as a share of the error:
-            too little to bend a spline where there are data, but each goes on as smoothly as it can where there are
-            none, and the first steps from a random start keep away from wiggles. 0 switches it off.
+        jump_penalty: Ratio of the penalty on jumps of the highest derivative at the knots to the error: too little to bend a
+            spline where there are data, but splines continue smoothly where there are none, and the first steps from a
+            random start avoid wiggles. 0 switches it off.
 
     Raises:
         ConfigError: If a number is out of range.
@@ -160,22 +160,22 @@ class MarquardtStepper(JumpPenaltyStepper):
         for jacobian, residual in chain(self.objective.jacobian_blocks(self.parameters, self.chunk), first):
             yield self._rows(jacobian), residual
 
-    # What is moved are the parameters themselves; a shaped network has coordinates instead.
+    # The coordinates are the parameters themselves; a shaped network has others.
 
     def _read(self) -> Tensor:
-        """What is moved, at the model's present numbers."""
+        """The coordinates that the steps change, at the model's present parameters."""
         return self.parameters.read(self.model)
 
     def _write(self, values: Tensor) -> None:
-        """Puts what is moved into the model."""
+        """Writes coordinates into the model."""
         self.parameters.write(self.model, values)
 
     def _directional_curvature(self, start: Tensor, move: Tensor) -> Tensor | None:
-        """The gradient of what the outputs' bend along a move does; None where it is not to be had."""
+        """Gradient of the geodesic acceleration along a step; None where it is not available."""
         return self.objective.geodesic_gradient(self.parameters, start, move, DIFFERENCE_STEP)
 
     def _rows(self, jacobian: Tensor) -> Tensor:
-        """Rows of the Jacobian in what is moved."""
+        """Rows of the Jacobian in these coordinates."""
         return jacobian
 
     def _normal(self, matrix: Tensor, vector: Tensor) -> DampedSystem:

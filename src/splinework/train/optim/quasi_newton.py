@@ -4,7 +4,7 @@ With a step s, the change y of the gradient and `v = s/(sᵀy) - Hy/(yᵀHy)`,
 
     H⁺ = τ⁻¹ (H - Hyyᵀ H/(yᵀHy) + φ (yᵀHy) v vᵀ) + s sᵀ/(sᵀy)
 
-A member of the family is its rule for τ and φ. They are dear (n² numbers, O(n²) work per step) and far more accurate in
+A member of the family is its rule for τ and φ. They are expensive (n² numbers, O(n²) work per step) and far more accurate in
 the end than L-BFGS; where the residuals are known one by one, Levenberg–Marquardt is better still.
 """
 
@@ -111,7 +111,7 @@ class _QuasiNewtonStepper(Descent):
         if size > MAX_HESSIAN_BYTES:
             raise ConfigError(
                 f"{recipe.name} keeps a matrix of {self.count} x {self.count} numbers, {size / 2**30:.1f} GiB, and may "
-                f"take {MAX_HESSIAN_BYTES / 2**30:.0f} GiB; take optimiser='lbfgs' for so many parameters."
+                f"take {MAX_HESSIAN_BYTES / 2**30:.0f} GiB; take optimiser='lbfgs'."
             )
 
     @property

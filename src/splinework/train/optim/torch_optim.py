@@ -17,7 +17,7 @@ from splinework.train.optim.base import Optimiser, Stepper, trainable
 from splinework.train.optim.schedules import Schedule, make_schedule
 
 MAX_OBJECTIVE_RATIO = 1e3
-"""So many times the objective of the start, or of a model that has learned nothing if that is more, is no descent."""
+"""An objective above this multiple of the initial one (or of the null model's, if larger) counts as diverged."""
 
 
 class FirstOrder(Optimiser):
@@ -56,7 +56,7 @@ class TorchOptimiser(FirstOrder):
     """An optimiser of `torch.optim`.
 
     Attributes:
-        name: That of the class, such as `SGD` or `RMSprop`; capitals do not matter.
+        name: Name of the class, such as `SGD` or `RMSprop`; capitals do not matter.
         learning_rate: At the start; None takes torch's.
         batch: Rows per step: each row is seen once, in random order, before any is seen again; None takes all rows.
         schedule: How the rate changes: `cosine`, `constant`, `one_cycle`, `exponential` or a recipe.
@@ -79,7 +79,7 @@ class TorchOptimiser(FirstOrder):
             names = ", ".join(kind.__name__ for kind in torch_optimisers().values())
             raise ConfigError(f"torch.optim has {names}; got {self.name!r}.")
         object.__setattr__(self, "name", found.__name__)
-        # Wrong options, and gradients that it cannot take, are told here and not in the middle of a fit.
+        # Wrong options, and gradients that it cannot take, are refused here and not in the middle of a fit.
         trial = nn.Parameter(torch.zeros(2, 2, dtype=torch.float64))
         trial.grad = torch.ones_like(trial)
         try:

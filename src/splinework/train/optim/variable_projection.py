@@ -47,7 +47,7 @@ def solve_last_layer(objective: Objective, *, smoothness: float = 0.0) -> None:
 
     Args:
         objective: Its model is changed in place.
-        smoothness: What the squared jumps of the splines' highest derivative cost besides; see `JumpPenalty`.
+        smoothness: Weight of the squared jumps of the splines' highest derivative; see `JumpPenalty`.
 
     Raises:
         ConfigError: If the outputs of the network are products.
@@ -85,7 +85,7 @@ class _LastLayer:
     def solve(self, weight: float) -> None:
         value = self._value(weight)
         if not math.isfinite(value):
-            return  # the other layers have gone where nothing can be said of this one
+            return  # the other layers are not finite
         if self.objective.is_sum_of_squares:
             self._write(self._least_squares(weight), 1.0)
             return
@@ -104,7 +104,7 @@ class _LastLayer:
             value = after
 
     def _least_squares(self, weight: float) -> Tensor:
-        """From the rows of J themselves, not from JᵀJ, so that nothing is lost by squaring the condition number."""
+        """Least squares on the rows of J, not on JᵀJ, so that the condition number is not squared."""
         blocks = [(j[:, self.own], r) for j, r in self.objective.jacobian_blocks(self.parameters, self.chunk)]
         if weight:
             smooth = math.sqrt(weight) * self.jump_penalty.rows

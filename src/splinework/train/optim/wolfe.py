@@ -33,7 +33,7 @@ MIN_EDGE_SHARE = 0.01
 @final
 @dataclass(frozen=True)
 class LineSearchResult:
-    """Where a search ended.
+    """The result of a line search.
 
     Attributes:
         step: The step α; 0 where no lower point was found.
@@ -180,7 +180,7 @@ class _WolfeSearch:
         return low.step + min(max(share, MIN_EDGE_SHARE), 1 - MIN_EDGE_SHARE) * span
 
     def _lowest(self, a: _Trial, b: _Trial) -> float | None:
-        """Where the cubic through both values and slopes is lowest (eq. 3.59); the zero of the slope, near rounding."""
+        """Minimum of the cubic through both values and slopes (eq. 3.59); the zero of the slope, near rounding."""
         span, change = b.step - a.step, b.value - a.value
         if abs(change) <= self.slack:
             bend = (b.slope - a.slope) / span

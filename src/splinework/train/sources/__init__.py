@@ -1,4 +1,4 @@
-"""Where rows come from that do not fit into memory: one kind of source, one file.
+"""Sources of rows that do not fit into memory: one kind of source, one file.
 
 Each name is loaded when it is first used: most fits have no source.
 """

@@ -1,4 +1,4 @@
-"""What a source is: rows that need not fit into memory, read in chunks, as often as wanted and each time the same."""
+"""The base class of sources: rows that need not fit into memory, read in chunks, the same in every pass."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -43,7 +43,7 @@ class Source(ABC):
     @property
     @abstractmethod
     def identity(self) -> str:
-        """What is another text for other rows, as far as that can be told without reading them all."""
+        """A text that differs for other rows, as far as that is known without reading them all."""
 
     @abstractmethod
     def bound(self, names: Sequence[str]) -> Self:
@@ -126,7 +126,7 @@ def splitmix64(numbers: np.ndarray) -> np.ndarray:
 
 
 def file_status(path: str) -> Any:
-    """What the file system says of a file.
+    """The status of a file.
 
     Raises:
         FileError: If it is not there.

@@ -52,7 +52,7 @@ class BatchSource(Source):
         return self.chunks(size)
 
     def keys(self, chunk: Chunk, seed: int) -> np.ndarray:
-        """From the values of a row: a loader that shuffles gives it another number in every pass."""
+        """Keys from the values of a row, as a loader that shuffles gives it another number in every pass."""
         found = np.full(len(chunk.x), seed, dtype=np.uint64)
         for column in itertools.chain(chunk.x.unbind(1), chunk.y.unbind(1)):
             found = splitmix64(found ^ column.contiguous().numpy().view(np.uint64))
@@ -82,7 +82,7 @@ def batches(loader: Any) -> BatchSource:
     """Batches for `fit`, of the size that they come in: `(x, y)` or `(x, y, weights)` each, in raw units.
 
     Every pass iterates over the loader anew and must give the same rows, in any order: so it may shuffle, and must neither
-    drop the last batch nor change rows at random. A step on mini-batches takes one batch. Rows to hold out are told by
+    drop the last batch nor change rows at random. A step on mini-batches takes one batch. Held-out rows are recognised by
     their values. A fit that goes on from a checkpoint does so to the same bits if the loader's order is the same.
 
     Args:

@@ -1,1 +1,1 @@
-"""Differential equations: read, built into an ansatz, and solved; `splinework.knowledge.teach.pde` is the door."""
+"""Differential equations: read, built into an ansatz, and solved; `splinework.knowledge.teach.pde` is the entry point."""

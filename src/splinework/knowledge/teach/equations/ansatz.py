@@ -49,7 +49,7 @@ def frame_of(
 
     Args:
         conditions: Per output.
-        periods: Of inputs, which the network then sees as a cosine and a sine.
+        periods: Periods of inputs, which the network then sees as a cosine and a sine.
         inputs: Names.
         outputs: Names.
         unknowns: Names of further outputs, which are passed through.
@@ -76,7 +76,7 @@ def frame_of(
 
 
 def features_of(name: str, period: float | None) -> list[str]:
-    """What the network sees of an input."""
+    """Inputs of the network for a raw input."""
     if period is None:
         return [name]
     angle = f"{name}*{number(2 * math.pi / period)}"
@@ -126,7 +126,7 @@ def _common(conditions: BoundaryConditions, inputs: Sequence[str], points: Tenso
 
 
 def _of_edges(conditions: BoundaryConditions) -> tuple[str, list[str]]:
-    """What regions alone make of g, and their distance functions."""
+    """The part of g from regions alone, and their distance functions."""
     edges = conditions.edges
     distances = [each.region.formula() for each in edges]
     if not edges:
@@ -169,7 +169,7 @@ def _in_parentheses(text: str) -> str:
 
 
 def _vanishing(name: str, sides: Sides) -> str:
-    """What vanishes at the faces of one input, and is about the distance near them."""
+    """A function that vanishes at the faces of one input, and is about the distance near them."""
     low = sides.faces[0]
     near = beyond(name, low.at)
     if sides.high is not None:

@@ -1,4 +1,4 @@
-"""What axioms on values fix at boundaries: per output the faces of inputs, the regions, and the start in time."""
+"""Boundary and initial conditions from axioms: per output the faces of inputs, the regions, and the start in time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,8 +23,8 @@ class Face:
 
     Attributes:
         at: The value of the input.
-        value: What the output is there, a formula.
-        rate: What its first derivative in the input is there, or None.
+        value: Value of the output there, a formula.
+        rate: Its first derivative in the input there, or None.
         source: The text of the axiom.
     """
 
@@ -60,7 +60,7 @@ class RegionBoundary:
 @final
 @dataclass(frozen=True)
 class BoundaryConditions:
-    """What is fixed of one output: sides by the name of their input, and boundaries of regions."""
+    """The boundary conditions of one output: sides by the name of their input, and boundaries of regions."""
 
     sides: dict[str, Sides] = field(default_factory=dict)
     edges: tuple[RegionBoundary, ...] = ()
@@ -71,7 +71,7 @@ class BoundaryConditions:
 
 
 def conditions_of(axioms: Sequence[Axiom], inputs: Sequence[str], outputs: Sequence[str]) -> list[BoundaryConditions]:
-    """What the hard ones among the axioms fix, per output.
+    """The conditions that hard axioms set, per output.
 
     Raises:
         ConfigError: If an axiom names no input or output, or two fix the same face.
@@ -85,7 +85,7 @@ def conditions_of(axioms: Sequence[Axiom], inputs: Sequence[str], outputs: Seque
 
 
 def faces_of(axiom: Axiom, inputs: Sequence[str]) -> list[tuple[str, Face]]:
-    """The faces that it fixes, each with the name of its input; none where it speaks of a region.
+    """The faces that it fixes, each with the name of its input; none where it refers to a region.
 
     Raises:
         ConfigError: If it names no input, or is about faces and has none at a finite value.

@@ -1,4 +1,4 @@
-"""Where equations are asked to hold: points in a box or a region, on faces, and on boundaries of regions."""
+"""The domain of a problem: collocation points in a box or a region, on faces, and on boundaries of regions."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -29,12 +29,12 @@ N_BISECTIONS = 60
 @final
 @dataclass(frozen=True)
 class Domain:
-    """Where the problem lives.
+    """The domain of a problem.
 
     Attributes:
         inputs: Names of the inputs, in order.
         box: Range of every input, by name.
-        regions: What a point must lie in, besides.
+        regions: Regions that points must also lie in.
     """
 
     inputs: tuple[str, ...]
@@ -61,7 +61,7 @@ class Domain:
         )
 
     def inside(self, x: Tensor) -> Tensor:
-        """Which points lie in all regions, `(B,)`."""
+        """A mask of the points in all regions, `(B,)`."""
         found = torch.ones(len(x), dtype=torch.bool)
         for region in self.regions:
             found &= Expression(region.formula(), self.inputs).of(x) > 0
@@ -105,13 +105,13 @@ def domain_of(
     over: Mapping[str, tuple[float, float]] | Region | None,
     grid: Mapping[str, tuple[float, float]],
 ) -> Domain:
-    """The domain that a user names, or that the axioms speak of.
+    """The domain that the user gives, or that follows from the axioms.
 
     Args:
         axioms: A range comes from the domain of an equation, or from faces at both ends of an input.
         inputs: Names.
-        over: Ranges or a region; they go before what axioms say.
-        grid: The ranges of the model's grids, for inputs of which nothing is said.
+        over: Ranges or a region, which override the axioms.
+        grid: The ranges of the model's grids, for all other inputs.
 
     Raises:
         ConfigError: If a range is not finite, or names no input.

@@ -19,13 +19,13 @@ Derivative = tuple[int, Monomial]
 @final
 @dataclass(frozen=True)
 class Equation:
-    """Something that vanishes: a relation between inputs, derivatives of outputs, and unknown numbers."""
+    """A differential equation: a relation between inputs, derivatives of outputs, and unknown numbers."""
 
     statement: Statement
 
     @property
     def text(self) -> str:
-        """What was written."""
+        """The equation as written."""
         return self.statement.text
 
     @property
@@ -39,7 +39,7 @@ class Equation:
         return tuple(dict.fromkeys(m for _, m in self.terms))
 
     def value(self, x: Tensor, derivatives: Mapping[Derivative, Tensor], unknowns: Sequence[Tensor]) -> Tensor:
-        """What should vanish, `(B,)`.
+        """The residual of the equation, `(B,)`.
 
         Args:
             x: Points in raw units, `(B, inputs)`.
@@ -58,7 +58,7 @@ class Equation:
         return value.detach(), dict(zip(held, found, strict=True))
 
     def residual(self, model: Model, x: Tensor, outputs: int) -> Tensor:
-        """What should vanish for a model whose outputs after the first `outputs` are the unknowns, `(B, 1)`."""
+        """The residual for a model whose outputs after the first `outputs` are the unknowns, `(B, 1)`."""
         unknowns = self.statement.unknowns
         monomials = self.monomials if () in self.monomials or not unknowns else (*self.monomials, ())
         parts = dict(zip(monomials, partials(model, x, *monomials), strict=True))
@@ -76,7 +76,7 @@ def read_equation(
         inputs: Names of the inputs, in order.
         outputs: Names of the outputs, in order.
         unknowns: Names of all unknowns of the problem, in order.
-        output: Which output `u` means where none has that name.
+        output: The output that `u` denotes where none has that name.
 
     Raises:
         ConfigError: If it takes the function elsewhere than at the point, or has free variables or no output.

@@ -1,4 +1,4 @@
-"""A problem solved as a whole by second-order steps on all numbers of the network, and what may follow its residual."""
+"""Solution on the whole domain by second-order steps on all parameters, with adaptive points or causal weights."""
 
 import copy
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ POOL_FACTOR, UNIFORM_SHARE = 10, 1.0
 """Points among which new ones are drawn, for each that is wanted; and what is added to the residual, as a share of its mean, in
 their chances: c of Wu et al. 2023, eq. 2, whose k is 1."""
 MIN_CHUNK_WEIGHT = 1e-3
-"""The smallest weight of a chunk: second-order steps go far, and would let go of what counts for nothing."""
+"""The smallest weight of a chunk: long second-order steps would ignore what has no weight."""
 MIN_SETTLED_WEIGHT = 0.95
 """Causal rounds end where every chunk has at least this weight."""
 
@@ -37,10 +37,10 @@ def solve_globally(
     """The network that solves a problem, and its history.
 
     Args:
-        problem: What is to be solved.
+        problem: The problem to solve.
         schedule: How.
         x: Points inside, `(N, inputs)`.
-        beside: What is asked for besides the equations.
+        beside: Residuals besides the equations.
         tolerance: Share of the root mean square without the network at which it is enough.
         options: For `splinework.train.solve`.
     """
@@ -69,7 +69,7 @@ def equation_residuals(problem: EquationProblem, network: KAN, x: Tensor) -> Ten
 
 @torch.no_grad()
 def zero_network_loss(problem: EquationProblem, network: KAN, rows: Sequence[Residual]) -> float:
-    """What is minimised, for a network that is zero."""
+    """The objective of a network that is zero."""
     nothing = _zero(network)
     whole, total = problem.whole(nothing), 0.0
     like = next(nothing.parameters())

@@ -39,16 +39,16 @@ N_POINTS_MANY_INPUTS = 2000
 @final
 @dataclass(frozen=True)
 class EquationProblem:
-    """What is to be solved.
+    """A problem to solve.
 
     Attributes:
         model: The network as it was handed in.
         axioms: All axioms.
-        recipes: Residuals that came as functions.
-        domain: Where the problem lives.
-        frame: What builds conditions in, or None.
+        recipes: Residuals given as functions.
+        domain: The domain of the problem.
+        frame: The frame that builds conditions in, or None.
         unknowns: Coefficients to be found, each with where it starts.
-        equations: What should vanish inside, functions of the whole model and of points, each with its weight and name.
+        equations: Residuals inside the domain, functions of the whole model and of points, each with its weight and name.
     """
 
     model: KAN
@@ -68,12 +68,12 @@ class EquationProblem:
         return [Residual(function, x, weight, name=name) for function, weight, name in self.equations]
 
     def beside(self, count: int, seed: int) -> list[Residual]:
-        """All that is asked for besides, at points of its own."""
+        """The residuals besides the equations, at points of their own."""
         soft = rows_of(self.axioms, self.domain, self.model.config.output_names, count, seed)
         return [*soft, *self.recipes]
 
     def points(self, given: Any, seed: int) -> Tensor:
-        """The points inside, `(N, inputs)`: as given, or so many.
+        """The points inside, `(N, inputs)`: as given, or this number of them.
 
         Raises:
             ConfigError: If it is no sensible number.

@@ -1,4 +1,4 @@
-"""Ways through a problem: as a whole, with points or weights that follow the residual, or slab by slab in time."""
+"""Schedules of a solution: the whole domain, with adaptive points or causal weights, or slab by slab in time."""
 
 from dataclasses import dataclass
 from typing import final
@@ -9,7 +9,7 @@ from splinework.errors import ConfigError
 @final
 @dataclass(frozen=True)
 class Whole:
-    """All at once: starts, Levenberg-Marquardt, growth.
+    """The whole domain at once: starts, Levenberg–Marquardt, adaptive refinement.
 
     Attributes:
         rounds: How often points are drawn anew afterwards, more of them where the residual is large, to go on from there
@@ -28,7 +28,7 @@ class Whole:
 @final
 @dataclass(frozen=True)
 class Causal:
-    """What is later counts once what is earlier is solved (Wang, Sankaran and Perdikaris 2022, arXiv 2203.07404).
+    """Causal weights: later times count once earlier ones are solved (Wang, Sankaran and Perdikaris 2022, arXiv 2203.07404).
 
     Time is cut into chunks; the residual of the i-th is weighed by `exp(-ε Σ_{j<i} L_j)`, where L_j is the mean square in chunk j
     as a share of what it is on the average without the network. In the end all count the same again.
@@ -58,7 +58,7 @@ class Causal:
 @final
 @dataclass(frozen=True)
 class Slabs:
-    """Slab after slab of time, for an equation that is not linear and moves fast.
+    """Time marching, slab after slab, for nonlinear equations with fast dynamics.
 
     The network is one of `separable`. Each slab begins with exactly what the one before ends with, has functions of place only
     to find, and gets knots where its residual asks for them. Slabs grow and shrink as the residual allows.
@@ -77,7 +77,7 @@ class Slabs:
 
 
 Schedule = Whole | Causal | Slabs
-"""A way through a problem."""
+"""A schedule of a solution."""
 
 
 def _whole(value: object, name: str, least: int) -> None:

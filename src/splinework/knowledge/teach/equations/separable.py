@@ -31,7 +31,7 @@ def separable(
         degree: Degree of every spline.
         output_names: Names of the outputs.
         generator: Source of the random start.
-        dtype: Of the numbers.
+        dtype: Dtype of the parameters.
 
     >>> separable(["x", "y"], 2, grid=5, degree=5).active_edges()
     6

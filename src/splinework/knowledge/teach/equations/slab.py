@@ -40,17 +40,17 @@ Known = Callable[[Tensor, Sequence[Monomial]], Sequence[Tensor]]
 @final
 @dataclass(frozen=True)
 class SlabProblem:
-    """What all slabs of a problem share.
+    """The problem that all slabs share.
 
     Attributes:
         equation: In two inputs and one output.
         space: The number of the input x; the other is time.
-        g: What has the boundary values, and the values at the start.
-        omega: What vanishes at the boundary, a function of x.
-        degree: Of the splines.
+        g: A function with the boundary and initial values.
+        omega: A function of x that vanishes at the boundary.
+        degree: Degree of the splines.
         order: How many derivatives in time are given at the start, 1 or 2.
         free: How many functions of time a slab has besides those.
-        periodic: What the mean square of `u(b) - u(a)` and of its first derivatives in x counts; 0 where nothing is periodic.
+        periodic: Weight of the mean square of `u(b) - u(a)` and of its first derivatives in x; 0 without periodicity.
     """
 
     equation: Equation
@@ -85,9 +85,9 @@ class Slab:
     Attributes:
         start: t_0.
         end: t_1.
-        knots: Of x, `(K,)`.
-        held: Coefficients of what it begins with, `(order, M)`.
-        moved: Coefficients of what is found, `(free, M)`.
+        knots: Knots in x, `(K,)`.
+        held: Coefficients of its initial values, `(order, M)`.
+        moved: Coefficients to solve for, `(free, M)`.
     """
 
     start: float
@@ -113,7 +113,7 @@ class Slab:
         return torch.tensor(np.stack(columns, axis=1)) / self.half**derivative
 
     def ends(self) -> Tensor:
-        """What the next slab begins with: the coefficients of `Z` and of its derivatives in t at the end, `(order, M)`."""
+        """Initial values of the next slab: the coefficients of `Z` and of its derivatives in t at the end, `(order, M)`."""
         last = torch.ones(1, dtype=torch.float64)
         both = torch.cat([self.held, self.moved])
         return torch.cat([self.times(last, n) @ both for n in range(len(self.held))])

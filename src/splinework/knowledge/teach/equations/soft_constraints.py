@@ -1,4 +1,4 @@
-"""Axioms as rows: what is not built in is asked for at points, and counts by its weight."""
+"""Soft constraints: axioms that are not built in, as weighted residuals at points."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ from splinework.nn.frame import Expression
 from splinework.train import Residual
 
 DEFAULT_WEIGHT = 100.0
-"""What the mean square of a boundary value, a measurement or an integral counts beside that of an equation, where no weight
-is given: an error of u is far smaller than that of its derivatives."""
+"""Default weight of the mean square of a boundary value, a measurement or an integral beside that of an
+equation: an error of u is far smaller than that of its derivatives."""
 FACE_SHARE, N_QUADRATURE_NODES = 0.25, 24
 """Points on a face, as a share of those inside; nodes of a quadrature per input."""
 
@@ -75,11 +75,11 @@ def rows_of(axioms: Sequence[Axiom], domain: Domain, outputs: Sequence[str], cou
     """The soft axioms on values as residuals.
 
     Args:
-        axioms: Those that speak of boundaries, starts, periods, points and integrals; hard ones of the first three are left out.
-        domain: Where the problem lives.
+        axioms: Axioms about boundaries, starts, periods, points and integrals; hard ones of the first three are left out.
+        domain: The domain of the problem.
         outputs: Names.
         count: Points inside; faces have their share.
-        seed: Of the points.
+        seed: Seed of the points.
 
     Raises:
         ConfigError: If an axiom can neither be built in nor asked for.
@@ -102,15 +102,17 @@ def rows_of(axioms: Sequence[Axiom], domain: Domain, outputs: Sequence[str], cou
                 f"{axiom.text()} cannot be built into a frame; ask for it with strength=Soft(), or Soft(weight)."
             )
         if axiom.strength != Hard():
-            ask = _Asked(domain, outputs, few, seed + 1 + number, weight_of(axiom, DEFAULT_WEIGHT) / len(facts))
-            found += [row for fact in facts for row in _ROWS[type(fact)](fact, ask)]
+            setting = _ResidualSetting(
+                domain, outputs, few, seed + 1 + number, weight_of(axiom, DEFAULT_WEIGHT) / len(facts)
+            )
+            found += [row for fact in facts for row in _ROWS[type(fact)](fact, setting)]
     return found
 
 
 @final
 @dataclass(frozen=True)
-class _Asked:
-    """Where the facts of one axiom are asked for: names, how many points, their seed, and what each fact counts."""
+class _ResidualSetting:
+    """The points and weight of the residuals of one axiom: names, number of points, seed, and weight of each fact."""
 
     domain: Domain
     outputs: Sequence[str]
@@ -119,12 +121,12 @@ class _Asked:
     weight: float
 
     def columns(self, fact: Fact) -> list[int]:
-        """The outputs that a fact speaks of."""
+        """The outputs that a fact refers to."""
         return outputs_of(fact.axiom, self.outputs)
 
 
 def weight_of(axiom: Axiom, usual: float) -> float:
-    """What the mean square of its rows counts."""
+    """Weight of the mean square of its residuals."""
     given = axiom.strength.weight if isinstance(axiom.strength, Soft) else "auto"
     return usual if isinstance(given, str) else float(given)
 
@@ -142,25 +144,29 @@ def _wanted(
     return gap
 
 
-def _face(fact: FaceValue, ask: _Asked) -> list[Residual]:
-    inputs, columns = ask.domain.inputs, ask.columns(fact)
+def _face(fact: FaceValue, setting: _ResidualSetting) -> list[Residual]:
+    inputs, columns = setting.domain.inputs, setting.columns(fact)
     i = place(fact.input, inputs, fact.word)
-    x = ask.domain.face(inputs[i], fact.at, ask.few, ask.seed)
-    found = [Residual(_wanted(text_of(fact.value), columns, (), inputs), x, ask.weight, name=fact.axiom.text())]
+    x = setting.domain.face(inputs[i], fact.at, setting.few, setting.seed)
+    found = [Residual(_wanted(text_of(fact.value), columns, (), inputs), x, setting.weight, name=fact.axiom.text())]
     if fact.rate is not None:
         rate = _wanted(text_of(fact.rate), columns, (i,), inputs)
-        found.append(Residual(rate, x, ask.weight, name=f"{fact.axiom.text()}, rate"))
+        found.append(Residual(rate, x, setting.weight, name=f"{fact.axiom.text()}, rate"))
     return found
 
 
-def _rim(fact: RegionBoundaryValue, ask: _Asked) -> list[Residual]:
-    gap = _wanted(text_of(fact.value), ask.columns(fact), (), ask.domain.inputs)
-    return [Residual(gap, ask.domain.edge(fact.region, ask.few, ask.seed), ask.weight, name=fact.axiom.text())]
+def _rim(fact: RegionBoundaryValue, setting: _ResidualSetting) -> list[Residual]:
+    gap = _wanted(text_of(fact.value), setting.columns(fact), (), setting.domain.inputs)
+    return [
+        Residual(
+            gap, setting.domain.edge(fact.region, setting.few, setting.seed), setting.weight, name=fact.axiom.text()
+        )
+    ]
 
 
-def _period(fact: Periodicity, ask: _Asked) -> list[Residual]:
-    column, columns = place(fact.input, ask.domain.inputs, fact.word), ask.columns(fact)
-    name = ask.domain.inputs[column]
+def _period(fact: Periodicity, setting: _ResidualSetting) -> list[Residual]:
+    column, columns = place(fact.input, setting.domain.inputs, fact.word), setting.columns(fact)
+    name = setting.domain.inputs[column]
 
     def gap(model: Model, x: Tensor) -> Tensor:
         step = torch.zeros_like(x)
@@ -168,20 +174,20 @@ def _period(fact: Periodicity, ask: _Asked) -> list[Residual]:
         here, there = (partials(model, p, (), (column,)) for p in (x, x + step))
         return torch.cat([(b - a)[:, columns] for a, b in zip(here, there, strict=True)], dim=1)
 
-    x = ask.domain.face(name, ask.domain.box[name][0], ask.few, ask.seed)
-    return [Residual(gap, x, ask.weight, name=fact.axiom.text())]
+    x = setting.domain.face(name, setting.domain.box[name][0], setting.few, setting.seed)
+    return [Residual(gap, x, setting.weight, name=fact.axiom.text())]
 
 
-def _points(fact: PointValues, ask: _Asked) -> list[Residual]:
+def _points(fact: PointValues, setting: _ResidualSetting) -> list[Residual]:
     x = torch.tensor(fact.points, dtype=torch.float64)
     y = torch.tensor(fact.values, dtype=torch.float64)
-    columns, inputs = ask.columns(fact), len(ask.domain.inputs)
+    columns, inputs = setting.columns(fact), len(setting.domain.inputs)
     if x.shape[1] != inputs or y.shape[1] != len(columns):
         raise ConfigError(
             f"{fact.word} takes points of {inputs} inputs and values of {len(columns)} outputs; got {x.shape[1]} and "
             f"{y.shape[1]}."
         )
-    return [measured(x, y, columns, ask.weight, fact.word)]
+    return [measured(x, y, columns, setting.weight, fact.word)]
 
 
 def measured(x: Any, y: Any, columns: list[int], weight: float, name: str) -> Residual:
@@ -193,8 +199,8 @@ def measured(x: Any, y: Any, columns: list[int], weight: float, name: str) -> Re
     return Residual(gap, x, weight, y, name)
 
 
-def _total(fact: IntegralValue, ask: _Asked) -> list[Residual]:
-    domain = ask.domain
+def _total(fact: IntegralValue, setting: _ResidualSetting) -> list[Residual]:
+    domain = setting.domain
     box = dict(domain.box)
     for name, ends in fact.over or ():
         box[domain.inputs[place(name, domain.inputs, fact.word)]] = ends
@@ -203,12 +209,12 @@ def _total(fact: IntegralValue, ask: _Asked) -> list[Residual]:
     shares = [(b - a) / 2 * torch.as_tensor(weights) for a, b in (box[n] for n in domain.inputs)]
     x = torch.cartesian_prod(*axes).reshape(-1, len(box))
     w = torch.cartesian_prod(*shares).reshape(-1, len(box)).prod(1) * Expression(fact.weight, domain.inputs).of(x)
-    columns = ask.columns(fact)
+    columns = setting.columns(fact)
 
     def gap(model: Model, points: Tensor, share: Tensor) -> Tensor:
         return (share * partials(model, points, ())[0][:, columns]).sum(0, keepdim=True) - fact.equals
 
-    return [Residual(gap, x, ask.weight, w, fact.axiom.text())]
+    return [Residual(gap, x, setting.weight, w, fact.axiom.text())]
 
 
 _ROWS: Final[dict[type[Fact], Callable[..., list[Residual]]]] = {

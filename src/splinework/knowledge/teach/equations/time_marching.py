@@ -1,8 +1,8 @@
-"""From slab to slab in time, with knots where the residual asks for them and slabs as long as it allows.
+"""Time marching from slab to slab, with adaptive knots and slab lengths.
 
 A slab begins with exactly what the one before ends with: knots are only inserted, so its end is a spline on the next one's
-knots. What is left of the residual is parted by Legendre's polynomials in time: what is in those beyond the slab's own is for
-want of time resolution, and a shorter slab helps; the rest is for want of knots, and cells that have more than their share are
+knots. What is left of the residual is parted by Legendre's polynomials in time: the part beyond the slab's own is an error
+of time resolution, which a shorter slab reduces; the rest is an error of the knots, and cells with more than their share are
 halved.
 """
 
@@ -36,7 +36,7 @@ class MarchingResult:
     Attributes:
         slabs: In order of time.
         residual: Root mean square of the residual in each.
-        size: What the residual was where nothing moved, the measure of it, the largest of all slabs.
+        size: Residual without the free functions, by which errors are measured, the largest of all slabs.
     """
 
     slabs: tuple[Slab, ...]
@@ -56,9 +56,9 @@ def march_in_time(
 
     Args:
         setting: The problem.
-        knots: Of x, `(K,)`, to begin with.
+        knots: Initial knots in x, `(K,)`.
         span: First and last time.
-        slabs: As many as there would be if all were as long as the first.
+        slabs: Number of slabs if all were as long as the first.
         tolerance: Share of what the residual is where nothing moves that may be left of it.
         tell: Called with every slab and its residual.
     """

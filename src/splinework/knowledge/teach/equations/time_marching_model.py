@@ -1,4 +1,4 @@
-"""A solution that was found slab by slab: one network per slab of time, in the same frame."""
+"""The model of a time-marching solution: one network per slab of time, in the same frame."""
 
 from collections.abc import Collection, Sequence
 from math import comb
@@ -39,7 +39,9 @@ class TimeMarchingModel(nn.Module):
     def __init__(self, parts: Sequence[FramedKAN], ends: Sequence[float], time: int) -> None:
         super().__init__()
         if len(parts) != len(ends) or not parts or sorted(ends) != list(ends):
-            raise ConfigError(f"Marched takes as many times in order as models, got {len(parts)} and {list(ends)}.")
+            raise ConfigError(
+                f"TimeMarchingModel takes as many times in order as models, got {len(parts)} and {list(ends)}."
+            )
         self.parts = nn.ModuleList(parts)
         self.ends, self.time = tuple(map(float, ends)), time
 
@@ -81,7 +83,7 @@ class TimeMarchingModel(nn.Module):
         return found.reshape(*x.shape[:-1], self.outputs)
 
     def series(self, u: Series, wanted: Collection[Monomial]) -> Series:
-        """What becomes of a Taylor series, see `splinework.nn.derivatives`."""
+        """Propagates a Taylor series, see `splinework.nn.derivatives`."""
         which = torch.bucketize(u[()][:, self.time].detach().contiguous(), u[()].new_tensor(self.ends[:-1]))
         found: dict[Monomial, list[Tensor]] = {}
         order = []

@@ -1,4 +1,4 @@
-"""From axioms to a problem solved by time marching: one output of one place and time, with all values given at the start."""
+"""Sets up time marching from axioms: one output of one place and time, with all values given at the start."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,8 +31,8 @@ def march_problem(
     """Marches a problem through time.
 
     Args:
-        problem: What is to be solved.
-        slabs: As many as there would be if all were as long as the first.
+        problem: The problem to solve.
+        slabs: Number of slabs if all were as long as the first.
         tolerance: See `march_in_time`.
         tell: Called with every slab and its residual.
 
@@ -46,8 +46,8 @@ def march_problem(
     assert basis.degree is not None
     knots = uniform_knots(low, high, basis.resolution, basis.degree)[0]
     span = problem.domain.box[model.config.input_names[1 - space]]
-    course = march_in_time(setting, knots, span, slabs, tolerance, tell)
-    return join_slabs(course.slabs, frame, setting.degree, space), course
+    result = march_in_time(setting, knots, span, slabs, tolerance, tell)
+    return join_slabs(result.slabs, frame, setting.degree, space), result
 
 
 def _setting(problem: EquationProblem) -> tuple[int, SlabProblem, Frame]:

@@ -1,7 +1,7 @@
 """Unknown coefficients of an equation, trained with the network: outputs of it that no edge goes into.
 
 Such an output is its bias, a number; the Jacobian has a column for it like for any other, and the second-order steps move
-coefficients and network together. It begins where it was said to: its unit is `start + |start| · bias`.
+coefficients and network together. Its unit is `start + |start| · bias`.
 """
 
 from collections.abc import Sequence
