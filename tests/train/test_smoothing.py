@@ -11,7 +11,7 @@ from splinework.train.run import TrainingRun
 from splinework.train.smoothing import Smoothing, _update_smoothing, penalty_matrices, smooth_edges
 from tests.contracts.cases import normal, relative_distance, seeded
 from tests.train.cases import SHAPES, fresh, noise, objective_of, thinned, uniform
-from tests.train.cases import smooth_edges as curve
+from tests.train.cases import smooth as curve
 
 
 def strengths_of(model):

@@ -253,5 +253,5 @@ def test_ranges_come_from_the_user_then_from_axioms_then_from_grids():
 
 
 def test_a_region_that_hardly_fills_its_box_is_refused():
-    with pytest.raises(ConfigError, match="closer"):
+    with pytest.raises(ConfigError, match="tighter box"):
         Domain(XY, {"x": (0.0, 1e6), "y": (0.0, 1e6)}, (Disc(XY, (5.0, 5.0), 1.0),)).draw(50, 0)

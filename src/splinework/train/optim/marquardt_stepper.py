@@ -115,7 +115,7 @@ class MarquardtStepper(JumpPenaltyStepper):
         return self.error
 
     def state(self) -> dict[str, Any]:
-        names = ("damping", "growth", "exhausted", "uses_qr", "scale", "share", "weight", "error", "jump_size")
+        names = ("damping", "growth", "exhausted", "uses_qr", "scale", "ratio", "weight", "error", "jump_size")
         return {name: getattr(self, name) for name in names}
 
     def _moves(self, factor: DampedFactor, start: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

@@ -112,7 +112,7 @@ class _NewtonCGStepper(JumpPenaltyStepper):
         return self.error
 
     def state(self) -> dict[str, Any]:
-        names = ("error", "jump_size", "share", "weight", "radius", "slope", "exhausted")
+        names = ("error", "jump_size", "ratio", "weight", "radius", "slope", "exhausted")
         return {name: getattr(self, name) for name in names}
 
 
