@@ -88,6 +88,7 @@ def contract(table: BasisTable, x: Tensor, s: Tensor | None, c: Tensor, derivati
         DtypeError: If dtypes or devices differ (native backend).
 
     Example:
+        >>> import torch
         >>> import splinework as sw
         >>> layer = sw.KANLayer(2, 3)
         >>> contract(layer.table(), torch.zeros(7, 2), None, layer.edge_coefficients()).shape
@@ -113,6 +114,7 @@ def probe(table: BasisTable, x: Tensor, c: Tensor, g: Tensor, derivative: int = 
         ShapeError, DtypeError: As in `contract`.
 
     Example:
+        >>> import torch
         >>> import splinework as sw
         >>> layer = sw.KANLayer(2, 3)
         >>> probe(layer.table(), torch.zeros(7, 2), layer.edge_coefficients(), torch.ones(7, 3), 1).shape
@@ -138,6 +140,7 @@ def scatter(table: BasisTable, x: Tensor, s: Tensor | None, g: Tensor, derivativ
         ShapeError, DtypeError: As in `contract`.
 
     Example:
+        >>> import torch
         >>> import splinework as sw
         >>> scatter(sw.KANLayer(2, 3, grid=4).table(), torch.zeros(7, 2), None, torch.ones(7, 3)).shape
         torch.Size([2, 8, 3])
@@ -160,6 +163,7 @@ def layer_sums(table: BasisTable, x: Tensor, edges: EdgeParameters) -> Tensor:
         ShapeError, DtypeError: As in `contract`.
 
     Example:
+        >>> import torch
         >>> import splinework as sw
         >>> layer, x = sw.KANLayer(2, 3), torch.zeros(7, 2)
         >>> torch.equal(layer_sums(layer.table(), x, layer.parts()), layer(x))
@@ -185,6 +189,7 @@ def network_sums(
         ShapeError, DtypeError: As in `contract`.
 
     Example:
+        >>> import torch
         >>> import splinework as sw
         >>> layers = sw.KAN([2, 5, 1]).kan_layers
         >>> network_sums([(layer.table(), layer.parts()) for layer in layers], torch.zeros(7, 2)).shape
@@ -217,6 +222,7 @@ def squared_error(
         ShapeError, DtypeError: As in `contract`.
 
     Example:
+        >>> import torch
         >>> import splinework as sw
         >>> layers = [(layer.table(), layer.parts()) for layer in sw.KAN([2, 1]).kan_layers]
         >>> before = use("reference")
