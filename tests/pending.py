@@ -4,9 +4,6 @@ PENDING = {
     "benchmarks",
     "data",
     "docs",
-    "export",
     "knowledge",
-    "nn",
-    "report",
     "together",  # what concerns all parts at once
 }

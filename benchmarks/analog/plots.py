@@ -25,7 +25,7 @@ def plot_error_curve(curve: ErrorCurve, *, bits: int = 8, ax: Axes | None = None
         ("95 % of cells", curve.upper, style.VERMILION),
     ):
         shown = np.maximum(100 * values, 1e-4)
-        ax.plot(curve.pulses, shown, color=colour, linewidth=style.LINE, label=label, gid=label)
+        ax.plot(curve.pulses, shown, color=colour, linewidth=style.LINE_WIDTH, label=label, gid=label)
     half = 50 / (2**bits - 1)
     ax.axhline(half, color=style.MUTED, linewidth=1.0, linestyle="--", label=f"half a step of {bits} bits", gid="step")
     style.tidy(ax, x="pulses", y="error, % of full scale")

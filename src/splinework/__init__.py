@@ -1,7 +1,7 @@
-"""splinework: networks of splines that one can fit, read and deploy.
+"""splinework: Kolmogorov–Arnold networks, fitted, interpreted and deployed.
 
-Data become a model by `fit`, a small one by `sparsify`, a formula by `discover`; `KANRegressor` and `KANClassifier` do all of
-it behind scikit-learn's interface. These 31 names are the top level; everything else is in its module, such as
+`fit` trains a model, `sparsify` makes it small, `discover` finds a formula; `KANRegressor` and `KANClassifier` do all of it
+with scikit-learn's interface. These 31 names are the top level; everything else is in its module, such as
 `splinework.nn.derivatives.partials`. Each name is loaded on first use, so `import splinework` itself is cheap, and torch is
 loaded with the first name that needs it.
 
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 
 __version__: str
 
-# Names that somebody may look for at the top, because what they go with is there.
+# Names that users may expect at the top level, next to related ones.
 _ELSEWHERE = {
     "FitResult": "train",
     "FormulaTable": "interpret.symbolic",
@@ -118,16 +118,16 @@ __all__ = [
 
 @cache
 def _homes(package: str) -> dict[str, str]:
-    """Name → the module that it is imported from under `if TYPE_CHECKING:` in a package's source.
+    """Name → the module that it is imported from under `if TYPE_CHECKING:` in the source of a package.
 
-    Read when a name is first asked for, so that neither `ast` nor the reading is in the cost of an import.
+    Evaluated on first use, so that importing the package costs neither `ast` nor reading the source.
     """
     import ast
 
     source = getattr(sys.modules[package], "__loader__").get_source(package)  # noqa: B009 - typed as what has no get_source
     if source is None:
         raise ImportError(
-            f"{package} finds its names in its own source, which is not here; install splinework with sources"
+            f"{package} looks its names up in its own source, which is missing; install splinework with sources"
         )
     block = next(node for node in ast.parse(source).body if isinstance(node, ast.If))
     return {
@@ -136,10 +136,10 @@ def _homes(package: str) -> dict[str, str]:
 
 
 class _Package(ModuleType):
-    """A package of which a verb that has the name of a module in it stays the verb.
+    """A package whose functions are not shadowed by submodules of the same name.
 
-    Python binds a submodule to its package when it is first imported; without this, `sw.export` would turn from the function
-    into the package as soon as somebody imports `splinework.export.frozen`.
+    Python binds a submodule to its package on the first import; without this, `sw.export` would turn from the function into the
+    package as soon as `splinework.export.frozen` is imported.
     """
 
     __all__: Sequence[str]
@@ -156,10 +156,10 @@ class _Package(ModuleType):
 
 
 def lazy(package: str) -> Callable[[str], Any]:
-    """The `__getattr__` of a package whose names are loaded when they are first used: those under `if TYPE_CHECKING:` in it.
+    """The `__getattr__` of a package that loads its names, listed under `if TYPE_CHECKING:`, on first use.
 
     Args:
-        package: Its `__name__`; its `__all__` says which names stay when a module of the same name is imported.
+        package: Its `__name__`; names in its `__all__` are not shadowed by submodules of the same name.
     """
     module = sys.modules[package]
     module.__class__ = _Package

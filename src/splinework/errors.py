@@ -1,7 +1,7 @@
 """The errors that splinework raises, its one warning, and the end of a message about an unknown name.
 
-Each error is a `SplineworkError` and, where one fits, also the builtin of its kind. A message says what was expected, what
-came, and what to do.
+Each error is a `SplineworkError` and, if there is one, also the corresponding builtin. A message states what was expected, what
+was given, and what to do.
 """
 
 import difflib
@@ -11,9 +11,9 @@ from collections.abc import Iterable
 
 
 class SplineworkError(Exception):
-    """Base of every error that splinework raises on purpose.
+    """Base class of all errors that splinework raises deliberately.
 
-    Each is also the builtin of its kind, where there is one, so both ways of catching it work.
+    Each is also the corresponding builtin, such as `ValueError`, so it can be caught as either.
 
     Example:
         >>> import splinework as sw
@@ -30,23 +30,23 @@ class ShapeError(SplineworkError, ValueError):
 
 
 class DtypeError(SplineworkError, TypeError):
-    """An array has a dtype, or lies on a device, that the operation cannot use."""
+    """An array has a dtype or a device that the operation does not support."""
 
 
 class ConfigError(SplineworkError, ValueError):
-    """A setting is unknown, out of range or contradicts another one."""
+    """An option is unknown, out of range or in conflict with another one."""
 
 
 class ArgumentError(ConfigError, TypeError):
-    """A call has an argument that is unknown, missing or one too many."""
+    """A call has an unknown, missing or superfluous argument."""
 
 
 class DataError(SplineworkError, ValueError):
-    """A table or a column cannot be used as it is."""
+    """A table or a column holds unusable data."""
 
 
 class FileError(SplineworkError, OSError):
-    """A file cannot be read or written, or is not what it should be."""
+    """A file cannot be read or written, or has the wrong content."""
 
 
 class FormulaError(SplineworkError, ValueError):
@@ -54,19 +54,19 @@ class FormulaError(SplineworkError, ValueError):
 
 
 class FitWarning(UserWarning):
-    """Something about a fit that its user should know: too few data, an optimiser that stalled, a checkpoint not written.
+    """Warning about a fit: too few data, an optimiser that stalled, a checkpoint not written.
 
     Example:
         >>> import warnings
         >>> import splinework as sw
         >>> with warnings.catch_warnings():
-        ...     warnings.simplefilter("ignore", sw.FitWarning)  # or "error", where nobody would read them
+        ...     warnings.simplefilter("ignore", sw.FitWarning)  # or "error", if nobody reads warnings
         ...     result = sw.fit(sw.KAN([1, 1]), [[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0], steps=1, validation=None)
     """
 
 
 def warn(text: str) -> None:
-    """A `FitWarning` at the line outside of this package, and of torch, from which the work was called."""
+    """Issues a `FitWarning` that points to the caller's line outside this package and torch."""
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and str(frame.f_globals.get("__name__")).split(".")[0] in ("splinework", "torch"):
         frame, level = frame.f_back, level + 1
@@ -74,14 +74,14 @@ def warn(text: str) -> None:
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
-    """The end of a message about an unknown name, as a sentence: the names nearest to it, or all there are.
+    """The end of a message about an unknown name: the most similar names, or else all names.
 
     >>> nearest("Perod", ["period", "mass"])
     "did you mean 'period'?"
     >>> nearest("q", ["period", "mass"])
     "there are: 'period', 'mass'."
     """
-    names, word = list(known), str(name)[:100]  # the time that matching takes grows with the length squared
+    names, word = list(known), str(name)[:100]  # matching takes time quadratic in the length
     near = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
     if not near:
         folded = {other.casefold(): other for other in names}

@@ -1,4 +1,4 @@
-"""A line on the terminal while work goes on: a spinner, a bar, a text and a time that callers hand in."""
+"""A progress line on the terminal: a spinner, a bar, a text and a time, given by the caller."""
 
 import os
 import sys
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 BAR_WIDTH = 12
-"""Width of the bar in letters."""
+"""Width of the bar in characters."""
 MIN_WIDTH_FOR_BAR = 96
-"""On a terminal of fewer letters there is no bar."""
+"""Minimum width of a terminal, in characters, for showing the bar."""
 
 
 def can_redraw() -> bool:
-    """Whether the error stream is a terminal on which a line can be written over."""
+    """Whether the error stream is a terminal on which a line can be overwritten."""
     return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 @dataclass(frozen=True)
 class ProgressText:
-    """The content of a line: a text, a time, and the share that is done, 0 to 1; None where it is not known."""
+    """Content of a progress line: a text, a time, and the completed share, 0 to 1, or None if unknown."""
 
     text: str
     times: str
@@ -29,10 +29,10 @@ class ProgressText:
 
 
 class ProgressLine:
-    """The line, drawn several times a second until it is stopped; then it is gone.
+    """The progress line, drawn several times a second until it is stopped and removed.
 
     Args:
-        say: What it says now.
+        say: Function that returns the current content.
     """
 
     def __init__(self, say: Callable[[], ProgressText]) -> None:
@@ -46,17 +46,17 @@ class ProgressLine:
             console=self._console,
             transient=True,
             refresh_per_second=8,
-            # What somebody prints meanwhile goes above the line where both are on the terminal, else where it belongs.
+            # Printed output appears above the line if both go to the terminal; a redirected stream is left alone.
             redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
         )
         self._live.start(refresh=True)
 
     def print(self, text: str) -> None:
-        """A sentence that stays, above the line."""
+        """Prints a permanent text above the line."""
         self._console.print(text, markup=False, highlight=False)
 
     def stop(self) -> None:
-        """Takes the line away."""
+        """Removes the line."""
         self._live.stop()
 
     def _drawn(self) -> Any:
@@ -64,13 +64,13 @@ class ProgressLine:
         from rich.table import Table
         from rich.text import Text
 
-        said, line = self._say(), Table.grid(padding=(0, 1))
-        row: list[Any] = [self._spinner, Text(said.text, no_wrap=True, overflow="ellipsis"), said.times]
+        content, line = self._say(), Table.grid(padding=(0, 1))
+        row: list[Any] = [self._spinner, Text(content.text, no_wrap=True, overflow="ellipsis"), content.times]
         line.add_column(no_wrap=True)
-        if said.share is not None and self._console.width >= MIN_WIDTH_FOR_BAR:
-            row.insert(1, ProgressBar(total=1.0, completed=said.share, width=BAR_WIDTH))
+        if content.share is not None and self._console.width >= MIN_WIDTH_FOR_BAR:
+            row.insert(1, ProgressBar(total=1.0, completed=content.share, width=BAR_WIDTH))
             line.add_column(no_wrap=True)
-        line.add_column()  # where the terminal is narrow, this one becomes narrower
+        line.add_column()  # shrinks on a narrow terminal
         line.add_column(no_wrap=True)
         line.add_row(*row)
         return line
@@ -78,7 +78,7 @@ class ProgressLine:
 
 @contextmanager
 def stage_callback(wanted: bool, on_stage: Callable[[str], None] | None) -> Iterator[Callable[[str], None]]:
-    """Who is told of every stage: the caller, where it wants to know; else the terminal, where that is wanted."""
+    """Callback for the name of every stage: that of the caller, or else a progress line if wanted."""
     if on_stage is not None or not (wanted and can_redraw()):
         yield on_stage or (lambda text: None)
         return
@@ -91,7 +91,7 @@ def stage_callback(wanted: bool, on_stage: Callable[[str], None] | None) -> Iter
 
 
 def duration(seconds: float) -> str:
-    """A time for the eye, such as `8 s` or `3 min 5 s`.
+    """A rounded time as text, such as `8 s` or `3 min 5 s`.
 
     >>> duration(8.4), duration(185), duration(7300)
     ('8 s', '3 min 5 s', '2 h 1 min')

@@ -72,7 +72,7 @@ def test_the_ending_of_a_file_says_the_target(tmp_path):
         ({"to": None}, "got to=None"),
         ({"to": "js", "precision": "float"}, "precision is an option of c"),
         ({"to": "c", "precision": "half"}, "float, double, got 'half'"),
-        ({"to": "c", "name": "1 x"}, "name is a letter"),
+        ({"to": "c", "name": "1 x"}, "name must be a letter"),
         ({"to": "c", "recognise": True}, "recognise is an option of latex and sympy"),
     ],
     ids=str,

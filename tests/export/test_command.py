@@ -70,7 +70,7 @@ def test_the_ending_says_the_target_and_json_what_was_written(folder):
         (["model.safetensors", "--to", "pascal", "--out", "m.c"], "pascal"),
         (["model.safetensors", "--to", "js", "--precision", "float", "--out", "m.mjs"], "option of c"),
         (["model.safetensors", "--to", "c", "--no-check", "--out", "m.c"], "option of onnx"),
-        (["model.safetensors", "--to", "c", "--name", "a b", "--out", "m.c"], "name is a letter"),
+        (["model.safetensors", "--to", "c", "--name", "a b", "--out", "m.c"], "name must be a letter"),
         (["model.safetensors", "--to", "c"], "--out"),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else value,

@@ -143,11 +143,11 @@ def test_a_header_cannot_make_us_reserve_more_than_the_file_holds(tmp_path, node
     config["nodes"] = nodes
     for key in ("input_names", "output_names", "input_scales", "output_scales"):
         config[key] = []
-    with pytest.raises(FileError, match=r"do not fit together.*shape"):
+    with pytest.raises(FileError, match=r"inconsistent.*shape"):
         load(with_header(tmp_path / "m.safetensors", {"format": 1, "version": "0", "config": config}))
     config = json.loads(json.dumps(example().config.to_dict()))
     config["bases"][0]["grid"] = 10**9
-    with pytest.raises(FileError, match=r"do not fit together.*shape"):
+    with pytest.raises(FileError, match=r"inconsistent.*shape"):
         load(with_header(tmp_path / "m.safetensors", {"format": 1, "version": "0", "config": config}))
 
 
@@ -168,7 +168,7 @@ def test_tensors_that_do_not_fit_the_header_are_refused(tmp_path, change):
     elif change == "grid":
         tensors["layers.0.grid"] = tensors["layers.0.grid"][:, :-1].contiguous()
     header = {"format": 1, "version": "0", "config": model.config.to_dict()}
-    with pytest.raises(FileError, match=r"do not fit together"):
+    with pytest.raises(FileError, match=r"inconsistent"):
         load(with_header(tmp_path / "m.safetensors", header, tensors))
 
 

@@ -221,5 +221,5 @@ def test_saving_keeps_the_shapes(tmp_path):
 def test_what_cannot_be_shaped_is_refused(options):
     layer = sw.KANLayer(2, 3, **options)
     rules = Shaping.none(2, 3)
-    with pytest.raises(sw.SplineworkError, match="edges can be shaped"):
+    with pytest.raises(sw.SplineworkError, match="shape constraints need"):
         layer.shape(replace(rules, flags=rules.flags + INCREASING))

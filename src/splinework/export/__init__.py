@@ -1,7 +1,7 @@
-"""A model for another world: ONNX, `torch.export`, NumPy, C, JavaScript, sympy and LaTeX.
+"""Export of models: ONNX, `torch.export`, NumPy, C, JavaScript, SymPy and LaTeX.
 
-`door.py` is the door, `targets.py` the table of targets, one file each. `frozen.py` says what a network is as numbers alone;
-`graph.py` is that in torch, `network_arrays.py` as tables, `pieces.py` as formulas.
+`api.py` has the public function, `targets.py` the table of targets, one file each. `frozen.py` represents a network by its
+numbers; `graph.py` is that in torch, `network_arrays.py` as tables, `pieces.py` as formulas.
 """
 
 from splinework.export.api import export, target_of

@@ -1,4 +1,4 @@
-"""`export`: a model in, a file for another world out."""
+"""`export`: a model as a file that runs without splinework."""
 
 import os
 from collections.abc import Mapping
@@ -16,10 +16,10 @@ from splinework.nn.network import KAN
 
 @runtime_checkable
 class ExportableFormula(Protocol):
-    """What writes itself in a language: a `FormulaRow`, and a `FormulaTable`, which takes its best row."""
+    """Protocol of formulas that export themselves: a `FormulaRow`, or a `FormulaTable` by its best row."""
 
     def export(self, language: str) -> str:
-        """Text of one of `splinework.formula.languages.LANGUAGES`."""
+        """Text in one of `splinework.formula.languages.LANGUAGES`."""
         ...
 
 
@@ -35,43 +35,43 @@ def export(
     check: bool = True,
     recognise: bool = False,
 ) -> Any:
-    """A model for another world: a file that runs without splinework, equal to the model in and outside its domain.
+    """Exports a model to a file that runs without splinework and equals the model inside and outside its domain.
 
     ========= ================================================= ==========================================================
     to        what                                              numbers
     ========= ================================================= ==========================================================
     `onnx`    graph with input `x` and output `y`, any batch    those of the model: float32 or float64
     `torch`   `torch.export.ExportedProgram`, any batch         those of the model
-    `numpy`   Python file with `predict(x)`, and a program      double
+    `numpy`   Python file with `predict(x)`, also a program     double
     `c`       C99 file with `NAME_predict(x, y)`                those of the model, or `precision`
     `js`      ES module with `predict(x)`, `predictBatch(x)`    double
     `sympy`   Python file of exact piecewise expressions        double
-    `latex`   the same for a paper                              rounded to six digits
+    `latex`   the same expressions for a paper                  rounded to six digits
     ========= ================================================= ==========================================================
 
-    Inputs and outputs are in raw units. Pruned edges are not there, and cost nothing; nor are inputs that nothing depends on.
+    Inputs and outputs are in raw units. Pruned edges and unused inputs are omitted.
 
     Args:
-        model: A network, in a frame or not: a frame's formulas are part of the artefact. Or a formula, or a table of formulas of
-            which the best is taken, and then `to` is one of `splinework.formula.languages.LANGUAGES`.
-        to: See above; None reads it off the ending of `path`: `.onnx`, `.pt2`, `.py` (NumPy), `.c`, `.h`, `.js`, `.mjs`, `.tex`.
-        path: File to write, whole or not at all; None writes nothing.
-        name: What functions of the artefact are called after, where a language needs that.
-        notes: As `splinework.nn.checkpoint.read_header(path)["notes"]` gives them: names and ranges of the columns of the fit.
-        precision: Of `c`: `float` or `double`.
-        check: Of `onnx`: whether onnxruntime, where it is installed, must first give the same values as the model.
-        recognise: Of `latex` and `sympy`: whether `symbolify` is asked first if all edges are known functions, and then the
-            formula of these is written.
+        model: A network, with or without a frame, whose formulas are exported too; or a formula, or a table of formulas, of which
+            the best is exported, and then `to` is one of `splinework.formula.languages.LANGUAGES`.
+        to: Target; None infers it from the suffix of `path`: `.onnx`, `.pt2`, `.py` (NumPy), `.c`, `.h`, `.js`, `.mjs`, `.tex`.
+        path: File to write, atomically; None writes nothing.
+        name: Prefix of functions in languages that need one.
+        notes: Names and ranges of the columns of the fit, as in `splinework.nn.checkpoint.read_header(path)["notes"]`.
+        precision: Number type for `c`: `float` or `double`.
+        check: For `onnx`, whether to compare the file with the model in onnxruntime, if installed.
+        recognise: For `latex` and `sympy`, whether to try `symbolify` first and to write its formula if all edges are known
+            functions.
 
     Returns:
-        Text; of `onnx` bytes, of `torch` the program. The same, whether it was written to a file or not.
+        Text; for `onnx` bytes, for `torch` the program. It does not depend on `path`.
 
     Raises:
-        ConfigError: For an unknown target or an option that does not go with it, a package that is missing, a number that is
-            not finite, or formulas that would be too long.
-        DtypeError: If the model is none.
+        ConfigError: For an unknown target or an option that does not apply to it, a missing package, a number that is not
+            finite, or formulas that would be too long.
+        DtypeError: If `model` is not a model.
         FileError: If the file cannot be written.
-        FormulaError: If a language cannot say a formula.
+        FormulaError: If a language cannot express a formula.
 
     Example:
         >>> import splinework as sw
@@ -96,11 +96,11 @@ def export(
 
 
 def content_of(made: Any, names: ModelMetadata) -> bytes:
-    """The bytes of a file: of a text, of bytes, or of an exported program.
+    """The bytes of the file for an artefact: a text, bytes, or an exported program.
 
     Args:
-        made: What `export` returned.
-        names: Of the columns, which a program carries along.
+        made: Result of `export`.
+        names: Names of the columns, stored in a program.
     """
     if isinstance(made, str):
         return made.encode()
@@ -112,7 +112,7 @@ def content_of(made: Any, names: ModelMetadata) -> bytes:
 
 
 def target_of(path: str | os.PathLike[str]) -> str | None:
-    """The target that the ending of a file's name says; None for others.
+    """The target for the suffix of a file name; None for other suffixes.
 
     >>> target_of("model.onnx"), target_of("model.txt")
     ('onnx', None)
@@ -122,7 +122,7 @@ def target_of(path: str | os.PathLike[str]) -> str | None:
 
 
 def _target(model: Any, to: str | None, path: str | os.PathLike[str] | None) -> str:
-    """The target, checked."""
+    """The validated target."""
     formula = isinstance(model, ExportableFormula)
     if not formula and not isinstance(model, KAN | FramedKAN):
         raise DtypeError(
@@ -138,7 +138,7 @@ def _target(model: Any, to: str | None, path: str | os.PathLike[str] | None) -> 
         found = target_of(path)
         if found is None or found not in known:
             raise ConfigError(
-                f"the ending of {Path(path).name!r} does not say what to export to; add to=..., one of {', '.join(known)}."
+                f"cannot infer the target from the suffix of {Path(path).name!r}; add to=..., one of {', '.join(known)}."
             )
     if found not in known:
         kind = "formula" if formula else "model"
@@ -156,13 +156,13 @@ def _check_options(target: str, precision: str | None, recognise: bool) -> None:
 
 
 def _check_numbers(model: KAN | FramedKAN, precision: str | None) -> None:
-    """Raises if the model has numbers that a language cannot write, or that are no result of a fit."""
+    """Checks that all numbers of the model are finite and representable."""
     largest = 3.4e38 if precision == "float" else float("inf")
     for key, value in model.state_dict().items():
-        if key.endswith(".steepest"):  # a rule for fits, infinite where there is none
+        if key.endswith(".steepest"):  # a constraint of fits, infinite by default
             continue
         if not bool((value.abs() < largest).all()):
             raise ConfigError(
-                f"the model's {key} has entries that are not finite{' in float' if precision == 'float' else ''}; there is "
-                "nothing to export. Fit it anew, with fewer nodes or a penalty."
+                f"the model's {key} has entries that are not finite{' in float' if precision == 'float' else ''}, so "
+                "it cannot be exported. Fit it again, with fewer nodes or a penalty."
             )

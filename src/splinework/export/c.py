@@ -1,4 +1,4 @@
-"""C99: one file without memory allocation, float or double, that any C compiler takes."""
+"""C99: one file without memory allocation, in float or double, for any C compiler."""
 
 import re
 from collections.abc import Sequence
@@ -15,9 +15,7 @@ from splinework.export.number_lists import nested
 from splinework.nn.frame import Frame
 
 PRECISIONS: Final = ("float", "double")
-_MAX_NAME_LENGTH: Final = (
-    900  # bytes; C99 promises texts of 4095 characters, four for each byte that is written as a number
-)
+_MAX_NAME_BYTES: Final = 900  # C99 guarantees string literals of 4095 characters; an escaped byte takes four
 
 
 class _CDialect(Dialect):
@@ -30,7 +28,7 @@ class _CDialect(Dialect):
     def __init__(self, prefix: str, precision: str) -> None:
         super().__init__(f"{prefix}_")
         self.type = precision
-        # Declarations begin with the type, which is known only here.
+        # Declarations begin with the type, which is known only now.
         self.const, self.var, self.row = f"const {precision} ", f"{precision} ", f"const {precision} *"  # type: ignore[misc]
 
     def number(self, value: float) -> str:
@@ -57,19 +55,19 @@ class _CDialect(Dialect):
     def function(self, name: str, gives: str, takes: Sequence[tuple[str, str]], body: Sequence[str]) -> str:
         kinds = {"whole": "int ", "number": f"{self.type} ", "in": f"const {self.type} *", "out": f"{self.type} *"}
         arguments = ", ".join(f"{kinds[kind]}{argument}" for kind, argument in takes)
-        said = "\n".join(body)
-        unused = [f"(void){argument};" for _, argument in takes if not re.search(rf"\b{argument}\b", said)]
+        source = "\n".join(body)
+        unused = [f"(void){argument};" for _, argument in takes if not re.search(rf"\b{argument}\b", source)]
         result = {"": "void", "whole": "int", "number": self.type}[gives]
         lines = "\n".join(f"    {line}" for line in (*unused, *body))
         return f"static {result} {self.name(name)}({arguments})\n{{\n{lines}\n}}"
 
 
 def c_file(arrays: NetworkArrays, metadata: ModelMetadata, precision: str, frame: Frame | None = None) -> str:
-    """The file.
+    """The C file of a network.
 
     Args:
-        arrays: Of the network in float64.
-        metadata: What it is called and what its columns are.
+        arrays: Tables of the network in float64.
+        metadata: Names of the artefact and of its columns.
         precision: `float` or `double`.
         frame: Formulas before and after the network.
     """
@@ -129,8 +127,8 @@ def _names(name: str, columns: Sequence[str]) -> str:
 
 
 def _text(column: str) -> str:
-    """A text in UTF-8; whatever is not a plain letter or digit as its number, always of three digits."""
-    data = column.encode("utf-8", "replace")[:_MAX_NAME_LENGTH]
+    """A string literal in UTF-8; all but plain characters as octal escapes of three digits."""
+    data = column.encode("utf-8", "replace")[:_MAX_NAME_BYTES]
     return (
         '"'
         + "".join(chr(b) if (chr(b).isalnum() and b < 128) or chr(b) in " _-.()" else f"\\{b:03o}" for b in data)

@@ -1,7 +1,7 @@
-"""A network in the syntax that C and JavaScript share; a dialect says what differs.
+"""A network in the common syntax of C and JavaScript; a dialect provides the differences.
 
-Only the cell that a point lies in is touched: it is found by bisection, its k + 1 splines are evaluated by Horner's rule,
-once for all edges of an input, and every living edge is one short sum of products. Dead edges are not there at all.
+Only the cell of a point is evaluated: it is found by bisection, its k + 1 splines are evaluated by Horner's rule, once for all
+edges of an input, and every edge is one short sum of products. Pruned edges are omitted.
 """
 
 import re
@@ -36,7 +36,7 @@ def tables(arrays: NetworkArrays, d: Dialect) -> list[str]:
 
 
 def functions(arrays: NetworkArrays, d: Dialect, frame: Frame | None = None) -> list[str]:
-    """The functions of the families, the base function, of each layer, and of a network in a frame."""
+    """The functions of the bases, the base function, every layer, and a network in a frame."""
     found = []
     living = [t.layer for t in arrays.layers if t.layer.inputs]
     linear = any(layer.extrapolation == "linear" for layer in living)
@@ -52,7 +52,7 @@ def functions(arrays: NetworkArrays, d: Dialect, frame: Frame | None = None) -> 
 
 
 def framed_body(arrays: NetworkArrays, frame: Frame, d: Dialect) -> list[str]:
-    """Statements from x to y, rows of raw values, for a network in a frame."""
+    """Statements that compute y from x, rows of raw values, for a network in a frame."""
     columns = [f"x[{i}]" for i in range(len(frame.input_names))]
     before = clike_formulas(frame.before, columns, d)
     outputs = arrays.network.outputs
@@ -67,7 +67,7 @@ def framed_body(arrays: NetworkArrays, frame: Frame, d: Dialect) -> list[str]:
 
 
 def predict_body(arrays: NetworkArrays, d: Dialect) -> list[str]:
-    """Statements from x to y, rows of raw values."""
+    """Statements that compute y from x, rows of raw values."""
     network, lines = arrays.network, []
     for place, (column, log) in enumerate(zip(network.columns, network.in_log, strict=True)):
         shift, scale = float(network.in_shift[place]), float(network.in_scale[place])
@@ -91,7 +91,7 @@ def predict_body(arrays: NetworkArrays, d: Dialect) -> list[str]:
 
 
 def _layer(t: LayerArrays, number: int, d: Dialect) -> str:
-    """`layer_N(u, y)`: nodes to nodes; y has room for the sums."""
+    """`layer_N(u, y)`: from nodes to nodes; y has space for the sums."""
     layer = t.layer
     lines = [f"for ({d.whole}j = 0; j < {layer.sums}; j++) y[j] = {d.name(f'bias_{number}')}[j];"]
     if layer.inputs:
@@ -104,7 +104,7 @@ def _layer(t: LayerArrays, number: int, d: Dialect) -> str:
         inner += [f"    y[{d.name(f'target_{number}')}[e]] += sum;", "}"]
         lines = [d.room("b", t.family.active), *lines, f"for ({d.whole}i = 0; i < {layer.inputs}; i++) {{"]
         lines += [*(f"    {line}" for line in inner), "}"]
-    for node, group in enumerate(layer.groups):  # a node stands before its sums or among them: in place, in order
+    for node, group in enumerate(layer.groups):  # in place and in order, since no node comes after its sums
         if group != (node,):
             lines.append(f"y[{node}] = {' * '.join(f'y[{j}]' for j in group)};")
     lines = [line.replace("FIRST", d.name(f"first_{number}")) for line in lines]
@@ -112,7 +112,7 @@ def _layer(t: LayerArrays, number: int, d: Dialect) -> str:
 
 
 def _point(t: LayerArrays, number: int, d: Dialect) -> list[str]:
-    """Statements that bring input i to `b`, the functions there, and `base`."""
+    """Statements that evaluate the functions `b` and `base` at input i."""
     layer, family, low, high = t.layer, t.family, *t.family.ends
     ends = f"{d.const}low = POINTS[g][{low}], high = POINTS[g][{high}];"
     lines = [f"{d.pick}g = {d.name(f'grid_{number}')}[i];"]

@@ -1,4 +1,4 @@
-"""The functions of one variable that edges combine, in the syntax that C and JavaScript share."""
+"""The basis and base functions in the common syntax of C and JavaScript."""
 
 import re
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from splinework.splines.bases import Activation, Basis
 
 
 def family_function(family: BasisFamily, linear: bool, d: Dialect) -> str:
-    """`basis_N(g, x, far, b)`: puts the functions at x on grid g into b and gives the number of the first one.
+    """`basis_N(g, x, far, b)`: writes the functions at x on grid g to b and returns the index of the first one.
 
-    On a linear tail x is the end of the domain, and the functions go on from there by `far` as straight lines.
+    On a linear tail x is the end of the domain, and the functions are extrapolated linearly by `far`.
     """
     name = d.name(f"points_{family.number}")
     body = _formula(family.basis, linear, d) if family.basis.degree is None else _bspline(family, linear, d)
@@ -57,7 +57,7 @@ def _search(family: BasisFamily, d: Dialect) -> list[str]:
 
 
 def _powers(k: int, d: Dialect) -> list[str]:
-    """The powers of v, the place in the cell."""
+    """The powers of v, the local coordinate in the cell."""
     return [
         f"{d.const}width = t[cell + 1] - t[cell];",
         f"{d.const}v = ((x - t[cell]) - (t[cell + 1] - x)) / (2 * width);",
@@ -104,7 +104,7 @@ def _slopes(k: int, d: Dialect) -> list[str]:
 
 
 def _moved(family: BasisFamily, d: Dialect) -> list[str]:
-    """Near the ends some of the k + 1 splines do not exist: the others move to where they are looked for."""
+    """Near the ends some of the k + 1 splines do not exist: shifts the others to their positions."""
     k, window = family.degree, family.basis.size - family.degree - 1
     return [
         f"{d.whole}start = cell - {k};",
@@ -125,7 +125,7 @@ def _beyond(slopes: Sequence[str]) -> list[str]:
 
 
 def _formula(basis: Basis, linear: bool, d: Dialect) -> list[str]:
-    """A basis that is one formula everywhere."""
+    """A basis with one formula everywhere."""
     ends = "low", "high"
     values, slopes = values_and_slopes(lambda x, f: basis.formula(x, f.own.name("low"), f.own.name("high"), f))
     statements = Statements(_language(d), d.const, ";")
@@ -144,7 +144,7 @@ def _formula(basis: Basis, linear: bool, d: Dialect) -> list[str]:
 
 
 def base_functions(base: Activation, linear: bool, d: Dialect) -> list[str]:
-    """The base function and, where tails are straight, its slope."""
+    """The base function and, for linear tails, its slope."""
     parts = values_and_slopes(lambda x, f: [base.formula(x, f)])
     found = []
     for suffix, (node,) in zip(("", "_slope")[: 1 + linear], parts, strict=False):

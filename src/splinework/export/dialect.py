@@ -1,4 +1,4 @@
-"""What differs between C and JavaScript: declarations, tables, numbers and calls."""
+"""Differences between C and JavaScript: declarations, tables, numbers and calls."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -6,16 +6,16 @@ from typing import Any, ClassVar, final
 
 
 class Dialect(ABC):
-    """C or JavaScript.
+    """The syntax of C or JavaScript.
 
     Attributes:
-        language: `c` or `js`, as `splinework.formula.functions` calls it.
-        prefix: Of every name.
-        const: Begins the declaration of a number that stays.
-        var: Of one that changes.
-        whole: Of a whole number that changes.
-        pick: Of a whole number that stays.
-        row: Of a row of a table.
+        language: `c` or `js`, as in `splinework.formula.functions`.
+        prefix: Prefix of every name.
+        const: Start of the declaration of a constant number.
+        var: Start of the declaration of a variable number.
+        whole: Start of the declaration of a variable integer.
+        pick: Start of the declaration of a constant integer.
+        row: Start of the declaration of a row of a table.
     """
 
     language: ClassVar[str]
@@ -30,32 +30,32 @@ class Dialect(ABC):
 
     @abstractmethod
     def number(self, value: float) -> str:
-        """A number in full."""
+        """A number in full precision."""
 
     @abstractmethod
     def table(self, name: str, values: Any) -> str:
-        """A constant table, numbers or whole numbers, of one to three dimensions."""
+        """A constant table of numbers or integers, of one to three dimensions."""
 
     @abstractmethod
     def block(self, name: str, columns: int) -> str:
-        """Begins the declaration of a matrix of so many columns."""
+        """Start of the declaration of a matrix with a given number of columns."""
 
     @abstractmethod
     def room(self, name: str, count: int) -> str:
-        """A declaration of room for so many numbers."""
+        """Declaration of an array of `count` numbers."""
 
     @abstractmethod
     def call(self, function: str) -> str:
-        """What a function of mathematics is called."""
+        """Name of a mathematical function."""
 
     @abstractmethod
     def function(self, name: str, gives: str, takes: Sequence[tuple[str, str]], body: Sequence[str]) -> str:
-        """A function that gives a `number`, a `whole` or nothing (``) and takes arguments of these kinds.
+        """A function that returns a `number`, a `whole` or nothing (``).
 
-        Kinds of arguments: `whole`, `number`, `in` (a row that is read), `out` (a row that is written).
+        Types of arguments: `whole`, `number`, `in` (a row that is read), `out` (a row that is written).
         """
 
     @final
     def name(self, what: str) -> str:
-        """A name of this artefact's own."""
+        """A prefixed name."""
         return f"{self.prefix}{what}"

@@ -1,4 +1,4 @@
-"""Base functions without the error function: onnxruntime has none in double precision."""
+"""Base functions without the error function, which onnxruntime lacks in double precision."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,14 +12,14 @@ from splinework.splines.bases import Activation
 from splinework.splines.bases.activations import formula_derivative
 from splinework.splines.bases.functions import Functions, TensorFunctions
 
-_TERMS: Final = 32
-"""Of the Chebyshev series; those left out are below 1e-16."""
+_N_TERMS: Final = 32
+"""Number of terms of the Chebyshev series; its remainder is below 1e-16."""
 
 
 @final
 @dataclass(frozen=True)
 class InDouble(Activation):
-    """The base function that it is given, from its formula in functions that onnxruntime has.
+    """A base function, evaluated by its formula with functions that onnxruntime supports.
 
     >>> from splinework.splines.bases import ACTIVATIONS
     >>> x = torch.tensor([-3.0, 0.0, 2.0], dtype=torch.float64)
@@ -38,11 +38,11 @@ class InDouble(Activation):
 
 
 class _DoubleFunctions(TensorFunctions):
-    """Those of tensors, with `erfc(z) = exp(-z²) f(z)`, f as a Chebyshev series in `2 / (2 + z)`."""
+    """Functions of tensors, with `erfc(z) = exp(-z²) f(z)`, f as a Chebyshev series in `2 / (2 + z)`."""
 
     def erfc(self, x: Tensor) -> Tensor:
         z = x.abs()
-        u = 2 * (4 / (2 + z) - 1)  # twice the argument of the series, as Clenshaw's recurrence takes it
+        u = 2 * (4 / (2 + z) - 1)  # twice the argument of the series, for Clenshaw's recurrence
         later, last = torch.zeros_like(z), torch.zeros_like(z)
         series = _series()
         for c in reversed(series[1:]):
@@ -53,11 +53,11 @@ class _DoubleFunctions(TensorFunctions):
 
 @lru_cache(maxsize=1)
 def _series() -> tuple[float, ...]:
-    """Of `erfc(z) exp(z²)` over `t = 2 / (2 + z)` from 0 to 1."""
+    """Chebyshev coefficients of `erfc(z) exp(z²)` over `t = 2 / (2 + z)` from 0 to 1."""
     from scipy.special import erfcx
 
     def f(s: Any) -> Any:
         return erfcx(4 / (s + 1) - 2)
 
     interpolate: Any = np.polynomial.chebyshev.chebinterpolate
-    return tuple(interpolate(f, _TERMS - 1).tolist())
+    return tuple(interpolate(f, _N_TERMS - 1).tolist())

@@ -1,7 +1,7 @@
-"""The formulas of a frame as text of other languages, by the templates of `splinework.formula.functions`.
+"""The formulas of a frame in other languages, by the templates of `splinework.formula.functions`.
 
-The softplus is the straight line beyond 50, as in `formula/tensors.py`: nothing of it is left there in double precision. What a
-language lacks is written by its definition.
+The softplus is linear beyond 50, as in `formula/tensors.py`, exact in double precision. A function that a language lacks is
+written by its definition.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,8 +12,8 @@ from splinework.export.dialect import Dialect
 from splinework.formula.functions import COMPARISONS, FUNCTIONS
 from splinework.nn.frame import Expression, Frame
 
-MAX_LINE_LENGTH: Final = 50
-"""Beyond this the softplus is a straight line."""
+SOFTPLUS_THRESHOLD: Final = 50
+"""Value beyond which the softplus is linear."""
 Text = Callable[..., str]
 
 _SIGNS: Final[Mapping[str, Text]] = {
@@ -26,13 +26,13 @@ _SIGNS: Final[Mapping[str, Text]] = {
     **{name: (lambda a, b, sign=sign: f"({a} {sign} {b})") for name, sign in COMPARISONS.items()},
 }
 _HELPERS: Final = ("sigmoid", "softplus", "min", "max", "sign")
-"""Functions that artefacts in C and JavaScript bring along."""
+"""Functions that are defined in artefacts in C and JavaScript."""
 _NOT_IN_LIBRARY: Final = ("digamma",)
-"""Functions that the mathematical library of C lacks."""
+"""Functions missing from the mathematical library of C."""
 
 
 def _templates(language: str) -> dict[str, Text]:
-    """Function → text of a call, of those that the language has."""
+    """Function → text of a call, for the functions of the language."""
     found = {}
     for each in FUNCTIONS.values():
         if language in each.texts and not each.order:
@@ -42,17 +42,17 @@ def _templates(language: str) -> dict[str, Text]:
 
 
 def clike_formulas(formulas: Sequence[Expression], columns: Sequence[str], d: Dialect) -> list[str]:
-    """Formulas of texts as texts of C or JavaScript.
+    """Formulas in C or JavaScript.
 
     Raises:
-        FormulaError: If one has a function that the language lacks.
+        FormulaError: If the language lacks a function.
     """
     algebra = {**_SIGNS, **_called_by(d)}
     return _written(formulas, columns, algebra, lambda value: bracketed(d.number(value)), d.language)
 
 
 def _called_by(d: Dialect) -> dict[str, Text]:
-    """The functions of the mathematical library by the names that the artefact's precision gives them, and its own."""
+    """Calls of the mathematical library, by the names for the artefact's precision, and of the artefact's functions."""
     library = {
         name: _template(template, d)
         for name, template in ((each.name, each.texts.get(d.language, "")) for each in FUNCTIONS.values())
@@ -75,7 +75,7 @@ def _template(template: str, d: Dialect) -> Text:
 
 
 def clike_helpers(frame: Frame, d: Dialect) -> list[str]:
-    """The functions that a frame's formulas call and the language lacks."""
+    """Definitions of the functions that a frame's formulas call and the language lacks."""
     used: set[str] = set()
 
     def noting(name: str) -> Text:
@@ -92,10 +92,10 @@ def clike_helpers(frame: Frame, d: Dialect) -> list[str]:
     exp, log = d.call("exp"), d.call("log1p")
     bodies = {
         "sigmoid": (one, f"return 1 / (1 + {exp}(-x));"),
-        "softplus": (one, f"return x > {MAX_LINE_LENGTH} ? x : {log}({exp}(x));"),
-        "min": (two, "return a != a || a < b ? a : b;"),  # NaN stays, as in torch
+        "softplus": (one, f"return x > {SOFTPLUS_THRESHOLD} ? x : {log}({exp}(x));"),
+        "min": (two, "return a != a || a < b ? a : b;"),  # NaN propagates, as in torch
         "max": (two, "return a != a || a > b ? a : b;"),
-        "sign": (one, "return x > 0 ? 1 : x < 0 ? -1 : x;"),  # zero and NaN stay
+        "sign": (one, "return x > 0 ? 1 : x < 0 ? -1 : x;"),  # zero and NaN are returned unchanged
     }
     return [d.function(name, "number", bodies[name][0], [bodies[name][1]]) for name in _HELPERS if name in used]
 
@@ -106,10 +106,10 @@ def _called(function: str) -> Text:
 
 NUMPY_HELPERS: Final[Mapping[str, str]] = {
     "softplus": f"""def _softplus(x):
-    return np.where(x > {MAX_LINE_LENGTH}, x, np.log1p(np.exp(np.minimum(x, {MAX_LINE_LENGTH}))))""",
+    return np.where(x > {SOFTPLUS_THRESHOLD}, x, np.log1p(np.exp(np.minimum(x, {SOFTPLUS_THRESHOLD}))))""",
     **{name: f"_{name} = np.vectorize(math.{name}, otypes=[float])" for name in ("erf", "erfc")},
 }
-"""Functions that NumPy lacks, and their sources in the file, where each has a `_` before its name; two need `math`."""
+"""Functions missing from NumPy, with their source in the file, named with a leading `_`; two need `math`."""
 NUMPY: Final[Mapping[str, Text]] = {
     **_SIGNS,
     **{
@@ -142,10 +142,10 @@ SYMPY: Final[Mapping[str, Text]] = {
 def python_formulas(
     formulas: Sequence[Expression], columns: Sequence[str], algebra: Mapping[str, Text], language: str
 ) -> list[str]:
-    """Formulas of texts as texts of Python. Whole numbers are written as such: they are exact as exponents.
+    """Formulas in Python. Whole numbers are written as integers, which are exact as exponents.
 
     Raises:
-        FormulaError: If one has a function that the language lacks.
+        FormulaError: If the language lacks a function.
     """
     return _written(formulas, columns, algebra, _number, language)
 
@@ -168,12 +168,12 @@ def _number(value: float) -> str:
 
 
 def bracketed(text: str) -> str:
-    """A number as an operand: in brackets where it has a sign."""
+    """A number as an operand, in brackets if it has a sign."""
     return f"({text})" if text.startswith("-") else text
 
 
 def _bare(text: Any) -> str:
-    """A text without the brackets around all of it."""
+    """A text without enclosing brackets."""
     depth = 0
     for place, letter in enumerate(str(text)):
         depth += (letter == "(") - (letter == ")")

@@ -1,7 +1,7 @@
-"""A network as numbers alone: what every target writes down, and nothing that an artefact need not know.
+"""A network reduced to the numbers that every target needs.
 
-Weights and masks are multiplied into the coefficients, learnable knots are worked out, dead edges are gone, and with them
-the nodes that no living edge leaves and the inputs that nothing depends on. Not here: how a language says it.
+Weights and masks are multiplied into the coefficients, learnable knots are computed, and pruned edges are removed together with
+unused nodes and inputs.
 """
 
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ from splinework.splines.bases import Activation, Basis, activation
 
 @dataclass(frozen=True)
 class FrozenLayer:
-    """One layer of edges between the nodes that are needed.
+    """One layer of edges between the nodes that are used.
 
     Attributes:
-        basis: Family of the functions, M of them.
-        base: Base function; None where there is none.
-        extrapolation: What edges do outside their grid.
-        squashed: Whether inputs are bent into the domain first (a `normalised` grid).
-        grid: Of every input, `(I, K)`.
-        coefficients: Of every edge, weights included, `(I, M, J)`; zero where there is no edge.
-        base_weight: `(I, J)`; zeros where there is no base function.
-        alive: Which edges there are, `(I, J)`.
+        basis: Basis of M functions.
+        base: Base function, or None.
+        extrapolation: Extrapolation of the edges outside their grid.
+        squashed: Whether inputs are squashed into the domain first (a `normalised` grid).
+        grid: Grid of every input, `(I, K)`.
+        coefficients: Coefficients of every edge, weights included, `(I, M, J)`; zero for missing edges.
+        base_weight: Weights of the base function, `(I, J)`; zeros without one.
+        alive: Mask of the edges, `(I, J)`.
         bias: Constant of every sum, `(J,)`.
-        groups: For each node the sums that it multiplies; one sum, for a plain node.
+        groups: Sums that each node multiplies; one sum for a sum node.
     """
 
     basis: Basis
@@ -45,12 +45,12 @@ class FrozenLayer:
 
     @property
     def inputs(self) -> int:
-        """Number of nodes that edges come from, I."""
+        """Number of input nodes, I."""
         return self.alive.shape[0]
 
     @property
     def sums(self) -> int:
-        """Number of sums that edges go to, J."""
+        """Number of sums, J."""
         return self.alive.shape[1]
 
     @property
@@ -65,18 +65,18 @@ class FrozenLayer:
 
 @dataclass(frozen=True)
 class FrozenNetwork:
-    """A network, ready to be written down.
+    """A network reduced to its numbers.
 
     Attributes:
-        layers: From the inputs on. The first may have no input: then the outputs are constants.
-        columns: Numbers of the raw inputs that the first layer takes.
+        layers: Layers from the inputs on. If the first has no inputs, the outputs are constant.
+        columns: Indices of the raw inputs of the first layer.
         inputs: Number of raw inputs, used or not.
-        in_log: Of each input used, whether its logarithm is taken.
-        in_shift: `(columns,)`: `(value - shift) / scale` is what the first layer sees.
-        in_scale: `(columns,)`.
-        out_log: Of each output, whether the exponential is taken.
-        out_shift: `(outputs,)`: `value · scale + shift` is what the last layer gives.
-        out_scale: `(outputs,)`.
+        in_log: Whether the logarithm of each used input is taken.
+        in_shift: Shifts of the used inputs, `(columns,)`: the first layer takes `(value - shift) / scale`.
+        in_scale: Scales of the used inputs, `(columns,)`.
+        out_log: Whether the exponential of each output is taken.
+        out_shift: Shifts of the outputs, `(outputs,)`: the results of the last layer become `value · scale + shift`.
+        out_scale: Scales of the outputs, `(outputs,)`.
     """
 
     layers: tuple[FrozenLayer, ...]
@@ -96,22 +96,22 @@ class FrozenNetwork:
 
     @property
     def edges(self) -> int:
-        """Number of living edges."""
+        """Number of edges."""
         return sum(int(layer.alive.sum()) for layer in self.layers)
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of every tensor."""
+        """Dtype of all tensors."""
         return self.out_shift.dtype
 
 
 @torch.no_grad()
 def freeze(model: KAN, dtype: torch.dtype | None = None) -> FrozenNetwork:
-    """The network that a model is now, on the processor.
+    """The frozen form of a model, on the CPU.
 
     Args:
         model: The network.
-        dtype: Of the numbers; None keeps the model's. Knots are those that the model has in its own.
+        dtype: Dtype of the numbers; None keeps the model's. Knots are computed in the model's dtype first.
 
     >>> network = freeze(KAN([2, 3, 1]))
     >>> network.edges, [layer.sums for layer in network.layers]
@@ -124,7 +124,7 @@ def freeze(model: KAN, dtype: torch.dtype | None = None) -> FrozenNetwork:
     for layer, nodes in zip(reversed(model.kan_layers), reversed(config.nodes[1:]), strict=True):
         frozen, needed = _frozen_layer(layer, [nodes.groups[node] for node in needed], kind)
         layers.insert(0, frozen)
-        if not needed:  # constants from here on: what lies before does not matter
+        if not needed:  # constant from here on, so earlier layers are not used
             break
     before, after = model.input_scaling, model.output_scaling
     return FrozenNetwork(
@@ -141,7 +141,7 @@ def freeze(model: KAN, dtype: torch.dtype | None = None) -> FrozenNetwork:
 
 
 def _frozen_layer(layer: KANLayer, groups: list[tuple[int, ...]], dtype: torch.dtype) -> tuple[FrozenLayer, list[int]]:
-    """The part of a layer that nodes with these groups of sums need, and the inputs that it needs in turn."""
+    """The part of a layer that the given groups of sums depend on, and the inputs that it uses."""
     sums = [j for group in groups for j in group]
     place = {j: number for number, j in enumerate(sums)}
     alive = layer.mask[:, sums] != 0

@@ -1,6 +1,6 @@
-"""A frozen network as plain torch operations, for the targets that carry a graph: `torch.export` and ONNX.
+"""A frozen network in plain torch operations, for the graph targets `torch.export` and ONNX.
 
-The functions of the edges are those that the reference backend uses, so the graph has no operator of splinework's own.
+The edges use the functions of the reference backend, so the graph has no custom operators.
 """
 
 from collections.abc import Sequence
@@ -9,14 +9,14 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from splinework.export.frames import MAX_LINE_LENGTH
+from splinework.export.frames import SOFTPLUS_THRESHOLD
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
 from splinework.formula.tensors import TENSORS
 from splinework.kernels import BasisTable
 from splinework.nn.frame import Expression, Frame
 
 MIN_BATCH: Final = 3
-"""Rows of the example that a graph is traced with: a batch of one would be taken for a constant."""
+"""Rows of the example for tracing; a batch of one would be specialised to a constant."""
 
 
 class GraphLayer(nn.Module):
@@ -89,7 +89,7 @@ class Graph(nn.Module):
 
 
 class FramedGraph(nn.Module):
-    """Raw inputs `(B, inputs)` to raw outputs `(B, outputs)`, by way of a frame's formulas."""
+    """Raw inputs `(B, inputs)` to raw outputs `(B, outputs)` of a network in a frame."""
 
     def __init__(self, network: FrozenNetwork, frame: Frame) -> None:
         super().__init__()
@@ -112,16 +112,16 @@ def _formulas(formulas: Sequence[Expression], columns: Tensor) -> Tensor:
 
 
 def _softplus(x: Any) -> Any:
-    """Torch's own in smaller steps: onnxruntime has no softplus in double precision."""
+    """The softplus by elementary operations: onnxruntime lacks it in double precision."""
     x = x if isinstance(x, Tensor) else torch.tensor(x, dtype=torch.float64)
-    return torch.where(x > MAX_LINE_LENGTH, x, torch.log(1 + torch.exp(torch.clamp(x, max=MAX_LINE_LENGTH))))
+    return torch.where(x > SOFTPLUS_THRESHOLD, x, torch.log(1 + torch.exp(torch.clamp(x, max=SOFTPLUS_THRESHOLD))))
 
 
 _TENSORS: Final = {**TENSORS, "softplus": _softplus}
 
 
 def graph_of(network: FrozenNetwork, frame: Frame | None) -> nn.Module:
-    """The module that is traced."""
+    """The module to be traced."""
     return Graph(network) if frame is None else FramedGraph(network, frame)
 
 
@@ -134,9 +134,9 @@ def program(network: FrozenNetwork, frame: Frame | None = None) -> torch.export.
 
 
 def with_constants(exported: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
-    """The same program with every factor and summand that single precision does not hold as a tensor of its own.
+    """The program with factors and summands that single precision cannot represent as tensor constants.
 
-    The exporter to ONNX writes plain numbers in single precision, whatever they are combined with.
+    The ONNX exporter writes plain numbers in single precision.
     """
     module: Any = exported.module()
     takes = [getattr(torch.ops.aten, name).Tensor for name in ("add", "sub", "mul", "div")]
@@ -158,14 +158,14 @@ def with_constants(exported: torch.export.ExportedProgram) -> torch.export.Expor
 
 
 def _traced(module: nn.Module, example: Tensor) -> torch.export.ExportedProgram:
-    with torch.no_grad():  # else the search for cells, which has no gradient, becomes a program within the program
-        # Both are torch's own choice by now, and 2.7 needs to be told: not strict, and fewer rows than would ever fit.
+    with torch.no_grad():  # else the search for cells, which has no gradient, becomes a nested program
+        # torch 2.7 needs both arguments, which later versions choose by default.
         batch = torch.export.Dim("batch", max=2**48)
         return torch.export.export(module, (example,), dynamic_shapes={"x": {0: batch}}, strict=False)
 
 
 def squash(u: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Values bent smoothly into the domain, as `KANLayer.squash` does."""
+    """Values squashed smoothly into the domain, as in `KANLayer.squash`."""
     middle, half = (low + high) / 2, (high - low) / 2
     return middle + half * torch.tanh((u - middle) / half)
 

@@ -45,11 +45,11 @@ class _JavaScriptDialect(Dialect):
 
 
 def js_file(arrays: NetworkArrays, metadata: ModelMetadata, frame: Frame | None = None) -> str:
-    """The module.
+    """The ES module of a network.
 
     Args:
-        arrays: Of the network in float64.
-        metadata: What its columns are.
+        arrays: Tables of the network in float64.
+        metadata: Names of the columns.
         frame: Formulas before and after the network.
     """
     d = _JavaScriptDialect("")
@@ -105,5 +105,5 @@ _ERFC: Final = files("splinework.export").joinpath("erfc.js").read_text("utf-8")
 
 
 def _texts(names: Sequence[str]) -> str:
-    """Texts of plain ASCII, harmless inside a page, too."""
+    """JSON strings in ASCII that are safe inside HTML."""
     return json.dumps(list(names), ensure_ascii=True).replace("<", "\\u003c").replace(">", "\\u003e")

@@ -11,8 +11,8 @@ from splinework.formula.composer import Composer
 from splinework.formula.languages import safe_names
 from splinework.nn.frame import Expression, Frame
 
-_DIGITS: Final = 6
-_IN_A_LINE: Final = 4
+_N_DIGITS: Final = 6
+_TERMS_PER_LINE: Final = 4
 _NAMES: Final = {
     "exp": r"\exp",
     "log": r"\ln",
@@ -24,15 +24,15 @@ _NAMES: Final = {
 
 
 def latex_file(network: FrozenNetwork, metadata: ModelMetadata, frame: Frame | None = None) -> str:
-    """The text; needs the package amsmath.
+    """The LaTeX text of a network, which needs the package amsmath.
 
     Args:
-        network: In float64.
-        metadata: What its columns are.
-        frame: Formulas before and after the network; guards against rounding in them are left out.
+        network: The network in float64.
+        metadata: Names of the columns.
+        frame: Formulas before and after the network, written without guards against rounding.
 
     Raises:
-        ConfigError: If there would be too many pieces, or for a basis that has no formula here.
+        ConfigError: If there would be too many pieces, or for a basis without a formula.
     """
     check_size(network)
     columns = safe_names(
@@ -53,7 +53,7 @@ def latex_file(network: FrozenNetwork, metadata: ModelMetadata, frame: Frame | N
         lines += _units(network, features or inputs)
         lines += _formulas(before, features, inputs)
     lines += [_function(edge) for edge in edges(network)]
-    notes = [*metadata.sentences(), f"Numbers are rounded to {_DIGITS} digits. Needs the package amsmath."]
+    notes = [*metadata.sentences(), f"Numbers are rounded to {_N_DIGITS} digits. Needs the package amsmath."]
     return "\n".join([*(f"% {note}" for note in notes), r"\begin{align*}", " \\\\\n".join(lines), r"\end{align*}", ""])
 
 
@@ -65,7 +65,7 @@ def _formulas(formulas: Sequence[Expression], names: Sequence[str], columns: Seq
     symbols = [sympy.Dummy(real=True) for _ in columns]
     for formula, name in zip(formulas, names, strict=True):
         expression = composer.expression(formula, symbols)
-        numbers = {s: sympy.Float(f"{value:.{_DIGITS}g}") for s, value in composer.numbers.items()}
+        numbers = {s: sympy.Float(f"{value:.{_N_DIGITS}g}") for s, value in composer.numbers.items()}
         written = sympy.latex(expression.xreplace(numbers), symbol_names=dict(zip(symbols, columns, strict=True)))
         yield f"{name} &= {written}"
 
@@ -110,7 +110,7 @@ def _sum(layer: FrozenLayer, number: int, j: int) -> str:
         if bool(layer.alive[i, j])
     ]
     bias = float(layer.bias[j])
-    rows = [" + ".join(parts[k : k + _IN_A_LINE]) for k in range(0, len(parts), _IN_A_LINE)]
+    rows = [" + ".join(parts[k : k + _TERMS_PER_LINE]) for k in range(0, len(parts), _TERMS_PER_LINE)]
     text = " \\\\\n&\\quad + ".join(rows)
     return (f"{text} {_signed(bias)}" if bias else text) if parts else _number(bias)
 
@@ -149,7 +149,7 @@ def _terms(terms: Terms) -> str:
 
 
 def _body(term: EdgeTerm) -> str:
-    """What a factor is multiplied with; nothing, for a constant."""
+    """The function that a factor multiplies; empty for a constant term."""
     moved = f"t {_signed(-term.a)}" if term.a else "t"
     if term.body is not None:
         return rf"\,{_written(term.body, 2)}"
@@ -160,7 +160,7 @@ def _body(term: EdgeTerm) -> str:
 
 
 def _written(node: ExpressionNode, rank: int = 0) -> str:
-    """A formula as an operand: of a sum 1, of a product 2, of a power 3."""
+    """A formula as an operand of a sum (rank 1), a product (2) or a power (3)."""
     if node.kind == "number":
         return rf"\left({_number(node.value)}\right)" if node.value < 0 and rank else _number(node.value)
     if node.kind == "name":
@@ -176,7 +176,7 @@ def _written(node: ExpressionNode, rank: int = 0) -> str:
         text, own = rf"\frac{{{_written(parts[0])}}}{{{_written(parts[1])}}}", 2
     elif node.kind == "*" and parts[0] is parts[1]:
         text, own = f"{_written(parts[0], 3)}^{{2}}", 2
-    elif node.kind == "*" and parts[1].kind == "/":  # a product with a fraction is one
+    elif node.kind == "*" and parts[1].kind == "/":  # a product with a fraction becomes one fraction
         above, under = parts[1].parts
         whole = "" if above.value == 1 else rf"\,{_written(above, 2)}"
         text, own = rf"\frac{{{_written(parts[0], 2)}{whole}}}{{{_written(under)}}}", 2
@@ -196,5 +196,5 @@ def _signed(value: float) -> str:
 
 
 def _number(value: float) -> str:
-    mantissa, _, exponent = f"{value:.{_DIGITS}g}".partition("e")
+    mantissa, _, exponent = f"{value:.{_N_DIGITS}g}".partition("e")
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa

@@ -1,4 +1,4 @@
-"""What an artefact says about itself: names of columns, origin and size, harmless in any language."""
+"""Metadata of an artefact: names of columns, origin and size, in texts that are safe in any language."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,14 +17,14 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 
 @dataclass(frozen=True)
 class ModelMetadata:
-    """What is known of a model beside its numbers.
+    """Descriptive data of a model.
 
     Attributes:
-        name: Of the artefact: prefix of its functions where a language needs one.
-        inputs: Names of the columns that it takes, in order.
-        outputs: Names of the columns that it gives.
-        ranges: Of the inputs in the rows of the fit, by position, where they are known.
-        shape: Of the network, as one would type it.
+        name: Name of the artefact, the prefix of its functions in languages that need one.
+        inputs: Names of the input columns, in order.
+        outputs: Names of the output columns.
+        shape: Shape of the network as text.
+        ranges: Ranges of the inputs in the rows of the fit, by position, as far as known.
     """
 
     name: str
@@ -34,10 +34,10 @@ class ModelMetadata:
     ranges: dict[int, tuple[float, float]] = field(default_factory=dict)
 
     def sentences(self) -> list[str]:
-        """Lines of plain ASCII: what it is, and what the columns are. No name can end a comment or a text."""
+        """A description in lines of plain ASCII, in which no name can end a comment or a string."""
         lines = [
             f"A Kolmogorov-Arnold network of shape {self.shape}, written by splinework {own_version()}.",
-            "Inputs and outputs are in the units of the data it was fitted to.",
+            "Inputs and outputs are in the units of the data that it was fitted to.",
             *column_lines("x", self.inputs),
             *column_lines("y", self.outputs),
         ]
@@ -46,19 +46,19 @@ class ModelMetadata:
 
 
 def metadata_of(model: KAN | FramedKAN, name: str, notes: Mapping[str, Any] | None) -> ModelMetadata:
-    """What a model, and the notes of the file that it comes from, say of it.
+    """Metadata from a model and the notes of its file.
 
     Args:
-        model: The network, in a frame or not.
-        name: Of the artefact.
-        notes: As `read_header(path)["notes"]` gives them, or none; what is malformed in them is passed over.
+        model: The network, with or without a frame.
+        name: Name of the artefact.
+        notes: Notes as in `read_header(path)["notes"]`, or None; malformed entries are ignored.
 
     Raises:
-        ConfigError: If the name is none.
+        ConfigError: If the name is invalid.
     """
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
         raise ConfigError(
-            f"name is a letter and then letters, digits and _, at most 63, since functions are called after it; got {name!r}."
+            f"name must be a letter followed by at most 62 letters, digits and _, as a prefix of functions; got {name!r}."
         )
     notes = notes if isinstance(notes, Mapping) else {}
     own_inputs, own_outputs = names_of(model)

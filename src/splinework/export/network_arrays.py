@@ -1,9 +1,8 @@
-"""The tables of a frozen network for targets that are text: what is equal is written once.
+"""The tables of a frozen network for text targets, without duplicates.
 
-B-splines are written in one of two ways, whichever takes fewer numbers. Either as their polynomial pieces, one matrix for
-each cell of a knot vector, and G + k coefficients for each edge: on evenly spaced knots that is one matrix for all cells. Or,
-where few edges share a grid, each edge as its own polynomials, k + 1 numbers for each cell. Not here: how a language says a
-table.
+B-splines are stored in one of two ways, whichever needs fewer numbers: as polynomial pieces, one matrix per cell of a knot vector
+(a single one for evenly spaced knots) and G + k coefficients per edge; or, if few edges share a grid, as the polynomials of every
+edge, k + 1 numbers per cell.
 """
 
 from dataclasses import dataclass, replace
@@ -18,24 +17,24 @@ from splinework.splines.bases import Basis
 
 Floats = NDArray[np.float64]
 
-_DIGITS: Final = 13
-"""Pieces of order one that agree to so many decimals are one piece: they differ by rounding."""
+_N_DECIMALS: Final = 13
+"""Number of decimals to which equal pieces, of order one, agree despite rounding."""
 
 
 @dataclass
 class BasisFamily:
-    """The distinct grids of one recipe, in all layers that use it.
+    """The distinct grids of one basis, in all layers that use it.
 
     Attributes:
-        basis: The recipe.
-        number: Of the family, from 1.
-        clamped: Whether the functions are only ever evaluated in the domain; then cells beyond it are left out.
-        points: Of each grid: for B-splines the ends of the cells, else the ends of the domain.
-        last: Of each grid, the number of the last cell that has a width.
-        piece: Of each grid and cell, the number of its piece.
-        pieces: `(k + 1, k + 1)` each, power by active spline.
-        local: Whether edges are polynomials of their own in every cell: then the functions are the powers of the place in
-            the cell, and there are no pieces.
+        basis: The basis.
+        number: Number of the family, from 1.
+        clamped: Whether the functions are only evaluated in the domain; then cells beyond it are omitted.
+        points: For each grid, the ends of the cells (B-splines) or the ends of the domain.
+        last: For each grid, the index of the last cell of positive width.
+        piece: For each grid and cell, the index of its piece.
+        pieces: Matrices `(k + 1, k + 1)`, power by active spline.
+        local: Whether every edge has its own polynomial in every cell: then the functions are the powers of the local
+            coordinate, and there are no pieces.
     """
 
     basis: Basis
@@ -49,27 +48,27 @@ class BasisFamily:
 
     @property
     def size(self) -> int:
-        """Number of functions that an edge has coefficients of."""
+        """Number of coefficients of an edge."""
         return self.cells * (self.degree + 1) if self.local else self.basis.size
 
     @property
     def cells(self) -> int:
-        """Of every grid."""
+        """Number of cells of every grid."""
         return len(self.points[0]) - 1
 
     @property
     def degree(self) -> int:
-        """Of the splines; 0 for other families."""
+        """Degree of the splines; 0 for other bases."""
         return self.basis.degree or 0
 
     @property
     def active(self) -> int:
-        """How many functions are evaluated at a point: of B-splines those that are not zero there."""
+        """Number of functions evaluated at a point: for B-splines the non-zero ones."""
         return self.size if self.basis.degree is None else self.degree + 1
 
     @property
     def ends(self) -> tuple[int, int]:
-        """Where in `points` the domain begins and ends."""
+        """Indices in `points` of the ends of the domain."""
         if self.basis.degree is not None and not self.clamped:
             return self.degree, self.basis.size
         return 0, 1 if self.basis.degree is None else self.basis.resolution
@@ -77,16 +76,16 @@ class BasisFamily:
 
 @dataclass(frozen=True)
 class LayerArrays:
-    """One layer.
+    """The tables of one layer.
 
     Attributes:
-        layer: What it is.
-        family: Of its functions.
-        grid: Number of the grid of each input.
-        first: Number of the first edge of each input, and of the end.
-        target: The sum that each edge goes to.
-        weights: One row per edge: M coefficients and, where there is a base function, its weight.
-        bias: Of each sum.
+        layer: The frozen layer.
+        family: Family of its functions.
+        grid: Index of the grid of each input.
+        first: Index of the first edge of each input, followed by the number of edges.
+        target: Index of the sum of each edge.
+        weights: One row per edge: M coefficients and the weight of the base function, if any.
+        bias: Constant of each sum.
     """
 
     layer: FrozenLayer
@@ -100,7 +99,7 @@ class LayerArrays:
 
 @dataclass(frozen=True)
 class NetworkArrays:
-    """Families and layers of a network."""
+    """The tables of a network: families and layers."""
 
     network: FrozenNetwork
     families: list[BasisFamily]
@@ -108,7 +107,7 @@ class NetworkArrays:
 
     @property
     def numbers(self) -> int:
-        """How many floating-point numbers the tables hold."""
+        """Number of floating-point numbers in the tables."""
         count = sum(table.weights.size + table.bias.size for table in self.layers)
         for family in self.families:
             count += sum(points.size for points in family.points) + sum(piece.size for piece in family.pieces)
@@ -116,10 +115,10 @@ class NetworkArrays:
 
 
 def network_arrays(network: FrozenNetwork) -> NetworkArrays:
-    """The tables of a network in float64.
+    """The tables of a network.
 
     Args:
-        network: In float64.
+        network: The network in float64.
     """
     families: dict[tuple[Any, ...], BasisFamily] = {}
     tables = [_layer_tables(layer, families) for layer in network.layers]
@@ -135,7 +134,7 @@ def network_arrays(network: FrozenNetwork) -> NetworkArrays:
 
 
 def _localised(t: LayerArrays) -> LayerArrays:
-    """The same layer with the polynomials of every edge, cell by cell, in place of its coefficients."""
+    """The layer with the polynomials of every edge, cell by cell, in place of its coefficients."""
     family, size, k = t.family, t.family.size, t.family.degree
     pieces, numbers = np.array(family.pieces), np.array(family.piece)
     edge_grids = np.repeat(np.array(t.grid, dtype=int), np.diff(t.first))
@@ -161,7 +160,7 @@ def _layer_tables(layer: FrozenLayer, families: dict[tuple[Any, ...], BasisFamil
 
 
 def _grid_number(family: BasisFamily, grid: Floats, prepared: Floats) -> int:
-    """The number of a grid among those of its family, which takes it up if it is new."""
+    """The index of a grid in its family, added if it is new."""
     points, cells = grid, prepared
     if family.basis.degree is not None and family.clamped:
         k, size = family.basis.degree, family.basis.size
@@ -184,4 +183,4 @@ def _grid_number(family: BasisFamily, grid: Floats, prepared: Floats) -> int:
 
 
 def _key(piece: Floats) -> bytes:
-    return (np.round(piece, _DIGITS) + 0.0).tobytes()  # + 0: one zero, not two
+    return (np.round(piece, _N_DECIMALS) + 0.0).tobytes()  # + 0: one zero, not two

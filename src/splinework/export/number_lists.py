@@ -1,18 +1,18 @@
-"""Arrays of numbers as text."""
+"""Arrays of numbers as wrapped text."""
 
 from collections.abc import Callable
 from typing import Any, Final
 
-_LINE: Final = 116
+_MAX_LINE_LENGTH: Final = 116
 
 
 def nested(values: Any, number: Callable[[Any], str], brackets: str) -> str:
-    """An array of any number of dimensions between brackets, rows wrapped.
+    """A nested list of the entries of an array, with wrapped rows.
 
     Args:
-        values: A numpy array.
-        number: Text of an entry.
-        brackets: The opening one and the closing one.
+        values: A NumPy array.
+        number: Function that formats an entry.
+        brackets: Opening and closing bracket.
 
     >>> import numpy as np
     >>> nested(np.array([1, 2, 3]), str, "[]")
@@ -24,7 +24,7 @@ def nested(values: Any, number: Callable[[Any], str], brackets: str) -> str:
     texts, lines = [number(value) for value in values.tolist()], [""]
     for n, text in enumerate(texts):
         piece = text + (", " if n + 1 < len(texts) else "")
-        if len(lines[-1]) + len(piece) > _LINE:
+        if len(lines[-1]) + len(piece) > _MAX_LINE_LENGTH:
             lines.append("")
         lines[-1] += piece
     return opening + "\n ".join(line.rstrip() for line in lines) + closing

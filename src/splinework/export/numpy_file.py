@@ -1,4 +1,4 @@
-"""NumPy: one Python file that needs nothing but numpy, and can be run on a CSV."""
+"""NumPy: one Python file that needs only NumPy and can be run on a CSV file."""
 
 from typing import Any, Final
 
@@ -15,11 +15,11 @@ from splinework.splines.bases import Activation
 
 
 def numpy_file(arrays: NetworkArrays, metadata: ModelMetadata, frame: Frame | None = None) -> str:
-    """The file.
+    """The Python file of a network.
 
     Args:
-        arrays: Of the network in float64.
-        metadata: What its columns are.
+        arrays: Tables of the network in float64.
+        metadata: Names of the columns.
         frame: Formulas before and after the network.
     """
     living = [t for t in arrays.layers if t.layer.inputs]
@@ -46,7 +46,7 @@ def numpy_file(arrays: NetworkArrays, metadata: ModelMetadata, frame: Frame | No
 
 
 def _source(family: BasisFamily) -> str:
-    """The function of a family: values `(rows, size)`, straight on by `far`."""
+    """Source of the function of a family: values `(rows, size)`, extrapolated linearly by `far`."""
     if family.basis.degree is not None:
         return SPLINES[_kind(family)]
     values, slopes = values_and_slopes(lambda x, f: family.basis.formula(x, f.own.name("low"), f.own.name("high"), f))
@@ -72,14 +72,14 @@ def _source(family: BasisFamily) -> str:
 
 
 def _kind(family: BasisFamily) -> str:
-    """Which function of the file it is."""
+    """Name of the function of a family in the file."""
     if family.basis.degree is None:
         return f"family_{family.number}"
     return "local" if family.local else "clamped" if family.clamped else "whole"
 
 
 def _base(base: Activation) -> str:
-    """A base function: value and slope."""
+    """Source of a base function, which returns value and slope."""
     (value,), (slope,) = values_and_slopes(lambda x, f: [base.formula(x, f)])
     statements = Statements(_LANGUAGE, "", "")
     statements.count([value, slope])
@@ -100,7 +100,7 @@ def _array(values: Any) -> str:
 
 
 def _grids(family: BasisFamily) -> str:
-    """Of each grid what the functions of the family take after x, the ends of the domain last."""
+    """Source of the arguments of a family's function for each grid, the ends of the domain last."""
     n, lines, rows = family.number, [], []
     low, high = family.ends
     for number, points in enumerate(family.points):
@@ -115,10 +115,10 @@ def _grids(family: BasisFamily) -> str:
 
 
 def _constants(t: LayerArrays, number: int) -> str:
-    """Of each input of a layer: its grid, the sums that it has edges to, and a row of coefficients for each."""
+    """Source of a layer's constants: for each input its grid, the sums of its edges, and their coefficients."""
     lines = [f"BIAS_{number} = {_array(t.bias)}"]
     if t.layer.inputs:
-        lines.append(f"EDGES_{number} = [  # of each input: number of the grid, sums that it goes to, coefficients")
+        lines.append(f"EDGES_{number} = [  # for each input: grid, sums of its edges, coefficients")
         for i in range(t.layer.inputs):
             part = slice(t.first[i], t.first[i + 1])
             lines.append(f"    ({t.grid[i]}, {t.target[part]}, {_array(t.weights[part])}),")
@@ -127,7 +127,7 @@ def _constants(t: LayerArrays, number: int) -> str:
 
 
 def _framed(arrays: NetworkArrays, frame: Frame) -> list[str]:
-    """`_predict` of a network in a frame, and what its formulas call."""
+    """`_predict` for a network in a frame, with the helpers of its formulas."""
     columns = [f"x[:, {i}]" for i in range(len(frame.input_names))]
     before = python_formulas(frame.before, columns, NUMPY, "numpy")
     given = "x" if not before else f"_columns(x, {', '.join(before)})"
@@ -141,7 +141,7 @@ def _framed(arrays: NetworkArrays, frame: Frame) -> list[str]:
 
 
 def _predict(arrays: NetworkArrays, name: str) -> str:
-    """`_predict`: what `predict` does with a batch of usual size; `_network`, where that is in a frame."""
+    """`_predict`, the prediction for one batch; `_network` for a network in a frame."""
     network, lines = arrays.network, []
     if network.columns:
         lines.append(f"u = x[:, {list(network.columns)}]")
@@ -164,7 +164,7 @@ def _predict(arrays: NetworkArrays, name: str) -> str:
 
 
 def _layer(t: LayerArrays) -> str:
-    """`_layer`; base function, tails and squashing are those of the whole network."""
+    """`_layer`, with the base function, tails and squashing of the network."""
     layer = t.layer
     apart = layer.extrapolation == "zero" and not layer.basis.vanishes_outside
     clamped = layer.extrapolation in ("linear", "constant") or apart

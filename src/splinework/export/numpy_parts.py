@@ -1,4 +1,4 @@
-"""Pieces of the Python file for NumPy: functions of one variable, and the program around them."""
+"""Source fragments of the NumPy file: functions of one variable, and the program around them."""
 
 from typing import Final
 
@@ -51,15 +51,15 @@ _LOCAL: Final = '''def _local(size, x, far, points, last, low, high):
     return rows'''
 
 SPLINES: Final[dict[str, str]] = {"clamped": _CLAMPED, "whole": _WHOLE, "local": _LOCAL}
-"""Source for B-splines: evaluated in the domain alone, on all their knots, or as polynomials of each edge."""
+"""Source for B-splines: evaluated in the domain only, on all knots, or as polynomials of each edge."""
 
 PREDICT: Final = '''def predict(x):
     """Outputs `(rows, outputs)` for inputs `(rows, inputs)`, columns in the order of INPUTS."""
     x = np.asarray(x, dtype=float)
     if x.ndim != 2 or x.shape[1] != len(INPUTS):
         raise ValueError(f"predict takes x of shape (rows, {len(INPUTS)}), got {x.shape}")
-    parts = [x[start : start + 4096] for start in range(0, max(len(x), 1), 4096)]  # so that memory stays small
-    with np.errstate(all="ignore"):  # NaN and infinity are answers
+    parts = [x[start : start + 4096] for start in range(0, max(len(x), 1), 4096)]  # to limit memory
+    with np.errstate(all="ignore"):  # NaN and infinity are valid results
         return np.concatenate([_predict(part) for part in parts])'''
 
 SCRIPT: Final = '''def _main(path):

@@ -1,4 +1,4 @@
-"""ONNX: one file for onnxruntime and everything else that reads the format, for any number of rows."""
+"""ONNX: one file for onnxruntime and other readers of the format, for any number of rows."""
 
 import json
 import logging
@@ -22,10 +22,10 @@ from splinework.nn.frame import Frame
 from splinework.splines.bases import Activation
 
 _TOLERANCE: Final = {torch.float32: 1e-4, torch.float64: 1e-10}
-"""What the check allows, relative to the largest value of an output: it looks for a wrong graph, not for rounding."""
-_JUMPS: Final = 0.02
-"""Share of rows that may differ: splines of degree 0 jump, and rounding decides to which side."""
-_CHECKED_ROWS: Final = 257
+"""Tolerance of the check relative to the largest value of an output: it detects wrong graphs, not rounding."""
+_MAX_DIFFERING_SHARE: Final = 0.02
+"""Maximum share of rows that may differ: at jumps of splines of degree 0 rounding decides the side."""
+_N_CHECKED_ROWS: Final = 257
 
 
 def onnx_file(
@@ -36,33 +36,35 @@ def onnx_file(
     frame: Frame | None = None,
     check: bool = True,
 ) -> bytes:
-    """The file, with input `x` `(batch, inputs)` and output `y` `(batch, outputs)` in the dtype of the model.
+    """The ONNX file, with input `x` `(batch, inputs)` and output `y` `(batch, outputs)` in the dtype of the model.
 
-    The header holds, as JSON texts under `splinework.*`, the names of the columns, their ranges, the config and the version.
+    Its metadata hold, as JSON under `splinework.*`, the names of the columns, their ranges, the config and the version.
 
     Args:
-        network: In float32 or float64.
-        metadata: What its columns are.
-        config: Of the model, as plain JSON values.
+        network: The network in float32 or float64.
+        metadata: Names of the columns.
+        config: Config of the model as JSON values.
         frame: Formulas before and after the network.
-        check: Whether the file is run by onnxruntime, where that is installed, and compared with the network.
+        check: Whether to compare the file with the network in onnxruntime, if installed.
 
     Raises:
         ConfigError: If onnx or onnxscript is not installed, or for another dtype.
-        SplineworkError: If onnxruntime gives other numbers than the network.
+        SplineworkError: If onnxruntime computes other values than the network.
     """
     if network.dtype not in _TOLERANCE:
-        raise ConfigError(f"ONNX takes a model of float32 or float64, got {network.dtype}; use model.float().")
+        raise ConfigError(
+            f"export to ONNX needs a model in float32 or float64, got {network.dtype}; use model.float()."
+        )
     _require("onnx", "onnxscript")
     with _quiet():
-        traced = program(_sayable(network), frame)
+        traced = program(_expressible(network), frame)
         if network.dtype == torch.float64:
             traced = with_constants(traced)
         made = torch.onnx.export(
             traced, input_names=["x"], output_names=["y"], dynamo=True, verbose=False, optimize=False
         )
         if made is None:
-            raise SplineworkError("torch.onnx.export gave no program; update torch and onnxscript.")
+            raise SplineworkError("torch.onnx.export returned no program; update torch and onnxscript.")
         _simplify(made.model)
     content = _tidied(made.model_proto, metadata, config).SerializeToString(deterministic=True)
     if check:
@@ -71,9 +73,9 @@ def onnx_file(
 
 
 def _simplify(model: Any) -> None:
-    """Works out what depends on no input, and drops what nobody uses.
+    """Folds constants and removes unused nodes.
 
-    Not by the exporter's own optimiser: it takes numbers below 1e-8 for zero, whatever the units of the columns.
+    The exporter's optimiser is not used: it replaces numbers below 1e-8 by zero, whatever the units of the columns.
     """
     from onnx_ir.passes import common
     from onnxscript import optimizer
@@ -85,16 +87,16 @@ def _simplify(model: Any) -> None:
     common.RemoveUnusedNodesPass()(model)
 
 
-def _sayable(network: FrozenNetwork) -> FrozenNetwork:
-    """The same network of functions that onnxruntime has."""
+def _expressible(network: FrozenNetwork) -> FrozenNetwork:
+    """The network in functions that onnxruntime supports."""
     if network.dtype != torch.float64:
         return network
 
-    def sayable(base: Activation) -> Activation:
-        """Onnxruntime has no error function in double precision."""
+    def expressible(base: Activation) -> Activation:
+        """Onnxruntime lacks the error function in double precision."""
         return InDouble(base) if "erfc" in called(values_and_slopes(lambda x, f: [base.formula(x, f)])[0]) else base
 
-    layers = (layer if layer.base is None else replace(layer, base=sayable(layer.base)) for layer in network.layers)
+    layers = (layer if layer.base is None else replace(layer, base=expressible(layer.base)) for layer in network.layers)
     return replace(network, layers=tuple(layers))
 
 
@@ -104,13 +106,13 @@ def _require(*packages: str) -> None:
     missing = [package for package in packages if find_spec(package) is None]
     if missing:
         raise ConfigError(
-            f"export to ONNX needs {' and '.join(missing)}; install what it takes with: pip install 'splinework[onnx]'."
+            f"export to ONNX needs {' and '.join(missing)}; install with: pip install 'splinework[onnx]'."
         )
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter tells of packages that are not there and that nobody needs."""
+    """Context that silences the exporter's warnings about optional packages."""
     logger = logging.getLogger("torch.onnx")
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -123,7 +125,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _tidied(proto: Any, metadata: ModelMetadata, config: dict[str, Any]) -> Any:
-    """The model with our header, nodes named after their layer, and without the exporter's own diary."""
+    """The model with our metadata and nodes named by layer, without the exporter's debugging data."""
     proto.producer_name, proto.producer_version = "splinework", own_version()
     proto.doc_string = "\n".join(metadata.sentences())
     graph = proto.graph
@@ -157,7 +159,7 @@ def _tidied(proto: Any, metadata: ModelMetadata, config: dict[str, Any]) -> Any:
 
 
 def _layer_of(node: Any) -> str:
-    """The part of the network that a node belongs to: `layer_1`, or the units around it."""
+    """The part of the network of a node: `layer_1` and so on, or `units` for the scaling."""
     for entry in node.metadata_props:
         if entry.key == "pkg.torch.onnx.name_scopes":
             for scope in json.loads(entry.value.replace("'", '"')):
@@ -167,7 +169,7 @@ def _layer_of(node: Any) -> str:
 
 
 def _check(content: bytes, network: FrozenNetwork, frame: Frame | None = None) -> None:
-    """Raises unless onnxruntime, if it is there, gives the values of the network inside and around its domain."""
+    """Checks that onnxruntime, if installed, computes the values of the network inside and around its domain."""
     from importlib.util import find_spec
 
     if find_spec("onnxruntime") is None:
@@ -188,7 +190,7 @@ def _check(content: bytes, network: FrozenNetwork, frame: Frame | None = None) -
     largest = torch.where(expected.isfinite(), expected, 0).abs().amax(dim=0)
     close = ((got - expected).abs() <= _TOLERANCE[network.dtype] * largest) | (got == expected)
     wrong = ~(close | (got.isnan() & expected.isnan())).all(dim=1)
-    if float(wrong.float().mean()) > _JUMPS:
+    if float(wrong.float().mean()) > _MAX_DIFFERING_SHARE:
         worst = float((got - expected).abs().nan_to_num().max())
         raise SplineworkError(
             f"onnxruntime {runtime.__version__} gives values that differ from the model's by up to {worst:.3g}; nothing "
@@ -197,21 +199,21 @@ def _check(content: bytes, network: FrozenNetwork, frame: Frame | None = None) -
 
 
 def _rows_of(frame: Frame, dtype: torch.dtype) -> torch.Tensor:
-    """Rows of raw values in the ranges that a frame was made for, or between 0 and 1."""
+    """Rows of raw values in the ranges of a frame, or between 0 and 1."""
     ranges = torch.tensor(frame.ranges or ((0.0, 1.0),) * len(frame.input_names), dtype=torch.float64)
-    share = torch.rand(_CHECKED_ROWS, len(ranges), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    share = torch.rand(_N_CHECKED_ROWS, len(ranges), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     return (ranges[:, 0] + share * (ranges[:, 1] - ranges[:, 0])).to(dtype)
 
 
 def _points(network: FrozenNetwork) -> torch.Tensor:
-    """Rows of raw values in the domain of the first layer and, a tenth each, a little beyond its ends."""
-    x = torch.zeros(_CHECKED_ROWS, network.inputs, dtype=network.dtype)
+    """Rows of raw values in the domain of the first layer, extended by a tenth at each end."""
+    x = torch.zeros(_N_CHECKED_ROWS, network.inputs, dtype=network.dtype)
     if not network.columns:
         return x
     layer = network.layers[0]
     low, high = layer.basis.domain(layer.grid)
     share = torch.rand(
-        _CHECKED_ROWS, len(network.columns), generator=torch.Generator().manual_seed(0), dtype=torch.float64
+        _N_CHECKED_ROWS, len(network.columns), generator=torch.Generator().manual_seed(0), dtype=torch.float64
     )
     u = low + (1.2 * share.to(low) - 0.1) * (high - low)
     raw = u * network.in_scale + network.in_shift

@@ -1,6 +1,6 @@
-"""Every edge of a network as a formula: polynomials on cells, or sums of known functions, with its tails.
+"""Every edge of a network as a formula: polynomials on cells, or sums of known functions, with tails.
 
-Neutral: numbers and kinds of terms. How sympy and LaTeX say them is not here.
+The formulas are independent of the language; SymPy and LaTeX write them.
 """
 
 import math
@@ -15,18 +15,18 @@ from splinework.export.frozen import FrozenLayer, FrozenNetwork
 from splinework.export.recording import ExpressionNode, Recorder
 
 MAX_CASES: Final = 4000
-"""Pieces of all edges together, up to which formulas are written."""
+"""Maximum number of pieces of all edges together."""
 
 
 @dataclass(frozen=True)
 class EdgeTerm:
-    """One term of a function of t.
+    """One term of a function of t: `factor · (t - a)^n`, or `factor · body(t)`.
 
     Attributes:
-        factor: What it is multiplied with.
-        n: Power of `t - a` that it is multiplied with.
-        a: See there.
-        body: A function of t in place of a power.
+        factor: The factor.
+        n: Exponent of the power.
+        a: Centre of the power.
+        body: Function of t in place of a power.
     """
 
     factor: float
@@ -40,17 +40,16 @@ Terms = tuple[EdgeTerm, ...]
 
 @dataclass(frozen=True)
 class EdgeFormula:
-    """A function of t.
+    """The function of an edge, piecewise in t.
 
     Attributes:
         layer: Number of its layer, from 1.
-        input: Number of the node that it comes from, from 1.
-        sum: Number of the sum that it goes to, from 1.
-        cases: Terms, and the t below which they hold; the last ones hold for all others. Of neighbours that are equal in
-            value the bound may go to either, so `<` is meant everywhere but in `closed`.
-        closed: Numbers of the cases that hold at their bound, too.
-        everywhere: Terms that are added in all cases.
-        squash: Middle and half width of the domain that t is bent into first, or None.
+        input: Number of its input node, from 1.
+        sum: Number of its sum, from 1.
+        cases: Terms and the upper bound of t below which they hold; the last ones hold for all larger t.
+        closed: Indices of the cases that include their bound.
+        everywhere: Terms added in all cases.
+        squash: Middle and half width of the domain into which t is squashed first, or None.
     """
 
     layer: int
@@ -63,12 +62,12 @@ class EdgeFormula:
 
 
 def count_cases(network: FrozenNetwork) -> int:
-    """How many cases all edges together have."""
+    """Number of cases of all edges together."""
     return sum(int(layer.alive.sum()) * _cases_of(layer) for layer in network.layers)
 
 
 def edges(network: FrozenNetwork) -> Iterator[EdgeFormula]:
-    """All living edges, layer by layer and sum by sum."""
+    """All edges, layer by layer and sum by sum."""
     for number, layer in enumerate(network.layers, start=1):
         for j, i in torch.nonzero(layer.alive.T).tolist():
             yield _edge(layer, number, i, j)
@@ -81,7 +80,7 @@ def _cases_of(layer: FrozenLayer) -> int:
 
 
 def _endless(layer: FrozenLayer) -> bool:
-    """Whether the functions go on beyond the domain as they are, one formula everywhere."""
+    """Whether one formula holds inside and outside the domain."""
     vanishes_outside = layer.extrapolation == "zero" and layer.basis.vanishes_outside
     return layer.basis.degree is None and (layer.extrapolation == "natural" or vanishes_outside)
 
@@ -112,7 +111,7 @@ def _edge(layer: FrozenLayer, number: int, i: int, j: int) -> EdgeFormula:
 
 
 def _spline(layer: FrozenLayer, i: int, j: int, whole: bool) -> list[tuple[Terms, float]]:
-    """The polynomials of the cells that have a width, with the right end of each."""
+    """The polynomials of the cells of positive width, with the right end of each."""
     basis = layer.basis
     k, size, knots = basis.degree or 0, basis.size, layer.grid[i]
     pieces = basis.prepare(layer.grid[i : i + 1])[0]
@@ -130,7 +129,7 @@ def _spline(layer: FrozenLayer, i: int, j: int, whole: bool) -> list[tuple[Terms
 
 
 def _smooth(layer: FrozenLayer, i: int, j: int, low: float, high: float) -> Terms:
-    """The sum of the functions of a family that is one formula everywhere."""
+    """The sum of the functions of a basis with one formula everywhere."""
     recorder = Recorder()
     functions = layer.basis.readable(recorder.name("t"), low, high, recorder)
     values = layer.coefficients[i, :, j].tolist()
@@ -142,7 +141,7 @@ def _function(factor: float, body: ExpressionNode) -> EdgeTerm:
 
 
 def _tails(layer: FrozenLayer, i: int, j: int) -> tuple[Terms, Terms]:
-    """The straight lines before and behind the domain."""
+    """The linear tails left and right of the domain."""
     ends = torch.stack(layer.basis.domain(layer.grid))
     table = layer.table()
     c = layer.coefficients[i, :, j]
@@ -156,7 +155,7 @@ def _tails(layer: FrozenLayer, i: int, j: int) -> tuple[Terms, Terms]:
 
 
 def check_size(network: FrozenNetwork) -> None:
-    """Raises if formulas would be too long to be of use.
+    """Checks the length of the formulas.
 
     Raises:
         ConfigError: If there are more than `MAX_CASES` pieces.
@@ -164,6 +163,6 @@ def check_size(network: FrozenNetwork) -> None:
     count = count_cases(network)
     if count > MAX_CASES:
         raise ConfigError(
-            f"the formulas of {network.edges} edges would have {count} pieces, at most {MAX_CASES} are written. Make the model "
-            "smaller with prune or sparsify, ask symbolify for a formula, or export to numpy, c or js."
+            f"the formulas of {network.edges} edges would have {count} pieces, at most {MAX_CASES} are allowed. Make the model "
+            "smaller with prune or sparsify, find a formula with symbolify, or export to numpy, c or js."
         )

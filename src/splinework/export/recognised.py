@@ -1,4 +1,4 @@
-"""Formulas of known functions, where a network consists of them: found by `symbolify` on values of the network itself."""
+"""Formulas of networks that consist of known functions, found by `symbolify` on values of the network."""
 
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -12,14 +12,14 @@ from splinework.nn.frame import FramedKAN
 from splinework.nn.frame.framed import names_of
 from splinework.nn.network import KAN
 
-_ROWS: Final = 512
-_SECONDS: Final = 30.0
-_UNEXPLAINED: Final = 1e-6
-"""Share of the variance of the network that a formula may leave to count as the network's."""
+_N_ROWS: Final = 512
+_BUDGET_SECONDS: Final = 30.0
+_MAX_UNEXPLAINED_VARIANCE: Final = 1e-6
+"""Maximum share of the network's variance that a formula may leave unexplained."""
 
 
 class FoundFormula(Protocol):
-    """What is needed of a formula that was found; a `FormulaRow` of `symbolify` has it."""
+    """Protocol of a formula, such as a `FormulaRow` of `symbolify`."""
 
     @property
     def names(self) -> tuple[str, ...]: ...
@@ -31,35 +31,32 @@ class FoundFormula(Protocol):
 
 
 def recognised(model: KAN | FramedKAN, metadata: ModelMetadata) -> tuple[FoundFormula, ...]:
-    """A formula for every output without splines, as good as the network itself; empty where there is one without.
+    """A formula without splines for every output, equal to the network; empty if an output has none.
 
-    The values are those on the ranges of the inputs in the fit, where they are known, else on the domain of the grids.
+    The values are taken on the ranges of the inputs in the fit, if known, else on the domain of the grids.
     """
-    from splinework import symbolify  # by its public name: exports stand on no search for formulas
+    from splinework import symbolify  # by its public name: exports must not depend on the search for formulas
 
     x = _points(model, metadata)
     with torch.no_grad():
         y = model(x)
     if not (bool(x.isfinite().all()) and bool(y.isfinite().all())):
         return ()
-    table = symbolify(model, x, y, budget=_SECONDS)
+    table = symbolify(model, x, y, budget=_BUDGET_SECONDS)
     found: list[FoundFormula] = []
     for target in names_of(model)[1]:
-        good = [row for row in table.of(target) if not row.splines and row.r2 >= 1 - _UNEXPLAINED]
+        good = [row for row in table.of(target) if not row.splines and row.r2 >= 1 - _MAX_UNEXPLAINED_VARIANCE]
         found += good[:1]
     return tuple(found) if len(found) == model.outputs else ()
 
 
 def _points(model: KAN | FramedKAN, metadata: ModelMetadata) -> torch.Tensor:
-    """Rows of raw values, `(rows, inputs)`; inputs that do not matter stay in their middle.
-
-    Of a model in a frame that knows no ranges, between 0 and 1.
-    """
+    """Random rows of raw values, `(rows, inputs)`; between 0 and 1 for a framed model without ranges."""
     if isinstance(model, FramedKAN):
         return _framed_points(model, metadata)
     network = freeze(model)
-    x = torch.zeros(_ROWS, model.inputs, dtype=network.dtype)
-    shares = torch.rand(_ROWS, model.inputs, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(x)
+    x = torch.zeros(_N_ROWS, model.inputs, dtype=network.dtype)
+    shares = torch.rand(_N_ROWS, model.inputs, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(x)
     unit = torch.zeros(model.inputs, 2, dtype=x.dtype)
     layer = model.kan_layers[0]
     unit[:, 0], unit[:, 1] = (end.detach().cpu() for end in layer.basis.domain(layer.knots()))
@@ -73,7 +70,7 @@ def _points(model: KAN | FramedKAN, metadata: ModelMetadata) -> torch.Tensor:
 def _framed_points(model: FramedKAN, metadata: ModelMetadata) -> torch.Tensor:
     ranges = model.frame.ranges or ((0.0, 1.0),) * model.inputs
     ends = torch.tensor([metadata.ranges.get(i, own) for i, own in enumerate(ranges)], dtype=torch.float64)
-    shares = torch.rand(_ROWS, model.inputs, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    shares = torch.rand(_N_ROWS, model.inputs, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     return (ends[:, 0] + shares * (ends[:, 1] - ends[:, 0])).to(next(model.parameters()))
 
 

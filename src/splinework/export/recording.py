@@ -1,6 +1,6 @@
-"""Formulas as source: a formula is worked out in nodes, and the nodes are written down in a language.
+"""Formulas as source code: a formula is evaluated to an expression graph, whose nodes are written in a language.
 
-Equal nodes are one node, constants are worked out at once. Not here: what a language's tables and functions look like.
+Equal nodes are shared and constants are folded.
 """
 
 import math
@@ -20,8 +20,7 @@ class ExpressionNode(Operand):
 
     Attributes:
         kind: `number`, `name`, one of the signs, or `call`.
-        value: Of a number; of a name its text; of a call the name of the function, for one of a library with what
-            `Recorder.named` was told.
+        value: The number, the name, or the function of a call: its name, or the arguments of `Recorder.named`.
         parts: Operands or argument.
     """
 
@@ -33,7 +32,7 @@ class ExpressionNode(Operand):
 
 
 class Recorder:
-    """Elementary functions of nodes."""
+    """Elementary functions that return nodes of an expression graph."""
 
     def __init__(self) -> None:
         self.known: dict[tuple[Any, ...], ExpressionNode] = {}
@@ -48,15 +47,15 @@ class Recorder:
         return self.node("name", text)
 
     def node(self, kind: str, value: Any, *parts: ExpressionNode) -> ExpressionNode:
-        """The node of this kind, a new one if it is not known yet."""
+        """The node with this content, created if it does not exist."""
         return self.known.setdefault((kind, value, *map(id, parts)), ExpressionNode(self, kind, value, parts))
 
     def lifted(self, value: Any) -> ExpressionNode:
-        """A node, for a plain number its constant."""
+        """The value as a node; a plain number becomes a constant."""
         return value if isinstance(value, ExpressionNode) else self.number(value)
 
     def operation(self, sign: str, a: ExpressionNode, b: ExpressionNode) -> ExpressionNode:
-        """`a sign b`, without what zeros and ones make superfluous."""
+        """`a sign b`, simplified for zeros and ones."""
         if a.kind == b.kind == "number" and not (sign == "/" and b.value == 0):
             return self.number(_OPERATIONS[sign](a.value, b.value))
         if (sign == "*" and b.kind == "number") or (sign == "+" and a.kind == "number"):
@@ -71,7 +70,7 @@ class Recorder:
         return self.node(sign, None, a, b)
 
     def named(self, sympy: str, letter: str, n: int, x: Any) -> ExpressionNode:
-        """A polynomial of a library, in formulas to be read."""
+        """A named polynomial of SymPy, in formulas for readers."""
         return self.node("call", (sympy, letter, n), self.lifted(x))
 
     def sigmoid(self, x: Any) -> ExpressionNode:
@@ -103,7 +102,7 @@ _OPERATIONS: Final[dict[str, Callable[[float, float], float]]] = {
 def values_and_slopes(
     formula: Callable[[Any, Any], Sequence[Any]],
 ) -> tuple[list[ExpressionNode], list[ExpressionNode]]:
-    """The functions of a formula of `x`, and their derivatives."""
+    """The functions of a formula of `x` and their derivatives."""
     recorder = Recorder()
     series = SeriesFunctions(recorder)
     found = formula(series.variable(recorder.name("x"), 1), series)
@@ -113,7 +112,7 @@ def values_and_slopes(
 
 
 def called(nodes: Iterable[ExpressionNode]) -> set[Any]:
-    """The functions that occur."""
+    """The functions called in some nodes."""
     found: set[Any] = set()
     for node in nodes:
         found |= {node.value} if node.kind == "call" else set()
@@ -123,12 +122,12 @@ def called(nodes: Iterable[ExpressionNode]) -> set[Any]:
 
 @dataclass(frozen=True)
 class NodeSyntax:
-    """How a node is written in one line.
+    """Syntax of nodes in a language.
 
     Attributes:
-        number: A constant, without a sign.
-        call: A call of a function, with `{}` for its argument.
-        square: The square of `{}`; nothing, where it is a product.
+        number: Formats a non-negative constant.
+        call: Template of a call of a function, with `{}` for its argument.
+        square: Template of the square of `{}`; empty to write a product.
     """
 
     number: Callable[[float], str]
@@ -136,7 +135,7 @@ class NodeSyntax:
     square: str = ""
 
     def text(self, node: ExpressionNode, names: dict[ExpressionNode, str] | None = None, rank: int = 0) -> str:
-        """A node as an operand of that rank; those with names by their names."""
+        """A node as an operand of a rank; named nodes by their names."""
         if names is not None and node in names:
             return names[node]
         if node.kind == "number":
@@ -158,12 +157,12 @@ class NodeSyntax:
 
 
 class Statements:
-    """Nodes as a sequence of statements: what is used more than once is worked out once, by name.
+    """Nodes as a sequence of statements, in which shared nodes become named variables.
 
     Args:
-        language: How nodes are written.
-        declare: Begins the declaration of a number.
-        end: Of a statement.
+        language: Syntax of nodes.
+        declare: Start of the declaration of a number.
+        end: End of a statement.
     """
 
     def __init__(self, language: NodeSyntax, declare: str, end: str) -> None:
@@ -172,14 +171,14 @@ class Statements:
         self.uses: dict[ExpressionNode, int] = {}
 
     def count(self, nodes: Iterable[ExpressionNode]) -> None:
-        """Counts uses; before anything is written."""
+        """Counts the uses of nodes; called before anything is written."""
         for node in nodes:
             self.uses[node] = self.uses.get(node, 0) + 1
             if self.uses[node] == 1:
                 self.count(node.parts)
 
     def bring(self, node: ExpressionNode, rank: int = 0) -> tuple[list[str], str]:
-        """Statements that come first, and the node itself, as an operand of a rank."""
+        """Statements that have to come first, and the node as an operand of a rank."""
         lines: list[str] = []
         self._prepare(node, lines)
         return lines, self.language.text(node, self.names, rank)

@@ -1,4 +1,4 @@
-"""sympy: a Python file that builds the network as expressions, exact, with one piecewise function for each edge."""
+"""SymPy: a Python file that builds the network from exact expressions, one piecewise function per edge."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from splinework.nn.frame import Frame
 
 _KNOWN: Final = frozenset({"Piecewise", "cos", "erfc", "exp", "log", "sin", "sqrt", "tanh"})
 _FURTHER: Final = frozenset({*templates("sympy"), "And", "Eq", "Ne", "Not", "Or"}) - _KNOWN
-"""What the formulas of frames call besides."""
+"""Functions called by the formulas of frames only."""
 _HEAD: Final = '''"""A network of splines as expressions of sympy.
 
 `x` are the inputs; `steps` the hidden nodes, each a symbol and what it stands for in terms of those before; `y` the outputs
@@ -35,15 +35,15 @@ _TAIL: Final = '''def function():
 
 
 def sympy_file(network: FrozenNetwork, metadata: ModelMetadata, frame: Frame | None = None) -> str:
-    """The file.
+    """The Python file of a network.
 
     Args:
-        network: In float64.
-        metadata: What its columns are.
+        network: The network in float64.
+        metadata: Names of the columns.
         frame: Formulas before and after the network.
 
     Raises:
-        ConfigError: If there would be too many pieces, or for a basis that has no formula here.
+        ConfigError: If there would be too many pieces, or for a basis without a formula.
     """
     check_size(network)
     inputs = f"({', '.join(ascii(name) for name in metadata.inputs)},)"
@@ -63,7 +63,7 @@ def _nodes(network: FrozenNetwork, metadata: ModelMetadata, frame: Frame | None)
     before = columns if frame is None or not frame.before else python_formulas(frame.before, columns, SYMPY, "sympy")
     after = () if frame is None else frame.after
     letter = "h"
-    while any(name.startswith(letter) for name in metadata.inputs):  # a symbol of its own for every hidden node
+    while any(name.startswith(letter) for name in metadata.inputs):  # to avoid conflicts of hidden nodes with inputs
         letter += "_"
     units = []
     for place, column in enumerate(network.columns):
@@ -86,7 +86,7 @@ def _nodes(network: FrozenNetwork, metadata: ModelMetadata, frame: Frame | None)
 
 
 def _step(number: int, letter: str, nodes: Sequence[str]) -> list[str]:
-    """Symbols of a layer's nodes, and what they stand for."""
+    """Symbols of a layer's nodes and their definitions."""
     symbols = f'h{number} = [Symbol(f"{letter}{number}_{{n}}", real=True) for n in range(1, {len(nodes) + 1})]'
     return [symbols, f"steps += zip(h{number}, [", *(f"    {node}," for node in nodes), "])"]
 
@@ -120,7 +120,7 @@ def _terms(terms: Terms) -> str:
 
 
 def _term(term: EdgeTerm) -> str:
-    """A product; a constant stands alone."""
+    """A product, or a constant."""
     if term.body is not None:
         return f"{_number(term.factor)}*{_LANGUAGE.text(term.body, rank=2)}"
     if term.n == 0:
@@ -136,6 +136,6 @@ def _number(value: SupportsFloat) -> str:
 
 
 def _minus(value: SupportsFloat) -> str:
-    """What takes a value away from what stands before; nothing, for zero."""
+    """Text that subtracts a value from the preceding expression; empty for zero."""
     value = float(value)
     return f" - {value!r}" if value > 0 else f" + {-value!r}" if value < 0 else ""

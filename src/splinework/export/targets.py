@@ -1,4 +1,4 @@
-"""The targets of `export`: what each makes of a model, one row each. A new target is a file and a row of `TARGETS`."""
+"""The targets of `export`. A new target is a file and a row of `TARGETS`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from splinework.nn.network import KAN
 
 @dataclass(frozen=True)
 class ExportJob:
-    """What a target is given.
+    """The arguments of a target.
 
     Attributes:
-        model: The network, in a frame or not.
-        metadata: Name of the artefact and of its columns.
-        precision: Of C: `float`, `double`, or None for that of the model.
-        check: Whether an ONNX file is run and compared before it is handed out.
-        recognise: Of formulas: whether known functions are looked for first.
+        model: The network, with or without a frame.
+        metadata: Names of the artefact and of its columns.
+        precision: Number type for C: `float`, `double`, or None for that of the model.
+        check: Whether to run and compare an ONNX file.
+        recognise: Whether to search for known functions first.
     """
 
     model: KAN | FramedKAN
@@ -39,7 +39,7 @@ class ExportJob:
 
     @property
     def frame(self) -> Frame | None:
-        """The frame, if there is one."""
+        """The frame, or None."""
         return frame_of(self.model)
 
     def network(self) -> FrozenNetwork:
@@ -51,7 +51,7 @@ class ExportJob:
         return freeze(self.bare, torch.float64)
 
     def arrays(self) -> NetworkArrays:
-        """Its tables."""
+        """The tables of the network in float64."""
         return network_arrays(self.double())
 
 
@@ -60,9 +60,9 @@ class ExportTarget:
     """One target.
 
     Attributes:
-        make: The artefact.
-        suffixes: Endings of its files, the usual one first.
-        text: Whether it is text.
+        make: Function that creates the artefact.
+        suffixes: Suffixes of its files, the usual one first.
+        text: Whether the artefact is text.
         description: Short description.
     """
 
@@ -72,7 +72,7 @@ class ExportTarget:
     description: str
 
 
-# Each loads its own file when it is asked for: an export to C knows neither ONNX nor sympy.
+# Imports are local: an export to C loads neither ONNX nor SymPy.
 
 
 def _onnx(job: ExportJob) -> bytes:
@@ -99,7 +99,7 @@ def _c(job: ExportJob) -> str:
     own = "float" if next(job.model.parameters()).dtype == torch.float32 else "double"
     precision = own if job.precision is None else job.precision
     if precision not in PRECISIONS:
-        raise ConfigError(f"precision is one of {', '.join(PRECISIONS)}, got {precision!r}.")
+        raise ConfigError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}.")
     return c_file(job.arrays(), job.metadata, precision, job.frame)
 
 

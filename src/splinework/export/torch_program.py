@@ -1,4 +1,4 @@
-"""`torch.export`: a program of torch's own operators that runs where splinework is not installed."""
+"""`torch.export`: a program of torch's operators that runs without splinework."""
 
 import io
 import json
@@ -16,13 +16,13 @@ def torch_program(network: FrozenNetwork, frame: Frame | None = None) -> torch.e
     exported = program(network, frame)
     for node in exported.graph.nodes:
         for key in ("stack_trace", "from_node", "source_fn_stack", "torch_fn"):
-            node.meta.pop(key, None)  # where the exporter was on this machine: of no use elsewhere, and most of a file
+            node.meta.pop(key, None)  # local debugging data, the largest part of a file
     return exported
 
 
-def program_bytes(exported: torch.export.ExportedProgram, about: ModelMetadata) -> bytes:
-    """What `torch.export.load` takes back; the names of the columns lie in its extra file `splinework.json`."""
-    names = json.dumps({"inputs": about.inputs, "outputs": about.outputs})
+def program_bytes(exported: torch.export.ExportedProgram, metadata: ModelMetadata) -> bytes:
+    """The file for `torch.export.load`, with the names of the columns in its extra file `splinework.json`."""
+    names = json.dumps({"inputs": metadata.inputs, "outputs": metadata.outputs})
     buffer = io.BytesIO()
     torch.export.save(exported, buffer, extra_files={"splinework.json": names})
     return buffer.getvalue()

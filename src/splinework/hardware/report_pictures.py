@@ -57,7 +57,7 @@ def _draw(model: IntegerModel, number: int, edges: Sequence[tuple[int, int]]) ->
         i, j = edges[place]
         form = wires[i].format
         codes = np.arange(form.low, form.high + 1)
-        ax.step(codes, layer.tables[i][:, j], where="mid", color=style.BLUE, linewidth=style.LINE)
+        ax.step(codes, layer.tables[i][:, j], where="mid", color=style.BLUE, linewidth=style.LINE_WIDTH)
         names = f"{style.shown_name(wires[i].name, 12)} → {style.shown_name(layer.outputs[j].name, 12)}"
         style.tidy(ax, title=names)
         ax.title.set_fontsize(style.SMALL_POINTS)
@@ -99,7 +99,7 @@ def plot_front(
     for cost, merit in sorted(points, key=lambda point: (point[0], -sign * point[1])):
         if not front or sign * merit > sign * front[-1][1]:
             front.append((cost, merit))
-    ax.step(*np.transpose(front), where="post", color=style.BLUE, linewidth=style.LINE, alpha=0.6, gid="front")
+    ax.step(*np.transpose(front), where="post", color=style.BLUE, linewidth=style.LINE_WIDTH, alpha=0.6, gid="front")
     costs, merits = np.transpose(points)
     ax.scatter(costs, merits, s=22, color=style.BLUE, zorder=3, gid="networks")
     if chosen is not None:

@@ -1,6 +1,6 @@
-"""From what people have (tensors, NumPy arrays, frames, lists) to tensors of shape `(N, columns)`, checked once.
+"""Conversion of tensors, NumPy arrays, frames and lists to checked tensors of shape `(N, columns)`.
 
-The verbs' door: all that take data take any of these, and convert the dtype to the model's without a word.
+All functions that take data accept any of these and convert them to the model's dtype.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def inputs_of(model: "KAN", x: Any) -> Tensor:
-    """The inputs x as `(B, inputs)` in the model's dtype and on its device; the gradient of a tensor passes through.
+    """The inputs x as `(B, inputs)` in the model's dtype and on its device, differentiable in x.
 
     Args:
-        model: The network that x is for.
+        model: The network.
         x: Tensor, array, frame or nested list of shape `(B, inputs)`, in raw units.
 
     Raises:
@@ -47,12 +47,12 @@ def data_of(model: "KAN", x: Any) -> Tensor:
 def as_columns(values: Any, columns: int, what: str, names: Sequence[str], like: Tensor) -> Tensor:
     """The values as `(N, columns)` in the dtype and on the device of `like`; a 1-D array is one column.
 
-    A frame with the model's column names may have them in any order, and others besides; one that has none of them is
-    taken column by column.
+    A frame with the model's column names may have them in any order, among further columns; a frame with none of these names
+    is used column by column.
 
     Args:
         values: Tensor, array, frame, series or nested list.
-        columns: Number of columns wanted.
+        columns: Required number of columns.
         what: Name of the argument, for messages.
         names: Names of the columns, for frames.
         like: A tensor whose dtype and device to use.
@@ -65,7 +65,7 @@ def as_columns(values: Any, columns: int, what: str, names: Sequence[str], like:
 
 
 def columns_of(values: Any, columns: int, what: str, names: Sequence[str], like: Tensor) -> Tensor:
-    """The same; the gradient of a tensor passes through."""
+    """`as_columns`, differentiable in a tensor of values."""
     try:
         tensor = _numbers(_named(values, what, names)).to(like)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -85,10 +85,10 @@ def columns_of(values: Any, columns: int, what: str, names: Sequence[str], like:
 
 
 def admitted(x: Any, like: Tensor, columns: int, names: Sequence[str]) -> Tensor:
-    """What a model is called with, as a tensor: arrays, frames and lists, and tensors that lose nothing in its dtype.
+    """The argument of a model as a tensor: an array, a frame, a list, or a tensor whose dtype converts without loss.
 
     Args:
-        x: What came.
+        x: The argument.
         like: A tensor of the model, whose dtype and device to use.
         columns: Number of inputs of the model; for a single one, a vector is a column.
         names: Names of the inputs, for frames.
@@ -110,7 +110,7 @@ def admitted(x: Any, like: Tensor, columns: int, names: Sequence[str]) -> Tensor
 
 
 def _named(values: Any, what: str, names: Sequence[str]) -> Any:
-    """The columns of a frame that have the names, in the order of the names; anything else as it is."""
+    """The columns of a frame with the given names, in that order; other values unchanged."""
     if isinstance(values, Tensor) or not hasattr(values, "columns") or not hasattr(values, "to_numpy"):
         return values
     held = [str(column) for column in values.columns]
@@ -126,7 +126,7 @@ def _named(values: Any, what: str, names: Sequence[str]) -> Any:
 
 
 def _numbers(values: Any) -> Tensor:
-    """A floating-point tensor; a TypeError for what is no real number, a ValueError for rows of different lengths."""
+    """A floating-point tensor; TypeError for values that are not real numbers, ValueError for ragged rows."""
     if isinstance(values, Tensor):
         if values.dtype.is_complex or values.layout != torch.strided:
             way = "got complex numbers" if values.dtype.is_complex else "got a sparse tensor; use .to_dense()"
@@ -149,12 +149,12 @@ def _numbers(values: Any) -> Tensor:
     texts = array.dtype.kind == "O" and any(isinstance(value, (str, bytes)) for value in array.flat)
     if array.dtype.kind not in "biufO" or texts:
         raise TypeError(f"got {'texts' if texts else f'values of dtype {array.dtype}'}")
-    # A copy: in native byte order, writable, of positive strides and the user's own no more.
+    # A copy: in native byte order, writable, with positive strides, and independent of the user's array.
     return torch.from_numpy(np.array(array, dtype=np.float64, order="C"))
 
 
 def width_of(values: Any) -> int:
-    """Number of columns of what a user hands in, as it came."""
+    """Number of columns of unconverted data."""
     try:
         shape = values.shape if hasattr(values, "shape") else np.shape(values)
     except ValueError:  # rows of different lengths, which are refused where they are read
@@ -163,10 +163,10 @@ def width_of(values: Any) -> int:
 
 
 def check_finite(values: Tensor, what: str, names: Sequence[str], *, scales: Sequence[str] = ()) -> None:
-    """Raises if some values are NaN or infinite, counted per column.
+    """Checks that all values are finite.
 
     Raises:
-        DataError: With the columns and the counts.
+        DataError: If some are NaN or infinite, with their count per column.
     """
     bad = (~torch.isfinite(values)).sum(0).tolist()
     if not any(bad):

@@ -1,4 +1,4 @@
-"""A model on disk: one safetensors file, tensors plus a JSON header with the config and a format version. Never pickle."""
+"""Model files: safetensors with a JSON header for the config and a format version. Never pickle."""
 
 import json
 import os
@@ -21,24 +21,24 @@ from splinework.splines.bases import basis_from_dict
 
 FORMAT_VERSION = 1
 _KEY = "splinework"
-# What a header that somebody else wrote may raise on its way to a model.
-_MISFITS = (ArithmeticError, AttributeError, LookupError, RuntimeError, StopIteration, TypeError, ValueError)
+# Exceptions that a malformed header can cause.
+_HEADER_ERRORS = (ArithmeticError, AttributeError, LookupError, RuntimeError, StopIteration, TypeError, ValueError)
 
 
 @explained
 def save(model: KAN | FramedKAN, path: str | os.PathLike[str], *, notes: dict[str, Any] | None = None) -> None:
-    """Writes the model to one file, whole or not at all.
+    """Writes the model to one file atomically.
 
-    The file is written beside its place, synced and renamed, so an interruption leaves the old file as it was.
+    The file is written under a temporary name, synced and renamed, so an interruption leaves the old file unchanged.
 
     Args:
-        model: The network, framed or not; it may lie on any device.
-        path: The file, by custom `….safetensors`.
-        notes: JSON values to keep with the model, such as how it was fitted; `read_header` gives them back.
+        model: The network, with or without a frame, on any device.
+        path: Path of the file, by convention `….safetensors`.
+        notes: JSON values to store with the model, such as how it was fitted; `read_header` returns them.
 
     Raises:
         FileError: If the file cannot be written.
-        ConfigError: If the notes are no JSON values.
+        ConfigError: If the notes are not JSON values.
 
     Example:
         >>> import tempfile
@@ -70,7 +70,14 @@ def save(model: KAN | FramedKAN, path: str | os.PathLike[str], *, notes: dict[st
 
 @explained
 def load(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") -> Any:
-    """The model that `save` wrote, in the dtype it had: a `KAN`, or a `FramedKAN` where it has a frame.
+    """Reads a model that `save` wrote, in its dtype.
+
+    Args:
+        path: Path of the file.
+        device: Device of the model.
+
+    Returns:
+        A `KAN`, or a `FramedKAN` if the model has a frame.
 
     Raises:
         FileError: If the file is missing, truncated, not a splinework model, or of a newer format.
@@ -92,24 +99,22 @@ def load(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") ->
         model.unset_dtype = dtype
         frame = frame_from_dict(header["frame"]) if "frame" in header else None
         loaded = model if frame is None else FramedKAN(model, frame)
-    except _MISFITS as error:
-        raise FileError(
-            f"{path} is a splinework file whose parts do not fit together ({error}); write it again with sw.save."
-        ) from error
+    except _HEADER_ERRORS as error:
+        raise FileError(f"{path} is an inconsistent splinework file ({error}); write it again with sw.save.") from error
     return loaded.to(device)
 
 
 def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The JSON header alone: `format`, `version` (of splinework), `config`, `notes`, and `frame` where there is one.
+    """The JSON header of a model file: `format`, `version` (of splinework), `config`, `notes`, and `frame` if there is one.
 
     Raises:
-        FileError: As `load`.
+        FileError: As in `load`.
     """
     return _read(Path(path))[0]
 
 
 def _check_sizes(config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
-    """Raises unless the header's layers are as large as those in the file: it must not make us reserve more than that."""
+    """Checks the sizes in the header against the tensors, so that a header cannot cause larger allocations."""
     nodes = shape_of([(sums, list(products)) for sums, products in config["nodes"]])
     for index, (before, after, basis) in enumerate(zip(nodes, nodes[1:], config["bases"], strict=False)):
         expected = (before.width, basis_from_dict(basis).size, after.fan_in)
@@ -143,7 +148,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
 
 
 def own_version() -> str:
-    """The version of splinework; `unknown` where it runs from its sources without having been installed."""
+    """The version of splinework; `unknown` if it is not installed."""
     try:
         return version("splinework")
     except PackageNotFoundError:

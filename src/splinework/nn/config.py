@@ -1,4 +1,4 @@
-"""What a network is, except its numbers."""
+"""The configuration of a network: everything but its parameters."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +19,7 @@ class KANConfig:
         bases: One basis per layer of edges.
         base: Base function of every edge.
         domain: Ends of every grid at the start.
-        extrapolation: What edges do outside their grid.
+        extrapolation: Extrapolation of the edges outside their grid, see `KANLayer`.
         grid_kind: See `KANLayer`.
         grid_eps: How even an adapted grid is: 1 uniform, 0 by quantiles of the activations.
         init: Scheme of the random start.

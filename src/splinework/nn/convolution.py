@@ -1,9 +1,8 @@
 """Convolutions whose kernels are made of splines: `torch.nn.Conv1d` and `Conv2d` with a function on every edge.
 
-`y_o(p) = bias_o + Σ_c Σ_u φ_ocu(x_c(stride · p + dilation · u))`: where a convolution multiplies a pixel by a number, here a
-function of one variable takes it (the KAN convolution of Bodner et al. 2024, arXiv 2406.13155, with one function per pair of
-channels and place in the kernel). What one does with layers of edges, such as letting grids follow the data, is in
-`splinework.interpret.edit`.
+`y_o(p) = bias_o + Σ_c Σ_u φ_ocu(x_c(stride · p + dilation · u))`: each weight of a convolution becomes a function of one
+variable (the KAN convolution of Bodner et al. 2024, arXiv 2406.13155, with one function per pair of channels and position in the
+kernel). Operations on layers, such as adapting their grids to the data, are in `splinework.interpret.edit`.
 """
 
 import inspect
@@ -23,13 +22,13 @@ from splinework.nn.layer import KANLayer, check_numbers
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 MAX_PATCH_NUMBERS = 2**22
-"""Most numbers of patches in memory at a time: 16 MB in float32. A 3×3 kernel reads each pixel nine times, so patches of a
-whole batch would take nine times its memory."""
+"""Maximum number of patch values in memory at a time, 16 MB in float32: patches of a 3×3 kernel take nine times the memory of
+the images."""
 _OPTIONS = frozenset(inspect.signature(KANLayer).parameters) - {"inputs", "outputs", "bias", "factory"}
 
 
 class _KANConv(nn.Module):
-    """What the two have in common: everything but the number of dimensions."""
+    """Common implementation of the convolutions in one and two dimensions."""
 
     dimensions: ClassVar[int]
 
@@ -99,15 +98,15 @@ class _KANConv(nn.Module):
         return [layer for layer in self.layers if isinstance(layer, KANLayer)]
 
     def _convolved(self, x: Tensor) -> Tensor:
-        """A padded batch `(N, C, H, W)`, piece by piece where its patches are many."""
+        """The convolution of a padded batch `(N, C, H, W)`, in pieces if it has many patches."""
         piece = _PatchConvolution(self)
-        if torch.compiler.is_compiling():  # a graph for any number of images cannot depend on it
+        if torch.compiler.is_compiling():  # a graph for any number of images cannot depend on that number
             return piece(x)
         height, width = piece.places(x)
         per_row = x.shape[1] * piece.kernel[0] * piece.kernel[1] * width
         if x.shape[0] * height * per_row <= MAX_PATCH_NUMBERS:
             return piece(x)
-        # Patches would be kept for the backward pass, all of them; worked out again, each piece is gone when it is done.
+        # Checkpointing: patches are recomputed piece by piece in the backward pass instead of being kept.
         needed = torch.is_grad_enabled() and (x.requires_grad or any(p.requires_grad for p in self.parameters()))
         again = needed and not functional_transform()
         images = max(1, MAX_PATCH_NUMBERS // (height * per_row))
@@ -122,7 +121,7 @@ class _KANConv(nn.Module):
         return torch.cat(done)
 
     def _numbers(self, value: Any, name: str, least: int) -> tuple[int, ...]:
-        """One whole number per dimension."""
+        """One integer per dimension."""
         values = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
         values = values * self.dimensions if len(values) == 1 else values
         whole = all(isinstance(v, int) and not isinstance(v, bool) and v >= least for v in values)
@@ -133,10 +132,10 @@ class _KANConv(nn.Module):
         return values
 
     def _both_sides(self) -> list[int]:
-        """How much is added before and behind each dimension, last dimension first, as `F.pad` takes it."""
+        """Padding before and after each dimension, last dimension first, as in `F.pad`."""
         if self.padding == "same":
             if any(s != 1 for s in self.stride):
-                raise ConfigError(f"padding='same' needs stride 1, got {self.stride}; say the padding in numbers.")
+                raise ConfigError(f"padding='same' needs stride 1, got {self.stride}; give the padding as numbers.")
             total = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
             sides = [(t // 2, t - t // 2) for t in total]
         elif isinstance(self.padding, str):
@@ -196,16 +195,16 @@ class _KANConv(nn.Module):
 
 
 class _PatchConvolution:
-    """The convolution of a padded batch `(N, C, H, W)` in one go: patches, edges, sums."""
+    """The convolution of a padded batch `(N, C, H, W)` in one piece: patches, edges, sums."""
 
     def __init__(self, module: _KANConv) -> None:
-        # One dimension is the height of an image one pixel wide, so that pieces are bands of rows either way.
+        # A sequence is an image of width one, so that pieces are bands of rows in both cases.
         more = (1,) * (2 - module.dimensions)
         self.kernel, self.stride = module.kernel_size + more, module.stride + more
         self.dilation, self.layers, self.channels = module.dilation + more, module.layers, module.out_channels
 
     def places(self, x: Tensor) -> list[int]:
-        """How many places there are along each dimension where the kernel fits."""
+        """Number of kernel positions along each dimension."""
         sizes = zip(x.shape[2:], self.kernel, self.stride, self.dilation, strict=True)
         return [(size - dilation * (kernel - 1) - 1) // stride + 1 for size, kernel, stride, dilation in sizes]
 
@@ -218,7 +217,7 @@ class _PatchConvolution:
 
 
 def _bands(x: Tensor, rows: int, height: int, piece: _PatchConvolution) -> Iterator[Tensor]:
-    """The parts of images `(N, C, H, W)` that give `rows` rows of the result each, of `height` in all."""
+    """The bands of images `(N, C, H, W)` that yield `rows` rows of the result each, of `height` in total."""
     step, span = piece.stride[0], piece.dilation[0] * (piece.kernel[0] - 1) + 1
     for first in range(0, height, rows):
         last = min(first + rows, height) - 1
@@ -231,7 +230,7 @@ class KANConv1d(_KANConv):
 
     See `KANConv2d` for the options; sizes are numbers or tuples of one.
 
-    Shapes: x `(N, C, L)` or `(C, L)` to `(N, O, L')` or `(O, L')`, with L' as `nn.Conv1d` has it.
+    Shapes: x `(N, C, L)` or `(C, L)` to `(N, O, L')` or `(O, L')`, with L' as in `nn.Conv1d`.
 
     Raises:
         ConfigError: For an unknown name or a number out of range.
@@ -248,32 +247,32 @@ class KANConv1d(_KANConv):
 class KANConv2d(_KANConv):
     """A convolution over images in which every weight is a function; use it like `nn.Conv2d`.
 
-    Patches of the padded image go through a `KANLayer`, one per group (`layers[g]`); its input number
-    `(c · height + u) · width + v` is the pixel (u, v) of the kernel on channel c of the group. Padded pixels are pixels
-    of value 0: unlike a weight, a function of zero is not zero.
+    Patches of the padded image pass through a `KANLayer`, one per group (`layers[g]`); its input number
+    `(c · height + u) · width + v` is the pixel (u, v) of the kernel on channel c of the group. Padded pixels have the value
+    0: unlike a weight, a function maps 0 to a value that need not be zero.
 
-    Patches are worked out in pieces where they are many (`MAX_PATCH_NUMBERS`), and again in the backward pass, so memory
-    stays that of images. `torch.compile` and `torch.export` see all in one piece.
+    Large batches are processed in pieces (`MAX_PATCH_NUMBERS`) and recomputed in the backward pass, so memory stays
+    proportional to the images. `torch.compile` and `torch.export` process them in one piece.
 
     Args:
         in_channels: Channels C of the image.
         out_channels: Channels O of the result.
-        kernel_size: Height and width of the kernel, or one number for both; so are the next three.
+        kernel_size: Height and width of the kernel, or one number for both; likewise the next three.
         stride: Step from one patch to the next.
         padding: Pixels added on each side, or `valid` (none) or `same` (as many as keep the size; stride 1).
         dilation: Step from one pixel of a patch to the next.
-        groups: Parts that the channels are cut into; each part of the result sees one of the image.
-        bias: Whether each channel of the result has a constant of its own.
+        groups: Number of groups of channels; each group of the result depends on one group of the image.
+        bias: Whether each channel of the result has a bias.
         padding_mode: `zeros`, `reflect`, `replicate` or `circular`.
-        device: Where the numbers lie.
-        dtype: Their type.
+        device: Device of the parameters.
+        dtype: Dtype of the parameters.
         grid: Intervals of each spline.
         basis: Name or recipe of the basis.
         **options: The rest of `KANLayer`'s: degree, base, domain, extrapolation, grid_kind, init, generator. The grid's
-            `domain` (-1, 1) suits pixels from 0 to 1 and normalised ones; beyond it splines go on as straight lines, and
-            `splinework.interpret.edit.adapt_within` lets grids follow the pixels.
+            `domain` (-1, 1) suits pixels from 0 to 1 and normalised ones; beyond it splines are extrapolated linearly, and
+            `splinework.interpret.edit.adapt_within` adapts grids to the pixels.
 
-    Shapes: x `(N, C, H, W)` or `(C, H, W)` to `(N, O, H', W')` or `(O, H', W')`, with H' and W' as `nn.Conv2d` has them.
+    Shapes: x `(N, C, H, W)` or `(C, H, W)` to `(N, O, H', W')` or `(O, H', W')`, with H' and W' as in `nn.Conv2d`.
 
     Raises:
         ConfigError: For an unknown name or a number out of range.

@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all: made aside, and moved into their place when all went well; and TOML."""
+"""Atomic writing of files and folders, by a temporary name that is renamed at the end; reading of TOML."""
 
 import contextlib
 import os
@@ -13,10 +13,10 @@ from splinework.errors import ConfigError, FileError
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file, synced before it replaces the one that is there.
+    """Writes a file atomically; it is synced before it replaces an existing one.
 
     Raises:
-        FileError: If it cannot be written; what was there stays.
+        FileError: If it cannot be written; an existing file is left unchanged.
     """
     with writing(path), _aside(path.parent) as aside:
         with (aside / "new").open("wb") as file:
@@ -27,15 +27,15 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def write_into(folder: Path, writers: Mapping[str, Callable[[Path], None]], *, without: Iterable[str] = ()) -> None:
-    """Writes files into a folder, beside those that are there. If one of them fails, the folder stays as it was.
+    """Writes files into a folder, in addition to existing ones. If one of them fails, the folder is left unchanged.
 
     Args:
-        folder: Made where it does not exist.
-        writers: Name of each file → what writes it to the path that it is given.
-        without: Files of an earlier job that would now mislead; they are removed.
+        folder: The folder, created if it does not exist.
+        writers: Name of each file → function that writes the file to a given path.
+        without: Names of outdated files of an earlier call, to be removed.
 
     Raises:
-        FileError: If something cannot be written.
+        FileError: If a file cannot be written.
     """
     if not folder.is_dir():
         with whole_folder(folder) as aside:
@@ -53,10 +53,10 @@ def write_into(folder: Path, writers: Mapping[str, Callable[[Path], None]], *, w
 
 @contextmanager
 def whole_folder(place: Path) -> Iterator[Path]:
-    """Gives an empty folder beside the place; if all goes well it takes the place of what is there, else nothing is left of it.
+    """Yields an empty temporary folder, which replaces `place` on success and is removed on failure.
 
     Raises:
-        FileError: If the system refuses to write.
+        FileError: If a file cannot be written.
     """
     folder = place.absolute()
     missing = [path for path in folder.parents if not path.exists()]  # innermost first
@@ -83,16 +83,16 @@ def whole_folder(place: Path) -> Iterator[Path]:
 
 
 def check_writable(folder: Path) -> None:
-    """Raises unless files may be written into the folder, there or to be made; asks before the work, not after it.
+    """Checks, before the work begins, that files may be written into a folder, existing or not.
 
     Raises:
-        FileError: With the way out.
+        FileError: If they may not.
     """
     try:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            folder.lstat()  # a name that cannot be one
+            folder.lstat()  # raises for an invalid name
         ground = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    except (OSError, ValueError) as error:  # no permission to look, a name too long, a NUL in the name
+    except (OSError, ValueError) as error:  # no permission, a name too long, a NUL in the name
         raise FileError(f"cannot use the folder {folder}: {getattr(error, 'strerror', None) or error}.") from error
     if not ground.is_dir():
         raise FileError(f"cannot make the folder {folder}: {ground} is a file; name another folder.")
@@ -105,9 +105,9 @@ def read_toml(path: str | os.PathLike[str], takes: str, *, what: str, most: int 
 
     Args:
         path: The file.
-        takes: What the option takes, for messages, such as `--config takes a TOML file`.
-        what: What the file is, such as `a recipe`.
-        most: Bytes that such a file has at most.
+        takes: Sentence for messages, such as `--config takes a TOML file`.
+        what: Noun for messages, such as `a recipe`.
+        most: Maximum size in bytes.
 
     Raises:
         FileError: If the file cannot be read.
@@ -137,9 +137,9 @@ def read_toml(path: str | os.PathLike[str], takes: str, *, what: str, most: int 
 
 @contextmanager
 def writing(place: Path) -> Iterator[None]:
-    """Inside, what the system refuses becomes a `FileError` about the place; other errors go on as they are."""
+    """Context that converts an `OSError` to a `FileError` about the place; other errors are not changed."""
     if "\0" in str(place):
-        raise FileError(f"cannot write {str(place)!r}: a name has no null character; choose another place.")
+        raise FileError(f"cannot write {str(place)!r}: a name must not contain a null character; choose another place.")
     try:
         yield
     except OSError as error:
@@ -151,6 +151,6 @@ def writing(place: Path) -> Iterator[None]:
 
 @contextmanager
 def _aside(folder: Path) -> Iterator[Path]:
-    """A folder in this one, gone afterwards with all that is left in it; what it holds has the usual permissions."""
+    """A temporary folder inside `folder`, removed at the end; files in it get the usual permissions."""
     with TemporaryDirectory(prefix=".saving-", dir=folder, ignore_cleanup_errors=True) as aside:
         yield Path(aside)

@@ -1,7 +1,7 @@
-"""Starts for the numbers of a layer: one scheme, one function, one row in `SCHEMES`.
+"""Initialisation of the parameters of a layer: one scheme, one function, one row in `SCHEMES`.
 
 A scheme takes sizes and a generator and returns the coefficients c `(I, M, J)`, the base weights w_b `(I, J)` and the
-spline weights w_s `(I, J)`. Randomness comes from the generator alone.
+spline weights w_s `(I, J)`. All randomness comes from the generator.
 """
 
 import math
@@ -24,7 +24,7 @@ class FactoryKeywords(TypedDict, total=False):
 
 
 def paper_scheme(inputs: int, size: int, outputs: int, generator: torch.Generator | None, **like: Any) -> InitialValues:
-    """The paper's (Liu et al. 2024, §2.2): `c ~ N(0, 0.1²)`, `w_s = 1`, Xavier-uniform `w_b`."""
+    """The scheme of the paper (Liu et al. 2024, §2.2): `c ~ N(0, 0.1²)`, `w_s = 1`, Xavier-uniform `w_b`."""
     bound = math.sqrt(6 / (inputs + outputs))
     coefficients = 0.1 * torch.randn(inputs, size, outputs, generator=generator, **like)
     base = bound * (2 * torch.rand(inputs, outputs, generator=generator, **like) - 1)
@@ -34,7 +34,7 @@ def paper_scheme(inputs: int, size: int, outputs: int, generator: torch.Generato
 def power_law_scheme(
     inputs: int, size: int, outputs: int, generator: torch.Generator | None, **like: Any
 ) -> InitialValues:
-    """The power law of Rigas et al. 2025 (arXiv 2509.03417): good for wide and deep networks.
+    """The power law of Rigas et al. 2025 (arXiv 2509.03417), for wide and deep networks.
 
     `c ~ N(0, σ_c²)` with `σ_c = (n_in (M + 1))^(-1.75)` and `w_b ~ N(0, σ_b²)` with `σ_b = (n_in (M + 1))^(-0.25)`.
     """
@@ -50,11 +50,11 @@ SCHEMES: dict[str, Callable[..., InitialValues]] = {"paper": paper_scheme, "powe
 def initial_values(
     scheme: str, inputs: int, size: int, outputs: int, generator: torch.Generator | None, **like: Any
 ) -> InitialValues:
-    """The numbers that the named scheme draws; `like` holds dtype and device.
+    """Initial parameters by the named scheme; `like` holds dtype and device.
 
     Raises:
-        ConfigError: For an unknown scheme.
+        ConfigError: If the scheme is unknown.
     """
     if scheme not in SCHEMES:
-        raise ConfigError(f"init is one of {', '.join(SCHEMES)}, got {scheme!r}.")
+        raise ConfigError(f"init must be one of {', '.join(SCHEMES)}, got {scheme!r}.")
     return SCHEMES[scheme](inputs, size, outputs, generator, **like)

@@ -1,4 +1,4 @@
-"""One layer of edges: a function of one variable from every input to every output, and sums.
+"""One layer of edges: a function of one variable from every input to every output, summed over inputs.
 
 `φ_ij(x) = w_b b(x) + w_s Σ_m c_m B_m(x)` (Liu et al. 2024, eqs. 2.10–2.12), output `y_j = Σ_i φ_ij(x_i) + bias_j`.
 """
@@ -27,8 +27,8 @@ _PARTS = ("coefficients", "spline_weight", "base_weight", "bias")
 _RULES = ("flags", "twins", "steepest")
 GRID_KINDS = ("adaptive", "fixed", "learnable", "normalised")
 MIN_INTERVAL_SHARE = 5e-3
-"""A learnable grid interval keeps at least this share of the mean width, so no gradient step can close it; it is below
-what `adapted_knots` leaves, so that a learnable grid can take any adapted one."""
+"""Minimum width of a learnable grid interval relative to the mean, so that no gradient step can close it; below the minimum of
+`adapted_knots`, so that a learnable grid can represent any adapted one."""
 
 
 class KANLayer(nn.Module):
@@ -39,16 +39,16 @@ class KANLayer(nn.Module):
         outputs: Number of outputs J.
         grid: Intervals G of each spline.
         degree: Degree k of each spline.
-        basis: A name of `splinework.splines.bases.BASES`, or a recipe from there.
-        base: Base function b: a name of `splinework.splines.bases.ACTIVATIONS`, or `none`.
-        domain: Ends of every input's grid at the start.
-        extrapolation: Outside the grid: `linear`, `constant`, `zero` (the paper's) or `natural`.
-        grid_kind: `adaptive` (`fit` lets the grid follow the activations), `fixed`, `learnable` (knots move with the
-            gradient, always in order) or `normalised` (inputs are squashed smoothly onto the fixed domain).
-        init: `paper` or `power`.
-        bias: Whether each sum has a constant of its own.
-        generator: Source of the random start; None means torch's own.
-        **factory: `dtype` and `device` of the numbers, as in torch.
+        basis: Name in `splinework.splines.bases.BASES`, or a recipe.
+        base: Base function b: a name in `splinework.splines.bases.ACTIVATIONS`, or `none`.
+        domain: Initial ends of every input's grid.
+        extrapolation: Behaviour outside the grid: `linear`, `constant`, `zero` (as in the paper) or `natural`.
+        grid_kind: `adaptive` (`fit` adapts the grid to the activations), `fixed`, `learnable` (knots are trained, always in
+            order) or `normalised` (inputs are squashed smoothly onto the fixed domain).
+        init: Initialisation, `paper` or `power`.
+        bias: Whether each sum has a bias.
+        generator: Generator of the initialisation; None for torch's default.
+        **factory: `dtype` and `device` of the parameters, as in torch.
 
     Shapes: x `(…, I)` to `(…, J)`.
 
@@ -133,7 +133,7 @@ class KANLayer(nn.Module):
         check_columns(self, x, self.inputs, self.coefficients)
         flat = x.reshape(math.prod(x.shape[:-1]), self.inputs)
         if flat.dtype != self.coefficients.dtype:
-            flat = flat.to(self.coefficients.dtype)  # under autocast: the cell of a point is found in full precision
+            flat = flat.to(self.coefficients.dtype)  # under autocast: cells of points are located in full precision
         sums = layer_sums(self.table(), self.squash(flat), self.parts())
         return sums.reshape(*x.shape[:-1], self.outputs)
 
@@ -146,8 +146,8 @@ class KANLayer(nn.Module):
         return BasisTable(self.basis, base, self.extrapolation, self.grid, self._prepared())
 
     def parts(self) -> EdgeParameters:
-        """What the edges are made of."""
-        own = self._parameters  # a parametrised one is not there: torch works it out when it is asked for
+        """The parameters of the edges."""
+        own = self._parameters  # lacks parametrised ones, which torch computes on attribute access
         c, w_s, w_b, bias = (own[name] if name in own else getattr(self, name) for name in _PARTS)
         return EdgeParameters(c, w_s, w_b, self.mask, bias)  # type: ignore[arg-type]  # the first two are always there
 
@@ -157,15 +157,15 @@ class KANLayer(nn.Module):
 
     @torch.no_grad()
     def set_edge_coefficients(self, values: Tensor) -> None:
-        """The inverse of `edge_coefficients`: sets c and w_b so that it returns `values` on the living edges.
+        """The inverse of `edge_coefficients`: sets c and w_b so that it returns `values` on the unmasked edges.
 
-        Where the layer is shaped: what is nearest to `values` and has the shapes.
+        In a shaped layer, `values` are first projected onto the shapes.
         """
         size = self.basis.size
         rules = self.shaping
         if rules is not None and self.basis.degree is not None:
             values = rules.project(values, self.cones())
-            self.spline_weight.fill_(1.0)  # so that c is what was shaped, to the last bit
+            self.spline_weight.fill_(1.0)  # so that c has the shape to the last bit
         weight = self.spline_weight * self.mask
         usable = weight != 0
         self.spline_weight.copy_(torch.where(usable, self.spline_weight, torch.ones_like(weight)))
@@ -176,20 +176,20 @@ class KANLayer(nn.Module):
 
     @property
     def shaping(self) -> Shaping | None:
-        """What the edges must be, whoever puts numbers into them; None for anything."""
+        """The shape constraints of the edges; None without any."""
         if self.flags is None or self.twins is None or self.steepest is None:
             return None
         return Shaping(self.flags, self.twins, self.steepest)
 
     @torch.no_grad()
     def shape(self, rules: Shaping) -> None:
-        """From now on the edges obey these rules, and at once take the nearest coefficients that do.
+        """Imposes shape constraints on the edges and projects their coefficients onto them.
 
         `fit` and functions that change grids or edges keep them. A custom training loop calls `enforce_shaping` after each step.
 
         Raises:
-            ConfigError: If the layer has no splines with a grid that can stay as the rules need it, or has a base function, or
-                the shapes of an edge do not go together.
+            ConfigError: If the layer is not made of B-splines on an adaptive or fixed grid, or has a base function, or the
+                shapes of an edge are incompatible.
         """
         for flags in rules.flags.unique().tolist():
             check_flags(flags)
@@ -197,7 +197,7 @@ class KANLayer(nn.Module):
         base_goes = self.base_weight is None or not bool((rules.flags != 0).any() or rules.steepest.isfinite().any())
         if not plain or not base_goes or (self.extrapolation not in ("linear", "constant")):
             raise ConfigError(
-                "edges can be shaped where they are B-splines without a base function, on an adaptive or fixed grid, with linear "
+                "shape constraints need B-splines without a base function, on an adaptive or fixed grid, with linear "
                 f"or constant tails; got {self.basis}, base={self.base}, a {self.grid_kind} grid and {self.extrapolation} tails."
             )
         for name in _RULES:
@@ -206,7 +206,7 @@ class KANLayer(nn.Module):
         self.enforce_shaping()
 
     def cones(self) -> Cones:
-        """The cones of a shaped layer's edges on the present grid; none where it is not shaped."""
+        """The cones of a shaped layer's edges on the present grid; none without constraints."""
         rules = self.shaping
         if rules is None or self.basis.degree is None:
             return []
@@ -216,7 +216,7 @@ class KANLayer(nn.Module):
 
     @torch.no_grad()
     def enforce_shaping(self) -> None:
-        """Makes the edges what the rules say, if anything moved them."""
+        """Projects the edges onto their shape constraints, as needed after a step of a custom training loop."""
         if self.flags is not None:
             self.set_edge_coefficients(self.edge_coefficients())
 
@@ -225,7 +225,7 @@ class KANLayer(nn.Module):
         return torch.einsum("bim,imj->bij", self.table().rows(self.squash(x), derivative), self.edge_coefficients())
 
     def squash(self, x: Tensor) -> Tensor:
-        """What the edges see: x itself, or for a `normalised` grid x bent smoothly into the domain (slope 1 at its middle)."""
+        """The inputs of the edges: x, or for a `normalised` grid x squashed into the domain (slope 1 at its middle)."""
         if self.grid_kind != "normalised":
             return x
         low, high = self.basis.domain(self.grid)
@@ -240,7 +240,7 @@ class KANLayer(nn.Module):
         return 1 - torch.tanh((x - (low + high) / 2) / ((high - low) / 2)) ** 2
 
     def knots(self) -> Tensor:
-        """The grid in use, `(I, K)`: the stored one, or for a learnable grid the one that `spacing` gives."""
+        """The knots in use, `(I, K)`: stored, or for a learnable grid computed from `spacing`."""
         if self.grid_kind != "learnable" or self.basis.degree is None:
             return self.grid
         points = grid_points(self.grid, self.basis.degree)
@@ -248,13 +248,13 @@ class KANLayer(nn.Module):
         share = torch.softmax(self.spacing, dim=1)
         share = (1 - MIN_INTERVAL_SHARE) * share + MIN_INTERVAL_SHARE / self.basis.resolution
         inner = low + (high - low) * torch.cumsum(share, dim=1)[:, :-1]
-        # The knots outside stay as they are stored: they need not follow, and a refined grid is kept to the last knot.
+        # The knots outside are kept as stored: they need not move, and a refined grid is preserved exactly.
         k = self.basis.degree
         return torch.cat([self.grid[:, :k], low, inner, high, self.grid[:, self.grid.shape[1] - k :]], dim=1)
 
     @torch.no_grad()
     def replace_grid(self, basis: Basis, grid: Tensor, values: Tensor) -> None:
-        """Puts another grid of the same family in place, with `values` `(I, size, J)` as the new edge coefficients."""
+        """Replaces the grid by another one of the same family, with edge coefficients `values`, `(I, size, J)`."""
         self.basis = basis
         self.grid = grid.detach().to(self.grid).clone()
         shape = (self.inputs, basis.size, self.outputs)
@@ -269,31 +269,31 @@ class KANLayer(nn.Module):
         self.set_edge_coefficients(values.to(self.coefficients))
 
     def refresh(self) -> None:
-        """Works out again what follows from the grid; needed after the grid has been written to."""
-        # Nothing follows from a grid without numbers, and no buffer is then there for a loader to fill with any.
+        """Recomputes the values that depend on the grid; needed after the grid has been written to."""
+        # A meta tensor has no values, and without the buffer no loader fills it.
         self.prepared = None if self.grid.is_meta else self.basis.prepare(self.grid)
         self._prepared_from = self.grid
         self._cones = None
 
     def _prepared(self) -> Tensor:
-        """What follows from the grid, also where a loader put one in place tensor by tensor, without asking the module."""
+        """Values that depend on the grid, recomputed if a loader replaced the grid without notice."""
         compiling = torch.compiler.is_compiling()
         if self.prepared is not None and (compiling or self._prepared_from is self.grid):
             return self.prepared
         if self.grid.is_meta or compiling or functional_transform():
-            return self.basis.prepare(self.grid)  # to be used at once: it belongs to a transform, or has no numbers
-        with torch.inference_mode(False):  # what it makes may be trained with later
+            return self.basis.prepare(self.grid)  # not stored: it belongs to a transform, or has no values
+        with torch.inference_mode(False):  # the result may be used in training later
             self.refresh()
         return self._prepared()
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "KANLayer":
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
-        self.refresh()  # worked out from the knots as they now are, not rounded from another dtype's
+        self.refresh()  # computed from the converted knots, not rounded from another dtype
         return self
 
     def _check(self, domain: tuple[float, float]) -> None:
         if self.grid_kind not in GRID_KINDS:
-            raise ConfigError(f"grid_kind is one of {', '.join(GRID_KINDS)}, got {self.grid_kind!r}.")
+            raise ConfigError(f"grid_kind must be one of {', '.join(GRID_KINDS)}, got {self.grid_kind!r}.")
         if self.grid_kind == "learnable" and self.basis.degree is None:
             raise ConfigError(f"a learnable grid needs knots, so the basis bspline; got {self.basis.name}.")
         if self.inputs < 1 or self.outputs < 1:
@@ -310,14 +310,14 @@ def _refresh(layer: KANLayer, _incompatible: object) -> None:
 
 
 def _make_room(layer: nn.Module, state: dict[str, Any], prefix: str, *_: object) -> None:
-    """Rules that come with the numbers of a shaped layer get buffers to go to."""
+    """Creates the buffers of shape constraints that a state dict contains."""
     for name in _RULES:
         if prefix + name in state and getattr(layer, name) is None:
             layer.register_buffer(name, torch.empty_like(state[prefix + name]))
 
 
 def check_columns(module: nn.Module, x: Tensor, columns: int, own: Tensor) -> None:
-    """Raises unless x is `(…, columns)` in the dtype and on the device of the module, which are those of `own`.
+    """Checks that x is `(…, columns)` in the dtype and on the device of the module, which are those of `own`.
 
     Raises:
         ShapeError: If the last dimension is not `columns`.
@@ -326,13 +326,13 @@ def check_columns(module: nn.Module, x: Tensor, columns: int, own: Tensor) -> No
     check_numbers(module, x, own)
     if x.dim() < 1 or x.shape[-1] != columns:
         raise ShapeError(
-            f"{type(module).__name__} takes x of shape (…, {columns}), got {tuple(x.shape)}; the last dimension holds the "
-            "inputs."
+            f"{type(module).__name__} takes x of shape (…, {columns}), got {tuple(x.shape)}; the last dimension is that of "
+            "the inputs."
         )
 
 
 def check_numbers(module: nn.Module, x: Tensor, own: Tensor) -> None:
-    """Raises unless x is a tensor in the dtype and on the device of the module, which are those of `own`.
+    """Checks that x is a tensor in the dtype and on the device of the module, which are those of `own`.
 
     Raises:
         DtypeError: If it is not.

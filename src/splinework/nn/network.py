@@ -39,16 +39,16 @@ class KAN(nn.Module):
         basis: Name or recipe of the basis, or one per layer of edges.
         names: Names of the inputs.
         output_names: Names of the outputs.
-        generator: Source of the random start; None means torch's own.
-        dtype: Of the numbers, for good; None takes torch's default, and `fit` gives the model the dtype of its data.
-        device: Where the numbers lie.
+        generator: Generator of the initialisation; None for torch's default.
+        dtype: Dtype of the parameters, kept by `fit`; None for torch's default, until `fit` converts it to that of the data.
+        device: Device of the parameters.
         **options: Further fields of `KANConfig`: base, domain, extrapolation, grid_kind, grid_eps, init, bias, input_scales,
             output_scales.
 
     Shapes: x `(…, inputs)` in raw units to `(…, outputs)` in raw units.
 
     Raises:
-        ConfigError: For a shape or an option that makes no sense.
+        ConfigError: If the shape or an option is invalid.
 
     >>> model = KAN([2, 5, 1], grid=5, names=["mass", "speed"])
     >>> model(torch.zeros(7, 2)).shape, model.parameter_count()
@@ -129,7 +129,7 @@ class KAN(nn.Module):
 
     @property
     def config(self) -> KANConfig:
-        """What this network is. The layers may have been refined since it was built; their bases are read off them."""
+        """The configuration of this network, with the present bases of its layers, which may have been refined."""
         return replace(self._config, bases=tuple(layer.basis for layer in self.kan_layers))
 
     @property
@@ -174,7 +174,7 @@ class KAN(nn.Module):
         return after.inverse(self.unit_forward(before(x)))
 
     def unit_forward(self, u: Tensor) -> Tensor:
-        """The network alone, in its own units: `(…, inputs)` to `(…, outputs)`."""
+        """The network without scaling, in network units: `(…, inputs)` to `(…, outputs)`."""
         if self.is_plain():
             return self._sums(u, None)
         for layer, nodes in zip(self.layers, self._config.nodes[1:], strict=True):
@@ -182,7 +182,7 @@ class KAN(nn.Module):
         return u
 
     def is_plain(self) -> bool:
-        """Whether a forward pass is nothing but one layer's sums after the other's."""
+        """Whether a forward pass is a plain chain of layers, without hooks, products or special grids."""
         return all(_plain(layer, nodes) for layer, nodes in zip(self.layers, self._config.nodes[1:], strict=True))
 
     def _sums(self, x: Tensor, units: AffineUnits | None) -> Tensor:
@@ -194,7 +194,7 @@ class KAN(nn.Module):
         return sums if x.dim() == 2 else sums.reshape(*x.shape[:-1], self.outputs)
 
     def parameter_count(self, *, active: bool = False) -> int:
-        """Number of trainable numbers.
+        """Number of trainable parameters.
 
         `Σ_edges (G + k + 2) + Σ_sums 1` for B-splines with a base function and biases: G + k coefficients, w_b and w_s per
         edge, one constant per sum. (The paper's `N = edges · G`, §2.3, counts only the leading term.)
@@ -247,7 +247,7 @@ class KAN(nn.Module):
 
 
 def _plain(layer: nn.Module, nodes: Nodes) -> bool:
-    """Whether a layer does nothing but its sums: no hook listens, no grid is squashed or learned, no node multiplies."""
+    """Whether a layer computes its sums only: no hooks, no squashed or learnable grid, no product nodes."""
     return (
         type(layer) is KANLayer
         and layer.grid_kind in ("adaptive", "fixed")

@@ -1,4 +1,4 @@
-"""What a layer's nodes do with the sums that reach them: pass them on, or multiply a group of them (KAN 2.0, Liu et al. 2024b).
+"""Nodes of a layer: each returns a sum of edges, or the product of a group of sums (KAN 2.0, Liu et al. 2024b).
 
 A layer of `sums` plain nodes and products of arities a_1, a_2, … takes `sums + a_1 + a_2 + …` sums and has
 `sums + number of products` nodes, the plain ones first.
@@ -40,7 +40,7 @@ class Nodes:
 
     @property
     def groups(self) -> tuple[tuple[int, ...], ...]:
-        """For each node the numbers of the sums that it takes."""
+        """Indices of the sums of each node."""
         groups: list[tuple[int, ...]] = [(j,) for j in range(self.sums)]
         start = self.sums
         for arity in self.products:
@@ -75,7 +75,7 @@ class Nodes:
         return torch.cat(columns, dim=-1)
 
     def push_forward(self, sums: Tensor, tangent: Tensor) -> Tensor:
-        """The change of the nodes `(…, width)`, to first order, that a change of the sums `(…, fan_in)` makes."""
+        """The first-order change of the nodes `(…, width)` under a change of the sums `(…, fan_in)`."""
         if not self.products:
             return tangent
         columns = [tangent[..., : self.sums]]
@@ -91,12 +91,12 @@ class Nodes:
         return torch.cat(columns, dim=-1)
 
     def to_list(self) -> list[Any]:
-        """Plain values that `nodes_of` takes back."""
+        """JSON values from which `nodes_of` restores the nodes."""
         return [self.sums, list(self.products)]
 
     @property
     def entry(self) -> Any:
-        """As one would type it in a shape: `5`, `(3, 2)` or `(3, [2, 4])`; see `nodes_of`."""
+        """The entry of a shape for these nodes: `5`, `(3, 2)` or `(3, [2, 4])`; see `nodes_of`."""
         short = len(self.products) if set(self.products) == {2} else list(self.products)
         return (self.sums, short) if self.products else self.sums
 
@@ -105,7 +105,7 @@ class Nodes:
 
 
 def nodes_of(entry: int | Nodes | Sequence[Any]) -> Nodes:
-    """The nodes that one entry of a shape stands for.
+    """The nodes of one entry of a shape.
 
     `5` is five sum nodes; `(3, 2)` three sum nodes and two products of arity 2; `(3, [2, 4])` three sum nodes, one product
     of two and one of four sums.

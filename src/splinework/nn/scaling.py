@@ -1,4 +1,4 @@
-"""From raw units to the units that a network works in, and back, as part of the model.
+"""Scaling between raw units and network units, as part of the model.
 
 Each column has a scale, `"linear"` or `"log"` (natural logarithm, for positive columns that span orders of magnitude), and
 after it an affine map `(value - shift) / scale`.
@@ -30,7 +30,7 @@ class Scaling(nn.Module):
         super().__init__()
         unknown = [s for s in scales if s not in SCALES]
         if unknown:
-            raise ConfigError(f"the scale of a column is one of {', '.join(SCALES)}, got {unknown[0]!r}.")
+            raise ConfigError(f"the scale of a column must be one of {', '.join(SCALES)}, got {unknown[0]!r}.")
         self.scales = tuple(scales)
         self.register_buffer("shift", torch.zeros(len(scales), dtype=dtype, device=device))
         self.register_buffer("scale", torch.ones(len(scales), dtype=dtype, device=device))
@@ -44,7 +44,7 @@ class Scaling(nn.Module):
         return self._of_logs(torch.exp, unit * self.scale + self.shift)
 
     def flatten_scales(self, raw: Tensor) -> Tensor:
-        """Only the first half of the map: the logarithm of the columns that have one."""
+        """The first step of the map: the logarithm of the columns on a logarithmic scale."""
         return self._of_logs(torch.log, raw)
 
     def _of_logs(self, function: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
@@ -55,11 +55,11 @@ class Scaling(nn.Module):
 
     @property
     def is_affine(self) -> bool:
-        """Whether every column has a linear scale, and nobody listens to this module."""
+        """Whether every column has a linear scale and the module has no hooks."""
         return "log" not in self.scales and not (self._forward_hooks or self._forward_pre_hooks)
 
     def is_identity(self) -> bool:
-        """Whether the affine part does nothing."""
+        """Whether the affine part is the identity."""
         return bool((self.shift == 0).all() and (self.scale == 1).all())
 
     @torch.no_grad()

@@ -21,12 +21,12 @@ Cones = list[tuple[list[int], list[int], Cone]]
 @final
 @dataclass(frozen=True, eq=False)
 class Shaping:
-    """Rules for the edges of one layer.
+    """Shape constraints of the edges of one layer.
 
     Attributes:
-        flags: Shapes of the edges as in `splines/cones.py`, `(I, J)`, whole numbers.
-        twins: For each input the number of the one whose edges it shares, `(I,)`; its own, where it shares none.
-        steepest: Largest slope of each edge, `(I, J)`, infinite where there is none.
+        flags: Integer flags of the shapes as in `splines/cones.py`, `(I, J)`.
+        twins: Index of the input whose edges each input shares, `(I,)`; its own index for independent inputs.
+        steepest: Maximum absolute slope of each edge, `(I, J)`, possibly infinite.
     """
 
     flags: Tensor
@@ -35,7 +35,7 @@ class Shaping:
 
     @classmethod
     def none(cls, inputs: int, outputs: int) -> "Shaping":
-        """No rule at all."""
+        """No constraints."""
         return cls(
             torch.zeros(inputs, outputs, dtype=torch.int64),
             torch.arange(inputs),
@@ -44,21 +44,21 @@ class Shaping:
 
     @property
     def shared(self) -> bool:
-        """Whether some inputs have the same edges."""
+        """Whether some inputs share their edges."""
         return bool((self.twins != torch.arange(len(self.twins), device=self.twins.device)).any())
 
     @property
     def bounded(self) -> bool:
-        """Whether some coordinate has a bound, so that a fit is a problem with inequalities."""
+        """Whether a coordinate is bounded, so that a fit has inequality constraints."""
         return bool(((self.flags & 15) != 0).any()) or bool(torch.isfinite(self.steepest).any())
 
     @property
     def symmetric(self) -> bool:
-        """Whether grids must be alike, or alike on both sides."""
+        """Whether grids must be equal or symmetric."""
         return self.shared or bool(((self.flags & (EVEN | ODD | PERIODIC)) != 0).any())
 
     def part(self, rows: list[int], columns: list[int]) -> "Shaping":
-        """The rules of some edges; twins that are left alone are no longer twins."""
+        """The constraints of some edges; an input separated from all its twins becomes independent."""
         twins = torch.arange(len(rows))
         for at, row in enumerate(rows):
             same = [b for b, other in enumerate(rows) if int(self.twins[other]) == int(self.twins[row])]
@@ -66,14 +66,14 @@ class Shaping:
         return Shaping(self.flags[rows][:, columns], twins, self.steepest[rows][:, columns])
 
     def groups(self) -> list[list[int]]:
-        """Inputs that share their edges, each with itself at least."""
+        """Groups of inputs that share their edges; an independent input is a group of one."""
         owners: dict[int, list[int]] = {}
         for i, owner in enumerate(self.twins.tolist()):
             owners.setdefault(owner, []).append(i)
         return list(owners.values())
 
     def cones(self, knots: Tensor, degree: int) -> Cones:
-        """For every group of inputs and every shape in it: the inputs, the outputs and the cone of these edges."""
+        """Inputs, outputs and cone of the edges for every group of inputs and every shape in it."""
         found = []
         flags, steepest = self.flags.cpu(), self.steepest.cpu()
         points = knots.detach().cpu()
@@ -88,13 +88,13 @@ class Shaping:
 
     @torch.no_grad()
     def project(self, values: Tensor, cones: Cones) -> Tensor:
-        """The coefficients `(I, size, J)` by the rules that are nearest to the given ones.
+        """Projection of coefficients `(I, size, J)` onto the constraints.
 
-        Rows beyond the splines (a base function's) are only shared among twins.
+        The row of a base function is only averaged over twins.
 
         Args:
             values: Edge coefficients.
-            cones: `cones` of the present grid.
+            cones: Result of `cones` for the present grid.
         """
         result = values.detach().clone()
         for group in self.groups():
@@ -113,13 +113,13 @@ class Shaping:
 
     @torch.no_grad()
     def symmetrised(self, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
-        """Activations `(B, I)` as the grids should see them: pooled among twins, mirrored about zero, over a whole period.
+        """Activations `(B, I)` for adapting grids: pooled among twins, mirrored about zero, extended to a whole period.
 
-        Only each column by itself means something in what is returned.
+        The columns are samples of each input's distribution; rows have no meaning.
 
         Args:
             x: The activations.
-            low: Lower ends of the present grids, `(I,)`: those of a period stay.
+            low: Lower ends of the present grids, `(I,)`; a period keeps its ends.
             high: Upper ends.
         """
         if not self.symmetric or len(x) < 2:

@@ -1,4 +1,4 @@
-"""A record of everything that happens inside a network for given inputs; the model itself keeps nothing."""
+"""Record of all activations of a network for given inputs; the model itself stores nothing."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +13,13 @@ from splinework.nn.network import KAN
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """One layer.
+    """Activations of one layer.
 
     Attributes:
         inputs: Pre-activations `(B, I)`.
         edges: Post-activations `(B, I, J)`.
-        sums: Of the edges, with bias: `(B, J)`.
-        nodes: What goes on to the next layer: `(B, N)`.
+        sums: Sums of the edges, with bias, `(B, J)`.
+        nodes: Outputs of the nodes, `(B, N)`, the inputs of the next layer.
     """
 
     inputs: Tensor
@@ -30,7 +30,7 @@ class LayerTrace:
 
 @dataclass(frozen=True)
 class Trace:
-    """All layers, and the raw `outputs` (B, J). The layers are in network units, see `KAN.input_scaling`."""
+    """Activations of all layers in network units (see `KAN.input_scaling`), and the raw `outputs` `(B, J)`."""
 
     layers: tuple[LayerTrace, ...]
     outputs: Tensor
@@ -46,8 +46,11 @@ def trace(model: KAN | FramedKAN, x: Any) -> Trace:
     """Every pre- and post-activation of the model at x; differentiable in x, if it is a tensor, and in the parameters.
 
     Args:
-        model: The network; of one in a frame, what happens inside the frame.
+        model: The network; for one in a frame, the network inside is recorded.
         x: Data in raw units, `(B, inputs)`: a tensor, an array or a frame; converted to the model's dtype.
+
+    Returns:
+        The activations of every layer.
 
     Raises:
         ShapeError: If x is not `(B, inputs)`.

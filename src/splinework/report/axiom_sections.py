@@ -1,4 +1,4 @@
-"""The section about axioms: what is proved of each, what is refuted and where, what is not known."""
+"""The section about axioms: proved, refuted with a counterexample, or unknown."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,41 +14,41 @@ from splinework.nn.network import KAN
 from splinework.report.facts import ReportData
 from splinework.report.html import NOTHING, Html, element, join, number, paragraph, table, text
 
-BUDGET: Final = 5.0
-"""Seconds for proofs where no certificate was given."""
-MOST_CLAIMS: Final = 60
+BUDGET_SECONDS: Final = 5.0
+"""Time limit of proofs if no certificate is given."""
+MAX_CLAIMS: Final = 60
 _HOW: Final = {
-    "formula": "by construction: by its formula",
-    "structure": "by construction: by the signs of its coefficients",
-    "exhaustion": "all combinations of codes",
+    "formula": "by construction (its formula)",
+    "structure": "by construction (signs of coefficients)",
+    "exhaustion": "exhaustive check of all codes",
 }
 _ORDER: Final = ("refuted", "unknown", "proved")
 
 
 def certified(model: KAN | FramedKAN | None) -> Certificate | None:
-    """What is known of the hard axioms that a model was built with; None where there are none, or they cannot be looked at."""
+    """A certificate of a model's hard axioms; None if it has none, or they cannot be verified."""
     if model is None or not network_of(model).config.axioms:
         return None
     try:
-        return verify(model, list(network_of(model).config.axioms), budget=BUDGET)
-    except SplineworkError:  # such as a model without ranges: the page is about more than that
+        return verify(model, list(network_of(model).config.axioms), budget=BUDGET_SECONDS)
+    except SplineworkError:  # such as a model without ranges: the other sections are still of use
         return None
 
 
 def axioms(facts: ReportData) -> Html:
-    """Every axiom with its strength, the verdict, how it came about, and by how much it is violated."""
+    """Every axiom with its strength, status, method of proof, and violation."""
     found = facts.certificate
     if found is None or not found.axioms:
         return NOTHING
     lines = [_line(axiom, found.of(axiom), facts.violations) for axiom in found.axioms]
-    head = ("axiom", "strength", "verdict", "how", "violation", "where it fails")
+    head = ("axiom", "strength", "status", "method", "violation", "counterexample")
     listing = table(_caption(found), head, lines, words=(0, 1, 2, 3, 5))
-    said = [_sentence(found)]
+    sentences = [_sentence(found)]
     if facts.violations:
-        said.append(
-            "Where an axiom is not hard: root mean square and worst violation, in standard deviations of the output."
+        sentences.append(
+            "Violations of axioms that are not hard: root mean square and maximum, in standard deviations of the output."
         )
-    return join(*(paragraph(sentence) for sentence in said), listing, _claims(found.claims))
+    return join(*(paragraph(sentence) for sentence in sentences), listing, _claims(found.claims))
 
 
 def _sentence(found: Certificate) -> str:
@@ -60,18 +60,18 @@ def _sentence(found: Certificate) -> str:
 
 def _caption(found: Certificate) -> str:
     box = ", ".join(f"{name} from {low:.4g} to {high:.4g}" for name, (low, high) in found.box.items())
-    return f"What is known of the axioms, where they name no other domain, in the box {box}."
+    return f"Status of the axioms in the box {box}, unless an axiom names its own domain."
 
 
 def _line(axiom: str, claims: Sequence[ClaimResult], violations: Mapping[str, tuple[float, float]]) -> list[Html]:
     (recipe,) = axioms_of([axiom])
     bare, status = replace(recipe, strength=Hard()), _status(claims)
     worst = [claim for claim in claims if claim.status == status]
-    verdict = text(status) if status == "proved" else element("strong", text(status))
+    shown = text(status) if status == "proved" else element("strong", text(status))
     return [
         element("code", text(bare.text())),
         text(recipe.strength.text()),
-        verdict,
+        shown,
         text("; ".join(dict.fromkeys(map(_how, worst)))),
         _violation(status, worst, violations.get(axiom)),
         text("; ".join(dict.fromkeys(_where(claim) for claim in worst if claim.counterexample)) or "–"),
@@ -85,9 +85,9 @@ def _status(claims: Sequence[ClaimResult]) -> str:
 
 def _how(claim: ClaimResult) -> str:
     if claim.status == "refuted":
-        return "a point that refutes it" if claim.method != "exhaustion" else _HOW["exhaustion"]
+        return "counterexample" if claim.method != "exhaustion" else _HOW["exhaustion"]
     if claim.status == "unknown":
-        return claim.reason or f"branch and bound, {claim.boxes} boxes, came to no end"
+        return claim.reason or f"branch and bound, {claim.boxes} boxes, inconclusive"
     return _HOW.get(claim.method) or f"branch and bound, {claim.boxes} boxes"
 
 
@@ -108,7 +108,7 @@ def _where(claim: ClaimResult) -> str:
 
 
 def _claims(claims: Sequence[ClaimResult]) -> Html:
-    """What the axioms say in detail."""
+    """The claims of the axioms in detail."""
     lines = [
         [
             text(claim.text),
@@ -117,9 +117,11 @@ def _claims(claims: Sequence[ClaimResult]) -> Html:
             number(claim.least, 3),
             number(claim.tolerance, 2),
         ]
-        for claim in claims[:MOST_CLAIMS]
+        for claim in claims[:MAX_CLAIMS]
     ]
-    caption = "Each claim is that a function is not negative: what is proved to be below it, the least value that was met, and "
-    caption += "how far below zero still counts as holding."
-    listing = table(caption, ("claim", "verdict", "proved bound", "least met", "tolerance"), lines, words=(0, 1))
+    caption = (
+        "Each claim states that a function is non-negative: its proved lower bound, the smallest value found, and the "
+    )
+    caption += "tolerated violation."
+    listing = table(caption, ("claim", "status", "proved bound", "smallest found", "tolerance"), lines, words=(0, 1))
     return element("details", element("summary", text(f"{len(lines)} claims in numbers")), listing)

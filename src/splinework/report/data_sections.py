@@ -1,4 +1,4 @@
-"""The sections about data: key figures, columns, learning curve, fit, residuals. Each gives its content, or nothing."""
+"""Sections on data: key figures, columns, learning curve, fit, residuals. Each returns its content, possibly empty."""
 
 import math
 from typing import Any
@@ -24,14 +24,14 @@ from splinework.report.html import (
     text,
 )
 from splinework.report.plot import plot_fit, plot_history, plot_residual_histogram, plot_residuals
-from splinework.report.plot.fits import ROWS_FOR_MEDIANS
+from splinework.report.plot.fits import MIN_ROWS_FOR_MEDIANS
 from splinework.report.plot.protocols import Floats, best_of
 from splinework.report.plot.style import new_figure, shown_name
 
-MOST_POINTS = 800
-MOST_COLUMNS = 200
-MOST_OUTPUTS = 6
-MOST_INPUTS = 12
+MAX_POINTS = 800
+MAX_COLUMNS = 200
+MAX_OUTPUTS = 6
+MAX_INPUTS = 12
 
 
 def figures(facts: ReportData) -> Html:
@@ -66,7 +66,7 @@ def _first(*values: float | None) -> float | None:
 
 
 def _overall(facts: ReportData, rows: ReportRows | None) -> tuple[float, float]:
-    """Error and R² over all outputs: the root of the mean square, and the mean."""
+    """RMSE and R² over all outputs: the root mean square and the mean."""
     if rows is None:
         return math.nan, math.nan
     pairs = [rows.errors(j, scale) for j, scale in enumerate(facts.output_scales)]
@@ -74,7 +74,7 @@ def _overall(facts: ReportData, rows: ReportRows | None) -> tuple[float, float]:
 
 
 def data(facts: ReportData) -> Html:
-    """The columns: range, scale, mean, and a histogram each."""
+    """The columns with range, scale, mean, and histogram."""
     if facts.train is None or not len(facts.train):
         return NOTHING
     used = facts.used
@@ -87,14 +87,14 @@ def data(facts: ReportData) -> Html:
             (name, "output", scale, facts.train.y[:, j])
             for j, (name, scale) in enumerate(zip(facts.outputs, facts.output_scales, strict=True))
         ]
-    rows = [_column(*column) for column in columns[:MOST_COLUMNS]]
+    rows = [_column(*column) for column in columns[:MAX_COLUMNS]]
     head = ("column", "role", "scale", "smallest", "mean", "largest", "std. deviation", "distribution")
     fitted = "the network was" if facts.model is not None else "the formulas were"
     caption = f"The {len(facts.train)} rows that {fitted} fitted to."
     if facts.test is not None:
-        caption += f" {len(facts.test)} more were kept for the test."
-    if len(columns) > MOST_COLUMNS:
-        caption += f" The first {MOST_COLUMNS} of {len(columns)} columns."
+        caption += f" {len(facts.test)} more are test rows."
+    if len(columns) > MAX_COLUMNS:
+        caption += f" The first {MAX_COLUMNS} of {len(columns)} columns."
     logs = "log" in (*facts.input_scales, *facts.output_scales)
     why = "A column on a logarithmic scale enters the network as its logarithm." if logs else ""
     return join(table(caption, head, rows, words=(0, 1, 2, 7)), paragraph(why, "aside") if why else NOTHING)
@@ -115,7 +115,7 @@ def _column(name: str, role: str, scale: str, values: Floats) -> list[Html]:
 
 
 def learning_curve(facts: ReportData) -> Html:
-    """The errors over the steps, and what the fit noted."""
+    """The errors over the steps, and the notes of the fit."""
     if facts.history is None:
         return NOTHING
     steps = facts.history.steps
@@ -124,20 +124,20 @@ def learning_curve(facts: ReportData) -> Html:
     last = steps[-1]
     description = f"Learning curve over {len(steps)} steps; the error on the fitted rows ends at {last.rmse_train:.3g}."
     caption = (
-        f"Root mean squared error at each of {len(steps)} steps ({last.seconds:.3g} s); thin lines part the stages."
+        f"Root mean squared error at each of {len(steps)} steps ({last.seconds:.3g} s); thin lines separate the stages."
     )
     return join(picture(figure, "learning-curve", description, caption), bullets(list(facts.history.notes)))
 
 
 def fit(facts: ReportData) -> Html:
-    """Measured against predicted values of each output, on the test rows if there are any, and the errors."""
+    """Measured against predicted values of each output, on the test rows if available, and the errors."""
     if facts.shown is None:
         return NOTHING
     rows, kind = facts.shown
     assert rows.y is not None
     few = _few(rows)
     drawings: list[Html] = []
-    for j, name in enumerate(facts.outputs[:MOST_OUTPUTS]):
+    for j, name in enumerate(facts.outputs[:MAX_OUTPUTS]):
         for what, predicted in _predictions(facts, rows, j):
             scale = _plain(rows.y[:, j], predicted, facts.output_scales[j])
             figure = new_figure(3.5, 3.4, arranged=True)
@@ -153,7 +153,7 @@ def fit(facts: ReportData) -> Html:
 
 
 def _predictions(facts: ReportData, rows: ReportRows, output: int) -> list[tuple[str, Floats]]:
-    """What predicts an output, and its values: the network, and the best formula where it is defined everywhere."""
+    """Predictions of an output by the network and, if defined on all rows, by the best formula."""
     found = [] if facts.model is None else [("network", rows.predicted[:, output])]
     for row in best_of(facts.table):
         if row.target == facts.outputs[output] and np.isfinite(values := values_of(row, rows.x)).all():
@@ -162,7 +162,7 @@ def _predictions(facts: ReportData, rows: ReportRows, output: int) -> list[tuple
 
 
 def _errors(facts: ReportData) -> Html:
-    """Errors and R² of each output, on the training and on the test rows."""
+    """RMSE and R² of each output on training and test rows."""
     lines = []
     for j, (name, scale) in enumerate(zip(facts.outputs, facts.output_scales, strict=True)):
         for kind, rows in (("training", facts.train), ("test", facts.test)):
@@ -175,13 +175,13 @@ def _errors(facts: ReportData) -> Html:
 
 
 def residuals(facts: ReportData) -> Html:
-    """What the network, or else the best formula, leaves over: how often, and whether it depends on something."""
+    """Residuals of the network, or else of the best formula: their distribution and their dependence on inputs."""
     if facts.shown is None:
         return NOTHING
     rows, kind = facts.shown
     assert rows.y is not None
     parts = []
-    for j, name in enumerate(facts.outputs[:MOST_OUTPUTS]):
+    for j, name in enumerate(facts.outputs[:MAX_OUTPUTS]):
         measured, predicted = rows.y[:, j], rows.predicted[:, j]
         if not np.isfinite(predicted).all():
             continue
@@ -204,31 +204,33 @@ def residuals(facts: ReportData) -> Html:
             drawings.append(picture(figure, label, f"Residuals {of} against {what}."))
         heading = element("h3", text(name)) if len(facts.outputs) > 1 else NOTHING
         parts.append(join(heading, element("div", *drawings, class_="pictures")))
-    medians = "; the line in colour joins medians" if len(range(len(rows))[_few(rows)]) >= ROWS_FOR_MEDIANS else ""
-    caption = f"Measured less predicted, {len(rows)} {kind} rows{medians}." + _sampled(rows)
+    medians = (
+        "; the coloured line joins binned medians" if len(range(len(rows))[_few(rows)]) >= MIN_ROWS_FOR_MEDIANS else ""
+    )
+    caption = f"Measured minus predicted values of {len(rows)} {kind} rows{medians}." + _sampled(rows)
     return join(*parts, paragraph(caption, "aside"))
 
 
 def _inputs(facts: ReportData, rows: ReportRows) -> list[int]:
-    """The inputs in use that matter most."""
+    """The most important inputs in use."""
     used = facts.used
     alive = [i for i, name in enumerate(facts.names) if name in used]
-    if len(alive) <= MOST_INPUTS or len(rows) < 2 or not isinstance(facts.model, KAN):
-        return alive[:MOST_INPUTS]
+    if len(alive) <= MAX_INPUTS or len(rows) < 2 or not isinstance(facts.model, KAN):
+        return alive[:MAX_INPUTS]
     from splinework.report.plot.curves import private_copy
 
     work, columns = private_copy(facts.model, rows.x[:2000])
     scores = attribution(work, columns).inputs.tolist()
-    return sorted(sorted(alive, key=lambda i: -scores[i])[:MOST_INPUTS])
+    return sorted(sorted(alive, key=lambda i: -scores[i])[:MAX_INPUTS])
 
 
 def _plain(measured: Floats, predicted: Floats, scale: str) -> str:
-    """The scale, or `linear` where a logarithm is not defined."""
+    """The scale, or `linear` if a logarithm is undefined."""
     return scale if (measured > 0).all() and (predicted > 0).all() else "linear"
 
 
 def _few(rows: ReportRows) -> slice:
-    return slice(None, None, max(1, -(-len(rows) // MOST_POINTS)))
+    return slice(None, None, max(1, -(-len(rows) // MAX_POINTS)))
 
 
 def _sampled(rows: ReportRows) -> str:

@@ -1,4 +1,4 @@
-"""Everything that a report shows, checked and worked out once: rows, predictions and the figures that come of them."""
+"""The data of a report, validated and computed once: rows, predictions and derived figures."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,14 @@ from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.frame.framed import names_of
 from splinework.nn.network import KAN
-from splinework.report.plot.curves import CHUNK, inside, private_copy
+from splinework.report.plot.curves import CHUNK_ROWS, inside, private_copy
 from splinework.report.plot.protocols import Floats, HistoryLike, best_of
 from splinework.report.protocols import ReportedFormula, ReportedTable
 
 
 @dataclass(frozen=True)
 class ReportRows:
-    """Some rows of data in raw units: `x` `(N, inputs)`, and where it is known `y` `(N, outputs)`, with predictions."""
+    """Rows of data in raw units: `x` `(N, inputs)`, `y` `(N, outputs)` if known, and predictions."""
 
     x: Floats
     y: Floats | None
@@ -32,14 +32,14 @@ class ReportRows:
         return len(self.x)
 
     def errors(self, output: int, scale: str) -> tuple[float, float]:
-        """Root mean squared error and R² of one output; of its logarithm if the scale is `log`; NaN where unknown."""
+        """Root mean squared error and R² of one output, or of its logarithm on the scale `log`; NaN if unknown."""
         if self.y is None or not len(self):
             return math.nan, math.nan
         return errors_of(self.predicted[:, output], self.y[:, output], scale)
 
 
 def errors_of(predicted: Floats, measured: Floats, scale: str) -> tuple[float, float]:
-    """Root mean squared error and R²; of the logarithms if the scale is `log`; NaN where they are not defined."""
+    """Root mean squared error and R², of the logarithms on the scale `log`; NaN if undefined."""
     if scale == "log":
         if (measured <= 0).any() or (predicted <= 0).any():
             return math.nan, math.nan
@@ -51,20 +51,19 @@ def errors_of(predicted: Floats, measured: Floats, scale: str) -> tuple[float, f
 
 @dataclass(frozen=True)
 class ReportData:
-    """What is reported on.
+    """The data of a report.
 
     Attributes:
-        model: The network, in a frame or not; None where formulas were found without one, and predictions are those of the best
-            of them.
-        title: Heading of the page, if it is given.
-        train: Rows that the model was fitted to, if they are given.
-        test: Rows that it has not seen, if there are any.
-        table: Formulas.
-        history: The fit.
-        notes: Decisions, as sentences, that are not among those of the table.
-        metrics: Figures worked out elsewhere, which are shown instead of our own.
-        certificate: What is known of axioms.
-        violations: How much soft axioms are violated, by their texts: root mean square and worst.
+        model: The network, with or without a frame; None for formulas found without one, whose best one predicts.
+        title: Heading of the page, or None.
+        train: Rows that the model was fitted to, or None.
+        test: Rows not used in the fit, or None.
+        table: Formulas, or None.
+        history: History of the fit, or None.
+        notes: Sentences on decisions, without those of the table.
+        metrics: Figures to show instead of computed ones.
+        certificate: Status of the axioms, or None.
+        violations: Violations of soft axioms by text: root mean square and maximum.
     """
 
     model: KAN | FramedKAN | None
@@ -85,7 +84,7 @@ class ReportData:
 
     @property
     def seen(self) -> Floats | None:
-        """What the network sees of the training rows, `(N, F)`."""
+        """The network's inputs for the training rows, `(N, F)`."""
         if self.train is None or self.model is None:
             return None
         work, rows = private_copy(self.model, self.train.x)
@@ -122,14 +121,14 @@ class ReportData:
 
     @property
     def used(self) -> list[str]:
-        """Names of the inputs that the network, or else one of the best formulas, depends on."""
+        """Names of the inputs that the network, or else any of the best formulas, depends on."""
         if self.model is not None:
             return used_inputs(self.model)
         return list(dict.fromkeys(name for row in best_of(self.table) for name in getattr(row, "inputs", ())))
 
     @property
     def heading(self) -> str:
-        """The title, or else what is worked out from what."""
+        """The title, or else a summary of outputs and inputs."""
         active, targets = self.used, self.outputs
         outputs = " and ".join(targets) if len(targets) <= 3 else f"{len(targets)} outputs"
         if self.title or not active:
@@ -140,14 +139,14 @@ class ReportData:
 
     @property
     def shown(self) -> tuple[ReportRows, str] | None:
-        """Rows with known outputs to judge the fit by, and what they are: the test rows, if there are any."""
+        """Rows for assessing the fit, with their kind: the test rows, if available, or the training rows."""
         for rows, kind in ((self.test, "test"), (self.train, "training")):
             if rows is not None and rows.y is not None and len(rows):
                 return rows, kind
         return None
 
     def metric(self, name: str) -> float | None:
-        """A number of `metrics`, if it is there."""
+        """A number in `metrics`, or None."""
         value = self.metrics.get(name)
         if isinstance(value, bool) or not isinstance(value, (int, float, np.floating, np.integer)):
             return None
@@ -180,11 +179,11 @@ def gather(
     notes: Sequence[str],
     **others: Any,
 ) -> ReportData:
-    """Checks what `report` was given, and works out the predictions; the others are fields of `ReportData`.
+    """Validates the arguments of `report` and computes predictions; `others` are fields of `ReportData`.
 
     Raises:
         ConfigError: If there is neither model nor formula, y is given without x, test is not a pair, or notes are one string.
-        ShapeError: If rows or columns do not fit.
+        ShapeError: If numbers of rows or columns do not match.
         DataError: If some values are not finite numbers.
     """
     if y is not None and x is None:
@@ -210,7 +209,7 @@ def gather(
 @torch.no_grad()
 def _of_model(model: KAN | FramedKAN, x: Any) -> tuple[Tensor, Tensor]:
     work, inputs = private_copy(model, x)
-    parts = [work(rows) for rows in inputs.split(CHUNK)]
+    parts = [work(rows) for rows in inputs.split(CHUNK_ROWS)]
     return inputs, torch.cat(parts) if len(inputs) else inputs.new_zeros(0, model.outputs)
 
 
@@ -222,13 +221,13 @@ def _of_formulas(best: Sequence[ReportedFormula], names: tuple[str, ...], x: Any
 
 
 def values_of(row: ReportedFormula, x: Floats) -> Floats:
-    """What a formula gives for the rows of x, `(N,)`; NaN where it is undefined, or cannot be evaluated."""
+    """Values of a formula for the rows of x, `(N,)`; NaN where it is undefined or cannot be evaluated."""
     function = getattr(row, "numpy", None)
     return np.full(len(x), np.nan) if function is None else np.asarray(function()(x), dtype=np.float64)
 
 
 def _rows(model: KAN | FramedKAN | None, table: ReportedTable | None, x: Any, y: Any) -> ReportRows:
-    """Rows with the predictions of the model, or without one of the best formulas."""
+    """Rows with the predictions of the model, or else of the best formulas."""
     if model is not None:
         outputs = tuple(names_of(model)[1])
         inputs, predicted = _of_model(model, x)

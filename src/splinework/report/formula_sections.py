@@ -1,4 +1,4 @@
-"""The sections about all formulas: the table with its picture, the splines that are left, the best in other languages."""
+"""Sections on all formulas: table and Pareto plot, remaining splines, and the best formulas in other languages."""
 
 from typing import Any
 from urllib.parse import quote
@@ -27,18 +27,18 @@ from splinework.report.plot.splines import plot_spline, shown_places
 from splinework.report.plot.style import new_figure
 from splinework.report.protocols import ReportedFormula
 
-MOST_FORMULAS = 40
-MOST_SPLINES = 24
-PLACES = 21
-"""Lines of the table of one spline."""
+MAX_FORMULAS = 40
+MAX_SPLINES = 24
+N_TABLE_POINTS = 21
+"""Number of rows of the table of a spline."""
 
 
 def formulas(facts: ReportData) -> Html:
-    """All formulas, and how much error each bit of complexity saves."""
+    """All formulas, with their errors against complexity."""
     if facts.table is None:
         return NOTHING
     rows = list(facts.table.rows)
-    parts = [_picture(facts, rows), _listing(facts, rows[:MOST_FORMULAS], len(rows))]
+    parts = [_picture(facts, rows), _listing(facts, rows[:MAX_FORMULAS], len(rows))]
     return join(*parts)
 
 
@@ -50,17 +50,15 @@ def _picture(facts: ReportData, rows: list[ReportedFormula]) -> Html:
     noise = _number(facts.table, "noise") if "log" not in facts.output_scales else None  # of the logarithm, then
     held_out = [_held_out(facts, row) for row in rows]
     plot_pareto(facts.table, ax=figure.add_subplot(), held_out=held_out, noise=noise)
-    caption = (
-        "Error against complexity, which counts the nodes of a formula's tree; numbers are ranks in the table, a ring "
-    )
-    caption += "marks the formula that was chosen."
+    caption = "Error against complexity, the number of nodes of the expression tree; numbers are ranks in the table; the ring "
+    caption += "is around the selected formula."
     if noise:
-        caption += f" The noise is estimated at {noise:.3g}: a smaller error would follow it."
+        caption += f" Estimated noise: {noise:.3g}; a formula with a smaller error would be overfitting."
     return picture(figure, "pareto", f"Error against complexity of {len(rows)} formulas.", caption)
 
 
 def _listing(facts: ReportData, rows: list[ReportedFormula], of: int) -> Html:
-    """The table; columns that nothing is known of are left out."""
+    """The table of formulas without empty columns."""
     several = len({row.target for row in rows}) > 1
     best = {row.target: _number(row, "bits") for row in reversed(rows)}
     columns: dict[str, list[Html | None]] = {
@@ -80,19 +78,19 @@ def _listing(facts: ReportData, rows: list[ReportedFormula], of: int) -> Html:
     held = {name: cells for name, cells in columns.items() if any(cell is not None for cell in cells)}
     words = [place for place, name in enumerate(held) if name in ("target", "formula", "notes")]
     lines = [[cell or NOTHING for cell in line] for line in zip(*held.values(), strict=True)]
-    caption = "Formulas, best first" + (" for each target" if several else "") + ", their numbers rounded."
+    caption = "Formulas, best first" + (" for each target" if several else "") + ", with rounded constants."
     if "bits" in held:
-        caption += " Bits are those that formula and errors take to write down, beyond the best."
+        caption += " Bits: description length (formula + residuals) relative to the best formula."
     if of > len(rows):
         caption += f" The first {len(rows)} of {of}."
     return table(caption, list(held), lines, words=words)
 
 
 def splines(facts: ReportData) -> Html:
-    """The splines that the best formulas still contain: drawn over the rows, and in numbers."""
+    """The splines in the best formulas, as plots over the data and as tables."""
     found = [(row, name) for row in best_of(facts.table) for name in getattr(row, "splines", None) or {}]
     drawings, tables = [], []
-    for place, (row, name) in enumerate(found[:MOST_SPLINES], start=1):
+    for place, (row, name) in enumerate(found[:MAX_SPLINES], start=1):
         spline = row.splines[name]  # type: ignore[attr-defined]
         argument, at = _argument(facts, row, name)
         try:
@@ -101,23 +99,21 @@ def splines(facts: ReportData) -> Html:
         except SplineworkError:  # nowhere finite
             continue
         drawings.append(picture(figure, f"spline-{place}", f"{name} over {argument}.", f"{name}({argument})"))
-        places = shown_places(spline, at, PLACES)
+        places = shown_places(spline, at, N_TABLE_POINTS)
         values = np.asarray(spline(places), dtype=np.float64)
         lines = [[number(float(p), 6), number(float(v), 6)] for p, v in zip(places, values, strict=True)]
-        listing = table(f"{name}({argument})", ("place", "value"), lines, words=())
+        listing = table(f"{name}({argument})", ("argument", "value"), lines, words=())
         tables.append(element("details", element("summary", text(f"{name} in numbers")), listing))
     if not drawings:
         return NOTHING
     many = len(found) > 1
-    how = f"No function of the library describes {'these parts' if many else 'this part'} of the formula, so "
-    how += (
-        f"{'they stay splines' if many else 'it stays a spline'}: learned from the rows, whose places the ticks show."
-    )
+    how = f"No library function fits {'these parts' if many else 'this part'} of the formula, so "
+    how += f"{'they remain splines' if many else 'it remains a spline'}. Ticks mark the rows of the data."
     return join(paragraph(how), element("div", *drawings, class_="pictures"), *tables)
 
 
 def _argument(facts: ReportData, row: ReportedFormula, name: str) -> tuple[str, Floats | None]:
-    """What a spline of a formula is a function of: as text, and its values for the rows, if there are any."""
+    """The argument of a spline in a formula: as text, and its values for the rows, if any."""
     from sympy.core.function import AppliedUndef
 
     from splinework.formula.languages.python import python
@@ -134,7 +130,7 @@ def _argument(facts: ReportData, row: ReportedFormula, name: str) -> tuple[str, 
 
 
 def languages(facts: ReportData) -> Html:
-    """The best formulas as text of other languages, to copy and to save."""
+    """The best formulas in other languages, to copy and to save."""
     from splinework.formula.languages import LANGUAGES, write
 
     parts = []
@@ -144,7 +140,7 @@ def languages(facts: ReportData) -> Html:
         for language, kind in LANGUAGES.items():
             try:
                 written = write(row.sympy(), names, language, getattr(row, "splines", None) or {})
-            except SplineworkError:  # a language that has no word for a function
+            except SplineworkError:  # a language that lacks a function
                 continue
             title = f"{language}: {kind.about}" + (f", {row.target}" if len(best) > 1 else "")
             link = element(
@@ -168,7 +164,7 @@ def _known(value: float | None) -> Html | None:
 
 
 def _held_out(facts: ReportData, row: ReportedFormula) -> float | None:
-    """Error on rows that had no part in the search: those of the test, or else those that the search held out."""
+    """Error on test rows, or else on the rows held out by the search."""
     own = _number(row, "rmse_test")
     rows = facts.test
     if own is None and rows is not None and rows.y is not None and len(rows) and row.target in facts.outputs:
@@ -178,7 +174,7 @@ def _held_out(facts: ReportData, row: ReportedFormula) -> float | None:
 
 
 def _r2(facts: ReportData, row: ReportedFormula) -> float | None:
-    """R² of a formula: its own, or what its error leaves of the training rows' variance."""
+    """R² of a formula: its own, or computed from its error and the variance of the training rows."""
     own, rows = _number(row, "r2"), facts.train
     if own is not None or rows is None or rows.y is None or row.target not in facts.outputs:
         return own

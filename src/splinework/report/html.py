@@ -1,4 +1,4 @@
-"""Pieces of HTML. `Html` is text that is safe to put into a page; plain strings become it through `text` alone."""
+"""HTML fragments. `Html` is text that is safe in a page; plain strings are converted by `text` only."""
 
 import html
 import math
@@ -14,20 +14,20 @@ from splinework.report.plot.svg import svg
 
 Html = NewType("Html", str)
 NOTHING = Html("")
-NARROW = 3
-"""Most columns of a table that is not stretched over the page."""
+MAX_NARROW_COLUMNS = 3
+"""Maximum number of columns of a table that does not fill the width of the page."""
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def text(value: object) -> Html:
-    """A string as it is, with what means something in HTML escaped; what is not text at all is left out."""
+    """A string escaped for HTML, without unprintable characters."""
     kept = "".join(c for c in str(value) if c in "\n\t" or (c.isprintable() and not "\ud800" <= c <= "\udfff"))
     return Html(html.escape(kept, quote=True))
 
 
 def join(*parts: Html) -> Html:
-    """Pieces one after the other."""
+    """Concatenation of fragments."""
     return Html("\n".join(part for part in parts if part))
 
 
@@ -49,14 +49,14 @@ def paragraph(sentence: str, kind: str = "") -> Html:
 
 
 def bullets(sentences: Sequence[str]) -> Html:
-    """A list of plain sentences, or nothing."""
+    """A list of plain sentences; empty without any."""
     if not sentences:
         return NOTHING
     return element("ul", *(element("li", text(sentence)) for sentence in sentences))
 
 
 def cards(figures: Sequence[tuple[str, Html]]) -> Html:
-    """Key figures with their labels; those that are missing are left out."""
+    """Key figures with their labels, without missing ones."""
     shown = [
         element("div", element("dd", value), element("dt", text(label)))
         for label, value in figures
@@ -74,10 +74,10 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Html]], *, 
     """A table with a caption; the first cell of each row heads the row.
 
     Args:
-        caption: What the table shows.
+        caption: Caption of the table.
         head: Headings of the columns.
         rows: Cells.
-        words: Columns to align to the left; the others hold numbers.
+        words: Indices of the left-aligned columns; the others hold numbers.
     """
     kinds = ["words" if column in words else "number" for column in range(len(head))]
     heads = [element("th", text(name), scope="col", class_=kind) for name, kind in zip(head, kinds, strict=True)]
@@ -88,12 +88,12 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Html]], *, 
             element("tr", first, *(element("td", cell, class_=k) for cell, k in zip(row[1:], kinds[1:], strict=True)))
         )
     parts = (element("caption", text(caption)), element("thead", element("tr", *heads)), element("tbody", *body))
-    inside = element("table", *parts, class_="narrow") if len(head) <= NARROW else element("table", *parts)
+    inside = element("table", *parts, class_="narrow") if len(head) <= MAX_NARROW_COLUMNS else element("table", *parts)
     return element("div", inside, class_="wide", tabindex="0", role="region", aria_label=caption)
 
 
 def picture(figure: Figure, name: str, description: str, caption: str = "") -> Html:
-    """A figure as inline SVG, described for those who do not see it."""
+    """A figure as inline SVG with an accessible description."""
     size = "large" if figure.get_figwidth() > 6 else "small"
     start = f'<svg class="{size}" role="img" aria-label="{text(description)}" '
     drawn = svg(figure, name).replace("<svg ", start, 1)
@@ -120,7 +120,7 @@ def histogram(values: NDArray[np.float64], description: str, *, bins: int = 24) 
 
 
 def r_squared(value: float | None) -> Html:
-    """R², with what is missing to one where that is little."""
+    """R² as text; close to one as its difference from one."""
     if value is None or not math.isfinite(value):
         return Html("–")
     if value == 1:
@@ -131,7 +131,7 @@ def r_squared(value: float | None) -> Html:
 
 
 def number(value: float | None, digits: int = 4) -> Html:
-    """A number with so many digits, large and small ones with a power of ten; a dash for none."""
+    """A number with significant digits, in scientific notation if large or small; a dash for None."""
     if value is None or math.isnan(value):
         return Html("–")
     if math.isinf(value):

@@ -1,7 +1,7 @@
-"""A formula as MathML, which browsers typeset without any help.
+"""Formulas as MathML, which browsers typeset natively.
 
-sympy's printer writes names into its output as they are, so a column called `<script>` would become one: here it only
-ever sees names of our own, which are exchanged for the escaped real ones afterwards.
+SymPy's printer does not escape names, so a column called `<script>` would become one: it is given placeholders, which are then
+replaced by the escaped names.
 """
 
 import math
@@ -12,10 +12,10 @@ from splinework.errors import SplineworkError
 from splinework.report.html import Html, element, text
 from splinework.report.protocols import ReportedFormula
 
-DIGITS = 4
-LONGEST = 4000
-"""A formula whose text is longer is not typeset."""
-_BETTER = (
+N_DIGITS = 4
+MAX_LENGTH = 4000
+"""Maximum length of the text of a typeset formula."""
+_REPLACEMENTS = (
     ("<mi>&ExponentialE;</mi>", "<mi>e</mi>"),
     ("<mo>-</mo>", "<mo>−</mo>"),
     ("<mn>-", "<mn>−"),
@@ -24,8 +24,8 @@ _BETTER = (
 
 
 def typeset(row: ReportedFormula) -> Html | None:
-    """`target = formula` as a `<math>` element with its constants rounded, or None if it cannot be typeset."""
-    if len(row.text) > LONGEST:
+    """`target = formula` as a `<math>` element with rounded constants, or None if it cannot be typeset."""
+    if len(row.text) > MAX_LENGTH:
         return None
     try:
         expression = row.sympy()
@@ -36,7 +36,7 @@ def typeset(row: ReportedFormula) -> Html | None:
 
 
 def identifier(name: str) -> Html:
-    """A name as MathML: `x1` with an index, anything else as it is."""
+    """A name as MathML: `x1` with an index, other names unchanged."""
     match = re.fullmatch(r"([A-Za-z])_?([0-9]{1,3})", name)
     if match:
         return Html(f"<msub><mi>{match[1]}</mi><mn>{match[2]}</mn></msub>")
@@ -52,8 +52,8 @@ def _print(expression: Any) -> Html:
     names: dict[str, str] = {}
 
     def stand_in(name: str) -> str:
-        # Small letters only: the printer takes digits and underscores for indices and makes functions small. In the
-        # order of the names, so that sums and products are written in it.
+        # Lower-case letters only: the printer turns digits and underscores into indices and converts functions to lower
+        # case. In the order of the names, so that sums and products are printed in it.
         word = "qq" + "".join(chr(ord("a") + int(digit)) for digit in f"{len(names):04d}") + "qq"
         names[word] = name
         return word
@@ -63,16 +63,18 @@ def _print(expression: Any) -> Html:
     for function in sorted({call.func for call in expression.atoms(AppliedUndef)}, key=lambda f: str(f.__name__)):
         expression = expression.replace(function, sympy.Function(stand_in(function.__name__)))
     printed = mathml(expression, printer="presentation")
-    for ours, better in _BETTER:
+    for ours, better in _REPLACEMENTS:
         printed = printed.replace(ours, better)
     return Html(re.sub(r"<mi>(qq[a-j]{4}qq)</mi>", lambda match: identifier(names[match[1]]), printed))
 
 
 def _rounded(constant: Any) -> Any:
-    """The constant with few digits, as a whole number if it then is one."""
+    """The rounded constant, as an integer if it is one."""
     import sympy
 
-    value = float(f"{float(constant):.{DIGITS}g}")
+    value = float(f"{float(constant):.{N_DIGITS}g}")
     if not math.isfinite(value):
         return constant
-    return sympy.Integer(int(value)) if value == int(value) and abs(value) < 10**DIGITS else sympy.Float(value, DIGITS)
+    return (
+        sympy.Integer(int(value)) if value == int(value) and abs(value) < 10**N_DIGITS else sympy.Float(value, N_DIGITS)
+    )

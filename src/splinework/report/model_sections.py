@@ -1,4 +1,4 @@
-"""The sections about the model: diagram, edges, notes and use. Each gives its content, or nothing."""
+"""Sections on the model: diagram, edges, notes and usage. Each returns its content, possibly empty."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -24,23 +24,23 @@ from splinework.report.html import (
 from splinework.report.plot import plot, plot_edges
 from splinework.report.plot.curves import edge_curves, edge_names
 
-MOST_EDGES = 24
-MOST_EDGE_ROWS = 200
+MAX_EDGES = 24
+MAX_EDGE_ROWS = 200
 PACKAGES = ("splinework", "torch", "numpy", "scipy", "sympy", "matplotlib")
 
 
 def lead(facts: ReportData) -> Html:
-    """What the page is about, in one sentence."""
+    """The subject of the page, in one sentence."""
     if facts.network is None:
-        return paragraph(f"Formulas that were found with {_named('splinework')}.", "lead")
+        return paragraph(f"Formulas found with {_named('splinework')}.", "lead")
     shape = ", ".join(str(entry) for entry in facts.network.config.shape)
     framed = " in a frame of formulas" if isinstance(facts.model, FramedKAN) else ""
-    said = f"A Kolmogorov–Arnold network of shape [{shape}]{framed}, fitted with {_named('splinework')}."
-    return paragraph(said, "lead")
+    sentence = f"A Kolmogorov–Arnold network of shape [{shape}]{framed}, fitted with {_named('splinework')}."
+    return paragraph(sentence, "lead")
 
 
 def network(facts: ReportData) -> Html:
-    """The diagram, and what stands before and after the network."""
+    """The diagram, and the formulas before and after the network."""
     model, framed = facts.network, frame(facts)
     if facts.train is None or facts.model is None or model is None:
         return framed
@@ -51,9 +51,9 @@ def network(facts: ReportData) -> Html:
         f"{model.active_edges()} active edges between them."
     )
     caption = "Inputs are below, outputs above. " + (
-        "Each box holds the function on its edge, over the range of the data. " if boxes else ""
+        "Each box shows the function of its edge over the range of the data. " if boxes else ""
     )
-    caption += "The stronger an edge is drawn, the more of the output's spread passes through it. Nodes with + add"
+    caption += "The opacity of an edge shows its share of the output's variation. Nodes with + add"
     products = any(nodes.products for nodes in model.config.nodes)
     caption += ", nodes with × multiply." if products else "."
     figure = ax.figure
@@ -73,30 +73,28 @@ def frame(facts: ReportData) -> Html:
     ]
     parts = []
     if before:
-        parts.append(
-            table("What the network sees: its inputs as formulas.", ("input", "formula"), before, words=(0, 1))
-        )
+        parts.append(table("The network's inputs as formulas.", ("input", "formula"), before, words=(0, 1)))
     if after:
-        caption = f"What becomes of the network's outputs, which are called {', '.join(held.hidden_names)} here."
+        caption = f"The outputs as formulas of the network's outputs {', '.join(held.hidden_names)}."
         parts.append(table(caption, ("output", "formula"), after, words=(0, 1)))
     return join(*parts)
 
 
 def edges(facts: ReportData) -> Html:
-    """Each active edge's curve, large, and a table of them."""
+    """Curves of the active edges, and a table of them."""
     model, x = facts.network, facts.seen
     if model is None or x is None or not model.active_edges():
         return NOTHING
-    axes = plot_edges(model, x, most=MOST_EDGES)
+    axes = plot_edges(model, x, most=MAX_EDGES)
     curves = edge_curves(model, x, points=64)
     keys = curves.keys
     names = edge_names(model, keys)
-    caption = "Each edge's function over the range of the data, which the ticks below show; "
-    caption += "inputs in their own units, everything else in units of the network."
+    caption = "Functions of the edges over the range of the data (ticks); "
+    caption += "inputs in their own units, all other values in network units."
     if len(keys) > len(axes):
-        caption += f" The {len(axes)} edges that matter most, of {len(keys)}."
+        caption += f" The {len(axes)} most important of {len(keys)} edges."
     drawing = picture(axes[0].figure, "edges", f"The functions on {len(axes)} edges.", caption)
-    order = sorted(range(len(keys)), key=lambda e: -curves.score[e])[:MOST_EDGE_ROWS]
+    order = sorted(range(len(keys)), key=lambda e: -curves.score[e])[:MAX_EDGE_ROWS]
     lines = [
         [
             text(f"{names[e][0]} → {names[e][1]}"),
@@ -110,12 +108,12 @@ def edges(facts: ReportData) -> Html:
         for e in order
     ]
     head = ("edge", "layer", "score", "from", "to", "smallest value", "largest value")
-    listing = table("Active edges, those that matter most first; numbers in units of the network.", head, lines)
+    listing = table("Active edges, most important first, in network units.", head, lines)
     return join(drawing, element("details", element("summary", text(f"{len(lines)} edges in numbers")), listing))
 
 
 def notes(facts: ReportData) -> Html:
-    """The decisions that were taken."""
+    """Notes on decisions."""
     return bullets(facts.notes)
 
 
@@ -143,19 +141,19 @@ def usage(facts: ReportData) -> Html:
     return join(
         paragraph(columns),
         code("\n".join(python), "How to use the model from Python"),
-        paragraph("For a table that has these columns, in any order:"),
+        paragraph("For a table with these columns, in any order:"),
         code(command, "How to use the model from the command line"),
     )
 
 
 def versions(facts: ReportData) -> Html:
-    """What the page was made with."""
+    """Versions of the packages that made the page."""
     held = [_named(name) for name in PACKAGES]
     return paragraph(f"{', '.join(held)}, Python {platform.python_version()}.", "aside")
 
 
 def _named(package: str) -> str:
-    """A package with its version, if that is known: it is not, where the package runs without being installed."""
+    """A package with its version, if it is installed."""
     try:
         return f"{package} {version(package)}"
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""The frame of a page: style, contents, sections, and the policy that forbids everything from outside."""
+"""The page around the sections: style, table of contents, and a content security policy without external sources."""
 
 import base64
 import hashlib
@@ -10,12 +10,12 @@ from splinework.report.html import Html, element, join, section, text
 
 
 def page(title: str, lead: Html, parts: Sequence[tuple[str, str, Html]]) -> str:
-    """A whole page in HTML, which needs no other file and no network.
+    """A self-contained HTML page.
 
     Args:
-        title: Its heading, plain text.
-        lead: What stands below the heading.
-        parts: Identifier, heading and content of every section; one without content is left out.
+        title: Heading of the page, plain text.
+        lead: Text below the heading.
+        parts: Identifier, heading and content of every section; empty ones are omitted.
     """
     held = [part for part in parts if part[2]]
     here = files("splinework.report")

@@ -1,4 +1,4 @@
-"""What the report needs to know of a table of formulas; that of a fit's history is in `splinework.report.plot.protocols`."""
+"""Protocols of fit results and tables of formulas; that of a fit's history is in `splinework.report.plot.protocols`."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -9,7 +9,7 @@ from splinework.report.plot.protocols import FormulaLike, HistoryLike, TableLike
 
 
 class ReportedResult(Protocol):
-    """What `sw.fit` returns. Shown too where it has them: `certificate` and `violations` of axioms."""
+    """Protocol of a fit result, with optional `certificate` and `violations` of axioms."""
 
     @property
     def model(self) -> KAN | FramedKAN: ...
@@ -18,9 +18,9 @@ class ReportedResult(Protocol):
 
 
 class ReportedFormula(FormulaLike, Protocol):
-    """One row of a table of formulas.
+    """Protocol of one row of a table of formulas.
 
-    Shown too where a row has them: `rmse_test`, `held_out` (error on rows held out), `r2`, `probability`, `bits`, `constants`
+    Optional attributes: `rmse_test`, `held_out` (error on rows held out), `r2`, `probability`, `bits`, `constants`
     (each with `value`, `low`, `high`), `valid` (column → range), `splines` (name → `SplineLike`), `names`
     (of all columns), `inputs`, `numpy()`.
     """
@@ -32,7 +32,7 @@ class ReportedFormula(FormulaLike, Protocol):
 
 
 class ReportedTable(TableLike[ReportedFormula], Protocol):
-    """A table of formulas, best first, such as `symbolify` returns. `refusal` and `noise` are shown too where it has them."""
+    """Protocol of a table of formulas, best first, with optional `refusal` and `noise`."""
 
     @property
     def notes(self) -> Sequence[str]: ...

@@ -1,4 +1,4 @@
-"""`report`: the page as a whole. What is in its parts is in `*_sections.py`."""
+"""`report`: the whole page. Its sections are in `*_sections.py`."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -34,34 +34,33 @@ def report(
     certificate: Certificate | None = None,
     tell: Callable[[float], None] = lambda share: None,
 ) -> Path:
-    """Writes one HTML page about a model and its formulas: figures, data, diagram, fit, residuals, and how to use them.
+    """Writes a self-contained HTML page about a model and its formulas: figures, data, diagram, fit, residuals, and usage.
 
-    The page needs nothing else, no other file and no network, and no script. What is not given is left out. The same
-    arguments give the same bytes.
+    The page needs no other file, no internet access and no script. Sections without data are omitted. Equal arguments give
+    equal bytes.
 
     Args:
-        model: The network, in a frame or not; it is left as it is. Or what `sw.fit` returned, which brings history and
-            certificate. None for formulas that were found without a network.
-        path: The file, by custom `….html`. It is written whole or not at all.
+        model: The network, with or without a frame; or a result of `sw.fit`, with its history and certificate; or None for
+            formulas found without a network.
+        path: Path of the file, by convention `….html`; written atomically.
         x: Rows that the model was fitted to, `(N, inputs)` in raw units: tensor, array or frame.
         y: Their outputs, `(N, outputs)` or `(N,)`.
-        test: `(x, y)` of rows that the model has not seen; the fit is shown on these.
-        table: Formulas, best first, such as `symbolify` or `discover` returns.
-        history: Such as `FitResult.history`.
-        notes: Sentences to show, such as decisions that were taken.
+        test: `(x, y)` of rows not used in the fit; the fit is shown on these.
+        table: Formulas, best first, as returned by `symbolify` or `discover`.
+        history: History of the fit, such as `FitResult.history`.
+        notes: Sentences to show, such as decisions.
         title: Heading of the page.
-        metrics: Figures to show instead of those worked out here: `rmse_train`, `rmse_test`, `r2_test`, `n_train`,
-            `n_test`, `seconds`, `seed`.
-        certificate: What is known of axioms, as `sw.verify` returns it; None takes that of the result, or has the hard axioms
-            that the model was built with verified.
-        tell: Told the share of the work that is done, from 0 to 1, after every section.
+        metrics: Figures to show instead of computed ones: `rmse_train`, `rmse_test`, `r2_test`, `n_train`, `n_test`, `seconds`,
+            `seed`.
+        certificate: Result of `sw.verify`; None uses that of the fit result, or verifies the model's hard axioms.
+        tell: Callback with the completed share of the work, from 0 to 1, after every section.
 
     Returns:
         The path.
 
     Raises:
-        FileError: If the file cannot be written; an old one is then as it was.
-        ShapeError: If rows or columns do not fit the model, or x has only one row.
+        FileError: If the file cannot be written; an existing one is left unchanged.
+        ShapeError: If rows or columns do not match the model, or x has only one row.
         DataError: If some values are not finite numbers.
         ConfigError: If there is neither model nor formula, y is given without x, or test is not a pair.
 
@@ -88,7 +87,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[ReportData], Html]], ...] = (
     ("findings", "Findings", answer_sections.findings),
     ("formulas", "Formulas", formula_sections.formulas),
     ("constants", "Constants and range", answer_sections.constants),
-    ("splines", "Splines that are left", formula_sections.splines),
+    ("splines", "Remaining splines", formula_sections.splines),
     ("languages", "Other languages", formula_sections.languages),
     ("figures", "Key figures", data_sections.figures),
     ("data", "Data", data_sections.data),
@@ -102,8 +101,8 @@ SECTIONS: tuple[tuple[str, str, Callable[[ReportData], Html]], ...] = (
     ("use", "How to use this model", model_sections.usage),
     ("versions", "Versions", model_sections.versions),
 )
-"""Identifier, heading and content of every section, in order; one without content is left out."""
-_WITH_PICTURES = ("formulas", "network", "fit", "residuals", "edges")  # they take the time
+"""Identifier, heading and content of every section, in order; empty ones are omitted."""
+_WITH_PICTURES = ("formulas", "network", "fit", "residuals", "edges")  # the slow ones
 
 
 def _page(facts: ReportData, tell: Callable[[float], None]) -> str:

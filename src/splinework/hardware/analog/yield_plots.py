@@ -25,7 +25,7 @@ def plot_yield(found: YieldResult, *, ax: Axes | None = None) -> Axes:
         ("limit", found.limit, style.VERMILION, "--"),
     )
     for label, value, colour, line in references:
-        ax.axvline(factor * value, color=colour, linewidth=style.LINE, linestyle=line, label=label, gid=label)
+        ax.axvline(factor * value, color=colour, linewidth=style.LINE_WIDTH, linestyle=line, label=label, gid=label)
     title = f"{100 * found.share:.0f} % of {len(found.values)} chips reach the limit"
     style.tidy(ax, x=_WORDS[found.metric], y="chips", title=title)
     style.legend(ax, loc="best")
@@ -60,7 +60,9 @@ def plot_conditions(
         low, high = (factor * np.array([np.percentile(f.values, q) for f in found]) for q in (5, 95))
         ax.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
         means = factor * np.array([f.mean for f in found])
-        ax.plot(places, means, color=colour, linewidth=style.LINE, marker="o", markersize=3, label=label, gid=label)
+        ax.plot(
+            places, means, color=colour, linewidth=style.LINE_WIDTH, marker="o", markersize=3, label=label, gid=label
+        )
     nominal = factor * rows[0].plain.nominal
     ax.axhline(nominal, color=style.MUTED, linewidth=1.0, linestyle="--", label="without imperfections", gid="nominal")
     style.tidy(ax, x=x, y=_WORDS[metric])

@@ -1,4 +1,4 @@
-"""Derivatives of a model with respect to its inputs, in the forward pass: what a loss on a differential equation needs.
+"""Derivatives of a model with respect to its inputs in forward mode, for losses on differential equations.
 
 Each input is a truncated Taylor series in a few variables t, and so is every number after it. The result is an ordinary
 function of the parameters: its gradient is one backward pass, and torch.compile takes both.

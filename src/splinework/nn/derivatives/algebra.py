@@ -1,8 +1,7 @@
-"""Formulas of Taylor series: what the operations of `splinework.nn.frame.Expression` do to truncated series.
+"""Operations of formulas (`splinework.nn.frame.Expression`) on truncated Taylor series.
 
-A function of one variable takes a series on by its own derivatives at the point (`series.compose`), all in closed form and of
-any order. Where a function has a corner (`abs`, `min`, `max`) or a jump (`floor`) the derivatives are those of one side, or
-between both.
+A function of one variable is composed with a series by its derivatives at the point (`series.compose`), in closed form for any
+order. At a corner (`abs`, `min`, `max`) or a jump (`floor`) the derivatives are one-sided, or between both.
 """
 
 import functools
@@ -24,7 +23,7 @@ Derivatives = Callable[[Tensor, int], Tensor]
 
 
 def algebra_of(wanted: Collection[Monomial]) -> Algebra:
-    """The operations on series, of which the wanted monomials are carried; plain numbers may stand for constants."""
+    """The operations on series truncated to the wanted monomials; plain numbers may stand for constants."""
 
     def plus(a: Any, b: Any) -> Any:
         total: Series = {}
@@ -75,7 +74,7 @@ def algebra_of(wanted: Collection[Monomial]) -> Algebra:
 
 
 def _values_only(name: str) -> Callable[..., Any]:
-    """A condition: it has a value at a point and no slope."""
+    """A condition: it has a value and no derivatives."""
     return lambda *arguments: TENSORS[name](*(a[()] if isinstance(a, dict) else a for a in arguments))
 
 
@@ -93,7 +92,7 @@ def _ordered(name: str, wanted: Collection[Monomial]) -> Callable[[int, Series],
 
 
 def _by_derivative(name: str, order: int = 0) -> Derivatives:
-    """A function that is known by the formula of its slope: its Taylor coefficients one by one, as those of an integral."""
+    """A function defined by the formula of its derivative, with Taylor coefficients by term-wise integration."""
     value = functools.partial(TENSORS[name], order) if FUNCTIONS[name].order else TENSORS[name]
 
     def derivatives(x: Tensor, r: int) -> Tensor:
@@ -126,7 +125,7 @@ def _lifted(value: Any, like: Any) -> Series:
 
 
 def _chosen(a: Any, b: Any, choose: Callable[[Tensor, Tensor], Tensor]) -> Series:
-    """The least or the most of two series by their values; halfway between where these are equal, as torch has it."""
+    """Minimum or maximum of two series by their values; the mean of both where these are equal, as in torch."""
     one, other = _lifted(a, b), _lifted(b, a)
     left, right = one[()], other[()]
     value = choose(left, right)

@@ -93,7 +93,7 @@ def partials(model: Model, x: Any, *wanted: str | int | Sequence[str | int]) -> 
     return tuple(derivative(series, m) for m in monomials)
 
 
-# ------------------------------------------------------------------------------------------------- what users wrote
+# ---------------------------------------------------------------------------------------------- checks of arguments
 
 
 def _names_of(model: Model) -> tuple[str, ...]:
@@ -137,7 +137,7 @@ def _directions_of(direction: Any, x: Tensor) -> Tensor:
 
 
 def _monomial_of(model: Model, wanted: str | int | Sequence[str | int]) -> Monomial:
-    """The numbers of the inputs in one derivative, in order."""
+    """Indices of the inputs of one derivative, sorted."""
     names = _names_of(model)
     numbers = []
     for one in [wanted] if isinstance(wanted, str) or not isinstance(wanted, Sequence) else wanted:

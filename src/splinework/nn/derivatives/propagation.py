@@ -1,6 +1,6 @@
-"""Taylor series through models: networks layer by layer, and frames formula by formula.
+"""Propagation of Taylor series through models: networks layer by layer, and frames formula by formula.
 
-Each function of one variable takes a series on by its own derivatives at the point,
+Each function of one variable is composed with a series by its derivatives at the point,
 
     φ(u(t)) = Σ_r φ^{(r)}(u_0) (u(t) - u_0)^r / r!,
 
@@ -29,7 +29,11 @@ from splinework.splines.bases.activations import Tanh
 
 @runtime_checkable
 class SeriesModel(Protocol):
-    """A model made of others, that knows itself what becomes of a series."""
+    """Protocol of a composite model that propagates Taylor series itself.
+
+    >>> isinstance(KAN([2, 1]), SeriesModel)  # networks are propagated layer by layer
+    False
+    """
 
     inputs: int
 
@@ -45,7 +49,20 @@ Model = KAN | FramedKAN | SeriesModel
 
 @dataclass(frozen=True)
 class LayerSeries:
-    """A series on its way through one layer: what the edges saw (`squash` is done), and the sums, bias included."""
+    """The Taylor series in one layer.
+
+    Attributes:
+        layer: The layer.
+        u: Series of the inputs of its edges, after `squash`, `(B, I)` per monomial.
+        sums: Series of its sums, bias included, `(B, J)` per monomial.
+
+    Example:
+        >>> from splinework.nn.derivatives import partials
+        >>> with record_layers() as layers:
+        ...     _ = partials(KAN([2, 3, 1]), torch.zeros(4, 2), 0)
+        >>> layers[0].sums[(0,)].shape  # the first derivative of the hidden sums with respect to the first input
+        torch.Size([4, 3])
+    """
 
     layer: KANLayer
     u: Series
@@ -57,7 +74,21 @@ _TAPE: ContextVar[list[LayerSeries] | None] = ContextVar("tape", default=None)
 
 @contextmanager
 def record_layers() -> Iterator[list[LayerSeries]]:
-    """Writes down every passage through a layer that `jet` and `partials` make meanwhile in this thread."""
+    """Context that records the series in every layer that `jet` and `partials` evaluate in this thread.
+
+    Yields:
+        A list to which a `LayerSeries` per layer is appended.
+
+    Raises:
+        Nothing by itself.
+
+    Example:
+        >>> from splinework.nn.derivatives import jet
+        >>> with record_layers() as layers:
+        ...     _ = jet(KAN([2, 3, 1]), torch.zeros(4, 2), [1.0, 0.0])
+        >>> len(layers)
+        2
+    """
     tape: list[LayerSeries] = []
     token = _TAPE.set(tape)
     try:
@@ -72,7 +103,7 @@ def propagate(model: Model, u: Series, wanted: Collection[Monomial]) -> Series:
     Args:
         model: A network, in a frame or not, or a model that `SeriesModel`.
         u: The inputs in raw units, `(B, I)` per monomial.
-        wanted: Monomials to carry, with all their divisors.
+        wanted: Monomials to propagate, with all their divisors.
     """
     if isinstance(model, KAN):
         return _through_network(model, u, wanted)
@@ -89,7 +120,7 @@ def propagate(model: Model, u: Series, wanted: Collection[Monomial]) -> Series:
 
 
 def formula_series(formula: Expression, columns: Sequence[Series], wanted: Collection[Monomial]) -> Series:
-    """The series of a formula, of one series per column."""
+    """The series of a formula, given one series per column."""
     value = formula.run(columns, algebra_of(wanted))
     return value if isinstance(value, dict) else {(): torch.full_like(columns[0][()], float(value))}
 
@@ -116,13 +147,25 @@ def _layer_sums(layer: KANLayer, u: Series, wanted: Collection[Monomial]) -> Ser
 
 
 def edge_sums(table: BasisTable, u: Series, c: Tensor, wanted: Collection[Monomial]) -> Series:
-    """The sums of a layer's edges: one contraction per order, with all monomials below one another in the batch.
+    """The series of a layer's sums: one contraction per order, with the monomials stacked along the batch.
 
     Args:
         table: The functions that the edges combine.
-        u: What the edges see, `(B, I)` per monomial.
-        c: Coefficients of the edges, `(I, M, J)`, in which this is linear.
-        wanted: Monomials to carry.
+        u: Series of the inputs of the edges, `(B, I)` per monomial.
+        c: Coefficients of the edges, `(I, M, J)`; the result is linear in them.
+        wanted: Monomials to propagate.
+
+    Returns:
+        `(B, J)` per monomial, without bias.
+
+    Raises:
+        ShapeError: If shapes do not match.
+
+    Example:
+        >>> layer = KANLayer(2, 3)
+        >>> u = {(): torch.zeros(4, 2), (0,): torch.ones(4, 2)}
+        >>> edge_sums(layer.table(), u, layer.edge_coefficients(), {(), (0,)})[(0,)].shape
+        torch.Size([4, 3])
     """
     x = u[()]
     sums: Series = {(): contract(table, x, None, c, 0)}
@@ -161,7 +204,7 @@ def _combine(nodes: Nodes, sums: Series, wanted: Collection[Monomial]) -> Series
 def _by_column(
     u: Series, scales: Sequence[str], function: Callable[[Tensor, int], Any], wanted: Collection[Monomial]
 ) -> Series:
-    """The series with the function, given by its derivatives, taken of the columns that have a logarithmic scale."""
+    """The series with a function, given by its derivatives, applied to the columns on a logarithmic scale."""
     if "log" not in scales:
         return u
     return side_by_side(

@@ -1,7 +1,7 @@
 """Arithmetic of truncated Taylor series in several variables t (Griewank and Walther 2008, ch. 13).
 
-A series holds one tensor per monomial in t. The monomial `t_0² t_2` is `(0, 0, 2)`, and `()` is the value at t = 0; a
-monomial that a series has not stands for zero. What is wanted is a set of monomials that has all divisors of its members.
+A series holds one tensor per monomial in t. The monomial `t_0² t_2` is `(0, 0, 2)`, and `()` is the value at t = 0; missing
+monomials are zero. The set `wanted` of monomials contains all divisors of its members.
 """
 
 import math
@@ -16,12 +16,12 @@ Series = dict[Monomial, Tensor]
 
 
 def divisors(monomials: Iterable[Monomial]) -> set[Monomial]:
-    """The monomials and all that divide them: what has to be carried for them."""
+    """The monomials and all their divisors, which have to be propagated with them."""
     return {tuple(part) for m in monomials for n in range(len(m) + 1) for part in combinations(m, n)}
 
 
 def product(a: Series, b: Series, wanted: Collection[Monomial]) -> Series:
-    """`a · b`, Leibniz' rule."""
+    """Product `a · b` (Leibniz' rule)."""
     result: Series = {}
     for m, left in a.items():
         for n, right in b.items():
@@ -31,7 +31,21 @@ def product(a: Series, b: Series, wanted: Collection[Monomial]) -> Series:
 
 
 def powers(u: Series, wanted: Collection[Monomial]) -> list[Series]:
-    """`(u - u_0)^r` for r = 1, 2, …, as long as there is anything left of it."""
+    """The powers `(u - u_0)^r` for r = 1, 2, …, until they vanish by truncation.
+
+    Args:
+        u: The series.
+        wanted: Monomials to keep.
+
+    Returns:
+        One series per power.
+
+    Raises:
+        RuntimeError: If shapes do not match.
+
+    >>> len(powers({(): torch.zeros(1), (0,): torch.ones(1)}, {(), (0,), (0, 0)}))
+    2
+    """
     rest = {m: part for m, part in u.items() if m}
     powers = []
     power = rest
@@ -42,7 +56,7 @@ def powers(u: Series, wanted: Collection[Monomial]) -> list[Series]:
 
 
 def compose(function: Callable[[Tensor, int], Tensor], u: Series, wanted: Collection[Monomial]) -> Series:
-    """`f(u)`, element by element, where `function(u_0, r)` is f's r-th derivative."""
+    """Elementwise composition `f(u)`, where `function(u_0, r)` is the r-th derivative of f."""
     result: Series = {(): function(u[()], 0)}
     for r, power in enumerate(powers(u, wanted), start=1):
         rate = function(u[()], r) / math.factorial(r)
@@ -51,7 +65,7 @@ def compose(function: Callable[[Tensor, int], Tensor], u: Series, wanted: Collec
 
 
 def add(total: Series, more: Series) -> None:
-    """Adds to a series in place of the dictionary; the tensors stay as they are."""
+    """Adds to a series in place of the dictionary; the tensors are not changed in place."""
     for m, part in more.items():
         total[m] = total[m] + part if m in total else part
 
@@ -62,15 +76,15 @@ def columns_of(u: Series) -> list[Series]:
 
 
 def side_by_side(columns: Sequence[Series]) -> Series:
-    """One series of the columns of several; what one of them has not is zero."""
+    """One series with the columns of several; missing monomials are zero."""
     monomials = list(dict.fromkeys(m for series in columns for m in series))
     return {m: torch.cat([s[m] if m in s else torch.zeros_like(s[()]) for s in columns], dim=-1) for m in monomials}
 
 
 def derivative(series: Series, m: Monomial) -> Tensor:
-    """From the coefficient of `t^α` to the derivative: times α!; zero where the series has none."""
+    """The derivative for a monomial `t^α`: its coefficient times α!; zero if the monomial is missing."""
     if m not in series:
         return torch.zeros_like(series[()])
-    # Not m.count(i): torch.compile has not always known the method.
+    # Not m.count(i), which older versions of torch.compile cannot trace.
     factor = math.prod([math.factorial(len([j for j in m if j == i])) for i in dict.fromkeys(m)])
     return series[m] if factor == 1 else factor * series[m]

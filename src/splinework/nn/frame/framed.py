@@ -23,20 +23,19 @@ from splinework.nn.network import KAN
 @final
 @dataclass(frozen=True)
 class Frame:
-    """What stands before and after a network.
+    """Formulas before and after a network.
 
     Attributes:
         input_names: Names of the raw inputs.
-        features: The network's inputs as formulas in the raw inputs; empty where it takes these.
+        features: The network's inputs as formulas in the raw inputs; empty if it takes the raw inputs.
         output_names: Names of the outputs.
         answers: The outputs as formulas in the raw inputs and the network's outputs, by their `symbols` and `hidden_names`; empty
-            where these are the outputs.
-        ranges: Ends of each raw input in the data or the problem that the model was made for, `(low, high)`; empty where they
-            are not known.
-        corrections: What is added to an answer: the number of the output, a formula in the raw inputs, and a factor.
+            if the network's outputs are the outputs.
+        ranges: Ends of each raw input in the data or the problem of the model, `(low, high)`; empty if unknown.
+        corrections: Terms added to the answers: index of the output, formula in the raw inputs, and factor.
 
     Raises:
-        ConfigError: If sizes do not fit.
+        ConfigError: If sizes do not match.
         FormulaError: If a formula cannot be read.
     """
 
@@ -65,22 +64,22 @@ class Frame:
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
-        """What the formulas call the raw inputs: their names, or something alike where a name is no word of formulas."""
+        """Identifiers of the raw inputs in formulas: their names, or similar ones for names that are not identifiers."""
         return identifiers(self.input_names)
 
     @cached_property
     def hidden_names(self) -> tuple[str, ...]:
-        """What the answers call the network's outputs: `z1`, `z2`, …, or `z_1`, … where an input has such a name."""
+        """Identifiers of the network's outputs in the answers: `z1`, `z2`, …, or `z_1`, … if an input has such a name."""
         return hidden_names(self.symbols, len(self.output_names))
 
     @cached_property
     def before(self) -> tuple[Expression, ...]:
-        """The features."""
+        """The features as expressions."""
         return tuple(Expression(text, self.symbols) for text in self.features)
 
     @cached_property
     def after(self) -> tuple[Expression, ...]:
-        """The answers, corrections included, in the columns of the raw inputs and then the network's outputs."""
+        """The answers with corrections as expressions of the raw inputs followed by the network's outputs."""
         texts = list(self.answers or (self.hidden_names if self.corrections else ()))
         for j, text, factor in self.corrections:
             texts[j] += f"+({factor!r})*({text})"
@@ -100,13 +99,13 @@ class Frame:
         return torch.stack([answer.of(both) for answer in self.after], dim=-1)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values that `frame_from_dict` takes back."""
+        """JSON values from which `frame_from_dict` restores the frame."""
         nested = {key: [list(v) for v in getattr(self, key)] for key in ("ranges", "corrections")}
         return {**{key: list(getattr(self, key)) for key in self.__dataclass_fields__}, **nested}
 
 
 def hidden_names(symbols: Sequence[str], outputs: int) -> tuple[str, ...]:
-    """Words for the outputs of a network beside those of the raw inputs."""
+    """Identifiers of the outputs of a network that differ from those of the raw inputs."""
     stem = "z"
     while any(f"{stem}{j + 1}" in symbols for j in range(outputs)):
         stem += "_"
@@ -117,7 +116,7 @@ def frame_from_dict(values: dict[str, Any]) -> Frame:
     """The frame that `Frame.to_dict` wrote.
 
     Raises:
-        ConfigError: If a field is missing or unknown, or they do not fit together.
+        ConfigError: If a field is missing or unknown, or sizes do not match.
         FormulaError: If a formula cannot be read.
     """
     if set(values) != set(Frame.__dataclass_fields__):
@@ -130,12 +129,12 @@ class FramedKAN(nn.Module):
 
     Args:
         network: The KAN, whose inputs are the frame's features.
-        frame: What stands before and after it.
+        frame: The formulas before and after it.
 
     Shapes: x `(…, I)` in raw units to `(…, J)`.
 
     Raises:
-        ConfigError: If the network has other numbers of inputs or outputs than the frame asks for.
+        ConfigError: If the network's numbers of inputs or outputs differ from those of the frame.
 
     >>> wave = FramedKAN(KAN([1, 1]), Frame(("x",), answers=("x*(1-x)*z1",)))
     >>> float(wave(torch.tensor([[1.0]])).detach())
@@ -166,7 +165,7 @@ class FramedKAN(nn.Module):
         return self.frame.answers_of(x, self.network(self.frame.features_of(x)))
 
     def inside(self, x: Any) -> Tensor:
-        """What the network sees of raw rows, `(B, F)`: x is a tensor, an array or a frame, and becomes features.
+        """The inputs `(B, F)` of the network for raw rows x, a tensor, an array or a frame.
 
         Raises:
             ShapeError: If x is not `(B, inputs)`.
@@ -207,10 +206,10 @@ def names_of(model: KAN | FramedKAN) -> tuple[Sequence[str], Sequence[str]]:
 
 
 def network_of(model: KAN | FramedKAN) -> KAN:
-    """The network, which may stand in a frame."""
+    """The network itself, without its frame."""
     return model.network if isinstance(model, FramedKAN) else model
 
 
 def frame_of(model: KAN | FramedKAN) -> Frame | None:
-    """The frame, if there is one."""
+    """The frame of a model, or None."""
     return model.frame if isinstance(model, FramedKAN) else None

@@ -1,6 +1,6 @@
-"""Regions with a smooth function that is positive inside, zero on the boundary and about the distance to it near there.
+"""Regions with a smooth implicit function: positive inside, zero on the boundary, and a first-order distance near it.
 
-Boxes and discs have polynomials; unions, intersections and differences come by R-functions (Rvachev 1982; Sukumar and
+Boxes and discs have polynomials; unions, intersections and differences use R-functions (Rvachev 1982; Sukumar and
 Srivastava 2022, doi 10.1016/j.cma.2021.114333): `a ∨ b = a + b + √(a² + b²)`, `a ∧ b = a + b - √(a² + b²)`.
 """
 
@@ -15,33 +15,43 @@ from splinework.errors import ConfigError
 
 @dataclass(frozen=True)
 class Region(ABC):
-    """A part of the space of some inputs."""
+    """A region in the space of some inputs.
+
+    >>> issubclass(Box, Region)
+    True
+    """
 
     @property
     @abstractmethod
     def inputs(self) -> tuple[str, ...]:
-        """The inputs that it restricts, by name, in order of appearance."""
+        """Names of the inputs that it restricts, in order of appearance."""
 
     @abstractmethod
     def formula(self) -> str:
-        """The function as a text in the inputs."""
+        """The implicit function as a formula in the inputs."""
 
     def signed(self) -> str:
-        """Such a text that is negative everywhere outside, too, as parts of other regions need it."""
+        """A formula that is also negative everywhere outside, as needed in combinations."""
         return self.formula()
 
     @abstractmethod
     def box(self) -> dict[str, tuple[float, float]]:
-        """A box that holds it, perhaps with infinite ends."""
+        """A bounding box, possibly with infinite ends."""
 
 
 @final
 @dataclass(frozen=True)
 class Box(Region):
-    """Ranges of some inputs, such as `Box({"x": (0, 1), "y": (0, math.inf)})`; an infinite end has no face.
+    """A box: ranges of some inputs; an infinite end has no face.
+
+    Args:
+        ranges: Low and high end by name of the input.
 
     Raises:
         ConfigError: If there is no range, or one is empty.
+
+    >>> Box({"x": (0, 1), "y": (0, math.inf)}).formula()
+    '((x-(0.0))*((1.0)-x)/1.0)*(y-(0.0))'
     """
 
     ranges: tuple[tuple[str, tuple[float, float]], ...]
@@ -65,7 +75,7 @@ class Box(Region):
 
     def signed(self) -> str:
         first, *others = self._sides()
-        for side in others:  # a product of two negative sides would be positive
+        for side in others:  # the product of two negative sides is positive
             first = _both(f"({first})", side)
         return first
 
@@ -90,10 +100,18 @@ class Box(Region):
 @final
 @dataclass(frozen=True)
 class Disc(Region):
-    """All points nearer to a centre than a radius: an interval, a disc, a ball, by the number of inputs.
+    """All points within a radius of a centre: an interval, a disc or a ball, by the number of inputs.
+
+    Args:
+        among: Names of the inputs.
+        centre: Coordinates of the centre.
+        radius: The radius, positive.
 
     Raises:
-        ConfigError: If sizes do not fit or the radius is not positive.
+        ConfigError: If sizes do not match or the radius is not positive.
+
+    >>> Disc(("x", "y"), (0, 0), 1).box()
+    {'x': (-1.0, 1.0), 'y': (-1.0, 1.0)}
     """
 
     among: tuple[str, ...]
@@ -105,7 +123,7 @@ class Disc(Region):
         object.__setattr__(self, "centre", tuple(map(float, self.centre)))
         if len(self.among) != len(self.centre) or not self.among or not 0 < self.radius < math.inf:
             raise ConfigError(
-                "a disc takes inputs, as many numbers for its centre, and a positive radius, such as "
+                "a disc takes names of inputs, one coordinate of the centre for each, and a positive radius, such as "
                 f"Disc(('x', 'y'), (0, 0), 1); got {self.among}, {self.centre} and {self.radius}."
             )
 
@@ -123,7 +141,7 @@ class Disc(Region):
 
 @dataclass(frozen=True)
 class _Combination(Region):
-    """A region made of two."""
+    """A combination of two regions."""
 
     first: Region
     second: Region
@@ -133,7 +151,7 @@ class _Combination(Region):
         return tuple(dict.fromkeys((*self.first.inputs, *self.second.inputs)))
 
     def _ends(self) -> Iterator[tuple[str, tuple[float, ...], tuple[float, ...]]]:
-        """Of every input the two low and the two high ends."""
+        """Name, low ends and high ends of both bounding boxes for every input."""
         boxes = (self.first.box(), self.second.box())
         for name in self.inputs:
             lows, highs = zip(*(box.get(name, (-math.inf, math.inf)) for box in boxes), strict=True)
@@ -143,7 +161,15 @@ class _Combination(Region):
 @final
 @dataclass(frozen=True)
 class Union(_Combination):
-    """What lies in one of two regions."""
+    """The union of two regions.
+
+    Args:
+        first: A region.
+        second: Another region.
+
+    >>> Union(Box({"x": (0, 2)}), Box({"x": (1, 4)})).box()
+    {'x': (0.0, 4.0)}
+    """
 
     def formula(self) -> str:
         a, b = f"({self.first.signed()})", f"({self.second.signed()})"
@@ -156,7 +182,15 @@ class Union(_Combination):
 @final
 @dataclass(frozen=True)
 class Intersection(_Combination):
-    """What lies in both regions."""
+    """The intersection of two regions.
+
+    Args:
+        first: A region.
+        second: Another region.
+
+    >>> Intersection(Box({"x": (0, 2)}), Box({"x": (1, 4)})).box()
+    {'x': (1.0, 2.0)}
+    """
 
     def formula(self) -> str:
         return _both(f"({self.first.signed()})", f"({self.second.signed()})")
@@ -168,7 +202,15 @@ class Intersection(_Combination):
 @final
 @dataclass(frozen=True)
 class Difference(_Combination):
-    """What lies in the first region and not in the second."""
+    """The difference of two regions: all points of the first outside the second.
+
+    Args:
+        first: A region.
+        second: The region to remove.
+
+    >>> Difference(Box({"x": (-1, 1), "y": (-1, 1)}), Disc(("x", "y"), (0, 0), 0.5)).inputs
+    ('x', 'y')
+    """
 
     def formula(self) -> str:
         return _both(f"({self.first.signed()})", f"(-({self.second.signed()}))")

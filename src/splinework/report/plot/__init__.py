@@ -1,7 +1,7 @@
-"""Pictures: each function takes numbers, draws and returns Axes; none saves, shows or registers a figure with pyplot.
+"""Plots: each function draws and returns Axes; none saves, shows or registers a figure with pyplot.
 
-`plot` is the network diagram. The others draw one thing each: the edges large, a fit, its residuals, a learning curve,
-a table of formulas. How everything looks is in `style.py`; save a picture with `ax.figure.savefig("network.png")`.
+`plot` is the network diagram; the others draw edges, a fit, its residuals, a learning curve, and formulas. The appearance is
+defined in `style.py`; save a plot with `ax.figure.savefig("network.png")`.
 """
 
 from splinework.report.plot.diagram import plot

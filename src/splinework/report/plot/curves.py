@@ -1,4 +1,4 @@
-"""The numbers of a picture of a network: each active edge's curve over the range that the data reach, and its score."""
+"""Data of a network plot: the curve of each active edge over the range of the data, and its score."""
 
 import copy
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ from splinework.report.plot.protocols import Floats
 
 Integers = NDArray[np.int64]
 
-MOST_NUMBERS = 20_000_000
-"""Scores are worked out on so many edge values at most; with more rows, on every second, third, … of them."""
-CHUNK = 4096
+MAX_EDGE_VALUES = 20_000_000
+"""Maximum number of edge values in the computation of scores; larger data are thinned."""
+CHUNK_ROWS = 4096
 Model = TypeVar("Model", bound=KAN | FramedKAN)
 
 
@@ -32,12 +32,12 @@ class Curves:
 
     Attributes:
         layer: Layer of each edge `(E,)`.
-        source: Number of its input `(E,)`.
-        target: Number of the sum that it goes into `(E,)`; a product node takes several sums.
+        source: Index of its input `(E,)`.
+        target: Index of its sum `(E,)`; a product node has several sums.
         score: Attribution score `(E,)`.
-        x: Points over the range of the data, network units `(E, T)`.
-        y: The edge there `(E, T)`.
-        ranges: Per layer the range of every node, `(N_l, 2)`, outputs not included.
+        x: Points over the range of the data in network units, `(E, T)`.
+        y: Values of the edge at these points, `(E, T)`.
+        ranges: Range of every node per layer, `(N_l, 2)`, without outputs.
     """
 
     layer: Integers
@@ -57,17 +57,17 @@ class Curves:
         return list(zip(self.layer.tolist(), self.source.tolist(), self.target.tolist(), strict=True))
 
     def strongest(self, count: int) -> Integers:
-        """The edges with the highest scores, in their old order."""
+        """Indices of the edges with the highest scores, sorted."""
         chosen = np.argsort(-self.score, kind="stable")[:count]
         return np.sort(chosen).astype(np.int64)
 
 
 def private_copy(model: Model, x: Any) -> tuple[Model, Tensor]:
-    """The model in float64 on the CPU, and x likewise: pictures need no speed, and leave the original alone.
+    """A copy of the model in float64 on the CPU, and x converted likewise.
 
     Raises:
         ShapeError: If x has another number of columns.
-        DataError: If x holds no numbers, or some are not finite in the network's units.
+        DataError: If x does not hold numbers, or some are not finite in the network's units.
     """
     work = cast(Model, copy.deepcopy(model).to("cpu", torch.float64).eval())
     names, _ = names_of(work)
@@ -82,11 +82,11 @@ def private_copy(model: Model, x: Any) -> tuple[Model, Tensor]:
 
 
 def inside(model: KAN | FramedKAN, x: Any) -> tuple[KAN, Any]:
-    """The network, and what it sees of x: of a model in a frame its features.
+    """The network and its inputs: x, or for a model in a frame its features.
 
     Raises:
         ShapeError: If x has another number of columns.
-        DataError: If x holds no numbers.
+        DataError: If x does not hold numbers.
     """
     if not isinstance(model, FramedKAN):
         return model, x
@@ -99,17 +99,17 @@ def edge_curves(model: KAN, x: Any, *, points: int = 96, most: int | None = None
     """Curves and scores of every active edge.
 
     Args:
-        model: The network; it is left as it is.
+        model: The network.
         x: Data `(N, inputs)`, at least two rows.
-        points: Points of each curve.
-        most: With more active edges than this, no curve is worked out, and `x` and `y` are `(E, 0)`.
+        points: Number of points of each curve.
+        most: Maximum number of active edges for which curves are computed; above it `x` and `y` are `(E, 0)`.
 
     Raises:
         ShapeError: If x has another number of columns, or fewer than two rows.
-        DataError: If x holds no numbers, or some are not finite.
+        DataError: If x does not hold finite numbers.
     """
     work, columns = private_copy(model, x)
-    step = max(1, -(-len(columns) * sum(layer.mask.numel() for layer in work.kan_layers) // MOST_NUMBERS))
+    step = max(1, -(-len(columns) * sum(layer.mask.numel() for layer in work.kan_layers) // MAX_EDGE_VALUES))
     scores = attribution(work, columns[::step])
     ranges = _ranges(work, columns)
     if most is not None and work.active_edges() > most:
@@ -130,9 +130,9 @@ def edge_curves(model: KAN, x: Any, *, points: int = 96, most: int | None = None
 
 
 def _ranges(model: KAN, x: Tensor) -> list[Tensor]:
-    """Smallest and largest value of every node that edges leave, per layer `(N_l, 2)`."""
+    """Smallest and largest value of every node except outputs, per layer `(N_l, 2)`."""
     found: list[Tensor] = []
-    for rows in x.split(CHUNK):
+    for rows in x.split(CHUNK_ROWS):
         u = model.input_scaling(rows)
         for l, (layer, nodes) in enumerate(zip(model.kan_layers, model.config.nodes[1:], strict=True)):
             low, high = u.amin(0), u.amax(0)
@@ -145,7 +145,7 @@ def _ranges(model: KAN, x: Tensor) -> list[Tensor]:
 
 
 def unit_curves(y: Floats) -> Floats:
-    """Curves stretched to [0, 1] each; one that is flat (up to rounding), or not finite, lies at a half."""
+    """Curves scaled to [0, 1]; constant (up to rounding) or non-finite ones are set to 1/2."""
     low, high = y.min(axis=1, keepdims=True), y.max(axis=1, keepdims=True)
     size = np.maximum(np.abs(low), np.abs(high))
     flat = ~np.isfinite(size) | (high - low <= 1e-9 * size)
@@ -155,7 +155,7 @@ def unit_curves(y: Floats) -> Floats:
 
 
 def node_names(model: KAN, names: Sequence[str], output_names: Sequence[str]) -> list[list[str]]:
-    """A name for every node of every layer: those given, and `h3` or (in the second hidden layer) `h2.3` in between."""
+    """Names of all nodes by layer: the given ones, and `h3` or, with several hidden layers, `h2.3` for hidden nodes."""
     deep = len(model.config.nodes) > 3
     hidden = [
         [f"h{l}.{n + 1}" if deep else f"h{n + 1}" for n in range(nodes.width)]
@@ -165,7 +165,7 @@ def node_names(model: KAN, names: Sequence[str], output_names: Sequence[str]) ->
 
 
 def edge_names(model: KAN, keys: Sequence[tuple[int, int, int]]) -> list[tuple[str, str]]:
-    """From and to of each edge `(layer, input, sum)`, by name; of a product's sums it is said which one."""
+    """Names of source and target of each edge `(layer, input, sum)`, with the factor of a product."""
     names = node_names(model, model.config.input_names, model.config.output_names)
     homes = []
     for l, nodes in enumerate(model.config.nodes[1:], start=1):
@@ -178,10 +178,10 @@ def edge_names(model: KAN, keys: Sequence[tuple[int, int, int]]) -> list[tuple[s
 
 
 def given_names(names: Sequence[str] | None, default: tuple[str, ...], what: str) -> tuple[str, ...]:
-    """The names given, or the model's.
+    """The given names, or those of the model.
 
     Raises:
-        ConfigError: If there are too many or too few.
+        ConfigError: If their number is wrong.
     """
     if names is None:
         return default

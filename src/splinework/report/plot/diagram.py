@@ -1,4 +1,4 @@
-"""The network diagram, as the KAN papers draw it (Liu et al. 2024, fig. 2.2; products: Liu et al. 2024b, fig. 3)."""
+"""The network diagram, in the style of the KAN papers (Liu et al. 2024, fig. 2.2; products: Liu et al. 2024b, fig. 3)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from splinework.report.plot.curves import Curves, edge_curves, given_names, insi
 from splinework.report.plot.layout import DiagramLayout, lay_out
 from splinework.report.plot.protocols import Floats, FormulaLike, TableLike, best_of
 
-MOST_BOXES = 400
-"""With more active edges than this, no box would be legible: the edges are drawn as lines alone."""
-MOST_LINES = 5000
-MOST_FORMULAS = 3
-LETTER = 0.6  # width of a letter, in its height, on the generous side
-INCH = 72.0
+MAX_BOXES = 400
+"""Maximum number of active edges drawn with legible boxes; above it the edges are lines only."""
+MAX_LINES = 5000
+MAX_FORMULAS = 3
+LETTER_WIDTH = 0.6  # upper estimate, relative to the height
+POINTS_PER_INCH = 72.0
 MARGIN = 0.18
-FAINTEST_NODE = 0.2
+MIN_NODE_OPACITY = 0.2
 
 
 @explained
@@ -42,36 +42,36 @@ def plot(
     beta: float = 3.0,
     scale: float = 1.0,
 ) -> Axes:
-    """Draws the network: inputs below, outputs above, on each active edge a box with its curve over the data's range.
+    """Draws the network diagram: inputs below, outputs above, and the curve of each active edge over the range of the data.
 
-    An edge is as opaque as it matters, `tanh(beta · score)` with the attribution score of KAN 2.0; masked edges are not
-    drawn. A node that adds is marked +, one that multiplies ×. With more than 400 active edges the boxes are left out,
-    and only the 5000 strongest lines drawn.
+    The opacity of an edge is `tanh(beta · score)` with the attribution score of KAN 2.0; masked edges are not drawn. Nodes that
+    add are marked +, nodes that multiply ×. With more than 400 active edges the boxes are omitted, and only the 5000 strongest
+    lines are drawn.
 
     The artists have names (`artist.get_gid()`): `lines`, `boxes`, `curves` are one collection each, boxes and curves in
-    the order layer, input, sum; the nodes are `inputs`, `sums`, `products`, and `idle` those without edges.
+    the order layer, input, sum; the nodes are `inputs`, `sums`, `products`, and `idle` for those without edges.
 
-    Of a model in a frame the network is drawn: its inputs are the frame's features, its outputs `z1`, `z2`, … where answers are
-    made of them, and these are written above.
+    For a model in a frame, the network inside is drawn: its inputs are the frame's features, its outputs `z1`, `z2`, … if there
+    are formulas for the answers, which are written above.
 
     Args:
-        model: The network, in a frame or not; it is left as it is.
+        model: The network, with or without a frame.
         x: Data `(N, inputs)` in raw units, at least two rows: tensor, array or frame.
-        ax: Where to draw; None makes a figure of its own, of which pyplot does not know.
+        ax: Axes to draw in; None creates a figure that is not registered with pyplot.
         names: Labels of the inputs instead of the model's names.
         output_names: Labels of the outputs instead of the model's names.
-        labels: Texts such as `sin` to write at edges, by `(layer, input, sum)`; these edges are drawn in colour.
-        table: A table of formulas, of which the best are written above.
-        beta: How fast opacity grows with the score.
-        scale: Size of the new figure, relative to the one that suits the network.
+        labels: Texts such as `sin` at edges, by `(layer, input, sum)`; these edges are drawn in colour.
+        table: Table of formulas, the best of which are written above.
+        beta: Slope of the opacity as a function of the score.
+        scale: Size of the new figure relative to the default.
 
     Returns:
         The axes; `ax.figure.savefig("network.png")` saves the picture.
 
     Raises:
         ShapeError: If x has another number of columns, or fewer than two rows.
-        DataError: If x holds no numbers, or some are not finite.
-        ConfigError: If there are too many or too few names.
+        DataError: If x does not hold finite numbers.
+        ConfigError: If the number of names is wrong.
 
     >>> import torch
     >>> from splinework.report.plot import plot
@@ -84,9 +84,9 @@ def plot(
     inputs = [style.shown_name(n) for n in given_names(names, network.config.input_names, "names")]
     outputs = [style.shown_name(n) for n in given_names(output_names, _outputs(model), "output_names")]
     active = network.active_edges()
-    curves = edge_curves(network, seen, points=96 if active <= 80 else 48, most=MOST_BOXES)
+    curves = edge_curves(network, seen, points=96 if active <= 80 else 48, most=MAX_BOXES)
     widths = [len(row) * (max(map(_label_width, row)) + 0.15) for row in (inputs, outputs)]
-    layout = lay_out(nodes, curves, boxes=active <= MOST_BOXES, label_widths=widths)
+    layout = lay_out(nodes, curves, boxes=active <= MAX_BOXES, label_widths=widths)
     pen = _frame(ax, layout, inputs, outputs, _formulas(table) or _answers(model), scale)
     opacity = np.nan_to_num(np.tanh(beta * curves.score)).clip(0, 1)
     texts = {key: str(text) for key, text in (labels or {}).items()}
@@ -104,7 +104,7 @@ def plot(
 
 @dataclass(frozen=True)
 class _Pen:
-    """Where to draw, how large a point is there, and in which colours."""
+    """Axes with the size of a point and the colours."""
 
     ax: Axes
     size: float
@@ -117,7 +117,7 @@ class _Pen:
 
 
 def _pen(ax: Axes, size: float) -> _Pen:
-    """A pen that is seen on the figure's own background: the axes' is switched off."""
+    """A pen in colours that contrast with the background of the figure."""
     red, green, blue, alpha = to_rgba(ax.figure.get_facecolor())
     if alpha == 0:
         return _Pen(ax, size, style.INK, style.PAPER)
@@ -126,43 +126,43 @@ def _pen(ax: Axes, size: float) -> _Pen:
 
 
 def _label_width(text: str, points: float = style.TEXT_POINTS) -> float:
-    return len(text) * LETTER * points / INCH
+    return len(text) * LETTER_WIDTH * points / POINTS_PER_INCH
 
 
 def _turned(labels: Sequence[str], slot: float) -> bool:
-    """Whether labels must be written upwards to have room."""
+    """Whether labels have to be rotated to fit."""
     return max(map(_label_width, labels)) + 0.06 > slot
 
 
 def _outputs(model: KAN | FramedKAN) -> tuple[str, ...]:
-    """Names of what comes out of the network."""
+    """Names of the network's outputs."""
     if isinstance(model, FramedKAN) and model.frame.after:
         return model.frame.hidden_names
     return model.network.config.output_names if isinstance(model, FramedKAN) else model.config.output_names
 
 
 def _answers(model: KAN | FramedKAN) -> str:
-    """What a frame makes of the network's outputs."""
+    """The formulas of a frame for the answers, as text."""
     if not isinstance(model, FramedKAN):
         return ""
     pairs = list(zip(model.frame.output_names, model.frame.after, strict=False))
-    return "\n".join(f"{name} = {rounded(answer.text)}" for name, answer in pairs[:MOST_FORMULAS])
+    return "\n".join(f"{name} = {rounded(answer.text)}" for name, answer in pairs[:MAX_FORMULAS])
 
 
 def _formulas(table: TableLike[FormulaLike] | None) -> str:
-    return "\n".join(f"{row.target} = {row.text}" for row in best_of(table)[:MOST_FORMULAS])
+    return "\n".join(f"{row.target} = {row.text}" for row in best_of(table)[:MAX_FORMULAS])
 
 
 def _frame(
     ax: Axes | None, layout: DiagramLayout, inputs: Sequence[str], outputs: Sequence[str], formulas: str, scale: float
 ) -> _Pen:
-    """Axes with the layout's units, as large as the drawing and its labels, and the formulas written above."""
+    """Axes in the units of the layout, with space for labels and with the formulas above."""
 
     def room(labels: Sequence[str], slot: float) -> float:
-        return 0.28 + (max(map(_label_width, labels)) if _turned(labels, slot) else style.TEXT_POINTS / INCH)
+        return 0.28 + (max(map(_label_width, labels)) if _turned(labels, slot) else style.TEXT_POINTS / POINTS_PER_INCH)
 
     below, above = room(inputs, layout.slots[0]), room(outputs, layout.slots[-1])
-    letters = int(layout.width * INCH / (LETTER * style.TEXT_POINTS))
+    letters = int(layout.width * POINTS_PER_INCH / (LETTER_WIDTH * style.TEXT_POINTS))
     shown = "\n".join(style.wrapped(line, letters, 2) for line in formulas.splitlines())
     heading = 0.16 * (shown.count("\n") + 1) + 0.14 if shown else 0.0
     width, height = layout.width + 2 * MARGIN, layout.height + below + above + heading
@@ -186,7 +186,7 @@ def _frame(
 
 
 def _draw_lines(pen: _Pen, layout: DiagramLayout, curves: Curves, nodes: Sequence[Nodes], colours: Floats) -> None:
-    """From node to box and from box to sum, or straight where there are no boxes; and factors into their product."""
+    """Lines from nodes to boxes and from boxes to sums, or directly without boxes; and from factors to products."""
     start = np.array([layout.nodes[l][i] for l, i, _ in curves.keys]).reshape(-1, 2)
     end = np.array([layout.sums[l][j] for l, _, j in curves.keys]).reshape(-1, 2)
     if len(layout.boxes):
@@ -194,7 +194,7 @@ def _draw_lines(pen: _Pen, layout: DiagramLayout, curves: Curves, nodes: Sequenc
         segments = np.concatenate([np.stack([start, layout.boxes - half], 1), np.stack([layout.boxes + half, end], 1)])
         colours, width = np.concatenate([colours, colours]), 1.2
     else:
-        strongest = np.argsort(colours[:, 3], kind="stable")[-MOST_LINES:]  # the strongest on top
+        strongest = np.argsort(colours[:, 3], kind="stable")[-MAX_LINES:]  # the strongest on top
         segments, colours, width = (
             np.stack([start, end], 1)[strongest],
             colours[strongest],
@@ -218,7 +218,7 @@ def _draw_boxes(pen: _Pen, layout: DiagramLayout, curves: Curves, known: Sequenc
     half = layout.sides[:, None, None] / 2
     corners = layout.boxes[:, None] + half * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
     thin = pen.size * np.clip(2 * layout.sides, 0.4, 1.0)
-    faces = colours.copy()  # as opaque as the edge: a faint box does not hide a strong line behind it
+    faces = colours.copy()  # with the opacity of the edge, so that a faint box does not hide a strong line behind it
     faces[:, :3] = to_rgb(pen.paper)
     pen.ax.add_collection(
         PolyCollection(list(corners), facecolors=faces, edgecolors=colours, linewidths=thin, zorder=2, gid="boxes"),
@@ -245,7 +245,7 @@ def _draw_boxes(pen: _Pen, layout: DiagramLayout, curves: Curves, known: Sequenc
 def _draw_edge_labels(pen: _Pen, layout: DiagramLayout, texts: Sequence[str]) -> None:
     for centre, side, text in zip(layout.boxes, layout.sides, texts, strict=True):
         if text:
-            letters = max(4, int(side / 0.8 * INCH / (LETTER * style.SMALL_POINTS)))
+            letters = max(4, int(side / 0.8 * POINTS_PER_INCH / (LETTER_WIDTH * style.SMALL_POINTS)))
             pen.text(
                 float(centre[0]),
                 float(centre[1] - side / 2 - 0.055),
@@ -259,7 +259,7 @@ def _draw_edge_labels(pen: _Pen, layout: DiagramLayout, texts: Sequence[str]) ->
 
 
 def _draw_nodes(pen: _Pen, layout: DiagramLayout, curves: Curves, nodes: Sequence[Nodes], opacity: Floats) -> None:
-    """Dots for inputs and, with their signs, for sums and products; a node without edges is an empty dot."""
+    """Dots for inputs and, with their signs, for sums and products; hollow for nodes without edges."""
     dots: dict[str, list[tuple[Floats, float]]] = {
         "inputs": [],
         "sums": [],
@@ -281,7 +281,7 @@ def _draw_nodes(pen: _Pen, layout: DiagramLayout, curves: Curves, nodes: Sequenc
             continue
         x, y = np.array([place for place, _ in places]).T
         inches = min(0.17 if name in ("sums", "products") else 0.12, 0.6 * min(layout.slots))
-        points = INCH * inches * pen.size
+        points = POINTS_PER_INCH * inches * pen.size
         rim = style.MUTED if name == "idle" else pen.ink
         edges = [(*to_rgb(rim), strength) for _, strength in places]
         faces = pen.paper if name == "idle" else edges
@@ -296,21 +296,21 @@ def _draw_nodes(pen: _Pen, layout: DiagramLayout, curves: Curves, nodes: Sequenc
 
 
 def _strength(curves: Curves, opacity: Floats, l: int, node: int, group: Sequence[int]) -> float | None:
-    """How opaque a node is: as its strongest edge, but never quite invisible; None if it has no edge."""
+    """Opacity of a node: that of its strongest edge, with a minimum; None without edges."""
     out = (curves.layer == l) & (curves.source == node)
     into = (curves.layer == l - 1) & np.isin(curves.target, group)
     own = opacity[out | into] if l else opacity[out]
-    return max(FAINTEST_NODE, float(own.max())) if len(own) else None
+    return max(MIN_NODE_OPACITY, float(own.max())) if len(own) else None
 
 
 def _draw_names(pen: _Pen, layout: DiagramLayout, labels: Sequence[str], curves: Curves, *, top: bool) -> None:
-    """Names of the inputs below or of the outputs above: written upwards where they are many, thinned if too many."""
+    """Names of the inputs below or of the outputs above, rotated and thinned as needed."""
     centres, slot = layout.nodes[-1 if top else 0], layout.slots[-1 if top else 0]
     turned = _turned(labels, slot)
-    points = style.TEXT_POINTS * (min(1.0, 0.85 * slot * INCH / style.TEXT_POINTS) if turned else 1.0)
+    points = style.TEXT_POINTS * (min(1.0, 0.85 * slot * POINTS_PER_INCH / style.TEXT_POINTS) if turned else 1.0)
     every = 1
     if points < 5.0:
-        points, every = 5.0, int(np.ceil(5.0 / INCH / slot * 1.3))
+        points, every = 5.0, int(np.ceil(5.0 / POINTS_PER_INCH / slot * 1.3))
     used = set(curves.source[curves.layer == 0].tolist())
     for n in range(0, len(labels), every):
         x, y = (float(value) for value in centres[n])

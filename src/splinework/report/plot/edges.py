@@ -1,4 +1,4 @@
-"""The active edges one by one, large enough to read values off."""
+"""Plots of the active edges in axes of their own."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,37 +16,36 @@ from splinework.report.plot import style
 from splinework.report.plot.curves import edge_curves, edge_names, inside, private_copy
 from splinework.report.plot.protocols import Floats
 
-MOST_EDGES = 48
-MOST_TICKS = 150
+MAX_EDGES = 48
+MAX_TICKS = 150
 
 
 def plot_edges(
     model: KAN | FramedKAN,
     x: Any,
     *,
-    most: int = MOST_EDGES,
+    most: int = MAX_EDGES,
     columns: int | None = None,
     labels: Mapping[tuple[int, int, int], str] | None = None,
 ) -> NDArray[np.object_]:
-    """Draws every active edge in axes of its own, over the range that the data reach.
+    """Draws every active edge in axes of its own, over the range of the data.
 
-    Below each curve, short ticks show where the data lie. The first layer has the inputs' raw units on its axis, on a
-    logarithmic scale where the input has one; all other numbers are in network units. The inputs of a network in a frame are
-    the frame's features.
+    Ticks below each curve mark the data. The axis of the first layer is in raw units of the input, on its scale; all other values
+    are in network units. The inputs of a network in a frame are the frame's features.
 
     Args:
-        model: The network, in a frame or not; it is left as it is.
+        model: The network, with or without a frame.
         x: Data `(N, inputs)` in raw units, at least two rows.
-        most: Draw only so many edges, those with the highest scores.
-        columns: Axes side by side; None chooses.
+        most: Maximum number of edges, those with the highest scores.
+        columns: Number of axes side by side; None chooses.
         labels: Texts such as `sin` for edges, by `(layer, input, sum)`.
 
     Returns:
-        One Axes per edge drawn, by layer, input and sum, in one figure: `axes[0].figure`. Empty without active edges.
+        One Axes per edge, by layer, input and sum, in one figure, `axes[0].figure`; empty without active edges.
 
     Raises:
         ShapeError: If x has another number of columns, or fewer than two rows.
-        DataError: If x holds no numbers, or some are not finite.
+        DataError: If x does not hold finite numbers.
     """
     network, seen = inside(model, x)
     curves = edge_curves(network, seen, points=160)
@@ -55,7 +54,7 @@ def plot_edges(
     if not chosen:
         return axes
     work, rows = private_copy(network, seen)
-    few = rows[style.thinned(len(rows), MOST_TICKS)]
+    few = rows[style.thinned(len(rows), MAX_TICKS)]
     record = trace(work, few)
     keys = curves.keys
     names = edge_names(network, keys)
@@ -78,7 +77,7 @@ def plot_edges(
 
 
 def _draw_edge(ax: Axes, at: Floats, curve: Floats, data: Floats, colour: str) -> None:
-    ax.plot(at, curve, color=colour, linewidth=style.LINE, gid="curve")
+    ax.plot(at, curve, color=colour, linewidth=style.LINE_WIDTH, gid="curve")
     low, high = float(np.nanmin(curve)), float(np.nanmax(curve))
     middle, half = (low + high) / 2, max((high - low) / 2, 1e-3 * max(abs(low), abs(high)), 1e-12)
     ax.set_ylim(middle - 1.35 * half, middle + 1.15 * half)
@@ -100,7 +99,7 @@ def _draw_edge(ax: Axes, at: Floats, curve: Floats, data: Floats, colour: str) -
 
 
 def _raw(scaling: Scaling, column: int, unit: Floats) -> Floats:
-    """Values of one column from network units to raw ones."""
+    """Values of one column, converted from network units to raw units."""
     values = torch.zeros(len(unit), len(scaling.scales), dtype=torch.float64)
     values[:, column] = torch.from_numpy(np.asarray(unit))
     return np.asarray(scaling.inverse(values)[:, column].detach().numpy())

@@ -1,4 +1,4 @@
-"""How well predictions match what was measured: one against the other, and what is left over."""
+"""Plots of predictions against measurements, and of residuals."""
 
 from typing import Any
 
@@ -9,17 +9,17 @@ from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.report.plot import style
 from splinework.report.plot.protocols import Floats
 
-BINS = 12
-ROWS_FOR_MEDIANS = 4 * BINS
+N_BINS = 12
+MIN_ROWS_FOR_MEDIANS = 4 * N_BINS
 
 
 def plot_fit(y: Any, prediction: Any, *, ax: Axes | None = None, name: str = "y", scale: str = "linear") -> Axes:
-    """Draws measured values against predicted ones, with the line on which they are equal.
+    """Draws measured against predicted values, with the line of equality.
 
     Args:
         y: Measured values of one output, `(N,)` or `(N, 1)`.
-        prediction: Predicted values, as many.
-        ax: Where to draw; None makes a figure of its own.
+        prediction: Predicted values, of the same shape.
+        ax: Axes to draw in; None creates a figure.
         name: Name of the output.
         scale: `linear`, or `log` for positive values that span orders of magnitude.
 
@@ -59,22 +59,22 @@ def plot_residuals(
     scale: str = "linear",
     against_scale: str | None = None,
 ) -> Axes:
-    """Draws residuals, measured less predicted, against the prediction or another column.
+    """Draws residuals, measured minus predicted values, against the prediction or another column.
 
-    The line in colour joins the medians of equally filled bins; where the model fits, it lies flat at zero.
+    The coloured line joins the medians of equally filled bins; for a good fit it is flat at zero.
 
     Args:
         y: Measured values of one output, `(N,)` or `(N, 1)`.
-        prediction: Predicted values, as many.
-        ax: Where to draw; None makes a figure of its own.
-        against: Values of the horizontal axis, as many; None takes the prediction.
-        name: Name of what is on the horizontal axis.
+        prediction: Predicted values, of the same shape.
+        ax: Axes to draw in; None creates a figure.
+        against: Values of the horizontal axis, `(N,)`; None takes the prediction.
+        name: Name of the horizontal axis.
         scale: `linear`, or `log` for residuals of the natural logarithms.
         against_scale: `linear` or `log` for the horizontal axis; None means as `scale`.
 
     Raises:
         ShapeError: If the lengths differ, or there are no values.
-        DataError: If a logarithmic scale meets values that are not positive.
+        DataError: If values are not positive on a logarithmic scale.
         ConfigError: If a scale is neither `linear` nor `log`.
     """
     measured, predicted = _pair(y, prediction, scale)
@@ -89,27 +89,27 @@ def plot_residuals(
     ax.axhline(0, color=style.MUTED, linewidth=1.0, dashes=(4, 3), zorder=1, gid="zero")
     _dots(ax, at[few], left[few], len(left))
     order = np.argsort(at, kind="stable")
-    if len(order) >= ROWS_FOR_MEDIANS and at[order[-1]] > at[order[0]]:
-        bins = np.array_split(order, BINS)
+    if len(order) >= MIN_ROWS_FOR_MEDIANS and at[order[-1]] > at[order[0]]:
+        bins = np.array_split(order, N_BINS)
         middle = [float(np.median(at[b])) for b in bins]
         medians = [float(np.median(left[b])) for b in bins]
-        ax.plot(middle, medians, color=style.VERMILION, linewidth=style.LINE, gid="medians")
+        ax.plot(middle, medians, color=style.VERMILION, linewidth=style.LINE_WIDTH, gid="medians")
     style.tidy(ax, x=style.shown_name(name), y="residual (ln)" if scale == "log" else "residual")
     return ax
 
 
 def plot_residual_histogram(y: Any, prediction: Any, *, ax: Axes | None = None, scale: str = "linear") -> Axes:
-    """Draws how often residuals of each size occur, beside the normal curve of the same spread.
+    """Draws a histogram of residuals with the normal density of the same mean and standard deviation.
 
     Args:
         y: Measured values of one output, `(N,)` or `(N, 1)`.
-        prediction: Predicted values, as many.
-        ax: Where to draw; None makes a figure of its own.
+        prediction: Predicted values, of the same shape.
+        ax: Axes to draw in; None creates a figure.
         scale: `linear`, or `log` for residuals of the natural logarithms.
 
     Raises:
         ShapeError: If the lengths differ, or there are no values.
-        DataError: If a logarithmic scale meets values that are not positive.
+        DataError: If values are not positive on a logarithmic scale.
         ConfigError: If scale is neither `linear` nor `log`.
     """
     measured, predicted = _pair(y, prediction, scale)
@@ -122,17 +122,17 @@ def plot_residual_histogram(y: Any, prediction: Any, *, ax: Axes | None = None, 
         at = np.linspace(edges[0], edges[-1], 160)
         height = len(left) * (edges[1] - edges[0]) / (spread * np.sqrt(2 * np.pi))
         normal = height * np.exp(-(((at - middle) / spread) ** 2) / 2)
-        ax.plot(at, normal, color=style.VERMILION, linewidth=style.LINE, gid="normal")
+        ax.plot(at, normal, color=style.VERMILION, linewidth=style.LINE_WIDTH, gid="normal")
     style.tidy(ax, x="residual (ln)" if scale == "log" else "residual", y="rows")
     ax.set_ylim(0, 1.12 * float(np.max(counts)))
     return ax
 
 
 def residuals(measured: Floats, predicted: Floats, *, scale: str = "linear") -> Floats:
-    """Measured less predicted, or the difference of their natural logarithms.
+    """Measured minus predicted values, or the difference of their natural logarithms.
 
     Raises:
-        DataError: If a logarithmic scale meets values that are not positive.
+        DataError: If values are not positive on a logarithmic scale.
     """
     if _checked(scale) == "linear":
         return measured - predicted
@@ -166,6 +166,6 @@ def _column(values: Any, what: str, rows: int | None) -> Floats:
 
 
 def _dots(ax: Axes, x: Floats, y: Floats, rows: int) -> None:
-    """Points, fainter where many lie on each other."""
+    """Points, with an opacity that decreases with their number."""
     opacity = float(np.clip(8 / np.sqrt(rows), 0.25, 0.8))
     ax.scatter(x, y, s=10, color=style.BLUE, alpha=opacity, linewidths=0, zorder=2, gid="rows")

@@ -13,11 +13,11 @@ from splinework.report.plot.protocols import HistoryLike
 
 
 def plot_history(history: HistoryLike, *, ax: Axes | None = None) -> Axes:
-    """Draws the root mean squared errors of a fit over its steps, on a logarithmic scale, and where its stages begin.
+    """Draws the root mean squared errors of a fit over its steps, on a logarithmic scale, with its stages.
 
     Args:
-        history: Such as `FitResult.history`: its `.steps` have `number`, `stage`, `rmse_train` and `rmse_validation`.
-        ax: Where to draw; None makes a figure of its own.
+        history: History of a fit, such as `FitResult.history`.
+        ax: Axes to draw in; None creates a figure.
 
     Raises:
         DataError: If there are no steps.
@@ -37,7 +37,16 @@ def plot_history(history: HistoryLike, *, ax: Axes | None = None) -> Axes:
         if usable.any():
             error[~usable] = math.nan
             few = "o" if usable.sum() == 1 else None
-            ax.plot(number, error, color=colour, linewidth=style.LINE, label=label, gid=field, marker=few, markersize=3)
+            ax.plot(
+                number,
+                error,
+                color=colour,
+                linewidth=style.LINE_WIDTH,
+                label=label,
+                gid=field,
+                marker=few,
+                markersize=3,
+            )
     _draw_stages(ax, [(step.number, step.stage) for step in steps])
     style.tidy(ax, x="step", y="RMSE")
     ax.set_xlim(number[0] - 0.5, max(number[-1], number[0] + 1) + 0.5)
@@ -47,7 +56,7 @@ def plot_history(history: HistoryLike, *, ax: Axes | None = None) -> Axes:
 
 
 def _draw_stages(ax: Axes, steps: list[tuple[int, str]]) -> None:
-    """A thin line where a stage begins, and above it what begins, unless that runs into the one before."""
+    """A thin line at the start of every stage, with its name above unless names would overlap."""
     begins = [steps[0], *(after for before, after in itertools.pairwise(steps) if before[1] != after[1])]
     width = max(steps[-1][0] - steps[0][0], 1)
     letter = 0.6 * (style.SMALL_POINTS - 0.5) / (72 * ax.get_window_extent().width / ax.figure.dpi)

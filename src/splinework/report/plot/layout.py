@@ -1,4 +1,4 @@
-"""Where the parts of a network diagram go: numbers in, numbers out, in inches of the figure that it is made for."""
+"""Layout of the network diagram, in inches."""
 
 import itertools
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from splinework.nn.nodes import Nodes
 from splinework.report.plot.curves import Curves
 from splinework.report.plot.protocols import Floats
 
-NARROWEST, WIDEST = 2.6, 12.0
-PITCH, SMALLEST_PITCH = 0.8, 0.42
+MIN_WIDTH, MAX_WIDTH = 2.6, 12.0
+PITCH, MIN_PITCH = 0.8, 0.42
 BOX_SHARE = 0.8  # of the pitch
 BLOCK_GAP = 0.3  # between the boxes of two inputs, in pitches
 NODE_PITCH = 0.3
@@ -20,14 +20,14 @@ FACTOR_PITCH, FACTOR_DROP = 0.34, 0.42
 
 @dataclass(frozen=True)
 class DiagramLayout:
-    """Places in a drawing of `width` by `height`.
+    """Positions in a drawing of `width` by `height`.
 
     Attributes:
-        nodes: Per layer of nodes their centres `(N_l, 2)`.
-        sums: Per layer of edges the places where edges end `(S_l, 2)`: the node, or for a product one place per factor.
-        boxes: Centre of each edge's box `(E, 2)`; no rows where boxes are left out.
-        sides: Side of each box `(E,)`.
-        slots: Per layer of nodes the room of one node.
+        nodes: Centres of the nodes per layer, `(N_l, 2)`.
+        sums: End points of edges per layer, `(S_l, 2)`: the node, or one point per factor of a product.
+        boxes: Centre of each edge's box, `(E, 2)`; empty without boxes.
+        sides: Side length of each box, `(E,)`.
+        slots: Width available for a node per layer.
     """
 
     width: float
@@ -41,7 +41,7 @@ class DiagramLayout:
 
 @dataclass(frozen=True)
 class _Stack:
-    """The boxes of one layer: per active input a block of `columns`, in so many `rows`."""
+    """The boxes of one layer: a block per active input, with its number of `columns`, in `rows` rows."""
 
     edges: list[list[int]]
     inputs: list[int]
@@ -51,28 +51,28 @@ class _Stack:
 
     @property
     def width(self) -> float:
-        """Room that the blocks take, side by side."""
+        """Total width of the blocks side by side."""
         return (sum(self.columns) + BLOCK_GAP * (len(self.columns) - 1)) * self.pitch if self.columns else 0.0
 
 
 def lay_out(
     nodes: Sequence[Nodes], curves: Curves, *, boxes: bool, label_widths: Sequence[float] = ()
 ) -> DiagramLayout:
-    """Places for the nodes, and for the boxes of all active edges.
+    """Positions of the nodes and of the boxes of all active edges.
 
     Args:
         nodes: Nodes of every layer, inputs first.
         curves: The active edges.
         boxes: Whether edges have boxes.
-        label_widths: What the labels below and above need in all, if there is room.
+        label_widths: Total widths of the labels below and above.
     """
     layers = range(len(nodes) - 1)
     stacks = [_stack(curves, l) if boxes else _Stack([], [], [], 0, PITCH) for l in layers]
-    pitch = 1.5 * min(stack.pitch for stack in stacks)  # boxes of one picture are of about one size
+    pitch = 1.5 * min(stack.pitch for stack in stacks)  # boxes of one plot have similar sizes
     stacks = [replace(stack, pitch=min(stack.pitch, pitch)) for stack in stacks]
     room = [NODE_PITCH * sum(_weights(n)) for n in nodes]
-    wanted = max([NARROWEST, *(s.width for s in stacks), *room, *(min(w, 0.75 * WIDEST) for w in label_widths)])
-    width = min(wanted, WIDEST)
+    wanted = max([MIN_WIDTH, *(s.width for s in stacks), *room, *(min(w, 0.75 * MAX_WIDTH) for w in label_widths)])
+    width = min(wanted, MAX_WIDTH)
     gap = float(np.clip(0.085 * width, 0.42, 0.85)) if boxes else float(np.clip(0.11 * width, 0.6, 1.2))
     centres, sums, y = [], [], 0.0
     places, sides = np.zeros((len(curves) if boxes else 0, 2)), np.zeros(len(curves) if boxes else 0)
@@ -95,14 +95,14 @@ def _stack(curves: Curves, layer: int) -> _Stack:
     blocks = list(edges.values())
     for rows in range(1, max((len(b) for b in blocks), default=1) + 1):
         stack = _Stack(blocks, list(edges), [-(-len(b) // rows) for b in blocks], rows if blocks else 0, 1.0)
-        pitch = min(PITCH, WIDEST / stack.width) if blocks else PITCH
-        if pitch >= SMALLEST_PITCH:
+        pitch = min(PITCH, MAX_WIDTH / stack.width) if blocks else PITCH
+        if pitch >= MIN_PITCH:
             break
     return _Stack(stack.edges, stack.inputs, stack.columns, stack.rows, pitch)
 
 
 def _place(stack: _Stack, x: Floats, width: float, bottom: float, places: Floats, sides: Floats) -> None:
-    """Writes centres and sides of one layer's boxes: each block as near above its input as the others allow."""
+    """Sets centres and sides of one layer's boxes, with each block as close above its input as the others allow."""
     pitch, gap = stack.pitch, BLOCK_GAP * stack.pitch
     blocks = [columns * pitch + gap for columns in stack.columns]
     middles = spread([float(x[i]) for i in stack.inputs], blocks, -gap / 2, width + gap / 2)
@@ -115,9 +115,9 @@ def _place(stack: _Stack, x: Floats, width: float, bottom: float, places: Floats
 
 
 def spread(targets: Sequence[float], widths: Sequence[float], low: float, high: float) -> list[float]:
-    """Middles of blocks in a row that do not overlap, each as near to its target as least squares allows.
+    """Centres of non-overlapping blocks in a row, closest to their targets in the least-squares sense.
 
-    Isotonic regression by pooling adjacent violators, after the widths have been taken out.
+    Isotonic regression by pooling adjacent violators, after subtracting the widths.
 
     >>> spread([1.0, 1.0], [1.0, 1.0], 0.0, 9.0)
     [0.5, 1.5]
@@ -144,7 +144,7 @@ def _weights(nodes: Nodes) -> list[int]:
 
 
 def _spread_nodes(nodes: Nodes, width: float, y: float) -> tuple[Floats, Floats]:
-    """Centres of one layer's nodes, evenly over the width, and where the edges into them end."""
+    """Centres of one layer's nodes, evenly spaced over the width, and the end points of the edges into them."""
     weights = np.array(_weights(nodes), dtype=np.float64)
     slot = width / weights.sum()
     x = (np.cumsum(weights) - weights / 2) * slot

@@ -1,4 +1,4 @@
-"""A table of formulas as a picture: how much error each bit of complexity saves."""
+"""Plot of a table of formulas: error against complexity, with the Pareto front."""
 
 import math
 from collections.abc import Sequence
@@ -19,15 +19,13 @@ def plot_pareto(
     held_out: Sequence[float | None] = (),
     noise: float | None = None,
 ) -> Axes:
-    """Draws the formulas' errors against their complexities, the best with a ring, a line along the Pareto front.
-
-    A number beside a point is the rank of the formula.
+    """Draws the formulas' errors against their complexities, with the Pareto front, ranks, and a ring around the best.
 
     Args:
-        table: Its `.rows`, best first, have `target`, `text`, `complexity` and `rmse`.
-        ax: Where to draw; None makes a figure of its own.
-        held_out: Errors of the same formulas on rows that they were not fitted to, in the order of the rows, drawn hollow.
-        noise: Standard deviation of the noise, below which no true formula can come; a dashed line.
+        table: Table of formulas; its `.rows`, best first, have `target`, `text`, `complexity` and `rmse`.
+        ax: Axes to draw in; None creates a figure.
+        held_out: Errors of the same formulas on held-out data, in the order of the rows, drawn hollow.
+        noise: Standard deviation of the noise, a lower bound of the error of the true formula, drawn as a dashed line.
 
     Raises:
         DataError: If there is no formula.
@@ -36,7 +34,7 @@ def plot_pareto(
     if len(held_out) not in (0, len(table.rows)):
         raise ShapeError(f"held_out has an error for each of {len(table.rows)} formulas or none, got {len(held_out)}.")
     if not table.rows:
-        raise DataError("a picture of formulas needs at least one, got an empty table.")
+        raise DataError("plot_pareto needs at least one formula, got an empty table.")
     ax = style.axes_or_new(ax, 4.6, 3.0)
     best = best_of(table)
     if any(row.rmse > 0 for row in table.rows):
@@ -82,15 +80,15 @@ def plot_pareto(
 
 
 def _draw(ax: Axes, rows: list[FormulaLike], floor: float, colour: str, label: str) -> None:
-    """The formulas of one target, and the front that they form."""
+    """The formulas of one target and their Pareto front."""
     front = [(row.complexity, row.rmse or floor) for row in _front(rows)]
-    ax.step(*np.transpose(front), where="post", color=colour, linewidth=style.LINE, alpha=0.6, gid="front")
+    ax.step(*np.transpose(front), where="post", color=colour, linewidth=style.LINE_WIDTH, alpha=0.6, gid="front")
     complexities, errors = np.transpose([(row.complexity, row.rmse or floor) for row in rows])
     ax.scatter(complexities, errors, s=22, color=colour, zorder=3, label=label, gid="formulas")
 
 
 def _number(ax: Axes, points: list[tuple[int, float]], ranks: list[int]) -> None:
-    """The rank of each formula beside its point; of those that lie on each other, the best one's."""
+    """Ranks beside the points; for overlapping points only the best."""
     free: list[tuple[int, float]] = []
     for (complexity, error), rank in zip(points, ranks, strict=True):
         near = [c for c, e in free if abs(c - complexity) <= 1 and abs(math.log((e or 1) / (error or 1))) < 0.1]
@@ -108,7 +106,7 @@ def _number(ax: Axes, points: list[tuple[int, float]], ranks: list[int]) -> None
 
 
 def _front(rows: list[FormulaLike]) -> list[FormulaLike]:
-    """The formulas than which none is both as simple and more accurate, simplest first."""
+    """The Pareto front of complexity and error, simplest first."""
     front: list[FormulaLike] = []
     for row in sorted(rows, key=lambda row: (row.complexity, row.rmse)):
         if not front or row.rmse < front[-1].rmse:

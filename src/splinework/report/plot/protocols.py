@@ -1,4 +1,4 @@
-"""What the pictures need to know of a fit's history and of a table of formulas: any object with these will do."""
+"""Protocols of the history of a fit and of a table of formulas."""
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
@@ -57,7 +57,7 @@ class TableLike(Protocol[Row]):
 
 
 def best_of(table: TableLike[Row] | None) -> list[Row]:
-    """The first, so the best, row of every target; none where there is no table."""
+    """The first, hence best, row of every target; empty without a table."""
     best: dict[str, Row] = {}
     for row in () if table is None else table.rows:
         best.setdefault(row.target, row)

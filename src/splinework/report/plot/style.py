@@ -1,6 +1,6 @@
-"""How every picture looks: colours, sizes and fonts, in one place, without touching matplotlib's settings.
+"""Appearance of all plots: colours, sizes and fonts, without changing matplotlib's settings.
 
-The series colours are those of Okabe and Ito (2008), which differ for colour-blind readers and in grey print.
+The series colours are those of Okabe and Ito (2008), distinguishable for colour-blind readers and in greyscale.
 """
 
 import re
@@ -26,17 +26,17 @@ SERIES = (BLUE, VERMILION, GREEN, PURPLE, AMBER)
 
 TEXT_POINTS = 9.0
 SMALL_POINTS = 7.5
-LINE = 1.4
-WIDE = 1e3
-"""A logarithmic axis whose ends have a larger ratio is left to matplotlib: powers of ten are then enough to read."""
-MOST_POINTS = 1500
-"""More points than this make a scatter slower, and no clearer."""
+LINE_WIDTH = 1.4
+MAX_TICK_RATIO = 1e3
+"""Maximum ratio of the ends of a logarithmic axis with custom ticks; powers of ten suffice above it."""
+MAX_POINTS = 1500
+"""Maximum number of points in a scatter plot."""
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def new_figure(width: float, height: float, *, arranged: bool = False) -> Figure:
-    """A figure of so many inches that belongs to nobody: pyplot does not know of it. Arranged, its parts make room for texts."""
+    """A figure of a size in inches that is not registered with pyplot; `arranged` uses the constrained layout."""
     figure = Figure(figsize=(width, height), facecolor=PAPER, layout="constrained" if arranged else None)
     FigureCanvasAgg(figure)
     return figure
@@ -48,7 +48,7 @@ def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
 
 
 def tidy(ax: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
-    """Gives axes the common look: two thin spines, faint lines behind the data, small type."""
+    """Sets the common appearance of axes: two thin spines, a faint grid, small type."""
     ax.set_axisbelow(True)
     ax.grid(True, color=RULE, linewidth=0.6)
     for side in ("top", "right"):
@@ -70,13 +70,13 @@ def tidy(ax: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
 
 
 def few_ticks(axis: Axis, ratio: float) -> None:
-    """Plain numbers such as 0.5, 1, 2 that do not run into each other.
+    """Sets ticks at plain numbers such as 0.5, 1, 2 that do not overlap.
 
     Args:
-        axis: Logarithmic.
-        ratio: Of its ends.
+        axis: A logarithmic axis.
+        ratio: Ratio of its ends.
     """
-    if ratio > WIDE:
+    if ratio > MAX_TICK_RATIO:
         return
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if ratio > 3 else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
     axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
@@ -89,7 +89,7 @@ def legend(ax: Axes, **options: Any) -> None:
 
 
 def shown_name(name: str, longest: int = 32) -> str:
-    """A name as a picture writes it: `x1` becomes x₁; what is too long is cut, what cannot be seen becomes a space."""
+    """A name for plots: `x1` becomes x₁, long names are cut, unprintable characters become spaces."""
     name = "".join(c if c.isprintable() else " " for c in name).strip() or "·"
     match = re.fullmatch(r"([A-Za-z])_?([0-9]{1,3})(, factor [0-9]+)?", name)
     if match:
@@ -98,10 +98,10 @@ def shown_name(name: str, longest: int = 32) -> str:
 
 
 def wrapped(text: str, columns: int, lines: int) -> str:
-    """A long text on at most so many lines."""
+    """A long text wrapped to a maximum number of lines."""
     return "\n".join(textwrap.wrap(text, max(columns, 12), max_lines=lines, placeholder=" …", break_long_words=True))
 
 
-def thinned(count: int, most: int = MOST_POINTS) -> slice:
-    """Every so manieth of `count` rows, so that about `most` are left."""
+def thinned(count: int, most: int = MAX_POINTS) -> slice:
+    """A slice that thins `count` rows to at most `most`."""
     return slice(None, None, max(1, -(-count // most)))

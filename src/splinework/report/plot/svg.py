@@ -1,4 +1,4 @@
-"""A figure as SVG text for the inside of a page: no header, no addresses, and the page decides on its colours."""
+"""A figure as inline SVG, without header and URLs, with colours from CSS variables."""
 
 import io
 import re
@@ -20,7 +20,7 @@ COLOURS = {
     style.PURPLE: "purple",
     style.AMBER: "amber",
 }
-"""The colours of `style` by the names of the CSS variables, such as `--ink`, that stand for them in the page."""
+"""Colours of `style` → names of CSS variables, such as `--ink`."""
 
 _DROPPED = re.compile(
     r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</metadata>|<title>.*?</title>|<style.*?</style>", re.DOTALL
@@ -30,18 +30,18 @@ _TAG = re.compile(r"<[^<>]+>")
 
 
 def svg(figure: Figure, name: str) -> str:
-    """The figure as one `<svg>` element, the same for the same figure and name.
+    """The figure as one reproducible `<svg>` element.
 
-    Text stays text, so it can be searched, in the page's font. Colours become CSS variables with the old colour as the
-    default, identifiers begin with `name`, and the width is in pixels of the page, 96 to the inch.
+    Text remains searchable text in the page's font. Colours become CSS variables with the original colour as default, identifiers
+    begin with `name`, and the size is in CSS pixels, 96 per inch.
 
     Args:
         figure: The figure.
-        name: A word that no other figure of the page has.
+        name: Identifier of the figure, unique in the page.
     """
     buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from")  # the browser has the letter
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # the browser has the glyph
         figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
     text = _DROPPED.sub("", buffer.getvalue().decode())
     text = _TAG.sub(lambda match: _tag(match[0], name), text)
@@ -52,7 +52,7 @@ def svg(figure: Figure, name: str) -> str:
 
 
 def _tag(tag: str, name: str) -> str:
-    """One tag: identifiers begin with the name, groups have none; no namespaces; colours by name; fewer digits."""
+    """One tag with prefixed identifiers, none for groups, without namespaces, with CSS colours and fewer digits."""
     if tag.startswith("<g "):
         tag = re.sub(r' id="[^"]*"', "", tag)
     tag = re.sub(r'\bid="', f'id="{name}-', tag)
