@@ -2,7 +2,6 @@
 
 PENDING = {
     "benchmarks",
-    "data",
     "docs",
     "knowledge",
     "together",  # what concerns all parts at once

@@ -32,7 +32,7 @@ def test_what_is_known_of_a_formula_is_shown(tmp_path):
     text = report(None, tmp_path / "r.html", x=x, y=y, table=table).read_text("utf-8")
     for shown in (
         "75 %", "&lt; 0.1 %", "+180.0", "1.98765 to 2.0123", "0.25", "1.75",
-        "y is a sum of parts", "spline_1(p)", "one spline is left", "estimated at 0.0123", "1.23457*p",
+        "y is a sum of parts", "spline_1(p)", "one spline is left", "Estimated noise: 0.0123", "1.23457*p",
     ):  # fmt: skip
         assert shown in text, shown
     assert 'class="refusal"' not in text

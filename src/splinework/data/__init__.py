@@ -1,10 +1,10 @@
-"""Data: measured tables, synthetic sets, simulators. Recipes in, rows out; each name is loaded when first used."""
+"""Data: measured tables, synthetic sets and simulators, defined by recipes. Names are loaded on first use."""
 
 from typing import TYPE_CHECKING
 
 from splinework import lazy
 
-if TYPE_CHECKING:  # what `lazy` reads, too
+if TYPE_CHECKING:  # read by `lazy`, too
     from splinework.data.catalogue import RECIPES
     from splinework.data.formulas import FormulaSet
     from splinework.data.inputs import Input

@@ -1,4 +1,4 @@
-"""All synthetic sets by name: name → recipe. Names with a colon are members of a kind, such as `feynman:I.6.2` or `nguyen:7`."""
+"""All synthetic sets by name. Names with a colon are members of a family, such as `feynman:I.6.2` or `nguyen:7`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from splinework.data.synthetic import FeynmanTable, feynman_ids, problem_names
 RECIPES: Final[tuple[type, ...]] = (
     FormulaSet, ProblemSet, SpecialSet, OdeSet, BurgersSet, AllenCahnSet, LocalisationSet, Input, Marginals, *DESIGNS, *NOISES
 )  # fmt: skip
-"""Every kind that `recipes.from_dict` may meet in the recipe of a set."""
+"""All classes in the recipe of a set, for `from_dict`."""
 KINDS: Final[dict[str, str]] = {
     "feynman": "Feynman formulas without units",
     "feynman-si": "Feynman formulas with units",
@@ -38,9 +38,9 @@ KINDS: Final[dict[str, str]] = {
     "linear_elastic": "stresses of linear elasticity",
     "neo_hookean": "stresses of a neo-Hookean material",
 }
-"""What stands before a colon, and what its members are."""
+"""Prefix of a name before the colon → description of its members."""
 RANDOM: Final = "random"
-"""What the name of a random formula of two variables begins with, before its number; these are not listed."""
+"""Prefix of random formulas of two variables, which are not listed."""
 
 _TABLES: Final[dict[str, FeynmanTable]] = {"feynman": "dimensionless", "feynman-si": "dimensional"}
 _EQUATIONS: Final[dict[str, Recipe]] = {
@@ -60,7 +60,7 @@ _CHAINS: Final[dict[str, Recipe]] = {
 
 
 def synthetic_names() -> dict[str, tuple[str, ...]]:
-    """Group → the names without a colon in it.
+    """Group → names without a colon.
 
     >>> list(synthetic_names())
     ['synthetic problems', 'simulators']
@@ -76,9 +76,9 @@ def kind_names() -> tuple[str, ...]:
 
 
 def recipe(name: str) -> Recipe | None:
-    """The recipe of a name; None if there is none.
+    """The recipe with a given name, or None.
 
-    >>> recipe("nguyen:1").outline().formula
+    >>> recipe("nguyen:1").schema().formula
     'x**3 + x**2 + x'
     """
     kind, colon, one = name.partition(":")

@@ -1,6 +1,6 @@
-"""Designs of experiments: frozen recipes of where to look, `points(n, box, seed=…)` → an array of shape (n, d).
+"""Designs of experiments: frozen recipes of points, `points(n, box, seed=…)` → an array of shape (n, d).
 
-Designs that need a model (where does it not know?) are not here.
+Model-based (active learning) designs are in `splinework.knowledge.teach`.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ from splinework.data.random_streams import (
 from splinework.errors import ConfigError, ShapeError
 
 MAX_POINTS: Final = 100_000_000
-"""Most points of a grid."""
+"""Maximum number of points of a grid."""
 _MAX_SOBOL_DIMENSIONS: Final = 21_201
 _MAX_DISCREPANCY_ROWS: Final = 512
-"""Most rows of a Latin hypercube whose discrepancy is lowered; the search takes time quadratic in the rows."""
+"""Maximum number of rows for optimising the discrepancy of a Latin hypercube, which takes quadratic time."""
 
 
 class Design(ABC):
-    """Where to look. A member gives levels in the unit cube, in blocks of at most `BLOCK_ROWS` rows."""
+    """A design of experiments: levels in the unit cube, in blocks of at most `BLOCK_ROWS` rows."""
 
     scattered: ClassVar[bool] = True
-    """Whether the points lie inside of the box and are spread by chance or number theory; copulas need this."""
+    """Whether the points are random or quasi-random and inside the box, as copulas require."""
     boxed: ClassVar[bool] = True
-    """Whether it gives levels in the unit cube, for a box; else values as they are."""
+    """Whether the levels are in the unit cube and scaled to a box, or are values in the units of the inputs."""
 
     def points(self, n: int, box: ArrayLike, *, seed: int = 0) -> Floats:
         """Points in a box.
 
         Args:
-            n: How many; a design may round it, see `count`.
+            n: Number of points; a design may round it, see `count`.
             box: Lower and upper bound of each input, shape (d, 2).
-            seed: Of what is drawn.
+            seed: Seed of the design.
 
         Returns:
             Shape (`count(n, d)`, d), float64.
@@ -68,21 +68,21 @@ class Design(ABC):
 
     @abstractmethod
     def levels(self, n: int, dimension: int, *, seed: int = 0) -> Iterator[Floats]:
-        """The same in the unit cube, block by block; what has been given is not kept."""
+        """Points in the unit cube, block by block."""
 
     def count(self, n: int, dimension: int) -> int:
-        """How many points there are if n are asked for."""
+        """Number of points if n are requested."""
         return n
 
     def note(self, n: int, dimension: int) -> str:
-        """What the data card must say about this design; empty if nothing."""
+        """Note for the data card, possibly empty."""
         rows = self.count(n, dimension)
-        return "" if rows == n else f"{type(self).__name__} gives {rows} points where {n} were asked for."
+        return "" if rows == n else f"{type(self).__name__} gives {rows} points where {n} were requested."
 
 
 @dataclass(frozen=True)
 class BlockwiseDesign(Design):
-    """A design that makes its own points."""
+    """A design that generates its points in blocks."""
 
     def levels(self, n: int, dimension: int, *, seed: int = 0) -> Iterator[Floats]:
         rows = self.count(checked_rows(n), dimension)
@@ -90,13 +90,13 @@ class BlockwiseDesign(Design):
 
     @abstractmethod
     def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
-        """Exactly so many rows, in blocks."""
+        """Exactly `rows` points, in blocks."""
 
 
 @final
 @dataclass(frozen=True)
 class Uniform(BlockwiseDesign):
-    """Independent, evenly spread."""
+    """Independent, uniformly distributed points."""
 
     def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
         for block, size in enumerate(sizes_of(rows)):
@@ -106,10 +106,10 @@ class Uniform(BlockwiseDesign):
 @final
 @dataclass(frozen=True)
 class Sobol(BlockwiseDesign):
-    """Sobol's sequence, scrambled (Owen); the number of points is rounded up to a power of two, without which it is unbalanced.
+    """Sobol's sequence, scrambled (Owen); the number of points is rounded up to a power of two, which keeps it balanced.
 
     Attributes:
-        scramble: Whether the seed permutes its digits; without, the first point is a corner of the box.
+        scramble: Whether the seed permutes its digits; otherwise the first point is a corner of the box.
     """
 
     scramble: bool = True
@@ -119,7 +119,9 @@ class Sobol(BlockwiseDesign):
 
     def note(self, n: int, dimension: int) -> str:
         rows = self.count(n, dimension)
-        return "" if rows == n else f"Sobol points come in powers of two: {rows} rows where {n} were asked for."
+        return (
+            "" if rows == n else f"The number of Sobol points is a power of two: {rows} rows where {n} were requested."
+        )
 
     def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
         from scipy.stats import qmc
@@ -131,17 +133,17 @@ class Sobol(BlockwiseDesign):
         engine = _engine(qmc.Sobol, dimension, stream(seed, POINTS_STREAM), scramble=self.scramble)
         for size in sizes_of(rows):
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # on a block: the whole is a power of two
+                warnings.simplefilter("ignore", UserWarning)  # about a block; the total is a power of two
                 yield np.asarray(engine.random(size), dtype=np.float64)
 
 
 @final
 @dataclass(frozen=True)
 class LatinHypercube(BlockwiseDesign):
-    """One point in each of n slices of every input: exact marginals, which is what the edges of a network see.
+    """Latin hypercube: one point in each of n slices of every input, so the marginals are exactly stratified.
 
     Attributes:
-        optimization: `random-cd` lowers the centred discrepancy by swaps, up to 512 rows; `none` does not.
+        optimization: `random-cd` minimises the centred discrepancy by swaps, up to 512 rows; or `none`.
     """
 
     optimization: Literal["random-cd", "none"] = "random-cd"
@@ -149,7 +151,7 @@ class LatinHypercube(BlockwiseDesign):
     def note(self, n: int, dimension: int) -> str:
         if self.optimization == "none" or n <= _MAX_DISCREPANCY_ROWS:
             return ""
-        return f"The discrepancy of the Latin hypercube was not lowered: {n} rows, at most {_MAX_DISCREPANCY_ROWS}."
+        return f"The discrepancy of the Latin hypercube was not optimised: {n} rows, at most {_MAX_DISCREPANCY_ROWS}."
 
     def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
         from scipy.stats import qmc
@@ -157,7 +159,7 @@ class LatinHypercube(BlockwiseDesign):
         lower = self.optimization == "random-cd" and 1 < rows <= _MAX_DISCREPANCY_ROWS
         options = {"optimization": "random-cd"} if lower else {}
         whole = _engine(qmc.LatinHypercube, dimension, stream(seed, POINTS_STREAM), **options).random(rows)
-        return _slices(np.asarray(whole, dtype=np.float64))  # it is one design: nothing smaller than the whole exists
+        return _slices(np.asarray(whole, dtype=np.float64))  # the design exists only as a whole
 
 
 @final
@@ -166,7 +168,7 @@ class Grid(BlockwiseDesign):
     """All combinations of m values of each input; the last input changes fastest.
 
     Attributes:
-        m: Values of each input; 0 takes the smallest number that gives at least the rows that were asked for.
+        m: Number of values of each input; 0 takes the smallest that gives at least the requested rows.
         spacing: `equispaced`, ends included; or `chebyshev`, the roots of a Chebyshev polynomial (Gauss points), for collocation.
     """
 
@@ -176,7 +178,7 @@ class Grid(BlockwiseDesign):
 
     def __post_init__(self) -> None:
         if self.m < 0:
-            raise ConfigError(f"a grid has m >= 1 values of each input, or 0 for as many as needed, got {self.m}.")
+            raise ConfigError(f"m of Grid must be at least 1, or 0 for the smallest sufficient number, got {self.m}.")
 
     def count(self, n: int, dimension: int) -> int:
         rows = int(self._values(n, dimension) ** dimension)
@@ -186,7 +188,7 @@ class Grid(BlockwiseDesign):
 
     def note(self, n: int, dimension: int) -> str:
         m, rows = self._values(n, dimension), self.count(n, dimension)
-        asked = "" if rows == n else f", {rows} rows where {n} were asked for"
+        asked = "" if rows == n else f", {rows} rows where {n} were requested"
         return f"The grid has {m} {self.spacing} values of each input{asked}."
 
     def _values(self, n: int, dimension: int) -> int:
@@ -209,7 +211,7 @@ class Grid(BlockwiseDesign):
 @final
 @dataclass(frozen=True)
 class Corners(BlockwiseDesign):
-    """The 2^d corners of the box, whatever the number of rows: beyond them a model extrapolates."""
+    """The 2^d corners of the box, independent of the number of rows."""
 
     scattered: ClassVar[bool] = False
 
@@ -229,10 +231,10 @@ class Corners(BlockwiseDesign):
 @final
 @dataclass(frozen=True)
 class Faces(BlockwiseDesign):
-    """m points on each of the 2d faces of the box, evenly spread, whatever the number of rows.
+    """m uniformly distributed points on each of the 2d faces of the box, independent of the number of rows.
 
     Attributes:
-        m: Points of a face.
+        m: Number of points of a face.
     """
 
     m: int = 16
@@ -240,7 +242,7 @@ class Faces(BlockwiseDesign):
 
     def __post_init__(self) -> None:
         if self.m < 1:
-            raise ConfigError(f"a face has m >= 1 points, got {self.m}.")
+            raise ConfigError(f"m of Faces must be at least 1, got {self.m}.")
 
     def count(self, n: int, dimension: int) -> int:
         return 2 * dimension * self.m
@@ -256,7 +258,7 @@ class Faces(BlockwiseDesign):
 @final
 @dataclass(frozen=True)
 class Joined(Design):
-    """Several designs one after the other, such as `Joined((Sobol(), Corners()))`; each is asked for the same number of points.
+    """Several designs one after the other, such as `Joined((Sobol(), Corners()))`, each with the same number of points.
 
     Attributes:
         parts: The designs.
@@ -281,13 +283,13 @@ class Joined(Design):
 
 
 SOBOL: Final = Sobol()
-"""What sets have by default."""
+"""Default design of sets."""
 DESIGNS: Final[tuple[type[Design], ...]] = (Uniform, Sobol, LatinHypercube, Grid, Corners, Faces, Joined)
-"""All designs on a box, for `recipes.from_dict`."""
+"""All designs on a box, for `from_dict`."""
 
 
 def checked_box(box: ArrayLike) -> Floats:
-    """The box as an array of shape (d, 2); raises unless it is one."""
+    """The box as a validated array of shape (d, 2)."""
     bounds = np.asarray(box, dtype=np.float64)
     if bounds.ndim != 2 or bounds.shape[1] != 2 or not len(bounds):
         raise ShapeError(f"a box has a lower and an upper bound for each input, shape (d, 2), got {bounds.shape}.")
@@ -297,7 +299,7 @@ def checked_box(box: ArrayLike) -> Floats:
 
 
 def sizes_of(rows: int) -> Iterator[int]:
-    """Rows of each block."""
+    """Number of rows of each block."""
     for start in range(0, rows, BLOCK_ROWS):
         yield min(BLOCK_ROWS, rows - start)
 
@@ -308,6 +310,6 @@ def _slices(whole: Floats) -> Iterator[Floats]:
 
 
 def _engine(kind: Any, dimension: int, generator: np.random.Generator, **options: Any) -> Any:
-    """An engine of scipy.stats.qmc, whose generator is called `rng` since scipy 1.15 and `seed` before."""
+    """An engine of scipy.stats.qmc, whose argument for the generator is `rng` since SciPy 1.15 and `seed` before."""
     word = "rng" if "rng" in inspect.signature(kind).parameters else "seed"
     return kind(d=dimension, **{word: generator}, **options)

@@ -1,4 +1,4 @@
-"""`FormulaSet`: a set whose target is a formula of its inputs, as text."""
+"""`FormulaSet`: a set whose target is a formula of its inputs."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ class FormulaSet(BoxSet):
     """A formula on a box.
 
     Attributes:
-        formula: Its text, as `Expression` reads it.
-        inputs: Its variables with ranges, units and distributions; those that the formula does not name are idle.
-        design: Where the inputs lie.
-        noise: What disturbs the rows, one after the other.
-        idle: So many further inputs that do nothing, `idle1`, `idle2`, …, from -1 to 1.
-        correlation: Of the inputs (without the further idle ones): that of the normal numbers behind (Gaussian copula).
+        formula: Text of the formula, as read by `Expression`.
+        inputs: Its variables with ranges, units and distributions; those not in the formula are inactive.
+        design: Design of the inputs.
+        noise: Noise models, applied in order.
+        idle: Number of additional inactive inputs, `idle1`, `idle2`, …, from -1 to 1.
+        correlation: Correlation matrix of the Gaussian copula of the inputs, without the additional ones.
         target: Name of the target.
-        unit: Unit of the target; empty for none given.
-        name: Of the set.
-        about: What it is; empty for a sentence of its own.
-        source: Where it comes from.
-        known: Sentences that hold besides those that follow from the text, such as the equation that it solves.
+        unit: Unit of the target, or empty.
+        name: Name of the set.
+        about: Description; empty for the formula.
+        source: Source of the set.
+        known: Further axioms that do not follow from the formula's text, such as the equation that it solves.
 
     Raises:
         FormulaError: If the formula cannot be read.
-        ConfigError: If names, design and correlation do not go together.
+        ConfigError: If names, design and correlation are incompatible.
 
     Example:
         >>> recipe = FormulaSet("a*exp(b)", (Input("a", 0, 1), Input("b", 0, 1)))
@@ -70,10 +70,10 @@ class FormulaSet(BoxSet):
         if not self.inputs and not self.idle:
             raise ConfigError(f"the formula {self.formula!r} needs inputs; name at least one.")
         if self.idle < 0:
-            raise ConfigError(f"idle is a number of inputs, 0 or more, got {self.idle}.")
+            raise ConfigError(f"idle must be a non-negative number of inputs, got {self.idle}.")
         names = [one.name for one in self.box()]
         if self.target in names:
-            raise ConfigError(f"the target is called {self.target!r}, as one of the inputs is; give it another name.")
+            raise ConfigError(f"target {self.target!r} is also the name of an input; choose another name.")
         if isinstance(self.design, Marginals):
             self._check_rows(self.design)
         self.check()
@@ -95,7 +95,7 @@ class FormulaSet(BoxSet):
     def evaluate(self, x: Floats) -> Floats:
         return self._function(x)[:, None]
 
-    def outline(self) -> Schema:
+    def schema(self) -> Schema:
         box = self.box()
         used = names_in(parse(self.formula), [one.name for one in box])
         units = {one.name: one.unit for one in box if one.unit} | ({self.target: self.unit} if self.unit else {})
@@ -114,7 +114,7 @@ class FormulaSet(BoxSet):
         return (*statements(self.formula, self.inputs), *self.known)
 
     def _check_rows(self, design: Marginals) -> None:
-        """Raises unless given rows have the inputs as columns and lie in their ranges, for which the axioms are stated."""
+        """Checks that given rows have the inputs as columns and lie in their ranges, for which the axioms are stated."""
         box = self.box()
         rows = np.asarray(design.rows, dtype=np.float64)
         if rows.shape[1] != len(box):
@@ -122,7 +122,7 @@ class FormulaSet(BoxSet):
         for one, low, high in zip(box, rows.min(axis=0), rows.max(axis=0), strict=True):
             if not one.low <= low <= high <= one.high:
                 raise ConfigError(
-                    f"the rows of Marginals have {one.name!r} from {low:g} to {high:g}, beyond its range {one.low:g} to "
+                    f"the rows of Marginals have {one.name!r} from {low:g} to {high:g}, outside its range {one.low:g} to "
                     f"{one.high:g}; widen the range."
                 )
 

@@ -1,4 +1,4 @@
-"""Recipes of inputs: a name, a range with its unit, a distribution; and the dependence between several of them."""
+"""Recipes of inputs: name, range, unit and distribution, and the dependence between inputs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from splinework.errors import ConfigError, nearest
 from splinework.formula.reading import positions
 
 Distribution = Literal["uniform", "loguniform", "normal", "integer"]
-_SIGMAS: Final = 3.0
-"""Standard deviations from the middle of a normal input to either end of its range."""
+_N_SIGMAS: Final = 3.0
+"""Number of standard deviations from the middle of a normal input to the ends of its range."""
 
 
 @final
@@ -24,12 +24,12 @@ class Input:
     """One input.
 
     Attributes:
-        name: Of its column.
+        name: Name of its column.
         low: Smallest value.
         high: Largest value.
-        unit: Of the values, such as `m/s`; empty for none given.
-        distribution: `uniform`; `loguniform` (of positive values); `normal` about the middle of the range, whose ends are 3
-            standard deviations off and cut what is beyond; `integer` (each whole number of the range alike).
+        unit: Unit of the values, such as `m/s`, or empty.
+        distribution: `uniform`; `loguniform` (positive values); `normal` about the middle of the range, truncated at 3 standard
+            deviations, the ends of the range; `integer` (uniform over the integers in the range).
 
     Raises:
         ConfigError: If the range is empty or not finite, or does not suit the distribution.
@@ -49,7 +49,7 @@ class Input:
         positions([self.name])
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
             raise ConfigError(
-                f"the range of {self.name!r} runs from a lower to a higher finite number, got {self.low} to {self.high}."
+                f"the range of {self.name!r} must have finite ends, low < high, got {self.low} to {self.high}."
             )
         if self.distribution not in get_args(Distribution):
             raise ConfigError(
@@ -66,16 +66,16 @@ class Input:
         object.__setattr__(self, "high", float(self.high))
 
     def values(self, u: Floats) -> Floats:
-        """The values at the levels u in [0, 1], of any shape, of its distribution function."""
+        """The quantiles at levels u in [0, 1], of any shape."""
         if self.distribution == "loguniform":
-            # at u = 0 and 1 the ends themselves, which exp and log would miss by a rounding
+            # exact at u = 0 and 1, despite the rounding of exp and log
             inner = np.exp(math.log(self.low) + u * (math.log(self.high) - math.log(self.low)))
             return np.clip(inner, self.low, self.high)
         if self.distribution == "normal":
             from scipy.special import ndtr, ndtri
 
-            cut = ndtr(-_SIGMAS)
-            middle, sigma = (self.low + self.high) / 2, (self.high - self.low) / (2 * _SIGMAS)
+            cut = ndtr(-_N_SIGMAS)
+            middle, sigma = (self.low + self.high) / 2, (self.high - self.low) / (2 * _N_SIGMAS)
             normal = middle + sigma * np.asarray(ndtri(cut + u * (1 - 2 * cut)), dtype=np.float64)
             return np.asarray(np.clip(normal, self.low, self.high), dtype=np.float64)
         if self.distribution == "integer":
@@ -85,27 +85,27 @@ class Input:
 
 
 def correlated(u: Floats, correlation: Sequence[Sequence[float]]) -> Floats:
-    """Levels with a Gaussian copula: z = Φ⁻¹(u), z Lᵀ, Φ; R = L Lᵀ is the correlation of the normal numbers behind.
+    """Levels with a Gaussian copula: Φ(Φ⁻¹(u) Lᵀ), where R = L Lᵀ is the correlation of the latent normal variables.
 
-    The rank correlation of the outcome is (6/π) arcsin(R/2), a little less than R.
+    The rank correlation of the result is (6/π) arcsin(R/2), slightly less than R.
 
     Args:
         u: Independent levels, shape (n, d), in (0, 1).
         correlation: R, d times d, symmetric and positive definite, ones on its diagonal.
 
     Returns:
-        Levels of the same shape, each column uniform again.
+        Levels of the same shape with uniform columns.
     """
     from scipy.special import ndtr, ndtri
 
     factor = np.linalg.cholesky(np.asarray(correlation, dtype=np.float64))
     inside = np.clip(u, 2.0**-53, 1 - 2.0**-53)
-    # einsum, not @: a row must not depend on how many rows are multiplied at once
+    # einsum, not @: a row must not depend on the number of rows
     return np.asarray(ndtr(np.einsum("ni,ji->nj", ndtri(inside), factor)), dtype=np.float64)
 
 
 def check_inputs(inputs: Sequence[Input], correlation: Sequence[Sequence[float]] = ()) -> None:
-    """Raises unless the names differ and the correlation, if there is one, is one of so many inputs.
+    """Checks that names are distinct and that the correlation matrix, if any, is valid.
 
     Raises:
         ConfigError: If not.
@@ -115,11 +115,9 @@ def check_inputs(inputs: Sequence[Input], correlation: Sequence[Sequence[float]]
         return
     count = len(inputs)
     if len(correlation) != count or any(len(row) != count for row in correlation):
-        raise ConfigError(f"the correlation of {count} inputs is a table of {count} times {count} numbers.")
+        raise ConfigError(f"the correlation matrix of {count} inputs must have {count} times {count} entries.")
     matrix = np.asarray(correlation, dtype=np.float64)
     if not np.array_equal(matrix, matrix.T) or not np.array_equal(np.diag(matrix), np.ones(count)):
-        raise ConfigError("a correlation is symmetric and has ones on its diagonal.")
+        raise ConfigError("a correlation matrix must be symmetric with ones on its diagonal.")
     if not np.linalg.eigvalsh(matrix)[0] > 1e-10:
-        raise ConfigError(
-            "these correlations contradict each other (the matrix is not positive definite); weaken some."
-        )
+        raise ConfigError("these correlations are inconsistent (the matrix is not positive definite); reduce some.")

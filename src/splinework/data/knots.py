@@ -1,6 +1,6 @@
-"""Invariants of knots, from the tables of KnotInfo that the package `database_knotinfo` carries.
+"""Invariants of mathematical knots, from the tables of KnotInfo in the package `database_knotinfo`.
 
-That package is under the GPL and an extra: nothing of it is here.
+That package is optional and under the GPL; none of its data are part of splinework.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ KNOT_FEATURES: Final = (
     "meridian_length",
     "chern_simons",
 )
-"""17 invariants. The KAN paper has 17 as well (Davies et al. 2021), some of which KnotInfo does not have: injectivity radius,
-adjoint torsion degrees."""
-_PLAIN: Final = {
+"""17 invariants. The 17 of the KAN paper (Davies et al. 2021) include some that KnotInfo lacks: injectivity radius, adjoint
+torsion degrees."""
+_NUMERIC_COLUMNS: Final = {
     **{name: name for name in (*KNOT_FEATURES[:8], "volume", "meridian_length")},
     "cusp_volume": "maximum_cusp_volume",
     "chern_simons": "chern_simons_invariant",
 }
-_PAIR: Final = re.compile(r"\(\s*([-+.\deE]+)\s*,\s*([-+.\deE]+)\s*\)")
+_PAIR_PATTERN: Final = re.compile(r"\(\s*([-+.\deE]+)\s*,\s*([-+.\deE]+)\s*\)")
 
 
 def load_knots() -> pd.DataFrame:
-    """The hyperbolic knots up to 12 crossings whose invariants are all known, one row a knot.
+    """The hyperbolic knots with up to 12 crossings whose invariants are all known, one row per knot.
 
     Returns:
         A frame with `name`, the 17 columns of `KNOT_FEATURES` and `signature`. `alternating` and `amphicheiral` are 0 or 1;
@@ -53,6 +53,10 @@ def load_knots() -> pd.DataFrame:
 
     Raises:
         DataError: If the package is not installed.
+
+    Example:
+        >>> load_knots().shape  # doctest: +SKIP
+        (2945, 19)
     """
     import pandas as pd
 
@@ -68,12 +72,12 @@ def load_knots() -> pd.DataFrame:
 
 
 def _row(record: dict[str, Any]) -> dict[str, Any] | None:
-    """A knot as numbers; None where one of them is missing, a range, or not defined."""
-    meridian, longitude = (_PAIR.fullmatch(record[f"{word}_translation"]) for word in ("meridian", "longitude"))
+    """The invariants of a knot; None if one is missing, a range, or undefined."""
+    meridian, longitude = (_PAIR_PATTERN.fullmatch(record[f"{word}_translation"]) for word in ("meridian", "longitude"))
     if meridian is None or longitude is None:
         return None
     try:
-        plain = {name: float(record[column]) for name, column in _PLAIN.items()}
+        plain = {name: float(record[column]) for name, column in _NUMERIC_COLUMNS.items()}
         return {
             "name": record["name"],
             **plain,

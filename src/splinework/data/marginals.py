@@ -1,4 +1,4 @@
-"""`Marginals`: a design whose rows are like given ones, such as those of a table of real inputs."""
+"""`Marginals`: a design that resamples given rows, such as those of a table of real inputs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from splinework.errors import ConfigError, ShapeError
 @final
 @dataclass(frozen=True)
 class Marginals(BlockwiseDesign):
-    """Rows like given ones: a box puts most points where no real row is.
+    """Rows distributed like given ones, whereas a box has most points in empty regions.
 
     Attributes:
         rows: The given rows, each a tuple of d numbers.
-        method: `bootstrap` draws whole rows with replacement. `copula` draws each column's own values (its quantiles, between
-            them linear) with the dependence of a Gaussian copula that has the rank correlations of the rows.
+        method: `bootstrap` draws rows with replacement. `copula` draws each column from its empirical quantiles, linearly
+            interpolated, with a Gaussian copula of the same rank correlations.
     """
 
     rows: tuple[tuple[float, ...], ...]
@@ -37,7 +37,7 @@ class Marginals(BlockwiseDesign):
             raise ConfigError("Marginals takes finite numbers; drop rows with missing cells first.")
 
     def points(self, n: int, box: ArrayLike | None = None, *, seed: int = 0) -> Floats:
-        """As `Design.points`; the box, where there is one, cuts what lies beyond it."""
+        """Points as in `Design.points`, clipped to the box, if given."""
         whole = np.concatenate(list(self.levels(n, len(self.rows[0]), seed=seed)))
         if box is None:
             return whole
@@ -60,7 +60,7 @@ class Marginals(BlockwiseDesign):
 
 
 def _latent(given: Floats) -> Floats:
-    """Correlation of the normal numbers behind: 2 sin(π ρ/6) of the rank correlations ρ, moved to the positive definite ones."""
+    """Correlation of the latent normal variables: 2 sin(π ρ/6) of the rank correlations ρ, made positive definite."""
     from scipy.stats import rankdata
 
     ranks = rankdata(given, axis=0)

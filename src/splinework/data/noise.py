@@ -1,7 +1,7 @@
-"""Models of noise: frozen recipes that change drawn rows, each with a stream of its own, one after the other.
+"""Noise models: frozen recipes that perturb drawn rows in sequence, each with its own random stream.
 
-Where a size is a share it is one of the target's root mean square (or standard deviation) without noise, over the first block of
-the rows (all of them, up to 65 536): so rows made in blocks get the same noise as rows made at once.
+Relative sizes refer to the target's root mean square (or standard deviation) without noise in the first block of rows (up to
+65 536), so the noise does not depend on the partition into blocks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from splinework.formula.expression import Expression
 @final
 @dataclass(frozen=True, eq=False)
 class ColumnStatistics:
-    """What shares refer to, taken from rows without noise.
+    """Statistics of the columns without noise, to which relative sizes refer.
 
     Attributes:
         rms: Root mean square of each target, shape (k,).
@@ -40,7 +40,7 @@ class ColumnStatistics:
 
     @classmethod
     def of(cls, x: Floats, y: Floats) -> ColumnStatistics:
-        """Of inputs (n, d) and targets (n, k)."""
+        """Statistics of inputs (n, d) and targets (n, k)."""
         rms = np.sqrt(np.square(y).mean(axis=0))
         return cls(rms, y.std(axis=0), y.min(axis=0), y.max(axis=0), x.std(axis=0))
 
@@ -48,15 +48,15 @@ class ColumnStatistics:
 @final
 @dataclass(frozen=True, eq=False)
 class RecordedRows:
-    """Rows to be disturbed.
+    """Rows to be perturbed.
 
     Attributes:
         x: Inputs, shape (n, d).
         y: Targets, shape (n, k).
-        names: Of the inputs.
-        start: Number of the first row.
-        total: Number of rows in the whole set.
-        scale: What shares refer to.
+        names: Names of the inputs.
+        start: Index of the first row in the set.
+        total: Number of rows in the set.
+        scale: Statistics that relative sizes refer to.
     """
 
     x: Floats
@@ -68,14 +68,14 @@ class RecordedRows:
 
 
 class Noise(ABC):
-    """A way in which measurements differ from the truth."""
+    """A noise model: how measurements differ from the truth."""
 
     @abstractmethod
     def disturb(self, rows: RecordedRows, generator: np.random.Generator) -> RecordedRows:
-        """The same rows with this noise; what came is not changed in place."""
+        """The rows with this noise; the given ones are not changed in place."""
 
     def note(self, names: Sequence[str], scale: ColumnStatistics) -> str:
-        """What the data card must say besides the recipe; empty if nothing."""
+        """Note for the data card, possibly empty."""
         return ""
 
 
@@ -85,8 +85,8 @@ class Gaussian(Noise):
     """Normal noise on the target with standard deviation γ times its root mean square (SRBench, arXiv 2107.14351).
 
     Attributes:
-        gamma: γ, 0 or more.
-        of: `rms`, or `std` for the standard deviation in its stead.
+        gamma: Non-negative factor γ.
+        of: `rms`, or `std` for the standard deviation instead.
     """
 
     gamma: float
@@ -106,7 +106,7 @@ class Heteroscedastic(Noise):
     """Normal noise whose standard deviation is a formula of the inputs.
 
     Attributes:
-        sd: Its text, in the unit of the target, such as `0.1*abs(x)`.
+        sd: Text of the formula, in the unit of the target, such as `0.1*abs(x)`.
     """
 
     sd: str
@@ -124,8 +124,8 @@ class StudentT(Noise):
     """Noise with heavy tails: Student's t, scaled to standard deviation γ times the root mean square of the target.
 
     Attributes:
-        gamma: γ, 0 or more.
-        df: Degrees of freedom, above 2 (below, there is no standard deviation).
+        gamma: Non-negative factor γ.
+        df: Degrees of freedom, above 2, so that a standard deviation exists.
     """
 
     gamma: float
@@ -146,11 +146,11 @@ class StudentT(Noise):
 @final
 @dataclass(frozen=True)
 class Outliers(Noise):
-    """Some rows are far off: by one to two times `scale` root mean squares of the target, up or down.
+    """Outliers: some rows are displaced by one to two times `scale` root mean squares of the target, up or down.
 
     Attributes:
-        fraction: Share of such rows.
-        scale: How far, at least.
+        fraction: Fraction of outliers.
+        scale: Minimum displacement in root mean squares.
     """
 
     fraction: float
@@ -169,10 +169,10 @@ class Outliers(Noise):
 @final
 @dataclass(frozen=True)
 class InputNoise(Noise):
-    """The inputs are recorded with a normal error; it biases slopes towards 0, by the attenuation factor on the data card.
+    """Normal errors in the inputs (errors in variables), which bias slopes towards 0 by the attenuation factor.
 
     Attributes:
-        share: Standard deviation of the error, as a share of each input's own.
+        share: Standard deviation of the error relative to that of each input.
     """
 
     share: float
@@ -184,20 +184,20 @@ class InputNoise(Noise):
         return replace(rows, x=rows.x + self.share * rows.scale.x_std * generator.standard_normal(rows.x.shape))
 
     def attenuation(self) -> float:
-        """var(x) / (var(x) + var(error)): what is left of the slope of a line."""
+        """Attenuation factor of the slope of a line, var(x) / (var(x) + var(error))."""
         return 1.0 / (1.0 + self.share**2)
 
     def note(self, names: Sequence[str], scale: ColumnStatistics) -> str:
-        return f"Errors in the inputs: a straight line keeps {self.attenuation():.6g} of its slope (attenuation)."
+        return f"Errors in the inputs attenuate the slope of a straight line by the factor {self.attenuation():.6g}."
 
 
 @final
 @dataclass(frozen=True)
 class Rounded(Noise):
-    """The target is recorded with so many significant digits.
+    """Rounding of the target to significant digits.
 
     Attributes:
-        digits: 1 to 17.
+        digits: Number of digits, 1 to 17.
     """
 
     digits: int
@@ -214,11 +214,11 @@ class Rounded(Noise):
 @final
 @dataclass(frozen=True)
 class Censored(Noise):
-    """An instrument that shows its lowest or highest value for all that lies beyond.
+    """Censoring of the target at the limits of an instrument.
 
     Attributes:
-        low: Lowest value, or None.
-        high: Highest value, or None.
+        low: Lower limit, or None.
+        high: Upper limit, or None.
     """
 
     low: float | None = None
@@ -237,10 +237,10 @@ class Censored(Noise):
 @final
 @dataclass(frozen=True)
 class Quantised(Noise):
-    """A converter of so many bits over the range of the target without noise; what lies beyond is cut.
+    """Quantisation over the range of the target without noise, with clipping outside.
 
     Attributes:
-        bits: 1 to 52.
+        bits: Number of bits, 1 to 52.
     """
 
     bits: int
@@ -258,11 +258,11 @@ class Quantised(Noise):
 @final
 @dataclass(frozen=True)
 class Missing(Noise):
-    """Cells that were not recorded (NaN), independent of what they held.
+    """Cells missing completely at random (NaN).
 
     Attributes:
-        share: Of the cells.
-        where: `inputs`, `target` or `all`.
+        share: Fraction of the cells.
+        where: Affected columns: `inputs`, `target` or `all`.
     """
 
     share: float
@@ -281,10 +281,10 @@ class Missing(Noise):
 @final
 @dataclass(frozen=True)
 class Drift(Noise):
-    """An offset that grows evenly from the first row, where it is 0, to the last.
+    """An offset that grows linearly from 0 in the first row to the last row.
 
     Attributes:
-        share: The offset at the end, as a share of the target's root mean square; negative for downwards.
+        share: The final offset relative to the target's root mean square; negative for a downward drift.
     """
 
     share: float
@@ -301,14 +301,14 @@ class Drift(Noise):
 NOISES: Final[tuple[type[Noise], ...]] = (
     Gaussian, Heteroscedastic, StudentT, Outliers, InputNoise, Rounded, Censored, Quantised, Missing, Drift
 )  # fmt: skip
-"""All models, for `recipes.from_dict`."""
+"""All noise models, for `from_dict`."""
 
 
 def _at_least(value: float, least: float, where: str) -> None:
     if not least <= value < math.inf:
-        raise ConfigError(f"{where} is a number, {least:g} or more, got {value}.")
+        raise ConfigError(f"{where} must be a number of at least {least:g}, got {value}.")
 
 
 def _share(value: float, where: str) -> None:
     if not 0.0 <= value <= 1.0:
-        raise ConfigError(f"{where} is a share, 0 to 1, got {value}.")
+        raise ConfigError(f"{where} must be between 0 and 1, got {value}.")

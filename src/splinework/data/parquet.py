@@ -1,4 +1,4 @@
-"""Sets larger than memory: a recipe's rows to a Parquet file, row group by row group."""
+"""Sets larger than memory: the rows of a recipe as a Parquet file, written row group by row group."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ def write_parquet(
     chunk: int = BLOCK_ROWS,
     tell: Callable[[float], None] = lambda share: None,
 ) -> Card:
-    """Draws rows into a file, holding about one block and one row group at a time; the rows do not depend on the chunk.
+    """Writes rows to a Parquet file with about one block and one row group in memory; rows do not depend on `chunk`.
 
-    The file appears whole or not at all, and beside it its data card: of `rows.parquet` it is `rows.md`. Recipe and seed are in
-    the file's own metadata, too, as `splinework.recipe` and `splinework.seed`.
+    The file is written atomically, together with its data card: `rows.md` for `rows.parquet`. Recipe and seed are also in the
+    metadata of the file, as `splinework.recipe` and `splinework.seed`.
 
     Args:
-        recipe: Of the set.
-        path: The file, by custom `….parquet`.
-        rows: How many to ask for.
-        seed: Of all that is drawn.
-        chunk: Rows of a row group.
-        tell: Told the share that is done, 0 to 1, after each row group.
+        recipe: Recipe of the set.
+        path: Path of the file, by convention `….parquet`.
+        rows: Requested number of rows.
+        seed: Seed of inputs and noise.
+        chunk: Number of rows of a row group.
+        tell: Callback with the completed share, 0 to 1, after each row group.
 
     Returns:
         The data card.
 
     Raises:
-        ConfigError: If a number is out of range, or the file is called as its card would be.
-        DataError: If the truth is not finite somewhere.
-        FileError: If the file cannot be written; what was there stays.
+        ConfigError: If a number is out of range, or the path is that of the data card.
+        DataError: If the truth is not finite everywhere.
+        FileError: If the file cannot be written; an existing one is left unchanged.
 
     Example:
         >>> import tempfile
@@ -63,29 +63,27 @@ def write_parquet(
     from pyarrow import parquet
 
     if chunk < 1:
-        raise ConfigError(f"chunk is 1 or more rows of a row group, got {chunk}.")
+        raise ConfigError(f"chunk must be at least 1 row, got {chunk}.")
     place = Path(path)
     if "\0" in str(place):
-        raise FileError(f"cannot write {str(place)!r}: a name has no null character; choose another.")
+        raise FileError(f"cannot write {str(place)!r}: a name must not contain a null character; choose another.")
     beside = place.with_suffix(".md")
     if beside == place:
-        raise ConfigError(
-            f"{place} is what the data card would be called; name the file {place.with_suffix('.parquet')}."
-        )
-    outline = recipe.outline()
-    tally = CardStatistics(outline, recipe.axioms())
+        raise ConfigError(f"{place} is the path of the data card; name the file {place.with_suffix('.parquet')}.")
+    schema = recipe.schema()
+    statistics = CardStatistics(schema, recipe.axioms())
     total = recipe.count(rows)
     try:
-        # Made aside and moved when it is whole, as `nn.files` does it: but nothing here stands on `nn`.
+        # Atomic as in `nn.files`, which must not be imported here.
         with TemporaryDirectory(prefix=".saving-", dir=place.parent, ignore_cleanup_errors=True) as aside:
             spare, spare_card = Path(aside) / "rows", Path(aside) / "card"
             with spare.open("xb") as file:
-                blocks = recipe.blocks(rows, seed=seed, tally=tally)
-                with parquet.ParquetWriter(file, _schema(recipe, outline, seed)) as writer:
-                    _fill(writer, outline, blocks, chunk, lambda done: tell(done / total))
+                blocks = recipe.blocks(rows, seed=seed, statistics=statistics)
+                with parquet.ParquetWriter(file, _schema(recipe, schema, seed)) as writer:
+                    _fill(writer, schema, blocks, chunk, lambda done: tell(done / total))
                 file.flush()
                 os.fsync(file.fileno())
-            card = Card(recipe.card_of(tally, rows, seed))
+            card = Card(recipe.card_of(statistics, rows, seed))
             spare_card.write_text(card.to_markdown(), encoding="utf-8", newline="")
             os.replace(spare, place)
             os.replace(spare_card, beside)
@@ -96,17 +94,17 @@ def write_parquet(
 
 def _fill(
     writer: parquet.ParquetWriter,
-    outline: Schema,
+    schema: Schema,
     blocks: Iterable[tuple[Floats, Floats]],
     chunk: int,
     tell: Callable[[int], None],
 ) -> None:
-    """All rows in groups of `chunk`, the last one smaller; tells how many rows are done."""
+    """Writes all rows in groups of `chunk`, the last one smaller."""
     import pyarrow
 
     held, done = writer.schema.empty_table(), 0
     for x, y in blocks:
-        held = pyarrow.concat_tables([held, _table(outline, writer.schema, x, y)])
+        held = pyarrow.concat_tables([held, _table(schema, writer.schema, x, y)])
         while held.num_rows >= chunk:
             writer.write_table(held.slice(0, chunk), row_group_size=chunk)
             held, done = held.slice(chunk), done + chunk
@@ -116,19 +114,19 @@ def _fill(
         tell(done + held.num_rows)
 
 
-def _schema(recipe: Recipe, outline: Schema, seed: int) -> pyarrow.Schema:
+def _schema(recipe: Recipe, schema: Schema, seed: int) -> pyarrow.Schema:
     import pyarrow
 
-    text = pyarrow.string() if outline.classes else pyarrow.float64()
-    kinds = [*((name, pyarrow.float64()) for name in outline.names), *((name, text) for name in outline.targets)]
+    text = pyarrow.string() if schema.classes else pyarrow.float64()
+    kinds = [*((name, pyarrow.float64()) for name in schema.names), *((name, text) for name in schema.targets)]
     notes = {"splinework.recipe": json.dumps(to_dict(recipe)), "splinework.seed": str(seed)}
     return pyarrow.schema(kinds, metadata=notes)
 
 
-def _table(outline: Schema, schema: pyarrow.Schema, x: Floats, y: Floats) -> pyarrow.Table:
+def _table(columns: Schema, schema: pyarrow.Schema, x: Floats, y: Floats) -> pyarrow.Table:
     import pyarrow
 
-    columns = [*map(np.ascontiguousarray, (*x.T, *y.T))]
-    if outline.classes:
-        columns[x.shape[1] :] = [np.array(outline.classes, dtype=object)[column.astype(np.intp)] for column in y.T]
-    return pyarrow.table([pyarrow.array(column) for column in columns], schema=schema)
+    arrays = [*map(np.ascontiguousarray, (*x.T, *y.T))]
+    if columns.classes:
+        arrays[x.shape[1] :] = [np.array(columns.classes, dtype=object)[column.astype(np.intp)] for column in y.T]
+    return pyarrow.table([pyarrow.array(column) for column in arrays], schema=schema)

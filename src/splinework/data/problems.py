@@ -1,4 +1,4 @@
-"""The problems of `synthetic` as recipes of sets: the same rows as `BenchmarkProblem.sample`, with units, truth and data card."""
+"""The problems of `synthetic` as recipes: the rows of `BenchmarkProblem.sample` with units, ground truth and data card."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ _KINDS: Final = {
 @final
 @dataclass(frozen=True)
 class ProblemSet(Recipe):
-    """A problem by its name.
+    """A benchmark problem as a recipe.
 
     Attributes:
-        problem: Of `problem_names()` or `feynman_ids()`.
-        table: Where it stands.
-        share: Gaussian noise, as a share of the standard deviation of the target over the rows.
-        noise: What else disturbs the rows, one after the other.
+        problem: One of `problem_names()` or `feynman_ids()`.
+        table: Table of the problem.
+        share: Standard deviation of Gaussian noise relative to that of the target over the rows.
+        noise: Further noise models, applied in order.
 
     Raises:
         DataError: There is no such problem.
@@ -65,7 +65,9 @@ class ProblemSet(Recipe):
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.share < float("inf"):
-            raise ConfigError(f"noise is a share of the spread of y, 0 or more, got {self.share}; 0.1 is 10 %.")
+            raise ConfigError(
+                f"noise is relative to the standard deviation of y, at least 0, got {self.share}; 0.1 is 10 %."
+            )
         _ = self.found
 
     @cached_property
@@ -73,7 +75,7 @@ class ProblemSet(Recipe):
         """The problem."""
         return problem(self.problem) if self.table == "toys" else feynman(self.problem, table=self.table)
 
-    def outline(self) -> Schema:
+    def schema(self) -> Schema:
         one = self.found
         target = "y" if "y" not in one.inputs else "target"
         used = names_in(parse(one.formula), one.inputs)
@@ -95,13 +97,13 @@ class ProblemSet(Recipe):
     def axioms(self) -> tuple[str, ...]:
         one = self.found
         box = tuple(Input(*side) for side in zip(one.inputs, one.low, one.high, strict=True))
-        outline = self.outline()
-        target = outline.targets[0]
+        schema = self.schema()
+        target = schema.targets[0]
         known = statements(one.formula, box)
         if not one.units or not one.unit:
             return known
-        units = {name: outline.units[name] for name in one.inputs}
-        return (*known, f"units({units!r}, {outline.units[target]!r})")
+        units = {name: schema.units[name] for name in one.inputs}
+        return (*known, f"units({units!r}, {schema.units[target]!r})")
 
     def clean(self, rows: int, seed: int) -> Iterator[tuple[Floats, Floats]]:
         one = self.found
@@ -118,18 +120,18 @@ class ProblemSet(Recipe):
         return self.evaluate(x)
 
     def blocks(
-        self, rows: int, *, seed: int = 0, tally: CardStatistics | None = None
+        self, rows: int, *, seed: int = 0, statistics: CardStatistics | None = None
     ) -> Iterator[tuple[Floats, Floats]]:
-        """As in `Recipe`. The noise of a problem is a share of the spread of all rows, so it holds all of them."""
+        """Rows as in `Recipe`; with noise all rows are in memory, since it is relative to their standard deviation."""
         if not self.share and not self.found.scatter:
-            yield from super().blocks(rows, seed=seed, tally=tally)
+            yield from super().blocks(rows, seed=seed, statistics=statistics)
             return
         x, y = self.found.sample(checked_rows(rows), seed=checked_seed(seed), noise=self.share)
         names, scale = self.found.inputs, ColumnStatistics.of(x[:BLOCK_ROWS], self.evaluate(x[:BLOCK_ROWS]))
         for block, start in enumerate(range(0, rows, BLOCK_ROWS)):
             part = slice(start, start + BLOCK_ROWS)
             found = self.disturbed(RecordedRows(x[part], y[part, None], names, start, rows, scale), seed, block)
-            if tally is not None:
-                tally.add(found.x, found.y, self.evaluate(found.x))
-                tally.scale = scale
+            if statistics is not None:
+                statistics.add(found.x, found.y, self.evaluate(found.x))
+                statistics.scale = scale
             yield found.x, found.y

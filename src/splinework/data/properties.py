@@ -1,7 +1,7 @@
-"""What can be proved of a formula on a box from its text: monotone, convex, symmetric, bounded, …, as plain sentences.
+"""Proved properties of a formula on a box: monotone, convex, symmetric, bounded, …, in the language of axioms.
 
-Derivatives are differentiated as text and enclosed by interval arithmetic on a partition of the box; symmetry, parity and the
-absence of interactions follow from the tree. Everything stated holds (up to rounding); not everything that holds is stated.
+Derivatives are symbolic and enclosed by interval arithmetic on a partition of the box; symmetry, parity and absence of
+interactions follow from the expression tree. The statements are sound (up to rounding) but not complete.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ from splinework.formula.expression import Expression
 from splinework.formula.functions import FUNCTIONS
 from splinework.formula.reading import names_in, parse
 
-_BOXES: Final = 4096
-"""Most boxes of the partition."""
-_PIECES: Final = 64
-"""Most pieces of one side."""
-_MANY: Final = 12
-"""With more inputs, slopes and pairs of them are not looked at."""
-_DEEPEST: Final = 150
-"""Levels of a formula; of deeper ones, which no recursion can walk, nothing is stated."""
-_ROUNDING: Final = 1e-12
-"""Part of the largest derivative that counts as 0."""
+_MAX_BOXES: Final = 4096
+"""Maximum number of boxes of the partition."""
+_MAX_PIECES_PER_SIDE: Final = 64
+"""Maximum number of pieces of a side of the box."""
+_MAX_INPUTS: Final = 12
+"""Maximum number of inputs for which derivatives and pairs are examined."""
+_MAX_DEPTH: Final = 150
+"""Maximum depth of an examined expression tree, because of recursion."""
+_RELATIVE_TOLERANCE: Final = 1e-12
+"""Derivatives below this fraction of the largest count as 0."""
 Ends = tuple[Floats, Floats]
 """Lower and upper ends of intervals, one for each piece of the box."""
 
 
 @lru_cache(maxsize=256)
 def statements(text: str, inputs: tuple[Input, ...]) -> tuple[str, ...]:
-    """What holds of a formula on the box of its inputs.
+    """Axioms that a formula fulfils on the box of its inputs.
 
     Args:
         text: The formula.
         inputs: Its inputs and their ranges.
 
     Returns:
-        Sentences: `monotone(x)`, `monotone(x, increasing=False)`, `convex(x)`, `concave(x)`, `even(x)`,
+        Axioms as text: `monotone(x)`, `monotone(x, increasing=False)`, `convex(x)`, `concave(x)`, `even(x)`,
         `odd(x)`, `periodic(x, period=…)`, `symmetric(x, y)`, `antisymmetric(x, y)`, `no_interaction(x, y)`, `additive()` and
-        `bounded(lower=…, upper=…)`, as the language of axioms has them.
+        `bounded(lower=…, upper=…)`.
 
     Raises:
         FormulaError: If the formula cannot be read.
@@ -59,17 +59,19 @@ def statements(text: str, inputs: tuple[Input, ...]) -> tuple[str, ...]:
         ('monotone(a)', 'monotone(b)', 'convex(a)')
     """
     tree = parse(text)
-    if _depth(tree) > _DEEPEST:
+    if _depth(tree) > _MAX_DEPTH:
         return ()
     active = [one for one in inputs if one.name in names_in(tree, [each.name for each in inputs])]
     ranges = _partition(active)
     found: list[str] = []
-    if 0 < len(active) <= _MANY and continuous(text, ranges):  # across a pole the sign of the slope says nothing
+    if 0 < len(active) <= _MAX_INPUTS and continuous(
+        text, ranges
+    ):  # across a pole the sign of the slope proves nothing
         found += _slopes(text, active, ranges, 1)
         if not any(isinstance(one, ast.Call) and FUNCTIONS[function_name(one)].kinks for one in ast.walk(tree)):
             found += _slopes(text, active, ranges, 2)
     found += _parities(tree, active) + _periods(tree, active)
-    if len(active) <= _MANY:
+    if len(active) <= _MAX_INPUTS:
         found += _pairs(tree, active)
     low, high = enclose(text, ranges)
     lower, upper = _down(float(low.min())), -_down(-float(high.max()))
@@ -79,7 +81,7 @@ def statements(text: str, inputs: tuple[Input, ...]) -> tuple[str, ...]:
 
 
 def _depth(tree: ast.AST) -> int:
-    """Levels of a tree."""
+    """Depth of a tree."""
     level, depth = [tree], 0
     while level:
         level = [child for node in level for child in ast.iter_child_nodes(node)]
@@ -88,12 +90,12 @@ def _depth(tree: ast.AST) -> int:
 
 
 def _partition(inputs: Sequence[Input]) -> dict[str, Ends]:
-    """The box in pieces: for each input the ends of its interval in every piece."""
+    """A partition of the box: for each input the ends of its interval in every piece."""
     if not inputs:
         return {}
-    pieces = max(min(int(_BOXES ** (1 / len(inputs)) + 1e-9), _PIECES), 1)
+    pieces = max(min(int(_MAX_BOXES ** (1 / len(inputs)) + 1e-9), _MAX_PIECES_PER_SIDE), 1)
     edges = [np.linspace(one.low, one.high, pieces + 1) for one in inputs]
-    whole = pieces == 1  # numpy has no arrays of so many dimensions
+    whole = pieces == 1  # NumPy limits the number of dimensions
     index = np.zeros((len(inputs), 1), int) if whole else np.indices((pieces,) * len(inputs)).reshape(len(inputs), -1)
     return {one.name: (edge[i], edge[i + 1]) for one, edge, i in zip(inputs, edges, index, strict=True)}
 
@@ -107,11 +109,11 @@ def _slopes(text: str, inputs: Sequence[Input], ranges: Mapping[str, Ends], orde
             slope = derivative(text, one.name)
             low, high = enclose(slope if order == 1 else derivative(slope, one.name), ranges)
         except FormulaError:
-            continue  # a function without a derivative: nothing is known
+            continue  # a function without a derivative
         if order == 2 and not (low.any() or high.any()) and not np.isnan(low).any():
-            found.append(f"convex({one.name})")  # a straight line; it is concave, too
+            found.append(f"convex({one.name})")  # linear, so also concave
             continue
-        slack = _ROUNDING * float(max(np.abs(low).max(), np.abs(high).max()))
+        slack = _RELATIVE_TOLERANCE * float(max(np.abs(low).max(), np.abs(high).max()))
         slack = slack if math.isfinite(slack) else 0.0
         if (low >= -slack).all():
             found.append(rising % one.name)
@@ -145,7 +147,7 @@ def _periods(tree: ast.expr, inputs: Sequence[Input]) -> list[str]:
 
 
 def _rates(node: ast.expr, name: str, names: Collection[str]) -> list[float] | None:
-    """The rates at which a variable runs through the sines and cosines of a tree; None if it stands elsewhere."""
+    """Angular frequencies of a variable in the sines and cosines of a tree; None if it occurs elsewhere."""
     if isinstance(node, ast.Name):
         return None if node.id == name else []
     if isinstance(node, ast.Call) and function_name(node) in ("sin", "cos") and name in names_in(node, [name]):
@@ -179,7 +181,7 @@ def _pairs(tree: ast.expr, inputs: Sequence[Input]) -> list[str]:
 
 
 def _terms(node: ast.expr, names: Collection[str]) -> list[ast.expr]:
-    """The terms of the outermost sum; constant factors around it are looked through."""
+    """The terms of the outermost sum, ignoring constant factors."""
     if isinstance(node, ast.UnaryOp):
         return _terms(node.operand, names)
     if isinstance(node, ast.BinOp):
@@ -193,9 +195,9 @@ def _terms(node: ast.expr, names: Collection[str]) -> list[ast.expr]:
 
 
 def _canonical(node: ast.expr, moved: Mapping[str, tuple[int, str]]) -> tuple[int, str]:
-    """A sign and a text, the same for trees that differ in the order of terms and factors only; `moved` replaces variables."""
+    """A sign and a text that are invariant under reordering of terms and factors; `moved` replaces variables."""
     if isinstance(node, ast.Constant):
-        value = float(node.value)  # type: ignore[arg-type]  # the lexer admits numbers only
+        value = float(node.value)  # type: ignore[arg-type]  # the lexer accepts numbers only
         return 1, repr(value)
     if isinstance(node, ast.Name):
         return moved.get(node.id, (1, node.id))
@@ -268,6 +270,6 @@ def _canonical_power(base: ast.expr, exponent: ast.expr, moved: Mapping[str, tup
 
 
 def _down(value: float) -> float:
-    """A number of 6 digits that is not above."""
+    """The value rounded down to 6 digits."""
     rounded = float(f"{value:.6g}")
     return rounded if rounded <= value else float(f"{value - abs(value) * 1e-5:.6g}")

@@ -1,4 +1,4 @@
-"""Random formulas from a grammar, kept only where they make a sensible problem."""
+"""Random formulas from a grammar, filtered for well-posed problems."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ from splinework.formula.reading import names_in, parse
 _FUNCTIONS: Final = ("sin", "cos", "exp", "log", "sqrt", "tanh", "square", "arctan")
 _KNOWN: Final = frozenset({*_FUNCTIONS, "abs", "sinh", "cosh", "reciprocal"})
 _MAX_TRIES: Final = 2000
-"""Formulas that are drawn before the search for one more is given up."""
+"""Maximum number of consecutive rejected formulas."""
 _N_POINTS: Final = 1024
 _MIN_FINITE_SHARE: Final = 0.999
 _MIN_TOTAL_INDEX: Final = 0.01
-"""Least total Sobol index of an input."""
+"""Minimum total Sobol index of an input."""
 _MAX_CONDITION_NUMBER: Final = 100.0
-"""Largest median of |x f'/f|."""
+"""Maximum median of the condition number |x f'/f|."""
 _MAX_PEAK_SHARE: Final = 0.9
-"""Largest share of the variance that a hundredth of the rows may have."""
+"""Maximum share of the variance in the most extreme hundredth of the rows."""
 _LINEARITY_TOLERANCE: Final = 1e-6
-"""Share of the spread that a plane must leave over."""
+"""Minimum residual of a linear fit relative to the standard deviation."""
 
 
 @final
 @dataclass(frozen=True)
 class RandomFormula:
-    """Random formulas over `x1`, `x2`, …; the same seed gives the same ones.
+    """Random formulas over `x1`, `x2`, …, reproducible by seed.
 
-    A formula is kept if it is finite on 99.9 % of a Sobol box, varies, has every input's total Sobol index above 0.01 and every
-    input's median condition, the size of `x f'/f`, below 100, is not affine, has no pole that makes nearly all of its variance,
-    and does not equal an earlier one once sympy has expanded both.
+    A formula is accepted if it is finite on 99.9 % of a Sobol sample, varies, has a total Sobol index above 0.01 and a median
+    condition number `|x f'/f|` below 100 for every input, is not affine, has no pole that dominates its variance, and differs
+    from earlier ones after expansion by SymPy.
 
     Attributes:
-        depth: Levels of the tree, 1 to 6.
-        inputs: Number of inputs, each of which occurs.
-        seed: Of the formulas.
+        depth: Depth of the tree, 1 to 6.
+        inputs: Number of inputs, all of which occur.
+        seed: Seed of the formulas.
         low: Lower end of every range.
         high: Upper end of every range.
         functions: Functions of one argument that may occur.
@@ -83,15 +83,15 @@ class RandomFormula:
         _ = self._box()
 
     def formulas(self, count: int = 1) -> tuple[str, ...]:
-        """So many formulas, no two alike.
+        """Distinct formulas.
 
         Raises:
-            FormulaError: If 2000 draws in a row gave none that may be kept.
+            FormulaError: If 2000 consecutive formulas were rejected.
         """
         return tuple(islice(self._kept(), count))
 
     def set(self, *, design: Design = SOBOL) -> FormulaSet:
-        """The first formula as a set."""
+        """The first formula as a `FormulaSet`."""
         name = f"random:{self.seed}"
         about = f"a random formula of depth {self.depth}"
         return FormulaSet(self.formulas()[0], self._box(), design, name=name, about=about)
@@ -114,12 +114,12 @@ class RandomFormula:
                 yield text
             elif tries >= _MAX_TRIES:
                 raise FormulaError(
-                    f"of {_MAX_TRIES} random formulas none may be kept; use more depth, fewer inputs or other functions."
+                    f"{_MAX_TRIES} consecutive random formulas were rejected; use more depth, fewer inputs or other functions."
                 )
 
 
 def rejection(text: str, inputs: Sequence[Input]) -> str:
-    """Why a formula does not make a sensible problem; empty if it does.
+    """The reason why a formula is rejected; empty if it is accepted.
 
     Args:
         text: The formula.
@@ -147,7 +147,7 @@ def rejection(text: str, inputs: Sequence[Input]) -> str:
     if not np.isfinite(spread) or spread <= 1e-12 * max(float(np.abs(y[known]).max()), 1e-300):
         return "it does not vary"
     if _peaked(y[known]):
-        return "a hundredth of the rows makes nearly all of its variance, as a pole does"
+        return "a hundredth of the rows dominates its variance, as near a pole"
     for place, name in enumerate(names):
         index = total_index(function, base, other, place)
         if not index > _MIN_TOTAL_INDEX:
@@ -156,14 +156,14 @@ def rejection(text: str, inputs: Sequence[Input]) -> str:
         return "it is affine"
     for place, name in enumerate(names):
         if not _condition(text, name, names, base, y, place) < _MAX_CONDITION_NUMBER:
-            return f"it is badly conditioned in {name}"
+            return f"it is ill-conditioned in {name}"
     return ""
 
 
 def total_index(function: Expression, base: Floats, other: Floats, place: int) -> float:
     """Total Sobol index of one input by Jansen's estimator: the mean of (f(x) - f(x'))²/2 over the variance.
 
-    Jansen 1999, doi 10.1016/S0010-4655(98)00154-4. x' has the input from `other`, all else from `base`.
+    Jansen 1999, doi 10.1016/S0010-4655(98)00154-4. x' takes the input from `other` and the others from `base`.
     """
     moved = base.copy()
     moved[:, place] = other[:, place]
@@ -174,14 +174,14 @@ def total_index(function: Expression, base: Floats, other: Floats, place: int) -
 
 
 def canonical(text: str) -> str:
-    """A text that is the same for formulas that sympy expands to the same expression."""
+    """A text that is equal for formulas that SymPy expands to the same expression."""
     import sympy
 
     from splinework.formula.sympy_bridge import SYMPY, exact_number, symbol
 
     def number(value: float) -> Any:
         exact = exact_number(value)
-        return sympy.Rational(str(value)) if exact.is_Float else exact  # rationals as they are written
+        return sympy.Rational(str(value)) if exact.is_Float else exact  # rationals as written
 
     names = sorted(names_in(parse(text)))
     expression = Expression(text, names).run([symbol(name) for name in names], SYMPY, number)
@@ -207,17 +207,17 @@ def _condition(text: str, name: str, names: Sequence[str], x: Floats, y: Floats,
 
 
 def _grown(recipe: RandomFormula, names: Sequence[str], generator: np.random.Generator) -> str:
-    """A tree that uses every name: the leaves get the names in turn, then any."""
+    """A random formula that contains every name."""
     text = _tree(recipe, recipe.depth, generator)
     slots = text.count("#")
     order = [*names, *(names[int(i)] for i in generator.integers(0, len(names), max(slots - len(names), 0)))]
     for place in generator.permutation(len(order)).tolist():
         text = text.replace("#", order[place], 1)
-    return ast.unparse(parse(text))  # without parentheses that nobody needs
+    return ast.unparse(parse(text))  # without superfluous parentheses
 
 
 def _tree(recipe: RandomFormula, depth: int, generator: np.random.Generator) -> str:
-    """A text with # where a variable goes."""
+    """A random formula with # for variables."""
     if depth == 0:
         return "#"
     kind = float(generator.random())

@@ -1,7 +1,6 @@
-"""Recipes of whole sets: what they have in common is how rows are drawn, disturbed, counted and written down.
+"""Base classes of recipes of sets: drawing rows, adding noise, and documenting them in a data card.
 
-A member says what its rows are without noise; `draw` gives them at once, `blocks` one block after the other, and both are the
-same rows to the last bit.
+A recipe defines its rows without noise; `draw` returns all rows, `blocks` yields them block by block, bit-identical.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ class Recipe(ABC):
     """A frozen recipe of a set. Members are frozen dataclasses, and may have a field `noise`."""
 
     @abstractmethod
-    def outline(self) -> Schema:
-        """What is known before a row is drawn."""
+    def schema(self) -> Schema:
+        """The description of the set."""
 
     def axioms(self) -> tuple[str, ...]:
-        """Sentences that hold of the function without noise, see `properties.statements`; found out when they are asked for."""
+        """Axioms that hold for the function without noise, see `properties.statements`; computed on request."""
         return ()
 
     @abstractmethod
@@ -38,14 +37,14 @@ class Recipe(ABC):
 
     @abstractmethod
     def truth_at(self, x: Floats) -> Floats | None:
-        """The targets (n, k) at inputs as they were recorded; None where they cannot be had for any inputs."""
+        """The true targets (n, k) at recorded inputs; None if they cannot be computed for arbitrary inputs."""
 
     def count(self, rows: int) -> int:
-        """Rows that there are if so many are asked for."""
+        """Number of rows if `rows` are requested."""
         return rows
 
     def notes(self, rows: int) -> list[str]:
-        """What the card must say about so many rows."""
+        """Notes for the data card of that number of rows."""
         return []
 
     def noises(self) -> Sequence[Noise]:
@@ -53,14 +52,14 @@ class Recipe(ABC):
         return tuple(getattr(self, "noise", ()))
 
     def blocks(
-        self, rows: int, *, seed: int = 0, tally: CardStatistics | None = None
+        self, rows: int, *, seed: int = 0, statistics: CardStatistics | None = None
     ) -> Iterator[tuple[Floats, Floats]]:
-        """Rows block by block, so that no more than one block is held.
+        """Rows block by block, with at most one block in memory.
 
         Args:
-            rows: How many to ask for.
-            seed: Of all that is drawn.
-            tally: Counts them for the data card.
+            rows: Requested number of rows.
+            seed: Seed of inputs and noise.
+            statistics: Accumulator for the data card.
 
         Yields:
             Inputs (n, d) and targets (n, k).
@@ -69,86 +68,86 @@ class Recipe(ABC):
             ConfigError: If a number is out of range.
             DataError: If the truth is not finite somewhere in the box.
         """
-        outline = self.outline()
+        schema = self.schema()
         total = self.count(checked_rows(rows))
         scale: ColumnStatistics | None = None
         start = 0
         for block, (x, y) in enumerate(self.clean(rows, checked_seed(seed))):
-            _refuse_undefined(outline, x, y)
+            _refuse_undefined(schema, x, y)
             scale = scale or ColumnStatistics.of(x, y)
-            found = self.disturbed(RecordedRows(x, y, outline.names, start, total, scale), seed, block)
-            if tally is not None:
+            found = self.disturbed(RecordedRows(x, y, schema.names, start, total, scale), seed, block)
+            if statistics is not None:
                 moved = found.x is not x
                 truth = self.truth_at(found.x) if moved else y
-                tally.add(found.x, found.y, y if truth is None else truth)
-                tally.scale = scale
+                statistics.add(found.x, found.y, y if truth is None else truth)
+                statistics.scale = scale
             yield found.x, found.y
             start += len(x)
 
     def disturbed(self, rows: RecordedRows, seed: int, block: int) -> RecordedRows:
-        """Rows of a block with the noise of all models."""
+        """Rows of a block with the noise of all noise models."""
         for place, model in enumerate(self.noises()):
             rows = model.disturb(rows, stream(seed, NOISE_STREAM, place, block))
         return rows
 
     def draw(self, rows: int, *, seed: int = 0) -> Sample:
-        """Draws the rows, at once.
+        """Draws all rows.
 
         Args:
-            rows: How many; a design may round it, which its data card says.
-            seed: Of all that is drawn; the same seed gives the same bytes.
+            rows: Requested number of rows; a design may round it, which its data card notes.
+            seed: Seed of inputs and noise; equal seeds give equal bytes.
 
         Raises:
             ConfigError: If a number is out of range.
             DataError: If the truth is not finite somewhere in the box.
         """
-        outline = self.outline()
-        tally = CardStatistics(outline, self.axioms())
-        parts = list(self.blocks(rows, seed=seed, tally=tally))
+        schema = self.schema()
+        statistics = CardStatistics(schema, self.axioms())
+        parts = list(self.blocks(rows, seed=seed, statistics=statistics))
         x, y = (np.concatenate([part[side] for part in parts]) for side in (0, 1))
-        facts = self.card_of(tally, rows, seed)
-        flat = y[:, 0] if len(outline.targets) == 1 else y
+        facts = self.card_of(statistics, rows, seed)
+        flat = y[:, 0] if len(schema.targets) == 1 else y
         return Sample(
-            x, flat, outline.names, outline.targets, dict(outline.units), tally.truth(), facts, outline.classes
+            x, flat, schema.names, schema.targets, dict(schema.units), statistics.truth(), facts, schema.classes
         )
 
-    def card_of(self, tally: CardStatistics, rows: int, seed: int) -> dict[str, Any]:
-        """The values of the data card, when all rows have been counted."""
-        names = self.outline().names
-        said = [model.note(names, tally.scale) for model in self.noises()] if tally.scale is not None else []
-        return tally.facts(to_dict(self), seed, [*self.notes(rows), *filter(None, said)])
+    def card_of(self, statistics: CardStatistics, rows: int, seed: int) -> dict[str, Any]:
+        """The values of the data card, after all rows were accumulated."""
+        names = self.schema().names
+        noted = [model.note(names, statistics.scale) for model in self.noises()] if statistics.scale is not None else []
+        return statistics.facts(to_dict(self), seed, [*self.notes(rows), *filter(None, noted)])
 
 
 class BoxSet(Recipe):
     """A function of inputs that come from a design on a box.
 
     Attributes:
-        design: Where the inputs lie.
+        design: Design of the inputs.
     """
 
     design: Design
 
     @abstractmethod
     def box(self) -> tuple[Input, ...]:
-        """The inputs, those that do nothing among them."""
+        """The inputs, including inactive ones."""
 
     @abstractmethod
     def evaluate(self, x: Floats) -> Floats:
         """The targets, shape (n, k), of inputs of shape (n, d)."""
 
     def dependence(self) -> tuple[tuple[float, ...], ...]:
-        """Correlation of the normal numbers behind the inputs; empty if they are independent."""
+        """Correlation matrix of the Gaussian copula of the inputs; empty for independent inputs."""
         return ()
 
     def check(self) -> None:
-        """Raises unless inputs, design and dependence go together; for `__post_init__`.
+        """Checks that inputs, design and dependence are compatible; for `__post_init__`.
 
         Raises:
-            ConfigError: If not.
+            ConfigError: If they are not.
         """
         if self.dependence() and not self.design.scattered:
             raise ConfigError(
-                f"{type(self.design).__name__} places its points by itself; correlated inputs need Uniform, Sobol or "
+                f"{type(self.design).__name__} does not support correlated inputs, which need Uniform, Sobol or "
                 "LatinHypercube."
             )
         check_inputs(self.box(), self.dependence())
@@ -174,11 +173,11 @@ class BoxSet(Recipe):
         return list(filter(None, [self.design.note(rows, len(self.box()))]))
 
 
-def _refuse_undefined(outline: Schema, x: Floats, y: Floats) -> None:
+def _refuse_undefined(schema: Schema, x: Floats, y: Floats) -> None:
     bad = np.logical_not(np.isfinite(y).all(axis=1)).reshape(-1)
     if bad.any():
         row = x[bad][0]
-        place = ", ".join(f"{name}={value:.6g}" for name, value in zip(outline.names[:6], row[:6], strict=True))
+        place = ", ".join(f"{name}={value:.6g}" for name, value in zip(schema.names[:6], row[:6], strict=True))
         raise DataError(
-            f"{outline.name} is not finite for {int(bad.sum())} of {len(bad)} rows, such as {place}; change the ranges."
+            f"{schema.name} is not finite for {int(bad.sum())} of {len(bad)} rows, such as {place}; change the ranges."
         )

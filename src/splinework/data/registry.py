@@ -1,8 +1,8 @@
-"""The sets that one can have by name: measured tables, and synthetic sets drawn anew.
+"""Data sets by name: measured tables, and synthetic sets.
 
-Names: `orbits`, `diabetes`, … for measurements; those of `problem_names` for the problems of the KAN paper; `lorenz`, `burgers`,
-… for simulators; and kinds with a colon, such as `feynman:I.6.2` for the 27 dimensionless Feynman formulas, `feynman-si:I.6.2`
-for the 120 with units, `special:jv`, `nguyen:7` or `random:3`.
+Names: `orbits`, `diabetes`, … for measurements; `problem_names` for the problems of the KAN paper; `lorenz`, `burgers`, … for
+simulators; and families with a colon, such as `feynman:I.6.2` for the 27 dimensionless Feynman formulas, `feynman-si:I.6.2` for
+the 120 with units, `special:jv`, `nguyen:7` or `random:3`.
 """
 
 from __future__ import annotations
@@ -29,25 +29,29 @@ if TYPE_CHECKING:
     from splinework.data.sample import Sample
 
 DEFAULT_ROWS: Final = 1000
-"""Rows of a synthetic set, unless others are asked for."""
+"""Default number of rows of a synthetic set."""
 
 
 @final
 @dataclass(frozen=True)
 class DataSet:
-    """A table that can be had by its name.
+    """A data set with its target and features.
 
     Attributes:
         name: Its name.
-        about: What it holds, in a sentence.
-        target: The column to explain.
-        features: The columns to explain it by.
-        source: Where it comes from.
-        formula: The function behind it, where it is synthetic and has one.
-        units: Of columns, where they have some.
-        targets: All columns that might be explained, the target among them.
-        load: Gives a new frame of measurements at each call; None where it is synthetic.
-        recipe: What draws it, where it is synthetic.
+        about: Description, in a sentence.
+        target: Target column.
+        features: Feature columns.
+        source: Source of the data.
+        formula: Formula of a synthetic set, or None.
+        units: Units of columns.
+        targets: All possible target columns.
+        load: Function that returns a new frame of measurements; None for a synthetic set.
+        recipe: Recipe of a synthetic set, or None.
+
+    Example:
+        >>> data_set("orbits").features
+        ('central_mass_kg', 'semi_major_axis_km')
     """
 
     name: str
@@ -66,20 +70,20 @@ class DataSet:
 
     @property
     def measured(self) -> bool:
-        """Whether it is a table of measurements, with the rows that it has."""
+        """Whether it is a table of measurements, with a fixed number of rows."""
         return self.load is not None
 
     def frame(self, rows: int | None = None, *, seed: int = 0, noise: float = 0.0) -> pd.DataFrame:
-        """The table; where it is synthetic inputs first and targets last.
+        """The table; for a synthetic set inputs first and targets last.
 
         Args:
-            rows: Of a synthetic set, 1000 by default; measurements have the rows that they have.
-            seed: Of the inputs of a synthetic set, and of its noise.
-            noise: Gaussian noise on its target, as a share of the target's spread.
+            rows: Number of rows of a synthetic set, 1000 by default.
+            seed: Seed of the inputs and the noise of a synthetic set.
+            noise: Standard deviation of Gaussian noise relative to that of the target.
 
         Raises:
-            ConfigError: If a number is out of range, or measurements are to be drawn.
-            DataError: If the table comes with a package that is not installed.
+            ConfigError: If a number is out of range, or any is given for measurements.
+            DataError: If a required package is not installed.
 
         Example:
             >>> data_set("product").frame(3, seed=0).columns.tolist()
@@ -88,14 +92,14 @@ class DataSet:
         if self.load is not None:
             if rows is not None or seed or noise:
                 raise ConfigError(
-                    f"{self.name} holds measurements, with the rows that it has; number of rows, seed and noise are for "
-                    "synthetic problems."
+                    f"{self.name} holds measurements with a fixed number of rows; rows, seed and noise are options of "
+                    "synthetic sets."
                 )
             return self.load()
         return self.draw(rows, seed=seed, noise=noise).frame()
 
     def draw(self, rows: int | None = None, *, seed: int = 0, noise: float = 0.0) -> Sample:
-        """Rows of a synthetic set with units, truth and data card; for the arguments see `frame`.
+        """Rows of a synthetic set with units, ground truth and data card; for the arguments see `frame`.
 
         Raises:
             ConfigError: If a number is out of range, or it holds measurements.
@@ -107,30 +111,32 @@ class DataSet:
         return self.noisy(noise).draw(DEFAULT_ROWS if rows is None else rows, seed=seed)
 
     def noisy(self, noise: float, models: tuple[Noise, ...] = ()) -> Recipe:
-        """Its recipe with Gaussian noise, as a share of the target's spread, and then other noise.
+        """Its recipe with Gaussian noise, relative to the target's standard deviation, followed by further noise models.
 
         Raises:
-            ConfigError: If the share is out of range, the set has no noise, or it holds measurements.
+            ConfigError: If the size is out of range, the set does not support noise, or it holds measurements.
         """
         if self.recipe is None:
-            raise ConfigError(f"{self.name} holds measurements: there is no recipe of it; take its frame().")
+            raise ConfigError(f"{self.name} holds measurements and has no recipe; use its frame().")
         if isinstance(self.recipe, ProblemSet):
             return replace(self.recipe, share=noise, noise=models)
         if not 0.0 <= noise < float("inf"):
-            raise ConfigError(f"noise is a share of the spread of the target, 0 or more, got {noise}; 0.1 is 10 %.")
+            raise ConfigError(
+                f"noise is relative to the standard deviation of the target, at least 0, got {noise}; 0.1 is 10 %."
+            )
         if noise:
             models = (Gaussian(noise, of="std"), *models)
         if not models:
             return self.recipe
         changed: Any = self.recipe
         if "noise" not in {one.name for one in fields(changed)}:
-            raise ConfigError(f"the target of {self.name} is a class, which takes no such noise; leave noise out.")
+            raise ConfigError(f"the target of {self.name} is categorical and does not support noise; omit noise.")
         noisy: Recipe = replace(changed, noise=models)
         return noisy
 
 
 def _of_sklearn(loader: str, target: str) -> pd.DataFrame:
-    """A set that scikit-learn ships, with plain names and the classes as words."""
+    """A data set of scikit-learn, with plain column names and class labels."""
     from sklearn import datasets
 
     raw = {"scaled": False} if loader == "load_diabetes" else {}
@@ -155,10 +161,10 @@ _MEASURED: Final = (
     ),
     DataSet(
         "diabetes",
-        "442 patients: how far the disease is after a year",
+        "442 patients: disease progression after a year",
         "progression",
         ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"),
-        "Efron et al. 2004, as scikit-learn ships it",
+        "Efron et al. 2004, from scikit-learn",
         load=partial(_of_sklearn, "load_diabetes", "progression"),
     ),
     DataSet(
@@ -166,29 +172,35 @@ _MEASURED: Final = (
         "150 flowers of three species",
         "species",
         _IRIS,
-        "Fisher 1936, as scikit-learn ships it",
+        "Fisher 1936, from scikit-learn",
         units=dict.fromkeys(_IRIS, "cm"),
         load=partial(_of_sklearn, "load_iris", "species"),
     ),
     DataSet(
         "knots",
-        "2945 hyperbolic knots and their invariants, an extra",
+        "2945 hyperbolic knots and their invariants (optional package)",
         KNOT_TARGET,
         KNOT_FEATURES,
         "KnotInfo (Livingston & Moore), by the package database_knotinfo, GPL",
         load=load_knots,
     ),
 )
-"""Tables that are loaded, not drawn. `knots` needs an extra, which it says when it is loaded."""
+"""Measured tables. `knots` needs an optional package."""
 MEASURED: Final[dict[str, DataSet]] = {one.name: one for one in _MEASURED}
 
 
 @explained
 def data_set(name: str) -> DataSet:
-    """Look up a set by its name.
+    """Looks up a data set by name.
+
+    Args:
+        name: One of `data_names()`, or `random:N`.
+
+    Returns:
+        The set.
 
     Raises:
-        DataError: There is no such set; the message names the nearest ones.
+        DataError: If the name is unknown; the message suggests similar ones.
 
     Example:
         >>> data_set("orbits").target
@@ -203,7 +215,16 @@ def data_set(name: str) -> DataSet:
 
 
 def data_names(*, formulas: bool = True) -> tuple[str, ...]:
-    """The names that `data_set` knows, measurements first; with or without those that have a colon. `random:N` is not listed.
+    """The names of all data sets, measurements first, without `random:N`.
+
+    Args:
+        formulas: Whether to include families of formulas, with a colon in their names.
+
+    Returns:
+        The names.
+
+    Raises:
+        OSError: If the package data are missing.
 
     >>> data_names(formulas=False)[:2]
     ('orbits', 'diabetes')
@@ -213,15 +234,15 @@ def data_names(*, formulas: bool = True) -> tuple[str, ...]:
 
 
 def described(name: str, found: Recipe) -> DataSet:
-    """A recipe as a set with a name: which column is the target, and which ones explain it."""
-    outline = found.outline()
-    target, features = outline.targets[0], outline.names
+    """A recipe as a named set with target and features."""
+    schema = found.schema()
+    target, features = schema.targets[0], schema.names
     if isinstance(found, OdeSet):
-        # x' = v says nothing: the first equation that is more than a name
+        # The first equation that is more than a name, such as x' = v
         target = next(
-            (goal for goal, text in zip(outline.targets, found.formulas(), strict=True) if not text.isidentifier()),
+            (goal for goal, text in zip(schema.targets, found.formulas(), strict=True) if not text.isidentifier()),
             target,
         )
-        features = tuple(one for one in outline.names if one != "t" or "t" in outline.active)
-    formula, source, units = outline.formula, outline.source, outline.units
-    return DataSet(name, outline.about, target, features, source, formula, units, outline.targets, found)
+        features = tuple(one for one in schema.names if one != "t" or "t" in schema.active)
+    formula, source, units = schema.formula, schema.source, schema.units
+    return DataSet(name, schema.about, target, features, source, formula, units, schema.targets, found)

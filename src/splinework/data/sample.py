@@ -1,4 +1,4 @@
-"""What a recipe gives: rows with names, units and the truth behind them, and the data card that says where they come from."""
+"""Results of recipes: rows with names, units and ground truth, and the data card that documents them."""
 
 from __future__ import annotations
 
@@ -25,15 +25,20 @@ _PACKAGES: Final = ("splinework", "numpy", "scipy")
 @final
 @dataclass(frozen=True)
 class GroundTruth:
-    """What is known of the function behind the rows.
+    """The function behind the rows, as far as known.
 
     Attributes:
-        formula: Its text; None where it has none. Of several targets, theirs separated by semicolons.
+        formula: Its text, or None; formulas of several targets are separated by semicolons.
         active: Inputs that the target depends on.
-        noise_floor: Root mean square error that the truth itself would have on these rows, in the unit of the target; the first
-            target's where there are several. No model that is any good on new rows has less.
-        axioms: Sentences that hold of the function without noise, such as `monotone(a)`.
-        reference_error: Largest error of the target itself, where it is computed by an approximation; 0 is rounding.
+        noise_floor: Root mean square error of the true function on these rows, in the unit of the (first) target; a model with
+            a smaller error is overfitted.
+        axioms: Axioms that hold for the function without noise, such as `monotone(a)`.
+        reference_error: Maximum error of a target that is computed approximately; 0 for rounding only.
+
+    Example:
+        >>> from splinework.data import data_set
+        >>> data_set("product").draw(4).truth.active
+        ('x1', 'x2')
     """
 
     formula: str | None
@@ -46,20 +51,25 @@ class GroundTruth:
 @final
 @dataclass(frozen=True)
 class Card:
-    """A data card: what a set is, how it is made again, and what to know before use.
+    """A data card: description of a set, how to reproduce it, and what to know before using it.
 
     Attributes:
         facts: JSON values.
+
+    Example:
+        >>> from splinework.data import data_set
+        >>> data_set("product").draw(4).card().to_markdown().splitlines()[0]
+        '# product'
     """
 
     facts: Mapping[str, Any]
 
     def to_json(self) -> str:
-        """As JSON text."""
+        """The card as JSON text."""
         return json.dumps(self.facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     def to_markdown(self) -> str:
-        """As a page."""
+        """The card as a Markdown page."""
         facts = self.facts
         lines = [f"# {facts['name']}", "", facts["about"] + ".", ""]
         formula = facts["truth"]["formula"]
@@ -101,20 +111,20 @@ class Card:
 @final
 @dataclass(frozen=True)
 class Schema:
-    """What is known of a set before a row is drawn.
+    """Description of a set before rows are drawn.
 
     Attributes:
-        name: Of the set.
-        about: What it is, a sentence without its full stop.
-        names: Of the inputs, d of them.
-        targets: Of the targets, k of them.
-        units: Of columns, where there are units.
-        formula: As in `GroundTruth`.
-        active: As in `GroundTruth`.
-        reference_error: As in `GroundTruth`.
-        source: Where it comes from.
-        classes: Words for the values 0, 1, … of the target, where it is a class.
-        notes: What the card must say besides.
+        name: Name of the set.
+        about: Description, a sentence without its full stop.
+        names: Names of the d inputs.
+        targets: Names of the k targets.
+        units: Units of columns.
+        formula: See `GroundTruth`.
+        active: See `GroundTruth`.
+        reference_error: See `GroundTruth`.
+        source: Source of the set.
+        classes: Labels of the values 0, 1, … of a categorical target.
+        notes: Further notes for the data card.
     """
 
     name: str
@@ -138,12 +148,17 @@ class Sample:
     Attributes:
         x: Inputs, shape (n, d), float64.
         y: Targets, shape (n,), or (n, k) where there are several.
-        names: Of the inputs.
-        targets: Of the targets.
-        units: Of columns, where there are units.
-        truth: What is known of the function behind them.
-        facts: The values of the data card.
-        classes: Words for the values of the target, where it is a class.
+        names: Names of the inputs.
+        targets: Names of the targets.
+        units: Units of columns.
+        truth: The function behind the rows.
+        facts: Values of the data card.
+        classes: Labels of the values of a categorical target.
+
+    Example:
+        >>> from splinework.data import data_set
+        >>> data_set("product").draw(4).frame().columns.tolist()
+        ['x1', 'x2', 'y']
     """
 
     x: Floats
@@ -165,7 +180,7 @@ class Sample:
         return Card(self.facts)
 
     def frame(self) -> pd.DataFrame:
-        """A table, inputs first and targets last; classes as words."""
+        """A table, inputs first and targets last; classes as labels."""
         return table(self.names, self.targets, self.classes, self.x, self.y.reshape(len(self.x), -1))
 
 
@@ -180,24 +195,24 @@ def table(names: Sequence[str], targets: Sequence[str], classes: Sequence[str], 
 
 
 class CardStatistics:
-    """What a card needs to know of all rows, gathered block by block; the outcome does not depend on how they are cut.
+    """Statistics of all rows for the data card, accumulated block by block, independent of the partition into blocks.
 
     The digest is the SHA-256 of the names of the columns, each with a line end, followed by the values row after row, inputs then
     targets, as little-endian float64.
     """
 
-    def __init__(self, outline: Schema, axioms: tuple[str, ...]) -> None:
-        self._hash = hashlib.sha256("".join(f"{name}\n" for name in (*outline.names, *outline.targets)).encode())
-        self._low = np.full(len(outline.names) + len(outline.targets), np.inf)
+    def __init__(self, schema: Schema, axioms: tuple[str, ...]) -> None:
+        self._hash = hashlib.sha256("".join(f"{name}\n" for name in (*schema.names, *schema.targets)).encode())
+        self._low = np.full(len(schema.names) + len(schema.targets), np.inf)
         self._high = -self._low
-        self._outline, self._axioms = outline, axioms
+        self._outline, self._axioms = schema, axioms
         self._squares: list[float] = []
         self._known = 0
         self.rows = 0
         self.scale: ColumnStatistics | None = None
 
     def add(self, x: Floats, y: Floats, truth: Floats) -> None:
-        """Rows as they were recorded, and what the truth says there, (n, k); blocks must be the same whoever counts."""
+        """Adds a block of recorded rows and the true targets (n, k); the sequence of blocks must be deterministic."""
         whole = np.ascontiguousarray(np.concatenate([x, y], axis=1), dtype="<f8")
         self._hash.update(whole.tobytes())
         with np.errstate(all="ignore"):
@@ -210,7 +225,7 @@ class CardStatistics:
         self.rows += len(x)
 
     def truth(self) -> GroundTruth:
-        """The truth, with the noise floor of these rows."""
+        """The ground truth, with the noise floor of these rows."""
         floor = math.sqrt(math.fsum(self._squares) / self._known) if self._known else 0.0
         one = self._outline
         return GroundTruth(one.formula, one.active, floor, self._axioms, one.reference_error)
@@ -252,6 +267,6 @@ def _versions() -> dict[str, str]:
     for package in _PACKAGES:
         try:
             found[package] = version(package)
-        except PackageNotFoundError:  # run from its sources
+        except PackageNotFoundError:  # not installed
             found[package] = "unknown"
     return found

@@ -1,7 +1,7 @@
-"""Frozen recipes to and from plain values (JSON, TOML): `{"kind": "Gaussian", "gamma": 0.1, "of": "rms"}`.
+"""Conversion of frozen recipes to and from plain values (JSON, TOML): `{"kind": "Gaussian", "gamma": 0.1, "of": "rms"}`.
 
-A recipe is a frozen dataclass whose fields are numbers, texts, tuples of these and other recipes. What is read is checked against
-the types of the fields; nothing is ever executed.
+A recipe is a frozen dataclass whose fields are numbers, strings, tuples of these and other recipes. Input is validated against
+the types of the fields; nothing is executed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,16 @@ from splinework.errors import ConfigError, nearest
 
 
 def to_dict(recipe: Any) -> dict[str, Any]:
-    """A recipe as JSON values; fields that are None are left out, as TOML has no word for them.
+    """A recipe as JSON values, without fields that are None, which TOML cannot represent.
+
+    Args:
+        recipe: The recipe, a frozen dataclass.
+
+    Returns:
+        Its class name under `kind`, and its fields.
+
+    Raises:
+        TypeError: If it is not a dataclass.
 
     >>> from splinework.data.noise import Gaussian
     >>> to_dict(Gaussian(0.1))
@@ -29,14 +38,17 @@ def to_dict(recipe: Any) -> dict[str, Any]:
 
 
 def from_dict(values: Mapping[str, Any], kinds: Iterable[type]) -> Any:
-    """The recipe of such values.
+    """The inverse of `to_dict`.
 
     Args:
-        values: What `to_dict` gives.
-        kinds: The recipes that there may be, inside each other too.
+        values: Values as returned by `to_dict`.
+        kinds: Accepted classes of recipes, also nested, such as `RECIPES`.
+
+    Returns:
+        The recipe.
 
     Raises:
-        ConfigError: If a word is unknown, a value is missing or has the wrong type, or the recipe refuses it.
+        ConfigError: If a key is unknown, a value is missing or has the wrong type, or the recipe is invalid.
 
     Example:
         >>> from splinework.data.noise import Gaussian
@@ -47,7 +59,7 @@ def from_dict(values: Mapping[str, Any], kinds: Iterable[type]) -> Any:
 
 
 def toml_text(values: Mapping[str, Any]) -> str:
-    """Plain values as TOML: first what is single, then the lists of tables.
+    """Plain values as TOML, lists of tables last.
 
     >>> print(toml_text({"kind": "A", "inputs": [{"name": "x"}]}), end="")
     kind = "A"
@@ -100,7 +112,7 @@ def _recipe(values: Any, kinds: Mapping[str, type], where: str) -> Any:
     known = {field.name: field for field in fields(kind) if field.init}
     for word in values:
         if word != "kind" and word not in known:
-            raise ConfigError(f"{name} knows no {word!r}; {nearest(word, known)}")
+            raise ConfigError(f"{name} has no field {word!r}; {nearest(word, known)}")
     for word, field in known.items():
         if field.default is MISSING and field.default_factory is MISSING and word not in values:
             raise ConfigError(f"{name} needs {word!r}; add it.")
@@ -117,7 +129,7 @@ def _hints(kind: type) -> dict[str, Any]:
 
 
 def _value(value: Any, hint: Any, kinds: Mapping[str, type], where: str) -> Any:
-    """A value of JSON or TOML as the field of a recipe takes it."""
+    """A JSON or TOML value converted to the type of a field."""
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         choices = [one for one in get_args(hint) if one is not type(None)]
@@ -141,7 +153,7 @@ def _value(value: Any, hint: Any, kinds: Mapping[str, type], where: str) -> Any:
         return _scalar(value, hint, where)
     own = getattr(hint, "__name__", "")
     if isinstance(value, Mapping) and "kind" not in value and kinds.get(own) is hint:
-        value = {"kind": own, **value}  # nothing else can stand here
+        value = {"kind": own, **value}  # the only possible type
     return _recipe(value, kinds, where)
 
 

@@ -1,7 +1,7 @@
 """The 15 special functions of two variables of the KAN paper (Liu et al. 2024, arXiv 2404.19756, section 3.2), from scipy.
 
-The paper gives neither ranges nor which of the values of `ellipj` it took. Here it is sn, and the ranges keep away from poles.
-Spherical harmonics are their real parts, Re Y_l^m = N P_l^m(cos polar) cos(m azimuth), without an idle argument being left out.
+The paper specifies neither the ranges nor the value of `ellipj`. Here it is sn, and the ranges avoid poles. Spherical harmonics
+are real parts, Re Y_l^m = N P_l^m(cos polar) cos(m azimuth), including inactive arguments.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from splinework.errors import DataError, nearest
 @final
 @dataclass(frozen=True)
 class _Special:
-    """A function, its inputs and its name in mathematics; `idle` names an input that does nothing."""
+    """A function with inputs and description; `idle` is the name of an inactive input."""
 
     call: Callable[[Floats, Floats], Any]
     inputs: tuple[Input, Input]
@@ -46,7 +46,7 @@ def _sn(u: Floats, m: Floats) -> Any:
 
 
 def _harmonic(order: int, degree: int, azimuth: Floats, polar: Floats) -> Any:
-    """By lpmv: what scipy calls the spherical harmonic has changed its name and the order of its arguments."""
+    """Computed by lpmv, since SciPy's spherical harmonic changed its name and the order of its arguments."""
     ratio = math.factorial(degree - order) / math.factorial(degree + order)
     norm = math.sqrt((2 * degree + 1) / (4 * math.pi) * ratio)
     return norm * np.cos(order * azimuth) * _scipy("lpmv", order, degree, np.cos(polar))
@@ -115,11 +115,11 @@ class SpecialSet(BoxSet):
 
     Attributes:
         function: One of `special_names()`.
-        design: Where the inputs lie.
-        noise: What disturbs the rows.
+        design: Design of the inputs.
+        noise: Noise models, applied in order.
 
     Raises:
-        DataError: There is no such function; the message names the nearest ones.
+        DataError: If the function is unknown; the message suggests similar ones.
 
     Example:
         >>> SpecialSet("jv").draw(4, seed=0).names
@@ -141,7 +141,7 @@ class SpecialSet(BoxSet):
     def evaluate(self, x: Floats) -> Floats:
         return np.asarray(_TABLE[self.function].call(x[:, 0], x[:, 1]), dtype=np.float64)[:, None]
 
-    def outline(self) -> Schema:
+    def schema(self) -> Schema:
         one = _TABLE[self.function]
         names = tuple(column.name for column in one.inputs)
         return Schema(

@@ -1,7 +1,4 @@
-"""Formulas with one known structure each, to test whether a tool finds it and names no other.
-
-The opposite, no structure at all, is the problem `pure_noise`.
-"""
+"""Formulas with one known structure each, for testing structure detection; `pure_noise` has none."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from splinework.data.inputs import Input
 
 
 def structure_names() -> tuple[str, ...]:
-    """The structures that `structure` knows.
+    """The names of all structures.
 
     >>> structure_names()[:3]
     ('structure:sparse', 'structure:additive', 'structure:product')
@@ -24,7 +21,7 @@ def structure(name: str) -> FormulaSet:
     """A formula with a structure, by one of `structure_names()`.
 
     Example:
-        >>> structure("structure:sparse").outline().active
+        >>> structure("structure:sparse").schema().active
         ('x2', 'x5', 'x9')
     """
     return next(one for one in _SETS if one.name == name)

@@ -2,8 +2,8 @@
 
 Formulas and ranges: Nguyen (Uy et al. 2011, doi 10.1007/s10710-010-9121-2), Keijzer (2003, doi 10.1007/3-540-36599-0_7) and
 Korns (2011, doi 10.1007/978-1-4614-1770-5_8) as collected by McDermott et al. 2012 (doi 10.1145/2330163.2330273); Strogatz
-(La Cava et al. 2016, doi 10.1016/j.engappai.2016.07.004; the 14 states of ODE-Strogatz in PMLB). Protected operators are not
-used: where a suite divides or takes a root or logarithm of what may be negative, the range here keeps to what is defined.
+(La Cava et al. 2016, doi 10.1016/j.engappai.2016.07.004; the 14 states of ODE-Strogatz in PMLB). Instead of protected operators,
+the ranges are restricted to where divisions, roots and logarithms are defined.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ def suite_set(name: str, design: Design = _UNIFORM) -> FormulaSet:
 
     Args:
         name: One of `suite_names()`.
-        design: Where the inputs lie.
+        design: Design of the inputs.
 
     Raises:
-        DataError: There is no such formula; the message names the nearest ones.
+        DataError: If the name is unknown; the message suggests similar ones.
 
     Example:
         >>> suite_set("nguyen:7").formula

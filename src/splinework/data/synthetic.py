@@ -1,11 +1,9 @@
-"""Frozen recipes of synthetic problems: a formula, a box to draw inputs from, and nothing else.
+"""Benchmark problems: a formula, and a box to draw inputs from.
 
-`problem(name)` gives the toys of the KAN paper (Liu et al. 2024, arXiv 2404.19756, section 3.1) and a few
-that test function recovery; `feynman(identifier)` gives the formulas of the Feynman data set (Udrescu &
+`problem(name)` returns the toys of the KAN paper (Liu et al. 2024, arXiv 2404.19756, section 3.1) and a few
+tests of function recovery; `feynman(identifier)` returns the formulas of the Feynman data set (Udrescu &
 Tegmark 2020), in the 27 dimensionless forms of the paper's Table 2 or in the full dimensional ones. Each
-formula is text that `Expression` reads, so what is printed and what is computed cannot differ.
-
-Not here: measured data (`orbits.py`), and the partial differential equations of the paper.
+function is computed from its text by `Expression`.
 """
 
 from __future__ import annotations
@@ -39,14 +37,18 @@ class BenchmarkProblem:
 
     Attributes:
         name: Name in the registry, or identifier of the Feynman formula.
-        formula: The function as text, which `Expression` reads.
-        function: The same as a numpy function, x of shape (n, d) to y of shape (n,).
+        formula: The function as text, as read by `Expression`.
+        function: The function in NumPy, x of shape (n, d) to y of shape (n,).
         inputs: Names of the d inputs, in the order of the columns of x.
         low: Lower corner of the box that x is drawn from.
         high: Upper corner of the box.
-        scatter: Standard deviation of Gaussian noise that belongs to the problem itself, in the unit of y.
-        units: Of the inputs, where they have some; `1` is a pure number.
-        unit: Of y; empty if it is not known.
+        scatter: Standard deviation of the problem's own Gaussian noise, in the unit of y.
+        units: Units of the inputs, or empty; `1` is dimensionless.
+        unit: Unit of y, or empty.
+
+    Example:
+        >>> problem("product").inputs
+        ('x1', 'x2')
     """
 
     name: str
@@ -60,18 +62,18 @@ class BenchmarkProblem:
     unit: str = ""
 
     def sample(self, n: int, *, seed: int, noise: float = 0.0) -> tuple[Floats, Floats]:
-        """Draw n points uniformly from the box; a seed gives the same x whatever the noise.
+        """Draws n points uniformly from the box; x does not depend on the noise.
 
         Args:
             n: Number of rows, at least 1.
-            seed: Seed of numpy's default generator; no global state is read or changed.
-            noise: Gaussian noise added to y, as a share of the standard deviation of y over these rows.
+            seed: Seed of NumPy's default generator.
+            noise: Standard deviation of Gaussian noise on y relative to that of y over these rows.
 
         Returns:
             x of shape (n, d) and y of shape (n,), float64.
 
         Raises:
-            ConfigError: n is below 1, or noise is negative or not finite.
+            ConfigError: If n is below 1, or noise is negative or not finite.
 
         Example:
             >>> x, y = problem("product").sample(4, seed=0)
@@ -79,9 +81,11 @@ class BenchmarkProblem:
             True
         """
         if n < 1:
-            raise ConfigError(f"sample draws at least 1 row, got n={n}.")
+            raise ConfigError(f"n must be at least 1, got {n}.")
         if not 0.0 <= noise < float("inf"):
-            raise ConfigError(f"noise is a share of the spread of y, 0 or more, got {noise}; 0.1 is 10 %.")
+            raise ConfigError(
+                f"noise is relative to the standard deviation of y, at least 0, got {noise}; 0.1 is 10 %."
+            )
         generator = np.random.default_rng(seed)
         x = generator.uniform(self.low, self.high, size=(n, len(self.inputs)))
         y = self.function(x)
@@ -91,13 +95,16 @@ class BenchmarkProblem:
 
 @explained
 def problem(name: str) -> BenchmarkProblem:
-    """Look up a registered problem.
+    """Looks up a benchmark problem.
 
     Args:
         name: One of `problem_names()`.
 
+    Returns:
+        The problem.
+
     Raises:
-        DataError: There is no such problem; the message names the nearest ones.
+        DataError: If the name is unknown; the message suggests similar ones.
 
     Example:
         >>> problem("exp_sine").formula
@@ -107,22 +114,35 @@ def problem(name: str) -> BenchmarkProblem:
 
 
 def problem_names() -> tuple[str, ...]:
-    """The names that `problem` knows, the five toys of the paper first, in its order."""
+    """The names of all problems, the five toys of the paper first.
+
+    Returns:
+        The names.
+
+    Raises:
+        Nothing.
+
+    >>> problem_names()[:2]
+    ('bessel', 'exp_sine')
+    """
     return tuple(_PROBLEMS)
 
 
 def feynman(identifier: str, *, table: FeynmanTable = "dimensionless") -> BenchmarkProblem:
-    """Look up a formula of the Feynman data set.
+    """Looks up a formula of the Feynman data set.
 
     Args:
-        identifier: Such as "I.6.2"; see `feynman_ids`.
+        identifier: One of `feynman_ids()`, such as "I.6.2".
         table: "dimensionless" for the 27 of the KAN paper's Table 2, on ranges proposed here because the
-            paper does not publish its own; "dimensional" for the 120 of the data set on its own ranges. An
-            identifier in both means two different functions.
+            paper does not publish any; "dimensional" for the 120 of the data set on its own ranges. An
+            identifier in both denotes two different functions.
+
+    Returns:
+        The problem.
 
     Raises:
-        DataError: The table has no such formula; the message names the nearest ones.
-        ConfigError: There is no such table.
+        DataError: If the identifier is unknown; the message suggests similar ones.
+        ConfigError: If the table is unknown.
 
     Example:
         >>> feynman("I.16.6").formula
@@ -132,7 +152,20 @@ def feynman(identifier: str, *, table: FeynmanTable = "dimensionless") -> Benchm
 
 
 def feynman_ids(*, table: FeynmanTable = "dimensionless") -> tuple[str, ...]:
-    """The identifiers that `feynman` knows, in the order of the table."""
+    """The identifiers of the Feynman formulas, in the order of the table.
+
+    Args:
+        table: "dimensionless" or "dimensional".
+
+    Returns:
+        The identifiers.
+
+    Raises:
+        ConfigError: If the table is unknown.
+
+    >>> len(feynman_ids())
+    27
+    """
     return tuple(_feynman_rows(table))
 
 
@@ -155,7 +188,7 @@ def _feynman_rows(table: FeynmanTable) -> dict[str, BenchmarkProblem]:
 
 
 def _with_units(recipe: BenchmarkProblem, row: dict[str, str]) -> BenchmarkProblem:
-    """The problem with the units of the table, in which T is a temperature."""
+    """The problem with the units of the table, where T is a temperature."""
 
     def plain(unit: str) -> str:
         return {"": "", "Dimensionless": "1"}.get(unit, unit.replace("T^", "K^"))
@@ -184,7 +217,7 @@ def _problem(
     high: float | tuple[float, ...] = 1.0,
     scatter: float = 0.0,
 ) -> BenchmarkProblem:
-    """A problem whose function is its formula; a single bound holds for every input."""
+    """A problem from its formula; a single bound applies to every input."""
     names = tuple(inputs)
     lower = low if isinstance(low, tuple) else (low,) * len(names)
     upper = high if isinstance(high, tuple) else (high,) * len(names)

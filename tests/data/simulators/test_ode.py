@@ -139,7 +139,7 @@ def test_what_blows_up_says_when_and_which_state():
 
 
 def test_what_takes_too_long_is_told(monkeypatch):
-    monkeypatch.setattr("splinework.data.simulators.ode._MOST_CALLS", 100)
+    monkeypatch.setattr("splinework.data.simulators.ode._MAX_CALLS", 100)
     with pytest.raises(DataError, match="solve it as stiff"):
         ode_set({"x": "-1000*(x - cos(t))"}, {"x": (1.0, 2.0)}, end=10.0).draw(10)
 

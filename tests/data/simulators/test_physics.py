@@ -7,7 +7,7 @@ import pytest
 
 from splinework.data import load_knots
 from splinework.data.knots import KNOT_FEATURES
-from splinework.data.simulators.localisation import CLEAR, GOLDEN, LocalisationSet
+from splinework.data.simulators.localisation import AMBIGUOUS_RANGE, GOLDEN_RATIO, LocalisationSet
 from splinework.data.simulators.materials import material, material_names
 from splinework.errors import ConfigError, DataError
 
@@ -27,7 +27,7 @@ def test_clear_states_lie_on_the_analytic_side_of_the_edge(model):
 def test_states_are_those_of_the_dense_matrix(model):
     sites, values, phase = 60, [0.8, 0.6][: 1 if model == "mosaic" else 2], 0.3
     n = np.arange(1, sites + 1)
-    wave = np.cos(2 * np.pi * GOLDEN * n + phase)
+    wave = np.cos(2 * np.pi * GOLDEN_RATIO * n + phase)
     if model.endswith("hopping"):
         matrix = np.exp(-0.6 * np.abs(n[:, None] - n)) * (np.exp(0.6) if model == "nearest_hopping" else 1.0)
         np.fill_diagonal(matrix, 0.8 * wave)
@@ -50,7 +50,7 @@ def test_labels_are_words_and_unclear_states_are_dropped():
     drawn = LocalisationSet("mosaic", sites=233).draw(200, seed=0)
     assert set(drawn.frame()["state"]) == {"localised", "extended"}
     assert (drawn.frame()["state"] == "extended").sum() == drawn.y.sum()
-    assert CLEAR[0] < CLEAR[1]
+    assert AMBIGUOUS_RANGE[0] < AMBIGUOUS_RANGE[1]
     assert drawn.x.shape == (200, 2)
 
 

@@ -244,7 +244,7 @@ def test_a_spline_is_drawn_over_the_data_or_else_over_its_table_without_the_ends
     ax = plot_spline(Parabola(), at=at)
     (ticks,) = lines(ax, "rows")
     np.testing.assert_array_equal(ticks.get_xdata(), [0.5, 0.75, 1.25])
-    with pytest.raises(DataError, match="nowhere finite"):
+    with pytest.raises(DataError, match="no finite values"):
         plot_spline(Parabola(), at=np.array([np.nan]))
 
 

@@ -1,4 +1,4 @@
-"""Simulators: ordinary and partial differential equations, chains of atoms, materials. Recipes in, rows out."""
+"""Simulators: ordinary and partial differential equations, tight-binding chains, materials."""
 
 from splinework.data.simulators.equations import AllenCahnSet, BurgersSet
 from splinework.data.simulators.localisation import LocalisationSet

@@ -1,7 +1,7 @@
-"""Partial differential equations with a reference: heat, Poisson, Helmholtz in closed form, Burgers and Allen-Cahn computed.
+"""Partial differential equations with reference solutions: heat, Poisson, Helmholtz exact, Burgers and Allen-Cahn computed.
 
 The settings of Burgers, Allen-Cahn and Helmholtz are those of the literature on physics-informed networks (Raissi et al. 2019).
-Every reference states its own error.
+Every reference solution states its error.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from splinework.errors import ConfigError
 
 Complexes = NDArray[np.complex128]
 
-_UNIT: Final = (Input("x", -1.0, 1.0), Input("y", -1.0, 1.0))
-_EDGE: Final = "boundary(face={'x': (-1, 1), 'y': (-1, 1)}, value=0)"
+_SQUARE: Final = (Input("x", -1.0, 1.0), Input("y", -1.0, 1.0))
+_BOUNDARY: Final = "boundary(face={'x': (-1, 1), 'y': (-1, 1)}, value=0)"
 
-_YOUNG: Final = 0.02
-"""Time until which the kink of Allen-Cahn's start has modes beyond those of the solver."""
-_TAIL: Final = 16_384
+_TAIL_END: Final = 0.02
+"""Time until which the kink of Allen-Cahn's initial condition has modes beyond those of the solver."""
+_N_TAIL_MODES: Final = 16_384
 
 HEAT: Final = FormulaSet(
     "sin(pi*x)*exp(-0.1*pi**2*t) + 0.5*sin(3*pi*x)*exp(-0.9*pi**2*t)",
@@ -45,29 +45,29 @@ HEAT: Final = FormulaSet(
         "initial(t, value='sin(pi*x) + 0.5*sin(3*pi*x)')",
     ),
 )
-"""Two terms of the sine series: exact, while a series that is cut is not."""
+"""Two terms of the sine series, so without truncation error."""
 POISSON: Final = FormulaSet(
     "sin(pi*x)*sin(pi*y)",
-    _UNIT,
+    _SQUARE,
     target="u",
     name="poisson",
     about="Poisson's equation u_xx + u_yy = -2 π² sin πx sin πy on a square, u = 0 on its edge",
     source="manufactured solution, exact",
-    known=("residual('u_xx + u_yy + 2*pi**2*sin(pi*x)*sin(pi*y)')", _EDGE),
+    known=("residual('u_xx + u_yy + 2*pi**2*sin(pi*x)*sin(pi*y)')", _BOUNDARY),
 )
 HELMHOLTZ: Final = FormulaSet(
     "sin(pi*x)*sin(4*pi*y)",
-    _UNIT,
+    _SQUARE,
     target="u",
     name="helmholtz",
     about="Helmholtz' equation u_xx + u_yy + u = q on a square, modes 1 and 4, u = 0 on its edge",
     source="manufactured solution, exact",
-    known=("residual('u_xx + u_yy + u - (1 - 17*pi**2)*sin(pi*x)*sin(4*pi*y)')", _EDGE),
+    known=("residual('u_xx + u_yy + u - (1 - 17*pi**2)*sin(pi*x)*sin(4*pi*y)')", _BOUNDARY),
 )
 
 
 class _Evolution(BoxSet):
-    """A function u of x in [-1, 1] and of the time t up to an end."""
+    """A function u of x in [-1, 1] and of the time t up to `end`."""
 
     end: float
     title: ClassVar[str]
@@ -75,13 +75,13 @@ class _Evolution(BoxSet):
 
     def check(self) -> None:
         if not 0 < self.end <= 1:
-            raise ConfigError(f"end of {self.title} is above 0 and at most 1, got {self.end}.")
+            raise ConfigError(f"end of {self.title} must be above 0 and at most 1, got {self.end}.")
         super().check()
 
     def box(self) -> tuple[Input, ...]:
         return Input("x", -1.0, 1.0), Input("t", 0.0, self.end)
 
-    def _outline(self, name: str, about: str, source: str, *notes: str) -> Schema:
+    def _schema_of(self, name: str, about: str, source: str, *notes: str) -> Schema:
         columns, error = ("x", "t"), self.REFERENCE_ERROR
         return Schema(name, about, columns, ("u",), active=columns, reference_error=error, source=source, notes=notes)
 
@@ -91,14 +91,14 @@ class _Evolution(BoxSet):
 class BurgersSet(_Evolution):
     """u_t + u u_x = ν u_xx on [-1, 1], u(0, x) = -sin πx, u = 0 at both ends, by the Cole-Hopf transform.
 
-    u is a quotient of two integrals against a Gaussian (Basdevant et al. 1986, doi 10.1016/0045-7930(86)90036-8), by
-    Gauss-Hermite quadrature with 100 nodes.
+    u is a quotient of two Gaussian integrals (Basdevant et al. 1986, doi 10.1016/0045-7930(86)90036-8), computed by Gauss-Hermite
+    quadrature with 100 nodes.
 
     Attributes:
-        viscosity: ν, from 0.002 on: below, 100 nodes are too few.
-        end: Largest time, at most 1.
-        design: Where x and t lie.
-        noise: What disturbs the rows.
+        viscosity: Viscosity ν, at least 0.002, below which 100 nodes do not suffice.
+        end: Final time, at most 1.
+        design: Design of x and t.
+        noise: Noise models, applied in order.
 
     Example:
         >>> abs(float(BurgersSet().evaluate(np.array([[0.5, 0.0]]))[0, 0]) + 1) < 1e-12
@@ -116,16 +116,16 @@ class BurgersSet(_Evolution):
 
     def __post_init__(self) -> None:
         if not 0.002 <= self.viscosity < math.inf:
-            raise ConfigError(f"viscosity of Burgers' equation is a number from 0.002 on, got {self.viscosity}.")
+            raise ConfigError(f"viscosity of Burgers' equation must be at least 0.002, got {self.viscosity}.")
         self.check()
 
     def evaluate(self, x: Floats) -> Floats:
         return cole_hopf(x[:, 0], x[:, 1], self.viscosity, self.NODES)[:, None]
 
-    def outline(self) -> Schema:
+    def schema(self) -> Schema:
         about = "Burgers' equation u_t + u u_x = ν u_xx, u(0, x) = -sin πx, which grows a front"
         source = f"Cole-Hopf transform, Gauss-Hermite quadrature with {self.NODES} nodes"
-        return self._outline("burgers", about, source)
+        return self._schema_of("burgers", about, source)
 
     def axioms(self) -> tuple[str, ...]:
         start = ("boundary(face={'x': (-1, 1)}, value=0)", "initial(t, value='-sin(pi*x)')")
@@ -133,15 +133,15 @@ class BurgersSet(_Evolution):
 
 
 def cole_hopf(x: Floats, t: Floats, viscosity: float, nodes: int) -> Floats:
-    """The solution of Burgers' equation from -sin πx.
+    """The solution of Burgers' equation with initial condition -sin πx.
 
     u(x, t) = -∫ sin π(x-η) f(x-η) e^{-η²/4νt} dη / ∫ f(x-η) e^{-η²/4νt} dη with f(y) = exp(-cos(πy)/(2πν)).
 
     Args:
-        x: Places, shape (n,).
-        t: Times, 0 or more, shape (n,).
-        viscosity: ν.
-        nodes: Of the quadrature.
+        x: Positions, shape (n,).
+        t: Non-negative times, shape (n,).
+        viscosity: Viscosity ν.
+        nodes: Number of nodes of the quadrature.
 
     Returns:
         Shape (n,).
@@ -158,14 +158,14 @@ def cole_hopf(x: Floats, t: Floats, viscosity: float, nodes: int) -> Floats:
 class AllenCahnSet(_Evolution):
     """u_t = 1e-4 u_xx + 5 (u - u³) on [-1, 1], periodic, u(0, x) = x² cos πx, by Fourier modes and ETDRK4.
 
-    Solved once on 2048 points with steps of 1/2000 (Kassam & Trefethen 2005, doi 10.1137/S1064827502410633); at any x by its
-    Fourier series, at any t by the cubic of values and slopes at both ends of a step. The start has a kink at x = ±1, where the
-    error is up to 2e-5 before t = 0.001; elsewhere it is below 1e-7.
+    Solved once on 2048 points with steps of 1/2000 (Kassam & Trefethen 2005, doi 10.1137/S1064827502410633); evaluated by the
+    Fourier series in x and by cubic Hermite interpolation in t. The initial condition has a kink at x = ±1, where the error is up
+    to 2e-5 before t = 0.001; elsewhere it is below 1e-7.
 
     Attributes:
-        end: Largest time, at most 1.
-        design: Where x and t lie.
-        noise: What disturbs the rows.
+        end: Final time, at most 1.
+        design: Design of x and t.
+        noise: Noise models, applied in order.
     """
 
     end: float = 1.0
@@ -184,10 +184,12 @@ class AllenCahnSet(_Evolution):
     def evaluate(self, x: Floats) -> Floats:
         return allen_cahn(x[:, 0], x[:, 1], self.MODES, self.STEPS, self.KEPT)[:, None]
 
-    def outline(self) -> Schema:
+    def schema(self) -> Schema:
         about = "the Allen-Cahn equation u_t = 1e-4 u_xx + 5 (u - u³), u(0, x) = x² cos πx, periodic"
-        note = "The error of the reference is below 1e-7 but for x = ±1 before t = 0.001."
-        return self._outline("allen_cahn", about, f"Fourier modes ({self.MODES}) and ETDRK4 ({self.STEPS} steps)", note)
+        note = "The error of the reference is below 1e-7, except at x = ±1 before t = 0.001."
+        return self._schema_of(
+            "allen_cahn", about, f"Fourier modes ({self.MODES}) and ETDRK4 ({self.STEPS} steps)", note
+        )
 
     def axioms(self) -> tuple[str, ...]:
         start = "initial(t, value='x**2*cos(pi*x)')"
@@ -195,14 +197,14 @@ class AllenCahnSet(_Evolution):
 
 
 def allen_cahn(x: Floats, t: Floats, modes: int, steps: int, kept: int) -> Floats:
-    """The solution of the Allen-Cahn equation at places x and times t in [0, 1], shape (n,) each.
+    """The solution of the Allen-Cahn equation at positions x and times t, shape (n,) each.
 
     Args:
-        x: Places in [-1, 1].
-        t: Times.
-        modes: Points in space.
-        steps: Steps from 0 to 1.
-        kept: Times after 0 that are kept; divides `steps`.
+        x: Positions in [-1, 1].
+        t: Times in [0, 1].
+        modes: Number of grid points in space.
+        steps: Number of time steps from 0 to 1.
+        kept: Number of stored times after 0, a divisor of `steps`.
     """
     values, slopes = _allen_cahn(modes, steps, kept)
     rate = np.pi * np.arange(modes // 2 + 1)
@@ -212,28 +214,28 @@ def allen_cahn(x: Floats, t: Floats, modes: int, steps: int, kept: int) -> Float
     for begin in range(0, len(x), 256):  # 256 rows of modes at a time
         part = slice(begin, begin + 256)
         at, u = place[part], s[part][:, None]
-        # Hermite's cubic in the coefficients, each over one kept step
+        # cubic Hermite interpolation of the coefficients over one stored step
         series = values[at] * (1 + 2 * u) * (1 - u) ** 2 + values[at + 1] * u**2 * (3 - 2 * u)
         series = series + (slopes[at] * u * (1 - u) ** 2 - slopes[at + 1] * u**2 * (1 - u)) / kept
         found[part] = (series * np.cos(rate * x[part][:, None])).sum(axis=1)
-    young = np.flatnonzero(t < _YOUNG)
-    for begin in range(0, len(young), 256):
-        rows = young[begin : begin + 256]
-        found[rows] += _tail(x[rows], t[rows], modes // 2 + 1)
+    early = np.flatnonzero(t < _TAIL_END)
+    for begin in range(0, len(early), 256):
+        rows = early[begin : begin + 256]
+        found[rows] += _tail_modes(x[rows], t[rows], modes // 2 + 1)
     return np.where(t == 0, x**2 * np.cos(np.pi * x), found)
 
 
-def _tail(x: Floats, t: Floats, first: int) -> Floats:
-    """What the modes from `first` on add while they live: those of the kink, where u = -1 and 5 (u - u³) has the slope -10."""
-    k = np.arange(first, _TAIL)
+def _tail_modes(x: Floats, t: Floats, first: int) -> Floats:
+    """Contribution of the decaying modes from `first` on, due to the kink, where u = -1 and 5 (u - u³) has the slope -10."""
+    k = np.arange(first, _N_TAIL_MODES)
     rate = -10.0 - 1e-4 * (np.pi * k) ** 2
     waves = np.exp(rate * t[:, None]) * np.cos(np.pi * k * x[:, None])
-    return np.asarray((_start(_TAIL)[first:] * waves).sum(axis=1), dtype=np.float64)
+    return np.asarray((_initial_coefficients(_N_TAIL_MODES)[first:] * waves).sum(axis=1), dtype=np.float64)
 
 
 @lru_cache(maxsize=2)
 def _allen_cahn(modes: int, steps: int, kept: int) -> tuple[Floats, Floats]:
-    """Coefficients of cos(π k x) and their slopes in time at the kept times; the solution is even, so there are no sines."""
+    """Coefficients of cos(π k x) and their time derivatives at the stored times; the solution is even, without sines."""
     wave = np.pi * np.arange(modes // 2 + 1, dtype=np.float64)
     linear = 5.0 - 1e-4 * wave**2
     h = 1.0 / steps
@@ -245,7 +247,7 @@ def _allen_cahn(modes: int, steps: int, kept: int) -> tuple[Floats, Floats]:
     def rest(v: Complexes) -> Complexes:
         return np.fft.rfft(-5.0 * np.fft.irfft(v, modes) ** 3)
 
-    v = (sign / factor * modes * _start(modes // 2 + 1)).astype(np.complex128)
+    v = (sign / factor * modes * _initial_coefficients(modes // 2 + 1)).astype(np.complex128)
     values, slopes = [], []
     for step in range(steps + 1):
         n0 = rest(v)
@@ -261,8 +263,8 @@ def _allen_cahn(modes: int, steps: int, kept: int) -> tuple[Floats, Floats]:
     return np.array(values), np.array(slopes)
 
 
-def _start(count: int) -> Floats:
-    """Coefficients of the cosine series of x² cos πx on [-1, 1], by its integrals: samples would alias the kink at the ends."""
+def _initial_coefficients(count: int) -> Floats:
+    """Cosine coefficients of x² cos πx on [-1, 1] by exact integrals, since samples would alias the kink at the ends."""
     k = np.arange(-1, count + 1)
     with np.errstate(divide="ignore"):
         moments = np.where(k == 0, 2 / 3, 4 * np.where(k % 2, -1.0, 1.0) / (np.pi * k) ** 2)  # ∫ x² cos πkx dx
@@ -272,7 +274,7 @@ def _start(count: int) -> Floats:
 
 
 def _etdrk4(linear: Floats, h: float) -> tuple[Floats, ...]:
-    """The coefficients of ETDRK4, as means over a circle (Kassam & Trefethen 2005): their formulas cancel near 0."""
+    """The coefficients of ETDRK4 by contour integrals (Kassam & Trefethen 2005), which avoid cancellation near 0."""
     circle = np.exp(1j * np.pi * (np.arange(1, 33) - 0.5) / 32)
     z = h * linear[:, None] + circle
     grown = np.exp(z)

@@ -1,8 +1,8 @@
-"""Tight-binding chains whose states are extended or localised (KAN paper, Liu et al. 2024, arXiv 2404.19756, section 4.3).
+"""Tight-binding chains with extended or localised states (KAN paper, Liu et al. 2024, arXiv 2404.19756, section 4.3).
 
-H = Σ t (c†_{n+1} c_n + h.c.) + Σ V_n c†_n c_n with t = 1 and the golden mean b = (√5 - 1)/2. A state ψ is told by its inverse
-participation ratio `I = Σ |ψ|⁴` through D = -log I / log N: extended states have D near 1, localised ones near 0. States with
-0.4 < D < 0.7 are not clear, and dropped.
+H = Σ t (c†_{n+1} c_n + h.c.) + Σ V_n c†_n c_n with t = 1 and the golden ratio b = (√5 - 1)/2. A state ψ is classified by its
+inverse participation ratio `I = Σ |ψ|⁴` by D = -log I / log N: extended states have D near 1, localised ones near 0. Ambiguous
+states with 0.4 < D < 0.7 are dropped.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from splinework.errors import ConfigError, nearest
 
 Model = Literal["aubry_andre", "mosaic", "exponential_hopping", "nearest_hopping"]
 
-GOLDEN: Final = (math.sqrt(5) - 1) / 2
-CLEAR: Final = (0.4, 0.7)
-"""Below, a state is localised, above, extended; between, not clear."""
+GOLDEN_RATIO: Final = (math.sqrt(5) - 1) / 2
+AMBIGUOUS_RANGE: Final = (0.4, 0.7)
+"""Range of D between localised and extended states."""
 _CLASSES: Final = ("localised", "extended")
 
 _PARAMETERS: Final[dict[str, tuple[Input, Input | None]]] = {
     "aubry_andre": (Input("lam", 0.2, 1.8), Input("alpha", -0.8, 0.8)),
     "mosaic": (Input("lam", 0.3, 2.5), None),
     "exponential_hopping": (Input("lam", 0.2, 4.0), Input("p", 1.0, 3.0)),
-    # beyond p = 2 it nears the Aubry-Andre chain, which is critical at lam = 2: up to 2 % of clear states are on the wrong side
+    # beyond p = 2 it approaches the Aubry-Andre chain, critical at lam = 2: up to 2 % of the states are misclassified
     "nearest_hopping": (Input("lam", 0.5, 3.5), Input("p", 1.0, 2.0)),
 }
 _ABOUT: Final = {
@@ -59,12 +59,12 @@ class LocalisationSet(Recipe):
     `nearest_hopping`: the same with hops `e^{-p(|n-m| - 1)}`, where the next site is 1 away; extended iff λ cosh p < E + e^p.
 
     Attributes:
-        model: Which of them.
-        sites: Length of a chain; short ones blur the edge.
-        states: Rows of a chain, drawn from its clear states; fewer where it has fewer.
+        model: Name of the model.
+        sites: Length of a chain; short chains blur the mobility edge.
+        states: Maximum number of rows per chain, drawn from its unambiguous states.
 
     Raises:
-        ConfigError: If there is no such model, or a number is out of range.
+        ConfigError: If the model is unknown, or a number is out of range.
 
     Example:
         >>> LocalisationSet("mosaic", sites=89, states=10).draw(20, seed=0).x.shape
@@ -79,15 +79,15 @@ class LocalisationSet(Recipe):
         if self.model not in get_args(Model):
             raise ConfigError(f"there is no chain {self.model!r}; {nearest(self.model, get_args(Model))}")
         if not 50 <= self.sites <= 10_000:
-            raise ConfigError(f"a chain has 50 to 10000 sites, got {self.sites}.")
+            raise ConfigError(f"sites must be 50 to 10000, got {self.sites}.")
         if self.states < 1:
-            raise ConfigError(f"states is 1 or more rows of a chain, got {self.states}.")
+            raise ConfigError(f"states must be at least 1, got {self.states}.")
 
     def parameters(self) -> tuple[Input, ...]:
-        """What chains differ in, besides their phase."""
+        """The parameters of a chain, except its phase."""
         return tuple(one for one in _PARAMETERS[self.model] if one is not None)
 
-    def outline(self) -> Schema:
+    def schema(self) -> Schema:
         names = ("E", *(one.name for one in self.parameters()))
         return Schema(
             self.model,
@@ -98,7 +98,7 @@ class LocalisationSet(Recipe):
             active=names,
             source=f"all states of chains of {self.sites} sites, by their inverse participation ratio",
             classes=_CLASSES,
-            notes=("States with 0.4 < D < 0.7 were dropped; the edge itself is that of an endless chain.",),
+            notes=("States with 0.4 < D < 0.7 were dropped; the mobility edge is that of an infinite chain.",),
         )
 
     def clean(self, rows: int, seed: int) -> Iterator[tuple[Floats, Floats]]:
@@ -107,20 +107,20 @@ class LocalisationSet(Recipe):
             generator = stream(seed, POINTS_STREAM, chain)
             values = [float(one.values(np.asarray(generator.random()))) for one in self.parameters()]
             energies, ratios = self.spectrum(values, phase=2 * math.pi * float(generator.random()))
-            clear = np.flatnonzero((ratios < CLEAR[0]) | (ratios > CLEAR[1]))
+            clear = np.flatnonzero((ratios < AMBIGUOUS_RANGE[0]) | (ratios > AMBIGUOUS_RANGE[1]))
             chosen = generator.permutation(clear)[: min(self.states, rows - given)]
             chain += 1
             if len(chosen):
                 x = np.column_stack([energies[chosen], *(np.full(len(chosen), value) for value in values)])
-                yield x, (ratios[chosen] > CLEAR[1]).astype(np.float64)[:, None]
+                yield x, (ratios[chosen] > AMBIGUOUS_RANGE[1]).astype(np.float64)[:, None]
                 given += len(chosen)
 
     def spectrum(self, values: list[float], *, phase: float) -> tuple[Floats, Floats]:
         """All states of one chain.
 
         Args:
-            values: Of `parameters()`.
-            phase: φ.
+            values: Values of `parameters()`.
+            phase: Phase φ.
 
         Returns:
             Energies and D = -log I / log N, shape (sites,) each.
@@ -128,7 +128,7 @@ class LocalisationSet(Recipe):
         from scipy.linalg import eigh, eigh_tridiagonal
 
         n = np.arange(1, self.sites + 1)
-        wave = np.cos(2 * np.pi * GOLDEN * n + phase)
+        wave = np.cos(2 * np.pi * GOLDEN_RATIO * n + phase)
         if self.model in ("exponential_hopping", "nearest_hopping"):
             strength, decay = values
             hops = np.exp(-decay * (np.abs(n[:, None] - n) - (self.model == "nearest_hopping")))
@@ -149,7 +149,7 @@ class LocalisationSet(Recipe):
         return None  # the labels are those of finite chains
 
     def edge(self, x: Floats) -> Floats:
-        """The analytic criterion at rows of energy and parameters, above 0 where a state is extended; shape (n,)."""
+        """The analytic criterion at rows of energy and parameters, positive for extended states; shape (n,)."""
         from splinework.formula.expression import Expression
 
         return Expression(_EDGES[self.model], ["E", *(one.name for one in self.parameters())])(x)

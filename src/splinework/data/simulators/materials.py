@@ -1,4 +1,4 @@
-"""Constitutive laws: from the deformation gradient F (9 inputs) to components of the first Piola-Kirchhoff stress P, as formulas.
+"""Constitutive laws: components of the first Piola-Kirchhoff stress P as formulas of the deformation gradient F (9 inputs).
 
 Linear elasticity: P = λ tr(ε) I + 2 μ ε with ε = (F + Fᵀ)/2 - I. Neo-Hookean: P = μ (F - F⁻ᵀ) + λ ln(det F) F⁻ᵀ. E = 1, ν = 0.2,
 F = I + U(-1, 1)·0.2, as in KAN 2.0 (Liu et al. 2024, arXiv 2408.10205; pykan, tutorial Physics 4A).
@@ -11,24 +11,22 @@ from typing import Final
 from splinework.data.formulas import FormulaSet
 from splinework.data.inputs import Input
 
-YOUNG: Final = 1.0
-"""Young's modulus E."""
-POISSON_RATIO: Final = 0.2
-"""Poisson's ratio ν."""
-_LAMBDA: Final = YOUNG * POISSON_RATIO / ((1 + POISSON_RATIO) * (1 - 2 * POISSON_RATIO))
-_MU: Final = YOUNG / (2 * (1 + POISSON_RATIO))
-_SPREAD: Final = 0.2
+YOUNGS_MODULUS: Final = 1.0
+POISSONS_RATIO: Final = 0.2
+_LAMBDA: Final = YOUNGS_MODULUS * POISSONS_RATIO / ((1 + POISSONS_RATIO) * (1 - 2 * POISSONS_RATIO))
+_MU: Final = YOUNGS_MODULUS / (2 * (1 + POISSONS_RATIO))
+_HALF_WIDTH: Final = 0.2
 _INPUTS: Final = tuple(
-    Input(f"F{i}{j}", (i == j) - _SPREAD, (i == j) + _SPREAD, "1") for i in (1, 2, 3) for j in (1, 2, 3)
+    Input(f"F{i}{j}", (i == j) - _HALF_WIDTH, (i == j) + _HALF_WIDTH, "1") for i in (1, 2, 3) for j in (1, 2, 3)
 )
 _DETERMINANT: Final = "(F11*(F22*F33 - F23*F32) - F12*(F21*F33 - F23*F31) + F13*(F21*F32 - F22*F31))"
-# F⁻ᵀ is the cofactors over the determinant
+# F⁻ᵀ is the cofactor matrix divided by the determinant
 _COFACTORS: Final = {"11": "(F22*F33 - F23*F32)", "12": "(F23*F31 - F21*F33)"}
 _ABOUT: Final = {"linear_elastic": "linear elasticity", "neo_hookean": "a neo-Hookean material"}
 
 
 def material_names() -> tuple[str, ...]:
-    """The laws and components that `material` knows.
+    """The names of all laws and components.
 
     >>> material_names()[2:]
     ('neo_hookean:P11', 'neo_hookean:P12')

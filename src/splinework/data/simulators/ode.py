@@ -1,4 +1,4 @@
-"""Ordinary differential equations by their right-hand sides as text: states along trajectories, and their exact derivatives."""
+"""Ordinary differential equations given by formulas: states along trajectories, and their exact derivatives."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from splinework.formula.reading import names_in, parse
 
 RTOL: Final = 1e-10
 ATOL: Final = 1e-12
-HORIZON: Final = 15.0
-"""Largest time times Lyapunov exponent. The solver's error has grown by e^15 then, from 1e-10 to some 3e-4 of the state; each
-derivative is exact for its state all the same."""
-_TOGETHER: Final = 8
-"""Trajectories that are solved as one system, with common steps."""
-_MOST_CALLS: Final = 400_000
-"""Evaluations of the right-hand sides for one group of trajectories."""
+MAX_LYAPUNOV_TIMES: Final = 15.0
+"""Maximum time times Lyapunov exponent: the solver's error grows by e^15, from 1e-10 to about 3e-4 of the state. The derivatives
+are nevertheless exact for their states."""
+_GROUP_SIZE: Final = 8
+"""Number of trajectories that are solved as one system, with common steps."""
+_MAX_CALLS: Final = 400_000
+"""Maximum number of evaluations of the right-hand sides for one group of trajectories."""
 _TIME: Final = "t"
 
 
@@ -38,24 +38,24 @@ _TIME: Final = "t"
 class OdeSet(Recipe):
     """Trajectories of x' = f(t, x) from random starts: rows of time and state, and as targets the derivatives f.
 
-    Solved by DOP853, or by Radau with the exact Jacobian where it is stiff, at rtol 1e-10 and atol 1e-12. The derivatives are the
-    right-hand sides at the states given, not differences.
+    Solved by DOP853, or by Radau with the exact Jacobian for stiff equations, at rtol 1e-10 and atol 1e-12. The derivatives are
+    the right-hand sides at the states, not finite differences.
 
     Attributes:
         equations: Pairs of a state and its right-hand side, a formula of the states, the parameters and the time `t`.
-        start: Range of each state at t = 0, in the order of the equations; their units are those of the states.
-        end: Time at which a trajectory ends.
-        points: Rows of a trajectory, evenly spaced in time from 0 on.
+        start: Range of each initial state, in the order of the equations, with the units of the states.
+        end: Final time of a trajectory.
+        points: Number of rows of a trajectory, evenly spaced in time from 0.
         parameters: Pairs of a name and its value.
         stiff: Whether to use Radau.
-        exponent: Largest Lyapunov exponent; 0 where it is not chaotic. `end` times this stays below 15.
-        noise: What disturbs the rows.
-        time_unit: Unit of the time; empty for none given.
-        name: Of the set.
-        about: What it is.
+        exponent: Largest Lyapunov exponent, 0 if not chaotic; `end` times this must be below 15.
+        noise: Noise models, applied in order.
+        time_unit: Unit of the time, or empty.
+        name: Name of the set.
+        about: Description.
 
     Raises:
-        ConfigError: If names, numbers and ranges do not go together.
+        ConfigError: If names, numbers and ranges are incompatible.
         FormulaError: If a right-hand side cannot be read.
 
     Example:
@@ -82,23 +82,25 @@ class OdeSet(Recipe):
         check_inputs(self.start)
         if not states or states != tuple(one.name for one in self.start):
             raise ConfigError(
-                f"{self.name} has equations for {list(states)} and starts for {[one.name for one in self.start]}; give "
-                "every state both, in the same order."
+                f"{self.name} has equations for {list(states)} and initial ranges for {[one.name for one in self.start]}; "
+                "give both for every state, in the same order."
             )
         taken = [_TIME, *states, *(f"d{state}_dt" for state in states)]
         if len(set(taken)) < len(taken):
-            raise ConfigError(f"no state of {self.name} is called {_TIME!r} or as a derivative is (dx_dt); rename it.")
+            raise ConfigError(
+                f"no state of {self.name} may have the name {_TIME!r} or that of a derivative (dx_dt); rename it."
+            )
         for word, value in (("end", self.end), ("points", self.points - 1)):
             if not 0 < value < math.inf:
                 raise ConfigError(f"{word} of {self.name} is too small or not finite, got {getattr(self, word)}.")
-        if self.exponent * self.end >= HORIZON:
+        if self.exponent * self.end >= MAX_LYAPUNOV_TIMES:
             raise ConfigError(
-                f"{self.name} is chaotic: beyond t = {HORIZON / self.exponent:.4g} rounding errors have grown to the size of "
-                f"the state, got end={self.end}; end it earlier."
+                f"{self.name} is chaotic: beyond t = {MAX_LYAPUNOV_TIMES / self.exponent:.4g} rounding errors reach the size "
+                f"of the state, got end={self.end}; choose an earlier end."
             )
         _ = self._sides
 
-    def outline(self) -> Schema:
+    def schema(self) -> Schema:
         states = tuple(state for state, _ in self.equations)
         used = {name for text in self.formulas() for name in names_in(parse(text), states)}
         time = self.time_unit
@@ -118,13 +120,13 @@ class OdeSet(Recipe):
         )
 
     def formulas(self) -> tuple[str, ...]:
-        """The right-hand sides with the values of the parameters in them."""
+        """The right-hand sides with the values of the parameters substituted."""
         values = dict(self.parameters)
         return tuple(substituted(text, values) for _, text in self.equations)
 
     def clean(self, rows: int, seed: int) -> Iterator[tuple[Floats, Floats]]:
         times = np.linspace(0.0, self.end, self.points)
-        together = 1 if self.stiff else _TOGETHER
+        together = 1 if self.stiff else _GROUP_SIZE
         trajectories = -(-rows // self.points)
         for first in range(0, trajectories, together):
             numbers = range(first, min(first + together, trajectories))
@@ -137,19 +139,19 @@ class OdeSet(Recipe):
         """Rows of time and state, trajectory after trajectory.
 
         Args:
-            starts: States at the first time, shape (m, k).
-            times: Rising, shape (p,).
+            starts: Initial states, shape (m, k).
+            times: Increasing times, shape (p,).
 
         Returns:
             Shape (m p, 1 + k).
 
         Raises:
-            DataError: If a trajectory blows up, or takes far too many steps.
+            DataError: If a trajectory diverges, or takes too many steps.
         """
         from scipy.integrate import solve_ivp
 
         count, size = starts.shape
-        watched = _Watched(self, count)
+        watched = _RightHandSide(self, count)
         options: dict[str, Any] = {"method": "Radau", "jac": watched.jacobian} if self.stiff else {"method": "DOP853"}
         with np.errstate(all="ignore"):
             found = solve_ivp(
@@ -180,13 +182,13 @@ class OdeSet(Recipe):
 
     @cached_property
     def slopes(self) -> tuple[tuple[Expression, ...], ...]:
-        """The Jacobian: row i has the derivatives of right-hand side i by each state."""
+        """The Jacobian: row i holds the derivatives of right-hand side i with respect to the states."""
         names = [_TIME, *(state for state, _ in self.equations)]
         return tuple(tuple(Expression(derivative(text, name), names) for name in names[1:]) for text in self.formulas())
 
 
-class _Watched:
-    """The right-hand sides of several trajectories as one vector; remembers where it was last, for the message."""
+class _RightHandSide:
+    """The right-hand sides of several trajectories as one vector; remembers the last finite state for messages."""
 
     def __init__(self, recipe: OdeSet, count: int) -> None:
         self.recipe, self.count = recipe, count
@@ -201,10 +203,10 @@ class _Watched:
             self.time, self.states = time, states.copy()
         elif self.calls == 1:
             raise self.blown_up()
-        if self.calls > _MOST_CALLS:
+        if self.calls > _MAX_CALLS:
             raise DataError(
-                f"{self.recipe.name} took {self.calls} evaluations to come to t = {self.time:.6g} of {self.recipe.end:g}; end "
-                "it earlier, or solve it as stiff."
+                f"{self.recipe.name} took {self.calls} evaluations to reach t = {self.time:.6g} of {self.recipe.end:g}; choose "
+                "an earlier end, or set stiff=True."
             )
         return slopes.ravel()
 
@@ -213,29 +215,32 @@ class _Watched:
         return np.array([[float(slope(row)[0]) for slope in side] for side in self.recipe.slopes])
 
     def blown_up(self) -> DataError:
-        """The error that names where."""
+        """The error with time and state of the divergence."""
         recipe = self.recipe
         place = int(np.abs(self.states).max(axis=0).argmax())
         value = self.states[np.abs(self.states[:, place]).argmax(), place]
         return DataError(
-            f"{recipe.name} blows up at t = {self.time:.6g}, where {recipe.start[place].name} = {value:.6g}; end it earlier "
-            f"(end={recipe.end:g}), or start elsewhere."
+            f"{recipe.name} diverges at t = {self.time:.6g}, where {recipe.start[place].name} = {value:.6g}; choose an earlier "
+            f"end (end={recipe.end:g}), or other initial values."
         )
 
 
 def ode_set(
     equations: Mapping[str, str], start: Mapping[str, tuple[float, float]], *, end: float, points: int = 200
 ) -> OdeSet:
-    """An equation of one's own.
+    """A set of trajectories of a custom equation.
 
     Args:
         equations: State → right-hand side, such as `{"x": "y", "y": "-sin(x)"}`.
-        start: State → lowest and highest value at t = 0.
-        end: Time at which a trajectory ends.
-        points: Rows of a trajectory.
+        start: State → lowest and highest initial value.
+        end: Final time of a trajectory.
+        points: Number of rows of a trajectory.
+
+    Returns:
+        The recipe.
 
     Raises:
-        ConfigError: If a state lacks one of them, or a number is out of range.
+        ConfigError: If a state lacks an equation or a range, or a number is out of range.
         FormulaError: If a right-hand side cannot be read.
 
     Example:
@@ -244,13 +249,13 @@ def ode_set(
     """
     unknown = [state for state in (*equations, *start) if state not in equations or state not in start]
     if unknown:
-        raise ConfigError(f"{unknown[0]!r} needs an equation and a range of starts; it has one of them.")
+        raise ConfigError(f"{unknown[0]!r} needs both an equation and an initial range.")
     inputs = tuple(Input(state, *start[state]) for state in equations)
     return OdeSet(tuple(equations.items()), inputs, end, points)
 
 
 def substituted(text: str, values: Mapping[str, float]) -> str:
-    """A formula with numbers in place of some of its names.
+    """A formula with numbers substituted for some names.
 
     >>> substituted("-k*x", {"k": 2.5})
     '-2.5 * x'

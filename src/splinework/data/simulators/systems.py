@@ -1,4 +1,4 @@
-"""Well-known ordinary differential equations by name, with parameters and starts that keep them in their interesting part."""
+"""Well-known ordinary differential equations by name, with typical parameters and initial values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from splinework.errors import DataError, nearest
 
 
 def system_names() -> tuple[str, ...]:
-    """The systems that `system` knows.
+    """The names of all systems.
 
     >>> system_names()[:3]
     ('pendulum', 'damped_oscillator', 'van_der_pol')
@@ -24,12 +24,12 @@ def system(name: str, *, end: float | None = None, points: int | None = None) ->
 
     Args:
         name: One of `system_names()`.
-        end: Time at which a trajectory ends, if not its own.
-        points: Rows of a trajectory, if not 200.
+        end: Final time of a trajectory, if not the default.
+        points: Number of rows of a trajectory, if not the default.
 
     Raises:
-        DataError: There is no such system; the message names the nearest ones.
-        ConfigError: If a number is out of range, or beyond what a chaotic system allows.
+        DataError: If the name is unknown; the message suggests similar ones.
+        ConfigError: If a number is out of range, or `end` is too late for a chaotic system.
 
     Example:
         >>> system("lorenz").parameters
