@@ -58,14 +58,14 @@ def test_correlated_levels_stay_uniform_and_have_their_rank_correlation():
 @pytest.mark.parametrize(
     ("make", "fragment"),
     [
-        (lambda: Input("x", 1, 1), "lower to a higher"),
+        (lambda: Input("x", 1, 1), "low < high"),
         (lambda: Input("x", 0, float("inf")), "finite"),
         (lambda: Input("x", 0, 1, "", "gauss"), "no distribution"),
         (lambda: Input("x", 0, 1, "", "loguniform"), "above 0"),
         (lambda: Input("x", 0.2, 0.8, "", "integer"), "no whole number"),
         (lambda: check_inputs([Input("a"), Input("b")], ((1.0,),)), "2 times 2"),
         (lambda: check_inputs([Input("a"), Input("b")], ((1.0, 0.5), (0.4, 1.0))), "symmetric"),
-        (lambda: check_inputs([Input("a"), Input("b")], ((1.0, 1.0), (1.0, 1.0))), "contradict"),
+        (lambda: check_inputs([Input("a"), Input("b")], ((1.0, 1.0), (1.0, 1.0))), "inconsistent"),
     ],
 )
 def test_what_cannot_be_is_refused(make, fragment):

@@ -106,7 +106,7 @@ def test_input_noise_attenuates_a_line_by_the_factor_on_the_card():
     found = recipe.draw(ROWS, seed=3)
     slope = np.polyfit(found.x[:, 0], found.y, 1)[0]
     assert slope / 2 == pytest.approx(InputNoise(0.5).attenuation(), rel=0.02)
-    assert "0.8 of its slope" in found.card().to_markdown()
+    assert "by the factor 0.8" in found.card().to_markdown()
     # the truth at what was recorded misses by 2 times the error
     assert found.truth.noise_floor == pytest.approx(2 * 0.5 * 2 / np.sqrt(12), rel=0.02)
 
@@ -153,14 +153,14 @@ def test_models_are_applied_in_order_with_a_stream_each():
         (lambda: Gaussian(-0.1), "gamma"),
         (lambda: Gaussian(float("nan")), "gamma"),
         (lambda: StudentT(0.1, 2.0), "above 2"),
-        (lambda: Outliers(1.1), "share"),
+        (lambda: Outliers(1.1), "between 0 and 1"),
         (lambda: Outliers(0.1, -1), "scale"),
-        (lambda: InputNoise(-1), "share"),
+        (lambda: InputNoise(-1), "between 0 and 1"),
         (lambda: Rounded(0), "1 to 17"),
         (lambda: Censored(), "lowest"),
         (lambda: Censored(1.0, 1.0), "low < high"),
         (lambda: Quantised(60), "1 to 52"),
-        (lambda: Missing(-0.1), "share"),
+        (lambda: Missing(-0.1), "between 0 and 1"),
         (lambda: Drift(float("inf")), "finite"),
     ],
 )

@@ -82,7 +82,7 @@ def test_the_same_function_has_one_canonical_text():
         ({"functions": ("sin", "gamma")}, "functions are"),
         ({"functions": ()}, "functions are"),
         ({"seed": -1}, "seed"),
-        ({"low": 2.0, "high": 1.0}, "lower to a higher"),
+        ({"low": 2.0, "high": 1.0}, "low < high"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, fragment):
@@ -92,5 +92,5 @@ def test_settings_out_of_range_are_refused(settings, fragment):
 
 def test_a_search_without_hope_ends(monkeypatch):
     monkeypatch.setattr("splinework.data.random_formulas._MAX_TRIES", 20)
-    with pytest.raises(FormulaError, match="of 20 random formulas"):
+    with pytest.raises(FormulaError, match="20 consecutive random formulas"):
         RandomFormula(depth=1, inputs=1, functions=("square",), seed=0).formulas(50)

@@ -157,7 +157,7 @@ def test_unknown_names_bring_the_nearest() -> None:
 
 
 def test_settings_out_of_range_are_refused() -> None:
-    with pytest.raises(ConfigError, match="n=0"):
+    with pytest.raises(ConfigError, match="n must be at least 1, got 0"):
         problem("product").sample(0, seed=0)
     for noise in (-0.1, np.nan, np.inf):
         with pytest.raises(ConfigError, match="noise"):
