@@ -155,7 +155,7 @@ def test_models_are_applied_in_order_with_a_stream_each():
         (lambda: StudentT(0.1, 2.0), "above 2"),
         (lambda: Outliers(1.1), "between 0 and 1"),
         (lambda: Outliers(0.1, -1), "scale"),
-        (lambda: InputNoise(-1), "between 0 and 1"),
+        (lambda: InputNoise(-1), "at least 0"),
         (lambda: Rounded(0), "1 to 17"),
         (lambda: Censored(), "lowest"),
         (lambda: Censored(1.0, 1.0), "low < high"),
