@@ -142,7 +142,7 @@ def test_noise_changes_targets_only_and_is_its_floor(name):
 
 
 def test_a_class_takes_no_gaussian_noise():
-    with pytest.raises(ConfigError, match="class"):
+    with pytest.raises(ConfigError, match="categorical"):
         data_set("mosaic").draw(5, noise=0.1)
 
 
