@@ -4,5 +4,4 @@ PENDING = {
     "benchmarks",
     "docs",
     "knowledge",
-    "together",  # what concerns all parts at once
 }

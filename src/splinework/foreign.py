@@ -244,7 +244,7 @@ _PLACES = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KE
 
 
 def _misfit(call: Callable[..., Any], args: Sequence[Any], keywords: dict[str, Any]) -> str | None:
-    """What is wrong with the arguments of a call; None where nothing is."""
+    """The error in the arguments of a call; None where nothing is."""
     parameters = list(inspect.signature(call).parameters.values())
     name = call.__name__
     if parameters and parameters[0].name == "self":

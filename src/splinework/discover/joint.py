@@ -16,7 +16,7 @@ MIN_RELATIVE_ERROR = 1e-10
 """Errors below this share of a target's size are neglected."""
 
 
-class JointObjective:
+class JointLikelihood:
     """Negative log-likelihood of formulas with Gaussian errors of unknown size, one for each target; an objective of `snapping`.
 
     Args:

@@ -11,7 +11,7 @@ from sympy.core.function import AppliedUndef
 from typing_extensions import Unpack
 
 from splinework.discover.inner_search import InnerSearch, as_table, inner_search, run_search
-from splinework.discover.joint import JointObjective, common_parts
+from splinework.discover.joint import JointLikelihood, common_parts
 from splinework.discover.options import InnerSearchKeywords, SearchOptions
 from splinework.discover.plans import choose_scale
 from splinework.discover.snapping import FreeConstants, Optimum, SnappedConstants, minimise, price, snap
@@ -182,8 +182,8 @@ class _MultioutputSearch:
         outcome = self._snapped(k, expression)
         return None if outcome is None else simplified(outcome.expressions[0], self.names, self.x)
 
-    def _joint(self, constants: FreeConstants, places: Sequence[int]) -> JointObjective:
-        return JointObjective(constants, self.x, self.y[:, list(places)], self.names, [self.scales[k] for k in places])
+    def _joint(self, constants: FreeConstants, places: Sequence[int]) -> JointLikelihood:
+        return JointLikelihood(constants, self.x, self.y[:, list(places)], self.names, [self.scales[k] for k in places])
 
     def _described(self, k: int, expression: Any, reused: bool = False) -> float:
         """Description length of a formula as it stands; one whose structure is known already costs a choice."""

@@ -15,7 +15,7 @@ import sympy
 from typing_extensions import Unpack
 
 from splinework.discover.inner_search import InnerSearch, as_table, inner_search, run_search
-from splinework.discover.joint import JointObjective
+from splinework.discover.joint import JointLikelihood
 from splinework.discover.options import InnerSearchKeywords, SearchOptions
 from splinework.discover.snapping import FreeConstants, derivative, snap
 from splinework.discover.surfaces import MIN_DISTANCE, Surface, SurfaceFit
@@ -206,7 +206,7 @@ class _RelationSearch:
         constants = FreeConstants.of([rest])
         weighted = FreeConstants((constants.expressions[0] * scale,), constants.symbols, constants.start)
         rows = np.column_stack([self.used, weight])
-        joint = JointObjective(weighted, rows, target[:, None], [*self.varying, scale.name], ["linear"])
+        joint = JointLikelihood(weighted, rows, target[:, None], [*self.varying, scale.name], ["linear"])
         outcome = snap(weighted, joint, len(rows))
         if outcome is None:
             return expression

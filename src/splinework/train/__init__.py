@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.train.solving import solve
     from splinework.train.sparsification import sparsify
     from splinework.train.trackers import MLflow, OptunaPruning, TensorBoard
-    from splinework.train.uncertainty import Interval
+    from splinework.train.uncertainty import IntervalEstimate
 
 __all__ = [
     "Absolute",
@@ -31,7 +31,7 @@ __all__ = [
     "GroupLasso",
     "History",
     "Huber",
-    "Interval",
+    "IntervalEstimate",
     "Logistic",
     "Loss",
     "MLflow",

@@ -24,7 +24,7 @@ from splinework.train.history import History
 from splinework.train.losses import make_loss
 from splinework.train.multistart import reinitialised
 from splinework.train.options import EnsembleKeywords, TrainingOptions, options_of, with_options
-from splinework.train.uncertainty import MIN_TAIL_SCORES, Interval, check_level
+from splinework.train.uncertainty import MIN_TAIL_SCORES, IntervalEstimate, check_level
 
 RESAMPLES = ("bootstrap", "seeds")
 MIN_NOISE_SHARE = 0.1
@@ -61,7 +61,7 @@ class Ensemble:
         first = self.models[0]
         return _unflat(first, _values(self.models, x).mean(0)).to(next(first.parameters()))
 
-    def interval(self, x: Any, *, level: float = 0.9, kind: str = "prediction") -> Interval:
+    def interval(self, x: Any, *, level: float = 0.9, kind: str = "prediction") -> IntervalEstimate:
         """Intervals around the mean of the members.
 
         The deviation is that of the members and, for `prediction`, of the noise; it is scaled by what the errors on rows
@@ -73,7 +73,7 @@ class Ensemble:
             kind: `prediction` for a new observation of y, `mean` for the noiseless function.
 
         Returns:
-            `Interval(center, lower, upper, deviation)`, each `(B, outputs)` in raw units and float64.
+            `IntervalEstimate(center, lower, upper, deviation)`, each `(B, outputs)` in raw units and float64.
 
         Raises:
             ConfigError: For a level or kind that makes no sense, or a prediction of a loss that is none of a regression.
@@ -94,7 +94,7 @@ class Ensemble:
         first = self.models[0]
         middle, lower, upper = (_unflat(first, center + sign * factor * deviation) for sign in (0, -1, 1))
         logs = torch.tensor([s == "log" for s in first.output_scaling.scales], device=deviation.device)
-        return Interval(middle, lower, upper, torch.where(logs, middle * deviation, deviation))
+        return IntervalEstimate(middle, lower, upper, torch.where(logs, middle * deviation, deviation))
 
 
 @with_options(EnsembleKeywords)

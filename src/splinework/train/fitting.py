@@ -30,7 +30,7 @@ from splinework.train.sources import Source
 from splinework.train.stages import extend_margins, polish, run_stages
 from splinework.train.stream import take_stream
 from splinework.train.stream_objective import StreamObjective
-from splinework.train.uncertainty import Interval, Posterior, TrainingData, check_level, intervals, posterior
+from splinework.train.uncertainty import IntervalEstimate, Posterior, TrainingData, check_level, intervals, posterior
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class FitResult:
     history: History
     training_data: TrainingData | None = field(default=None, repr=False)
 
-    def interval(self, x: Any, *, level: float = 0.9, kind: str = "prediction") -> Interval:
+    def interval(self, x: Any, *, level: float = 0.9, kind: str = "prediction") -> IntervalEstimate:
         """Prediction interval for y at x, or with `kind="mean"` a confidence interval for its mean.
 
         Both come from the Gauss–Newton approximation of the posterior; see `splinework.train.uncertainty.intervals`.
@@ -62,7 +62,7 @@ class FitResult:
             kind: `prediction` or `mean`.
 
         Returns:
-            `Interval(center, lower, upper, deviation)`, each `(B, outputs)` in raw units.
+            `IntervalEstimate(center, lower, upper, deviation)`, each `(B, outputs)` in raw units.
 
         Raises:
             ConfigError: If the loss was not squared, or an argument is out of range.

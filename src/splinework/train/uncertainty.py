@@ -152,7 +152,7 @@ def _normalised_scores(scores: Tensor) -> Tensor:
 
 @final
 @dataclass(frozen=True)
-class Interval:
+class IntervalEstimate:
     """Prediction intervals of y, or confidence intervals of its mean, each `(B, outputs)` in raw units.
 
     Attributes:
@@ -161,7 +161,7 @@ class Interval:
         upper: Upper ends.
         deviation: Standard deviation; for an output with a logarithmic scale to first order.
 
-    >>> Interval(*torch.zeros(4, 3, 1)).center.shape
+    >>> IntervalEstimate(*torch.zeros(4, 3, 1)).center.shape
     torch.Size([3, 1])
     """
 
@@ -174,7 +174,7 @@ class Interval:
 @torch.no_grad()
 def intervals(
     model: KAN, data: TrainingData | Posterior, x: Any, *, level: float = 0.9, kind: str = "prediction"
-) -> Interval:
+) -> IntervalEstimate:
     """Intervals around the model's outputs at x.
 
     Args:
@@ -185,7 +185,7 @@ def intervals(
         kind: `prediction` for a new observation of y (noise included), `mean` for the noiseless function.
 
     Returns:
-        `Interval(center, lower, upper, deviation)`, each `(B, outputs)` in raw units and float64.
+        `IntervalEstimate(center, lower, upper, deviation)`, each `(B, outputs)` in raw units and float64.
 
     Raises:
         ConfigError: For a level or kind that makes no sense, a loss that is not squared, or too many parameters.
@@ -211,13 +211,13 @@ def check_level(level: Any, kind: Any) -> None:
         raise ConfigError(f"level is a probability between 0 and 1, got {level!r}; 0.9 is usual.")
 
 
-def interval_in_raw_units(model: KAN, center: Tensor, deviation: Tensor, factor: Tensor) -> Interval:
+def interval_in_raw_units(model: KAN, center: Tensor, deviation: Tensor, factor: Tensor) -> IntervalEstimate:
     """The interval of `factor` deviations to both sides, in raw units; for a logarithmic output the ends are transformed."""
     scaling = model.output_scaling
     middle, lower, upper = (scaling.inverse(center + sign * factor * deviation) for sign in (0, -1, 1))
     width = deviation * scaling.scale
     logs = torch.tensor([s == "log" for s in scaling.scales], device=width.device)
-    return Interval(middle, lower, upper, torch.where(logs, middle * width, width))
+    return IntervalEstimate(middle, lower, upper, torch.where(logs, middle * width, width))
 
 
 def _student_quantile(known: Posterior, level: float) -> Tensor:

@@ -17,7 +17,7 @@ from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.library import BY_NAME
 from splinework.knowledge.axioms.language import axioms_of
 from splinework.knowledge.axioms.verify.subject import subject_of
-from splinework.knowledge.teach.axiom_checks import AxiomChecker, FormulaSet
+from splinework.knowledge.teach.axiom_checks import AxiomChecker, CheckedFormulas
 from splinework.knowledge.teach.composed import compose
 from splinework.knowledge.teach.edge_shapes import has_shape
 from splinework.nn.frame import Expression, Frame, FramedKAN
@@ -102,14 +102,14 @@ def test_every_row_fulfils_the_axioms_and_those_that_do_not_are_counted():
             assert np.diff(values).min() >= -1e-9
     assert any(note.startswith("monotone('a'): ") for note in found.notes)
     judge = AxiomChecker(subject_of(model, [(0, 1), (0, 1)]), axioms_of(["monotone(a)"]), np.inf)
-    assert judge.statuses(FormulaSet((0,), (sympy.sin(7 * A) + B,), ({},)), judge.of(0), 1.0) is None
+    assert judge.statuses(CheckedFormulas((0,), (sympy.sin(7 * A) + B,), ({},)), judge.of(0), 1.0) is None
     assert judge.broken == {"monotone('a')": 1}
 
 
 def judged(expression: sympy.Expr, axioms: list[str], *, splines=None) -> str | None:
     model = sw.KAN([2, 1], names=["a", "b"], dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     judge = AxiomChecker(subject_of(model, [(0, 1), (0.5, 2)]), axioms_of(axioms), np.inf)
-    statuses = judge.statuses(FormulaSet((0,), (expression,), (splines or {},)), judge.of(0), 2.0)
+    statuses = judge.statuses(CheckedFormulas((0,), (expression,), (splines or {},)), judge.of(0), 2.0)
     return None if statuses is None else " ".join(statuses.values())
 
 
@@ -156,7 +156,7 @@ def test_the_network_with_its_edges_as_splines_is_the_model_and_so_fulfils_its_a
     values = compile_expression(case.raw(expression), ("a", "b"), splines)(x.numpy())
     assert np.abs(values - fitted(x).detach().numpy()[:, 0]).max() < 1e-12
     judge = AxiomChecker(case.subject(), axioms_of(axioms), np.inf)
-    statuses = judge.statuses(FormulaSet((0,), (case.raw(expression),), (splines,)), judge.of(0), 1.0)
+    statuses = judge.statuses(CheckedFormulas((0,), (case.raw(expression),), (splines,)), judge.of(0), 1.0)
     assert statuses is not None
     assert set(statuses.values()) == {"holds on 4096 points"}
 

@@ -34,7 +34,7 @@ PROVED, HOLDS = "proved", "holds on"
 
 @final
 @dataclass(frozen=True)
-class FormulaSet:
+class CheckedFormulas:
     """Formulas of some outputs.
 
     Attributes:
@@ -80,7 +80,7 @@ class AxiomChecker:
         """The axioms about several outputs at once."""
         return tuple(axiom for axiom in self.axioms if axiom.of_outputs)
 
-    def plausible(self, spoken: FormulaSet, axioms: Sequence[Axiom]) -> bool:
+    def plausible(self, spoken: CheckedFormulas, axioms: Sequence[Axiom]) -> bool:
         """Whether formulas fulfil inequalities on a few points; what they break is counted.
 
         Equations are not looked at: they may come true once numbers are made simple.
@@ -96,7 +96,7 @@ class AxiomChecker:
         return True
 
     def statuses(
-        self, spoken: FormulaSet, axioms: Sequence[Axiom], budget: float, *, counted: bool = True
+        self, spoken: CheckedFormulas, axioms: Sequence[Axiom], budget: float, *, counted: bool = True
     ) -> dict[str, str] | None:
         """The status of each axiom, by its text; None where one is broken or cannot be decided.
 
@@ -126,7 +126,7 @@ class AxiomChecker:
             self.known.setdefault(text, Counter())[status] += 1
         return found
 
-    def _subject(self, spoken: FormulaSet, model: FramedKAN | None) -> Subject:
+    def _subject(self, spoken: CheckedFormulas, model: FramedKAN | None) -> Subject:
         outputs = tuple(self.subject.outputs[j] for j in spoken.outputs)
         spread = self.subject.spread[list(spoken.outputs)]
         return replace(self.subject, model=model or self.subject.model, outputs=outputs, spread=spread)
@@ -137,7 +137,7 @@ def _local(axiom: Axiom) -> Axiom:
     return axiom if axiom.of_outputs else replace(axiom, output=None)
 
 
-def _model(spoken: FormulaSet, subject: Subject) -> FramedKAN | None:
+def _model(spoken: CheckedFormulas, subject: Subject) -> FramedKAN | None:
     """The formulas as a model: a frame that ignores its network; None where a frame cannot express them."""
     names = tuple(f"x{i + 1}" for i in range(len(subject.inputs)))
     called = dict(zip(subject.inputs, names, strict=True))
@@ -167,7 +167,7 @@ def _proof(axiom: Axiom, subject: Subject, until: float) -> str:
 class _OnPoints(Environment):
     """Claims at many points at once; derivatives by finite differences, so that splines have them too."""
 
-    def __init__(self, spoken: FormulaSet, subject: Subject, x: Tensor) -> None:
+    def __init__(self, spoken: CheckedFormulas, subject: Subject, x: Tensor) -> None:
         self.algebra = TENSORS
         self.x = list(x.unbind(1))
         self._inputs = len(subject.inputs)
@@ -199,19 +199,19 @@ class _OnPoints(Environment):
         return total / size
 
 
-def _defined(spoken: FormulaSet, subject: Subject, points: int) -> bool:
+def _defined(spoken: CheckedFormulas, subject: Subject, points: int) -> bool:
     """Whether formulas have values at points of the box."""
     at = sobol(points, np.stack([subject.lo, subject.hi], 1), 2).numpy()
     pairs = zip(spoken.expressions, spoken.splines, strict=True)
     return all(bool(np.isfinite(compile_expression(e, subject.inputs, s)(at)).all()) for e, s in pairs)
 
 
-def _holds_on_points(axiom: Axiom, subject: Subject, spoken: FormulaSet, points: int) -> bool:
+def _holds_on_points(axiom: Axiom, subject: Subject, spoken: CheckedFormulas, points: int) -> bool:
     """Whether all claims hold on points; False where their domain is no box."""
     return all(_holds(claim, subject, spoken, points) for claim in axiom.claims(subject))
 
 
-def _holds(claim: Claim, subject: Subject, spoken: FormulaSet, points: int) -> bool:
+def _holds(claim: Claim, subject: Subject, spoken: CheckedFormulas, points: int) -> bool:
     if claim.reason:
         return False
     if claim.total is not None:
@@ -233,7 +233,7 @@ def _holds(claim: Claim, subject: Subject, spoken: FormulaSet, points: int) -> b
     return bool((value >= -claim.tolerance).all())  # NaN is no such value
 
 
-def _integral(claim: Claim, equals: float, subject: Subject, spoken: FormulaSet) -> bool:
+def _integral(claim: Claim, equals: float, subject: Subject, spoken: CheckedFormulas) -> bool:
     if not (np.isfinite(claim.lo).all() and np.isfinite(claim.hi).all()):
         return False
     x, weights = gauss(list(zip(claim.lo.tolist(), claim.hi.tolist(), strict=True)))

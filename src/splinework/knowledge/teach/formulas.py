@@ -15,7 +15,7 @@ from splinework.interpret.symbolic import symbolify as of_network
 from splinework.interpret.symbolic.pool import Pool, PoolEntry
 from splinework.interpret.symbolic.ranking import formula_row, formula_rows, ranked
 from splinework.knowledge.axioms.language import axioms_of
-from splinework.knowledge.teach.axiom_checks import AxiomChecker, FormulaSet
+from splinework.knowledge.teach.axiom_checks import AxiomChecker, CheckedFormulas
 from splinework.knowledge.teach.composed import Composed, Proposed, compose
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
@@ -130,14 +130,14 @@ class _Choice:
         if self.case.corrects:  # at the end; until then it meets no point
             return True
         expression = self.case.raw(entry.proposal.whole(entry.expression))
-        spoken = FormulaSet((output,), (expression,), (entry.proposal.splines,))
+        spoken = CheckedFormulas((output,), (expression,), (entry.proposal.splines,))
         return self.judge.plausible(spoken, self.judge.of(output))
 
     def _judged(self, found: Sequence[FormulaRow], output: int, *, counted: bool = True) -> list[FormulaRow]:
         """The rows that fulfil the axioms, with what is known in their notes."""
         kept = []
         for each in found:
-            spoken = FormulaSet((output,), (each.expression,), (each.splines,))
+            spoken = CheckedFormulas((output,), (each.expression,), (each.splines,))
             statuses = self.judge.statuses(spoken, self.judge.of(output), FORMULA_PROOF_SECONDS, counted=counted)
             if statuses is not None:
                 kept.append(replace(each, notes=(*each.notes, *_statements(statuses))))
@@ -156,7 +156,7 @@ class _Choice:
         """One row of every output, that together fulfil the axioms of several outputs; else the network itself."""
         for rows in self._combinations(found):
             outputs = tuple(range(len(rows)))
-            spoken = FormulaSet(outputs, tuple(r.expression for r in rows), tuple(r.splines for r in rows))
+            spoken = CheckedFormulas(outputs, tuple(r.expression for r in rows), tuple(r.splines for r in rows))
             statuses = self.judge.statuses(spoken, self.judge.joint, FORMULA_PROOF_SECONDS)
             if statuses is not None:
                 return [[replace(r, notes=(*r.notes, *_statements(statuses)), probability=1.0)] for r in rows]
