@@ -93,7 +93,7 @@ def solve_equations(
     >>> import math, torch
     >>> from splinework.knowledge.axioms import Boundary, ResidualEquation
     >>> wave = KAN([1, 1], names=["x"], output_names=["u"], dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    >>> found = solve_equations(wave, [ResidualEquation("u_xx = -u"), Boundary({"x": (0, 1)}, 0)], progress=False)
+    >>> found = solve_equations(wave, [ResidualEquation("u_xx = -u"), Boundary({"x": (0, 1)}, "x")], progress=False)
     >>> x = torch.tensor([[0.5]], dtype=torch.float64)
     >>> abs(found.model(x).item() - math.sin(0.5) / math.sin(1)) < 1e-10
     True
