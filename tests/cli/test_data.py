@@ -67,7 +67,7 @@ def test_json_is_one_object_and_nothing_else(run, folder):
         (["orbits", "--rows", "5"], ["measurements"]),
         (["--rows", "5"], ["name it"]),
         (["--out", "x.csv"], ["name it"]),
-        (["ratio", "--add-noise", "-1"], ["0 or more", "-1"]),
+        (["ratio", "--add-noise", "-1"], ["at least 0", "-1"]),
         (["ratio", "--add-noise", "nan"], ["nan"]),
         (["ratio", "--rows", "0"], ["--rows", "0"]),
         (["ratio", "--out", "."], ["is a folder", "ratio.csv"]),

@@ -48,7 +48,7 @@ GIVEN = {
     "read only": np.frombuffer(ARRAY.tobytes()).reshape(3, 2),
     "negative strides": ARRAY[::-1, ::-1][::-1, ::-1].copy()[::-1][::-1],
     "Fortran order": np.asfortranarray(ARRAY),
-    "matrix": np.asmatrix(ARRAY) if hasattr(np, "asmatrix") else ARRAY,
+    "matrix": ARRAY.view(np.matrix) if hasattr(np, "matrix") else ARRAY,
     "objects": np.array([[1, Decimal(2)], [Fraction(3), 4.0], [np.float32(5), True * 6]], dtype=object),
     "list": VALUES,
     "tuples": tuple(map(tuple, VALUES)),
