@@ -2,6 +2,5 @@
 
 PENDING = {
     "benchmarks",
-    "docs",
     "knowledge",
 }
