@@ -27,7 +27,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = "src/splinework/"
-EVERYBODYS = {"__init__", "__main__", "errors", "foreign"}
+EVERYBODYS = {"__init__", "__main__", "errors"}
 LIMITS = {"parts": 15, "arrows": 65, "modules of fit": 130, "modules of export": 140}
 
 _RUNS = {

@@ -169,7 +169,7 @@ def test_lazy_names_are_found_in_a_zip_archive_too(tmp_path):
     archive = tmp_path / "splinework.zip"
     folder = Path(sw.__file__).parent
     with ZipFile(archive, "w") as packed:
-        for path in (*folder.glob("*.py"), *folder.glob("data/**/*.py"), *folder.glob("formula/**/*.py")):
+        for path in folder.rglob("*.py"):
             packed.write(path, Path("splinework") / path.relative_to(folder))
     script = "import splinework as sw; print(sw.__file__, sw.data.Input('x').name)"
     done = subprocess.run(

@@ -13,8 +13,8 @@ import pytest
 
 import splinework as sw
 from splinework.errors import SplineworkError
-from splinework.foreign import METHODS
-from splinework.foreign import ROWS as TABLE
+from splinework.errors.foreign import METHODS
+from splinework.errors.foreign import ROWS as TABLE
 from tests.wrong_calls import CALLS, FITS, MODEL, WRONG_DATA, WRONG_OPTIONS, X, Y
 
 

@@ -191,7 +191,7 @@ def __getattr__(name: str) -> Any:
     try:
         return _load(name)
     except AttributeError:
-        from splinework.foreign import method_advice
+        from splinework.errors.foreign import method_advice
 
         text = method_advice("module 'splinework'", name)
         if text is None:

@@ -19,7 +19,7 @@ from splinework.data.orbits import load_orbits
 from splinework.data.problems import ProblemSet
 from splinework.data.simulators.ode import OdeSet
 from splinework.errors import ConfigError, DataError, nearest
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,7 +19,7 @@ import numpy as np
 
 from splinework.data.random_streams import Floats
 from splinework.errors import ConfigError, DataError, nearest
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.formula.expression import Expression
 
 FeynmanTable = Literal["dimensionless", "dimensional"]

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from splinework.errors import ConfigError, DtypeError, nearest
+from splinework.errors.foreign import explained
 from splinework.export.metadata import ModelMetadata, metadata_of
 from splinework.export.targets import TARGETS, ExportJob
-from splinework.foreign import explained
 from splinework.nn.files import write_whole
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from splinework.errors import ConfigError, DataError, FileError
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.hardware import tools
 from splinework.hardware.analog.budget import area, check_headroom, power
 from splinework.hardware.analog.fpaa import save_fpaa

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.hardware.examples import Examples, examples
 from splinework.hardware.folders import Kind, artefact_folder, check_place, read_marker
 from splinework.hardware.golden import ChangedError

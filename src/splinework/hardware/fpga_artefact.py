@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinework.errors import ConfigError
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.hardware import tools
 from splinework.hardware.artefact import ArtefactPlan, Model, build
 from splinework.hardware.artefact_reports import counted, fpga_report

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from splinework.errors import ConfigError
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.hardware.formats import Floats, Format, Wire
 from splinework.hardware.integer import IntegerLayer, IntegerModel, Task
 from splinework.hardware.quantisation import MAX_CODE_BITS, Bits, as_bits, wires_of

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from splinework.errors import ConfigError, FileError
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.hardware import tools
 from splinework.hardware.artefact import ArtefactPlan, Model, build
 from splinework.hardware.artefact_reports import mcu_report

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.hardware.expand import sum_layers
 from splinework.hardware.fake import FakeQuantised, WireRanges
 from splinework.hardware.formats import Floats, Format, Wire

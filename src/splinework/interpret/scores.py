@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ShapeError
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.nn.arrays import data_of
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN

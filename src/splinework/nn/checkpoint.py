@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
 from splinework.errors import ConfigError, FileError
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.nn.config import config_from_dict
 from splinework.nn.files import write_whole
 from splinework.nn.frame import FramedKAN, frame_from_dict, network_of

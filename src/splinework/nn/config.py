@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from splinework.errors import ConfigError
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.nn.nodes import Nodes, shape_of
 from splinework.splines.bases import DEFAULT_BASE, Basis, basis_from_dict
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from splinework.errors import ArgumentError, ConfigError, ShapeError
-from splinework.foreign import advice, explained
+from splinework.errors.foreign import advice, explained
 from splinework.kernels.torch_internals import functional_transform
 from splinework.nn.layer import KANLayer, check_numbers
 

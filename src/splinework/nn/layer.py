@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from typing_extensions import Unpack
 
 from splinework.errors import ArgumentError, ConfigError, DtypeError, ShapeError
-from splinework.foreign import advice, explained
+from splinework.errors.foreign import advice, explained
 from splinework.kernels import BasisTable, EdgeParameters, check_extrapolation, layer_sums
 from splinework.kernels.torch_internals import functional_transform
 from splinework.nn import initialise

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from splinework.errors import ArgumentError, ConfigError
-from splinework.foreign import advice, explained, method_advice
+from splinework.errors.foreign import advice, explained, method_advice
 from splinework.kernels import AffineUnits, network_sums
 from splinework.kernels.torch_internals import hooks_of_all_modules
 from splinework.nn.arrays import admitted

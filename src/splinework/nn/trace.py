@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.nn.arrays import inputs_of
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.knowledge.axioms.verify import Certificate
 from splinework.nn.files import write_whole
 from splinework.nn.frame import FramedKAN

@@ -12,7 +12,7 @@ from sklearn.utils import compute_class_weight
 from sklearn.utils._param_validation import StrOptions  # private: see base
 from sklearn.utils.multiclass import unique_labels
 
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.tabular.base import KANEstimator
 from splinework.tabular.callbacks import with_callbacks
 from splinework.tabular.classes import Classes, labels_of

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, final
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.tabular.base import KANEstimator
 from splinework.tabular.callbacks import with_callbacks
 from splinework.tabular.classes import target_names

@@ -13,7 +13,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import StrOptions  # private: see base
 from sklearn.utils.multiclass import type_of_target
 
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.nn.network import KAN
 from splinework.tabular.base import KANEstimator
 from splinework.tabular.classes import Classes, labels_of, target_names

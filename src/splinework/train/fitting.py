@@ -11,7 +11,7 @@ import torch
 from typing_extensions import Unpack
 
 from splinework.errors import ArgumentError, ConfigError
-from splinework.foreign import not_a_model
+from splinework.errors.foreign import not_a_model
 from splinework.nn.network import KAN
 from splinework.train.data_objective import DataObjective, JointObjective
 from splinework.train.data_split import DataSplit, Samples, join_samples, take_rows

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, final
 from torch import Tensor
 
 from splinework.errors import ArgumentError, ConfigError
-from splinework.foreign import advice, explained
+from splinework.errors.foreign import advice, explained
 from splinework.train.callbacks import Callback
 from splinework.train.losses import Loss, make_loss
 from splinework.train.optim import Optimiser, make_optimiser

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.nn.layer import KANLayer
 
 MIN_SIZE_RATIO = 1e-3

@@ -8,7 +8,7 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.network import KAN
 from splinework.train.jacobian import ParameterVector

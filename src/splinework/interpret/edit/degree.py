@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.interpret.edit.refit import refitted
 from splinework.nn.arrays import data_of
 from splinework.nn.layer import KANLayer

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.nn.layer import MIN_INTERVAL_SHARE, KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import domain, insert_knots

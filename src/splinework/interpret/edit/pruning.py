@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, ShapeError
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.interpret.scores import attribution
 from splinework.nn.arrays import data_of
 from splinework.nn.layer import KANLayer

@@ -18,7 +18,7 @@ from scipy.stats import qmc
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.knowledge.teach.fit import InformedResult
 from splinework.knowledge.teach.query_points import check_ends
 from splinework.knowledge.teach.results import plain_result

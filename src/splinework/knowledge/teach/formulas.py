@@ -9,7 +9,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.interpret.symbolic import LIBRARY, FormulaRow, FormulaTable, LibraryFunction
 from splinework.interpret.symbolic import symbolify as of_network
 from splinework.interpret.symbolic.pool import Pool, PoolEntry

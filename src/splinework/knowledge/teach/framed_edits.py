@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.interpret import edit
 from splinework.knowledge.axioms.language import axioms_of
 from splinework.knowledge.axioms.realise import anchored

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.nn.arrays import columns_of
 from splinework.nn.derivatives.propagation import Model, propagate
 from splinework.nn.derivatives.series import Monomial, Series, derivative, divisors

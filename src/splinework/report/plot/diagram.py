@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex, to_rgb, to_rgba
 
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.formula.figures import rounded
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from splinework.errors import ConfigError
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.train.optim.schedules import Schedule
 from splinework.train.optim.torch_optim import FirstOrder
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.foreign import explained
+from splinework.errors.foreign import explained
 from splinework.train.objective import Objective
 from splinework.train.optim.base import Optimiser, Stepper
 from splinework.train.optim.line_search_descent import Descent

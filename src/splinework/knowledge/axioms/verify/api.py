@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from splinework.errors import ArgumentError, ConfigError
-from splinework.foreign import explained, not_a_model
+from splinework.errors.foreign import explained, not_a_model
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.verify.branch import BranchAndBoundResult, search
 from splinework.knowledge.axioms.verify.cells import MAX_ORDER

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from splinework.errors import ArgumentError, ConfigError
-from splinework.foreign import not_a_model
+from splinework.errors.foreign import not_a_model
 from splinework.formula.intervals import Floats
 from splinework.knowledge.axioms.axiom import Axiom, Name, outputs_of, place
 from splinework.knowledge.axioms.sampling import sobol
