@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.pending import PENDING
 from tests.test_names import PUBLIC
 
 
@@ -22,11 +21,7 @@ def _public() -> dict[str, Any]:
     return dict(found.values())
 
 
-def _part(value: Any) -> str:
-    return value.__module__.split(".")[1]
-
-
-NAMES = {name: value for name, value in _public().items() if _part(value) not in PENDING}
+NAMES = _public()
 FUNCTIONS = {name: value for name, value in NAMES.items() if inspect.isfunction(value)}
 CLASSES = {name: value for name, value in NAMES.items() if inspect.isclass(value)}
 EXCEPTIONS = {name for name, value in CLASSES.items() if issubclass(value, Exception)}

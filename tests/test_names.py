@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.pending import PENDING
-
 SOURCES = Path(__file__).resolve().parent.parent / "src" / "splinework"
 PARTS = sorted(path.name for path in SOURCES.iterdir() if path.is_dir() and path.name != "__pycache__")
 PUBLIC = (
@@ -40,21 +38,15 @@ def _classes(folder: Path) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_no_two_classes_of_a_part_share_a_name(part):
-    if part in PENDING:
-        pytest.skip("not clean yet")
     assert {name: places for name, places in _classes(SOURCES / part).items() if len(places) > 1} == {}
 
 
 def test_no_two_classes_without_underscore_share_a_name():
-    if "together" in PENDING:
-        pytest.skip("not clean yet")
     shared = {name: places for name, places in _classes(SOURCES).items() if len(places) > 1 and name[0] != "_"}
     assert shared == {}
 
 
 def test_a_public_class_is_one_object():
-    if "together" in PENDING:
-        pytest.skip("not clean yet")
     homes: dict[str, set[int]] = defaultdict(set)
     for package in PUBLIC:
         module = import_module(package)

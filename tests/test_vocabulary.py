@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.pending import PENDING
 from tests.vocabulary import ROOT, fragments, offences, unusual
 
 # The log and the changelog name things as they were called at the time.
@@ -19,21 +18,15 @@ def _files(place: Path) -> list[Path]:
 
 @pytest.mark.parametrize("part", [*PARTS, ROOT / "docs"], ids=lambda part: part.name)
 def test_sources_use_standard_terms_and_sentences(part):
-    if part.name in PENDING:
-        pytest.skip("not clean yet")
     assert [line for path in _files(part) for line in offences(path)] == []
 
 
 def test_top_level_modules_do_too():
-    if "together" in PENDING:
-        pytest.skip("not clean yet")
     assert [line for path in sorted((ROOT / "src" / "splinework").glob("*.py")) for line in offences(path)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_documents_do_too(page):
-    if "docs" in PENDING:
-        pytest.skip("not clean yet")
     assert offences(page) == []
 
 

@@ -50,6 +50,9 @@ class Suggestion:
         deviation: Standard deviation of the mean there before any measurement, the largest of the outputs', in network units,
             `(n,)`.
         left: Share of the mean variance over the candidates that is left after each measurement, `(n,)`.
+
+    >>> Suggestion(torch.zeros(1, 2), torch.ones(1), torch.tensor([0.25])).left.tolist()
+    [0.25]
     """
 
     x: Tensor

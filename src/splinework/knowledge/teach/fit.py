@@ -38,6 +38,11 @@ class InformedResult:
         certificate: Proofs and refutations of the axioms, for hard ones too by the parameters of the model.
         violations: How much each soft axiom is still violated, in standard deviations of y: root mean square and worst.
         rows: The fit of the network itself, in the units that the frame hands it.
+
+    >>> from splinework import KAN
+    >>> x = [[0.1 * k] for k in range(10)]
+    >>> fit(KAN([1, 1]), x, x, axioms=["monotone(x1)"], steps=2, progress=False).certificate.status
+    'proved'
     """
 
     model: KAN | FramedKAN

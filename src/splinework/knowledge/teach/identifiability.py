@@ -98,6 +98,9 @@ class Identifiability:
         confounded: Inputs that the others (or a constant) explain, with the share of variance explained.
         noise: Standard deviation of the noise that is reckoned with, in raw units; NaN where it is not known.
         error: Mean standard error of the output at the rows, in raw units.
+
+    >>> identifiable(KAN([1, 1], grid=5, domain=(0, 1), dtype=torch.float64), torch.linspace(0, 1, 50)[:, None]).status
+    'yes'
     """
 
     status: str
@@ -131,6 +134,9 @@ def identifiable(model: KAN, x: Any, *, y: Any = None, noise: float | None = Non
         x: Rows in raw units, `(n, inputs)`.
         y: Their outputs, for the noise where `noise` is not given: what the model leaves of them.
         noise: Standard deviation of the noise of one output, in raw units; of its logarithm, where its scale is that.
+
+    Returns:
+        The status with reasons, and standard errors where the noise is known.
 
     Raises:
         ConfigError: If the model is no KAN, or the noise negative.

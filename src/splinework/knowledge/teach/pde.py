@@ -38,8 +38,11 @@ class EquationSolution:
     Attributes:
         model: The network, in a frame where conditions were built in; of slabs, one for each.
         unknowns: Coefficients that were found, by name.
-        history: How it came about.
+        history: Steps and decisions of the training.
         residual: Root mean square of every equation at fresh points, in order.
+
+    >>> EquationSolution(KAN([1, 1]), {"k": 2.0}, History(), (1e-12,)).unknowns["k"]
+    2.0
     """
 
     model: KAN | FramedKAN | TimeMarchingModel

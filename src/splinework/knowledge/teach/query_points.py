@@ -29,6 +29,9 @@ class QueryPoints:
 
     Raises:
         ConfigError: If a number is out of range.
+
+    >>> QueryPoints(total=500).total
+    500
     """
 
     total: int = 2000

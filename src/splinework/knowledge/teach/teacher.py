@@ -67,6 +67,9 @@ class Teacher:
     Attributes:
         network: The KAN on inputs in [-1, 1]; float64.
         edges: Its living edges.
+
+    >>> TeacherKAN((2, 1), seed=0).build().sample(5, seed=0)[0].shape
+    (5, 2)
     """
 
     network: KAN

@@ -73,6 +73,10 @@ class TransferResult:
         recipe: Its name.
         scores: Scores of all recipes tried.
         models: Models of all usable recipes, fitted to all measurements.
+
+    >>> model = KAN([1, 1])
+    >>> TransferResult(model, "nothing", (), {"nothing": model}).recipe
+    'nothing'
     """
 
     model: KAN
