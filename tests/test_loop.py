@@ -93,3 +93,18 @@ def test_the_summary_ends_with_a_line_like_that_of_pytest():
     page = whole.page(tallies, 2)
     assert "| **all** | 5 | 1 | 1 | 1:01:01 |" in page
     assert "- `tests/nn/test_x.py::test_y`" in page
+
+
+@pytest.mark.parametrize(
+    ("file", "concerned"),
+    [
+        ("src/splinework/nn/layer.py", True),
+        ("tests/train/cases.py", True),
+        ("tests/nn/test_network.py", True),  # whose cases other tests take
+        ("tests/nn/test_checkpoint.py", True),
+        ("tests/train/test_anneal.py", False),
+        ("tests/test_import.py", False),
+    ],
+)
+def test_results_of_a_part_hold_until_something_it_depends_on_changes(file, concerned):
+    assert whole.concerns(file, "nn") == concerned

@@ -1,7 +1,7 @@
 """Runs all tests, the slow ones too, part by part, and goes on where it was stopped.
 
-What passed is kept in `build/test-all/`, under a key made of the contents of sources and tests; after a change everything is run
-again. Run: python -m tests.loop.whole [--workers N] [PART ...]
+What passed is kept in `build/test-all/`, under a key made of the contents of the sources and of the tests that a part has; a change
+of sources runs everything again, a change of one part's test runs that part. Run: python -m tests.loop.whole [--workers N] [PART ...]
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.loop import changes, journal, parts
+from tests.loop import changes, imports, journal, parts
 from tests.loop.parts import ROOT
 
 FOLDER = ROOT / "build" / "test-all"
 PAGE = ROOT / "docs" / "test_results.md"
 KEYED = ("src", "csrc", "tests", "benchmarks", "examples", "pyproject.toml")
-"""What the results hold for. Results of benchmarks and the documents are not in it."""
+"""What the results hold for, but the tests of other parts. Results of benchmarks and the documents are not in it."""
 ENDED = (0, 1, 5)
 """Exit codes of pytest after a session that came to its end: passed, failed, nothing left to run."""
 
@@ -45,18 +46,17 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help="All parts without.")
     parser.add_argument("--workers", type=int, default=2, help="Processes that run the tests.")
     options = parser.parse_args()
-    folder = FOLDER / key()
     chosen = options.parts or parts.names()
     for part in chosen:
         parts.paths(part)  # refuses unknown ones before an hour has gone
     for part in chosen:
-        code = run(part, folder, options.workers)
+        code = run(part, options.workers)
         if code not in ENDED:
             print(
                 f"Stopped in {part} by pytest's exit code {code}. The same command goes on from here.", file=sys.stderr
             )
             return code
-    tallies = [tally(part, folder) for part in parts.names() if (folder / f"{part}.done").is_file()]
+    tallies = [tally(part) for part in parts.names() if _done(part).is_file()]
     missing = [part for part in parts.names() if part not in {each.part for each in tallies}]
     if missing:
         print(f"== not run yet: {', '.join(missing)}")
@@ -67,28 +67,44 @@ def main() -> int:
     return int(any(each.failures for each in tallies if each.part in chosen))
 
 
-def key() -> str:
-    """A number made of the contents of all files that git knows or would take, in sources and tests."""
+@cache
+def key(part: str) -> str:
+    """A number made of the contents of all files that git knows or would take and that a part's tests may depend on."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *KEYED]
     names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     digest = hashlib.sha256()
     for name in sorted(set(names)):
         path = ROOT / name
-        if path.is_file() and "results" not in path.relative_to(ROOT).parts:
+        if path.is_file() and "results" not in path.relative_to(ROOT).parts and concerns(name, part):
             digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
 
 
-def run(part: str, folder: Path, workers: int) -> int:
+def concerns(name: str, part: str) -> bool:
+    """Whether a part's results may depend on a file: on all but the test modules that other parts have for themselves."""
+    if not (name.startswith("tests/") and Path(name).name.startswith("test_")) or parts.part_of(name) == part:
+        return True
+    return any(parts.part_of(other) != parts.part_of(name) for other in imports.importers(name))
+
+
+def _journal(part: str) -> Path:
+    return FOLDER / key(part) / f"{part}.jsonl"
+
+
+def _done(part: str) -> Path:
+    return FOLDER / key(part) / f"{part}.done"
+
+
+def run(part: str, workers: int) -> int:
     """pytest on what of a part has not passed yet; its exit code."""
-    done = folder / f"{part}.done"
-    entries = journal.read(folder / f"{part}.jsonl")
+    done = _done(part)
+    entries = journal.read(_journal(part))
     if done.is_file() and "failed" not in entries.values():
         print(f"== {part}: done before, {len(entries)} tests", flush=True)
         return 0
     print(f"== {part}" + (f", {len(entries)} tests done before" if entries else ""), flush=True)
     several = ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else []
-    plugin = ["-p", "tests.loop.journal", "--journal", str(folder / f"{part}.jsonl")]
+    plugin = ["-p", "tests.loop.journal", "--journal", str(_journal(part))]
     command = [
         sys.executable,
         "-m",
@@ -112,10 +128,10 @@ def run(part: str, folder: Path, workers: int) -> int:
     return code
 
 
-def tally(part: str, folder: Path) -> Tally:
-    entries = journal.read(folder / f"{part}.jsonl")
+def tally(part: str) -> Tally:
+    entries = journal.read(_journal(part))
     failures = tuple(test for test, outcome in entries.items() if outcome == "failed")
-    return Tally(part, Counter(entries.values()), journal.seconds(folder / f"{part}.jsonl"), failures)
+    return Tally(part, Counter(entries.values()), journal.seconds(_journal(part)), failures)
 
 
 def summary(tallies: Iterable[Tally]) -> str:
