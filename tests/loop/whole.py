@@ -1,7 +1,8 @@
 """Runs all tests, the slow ones too, part by part, and goes on where it was stopped.
 
-What passed is kept in `build/test-all/`, under a key made of the contents of the sources and of the tests that a part has; a change
-of sources runs everything again, a change of one part's test runs that part. Run: python -m tests.loop.whole [--workers N] [PART ...]
+What passed is kept in `build/test-all/`, under a key made of the contents of the sources and of the tests that a part depends on:
+a change of the sources runs everything again, a change of one part's test runs that part.
+Run: python -m tests.loop.whole [--workers N] [PART ...]
 """
 
 from __future__ import annotations
