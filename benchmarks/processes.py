@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -12,6 +13,35 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = {
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "sklearn": "scikit-learn",
+    "torch": "torch",
+    "interpret": "interpret-core",
+    "pygam": "pygam",
+    "splinework": "splinework",
+}
+"""Module -> package: the versions of those that a contender loads are kept."""
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Of a contender's process: its number of threads, and this tree's splinework."""
+    counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
+    paths = [str(ROOT / "src"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, **counts, "PYTHONPATH": os.pathsep.join(paths), "PYTHONWARNINGS": "ignore"}
+
+
+def loaded_versions() -> dict[str, str]:
+    """Of Python and of those packages that this process has loaded."""
+    found = {"python": platform.python_version()}
+    for module, package in PACKAGES.items():
+        if module in sys.modules:
+            try:
+                found[package] = version(package)
+            except PackageNotFoundError:
+                found[package] = "from its sources"
+    return found
 
 
 def cores(slots: int, threads: int) -> list[list[int]]:

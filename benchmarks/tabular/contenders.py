@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from benchmarks.processes import ROOT
+from benchmarks.processes import environment
 from splinework.errors import ConfigError
 
 PEERS = Path(__file__).resolve().parent / "peers"
@@ -40,12 +39,6 @@ class Contender:
     def path(self) -> Path:
         """The file."""
         return PEERS / self.file
-
-    def environment(self, threads: int) -> dict[str, str]:
-        """Of its processes: so many threads, and this tree's splinework."""
-        counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
-        paths = [str(ROOT / "src"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        return {**os.environ, **counts, "PYTHONPATH": os.pathsep.join(paths), "PYTHONWARNINGS": "ignore"}
 
 
 KNOWN = {
@@ -87,6 +80,6 @@ def chosen(names: list[str], rivals_python: str | None) -> tuple[list[Contender]
 def _imports(contender: Contender) -> bool:
     command = [contender.python, "-c", f"import pandas, pyarrow, {contender.module}"]
     try:
-        return subprocess.run(command, capture_output=True, timeout=120, env=contender.environment(1)).returncode == 0
+        return subprocess.run(command, capture_output=True, timeout=120, env=environment(1)).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False

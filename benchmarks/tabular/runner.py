@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.processes import commit, duration, say, stop
+from benchmarks.processes import commit, duration, environment, say, stop
 from benchmarks.tabular.contenders import Contender
 from benchmarks.tabular.judge import judge
 from benchmarks.tabular.results import Key, Record, Results
@@ -127,7 +127,7 @@ class Runner:
                 command,
                 stdout=said,
                 stderr=said,
-                env=contender.environment(self.threads),
+                env=environment(self.threads),
                 start_new_session=True,
             )
             self._processes.add(process)

@@ -6,25 +6,13 @@ It runs in the environment of the contender, which needs numpy, pandas with pyar
 import importlib.util
 import json
 import os
-import platform
 import sys
 import traceback
 import warnings
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 sys.path = [place for place in sys.path if Path(place or ".").resolve() != Path(__file__).resolve().parent]
-PACKAGES = {
-    "numpy": "numpy",
-    "pandas": "pandas",
-    "sklearn": "scikit-learn",
-    "torch": "torch",
-    "interpret": "interpret-core",
-    "pygam": "pygam",
-    "splinework": "splinework",
-}
-"""Module -> package: the versions of those that a contender loads are kept."""
 
 
 def main(peer: Path, folder: Path) -> None:
@@ -32,6 +20,7 @@ def main(peer: Path, folder: Path) -> None:
     import numpy as np
     import pandas as pd
 
+    from benchmarks.processes import loaded_versions
     from benchmarks.tabular.part import Part, Stopwatch
 
     warnings.simplefilter("ignore")
@@ -46,7 +35,7 @@ def main(peer: Path, folder: Path) -> None:
     try:
         contender = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(contender)
-        facts["versions"] = _versions()
+        facts["versions"] = loaded_versions()
         os.chdir(folder)  # some leave files where they run
         watch = Stopwatch()
         predict, said = contender.answer(part, wishes["seed"])
@@ -59,17 +48,6 @@ def main(peer: Path, folder: Path) -> None:
     facts |= watch.facts()
     (folder / "answer.tmp").write_text(json.dumps(facts), encoding="utf-8")
     os.replace(folder / "answer.tmp", folder / "answer.json")
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for module, package in PACKAGES.items():
-        if module in sys.modules:
-            try:
-                found[package] = version(package)
-            except PackageNotFoundError:
-                found[package] = "from its sources"
-    return found
 
 
 if __name__ == "__main__":
