@@ -5,14 +5,14 @@ rational, saturating, mixed; 1 to 10 columns, some idle; even, correlated, skewe
 40, 100, 300, 1000 or 10 000 rows and noise of 0, 5, 20 or 50 % of the spread. Even seeds are to develop with, odd ones are
 reported.
 
-Run: python benchmarks/bench_panel.py case wavy-4 --n 300 --noise 0.2 --models fit     (errors and seconds; nothing is kept)
+Run: python benchmarks/bench_panel.py case wavy-4 --n 300 --noise 0.2 --models fit     (errors and seconds)
      python benchmarks/bench_panel.py run --half development --models fit,regressor    (goes on from what is there)
      python benchmarks/bench_panel.py run --models fit --label finer --limit 20        (kept as a model of its own, fit@finer)
      python benchmarks/bench_panel.py table --half development --models gp,gam,fit,fit@finer
      python benchmarks/bench_panel.py table --half report --markdown                   (into docs/defaults.md)
      python benchmarks/bench_panel.py list --half development                          (the targets and their formulas)
 Results go to benchmarks/results/panel, a line each. pyGAM and EBM: pip install pygam interpret-core, here or in another
-environment, which --rivals-python names. Everything runs on one thread, one fit at a time.
+environment, which --rivals-python names. Everything runs on one thread, one fit at a time; seconds are those of the processor.
 """
 
 import argparse
@@ -21,9 +21,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.panel import cases, models, results, runner, targets
+from benchmarks.panel import cases, models, results, runner, tables, targets
 from benchmarks.panel.families import FAMILIES
 from benchmarks.processes import say
+from benchmarks.tabular.tables import write
 from splinework.errors import ConfigError
 
 LIMIT = 120.0
@@ -50,13 +51,19 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--models", type=words, default=None, help=f"of {', '.join(models.KNOWN)}; all")
     made.add_argument("--families", type=words, default=None, help=f"of {', '.join(FAMILIES)}; all")
     made.add_argument("--cells", type=cells, default=None, help="rows:noise for every target, such as 300:0.2,1000:0")
-    made.add_argument("--per-target", type=int, default=cases.ROUNDS, help=f"drawn cells of each; {cases.ROUNDS}")
+    made.add_argument("--per-target", type=int, default=None, help=f"drawn cells of each; {cases.ROUNDS}, table: all")
     made.add_argument("--all-cells", action="store_true", help="all 20 cells of every target")
     made.add_argument("--limit", type=int, default=None, metavar="N", help="only the first N cases; of all families")
     made.add_argument("--n", type=int, default=300, help="case: rows; 300")
     made.add_argument("--noise", type=float, default=0.0, help="case: of the spread; 0")
-    made.add_argument("--seconds", type=float, default=LIMIT, help=f"most for a fit; {LIMIT:g}")
+    made.add_argument("--seconds", type=float, default=LIMIT, help=f"of the processor, most for a fit; {LIMIT:g}")
     made.add_argument("--label", default="", help="run: keep the results as those of MODEL@LABEL")
+    made.add_argument("--floor", type=float, default=tables.FLOOR, help=f"table: least error; {tables.FLOOR:g}")
+    made.add_argument(
+        "--worst", type=int, default=None, metavar="N", help="table: only the N worst cases of each model"
+    )
+    made.add_argument("--markdown", action="store_true", help="table, list (rules): write it into docs/defaults.md")
+    made.add_argument("--page", type=Path, default=tables.PAGE, help="the page that --markdown writes into")
     made.add_argument("--again", action="store_true", help="run: anew, even what is there")
     made.add_argument("--rivals-python", default=None, metavar="PATH", help="interpreter with pyGAM, EBM; .venv-rivals")
     made.add_argument("--results", type=Path, default=results.FOLDER, help="folder of the results")
@@ -65,7 +72,8 @@ def parser() -> argparse.ArgumentParser:
 
 def some_cases(chosen: argparse.Namespace) -> list[cases.Case]:
     """Those that are asked for."""
-    rounds = len(cases.CELLS) if chosen.all_cells else chosen.per_target
+    everything = chosen.all_cells or (chosen.command == "table" and chosen.per_target is None)
+    rounds = len(cases.CELLS) if everything else cases.ROUNDS if chosen.per_target is None else chosen.per_target
     found = cases.panel(chosen.half, families=chosen.families, cells=chosen.cells, rounds=rounds)
     return found[: chosen.limit]
 
@@ -99,8 +107,20 @@ def one_case(chosen: argparse.Namespace) -> None:
     case = cases.Case(chosen.target, chosen.n, chosen.noise)
     print(describe(case.target))
     for record in runner.run([case], some_entries(chosen), limit=chosen.seconds):
-        seconds = "" if record["seconds"] is None else f"{record['seconds']:8.2f} s"
+        seconds = "" if record["cpu_seconds"] is None else f"{record['cpu_seconds']:8.2f} s"
         print(f"{record['model']:12}{record['problem'] or format(record['error'], '.4g'):>12}{seconds}")
+
+
+def table(chosen: argparse.Namespace) -> None:
+    unknown = [name for name in chosen.models or () if name.partition("@")[0] not in models.KNOWN]
+    if unknown:
+        raise ConfigError(f"--models knows {', '.join(models.KNOWN)}, each also with @LABEL; got {unknown[0]!r}.")
+    what = tables.shown(results.Results(chosen.results), some_cases(chosen), chosen.models, chosen.floor)
+    if chosen.worst is not None:
+        print(tables.worst(what, chosen.worst))
+    else:
+        text = tables.page(what, chosen.half)
+        print(write(text, chosen.page, chosen.half) if chosen.markdown else text)
 
 
 def describe(target: targets.Target) -> str:
@@ -121,7 +141,11 @@ def main() -> int:
             run(chosen)
         elif chosen.command == "case":
             one_case(chosen)
-        elif chosen.command == "list":
+        elif chosen.command == "table":
+            table(chosen)
+        elif chosen.markdown:
+            print(write(tables.rules(), chosen.page, "rules"))
+        else:
             for name in dict.fromkeys(case.name for case in some_cases(chosen)):
                 print(describe(targets.target(name)))
     except ConfigError as error:

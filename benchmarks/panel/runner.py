@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,9 @@ from splinework.errors import ConfigError
 RIVALS = ROOT / ".venv-rivals" / "bin" / "python"
 LOADING = 300.0
 """Seconds for the packages of a model."""
+BUSY = 5.0
+"""Seconds on the wall for each second of processor time that a fit may use."""
+SPENT = getattr(signal, "SIGXCPU", 0)
 DIGITS = 6
 
 
@@ -87,10 +91,10 @@ class Worker:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             np.savez(folder / "rows.npz", x=sample.x, y=sample.y, fresh=sample.fresh)
-            problem = self._wait(json.dumps({"model": model, "folder": name}), limit)
+            problem = self._wait(json.dumps({"model": model, "folder": name, "limit": limit}), limit)
             if problem:
                 stopped = problem.startswith("stopped")
-                return {"problem": problem, "seconds": limit if stopped else None, "cpu_seconds": None}, None
+                return {"problem": problem, "seconds": None, "cpu_seconds": limit if stopped else None}, None
             facts = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
             return facts, None if facts["problem"] else np.load(folder / "predicted.npy")
 
@@ -113,12 +117,12 @@ class Worker:
             process.stdin.flush()
             word = self._lines.get(timeout=LOADING)
             if word == "started":
-                word = self._lines.get(timeout=limit)
+                word = self._lines.get(timeout=BUSY * limit)
             if word == "done":
                 return ""
             code = process.wait()
             self.close()
-            return f"its process ended with {code}"
+            return f"stopped after {limit:g} s" if code == -SPENT else f"its process ended with {code}"
         except queue.Empty:
             self.close()
             return f"stopped after {limit:g} s"
@@ -209,7 +213,7 @@ def run(
 
 def line(record: Record) -> str:
     """A result in one line."""
-    seconds = "–" if record["seconds"] is None else f"{record['seconds']:.1f} s"
+    seconds = "–" if record["cpu_seconds"] is None else f"{record['cpu_seconds']:.1f} s"
     what = record["problem"] or format(record["error"], ".4g")
     return f"{record['target']} n={record['rows']} noise={record['noise']:g}: {record['model']} {what} ({seconds})"
 
