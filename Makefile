@@ -12,6 +12,8 @@ TRAINING ?=
 FORMULAS ?=
 # Options of benchmarks/bench_tabular.py run, such as --contenders kan --folds 0,1.
 TABULAR ?=
+# Options of benchmarks/bench_panel.py, such as --half report, or --models fit,regressor --limit 20.
+PANEL ?=
 # Options of benchmarks/bench_pde.py, such as burgers allen-cahn, or poisson --seeds 1.
 PDE ?=
 # The part that `test` and `test-all` run, such as train; all without. `make test PART=?` lists them.
@@ -51,7 +53,7 @@ SEED ?= 0
 CROSS := aarch64-linux-gnu
 
 .PHONY: help demo test check test-all test-oldest mutants test-kernels sanitize test-aarch64 bench bench-training bench-formulas bench-tabular
-.PHONY: bench-pde hardware-tools lint structure docs wheel wheel-check clean
+.PHONY: bench-panel bench-pde hardware-tools lint structure docs wheel wheel-check clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -112,6 +114,10 @@ bench-tabular: $(RIVALS) ## KANs beside other regressors and classifiers on 12 t
 	@$(BIN)/python benchmarks/bench_tabular.py run --rivals-python .venv-rivals/bin/python $(TABULAR)
 	@$(BIN)/python benchmarks/bench_tabular.py table --markdown
 	@$(BIN)/python benchmarks/bench_tabular.py plot
+
+bench-panel: $(RIVALS) ## the defaults beside a Gaussian process, GAM, EBM and boosting on 60 drawn targets, resumably; options in PANEL (hours without)
+	@$(BIN)/python benchmarks/bench_panel.py run --rivals-python .venv-rivals/bin/python $(PANEL)
+	@$(BIN)/python benchmarks/bench_panel.py table $(PANEL)
 
 bench-pde: $(RUNTIME) ## differential equations from their statement alone; options in PDE (about five minutes without)
 	@$(BIN)/python benchmarks/bench_pde.py $(PDE)

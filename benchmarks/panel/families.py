@@ -39,8 +39,8 @@ def smooth(draws: Draws, columns: Sequence[int]) -> Expression:
 
 
 def wavy(draws: Draws, columns: Sequence[int]) -> Expression:
-    """One column with 1 to 30 waves (the logarithm uniform): even, chirp, fading, two frequencies; the others add a smooth
-    curve each or change the height of the waves.
+    """One column with 1 to 30 waves (the logarithm uniform): even, chirp, fading, fading from the middle, two frequencies; the
+    others add a smooth curve each or change the height of the waves.
     """
     term = curves.wave(draws, columns[0], draws.ratio(1.0, 30.0))
     if len(columns) > 1 and draws.chance(0.4):
@@ -74,7 +74,7 @@ def stepped(draws: Draws, columns: Sequence[int]) -> Expression:
 
 
 def products(draws: Draws, columns: Sequence[int]) -> Expression:
-    """A sum of products of two or three columns, each as it is, shifted by up to 0.5 or squared; in half of the cases another
+    """A sum of products of two to four columns, each as it is, shifted by up to 0.5 or squared; in half of the cases another
     product that shares columns.
     """
     groups = draws.groups(columns, 2, 3)
@@ -91,7 +91,7 @@ def _factor(draws: Draws, j: int) -> Expression:
 
 
 def compositions(draws: Draws, columns: Sequence[int]) -> Expression:
-    """A sum over groups of two to four columns of h(s): s a weighted sum, a sum of squares, a product of two plus the rest, or
+    """A sum over groups of two to five columns of h(s): s a weighted sum, a sum of squares, a product of two plus the rest, or
     a sum of curves; h = sin, exp, tanh, sqrt(0.1 + s²), ln(1 + a·s²) or a cubic.
     """
     return balanced(draws, [_outer(draws, _inner(draws, group)) for group in draws.groups(columns, 2, 4)])
@@ -127,8 +127,8 @@ def _outer(draws: Draws, inner: Expression) -> Expression:
 
 
 def rational(draws: Draws, columns: Sequence[int]) -> Expression:
-    """A sum over groups of one to four columns of p/q: p a constant, a plane or a product of two; q = c + a sum of a·x² or
-    c + (x + 1), c from 0.15 to 1, so that there is no pole.
+    """A sum over groups of one to four columns of p/q: p a plane or a product of other columns, or 1 + a·x; q = c + a sum of
+    a·x² or c + (x + 1), c from 0.15 to 1, so that there is no pole.
     """
     return balanced(draws, [_ratio(draws, group) for group in draws.groups(columns, 1, 4)])
 
@@ -159,7 +159,7 @@ def saturating(draws: Draws, columns: Sequence[int]) -> Expression:
 
 
 def mixed(draws: Draws, columns: Sequence[int]) -> Expression:
-    """A sum of two to four functions of groups of one to four columns, of families above: no family twice in a row, no column in
+    """A sum of two to four functions of groups of one to five columns, of families above: no family twice in a row, no column in
     two groups.
     """
     groups: list[list[int]] = draws.groups(columns, 2, 4)

@@ -111,9 +111,8 @@ def page(what: Shown, half: str) -> str:
     """All tables."""
     if not what.cases:
         return f"No case of this half that all of {', '.join(what.models) or 'them'} have been asked on."
-    opening = (
-        f"{len(what.cases)} of {what.asked} cases, {half} half: those that all of these models have been asked on."
-    )
+    opening = f"Cases of the {half} half: {len(what.cases)}"
+    opening += "." if len(what.cases) == what.asked else f" of {what.asked}; all models have been asked on these."
     parts = [
         opening,
         summary(what),
