@@ -21,6 +21,8 @@ MOST_ROWS = 1000
 SEARCH_ROWS = 400
 """Of the restarts of the Gaussian process; the best one is followed on all its rows."""
 RESTARTS = 2
+JITTERS = (1e-13, 1e-10, 1e-7)
+"""Of its diagonal, the next one where rounding makes the matrix lose its definiteness."""
 SPLINES = (10, 20, 40, 80)
 """To a column, for pyGAM to choose from."""
 STRENGTHS = tuple(float(f"{10**power:.3g}") for power in np.arange(-6, 3.1, 1.0))
@@ -82,21 +84,34 @@ def gaussian_process(x: Array, y: Array) -> Predict:
 
     Columns and y have unit spread. Three starts on at most `SEARCH_ROWS` rows; the best one goes on with at most `MOST_ROWS`.
     """
-    from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
     centre, spread = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-12)
     scaled = ((x - centre) / spread)[:MOST_ROWS]
     y = y[:MOST_ROWS]
-    kernel = ConstantKernel(1.0, (1e-3, 1e6)) * RBF(np.ones(x.shape[1]), (5e-3, 2e2)) + WhiteKernel(0.1, (1e-12, 10.0))
-    options: dict[str, Any] = {"alpha": 1e-13, "normalize_y": True, "random_state": 0}
+    lengths = np.full(x.shape[1], 2 * np.sqrt(x.shape[1]))
+    kernel = ConstantKernel(1.0, (1e-3, 1e6)) * RBF(lengths, (5e-3, 1e3)) + WhiteKernel(0.1, (1e-12, 10.0))
+    for jitter in JITTERS:
+        try:
+            model = _process(kernel, scaled, y, jitter)
+            break
+        except np.linalg.LinAlgError:
+            if jitter == JITTERS[-1]:
+                raise
+    return lambda other: np.asarray(model.predict((other - centre) / spread))
+
+
+def _process(kernel: Any, x: Array, y: Array, jitter: float) -> Any:
+    """The search from several starts, and what follows the best of them."""
+    from sklearn.gaussian_process import GaussianProcessRegressor
+
     for rows, restarts in ((SEARCH_ROWS, RESTARTS), (MOST_ROWS, 0)):
-        model = GaussianProcessRegressor(kernel, n_restarts_optimizer=restarts, **options)
-        model.fit(scaled[:rows], y[:rows])
+        options: dict[str, Any] = {"n_restarts_optimizer": restarts, "random_state": 0}
+        model = GaussianProcessRegressor(kernel, alpha=jitter, normalize_y=True, **options).fit(x[:rows], y[:rows])
         kernel = model.kernel_
         if rows >= len(y):
             break
-    return lambda other: np.asarray(model.predict((other - centre) / spread))
+    return model
 
 
 def additive(x: Array, y: Array) -> Predict:
