@@ -1,5 +1,7 @@
 """Checks what a change touches, in under a minute: style of its files, types, layers, and the tests that it calls for.
 
+Types and layers are checked beside the tests: mypy takes from one second to forty, by what hangs on the changed file.
+
 Run: python -m tests.loop.check [--base COMMIT] [--budget SECONDS] [--workers N]
 """
 
@@ -11,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from tests.loop import changes, choice
@@ -25,7 +28,7 @@ def main() -> int:
     parser.add_argument(
         "--base", default="", help="Compare with this commit; by default with where the branch left main."
     )
-    parser.add_argument("--budget", type=float, default=50.0, help="Start no test after this many seconds.")
+    parser.add_argument("--budget", type=float, default=40.0, help="Start no test after this many seconds.")
     parser.add_argument("--workers", type=int, default=2, help="Processes that run the tests.")
     options = parser.parse_args()
     end = time.monotonic() + options.budget
@@ -33,26 +36,38 @@ def main() -> int:
     changed = changes.changed(commit)
     print(f"== {len(changed)} files changed since {changes.describe(commit)}", flush=True)
     _list(changed)
-    chosen = choice.choose(changed)
-    code = _lint(changed)
-    code = _test(chosen, max(5.0, end - time.monotonic()), options.workers) or code
+    with ThreadPoolExecutor(1) as beside:
+        proofs = [(command[0], beside.submit(_captured, command)) for command in _proofs(changed)]
+        code = _style(changed)
+        code = _test(choice.choose(changed), end, options.workers) or code
+        for name, proof in proofs:
+            code = _told(name, proof) or code
     if any(name.startswith("csrc/") for name in changed):
         print("csrc/ changed: its own tests are `make test-kernels`, and `make clean` lets it be built anew")
     return code
 
 
-def _lint(changed: list[str]) -> int:
+def _style(changed: list[str]) -> int:
     python = [name for name in changed if name.endswith(".py") and (ROOT / name).is_file()]
-    sources = any(name.startswith("src/") for name in python) or "pyproject.toml" in changed
-    code = 0
-    if python:
-        code |= _run("ruff", ["ruff", "check", *python]) | _run("", ["ruff", "format", "--check", *python])
-    if sources:
-        code |= _run("mypy", ["mypy", "--strict"]) | _run("import-linter", ["lint-imports", "--no-logo"])
-    return code
+    if not python:
+        return 0
+    print("== ruff", flush=True)
+    return _run(["ruff", "check", *python]) | _run(["ruff", "format", "--check", *python])
 
 
-def _test(chosen: choice.Choice, seconds: float, workers: int) -> int:
+def _proofs(changed: list[str]) -> list[list[str]]:
+    """What is checked of all sources together, if one of them changed."""
+    sources = any(name.startswith("src/") and name.endswith(".py") for name in changed)
+    return [["mypy", "--strict"], ["lint-imports", "--no-logo"]] if sources or "pyproject.toml" in changed else []
+
+
+def _told(name: str, proof: Future[subprocess.CompletedProcess[str]]) -> int:
+    done = proof.result()
+    print(f"== {name}\n{done.stdout}{done.stderr}", end="", flush=True)
+    return done.returncode
+
+
+def _test(chosen: choice.Choice, end: float, workers: int) -> int:
     every = len(choice.tests())
     print(f"== pytest: {len(chosen.reasons)} files chosen of {every}")
     _list(f"{file}: {reason}" for file, reason in chosen.reasons.items())
@@ -63,8 +78,9 @@ def _test(chosen: choice.Choice, seconds: float, workers: int) -> int:
         f"not chosen: the other tests, {', '.join(f'`make test PART={part}`' for part in sorted(chosen.parts))} and `make test`"
     )
     several = ["-n", str(workers), "--dist", "load", "--maxschedchunk", "4"] if workers > 1 else []
-    plugin = ["-p", "tests.loop.deadline", "--deadline", f"{seconds:.0f}"]
-    return _run("", [sys.executable, "-m", "pytest", "-q", *plugin, *several, *chosen.reasons])
+    left = max(5.0, end - time.monotonic())
+    plugin = ["-p", "tests.loop.deadline", "--deadline", f"{left:.0f}"]
+    return _run([Path(sys.executable).name, "-m", "pytest", "-q", *plugin, *several, *chosen.reasons])
 
 
 def _list(lines: Iterable[str]) -> None:
@@ -75,14 +91,22 @@ def _list(lines: Iterable[str]) -> None:
         print(f"  … and {len(lines) - MAX_LISTED} more")
 
 
-def _run(title: str, command: list[str]) -> int:
-    if title:
-        print(f"== {title}")
+def _run(command: list[str]) -> int:
     sys.stdout.flush()
-    if not Path(command[0]).is_absolute():
-        command = [str(Path(sys.executable).with_name(command[0])), *command[1:]]
-    threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, **threads}, check=False).returncode
+    return subprocess.run(_ours(command), cwd=ROOT, env=_one_thread(), check=False).returncode
+
+
+def _captured(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(_ours(command), cwd=ROOT, env=_one_thread(), capture_output=True, text=True, check=False)
+
+
+def _ours(command: list[str]) -> list[str]:
+    """The program that stands beside this Python."""
+    return [str(Path(sys.executable).with_name(command[0])), *command[1:]]
+
+
+def _one_thread() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 if __name__ == "__main__":
