@@ -141,8 +141,8 @@ def test_the_same_rows_give_the_same_bits_whatever_the_unit_of_weights(task: Tas
 
 @each_task
 def test_interactions_are_found_where_there_are_some(task: Task) -> None:
-    x = table(600)
-    trained = train(x, asked(task, x), np.ones(len(x)), task=task, settings=Hyperparameters(), seed=0)
+    x = table(400)
+    trained = train(x, asked(task, x), np.ones(len(x)), task=task, settings=Hyperparameters(max_iter=300), seed=0)
     plain = train(x, asked(task, x), np.ones(len(x)), task=task, settings=Hyperparameters(hidden=0), seed=0)
     assert len(trained.model.config.shape) == 3
     assert len(plain.model.config.shape) == 2
