@@ -80,8 +80,6 @@ def test_predictions_come_through_a_pipe(fitted):
         ["fit", "none.csv", "--target", "y"],
         ["fit", "d.csv", "--target", "z"],
         ["fit", "d.csv", "--target", "y", "--out", "o"],
-        ["fit", "d.csv", "--target", "y", "--seed", "x"],
-        ["predict", "d.csv", "d.csv", "--out", "p.csv"],
         ["predict", "o/model.safetensors", "d.csv", "--out", "/dev/full"],
         ["nonsense"],
     ],

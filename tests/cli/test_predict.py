@@ -198,6 +198,7 @@ def test_a_file_that_is_no_model_is_refused(run, folder, model, kind, fragment):
 def test_wrong_places_are_refused(run, folder, data, model):
     before = tree(folder)
     refused(run("predict", "none.safetensors", "data.csv", "--out", "p.csv"), "no file none.safetensors")
+    refused(run("predict", "data.csv", "data.csv", "--out", "p.csv"), "data.csv is not a whole safetensors file")
     refused(run("predict", "splinework-data", "data.csv", "--out", "p.csv"), "is a folder", "model.safetensors")
     refused(run("predict", model, "none.csv", "--out", "p.csv"), "no file none.csv")
     refused(run("predict", model, "data.csv", "--out", "data.csv"), "is the file that is read")
