@@ -24,7 +24,7 @@ from tests.cli.stand_in import refused, tree
 from tests.cli.test_completion import offered
 
 ROWS = 45
-QUICK = ("--budget", "1", "--quiet")
+QUICK = ("--budget", "0.3", "--quiet")
 
 
 def homes() -> pd.DataFrame:
@@ -121,7 +121,7 @@ def test_export_and_hardware_say_what_they_cannot(run: Any, folder: Path, made: 
 
 def test_the_end_of_a_fit_is_a_table_of_statuses(run: Any, table: pd.DataFrame) -> None:
     axioms = ["--axiom", "monotone(floor_area)", "--axiom", "concave(age, strength=soft(0.1))"]
-    result = run("fit", "homes.csv", "--target", "price", "--features", "age,floor area", *axioms, "--budget", "1")
+    result = run("fit", "homes.csv", "--target", "price", "--features", "age,floor area", *axioms, "--budget", "0.3")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     head = next(n for n, line in enumerate(lines) if line.startswith("axioms of the model"))
@@ -134,7 +134,7 @@ def test_the_end_of_a_fit_is_a_table_of_statuses(run: Any, table: pd.DataFrame) 
 def test_classes_and_options_from_a_file(run: Any, folder: Path, table: pd.DataFrame) -> None:
     (folder / "run.toml").write_text(
         'data = "homes.csv"\n[fit]\ntarget = "sold"\nfeatures = ["age", "floor area"]\nmonotone = ["floor area=1"]\n'
-        'axiom = ["bounded(0.02, 0.98)"]\nbudget = 1\n'
+        'axiom = ["bounded(0.02, 0.98)"]\nbudget = 0.3\n'
     )
     result = run("fit", "--config", "run.toml", "--json", "--quiet")
     assert result.exit_code == 0, result.output

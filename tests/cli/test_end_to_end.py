@@ -127,6 +127,7 @@ def interrupted(folder: Path, times: int) -> tuple[int, str]:
     return process.wait(60), "".join(said)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_fit_with_the_best_model(fitted):
     frame = sample(300, 4)
     noise = np.random.default_rng(5).normal(0, 0.05, len(frame))
@@ -160,6 +161,7 @@ def test_ctrl_c_twice_ends_discover_at_once(fitted):
     assert tree(fitted) == before
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_discover_with_what_it_has_found(fitted):
     status, said = interrupted(fitted, 1)
     assert status == 130, said

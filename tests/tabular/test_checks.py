@@ -14,7 +14,7 @@ KINDS = (KANRegressor, KANClassifier, KANTransformer)
 SHORT = 40
 """Steps of the fits of every day; with the defaults, which take longer, the slow tests do the same."""
 ESTIMATORS = (
-    *(pytest.param(kind(max_iter=SHORT), id=f"{kind.__name__}-short") for kind in KINDS),
+    *(pytest.param(kind(max_iter=SHORT, members=1), id=f"{kind.__name__}-short") for kind in KINDS),
     *(pytest.param(kind(), id=kind.__name__, marks=pytest.mark.slow) for kind in KINDS),
 )
 OF_TRANSFORMERS = (
