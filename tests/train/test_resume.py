@@ -49,14 +49,14 @@ def at_every_step(monkeypatch):
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: type(r).__name__ + str(getattr(r, "batch", "")))
 def test_killed_at_any_step_and_resumed_it_ends_in_the_same_bits(tmp_path, recipe):
-    whole = train(optimiser=recipe)
-    for die_at in (1, 7, 13, 22, 33):
+    whole = train(optimiser=recipe, steps=20)
+    for die_at in (1, 4, 7, 12, 17):
         path = tmp_path / f"{die_at}.checkpoint"
         try:
-            train(path, die_at=die_at, optimiser=recipe)
+            train(path, die_at=die_at, optimiser=recipe, steps=20)
         except Killed:
             assert path.exists() or die_at == 1
-        assert same(train(path, optimiser=recipe), whole)
+        assert same(train(path, optimiser=recipe, steps=20), whole)
 
 
 @pytest.mark.parametrize(
