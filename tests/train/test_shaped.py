@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -178,13 +180,19 @@ EDITS = {
 }
 
 
+@cache
+def fitted_with(flags: int) -> tuple[sw.KAN, torch.Tensor]:
+    """A fitted model with inputs of these shapes, and its rows; to be copied before it is changed."""
+    x, y = rows(150, 2)
+    options = {"steps": 10, "grids": None, "degree": "keep", "progress": False}
+    return fit(shaped([2, 3, 1], flags), x, y, **options).model, x
+
+
 @pytest.mark.parametrize("edit", EDITS)
 @pytest.mark.parametrize("name", SHAPES)
 def test_edits_keep_the_shapes(name, edit):
-    x, y = rows(150, 2)
-    options = {"steps": 10, "grids": None, "degree": "keep", "progress": False}
-    fitted = fit(shaped([2, 3, 1], SHAPES[name]), x, y, **options).model
-    edited = EDITS[edit](fitted, x)
+    fitted, x = fitted_with(SHAPES[name])
+    edited = EDITS[edit](copy.deepcopy(fitted), x)
     first = edited.kan_layers[0]
     assert first.shaping is not None
     held = first.edge_coefficients().detach().double()

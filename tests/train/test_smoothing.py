@@ -97,11 +97,11 @@ def test_it_can_be_asked_for_and_wrong_settings_are_refused():
         fit(fresh([2, 1]), x, curve(x), penalties=[Roughness("auto")], optimiser="adam", progress=False)
 
 
-@pytest.mark.parametrize("shape", [[2, 1], [2, 3, 1]], ids=str)
+@pytest.mark.parametrize("shape", [[2, 1], [2, 2, 1]], ids=str)
 def test_a_smoothed_fit_knows_how_sure_it_is(shape):
     x, new = uniform(300), uniform(2000, seed=5)
     y = curve(x) + 0.4 * noise(300)
-    result = fit(fresh(shape), x, y, progress=False)
+    result = fit(fresh(shape), x, y, progress=False, steps=150)
     assert any(isinstance(penalty, Smoothing) for penalty in result.training_data.penalties)
     found = result.interval(new, level=0.9)
     seen = curve(new) + 0.4 * noise(2000, seed=77)
