@@ -51,7 +51,7 @@ class LibraryFunction:
         slope: F'.
         build: F of a sympy expression.
         free: Free constants among rate a and shift b: `none`, `shift`, `rate` or `both`.
-        domain: `all`, `positive` (z > 0) or `unit` (|z| < `limit`).
+        domain: `all`, `positive` (z > 0) or `unit` (`|z| < limit`).
         limit: Half width of the domain, for `unit`.
         cost: Code length of its choice in nats.
         wave: Whether it oscillates, so that its rate needs a fine search.

@@ -18,7 +18,7 @@ from splinework.splines.bases.functions import Functions, TensorFunctions
 from splinework.splines.bases.series import SeriesFunctions, derivative
 
 ASYMPTOTE_DISTANCE: Final = 48.0
-"""Beyond this |x|, a function with asymptotes equals them to 1e-18, value and derivatives."""
+"""Beyond this `|x|`, a function with asymptotes equals them to 1e-18, value and derivatives."""
 
 Asymptotes = tuple[tuple[float, float], tuple[float, float]] | None
 """Slope and intercept at the left and at the right."""

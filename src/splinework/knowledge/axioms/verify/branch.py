@@ -2,7 +2,7 @@
 
 Boxes are processed in batches. The lower bound on each is the better of its interval and the mean-value form
 `f(c) + Σ J_i (x_i - c_i)` at the optimal centre (Baumann 1988): an end if J_i has a sign, else `(J⁺ l - J⁻ u)/(J⁺ - J⁻)`. If J_i
-has a sign, the minimum lies on a face, and only that face is divided further. The input with the largest width times |J| is
+has a sign, the minimum lies on a face, and only that face is divided further. The input with the largest width times `|J|` is
 bisected.
 """
 

@@ -41,7 +41,7 @@ class Cells:
         origin: s of every cell, `(I, C)`.
         width: e - s, `(I, C)`; 1 for a tail.
         offset: 1/2 for a cell, 0 for a tail.
-        reach: The largest |v| in each cell, `(I, C)`.
+        reach: The largest `|v|` in each cell, `(I, C)`.
     """
 
     bounds: Floats
