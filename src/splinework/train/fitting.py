@@ -13,6 +13,7 @@ from typing_extensions import Unpack
 from splinework.errors import ArgumentError, ConfigError
 from splinework.errors.foreign import not_a_model
 from splinework.nn.network import KAN
+from splinework.train.curve import fit_curve, is_curve
 from splinework.train.data_objective import DataObjective, JointObjective
 from splinework.train.data_split import DataSplit, Samples, join_samples, take_rows
 from splinework.train.delivery import deliver
@@ -30,6 +31,7 @@ from splinework.train.sources import Source
 from splinework.train.stages import extend_margins, polish, run_stages
 from splinework.train.stream import take_stream
 from splinework.train.stream_objective import StreamObjective
+from splinework.train.teacher import finish, is_teachable, run_taught_stages
 from splinework.train.uncertainty import IntervalEstimate, Posterior, TrainingData, check_level, intervals, posterior
 
 
@@ -132,8 +134,8 @@ def fit(
         run.history.decide("optimiser", f"optimiser {plan.method.name}, {plan.why}; {counts}")
         run.judge_anew(objective, run.held_out)
         with run.listening(chosen):
-            final, judge = _take_all_steps(run, objective, rows, plan)
-        for finding in _findings(run, rows, judge, objective):
+            final, judge, taught = _take_all_steps(run, objective, rows, plan, chosen.seed)
+        for finding in _findings(run, rows, judge, objective, taught=taught):
             run.warn(finding.text)
         run.history.decide("stop", f"ended: {run.stopped or 'converged'}")
         return FitResult(deliver(run, model, final, x), run.history, _evidence(run, rows, final is not objective))
@@ -149,12 +151,25 @@ def _evidence(run: TrainingRun, rows: DataSplit, polished: bool) -> TrainingData
 
 
 def _take_all_steps(
-    run: TrainingRun, objective: DataObjective | StreamObjective, rows: DataSplit, plan: TrainingPlan
-) -> tuple[DataObjective | StreamObjective, KAN | None]:
-    """All stages and the polish; returns what was minimised last, and the model before a polish, which held-out rows judged."""
+    run: TrainingRun, objective: DataObjective | StreamObjective, rows: DataSplit, plan: TrainingPlan, seed: int
+) -> tuple[DataObjective | StreamObjective, KAN | None, bool]:
+    """All stages and the polish.
+
+    Returns:
+        What was minimised last; the model before a polish, which held-out rows judged; and whether a smooth estimate taught it.
+    """
     judge, final = None, objective
+    taught = False
+    if isinstance(objective, DataObjective) and rows.held_out_automatically and is_curve(objective, plan):
+        everything = rows.used if rows.held_out is None else join_samples(rows.used, rows.held_out)
+        whole = replace(objective, u=everything.u, t=everything.t, weights=everything.weights)
+        fit_curve(run, whole)
+        return whole, None, True
     try:
-        run_stages(run, objective, plan)
+        if isinstance(objective, DataObjective) and is_teachable(objective, plan):
+            taught = run_taught_stages(run, objective, plan, seed)
+        else:
+            run_stages(run, objective, plan)
         # A stream keeps its held-out rows for itself: they are few of many, and each step would be one more pass.
         polishes = isinstance(objective, DataObjective) and plan.method.second_order and rows.held_out_automatically
         if rows.held_out is not None and polishes and not run.over:
@@ -163,13 +178,15 @@ def _take_all_steps(
             assert isinstance(objective, DataObjective)
             whole = replace(objective, u=everything.u, t=everything.t, weights=everything.weights)
             final = whole
-            if not polish(run, whole, plan):
+            if taught:
+                finish(run, whole, plan, seed)
+            elif not polish(run, whole, plan):
                 judge, final = None, objective
-        if judge is None and plan.method.second_order and isinstance(objective, DataObjective):
+        if judge is None and not taught and plan.method.second_order and isinstance(objective, DataObjective):
             extend_margins(run, objective)
     except KeyboardInterrupt:
         run.stopped = "interrupted; the best state so far was kept"
-    return final, judge
+    return final, judge, taught
 
 
 def _with_residuals(objective: DataObjective | StreamObjective, residuals: Sequence[Residual]) -> JointObjective:
@@ -200,7 +217,7 @@ def _fingerprint(
 
 
 def _findings(
-    run: TrainingRun, rows: DataSplit, judge: KAN | None, objective: DataObjective | StreamObjective
+    run: TrainingRun, rows: DataSplit, judge: KAN | None, objective: DataObjective | StreamObjective, *, taught: bool
 ) -> list[Finding]:
     """Warnings about the fit."""
     assert run.best is not None
@@ -216,8 +233,9 @@ def _findings(
         squared=isinstance(rows.criterion, Squared),
     )
     # A sample of a stream has fewer rows, so it says nothing about there being too few.
+    # Neither is it where the network has learned from a smooth estimate: then rows need not determine its numbers.
     sampled = objective.count > len(rows.used.u)
-    return [finding for finding in found if not (sampled and finding.kind in ("parameters", "cells"))]
+    return [finding for finding in found if not ((sampled or taught) and finding.kind in ("parameters", "cells"))]
 
 
 def prepare(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[DataSplit, DataObjective | StreamObjective]:

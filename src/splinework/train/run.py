@@ -36,6 +36,8 @@ class TrainingRun:
         judging: Whether states may become the best one.
         journal: The record of the stages, from which a fit that was killed goes on.
         last_is_best: Whether the model of the last step is the best one.
+        target: A score that is good enough: no step begins from there on.
+        settles: Gain of ten steps, as a share, below which a stage ends; that of the optimiser where it is None.
     """
 
     held_out: Objective | None
@@ -54,6 +56,8 @@ class TrainingRun:
     stopped: str = ""
     judging: bool = True
     last_is_best: bool = False
+    target: float = 0.0
+    settles: float | None = None
     taken: int = 0
     stages: int = 0
 
@@ -64,7 +68,7 @@ class TrainingRun:
             self.stopped = "the budget was used up"
         if not self.stopped and self.remaining is not None and self.remaining <= 0:
             self.stopped = "the steps given were used up"
-        return bool(self.stopped)
+        return bool(self.stopped) or self.best_score <= self.target
 
     @classmethod
     def of(cls, options: TrainingOptions, held_out: Objective | None, generator: torch.Generator) -> "TrainingRun":
@@ -111,6 +115,7 @@ class TrainingRun:
             self.generator.set_state(state["generator"])
             values, unseen, done = list(state["values"]), state["unseen"], state["count"]
         window, holds = objective.patience, is_shaped(objective.model) and not optimiser.second_order
+        settles = self.settles if settles is None else settles
         share = (optimiser.settles if settles is None else settles) * (window / 10)
         saved = time.monotonic()
         for count in range(done + 1, steps + 1):
@@ -160,6 +165,12 @@ class TrainingRun:
             self.best_score, self.best, self.best_penalties = score, copy.deepcopy(objective.model), objective.penalties
             self.last_is_best = False
 
+    def record(self, objective: Objective, stage: str) -> None:
+        """Puts a state that was found without steps into the history."""
+        self.taken += 1
+        value = objective.value_on_all_rows()
+        self._record(objective, None, value, stage, _length(objective.model), 0.0)
+
     def mark(self) -> None:
         """Remembers the best state so far, for `rewind`."""
         self.marked = (copy.deepcopy(self.best), self.best_score)
@@ -180,7 +191,7 @@ class TrainingRun:
 
     @torch.no_grad()
     def _record(
-        self, objective: Objective, stepper: Stepper, value: float, stage: str, length: float, seconds: float
+        self, objective: Objective, stepper: Stepper | None, value: float, stage: str, length: float, seconds: float
     ) -> None:
         model = objective.model
         loss = value - float(objective.penalty()) if objective.penalties else value

@@ -1,0 +1,207 @@
+"""A network of one input and no hidden node: a spline whose degree, grid and smoothness are chosen by one criterion.
+
+The coefficients minimise `Σ w (y - f(x))² + λ ∫ (d³f/dx³)²` (O'Sullivan 1986; Eilers & Marx 1996) for splines of degree 3 to 9 on
+grids up to a third as fine as the rows; degree, grid and λ are those of the least generalised cross-validation (Craven & Wahba
+1979). Nobody has to decide whether what a coarse grid leaves is noise or a wave: a fine grid with a penalty is right for both.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splinework.splines.bases import BSpline
+from splinework.train.data_objective import DataObjective
+from splinework.train.losses import Squared
+from splinework.train.plan import TrainingPlan
+from splinework.train.run import TrainingRun
+
+DEGREES, MAX_RESOLUTION = (3, 5, 7, 9), 320
+MIN_ROWS, ROWS_PER_INTERVAL = 8, 3
+"""Distinct values of x below which there is no choice to make, and those that an interval needs."""
+MAX_SELECTION_ROWS = 4000
+"""Rows by which degree, grid and smoothness are chosen; the coefficients are those of all rows."""
+PENALISED_DERIVATIVE, N_GAUSS_POINTS = 3, 5
+FREEDOM_COST = 1.4
+"""What an effective parameter counts in the criterion: with 1 it follows the noise of one data set in ten (Kim & Gu 2004)."""
+TOLERANCE = 0.01
+"""Share by which the criterion of a smaller spline may be worse, so that it is preferred."""
+LOG_STRENGTHS = np.linspace(-20.0, 6.0, 105)
+"""Decimal logarithms of λ that are compared, relative to the ratio of the two quadratic forms."""
+
+
+@dataclass(frozen=True)
+class PenalisedSpline:
+    """Splines of one basis on given rows, ready for all strengths of the penalty: a generalised singular value decomposition.
+
+    Attributes:
+        basis: Degree and number of intervals.
+        left: Orthonormal directions in the space of rows, `(N, M)`.
+        seen: Cosines: how much of each direction is seen by the rows, `(M,)`.
+        bent: Sines: how much of it is penalised, `(M,)`.
+        lift: Coefficients of the directions `(M, M)`.
+    """
+
+    basis: BSpline
+    left: Tensor
+    seen: Tensor
+    bent: Tensor
+    lift: Tensor
+
+    @classmethod
+    def on(cls, basis: BSpline, grid: Tensor, x: Tensor, root: Tensor) -> PenalisedSpline:
+        """The decomposition for rows `x (N,)` with square roots of weights `root (N,)`."""
+        prepared = basis.prepare(grid)
+        rows = root[:, None] * basis.rows(x[:, None], grid, prepared, 0)[:, 0]
+        penalty = _penalty_rows(basis, grid, prepared)
+        balance = float(rows.norm() / penalty.norm())
+        orthogonal, triangle = torch.linalg.qr(torch.cat([rows, balance * penalty]))
+        left, seen, right = torch.linalg.svd(orthogonal[: len(x)], full_matrices=False)
+        bent = (orthogonal[len(x) :] @ right.T).norm(dim=0)
+        lift = torch.linalg.solve_triangular(triangle, right.T, upper=True)
+        return cls(basis, left, seen, bent, lift)
+
+    def filters(self, strengths: Tensor) -> Tensor:
+        """Share of every direction that the fit keeps, `(S, M)`, at strengths `(S,)` relative to the balance of both forms."""
+        square = self.seen.square()
+        return square / (square + strengths[:, None] * self.bent.square()).clamp_min(1e-300)
+
+    def coefficients(self, y: Tensor, strength: float) -> Tensor:
+        """The spline's coefficients for weighted targets `y (N,)`."""
+        damped = self.seen / (self.seen.square() + strength * self.bent.square()).clamp_min(1e-300)
+        return self.lift @ (damped * (self.left.T @ y))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The spline that was chosen for one or more outputs.
+
+    Attributes:
+        basis: Degree and number of intervals.
+        strengths: Strength of the penalty for every output.
+        freedom: Effective number of parameters of every output.
+        score: Logarithm of the criterion, summed over the outputs.
+    """
+
+    basis: BSpline
+    strengths: tuple[float, ...]
+    freedom: tuple[float, ...]
+    score: float
+
+
+def is_curve(objective: DataObjective, plan: TrainingPlan) -> bool:
+    """Whether a fit is that of a curve: least squares of a B-spline network `[1, q]` by default settings."""
+    model = objective.model
+    layer = model.kan_layers[0]
+    return (
+        plan.smooths == "noisy"
+        and plan.raises
+        and plan.steps is None
+        and type(objective) is DataObjective
+        and isinstance(objective.criterion, Squared)
+        and not objective.penalties
+        and len(model.kan_layers) == 1
+        and layer.inputs == 1
+        and type(layer.basis) is BSpline
+        and layer.grid_kind == "adaptive"
+        and layer.shaping is None
+        and layer.bias is not None
+        and bool((layer.mask != 0).all())
+        and not model.config.nodes[1].products
+        and len(torch.unique(objective.u)) >= MIN_ROWS
+    )
+
+
+@torch.no_grad()
+def fit_curve(run: TrainingRun, objective: DataObjective) -> None:
+    """Fits the network's curves to all rows; the result is the best state of the run, which holds out no rows any more."""
+    model = copy.deepcopy(objective.model)
+    layer = model.kan_layers[0]
+    low, high = layer.basis.domain(layer.grid)
+    x, t = objective.u[:, 0], objective.t
+    root = torch.ones_like(x) if objective.weights is None else objective.weights.sqrt()
+    chosen = choose(x, t, root, low, high)
+    grid = chosen.basis.make_grid(low, high)
+    spline = PenalisedSpline.on(chosen.basis, grid, x, root)
+    found = [spline.coefficients(root * t[:, j], strength) for j, strength in enumerate(chosen.strengths)]
+    values = layer.edge_coefficients()
+    table = values.new_zeros(1, chosen.basis.size + values.shape[1] - layer.basis.size, values.shape[2])
+    table[0, : chosen.basis.size] = torch.stack(found, dim=1)
+    layer.replace_grid(chosen.basis, grid, table)
+    assert layer.bias is not None
+    layer.bias.zero_()
+    fitted = replace(objective, model=model)
+    run.judge_anew(fitted, None)
+    run.record(fitted, f"curve of {chosen.basis}")
+    freedom = ", ".join(f"{f:.3g}" for f in chosen.freedom)
+    run.history.decide("grid", f"{chosen.basis} by generalised cross-validation: {freedom} effective parameters")
+
+
+def choose(x: Tensor, t: Tensor, root: Tensor, low: Tensor, high: Tensor) -> Choice:
+    """The degree, the number of intervals and the strengths of the least generalised cross-validation.
+
+    Args:
+        x: Inputs `(N,)`.
+        t: Targets `(N, q)`.
+        root: Square roots of the rows' weights `(N,)`.
+        low: Lower end of the grid, `(1,)`.
+        high: Its upper end, `(1,)`.
+    """
+    few = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:MAX_SELECTION_ROWS].sort().values
+    x, t, root = x[few], t[few], root[few]
+    strengths = torch.from_numpy(10.0**LOG_STRENGTHS).to(x)
+    found = []
+    for degree in DEGREES:
+        for resolution in _resolutions(len(torch.unique(x)), degree):
+            basis = BSpline(resolution, degree)
+            spline = PenalisedSpline.on(basis, basis.make_grid(low, high), x, root)
+            found.append(_best_strengths(spline, root[:, None] * t, strengths))
+    least = min(each.score for each in found)
+    tolerance = t.shape[1] * math.log1p(TOLERANCE)
+    return min(
+        (each for each in found if each.score <= least + tolerance), key=lambda each: (each.basis.size, each.score)
+    )
+
+
+def _best_strengths(spline: PenalisedSpline, y: Tensor, strengths: Tensor) -> Choice:
+    """For every output the strength of the least criterion `log RSS - 2 log(1 - cost edf / N)`."""
+    along = spline.left.T @ y
+    outside = (y - spline.left @ along).square().sum(0)
+    filters = spline.filters(strengths)
+    freedom = filters.sum(1)
+    left = 1 - FREEDOM_COST * freedom / len(y)
+    error = outside + ((1 - filters)[:, :, None] * along).square().sum(1)
+    # Rounding leaves about this much of a function that is met exactly; below it splines are not compared.
+    floor = len(y) * (1e-15 * y.abs().amax(0).clamp_min(1e-300)).square()
+    score = torch.log(error + floor) - 2 * torch.log(left.clamp_min(1e-12))[:, None]
+    score = torch.where((left > 0)[:, None], score, torch.inf)
+    best = score.argmin(0)
+    chosen = tuple(strengths[best].tolist())
+    return Choice(spline.basis, chosen, tuple(freedom[best].tolist()), float(score.amin(0).sum()))
+
+
+def _resolutions(distinct: int, degree: int) -> Iterator[int]:
+    """4, 8, 16, … intervals, as many as the rows allow."""
+    most = max(min(MAX_RESOLUTION, distinct // ROWS_PER_INTERVAL - degree), 1)
+    resolution = 4
+    while resolution < most:
+        yield resolution
+        resolution *= 2
+    yield most
+
+
+def _penalty_rows(basis: BSpline, grid: Tensor, prepared: Tensor) -> Tensor:
+    """Rows whose sum of squares is `∫ (d³f/dx³)²` over the grid, by Gauss's rule in every cell: `(R, M)`."""
+    nodes, weights = (torch.from_numpy(part).to(grid) for part in np.polynomial.legendre.leggauss(N_GAUSS_POINTS))
+    low, high = basis.domain(grid)
+    ends = low + (high - low) * torch.linspace(0, 1, basis.grid + 1, dtype=grid.dtype, device=grid.device)
+    half = torch.diff(ends) / 2
+    points = ((ends[:-1] + ends[1:]) / 2)[:, None] + half[:, None] * nodes
+    rows = basis.rows(points.reshape(-1, 1), grid, prepared, PENALISED_DERIVATIVE)[:, 0]
+    return (half[:, None] * weights).reshape(-1, 1).sqrt() * rows

@@ -1,0 +1,301 @@
+"""Gaussian process regression: an estimate from few or noisy rows, whose marginal likelihood says how smooth, how noisy.
+
+The covariance is `1 + Σ aᵢ² xᵢx'ᵢ + Σ bᵢ² κ(|xᵢ - x'ᵢ| / mᵢ) + c² κ(‖(x - x') / l‖)` in standardised inputs: a constant, a line,
+a curve per input and a function of all of them, so that each simpler model is a special case that the likelihood can choose. κ is
+the squared exponential for smooth functions, or Matérn's of smoothness 5/2 or 3/2 for rougher ones (Rasmussen & Williams 2006).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from torch import Tensor
+
+Family = Literal["squared exponential", "matern 5/2", "matern 3/2"]
+FAMILIES: tuple[Family, ...] = ("squared exponential", "matern 5/2", "matern 3/2")
+MAX_EVIDENCE_ROWS = 300
+"""Rows that hyperparameters are estimated from: few numbers need no more, and an evaluation costs the cube."""
+MAX_EXACT_ROWS, N_INDUCING_ROWS = 2000, 1000
+"""Rows up to which the process is exact; with more it is a regression on the covariances with a sample of this size."""
+TRIAL_ITERATIONS, MAX_ITERATIONS = 12, 80
+"""Iterations of L-BFGS from each start, and from the best of them on."""
+START_LENGTHS = (1.5, 0.4)
+"""Length scales that the search begins with, in standard deviations of an input, times the root of the number of inputs."""
+MIN_NOISE, MAX_NOISE = 1e-6, 2.0
+"""Bounds of the noise's standard deviation, in standard deviations of y."""
+
+
+@dataclass(frozen=True)
+class Covariance:
+    """The covariance function and the noise; `values` are natural logarithms.
+
+    Attributes:
+        family: κ.
+        values: Noise, c, then l, a and, where `additive`, b and m: `(2 + 2 inputs,)` or `(2 + 4 inputs,)`.
+        inputs: Number of inputs.
+        additive: Whether there is a curve per input.
+    """
+
+    family: Family
+    values: Tensor
+    inputs: int
+    additive: bool = False
+
+    @property
+    def noise(self) -> float:
+        """Variance of the noise in standardised units."""
+        return math.exp(2 * float(self.values[0]))
+
+    def __call__(self, x: Tensor, z: Tensor) -> Tensor:
+        """Covariances `(N, M)` without noise of `x (N, inputs)` and `z (M, inputs)`."""
+        return self._parts(x, z)[0]
+
+    def slopes(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Derivatives of `Σ weight ∘ K(x, x)` by the logarithms, the noise's left out: `(len(values) - 1,)`."""
+        _, product, derivative, linear, curves = self._parts(x, x)
+        scaled = x / self._of(2)
+        by_length = weight * derivative
+        square = 2 * ((scaled.square() * by_length.sum(1)[:, None]).sum(0) - (scaled * (by_length @ scaled)).sum(0))
+        found = [2 * (weight * product).sum()[None], -2 * square, 2 * (linear * (weight @ linear)).sum(0)]
+        if self.additive:
+            found.append(torch.stack([2 * (weight * value).sum() for value, _ in curves]))
+            found.append(torch.stack([-2 * (weight * slope).sum() for _, slope in curves]))
+        return torch.cat(found)
+
+    def _of(self, part: int) -> Tensor:
+        """The exponentials of l, a, b or m: parts 2 to 5."""
+        start = 2 + (part - 2) * self.inputs
+        return self.values[start : start + self.inputs].exp()
+
+    def _parts(self, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, list[tuple[Tensor, Tensor]]]:
+        """The sum; the joint term and its derivative by the squared distance; `aᵢ xᵢ`; each curve, and `r² κ'(r²)` of it."""
+        a, b = x / self._of(2), z / self._of(2)
+        squares = (a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T).clamp_min(0)
+        size = math.exp(2 * float(self.values[1]))
+        product, derivative = (size * part for part in kappa(self.family, squares))
+        linear = x * self._of(3)
+        total = product + linear @ (z * self._of(3)).T + 1
+        curves = []
+        if self.additive:
+            for i, (size, length) in enumerate(zip(self._of(4).square().tolist(), self._of(5).tolist(), strict=True)):
+                square = ((x[:, i, None] - z[None, :, i]) / length).square()
+                value, slope = kappa(self.family, square)
+                curves.append((size * value, size * slope * square))
+                total += curves[-1][0]
+        return total, product, derivative, linear, curves
+
+
+def kappa(family: Family, square: Tensor) -> tuple[Tensor, Tensor]:
+    """κ and its derivative by the square of the distance.
+
+    >>> value, slope = kappa("squared exponential", torch.tensor([0.0, 2.0]))
+    >>> value, slope
+    (tensor([1.0000, 0.3679]), tensor([-0.5000, -0.1839]))
+    """
+    if family == "squared exponential":
+        value = torch.exp(-square / 2)
+        return value, -value / 2
+    if family == "matern 5/2":
+        s = (5 * square).sqrt()
+        decay = torch.exp(-s)
+        return (1 + s + s.square() / 3) * decay, -5 / 6 * (1 + s) * decay
+    s = (3 * square).sqrt()
+    decay = torch.exp(-s)
+    return (1 + s) * decay, -1.5 * decay
+
+
+@dataclass(frozen=True)
+class GaussianProcess:
+    """A fitted process for one target.
+
+    Attributes:
+        covariance: The covariance with its hyperparameters.
+        evidence: Logarithm of the marginal likelihood, and of the hyperparameters' prior, on the rows they were estimated from.
+        shift: Means of the inputs `(inputs,)`.
+        scale: Their standard deviations `(inputs,)`.
+        centre: Mean of y.
+        spread: Standard deviation of y.
+        nodes: Rows that the mean is a sum over, standardised: `(M, inputs)`.
+        loads: Their coefficients `(M,)`.
+        left_out: Residual of every row under the process without it, `(N,)` in units of y.
+        factor: Cholesky factor of the system that the coefficients solve, `(M, M)`.
+    """
+
+    covariance: Covariance
+    evidence: float
+    shift: Tensor
+    scale: Tensor
+    centre: float
+    spread: float
+    nodes: Tensor
+    loads: Tensor
+    left_out: Tensor
+    factor: Tensor = field(repr=False)
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of the noise, in units of y."""
+        return self.spread * math.sqrt(self.covariance.noise)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The posterior mean at `x (N, inputs)`, `(N,)`."""
+        parts = ((x - self.shift) / self.scale).split(4096)
+        return self.centre + self.spread * torch.cat([self.covariance(part, self.nodes) @ self.loads for part in parts])
+
+    def deviation(self, x: Tensor) -> Tensor:
+        """The posterior standard deviation of the mean at `x (N, inputs)`, `(N,)`, in units of y."""
+        z = (x - self.shift) / self.scale
+        cross = self.covariance(z, self.nodes)
+        known: Tensor = torch.linalg.solve_triangular(self.factor, cross.T, upper=False).square().sum(0)
+        if len(self.left_out) > len(
+            self.nodes
+        ):  # a regression on covariances: its variance is that of the coefficients
+            return known.sqrt() * self.spread
+        prior = torch.cat([self.covariance(row[None], row[None])[0] for row in z])
+        return (prior - known).clamp_min(0).sqrt() * self.spread
+
+
+@torch.no_grad()
+def fit_process(
+    x: Tensor, y: Tensor, *, weights: Tensor | None = None, seed: int = 0, like: GaussianProcess | None = None
+) -> GaussianProcess:
+    """Hyperparameters of the largest marginal likelihood, and the posterior mean.
+
+    Args:
+        x: Inputs `(N, inputs)`, float64.
+        y: Targets `(N,)`.
+        weights: Row weights `(N,)` of mean 1: the variance of a row's noise is inversely proportional to its weight.
+        seed: Seed of the sample of rows that hyperparameters are estimated from.
+        like: A process whose hyperparameters are taken over.
+
+    Returns:
+        The process.
+
+    >>> x = torch.linspace(-1, 1, 30, dtype=torch.float64)[:, None]
+    >>> process = fit_process(x, torch.sin(3 * x[:, 0]))
+    >>> float((process(x) - torch.sin(3 * x[:, 0])).abs().max()) < 1e-4
+    True
+    """
+    share = torch.full_like(y, 1 / len(y)) if weights is None else weights / weights.sum()
+    shift, centre = share @ x, float(share @ y)
+    scale, spread = (share @ (x - shift).square()).sqrt(), float(share @ (y - centre).square()) ** 0.5 or 1.0
+    scale = torch.where(scale > 1e-12 * x.abs().amax(0), scale, torch.ones_like(scale))
+    z, t = (x - shift) / scale, (y - centre) / spread
+    order = torch.randperm(len(z), generator=torch.Generator().manual_seed(seed))
+    inverse = torch.ones_like(t) if weights is None else 1 / weights.clamp_min(1e-6)
+    if like is None:
+        few = order[:MAX_EVIDENCE_ROWS]
+        covariance, evidence = _estimate(z[few], t[few], inverse[few])
+    else:
+        covariance, evidence = like.covariance, like.evidence
+    nodes = z if len(z) <= MAX_EXACT_ROWS else z[order[:N_INDUCING_ROWS]]
+    loads, left_out, factor = _condition(covariance, z, t, inverse, nodes)
+    return GaussianProcess(covariance, evidence, shift, scale, centre, spread, nodes, loads, spread * left_out, factor)
+
+
+def _condition(
+    covariance: Covariance, z: Tensor, t: Tensor, inverse: Tensor, nodes: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Coefficients of the mean, leave-one-out residuals, and the factor (Rasmussen & Williams 2006, eqs. 5.12 and 8.14)."""
+    noise = covariance.noise * inverse
+    if nodes is z:
+        factor = _factor(covariance(z, z) + noise.diag())
+        loads = torch.cholesky_solve(t[:, None], factor)[:, 0]
+        return loads, loads / torch.cholesky_inverse(factor).diagonal(), factor
+    cross, own = covariance(z, nodes), covariance(nodes, nodes)
+    whitened = cross / noise.sqrt()[:, None]
+    factor = _factor(own + whitened.T @ whitened)
+    loads = torch.cholesky_solve(whitened.T @ (t / noise.sqrt())[:, None], factor)[:, 0]
+    leverage = torch.linalg.solve_triangular(factor, whitened.T, upper=False).square().sum(0)
+    return loads, (t - cross @ loads) / (1 - leverage).clamp_min(1e-12), factor
+
+
+def _factor(matrix: Tensor) -> Tensor:
+    """The Cholesky factor, with as much on the diagonal as it takes."""
+    size = float(matrix.diagonal().mean())
+    factor: Tensor
+    for share in (0.0, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6):
+        factor, failed = torch.linalg.cholesky_ex(matrix + share * size * torch.eye(len(matrix), dtype=matrix.dtype))
+        if not int(failed):
+            break
+    return factor
+
+
+def _estimate(z: Tensor, t: Tensor, inverse: Tensor) -> tuple[Covariance, float]:
+    """The covariance of the largest posterior density: family and start first, then a curve per input besides."""
+    inputs = z.shape[1]
+    tried = []
+    for family in FAMILIES:
+        for length in START_LENGTHS:
+            values = torch.full((2 + 2 * inputs,), math.log(length * math.sqrt(inputs)), dtype=z.dtype)
+            values[0], values[1], values[2 + inputs :] = math.log(0.1), 0.0, math.log(0.1)
+            tried.append(_maximise(Covariance(family, values, inputs), z, t, inverse, TRIAL_ITERATIONS))
+    best = max(tried, key=lambda each: each[1])
+    found = _maximise(best[0], z, t, inverse, MAX_ITERATIONS)
+    if inputs == 1:
+        return found
+    curves = torch.tensor([math.log(0.3), math.log(0.7)], dtype=z.dtype).repeat_interleave(inputs)
+    more = replace(found[0], values=torch.cat([found[0].values, curves]), additive=True)
+    additive = replace(more, values=more.values.clone())
+    additive.values[1] = math.log(0.05)  # a sum of curves and next to nothing else
+    rivals = [_maximise(start, z, t, inverse, MAX_ITERATIONS) for start in (more, additive)]
+    return max([found, *rivals], key=lambda each: each[1])
+
+
+def _maximise(start: Covariance, z: Tensor, t: Tensor, inverse: Tensor, iterations: int) -> tuple[Covariance, float]:
+    """L-BFGS on the logarithms; the covariance with the best values, and the log density there."""
+    d, prior = start.inputs, _priors(start)
+    low = [math.log(MIN_NOISE), -4.0, *[-4.0] * d, *[-8.0] * d, *([-8.0] * d + [-4.0] * d) * start.additive]
+    high = [math.log(MAX_NOISE), 5.0, *[8.0] * d, *[4.0] * d, *([4.0] * d + [5.0] * d) * start.additive]
+
+    def cost(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        covariance = replace(start, values=torch.from_numpy(values.copy()))
+        value, slope = _negative_evidence(covariance, z, t, inverse)
+        pulled, pull = prior(covariance.values)
+        return value + pulled, (slope + pull).numpy()
+
+    found = minimize(
+        cost,
+        start.values.numpy(),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=list(zip(low, high, strict=True)),
+        options={"maxiter": iterations},
+    )
+    return replace(start, values=torch.from_numpy(found.x)), -float(found.fun)
+
+
+def _negative_evidence(covariance: Covariance, z: Tensor, t: Tensor, inverse: Tensor) -> tuple[float, Tensor]:
+    """Minus the log marginal likelihood, without its constant, and its derivatives (R. & W. 2006, eqs. 2.30 and 5.9)."""
+    noise = covariance.noise * inverse
+    factor = _factor(covariance(z, z) + noise.diag())
+    loads = torch.cholesky_solve(t[:, None], factor)
+    value = float(t @ loads[:, 0]) / 2 + float(factor.diagonal().log().sum())
+    weight = (torch.cholesky_inverse(factor) - loads @ loads.T) / 2
+    by_noise = 2 * (weight.diagonal() @ noise)
+    return value, torch.cat([by_noise[None], covariance.slopes(z, weight)])
+
+
+def _priors(covariance: Covariance) -> Callable[[Tensor], tuple[float, Tensor]]:
+    """Minus the log of weak normal priors of the logarithms, and its derivatives.
+
+    They keep finite what the rows do not determine, and make a line or a curve that is not needed cost what it is worth.
+    """
+    d = covariance.inputs
+    length = 0.5 + 0.5 * math.log(d)  # shorter ones in many inputs are one more noise
+    means = [-2.5, 0.0, *[length] * d, *[-2.0] * d, *([-2.0] * d + [0.0] * d) * covariance.additive]
+    spreads = [4.0, 3.0, *[1.0] * d, *[2.0] * d, *([1.5] * d + [1.0] * d) * covariance.additive]
+    centre, width = torch.tensor(means).double(), torch.tensor(spreads).double()
+
+    def of(values: Tensor) -> tuple[float, Tensor]:
+        off = (values - centre) / width
+        return float(off.square().sum()) / 2, off / width
+
+    return of

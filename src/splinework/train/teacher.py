@@ -1,0 +1,200 @@
+"""Distillation of a Gaussian process: where rows are few or noisy, a network learns from the smooth estimate instead of the rows.
+
+A network has no difficulty to be the better function; learning it from few rows is what fails. The process is fitted first, its
+mean is known wherever one likes, without noise, and the network is trained on it (knowledge distillation, Hinton et al. 2015).
+The held-out rows decide between that network and the one that learned from the rows themselves.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from splinework.nn.network import KAN
+from splinework.train.data_objective import DataObjective
+from splinework.train.data_split import Samples
+from splinework.train.gaussian_process import MAX_EXACT_ROWS, GaussianProcess, fit_process
+from splinework.train.losses import Squared
+from splinework.train.plan import TrainingPlan
+from splinework.train.run import TrainingRun
+from splinework.train.smoothing import lacks_judge, smooth_edges
+from splinework.train.stages import run_stages
+
+MIN_ROWS, MAX_ROWS, MAX_OUTPUTS = 8, 20_000, 6
+"""Rows and outputs for which there is a teacher: below, nothing can be estimated; above, rows say enough themselves."""
+MAX_NEGLIGIBLE_SHARE = 1e-10
+"""Share of the variance left by a network that needs no teacher."""
+MIN_NOISE_SHARE = 1e-3
+"""Noise, as a share of the spread, below which a network may find the function itself, and is tried on the rows first."""
+MIN_POINTS, POINTS_PER_PARAMETER, HELD_OUT_SHARE = 1500, 3, 0.15
+"""Points that the network learns from, and the share of as many again by which its states are judged."""
+TARGET_SHARE = 0.25
+"""Share of the teacher's own uncertainty below which following it more closely is not worth while: it adds 3 % to the error."""
+N_STARTS, N_FINAL_STEPS, SETTLES = 4, 30, 0.2
+"""Starts of the network, steps after the teacher has seen all rows, and the gain of ten steps below which a stage ends."""
+N_UNCERTAINTY_POINTS = 200
+"""Points at which the teacher's uncertainty is evaluated."""
+MAX_CODES = 10
+"""A column with at most this number of distinct values is a code; values between them are not drawn."""
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A Gaussian process per output, in network units."""
+
+    processes: tuple[GaussianProcess, ...]
+
+    @classmethod
+    def of(cls, rows: Samples, seed: int) -> Teacher:
+        """The teacher that learned from rows."""
+        return cls(tuple(fit_process(rows.u, column, weights=rows.weights, seed=seed) for column in rows.t.T))
+
+    def __call__(self, u: Tensor) -> Tensor:
+        """The posterior means `(N, outputs)`."""
+        return torch.stack([process(u) for process in self.processes], dim=1)
+
+    def uncertainty(self, u: Tensor) -> float:
+        """Root mean square of the posterior standard deviations over some of the points, and outputs."""
+        u = u[:N_UNCERTAINTY_POINTS]
+        return math.sqrt(sum(float(p.deviation(u).square().mean()) for p in self.processes) / len(self.processes))
+
+    @property
+    def noise(self) -> float:
+        """Root mean square of the outputs' noise, in network units."""
+        return math.sqrt(sum(process.noise**2 for process in self.processes) / len(self.processes))
+
+    def __str__(self) -> str:
+        share = max(process.covariance.noise for process in self.processes) ** 0.5
+        return f"a Gaussian process ({self.processes[0].covariance.family}, noise {100 * share:.2g} % of the spread)"
+
+
+def is_teachable(objective: DataObjective, plan: TrainingPlan) -> bool:
+    """Whether a Gaussian process may teach this fit: least squares of a network with hidden nodes, by default settings."""
+    return (
+        plan.smooths == "noisy"
+        and plan.steps is None
+        and type(objective) is DataObjective
+        and isinstance(objective.criterion, Squared)
+        and not objective.penalties
+        and len(objective.model.kan_layers) > 1
+        and MIN_ROWS <= objective.count <= MAX_ROWS
+        and objective.t.shape[1] <= MAX_OUTPUTS
+    )
+
+
+def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: TrainingPlan, seed: int) -> bool:
+    """Goes through the stages of a fit that may be taught; the best state is the run's.
+
+    A Gaussian process is fitted first. Where it is less uncertain of the function than a row is, the network learns from it at
+    once, and then from the rows, with the smoothing that they ask for; it must do better than by chance to replace the first.
+    Elsewhere the network learns from the rows as it would without, and from the process if that predicts held-out rows better.
+
+    Args:
+        run: A run before its first step.
+        objective: The rows to fit.
+        plan: The plan of the fit.
+        seed: Seed of the points that are drawn.
+
+    Returns:
+        Whether the network that the process taught was chosen.
+    """
+    judge = run.held_out
+    assert judge is None or isinstance(judge, DataObjective)
+    teacher = Teacher.of(Samples(objective.u, objective.t, objective.weights), seed)
+    least = max(teacher.uncertainty(objective.u), MIN_NOISE_SHARE * math.sqrt(objective.spread))
+    noisy = objective.count <= MAX_EXACT_ROWS and teacher.noise > least
+    if noisy:
+        taught, told = _taught(run, objective, plan, teacher, seed)
+        run.judge_anew(objective.on(taught), judge)
+        own = smooth_edges(run, objective.on(copy.deepcopy(taught)), plan.method)
+        rival, rival_score, penalties = own.model, run.score(own), own.penalties
+    else:
+        run_stages(run, objective, plan)
+        assert run.best is not None
+        rival, rival_score, penalties = run.best, run.best_score, run.best_penalties
+        if run.over or (_is_exact(run, objective) and not lacks_judge(run, objective)):
+            return False
+        if judge is not None and _is_worse(teacher(judge.u), rival, judge, clearly=False):
+            run.history.decide("teacher", f"{teacher} predicts held-out rows no better: not followed")
+            return False
+        taught, told = _taught(run, objective.on(copy.deepcopy(rival)), plan, teacher, seed)
+    run.judge_anew(objective.on(taught), judge)
+    if judge is not None and _is_worse(taught.unit_forward(judge.u), rival, judge, clearly=noisy):
+        run.best, run.best_score, run.best_penalties = rival, rival_score, penalties
+        run.history.decide("teacher", f"{told}; held-out rows prefer the network that learned from the rows")
+        return False
+    run.best_penalties = penalties
+    run.history.decide("teacher", f"{told}; it stays so, as held-out rows do not ask for another")
+    return True
+
+
+def _taught(
+    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, teacher: Teacher, seed: int
+) -> tuple[KAN, str]:
+    """The network that has learned from the teacher's mean, and a sentence about it."""
+    points = draw_points(objective.u, _n_points(objective.model), torch.Generator().manual_seed(seed))
+    unseen = draw_points(
+        objective.u, objective.count + round(HELD_OUT_SHARE * len(points)), torch.Generator().manual_seed(seed + 1)
+    )[objective.count :]
+    student = replace(objective, u=points, t=teacher(points), weights=None)
+    run.judge_anew(student, replace(student, u=unseen, t=teacher(unseen)))
+    run.target = TARGET_SHARE * teacher.uncertainty(unseen)
+    run.settles = SETTLES
+    run_stages(run, student, replace(plan, starts=min(plan.starts, N_STARTS), smooths="never", raises=False))
+    run.target, run.settles = 0.0, None
+    assert run.best is not None
+    misfit = run.best_score / math.sqrt(student.spread)
+    return run.best, f"{len(points)} points of {teacher} taught the network, which differs by {100 * misfit:.2g} %"
+
+
+def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed: int) -> None:
+    """The last steps of a taught network: its teacher learns from all rows, and it from the teacher."""
+    assert run.best is not None
+    everything, penalties = everything.on(copy.deepcopy(run.best)), run.best_penalties
+    knowing = Teacher.of(Samples(everything.u, everything.t, everything.weights), seed)
+    points = draw_points(everything.u, _n_points(run.best), torch.Generator().manual_seed(seed))
+    student = replace(everything, u=points, t=knowing(points), weights=None)
+    run.judge_anew(student, None)
+    run.target = TARGET_SHARE * knowing.uncertainty(points)
+    run.advance(student, plan.method, N_FINAL_STEPS, "polish", settles=SETTLES)
+    run.target, run.best_penalties = 0.0, penalties
+
+
+def draw_points(u: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """The rows, then points from a kernel density estimate of them, within their range `(count or more, inputs)`.
+
+    A point is a row moved along the rows' own covariance by Silverman's bandwidth, so that points lie where further rows would;
+    what leaves the range of a column is reflected, and codes keep their values.
+    """
+    rows, inputs = u.shape
+    chosen = torch.randint(rows, (max(count - rows, 0),), generator=generator)
+    codes = torch.tensor([len(torch.unique(column)) <= MAX_CODES for column in u.T])
+    bandwidth = (4 / (inputs + 2) / rows) ** (1 / (inputs + 4))
+    spread = torch.linalg.cholesky(torch.cov(u.T).reshape(inputs, inputs) + 1e-9 * torch.eye(inputs, dtype=u.dtype))
+    drawn = torch.randn(len(chosen), inputs, generator=generator, dtype=u.dtype) @ spread.T
+    moved = u[chosen] + bandwidth * torch.where(codes, torch.zeros_like(drawn), drawn)
+    low, high = u.amin(0), u.amax(0)
+    moved = torch.where(moved < low, 2 * low - moved, moved)
+    moved = torch.where(moved > high, 2 * high - moved, moved).clamp(low, high)
+    return torch.cat([u[:count], moved])
+
+
+def _n_points(model: KAN) -> int:
+    return max(MIN_POINTS, POINTS_PER_PARAMETER * model.parameter_count(active=True))
+
+
+def _is_exact(run: TrainingRun, objective: DataObjective) -> bool:
+    """Whether the run's best state leaves nothing to learn."""
+    return run.best_score**2 < MAX_NEGLIGIBLE_SHARE * objective.spread
+
+
+@torch.no_grad()
+def _is_worse(prediction: Tensor, rival: KAN, held_out: DataObjective, *, clearly: bool) -> bool:
+    """Whether the squared error of a prediction on held-out rows is above a rival's; `clearly`: by more than a standard error."""
+    loss = ((prediction - held_out.t).square() - (rival.unit_forward(held_out.u) - held_out.t).square()).mean(1)
+    loss = loss if held_out.weights is None else loss * held_out.weights
+    return bool(loss.mean() > (loss.std() / math.sqrt(len(loss)) if clearly else 0.0))

@@ -1,0 +1,112 @@
+"""One column: the spline solves the penalised least squares, and is right for waves, noise and steps from any starting grid."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import j0
+
+import splinework as sw
+from splinework.splines.bases import BSpline
+from splinework.train.curve import PENALISED_DERIVATIVE, PenalisedSpline, _penalty_rows
+
+
+def spread_of(values):
+    return float(np.std(values))
+
+
+@pytest.mark.parametrize("degree", [3, 5, 7, 9])
+@pytest.mark.parametrize("strength", [1e-6, 1.0, 1e3])
+def test_coefficients_and_freedom_are_those_of_the_penalised_normal_equations(degree, strength):
+    generator = torch.Generator().manual_seed(0)
+    x = (torch.rand(60, generator=generator, dtype=torch.float64) * 2 - 1).sort().values
+    root = torch.rand(60, generator=generator, dtype=torch.float64) + 0.5
+    y = root * torch.sin(4 * x)
+    basis = BSpline(6, degree)
+    ends = torch.tensor([-1.0], dtype=torch.float64), torch.tensor([1.0], dtype=torch.float64)
+    grid = basis.make_grid(*ends)
+    spline = PenalisedSpline.on(basis, grid, x, root)
+    rows = root[:, None] * basis.rows(x[:, None], grid, basis.prepare(grid), 0)[:, 0]
+    penalty = _penalty_rows(basis, grid, basis.prepare(grid))
+    balance = rows.norm() / penalty.norm()
+    matrix = rows.T @ rows + strength * balance**2 * penalty.T @ penalty
+    torch.testing.assert_close(
+        rows @ spline.coefficients(y, strength), rows @ torch.linalg.solve(matrix, rows.T @ y), rtol=1e-6, atol=1e-7
+    )
+    freedom = torch.linalg.solve(matrix, rows.T @ rows).trace()
+    found = spline.filters(torch.tensor([strength], dtype=torch.float64)).sum()
+    torch.testing.assert_close(found, freedom, rtol=1e-5, atol=1e-5)
+
+
+def test_the_penalty_is_the_integral_of_the_squared_third_derivative():
+    basis = BSpline(7, 5)
+    ends = torch.tensor([-0.5], dtype=torch.float64), torch.tensor([2.0], dtype=torch.float64)
+    grid = basis.make_grid(*ends)
+    c = torch.randn(12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    points = torch.linspace(-0.5, 2.0, 200_001, dtype=torch.float64)
+    third = basis.rows(points[:, None], grid, basis.prepare(grid), PENALISED_DERIVATIVE)[:, 0] @ c
+    expected = torch.trapezoid(third**2, points)
+    torch.testing.assert_close(
+        (_penalty_rows(basis, grid, basis.prepare(grid)) @ c).square().sum(), expected, rtol=1e-6, atol=0
+    )
+
+
+WAVES = {
+    "sin 40x": lambda x: np.sin(40 * x),
+    "J0(20x)": lambda x: j0(20 * x),
+    "sin 9(x + 1.2)²": lambda x: np.sin(9 * (x + 1.2) ** 2),
+    "a narrow bump on a line": lambda x: np.exp(-200 * (x - 0.3) ** 2) + x,
+}
+
+
+@pytest.mark.parametrize("grid", [3, 20])
+@pytest.mark.parametrize("name", WAVES)
+def test_waves_without_noise_are_met_from_any_starting_grid(name, grid):
+    truth, x = WAVES[name], np.random.default_rng(1).uniform(-1, 1, (1000, 1))
+    model = sw.fit(sw.KAN([1, 1], grid=grid), x, truth(x), progress=False).model
+    fresh = np.linspace(x.min(), x.max(), 3001)[:, None]
+    error = model(torch.from_numpy(fresh)).detach().numpy() - truth(fresh)
+    assert spread_of(error) < 1e-9 * spread_of(truth(fresh))
+
+
+@pytest.mark.parametrize(("name", "noise"), [(name, noise) for name in WAVES for noise in (0.2, 0.5)])
+def test_waves_under_noise_are_smoothed_not_missed(name, noise):
+    rng, truth = np.random.default_rng(2), WAVES[name]
+    x = rng.uniform(-1, 1, (400, 1))
+    y = truth(x) + noise * spread_of(truth(x)) * rng.normal(size=x.shape)
+    model = sw.fit(sw.KAN([1, 1]), x, y, progress=False).model
+    fresh = np.linspace(x.min(), x.max(), 3001)[:, None]
+    error = model(torch.from_numpy(fresh)).detach().numpy() - truth(fresh)
+    assert spread_of(error) < 0.5 * noise * spread_of(truth(fresh))
+
+
+def test_outputs_have_their_own_smoothness_and_rows_of_weight_zero_do_not_count():
+    rng = np.random.default_rng(3)
+    x = rng.uniform(-1, 1, (300, 1))
+    y = np.hstack([np.sin(20 * x), x**2 + 0.3 * rng.normal(size=x.shape)])
+    weights = np.ones(320)
+    weights[300:] = 0
+    wrong = np.vstack([y, rng.normal(size=(20, 2)) * 100])
+    everywhere = np.vstack([x, rng.uniform(x.min(), x.max(), (20, 1))])
+    result = sw.fit(sw.KAN([1, 2]), everywhere, wrong, weights=weights, progress=False)
+    fresh = np.linspace(-0.95, 0.95, 500)[:, None]
+    found = result.model(torch.from_numpy(fresh)).detach().numpy()
+    assert np.abs(found[:, 0] - np.sin(20 * fresh[:, 0])).max() < 1e-4
+    assert spread_of(found[:, 1] - fresh[:, 0] ** 2) < 0.1
+
+
+def test_what_is_reported_is_of_the_model_that_is_handed_back():
+    rng = np.random.default_rng(4)
+    x = rng.uniform(0, 5, (200, 1))
+    y = np.sin(7 * x) + 0.1 * rng.normal(size=x.shape)
+    result = sw.fit(sw.KAN([1, 1]), x, y, progress=False)
+    error = float(np.sqrt(np.mean((result.model(torch.from_numpy(x)).detach().numpy() - y) ** 2)))
+    assert result.history[-1].rmse_train == pytest.approx(error, rel=1e-9)
+    assert result.history[-1].grid == result.model.kan_layers[0].basis.resolution
+    band = result.interval(x)
+    assert 0.85 < np.mean((y >= band.lower.numpy()) & (y <= band.upper.numpy())) < 0.97
+
+
+def test_a_grid_or_steps_that_are_given_are_kept():
+    x = np.random.default_rng(5).uniform(-1, 1, (200, 1))
+    kept = sw.fit(sw.KAN([1, 1], grid=6), x, np.sin(20 * x), grids=None, degree="keep", progress=False).model
+    assert (kept.kan_layers[0].basis.resolution, kept.kan_layers[0].basis.degree) == (6, 3)

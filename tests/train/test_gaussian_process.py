@@ -1,0 +1,133 @@
+"""Gaussian processes: derivatives by differences, means and leave-one-out residuals by dense algebra, noise that is found."""
+
+import math
+from dataclasses import replace
+from itertools import product
+
+import pytest
+import torch
+
+from splinework.train import gaussian_process
+from splinework.train.gaussian_process import FAMILIES, Covariance, fit_process, kappa
+
+
+def rows(count, inputs=2, noise=0.0, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.rand(count, inputs, generator=generator, dtype=torch.float64) * 2 - 1
+    truth = torch.sin(3 * x[:, 0]) + x[:, -1] ** 2
+    return x, truth + noise * torch.randn(count, generator=generator, dtype=torch.float64)
+
+
+def covariance(family, additive, inputs=2):
+    values = torch.randn((2 + (4 if additive else 2) * inputs,), generator=torch.Generator().manual_seed(1)).double()
+    return Covariance(family, 0.4 * values, inputs, additive)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_kappa_is_one_at_zero_and_its_derivative_is_that_of_differences(family):
+    square = torch.tensor([1e-3, 0.3, 2.0, 9.0], dtype=torch.float64)
+    step = 1e-6
+    difference = (kappa(family, square + step)[0] - kappa(family, square - step)[0]) / (2 * step)
+    torch.testing.assert_close(kappa(family, square)[1], difference, rtol=1e-6, atol=1e-9)
+    assert float(kappa(family, torch.zeros(1, dtype=torch.float64))[0]) == 1.0
+
+
+@pytest.mark.parametrize(("family", "additive"), [*product(FAMILIES, (False, True))])
+def test_the_covariance_is_the_sum_that_its_definition_says(family, additive):
+    one, (x, _) = covariance(family, additive), rows(5)
+    c, length, slope = one.values[1].exp(), one.values[2:4].exp(), one.values[4:6].exp()
+    for i, j in product(range(5), range(5)):
+        apart = x[i] - x[j]
+        expected = 1 + (slope**2 * x[i] * x[j]).sum() + c**2 * kappa(family, ((apart / length) ** 2).sum())[0]
+        if additive:
+            size, own = one.values[6:8].exp(), one.values[8:10].exp()
+            expected = expected + (size**2 * kappa(family, (apart / own) ** 2)[0]).sum()
+        assert float(one(x, x)[i, j]) == pytest.approx(float(expected), rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize(("family", "additive"), [*product(FAMILIES, (False, True))])
+def test_the_derivatives_of_the_evidence_are_those_of_differences(family, additive):
+    one, (x, y) = covariance(family, additive), rows(20)
+    inverse = torch.linspace(0.5, 2, 20, dtype=torch.float64)
+    _, slope = gaussian_process._negative_evidence(one, x, y, inverse)
+    for k in range(len(one.values)):
+        step = torch.zeros_like(one.values)
+        step[k] = 1e-5
+        up, down = (
+            gaussian_process._negative_evidence(replace(one, values=one.values + s * step), x, y, inverse)[0]
+            for s in (1, -1)
+        )
+        assert float(slope[k]) == pytest.approx((up - down) / 2e-5, rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("inducing", [False, True])
+def test_a_row_left_out_is_predicted_as_by_the_process_without_it(monkeypatch, inducing):
+    x, y = rows(40, noise=0.1)
+    if inducing:
+        monkeypatch.setattr(gaussian_process, "MAX_EXACT_ROWS", 20)
+        monkeypatch.setattr(gaussian_process, "N_INDUCING_ROWS", 15)
+    whole = fit_process(x, y)
+    assert len(whole.nodes) == (15 if inducing else 40)
+    z, t = (x - whole.shift) / whole.scale, (y - whole.centre) / whole.spread
+    for row in (0, 7, 39):
+        others = [i for i in range(40) if i != row]
+        nodes = whole.nodes if inducing else z[others]
+        noise = whole.covariance.noise
+        cross = whole.covariance(z[others], nodes)
+        if inducing:
+            own = whole.covariance(nodes, nodes)
+            loads = torch.linalg.solve(noise * own + cross.T @ cross, cross.T @ t[others])
+        else:
+            loads = torch.linalg.solve(cross + noise * torch.eye(39, dtype=z.dtype), t[others])
+        left = whole.spread * (t[row] - (whole.covariance(z[[row]], nodes) @ loads)[0])
+        assert float(whole.left_out[row]) == pytest.approx(float(left), rel=1e-5)
+
+
+def test_mean_and_deviation_are_those_of_dense_algebra():
+    x, y = rows(30, noise=0.2)
+    process, fresh = fit_process(x, y), rows(6, seed=3)[0]
+    z, t = (x - process.shift) / process.scale, (y - process.centre) / process.spread
+    f = (fresh - process.shift) / process.scale
+    inverse = torch.linalg.inv(process.covariance(z, z) + process.covariance.noise * torch.eye(30, dtype=z.dtype))
+    cross = process.covariance(f, z)
+    torch.testing.assert_close(process(fresh), process.centre + process.spread * (cross @ inverse @ t))
+    variance = (process.covariance(f, f) - cross @ inverse @ cross.T).diagonal()
+    torch.testing.assert_close(process.deviation(fresh), process.spread * variance.sqrt(), rtol=1e-6, atol=1e-9)
+
+
+def test_a_row_of_weight_two_counts_as_two_copies():
+    x, y = rows(30, noise=0.2)
+    base = fit_process(x, y)
+    twice = torch.ones(30, dtype=torch.float64)
+    twice[:10] = 2
+    weighted = fit_process(x, y, weights=twice, like=base)
+    copied = fit_process(torch.cat([x, x[:10]]), torch.cat([y, y[:10]]), like=base)
+    torch.testing.assert_close(weighted(x), copied(x), rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.3])
+def test_noise_is_found_without_a_model_of_the_function(noise):
+    process = fit_process(*rows(200, noise=noise))
+    assert process.noise == pytest.approx(noise, rel=0.2)
+
+
+def test_without_noise_fresh_rows_are_met():
+    process = fit_process(*rows(120))
+    x, y = rows(300, seed=5)
+    assert float((process(x) - y).square().mean().sqrt()) < 1e-4
+
+
+@pytest.mark.parametrize("inputs", [1, 3])
+def test_a_line_with_noise_is_not_followed_into_the_noise(inputs):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(200, inputs, generator=generator, dtype=torch.float64)
+    line = x @ torch.arange(1.0, inputs + 1, dtype=torch.float64)
+    process = fit_process(x, line + 0.3 * torch.randn(200, generator=generator, dtype=torch.float64))
+    least = 0.3 * math.sqrt((inputs + 1) / 200)
+    assert float((process(x) - line).square().mean().sqrt()) < 3 * least
+
+
+def test_constant_inputs_and_targets_are_no_obstacle():
+    x = torch.cat([torch.ones(20, 1), torch.linspace(0, 1, 20)[:, None]], dim=1).double()
+    process = fit_process(x, torch.full((20,), 3.0, dtype=torch.float64))
+    torch.testing.assert_close(process(x), torch.full((20,), 3.0, dtype=torch.float64), rtol=1e-6, atol=1e-6)

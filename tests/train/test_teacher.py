@@ -1,0 +1,86 @@
+"""Teachers: where rows are few or noisy a network is as good as a Gaussian process, and where it can be better it is."""
+
+import numpy as np
+import pytest
+import torch
+
+import splinework as sw
+from splinework.train import Roughness
+from splinework.train.gaussian_process import fit_process
+from splinework.train.teacher import draw_points
+
+
+def friedman(x):
+    x = (x + 1) / 2
+    product = 10 * np.sin(np.pi * x[:, 0] * x[:, 1])
+    return (product + 20 * (x[:, 2] - 0.5) ** 2 + 10 * x[:, 3] + 5 * x[:, 4]) / 5
+
+
+TARGETS = {
+    "friedman": (5, friedman),
+    "a ridge function, two columns idle": (4, lambda x: np.tanh(3 * (x[:, 0] - 0.45 * x[:, 1]))),
+    "a line": (4, lambda x: x[:, 0] - 0.5 * x[:, 1]),
+    "a product": (2, lambda x: np.sin(5 * x[:, 0] * x[:, 1])),
+}
+
+
+@pytest.mark.parametrize(("name", "rows"), [*((name, 60) for name in TARGETS), ("friedman", 200)])
+def test_from_few_noisy_rows_a_network_is_as_good_as_a_gaussian_process(name, rows):
+    inputs, truth = TARGETS[name]
+    rng = np.random.default_rng(6)
+    x, fresh = rng.uniform(-1, 1, (rows, inputs)), rng.uniform(-1, 1, (2000, inputs))
+    spread = truth(fresh).std()
+    y = truth(x) + 0.2 * spread * rng.normal(size=rows)
+    result = sw.fit(sw.KAN([inputs, 5, 1]), x, y, progress=False)
+    error = (result.model(torch.from_numpy(fresh)).detach().numpy()[:, 0] - truth(fresh)).std() / spread
+    process = fit_process(torch.from_numpy(x), torch.from_numpy(y))
+    smooth = (process(torch.from_numpy(fresh)).numpy() - truth(fresh)).std() / spread
+    assert error < 1.3 * smooth
+    assert error < 0.6
+    assert any(decision.kind == "teacher" for decision in result.history.decisions)
+
+
+def test_a_function_that_a_network_meets_exactly_is_not_left_to_the_process():
+    x = np.random.default_rng(0).uniform(-1, 1, (300, 2))
+    model = sw.fit(sw.KAN([2, 2, 1]), x, x[:, :1] * x[:, 1:], progress=False).model
+    fresh = np.random.default_rng(1).uniform(-0.95, 0.95, (500, 2))
+    error = model(torch.from_numpy(fresh)).detach().numpy()[:, 0] - fresh[:, 0] * fresh[:, 1]
+    assert error.std() < 1e-7
+
+
+def test_prediction_intervals_of_a_taught_network_hold():
+    inputs, truth = TARGETS["friedman"]
+    rng = np.random.default_rng(8)
+    x, fresh = rng.uniform(-1, 1, (150, inputs)), rng.uniform(-1, 1, (1000, inputs))
+    result = sw.fit(sw.KAN([inputs, 3, 1]), x, truth(x) + 0.3 * rng.normal(size=150), progress=False)
+    band = result.interval(fresh)
+    y = truth(fresh) + 0.3 * rng.normal(size=1000)
+    assert 0.84 < np.mean((y >= band.lower.numpy()[:, 0]) & (y <= band.upper.numpy()[:, 0])) < 0.97
+
+
+def test_points_are_the_rows_and_others_within_their_range_and_codes_stay():
+    generator = torch.Generator().manual_seed(0)
+    u = torch.rand(50, 3, generator=generator, dtype=torch.float64)
+    u[:, 2] = (u[:, 2] > 0.5).double()
+    points = draw_points(u, 400, torch.Generator().manual_seed(1))
+    assert points.shape == (400, 3)
+    assert torch.equal(points[:50], u)
+    assert bool((points >= u.amin(0)).all() and (points <= u.amax(0)).all())
+    assert set(points[:, 2].tolist()) == {0.0, 1.0}
+    assert len(torch.unique(points[:, 0])) > 300
+    assert torch.equal(points, draw_points(u, 400, torch.Generator().manual_seed(1)))
+
+
+def test_points_of_columns_that_depend_on_each_other_stay_near_the_rows():
+    a = torch.rand(300, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    u = torch.cat([a, 2 * a], dim=1)
+    points = draw_points(u, 1000, torch.Generator().manual_seed(1))
+    assert float((points[:, 1] - 2 * points[:, 0]).abs().max()) < 1e-2
+
+
+@pytest.mark.parametrize("setting", [{"starts": 2}, {"steps": 30}, {"grids": None}, {"penalties": [Roughness(1e-3)]}])
+def test_whoever_sets_more_than_the_defaults_gets_what_was_set(setting):
+    x = np.random.default_rng(0).uniform(-1, 1, (60, 2))
+    y = x[:, 0] * x[:, 1] + 0.2 * np.random.default_rng(1).normal(size=60)
+    result = sw.fit(sw.KAN([2, 2, 1]), x, y, progress=False, **setting)
+    assert bool(setting.get("starts")) == any(decision.kind == "teacher" for decision in result.history.decisions)
