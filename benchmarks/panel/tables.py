@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.panel.cases import Case
 from benchmarks.panel.families import FAMILIES
-from benchmarks.panel.models import KNOWN
+from benchmarks.panel.models import KNOWN, OURS
 from benchmarks.panel.results import Key, Record, Results
 from benchmarks.processes import ROOT
 from benchmarks.tabular.tables import table
@@ -50,6 +50,7 @@ class Shown:
         constant: Errors of the constant (cases,).
         seconds: Processor seconds (cases, models); of a fit that was stopped its limit, NaN if its process broke down.
         problems: What went wrong, by model and case.
+        commits: Of the results of ours, by model.
     """
 
     models: tuple[str, ...]
@@ -59,6 +60,7 @@ class Shown:
     constant: np.ndarray
     seconds: np.ndarray
     problems: dict[Key, str]
+    commits: dict[str, list[str]]
 
     @property
     def ratios(self) -> np.ndarray:
@@ -70,7 +72,7 @@ class Shown:
         cases = tuple(case for case, chosen in zip(self.cases, which, strict=True) if chosen)
         rows = self.errors[which], self.constant[which], self.seconds[which]
         problems = {key: text for key, text in self.problems.items() if key.case in cases}
-        return Shown(self.models, cases, self.asked, *rows, problems)
+        return Shown(self.models, cases, self.asked, *rows, problems, self.commits)
 
 
 def shown(store: Results, cases: Sequence[Case], models: Sequence[str] | None, floor: float = FLOOR) -> Shown:
@@ -90,6 +92,11 @@ def shown(store: Results, cases: Sequence[Case], models: Sequence[str] | None, f
         np.asarray([row[0]["constant"] for row in records], dtype=float),
         np.asarray([[_seconds(record) for record in row] for row in records], dtype=float).reshape(shape),
         {key: text for case in whole for name in names if (text := found[key := Key(name, case)]["problem"])},
+        {
+            name: sorted({str(found[Key(name, case)]["commit"]) for case in whole})
+            for name in names
+            if name.partition("@")[0] in OURS
+        },
     )
 
 
@@ -113,6 +120,9 @@ def page(what: Shown, half: str) -> str:
         return f"No case of this half that all of {', '.join(what.models) or 'them'} have been asked on."
     opening = f"Cases of the {half} half: {len(what.cases)}"
     opening += "." if len(what.cases) == what.asked else f" of {what.asked}; all models have been asked on these."
+    for name, commits in what.commits.items():
+        mixed = "" if len(commits) == 1 else " (mixed; --again measures all of them anew)"
+        opening += f" {title(name)}: commit {', '.join(commits)}{mixed}."
     parts = [
         opening,
         summary(what),

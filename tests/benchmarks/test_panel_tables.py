@@ -25,7 +25,15 @@ ERRORS = {
 def record(model: str, case: Case, error: float | None, **others: object) -> dict[str, object]:
     problem = "stopped after 120 s" if error is None else ""
     made = {"model": model, "target": case.name, "rows": case.rows, "noise": case.noise, "error": error}
-    facts = {"constant": 1.01, "rules": RULES, "limit": 120.0, "problem": problem, "seconds": 9.0, "cpu_seconds": 2.0}
+    facts = {
+        "constant": 1.01,
+        "rules": RULES,
+        "limit": 120.0,
+        "problem": problem,
+        "commit": "abc",
+        "seconds": 9.0,
+        "cpu_seconds": 2.0,
+    }
     return {**made, **facts, **others}
 
 
@@ -67,12 +75,17 @@ def test_worse_than_the_constant_counts_beyond_two_per_cent(store):
 
 def test_groups_are_in_order_and_the_best_is_bold(store):
     text = tables.page(tables.shown(store, CASES, None), "development")
-    assert text.startswith("Cases of the development half: 3.")
+    assert text.startswith("Cases of the development half: 3. fit: commit abc.")
     starts = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")]
     for order in (["smooth (1)", "wavy (2)"], ["40 (1)", "300 (2)"], ["0 % (2)", "20 % (1)"]):
         assert [start for start in starts if start in order] == order
     assert "| smooth (1) | **1 (100 %)** | 1 (100 %) | 9 (0 %) |" in text
     assert "- Gaussian process, wavy-2 n=300 noise=0.2: stopped after 120 s" in text
+
+
+def test_results_of_several_commits_are_named(store):
+    store.add(record("fit", CASES[0], 0.5, commit="def"))
+    assert "fit: commit abc, def (mixed; --again" in tables.page(tables.shown(store, CASES, None), "report")
 
 
 def test_only_cases_that_all_models_have_count_and_other_rules_do_not(store):
