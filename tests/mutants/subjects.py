@@ -26,7 +26,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "src/splinework/formula/enclosures.py": (f"{_LAWS}/test_intervals.py", "tests/formula/test_language.py"),
     "src/splinework/formula/intervals.py": (f"{_LAWS}/test_rounding.py", f"{_LAWS}/test_intervals.py"),
     "src/splinework/train/uncertainty.py": ("tests/train/test_uncertainty.py",),
-    "src/splinework/train/journal.py": ("tests/train/test_resume.py",),
+    "src/splinework/train/journal.py": ("tests/train/test_journal.py",),
     "src/splinework/splines/cones.py": ("tests/splines/test_cones.py",),
     "src/splinework/nn/checkpoint.py": ("tests/nn/test_checkpoint.py", "tests/nn/test_checkpoint_refusals.py"),
     "src/splinework/kernels/calculus.py": ("tests/kernels/test_derivatives.py", "tests/kernels/test_operators.py"),

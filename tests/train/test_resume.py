@@ -1,45 +1,17 @@
-"""Checkpoints of a fit: killed at any instant and resumed, it ends in the same bits as one that was not."""
+"""Every optimiser that is killed at any instant and resumed ends in the same bits as one that was not."""
 
-import math
 import signal
 import subprocess
 import sys
 import textwrap
 
 import pytest
-import torch
 
-from splinework.errors import ConfigError, FileError, FitWarning
-from splinework.train import Roughness, fit
 from splinework.train import run as running
-from splinework.train.callbacks import EarlyStopping
-from splinework.train.journal import Journal, open_journal
 from splinework.train.optim import OPTIMISERS, Adam, TorchOptimiser
-from tests.interpret.edit.cases import same_state, state_of
-from tests.train.cases import fresh, smooth, uniform
+from tests.train.interrupted_fits import Killed, same, train
 
-X = uniform(120)
-Y = smooth(X)
 RECIPES = [*(recipe() for recipe in OPTIMISERS.values()), Adam(batch=16), TorchOptimiser("rmsprop", batch=30)]
-
-
-class Killed(BaseException):
-    """Nobody catches it, as nobody catches SIGKILL."""
-
-
-def train(path=None, *, die_at=None, optimiser="lm", steps=40, callbacks=(), **options):
-    def die(step):
-        if step.number == die_at:
-            raise Killed
-
-    model = fresh([2, 2, 1])
-    settings = {"steps": steps, "starts": 2, "grids": [10], "progress": False, **options}
-    return fit(model, X, Y, optimiser=optimiser, checkpoint=path, callbacks=[*callbacks, die], **settings)
-
-
-def same(first, second) -> bool:
-    told = [step.objective for step in first.history] == [step.objective for step in second.history]
-    return same_state(first.model, state_of(second.model)) and told and first.history.notes == second.history.notes
 
 
 @pytest.fixture(autouse=True)
@@ -59,95 +31,12 @@ def test_killed_at_any_step_and_resumed_it_ends_in_the_same_bits(tmp_path, recip
         assert same(train(path, optimiser=recipe, steps=20), whole)
 
 
-@pytest.mark.parametrize(
-    "options", [{"penalties": [Roughness(1e-4)]}, {"loss": "huber"}, {"steps": None, "starts": 1}], ids=str
-)
-def test_and_killed_again_and_again(tmp_path, options):
-    whole = train(**options)
-    path = tmp_path / "fit.checkpoint"
-    for die_at in (2, 3, 5, 6, 19, 20, 31, 34, 36):
-        try:
-            train(path, die_at=die_at, **options)
-        except Killed:
-            continue
-    assert same(train(path, **options), whole)
-
-
-def test_a_callback_with_a_state_is_told_the_recorded_steps_first(tmp_path):
-    whole = train(callbacks=[EarlyStopping(6, 0.2)])
-    path = tmp_path / "fit.checkpoint"
-    with pytest.raises(Killed):
-        train(path, die_at=9, callbacks=[EarlyStopping(6, 0.2)])
-    assert same(train(path, callbacks=[EarlyStopping(6, 0.2)]), whole)
-
-
-def test_a_fit_that_is_done_is_not_done_again(tmp_path):
-    path = tmp_path / "fit.checkpoint"
-    first = train(path)
-    written = path.read_bytes()
-    assert same(train(path), first)
-    assert path.read_bytes() == written
-
-
-def test_recording_changes_nothing_and_writes_one_file(tmp_path):
-    assert same(train(tmp_path / "fit.checkpoint"), train())
-    assert [entry.name for entry in tmp_path.iterdir()] == ["fit.checkpoint"]
-
-
-@pytest.mark.parametrize(
-    "other", [{"steps": 41}, {"optimiser": "lbfgs"}, {"grids": [20]}, {"seed": 1}, {"weights": X[:, 0].exp()}], ids=str
-)
-def test_the_checkpoint_of_another_fit_is_refused(tmp_path, other):
-    path = tmp_path / "fit.checkpoint"
-    train(path)
-    with pytest.raises(ConfigError, match=r"checkpoint of another fit.*give another path, or remove the file"):
-        train(path, **other)
-
-
-@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"\x00" * 1000])
-def test_a_file_of_another_kind_is_refused_and_left(tmp_path, content):
-    path = tmp_path / "fit.checkpoint"
-    path.write_bytes(content)
-    with pytest.raises(FileError, match="no checkpoint of a fit"):
-        train(path)
-    assert path.read_bytes() == content
-
-
-def test_a_truncated_checkpoint_is_refused(tmp_path):
-    path = tmp_path / "fit.checkpoint"
-    train(path)
-    content = path.read_bytes()
-    for size in (9, len(content) // 2, len(content) - 1):
-        path.write_bytes(content[:size])
-        with pytest.raises(FileError, match="no checkpoint of a fit"):
-            train(path)
-
-
-def test_a_disk_that_fills_is_told_of_and_the_last_good_checkpoint_stays(tmp_path, monkeypatch):
-    path = tmp_path / "fit.checkpoint"
-    with pytest.raises(Killed):
-        train(path, die_at=8)
-    good = path.read_bytes()
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("os.fsync", full)
-        with pytest.warns(FitWarning, match=r"no checkpoint was written.*No space left"):
-            result = train(path)
-    assert same(result, train())
-    assert path.read_bytes() == good
-    assert [entry.name for entry in tmp_path.iterdir()] == ["fit.checkpoint"]
-    assert same(train(path), result)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("wait", [1.5, 3.0, 4.5])
 def test_killed_for_real(tmp_path, wait):
     program = """
         import hashlib, sys, torch, splinework as sw, splinework.train.run
-        splinework.train.run.EVERY = 0.01
+        splinework.train.run.CHECKPOINT_SECONDS = 0.01
         x = 2 * torch.rand(400, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 1
         y = torch.exp(torch.sin(torch.pi * x[:, :1]) + x[:, 1:] ** 2)
         model = sw.KAN([2, 3, 1], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -165,30 +54,3 @@ def test_killed_for_real(tmp_path, wait):
             process.send_signal(signal.SIGKILL)
             process.wait()
     assert subprocess.run([*command, path], capture_output=True, text=True, check=True).stdout == whole
-
-
-def test_what_a_journal_holds_comes_back_to_the_bit(tmp_path):
-    numbers = torch.tensor([1e-300, float("nan"), -0.0, float("-inf")], dtype=torch.float64)
-    state = {"a": numbers, "b": [1, None, 0.1, {"tensor": torch.arange(3)}], "c": {"1": float("inf")}}
-    written = Journal(tmp_path / "fit.checkpoint", "f", done=[{"value": -0.0, "model": numbers}], current=state)
-    written.write()
-    read = open_journal(tmp_path / "fit.checkpoint", "f")
-    assert read.current is not None
-    for tensor in (read.current["a"], read.done[0]["model"]):
-        assert torch.equal(tensor.view(torch.int64), numbers.view(torch.int64))
-    assert math.copysign(1, read.done[0]["value"]) == -1
-    assert read.current["b"][:3] == [1, None, 0.1]
-    assert torch.equal(read.current["b"][3]["tensor"], torch.arange(3))
-    assert read.current["c"] == {"1": math.inf}
-
-
-def test_without_a_path_nothing_is_written_or_read(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Journal().write()
-    assert open_journal(None, "f").done == []
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_that_is_not_there_is_told_before_the_first_step(tmp_path):
-    with pytest.raises(FileError, match="there is no folder"):
-        train(tmp_path / "nowhere" / "fit.checkpoint")

@@ -1,0 +1,128 @@
+"""The file of a fit that can be killed: whole or not there, of this fit and no other, and of what it holds not a bit is lost."""
+
+import math
+
+import pytest
+import torch
+
+from splinework.errors import ConfigError, FileError, FitWarning
+from splinework.train import Roughness
+from splinework.train import run as running
+from splinework.train.callbacks import EarlyStopping
+from splinework.train.journal import Journal, open_journal
+from tests.train.interrupted_fits import Killed, X, same, train
+
+
+@pytest.fixture(autouse=True)
+def at_every_step(monkeypatch):
+    monkeypatch.setattr(running, "CHECKPOINT_SECONDS", -1.0)
+
+
+@pytest.mark.parametrize(
+    "options", [{"penalties": [Roughness(1e-4)]}, {"loss": "huber"}, {"steps": None, "starts": 1}], ids=str
+)
+def test_and_killed_again_and_again(tmp_path, options):
+    whole = train(**options)
+    path = tmp_path / "fit.checkpoint"
+    for die_at in (2, 3, 5, 6, 19, 20, 31, 34, 36):
+        try:
+            train(path, die_at=die_at, **options)
+        except Killed:
+            continue
+    assert same(train(path, **options), whole)
+
+
+def test_a_callback_with_a_state_is_told_the_recorded_steps_first(tmp_path):
+    whole = train(callbacks=[EarlyStopping(6, 0.2)])
+    path = tmp_path / "fit.checkpoint"
+    with pytest.raises(Killed):
+        train(path, die_at=9, callbacks=[EarlyStopping(6, 0.2)])
+    assert same(train(path, callbacks=[EarlyStopping(6, 0.2)]), whole)
+
+
+def test_a_fit_that_is_done_is_not_done_again(tmp_path):
+    path = tmp_path / "fit.checkpoint"
+    first = train(path)
+    written = path.read_bytes()
+    assert same(train(path), first)
+    assert path.read_bytes() == written
+
+
+def test_recording_changes_nothing_and_writes_one_file(tmp_path):
+    assert same(train(tmp_path / "fit.checkpoint"), train())
+    assert [entry.name for entry in tmp_path.iterdir()] == ["fit.checkpoint"]
+
+
+@pytest.mark.parametrize(
+    "other", [{"steps": 41}, {"optimiser": "lbfgs"}, {"grids": [20]}, {"seed": 1}, {"weights": X[:, 0].exp()}], ids=str
+)
+def test_the_checkpoint_of_another_fit_is_refused(tmp_path, other):
+    path = tmp_path / "fit.checkpoint"
+    train(path)
+    with pytest.raises(ConfigError, match=r"checkpoint of another fit.*give another path, or remove the file"):
+        train(path, **other)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"\x00" * 1000])
+def test_a_file_of_another_kind_is_refused_and_left(tmp_path, content):
+    path = tmp_path / "fit.checkpoint"
+    path.write_bytes(content)
+    with pytest.raises(FileError, match="no checkpoint of a fit"):
+        train(path)
+    assert path.read_bytes() == content
+
+
+def test_a_truncated_checkpoint_is_refused(tmp_path):
+    path = tmp_path / "fit.checkpoint"
+    train(path)
+    content = path.read_bytes()
+    for size in (9, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:size])
+        with pytest.raises(FileError, match="no checkpoint of a fit"):
+            train(path)
+
+
+def test_a_disk_that_fills_is_told_of_and_the_last_good_checkpoint_stays(tmp_path, monkeypatch):
+    path = tmp_path / "fit.checkpoint"
+    with pytest.raises(Killed):
+        train(path, die_at=8)
+    good = path.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.warns(FitWarning, match=r"no checkpoint was written.*No space left"):
+            result = train(path)
+    assert same(result, train())
+    assert path.read_bytes() == good
+    assert [entry.name for entry in tmp_path.iterdir()] == ["fit.checkpoint"]
+    assert same(train(path), result)
+
+
+def test_what_a_journal_holds_comes_back_to_the_bit(tmp_path):
+    numbers = torch.tensor([1e-300, float("nan"), -0.0, float("-inf")], dtype=torch.float64)
+    state = {"a": numbers, "b": [1, None, 0.1, {"tensor": torch.arange(3)}], "c": {"1": float("inf")}}
+    written = Journal(tmp_path / "fit.checkpoint", "f", done=[{"value": -0.0, "model": numbers}], current=state)
+    written.write()
+    read = open_journal(tmp_path / "fit.checkpoint", "f")
+    assert read.current is not None
+    for tensor in (read.current["a"], read.done[0]["model"]):
+        assert torch.equal(tensor.view(torch.int64), numbers.view(torch.int64))
+    assert math.copysign(1, read.done[0]["value"]) == -1
+    assert read.current["b"][:3] == [1, None, 0.1]
+    assert torch.equal(read.current["b"][3]["tensor"], torch.arange(3))
+    assert read.current["c"] == {"1": math.inf}
+
+
+def test_without_a_path_nothing_is_written_or_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Journal().write()
+    assert open_journal(None, "f").done == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_told_before_the_first_step(tmp_path):
+    with pytest.raises(FileError, match="there is no folder"):
+        train(tmp_path / "nowhere" / "fit.checkpoint")
