@@ -147,17 +147,23 @@ def test_verbs_keep_the_dtype_and_what_they_return_takes_the_rows(fitted, verb, 
 
 
 @pytest.mark.filterwarnings("ignore::splinework.FitWarning")
-def test_verbs_that_read_a_model_take_the_rows(fitted, tmp_path):
+def test_verbs_that_read_a_model_take_the_rows(fitted):
     x, _, result = fitted
     model = result.model
     trace = sw.trace(model, x)
     assert torch.isfinite(attribution(model, x, record=trace).inputs).all()
     assert sw.plot(model, x).figure is not None
-    sw.report(model, tmp_path / "report.html", x=x, y=TARGET, history=result.history)
-    assert (tmp_path / "report.html").stat().st_size > 10_000
     sw.verify(model, ["bounded(lower=-1000)"], box={"a": (-1, 1), "b": (-1, 1)}, budget=1)
     interval = result.interval(x)
     assert (interval.upper >= interval.lower).all()
+
+
+@pytest.mark.parametrize("kind", ["torch float32", "torch integers", "polars, other order", "list"])
+def test_a_report_takes_the_rows(kind, tmp_path):
+    x, _ = KINDS[kind]
+    result = quick(x, steps=5)
+    sw.report(result.model, tmp_path / "report.html", x=x, y=TARGET, history=result.history)
+    assert (tmp_path / "report.html").stat().st_size > 10_000
 
 
 def test_a_file_holds_every_digit(tmp_path):
