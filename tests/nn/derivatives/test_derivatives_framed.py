@@ -61,9 +61,11 @@ FORMULAS = [
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_partials_through_a_frame_are_nested_autograd_for_every_function(formula):
     model, x = framed(formula), inside().requires_grad_()
+    truth = {(): model(x)[:, 0]}
+    for monomial in ALL[1:]:  # shorter ones come first
+        truth[monomial] = by_autograd(truth[monomial[:-1]], x, monomial[-1:])
     for monomial, value in zip(ALL, partials(model, x, *ALL), strict=True):
-        truth = by_autograd(model(x)[:, 0], x, monomial)
-        assert relative_distance(value[:, 0], truth) <= 1e-10, monomial
+        assert relative_distance(value[:, 0], truth[monomial]) <= 1e-10, monomial
 
 
 @pytest.mark.parametrize("name", NUMERIC)
