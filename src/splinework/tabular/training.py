@@ -26,6 +26,7 @@ from splinework.tabular.assembly import Standardisation, additive_network, combi
 from splinework.tabular.continuation import continue_training
 from splinework.tabular.ensemble import EnsembleSettings, ProgressCallback, train_ensemble, wide_network
 from splinework.tabular.rows import Floats
+from splinework.tabular.smooth import fit_smooth
 from splinework.tabular.stacking import stack
 from splinework.tabular.tasks import Multiclass, Task
 
@@ -188,6 +189,9 @@ class _NetworkFit:
         base, corrections = offsets[held, fold[held]], [group.out_of_fold[held] for group in groups]
         mixture = stack(base, corrections, self.t[held], self.weights[held], self.task)
         steps = log.history[-1]["step"]
+        smooth = self._smooth(held, mixture.loss, log)
+        if smooth is not None:
+            return smooth
         if not any(mixture.stacking_weights) or (self.settings.hidden == "auto" and not mixture.improves):
             return TrainedNetwork(
                 self._additive(layer, design, whole, mixture.inverse_temperature), mixture.loss, steps, log.history
@@ -197,6 +201,25 @@ class _NetworkFit:
         shares, sharp = mixture.stacking_weights, mixture.inverse_temperature
         model = combined_network(layer, curves, bias, net, groups, shares, sharp, ensemble, self.scaling, self.names)
         return TrainedNetwork(model, mixture.loss, steps, log.history)
+
+    def _smooth(self, held: Tensor, loss: float, log: TrainingLog) -> TrainedNetwork | None:
+        """The network that learned a smooth estimate, where that predicts held-out rows better than curves and ensemble do."""
+        settings = self.settings
+        if not (self.task.is_regression and settings == Hyperparameters(max_iter=settings.max_iter)):
+            return None
+        found = fit_smooth(self.raw_x, self.raw_y, self.weights, seed=self.seed, names=self.names)
+        if found is None:
+            return None
+        unseen = (found.out_of_fold - self.scaling.y_shift) / self.scaling.y_scale
+        weights = self.weights[held]
+        own = float(weights @ self.task.loss(unseen[held], self.t[held]) / weights.sum())
+        if own >= loss:
+            return None
+        model, misfit = found.network(self.seed, settings.max_iter, log)
+        own += misfit / float(self.scaling.y_scale.square().mean())
+        if own >= loss:
+            return None
+        return TrainedNetwork(model, own, log.history[-1]["step"], log.history)
 
     def _without(self, whole: AdditiveFit, design: DesignMatrix, held: Tensor) -> AdditiveFit:
         """The additive part without held-out rows.

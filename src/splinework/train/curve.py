@@ -16,8 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from splinework.nn.network import KAN
 from splinework.splines.bases import BSpline
 from splinework.train.data_objective import DataObjective
+from splinework.train.data_split import Samples
 from splinework.train.losses import Squared
 from splinework.train.plan import TrainingPlan
 from splinework.train.run import TrainingRun
@@ -122,25 +124,45 @@ def is_curve(objective: DataObjective, plan: TrainingPlan) -> bool:
 def fit_curve(run: TrainingRun, objective: DataObjective) -> None:
     """Fits the network's curves to all rows; the result is the best state of the run, which holds out no rows any more."""
     model = copy.deepcopy(objective.model)
-    layer = model.kan_layers[0]
-    low, high = layer.basis.domain(layer.grid)
-    x, t = objective.u[:, 0], objective.t
-    root = torch.ones_like(x) if objective.weights is None else objective.weights.sqrt()
-    chosen = choose(x, t, root, low, high)
-    grid = chosen.basis.make_grid(low, high)
-    spline = PenalisedSpline.on(chosen.basis, grid, x, root)
-    found = [spline.coefficients(root * t[:, j], strength) for j, strength in enumerate(chosen.strengths)]
-    values = layer.edge_coefficients()
-    table = values.new_zeros(1, chosen.basis.size + values.shape[1] - layer.basis.size, values.shape[2])
-    table[0, : chosen.basis.size] = torch.stack(found, dim=1)
-    layer.replace_grid(chosen.basis, grid, table)
-    assert layer.bias is not None
-    layer.bias.zero_()
+    chosen, _ = set_curves(model, Samples(objective.u, objective.t, objective.weights))
     fitted = replace(objective, model=model)
     run.judge_anew(fitted, None)
     run.record(fitted, f"curve of {chosen.basis}")
     freedom = ", ".join(f"{f:.3g}" for f in chosen.freedom)
     run.history.decide("grid", f"{chosen.basis} by generalised cross-validation: {freedom} effective parameters")
+
+
+@torch.no_grad()
+def set_curves(model: KAN, rows: Samples) -> tuple[Choice, Tensor]:
+    """Gives a network `[1, q]` the grid and the coefficients of the chosen spline.
+
+    Args:
+        model: The network, changed in place.
+        rows: The rows in network units.
+
+    Returns:
+        The choice, and the residual of every row under the spline without it, `(N, q)`; of the chosen degree, grid and strength.
+    """
+    layer = model.kan_layers[0]
+    low, high = layer.basis.domain(layer.grid)
+    x, t = rows.u[:, 0], rows.t
+    root = torch.ones_like(x) if rows.weights is None else rows.weights.sqrt()
+    chosen = choose(x, t, root, low, high)
+    grid = chosen.basis.make_grid(low, high)
+    spline = PenalisedSpline.on(chosen.basis, grid, x, root)
+    values = layer.edge_coefficients()
+    table = values.new_zeros(1, chosen.basis.size + values.shape[1] - layer.basis.size, values.shape[2])
+    left_out = torch.empty_like(t)
+    for j, strength in enumerate(chosen.strengths):
+        table[0, : chosen.basis.size, j] = spline.coefficients(root * t[:, j], strength)
+        kept = spline.filters(torch.tensor([strength], dtype=t.dtype))[0]
+        leverage = spline.left.square() @ kept
+        fitted = spline.left @ (kept * (spline.left.T @ (root * t[:, j])))
+        left_out[:, j] = (t[:, j] - fitted / root.clamp_min(1e-300)) / (1 - leverage).clamp_min(1e-12)
+    layer.replace_grid(chosen.basis, grid, table)
+    assert layer.bias is not None
+    layer.bias.zero_()
+    return chosen, left_out
 
 
 def choose(x: Tensor, t: Tensor, root: Tensor, low: Tensor, high: Tensor) -> Choice:

@@ -108,7 +108,7 @@ def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: Training
     least = max(teacher.uncertainty(objective.u), MIN_NOISE_SHARE * math.sqrt(objective.spread))
     noisy = objective.count <= MAX_EXACT_ROWS and teacher.noise > least
     if noisy:
-        taught, told = _taught(run, objective, plan, teacher, seed)
+        taught, told = teach(run, objective, plan, teacher, seed)
         run.judge_anew(objective.on(taught), judge)
         own = smooth_edges(run, objective.on(copy.deepcopy(taught)), plan.method)
         rival, rival_score, penalties = own.model, run.score(own), own.penalties
@@ -121,7 +121,7 @@ def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: Training
         if judge is not None and _is_worse(teacher(judge.u), rival, judge, clearly=False):
             run.history.decide("teacher", f"{teacher} predicts held-out rows no better: not followed")
             return False
-        taught, told = _taught(run, objective.on(copy.deepcopy(rival)), plan, teacher, seed)
+        taught, told = teach(run, objective.on(copy.deepcopy(rival)), plan, teacher, seed)
     run.judge_anew(objective.on(taught), judge)
     if judge is not None and _is_worse(taught.unit_forward(judge.u), rival, judge, clearly=noisy):
         run.best, run.best_score, run.best_penalties = rival, rival_score, penalties
@@ -132,10 +132,21 @@ def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: Training
     return True
 
 
-def _taught(
+def teach(
     run: TrainingRun, objective: DataObjective, plan: TrainingPlan, teacher: Teacher, seed: int
 ) -> tuple[KAN, str]:
-    """The network that has learned from the teacher's mean, and a sentence about it."""
+    """Trains the network on the teacher's mean; the best state is the run's.
+
+    Args:
+        run: A run, which is judged by points of the teacher's mean that the network does not learn from.
+        objective: The rows, whose network is the start.
+        plan: The plan of the training.
+        teacher: The teacher, in the units of the objective.
+        seed: Seed of the points that are drawn.
+
+    Returns:
+        The network, and a sentence about it.
+    """
     points = draw_points(objective.u, _n_points(objective.model), torch.Generator().manual_seed(seed))
     unseen = draw_points(
         objective.u, objective.count + round(HELD_OUT_SHARE * len(points)), torch.Generator().manual_seed(seed + 1)

@@ -1,0 +1,102 @@
+"""The smooth rival of curves and networks: a Gaussian process, or one spline where there is one covariate.
+
+Where the target is smooth and rows are few, or covariates act together, the process is ahead of all else. Its predictions of rows
+that it has not seen are known in closed form, so the held-out loss says whether it is; then a network is trained on its mean
+(`train/teacher.py`), and that is what is handed back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from splinework.nn.network import KAN
+from splinework.tabular.ensemble import ProgressCallback
+from splinework.train.callbacks import Step, StopTraining
+from splinework.train.curve import MIN_ROWS as MIN_CURVE_ROWS
+from splinework.train.curve import set_curves
+from splinework.train.data_objective import DataObjective
+from splinework.train.data_split import Samples, set_units
+from splinework.train.options import TrainingOptions
+from splinework.train.plan import make_plan
+from splinework.train.run import TrainingRun
+from splinework.train.teacher import Teacher, teach
+
+MIN_ROWS, MAX_ROWS, MAX_COVARIATES, MAX_TARGETS = 20, 10_000, 20, 4
+"""Sizes of the tables for which the rival is fitted."""
+MAX_HIDDEN, MAX_PARAMETERS, GRID, DEGREE = 11, 1000, 5, 3
+"""Hidden nodes of the network (two per covariate and one, but no more parameters than this), and its splines."""
+
+
+@dataclass(frozen=True)
+class SmoothFit:
+    """A smooth estimate of the target, and the network that is it or will learn it.
+
+    Attributes:
+        out_of_fold: Prediction of every row without it, `(n, q)` in the units of y.
+        objective: The rows in units of the network.
+        teacher: The Gaussian process; None where the network is the estimate itself.
+    """
+
+    out_of_fold: Tensor
+    objective: DataObjective
+    teacher: Teacher | None
+
+    def network(self, seed: int, max_iter: int, on_step: ProgressCallback) -> tuple[KAN, float]:
+        """The network in raw units, and the mean square by which it differs from the estimate, in the units of y."""
+        if self.teacher is None:
+            return self.objective.model, 0.0
+        plan = replace(make_plan(self.objective, TrainingOptions(), smooth=False), smooths="never")
+
+        def tell(step: Step) -> None:
+            if on_step("smooth", step.number, max_iter, step.loss):
+                raise StopTraining("a callback ended the fit")
+
+        run = TrainingRun(None, torch.Generator().manual_seed(seed), callbacks=(tell,), remaining=max_iter)
+        with torch.inference_mode(False), torch.enable_grad():
+            model, _ = teach(run, self.objective, plan, self.teacher, seed)
+        unit = self.objective.model.output_scaling.scale
+        return model, run.best_score**2 * float(unit.square().mean())
+
+
+def fit_smooth(
+    x: Tensor, y: Tensor, weights: Tensor, *, seed: int, names: Sequence[str] | None = None
+) -> SmoothFit | None:
+    """The smooth estimate; None for tables that are too small, too long or too wide for it.
+
+    Args:
+        x: Covariates `(n, p)`.
+        y: Targets `(n, q)`.
+        weights: Row weights `(n,)`, mean 1.
+        seed: Seed of initial values and samples.
+        names: Names of the covariates.
+    """
+    count, inputs, outputs = len(x), x.shape[1], y.shape[1]
+    if not (MIN_ROWS <= count <= MAX_ROWS and inputs <= MAX_COVARIATES and outputs <= MAX_TARGETS):
+        return None
+    model = _network(inputs, outputs, seed, names)
+    set_units(model, x, y, always=True)
+    objective = DataObjective(model, u=model.input_scaling(x), t=model.output_scaling(y), weights=weights)
+    rows = Samples(objective.u, objective.t, objective.weights)
+    teacher = None
+    if inputs > 1:
+        teacher = Teacher.of(rows, seed)
+        left_out = torch.stack([process.left_out for process in teacher.processes], dim=1)
+    elif len(torch.unique(x)) >= MIN_CURVE_ROWS:
+        _, left_out = set_curves(model, rows)
+    else:
+        return None
+    return SmoothFit(model.output_scaling.inverse(rows.t - left_out), objective, teacher)
+
+
+def _network(inputs: int, outputs: int, seed: int, names: Sequence[str] | None) -> KAN:
+    """A network with random values: one layer for one covariate, else one with hidden nodes."""
+    per_node = (inputs + outputs) * (GRID + DEGREE + 1) + 1
+    hidden = max(2, min(2 * inputs + 1, MAX_HIDDEN, MAX_PARAMETERS // per_node))
+    shape = [1, outputs] if inputs == 1 else [inputs, hidden, outputs]
+    like: dict[str, Any] = {"dtype": torch.float64, "generator": torch.Generator().manual_seed(seed)}
+    return KAN(shape, grid=GRID, degree=DEGREE, names=names, **like)
