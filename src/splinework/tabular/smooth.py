@@ -24,7 +24,7 @@ from splinework.train.data_split import Samples, set_units
 from splinework.train.options import TrainingOptions
 from splinework.train.plan import make_plan
 from splinework.train.run import TrainingRun
-from splinework.train.teacher import Teacher, teach
+from splinework.train.teacher import ProcessTeacher, teach
 
 MIN_ROWS, MAX_ROWS, MAX_COVARIATES, MAX_TARGETS = 20, 10_000, 20, 4
 """Sizes of the tables for which the rival is fitted."""
@@ -33,7 +33,7 @@ MAX_HIDDEN, MAX_PARAMETERS, GRID, DEGREE = 11, 1000, 5, 3
 
 
 @dataclass(frozen=True)
-class SmoothFit:
+class SmoothEstimate:
     """A smooth estimate of the target, and the network that is it or will learn it.
 
     Attributes:
@@ -44,7 +44,7 @@ class SmoothFit:
 
     out_of_fold: Tensor
     objective: DataObjective
-    teacher: Teacher | None
+    teacher: ProcessTeacher | None
 
     def network(self, seed: int, max_iter: int, on_step: ProgressCallback) -> tuple[KAN, float]:
         """The network in raw units, and the mean square by which it differs from the estimate, in the units of y."""
@@ -65,7 +65,7 @@ class SmoothFit:
 
 def fit_smooth(
     x: Tensor, y: Tensor, weights: Tensor, *, seed: int, names: Sequence[str] | None = None
-) -> SmoothFit | None:
+) -> SmoothEstimate | None:
     """The smooth estimate; None for tables that are too small, too long or too wide for it.
 
     Args:
@@ -84,13 +84,13 @@ def fit_smooth(
     rows = Samples(objective.u, objective.t, objective.weights)
     teacher = None
     if inputs > 1:
-        teacher = Teacher.of(rows, seed)
+        teacher = ProcessTeacher.of(rows, seed)
         left_out = torch.stack([process.left_out for process in teacher.processes], dim=1)
     elif len(torch.unique(x)) >= MIN_CURVE_ROWS:
         _, left_out = set_curves(model, rows)
     else:
         return None
-    return SmoothFit(model.output_scaling.inverse(rows.t - left_out), objective, teacher)
+    return SmoothEstimate(model.output_scaling.inverse(rows.t - left_out), objective, teacher)
 
 
 def _network(inputs: int, outputs: int, seed: int, names: Sequence[str] | None) -> KAN:

@@ -192,7 +192,7 @@ def choose(x: Tensor, t: Tensor, root: Tensor, low: Tensor, high: Tensor) -> Cho
 
 
 def _best_strengths(spline: PenalisedSpline, y: Tensor, strengths: Tensor) -> Choice:
-    """For every output the strength of the least criterion `log RSS - 2 log(1 - cost edf / N)`."""
+    """Chooses, for every output, the strength of the least criterion `log RSS - 2 log(1 - cost edf / N)`."""
     along = spline.left.T @ y
     outside = (y - spline.left @ along).square().sum(0)
     filters = spline.filters(strengths)

@@ -43,13 +43,13 @@ MAX_CODES = 10
 
 
 @dataclass(frozen=True)
-class Teacher:
+class ProcessTeacher:
     """A Gaussian process per output, in network units."""
 
     processes: tuple[GaussianProcess, ...]
 
     @classmethod
-    def of(cls, rows: Samples, seed: int) -> Teacher:
+    def of(cls, rows: Samples, seed: int) -> ProcessTeacher:
         """The teacher that learned from rows."""
         return cls(tuple(fit_process(rows.u, column, weights=rows.weights, seed=seed) for column in rows.t.T))
 
@@ -104,11 +104,11 @@ def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: Training
     """
     judge = run.held_out
     assert judge is None or isinstance(judge, DataObjective)
-    teacher = Teacher.of(Samples(objective.u, objective.t, objective.weights), seed)
+    teacher = ProcessTeacher.of(Samples(objective.u, objective.t, objective.weights), seed)
     least = max(teacher.uncertainty(objective.u), MIN_NOISE_SHARE * math.sqrt(objective.spread))
     noisy = objective.count <= MAX_EXACT_ROWS and teacher.noise > least
     if noisy:
-        taught, told = teach(run, objective, plan, teacher, seed)
+        taught, sentence = teach(run, objective, plan, teacher, seed)
         run.judge_anew(objective.on(taught), judge)
         own = smooth_edges(run, objective.on(copy.deepcopy(taught)), plan.method)
         rival, rival_score, penalties = own.model, run.score(own), own.penalties
@@ -121,19 +121,19 @@ def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: Training
         if judge is not None and _is_worse(teacher(judge.u), rival, judge, clearly=False):
             run.history.decide("teacher", f"{teacher} predicts held-out rows no better: not followed")
             return False
-        taught, told = teach(run, objective.on(copy.deepcopy(rival)), plan, teacher, seed)
+        taught, sentence = teach(run, objective.on(copy.deepcopy(rival)), plan, teacher, seed)
     run.judge_anew(objective.on(taught), judge)
     if judge is not None and _is_worse(taught.unit_forward(judge.u), rival, judge, clearly=noisy):
         run.best, run.best_score, run.best_penalties = rival, rival_score, penalties
-        run.history.decide("teacher", f"{told}; held-out rows prefer the network that learned from the rows")
+        run.history.decide("teacher", f"{sentence}; held-out rows prefer the network that learned from the rows")
         return False
     run.best_penalties = penalties
-    run.history.decide("teacher", f"{told}; it stays so, as held-out rows do not ask for another")
+    run.history.decide("teacher", f"{sentence}; it stays so, as held-out rows do not ask for another")
     return True
 
 
 def teach(
-    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, teacher: Teacher, seed: int
+    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, teacher: ProcessTeacher, seed: int
 ) -> tuple[KAN, str]:
     """Trains the network on the teacher's mean; the best state is the run's.
 
@@ -166,7 +166,7 @@ def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed
     """The last steps of a taught network: its teacher learns from all rows, and it from the teacher."""
     assert run.best is not None
     everything, penalties = everything.on(copy.deepcopy(run.best)), run.best_penalties
-    knowing = Teacher.of(Samples(everything.u, everything.t, everything.weights), seed)
+    knowing = ProcessTeacher.of(Samples(everything.u, everything.t, everything.weights), seed)
     points = draw_points(everything.u, _n_points(run.best), torch.Generator().manual_seed(seed))
     student = replace(everything, u=points, t=knowing(points), weights=None)
     run.judge_anew(student, None)
