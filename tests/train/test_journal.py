@@ -1,12 +1,14 @@
 """The file of a fit that can be killed: whole or not there, of this fit and no other, and of what it holds not a bit is lost."""
 
+import json
 import math
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from splinework.errors import ConfigError, FileError, FitWarning
-from splinework.train import Roughness
+from splinework.train import Roughness, journal
 from splinework.train import run as running
 from splinework.train.callbacks import EarlyStopping
 from splinework.train.journal import Journal, open_journal
@@ -61,6 +63,16 @@ def test_the_checkpoint_of_another_fit_is_refused(tmp_path, other):
     train(path)
     with pytest.raises(ConfigError, match=r"checkpoint of another fit.*give another path, or remove the file"):
         train(path, **other)
+
+
+def test_a_checkpoint_says_its_format_and_another_one_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "fit.checkpoint"
+    Journal(path, "f").write()
+    with safe_open(str(path), framework="pt") as file:
+        assert json.loads(file.metadata()["splinework-fit"])["format"] == 1  # another number is another way to write
+    monkeypatch.setattr(journal, "FORMAT", 2)
+    with pytest.raises(ConfigError, match="checkpoint of another fit"):
+        open_journal(path, "f")
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"\x00" * 1000])

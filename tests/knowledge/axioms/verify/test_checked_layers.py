@@ -7,13 +7,13 @@ from scipy.interpolate import BSpline
 
 import splinework as sw
 from splinework.knowledge.axioms.verify.numbers import layer_numbers
-from splinework.knowledge.axioms.verify.recheck import Range, exact
+from splinework.knowledge.axioms.verify.recheck import Range, RangeJet, exact
 from splinework.knowledge.axioms.verify.recheck_functions import (
     curve_bound,
     row_bounds,
 )
 from splinework.knowledge.axioms.verify.recheck_layer import CheckedLayer, differentiated, spline
-from splinework.knowledge.axioms.verify.recheck_model import CheckedModel, CheckEnvironment
+from splinework.knowledge.axioms.verify.recheck_model import ALGEBRA, CheckedModel, CheckEnvironment
 from tests.knowledge.axioms.verify.models import any_model, box_for, derivatives, layer_of, points_in
 
 
@@ -131,6 +131,36 @@ def test_at_points_a_network_is_known_to_rounding(seed):
             assert (held.a[usable] <= wanted[usable] + 1e-13 * size).all()
             assert (wanted[usable] - 1e-13 * size <= held.b[usable]).all()
             assert np.median(held.b[usable] - held.a[usable]) <= 1e-7 * size
+
+
+@pytest.mark.parametrize("domain", [(0.4, 2.0), (-3.0, -0.5)])
+@pytest.mark.parametrize(("shift", "scale"), [(0.0, 1.0), (0.3, 1.0), (0.0, 0.7), (-0.2, 1.3)])
+@pytest.mark.parametrize("kind", ["adaptive", "normalised"])
+def test_domains_beside_zero_and_scalings_by_half_are_those_of_the_network(domain, shift, scale, kind):
+    model = sw.KAN(
+        [2, 2, 1], domain=domain, grid_kind=kind, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+    )
+    assert float(model.kan_layers[0].basis.domain(model.kan_layers[0].grid)[0][0]) == domain[0]
+    for scaling in (model.input_scaling, model.output_scaling):
+        size = scaling.shift.shape
+        scaling.set(torch.full(size, shift, dtype=torch.float64), torch.full(size, scale, dtype=torch.float64))
+    points = np.random.default_rng(0).uniform(domain[0] - 0.5, domain[1] + 0.5, (40, 2))
+    env = CheckEnvironment(CheckedModel(model), points, points, 2, 0)
+    held, wanted = env.f(env.x)[0].v, model(torch.from_numpy(points)).detach().numpy()[:, 0]
+    assert (held.a <= wanted + 1e-14).all()
+    assert (wanted - 1e-14 <= held.b).all()
+    assert (held.b - held.a).max() < 1e-8
+
+
+def test_where_a_condition_is_open_slope_and_curvature_are_open_too():
+    def constant(value):
+        return RangeJet(2, exact([value] * 3), exact([[value]] * 3), exact([[[value]]] * 3))
+
+    condition = np.array([True, False, False]), np.array([False, True, False])
+    found = ALGEBRA["where"](condition, constant(1.0), constant(2.0))
+    assert (found.v.a.tolist(), found.v.b.tolist()) == ([1, 2, 1], [1, 2, 2])
+    for part in (found.d, found.h):
+        assert (part.a.ravel().tolist(), part.b.ravel().tolist()) == ([1, 2, -np.inf], [1, 2, np.inf])
 
 
 def test_partial_derivatives_are_those_of_the_network():
