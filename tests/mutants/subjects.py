@@ -23,7 +23,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     f"{_VERIFY}/cells.py": (f"{_LAWS}/test_cells.py", f"{_LAWS}/test_enclosures.py"),
     f"{_VERIFY}/integer.py": (f"{_LAWS}/test_integer.py",),
     f"{_VERIFY}/tree.py": (f"{_LAWS}/test_forged.py",),
-    "src/splinework/formula/enclosures.py": (f"{_LAWS}/test_intervals.py", "tests/formula/test_language.py"),
+    "src/splinework/formula/enclosures.py": (
+        "tests/formula/test_enclosures.py",
+        f"{_LAWS}/test_intervals.py",
+        "tests/formula/test_language.py",
+    ),
     "src/splinework/formula/intervals.py": (f"{_LAWS}/test_rounding.py", f"{_LAWS}/test_intervals.py"),
     "src/splinework/train/uncertainty.py": ("tests/train/test_uncertainty.py",),
     "src/splinework/train/journal.py": ("tests/train/test_journal.py",),
