@@ -38,6 +38,16 @@ TESTS: dict[str, tuple[str, ...]] = {
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
+        "src/splinework/formula/enclosures.py",
+        "**{each.name: (lambda n, x, name=each.name: of_order(name)(n, x)[0]) for each in FUNCTIONS.values() if each.order},",
+        "**{each.name: (lambda n, x, name=each.name: of_order(name)(n, x)[(-1)]) for each in FUNCTIONS.values() if each.order},",
+    ): "value and derivatives of a function with an order have the same bound",
+    (
+        "src/splinework/formula/enclosures.py",
+        "return (taken[0].lo >= low) & (taken[0].hi <= high)",
+        "return (taken[(-1)].lo >= low) & (taken[0].hi <= high)",
+    ): "a function whose domain is not the line has one argument",
+    (
         "src/splinework/knowledge/axioms/verify/recheck_model.py",
         'u = [through_named("exp", f) if s == "log" else f for f, s in zip(u, scales, strict=True)]',
         'u = [through_named("exp", f) if s == "log" else f for f, s in zip(u, scales, strict=False)]',
