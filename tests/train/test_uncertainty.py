@@ -207,6 +207,27 @@ def test_too_few_rows_and_too_many_parameters_are_said(monkeypatch):
         intervals(model, evidence_of(model, x, y), torch.full((1, 1), torch.nan))
 
 
+@pytest.mark.parametrize("count", [5, 30, 400])
+def test_rows_of_the_fit_count_no_more_than_those_held_out_and_distance_from_the_end_only_without_them(count):
+    x, y = noisy(100)
+    model = fitted([1, 1], x, y, steps=1)  # it has not ended
+    alone = posterior(model, evidence_of(model, x, y))
+    held = tuple(part.detach() for part in noisy(count, seed=7))
+    scaled = (model.input_scaling(held[0]), model.output_scaling(held[1]))
+    known = posterior(model, evidence_of(model, x, y, held_out=scaled))
+    assert torch.equal(known.degrees, alone.degrees.clamp_max(count) + count)
+    assert known.root.shape[1] == alone.root.shape[1] - 1
+    assert torch.equal(known.root, alone.root[:, :-1])
+
+
+def test_errors_show_the_shape_of_the_noise_where_more_than_half_of_the_rows_are_left():
+    x, y = noisy(100)
+    model = fitted([1, 1], x, y)
+    few = fitted([1, 1], x[:14], y[:14])
+    assert len(posterior(model, evidence_of(model, x, y)).scores) == 100
+    assert len(posterior(few, evidence_of(few, x[:14], y[:14])).scores) == 0
+
+
 # ------------------------------------------------------------------------------------------------------- coverage
 
 TRUTHS = {
