@@ -10,7 +10,7 @@ _LAWS = "tests/knowledge/axioms/verify"
 _CHECKER = tuple(f"{_LAWS}/test_{name}.py" for name in ("rounding", "checked_functions", "checked_layers"))
 
 TESTS: dict[str, tuple[str, ...]] = {
-    f"{_VERIFY}/checker.py": (f"{_LAWS}/test_forged.py", f"{_LAWS}/test_certificate.py"),
+    f"{_VERIFY}/checker.py": (f"{_LAWS}/test_checker.py", f"{_LAWS}/test_forged.py", f"{_LAWS}/test_certificate.py"),
     f"{_VERIFY}/recheck.py": _CHECKER,
     f"{_VERIFY}/recheck_functions.py": _CHECKER,
     f"{_VERIFY}/recheck_layer.py": _CHECKER,

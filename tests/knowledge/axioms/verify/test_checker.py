@@ -1,0 +1,50 @@
+"""The checker's own arithmetic of integrals, held against numbers worked out by hand, and proofs that say too much."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import splinework as sw
+from splinework.knowledge.axioms import Integral
+from splinework.knowledge.axioms.verify import verify
+from splinework.knowledge.axioms.verify.checker import _Checker, check
+from splinework.knowledge.axioms.verify.subject import subject_of
+from splinework.nn.frame import Frame, FramedKAN
+
+
+def formula(text: str) -> FramedKAN:
+    """A model that is a formula of a and b."""
+    network = sw.KAN([2, 1], base="identity", dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    return FramedKAN(network, Frame(("a", "b"), (), ("y",), (text,)))
+
+
+@pytest.mark.parametrize(
+    ("text", "exact", "low", "high"),
+    [
+        # value at the middle + widths² (f_aa + f_bb)/24 ± the spread of f_ab over 64, twice
+        ("a**2*b**2", 49 / 9, 5.0625 + 4 / 24 - 24 / 64, 5.0625 + 16 / 24 + 24 / 64),
+        ("a*b", 9 / 4, 9 / 4, 9 / 4),
+        ("3*a - b", 3.0, 3.0, 3.0),
+        ("a**2", 7 / 3, 7 / 3, 7 / 3),
+    ],
+)
+def test_the_midpoint_rule_encloses_an_integral_by_its_second_derivatives_and_no_more(text, exact, low, high):
+    model, box = formula(text), {"a": (1.0, 2.0), "b": (1.0, 2.0)}
+    subject = subject_of(model, box)
+    (claim,) = Integral(exact, over=box).claims(subject)
+    found = _Checker(model, subject)._midpoint(claim, np.ones((1, 2)), np.full((1, 2), 2.0))
+    np.testing.assert_allclose((found.a[0], found.b[0]), (low, high), rtol=1e-12)
+    assert found.a[0] <= exact <= found.b[0]
+
+
+def test_a_proof_by_formula_has_no_boxes():
+    model = formula("a*(1 - a)*b")
+    found = verify(model, "boundary({'a': (0, 1)})", box={"a": (0, 1), "b": (0, 1)})
+    (claim, *others) = found.claims
+    assert claim.method == "formula"
+    assert check(model, found)
+    verdict = check(model, replace(found, claims=(replace(claim, tree="."), *others)))
+    assert not verdict
+    assert "has boxes, but is proved by formula" in verdict.reason
