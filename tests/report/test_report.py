@@ -148,7 +148,7 @@ def test_logarithmic_scales_are_drawn_and_said(tmp_path):
         ([2, 5, 1], {}),
         ([3, 4, 4, 2], {"basis": "chebyshev"}),
         ([10, 1], {"grid_kind": "normalised"}),
-        ([30, 15, 1], {}),
+        pytest.param([30, 15, 1], {}, marks=pytest.mark.slow),
     ],
     ids=str,
 )

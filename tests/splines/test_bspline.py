@@ -180,8 +180,9 @@ def test_autograd_of_a_row_is_the_row_of_the_next_order(degree):
             assert relative_distance(slope / (1 + after.abs().max()), after[..., m] / (1 + after.abs().max())) <= 1e-12
 
 
-@pytest.mark.parametrize("kind", ["uniform", "random"])
-@pytest.mark.parametrize("degree", range(6))
+@pytest.mark.parametrize(
+    ("degree", "kind"), [*((degree, "random") for degree in range(6)), *((degree, "uniform") for degree in range(4))]
+)
 def test_the_gradient_with_respect_to_the_knots_is_right(degree, kind):
     grid = torch.tensor(np.stack([knots_of(kind, degree, 4, seed) for seed in (0, 1)]), requires_grad=True)
     low, high = grid.detach()[:, degree].max().item(), grid.detach()[:, -1 - degree].min().item()
