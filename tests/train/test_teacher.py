@@ -5,9 +5,9 @@ import pytest
 import torch
 
 import splinework as sw
-from splinework.train import Roughness
+from splinework.train import Roughness, fitting
+from splinework.train.between_rows import agree, draw_points, new_points
 from splinework.train.gaussian_process import fit_process
-from splinework.train.teacher import draw_points
 
 
 def friedman(x):
@@ -84,3 +84,41 @@ def test_whoever_sets_more_than_the_defaults_gets_what_was_set(setting):
     y = x[:, 0] * x[:, 1] + 0.2 * np.random.default_rng(1).normal(size=60)
     result = sw.fit(sw.KAN([2, 2, 1]), x, y, progress=False, **setting)
     assert bool(setting.get("starts")) == any(decision.kind == "teacher" for decision in result.history.decisions)
+
+
+def test_points_for_comparison_are_no_rows_and_go_beyond_them_a_little():
+    u = torch.rand(200, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    points = new_points(u, 2000, seed=0)
+    assert points.shape == (2000, 2)
+    assert not (points[:, None] == u).all(-1).any()
+    ends = u.sort(0).values
+    assert bool((points >= ends[0] - (ends[3] - ends[0]) / 3 - 1e-12).all())
+    assert bool((points <= ends[-1] + (ends[-1] - ends[-4]) / 3 + 1e-12).all())
+    assert bool((points < ends[0]).any())
+
+
+def test_predictions_agree_as_far_as_their_errors_say():
+    zero, generator = torch.zeros(4000, 1, dtype=torch.float64), torch.Generator().manual_seed(0)
+    one, other = (0.1 * torch.randn(4000, 1, generator=generator, dtype=torch.float64) for _ in range(2))
+    assert agree(one, other, 0.02)
+    wild = other.clone()
+    wild[:40] = 3.0
+    assert agree(one, zero, 0.01)
+    assert not agree(one, wild, 0.02)
+
+
+def test_a_polish_that_changes_the_function_between_the_rows_is_taken_back(monkeypatch):
+    monkeypatch.setattr(fitting, "is_teachable", lambda objective, plan: False)
+    x = np.random.default_rng(3).uniform(-1, 1, (200, 2))
+    wanted = sw.fit(sw.KAN([2, 2, 1]), x, np.exp(x[:, 0] * x[:, 1]), progress=False)
+
+    def strayed(run, everything, plan):
+        with torch.no_grad():
+            run.best.kan_layers[0].coefficients.add_(1.0)
+        return True
+
+    monkeypatch.setattr(fitting, "polish", strayed)
+    result = sw.fit(sw.KAN([2, 2, 1]), x, np.exp(x[:, 0] * x[:, 1]), progress=False)
+    assert any("changed the function" in decision.text for decision in result.history.decisions)
+    assert result.history[-1].rmse_train < 30 * wanted.history[-1].rmse_train + 1e-6
+    assert not any("changed the function" in decision.text for decision in wanted.history.decisions)

@@ -13,6 +13,7 @@ from typing_extensions import Unpack
 from splinework.errors import ArgumentError, ConfigError
 from splinework.errors.foreign import not_a_model
 from splinework.nn.network import KAN
+from splinework.train.between_rows import N_COMPARED_POINTS, agree, new_points
 from splinework.train.curve import fit_curve, is_curve
 from splinework.train.data_objective import DataObjective, JointObjective
 from splinework.train.data_split import DataSplit, Samples, join_samples, take_rows
@@ -180,13 +181,32 @@ def _take_all_steps(
             final = whole
             if taught:
                 finish(run, whole, plan, seed)
-            elif not polish(run, whole, plan):
+            elif not polish(run, whole, plan) or _polish_strays(run, objective, judge, rows.held_out, seed):
                 judge, final = None, objective
         if judge is None and not taught and plan.method.second_order and isinstance(objective, DataObjective):
             extend_margins(run, objective)
     except KeyboardInterrupt:
         run.stopped = "interrupted; the best state so far was kept"
     return final, judge, taught
+
+
+def _polish_strays(
+    run: TrainingRun, objective: DataObjective, judged: KAN | None, held_out: Samples, seed: int
+) -> bool:
+    """Whether the polish changed the function by more than its error on held-out rows; then it is taken back.
+
+    Rows that are met exactly say nothing of what is between them, and nothing is held out any more that would.
+    """
+    if judged is None or not isinstance(objective.criterion, Squared) or run.best is None:
+        return False
+    with torch.no_grad():
+        error = objective_of(judged, held_out, objective.criterion, ()).loss_value()
+        fresh = new_points(objective.u, N_COMPARED_POINTS, seed)
+        if agree(run.best.unit_forward(fresh), judged.unit_forward(fresh), 2 * error):
+            return False
+    run.judge_anew(objective.on(judged), objective_of(judged, held_out, objective.criterion, ()))
+    run.history.decide("stop", "no polish on all rows: it changed the function by more than its held-out error")
+    return True
 
 
 def _with_residuals(objective: DataObjective | StreamObjective, residuals: Sequence[Residual]) -> JointObjective:
@@ -232,10 +252,12 @@ def _findings(
         penalties=run.best_penalties,
         squared=isinstance(rows.criterion, Squared),
     )
-    # A sample of a stream has fewer rows, so it says nothing about there being too few.
-    # Neither is it where the network has learned from a smooth estimate: then rows need not determine its numbers.
-    sampled = objective.count > len(rows.used.u)
-    return [finding for finding in found if not ((sampled or taught) and finding.kind in ("parameters", "cells"))]
+    harmless: tuple[str, ...] = ()
+    if objective.count > len(rows.used.u):  # a sample of a stream says nothing about there being too few rows
+        harmless = ("parameters", "cells")
+    if taught:  # by a smooth estimate: rows need not determine the numbers, and may be met exactly
+        harmless = ("parameters", "cells", "validation")
+    return [finding for finding in found if finding.kind not in harmless]
 
 
 def prepare(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[DataSplit, DataObjective | StreamObjective]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from splinework.nn.network import KAN
+from splinework.train.between_rows import N_COMPARED_POINTS, agree, draw_points, new_points
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples
 from splinework.train.gaussian_process import MAX_EXACT_ROWS, GaussianProcess, fit_process
@@ -38,8 +40,6 @@ N_STARTS, N_FINAL_STEPS, SETTLES = 4, 30, 0.2
 """Starts of the network, steps after the teacher has seen all rows, and the gain of ten steps below which a stage ends."""
 N_UNCERTAINTY_POINTS = 200
 """Points at which the teacher's uncertainty is evaluated."""
-MAX_CODES = 10
-"""A column with at most this number of distinct values is a code; values between them are not drawn."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +102,11 @@ def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: Training
     Returns:
         Whether the network that the process taught was chosen.
     """
-    judge = run.held_out
+    begun, judge = copy.deepcopy(objective.model), run.held_out
     assert judge is None or isinstance(judge, DataObjective)
     teacher = ProcessTeacher.of(Samples(objective.u, objective.t, objective.weights), seed)
-    least = max(teacher.uncertainty(objective.u), MIN_NOISE_SHARE * math.sqrt(objective.spread))
+    fresh = new_points(objective.u, N_COMPARED_POINTS, seed)
+    least = max(teacher.uncertainty(fresh), MIN_NOISE_SHARE * math.sqrt(objective.spread))
     noisy = objective.count <= MAX_EXACT_ROWS and teacher.noise > least
     if noisy:
         taught, sentence = teach(run, objective, plan, teacher, seed)
@@ -118,12 +119,12 @@ def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: Training
         rival, rival_score, penalties = run.best, run.best_score, run.best_penalties
         if run.over or (_is_exact(run, objective) and not lacks_judge(run, objective)):
             return False
-        if judge is not None and _is_worse(teacher(judge.u), rival, judge, clearly=False):
+        if judge is not None and _prefers(rival, teacher, judge, fresh, clearly=False):
             run.history.decide("teacher", f"{teacher} predicts held-out rows no better: not followed")
             return False
-        taught, sentence = teach(run, objective.on(copy.deepcopy(rival)), plan, teacher, seed)
+        taught, sentence = teach(run, objective.on(begun), plan, teacher, seed)
     run.judge_anew(objective.on(taught), judge)
-    if judge is not None and _is_worse(taught.unit_forward(judge.u), rival, judge, clearly=noisy):
+    if judge is not None and _prefers(rival, taught.unit_forward, judge, fresh, clearly=noisy):
         run.best, run.best_score, run.best_penalties = rival, rival_score, penalties
         run.history.decide("teacher", f"{sentence}; held-out rows prefer the network that learned from the rows")
         return False
@@ -147,10 +148,8 @@ def teach(
     Returns:
         The network, and a sentence about it.
     """
-    points = draw_points(objective.u, _n_points(objective.model), torch.Generator().manual_seed(seed))
-    unseen = draw_points(
-        objective.u, objective.count + round(HELD_OUT_SHARE * len(points)), torch.Generator().manual_seed(seed + 1)
-    )[objective.count :]
+    points = _points(objective, seed)
+    unseen = new_points(objective.u, round(HELD_OUT_SHARE * len(points)), seed)
     student = replace(objective, u=points, t=teacher(points), weights=None)
     run.judge_anew(student, replace(student, u=unseen, t=teacher(unseen)))
     run.target = TARGET_SHARE * teacher.uncertainty(unseen)
@@ -167,7 +166,7 @@ def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed
     assert run.best is not None
     everything, penalties = everything.on(copy.deepcopy(run.best)), run.best_penalties
     knowing = ProcessTeacher.of(Samples(everything.u, everything.t, everything.weights), seed)
-    points = draw_points(everything.u, _n_points(run.best), torch.Generator().manual_seed(seed))
+    points = _points(everything, seed)
     student = replace(everything, u=points, t=knowing(points), weights=None)
     run.judge_anew(student, None)
     run.target = TARGET_SHARE * knowing.uncertainty(points)
@@ -175,27 +174,10 @@ def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed
     run.target, run.best_penalties = 0.0, penalties
 
 
-def draw_points(u: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """The rows, then points from a kernel density estimate of them, within their range `(count or more, inputs)`.
-
-    A point is a row moved along the rows' own covariance by Silverman's bandwidth, so that points lie where further rows would;
-    what leaves the range of a column is reflected, and codes keep their values.
-    """
-    rows, inputs = u.shape
-    chosen = torch.randint(rows, (max(count - rows, 0),), generator=generator)
-    codes = torch.tensor([len(torch.unique(column)) <= MAX_CODES for column in u.T])
-    bandwidth = (4 / (inputs + 2) / rows) ** (1 / (inputs + 4))
-    spread = torch.linalg.cholesky(torch.cov(u.T).reshape(inputs, inputs) + 1e-9 * torch.eye(inputs, dtype=u.dtype))
-    drawn = torch.randn(len(chosen), inputs, generator=generator, dtype=u.dtype) @ spread.T
-    moved = u[chosen] + bandwidth * torch.where(codes, torch.zeros_like(drawn), drawn)
-    low, high = u.amin(0), u.amax(0)
-    moved = torch.where(moved < low, 2 * low - moved, moved)
-    moved = torch.where(moved > high, 2 * high - moved, moved).clamp(low, high)
-    return torch.cat([u[:count], moved])
-
-
-def _n_points(model: KAN) -> int:
-    return max(MIN_POINTS, POINTS_PER_PARAMETER * model.parameter_count(active=True))
+def _points(objective: DataObjective, seed: int) -> Tensor:
+    """What the network learns from: the rows, and points where further rows would lie, a little beyond them too."""
+    count = max(MIN_POINTS, POINTS_PER_PARAMETER * objective.model.parameter_count(active=True))
+    return draw_points(objective.u, count, torch.Generator().manual_seed(seed), within=False)
 
 
 def _is_exact(run: TrainingRun, objective: DataObjective) -> bool:
@@ -204,8 +186,17 @@ def _is_exact(run: TrainingRun, objective: DataObjective) -> bool:
 
 
 @torch.no_grad()
-def _is_worse(prediction: Tensor, rival: KAN, held_out: DataObjective, *, clearly: bool) -> bool:
-    """Whether the squared error of a prediction on held-out rows is above a rival's; `clearly`: by more than a standard error."""
-    loss = ((prediction - held_out.t).square() - (rival.unit_forward(held_out.u) - held_out.t).square()).mean(1)
-    loss = loss if held_out.weights is None else loss * held_out.weights
-    return bool(loss.mean() > (loss.std() / math.sqrt(len(loss)) if clearly else 0.0))
+def _prefers(
+    rival: KAN, smooth: Callable[[Tensor], Tensor], held_out: DataObjective, fresh: Tensor, *, clearly: bool
+) -> bool:
+    """Whether held-out rows prefer a rival to a smooth prediction, and the rival does not go astray between the rows.
+
+    It is preferred where its squared error is smaller, `clearly`: by more than a standard error.
+    """
+    errors = [(f(held_out.u) - held_out.t).square().mean(1) for f in (smooth, rival.unit_forward)]
+    if held_out.weights is not None:
+        errors = [error * held_out.weights for error in errors]
+    loss = errors[0] - errors[1]
+    if loss.mean() <= (loss.std() / math.sqrt(len(loss)) if clearly else 0.0):
+        return False
+    return agree(smooth(fresh), rival.unit_forward(fresh), float(errors[0].mean() + errors[1].mean()))
