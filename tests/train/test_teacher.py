@@ -120,5 +120,4 @@ def test_a_polish_that_changes_the_function_between_the_rows_is_taken_back(monke
     monkeypatch.setattr(fitting, "polish", strayed)
     result = sw.fit(sw.KAN([2, 2, 1]), x, np.exp(x[:, 0] * x[:, 1]), progress=False)
     assert any("changed the function" in decision.text for decision in result.history.decisions)
-    assert result.history[-1].rmse_train < 30 * wanted.history[-1].rmse_train + 1e-6
-    assert not any("changed the function" in decision.text for decision in wanted.history.decisions)
+    assert result.history[-1].rmse_train < 10 * wanted.history[-1].rmse_train + 1e-6
