@@ -1,4 +1,4 @@
-"""What a model does between its rows: points where further rows would lie, and whether two models agree there."""
+"""Predictions between the rows: draws points where further rows would lie, and compares two models there."""
 
 import torch
 from torch import Tensor

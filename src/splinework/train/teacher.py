@@ -26,8 +26,8 @@ from splinework.train.run import TrainingRun
 from splinework.train.smoothing import lacks_judge, smooth_edges
 from splinework.train.stages import run_stages
 
-MIN_ROWS, MAX_ROWS, MAX_OUTPUTS = 8, 20_000, 6
-"""Rows and outputs for which there is a teacher: below, nothing can be estimated; above, rows say enough themselves."""
+MIN_ROWS, MAX_ROWS, MAX_INPUTS, MAX_OUTPUTS = 8, 20_000, 20, 6
+"""Sizes for which there is a teacher: with fewer rows nothing can be estimated, more say enough themselves."""
 MAX_NEGLIGIBLE_SHARE = 1e-10
 """Share of the variance left by a network that needs no teacher."""
 MIN_NOISE_SHARE = 1e-3
@@ -82,6 +82,7 @@ def is_teachable(objective: DataObjective, plan: TrainingPlan) -> bool:
         and not objective.penalties
         and len(objective.model.kan_layers) > 1
         and MIN_ROWS <= objective.count <= MAX_ROWS
+        and objective.model.inputs <= MAX_INPUTS
         and objective.t.shape[1] <= MAX_OUTPUTS
     )
 
@@ -104,11 +105,13 @@ def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: Training
     """
     begun, judge = copy.deepcopy(objective.model), run.held_out
     assert judge is None or isinstance(judge, DataObjective)
-    teacher = ProcessTeacher.of(Samples(objective.u, objective.t, objective.weights), seed)
-    fresh = new_points(objective.u, N_COMPARED_POINTS, seed)
-    least = max(teacher.uncertainty(fresh), MIN_NOISE_SHARE * math.sqrt(objective.spread))
-    noisy = objective.count <= MAX_EXACT_ROWS and teacher.noise > least
+    rows, fresh = Samples(objective.u, objective.t, objective.weights), new_points(objective.u, N_COMPARED_POINTS, seed)
+    teacher = ProcessTeacher.of(rows, seed) if objective.count <= MAX_EXACT_ROWS else None
+    noisy = teacher is not None and teacher.noise > max(
+        teacher.uncertainty(fresh), MIN_NOISE_SHARE * math.sqrt(objective.spread)
+    )
     if noisy:
+        assert teacher is not None
         taught, sentence = teach(run, objective, plan, teacher, seed)
         run.judge_anew(objective.on(taught), judge)
         own = smooth_edges(run, objective.on(copy.deepcopy(taught)), plan.method)
@@ -119,6 +122,7 @@ def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: Training
         rival, rival_score, penalties = run.best, run.best_score, run.best_penalties
         if run.over or (_is_exact(run, objective) and not lacks_judge(run, objective)):
             return False
+        teacher = ProcessTeacher.of(rows, seed) if teacher is None else teacher
         if judge is not None and _prefers(rival, teacher, judge, fresh, clearly=False):
             run.history.decide("teacher", f"{teacher} predicts held-out rows no better: not followed")
             return False
@@ -175,7 +179,7 @@ def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed
 
 
 def _points(objective: DataObjective, seed: int) -> Tensor:
-    """What the network learns from: the rows, and points where further rows would lie, a little beyond them too."""
+    """Draws the points that the network learns from: the rows, and others where further rows would lie."""
     count = max(MIN_POINTS, POINTS_PER_PARAMETER * objective.model.parameter_count(active=True))
     return draw_points(objective.u, count, torch.Generator().manual_seed(seed), within=False)
 
