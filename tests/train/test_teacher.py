@@ -78,12 +78,15 @@ def test_points_of_columns_that_depend_on_each_other_stay_near_the_rows():
     assert float((points[:, 1] - 2 * points[:, 0]).abs().max()) < 1e-2
 
 
-@pytest.mark.parametrize("setting", [{"starts": 2}, {"steps": 30}, {"grids": None}, {"penalties": [Roughness(1e-3)]}])
+@pytest.mark.parametrize(
+    "setting",
+    [{"starts": 2}, {"starts": 1}, {"budget": 2.0}, {"steps": 30}, {"grids": None}, {"penalties": [Roughness(1e-3)]}],
+)
 def test_whoever_sets_more_than_the_defaults_gets_what_was_set(setting):
     x = np.random.default_rng(0).uniform(-1, 1, (60, 2))
     y = x[:, 0] * x[:, 1] + 0.2 * np.random.default_rng(1).normal(size=60)
     result = sw.fit(sw.KAN([2, 2, 1]), x, y, progress=False, **setting)
-    assert bool(setting.get("starts")) == any(decision.kind == "teacher" for decision in result.history.decisions)
+    assert (setting.get("starts") == 2) == any(decision.kind == "teacher" for decision in result.history.decisions)
 
 
 def test_points_for_comparison_are_no_rows_and_go_beyond_them_a_little():
@@ -108,7 +111,7 @@ def test_predictions_agree_as_far_as_their_errors_say():
 
 
 def test_a_polish_that_changes_the_function_between_the_rows_is_taken_back(monkeypatch):
-    monkeypatch.setattr(fitting, "is_teachable", lambda objective, plan: False)
+    monkeypatch.setattr(fitting, "is_teachable", lambda *given: False)
     x = np.random.default_rng(3).uniform(-1, 1, (200, 2))
     wanted = sw.fit(sw.KAN([2, 2, 1]), x, np.exp(x[:, 0] * x[:, 1]), progress=False)
 

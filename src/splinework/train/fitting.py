@@ -135,7 +135,7 @@ def fit(
         run.history.decide("optimiser", f"optimiser {plan.method.name}, {plan.why}; {counts}")
         run.judge_anew(objective, run.held_out)
         with run.listening(chosen):
-            final, judge, taught = _take_all_steps(run, objective, rows, plan, chosen.seed)
+            final, judge, taught = _take_all_steps(run, objective, rows, plan, chosen)
         for finding in _findings(run, rows, judge, objective, taught=taught):
             run.warn(finding.text)
         run.history.decide("stop", f"ended: {run.stopped or 'converged'}")
@@ -152,14 +152,18 @@ def _evidence(run: TrainingRun, rows: DataSplit, polished: bool) -> TrainingData
 
 
 def _take_all_steps(
-    run: TrainingRun, objective: DataObjective | StreamObjective, rows: DataSplit, plan: TrainingPlan, seed: int
+    run: TrainingRun,
+    objective: DataObjective | StreamObjective,
+    rows: DataSplit,
+    plan: TrainingPlan,
+    options: TrainingOptions,
 ) -> tuple[DataObjective | StreamObjective, KAN | None, bool]:
     """All stages and the polish.
 
     Returns:
         What was minimised last; the model before a polish, which held-out rows judged; and whether a smooth estimate taught it.
     """
-    judge, final = None, objective
+    judge, final, seed = None, objective, options.seed
     taught = False
     if isinstance(objective, DataObjective) and rows.held_out_automatically and is_curve(objective, plan):
         everything = rows.used if rows.held_out is None else join_samples(rows.used, rows.held_out)
@@ -167,7 +171,7 @@ def _take_all_steps(
         fit_curve(run, whole)
         return whole, None, True
     try:
-        if isinstance(objective, DataObjective) and is_teachable(objective, plan):
+        if isinstance(objective, DataObjective) and is_teachable(objective, plan, options):
             taught = run_taught_stages(run, objective, plan, seed)
         else:
             run_stages(run, objective, plan)

@@ -21,6 +21,7 @@ from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples
 from splinework.train.gaussian_process import MAX_EXACT_ROWS, GaussianProcess, fit_process
 from splinework.train.losses import Squared
+from splinework.train.options import TrainingOptions
 from splinework.train.plan import TrainingPlan
 from splinework.train.run import TrainingRun
 from splinework.train.smoothing import lacks_judge, smooth_edges
@@ -28,6 +29,8 @@ from splinework.train.stages import run_stages
 
 MIN_ROWS, MAX_ROWS, MAX_INPUTS, MAX_OUTPUTS = 8, 20_000, 20, 6
 """Sizes for which there is a teacher: with fewer rows nothing can be estimated, more say enough themselves."""
+MIN_BUDGET = 10.0
+"""Seconds that are given, below which there is no teacher."""
 MAX_NEGLIGIBLE_SHARE = 1e-10
 """Share of the variance left by a network that needs no teacher."""
 MIN_NOISE_SHARE = 1e-3
@@ -72,11 +75,16 @@ class ProcessTeacher:
         return f"a Gaussian process ({self.processes[0].covariance.family}, noise {100 * share:.2g} % of the spread)"
 
 
-def is_teachable(objective: DataObjective, plan: TrainingPlan) -> bool:
-    """Whether a Gaussian process may teach this fit: least squares of a network with hidden nodes, by default settings."""
+def is_teachable(objective: DataObjective, plan: TrainingPlan, options: TrainingOptions) -> bool:
+    """Whether a Gaussian process may teach this fit: least squares of a network with hidden nodes, by default settings.
+
+    With `starts=1` a network goes on from its own numbers; a short budget is for the rows.
+    """
     return (
         plan.smooths == "noisy"
         and plan.steps is None
+        and options.starts != 1
+        and (options.budget is None or options.budget >= MIN_BUDGET)
         and type(objective) is DataObjective
         and isinstance(objective.criterion, Squared)
         and not objective.penalties
@@ -84,6 +92,7 @@ def is_teachable(objective: DataObjective, plan: TrainingPlan) -> bool:
         and MIN_ROWS <= objective.count <= MAX_ROWS
         and objective.model.inputs <= MAX_INPUTS
         and objective.t.shape[1] <= MAX_OUTPUTS
+        and objective.spread > 0
     )
 
 
@@ -161,7 +170,7 @@ def teach(
     run_stages(run, student, replace(plan, starts=min(plan.starts, N_STARTS), smooths="never", raises=False))
     run.target, run.settles = 0.0, None
     assert run.best is not None
-    misfit = run.best_score / math.sqrt(student.spread)
+    misfit = run.best_score / math.sqrt(objective.spread)
     return run.best, f"{len(points)} points of {teacher} taught the network, which differs by {100 * misfit:.2g} %"
 
 
