@@ -24,6 +24,7 @@ def assert_found(found: FpgaVerification) -> None:
     assert not any("understand" in failure.message for failure in found.failures)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MUTATIONS, ids=lambda kind: kind.__name__)
 def test_a_mutant_of_each_kind_is_found(kind, tmp_path: Path):
     found = verify(mutant(kind, 0).write(tmp_path / "a"), vectors=500, simulators=("iverilog",))

@@ -24,7 +24,15 @@ TARGETS = {
 }
 
 
-@pytest.mark.parametrize(("name", "rows"), [*((name, 60) for name in TARGETS), ("a product", 200)])
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("friedman", 60),
+        ("a product", 60),
+        *(pytest.param(name, 60, marks=pytest.mark.slow) for name in ("a line", "a ridge function, two columns idle")),
+        pytest.param("a product", 200, marks=pytest.mark.slow),
+    ],
+)
 def test_from_few_noisy_rows_a_network_is_as_good_as_a_gaussian_process(name, rows):
     inputs, truth = TARGETS[name]
     rng = np.random.default_rng(6)
@@ -83,9 +91,9 @@ def test_points_of_columns_that_depend_on_each_other_stay_near_the_rows():
     [{"starts": 2}, {"starts": 1}, {"budget": 2.0}, {"steps": 30}, {"grids": None}, {"penalties": [Roughness(1e-3)]}],
 )
 def test_whoever_sets_more_than_the_defaults_gets_what_was_set(setting):
-    x = np.random.default_rng(0).uniform(-1, 1, (60, 2))
-    y = x[:, 0] * x[:, 1] + 0.2 * np.random.default_rng(1).normal(size=60)
-    result = sw.fit(sw.KAN([2, 2, 1]), x, y, progress=False, **setting)
+    x = np.random.default_rng(0).uniform(-1, 1, (30, 2))
+    y = x[:, 0] * x[:, 1] + 0.2 * np.random.default_rng(1).normal(size=30)
+    result = sw.fit(sw.KAN([2, 1, 1], grid=2), x, y, progress=False, **setting)
     assert (setting.get("starts") == 2) == any(decision.kind == "teacher" for decision in result.history.decisions)
 
 
