@@ -170,7 +170,7 @@ def test_a_router_that_does_not_end_is_followed_by_the_other_one(tmp_path, monke
 
 
 @needs("ice40-up5k")
-def test_what_does_not_fit_is_told_with_the_resource_and_nothing_is_written(tmp_path):
+def test_what_does_not_fit_is_refused_with_the_resource_and_nothing_is_written(tmp_path):
     folder = folder_of(tmp_path, HUGE)
     with pytest.raises(ConfigError, match=r"huge does not fit .*UP5K: it needs \d+ of 5280 ICESTORM_LC; prune"):
         synthesise(folder, "huge", "ice40-up5k", out=folder / "synth")
