@@ -109,3 +109,12 @@ def test_a_grid_or_steps_that_are_given_are_kept():
     x = np.random.default_rng(5).uniform(-1, 1, (200, 1))
     kept = sw.fit(sw.KAN([1, 1], grid=6), x, np.sin(20 * x), grids=None, degree="keep", progress=False).model
     assert (kept.kan_layers[0].basis.resolution, kept.kan_layers[0].basis.degree) == (6, 3)
+
+
+@pytest.mark.parametrize("settings", [{"validation": 0}, {"validation": 0.2}, {"standardise": False}])
+def test_rows_beyond_the_grid_and_validation_of_ones_own_are_no_obstacle(settings):
+    x = np.random.default_rng(6).uniform(-1.005, 1.2 if "standardise" in settings else 1.005, (600, 1))
+    result = sw.fit(sw.KAN([1, 1]), x, np.sin(20 * x), progress=False, **settings)
+    fresh = np.linspace(-0.99, 0.99, 500)[:, None]
+    assert np.abs(result.model(torch.from_numpy(fresh)).detach().numpy() - np.sin(20 * fresh)).max() < 1e-6
+    assert np.isnan(result.history[-1].rmse_validation) == (settings.get("validation") != 0.2)

@@ -8,10 +8,11 @@ import torch
 from safetensors import safe_open
 
 from splinework.errors import ConfigError, FileError, FitWarning
-from splinework.train import Roughness, journal
+from splinework.train import Roughness, fit, journal
 from splinework.train import run as running
 from splinework.train.callbacks import EarlyStopping
 from splinework.train.journal import Journal, open_journal
+from tests.train.cases import fresh, normal, uniform
 from tests.train.interrupted_fits import Killed, X, same, train
 
 
@@ -32,6 +33,28 @@ def test_and_killed_again_and_again(tmp_path, options):
         except Killed:
             continue
     assert same(train(path, **options), whole)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.2])
+def test_a_taught_fit_goes_on_from_any_stage(tmp_path, noise):
+    x = uniform(60)
+    y = torch.exp(torch.sin(5 * x[:, :1]) * x[:, 1:]) + noise * normal(60, 1)
+
+    def taught(path=None, die_at=None):
+        def die(step):
+            if step.number == die_at:
+                raise Killed
+
+        return fit(fresh([2, 2, 1], grid=3), x, y, starts=2, progress=False, checkpoint=path, callbacks=[die])
+
+    whole = taught()
+    assert any(decision.kind == "teacher" for decision in whole.history.decisions)
+    last = whole.history[-1].number
+    path = tmp_path / "fit.checkpoint"
+    for die_at in (last // 3, 2 * last // 3, 9 * last // 10, last - 1):
+        with pytest.raises(Killed):
+            taught(path, die_at)
+    assert same(taught(path), whole)
 
 
 def test_a_callback_with_a_state_is_told_the_recorded_steps_first(tmp_path):
@@ -69,8 +92,8 @@ def test_a_checkpoint_says_its_format_and_another_one_is_refused(tmp_path, monke
     path = tmp_path / "fit.checkpoint"
     Journal(path, "f").write()
     with safe_open(str(path), framework="pt") as file:
-        assert json.loads(file.metadata()["splinework-fit"])["format"] == 1  # another number is another way to write
-    monkeypatch.setattr(journal, "FORMAT", 2)
+        assert json.loads(file.metadata()["splinework-fit"])["format"] == 2  # another number is another way to write
+    monkeypatch.setattr(journal, "FORMAT", 3)
     with pytest.raises(ConfigError, match="checkpoint of another fit"):
         open_journal(path, "f")
 

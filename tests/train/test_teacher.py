@@ -66,17 +66,24 @@ def test_prediction_intervals_of_a_taught_network_hold():
     assert 0.84 < np.mean((y >= band.lower.numpy()[:, 0]) & (y <= band.upper.numpy()[:, 0])) < 0.97
 
 
-def test_points_are_the_rows_and_others_within_their_range_and_codes_stay():
+def test_points_are_the_rows_and_others_like_them_and_codes_stay():
     generator = torch.Generator().manual_seed(0)
     u = torch.rand(50, 3, generator=generator, dtype=torch.float64)
     u[:, 2] = (u[:, 2] > 0.5).double()
     points = draw_points(u, 400, torch.Generator().manual_seed(1))
     assert points.shape == (400, 3)
     assert torch.equal(points[:50], u)
-    assert bool((points >= u.amin(0)).all() and (points <= u.amax(0)).all())
     assert set(points[:, 2].tolist()) == {0.0, 1.0}
     assert len(torch.unique(points[:, 0])) > 300
     assert torch.equal(points, draw_points(u, 400, torch.Generator().manual_seed(1)))
+
+
+def test_points_are_drawn_in_any_units_of_columns_that_repeat_each_other():
+    a = torch.rand(40, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    u = torch.cat([1e7 * a, -3e7 * a, torch.ones_like(a)], dim=1)
+    points = new_points(u, 300, seed=0)
+    torch.testing.assert_close(points[:, 1], -3 * points[:, 0], rtol=1e-6, atol=1e3)
+    assert set(points[:, 2].tolist()) == {1.0}
 
 
 def test_points_of_columns_that_depend_on_each_other_stay_near_the_rows():
@@ -132,3 +139,16 @@ def test_a_polish_that_changes_the_function_between_the_rows_is_taken_back(monke
     result = sw.fit(sw.KAN([2, 2, 1]), x, np.exp(x[:, 0] * x[:, 1]), progress=False)
     assert any("changed the function" in decision.text for decision in result.history.decisions)
     assert result.history[-1].rmse_train < 10 * wanted.history[-1].rmse_train + 1e-6
+
+
+def test_an_interruption_of_the_teaching_loses_nothing_of_what_the_rows_gave():
+    x = np.random.default_rng(3).uniform(-1, 1, (80, 2))
+    y = np.exp(np.sin(5 * x[:, :1]) * x[:, 1:])
+
+    def interrupt(step):
+        if step.stage.startswith("teacher"):
+            raise KeyboardInterrupt
+
+    stopped = sw.fit(sw.KAN([2, 2, 1]), x, y, progress=False, callbacks=[interrupt])
+    before = min(step.rmse_validation for step in stopped.history if not step.stage.startswith(("teacher", "start")))
+    assert stopped.history[-1].rmse_validation <= 1.01 * before

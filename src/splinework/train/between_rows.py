@@ -13,41 +13,37 @@ MAX_DISAGREEMENT = 4.0
 """How much more two predictions may differ between the rows, in mean square, than by their errors on held-out rows."""
 
 
-def draw_points(u: Tensor, count: int, generator: torch.Generator, *, within: bool = True) -> Tensor:
+def draw_points(u: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """The rows, then points of a kernel density estimate of them: `(count, inputs)`.
 
     A point is a row moved along the rows' own covariance by Silverman's bandwidth, so that points lie where further rows would.
-    Codes keep their values.
+    It may leave the range of a column as far as its outermost rows are apart: far where a column has long tails, hardly where
+    it ends all at once. What goes further is reflected. Codes keep their values.
 
     Args:
-        u: Rows `(N, inputs)`.
+        u: Rows `(N, inputs)`, at least two.
         count: Number of points, rows among them.
-        generator: Source of randomness.
-        within: Whether points stay within the range of every column; else they may leave it as far as its outermost rows are
-            apart: far where a column has long tails, hardly where it ends all at once. What goes further is reflected.
+        generator: Source of randomness, on the CPU.
     """
     rows, inputs = u.shape
-    chosen = torch.randint(rows, (max(count - rows, 0),), generator=generator)
-    codes = torch.tensor([len(torch.unique(column)) <= MAX_CODES for column in u.T])
+    chosen = torch.randint(rows, (max(count - rows, 0),), generator=generator).to(u.device)
+    codes = torch.stack([torch.tensor(len(torch.unique(column)) <= MAX_CODES) for column in u.T]).to(u.device)
     bandwidth = (4 / (inputs + 2) / rows) ** (1 / (inputs + 4))
-    spread = torch.linalg.cholesky(torch.cov(u.T).reshape(inputs, inputs) + 1e-9 * torch.eye(inputs, dtype=u.dtype))
-    drawn = torch.randn(len(chosen), inputs, generator=generator, dtype=u.dtype) @ spread.T
+    values, vectors = torch.linalg.eigh(torch.cov(u.T).reshape(inputs, inputs))
+    drawn = torch.randn(len(chosen), inputs, generator=generator, dtype=u.dtype).to(u.device)
+    drawn = (drawn * values.clamp_min(0).sqrt()) @ vectors.T
     moved = u[chosen] + bandwidth * torch.where(codes, torch.zeros_like(drawn), drawn)
-    low, high = u.amin(0), u.amax(0)
-    if not within:
-        ends = u.sort(0).values
-        last = min(N_OUTERMOST, rows - 1)
-        open_ended = ~codes / last  # codes have no values beyond
-        low, high = low - (ends[last] - low) * open_ended, high + (high - ends[-1 - last]) * open_ended
+    ends, last = u.sort(0).values, min(N_OUTERMOST, rows - 1)
+    reach = torch.where(codes, 0.0, 1 / last).to(u)
+    low, high = ends[0] - (ends[last] - ends[0]) * reach, ends[-1] + (ends[-1] - ends[-1 - last]) * reach
     moved = torch.where(moved < low, 2 * low - moved, moved)
     moved = torch.where(moved > high, 2 * high - moved, moved).clamp(low, high)
     return torch.cat([u[:count], moved])
 
 
-def new_points(u: Tensor, count: int, seed: int, *, within: bool = False) -> Tensor:
+def new_points(u: Tensor, count: int, seed: int) -> Tensor:
     """Points of the density estimate, none of which is a row: `(count, inputs)`."""
-    generator = torch.Generator().manual_seed(seed + 1)
-    return draw_points(u, len(u) + count, generator, within=within)[len(u) :]
+    return draw_points(u, len(u) + count, torch.Generator().manual_seed(seed + 1))[len(u) :]
 
 
 def agree(one: Tensor, other: Tensor, errors: float) -> bool:

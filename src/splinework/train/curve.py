@@ -122,11 +122,11 @@ def is_curve(objective: DataObjective, plan: TrainingPlan) -> bool:
 
 @torch.no_grad()
 def fit_curve(run: TrainingRun, objective: DataObjective) -> None:
-    """Fits the network's curves to all rows; the result is the best state of the run, which holds out no rows any more."""
+    """Fits the network's curves to rows, of which none need be held out; the result is the best state of the run."""
     model = copy.deepcopy(objective.model)
     chosen, _ = set_curves(model, Samples(objective.u, objective.t, objective.weights))
     fitted = replace(objective, model=model)
-    run.judge_anew(fitted, None)
+    run.judge_anew(fitted, run.held_out)
     run.record(fitted, f"curve of {chosen.basis}")
     freedom = ", ".join(f"{f:.3g}" for f in chosen.freedom)
     run.history.decide("grid", f"{chosen.basis} by generalised cross-validation: {freedom} effective parameters")
@@ -144,21 +144,22 @@ def set_curves(model: KAN, rows: Samples) -> tuple[Choice, Tensor]:
         The choice, and the residual of every row under the spline without it, `(N, q)`; of the chosen degree, grid and strength.
     """
     layer = model.kan_layers[0]
-    low, high = layer.basis.domain(layer.grid)
     x, t = rows.u[:, 0], rows.t
+    low, high = layer.basis.domain(layer.grid)
+    low, high = torch.minimum(low, x.min()), torch.maximum(high, x.max())  # a spline is zero where its grid has ended
     root = torch.ones_like(x) if rows.weights is None else rows.weights.sqrt()
     chosen = choose(x, t, root, low, high)
     grid = chosen.basis.make_grid(low, high)
     spline = PenalisedSpline.on(chosen.basis, grid, x, root)
+    plain = chosen.basis.rows(x[:, None], grid, chosen.basis.prepare(grid), 0)[:, 0]
     values = layer.edge_coefficients()
     table = values.new_zeros(1, chosen.basis.size + values.shape[1] - layer.basis.size, values.shape[2])
     left_out = torch.empty_like(t)
     for j, strength in enumerate(chosen.strengths):
-        table[0, : chosen.basis.size, j] = spline.coefficients(root * t[:, j], strength)
-        kept = spline.filters(torch.tensor([strength], dtype=t.dtype))[0]
-        leverage = spline.left.square() @ kept
-        fitted = spline.left @ (kept * (spline.left.T @ (root * t[:, j])))
-        left_out[:, j] = (t[:, j] - fitted / root.clamp_min(1e-300)) / (1 - leverage).clamp_min(1e-12)
+        coefficients = spline.coefficients(root * t[:, j], strength)
+        leverage = spline.left.square() @ spline.filters(t.new_tensor([strength]))[0]
+        left_out[:, j] = (t[:, j] - plain @ coefficients) / (1 - leverage).clamp_min(1e-12)
+        table[0, : chosen.basis.size, j] = coefficients
     layer.replace_grid(chosen.basis, grid, table)
     assert layer.bias is not None
     layer.bias.zero_()
@@ -175,7 +176,9 @@ def choose(x: Tensor, t: Tensor, root: Tensor, low: Tensor, high: Tensor) -> Cho
         low: Lower end of the grid, `(1,)`.
         high: Its upper end, `(1,)`.
     """
-    few = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:MAX_SELECTION_ROWS].sort().values
+    counted = (root > 0).nonzero()[:, 0]  # the others are no rows to the criterion
+    order = torch.randperm(len(counted), generator=torch.Generator().manual_seed(0)).to(x.device)
+    few = counted[order[:MAX_SELECTION_ROWS].sort().values]
     x, t, root = x[few], t[few], root[few]
     strengths = torch.from_numpy(10.0**LOG_STRENGTHS).to(x)
     found = []

@@ -22,6 +22,7 @@ from splinework.train.diagnostics import Finding, diagnose
 from splinework.train.history import History
 from splinework.train.journal import fingerprint_of, open_journal
 from splinework.train.losses import Loss, Squared
+from splinework.train.objective import Objective
 from splinework.train.options import FitKeywords, TrainingOptions, options_of, with_options
 from splinework.train.penalties import Penalty
 from splinework.train.plan import TrainingPlan, make_plan
@@ -165,12 +166,14 @@ def _take_all_steps(
     """
     judge, final, seed = None, objective, options.seed
     taught = False
-    if isinstance(objective, DataObjective) and rows.held_out_automatically and is_curve(objective, plan):
-        everything = rows.used if rows.held_out is None else join_samples(rows.used, rows.held_out)
-        whole = replace(objective, u=everything.u, t=everything.t, weights=everything.weights)
-        fit_curve(run, whole)
-        return whole, None, True
     try:
+        if isinstance(objective, DataObjective) and is_curve(objective, plan) and not run.over:
+            if rows.held_out is not None and rows.held_out_automatically:  # nothing is left for them to judge
+                everything = join_samples(rows.used, rows.held_out)
+                objective = replace(objective, u=everything.u, t=everything.t, weights=everything.weights)
+                run.held_out = None
+            fit_curve(run, objective)
+            return objective, None, True
         if isinstance(objective, DataObjective) and is_teachable(objective, plan, options):
             taught = run_taught_stages(run, objective, plan, seed)
         else:
@@ -178,14 +181,16 @@ def _take_all_steps(
         # A stream keeps its held-out rows for itself: they are few of many, and each step would be one more pass.
         polishes = isinstance(objective, DataObjective) and plan.method.second_order and rows.held_out_automatically
         if rows.held_out is not None and polishes and not run.over:
-            judge = copy.deepcopy(run.best)
+            judge, held_out = copy.deepcopy(run.best), run.held_out
+            assert judge is not None
+            assert held_out is not None
             everything = join_samples(rows.used, rows.held_out)
             assert isinstance(objective, DataObjective)
             whole = replace(objective, u=everything.u, t=everything.t, weights=everything.weights)
             final = whole
             if taught:
                 finish(run, whole, plan, seed)
-            elif not polish(run, whole, plan) or _polish_strays(run, objective, judge, rows.held_out, seed):
+            elif not polish(run, whole, plan) or _polish_strays(run, objective.on(judge), held_out, seed):
                 judge, final = None, objective
         if judge is None and not taught and plan.method.second_order and isinstance(objective, DataObjective):
             extend_margins(run, objective)
@@ -194,21 +199,19 @@ def _take_all_steps(
     return final, judge, taught
 
 
-def _polish_strays(
-    run: TrainingRun, objective: DataObjective, judged: KAN | None, held_out: Samples, seed: int
-) -> bool:
-    """Whether the polish changed the function by more than its error on held-out rows; then it is taken back.
+@torch.no_grad()
+def _polish_strays(run: TrainingRun, judged: DataObjective, held_out: Objective, seed: int) -> bool:
+    """Whether the polish changed the judged model by more than its error on held-out rows; then it is taken back.
 
     Rows that are met exactly say nothing of what is between them, and nothing is held out any more that would.
     """
-    if judged is None or not isinstance(objective.criterion, Squared) or run.best is None:
+    if run.best is None or not isinstance(judged.criterion, Squared):
         return False
-    with torch.no_grad():
-        error = objective_of(judged, held_out, objective.criterion, ()).loss_value()
-        fresh = new_points(objective.u, N_COMPARED_POINTS, seed)
-        if agree(run.best.unit_forward(fresh), judged.unit_forward(fresh), 2 * error):
-            return False
-    run.judge_anew(objective.on(judged), objective_of(judged, held_out, objective.criterion, ()))
+    fresh = new_points(judged.u, N_COMPARED_POINTS, seed)
+    error = held_out.on(judged.model).loss_value()
+    if agree(run.best.unit_forward(fresh), judged.model.unit_forward(fresh), 2 * error):
+        return False
+    run.judge_anew(judged, held_out)
     run.history.decide("stop", "no polish on all rows: it changed the function by more than its held-out error")
     return True
 

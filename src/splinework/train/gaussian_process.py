@@ -57,6 +57,11 @@ class Covariance:
         """Covariances `(N, M)` without noise of `x (N, inputs)` and `z (M, inputs)`."""
         return self._parts(x, z)[0]
 
+    def variance(self, x: Tensor) -> Tensor:
+        """The diagonal of `K(x, x)`, `(N,)`."""
+        level = 1 + math.exp(2 * float(self.values[1])) + (float(self._of(4).square().sum()) if self.additive else 0.0)
+        return (x * self._of(3)).square().sum(1) + level
+
     def slopes(self, x: Tensor, weight: Tensor) -> Tensor:
         """Derivatives of `Σ weight ∘ K(x, x)` by the logarithms, the noise's left out: `(len(values) - 1,)`."""
         _, product, derivative, linear, curves = self._parts(x, x)
@@ -158,14 +163,11 @@ class GaussianProcess:
             self.nodes
         ):  # a regression on covariances: its variance is that of the coefficients
             return known.sqrt() * self.spread
-        prior = torch.cat([self.covariance(row[None], row[None])[0] for row in z])
-        return (prior - known).clamp_min(0).sqrt() * self.spread
+        return (self.covariance.variance(z) - known).clamp_min(0).sqrt() * self.spread
 
 
 @torch.no_grad()
-def fit_process(
-    x: Tensor, y: Tensor, *, weights: Tensor | None = None, seed: int = 0, like: GaussianProcess | None = None
-) -> GaussianProcess:
+def fit_process(x: Tensor, y: Tensor, *, weights: Tensor | None = None, seed: int = 0) -> GaussianProcess:
     """Hyperparameters of the largest marginal likelihood, and the posterior mean.
 
     Args:
@@ -173,7 +175,6 @@ def fit_process(
         y: Targets `(N,)`.
         weights: Row weights `(N,)` of mean 1: the variance of a row's noise is inversely proportional to its weight.
         seed: Seed of the sample of rows that hyperparameters are estimated from.
-        like: A process whose hyperparameters are taken over.
 
     Returns:
         The process.
@@ -190,11 +191,8 @@ def fit_process(
     z, t = (x - shift) / scale, (y - centre) / spread
     order = torch.randperm(len(z), generator=torch.Generator().manual_seed(seed))
     inverse = torch.ones_like(t) if weights is None else 1 / weights.clamp_min(1e-6)
-    if like is None:
-        few = order[:MAX_EVIDENCE_ROWS]
-        covariance, evidence = _estimate(z[few], t[few], inverse[few])
-    else:
-        covariance, evidence = like.covariance, like.evidence
+    few = order[:MAX_EVIDENCE_ROWS]
+    covariance, evidence = _estimate(z[few], t[few], inverse[few])
     nodes = z if len(z) <= MAX_EXACT_ROWS else z[order[:N_INDUCING_ROWS]]
     loads, left_out, factor = _condition(covariance, z, t, inverse, nodes)
     return GaussianProcess(covariance, evidence, shift, scale, centre, spread, nodes, loads, spread * left_out, factor)

@@ -23,7 +23,7 @@ from splinework.nn.files import write_whole
 from splinework.nn.network import KAN
 from splinework.splines.bases import basis_from_dict
 
-FORMAT = 1
+FORMAT = 2
 _KEY = "splinework-fit"
 CHECKPOINT_SECONDS = 5.0
 """Seconds between two checkpoints within a stage."""

@@ -38,6 +38,7 @@ class TrainingRun:
         last_is_best: Whether the model of the last step is the best one.
         target: A score that is good enough: no step begins from there on.
         settles: Gain of ten steps, as a share, below which a stage ends; that of the optimiser where it is None.
+        prefix: Begins the names of the stages.
     """
 
     held_out: Objective | None
@@ -58,6 +59,7 @@ class TrainingRun:
     last_is_best: bool = False
     target: float = 0.0
     settles: float | None = None
+    prefix: str = ""
     taken: int = 0
     stages: int = 0
 
@@ -85,6 +87,15 @@ class TrainingRun:
             bar = stack.enter_context(Progress(options.progress, steps=self.remaining, budget=options.budget))
             self.callbacks = (*options.callbacks, bar)
             yield
+
+    @contextlib.contextmanager
+    def approximating(self, prefix: str, target: float, settles: float) -> Iterator[None]:
+        """Stages whose names begin with `prefix`, and which need not go further than `target` or gain less than `settles`."""
+        self.prefix, self.target, self.settles = prefix, target, settles
+        try:
+            yield
+        finally:
+            self.prefix, self.target, self.settles = "", 0.0, None
 
     def warn(self, text: str) -> None:
         """Warns the caller of the public function, and records it in the history."""
@@ -149,8 +160,12 @@ class TrainingRun:
                 self._save({**kept, **self._kept(objective, first)})
                 saved = time.monotonic()
         if self.journal.path is not None:
-            self.journal.done.append({"value": values[-1], "stopped": self.stopped, **self._kept(objective, first)})
             self._save(None)
+            # What follows may begin from the best state, which is not always that of the last step.
+            best = {name: self.journal.book[name] for name in ("best", "best_score")}
+            outcome = {"value": values[-1], "stopped": self.stopped, **self._kept(objective, first), **best}
+            self.journal.done.append(outcome)
+            self.journal.write()
         return values[-1]
 
     @torch.no_grad()
@@ -198,7 +213,7 @@ class TrainingRun:
         held = self._held_out_loss(model)
         step = Step(
             number=self.taken,
-            stage=stage,
+            stage=self.prefix + stage,
             grid=max(layer.basis.resolution for layer in model.kan_layers),
             objective=value,
             rmse_train=objective.rmse(None if objective.penalties else value),
@@ -269,6 +284,7 @@ class TrainingRun:
     def _replay(self, objective: Objective, outcome: dict[str, Any]) -> float:
         """A stage that was done before the fit was killed."""
         self._reopen(objective, outcome)
+        self.best, self.best_score = self._reopened(objective.model, outcome["best"]), outcome["best_score"]
         self.generator.set_state(outcome["generator"])
         self.stopped = outcome["stopped"]
         return float(outcome["value"])
@@ -291,16 +307,20 @@ class TrainingRun:
         """The best model so far, and the time that was spent."""
         book = self.journal.book
         self.best_score, self.best_stage = book["best_score"], book["best_stage"]
-        kept = []
-        for values in (book["best"], book["marked"]):
-            other = None if values is None else copy.deepcopy(model)
-            if other is not None:
-                Snapshot(**values).put_into(other)
-            kept.append(other)
-        self.best, self.marked = kept[0], (kept[1], book["marked_score"])
+        self.best = self._reopened(model, book["best"])
+        self.marked = self._reopened(model, book["marked"]), book["marked_score"]
         self.began -= book["seconds"]
         if self.deadline is not None:
             self.deadline -= book["seconds"]
+
+    @staticmethod
+    def _reopened(model: KAN, values: dict[str, Any] | None) -> KAN | None:
+        """The network of a record, which has the structure of `model`."""
+        if values is None:
+            return None
+        other = copy.deepcopy(model)
+        Snapshot(**values).put_into(other)
+        return other
 
 
 def _length(model: KAN) -> float:

@@ -47,22 +47,23 @@ N_UNCERTAINTY_POINTS = 200
 
 @dataclass(frozen=True)
 class ProcessTeacher:
-    """A Gaussian process per output, in network units."""
+    """A Gaussian process per output, in network units; it lives on the CPU, and takes points of any device."""
 
     processes: tuple[GaussianProcess, ...]
 
     @classmethod
     def of(cls, rows: Samples, seed: int) -> ProcessTeacher:
         """The teacher that learned from rows."""
-        return cls(tuple(fit_process(rows.u, column, weights=rows.weights, seed=seed) for column in rows.t.T))
+        u, weights = rows.u.cpu(), None if rows.weights is None else rows.weights.cpu()
+        return cls(tuple(fit_process(u, column, weights=weights, seed=seed) for column in rows.t.cpu().T))
 
     def __call__(self, u: Tensor) -> Tensor:
         """The posterior means `(N, outputs)`."""
-        return torch.stack([process(u) for process in self.processes], dim=1)
+        return torch.stack([process(u.cpu()) for process in self.processes], dim=1).to(u.device)
 
     def uncertainty(self, u: Tensor) -> float:
         """Root mean square of the posterior standard deviations over some of the points, and outputs."""
-        u = u[:N_UNCERTAINTY_POINTS]
+        u = u[:N_UNCERTAINTY_POINTS].cpu()
         return math.sqrt(sum(float(p.deviation(u).square().mean()) for p in self.processes) / len(self.processes))
 
     @property
@@ -135,7 +136,14 @@ def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: Training
         if judge is not None and _prefers(rival, teacher, judge, fresh, clearly=False):
             run.history.decide("teacher", f"{teacher} predicts held-out rows no better: not followed")
             return False
-        taught, sentence = teach(run, objective.on(begun), plan, teacher, seed)
+        try:
+            taught, sentence = teach(run, objective.on(begun), plan, teacher, seed)
+        except KeyboardInterrupt:
+            run.best, run.best_score, run.best_penalties = rival, rival_score, penalties
+            raise
+        if run.over and judge is None:  # cut short, and no rows to say what that has done
+            run.best, run.best_score, run.best_penalties = rival, rival_score, penalties
+            return False
     run.judge_anew(objective.on(taught), judge)
     if judge is not None and _prefers(rival, taught.unit_forward, judge, fresh, clearly=noisy):
         run.best, run.best_score, run.best_penalties = rival, rival_score, penalties
@@ -165,10 +173,8 @@ def teach(
     unseen = new_points(objective.u, round(HELD_OUT_SHARE * len(points)), seed)
     student = replace(objective, u=points, t=teacher(points), weights=None)
     run.judge_anew(student, replace(student, u=unseen, t=teacher(unseen)))
-    run.target = TARGET_SHARE * teacher.uncertainty(unseen)
-    run.settles = SETTLES
-    run_stages(run, student, replace(plan, starts=min(plan.starts, N_STARTS), smooths="never", raises=False))
-    run.target, run.settles = 0.0, None
+    with run.approximating("teacher, ", TARGET_SHARE * teacher.uncertainty(unseen), SETTLES):
+        run_stages(run, student, replace(plan, starts=min(plan.starts, N_STARTS), smooths="never", raises=False))
     assert run.best is not None
     misfit = run.best_score / math.sqrt(objective.spread)
     return run.best, f"{len(points)} points of {teacher} taught the network, which differs by {100 * misfit:.2g} %"
@@ -182,15 +188,15 @@ def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed
     points = _points(everything, seed)
     student = replace(everything, u=points, t=knowing(points), weights=None)
     run.judge_anew(student, None)
-    run.target = TARGET_SHARE * knowing.uncertainty(points)
-    run.advance(student, plan.method, N_FINAL_STEPS, "polish", settles=SETTLES)
-    run.target, run.best_penalties = 0.0, penalties
+    with run.approximating("teacher, ", TARGET_SHARE * knowing.uncertainty(points), SETTLES):
+        run.advance(student, plan.method, N_FINAL_STEPS, "polish")
+    run.best_penalties = penalties
 
 
 def _points(objective: DataObjective, seed: int) -> Tensor:
     """Draws the points that the network learns from: the rows, and others where further rows would lie."""
     count = max(MIN_POINTS, POINTS_PER_PARAMETER * objective.model.parameter_count(active=True))
-    return draw_points(objective.u, count, torch.Generator().manual_seed(seed), within=False)
+    return draw_points(objective.u, count, torch.Generator().manual_seed(seed))
 
 
 def _is_exact(run: TrainingRun, objective: DataObjective) -> bool:
