@@ -142,7 +142,7 @@ def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: Training
             run.best, run.best_score, run.best_penalties = rival, rival_score, penalties
             raise
         if run.over and judge is None:  # cut short, and no rows to say what that has done
-            run.best, run.best_score, run.best_penalties = rival, rival_score, penalties
+            run.judge_anew(objective.on(rival), None)
             return False
     run.judge_anew(objective.on(taught), judge)
     if judge is not None and _prefers(rival, taught.unit_forward, judge, fresh, clearly=noisy):
@@ -172,9 +172,13 @@ def teach(
     points = _points(objective, seed)
     unseen = new_points(objective.u, round(HELD_OUT_SHARE * len(points)), seed)
     student = replace(objective, u=points, t=teacher(points), weights=None)
+    judge = run.held_out
     run.judge_anew(student, replace(student, u=unseen, t=teacher(unseen)))
-    with run.approximating("teacher, ", TARGET_SHARE * teacher.uncertainty(unseen), SETTLES):
-        run_stages(run, student, replace(plan, starts=min(plan.starts, N_STARTS), smooths="never", raises=False))
+    try:
+        with run.approximating("teacher, ", TARGET_SHARE * teacher.uncertainty(unseen), SETTLES):
+            run_stages(run, student, replace(plan, starts=min(plan.starts, N_STARTS), smooths="never", raises=False))
+    finally:
+        run.held_out = judge
     assert run.best is not None
     misfit = run.best_score / math.sqrt(objective.spread)
     return run.best, f"{len(points)} points of {teacher} taught the network, which differs by {100 * misfit:.2g} %"
