@@ -29,8 +29,8 @@ class KANRegressor(RegressorMixin, KANEstimator):
     The model is a generalised additive model, one penalised spline per covariate, with smoothness by restricted maximum
     likelihood, plus a cross-validated ensemble for the interactions, where these lower the held-out loss significantly; both are
     merged into one network. Where a Gaussian process predicts held-out rows better (20 to 10,000 rows, up to 20 inputs), or one
-    spline where there is one covariate, a network that has learned it is the model instead. `predict` gives point predictions; prediction intervals are `interval(x)` of the results of
-    `splinework.fit` and `splinework.ensemble`.
+    spline where there is one covariate, a network that has learned it is the model instead. `predict` gives point predictions;
+    prediction intervals are `interval(x)` of the results of `splinework.fit` and `splinework.ensemble`.
 
     Parameters:
         hidden: Nodes of the part with interactions, one number per hidden layer; 0 or () for an additive model; `auto` decides
