@@ -21,8 +21,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.commands import main_of
 from benchmarks.formulas import contenders, results, runner, suites, tables
-from splinework.errors import ConfigError
 
 QUICK = {"suite": "27", "noise": "0", "limit": 4}
 """What `run` does when nothing is said."""
@@ -96,31 +96,24 @@ def run(chosen: argparse.Namespace) -> None:
     print(tables.page(tables.of(store, chosen.suite, chosen.noise, chosen.seeds, chosen.contenders)))
 
 
-def main() -> int:
-    made = parser()
-    if len(sys.argv) == 1:
-        made.print_help()
-        return 0
-    chosen = made.parse_args()
-    try:
-        if chosen.command == "run":
-            run(chosen)
-            return 0
-        store = results.Results(chosen.results)
-        shown = tables.of(store, chosen.suite or tables.ALL, chosen.noise, chosen.seeds, chosen.contenders)
-        if chosen.command == "table":
-            print(tables.page(shown))
-        else:
-            from benchmarks.formulas import pictures
+def act(chosen: argparse.Namespace) -> None:
+    """Does what a subcommand asks for."""
+    if chosen.command == "run":
+        run(chosen)
+        return
+    store = results.Results(chosen.results)
+    shown = tables.of(store, chosen.suite or tables.ALL, chosen.noise, chosen.seeds, chosen.contenders)
+    if chosen.command == "table":
+        print(tables.page(shown))
+    else:
+        from benchmarks.formulas import pictures
 
-            for path in pictures.draw(shown, chosen.pictures or pictures.FOLDER):
-                print(path)
-    except ConfigError as error:
-        made.error(str(error))
-    except KeyboardInterrupt:
-        print("stopped; the answers so far are kept", file=sys.stderr)
-        return 130
-    return 0
+        for path in pictures.draw(shown, chosen.pictures or pictures.FOLDER):
+            print(path)
+
+
+def main() -> int:
+    return main_of(parser(), act, "answers")
 
 
 if __name__ == "__main__":

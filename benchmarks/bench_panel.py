@@ -21,6 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.commands import main_of
 from benchmarks.panel import cases, models, results, runner, tables, targets
 from benchmarks.panel.families import FAMILIES
 from benchmarks.processes import say
@@ -130,30 +131,23 @@ def describe(target: targets.Target) -> str:
     return f"{target.name}: {columns}: ({target.expression.text} - {target.centre:.4g})/{target.spread:.4g}"
 
 
+def act(chosen: argparse.Namespace) -> None:
+    """Does what a subcommand asks for."""
+    if chosen.command == "run":
+        run(chosen)
+    elif chosen.command == "case":
+        one_case(chosen)
+    elif chosen.command == "table":
+        table(chosen)
+    elif chosen.markdown:
+        print(write(tables.rules(), chosen.page, "rules"))
+    else:
+        for name in dict.fromkeys(case.name for case in some_cases(chosen)):
+            print(describe(targets.target(name)))
+
+
 def main() -> int:
-    made = parser()
-    if len(sys.argv) == 1:
-        made.print_help()
-        return 0
-    chosen = made.parse_args()
-    try:
-        if chosen.command == "run":
-            run(chosen)
-        elif chosen.command == "case":
-            one_case(chosen)
-        elif chosen.command == "table":
-            table(chosen)
-        elif chosen.markdown:
-            print(write(tables.rules(), chosen.page, "rules"))
-        else:
-            for name in dict.fromkeys(case.name for case in some_cases(chosen)):
-                print(describe(targets.target(name)))
-    except ConfigError as error:
-        made.error(str(error))
-    except KeyboardInterrupt:
-        print("stopped; the results so far are kept", file=sys.stderr)
-        return 130
-    return 0
+    return main_of(parser(), act, "results")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.commands import main_of
 from benchmarks.processes import say
 from benchmarks.tabular import contenders, results, runner, sets, speed, tables
 from splinework.errors import ConfigError
@@ -88,33 +89,26 @@ def show(text: str, chosen: argparse.Namespace, mark: str) -> None:
     print(tables.write(text, chosen.page, mark) if chosen.markdown else text)
 
 
-def main() -> int:
-    made = parser()
-    if len(sys.argv) == 1:
-        made.print_help()
-        return 0
-    chosen = made.parse_args()
-    try:
-        if chosen.command == "run":
-            run(chosen)
-        elif chosen.command == "table":
-            store = results.Results(chosen.results)
-            show(tables.page(store, chosen.sets, chosen.contenders), chosen, "table")
-        elif chosen.command == "speed":
-            text = speed.run(chosen.contenders or [contenders.OURS], chosen)
-            show(text, chosen, "speed")
-        else:
-            from benchmarks.tabular import pictures
+def act(chosen: argparse.Namespace) -> None:
+    """Does what a subcommand asks for."""
+    if chosen.command == "run":
+        run(chosen)
+    elif chosen.command == "table":
+        store = results.Results(chosen.results)
+        show(tables.page(store, chosen.sets, chosen.contenders), chosen, "table")
+    elif chosen.command == "speed":
+        text = speed.run(chosen.contenders or [contenders.OURS], chosen)
+        show(text, chosen, "speed")
+    else:
+        from benchmarks.tabular import pictures
 
-            store = results.Results(chosen.results)
-            for path in pictures.draw(tables.shown(store, chosen.sets, chosen.contenders), chosen.pictures):
-                print(path)
-    except ConfigError as error:
-        made.error(str(error))
-    except KeyboardInterrupt:
-        print("stopped; the cells so far are kept", file=sys.stderr)
-        return 130
-    return 0
+        store = results.Results(chosen.results)
+        for path in pictures.draw(tables.shown(store, chosen.sets, chosen.contenders), chosen.pictures):
+            print(path)
+
+
+def main() -> int:
+    return main_of(parser(), act, "cells")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import platform
+import re
 import signal
 import subprocess
 import sys
@@ -89,3 +90,12 @@ def commit() -> str:
     except OSError:
         return ""
     return ended.stdout.strip()
+
+
+def without_folders(text: str) -> str:
+    """A message with the names of files instead of their whole paths, which are of one machine.
+
+    >>> without_folders("cannot import 'x' from 'y' (/home/me/src/y.py)")
+    "cannot import 'x' from 'y' (y.py)"
+    """
+    return re.sub(r"(?<![\w.])(?:[A-Za-z]:)?[/\\](?:[^\s/\\]+[/\\])+", "", text)

@@ -44,7 +44,7 @@ def _answer(question: dict[str, Any], folder: Path, answers: Any) -> dict[str, A
     import numpy as np
 
     from benchmarks.panel.models import KNOWN
-    from benchmarks.processes import loaded_versions
+    from benchmarks.processes import loaded_versions, without_folders
     from benchmarks.tabular.part import Stopwatch
 
     facts: dict[str, Any] = {"problem": ""}
@@ -63,7 +63,7 @@ def _answer(question: dict[str, Any], folder: Path, answers: Any) -> dict[str, A
         np.save(folder / "predicted.npy", predicted)
     except Exception as error:  # noqa: BLE001 - whatever goes wrong in a model is its result
         traceback.print_exc()
-        facts["problem"] = " ".join(f"{type(error).__name__}: {error}".split())[:PROBLEM]
+        facts["problem"] = without_folders(" ".join(f"{type(error).__name__}: {error}".split()))[:PROBLEM]
     facts |= watch.facts()
     _allow(None)
     return facts

@@ -12,6 +12,7 @@ from benchmarks import bench_panel
 from benchmarks.panel import cases, laws, models, runner, targets
 from benchmarks.panel.expressions import Draws, bracketed, column
 from benchmarks.panel.families import FAMILIES
+from benchmarks.processes import without_folders
 from splinework.errors import ConfigError
 
 HALVES = list(targets.HALVES)
@@ -235,3 +236,15 @@ def test_a_case_prints_the_target_and_errors(monkeypatch, capsys):
     with pytest.raises(SystemExit, match="2"):
         called(monkeypatch, capsys, "case")
     assert "case takes a target" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("message", "kept"),
+    [
+        ("ImportError: no 'a' in 'b' (/home/me/src/b.py)", "ImportError: no 'a' in 'b' (b.py)"),
+        (r"FileNotFoundError: C:\Users\me\rows.npz", "FileNotFoundError: rows.npz"),
+        ("ValueError: 3/4 of the rows, and/or columns", "ValueError: 3/4 of the rows, and/or columns"),
+    ],
+)
+def test_what_went_wrong_is_kept_without_the_folders_of_a_machine(message, kept):
+    assert without_folders(message) == kept

@@ -1,0 +1,31 @@
+"""The frame of benchmarks with subcommands: help where nothing is asked, errors as usage, an interruption that keeps results."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from splinework.errors import ConfigError
+
+
+def main_of(made: argparse.ArgumentParser, act: Callable[[argparse.Namespace], None], kept: str) -> int:
+    """Parses the arguments and acts on them; the exit code.
+
+    Args:
+        made: The parser.
+        act: What to do with the arguments; a ConfigError ends the command like a wrong option.
+        kept: What is kept where the user interrupts, for the message.
+    """
+    if len(sys.argv) == 1:
+        made.print_help()
+        return 0
+    chosen = made.parse_args()
+    try:
+        act(chosen)
+    except ConfigError as error:
+        made.error(str(error))
+    except KeyboardInterrupt:
+        print(f"stopped; the {kept} so far are kept", file=sys.stderr)
+        return 130
+    return 0
