@@ -147,7 +147,10 @@ def test_the_wrapper_keeps_every_cell_of_the_design(results):
 
 @pytest.mark.parametrize(
     "technology",
-    [pytest.param("ecp5", marks=needs("ecp5")), pytest.param("ice40", marks=[needs("ice40"), pytest.mark.slow])],
+    [
+        pytest.param("ecp5", marks=[needs("ecp5"), pytest.mark.slow]),
+        pytest.param("ice40", marks=[needs("ice40"), pytest.mark.slow]),
+    ],
 )
 def test_the_written_makefile_gives_the_same_frequency_again(technology, tmp_path):
     folder = folder_of(tmp_path)
@@ -169,6 +172,7 @@ def test_a_router_that_does_not_end_is_followed_by_the_other_one(tmp_path, monke
     assert "--router router2" in (tmp_path / "synth" / "Makefile").read_text()
 
 
+@pytest.mark.slow
 @needs("ice40-up5k")
 def test_what_does_not_fit_is_refused_with_the_resource_and_nothing_is_written(tmp_path):
     folder = folder_of(tmp_path, HUGE)

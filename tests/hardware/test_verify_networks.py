@@ -67,6 +67,7 @@ def test_50_networks_with_100000_vectors(seed, tmp_path: Path):
     assert found.vectors >= 100_000
 
 
+@pytest.mark.slow
 @needs_tools
 def test_a_neuron_of_36_inputs_is_proven(tmp_path: Path):
     model = random_model(7, (36, 1), (3, 5), density=1.0)

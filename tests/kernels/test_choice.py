@@ -79,7 +79,10 @@ def test_the_environment_chooses_the_instruction_set(name, usual):
     assert torch.allclose(torch.tensor(found["values"]), torch.tensor(usual["values"]), rtol=1e-11, atol=1e-11)
 
 
-@pytest.mark.parametrize("variable", ["SPLINEWORK_BACKEND", "SPLINEWORK_KERNEL", "SPLINEWORK_ISA"])
+@pytest.mark.parametrize(
+    "variable",
+    ["SPLINEWORK_BACKEND", *(pytest.param(v, marks=pytest.mark.slow) for v in ("SPLINEWORK_KERNEL", "SPLINEWORK_ISA"))],
+)
 def test_nonsense_in_the_environment_is_refused_with_the_choices(variable):
     done = in_a_process(**{variable: "nonsense"})
     assert done.returncode != 0

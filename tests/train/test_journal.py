@@ -27,7 +27,7 @@ def at_every_step(monkeypatch):
 def test_and_killed_again_and_again(tmp_path, options):
     whole = train(**options)
     path = tmp_path / "fit.checkpoint"
-    for die_at in (2, 3, 5, 6, 19, 20, 31, 34, 36):
+    for die_at in (2, 20, 34):
         try:
             train(path, die_at=die_at, **options)
         except Killed:
@@ -35,7 +35,7 @@ def test_and_killed_again_and_again(tmp_path, options):
     assert same(train(path, **options), whole)
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.2])
+@pytest.mark.parametrize("noise", [pytest.param(0.0, marks=pytest.mark.slow), 0.2])
 def test_a_taught_fit_goes_on_from_any_stage(tmp_path, noise):
     x = uniform(60)
     y = torch.exp(torch.sin(5 * x[:, :1]) * x[:, 1:]) + noise * normal(60, 1)
@@ -51,7 +51,7 @@ def test_a_taught_fit_goes_on_from_any_stage(tmp_path, noise):
     assert any(decision.kind == "teacher" for decision in whole.history.decisions)
     last = whole.history[-1].number
     path = tmp_path / "fit.checkpoint"
-    for die_at in (last // 3, 2 * last // 3, 9 * last // 10, last - 1):
+    for die_at in (last // 3, 9 * last // 10, last - 1):
         with pytest.raises(Killed):
             taught(path, die_at)
     assert same(taught(path), whole)

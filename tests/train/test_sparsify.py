@@ -24,7 +24,9 @@ def error(model, x, y):
         return float((model(x) - y).square().mean().sqrt() / y.var(0, unbiased=False).mean().sqrt())
 
 
-@pytest.mark.parametrize("penalty", [1e-1, Sparsity(1e-2), PykanSparsity(1e-3)])
+@pytest.mark.parametrize(
+    "penalty", [1e-1, *(pytest.param(each, marks=pytest.mark.slow) for each in (Sparsity(1e-2), PykanSparsity(1e-3)))]
+)
 def test_the_structure_does_not_depend_on_the_penalty(penalty):
     x = uniform(200)
     result = sparse(fresh([2, 2, 1], grid=2), x, smooth(x), penalty=penalty)
@@ -70,6 +72,7 @@ def test_products_are_found_and_what_stands_beside_them_goes():
     assert error(model, new, new[:, :1] * new[:, 1:2]) < 1e-3
 
 
+@pytest.mark.slow
 def test_outputs_share_what_they_need():
     x, new = uniform(200), uniform(200, seed=1)
 
@@ -81,6 +84,7 @@ def test_outputs_share_what_they_need():
     assert error(model, new, truth(new)) < 1e-3
 
 
+@pytest.mark.slow
 def test_the_held_out_error_stays_within_one_and_a_half_times_the_dense_one():
     x, held = uniform(50), uniform(50, seed=1)
 

@@ -267,7 +267,14 @@ def mean_gap(case, rows, sd, seeds, **more):
 
 
 @pytest.mark.parametrize(
-    ("case", "rows", "judged"), [("1-D", 100, 0), ("additive", 300, 0), ("deep", 500, 0), ("deep", 500, 100)], ids=str
+    ("case", "rows", "judged"),
+    [
+        ("1-D", 100, 0),
+        ("additive", 300, 0),
+        pytest.param("deep", 500, 0, marks=pytest.mark.slow),
+        ("deep", 500, 100),
+    ],
+    ids=str,
 )
 def test_prediction_intervals_cover_what_they_promise(case, rows, judged):
     gap = mean_gap(case, rows, 0.2, 4 if case == "deep" else 8, judged=judged)
