@@ -6,7 +6,8 @@ import torch
 
 from splinework.nn.layer import KANLayer
 from splinework.splines import adapted_knots
-from splinework.tabular.additive import fit_additive, make_design, refit_additive
+from splinework.tabular.additive import fit_additive, refit_additive
+from splinework.tabular.design import make_design
 from splinework.tabular.tasks import Binary, Multiclass, Regression, Task
 
 TASKS: list[Task] = [Regression(), Binary(), Multiclass()]

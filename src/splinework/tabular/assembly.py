@@ -11,7 +11,7 @@ from torch import Tensor
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import refine_coefficients
-from splinework.tabular.additive import greville
+from splinework.tabular.design import greville
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings
 
 HALF_DOMAIN = 4.0
@@ -26,6 +26,10 @@ class Standardisation:
     x_scale: Tensor
     y_shift: Tensor
     y_scale: Tensor
+
+    def of_inputs(self, inputs: Tensor) -> Standardisation:
+        """Selects the covariates with these indices."""
+        return Standardisation(self.x_shift[inputs], self.x_scale[inputs], self.y_shift, self.y_scale)
 
 
 def additive_network(

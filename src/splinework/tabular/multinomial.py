@@ -9,6 +9,7 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
+from splinework.tabular.design import DesignMatrix
 from splinework.tabular.tasks import Multiclass
 
 MAX_STEPS = 200
@@ -16,13 +17,13 @@ GRADIENT_TOLERANCE = 1e-7
 """Largest remaining gradient component, per row."""
 
 
-def solve_classes(columns: Tensor, y: Tensor, weights: Tensor, penalties: Tensor) -> tuple[Tensor, Tensor]:
+def solve_classes(design: DesignMatrix, y: Tensor, weights: Tensor, penalties: Tensor) -> tuple[Tensor, Tensor]:
     """Minimises the weighted cross-entropy plus `½ Σ penalties coefficients²` by L-BFGS, starting from zero.
 
     A warm start would leak held-out rows, whose weight is zero here, into the fit that they evaluate.
 
     Args:
-        columns: Design matrix `(n, P)`.
+        design: The design matrix.
         y: Class indicators `(n, q)`.
         weights: Row weights `(n,)`.
         penalties: Ridge penalties `(P, q)`.
@@ -30,24 +31,24 @@ def solve_classes(columns: Tensor, y: Tensor, weights: Tensor, penalties: Tensor
     Returns:
         Coefficients `(P, q)` and biases `(q,)`.
     """
-    width, classes = columns.shape[1], y.shape[1]
+    width, classes = design.width, y.shape[1]
     total = float(weights.sum())
     bias = Multiclass().constant(y, weights)
     # Diagonal preconditioning: every column gets about the same penalised curvature.
-    scale = 1 / torch.sqrt(0.25 * (weights @ columns**2)[:, None] / classes + penalties)
+    scale = 1 / torch.sqrt(0.25 * design.squares(weights)[:, None] / classes + penalties)
 
     def cost(flat: np.ndarray[Any, Any]) -> tuple[float, np.ndarray[Any, Any]]:
         values = torch.from_numpy(flat)
         coefficients = values[: width * classes].view(width, classes) * scale
-        outputs = columns @ coefficients + values[width * classes :]
+        outputs = design.times(coefficients) + values[width * classes :]
         loss = (
             weights @ (torch.logsumexp(outputs, 1) - (outputs * y).sum(1)) + 0.5 * (penalties * coefficients**2).sum()
         )
         slope = weights[:, None] * (torch.softmax(outputs, 1) - y)
-        gradient = torch.cat([((columns.T @ slope + penalties * coefficients) * scale).reshape(-1), slope.sum(0)])
+        gradient = torch.cat([((design.moments(slope) + penalties * coefficients) * scale).reshape(-1), slope.sum(0)])
         return float(loss) / total, gradient.numpy() / total
 
-    start = torch.cat([torch.zeros(width * classes, dtype=columns.dtype), bias]).numpy()
+    start = torch.cat([torch.zeros(width * classes, dtype=y.dtype), bias]).numpy()
     found = minimize(
         cost, start, jac=True, method="L-BFGS-B", options={"maxiter": MAX_STEPS, "gtol": GRADIENT_TOLERANCE}
     )
