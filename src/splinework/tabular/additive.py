@@ -8,7 +8,8 @@ variable selection is needed beforehand.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -27,6 +28,9 @@ MIN_PENALTY, MIN_PENALTY_CLASSES, MAX_PENALTY = 1e-6, 1.0, 1e10
 """Bounds of a penalty. Separable classes would drive it to zero and become overconfident, so theirs has a higher one."""
 NEWTON_STEPS = 8
 """Newton steps of a likelihood after the row weights have changed."""
+MAX_VARIANCE_ROWS = 20_000
+"""Rows from which the variances of a classification's curves are estimated, evenly thinned: each of its iterations needs all
+cross products anew. The coefficients are fitted to all rows."""
 MIN_STEP_LENGTH = 1e-3
 """Step halving ends below this fraction of a Newton step."""
 MIN_WORKING_WEIGHT = 1e-6
@@ -68,6 +72,11 @@ def fit_additive(
         products: For a regression: what `design.about_mean(weights)` gives, where it is known already.
     """
     outputs, width = y.shape[1], design.width
+    if not task.is_regression and len(y) > MAX_VARIANCE_ROWS:
+        some = slice(None, None, math.ceil(len(y) / MAX_VARIANCE_ROWS))
+        own = replace(design, values=design.values[some])
+        found = fit_additive(own, y[some], weights[some] / weights[some].mean(), task)
+        return refit_additive(found, design, y, weights, task)
     if isinstance(task, Multiclass):
         single = [fit_additive(design, y[:, [j]], weights, Binary()) for j in range(outputs)]
         penalties = torch.cat([each.penalties for each in single], dim=1)
@@ -106,9 +115,9 @@ def refit_additive(
         products: For a regression: what `design.about_mean(weights)` gives, where it is known already.
     """
     if isinstance(task, Multiclass):
-        return AdditiveFit(
-            *solve_classes(design, y, weights, found.penalties), found.penalties, found.degrees_of_freedom
-        )
+        start = (found.coefficients, found.bias) if len(y) > MAX_VARIANCE_ROWS else None
+        solved = solve_classes(design, y, weights, found.penalties, start)
+        return AdditiveFit(*solved, found.penalties, found.degrees_of_freedom)
     state = AdditiveFit(
         found.coefficients.clone(), found.bias.clone(), found.penalties, found.degrees_of_freedom.clone()
     )

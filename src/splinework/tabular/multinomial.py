@@ -17,23 +17,27 @@ GRADIENT_TOLERANCE = 1e-7
 """Largest remaining gradient component, per row."""
 
 
-def solve_classes(design: DesignMatrix, y: Tensor, weights: Tensor, penalties: Tensor) -> tuple[Tensor, Tensor]:
-    """Minimises the weighted cross-entropy plus `½ Σ penalties coefficients²` by L-BFGS, starting from zero.
+def solve_classes(
+    design: DesignMatrix, y: Tensor, weights: Tensor, penalties: Tensor, start: tuple[Tensor, Tensor] | None = None
+) -> tuple[Tensor, Tensor]:
+    """Minimises the weighted cross-entropy plus `½ Σ penalties coefficients²` by L-BFGS.
 
-    A warm start would leak held-out rows, whose weight is zero here, into the fit that they evaluate.
+    With few rows, a start from a fit to all rows would leak held-out ones, whose weight is zero here, into the fit that they
+    evaluate.
 
     Args:
         design: The design matrix.
         y: Class indicators `(n, q)`.
         weights: Row weights `(n,)`.
         penalties: Ridge penalties `(P, q)`.
+        start: Coefficients and biases to start from; by default zeros and the constant.
 
     Returns:
         Coefficients `(P, q)` and biases `(q,)`.
     """
     width, classes = design.width, y.shape[1]
     total = float(weights.sum())
-    bias = Multiclass().constant(y, weights)
+    coefficients, bias = start or (y.new_zeros(width, classes), Multiclass().constant(y, weights))
     # Diagonal preconditioning: every column gets about the same penalised curvature.
     scale = 1 / torch.sqrt(0.25 * design.squares(weights)[:, None] / classes + penalties)
 
@@ -48,9 +52,9 @@ def solve_classes(design: DesignMatrix, y: Tensor, weights: Tensor, penalties: T
         gradient = torch.cat([((design.moments(slope) + penalties * coefficients) * scale).reshape(-1), slope.sum(0)])
         return float(loss) / total, gradient.numpy() / total
 
-    start = torch.cat([torch.zeros(width * classes, dtype=y.dtype), bias]).numpy()
+    first = torch.cat([(coefficients / scale).reshape(-1), bias]).numpy()
     found = minimize(
-        cost, start, jac=True, method="L-BFGS-B", options={"maxiter": MAX_STEPS, "gtol": GRADIENT_TOLERANCE}
+        cost, first, jac=True, method="L-BFGS-B", options={"maxiter": MAX_STEPS, "gtol": GRADIENT_TOLERANCE}
     )
     values = torch.from_numpy(found.x)
     return values[: width * classes].view(width, classes) * scale, values[width * classes :]

@@ -21,7 +21,7 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import adapted_knots, refine_coefficients
 from splinework.tabular.additive import AdditiveFit, fit_additive, refit_additive
-from splinework.tabular.assembly import Standardisation, additive_network, combined_network
+from splinework.tabular.assembly import Standardisation, additive_network, combined_network, moments
 from splinework.tabular.constant import constant_network
 from splinework.tabular.continuation import continue_training
 from splinework.tabular.design import DesignMatrix, make_design, many_valued
@@ -104,7 +104,7 @@ def train(
     raw_x, w = torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(np.asarray(weights) / np.mean(weights))
     raw_y = targets_of(y, task)
     unscaled = torch.zeros(raw_y.shape[1]).double(), torch.ones(raw_y.shape[1]).double()
-    scaling = Standardisation(*_moments(raw_x, w), *(_moments(raw_y, w) if task.is_regression else unscaled))
+    scaling = Standardisation(*moments(raw_x, w), *(moments(raw_y, w) if task.is_regression else unscaled))
     u, t = (raw_x - scaling.x_shift) / scaling.x_scale, (raw_y - scaling.y_shift) / scaling.y_scale
     belongs = torch.arange(u.shape[1]) if owners is None else torch.as_tensor(owners)
     job = _NetworkFit(raw_x, raw_y, u, t, w, scaling, task, settings, seed, groups or (), belongs, names)
@@ -173,7 +173,8 @@ class _NetworkFit:
             names=[self.names[i] for i in kept] if self.names else None,
             screening=found,
         )
-        return replace(own.run(log), kept=kept)
+        result = own.run(log)
+        return replace(result, kept=kept if result.kept is None else tuple(kept[i] for i in result.kept))
 
     def run(self, log: TrainingLog) -> TrainedNetwork:
         layer = self._layer()
@@ -187,7 +188,7 @@ class _NetworkFit:
         loss = float(self.weights @ self.task.loss(whole.values(design), self.t)) / len(self.t)
         hidden = self._hidden()
         if log("curves", 1, 1, loss) or not hidden:
-            return TrainedNetwork(self._additive(layer, design, whole, 1.0), loss, 1, log.history)
+            return self._additive(layer, design, whole, 1.0, loss, log)
         generator = torch.Generator().manual_seed(self.seed)
         ensemble = self._ensemble_settings(hidden)
         fold, _ = self._folds(generator)
@@ -200,19 +201,16 @@ class _NetworkFit:
         held = held_out_rows(fold, ensemble.members)
         base, corrections = offsets[held, fold[held]], [group.out_of_fold[held] for group in groups]
         mixture = stack(base, corrections, self.t[held], self.weights[held], self.task)
-        steps = log.history[-1]["step"]
         smooth = self._smooth(held, mixture.loss, log)
         if smooth is not None:
             return smooth
         if not any(mixture.stacking_weights) or (self.settings.hidden == "auto" and not mixture.improves):
-            return TrainedNetwork(
-                self._additive(layer, design, whole, mixture.inverse_temperature), mixture.loss, steps, log.history
-            )
+            return self._additive(layer, design, whole, mixture.inverse_temperature, mixture.loss, log)
         curves = design.spline_coefficients(torch.stack([part.coefficients for part in parts]).mean(0))
         bias = torch.stack([part.bias for part in parts]).mean(0)
         shares, sharp = mixture.stacking_weights, mixture.inverse_temperature
         model = combined_network(layer, curves, bias, net, groups, shares, sharp, ensemble, self.scaling, self.names)
-        return TrainedNetwork(model, mixture.loss, steps, log.history)
+        return TrainedNetwork(model, mixture.loss, log.history[-1]["step"], log.history)
 
     def _smooth(self, held: Tensor, loss: float, log: TrainingLog) -> TrainedNetwork | None:
         """The network that learned a smooth estimate, where that predicts held-out rows better than curves and ensemble do."""
@@ -324,11 +322,16 @@ class _NetworkFit:
     def _many_valued(self) -> int:
         return int(many_valued(self.u).sum())
 
-    def _additive(self, layer: KANLayer, design: DesignMatrix, found: AdditiveFit, inverse_temperature: float) -> KAN:
-        curves, bias = design.spline_coefficients(found.coefficients), found.bias
-        return additive_network(
-            layer, inverse_temperature * curves, inverse_temperature * bias, self.scaling, self.names
-        )
+    def _additive(
+        self, layer: KANLayer, design: DesignMatrix, found: AdditiveFit, factor: float, loss: float, log: TrainingLog
+    ) -> TrainedNetwork:
+        """The additive network with its outputs times a factor; of screened inputs only those that all rows keep."""
+        curves, bias = factor * design.spline_coefficients(found.coefficients), factor * found.bias
+        kept = self.screening.kept[-1] if self.screening is not None else None
+        inputs = torch.nonzero(kept)[:, 0] if kept is not None and bool(kept.any()) else None
+        model = additive_network(layer, curves, bias, self.scaling, self.names, inputs)
+        own = tuple(inputs.tolist()) if inputs is not None else None
+        return TrainedNetwork(model, loss, log.history[-1]["step"], log.history, kept=own)
 
 
 def targets_of(y: NDArray[Any], task: Task, classes: int = -1) -> Tensor:
@@ -339,12 +342,3 @@ def targets_of(y: NDArray[Any], task: Task, classes: int = -1) -> Tensor:
     if isinstance(task, Multiclass):
         return torch.nn.functional.one_hot(codes, classes).double()
     return codes.double()[:, None]
-
-
-def _moments(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted means and standard deviations of columns; that of a constant is 1."""
-    share = weights / weights.sum()
-    mean = share @ values
-    spread = torch.sqrt(share @ (values - mean) ** 2)
-    floor = 1e-12 * values.abs().amax(0)
-    return mean, torch.where(spread > floor, spread, torch.ones_like(spread))
