@@ -115,8 +115,10 @@ def refit_additive(
         products: For a regression: what `design.about_mean(weights)` gives, where it is known already.
     """
     if isinstance(task, Multiclass):
-        start = (found.coefficients, found.bias) if len(y) > MAX_VARIANCE_ROWS else None
-        solved = solve_classes(design, y, weights, found.penalties, start)
+        many = len(y) > MAX_VARIANCE_ROWS
+        start = (found.coefficients, found.bias) if many else None
+        gram = design.about_mean(weights)[1] if many else None
+        solved = solve_classes(design, y, weights, found.penalties, start, gram)
         return AdditiveFit(*solved, found.penalties, found.degrees_of_freedom)
     state = AdditiveFit(
         found.coefficients.clone(), found.bias.clone(), found.penalties, found.degrees_of_freedom.clone()
