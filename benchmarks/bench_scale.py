@@ -1,16 +1,21 @@
 """How a fit scales: memory and time of a fit from Parquet, and the time of a step against rows and against edges.
 
+`--only long` fits the estimators to 100,000 rows and 50 columns, `--only wide` to 200 rows and 5000 columns, one process each
+with one thread, beside boosting and beside the lasso of scikit-learn.
+
 The table is written piece by piece into a temporary folder and fitted in a process of its own, whose peak of resident memory
 (torch and all) is printed. Run: python benchmarks/bench_scale.py --rows 10000000 --columns 10
 """
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -125,6 +130,88 @@ def steps() -> None:
     )
 
 
+TRUTHS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "interactions": lambda x: np.sin(2 * x[:, 0]) + x[:, 1] * x[:, 2] + np.abs(x[:, 3]) + 0.5 * x[:, 4:10].sum(axis=1),
+    "linear": lambda x: x[:, :7] @ np.array([2, -1.5, 1, 1, -0.7, 0.5, 0.3]),
+    "curves": lambda x: np.sin(2 * x[:, 0]) + 0.7 * x[:, 1] ** 2 + np.abs(x[:, 2]) + np.tanh(3 * x[:, 3]),
+    "product": lambda x: x[:, 0] + x[:, 1] + x[:, 0] * x[:, 1] + x[:, 2],
+    "noise": lambda x: np.zeros(len(x)),
+}
+
+
+def drawn(truth: str, rows: int, columns: int, correlation: float) -> tuple[np.ndarray, np.ndarray]:
+    """Normal columns in blocks of ten with this correlation, and the truth with standard deviation 1 (or zero)."""
+    rng = np.random.default_rng(0)
+    shared = np.repeat(rng.normal(size=(rows, -(-columns // 10))), 10, axis=1)[:, :columns]
+    x = np.sqrt(1 - correlation) * rng.normal(size=(rows, columns)) + np.sqrt(correlation) * shared
+    x = x[:, rng.permutation(columns)]
+    value = TRUTHS[truth](x)
+    return x, value / (value.std() or 1.0)
+
+
+def estimate(case: str) -> None:
+    """Fits one estimator to one table and prints what it cost; the case is `name truth rows columns correlation`."""
+    name, truth, rows, columns, correlation = case.split()
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from sklearn.linear_model import LassoCV, LogisticRegressionCV
+    from sklearn.metrics import log_loss
+
+    count, unseen = int(rows), 5000
+    x, value = drawn(truth, count + unseen, int(columns), float(correlation))
+    rng = np.random.default_rng(1)
+    lasso = {"penalty": "l1", "solver": "liblinear", "cv": 5, "scoring": "neg_log_loss"}
+    numbers = {"KANRegressor": sw.KANRegressor, "HistGradientBoostingRegressor": HistGradientBoostingRegressor}
+    made: dict[str, Callable[[], object]] = {
+        **numbers,
+        "LassoCV": LassoCV,
+        "KANClassifier": sw.KANClassifier,
+        "HistGradientBoostingClassifier": HistGradientBoostingClassifier,
+        "LogisticRegressionCV": lambda: LogisticRegressionCV(**lasso),
+    }
+    classes = name not in (*numbers, "LassoCV")
+    if classes:
+        cuts = [0.0] if int(columns) > count else [-0.5, 0.5]  # two classes in wide tables, three in long ones
+        y = np.digitize(value + 0.3 * rng.normal(size=len(value)), cuts)
+    else:
+        y = value + 0.3 * rng.normal(size=len(value))
+    model: object = made[name]()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    began = time.process_time()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(x[:count], y[:count])  # type: ignore[attr-defined]
+    seconds = time.process_time() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before
+    if classes:
+        error = log_loss(y[count:], model.predict_proba(x[count:]))  # type: ignore[attr-defined]
+    else:
+        error = float(np.sqrt(np.mean((model.predict(x[count:]) - value[count:]) ** 2)))  # type: ignore[attr-defined]
+    kept = [column.name for column in model.columns_.columns if column.inputs] if hasattr(model, "columns_") else []
+    print(
+        f"| {truth} | {rows} × {columns}, {correlation} | {name} | {seconds:.1f} | {peak:.0f} | {error:.3f} | "
+        f"{len(kept) or '–'} |",
+        flush=True,
+    )
+
+
+def estimators(kind: str) -> None:
+    """Prints processor time, memory above the data and error on 5000 unseen rows of every estimator of a kind of table."""
+    print(
+        "| truth | rows × columns, correlation | estimator | s | MB above the data | RMSE or log loss | columns kept |"
+    )
+    print("|---|---|---|---|---|---|---|", flush=True)
+    if kind == "long":
+        tables = ["interactions 100000 50 0"]
+        names = ["HistGradientBoostingRegressor", "KANRegressor", "HistGradientBoostingClassifier", "KANClassifier"]
+    else:
+        tables = [f"{truth} 200 5000 {c}" for truth in ("linear", "curves", "product", "noise") for c in (0, 0.7)]
+        names = ["LassoCV", "KANRegressor", "LogisticRegressionCV", "KANClassifier"]
+    threads = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")}
+    for table in tables:
+        for name in names:
+            subprocess.run([sys.executable, __file__, "--estimate", f"{name} {table}"], env=threads, check=True)
+
+
 def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -132,12 +219,19 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=10)
     parser.add_argument("--steps", type=int, help="most steps; by default until it has converged")
     parser.add_argument("--optimiser", default="auto")
-    parser.add_argument("--only", choices=("parquet", "steps"))
+    parser.add_argument("--only", choices=("parquet", "steps", "long", "wide"))
+    parser.add_argument("--estimate", help="fit this case only, in this process")
     parser.add_argument("--fit", help="fit this file only, in this process")
     parser.add_argument("--shape", type=int, nargs="+")
     chosen = parser.parse_args()
     if chosen.fit:
         fit_one(chosen.fit, chosen.shape, chosen.optimiser, chosen.steps)
+        return
+    if chosen.estimate:
+        estimate(chosen.estimate)
+        return
+    if chosen.only in ("long", "wide"):
+        estimators(chosen.only)
         return
     if chosen.only != "steps":
         from_parquet(chosen.rows, chosen.columns, chosen.optimiser, chosen.steps)

@@ -6,7 +6,8 @@ import torch
 
 from splinework.nn.layer import KANLayer
 from splinework.splines import adapted_knots
-from splinework.tabular.additive import fit_additive, make_design, refit_additive
+from splinework.tabular.additive import fit_additive, refit_additive
+from splinework.tabular.design import make_design
 from splinework.tabular.tasks import Binary, Multiclass, Regression, Task
 
 TASKS: list[Task] = [Regression(), Binary(), Multiclass()]
@@ -84,6 +85,57 @@ def test_rows_of_weight_zero_leave_no_trace_in_a_refit(task: Task) -> None:
     one, two = (refit_additive(found, design, t, seen, task) for t in (y, other))
     tolerance = 1e-12 if isinstance(task, Regression) else 1e-9
     assert (one.values(design) - two.values(design)).abs().max() < tolerance
+
+
+@pytest.mark.parametrize("entries", [7, 100, 10_000])
+def test_products_by_blocks_of_rows_are_those_of_the_whole_matrix(
+    entries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    u, weights = rows(90), torch.rand(90, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    monkeypatch.setattr("splinework.tabular.design.MAX_BLOCK_ENTRIES", 10**9)
+    whole = make_design(layer_on(u), u, weights, [])
+    monkeypatch.setattr("splinework.tabular.design.MAX_BLOCK_ENTRIES", entries)
+    design = make_design(layer_on(u), u, weights, [])
+    x, held = design.values, torch.arange(90) % 4 == 1
+    assert (x - whole.values).abs().max() < 1e-10 * x.abs().max()
+    for own, (centre, gram) in (
+        (weights, design.about_mean(weights)),
+        (weights * ~held, design.without(design.about_mean(weights), weights, held)),
+    ):
+        mean = own @ x / own.sum()
+        assert (centre - mean).abs().max() < 1e-12
+        assert (gram - (x - mean).T @ (own[:, None] * (x - mean))).abs().max() < 1e-10
+    coefficients = torch.randn(design.width, 2, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    assert (design.times(coefficients) - x @ coefficients).abs().max() < 1e-10
+    assert (design.moments(u[:, :2]) - x.T @ u[:, :2]).abs().max() < 1e-10
+    assert (design.squares(weights) - weights @ x**2).abs().max() < 1e-10
+
+
+@pytest.mark.parametrize("task", TASKS[:2], ids=lambda task: type(task).__name__)
+def test_a_matrix_in_single_precision_gives_the_same_fit(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    u, weights = rows(400), torch.ones(400).double()
+    y = targets(task, u[:, 0] ** 2 - 1)
+    double = make_design(layer_on(u), u, weights, [])
+    monkeypatch.setattr("splinework.tabular.design.MAX_DOUBLE_ENTRIES", 1)
+    single = make_design(layer_on(u), u, weights, [])
+    assert single.values.dtype == torch.float32
+    one, two = (fit_additive(design, y, weights, task).values(design) for design in (double, single))
+    assert (one - two).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("task", TASKS[1:], ids=lambda task: type(task).__name__)
+def test_variances_from_some_rows_leave_the_coefficients_to_all_rows(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    u, weights = rows(600), torch.ones(600).double()
+    y = targets(task, u[:, 0])
+    design = make_design(layer_on(u), u, weights, [])
+    whole = fit_additive(design, y, weights, task)
+    monkeypatch.setattr("splinework.tabular.additive.MAX_VARIANCE_ROWS", 300)
+    found = fit_additive(design, y, weights, task)
+    slope = design.moments(task.slope(found.values(design), y)) + found.penalties * found.coefficients
+    assert slope.abs().max() / 600 < 1e-4
+    assert (found.values(design) - whole.values(design)).square().mean().sqrt() < 0.2
 
 
 def test_levels_of_a_category_are_shrunk_together() -> None:

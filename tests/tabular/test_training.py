@@ -11,9 +11,10 @@ from splinework.nn.layer import KANLayer
 from splinework.splines import refine_coefficients
 from splinework.tabular.assembly import Standardisation, combined_network
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, train_ensemble, wide_network
+from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.stacking import calibrate, stack
 from splinework.tabular.tasks import Binary, Multiclass, Regression, Task
-from splinework.tabular.training import Hyperparameters, train
+from splinework.tabular.training import train
 
 QUICK = Hyperparameters(max_iter=60)
 

@@ -8,14 +8,14 @@ variable selection is needed beforehand.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from splinework.nn.layer import KANLayer
+from splinework.tabular.design import DesignMatrix
 from splinework.tabular.multinomial import solve_classes
 from splinework.tabular.tasks import Binary, Multiclass, Task
 from splinework.train.smoothing import fellner_schall_update
@@ -28,99 +28,13 @@ MIN_PENALTY, MIN_PENALTY_CLASSES, MAX_PENALTY = 1e-6, 1.0, 1e10
 """Bounds of a penalty. Separable classes would drive it to zero and become overconfident, so theirs has a higher one."""
 NEWTON_STEPS = 8
 """Newton steps of a likelihood after the row weights have changed."""
+MAX_VARIANCE_ROWS = 20_000
+"""Rows from which the variances of a classification's curves are estimated, evenly thinned: each of its iterations needs all
+cross products anew. The coefficients are fitted to all rows."""
 MIN_STEP_LENGTH = 1e-3
 """Step halving ends below this fraction of a Newton step."""
 MIN_WORKING_WEIGHT = 1e-6
 """Lower bound of a row's working weight, which vanishes where its class is certain."""
-
-
-@dataclass(frozen=True)
-class DesignMatrix:
-    """The design matrix: `values @ coefficients` are the sums of curves at the rows, where each curve has mean zero.
-
-    Attributes:
-        values: `(n, P)`.
-        blocks: Block number of each column, `(P,)`; the columns of a block share one variance.
-        lift: Per input a matrix `(size, m)` from the coefficients of its columns to spline coefficients.
-        spans: Columns of each input.
-    """
-
-    values: Tensor
-    blocks: Tensor
-    lift: tuple[Tensor, ...]
-    spans: tuple[slice, ...]
-
-    def spline_coefficients(self, coefficients: Tensor) -> Tensor:
-        """Spline coefficients `(I, size, q)` of the curves with these coefficients `(P, q)`."""
-        return torch.stack([lift @ coefficients[span] for lift, span in zip(self.lift, self.spans, strict=True)])
-
-
-def make_design(layer: KANLayer, u: Tensor, weights: Tensor, groups: Sequence[Sequence[int]]) -> DesignMatrix:
-    """The design matrix of every input's curves on the layer's grid.
-
-    An input with two values has one column, its step; inputs of one group (the levels of a category) share one variance.
-
-    Args:
-        layer: The layer whose grid is used; its coefficients are ignored.
-        u: Inputs `(n, I)` in the layer's units.
-        weights: Row weights `(n,)`.
-        groups: Inputs that share a variance; all others have their own.
-    """
-    share = weights / weights.sum()
-    rows = layer.table().rows(u, 0)
-    bends, straights = _bends(layer), greville(layer)
-    group = {i: number for number, members in enumerate(groups) if len(members) > 1 for i in members}
-    columns, blocks, lifts, spans, at = [], [], [], [], 0
-    names: dict[object, int] = {}
-    for i in range(layer.inputs):
-        line = straights[i] - share @ u[:, i]
-        spread = torch.sqrt(share @ (rows[:, i] @ line) ** 2)
-        parts = [(line / spread if spread > 0 else torch.zeros_like(line))[:, None]]
-        keys: list[object] = [("group", group[i]) if i in group else ("straight", i)]
-        if len(torch.unique(u[:, i])) > 2:
-            parts.append(_bent(rows[:, i], share, parts[0], bends[i]))
-            keys += [("bent", i)] * parts[1].shape[1]
-        lift = torch.cat(parts, dim=1)
-        columns.append(rows[:, i] @ lift)
-        blocks += [names.setdefault(key, len(names)) for key in keys]
-        lifts.append(lift)
-        spans.append(slice(at, at + lift.shape[1]))
-        at += lift.shape[1]
-    return DesignMatrix(torch.cat(columns, dim=1), torch.tensor(blocks), tuple(lifts), tuple(spans))
-
-
-def greville(layer: KANLayer) -> Tensor:
-    """Coefficients of the identity, `(I, size)`: the means of k consecutive knots (Greville abscissae)."""
-    return layer.grid[:, 1:-1].unfold(1, layer.basis.size - layer.basis.resolution, 1).mean(-1)
-
-
-def _bends(layer: KANLayer) -> Tensor:
-    """The penalty matrix `(I, size, size)`: squared changes of slope between coefficients, times their distance.
-
-    The penalty is relative to the local knot distance, so with quantile knots a curve may bend where the data are dense.
-    """
-    at = greville(layer)
-    apart = torch.diff(at, dim=1)
-    slopes = torch.diff(torch.eye(at.shape[1], dtype=at.dtype), dim=0) / apart[:, :, None]
-    second = torch.diff(slopes, dim=1) * (apart[:, 1:] + apart[:, :-1])[:, :, None] / 2
-    return second.transpose(1, 2) @ second
-
-
-def _bent(rows: Tensor, share: Tensor, line: Tensor, bend: Tensor) -> Tensor:
-    """Coefficients of functions orthonormal in the penalty and orthogonal to constant and linear ones at the rows."""
-    values, vectors = torch.linalg.eigh(bend)
-    kept = values > 1e-9 * values[-1]
-    functions = vectors[:, kept] / values[kept].sqrt()
-    ones = torch.ones(len(line), 1, dtype=line.dtype)
-    even = torch.cat([ones, line], dim=1)
-    at = rows @ even
-    gram = at.T @ (share[:, None] * at)
-    moments = at.T @ (share[:, None] * (rows @ functions))
-    bent: Tensor = functions - even @ torch.linalg.lstsq(gram, moments, driver="gelsd").solution
-    return bent
-
-
-# ------------------------------------------------------------------------------------------------------ variances
 
 
 @dataclass(frozen=True)
@@ -141,10 +55,12 @@ class AdditiveFit:
 
     def values(self, design: DesignMatrix) -> Tensor:
         """The sums at the design's rows, `(n, q)`."""
-        return design.values @ self.coefficients + self.bias
+        return design.times(self.coefficients) + self.bias
 
 
-def fit_additive(design: DesignMatrix, y: Tensor, weights: Tensor, task: Task) -> AdditiveFit:
+def fit_additive(
+    design: DesignMatrix, y: Tensor, weights: Tensor, task: Task, products: tuple[Tensor, Tensor] | None = None
+) -> AdditiveFit:
     """Estimates variances and coefficients together.
 
     Args:
@@ -153,14 +69,20 @@ def fit_additive(design: DesignMatrix, y: Tensor, weights: Tensor, task: Task) -
         weights: Row weights `(n,)`, mean 1.
         task: The likelihood; two classes are fitted by iteratively reweighted least squares, several classes with the
             penalties of one-against-rest fits.
+        products: For a regression: what `design.about_mean(weights)` gives, where it is known already.
     """
-    outputs, width = y.shape[1], design.values.shape[1]
+    outputs, width = y.shape[1], design.width
+    if not task.is_regression and len(y) > MAX_VARIANCE_ROWS:
+        some = slice(None, None, math.ceil(len(y) / MAX_VARIANCE_ROWS))
+        own = replace(design, values=design.values[some])
+        found = fit_additive(own, y[some], weights[some] / weights[some].mean(), task)
+        return refit_additive(found, design, y, weights, task)
     if isinstance(task, Multiclass):
         single = [fit_additive(design, y[:, [j]], weights, Binary()) for j in range(outputs)]
         penalties = torch.cat([each.penalties for each in single], dim=1)
         degrees_of_freedom = torch.cat([each.degrees_of_freedom for each in single])
-        return AdditiveFit(*solve_classes(design.values, y, weights, penalties), penalties, degrees_of_freedom)
-    work = _AdditiveSolver(design, y, weights, task)
+        return AdditiveFit(*solve_classes(design, y, weights, penalties), penalties, degrees_of_freedom)
+    work = _AdditiveSolver(design, y, weights, task, products)
     start = y.new_zeros(width, outputs)
     state = AdditiveFit(start, task.constant(y, weights), torch.ones_like(start), y.new_full((outputs,), float(width)))
     before = float("inf")
@@ -174,16 +96,34 @@ def fit_additive(design: DesignMatrix, y: Tensor, weights: Tensor, task: Task) -
     return state
 
 
-def refit_additive(found: AdditiveFit, design: DesignMatrix, y: Tensor, weights: Tensor, task: Task) -> AdditiveFit:
-    """Refits the coefficients for other weights, such as zeros for held-out rows; the penalties stay."""
+def refit_additive(
+    found: AdditiveFit,
+    design: DesignMatrix,
+    y: Tensor,
+    weights: Tensor,
+    task: Task,
+    products: tuple[Tensor, Tensor] | None = None,
+) -> AdditiveFit:
+    """Refits the coefficients for other weights, such as zeros for held-out rows; the penalties stay.
+
+    Args:
+        found: The fit whose penalties are taken.
+        design: The design matrix.
+        y: Targets `(n, q)`.
+        weights: The other weights, `(n,)`.
+        task: The likelihood.
+        products: For a regression: what `design.about_mean(weights)` gives, where it is known already.
+    """
     if isinstance(task, Multiclass):
-        return AdditiveFit(
-            *solve_classes(design.values, y, weights, found.penalties), found.penalties, found.degrees_of_freedom
-        )
+        many = len(y) > MAX_VARIANCE_ROWS
+        start = (found.coefficients, found.bias) if many else None
+        gram = design.about_mean(weights)[1] if many else None
+        solved = solve_classes(design, y, weights, found.penalties, start, gram)
+        return AdditiveFit(*solved, found.penalties, found.degrees_of_freedom)
     state = AdditiveFit(
         found.coefficients.clone(), found.bias.clone(), found.penalties, found.degrees_of_freedom.clone()
     )
-    work = _AdditiveSolver(design, y, weights, task)
+    work = _AdditiveSolver(design, y, weights, task, products)
     for _ in range(1 if task.is_regression else NEWTON_STEPS):
         for j in range(y.shape[1]):
             work.solve(state, j)
@@ -213,6 +153,7 @@ class _AdditiveSolver:
     y: Tensor
     weights: Tensor
     task: Task
+    products: tuple[Tensor, Tensor] | None = None
 
     def solve(self, state: AdditiveFit, j: int) -> tuple[Tensor, _NormalEquations]:
         """Solves for output j's coefficients at its penalties; returns the inverse of the penalised matrix, too."""
@@ -249,24 +190,32 @@ class _AdditiveSolver:
         state.penalties[:, j] = updated.clamp(weakest, MAX_PENALTY)
 
     def _normal(self, state: AdditiveFit, j: int) -> _NormalEquations:
-        x = self.design.values
-        outputs = x @ state.coefficients + state.bias
+        if self.task.is_regression:
+            return self._fixed[j]
+        outputs = state.values(self.design)
         target, working = self.task.working(outputs, self.y, self.weights, j, MIN_WORKING_WEIGHT)
-        centre, gram = self._fixed if self.task.is_regression else _about_mean(x, working)
-        level = (working @ target) / working.sum()
-        off = target - level
-        return _NormalEquations(centre, gram, level, x.T @ (working * off), working @ off**2)
+        (normal,) = self._equations(target[:, None], working, self.design.about_mean(working))
+        return normal
 
     @cached_property
-    def _fixed(self) -> tuple[Tensor, Tensor]:
-        """Means and cross products of the columns, cached where the weights are constant."""
-        return _about_mean(self.design.values, self.weights)
+    def _fixed(self) -> list[_NormalEquations]:
+        """The equations of every output of a regression, which stay the same."""
+        return self._equations(self.y, self.weights, self.products or self.design.about_mean(self.weights))
+
+    def _equations(self, targets: Tensor, weights: Tensor, products: tuple[Tensor, Tensor]) -> list[_NormalEquations]:
+        levels = (weights @ targets) / weights.sum()
+        off = targets - levels
+        moments, spreads = self.design.moments(weights[:, None] * off), weights @ off**2
+        return [
+            _NormalEquations(*products, level, moment, spread)
+            for level, moment, spread in zip(levels, moments.T, spreads, strict=True)
+        ]
 
     def _step(self, state: AdditiveFit, j: int, found: Tensor, level: Tensor) -> None:
         """Moves output j towards `found` with step halving: a full Newton step may overshoot."""
         old, low = state.coefficients[:, j].clone(), state.bias[j].clone()
-        outputs = self.design.values @ state.coefficients + state.bias
-        change = self.design.values @ (found - old) + (level - low)
+        outputs = state.values(self.design)
+        change = self.design.times(found - old) + (level - low)
 
         def cost(share: float) -> Tensor:
             moved = outputs.clone()
@@ -278,9 +227,3 @@ class _AdditiveSolver:
         while share > MIN_STEP_LENGTH and not cost(share) <= before:
             share /= 2
         state.coefficients[:, j], state.bias[j] = old + share * (found - old), low + share * (level - low)
-
-
-def _about_mean(x: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    centre = (weights @ x) / weights.sum()
-    centred = x - centre
-    return centre, centred.T @ (weights[:, None] * centred)

@@ -11,7 +11,7 @@ from torch import Tensor
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import refine_coefficients
-from splinework.tabular.additive import greville
+from splinework.tabular.design import greville
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings
 
 HALF_DOMAIN = 4.0
@@ -27,13 +27,26 @@ class Standardisation:
     y_shift: Tensor
     y_scale: Tensor
 
+    def of_inputs(self, inputs: Tensor) -> Standardisation:
+        """Selects the covariates with these indices."""
+        return Standardisation(self.x_shift[inputs], self.x_scale[inputs], self.y_shift, self.y_scale)
+
 
 def additive_network(
-    layer: KANLayer, curves: Tensor, bias: Tensor, scaling: Standardisation, names: Sequence[str] | None
+    layer: KANLayer,
+    curves: Tensor,
+    bias: Tensor,
+    scaling: Standardisation,
+    names: Sequence[str] | None,
+    inputs: Tensor | None = None,
 ) -> KAN:
-    """The network `[p, q]` with spline coefficients `curves` `(p, size, q)` on the layer's grid."""
+    """The network `[p, q]` with spline coefficients `curves` `(p, size, q)` on the layer's grid, or that of some inputs only."""
+    grid = layer.grid
+    if inputs is not None:
+        grid, curves, scaling = grid[inputs], curves[inputs], scaling.of_inputs(inputs)
+        names = [names[i] for i in inputs.tolist()] if names else None
     model = KAN(
-        [layer.inputs, curves.shape[2]],
+        [len(grid), curves.shape[2]],
         grid=layer.basis.resolution,
         degree=_degree(layer),
         base="none",
@@ -41,7 +54,7 @@ def additive_network(
         dtype=torch.float64,
         generator=torch.Generator(),
     )
-    _set(model.kan_layers[0], layer.grid, curves, bias)
+    _set(model.kan_layers[0], grid, curves, bias)
     return _in_units(model, scaling)
 
 
@@ -195,3 +208,12 @@ def _in_units(model: KAN, scaling: Standardisation) -> KAN:
     model.input_scaling.set(scaling.x_shift, scaling.x_scale)
     model.output_scaling.set(scaling.y_shift, scaling.y_scale)
     return model
+
+
+def moments(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Weighted means and standard deviations of columns; that of a constant is 1."""
+    share = weights / weights.sum()
+    mean = share @ values
+    spread = torch.sqrt(share @ (values - mean) ** 2)
+    floor = 1e-12 * values.abs().amax(0)
+    return mean, torch.where(spread > floor, spread, torch.ones_like(spread))

@@ -18,7 +18,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from splinework.errors import DataError
+from splinework.errors import DataError, warn
 from splinework.kernels.threads import suited_to
 from splinework.knowledge.axioms.verify import Certificate
 from splinework.nn.frame import FramedKAN
@@ -26,20 +26,23 @@ from splinework.nn.network import KAN
 from splinework.tabular.axiom_status import AxiomStatus
 from splinework.tabular.callbacks import CallbackSupportMixin, as_callbacks, step_callback, with_callbacks
 from splinework.tabular.column_axioms import ColumnAxiom
-from splinework.tabular.columns import CategoricalColumn, Columns, Level, learn_columns
+from splinework.tabular.columns import Columns, Level, learn_columns
 from splinework.tabular.constant import constant_network, is_constant
 from splinework.tabular.explanation import ExplanationMixin
+from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.informed import check_constant, train_informed
 from splinework.tabular.inner_network import outputs_of
 from splinework.tabular.input_table import InputTable, read_input
 from splinework.tabular.namespaces import Namespace, check_same_namespace, to_numpy
 from splinework.tabular.rows import Floats, WeightedRows, canonical, joined, sampled
 from splinework.tabular.tasks import Regression, Task
-from splinework.tabular.training import Hyperparameters, TrainedNetwork, train
+from splinework.tabular.training import TrainedNetwork, train
 
 Own = TypeVar("Own", bound="KANEstimator")
 MAX_STORED_ROWS = 2000
 """Rows of the fit that an estimator keeps, for formulas, plots and `partial_fit`."""
+MAX_NAMED = 10
+"""Kept columns that a warning names."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -194,8 +197,13 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
                 certificate, statuses = informed.certificate, informed.statuses
                 found: TrainedNetwork = informed
             else:
-                groups = columns.groups
-                found = train(full.x, full.y, full.weights, groups=groups, start=start, names=names[0], **how)
+                how |= {"groups": columns.groups, "owners": columns.owners, "names": names[0]}
+                found = train(full.x, full.y, full.weights, start=start, **how)
+            if found.kept is not None:
+                columns, kept = columns.keeping(found.kept)
+                rows = replace(rows, x=rows.x[:, kept] if kept else np.zeros((len(rows), 1)))
+                names = columns.formula_names()
+                _warn_of_screening(columns, len(rows))
             self.model_ = _named(found.model, *names)
             self.loss_, self.n_iter_, self.history_ = found.loss, max(1, found.steps), found.history
         for name in ("_formulas", "certificate_", "axiom_status_"):  # those of the previous network
@@ -228,7 +236,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
 
     def _levels(self) -> dict[int, tuple[Level, ...]]:
         columns = self.columns_.columns
-        return {i: column.levels for i, column in enumerate(columns) if isinstance(column, CategoricalColumn)}
+        return {i: column.levels for i, column in enumerate(columns) if column.levels}
 
     def _inputs(self, X: Any, method: str) -> tuple[Floats, Namespace]:
         """The network's inputs for a table, and the array namespace of the results.
@@ -253,6 +261,19 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
         tags.target_tags.required = True
         tags.array_api_support = True
         return tags
+
+
+def _warn_of_screening(columns: Columns, rows: int) -> None:
+    """Says which columns were screened out, and which were kept."""
+    out = columns.screened_out
+    if not out:
+        return
+    kept = [column.name for column in columns.columns if column.inputs]
+    shown = ", ".join(kept[:MAX_NAMED]) + (f" and {len(kept) - MAX_NAMED} more" if len(kept) > MAX_NAMED else "")
+    warn(
+        f"{len(columns.columns)} columns for {rows} distinct rows: {len(out)} columns were screened out (columns_.screened_out), "
+        f"kept: {shown or 'none, so the model is the constant'}; to keep a column, leave out others or give more rows."
+    )
 
 
 def _weights(sample_weight: Any, table: InputTable) -> Floats:

@@ -38,10 +38,12 @@ class Column(ABC):
 
     Attributes:
         name: The user's name of the column.
+        levels: All levels in the fit of a categorical column; empty for numbers.
     """
 
     kind: ClassVar[str]
     name: str
+    levels: tuple[Level, ...]
 
     @property
     @abstractmethod
@@ -70,6 +72,7 @@ class NumericColumn(Column):
     """
 
     kind = "numbers"
+    levels = ()
     name: str
     fill: float
     varies: bool
@@ -129,6 +132,28 @@ class CategoricalColumn(Column):
         return np.stack(inputs, axis=1).astype(np.float64) if inputs else np.empty(shape), known
 
 
+@final
+@dataclass(frozen=True)
+class ScreenedColumn(Column):
+    """A column that was screened out: it belongs to the table, but is no input of the network.
+
+    Attributes:
+        name: The user's name of the column.
+        levels: All levels in the fit, where it is categorical.
+    """
+
+    kind = "screened out"
+    name: str
+    levels: tuple[Level, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return ()
+
+    def encode(self, values: Floats) -> Floats:
+        return np.empty((len(values), 0))
+
+
 def column_from_dict(values: dict[str, Any]) -> Column:
     """The column from what its `to_dict` wrote.
 
@@ -137,7 +162,7 @@ def column_from_dict(values: dict[str, Any]) -> Column:
     """
     given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     stored = given.pop("kind", None)
-    for kind in (NumericColumn, CategoricalColumn):
+    for kind in (NumericColumn, CategoricalColumn, ScreenedColumn):
         if stored == kind.kind and set(given) == {field.name for field in fields(kind)}:
             return kind(**given)
     raise FileError(f"a column is stored as numbers or levels with their fields, got {sorted(values)}.")
@@ -190,6 +215,20 @@ class Columns:
         parts = [column.encode(values[:, i]) for i, column in enumerate(self.columns)]
         encoded = np.concatenate(parts, axis=1)
         return encoded if encoded.shape[1] else np.zeros((len(values), 1))
+
+    def keeping(self, inputs: Sequence[int]) -> tuple[Columns, tuple[int, ...]]:
+        """The encoding in which columns without any of these inputs are screened out, and the inputs that it still has."""
+        kept = {self.owners[i] for i in inputs}
+        columns = tuple(
+            column if i in kept or not column.inputs else ScreenedColumn(column.name, column.levels)
+            for i, column in enumerate(self.columns)
+        )
+        return replace(self, columns=columns), tuple(i for i, owner in enumerate(self.owners) if owner in kept)
+
+    @property
+    def screened_out(self) -> tuple[str, ...]:
+        """Names of the columns that were screened out."""
+        return tuple(column.name for column in self.columns if isinstance(column, ScreenedColumn))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values that `columns_from_dict` reads back."""

@@ -181,9 +181,12 @@ class ExplanationMixin:
         names, _ = self.columns_.formula_names()
         pairs = zip(names, self.columns_.labels, strict=True)
         notes = [f"{label!r} is called {name} in formulas" for name, label in pairs if name != label]
-        idle = [column.name for column in self.columns_.columns if not column.inputs]
+        out = self.columns_.screened_out
+        idle = [column.name for column in self.columns_.columns if not column.inputs and column.name not in out]
         if idle:
             notes.append(f"constant in the fit, so left out: {', '.join(idle)}")
+        if out:
+            notes.append(f"{len(out)} of {len(self.columns_.columns)} columns were screened out")
         notes += frame_notes(self.model_)
         for each in getattr(self, "axiom_status_", ()):
             note = f" ({each.note})" if each.note else ""

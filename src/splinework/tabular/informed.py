@@ -27,10 +27,11 @@ from splinework.nn.network import KAN
 from splinework.tabular.axiom_status import AxiomStatus, axiom_statuses
 from splinework.tabular.column_axioms import ColumnAxiom
 from splinework.tabular.ensemble import ProgressCallback
+from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.rows import WeightedRows, sampled
 from splinework.tabular.stacking import is_significant
 from splinework.tabular.tasks import Task
-from splinework.tabular.training import Hyperparameters, TrainedNetwork, TrainingLog, targets_of
+from splinework.tabular.training import TrainedNetwork, TrainingLog, targets_of
 
 HIDDEN_NODES: Final = 5
 """Nodes of the hidden layer that is compared with an additive network."""

@@ -9,6 +9,7 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
+from splinework.tabular.design import DesignMatrix
 from splinework.tabular.tasks import Multiclass
 
 MAX_STEPS = 200
@@ -16,40 +17,66 @@ GRADIENT_TOLERANCE = 1e-7
 """Largest remaining gradient component, per row."""
 
 
-def solve_classes(columns: Tensor, y: Tensor, weights: Tensor, penalties: Tensor) -> tuple[Tensor, Tensor]:
-    """Minimises the weighted cross-entropy plus `½ Σ penalties coefficients²` by L-BFGS, starting from zero.
+def solve_classes(
+    design: DesignMatrix,
+    y: Tensor,
+    weights: Tensor,
+    penalties: Tensor,
+    start: tuple[Tensor, Tensor] | None = None,
+    gram: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Minimises the weighted cross-entropy plus `½ Σ penalties coefficients²` by L-BFGS.
 
-    A warm start would leak held-out rows, whose weight is zero here, into the fit that they evaluate.
+    With few rows, a start from a fit to all rows would leak held-out ones, whose weight is zero here, into the fit that they
+    evaluate.
 
     Args:
-        columns: Design matrix `(n, P)`.
+        design: The design matrix.
         y: Class indicators `(n, q)`.
         weights: Row weights `(n,)`.
         penalties: Ridge penalties `(P, q)`.
+        start: Coefficients and biases to start from; by default zeros and the constant.
+        gram: Weighted cross products of the columns `(P, P)`; where given, they precondition the steps, else their diagonal does.
 
     Returns:
         Coefficients `(P, q)` and biases `(q,)`.
     """
-    width, classes = columns.shape[1], y.shape[1]
+    width, classes = design.width, y.shape[1]
     total = float(weights.sum())
-    bias = Multiclass().constant(y, weights)
-    # Diagonal preconditioning: every column gets about the same penalised curvature.
-    scale = 1 / torch.sqrt(0.25 * (weights @ columns**2)[:, None] / classes + penalties)
+    coefficients, bias = start or (y.new_zeros(width, classes), Multiclass().constant(y, weights))
+    # Every direction gets about the same penalised curvature.
+    scale = 1 / torch.sqrt(0.25 * design.squares(weights)[:, None] / classes + penalties)
+    factors = None
+    if gram is not None:
+        factors = torch.linalg.cholesky(0.25 * gram + torch.diag_embed(penalties.T))
+
+    def scaled(flat: Tensor) -> Tensor:
+        if factors is None:
+            return flat * scale
+        found: Tensor = torch.linalg.solve_triangular(factors.mT, flat.T[:, :, None], upper=True)
+        return found[:, :, 0].T
+
+    def scaled_back(slope: Tensor) -> Tensor:
+        if factors is None:
+            return slope * scale
+        found: Tensor = torch.linalg.solve_triangular(factors, slope.T[:, :, None], upper=False)
+        return found[:, :, 0].T
 
     def cost(flat: np.ndarray[Any, Any]) -> tuple[float, np.ndarray[Any, Any]]:
         values = torch.from_numpy(flat)
-        coefficients = values[: width * classes].view(width, classes) * scale
-        outputs = columns @ coefficients + values[width * classes :]
+        coefficients = scaled(values[: width * classes].view(width, classes))
+        outputs = design.times(coefficients) + values[width * classes :]
         loss = (
             weights @ (torch.logsumexp(outputs, 1) - (outputs * y).sum(1)) + 0.5 * (penalties * coefficients**2).sum()
         )
         slope = weights[:, None] * (torch.softmax(outputs, 1) - y)
-        gradient = torch.cat([((columns.T @ slope + penalties * coefficients) * scale).reshape(-1), slope.sum(0)])
+        gradient = torch.cat([scaled_back(design.moments(slope) + penalties * coefficients).reshape(-1), slope.sum(0)])
         return float(loss) / total, gradient.numpy() / total
 
-    start = torch.cat([torch.zeros(width * classes, dtype=columns.dtype), bias]).numpy()
+    whitened = coefficients / scale if factors is None else (factors.mT @ coefficients.T[:, :, None])[:, :, 0].T
+    first = torch.cat([whitened.reshape(-1), bias]).numpy()
     found = minimize(
-        cost, start, jac=True, method="L-BFGS-B", options={"maxiter": MAX_STEPS, "gtol": GRADIENT_TOLERANCE}
+        cost, first, jac=True, method="L-BFGS-B", options={"maxiter": MAX_STEPS, "gtol": GRADIENT_TOLERANCE}
     )
     values = torch.from_numpy(found.x)
-    return values[: width * classes].view(width, classes) * scale, values[width * classes :]
+    return scaled(values[: width * classes].view(width, classes)), values[width * classes :]

@@ -29,7 +29,8 @@ class KANRegressor(RegressorMixin, KANEstimator):
     The model is a generalised additive model, one penalised spline per covariate, with smoothness by restricted maximum
     likelihood, plus a cross-validated ensemble for the interactions, where these lower the held-out loss significantly; both are
     merged into one network. Where a Gaussian process predicts held-out rows better (20 to 10,000 rows, up to 20 inputs), or one
-    spline where there is one covariate, a network that has learned it is the model instead. `predict` gives point predictions;
+    spline where there is one covariate, a network that has learned it is the model instead. Of about as many columns as rows most
+    are screened out first, with a `FitWarning`. `predict` gives point predictions;
     prediction intervals are `interval(x)` of the results of `splinework.fit` and `splinework.ensemble`.
 
     Parameters:
@@ -54,7 +55,7 @@ class KANRegressor(RegressorMixin, KANEstimator):
     Attributes:
         model_: The network, a `splinework.KAN` in float64 over the inputs that `columns_` encodes; a `FramedKAN` where an axiom
             needs formulas before or after it.
-        columns_: Encoding of the columns: imputed values, levels, constants.
+        columns_: Encoding of the columns: imputed values, levels, constants, and which were `screened_out`.
         equations_: Formulas, from simple to accurate, as a pandas DataFrame; searched for on first access.
         equation_: The best of them, with `str`, `.latex()`, `.numpy()`, `.export(language)`.
         feature_importances_: Relative importance of every column, `(n_features_in_,)`; the sum is one.

@@ -23,6 +23,14 @@ class Task(ABC):
         """Loss of each row, `(n,)`, over the last dimension."""
 
     @abstractmethod
+    def slope(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """Derivatives of each row's loss by its outputs, `(n, q)`."""
+
+    @abstractmethod
+    def steepest(self, outputs: int) -> float:
+        """An upper bound of the eigenvalues of the second derivatives of a row's loss with this number of outputs."""
+
+    @abstractmethod
     def constant(self, y: Tensor, weights: Tensor) -> Tensor:
         """The constant outputs of least loss, `(q,)`."""
 
@@ -41,6 +49,12 @@ class Regression(Task):
     def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         return ((outputs - y) ** 2).mean(-1)
 
+    def slope(self, outputs: Tensor, y: Tensor) -> Tensor:
+        return 2 * (outputs - y) / y.shape[1]
+
+    def steepest(self, outputs: int) -> float:
+        return 2 / outputs
+
     def constant(self, y: Tensor, weights: Tensor) -> Tensor:
         return (weights @ y) / weights.sum()
 
@@ -56,6 +70,12 @@ class Binary(Task):
     def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         return torch.nn.functional.binary_cross_entropy_with_logits(outputs, y, reduction="none").squeeze(-1)
 
+    def slope(self, outputs: Tensor, y: Tensor) -> Tensor:
+        return torch.sigmoid(outputs) - y
+
+    def steepest(self, outputs: int) -> float:
+        return 0.25
+
     def constant(self, y: Tensor, weights: Tensor) -> Tensor:
         return torch.logit((weights @ y + 0.5) / (weights.sum() + 1))
 
@@ -70,6 +90,12 @@ class Multiclass(Task):
 
     def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         return -(torch.log_softmax(outputs, -1) * y).sum(-1)
+
+    def slope(self, outputs: Tensor, y: Tensor) -> Tensor:
+        return torch.softmax(outputs, -1) - y
+
+    def steepest(self, outputs: int) -> float:
+        return 0.5
 
     def constant(self, y: Tensor, weights: Tensor) -> Tensor:
         logs = torch.log((weights @ y + 0.5) / (weights.sum() + 0.5 * y.shape[1]))

@@ -8,7 +8,7 @@ held out; the out-of-fold predictions give the stacking weights (`stacking.py`),
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,16 +16,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from splinework.errors import ConfigError
 from splinework.nn.frame import FramedKAN
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import adapted_knots, refine_coefficients
-from splinework.tabular.additive import AdditiveFit, DesignMatrix, fit_additive, make_design, refit_additive
-from splinework.tabular.assembly import Standardisation, additive_network, combined_network
+from splinework.tabular.additive import AdditiveFit, fit_additive, refit_additive
+from splinework.tabular.assembly import Standardisation, additive_network, combined_network, moments
+from splinework.tabular.constant import constant_network
 from splinework.tabular.continuation import continue_training
-from splinework.tabular.ensemble import EnsembleSettings, ProgressCallback, train_ensemble, wide_network
+from splinework.tabular.design import DesignMatrix, make_design, many_valued
+from splinework.tabular.ensemble import EnsembleSettings, ProgressCallback, held_out_rows, train_ensemble, wide_network
+from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.rows import Floats
+from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
+from splinework.tabular.screening import Screening, is_wide, screen
 from splinework.tabular.smooth import fit_smooth
 from splinework.tabular.stacking import stack
 from splinework.tabular.tasks import Multiclass, Task
@@ -47,39 +51,6 @@ GRID_EPS = 0.1
 
 
 @dataclass(frozen=True)
-class Hyperparameters:
-    """The user's hyperparameters.
-
-    Attributes:
-        hidden: Hidden nodes of each member, one number per layer; 0 or () for an additive network; `auto` decides by
-            held-out rows.
-        grid: Intervals of the inputs' splines, or `auto`.
-        degree: Degree of the splines.
-        members: Size of the ensemble, or `auto`.
-        max_iter: Maximum number of training steps.
-    """
-
-    hidden: int | Sequence[int] | str = "auto"
-    grid: int | str = "auto"
-    degree: int = 3
-    members: int | str = "auto"
-    max_iter: int = 5000
-
-    def layers(self) -> tuple[int, ...] | None:
-        """Nodes of the hidden layers; None for `auto`.
-
-        Raises:
-            ConfigError: If `hidden` is another text than `auto`.
-        """
-        if self.hidden == "auto":
-            return None
-        if isinstance(self.hidden, str):
-            raise ConfigError(f"hidden is 'auto', a number of nodes or one number per layer, got {self.hidden!r}.")
-        nodes = (self.hidden,) if isinstance(self.hidden, int) else tuple(self.hidden)
-        return nodes if nodes != (0,) else ()
-
-
-@dataclass(frozen=True)
 class TrainedNetwork:
     """The result of a training.
 
@@ -88,12 +59,14 @@ class TrainedNetwork:
         loss: Mean loss on held-out rows, or on all rows where none were held out; for standardised targets.
         steps: Number of training steps.
         history: Records `{"stage", "step", "loss"}`.
+        kept: Indices of the inputs that the network has, where others were screened out; None for all of them.
     """
 
     model: KAN | FramedKAN
     loss: float
     steps: int
     history: list[dict[str, Any]] = field(default_factory=list)
+    kept: tuple[int, ...] | None = field(default=None, kw_only=True)
 
 
 def train(
@@ -105,6 +78,7 @@ def train(
     settings: Hyperparameters,
     seed: int,
     groups: Sequence[Sequence[int]] | None = None,
+    owners: Sequence[int] | None = None,
     on_step: ProgressCallback | None = None,
     start: KAN | None = None,
     names: Sequence[str] | None = None,
@@ -119,6 +93,7 @@ def train(
         settings: The hyperparameters.
         seed: Seed of folds, initial values and batches.
         groups: Inputs that are levels of one category.
+        owners: Column of the table to which each input belongs; by default each is a column.
         on_step: Called with stage, step, steps and loss; True ends the stage.
         start: A network to continue from; its grids stay.
         names: Names of the inputs.
@@ -129,16 +104,17 @@ def train(
     raw_x, w = torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(np.asarray(weights) / np.mean(weights))
     raw_y = targets_of(y, task)
     unscaled = torch.zeros(raw_y.shape[1]).double(), torch.ones(raw_y.shape[1]).double()
-    scaling = Standardisation(*_moments(raw_x, w), *(_moments(raw_y, w) if task.is_regression else unscaled))
+    scaling = Standardisation(*moments(raw_x, w), *(moments(raw_y, w) if task.is_regression else unscaled))
     u, t = (raw_x - scaling.x_shift) / scaling.x_scale, (raw_y - scaling.y_shift) / scaling.y_scale
-    job = _NetworkFit(raw_x, raw_y, u, t, w, scaling, task, settings, seed, groups or (), names)
+    belongs = torch.arange(u.shape[1]) if owners is None else torch.as_tensor(owners)
+    job = _NetworkFit(raw_x, raw_y, u, t, w, scaling, task, settings, seed, groups or (), belongs, names)
     log = TrainingLog(on_step)
     if start is not None:
         loss, steps, model = continue_training(
             start, job.raw_x, job.raw_y, job.weights, task, settings.max_iter, seed, log
         )
         return TrainedNetwork(model, loss, steps, log.history)
-    return job.run(log)
+    return job.screened(log) if job.is_wide() else job.run(log)
 
 
 class TrainingLog:
@@ -166,45 +142,81 @@ class _NetworkFit:
     settings: Hyperparameters
     seed: int
     groups: Sequence[Sequence[int]]
+    owners: Tensor
     names: Sequence[str] | None
+    screening: Screening | None = None
+
+    def is_wide(self) -> bool:
+        """Whether columns are to be screened."""
+        return is_wide(len(self.t), len(torch.unique(self.owners)))
+
+    def screened(self, log: TrainingLog) -> TrainedNetwork:
+        """The network of the inputs that screening keeps."""
+        design = make_design(self._layer(SCREENING_INTERVALS), self.u, self.weights, self.groups)
+        fold, folds = self._folds(torch.Generator().manual_seed(self.seed))
+        found = screen(design, self.t, self.weights, self.task, fold, folds, self.owners)
+        kept = tuple(found.inputs.tolist())
+        log("screening", 1, 1, found.loss)
+        log.history[-1] |= {"inputs": self.u.shape[1], "kept": len(kept)}
+        if not kept:
+            bias = self.scaling.y_shift + self.scaling.y_scale * self.task.constant(self.t, self.weights)
+            model = constant_network((self.names or ["x1"])[:1], bias.numpy())
+            return TrainedNetwork(model, found.loss, 1, log.history, kept=kept)
+        place = {i: at for at, i in enumerate(kept)}
+        own = replace(
+            self,
+            raw_x=self.raw_x[:, found.inputs],
+            u=self.u[:, found.inputs],
+            scaling=self.scaling.of_inputs(found.inputs),
+            groups=[[place[i] for i in group if i in place] for group in self.groups],
+            owners=self.owners[found.inputs],
+            names=[self.names[i] for i in kept] if self.names else None,
+            screening=found,
+        )
+        result = own.run(log)
+        return replace(result, kept=kept if result.kept is None else tuple(kept[i] for i in result.kept))
 
     def run(self, log: TrainingLog) -> TrainedNetwork:
         layer = self._layer()
         design = make_design(layer, self.u, self.weights, self.groups)
-        whole = fit_additive(design, self.t, self.weights, self.task)
+        products = design.about_mean(self.weights) if self.task.is_regression and self.screening is None else None
+        whole = (
+            fit_additive(design, self.t, self.weights, self.task, products)
+            if self.screening is None
+            else self.screening.fit(design, self.t, self.weights, self.task)
+        )
         loss = float(self.weights @ self.task.loss(whole.values(design), self.t)) / len(self.t)
         hidden = self._hidden()
         if log("curves", 1, 1, loss) or not hidden:
-            return TrainedNetwork(self._additive(layer, design, whole, 1.0), loss, 1, log.history)
+            return self._additive(layer, design, whole, 1.0, loss, log)
         generator = torch.Generator().manual_seed(self.seed)
         ensemble = self._ensemble_settings(hidden)
-        folds = max(N_FOLDS, ensemble.members)
-        fold = torch.randperm(len(self.t), generator=generator) % folds
-        parts = [self._without(whole, design, fold == k) for k in range(ensemble.members)]
+        fold, _ = self._folds(generator)
+        parts = self._without(whole, design, [fold == k for k in range(ensemble.members)], products)
         offsets = torch.stack([part.values(design) for part in parts], dim=1)
         finer = self._finer(layer)
-        net = wide_network(finer, self.u, self.t.shape[1], ensemble, generator)
+        visible = self.screening.kept if self.screening is not None else None
+        net = wide_network(finer, self.u, self.t.shape[1], ensemble, generator, visible)
         groups = train_ensemble(net, self.u, self.t, self.weights, offsets, fold, self.task, ensemble, generator, log)
-        held = torch.nonzero(fold < ensemble.members)[:, 0]
+        held = held_out_rows(fold, ensemble.members)
         base, corrections = offsets[held, fold[held]], [group.out_of_fold[held] for group in groups]
         mixture = stack(base, corrections, self.t[held], self.weights[held], self.task)
-        steps = log.history[-1]["step"]
         smooth = self._smooth(held, mixture.loss, log)
         if smooth is not None:
             return smooth
         if not any(mixture.stacking_weights) or (self.settings.hidden == "auto" and not mixture.improves):
-            return TrainedNetwork(
-                self._additive(layer, design, whole, mixture.inverse_temperature), mixture.loss, steps, log.history
-            )
+            return self._additive(layer, design, whole, mixture.inverse_temperature, mixture.loss, log)
         curves = design.spline_coefficients(torch.stack([part.coefficients for part in parts]).mean(0))
         bias = torch.stack([part.bias for part in parts]).mean(0)
         shares, sharp = mixture.stacking_weights, mixture.inverse_temperature
         model = combined_network(layer, curves, bias, net, groups, shares, sharp, ensemble, self.scaling, self.names)
-        return TrainedNetwork(model, mixture.loss, steps, log.history)
+        return TrainedNetwork(model, mixture.loss, log.history[-1]["step"], log.history)
 
     def _smooth(self, held: Tensor, loss: float, log: TrainingLog) -> TrainedNetwork | None:
         """The network that learned a smooth estimate, where that predicts held-out rows better than curves and ensemble do."""
         settings = self.settings
+        if self.screening is not None:
+            return None  # its left-out predictions would be those of inputs that the left-out rows helped to choose
         if not (self.task.is_regression and settings == Hyperparameters(max_iter=settings.max_iter)):
             return None
         found = fit_smooth(self.raw_x, self.raw_y, self.weights, seed=self.seed, names=self.names)
@@ -221,15 +233,38 @@ class _NetworkFit:
             return None
         return TrainedNetwork(model, own, log.history[-1]["step"], log.history)
 
-    def _without(self, whole: AdditiveFit, design: DesignMatrix, held: Tensor) -> AdditiveFit:
-        """The additive part without held-out rows.
+    def _folds(self, generator: torch.Generator) -> tuple[Tensor, int]:
+        """The fold of each row, and the number of folds."""
+        folds = max(N_FOLDS, self._members())
+        return torch.randperm(len(self.t), generator=generator) % folds, folds
+
+    def _without(
+        self,
+        whole: AdditiveFit,
+        design: DesignMatrix,
+        parts: Sequence[Tensor],
+        products: tuple[Tensor, Tensor] | None,
+    ) -> list[AdditiveFit]:
+        """The additive parts without each of these sets of held-out rows, given as masks.
 
         Penalties estimated on all rows leak a little into the held-out loss; on many rows that is negligible, and they stay.
         """
-        seen = self.weights * ~held
-        if len(self.t) > MAX_REFIT_ROWS:
-            return refit_additive(whole, design, self.t, seen, self.task)
-        return fit_additive(design, self.t, seen, self.task)
+        if self.screening is not None:
+            fit = self.screening.fit
+            return [fit(design, self.t, self.weights * ~held, self.task, k) for k, held in enumerate(parts)]
+        if len(self.t) <= MAX_REFIT_ROWS:
+            return [fit_additive(design, self.t, self.weights * ~held, self.task) for held in parts]
+        return [
+            refit_additive(
+                whole,
+                design,
+                self.t,
+                self.weights * ~held,
+                self.task,
+                design.without(products, self.weights, held) if products else None,
+            )
+            for held in parts
+        ]
 
     def _hidden(self) -> tuple[int, ...]:
         hidden = self.settings.layers()
@@ -244,19 +279,22 @@ class _NetworkFit:
 
     def _ensemble_settings(self, hidden: tuple[int, ...]) -> EnsembleSettings:
         count = len(self.t)
-        members = N_FOLDS if self.settings.members == "auto" else int(self.settings.members)
         steps = min(self.settings.max_iter, max(300, min(4 * count, max(2000, count // 5))))
-        return EnsembleSettings(hidden, min(members, count), steps=steps, batch_size=256 if count <= 10_000 else 512)
+        return EnsembleSettings(hidden, self._members(), steps=steps, batch_size=256 if count <= 10_000 else 512)
 
-    def _layer(self) -> KANLayer:
-        """The additive part's layer with its grid, without coefficients."""
+    def _members(self) -> int:
+        members = N_FOLDS if self.settings.members == "auto" else int(self.settings.members)
+        return min(members, len(self.t))
+
+    def _layer(self, intervals: int | None = None) -> KANLayer:
+        """The additive part's layer with its grid, without coefficients; by default as many intervals as the table allows."""
         inputs = self.u.shape[1]
         many = self._many_valued()
         room = (MAX_DESIGN_COLUMNS_CLASSES if isinstance(self.task, Multiclass) else MAX_DESIGN_COLUMNS) - (
             inputs - many
         )
         auto = max(1, min(MAX_CURVE_INTERVALS, room // max(many, 1) - 2))
-        grid = auto if self.settings.grid == "auto" else int(self.settings.grid)
+        grid = intervals or (auto if self.settings.grid == "auto" else int(self.settings.grid))
         layer = self._empty(grid, self.t.shape[1])
         low, high = self.u.min(0).values, self.u.max(0).values
         high = torch.where(high > low, high, low + 1.0)
@@ -282,13 +320,18 @@ class _NetworkFit:
         return KANLayer(self.u.shape[1], outputs, grid=grid, degree=degree, base="none", **like)
 
     def _many_valued(self) -> int:
-        return sum(len(torch.unique(column)) > 2 for column in self.u.T)
+        return int(many_valued(self.u).sum())
 
-    def _additive(self, layer: KANLayer, design: DesignMatrix, found: AdditiveFit, inverse_temperature: float) -> KAN:
-        curves, bias = design.spline_coefficients(found.coefficients), found.bias
-        return additive_network(
-            layer, inverse_temperature * curves, inverse_temperature * bias, self.scaling, self.names
-        )
+    def _additive(
+        self, layer: KANLayer, design: DesignMatrix, found: AdditiveFit, factor: float, loss: float, log: TrainingLog
+    ) -> TrainedNetwork:
+        """The additive network with its outputs times a factor; of screened inputs only those that all rows keep."""
+        curves, bias = factor * design.spline_coefficients(found.coefficients), factor * found.bias
+        kept = self.screening.kept[-1] if self.screening is not None else None
+        inputs = torch.nonzero(kept)[:, 0] if kept is not None and bool(kept.any()) else None
+        model = additive_network(layer, curves, bias, self.scaling, self.names, inputs)
+        own = tuple(inputs.tolist()) if inputs is not None else None
+        return TrainedNetwork(model, loss, log.history[-1]["step"], log.history, kept=own)
 
 
 def targets_of(y: NDArray[Any], task: Task, classes: int = -1) -> Tensor:
@@ -299,12 +342,3 @@ def targets_of(y: NDArray[Any], task: Task, classes: int = -1) -> Tensor:
     if isinstance(task, Multiclass):
         return torch.nn.functional.one_hot(codes, classes).double()
     return codes.double()[:, None]
-
-
-def _moments(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted means and standard deviations of columns; that of a constant is 1."""
-    share = weights / weights.sum()
-    mean = share @ values
-    spread = torch.sqrt(share @ (values - mean) ** 2)
-    floor = 1e-12 * values.abs().amax(0)
-    return mean, torch.where(spread > floor, spread, torch.ones_like(spread))

@@ -136,6 +136,12 @@ def fit(
             run.journal = open_journal(Path(chosen.checkpoint), _fingerprint(objective, rows, plan, chosen))
         counts = f"{objective.count} rows to fit, {rows.held_out_count} held out"
         run.history.decide("optimiser", f"optimiser {plan.method.name}, {plan.why}; {counts}")
+        if model.inputs > objective.count + rows.held_out_count:
+            run.warn(
+                f"{model.inputs} inputs for {objective.count + rows.held_out_count} rows: that many edges fit any target, and "
+                "nothing here leaves inputs out; splinework.tabular.KANRegressor and KANClassifier screen columns, or give fit "
+                "the columns that they keep."
+            )
         run.judge_anew(objective, run.held_out)
         with run.listening(chosen):
             final, judge, taught = _take_all_steps(run, objective, rows, plan, chosen)

@@ -1,0 +1,224 @@
+"""The design matrix of the additive part: the curves of all inputs as columns, and its products by blocks of rows.
+
+Every input has a column for its line and, where it has more than two values, columns for bends that are orthonormal in the
+penalty. Cross products are summed over blocks of rows, so that beside the matrix itself no copy of its size is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from splinework.nn.layer import KANLayer
+
+MAX_BLOCK_ENTRIES = 2**20
+"""Entries of a block of rows: 8 MB in float64, which a processor's cache nearly holds."""
+MAX_DOUBLE_ENTRIES = 2**24
+"""Entries up to which the matrix is stored in float64 (128 MB). Beyond, float32 rounds far below what chance does; sums are in
+float64 always."""
+MIN_BEND = 1e-9
+"""Eigenvalues of a penalty below this share of the largest are those of constant and linear functions."""
+
+
+@dataclass(frozen=True)
+class DesignMatrix:
+    """The design matrix: `values @ coefficients` are the sums of curves at the rows, where each curve has mean zero.
+
+    Attributes:
+        values: `(n, P)`, in float32 where it is large; use `times`, `moments` and `about_mean` for products in float64.
+        blocks: Block number of each column, `(P,)`; the columns of a block share one variance.
+        lift: Per input a matrix `(size, m)` from the coefficients of its columns to spline coefficients.
+        spans: Columns of each input.
+    """
+
+    values: Tensor
+    blocks: Tensor
+    lift: tuple[Tensor, ...]
+    spans: tuple[slice, ...]
+
+    @property
+    def width(self) -> int:
+        """Number of columns P."""
+        return self.values.shape[1]
+
+    def spline_coefficients(self, coefficients: Tensor) -> Tensor:
+        """Spline coefficients `(I, size, q)` of the curves with these coefficients `(P, q)`."""
+        return torch.stack([lift @ coefficients[span] for lift, span in zip(self.lift, self.spans, strict=True)])
+
+    def of_inputs(self, inputs: Tensor) -> tuple[DesignMatrix, Tensor]:
+        """The design matrix of some inputs only, and the places of its columns in this one.
+
+        Args:
+            inputs: Indices of the inputs, ascending.
+        """
+        spans = [self.spans[i] for i in inputs.tolist()]
+        columns = torch.cat([torch.arange(span.start, span.stop) for span in spans])
+        blocks = torch.unique(self.blocks[columns], return_inverse=True)[1]
+        ends = torch.tensor([span.stop - span.start for span in spans]).cumsum(0).tolist()
+        own = tuple(slice(start, stop) for start, stop in zip([0, *ends[:-1]], ends, strict=True))
+        return DesignMatrix(self.values[:, columns], blocks, tuple(self.lift[i] for i in inputs.tolist()), own), columns
+
+    def inputs_of(self, columns: Tensor) -> Tensor:
+        """The inputs, ascending, to which these columns belong."""
+        starts = torch.tensor([span.start for span in self.spans])
+        found: Tensor = torch.unique(torch.searchsorted(starts, columns, right=True) - 1)
+        return found
+
+    def times(self, coefficients: Tensor) -> Tensor:
+        """The product `(n, q)` with coefficients `(P, q)` or `(P,)`."""
+        found: Tensor = torch.cat([part.to(coefficients.dtype) @ coefficients for _, part in self._parts()])
+        return found
+
+    def moments(self, rows: Tensor) -> Tensor:
+        """The transposed product `(P, q)` with numbers `(n, q)` or `(n,)` of the rows."""
+        found: Tensor = rows.new_zeros(self.width, *rows.shape[1:])
+        for at, part in self._parts():
+            found += part.to(rows.dtype).T @ rows[at]
+        return found
+
+    def squares(self, weights: Tensor) -> Tensor:
+        """Weighted sums of squares of the columns, `(P,)`."""
+        found: Tensor = weights.new_zeros(self.width)
+        for at, part in self._parts():
+            found += weights[at] @ part.to(weights.dtype).square()
+        return found
+
+    def about_mean(self, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Weighted means of the columns `(P,)` and their cross products about them `(P, P)`."""
+        centre = self.moments(weights) / weights.sum()
+        return centre, self._cross_products(weights, centre)
+
+    def without(self, whole: tuple[Tensor, Tensor], weights: Tensor, held: Tensor) -> tuple[Tensor, Tensor]:
+        """Means and cross products without held-out rows, from those of all rows; costs the products of the held-out rows only.
+
+        Args:
+            whole: Means and cross products of all rows, from `about_mean`.
+            weights: Weights of all rows, `(n,)`.
+            held: Mask of the held-out rows, `(n,)`.
+        """
+        centre, gram = whole
+        out = weights * held
+        left = weights.sum() - out.sum()
+        shift = (centre * out.sum() - self.moments(out)) / left  # of the mean, by Steiner's theorem taken off below
+        return centre + shift, gram - self._cross_products(out, centre) - left * torch.outer(shift, shift)
+
+    def _cross_products(self, weights: Tensor, centre: Tensor) -> Tensor:
+        found: Tensor = centre.new_zeros(self.width, self.width)
+        for at, part in self._parts():
+            own = weights[at]
+            used = own > 0
+            if not bool(used.all()):
+                part, own = part[used], own[used]
+            centred = part.to(centre.dtype) - centre
+            found.addmm_(centred.T, own[:, None] * centred)
+        return found
+
+    def _parts(self) -> Iterator[tuple[slice, Tensor]]:
+        for at in row_blocks(len(self.values), self.width):
+            yield at, self.values[at]
+
+
+def row_blocks(rows: int, width: int) -> Iterator[slice]:
+    """Slices of at most `MAX_BLOCK_ENTRIES` entries that cover all rows of a matrix of this width."""
+    step = max(1, MAX_BLOCK_ENTRIES // max(width, 1))
+    for start in range(0, rows, step):
+        yield slice(start, start + step)
+
+
+def make_design(layer: KANLayer, u: Tensor, weights: Tensor, groups: Sequence[Sequence[int]]) -> DesignMatrix:
+    """The design matrix of every input's curves on the layer's grid.
+
+    An input with two values has one column, its step; inputs of one group (the levels of a category) share one variance.
+
+    Args:
+        layer: The layer whose grid is used; its coefficients are ignored.
+        u: Inputs `(n, I)` in the layer's units.
+        weights: Row weights `(n,)`.
+        groups: Inputs that share a variance; all others have their own.
+    """
+    share = weights / weights.sum()
+    table = layer.table()
+    basis = partial(
+        table.basis.rows, grid=table.grid, prepared=table.prepared, derivative=0
+    )  # no row is beyond the grid
+    size = layer.basis.size
+    mean, second = u.new_zeros(layer.inputs, size), u.new_zeros(layer.inputs, size, size)
+    for at in row_blocks(len(u), layer.inputs * size):
+        rows = basis(u[at]).transpose(0, 1)
+        weighted = share[at, None] * rows
+        mean += weighted.sum(1)
+        second += weighted.transpose(1, 2) @ rows
+    lines = greville(layer) - (share @ u)[:, None]
+    spread = torch.sqrt(share @ (u - share @ u) ** 2)[:, None]
+    lines = torch.where(spread > 0, lines / torch.where(spread > 0, spread, 1.0), 0.0)
+    bends = _bends(layer)
+    several = many_valued(u).tolist()
+    group = {i: number for number, members in enumerate(groups) if len(members) > 1 for i in members}
+    bent = _bent(mean, second, lines, bends) if any(several) else ()
+    blocks, lifts, spans, at_column = [], [], [], 0
+    names: dict[object, int] = {}
+    for i in range(layer.inputs):
+        lift = lines[i][:, None]
+        keys: list[object] = [("group", group[i]) if i in group else ("straight", i)]
+        if several[i]:
+            lift = torch.cat([lift, bent[i]], dim=1)
+            keys += [("bent", i)] * bent[i].shape[1]
+        blocks += [names.setdefault(key, len(names)) for key in keys]
+        lifts.append(lift)
+        spans.append(slice(at_column, at_column + lift.shape[1]))
+        at_column += lift.shape[1]
+    dtype = u.dtype if len(u) * at_column <= MAX_DOUBLE_ENTRIES else torch.float32
+    values = torch.empty(len(u), at_column, dtype=dtype)
+    starts, widths = torch.tensor([span.start for span in spans]), torch.tensor([lift.shape[1] for lift in lifts])
+    alike = [torch.nonzero(widths == width)[:, 0] for width in torch.unique(widths)]
+    stacks = [torch.stack([lifts[int(i)] for i in inputs]) for inputs in alike]
+    for at in row_blocks(len(u), layer.inputs * size):
+        rows = basis(u[at]).transpose(0, 1)
+        for inputs, stack in zip(alike, stacks, strict=True):
+            into = starts[inputs, None] + torch.arange(stack.shape[2])
+            values[at, into] = (rows[inputs] @ stack).transpose(0, 1).to(dtype)
+    return DesignMatrix(values, torch.tensor(blocks), tuple(lifts), tuple(spans))
+
+
+def many_valued(u: Tensor) -> Tensor:
+    """A mask `(I,)` of the columns of `(n, I)` that have more than two values."""
+    return ((u != u.amin(0)) & (u != u.amax(0))).any(0)
+
+
+def greville(layer: KANLayer) -> Tensor:
+    """Coefficients of the identity, `(I, size)`: the means of k consecutive knots (Greville abscissae)."""
+    return layer.grid[:, 1:-1].unfold(1, layer.basis.size - layer.basis.resolution, 1).mean(-1)
+
+
+def _bends(layer: KANLayer) -> Tensor:
+    """The penalty matrix `(I, size, size)`: squared changes of slope between coefficients, times their distance.
+
+    The penalty is relative to the local knot distance, so with quantile knots a curve may bend where the data are dense.
+    """
+    at = greville(layer)
+    apart = torch.diff(at, dim=1)
+    slopes = torch.diff(torch.eye(at.shape[1], dtype=at.dtype), dim=0) / apart[:, :, None]
+    second = torch.diff(slopes, dim=1) * (apart[:, 1:] + apart[:, :-1])[:, :, None] / 2
+    return second.transpose(1, 2) @ second
+
+
+def _bent(mean: Tensor, second: Tensor, lines: Tensor, bends: Tensor) -> list[Tensor]:
+    """Per input coefficients of functions orthonormal in the penalty and orthogonal to constant and linear ones at the rows.
+
+    Args:
+        mean: Means of the basis functions at the rows, `(I, size)`.
+        second: Their second moments `(I, size, size)`.
+        lines: Coefficients of the standardised lines, `(I, size)`; they have mean zero.
+        bends: The penalty matrices `(I, size, size)`.
+    """
+    values, vectors = torch.linalg.eigh(bends)
+    functions = vectors / values.clamp_min(MIN_BEND * values[:, -1:]).sqrt()[:, None]
+    constant = mean[:, None] @ functions
+    linear = (lines[:, None] @ second) @ functions
+    bent = functions - constant - lines[:, :, None] * linear
+    kept = values > MIN_BEND * values[:, -1:]
+    return [each[:, own] for each, own in zip(bent, kept, strict=True)]
