@@ -2,7 +2,8 @@
 
 The coefficients minimise `Σ w (y - f(x))² + λ ∫ (d³f/dx³)²` (O'Sullivan 1986; Eilers & Marx 1996) for splines of degree 3 to 9 on
 grids up to a third as fine as the rows; degree, grid and λ are those of the least cross-validation, generalised (Craven & Wahba
-1979) and row by row. Nobody has to decide whether what a coarse grid leaves is noise or a wave: a fine grid with a penalty is right for both.
+1979) and row by row (Allen 1974). Nobody has to decide whether what a coarse grid leaves is noise or a wave: a fine grid with a
+penalty is right for both.
 """
 
 from __future__ import annotations
