@@ -9,7 +9,10 @@ coefficients small, so that single precision is accurate to 1e-6 up to degree 9.
 import torch
 from torch import Tensor
 
+from splinework.errors.foreign import explained
 
+
+@explained
 def cell_polynomials(knots: Tensor, degree: int) -> Tensor:
     """Polynomial pieces of the B-splines (Cox–de Boor recursion on polynomials; de Boor 1978, ch. X).
 
@@ -59,6 +62,7 @@ def cell_polynomials(knots: Tensor, degree: int) -> Tensor:
     return pieces.to(knots.dtype)
 
 
+@explained
 def bspline_values(x: Tensor, knots: Tensor, cells: Tensor, degree: int, derivative: int = 0) -> tuple[Tensor, Tensor]:
     """Values of the k+1 splines that may be non-zero at each point, and their cells.
 
@@ -127,6 +131,7 @@ def _derivative_at(pieces: Tensor, v: Tensor, derivative: int) -> Tensor:
     return value
 
 
+@explained
 def bspline_rows(x: Tensor, knots: Tensor, cells: Tensor, degree: int, derivative: int = 0) -> Tensor:
     """Values of all M splines, zeros included, at each point.
 

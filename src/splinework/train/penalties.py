@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.errors.foreign import explained
+from splinework.errors.foreign import explained, explained_record
 from splinework.nn.layer import KANLayer
 
 MIN_SIZE_RATIO = 1e-3
@@ -149,6 +149,7 @@ class GroupLasso(Penalty):
         return torch.sum((sizes + KINK_WIDTH) ** power - KINK_WIDTH**power) / power
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class PykanSparsity(Penalty):

@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DtypeError, ShapeError
+from splinework.errors.foreign import explained_record
 from splinework.train.losses.base import KINK_WIDTH, Loss
 
 MIN_CURVATURE_RATIO = 1e-6
 """A curvature below this share of what the slope alone suggests is taken for none."""
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Custom(Loss):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained_record
 from splinework.knowledge.axioms.axiom import Axiom, Name
 from splinework.knowledge.axioms.facts import GroupInvariance
 from splinework.knowledge.axioms.fields import names_of
@@ -26,6 +27,7 @@ GROUPS: Final = ("sign", "scale", "translation", "rotation")
 _MAX_SCALE: Final = 4.0
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Invariant(LinearAxiom):
