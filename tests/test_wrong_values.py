@@ -33,11 +33,19 @@ RESULTS = {
 """Records that functions return: nobody else makes them."""
 ABSTRACT = {"Axiom", "Backend", "Loss", "Penalty", "Region", "SeriesModel", "Strength"}
 """Classes to derive others from."""
+NO_NUMBERS = ("three", None, {"a": 1}, float)
 ESTIMATORS = {"KANRegressor", "KANClassifier", "KANTransformer"}
 """Classes that check their options at fit, as scikit-learn asks."""
 FEWER = {
     **dict.fromkeys(("load_knots", "load_orbits", "problem_names", "active", "record_layers"), "takes no argument"),
     **dict.fromkeys(("Hard", "Verify", "Poisson", "Softmax", "Squared"), "takes no argument"),
+    **dict.fromkeys(
+        ("data_names", "feynman_ids", "Soft", "Logistic", "Quantile", "Roughness"), "takes one or two options"
+    ),
+    **dict.fromkeys(
+        ("MLflow", "OptunaPruning", "PlotLive", "TensorBoard"), "takes an object of another package, and an interval"
+    ),
+    "powers": "takes a series of anything that multiplies",
 }
 """Functions with fewer than ten cases, and why."""
 
@@ -91,7 +99,12 @@ def _cases(name: str) -> Iterator[Case]:
         for p in parameters:
             free = re.search(r"Any|Callable", str(p.annotation)) or f"{short}.{p.name}" in UNCHECKED
             if p.default is not p.empty and not free:
-                for value in (print, MODEL, [print]):
+                for value in (
+                    print,
+                    MODEL,
+                    [print],
+                    *(NO_NUMBERS if p.annotation in (int, float, "int", "float") else ()),
+                ):
                     came = type(value).__name__
                     yield f"{p.name} as {came}", call(right, **{p.name: value}), (p.name, short, _shown(value))
 
@@ -101,7 +114,7 @@ def _shown(value: Any) -> str:
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_a_wrong_argument_is_told_by_name(name, tmp_path, monkeypatch, capsys):
+def test_the_error_of_a_wrong_argument_names_it(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     poor = []
     for what, call, words in _cases(name):

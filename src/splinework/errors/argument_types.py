@@ -77,7 +77,7 @@ def mistyped(call: Callable[..., Any], given: Mapping[str, Any], usual: str) -> 
     """The message about the first argument whose value its annotation does not admit; None where there is none.
 
     Args:
-        call: What was called.
+        call: The function, or the `__init__` of a class.
         given: Name of an argument → its value.
         usual: How the call is usually written.
     """

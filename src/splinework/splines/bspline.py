@@ -4,6 +4,9 @@ On the cell `[t_c, t_{c+1}]` only the k+1 splines `B_{c-k}, …, B_c` are non-ze
 coefficients in the centred local variable `v = (x - (t_c + t_{c+1})/2) / (t_{c+1} - t_c)`, `|v| <= 1/2`, are computed once per
 knot vector (`cell_polynomials`); evaluation is then Horner's rule, with no recursion over degrees. Centring keeps the
 coefficients small, so that single precision is accurate to 1e-6 up to degree 9.
+
+The splines are those of the recursion `B_m^k = u_m^k B_m^{k-1} + (1 - u_{m+1}^k) B_{m+1}^{k-1}` with
+`u_m^k = (x - t_m)/(t_{m+k} - t_m)` (de Boor 1978, ch. X).
 """
 
 import torch

@@ -1,4 +1,7 @@
-"""Knot insertion: exact refinement of a grid (Boehm 1980). The function does not change, not even outside the domain."""
+"""Knot insertion: exact refinement of a grid (Boehm 1980). The function does not change, not even outside the domain.
+
+On the finer knots the same function has other coefficients: `Σ c_m B_m(x) = Σ d_m B'_m(x)`.
+"""
 
 import operator
 

@@ -1,4 +1,7 @@
-"""Jumps of a spline's highest derivative at its inner knots, a measure of roughness."""
+"""Jumps of a spline's highest derivative at its inner knots, a measure of roughness.
+
+At a knot t the jump is `s^(k)(t+) - s^(k)(t-)`, which is linear in the coefficients (Dierckx 1993).
+"""
 
 import torch
 from torch import Tensor

@@ -2,6 +2,8 @@
 
 A knot vector has `M + k + 1` knots for `M` basis functions of degree `k`; its *domain* is `[t_k, t_M]`, on which the
 B-splines sum to one, divided into `G = M - k` grid intervals. The k knots beyond each end continue the outermost interval.
+
+The blend is that of pykan (Liu et al. 2024, arXiv 2404.19756): `t = ε t_uniform + (1 - ε) t_quantile`.
 """
 
 from operator import index

@@ -1,4 +1,7 @@
-"""Linear least squares that stays finite for any data: few, repeated or collinear rows give the minimum-norm solution."""
+"""Linear least squares that stays finite for any data: few, repeated or collinear rows give the minimum-norm solution.
+
+The solution is `c = A⁺ b`, A⁺ the pseudo-inverse (Golub & Van Loan 2013, §5.5).
+"""
 
 import torch
 from torch import Tensor

@@ -2,6 +2,10 @@
 
 Each is given twice over, from one definition: as a differentiable value (for Adam and L-BFGS), and as a quadratic in
 each edge's coefficients that majorises it (for Levenberg–Marquardt).
+
+What is minimised is `loss + weight · Σ R(φ)` over edges φ. Norms and entropy are those of KAN (Liu et al. 2024, arXiv 2404.19756,
+§2.5), groups those of Yuan & Lin 2006, bending `∫ φ''(x)² dx` that of smoothing splines (Wahba 1990), and the majorisation that
+of Hunter & Li 2005.
 """
 
 from abc import ABC, abstractmethod

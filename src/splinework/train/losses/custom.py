@@ -1,4 +1,7 @@
-"""A loss of one's own: any function of outputs and targets that torch can differentiate."""
+"""A loss of one's own: any function of outputs and targets that torch can differentiate.
+
+Slope and curvature come from `ρ(f, t)` by automatic differentiation (Griewank & Walther 2008).
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""Behaviour beyond the grid of an input."""
+"""Behaviour beyond the grid of an input.
+
+Towards an end of the axis `f → c`, or `f - (a x + b) → 0`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,7 @@
-"""Values on a boundary: faces of a box, or the boundary of a region."""
+"""Values on a boundary: faces of a box, or the boundary of a region.
+
+`f(x) = g(x)` for x on the boundary.
+"""
 
 import math
 from collections.abc import Callable, Sequence

@@ -1,4 +1,7 @@
-"""Initial conditions."""
+"""Initial conditions.
+
+`f(x, t₀) = g(x)`, and `∂f/∂t = h(x)` there.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,7 @@
-"""Invariance under groups that act on several inputs."""
+"""Invariance under groups that act on several inputs.
+
+`f(g x) = f(x)` for all g of a group.
+"""
 
 import itertools
 import math

@@ -1,4 +1,7 @@
-"""Relations between outputs: shares of one, or an order."""
+"""Relations between outputs: shares of one, or an order.
+
+`Σ_j f_j(x) = 1`, or `f_1(x) ≤ f_2(x) ≤ …`.
+"""
 
 import itertools
 import math

@@ -1,4 +1,7 @@
-"""Interpolation conditions."""
+"""Interpolation conditions.
+
+`f(x_n) = y_n` at some points.
+"""
 
 import itertools
 from collections.abc import Callable, Sequence
