@@ -34,14 +34,12 @@ RESULTS = {
 ABSTRACT = {"Axiom", "Backend", "Loss", "Penalty", "Region", "SeriesModel", "Strength"}
 """Classes to derive others from."""
 NO_NUMBERS = ("three", None, {"a": 1}, float)
-ESTIMATORS = {"KANRegressor", "KANClassifier", "KANTransformer"}
-"""Classes that check their options at fit, as scikit-learn asks."""
+CHECKED_LATER = {"KANRegressor", "KANClassifier", "KANTransformer", "KANConfig"}
+"""Classes whose options are checked at fit, as scikit-learn asks, or by the network that is made of them."""
 FEWER = {
     **dict.fromkeys(("load_knots", "load_orbits", "problem_names", "active", "record_layers"), "takes no argument"),
     **dict.fromkeys(("Hard", "Verify", "Poisson", "Softmax", "Squared"), "takes no argument"),
-    **dict.fromkeys(
-        ("data_names", "feynman_ids", "Soft", "Logistic", "Quantile", "Roughness"), "takes one or two options"
-    ),
+    **dict.fromkeys(("data_names", "feynman_ids", "Soft", "Logistic"), "takes one or two options"),
     **dict.fromkeys(
         ("MLflow", "OptunaPruning", "PlotLive", "TensorBoard"), "takes an object of another package, and an interval"
     ),
@@ -95,7 +93,7 @@ def _cases(name: str) -> Iterator[Case]:
             came = type(value).__name__
             words = (p.name, short, came, _shown(value), f"got {value}", "finite", "rows", "relation", "range")
             yield f"{p.name} as {came}", call(right | {p.name: value}), words
-    if is_dataclass(function) and short not in ESTIMATORS:
+    if is_dataclass(function) and short not in CHECKED_LATER:
         for p in parameters:
             free = re.search(r"Any|Callable", str(p.annotation)) or f"{short}.{p.name}" in UNCHECKED
             if p.default is not p.empty and not free:

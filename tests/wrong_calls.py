@@ -300,7 +300,7 @@ CALLS = {
     "Residual": [
         (lambda f: sw.Residual(lambda m, x: m(x)), TypeError, ["'points'", "Residual(function, points)"]),
         (lambda f: sw.Residual(lambda m, x: m(x), X, lamb=2), TypeError, ["'lamb'", "'weight'"]),
-        (lambda f: sw.solve(MODEL, sw.Residual(X, X)), ValueError, ["function of the model"]),
+        (lambda f: sw.Residual(X, X), ValueError, ["function", "Callable", "Tensor"]),
     ],
     "quantise": [
         (lambda f: sw.hardware.quantise(MODEL), TypeError, ["'x'", "quantise(model, x)"]),

@@ -149,7 +149,8 @@ def _way(hint: Any, name: str, value: Any, default: Any, usual: str) -> str:
     """How to write the argument."""
     if isinstance(value, type):
         return f"make an instance: {value.__name__}(…)"
-    if any(getattr(each, "__name__", "") == "Tensor" for each in (hint, *get_args(hint))) and hasattr(value, "__len__"):
+    kinds = (hint,) if get_origin(hint) not in (Union, types.UnionType) else get_args(hint)
+    if any(getattr(each, "__name__", "") == "Tensor" for each in kinds) and hasattr(value, "__len__"):
         return f"write torch.as_tensor({name})"
     if isinstance(value, str) and admits(hint, (value,)):
         return f"write {name}=({value!r},)"

@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from splinework.errors import ConfigError
-from splinework.errors.foreign import explained_record
+from splinework.errors.foreign import explained
 from splinework.nn.nodes import Nodes, shape_of
 from splinework.splines.bases import DEFAULT_BASE, Basis, basis_from_dict
 
 
-@explained_record
+@explained
 @dataclass(frozen=True)
 class KANConfig:
     """Everything that says what a network is, except its numbers. Make a changed one with `dataclasses.replace`.
@@ -56,6 +56,8 @@ class KANConfig:
     def __post_init__(self) -> None:
         if not all(isinstance(each, Nodes) for each in self.nodes):
             raise ConfigError(f"nodes are a Nodes per layer, got {self.nodes!r}; KAN(shape) makes them of numbers.")
+        if not all(isinstance(each, Basis) for each in self.bases):
+            raise ConfigError(f"bases are a Basis per layer, got {self.bases!r}; KAN(shape) makes them.")
         if len(self.bases) != len(self.nodes) - 1:
             raise ConfigError(f"{len(self.nodes) - 1} layers of edges need as many bases, got {len(self.bases)}.")
         inputs, outputs = self.nodes[0].width, self.nodes[-1].width
