@@ -247,6 +247,8 @@ def _no_model(call: Callable[..., Any], args: Sequence[Any], keywords: dict[str,
     if next(iter(inspect.signature(call).parameters), "") != "model" or not (args or "model" in keywords):
         return None
     model = args[0] if args else keywords["model"]
+    if not error and hasattr(model, "state_dict") and not isinstance(model, type):
+        return None  # the function has refused a model of another kind, and knows why
     lacks = bool(error) and (not hasattr(model, "state_dict") or f"'{type(model).__name__}' object has no" in error)
     other = lacks or isinstance(model, type) or mistyped(call, {"model": model}, "") is not None
     return not_a_model(call.__name__, model) if other else None
