@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state, estimator_html_repr
-from sklearn.utils.validation import check_is_fitted
 
 from splinework.errors import DataError
 from splinework.interpret.scores import attribution
@@ -21,6 +20,7 @@ from splinework.tabular import formulas
 from splinework.tabular.classes import Classes
 from splinework.tabular.columns import Columns
 from splinework.tabular.diagram import diagram
+from splinework.tabular.fitted import check_fitted
 from splinework.tabular.inner_network import InnerNetwork, frame_notes, inner_network, input_scores
 from splinework.tabular.rows import Floats, WeightedRows, unweighted
 
@@ -154,7 +154,7 @@ class ExplanationMixin:
         Args:
             even: Whether to resample them to equal weights.
         """
-        check_is_fitted(self)
+        check_fitted(self)
         rows = self._sample
         if rows is None:
             raise DataError(
