@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from splinework.errors import ConfigError
+from splinework.train import fit
 from splinework.train.optim import (
     SCHEDULES,
     Adam,
@@ -202,3 +203,14 @@ def test_a_wrong_setting_is_refused_with_what_came_and_the_way_out(make, told):
         make()
     for word in told:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("optimiser", ["lbfgs", "adam", "ssbroyden", "bfgs", Adam(batch=64)], ids=str)
+@pytest.mark.parametrize("steps", [40, 160])
+def test_grids_follow_the_activations_however_many_steps_are_given(optimiser, steps):
+    x = uniform(300, 3)
+    y = torch.tanh(3 * x[:, :1] * x[:, 1:2]) + x[:, 2:] ** 2
+    model = fit(fresh([3, 4, 1]), x, y, optimiser=optimiser, steps=steps, progress=False).model
+    h = model.kan_layers[0](model.input_scaling(x))
+    low, high = model.kan_layers[1].basis.domain(model.kan_layers[1].grid)
+    assert float(((h < low) | (h > high)).double().mean()) <= 0.02

@@ -206,7 +206,7 @@ def convergence(
 @torch.no_grad()
 def outside_grid(model: KAN, u: Tensor) -> Finding | None:
     """Whether activations lie outside their grid, where an edge is only its tail."""
-    texts = []
+    texts, ways = [], []
     for number, (layer, nodes) in enumerate(zip(model.kan_layers, model.config.nodes[1:], strict=True), start=1):
         low, high = layer.basis.domain(layer.knots())
         room, alive = 1e-6 * (high - low), (layer.mask != 0).any(1)
@@ -217,15 +217,19 @@ def outside_grid(model: KAN, u: Tensor) -> Finding | None:
         if number == 1:
             names = zip(model.config.input_names, shares.tolist(), strict=True)
             texts += [f"{share:.0%} of the rows of {name}" for name, share in names if share > MAX_OUTSIDE_SHARE]
+            ways += ["fit with standardise=True"] * bool(texts)
         elif mean > MAX_HIDDEN_OUTSIDE_SHARE:
             texts.append(f"{mean:.0%} of the activations that enter layer {number}")
+            ways.append("give the fit more steps, in which grids follow, or optimiser='lm'")
+            if layer.grid_kind != "adaptive":
+                ways[-1] = f"make the network with grid_kind='adaptive' instead of '{layer.grid_kind}'"
         u = nodes.combine(layer(u))
     if not texts:
         return None
     return Finding(
         "grid",
         f"outside the grid, where an edge is only its {model.kan_layers[0].extrapolation} tail, lie {' and '.join(texts)}; "
-        "fit with standardise=True and grid_kind='adaptive', or adapt(model, x) and fit again.",
+        f"{', and '.join(dict.fromkeys(ways))}.",
     )
 
 

@@ -200,7 +200,7 @@ def _take_all_steps(
                 finish(run, whole, plan, seed)
             elif not polish(run, whole, plan) or _polish_strays(run, objective.on(judge), held_out, seed):
                 judge, final = None, objective
-        if judge is None and not taught and plan.method.second_order and isinstance(objective, DataObjective):
+        if judge is None and not taught and isinstance(objective, DataObjective):
             extend_margins(run, objective)
     except KeyboardInterrupt:
         run.stopped = "interrupted; the best state so far was kept"

@@ -8,6 +8,7 @@ from splinework.nn.network import KAN
 from splinework.train.grid_adaptation import adapt_grids, extend_grids
 from splinework.train.multistart import best_start, reinitialised
 from splinework.train.objective import Objective
+from splinework.train.optim import Optimiser
 from splinework.train.plan import TrainingPlan
 from splinework.train.refinement import (
     MAX_UNEXPLAINED_SHARE,
@@ -26,6 +27,8 @@ MIN_VALUES_PER_PARAMETER, MAX_NEGLIGIBLE_SHARE = 4, 1e-4
 N_SMOOTHED_STARTS, MAX_SCARCE_VALUES_PER_PARAMETER = 4, 10
 """Starts that are smoothed where data are noisy and values per parameter fewer than this: the error of an overfitted start does
 not show which is the best, and the held-out rows do."""
+FOLLOWING_SHARES, MAX_ADAPTING_SHARE = (0.05, 0.15, 0.4, 0.8, 1.0), 0.4
+"""Shares of the steps of a first-order method after which grids follow, and from which on coefficients are not fitted anew."""
 MARGIN_ERROR_TOLERANCE, MARGIN_SPREAD_TOLERANCE = 0.01, 1e-9
 """Shares of the error and of the spread by which wider grids may change the error of rows that lay beyond the old ones."""
 
@@ -46,10 +49,6 @@ def run_stages(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Ob
         objective = objective.on(best_start(run, objective.subsample(), method, plan.starts, trial))
     else:
         adapt_grids(model, objective.activations())
-        if not method.second_order and plan.steps is None:
-            run.advance(objective, method, budget // 4, "start")
-            if not run.over:
-                adapt_grids(model, objective.activations())
     if run.over:
         return objective
     begun = copy.deepcopy(objective.model) if plan.smooths != "never" and len(model.kan_layers) > 1 else None
@@ -59,7 +58,11 @@ def run_stages(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Ob
         run.advance(scout, method, max(budget // 2, 1), "sample")
         run.judge_anew(objective, run.held_out)
     extend_grids(objective.model, objective.activations())
-    run.advance(objective, method, budget, f"grid {objective.model.kan_layers[0].basis.resolution}")
+    stage = f"grid {objective.model.kan_layers[0].basis.resolution}"
+    if method.second_order or len(objective.model.kan_layers) == 1:
+        run.advance(objective, method, budget, stage)
+    else:
+        _follow(run, objective, method, budget, stage)
     if run.over or (plan.grids == "auto" and not method.second_order):
         return objective
     finer = min(budget, MAX_REFINEMENT_STEPS) if method.second_order else budget
@@ -80,6 +83,25 @@ def run_stages(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Ob
     if plan.smooths == "noisy" and 1e-7 < objective.unexplained_share() <= MAX_UNEXPLAINED_SHARE and not run.over:
         objective = _smoothed(run, objective, plan)
     return objective
+
+
+def _follow(run: TrainingRun, objective: Objective, method: Optimiser, steps: int, stage: str) -> None:
+    """Steps of a first-order or quasi-Newton method in parts, between which the grids follow the activations.
+
+    A change of grids ends what such a method knows of the curvature, so there are few of them: coefficients are fitted anew while
+    little is learned, later only the ends of the grids move.
+    """
+    done = 0
+    for share in FOLLOWING_SHARES:
+        part = round(share * steps) - done
+        if not part:
+            continue
+        run.advance(objective, method, part, stage)
+        done += part
+        if run.over or done == steps:
+            return
+        move = adapt_grids if share < MAX_ADAPTING_SHARE else extend_grids
+        move(objective.model, objective.activations())
 
 
 def _smoothed(run: TrainingRun, objective: Objective, plan: TrainingPlan, begun: KAN | None = None) -> Objective:
