@@ -28,8 +28,12 @@ MIN_PENALTY, MIN_PENALTY_CLASSES, MAX_PENALTY = 1e-6, 1.0, 1e10
 """Bounds of a penalty. Separable classes would drive it to zero and become overconfident, so theirs has a higher one."""
 NEWTON_STEPS = 8
 """Newton steps of a likelihood after the row weights have changed."""
+MAX_STEPS, STEP_TOLERANCE = 50, 1e-4
+"""Steps of a regression other than least squares, whose mean curvatures converge linearly, and the change that ends them."""
 MIN_STEP_LENGTH = 1e-3
 """Step halving ends below this fraction of a Newton step."""
+MIN_FREE_SHARE = 0.01
+"""Lower bound of one less a row's leverage: a row that the curves follow wherever it goes tells nothing of the others."""
 MIN_WORKING_WEIGHT = 1e-6
 """Lower bound of a row's working weight, which vanishes where its class is certain."""
 
@@ -171,6 +175,8 @@ def fit_additive(design: DesignMatrix, y: Tensor, weights: Tensor, task: Task) -
         if abs(total - before) <= FREEDOM_TOLERANCE * (1.0 + total):
             break
         before = total
+    if task.is_regression and not task.is_quadratic:  # the penalties may have settled before the coefficients
+        work.settle(state)
     return state
 
 
@@ -184,10 +190,25 @@ def refit_additive(found: AdditiveFit, design: DesignMatrix, y: Tensor, weights:
         found.coefficients.clone(), found.bias.clone(), found.penalties, found.degrees_of_freedom.clone()
     )
     work = _AdditiveSolver(design, y, weights, task)
-    for _ in range(1 if task.is_regression else NEWTON_STEPS):
-        for j in range(y.shape[1]):
-            work.solve(state, j)
+    work.settle(state)
     return state
+
+
+def left_out(found: AdditiveFit, design: DesignMatrix, y: Tensor, weights: Tensor, task: Task) -> Tensor:
+    """Outputs `(n, q)` for every row of a regression as if it had been left out, at the penalties of the fit.
+
+    Exact for least squares; else one Newton step (approximate leave-one-out, Rad and Maleki 2020).
+    """
+    work, outputs = _AdditiveSolver(design, y, weights, task), found.values(design)
+    unseen = outputs.clone()
+    for j in range(y.shape[1]):
+        target, working = task.working(outputs, y, weights, j, MIN_WORKING_WEIGHT)
+        normal = work.normal(found, j)
+        factor = torch.linalg.cholesky(normal.gram + torch.diag(found.penalties[:, j]))
+        half = torch.linalg.solve_triangular(factor, (design.values - normal.centre).T, upper=False)
+        leverage = working * (half.square().sum(0) + 1 / working.sum())
+        unseen[:, j] -= (target - outputs[:, j]) * leverage / (1 - leverage).clamp_min(MIN_FREE_SHARE)
+    return unseen
 
 
 @dataclass(frozen=True)
@@ -216,7 +237,7 @@ class _AdditiveSolver:
 
     def solve(self, state: AdditiveFit, j: int) -> tuple[Tensor, _NormalEquations]:
         """Solves for output j's coefficients at its penalties; returns the inverse of the penalised matrix, too."""
-        normal = self._normal(state, j)
+        normal = self.normal(state, j)
         loose = normal.gram.clone()
         loose.diagonal().add_(state.penalties[:, j])
         factor = torch.linalg.cholesky(loose)
@@ -224,18 +245,29 @@ class _AdditiveSolver:
         state.degrees_of_freedom[j] = (inverse * normal.gram).sum()
         found = torch.cholesky_solve(normal.moments[:, None], factor)[:, 0]
         level = normal.level - normal.centre @ found
-        if self.task.is_regression:
+        if self.task.is_quadratic:
             state.coefficients[:, j], state.bias[j] = found, level
         else:
             self._step(state, j, found, level)
         return inverse, normal
+
+    def settle(self, state: AdditiveFit) -> None:
+        """Solves for the coefficients at fixed penalties."""
+        adaptive = self.task.is_regression and not self.task.is_quadratic
+        for _ in range(1 if self.task.is_quadratic else MAX_STEPS if adaptive else NEWTON_STEPS):
+            before = state.coefficients.clone()
+            for j in range(self.y.shape[1]):
+                self.solve(state, j)
+            moved = (state.coefficients - before).abs().amax()
+            if adaptive and moved <= STEP_TOLERANCE * state.coefficients.abs().amax():
+                break
 
     def round(self, state: AdditiveFit, j: int) -> None:
         """One solution and one Fellner–Schall update of output j's penalties; `tr(S⁻S_j) = m / λ` for a block of m columns."""
         inverse, normal = self.solve(state, j)
         coefficients, penalties = state.coefficients[:, j], state.penalties[:, j]
         noise = 1.0
-        if self.task.is_regression:
+        if self.task.has_dispersion:
             count = int((self.weights > 0).sum())
             noise = float(
                 normal.residual(coefficients).clamp_min(0) / (count - 1 - state.degrees_of_freedom[j]).clamp_min(1.0)
@@ -245,21 +277,26 @@ class _AdditiveSolver:
         size = sums.index_add(0, blocks, coefficients**2)
         asked = noise * sums.index_add(0, blocks, 1 / penalties - inverse.diagonal())
         updated = fellner_schall_update(penalties, asked[blocks], size[blocks])
-        weakest = MIN_PENALTY if self.task.is_regression else MIN_PENALTY_CLASSES
+        weakest = MIN_PENALTY if self.task.has_dispersion else MIN_PENALTY_CLASSES
         state.penalties[:, j] = updated.clamp(weakest, MAX_PENALTY)
 
-    def _normal(self, state: AdditiveFit, j: int) -> _NormalEquations:
+    def normal(self, state: AdditiveFit, j: int) -> _NormalEquations:
+        """The normal equations of output j at the present outputs."""
         x = self.design.values
         outputs = x @ state.coefficients + state.bias
         target, working = self.task.working(outputs, self.y, self.weights, j, MIN_WORKING_WEIGHT)
-        centre, gram = self._fixed if self.task.is_regression else _about_mean(x, working)
+        if self.task.has_fixed_weights:
+            centre, gram = self._fixed
+            gram = gram * (working.sum() / self.weights.sum())
+        else:
+            centre, gram = _about_mean(x, working)
         level = (working @ target) / working.sum()
         off = target - level
         return _NormalEquations(centre, gram, level, x.T @ (working * off), working @ off**2)
 
     @cached_property
     def _fixed(self) -> tuple[Tensor, Tensor]:
-        """Means and cross products of the columns, cached where the weights are constant."""
+        """Means and cross products of the columns with the rows' own weights."""
         return _about_mean(self.design.values, self.weights)
 
     def _step(self, state: AdditiveFit, j: int, found: Tensor, level: Tensor) -> None:

@@ -8,7 +8,7 @@ held out; the out-of-fold predictions give the stacking weights (`stacking.py`),
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,14 +21,14 @@ from splinework.nn.frame import FramedKAN
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import adapted_knots, refine_coefficients
-from splinework.tabular.additive import AdditiveFit, DesignMatrix, fit_additive, make_design, refit_additive
+from splinework.tabular.additive import AdditiveFit, DesignMatrix, fit_additive, left_out, make_design, refit_additive
 from splinework.tabular.assembly import Standardisation, additive_network, combined_network
 from splinework.tabular.continuation import continue_training
 from splinework.tabular.ensemble import EnsembleSettings, ProgressCallback, train_ensemble, wide_network
 from splinework.tabular.rows import Floats
 from splinework.tabular.smooth import fit_smooth
 from splinework.tabular.stacking import stack
-from splinework.tabular.tasks import Multiclass, Task
+from splinework.tabular.tasks import Multiclass, Regression, Task, moments
 
 N_FOLDS = 6
 HIDDEN_NODES = 8
@@ -40,6 +40,8 @@ MAX_REFIT_ROWS = 3000
 """Rows up to which penalties are re-estimated for every fold."""
 MAX_DESIGN_COLUMNS, MAX_DESIGN_COLUMNS_CLASSES = 600, 300
 """Columns of the design matrix: an iteration costs their cube, for several classes once per class."""
+N_TUNING_ROUNDS = 3
+"""Fits of the curves between which a loss adapts its widths to the residuals; they change little after two."""
 TOTAL_INTERVALS = 256
 """Intervals of the members' grids, shared by all non-binary inputs; each gets 16 to 64."""
 GRID_EPS = 0.1
@@ -88,12 +90,15 @@ class TrainedNetwork:
         loss: Mean loss on held-out rows, or on all rows where none were held out; for standardised targets.
         steps: Number of training steps.
         history: Records `{"stage", "step", "loss"}`.
+        out_of_fold: Outputs in raw units for every row of a regression as if the network had not seen it, `(n, q)`; NaN for
+            rows that no part was blind to. None where no row was held out.
     """
 
     model: KAN | FramedKAN
     loss: float
     steps: int
     history: list[dict[str, Any]] = field(default_factory=list)
+    out_of_fold: Tensor | None = None
 
 
 def train(
@@ -115,7 +120,7 @@ def train(
         x: Inputs `(n, p)`, finite.
         y: Targets `(n, q)` of a regression, or class codes `(n,)`.
         weights: Positive row weights `(n,)`; only their ratios matter.
-        task: Regression, binary or multi-class.
+        task: The likelihood.
         settings: The hyperparameters.
         seed: Seed of folds, initial values and batches.
         groups: Inputs that are levels of one category.
@@ -128,9 +133,8 @@ def train(
     """
     raw_x, w = torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(np.asarray(weights) / np.mean(weights))
     raw_y = targets_of(y, task)
-    unscaled = torch.zeros(raw_y.shape[1]).double(), torch.ones(raw_y.shape[1]).double()
-    scaling = Standardisation(*_moments(raw_x, w), *(_moments(raw_y, w) if task.is_regression else unscaled))
-    u, t = (raw_x - scaling.x_shift) / scaling.x_scale, (raw_y - scaling.y_shift) / scaling.y_scale
+    scaling = Standardisation(*moments(raw_x, w), *task.units(raw_y, w))
+    u, t = (raw_x - scaling.x_shift) / scaling.x_scale, task.in_units(raw_y, scaling.y_shift, scaling.y_scale)
     job = _NetworkFit(raw_x, raw_y, u, t, w, scaling, task, settings, seed, groups or (), names)
     log = TrainingLog(on_step)
     if start is not None:
@@ -171,11 +175,31 @@ class _NetworkFit:
     def run(self, log: TrainingLog) -> TrainedNetwork:
         layer = self._layer()
         design = make_design(layer, self.u, self.weights, self.groups)
-        whole = fit_additive(design, self.t, self.weights, self.task)
+        job, whole = self._tuned(design)
+        return job._run(layer, design, whole, log)
+
+    def _tuned(self, design: DesignMatrix) -> tuple[_NetworkFit, AdditiveFit]:
+        """The training with its loss adapted to the residuals of the curves, and the curves."""
+        task = self.task.tuned(self.t - self.task.constant(self.t, self.weights), self.weights, 1.0)
+        whole = fit_additive(design, self.t, self.weights, task)
+        for _ in range(N_TUNING_ROUNDS - 1):
+            freedom = 1.0 + float(whole.degrees_of_freedom.mean())
+            tuned = task.tuned(self.t - whole.values(design), self.weights, freedom)
+            if tuned == task:
+                break
+            task = tuned
+            whole = fit_additive(design, self.t, self.weights, task)
+        return replace(self, task=task), whole
+
+    def _run(self, layer: KANLayer, design: DesignMatrix, whole: AdditiveFit, log: TrainingLog) -> TrainedNetwork:
         loss = float(self.weights @ self.task.loss(whole.values(design), self.t)) / len(self.t)
         hidden = self._hidden()
         if log("curves", 1, 1, loss) or not hidden:
-            return TrainedNetwork(self._additive(layer, design, whole, 1.0), loss, 1, log.history)
+            unseen = None
+            if self.task.is_regression:
+                unseen = left_out(whole, design, self.t, self.weights, self.task)
+            job, raw = self._calibrated(unseen)
+            return TrainedNetwork(job._additive(layer, design, whole, 1.0), loss, 1, log.history, raw)
         generator = torch.Generator().manual_seed(self.seed)
         ensemble = self._ensemble_settings(hidden)
         folds = max(N_FOLDS, ensemble.members)
@@ -192,20 +216,33 @@ class _NetworkFit:
         smooth = self._smooth(held, mixture.loss, log)
         if smooth is not None:
             return smooth
-        if not any(mixture.stacking_weights) or (self.settings.hidden == "auto" and not mixture.improves):
-            return TrainedNetwork(
-                self._additive(layer, design, whole, mixture.inverse_temperature), mixture.loss, steps, log.history
-            )
+        additive = not any(mixture.stacking_weights) or (self.settings.hidden == "auto" and not mixture.improves)
+        unseen = torch.full_like(self.t, float("nan"))
+        pairs = zip(mixture.stacking_weights, corrections, strict=True)
+        unseen[held] = base if additive else base + sum((share * each for share, each in pairs), 0 * base)
+        job, raw = self._calibrated(unseen if self.task.is_regression else None)
+        if additive:
+            model = job._additive(layer, design, whole, mixture.inverse_temperature)
+            return TrainedNetwork(model, mixture.loss, steps, log.history, raw)
         curves = design.spline_coefficients(torch.stack([part.coefficients for part in parts]).mean(0))
         bias = torch.stack([part.bias for part in parts]).mean(0)
         shares, sharp = mixture.stacking_weights, mixture.inverse_temperature
-        model = combined_network(layer, curves, bias, net, groups, shares, sharp, ensemble, self.scaling, self.names)
-        return TrainedNetwork(model, mixture.loss, steps, log.history)
+        model = combined_network(layer, curves, bias, net, groups, shares, sharp, ensemble, job.scaling, self.names)
+        return TrainedNetwork(model, mixture.loss, steps, log.history, raw)
+
+    def _calibrated(self, unseen: Tensor | None) -> tuple[_NetworkFit, Tensor | None]:
+        """The training with outputs shifted by what held-out rows say, and their outputs in raw units."""
+        if unseen is None:
+            return self, None
+        held = torch.nonzero(~torch.isnan(unseen[:, 0]))[:, 0]
+        shift = self.task.calibration(unseen[held], self.t[held], self.weights[held])
+        moved = self.scaling.y_shift + self.scaling.y_scale * shift
+        return replace(self, scaling=replace(self.scaling, y_shift=moved)), moved + self.scaling.y_scale * unseen
 
     def _smooth(self, held: Tensor, loss: float, log: TrainingLog) -> TrainedNetwork | None:
         """The network that learned a smooth estimate, where that predicts held-out rows better than curves and ensemble do."""
         settings = self.settings
-        if not (self.task.is_regression and settings == Hyperparameters(max_iter=settings.max_iter)):
+        if not (isinstance(self.task, Regression) and settings == Hyperparameters(max_iter=settings.max_iter)):
             return None
         found = fit_smooth(self.raw_x, self.raw_y, self.weights, seed=self.seed, names=self.names)
         if found is None:
@@ -216,10 +253,13 @@ class _NetworkFit:
         if own >= loss:
             return None
         model, misfit = found.network(self.seed, settings.max_iter, log)
-        own += misfit / float(self.scaling.y_scale.square().mean())
-        if own >= loss:
+        total = own + misfit / float(self.scaling.y_scale.square().mean())
+        if total >= loss:
             return None
-        return TrainedNetwork(model, own, log.history[-1]["step"], log.history)
+        # The network's errors are the estimate's and its own misfit, so they are larger than the estimate's by this factor.
+        wider = (total / own) ** 0.5 if own > 0 else 1.0
+        unseen = self.raw_y + wider * (found.out_of_fold - self.raw_y)
+        return TrainedNetwork(model, total, log.history[-1]["step"], log.history, unseen)
 
     def _without(self, whole: AdditiveFit, design: DesignMatrix, held: Tensor) -> AdditiveFit:
         """The additive part without held-out rows.
@@ -257,12 +297,7 @@ class _NetworkFit:
         )
         auto = max(1, min(MAX_CURVE_INTERVALS, room // max(many, 1) - 2))
         grid = auto if self.settings.grid == "auto" else int(self.settings.grid)
-        layer = self._empty(grid, self.t.shape[1])
-        low, high = self.u.min(0).values, self.u.max(0).values
-        high = torch.where(high > low, high, low + 1.0)
-        layer.grid.copy_(adapted_knots(self.u, grid, self.settings.degree, grid_eps=GRID_EPS, low=low, high=high))
-        layer.refresh()
-        return layer
+        return quantile_layer(self.u, self.t.shape[1], grid, self.settings.degree)
 
     def _finer(self, layer: KANLayer) -> KANLayer:
         """The members' first grid, a refinement of the additive part's."""
@@ -270,16 +305,10 @@ class _NetworkFit:
         if self.settings.grid == "auto":
             wanted = max(16, min(64, TOTAL_INTERVALS // max(self._many_valued(), 1)))
             factor = max(1, round(wanted / layer.basis.resolution))
-        finer = self._empty(factor * layer.basis.resolution, 1)
+        finer = _empty_layer(self.u.shape[1], 1, factor * layer.basis.resolution, self.settings.degree)
         finer.grid.copy_(refine_coefficients(layer.grid, layer.edge_coefficients(), self.settings.degree, factor)[0])
         finer.refresh()
         return finer
-
-    def _empty(self, grid: int, outputs: int) -> KANLayer:
-        """A layer whose grid will be set."""
-        degree = self.settings.degree
-        like: dict[str, Any] = {"dtype": torch.float64, "generator": torch.Generator()}
-        return KANLayer(self.u.shape[1], outputs, grid=grid, degree=degree, base="none", **like)
 
     def _many_valued(self) -> int:
         return sum(len(torch.unique(column)) > 2 for column in self.u.T)
@@ -291,6 +320,22 @@ class _NetworkFit:
         )
 
 
+def quantile_layer(u: Tensor, outputs: int, grid: int, degree: int) -> KANLayer:
+    """A layer whose knots are quantiles of the inputs `(n, p)`, without coefficients."""
+    layer = _empty_layer(u.shape[1], outputs, grid, degree)
+    low, high = u.min(0).values, u.max(0).values
+    high = torch.where(high > low, high, low + 1.0)
+    layer.grid.copy_(adapted_knots(u, grid, degree, grid_eps=GRID_EPS, low=low, high=high))
+    layer.refresh()
+    return layer
+
+
+def _empty_layer(inputs: int, outputs: int, grid: int, degree: int) -> KANLayer:
+    """A layer whose grid will be set."""
+    like: dict[str, Any] = {"dtype": torch.float64, "generator": torch.Generator()}
+    return KANLayer(inputs, outputs, grid=grid, degree=degree, base="none", **like)
+
+
 def targets_of(y: NDArray[Any], task: Task, classes: int = -1) -> Tensor:
     """Targets `(n, q)`: numbers, or class indicators; `classes` is their number, by default that of the codes that occur."""
     if task.is_regression:
@@ -299,12 +344,3 @@ def targets_of(y: NDArray[Any], task: Task, classes: int = -1) -> Tensor:
     if isinstance(task, Multiclass):
         return torch.nn.functional.one_hot(codes, classes).double()
     return codes.double()[:, None]
-
-
-def _moments(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted means and standard deviations of columns; that of a constant is 1."""
-    share = weights / weights.sum()
-    mean = share @ values
-    spread = torch.sqrt(share @ (values - mean) ** 2)
-    floor = 1e-12 * values.abs().amax(0)
-    return mean, torch.where(spread > floor, spread, torch.ones_like(spread))
