@@ -1,8 +1,8 @@
 """`KANRegressor`'s prediction intervals on measured and drawn tables, and its losses beside scikit-learn's estimators.
 
 `coverage`: 90 % intervals of the defaults on rows that the fit has not seen: five folds of the measured sets of docs/tabular.md,
-and drawn tables with 4000 fresh rows each. `losses`: on eight drawn tables a loss, the score on 5000 fresh rows beside splines with a
-linear model of that loss, its penalty chosen by cross-validation, and gradient boosting with that loss as it comes.
+and drawn tables with 4000 fresh rows each. `losses`: on eight drawn tables a loss, the score on 5000 fresh rows beside
+splines and a linear model of that loss, its penalty chosen by cross-validation, and gradient boosting with that loss as it comes.
 
 Run: python benchmarks/bench_losses.py coverage [--cases hitters,hetero]
      python benchmarks/bench_losses.py losses [--cases poisson,quantile:0.9]
@@ -38,7 +38,7 @@ DRAWN = (
     ("heavy", 500, 4),
     ("hetero", 5000, 1),
 )
-"""Noise, rows and number of draws: of a deviation that changes 16-fold, skewed, proportional to the mean, even, with long tails."""
+"""Noise, rows and number of draws: a deviation that changes 16-fold, skewed, proportional to the mean, even, with long tails."""
 ROWS, COLUMNS = (200, 400, 800, 1500, 300, 600, 1000, 2000), (3, 4, 6, 8, 5, 3, 10, 6)
 """Rows and columns of the eight tables of a loss."""
 LOSSES = ("poisson", "gamma", "absolute_error", "quantile:0.1", "quantile:0.9", "huber")

@@ -14,7 +14,7 @@ from splinework.errors import DataError
 from splinework.tabular import KANClassifier, KANRegressor, load
 from splinework.tabular.additive import fit_additive, left_out, make_design, refit_additive
 from splinework.tabular.intervals import MAX_SCORES, ResidualModel, residual_model
-from splinework.tabular.losses import Gamma, Poisson
+from splinework.tabular.losses import GammaTask, PoissonTask
 from splinework.tabular.tasks import Regression, Task
 from splinework.tabular.training import quantile_layer
 from tests.tabular.tables import QUICK, mixed
@@ -69,12 +69,12 @@ def test_equal_weights_are_no_weights_and_of_many_errors_quantiles_stay() -> Non
     assert np.allclose(many.ends(0.9), np.quantile(errors, [0.05, 0.95])[:, None], atol=5e-3)
 
 
-@pytest.mark.parametrize("task", [Regression(), Gamma(), Poisson()], ids=lambda task: type(task).__name__)
+@pytest.mark.parametrize("task", [Regression(), GammaTask(), PoissonTask()], ids=lambda task: type(task).__name__)
 def test_left_out_outputs_are_those_of_refits_without_the_row(task: Task) -> None:
     random = np.random.default_rng(0)
     u = torch.from_numpy(random.uniform(-1, 1, (150, 2)))
     mean = torch.exp(torch.sin(2 * u[:, :1]))
-    y = torch.from_numpy(random.poisson(3 * mean) / 3.0 if isinstance(task, Poisson) else random.gamma(4, mean / 4))
+    y = torch.from_numpy(random.poisson(3 * mean) / 3.0 if isinstance(task, PoissonTask) else random.gamma(4, mean / 4))
     weights = torch.from_numpy(random.uniform(0.5, 1.5, 150))
     design = make_design(quantile_layer(u, 1, 4, 3), u, weights, ())
     whole = refit_additive(fit_additive(design, y, weights, task), design, y, weights, task)

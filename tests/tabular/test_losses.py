@@ -13,12 +13,21 @@ from sklearn.metrics import mean_gamma_deviance, mean_pinball_loss, mean_poisson
 from splinework.errors import ConfigError
 from splinework.tabular import KANRegressor, load
 from splinework.tabular.additive import fit_additive, make_design
-from splinework.tabular.losses import LOSSES, Gamma, Huber, Poisson, Quantile, name_of, named_task, weighted_quantile
+from splinework.tabular.losses import (
+    LOSSES,
+    GammaTask,
+    HuberTask,
+    PoissonTask,
+    QuantileTask,
+    name_of,
+    named_task,
+    weighted_quantile,
+)
 from splinework.tabular.tasks import Regression, Task
 from splinework.tabular.training import quantile_layer
 from tests.tabular.tables import QUICK
 
-TASKS: list[Task] = [Regression(), Quantile(0.2, (0.3, 0.5)), Huber((0.5, 0.8)), Poisson(), Gamma()]
+TASKS: list[Task] = [Regression(), QuantileTask(0.2, (0.3, 0.5)), HuberTask((0.5, 0.8)), PoissonTask(), GammaTask()]
 each_task = pytest.mark.parametrize("task", TASKS, ids=lambda task: type(task).__name__)
 ADDITIVE: dict[str, Any] = {"hidden": 0, "grid": 4}
 EACH: list[dict[str, Any]] = [{"loss": loss, **({"quantile": 0.7} if loss == "quantile" else {})} for loss in LOSSES]
@@ -55,7 +64,7 @@ def test_a_working_step_goes_down_the_loss(task: Task) -> None:
 @each_task
 def test_the_constant_has_the_least_loss(task: Task) -> None:
     _, y, weights = rows(2000)
-    if isinstance(task, (Quantile, Huber)):
+    if isinstance(task, (QuantileTask, HuberTask)):
         task = type(task)(**{**vars(task), "widths": ()}).tuned(y - y.median(0).values, weights, 1.0)
     best = task.constant(y, weights).expand_as(y)
     loss = float(weights @ task.loss(best, y))
@@ -80,7 +89,7 @@ def test_curves_of_a_quantile_have_that_share_of_rows_below(probability: float) 
     y, weights = torch.sin(3 * u) + (0.3 + 0.2 * u) * noise, torch.ones(2000).double()
     design = make_design(quantile_layer(u, 1, 6, 3), u, weights, ())
     exact = torch.sin(3 * u) - (0.3 + 0.2 * u) * np.log(1 - probability)
-    task = Quantile(probability).tuned(y - exact, weights, 8.0)
+    task = QuantileTask(probability).tuned(y - exact, weights, 8.0)
     found = fit_additive(design, y, weights, task).values(design)
     assert abs(float((y <= found).double().mean()) - probability) < 0.02
     # A quantile of exponential noise has a standard error of sqrt(p / (1 - p) / n) of its scale, for each of about eight numbers.

@@ -23,7 +23,7 @@ from splinework.nn.network import KAN
 from splinework.tabular.additive import fit_additive, make_design
 from splinework.tabular.assembly import Standardisation, additive_network
 from splinework.tabular.inner_network import outputs_of
-from splinework.tabular.losses import Gamma
+from splinework.tabular.losses import GammaTask
 from splinework.tabular.rows import Floats
 from splinework.tabular.stacking import is_significant
 from splinework.tabular.tasks import Task, moments
@@ -50,7 +50,7 @@ class PredictionInterval(NamedTuple):
     """Predictions with the ends of their intervals, each `(n,)`, or `(n, q)` where y had two dimensions.
 
     Attributes:
-        prediction: What `predict` returns alone.
+        prediction: The predictions.
         lower: Lower ends.
         upper: Upper ends.
 
@@ -195,7 +195,7 @@ def _best_size(
         groups: Inputs that are levels of one category.
         with_mean: Whether the size may depend on the predictions.
     """
-    sizes, inputs, task = scores.abs(), x.shape[1], Gamma()
+    sizes, inputs, task = scores.abs(), x.shape[1], GammaTask()
     typical = weights @ sizes / weights.sum()
     ratio = (sizes / typical).clamp_min(MIN_SIZE)
     folds = torch.randperm(len(ratio), generator=torch.Generator().manual_seed(seed)) % N_FOLDS

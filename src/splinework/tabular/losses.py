@@ -42,13 +42,13 @@ def named_task(loss: str, quantile: float | None = None) -> Task:
     True
     """
     if loss == "quantile" and quantile is not None:
-        return Quantile(quantile)
+        return QuantileTask(quantile)
     simple: dict[str, Task] = {
         "squared_error": Regression(),
-        "absolute_error": Quantile(0.5),
-        "huber": Huber(),
-        "poisson": Poisson(),
-        "gamma": Gamma(),
+        "absolute_error": QuantileTask(0.5),
+        "huber": HuberTask(),
+        "poisson": PoissonTask(),
+        "gamma": GammaTask(),
     }
     return simple[loss]
 
@@ -56,13 +56,13 @@ def named_task(loss: str, quantile: float | None = None) -> Task:
 def name_of(task: Task) -> tuple[str, float | None]:
     """The name and the quantile by which `named_task` finds a regression.
 
-    >>> name_of(Gamma())
+    >>> name_of(GammaTask())
     ('gamma', None)
     """
     for loss in LOSSES:
         if loss != "quantile" and task == named_task(loss):
             return loss, None
-    assert isinstance(task, Quantile)
+    assert isinstance(task, QuantileTask)
     return "quantile", task.probability
 
 
@@ -105,7 +105,7 @@ class _Robust(Task):
 
 @final
 @dataclass(frozen=True)
-class Quantile(_Robust):
+class QuantileTask(_Robust):
     """The pinball loss of a quantile, smoothed; half the absolute error for the median.
 
     Attributes:
@@ -144,7 +144,7 @@ class Quantile(_Robust):
 
 @final
 @dataclass(frozen=True)
-class Huber(_Robust):
+class HuberTask(_Robust):
     """Half the squared error up to a threshold, linear beyond (Huber 1964).
 
     Attributes:
@@ -198,7 +198,7 @@ class _LogLink(Task):
 
 @final
 @dataclass(frozen=True)
-class Poisson(_LogLink):
+class PoissonTask(_LogLink):
     """Half the Poisson deviance up to a constant; variances are proportional to means."""
 
     def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
@@ -214,7 +214,7 @@ class Poisson(_LogLink):
 
 @final
 @dataclass(frozen=True)
-class Gamma(_LogLink):
+class GammaTask(_LogLink):
     """Half the gamma deviance up to a constant; deviations are proportional to means."""
 
     has_fixed_weights = True
