@@ -195,3 +195,16 @@ def test_wrong_targets_and_options_are_named() -> None:
     model = KANRegressor(**QUICK, warm_start=True).fit(x, y)
     with pytest.raises(ConfigError, match="differs from that of the previous fit"):
         model.set_params(loss="huber").fit(x, y)
+
+
+def test_held_out_rows_correct_a_quantile(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    x = random.uniform(-1, 1, (80, 8))
+    y = x[:, 0] + random.exponential(size=80)
+    given: dict[str, Any] = {**ADDITIVE, "loss": "quantile", "quantile": 0.9}
+    model = KANRegressor(**given).fit(x, y)
+    monkeypatch.setattr(QuantileTask, "calibration", lambda self, outputs, y, weights: torch.zeros(1).double())
+    moved = model.predict(x) - KANRegressor(**given).fit(x, y).predict(x)
+    assert np.ptp(moved) < 1e-9
+    assert abs(moved[0]) > 1e-3
+    assert abs(np.mean(model._residuals.scores <= 0) - 0.9) <= 1 / 80

@@ -256,8 +256,11 @@ class _NetworkFit:
         total = own + misfit / float(self.scaling.y_scale.square().mean())
         if total >= loss:
             return None
-        # The network's errors are the estimate's and its own misfit, so they are larger than the estimate's by this factor.
-        wider = (total / own) ** 0.5 if own > 0 else 1.0
+        # The network's errors are the estimate's and its own misfit; and the estimate's lengths and variances have seen all rows,
+        # which makes its errors too small like those of so many fitted numbers.
+        numbers = 0 if found.teacher is None else self.u.shape[1] + 2
+        free = len(self.t) / max(len(self.t) - numbers, 1)
+        wider = (total / own * free) ** 0.5 if own > 0 else 1.0
         unseen = self.raw_y + wider * (found.out_of_fold - self.raw_y)
         return TrainedNetwork(model, total, log.history[-1]["step"], log.history, unseen)
 
