@@ -257,7 +257,7 @@ class _NetworkFit:
         if total >= loss:
             return None
         # The network's errors are the estimate's and its own misfit; and the estimate's lengths and variances have seen all rows,
-        # which makes its errors too small like those of so many fitted numbers.
+        # which makes its errors too small like those of any fitted numbers.
         numbers = 0 if found.teacher is None else self.u.shape[1] + 2
         free = len(self.t) / max(len(self.t) - numbers, 1)
         wider = (total / own * free) ** 0.5 if own > 0 else 1.0
