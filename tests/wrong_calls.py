@@ -12,9 +12,20 @@ ROWS = np.random.default_rng(0).uniform(-1, 1, (60, 2))
 TARGET = ROWS[:, 0] + ROWS[:, 1] ** 2
 X, Y = torch.tensor(ROWS), torch.tensor(TARGET)
 MODEL = sw.KAN([2, 1], names=["a", "b"], dtype=torch.float64)
+FEW = {"hidden": 0, "grid": 2, "max_iter": 1}
 GAPS = ROWS.copy()
 GAPS[3, 1] = np.nan
 DATASET = {"train_input": X, "train_label": Y[:, None], "test_input": X, "test_label": Y[:, None]}
+
+
+def regressor(**options):
+    """A fitted regressor."""
+    return sw.KANRegressor(**FEW, **options).fit(ROWS, TARGET)
+
+
+def classifier():
+    """A fitted classifier."""
+    return sw.KANClassifier(**FEW).fit(ROWS, TARGET > 0)
 
 
 FITS = {
@@ -130,8 +141,16 @@ CALLS = {
         (lambda f: sw.KANRegressor(n_estimators=5), TypeError, ["'n_estimators'", "'members'"]),
         (lambda f: sw.KANRegressor(timeout_in_seconds=5), TypeError, ["'timeout_in_seconds'", "'formula_budget'"]),
         (lambda f: sw.KANRegressor(n_jobs=2), TypeError, ["'n_jobs'", "torch.set_num_threads"]),
+        (lambda f: regressor().predict(ROWS, interval=90), ValueError, ["90", "interval=0.9"]),
+        (lambda f: regressor().predict(ROWS, alpha=0.1), TypeError, ["'alpha'", "'interval'"]),
+        (lambda f: regressor().predict(ROWS, interval=0.999), ValueError, ["1999 rows", "60", "0.96"]),
+        (lambda f: regressor().predict(ROWS, interval=0.9, return_std=True), ValueError, ["interval", "return_std"]),
+        (lambda f: regressor(loss="quantile"), ValueError, ["quantile=0.9"]),
+        (lambda f: regressor(loss="gamma"), ValueError, ["strictly positive", "poisson"]),
+        (lambda f: regressor(loss="poisson", monotone=[1, 0]), ValueError, ["squared_error", "'poisson'"]),
     ],
     "KANClassifier": [
+        (lambda f: classifier().predict(ROWS, interval=0.9), TypeError, ["'interval'", "predict_proba"]),
         (lambda f: sw.KANClassifier(hidden_layers=[5]), TypeError, ["'hidden_layers'", "'hidden'"]),
         (lambda f: sw.KANClassifier(learning_rate_init=0.1), TypeError, ["'learning_rate_init'", "Adam"]),
         (lambda f: sw.KANClassifier(C=1.0), TypeError, ["'C'", "penalties"]),

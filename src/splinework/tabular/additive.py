@@ -29,10 +29,14 @@ MIN_PENALTY, MIN_PENALTY_CLASSES, MAX_PENALTY = 1e-6, 1.0, 1e10
 NEWTON_STEPS = 8
 """Newton steps of a likelihood after the row weights have changed."""
 MAX_VARIANCE_ROWS = 20_000
-"""Rows from which the variances of a classification's curves are estimated, evenly thinned: each of its iterations needs all
-cross products anew. The coefficients are fitted to all rows."""
+"""Rows from which the variances of the curves are estimated where working weights vary, as in a classification, evenly thinned:
+each iteration needs all cross products anew then. The coefficients are fitted to all rows."""
+MAX_STEPS, STEP_TOLERANCE = 50, 1e-4
+"""Steps of a regression other than least squares, whose mean curvatures converge linearly, and the change that ends them."""
 MIN_STEP_LENGTH = 1e-3
 """Step halving ends below this fraction of a Newton step."""
+MIN_FREE_SHARE = 0.01
+"""Lower bound of one less a row's leverage: a row that the curves follow wherever it goes tells nothing of the others."""
 MIN_WORKING_WEIGHT = 1e-6
 """Lower bound of a row's working weight, which vanishes where its class is certain."""
 
@@ -69,10 +73,10 @@ def fit_additive(
         weights: Row weights `(n,)`, mean 1.
         task: The likelihood; two classes are fitted by iteratively reweighted least squares, several classes with the
             penalties of one-against-rest fits.
-        products: For a regression: what `design.about_mean(weights)` gives, where it is known already.
+        products: For a task with fixed weights: what `design.about_mean(weights)` gives, where it is known already.
     """
     outputs, width = y.shape[1], design.width
-    if not task.is_regression and len(y) > MAX_VARIANCE_ROWS:
+    if not task.has_fixed_weights and len(y) > MAX_VARIANCE_ROWS:
         some = slice(None, None, math.ceil(len(y) / MAX_VARIANCE_ROWS))
         own = replace(design, values=design.values[some])
         found = fit_additive(own, y[some], weights[some] / weights[some].mean(), task)
@@ -93,6 +97,8 @@ def fit_additive(
         if abs(total - before) <= FREEDOM_TOLERANCE * (1.0 + total):
             break
         before = total
+    if task.is_regression and not task.is_quadratic:  # the penalties may have settled before the coefficients
+        work.settle(state)
     return state
 
 
@@ -112,7 +118,7 @@ def refit_additive(
         y: Targets `(n, q)`.
         weights: The other weights, `(n,)`.
         task: The likelihood.
-        products: For a regression: what `design.about_mean(weights)` gives, where it is known already.
+        products: For a task with fixed weights: what `design.about_mean(weights)` gives, where it is known already.
     """
     if isinstance(task, Multiclass):
         many = len(y) > MAX_VARIANCE_ROWS
@@ -123,11 +129,39 @@ def refit_additive(
     state = AdditiveFit(
         found.coefficients.clone(), found.bias.clone(), found.penalties, found.degrees_of_freedom.clone()
     )
-    work = _AdditiveSolver(design, y, weights, task, products)
-    for _ in range(1 if task.is_regression else NEWTON_STEPS):
-        for j in range(y.shape[1]):
-            work.solve(state, j)
+    _AdditiveSolver(design, y, weights, task, products).settle(state)
     return state
+
+
+def left_out(
+    found: AdditiveFit,
+    design: DesignMatrix,
+    y: Tensor,
+    weights: Tensor,
+    task: Task,
+    products: tuple[Tensor, Tensor] | None = None,
+) -> Tensor:
+    """Outputs `(n, q)` for every row of a regression as if it had been left out, at the penalties of the fit.
+
+    Exact for least squares; else one Newton step (approximate leave-one-out, Rad and Maleki 2020).
+
+    Args:
+        found: The fit to all rows.
+        design: The design matrix.
+        y: Targets `(n, q)`.
+        weights: Row weights `(n,)`.
+        task: The likelihood.
+        products: For a task with fixed weights: what `design.about_mean(weights)` gives, where it is known already.
+    """
+    work, outputs = _AdditiveSolver(design, y, weights, task, products), found.values(design)
+    unseen = outputs.clone()
+    for j in range(y.shape[1]):
+        target, working = task.working(outputs, y, weights, j, MIN_WORKING_WEIGHT)
+        normal = work.normal(found, j)
+        factor = torch.linalg.cholesky(normal.gram + torch.diag(found.penalties[:, j]))
+        leverage = working * (design.square_distances(normal.centre, factor) + 1 / working.sum())
+        unseen[:, j] -= (target - outputs[:, j]) * leverage / (1 - leverage).clamp_min(MIN_FREE_SHARE)
+    return unseen
 
 
 @dataclass(frozen=True)
@@ -157,7 +191,7 @@ class _AdditiveSolver:
 
     def solve(self, state: AdditiveFit, j: int) -> tuple[Tensor, _NormalEquations]:
         """Solves for output j's coefficients at its penalties; returns the inverse of the penalised matrix, too."""
-        normal = self._normal(state, j)
+        normal = self.normal(state, j)
         loose = normal.gram.clone()
         loose.diagonal().add_(state.penalties[:, j])
         factor = torch.linalg.cholesky(loose)
@@ -165,18 +199,29 @@ class _AdditiveSolver:
         state.degrees_of_freedom[j] = (inverse * normal.gram).sum()
         found = torch.cholesky_solve(normal.moments[:, None], factor)[:, 0]
         level = normal.level - normal.centre @ found
-        if self.task.is_regression:
+        if self.task.is_quadratic:
             state.coefficients[:, j], state.bias[j] = found, level
         else:
             self._step(state, j, found, level)
         return inverse, normal
+
+    def settle(self, state: AdditiveFit) -> None:
+        """Solves for the coefficients at fixed penalties."""
+        adaptive = self.task.is_regression and not self.task.is_quadratic
+        for _ in range(1 if self.task.is_quadratic else MAX_STEPS if adaptive else NEWTON_STEPS):
+            before = state.coefficients.clone()
+            for j in range(self.y.shape[1]):
+                self.solve(state, j)
+            moved = (state.coefficients - before).abs().amax()
+            if adaptive and moved <= STEP_TOLERANCE * state.coefficients.abs().amax():
+                break
 
     def round(self, state: AdditiveFit, j: int) -> None:
         """One solution and one Fellner–Schall update of output j's penalties; `tr(S⁻S_j) = m / λ` for a block of m columns."""
         inverse, normal = self.solve(state, j)
         coefficients, penalties = state.coefficients[:, j], state.penalties[:, j]
         noise = 1.0
-        if self.task.is_regression:
+        if self.task.has_dispersion:
             count = int((self.weights > 0).sum())
             noise = float(
                 normal.residual(coefficients).clamp_min(0) / (count - 1 - state.degrees_of_freedom[j]).clamp_min(1.0)
@@ -186,21 +231,32 @@ class _AdditiveSolver:
         size = sums.index_add(0, blocks, coefficients**2)
         asked = noise * sums.index_add(0, blocks, 1 / penalties - inverse.diagonal())
         updated = fellner_schall_update(penalties, asked[blocks], size[blocks])
-        weakest = MIN_PENALTY if self.task.is_regression else MIN_PENALTY_CLASSES
+        weakest = MIN_PENALTY if self.task.has_dispersion else MIN_PENALTY_CLASSES
         state.penalties[:, j] = updated.clamp(weakest, MAX_PENALTY)
 
-    def _normal(self, state: AdditiveFit, j: int) -> _NormalEquations:
-        if self.task.is_regression:
+    def normal(self, state: AdditiveFit, j: int) -> _NormalEquations:
+        """The normal equations of output j at the present outputs."""
+        if self.task.is_quadratic:
             return self._fixed[j]
         outputs = state.values(self.design)
         target, working = self.task.working(outputs, self.y, self.weights, j, MIN_WORKING_WEIGHT)
-        (normal,) = self._equations(target[:, None], working, self.design.about_mean(working))
+        if self.task.has_fixed_weights:
+            centre, gram = self._own_products
+            products = centre, gram * (working.sum() / self.weights.sum())
+        else:
+            products = self.design.about_mean(working)
+        (normal,) = self._equations(target[:, None], working, products)
         return normal
 
     @cached_property
     def _fixed(self) -> list[_NormalEquations]:
-        """The equations of every output of a regression, which stay the same."""
-        return self._equations(self.y, self.weights, self.products or self.design.about_mean(self.weights))
+        """The equations of every output of least squares, which stay the same."""
+        return self._equations(self.y, self.weights, self._own_products)
+
+    @cached_property
+    def _own_products(self) -> tuple[Tensor, Tensor]:
+        """Means and cross products of the columns with the rows' own weights."""
+        return self.products or self.design.about_mean(self.weights)
 
     def _equations(self, targets: Tensor, weights: Tensor, products: tuple[Tensor, Tensor]) -> list[_NormalEquations]:
         levels = (weights @ targets) / weights.sum()

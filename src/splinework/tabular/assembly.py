@@ -208,12 +208,3 @@ def _in_units(model: KAN, scaling: Standardisation) -> KAN:
     model.input_scaling.set(scaling.x_shift, scaling.x_scale)
     model.output_scaling.set(scaling.y_shift, scaling.y_scale)
     return model
-
-
-def moments(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted means and standard deviations of columns; that of a constant is 1."""
-    share = weights / weights.sum()
-    mean = share @ values
-    spread = torch.sqrt(share @ (values - mean) ** 2)
-    floor = 1e-12 * values.abs().amax(0)
-    return mean, torch.where(spread > floor, spread, torch.ones_like(spread))

@@ -29,6 +29,7 @@ from splinework.tabular.column_axioms import ColumnAxiom
 from splinework.tabular.columns import Columns, Level, learn_columns
 from splinework.tabular.constant import constant_network, is_constant
 from splinework.tabular.explanation import ExplanationMixin
+from splinework.tabular.extrapolation import Range, beyond, ranges_of
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.informed import check_constant, train_informed
 from splinework.tabular.inner_network import outputs_of
@@ -157,6 +158,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
             rows = joined(self._rows(even=False), rows) if partial and not first else canonical(rows)
             # Continued training would leave the shapes that axioms require, so with axioms every fit starts anew.
             anew = first or bool(known) or (partial and self._needs_new_fit(rows))
+            self._ranges = ranges_of(raw.x, columns, () if first else getattr(self, "_ranges", None) or ())
             with suited_to(len(rows)):
                 start = None if anew else self.model_
                 self._train(rows, columns, task=task, settings=settings, on_step=on_step, known=known, start=start)
@@ -184,6 +186,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
             start = None  # neither a constant network nor one shaped by axioms that are gone is a start
         certificate: Certificate | None = None
         statuses: tuple[AxiomStatus, ...] = ()
+        found: TrainedNetwork | None = None
         how: dict[str, Any] = {"task": task, "settings": settings, "seed": seed, "on_step": on_step}
         if is_constant(rows):
             self.model_ = _named(constant_network(names[0], self._constant(rows)), *names)
@@ -195,7 +198,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
             if known:
                 informed = train_informed(full, known, names=names, **how)
                 certificate, statuses = informed.certificate, informed.statuses
-                found: TrainedNetwork = informed
+                found = informed
             else:
                 how |= {"groups": columns.groups, "owners": columns.owners, "names": names[0]}
                 found = train(full.x, full.y, full.weights, start=start, **how)
@@ -214,6 +217,36 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
             self._made_for = len(rows)
         self.columns_ = columns
         self._sample = sampled(rows, MAX_STORED_ROWS, seed)
+        self._take_residuals(rows, task, None if found is None else found.out_of_fold)
+
+    def _take_residuals(self, rows: WeightedRows, task: Task, unseen: torch.Tensor | None) -> None:
+        """Keeps what an estimator with prediction intervals needs for them; the others need nothing.
+
+        Args:
+            rows: The rows of the fit.
+            task: The likelihood.
+            unseen: Outputs `(n, q)` for the rows as if the network had not seen them; None where there are none.
+        """
+
+    def extrapolates(self, X: Any) -> Any:
+        """Whether each row lies beyond the rows of the fit, where predictions rest on straight continuations, `(n,)`.
+
+        A row does where some column has a number outside the range of the fit, a level that the fit has not seen, or a missing
+        value although the fit had none there. Rows inside the range of every column may still lie in a gap between the rows.
+
+        Args:
+            X: Covariates `(n, p)`.
+
+        Raises:
+            NotFittedError: Before a fit.
+            ValueError: If X does not match the table of the fit, or the estimator was read from a file of an earlier version,
+                which has no ranges.
+        """
+        table, where = self._table(X, "extrapolates")
+        ranges: tuple[Range, ...] | None = getattr(self, "_ranges", None)
+        if ranges is None:
+            raise DataError("the file of this estimator has no ranges of its columns; fit it again, and save it anew.")
+        return where.back(beyond(table.values, self.columns_, ranges))
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
@@ -238,8 +271,8 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
         columns = self.columns_.columns
         return {i: column.levels for i, column in enumerate(columns) if column.levels}
 
-    def _inputs(self, X: Any, method: str) -> tuple[Floats, Namespace]:
-        """The network's inputs for a table, and the array namespace of the results.
+    def _table(self, X: Any, method: str) -> tuple[InputTable, Namespace]:
+        """A table as it is read, and the array namespace of the results.
 
         Raises:
             NotFittedError: Before a fit.
@@ -247,8 +280,12 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
         """
         check_is_fitted(self)
         check_same_namespace(X, self, method)
-        table = read_input(self, to_numpy(X), self._levels())
-        return self.columns_.encode(table.values), Namespace(X)
+        return read_input(self, to_numpy(X), self._levels()), Namespace(X)
+
+    def _inputs(self, X: Any, method: str) -> tuple[Floats, Namespace]:
+        """The network's inputs for a table, and the array namespace of the results; raises like `_table`."""
+        table, where = self._table(X, method)
+        return self.columns_.encode(table.values), where
 
     def _outputs(self, X: Any, method: str) -> tuple[Floats, Namespace]:
         """The network's outputs `(n, q)`."""

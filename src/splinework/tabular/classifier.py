@@ -149,6 +149,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):
         values, where = self._outputs(X, "predict_log_proba")
         return where.back(self._classes.log_probabilities(values))
 
+    @explained
     def predict(self, X: Any) -> Any:
         """The most probable class of each row, `(n,)`; raises like `decision_function`."""
         values, where = self._outputs(X, "predict")

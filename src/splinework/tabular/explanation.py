@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from splinework.tabular import formulas
 from splinework.tabular.classes import Classes
 from splinework.tabular.columns import Columns
 from splinework.tabular.diagram import diagram
-from splinework.tabular.inner_network import InnerNetwork, frame_notes, inner_network, input_scores
+from splinework.tabular.inner_network import InnerNetwork, frame_notes, inner_network, input_scores, outputs_of
 from splinework.tabular.rows import Floats, WeightedRows, unweighted
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ class ExplanationMixin:
     random_state: Any
     _sample: WeightedRows | None
     _classes: Classes | None = None
+
+    @property
+    def _explains_rows(self) -> bool:
+        """Whether formulas are those of the targets, by least squares or as classes; else they are the network's own."""
+        return True
 
     @property
     def formulas_(self) -> FormulaTable:
@@ -115,7 +121,7 @@ class ExplanationMixin:
             seen.network,
             path,
             x=seen.x,
-            y=rows.y if rows.y.ndim == 2 and not answered else None,
+            y=rows.y if rows.y.ndim == 2 and not answered and self._explains_rows else None,
             table=self.formulas_ if equations else None,
             title=title,
             notes=self._notes(),
@@ -136,6 +142,8 @@ class ExplanationMixin:
 
     def _search(self) -> FormulaTable:
         rows = self._rows(even=False)
+        if not self._explains_rows:
+            rows = replace(rows, y=outputs_of(self.model_, rows.x))
         target = self.columns_.targets[0].removeprefix("logit of ").partition("=")[0]
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         return formulas.search(

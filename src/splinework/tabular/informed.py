@@ -123,7 +123,7 @@ def train_informed(
             warnings.warn(f"{text}; give one of them strength='soft'.", FitWarning, stacklevel=2)
     model = fitted.model.requires_grad_(False).eval()
     history = job.log.history
-    return InformedNetwork(model, loss, len(history), history, fitted.certificate, statuses)
+    return InformedNetwork(model, loss, len(history), history, certificate=fitted.certificate, statuses=statuses)
 
 
 def check_constant(

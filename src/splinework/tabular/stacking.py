@@ -74,11 +74,11 @@ def stack(base: Tensor, corrections: Sequence[Tensor], y: Tensor, weights: Tenso
     return Stacking(tuple(stacking_weights), inverse_temperature, cost(inverse_temperature * chosen), improves)
 
 
-def is_significant(gains: Tensor, weights: Tensor) -> bool:
-    """Whether the mean of the rows' gains `(n,)` exceeds `MIN_Z_SCORE` standard errors."""
+def is_significant(gains: Tensor, weights: Tensor, least: float = MIN_Z_SCORE) -> bool:
+    """Whether the mean of the rows' gains `(n,)` exceeds this many standard errors."""
     mean = weights @ gains / weights.sum()
     error = torch.sqrt((weights**2) @ (gains - mean) ** 2) / weights.sum()
-    return bool(mean > MIN_Z_SCORE * error)
+    return bool(mean > least * error)
 
 
 def calibrate(outputs: Tensor, y: Tensor, weights: Tensor, task: Task) -> float:

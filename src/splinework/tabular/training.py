@@ -19,35 +19,25 @@ from torch import Tensor
 from splinework.nn.frame import FramedKAN
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
-from splinework.splines import adapted_knots, refine_coefficients
-from splinework.tabular.additive import AdditiveFit, fit_additive, refit_additive
-from splinework.tabular.assembly import Standardisation, additive_network, combined_network, moments
+from splinework.tabular.assembly import Standardisation, additive_network, combined_network
 from splinework.tabular.constant import constant_network
 from splinework.tabular.continuation import continue_training
-from splinework.tabular.design import DesignMatrix, make_design, many_valued
+from splinework.tabular.curves import Curves, fit_curves, tuned_to_constant
+from splinework.tabular.design import make_design
 from splinework.tabular.ensemble import EnsembleSettings, ProgressCallback, held_out_rows, train_ensemble, wide_network
+from splinework.tabular.grids import curve_intervals, member_layer, quantile_layer
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.rows import Floats
 from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
 from splinework.tabular.screening import Screening, is_wide, screen
 from splinework.tabular.smooth import fit_smooth
 from splinework.tabular.stacking import stack
-from splinework.tabular.tasks import Multiclass, Task
+from splinework.tabular.tasks import Multiclass, Regression, Task, moments
 
 N_FOLDS = 6
 HIDDEN_NODES = 8
-MAX_CURVE_INTERVALS = 10
-"""Intervals of a curve; fewer where there are many inputs."""
 MIN_INTERACTION_ROWS = 30
 """Rows below which `hidden="auto"` fits no interactions."""
-MAX_REFIT_ROWS = 3000
-"""Rows up to which penalties are re-estimated for every fold."""
-MAX_DESIGN_COLUMNS, MAX_DESIGN_COLUMNS_CLASSES = 600, 300
-"""Columns of the design matrix: an iteration costs their cube, for several classes once per class."""
-TOTAL_INTERVALS = 256
-"""Intervals of the members' grids, shared by all non-binary inputs; each gets 16 to 64."""
-GRID_EPS = 0.1
-"""Share of uniform knots in the quantile grids."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +49,8 @@ class TrainedNetwork:
         loss: Mean loss on held-out rows, or on all rows where none were held out; for standardised targets.
         steps: Number of training steps.
         history: Records `{"stage", "step", "loss"}`.
+        out_of_fold: Outputs in raw units for every row of a regression as if the network had not seen it, `(n, q)`; NaN for
+            rows that no part was blind to. None where no row was held out.
         kept: Indices of the inputs that the network has, where others were screened out; None for all of them.
     """
 
@@ -66,7 +58,8 @@ class TrainedNetwork:
     loss: float
     steps: int
     history: list[dict[str, Any]] = field(default_factory=list)
-    kept: tuple[int, ...] | None = field(default=None, kw_only=True)
+    out_of_fold: Tensor | None = None
+    kept: tuple[int, ...] | None = None
 
 
 def train(
@@ -89,7 +82,7 @@ def train(
         x: Inputs `(n, p)`, finite.
         y: Targets `(n, q)` of a regression, or class codes `(n,)`.
         weights: Positive row weights `(n,)`; only their ratios matter.
-        task: Regression, binary or multi-class.
+        task: The likelihood.
         settings: The hyperparameters.
         seed: Seed of folds, initial values and batches.
         groups: Inputs that are levels of one category.
@@ -103,9 +96,8 @@ def train(
     """
     raw_x, w = torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(np.asarray(weights) / np.mean(weights))
     raw_y = targets_of(y, task)
-    unscaled = torch.zeros(raw_y.shape[1]).double(), torch.ones(raw_y.shape[1]).double()
-    scaling = Standardisation(*moments(raw_x, w), *(moments(raw_y, w) if task.is_regression else unscaled))
-    u, t = (raw_x - scaling.x_shift) / scaling.x_scale, (raw_y - scaling.y_shift) / scaling.y_scale
+    scaling = Standardisation(*moments(raw_x, w), *task.units(raw_y, w))
+    u, t = (raw_x - scaling.x_shift) / scaling.x_scale, task.in_units(raw_y, scaling.y_shift, scaling.y_scale)
     belongs = torch.arange(u.shape[1]) if owners is None else torch.as_tensor(owners)
     job = _NetworkFit(raw_x, raw_y, u, t, w, scaling, task, settings, seed, groups or (), belongs, names)
     log = TrainingLog(on_step)
@@ -152,9 +144,11 @@ class _NetworkFit:
 
     def screened(self, log: TrainingLog) -> TrainedNetwork:
         """The network of the inputs that screening keeps."""
-        design = make_design(self._layer(SCREENING_INTERVALS), self.u, self.weights, self.groups)
+        layer = quantile_layer(self.u, self.t.shape[1], SCREENING_INTERVALS, self.settings.degree)
+        design = make_design(layer, self.u, self.weights, self.groups)
         fold, folds = self._folds(torch.Generator().manual_seed(self.seed))
-        found = screen(design, self.t, self.weights, self.task, fold, folds, self.owners)
+        task = tuned_to_constant(self.t, self.weights, self.task)
+        found = screen(design, self.t, self.weights, task, fold, folds, self.owners)
         kept = tuple(found.inputs.tolist())
         log("screening", 1, 1, found.loss)
         log.history[-1] |= {"inputs": self.u.shape[1], "kept": len(kept)}
@@ -177,24 +171,27 @@ class _NetworkFit:
         return replace(result, kept=kept if result.kept is None else tuple(kept[i] for i in result.kept))
 
     def run(self, log: TrainingLog) -> TrainedNetwork:
-        layer = self._layer()
+        """The network of all inputs."""
+        intervals = curve_intervals(self.u, self.settings, self.task)
+        layer = quantile_layer(self.u, self.t.shape[1], intervals, self.settings.degree)
         design = make_design(layer, self.u, self.weights, self.groups)
-        products = design.about_mean(self.weights) if self.task.is_regression and self.screening is None else None
-        whole = (
-            fit_additive(design, self.t, self.weights, self.task, products)
-            if self.screening is None
-            else self.screening.fit(design, self.t, self.weights, self.task)
-        )
-        loss = float(self.weights @ self.task.loss(whole.values(design), self.t)) / len(self.t)
+        curves = fit_curves(design, self.t, self.weights, self.task, self.screening)
+        return replace(self, task=curves.task)._with_ensemble(layer, curves, log)
+
+    def _with_ensemble(self, layer: KANLayer, curves: Curves, log: TrainingLog) -> TrainedNetwork:
+        """The curves and, where it improves on them, the ensemble."""
+        design = curves.design
+        loss = float(self.weights @ self.task.loss(curves.whole.values(design), self.t)) / len(self.t)
+        generator = torch.Generator().manual_seed(self.seed)
+        fold, _ = self._folds(generator)
         hidden = self._hidden()
         if log("curves", 1, 1, loss) or not hidden:
-            return self._additive(layer, design, whole, 1.0, loss, log)
-        generator = torch.Generator().manual_seed(self.seed)
+            unseen = curves.unseen(fold) if self.task.is_regression else None
+            return self._additive(layer, curves, 1.0, unseen, loss, log)
         ensemble = self._ensemble_settings(hidden)
-        fold, _ = self._folds(generator)
-        parts = self._without(whole, design, [fold == k for k in range(ensemble.members)], products)
+        parts = curves.without([fold == k for k in range(ensemble.members)])
         offsets = torch.stack([part.values(design) for part in parts], dim=1)
-        finer = self._finer(layer)
+        finer = member_layer(layer, self.u, self.settings)
         visible = self.screening.kept if self.screening is not None else None
         net = wide_network(finer, self.u, self.t.shape[1], ensemble, generator, visible)
         groups = train_ensemble(net, self.u, self.t, self.weights, offsets, fold, self.task, ensemble, generator, log)
@@ -204,20 +201,36 @@ class _NetworkFit:
         smooth = self._smooth(held, mixture.loss, log)
         if smooth is not None:
             return smooth
-        if not any(mixture.stacking_weights) or (self.settings.hidden == "auto" and not mixture.improves):
-            return self._additive(layer, design, whole, mixture.inverse_temperature, mixture.loss, log)
-        curves = design.spline_coefficients(torch.stack([part.coefficients for part in parts]).mean(0))
+        additive = not any(mixture.stacking_weights) or (self.settings.hidden == "auto" and not mixture.improves)
+        unseen = None
+        if self.task.is_regression:
+            pairs = zip(mixture.stacking_weights, corrections, strict=True)
+            unseen = torch.full_like(self.t, float("nan"))
+            unseen[held] = base if additive else base + sum((share * each for share, each in pairs), 0 * base)
+        if additive:
+            return self._additive(layer, curves, mixture.inverse_temperature, unseen, mixture.loss, log)
+        scaling, raw = self._calibrated(unseen)
+        table = design.spline_coefficients(torch.stack([part.coefficients for part in parts]).mean(0))
         bias = torch.stack([part.bias for part in parts]).mean(0)
         shares, sharp = mixture.stacking_weights, mixture.inverse_temperature
-        model = combined_network(layer, curves, bias, net, groups, shares, sharp, ensemble, self.scaling, self.names)
-        return TrainedNetwork(model, mixture.loss, log.history[-1]["step"], log.history)
+        model = combined_network(layer, table, bias, net, groups, shares, sharp, ensemble, scaling, self.names)
+        return TrainedNetwork(model, mixture.loss, log.history[-1]["step"], log.history, raw)
+
+    def _calibrated(self, unseen: Tensor | None) -> tuple[Standardisation, Tensor | None]:
+        """The units with outputs shifted by what held-out rows say, and their outputs in raw units."""
+        if unseen is None:
+            return self.scaling, None
+        held = torch.nonzero(~torch.isnan(unseen[:, 0]))[:, 0]
+        shift = self.task.calibration(unseen[held], self.t[held], self.weights[held])
+        moved = self.scaling.y_shift + self.scaling.y_scale * shift
+        return replace(self.scaling, y_shift=moved), moved + self.scaling.y_scale * unseen
 
     def _smooth(self, held: Tensor, loss: float, log: TrainingLog) -> TrainedNetwork | None:
         """The network that learned a smooth estimate, where that predicts held-out rows better than curves and ensemble do."""
         settings = self.settings
         if self.screening is not None:
             return None  # its left-out predictions would be those of inputs that the left-out rows helped to choose
-        if not (self.task.is_regression and settings == Hyperparameters(max_iter=settings.max_iter)):
+        if not (isinstance(self.task, Regression) and settings == Hyperparameters(max_iter=settings.max_iter)):
             return None
         found = fit_smooth(self.raw_x, self.raw_y, self.weights, seed=self.seed, names=self.names)
         if found is None:
@@ -228,43 +241,21 @@ class _NetworkFit:
         if own >= loss:
             return None
         model, misfit = found.network(self.seed, settings.max_iter, log)
-        own += misfit / float(self.scaling.y_scale.square().mean())
-        if own >= loss:
+        total = own + misfit / float(self.scaling.y_scale.square().mean())
+        if total >= loss:
             return None
-        return TrainedNetwork(model, own, log.history[-1]["step"], log.history)
+        # The network's errors are the estimate's and its own misfit; and the estimate's lengths and variances have seen all rows,
+        # which makes its errors too small like those of any fitted numbers.
+        numbers = 0 if found.teacher is None else self.u.shape[1] + 2
+        free = len(self.t) / max(len(self.t) - numbers, 1)
+        wider = (total / own * free) ** 0.5 if own > 0 else 1.0
+        unseen = self.raw_y + wider * (found.out_of_fold - self.raw_y)
+        return TrainedNetwork(model, total, log.history[-1]["step"], log.history, unseen)
 
     def _folds(self, generator: torch.Generator) -> tuple[Tensor, int]:
         """The fold of each row, and the number of folds."""
         folds = max(N_FOLDS, self._members())
         return torch.randperm(len(self.t), generator=generator) % folds, folds
-
-    def _without(
-        self,
-        whole: AdditiveFit,
-        design: DesignMatrix,
-        parts: Sequence[Tensor],
-        products: tuple[Tensor, Tensor] | None,
-    ) -> list[AdditiveFit]:
-        """The additive parts without each of these sets of held-out rows, given as masks.
-
-        Penalties estimated on all rows leak a little into the held-out loss; on many rows that is negligible, and they stay.
-        """
-        if self.screening is not None:
-            fit = self.screening.fit
-            return [fit(design, self.t, self.weights * ~held, self.task, k) for k, held in enumerate(parts)]
-        if len(self.t) <= MAX_REFIT_ROWS:
-            return [fit_additive(design, self.t, self.weights * ~held, self.task) for held in parts]
-        return [
-            refit_additive(
-                whole,
-                design,
-                self.t,
-                self.weights * ~held,
-                self.task,
-                design.without(products, self.weights, held) if products else None,
-            )
-            for held in parts
-        ]
 
     def _hidden(self) -> tuple[int, ...]:
         hidden = self.settings.layers()
@@ -286,52 +277,18 @@ class _NetworkFit:
         members = N_FOLDS if self.settings.members == "auto" else int(self.settings.members)
         return min(members, len(self.t))
 
-    def _layer(self, intervals: int | None = None) -> KANLayer:
-        """The additive part's layer with its grid, without coefficients; by default as many intervals as the table allows."""
-        inputs = self.u.shape[1]
-        many = self._many_valued()
-        room = (MAX_DESIGN_COLUMNS_CLASSES if isinstance(self.task, Multiclass) else MAX_DESIGN_COLUMNS) - (
-            inputs - many
-        )
-        auto = max(1, min(MAX_CURVE_INTERVALS, room // max(many, 1) - 2))
-        grid = intervals or (auto if self.settings.grid == "auto" else int(self.settings.grid))
-        layer = self._empty(grid, self.t.shape[1])
-        low, high = self.u.min(0).values, self.u.max(0).values
-        high = torch.where(high > low, high, low + 1.0)
-        layer.grid.copy_(adapted_knots(self.u, grid, self.settings.degree, grid_eps=GRID_EPS, low=low, high=high))
-        layer.refresh()
-        return layer
-
-    def _finer(self, layer: KANLayer) -> KANLayer:
-        """The members' first grid, a refinement of the additive part's."""
-        factor = 1
-        if self.settings.grid == "auto":
-            wanted = max(16, min(64, TOTAL_INTERVALS // max(self._many_valued(), 1)))
-            factor = max(1, round(wanted / layer.basis.resolution))
-        finer = self._empty(factor * layer.basis.resolution, 1)
-        finer.grid.copy_(refine_coefficients(layer.grid, layer.edge_coefficients(), self.settings.degree, factor)[0])
-        finer.refresh()
-        return finer
-
-    def _empty(self, grid: int, outputs: int) -> KANLayer:
-        """A layer whose grid will be set."""
-        degree = self.settings.degree
-        like: dict[str, Any] = {"dtype": torch.float64, "generator": torch.Generator()}
-        return KANLayer(self.u.shape[1], outputs, grid=grid, degree=degree, base="none", **like)
-
-    def _many_valued(self) -> int:
-        return int(many_valued(self.u).sum())
-
     def _additive(
-        self, layer: KANLayer, design: DesignMatrix, found: AdditiveFit, factor: float, loss: float, log: TrainingLog
+        self, layer: KANLayer, curves: Curves, factor: float, unseen: Tensor | None, loss: float, log: TrainingLog
     ) -> TrainedNetwork:
         """The additive network with its outputs times a factor; of screened inputs only those that all rows keep."""
-        curves, bias = factor * design.spline_coefficients(found.coefficients), factor * found.bias
+        scaling, raw = self._calibrated(unseen)
+        found = curves.whole
+        table, bias = factor * curves.design.spline_coefficients(found.coefficients), factor * found.bias
         kept = self.screening.kept[-1] if self.screening is not None else None
         inputs = torch.nonzero(kept)[:, 0] if kept is not None and bool(kept.any()) else None
-        model = additive_network(layer, curves, bias, self.scaling, self.names, inputs)
+        model = additive_network(layer, table, bias, scaling, self.names, inputs)
         own = tuple(inputs.tolist()) if inputs is not None else None
-        return TrainedNetwork(model, loss, log.history[-1]["step"], log.history, kept=own)
+        return TrainedNetwork(model, loss, log.history[-1]["step"], log.history, raw, own)
 
 
 def targets_of(y: NDArray[Any], task: Task, classes: int = -1) -> Tensor:
