@@ -1,16 +1,20 @@
 """Laws of the additive part: what its columns are, and that the rows say how smooth curves are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from splinework.nn.layer import KANLayer
 from splinework.splines import adapted_knots
-from splinework.tabular.additive import fit_additive, refit_additive
+from splinework.tabular.additive import AdditiveFit, fit_additive, left_out, refit_additive
 from splinework.tabular.design import make_design
+from splinework.tabular.losses import GammaTask, HuberTask, PoissonTask, QuantileTask
 from splinework.tabular.tasks import Binary, Multiclass, Regression, Task
 
 TASKS: list[Task] = [Regression(), Binary(), Multiclass()]
+LOSSES: list[Task] = [PoissonTask(), GammaTask(), HuberTask((0.5, 0.5)), QuantileTask(0.7, (0.3, 0.3))]
 
 
 def layer_on(u: torch.Tensor, grid: int = 8, degree: int = 3) -> KANLayer:
@@ -30,6 +34,8 @@ def targets(task: Task, truth: torch.Tensor, seed: int = 1) -> torch.Tensor:
     if isinstance(task, Regression):
         return (truth + 0.1 * torch.randn(len(truth), generator=generator, dtype=torch.float64))[:, None]
     draw = torch.rand(len(truth), generator=generator, dtype=torch.float64)
+    if task.is_regression:
+        return (torch.exp(0.5 * truth) * (0.5 + draw))[:, None]
     if isinstance(task, Binary):
         return (draw < torch.sigmoid(2 * truth)).double()[:, None]
     logits = torch.stack([2 * truth, -2 * truth, 0 * truth], 1)
@@ -123,7 +129,40 @@ def test_a_matrix_in_single_precision_gives_the_same_fit(task: Task, monkeypatch
     assert (one - two).abs().max() < 1e-4
 
 
-@pytest.mark.parametrize("task", TASKS[1:], ids=lambda task: type(task).__name__)
+@pytest.mark.parametrize("task", [Regression(), *LOSSES], ids=lambda task: type(task).__name__)
+def test_left_out_outputs_are_the_same_by_blocks_in_single_precision_and_with_known_products(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    u = rows(150)
+    weights = torch.rand(150, generator=torch.Generator().manual_seed(3), dtype=torch.float64) + 0.5
+    y = targets(task, u[:, 0])
+    double = make_design(layer_on(u), u, weights, [])
+    found = fit_additive(double, y, weights, task)
+    exact = left_out(found, double, y, weights, task)
+    monkeypatch.setattr("splinework.tabular.design.MAX_DOUBLE_ENTRIES", 1)
+    monkeypatch.setattr("splinework.tabular.design.MAX_BLOCK_ENTRIES", 1000)
+    single = make_design(layer_on(u), u, weights, [])
+    products = single.about_mean(weights) if task.has_fixed_weights else None
+    moved = left_out(found, single, y, weights, task, products) - exact
+    assert moved.abs().max() < 1e-5
+    assert (exact - found.values(double)).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize("task", LOSSES, ids=lambda task: type(task).__name__)
+def test_outputs_of_a_regression_do_not_know_of_each_other(task: Task) -> None:
+    u, weights = rows(200), torch.ones(200).double()
+    y = torch.cat([targets(task, 2 * u[:, 0]), targets(task, u[:, 1] ** 2, seed=2)], dim=1)
+    design = make_design(layer_on(u, grid=4), u, weights, [])
+    found = fit_additive(design, y, weights, task)
+    both = refit_additive(found, design, y, weights, task).values(design)
+    single = replace(task, widths=task.widths[:1]) if isinstance(task, (HuberTask, QuantileTask)) else task
+    for j in range(2):
+        own = AdditiveFit(found.coefficients[:, [j]], found.bias[[j]], found.penalties[:, [j]], torch.zeros(1).double())
+        alone = refit_additive(own, design, y[:, [j]], weights, single).values(design)
+        assert (both[:, [j]] - alone).abs().max() < 2e-3 * float(alone.std())
+
+
+@pytest.mark.parametrize("task", [*TASKS[1:], PoissonTask()], ids=lambda task: type(task).__name__)
 def test_variances_from_some_rows_leave_the_coefficients_to_all_rows(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:

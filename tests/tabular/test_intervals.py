@@ -91,7 +91,7 @@ def test_left_out_outputs_are_those_of_refits_without_the_row(task: Task) -> Non
     assert float((found[list(rows)] - exact).abs().max()) < tolerance
 
 
-@pytest.mark.parametrize("skewed", [False, True])
+@pytest.mark.parametrize("skewed", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_intervals_cover_new_rows(skewed: bool) -> None:
     covered = []
     for seed in range(10):

@@ -25,7 +25,7 @@ from splinework.tabular.losses import (
     named_task,
     weighted_quantile,
 )
-from splinework.tabular.tasks import Regression, Task
+from splinework.tabular.tasks import Binary, Multiclass, Regression, Task
 from tests.tabular.tables import QUICK
 
 TASKS: list[Task] = [Regression(), QuantileTask(0.2, (0.3, 0.5)), HuberTask((0.5, 0.8)), PoissonTask(), GammaTask()]
@@ -60,6 +60,22 @@ def test_a_working_step_goes_down_the_loss(task: Task) -> None:
         target, working = task.working(outputs.detach(), y, weights, j, 1e-9)
         assert torch.allclose(working * (target - outputs[:, j].detach()), expected[:, j], atol=1e-9)
         assert bool((working > 0).all())
+
+
+@pytest.mark.parametrize("task", [*TASKS, Binary(), Multiclass()], ids=lambda task: type(task).__name__)
+def test_slopes_are_those_of_the_loss_and_none_changes_faster_than_the_steepest(task: Task) -> None:
+    outputs, y, _ = rows()
+    if isinstance(task, Binary):
+        outputs, y = outputs[:, :1], (y[:, :1] > 1).double()
+    if isinstance(task, Multiclass):
+        y = torch.nn.functional.one_hot((y[:, 0] > 1).long(), 2).double()
+    outputs.requires_grad_(True)
+    slope = task.slope(outputs, y)
+    (exact,) = torch.autograd.grad(task.loss(outputs, y).sum(), outputs)
+    assert torch.allclose(slope, exact, atol=1e-9)
+    second = torch.autograd.functional.jacobian(lambda all_: task.slope(all_, y).sum(0), outputs).transpose(0, 1)
+    largest = float(torch.linalg.eigvalsh(second).max())
+    assert 0.8 * task.steepest(outputs.detach(), y) <= largest <= (1 + 1e-9) * task.steepest(outputs.detach(), y)
 
 
 @each_task
@@ -104,7 +120,11 @@ def test_names_find_tasks_and_tasks_their_names(given: dict[str, Any]) -> None:
     assert named_task(*name_of(named_task(**given))) == named_task(**given)
 
 
-@each_loss
+@pytest.mark.parametrize(
+    "given",
+    [each if each["loss"] in ("huber", "gamma") else pytest.param(each, marks=pytest.mark.slow) for each in EACH],
+    ids=lambda given: given["loss"],
+)
 def test_predictions_have_the_units_of_y(given: dict[str, Any]) -> None:
     x, y = table()
     model, other = (KANRegressor(**ADDITIVE, **given).fit(x, factor * y) for factor in (1.0, 1000.0))

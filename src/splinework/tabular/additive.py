@@ -277,7 +277,8 @@ class _AdditiveSolver:
             moved = outputs.clone()
             moved[:, j] += share * change
             penalty = 0.5 * (state.penalties[:, j] * (old + share * (found - old)) ** 2).sum()
-            return self.weights @ self.task.loss(moved, self.y) + penalty
+            # The loss of a regression is the mean over its outputs, and the penalties are for their sum.
+            return self.y.shape[1] * (self.weights @ self.task.loss(moved, self.y)) + penalty
 
         before, share = cost(0.0), 1.0
         while share > MIN_STEP_LENGTH and not cost(share) <= before:

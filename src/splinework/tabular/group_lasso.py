@@ -19,12 +19,14 @@ from splinework.tabular.tasks import Task
 
 MAX_STEPS = 300
 """Steps of the proximal gradient for one set of groups; warm starts need far fewer."""
-MAX_HALVINGS, ROUNDING = 40, 1e-9
-"""Halvings of a step that goes beyond the quadratic bound, and by how much it may do so, relative to the loss."""
+STEP_GROWTH, MAX_HALVINGS, ROUNDING = 1.2, 40, 1e-9
+"""Steps grow until one goes beyond the quadratic bound by more than rounding, relative to the loss, and are halved then: second
+derivatives may be far smaller than their bound, as those of separable classes are, or have none."""
 MAX_SETS = 8
 """Times that groups are added at one strength."""
-TOLERANCE = 1e-3
-"""Steps end where the coefficients move by less than this share of the largest."""
+TOLERANCE, GRADIENT_TOLERANCE = 1e-3, 0.02
+"""Steps end where the coefficients move by less than this share of the largest, and the gradients of no group differ from the
+optimality conditions by more than this share of its limit: where curvatures vary, steps are short."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ class LassoPath:
         for _ in range(MAX_STEPS):
             slope = x.T @ (self._share[:, None] * self._task.slope(outputs, self._y))
             level = self._share @ self._task.loss(outputs, self._y)
+            step *= STEP_GROWTH
             for _ in range(MAX_HALVINGS):
                 moved = ahead - step * slope
                 squares = limits.new_zeros(len(limits)).index_add(0, groups, moved[:-1].square().sum(1))
@@ -121,15 +124,19 @@ class LassoPath:
                 bound = level + slope.flatten() @ off + off @ off / (2 * step)
                 if float(self._share @ self._task.loss(reached, self._y) - bound) <= ROUNDING * (1 + abs(float(level))):
                     break
-                step /= 2  # the second derivatives are larger on the way than where they were taken
+                step /= 2
             change = moved - now
+            small = float(change.abs().max()) <= TOLERANCE * float(moved.abs().max())
+            missed = (
+                limits.new_zeros(len(limits)).index_add(0, groups, (moved - ahead)[:-1].square().sum(1))
+            ).sqrt() / step
             if float((ahead - moved).flatten() @ change.flatten()) > 0:
                 momentum = 1.0
             following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
             further = (momentum - 1) / following
             ahead, outputs = moved + further * change, reached + further * (reached - there)
             now, there, momentum = moved, reached, following
-            if float(change.abs().max()) <= TOLERANCE * float(now.abs().max()):
+            if small and bool((missed <= GRADIENT_TOLERANCE * limits).all()):
                 break
         used = (now[:-1] != 0).any(1)
         return LassoPoint(columns[used], now[:-1][used], now[-1])
