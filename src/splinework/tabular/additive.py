@@ -9,7 +9,7 @@ variable selection is needed beforehand.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -17,15 +17,17 @@ from torch import Tensor
 
 from splinework.nn.layer import KANLayer
 from splinework.tabular.multinomial import solve_classes
-from splinework.tabular.tasks import Binary, Multiclass, Task
+from splinework.tabular.tasks import Multiclass, Task
 from splinework.train.smoothing import fellner_schall_update
 
 MAX_ROUNDS = 30
 """Iterations of the fixed point; on most tables far fewer suffice."""
 FREEDOM_TOLERANCE = 1e-3
 """The fixed point has converged when the effective degrees of freedom change by less than this share."""
-MIN_PENALTY, MIN_PENALTY_CLASSES, MAX_PENALTY = 1e-6, 1.0, 1e10
-"""Bounds of a penalty. Separable classes would drive it to zero and become overconfident, so theirs has a higher one."""
+MAX_PENALTY = 1e10
+"""Upper bound of a penalty; the likelihood says the lower one."""
+STEPS_PER_ROUND = 20
+"""Steps for several classes between two updates of the penalties, which need no more than roughly right coefficients."""
 NEWTON_STEPS = 8
 """Newton steps of a likelihood after the row weights have changed."""
 MIN_STEP_LENGTH = 1e-3
@@ -132,56 +134,59 @@ class AdditiveFit:
         bias: `(q,)`.
         penalties: Ridge penalty of each coefficient, `(P, q)`.
         degrees_of_freedom: Effective degrees of freedom of each output, `(q,)`.
+        task: The likelihood.
     """
 
     coefficients: Tensor
     bias: Tensor
     penalties: Tensor
     degrees_of_freedom: Tensor
+    task: Task
 
     def values(self, design: DesignMatrix) -> Tensor:
         """The sums at the design's rows, `(n, q)`."""
         return design.values @ self.coefficients + self.bias
 
 
-def fit_additive(design: DesignMatrix, y: Tensor, weights: Tensor, task: Task) -> AdditiveFit:
+def fit_additive(
+    design: DesignMatrix, y: Tensor, weights: Tensor, task: Task, start: Tensor | None = None
+) -> AdditiveFit:
     """Estimates variances and coefficients together.
 
     Args:
         design: The design matrix.
         y: Targets `(n, q)`, or class indicators `(n, q)`.
         weights: Row weights `(n,)`, mean 1.
-        task: The likelihood; two classes are fitted by iteratively reweighted least squares, several classes with the
-            penalties of one-against-rest fits.
+        task: The likelihood. Two classes are fitted by iteratively reweighted least squares, several by L-BFGS with each class's
+            own penalties.
+        start: Penalties `(P, q)` to start from.
     """
     outputs, width = y.shape[1], design.values.shape[1]
-    if isinstance(task, Multiclass):
-        single = [fit_additive(design, y[:, [j]], weights, Binary()) for j in range(outputs)]
-        penalties = torch.cat([each.penalties for each in single], dim=1)
-        degrees_of_freedom = torch.cat([each.degrees_of_freedom for each in single])
-        return AdditiveFit(*solve_classes(design.values, y, weights, penalties), penalties, degrees_of_freedom)
     work = _AdditiveSolver(design, y, weights, task)
-    start = y.new_zeros(width, outputs)
-    state = AdditiveFit(start, task.constant(y, weights), torch.ones_like(start), y.new_full((outputs,), float(width)))
+    zeros, free = y.new_zeros(width, outputs), y.new_full((outputs,), float(width))
+    penalties = torch.ones_like(zeros) if start is None else start.clone()
+    state = AdditiveFit(zeros, task.constant(y, weights), penalties, free, task)
     before = float("inf")
     for _ in range(MAX_ROUNDS):
-        for j in range(outputs):
-            work.round(state, j)
+        state = work.round(state)
         total = float(state.degrees_of_freedom.sum())
         if abs(total - before) <= FREEDOM_TOLERANCE * (1.0 + total):
             break
         before = total
-    return state
+    return refit_additive(state, design, y, weights) if isinstance(task, Multiclass) else state
 
 
-def refit_additive(found: AdditiveFit, design: DesignMatrix, y: Tensor, weights: Tensor, task: Task) -> AdditiveFit:
-    """Refits the coefficients for other weights, such as zeros for held-out rows; the penalties stay."""
+def refit_additive(found: AdditiveFit, design: DesignMatrix, y: Tensor, weights: Tensor) -> AdditiveFit:
+    """Refits the coefficients for other weights, such as zeros for held-out rows; penalties and lapse rates stay."""
+    task = found.task
     if isinstance(task, Multiclass):
-        return AdditiveFit(
-            *solve_classes(design.values, y, weights, found.penalties), found.penalties, found.degrees_of_freedom
-        )
-    state = AdditiveFit(
-        found.coefficients.clone(), found.bias.clone(), found.penalties, found.degrees_of_freedom.clone()
+        coefficients, bias = solve_classes(design.values, y, weights, found.penalties, task)
+        return replace(found, coefficients=coefficients, bias=bias)
+    state = replace(
+        found,
+        coefficients=found.coefficients.clone(),
+        bias=found.bias.clone(),
+        degrees_of_freedom=found.degrees_of_freedom.clone(),
     )
     work = _AdditiveSolver(design, y, weights, task)
     for _ in range(1 if task.is_regression else NEWTON_STEPS):
@@ -214,14 +219,32 @@ class _AdditiveSolver:
     weights: Tensor
     task: Task
 
-    def solve(self, state: AdditiveFit, j: int) -> tuple[Tensor, _NormalEquations]:
-        """Solves for output j's coefficients at its penalties; returns the inverse of the penalised matrix, too."""
+    def round(self, state: AdditiveFit) -> AdditiveFit:
+        """One solution and one Fellner–Schall update of all penalties."""
+        together = isinstance(self.task, Multiclass)
+        if isinstance(self.task, Multiclass):
+            start = state.coefficients, state.bias
+            coefficients, bias = solve_classes(
+                self.design.values, self.y, self.weights, state.penalties, self.task, start, STEPS_PER_ROUND
+            )
+            state = replace(state, coefficients=coefficients, bias=bias)
+        for j in range(self.y.shape[1]):
+            self._penalties(state, j, *(self.information(state, j)[1:] if together else self.solve(state, j)))
+        return state
+
+    def information(self, state: AdditiveFit, j: int) -> tuple[Tensor, Tensor, _NormalEquations]:
+        """Cholesky factor and inverse of output j's penalised normal equations, and these; sets its degrees of freedom."""
         normal = self._normal(state, j)
         loose = normal.gram.clone()
         loose.diagonal().add_(state.penalties[:, j])
         factor = torch.linalg.cholesky(loose)
         inverse = torch.cholesky_inverse(factor)
         state.degrees_of_freedom[j] = (inverse * normal.gram).sum()
+        return factor, inverse, normal
+
+    def solve(self, state: AdditiveFit, j: int) -> tuple[Tensor, _NormalEquations]:
+        """Solves for output j's coefficients at its penalties; returns the inverse of the penalised matrix, too."""
+        factor, inverse, normal = self.information(state, j)
         found = torch.cholesky_solve(normal.moments[:, None], factor)[:, 0]
         level = normal.level - normal.centre @ found
         if self.task.is_regression:
@@ -230,9 +253,8 @@ class _AdditiveSolver:
             self._step(state, j, found, level)
         return inverse, normal
 
-    def round(self, state: AdditiveFit, j: int) -> None:
-        """One solution and one Fellner–Schall update of output j's penalties; `tr(S⁻S_j) = m / λ` for a block of m columns."""
-        inverse, normal = self.solve(state, j)
+    def _penalties(self, state: AdditiveFit, j: int, inverse: Tensor, normal: _NormalEquations) -> None:
+        """One Fellner–Schall update of output j's penalties; `tr(S⁻S_j) = m / λ` for a block of m columns."""
         coefficients, penalties = state.coefficients[:, j], state.penalties[:, j]
         noise = 1.0
         if self.task.is_regression:
@@ -245,8 +267,7 @@ class _AdditiveSolver:
         size = sums.index_add(0, blocks, coefficients**2)
         asked = noise * sums.index_add(0, blocks, 1 / penalties - inverse.diagonal())
         updated = fellner_schall_update(penalties, asked[blocks], size[blocks])
-        weakest = MIN_PENALTY if self.task.is_regression else MIN_PENALTY_CLASSES
-        state.penalties[:, j] = updated.clamp(weakest, MAX_PENALTY)
+        state.penalties[:, j] = updated.clamp(self.task.min_penalty, MAX_PENALTY)
 
     def _normal(self, state: AdditiveFit, j: int) -> _NormalEquations:
         x = self.design.values

@@ -118,6 +118,9 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
         """The rows with further weights, such as those of classes."""
         return rows
 
+    def _learn_likelihood(self, task: Task | None) -> None:
+        """Keeps what the fit has learned about the likelihood; None where it learned nothing."""
+
     @abstractmethod
     def _constant(self, rows: WeightedRows) -> Floats:
         """The outputs `(q,)` of the constant network."""
@@ -198,6 +201,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
                 found = train(full.x, full.y, full.weights, groups=groups, start=start, names=names[0], **how)
             self.model_ = _named(found.model, *names)
             self.loss_, self.n_iter_, self.history_ = found.loss, max(1, found.steps), found.history
+            self._learn_likelihood(found.task)
         for name in ("_formulas", "certificate_", "axiom_status_"):  # those of the previous network
             self.__dict__.pop(name, None)
         if known:

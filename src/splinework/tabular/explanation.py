@@ -185,6 +185,10 @@ class ExplanationMixin:
         if idle:
             notes.append(f"constant in the fit, so left out: {', '.join(idle)}")
         notes += frame_notes(self.model_)
+        if self._classes is not None and any(self._classes.lapses):
+            notes.append(
+                f"{sum(self._classes.lapses):.1%} of the labels are taken to be drawn regardless of the inputs"
+            )
         for each in getattr(self, "axiom_status_", ()):
             note = f" ({each.note})" if each.note else ""
             notes.append(f"axiom {each.axiom}, {each.strength}: {each.status}{note}")

@@ -122,7 +122,8 @@ def train_informed(
             warnings.warn(f"{text}; give one of them strength='soft'.", FitWarning, stacklevel=2)
     model = fitted.model.requires_grad_(False).eval()
     history = job.log.history
-    return InformedNetwork(model, loss, len(history), history, fitted.certificate, statuses)
+    right = task.of_right_labels()
+    return InformedNetwork(model, loss, len(history), history, right, fitted.certificate, statuses)
 
 
 def check_constant(

@@ -8,7 +8,7 @@ held out; the out-of-fold predictions give the stacking weights (`stacking.py`),
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,11 @@ from splinework.nn.frame import FramedKAN
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import adapted_knots, refine_coefficients
-from splinework.tabular.additive import AdditiveFit, DesignMatrix, fit_additive, make_design, refit_additive
+from splinework.tabular.additive import AdditiveFit, DesignMatrix, fit_additive, make_design
 from splinework.tabular.assembly import Standardisation, additive_network, combined_network
 from splinework.tabular.continuation import continue_training
-from splinework.tabular.ensemble import EnsembleSettings, ProgressCallback, train_ensemble, wide_network
+from splinework.tabular.cross_validation import CrossValidatedCurves, fit_curves
+from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, ProgressCallback, train_ensemble, wide_network
 from splinework.tabular.rows import Floats
 from splinework.tabular.smooth import fit_smooth
 from splinework.tabular.stacking import stack
@@ -36,8 +37,6 @@ MAX_CURVE_INTERVALS = 10
 """Intervals of a curve; fewer where there are many inputs."""
 MIN_INTERACTION_ROWS = 30
 """Rows below which `hidden="auto"` fits no interactions."""
-MAX_REFIT_ROWS = 3000
-"""Rows up to which penalties are re-estimated for every fold."""
 MAX_DESIGN_COLUMNS, MAX_DESIGN_COLUMNS_CLASSES = 600, 300
 """Columns of the design matrix: an iteration costs their cube, for several classes once per class."""
 TOTAL_INTERVALS = 256
@@ -88,12 +87,14 @@ class TrainedNetwork:
         loss: Mean loss on held-out rows, or on all rows where none were held out; for standardised targets.
         steps: Number of training steps.
         history: Records `{"stage", "step", "loss"}`.
+        task: The likelihood, with estimated lapse rates; None if it is the given one.
     """
 
     model: KAN | FramedKAN
     loss: float
     steps: int
     history: list[dict[str, Any]] = field(default_factory=list)
+    task: Task | None = None
 
 
 def train(
@@ -131,14 +132,12 @@ def train(
     unscaled = torch.zeros(raw_y.shape[1]).double(), torch.ones(raw_y.shape[1]).double()
     scaling = Standardisation(*_moments(raw_x, w), *(_moments(raw_y, w) if task.is_regression else unscaled))
     u, t = (raw_x - scaling.x_shift) / scaling.x_scale, (raw_y - scaling.y_shift) / scaling.y_scale
-    job = _NetworkFit(raw_x, raw_y, u, t, w, scaling, task, settings, seed, groups or (), names)
     log = TrainingLog(on_step)
     if start is not None:
-        loss, steps, model = continue_training(
-            start, job.raw_x, job.raw_y, job.weights, task, settings.max_iter, seed, log
-        )
+        loss, steps, model = continue_training(start, raw_x, raw_y, w, task, settings.max_iter, seed, log)
         return TrainedNetwork(model, loss, steps, log.history)
-    return job.run(log)
+    right = task.of_right_labels()
+    return _NetworkFit(raw_x, raw_y, u, t, w, scaling, right, settings, seed, groups or (), names).run(log)
 
 
 class TrainingLog:
@@ -173,34 +172,49 @@ class _NetworkFit:
         design = make_design(layer, self.u, self.weights, self.groups)
         whole = fit_additive(design, self.t, self.weights, self.task)
         loss = float(self.weights @ self.task.loss(whole.values(design), self.t)) / len(self.t)
-        hidden = self._hidden()
-        if log("curves", 1, 1, loss) or not hidden:
-            return TrainedNetwork(self._additive(layer, design, whole, 1.0), loss, 1, log.history)
+        hidden, enough = self._hidden(), len(self.t) >= MIN_INTERACTION_ROWS
+        if log("curves", 1, 1, loss) or not (hidden or (enough and not self.task.is_regression)):
+            return TrainedNetwork(self._additive(layer, design, whole, 1.0), loss, 1, log.history, self.task)
         generator = torch.Generator().manual_seed(self.seed)
         ensemble = self._ensemble_settings(hidden)
-        folds = max(N_FOLDS, ensemble.members)
-        fold = torch.randperm(len(self.t), generator=generator) % folds
-        parts = [self._without(whole, design, fold == k) for k in range(ensemble.members)]
-        offsets = torch.stack([part.values(design) for part in parts], dim=1)
-        finer = self._finer(layer)
-        net = wide_network(finer, self.u, self.t.shape[1], ensemble, generator)
-        groups = train_ensemble(net, self.u, self.t, self.weights, offsets, fold, self.task, ensemble, generator, log)
-        held = torch.nonzero(fold < ensemble.members)[:, 0]
-        base, corrections = offsets[held, fold[held]], [group.out_of_fold[held] for group in groups]
-        mixture = stack(base, corrections, self.t[held], self.weights[held], self.task)
-        steps = log.history[-1]["step"]
+        fold = torch.randperm(len(self.t), generator=generator) % max(N_FOLDS, ensemble.members)
+        curves = fit_curves(whole, design, self.t, self.weights, fold, ensemble.members)
+        of_labels = replace(self, task=curves.whole.task)
+        return of_labels.with_interactions(curves, layer, design, fold, ensemble, generator, log)
+
+    def with_interactions(
+        self,
+        curves: CrossValidatedCurves,
+        layer: KANLayer,
+        design: DesignMatrix,
+        fold: Tensor,
+        ensemble: EnsembleSettings,
+        generator: torch.Generator,
+        log: TrainingLog,
+    ) -> TrainedNetwork:
+        """The network of curves and, where these predict held-out rows better, interactions."""
+        held, groups = curves.held, list[DecayGroup]()
+        if ensemble.hidden:
+            net = wide_network(self._finer(layer), self.u, self.t.shape[1], ensemble, generator)
+            groups = train_ensemble(
+                net, self.u, self.t, self.weights, curves.offsets, fold, self.task, ensemble, generator, log
+            )
+        corrections = [group.out_of_fold[held] for group in groups]
+        mixture = stack(curves.base, corrections, self.t[held], self.weights[held], self.task)
+        steps, task = log.history[-1]["step"], mixture.task
         smooth = self._smooth(held, mixture.loss, log)
         if smooth is not None:
             return smooth
         if not any(mixture.stacking_weights) or (self.settings.hidden == "auto" and not mixture.improves):
-            return TrainedNetwork(
-                self._additive(layer, design, whole, mixture.inverse_temperature), mixture.loss, steps, log.history
-            )
-        curves = design.spline_coefficients(torch.stack([part.coefficients for part in parts]).mean(0))
-        bias = torch.stack([part.bias for part in parts]).mean(0)
+            model = self._additive(layer, design, curves.whole, mixture.inverse_temperature)
+            return TrainedNetwork(model, mixture.loss, steps, log.history, task)
+        coefficients = design.spline_coefficients(torch.stack([part.coefficients for part in curves.parts]).mean(0))
+        bias = torch.stack([part.bias for part in curves.parts]).mean(0)
         shares, sharp = mixture.stacking_weights, mixture.inverse_temperature
-        model = combined_network(layer, curves, bias, net, groups, shares, sharp, ensemble, self.scaling, self.names)
-        return TrainedNetwork(model, mixture.loss, steps, log.history)
+        model = combined_network(
+            layer, coefficients, bias, net, groups, shares, sharp, ensemble, self.scaling, self.names
+        )
+        return TrainedNetwork(model, mixture.loss, steps, log.history, task)
 
     def _smooth(self, held: Tensor, loss: float, log: TrainingLog) -> TrainedNetwork | None:
         """The network that learned a smooth estimate, where that predicts held-out rows better than curves and ensemble do."""
@@ -220,16 +234,6 @@ class _NetworkFit:
         if own >= loss:
             return None
         return TrainedNetwork(model, own, log.history[-1]["step"], log.history)
-
-    def _without(self, whole: AdditiveFit, design: DesignMatrix, held: Tensor) -> AdditiveFit:
-        """The additive part without held-out rows.
-
-        Penalties estimated on all rows leak a little into the held-out loss; on many rows that is negligible, and they stay.
-        """
-        seen = self.weights * ~held
-        if len(self.t) > MAX_REFIT_ROWS:
-            return refit_additive(whole, design, self.t, seen, self.task)
-        return fit_additive(design, self.t, seen, self.task)
 
     def _hidden(self) -> tuple[int, ...]:
         hidden = self.settings.layers()
