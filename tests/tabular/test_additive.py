@@ -7,6 +7,8 @@ import torch
 from splinework.nn.layer import KANLayer
 from splinework.splines import adapted_knots
 from splinework.tabular.additive import fit_additive, make_design, refit_additive
+from splinework.tabular.cross_validation import fit_curves
+from splinework.tabular.selection import columns_of, without_idle_curves
 from splinework.tabular.tasks import Binary, Multiclass, Regression, Task
 
 TASKS: list[Task] = [Regression(), Binary(), Multiclass()]
@@ -107,3 +109,59 @@ def test_several_classes_end_where_the_slope_vanishes() -> None:
     cost = Multiclass().loss(design.values @ numbers + found.bias, y).sum() + 0.5 * (found.penalties * numbers**2).sum()
     (slope,) = torch.autograd.grad(cost, numbers)
     assert (slope / (1 + found.penalties)).abs().max() / len(u) < 1e-4
+
+
+def labelled(task: Task, wrong: float, count: int = 600) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Inputs, classes by a threshold or two of the first input, and these with some labels drawn anew."""
+    u = rows(count)
+    cuts = torch.tensor([0.0] if isinstance(task, Binary) else [-0.5, 0.5], dtype=torch.float64)
+    classes = len(cuts) + 1
+    codes = torch.bucketize(u[:, 0].contiguous(), cuts)
+    generator = torch.Generator().manual_seed(5)
+    drawn = torch.rand(count, generator=generator) < wrong
+    noisy = torch.where(drawn, torch.randint(classes, (count,), generator=generator), codes)
+    if isinstance(task, Binary):
+        return u, codes.double()[:, None], noisy.double()[:, None]
+    return u, *(torch.nn.functional.one_hot(each, 3).double() for each in (codes, noisy))
+
+
+@pytest.mark.parametrize("task", TASKS[1:], ids=lambda task: type(task).__name__)
+@pytest.mark.parametrize("wrong", [0.0, 0.15])
+def test_wrong_labels_are_told_from_uncertain_classes(task: Task, wrong: float) -> None:
+    u, right, noisy = labelled(task, wrong)
+    weights = torch.ones(len(u)).double()
+    design = make_design(layer_on(u), u, weights, [])
+    whole = fit_additive(design, noisy, weights, task)
+    fold = torch.arange(len(u)) % 5
+    found = fit_curves(whole, design, noisy, weights, fold, 5)
+    lapses = sum(getattr(found.whole.task, "lapses"))  # noqa: B009  # of a classification
+    assert abs(lapses - wrong) < 0.06
+    assert float(task.loss(found.whole.values(design), right).mean()) < (0.15 if wrong else 0.1)
+    kept = without_idle_curves(found, design, noisy, weights, fold, columns_of(3, []))
+    assert [bool(kept.whole.coefficients[span].any()) for span in design.spans] == [True, False, False]
+
+
+@pytest.mark.parametrize("task", TASKS[1:], ids=lambda task: type(task).__name__)
+def test_working_response_is_the_slope_of_the_loss(task: Task) -> None:
+    _, _, y = labelled(task, 0.1, 40)
+    lapsed = task.with_lapses(0.2, 2 if isinstance(task, Binary) else 3)
+    outputs = rows(40, y.shape[1], seed=2).requires_grad_()
+    (slope,) = torch.autograd.grad(lapsed.loss(outputs, y).sum(), outputs)
+    if isinstance(task, Binary):  # Fisher scoring: weight times step is the gradient
+        response, working = lapsed.working(outputs[:, :1], y, torch.ones(40).double(), 0, 1e-300)
+        assert torch.allclose(working * (response - outputs[:, 0]), -slope[:, 0], atol=1e-10)
+    else:
+        expected = lapsed.genuine(outputs, y)[:, None] * (torch.softmax(outputs, 1) - y)  # type: ignore[attr-defined]
+        assert torch.allclose(slope, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("task", TASKS[1:], ids=lambda task: type(task).__name__)
+def test_lapse_rates_of_zero_stay_zero_and_others_find_the_share_of_wrong_labels(task: Task) -> None:
+    _, right, noisy = labelled(task, 0.3, 4000)
+    outputs = 20 * (2 * right - 1)
+    weights = torch.ones(len(right)).double()
+    assert task.updated(outputs, noisy, weights) == task
+    found = task.with_lapses(0.05, 2 if isinstance(task, Binary) else 3)
+    for _ in range(30):
+        found = found.updated(outputs, noisy, weights)
+    assert sum(found.lapses) == pytest.approx(0.3, abs=0.03)  # type: ignore[attr-defined]

@@ -202,7 +202,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
             self.model_ = _named(found.model, *names)
             self.loss_, self.n_iter_, self.history_ = found.loss, max(1, found.steps), found.history
             self._learn_likelihood(found.task)
-        for name in ("_formulas", "certificate_", "axiom_status_"):  # those of the previous network
+        for name in ("_formulas", "_effects", "certificate_", "axiom_status_"):  # those of the previous network
             self.__dict__.pop(name, None)
         if known:
             self.certificate_, self.axiom_status_ = certificate, statuses

@@ -51,8 +51,8 @@ class KANClassifier(ClassifierMixin, KANEstimator):
 
     Attributes:
         classes_: The class labels, sorted.
-        model_: The network; its output is the logit of the second class, or one logit per class for three and more, of labels that
-            are right.
+        model_: The network; its output is the logit of the second class, or one logit per class for three and more, of
+            labels that are right.
         lapse_rates_: Per class the estimated probability that a label is this class whatever the inputs are, `(n_classes,)`. With
             `s` their sum and `p` the probabilities of `model_`, `predict_proba` is `(1 - s) * p + lapse_rates_`.
         columns_: Encoding of the columns.
@@ -97,7 +97,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):
 
     @property
     def lapse_rates_(self) -> NDArray[np.float64]:
-        """Per class the probability that a label is this class whatever the inputs are, `(n_classes,)`; zeros if labels are right.
+        """Probability of each class as a label that does not depend on the inputs, `(n_classes,)`; zeros if labels are right.
 
         Raises:
             AttributeError: Before a fit (also a NotFittedError).

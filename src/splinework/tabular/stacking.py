@@ -33,6 +33,7 @@ class Stacking:
         loss: Loss on held-out rows.
         improves: Whether the corrections improve on the additive part significantly.
         task: The likelihood, with the lapse rates of the held-out labels.
+        losses: Loss of each held-out row, `(n,)`.
     """
 
     stacking_weights: tuple[float, ...]
@@ -40,6 +41,7 @@ class Stacking:
     loss: float
     improves: bool
     task: Task
+    losses: Tensor
 
 
 def stack(base: Tensor, corrections: Sequence[Tensor], y: Tensor, weights: Tensor, task: Task) -> Stacking:
@@ -78,15 +80,16 @@ def stack(base: Tensor, corrections: Sequence[Tensor], y: Tensor, weights: Tenso
     for _ in range(MAX_CALIBRATIONS if isinstance(task, Classification) else 0):
         inverse_temperature = calibrate(chosen, y, weights, task)
         task = task.updated(inverse_temperature * chosen, y, weights)
-    loss = float(weights @ task.loss(inverse_temperature * chosen, y) / weights.sum())
-    return Stacking(tuple(stacking_weights), inverse_temperature, loss, improves, task)
+    losses = task.loss(inverse_temperature * chosen, y)
+    loss = float(weights @ losses / weights.sum())
+    return Stacking(tuple(stacking_weights), inverse_temperature, loss, improves, task, losses)
 
 
-def is_significant(gains: Tensor, weights: Tensor) -> bool:
-    """Whether the mean of the rows' gains `(n,)` exceeds `MIN_Z_SCORE` standard errors."""
+def is_significant(gains: Tensor, weights: Tensor, z_score: float = MIN_Z_SCORE) -> bool:
+    """Whether the mean of the rows' gains `(n,)` exceeds this many standard errors."""
     mean = weights @ gains / weights.sum()
     error = torch.sqrt((weights**2) @ (gains - mean) ** 2) / weights.sum()
-    return bool(mean > MIN_Z_SCORE * error)
+    return bool(mean > z_score * error)
 
 
 def calibrate(outputs: Tensor, y: Tensor, weights: Tensor, task: Task) -> float:

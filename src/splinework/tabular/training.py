@@ -27,8 +27,9 @@ from splinework.tabular.continuation import continue_training
 from splinework.tabular.cross_validation import CrossValidatedCurves, fit_curves
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, ProgressCallback, train_ensemble, wide_network
 from splinework.tabular.rows import Floats
+from splinework.tabular.selection import candidates, columns_of, defended_inputs, without_idle_curves
 from splinework.tabular.smooth import fit_smooth
-from splinework.tabular.stacking import stack
+from splinework.tabular.stacking import Stacking, is_significant, stack
 from splinework.tabular.tasks import Multiclass, Task
 
 N_FOLDS = 6
@@ -178,7 +179,9 @@ class _NetworkFit:
         generator = torch.Generator().manual_seed(self.seed)
         ensemble = self._ensemble_settings(hidden)
         fold = torch.randperm(len(self.t), generator=generator) % max(N_FOLDS, ensemble.members)
-        curves = fit_curves(whole, design, self.t, self.weights, fold, ensemble.members)
+        rows = design, self.t, self.weights, fold
+        curves = fit_curves(whole, *rows, ensemble.members)
+        curves = without_idle_curves(curves, *rows, columns_of(self.u.shape[1], self.groups))
         of_labels = replace(self, task=curves.whole.task)
         return of_labels.with_interactions(curves, layer, design, fold, ensemble, generator, log)
 
@@ -193,14 +196,17 @@ class _NetworkFit:
         log: TrainingLog,
     ) -> TrainedNetwork:
         """The network of curves and, where these predict held-out rows better, interactions."""
-        held, groups = curves.held, list[DecayGroup]()
-        if ensemble.hidden:
-            net = wide_network(self._finer(layer), self.u, self.t.shape[1], ensemble, generator)
-            groups = train_ensemble(
-                net, self.u, self.t, self.weights, curves.offsets, fold, self.task, ensemble, generator, log
-            )
-        corrections = [group.out_of_fold[held] for group in groups]
-        mixture = stack(curves.base, corrections, self.t[held], self.weights[held], self.task)
+        held, columns = curves.held, columns_of(self.u.shape[1], self.groups)
+        seen = candidates(curves, design, columns)
+        net, groups, mixture = self._interactions(curves, layer, fold, ensemble, generator, log, seen)
+        if groups:
+            rows = self.u, self.t, self.weights, fold
+            shares = mixture.stacking_weights
+            living = defended_inputs(net, groups, shares, curves, *rows, columns, ensemble, generator)
+            if living.any() and not torch.equal(living, seen):
+                fewer = self._interactions(curves, layer, fold, ensemble, generator, log, living)
+                if not is_significant(fewer[2].losses - mixture.losses, self.weights[held]):
+                    net, groups, mixture = fewer
         steps, task = log.history[-1]["step"], mixture.task
         smooth = self._smooth(held, mixture.loss, log)
         if smooth is not None:
@@ -215,6 +221,26 @@ class _NetworkFit:
             layer, coefficients, bias, net, groups, shares, sharp, ensemble, self.scaling, self.names
         )
         return TrainedNetwork(model, mixture.loss, steps, log.history, task)
+
+    def _interactions(
+        self,
+        curves: CrossValidatedCurves,
+        layer: KANLayer,
+        fold: Tensor,
+        ensemble: EnsembleSettings,
+        generator: torch.Generator,
+        log: TrainingLog,
+        living: Tensor,
+    ) -> tuple[KAN, list[DecayGroup], Stacking]:
+        """The ensemble on these inputs `(p,)`, its trained groups, and their stacking; no groups without hidden nodes."""
+        groups = list[DecayGroup]()
+        net = wide_network(self._finer(layer, living), self.u, self.t.shape[1], ensemble, generator, living)
+        if ensemble.hidden:
+            rows = self.u, self.t, self.weights, curves.offsets, fold
+            groups = train_ensemble(net, *rows, self.task, ensemble, generator, log)
+        held = curves.held
+        corrections = [group.out_of_fold[held] for group in groups]
+        return net, groups, stack(curves.base, corrections, self.t[held], self.weights[held], self.task)
 
     def _smooth(self, held: Tensor, loss: float, log: TrainingLog) -> TrainedNetwork | None:
         """The network that learned a smooth estimate, where that predicts held-out rows better than curves and ensemble do."""
@@ -268,11 +294,11 @@ class _NetworkFit:
         layer.refresh()
         return layer
 
-    def _finer(self, layer: KANLayer) -> KANLayer:
-        """The members' first grid, a refinement of the additive part's."""
+    def _finer(self, layer: KANLayer, living: Tensor) -> KANLayer:
+        """The members' first grid, a refinement of the additive part's; the fewer inputs live, the finer."""
         factor = 1
         if self.settings.grid == "auto":
-            wanted = max(16, min(64, TOTAL_INTERVALS // max(self._many_valued(), 1)))
+            wanted = max(16, min(64, TOTAL_INTERVALS // max(self._many_valued(living), 1)))
             factor = max(1, round(wanted / layer.basis.resolution))
         finer = self._empty(factor * layer.basis.resolution, 1)
         finer.grid.copy_(refine_coefficients(layer.grid, layer.edge_coefficients(), self.settings.degree, factor)[0])
@@ -285,8 +311,9 @@ class _NetworkFit:
         like: dict[str, Any] = {"dtype": torch.float64, "generator": torch.Generator()}
         return KANLayer(self.u.shape[1], outputs, grid=grid, degree=degree, base="none", **like)
 
-    def _many_valued(self) -> int:
-        return sum(len(torch.unique(column)) > 2 for column in self.u.T)
+    def _many_valued(self, living: Tensor | None = None) -> int:
+        columns = self.u.T if living is None else self.u.T[living]
+        return sum(len(torch.unique(column)) > 2 for column in columns)
 
     def _additive(self, layer: KANLayer, design: DesignMatrix, found: AdditiveFit, inverse_temperature: float) -> KAN:
         curves, bias = design.spline_coefficients(found.coefficients), found.bias
