@@ -90,7 +90,7 @@ def wide_network(
         outputs: Outputs of one member.
         settings: Hyperparameters of the ensemble.
         generator: Generator of the initial values.
-        living: Which inputs have edges, `(p,)`; by default all.
+        living: Mask `(p,)` of the inputs that have edges; by default all.
     """
     blocks = settings.members * len(settings.weight_decays)
     widths = [layer.inputs, *(blocks * h for h in settings.hidden), blocks * outputs]

@@ -1,4 +1,4 @@
-"""Which inputs held-out rows defend: the others lose their curves, and their edges to hidden nodes.
+"""Selection of inputs: those that held-out rows do not defend lose their curves, and their edges to hidden nodes.
 
 All inputs of a category are tested together, so that fifty levels do not pass fifty tests.
 """
@@ -60,7 +60,7 @@ def without_idle_curves(
     parts = torch.stack([part.coefficients for part in curves.parts])
 
     def share(inputs: Sequence[int]) -> Tensor:
-        """What these inputs add to the out-of-fold outputs."""
+        """Contribution of these inputs to the out-of-fold outputs."""
         of = torch.cat([torch.arange(design.spans[i].start, design.spans[i].stop) for i in inputs])
         each = torch.einsum("np,kpq->nkq", design.values[held][:, of], parts[:, of])
         return each[torch.arange(len(held)), own]
