@@ -132,8 +132,8 @@ def test_wrong_labels_are_told_from_uncertain_classes(task: Task, wrong: float) 
     weights = torch.ones(len(u)).double()
     design = make_design(layer_on(u), u, weights, [])
     whole = fit_additive(design, noisy, weights, task)
-    fold = torch.arange(len(u)) % 5
-    found = fit_curves(whole, design, noisy, weights, fold, 5)
+    fold = torch.arange(len(u)) % 3
+    found = fit_curves(whole, design, noisy, weights, fold, 3)
     lapses = sum(getattr(found.whole.task, "lapses"))  # noqa: B009  # of a classification
     assert abs(lapses - wrong) < 0.06
     assert float(task.loss(found.whole.values(design), right).mean()) < (0.15 if wrong else 0.1)
