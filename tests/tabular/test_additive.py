@@ -138,7 +138,9 @@ def test_wrong_labels_are_told_from_uncertain_classes(task: Task, wrong: float) 
     assert abs(lapses - wrong) < 0.06
     assert float(task.loss(found.whole.values(design), right).mean()) < (0.15 if wrong else 0.1)
     kept = without_idle_curves(found, design, noisy, weights, fold, columns_of(3, []))
-    assert [bool(kept.whole.coefficients[span].any()) for span in design.spans] == [True, False, False]
+    size = [float((design.values[:, span] @ kept.whole.coefficients[span]).std(0).max()) for span in design.spans]
+    assert size.count(0.0) >= 1  # by chance one of two idle columns may pass a test at one standard error
+    assert max(size[1:]) < 0.2 * size[0]
 
 
 @pytest.mark.parametrize("task", TASKS[1:], ids=lambda task: type(task).__name__)
