@@ -154,6 +154,11 @@ CALLS = {
         (lambda f: sw.KANClassifier(hidden_layers=[5]), TypeError, ["'hidden_layers'", "'hidden'"]),
         (lambda f: sw.KANClassifier(learning_rate_init=0.1), TypeError, ["'learning_rate_init'", "Adam"]),
         (lambda f: sw.KANClassifier(C=1.0), TypeError, ["'C'", "penalties"]),
+        (
+            lambda f: sw.KANClassifier(hidden=0).fit(ROWS, ROWS[:, 0] > 0).permutation_importances(ROWS, X, repeats=1),
+            ValueError,
+            ["at least 2", "got 1", "try 5"],
+        ),
         (lambda f: sw.KANClassifier(gird=5), TypeError, ["'gird'", "did you mean 'grid'"]),
     ],
     "KANTransformer": [

@@ -78,12 +78,12 @@ def test_left_out_outputs_are_those_of_refits_without_the_row(task: Task) -> Non
     y = torch.from_numpy(random.poisson(3 * mean) / 3.0 if isinstance(task, PoissonTask) else random.gamma(4, mean / 4))
     weights = torch.from_numpy(random.uniform(0.5, 1.5, 150))
     design = make_design(quantile_layer(u, 1, 4, 3), u, weights, ())
-    whole = refit_additive(fit_additive(design, y, weights, task), design, y, weights, task)
-    found = left_out(whole, design, y, weights, task)
+    whole = refit_additive(fit_additive(design, y, weights, task), design, y, weights)
+    found = left_out(whole, design, y, weights)
 
     rows = range(0, 150, 10)
     exact = torch.stack(
-        [refit_additive(whole, design, y, weights * (torch.arange(150) != i), task).values(design)[i] for i in rows]
+        [refit_additive(whole, design, y, weights * (torch.arange(150) != i)).values(design)[i] for i in rows]
     )
     moved = (exact - whole.values(design)[list(rows)]).abs()
     assert float(moved.max()) > 1e-3

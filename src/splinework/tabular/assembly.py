@@ -55,6 +55,7 @@ def additive_network(
         generator=torch.Generator(),
     )
     _set(model.kan_layers[0], grid, curves, bias)
+    model.kan_layers[0].mask.copy_(_living(curves))
     return _in_units(model, scaling)
 
 
@@ -108,7 +109,7 @@ def combined_network(
         if number == 0:
             own = _finer(layer, curves, source)
             table = torch.cat([torch.cat([own, torch.zeros_like(own[:, :1])], 1), table], dim=2)
-            biases, living = torch.cat([bias, biases]), torch.cat([torch.ones_like(own[:, 0]), living], dim=1)
+            biases, living = torch.cat([bias, biases]), torch.cat([_living(own), living], dim=1)
         else:
             table, biases, living, grid = _with_identity(edges, table, biases, living, grid, last, outputs)
         factor = inverse_temperature if last else 1.0
@@ -180,6 +181,11 @@ def _with_identity(
         return torch.cat([onward, table]), biases, torch.cat([alive, living]), grid
     table = torch.stack([torch.block_diag(onward[:, m], table[:, m]) for m in range(table.shape[1])], dim=1)
     return table, torch.cat([biases.new_zeros(outputs), biases]), torch.block_diag(alive, living), grid
+
+
+def _living(curves: Tensor) -> Tensor:
+    """Mask `(p, q)` of the curves `(p, size, q)` that are not flat."""
+    return curves.any(dim=1).to(curves.dtype)
 
 
 def _finer(layer: KANLayer, curves: Tensor, target: KANLayer) -> Tensor:

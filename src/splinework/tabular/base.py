@@ -37,7 +37,8 @@ from splinework.tabular.input_table import InputTable, read_input
 from splinework.tabular.namespaces import Namespace, check_same_namespace, to_numpy
 from splinework.tabular.rows import Floats, WeightedRows, canonical, joined, sampled
 from splinework.tabular.tasks import Regression, Task
-from splinework.tabular.training import TrainedNetwork, train
+from splinework.tabular.trained import TrainedNetwork
+from splinework.tabular.training import train
 
 Own = TypeVar("Own", bound="KANEstimator")
 MAX_STORED_ROWS = 2000
@@ -121,6 +122,9 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
     def _reweighted(self, rows: WeightedRows) -> WeightedRows:
         """The rows with further weights, such as those of classes."""
         return rows
+
+    def _learn_likelihood(self, task: Task | None) -> None:
+        """Keeps what the fit has learned about the likelihood; None where it learned nothing."""
 
     @abstractmethod
     def _constant(self, rows: WeightedRows) -> Floats:
@@ -209,7 +213,8 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
                 _warn_of_screening(columns, len(rows))
             self.model_ = _named(found.model, *names)
             self.loss_, self.n_iter_, self.history_ = found.loss, max(1, found.steps), found.history
-        for name in ("_formulas", "certificate_", "axiom_status_"):  # those of the previous network
+            self._learn_likelihood(found.task)
+        for name in ("_formulas", "_effects", "certificate_", "axiom_status_"):  # those of the previous network
             self.__dict__.pop(name, None)
         if known:
             self.certificate_, self.axiom_status_ = certificate, statuses

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -13,8 +14,6 @@ from splinework.tabular.design import DesignMatrix
 from splinework.tabular.screening import Screening
 from splinework.tabular.tasks import Task
 
-MAX_REFIT_ROWS = 3000
-"""Rows up to which penalties are re-estimated for every fold."""
 N_TUNING_ROUNDS = 3
 """Fits of the curves between which a loss adapts its widths to the residuals; they change little after two."""
 
@@ -27,35 +26,49 @@ class Curves:
         design: The design matrix.
         y: Targets `(n, q)`.
         weights: Row weights `(n,)`, mean 1.
-        task: The likelihood, with its widths fitted.
         screening: How screened inputs are fitted; None where none were screened out.
         products: Means and cross products of the columns, where working weights are the rows' own.
-        whole: The fit to all rows.
+        whole: The fit to all rows, and the likelihood with its widths and rates.
     """
 
     design: DesignMatrix
     y: Tensor
     weights: Tensor
-    task: Task
     screening: Screening | None
     products: tuple[Tensor, Tensor] | None
     whole: AdditiveFit
 
-    def without(self, parts: Sequence[Tensor]) -> list[AdditiveFit]:
+    @property
+    def task(self) -> Task:
+        """The likelihood, with its widths fitted, and with lapse rates where these have been estimated."""
+        return self.whole.task
+
+    def with_task(self, task: Task, start: Tensor | None = None) -> Curves:
+        """The curves fitted to all rows with another likelihood; `start` are penalties `(P, q)` to start from."""
+        return replace(
+            self, whole=_fitted(self.design, self.y, self.weights, task, self.screening, self.products, start)
+        )
+
+    def without(self, parts: Sequence[Tensor], *, anew: bool) -> list[AdditiveFit]:
         """The fits without each of these sets of held-out rows, given as masks; the k-th set is fold k of the screening.
 
-        Penalties estimated on all rows leak a little into the held-out loss; on many rows that is negligible, and they stay.
+        Args:
+            parts: The masks `(n,)`.
+            anew: Whether penalties are estimated anew without each set. Those of all rows leak a little into the held-out loss.
+                Of screened inputs they always are.
         """
-        rows = self.design, self.y
+        rows, whole = (self.design, self.y), self.whole
         if self.screening is not None:
             fit = self.screening.fit
             return [fit(*rows, self.weights * ~held, self.task, k) for k, held in enumerate(parts)]
-        if len(self.y) <= MAX_REFIT_ROWS:
-            return [fit_additive(*rows, self.weights * ~held, self.task) for held in parts]
         found = []
         for held in parts:
-            products = self.design.without(self.products, self.weights, held) if self.products else None
-            found.append(refit_additive(self.whole, *rows, self.weights * ~held, self.task, products))
+            seen = self.weights * ~held
+            if anew:
+                found.append(fit_additive(*rows, seen, self.task, start=whole.penalties))
+            else:
+                products = self.design.without(self.products, self.weights, held) if self.products else None
+                found.append(refit_additive(whole, *rows, seen, products))
         return found
 
     def unseen(self, fold: Tensor) -> Tensor:
@@ -67,11 +80,19 @@ class Curves:
             fold: Fold of each row in the screening, `(n,)`.
         """
         if self.screening is None:
-            return left_out(self.whole, self.design, self.y, self.weights, self.task, self.products)
+            return left_out(self.whole, self.design, self.y, self.weights, self.products)
         masks = [fold == k for k in range(int(fold.max()) + 1)]
-        outputs = torch.stack([part.values(self.design) for part in self.without(masks)])
+        outputs = torch.stack([part.values(self.design) for part in self.without(masks, anew=True)])
         found: Tensor = outputs[fold, torch.arange(len(fold))]
         return found
+
+    def thinned(self, most: int) -> tuple[Curves, slice]:
+        """The curves of at most this many rows, evenly thinned, with the fit to all rows; and which rows these are."""
+        some = slice(None, None, math.ceil(len(self.y) / most))
+        weights = self.weights[some] / self.weights[some].mean()
+        own = replace(self.design, values=self.design.values[some])
+        products = own.about_mean(weights) if self.products is not None else None
+        return replace(self, design=own, y=self.y[some], weights=weights, products=products), some
 
 
 def fit_curves(
@@ -87,24 +108,31 @@ def fit_curves(
         screening: How screened inputs are fitted; None where none were screened out.
     """
     products = design.about_mean(weights) if task.has_fixed_weights and screening is None else None
-
-    def fitted(task: Task) -> AdditiveFit:
-        if screening is not None:
-            return screening.fit(design, y, weights, task)
-        return fit_additive(design, y, weights, task, products)
-
     task = tuned_to_constant(y, weights, task)
-    whole = fitted(task)
+    found = Curves(design, y, weights, screening, products, _fitted(design, y, weights, task, screening, products))
     for _ in range(N_TUNING_ROUNDS - 1):
-        freedom = 1.0 + float(whole.degrees_of_freedom.mean())
-        tuned = task.tuned(y - whole.values(design), weights, freedom)
-        if tuned == task:
+        freedom = 1.0 + float(found.whole.degrees_of_freedom.mean())
+        tuned = found.task.tuned(y - found.whole.values(design), weights, freedom)
+        if tuned == found.task:
             break
-        task = tuned
-        whole = fitted(task)
-    return Curves(design, y, weights, task, screening, products, whole)
+        found = found.with_task(tuned)
+    return found
 
 
 def tuned_to_constant(y: Tensor, weights: Tensor, task: Task) -> Task:
     """The task with its widths fitted to the residuals of the constant."""
     return task.tuned(y - task.constant(y, weights), weights, 1.0)
+
+
+def _fitted(
+    design: DesignMatrix,
+    y: Tensor,
+    weights: Tensor,
+    task: Task,
+    screening: Screening | None,
+    products: tuple[Tensor, Tensor] | None,
+    start: Tensor | None = None,
+) -> AdditiveFit:
+    if screening is not None:
+        return screening.fit(design, y, weights, task)
+    return fit_additive(design, y, weights, task, start=start, products=products)

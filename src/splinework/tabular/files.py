@@ -84,7 +84,11 @@ def _about(estimator: Any, rows: WeightedRows) -> dict[str, Any]:
         about["axiom_status"] = [asdict(each) for each in estimator.axiom_status_]
     classes = getattr(estimator, "_classes", None)
     if classes is not None:
-        about["classes"] = {"dtype": classes.values.dtype.str, "values": classes.values.tolist()}
+        about["classes"] = {
+            "dtype": classes.values.dtype.str,
+            "values": classes.values.tolist(),
+            "lapses": classes.lapses,
+        }
     return about
 
 
@@ -131,7 +135,7 @@ def _restored(kind: type[Any], model: Any, about: dict[str, Any]) -> Any:
     classes = about.get("classes")
     if classes is not None:
         kinds = object if classes["dtype"].startswith("|O") else classes["dtype"]
-        estimator._classes = Classes(np.array(classes["values"], dtype=kinds))
+        estimator._classes = Classes(np.array(classes["values"], dtype=kinds), tuple(classes.get("lapses", ())))
         estimator.classes_ = estimator._classes.values
     y = np.asarray(rows["y"], dtype=np.intp if classes is not None else np.float64)
     estimator._sample = WeightedRows(

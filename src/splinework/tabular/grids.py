@@ -43,11 +43,18 @@ def curve_intervals(u: Tensor, settings: Hyperparameters, task: Task) -> int:
     return max(1, min(MAX_CURVE_INTERVALS, room // max(many, 1) - 2))
 
 
-def member_layer(layer: KANLayer, u: Tensor, settings: Hyperparameters) -> KANLayer:
-    """The members' first grid, a refinement of the additive part's `layer` over inputs `(n, p)`."""
+def member_layer(layer: KANLayer, u: Tensor, settings: Hyperparameters, living: Tensor) -> KANLayer:
+    """The members' first grid, a refinement of the additive part's; the fewer inputs live, the finer.
+
+    Args:
+        layer: The additive part's layer.
+        u: Inputs `(n, p)`.
+        settings: The hyperparameters.
+        living: Mask `(p,)` of the inputs that hidden nodes see.
+    """
     factor = 1
     if settings.grid == "auto":
-        wanted = max(16, min(64, TOTAL_INTERVALS // max(int(many_valued(u).sum()), 1)))
+        wanted = max(16, min(64, TOTAL_INTERVALS // max(int(many_valued(u[:, living]).sum()), 1)))
         factor = max(1, round(wanted / layer.basis.resolution))
     finer = _empty_layer(u.shape[1], 1, factor * layer.basis.resolution, settings.degree)
     finer.grid.copy_(refine_coefficients(layer.grid, layer.edge_coefficients(), settings.degree, factor)[0])

@@ -8,7 +8,7 @@ held out; the out-of-fold predictions give the stacking weights (`stacking.py`),
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,50 +16,31 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from splinework.nn.frame import FramedKAN
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
+from splinework.tabular.additive import AdditiveFit
 from splinework.tabular.assembly import Standardisation, additive_network, combined_network
 from splinework.tabular.constant import constant_network
 from splinework.tabular.continuation import continue_training
+from splinework.tabular.cross_validation import CrossValidatedCurves, cross_validated
 from splinework.tabular.curves import Curves, fit_curves, tuned_to_constant
 from splinework.tabular.design import make_design
-from splinework.tabular.ensemble import EnsembleSettings, ProgressCallback, held_out_rows, train_ensemble, wide_network
+from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, ProgressCallback, train_ensemble, wide_network
 from splinework.tabular.grids import curve_intervals, member_layer, quantile_layer
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.rows import Floats
 from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
 from splinework.tabular.screening import Screening, is_wide, screen
+from splinework.tabular.selection import candidates, columns_of, defended_inputs, without_idle_curves
 from splinework.tabular.smooth import fit_smooth
-from splinework.tabular.stacking import stack
+from splinework.tabular.stacking import Stacking, is_significant, stack
 from splinework.tabular.tasks import Multiclass, Regression, Task, moments
+from splinework.tabular.trained import TrainedNetwork, TrainingLog
 
 N_FOLDS = 6
 HIDDEN_NODES = 8
 MIN_INTERACTION_ROWS = 30
 """Rows below which `hidden="auto"` fits no interactions."""
-
-
-@dataclass(frozen=True)
-class TrainedNetwork:
-    """The result of a training.
-
-    Attributes:
-        model: The network in float64; its outputs are in raw units, or calibrated logits.
-        loss: Mean loss on held-out rows, or on all rows where none were held out; for standardised targets.
-        steps: Number of training steps.
-        history: Records `{"stage", "step", "loss"}`.
-        out_of_fold: Outputs in raw units for every row of a regression as if the network had not seen it, `(n, q)`; NaN for
-            rows that no part was blind to. None where no row was held out.
-        kept: Indices of the inputs that the network has, where others were screened out; None for all of them.
-    """
-
-    model: KAN | FramedKAN
-    loss: float
-    steps: int
-    history: list[dict[str, Any]] = field(default_factory=list)
-    out_of_fold: Tensor | None = None
-    kept: tuple[int, ...] | None = None
 
 
 def train(
@@ -102,22 +83,11 @@ def train(
     job = _NetworkFit(raw_x, raw_y, u, t, w, scaling, task, settings, seed, groups or (), belongs, names)
     log = TrainingLog(on_step)
     if start is not None:
-        loss, steps, model = continue_training(
-            start, job.raw_x, job.raw_y, job.weights, task, settings.max_iter, seed, log
-        )
+        loss, steps, model = continue_training(start, raw_x, raw_y, w, task, settings.max_iter, seed, log)
         return TrainedNetwork(model, loss, steps, log.history)
+    right = task.of_right_labels()
+    job = _NetworkFit(raw_x, raw_y, u, t, w, scaling, right, settings, seed, groups or (), belongs, names)
     return job.screened(log) if job.is_wide() else job.run(log)
-
-
-class TrainingLog:
-    """Records the steps of a training and passes them on to a callback."""
-
-    def __init__(self, on_step: ProgressCallback | None) -> None:
-        self._on_step, self.history = on_step, list[dict[str, Any]]()
-
-    def __call__(self, stage: str, step: int, steps: int, loss: float) -> bool:
-        self.history.append({"stage": stage, "step": step, "loss": loss})
-        return bool(self._on_step(stage, step, steps, loss)) if self._on_step is not None else False
 
 
 @dataclass(frozen=True)
@@ -176,45 +146,85 @@ class _NetworkFit:
         layer = quantile_layer(self.u, self.t.shape[1], intervals, self.settings.degree)
         design = make_design(layer, self.u, self.weights, self.groups)
         curves = fit_curves(design, self.t, self.weights, self.task, self.screening)
-        return replace(self, task=curves.task)._with_ensemble(layer, curves, log)
-
-    def _with_ensemble(self, layer: KANLayer, curves: Curves, log: TrainingLog) -> TrainedNetwork:
-        """The curves and, where it improves on them, the ensemble."""
-        design = curves.design
-        loss = float(self.weights @ self.task.loss(curves.whole.values(design), self.t)) / len(self.t)
+        job = replace(self, task=curves.task)
+        loss = float(self.weights @ job.task.loss(curves.whole.values(design), self.t)) / len(self.t)
         generator = torch.Generator().manual_seed(self.seed)
         fold, _ = self._folds(generator)
-        hidden = self._hidden()
-        if log("curves", 1, 1, loss) or not hidden:
+        hidden, enough = self._hidden(), len(self.t) >= MIN_INTERACTION_ROWS
+        if log("curves", 1, 1, loss) or not (hidden or (enough and not self.task.is_regression)):
             unseen = curves.unseen(fold) if self.task.is_regression else None
-            return self._additive(layer, curves, 1.0, unseen, loss, log)
+            return job._additive(layer, curves, curves.whole, 1.0, unseen, loss, log)
         ensemble = self._ensemble_settings(hidden)
-        parts = curves.without([fold == k for k in range(ensemble.members)])
-        offsets = torch.stack([part.values(design) for part in parts], dim=1)
-        finer = member_layer(layer, self.u, self.settings)
-        visible = self.screening.kept if self.screening is not None else None
-        net = wide_network(finer, self.u, self.t.shape[1], ensemble, generator, visible)
-        groups = train_ensemble(net, self.u, self.t, self.weights, offsets, fold, self.task, ensemble, generator, log)
-        held = held_out_rows(fold, ensemble.members)
-        base, corrections = offsets[held, fold[held]], [group.out_of_fold[held] for group in groups]
-        mixture = stack(base, corrections, self.t[held], self.weights[held], self.task)
+        parts = cross_validated(curves, fold, ensemble.members)
+        parts = without_idle_curves(parts, design, self.t, self.weights, fold, self._columns())
+        return replace(job, task=parts.whole.task)._with_interactions(
+            curves, parts, layer, fold, ensemble, generator, log
+        )
+
+    def _with_interactions(
+        self,
+        curves: Curves,
+        parts: CrossValidatedCurves,
+        layer: KANLayer,
+        fold: Tensor,
+        ensemble: EnsembleSettings,
+        generator: torch.Generator,
+        log: TrainingLog,
+    ) -> TrainedNetwork:
+        """The network of curves and, where these predict held-out rows better, interactions."""
+        held, columns, design = parts.held, self._columns(), curves.design
+        seen = candidates(parts, design, columns)
+        net, groups, mixture = self._interactions(parts, layer, fold, ensemble, generator, log, seen)
+        if groups:
+            rows = self.u, self.t, self.weights, fold
+            living = defended_inputs(net, groups, mixture.stacking_weights, parts, *rows, columns, ensemble, generator)
+            if living.any() and not torch.equal(living, seen):
+                fewer = self._interactions(parts, layer, fold, ensemble, generator, log, living)
+                if not is_significant(fewer[2].losses - mixture.losses, self.weights[held]):
+                    net, groups, mixture = fewer
         smooth = self._smooth(held, mixture.loss, log)
         if smooth is not None:
             return smooth
         additive = not any(mixture.stacking_weights) or (self.settings.hidden == "auto" and not mixture.improves)
         unseen = None
         if self.task.is_regression:
-            pairs = zip(mixture.stacking_weights, corrections, strict=True)
+            pairs = zip(mixture.stacking_weights, (group.out_of_fold[held] for group in groups), strict=True)
+            mixed = sum((share * each for share, each in pairs), torch.zeros_like(parts.base))
             unseen = torch.full_like(self.t, float("nan"))
-            unseen[held] = base if additive else base + sum((share * each for share, each in pairs), 0 * base)
-        if additive:
-            return self._additive(layer, curves, mixture.inverse_temperature, unseen, mixture.loss, log)
-        scaling, raw = self._calibrated(unseen)
-        table = design.spline_coefficients(torch.stack([part.coefficients for part in parts]).mean(0))
-        bias = torch.stack([part.bias for part in parts]).mean(0)
+            unseen[held] = parts.base if additive else parts.base + mixed
+        job = replace(self, task=mixture.task)
         shares, sharp = mixture.stacking_weights, mixture.inverse_temperature
+        if additive:
+            return job._additive(layer, curves, parts.whole, sharp, unseen, mixture.loss, log)
+        scaling, raw = job._calibrated(unseen)
+        table = design.spline_coefficients(torch.stack([part.coefficients for part in parts.parts]).mean(0))
+        bias = torch.stack([part.bias for part in parts.parts]).mean(0)
         model = combined_network(layer, table, bias, net, groups, shares, sharp, ensemble, scaling, self.names)
-        return TrainedNetwork(model, mixture.loss, log.history[-1]["step"], log.history, raw)
+        return TrainedNetwork(model, mixture.loss, log.history[-1]["step"], log.history, raw, task=job.task)
+
+    def _interactions(
+        self,
+        parts: CrossValidatedCurves,
+        layer: KANLayer,
+        fold: Tensor,
+        ensemble: EnsembleSettings,
+        generator: torch.Generator,
+        log: TrainingLog,
+        living: Tensor,
+    ) -> tuple[KAN, list[DecayGroup], Stacking]:
+        """The ensemble on these inputs `(p,)`, its trained groups, and their stacking; no groups without hidden nodes."""
+        groups = list[DecayGroup]()
+        visible = living.expand(ensemble.members, -1)
+        if self.screening is not None:
+            visible = visible & self.screening.kept[: ensemble.members]
+        finer = member_layer(layer, self.u, self.settings, living)
+        net = wide_network(finer, self.u, self.t.shape[1], ensemble, generator, visible)
+        if ensemble.hidden:
+            rows = self.u, self.t, self.weights, parts.offsets, fold
+            groups = train_ensemble(net, *rows, self.task, ensemble, generator, log)
+        held = parts.held
+        corrections = [group.out_of_fold[held] for group in groups]
+        return net, groups, stack(parts.base, corrections, self.t[held], self.weights[held], self.task)
 
     def _calibrated(self, unseen: Tensor | None) -> tuple[Standardisation, Tensor | None]:
         """The units with outputs shifted by what held-out rows say, and their outputs in raw units."""
@@ -257,6 +267,9 @@ class _NetworkFit:
         folds = max(N_FOLDS, self._members())
         return torch.randperm(len(self.t), generator=generator) % folds, folds
 
+    def _columns(self) -> list[list[int]]:
+        return columns_of(self.u.shape[1], self.groups)
+
     def _hidden(self) -> tuple[int, ...]:
         hidden = self.settings.layers()
         if hidden is None:
@@ -278,17 +291,23 @@ class _NetworkFit:
         return min(members, len(self.t))
 
     def _additive(
-        self, layer: KANLayer, curves: Curves, factor: float, unseen: Tensor | None, loss: float, log: TrainingLog
+        self,
+        layer: KANLayer,
+        curves: Curves,
+        found: AdditiveFit,
+        factor: float,
+        unseen: Tensor | None,
+        loss: float,
+        log: TrainingLog,
     ) -> TrainedNetwork:
         """The additive network with its outputs times a factor; of screened inputs only those that all rows keep."""
         scaling, raw = self._calibrated(unseen)
-        found = curves.whole
         table, bias = factor * curves.design.spline_coefficients(found.coefficients), factor * found.bias
         kept = self.screening.kept[-1] if self.screening is not None else None
         inputs = torch.nonzero(kept)[:, 0] if kept is not None and bool(kept.any()) else None
         model = additive_network(layer, table, bias, scaling, self.names, inputs)
         own = tuple(inputs.tolist()) if inputs is not None else None
-        return TrainedNetwork(model, loss, log.history[-1]["step"], log.history, raw, own)
+        return TrainedNetwork(model, loss, log.history[-1]["step"], log.history, raw, own, self.task)
 
 
 def targets_of(y: NDArray[Any], task: Task, classes: int = -1) -> Tensor:
