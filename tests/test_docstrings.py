@@ -1,5 +1,6 @@
 """Every public name is explained in full: a sentence, its arguments, what comes back, what is raised, an example, its source."""
 
+import ast
 import inspect
 import re
 from importlib import import_module
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.test_names import PUBLIC
+from tests.test_names import PUBLIC, SOURCES
 
 
 def _public() -> dict[str, Any]:
@@ -83,3 +84,63 @@ def test_it_says_what_comes_back_and_what_is_raised(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_it_has_an_example(name):
     assert ">>>" in _own(NAMES[name])
+
+
+SUBJECTS = {
+    "losses": "train/losses/*.py",
+    "penalties": "train/penalties.py",
+    "splines": "splines/*.py",
+    "bases": "splines/bases/*.py",
+    "optimisers": "train/optim/*.py",
+    "calculus of the kernels": "kernels/calculus.py",
+    "uncertainty, conformal prediction": "train/uncertainty.py",
+    "smoothing": "train/smoothing.py",
+    "Gaussian processes": "train/gaussian_process.py",
+    "axioms": "knowledge/axioms/kinds/*.py",
+    "screening": "interpret/symbolic/screening/*.py",
+    "scores": "interpret/scores.py",
+    "metrics": "cli/figures.py",
+    "additive models": "tabular/additive.py",
+    "stacking": "tabular/stacking.py",
+}
+"""Subjects that have formulas, and where they are."""
+WITHOUT = {
+    "splines/bases/functions.py": "functions of several kinds of numbers, for the formulas of the bases",
+    "train/optim/base.py": "what an optimiser is asked for",
+    "train/optim/torch_optim.py": "optimisers of torch, wrapped",
+}
+"""Modules of these subjects that have no formula of their own, and why."""
+DEFINITIONS = "knowledge/axioms/kinds"
+"""Where a formula is the definition of a property and has no author."""
+OWN = "is our own; no paper describes it"
+"""What a docstring says in the place of a source."""
+FORMULA = re.compile(r"`[^`\n]*[=<>≤≥+*/^∂ΣΠ∫√‖·²→←∈][^`\n]*`")
+SOURCE = re.compile(r"[A-Z][\w’'-]+(?:,? (?:and|&|et al\.?|[A-Z])[^.;()]{0,60})?[ ,(of]+(?:1[6-9]|20)\d\d[a-z]?\b")
+
+
+def _with_formulas() -> dict[str, str]:
+    """Path of a module below the package → its docstring."""
+    found = (path for pattern in SUBJECTS.values() for path in SOURCES.glob(pattern) if path.name != "__init__.py")
+    named = {path.relative_to(SOURCES).as_posix(): path.read_text(encoding="utf-8") for path in found}
+    return {name: ast.get_docstring(ast.parse(text)) or "" for name, text in named.items() if name not in WITHOUT}
+
+
+def _public_docstrings(name: str) -> list[tuple[str, str]]:
+    tree = ast.parse((SOURCES / name).read_text(encoding="utf-8"))
+    kinds = (ast.ClassDef, ast.FunctionDef)
+    return [(n.name, ast.get_docstring(n) or "") for n in tree.body if isinstance(n, kinds) and n.name[0] != "_"]
+
+
+@pytest.mark.parametrize(("name", "text"), _with_formulas().items(), ids=lambda value: value[:40])
+def test_it_has_its_formula_and_its_source(name, text):
+    public = _public_docstrings(name)
+    assert [each for each, own in public if not FORMULA.search(own) and not FORMULA.search(text)] == [], "no formula"
+    if name.startswith(DEFINITIONS):
+        return
+    sources = [each for each, own in public if not any(SOURCE.search(t) or OWN in t for t in (own, text))]
+    assert sources == [], "no source"
+
+
+def test_each_subject_is_in_its_place():
+    assert [subject for subject, pattern in SUBJECTS.items() if not list(SOURCES.glob(pattern))] == []
+    assert [name for name in WITHOUT if not (SOURCES / name).is_file()] == []

@@ -7,25 +7,13 @@ import torch
 
 import splinework as sw
 from splinework.interpret.scores import attribution
+from tests.wrong_estimator_calls import ESTIMATORS, ROWS, TARGET
 
-ROWS = np.random.default_rng(0).uniform(-1, 1, (60, 2))
-TARGET = ROWS[:, 0] + ROWS[:, 1] ** 2
 X, Y = torch.tensor(ROWS), torch.tensor(TARGET)
 MODEL = sw.KAN([2, 1], names=["a", "b"], dtype=torch.float64)
-FEW = {"hidden": 0, "grid": 2, "max_iter": 1}
 GAPS = ROWS.copy()
 GAPS[3, 1] = np.nan
 DATASET = {"train_input": X, "train_label": Y[:, None], "test_input": X, "test_label": Y[:, None]}
-
-
-def regressor(**options):
-    """A fitted regressor."""
-    return sw.KANRegressor(**FEW, **options).fit(ROWS, TARGET)
-
-
-def classifier():
-    """A fitted classifier."""
-    return sw.KANClassifier(**FEW).fit(ROWS, TARGET > 0)
 
 
 FITS = {
@@ -79,6 +67,7 @@ WRONG_DATA = [
 
 # What is called, the builtin that the error is too, and parts of its message.
 CALLS = {
+    **ESTIMATORS,
     "KAN": [
         (lambda f: sw.KAN(width=[2, 5, 1]), TypeError, ["'width'", "'shape'"]),
         (lambda f: sw.KAN([2, 5, 1], k=3), TypeError, ["'k'", "'degree'"]),
@@ -130,40 +119,14 @@ CALLS = {
         (lambda f: sw.KANLayer(2, 3)(X), TypeError, ["float64", ".to("]),
         (lambda f: sw.KANLayer(2, 3)(ROWS), TypeError, ["ndarray", "torch.as_tensor"]),
     ],
-    "KANRegressor": [
-        (lambda f: sw.KANRegressor(hidden_layer_sizes=(5,)), TypeError, ["'hidden_layer_sizes'", "'hidden'"]),
-        (lambda f: sw.KANRegressor([2, 5, 1]), TypeError, ["KANRegressor", "hidden=[2, 5, 1]"]),
-        (lambda f: sw.KANRegressor(epochs=100), TypeError, ["'epochs'", "'max_iter'"]),
-        (lambda f: sw.KANRegressor(k=3), TypeError, ["'k'", "'degree'"]),
-        (lambda f: sw.KANRegressor(alpha=1e-3), TypeError, ["'alpha'", "penalties"]),
-        (lambda f: sw.KANRegressor(verbose=1), TypeError, ["'verbose'", "progress"]),
-        (lambda f: sw.KANRegressor(seed=0), TypeError, ["'seed'", "'random_state'"]),
-        (lambda f: sw.KANRegressor(n_estimators=5), TypeError, ["'n_estimators'", "'members'"]),
-        (lambda f: sw.KANRegressor(timeout_in_seconds=5), TypeError, ["'timeout_in_seconds'", "'formula_budget'"]),
-        (lambda f: sw.KANRegressor(n_jobs=2), TypeError, ["'n_jobs'", "torch.set_num_threads"]),
-        (lambda f: regressor().predict(ROWS, interval=90), ValueError, ["90", "interval=0.9"]),
-        (lambda f: regressor().predict(ROWS, alpha=0.1), TypeError, ["'alpha'", "'interval'"]),
-        (lambda f: regressor().predict(ROWS, interval=0.999), ValueError, ["1999 rows", "60", "0.96"]),
-        (lambda f: regressor().predict(ROWS, interval=0.9, return_std=True), ValueError, ["interval", "return_std"]),
-        (lambda f: regressor(loss="quantile"), ValueError, ["quantile=0.9"]),
-        (lambda f: regressor(loss="gamma"), ValueError, ["strictly positive", "poisson"]),
-        (lambda f: regressor(loss="poisson", monotone=[1, 0]), ValueError, ["squared_error", "'poisson'"]),
-    ],
-    "KANClassifier": [
-        (lambda f: classifier().predict(ROWS, interval=0.9), TypeError, ["'interval'", "predict_proba"]),
-        (lambda f: sw.KANClassifier(hidden_layers=[5]), TypeError, ["'hidden_layers'", "'hidden'"]),
-        (lambda f: sw.KANClassifier(learning_rate_init=0.1), TypeError, ["'learning_rate_init'", "Adam"]),
-        (lambda f: sw.KANClassifier(C=1.0), TypeError, ["'C'", "penalties"]),
-        (
-            lambda f: sw.KANClassifier(hidden=0).fit(ROWS, ROWS[:, 0] > 0).permutation_importances(ROWS, X, repeats=1),
-            ValueError,
-            ["at least 2", "got 1", "try 5"],
-        ),
-        (lambda f: sw.KANClassifier(gird=5), TypeError, ["'gird'", "did you mean 'grid'"]),
-    ],
-    "KANTransformer": [
-        (lambda f: sw.KANTransformer(n_knots=5), TypeError, ["'n_knots'", "'grid'"]),
-        (lambda f: sw.KANTransformer(activation="relu"), TypeError, ["'activation'", "base"]),
+    "EarlyStopping": [
+        (lambda f: sw.train.EarlyStopping("ten"), TypeError, ["patience", "'ten'"]),
+        (lambda f: sw.train.EarlyStopping(0), ValueError, ["patience", "0"]),
+        (lambda f: sw.train.EarlyStopping(min_delta=1e-3), TypeError, ["'min_delta'", "improvement"]),
+        (lambda f: sw.train.EarlyStopping(monitor="val_loss"), TypeError, ["'monitor'", "patience"]),
+        (lambda f: sw.train.EarlyStopping(10, 1e-3, "min"), TypeError, ["by place", "3"]),
+        (lambda f: sw.train.EarlyStopping(improvement="little"), TypeError, ["improvement", "'little'"]),
+        (lambda f: sw.train.EarlyStopping(improvement=-1), ValueError, ["improvement", "-1"]),
     ],
     "adapt": [
         (lambda f: sw.adapt(MODEL), TypeError, ["'x'", "adapt(model, x)"]),
@@ -299,7 +262,7 @@ CALLS = {
     "Residual": [
         (lambda f: sw.Residual(lambda m, x: m(x)), TypeError, ["'points'", "Residual(function, points)"]),
         (lambda f: sw.Residual(lambda m, x: m(x), X, lamb=2), TypeError, ["'lamb'", "'weight'"]),
-        (lambda f: sw.solve(MODEL, sw.Residual(X, X)), ValueError, ["function of the model"]),
+        (lambda f: sw.Residual(X, X), ValueError, ["function", "Callable", "Tensor"]),
     ],
     "quantise": [
         (lambda f: sw.hardware.quantise(MODEL), TypeError, ["'x'", "quantise(model, x)"]),

@@ -207,8 +207,9 @@ def test_wrong_targets_and_options_are_named() -> None:
         ({"loss": "poisson"}, 0 * y, "zeros only"),
         ({"loss": "quantile"}, y, "quantile=0.9"),
         ({"loss": "huber", "monotone": [1, 0]}, y, "squared_error"),
-        ({"loss": "mse"}, y, "loss"),
-        ({"loss": "quantile", "quantile": 90}, y, "quantile"),
+        ({"loss": "mse"}, y, "'loss' .*squared_error.* 'mse'"),
+        ({"loss": "Poisson"}, y, "'loss' .*poisson.* 'Poisson'"),
+        ({"loss": "quantile", "quantile": 90}, y, "'quantile' .*range .*90"),
     ]
     for given, target, message in cases:
         with pytest.raises(ValueError, match=message):

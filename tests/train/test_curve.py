@@ -118,3 +118,12 @@ def test_rows_beyond_the_grid_and_validation_of_ones_own_are_no_obstacle(setting
     fresh = np.linspace(-0.99, 0.99, 500)[:, None]
     assert np.abs(result.model(torch.from_numpy(fresh)).detach().numpy() - np.sin(20 * fresh)).max() < 1e-6
     assert np.isnan(result.history[-1].rmse_validation) == (settings.get("validation") != 0.2)
+
+
+@pytest.mark.parametrize("far", [-1.0, -3.0])
+def test_a_row_far_from_the_others_does_not_make_the_curve_wild(far):
+    x = np.append(np.random.default_rng(0).uniform(0, 1, 39), far)[:, None]
+    y = np.exp(-(((x - 0.4) / 0.1) ** 2))
+    model = sw.fit(sw.KAN([1, 1]), x, y, progress=False).model
+    values = model(torch.linspace(far - 0.2, 1.1, 500, dtype=torch.float64)[:, None]).detach()
+    assert float(values.abs().max()) < 10

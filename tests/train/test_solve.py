@@ -180,7 +180,6 @@ REFUSED = {
     "must have shape": (ShapeError, sw.Residual(decay, torch.zeros(5, 2))),
     "positive number": (ConfigError, sw.Residual(decay, TIME, weight=0.0)),
     "one row per point: 60": (ShapeError, sw.Residual(lambda m, t, y: m(t) - y, TIME, data=[1.0])),
-    "a function of the model": (ConfigError, sw.Residual("u_xx", TIME)),
     "a list such as": (ConfigError, []),
     "sw.Residual": (ConfigError, decay),
 }

@@ -1,4 +1,7 @@
-"""Figures of merit, None where there is none to give, and the values of a model for rows of data."""
+"""Figures of merit, None where there is none to give, and the values of a model for rows of data.
+
+The error is `√(Σ (y - f)² / n)`, the share explained `R² = 1 - Σ (y - f)² / Σ (y - ȳ)²` (James et al. 2021, §3.1.3).
+"""
 
 from __future__ import annotations
 

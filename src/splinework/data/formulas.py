@@ -17,12 +17,14 @@ from splinework.data.random_streams import Floats
 from splinework.data.recipe import BoxSet
 from splinework.data.sample import Schema
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained_record
 from splinework.formula.expression import Expression
 from splinework.formula.reading import names_in, parse
 
 _IDLE: Final = "idle"
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class FormulaSet(BoxSet):

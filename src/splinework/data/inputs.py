@@ -11,6 +11,7 @@ import numpy as np
 
 from splinework.data.random_streams import Floats
 from splinework.errors import ConfigError, nearest
+from splinework.errors.foreign import explained_record
 from splinework.formula.reading import positions
 
 Distribution = Literal["uniform", "loguniform", "normal", "integer"]
@@ -18,6 +19,7 @@ _N_SIGMAS: Final = 3.0
 """Number of standard deviations from the middle of a normal input to the ends of its range."""
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Input:

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from splinework.errors import DataError
+from splinework.errors.foreign import explained
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +45,7 @@ _NUMERIC_COLUMNS: Final = {
 _PAIR_PATTERN: Final = re.compile(r"\(\s*([-+.\deE]+)\s*,\s*([-+.\deE]+)\s*\)")
 
 
+@explained
 def load_knots() -> pd.DataFrame:
     """The hyperbolic knots with up to 12 crossings whose invariants are all known, one row per knot.
 

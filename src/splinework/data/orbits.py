@@ -5,12 +5,15 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from splinework.errors.foreign import explained
+
 if TYPE_CHECKING:
     import pandas as pd
 
 ORBIT_COLUMNS = ("body", "central_body", "central_mass_kg", "semi_major_axis_km", "period_days")
 
 
+@explained
 def load_orbits() -> pd.DataFrame:
     """Load 68 measured orbits of the solar system.
 

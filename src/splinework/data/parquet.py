@@ -16,12 +16,14 @@ from splinework.data.recipe import Recipe
 from splinework.data.sample import Card, CardStatistics, Schema
 from splinework.data.serialisation import to_dict
 from splinework.errors import ConfigError, FileError
+from splinework.errors.foreign import explained
 
 if TYPE_CHECKING:
     import pyarrow
     from pyarrow import parquet
 
 
+@explained
 def write_parquet(
     recipe: Recipe,
     path: str | os.PathLike[str],

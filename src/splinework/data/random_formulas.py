@@ -15,6 +15,7 @@ from splinework.data.formulas import FormulaSet
 from splinework.data.inputs import Input
 from splinework.data.random_streams import Floats, checked_seed, stream
 from splinework.errors import ConfigError, FormulaError
+from splinework.errors.foreign import explained_record
 from splinework.formula.derivatives import derivative
 from splinework.formula.expression import Expression
 from splinework.formula.reading import names_in, parse
@@ -35,6 +36,7 @@ _LINEARITY_TOLERANCE: Final = 1e-6
 """Minimum residual of a linear fit relative to the standard deviation."""
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class RandomFormula:

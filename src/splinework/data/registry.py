@@ -19,7 +19,7 @@ from splinework.data.orbits import load_orbits
 from splinework.data.problems import ProblemSet
 from splinework.data.simulators.ode import OdeSet
 from splinework.errors import ConfigError, DataError, nearest
-from splinework.errors.foreign import explained
+from splinework.errors.foreign import explained, explained_record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +32,7 @@ DEFAULT_ROWS: Final = 1000
 """Default number of rows of a synthetic set."""
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class DataSet:
@@ -214,6 +215,7 @@ def data_set(name: str) -> DataSet:
     raise DataError(f"there is no data set {name!r}; {nearest(name, data_names())}")
 
 
+@explained
 def data_names(*, formulas: bool = True) -> tuple[str, ...]:
     """The names of all data sets, measurements first, without `random:N`.
 

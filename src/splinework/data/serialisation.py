@@ -15,8 +15,10 @@ from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from splinework.errors import ConfigError, nearest
+from splinework.errors.foreign import explained
 
 
+@explained
 def to_dict(recipe: Any) -> dict[str, Any]:
     """A recipe as JSON values, without fields that are None, which TOML cannot represent.
 
@@ -27,16 +29,19 @@ def to_dict(recipe: Any) -> dict[str, Any]:
         Its class name under `kind`, and its fields.
 
     Raises:
-        TypeError: If it is not a dataclass.
+        ConfigError: If it is not a dataclass.
 
     >>> from splinework.data.noise import Gaussian
     >>> to_dict(Gaussian(0.1))
     {'kind': 'Gaussian', 'gamma': 0.1, 'of': 'rms'}
     """
+    if not is_dataclass(recipe) or isinstance(recipe, type):
+        raise ConfigError(f"a recipe is a dataclass, such as FormulaSet(…), got {type(recipe).__name__}; make one.")
     values = {field.name: _plain(getattr(recipe, field.name)) for field in fields(recipe) if field.init}
     return {"kind": type(recipe).__name__, **{name: value for name, value in values.items() if value is not None}}
 
 
+@explained
 def from_dict(values: Mapping[str, Any], kinds: Iterable[type]) -> Any:
     """The inverse of `to_dict`.
 

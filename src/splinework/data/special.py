@@ -21,6 +21,7 @@ from splinework.data.random_streams import Floats
 from splinework.data.recipe import BoxSet
 from splinework.data.sample import Schema
 from splinework.errors import DataError, nearest
+from splinework.errors.foreign import explained_record
 
 
 @final
@@ -108,6 +109,7 @@ def special_names() -> tuple[str, ...]:
     return tuple(_TABLE)
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class SpecialSet(BoxSet):

@@ -19,7 +19,7 @@ import numpy as np
 
 from splinework.data.random_streams import Floats
 from splinework.errors import ConfigError, DataError, nearest
-from splinework.errors.foreign import explained
+from splinework.errors.foreign import explained, explained_record
 from splinework.formula.expression import Expression
 
 FeynmanTable = Literal["dimensionless", "dimensional"]
@@ -30,6 +30,7 @@ _FEYNMAN_FILES: Final[dict[FeynmanTable, tuple[str, str, str]]] = {
 }
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class BenchmarkProblem:
@@ -113,6 +114,7 @@ def problem(name: str) -> BenchmarkProblem:
     return _found(name, _PROBLEMS, "problem")
 
 
+@explained
 def problem_names() -> tuple[str, ...]:
     """The names of all problems, the five toys of the paper first.
 
@@ -128,6 +130,7 @@ def problem_names() -> tuple[str, ...]:
     return tuple(_PROBLEMS)
 
 
+@explained
 def feynman(identifier: str, *, table: FeynmanTable = "dimensionless") -> BenchmarkProblem:
     """Looks up a formula of the Feynman data set.
 
@@ -151,6 +154,7 @@ def feynman(identifier: str, *, table: FeynmanTable = "dimensionless") -> Benchm
     return _found(identifier, _feynman_rows(table), f"{table} Feynman formula")
 
 
+@explained
 def feynman_ids(*, table: FeynmanTable = "dimensionless") -> tuple[str, ...]:
     """The identifiers of the Feynman formulas, in the order of the table.
 

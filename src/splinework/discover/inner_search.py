@@ -16,6 +16,7 @@ from splinework.discover.regression import INTERRUPTED_NOTE, regress
 from splinework.errors import DataError, ShapeError
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
+from splinework.nn.arrays import numbers_of
 from splinework.progress import stage_callback
 
 
@@ -132,11 +133,11 @@ def as_table(values: Any, names: Sequence[str] | None, what: str, prefix: str = 
 
     Raises:
         ShapeError: If it is no table, or there are not as many names as columns.
-        DataError: For values that are not finite.
+        DataError: For values that are no numbers, or not finite.
     """
     if names is None and hasattr(values, "columns"):
         names = [str(c) for c in values.columns]
-    array = np.asarray(values, dtype=float)
+    array = numbers_of(values, f"{prefix} of {what}")
     array = array[:, None] if array.ndim == 1 else array
     if array.ndim != 2 or 0 in array.shape:
         raise ShapeError(f"{what} takes a table of shape (rows, columns) with some of each, got {array.shape}.")

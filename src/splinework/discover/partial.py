@@ -24,6 +24,7 @@ from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.partial import PartialFormula, parse_partial
 from splinework.interpret.symbolic.ranking import ranked
 from splinework.interpret.symbolic.table import FormulaTable
+from splinework.nn.arrays import numbers_of
 from splinework.train.options import options_of, with_options
 
 MAX_FORMULAS = 8
@@ -121,7 +122,7 @@ def as_target(columns: Array, y: Any, names: tuple[str, ...], what: str, weights
         ShapeError: If there are not as many values as rows.
         DataError: For values that are not finite, all the same, or too few.
     """
-    values = np.asarray(y, dtype=float).reshape(-1)
+    values = numbers_of(y, f"y of {what}").reshape(-1)
     if len(values) != len(columns):
         raise ShapeError(f"{what} takes as many y as rows of x, got {len(values)} and {len(columns)}.")
     if len(values) < _MIN_ROWS:

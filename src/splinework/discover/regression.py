@@ -21,6 +21,7 @@ from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.ranking import formula_rows
 from splinework.interpret.symbolic.screening import Screen, ScreeningProblem, initial_problem, inliers
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
+from splinework.nn.arrays import numbers_of
 from splinework.train.options import options_of, with_options
 
 MIN_ROWS = 8
@@ -68,10 +69,7 @@ def regress(
     """
     if names is None and hasattr(x, "columns"):
         names = [str(c) for c in x.columns]
-    try:
-        xs, ys = np.asarray(x, dtype=float), np.asarray(y, dtype=float).reshape(-1)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"x and y must be numbers, of the shapes (rows, columns) and (rows,); {error}.") from error
+    xs, ys = numbers_of(x, "x"), numbers_of(y, "y").reshape(-1)
     _check(xs, ys)
     labels = tuple(names) if names is not None else tuple(f"x{i + 1}" for i in range(xs.shape[1]))
     chosen = options_of(regress, options, keywords, SearchOptions)

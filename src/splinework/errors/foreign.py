@@ -4,15 +4,20 @@
 argument is meant; `advice` is the same for what looks at its keywords itself.
 """
 
+import contextlib
 import difflib
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
 from typing import Any, NamedTuple, TypeVar, cast
 
-from splinework.errors import ArgumentError, nearest
+from splinework.errors import ArgumentError, ShapeError, SplineworkError, nearest
+from splinework.errors.argument_types import mistyped, names_tensor
 
 Call = TypeVar("Call", bound=Callable[..., Any])
+Kind = TypeVar("Kind", bound=type)
 
 
 class Row(NamedTuple):
@@ -189,19 +194,35 @@ def explained(call: Call) -> Call:
     def checked(*args: Any, **keywords: Any) -> Any:
         try:
             return call(*args, **keywords)
-        except (AttributeError, TypeError) as error:
-            if isinstance(error, ArgumentError):
+        except SplineworkError:
+            if (misfit := _no_model(call, args, keywords)) is None:
                 raise
-            # Where it was raised by the call itself, and not inside, its arguments do not fit the signature.
-            itself = error.__traceback__ is not None and error.__traceback__.tb_next is None
-            text = _of_another_kind(call, args, keywords, str(error)) or (
-                _misfit(call, args, keywords) if itself else None
-            )
-            if text is None:
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            misfit = _no_model(call, args, keywords, str(error)) or _misfit(call, args, keywords)
+            if misfit is None:
+                if text := _of_another_type(call, args, keywords):
+                    raise ArgumentError(text) from error  # what failed inside may have had another reason
+                if text := _of_other_shapes(call, args, keywords, error):
+                    raise ShapeError(text) from error
                 raise
-        raise ArgumentError(text)
+        raise ArgumentError(misfit)
 
     return cast("Call", checked)
+
+
+def explained_record(kind: Kind) -> Kind:
+    """A dataclass that is `explained` and refuses fields of other types than annotated, after it has made its own of them."""
+
+    def checked(self: Any, *args: Any, **keywords: Any) -> None:
+        begun(self, *args, **keywords)
+        if type(self) is kind:
+            stored = {each.name: getattr(self, each.name) for each in fields(cast("Any", self)) if each.init}
+            if text := mistyped(begun, stored, _usual(begun, kind.__name__)):
+                raise ArgumentError(f"{kind.__name__}: {text}")
+
+    begun = cast("Any", kind).__init__ = explained(cast("Any", kind).__init__)
+    cast("Any", kind).__init__ = functools.wraps(begun)(checked)
+    return kind
 
 
 def not_a_model(who: str, model: Any) -> str:
@@ -224,30 +245,62 @@ def not_a_model(who: str, model: Any) -> str:
     return f"{who} takes the model first, a KAN, got {kind}; {way}."
 
 
-def _of_another_kind(call: Callable[..., Any], args: Sequence[Any], keywords: dict[str, Any], error: str) -> str | None:
-    """The message where no model is in the place of the model, or no path in that of the path."""
-    parameters = list(inspect.signature(call).parameters)
-    given = {**dict(zip(parameters, args, strict=False)), **keywords}
-    if parameters[:1] == ["model"] and "model" in given:
-        model = given["model"]
-        if isinstance(model, type) or not hasattr(model, "state_dict"):
-            return not_a_model(call.__name__, model)
-    if "path" in given and "PathLike" in error:
-        return f"{call.__name__} takes the path of a file, got {type(given['path']).__name__}; write {_usual(call)}."
-    return None
+def _no_model(call: Callable[..., Any], args: Sequence[Any], keywords: dict[str, Any], error: str = "") -> str | None:
+    """The message where something else is in the place of the model: its annotation, or what failed, says so."""
+    if next(iter(inspect.signature(call).parameters), "") != "model" or not (args or "model" in keywords):
+        return None
+    model = args[0] if args else keywords["model"]
+    if not error and hasattr(model, "state_dict") and not isinstance(model, type):
+        return None  # the function has refused a model of another kind, and knows why
+    lacks = bool(error) and (not hasattr(model, "state_dict") or f"'{type(model).__name__}' object has no" in error)
+    other = lacks or isinstance(model, type) or mistyped(call, {"model": model}, "") is not None
+    return not_a_model(call.__name__, model) if other else None
 
 
-def _usual(call: Callable[..., Any]) -> str:
+def _of_another_type(call: Callable[..., Any], args: Sequence[Any], keywords: dict[str, Any]) -> str | None:
+    """The message where an argument is of another type than annotated."""
+    given = {**dict(zip(inspect.signature(call).parameters, args, strict=False)), **keywords}
+    self = given.pop("self", None)
+    name = call.__name__ if self is None else type(self).__name__
+    text = mistyped(call, given, _usual(call, name))
+    return None if text is None else f"{name}: {text}"
+
+
+def _of_other_shapes(
+    call: Callable[..., Any], args: Sequence[Any], keywords: dict[str, Any], error: Exception
+) -> str | None:
+    """The message where tensors of the right kind do not fit each other."""
+    if not isinstance(error, (IndexError, RuntimeError)) or not re.search(
+        r"siz|shape|dim|index", str(error), re.IGNORECASE
+    ):
+        return None
+    given = {**dict(zip(inspect.signature(call).parameters, args, strict=False)), **keywords}
+    shapes = [f"{name} {tuple(value.shape)}" for name, value in given.items() if type(value).__name__ == "Tensor"]
+    tensors = [each for each in inspect.signature(call).parameters if names_tensor(call, each)]
+    if not tensors or not shapes:
+        return None
+    return (
+        f"{call.__name__} got shapes that do not fit each other: {', '.join(shapes)}; its Args say which "
+        f"{', '.join(tensors)} have."
+    )
+
+
+@functools.cache
+def _usual(call: Callable[..., Any], name: str = "") -> str:
     """The shortest call."""
-    needed = [p.name for p in inspect.signature(call).parameters.values() if p.default is p.empty and p.kind in _PLACES]
-    return f"{call.__name__}({', '.join(needed) or '…'})"
+    parameters = [p for p in inspect.signature(call).parameters.values() if p.name != "self"]
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind in _PLACES]
+    return f"{name or call.__name__}({', '.join(needed) or '…'})"
 
 
 _PLACES = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def _misfit(call: Callable[..., Any], args: Sequence[Any], keywords: dict[str, Any]) -> str | None:
-    """The error in the arguments of a call; None where nothing is."""
+    """The error in the arguments of a call; None where they fit its signature."""
+    with contextlib.suppress(TypeError):
+        inspect.signature(call).bind(*args, **keywords)
+        return None
     parameters = list(inspect.signature(call).parameters.values())
     name = call.__name__
     if parameters and parameters[0].name == "self":

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from splinework.errors import ShapeError
+from splinework.errors.foreign import explained_record
 from splinework.formula.arrays import array_operations
 from splinework.formula.derivatives import derivative
 from splinework.formula.program import Algebra, Program, compiled
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Expression:

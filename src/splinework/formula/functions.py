@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from math import inf, pi
 from typing import Final, final
 
+from splinework.errors.foreign import explained_record
+
 CONSTANTS: Final[Mapping[str, float]] = {"pi": 3.141592653589793, "e": 2.718281828459045}
 """Predefined names; a column of the same name takes precedence."""
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Function:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from splinework.errors import ConfigError, DataError, FileError
-from splinework.errors.foreign import explained
+from splinework.errors.foreign import explained, explained_record
 from splinework.hardware import tools
 from splinework.hardware.analog.budget import area, check_headroom, power
 from splinework.hardware.analog.fpaa import save_fpaa
@@ -38,6 +38,7 @@ _MIN_SPICE_ROWS, _MAX_SPICE_ROWS, _MAX_SPICE_ELEMENTS = 12, 60, 9000
 """Number of rows at which ngspice is run: at least, at most, and rows times elements, which take about a minute."""
 
 
+@explained_record
 @dataclass(frozen=True)
 class AnalogRecipe(StudySettings):
     """The recipe of an analogue artefact.

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained_record
 from splinework.hardware.area import area, largest_tables
 from splinework.hardware.examples import Examples
 from splinework.hardware.formats import Floats
@@ -31,6 +32,7 @@ MAX_LUTS: Final = 200_000.0
 _LOSS_TOLERANCE: Final = 0.25  # Relative difference in the loss on few rows that is not significant
 
 
+@explained_record
 @dataclass(frozen=True)
 class QuantisationRecipe:
     """How a network becomes integers.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.hardware.formats import Floats
 from splinework.hardware.integer import TASKS, IntegerModel, Task
-from splinework.nn.arrays import as_columns, check_finite, data_of
+from splinework.nn.arrays import as_columns, check_finite, data_of, numbers_of
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 
@@ -119,7 +119,7 @@ def targets_of(y: Any, rows: int, outputs: int, task: Task) -> NDArray[Any]:
     """Class indices `(rows,)`, int64, or values `(rows, outputs)`, float64.
 
     Raises:
-        DataError: If a class index is out of range, or a value is not finite.
+        DataError: If a class index is out of range, or a value is no number or not finite.
         ShapeError: If the shape of y does not match the rows and outputs.
     """
     values = np.asarray(y)
@@ -133,7 +133,8 @@ def targets_of(y: Any, rows: int, outputs: int, task: Task) -> NDArray[Any]:
                 f"{np.unique(labels)[:9].tolist()}."
             )
         return labels.astype(np.int64)
-    wanted = values.astype(np.float64).reshape(len(values), -1)
+    wanted = numbers_of(y, "y")
+    wanted = wanted.reshape(-1, outputs) if wanted.ndim < 2 and wanted.size == rows * outputs else wanted
     if wanted.shape != (rows, outputs):
         raise ShapeError(f"y has the shape {values.shape}, expected ({rows}, {outputs}) to go with x.")
     if not np.isfinite(wanted).all():

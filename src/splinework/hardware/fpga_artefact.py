@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinework.errors import ConfigError
-from splinework.errors.foreign import explained
+from splinework.errors.foreign import explained, explained_record
 from splinework.hardware import tools
 from splinework.hardware.artefact import ArtefactPlan, Model, build
 from splinework.hardware.artefact_reports import counted, fpga_report
@@ -41,6 +41,7 @@ from splinework.nn.files import write_whole
 Seen: TypeAlias = tuple[NDArray[np.bool_], ...]
 
 
+@explained_record
 @dataclass(frozen=True)
 class FpgaRecipe:
     """The recipe of an artefact for an FPGA.

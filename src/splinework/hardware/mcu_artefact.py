@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from splinework.errors import ConfigError, FileError
-from splinework.errors.foreign import explained
+from splinework.errors.foreign import explained, explained_record
 from splinework.hardware import tools
 from splinework.hardware.artefact import ArtefactPlan, Model, build
 from splinework.hardware.artefact_reports import mcu_report
@@ -32,6 +32,7 @@ MEASURED_PROCESSORS: Final = ("gcc", "cortex-m0plus", "cortex-m3", "cortex-m4f")
 """Processors whose costs are measured if their tools are installed."""
 
 
+@explained_record
 @dataclass(frozen=True)
 class McuRecipe:
     """The recipe of an artefact for a microcontroller.

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.errors.foreign import explained
+from splinework.errors.foreign import explained, explained_record
 from splinework.hardware.expand import sum_layers
 from splinework.hardware.fake import FakeQuantised, WireRanges
 from splinework.hardware.formats import Floats, Format, Wire
@@ -30,6 +30,7 @@ _CLIPPED_SHARES: Final = (0.0, 0.0005, 0.002, 0.005, 0.01, 0.02)
 """Shares of the rows clipped at either end that are tried; the one with the least squared error is taken."""
 
 
+@explained_record
 @dataclass(frozen=True)
 class Bits:
     """Code widths of a quantised network, in bits.

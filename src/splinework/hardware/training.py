@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained, explained_record
 from splinework.hardware.area import area, smooth_area
 from splinework.hardware.examples import score, targets_of
 from splinework.hardware.fake import FakeQuantised, FakeTables
@@ -29,6 +30,7 @@ _EVALUATION_STEPS = 20  # Steps between two evaluations of the loss, in the seco
 _MAX_EVALUATION_ROWS = 4096
 
 
+@explained_record
 @dataclass(frozen=True)
 class QuantisationSchedule:
     """The schedule and hyperparameters of quantisation-aware training.
@@ -143,6 +145,7 @@ class QuantisedFit:
         return self.best(max_luts=max_luts, min_score=best - max_loss if best >= 0 else best * (1 + max_loss))
 
 
+@explained
 def train_quantised(
     model: KAN,
     x: Any,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained
 from splinework.hardware.integer import Task
 from splinework.hardware.quantisation import Bits
 from splinework.hardware.training import QuantisationSchedule, QuantisedFit, TrainingStage, train_quantised
@@ -70,6 +71,7 @@ class SweepResult:
         return next(one for one in self.candidates if one.stage is stage)
 
 
+@explained
 def sweep(
     model: KAN,
     x: Any,

@@ -2,6 +2,8 @@
 
 Computed from the outputs backwards (§4.1): an edge's share of its sum is the ratio of their standard deviations, and a node's
 score is the sum over its outgoing edges. Unlike a mean magnitude, the score of an edge whose target is ignored is zero.
+
+With deviations E of edges and N of sums, `B_ij = A_j E_ij / N_j` and `A_i = Σ_j B_ij`.
 """
 
 from dataclasses import dataclass

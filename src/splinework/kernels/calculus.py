@@ -7,6 +7,8 @@ operand.
 
 Torch's operators and its transforms both take the rules from here. Each primitive is called as
 `f(first, second, third, grid, pieces, degree, tail, base, order)`: x first, then the filled slots in this order.
+
+The rules are those of a multilinear form and `∂β^{(r)}/∂x = β^{(r+1)}` (Griewank & Walther 2008, ch. 3).
 """
 
 from collections.abc import Callable, Sequence

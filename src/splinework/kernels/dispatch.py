@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from splinework.errors import ConfigError
+from splinework.errors import ConfigError, ShapeError
+from splinework.errors.foreign import explained
 from splinework.kernels import native
 from splinework.kernels.backends import Backend, NativeBackend
 from splinework.kernels.edges import AffineUnits, EdgeParameters
@@ -24,6 +25,11 @@ def _checked(name: str) -> Backend:
     raise ConfigError(f"the backend must be native or reference, got {name!r}.")
 
 
+def _check_columns(x: Tensor, edges: EdgeParameters) -> None:
+    if x.shape[-1] != edges.coefficients.shape[0]:
+        raise ShapeError(f"x has a column per input, (…, {edges.coefficients.shape[0]}), got {tuple(x.shape)}.")
+
+
 def _initial_backend() -> Backend:
     wanted = os.environ.get("SPLINEWORK_BACKEND", "")
     return _checked(wanted) if wanted else BACKENDS.get("native", BACKENDS["reference"])
@@ -34,6 +40,7 @@ def _initial_backend() -> Backend:
 _active = _initial_backend()
 
 
+@explained
 def use(name: str) -> str:
     """Selects the backend for the whole process.
 
@@ -55,6 +62,7 @@ def use(name: str) -> str:
     return before.name
 
 
+@explained
 def active() -> str:
     """The name of the selected backend.
 
@@ -70,6 +78,7 @@ def active() -> str:
     return _active.name
 
 
+@explained
 def contract(table: BasisTable, x: Tensor, s: Tensor | None, c: Tensor, derivative: int = 0) -> Tensor:
     """Contraction over inputs and table rows: `Σ_i s_bi Σ_m β_m^{(r)}(x_bi) C_imj`, the forward pass for r = 0.
 
@@ -97,6 +106,7 @@ def contract(table: BasisTable, x: Tensor, s: Tensor | None, c: Tensor, derivati
     return _active.contract(table, x, s, c, derivative)
 
 
+@explained
 def probe(table: BasisTable, x: Tensor, c: Tensor, g: Tensor, derivative: int = 0) -> Tensor:
     """Contraction over outputs and table rows: `Σ_j g_bj Σ_m β_m^{(r)}(x_bi) C_imj`, the gradient in x for r = 1.
 
@@ -123,6 +133,7 @@ def probe(table: BasisTable, x: Tensor, c: Tensor, g: Tensor, derivative: int = 
     return _active.probe(table, x, c, g, derivative)
 
 
+@explained
 def scatter(table: BasisTable, x: Tensor, s: Tensor | None, g: Tensor, derivative: int = 0) -> Tensor:
     """Contraction over points: `Σ_b s_bi g_bj β_m^{(r)}(x_bi)`, the gradient in C for r = 0.
 
@@ -148,6 +159,7 @@ def scatter(table: BasisTable, x: Tensor, s: Tensor | None, g: Tensor, derivativ
     return _active.scatter(table, x, s, g, derivative)
 
 
+@explained
 def layer_sums(table: BasisTable, x: Tensor, edges: EdgeParameters) -> Tensor:
     """One layer, bias included: `y_j = Σ_i φ_ij(x_i) + bias_j`.
 
@@ -169,9 +181,11 @@ def layer_sums(table: BasisTable, x: Tensor, edges: EdgeParameters) -> Tensor:
         >>> torch.equal(layer_sums(layer.table(), x, layer.parts()), layer(x))
         True
     """
+    _check_columns(x, edges)
     return _active.layer_sums(table, x, edges)
 
 
+@explained
 def network_sums(
     layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor, units: AffineUnits | None = None
 ) -> Tensor:
@@ -195,9 +209,11 @@ def network_sums(
         >>> network_sums([(layer.table(), layer.parts()) for layer in layers], torch.zeros(7, 2)).shape
         torch.Size([7, 1])
     """
+    _check_columns(x, layers[0][1])
     return _active.network_sums(layers, x, units)
 
 
+@explained
 def squared_error(
     layers: Sequence[tuple[BasisTable, EdgeParameters]],
     x: Tensor,
@@ -230,4 +246,5 @@ def squared_error(
         True
         >>> _ = use(before)
     """
+    _check_columns(x, layers[0][1])
     return _active.squared_error(layers, x, t, units, gradient)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained
 from splinework.splines.bases import Activation, Basis
 
 EXTRAPOLATIONS = ("linear", "constant", "zero", "natural")
@@ -92,6 +93,7 @@ def base_with_tails(
     return value * (beyond == 0) if derivative else value
 
 
+@explained
 def check_extrapolation(name: str) -> str:
     """Validates the name of an extrapolation.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from splinework.errors import DataError, ShapeError
@@ -151,6 +152,25 @@ def _numbers(values: Any) -> Tensor:
         raise TypeError(f"got {'texts' if texts else f'values of dtype {array.dtype}'}")
     # A copy: in native byte order, writable, with positive strides, and independent of the user's array.
     return torch.from_numpy(np.array(array, dtype=np.float64, order="C"))
+
+
+def numbers_of(values: Any, what: str) -> NDArray[np.float64]:
+    """Values of any shape as a float64 array, for functions without a model.
+
+    Args:
+        values: Tensor, array, frame, series or nested list.
+        what: Name of the argument, for messages.
+
+    Raises:
+        DataError: If the values are not real numbers, all rows of one length.
+
+    >>> numbers_of([[1, 2], [3, 4]], "x").shape
+    (2, 2)
+    """
+    try:
+        return np.asarray(_numbers(values).detach().cpu().double().numpy())
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(f"{what} must be numbers, such as an array or a frame of them; {error}.") from error
 
 
 def width_of(values: Any) -> int:

@@ -54,6 +54,10 @@ class KANConfig:
     axioms: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not all(isinstance(each, Nodes) for each in self.nodes):
+            raise ConfigError(f"nodes are a Nodes per layer, got {self.nodes!r}; KAN(shape) makes them of numbers.")
+        if not all(isinstance(each, Basis) for each in self.bases):
+            raise ConfigError(f"bases are a Basis per layer, got {self.bases!r}; KAN(shape) makes them.")
         if len(self.bases) != len(self.nodes) - 1:
             raise ConfigError(f"{len(self.nodes) - 1} layers of edges need as many bases, got {len(self.bases)}.")
         inputs, outputs = self.nodes[0].width, self.nodes[-1].width

@@ -4,12 +4,18 @@ On the cell `[t_c, t_{c+1}]` only the k+1 splines `B_{c-k}, …, B_c` are non-ze
 coefficients in the centred local variable `v = (x - (t_c + t_{c+1})/2) / (t_{c+1} - t_c)`, `|v| <= 1/2`, are computed once per
 knot vector (`cell_polynomials`); evaluation is then Horner's rule, with no recursion over degrees. Centring keeps the
 coefficients small, so that single precision is accurate to 1e-6 up to degree 9.
+
+The splines are those of the recursion `B_m^k = u_m^k B_m^{k-1} + (1 - u_{m+1}^k) B_{m+1}^{k-1}` with
+`u_m^k = (x - t_m)/(t_{m+k} - t_m)` (de Boor 1978, ch. X).
 """
 
 import torch
 from torch import Tensor
 
+from splinework.errors.foreign import explained
 
+
+@explained
 def cell_polynomials(knots: Tensor, degree: int) -> Tensor:
     """Polynomial pieces of the B-splines (Cox–de Boor recursion on polynomials; de Boor 1978, ch. X).
 
@@ -59,6 +65,7 @@ def cell_polynomials(knots: Tensor, degree: int) -> Tensor:
     return pieces.to(knots.dtype)
 
 
+@explained
 def bspline_values(x: Tensor, knots: Tensor, cells: Tensor, degree: int, derivative: int = 0) -> tuple[Tensor, Tensor]:
     """Values of the k+1 splines that may be non-zero at each point, and their cells.
 
@@ -127,6 +134,7 @@ def _derivative_at(pieces: Tensor, v: Tensor, derivative: int) -> Tensor:
     return value
 
 
+@explained
 def bspline_rows(x: Tensor, knots: Tensor, cells: Tensor, degree: int, derivative: int = 0) -> Tensor:
     """Values of all M splines, zeros included, at each point.
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained
 from splinework.splines.bspline import bspline_rows, cell_polynomials
 from splinework.splines.knots import domain
 
@@ -112,6 +113,7 @@ class Cone:
         return np.asarray(running.accumulate(c, axis=0))
 
 
+@explained
 def cone(flags: int, knots: Tensor, degree: int, max_slope: float = np.inf) -> Cone:
     """The cone of the shape of one edge.
 
@@ -169,6 +171,7 @@ def check_flags(flags: int) -> None:
         )
 
 
+@explained
 def greville(knots: Tensor, degree: int) -> Tensor:
     """Greville abscissae `ξ_m = (t_{m+1} + … + t_{m+k}) / k`, the vertices of the control polygon (de Boor 1978).
 
@@ -180,7 +183,7 @@ def greville(knots: Tensor, degree: int) -> Tensor:
         Shape `(I, M)`.
 
     Raises:
-        IndexError: If `knots` is not a matrix.
+        ShapeError: If `knots` is not a matrix.
 
     >>> greville(torch.arange(-1.0, 4.0)[None], 1)
     tensor([[0., 1., 2.]])

@@ -1,11 +1,18 @@
-"""Knot insertion: exact refinement of a grid (Boehm 1980). The function does not change, not even outside the domain."""
+"""Knot insertion: exact refinement of a grid (Boehm 1980). The function does not change, not even outside the domain.
+
+On the finer knots the same function has other coefficients: `Σ c_m B_m(x) = Σ d_m B'_m(x)`.
+"""
+
+import operator
 
 import torch
 from torch import Tensor
 
+from splinework.errors.foreign import explained
 from splinework.splines.knots import grid_points
 
 
+@explained
 def insert_knots(knots: Tensor, coefficients: Tensor, new: Tensor, degree: int) -> tuple[Tensor, Tensor]:
     """Inserts the same number of knots into the splines of every input without changing the functions.
 
@@ -19,7 +26,7 @@ def insert_knots(knots: Tensor, coefficients: Tensor, new: Tensor, degree: int) 
         Knots `(I, K + R)` and coefficients `(I, M + R, J)`.
 
     Raises:
-        RuntimeError: If shapes do not match.
+        ShapeError: If shapes do not match.
 
     >>> line = torch.arange(-1.0, 4.0)[None], torch.tensor([[[0.0], [1.0], [2.0]]])
     >>> insert_knots(*line, torch.tensor([[0.5]]), 1)[1].flatten()
@@ -48,6 +55,7 @@ def _insert_one(knots: Tensor, coefficients: Tensor, point: Tensor, degree: int)
     return finer, ratio * own + (1 - ratio) * before
 
 
+@explained
 def refined_knots(knots: Tensor, degree: int, factor: int) -> Tensor:
     """New knots that divide every interval of the domain into equal parts.
 
@@ -60,17 +68,18 @@ def refined_knots(knots: Tensor, degree: int, factor: int) -> Tensor:
         Shape `(I, (factor - 1) G)`.
 
     Raises:
-        IndexError: If `knots` is not a matrix.
+        ShapeError: If `knots` is not a matrix.
 
     >>> refined_knots(torch.arange(-1.0, 4.0)[None], 1, 2)
     tensor([[0.5000, 1.5000]])
     """
     points = grid_points(knots, degree)
-    share = torch.arange(1, factor, dtype=knots.dtype, device=knots.device) / factor
+    share = torch.arange(1, operator.index(factor), dtype=knots.dtype, device=knots.device) / factor
     inner = torch.lerp(points[:, :-1, None], points[:, 1:, None], share)  # exact for intervals of zero width
     return inner.reshape(knots.shape[0], -1)
 
 
+@explained
 def refine_coefficients(knots: Tensor, coefficients: Tensor, degree: int, factor: int) -> tuple[Tensor, Tensor]:
     """Refinement by an integer factor: `insert_knots` at the `refined_knots`, from G to `factor`·G intervals.
 
@@ -84,7 +93,7 @@ def refine_coefficients(knots: Tensor, coefficients: Tensor, degree: int, factor
         Knots `(I, K + R)` and coefficients `(I, M + R, J)` with `R = (factor - 1) G`.
 
     Raises:
-        RuntimeError: If shapes do not match.
+        ShapeError: If shapes do not match.
 
     >>> refine_coefficients(torch.arange(-1.0, 4.0)[None], torch.ones(1, 3, 1), 1, 2)[1].shape
     torch.Size([1, 5, 1])

@@ -1,12 +1,17 @@
-"""Jumps of a spline's highest derivative at its inner knots, a measure of roughness."""
+"""Jumps of a spline's highest derivative at its inner knots, a measure of roughness.
+
+At a knot t the jump is `s^(k)(t+) - s^(k)(t-)`, which is linear in the coefficients (Dierckx 1993).
+"""
 
 import torch
 from torch import Tensor
 
+from splinework.errors.foreign import explained
 from splinework.splines.bspline import bspline_rows, cell_polynomials
 from splinework.splines.knots import grid_points
 
 
+@explained
 def derivative_jumps(knots: Tensor, degree: int) -> Tensor:
     """Jumps of the k-th derivative of every B-spline at every inner knot, in units of the mean interval: `(G - 1, I, M)`.
 
@@ -20,7 +25,7 @@ def derivative_jumps(knots: Tensor, degree: int) -> Tensor:
         Shape `(G - 1, I, M)`.
 
     Raises:
-        IndexError: If `knots` is not a matrix.
+        ShapeError: If `knots` is not a matrix.
 
     >>> derivative_jumps(torch.arange(-1.0, 4.0)[None], degree=1)[0, 0]
     tensor([ 1., -2.,  1.])

@@ -2,12 +2,19 @@
 
 A knot vector has `M + k + 1` knots for `M` basis functions of degree `k`; its *domain* is `[t_k, t_M]`, on which the
 B-splines sum to one, divided into `G = M - k` grid intervals. The k knots beyond each end continue the outermost interval.
+
+The blend is that of pykan (Liu et al. 2024, arXiv 2404.19756): `t = ε t_uniform + (1 - ε) t_quantile`.
 """
+
+from operator import index
 
 import torch
 from torch import Tensor
 
+from splinework.errors.foreign import explained
 
+
+@explained
 def uniform_knots(low: Tensor, high: Tensor, grid: int, degree: int) -> Tensor:
     """Evenly spaced knots with `degree` more of the same step beyond each end.
 
@@ -21,24 +28,25 @@ def uniform_knots(low: Tensor, high: Tensor, grid: int, degree: int) -> Tensor:
         Knots of shape `(I, G + 2k + 1)`.
 
     Raises:
-        IndexError: If `low` or `high` is not a vector.
+        ShapeError: If `low` or `high` is not a vector.
 
     >>> uniform_knots(torch.tensor([0.0]), torch.tensor([1.0]), grid=2, degree=1)
     tensor([[-0.5000,  0.0000,  0.5000,  1.0000,  1.5000]])
     """
-    share = torch.arange(grid + 1, dtype=low.dtype, device=low.device) / grid
+    share = torch.arange(index(grid) + 1, dtype=low.dtype, device=low.device) / grid
     # Blending the ends (instead of adding steps) makes the first and last grid point exactly `low` and `high`.
     return extended(low[:, None] * (1 - share) + high[:, None] * share, degree)
 
 
 def extended(points: Tensor, degree: int) -> Tensor:
     """Grid points `(I, G + 1)` continued by `degree` knots beyond each end, in steps of the outermost intervals."""
-    steps = torch.arange(1, degree + 1, dtype=points.dtype, device=points.device)
+    steps = torch.arange(1, index(degree) + 1, dtype=points.dtype, device=points.device)
     below = points[:, :1] - steps.flip(0) * (points[:, 1:2] - points[:, :1])
     above = points[:, -1:] + steps * (points[:, -1:] - points[:, -2:-1])
     return torch.cat([below, points, above], dim=1)
 
 
+@explained
 def adapted_knots(x: Tensor, grid: int, degree: int, *, grid_eps: float, low: Tensor, high: Tensor) -> Tensor:
     """Knots adapted to the activations: a blend of uniform knots and quantiles (Liu et al. 2024, §2.4).
 
@@ -57,13 +65,13 @@ def adapted_knots(x: Tensor, grid: int, degree: int, *, grid_eps: float, low: Te
         Knots of shape `(I, G + 2k + 1)`.
 
     Raises:
-        IndexError: If x has no rows.
+        ShapeError: If x has no rows.
 
     >>> x, zero = torch.tensor([[0.0], [0.0], [1.0], [9.0]]), torch.zeros(1)
     >>> adapted_knots(x, 2, 0, grid_eps=0.0, low=zero, high=zero + 9)
     tensor([[0.0000, 0.5396, 9.0000]])
     """
-    share = torch.arange(grid + 1, dtype=x.dtype, device=x.device) / grid
+    share = torch.arange(index(grid) + 1, dtype=x.dtype, device=x.device) / grid
     uniform = low[:, None] * (1 - share) + high[:, None] * share
     quantiles = _quantiles(x, share)[:, 1:-1].clamp(min=low[:, None], max=high[:, None])
     points = grid_eps * uniform + (1 - grid_eps) * torch.cat([low[:, None], quantiles, high[:, None]], dim=1)
@@ -85,6 +93,7 @@ def _quantiles(x: Tensor, share: Tensor) -> Tensor:
     return (ordered[left] * (1 - weight) + ordered[right] * weight).T
 
 
+@explained
 def domain(knots: Tensor, degree: int) -> tuple[Tensor, Tensor]:
     """Ends of the domains `[t_k, t_M]`.
 
@@ -96,7 +105,7 @@ def domain(knots: Tensor, degree: int) -> tuple[Tensor, Tensor]:
         Lower and upper ends, each `(I,)`.
 
     Raises:
-        IndexError: If `knots` is not a matrix, or has too few columns.
+        ShapeError: If `knots` is not a matrix, or has too few columns.
 
     >>> domain(torch.arange(-1.0, 4.0)[None], 1)
     (tensor([0.]), tensor([2.]))
@@ -104,6 +113,7 @@ def domain(knots: Tensor, degree: int) -> tuple[Tensor, Tensor]:
     return knots[:, degree], knots[:, knots.shape[1] - 1 - degree]
 
 
+@explained
 def grid_points(knots: Tensor, degree: int) -> Tensor:
     """The knots in the domain, both ends included.
 
@@ -115,7 +125,7 @@ def grid_points(knots: Tensor, degree: int) -> Tensor:
         Shape `(I, G + 1)`.
 
     Raises:
-        IndexError: If `knots` is not a matrix.
+        ShapeError: If `knots` is not a matrix.
 
     >>> grid_points(torch.arange(-1.0, 4.0)[None], 1)
     tensor([[0., 1., 2.]])

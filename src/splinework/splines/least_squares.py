@@ -1,9 +1,15 @@
-"""Linear least squares that stays finite for any data: few, repeated or collinear rows give the minimum-norm solution."""
+"""Linear least squares that stays finite for any data: few, repeated or collinear rows give the minimum-norm solution.
+
+The solution is `c = A⁺ b`, A⁺ the pseudo-inverse (Golub & Van Loan 2013, §5.5).
+"""
 
 import torch
 from torch import Tensor
 
+from splinework.errors.foreign import explained
 
+
+@explained
 def solve_least_squares(design: Tensor, targets: Tensor, *, rcond: float | None = None) -> Tensor:
     """Minimum-norm solution of `min ‖A c - b‖` for a batch of problems.
 
@@ -19,7 +25,7 @@ def solve_least_squares(design: Tensor, targets: Tensor, *, rcond: float | None 
         Coefficients c of shape `(…, M, J)`, in the dtype and on the device of `targets`.
 
     Raises:
-        RuntimeError: If shapes do not match.
+        ShapeError: If shapes do not match.
 
     >>> solve_least_squares(torch.tensor([[1.0, 1.0], [1.0, 1.0]]), torch.tensor([[2.0], [2.0]]))
     tensor([[1.],

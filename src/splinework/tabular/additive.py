@@ -4,6 +4,8 @@ A network `[p, q]` is a generalised additive model. Near its optimum it is a lin
 nonlinear part, each with a variance of its own, which restricted maximum likelihood (REML) estimates by the fixed point of
 Fellner and Schall (Wood and Fasiolo 2017). An uninformative covariate gets variances near zero and hence a flat curve, so no
 variable selection is needed beforehand.
+
+The model is `y = μ + Σ_i f_i(x_i) + ε`, `f_i(x) = Σ_m c_m B_m(x)`, with a penalty `λ_i cᵀ S_i c` per curve.
 """
 
 from __future__ import annotations

@@ -16,9 +16,9 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 
 # Private, but the only way to state what parameters may be so that scikit-learn's own checks and messages hold.
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from splinework.errors import DataError, warn
+from splinework.errors.foreign import explained
 from splinework.kernels.threads import suited_to
 from splinework.knowledge.axioms.verify import Certificate
 from splinework.nn.frame import FramedKAN
@@ -30,6 +30,7 @@ from splinework.tabular.columns import Columns, Level, learn_columns
 from splinework.tabular.constant import constant_network, is_constant
 from splinework.tabular.explanation import ExplanationMixin
 from splinework.tabular.extrapolation import Range, beyond, ranges_of
+from splinework.tabular.fitted import check_fitted
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.informed import check_constant, train_informed
 from splinework.tabular.inner_network import outputs_of
@@ -75,6 +76,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
     callbacks: Any = None
     random_state: Any = 0
 
+    @explained
     @with_callbacks
     def fit(self: Own, X: Any, y: Any, sample_weight: Any = None) -> Own:
         """Fits the estimator to a table.
@@ -283,7 +285,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
             NotFittedError: Before a fit.
             ValueError: If the table does not match that of the fit, as in scikit-learn.
         """
-        check_is_fitted(self)
+        check_fitted(self)
         check_same_namespace(X, self, method)
         return read_input(self, to_numpy(X), self._levels()), Namespace(X)
 

@@ -11,7 +11,6 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import compute_class_weight
 from sklearn.utils._param_validation import StrOptions  # private: see base
 from sklearn.utils.multiclass import unique_labels
-from sklearn.utils.validation import check_is_fitted
 
 from splinework.errors.foreign import explained
 from splinework.tabular.base import KANEstimator
@@ -20,6 +19,7 @@ from splinework.tabular.classes import Classes, labels_of
 from splinework.tabular.column_axioms import AXIOM_PARAMETERS, ColumnAxiom, column_axioms
 from splinework.tabular.columns import Columns
 from splinework.tabular.constant import MAX_LOGIT, class_logits
+from splinework.tabular.fitted import check_fitted
 from splinework.tabular.namespaces import Namespace, to_numpy
 from splinework.tabular.rows import Floats, WeightedRows
 from splinework.tabular.tasks import Classification, Task
@@ -102,7 +102,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):
         Raises:
             AttributeError: Before a fit (also a NotFittedError).
         """
-        check_is_fitted(self)
+        check_fitted(self)
         return np.asarray(self._classes.lapses or np.zeros(len(self._classes)), dtype=np.float64)
 
     @with_callbacks

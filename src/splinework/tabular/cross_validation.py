@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from splinework.tabular.additive import AdditiveFit
-from splinework.tabular.curves import Curves
+from splinework.tabular.curves import FittedCurves
 from splinework.tabular.ensemble import held_out_rows
 from splinework.tabular.stacking import is_significant
 from splinework.tabular.tasks import Classification, Task
@@ -47,7 +47,7 @@ class CrossValidatedCurves:
     base: Tensor
 
 
-def cross_validate(curves: Curves, fold: Tensor, members: int, *, anew: bool) -> CrossValidatedCurves:
+def cross_validate(curves: FittedCurves, fold: Tensor, members: int, *, anew: bool) -> CrossValidatedCurves:
     """The additive part without each of the first `members` folds.
 
     Args:
@@ -62,7 +62,7 @@ def cross_validate(curves: Curves, fold: Tensor, members: int, *, anew: bool) ->
     return CrossValidatedCurves(curves.whole, tuple(parts), offsets, held, offsets[held, fold[held]])
 
 
-def cross_validated(curves: Curves, fold: Tensor, members: int) -> CrossValidatedCurves:
+def cross_validated(curves: FittedCurves, fold: Tensor, members: int) -> CrossValidatedCurves:
     """The cross-validated additive part, with lapse rates where these predict held-out labels significantly better.
 
     Args:
@@ -82,7 +82,7 @@ def cross_validated(curves: Curves, fold: Tensor, members: int) -> CrossValidate
     return cross_validate(curves, fold, members, anew=count <= MAX_REFIT_ROWS)
 
 
-def _with_lapses(curves: Curves, fold: Tensor, members: int) -> Curves:
+def _with_lapses(curves: FittedCurves, fold: Tensor, members: int) -> FittedCurves:
     """The curves with the lapse rates that predict held-out labels best; themselves where none does significantly better."""
     first = cross_validate(curves, fold, members, anew=False)
     held = first.held

@@ -19,7 +19,7 @@ N_TUNING_ROUNDS = 3
 
 
 @dataclass(frozen=True)
-class Curves:
+class FittedCurves:
     """The additive part of a training.
 
     Attributes:
@@ -43,7 +43,7 @@ class Curves:
         """The likelihood, with its widths fitted, and with lapse rates where these have been estimated."""
         return self.whole.task
 
-    def with_task(self, task: Task, start: Tensor | None = None) -> Curves:
+    def with_task(self, task: Task, start: Tensor | None = None) -> FittedCurves:
         """The curves fitted to all rows with another likelihood; `start` are penalties `(P, q)` to start from."""
         return replace(
             self, whole=_fitted(self.design, self.y, self.weights, task, self.screening, self.products, start)
@@ -86,7 +86,7 @@ class Curves:
         found: Tensor = outputs[fold, torch.arange(len(fold))]
         return found
 
-    def thinned(self, most: int) -> tuple[Curves, slice]:
+    def thinned(self, most: int) -> tuple[FittedCurves, slice]:
         """The curves of at most this many rows, evenly thinned, with the fit to all rows; and which rows these are."""
         some = slice(None, None, math.ceil(len(self.y) / most))
         weights = self.weights[some] / self.weights[some].mean()
@@ -97,7 +97,7 @@ class Curves:
 
 def fit_curves(
     design: DesignMatrix, y: Tensor, weights: Tensor, task: Task, screening: Screening | None = None
-) -> Curves:
+) -> FittedCurves:
     """Fits the curves to all rows, and the widths of the loss to their residuals.
 
     Args:
@@ -109,7 +109,9 @@ def fit_curves(
     """
     products = design.about_mean(weights) if task.has_fixed_weights and screening is None else None
     task = tuned_to_constant(y, weights, task)
-    found = Curves(design, y, weights, screening, products, _fitted(design, y, weights, task, screening, products))
+    found = FittedCurves(
+        design, y, weights, screening, products, _fitted(design, y, weights, task, screening, products)
+    )
     for _ in range(N_TUNING_ROUNDS - 1):
         freedom = 1.0 + float(found.whole.degrees_of_freedom.mean())
         tuned = found.task.tuned(y - found.whole.values(design), weights, freedom)

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state, estimator_html_repr
-from sklearn.utils.validation import check_is_fitted
 
 from splinework.errors import DataError
 from splinework.interpret.scores import attribution
@@ -23,6 +22,7 @@ from splinework.tabular import formulas
 from splinework.tabular.classes import Classes
 from splinework.tabular.columns import Columns
 from splinework.tabular.diagram import diagram
+from splinework.tabular.fitted import check_fitted
 from splinework.tabular.importances import permutation_table, total_effects
 from splinework.tabular.inner_network import InnerNetwork, frame_notes, inner_network, input_scores, outputs_of
 from splinework.tabular.rows import Floats, WeightedRows, unweighted
@@ -89,7 +89,7 @@ class ExplanationMixin:
         a classifier) change where its values, all levels of a category together, come from another row of the fit (Jansen,
         "Analysis of variance designs for model output", Computer Physics Communications 117 (1999) 35).
         """
-        check_is_fitted(self)
+        check_fitted(self)
         known: NDArray[np.float64] | None = self.__dict__.get("_effects")
         if known is None:
             known = self._effects = total_effects(self._predictor(), self._rows().x, self.columns_)
@@ -125,7 +125,7 @@ class ExplanationMixin:
             >>> KANClassifier(hidden=0, grid=3).fit(X[::2], y[::2]).permutation_importances(X[1::2], y[1::2]).shape
             (4, 3)
         """
-        check_is_fitted(self)
+        check_fitted(self)
         return permutation_table(self, X, y, repeats, scoring, sample_weight, self._classes is not None)
 
     def plot(self, **options: Any) -> Axes:
@@ -208,7 +208,7 @@ class ExplanationMixin:
         Args:
             even: Whether to resample them to equal weights.
         """
-        check_is_fitted(self)
+        check_fitted(self)
         rows = self._sample
         if rows is None:
             raise DataError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Final
 
+from splinework.errors.foreign import explained
 from splinework.tabular import files
 from splinework.tabular.classifier import KANClassifier
 from splinework.tabular.regressor import KANRegressor
@@ -13,6 +14,7 @@ from splinework.tabular.transformer import KANTransformer
 KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in (KANRegressor, KANClassifier, KANTransformer)}
 
 
+@explained
 def load(path: str | os.PathLike[str]) -> Any:
     """Reads an estimator that its `save` wrote; it gives the same predictions and explanations.
 

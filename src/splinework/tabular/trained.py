@@ -1,4 +1,4 @@
-"""What a training gives back: the network with what held-out rows say of it, and the records of its steps."""
+"""The result of a training, the network with its predictions of held-out rows, and the log of its steps."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from splinework.tabular.assembly import Standardisation, additive_network, combi
 from splinework.tabular.constant import constant_network
 from splinework.tabular.continuation import continue_training
 from splinework.tabular.cross_validation import CrossValidatedCurves, cross_validated
-from splinework.tabular.curves import Curves, fit_curves, tuned_to_constant
+from splinework.tabular.curves import FittedCurves, fit_curves, tuned_to_constant
 from splinework.tabular.design import make_design
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, ProgressCallback, train_ensemble, wide_network
 from splinework.tabular.grids import curve_intervals, member_layer, quantile_layer
@@ -163,7 +163,7 @@ class _NetworkFit:
 
     def _with_interactions(
         self,
-        curves: Curves,
+        curves: FittedCurves,
         parts: CrossValidatedCurves,
         layer: KANLayer,
         fold: Tensor,
@@ -293,7 +293,7 @@ class _NetworkFit:
     def _additive(
         self,
         layer: KANLayer,
-        curves: Curves,
+        curves: FittedCurves,
         found: AdditiveFit,
         factor: float,
         unseen: Tensor | None,

@@ -5,8 +5,11 @@ from torch import Tensor
 
 MAX_CODES = 10
 """A column with at most this number of distinct values is a code; values between them are not drawn."""
-N_OUTERMOST = 3
-"""Outermost gaps of a column, whose mean says how far beyond its range a new row may lie."""
+KERNEL_FREEDOM = 3
+"""Degrees of freedom of the kernel, a t distribution: some points lie far from any row, where a few of many new rows would."""
+N_OUTERMOST, REACH = 3, 3.0
+"""Outermost gaps of a column, and how many times their mean a point may lie beyond its range: the largest of twenty times as many
+rows lies about three (the logarithm of twenty) beyond the largest of them, where the tail is exponential."""
 N_COMPARED_POINTS = 500
 """Points at which two predictions are compared."""
 MAX_DISAGREEMENT = 4.0
@@ -16,9 +19,10 @@ MAX_DISAGREEMENT = 4.0
 def draw_points(u: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """The rows, then points of a kernel density estimate of them: `(count, inputs)`.
 
-    A point is a row moved along the rows' own covariance by Silverman's bandwidth, so that points lie where further rows would.
-    It may leave the range of a column as far as its outermost rows are apart: far where a column has long tails, hardly where
-    it ends all at once. What goes further is reflected. Codes keep their values.
+    A point is a row moved along the rows' own covariance by Silverman's bandwidth times a variable of a t distribution, so that
+    points lie where further rows would, some of them far out. It may leave the range of a column by three times what its
+    outermost rows are apart: far where a column has long tails, hardly where it ends all at once. What goes further is
+    reflected. Codes keep their values.
 
     Args:
         u: Rows `(N, inputs)`, at least two.
@@ -32,9 +36,13 @@ def draw_points(u: Tensor, count: int, generator: torch.Generator) -> Tensor:
     values, vectors = torch.linalg.eigh(torch.cov(u.T).reshape(inputs, inputs))
     drawn = torch.randn(len(chosen), inputs, generator=generator, dtype=u.dtype).to(u.device)
     drawn = (drawn * values.clamp_min(0).sqrt()) @ vectors.T
+    squares = (
+        torch.randn(len(chosen), KERNEL_FREEDOM, generator=generator, dtype=u.dtype).square().mean(1, keepdim=True)
+    )
+    drawn = drawn / squares.sqrt().to(u.device)
     moved = u[chosen] + bandwidth * torch.where(codes, torch.zeros_like(drawn), drawn)
     ends, last = u.sort(0).values, min(N_OUTERMOST, rows - 1)
-    reach = torch.where(codes, 0.0, 1 / last).to(u)
+    reach = torch.where(codes, 0.0, REACH / last).to(u)
     low, high = ends[0] - (ends[last] - ends[0]) * reach, ends[-1] + (ends[-1] - ends[-1 - last]) * reach
     moved = torch.where(moved < low, 2 * low - moved, moved)
     moved = torch.where(moved > high, 2 * high - moved, moved).clamp(low, high)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from splinework.errors import ConfigError, DataError, FileError
+from splinework.errors.foreign import explained
 from splinework.nn.files import write_whole
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ class StopBelow:
             raise StopTraining(self.reason)
 
 
+@explained
 class EarlyStopping:
     """Ends the fit when the held-out error has not improved for `patience` steps of one stage.
 
@@ -148,6 +150,7 @@ class EarlyStopping:
             raise StopTraining(f"no improvement for {self.patience} steps")
 
 
+@explained
 @final
 class PlotLive:
     """A picture of the errors against the steps that follows a fit, with a mark wherever grids or degrees change.

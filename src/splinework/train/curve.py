@@ -1,8 +1,9 @@
 """A network of one input and no hidden node: a spline whose degree, grid and smoothness are chosen by one criterion.
 
 The coefficients minimise `Σ w (y - f(x))² + λ ∫ (d³f/dx³)²` (O'Sullivan 1986; Eilers & Marx 1996) for splines of degree 3 to 9 on
-grids up to a third as fine as the rows; degree, grid and λ are those of the least generalised cross-validation (Craven & Wahba
-1979). Nobody has to decide whether what a coarse grid leaves is noise or a wave: a fine grid with a penalty is right for both.
+grids up to a third as fine as the rows; degree, grid and λ are those of the least cross-validation, generalised (Craven & Wahba
+1979) and row by row (Allen 1974). Nobody has to decide whether what a coarse grid leaves is noise or a wave: a fine grid with a
+penalty is right for both.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ MAX_SELECTION_ROWS = 4000
 PENALISED_DERIVATIVE, N_GAUSS_POINTS = 3, 5
 FREEDOM_COST = 1.4
 """What an effective parameter counts in the criterion: with 1 it follows the noise of one data set in ten (Kim & Gu 2004)."""
+MIN_FREE_SHARE = 1e-10
+"""A spline of which one row determines more than all but this share is none: rounding is all that is left of its residual."""
 TOLERANCE = 0.01
 """Share by which the criterion of a smaller spline may be worse, so that it is preferred."""
 LOG_STRENGTHS = np.linspace(-20.0, 6.0, 105)
@@ -129,7 +132,7 @@ def fit_curve(run: TrainingRun, objective: DataObjective) -> None:
     run.judge_anew(fitted, run.held_out)
     run.record(fitted, f"curve of {chosen.basis}")
     freedom = ", ".join(f"{f:.3g}" for f in chosen.freedom)
-    run.history.decide("grid", f"{chosen.basis} by generalised cross-validation: {freedom} effective parameters")
+    run.history.decide("grid", f"{chosen.basis} by cross-validation: {freedom} effective parameters")
 
 
 @torch.no_grad()
@@ -167,7 +170,7 @@ def set_curves(model: KAN, rows: Samples) -> tuple[Choice, Tensor]:
 
 
 def choose(x: Tensor, t: Tensor, root: Tensor, low: Tensor, high: Tensor) -> Choice:
-    """The degree, the number of intervals and the strengths of the least generalised cross-validation.
+    """The degree, the number of intervals and the strengths of the least criterion of cross-validation.
 
     Args:
         x: Inputs `(N,)`.
@@ -195,17 +198,24 @@ def choose(x: Tensor, t: Tensor, root: Tensor, low: Tensor, high: Tensor) -> Cho
 
 
 def _best_strengths(spline: PenalisedSpline, y: Tensor, strengths: Tensor) -> Choice:
-    """Chooses, for every output, the strength of the least criterion `log RSS - 2 log(1 - cost edf / N)`."""
+    """Chooses, for every output, the strength of the least criterion.
+
+    That is the geometric mean of `RSS / (1 - cost edf / N)²` and of the squared leave-one-out residuals `Σ (rᵢ / (1 - hᵢ))²`
+    (PRESS, Allen 1974). The first sees the average leverage only: where most rows are at one end of the range, it takes
+    splines that a single row determines at the other end. The second alone is the error at the outermost rows.
+    """
     along = spline.left.T @ y
-    outside = (y - spline.left @ along).square().sum(0)
     filters = spline.filters(strengths)
     freedom = filters.sum(1)
     left = 1 - FREEDOM_COST * freedom / len(y)
-    error = outside + ((1 - filters)[:, :, None] * along).square().sum(1)
+    square = spline.left.square()
+    alone = (1 - square.sum(1, keepdim=True)).clamp_min(0) + square @ (1 - filters).T
+    residual = (y - spline.left @ along)[:, None] + torch.einsum("nm,sm,mq->nsq", spline.left, 1 - filters, along)
+    error, press = residual.square().sum(0), (residual / alone.clamp_min(MIN_FREE_SHARE)[:, :, None]).square().sum(0)
     # Rounding leaves about this much of a function that is met exactly; below it splines are not compared.
     floor = len(y) * (1e-15 * y.abs().amax(0).clamp_min(1e-300)).square()
-    score = torch.log(error + floor) - 2 * torch.log(left.clamp_min(1e-12))[:, None]
-    score = torch.where((left > 0)[:, None], score, torch.inf)
+    score = torch.log(error + floor) / 2 - torch.log(left.clamp_min(1e-12))[:, None] + torch.log(press + floor) / 2
+    score = torch.where(((left > 0) & (alone.amin(0) > MIN_FREE_SHARE))[:, None], score, torch.inf)
     best = score.argmin(0)
     chosen = tuple(strengths[best].tolist())
     return Choice(spline.basis, chosen, tuple(freedom[best].tolist()), float(score.amin(0).sum()))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, final
 from torch import Tensor
 
 from splinework.errors import ArgumentError, ConfigError
-from splinework.errors.foreign import advice, explained
+from splinework.errors.foreign import advice, explained, explained_record
 from splinework.train.callbacks import Callback
 from splinework.train.losses import Loss, make_loss
 from splinework.train.optim import Optimiser, make_optimiser
@@ -87,7 +87,7 @@ class FitKeywords(EnsembleKeywords, total=False):
     checkpoint: str | os.PathLike[str] | None
 
 
-@explained
+@explained_record
 @final
 @dataclass(frozen=True, eq=False)
 class TrainingOptions:

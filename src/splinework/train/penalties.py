@@ -2,6 +2,10 @@
 
 Each is given twice over, from one definition: as a differentiable value (for Adam and L-BFGS), and as a quadratic in
 each edge's coefficients that majorises it (for Levenberg–Marquardt).
+
+What is minimised is `loss + weight · Σ R(φ)` over edges φ. Norms and entropy are those of KAN (Liu et al. 2024, arXiv 2404.19756,
+§2.5), groups those of Yuan & Lin 2006, bending `∫ φ''(x)² dx` that of smoothing splines (Wahba 1990), and the majorisation that
+of Hunter & Li 2005.
 """
 
 from abc import ABC, abstractmethod
@@ -13,7 +17,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.errors.foreign import explained
+from splinework.errors.foreign import explained, explained_record
 from splinework.nn.layer import KANLayer
 
 MIN_SIZE_RATIO = 1e-3
@@ -149,6 +153,7 @@ class GroupLasso(Penalty):
         return torch.sum((sizes + KINK_WIDTH) ** power - KINK_WIDTH**power) / power
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class PykanSparsity(Penalty):

@@ -8,7 +8,7 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from splinework.errors.foreign import explained
+from splinework.errors.foreign import explained_record
 from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.network import KAN
 from splinework.train.jacobian import ParameterVector
@@ -18,7 +18,7 @@ from splinework.train.residual_jacobian import ResidualExpansion, expand
 Function = Callable[..., Tensor]
 
 
-@explained
+@explained_record
 @final
 @dataclass(frozen=True, eq=False)
 class Residual:

@@ -29,8 +29,6 @@ def term_of(model: KAN, residual: Residual, number: int, kind: str = "", frame: 
     """The recipe with its points and data as tensors, checked; points are in the columns that the frame takes, if any."""
     name = residual.name or getattr(residual.function, "__name__", "").replace("<lambda>", "")
     name = f"{kind}residual {number}" + (f" ({name})" if name else "")
-    if not callable(residual.function):
-        raise ConfigError(f"{name} is a function of the model and of points, got {type(residual.function).__name__}.")
     if not (isinstance(residual.weight, (int, float)) and 0 < residual.weight < math.inf):
         raise ConfigError(f"the weight of {name} is a positive number, got {residual.weight!r}.")
     like, names = next(model.parameters()), model.config.input_names if frame is None else frame.input_names

@@ -3,6 +3,8 @@
 The penalties on bend and slope are quadratic in an edge's coefficients. So near the present parameters the network is a linear
 mixed model, and the smoothing parameters λ are ratios of its variance components. They maximise the restricted likelihood (REML)
 by the fixed point of Fellner and Schall (Wood and Fasiolo 2017), in turn with steps of the fit.
+
+A round multiplies `λ_j` by `σ² (tr(S⁻ S_j) - tr(V S_j)) / (cᵀ S_j c)`, S the sum of all penalties, V the inverse of `JᵀWJ + S`.
 """
 
 import copy

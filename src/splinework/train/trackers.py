@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import Any, final
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained
 from splinework.train.callbacks import Step
 
 MAX_MLFLOW_METRICS = 1000
@@ -41,6 +42,7 @@ def numbers(step: Step, prefix: str = "") -> dict[str, float]:
     return found
 
 
+@explained
 @final
 class TensorBoard:
     """Writes the numbers of every step as scalars, and the name of each stage as text, for TensorBoard.
@@ -119,6 +121,7 @@ class TensorBoard:
         _warn("TensorBoard", error)
 
 
+@explained
 @final
 class MLflow:
     """Logs the numbers of every step as metrics of an MLflow run.
@@ -187,6 +190,7 @@ class MLflow:
         self._due = now + max(self.every, (now - began) / MAX_SENDING_SHARE)
 
 
+@explained
 @final
 class OptunaPruning:
     """Reports the error of a fit to an Optuna trial, and prunes the trial when the study's pruner says so.

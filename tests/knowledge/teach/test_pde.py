@@ -304,7 +304,7 @@ def test_what_cannot_be_solved_is_refused_by_name(axioms, kind, said):
 
 
 def test_what_is_no_model_and_what_are_no_points_or_values_is_refused():
-    with pytest.raises(ConfigError, match="takes a KAN"):
+    with pytest.raises(ConfigError, match="a KAN, got"):
         solve_equations(None, [WAVE])
     with pytest.raises(ConfigError, match="must be words"):
         solve_equations(line(("the time",)), [WAVE])

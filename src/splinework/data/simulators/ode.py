@@ -17,6 +17,7 @@ from splinework.data.random_streams import POINTS_STREAM, Floats, stream
 from splinework.data.recipe import Recipe
 from splinework.data.sample import Schema
 from splinework.errors import ConfigError, DataError
+from splinework.errors.foreign import explained, explained_record
 from splinework.formula.derivatives import derivative
 from splinework.formula.expression import Expression
 from splinework.formula.reading import names_in, parse
@@ -33,6 +34,7 @@ _MAX_CALLS: Final = 400_000
 _TIME: Final = "t"
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class OdeSet(Recipe):
@@ -225,6 +227,7 @@ class _RightHandSide:
         )
 
 
+@explained
 def ode_set(
     equations: Mapping[str, str], start: Mapping[str, tuple[float, float]], *, end: float, points: int = 200
 ) -> OdeSet:

@@ -122,6 +122,7 @@ M = TypeVar("M", bound=nn.Module)
 
 
 @torch.no_grad()
+@explained
 def adapt_within(
     module: M,
     run: Callable[[M], Any],

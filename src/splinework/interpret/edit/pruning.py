@@ -85,6 +85,7 @@ def _to_sums(values: Tensor, shape: Nodes) -> Tensor:
 
 
 @torch.no_grad()
+@explained
 def without_edges(model: KAN, x: Any, keep: Sequence[Any]) -> KAN:
     """Returns the model with only the edges `keep`, without dead nodes; at least one node stays in every layer.
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from splinework.errors import DataError, ShapeError
+from splinework.errors.foreign import explained
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import ColumnScaling, Splines, build_expressions
 from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction
@@ -21,6 +22,7 @@ from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.network import KAN
 
 
+@explained
 def symbolify(
     model: KAN,
     x: Any,

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from splinework.errors.foreign import explained_record
+
 Array = NDArray[np.float64]
 NONE, SHIFT, RATE, BOTH = "none", "shift", "rate", "both"
 
@@ -41,6 +43,7 @@ def unwrapped(f: Callable[[Array], Array]) -> Callable[[Array], Array]:
     return getattr(f, "__wrapped__", f)
 
 
+@explained_record
 @dataclass(frozen=True)
 class LibraryFunction:
     """A function of the library.

@@ -6,6 +6,7 @@ from itertools import combinations, product
 from typing import Any, Final, final
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.conflict import NOTE, Conflict, ConflictContext
 from splinework.knowledge.axioms.face_conflicts import FACE_RULES
@@ -59,6 +60,7 @@ class Contradiction:
         return f"{listed}: {self.why}. {self.way_out}"
 
 
+@explained
 def find_contradictions(
     axioms: Sequence[Axiom],
     input_names: Sequence[str],
@@ -106,6 +108,7 @@ def find_contradictions(
     return list(found.values())
 
 
+@explained
 def check_axioms(
     axioms: Sequence[Axiom],
     input_names: Sequence[str],

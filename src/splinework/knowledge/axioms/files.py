@@ -4,6 +4,7 @@ import os
 from typing import Any, Final
 
 from splinework.errors import ConfigError, SplineworkError
+from splinework.errors.foreign import explained
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.language import axiom_of, parse_axiom
 from splinework.nn.files import read_toml
@@ -13,6 +14,7 @@ _MAX_BYTES: Final = 20_000_000
 """The maximum size of a file of axioms in bytes; a table of ten thousand points has less than a million."""
 
 
+@explained
 def read_axioms(path: str | os.PathLike[str]) -> tuple[Axiom, ...]:
     """Reads the axioms of a TOML file, those of the list `axioms` first.
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
+from splinework.errors.foreign import explained
 from splinework.knowledge.axioms.axiom import Axiom, place
 from splinework.knowledge.axioms.facts import ExchangeSymmetry, facts_of
 from splinework.knowledge.axioms.strength import Hard, Strength, Verify
@@ -21,6 +22,7 @@ class Derived:
     sources: tuple[Axiom, ...]
 
 
+@explained
 def implied(
     axioms: Sequence[Axiom], input_names: Sequence[str], output_names: Sequence[str] = ("y",)
 ) -> tuple[Axiom, ...]:

@@ -11,6 +11,7 @@ from dataclasses import MISSING, fields
 from typing import Any, Final
 
 from splinework.errors import ConfigError, FormulaError, SplineworkError, nearest
+from splinework.errors.foreign import explained
 from splinework.formula.expression import Expression
 from splinework.formula.functions import CONSTANTS
 from splinework.formula.reading import MAX_LENGTH, shortened
@@ -36,6 +37,7 @@ _MAX_DEPTH: Final = 40
 _CALL: Final = re.compile(r"\s*(\w+)\s*\(")
 
 
+@explained
 def parse_axiom(text: str) -> Axiom:
     """Parses an axiom.
 
@@ -73,6 +75,7 @@ def parse_axiom(text: str) -> Axiom:
         raise FormulaError(f"the axiom {shortened(text)} is nested too deeply.") from None
 
 
+@explained
 def axioms_of(given: Any) -> tuple[Axiom, ...]:
     """Axioms from an axiom, a text, None, or a sequence of axioms and texts.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained_record
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Strength:
         return self.word
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Hard(Strength):
@@ -37,6 +39,7 @@ class Hard(Strength):
     word: ClassVar[str] = "hard"
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Soft(Strength):
@@ -67,6 +70,7 @@ class Soft(Strength):
         return "soft" if self.weight == "auto" else f"soft({self.weight!r})"
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Verify(Strength):

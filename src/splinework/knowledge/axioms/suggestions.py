@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.errors.foreign import explained
 from splinework.knowledge.axioms.evidence import MIN_EFFECT, MIN_ROWS, DataEvidence, SuggestedAxiom
 from splinework.knowledge.axioms.kinds import WORDS
 from splinework.knowledge.axioms.surrogate import Floats, surrogate
+from splinework.nn.arrays import numbers_of
 
 MAX_UNCERTAINTY: Final = 0.4
 """The largest posterior standard deviation of the function, relative to its own, for suggestions."""
@@ -22,6 +24,7 @@ MAX_ROWS: Final = 2000
 """The maximum number of rows used; evenly spaced ones if there are more."""
 
 
+@explained
 def suggest_axioms(
     x: ArrayLike, y: ArrayLike, *, names: Sequence[str] | None = None, seed: int = 0
 ) -> list[SuggestedAxiom]:
@@ -68,7 +71,7 @@ def _first_input(suggestion: SuggestedAxiom, labels: Sequence[str]) -> int:
 
 
 def _rows(x: Any, y: Any, names: Sequence[str] | None) -> tuple[Floats, Floats, list[str]]:
-    rows, target = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    rows, target = numbers_of(x, "x"), numbers_of(y, "y")
     target = target[:, 0] if target.ndim == 2 and target.shape[1] == 1 else target
     if rows.ndim != 2 or target.ndim != 1 or len(rows) != len(target):
         raise ShapeError(

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, ShapeError
+from splinework.errors.foreign import explained
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.penalties import Function
 from splinework.knowledge.axioms.sampling import PenaltyContext, UnitReader, box_of, domain_box, read_unit, sobol
@@ -115,6 +116,7 @@ def terms_of(
     return tuple(found)
 
 
+@explained
 def violation(
     model: Model,
     axiom: Axiom,

@@ -15,6 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from splinework.errors import ConfigError, ShapeError
+from splinework.errors.foreign import explained
 from splinework.nn.arrays import data_of
 from splinework.nn.network import KAN
 from splinework.nn.trace import LayerTrace, trace
@@ -64,6 +65,7 @@ class Alignment:
 
 
 @torch.no_grad()
+@explained
 def aligned_edges(student: KAN, teacher: KAN, x: Any) -> Alignment:
     """Matches the nodes of two networks and compares their edges.
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import qmc, uniform
 
 from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.errors.foreign import explained
 from splinework.knowledge.teach.query_points import rows_of
 
 Floats = NDArray[np.float64]
@@ -37,6 +38,7 @@ class RandomisedRows:
     names: tuple[str, ...]
 
 
+@explained
 def randomised(
     simulator: Simulator, x: Any, parameters: Mapping[str, Any], *, names: tuple[str, ...] = (), seed: int = 0
 ) -> RandomisedRows:
@@ -73,6 +75,7 @@ def randomised(
     return RandomisedRows(np.concatenate([rows, *(column[:, None] for column in drawn.values())], 1), y, every)
 
 
+@explained
 def marginalised(
     simulator: Simulator, x: Any, parameters: Mapping[str, Any], *, draws: int = 32, seed: int = 0
 ) -> tuple[Floats, Floats]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.errors.foreign import explained
 from splinework.knowledge.teach.data_coverage import empty_cells, finest_grid, n_matched
 from splinework.knowledge.teach.linear_system import SINGULAR_TOLERANCE, LinearisedSystem, power_of
 from splinework.nn.arrays import as_columns, data_of
@@ -123,6 +124,7 @@ class Identifiability:
 
 
 @torch.no_grad()
+@explained
 def identifiable(model: KAN, x: Any, *, y: Any = None, noise: float | None = None) -> Identifiability:
     """Whether rows x determine the model, and how well at a given noise.
 

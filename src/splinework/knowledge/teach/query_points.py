@@ -4,15 +4,17 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.errors.foreign import explained_record
+from splinework.nn.arrays import numbers_of
 
 Floats = NDArray[np.float64]
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class QueryPoints:
@@ -110,10 +112,7 @@ def rows_of(x: Any) -> Floats:
         DataError: If they are no numbers.
         ShapeError: If they have another shape, or there is none.
     """
-    try:
-        rows = np.asarray(x.detach().cpu() if isinstance(x, torch.Tensor) else x, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"x must be numbers of shape (rows, inputs); {error}.") from error
+    rows = numbers_of(x, "x")
     if rows.ndim != 2 or not len(rows):
         raise ShapeError(f"x has the shape (rows, inputs), with at least one row, got {rows.shape}.")
     return rows

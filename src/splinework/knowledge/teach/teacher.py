@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained_record
 from splinework.nn.network import KAN
 from splinework.splines import bspline_rows, cell_polynomials, domain, greville
 
@@ -90,6 +91,7 @@ class Teacher:
         return x, y + noise * y.std(0) * rng.standard_normal(y.shape)
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class TeacherKAN:

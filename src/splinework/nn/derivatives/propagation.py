@@ -17,6 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from splinework.errors.foreign import explained
 from splinework.kernels import BasisTable, contract
 from splinework.nn.derivatives.algebra import algebra_of, logarithm
 from splinework.nn.derivatives.series import Monomial, Series, add, columns_of, compose, powers, product, side_by_side
@@ -72,6 +73,7 @@ class LayerSeries:
 _TAPE: ContextVar[list[LayerSeries] | None] = ContextVar("tape", default=None)
 
 
+@explained
 @contextmanager
 def record_layers() -> Iterator[list[LayerSeries]]:
     """Context that records the series in every layer that `jet` and `partials` evaluate in this thread.
@@ -146,6 +148,7 @@ def _layer_sums(layer: KANLayer, u: Series, wanted: Collection[Monomial]) -> Ser
     return sums
 
 
+@explained
 def edge_sums(table: BasisTable, u: Series, c: Tensor, wanted: Collection[Monomial]) -> Series:
     """The series of a layer's sums: one contraction per order, with the monomials stacked along the batch.
 

@@ -11,6 +11,8 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
+from splinework.errors.foreign import explained
+
 Monomial = tuple[int, ...]
 Series = dict[Monomial, Tensor]
 
@@ -30,6 +32,7 @@ def product(a: Series, b: Series, wanted: Collection[Monomial]) -> Series:
     return result
 
 
+@explained
 def powers(u: Series, wanted: Collection[Monomial]) -> list[Series]:
     """The powers `(u - u_0)^r` for r = 1, 2, …, until they vanish by truncation.
 

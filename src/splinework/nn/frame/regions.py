@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained_record
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Region(ABC):
         """A bounding box, possibly with infinite ends."""
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Box(Region):
@@ -97,6 +99,7 @@ class Box(Region):
         return dict(self.ranges)
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Disc(Region):
@@ -119,7 +122,7 @@ class Disc(Region):
     radius: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "among", tuple(map(str, self.among)))
+        object.__setattr__(self, "among", tuple(self.among))
         object.__setattr__(self, "centre", tuple(map(float, self.centre)))
         if len(self.among) != len(self.centre) or not self.among or not 0 < self.radius < math.inf:
             raise ConfigError(
@@ -158,6 +161,7 @@ class _Combination(Region):
             yield name, lows, highs
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Union(_Combination):
@@ -179,6 +183,7 @@ class Union(_Combination):
         return {name: (min(lows), max(highs)) for name, lows, highs in self._ends()}
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Intersection(_Combination):
@@ -199,6 +204,7 @@ class Intersection(_Combination):
         return {name: (max(lows), min(highs)) for name, lows, highs in self._ends()}
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Difference(_Combination):

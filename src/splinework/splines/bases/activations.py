@@ -2,6 +2,9 @@
 
 `silu` is that of the paper (eq. 2.11). Like a basis, each is a frozen recipe, but without a grid: its formula defines it for any
 number type. Derivatives in closed form are for speed only.
+
+An edge is `φ(x) = w_b b(x) + w_s Σ_m c_m B_m(x)` (Liu et al. 2024, arXiv 2404.19756, eq. 2.10); `silu` is `x / (1 + e^(-x))`, and
+`gelu` is `x Φ(x)` (Hendrycks & Gimpel 2016).
 """
 
 import math

@@ -6,6 +6,8 @@ the domain is the subject of `splinework.kernels.table`.
 There are two kinds. Splines have knots and a degree, and are one polynomial per cell. All others have one formula everywhere: a
 member defines it once, for any number type, and training, certificates and exports follow from it. Optional methods (`rows`,
 `bound`, `readable`) make them faster, tighter or more readable.
+
+A function on an edge is `Σ_m c_m B_m(x)` over the functions B of the basis (Liu et al. 2024, arXiv 2404.19756, eq. 2.10).
 """
 
 import operator

@@ -2,6 +2,8 @@
 
 A derivative is enclosed tightly at points a step h apart; between them it changes by at most `h/2` times the next derivative,
 which is bounded on coarse cells. Both are Taylor coefficients of the formula over intervals.
+
+The enclosure `f(x) ∈ f(m) ± (h/2) max |f'|` is the mean value form of interval arithmetic (Moore, Kearfott & Cloud 2009).
 """
 
 from collections.abc import Callable

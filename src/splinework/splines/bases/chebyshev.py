@@ -1,4 +1,7 @@
-"""Chebyshev polynomials of the first kind."""
+"""Chebyshev polynomials of the first kind.
+
+`T_n(cos θ) = cos(n θ)`, so `T_{n+1}(u) = 2u T_n(u) - T_{n-1}(u)` (Mason & Handscomb 2003, §1.2).
+"""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, final

@@ -1,4 +1,7 @@
-"""Sines and cosines, periodic over the domain."""
+"""Sines and cosines, periodic over the domain.
+
+A function is `Σ_n a_n cos(n θ) + b_n sin(n θ)`, `θ = 2π (x - low) / (high - low)` (Zygmund 1959).
+"""
 
 import math
 from dataclasses import dataclass

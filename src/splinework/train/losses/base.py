@@ -1,4 +1,8 @@
-"""The base class of losses: a frozen recipe that evaluates rows, expands to second order, and reads the targets."""
+"""The base class of losses: a frozen recipe that evaluates rows, expands to second order, and reads the targets.
+
+A loss is `Σ w_n ρ(f_n, t_n)` over rows n; its quadratic model is the generalised Gauss–Newton one, with the curvature `ρ''`
+between two Jacobians (Schraudolph 2002).
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

@@ -1,4 +1,7 @@
-"""A loss of one's own: any function of outputs and targets that torch can differentiate."""
+"""A loss of one's own: any function of outputs and targets that torch can differentiate.
+
+Slope and curvature come from `ρ(f, t)` by automatic differentiation (Griewank & Walther 2008).
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,12 +11,14 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DtypeError, ShapeError
+from splinework.errors.foreign import explained_record
 from splinework.train.losses.base import KINK_WIDTH, Loss
 
 MIN_CURVATURE_RATIO = 1e-6
 """A curvature below this share of what the slope alone suggests is taken for none."""
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Custom(Loss):

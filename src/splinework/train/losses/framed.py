@@ -1,4 +1,8 @@
-"""The loss of a network in a frame: what is compared with y are the frame's answers, not the network's outputs."""
+"""The loss of a network in a frame: what is compared with y are the frame's answers, not the network's outputs.
+
+The chain rule `∂ρ/∂z = ρ'(F(z)) F'(z)` leads from the answers F to the outputs z; the curvature keeps its first term, as
+in generalised Gauss–Newton (Schraudolph 2002).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

@@ -15,9 +15,11 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 
 from splinework.errors import ConfigError, DataError
+from splinework.errors.foreign import explained_record
 from splinework.train.losses.base import Loss
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Poisson(Loss):
@@ -57,6 +59,7 @@ class Poisson(Loss):
         return f.exp()
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Logistic(Loss):
@@ -114,6 +117,7 @@ class Logistic(Loss):
         return torch.sigmoid(f)
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Softmax(Loss):

@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained_record
 from splinework.train.losses.base import KINK_WIDTH, Loss
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Squared(Loss):
@@ -36,6 +38,7 @@ class Squared(Loss):
         return share * (f - t), torch.full_like(f, share)
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Huber(Loss):
@@ -78,6 +81,7 @@ class Huber(Loss):
         return torch.minimum(torch.maximum(gap, -most), most)
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Absolute(Loss):
@@ -118,6 +122,7 @@ class Absolute(Loss):
         return torch.hypot(gap, torch.full_like(gap, self.smoothing))
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Quantile(Loss):

@@ -1,4 +1,8 @@
-"""Adam and AdamW, on all rows or on mini-batches."""
+"""Adam and AdamW, on all rows or on mini-batches.
+
+With the gradient g, `m ← β₁ m + (1 - β₁) g` and `v ← β₂ v + (1 - β₂) g²`, both divided by `1 - βᵗ`, a step is `-η m / (√v + ε)`
+(Kingma & Ba 2015); AdamW takes `η λ θ` off beside it (Loshchilov & Hutter 2019).
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar, final

@@ -2,6 +2,9 @@
 
 What is at a bound and would cross it stays; the rest takes the Newton step of the damped quadratic. So bounds hold exactly, and
 edges that want to be flat are flat to the last bit, where a positive function of free numbers would only creep towards that.
+
+The problem of a step is `min ½ δᵀAδ + gᵀδ` with `l ≤ θ + δ ≤ u`; the active set is that of Bertsekas 1982 (projected Newton
+methods for simple constraints).
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""The linear problem of one Levenberg–Marquardt step, `min ‖J δ + r‖² + λ ‖√D δ‖²`, from JᵀJ or from a QR factor of J."""
+"""The linear problem of one Levenberg–Marquardt step, `min ‖J δ + r‖² + λ ‖√D δ‖²`, from JᵀJ or from a QR factor of J.
+
+Its solution is `δ = -(JᵀJ + λD)⁻¹ Jᵀr` (Marquardt 1963; Moré 1978, for the QR factor).
+"""
 
 import math
 from abc import ABC, abstractmethod

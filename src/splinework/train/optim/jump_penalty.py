@@ -1,4 +1,7 @@
-"""A penalty on the jumps of the highest derivative at the knots, so that splines continue smoothly where there are no data."""
+"""A penalty on the jumps of the highest derivative at the knots, so that splines continue smoothly where there are no data.
+
+What is added is a weight times `Σ_t (s^(k)(t+) - s^(k)(t-))²` over the inner knots t (Dierckx 1993).
+"""
 
 from typing import Any
 

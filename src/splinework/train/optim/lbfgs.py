@@ -1,4 +1,7 @@
-"""L-BFGS: the last few steps stand for the inverse Hessian."""
+"""L-BFGS: the last few steps stand for the inverse Hessian.
+
+The step is `δ = -α H g`; H comes from pairs `(s, y)` by the two-loop recursion (Nocedal 1980).
+"""
 
 from collections import deque
 from dataclasses import dataclass

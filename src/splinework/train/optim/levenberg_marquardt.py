@@ -1,4 +1,7 @@
-"""Levenberg–Marquardt, the recipe: on the parameters themselves, or within bounds where edges are shaped."""
+"""Levenberg–Marquardt, the recipe: on the parameters themselves, or within bounds where edges are shaped.
+
+A step solves `(JᵀJ + λD) δ = -Jᵀr` (Levenberg 1944; Marquardt 1963).
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar, final

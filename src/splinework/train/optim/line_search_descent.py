@@ -1,4 +1,7 @@
-"""Base of L-BFGS and the dense quasi-Newton methods: a quasi-Newton direction, and a line search along it."""
+"""Base of L-BFGS and the dense quasi-Newton methods: a quasi-Newton direction, and a line search along it.
+
+A step is `θ ← θ - α H g` with a line search for α (Nocedal & Wright 2006, ch. 3 and 6).
+"""
 
 import math
 from abc import ABC, abstractmethod

@@ -2,6 +2,8 @@
 
 Steps come from the normal equations while those are accurate enough, and from a QR factorisation of the Jacobian itself
 once the error is so small that squaring its condition number would end the descent (about 1e-8 relative otherwise).
+
+A step solves `(JᵀJ + λD) δ = -Jᵀr`, D the squared lengths of the columns (Marquardt 1963; Moré 1978).
 """
 
 import math

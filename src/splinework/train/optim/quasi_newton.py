@@ -6,6 +6,8 @@ With a step s, the change y of the gradient and `v = s/(sᵀy) - Hy/(yᵀHy)`,
 
 A member of the family is its rule for τ and φ. They are expensive (n² numbers, O(n²) work per step) and far more accurate in
 the end than L-BFGS; where the residuals are known one by one, Levenberg–Marquardt is better still.
+
+The family is Broyden's of 1970, its scaling that of Oren & Luenberger 1974 (see Nocedal & Wright 2006, §6.3).
 """
 
 import math

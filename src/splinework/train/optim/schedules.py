@@ -1,4 +1,8 @@
-"""Schedules of the learning rate: each a share of the rate as a function of how much of the planned steps is done."""
+"""Schedules of the learning rate: each a share of the rate as a function of how much of the planned steps is done.
+
+With `s` from 0 to 1, cosine decay is `(1 + cos(π s)) / 2` (Loshchilov & Hutter 2017), exponential decay a power `q^s`; one cycle
+rises and falls (Smith & Topin 2018).
+"""
 
 import math
 from abc import ABC, abstractmethod

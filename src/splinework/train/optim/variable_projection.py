@@ -1,4 +1,7 @@
-"""Variable projection: the last layer is linear, so it is solved exactly, and only the others are searched for."""
+"""Variable projection: the last layer is linear, so it is solved exactly, and only the others are searched for.
+
+With the last layer's table A(θ), `c = A⁺ y` and the search is over `‖y - A(θ) A(θ)⁺ y‖²` (Golub & Pereyra 1973).
+"""
 
 import math
 from dataclasses import dataclass

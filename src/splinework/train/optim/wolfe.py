@@ -7,6 +7,8 @@ A step α along a descent direction is accepted when it lowers the value enough 
 Close to a minimum the first condition compares numbers that differ by rounding only. There a change of the value is
 taken from the slopes, by the trapezoid rule, which turns the first condition into the approximate one of Hager & Zhang
 2005 (SIAM J. Optim. 16, eq. 23): `φ'(α) ≤ (2 c1 - 1) φ'(0)`.
+
+The conditions are those of Wolfe 1969 (see Nocedal & Wright 2006, §3.1).
 """
 
 import math

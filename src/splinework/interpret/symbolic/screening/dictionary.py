@@ -1,4 +1,7 @@
-"""The dictionary of candidate terms: products of univariate functions of the columns, simplest first."""
+"""The dictionary of candidate terms: products of univariate functions of the columns, simplest first.
+
+A term is `Π_i g_i(x_i)`. The method is our own; no paper describes it.
+"""
 
 import itertools
 from collections.abc import Sequence

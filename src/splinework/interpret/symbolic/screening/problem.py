@@ -1,6 +1,8 @@
 """Subproblems of the screening: a target, its columns, and the map from a solution to a formula of the data.
 
 Also transforms of the target that may simplify a problem, each with its derivative and inverse.
+
+A target g stands for `f = wrap(g)`. The method is our own; no paper describes it.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,4 +1,8 @@
-"""Reductions suggested by the gradient of the data: factors, sums, and pairs of columns that act as one."""
+"""Reductions suggested by the gradient of the data: factors, sums, and pairs of columns that act as one.
+
+If `f = g(x) h(y)`, `∂ ln f/∂x` does not depend on y; if `f = g(x) + h(y)`, `∂f/∂x` does not; if x and y act as `u(x, y)`, the
+ratio of their slopes depends on them alone (Udrescu & Tegmark 2020, and Udrescu et al. 2020, AI Feynman 2.0).
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

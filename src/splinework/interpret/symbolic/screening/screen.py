@@ -1,4 +1,7 @@
-"""The screening: repeated reductions, then univariate functions or sums of products for the irreducible rest."""
+"""The screening: repeated reductions, then univariate functions or sums of products for the irreducible rest.
+
+A solution g of what is left gives `f = wrap(g)` for the data, as in the recursion of AI Feynman (Udrescu & Tegmark 2020).
+"""
 
 import math
 import time

@@ -1,6 +1,8 @@
 """Smooth surrogates of the data: polynomials of total degree, with leave-one-out error and gradient.
 
 They show what the data depend on, and identify rows far from any smooth function as gross errors; they are never a result.
+
+The error of a row left out is `r_n / (1 - h_n)`, h the leverage (Allen 1974).
 """
 
 import math

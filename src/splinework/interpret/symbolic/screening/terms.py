@@ -1,4 +1,7 @@
-"""Sums of dictionary terms, and quotients of two such sums: beam search by orthogonal least squares."""
+"""Sums of dictionary terms, and quotients of two such sums: beam search by orthogonal least squares.
+
+The next term is the one with the largest `(qᵀr)² / (qᵀq)`, q its part orthogonal to those taken (Chen, Billings & Luo 1989).
+"""
 
 import itertools
 import math

@@ -1,4 +1,7 @@
-"""Candidates for a problem of one column: library functions, after a power as a factor, or a transform of the target."""
+"""Candidates for a problem of one column: library functions, after a power as a factor, or a transform of the target.
+
+Candidates are `c xᵖ F(a x + b) + d` and `T⁻¹` of them. The method is our own; no paper describes it.
+"""
 
 import math
 import time

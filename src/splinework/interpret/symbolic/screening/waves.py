@@ -1,4 +1,7 @@
-"""Columns that act through a wave which oscillates too fast for a polynomial surrogate."""
+"""Columns that act through a wave which oscillates too fast for a polynomial surrogate.
+
+What is looked for is `M (A + B cos ωu + C sin ωu)`, M a product of powers. The method is our own; no paper describes it.
+"""
 
 import itertools
 from collections.abc import Iterator

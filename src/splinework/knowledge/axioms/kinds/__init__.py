@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Final
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained
 from splinework.knowledge.axioms.axiom import Axiom
 
 
@@ -25,6 +26,7 @@ WORDS: Final[dict[str, type[Axiom]]] = _found()
 """Every kind by its word in the axiom language, in the order of listings."""
 
 
+@explained
 def register(kind: type[Axiom]) -> None:
     """Registers a kind of axiom, so that the axiom language recognises its word.
 

@@ -1,4 +1,7 @@
-"""Behaviour beyond the grid of an input."""
+"""Behaviour beyond the grid of an input.
+
+Towards an end of the axis `f → c`, or `f - (a x + b) → 0`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, final
 import torch
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained_record
 from splinework.knowledge.axioms.axiom import SingleInputAxiom
 from splinework.knowledge.axioms.facts import TailBehaviour
 from splinework.knowledge.axioms.fields import log_odds, number
@@ -20,6 +24,7 @@ LIMIT_DISTANCE: Final = 10.0
 """The distance from the box, in its widths, at which a function that tends to a value has reached it."""
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Asymptote(SingleInputAxiom):

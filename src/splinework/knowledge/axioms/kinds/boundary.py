@@ -1,4 +1,7 @@
-"""Values on a boundary: faces of a box, or the boundary of a region."""
+"""Values on a boundary: faces of a box, or the boundary of a region.
+
+`f(x) = g(x)` for x on the boundary.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -6,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained_record
 from splinework.knowledge.axioms.axiom import Axiom, Name, Ranges, Value, place, ranges_of
 from splinework.knowledge.axioms.facts import FaceValue, Fact, RegionBoundaryValue
 from splinework.knowledge.axioms.fields import FORMULA
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from splinework.knowledge.axioms.interfaces import Claim, Draft, Subject
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Boundary(LinearAxiom):

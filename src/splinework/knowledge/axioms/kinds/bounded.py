@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained_record
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.evidence import DataEvidence, SuggestedAxiom
 from splinework.knowledge.axioms.facts import Range, ValueBounds
@@ -93,6 +94,7 @@ class _BoundedAxiom(Axiom):
         return [condition(end, sign) for end, sign, _ in self._ends]
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Bounded(_BoundedAxiom):
@@ -146,6 +148,7 @@ class Bounded(_BoundedAxiom):
             yield SuggestedAxiom(Positive(), 0.0, few)
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Positive(_BoundedAxiom):

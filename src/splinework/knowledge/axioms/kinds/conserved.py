@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import torch
 from torch import Tensor
 
+from splinework.errors.foreign import explained_record
 from splinework.knowledge.axioms.axiom import Axiom, Name
 from splinework.knowledge.axioms.fields import by_input
 from splinework.knowledge.axioms.penalties import AxiomPenalty, slopes
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from splinework.knowledge.axioms.interfaces import Claim, Environment, Subject
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Conserved(Axiom):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, final
 
+from splinework.errors.foreign import explained_record
 from splinework.knowledge.axioms.axiom import SingleInputAxiom
 from splinework.knowledge.axioms.evidence import LONG_STEP, MIN_EFFECT, DataEvidence, SuggestedAxiom, lower_rms
 from splinework.knowledge.axioms.facts import CurvatureSign
@@ -59,6 +60,7 @@ class _CurvatureAxiom(SingleInputAxiom):
         (rules.convex if self.sign > 0 else rules.concave).add(draft.single_feature(self, straight=True))
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Convex(_CurvatureAxiom):
@@ -78,6 +80,7 @@ class Convex(_CurvatureAxiom):
     sign: ClassVar[int] = 1
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Concave(_CurvatureAxiom):

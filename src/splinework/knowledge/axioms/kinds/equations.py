@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained_record
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.facts import DifferentialEquation
 from splinework.knowledge.axioms.fields import text
@@ -102,6 +103,7 @@ class _RelationAxiom(Axiom):
         return [replace(claim, define=reading.difference(number)) for number in range(max(1, len(statement.signs)))]
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class ResidualEquation(_RelationAxiom):
@@ -144,6 +146,7 @@ class ResidualEquation(_RelationAxiom):
         return (DifferentialEquation(self, self.equation, self.unknowns),)
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Law(_RelationAxiom):

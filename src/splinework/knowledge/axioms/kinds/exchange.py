@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from splinework.errors.foreign import explained_record
 from splinework.knowledge.axioms.axiom import Name
 from splinework.knowledge.axioms.evidence import DataEvidence, SuggestedAxiom, is_small, suggestion, upper_rms
 from splinework.knowledge.axioms.facts import ExchangeSymmetry, Floats, facts_of
@@ -91,6 +92,7 @@ class _ExchangeAxiom(LinearAxiom):
             rules.exchanged.append([draft.of(self, i, straight=True) for i in draft.at(self)])
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Symmetric(_ExchangeAxiom):
@@ -143,6 +145,7 @@ class Symmetric(_ExchangeAxiom):
                 yield suggestion(cls(tuple(evidence.names[i] for i in group)), worst, "an exchange changes it by")
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Antisymmetric(_ExchangeAxiom):

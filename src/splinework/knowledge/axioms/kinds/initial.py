@@ -1,4 +1,7 @@
-"""Initial conditions."""
+"""Initial conditions.
+
+`f(x, t₀) = g(x)`, and `∂f/∂t = h(x)` there.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 import torch
 from torch import Tensor
 
+from splinework.errors.foreign import explained_record
 from splinework.knowledge.axioms.axiom import SingleInputAxiom, Value
 from splinework.knowledge.axioms.facts import FaceValue
 from splinework.knowledge.axioms.fields import FORMULA, number, value_of
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from splinework.knowledge.axioms.interfaces import Claim, Draft, Subject
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Initial(SingleInputAxiom):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained_record
 from splinework.knowledge.axioms.axiom import Ranges, outputs_of, place, ranges_of
 from splinework.knowledge.axioms.facts import IntegralValue
 from splinework.knowledge.axioms.fields import number, text
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from splinework.nn.frame import FramedKAN
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Integral(LinearAxiom):

@@ -1,4 +1,7 @@
-"""Invariance under groups that act on several inputs."""
+"""Invariance under groups that act on several inputs.
+
+`f(g x) = f(x)` for all g of a group.
+"""
 
 import itertools
 import math
@@ -10,6 +13,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained_record
 from splinework.knowledge.axioms.axiom import Axiom, Name
 from splinework.knowledge.axioms.facts import GroupInvariance
 from splinework.knowledge.axioms.fields import names_of
@@ -26,6 +30,7 @@ GROUPS: Final = ("sign", "scale", "translation", "rotation")
 _MAX_SCALE: Final = 4.0
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Invariant(LinearAxiom):

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from splinework.errors.foreign import explained_record
 from splinework.knowledge.axioms.axiom import Axiom, Name
 from splinework.knowledge.axioms.facts import SlopeBound
 from splinework.knowledge.axioms.fields import number, several
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from splinework.knowledge.axioms.interfaces import Claim, ClaimResult, Codes, Draft, EdgeRules, Environment, Subject
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Lipschitz(Axiom):

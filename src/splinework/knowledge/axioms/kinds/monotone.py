@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, final
 
 import numpy as np
 
+from splinework.errors.foreign import explained_record
 from splinework.knowledge.axioms.axiom import SingleInputAxiom
 from splinework.knowledge.axioms.evidence import DataEvidence, SuggestedAxiom
 from splinework.knowledge.axioms.facts import SlopeSign
@@ -20,6 +21,7 @@ MAX_FALL_SHARE: Final = 0.12
 """The largest share of differences with the opposite sign for a suggestion."""
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Monotone(SingleInputAxiom):

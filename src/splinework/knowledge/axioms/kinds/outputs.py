@@ -1,4 +1,7 @@
-"""Relations between outputs: shares of one, or an order."""
+"""Relations between outputs: shares of one, or an order.
+
+`Σ_j f_j(x) = 1`, or `f_1(x) ≤ f_2(x) ≤ …`.
+"""
 
 import itertools
 import math
@@ -7,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained_record
 from splinework.knowledge.axioms.axiom import Axiom, Name, is_name, place
 from splinework.knowledge.axioms.facts import OutputRelation, ValueBounds, facts_of
 from splinework.knowledge.axioms.fields import several
@@ -43,6 +47,7 @@ class _OutputsAxiom(Axiom):
         return among
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class SumToOne(_OutputsAxiom):
@@ -101,6 +106,7 @@ class SumToOne(_OutputsAxiom):
                 draft.answers[j] = f"{z[number]}+(1-({'+'.join(z)}))/{len(z)}"
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Ordered(_OutputsAxiom):

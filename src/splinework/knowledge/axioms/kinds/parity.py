@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
+from splinework.errors.foreign import explained_record
 from splinework.knowledge.axioms.axiom import SingleInputAxiom
 from splinework.knowledge.axioms.evidence import DataEvidence, SuggestedAxiom, is_small, suggestion
 from splinework.knowledge.axioms.facts import Parity
@@ -62,6 +63,7 @@ class _ParityAxiom(SingleInputAxiom):
                 yield suggestion(cls(evidence.names[i]), apart, "the two sides differ by")
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Even(_ParityAxiom):
@@ -111,6 +113,7 @@ class Even(_ParityAxiom):
             draft.wrap(feature, draft.symbols[draft.at(self)[0]])
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Odd(_ParityAxiom):

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from splinework.errors.foreign import explained_record
 from splinework.knowledge.axioms.axiom import SingleInputAxiom
 from splinework.knowledge.axioms.evidence import (
     MAX_VIOLATION,
@@ -32,6 +33,7 @@ _PERIODS: Final = np.geomspace(0.1, _MAX_SHIFT, 120)
 """Candidate periods, as shares of the input's range."""
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Periodic(SingleInputAxiom):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained_record
 from splinework.knowledge.axioms.axiom import Axiom, Name
 from splinework.knowledge.axioms.evidence import DataEvidence, SuggestedAxiom, is_small, suggestion, upper_rms
 from splinework.knowledge.axioms.facts import Floats, Separability
@@ -41,6 +42,7 @@ class _SeparableAxiom(Axiom):
         return [claim for pair in pairs for claim in claims_of(*pair)]
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class NoInteraction(_SeparableAxiom):
@@ -101,6 +103,7 @@ class NoInteraction(_SeparableAxiom):
         rules.keep_apart(draft, self, [[i] for i in draft.at(self)])
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Additive(_SeparableAxiom, LinearAxiom):

@@ -1,4 +1,7 @@
-"""Interpolation conditions."""
+"""Interpolation conditions.
+
+`f(x_n) = y_n` at some points.
+"""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -9,6 +12,7 @@ import numpy as np
 import torch
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained_record
 from splinework.knowledge.axioms.axiom import Axiom, outputs_of
 from splinework.knowledge.axioms.facts import PointValues
 from splinework.knowledge.axioms.fields import log_odds, number_of
@@ -25,6 +29,7 @@ MAX_BUMP_WIDTH: Final = 0.25
 """The maximum width of a bump as a share of an input's range; narrower if points are close to each other."""
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Through(Axiom):
@@ -145,7 +150,7 @@ class Through(Axiom):
 def _rows(given: Any, what: str) -> tuple[tuple[float, ...], ...]:
     given = given.tolist() if hasattr(given, "tolist") else given
     if not isinstance(given, Sequence) or isinstance(given, str):
-        raise ConfigError(f"{what} of through are rows of numbers, got {given!r}.")
+        raise ConfigError(f"{what} of through are rows of numbers, such as [(0, 1)], got {type(given).__name__}.")
     rows = []
     for row in given:
         listed = row if isinstance(row, Sequence) and not isinstance(row, str) else (row,)

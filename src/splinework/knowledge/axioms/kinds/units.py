@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
+from splinework.errors.foreign import explained_record
 from splinework.formula.units.buckingham import balance, power_text
 from splinework.formula.units.parsing import parse_dimension, parse_units
 from splinework.knowledge.axioms.axiom import Name
@@ -26,6 +27,7 @@ _MAX_RESCALING: Final = 2.0
 """The maximum factor by which base units are rescaled."""
 
 
+@explained_record
 @final
 @dataclass(frozen=True)
 class Units(LinearAxiom):
