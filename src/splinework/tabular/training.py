@@ -156,7 +156,8 @@ class _NetworkFit:
             return job._additive(layer, curves, curves.whole, 1.0, unseen, loss, log)
         ensemble = self._ensemble_settings(hidden)
         parts = cross_validated(curves, fold, ensemble.members)
-        parts = without_idle_curves(parts, design, self.t, self.weights, fold, self._columns())
+        if self.screening is None:
+            parts = without_idle_curves(parts, design, self.t, self.weights, fold, self._columns())
         return replace(job, task=parts.whole.task)._with_interactions(
             curves, parts, layer, fold, ensemble, generator, log
         )
@@ -173,9 +174,11 @@ class _NetworkFit:
     ) -> TrainedNetwork:
         """The network of curves and, where these predict held-out rows better, interactions."""
         held, columns, design = parts.held, self._columns(), curves.design
-        seen = candidates(parts, design, columns)
+        # After screening every part has inputs of its own; a choice by all held-out rows would be known to each.
+        whole = self.screening is None
+        seen = candidates(parts, design, columns) if whole else torch.ones(self.u.shape[1], dtype=torch.bool)
         net, groups, mixture = self._interactions(parts, layer, fold, ensemble, generator, log, seen)
-        if groups:
+        if groups and whole:
             rows = self.u, self.t, self.weights, fold
             living = defended_inputs(net, groups, mixture.stacking_weights, parts, *rows, columns, ensemble, generator)
             if living.any() and not torch.equal(living, seen):
