@@ -85,5 +85,10 @@ def test_the_checks_that_are_not_yielded_pass_too(estimator: Any, name: str) -> 
 
 @pytest.mark.parametrize("library", ["numpy", "array_api_strict", "torch"])
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_arrays_of_every_library_give_the_same_values(estimator: Any, library: str) -> None:
+def test_arrays_of_every_library_give_the_same_values(
+    estimator: Any, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if library == "torch":  # scikit-learn averages the accuracy in float32 there: 29 of 30 differ by 3e-8
+        exact = checks._atol_for_type
+        monkeypatch.setattr(checks, "_atol_for_type", lambda dtype: max(exact(dtype), 1e-7))
     checks.check_array_api_input_and_values(type(estimator).__name__, estimator, library)
