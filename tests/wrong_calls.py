@@ -7,9 +7,8 @@ import torch
 
 import splinework as sw
 from splinework.interpret.scores import attribution
+from tests.wrong_estimator_calls import ESTIMATORS, ROWS, TARGET
 
-ROWS = np.random.default_rng(0).uniform(-1, 1, (60, 2))
-TARGET = ROWS[:, 0] + ROWS[:, 1] ** 2
 X, Y = torch.tensor(ROWS), torch.tensor(TARGET)
 MODEL = sw.KAN([2, 1], names=["a", "b"], dtype=torch.float64)
 GAPS = ROWS.copy()
@@ -68,6 +67,7 @@ WRONG_DATA = [
 
 # What is called, the builtin that the error is too, and parts of its message.
 CALLS = {
+    **ESTIMATORS,
     "KAN": [
         (lambda f: sw.KAN(width=[2, 5, 1]), TypeError, ["'width'", "'shape'"]),
         (lambda f: sw.KAN([2, 5, 1], k=3), TypeError, ["'k'", "'degree'"]),
@@ -118,44 +118,6 @@ CALLS = {
         (lambda f: sw.KANLayer(2, 3, dtype=torch.int64), TypeError, ["int64", "float32"]),
         (lambda f: sw.KANLayer(2, 3)(X), TypeError, ["float64", ".to("]),
         (lambda f: sw.KANLayer(2, 3)(ROWS), TypeError, ["ndarray", "torch.as_tensor"]),
-    ],
-    "KANRegressor": [
-        (lambda f: sw.KANRegressor(hidden_layer_sizes=(5,)), TypeError, ["'hidden_layer_sizes'", "'hidden'"]),
-        (lambda f: sw.KANRegressor([2, 5, 1]), TypeError, ["KANRegressor", "hidden=[2, 5, 1]"]),
-        (lambda f: sw.KANRegressor(epochs=100), TypeError, ["'epochs'", "'max_iter'"]),
-        (lambda f: sw.KANRegressor(k=3), TypeError, ["'k'", "'degree'"]),
-        (lambda f: sw.KANRegressor(alpha=1e-3), TypeError, ["'alpha'", "penalties"]),
-        (lambda f: sw.KANRegressor(verbose=1), TypeError, ["'verbose'", "progress"]),
-        (lambda f: sw.KANRegressor(seed=0), TypeError, ["'seed'", "'random_state'"]),
-        (lambda f: sw.KANRegressor(n_estimators=5), TypeError, ["'n_estimators'", "'members'"]),
-        (lambda f: sw.KANRegressor(timeout_in_seconds=5), TypeError, ["'timeout_in_seconds'", "'formula_budget'"]),
-        (lambda f: sw.KANRegressor().predict(ROWS), ValueError, ["KANRegressor", "fit"]),
-        (lambda f: sw.KANRegressor().fit(ROWS), TypeError, ["y"]),
-        (lambda f: sw.KANRegressor().save("m.safetensors"), ValueError, ["KANRegressor", "fit"]),
-        (lambda f: sw.KANRegressor().report("r.html"), ValueError, ["KANRegressor", "fit"]),
-        (lambda f: sw.KANRegressor().plot(), ValueError, ["KANRegressor", "fit"]),
-        (lambda f: sw.KANRegressor(n_jobs=2), TypeError, ["'n_jobs'", "torch.set_num_threads"]),
-    ],
-    "KANClassifier": [
-        (lambda f: sw.KANClassifier(hidden_layers=[5]), TypeError, ["'hidden_layers'", "'hidden'"]),
-        (lambda f: sw.KANClassifier(learning_rate_init=0.1), TypeError, ["'learning_rate_init'", "Adam"]),
-        (lambda f: sw.KANClassifier(C=1.0), TypeError, ["'C'", "penalties"]),
-        (lambda f: sw.KANClassifier(gird=5), TypeError, ["'gird'", "did you mean 'grid'"]),
-        (lambda f: sw.KANClassifier([5, 5]), TypeError, ["by place", "hidden=[5, 5]"]),
-        (lambda f: sw.KANClassifier().fit(ROWS), TypeError, ["'y'", "missing"]),
-        (lambda f: sw.KANClassifier().fit(ROWS, TARGET, epochs=5), TypeError, ["'epochs'"]),
-        (lambda f: sw.KANClassifier().predict(ROWS), ValueError, ["KANClassifier", "fit"]),
-        (lambda f: sw.KANClassifier().predict_proba(ROWS), ValueError, ["KANClassifier", "fit"]),
-    ],
-    "KANTransformer": [
-        (lambda f: sw.KANTransformer(n_knots=5), TypeError, ["'n_knots'", "'grid'"]),
-        (lambda f: sw.KANTransformer(activation="relu"), TypeError, ["'activation'", "base"]),
-        (lambda f: sw.KANTransformer(5), TypeError, ["by place", "hidden=5"]),
-        (lambda f: sw.KANTransformer().transform(ROWS), ValueError, ["KANTransformer", "fit"]),
-        (lambda f: sw.KANTransformer().fit(ROWS), TypeError, ["'y'", "missing"]),
-        (lambda f: sw.KANTransformer().fit(ROWS, TARGET, epochs=5), TypeError, ["'epochs'"]),
-        (lambda f: sw.KANTransformer(seed=0), TypeError, ["'seed'", "'random_state'"]),
-        (lambda f: sw.KANTransformer(n_components=2), TypeError, ["'n_components'", "It has"]),
     ],
     "EarlyStopping": [
         (lambda f: sw.train.EarlyStopping("ten"), TypeError, ["patience", "'ten'"]),

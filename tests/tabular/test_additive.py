@@ -1,16 +1,23 @@
 """Laws of the additive part: what its columns are, and that the rows say how smooth curves are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from splinework.nn.layer import KANLayer
 from splinework.splines import adapted_knots
-from splinework.tabular.additive import fit_additive, refit_additive
+from splinework.tabular.additive import AdditiveFit, fit_additive, left_out, refit_additive
+from splinework.tabular.cross_validation import cross_validated
+from splinework.tabular.curves import fit_curves
 from splinework.tabular.design import make_design
+from splinework.tabular.losses import GammaTask, HuberTask, PoissonTask, QuantileTask
+from splinework.tabular.selection import columns_of, without_idle_curves
 from splinework.tabular.tasks import Binary, Multiclass, Regression, Task
 
 TASKS: list[Task] = [Regression(), Binary(), Multiclass()]
+LOSSES: list[Task] = [PoissonTask(), GammaTask(), HuberTask((0.5, 0.5)), QuantileTask(0.7, (0.3, 0.3))]
 
 
 def layer_on(u: torch.Tensor, grid: int = 8, degree: int = 3) -> KANLayer:
@@ -30,6 +37,8 @@ def targets(task: Task, truth: torch.Tensor, seed: int = 1) -> torch.Tensor:
     if isinstance(task, Regression):
         return (truth + 0.1 * torch.randn(len(truth), generator=generator, dtype=torch.float64))[:, None]
     draw = torch.rand(len(truth), generator=generator, dtype=torch.float64)
+    if task.is_regression:
+        return (torch.exp(0.5 * truth) * (0.5 + draw))[:, None]
     if isinstance(task, Binary):
         return (draw < torch.sigmoid(2 * truth)).double()[:, None]
     logits = torch.stack([2 * truth, -2 * truth, 0 * truth], 1)
@@ -82,7 +91,7 @@ def test_rows_of_weight_zero_leave_no_trace_in_a_refit(task: Task) -> None:
     seen = weights * ~held
     other = y.clone()
     other[held] = other[held].flip(0) if task.is_regression else 1 - other[held]
-    one, two = (refit_additive(found, design, t, seen, task) for t in (y, other))
+    one, two = (refit_additive(found, design, t, seen) for t in (y, other))
     tolerance = 1e-12 if isinstance(task, Regression) else 1e-9
     assert (one.values(design) - two.values(design)).abs().max() < tolerance
 
@@ -123,7 +132,42 @@ def test_a_matrix_in_single_precision_gives_the_same_fit(task: Task, monkeypatch
     assert (one - two).abs().max() < 1e-4
 
 
-@pytest.mark.parametrize("task", TASKS[1:], ids=lambda task: type(task).__name__)
+@pytest.mark.parametrize("task", [Regression(), *LOSSES], ids=lambda task: type(task).__name__)
+def test_left_out_outputs_are_the_same_by_blocks_in_single_precision_and_with_known_products(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    u = rows(150)
+    weights = torch.rand(150, generator=torch.Generator().manual_seed(3), dtype=torch.float64) + 0.5
+    y = targets(task, u[:, 0])
+    double = make_design(layer_on(u), u, weights, [])
+    found = fit_additive(double, y, weights, task)
+    exact = left_out(found, double, y, weights)
+    monkeypatch.setattr("splinework.tabular.design.MAX_DOUBLE_ENTRIES", 1)
+    monkeypatch.setattr("splinework.tabular.design.MAX_BLOCK_ENTRIES", 1000)
+    single = make_design(layer_on(u), u, weights, [])
+    products = single.about_mean(weights) if task.has_fixed_weights else None
+    moved = left_out(found, single, y, weights, products) - exact
+    assert moved.abs().max() < 1e-5
+    assert (exact - found.values(double)).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize("task", LOSSES, ids=lambda task: type(task).__name__)
+def test_outputs_of_a_regression_do_not_know_of_each_other(task: Task) -> None:
+    u, weights = rows(200), torch.ones(200).double()
+    y = torch.cat([targets(task, 2 * u[:, 0]), targets(task, u[:, 1] ** 2, seed=2)], dim=1)
+    design = make_design(layer_on(u, grid=4), u, weights, [])
+    found = fit_additive(design, y, weights, task)
+    both = refit_additive(found, design, y, weights).values(design)
+    single = replace(task, widths=task.widths[:1]) if isinstance(task, (HuberTask, QuantileTask)) else task
+    for j in range(2):
+        own = AdditiveFit(
+            found.coefficients[:, [j]], found.bias[[j]], found.penalties[:, [j]], torch.zeros(1).double(), single
+        )
+        alone = refit_additive(own, design, y[:, [j]], weights).values(design)
+        assert (both[:, [j]] - alone).abs().max() < 2e-3 * float(alone.std())
+
+
+@pytest.mark.parametrize("task", [*TASKS[1:], PoissonTask()], ids=lambda task: type(task).__name__)
 def test_variances_from_some_rows_leave_the_coefficients_to_all_rows(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,7 +178,7 @@ def test_variances_from_some_rows_leave_the_coefficients_to_all_rows(
     monkeypatch.setattr("splinework.tabular.additive.MAX_VARIANCE_ROWS", 300)
     found = fit_additive(design, y, weights, task)
     slope = design.moments(task.slope(found.values(design), y)) + found.penalties * found.coefficients
-    assert slope.abs().max() / 600 < 1e-4
+    assert (slope / (1 + found.penalties)).abs().max() / 600 < 1e-4
     assert (found.values(design) - whole.values(design)).square().mean().sqrt() < 0.2
 
 
@@ -159,3 +203,64 @@ def test_several_classes_end_where_the_slope_vanishes() -> None:
     cost = Multiclass().loss(design.values @ numbers + found.bias, y).sum() + 0.5 * (found.penalties * numbers**2).sum()
     (slope,) = torch.autograd.grad(cost, numbers)
     assert (slope / (1 + found.penalties)).abs().max() / len(u) < 1e-4
+
+
+def labelled(task: Task, wrong: float, count: int = 600) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Inputs, classes by a threshold or two of the first input, and these with some labels drawn anew."""
+    u = rows(count)
+    cuts = torch.tensor([0.0] if isinstance(task, Binary) else [-0.5, 0.5], dtype=torch.float64)
+    classes = len(cuts) + 1
+    codes = torch.bucketize(u[:, 0].contiguous(), cuts)
+    generator = torch.Generator().manual_seed(5)
+    drawn = torch.rand(count, generator=generator) < wrong
+    noisy = torch.where(drawn, torch.randint(classes, (count,), generator=generator), codes)
+    if isinstance(task, Binary):
+        return u, codes.double()[:, None], noisy.double()[:, None]
+    return u, *(torch.nn.functional.one_hot(each, 3).double() for each in (codes, noisy))
+
+
+@pytest.mark.parametrize(
+    "task", [Binary(), pytest.param(Multiclass(), marks=pytest.mark.slow)], ids=lambda task: type(task).__name__
+)
+@pytest.mark.parametrize("wrong", [0.0, 0.15])
+def test_wrong_labels_are_told_from_uncertain_classes(task: Task, wrong: float) -> None:
+    u, right, noisy = labelled(task, wrong)
+    weights = torch.ones(len(u)).double()
+    design = make_design(layer_on(u), u, weights, [])
+    fold = torch.arange(len(u)) % 3
+    found = cross_validated(fit_curves(design, noisy, weights, task), fold, 3)
+    lapses = sum(getattr(found.whole.task, "lapses"))  # noqa: B009  # of a classification
+    assert abs(lapses - wrong) < 0.06
+    assert float(task.loss(found.whole.values(design), right).mean()) < (0.15 if wrong else 0.1)
+    kept = without_idle_curves(found, design, noisy, weights, fold, columns_of(3, []))
+    size = [float((design.values[:, span] @ kept.whole.coefficients[span]).std(0).max()) for span in design.spans]
+    assert size.count(0.0) >= 1  # by chance one of two idle columns may pass a test at one standard error
+    assert max(size[1:]) < 0.2 * size[0]
+
+
+@pytest.mark.parametrize("task", TASKS[1:], ids=lambda task: type(task).__name__)
+def test_working_response_is_the_slope_of_the_loss(task: Task) -> None:
+    _, _, y = labelled(task, 0.1, 40)
+    lapsed = task.with_lapses(0.2, 2 if isinstance(task, Binary) else 3)
+    outputs = rows(40, y.shape[1], seed=2).requires_grad_()
+    (slope,) = torch.autograd.grad(lapsed.loss(outputs, y).sum(), outputs)
+    if isinstance(task, Binary):  # Fisher scoring: weight times step is the gradient
+        response, working = lapsed.working(outputs[:, :1], y, torch.ones(40).double(), 0, 1e-300)
+        assert torch.allclose(working * (response - outputs[:, 0]), -slope[:, 0], atol=1e-10)
+    else:
+        expected = lapsed.genuine(outputs, y)[:, None] * (torch.softmax(outputs, 1) - y)  # type: ignore[attr-defined]
+        assert torch.allclose(slope, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("task", TASKS[1:], ids=lambda task: type(task).__name__)
+def test_lapse_rates_of_zero_stay_zero_and_others_find_the_share_of_wrong_labels(task: Task) -> None:
+    _, right, noisy = labelled(task, 0.3, 4000)
+    classes = 2 if isinstance(task, Binary) else 3
+    share = float((right != noisy).any(1).double().mean()) * classes / (classes - 1)  # one in so many is drawn right
+    outputs = 20 * (2 * right - 1)
+    weights = torch.ones(len(right)).double()
+    assert task.updated(outputs, noisy, weights) == task
+    found = task.with_lapses(0.05, classes)
+    for _ in range(30):
+        found = found.updated(outputs, noisy, weights)
+    assert sum(found.lapses) == pytest.approx(share, abs=1e-3)  # type: ignore[attr-defined]

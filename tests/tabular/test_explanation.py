@@ -21,6 +21,8 @@ import splinework as sw
 from splinework.errors import FileError
 from splinework.nn.checkpoint import read_header
 from splinework.tabular import KANClassifier, KANRegressor, KANTransformer, load
+from splinework.tabular.columns import Columns, NumericColumn
+from splinework.tabular.importances import total_effects
 from tests.tabular.tables import KINDS, QUICK, labels, mixed, numbers, outputs, target_for
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
@@ -123,6 +125,25 @@ def test_a_column_that_matters_is_important() -> None:
     x, _ = numbers(rows=200)
     assert KANRegressor(**QUICK).fit(x, np.exp(x[:, 1])).feature_importances_.argmax() == 1
     assert KANRegressor().fit(x, np.ones(200)).feature_importances_.tolist() == [0, 0, 0]
+
+
+def test_importances_are_the_total_effects_of_the_function() -> None:
+    x = np.random.default_rng(0).uniform(-1, 1, (20_000, 3))
+    columns = Columns(tuple(NumericColumn(name, 0.0, True, False) for name in "abc"), ("y",))
+    effects = total_effects(lambda rows: 2 * rows[:, :1] + rows[:, :1] * rows[:, 1:2], x, columns)
+    variances = np.array([4 / 3 + 1 / 9, 1 / 9, 0.0])  # total effects of 2a + ab by hand
+    np.testing.assert_allclose(effects, variances / (4 / 3 + 1 / 9), atol=0.02)
+
+
+def test_a_category_that_tells_nothing_has_no_importance() -> None:
+    generator = np.random.default_rng(1)
+    x = pd.DataFrame({"a": generator.normal(size=400), "state": generator.integers(0, 40, 400).astype(str)})
+    model = KANRegressor(hidden=0).fit(x, np.sin(x["a"]) + 0.2 * generator.normal(size=400))
+    assert model.feature_importances_[1] < 0.02
+    table = model.permutation_importances(x, np.sin(x["a"]), repeats=3)
+    assert table.index.tolist() == ["a", "state"]
+    assert table.loc["a", "importance"] > 10 * table.loc["a", "standard error"] > 0
+    assert abs(table.loc["state", "importance"]) < 0.02
 
 
 # --------------------------------------------------------------------------------------------------------- pictures

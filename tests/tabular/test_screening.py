@@ -1,6 +1,7 @@
 """Laws of screening: what is kept, no say of a fold in what is fitted without it, ordinary tables untouched."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,14 +10,18 @@ import torch
 import splinework as sw
 from splinework.nn.layer import KANLayer
 from splinework.splines import adapted_knots
-from splinework.tabular import KANClassifier, KANRegressor, load
+from splinework.tabular import KANClassifier, KANRegressor, load, training
+from splinework.tabular.additive import AdditiveFit
+from splinework.tabular.curves import fit_curves
 from splinework.tabular.design import DesignMatrix, make_design
 from splinework.tabular.group_lasso import LassoPath
-from splinework.tabular.screening import is_wide, screen
+from splinework.tabular.losses import GammaTask, HuberTask, PoissonTask, QuantileTask
+from splinework.tabular.screening import PATH_RATIO, Screening, is_wide, screen
 from splinework.tabular.tasks import Binary, Multiclass, Regression, Task
 
 TASKS: list[Task] = [Regression(), Binary(), Multiclass()]
-each_task = pytest.mark.parametrize("task", TASKS, ids=lambda task: type(task).__name__)
+LOSSES: list[Task] = [PoissonTask(), GammaTask(), HuberTask((0.5,)), QuantileTask(0.7, (0.2,))]
+each_task = pytest.mark.parametrize("task", [*TASKS, *LOSSES], ids=lambda task: type(task).__name__)
 
 
 def inputs(rows: int, columns: int, seed: int = 0) -> torch.Tensor:
@@ -35,6 +40,8 @@ def asked(task: Task, value: torch.Tensor) -> torch.Tensor:
         return ((value - value.mean()) / value.std())[:, None]
     if isinstance(task, Binary):
         return (value > 0).double()[:, None]
+    if task.is_regression:
+        return torch.exp(0.5 * value)[:, None]
     return torch.nn.functional.one_hot(torch.bucketize(value, torch.tensor([-0.6, 0.6]).double()), 3).double()
 
 
@@ -54,13 +61,15 @@ def test_the_lasso_meets_its_optimality_conditions(task: Task) -> None:
     top = path.largest()
     *_, point = path.path([top * 0.9**k for k in range(1, 12)])
     strength = top * 0.9**11
+    # Where curvatures vary, steps are short, and the last one ends farther from the optimum.
+    slack = 0.03 if task in TASKS else 0.05
     gradient = design.values.T @ task.slope(point.values(design.values), y) / 80
     for block in range(int(design.blocks.max()) + 1):
         own = design.blocks == block
         limit = strength * float(design.squares(weights)[own].sum() / 80) ** 0.5
-        assert float(gradient[own].norm()) <= limit * 1.03
+        assert float(gradient[own].norm()) <= limit * (1 + slack)
         if torch.isin(torch.nonzero(own)[:, 0], point.columns).any():
-            assert abs(float(gradient[own].norm()) / limit - 1) < 0.03
+            assert abs(float(gradient[own].norm()) / limit - 1) < slack
 
 
 @pytest.mark.parametrize(
@@ -90,7 +99,108 @@ def test_rows_of_a_fold_have_no_say_in_what_is_kept_without_it() -> None:
         assert torch.equal(one.coefficients, other.coefficients)
 
 
-@pytest.mark.parametrize("seed", range(2))
+def test_rows_of_a_fold_have_no_say_in_what_screened_curves_predict_for_them() -> None:
+    u, fold, weights = inputs(90, 60), torch.arange(90) % 6, torch.ones(90).double()
+    kept = torch.rand(7, 60, generator=torch.Generator().manual_seed(1)) < 0.1
+    y, design = asked(Regression(), u[:, 0] + u[:, 1]), designed(u)
+    for share in (0.0, 0.5, 1.0):
+        screening = Screening(torch.arange(60), kept, 0.1, share, 1.0)
+        known = fit_curves(design, y, weights, Regression(), screening).unseen(fold)
+        spoilt = torch.where((fold == 2)[:, None], 100 * u[:, 5:6], y)
+        found = fit_curves(design, spoilt, weights, Regression(), screening).unseen(fold)
+        assert torch.equal(found[fold == 2], known[fold == 2])
+        assert not torch.allclose(found[fold == 1], known[fold == 1])
+        # Nor do inputs that were not kept without the fold, though they may have been kept with it.
+        other = torch.where(kept[2], u, u.flip(0))
+        moved = fit_curves(designed(other), y, weights, Regression(), screening).unseen(fold)
+        assert torch.allclose(moved[fold == 2], known[fold == 2])
+
+
+def test_a_member_sees_only_inputs_that_were_chosen_without_its_fold(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+
+    def kept_by(name: str) -> None:
+        own = getattr(training, name)
+
+        def spy(*args: Any) -> Any:
+            seen[name] = args, own(*args)
+            return seen[name][1]
+
+        monkeypatch.setattr(training, name, spy)
+
+    for name in ("screen", "wide_network", "train_ensemble"):
+        kept_by(name)
+    parts: dict[int, tuple[DesignMatrix, torch.Tensor, AdditiveFit]] = {}
+    own_fit = Screening.fit
+
+    def fit(self: Screening, design: DesignMatrix, y: Any, weights: Any, task: Task, part: int = -1) -> Any:
+        found = own_fit(self, design, y, weights, task, part)
+        parts[part] = design, weights, found
+        return found
+
+    monkeypatch.setattr(Screening, "fit", fit)
+    random = np.random.default_rng(0)
+    X, noise = random.normal(size=(100, 120)), random.normal(size=100)
+    with pytest.warns(sw.FitWarning, match="screened out"):
+        KANRegressor(hidden=2, members=3, max_iter=5).fit(X, X[:, :6] @ [2, 1, 0.6, 0.5, 0.4, 0.3] + noise)
+
+    (design, y, weights, task, fold, folds, _), screening = seen["screen"]
+    first = LassoPath(design, y, weights, task).largest()
+    count = round(np.log(screening.strength / first) / np.log(PATH_RATIO))
+    for k in range(folds):
+        spoilt = torch.where((fold == k)[:, None], 100 * torch.randn_like(y), y)
+        path = LassoPath(design, spoilt, weights * (fold != k), task)
+        *_, point = path.path([first * PATH_RATIO ** (step + 1) for step in range(count)])
+        assert torch.equal(screening.inputs[screening.kept[k]], design.inputs_of(point.columns))
+    assert len({tuple(row) for row in screening.kept.tolist()}) > 1
+
+    net, (u, settings) = seen["wide_network"][1], (seen["wide_network"][0][1], seen["wide_network"][0][3])
+    fold_of_members = seen["train_ensemble"][0][5]
+    assert torch.equal(fold_of_members, fold)
+    groups = len(settings.weight_decays)
+    for k in range(settings.members):
+        other = torch.where(screening.kept[k], u, u.flip(0))
+        one, two = (net.unit_forward(each.float()).view(len(u), groups, settings.members) for each in (u, other))
+        assert torch.equal(one[:, :, k], two[:, :, k])
+        own_design, own_weights, own = parts[k]
+        assert torch.equal(own_weights > 0, fold != k)
+        assert torch.equal(seen["train_ensemble"][0][4][:, k], own.values(own_design))
+        used = own_design.inputs_of(torch.nonzero(own.coefficients)[:, 0])
+        assert screening.kept[k][used].all()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"loss": "huber"},
+        pytest.param({"loss": "quantile", "quantile": 0.8}, marks=pytest.mark.slow),
+        pytest.param({"loss": "gamma"}, marks=pytest.mark.slow),
+        pytest.param({"loss": "poisson"}, marks=pytest.mark.slow),
+        pytest.param({}, marks=pytest.mark.slow),
+    ],
+    ids=lambda given: given.get("loss", "squared_error"),
+)
+def test_screened_tables_have_intervals_whatever_the_loss(given: dict[str, Any]) -> None:
+    random = np.random.default_rng(0)
+    X = random.normal(size=(1150, 100))
+    f = X[:, 0] + np.sin(2 * X[:, 1])
+    y = random.poisson(np.exp(f + 1)) + (given.get("loss") == "gamma")
+    with pytest.warns(sw.FitWarning, match="screened out"):
+        model = KANRegressor(hidden=0, **given).fit(X[:150], y[:150])
+    assert not {"x0", "x1"} & set(model.columns_.screened_out)
+    found = model.predict(X[150:], interval=0.8)
+    inside = np.mean((found.lower <= y[150:]) & (y[150:] <= found.upper))
+    # Errors of 150 rows give a quantile to about 0.03, and each of the ends has one.
+    assert 0.7 < inside < 0.9
+    # Among 100 columns of nearly every row some number is new, which is of no account where it is screened out.
+    used = [i for i, column in enumerate(model.columns_.columns) if column.inputs]
+    low, high = X[:150].min(0), X[:150].max(0)
+    new = X[150:] != np.clip(X[150:], low, high)
+    assert np.array_equal(model.extrapolates(X[150:]), new[:, used].any(1))
+    assert new.any(1).mean() > 0.5
+
+
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_noise_keeps_nothing_or_stays_near_the_constant(seed: int) -> None:
     X = np.random.default_rng(seed).normal(size=(150, 200))
     y = np.random.default_rng(seed + 9).normal(size=150)
@@ -100,7 +210,7 @@ def test_noise_keeps_nothing_or_stays_near_the_constant(seed: int) -> None:
     assert np.sqrt(np.mean((model.predict(X[100:]) - y[:100].mean()) ** 2)) < 0.4
 
 
-@pytest.mark.parametrize("estimator", [KANRegressor, KANClassifier])
+@pytest.mark.parametrize("estimator", [KANRegressor, pytest.param(KANClassifier, marks=pytest.mark.slow)])
 def test_columns_that_are_screened_out_stay_columns_of_the_table(estimator: type, tmp_path) -> None:  # type: ignore[no-untyped-def]
     X = np.random.default_rng(0).normal(size=(120, 150))
     X[::7, 5] = np.nan

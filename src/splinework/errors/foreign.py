@@ -105,6 +105,9 @@ ROWS = (
     Row(("bits",), "sw.hardware.quantise(model, x, bits=…)", "6", "n_bits num_bits bit_width precision dtype"),
     Row(("n",), "sw.teach.suggest(result, n)", "5", "count num n_points num_points batch_size k"),
     Row(("name",), "sw.data.data_set(name)", "", "dataset set title"),
+    Row(("interval",), "KANRegressor().fit(X, y).predict(X, interval=…)", "0.9",
+        "alpha level confidence confidence_level coverage quantiles intervals return_interval prediction_interval"),
+    Row((), "the probability of each class: KANClassifier().fit(X, y).predict_proba(X)", "", "interval return_std"),
 )  # fmt: skip
 """What other packages call the arguments of this one."""
 

@@ -19,22 +19,28 @@ from torch import Tensor
 
 from splinework.tabular.design import DesignMatrix
 from splinework.tabular.multinomial import solve_classes
-from splinework.tabular.tasks import Binary, Multiclass, Task
+from splinework.tabular.tasks import Multiclass, Task
 from splinework.train.smoothing import fellner_schall_update
 
 MAX_ROUNDS = 30
 """Iterations of the fixed point; on most tables far fewer suffice."""
 FREEDOM_TOLERANCE = 1e-3
 """The fixed point has converged when the effective degrees of freedom change by less than this share."""
-MIN_PENALTY, MIN_PENALTY_CLASSES, MAX_PENALTY = 1e-6, 1.0, 1e10
-"""Bounds of a penalty. Separable classes would drive it to zero and become overconfident, so theirs has a higher one."""
+MAX_PENALTY = 1e10
+"""Upper bound of a penalty; the likelihood says the lower one."""
+STEPS_PER_ROUND = 20
+"""Steps for several classes between two updates of the penalties, which need no more than roughly right coefficients."""
 NEWTON_STEPS = 8
 """Newton steps of a likelihood after the row weights have changed."""
 MAX_VARIANCE_ROWS = 20_000
-"""Rows from which the variances of a classification's curves are estimated, evenly thinned: each of its iterations needs all
-cross products anew. The coefficients are fitted to all rows."""
+"""Rows from which the variances of the curves are estimated where working weights vary, as in a classification, evenly thinned:
+each iteration needs all cross products anew then. The coefficients are fitted to all rows."""
+MAX_STEPS, STEP_TOLERANCE = 50, 1e-4
+"""Steps of a regression other than least squares, whose mean curvatures converge linearly, and the change that ends them."""
 MIN_STEP_LENGTH = 1e-3
 """Step halving ends below this fraction of a Newton step."""
+MIN_FREE_SHARE = 0.01
+"""Lower bound of one less a row's leverage: a row that the curves follow wherever it goes tells nothing of the others."""
 MIN_WORKING_WEIGHT = 1e-6
 """Lower bound of a row's working weight, which vanishes where its class is certain."""
 
@@ -48,12 +54,14 @@ class AdditiveFit:
         bias: `(q,)`.
         penalties: Ridge penalty of each coefficient, `(P, q)`.
         degrees_of_freedom: Effective degrees of freedom of each output, `(q,)`.
+        task: The likelihood.
     """
 
     coefficients: Tensor
     bias: Tensor
     penalties: Tensor
     degrees_of_freedom: Tensor
+    task: Task
 
     def values(self, design: DesignMatrix) -> Tensor:
         """The sums at the design's rows, `(n, q)`."""
@@ -61,7 +69,13 @@ class AdditiveFit:
 
 
 def fit_additive(
-    design: DesignMatrix, y: Tensor, weights: Tensor, task: Task, products: tuple[Tensor, Tensor] | None = None
+    design: DesignMatrix,
+    y: Tensor,
+    weights: Tensor,
+    task: Task,
+    *,
+    start: Tensor | None = None,
+    products: tuple[Tensor, Tensor] | None = None,
 ) -> AdditiveFit:
     """Estimates variances and coefficients together.
 
@@ -69,32 +83,32 @@ def fit_additive(
         design: The design matrix.
         y: Targets `(n, q)`, or class indicators `(n, q)`.
         weights: Row weights `(n,)`, mean 1.
-        task: The likelihood; two classes are fitted by iteratively reweighted least squares, several classes with the
-            penalties of one-against-rest fits.
-        products: For a regression: what `design.about_mean(weights)` gives, where it is known already.
+        task: The likelihood. Two classes are fitted by iteratively reweighted least squares, several by L-BFGS with each class's
+            own penalties.
+        start: Penalties `(P, q)` to start from.
+        products: For a task with fixed weights: what `design.about_mean(weights)` gives, where it is known already.
     """
     outputs, width = y.shape[1], design.width
-    if not task.is_regression and len(y) > MAX_VARIANCE_ROWS:
+    if not task.has_fixed_weights and len(y) > MAX_VARIANCE_ROWS:
         some = slice(None, None, math.ceil(len(y) / MAX_VARIANCE_ROWS))
         own = replace(design, values=design.values[some])
-        found = fit_additive(own, y[some], weights[some] / weights[some].mean(), task)
-        return refit_additive(found, design, y, weights, task)
-    if isinstance(task, Multiclass):
-        single = [fit_additive(design, y[:, [j]], weights, Binary()) for j in range(outputs)]
-        penalties = torch.cat([each.penalties for each in single], dim=1)
-        degrees_of_freedom = torch.cat([each.degrees_of_freedom for each in single])
-        return AdditiveFit(*solve_classes(design, y, weights, penalties), penalties, degrees_of_freedom)
+        found = fit_additive(own, y[some], weights[some] / weights[some].mean(), task, start=start)
+        return refit_additive(found, design, y, weights)
     work = _AdditiveSolver(design, y, weights, task, products)
-    start = y.new_zeros(width, outputs)
-    state = AdditiveFit(start, task.constant(y, weights), torch.ones_like(start), y.new_full((outputs,), float(width)))
+    zeros, free = y.new_zeros(width, outputs), y.new_full((outputs,), float(width))
+    penalties = torch.ones_like(zeros) if start is None else start.clone()
+    state = AdditiveFit(zeros, task.constant(y, weights), penalties, free, task)
     before = float("inf")
     for _ in range(MAX_ROUNDS):
-        for j in range(outputs):
-            work.round(state, j)
+        state = work.round(state)
         total = float(state.degrees_of_freedom.sum())
         if abs(total - before) <= FREEDOM_TOLERANCE * (1.0 + total):
             break
         before = total
+    if isinstance(task, Multiclass):
+        return refit_additive(state, design, y, weights)
+    if task.is_regression and not task.is_quadratic:  # the penalties may have settled before the coefficients
+        work.settle(state)
     return state
 
 
@@ -103,33 +117,62 @@ def refit_additive(
     design: DesignMatrix,
     y: Tensor,
     weights: Tensor,
-    task: Task,
     products: tuple[Tensor, Tensor] | None = None,
 ) -> AdditiveFit:
-    """Refits the coefficients for other weights, such as zeros for held-out rows; the penalties stay.
+    """Refits the coefficients for other weights, such as zeros for held-out rows; penalties and likelihood stay.
 
     Args:
-        found: The fit whose penalties are taken.
+        found: The fit whose penalties and likelihood are taken.
         design: The design matrix.
         y: Targets `(n, q)`.
         weights: The other weights, `(n,)`.
-        task: The likelihood.
-        products: For a regression: what `design.about_mean(weights)` gives, where it is known already.
+        products: For a task with fixed weights: what `design.about_mean(weights)` gives, where it is known already.
     """
+    task = found.task
     if isinstance(task, Multiclass):
         many = len(y) > MAX_VARIANCE_ROWS
         start = (found.coefficients, found.bias) if many else None
         gram = design.about_mean(weights)[1] if many else None
-        solved = solve_classes(design, y, weights, found.penalties, start, gram)
-        return AdditiveFit(*solved, found.penalties, found.degrees_of_freedom)
-    state = AdditiveFit(
-        found.coefficients.clone(), found.bias.clone(), found.penalties, found.degrees_of_freedom.clone()
+        coefficients, bias = solve_classes(design, y, weights, found.penalties, task, start=start, gram=gram)
+        return replace(found, coefficients=coefficients, bias=bias)
+    state = replace(
+        found,
+        coefficients=found.coefficients.clone(),
+        bias=found.bias.clone(),
+        degrees_of_freedom=found.degrees_of_freedom.clone(),
     )
-    work = _AdditiveSolver(design, y, weights, task, products)
-    for _ in range(1 if task.is_regression else NEWTON_STEPS):
-        for j in range(y.shape[1]):
-            work.solve(state, j)
+    _AdditiveSolver(design, y, weights, task, products).settle(state)
     return state
+
+
+def left_out(
+    found: AdditiveFit,
+    design: DesignMatrix,
+    y: Tensor,
+    weights: Tensor,
+    products: tuple[Tensor, Tensor] | None = None,
+) -> Tensor:
+    """Outputs `(n, q)` for every row of a regression as if it had been left out, at the penalties of the fit.
+
+    Exact for least squares; else one Newton step (approximate leave-one-out, Rad and Maleki 2020).
+
+    Args:
+        found: The fit to all rows.
+        design: The design matrix.
+        y: Targets `(n, q)`.
+        weights: Row weights `(n,)`.
+        products: For a task with fixed weights: what `design.about_mean(weights)` gives, where it is known already.
+    """
+    task = found.task
+    work, outputs = _AdditiveSolver(design, y, weights, task, products), found.values(design)
+    unseen = outputs.clone()
+    for j in range(y.shape[1]):
+        target, working = task.working(outputs, y, weights, j, MIN_WORKING_WEIGHT)
+        normal = work.normal(found, j)
+        factor = torch.linalg.cholesky(normal.gram + torch.diag(found.penalties[:, j]))
+        leverage = working * (design.square_distances(normal.centre, factor) + 1 / working.sum())
+        unseen[:, j] -= (target - outputs[:, j]) * leverage / (1 - leverage).clamp_min(MIN_FREE_SHARE)
+    return unseen
 
 
 @dataclass(frozen=True)
@@ -157,28 +200,56 @@ class _AdditiveSolver:
     task: Task
     products: tuple[Tensor, Tensor] | None = None
 
-    def solve(self, state: AdditiveFit, j: int) -> tuple[Tensor, _NormalEquations]:
-        """Solves for output j's coefficients at its penalties; returns the inverse of the penalised matrix, too."""
-        normal = self._normal(state, j)
+    def round(self, state: AdditiveFit) -> AdditiveFit:
+        """One solution and one Fellner–Schall update of all penalties."""
+        together = isinstance(self.task, Multiclass)
+        if isinstance(self.task, Multiclass):
+            start = state.coefficients, state.bias
+            coefficients, bias = solve_classes(
+                self.design, self.y, self.weights, state.penalties, self.task, start=start, steps=STEPS_PER_ROUND
+            )
+            state = replace(state, coefficients=coefficients, bias=bias)
+        for j in range(self.y.shape[1]):
+            self._penalties(state, j, *(self.information(state, j)[1:] if together else self.solve(state, j)))
+        return state
+
+    def information(self, state: AdditiveFit, j: int) -> tuple[Tensor, Tensor, _NormalEquations]:
+        """Cholesky factor and inverse of output j's penalised normal equations, and these; sets its degrees of freedom."""
+        normal = self.normal(state, j)
         loose = normal.gram.clone()
         loose.diagonal().add_(state.penalties[:, j])
         factor = torch.linalg.cholesky(loose)
         inverse = torch.cholesky_inverse(factor)
         state.degrees_of_freedom[j] = (inverse * normal.gram).sum()
+        return factor, inverse, normal
+
+    def solve(self, state: AdditiveFit, j: int) -> tuple[Tensor, _NormalEquations]:
+        """Solves for output j's coefficients at its penalties; returns the inverse of the penalised matrix, too."""
+        factor, inverse, normal = self.information(state, j)
         found = torch.cholesky_solve(normal.moments[:, None], factor)[:, 0]
         level = normal.level - normal.centre @ found
-        if self.task.is_regression:
+        if self.task.is_quadratic:
             state.coefficients[:, j], state.bias[j] = found, level
         else:
             self._step(state, j, found, level)
         return inverse, normal
 
-    def round(self, state: AdditiveFit, j: int) -> None:
-        """One solution and one Fellner–Schall update of output j's penalties; `tr(S⁻S_j) = m / λ` for a block of m columns."""
-        inverse, normal = self.solve(state, j)
+    def settle(self, state: AdditiveFit) -> None:
+        """Solves for the coefficients at fixed penalties."""
+        adaptive = self.task.is_regression and not self.task.is_quadratic
+        for _ in range(1 if self.task.is_quadratic else MAX_STEPS if adaptive else NEWTON_STEPS):
+            before = state.coefficients.clone()
+            for j in range(self.y.shape[1]):
+                self.solve(state, j)
+            moved = (state.coefficients - before).abs().amax()
+            if adaptive and moved <= STEP_TOLERANCE * state.coefficients.abs().amax():
+                break
+
+    def _penalties(self, state: AdditiveFit, j: int, inverse: Tensor, normal: _NormalEquations) -> None:
+        """One Fellner–Schall update of output j's penalties; `tr(S⁻S_j) = m / λ` for a block of m columns."""
         coefficients, penalties = state.coefficients[:, j], state.penalties[:, j]
         noise = 1.0
-        if self.task.is_regression:
+        if self.task.has_dispersion:
             count = int((self.weights > 0).sum())
             noise = float(
                 normal.residual(coefficients).clamp_min(0) / (count - 1 - state.degrees_of_freedom[j]).clamp_min(1.0)
@@ -188,21 +259,31 @@ class _AdditiveSolver:
         size = sums.index_add(0, blocks, coefficients**2)
         asked = noise * sums.index_add(0, blocks, 1 / penalties - inverse.diagonal())
         updated = fellner_schall_update(penalties, asked[blocks], size[blocks])
-        weakest = MIN_PENALTY if self.task.is_regression else MIN_PENALTY_CLASSES
-        state.penalties[:, j] = updated.clamp(weakest, MAX_PENALTY)
+        state.penalties[:, j] = updated.clamp(self.task.min_penalty, MAX_PENALTY)
 
-    def _normal(self, state: AdditiveFit, j: int) -> _NormalEquations:
-        if self.task.is_regression:
+    def normal(self, state: AdditiveFit, j: int) -> _NormalEquations:
+        """The normal equations of output j at the present outputs."""
+        if self.task.is_quadratic:
             return self._fixed[j]
         outputs = state.values(self.design)
         target, working = self.task.working(outputs, self.y, self.weights, j, MIN_WORKING_WEIGHT)
-        (normal,) = self._equations(target[:, None], working, self.design.about_mean(working))
+        if self.task.has_fixed_weights:
+            centre, gram = self._own_products
+            products = centre, gram * (working.sum() / self.weights.sum())
+        else:
+            products = self.design.about_mean(working)
+        (normal,) = self._equations(target[:, None], working, products)
         return normal
 
     @cached_property
     def _fixed(self) -> list[_NormalEquations]:
-        """The equations of every output of a regression, which stay the same."""
-        return self._equations(self.y, self.weights, self.products or self.design.about_mean(self.weights))
+        """The equations of every output of least squares, which stay the same."""
+        return self._equations(self.y, self.weights, self._own_products)
+
+    @cached_property
+    def _own_products(self) -> tuple[Tensor, Tensor]:
+        """Means and cross products of the columns with the rows' own weights."""
+        return self.products or self.design.about_mean(self.weights)
 
     def _equations(self, targets: Tensor, weights: Tensor, products: tuple[Tensor, Tensor]) -> list[_NormalEquations]:
         levels = (weights @ targets) / weights.sum()
@@ -223,7 +304,8 @@ class _AdditiveSolver:
             moved = outputs.clone()
             moved[:, j] += share * change
             penalty = 0.5 * (state.penalties[:, j] * (old + share * (found - old)) ** 2).sum()
-            return self.weights @ self.task.loss(moved, self.y) + penalty
+            # The loss of a regression is the mean over its outputs, and the penalties are for their sum.
+            return self.y.shape[1] * (self.weights @ self.task.loss(moved, self.y)) + penalty
 
         before, share = cost(0.0), 1.0
         while share > MIN_STEP_LENGTH and not cost(share) <= before:

@@ -55,6 +55,7 @@ def additive_network(
         generator=torch.Generator(),
     )
     _set(model.kan_layers[0], grid, curves, bias)
+    model.kan_layers[0].mask.copy_(_living(curves))
     return _in_units(model, scaling)
 
 
@@ -108,7 +109,7 @@ def combined_network(
         if number == 0:
             own = _finer(layer, curves, source)
             table = torch.cat([torch.cat([own, torch.zeros_like(own[:, :1])], 1), table], dim=2)
-            biases, living = torch.cat([bias, biases]), torch.cat([torch.ones_like(own[:, 0]), living], dim=1)
+            biases, living = torch.cat([bias, biases]), torch.cat([_living(own), living], dim=1)
         else:
             table, biases, living, grid = _with_identity(edges, table, biases, living, grid, last, outputs)
         factor = inverse_temperature if last else 1.0
@@ -182,6 +183,11 @@ def _with_identity(
     return table, torch.cat([biases.new_zeros(outputs), biases]), torch.block_diag(alive, living), grid
 
 
+def _living(curves: Tensor) -> Tensor:
+    """Mask `(p, q)` of the curves `(p, size, q)` that are not flat."""
+    return curves.any(dim=1).to(curves.dtype)
+
+
 def _finer(layer: KANLayer, curves: Tensor, target: KANLayer) -> Tensor:
     """The curves on the members' grid, exactly, since it contains the layer's knots."""
     factor = target.basis.resolution // layer.basis.resolution
@@ -208,12 +214,3 @@ def _in_units(model: KAN, scaling: Standardisation) -> KAN:
     model.input_scaling.set(scaling.x_shift, scaling.x_scale)
     model.output_scaling.set(scaling.y_shift, scaling.y_scale)
     return model
-
-
-def moments(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted means and standard deviations of columns; that of a constant is 1."""
-    share = weights / weights.sum()
-    mean = share @ values
-    spread = torch.sqrt(share @ (values - mean) ** 2)
-    floor = 1e-12 * values.abs().amax(0)
-    return mean, torch.where(spread > floor, spread, torch.ones_like(spread))

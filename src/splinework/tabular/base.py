@@ -29,6 +29,7 @@ from splinework.tabular.column_axioms import ColumnAxiom
 from splinework.tabular.columns import Columns, Level, learn_columns
 from splinework.tabular.constant import constant_network, is_constant
 from splinework.tabular.explanation import ExplanationMixin
+from splinework.tabular.extrapolation import Range, beyond, ranges_of
 from splinework.tabular.fitted import check_fitted
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.informed import check_constant, train_informed
@@ -37,7 +38,8 @@ from splinework.tabular.input_table import InputTable, read_input
 from splinework.tabular.namespaces import Namespace, check_same_namespace, to_numpy
 from splinework.tabular.rows import Floats, WeightedRows, canonical, joined, sampled
 from splinework.tabular.tasks import Regression, Task
-from splinework.tabular.training import TrainedNetwork, train
+from splinework.tabular.trained import TrainedNetwork
+from splinework.tabular.training import train
 
 Own = TypeVar("Own", bound="KANEstimator")
 MAX_STORED_ROWS = 2000
@@ -123,6 +125,9 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
         """The rows with further weights, such as those of classes."""
         return rows
 
+    def _learn_likelihood(self, task: Task | None) -> None:
+        """Keeps what the fit has learned about the likelihood; None where it learned nothing."""
+
     @abstractmethod
     def _constant(self, rows: WeightedRows) -> Floats:
         """The outputs `(q,)` of the constant network."""
@@ -159,6 +164,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
             rows = joined(self._rows(even=False), rows) if partial and not first else canonical(rows)
             # Continued training would leave the shapes that axioms require, so with axioms every fit starts anew.
             anew = first or bool(known) or (partial and self._needs_new_fit(rows))
+            self._ranges = ranges_of(raw.x, columns, () if first else getattr(self, "_ranges", None) or ())
             with suited_to(len(rows)):
                 start = None if anew else self.model_
                 self._train(rows, columns, task=task, settings=settings, on_step=on_step, known=known, start=start)
@@ -186,6 +192,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
             start = None  # neither a constant network nor one shaped by axioms that are gone is a start
         certificate: Certificate | None = None
         statuses: tuple[AxiomStatus, ...] = ()
+        found: TrainedNetwork | None = None
         how: dict[str, Any] = {"task": task, "settings": settings, "seed": seed, "on_step": on_step}
         if is_constant(rows):
             self.model_ = _named(constant_network(names[0], self._constant(rows)), *names)
@@ -197,7 +204,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
             if known:
                 informed = train_informed(full, known, names=names, **how)
                 certificate, statuses = informed.certificate, informed.statuses
-                found: TrainedNetwork = informed
+                found = informed
             else:
                 how |= {"groups": columns.groups, "owners": columns.owners, "names": names[0]}
                 found = train(full.x, full.y, full.weights, start=start, **how)
@@ -208,7 +215,8 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
                 _warn_of_screening(columns, len(rows))
             self.model_ = _named(found.model, *names)
             self.loss_, self.n_iter_, self.history_ = found.loss, max(1, found.steps), found.history
-        for name in ("_formulas", "certificate_", "axiom_status_"):  # those of the previous network
+            self._learn_likelihood(found.task)
+        for name in ("_formulas", "_effects", "certificate_", "axiom_status_"):  # those of the previous network
             self.__dict__.pop(name, None)
         if known:
             self.certificate_, self.axiom_status_ = certificate, statuses
@@ -216,6 +224,36 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
             self._made_for = len(rows)
         self.columns_ = columns
         self._sample = sampled(rows, MAX_STORED_ROWS, seed)
+        self._take_residuals(rows, task, None if found is None else found.out_of_fold)
+
+    def _take_residuals(self, rows: WeightedRows, task: Task, unseen: torch.Tensor | None) -> None:
+        """Keeps what an estimator with prediction intervals needs for them; the others need nothing.
+
+        Args:
+            rows: The rows of the fit.
+            task: The likelihood.
+            unseen: Outputs `(n, q)` for the rows as if the network had not seen them; None where there are none.
+        """
+
+    def extrapolates(self, X: Any) -> Any:
+        """Whether each row lies beyond the rows of the fit, where predictions rest on straight continuations, `(n,)`.
+
+        A row does where some column has a number outside the range of the fit, a level that the fit has not seen, or a missing
+        value although the fit had none there. Rows inside the range of every column may still lie in a gap between the rows.
+
+        Args:
+            X: Covariates `(n, p)`.
+
+        Raises:
+            NotFittedError: Before a fit.
+            ValueError: If X does not match the table of the fit, or the estimator was read from a file of an earlier version,
+                which has no ranges.
+        """
+        table, where = self._table(X, "extrapolates")
+        ranges: tuple[Range, ...] | None = getattr(self, "_ranges", None)
+        if ranges is None:
+            raise DataError("the file of this estimator has no ranges of its columns; fit it again, and save it anew.")
+        return where.back(beyond(table.values, self.columns_, ranges))
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
@@ -240,8 +278,8 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
         columns = self.columns_.columns
         return {i: column.levels for i, column in enumerate(columns) if column.levels}
 
-    def _inputs(self, X: Any, method: str) -> tuple[Floats, Namespace]:
-        """The network's inputs for a table, and the array namespace of the results.
+    def _table(self, X: Any, method: str) -> tuple[InputTable, Namespace]:
+        """A table as it is read, and the array namespace of the results.
 
         Raises:
             NotFittedError: Before a fit.
@@ -249,8 +287,12 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
         """
         check_fitted(self)
         check_same_namespace(X, self, method)
-        table = read_input(self, to_numpy(X), self._levels())
-        return self.columns_.encode(table.values), Namespace(X)
+        return read_input(self, to_numpy(X), self._levels()), Namespace(X)
+
+    def _inputs(self, X: Any, method: str) -> tuple[Floats, Namespace]:
+        """The network's inputs for a table, and the array namespace of the results; raises like `_table`."""
+        table, where = self._table(X, method)
+        return self.columns_.encode(table.values), where
 
     def _outputs(self, X: Any, method: str) -> tuple[Floats, Namespace]:
         """The network's outputs `(n, q)`."""

@@ -22,9 +22,11 @@ class Classes:
 
     Attributes:
         values: The labels, sorted.
+        lapses: Per class the probability that a label is this class whatever the inputs are; empty if labels are right.
     """
 
     values: NDArray[Any]
+    lapses: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         return len(self.values)
@@ -32,7 +34,7 @@ class Classes:
     @property
     def task(self) -> Task:
         """The likelihood of these classes."""
-        return Binary() if len(self) <= 2 else Multiclass()
+        return Binary(self.lapses) if len(self) <= 2 else Multiclass(self.lapses)
 
     def codes(self, labels: NDArray[Any]) -> NDArray[np.intp]:
         """The index of each label among the classes.
@@ -61,19 +63,35 @@ class Classes:
         weights = np.concatenate([rows.weights, np.full(len(absent), 0.5 * rows.weights.mean())])
         return canonical(WeightedRows(x, np.concatenate([rows.y, absent]), weights))
 
-    def probabilities(self, logits: Floats) -> Floats:
-        """Class probabilities `(n, classes)` of logits `(n, q)`."""
-        if len(self) > 2:
-            return np.asarray(softmax(logits, axis=1))
-        both = np.concatenate([expit(-logits), expit(logits)], axis=1)
-        return both if len(self) == 2 else np.ones((len(logits), 1))
+    def probabilities(self, outputs: Floats) -> Floats:
+        """Class probabilities `(n, classes)` of the network's outputs `(n, q)`."""
+        return np.exp(self.log_probabilities(outputs)) if any(self.lapses) else self._genuine(outputs)
 
-    def log_probabilities(self, logits: Floats) -> Floats:
+    def log_probabilities(self, outputs: Floats) -> Floats:
         """Logarithms of the probabilities, `(n, classes)`, accurate where a probability rounds to 0 or 1."""
         if len(self) > 2:
-            return np.asarray(log_softmax(logits, axis=1))
-        both = np.concatenate([log_expit(-logits), log_expit(logits)], axis=1)
-        return both if len(self) == 2 else np.zeros((len(logits), 1))
+            logs = np.asarray(log_softmax(outputs, axis=1))
+        else:
+            both = np.concatenate([log_expit(-outputs), log_expit(outputs)], axis=1)
+            logs = both if len(self) == 2 else np.zeros((len(outputs), 1))
+        if not any(self.lapses):
+            return logs
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.logaddexp(logs + np.log1p(-sum(self.lapses)), np.log(self.lapses)))
+
+    def logits(self, outputs: Floats) -> Floats:
+        """Logits `(n, q)` of the probabilities: the network's outputs, unless labels may be wrong."""
+        if not any(self.lapses):
+            return outputs
+        logs = self.log_probabilities(outputs)
+        return logs if len(self) > 2 else logs[:, 1:] - logs[:, :1]
+
+    def _genuine(self, outputs: Floats) -> Floats:
+        """Probabilities `(n, classes)` of the classes if labels were right."""
+        if len(self) > 2:
+            return np.asarray(softmax(outputs, axis=1))
+        both = np.concatenate([expit(-outputs), expit(outputs)], axis=1)
+        return both if len(self) == 2 else np.ones((len(outputs), 1))
 
 
 def target_names(y: Any, count: int) -> tuple[str, ...]:

@@ -19,9 +19,10 @@ from splinework.tabular.classes import Classes, labels_of
 from splinework.tabular.column_axioms import AXIOM_PARAMETERS, ColumnAxiom, column_axioms
 from splinework.tabular.columns import Columns
 from splinework.tabular.constant import MAX_LOGIT, class_logits
+from splinework.tabular.fitted import check_fitted
 from splinework.tabular.namespaces import Namespace, to_numpy
 from splinework.tabular.rows import Floats, WeightedRows
-from splinework.tabular.tasks import Task
+from splinework.tabular.tasks import Classification, Task
 
 
 @explained
@@ -50,7 +51,10 @@ class KANClassifier(ClassifierMixin, KANEstimator):
 
     Attributes:
         classes_: The class labels, sorted.
-        model_: The network; its output is the logit of the second class, or one logit per class for three and more.
+        model_: The network; its output is the logit of the second class, or one logit per class for three and more, of
+            labels that are right.
+        lapse_rates_: Per class the estimated probability that a label is this class whatever the inputs are, `(n_classes,)`. With
+            `s` their sum and `p` the probabilities of `model_`, `predict_proba` is `(1 - s) * p + lapse_rates_`.
         columns_: Encoding of the columns.
         equations_: Formulas for the class probabilities, as a pandas DataFrame.
         equation_: The best of them.
@@ -67,8 +71,8 @@ class KANClassifier(ClassifierMixin, KANEstimator):
         ValueError: If a parameter is out of range or a table does not fit, as in scikit-learn.
 
     References:
-        Guo et al., "On Calibration of Modern Neural Networks", ICML 2017 (the temperature of the probabilities); see
-        `KANRegressor` for the others.
+        Guo et al., "On Calibration of Modern Neural Networks", ICML 2017 (the temperature of the probabilities); Copas, "Binary
+        regression models for contaminated data", JRSS B 50 (1988) 225 (wrong labels); see `KANRegressor` for the others.
 
     Example:
         >>> from sklearn.datasets import load_iris
@@ -90,6 +94,16 @@ class KANClassifier(ClassifierMixin, KANEstimator):
     class_weight: Any = None
     monotone: Any = None
     axioms: Any = None
+
+    @property
+    def lapse_rates_(self) -> NDArray[np.float64]:
+        """Probability of each class as a label that does not depend on the inputs, `(n_classes,)`; zeros if labels are right.
+
+        Raises:
+            AttributeError: Before a fit (also a NotFittedError).
+        """
+        check_fitted(self)
+        return np.asarray(self._classes.lapses or np.zeros(len(self._classes)), dtype=np.float64)
 
     @with_callbacks
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> KANClassifier:
@@ -136,7 +150,8 @@ class KANClassifier(ClassifierMixin, KANEstimator):
             NotFittedError: Before a fit.
             ValueError: If X does not match the table of the fit.
         """
-        values, where = self._outputs(X, "decision_function")
+        outputs, where = self._outputs(X, "decision_function")
+        values = self._classes.logits(outputs)
         return where.back(values if len(self._classes) > 2 else values[:, 0])
 
     def predict_proba(self, X: Any) -> Any:
@@ -149,6 +164,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):
         values, where = self._outputs(X, "predict_log_proba")
         return where.back(self._classes.log_probabilities(values))
 
+    @explained
     def predict(self, X: Any) -> Any:
         """The most probable class of each row, `(n,)`; raises like `decision_function`."""
         values, where = self._outputs(X, "predict")
@@ -178,6 +194,10 @@ class KANClassifier(ClassifierMixin, KANEstimator):
         if not np.any(weighed.weights > 0):
             raise ValueError(f"class_weight={self.class_weight} leaves no row with a weight above zero; change it.")
         return weighed
+
+    def _learn_likelihood(self, task: Task | None) -> None:
+        if isinstance(task, Classification):
+            self._classes = replace(self._classes, lapses=task.lapses)
 
     def _constant(self, rows: WeightedRows) -> Floats:
         return class_logits(rows, len(self._classes)) if len(self._classes) > 1 else np.array([MAX_LOGIT])

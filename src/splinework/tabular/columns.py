@@ -122,6 +122,10 @@ class CategoricalColumn(Column):
         inputs[~known] = self.unknown
         return inputs
 
+    def is_known(self, values: Floats) -> NDArray[np.bool_]:
+        """Whether each code `(n,)` is that of a level of the fit, or a missing value where the fit had some, `(n,)`."""
+        return self._indicators(values)[1]
+
     def _indicators(self, values: Floats) -> tuple[Floats, NDArray[np.bool_]]:
         """The indicators `(n, k)`, and whether each row has a level of the fit, `(n,)`."""
         missing = np.isnan(values)

@@ -41,7 +41,9 @@ def continue_training(
     for layer in model.kan_layers:
         layer.spline_weight.requires_grad_(False)
     u = model.input_scaling(x)
-    t = (y - model.output_scaling.shift) / model.output_scaling.scale if task.is_regression else y
+    t = task.in_units(y, model.output_scaling.shift, model.output_scaling.scale) if task.is_regression else y
+    with torch.no_grad():
+        task = task.tuned(t - model.unit_forward(u), weights, 0.0)
     generator = torch.Generator().manual_seed(seed)
     count = len(u)
     batch = min(BATCH_SIZE, count)

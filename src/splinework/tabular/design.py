@@ -92,6 +92,14 @@ class DesignMatrix:
         centre = self.moments(weights) / weights.sum()
         return centre, self._cross_products(weights, centre)
 
+    def square_distances(self, centre: Tensor, factor: Tensor) -> Tensor:
+        """Squared distances `(n,)` of the rows from `centre` `(P,)` in the metric of the inverse of `factor @ factor.T`."""
+        found = []
+        for _, part in self._parts():
+            off = (part.to(centre.dtype) - centre).T
+            found.append(torch.linalg.solve_triangular(factor, off, upper=False).square().sum(0))
+        return torch.cat(found)
+
     def without(self, whole: tuple[Tensor, Tensor], weights: Tensor, held: Tensor) -> tuple[Tensor, Tensor]:
         """Means and cross products without held-out rows, from those of all rows; costs the products of the held-out rows only.
 

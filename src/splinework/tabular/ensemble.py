@@ -103,6 +103,9 @@ def wide_network(
         first = net.kan_layers[0]
         first.grid.copy_(layer.grid)
         first.refresh()
+        if visible is not None:
+            own = visible[: settings.members].repeat(len(settings.weight_decays), 1).T
+            first.mask.copy_(own.repeat_interleave(first.outputs // blocks, dim=1))
         h = u.to(torch.float32)
         for number, edges in enumerate(net.kan_layers):
             edges.spline_weight.requires_grad_(False)
@@ -110,13 +113,14 @@ def wide_network(
             assert edges.base_weight is not None
             spread = 1.0 if number == 0 else 0.3
             drawn = torch.randn(edges.base_weight.shape, generator=generator)
-            edges.base_weight.copy_(spread / math.sqrt(edges.inputs / (1 if number == 0 else blocks)) * drawn)
+            edges.base_weight.copy_(
+                spread
+                / math.sqrt(max(1, int(edges.mask.any(1).sum())) if number == 0 else edges.inputs / blocks)
+                * drawn
+            )
             if number:
                 size = edges.inputs // blocks, edges.outputs // blocks
                 edges.mask.copy_(torch.block_diag(*[torch.ones(size)] * blocks))
-            elif visible is not None:
-                own = visible[: settings.members].repeat(len(settings.weight_decays), 1).T
-                edges.mask.copy_(own.repeat_interleave(edges.outputs // blocks, dim=1))
             if number < len(settings.hidden):
                 _standardise(edges, h)
                 h = _through(edges, h)
@@ -136,6 +140,16 @@ def _standardise(edges: KANLayer, h: Tensor) -> None:
 
 def _through(module: Callable[[Tensor], Tensor], u: Tensor) -> Tensor:
     return torch.cat([module(part) for part in u.split(MAX_BATCH_ROWS)])
+
+
+@torch.no_grad()
+def correction_of(net: KAN, group: DecayGroup, u: Tensor, fold: Tensor, settings: EnsembleSettings) -> Tensor:
+    """Out-of-fold correction `(n, q)` of a trained group, by its members of these folds `(n,)`; sets the network's state."""
+    assert group.state is not None
+    net.load_state_dict(group.state)
+    outputs = _through(net.unit_forward, u.float()).double()
+    outputs = outputs.view(len(u), len(settings.weight_decays), settings.members, -1)
+    return outputs[torch.arange(len(u)), group.index, fold]
 
 
 def train_ensemble(

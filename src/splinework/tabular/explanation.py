@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,8 @@ from splinework.tabular.classes import Classes
 from splinework.tabular.columns import Columns
 from splinework.tabular.diagram import diagram
 from splinework.tabular.fitted import check_fitted
-from splinework.tabular.inner_network import InnerNetwork, frame_notes, inner_network, input_scores
+from splinework.tabular.importances import permutation_table, total_effects
+from splinework.tabular.inner_network import InnerNetwork, frame_notes, inner_network, input_scores, outputs_of
 from splinework.tabular.rows import Floats, WeightedRows, unweighted
 
 if TYPE_CHECKING:
@@ -50,6 +53,11 @@ class ExplanationMixin:
     _classes: Classes | None = None
 
     @property
+    def _explains_rows(self) -> bool:
+        """Whether formulas are those of the targets, by least squares or as classes; else they are the network's own."""
+        return True
+
+    @property
     def formulas_(self) -> FormulaTable:
         """Formulas as `discover` gives them, searched for on first access: for `formula_budget` seconds, on rows of the fit.
 
@@ -75,11 +83,50 @@ class ExplanationMixin:
 
     @property
     def feature_importances_(self) -> NDArray[np.float64]:
-        """Relative importance of every column, `(n_features_in_,)`: attribution scores, which sum to one."""
-        scores = self._scores()
-        shares = np.bincount(self.columns_.owners, scores, minlength=len(self.columns_.columns))
-        total = shares.sum()
-        return np.asarray(shares / total if total > 0 else shares, dtype=np.float64)
+        """Relative importance of every column, `(n_features_in_,)`: shares of total Sobol effects, which sum to one.
+
+        The total effect of a column, its own and its interactions, is half the mean square by which predictions (probabilities of
+        a classifier) change where its values, all levels of a category together, come from another row of the fit (Jansen,
+        "Analysis of variance designs for model output", Computer Physics Communications 117 (1999) 35).
+        """
+        check_fitted(self)
+        known: NDArray[np.float64] | None = self.__dict__.get("_effects")
+        if known is None:
+            known = self._effects = total_effects(self._predictor(), self._rows().x, self.columns_)
+        total = known.sum()
+        return known / total if total > 0 else known
+
+    def permutation_importances(
+        self, X: Any, y: Any, *, repeats: int = 5, scoring: Any = None, sample_weight: Any = None
+    ) -> pd.DataFrame:
+        """Loss of score where a column is permuted, by scikit-learn's `permutation_importance`.
+
+        On rows that the fit has not seen, an idle column has about zero.
+
+        Args:
+            X: Covariates `(n, p)`, columns as in the fit.
+            y: Target `(n,)`.
+            repeats: Permutations of each column, at least 2.
+            scoring: A scorer of scikit-learn; by default the log loss of a classifier, and R² of a regression.
+            sample_weight: Weights `(n,)`.
+
+        Returns:
+            One row per column, most important first: `importance`, `standard error` (over the permutations), and `share` of the
+            sum of positive importances.
+
+        Raises:
+            DataError: If `repeats` is less than 2, since one permutation has no standard error.
+            NotFittedError: Before a fit.
+
+        Example:
+            >>> from sklearn.datasets import load_iris
+            >>> from splinework.tabular import KANClassifier
+            >>> X, y = load_iris(return_X_y=True)
+            >>> KANClassifier(hidden=0, grid=3).fit(X[::2], y[::2]).permutation_importances(X[1::2], y[1::2]).shape
+            (4, 3)
+        """
+        check_fitted(self)
+        return permutation_table(self, X, y, repeats, scoring, sample_weight, self._classes is not None)
 
     def plot(self, **options: Any) -> Axes:
         """Plots the network on rows of the fit, with the options of `splinework.report.plot`.
@@ -115,7 +162,7 @@ class ExplanationMixin:
             seen.network,
             path,
             x=seen.x,
-            y=rows.y if rows.y.ndim == 2 and not answered else None,
+            y=rows.y if rows.y.ndim == 2 and not answered and self._explains_rows else None,
             table=self.formulas_ if equations else None,
             title=title,
             notes=self._notes(),
@@ -136,6 +183,8 @@ class ExplanationMixin:
 
     def _search(self) -> FormulaTable:
         rows = self._rows(even=False)
+        if not self._explains_rows:
+            rows = replace(rows, y=outputs_of(self.model_, rows.x))
         target = self.columns_.targets[0].removeprefix("logit of ").partition("=")[0]
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         return formulas.search(
@@ -147,6 +196,11 @@ class ExplanationMixin:
             budget=self.formula_budget,
             seed=seed,
         )
+
+    def _predictor(self) -> Callable[[Floats], Floats]:
+        """Predictions `(n, q)`, or class probabilities, of inputs `(n, p)` of the network."""
+        classes, model = self._classes, self.model_
+        return lambda x: outputs_of(model, x) if classes is None else classes.probabilities(outputs_of(model, x))
 
     def _rows(self, *, even: bool = True) -> WeightedRows:
         """Rows of the fit, encoded as inputs of the network.
@@ -188,6 +242,10 @@ class ExplanationMixin:
         if out:
             notes.append(f"{len(out)} of {len(self.columns_.columns)} columns were screened out")
         notes += frame_notes(self.model_)
+        if self._classes is not None and any(self._classes.lapses):
+            notes.append(
+                f"{sum(self._classes.lapses):.1%} of the labels are taken to be drawn regardless of the inputs"
+            )
         for each in getattr(self, "axiom_status_", ()):
             note = f" ({each.note})" if each.note else ""
             notes.append(f"axiom {each.axiom}, {each.strength}: {each.status}{note}")

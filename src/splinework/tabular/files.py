@@ -18,6 +18,8 @@ from splinework.nn.checkpoint import save as save_model
 from splinework.tabular.axiom_status import AxiomStatus
 from splinework.tabular.classes import Classes
 from splinework.tabular.columns import NumericColumn, columns_from_dict
+from splinework.tabular.intervals import residuals_from_dict
+from splinework.tabular.losses import name_of, named_task
 from splinework.tabular.rows import WeightedRows, sampled
 
 MAX_STORED_ROWS = 500
@@ -65,9 +67,16 @@ def _about(estimator: Any, rows: WeightedRows) -> dict[str, Any]:
         "loss": estimator.loss_,
         "steps": estimator.n_iter_,
         "made_for": estimator._made_for,
+        "ranges_of_columns": getattr(estimator, "_ranges", None),
         "flat": getattr(estimator, "_flat", True),
         "rows": {"x": rows.x.tolist(), "y": rows.y.tolist(), "weights": rows.weights.tolist()},
     }
+    task = getattr(estimator, "_task", None)
+    if task is not None:
+        about["task"] = list(name_of(task))
+    residuals = getattr(estimator, "_residuals", None)
+    if residuals is not None:
+        about["residuals"] = residuals.to_dict()
     certificate = getattr(estimator, "certificate_", None)
     if certificate is not None:
         about["certificate"] = certificate.to_dict()
@@ -75,7 +84,11 @@ def _about(estimator: Any, rows: WeightedRows) -> dict[str, Any]:
         about["axiom_status"] = [asdict(each) for each in estimator.axiom_status_]
     classes = getattr(estimator, "_classes", None)
     if classes is not None:
-        about["classes"] = {"dtype": classes.values.dtype.str, "values": classes.values.tolist()}
+        about["classes"] = {
+            "dtype": classes.values.dtype.str,
+            "values": classes.values.tolist(),
+            "lapses": classes.lapses,
+        }
     return about
 
 
@@ -114,11 +127,15 @@ def _restored(kind: type[Any], model: Any, about: dict[str, Any]) -> Any:
         estimator.axiom_status_ = tuple(AxiomStatus(**each) for each in about["axiom_status"])
         estimator.certificate_ = from_dict(about["certificate"]) if "certificate" in about else None
     rows, estimator._made_for = about["rows"], int(about["made_for"])
+    ranges = about.get("ranges_of_columns")
+    estimator._ranges = None if ranges is None else tuple(None if each is None else tuple(each) for each in ranges)
+    estimator._task = named_task(*about.get("task", ("squared_error",)))
+    estimator._residuals = residuals_from_dict(about["residuals"]) if "residuals" in about else None
     estimator._flat = about["flat"]
     classes = about.get("classes")
     if classes is not None:
         kinds = object if classes["dtype"].startswith("|O") else classes["dtype"]
-        estimator._classes = Classes(np.array(classes["values"], dtype=kinds))
+        estimator._classes = Classes(np.array(classes["values"], dtype=kinds), tuple(classes.get("lapses", ())))
         estimator.classes_ = estimator._classes.values
     y = np.asarray(rows["y"], dtype=np.intp if classes is not None else np.float64)
     estimator._sample = WeightedRows(

@@ -31,7 +31,8 @@ from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.rows import WeightedRows, sampled
 from splinework.tabular.stacking import is_significant
 from splinework.tabular.tasks import Task
-from splinework.tabular.training import TrainedNetwork, TrainingLog, targets_of
+from splinework.tabular.trained import TrainedNetwork, TrainingLog
+from splinework.tabular.training import targets_of
 
 HIDDEN_NODES: Final = 5
 """Nodes of the hidden layer that is compared with an additive network."""
@@ -123,7 +124,8 @@ def train_informed(
             warnings.warn(f"{text}; give one of them strength='soft'.", FitWarning, stacklevel=2)
     model = fitted.model.requires_grad_(False).eval()
     history = job.log.history
-    return InformedNetwork(model, loss, len(history), history, fitted.certificate, statuses)
+    how: dict[str, Any] = {"task": task.of_right_labels(), "certificate": fitted.certificate, "statuses": statuses}
+    return InformedNetwork(model, loss, len(history), history, **how)
 
 
 def check_constant(

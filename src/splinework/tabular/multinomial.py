@@ -13,7 +13,7 @@ from splinework.tabular.design import DesignMatrix
 from splinework.tabular.tasks import Multiclass
 
 MAX_STEPS = 200
-GRADIENT_TOLERANCE = 1e-7
+GRADIENT_TOLERANCE = 1e-5
 """Largest remaining gradient component, per row."""
 
 
@@ -22,7 +22,10 @@ def solve_classes(
     y: Tensor,
     weights: Tensor,
     penalties: Tensor,
+    task: Multiclass,
+    *,
     start: tuple[Tensor, Tensor] | None = None,
+    steps: int = MAX_STEPS,
     gram: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Minimises the weighted cross-entropy plus `½ Σ penalties coefficients²` by L-BFGS.
@@ -35,7 +38,9 @@ def solve_classes(
         y: Class indicators `(n, q)`.
         weights: Row weights `(n,)`.
         penalties: Ridge penalties `(P, q)`.
+        task: The likelihood.
         start: Coefficients and biases to start from; by default zeros and the constant.
+        steps: Maximum number of steps.
         gram: Weighted cross products of the columns `(P, P)`; where given, they precondition the steps, else their diagonal does.
 
     Returns:
@@ -43,7 +48,7 @@ def solve_classes(
     """
     width, classes = design.width, y.shape[1]
     total = float(weights.sum())
-    coefficients, bias = start or (y.new_zeros(width, classes), Multiclass().constant(y, weights))
+    coefficients, bias = start or (y.new_zeros(width, classes), task.constant(y, weights))
     # Every direction gets about the same penalised curvature.
     scale = 1 / torch.sqrt(0.25 * design.squares(weights)[:, None] / classes + penalties)
     factors = None
@@ -66,17 +71,13 @@ def solve_classes(
         values = torch.from_numpy(flat)
         coefficients = scaled(values[: width * classes].view(width, classes))
         outputs = design.times(coefficients) + values[width * classes :]
-        loss = (
-            weights @ (torch.logsumexp(outputs, 1) - (outputs * y).sum(1)) + 0.5 * (penalties * coefficients**2).sum()
-        )
-        slope = weights[:, None] * (torch.softmax(outputs, 1) - y)
+        loss = weights @ task.loss(outputs, y) + 0.5 * (penalties * coefficients**2).sum()
+        slope = weights[:, None] * task.slope(outputs, y)
         gradient = torch.cat([scaled_back(design.moments(slope) + penalties * coefficients).reshape(-1), slope.sum(0)])
         return float(loss) / total, gradient.numpy() / total
 
     whitened = coefficients / scale if factors is None else (factors.mT @ coefficients.T[:, :, None])[:, :, 0].T
     first = torch.cat([whitened.reshape(-1), bias]).numpy()
-    found = minimize(
-        cost, first, jac=True, method="L-BFGS-B", options={"maxiter": MAX_STEPS, "gtol": GRADIENT_TOLERANCE}
-    )
+    found = minimize(cost, first, jac=True, method="L-BFGS-B", options={"maxiter": steps, "gtol": GRADIENT_TOLERANCE})
     values = torch.from_numpy(found.x)
     return scaled(values[: width * classes].view(width, classes)), values[width * classes :]

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from numbers import Real
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
+import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
+from sklearn.utils._param_validation import Interval, StrOptions  # private; see `base`
 
+from splinework.errors import ConfigError, DataError
 from splinework.errors.foreign import explained
+from splinework.nn.frame import network_of
 from splinework.tabular.base import KANEstimator
 from splinework.tabular.callbacks import with_callbacks
 from splinework.tabular.classes import target_names
 from splinework.tabular.column_axioms import AXIOM_PARAMETERS, ColumnAxiom, column_axioms
 from splinework.tabular.columns import Columns
 from splinework.tabular.constant import mean_target
+from splinework.tabular.inner_network import outputs_of
+from splinework.tabular.intervals import PredictionInterval, ResidualModel, residual_model
+from splinework.tabular.losses import LOSSES, name_of, named_task
 from splinework.tabular.namespaces import Namespace
 from splinework.tabular.rows import Floats, WeightedRows
-from splinework.tabular.tasks import Task
+from splinework.tabular.tasks import Regression, Task
 
 
 @explained
@@ -30,8 +39,8 @@ class KANRegressor(RegressorMixin, KANEstimator):
     likelihood, plus a cross-validated ensemble for the interactions, where these lower the held-out loss significantly; both are
     merged into one network. Where a Gaussian process predicts held-out rows better (20 to 10,000 rows, up to 20 inputs), or one
     spline where there is one covariate, a network that has learned it is the model instead. Of about as many columns as rows most
-    are screened out first, with a `FitWarning`. `predict` gives point predictions;
-    prediction intervals are `interval(x)` of the results of `splinework.fit` and `splinework.ensemble`.
+    are screened out first, with a `FitWarning`. `predict` gives prediction intervals too, from the errors on rows that the fit
+    held out.
 
     Parameters:
         hidden: Nodes of the part with interactions, one number per hidden layer; 0 or () for an additive model; `auto` decides
@@ -51,6 +60,12 @@ class KANRegressor(RegressorMixin, KANEstimator):
         axioms: Further prior knowledge: axioms of `sw.axioms` or their texts, such as `["convex(age)", Positive()]`. Hard
             axioms, the default, hold by construction, also for unseen rows. They refer to numeric columns, in raw units. With
             axioms a single network is fitted, additive or with hidden nodes, as held-out rows decide.
+
+        loss: What is minimised, by the names of scikit-learn's gradient boosting: `squared_error` for the mean, `absolute_error`
+            for the median, `quantile`, `huber` for a mean that outliers move little, `poisson` for counts and `gamma` for
+            positive numbers whose noise grows with them. With `poisson` and `gamma` the network, and so formulas and plots,
+            give the logarithm of the mean, named `log y`; `predict` gives the mean. Axioms go with `squared_error` only.
+        quantile: For `loss="quantile"`: the probability that y is below the prediction, between 0 and 1.
 
     Attributes:
         model_: The network, a `splinework.KAN` in float64 over the inputs that `columns_` encodes; a `FramedKAN` where an axiom
@@ -73,7 +88,8 @@ class KANRegressor(RegressorMixin, KANEstimator):
 
     References:
         Wood and Fasiolo, "A generalized Fellner-Schall method for smoothing parameter optimization", Biometrics 73 (2017) 1071;
-        Wolpert, "Stacked generalization", Neural Networks 5 (1992) 241.
+        Wolpert, "Stacked generalization", Neural Networks 5 (1992) 241;
+        Barber, Candès, Ramdas and Tibshirani, "Predictive inference with the jackknife+", Annals of Statistics 49 (2021) 486.
 
     Example:
         >>> import numpy as np
@@ -85,10 +101,20 @@ class KANRegressor(RegressorMixin, KANEstimator):
         'proved'
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {**KANEstimator._parameter_constraints, **AXIOM_PARAMETERS}
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **KANEstimator._parameter_constraints,
+        **AXIOM_PARAMETERS,
+        "loss": [StrOptions(set(LOSSES))],
+        "quantile": [Interval(Real, 0, 1, closed="neither"), None],
+    }
 
     monotone: Any = None
     axioms: Any = None
+    loss: str = "squared_error"
+    quantile: float | None = None
+
+    if TYPE_CHECKING:  # fitted attributes, no parameters
+        _task: Task
 
     @with_callbacks
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> KANRegressor:
@@ -108,29 +134,151 @@ class KANRegressor(RegressorMixin, KANEstimator):
         self._fit(X, y, sample_weight, partial=True)
         return self
 
-    def predict(self, X: Any) -> Any:
-        """Predictions `(n,)`, or `(n, q)` where y had two dimensions, in float64.
+    @explained
+    def predict(self, X: Any, interval: float | None = None, return_std: bool = False) -> Any:
+        """Predictions `(n,)`, or `(n, q)` where y had two dimensions, in float64; on request with their uncertainty.
+
+        Intervals rest on the errors of the fit on rows that it held out. They cover a new y with about the wanted probability on
+        rows like those of the fit, and are wider where errors are larger, if held-out rows show that. Beyond the rows of the fit
+        (see `extrapolates`) they promise nothing.
+
+        Args:
+            X: Covariates `(n, p)`.
+            interval: Probability that an interval covers a new y, such as 0.9; None for none.
+            return_std: Whether to return the standard deviation of a new y around the prediction, too.
+
+        Returns:
+            The predictions; with `interval` a `PredictionInterval(prediction, lower, upper)`, with `return_std` the pair
+            `(prediction, std)`.
 
         Raises:
             NotFittedError: Before a fit.
-            ValueError: If X does not match the table of the fit.
+            ValueError: If X does not match the table of the fit; if `interval` is no probability, needs more rows, or is
+                asked for together with `return_std`; and if the fit held no rows out.
+
+        Example:
+            >>> import numpy as np
+            >>> x = np.linspace(0, 1, 100)[:, None]
+            >>> y = x[:, 0] + np.random.default_rng(0).normal(0, 0.1, 100)
+            >>> found = KANRegressor(hidden=0).fit(x, y).predict(x, interval=0.9)
+            >>> 0.85 < np.mean((found.lower <= y) & (y <= found.upper)) < 0.95
+            True
         """
-        values, where = self._outputs(X, "predict")
-        return where.back(values[:, 0] if self._flat else values)
+        wanted = _checked_level(interval)
+        if wanted is not None and return_std:
+            raise ConfigError("predict takes interval or return_std, not both; call it once for each.")
+        inputs, where = self._inputs(X, "predict")
+        task = self._task
+        mean = np.asarray(task.mean(torch.from_numpy(outputs_of(self.model_, inputs))).numpy())
+
+        def back(values: Floats) -> Any:
+            return where.back(values[:, 0] if self._flat else values)
+
+        if wanted is None and not return_std:
+            return back(mean)
+        residuals = self._residual_model()
+        sizes = residuals.sizes(inputs, mean, task)
+        if wanted is None:
+            return back(mean), back(sizes * residuals.deviation)
+        lower, upper = (mean + sizes * end for end in residuals.ends(wanted))
+        least = 0.0 if task.log_link else -np.inf
+        return PredictionInterval(back(mean), back(np.maximum(lower, least)), back(np.maximum(upper, least)))
+
+    def _residual_model(self) -> ResidualModel:
+        found: ResidualModel | None = getattr(self, "_residuals", None)
+        if found is None:
+            raise DataError(
+                "there are no errors on held-out rows to tell the uncertainty of predictions by: the network was trained "
+                "further by partial_fit or warm_start, under axioms, on a single row, or read from a file of an earlier "
+                "version; fit a KANRegressor anew without these."
+            )
+        return found
+
+    @property
+    def _explains_rows(self) -> bool:
+        return isinstance(self._task, Regression)
+
+    def _notes(self) -> list[str]:
+        notes = super()._notes()
+        if not self._explains_rows:
+            loss, quantile = name_of(self._task)
+            of = f"the quantile {quantile:g}" if quantile is not None else f"what minimises {loss}"
+            of = f"the logarithm of the mean of y (loss {loss})" if self._task.log_link else of
+            notes.append(f"the network gives {of}, and formulas are those of the network")
+        return notes
+
+    def _take_residuals(self, rows: WeightedRows, task: Task, unseen: torch.Tensor | None) -> None:
+        self._task = task
+        y = np.asarray(rows.y, dtype=np.float64)
+        if unseen is None and not network_of(self.model_).active_edges() and len(rows) > 1:
+            unseen = torch.from_numpy(_without_each(y, rows.weights, task))
+        if unseen is None:
+            self._residuals = None
+            return
+        seen = outputs_of(self.model_, rows.x)
+        self._residuals = residual_model(
+            rows.x, y, rows.weights, unseen.numpy(), seen, task=task, seed=self._seed(), groups=self.columns_.groups
+        )
 
     def _check_target(self, y: Any, where: Namespace, *, first: bool, partial: bool) -> tuple[NDArray[Any], Task]:
-        return self._numbers(y, first=first)
+        if self.loss == "quantile" and self.quantile is None:
+            raise ConfigError("loss='quantile' needs the quantile, such as quantile=0.9.")
+        if self.loss != "squared_error" and (self.axioms is not None or self.monotone is not None):
+            raise ConfigError(f"axioms and monotone go with loss='squared_error', got loss={self.loss!r}.")
+        columns, _ = self._numbers(y, first=first)
+        low, total = columns.min(initial=np.inf), columns.sum(axis=0)
+        if self.loss == "gamma" and not low > 0:
+            raise DataError(
+                f"loss='gamma' requires strictly positive y, got {low:g}; use loss='poisson' for numbers of 0 or more."
+            )
+        if self.loss == "poisson" and not (low >= 0 and np.all(total > 0)):
+            got = f"{low:g}" if low < 0 else "zeros only"
+            raise DataError(f"loss='poisson' requires non-negative y and sum(y) > 0, got {got}.")
+        task = named_task(self.loss, self.quantile)
+        if not first and task != self._task:
+            raise ConfigError(f"loss={self.loss!r} differs from that of the previous fit; set warm_start=False.")
+        return columns, task
 
     def _known(self, columns: Columns) -> tuple[ColumnAxiom, ...]:
         return column_axioms(self.monotone, self.axioms, columns)
 
     def _constant(self, rows: WeightedRows) -> Floats:
-        return mean_target(rows)
+        task = named_task(self.loss, self.quantile)
+        if isinstance(task, Regression):
+            return mean_target(rows)
+        y = torch.from_numpy(np.asarray(rows.y, dtype=np.float64))
+        return np.asarray(task.constant(y, torch.from_numpy(rows.weights)).numpy())
 
     def _targets(self, y: Any, targets: NDArray[Any]) -> tuple[str, ...]:
-        return target_names(y, targets.shape[1])
+        names = target_names(y, targets.shape[1])
+        return tuple(f"log {name}" for name in names) if named_task(self.loss, self.quantile).log_link else names
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        tags.target_tags.positive_only = self.loss in ("poisson", "gamma")
         return tags
+
+
+def _checked_level(interval: Any) -> float | None:
+    """The probability of an interval.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    if interval is None:
+        return None
+    level = float(interval) if isinstance(interval, Real) and not isinstance(interval, bool) else np.nan
+    if not 0 < level < 1:
+        hint = f"interval={level / 100:g}" if 1 < level < 100 else "0.9 is usual"
+        raise ConfigError(f"interval is a probability between 0 and 1, got {interval!r}; {hint}.")
+    return level
+
+
+def _without_each(y: Floats, weights: Floats, task: Task) -> Floats:
+    """The constant output `(n, q)` of the other rows for each row of few; that of all rows where these are many."""
+    rest, total = weights.sum() - weights, weights @ y
+    if isinstance(task, Regression):
+        return np.asarray((total - weights[:, None] * y) / rest[:, None])
+    constant = task.constant(torch.from_numpy(y), torch.from_numpy(weights)).numpy()
+    return np.broadcast_to(constant, y.shape).copy()

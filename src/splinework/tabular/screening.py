@@ -94,7 +94,7 @@ class Screening:
         if refit is not None:
             found.penalties[columns] = refit.penalties
         freedom = refit.degrees_of_freedom if refit is not None else torch.full_like(bias, float(own.width))
-        return AdditiveFit(found.coefficients, bias, found.penalties, freedom)
+        return AdditiveFit(found.coefficients, bias, found.penalties, freedom, task)
 
 
 def screen(
@@ -163,7 +163,9 @@ def _sizes(
 def _nothing(width: int, y: Tensor, weights: Tensor, task: Task) -> AdditiveFit:
     """The constant, as an additive fit with this number of columns."""
     none = y.new_zeros(width, y.shape[1])
-    return AdditiveFit(none, task.constant(y, weights), torch.full_like(none, MAX_PENALTY), y.new_zeros(y.shape[1]))
+    return AdditiveFit(
+        none, task.constant(y, weights), torch.full_like(none, MAX_PENALTY), y.new_zeros(y.shape[1]), task
+    )
 
 
 def _refit(design: DesignMatrix, y: Tensor, weights: Tensor, task: Task) -> AdditiveFit | None:

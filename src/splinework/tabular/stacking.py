@@ -12,11 +12,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from splinework.tabular.tasks import Task
+from splinework.tabular.tasks import Classification, Task
 
 WEIGHT_STEP = 0.05
 """Resolution of the stacking weights; held-out rows do not determine them any finer."""
 MAX_ROUNDS = 6
+MAX_CALIBRATIONS = 6
+"""Alternations of temperature and lapse rates, which hardly depend on each other."""
 INVERSE_TEMPERATURES = (0.4, 2.5)
 PRIOR_STD = 0.2
 """Prior standard deviation of the logarithm of the inverse temperature, about which a hundred rows say little."""
@@ -33,12 +35,16 @@ class Stacking:
         inverse_temperature: Factor of the logits; 1 for a regression.
         loss: Loss on held-out rows.
         improves: Whether the corrections improve on the additive part significantly.
+        task: The likelihood, with the lapse rates of the held-out labels.
+        losses: Loss of each held-out row, `(n,)`.
     """
 
     stacking_weights: tuple[float, ...]
     inverse_temperature: float
     loss: float
     improves: bool
+    task: Task
+    losses: Tensor
 
 
 def stack(base: Tensor, corrections: Sequence[Tensor], y: Tensor, weights: Tensor, task: Task) -> Stacking:
@@ -73,15 +79,20 @@ def stack(base: Tensor, corrections: Sequence[Tensor], y: Tensor, weights: Tenso
     mixed = base + sum((s * c for s, c in zip(stacking_weights, corrections, strict=True)), 0 * base)
     improves = any(stacking_weights) and is_significant(task.loss(base, y) - task.loss(mixed, y), weights)
     chosen = mixed if improves else base
-    inverse_temperature = 1.0 if task.is_regression else calibrate(chosen, y, weights, task)
-    return Stacking(tuple(stacking_weights), inverse_temperature, cost(inverse_temperature * chosen), improves)
+    inverse_temperature = 1.0
+    for _ in range(MAX_CALIBRATIONS if isinstance(task, Classification) else 0):
+        inverse_temperature = calibrate(chosen, y, weights, task)
+        task = task.updated(inverse_temperature * chosen, y, weights)
+    losses = task.loss(inverse_temperature * chosen, y)
+    loss = float(weights @ losses / weights.sum())
+    return Stacking(tuple(stacking_weights), inverse_temperature, loss, improves, task, losses)
 
 
-def is_significant(gains: Tensor, weights: Tensor) -> bool:
-    """Whether the mean of the rows' gains `(n,)` exceeds `MIN_Z_SCORE` standard errors."""
+def is_significant(gains: Tensor, weights: Tensor, z_score: float = MIN_Z_SCORE) -> bool:
+    """Whether the mean of the rows' gains `(n,)` exceeds this many standard errors."""
     mean = weights @ gains / weights.sum()
     error = torch.sqrt((weights**2) @ (gains - mean) ** 2) / weights.sum()
-    return bool(mean > MIN_Z_SCORE * error)
+    return bool(mean > z_score * error)
 
 
 def calibrate(outputs: Tensor, y: Tensor, weights: Tensor, task: Task) -> float:

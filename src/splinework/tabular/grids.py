@@ -1,0 +1,68 @@
+"""The grids of a training: quantile knots for the curves, and finer ones that contain them for the members of the ensemble."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from splinework.nn.layer import KANLayer
+from splinework.splines import adapted_knots, refine_coefficients
+from splinework.tabular.design import many_valued
+from splinework.tabular.hyperparameters import Hyperparameters
+from splinework.tabular.tasks import Multiclass, Task
+
+MAX_CURVE_INTERVALS = 10
+"""Intervals of a curve; fewer where there are many inputs."""
+MAX_DESIGN_COLUMNS, MAX_DESIGN_COLUMNS_CLASSES = 600, 300
+"""Columns of the design matrix: an iteration costs their cube, for several classes once per class."""
+TOTAL_INTERVALS = 256
+"""Intervals of the members' grids, shared by all non-binary inputs; each gets 16 to 64."""
+GRID_EPS = 0.1
+"""Share of uniform knots in the quantile grids."""
+
+
+def quantile_layer(u: Tensor, outputs: int, grid: int, degree: int) -> KANLayer:
+    """A layer whose knots are quantiles of the inputs `(n, p)`, without coefficients."""
+    layer = _empty_layer(u.shape[1], outputs, grid, degree)
+    low, high = u.min(0).values, u.max(0).values
+    high = torch.where(high > low, high, low + 1.0)
+    layer.grid.copy_(adapted_knots(u, grid, degree, grid_eps=GRID_EPS, low=low, high=high))
+    layer.refresh()
+    return layer
+
+
+def curve_intervals(u: Tensor, settings: Hyperparameters, task: Task) -> int:
+    """Intervals of the curves of inputs `(n, p)`: the user's number, or as many as the size of the design matrix allows."""
+    if settings.grid != "auto":
+        return int(settings.grid)
+    many = int(many_valued(u).sum())
+    most = MAX_DESIGN_COLUMNS_CLASSES if isinstance(task, Multiclass) else MAX_DESIGN_COLUMNS
+    room = most - (u.shape[1] - many)
+    return max(1, min(MAX_CURVE_INTERVALS, room // max(many, 1) - 2))
+
+
+def member_layer(layer: KANLayer, u: Tensor, settings: Hyperparameters, living: Tensor) -> KANLayer:
+    """The members' first grid, a refinement of the additive part's; the fewer inputs live, the finer.
+
+    Args:
+        layer: The additive part's layer.
+        u: Inputs `(n, p)`.
+        settings: The hyperparameters.
+        living: Mask `(p,)` of the inputs that hidden nodes see.
+    """
+    factor = 1
+    if settings.grid == "auto":
+        wanted = max(16, min(64, TOTAL_INTERVALS // max(int(many_valued(u[:, living]).sum()), 1)))
+        factor = max(1, round(wanted / layer.basis.resolution))
+    finer = _empty_layer(u.shape[1], 1, factor * layer.basis.resolution, settings.degree)
+    finer.grid.copy_(refine_coefficients(layer.grid, layer.edge_coefficients(), settings.degree, factor)[0])
+    finer.refresh()
+    return finer
+
+
+def _empty_layer(inputs: int, outputs: int, grid: int, degree: int) -> KANLayer:
+    """A layer whose grid will be set."""
+    like: dict[str, Any] = {"dtype": torch.float64, "generator": torch.Generator()}
+    return KANLayer(inputs, outputs, grid=grid, degree=degree, base="none", **like)

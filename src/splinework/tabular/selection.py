@@ -1,0 +1,146 @@
+"""Selection of inputs: those that held-out rows do not defend lose their curves, and their edges to hidden nodes.
+
+All inputs of a category are tested together, so that fifty levels do not pass fifty tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from splinework.nn.network import KAN
+from splinework.tabular.additive import AdditiveFit
+from splinework.tabular.cross_validation import CrossValidatedCurves
+from splinework.tabular.design import DesignMatrix
+from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, correction_of
+from splinework.tabular.stacking import is_significant
+
+MAX_TESTED_ROWS = 1000
+"""Held-out rows on which hidden nodes are tested; they cost one evaluation for each column."""
+
+DEFENDED_Z_SCORE = 2.0
+"""Standard errors by which a column of hidden nodes must matter: with one, every sixth idle column would stay."""
+MAX_LEVELS_WITHOUT_CURVE = 10
+"""Inputs of a category up to which hidden nodes see it though it has no effect of its own; an interaction of more levels would
+take as many columns."""
+
+
+def columns_of(inputs: int, groups: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The inputs of each column: those of a category together.
+
+    >>> columns_of(4, [(1, 2)])
+    [[1, 2], [0], [3]]
+    """
+    found = [list(group) for group in groups]
+    grouped = {i for group in found for i in group}
+    return found + [[i] for i in range(inputs) if i not in grouped]
+
+
+def without_idle_curves(
+    curves: CrossValidatedCurves,
+    design: DesignMatrix,
+    y: Tensor,
+    weights: Tensor,
+    fold: Tensor,
+    columns: Sequence[Sequence[int]],
+) -> CrossValidatedCurves:
+    """The additive part without the curves that held-out rows do not defend: all of these together cost no significant loss.
+
+    Args:
+        curves: The cross-validated additive part.
+        design: The design matrix.
+        y: Targets `(n, q)`.
+        weights: Row weights `(n,)`.
+        fold: Fold of each row, `(n,)`.
+        columns: Inputs of each column. The one that matters most stays in any case.
+    """
+    held, task = curves.held, curves.whole.task
+    t, w, own = y[held], weights[held], fold[held]
+    parts = torch.stack([part.coefficients for part in curves.parts])
+
+    def share(inputs: Sequence[int]) -> Tensor:
+        """Contribution of these inputs to the out-of-fold outputs."""
+        of = torch.cat([torch.arange(design.spans[i].start, design.spans[i].stop) for i in inputs])
+        each = torch.einsum("np,kpq->nkq", design.values[held[:, None], of].to(parts.dtype), parts[:, of])
+        return each[torch.arange(len(held)), own]
+
+    losses = task.loss(curves.base, t)
+    shares = [share(inputs) for inputs in columns]
+    costs = [float(w @ (task.loss(curves.base - each, t) - losses)) for each in shares]
+    order = sorted(range(len(columns)), key=costs.__getitem__)
+    idle, gone = list[int](), torch.zeros_like(curves.base)
+    for k in order[:-1]:
+        without = gone + shares[k]
+        if is_significant(task.loss(curves.base - without, t) - losses, w):
+            break
+        gone, idle = without, [*idle, *columns[k]]
+    if not idle:
+        return curves
+
+    def flat(fit: AdditiveFit) -> AdditiveFit:
+        coefficients = fit.coefficients.clone()
+        for i in idle:
+            coefficients[design.spans[i]] = 0.0
+        return AdditiveFit(coefficients, fit.bias, fit.penalties, fit.degrees_of_freedom, fit.task)
+
+    flattened = tuple(flat(part) for part in curves.parts)
+    offsets = torch.stack([part.values(design) for part in flattened], dim=1)
+    return CrossValidatedCurves(flat(curves.whole), flattened, offsets, held, offsets[held, own])
+
+
+def candidates(curves: CrossValidatedCurves, design: DesignMatrix, columns: Sequence[Sequence[int]]) -> Tensor:
+    """Whether hidden nodes may see an input, `(p,)`: all but those of categories of many levels that have no curves."""
+    alive = [bool(curves.whole.coefficients[span].any()) for span in design.spans]
+    found = torch.ones(len(alive), dtype=torch.bool)
+    for inputs in columns:
+        found[list(inputs)] = len(inputs) <= MAX_LEVELS_WITHOUT_CURVE or any(alive[i] for i in inputs)
+    return found if found.any() else torch.ones_like(found)
+
+
+def defended_inputs(
+    net: KAN,
+    groups: Sequence[DecayGroup],
+    stacking_weights: Sequence[float],
+    curves: CrossValidatedCurves,
+    u: Tensor,
+    y: Tensor,
+    weights: Tensor,
+    fold: Tensor,
+    columns: Sequence[Sequence[int]],
+    settings: EnsembleSettings,
+    generator: torch.Generator,
+) -> Tensor:
+    """Whether hidden nodes predict held-out rows significantly worse when a column is permuted, for each input `(p,)`.
+
+    Args:
+        net: The wide network.
+        groups: Its trained groups.
+        stacking_weights: Their weights; equal ones if all are zero.
+        curves: The cross-validated additive part.
+        u: Inputs `(n, p)` in units of the network.
+        y: Targets `(n, q)`.
+        weights: Row weights `(n,)`.
+        fold: Fold of each row, `(n,)`.
+        columns: Inputs of each column.
+        settings: Hyperparameters of the ensemble.
+        generator: Generator of the permutations.
+    """
+    at = torch.randperm(len(curves.held), generator=generator)[:MAX_TESTED_ROWS]
+    rows, base, task = curves.held[at], curves.base[at], curves.whole.task
+    order = torch.randperm(len(rows), generator=generator)
+    shares = stacking_weights if any(stacking_weights) else [1 / len(groups)] * len(groups)
+    trained = [(group, share) for group, share in zip(groups, shares, strict=True) if share and group.state is not None]
+    found = torch.zeros(u.shape[1], dtype=torch.bool)
+    outputs = [base.clone() for _ in range(len(columns) + 1)]
+    for group, share in trained:
+        outputs[-1] += share * correction_of(net, group, u[rows], fold[rows], settings)
+        for k, inputs in enumerate(columns):
+            permuted = u[rows].clone()
+            permuted[:, list(inputs)] = permuted[order][:, list(inputs)]
+            outputs[k] += share * correction_of(net, group, permuted, fold[rows], settings)
+    losses = task.loss(outputs[-1], y[rows])
+    for k, inputs in enumerate(columns):
+        found[list(inputs)] = is_significant(task.loss(outputs[k], y[rows]) - losses, weights[rows], DEFENDED_Z_SCORE)
+    return found
