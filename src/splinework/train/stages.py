@@ -29,6 +29,8 @@ N_SMOOTHED_STARTS, MAX_SCARCE_VALUES_PER_PARAMETER = 4, 10
 not show which is the best, and the held-out rows do."""
 FOLLOWING_SHARES, MAX_ADAPTING_SHARE = (0.05, 0.15, 0.4, 0.8, 1.0), 0.4
 """Shares of the steps of a first-order method after which grids follow, and from which on coefficients are not fitted anew."""
+MIN_PART_STEPS = 10
+"""Steps between two changes of the grids; fewer do not show whether a fit diverges."""
 MARGIN_ERROR_TOLERANCE, MARGIN_SPREAD_TOLERANCE = 0.01, 1e-9
 """Shares of the error and of the spread by which wider grids may change the error of rows that lay beyond the old ones."""
 
@@ -94,7 +96,7 @@ def _follow(run: TrainingRun, objective: Objective, method: Optimiser, steps: in
     done = 0
     for share in FOLLOWING_SHARES:
         part = round(share * steps) - done
-        if not part:
+        if part < MIN_PART_STEPS and done + part < steps:
             continue
         run.advance(objective, method, part, stage)
         done += part
