@@ -148,6 +148,10 @@ def _starts(starts: int | None, method: Optimiser, objective: Objective, steps: 
         return starts
     if not method.second_order or isinstance(method, NewtonCG) or len(objective.model.kan_layers) == 1:
         return 1  # what is so large that it takes conjugate gradients rarely stalls, and costs too much to start often
-    expensive = objective.subsample().n_values * objective.model.parameter_count(active=True) ** 2 > MAX_CHEAP_WORK
-    most = N_EXPENSIVE_STARTS if expensive else 12
+    most = N_EXPENSIVE_STARTS if is_expensive(objective) else 12
     return most if steps is None else max(min(most, steps // (3 * method.trial_steps)), 1)
+
+
+def is_expensive(objective: Objective) -> bool:
+    """Whether a second-order step takes so long that there are few starts."""
+    return objective.subsample().n_values * objective.model.parameter_count(active=True) ** 2 > MAX_CHEAP_WORK

@@ -9,7 +9,7 @@ from splinework.train.grid_adaptation import adapt_grids, extend_grids
 from splinework.train.multistart import best_start, reinitialised
 from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser
-from splinework.train.plan import TrainingPlan
+from splinework.train.plan import TrainingPlan, is_expensive
 from splinework.train.refinement import (
     MAX_UNEXPLAINED_SHARE,
     max_resolution,
@@ -132,9 +132,13 @@ def _smoothed(run: TrainingRun, objective: Objective, plan: TrainingPlan, begun:
 
 
 def _n_smoothed_starts(objective: Objective, plan: TrainingPlan, begun: KAN | None) -> int:
-    """How many starts are smoothed: several where rows are few for the numbers of the model, and steps are not counted."""
+    """How many starts are smoothed: several where rows are few for the numbers of the model, and steps are not counted.
+
+    Each takes as long as all that went before, so there are no others where steps are expensive.
+    """
     few = objective.n_values < MAX_SCARCE_VALUES_PER_PARAMETER * objective.model.parameter_count(active=True)
-    return N_SMOOTHED_STARTS if begun is not None and few and plan.starts > 1 and plan.steps is None else 1
+    several = begun is not None and few and plan.starts > 1 and plan.steps is None and not is_expensive(objective)
+    return N_SMOOTHED_STARTS if several else 1
 
 
 def _smoothed_restart(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Objective:
