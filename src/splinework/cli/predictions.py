@@ -78,7 +78,7 @@ def _of_network(table: FileTable, fitted: ModelFile, tell: Callable[[float], Non
 def _of_estimator(table: FileTable, fitted: ModelFile, tell: Callable[[float], None]) -> Predictions:
     """Predictions of an estimator, for classes with their probabilities."""
     estimator, target = fitted.estimator, fitted.target
-    columns = {column.name: hasattr(column, "levels") for column in estimator.columns_.columns}
+    columns = {column.name: bool(column.levels) for column in estimator.columns_.columns}
     refuse_lacking(table, list(columns))
     frame = as_frame(table, columns)
     remarks = [*table.notes, *_unseen(frame, estimator)]
@@ -98,7 +98,7 @@ def _unseen(frame: pd.DataFrame, estimator: Any) -> list[str]:
     """Notes on columns with categories that are new to the estimator."""
     remarks = []
     for column in estimator.columns_.columns:
-        if hasattr(column, "levels"):
+        if column.levels:
             cells = frame[column.name].dropna()
             unknown = cells[~cells.isin([str(level) for level in column.levels])]
             if len(unknown):

@@ -194,8 +194,9 @@ def explained(call: Call) -> Call:
     def checked(*args: Any, **keywords: Any) -> Any:
         try:
             return call(*args, **keywords)
-        except SplineworkError:
-            if (misfit := _no_model(call, args, keywords)) is None:
+        except SplineworkError as error:
+            # A refusal that speaks of the model already says more, such as what comes after it.
+            if "takes the model first" in str(error) or (misfit := _no_model(call, args, keywords)) is None:
                 raise
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             misfit = _no_model(call, args, keywords, str(error)) or _misfit(call, args, keywords)

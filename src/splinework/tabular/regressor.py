@@ -161,7 +161,7 @@ class KANRegressor(RegressorMixin, KANEstimator):
             >>> x = np.linspace(0, 1, 100)[:, None]
             >>> y = x[:, 0] + np.random.default_rng(0).normal(0, 0.1, 100)
             >>> found = KANRegressor(hidden=0).fit(x, y).predict(x, interval=0.9)
-            >>> 0.85 < np.mean((found.lower <= y) & (y <= found.upper)) < 0.95
+            >>> bool(0.85 < np.mean((found.lower <= y) & (y <= found.upper)) < 0.95)
             True
         """
         wanted = _checked_level(interval)

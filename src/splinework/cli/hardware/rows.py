@@ -98,9 +98,9 @@ def _of_estimator(
 
     estimator = fitted.estimator
     own = estimator.columns_.columns
-    columns = {column.name: hasattr(column, "levels") for column in own}
+    columns = {column.name: bool(column.levels) for column in own}
     refuse_lacking(table, list(columns))
-    levels = {i: column.levels for i, column in enumerate(own) if hasattr(column, "levels")}
+    levels = {i: column.levels for i, column in enumerate(own) if column.levels}
     frame = as_frame(table, columns)
     x = np.zeros((0, fitted.model.inputs))
     if len(frame):
