@@ -117,6 +117,7 @@ def test_training_mends_what_rounding_broke() -> None:
     )  # most of the error is that of the inputs, whose bits are given
 
 
+@pytest.mark.slow
 def test_a_run_gives_a_front_of_area_and_score() -> None:
     x = _rows(600, 3)
     y = (x[:, 0] + x[:, 1] ** 2 > 0.3).astype(int)

@@ -29,7 +29,6 @@ def cells(folder: Path, model: IntegerModel, options: FpgaOptions) -> int:
 @pytest.mark.parametrize(
     ("shape", "bits"),
     [
-        ((3, 2), (4, 4)),
         pytest.param((4, 3), (5, 5), marks=pytest.mark.slow),
         pytest.param((5, 3, 2), (5, 5), marks=pytest.mark.slow),
         pytest.param((13, 4, 3), (5, 5), marks=pytest.mark.slow),

@@ -36,6 +36,11 @@ def never(stage: str, step: int, steps: int, loss: float) -> bool:
 
 TASKS: list[Task] = [Regression(), Binary(), Multiclass()]
 each_task = pytest.mark.parametrize("task", TASKS, ids=lambda task: type(task).__name__)
+regression_first = pytest.mark.parametrize(
+    "task",
+    [TASKS[0], *(pytest.param(task, marks=pytest.mark.slow) for task in TASKS[1:])],
+    ids=lambda task: type(task).__name__,
+)
 
 
 @pytest.mark.parametrize("hidden", [(3,), (3, 2)], ids=str)
@@ -127,7 +132,7 @@ def test_the_inverse_temperature_is_the_factor_that_was_taken_away() -> None:
     assert abs(found - 1.6) < 0.08
 
 
-@each_task
+@regression_first
 def test_the_same_rows_give_the_same_bits_whatever_the_unit_of_weights(task: Task) -> None:
     x = table()
     y = asked(task, x)
@@ -140,7 +145,7 @@ def test_the_same_rows_give_the_same_bits_whatever_the_unit_of_weights(task: Tas
     assert outputs[0].dtype == torch.float64
 
 
-@each_task
+@regression_first
 def test_interactions_are_found_where_there_are_some(task: Task) -> None:
     x = table(400)
     trained = train(x, asked(task, x), np.ones(len(x)), task=task, settings=Hyperparameters(max_iter=300), seed=0)

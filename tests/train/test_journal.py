@@ -22,7 +22,13 @@ def at_every_step(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "options", [{"penalties": [Roughness(1e-4)]}, {"loss": "huber"}, {"steps": None, "starts": 1}], ids=str
+    "options",
+    [
+        {"penalties": [Roughness(1e-4)]},
+        {"loss": "huber"},
+        pytest.param({"steps": None, "starts": 1}, marks=pytest.mark.slow),
+    ],
+    ids=str,
 )
 def test_and_killed_again_and_again(tmp_path, options):
     whole = train(**options)

@@ -283,6 +283,7 @@ def test_an_option_about_the_run_does_what_it_says(name, tmp_path):
     assert happened[name]
 
 
+@pytest.mark.slow
 def test_residuals_of_the_user_hold_beside_axioms_in_the_raw_inputs():
     """In a frame the network has other inputs; the residual still sees the whole model."""
     asked = Residual(lambda network, points: network(points) - 3, [[1.0, 2.0]], weight=100.0)

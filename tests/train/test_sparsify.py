@@ -64,6 +64,7 @@ def test_a_model_without_hidden_nodes_loses_its_idle_inputs():
     assert model.active_edges() == 2
 
 
+@pytest.mark.slow
 def test_products_are_found_and_what_stands_beside_them_goes():
     x, new = uniform(300, 3), uniform(300, 3, seed=1)
     model = sparse(fresh([3, (1, 1), 1], grid=2), x, x[:, :1] * x[:, 1:2]).model
@@ -109,6 +110,7 @@ def test_the_model_handed_in_stays_and_its_mask_and_dtype_are_kept():
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
+@pytest.mark.slow
 def test_a_constant_needs_no_edge():
     x = uniform(100)
     model = sparse(fresh([2, 1, 1], grid=2), x, torch.full((100, 1), 3.0, dtype=torch.float64)).model

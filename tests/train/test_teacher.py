@@ -146,7 +146,7 @@ def test_predictions_agree_as_far_as_their_errors_say():
 
 def test_a_polish_that_changes_the_function_between_the_rows_is_taken_back(monkeypatch):
     monkeypatch.setattr(fitting, "is_teachable", lambda *given: False)
-    x = np.random.default_rng(3).uniform(-1, 1, (200, 2))
+    x = np.random.default_rng(3).uniform(-1, 1, (60, 2))
     wanted = sw.fit(sw.KAN([2, 2, 1]), x, np.exp(x[:, 0] * x[:, 1]), progress=False, starts=2)
 
     def strayed(run, everything, plan):

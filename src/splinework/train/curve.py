@@ -210,7 +210,8 @@ def _best_strengths(spline: PenalisedSpline, y: Tensor, strengths: Tensor) -> Ch
     left = 1 - FREEDOM_COST * freedom / len(y)
     square = spline.left.square()
     alone = (1 - square.sum(1, keepdim=True)).clamp_min(0) + square @ (1 - filters).T
-    residual = (y - spline.left @ along)[:, None] + torch.einsum("nm,sm,mq->nsq", spline.left, 1 - filters, along)
+    taken = torch.stack([(spline.left * each) @ (1 - filters).T for each in along.T], dim=-1)
+    residual = (y - spline.left @ along)[:, None] + taken
     error, press = residual.square().sum(0), (residual / alone.clamp_min(MIN_FREE_SHARE)[:, :, None]).square().sum(0)
     # Rounding leaves about this much of a function that is met exactly; below it splines are not compared.
     floor = len(y) * (1e-15 * y.abs().amax(0).clamp_min(1e-300)).square()
