@@ -13,7 +13,7 @@ from splinework.errors import ConfigError
 from splinework.nn.layer import KANLayer
 from splinework.nn.shaping import Shaping
 from splinework.splines import bspline_rows, cell_polynomials, cone, greville, uniform_knots
-from splinework.splines.cones import CONCAVE, CONVEX, DECREASING, EVEN, INCREASING, ODD, PERIODIC
+from splinework.splines.cones import CONCAVE, CONVEX, DECREASING, EVEN, INCREASING, ODD, PERIODIC, check_flags
 
 SHAPES = {
     "any": 0,
@@ -233,3 +233,20 @@ def test_greville_points_give_the_identity():
     xi = greville(knots[None], 3)[0].numpy()
     x = np.linspace(-1, 1, 401)
     np.testing.assert_allclose(values(xi[:, None], knots, 3)[:, 0], x, atol=1e-12)
+
+
+def test_only_the_cone_without_shape_or_bounds_holds_everything():
+    knots = knots_of(3, 5, EVEN)
+    for name, flags in SHAPES.items():
+        assert cone(flags, knots, 3).is_all == (name == "any")
+
+
+@pytest.mark.parametrize("flags", [-1, 1 << 10, EVEN | INCREASING])
+def test_flags_that_no_edge_has_are_refused(flags):
+    with pytest.raises(ConfigError, match=r"flags"):
+        check_flags(flags)
+
+
+def test_the_abscissae_of_steps_are_the_middles_of_their_cells():
+    knots = torch.tensor([[0.0, 1.0, 3.0, 7.0]], dtype=torch.float64)
+    assert torch.equal(greville(knots, 0), torch.tensor([[0.5, 2.0, 5.0]], dtype=torch.float64))

@@ -167,3 +167,13 @@ def test_without_a_path_nothing_is_written_or_read(tmp_path, monkeypatch):
 def test_a_folder_that_is_not_there_is_told_before_the_first_step(tmp_path):
     with pytest.raises(FileError, match="there is no folder"):
         train(tmp_path / "nowhere" / "fit.checkpoint")
+
+
+def test_a_fingerprint_sees_every_name_bit_shape_and_type():
+    one = torch.tensor([1.0, 2.0, 3.0, 4.0], dtype=torch.float64)
+    nearly = one.clone()
+    nearly[2] = math.nextafter(3.0, 4.0)
+    parts = [{"x": one}, {"y": one}, {"x": nearly}, {"x": one.reshape(2, 2)}, {"x": one.view(torch.int64)}]
+    parts += [{"x": one[:0]}, {"x": one[:0].float()}, {"x": 1.0}, {"x": 1}, {"x": one, "y": one}, {}]
+    assert len({journal.fingerprint_of(each) for each in parts}) == len(parts)
+    assert journal.fingerprint_of({"x": one}) == journal.fingerprint_of({"x": one.clone()})
