@@ -195,7 +195,7 @@ def explained(call: Call) -> Call:
         try:
             return call(*args, **keywords)
         except SplineworkError as error:
-            # A refusal that speaks of the model already says more, such as what comes after it.
+            # A refusal that refers to the model already says more, such as what comes after it.
             if "takes the model first" in str(error) or (misfit := _no_model(call, args, keywords)) is None:
                 raise
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:

@@ -47,20 +47,16 @@ def cell_polynomials(knots: Tensor, degree: int) -> Tensor:
     pieces = occupied[:, :, None, None].to(t.dtype) * t.new_ones(inputs, cells, 1, 1)
     for k in range(1, degree + 1):
         raised = t.new_zeros(inputs, cells, k + 1, k + 1)
-        for a in range(k):
-            # B_{m,k-1} with m = c-k+1+a feeds B_{m,k} (rising) and B_{m-1,k} (falling); both share the span t_m … t_{m+k}.
-            start = padded[:, degree - k + 1 + a : degree - k + 1 + a + cells]
-            stop = padded[:, degree + 1 + a : degree + 1 + a + cells]
-            span = stop - start
-            inverse = torch.where(span > 0, 1 / torch.where(span > 0, span, torch.ones_like(span)), 0.0)
-            piece = pieces[..., a]
-            slope = (width * inverse)[:, :, None]
-            rising = ((middle - start) * inverse)[:, :, None]
-            falling = ((stop - middle) * inverse)[:, :, None]
-            raised[:, :, :k, a + 1] += rising * piece
-            raised[:, :, 1:, a + 1] += slope * piece
-            raised[:, :, :k, a] += falling * piece
-            raised[:, :, 1:, a] -= slope * piece
+        # B_{m,k-1} with m = c-k+1+a feeds B_{m,k} (rising) and B_{m-1,k} (falling); both share the span t_m … t_{m+k}.
+        start = padded[:, degree - k + 1 : degree + cells].unfold(1, k, 1)
+        stop = padded[:, degree + 1 : degree + k + cells].unfold(1, k, 1)
+        span = stop - start
+        inverse = torch.where(span > 0, 1 / torch.where(span > 0, span, torch.ones_like(span)), 0.0)
+        slope = (width[:, :, None] * inverse)[:, :, None] * pieces
+        raised[:, :, :k, 1:] += ((middle[:, :, None] - start) * inverse)[:, :, None] * pieces
+        raised[:, :, 1:, 1:] += slope
+        raised[:, :, :k, :k] += ((stop - middle[:, :, None]) * inverse)[:, :, None] * pieces
+        raised[:, :, 1:, :k] -= slope
         pieces = raised
     return pieces.to(knots.dtype)
 
