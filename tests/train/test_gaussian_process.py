@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from splinework.train import gaussian_process
-from splinework.train.gaussian_process import FAMILIES, Covariance, fit_process, kappa
+from splinework.train.gaussian_process import FAMILIES, Covariance, _condition, fit_process, kappa
 
 
 def rows(count, inputs=2, noise=0.0, seed=0):
@@ -133,3 +133,26 @@ def test_constant_inputs_and_targets_are_no_obstacle():
     x = torch.cat([torch.ones(20, 1), torch.linspace(0, 1, 20)[:, None]], dim=1).double()
     process = fit_process(x, torch.full((20,), 3.0, dtype=torch.float64))
     torch.testing.assert_close(process(x), torch.full((20,), 3.0, dtype=torch.float64), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("noise", [1e-5, 1e-2, 0.3])
+def test_a_regression_on_the_covariances_of_all_rows_is_the_exact_process(noise):
+    z = torch.rand(60, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    t = torch.sin(4 * z[:, 0]) * z[:, 1]
+    values = torch.tensor([math.log(noise), 0.0, -0.5, -0.5, -1.0, -1.0], dtype=torch.float64)
+    covariance, ones = Covariance("matern 5/2", values, 2), torch.ones_like(t)
+    exact, regression = (_condition(covariance, z, t, ones, nodes) for nodes in (z, z.clone()))
+    x = torch.rand(40, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    torch.testing.assert_close(covariance(x, z) @ regression[0], covariance(x, z) @ exact[0], rtol=1e-6, atol=1e-8)
+    torch.testing.assert_close(regression[1], exact[1], rtol=1e-3, atol=1e-8)
+
+
+def test_many_rows_without_noise_are_met_to_far_below_the_root_of_rounding(monkeypatch):
+    monkeypatch.setattr(gaussian_process, "MAX_EXACT_ROWS", 400)
+    monkeypatch.setattr(gaussian_process, "N_INDUCING_ROWS", 300)
+    x, fresh = (
+        2 * torch.rand(n, 2, generator=torch.Generator().manual_seed(n), dtype=torch.float64) - 1 for n in (900, 200)
+    )
+    process = fit_process(x, torch.exp(x[:, 0] * x[:, 1]))
+    error = process(fresh) - torch.exp(fresh[:, 0] * fresh[:, 1])
+    assert float(error.square().mean().sqrt()) < 1e-5

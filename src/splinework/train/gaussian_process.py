@@ -207,12 +207,15 @@ def _condition(
         factor = _factor(covariance(z, z) + noise.diag())
         loads = torch.cholesky_solve(t[:, None], factor)[:, 0]
         return loads, loads / torch.cholesky_inverse(factor).diagonal(), factor
-    cross, own = covariance(z, nodes), covariance(nodes, nodes)
-    whitened = cross / noise.sqrt()[:, None]
-    factor = _factor(own + whitened.T @ whitened)
-    loads = torch.cholesky_solve(whitened.T @ (t / noise.sqrt())[:, None], factor)[:, 0]
-    leverage = torch.linalg.solve_triangular(factor, whitened.T, upper=False).square().sum(0)
-    return loads, (t - cross @ loads) / (1 - leverage).clamp_min(1e-12), factor
+    # By QR, as the normal equations of a small noise have no digits left (Foster et al. 2009).
+    cross, lower = covariance(z, nodes), _factor(covariance(nodes, nodes))
+    whitened = torch.linalg.solve_triangular(lower, (cross / noise.sqrt()[:, None]).T, upper=False).T
+    orthogonal, triangle = torch.linalg.qr(torch.cat([whitened, torch.eye(len(nodes), dtype=z.dtype)]))
+    orthogonal = orthogonal[: len(z)]
+    along = torch.linalg.solve_triangular(triangle, orthogonal.T @ (t / noise.sqrt())[:, None], upper=True)
+    loads = torch.linalg.solve_triangular(lower.T, along, upper=True)[:, 0]
+    leverage = orthogonal.square().sum(1)
+    return loads, (t - cross @ loads) / (1 - leverage).clamp_min(1e-12), lower @ triangle.T
 
 
 def _factor(matrix: Tensor) -> Tensor:
