@@ -85,6 +85,15 @@ def test_points_are_the_rows_and_others_like_them_and_codes_stay():
     assert torch.equal(points, draw_points(u, 400, torch.Generator().manual_seed(1)))
 
 
+def test_of_many_rows_a_sample_is_drawn_in_whatever_order_they_come():
+    u = torch.linspace(-1, 1, 5000, dtype=torch.float64)[:, None]
+    points = draw_points(u, 1000, torch.Generator().manual_seed(0))
+    assert points.shape == (1000, 1)
+    assert bool(torch.isin(points, u).all())
+    assert abs(float(points.mean())) < 0.1
+    assert abs(float(points.std()) - float(u.std())) < 0.05
+
+
 def test_points_are_drawn_in_any_units_of_columns_that_repeat_each_other():
     a = torch.rand(40, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     u = torch.cat([1e7 * a, -3e7 * a, torch.ones_like(a)], dim=1)

@@ -17,7 +17,7 @@ MAX_DISAGREEMENT = 4.0
 
 
 def draw_points(u: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """The rows, then points of a kernel density estimate of them: `(count, inputs)`.
+    """The rows, or a sample of them where they are more, then points of a kernel density estimate: `(count, inputs)`.
 
     A point is a row moved along the rows' own covariance by Silverman's bandwidth times a variable of a t distribution, so that
     points lie where further rows would, some of them far out. It may leave the range of a column by three times what its
@@ -46,7 +46,8 @@ def draw_points(u: Tensor, count: int, generator: torch.Generator) -> Tensor:
     low, high = ends[0] - (ends[last] - ends[0]) * reach, ends[-1] + (ends[-1] - ends[-1 - last]) * reach
     moved = torch.where(moved < low, 2 * low - moved, moved)
     moved = torch.where(moved > high, 2 * high - moved, moved).clamp(low, high)
-    return torch.cat([u[:count], moved])
+    kept = u if count >= rows else u[torch.randperm(rows, generator=generator)[:count].to(u.device)]
+    return torch.cat([kept, moved])
 
 
 def new_points(u: Tensor, count: int, seed: int) -> Tensor:
