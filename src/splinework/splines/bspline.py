@@ -48,8 +48,9 @@ def cell_polynomials(knots: Tensor, degree: int) -> Tensor:
     for k in range(1, degree + 1):
         raised = t.new_zeros(inputs, cells, k + 1, k + 1)
         # B_{m,k-1} with m = c-k+1+a feeds B_{m,k} (rising) and B_{m-1,k} (falling); both share the span t_m … t_{m+k}.
-        start = padded[:, degree - k + 1 : degree + cells].unfold(1, k, 1)
-        stop = padded[:, degree + 1 : degree + k + cells].unfold(1, k, 1)
+        # Slices, not `unfold`, whose derivative has no rule for `vmap`.
+        windows = torch.stack([padded[:, m : m + cells] for m in range(degree - k + 1, degree + k + 1)], dim=-1)
+        start, stop = windows[..., :k], windows[..., k:]
         span = stop - start
         inverse = torch.where(span > 0, 1 / torch.where(span > 0, span, torch.ones_like(span)), 0.0)
         slope = (width[:, :, None] * inverse)[:, :, None] * pieces
