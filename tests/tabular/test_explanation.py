@@ -130,7 +130,7 @@ def test_a_column_that_matters_is_important() -> None:
 def test_importances_are_the_total_effects_of_the_function() -> None:
     x = np.random.default_rng(0).uniform(-1, 1, (20_000, 3))
     columns = Columns(tuple(NumericColumn(name, 0.0, True, False) for name in "abc"), ("y",))
-    effects = total_effects(lambda rows: 2 * rows[:, :1] + rows[:, :1] * rows[:, 1:2], x, columns)
+    effects = total_effects(lambda rows: 2 * rows[:, :1] + rows[:, :1] * rows[:, 1:2], x, columns, seed=0)
     variances = np.array([4 / 3 + 1 / 9, 1 / 9, 0.0])  # total effects of 2a + ab by hand
     np.testing.assert_allclose(effects, variances / (4 / 3 + 1 / 9), atol=0.02)
 

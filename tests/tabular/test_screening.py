@@ -1,6 +1,8 @@
 """Laws of screening: what is kept, no say of a fold in what is fitted without it, ordinary tables untouched."""
 
 import warnings
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import torch
 import splinework as sw
 from splinework.nn.layer import KANLayer
 from splinework.splines import adapted_knots
-from splinework.tabular import KANClassifier, KANRegressor, load, training
+from splinework.tabular import KANClassifier, KANRegressor, interactions, load, training
 from splinework.tabular.additive import AdditiveFit
 from splinework.tabular.curves import fit_curves
 from splinework.tabular.design import DesignMatrix, make_design
@@ -46,7 +48,7 @@ def asked(task: Task, value: torch.Tensor) -> torch.Tensor:
 
 
 def screened(u: torch.Tensor, y: torch.Tensor, task: Task, fold: torch.Tensor) -> torch.Tensor:
-    found = screen(designed(u), y, torch.ones(len(u)).double(), task, fold, 6, torch.arange(u.shape[1]))
+    found = screen(designed(u), y, torch.ones(len(u)).double(), task, fold, torch.arange(u.shape[1]))
     every = torch.zeros(7, u.shape[1], dtype=torch.bool)
     every[:, found.inputs] = found.kept
     return every
@@ -119,17 +121,17 @@ def test_rows_of_a_fold_have_no_say_in_what_screened_curves_predict_for_them() -
 def test_a_member_sees_only_inputs_that_were_chosen_without_its_fold(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
 
-    def kept_by(name: str) -> None:
-        own = getattr(training, name)
+    def kept_by(module: ModuleType, name: str) -> None:
+        own = getattr(module, name)
 
         def spy(*args: Any) -> Any:
             seen[name] = args, own(*args)
             return seen[name][1]
 
-        monkeypatch.setattr(training, name, spy)
+        monkeypatch.setattr(module, name, spy)
 
-    for name in ("screen", "wide_network", "train_ensemble"):
-        kept_by(name)
+    for module, name in ((training, "screen"), (interactions, "wide_network"), (interactions, "train_ensemble")):
+        kept_by(module, name)
     parts: dict[int, tuple[DesignMatrix, torch.Tensor, AdditiveFit]] = {}
     own_fit = Screening.fit
 
@@ -144,10 +146,10 @@ def test_a_member_sees_only_inputs_that_were_chosen_without_its_fold(monkeypatch
     with pytest.warns(sw.FitWarning, match="screened out"):
         KANRegressor(hidden=2, members=3, max_iter=5).fit(X, X[:, :6] @ [2, 1, 0.6, 0.5, 0.4, 0.3] + noise)
 
-    (design, y, weights, task, fold, folds, _), screening = seen["screen"]
+    (design, y, weights, task, fold, _), screening = seen["screen"]
     first = LassoPath(design, y, weights, task).largest()
     count = round(np.log(screening.strength / first) / np.log(PATH_RATIO))
-    for k in range(folds):
+    for k in range(6):
         spoilt = torch.where((fold == k)[:, None], 100 * torch.randn_like(y), y)
         path = LassoPath(design, spoilt, weights * (fold != k), task)
         *_, point = path.path([first * PATH_RATIO ** (step + 1) for step in range(count)])
@@ -211,7 +213,7 @@ def test_noise_keeps_nothing_or_stays_near_the_constant(seed: int) -> None:
 
 
 @pytest.mark.parametrize("estimator", [KANRegressor, pytest.param(KANClassifier, marks=pytest.mark.slow)])
-def test_columns_that_are_screened_out_stay_columns_of_the_table(estimator: type, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_columns_that_are_screened_out_stay_columns_of_the_table(estimator: type, tmp_path: Path) -> None:
     X = np.random.default_rng(0).normal(size=(120, 150))
     X[::7, 5] = np.nan
     y = X[:, 0] + X[:, 1] ** 2 - 1

@@ -194,9 +194,8 @@ def explained(call: Call) -> Call:
     def checked(*args: Any, **keywords: Any) -> Any:
         try:
             return call(*args, **keywords)
-        except SplineworkError as error:
-            # A refusal that refers to the model already says more, such as what comes after it.
-            if "takes the model first" in str(error) or (misfit := _no_model(call, args, keywords)) is None:
+        except SplineworkError:
+            if (misfit := _no_model(call, args, keywords)) is None:
                 raise
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             misfit = _no_model(call, args, keywords, str(error)) or _misfit(call, args, keywords)
@@ -226,13 +225,13 @@ def explained_record(kind: Kind) -> Kind:
     return kind
 
 
-def not_a_model(who: str, model: Any) -> str:
-    """The message for something else in the place of a model: what came, and where the model is.
+def not_a_model(who: str, model: Any, rest: str = "…") -> str:
+    """The message for something else in the place of a model: what came, and where the model is; `rest` comes after it.
 
     >>> not_a_model("prune", "model.safetensors")
     "prune takes the model first, a KAN, got str; load it first: sw.load('model.safetensors')."
     """
-    way = f"write {who}(model, …)"
+    way = f"write {who}(model, {rest})"
     if isinstance(model, type):
         way = "that is the class; make one, such as KAN([2, 5, 1])"
     elif hasattr(model, "__fspath__") or (isinstance(model, str) and model.endswith((".safetensors", ".pt", ".pth"))):
@@ -255,7 +254,8 @@ def _no_model(call: Callable[..., Any], args: Sequence[Any], keywords: dict[str,
         return None  # the function has refused a model of another kind, and knows why
     lacks = bool(error) and (not hasattr(model, "state_dict") or f"'{type(model).__name__}' object has no" in error)
     other = lacks or isinstance(model, type) or mistyped(call, {"model": model}, "") is not None
-    return not_a_model(call.__name__, model) if other else None
+    rest = [p.name for p in inspect.signature(call).parameters.values() if p.kind in _PLACES][1:]
+    return not_a_model(call.__name__, model, ", ".join(rest) or "…") if other else None
 
 
 def _of_another_type(call: Callable[..., Any], args: Sequence[Any], keywords: dict[str, Any]) -> str | None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import refine_coefficients
-from splinework.tabular.design import greville
+from splinework.tabular.design import identities
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings
 
 HALF_DOMAIN = 4.0
@@ -171,7 +171,7 @@ def _with_identity(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The layer with identity edges for the additive sums before its own edges."""
     own = edges.grid[:outputs]
-    straight = greville(edges)[:outputs]
+    straight = identities(edges)[:outputs]
     onward = table.new_zeros(outputs, table.shape[1], outputs)
     for j in range(outputs):
         onward[j, :-1, j] = straight[j]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils import check_array, check_consistent_length
 
 # Private, but the only way to state what parameters may be so that scikit-learn's own checks and messages hold.
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
@@ -254,9 +254,6 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
         if ranges is None:
             raise DataError("the file of this estimator has no ranges of its columns; fit it again, and save it anew.")
         return where.back(beyond(table.values, self.columns_, ranges))
-
-    def _seed(self) -> int:
-        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     def _nodes(self) -> int | str | tuple[int, ...]:
         """`hidden` in the form that `Hyperparameters` takes.

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from splinework.nn.layer import KANLayer
+from splinework.splines import greville
 
 MAX_BLOCK_ENTRIES = 2**20
 """Entries of a block of rows: 8 MB in float64, which a processor's cache nearly holds."""
@@ -160,7 +161,7 @@ def make_design(layer: KANLayer, u: Tensor, weights: Tensor, groups: Sequence[Se
         weighted = share[at, None] * rows
         mean += weighted.sum(1)
         second += weighted.transpose(1, 2) @ rows
-    lines = greville(layer) - (share @ u)[:, None]
+    lines = identities(layer) - (share @ u)[:, None]
     spread = torch.sqrt(share @ (u - share @ u) ** 2)[:, None]
     lines = torch.where(spread > 0, lines / torch.where(spread > 0, spread, 1.0), 0.0)
     bends = _bends(layer)
@@ -197,9 +198,9 @@ def many_valued(u: Tensor) -> Tensor:
     return ((u != u.amin(0)) & (u != u.amax(0))).any(0)
 
 
-def greville(layer: KANLayer) -> Tensor:
-    """Coefficients of the identity, `(I, size)`: the means of k consecutive knots (Greville abscissae)."""
-    return layer.grid[:, 1:-1].unfold(1, layer.basis.size - layer.basis.resolution, 1).mean(-1)
+def identities(layer: KANLayer) -> Tensor:
+    """Coefficients of the identity of each input, `(I, size)`: the Greville abscissae."""
+    return greville(layer.grid, layer.basis.size - layer.basis.resolution)
 
 
 def _bends(layer: KANLayer) -> Tensor:
@@ -207,7 +208,7 @@ def _bends(layer: KANLayer) -> Tensor:
 
     The penalty is relative to the local knot distance, so with quantile knots a curve may bend where the data are dense.
     """
-    at = greville(layer)
+    at = identities(layer)
     apart = torch.diff(at, dim=1)
     slopes = torch.diff(torch.eye(at.shape[1], dtype=at.dtype), dim=0) / apart[:, :, None]
     second = torch.diff(slopes, dim=1) * (apart[:, 1:] + apart[:, :-1])[:, :, None] / 2

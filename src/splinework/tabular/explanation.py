@@ -92,7 +92,7 @@ class ExplanationMixin:
         check_fitted(self)
         known: NDArray[np.float64] | None = self.__dict__.get("_effects")
         if known is None:
-            known = self._effects = total_effects(self._predictor(), self._rows().x, self.columns_)
+            known = self._effects = total_effects(self._predictor(), self._rows().x, self.columns_, self._seed())
         total = known.sum()
         return known / total if total > 0 else known
 
@@ -126,7 +126,7 @@ class ExplanationMixin:
             (4, 3)
         """
         check_fitted(self)
-        return permutation_table(self, X, y, repeats, scoring, sample_weight, self._classes is not None)
+        return permutation_table(self, X, y, repeats, scoring, sample_weight, self._classes is not None, self._seed())
 
     def plot(self, **options: Any) -> Axes:
         """Plots the network on rows of the fit, with the options of `splinework.report.plot`.
@@ -186,7 +186,6 @@ class ExplanationMixin:
         if not self._explains_rows:
             rows = replace(rows, y=outputs_of(self.model_, rows.x))
         target = self.columns_.targets[0].removeprefix("logit of ").partition("=")[0]
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         return formulas.search(
             self.model_,
             rows,
@@ -194,8 +193,12 @@ class ExplanationMixin:
             classes=None if self._classes is None else self._classes.values,
             target=target,
             budget=self.formula_budget,
-            seed=seed,
+            seed=self._seed(),
         )
+
+    def _seed(self) -> int:
+        """A seed drawn from `random_state`."""
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     def _predictor(self) -> Callable[[Floats], Floats]:
         """Predictions `(n, q)`, or class probabilities, of inputs `(n, p)` of the network."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.tabular.columns import CategoricalColumn, Column, Columns, ScreenedColumn
+from splinework.tabular.columns import CategoricalColumn, Column, Columns, NumericColumn, ScreenedColumn
 from splinework.tabular.rows import Floats
 
 Range = tuple[float, float] | None
@@ -44,8 +44,8 @@ def _outside(values: Floats, column: Column, known: Range) -> NDArray[np.bool_]:
         return np.zeros(len(values), dtype=np.bool_)
     if isinstance(column, CategoricalColumn):
         return np.logical_not(column.is_known(values))
+    assert isinstance(column, NumericColumn)
     missing = np.isnan(values)
-    gaps = getattr(column, "gaps", False)
     if known is None:  # the fit saw no number here
         return ~missing
-    return np.asarray(np.where(missing, not gaps, (values < known[0]) | (values > known[1])))
+    return np.asarray(np.where(missing, not column.gaps, (values < known[0]) | (values > known[1])))

@@ -19,17 +19,18 @@ MAX_EVALUATIONS = 40_000
 MIN_EFFECT_ROWS = 200
 
 
-def total_effects(predictor: Callable[[Floats], Floats], x: Floats, columns: Columns) -> Floats:
+def total_effects(predictor: Callable[[Floats], Floats], x: Floats, columns: Columns, seed: int) -> Floats:
     """Total effect of every column, `(columns,)`, as a share of an output's variance; the mean over outputs.
 
     Args:
         predictor: Predictions `(n, q)` of inputs `(n, p)`.
         x: Rows of the inputs.
         columns: Encoding of the columns.
+        seed: Seed of the order of the rows.
     """
     owners, count = np.asarray(columns.owners), len(columns.columns)
     effects = np.zeros(count)
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(seed)
     rows = generator.permutation(len(x))[: max(MIN_EFFECT_ROWS, MAX_EVALUATIONS // count)]
     x = x[rows]
     # The order is random, so that the next row is another row drawn from the table.
@@ -44,9 +45,9 @@ def total_effects(predictor: Callable[[Floats], Floats], x: Floats, columns: Col
 
 
 def permutation_table(
-    estimator: Any, X: Any, y: Any, repeats: int, scoring: Any, sample_weight: Any, classifies: bool
+    estimator: Any, X: Any, y: Any, repeats: int, scoring: Any, sample_weight: Any, classifies: bool, seed: int
 ) -> pd.DataFrame:
-    """The table of `permutation_importances`, for an estimator that classifies or not."""
+    """The table of `permutation_importances`, for an estimator that classifies or not; `seed` is that of the permutations."""
     import pandas as pd
     from sklearn.inspection import permutation_importance
 
@@ -54,7 +55,7 @@ def permutation_table(
         raise DataError(f"permutation_importances needs at least 2 repeats for a standard error, got {repeats}; try 5.")
     scorer = scoring if scoring is not None else "neg_log_loss" if classifies else "r2"
     found = permutation_importance(
-        estimator, X, y, scoring=scorer, n_repeats=repeats, random_state=0, sample_weight=sample_weight
+        estimator, X, y, scoring=scorer, n_repeats=repeats, random_state=seed, sample_weight=sample_weight
     )
     mean = found.importances_mean
     total = mean.clip(min=0).sum()

@@ -20,8 +20,8 @@ from torch import Tensor
 from splinework.errors import ConfigError
 from splinework.nn.config import config_from_dict
 from splinework.nn.network import KAN
-from splinework.tabular.additive import fit_additive
 from splinework.tabular.assembly import Standardisation, additive_network
+from splinework.tabular.curves import fit_curves
 from splinework.tabular.design import make_design, many_valued
 from splinework.tabular.grids import quantile_layer
 from splinework.tabular.inner_network import outputs_of
@@ -199,34 +199,33 @@ def _best_size(
     sizes, inputs, task = scores.abs(), x.shape[1], GammaTask()
     typical = weights @ sizes / weights.sum()
     ratio = (sizes / typical).clamp_min(MIN_SIZE)
-    folds = torch.randperm(len(ratio), generator=torch.Generator().manual_seed(seed)) % N_FOLDS
-    seen = [weights * (folds != k) for k in range(N_FOLDS)]
-    base = task.loss(torch.log(torch.stack([part @ ratio / part.sum() for part in seen]))[folds], ratio)
+    fold = torch.randperm(len(ratio), generator=torch.Generator().manual_seed(seed)) % N_FOLDS
+    masks = [fold == k for k in range(N_FOLDS)]
+    means = torch.stack([(weights * ~held) @ ratio / (weights * ~held).sum() for held in masks])
+    base = task.loss(torch.log(means)[fold], ratio)
     everything = torch.from_numpy(np.concatenate([x, mean], axis=1))
     shift, scale = moments(everything, weights)
     u = (everything - shift) / scale
     layer = quantile_layer(u, mean.shape[1], GRID, DEGREE)
-    curves, bias, logs = torch.zeros_like(layer.edge_coefficients()), torch.zeros_like(typical), base
+    chosen: tuple[Tensor, Tensor, Tensor] | None = None
     least = float(weights @ base)
     for first, last in ((inputs, len(u.T)), (0, len(u.T) if with_mean else inputs)):
         used = u[:, first:last]
-        many = int(many_valued(used).sum())
-        columns = used.shape[1] + many * (GRID + DEGREE - 2)
+        columns = used.shape[1] + int(many_valued(used).sum()) * (GRID + DEGREE - 2)
         if not (with_mean or first == 0) or columns > min(MAX_DESIGN_COLUMNS, len(ratio) // MIN_ROWS_PER_COLUMN):
             continue
         own = quantile_layer(used, mean.shape[1], GRID, DEGREE)
-        design = make_design(own, used, weights, groups if first == 0 else ())
-        unseen = torch.zeros_like(ratio)
-        for k, part in enumerate(seen):
-            unseen[folds == k] = fit_additive(design, ratio, part, task).values(design)[folds == k]
+        found = fit_curves(make_design(own, used, weights, groups if first == 0 else ()), ratio, weights, task)
+        outputs = torch.stack([part.values(found.design) for part in found.without(masks, anew=True)])
+        unseen = outputs[fold, torch.arange(len(fold))]
         losses = task.loss(unseen, ratio)
         if float(weights @ losses) < least and is_significant(base - losses, weights, MIN_Z_SCORE):
-            whole = fit_additive(design, ratio, weights, task)
-            curves = torch.zeros_like(curves)
-            curves[first:last] = design.spline_coefficients(whole.coefficients)
-            least, bias, logs = float(weights @ losses), whole.bias, unseen
-    if logs is base:
+            curves = torch.zeros_like(layer.edge_coefficients())
+            curves[first:last] = found.design.spline_coefficients(found.whole.coefficients)
+            least, chosen = float(weights @ losses), (curves, found.whole.bias, unseen)
+    if chosen is None:
         return None
+    curves, bias, logs = chosen
     unit = torch.log(typical)
     scaling = Standardisation(shift, scale, unit, torch.ones_like(unit))
     return additive_network(layer, curves, bias, scaling, None).requires_grad_(False).eval(), logs + unit

@@ -97,9 +97,7 @@ class Screening:
         return AdditiveFit(found.coefficients, bias, found.penalties, freedom, task)
 
 
-def screen(
-    design: DesignMatrix, y: Tensor, weights: Tensor, task: Task, fold: Tensor, folds: int, owners: Tensor
-) -> Screening:
+def screen(design: DesignMatrix, y: Tensor, weights: Tensor, task: Task, fold: Tensor, owners: Tensor) -> Screening:
     """Chooses inputs by the group lasso and held-out rows.
 
     Args:
@@ -108,9 +106,9 @@ def screen(
         weights: Row weights `(n,)`, mean 1.
         task: The likelihood.
         fold: Fold of each row, `(n,)`.
-        folds: Number of folds.
         owners: Column of the table to which each input belongs, `(I,)`; the inputs of a column are kept together.
     """
+    folds = int(fold.max()) + 1
     seen = [weights * (fold != k) for k in range(folds)]
     constant = torch.stack([task.constant(y, own) for own in seen])[fold]
     alone = task.loss(constant, y)

@@ -1,6 +1,6 @@
 """Selection of inputs: those that held-out rows do not defend lose their curves, and their edges to hidden nodes.
 
-All inputs of a category are tested together, so that fifty levels do not pass fifty tests.
+All inputs of a column are tested together, so that the fifty levels of a category do not pass fifty tests.
 """
 
 from __future__ import annotations
@@ -27,15 +27,13 @@ MAX_LEVELS_WITHOUT_CURVE = 10
 take as many columns."""
 
 
-def columns_of(inputs: int, groups: Sequence[Sequence[int]]) -> list[list[int]]:
-    """The inputs of each column: those of a category together.
+def columns_of(owners: Tensor) -> list[list[int]]:
+    """The inputs of each column of a table, given the column of each input `(p,)`.
 
-    >>> columns_of(4, [(1, 2)])
-    [[1, 2], [0], [3]]
+    >>> columns_of(torch.tensor([0, 1, 1, 2]))
+    [[0], [1, 2], [3]]
     """
-    found = [list(group) for group in groups]
-    grouped = {i for group in found for i in group}
-    return found + [[i] for i in range(inputs) if i not in grouped]
+    return [torch.nonzero(owners == column)[:, 0].tolist() for column in torch.unique(owners)]
 
 
 def without_idle_curves(

@@ -25,15 +25,15 @@ from splinework.tabular.continuation import continue_training
 from splinework.tabular.cross_validation import CrossValidatedCurves, cross_validated
 from splinework.tabular.curves import FittedCurves, fit_curves, tuned_to_constant
 from splinework.tabular.design import make_design
-from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, ProgressCallback, train_ensemble, wide_network
-from splinework.tabular.grids import curve_intervals, member_layer, quantile_layer
+from splinework.tabular.ensemble import EnsembleSettings, ProgressCallback
+from splinework.tabular.grids import curve_intervals, quantile_layer
 from splinework.tabular.hyperparameters import Hyperparameters
+from splinework.tabular.interactions import Interactions, InteractionTraining
 from splinework.tabular.rows import Floats
 from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
 from splinework.tabular.screening import Screening, is_wide, screen
-from splinework.tabular.selection import candidates, columns_of, defended_inputs, without_idle_curves
+from splinework.tabular.selection import columns_of, without_idle_curves
 from splinework.tabular.smooth import fit_smooth
-from splinework.tabular.stacking import Stacking, is_significant, stack
 from splinework.tabular.tasks import Multiclass, Regression, Task, moments
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 
@@ -80,13 +80,14 @@ def train(
     scaling = Standardisation(*moments(raw_x, w), *task.units(raw_y, w))
     u, t = (raw_x - scaling.x_shift) / scaling.x_scale, task.in_units(raw_y, scaling.y_shift, scaling.y_scale)
     belongs = torch.arange(u.shape[1]) if owners is None else torch.as_tensor(owners)
-    job = _NetworkFit(raw_x, raw_y, u, t, w, scaling, task, settings, seed, groups or (), belongs, names)
     log = TrainingLog(on_step)
     if start is not None:
         loss, steps, model = continue_training(start, raw_x, raw_y, w, task, settings.max_iter, seed, log)
         return TrainedNetwork(model, loss, steps, log.history)
-    right = task.of_right_labels()
-    job = _NetworkFit(raw_x, raw_y, u, t, w, scaling, right, settings, seed, groups or (), belongs, names)
+    right, generator = task.of_right_labels(), torch.Generator().manual_seed(seed)
+    fold = torch.randperm(len(t), generator=generator) % max(N_FOLDS, n_members(settings, len(t)))
+    rows, known = (raw_x, raw_y, u, t, w, fold), (groups or (), belongs, names)
+    job = _NetworkFit(*rows, scaling, right, settings, seed, generator, *known)
     return job.screened(log) if job.is_wide() else job.run(log)
 
 
@@ -99,10 +100,12 @@ class _NetworkFit:
     u: Tensor
     t: Tensor
     weights: Tensor
+    fold: Tensor
     scaling: Standardisation
     task: Task
     settings: Hyperparameters
     seed: int
+    generator: torch.Generator
     groups: Sequence[Sequence[int]]
     owners: Tensor
     names: Sequence[str] | None
@@ -116,9 +119,8 @@ class _NetworkFit:
         """The network of the inputs that screening keeps."""
         layer = quantile_layer(self.u, self.t.shape[1], SCREENING_INTERVALS, self.settings.degree)
         design = make_design(layer, self.u, self.weights, self.groups)
-        fold, folds = self._folds(torch.Generator().manual_seed(self.seed))
         task = tuned_to_constant(self.t, self.weights, self.task)
-        found = screen(design, self.t, self.weights, task, fold, folds, self.owners)
+        found = screen(design, self.t, self.weights, task, self.fold, self.owners)
         kept = tuple(found.inputs.tolist())
         log("screening", 1, 1, found.loss)
         log.history[-1] |= {"inputs": self.u.shape[1], "kept": len(kept)}
@@ -148,50 +150,36 @@ class _NetworkFit:
         curves = fit_curves(design, self.t, self.weights, self.task, self.screening)
         job = replace(self, task=curves.task)
         loss = float(self.weights @ job.task.loss(curves.whole.values(design), self.t)) / len(self.t)
-        generator = torch.Generator().manual_seed(self.seed)
-        fold, _ = self._folds(generator)
         hidden, enough = self._hidden(), len(self.t) >= MIN_INTERACTION_ROWS
         if log("curves", 1, 1, loss) or not (hidden or (enough and not self.task.is_regression)):
-            unseen = curves.unseen(fold) if self.task.is_regression else None
+            unseen = curves.unseen(self.fold) if self.task.is_regression else None
             return job._additive(layer, curves, curves.whole, 1.0, unseen, loss, log)
-        ensemble = self._ensemble_settings(hidden)
-        parts = cross_validated(curves, fold, ensemble.members)
+        ensemble, columns = self._ensemble_settings(hidden), columns_of(self.owners)
+        parts = cross_validated(curves, self.fold, ensemble.members)
         if self.screening is None:
-            parts = without_idle_curves(parts, design, self.t, self.weights, fold, self._columns())
-        return replace(job, task=parts.whole.task)._with_interactions(
-            curves, parts, layer, fold, ensemble, generator, log
-        )
+            parts = without_idle_curves(parts, design, self.t, self.weights, self.fold, columns)
+        job = replace(job, task=parts.whole.task)
+        kept = None if self.screening is None else self.screening.kept
+        how = job.settings, ensemble, layer, parts, self.fold, self.generator, log, kept
+        found = InteractionTraining(self.u, self.t, self.weights, job.task, *how).run(design, columns)
+        smooth = job._smooth(parts.held, found.mixture.loss, log)
+        return job._merged(curves, parts, layer, ensemble, found, log) if smooth is None else smooth
 
-    def _with_interactions(
+    def _merged(
         self,
         curves: FittedCurves,
         parts: CrossValidatedCurves,
         layer: KANLayer,
-        fold: Tensor,
         ensemble: EnsembleSettings,
-        generator: torch.Generator,
+        found: Interactions,
         log: TrainingLog,
     ) -> TrainedNetwork:
-        """The network of curves and, where these predict held-out rows better, interactions."""
-        held, columns, design = parts.held, self._columns(), curves.design
-        # After screening every part has inputs of its own; a choice by all held-out rows would be known to each.
-        whole = self.screening is None
-        seen = candidates(parts, design, columns) if whole else torch.ones(self.u.shape[1], dtype=torch.bool)
-        net, groups, mixture = self._interactions(parts, layer, fold, ensemble, generator, log, seen)
-        if groups and whole:
-            rows = self.u, self.t, self.weights, fold
-            living = defended_inputs(net, groups, mixture.stacking_weights, parts, *rows, columns, ensemble, generator)
-            if living.any() and not torch.equal(living, seen):
-                fewer = self._interactions(parts, layer, fold, ensemble, generator, log, living)
-                if not is_significant(fewer[2].losses - mixture.losses, self.weights[held]):
-                    net, groups, mixture = fewer
-        smooth = self._smooth(held, mixture.loss, log)
-        if smooth is not None:
-            return smooth
+        """The network of the curves and, where these predict held-out rows better, the interactions."""
+        mixture, held, design = found.mixture, parts.held, curves.design
         additive = not any(mixture.stacking_weights) or (self.settings.hidden == "auto" and not mixture.improves)
         unseen = None
         if self.task.is_regression:
-            pairs = zip(mixture.stacking_weights, (group.out_of_fold[held] for group in groups), strict=True)
+            pairs = zip(mixture.stacking_weights, (group.out_of_fold[held] for group in found.groups), strict=True)
             mixed = sum((share * each for share, each in pairs), torch.zeros_like(parts.base))
             unseen = torch.full_like(self.t, float("nan"))
             unseen[held] = parts.base if additive else parts.base + mixed
@@ -202,32 +190,9 @@ class _NetworkFit:
         scaling, raw = job._calibrated(unseen)
         table = design.spline_coefficients(torch.stack([part.coefficients for part in parts.parts]).mean(0))
         bias = torch.stack([part.bias for part in parts.parts]).mean(0)
+        net, groups = found.net, found.groups
         model = combined_network(layer, table, bias, net, groups, shares, sharp, ensemble, scaling, self.names)
         return TrainedNetwork(model, mixture.loss, log.history[-1]["step"], log.history, raw, task=job.task)
-
-    def _interactions(
-        self,
-        parts: CrossValidatedCurves,
-        layer: KANLayer,
-        fold: Tensor,
-        ensemble: EnsembleSettings,
-        generator: torch.Generator,
-        log: TrainingLog,
-        living: Tensor,
-    ) -> tuple[KAN, list[DecayGroup], Stacking]:
-        """The ensemble on these inputs `(p,)`, its trained groups, and their stacking; no groups without hidden nodes."""
-        groups = list[DecayGroup]()
-        visible = living.expand(ensemble.members, -1)
-        if self.screening is not None:
-            visible = visible & self.screening.kept[: ensemble.members]
-        finer = member_layer(layer, self.u, self.settings, living)
-        net = wide_network(finer, self.u, self.t.shape[1], ensemble, generator, visible)
-        if ensemble.hidden:
-            rows = self.u, self.t, self.weights, parts.offsets, fold
-            groups = train_ensemble(net, *rows, self.task, ensemble, generator, log)
-        held = parts.held
-        corrections = [group.out_of_fold[held] for group in groups]
-        return net, groups, stack(parts.base, corrections, self.t[held], self.weights[held], self.task)
 
     def _calibrated(self, unseen: Tensor | None) -> tuple[Standardisation, Tensor | None]:
         """The units with outputs shifted by what held-out rows say, and their outputs in raw units."""
@@ -265,14 +230,6 @@ class _NetworkFit:
         unseen = self.raw_y + wider * (found.out_of_fold - self.raw_y)
         return TrainedNetwork(model, total, log.history[-1]["step"], log.history, unseen)
 
-    def _folds(self, generator: torch.Generator) -> tuple[Tensor, int]:
-        """The fold of each row, and the number of folds."""
-        folds = max(N_FOLDS, self._members())
-        return torch.randperm(len(self.t), generator=generator) % folds, folds
-
-    def _columns(self) -> list[list[int]]:
-        return columns_of(self.u.shape[1], self.groups)
-
     def _hidden(self) -> tuple[int, ...]:
         hidden = self.settings.layers()
         if hidden is None:
@@ -287,11 +244,9 @@ class _NetworkFit:
     def _ensemble_settings(self, hidden: tuple[int, ...]) -> EnsembleSettings:
         count = len(self.t)
         steps = min(self.settings.max_iter, max(300, min(4 * count, max(2000, count // 5))))
-        return EnsembleSettings(hidden, self._members(), steps=steps, batch_size=256 if count <= 10_000 else 512)
-
-    def _members(self) -> int:
-        members = N_FOLDS if self.settings.members == "auto" else int(self.settings.members)
-        return min(members, len(self.t))
+        return EnsembleSettings(
+            hidden, n_members(self.settings, count), steps=steps, batch_size=256 if count <= 10_000 else 512
+        )
 
     def _additive(
         self,
@@ -311,6 +266,11 @@ class _NetworkFit:
         model = additive_network(layer, table, bias, scaling, self.names, inputs)
         own = tuple(inputs.tolist()) if inputs is not None else None
         return TrainedNetwork(model, loss, log.history[-1]["step"], log.history, raw, own, self.task)
+
+
+def n_members(settings: Hyperparameters, rows: int) -> int:
+    """Members of each group of the ensemble: as given or one per fold, at most one per row."""
+    return min(N_FOLDS if settings.members == "auto" else int(settings.members), rows)
 
 
 def targets_of(y: NDArray[Any], task: Task, classes: int = -1) -> Tensor:

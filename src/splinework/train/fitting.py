@@ -320,7 +320,7 @@ def working_copy(model: KAN, verb: str, data: str) -> KAN:
         ConfigError: If it is no KAN, or has nothing to change.
     """
     if not isinstance(model, KAN):
-        raise ArgumentError(f"{not_a_model(verb, model)} The call is {verb}(model, {data}).")
+        raise ArgumentError(not_a_model(verb, model, data))
     if not any(p.requires_grad for p in model.parameters()):
         raise ConfigError("every number of the model is frozen; set requires_grad where something may change.")
     return copy.deepcopy(model).double()

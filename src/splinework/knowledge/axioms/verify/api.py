@@ -63,7 +63,7 @@ def verify(
     from splinework.knowledge.axioms.language import axioms_of
 
     if isinstance(model, str):
-        raise ArgumentError(not_a_model("verify", model))
+        raise ArgumentError(not_a_model("verify", model, "axioms"))
     listed = axioms_of(axioms)
     if not listed:
         raise ConfigError("verify takes at least one axiom, such as 'monotone(a)'; got none.")

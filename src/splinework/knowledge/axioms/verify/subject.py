@@ -206,7 +206,7 @@ def subject_of(model: Model, box: Any = None) -> Subject:
 def _check(model: Any) -> None:
     network: Any = network_of(model)
     if not hasattr(network, "kan_layers"):
-        raise ArgumentError(not_a_model("verify", model))
+        raise ArgumentError(not_a_model("verify", model, "axioms"))
     held = [*network.parameters(), *(layer.grid for layer in network.kan_layers)]
     held += [part for s in (network.input_scaling, network.output_scaling) for part in (s.shift, s.scale)]
     if not all(bool(torch.isfinite(value).all()) for value in held):

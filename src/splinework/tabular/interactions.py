@@ -1,0 +1,110 @@
+"""The interactions: an ensemble on the residual of the curves, and its training anew on the inputs that held-out rows defend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from splinework.nn.layer import KANLayer
+from splinework.nn.network import KAN
+from splinework.tabular.cross_validation import CrossValidatedCurves
+from splinework.tabular.design import DesignMatrix
+from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, ProgressCallback, train_ensemble, wide_network
+from splinework.tabular.grids import member_layer
+from splinework.tabular.hyperparameters import Hyperparameters
+from splinework.tabular.selection import candidates, defended_inputs
+from splinework.tabular.stacking import Stacking, is_significant, stack
+from splinework.tabular.tasks import Task
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Trained networks of interactions.
+
+    Attributes:
+        net: The wide network of all members.
+        groups: Its groups; none without hidden nodes.
+        mixture: Their stacking with the curves.
+    """
+
+    net: KAN
+    groups: list[DecayGroup]
+    mixture: Stacking
+
+
+@dataclass(frozen=True)
+class InteractionTraining:
+    """All that a training of interactions needs but the inputs that hidden nodes see.
+
+    Attributes:
+        u: Inputs `(n, p)`, standardised.
+        t: Targets `(n, q)`.
+        weights: Row weights `(n,)`, mean 1.
+        task: The likelihood.
+        settings: The user's hyperparameters.
+        ensemble: The ensemble's own.
+        layer: The curves' layer, whose grid the members' grid refines.
+        parts: The curves without each fold.
+        fold: Fold of each row, `(n,)`.
+        generator: Generator of initial values and batches.
+        log: Called with stage, step, steps and loss; True ends the stage.
+        kept: Mask of the inputs that member k may use, row k of `(>= members, p)`; None for all.
+    """
+
+    u: Tensor
+    t: Tensor
+    weights: Tensor
+    task: Task
+    settings: Hyperparameters
+    ensemble: EnsembleSettings
+    layer: KANLayer
+    parts: CrossValidatedCurves
+    fold: Tensor
+    generator: torch.Generator
+    log: ProgressCallback
+    kept: Tensor | None = None
+
+    def run(self, design: DesignMatrix, columns: Sequence[Sequence[int]]) -> Interactions:
+        """The networks, trained again on fewer inputs where held-out rows defend only some, unless that costs significantly.
+
+        After screening every part has inputs of its own, and a choice by all held-out rows would be known to each: there is none.
+
+        Args:
+            design: The design matrix of the curves.
+            columns: Inputs of each column of the table.
+        """
+        if self.kept is not None:
+            return self._on(torch.ones(self.u.shape[1], dtype=torch.bool))
+        seen = candidates(self.parts, design, columns)
+        found = self._on(seen)
+        if not found.groups:
+            return found
+        rows, shares = (self.u, self.t, self.weights, self.fold), found.mixture.stacking_weights
+        living = defended_inputs(
+            found.net, found.groups, shares, self.parts, *rows, columns, self.ensemble, self.generator
+        )
+        if not living.any() or torch.equal(living, seen):
+            return found
+        fewer = self._on(living)
+        loss = fewer.mixture.losses - found.mixture.losses
+        return found if is_significant(loss, self.weights[self.parts.held]) else fewer
+
+    def _on(self, living: Tensor) -> Interactions:
+        """The networks whose hidden nodes see these inputs `(p,)`."""
+        visible = living.expand(self.ensemble.members, -1)
+        if self.kept is not None:
+            visible = visible & self.kept[: self.ensemble.members]
+        finer = member_layer(self.layer, self.u, self.settings, living)
+        net = wide_network(finer, self.u, self.t.shape[1], self.ensemble, self.generator, visible)
+        groups = list[DecayGroup]()
+        if self.ensemble.hidden:
+            rows = self.u, self.t, self.weights, self.parts.offsets, self.fold
+            groups = train_ensemble(net, *rows, self.task, self.ensemble, self.generator, self.log)
+        held = self.parts.held
+        corrections = [group.out_of_fold[held] for group in groups]
+        return Interactions(
+            net, groups, stack(self.parts.base, corrections, self.t[held], self.weights[held], self.task)
+        )
