@@ -127,3 +127,12 @@ def test_a_row_far_from_the_others_does_not_make_the_curve_wild(far):
     model = sw.fit(sw.KAN([1, 1]), x, y, progress=False).model
     values = model(torch.linspace(far - 0.2, 1.1, 500, dtype=torch.float64)[:, None]).detach()
     assert float(values.abs().max()) < 10
+
+
+def test_many_waves_are_met_although_rows_are_far_apart_at_an_end():
+    rng = np.random.default_rng(2)
+    x = rng.uniform(-1, 1, (1000, 1))
+    fresh = rng.uniform(x.min(), x.max(), (2000, 1))
+    model = sw.fit(sw.KAN([1, 1]), x, np.sin(25 * np.pi * x), progress=False).model
+    error = model(torch.from_numpy(fresh)).detach().numpy() - np.sin(25 * np.pi * fresh)
+    assert error.std() < 1e-8

@@ -51,7 +51,7 @@ def draw_points(u: Tensor, count: int, generator: torch.Generator) -> Tensor:
 
 
 def new_points(u: Tensor, count: int, seed: int) -> Tensor:
-    """Points of the density estimate, none of which is a row: `(count, inputs)`."""
+    """Points of the density estimate, `(count, inputs)`: neither rows nor points that a network learns from with this seed."""
     return draw_points(u, len(u) + count, torch.Generator().manual_seed(seed + 1))[len(u) :]
 
 

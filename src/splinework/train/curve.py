@@ -1,9 +1,9 @@
 """A network of one input and no hidden node: a spline whose degree, grid and smoothness are chosen by one criterion.
 
 The coefficients minimise `Σ w (y - f(x))² + λ ∫ (d³f/dx³)²` (O'Sullivan 1986; Eilers & Marx 1996) for splines of degree 3 to 9 on
-grids up to a third as fine as the rows; degree, grid and λ are those of the least cross-validation, generalised (Craven & Wahba
-1979) and row by row (Allen 1974). Nobody has to decide whether what a coarse grid leaves is noise or a wave: a fine grid with a
-penalty is right for both.
+grids up to a third as fine as the rows; degree, grid and λ are those of the least generalised cross-validation (Craven & Wahba
+1979) among splines that miss no left-out row by more than the range of y. Nobody has to decide whether what a coarse grid leaves
+is noise or a wave: a fine grid with a penalty is right for both.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MAX_SELECTION_ROWS = 4000
 PENALISED_DERIVATIVE, N_GAUSS_POINTS = 3, 5
 FREEDOM_COST = 1.4
 """What an effective parameter counts in the criterion: with 1 it follows the noise of one data set in ten (Kim & Gu 2004)."""
-MIN_FREE_SHARE = 1e-10
+MIN_FREE_SHARE = 1e-13
 """A spline of which one row determines more than all but this share is none: rounding is all that is left of its residual."""
 TOLERANCE = 0.01
 """Share by which the criterion of a smaller spline may be worse, so that it is preferred."""
@@ -180,8 +180,7 @@ def choose(x: Tensor, t: Tensor, root: Tensor, low: Tensor, high: Tensor) -> Cho
         high: Its upper end, `(1,)`.
     """
     counted = (root > 0).nonzero()[:, 0]  # the others are no rows to the criterion
-    order = torch.randperm(len(counted), generator=torch.Generator().manual_seed(0)).to(x.device)
-    few = counted[order[:MAX_SELECTION_ROWS].sort().values]
+    few = counted[x[counted].argsort()][:: math.ceil(len(counted) / MAX_SELECTION_ROWS)]  # evenly over the range
     x, t, root = x[few], t[few], root[few]
     strengths = torch.from_numpy(10.0**LOG_STRENGTHS).to(x)
     found = []
@@ -200,9 +199,9 @@ def choose(x: Tensor, t: Tensor, root: Tensor, low: Tensor, high: Tensor) -> Cho
 def _best_strengths(spline: PenalisedSpline, y: Tensor, strengths: Tensor) -> Choice:
     """Chooses, for every output, the strength of the least criterion.
 
-    That is the geometric mean of `RSS / (1 - cost edf / N)²` and of the squared leave-one-out residuals `Σ (rᵢ / (1 - hᵢ))²`
-    (PRESS, Allen 1974). The first sees the average leverage only: where most rows are at one end of the range, it takes
-    splines that a single row determines at the other end. The second alone is the error at the outermost rows.
+    That is `log RSS - 2 log(1 - cost edf / N)` and, for a spline that misses some left-out row by more than the range of y, the
+    logarithm of the square of how many times. The first sees the average leverage only: where most rows are at one end of the
+    range, it takes splines that a single row determines at the other end, and that are anything beyond it.
     """
     along = spline.left.T @ y
     filters = spline.filters(strengths)
@@ -212,10 +211,13 @@ def _best_strengths(spline: PenalisedSpline, y: Tensor, strengths: Tensor) -> Ch
     alone = (1 - square.sum(1, keepdim=True)).clamp_min(0) + square @ (1 - filters).T
     taken = torch.stack([(spline.left * each) @ (1 - filters).T for each in along.T], dim=-1)
     residual = (y - spline.left @ along)[:, None] + taken
-    error, press = residual.square().sum(0), (residual / alone.clamp_min(MIN_FREE_SHARE)[:, :, None]).square().sum(0)
+    error = residual.square().sum(0)
+    missed = (residual / alone.clamp_min(MIN_FREE_SHARE)[:, :, None]).abs().amax(0)
     # Rounding leaves about this much of a function that is met exactly; below it splines are not compared.
     floor = len(y) * (1e-15 * y.abs().amax(0).clamp_min(1e-300)).square()
-    score = torch.log(error + floor) / 2 - torch.log(left.clamp_min(1e-12))[:, None] + torch.log(press + floor) / 2
+    score = torch.log(error + floor) - 2 * torch.log(left.clamp_min(1e-12))[:, None]
+    span = (y.amax(0) - y.amin(0)).clamp_min(1e-300)
+    score = score + 2 * torch.log((missed / span).clamp_min(1.0))
     score = torch.where(((left > 0) & (alone.amin(0) > MIN_FREE_SHARE))[:, None], score, torch.inf)
     best = score.argmin(0)
     chosen = tuple(strengths[best].tolist())
