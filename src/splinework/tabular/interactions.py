@@ -16,7 +16,7 @@ from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, ProgressCa
 from splinework.tabular.grids import member_layer
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.selection import candidates, defended_inputs
-from splinework.tabular.stacking import Stacking, is_significant, stack
+from splinework.tabular.stacking import Stacking, stack
 from splinework.tabular.tasks import Task
 
 
@@ -68,7 +68,7 @@ class InteractionTraining:
     kept: Tensor | None = None
 
     def run(self, design: DesignMatrix, columns: Sequence[Sequence[int]]) -> Interactions:
-        """The networks, trained again on fewer inputs where held-out rows defend only some, unless that costs significantly.
+        """The networks, trained again where held-out rows defend only some inputs; the better of both by held-out loss.
 
         After screening every part has inputs of its own, and a choice by all held-out rows would be known to each: there is none.
 
@@ -89,8 +89,7 @@ class InteractionTraining:
         if not living.any() or torch.equal(living, seen):
             return found
         fewer = self._on(living)
-        loss = fewer.mixture.losses - found.mixture.losses
-        return found if is_significant(loss, self.weights[self.parts.held]) else fewer
+        return fewer if fewer.mixture.loss <= found.mixture.loss else found
 
     def _on(self, living: Tensor) -> Interactions:
         """The networks whose hidden nodes see these inputs `(p,)`."""
