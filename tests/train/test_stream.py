@@ -287,7 +287,7 @@ def test_a_sample_shows_the_way_and_all_rows_have_the_last_word(monkeypatch):
     monkeypatch.setattr(stream_module, "MAX_SAMPLE_ROWS", 200)
     result = quick(fresh([2, 2, 1]), sources.memmap(X, Y), None, steps=60, starts=2)
     stages = [step.stage for step in result.history]
-    assert stages.index("sample") < stages.index("grid 5")
+    assert stages.index("grid 5, sample") < stages.index("grid 5")
     last = min((step for step in result.history if step.stage == "grid 5"), key=lambda step: step.rmse_validation)
     assert last.rmse_train < 1.3
     interval = result.interval(X)

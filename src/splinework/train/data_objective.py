@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import final
 
 import torch
@@ -17,6 +17,9 @@ from splinework.train.residual import ResidualObjective, ResidualTerm
 
 MAX_PRECONDITIONER_ROWS = 4000
 """Rows from which the preconditioner estimates an edge's block of the curvature."""
+MIN_SAMPLE_ROWS, SAMPLE_VALUES_PER_PARAMETER, MIN_SAVING = 1000, 3, 1.5
+"""Size of a sample for coarse work, with enough values a parameter for a fit that generalises; and how many times as many rows
+there must be for a sample to be worth while."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,19 @@ class DataObjective(Objective):
     @property
     def count(self) -> int:
         return self.u.shape[0]
+
+    def subsample(self) -> "DataObjective":
+        """Of rows that are many for the numbers of the model a random sample, else the objective itself.
+
+        A larger sample, for a richer model, has all rows of a smaller one.
+        """
+        values = SAMPLE_VALUES_PER_PARAMETER * self.model.parameter_count(active=True)
+        count = max(-(-values // self.model.outputs), MIN_SAMPLE_ROWS)
+        if MIN_SAVING * count > self.count:
+            return self
+        rows = torch.randperm(self.count, generator=torch.Generator().manual_seed(0))[:count].to(self.u.device)
+        u, t, w = self._rows(rows)
+        return replace(self, u=u, t=t, weights=None if w is None else w / w.mean())
 
     @property
     def _unit(self) -> Tensor:

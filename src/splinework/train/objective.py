@@ -14,6 +14,9 @@ from splinework.nn.network import KAN
 from splinework.train.jacobian import ParameterVector, edge_blocks
 from splinework.train.penalties import Penalty
 
+MAX_CHEAP_WORK, PATIENCE, EXPENSIVE_PATIENCE = 2e9, 10, 3
+"""Multiplications of a second-order step beyond which it is expensive; and the patience with cheap and expensive steps."""
+
 
 class Batches(Protocol):
     """Parts of the rows, one after the other; an objective makes them and knows what a part is."""
@@ -84,8 +87,6 @@ class Objective(ABC):
     """Whether all rows lie in memory, so that one more look at them takes next to no time."""
     evaluations_per_epoch: ClassVar[int] = 4
     """Looks at all rows per epoch of mini-batches."""
-    patience: ClassVar[int] = 10
-    """Steps of a second-order method that together must gain something, or a stage ends; fewer where steps are expensive."""
 
     def on(self, model: KAN) -> Self:
         """The same for another model."""
@@ -104,6 +105,16 @@ class Objective(ABC):
     def n_values(self) -> int:
         """Number of values to fit: rows times outputs."""
         return self.count * self.model.outputs
+
+    @property
+    def work(self) -> float:
+        """Multiplications of a second-order step: values times the square of the parameters."""
+        return float(self.n_values * self.model.parameter_count(active=True) ** 2)
+
+    @property
+    def patience(self) -> int:
+        """Steps of a second-order method that together must gain something, or a stage ends; fewer where steps are expensive."""
+        return PATIENCE if self.is_cheap and self.work <= MAX_CHEAP_WORK else EXPENSIVE_PATIENCE
 
     @property
     @abstractmethod

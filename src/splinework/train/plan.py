@@ -9,7 +9,7 @@ import torch
 from splinework.errors import ConfigError
 from splinework.nn.network import KAN
 from splinework.train.coordinates import is_shaped
-from splinework.train.objective import Objective
+from splinework.train.objective import MAX_CHEAP_WORK, Objective
 from splinework.train.optim import LBFGS, Adam, LevenbergMarquardt, NewtonCG, Optimiser, SSBroyden, make_optimiser
 from splinework.train.optim.torch_optim import FirstOrder
 from splinework.train.options import TrainingOptions
@@ -25,9 +25,8 @@ MAX_STREAM_WORK = 1e12
 """The same for rows that are not in memory: passes are few there, as a sample in memory has shown the way."""
 N_STREAM_BATCHES, MAX_BATCH_ROWS, N_STREAM_EPOCHS = 5000, 4096, 2
 """Mini-batches per epoch of such rows, rows in one, and epochs of a stage."""
-MAX_CHEAP_WORK, N_EXPENSIVE_STARTS = 2e9, 3
-"""Beyond this number of multiplications per step (rows · outputs · parameters²) there are only this number of starts: many rows
-leave fewer local minima, and each start would take long."""
+N_EXPENSIVE_STARTS = 3
+"""Starts where a step on a sample of the rows is expensive: many rows leave fewer local minima, and each takes long."""
 MAX_SMOOTHED_PARAMETERS = 2500
 """Most parameters for which smoothing parameters are estimated: each update inverts a matrix of that size."""
 
@@ -106,11 +105,11 @@ def _choose(objective: Objective, optimiser: str | Optimiser) -> tuple[Optimiser
             )
         return method, "as asked for"
     size, numbers = model.parameter_count(active=True), objective.n_values
-    why, streamed = f"for {size} parameters and {objective.count} rows", objective.subsample() is not objective
+    why, streamed = f"for {size} parameters and {objective.count} rows", not objective.is_cheap
     irregular = frozen or model.config.grid_kind == "learnable"
     if irregular:
         why += ", some frozen or not linear in their layer"
-    elif size <= MAX_LM_PARAMETERS and numbers * size**2 <= (MAX_STREAM_WORK if streamed else MAX_LM_WORK):
+    elif size <= MAX_LM_PARAMETERS and objective.work <= (MAX_STREAM_WORK if streamed else MAX_LM_WORK):
         return LevenbergMarquardt(), f"second order, as it pays {why}"
     if streamed:
         batch = min(max(objective.count // N_STREAM_BATCHES, BATCH_ROWS), MAX_BATCH_ROWS)
@@ -136,7 +135,7 @@ def _active(model: KAN) -> int:
 def _stage_steps(method: Optimiser, objective: Objective) -> int:
     """Most steps of a stage: what the method says, but whole epochs over rows that are too many for memory."""
     batch = getattr(method, "batch", None)
-    if batch is None or objective.subsample() is objective:
+    if batch is None or objective.is_cheap:
         return method.default_steps
     per_epoch = objective.batches(batch, torch.Generator()).per_epoch
     return max(method.default_steps, N_STREAM_EPOCHS * per_epoch)
@@ -154,4 +153,4 @@ def _starts(starts: int | None, method: Optimiser, objective: Objective, steps: 
 
 def is_expensive(objective: Objective) -> bool:
     """Whether a second-order step takes so long that there are few starts."""
-    return objective.subsample().n_values * objective.model.parameter_count(active=True) ** 2 > MAX_CHEAP_WORK
+    return objective.subsample().work > MAX_CHEAP_WORK

@@ -17,14 +17,21 @@ from splinework.splines.bases import LINEAR_BASIS
 from splinework.train.coordinates import effective_parameters
 from splinework.train.grid_adaptation import extend_grids
 from splinework.train.jacobian import ParameterVector
-from splinework.train.objective import Objective
+from splinework.train.objective import MAX_CHEAP_WORK, Objective
 from splinework.train.optim import Optimiser
 from splinework.train.run import TrainingRun
 
 MIN_VALUES_PER_PARAMETER = 2.5
 """A spline is not made richer beyond this many training numbers per parameter."""
+MAX_GROWN_WORK = 1.5e10
+"""A spline is not made richer where a step would take more multiplications than this, about a second."""
 MAX_MISSES = 2
-"""Growth ends when this many doublings in a row did not pay: a fast wave is not seen at all before its grid is fine enough."""
+"""Growth ends when this many doublings in a row did not pay: a fast wave is not seen at all before its grid is fine enough. Where
+nearly all is explained there is none, and the first one that does not pay is the last."""
+MAX_WAVELESS_SHARE = 1e-6
+"""Share of the variance that is left, below which no wave has been missed."""
+MAX_NEGLIGIBLE_SHARE = 1e-10
+"""Share of the variance left that richer splines need not lower where their steps are expensive."""
 MAX_ERROR_RATIO = 0.95
 """A richer spline pays if the error falls below this share of what it was."""
 MAX_UNEXPLAINED_SHARE = 1e-2
@@ -51,11 +58,11 @@ def refine_grids(
     """
     score, present, misses, places = selection_error(run, objective), objective, 0, grids is None
     planned = list(grids) if grids is not None else None
-    while not run.over:
+    while not run.over and _is_worth_growing(objective):
         trial = _with_residual_knots(present) if places else None
         if trial is not None:
             run.mark()
-            run.advance(trial, optimiser, steps, f"grid {max_resolution(trial.model)}")
+            run.converge(trial, optimiser, steps, f"grid {max_resolution(trial.model)}")
             new = selection_error(run, trial)
             places = new < max_error_ratio(trial) * score
             message = f"knots where the residual asks for them, {_sizes(trial.model)} intervals"
@@ -73,18 +80,20 @@ def refine_grids(
             resolution = planned.pop(0)
         else:
             resolution = 2 * grid
-            if not _has_enough_rows(present, resolution / grid):
-                run.history.decide("grid", f"grid {resolution} would have too few rows for its numbers")
+            if not _may_grow(present, resolution / grid):
+                run.history.decide(
+                    "grid", f"grid {resolution} would have too few rows, or take too long, for its numbers"
+                )
                 break
         if not misses:
             run.mark()
         present = present.on(_with_resolution(present, resolution))
-        run.advance(present, optimiser, steps, f"grid {resolution}")
+        run.converge(present, optimiser, steps, f"grid {resolution}")
         new = selection_error(run, present)
         if planned is None and not new < max_error_ratio(present) * score:
             run.history.decide("grid", f"grid {resolution} did not pay: relative error {new:.3g} after {score:.3g}")
             misses, places = misses + 1, False
-            if misses == MAX_MISSES or present.order:
+            if misses == MAX_MISSES or present.order or objective.unexplained_share() < MAX_WAVELESS_SHARE:
                 break
         else:
             objective, score, misses, places = present, new, 0, planned is None
@@ -99,18 +108,18 @@ def raise_degrees(run: TrainingRun, objective: Objective, optimiser: Optimiser, 
     Where the function is smooth, an error that falls as `G^-(k+1)` is worth more with every degree; where it is not,
     the held-out rows say so at the first try.
     """
-    while not run.over:
+    while not run.over and _is_worth_growing(objective):
         degrees = [degree for layer in objective.model.kan_layers if (degree := _degree(layer)) is not None]
         if not degrees or min(degrees) >= MAX_DEGREE or objective.unexplained_share() > MAX_UNEXPLAINED_SHARE:
             break
         degree = RAISED_DEGREE if min(degrees) < RAISED_DEGREE else MAX_DEGREE
         grid = max_resolution(objective.model)
-        if not _has_enough_rows(objective, (grid + degree + 1) / (grid + min(degrees) + 1)):
+        if not _may_grow(objective, (grid + degree + 1) / (grid + min(degrees) + 1)):
             break
         score = selection_error(run, objective)
         run.mark()
         higher = objective.on(map_layers(objective, partial(_raise, degree)))
-        run.advance(higher, optimiser, steps, f"degree {degree}")
+        run.converge(higher, optimiser, steps, f"degree {degree}")
         new = selection_error(run, higher)
         if not new < MAX_ERROR_RATIO * score:
             run.rewind(objective)
@@ -119,6 +128,11 @@ def raise_degrees(run: TrainingRun, objective: Objective, optimiser: Optimiser, 
         run.history.decide("degree", f"degree {degree} from here on: relative error {new:.3g} after {score:.3g}")
         objective = higher
     return objective
+
+
+def _is_worth_growing(objective: Objective) -> bool:
+    """Whether steps are cheap, or what is left is not negligible."""
+    return objective.work <= MAX_CHEAP_WORK or objective.unexplained_share() > MAX_NEGLIGIBLE_SHARE
 
 
 @torch.no_grad()
@@ -155,9 +169,7 @@ def _with_residual_knots(objective: Objective) -> Objective | None:
     if points is None:
         return None
     finer = insert(objective.model, points)
-    if not _has_enough_rows(
-        objective, finer.parameter_count(active=True) / objective.model.parameter_count(active=True)
-    ):
+    if not _may_grow(objective, finer.parameter_count(active=True) / objective.model.parameter_count(active=True)):
         return None
     extend_grids(finer, objective.activations())
     return objective.on(finer)
@@ -201,9 +213,10 @@ def _degree(layer: KANLayer) -> int | None:
     return None if layer.basis == LINEAR_BASIS or layer.grid_kind == "learnable" else layer.basis.degree
 
 
-def _has_enough_rows(objective: Objective, factor: float) -> bool:
+def _may_grow(objective: Objective, factor: float) -> bool:
+    """Whether rows are enough for so many times the parameters, and a step with them does not take too long."""
     parameters = factor * objective.model.parameter_count(active=True)
-    return parameters * MIN_VALUES_PER_PARAMETER <= objective.n_values
+    return parameters * MIN_VALUES_PER_PARAMETER <= objective.n_values and factor**2 * objective.work <= MAX_GROWN_WORK
 
 
 MAX_CELL_SHARE = 0.5

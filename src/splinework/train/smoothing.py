@@ -25,11 +25,14 @@ from splinework.train.optim import DampedLeastSquares, NewtonCG, Optimiser
 from splinework.train.penalties import Penalty
 from splinework.train.run import TrainingRun
 
-MAX_UPDATES, STEPS_PER_UPDATE = 12, 5
-"""Most updates of the smoothing parameters, and steps of the fit after each; a single layer, which is linear, needs fewer."""
+MIN_UPDATES, MAX_UPDATES, STEPS_PER_UPDATE = 3, 12, 5
+"""Least and most updates of the smoothing parameters, and steps after each; a single layer, which is linear, needs fewer."""
 FREEDOM_TOLERANCE = 0.02
 """The updates end when the number of effective parameters changes by less than this share."""
 MIN_SMOOTHING, MAX_SMOOTHING = 1e-12, 1e8
+MAX_CARRIED_SMOOTHING = 1e-2
+"""Largest smoothing parameter that a sample hands on: edges that are straight in it need not be so in all rows, and the fixed
+point comes down from a large value slowly."""
 MAX_UPDATE_FACTOR = 30.0
 """Largest factor by which one update changes a smoothing parameter."""
 N_QUADRATURE_POINTS = 65
@@ -104,24 +107,42 @@ def smooth_edges(run: TrainingRun, objective: Objective, optimiser: Optimiser) -
         torch.stack([like.new_full((layer.inputs, layer.outputs), s) for s in (1e-4, 1e-6)]).detach()
         for layer in model.kan_layers
     )
-    freedom = float("inf")
     if lacks_judge(run, objective):
         # The model goes through all rows, noise and all: there is none to be seen until it has been made smooth.
         strengths = tuple(strength * INITIAL_FACTOR for strength in strengths)
         begun = replace(plain.on(model), penalties=(*plain.penalties, Smoothing(1.0, strengths)))
         run.advance(begun, optimiser, 2 * STEPS_PER_UPDATE, "smoothing")
-    for number in range(MAX_UPDATES):
-        strengths, now = _update_smoothing(plain.on(model), strengths)
-        smoothed = replace(plain.on(model), penalties=(*plain.penalties, Smoothing(1.0, strengths)))
-        run.advance(smoothed, optimiser, STEPS_PER_UPDATE if len(model.kan_layers) > 1 else 2, "smoothing")
-        if run.over or (number >= 3 and abs(now - freedom) <= FREEDOM_TOLERANCE * now):
-            break
-        freedom = now
+    least = MIN_UPDATES
+    scout = plain.on(model).subsample()
+    if scout.count < plain.count:
+        # The variance components do not depend on the number of rows; λ, which a mean of squares stands beside, falls with it.
+        strengths, _ = _estimate(run, scout, optimiser, strengths, least)
+        share, least = scout.count / plain.count, 2
+        strengths = tuple((s * share).clamp_max(MAX_CARRIED_SMOOTHING) for s in strengths)
+        extend_grids(model, plain.activations())
+    strengths, freedom = _estimate(run, plain.on(model), optimiser, strengths, least)
     extend_grids(model, plain.activations())
     smoothed = replace(plain.on(model), penalties=(*plain.penalties, Smoothing(1.0, strengths)))
     run.advance(smoothed, optimiser, 6 * STEPS_PER_UPDATE, "smoothing", settles=1e-3)
-    run.history.decide("smoothing", f"each edge as smooth as its likelihood asks for: {now:.3g} effective parameters")
+    run.history.decide(
+        "smoothing", f"each edge as smooth as its likelihood asks for: {freedom:.3g} effective parameters"
+    )
     return smoothed
+
+
+def _estimate(
+    run: TrainingRun, plain: Objective, optimiser: Optimiser, strengths: tuple[Tensor, ...], least: int
+) -> tuple[tuple[Tensor, ...], float]:
+    """Updates the smoothing parameters in turn with steps, at least so often; returns them and the effective parameters."""
+    freedom = now = float("inf")
+    for number in range(MAX_UPDATES):
+        strengths, now = _update_smoothing(plain, strengths)
+        smoothed = replace(plain, penalties=(*plain.penalties, Smoothing(1.0, strengths)))
+        run.advance(smoothed, optimiser, STEPS_PER_UPDATE if len(plain.model.kan_layers) > 1 else 2, "smoothing")
+        if run.over or (number >= least and abs(now - freedom) <= FREEDOM_TOLERANCE * now):
+            break
+        freedom = now
+    return strengths, now
 
 
 def fellner_schall_update(strengths: Tensor, asked: Tensor, sizes: Tensor) -> Tensor:

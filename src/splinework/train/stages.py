@@ -7,7 +7,7 @@ from dataclasses import replace
 from splinework.nn.network import KAN
 from splinework.train.grid_adaptation import adapt_grids, extend_grids
 from splinework.train.multistart import best_start, reinitialised
-from splinework.train.objective import Objective
+from splinework.train.objective import MAX_CHEAP_WORK, Objective
 from splinework.train.optim import Optimiser
 from splinework.train.plan import TrainingPlan, is_expensive
 from splinework.train.refinement import (
@@ -20,8 +20,8 @@ from splinework.train.refinement import (
 from splinework.train.run import TrainingRun
 from splinework.train.smoothing import Smoothing, lacks_judge, smooth_edges, without_jump_penalty
 
-MAX_REFINEMENT_STEPS, MAX_POLISH_STEPS = 60, 100
-"""Most second-order steps per finer grid or higher degree, and at the end on all rows."""
+MAX_REFINEMENT_STEPS, MAX_POLISH_STEPS, MAX_EXPENSIVE_POLISH_STEPS = 60, 100, 10
+"""Most second-order steps per finer grid or higher degree, and at the end on all rows, where they are cheap and expensive."""
 MIN_VALUES_PER_PARAMETER, MAX_NEGLIGIBLE_SHARE = 4, 1e-4
 """Numbers per parameter, or a share of the variance left, from which a fit of all rows without a judge does no harm."""
 N_SMOOTHED_STARTS, MAX_SCARCE_VALUES_PER_PARAMETER = 4, 10
@@ -54,24 +54,17 @@ def run_stages(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Ob
     if run.over:
         return objective
     begun = copy.deepcopy(objective.model) if plan.smooths != "never" and len(model.kan_layers) > 1 else None
-    scout = objective.subsample()
-    if method.second_order and scout.count < objective.count:
-        # All rows are many: a sample of them shows the way, and what is left to do are a few steps.
-        run.advance(scout, method, max(budget // 2, 1), "sample")
-        run.judge_anew(objective, run.held_out)
     extend_grids(objective.model, objective.activations())
     stage = f"grid {objective.model.kan_layers[0].basis.resolution}"
     if method.second_order or len(objective.model.kan_layers) == 1:
-        run.advance(objective, method, budget, stage)
+        # A sample that is noisy says that smoothing comes next, which begins anew.
+        run.converge(objective, method, budget, stage, unless=lambda: _needs_smoothing(run, objective, plan))
     else:
         _follow(run, objective, method, budget, stage)
     if run.over or (plan.grids == "auto" and not method.second_order):
         return objective
     finer = min(budget, MAX_REFINEMENT_STEPS) if method.second_order else budget
-    if plan.smooths == "always" or (
-        plan.smooths == "noisy"
-        and (objective.unexplained_share() > MAX_UNEXPLAINED_SHARE or lacks_judge(run, objective))
-    ):
+    if _needs_smoothing(run, objective, plan):
         smoothed = _smoothed(run, objective, plan, begun)
         if smoothed is not objective:
             return smoothed
@@ -85,6 +78,13 @@ def run_stages(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Ob
     if plan.smooths == "noisy" and 1e-7 < objective.unexplained_share() <= MAX_UNEXPLAINED_SHARE and not run.over:
         objective = _smoothed(run, objective, plan)
     return objective
+
+
+def _needs_smoothing(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> bool:
+    """Whether a converged network leaves so much that it is noise, or nothing would show that it is."""
+    if plan.smooths != "noisy":
+        return plan.smooths == "always"
+    return objective.unexplained_share() > MAX_UNEXPLAINED_SHARE or lacks_judge(run, objective)
 
 
 def _follow(run: TrainingRun, objective: Objective, method: Optimiser, steps: int, stage: str) -> None:
@@ -176,5 +176,6 @@ def polish(run: TrainingRun, everything: Objective, plan: TrainingPlan) -> bool:
     run.judge_anew(everything, None)
     smoothed = any(isinstance(penalty, Smoothing) for penalty in everything.penalties)
     method = without_jump_penalty(plan.method) if smoothed else plan.method
-    run.advance(everything, method, MAX_POLISH_STEPS, "polish", settles=1e-2)
+    steps = MAX_POLISH_STEPS if everything.work <= MAX_CHEAP_WORK else MAX_EXPENSIVE_POLISH_STEPS
+    run.advance(everything, method, steps, "polish", settles=1e-2)
     return True

@@ -47,7 +47,6 @@ class StreamObjective(Objective):
     extremes: Tensor = field(kw_only=True)
     is_cheap: ClassVar[bool] = False
     evaluations_per_epoch: ClassVar[int] = 1
-    patience: ClassVar[int] = 3
     memo: _Memo = field(default_factory=_Memo, compare=False, repr=False)
 
     def on(self, model: KAN) -> "StreamObjective":
