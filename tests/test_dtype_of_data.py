@@ -243,6 +243,7 @@ def test_the_example_of_the_readme_holds():
         assert (model(x)[:, 0] - y).square().mean().sqrt() <= 1.5 * result.history[-1].rmse_train
 
 
+@pytest.mark.slow
 def test_the_metrics_of_a_folder_are_those_of_what_its_model_predicts(tmp_path):
     from click.testing import CliRunner
 

@@ -26,6 +26,7 @@ def test_a_name_of_a_package_leads_to_the_module_that_holds_it():
     assert "src/splinework/train/losses/huber.py" not in imports.imported("tests/test_loop.py")
 
 
+@pytest.mark.slow
 def test_a_changed_module_calls_for_its_doctests_its_namesakes_and_its_importers_first():
     chosen = list(choice.choose(["src/splinework/nn/layer.py"]).reasons)
     assert chosen[:2] == ["src/splinework/nn/layer.py", "tests/nn/test_layer.py"]
@@ -62,6 +63,7 @@ def test_no_test_is_started_after_the_deadline_and_the_rest_is_counted(tmp_path,
     assert "passed" not in printed
 
 
+@pytest.mark.slow
 def test_what_passed_is_not_run_again_and_what_failed_is(tmp_path):
     plugin = ("-p", "tests.loop.journal", "--journal", "done.jsonl")
     assert "3 passed, 3 deselected" in run(tmp_path, *plugin, "-k", "0 or 1 or 2")

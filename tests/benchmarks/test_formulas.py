@@ -207,6 +207,7 @@ STAND_INS = {
 }
 
 
+@pytest.mark.slow
 def test_whatever_a_contender_does_there_is_a_result(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "GRACE", 4.0)
     monkeypatch.setattr(Results, "truth_nodes", lambda *_: 6)

@@ -222,6 +222,7 @@ def test_only_takes_a_whole_name_or_a_beginning():
     assert replace(choice, only=()).among(everyone) == everyone
 
 
+@pytest.mark.slow
 def test_a_small_run_gives_times_and_errors(folder):
     only = ("--mode", "backward", "--only", "splinework, r;MLP, same w")
     result = CliRunner().invoke(bench, [*OPTIONS, *only, "--json", "--out", "r.json"])
@@ -252,6 +253,7 @@ build, layers = perceptron.build, lambda model: perceptron.layers(model)[:1] * 2
 '''
 
 
+@pytest.mark.slow
 def test_who_fails_or_is_wrong_is_named_and_the_others_go_on(folder):
     for name, text in (("broken", BROKEN), ("chatty", CHATTY)):
         (folder / f"{name}.py").write_text(text)

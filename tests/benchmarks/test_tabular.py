@@ -214,6 +214,7 @@ def stand_in(folder: Path, name: str) -> contenders.Contender:
     return contenders.Contender(name, name, str(folder / f"{name}.py"), "numpy", "numpy")
 
 
+@pytest.mark.slow
 def test_whatever_a_contender_does_there_is_a_result(tmp_path):
     store = Results(tmp_path / "results")
     cells = [runner.Cell(SETS["diabetes"], 0, stand_in(tmp_path, name)) for name in ANSWERS]
@@ -251,6 +252,7 @@ def test_unknown_contenders_are_named_and_absent_ones_said():
     assert absent == ["linear does not take part: /nowhere/python has no sklearn; pip install scikit-learn"]
 
 
+@pytest.mark.slow
 def test_a_run_from_the_command_line_goes_on(tmp_path, monkeypatch, capsys):
     def called(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["bench_tabular.py", *words, "--results", str(tmp_path)])

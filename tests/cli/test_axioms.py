@@ -131,6 +131,7 @@ def test_the_end_of_a_fit_is_a_table_of_statuses(run: Any, table: pd.DataFrame) 
     assert any("soft(0.1)" in row for row in rows)
 
 
+@pytest.mark.slow
 def test_classes_and_options_from_a_file(run: Any, folder: Path, table: pd.DataFrame) -> None:
     (folder / "run.toml").write_text(
         'data = "homes.csv"\n[fit]\ntarget = "sold"\nfeatures = ["age", "floor area"]\nmonotone = ["floor area=1"]\n'

@@ -271,6 +271,7 @@ def test_the_shape_is_what_was_asked_for(net):
 # ------------------------------------------------------------------------------------------------------ how it ends
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(tools.find("gcc") is None, reason="needs gcc")
 def test_c_is_built_verified_and_found_out_when_it_is_changed(run, net, folder):
     words = ["hardware", "mcu", net, "--data", "d.csv", "--out", "firm ware", "--vectors", "200", "--processor", "gcc"]

@@ -126,6 +126,7 @@ def test_a_program_equals_the_model_over_the_family(case):
     check_program(case, torch.float64)
 
 
+@pytest.mark.slow
 def test_a_program_runs_where_splinework_is_not(tmp_path):
     case = Case([2, 3, 1])
     model = case.model()

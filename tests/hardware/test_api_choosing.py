@@ -128,6 +128,7 @@ def test_the_best_of_the_students_is_chosen_and_the_others_are_told():
     assert len(chosen.front) == 2
 
 
+@pytest.mark.slow
 def test_one_alone_is_taken_as_it_is_and_the_choice_is_noted():
     model, x = curves(4, (2, 2, 1)), rows(80)
     found = examples(model, x, says(model, x))
@@ -178,6 +179,7 @@ def test_recipes_that_make_no_sense_are_refused(changes, said):
         QuantisationRecipe(**changes)
 
 
+@pytest.mark.slow
 def test_a_network_that_nothing_holds_is_refused_before_training_with_what_to_prune():
     model = curves(5, (30, 30, 1))
     x = rows(20, 30)

@@ -145,6 +145,7 @@ def test_the_codes_of_the_rows_may_be_taken_for_all_that_come():
         circuit(golden, how, None)
 
 
+@pytest.mark.slow
 def test_the_depth_is_chosen_for_a_clock():
     golden = random_model(5, (6, 3, 1), (4, 5))
     shallow, _ = circuit(golden, replace(HERE, mhz=20.0, options=FpgaOptions(technology="ecp5")), None)

@@ -104,6 +104,7 @@ def test_what_is_missing_or_changed_by_hand_is_told(built, tmp_path):
             check(place)
 
 
+@pytest.mark.slow
 @needs_gcc
 def test_a_network_of_integers_needs_no_rows(tmp_path):
     golden = random_model(3, (2, 2, 1))

@@ -72,6 +72,7 @@ def test_a_number_changed_in_the_file_is_found(layout, tmp_path):
         assert made.returncode != 0 or "mismatches 0" in made.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new"),
     [

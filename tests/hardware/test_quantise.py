@@ -103,6 +103,7 @@ def test_a_monotone_network_stays_monotone_in_every_code(seed: int, bits: int) -
         assert (np.diff(outputs, axis=0) >= 0).all()
 
 
+@pytest.mark.slow
 def test_training_mends_what_rounding_broke() -> None:
     x = _rows(800, 2)
     y = (x[:, :1] * x[:, 1:]) + 0.3 * np.sin(3 * x[:, :1])
@@ -142,6 +143,7 @@ def test_a_run_gives_a_front_of_area_and_score() -> None:
         fit.best(min_score=1.5)
 
 
+@pytest.mark.slow
 def test_training_is_repeatable_and_leaves_the_model_alone() -> None:
     model, x = _model([2, 2, 1]), _rows(200, 2)
     before = {key: value.clone() for key, value in model.state_dict().items()}

@@ -138,6 +138,7 @@ def test_the_outcome_comes_first():
     assert "Nothing was verified." in report_html(nothing)
 
 
+@pytest.mark.slow
 def test_hostile_names_are_text():
     harmless, read = Page(report_html(full())), Page(report_html(full(word=HOSTILE)))
     assert set(read.tags) <= set(harmless.tags)
@@ -145,6 +146,7 @@ def test_hostile_names_are_text():
     assert sum("<script>alert('x')</script>" in words for words in read.words) > 10
 
 
+@pytest.mark.slow
 def test_the_same_report_gives_the_same_bytes():
     assert report_html(full()) == report_html(full())
 

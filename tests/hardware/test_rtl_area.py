@@ -44,6 +44,7 @@ def test_at_least_a_fifth_of_the_lookup_tables_is_saved(
     assert cells(tmp_path, model, FpgaOptions()) <= 0.8 * cells(tmp_path, model, PLAIN)
 
 
+@pytest.mark.slow
 def test_a_table_of_five_inputs_vanishes_in_its_adder(tmp_path: Path) -> None:
     model = random_model(3, (4, 1), (5, 5), density=1.0)
     circuit = design(model, FpgaOptions(objective="area"))

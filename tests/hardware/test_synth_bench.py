@@ -25,6 +25,7 @@ def test_costs_that_are_known_are_found_again():
     assert found["lookups"] == pytest.approx(1.1, abs=0.1)
 
 
+@pytest.mark.slow
 def test_delays_that_are_known_are_found_again():
     true, area = replace(DELAYS["ecp5"], start=2.0, adders=0.8), dict(COSTS["ecp5"].area)
 

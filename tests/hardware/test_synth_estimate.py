@@ -134,6 +134,7 @@ def test_depths_are_not_chosen_where_nothing_is_routed():
         estimate(design(random_model(0)), "virtex")
 
 
+@pytest.mark.slow
 @needs("yosys")
 def test_a_held_out_design_has_the_counted_flip_flops_and_about_the_area():
     seed, shape, bits = HELD_OUT[0]

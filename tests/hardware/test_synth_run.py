@@ -16,6 +16,8 @@ from splinework.hardware.fpga import synthesis
 from splinework.hardware.fpga.synthesis import Synthesis, synthesise
 from splinework.hardware.fpga.technologies import TECHNOLOGIES, technology_of
 
+pytestmark = pytest.mark.slow
+
 _RNG = np.random.default_rng(0)
 
 

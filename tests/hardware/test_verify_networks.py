@@ -76,6 +76,7 @@ def test_a_neuron_of_36_inputs_is_proven(tmp_path: Path):
     assert [proof.method for proof in found.proofs] == ["sum and tail"]
 
 
+@pytest.mark.slow
 @needs_tools
 def test_what_is_not_decided_is_not_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(prove, "_decide", lambda work, name, budget: ("undecided", {}))

@@ -8,7 +8,8 @@ from splinework.train.coordinates import effective_parameters
 from splinework.train.data_objective import MIN_SAMPLE_ROWS, MIN_SAVING, SAMPLE_VALUES_PER_PARAMETER, DataObjective
 from splinework.train.objective import EXPENSIVE_PATIENCE, MAX_CHEAP_WORK, PATIENCE
 from splinework.train.optim import LevenbergMarquardt
-from splinework.train.run import MAX_STEPS_AFTER_SAMPLE, TrainingRun
+from splinework.train.run import TrainingRun
+from splinework.train.sampling import MAX_STEPS_AFTER_SAMPLE, converge
 from splinework.train.smoothing import smooth_edges
 from tests.contracts.cases import normal, relative_distance, seeded
 from tests.train.cases import fresh, noise, objective_of, smooth, uniform
@@ -84,7 +85,7 @@ def test_without_held_out_rows_no_state_is_chosen_by_its_error_on_the_sample():
     objective = objective_of(fresh([2, 1]), x, y)
     run = TrainingRun(held_out=None, generator=seeded())
     run.judge_anew(objective, None)
-    run.converge(objective, LevenbergMarquardt(), 20, "grid")
+    converge(run, objective, LevenbergMarquardt(), 20, "grid")
     last = [step for step in run.history.steps if step.stage == "grid"]
     assert run.best_score**2 == pytest.approx(min(step.objective for step in last), rel=1e-12)
 

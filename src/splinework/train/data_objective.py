@@ -36,7 +36,7 @@ class DataObjective(Objective):
         return self.u.shape[0]
 
     def subsample(self) -> "DataObjective":
-        """Of rows that are many for the numbers of the model a random sample, else the objective itself.
+        """A random sample where rows are many for the numbers of the model, else the objective itself.
 
         A larger sample, for a richer model, has all rows of a smaller one.
         """

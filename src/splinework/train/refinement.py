@@ -20,6 +20,7 @@ from splinework.train.jacobian import ParameterVector
 from splinework.train.objective import MAX_CHEAP_WORK, Objective
 from splinework.train.optim import Optimiser
 from splinework.train.run import TrainingRun
+from splinework.train.sampling import converge
 
 MIN_VALUES_PER_PARAMETER = 2.5
 """A spline is not made richer beyond this many training numbers per parameter."""
@@ -62,7 +63,7 @@ def refine_grids(
         trial = _with_residual_knots(present) if places else None
         if trial is not None:
             run.mark()
-            run.converge(trial, optimiser, steps, f"grid {max_resolution(trial.model)}")
+            converge(run, trial, optimiser, steps, f"grid {max_resolution(trial.model)}")
             new = selection_error(run, trial)
             places = new < max_error_ratio(trial) * score
             message = f"knots where the residual asks for them, {_sizes(trial.model)} intervals"
@@ -88,7 +89,7 @@ def refine_grids(
         if not misses:
             run.mark()
         present = present.on(_with_resolution(present, resolution))
-        run.converge(present, optimiser, steps, f"grid {resolution}")
+        converge(run, present, optimiser, steps, f"grid {resolution}")
         new = selection_error(run, present)
         if planned is None and not new < max_error_ratio(present) * score:
             run.history.decide("grid", f"grid {resolution} did not pay: relative error {new:.3g} after {score:.3g}")
@@ -119,7 +120,7 @@ def raise_degrees(run: TrainingRun, objective: Objective, optimiser: Optimiser, 
         score = selection_error(run, objective)
         run.mark()
         higher = objective.on(map_layers(objective, partial(_raise, degree)))
-        run.converge(higher, optimiser, steps, f"degree {degree}")
+        converge(run, higher, optimiser, steps, f"degree {degree}")
         new = selection_error(run, higher)
         if not new < MAX_ERROR_RATIO * score:
             run.rewind(objective)
@@ -214,7 +215,7 @@ def _degree(layer: KANLayer) -> int | None:
 
 
 def _may_grow(objective: Objective, factor: float) -> bool:
-    """Whether rows are enough for so many times the parameters, and a step with them does not take too long."""
+    """Whether rows are enough for `factor` times the parameters, and a step with them does not take too long."""
     parameters = factor * objective.model.parameter_count(active=True)
     return parameters * MIN_VALUES_PER_PARAMETER <= objective.n_values and factor**2 * objective.work <= MAX_GROWN_WORK
 

@@ -4,7 +4,7 @@ import contextlib
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +16,6 @@ from splinework.errors import warn
 from splinework.nn.network import KAN
 from splinework.train.callbacks import Callback, Step, StopTraining
 from splinework.train.coordinates import is_shaped, project_onto_shapes
-from splinework.train.grid_adaptation import extend_grids
 from splinework.train.history import History, history_from_dict
 from splinework.train.journal import CHECKPOINT_SECONDS, Journal, Snapshot
 from splinework.train.objective import Objective
@@ -24,9 +23,6 @@ from splinework.train.optim import Optimiser, Stepper
 from splinework.train.options import TrainingOptions
 from splinework.train.penalties import Penalty
 from splinework.train.progress import Progress
-
-MAX_STEPS_AFTER_SAMPLE = 20
-"""Most steps of a stage on all rows, after those on a sample."""
 
 
 @dataclass
@@ -105,32 +101,6 @@ class TrainingRun:
         """Warns the caller of the public function, and records it in the history."""
         self.history.decide("warning", text)
         warn(text)
-
-    def converge(
-        self,
-        objective: Objective,
-        optimiser: Optimiser,
-        steps: int,
-        stage: str,
-        *,
-        unless: Callable[[], bool] = lambda: False,
-    ) -> None:
-        """`advance`, where rows are many on a sample of them first: that shows the way, and a few steps on all rows are left.
-
-        These are not taken where the sample shows that they would be in vain, which `unless` says.
-        """
-        scout = objective.subsample()
-        if optimiser.second_order and scout.count < objective.count:
-            judging, self.judging = self.judging, self.held_out is not None and self.judging
-            try:
-                self.advance(scout, optimiser, steps, f"{stage}, sample")
-            finally:
-                self.judging = judging
-            extend_grids(objective.model, objective.activations())
-            if unless():
-                return
-            steps = min(steps, MAX_STEPS_AFTER_SAMPLE)
-        self.advance(objective, optimiser, steps, stage)
 
     def advance(
         self,

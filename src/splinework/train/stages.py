@@ -18,6 +18,7 @@ from splinework.train.refinement import (
     selection_error,
 )
 from splinework.train.run import TrainingRun
+from splinework.train.sampling import converge
 from splinework.train.smoothing import Smoothing, lacks_judge, smooth_edges, without_jump_penalty
 
 MAX_REFINEMENT_STEPS, MAX_POLISH_STEPS, MAX_EXPENSIVE_POLISH_STEPS = 60, 100, 10
@@ -58,7 +59,7 @@ def run_stages(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Ob
     stage = f"grid {objective.model.kan_layers[0].basis.resolution}"
     if method.second_order or len(objective.model.kan_layers) == 1:
         # A sample that is noisy says that smoothing comes next, which begins anew.
-        run.converge(objective, method, budget, stage, unless=lambda: _needs_smoothing(run, objective, plan))
+        converge(run, objective, method, budget, stage, unless=lambda: _needs_smoothing(run, objective, plan))
     else:
         _follow(run, objective, method, budget, stage)
     if run.over or (plan.grids == "auto" and not method.second_order):

@@ -125,6 +125,7 @@ def test_what_is_proved_holds_on_points_and_what_is_false_is_refused():
     assert judged(sympy.log(A - 0.5), ["monotone(b)"]) is None  # not defined everywhere
 
 
+@pytest.mark.slow
 def test_functions_without_known_ranges_are_looked_at_on_points():
     assert judged(sympy.erf(A), ["monotone(a)"]) == "proved"
     assert judged(sympy.besselj(0, 3 * A), ["monotone(a)"]) is None
