@@ -1,4 +1,4 @@
-"""What `bench_axioms.py` measures on: models with an axiom built in, how much each violates it, and truths that have it."""
+"""Cases of `bench_axioms.py`: models with an axiom built in, measures of its violation, and functions that fulfil it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMES = ("a", "b", "c")
 RANGES = ((-1.0, 1.0),) * 3
 Model = sw.KAN | FramedKAN
 Violation = Callable[[Model, Tensor, float], Tensor]
-"""Of rows, in units of the last place of the largest output; positive beyond rounding where an axiom is broken."""
+"""Violations at rows, in units of the last place of the largest output; positive beyond rounding where an axiom is broken."""
 
 
 def moved(x: Tensor, changes: dict[int, Tensor]) -> Tensor:
@@ -34,7 +34,7 @@ def _size(*values: Tensor) -> Tensor:
 
 
 def falls(i: int, sign: float = 1.0) -> Violation:
-    """By how much the output falls from a row to one further on."""
+    """The amount by which the output falls from a row to one further on."""
 
     def of(model: Model, x: Tensor, eps: float) -> Tensor:
         step = 10.0 ** (-6 * torch.rand(len(x), generator=torch.Generator().manual_seed(1))).to(x)
@@ -45,7 +45,7 @@ def falls(i: int, sign: float = 1.0) -> Violation:
 
 
 def bends(i: int, sign: float = 1.0) -> Violation:
-    """By how much the middle of two rows lies above their mean."""
+    """The amount by which the middle of two rows lies above their mean."""
 
     def of(model: Model, x: Tensor, eps: float) -> Tensor:
         # Dyadic steps: the middle is the middle to the last bit.
@@ -58,7 +58,7 @@ def bends(i: int, sign: float = 1.0) -> Violation:
 
 
 def differs(change: Callable[[Tensor], Tensor], sign: float = 1.0) -> Violation:
-    """By how much the output differs from (minus) that at other rows."""
+    """The amount by which the output differs from (minus) that at other rows."""
 
     def of(model: Model, x: Tensor, eps: float) -> Tensor:
         here, there = model(x).double(), model(change(x)).double()
@@ -68,7 +68,7 @@ def differs(change: Callable[[Tensor], Tensor], sign: float = 1.0) -> Violation:
 
 
 def beyond(low: float, high: float) -> Violation:
-    """By how much the output leaves its bounds; no rounding is allowed."""
+    """The amount by which the output leaves its bounds; no rounding is allowed."""
 
     def of(model: Model, x: Tensor, eps: float) -> Tensor:
         y = model(100 * x).double()
@@ -78,7 +78,7 @@ def beyond(low: float, high: float) -> Violation:
 
 
 def steeper(constant: float) -> Violation:
-    """By how much a slope exceeds the constant, in units of rounding of the constant."""
+    """The amount by which a slope exceeds the constant, in units of rounding of the constant."""
 
     def of(model: Model, x: Tensor, eps: float) -> Tensor:
         x = x.clone().requires_grad_()
@@ -90,7 +90,7 @@ def steeper(constant: float) -> Violation:
 
 
 def misses(at: Callable[[Tensor], Tensor], value: Callable[[Tensor], Tensor]) -> Violation:
-    """By how much the output differs from what it should be at given places."""
+    """The amount by which the output differs from the prescribed values at given places."""
 
     def of(model: Model, x: Tensor, eps: float) -> Tensor:
         place = at(x)
@@ -129,7 +129,7 @@ def shares(model: Model, x: Tensor, eps: float) -> Tensor:
 
 
 def order(model: Model, x: Tensor, eps: float) -> Tensor:
-    """By how much an output is below the one before; no rounding is allowed."""
+    """The amount by which an output is below the one before; no rounding is allowed."""
     return -1e300 * torch.diff(model(10 * x).double(), dim=1)
 
 
@@ -138,11 +138,11 @@ class Recipe:
     """An axiom and how a violation shows.
 
     Attributes:
-        axioms: What is built in.
-        violation: How it is looked for.
-        ulps: What rounding may do, in units of the last place of the largest output.
-        outputs: Of the model.
-        single: Whether float32 is looked at, too; not where arguments of a formula lose more than rounding.
+        axioms: Axioms that are built in.
+        violation: Measure of the violation.
+        ulps: Largest effect of rounding, in units of the last place of the largest output.
+        outputs: Number of outputs of the model.
+        single: Whether float32 is tested, too; not where arguments of a formula lose more than rounding.
     """
 
     axioms: tuple[ax.Axiom, ...]

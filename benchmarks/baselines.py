@@ -68,7 +68,7 @@ class MLP(nn.Module):
             activation: "silu", "relu", "gelu" or "tanh".
             generator: Source of the weights; None means one of its own with seed 0. The global state is not
                 touched.
-            dtype: Of parameters and buffers; None means torch's default.
+            dtype: Type of parameters and buffers; None means torch's default.
 
         Raises:
             ShapeError: The shape has fewer than two widths, or one that is not a positive integer.
@@ -136,7 +136,7 @@ class MLP(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
     def extra_repr(self) -> str:
-        """What `print(model)` says of the whole."""
+        """The settings that `print(model)` shows for the whole."""
         return f"shape={list(self.shape)}, activation={self.activation!r}"
 
 

@@ -1,4 +1,4 @@
-"""Which native algorithm is fastest where: the measurements behind the thresholds in csrc/plan.hpp.
+"""The fastest native algorithm by width, batch and grid: the measurements behind the thresholds in csrc/plan.hpp.
 
 For layers of several widths, batches and grids: microseconds of a forward and of a backward pass by each algorithm, the best
 of many calls taken in turn, one thread, float32; the one that the library chooses by itself is marked with `*`. Run: python

@@ -92,11 +92,12 @@ def cost(draws: int) -> None:
         found = [_pair(shape, axioms, s, _rows(truth, inputs, 1000, NOISE_COST, s)) for s in range(draws)]
         errors = statistics.median(b / a for a, b, _, _ in found)
         seconds = statistics.median(d / c for _, _, c, d in found)
-        told = (
+        summary = (
             f"error {statistics.median(a for a, *_ in found):.4f} without, ratio {errors:.3f}; time ratio {seconds:.2f}"
         )
         print(
-            f"{name:22s} {shape!s:12s} {told}, {statistics.median(c for _, _, c, _ in found):.2f} s without", flush=True
+            f"{name:22s} {shape!s:12s} {summary}, {statistics.median(c for _, _, c, _ in found):.2f} s without",
+            flush=True,
         )
 
 
@@ -151,16 +152,16 @@ def contradictions() -> None:
     named = 0
     for name, axioms in CONTRADICTIONS.items():
         outputs = ("y1", "y2") if "shares" in name else ("y",)
-        best, told = float("inf"), "nothing was found"
+        best, message = float("inf"), "nothing was found"
         for _ in range(5):
             begun = time.perf_counter()
             try:
                 check_axioms(axioms, ("a", "b", "c"), outputs, box=[(-1, 1)] * 3)
             except ConfigError as error:
-                told = str(error)
+                message = str(error)
             best = min(best, time.perf_counter() - begun)
-        named += told != "nothing was found"
-        print(f"{name}: {1000 * best:.1f} ms\n    {told[:220]}")
+        named += message != "nothing was found"
+        print(f"{name}: {1000 * best:.1f} ms\n    {message[:220]}")
     print(f"{named} of {len(CONTRADICTIONS)} named")
 
 
@@ -204,7 +205,7 @@ def _formula_found(
 
 
 def formulas(every: int) -> None:
-    """Of how many Feynman equations a network gives the law by `symbolify`, with units and without; [inputs, 2, 1], 300 rows."""
+    """Counts the Feynman equations whose law a network gives by `symbolify`, with units and without; [inputs, 2, 1], 300 rows."""
     found = {False: 0, True: 0}
     looked = 0
     for identifier in feynman_ids(table="dimensional")[::every]:
@@ -237,7 +238,7 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="+", default=[], choices=list(RECIPES))
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--draws", type=int, default=None)
-    parser.add_argument("--every", type=int, default=1, help="take every so many equations")
+    parser.add_argument("--every", type=int, default=1, help="take every n-th equation only")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     if given.what == "hard":

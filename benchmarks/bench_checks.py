@@ -44,10 +44,10 @@ class Made:
     """An estimator.
 
     Attributes:
-        name: In the table.
-        package: As pip calls it.
+        name: Name in the table.
+        package: Name of its package, as pip calls it.
         code: An expression that makes it, after `before`.
-        before: What has to be imported or defined.
+        before: Imports and definitions that `code` needs.
     """
 
     name: str
@@ -211,15 +211,15 @@ def ask(made: Made, python: str, chosen: argparse.Namespace) -> dict[str, Any]:
         path = Path(name) / "checks.json"
         command = [python, __file__, "--work", made.name, "--to", str(path), "--seconds", str(chosen.seconds)]
         began = time.monotonic()
-        with (Path(name) / "said.txt").open("wb") as said:
+        with (Path(name) / "output.txt").open("wb") as output:
             process = subprocess.Popen(
-                command, stdout=said, stderr=said, env=environment, cwd=name, start_new_session=True
+                command, stdout=output, stderr=output, env=environment, cwd=name, start_new_session=True
             )
             with suppress(subprocess.TimeoutExpired):
                 process.wait(chosen.limit)
             stop(process)
         if not path.exists():
-            last = (Path(name) / "said.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+            last = (Path(name) / "output.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
             reason = ": ".join([f"its process ended with {process.returncode}", *last])[:REASON]
             facts = {"name": made.name, "package": made.package, "code": made.code, "refused": reason, "checks": []}
         else:

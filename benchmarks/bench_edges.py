@@ -1,11 +1,11 @@
-"""Which function an edge is: share of random curves called by their name, and the time that an edge takes.
+"""Functions of edges: share of random curves that get their right name, and the time that an edge takes.
 
 Every function of the library is drawn with random constants, range and noise. By description length (the order of
 `edge_candidates`), and by pykan's rule, 0.8 complexity + 0.2 log2(1 + 1e-5 - R²), applied to the same fits. A draw counts if its
-function can be told from every other one: with λ = rows · left / noise² from the noiseless curve, where left is the share of
-variance that the other function leaves at best, the expected gain λ + Δ of the true one (Δ: what its constants and choice cost
-less) must be at least 2.33 of its standard deviations 2√λ, so that a perfect test is right in 99 of 100. The others are counted,
-not judged. Run it on an idle core: OMP_NUM_THREADS=1 python benchmarks/bench_edges.py --seeds 5
+function can be distinguished from every other one: with λ = rows · left / noise² from the noiseless curve, where left is the
+share of variance that the other function leaves at best, the expected gain λ + Δ of the true one (Δ: what its constants and
+choice cost less) must be at least 2.33 of its standard deviations 2√λ, so that a perfect test is right in 99 of 100. The others
+are counted, not judged. Run it on an idle core: OMP_NUM_THREADS=1 python benchmarks/bench_edges.py --seeds 5
 """
 
 import argparse
@@ -60,14 +60,14 @@ def draw(function: LibraryFunction, rng: np.random.Generator) -> tuple[LibraryFu
 
 
 def code(function: LibraryFunction, rows: int) -> float:
-    """What its constants and its choice cost, twice, in nats."""
+    """Twice the cost of its constants and of its choice, in nats."""
     return function.constants * math.log(rows) + 2 * function.cost
 
 
-def told_apart(
+def distinguishable(
     function: LibraryFunction, others: dict[str, float], noise: float, rows: int, library: Sequence[LibraryFunction]
 ) -> bool:
-    """Whether a perfect test would tell the function from each other one, given what those leave of the noiseless curve."""
+    """Whether a perfect test would distinguish it from each other function, given what those leave of the noiseless curve."""
     for other in library:
         if other.name == function.name or other.name not in others:
             continue
@@ -147,13 +147,13 @@ def main() -> None:
             left = {name: fits[0].unexplained for name, fits in alone.items() if fits}
             for (noise, rows), tally in tallies.items():
                 noisy = y[:rows] + noise * rng.normal(size=rows)
-                tally.take(function, x[:rows], noisy, told_apart(function, left, noise, rows, LIBRARY))
+                tally.take(function, x[:rows], noisy, distinguishable(function, left, noise, rows, LIBRARY))
     print(f"{len(LIBRARY)} functions, {arguments.seeds} draws of each\n")
     print(
-        "| noise | rows | draws | told apart | right | by pykan's rule | pykan's functions: right / its rule | right of all |",
+        "| noise | rows | draws | distinguishable | right | by pykan's rule | pykan's functions: right / its rule ",
         end="",
     )
-    print(" among the first five of all | CPU time: median / p95 |\n" + "|---" * 10 + "|")
+    print("| right of all | among the first five of all | CPU time: median / p95 |\n" + "|---" * 10 + "|")
     for (noise, rows), tally in tallies.items():
         print(tally.row(noise, rows))
     if arguments.missed:

@@ -114,7 +114,7 @@ def picture(name: str, ax: object) -> None:
 
 @dataclass(frozen=True)
 class Ablation:
-    """What one imperfection costs: the metric's loss with it alone, and by how much leaving it out would lower the loss."""
+    """The cost of one imperfection: the metric's loss with it alone, and by how much leaving it out would lower the loss."""
 
     name: str
     alone: float

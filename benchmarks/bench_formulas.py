@@ -25,7 +25,7 @@ from benchmarks.commands import main_of
 from benchmarks.formulas import contenders, results, runner, suites, tables
 
 QUICK = {"suite": "27", "noise": "0", "limit": 4}
-"""What `run` does when nothing is said."""
+"""Options of `run` where none are given."""
 
 
 def numbers(text: str) -> tuple[float, ...]:
@@ -48,7 +48,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seeds", type=seeds, default=None, help="such as 0,1,2; run: 0")
     made.add_argument("--contenders", type=words, default=None, help=", ".join(contenders.KNOWN))
     made.add_argument("--problems", type=words, default=None, help="names of problems within the suites")
-    made.add_argument("--limit", type=int, default=None, help="only the first so many problems of each suite")
+    made.add_argument(
+        "--limit", type=int, default=None, help="only this number of problems of each suite, the first ones"
+    )
     made.add_argument("--budget", type=float, default=60.0, help="seconds an answer")
     made.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="answers at once")
     made.add_argument("--threads", type=int, default=1, help="cores of each")
@@ -60,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def jobs(chosen: argparse.Namespace, who: list[contenders.Contender], found: dict) -> list[runner.Job]:
-    """What is to be run: problem by problem, the contenders beside each other."""
+    """The answers to get: problem by problem, the contenders beside each other."""
     everything = [
         runner.Job(task, level, seed, contender)
         for name in chosen.suite

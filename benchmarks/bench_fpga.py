@@ -186,7 +186,7 @@ def both(model: IntegerModel, target: str, key: dict[str, Any]) -> Work:
 
 
 def saving(found: Sequence[dict[str, Any]], key: str) -> None:
-    """What compression saves, design by design and on the median."""
+    """Prints the share of LUTs that compression saves, design by design and on the median."""
     rows, shares = [], []
     for line in found:
         if line["compress"]:

@@ -19,7 +19,7 @@ from splinework.hardware.fpga.estimate_paths import TimingPath, longest
 from splinework.hardware.fpga.plan import design
 
 ROUNDS = 12
-"""Of finding the longest ways with the delays so far, and the delays for these ways."""
+"""Rounds of finding the longest paths with the delays so far, and the delays for these paths."""
 PULL = 0.03
 """How strongly costs are drawn to what is expected, in shares of the relative error: what is rare stays sensible."""
 PRIORS: dict[str, dict[str, float]] = {
@@ -29,13 +29,13 @@ PRIORS: dict[str, dict[str, float]] = {
     "ice40-up5k": {"adder_bits": 0.0, "opposites": 0.0, "soft_bits": 2.0},
     "asic": {"lookups": 3.0, "parts": 4.0, "more_parts": 4.0, "adder_bits": 7.0, "clamps": 3.0, "flipflops": 4.0},
 }
-"""Where it is not 1."""
+"""Expected costs where they are not 1."""
 DELAYS = {
     "ecp5": TimingPath(1.3, 0.9, 0.25, 1.1, 0.07, 0.1),
     "ice40": TimingPath(1.5, 1.1, 0.9, 1.1, 0.13, 0.1),
     "ice40-up5k": TimingPath(4.0, 2.5, 2.0, 2.5, 0.28, 0.1),
 }
-"""In ns, by the sheets of the families and a guess of the wires."""
+"""Expected delays in ns, by the sheets of the families and a guess of the wires."""
 
 
 def fit_area(lines: Sequence[dict[str, Any]], target: str) -> dict[str, float]:
@@ -85,7 +85,7 @@ def _circuit(number: int, target: str) -> FpgaDesign:
 
 
 def counted(line: dict[str, Any]) -> ResourceCounts:
-    """What there is in it."""
+    """The resource counts of that circuit."""
     return _counted(line["number"], line["target"])
 
 

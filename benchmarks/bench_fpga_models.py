@@ -70,10 +70,10 @@ def network(seed: int, shape: Sequence[int], bits: tuple[int, int], density: flo
     """A network of smooth random edges with codes of random widths; sums overshoot their codes a little, as trained ones do.
 
     Args:
-        seed: Of everything random.
+        seed: Seed of all random numbers.
         shape: Nodes per layer.
         bits: Narrowest and widest code.
-        density: Share of the edges that there are.
+        density: Share of the edges that are present.
     """
     rng = np.random.default_rng((11, seed))
     inputs = tuple(_wire(f"x{i}", rng, bits) for i in range(shape[0]))
@@ -125,9 +125,9 @@ def measure(circuit: FpgaDesign, target: str, *, seeds: Sequence[int] = (1,), mh
     """One line of results: a circuit estimated, synthesised, placed and routed.
 
     Args:
-        circuit: Of a random or a trained network.
-        target: What it is built for.
-        seeds: Of placing and routing.
+        circuit: Circuit of a random or a trained network.
+        target: Target that it is built for.
+        seeds: Seeds of placing and routing.
         mhz: The clock that placing works towards.
     """
     guess = estimate(circuit, target)
@@ -192,8 +192,8 @@ $display("latency %0d", n); $finish; end endmodule
         for file, text in texts.items():
             (Path(name) / file).write_text(text)
         call(["iverilog", "-g2012", "-s", "tb", "-o", "tb.vvp", *texts], Path(name))
-        said = call(["vvp", "-n", "tb.vvp"], Path(name)).stdout
-    return int(said.split("latency")[1].split()[0])
+        output = call(["vvp", "-n", "tb.vvp"], Path(name)).stdout
+    return int(output.split("latency")[1].split()[0])
 
 
 def _bits(value: int, form: Format) -> str:

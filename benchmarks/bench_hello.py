@@ -21,13 +21,13 @@ def main() -> None:
     x, y = recipe.sample(1000, seed=0)
     fresh_x, fresh_y = recipe.sample(10_000, seed=1)
     model = sw.KAN([2, 5, 1], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    marks = [("import and data", BEGAN), ("sparsify", (time.perf_counter(), time.process_time()))]
+    starts = [("import and data", BEGAN), ("sparsify", (time.perf_counter(), time.process_time()))]
     small = sw.sparsify(model, x, y, progress=False).model
-    marks.append(("symbolify", (time.perf_counter(), time.process_time())))
+    starts.append(("symbolify", (time.perf_counter(), time.process_time())))
     formula = sw.symbolify(small, x, y).best
     ended = (time.perf_counter(), time.process_time())
     print("| stage | wall, s | processor, s |\n|---|---|---|")
-    for (name, start), (_, end) in zip(marks, [*marks[1:], ("", ended)], strict=True):
+    for (name, start), (_, end) in zip(starts, [*starts[1:], ("", ended)], strict=True):
         print(f"| {name} | {end[0] - start[0]:.2f} | {end[1] - start[1]:.2f} |")
     print(f"| all | {ended[0] - BEGAN[0]:.2f} | {ended[1] - BEGAN[1]:.2f} |\n")
     with torch.no_grad():

@@ -114,7 +114,7 @@ CASES = (
 
 
 def measured(case: Case, noise: float, wanted: float | None) -> tuple[Case, float, float]:
-    """The case, drawn nearer if wished, the deviation of its noise, and by how many it is off."""
+    """The case, drawn nearer where `wanted` is given, the deviation of its noise, and by how many deviations it is off."""
     generator = torch.Generator().manual_seed(0)
     x = case.low + (1 - case.low) * torch.rand(2048, case.shape[0], generator=generator, dtype=torch.float64)
     y = case.function(x)
@@ -143,7 +143,7 @@ def measured(case: Case, noise: float, wanted: float | None) -> tuple[Case, floa
 
 
 def run(case: Case, rows: int, deviation: float, seed: int) -> dict[str, Any]:
-    """One fit: which axioms were doubted, and seconds of processor time of the fit and of the test."""
+    """One fit: the axioms that the test warned of, and seconds of processor time of the fit and of the test."""
     generator = torch.Generator().manual_seed(7919 * seed + rows)
     x = case.low + (1 - case.low) * torch.rand(rows, case.shape[0], generator=generator, dtype=torch.float64)
     y = case.function(x) + deviation * torch.randn(rows, generator=generator, dtype=torch.float64)
@@ -157,9 +157,9 @@ def run(case: Case, rows: int, deviation: float, seed: int) -> dict[str, Any]:
         built = build(model, with_implied(axioms, model.config.input_names, model.config.output_names), given)
         fitted, _ = fit_with_penalties(built, axioms, given, settings)
         middle = time.process_time()
-        told = axiom_tests(fitted, axioms, given)
+        rejected = axiom_tests(fitted, axioms, given)
         ended = time.process_time()
-    blamed = [number for number, axiom in enumerate(axioms) if any(axiom.text() in doubt.text for doubt in told)]
+    blamed = [number for number, axiom in enumerate(axioms) if any(axiom.text() in test.text for test in rejected)]
     return {"blamed": blamed, "fit": middle - began, "test": ended - middle}
 
 

@@ -2,7 +2,7 @@
 
 starts: exp(½(sin π(a²+b²) + sin π(c²+d²))) in [4, 2, 1, 1], 1000 rows: how many single starts come below 5 % of y's spread in
 60 steps of Levenberg–Marquardt, grids adapted after 6, 12 and 24. optimisers: exp(sin πx + y²) in [2, 5, 1], 1000 rows, from
-the same starts: mean squared error over y's variance after so many steps (geometric mean), and seconds.
+the same starts: mean squared error over y's variance after `--steps` steps (geometric mean), and seconds.
 Run: python benchmarks/bench_optimisers.py [starts] [optimisers] [--count 40] [--steps 300] [--seeds 5]
 """
 
@@ -31,7 +31,7 @@ def objective(name: str, shape: list[int], seed: int, degree: int, grid: int) ->
 
 
 def started(seed: int, degree: int, grid: int) -> float:
-    """What is left of the spread after one start."""
+    """The error that one start ends with, as a share of the spread."""
     start = objective("exp_sine_4", [4, 2, 1, 1], seed, degree, grid)
     adapt_grids(start.model, start.u)
     stepper = LevenbergMarquardt().attach(start, STEPS, torch.Generator())

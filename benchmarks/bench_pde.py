@@ -36,11 +36,11 @@ class Problem:
         axioms: The statement.
         box: Ranges of the inputs, in order.
         truth: Rows of points `(N, 2)` to the solution `(N,)`.
-        network: From a seed.
-        options: For `solve_equations`.
+        network: Function that makes the network from a seed.
+        options: Options of `solve_equations`.
         random: Whether seeds make a difference.
-        unknowns: The true values of what is to be found.
-        measured: Points of how many rows and columns the solution is known at, and the noise there.
+        unknowns: True values of the unknown constants.
+        measured: Number of rows and of columns of points at which the solution is known, and the noise there.
     """
 
     axioms: list[Axiom]

@@ -45,7 +45,7 @@ PROBLEMS = {"sin πx sin πy": (product, product_source), "sin πx sin πy²": (
 
 
 def points() -> tuple[Tensor, Tensor]:
-    """Where the equation holds, `(1500, 2)`, and on the edge, `(308, 2)`: uniform at random, and the corners.
+    """Points where the equation holds, `(1500, 2)`, and on the edge, `(308, 2)`: uniform at random, and the corners.
 
     Not a mesh: the sums that hidden nodes make of its coordinates fall on few values, which leave cells of a finer grid empty.
     """

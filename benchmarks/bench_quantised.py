@@ -79,7 +79,7 @@ def lines_of(
 
 
 def key(record: dict[str, Any]) -> Any:
-    """What a record is about."""
+    """The network that a record belongs to: data, split and stage."""
     return record["data"], record["split"], record["stage"]
 
 

@@ -39,7 +39,7 @@ RESULTS = Path(__file__).parent / "results" / "real.json"
 FOLDS = 5
 RARE = 20
 MOST_EDGES = 250
-"""Hidden nodes are tried up to so many edges of the first layer: beyond, there are hardly more rows than numbers."""
+"""Most edges of the first layer with which hidden nodes are tried: beyond, there are hardly more rows than numbers."""
 SECONDS = 60
 """Most time of one of our fits."""
 SKEWED = 1.0
@@ -224,7 +224,7 @@ def logarithmic(fitter: Fitter) -> Fitter:
 
 
 def candidates(method: str, columns: int, quick: bool) -> Iterator[tuple[str, Fitter]]:
-    """What each method may choose from."""
+    """The configurations that a method may choose from."""
     if method == "kan":
         for hidden in ((), (4,)) if quick else ((), (4,), (8,)):
             if hidden and columns * hidden[0] > MOST_EDGES:
@@ -302,7 +302,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", nargs="+", default=["diabetes", "concrete", "ames", "diamonds"])
     parser.add_argument("--methods", nargs="+", default=["kan", "gam", "mlp", "boosting"])
-    parser.add_argument("--folds", type=int, default=FOLDS, help="only the first so many of five")
+    parser.add_argument("--folds", type=int, default=FOLDS, help="number of folds to run, the first ones of five")
     parser.add_argument("--quick", action="store_true", help="few candidates; the file of results is left alone")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--again", action="store_true", help="anew, even what is there")

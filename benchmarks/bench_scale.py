@@ -64,7 +64,7 @@ def fit_one(path: str, shape: list[int], optimiser: str, steps: int | None) -> N
 
 
 def from_parquet(rows: int, columns: int, optimiser: str, steps: int | None) -> None:
-    """Prints memory and time of fits from a file of so many rows."""
+    """Prints memory and time of fits from a file with this number of rows."""
     print("| shape | steps | seconds | RMSE | noise | MB after import | MB at the peak | how |")
     print("|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
@@ -92,7 +92,7 @@ def from_parquet(rows: int, columns: int, optimiser: str, steps: int | None) -> 
 
 
 def step_seconds(recipe: Optimiser, rows: int, shape: Sequence[int]) -> float:
-    """Least time of a step on so many rows in memory."""
+    """Least time of a step on this number of rows in memory."""
     generator = torch.Generator().manual_seed(0)
     x = 2 * torch.rand(rows, shape[0], generator=generator, dtype=torch.float64) - 1
     model = sw.KAN(list(shape), generator=generator, dtype=torch.float64)

@@ -110,11 +110,11 @@ def main() -> None:
             ratios[useless] += alone
             cells = [f"{statistics.median(run[2][n] for run in runs):.3g}" for n in names]
             choices = [run[1] for run in runs]
-            told = ", ".join(f"{n} {choices.count(n)}" for n in names if n in choices)
+            counts = ", ".join(f"{n} {choices.count(n)}" for n in names if n in choices)
             middle = (statistics.median(alone), statistics.median(plain), statistics.median(run[0] for run in runs))
             kind = "useless" if useless else "10 % wrong"
             print(f"| {name} | {kind} | {middle[0]:.3f} | {middle[1]:.3f} | {middle[2]:.3g} | ", end="")
-            print(" | ".join(cells) + f" | {told} |", flush=True)
+            print(" | ".join(cells) + f" | {counts} |", flush=True)
     for useless, values in ratios.items():
         if not values:
             continue

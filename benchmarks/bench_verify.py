@@ -78,7 +78,7 @@ def any_model(seed: int) -> sw.KAN:
 
 
 def timed(run: Callable[[], Any], repeats: int) -> tuple[Any, float, float]:
-    """What it returns, and the best seconds of process and clock."""
+    """The result of a function, and the best seconds of process and clock."""
     cpu = wall = np.inf
     for _ in range(repeats):
         start, clock = time.process_time(), time.perf_counter()

@@ -13,9 +13,9 @@ def main_of(made: argparse.ArgumentParser, act: Callable[[argparse.Namespace], N
     """Parses the arguments and acts on them; the exit code.
 
     Args:
-        made: The parser.
-        act: What to do with the arguments; a ConfigError ends the command like a wrong option.
-        kept: What is kept where the user interrupts, for the message.
+        made: Parser of the arguments.
+        act: Function that acts on the arguments; a ConfigError ends the command like a wrong option.
+        kept: Name of the results that an interruption keeps, for the message.
     """
     if len(sys.argv) == 1:
         made.print_help()

@@ -1,4 +1,4 @@
-"""What benchmarks share that run each contender in a process of its own: its end, cores, words to the terminal, versions."""
+"""Shared parts of benchmarks that run each contender in a process: its end, cores, output to the terminal, versions."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ PACKAGES = {
 
 
 def environment(threads: int) -> dict[str, str]:
-    """Of a contender's process: its number of threads, and this tree's splinework."""
+    """The environment of a contender's process: its number of threads, and this tree's splinework."""
     counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
     paths = [str(ROOT / "src"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, **counts, "PYTHONPATH": os.pathsep.join(paths), "PYTHONWARNINGS": "ignore"}
 
 
 def loaded_versions() -> dict[str, str]:
-    """Of Python and of those packages that this process has loaded."""
+    """The versions of Python and of those packages that this process has loaded."""
     found = {"python": platform.python_version()}
     for module, package in PACKAGES.items():
         if module in sys.modules:
@@ -54,7 +54,7 @@ def cores(slots: int, threads: int) -> list[list[int]]:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """With all that it has started."""
+    """Kills a process, with all that it has started where the system can do that."""
     if hasattr(os, "killpg"):
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -64,18 +64,18 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def duration(seconds: float) -> str:
-    """In words, such as `1 h 3 min`; begun minutes count."""
+    """A duration in words, such as `1 h 3 min`; begun minutes count."""
     minutes = math.ceil(seconds / 60)
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
 def say(text: str) -> None:
-    """A line on the error stream, at once."""
+    """Prints a line to the error stream, at once."""
     print(text, file=sys.stderr, flush=True)
 
 
 def package_version() -> str:
-    """Of splinework, empty where it runs from its sources without being installed."""
+    """The version of splinework, empty where it runs from its sources without being installed."""
     try:
         return version("splinework")
     except PackageNotFoundError:
@@ -83,7 +83,7 @@ def package_version() -> str:
 
 
 def commit() -> str:
-    """Of this tree, with a plus where it differs."""
+    """The commit of this tree, with a plus where its files differ."""
     try:
         command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--exclude=*"]
         ended = subprocess.run(command, capture_output=True, text=True)

@@ -16,7 +16,7 @@ def _files(place: Path) -> list[Path]:
     return sorted(place.rglob("*.py"))
 
 
-@pytest.mark.parametrize("part", [*PARTS, ROOT / "docs"], ids=lambda part: part.name)
+@pytest.mark.parametrize("part", [*PARTS, ROOT / "docs", ROOT / "benchmarks"], ids=lambda part: part.name)
 def test_sources_use_standard_terms_and_sentences(part):
     assert [line for path in _files(part) for line in offences(path)] == []
 

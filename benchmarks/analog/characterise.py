@@ -1,4 +1,4 @@
-"""What floating-gate memory can hold: injection as measured, levels, error against pulses, endurance and retention curves.
+"""Figures of floating-gate memory: measured injection, distinguishable levels, error against pulses, endurance, retention.
 
 Each function makes its own cells from a seed, or takes some, and returns numbers. Programming itself is in `programming`.
 """
@@ -58,9 +58,9 @@ def characterise(
             gate = cell.voltage(channel) - v
             array.inject(drain, gate, seconds)
             moved = array.sense(reads) - v
-            told = moved > 6 * cell.read_noise / np.sqrt(reads)
+            measurable = moved > 6 * cell.read_noise / np.sqrt(reads)
             y = np.log(np.maximum(product_for(np.maximum(moved, 1e-9), slope), 1e-12)) - base - np.log(seconds)
-            ys.append(np.where(told, y, np.nan))
+            ys.append(np.where(measurable, y, np.nan))
             xs.append(np.full(len(array), drain - cell.reference_voltage))
     array.erase()
     strengths, slopes = _lines(np.array(xs), np.array(ys))
@@ -76,9 +76,9 @@ def _lines(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     """Intercepts and slopes of the columns that have enough points."""
     lines = []
     for a, b in zip(x.T, y.T, strict=True):
-        told = np.isfinite(b)
-        if len(np.unique(a[told])) > 1:
-            slope, level = np.polyfit(a[told], b[told], 1)
+        measured = np.isfinite(b)
+        if len(np.unique(a[measured])) > 1:
+            slope, level = np.polyfit(a[measured], b[measured], 1)
             lines.append((level, slope))
     if len(lines) < 4:
         raise DataError(f"only {len(lines)} cells moved measurably; use higher drain voltages or more readings.")
@@ -115,11 +115,11 @@ def error_curve(result: Programmed) -> ErrorCurve:
 
 
 def levels(errors: ArrayLike, *, confusion: float = 1e-2) -> int:
-    """How many evenly spaced levels can be told apart: no more than the given share of errors exceeds half a step.
+    """Number of evenly spaced levels that can be distinguished: at most the given share of errors exceeds half a step.
 
     Args:
         errors: Value minus target, as shares of full scale.
-        confusion: That share.
+        confusion: Share of errors that may exceed half a step.
 
     Example:
         >>> levels([0.0018, -0.001, 0.0005], confusion=0.0)
@@ -134,14 +134,14 @@ def levels(errors: ArrayLike, *, confusion: float = 1e-2) -> int:
 
 @dataclass(frozen=True)
 class Endurance:
-    """What cells can do after so many cycles.
+    """Performance of cells after a number of program and erase cycles.
 
     Attributes:
-        cycles: Program and erase cycles before.
+        cycles: Number of program and erase cycles before.
         window: Mean width of the window, volts.
         pulses: Median number of pulses to the tolerance.
         reached: Share of cells that reach it.
-        levels: Levels that can be told apart, 1 % confusion.
+        levels: Levels that can be distinguished at 1 % confusion.
     """
 
     cycles: float
@@ -164,11 +164,11 @@ def endurance_curve(
 
     Args:
         cycles: Numbers of program and erase cycles.
-        cell: What cells have in common.
+        cell: Properties that all cells share.
         recipe: How they are programmed.
-        readout: What of them is the value.
+        readout: Quantity that is the value of a cell.
         count: Cells for each number of cycles; the same ones each time.
-        seed: Of cells and targets.
+        seed: Seed of cells and targets.
     """
     rows = []
     targets = np.random.default_rng(seed + 1).random(count)
@@ -191,14 +191,14 @@ def endurance_curve(
 
 @dataclass(frozen=True)
 class Kept:
-    """What is left of programmed values after years at a temperature; errors as shares of full scale.
+    """Accuracy of programmed values after years at a temperature; errors as shares of full scale.
 
     Attributes:
-        years: Time.
+        years: Time in years.
         celsius: Temperature during that time; cells are read at 27 °C.
-        rms: Of the error.
+        rms: Root mean square of the error.
         worst: 99th percentile of the absolute error.
-        levels: Levels that can be told apart, 1 % confusion.
+        levels: Levels that can be distinguished at 1 % confusion.
         drift: Median loss of voltage at the gate, volts.
     """
 
@@ -223,13 +223,13 @@ def retention_curve(
     """Programs cells to random values and lets them age.
 
     Args:
-        years: Times.
-        celsius: Temperatures.
-        cell: What cells have in common.
+        years: Times in years.
+        celsius: Temperatures in °C.
+        cell: Properties that all cells share.
         recipe: How they are programmed.
-        readout: What of them is the value.
-        count: Cells.
-        seed: Of cells and targets.
+        readout: Quantity that is the value of a cell.
+        count: Number of cells.
+        seed: Seed of cells and targets.
     """
     readout = readout or Readout()
     array = CellArray(count, cell, seed=seed)

@@ -20,7 +20,7 @@ from splinework.hardware.analog.network import AnalogNetwork, AnalogParameters, 
 
 @runtime_checkable
 class Device(Protocol):
-    """What can be programmed and measured."""
+    """A device that can be programmed and measured."""
 
     @property
     def pulses(self) -> int:
@@ -49,22 +49,22 @@ class Probed(Device, Protocol):
 
 
 HIDDEN: Final[tuple[Imperfection, ...]] = (Mismatch(kappa=0.01, residual=0.1, node_gain=0.03, node_offset=0.01),)
-"""What a simulated chip hides by default: κ, a tenth of the thresholds' mismatch, gains and offsets of its sums."""
+"""Hidden errors of a simulated chip by default: κ, a tenth of the thresholds' mismatch, gains and offsets of its sums."""
 
 
 class SimulatedChip:
     """A stand-in for a chip: hidden mismatch, programming errors for every cell that is written, noise in every reading.
 
     Args:
-        network: As it was designed; the chip starts programmed with its values.
+        network: The network as it was designed; the chip starts programmed with its values.
         hidden: Errors that are drawn once and stay.
         programming: The error that a cell gets each time it is written.
-        noise: Of a reading.
+        noise: Noise of a reading.
         trim: Standard deviation of what is missed when a sum's gain (relative) or offset (in parts of its span) is set.
         read_back: Relative standard deviation of currents that verification reports.
-        pulses_per_cell: What it takes to write a cell once; `programming` measures it.
-        celsius: Temperature.
-        seed: Of everything random here.
+        pulses_per_cell: Number of pulses that write a cell once; `programming` measures it.
+        celsius: Temperature in °C.
+        seed: Seed of all random numbers.
     """
 
     is_simulated: Final = True

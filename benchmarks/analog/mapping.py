@@ -22,15 +22,15 @@ class Mapping:
 
     Attributes:
         slices: Pairs of cells for an entry: 1, or 2 for more bits.
-        ratio: What the second pair counts less than the first.
-        ratio_spread: Relative, of that ratio from entry to entry (a mirror's mismatch).
+        ratio: Weight of the first pair over that of the second.
+        ratio_spread: Relative spread of that ratio from entry to entry (a mirror's mismatch).
         spares: Spare pairs of each column (and slice).
         stuck: Share of cells that are broken.
-        gain_spread: Relative, of the columns' gains.
-        offset_spread: Of the columns' offsets, as shares of full scale.
+        gain_spread: Relative spread of the columns' gains.
+        offset_spread: Spread of the columns' offsets, as a share of full scale.
         calibrate: Whether the columns' gains and offsets are measured after programming and taken out.
         writing: How cells are programmed.
-        cell: What the cells have in common.
+        cell: Properties that all cells share.
         readout: Full scale of a cell.
         verify_reads: Readings averaged when entries are measured.
     """
@@ -67,15 +67,15 @@ class MappingReport:
     Attributes:
         cells: Number of cells, spares included.
         broken: Pairs that did not take their value at first.
-        saved: Of them, those that their other cell made good.
-        spares_used: Of them, those that a spare pair replaced.
+        saved: Those among them whose other cell made up for the error.
+        spares_used: Those among them that a spare pair replaced.
         lost: Entries `(row, column)` that no pair could hold; disconnected, unless what they hold is better than 0.
         pulses: Median number of pulses of a programmed cell.
         pulses_total: All pulses.
         rms_raw: Error before calibration.
         rms: Error after it.
         worst: Largest absolute error after it, lost entries included.
-        bits: Effective: `log2(2 / (rms √12))`, full scale being −1 to 1.
+        bits: Effective bits, `log2(2 / (rms √12))`, full scale being −1 to 1.
     """
 
     cells: int
@@ -96,11 +96,11 @@ class MappedTable:
     """A table as the cells hold it.
 
     Attributes:
-        target: `(R, C)`, what was wanted.
-        achieved: `(R, C)`, what the columns deliver, calibrated where the recipe says so.
-        offsets: `(C,)`, what a column delivers besides, whatever the inputs, in units of the table.
-        scale: `(C,)`, what full scale of a column means.
-        report: How it went.
+        target: `(R, C)`, the table that was given.
+        achieved: `(R, C)`, the values that the columns deliver, calibrated where the recipe says so.
+        offsets: `(C,)`, the constant that a column delivers besides, in units of the table.
+        scale: `(C,)`, the value that full scale of a column stands for.
+        report: Report of the mapping.
     """
 
     target: Floats
@@ -222,9 +222,9 @@ def map_table(table: ArrayLike, recipe: Mapping | None = None, *, seed: int, pri
 
     Args:
         table: `(R, C)`: rows are inputs, columns are summed on a wire.
-        recipe: How.
-        seed: Of the cells, their noise and the columns' amplifiers.
-        prior: What is known of the cells' injection.
+        recipe: How the table is mapped; None means the defaults.
+        seed: Seed of the cells, their noise and the columns' amplifiers.
+        prior: Prior knowledge of the cells' injection.
 
     Raises:
         DataError: If the table is empty, has another number of dimensions, or numbers that are not finite.

@@ -41,7 +41,7 @@ _MOST_STEP: Final = 2.0
 
 @dataclass(frozen=True)
 class Cell:
-    """What cells of a process have in common. Voltages in volts, currents in amperes, capacitances in farads.
+    """Properties that all cells of a process share. Voltages in volts, currents in amperes, capacitances in farads.
 
     Attributes:
         capacitance: C_T, all that hangs on the floating gate.
@@ -56,14 +56,14 @@ class Cell:
         injection_voltage: V_inj.
         tunnelling: I_tun: 1.25 µA/V² times the square of the oxide's field, over half a square micrometre; no real current.
         tunnelling_voltage: V_f, thickness times field of the oxide (7.6 nm and 25 GV/m).
-        erase_voltage: Of the tunnelling line in an erase pulse, volts over an empty gate.
+        erase_voltage: Voltage of the tunnelling line in an erase pulse, volts over an empty gate.
         erase_seconds: Length of an erase pulse; it takes a cell from `high` to `low`, where erase-verify stops it.
         strength_spread: Standard deviation of ln I_inj from cell to cell.
-        slope_spread: Relative, of V_inj from cell to cell.
-        kappa_spread: Relative, of κ from cell to cell.
-        low_spread: Of the erased voltage from cell to cell, volts: what thresholds and oxides differ by.
-        pulse_spread: Of the strength of a pulse from pulse to pulse, relative.
-        read_noise: Of one reading, volts at the gate.
+        slope_spread: Relative spread of V_inj from cell to cell.
+        kappa_spread: Relative spread of κ from cell to cell.
+        low_spread: Spread of the erased voltage from cell to cell, volts, as thresholds and oxides differ.
+        pulse_spread: Relative spread of the strength of a pulse from pulse to pulse.
+        read_noise: Noise of one reading, volts at the gate.
         wear_cycles: Erase cycles after which the window has lost `wear_loss` of its width.
         wear_loss: Share of the window.
         wear_power: Power law of that loss in the number of cycles.
@@ -141,12 +141,12 @@ class CellArray:
 
     Args:
         count: Number of cells.
-        cell: What they have in common.
-        seed: Of everything random here.
+        cell: Properties that all cells share.
+        seed: Seed of all random numbers.
         stuck: Share of cells that are broken: half of them are off, half at some voltage, whatever is done.
 
     Raises:
-        ConfigError: If there is no cell, or the share is none.
+        ConfigError: If there is no cell, or the share is not from 0 up to 1.
     """
 
     def __init__(self, count: int, cell: Cell | None = None, *, seed: int, stuck: float = 0.0) -> None:
@@ -194,7 +194,7 @@ class CellArray:
         return self.cell.current(self.shown(), self.kappa, celsius=self.celsius)
 
     def read(self, reads: int = 1, which: Mask | None = None) -> Floats:
-        """Measured currents, the mean of so many readings, amperes, `(n,)`; NaN for cells that are not asked."""
+        """Measured currents, the mean of `reads` readings, amperes, `(n,)`; NaN for cells that are not read."""
         if reads < 1:
             raise ConfigError(f"a measurement takes at least one reading, got {reads}.")
         noise = self.cell.read_noise / np.sqrt(reads) * self.random.standard_normal(len(self))
@@ -202,7 +202,7 @@ class CellArray:
         return seen if which is None else np.where(which, seen, np.nan)
 
     def sense(self, reads: int = 1, which: Mask | None = None) -> Floats:
-        """Measured voltages of the gates through a follower, the mean of so many readings; NaN for cells not asked."""
+        """Measured voltages of the gates through a follower, the mean of `reads` readings; NaN for cells not read."""
         if reads < 1:
             raise ConfigError(f"a measurement takes at least one reading, got {reads}.")
         noise = self.cell.read_noise / np.sqrt(reads) * self.random.standard_normal(len(self))
@@ -242,7 +242,7 @@ class CellArray:
         """One pulse of Fowler–Nordheim tunnelling, which takes electrons off; an erased cell stays at its lowest voltage.
 
         Args:
-            voltage: Of the tunnelling line, volts.
+            voltage: Voltage of the tunnelling line, volts.
             seconds: Length of the pulse.
             which: The cells that get it; None for all, as an array with one tunnelling line has it.
         """
@@ -265,7 +265,7 @@ class CellArray:
         self.tunnel(self.cell.erase_voltage, self.cell.erase_seconds, chosen)
 
     def cycle(self, times: float) -> None:
-        """So many further program and erase cycles of wear for every cell, which end erased."""
+        """Wears every cell by `times` further program and erase cycles; the cells end erased."""
         if times < 0:
             raise ConfigError(f"cells are cycled 0 times or more, got {times}.")
         self.cycles = self.cycles + times

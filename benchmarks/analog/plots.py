@@ -11,11 +11,11 @@ from splinework.report.plot import style
 
 
 def plot_error_curve(curve: ErrorCurve, *, bits: int = 8, ax: Axes | None = None) -> Axes:
-    """Draws the error of floating-gate cells against the number of pulses, and half a step of so many bits.
+    """Draws the error of floating-gate cells against the number of pulses, and half a step of `bits` bits.
 
     Args:
-        curve: From `error_curve`.
-        bits: Where the dashed line is.
+        curve: Result of `error_curve`.
+        bits: Number of bits; the dashed line is half a step of it.
         ax: Where to draw; None makes a figure of its own.
     """
     ax = style.axes_or_new(ax, 4.6, 2.9)
@@ -37,7 +37,7 @@ def plot_endurance(rows: Sequence[Endurance], *, ax: Axes | None = None) -> Axes
     """Draws how the window of floating-gate cells closes with cycles.
 
     Args:
-        rows: From `endurance_curve`.
+        rows: Result of `endurance_curve`.
         ax: Where to draw; None makes a figure of its own.
 
     Raises:
@@ -59,7 +59,7 @@ def plot_retention(rows: Sequence[Kept], *, ax: Axes | None = None) -> Axes:
     """Draws the error of stored values over the years, a line for each temperature.
 
     Args:
-        rows: From `retention_curve`.
+        rows: Result of `retention_curve`.
         ax: Where to draw; None makes a figure of its own.
 
     Raises:

@@ -1,9 +1,9 @@
 """Write and verify: which pulses bring floating-gate cells to their values, chosen from what earlier pulses did.
 
 After each pulse the cell is read. A model of its injection, `ln(rate) = s + β (V_DS − V_ref) + α ln(I / I_ref)`, is corrected by
-a Kalman filter in `(s, β)` for each cell; the next pulse aims as close to the target as the model's doubt and the randomness of
-pulses allow without passing it; a cell that passed it is erased and begins again, knowing more. The scheme is that of
-Bandyopadhyay, Serrano and Hasler (2006) with the filter in the place of their fixed polynomial. Cells are in `memory`.
+a Kalman filter in `(s, β)` for each cell; the next pulse aims as close to the target as the model's uncertainty and the
+randomness of pulses allow without passing it; a cell that passed it is erased and begins again, knowing more. The scheme is that
+of Bandyopadhyay, Serrano and Hasler (2006) with the filter in the place of their fixed polynomial. Cells are in `memory`.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ READOUTS: Final = ("current", "voltage")
 
 @dataclass(frozen=True)
 class Readout:
-    """What of a cell is its value, from 0 to 1.
+    """The quantity that is the value of a cell, from 0 to 1.
 
     Attributes:
         kind: `current`: the channel's current over full scale, as weights use it; `voltage`: the gate's voltage, as centres do.
@@ -64,7 +64,7 @@ class Readout:
 
 @dataclass(frozen=True)
 class Prior:
-    """What is known of a cell's injection before its first pulse: means and standard deviations of `(s, β)`.
+    """Prior knowledge of a cell's injection before its first pulse: means and standard deviations of `(s, β)`.
 
     Attributes:
         strength: Mean of s, the logarithm of the cell's strength over the nominal one.
@@ -88,7 +88,7 @@ class WriteVerify:
     """How cells are programmed.
 
     Attributes:
-        bits: A cell is done when its value is measured within `accept` of half a step of so many bits.
+        bits: A cell is done when its value is measured within `accept` of half a step at this number of bits.
         accept: Share of half a step, so that what a measurement misses fits in, too.
         sigmas: How many standard deviations of the predicted step stay short of the target.
         pulse: Preferred length of a pulse, seconds.
@@ -101,8 +101,8 @@ class WriteVerify:
         channel: Channel current at which cells are injected, amperes; in strong inversion a pulse feeds back on itself less.
         coarse_reads: Readings that are averaged while a cell is far from its target.
         fine_reads: Readings near it.
-        most_pulses: A cell that took so many, erase pulses included, is left as it is.
-        most_erases: A cell that was erased so often is left as it is when it overshoots again.
+        most_pulses: Largest number of pulses, erase pulses included; a cell that took it is left as it is.
+        most_erases: Largest number of erase pulses; a cell that took it is left as it is when it overshoots again.
     """
 
     bits: int = 8
@@ -143,7 +143,7 @@ class WriteVerify:
 
 @dataclass(frozen=True, eq=False)
 class Programmed:
-    """How it went, for n cells.
+    """The result of a programming, for n cells.
 
     Attributes:
         targets: `(n,)`, from 0 to 1.
@@ -166,7 +166,7 @@ class Programmed:
     seconds: Floats
 
     def within(self, bits: int) -> float:
-        """The share of cells whose value is really within half a step of so many bits."""
+        """The share of cells whose value is really within half a step of `bits` bits."""
         return float((np.abs(self.values - self.targets) <= 0.5 / (2**bits - 1)).mean())
 
 
@@ -197,9 +197,9 @@ class _Filter:
     def update(self, drain: Floats, seen: Floats, variance: Floats, which: Mask) -> None:
         """Takes in what a pulse did to the cells chosen."""
         row = np.stack([np.ones_like(drain), drain - self.cell.reference_voltage], axis=1)
-        mean, doubt = self.predict(drain)
+        mean, predicted_variance = self.predict(drain)
         carried = np.einsum("nij,nj->ni", self.spread, row)
-        gain = carried / (doubt + variance)[:, None]
+        gain = carried / (predicted_variance + variance)[:, None]
         mean_new = self.mean + gain * (seen - mean)[:, None]
         self.mean = np.where(which[:, None], mean_new, self.mean)
         self.mean[:, 1] = np.maximum(self.mean[:, 1], 0.5)
@@ -221,7 +221,7 @@ class _Run:
         self.pulses, self.erases = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
         self.seconds = np.zeros(count)
         self.seen = readout.measure(array, recipe.coarse_reads)
-        self.doubt = np.full(count, array.cell.read_noise / np.sqrt(recipe.coarse_reads))
+        self.noise = np.full(count, array.cell.read_noise / np.sqrt(recipe.coarse_reads))
         self.done: Mask = np.zeros(count, dtype=np.bool_)
 
     def look(self, which: Mask) -> None:
@@ -230,10 +230,10 @@ class _Run:
             if reads == self.recipe.fine_reads:
                 which = which & (self.aim - self.readout.voltage(self.array.cell, self.seen) < self.near)
             self.seen = np.where(which, self.readout.measure(self.array, reads, which), self.seen)
-            self.doubt = np.where(which, self.array.cell.read_noise / np.sqrt(reads), self.doubt)
+            self.noise = np.where(which, self.array.cell.read_noise / np.sqrt(reads), self.noise)
 
     def judge(self) -> tuple[Mask, Mask]:
-        """Which cells need an injection and which an erase pulse."""
+        """The cells that need an injection, and those that need an erase pulse."""
         recipe = self.recipe
         off = self.seen - self.targets
         self.done |= np.abs(off) <= recipe.accept * recipe.tolerance
@@ -256,17 +256,17 @@ class _Run:
         start = v + gate
         slope = known.alpha * cell.steepness(start)
         base = known.known(cell.current(start))
-        doubt = np.sqrt(cell.pulse_spread**2 + known.spread[:, 0, 0])
-        for _ in range(2):  # the doubt depends on the voltage, which depends on the step
+        deviation = np.sqrt(cell.pulse_spread**2 + known.spread[:, 0, 0])
+        for _ in range(2):  # the deviation depends on the voltage, which depends on the step
             # A pulse stronger by `sigmas` than predicted must still end within the tolerance, feedback included.
             gap = np.maximum(self.aim - v, 0.25 * self.room)
-            careful = np.log(product_for(gap + self.room, slope)) - recipe.sigmas * doubt
+            careful = np.log(product_for(gap + self.room, slope)) - recipe.sigmas * deviation
             wanted = np.minimum(np.log(product_for(gap, slope)), careful) - base
             ideal = cell.reference_voltage + (wanted - np.log(recipe.pulse) - known.mean[:, 0]) / known.mean[:, 1]
             drain = np.round(ideal / recipe.drain_step) * recipe.drain_step
             drain = np.clip(drain, recipe.drain_low, recipe.drain_high)
             mean, variance = known.predict(drain)
-            doubt = np.sqrt(cell.pulse_spread**2 + variance)
+            deviation = np.sqrt(cell.pulse_spread**2 + variance)
         clock = np.maximum(np.floor(np.exp(wanted - mean) / recipe.shortest), 1)
         seconds = np.minimum(clock * recipe.shortest, recipe.longest)
         self.array.inject(drain, gate, seconds, which)
@@ -275,14 +275,14 @@ class _Run:
         return v, drain, base + np.log(seconds), slope
 
     def learn(self, which: Mask, pulse: tuple[Floats, Floats, Floats, Floats], before: Floats) -> None:
-        """Corrects the model of cells by what the pulse did, where that can be told from noise."""
+        """Corrects the model of cells by the effect of the pulse, where that stands out from noise."""
         v, drain, known, slope = pulse
-        noise = np.hypot(before, self.doubt)
+        noise = np.hypot(before, self.noise)
         moved = self.readout.voltage(self.array.cell, self.seen) - v
-        told = which & (moved > 3 * noise)
+        clear = which & (moved > 3 * noise)
         product = product_for(np.maximum(moved, 1e-9), slope)
         variance = self.array.cell.pulse_spread**2 + (noise / np.maximum(moved, 1e-9)) ** 2
-        self.filter.update(drain, np.log(np.maximum(product, 1e-12)) - known, variance, told)
+        self.filter.update(drain, np.log(np.maximum(product, 1e-12)) - known, variance, clear)
 
 
 def program(
@@ -299,9 +299,9 @@ def program(
     Args:
         array: The cells, which change.
         targets: `(n,)`, from 0 to 1.
-        recipe: How.
-        readout: What of a cell is its value.
-        prior: What is known of the cells' injection beforehand; `characterise` measures it.
+        recipe: How cells are programmed; None means the defaults.
+        readout: Quantity that is the value of a cell.
+        prior: Prior knowledge of the cells' injection; `characterise` measures it.
         which: The cells that are programmed; None for all. The others take no pulse.
 
     Raises:
@@ -322,7 +322,7 @@ def program(
         injected, erased = (cells & chosen for cells in run.judge())
         if not (injected.any() or erased.any()):
             break
-        before = run.doubt.copy()
+        before = run.noise.copy()
         run.erase(erased)
         pulse = run.inject(injected)
         run.look(injected | erased)

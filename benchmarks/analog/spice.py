@@ -28,13 +28,13 @@ def run_edge(
     """The currents in A that ngspice finds on an edge's two wires.
 
     Args:
-        elements: Of the edge.
+        elements: Elements of the edge.
         voltages: Equally spaced input voltages in V, rising.
         technology: The device.
-        temperatures: In K.
-        middle: Of the input's span in V; matters for centres that follow temperature only.
+        temperatures: Temperatures in K.
+        middle: Middle of the input's span in V; matters for centres that follow temperature only.
         folder: Where the netlist and the data are kept; None for a temporary place.
-        timeout: Seconds.
+        timeout: Longest time in seconds.
 
     Returns:
         Plus and minus wire: `(temperatures, voltages, 2)`.
@@ -80,11 +80,11 @@ def run_network(
     Args:
         network: The circuits.
         x: Rows in raw units, `(B, inputs)`.
-        temperatures: In K.
+        temperatures: Temperatures in K.
         perturbation: One chip's errors, see `netlist.netlist`.
-        name: Of the network in the netlist, and of the files.
+        name: Name of the network in the netlist, and of the files.
         folder: Where `NAME.cir` and the data are kept; None for a temporary place.
-        timeout: Seconds.
+        timeout: Longest time in seconds.
 
     Returns:
         `(temperatures, B, outputs)`.

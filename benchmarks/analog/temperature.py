@@ -61,9 +61,9 @@ def over_temperature(
     Args:
         network: The circuits, trimmed at 27 °C.
         x: Rows in raw units.
-        reference: What the outputs should be, `(B, outputs)`; None for the network's own at 27 °C without errors.
+        reference: Desired outputs, `(B, outputs)`; None for the network's own at 27 °C without errors.
         celsius: Temperatures in °C.
-        remedies: Which columns.
+        remedies: Remedies to compare, one a column.
         perturbation: One chip's errors; the trims see them.
 
     Raises:

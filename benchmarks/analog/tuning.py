@@ -34,7 +34,7 @@ class Tuning:
 
     Attributes:
         task: `mse` or `cross_entropy`, as in noise-aware training.
-        stages: Which knobs, in order: `offsets`, `gains` (with offsets), `tails` (with both).
+        stages: Knobs of each stage, in order: `offsets`, `gains` (with offsets), `tails` (with both).
         steps: Most steps of a stage.
         reads: Readings averaged.
         least: A stage ends when a step lowers the loss by less than this share for each pulse.
@@ -43,8 +43,8 @@ class Tuning:
             left.
         held_out: Share of the rows on which ridges are judged.
         temperature: As in noise-aware training.
-        celsius: At which the model computes.
-        seed: Which rows are held out.
+        celsius: Temperature at which the model computes.
+        seed: Seed by which the held-out rows are drawn.
     """
 
     task: Literal["mse", "cross_entropy"] = "mse"
@@ -85,14 +85,14 @@ class TuningStep:
 
 @dataclass(frozen=True, eq=False)
 class Tuned:
-    """How a device was tuned.
+    """The result of tuning a device.
 
     Attributes:
         parameters: The targets that it is programmed to.
         before: Measured loss at the start.
         after: Measured loss at the end.
-        pulses: All that were given.
-        steps: In order.
+        pulses: Number of all pulses that were given.
+        steps: The steps in order.
     """
 
     parameters: AnalogParameters
@@ -115,10 +115,10 @@ def tune(
 
     Args:
         device: Programmed with the values of the model.
-        model: What is believed of it.
+        model: Model of the device, whose derivatives guide the steps.
         x: Rows in raw units, `(n, inputs)`.
         y: Targets, as for `train_through_device`.
-        recipe: How.
+        recipe: How the device is tuned; None means the defaults.
         progress: Called after every step.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Who takes part: the file that runs each, the package it needs, and the interpreter that has it."""
+"""Contenders for formulas: the file that runs each, the package it needs, and the interpreter that has it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Contender:
-    """One of them.
+    """A contender.
 
     Attributes:
-        name: In tables.
-        file: In `peers/`.
-        module: That must import.
-        package: What to install.
-        wanted: The kind of task that it takes alone; None for every kind.
+        name: Name in tables.
+        file: Name of its file in `peers/`.
+        module: Module that must be importable.
+        package: Package to install, as pip calls it.
+        wanted: The only kind of task that it takes; None for every kind.
         python: The interpreter that has it.
     """
 
@@ -42,7 +42,7 @@ class Contender:
         return self.wanted in (None, task.wanted)
 
     def environment(self, threads: int) -> dict[str, str]:
-        """Of its processes: so many threads, and this tree's splinework."""
+        """The environment of its processes: the number of threads, and this tree's splinework."""
         counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
         source = str(Path(splinework.__file__).resolve().parents[1])
         paths = [source, str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]

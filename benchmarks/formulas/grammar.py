@@ -18,7 +18,7 @@ POWERS = ("2", "3", "-1", "-2", "0.5", "1.5")
 WEIGHTS = {"leaf": 3, "sum": 3, "product": 3, "quotient": 1, "power": 2, "function": 3}
 DEPTH = 3
 LEAST_EFFECT = 0.02
-"""Every input moves y by at least so many standard deviations, in the mean."""
+"""Least mean change of y by each input, in standard deviations of y."""
 HEAVIEST = 20.0
 """Largest |y - mean|, in standard deviations."""
 

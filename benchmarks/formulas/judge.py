@@ -33,16 +33,16 @@ DIGITS = {False: 6, True: 3}
 
 @dataclass(frozen=True)
 class Answer:
-    """What a contender gave.
+    """The answer of a contender.
 
     Attributes:
         formula: Python arithmetic over the inputs; may hold functions that are not of the whitelist.
-        seconds: That it took.
-        nodes: Its own count, for formulas that the whitelist does not read.
-        fresh, wide: Its own values, for the same; None where there are none.
+        seconds: Seconds that it took.
+        nodes: The contender's own count, for formulas that the whitelist does not read.
+        fresh, wide: The contender's own values, for the same; None where there are none.
         splines: Inputs inside splines that the formula still contains, None if it contains none.
         error: Why there is no formula.
-        notes: What it said.
+        notes: Notes that came with the formula.
     """
 
     formula: str = ""
@@ -56,11 +56,11 @@ class Answer:
 
 
 @dataclass
-class Verdict:
-    """The judgement of one answer; numbers that do not exist are None.
+class Evaluation:
+    """The evaluation of one answer; numbers that do not exist are None.
 
     Attributes:
-        solved: What was wanted: all of `exact`, `holds`, `short`; a constant; a refusal; the law; a prediction of few nodes.
+        solved: Whether it is as wanted: all of `exact`, `holds`, `short`; a constant; a refusal; the law; a short prediction.
         exact: Error on fresh rows small enough, or symbolically equal.
         holds: Error on the wide range small enough.
         short: Not many more nodes than the truth.
@@ -68,8 +68,8 @@ class Verdict:
         srbench: Equal to the truth but for an offset or a factor, numbers rounded.
         wide_share: Share of the rows of the wide range that counted.
         idle: Inputs that the formula has and the truth has not.
-        deviation: From the law of measurements, relative, root mean square.
-        r2: Of predictions, on the rows left out.
+        deviation: Relative root mean square deviation from the law of measurements.
+        r2: R² of predictions on the rows left out.
         kept: Whether a refusal left the parts that are formulas outside its splines.
     """
 
@@ -90,70 +90,70 @@ class Verdict:
     kept: bool | None = None
 
     def facts(self) -> dict[str, Any]:
-        """As plain values."""
+        """The fields as plain values."""
         return asdict(self)
 
 
-def judge(task: Task, level: float, seed: int, answer: Answer, truth_nodes: int | None) -> Verdict:
+def judge(task: Task, level: float, seed: int, answer: Answer, truth_nodes: int | None) -> Evaluation:
     """Scores an answer on rows that its contender has not seen."""
-    verdict = Verdict(truth_nodes=truth_nodes)
+    evaluation = Evaluation(truth_nodes=truth_nodes)
     if not answer.formula and answer.fresh is None:
-        return verdict
+        return evaluation
     given = _read(answer.formula, task) if answer.formula else None
     fresh_x, fresh_y = task.fresh(seed)
     wide_x, wide_y = task.wide(seed)
     fresh = _values(answer.formula, given, task, fresh_x) if given is not None else answer.fresh
     wide = _values(answer.formula, given, task, wide_x) if given is not None else answer.wide
-    verdict.nodes = size(given) if given is not None else answer.nodes
+    evaluation.nodes = size(given) if given is not None else answer.nodes
     largest = float(np.abs(task.training(0.0, seed)[1]).max())
     with np.errstate(invalid="ignore"):
         rows = np.isfinite(wide_y) & (np.abs(wide_y) <= FAR * largest)
-    verdict.wide_share = float(rows.mean())
+    evaluation.wide_share = float(rows.mean())
     if fresh is None or wide is None:
-        return verdict
-    verdict.nrmse = nrmse(fresh, fresh_y)
-    verdict.wide = nrmse(wide[rows], wide_y[rows])
+        return evaluation
+    evaluation.nrmse = nrmse(fresh, fresh_y)
+    evaluation.wide = nrmse(wide[rows], wide_y[rows])
     if task.wanted == "formula":
-        _formula(verdict, task, level, answer, given, fresh_x)
+        _formula(evaluation, task, level, answer, given, fresh_x)
     elif task.wanted == "constant":
-        verdict.solved = given is not None and not given.free_symbols
+        evaluation.solved = given is not None and not given.free_symbols
     elif task.wanted == "law":
-        verdict.deviation = _root_mean_square(fresh / fresh_y - 1)
-        verdict.short = verdict.nodes <= LONGER * (truth_nodes or 0)
-        verdict.solved = verdict.short and _below(verdict.deviation, task.tolerance)
+        evaluation.deviation = _root_mean_square(fresh / fresh_y - 1)
+        evaluation.short = evaluation.nodes <= LONGER * (truth_nodes or 0)
+        evaluation.solved = evaluation.short and _below(evaluation.deviation, task.tolerance)
     elif task.wanted == "prediction":
-        verdict.r2 = None if verdict.nrmse is None else 1 - verdict.nrmse**2
-        verdict.solved = verdict.r2 is not None and 0 < verdict.nodes <= READABLE
+        evaluation.r2 = None if evaluation.nrmse is None else 1 - evaluation.nrmse**2
+        evaluation.solved = evaluation.r2 is not None and 0 < evaluation.nodes <= READABLE
     else:
-        _refusal(verdict, task, level, answer)
-    return verdict
+        _refusal(evaluation, task, level, answer)
+    return evaluation
 
 
-def _formula(verdict: Verdict, task: Task, level: float, answer: Answer, given: Any, x: Floats) -> None:
+def _formula(evaluation: Evaluation, task: Task, level: float, answer: Answer, given: Any, x: Floats) -> None:
     """The criteria for a law."""
-    if task.truth is None or verdict.nodes is None or verdict.truth_nodes is None:
+    if task.truth is None or evaluation.nodes is None or evaluation.truth_nodes is None:
         raise ValueError(f"{task.suite} {task.name} has no formula to compare with")
     truth = parse_formula(task.truth, task.inputs)
     if given is not None:
-        verdict.idle = sorted(s.name for s in given.free_symbols - truth.free_symbols)
-        verdict.equal, verdict.srbench = alike(truth, given, task.inputs, x, DIGITS[level > 0])
-    verdict.exact = verdict.equal or _below(verdict.nrmse, NOISY * level or EXACT)
-    verdict.holds = _below(verdict.wide, WIDE_NOISY * level or WIDE)
-    most = LONGER * verdict.truth_nodes
-    if verdict.exact and verdict.holds and verdict.nodes > most and given is not None:
+        evaluation.idle = sorted(s.name for s in given.free_symbols - truth.free_symbols)
+        evaluation.equal, evaluation.srbench = alike(truth, given, task.inputs, x, DIGITS[level > 0])
+    evaluation.exact = evaluation.equal or _below(evaluation.nrmse, NOISY * level or EXACT)
+    evaluation.holds = _below(evaluation.wide, WIDE_NOISY * level or WIDE)
+    most = LONGER * evaluation.truth_nodes
+    if evaluation.exact and evaluation.holds and evaluation.nodes > most and given is not None:
         shorter = simplified(answer.formula, task.inputs)  # of every contender: only who prints badly gains
-        verdict.nodes = min(verdict.nodes, size(shorter) if shorter is not None else verdict.nodes)
-    verdict.short = verdict.nodes <= most
-    verdict.solved = verdict.exact and verdict.holds and verdict.short and answer.splines is None
+        evaluation.nodes = min(evaluation.nodes, size(shorter) if shorter is not None else evaluation.nodes)
+    evaluation.short = evaluation.nodes <= most
+    evaluation.solved = evaluation.exact and evaluation.holds and evaluation.short and answer.splines is None
 
 
-def _refusal(verdict: Verdict, task: Task, level: float, answer: Answer) -> None:
-    """Says that it found no formula, or the formula that it found is as good as the truth."""
+def _refusal(evaluation: Evaluation, task: Task, level: float, answer: Answer) -> None:
+    """The criteria for a refusal: it reports that there is no formula, or one that is as good as the truth."""
     refused = answer.splines is not None or any("no formula" in note.lower() for note in answer.notes)
-    verdict.exact = _below(verdict.nrmse, NOISY * level or EXACT)
-    verdict.solved = refused or verdict.exact
+    evaluation.exact = _below(evaluation.nrmse, NOISY * level or EXACT)
+    evaluation.solved = refused or evaluation.exact
     if refused and task.kept:
-        verdict.kept = answer.splines is not None and not set(task.kept) & set(answer.splines)
+        evaluation.kept = answer.splines is not None and not set(task.kept) & set(answer.splines)
 
 
 def nrmse(found: Floats, wanted: Floats) -> float | None:
@@ -195,7 +195,7 @@ def _below(value: float | None, most: float) -> bool:
 
 
 def _read(formula: str, task: Task) -> Any | None:
-    """As sympy, None if it is not of the whitelist."""
+    """The formula as a sympy expression, None if it is not of the whitelist."""
     try:
         return parse_formula(formula, task.inputs)
     except FormulaError:
@@ -203,8 +203,8 @@ def _read(formula: str, task: Task) -> Any | None:
 
 
 def _values(formula: str, given: Any, task: Task, x: Floats) -> Floats:
-    """Of the text itself, so that what is printed is what is scored; of the expression where numpy lacks a function of it, or
-    the text overflows on its way.
+    """Values of the text itself, so that what is printed is what is scored; of the expression where numpy lacks a function of
+    it, or the text overflows on its way.
     """
     try:
         values = Expression(formula, task.inputs)(x)

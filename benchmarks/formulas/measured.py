@@ -26,8 +26,8 @@ class Table(Task):
     """Rows that were measured; nothing is drawn.
 
     Attributes:
-        x, y: To learn from.
-        test_x, test_y: To score on: of a law its values, else measurements that were left out.
+        x, y: Rows to learn from.
+        test_x, test_y: Rows to score on: of a law its values, else measurements that were left out.
         tolerance: Largest relative deviation from the law, root mean square.
     """
 

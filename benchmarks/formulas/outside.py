@@ -1,4 +1,4 @@
-"""Where there is nothing to find: pure noise, and functions that no library of formulas holds."""
+"""Tasks without a formula to find: pure noise, and functions that no library of formulas holds."""
 
 from __future__ import annotations
 

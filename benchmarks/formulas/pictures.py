@@ -47,15 +47,15 @@ def _against_noise(axes: Any, shown: Shown, suite: str) -> None:
             axes.plot(*zip(*shares, strict=True), "o-", color=COLOURS[contender], label=contender)
     size = len(shown.tasks[suite])
     targets = [(place, target(suite, level, size)) for place, level in zip(places, shown.levels, strict=True)]
-    marks = [(place, 100 * wanted / size) for place, wanted in targets if wanted is not None]
-    if marks:
-        axes.plot(*zip(*marks, strict=True), "_", color=MUTED, markersize=18, label="target")
+    ticks = [(place, 100 * wanted / size) for place, wanted in targets if wanted is not None]
+    if ticks:
+        axes.plot(*zip(*ticks, strict=True), "_", color=MUTED, markersize=18, label="target")
     axes.set_xticks(list(places), [f"{100 * level:g} %" if level else "none" for level in shown.levels])
     axes.set(xlabel="noise, share of std(y)", ylabel="solved, %", ylim=(-3, 103))
 
 
 def _in_time(axes: Any, shown: Shown, suite: str) -> None:
-    """Share of the problems solved within so many seconds, at the least noise."""
+    """Share of the problems solved within a number of seconds, at the least noise."""
     level = shown.levels[0]
     for contender in shown.contenders:
         groups = shown.answers(suite, level, contender)

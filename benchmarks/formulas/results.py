@@ -1,4 +1,4 @@
-"""What was measured: one line of JSON an answer, one file a suite; the last line of a key counts."""
+"""Files of results: one line of JSON an answer, one file a suite; the last line of a key counts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Key:
-    """What makes an answer that answer."""
+    """The fields that identify an answer."""
 
     suite: str
     problem: str
@@ -27,7 +27,7 @@ class Key:
 
     @classmethod
     def of(cls, record: Record) -> Key:
-        """Of a line."""
+        """The key of a line."""
         return cls(*(record[name] for name in ("suite", "problem", "level", "seed", "contender")))
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.formulas.contenders import Contender
-from benchmarks.formulas.judge import Answer, Verdict, judge
+from benchmarks.formulas.judge import Answer, Evaluation, judge
 from benchmarks.formulas.results import Key, Record, Results
 from benchmarks.formulas.tasks import Task
 from benchmarks.processes import commit, cores, duration, package_version, say, stop
@@ -43,7 +43,7 @@ class Job:
 
     @property
     def key(self) -> Key:
-        """Of its result."""
+        """The key of its result."""
         return Key(self.task.suite, self.task.name, self.level, self.seed, self.contender.name)
 
 
@@ -61,7 +61,7 @@ class Runner:
             self._free.put(processors)
 
     def run(self, jobs: Sequence[Job]) -> None:
-        """All of them, in order; says on stderr what came and how long the rest may take."""
+        """Runs all of them, in order; prints each result to stderr, and how long the rest may take."""
         began, spent = time.monotonic(), 0.0
         with ThreadPoolExecutor(self.slots) as pool:
             waiting = [pool.submit(self._one, job) for job in jobs]
@@ -92,7 +92,7 @@ class Runner:
             "level": job.level,
             "seed": job.seed,
             "contender": job.contender.name,
-            **self._verdict(job, answer),
+            **self._evaluation(job, answer),
             "seconds": None if math.isnan(answer.seconds) else round(answer.seconds, 3),
             "budget": self.budget,
             "threads": self.threads,
@@ -107,7 +107,7 @@ class Runner:
             self.results.add(record)
         return record
 
-    def _verdict(self, job: Job, answer: Answer) -> dict[str, Any]:
+    def _evaluation(self, job: Job, answer: Answer) -> dict[str, Any]:
         task = job.task
         with self._judging:
             nodes = self.results.truth_nodes(task.truth, task.inputs) if task.truth is not None else None
@@ -115,27 +115,27 @@ class Runner:
                 return judge(task, job.level, job.seed, answer, nodes).facts()
             except Exception as reason:  # noqa: BLE001 - a formula at which sympy or numpy give up is not solved
                 say(f"{job.key} cannot be judged, {type(reason).__name__}: {reason}; {answer.formula[:300]}")
-                return Verdict(truth_nodes=nodes).facts()
+                return Evaluation(truth_nodes=nodes).facts()
 
     def _ask(self, job: Job, folder: Path, processors: list[int]) -> Answer:
         """Runs the process."""
         task, contender = job.task, job.contender
         x, y = task.training(job.level, job.seed)
         np.savez(folder / "rows.npz", x=x, y=y, fresh=task.fresh(job.seed)[0], wide=task.wide(job.seed)[0])
-        wishes = {
+        request = {
             "names": task.inputs,
             "budget": self.budget,
             "seed": job.seed,
             "threads": self.threads,
             "processors": processors,
         }
-        (folder / "wishes.json").write_text(json.dumps(wishes), encoding="utf-8")
+        (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
         command = [contender.python, str(Path(__file__).with_name("worker.py")), str(contender.path), str(folder)]
-        with (folder / "said.txt").open("wb") as said:
+        with (folder / "output.txt").open("wb") as output:
             process = subprocess.Popen(
                 command,
-                stdout=said,
-                stderr=said,
+                stdout=output,
+                stderr=output,
                 env=contender.environment(self.threads),
                 start_new_session=True,
             )
@@ -163,8 +163,8 @@ def _read(folder: Path, task: Task, ended: str) -> Answer:
         except (FormulaError, RecursionError) as reason:
             formula, error = "", f"unreadable: {reason}"
     if not facts:
-        said = (folder / "said.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        error = ": ".join([error or "no answer", *said[-1:]])[:300]
+        output = (folder / "output.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        error = ": ".join([error or "no answer", *output[-1:]])[:300]
     values = folder / "values.npz"
     arrays = dict(np.load(values)) if values.exists() else {}
     splines = facts.get("splines")
@@ -190,6 +190,6 @@ def _line(record: Record) -> str:
     """A result in one line."""
     size = "no value" if record["nrmse"] is None else f"NRMSE {record['nrmse']:.1e}, {record['nodes']} nodes"
     seconds = "–" if record["seconds"] is None else f"{record['seconds']:.1f}"
-    verdict = "solved" if record["solved"] else record["error"] or "not solved"
+    status = "solved" if record["solved"] else record["error"] or "not solved"
     what = f"{record['suite']} {record['problem']}, noise {record['level']:g}, seed {record['seed']}"
-    return f"{what}: {record['contender']} {verdict} ({size}, {seconds} s)"
+    return f"{what}: {record['contender']} {status} ({size}, {seconds} s)"

@@ -24,7 +24,7 @@ ROBUST_STEP = 10
 
 
 def expanded(names: Iterable[str]) -> tuple[str, ...]:
-    """With each suite that a name stands for in its place."""
+    """The names, with a name that stands for several suites replaced by these."""
     return tuple(dict.fromkeys(each for name in names for each in (changes.NAMES if name == ROBUST else (name,))))
 
 

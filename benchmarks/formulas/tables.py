@@ -1,4 +1,4 @@
-"""What the answers say: the table of the targets, suite by suite, and what is unsolved. Markdown."""
+"""Tables of the answers in Markdown: the targets, suite by suite, and what is unsolved."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class Shown:
 
     Attributes:
         suites: Their names, `powers` among them, in order.
-        tasks: Of each name.
+        tasks: Tasks by the name of their suite.
         found: The answers.
-        contenders: In order.
-        levels: Of the noise, ascending.
+        contenders: Their names, in order.
+        levels: Levels of the noise, ascending.
     """
 
     suites: tuple[str, ...]
@@ -152,8 +152,8 @@ def _cell(shown: Shown, suite: str, level: float, contender: str) -> str:
     wanted = target(suite, level, len(shown.tasks[suite])) if contender == "splinework" else None
     if wanted is None:
         return f"{solved} of {asked}"
-    verdict = "" if asked < len(shown.tasks[suite]) else ", met" if solved >= wanted else ", missed"
-    return f"{solved} of {asked} (≥ {wanted:g}{verdict})"
+    status = "" if asked < len(shown.tasks[suite]) else ", met" if solved >= wanted else ", missed"
+    return f"{solved} of {asked} (≥ {wanted:g}{status})"
 
 
 def _details(shown: Shown) -> str:
@@ -193,16 +193,16 @@ def _measured(shown: Shown) -> str:
         groups = shown.answers("real", 0.0, contender)
         folds = [record for group in groups.values() for record in group if record["r2"] is not None]
         for record in (record for group in groups.values() for record in group if record["deviation"] is not None):
-            verdict = "yes" if record["solved"] else "no"
+            status = "yes" if record["solved"] else "no"
             deviation = f"{100 * record['deviation']:.2g} % from the law"
             rows.append(
-                (record["problem"], contender, deviation, str(record["nodes"]), verdict, f"`{record['formula']}`")
+                (record["problem"], contender, deviation, str(record["nodes"]), status, f"`{record['formula']}`")
             )
         if folds:
             r2 = sum(record["r2"] for record in folds) / len(folds)
             nodes = max(record["nodes"] for record in folds)
-            verdict = "yes" if 0 < nodes <= READABLE and r2 >= PREDICTION else "no"
-            rows.append(("diabetes", contender, f"R² {r2:.3f}, folds: {len(folds)}", str(nodes or "–"), verdict, "–"))
+            status = "yes" if 0 < nodes <= READABLE and r2 >= PREDICTION else "no"
+            rows.append(("diabetes", contender, f"R² {r2:.3f}, folds: {len(folds)}", str(nodes or "–"), status, "–"))
     return (
         table(
             (

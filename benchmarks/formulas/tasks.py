@@ -16,7 +16,7 @@ FRESH_ROWS = 2000
 WIDER = 1.25
 """The wide range over the range of training, about the same centre."""
 FAR = 3.0
-"""Rows of the wide range count where the truth is at most so many times the largest |y| of training."""
+"""Rows of the wide range count where the truth is at most this multiple of the largest |y| of training."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Task:
     """One problem.
 
     Attributes:
-        suite: That it belongs to.
+        suite: Suite that it belongs to.
         name: Unique within the suite.
         inputs: Names of the columns of x.
         function: x `(n, d)` to y `(n,)`; not finite where undefined.
@@ -32,9 +32,9 @@ class Task:
         truth: The function as text over the inputs; None where it has no formula, or none is to be found.
         wanted: "formula"; "constant" for pure noise; "refusal" where the library does not reach; of measurements "law" or
             "prediction".
-        rows: To learn from.
+        rows: Number of rows to learn from.
         draw: Draws n rows of the box widened by a factor; uniform if None.
-        learn: As `draw`, for the rows of training alone.
+        learn: The same as `draw`, for the rows of training alone.
         spoil: Changes y of training, after the noise: gross outliers.
         kept: Inputs that a refusal should leave outside its splines.
     """

@@ -38,7 +38,7 @@ def size(given: Any) -> int:
 
 @cache
 def simplified(text: str, names: tuple[str, ...]) -> Any | None:
-    """What `sympy.simplify` makes of the text in a process of its own; None where that takes too long or fails."""
+    """The result of `sympy.simplify` for the text, in a process of its own; None where that takes too long or fails."""
     command = [sys.executable, "-m", "benchmarks.formulas.truth", *names]
     try:
         ended = subprocess.run(command, input=text, capture_output=True, text=True, timeout=SECONDS + START, cwd=ROOT)
@@ -48,7 +48,7 @@ def simplified(text: str, names: tuple[str, ...]) -> Any | None:
 
 
 def rounded(given: Any, digits: int) -> Any:
-    """Every constant part as one number of so many significant digits; exponents as they are."""
+    """Every constant part as one number of `digits` significant digits; exponents as they are."""
     if not given.free_symbols:
         return sympy.Float(f"{float(given):.{digits}g}") if given.is_real else given
     if not given.args:

@@ -19,9 +19,9 @@ sys.path = [place for place in sys.path if Path(place or ".").resolve() != Path(
 
 def main(peer: Path, folder: Path) -> None:
     """Loads the contender, then starts the clock."""
-    wishes = json.loads((folder / "wishes.json").read_text(encoding="utf-8"))
-    if wishes["processors"] and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, wishes["processors"])
+    request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+    if request["processors"] and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, request["processors"])
     import numpy as np
 
     warnings.simplefilter("ignore")
@@ -45,9 +45,9 @@ def main(peer: Path, folder: Path) -> None:
         os.replace(folder / "answer.tmp", folder / "answer.json")
 
     wanted = {"x": rows["x"], "y": rows["y"], "fresh": rows["fresh"], "wide": rows["wide"]}
-    wishes = {key: wishes[key] for key in ("names", "budget", "seed", "threads")}
+    options = {key: request[key] for key in ("names", "budget", "seed", "threads")}
     try:
-        contender.answer(say=say, **wanted, **wishes)
+        contender.answer(say=say, **wanted, **options)
     except Exception as error:  # noqa: BLE001 - whatever goes wrong in a contender is its result
         (folder / "trace.txt").write_text(traceback.format_exc(), encoding="utf-8")
         last = folder / "answer.json"

@@ -1,1 +1,1 @@
-"""What `bench_kernels.py` adds to `splinework bench`: other packages, targets, tables and pictures."""
+"""Additions of `bench_kernels.py` to `benchmarks.speed`: other packages, targets, tables and pictures."""

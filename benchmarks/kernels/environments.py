@@ -32,7 +32,7 @@ def contenders(
 
     Args:
         names: Keys of `PEERS`.
-        checkouts: Where the repositories lie that are on no index.
+        checkouts: Folders of the repositories that are on no index.
         compiled: Whether each comes behind `torch.compile` too.
 
     Raises:
@@ -55,7 +55,7 @@ def contenders(
 
 
 def _at_home(contender: Contender, peer: object, checkouts: dict[str, Path]) -> Contender:
-    """With the interpreter or the folder where its package lies."""
+    """The contender with the interpreter or the folder that has its package."""
     name = contender.name
     if not hasattr(peer, "FOLDER"):
         python = _environment(name, peer.REQUIREMENTS)
@@ -96,8 +96,8 @@ def _environment(name: str, requirements: tuple[str, ...]) -> Path:
     install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", *requirements]
     ended = subprocess.run(install, capture_output=True, text=True)
     if ended.returncode:
-        said = (ended.stderr or ended.stdout).strip().splitlines() or ["no reason given"]
-        raise RuntimeError(f"it cannot be installed: {said[-1]}")
+        output = (ended.stderr or ended.stdout).strip().splitlines() or ["no reason given"]
+        raise RuntimeError(f"it cannot be installed: {output[-1]}")
     done.write_text(wanted, encoding="utf-8")
     return python
 

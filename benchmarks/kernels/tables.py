@@ -14,7 +14,7 @@ def page(results: Results, pictures: Sequence[tuple[str, str]]) -> str:
     """The whole page.
 
     Args:
-        results: What was measured.
+        results: Results of the measurements.
         pictures: Path, relative to the page, and caption of each picture.
     """
     parts = [
@@ -26,7 +26,7 @@ def page(results: Results, pictures: Sequence[tuple[str, str]]) -> str:
         "## Targets\n\nfloat32, the most threads that were measured; of everyone the faster of eager and compiled.\n\n"
         + table(
             ("target", "wanted", "measured", ""),
-            ((t.what, t.wanted, t.measured or "not measured", t.verdict) for t in targets(results)),
+            ((t.what, t.wanted, t.measured or "not measured", t.status) for t in targets(results)),
         ),
         *(f"![{caption}]({path})\n\n{caption}" for path, caption in pictures),
         "## Who took part\n\n"

@@ -22,10 +22,10 @@ class Target:
     """One line of the table.
 
     Attributes:
-        what: What is compared.
-        wanted: As text.
-        measured: As text; empty where it was not measured.
-        met: None where it was not measured.
+        what: The comparison in words.
+        wanted: Desired value as text.
+        measured: Measured value as text; empty where it was not measured.
+        met: Whether it is met; None where it was not measured.
     """
 
     what: str
@@ -34,7 +34,7 @@ class Target:
     met: bool | None = None
 
     @property
-    def verdict(self) -> str:
+    def status(self) -> str:
         """`met`, `missed` or a dash."""
         return {None: "–", True: "met", False: "**missed**"}[self.met]
 

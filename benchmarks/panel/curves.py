@@ -24,7 +24,7 @@ def smooth(draws: Draws, j: int) -> Expression:
 
 
 def wave(draws: Draws, j: int, waves: float) -> Expression:
-    """That many waves along [-1, 1]: even ones, a chirp, fading ones, two frequencies, or ones that fade from the middle."""
+    """A curve of `waves` waves on [-1, 1]: even ones, a chirp, fading ones, two frequencies, or ones fading from the middle."""
     kind = draws.choice(("even", "chirp", "fading", "two", "middle"))
     x, k, phase = column(j), rounded(np.pi * waves), draws.between(-3.0, 3.0)
     even = x.times(k).plus(phase).into("sin({})", np.sin)
@@ -81,7 +81,7 @@ def bump(draws: Draws, columns: list[int]) -> Expression:
 
 
 def kink(draws: Draws, columns: list[int]) -> Expression:
-    """Of one column |x - b|, max(0, x - b) or x held within bounds; of two |a·x + b| or the larger one of two planes."""
+    """A kink: of one column |x - b|, max(0, x - b) or x held within bounds; of two |a·x + b| or the larger one of two planes."""
     if len(columns) == 1:
         x, b = column(columns[0]), draws.between(-0.6, 0.6)
         kind = draws.choice(("abs", "hinge", "clip"))
@@ -101,7 +101,7 @@ def kink(draws: Draws, columns: list[int]) -> Expression:
 
 
 def step(draws: Draws, columns: list[int]) -> Expression:
-    """Of one column a step, stairs or a box; of two an oblique step, a corner or a chequered pattern."""
+    """A discontinuity: of one column a step, stairs or a box; of two an oblique step, a corner or a chequered pattern."""
     if len(columns) == 1:
         x, kind = column(columns[0]), draws.choice(("step", "stairs", "box"))
         b = draws.between(-0.6, 0.6)

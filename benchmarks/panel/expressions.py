@@ -17,7 +17,7 @@ PROBES = 2048
 
 
 def rounded(value: float) -> float:
-    """With three digits, so that the text of a function is the function."""
+    """The number with three digits, so that the text of a function is the function."""
     return float(f"{value:.3g}")
 
 
@@ -52,7 +52,7 @@ class Draws:
         return items[self.whole(0, len(items) - 1)]
 
     def some(self, items: Sequence[Item], count: int) -> list[Item]:
-        """That many different ones, in a drawn order."""
+        """A choice of `count` different items, in a drawn order."""
         return [items[k] for k in np.argsort(self.generator.random(len(items)), kind="stable")[:count]]
 
     def groups(self, columns: Sequence[int], fewest: int, most: int) -> list[list[int]]:
@@ -74,7 +74,7 @@ class Expression:
     """A function of rows.
 
     Attributes:
-        text: As a formula in x1, x2, ….
+        text: The function as a formula in x1, x2, ….
         rows: Maps rows (rows, columns) to values (rows,).
         columns: Those that it depends on, from 0.
     """
@@ -103,7 +103,7 @@ class Expression:
         return Expression(f"{factor:g}·{bracketed(self.text)}", lambda x: factor * self(x), self.columns)
 
     def plus(self, offset: float) -> Expression:
-        """Shifted."""
+        """The function plus a constant."""
         sign = "-" if offset < 0 else "+"
         return Expression(f"{self.text} {sign} {abs(offset):g}", lambda x: self(x) + offset, self.columns)
 
@@ -114,7 +114,7 @@ class Expression:
 
 
 def bracketed(text: str, operators: str = " ·/+-^") -> str:
-    """With brackets, unless it has none of these operators outside of those that are there."""
+    """The text in brackets, unless none of these operators is outside of the brackets that it has."""
     depth = 0
     for place, letter in enumerate(text):
         depth += (letter in "([") - (letter in ")]")
@@ -137,7 +137,7 @@ def total(terms: Sequence[Expression]) -> Expression:
 
 
 def product(factors: Sequence[Expression]) -> Expression:
-    """Of all of them."""
+    """Their product."""
     result = factors[0]
     for factor in factors[1:]:
         result = result * factor

@@ -16,7 +16,7 @@ class Family:
     """A rule.
 
     Attributes:
-        name: On the command line and in tables.
+        name: Name on the command line and in tables.
         fewest: Least number of columns that a target of it depends on.
         most: Greatest number.
         draw: Draws a function of all given columns.
@@ -29,7 +29,7 @@ class Family:
 
     @property
     def rule(self) -> str:
-        """In words, in one line."""
+        """The rule in words, in one line."""
         return " ".join((self.draw.__doc__ or "").split())
 
 

@@ -16,7 +16,7 @@ class Law(ABC):
     """A distribution of rows.
 
     Attributes:
-        columns: How many columns the rows have.
+        columns: Number of columns of the rows.
     """
 
     columns: int
@@ -39,7 +39,7 @@ class Correlated(Law):
     """A Gaussian copula with one factor: each column is even, and two have the correlation of the product of their loadings.
 
     Attributes:
-        loadings: From 0.5 to 0.95, with either sign.
+        loadings: Loadings of the columns, from 0.5 to 0.95, with either sign.
     """
 
     loadings: tuple[float, ...]
@@ -71,7 +71,7 @@ class Clustered(Law):
 
     Attributes:
         centres: Two to five points within [-0.7, 0.7].
-        spread: Of a cluster in each column, from 0.08 to 0.25.
+        spread: Standard deviation of a cluster in each column, from 0.08 to 0.25.
     """
 
     centres: tuple[tuple[float, ...], ...]

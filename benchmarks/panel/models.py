@@ -17,16 +17,16 @@ Array: TypeAlias = np.ndarray
 Predict: TypeAlias = Callable[[Array], Array]
 
 MOST_ROWS = 1000
-"""Of the Gaussian process: the first ones of more."""
+"""Most rows that the Gaussian process learns from: the first ones of more."""
 SEARCH_ROWS = 400
-"""Of the restarts of the Gaussian process; the best one is followed on all its rows."""
+"""Most rows that the restarts of the Gaussian process learn from; the best one is followed on all its rows."""
 RESTARTS = 2
 JITTERS = (1e-13, 1e-10, 1e-7)
-"""Of its diagonal, the next one where rounding makes the matrix lose its definiteness."""
+"""Constants that are added to the diagonal of its matrix, the next one where rounding makes the matrix lose its definiteness."""
 SPLINES = (10, 20, 40, 80)
-"""To a column, for pyGAM to choose from."""
+"""Numbers of splines a column that pyGAM chooses from."""
 STRENGTHS = tuple(float(f"{10**power:.3g}") for power in np.arange(-6, 3.1, 1.0))
-"""Of smoothing, for pyGAM to choose from."""
+"""Strengths of smoothing that pyGAM chooses from."""
 MOST_COEFFICIENTS = 400
 EBM = {"outer_bags": 4, "learning_rate": 0.04, "interactions": 10, "max_rounds": 5000}
 """Its defaults (14, 0.015, three pairs for each column, 50 000) take minutes for ten columns and 1000 rows without noise."""
@@ -36,14 +36,14 @@ WIDEST = 11
 
 @dataclass(frozen=True)
 class Model:
-    """One of them.
+    """A model of the panel.
 
     Attributes:
-        name: On the command line.
-        title: In tables.
-        modules: What is imported before the clock starts.
-        package: What to install, as pip calls it.
-        fit: Learns rows (x, y) and returns what predicts others.
+        name: Name on the command line.
+        title: Title in tables.
+        modules: Modules that are imported before the clock starts.
+        package: Package to install, as pip calls it.
+        fit: Learns rows (x, y) and returns a function that predicts others.
         rival: Whether its package may be in another environment.
     """
 

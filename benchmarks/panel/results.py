@@ -1,4 +1,4 @@
-"""What was measured: one line of JSON a case, one file a model; the last line of a key counts."""
+"""Files of results: one line of JSON a case, one file a model; the last line of a key counts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Key:
-    """What a result is of.
+    """The fields that identify a result.
 
     Attributes:
         model: Its name, with `@label` where it was run under one.

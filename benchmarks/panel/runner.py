@@ -109,7 +109,7 @@ class Worker:
                     pipe.close()
 
     def _wait(self, question: str, limit: float) -> str:
-        """What went wrong while waiting for the answer, or nothing."""
+        """Waits for the answer; the reason if none came, otherwise an empty text."""
         process = self._started()
         assert process.stdin is not None
         try:
@@ -176,7 +176,7 @@ def run(
     limit: float,
     skip: Callable[[Key], bool] = lambda key: False,
 ) -> Iterator[Record]:
-    """The results of all models on all cases, a case after the other; says on stderr what came."""
+    """The results of all models on all cases, a case after the other; prints each one to stderr."""
     workers = {entry.python: Worker(entry.python) for entry in entries}
     tree, began, number = commit(), time.monotonic(), 0
     asked = [(case, [entry for entry in entries if not skip(Key(entry.name, case))]) for case in cases]

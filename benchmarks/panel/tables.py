@@ -1,4 +1,4 @@
-"""What the results say, in Markdown: ratios to the least error of all models, by family, rows and noise, and the time.
+"""Tables of the results in Markdown: ratios to the least error of all models, by family, rows and noise, and the time.
 
 A model that failed, or was stopped, counts as the constant: with the error of predicting the mean of its rows.
 """
@@ -28,7 +28,7 @@ NO_BETTER = 1.02
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a model of ours should reach on the half that nobody developed with: mean and worst ratio, share near."""
+    """Targets of a model of ours on the half that nobody developed with: mean and worst ratio, share near."""
 
     mean: float
     worst: float
@@ -45,12 +45,12 @@ class Shown:
     Attributes:
         models: Their names.
         cases: The cases.
-        asked: How many any of them has been asked on.
+        asked: Number of cases that any of them has been asked on.
         errors: Errors (cases, models), at least the floor; a failure has that of the constant.
         constant: Errors of the constant (cases,).
         seconds: Processor seconds (cases, models); of a fit that was stopped its limit, NaN if its process broke down.
-        problems: What went wrong, by model and case.
-        commits: Of the results of ours, by model.
+        problems: Reasons of failures, by model and case.
+        commits: Commits of the results of ours, by model.
     """
 
     models: tuple[str, ...]
@@ -109,7 +109,7 @@ def _seconds(record: Record) -> float:
 
 
 def title(name: str) -> str:
-    """Of a model, with its label."""
+    """The title of a model, with its label."""
     model, _, label = name.partition("@")
     return (KNOWN[model].title if model in KNOWN else model) + (f" @{label}" if label else "")
 
@@ -126,7 +126,7 @@ def page(what: Shown, half: str) -> str:
     parts = [
         opening,
         summary(what),
-        *(verdict(what, name) for name in TARGETS if name in what.models),
+        *(target_status(what, name) for name in TARGETS if name in what.models),
         *(_by(what, heading, of) for heading, of in GROUPS.items()),
         failed(what),
     ]
@@ -166,7 +166,7 @@ def summary(what: Shown) -> str:
     return table((*head, "median s", "most s"), rows)
 
 
-def verdict(what: Shown, name: str) -> str:
+def target_status(what: Shown, name: str) -> str:
     """Whether one of ours is where it should be."""
     number, ratios, wanted = what.models.index(name), what.ratios, TARGETS[name]
     mean, worst = float(geometric(ratios)[number]), float(ratios[:, number].max())

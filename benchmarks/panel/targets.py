@@ -18,9 +18,9 @@ from benchmarks.panel.families import FAMILIES
 from splinework.errors import ConfigError
 
 RULES = 1
-"""Of the rules; results of other ones are not mixed with these."""
+"""Version of the rules; results of other versions are not mixed with these."""
 SEEDS = 12
-"""To a family; a seed beyond them is a target like any other, outside the panel."""
+"""Seeds of a family; a seed beyond them is a target like any other, outside the panel."""
 HALVES = {"development": 0, "report": 1}
 """Half -> the remainder of its seeds."""
 SAMPLE = 20_000
@@ -37,7 +37,7 @@ class Target:
         family: Name of the family.
         seed: Its seed.
         law: The law of the inputs.
-        expression: Before it was centred and scaled.
+        expression: The function before it was centred and scaled.
         centre: Its mean.
         spread: Its standard deviation.
     """
@@ -51,7 +51,7 @@ class Target:
 
     @property
     def name(self) -> str:
-        """As on the command line, such as `wavy-4`."""
+        """The name on the command line, such as `wavy-4`."""
         return f"{self.family}-{self.seed}"
 
     @property

@@ -1,4 +1,4 @@
-"""What is measured: shapes, batches, grids, and how a choice of them becomes a list of jobs."""
+"""Jobs to measure: shapes, batches, grids, and how a choice of them becomes a list of jobs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Config:
     """A shape and a batch, and what they stand for.
 
     Attributes:
-        name: What tables call it; its first letter selects it.
+        name: Name in tables; its first letter selects it.
         shape: Nodes per layer.
         batch: Rows B.
         grids: Intervals G, unless others are asked for.
-        what: What it stands for.
-        modes: What is worth timing.
+        what: Description of what it stands for.
+        modes: Modes that are worth timing.
         inner: Whether it stands for a layer inside a network: then its inputs get a gradient too.
     """
 
@@ -42,7 +42,7 @@ class Config:
 
     @property
     def letter(self) -> str:
-        """What selects it."""
+        """The letter that selects it."""
         return self.name[0]
 
 
@@ -67,7 +67,7 @@ class Job:
     Attributes:
         config: Name of the configuration.
         shape: Nodes per layer.
-        batch: Rows.
+        batch: Number of rows.
         grid: Intervals G of every spline.
         mode: A key of `MODES`.
         dtype: `float32` or `float64`.
@@ -127,7 +127,7 @@ def select(
         grids: Intervals; None means those that each configuration names.
         modes: Keys of `MODES`; a configuration leaves out what makes no sense for it.
         dtypes: `float32`, `float64`.
-        threads: How many threads.
+        threads: Numbers of threads.
 
     Raises:
         ConfigError: If something is unknown, or nothing is left.

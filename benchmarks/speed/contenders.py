@@ -1,4 +1,4 @@
-"""Who takes part: a name, the Python file that builds it, and the interpreter that runs it.
+"""Contenders for speed: a name, the Python file that builds each, and the interpreter that runs it.
 
 That file offers three functions:
 
@@ -22,19 +22,19 @@ FAMILIES: Final = ("ours", "reference", "spline", "rbf", "linear", "mlp-width", 
 
 @dataclass(frozen=True)
 class Contender:
-    """One that takes part.
+    """A contender.
 
     Attributes:
-        name: What tables call it.
+        name: Name in tables.
         family: One of `FAMILIES`: what may be compared with what.
         source: An importable module, or the path of a file, with the three functions.
-        option: Handed to them.
+        option: Option that is handed to these functions.
         compiled: Whether it goes through `torch.compile`.
         python: The interpreter.
         paths: Folders that it imports from besides.
-        version: What was measured.
-        note: What a reader of the table must know.
-        modes: It takes part in these only; none given: in all.
+        version: Version that was measured.
+        note: Remark for the readers of the table.
+        modes: Modes that it takes part in; empty means all.
     """
 
     name: str
@@ -53,11 +53,11 @@ class Contender:
         return replace(self, name=f"{self.name}, compiled", compiled=True)
 
     def to_dict(self) -> dict[str, Any]:
-        """What a worker needs, as JSON values."""
+        """The arguments of a worker, as JSON values."""
         return asdict(self)
 
     def facts(self) -> dict[str, Any]:
-        """What a reader needs; no paths."""
+        """The facts for readers, without paths."""
         return {key: getattr(self, key) for key in ("name", "family", "compiled", "version", "note")}
 
 

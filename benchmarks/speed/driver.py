@@ -21,7 +21,7 @@ from benchmarks.speed.contenders import Contender
 from benchmarks.speed.results import Case, Row, row_of
 
 ROOT = str(Path(__file__).resolve().parents[2])
-"""Where a worker finds `benchmarks`."""
+"""The folder in which a worker finds `benchmarks`."""
 
 
 @final
@@ -35,7 +35,7 @@ class Settings:
         budget: Seconds for all turns of one contender at one job; a slow one has fewer turns, at least three.
         cap: A contender that needs longer for one call is not timed.
         patience: Seconds to wait for building, compiling and checking.
-        compile_mode: Of `torch.compile`.
+        compile_mode: Mode of `torch.compile`.
     """
 
     rounds: int = 15
@@ -100,10 +100,10 @@ def measure(job: Job, contenders: Sequence[Contender], workers: Workers, tell: C
     """Times all contenders at one job, in turns.
 
     Args:
-        job: What.
-        contenders: Who.
-        workers: Their processes.
-        tell: Told what is going on.
+        job: Job to time.
+        contenders: Contenders that take part.
+        workers: Processes of the contenders.
+        tell: Called with a text on each step that begins.
     """
     settings, load = workers.settings, _load()
     contenders = [c for c in contenders if not c.modes or job.mode in c.modes]
@@ -235,7 +235,7 @@ class _Worker:
 
 
 def reason(errors: str) -> str:
-    """What a traceback says, in one line and without the places of this machine.
+    """The message of a traceback, in one line and without the places of this machine.
 
     >>> reason("Traceback ...\\n  ...\\nRuntimeError: no /home/me/file.so here\\n\\nYou may set X\\n")
     'RuntimeError: no file.so here'

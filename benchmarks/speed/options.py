@@ -27,7 +27,7 @@ _QUICK = Settings(rounds=3, seconds=0.03, budget=5.0)
 @final
 @dataclass(frozen=True)
 class Choice:
-    """What the options say."""
+    """The choice that the options make."""
 
     jobs: list[Job]
     settings: Settings
@@ -138,7 +138,7 @@ def choose(
     out: str | None,
     quiet: bool,
 ) -> Choice:
-    """What the options of `bench_options` say.
+    """The choice that the options of `bench_options` make.
 
     Raises:
         ConfigError: If one is out of range or unknown.
@@ -174,7 +174,7 @@ def save(results: Results, path: Path | None) -> None:
 
 
 def run_command(command: click.Command, name: str) -> None:
-    """Runs a command of the developers: what is wrong is said in one line, with exit code 2; 130 after Ctrl-C."""
+    """Runs a command of the developers: an error is printed in one line, with exit code 2; 130 after Ctrl-C."""
     try:
         command.main(prog_name=name, standalone_mode=False)
     except (SplineworkError, click.ClickException) as error:

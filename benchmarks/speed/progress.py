@@ -1,4 +1,4 @@
-"""What a person sees meanwhile: a bar with a clock on a terminal, else one line per job, on the error stream."""
+"""Progress of a bench: a bar with a clock on a terminal, else one line per job, on the error stream."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from splinework.progress import can_redraw, duration
 
 
 class Progress:
-    """A context manager that is told what begins.
+    """A context manager that shows the job that has begun.
 
     Args:
         total: Number of jobs.
@@ -24,7 +24,7 @@ class Progress:
         self.total, self.quiet = total, quiet
         self._begun = self._done = 0
         self._title = ""
-        self._clock = self._told = time.monotonic()
+        self._clock = self._printed = time.monotonic()
         self._bar: Any = None
 
     def __enter__(self) -> Progress:
@@ -56,17 +56,17 @@ class Progress:
         self._line(title)
 
     def detail(self, text: str) -> None:
-        """What is being done for it; a plain line on it comes every ten seconds at most."""
+        """The present step of the job; a plain line on it comes every ten seconds at most."""
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], description=f"{self._title} · {text}")
-        elif time.monotonic() - self._told >= PERIOD_SECONDS:
+        elif time.monotonic() - self._printed >= PERIOD_SECONDS:
             self._line(f"{self._title} · {text}")
 
     def _line(self, text: str) -> None:
-        """A plain line, with the time that is left where the jobs before tell it."""
+        """A plain line, with the time that is left where the jobs before allow an estimate."""
         if self._bar is not None or self.quiet:
             return
-        self._told = time.monotonic()
-        number, spent = f"{self._begun}/{self.total}", self._told - self._clock
+        self._printed = time.monotonic()
+        number, spent = f"{self._begun}/{self.total}", self._printed - self._clock
         left = f"; about {duration(spent * (self.total - self._done) / self._done)} left" if self._done else ""
         click.echo(f"{spent:7.1f} s  {number:>9}  {text}{left}", err=True)

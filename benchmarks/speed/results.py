@@ -1,4 +1,4 @@
-"""What was measured, as plain values: rows of a case, cases of a run, and the file that keeps them."""
+"""Results as plain values: rows of a case, cases of a run, and the file that keeps them."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ class Row:
         family: See `contenders.FAMILIES`.
         compiled: Whether behind `torch.compile`.
         status: `ok`, `wrong`, `skipped` or `failed`.
-        why: Of any status but `ok`.
+        why: Reason of any status but `ok`.
         minimum: Seconds of the quickest call.
         median: The median over rounds of a round's median.
         spread: The distance between the quartiles of the rounds' medians, over their median.
-        rounds: How many.
-        calls: In all rounds.
-        compile_seconds: What compiling added to the first call.
-        error: Of the output, relative to the largest value.
-        gradient_error: Of the gradient of the inputs, likewise.
-        settings: Of the contender, where there was a choice.
+        rounds: Number of rounds.
+        calls: Number of calls in all rounds.
+        compile_seconds: Seconds that compiling added to the first call.
+        error: Largest error of the output, divided by its largest value.
+        gradient_error: The same of the gradient of the inputs.
+        settings: Settings of the contender, where there was a choice.
         adam: `fused` or `foreach`.
         parameters: Trainable numbers.
-        version: What was measured.
+        version: Version that was measured.
     """
 
     contender: str
@@ -76,7 +76,7 @@ class Row:
 
 
 def row_of(contender: Contender, *, status: str, why: str = "", answer: dict[str, Any] | None = None) -> Row:
-    """A row without times, from what the worker said about its preparation."""
+    """A row without times, from the worker's answer on its preparation."""
     answer = answer or {}
     known = {key: answer[key] for key in Row.__dataclass_fields__ if key in answer}
     row = Row(contender.name, contender.family, contender.compiled, status, why, **known)
@@ -103,14 +103,14 @@ class Case:
         return None if row is None else row.minimum
 
     def fastest(self, *families: str) -> Row | None:
-        """Whose time that is."""
+        """The row with the least time of the families."""
         found = [row for row in self.rows if row.status == "ok" and row.family in families]
         return min(found, key=lambda row: row.minimum or float("inf"), default=None)
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What a forward + backward takes above the model, its gradients, x and the output's gradient, in bytes."""
+    """Memory of a forward + backward above the model, its gradients, x and the output's gradient, in bytes."""
 
     job: Job
     contender: str
@@ -151,7 +151,7 @@ class Results:
         return None
 
     def with_peak(self, entry: dict[str, Any]) -> Results:
-        """With another measurement of the machine's peak; the best of all counts."""
+        """The results with another measurement of the machine's peak; the best of all counts."""
         key = (entry["threads"], entry["dtype"])
         known = {(p["threads"], p["dtype"]): p for p in self.peaks}
         before = known.get(key, entry)
@@ -200,7 +200,7 @@ class Results:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Results:
-        """What `to_dict` wrote."""
+        """The results that `to_dict` wrote."""
         cases = (
             Case(Job.from_dict(c["job"]), tuple(_row(row) for row in c["rows"]), c["load_before"], c["load_after"])
             for c in values["cases"]

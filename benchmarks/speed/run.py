@@ -1,4 +1,4 @@
-"""A whole bench: the machine's peak, every job in turns, the memory; what is done is told and kept as it comes."""
+"""A whole bench: the machine's peak, every job in turns, the memory; progress is shown and results are kept as they come."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def run(
     """Measures all jobs, every contender in the same rounds.
 
     Args:
-        jobs: What to time.
-        contenders: Who takes part.
-        settings: How carefully.
+        jobs: Jobs to time.
+        contenders: Contenders that take part.
+        settings: How carefully to measure.
         memory: Whether to measure the memory of forward + backward too, in the first dtype and with the first threads.
         keep: Given the results so far after every job.
         show: Given every case that is done, and the results so far.
@@ -78,7 +78,7 @@ def _memory_jobs(jobs: Sequence[Job]) -> list[Job]:
 
 
 def _named(results: Results) -> Results:
-    """With the versions that the workers told."""
+    """The results with the versions that the workers reported."""
     versions = {row.contender: row.version for case in results.cases for row in case.rows if row.version}
-    told = ({**c, "version": versions.get(c["name"], c["version"])} for c in results.contenders)
-    return replace(results, contenders=tuple(told))
+    contenders = ({**c, "version": versions.get(c["name"], c["version"])} for c in results.contenders)
+    return replace(results, contenders=tuple(contenders))

@@ -47,14 +47,14 @@ def make_call(
     mode: str,
     gradient: Callable[[Tensor, Tensor], Any] | None = None,
 ) -> tuple[Callable[[], Any], str]:
-    """What is timed, and what the optimiser is.
+    """The call that is timed, and the kind of its optimiser.
 
     Args:
         model: Holds the parameters.
         run: The model, or what `torch.compile` made of it.
         data: Inputs and the like.
         mode: `forward`, `backward` or `adam`.
-        gradient: What takes a step's gradient; None means autograd.
+        gradient: Function that computes a step's gradient; None means autograd.
 
     Returns:
         A function that makes one call and returns the output (None for a step), and a word on Adam.
@@ -95,13 +95,13 @@ class Ready:
     """A call that is warm.
 
     Attributes:
-        call: Makes one.
-        seconds: How long the quickest one took.
-        first: How long the first one took, compilation included.
-        settings: With which of the alternatives.
+        call: Function that makes one call.
+        seconds: Seconds of the quickest call.
+        first: Seconds of the first call, compilation included.
+        settings: Settings of the alternative that was chosen.
         adam: A word on the optimiser.
-        model: Whose call it is.
-        data: On what.
+        model: Model that is called.
+        data: Data of the call.
     """
 
     call: Callable[[], Any]
@@ -150,7 +150,7 @@ def errors(source: Any, job: Job, ready: Ready) -> dict[str, float | None]:
 
 
 def time_round(call: Callable[[], Any], expected: float, seconds: float) -> dict[str, float]:
-    """Calls for so many seconds, in chunks: the quickest and the middle chunk, in seconds per call."""
+    """Times calls for `seconds` seconds, in chunks: the quickest and the middle chunk, in seconds per call."""
     size = max(1, round(CHUNK_SECONDS / max(expected, 1e-9)))
     took: list[float] = []
     enabled = gc.isenabled()

@@ -1,4 +1,4 @@
-"""What a contender claims to compute, in float64 by scipy and numpy: values, and gradients with respect to inputs.
+"""The function that a contender claims to compute, in float64 by scipy and numpy: values, and gradients with respect to inputs.
 
 A contender hands over its own knots and coefficients; nothing here is shared with the code that is timed.
 """

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 MEMORY_SHARE = 0.7
-"""Of the machine's memory: a contender that needs more fails by itself, instead of the whole machine."""
+"""Share of the machine's memory: a contender that needs more fails by itself, instead of the whole machine."""
 
 
 def main() -> None:
@@ -119,7 +119,7 @@ def _load(source: str) -> Any:
 
 
 def _version(source: Any) -> str:
-    """Of the package that the contender's file names."""
+    """The version of the package that the contender's file names."""
     try:
         return version(source.PACKAGE)
     except (AttributeError, PackageNotFoundError):

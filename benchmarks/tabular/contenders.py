@@ -1,4 +1,4 @@
-"""Who takes part: the file that runs each, the module it needs, and the interpreter that has it."""
+"""Contenders on tables: the file that runs each, the module it needs, and the interpreter that has it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ OURS = "kan"
 
 @dataclass(frozen=True)
 class Contender:
-    """One of them.
+    """A contender.
 
     Attributes:
-        name: On the command line.
-        title: In tables.
-        file: In `peers/`.
-        module: That must import.
-        package: What to install, as pip calls it.
+        name: Name on the command line.
+        title: Title in tables.
+        file: Name of its file in `peers/`.
+        module: Module that must be importable.
+        package: Package to install, as pip calls it.
         python: The interpreter that has it.
     """
 

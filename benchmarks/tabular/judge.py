@@ -1,4 +1,4 @@
-"""What a prediction is worth, on rows that the contender has not seen."""
+"""Scores of a prediction, on rows that the contender has not seen."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def judge(predicted: np.ndarray | None, y: np.ndarray, classes: int) -> tuple[di
     Args:
         predicted: Values (rows,) or probabilities (rows, classes); None if there are none.
         y: The truth (rows,); of classes their numbers.
-        classes: How many there are; 0 for regression.
+        classes: Number of classes; 0 for regression.
     """
     names = ("score", "accuracy", "auc") if classes else ("score", "r2")
     nothing: dict[str, Any] = dict.fromkeys(names)

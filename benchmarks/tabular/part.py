@@ -20,7 +20,7 @@ class Part:
     Attributes:
         x: Inputs: numbers with NaN for a gap, words with None.
         y: Values; of classes their numbers 0, 1, ….
-        classes: How many classes there are; 0 for regression.
+        classes: Number of classes; 0 for regression.
     """
 
     x: pd.DataFrame
@@ -38,7 +38,7 @@ def loss(predicted: np.ndarray, y: np.ndarray, classes: int) -> float:
     Args:
         predicted: Values (rows,), or probabilities (rows, classes).
         y: The truth (rows,); of classes their numbers.
-        classes: How many there are; 0 for regression.
+        classes: Number of classes; 0 for regression.
     """
     if not classes:
         return float(np.sqrt(np.square(predicted - y).mean()))

@@ -17,11 +17,11 @@ INTERVAL = (5, 95)
 
 @dataclass(frozen=True)
 class Ranks:
-    """Of one kind of sets.
+    """The ranks on one kind of sets.
 
     Attributes:
         sets: Those that every contender has been asked on, in order.
-        contenders: In order.
+        contenders: Their names, in order.
         scores: Scores (sets, contenders), the means over folds; infinite where a fold failed.
         each: Ranks (sets, contenders), 1 the best.
         mean: Mean rank of each contender.

@@ -1,4 +1,4 @@
-"""What was measured: one line of JSON a cell, one file a contender; the last line of a key counts."""
+"""Files of results: one line of JSON a cell, one file a contender; the last line of a key counts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Key:
-    """What makes a cell that cell."""
+    """The fields that identify a cell."""
 
     contender: str
     set: str
@@ -24,7 +24,7 @@ class Key:
 
     @classmethod
     def of(cls, record: Record) -> Key:
-        """Of a line."""
+        """The key of a line."""
         return cls(*(record[name] for name in ("contender", "set", "fold")))
 
 

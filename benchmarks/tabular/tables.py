@@ -1,4 +1,4 @@
-"""What the cells say, in Markdown: scores and ranks of both kinds of sets, then the time that they took."""
+"""Tables of the cells in Markdown: scores and ranks of both kinds of sets, then the time that they took."""
 
 from __future__ import annotations
 
@@ -66,15 +66,15 @@ def page(store: Results, sets: Sequence[str] | None, contenders: Sequence[str] |
     what = shown(store, sets, contenders)
     if not what.contenders:
         return "No cells yet: python benchmarks/bench_tabular.py run"
-    parts = [text for kind in KINDS for text in (_scores(what, kind), _verdict(what, kind))]
+    parts = [text for kind in KINDS for text in (_scores(what, kind), _target_status(what, kind))]
     return "\n\n".join(part for part in (*parts, _more(what), _time(what), _failed(what)) if part)
 
 
 def write(text: str, path: Path, mark: str) -> Path:
-    """Puts tables between the marks `<!-- mark: begin -->` and `<!-- mark: end -->` of a page.
+    """Puts tables between the comments `<!-- mark: begin -->` and `<!-- mark: end -->` of a page.
 
     Raises:
-        ConfigError: If the page has no such marks.
+        ConfigError: If the page has no such comments.
     """
     begin, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
     old = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -123,15 +123,15 @@ def _cell(what: Shown, found: ranks.Ranks | None, name: str, number: int) -> str
     return f"**{text}** (1)" if rank == 1 else f"{text} ({rank:g})"
 
 
-def _verdict(what: Shown, kind: Kind) -> str:
+def _target_status(what: Shown, kind: Kind) -> str:
     """Whether ours is where it should be, once all six have been asked on all sets."""
     found = what.ranks(kind)
     everything = [name for name, one in SETS.items() if one.kind == kind]
     if found is None or set(found.contenders) != set(KNOWN) or list(found.sets) != everything:
         return ""
     ours, wanted = found.mean[found.contenders.index(OURS)], TARGETS[kind]
-    verdict = "met" if ours <= wanted else "missed"
-    return f"Target for the KAN, {kind}: a mean rank of at most {wanted:g} among six. Reached: {ours:.2f}, {verdict}."
+    status = "met" if ours <= wanted else "missed"
+    return f"Target for the KAN, {kind}: a mean rank of at most {wanted:g} among six. Reached: {ours:.2f}, {status}."
 
 
 def _more(what: Shown) -> str:

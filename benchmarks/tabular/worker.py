@@ -24,12 +24,12 @@ def main(peer: Path, folder: Path) -> None:
     from benchmarks.tabular.part import Part, Stopwatch
 
     warnings.simplefilter("ignore")
-    wishes = json.loads((folder / "wishes.json").read_text(encoding="utf-8"))
+    request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     train, test = (pd.read_parquet(folder / f"{name}.parquet") for name in ("train", "test"))
     spec = importlib.util.spec_from_file_location("contender", peer)
     if spec is None or spec.loader is None:
         raise ImportError(f"{peer} is no file of Python")
-    part = Part(train, np.load(folder / "y.npy"), wishes["classes"])
+    part = Part(train, np.load(folder / "y.npy"), request["classes"])
     facts: dict[str, Any] = {"error": ""}
     watch = Stopwatch()
     try:
@@ -38,9 +38,9 @@ def main(peer: Path, folder: Path) -> None:
         facts["versions"] = loaded_versions()
         os.chdir(folder)  # some leave files where they run
         watch = Stopwatch()
-        predict, said = contender.answer(part, wishes["seed"])
+        predict, further = contender.answer(part, request["seed"])
         predicted = np.asarray(predict(test), dtype=float)
-        facts |= said
+        facts |= further
         np.save(folder / "predicted.npy", predicted)
     except Exception as error:  # noqa: BLE001 - whatever goes wrong in a contender is its result
         traceback.print_exc()

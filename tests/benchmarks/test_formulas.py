@@ -29,7 +29,7 @@ def named(suite: str, name: str):
     return next(task for task in suites.tasks(suite) if task.name == name)
 
 
-def verdict(task, formula: str, level: float = 0.0, **facts) -> judge.Verdict:
+def evaluation(task, formula: str, level: float = 0.0, **facts) -> judge.Evaluation:
     nodes = truth.size(parse_formula(task.truth, task.inputs)) if task.truth else None
     return judge.judge(task, level, 0, judge.Answer(formula, 1.0, **facts), nodes)
 
@@ -125,37 +125,37 @@ def test_changes_do_what_they_say():
 @pytest.mark.parametrize("level", [0.0, 0.01])
 def test_the_truth_itself_is_right(suite, level):
     for task in suites.tasks(suite)[::7]:
-        found = verdict(task, task.truth, level)
+        found = evaluation(task, task.truth, level)
         assert (found.solved, found.equal, found.srbench, found.idle) == (True, True, True, []), task.name
 
 
-def test_an_error_longer_text_or_a_stray_input_is_told(monkeypatch):
+def test_an_error_longer_text_or_a_stray_input_is_found(monkeypatch):
     monkeypatch.setattr(judge, "simplified", lambda *_: None)
     law = named("27", "I.12.11")  # 1 + a sin θ
-    assert not verdict(law, "1 + 1.00001*a*sin(theta)").exact
-    assert verdict(law, "1 + 1.00001*a*sin(theta)", 0.01).solved
-    off = verdict(law, "3 + a*sin(theta)")
+    assert not evaluation(law, "1 + 1.00001*a*sin(theta)").exact
+    assert evaluation(law, "1 + 1.00001*a*sin(theta)", 0.01).solved
+    off = evaluation(law, "3 + a*sin(theta)")
     assert (off.solved, off.exact, off.srbench) == (False, False, True)
-    scaled = verdict(law, "2 + 2*a*sin(theta)")
+    scaled = evaluation(law, "2 + 2*a*sin(theta)")
     assert (scaled.equal, scaled.srbench) == (False, True)
-    long = verdict(law, "1 + a*sin(theta) + 1e-12*exp(a)*cos(theta)*exp(2*theta + a)/(3 + a**2)")
+    long = evaluation(law, "1 + a*sin(theta) + 1e-12*exp(a)*cos(theta)*exp(2*theta + a)/(3 + a**2)")
     assert (long.exact, long.short, long.solved) == (True, False, False)
-    assert verdict(changes.change(law, "idle"), "1 + a*sin(theta) + 1e-9*idle_1").idle == ["idle_1"]
-    assert not verdict(law, "log(-1 - a**2)").solved
-    assert not verdict(law, "").solved
+    assert evaluation(changes.change(law, "idle"), "1 + a*sin(theta) + 1e-9*idle_1").idle == ["idle_1"]
+    assert not evaluation(law, "log(-1 - a**2)").solved
+    assert not evaluation(law, "").solved
 
 
 def test_a_formula_that_leaves_the_range_of_training_badly_does_not_hold(monkeypatch):
     monkeypatch.setattr(judge, "simplified", lambda *_: None)
     law = named("27", "I.12.11")
-    bent = verdict(law, "1 + a*sin(theta) + abs(a - 2) + a - 2", 0.01)
+    bent = evaluation(law, "1 + a*sin(theta) + abs(a - 2) + a - 2", 0.01)
     assert law.high[0] == 2.0
     assert (bent.exact, bent.holds) == (True, False)
 
 
 def test_only_rows_of_the_wide_range_count_at_which_the_truth_is_moderate():
     task = named("27", "I.15.3x")  # partly undefined there
-    found = verdict(task, task.truth)
+    found = evaluation(task, task.truth)
     y = task.wide(0)[1]
     with np.errstate(invalid="ignore"):
         usable = np.isfinite(y) & (np.abs(y) <= FAR * np.abs(task.training(0.0, 0)[1]).max())
@@ -170,15 +170,15 @@ def test_numbers_are_rounded_together():
 
 def test_noise_wants_a_constant_and_the_unknown_a_refusal():
     noise, beyond = suites.tasks("noise")[0], named("outside", "Y0(3x) + y²")
-    assert verdict(noise, "0.02").solved
-    assert not verdict(noise, "0.02*x1").solved
+    assert evaluation(noise, "0.02").solved
+    assert not evaluation(noise, "0.02*x1").solved
     x, wide = beyond.fresh(0)[0], beyond.wide(0)[0]
     rough = {"fresh": x[:, 1] ** 2, "wide": wide[:, 1] ** 2, "nodes": 5}
-    assert not verdict(beyond, "x2**2").solved
-    assert verdict(beyond, "x2**2", notes=("No formula of the library explains these data",)).solved
-    honest = verdict(beyond, "spline_1(x1) + x2**2", splines=("x1",), **rough)
+    assert not evaluation(beyond, "x2**2").solved
+    assert evaluation(beyond, "x2**2", notes=("No formula of the library explains these data",)).solved
+    honest = evaluation(beyond, "spline_1(x1) + x2**2", splines=("x1",), **rough)
     assert (honest.solved, honest.kept) == (True, True)
-    assert verdict(beyond, "spline_1(x1) + spline_2(x2)", splines=("x1", "x2"), **rough).kept is False
+    assert evaluation(beyond, "spline_1(x1) + spline_2(x2)", splines=("x1", "x2"), **rough).kept is False
 
 
 def test_measured_laws_agree_with_their_tables():
@@ -187,10 +187,10 @@ def test_measured_laws_agree_with_their_tables():
         x, y = task.training(0.0, 0)
         rows = slice(len(y) - len(task.test_x), None)
         assert np.sqrt(np.mean((task.function(x)[rows] / y[rows] - 1) ** 2)) < deviation
-        assert verdict(task, task.truth).solved
-        assert not verdict(task, f"1.05*({task.truth})").solved
+        assert evaluation(task, task.truth).solved
+        assert not evaluation(task, f"1.05*({task.truth})").solved
     assert len(folds) == 5
-    mean = verdict(folds[0], "152.0")
+    mean = evaluation(folds[0], "152.0")
     assert mean.solved
     assert mean.r2 == pytest.approx(0, abs=0.1)
 
@@ -199,11 +199,11 @@ def test_measured_laws_agree_with_their_tables():
 
 
 STAND_INS = {
-    "good": "def answer(say, **wishes):\n    say('1 + C1*sin(C2)', columns=['C1', 'C2'])",
-    "crash": "import os\ndef answer(say, **wishes):\n    os._exit(3)",
-    "raise": "def answer(say, **wishes):\n    say('1.0'); raise ValueError('no luck')",
-    "hang": "import time\ndef answer(say, **wishes):\n    say('1 + a'); time.sleep(600)",
-    "code": "def answer(say, **wishes):\n    say('__import__(C1)', columns=['C1', 'C2'])",
+    "good": "def answer(say, **request):\n    say('1 + C1*sin(C2)', columns=['C1', 'C2'])",
+    "crash": "import os\ndef answer(say, **request):\n    os._exit(3)",
+    "raise": "def answer(say, **request):\n    say('1.0'); raise ValueError('no luck')",
+    "hang": "import time\ndef answer(say, **request):\n    say('1 + a'); time.sleep(600)",
+    "code": "def answer(say, **request):\n    say('__import__(C1)', columns=['C1', 'C2'])",
 }
 
 
@@ -232,7 +232,7 @@ def test_whatever_a_contender_does_there_is_a_result(tmp_path, monkeypatch):
 
 
 def record(problem: str = "I.6.2", **facts):
-    plain = judge.Verdict().facts()
+    plain = judge.Evaluation().facts()
     key = {"suite": "27", "problem": problem, "level": 0.0, "seed": 0, "contender": "splinework"}
     return {**key, **plain, "seconds": 2.0, "error": "", "formula": "a", **facts}
 
@@ -269,7 +269,7 @@ def test_the_targets_are_those_of_whole_suites():
 @pytest.mark.slow
 def test_a_formula_that_is_only_printed_badly_is_short_enough():
     law = named("27", "I.12.11")
-    found = verdict(law, "a*sin(theta)*(sin(a*theta)**2 + cos(a*theta)**2) + (1 + a)**2 - a**2 - 2*a")
+    found = evaluation(law, "a*sin(theta)*(sin(a*theta)**2 + cos(a*theta)**2) + (1 + a)**2 - a**2 - 2*a")
     assert (found.solved, found.nodes) == (True, 6)
     assert truth.nodes("q1*q2*r/(r**3)", ("q1", "q2", "r")) == 6
     assert truth.nodes("(x**2 + x)/x", ("x",)) > 3  # as given

@@ -62,7 +62,7 @@ def test_the_summary_is_what_the_ratios_say(store):
     assert rows[1] == ["Gaussian process", "2.16", "10", "67 %", "0.01", "0", "1", "2", "2"]
     assert rows[2] == ["fit", "2.15", "9", "67 %", "0.011", "0", "0", "2", "2"]
     assert "mean at most 1.4: 2.15, missed; worst at most 10: 9, met; within 1.2 at least 60 %: 67 %, met" in (
-        tables.verdict(what, "fit")
+        tables.target_status(what, "fit")
     )
 
 

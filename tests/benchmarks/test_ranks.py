@@ -65,7 +65,7 @@ def test_a_failed_cell_is_worse_than_any(tmp_path):
     assert "Without a result, which counts as the worst one:\n\n- KAN, ames, fold 0" in tables.page(store, None, None)
 
 
-def test_the_verdict_needs_all_six_and_all_sets(tmp_path):
+def test_the_status_of_the_target_needs_all_six_and_all_sets(tmp_path):
     scores = {name: float(number) for number, name in enumerate(contenders.KNOWN)}
     assert "Target" not in tables.page(filled(tmp_path / "five", dict(list(scores.items())[:5])), None, None)
     page = tables.page(filled(tmp_path / "six", scores), None, None)

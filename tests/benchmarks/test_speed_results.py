@@ -78,10 +78,10 @@ def test_targets_compare_with_the_fastest_rival_that_is_no_polyline():
 
     found = {target.what.split(":")[0] + target.wanted: target for target in targets(whole())}
     first = found["A, G=5≥ 2.5×"]
-    assert (first.measured, first.verdict) == ("3× (inkan, compiled)", "met")
-    assert found["A, G=100≥ 25×"].verdict == "**missed**"
-    assert found["B, G=5≥ 2.4×"].verdict == "–"
-    assert found["A, G=5≤ 6×"].verdict == "**missed**"
+    assert (first.measured, first.status) == ("3× (inkan, compiled)", "met")
+    assert found["A, G=100≥ 25×"].status == "**missed**"
+    assert found["B, G=5≥ 2.4×"].status == "–"
+    assert found["A, G=5≤ 6×"].status == "**missed**"
     assert found["A≤ 1.5×"].measured == "1×"
     share = 100 * job_of("C", mode="forward").multiply_adds() / 1e-3 / 1e11
     assert found["C, G=5≥ 40 %"].measured == f"{share:.3g} %"

@@ -141,13 +141,13 @@ def test_every_rival_has_its_eight_configurations():
 
 
 def test_a_configuration_that_fails_is_passed_over_and_all_failing_says_why():
-    def fails(part, unseen, said):
+    def fails(part, unseen, reported):
         raise ValueError("no luck")
 
-    def means(part, unseen, said):
+    def means(part, unseen, reported):
         return (lambda x: np.full(len(x), part.y.mean())), 3.0
 
-    def late(part, unseen, said):
+    def late(part, unseen, reported):
         if unseen is None:
             raise ValueError("too late")
         return (lambda x: np.full(len(x), part.y.mean())), 0.0
@@ -162,11 +162,11 @@ def test_a_configuration_that_fails_is_passed_over_and_all_failing_says_why():
         tuning.tuned(made[:1], part, 0)
 
 
-def test_the_last_fit_is_told_what_the_inner_ones_said():
+def test_the_last_fit_gets_what_the_inner_ones_reported():
     told = []
 
-    def fit(part, unseen, said):
-        told.append((len(part.y), unseen is None, said))
+    def fit(part, unseen, reported):
+        told.append((len(part.y), unseen is None, reported))
         return (lambda x: np.zeros(len(x))), float(len(told))
 
     tuning.tuned([tuning.Configuration("one", fit)], table_of(60, 0), 0)

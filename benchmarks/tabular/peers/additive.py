@@ -15,7 +15,7 @@ from benchmarks.tabular.peers.tuning import Configuration, Fit, tuned
 SPLINES = (8, 30)
 STRENGTHS = (0.03, 1.0, 30.0)
 RIDGES = (0.001, 0.1)
-"""Of the squared coefficients of a spline: without it, classes that a slope parts let pyGAM diverge."""
+"""Weights of the squared coefficients of a spline: without them, classes that a slope parts let pyGAM diverge."""
 MOST_ITERATIONS = 40
 SHARE = 2
 """Rows for each coefficient, at least: pyGAM goes wrong where there are fewer rows than coefficients."""
@@ -79,8 +79,8 @@ def _often(column: np.ndarray) -> float:
 
 
 def _fit(splines: int, strength: float, ridge: float) -> Fit:
-    def fit(part: Part, unseen: Part | None, said: float) -> Any:
-        del unseen, said
+    def fit(part: Part, unseen: Part | None, reported: float) -> Any:
+        del unseen, reported
         columns = Columns(part)
         most = min(splines, max(FEWEST, len(part.y) // (SHARE * len(columns.distinct))))
         x, options = columns(part.x), {"max_iter": MOST_ITERATIONS, "verbose": False}

@@ -60,6 +60,6 @@ def _fit(shape: dict[str, Any]) -> Fit:
 
 
 def _after(model: Any, x: np.ndarray, rounds: int) -> np.ndarray:
-    """What it predicted after so many rounds."""
+    """The predictions after `rounds` rounds."""
     stages = model.staged_predict_proba(x) if hasattr(model, "classes_") else model.staged_predict(x)
     return np.asarray(next(islice(stages, max(rounds, 1) - 1, None)))

@@ -31,8 +31,8 @@ def answer(part: Part, seed: int) -> Any:
 
 
 def _fit(bags: int, options: dict[str, Any]) -> Fit:
-    def fit(part: Part, unseen: Part | None, said: float) -> Any:
-        del unseen, said
+    def fit(part: Part, unseen: Part | None, reported: float) -> Any:
+        del unseen, reported
         kind = ExplainableBoostingClassifier if part.classes else ExplainableBoostingRegressor
         model = kind(outer_bags=bags, n_jobs=1, random_state=0, **options).fit(part.x, part.y)
         return (model.predict_proba if part.classes else model.predict), 0.0

@@ -28,7 +28,7 @@ def numbers(x: pd.DataFrame) -> list[str]:
 
 
 def filled(x: pd.DataFrame) -> pd.DataFrame:
-    """With a word for each gap among words."""
+    """The table with a word for each gap among words."""
     return x.assign(**{name: x[name].where(x[name].notna(), GAP).astype(object) for name in words(x)})
 
 

@@ -11,7 +11,7 @@ from benchmarks.tabular.peers.encode import Wide
 from benchmarks.tabular.peers.tuning import Configuration, Fit, tuned
 
 STRENGTHS = (0.01, 0.1, 1.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
-"""Of the squared coefficients, beside the sum over rows."""
+"""Weights of the squared coefficients, beside the sum over rows."""
 
 
 def configurations() -> list[Configuration]:
@@ -25,8 +25,8 @@ def answer(part: Part, seed: int) -> Any:
 
 
 def _fit(strength: float) -> Fit:
-    def fit(part: Part, unseen: Part | None, said: float) -> Any:
-        del unseen, said
+    def fit(part: Part, unseen: Part | None, reported: float) -> Any:
+        del unseen, reported
         wide = Wide(part.x)
         model = LogisticRegression(C=1 / strength, max_iter=2000) if part.classes else Ridge(alpha=strength)
         model.fit(wide(part.x), part.y)

@@ -17,7 +17,7 @@ PENALTIES = (1e-3, 1e-1, 1.0, 10.0)
 MOST_EPOCHS = 200
 PATIENCE = 15
 SMALL, FEW = 32, 2000
-"""Rows of a step where there are at most so many in all; elsewhere the package's own 200."""
+"""Rows of a step, and the number of all rows up to which it holds; elsewhere the package's own 200."""
 
 
 def configurations() -> list[Configuration]:

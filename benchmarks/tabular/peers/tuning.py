@@ -24,7 +24,7 @@ Predict: TypeAlias = Callable[[pd.DataFrame], np.ndarray]
 
 
 Fit: TypeAlias = Callable[[Part, Part | None, float], tuple[Predict, float]]
-"""Fits rows. With other rows it may stop by them, and says when it did; without, it is told the mean of what it said."""
+"""Fits rows. With other rows it may stop by them, and reports when it did; without, it gets the mean of what it reported."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,16 @@ def tuned(configurations: Sequence[Configuration], part: Part, seed: int) -> tup
     reasons: list[str] = []
     for configuration in configurations:
         try:
-            scores, said = zip(*(_scored(configuration, part, *split) for split in _splits(part, seed)), strict=True)
+            scores, reported = zip(
+                *(_scored(configuration, part, *split) for split in _splits(part, seed)), strict=True
+            )
         except Exception as reason:  # noqa: BLE001 - whatever a rival's package raises, the search goes on without it
             reasons.append(f"{configuration.name}: {type(reason).__name__}: {_first_line(reason)}")
             tried[configuration.name] = None
             continue
         mean = float(np.mean(scores))
         tried[configuration.name] = round(mean, 6) if np.isfinite(mean) else None
-        learned[configuration.name] = float(np.mean(said))
+        learned[configuration.name] = float(np.mean(reported))
     order = sorted((score, name) for name, score in tried.items() if score is not None)
     named = {configuration.name: configuration for configuration in configurations}
     for _, name in order:
@@ -70,10 +72,10 @@ def tuned(configurations: Sequence[Configuration], part: Part, seed: int) -> tup
 
 
 def _scored(configuration: Configuration, part: Part, inner: np.ndarray, outer: np.ndarray) -> tuple[float, float]:
-    """Its loss on rows that it has not been fitted to, and what the fit says."""
+    """Its loss on rows that it has not been fitted to, and what the fit reports."""
     unseen = part.rows(outer)
-    predict, said = configuration.fit(part.rows(inner), unseen, 0.0)
-    return loss(predict(unseen.x), unseen.y, unseen.classes), said
+    predict, reported = configuration.fit(part.rows(inner), unseen, 0.0)
+    return loss(predict(unseen.x), unseen.y, unseen.classes), reported
 
 
 def _splits(part: Part, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
