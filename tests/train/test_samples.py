@@ -8,8 +8,8 @@ from splinework.train.coordinates import effective_parameters
 from splinework.train.data_objective import MIN_SAMPLE_ROWS, MIN_SAVING, SAMPLE_VALUES_PER_PARAMETER, DataObjective
 from splinework.train.objective import EXPENSIVE_PATIENCE, MAX_CHEAP_WORK, PATIENCE
 from splinework.train.optim import LevenbergMarquardt
+from splinework.train.refinement import MAX_STEPS_AFTER_SAMPLE, converge
 from splinework.train.run import TrainingRun
-from splinework.train.sampling import MAX_STEPS_AFTER_SAMPLE, converge
 from splinework.train.smoothing import smooth_edges
 from tests.contracts.cases import normal, relative_distance, seeded
 from tests.train.cases import fresh, noise, objective_of, smooth, uniform

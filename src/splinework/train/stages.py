@@ -12,13 +12,13 @@ from splinework.train.optim import Optimiser
 from splinework.train.plan import TrainingPlan, is_expensive
 from splinework.train.refinement import (
     MAX_UNEXPLAINED_SHARE,
+    converge,
     max_resolution,
     raise_degrees,
     refine_grids,
     selection_error,
 )
 from splinework.train.run import TrainingRun
-from splinework.train.sampling import converge
 from splinework.train.smoothing import Smoothing, lacks_judge, smooth_edges, without_jump_penalty
 
 MAX_REFINEMENT_STEPS, MAX_POLISH_STEPS, MAX_EXPENSIVE_POLISH_STEPS = 60, 100, 10
