@@ -6,7 +6,7 @@ of fit is shorter than the digits it replaces: the criterion is description leng
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -23,6 +23,8 @@ from splinework.interpret.symbolic.library import Array
 
 MIN_SNAP_GAIN = 2.3
 """Nats that a snap must save: about one false snap per twenty random numbers known to three digits."""
+CANCELLATION, MAX_CANCELLATION = 8.0, 1e-4
+"""Rounding errors of the largest value by which a sum of terms is off, and the largest relative error that this may explain."""
 ROUNDING_NATS = 0.5 - 0.5 * math.log(3)
 """Nats of a number rounded to its standard error, beyond the logarithm of its relative precision."""
 
@@ -70,16 +72,28 @@ class FitTarget:
     @property
     def floor(self) -> float:
         """Residual sum of squares below which fits are equally good, by rounding or known noise."""
-        size = max(self.unit, 1e-3 * float(np.abs(self.flat).max()))
         n = len(self.y)
         known = self.noise**2 * max(1 - 3 * math.sqrt(2 / n), 0.0)  # lower 3σ limit of the sum of squares of the noise
-        return n * max((1e-10 * size) ** 2, known)
+        return max(n * self._resolution**2, n * known, self._cancellation)
 
     @property
     def nothing(self) -> float:
         """Residual sum of squares of an exact fit: some digits above rounding, or known noise."""
         n = len(self.y)
-        return max(replace(self, noise=0.0).floor * 1e4, n * self.noise**2 * (1 + 3 * math.sqrt(2 / n)))
+        known = self.noise**2 * (1 + 3 * math.sqrt(2 / n))
+        return max(1e4 * n * self._resolution**2, n * known, self._cancellation)
+
+    @property
+    def _resolution(self) -> float:
+        return 1e-10 * max(self.unit, 1e-3 * float(np.abs(self.flat).max()))
+
+    @property
+    def _cancellation(self) -> float:
+        """Squared relative errors of a sum whose terms are as large as the largest y where y is small."""
+        if self.scale != "log":
+            return 0.0
+        relative = np.minimum(CANCELLATION * np.finfo(float).eps * self.y.max() / self.y, MAX_CANCELLATION)
+        return float(((relative * self.root) ** 2).sum())
 
     def rss(self, prediction: Array) -> float:
         """Residual sum of squares on y's scale; infinite where the prediction is undefined."""

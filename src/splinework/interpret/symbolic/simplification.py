@@ -83,7 +83,7 @@ def _forms(expression: Any) -> list[Any]:
     if node_count(expression) <= MAX_TOGETHER_NODES:
         steps += [sympy.together, lambda e: sympy.powsimp(sympy.factor_terms(sympy.together(e)))]
         if not expression.atoms(sympy.Float):
-            steps += [sympy.cancel, sympy.factor]
+            steps += [sympy.cancel, sympy.factor, sympy.horner, _with_completed_powers]
     found = [expression]
     for step in steps:
         try:
@@ -91,6 +91,31 @@ def _forms(expression: Any) -> list[Any]:
         except (sympy.PolynomialError, NotImplementedError, ValueError, TypeError, ZeroDivisionError, RecursionError):
             continue  # not applicable to this expression
     return found
+
+
+def _with_completed_powers(expression: Any) -> Any:
+    """Numerator and denominator in shifted variables, in which each polynomial lacks its last term but one (Tschirnhaus).
+
+    Such as `(x - 3)**4 + 1` for `x**4 - 12*x**3 + 54*x**2 - 108*x + 82`.
+    """
+    above, below = sympy.fraction(sympy.together(expression))
+    return _completed(above) / _completed(below)
+
+
+def _completed(polynomial: Any) -> Any:
+    back: dict[Any, Any] = {}
+    for s in sorted(polynomial.free_symbols, key=str):
+        form = sympy.Poly(polynomial, s)
+        if form.degree() < 2:
+            continue
+        leading, following = form.all_coeffs()[:2]
+        shift = sympy.cancel(following / leading) / form.degree()
+        if shift.is_Rational and shift != 0:
+            moved = sympy.expand(polynomial.xreplace({s: s - shift}))
+            if len(sympy.Add.make_args(moved)) < len(sympy.Add.make_args(polynomial)):
+                stand_in = sympy.Dummy(s.name)
+                polynomial, back[stand_in] = moved.xreplace({s: stand_in}), s + shift
+    return polynomial.xreplace(back)
 
 
 def run_within(budget: float, function: Callable[..., Any], *args: Any, otherwise: Any) -> Any:

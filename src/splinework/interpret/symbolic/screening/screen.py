@@ -5,7 +5,7 @@ A solution g of what is left gives `f = wrap(g)` for the data, as in the recursi
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,7 @@ import sympy
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.pool import Pool, PoolEntry
-from splinework.interpret.symbolic.screening import terms, univariate
+from splinework.interpret.symbolic.screening import polynomials, terms, univariate
 from splinework.interpret.symbolic.screening.problem import ScoredExpression, ScreeningProblem, transformed
 from splinework.interpret.symbolic.screening.reductions import common_reductions, suggested_reductions
 from splinework.interpret.symbolic.screening.surrogate import PolynomialSurrogate, fit_surrogate
@@ -70,6 +70,10 @@ class Screen:
                     return
 
     def _run(self, problem: ScreeningProblem) -> None:
+        for search in (polynomials.polynomial_candidates, polynomials.fraction_candidates):
+            self._offer_all(search(problem, floor=self.pool.target.floor, deadline=self.deadline, exact=True))
+            if self.pool.exact:
+                return
         ends = self._reduced(problem)
         self.ends = sorted([*self.ends, *ends], key=lambda end: (end.problem.size, end.error))
         for end in ends:
@@ -162,11 +166,14 @@ class Screen:
             self.pool.offer(problem.wrap(sympy.Float(level)))
             return
         for guesses in self._guesses(problem):
-            for guess in guesses:
-                self.pool.offer(guess.expression)
-                if self.pool.exact:
-                    return
-            if self._late():
+            self._offer_all(guesses)
+            if self.pool.exact or self._late():
+                return
+
+    def _offer_all(self, guesses: Sequence[ScoredExpression]) -> None:
+        for guess in guesses:
+            self.pool.offer(guess.expression)
+            if self.pool.exact:
                 return
 
     def _guesses(self, problem: ScreeningProblem) -> Iterator[list[ScoredExpression]]:
@@ -174,6 +181,8 @@ class Screen:
         if problem.size == 1:
             yield univariate.univariate_candidates(problem, floor=floor, deadline=self.deadline)[:6]
         yield terms.sum_candidates(problem, floor=floor, deadline=self.deadline)
+        yield polynomials.polynomial_candidates(problem, floor=floor, deadline=self.deadline)
+        yield polynomials.fraction_candidates(problem, floor=floor, deadline=self.deadline)
         yield terms.sum_candidates(problem, floor=floor, rational=True, deadline=self.deadline)
 
 

@@ -6,12 +6,16 @@ The error of a row left out is `r_n / (1 - h_n)`, h the leverage (Allen 1974).
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from splinework.interpret.symbolic.library import Array
+
+Exponents = NDArray[np.int_]
 
 MAX_TERMS = 230
 """Maximum number of terms, for a solution in a fraction of a second."""
@@ -75,12 +79,12 @@ def fit_surrogate(
 
 
 @dataclass(frozen=True)
-class _ChebyshevBasis:
+class ChebyshevBasis:
     """Products of Chebyshev polynomials up to a total degree, at the rows."""
 
     z: Array
     chain: Array
-    powers: Array
+    powers: Exponents
     design: Array
 
     def fit(self, y: Array, weights: Array) -> "_SurrogateFit":
@@ -88,26 +92,32 @@ class _ChebyshevBasis:
         root = np.sqrt(weights)
         q, r = np.linalg.qr(self.design * root[:, None])
         drawn = q.T @ (y * root)
-        best, end = math.inf, 1
-        totals = self.powers.sum(1)
-        left, leverage = y * root, np.zeros(len(y))
-        start = 0
+        errors = [error for _, error in self._errors(y * root, q, drawn)]
+        best = int(np.argmin(errors))
+        end = int((self.powers.sum(1) <= best).sum())
+        coefficients = np.linalg.lstsq(r[:end, :end], drawn[:end], rcond=None)[0]
+        return _SurrogateFit(errors[best], self, self.design[:, :end] @ coefficients, coefficients)
+
+    def errors(self, y: Array, weights: Array) -> list[tuple[float, float]]:
+        """Residual sum of squares and leave-one-out error of the fit of every degree, from 0 on."""
+        root = np.sqrt(weights)
+        q = np.linalg.qr(self.design * root[:, None])[0]
+        return list(self._errors(y * root, q, q.T @ (y * root)))
+
+    def _errors(self, left: Array, q: Array, drawn: Array) -> Iterator[tuple[float, float]]:
+        totals, leverage, start = self.powers.sum(1), np.zeros(len(left)), 0
         for total in range(int(totals[-1]) + 1):
             stop = int((totals <= total).sum())
             left = left - q[:, start:stop] @ drawn[start:stop]
             leverage = leverage + (q[:, start:stop] ** 2).sum(1)
             start = stop
-            error = float(np.sqrt(np.mean((left / np.maximum(1 - leverage, 1e-3)) ** 2)))
-            if error < best:
-                best, end = error, stop
-        coefficients = np.linalg.lstsq(r[:end, :end], drawn[:end], rcond=None)[0]
-        return _SurrogateFit(best, self, self.design[:, :end] @ coefficients, coefficients)
+            yield float(left @ left), float(np.sqrt(np.mean((left / np.maximum(1 - leverage, 1e-3)) ** 2)))
 
 
 @dataclass(frozen=True)
 class _SurrogateFit:
     error: float
-    basis: _ChebyshevBasis
+    basis: ChebyshevBasis
     values: Array
     coefficients: Array
     kind: tuple[bool, bool] = (False, False)
@@ -126,20 +136,26 @@ class _SurrogateFit:
         return out * basis.chain
 
 
-def _basis(columns: Array, logarithmic: bool, terms: int) -> _ChebyshevBasis:
+def _basis(columns: Array, logarithmic: bool, terms: int) -> ChebyshevBasis:
     n, d = columns.shape
     logs = (columns.min(0) > 0) if logarithmic else np.zeros(d, bool)
+    return chebyshev_basis(columns, _degree(d, min(0.3 * n, terms)), logs)
+
+
+def chebyshev_basis(columns: Array, degree: int, logs: Array | None = None) -> ChebyshevBasis:
+    """The basis of all products up to a total degree, of the columns or, where `logs (d,)` says so, of their logarithms."""
+    n, d = columns.shape
+    logs = np.zeros(d, bool) if logs is None else logs
     flat = np.where(logs, np.log(np.where(logs, columns, 1.0)), columns)
     low, high = flat.min(0), flat.max(0)
     span = np.where(high > low, high - low, 1.0)
     z = 2 * (flat - low) / span - 1
-    degree = _degree(d, min(0.3 * n, terms))
-    powers = _powers(d, degree)
+    powers = exponents_up_to(d, degree)
     value, _ = _chebyshev(z, degree)
     design = np.ones((n, len(powers)))
     for k in range(d):
         design *= value[k][:, powers[:, k]]
-    return _ChebyshevBasis(z, 2 / span / np.where(logs, columns, 1.0), powers, design)
+    return ChebyshevBasis(z, 2 / span / np.where(logs, columns, 1.0), powers, design)
 
 
 def _degree(d: int, most: float) -> int:
@@ -150,8 +166,8 @@ def _degree(d: int, most: float) -> int:
 
 
 @lru_cache(maxsize=64)
-def _powers(d: int, degree: int) -> Array:
-    """Exponents of all products up to a total degree, ordered by it: `(terms, d)`."""
+def exponents_up_to(d: int, degree: int) -> Exponents:
+    """Exponents of all products up to a total degree, ordered by it, `(terms, d)`."""
     layer = {(0,) * d}
     found = sorted(layer)
     for _ in range(degree):

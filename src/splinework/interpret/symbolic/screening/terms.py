@@ -71,6 +71,7 @@ class _BeamSearch:
     target: Array
     floor: float
     deadline: float = math.inf
+    max_terms: int = MAX_TERMS
 
     @property
     def rows(self) -> int:
@@ -81,7 +82,7 @@ class _BeamSearch:
         count = len(self.book.costs)
         empty = _PartialSum((), np.empty((0, self.rows)), self.target, np.zeros(count))
         states, done = [empty], dict[Key, float]()
-        for depth in range(1, min(MAX_TERMS, self.rows // 8) + 1):
+        for depth in range(1, min(self.max_terms, self.rows // 8) + 1):
             grown = self._continued(states)
             if depth == 2 and not rational:
                 grown += [(value, key, None, -1) for key, value in self._seeds()]
@@ -218,7 +219,13 @@ def _choices(count: int, size: int) -> Indices:
 
 
 def sum_candidates(
-    problem: ScreeningProblem, *, floor: float, rational: bool = False, deadline: float = math.inf
+    problem: ScreeningProblem,
+    *,
+    floor: float,
+    rational: bool = False,
+    deadline: float = math.inf,
+    book: TermDictionary | None = None,
+    max_terms: int = MAX_TERMS,
 ) -> list[ScoredExpression]:
     """Sums of dictionary terms for a problem, the shortest description first.
 
@@ -227,12 +234,14 @@ def sum_candidates(
         floor: Residual sum of squares, on the scale of the data's target, below which fits are equally good.
         deadline: Time on the monotonic clock after which sums are no longer extended.
         rational: Whether to fit quotients of two sums: `y = Σ a_k t_k - y Σ b_k t_k`, linear in a and b.
+        book: The terms; None stands for the dictionary of the problem's columns.
+        max_terms: Most terms of a sum.
     """
     target = problem.y * np.sqrt(problem.weights)
-    book = dictionary(problem, rational=rational)
+    book = dictionary(problem, rational=rational) if book is None else book
     if len(book.costs) < 2 or not float(target @ target) > 0:
         return []
-    found = _BeamSearch(book, target, floor, deadline).run(rational=rational)
+    found = _BeamSearch(book, target, floor, deadline, max_terms).run(rational=rational)
     return [guess for key, score in found if (guess := _guess(problem, book, target, key, score)) is not None]
 
 

@@ -1,0 +1,335 @@
+"""Sparse polynomials and fractions of polynomials: all terms up to a degree by least squares, then backward elimination.
+
+A fraction is linear in its coefficients after multiplication by its denominator, `p(x) - y q(x) = 0` (Levy 1959); dividing by the
+denominator of the previous iteration makes its errors those of the quotient (Sanathanan & Koerner 1963). A term goes if the error
+that its absence adds, `c_k² / [(AᵀA)⁻¹]_kk`, costs less than its code (backward elimination by description length).
+"""
+
+import itertools
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import sympy
+from scipy.linalg import solve_triangular
+
+from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.screening.dictionary import TermDictionary, UnivariateTerm
+from splinework.interpret.symbolic.screening.problem import ScoredExpression, ScreeningProblem
+from splinework.interpret.symbolic.screening.surrogate import Exponents, chebyshev_basis, exponents_up_to
+from splinework.interpret.symbolic.screening.terms import sum_candidates
+
+MAX_COLUMNS, MAX_FRACTION_COLUMNS = 6, 3
+"""Columns up to which polynomials, and fractions of them, are tried."""
+MAX_DEGREE, MAX_DEGREE_OF_ONE = 10, 12
+"""Highest total degree of a polynomial in several columns, and in one."""
+MIN_ROWS_PER_TERM, MAX_DENSE_TERMS, MAX_SPARSE_TERMS = 1.5, 600, 1100
+"""Least rows for each term before elimination, most such terms, and most terms among which a sum is sought term by term."""
+MAX_FRACTION_TERMS = {1: 16, 2: 45, 3: 75}
+"""Number of columns → most terms of a fraction before elimination, numerator and denominator together."""
+N_ROUNDS = 4
+"""Iterations of the weights of a fraction."""
+MAX_SUM_TERMS = 10
+"""Most terms of a sum that is sought term by term."""
+POSITION_NATS = 0.7
+"""Code length of one degree of one column in a term."""
+INTEGER_TOLERANCE = 1e-4
+MAX_ERROR_RATIO = 1e-8
+"""By how much the squared error falls at the last term of a polynomial; at the next term of a power series it falls less."""
+N_KEPT = 3
+
+
+def polynomial_candidates(
+    problem: ScreeningProblem, *, floor: float, deadline: float = math.inf, exact: bool = False
+) -> list[ScoredExpression]:
+    """Sparse polynomials of a problem's columns, the shortest description first; no power series that ends below rounding.
+
+    Args:
+        problem: A problem of any number of columns; none are returned for more than six.
+        floor: Residual sum of squares, on the scale of the data's target, below which fits are equally good.
+        deadline: Time on the monotonic clock after which nothing further is tried.
+        exact: Return only polynomials that leave no more than `floor`, and sparse ones of more terms than rows determine.
+    """
+    if not 1 <= problem.size <= MAX_COLUMNS:
+        return []
+    rows = _ScaledRows.of(problem, floor)
+    errors = _errors_by_degree(problem)
+    degree = next((k for k, (rss, _) in enumerate(errors) if rss <= floor), None)
+    if degree is not None:
+        if degree == 0 or errors[degree][0] > MAX_ERROR_RATIO * errors[degree - 1][0]:
+            return []
+        return [rows.answer(rows.without_needless_terms(rows.fit(exponents_up_to(problem.size, degree))))]
+    if exact and math.comb(problem.size + MAX_DEGREE, MAX_DEGREE) <= _most_terms(problem):
+        return []
+    answers = []
+    if not exact:
+        dense = [rows.fit(exponents_up_to(problem.size, k)) for k in _likely_degrees(problem, errors, floor)]
+        answers = [rows.answer(each) for each in sorted(map(rows.without_needless_terms, dense), key=rows.score)]
+    if time.monotonic() > deadline:
+        return answers
+    degree = MAX_DEGREE
+    while math.comb(problem.size + degree, degree) > MAX_SPARSE_TERMS:
+        degree -= 1
+    book = _monomial_dictionary(problem, exponents_up_to(problem.size, degree))
+    sums = sum_candidates(problem, floor=floor, deadline=deadline, book=book, max_terms=MAX_SUM_TERMS)
+    return sorted([*answers, *sums], key=lambda each: each.score)[:N_KEPT]
+
+
+def fraction_candidates(
+    problem: ScreeningProblem, *, floor: float, deadline: float = math.inf, exact: bool = False
+) -> list[ScoredExpression]:
+    """Fractions of sparse polynomials of a problem's columns, the shortest description first; arguments as above."""
+    if not 1 <= problem.size <= MAX_FRACTION_COLUMNS:
+        return []
+    rows = _ScaledRows.of(problem, floor)
+    found: list[_Sum] = []
+    least = math.inf
+    for above, below in _fraction_sets(problem.size, len(problem.y)):
+        if time.monotonic() > deadline:
+            break
+        trial = rows.fit_fraction(above, below)
+        if trial is None:
+            continue
+        if trial.rss <= floor:
+            # One that is exact at once is a fraction; one that others came near to approximates something else.
+            return [rows.answer(rows.without_needless_terms(trial))] if trial.rss <= MAX_ERROR_RATIO * least else []
+        found.append(trial)
+        least = min(least, trial.rss)
+    if exact:
+        return []
+    best = sorted(found, key=rows.score)[:N_KEPT]
+    return [rows.answer(each) for each in sorted(map(rows.without_needless_terms, best), key=rows.score)]
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """A sum of monomials, or a quotient of two.
+
+    Attributes:
+        above: Exponents of the numerator's terms `(M, d)`.
+        below: Exponents of the denominator's terms `(K, d)`, none for a polynomial; the coefficient of the first one is 1.
+        coefficients: The others, `(M + K - 1,)` or `(M,)`, of scaled columns.
+        rss: Weighted residual sum of squares.
+        regressors: The linear problem that has these coefficients, `(N, M + K - 1)` and `(N,)`.
+    """
+
+    above: Exponents
+    below: Exponents
+    coefficients: Array
+    rss: float
+    regressors: Array
+    aim: Array
+
+
+@dataclass(frozen=True)
+class _ScaledRows:
+    """The rows of a problem, each column divided by a power of two near its largest magnitude, so that powers stay near 1."""
+
+    problem: ScreeningProblem
+    floor: float
+    u: Array
+    scale: Array
+    root: Array
+
+    @classmethod
+    def of(cls, problem: ScreeningProblem, floor: float) -> "_ScaledRows":
+        """The scaled rows of a problem."""
+        largest = np.abs(problem.columns).max(0)
+        scale = np.exp2(np.round(np.log2(np.where(largest > 0, largest, 1.0))))
+        return cls(problem, floor, problem.columns / scale, scale, np.sqrt(problem.weights))
+
+    def score(self, found: _Sum) -> float:
+        """Twice the description length in nats, up to a constant."""
+        n = len(self.root)
+        positions = float(found.above.sum() + found.below.sum())
+        return (
+            n * math.log(max(found.rss, self.floor) / n)
+            + len(found.coefficients) * math.log(n)
+            + 2 * POSITION_NATS * positions
+        )
+
+    def fit(self, above: Exponents) -> _Sum:
+        """The polynomial with these terms of least error."""
+        regressors, aim = self._monomials(above) * self.root[:, None], self.problem.y * self.root
+        coefficients = _least_squares(regressors, aim)
+        gap = regressors @ coefficients - aim
+        return _Sum(above, above[:0], coefficients, float(gap @ gap), regressors, aim)
+
+    def fit_fraction(self, above: Exponents, below: Exponents) -> _Sum | None:
+        """The fraction with these terms; None where its denominator changes its sign between the rows and it is not exact.
+
+        The terms of the denominator may come in any order: that of the largest coefficient is put first.
+        """
+        y = self.problem.y
+        over, under = self._monomials(above), self._monomials(below)
+        both = np.hstack([over, -y[:, None] * under]) * self.root[:, None]
+        lengths = np.maximum(np.linalg.norm(both, axis=0), 1e-300)
+        null = np.linalg.svd(both / lengths, full_matrices=False)[2][-1] / lengths
+        size = np.abs(null[len(above) :]) * np.linalg.norm(under, axis=0)
+        first = int(size.argmax())
+        order = [first, *(k for k in range(len(below)) if k != first)]
+        below, under = below[order], under[:, order]
+        return self._refined(above, below, over, under)
+
+    def _refined(self, above: Exponents, below: Exponents, over: Array, under: Array) -> _Sum | None:
+        """Iterated least squares with the weights of the previous denominator."""
+        y, weight, best = self.problem.y, self.root, None
+        with np.errstate(all="ignore"):
+            for _ in range(N_ROUNDS):
+                regressors = np.hstack([over, -y[:, None] * under[:, 1:]]) * weight[:, None]
+                aim = y * under[:, 0] * weight
+                if not (np.isfinite(regressors).all() and np.isfinite(aim).all()):
+                    break
+                coefficients = _least_squares(regressors, aim)
+                bottom = under[:, 0] + under[:, 1:] @ coefficients[len(above) :]
+                gap = ((over @ coefficients[: len(above)]) / bottom - y) * self.root
+                rss = float(gap @ gap)
+                if not math.isfinite(rss):
+                    break
+                if best is None or rss < best.rss:
+                    best = _Sum(above, below, coefficients, rss, regressors, aim)
+                    sign_changes = bottom.min() < 0 < bottom.max()
+                size = np.abs(bottom)
+                weight = self.root / np.maximum(size, 1e-8 * size.max())
+        return None if best is None or (sign_changes and best.rss > self.floor) else best
+
+    def without_needless_terms(self, found: _Sum) -> _Sum:
+        """The sum after backward elimination: terms go, the least needed first, while that shortens the description."""
+        n = len(self.root)
+        share = 0.5
+        while len(found.coefficients) > 1:
+            code = math.log(n) + 2 * POSITION_NATS * np.concatenate([found.above, found.below[1:]]).sum(1)
+            least = max(found.rss, self.floor)
+            loss = n * np.log(np.maximum(found.rss + _losses(found), self.floor) / least) - code
+            order = [k for k in np.argsort(loss).tolist() if loss[k] < 0]
+            if not order:
+                break
+            batch = order[: max(int(share * len(order)), 1)]
+            fewer = self._without(found, batch)
+            if fewer is not None and self.score(fewer) < self.score(found):
+                found = fewer
+            elif len(batch) == 1:
+                break
+            else:
+                share /= 2
+        return found
+
+    def _without(self, found: _Sum, gone: list[int]) -> _Sum | None:
+        """The sum fitted without some terms; None where nothing is left of the numerator or no fraction can be fitted."""
+        m = len(found.above)
+        above = np.delete(found.above, [k for k in gone if k < m], axis=0)
+        if not len(above):
+            return None
+        if not len(found.below):
+            return self.fit(above)
+        below = np.delete(found.below, [k - m + 1 for k in gone if k >= m], axis=0)
+        return self._refined(above, below, self._monomials(above), self._monomials(below))
+
+    def answer(self, found: _Sum) -> ScoredExpression:
+        """The sum as an expression of the problem's own columns."""
+        m = len(found.above)
+        over = found.coefficients[:m] / np.prod(self.scale**found.above, axis=1)
+        if not len(found.below):
+            return ScoredExpression(self.problem, self._expression(found.above, over), self.score(found))
+        under = np.concatenate([[1.0], found.coefficients[m:]]) / np.prod(self.scale**found.below, axis=1)
+        order = np.argsort(found.below.sum(1), kind="stable")
+        # One coefficient is a matter of choice: the one is taken to be 1, at either end, beside which more others are integers.
+        unit = max((int(order[0]), int(order[-1])), key=lambda k: _n_integers(np.append(over, under) / under[k]))
+        top = self._expression(found.above, over / under[unit])
+        return ScoredExpression(
+            self.problem, top / self._expression(found.below, under / under[unit], unit), self.score(found)
+        )
+
+    def _expression(self, exponents: Exponents, coefficients: Array, unit: int = -1) -> sympy.Expr:
+        """The sum of monomials, in which the coefficient of the term `unit` is exactly 1."""
+        terms = []
+        for k, (powers, c) in enumerate(zip(exponents.tolist(), coefficients.tolist(), strict=True)):
+            factors = (e**p for e, p in zip(self.problem.expressions, powers, strict=True) if p)
+            terms.append(sympy.Mul(sympy.Integer(1) if k == unit else sympy.Float(c), *factors))
+        return sympy.Add(*terms)
+
+    def _monomials(self, exponents: Exponents) -> Array:
+        values = np.ones((len(self.u), len(exponents)))
+        for i, column in enumerate(self.u.T):
+            values *= column[:, None] ** exponents[:, i]
+        return values
+
+
+def _n_integers(coefficients: Array) -> int:
+    return int((np.abs(coefficients - np.round(coefficients)) < INTEGER_TOLERANCE).sum())
+
+
+def _least_squares(regressors: Array, aim: Array) -> Array:
+    """The coefficients of least squares, columns scaled to norm 1 first."""
+    lengths = np.maximum(np.linalg.norm(regressors, axis=0), 1e-300)
+    found: Array = np.linalg.lstsq(regressors / lengths, aim, rcond=None)[0] / lengths
+    return found
+
+
+def _losses(found: _Sum) -> Array:
+    """Increase of the error without each of the terms, `c_k² / [(AᵀA)⁻¹]_kk`."""
+    lengths = np.maximum(np.linalg.norm(found.regressors, axis=0), 1e-300)
+    triangle: Array = np.linalg.qr(found.regressors / lengths)[1]
+    diagonal = np.diag(triangle)
+    triangle = triangle + np.diag(np.where(np.abs(diagonal) > 1e-15, 0.0, 1e-15 - diagonal))
+    inverse = solve_triangular(triangle, np.eye(len(triangle)))
+    losses: Array = (found.coefficients * lengths) ** 2 / np.maximum((inverse**2).sum(1), 1e-300)
+    return losses
+
+
+def _most_terms(problem: ScreeningProblem) -> float:
+    return min(MAX_DENSE_TERMS, len(problem.y) / MIN_ROWS_PER_TERM)
+
+
+def _errors_by_degree(problem: ScreeningProblem) -> list[tuple[float, float]]:
+    """Residual sum of squares and leave-one-out error of all terms up to each degree that the rows determine."""
+    d, degree = problem.size, 1
+    limit = MAX_DEGREE_OF_ONE if d == 1 else MAX_DEGREE
+    while degree < limit and math.comb(d + degree + 1, d) <= _most_terms(problem):
+        degree += 1
+    return chebyshev_basis(problem.columns, degree).errors(problem.y, problem.weights)
+
+
+def _likely_degrees(problem: ScreeningProblem, errors: list[tuple[float, float]], floor: float) -> list[int]:
+    """The degrees of least description and of least leave-one-out error."""
+    n, d = problem.columns.shape
+    described = [
+        n * math.log(max(rss, floor) / n) + math.comb(d + k, d) * math.log(n) for k, (rss, _) in enumerate(errors)
+    ]
+    return sorted({max(int(np.argmin(described)), 1), max(int(np.argmin([error for _, error in errors])), 1)})
+
+
+def _fraction_sets(d: int, rows: int) -> list[tuple[Exponents, Exponents]]:
+    """Pairs of terms of the numerator and the denominator up to total degrees, fewest terms first."""
+    most = min(MAX_FRACTION_TERMS[d], rows // 3)
+    found = []
+    for m, n in itertools.product(range(MAX_DEGREE), range(1, MAX_DEGREE)):
+        count = math.comb(d + m, d) + math.comb(d + n, d)
+        if count <= most:
+            found.append((count, n, exponents_up_to(d, m), exponents_up_to(d, n)))
+    return [(above, below) for _, _, above, below in sorted(found, key=lambda entry: entry[:2])]
+
+
+def _monomial_dictionary(problem: ScreeningProblem, exponents: Exponents) -> TermDictionary:
+    """All monomials with these exponents as regressors of norm 1, the simplest first."""
+    exponents = exponents[np.argsort(exponents.sum(1), kind="stable")]
+    powers = tuple(
+        tuple(UnivariateTerm(column**k, expression**k, POSITION_NATS * k) for k in range(int(exponents.max()) + 1))
+        for column, expression in zip(problem.columns.T, problem.expressions, strict=True)
+    )
+    columns = np.ones((len(exponents), len(problem.y)))
+    for i, own in enumerate(powers):
+        columns *= np.stack([each.values for each in own])[exponents[:, i]]
+    columns *= np.sqrt(problem.weights)
+    lengths = np.linalg.norm(columns, axis=1)
+    good = np.isfinite(lengths) & (lengths > 0)
+    costs = POSITION_NATS * exponents.sum(1).astype(float)
+    return TermDictionary(
+        columns[good] / lengths[good, None],
+        lengths[good],
+        costs[good],
+        np.zeros(int(good.sum()), bool),
+        exponents[good].astype(np.intp),
+        powers,
+    )
