@@ -14,7 +14,7 @@ import sympy
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.pool import Pool, PoolEntry
-from splinework.interpret.symbolic.screening import polynomials, terms, univariate
+from splinework.interpret.symbolic.screening import composites, polynomials, terms, univariate
 from splinework.interpret.symbolic.screening.problem import ScoredExpression, ScreeningProblem, transformed
 from splinework.interpret.symbolic.screening.reductions import common_reductions, suggested_reductions
 from splinework.interpret.symbolic.screening.surrogate import PolynomialSurrogate, fit_surrogate
@@ -89,6 +89,9 @@ class Screen:
                     self._answer(further.problem)
                     if self.pool.exact or self._late():
                         return
+        for end in ends[:BEAM_WIDTH]:
+            if end.problem.size == 1:
+                self._compose(end.problem)
 
     @property
     def settled(self) -> bool:
@@ -153,6 +156,16 @@ class Screen:
         """Offers candidates for a small problem until one is exact."""
         before = self._best
         self._offer(problem)
+        if self._best is not before:
+            self.path = problem.steps
+
+    def _compose(self, problem: ScreeningProblem) -> None:
+        """Offers sums and products of two functions for a problem of one column, from simple to rich, until one settles it."""
+        before = self._best
+        for guesses in composites.composite_candidates(problem, floor=self.pool.target.floor, deadline=self.deadline):
+            if self.settled or self._late():
+                break
+            self._offer_all(guesses)
         if self._best is not before:
             self.path = problem.steps
 
