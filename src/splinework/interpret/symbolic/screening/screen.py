@@ -12,11 +12,12 @@ import numpy as np
 import sympy
 
 from splinework.interpret.symbolic.constants import FitTarget
-from splinework.interpret.symbolic.expression import symbol
+from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.pool import Pool, PoolEntry
 from splinework.interpret.symbolic.screening import composites, polynomials, terms, univariate
 from splinework.interpret.symbolic.screening.problem import ScoredExpression, ScreeningProblem, transformed
 from splinework.interpret.symbolic.screening.reductions import common_reductions, suggested_reductions
+from splinework.interpret.symbolic.screening.separable import separations
 from splinework.interpret.symbolic.screening.surrogate import PolynomialSurrogate, fit_surrogate
 from splinework.interpret.symbolic.screening.waves import wave_reductions
 
@@ -31,6 +32,13 @@ CLEAR_ERROR_RATIO, MAX_CLEAR = 0.5, 2
 MIN_BLIND_NOISE, MAX_BLIND_COLUMNS = 0.03, 4
 """Common reductions are tried without the gradient for fewer columns than this if the data are noisy, and for exactly this many
 from this relative error on."""
+
+MAX_SEPARATION_ERROR, N_FACTORS = 0.2, 2
+"""Error of a separation, relative to the spread, above which it is none, and formulas of its factor that are followed."""
+MIN_FACTOR = 1e-9
+"""Least magnitude of a factor that is divided by, relative to its largest."""
+SEPARATION_SHARE = 0.3
+"""Share of the time left for the formula of a factor."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +97,16 @@ class Screen:
                     self._answer(further.problem)
                     if self.pool.exact or self._late():
                         return
-        for end in ends[:BEAM_WIDTH]:
-            if end.problem.size == 1:
-                self._compose(end.problem)
+        irreducible = [end.problem for end in ends[:BEAM_WIDTH]]
+        for larger in (problem, *(each for each in irreducible if each is not problem)):
+            for smaller in self._separated(larger):
+                self._run(smaller)
+                if self.settled or self._late():
+                    return
+        for single in (each for each in irreducible if each.size == 1):
+            self._compose(single)
+            if self.settled or self._late():
+                return
 
     @property
     def settled(self) -> bool:
@@ -168,6 +183,27 @@ class Screen:
             self._offer_all(guesses)
         if self._best is not before:
             self.path = problem.steps
+
+    def _separated(self, problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
+        """Problems of a column less, where the target is a product with a function of one column; that is found first."""
+        scale = _spread(problem)
+        for each in separations(problem):
+            if self._late() or each.error > min(MAX_SEPARATION_ERROR * scale, MAX_ERROR_RATIO * self.noise):
+                return
+            self.noise = min(self.noise, each.error)
+            column, name = problem.columns[:, [each.column]], "u"
+            weights = problem.weights * each.rest**2
+            pool = Pool(FitTarget(column, each.own, (name,), weights=weights, noise=each.own_error))
+            share = time.monotonic() + SEPARATION_SHARE * (self.deadline - time.monotonic())
+            Screen(pool, (initial_problem(pool.target),), share).run()
+            for entry in pool.entries[:N_FACTORS]:
+                factor = compile_expression(entry.expression, (name,))(column)
+                least = MIN_FACTOR * float(np.abs(factor).max())
+                if not (np.isfinite(factor).all() and least > 0):
+                    continue
+                factor = np.where(np.abs(factor) < least, least, factor)
+                expression = entry.expression.xreplace({symbol(name): problem.expressions[each.column]})
+                yield problem.divided(factor, expression).without(each.column)
 
     @property
     def _best(self) -> PoolEntry | None:

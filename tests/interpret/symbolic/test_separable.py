@@ -1,0 +1,77 @@
+"""Products of a function of one column and one of the others, whatever their signs."""
+
+import numpy as np
+import pytest
+import sympy
+
+from splinework.discover import discover
+from splinework.interpret.symbolic.constants import FitTarget
+from splinework.interpret.symbolic.expression import compile_expression, symbol
+from splinework.interpret.symbolic.screening.screen import initial_problem
+from splinework.interpret.symbolic.screening.separable import separations
+
+NAMES = ("a", "b", "c")
+A, B, C = (symbol(name) for name in NAMES)
+PRODUCTS = (
+    (A * (1 - A), B**3 - 2 * B),
+    (sympy.cos(3 * A), sympy.exp(-B)),
+    (sympy.sin(4 * A), sympy.cos(5 * B + 1)),
+    (sympy.sin(3 * A), B**2 - C),
+    (A**2 - 1, sympy.sin(B * C)),
+)
+
+
+def target_of(expression, *, noise=0.0, count=800, seed=0, weights=None):
+    rng = np.random.default_rng(seed)
+    columns = 3 if C in expression.free_symbols else 2
+    x = rng.uniform(-1.5, 1.5, (count, columns))
+    y = compile_expression(expression, NAMES[:columns])(x)
+    return FitTarget(x, y + noise * y.std() * rng.standard_normal(count), NAMES[:columns], weights=weights)
+
+
+@pytest.mark.parametrize(("own", "rest"), PRODUCTS, ids=str)
+def test_the_factors_of_a_product_are_found_up_to_their_scale(own, rest):
+    target = target_of(own * rest)
+    best = separations(initial_problem(target))
+    found = next(each for each in best if each.column == 0)
+    truth = compile_expression(own, target.names)(target.x)
+    assert found.error <= 1e-4 * target.unit
+    assert np.mean(found.own**2) == pytest.approx(1, rel=1e-9)
+    assert abs(np.corrcoef(found.own, truth)[0, 1]) >= 1 - 1e-8
+    assert np.abs(found.own * found.rest - target.y).max() <= 1e-3 * target.unit
+
+
+@pytest.mark.parametrize(("own", "rest"), PRODUCTS[:3], ids=str)
+def test_the_error_is_that_of_fresh_rows(own, rest):
+    """Under noise the rows that were fitted would say less than what is left."""
+    target = target_of(own * rest, noise=0.1)
+    found = next(each for each in separations(initial_problem(target)) if each.column == 0)
+    assert found.error == pytest.approx(0.1 * target.unit, rel=0.2)
+    assert 0 < found.own_error < 0.1
+
+
+def test_a_sum_is_no_product():
+    target = target_of(A * B + sympy.sin(3 * A + B) + C)
+    assert min(each.error for each in separations(initial_problem(target))) >= 0.1 * target.unit
+
+
+def test_errors_are_weighted():
+    weights = np.where(np.arange(800) < 400, 1.0, 1e-20)
+    whole = target_of(sympy.cos(3 * A) * B, weights=weights)
+    noisy = np.where(weights < 1, 100.0, whole.y)
+    target = FitTarget(whole.x, noisy, whole.names, weights=weights)
+    assert separations(initial_problem(target))[0].error <= 1e-4 * whole.unit
+
+
+def test_one_column_has_no_separation():
+    x = np.linspace(0, 1, 50)[:, None]
+    assert separations(initial_problem(FitTarget(x, x[:, 0], ("a",)))) == []
+
+
+@pytest.mark.parametrize("truth", [sympy.exp(-A) * sympy.cos(4 * B), sympy.sin(3 * A) * (B**2 - C)], ids=str)
+def test_discover_finds_products_that_change_their_sign(truth):
+    target = target_of(truth)
+    table = discover(target.x, target.y, names=target.names, budget=60)
+    fresh = target_of(truth, seed=4)
+    assert np.abs(table.best.numpy()(fresh.x) - fresh.y).max() <= 1e-7 * fresh.unit
+    assert table.best.complexity <= 14
