@@ -20,7 +20,7 @@ N_SWEEPS, MIN_GAIN = 40, 1e-3
 """Most sweeps of the alternating fit, and the relative gain below which they end."""
 N_STARTS = 4
 JUDGING_EVERY = 5
-"""One row in so many judges the factors and is not fitted."""
+"""One of this number of rows judges the factors and is not fitted."""
 
 
 @dataclass(frozen=True)
