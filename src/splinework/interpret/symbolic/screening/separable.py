@@ -13,8 +13,8 @@ from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.problem import ScreeningProblem
 from splinework.interpret.symbolic.screening.surrogate import chebyshev_basis
 
-MAX_DEGREE, MAX_TERMS = 24, 90
-"""Highest degree of a factor of one column, and most terms of the other factor."""
+DEGREES, MAX_TERMS = (10, 22, 46), 90
+"""Degrees of factors of one column, of which the rows that judge choose, and most terms of a factor of several."""
 MIN_ROWS_PER_TERM = 6
 N_SWEEPS, MIN_GAIN = 40, 1e-3
 """Most sweeps of the alternating fit, and the relative gain below which they end."""
@@ -50,21 +50,23 @@ def separations(problem: ScreeningProblem) -> list[Separation]:
     """
     if problem.size < 2:
         return []
-    found = [each for i in range(problem.size) if (each := _separation(problem, i)) is not None]
-    return sorted(found, key=lambda each: each.error)
+    found = []
+    for i in range(problem.size):
+        trials = [_separation(problem, i, degree) for degree in DEGREES]
+        found += [min((each for each in trials if each is not None), key=lambda each: each.error, default=None)]
+    return sorted((each for each in found if each is not None), key=lambda each: each.error)
 
 
-def _separation(problem: ScreeningProblem, i: int) -> Separation | None:
+def _separation(problem: ScreeningProblem, i: int, degree: int) -> Separation | None:
     n = len(problem.y)
-    degree = min(MAX_DEGREE, n // (2 * MIN_ROWS_PER_TERM) - 1)
-    others = problem.without(i)
+    others, most = problem.without(i), n // (2 * MIN_ROWS_PER_TERM)
+    if degree + 1 > most:
+        return None
     total = 1
-    while total < MAX_DEGREE and math.comb(others.size + total + 1, others.size) <= min(
-        MAX_TERMS, n / MIN_ROWS_PER_TERM / 2
+    while total < degree and math.comb(others.size + total + 1, others.size) <= (
+        most if others.size == 1 else min(most, MAX_TERMS)
     ):
         total += 1
-    if degree < 2:
-        return None
     one = chebyshev_basis(problem.columns[:, [i]], degree).design
     two = chebyshev_basis(others.columns, total).design
     root = np.sqrt(problem.weights)
