@@ -1,4 +1,7 @@
-"""The suites by name: the paper's 27, Feynman's 120, noise, targets outside the library, random formulas, spoiled data."""
+"""The suites by name: the paper's 27, Feynman's 120, classical formulas, polynomials, noise, targets outside the library, others.
+
+Random formulas come from a grammar, spoiled data from the main suite.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.resources import files
 
-from benchmarks.formulas import changes, grammar, measured, outside
+from benchmarks.formulas import changes, classical, grammar, measured, outside
 from benchmarks.formulas.tasks import Task
 from benchmarks.formulas.truth import is_power_product
 from splinework.data import feynman, feynman_ids
@@ -83,6 +86,8 @@ _SUITES: dict[str, Callable[[], tuple[Task, ...]]] = {
     "27": _dimensionless,
     "main": _main,
     "bonus": _bonus,
+    "classical": classical.classical,
+    "polynomials": classical.polynomials,
     "noise": outside.noise,
     "outside": outside.beyond,
     "random": lambda: grammar.suite(grammar.SEED),
