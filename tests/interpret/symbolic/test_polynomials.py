@@ -87,6 +87,20 @@ def test_a_fraction_of_polynomials_is_found_with_its_terms(columns, data):
     assert len(sympy.Poly(bottom, *SYMBOLS).terms()) <= columns + 1
 
 
+def test_a_high_total_degree_of_low_degrees_in_each_column_is_found():
+    a, b, c, d = SYMBOLS
+    truth = (
+        -4.8 * a**3 * b * c**2 * d**3
+        + 0.2 * a * d**2
+        - 4 * a**3 * b
+        + 2.7 * a * b * c**2
+        + 0.9 * a * c
+        - 1.5 * a * c**2 * d**3
+    )
+    found = best_of(polynomial_candidates, rows_of(sympy.expand(truth), 4, low=0.5, high=2, count=800))
+    assert_same(coefficients_of(found), coefficients_of(truth), 1e-6)
+
+
 @pytest.mark.parametrize("noise", [0.01, 0.05])
 def test_terms_are_found_under_noise(noise):
     a, b = SYMBOLS[:2]

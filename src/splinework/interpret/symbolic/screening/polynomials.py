@@ -60,8 +60,11 @@ def polynomial_candidates(
         if degree == 0 or errors[degree][0] > MAX_ERROR_RATIO * errors[degree - 1][0]:
             return []
         return [rows.answer(rows.without_needless_terms(rows.fit(exponents_up_to(problem.size, degree))))]
-    if exact and math.comb(problem.size + MAX_DEGREE, MAX_DEGREE) <= _most_terms(problem):
-        return []
+    if math.comb(problem.size + MAX_DEGREE, MAX_DEGREE) <= _most_terms(problem):
+        if exact:
+            return []
+    elif (low := _exact_of_low_degrees(rows)) is not None:
+        return [rows.answer(rows.without_needless_terms(low))]
     answers = []
     if not exact:
         dense = [rows.fit(exponents_up_to(problem.size, k)) for k in _likely_degrees(problem, errors, floor)]
@@ -289,6 +292,20 @@ def _errors_by_degree(problem: ScreeningProblem) -> list[tuple[float, float]]:
     while degree < limit and math.comb(d + degree + 1, d) <= _most_terms(problem):
         degree += 1
     return chebyshev_basis(problem.columns, degree).errors(problem.y, problem.weights)
+
+
+def _exact_of_low_degrees(rows: _ScaledRows) -> _Sum | None:
+    """The polynomial of least degree in each column that is exact; its total degree may be higher than rows determine."""
+    every, before = exponents_up_to(rows.problem.size, MAX_DEGREE), math.inf
+    for degree in range(1, MAX_DEGREE):
+        exponents = every[every.max(1) <= degree]
+        if len(exponents) > _most_terms(rows.problem):
+            break
+        found = rows.fit(exponents)
+        if found.rss <= rows.floor:
+            return found if found.rss <= MAX_ERROR_RATIO * before else None
+        before = found.rss
+    return None
 
 
 def _likely_degrees(problem: ScreeningProblem, errors: list[tuple[float, float]], floor: float) -> list[int]:
