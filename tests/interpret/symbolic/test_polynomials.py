@@ -126,6 +126,14 @@ def test_a_power_series_is_no_polynomial_and_no_fraction(function):
         assert search(problem, floor=target.floor, exact=True) == []
 
 
+@pytest.mark.parametrize("function", [lambda x: np.log(x * (x + 1) * (x**2 + 1)), np.sqrt, np.arctan, np.tanh])
+def test_a_function_of_one_column_is_no_fraction(function):
+    x = np.random.default_rng(0).uniform(0.1, 2, (800, 1))
+    target = FitTarget(x, function(x[:, 0]), NAMES[:1])
+    for search in (polynomial_candidates, fraction_candidates):
+        assert search(initial_problem(target), floor=target.floor, exact=True) == []
+
+
 def test_small_values_of_a_cancelling_sum_are_not_fitted_beyond_rounding():
     """With errors on the logarithmic scale, a cube that vanishes has few digits there; more terms would fit its rounding."""
     a = SYMBOLS[0]

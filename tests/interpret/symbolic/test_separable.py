@@ -1,4 +1,4 @@
-"""Products of a function of one column and one of the others, whatever their signs."""
+"""Sums and products of a function of one column and one of the others, whatever their signs."""
 
 import numpy as np
 import pytest
@@ -31,28 +31,40 @@ def target_of(expression, *, noise=0.0, count=800, seed=0, weights=None):
 
 @pytest.mark.parametrize(("own", "rest"), PRODUCTS, ids=str)
 def test_the_factors_of_a_product_are_found_up_to_their_scale(own, rest):
-    target = target_of(own * rest)
+    target = target_of(2 + own * rest)
     best = separations(initial_problem(target))
-    found = next(each for each in best if each.column == 0)
+    found = next(each for each in best if each.column == 0 and not each.is_sum)
     truth = compile_expression(own, target.names)(target.x)
     assert found.error <= 1e-4 * target.unit
     assert np.mean(found.own**2) == pytest.approx(1, rel=1e-9)
     assert abs(np.corrcoef(found.own, truth)[0, 1]) >= 1 - 1e-8
-    assert np.abs(found.own * found.rest - target.y).max() <= 1e-3 * target.unit
+    assert np.abs(found.constant + found.own * found.rest - target.y).max() <= 1e-3 * target.unit
 
 
 @pytest.mark.parametrize(("own", "rest"), PRODUCTS[:3], ids=str)
 def test_the_error_is_that_of_fresh_rows(own, rest):
     """Under noise the rows that were fitted would say less than what is left."""
     target = target_of(own * rest, noise=0.1)
-    found = next(each for each in separations(initial_problem(target)) if each.column == 0)
+    found = next(each for each in separations(initial_problem(target)) if each.column == 0 and not each.is_sum)
     assert found.error == pytest.approx(0.1 * target.unit, rel=0.2)
     assert 0 < found.own_error < 0.1
 
 
-def test_a_sum_is_no_product():
-    target = target_of(A * B + sympy.sin(3 * A + B) + C)
-    assert min(each.error for each in separations(initial_problem(target))) >= 0.1 * target.unit
+@pytest.mark.parametrize(("own", "rest"), PRODUCTS, ids=str)
+def test_the_terms_of_a_sum_are_found_up_to_a_constant(own, rest):
+    target = target_of(own + rest)
+    found = next(each for each in separations(initial_problem(target)) if each.column == 0 and each.is_sum)
+    truth = compile_expression(own, target.names)(target.x)
+    assert found.error <= 1e-3 * target.unit
+    assert (found.own - truth).std() <= 1e-3 * target.unit
+    assert np.abs(found.own + found.rest - target.y).max() <= 1e-2 * target.unit
+
+
+def test_what_is_neither_has_no_separation():
+    target = target_of(A * B + sympy.sin(3 * A + B) + A * C)
+    found = separations(initial_problem(target))
+    assert len(found) == 6
+    assert found[0].error >= 0.1 * target.unit
 
 
 def test_errors_are_weighted():
@@ -68,10 +80,19 @@ def test_one_column_has_no_separation():
     assert separations(initial_problem(FitTarget(x, x[:, 0], ("a",)))) == []
 
 
-@pytest.mark.parametrize("truth", [sympy.exp(-A) * sympy.cos(4 * B), sympy.sin(3 * A) * (B**2 - C)], ids=str)
-def test_discover_finds_products_that_change_their_sign(truth):
+@pytest.mark.parametrize(
+    "truth",
+    [
+        sympy.exp(-A) * sympy.cos(4 * B),
+        sympy.sin(3 * A) * (B**2 - C),
+        sympy.sin(2 * A) + sympy.sin(2 * B**2),
+        2 - sympy.cos(6 * A) * sympy.sin(B),
+    ],
+    ids=str,
+)
+def test_discover_finds_sums_and_products_that_change_their_sign(truth):
     target = target_of(truth)
     table = discover(target.x, target.y, names=target.names, budget=60)
     fresh = target_of(truth, seed=4)
     assert np.abs(table.best.numpy()(fresh.x) - fresh.y).max() <= 1e-7 * fresh.unit
-    assert table.best.complexity <= 14
+    assert table.best.complexity <= 16

@@ -37,6 +37,8 @@ POSITION_NATS = 0.7
 INTEGER_TOLERANCE = 1e-4
 MAX_ERROR_RATIO = 1e-8
 """By how much the squared error falls at the last term of a polynomial; at the next term of a power series it falls less."""
+MAX_SERIES_SHARE = 1e-14
+"""Share of the sum of squares that is left by an approximation; noise leaves more, and what is exact less."""
 N_KEPT = 3
 
 
@@ -68,7 +70,8 @@ def polynomial_candidates(
     answers = []
     if not exact:
         dense = [rows.fit(exponents_up_to(problem.size, k)) for k in _likely_degrees(problem, errors, floor)]
-        answers = [rows.answer(each) for each in sorted(map(rows.without_needless_terms, dense), key=rows.score)]
+        kept = [each for each in map(rows.without_needless_terms, dense) if not rows.is_series(each)]
+        answers = [rows.answer(each) for each in sorted(kept, key=rows.score)]
     if time.monotonic() > deadline:
         return answers
     degree = MAX_DEGREE
@@ -94,11 +97,12 @@ def fraction_candidates(
         trial = rows.fit_fraction(above, below)
         if trial is None:
             continue
+        before, least = least, min(least, trial.rss)
         if trial.rss <= floor:
             # One that is exact at once is a fraction; one that others came near to approximates something else.
-            return [rows.answer(rows.without_needless_terms(trial))] if trial.rss <= MAX_ERROR_RATIO * least else []
-        found.append(trial)
-        least = min(least, trial.rss)
+            return [rows.answer(rows.without_needless_terms(trial))] if trial.rss <= MAX_ERROR_RATIO * before else []
+        if not (trial.has_poles or rows.is_series(trial)):
+            found.append(trial)
     if exact:
         return []
     best = sorted(found, key=rows.score)[:N_KEPT]
@@ -114,7 +118,8 @@ class _Sum:
         below: Exponents of the denominator's terms `(K, d)`, none for a polynomial; the coefficient of the first one is 1.
         coefficients: The others, `(M + K - 1,)` or `(M,)`, of scaled columns.
         rss: Weighted residual sum of squares.
-        regressors: The linear problem that has these coefficients, `(N, M + K - 1)` and `(N,)`.
+        regressors: The linear problem that has these coefficients, `(N, M + K - 1)`, with `aim` `(N,)`.
+        has_poles: Whether the denominator changes its sign between the rows.
     """
 
     above: Exponents
@@ -123,6 +128,7 @@ class _Sum:
     rss: float
     regressors: Array
     aim: Array
+    has_poles: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,6 +158,11 @@ class _ScaledRows:
             + 2 * POSITION_NATS * positions
         )
 
+    def is_series(self, found: _Sum) -> bool:
+        """Whether it leaves next to nothing and yet something: it approximates another function without noise."""
+        target = self.problem.y * self.root
+        return self.floor < found.rss <= MAX_SERIES_SHARE * float(target @ target)
+
     def fit(self, above: Exponents) -> _Sum:
         """The polynomial with these terms of least error."""
         regressors, aim = self._monomials(above) * self.root[:, None], self.problem.y * self.root
@@ -160,7 +171,7 @@ class _ScaledRows:
         return _Sum(above, above[:0], coefficients, float(gap @ gap), regressors, aim)
 
     def fit_fraction(self, above: Exponents, below: Exponents) -> _Sum | None:
-        """The fraction with these terms; None where its denominator changes its sign between the rows and it is not exact.
+        """The fraction with these terms; None where none is finite.
 
         The terms of the denominator may come in any order: that of the largest coefficient is put first.
         """
@@ -191,11 +202,10 @@ class _ScaledRows:
                 if not math.isfinite(rss):
                     break
                 if best is None or rss < best.rss:
-                    best = _Sum(above, below, coefficients, rss, regressors, aim)
-                    sign_changes = bottom.min() < 0 < bottom.max()
+                    best = _Sum(above, below, coefficients, rss, regressors, aim, bool(bottom.min() < 0 < bottom.max()))
                 size = np.abs(bottom)
                 weight = self.root / np.maximum(size, 1e-8 * size.max())
-        return None if best is None or (sign_changes and best.rss > self.floor) else best
+        return best
 
     def without_needless_terms(self, found: _Sum) -> _Sum:
         """The sum after backward elimination: terms go, the least needed first, while that shortens the description."""
@@ -210,7 +220,7 @@ class _ScaledRows:
                 break
             batch = order[: max(int(share * len(order)), 1)]
             fewer = self._without(found, batch)
-            if fewer is not None and self.score(fewer) < self.score(found):
+            if fewer is not None and fewer.has_poles <= found.has_poles and self.score(fewer) < self.score(found):
                 found = fewer
             elif len(batch) == 1:
                 break

@@ -82,6 +82,16 @@ class ScreeningProblem:
             steps=(*self.steps, f"divided by {expression}"),
         )
 
+    def subtracted(self, term: Array, expression: Any) -> "ScreeningProblem":
+        """The problem of the target without a term."""
+        wrap = self.wrap
+        return replace(
+            self,
+            y=self.y - term,
+            wrap=lambda e: wrap(expression + e),
+            steps=(*self.steps, f"without {expression}"),
+        )
+
     def transformed(self, name: str, y: Array, slope: Array, back: Callable[[Any], Any]) -> "ScreeningProblem":
         """The problem of a transformed target, with the derivative `slope` and the inverse `back` on expressions."""
         wrap = self.wrap

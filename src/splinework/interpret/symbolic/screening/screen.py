@@ -33,12 +33,12 @@ MIN_BLIND_NOISE, MAX_BLIND_COLUMNS = 0.03, 4
 """Common reductions are tried without the gradient for fewer columns than this if the data are noisy, and for exactly this many
 from this relative error on."""
 
-MAX_SEPARATION_ERROR, N_FACTORS = 0.2, 2
-"""Error of a separation, relative to the spread, above which it is none, and formulas of its factor that are followed."""
+MAX_SEPARATION_ERROR, N_PARTS = 0.2, 2
+"""Error of a separation, relative to the spread, above which it is none, and formulas of its part that are followed."""
 MIN_FACTOR = 1e-9
 """Least magnitude of a factor that is divided by, relative to its largest."""
 SEPARATION_SHARE = 0.3
-"""Share of the time left for the formula of a factor."""
+"""Share of the time left for the formula of a part."""
 
 
 @dataclass(frozen=True)
@@ -185,25 +185,31 @@ class Screen:
             self.path = problem.steps
 
     def _separated(self, problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
-        """Problems of a column less, where the target is a product with a function of one column; that is found first."""
+        """Problems of a column less, where the target is a sum or a product with a function of one column, found first."""
         scale = _spread(problem)
         for each in separations(problem):
             if self._late() or each.error > min(MAX_SEPARATION_ERROR * scale, MAX_ERROR_RATIO * self.noise):
                 return
             self.noise = min(self.noise, each.error)
             column, name = problem.columns[:, [each.column]], "u"
-            weights = problem.weights * each.rest**2
+            weights = problem.weights * (1.0 if each.is_sum else each.rest**2)
             pool = Pool(FitTarget(column, each.own, (name,), weights=weights, noise=each.own_error))
             share = time.monotonic() + SEPARATION_SHARE * (self.deadline - time.monotonic())
             Screen(pool, (initial_problem(pool.target),), share).run()
-            for entry in pool.entries[:N_FACTORS]:
-                factor = compile_expression(entry.expression, (name,))(column)
-                least = MIN_FACTOR * float(np.abs(factor).max())
-                if not (np.isfinite(factor).all() and least > 0):
-                    continue
-                factor = np.where(np.abs(factor) < least, least, factor)
+            for entry in pool.entries[:N_PARTS]:
+                part = compile_expression(entry.expression, (name,))(column)
                 expression = entry.expression.xreplace({symbol(name): problem.expressions[each.column]})
-                yield problem.divided(factor, expression).without(each.column)
+                if not np.isfinite(part).all():
+                    continue
+                if each.is_sum:
+                    yield problem.subtracted(part, expression).without(each.column)
+                elif (least := MIN_FACTOR * float(np.abs(part).max())) > 0:
+                    factor = np.where(np.abs(part) < least, least, part)
+                    whole = problem
+                    if abs(each.constant) > MIN_FACTOR * scale:
+                        level = np.full(len(problem.y), each.constant)
+                        whole = problem.subtracted(level, sympy.Float(each.constant))
+                    yield whole.divided(factor, expression).without(each.column)
 
     @property
     def _best(self) -> PoolEntry | None:
