@@ -19,6 +19,8 @@ MAX_TERMS = 4000
 """Maximum number of terms in a dictionary."""
 MAX_DENOMINATOR_TERMS = 1000
 """Maximum number of terms in the denominator of a fraction."""
+POSITION_NATS = 0.7
+"""Code length of one degree of one column in a monomial."""
 FRACTION_NATS = 1.4
 """Code length of a position in the denominator."""
 
@@ -135,3 +137,27 @@ def univariate_terms(column: Array, expression: Any, *, few: bool) -> list[Univa
                 add(np.sin(turns * column), sympy.sin(turns * expression), 1.4 + 0.7 * turns)
                 add(np.cos(turns * column), sympy.cos(turns * expression), 1.4 + 0.7 * turns)
     return found
+
+
+def monomial_dictionary(problem: ScreeningProblem, exponents: NDArray[np.int_]) -> TermDictionary:
+    """All monomials with these exponents as regressors of norm 1, the simplest first."""
+    exponents = exponents[np.argsort(exponents.sum(1), kind="stable")]
+    powers = tuple(
+        tuple(UnivariateTerm(column**k, expression**k, POSITION_NATS * k) for k in range(int(exponents.max()) + 1))
+        for column, expression in zip(problem.columns.T, problem.expressions, strict=True)
+    )
+    columns = np.ones((len(exponents), len(problem.y)))
+    for i, own in enumerate(powers):
+        columns *= np.stack([each.values for each in own])[exponents[:, i]]
+    columns *= np.sqrt(problem.weights)
+    lengths = np.linalg.norm(columns, axis=1)
+    good = np.isfinite(lengths) & (lengths > 0)
+    costs = POSITION_NATS * exponents.sum(1).astype(float)
+    return TermDictionary(
+        columns[good] / lengths[good, None],
+        lengths[good],
+        costs[good],
+        np.zeros(int(good.sum()), bool),
+        exponents[good].astype(np.intp),
+        powers,
+    )

@@ -15,7 +15,7 @@ import sympy
 from scipy.linalg import solve_triangular
 
 from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.screening.dictionary import TermDictionary, UnivariateTerm
+from splinework.interpret.symbolic.screening.dictionary import POSITION_NATS, monomial_dictionary
 from splinework.interpret.symbolic.screening.problem import ScoredExpression, ScreeningProblem
 from splinework.interpret.symbolic.screening.surrogate import Exponents, chebyshev_basis, exponents_up_to
 from splinework.interpret.symbolic.screening.terms import sum_candidates
@@ -32,8 +32,6 @@ N_ROUNDS = 4
 """Iterations of the weights of a fraction."""
 MAX_SUM_TERMS = 10
 """Most terms of a sum that is sought term by term."""
-POSITION_NATS = 0.7
-"""Code length of one degree of one column in a term."""
 INTEGER_TOLERANCE = 1e-4
 MAX_ERROR_RATIO = 1e-8
 """By how much the squared error falls at the last term of a polynomial; at the next term of a power series it falls less."""
@@ -77,7 +75,7 @@ def polynomial_candidates(
     degree = MAX_DEGREE
     while math.comb(problem.size + degree, degree) > MAX_SPARSE_TERMS:
         degree -= 1
-    book = _monomial_dictionary(problem, exponents_up_to(problem.size, degree))
+    book = monomial_dictionary(problem, exponents_up_to(problem.size, degree))
     sums = sum_candidates(problem, floor=floor, deadline=deadline, book=book, max_terms=MAX_SUM_TERMS)
     return sorted([*answers, *sums], key=lambda each: each.score)[:N_KEPT]
 
@@ -336,27 +334,3 @@ def _fraction_sets(d: int, rows: int) -> list[tuple[Exponents, Exponents]]:
         if count <= most:
             found.append((count, n, exponents_up_to(d, m), exponents_up_to(d, n)))
     return [(above, below) for _, _, above, below in sorted(found, key=lambda entry: entry[:2])]
-
-
-def _monomial_dictionary(problem: ScreeningProblem, exponents: Exponents) -> TermDictionary:
-    """All monomials with these exponents as regressors of norm 1, the simplest first."""
-    exponents = exponents[np.argsort(exponents.sum(1), kind="stable")]
-    powers = tuple(
-        tuple(UnivariateTerm(column**k, expression**k, POSITION_NATS * k) for k in range(int(exponents.max()) + 1))
-        for column, expression in zip(problem.columns.T, problem.expressions, strict=True)
-    )
-    columns = np.ones((len(exponents), len(problem.y)))
-    for i, own in enumerate(powers):
-        columns *= np.stack([each.values for each in own])[exponents[:, i]]
-    columns *= np.sqrt(problem.weights)
-    lengths = np.linalg.norm(columns, axis=1)
-    good = np.isfinite(lengths) & (lengths > 0)
-    costs = POSITION_NATS * exponents.sum(1).astype(float)
-    return TermDictionary(
-        columns[good] / lengths[good, None],
-        lengths[good],
-        costs[good],
-        np.zeros(int(good.sum()), bool),
-        exponents[good].astype(np.intp),
-        powers,
-    )

@@ -33,7 +33,7 @@ class Separation:
         column: Number of the column that has a part of its own.
         own: Values of its part, of a product scaled to mean square 1, `(N,)`.
         rest: Values of the part of the other columns, `(N,)`.
-        constant: What is added to a product; 0 for a sum.
+        constant: A number that is added to a product; 0 for a sum.
         error: Weighted root mean square of what both leave on rows that were not fitted.
         own_error: Standard error of `own` by that, averaged over the rows.
     """
