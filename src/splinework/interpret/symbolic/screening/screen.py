@@ -33,6 +33,8 @@ MIN_BLIND_NOISE, MAX_BLIND_COLUMNS = 0.03, 4
 """Common reductions are tried without the gradient for fewer columns than this if the data are noisy, and for exactly this many
 from this relative error on."""
 
+MIN_ROUGHNESS, MAX_CLEAN_NOISE = 1e-2, 1e-6
+"""Shares of the spread: what a formula must leave for richer structures to be tried, and the noise below which they are."""
 MAX_SEPARATION_ERROR, N_PARTS = 0.2, 2
 """Error of a separation, relative to the spread, above which it is none, and formulas of its part that are followed."""
 MIN_FACTOR = 1e-9
@@ -103,7 +105,7 @@ class Screen:
                 self._run(smaller)
                 if self.settled or self._late():
                     return
-        for single in (each for each in irreducible if each.size == 1):
+        for single in (each for each in irreducible if each.size == 1 and self._is_rough):
             self._compose(single)
             if self.settled or self._late():
                 return
@@ -115,6 +117,13 @@ class Screen:
         if pool.exact or not pool.entries:
             return pool.exact
         return pool.error <= 1.01 * self.noise and not pool.has_structure
+
+    @property
+    def _is_rough(self) -> bool:
+        """Whether the best formula leaves a visible share of the spread, or the data have no noise and it is not exact."""
+        spread = _spread(self.starts[0])
+        error = self.pool.error / self.pool.target.unit if self.pool.entries else math.inf
+        return not self.pool.exact and (error > MIN_ROUGHNESS or self.noise < MAX_CLEAN_NOISE * spread)
 
     def _late(self) -> bool:
         return time.monotonic() > self.deadline
@@ -189,6 +198,8 @@ class Screen:
         scale = _spread(problem)
         for each in separations(problem):
             if self._late() or each.error > min(MAX_SEPARATION_ERROR * scale, MAX_ERROR_RATIO * self.noise):
+                return
+            if not (self._is_rough or each.error < MAX_CLEAN_NOISE * scale):
                 return
             self.noise = min(self.noise, each.error)
             column, name = problem.columns[:, [each.column]], "u"
