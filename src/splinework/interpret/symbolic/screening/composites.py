@@ -34,7 +34,7 @@ N_KEPT = 6
 
 
 @dataclass(frozen=True)
-class Function:
+class BankFunction:
     """An entry of the bank: values, derivative, expression, and whether a shift of its argument is a factor or is none."""
 
     name: str
@@ -50,16 +50,16 @@ def _gauss(u: Array) -> Array:
 
 
 FUNCTIONS = (
-    Function("sin", np.sin, np.cos, sympy.sin),
-    Function("cos", np.cos, lambda u: -np.sin(u), sympy.cos),
-    Function("exp", lambda u: np.exp(np.clip(u, -60, 60)), lambda u: np.exp(np.clip(u, -60, 60)), sympy.exp),
-    Function("log", lambda u: np.log1p(u * u), lambda u: 2 * u / (1 + u * u), lambda u: sympy.log(1 + u**2)),
-    Function("gauss", _gauss, lambda u: -2 * u * _gauss(u), lambda u: sympy.exp(-(u**2)), bump=True),
-    Function(
+    BankFunction("sin", np.sin, np.cos, sympy.sin),
+    BankFunction("cos", np.cos, lambda u: -np.sin(u), sympy.cos),
+    BankFunction("exp", lambda u: np.exp(np.clip(u, -60, 60)), lambda u: np.exp(np.clip(u, -60, 60)), sympy.exp),
+    BankFunction("log", lambda u: np.log1p(u * u), lambda u: 2 * u / (1 + u * u), lambda u: sympy.log(1 + u**2)),
+    BankFunction("gauss", _gauss, lambda u: -2 * u * _gauss(u), lambda u: sympy.exp(-(u**2)), bump=True),
+    BankFunction(
         "lorentz", lambda u: 1 / (1 + u * u), lambda u: -2 * u / (1 + u * u) ** 2, lambda u: 1 / (1 + u**2), bump=True
     ),
-    Function("tanh", np.tanh, lambda u: 1 - np.tanh(u) ** 2, sympy.tanh, bump=True),
-    Function("atan", np.arctan, lambda u: 1 / (1 + u * u), sympy.atan, bump=True),
+    BankFunction("tanh", np.tanh, lambda u: 1 - np.tanh(u) ** 2, sympy.tanh, bump=True),
+    BankFunction("atan", np.arctan, lambda u: 1 / (1 + u * u), sympy.atan, bump=True),
 )
 _BY_NAME = {each.name: each for each in FUNCTIONS}
 
@@ -73,7 +73,7 @@ class Atom:
     start: tuple[float, ...]
 
     @property
-    def function(self) -> Function:
+    def function(self) -> BankFunction:
         """The entry of the bank."""
         return _BY_NAME[self.name]
 
