@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from splinework.train import data_objective, fit
+from splinework.train import data_objective, fit, refinement
 from splinework.train.coordinates import effective_parameters
 from splinework.train.data_objective import MIN_SAMPLE_ROWS, MIN_SAVING, SAMPLE_VALUES_PER_PARAMETER, DataObjective
 from splinework.train.objective import EXPENSIVE_PATIENCE, MAX_CHEAP_WORK, PATIENCE
@@ -52,6 +52,54 @@ def test_few_rows_are_all_taken_and_weights_of_a_sample_have_mean_one():
     assert ratio.std() <= 1e-12 * ratio.mean()
 
 
+def test_the_seed_of_a_fit_draws_its_sample(monkeypatch):
+    model = fresh([2, 1])
+    x, y = rows_of(model)
+    one, other = (DataObjective(model, u=x, t=y, seed=seed).subsample() for seed in (1, 2))
+    assert len(keys(one) & keys(other)) < 0.5 * one.count
+    seen = []
+    draw = DataObjective.subsample
+
+    def subsample(self):
+        seen.append(self.seed)
+        return draw(self)
+
+    monkeypatch.setattr(DataObjective, "subsample", subsample)
+    fit(model, x, y, seed=7, steps=2, progress=False)
+    assert set(seen) == {7}
+
+
+def test_nothing_grows_beyond_a_second_a_step_or_where_slow_steps_have_little_left(monkeypatch):
+    x = uniform(3000, 2)
+    y = torch.exp(torch.sin(3 * x[:, :1]) + x[:, 1:] ** 2)
+
+    def resolutions(**constants):
+        for name, value in constants.items():
+            monkeypatch.setattr(refinement, name, value)
+        objective = objective_of(fresh([2, 1, 1]), x, y)
+        run = TrainingRun(held_out=None, generator=seeded())
+        run.judge_anew(objective, None)
+        run.advance(objective, LevenbergMarquardt(), 40, "first")
+        refinement.refine_grids(run, objective, LevenbergMarquardt(), None, 10)
+        refinement.raise_degrees(run, objective, LevenbergMarquardt(), 10)
+        return {(step.grids, step.degrees) for step in run.history.steps}
+
+    assert len(resolutions()) > 1
+    assert len(resolutions(MAX_GROWN_WORK=1.0)) == 1
+    assert len(resolutions(MAX_GROWN_WORK=1e12, MAX_CHEAP_WORK=1.0, MAX_NEGLIGIBLE_SHARE=1.0)) == 1
+
+
+def test_a_sample_that_ends_a_stage_leaves_its_model_as_the_best():
+    x = uniform(4000, 2)
+    objective = objective_of(fresh([2, 1]), x, smooth(x))
+    run = TrainingRun(held_out=None, generator=seeded())
+    run.judge_anew(objective, None)
+    before = run.best_score
+    converge(run, objective, LevenbergMarquardt(), 20, "grid", unless=lambda: True)
+    assert run.best_score < 0.9 * before
+    assert run.best_score == pytest.approx(run.score(objective), rel=1e-12)
+
+
 def test_steps_of_expensive_objectives_are_watched_more_closely():
     model = fresh([2, 5, 1])
     x, y = rows_of(model, 100)
@@ -79,15 +127,21 @@ def test_each_stage_ends_on_all_rows_and_leaves_the_least_error_there():
     assert result.history[-1].rmse_train == pytest.approx(error, rel=1e-6)
 
 
-def test_without_held_out_rows_no_state_is_chosen_by_its_error_on_the_sample():
+def test_steps_on_a_sample_are_not_judged_by_it_and_few_follow_on_all_rows(monkeypatch):
+    monkeypatch.setattr(refinement, "MAX_STEPS_AFTER_SAMPLE", 2)
     x = uniform(4000, 2)
-    y = smooth(x) + 0.1 * noise(4000)
-    objective = objective_of(fresh([2, 1]), x, y)
-    run = TrainingRun(held_out=None, generator=seeded())
-    run.judge_anew(objective, None)
-    converge(run, objective, LevenbergMarquardt(), 20, "grid")
-    last = [step for step in run.history.steps if step.stage == "grid"]
-    assert run.best_score**2 == pytest.approx(min(step.objective for step in last), rel=1e-12)
+    objective = objective_of(fresh([2, 1]), x, smooth(x) + 0.1 * noise(4000))
+    for held_out in (None, objective_of(objective.model, x[:500], smooth(x[:500]))):
+        seen = []
+        run = TrainingRun(held_out=held_out, generator=seeded())
+        run.callbacks = (lambda step, run=run, seen=seen: seen.append((step.stage, run.judging)),)
+        run.judge_anew(objective, held_out)
+        converge(run, objective.on(fresh([2, 1])), LevenbergMarquardt(), 20, "grid")
+        assert {judging for stage, judging in seen if stage == "grid, sample"} == {held_out is not None}
+        assert {judging for stage, judging in seen if stage == "grid"} == {True}
+        assert sum(stage == "grid" for stage, _ in seen) <= 2
+        last = [step.rmse_train**2 for step in run.history.steps if step.stage == "grid"]
+        assert held_out is not None or run.best_score**2 == pytest.approx(min(last), rel=1e-9)
 
 
 def test_smoothing_by_way_of_a_sample_ends_where_it_ends_on_all_rows(monkeypatch):

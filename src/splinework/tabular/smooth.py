@@ -97,7 +97,7 @@ def fit_smooth(
         return None
     model = _network(inputs, outputs, seed, names)
     set_units(model, x, y, always=True)
-    objective = DataObjective(model, u=model.input_scaling(x), t=model.output_scaling(y), weights=weights)
+    objective = DataObjective(model, u=model.input_scaling(x), t=model.output_scaling(y), weights=weights, seed=seed)
     rows = Samples(objective.u, objective.t, objective.weights)
     teacher = None
     if inputs > 1:

@@ -24,12 +24,17 @@ there must be for a sample to be worth while."""
 
 @dataclass(frozen=True)
 class DataObjective(Objective):
-    """Rows in network units `u (N, inputs)`, targets `t (N, …)` as the loss takes them, and weights `(N,)` of mean 1."""
+    """Rows in network units `u (N, inputs)`, targets `t (N, …)` as the loss takes them, and weights `(N,)` of mean 1.
+
+    Attributes:
+        seed: Seed of the sample that `subsample` draws.
+    """
 
     u: Tensor = field(default_factory=lambda: torch.empty(0))
     t: Tensor = field(default_factory=lambda: torch.empty(0))
     criterion: Loss = field(default_factory=Squared)
     weights: Tensor | None = None
+    seed: int = 0
 
     @property
     def count(self) -> int:
@@ -44,7 +49,7 @@ class DataObjective(Objective):
         count = max(-(-values // self.model.outputs), MIN_SAMPLE_ROWS)
         if MIN_SAVING * count > self.count:
             return self
-        rows = torch.randperm(self.count, generator=torch.Generator().manual_seed(0))[:count].to(self.u.device)
+        rows = torch.randperm(self.count, generator=torch.Generator().manual_seed(self.seed))[:count].to(self.u.device)
         u, t, w = self._rows(rows)
         return replace(self, u=u, t=t, weights=None if w is None else w / w.mean())
 

@@ -300,7 +300,7 @@ def prepare(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[DataS
             'splinework.train.sources.parquet("rows.parquet", target="y").'
         )
     rows = take_rows(model, x, y, options)
-    return rows, objective_of(model, rows.used, rows.criterion, options.fixed_penalties)
+    return rows, replace(objective_of(model, rows.used, rows.criterion, options.fixed_penalties), seed=options.seed)
 
 
 def objective_of(model: KAN, part: Samples, criterion: Loss, penalties: tuple[Penalty, ...]) -> DataObjective:

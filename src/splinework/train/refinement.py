@@ -72,6 +72,7 @@ def converge(
             run.judging = judging
         extend_grids(objective.model, objective.activations())
         if unless():
+            run.consider(objective)  # by all rows, as what follows may not pay
             return
         steps = min(steps, MAX_STEPS_AFTER_SAMPLE)
     run.advance(objective, optimiser, steps, stage)

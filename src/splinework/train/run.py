@@ -103,13 +103,7 @@ class TrainingRun:
         warn(text)
 
     def advance(
-        self,
-        objective: Objective,
-        optimiser: Optimiser,
-        steps: int,
-        stage: str,
-        *,
-        settles: float | None = None,
+        self, objective: Objective, optimiser: Optimiser, steps: int, stage: str, *, settles: float | None = None
     ) -> float:
         """Takes up to `steps` steps; returns the objective.
 

@@ -12,7 +12,6 @@ from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.screening.composites import (
-    FUNCTIONS,
     Atom,
     _CompositeSearch,
     composite_candidates,
@@ -44,22 +43,13 @@ def search_of(target):
     return _CompositeSearch.of(initial_problem(target), float(np.abs(target.x).max()), target.floor, float("inf"))
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
-def test_values_slopes_and_expressions_of_the_bank_agree(function):
-    u = np.linspace(-2.5, 2.5, 41)
-    step = 1e-6
-    slope = (function.value(u + step) - function.value(u - step)) / (2 * step)
-    assert np.abs(function.slope(u) - slope).max() <= 1e-8
-    assert np.abs(compile_expression(function.build(X), ["x"])(u[:, None]) - function.value(u)).max() <= 1e-12
-
-
 @pytest.mark.parametrize("degree", [0, 2])
 @pytest.mark.parametrize(
     "structure",
     [
         ((Atom("sin", (2, 1, 0), (3.0, 1.0, 0.2)),),),
-        ((Atom("gauss", (1, 0), (2.0, 0.5)),), (Atom("exp", (1,), (0.7,)),)),
-        ((Atom("log", (1,), (2.0,)), Atom("tanh", (1, 0), (1.5, -0.3))),),
+        ((Atom("gaussian", (1, 0), (2.0, 0.5)),), (Atom("exp", (1,), (0.7,)),)),
+        ((Atom("log(1+x^2)", (1,), (2.0,)), Atom("tanh", (1, 0), (1.5, -0.3))),),
     ],
     ids=["one", "sum", "product"],
 )
@@ -73,13 +63,34 @@ def test_the_projection_has_the_gradient_of_its_squared_residuals(structure, deg
         ends = [search._projection(structure, degree, z + sign * step * np.eye(len(z))[k])[0] for sign in (1, -1)]
         slope = sum(sign * end @ end for sign, end in zip((1, -1), ends, strict=True)) / (2 * step)
         assert 2 * jacobian[:, k] @ residuals == pytest.approx(slope, rel=1e-4, abs=1e-7)
+    columns = search._columns(structure, degree, z)[0] * search.root[:, None]
+    assert np.abs(columns.T @ jacobian).max() <= 1e-9 * np.linalg.norm(columns, axis=0).max() * np.abs(jacobian).sum()
+
+
+@pytest.mark.parametrize("degree", [0, 2])
+def test_the_first_pair_explains_more_than_others(degree):
+    """By least squares for each of them, where the search has one matrix for all."""
+    search = search_of(target_of(sympy.cos(3 * X) + sympy.exp(-X), -1, 2))
+
+    def left(structure):
+        z = np.concatenate([a.start for a in itertools.chain.from_iterable(structure)])
+        residuals = search._projection(structure, degree, z)[0]
+        return float(residuals @ residuals)
+
+    pairs = search.pairs(degree)
+    generator = np.random.default_rng(0)
+    drawn = [
+        tuple((search.atoms[k],) for k in generator.choice(len(search.atoms), 2, replace=False)) for _ in range(300)
+    ]
+    assert left(pairs[0]) <= min(map(left, (*pairs, *drawn))) * (1 + 1e-6)
+    assert left(search.singles(degree)[0]) <= min(left(((a,),)) for a in search.atoms[::7]) * (1 + 1e-6)
 
 
 def test_the_expression_is_what_was_fitted():
     search = search_of(target_of(sympy.cos(3 * X) + X**4, -1, 2))
     structure = (
         (Atom("sin", (3, 1, 0), (1.0, 0.4, 0.3)), Atom("exp", (1,), (-0.5,))),
-        (Atom("atan", (1, 0), (2.0, 1.0)),),
+        (Atom("arctan", (1, 0), (2.0, 1.0)),),
     )
     z = np.concatenate([a.start for a in itertools.chain.from_iterable(structure)])
     values = compile_expression(search._expression(structure, 1, z), ["x"])(search.x[:, None] * search.size)
@@ -110,9 +121,10 @@ def composites(draw):
 @settings(max_examples=20, deadline=None)
 @given(composites())
 def test_drawn_composites_are_found(truth):
-    target = target_of(truth, -2.5, 2.5)
-    pool = found_in(target)
-    assert pool.error <= 1e-6 * target.unit
+    pool = found_in(target_of(truth, -2.5, 2.5))
+    fresh = target_of(truth, -2.5, 2.5, seed=1)
+    values = compile_expression(pool.entries[0].expression, ["x"])(fresh.x)
+    assert np.abs(values - fresh.y).max() <= 1e-5 * fresh.unit
 
 
 @pytest.mark.parametrize(

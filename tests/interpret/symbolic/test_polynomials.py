@@ -132,6 +132,9 @@ def test_a_function_of_one_column_is_no_fraction(function):
     target = FitTarget(x, function(x[:, 0]), NAMES[:1])
     for search in (polynomial_candidates, fraction_candidates):
         assert search(initial_problem(target), floor=target.floor, exact=True) == []
+        for guess in search(initial_problem(target), floor=target.floor):
+            values = compile_expression(guess.expression, NAMES[:1])(x)
+            assert np.sqrt(np.mean((values - target.y) ** 2)) > 0.9e-7 * target.unit
 
 
 def test_small_values_of_a_cancelling_sum_are_not_fitted_beyond_rounding():
@@ -141,7 +144,14 @@ def test_small_values_of_a_cancelling_sum_are_not_fitted_beyond_rounding():
         target = rows_of((a + 1) ** 3 / (a**2 - a + 1), 1, low=-1, high=1, scale="log", seed=seed)
         top, bottom = sympy.fraction(sympy.together(best_of(fraction_candidates, target)))
         assert (sympy.degree(top, a), sympy.degree(bottom, a)) == (3, 2)
-        assert target.floor <= target.nothing
+        assert target.floor <= target.nothing <= 1e-3 * len(target.y) * target.unit**2
+
+
+def test_values_over_many_orders_of_magnitude_are_still_fitted():
+    """A power law does not cancel, so only a little may be laid to rounding where y is small."""
+    x = np.geomspace(0.1, 10, 500)[:, None]
+    target = FitTarget(x, 2 * x[:, 0] ** -8.0, NAMES[:1], "log")
+    assert target.floor <= target.nothing <= len(target.y) * 1e-8
 
 
 def test_errors_by_degree_are_those_of_the_fits():

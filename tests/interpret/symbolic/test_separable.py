@@ -8,7 +8,7 @@ from splinework.discover import discover
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.screening.screen import initial_problem
-from splinework.interpret.symbolic.screening.separable import separations
+from splinework.interpret.symbolic.screening.separable import JUDGING_EVERY, separations
 
 NAMES = ("a", "b", "c")
 A, B, C = (symbol(name) for name in NAMES)
@@ -48,6 +48,9 @@ def test_the_error_is_that_of_fresh_rows(own, rest):
     found = next(each for each in separations(initial_problem(target)) if each.column == 0 and not each.is_sum)
     assert found.error == pytest.approx(0.1 * target.unit, rel=0.2)
     assert 0 < found.own_error < 0.1
+    judged = np.arange(len(target.y)) % JUDGING_EVERY == 0
+    left = found.constant + found.own * found.rest - target.y
+    assert found.error == pytest.approx(np.sqrt(np.mean(left[judged] ** 2)), rel=1e-9)
 
 
 @pytest.mark.parametrize(("own", "rest"), PRODUCTS, ids=str)

@@ -74,6 +74,13 @@ def damped_steps(
         yield place, now
 
 
+def linear_least_squares(regressors: Array, target: Array) -> Array:
+    """The coefficients of least squares `(P,)` for regressors `(N, P)` of any lengths, which are scaled to norm 1 first."""
+    lengths = np.maximum(np.linalg.norm(regressors, axis=0), 1e-300)
+    found: Array = np.linalg.lstsq(regressors / lengths, target, rcond=None)[0] / lengths
+    return found
+
+
 def minimise(model: Model, start: Array, *, steps: int = 40, gain: float = 1e-12) -> LeastSquaresSolution | None:
     """Nonlinear least squares with column scaling; None if the objective is not finite at the start.
 

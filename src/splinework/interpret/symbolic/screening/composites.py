@@ -1,21 +1,22 @@
 """Formulas of one column that are sums or products of two functions of polynomials, beside a polynomial.
 
-Candidates are `p(x) + c A(u)`, `p(x) + c A(u) + d B(v)` and `p(x) + c A(u) B(v)`: u and v are polynomials of up to three terms, A
-and B of a small bank. All atoms on grids of rates are compared at once, pairs jointly by the Gram matrix (a greedy choice takes
-waves that imitate a product); the best of each kind are refined by variable projection (Golub & Pereyra 1973; Kaufman 1975).
+Candidates are `p(x) + c A(u)`, `p(x) + c A(u) + d B(v)` and `p(x) + c A(u) B(v)`: u and v are polynomials of up to three terms,
+A and B seven functions of the library. All atoms on grids of rates are compared at once, pairs jointly by the Gram matrix (a
+greedy choice takes waves that imitate a product); the best of each kind are refined by variable projection (Golub & Pereyra 1973;
+Kaufman 1975).
 """
 
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import sympy
 
-from splinework.interpret.symbolic.levenberg_marquardt import minimise
-from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.levenberg_marquardt import linear_least_squares, minimise
+from splinework.interpret.symbolic.library import BY_NAME, Array, LibraryFunction
 from splinework.interpret.symbolic.screening.problem import ScoredExpression, ScreeningProblem
 
 N_ROWS, N_RATES = 300, 48
@@ -28,54 +29,23 @@ N_FIRST_STEPS, N_LAST_STEPS, N_FINALISTS = 6, 30, 10
 """Steps of all candidates of a kind, and of the best ones after these."""
 MIN_NEW_SQUARE = 1e-3
 """Squared sine of the angle between two atoms below which a pair says no more than one of them."""
-FUNCTION_NATS = 4.0
-"""Code length of an atom without its constants."""
+BUMPS = ("gaussian", "lorentzian", "tanh", "arctan")
+"""Functions whose atoms have a centre besides a rate."""
 N_KEPT = 6
 
 
 @dataclass(frozen=True)
-class BankFunction:
-    """An entry of the bank: values, derivative, expression, and whether a shift of its argument is a factor or is none."""
-
-    name: str
-    value: Callable[[Array], Array]
-    slope: Callable[[Array], Array]
-    build: Callable[..., sympy.Expr]
-    bump: bool = False
-
-
-def _gauss(u: Array) -> Array:
-    found: Array = np.exp(-np.minimum(u * u, 700.0))
-    return found
-
-
-FUNCTIONS = (
-    BankFunction("sin", np.sin, np.cos, sympy.sin),
-    BankFunction("cos", np.cos, lambda u: -np.sin(u), sympy.cos),
-    BankFunction("exp", lambda u: np.exp(np.clip(u, -60, 60)), lambda u: np.exp(np.clip(u, -60, 60)), sympy.exp),
-    BankFunction("log", lambda u: np.log1p(u * u), lambda u: 2 * u / (1 + u * u), lambda u: sympy.log(1 + u**2)),
-    BankFunction("gauss", _gauss, lambda u: -2 * u * _gauss(u), lambda u: sympy.exp(-(u**2)), bump=True),
-    BankFunction(
-        "lorentz", lambda u: 1 / (1 + u * u), lambda u: -2 * u / (1 + u * u) ** 2, lambda u: 1 / (1 + u**2), bump=True
-    ),
-    BankFunction("tanh", np.tanh, lambda u: 1 - np.tanh(u) ** 2, sympy.tanh, bump=True),
-    BankFunction("atan", np.arctan, lambda u: 1 / (1 + u * u), sympy.atan, bump=True),
-)
-_BY_NAME = {each.name: each for each in FUNCTIONS}
-
-
-@dataclass(frozen=True)
 class Atom:
-    """A function of a polynomial: its powers of x, and their coefficients at the start; the column is scaled to [-1, 1]."""
+    """A library function of a polynomial: powers of x, and their coefficients at the start; the column is scaled to [-1, 1]."""
 
     name: str
     powers: tuple[int, ...]
     start: tuple[float, ...]
 
     @property
-    def function(self) -> BankFunction:
-        """The entry of the bank."""
-        return _BY_NAME[self.name]
+    def function(self) -> LibraryFunction:
+        """The entry of the library."""
+        return BY_NAME[self.name]
 
     def argument(self, coefficients: Sequence[float], x: Array) -> Array:
         """The polynomial at x."""
@@ -189,12 +159,12 @@ class _CompositeSearch:
             found += [
                 (-float(share[j]), k, k + j) for j in np.argpartition(-share, min(3, len(share) - 1))[:3].tolist()
             ]
-        alike: dict[tuple[str, str], int] = {}
+        alike: dict[tuple[object, ...], int] = {}
         chosen: list[_Structure] = []
         for _, i, j in sorted(found):
-            names = (self.atoms[i].name, self.atoms[j].name)
-            alike[names] = alike.get(names, 0) + 1
-            if alike[names] <= N_ALIKE:
+            kinds = (_kind(self.atoms[i])[:3], _kind(self.atoms[j])[:3])
+            alike[kinds] = alike.get(kinds, 0) + 1
+            if alike[kinds] <= N_ALIKE:
                 chosen.append(((self.atoms[i], self.atoms[j]),))
             if len(chosen) == N_PRODUCTS:
                 break
@@ -206,7 +176,7 @@ class _CompositeSearch:
         return found
 
     def refined(self, degree: int, structures: Sequence[_Structure]) -> list[ScoredExpression]:
-        """The structures with their best constants, the shortest description first; it ends at one that is exact."""
+        """The structures with their best constants, the shortest description first."""
         trials: list[tuple[float, _Structure, Array]] = []
         for structure in structures:
             start = np.concatenate([a.start for a in itertools.chain.from_iterable(structure)])
@@ -233,7 +203,8 @@ class _CompositeSearch:
         if solution is None:
             return []
         n, few = len(self.problem.y), len(self.y)
-        code = (len(start) + len(structure) + degree + 1) * math.log(n) + 2 * FUNCTION_NATS * sum(map(len, structure))
+        names = 2 * sum(atom.function.cost for atom in itertools.chain.from_iterable(structure))
+        code = (len(start) + len(structure) + degree + 1) * math.log(n) + names
         return [(n * math.log(max(solution.rss / few, self.floor / n)) + code, structure, solution.constants)]
 
     def _columns(self, structure: _Structure, degree: int, z: Array) -> tuple[Array, list[tuple[int, Array]]]:
@@ -261,19 +232,16 @@ class _CompositeSearch:
         columns = columns * self.root[:, None]
         if not np.isfinite(columns).all():
             return np.full(len(self.y), np.inf), np.zeros((len(self.y), len(z)))
-        lengths = np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
-        q, r = np.linalg.qr(columns / lengths)
         aim = self.y * self.root
-        coefficients = np.linalg.lstsq(r, q.T @ aim, rcond=1e-12)[0] / lengths
+        coefficients = linear_least_squares(columns, aim)
         gap = columns @ coefficients - aim
         jacobian = np.stack([coefficients[k] * slope * self.root for k, slope in slopes], 1)
+        q = np.linalg.qr(columns / np.maximum(np.linalg.norm(columns, axis=0), 1e-300))[0]
         return gap, jacobian - q @ (q.T @ jacobian)
 
     def _expression(self, structure: _Structure, degree: int, z: Array) -> sympy.Expr:
         columns, _ = self._columns(structure, degree, z)
-        weighted = columns * self.root[:, None]
-        lengths = np.maximum(np.linalg.norm(weighted, axis=0), 1e-300)
-        c = (np.linalg.lstsq(weighted / lengths, self.y * self.root, rcond=1e-12)[0] / lengths).tolist()
+        c = linear_least_squares(columns * self.root[:, None], self.y * self.root).tolist()
         x = self.problem.expressions[0]
         terms = [sympy.Float(c[k] / self.size**k) * x**k for k in range(degree + 1)]
         place = 0
@@ -289,9 +257,9 @@ class _CompositeSearch:
 
 
 def _kind(atom: Atom) -> tuple[object, ...]:
-    """The function of an atom, its powers, and its rate to the nearest power of e."""
+    """The function of an atom, its powers, whether it is even about 0, and its rate to the nearest power of e."""
     rate = sum(abs(c) for c, p in zip(atom.start, atom.powers, strict=True) if p)
-    return atom.name, atom.powers, round(math.log(rate + 1e-9))
+    return atom.name, atom.powers, atom.start[-1] == 0, round(math.log(rate + 1e-9))
 
 
 def _bank(x: Array) -> tuple[Atom, ...]:
@@ -300,19 +268,18 @@ def _bank(x: Array) -> tuple[Atom, ...]:
     rates = (math.pi / (2 * span)) * np.arange(1, N_RATES + 1)
     coarse = rates[::2]
     found: list[Atom] = []
-    for name in ("sin", "cos"):
-        found += [Atom(name, (1, 0), (a, 0.0)) for a in rates.tolist()]
+    for phase in (0.0, math.pi / 2):
+        found += [Atom("sin", (1, 0), (a, phase)) for a in rates.tolist()]
         found += [
-            Atom(name, (2, 1, 0), (a, b * 0.5 * float(rates[3]), 0.0))
+            Atom("sin", (2, 1, 0), (a, b * 0.5 * float(rates[3]), phase))
             for a in coarse.tolist()
             for b in (-2, -1, 0, 1, 2)
         ]
-        found += [Atom(name, (3, 1, 0), (a, 0.0, 0.0)) for a in coarse.tolist()]
+        found += [Atom("sin", (3, 1, 0), (a, 0.0, phase)) for a in coarse.tolist()]
     for a in np.geomspace(0.15, 24.0, 24).tolist():
-        found += [Atom("exp", (1,), (sign * a,)) for sign in (-1, 1)]
-        found += [Atom("exp", (2,), (sign * a,)) for sign in (-1, 1)]
-        found += [Atom("log", (1,), (a,))]
+        found += [Atom("exp", (power,), (sign * a,)) for power in (1, 2) for sign in (-1, 1)]
+        found += [Atom("log(1+x^2)", (1,), (a,))]
     for a in np.geomspace(0.5, 16.0, 10).tolist():
         for centre in np.linspace(float(x.min()), float(x.max()), 13)[1:-1].tolist():
-            found += [Atom(each.name, (1, 0), (a, -a * centre)) for each in FUNCTIONS if each.bump]
+            found += [Atom(name, (1, 0), (a, -a * centre)) for name in BUMPS]
     return tuple(found)

@@ -14,6 +14,7 @@ import numpy as np
 import sympy
 from scipy.linalg import solve_triangular
 
+from splinework.interpret.symbolic.levenberg_marquardt import linear_least_squares
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.dictionary import POSITION_NATS, monomial_dictionary
 from splinework.interpret.symbolic.screening.problem import ScoredExpression, ScreeningProblem
@@ -49,7 +50,7 @@ def polynomial_candidates(
         problem: A problem of any number of columns; none are returned for more than six.
         floor: Residual sum of squares, on the scale of the data's target, below which fits are equally good.
         deadline: Time on the monotonic clock after which nothing further is tried.
-        exact: Return only polynomials that leave no more than `floor`, and sparse ones of more terms than rows determine.
+        exact: Return only a polynomial of which rows determine all terms and which leaves no more than `floor`.
     """
     if not 1 <= problem.size <= MAX_COLUMNS:
         return []
@@ -60,16 +61,14 @@ def polynomial_candidates(
         if degree == 0 or errors[degree][0] > MAX_ERROR_RATIO * errors[degree - 1][0]:
             return []
         return [rows.answer(rows.without_needless_terms(rows.fit(exponents_up_to(problem.size, degree))))]
-    if math.comb(problem.size + MAX_DEGREE, MAX_DEGREE) <= _most_terms(problem):
-        if exact:
-            return []
-    elif (low := _exact_of_low_degrees(rows)) is not None:
+    many = math.comb(problem.size + MAX_DEGREE, MAX_DEGREE) > _most_terms(problem)
+    if many and (low := _exact_of_low_degrees(rows)) is not None:
         return [rows.answer(rows.without_needless_terms(low))]
-    answers = []
-    if not exact:
-        dense = [rows.fit(exponents_up_to(problem.size, k)) for k in _likely_degrees(problem, errors, floor)]
-        kept = [each for each in map(rows.without_needless_terms, dense) if not rows.is_series(each)]
-        answers = [rows.answer(each) for each in sorted(kept, key=rows.score)]
+    if exact:
+        return []
+    dense = [rows.fit(exponents_up_to(problem.size, k)) for k in _likely_degrees(problem, errors, floor)]
+    kept = [each for each in map(rows.without_needless_terms, dense) if not rows.is_series(each)]
+    answers = [rows.answer(each) for each in sorted(kept, key=rows.score)]
     if time.monotonic() > deadline:
         return answers
     degree = MAX_DEGREE
@@ -83,7 +82,14 @@ def polynomial_candidates(
 def fraction_candidates(
     problem: ScreeningProblem, *, floor: float, deadline: float = math.inf, exact: bool = False
 ) -> list[ScoredExpression]:
-    """Fractions of sparse polynomials of a problem's columns, the shortest description first; arguments as above."""
+    """Fractions of sparse polynomials of a problem's columns, the shortest description first.
+
+    Args:
+        problem: A problem of any number of columns; none are returned for more than three.
+        floor: Residual sum of squares, on the scale of the data's target, below which fits are equally good.
+        deadline: Time on the monotonic clock after which nothing further is tried.
+        exact: Return only a fraction that leaves no more than `floor`.
+    """
     if not 1 <= problem.size <= MAX_FRACTION_COLUMNS:
         return []
     rows = _ScaledRows.of(problem, floor)
@@ -164,7 +170,7 @@ class _ScaledRows:
     def fit(self, above: Exponents) -> _Sum:
         """The polynomial with these terms of least error."""
         regressors, aim = self._monomials(above) * self.root[:, None], self.problem.y * self.root
-        coefficients = _least_squares(regressors, aim)
+        coefficients = linear_least_squares(regressors, aim)
         gap = regressors @ coefficients - aim
         return _Sum(above, above[:0], coefficients, float(gap @ gap), regressors, aim)
 
@@ -193,7 +199,7 @@ class _ScaledRows:
                 aim = y * under[:, 0] * weight
                 if not (np.isfinite(regressors).all() and np.isfinite(aim).all()):
                     break
-                coefficients = _least_squares(regressors, aim)
+                coefficients = linear_least_squares(regressors, aim)
                 bottom = under[:, 0] + under[:, 1:] @ coefficients[len(above) :]
                 gap = ((over @ coefficients[: len(above)]) / bottom - y) * self.root
                 rss = float(gap @ gap)
@@ -269,13 +275,6 @@ class _ScaledRows:
 
 def _n_integers(coefficients: Array) -> int:
     return int((np.abs(coefficients - np.round(coefficients)) < INTEGER_TOLERANCE).sum())
-
-
-def _least_squares(regressors: Array, aim: Array) -> Array:
-    """The coefficients of least squares, columns scaled to norm 1 first."""
-    lengths = np.maximum(np.linalg.norm(regressors, axis=0), 1e-300)
-    found: Array = np.linalg.lstsq(regressors / lengths, aim, rcond=None)[0] / lengths
-    return found
 
 
 def _losses(found: _Sum) -> Array:

@@ -28,7 +28,7 @@ MAX_ERROR_RATIO, MAX_ERROR_RATIO_NOISY = 1.1, 1.02
 MIN_NOISE = 1e-3
 """Relative error of the surrogate from which the data count as noisy, and the second factor applies."""
 CLEAR_ERROR_RATIO, MAX_CLEAR = 0.5, 2
-"""Error ratio below which a reduction is clear, and the number of clear ones after which the verification ends."""
+"""Error ratio below which a reduction or separation is clear, and the number of clear ones after which the verification ends."""
 MIN_BLIND_NOISE, MAX_BLIND_COLUMNS = 0.03, 4
 """Common reductions are tried without the gradient for fewer columns than this if the data are noisy, and for exactly this many
 from this relative error on."""
@@ -201,7 +201,8 @@ class Screen:
                 return
             if not (self._is_rough or each.error < MAX_CLEAN_NOISE * scale):
                 return
-            self.noise = min(self.noise, each.error)
+            if each.error < CLEAR_ERROR_RATIO * self.noise:  # the least of many estimates would be too small
+                self.noise = each.error
             column, name = problem.columns[:, [each.column]], "u"
             weights = problem.weights * (1.0 if each.is_sum else each.rest**2)
             pool = Pool(FitTarget(column, each.own, (name,), weights=weights, noise=each.own_error))
