@@ -41,7 +41,7 @@ RIVALS := $(VENV)/.rivals-$(HERE)
 OLDEST := .venv-oldest/.made-$(HERE)
 
 PIP := $(BIN)/python -m pip install --quiet
-PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore

@@ -57,6 +57,7 @@ def paper(x):
     return np.exp(np.sin(np.pi * x[:, 0]) + x[:, 1] ** 2)
 
 
+@slow
 def test_the_papers_example():
     found = discover(*rows(paper, 2), budget=SECONDS)
     assert error(found, paper, 2) < 1e-4
@@ -250,7 +251,7 @@ def test_an_interrupt_gives_what_was_found():
         assert len(found) >= 1
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3, 4))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=slow) for seed in (1, 2, 3, 4))])
 def test_gross_errors_are_set_aside_and_told(seed):
     x, y = rows(lambda x: x[:, 0] / (x[:, 1] - 3), 2, seed=seed)
     draw = np.random.default_rng(seed)

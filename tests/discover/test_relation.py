@@ -40,7 +40,10 @@ def distance(row, x):
     return float(np.sqrt((away**2).mean()))
 
 
-@pytest.mark.parametrize("name", ["circle", "ellipse", "gas", "hyperbola", "Kepler", "energy"])
+@pytest.mark.parametrize(
+    "name",
+    ["circle", "gas", "Kepler", *(pytest.param(name, marks=slow) for name in ("ellipse", "hyperbola", "energy"))],
+)
 @pytest.mark.parametrize("noise", [0.0, pytest.param(0.01, marks=slow)])
 def test_the_relation_comes_back(name, noise):
     x = columns(name)

@@ -11,7 +11,7 @@ from sklearn.utils import estimator_checks as checks
 from splinework.tabular import KANClassifier, KANRegressor, KANTransformer
 
 KINDS = (KANRegressor, KANClassifier, KANTransformer)
-SHORT = 40
+SHORT = 10
 """Steps of the fits of every day; with the defaults, which take longer, the slow tests do the same."""
 LOSSES: tuple[dict[str, Any], ...] = (
     {"loss": "absolute_error"},

@@ -145,6 +145,7 @@ def test_the_same_rows_give_the_same_bits_whatever_the_unit_of_weights(task: Tas
     assert outputs[0].dtype == torch.float64
 
 
+@pytest.mark.slow
 @regression_first
 def test_interactions_are_found_where_there_are_some(task: Task) -> None:
     x = table(400)

@@ -58,7 +58,14 @@ WAVES = {
 }
 
 
-@pytest.mark.parametrize(("name", "grid"), [*((name, 3) for name in WAVES), ("J0(20x)", 20)])
+@pytest.mark.parametrize(
+    ("name", "grid"),
+    [
+        ("J0(20x)", 3),
+        ("a narrow bump on a line", 3),
+        *(pytest.param(*c, marks=pytest.mark.slow) for c in (("sin 40x", 3), ("sin 9(x + 1.2)²", 3), ("J0(20x)", 20))),
+    ],
+)
 def test_waves_without_noise_are_met_from_any_starting_grid(name, grid):
     truth, x = WAVES[name], np.random.default_rng(1).uniform(-1, 1, (1000, 1))
     model = sw.fit(sw.KAN([1, 1], grid=grid), x, truth(x), progress=False).model

@@ -69,6 +69,7 @@ def test_the_seed_of_a_fit_draws_its_sample(monkeypatch):
     assert set(seen) == {7}
 
 
+@pytest.mark.slow
 def test_nothing_grows_beyond_a_second_a_step_or_where_slow_steps_have_little_left(monkeypatch):
     x = uniform(3000, 2)
     y = torch.exp(torch.sin(3 * x[:, :1]) + x[:, 1:] ** 2)

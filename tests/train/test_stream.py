@@ -87,8 +87,10 @@ def ordered(parts) -> torch.Tensor:
 
 
 @every_case
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("size", [1000, 7])
+@pytest.mark.parametrize(
+    ("weighted", "size"),
+    [(True, 7), *(pytest.param(*c, marks=pytest.mark.slow) for c in ((False, 7), (False, 1000), (True, 1000)))],
+)
 def test_the_objective_is_that_of_rows_in_memory(case: Case, weighted, size):
     model, x = thinned([2, 3, 3]), uniform(60)
     y, w = case.targets(normal(60, 3)), W[:60] if weighted else None

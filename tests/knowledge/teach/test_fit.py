@@ -74,7 +74,11 @@ def fit(
     return sw.fit(model, x, y, axioms=axioms, **options)
 
 
-@pytest.mark.parametrize("name", TRUTHS)
+EVERY_DAY = {"monotone", "no interaction", "bounded", "periodic", "rotation", "boundary", "integral"}
+"""One of each way in which an axiom enters a network; the others run with the slow tests."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in EVERY_DAY else pytest.mark.slow) for n in TRUTHS])
 def test_what_is_true_is_learned_and_holds(name):
     truth, axioms = TRUTHS[name]
     x, y = rows(truth, 250)

@@ -209,7 +209,9 @@ def test_the_laplacian_is_the_one_by_autograd():
     assert relative_distance(laplacian[:, 0], laplacian_by_autograd(model, x.clone())) <= 1e-11
 
 
-@every_kind
+@pytest.mark.parametrize(
+    "grid_kind", [GRID_KINDS[0], *(pytest.param(kind, marks=pytest.mark.slow) for kind in GRID_KINDS[1:])]
+)
 def test_a_residual_and_its_gradient_compile_without_a_graph_break(grid_kind):
     torch.compiler.reset()
     model = in_units([2, (1, 1), 1], grid_kind=grid_kind, names=["x", "t"])

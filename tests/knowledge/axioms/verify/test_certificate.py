@@ -202,7 +202,7 @@ def test_a_leaf_that_is_missing_or_moved_is_noticed():
     assert from_dict(found.to_dict()) == found
 
 
-@pytest.mark.parametrize("inputs", [62, 63, 64, 70, 130])
+@pytest.mark.parametrize("inputs", [64, *(pytest.param(n, marks=pytest.mark.slow) for n in (62, 63, 70, 130))])
 def test_a_right_certificate_with_faces_of_many_variables_is_accepted_and_a_wrong_one_is_not(inputs, monkeypatch):
     monkeypatch.setattr(checker, "_MAX_BOXES", 16)  # the function is linear: halves of a wrong face are as wrong
     model = sw.KAN([inputs, 1], grid=1, base="identity", dtype=torch.float64)
