@@ -25,6 +25,7 @@ def loss(device: Device, network: AnalogNetwork) -> float:
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.slow
 def test_tuning_lowers_the_loss_of_a_chip_with_hidden_mismatch(seed):
     network = random_network(seed, (2, 3, 2), 5)
     chip = SimulatedChip(network, seed=seed)

@@ -62,7 +62,13 @@ def dtype_of(model):
     return found.pop()
 
 
-@pytest.fixture(scope="module", params=KINDS)
+EVERY_DAY = {"NumPy float32", "NumPy float64", "pandas", "torch float32", "torch float64", "list"}
+"""Kinds of data that a change is checked with at once; the others run with the slow tests."""
+
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(kind, marks=() if kind in EVERY_DAY else pytest.mark.slow) for kind in KINDS]
+)
 def fitted(request):
     x, dtype = KINDS[request.param]
     return x, dtype, quick(x)

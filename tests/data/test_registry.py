@@ -25,6 +25,14 @@ SINGLE = [name for name in DRAWN if len(data_set(name).targets) == 1]
 CLASSES = ["aubry_andre", "mosaic", "exponential_hopping", "nearest_hopping"]
 
 
+def thinned(names):
+    """The names as parameters: of the many formulas every fourth by day, all of them with the slow tests."""
+    return [
+        pytest.param(name, marks=() if ":" not in name or number % 4 == 0 else pytest.mark.slow)
+        for number, name in enumerate(names)
+    ]
+
+
 @cache
 def drawn_of(name: str) -> Sample:
     return data_set(name).draw(40, seed=1)
@@ -59,7 +67,7 @@ def test_measurements_have_their_columns_and_are_new_at_every_call(name):
         found.draw(3)
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", thinned(PROBLEMS))
 def test_a_problem_is_its_formula_on_rows_that_the_seed_draws(name):
     found = data_set(name)
     frame = found.frame(20, seed=3)
@@ -84,7 +92,7 @@ def test_the_rows_of_a_problem_are_those_of_its_sample(name):
         np.testing.assert_array_equal(drawn.y, y)
 
 
-@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("name", thinned(DRAWN))
 def test_the_same_seed_gives_the_same_bytes(name):
     first, again, other = drawn_of(name), data_set(name).draw(40, seed=1), data_set(name).draw(40, seed=2)
     assert first.digest == again.digest != other.digest
@@ -131,7 +139,7 @@ def test_the_formula_of_the_truth_is_the_target(name):
     assert drawn.truth.noise_floor == 0.0
 
 
-@pytest.mark.parametrize("name", [name for name in DRAWN if name not in CLASSES])
+@pytest.mark.parametrize("name", thinned(name for name in DRAWN if name not in CLASSES))
 def test_noise_changes_targets_only_and_is_its_floor(name):
     clean, noisy = drawn_of(name), data_set(name).draw(40, seed=1, noise=0.1)
     np.testing.assert_array_equal(clean.x, noisy.x)

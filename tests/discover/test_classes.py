@@ -28,6 +28,7 @@ def labelled(logit, count=1000, seed=0):
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=() if n == "line" else slow) for n in LOGITS])
+@slow
 def test_the_logit_comes_back(name):
     x, y, p = labelled(LOGITS[name], 1500)
     table = discover_classes(x, y, search=answering(), budget=6)
@@ -38,6 +39,7 @@ def test_the_logit_comes_back(name):
     assert any("calibration" in note for note in table.notes)
 
 
+@slow
 def test_a_formula_of_the_search_is_taken_where_it_is_shorter():
     logit = 3 * sympy.tanh(3 * x1 * x2) - x3
     x, y, p = labelled(logit, 1500)

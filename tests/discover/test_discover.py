@@ -101,6 +101,7 @@ def test_noise_does_not_hide_a_law(name, noise):
 
 @pytest.mark.parametrize("count", [pytest.param(200), pytest.param(1000, marks=slow)])
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=slow), *(pytest.param(s, marks=slow) for s in (2, 3, 4))])
+@slow
 def test_noise_alone_gives_a_constant_and_a_note(count, seed):
     draw = np.random.default_rng(100 + seed)
     found = discover(draw.uniform(-1, 1, (count, 3)), draw.normal(size=count), budget=SECONDS)

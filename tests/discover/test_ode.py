@@ -59,6 +59,7 @@ def test_solutions_follow_other_trajectories_of_the_same_law():
 
 
 @pytest.mark.parametrize("told", ["by restarts", "by a column"])
+@slow
 def test_several_trajectories(told):
     parts = [trajectory("logistic growth", start=[s], count=60) for s in (0.2, 8.0)]
     t, x = np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])

@@ -66,8 +66,13 @@ def usable(to: str) -> bool:
     return not (to == "c" and runners.COMPILER is None) and not (to == "js" and runners.NODE is None)
 
 
-QUICK = {"onnx": ("answers", "corrected"), "torch": ("both", "corrected")}
-"""Of the graphs, which take seconds each: every part of a frame once."""
+QUICK = {
+    "onnx": ("answers", "corrected"),
+    "torch": ("both", "corrected"),
+    "c": ("both", "odd-names"),
+    "js": ("both", "odd-names"),
+}
+"""Of what takes a second or more: every part of a frame once."""
 CASES = [
     pytest.param(to, name, marks=[] if name in QUICK.get(to, FRAMES) else [pytest.mark.slow])
     for to in EXACT
@@ -87,6 +92,7 @@ def test_an_artefact_of_a_framed_network_is_the_model(to, name, tmp_path):
     assert np.abs(got - expected).max() <= EXACT[to] * np.abs(expected).max()
 
 
+@pytest.mark.slow
 def test_an_artefact_in_single_precision_is_the_model_up_to_rounding(tmp_path):
     model, x = framed("both", torch.float32), rows(torch.float32)
     exact = framed("both")(x.double()).numpy()

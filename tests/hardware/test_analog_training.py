@@ -20,6 +20,7 @@ def moons(rows: int) -> tuple[np.ndarray, np.ndarray]:
     return (x - x.mean(axis=0)) / x.std(axis=0) / 2.2, y
 
 
+@pytest.mark.slow
 def test_training_through_the_device_keeps_accuracy_under_the_errors_of_acceptance():
     x, y = moons(400)
     recipe = NoiseAwareRecipe(task="cross_entropy", steps=150, rate=0.05, chips=2, held_out_chips=2)

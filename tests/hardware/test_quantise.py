@@ -91,6 +91,7 @@ def _monotone(seed: int) -> sw.KAN:
 
 @pytest.mark.parametrize("bits", [2, 3, 5, 8])
 @pytest.mark.parametrize("seed", range(2))
+@pytest.mark.slow
 def test_a_monotone_network_stays_monotone_in_every_code(seed: int, bits: int) -> None:
     model, x = _monotone(seed), _rows(400, 2, seed)
     y = model(torch.from_numpy(x)).detach().numpy() + np.random.default_rng(seed).normal(size=(400, 1))

@@ -146,7 +146,7 @@ def test_logarithmic_scales_are_drawn_and_said(tmp_path):
     ("shape", "options"),
     [
         ([2, 5, 1], {}),
-        ([3, 4, 4, 2], {"basis": "chebyshev"}),
+        pytest.param([3, 4, 4, 2], {"basis": "chebyshev"}, marks=pytest.mark.slow),
         ([10, 1], {"grid_kind": "normalised"}),
         pytest.param([30, 15, 1], {}, marks=pytest.mark.slow),
     ],

@@ -168,6 +168,7 @@ def _loss(task: Task, outputs: torch.Tensor, y: np.ndarray, x: np.ndarray) -> fl
     return float(task.loss(outputs, shown).mean())
 
 
+@pytest.mark.slow
 def test_additive_truths_keep_an_additive_network() -> None:
     x = table(400)
     y = (np.sin(x[:, 0]) + x[:, 1] ** 2 + 0.3 * np.random.default_rng(2).normal(size=400))[:, None]

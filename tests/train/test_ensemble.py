@@ -46,6 +46,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(resample):
 
 @every_resample
 @pytest.mark.parametrize("inputs", [1, 2])
+@pytest.mark.slow
 def test_intervals_cover_what_they_promise_and_the_reported_coverage_agrees(resample, inputs):
     gaps, reported = [], []
     for seed in range(4):

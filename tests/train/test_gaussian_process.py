@@ -147,6 +147,7 @@ def test_a_regression_on_the_covariances_of_all_rows_is_the_exact_process(noise)
     torch.testing.assert_close(regression[1], exact[1], rtol=1e-3, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_many_rows_without_noise_are_met_to_far_below_the_root_of_rounding(monkeypatch):
     monkeypatch.setattr(gaussian_process, "MAX_EXACT_ROWS", 400)
     monkeypatch.setattr(gaussian_process, "N_INDUCING_ROWS", 300)

@@ -30,6 +30,7 @@ def at_every_step(monkeypatch):
     ],
     ids=str,
 )
+@pytest.mark.slow
 def test_and_killed_again_and_again(tmp_path, options):
     whole = train(**options)
     path = tmp_path / "fit.checkpoint"

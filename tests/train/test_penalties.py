@@ -222,7 +222,15 @@ def test_the_quadratic_lies_above_the_value(size, penalty):
 
 
 @pytest.mark.parametrize(
-    "penalty", [Sparsity(3e-2), GroupLasso(3e-2), GroupLasso(3e-2, adaptive=0.5), PykanSparsity(1e-2)], ids=str
+    "penalty",
+    [
+        Sparsity(3e-2),
+        *(
+            pytest.param(p, marks=pytest.mark.slow)
+            for p in (GroupLasso(3e-2), GroupLasso(3e-2, adaptive=0.5), PykanSparsity(1e-2))
+        ),
+    ],
+    ids=str,
 )
 @every_method
 def test_sparsity_shrinks_the_edge_that_is_not_needed(recipe, penalty):

@@ -73,6 +73,7 @@ def test_noise_alone_leaves_next_to_nothing_and_a_line_stays_a_line():
     assert float((line.model(x) - 2 * x).detach().square().mean().sqrt()) < 0.08
 
 
+@pytest.mark.slow
 def test_smoothing_by_default_beats_none_under_noise():
     gains = []
     for seed in range(4):

@@ -27,6 +27,7 @@ def error(model, x, y):
 @pytest.mark.parametrize(
     "penalty", [1e-1, *(pytest.param(each, marks=pytest.mark.slow) for each in (Sparsity(1e-2), PykanSparsity(1e-3)))]
 )
+@pytest.mark.slow
 def test_the_structure_does_not_depend_on_the_penalty(penalty):
     x = uniform(200)
     result = sparse(fresh([2, 2, 1], grid=2), x, smooth(x), penalty=penalty)
@@ -41,6 +42,7 @@ def test_accuracy_comes_after_structure():
     assert error(model, new, smooth(new)) < 1e-5
 
 
+@pytest.mark.slow
 def test_under_noise_exactly_the_inputs_of_the_law_stay():
     x = uniform(300, 4)
     law = torch.sin(torch.pi * x[:, 1:2]) + x[:, 3:4] ** 2

@@ -39,6 +39,7 @@ TARGETS = {
         pytest.param("a product", 200, marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_from_few_noisy_rows_a_network_is_as_good_as_a_gaussian_process(name, rows):
     inputs, truth = TARGETS[name]
     rng = np.random.default_rng(6)
@@ -153,6 +154,7 @@ def test_predictions_agree_as_far_as_their_errors_say():
     assert not agree(one, wild, 0.02)
 
 
+@pytest.mark.slow
 def test_a_polish_that_changes_the_function_between_the_rows_is_taken_back(monkeypatch):
     monkeypatch.setattr(fitting, "is_teachable", lambda *given: False)
     x = np.random.default_rng(3).uniform(-1, 1, (60, 2))

@@ -276,6 +276,7 @@ def mean_gap(case, rows, sd, seeds, **more):
     ],
     ids=str,
 )
+@pytest.mark.slow
 def test_prediction_intervals_cover_what_they_promise(case, rows, judged):
     gap = mean_gap(case, rows, 0.2, 4 if case == "deep" else 8, judged=judged)
     assert gap[:, 0].abs().max() <= 0.03

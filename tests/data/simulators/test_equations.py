@@ -98,6 +98,7 @@ def coarse():
     return allen_cahn(X, T, 1024, 1000, 1000)
 
 
+@pytest.mark.slow
 def test_allen_cahn_by_fewer_modes_and_steps_is_nearly_the_same(coarse):
     recipe = AllenCahnSet()
     fine = recipe.evaluate(np.column_stack([X, T]))[:, 0]

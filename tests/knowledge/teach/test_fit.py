@@ -167,6 +167,7 @@ def test_units_reach_the_answer():
 
 
 @pytest.mark.parametrize("weight", [10.0, "auto"])
+@pytest.mark.slow
 def test_a_soft_axiom_lowers_its_violation(weight):
     def truth(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.clip(3 * a, -1, 1) + 0 * b

@@ -48,6 +48,7 @@ def equal(expression: sympy.Expr, truth: sympy.Expr) -> bool:
     return bool(np.abs(one - other).max() < 1e-6)
 
 
+@pytest.mark.slow
 def test_a_model_without_axioms_gives_what_the_search_of_formulas_gives():
     x, a, _, noise = rows(60, 0.1)
     x, y = x[:, :1], a * a + noise
@@ -164,6 +165,7 @@ def test_the_network_with_its_edges_as_splines_is_the_model_and_so_fulfils_its_a
     assert set(statuses.values()) == {"holds on 4096 points"}
 
 
+@pytest.mark.slow
 def test_outputs_that_must_go_together_are_offered_together():
     x, a, b, _ = rows()
     p = torch.stack([torch.sigmoid(2 * a - b), torch.sigmoid(b - 2 * a)], 1)

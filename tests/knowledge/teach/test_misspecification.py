@@ -98,6 +98,7 @@ def test_a_right_axiom_is_not_blamed_for_what_the_model_misses(text):
 
 
 @pytest.mark.parametrize("kind", ["apex", "edge", "smooth"])
+@pytest.mark.slow
 def test_false_doubts_are_rare(kind):
     truth = {"apex": lambda x: 0 * x[:, 0], "edge": lambda x: x[:, 0].clamp_min(0), "smooth": lambda x: x[:, 0]}[kind]
     blamed = sum(bool(told(truth, truth, ["monotone(0)"], seed=seed, count=100)) for seed in range(40))

@@ -90,6 +90,7 @@ def test_a_system_is_solved_and_its_coefficients_are_found_from_few_values():
     assert found.model.config.output_names == ("a", "b")
 
 
+@pytest.mark.slow
 def test_the_diffusivity_of_the_heat_equation_is_found_from_measurements():
     def truth(p: Tensor) -> Tensor:
         return torch.sin(torch.pi * p[:, 0]) * torch.exp(-0.1 * torch.pi**2 * p[:, 1])

@@ -51,6 +51,7 @@ def relative(model: torch.nn.Module, x: Tensor, truth: Tensor) -> float:
 BURGERS = [ResidualEquation("u_t + u*u_x = 0.01/pi*u_xx"), Initial("t", 0, "-sin(pi*x)"), Boundary({"x": (-1, 1)}, 0)]
 
 
+@pytest.mark.slow
 def test_the_front_of_burgers_equation_is_found_with_knots_where_it_stands():
     found = solved(BURGERS, terms=7, grid=20, degree=7, slabs=20, tolerance=1e-3)
     x = mesh(STRIP)

@@ -150,6 +150,7 @@ def simulated():
     return sw.fit(model, x, truth(x, 0.9), progress=False, steps=120, seed=1)
 
 
+@pytest.mark.slow
 def test_a_simulator_that_is_slightly_wrong_halves_the_error_and_more(simulated, tmp_path):
     x, fresh = uniform(20, 3, seed=5), uniform(1000, 3, seed=6)
     y = truth(x, 1.0) + 0.01 * normal(20, 1)
@@ -176,6 +177,7 @@ def test_corrections_are_edges_that_can_be_read(simulated):
     assert "a = 1.5" in found.scores[0].note or "a = 1.49" in found.scores[0].note
 
 
+@pytest.mark.slow
 def test_a_useless_simulator_costs_little():
     x = uniform(300, 2)
     y = torch.sin(3 * x[:, :1]) + x[:, 1:] ** 2

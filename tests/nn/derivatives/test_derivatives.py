@@ -317,6 +317,7 @@ def test_points_and_directions_that_are_none_are_refused():
 # ------------------------------------------------------------------------------------------------------- the page
 
 
+@pytest.mark.slow
 def test_the_page_s_example_solves_the_equation(tmp_path, capsys):
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
     script = tmp_path / "page.py"

@@ -148,6 +148,7 @@ def test_what_a_network_happens_to_fulfil_is_proved_and_confirmed(text):
     assert check(model, found), check(model, found).reason
 
 
+@pytest.mark.slow
 def test_an_integral_is_enclosed_and_confirmed():
     model = smooth([2, 3, 1], 0)
     axis, weight = np.polynomial.legendre.leggauss(60)
