@@ -105,7 +105,7 @@ def test_a_right_prediction_has_the_best_scores():
 # --------------------------------------------------------------------------------------------------------- the rivals
 
 
-@pytest.mark.parametrize("classes", [0, 2, 3])
+@pytest.mark.parametrize("classes", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 3))])
 @pytest.mark.parametrize("peer", [linear, boosting, mlp], ids=lambda peer: peer.__name__.rpartition(".")[2])
 def test_a_rival_learns_words_and_gaps_and_takes_unseen_ones(monkeypatch, peer, classes):
     everything = peer.configurations()

@@ -65,9 +65,9 @@ def test_json_says_the_same(run, model):
 SHAPES = [
     pytest.param({"shape": [2, 3, 1]}, id="plain"),
     pytest.param({"shape": [1, 1], "input_scales": ["log"], "output_scales": ["log"]}, id="logarithms"),
-    pytest.param({"shape": [2, (1, 2), 2]}, id="products"),
-    pytest.param({"shape": [2, 2], "basis": "fourier"}, id="fourier"),
-    pytest.param({"shape": [2, 2], "basis": "chebyshev", "base": "none"}, id="chebyshev"),
+    pytest.param({"shape": [2, (1, 2), 2]}, id="products", marks=pytest.mark.slow),
+    pytest.param({"shape": [2, 2], "basis": "fourier"}, id="fourier", marks=pytest.mark.slow),
+    pytest.param({"shape": [2, 2], "basis": "chebyshev", "base": "none"}, id="chebyshev", marks=pytest.mark.slow),
     pytest.param({"shape": [3, 2, 1], "names": ["größe [m]", "b", "c"]}, id="names"),
 ]
 

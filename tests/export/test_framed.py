@@ -132,7 +132,7 @@ def rising() -> sw.KAN:
     return found.requires_grad_(False)
 
 
-@pytest.mark.parametrize("to", ["c", "onnx", "torch"])
+@pytest.mark.parametrize("to", ["c", *(pytest.param(to, marks=pytest.mark.slow) for to in ("onnx", "torch"))])
 def test_what_rises_still_rises_in_single_precision_on_points_in_order(rising, to, tmp_path):
     if not usable(to):
         pytest.skip("there is no C compiler on this machine")

@@ -51,7 +51,17 @@ def step(loss: Callable[[KAN, Tensor], Tensor], model: KAN, x: Tensor) -> list[T
     return [value.detach(), *torch.autograd.grad(value, [x, *model.parameters()], materialize_grads=True)]
 
 
-@pytest.mark.parametrize("options", [{}, {"base": "tanh"}, {"extrapolation": "zero", "base": "none"}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        *(
+            pytest.param(o, marks=pytest.mark.slow)
+            for o in ({"base": "tanh"}, {"extrapolation": "zero", "base": "none"})
+        ),
+    ],
+    ids=str,
+)
 @every_loss
 @every_compiler
 def test_one_graph_forward_and_backward(compiler, loss, options):

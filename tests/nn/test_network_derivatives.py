@@ -111,7 +111,7 @@ def test_an_ensemble_under_vmap_is_its_members(grid_kind):
     assert relative_distance(together, torch.stack([member(x) for member in members])) <= 1e-12
 
 
-@pytest.mark.parametrize("shape", [[2, 3, 1], [2, (1, [3, 2]), 1]], ids=str)
+@pytest.mark.parametrize("shape", [[2, (1, [3, 2]), 1], pytest.param([2, 3, 1], marks=pytest.mark.slow)], ids=str)
 @every_kind
 def test_torch_compile_finds_no_graph_break(grid_kind, shape):
     torch.compiler.reset()

@@ -86,7 +86,13 @@ def test_recording_changes_nothing_and_writes_one_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "other", [{"steps": 41}, {"optimiser": "lbfgs"}, {"grids": [20]}, {"seed": 1}, {"weights": X[:, 0].exp()}], ids=str
+    "other",
+    [
+        {"steps": 41},
+        {"weights": X[:, 0].exp()},
+        *(pytest.param(o, marks=pytest.mark.slow) for o in ({"optimiser": "lbfgs"}, {"grids": [20]}, {"seed": 1})),
+    ],
+    ids=str,
 )
 def test_the_checkpoint_of_another_fit_is_refused(tmp_path, other):
     path = tmp_path / "fit.checkpoint"

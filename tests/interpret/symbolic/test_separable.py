@@ -29,7 +29,9 @@ def target_of(expression, *, noise=0.0, count=800, seed=0, weights=None):
     return FitTarget(x, y + noise * y.std() * rng.standard_normal(count), NAMES[:columns], weights=weights)
 
 
-@pytest.mark.parametrize(("own", "rest"), PRODUCTS, ids=str)
+@pytest.mark.parametrize(
+    ("own", "rest"), [*PRODUCTS[:2], *(pytest.param(*p, marks=pytest.mark.slow) for p in PRODUCTS[2:])], ids=str
+)
 def test_the_factors_of_a_product_are_found_up_to_their_scale(own, rest):
     target = target_of(2 + own * rest)
     best = separations(initial_problem(target))
@@ -53,7 +55,9 @@ def test_the_error_is_that_of_fresh_rows(own, rest):
     assert found.error == pytest.approx(np.sqrt(np.mean(left[judged] ** 2)), rel=1e-9)
 
 
-@pytest.mark.parametrize(("own", "rest"), PRODUCTS, ids=str)
+@pytest.mark.parametrize(
+    ("own", "rest"), [*PRODUCTS[:2], *(pytest.param(*p, marks=pytest.mark.slow) for p in PRODUCTS[2:])], ids=str
+)
 def test_the_terms_of_a_sum_are_found_up_to_a_constant(own, rest):
     target = target_of(own + rest)
     found = next(each for each in separations(initial_problem(target)) if each.column == 0 and each.is_sum)
