@@ -1,6 +1,7 @@
 """Sums and products of two functions of one column come back from their values."""
 
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,11 +12,8 @@ from hypothesis import strategies as st
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.pool import Pool
-from splinework.interpret.symbolic.screening.composites import (
-    Atom,
-    _CompositeSearch,
-    composite_candidates,
-)
+from splinework.interpret.symbolic.screening.atoms import Atom, Monomial
+from splinework.interpret.symbolic.screening.composites import _CompositeSearch, composite_candidates
 from splinework.interpret.symbolic.screening.screen import initial_problem
 
 X = symbol("x")
@@ -73,7 +71,7 @@ def test_the_first_pair_explains_more_than_others(degree):
     search = search_of(target_of(sympy.cos(3 * X) + sympy.exp(-X), -1, 2))
 
     def left(structure):
-        z = np.concatenate([a.start for a in itertools.chain.from_iterable(structure)])
+        z = np.array([c for a in itertools.chain.from_iterable(structure) for c in a.start])
         residuals = search._projection(structure, degree, z)[0]
         return float(residuals @ residuals)
 
@@ -86,13 +84,20 @@ def test_the_first_pair_explains_more_than_others(degree):
     assert left(search.singles(degree)[0]) <= min(left(((a,),)) for a in search.atoms[::7]) * (1 + 1e-6)
 
 
-def test_the_expression_is_what_was_fitted():
-    search = search_of(target_of(sympy.cos(3 * X) + X**4, -1, 2))
-    structure = (
+STRUCTURES = [
+    (
         (Atom("sin", (3, 1, 0), (1.0, 0.4, 0.3)), Atom("exp", (1,), (-0.5,))),
         (Atom("arctan", (1, 0), (2.0, 1.0)),),
-    )
-    z = np.concatenate([a.start for a in itertools.chain.from_iterable(structure)])
+    ),
+    ((Monomial(Fraction(-3, 2)), Atom("exp", (1,), (0.5,))), (Monomial(Fraction(1, 2), logarithm=True),)),
+    ((Monomial(Fraction(0), logarithm=True),),),
+]
+
+
+@pytest.mark.parametrize("structure", STRUCTURES, ids=["atoms", "powers", "logarithm"])
+def test_the_expression_is_what_was_fitted(structure):
+    search = search_of(target_of(sympy.cos(3 * X) + X**4, 0.2, 2))
+    z = np.array([c for a in itertools.chain.from_iterable(structure) for c in a.start])
     values = compile_expression(search._expression(structure, 1, z), ["x"])(search.x[:, None] * search.size)
     residuals = search._projection(structure, 1, z)[0]
     assert np.abs((values - search.y) * search.root - residuals).max() <= 1e-10
@@ -134,6 +139,10 @@ def test_drawn_composites_are_found(truth):
         ("sin(x) + sin(x + x**2)", -3, 3),
         ("exp(-(x + 1)**2) + exp(-4*(x - 1)**2)/2", -3, 3),
         ("exp(-0.35*x)*sin(4.2*x + 0.7)", 0, 8),
+        ("x - 3*x**(3/2)*tanh(x)", 0.1, 2),
+        ("x*log(x) - 2*x", 0.1, 3),
+        pytest.param("sqrt(x)*log(x) - sin(3*x)", 0.1, 3, marks=pytest.mark.slow),
+        pytest.param("x**2*cos(5*x) + exp(-x)", -2, 2, marks=pytest.mark.slow),
     ],
 )
 def test_one_of_each_kind_is_found(text, low, high):

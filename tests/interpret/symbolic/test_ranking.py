@@ -182,3 +182,18 @@ def test_the_simplest_that_evidence_does_not_tell_apart_comes_first(gain):
     share = {r.text: r.probability for r in found}
     assert share[rich.text] / share[simple.text] == pytest.approx(np.exp(gain), rel=1e-9)
     assert sum(share.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("form", "wanted"),
+    [
+        (sympy.exp(3 * A) / 2 + sympy.exp(-3 * A) / 2, sympy.cosh(3 * A)),
+        (B * sympy.exp(A) - B * sympy.exp(-A) + 1, 2 * B * sympy.sinh(A) + 1),
+        (sympy.exp(A) * sympy.exp(B) + sympy.exp(-A) * sympy.exp(-B), 2 * sympy.cosh(A + B)),
+        (sympy.exp(A) + 2 * sympy.exp(-A), sympy.exp(A) + 2 * sympy.exp(-A)),
+    ],
+    ids=str,
+)
+def test_exponentials_of_both_signs_are_written_as_hyperbolic_functions(form, wanted):
+    x = np.random.default_rng(0).uniform(-1, 1, (50, 2))
+    assert simplified(form, ["a", "b"], x) == wanted

@@ -8,7 +8,14 @@ from splinework.discover import discover
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.screening.screen import initial_problem
-from splinework.interpret.symbolic.screening.separable import JUDGING_EVERY, separations
+from splinework.interpret.symbolic.screening.separable import (
+    AFFINE,
+    JUDGING_EVERY,
+    PRODUCT,
+    SUM,
+    affine_parts,
+    separations,
+)
 
 NAMES = ("a", "b", "c")
 A, B, C = (symbol(name) for name in NAMES)
@@ -35,23 +42,23 @@ def target_of(expression, *, noise=0.0, count=800, seed=0, weights=None):
 def test_the_factors_of_a_product_are_found_up_to_their_scale(own, rest):
     target = target_of(2 + own * rest)
     best = separations(initial_problem(target))
-    found = next(each for each in best if each.column == 0 and not each.is_sum)
+    found = next(each for each in best if each.column == 0 and each.kind == PRODUCT)
     truth = compile_expression(own, target.names)(target.x)
     assert found.error <= 1e-4 * target.unit
     assert np.mean(found.own**2) == pytest.approx(1, rel=1e-9)
     assert abs(np.corrcoef(found.own, truth)[0, 1]) >= 1 - 1e-8
-    assert np.abs(found.constant + found.own * found.rest - target.y).max() <= 1e-3 * target.unit
+    assert np.abs(found.level + found.own * found.rest - target.y).max() <= 1e-3 * target.unit
 
 
 @pytest.mark.parametrize(("own", "rest"), PRODUCTS[:3], ids=str)
 def test_the_error_is_that_of_fresh_rows(own, rest):
     """Under noise the rows that were fitted would say less than what is left."""
     target = target_of(own * rest, noise=0.1)
-    found = next(each for each in separations(initial_problem(target)) if each.column == 0 and not each.is_sum)
+    found = next(each for each in separations(initial_problem(target)) if each.column == 0 and each.kind == PRODUCT)
     assert found.error == pytest.approx(0.1 * target.unit, rel=0.2)
     assert 0 < found.own_error < 0.1
     judged = np.arange(len(target.y)) % JUDGING_EVERY == 0
-    left = found.constant + found.own * found.rest - target.y
+    left = found.level + found.own * found.rest - target.y
     assert found.error == pytest.approx(np.sqrt(np.mean(left[judged] ** 2)), rel=1e-9)
 
 
@@ -60,7 +67,7 @@ def test_the_error_is_that_of_fresh_rows(own, rest):
 )
 def test_the_terms_of_a_sum_are_found_up_to_a_constant(own, rest):
     target = target_of(own + rest)
-    found = next(each for each in separations(initial_problem(target)) if each.column == 0 and each.is_sum)
+    found = next(each for each in separations(initial_problem(target)) if each.column == 0 and each.kind == SUM)
     truth = compile_expression(own, target.names)(target.x)
     assert found.error <= 1e-3 * target.unit
     assert (found.own - truth).std() <= 1e-3 * target.unit
@@ -72,6 +79,44 @@ def test_what_is_neither_has_no_separation():
     found = separations(initial_problem(target))
     assert len(found) == 6
     assert found[0].error >= 0.1 * target.unit
+
+
+AFFINE_TARGETS = (
+    (sympy.exp(-(A**2)), A, B),
+    (A**3, sympy.sin(2 * A), B**2 - C),
+    (sympy.cos(2 * A), 1 + A**2, sympy.exp(B / 2)),
+)
+
+
+@pytest.mark.parametrize(("level", "own", "rest"), AFFINE_TARGETS, ids=str)
+def test_a_sum_and_a_product_together_are_found(level, own, rest):
+    target = target_of(level + own * rest)
+    found = separations(initial_problem(target))[0]
+    assert (found.kind, found.column) == (AFFINE, 0)
+    assert found.error <= 1e-4 * target.unit
+    assert np.abs(found.level + found.own * found.rest - target.y).max() <= 1e-3 * target.unit
+    truth = compile_expression(rest, target.names)(target.x)
+    assert abs(np.corrcoef(found.rest, truth)[0, 1]) >= 1 - 1e-6
+
+
+@pytest.mark.parametrize(("level", "own", "rest"), AFFINE_TARGETS, ids=str)
+def test_its_parts_follow_from_one_of_them(level, own, rest):
+    target = target_of(level + own * rest)
+    problem = initial_problem(target)
+    wanted = [np.broadcast_to(compile_expression(e, target.names)(target.x), len(target.y)) for e in (own, level, rest)]
+    for part, truth in zip(affine_parts(problem, 0, wanted[2]), wanted, strict=False):
+        assert np.abs(part - truth).max() <= 1e-4 * target.unit
+
+
+def test_roots_and_poles_near_zero_are_followed_on_a_logarithmic_scale():
+    x = np.exp(np.random.default_rng(0).uniform(-6, 1, (800, 2)))
+    for y in (np.sqrt(x[:, 0]) + 1 / np.sqrt(x[:, 1]), np.sqrt(x[:, 0]) * np.log(x[:, 1])):
+        target = FitTarget(x, y, ("a", "b"))
+        assert separations(initial_problem(target))[0].error <= 1e-6 * target.unit
+
+
+def test_a_sum_alone_is_not_called_both():
+    assert {each.kind for each in separations(initial_problem(target_of(sympy.sin(3 * A) + B**2)))} <= {SUM, PRODUCT}
 
 
 def test_errors_are_weighted():
@@ -91,6 +136,9 @@ def test_one_column_has_no_separation():
     "truth",
     [
         sympy.exp(-A) * sympy.cos(4 * B),
+        pytest.param(sympy.exp(-(A**2)) + A * B / 2, marks=pytest.mark.slow),
+        pytest.param(B - sympy.exp(A * B), marks=pytest.mark.slow),
+        pytest.param(A / 3 + sympy.cosh(A / 2 + B), marks=pytest.mark.slow),
         pytest.param(sympy.sin(3 * A) * (B**2 - C), marks=pytest.mark.slow),
         pytest.param(sympy.sin(2 * A) + sympy.sin(2 * B**2), marks=pytest.mark.slow),
         pytest.param(2 - sympy.cos(6 * A) * sympy.sin(B), marks=pytest.mark.slow),

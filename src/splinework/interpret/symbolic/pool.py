@@ -18,6 +18,10 @@ from splinework.interpret.symbolic.library import Array
 MAX_NODES = 90
 """Maximum number of nodes of an expression."""
 MAX_ENTRIES = 24
+MAX_EXACT_CONSTANTS = 4
+"""Fitted constants up to which a formula that is right to eight digits is no approximation."""
+MAX_ROUNDING_SHARE = 1e-4
+"""Squared error of a formula with more constants that is exact, relative to that below which fits are equally good."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +110,15 @@ class Pool:
 
     @property
     def exact(self) -> bool:
-        """Whether the best entry is exact, up to rounding or known noise."""
-        return bool(self.entries) and self.entries[0].solution.rss <= self.target.nothing
+        """Whether the best entry is exact, up to rounding or known noise.
+
+        One with many fitted constants may also be an approximation of some digits for each of them: it has to reach rounding.
+        """
+        if not self.entries:
+            return False
+        solution, target = self.entries[0].solution, self.target
+        approximates = solution.rank > MAX_EXACT_CONSTANTS and target.noise == 0
+        return solution.rss <= (MAX_ROUNDING_SHARE * target.floor if approximates else target.nothing)
 
     def offer(self, expression: Any, splines: Mapping[str, NamedSpline] | None = None) -> PoolEntry | None:
         """Fits an expression and adds it; None where it cannot be fitted, is too long or a duplicate."""

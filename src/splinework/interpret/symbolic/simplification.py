@@ -78,6 +78,7 @@ def _forms(expression: Any) -> list[Any]:
         sympy.powdenest,
         lambda e: sympy.powsimp(e, combine="base", force=True),
         sympy.expand_power_base,
+        lambda e: _with_hyperbolic_functions(sympy.powsimp(e)),
         lambda e: sympy.powdenest(e, force=True),
     ]
     if node_count(expression) <= MAX_TOGETHER_NODES:
@@ -91,6 +92,24 @@ def _forms(expression: Any) -> list[Any]:
         except (sympy.PolynomialError, NotImplementedError, ValueError, TypeError, ZeroDivisionError, RecursionError):
             continue  # not applicable to this expression
     return found
+
+
+def _with_hyperbolic_functions(expression: Any) -> Any:
+    """The expression with `a·exp(u) ± a·exp(-u)` in its sums written as a cosh or sinh."""
+
+    def joined(*terms: Any) -> Any:
+        left = list(terms)
+        for term in terms:
+            for u in [e.args[0] for e in sympy.Mul.make_args(term) if isinstance(e, sympy.exp)]:
+                for sign, function in ((1, sympy.cosh), (-1, sympy.sinh)):
+                    other = sign * term.xreplace({sympy.exp(u): sympy.exp(-u)})
+                    if term in left and other in left and other != term:
+                        left.remove(term)
+                        left.remove(other)
+                        left.append(2 * term.xreplace({sympy.exp(u): function(u)}))
+        return sympy.Add(*left)
+
+    return expression.replace(sympy.Add, joined)
 
 
 def _with_completed_powers(expression: Any) -> Any:

@@ -1,9 +1,9 @@
 """Formulas of one column that are sums or products of two functions of polynomials, beside a polynomial.
 
-Candidates are `p(x) + c A(u)`, `p(x) + c A(u) + d B(v)` and `p(x) + c A(u) B(v)`: u and v are polynomials of up to three terms,
-A and B seven functions of the library. All atoms on grids of rates are compared at once, pairs jointly by the Gram matrix (a
-greedy choice takes waves that imitate a product); the best of each kind are refined by variable projection (Golub & Pereyra 1973;
-Kaufman 1975).
+Candidates are `p(x) + c A(u)`, `p(x) + c x^q A(u)`, `p(x) + c x^q A(u) + d x^r B(v)` and `p(x) + c A(u) B(v)`: u and v are
+polynomials of up to three terms, A and B seven functions of the library. All atoms on grids of rates are compared at once, pairs
+jointly by the Gram matrix (a greedy choice takes waves that imitate a product); the best of each kind are refined by variable
+projection (Golub & Pereyra 1973; Kaufman 1975).
 """
 
 import itertools
@@ -11,46 +11,31 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import sympy
 
 from splinework.interpret.symbolic.levenberg_marquardt import linear_least_squares, minimise
-from splinework.interpret.symbolic.library import BY_NAME, Array, LibraryFunction
-from splinework.interpret.symbolic.screening.problem import ScoredExpression, ScreeningProblem
+from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.screening.atoms import Atom, Monomial, bank, kind_of
+from splinework.interpret.symbolic.screening.problem import ScoredExpression, ScreeningProblem, power
 
-N_ROWS, N_RATES = 300, 48
-"""Rows on which atoms are compared, and rates of a wave."""
+N_ROWS = 300
+"""Rows on which atoms are compared."""
 DEGREES, SIMPLE_DEGREES = (0, 1, 2, 3), (0, 1)
 """Degrees of the polynomial beside the atoms, and those that are tried first beside two of them."""
-N_SINGLES, N_PAIRS, N_PRODUCTS, N_ALIKE = 24, 60, 160, 8
+EXPONENTS = tuple(Fraction(a, 2) for a in (2, 4, -2, -4, 6, 1, 3, -1, -3, 5))
+"""Exponents of a power of the column beside an atom, those that are tried in pairs first; halves for a positive column."""
+N_SINGLES, N_PAIRS, N_PRODUCTS, N_ALIKE = 48, 240, 320, 8
 """Candidates of each kind that are refined, and of them products of the same two functions."""
-N_FIRST_STEPS, N_LAST_STEPS, N_FINALISTS = 6, 30, 10
+N_SCALED, N_PAIRED_POWERS = 16, 2
+"""Candidates with the same power of the column as a factor, and powers that are tried in pairs."""
+N_FIRST_STEPS, N_LAST_STEPS, N_FINALISTS = 6, 30, 16
 """Steps of all candidates of a kind, and of the best ones after these."""
 MIN_NEW_SQUARE = 1e-3
 """Squared sine of the angle between two atoms below which a pair says no more than one of them."""
-BUMPS = ("gaussian", "lorentzian", "tanh", "arctan")
-"""Functions whose atoms have a centre besides a rate."""
 N_KEPT = 6
-
-
-@dataclass(frozen=True)
-class Atom:
-    """A library function of a polynomial: powers of x, and their coefficients at the start; the column is scaled to [-1, 1]."""
-
-    name: str
-    powers: tuple[int, ...]
-    start: tuple[float, ...]
-
-    @property
-    def function(self) -> LibraryFunction:
-        """The entry of the library."""
-        return BY_NAME[self.name]
-
-    def argument(self, coefficients: Sequence[float], x: Array) -> Array:
-        """The polynomial at x."""
-        total: Array = sum((c * x**p for c, p in zip(coefficients, self.powers, strict=True)), np.zeros_like(x))
-        return total
 
 
 def composite_candidates(
@@ -70,6 +55,10 @@ def composite_candidates(
     search = _CompositeSearch.of(problem, size, floor, deadline)
     for degree in DEGREES:
         yield search.refined(degree, search.singles(degree))
+    for degree in DEGREES:
+        if time.monotonic() > deadline:
+            return
+        yield search.refined(degree, search.scaled(degree))
     for degrees in (SIMPLE_DEGREES, DEGREES[len(SIMPLE_DEGREES) :]):
         for kind in (search.pairs, search.products):
             for degree in degrees:
@@ -78,8 +67,8 @@ def composite_candidates(
                 yield search.refined(degree, kind(degree))
 
 
-_Structure = tuple[tuple[Atom, ...], ...]
-"""A sum of products of atoms."""
+_Structure = tuple[tuple[Atom | Monomial, ...], ...]
+"""A sum of products."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +91,9 @@ class _CompositeSearch:
         order = np.argsort(problem.columns[:, 0], kind="stable")
         some = order[np.unique(np.linspace(0, len(order) - 1, N_ROWS).round().astype(int))]
         x, y, root = problem.columns[some, 0] / size, problem.y[some], np.sqrt(problem.weights[some])
-        atoms = _bank(x)
+        atoms = bank(x)
         with np.errstate(all="ignore"):
-            values = np.stack([a.function.value(a.argument(a.start, x)) for a in atoms])
+            values = np.stack([a.values(a.start, x)[0] for a in atoms])
         good = np.isfinite(values).all(1) & (values.std(1) > 1e-8)
         kept = tuple(itertools.compress(atoms, good.tolist()))
         return cls(problem, size, floor, deadline, x, y, root, kept, values[good])
@@ -127,22 +116,58 @@ class _CompositeSearch:
         share = np.abs(rows @ self._aim(degree)) / np.where(self._seen(lengths), lengths, np.inf)
         return [((self.atoms[k],),) for k in np.argsort(-share)[:N_SINGLES].tolist()]
 
+    def scaled(self, degree: int) -> list[_Structure]:
+        """The products of a power of the column and an atom that explain most."""
+        found: list[tuple[float, _Structure]] = []
+        aim = self._aim(degree)
+        for factor, values in self._powers():
+            rows, lengths = self._projected(self.values * values, degree)
+            share = np.abs(rows @ aim) / np.where(self._seen(lengths), lengths, np.inf)
+            found += [(-float(share[k]), ((factor, self.atoms[k]),)) for k in np.argsort(-share)[:N_SCALED].tolist()]
+        scaled = [structure for _, structure in sorted(found, key=lambda each: each[0])[: 3 * N_SINGLES]]
+        return [*(((each,),) for each in self._logarithms()), *scaled]
+
+    def _powers(self) -> list[tuple[Monomial, Array]]:
+        """The powers of the column that are defined on all rows, and their values."""
+        column = self.problem.columns[:, 0]
+        some = [Monomial(q) for q in EXPONENTS if power(column, q, nonzero=q < 0) is not None]
+        return [(each, each.values((), self.x)[0]) for each in some]
+
+    def _logarithms(self) -> list[Monomial]:
+        """Powers of a positive column times its logarithm."""
+        return [Monomial(q, logarithm=True) for q in (Fraction(0), *EXPONENTS)] if self.x.min() > 0 else []
+
     def pairs(self, degree: int) -> list[_Structure]:
-        """The pairs of atoms that together explain most, by `(a² + b² - 2abg) / (1 - g²)`, one of each two kinds."""
-        rows, lengths = self._projected(self.values, degree)
-        kept = np.flatnonzero(self._seen(lengths))
-        rows = rows[kept] / lengths[kept, None]
+        """The pairs of atoms that together explain most, by `(a² + b² - 2abg) / (1 - g²)`, one of each two kinds.
+
+        Each may have a power of the column as a factor.
+        """
+        terms: list[tuple[Atom | Monomial, ...]] = [(atom,) for atom in self.atoms]
+        stacked, seen = [self.values], [self._seen(self._projected(self.values, degree)[1])]
+        for factor, values in self._powers()[:N_PAIRED_POWERS]:
+            terms += [(factor, atom) for atom in self.atoms]
+            stacked.append(self.values * values)
+            seen.append(self._seen(self._projected(stacked[-1], degree)[1]))
+        if logarithms := self._logarithms():
+            terms += [(each,) for each in logarithms]
+            stacked.append(np.stack([each.values((), self.x)[0] for each in logarithms]))
+            seen.append(np.ones(len(logarithms), bool))
+        kept = np.flatnonzero(np.concatenate(seen))
+        rows, lengths = self._projected(np.concatenate(stacked)[kept], degree)
+        rows = rows / lengths[:, None]
         along, gram = rows @ self._aim(degree), rows @ rows.T
         apart = 1 - gram**2
         gain = (along[:, None] ** 2 + along**2 - 2 * along[:, None] * along * gram) / np.where(
             apart > MIN_NEW_SQUARE, apart, np.inf
         )
         one, two = np.triu_indices(len(kept), 1)
-        best = np.argsort(-gain[one, two])[: 100 * N_PAIRS]
+        gains = gain[one, two]
+        best = np.argpartition(-gains, min(100 * N_PAIRS, len(gains) - 1))[: 100 * N_PAIRS]
+        best = best[np.argsort(-gains[best])]
         found: dict[tuple[object, ...], _Structure] = {}
         for k in best.tolist():
-            a, b = self.atoms[kept[one[k]]], self.atoms[kept[two[k]]]
-            found.setdefault((_kind(a), _kind(b)), ((a,), (b,)))
+            a, b = terms[kept[one[k]]], terms[kept[two[k]]]
+            found.setdefault((*map(kind_of, a), None, *map(kind_of, b)), (a, b))
             if len(found) == N_PAIRS:
                 break
         return list(found.values())
@@ -162,7 +187,7 @@ class _CompositeSearch:
         alike: dict[tuple[object, ...], int] = {}
         chosen: list[_Structure] = []
         for _, i, j in sorted(found):
-            kinds = (_kind(self.atoms[i])[:3], _kind(self.atoms[j])[:3])
+            kinds = (kind_of(self.atoms[i])[:3], kind_of(self.atoms[j])[:3])
             alike[kinds] = alike.get(kinds, 0) + 1
             if alike[kinds] <= N_ALIKE:
                 chosen.append(((self.atoms[i], self.atoms[j]),))
@@ -179,7 +204,7 @@ class _CompositeSearch:
         """The structures with their best constants, the shortest description first."""
         trials: list[tuple[float, _Structure, Array]] = []
         for structure in structures:
-            start = np.concatenate([a.start for a in itertools.chain.from_iterable(structure)])
+            start = np.array([c for a in itertools.chain.from_iterable(structure) for c in a.start])
             trials += self._tried(structure, degree, start, N_FIRST_STEPS)
             if time.monotonic() > self.deadline:
                 break
@@ -199,13 +224,17 @@ class _CompositeSearch:
         def projection(z: Array) -> tuple[Array, Array]:
             return self._projection(structure, degree, z)
 
-        solution = minimise(projection, start, steps=steps, gain=1e-3)
-        if solution is None:
-            return []
+        if len(start):
+            solution = minimise(projection, start, steps=steps, gain=1e-3)
+            if solution is None:
+                return []
+            rss, place = solution.rss, solution.constants
+        else:  # all its coefficients are linear
+            rss, place = float(np.sum(projection(start)[0] ** 2)), start
         n, few = len(self.problem.y), len(self.y)
-        names = 2 * sum(atom.function.cost for atom in itertools.chain.from_iterable(structure))
+        names = 2 * sum(atom.cost for atom in itertools.chain.from_iterable(structure))
         code = (len(start) + len(structure) + degree + 1) * math.log(n) + names
-        return [(n * math.log(max(solution.rss / few, self.floor / n)) + code, structure, solution.constants)]
+        return [(n * math.log(max(rss / few, self.floor / n)) + code, structure, place)]
 
     def _columns(self, structure: _Structure, degree: int, z: Array) -> tuple[Array, list[tuple[int, Array]]]:
         """The regressors `(N, degree + 1 + terms)`, and for every constant its regressor's number and derivative."""
@@ -217,8 +246,7 @@ class _CompositeSearch:
             for atom in term:
                 own = z[place : place + len(atom.powers)]
                 place += len(atom.powers)
-                u = atom.argument(own.tolist(), self.x)
-                parts.append((atom, atom.function.value(u), atom.function.slope(u)))
+                parts.append((atom, *atom.values(own.tolist(), self.x)))
             whole = math.prod((value for _, value, _ in parts), start=np.ones_like(self.x))
             for k, (atom, _, slope) in enumerate(parts):
                 rest = math.prod((v for j, (_, v, _) in enumerate(parts) if j != k), start=np.ones_like(self.x))
@@ -235,7 +263,8 @@ class _CompositeSearch:
         aim = self.y * self.root
         coefficients = linear_least_squares(columns, aim)
         gap = columns @ coefficients - aim
-        jacobian = np.stack([coefficients[k] * slope * self.root for k, slope in slopes], 1)
+        jacobian = np.array([coefficients[k] * slope * self.root for k, slope in slopes])
+        jacobian = jacobian.reshape(len(slopes), len(self.y)).T
         q = np.linalg.qr(columns / np.maximum(np.linalg.norm(columns, axis=0), 1e-300))[0]
         return gap, jacobian - q @ (q.T @ jacobian)
 
@@ -250,36 +279,6 @@ class _CompositeSearch:
             for atom in term:
                 own = z[place : place + len(atom.powers)].tolist()
                 place += len(atom.powers)
-                inner = (sympy.Float(a / self.size**p) * x**p for a, p in zip(own, atom.powers, strict=True))
-                factors.append(atom.function.build(sympy.Add(*inner)))
+                factors.append(atom.expression(own, x, self.size))
             terms.append(sympy.Mul(*factors))
         return sympy.Add(*terms)
-
-
-def _kind(atom: Atom) -> tuple[object, ...]:
-    """The function of an atom, its powers, whether it is even about 0, and its rate to the nearest power of e."""
-    rate = sum(abs(c) for c, p in zip(atom.start, atom.powers, strict=True) if p)
-    return atom.name, atom.powers, atom.start[-1] == 0, round(math.log(rate + 1e-9))
-
-
-def _bank(x: Array) -> tuple[Atom, ...]:
-    """All atoms, for a column within [-1, 1]."""
-    span = float(x.max() - x.min())
-    rates = (math.pi / (2 * span)) * np.arange(1, N_RATES + 1)
-    coarse = rates[::2]
-    found: list[Atom] = []
-    for phase in (0.0, math.pi / 2):
-        found += [Atom("sin", (1, 0), (a, phase)) for a in rates.tolist()]
-        found += [
-            Atom("sin", (2, 1, 0), (a, b * 0.5 * float(rates[3]), phase))
-            for a in coarse.tolist()
-            for b in (-2, -1, 0, 1, 2)
-        ]
-        found += [Atom("sin", (3, 1, 0), (a, 0.0, phase)) for a in coarse.tolist()]
-    for a in np.geomspace(0.15, 24.0, 24).tolist():
-        found += [Atom("exp", (power,), (sign * a,)) for power in (1, 2) for sign in (-1, 1)]
-        found += [Atom("log(1+x^2)", (1,), (a,))]
-    for a in np.geomspace(0.5, 16.0, 10).tolist():
-        for centre in np.linspace(float(x.min()), float(x.max()), 13)[1:-1].tolist():
-            found += [Atom(name, (1, 0), (a, -a * centre)) for name in BUMPS]
-    return tuple(found)

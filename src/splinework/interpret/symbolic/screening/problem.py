@@ -71,6 +71,12 @@ class ScreeningProblem:
             steps=(*self.steps, f"only {expression} of {self.expressions[i]} and {self.expressions[j]} matters"),
         )
 
+    def exchanged(self, j: int, column: Array, expression: Any) -> "ScreeningProblem":
+        """The problem with a function of some columns in place of a column."""
+        columns, expressions = self.columns.copy(), list(self.expressions)
+        columns[:, j], expressions[j] = column, expression
+        return replace(self, columns=columns, expressions=tuple(expressions), steps=(*self.steps, f"in {expression}"))
+
     def divided(self, factor: Array, expression: Any) -> "ScreeningProblem":
         """The problem of the target divided by a factor."""
         wrap = self.wrap
@@ -161,6 +167,7 @@ def _between(low: float, high: float, beyond: float) -> Callable[[Array], bool]:
     return lambda y: bool(y.min() >= low and y.max() <= high and np.abs(y).max() > beyond)
 
 
+LOGARITHM = "the logarithm"
 _RIGHT = np.pi / 2
 _BELOW_RIGHT, _BELOW_ONE = np.nextafter(_RIGHT, 0), np.nextafter(1, 0)
 
@@ -171,10 +178,11 @@ TARGET_TRANSFORMS: tuple[TargetTransform, ...] = (
         "the reciprocal square", lambda y: y**-2, lambda y: -2 * y**-3, lambda e, s: s / sympy.sqrt(e), _one_sign
     ),
     TargetTransform("the square root", np.sqrt, lambda y: 0.5 / np.sqrt(y), lambda e, s: e**2, _positive),
-    TargetTransform("the reciprocal root", lambda y: y**-0.5, lambda y: -0.5 * y**-1.5, lambda e, s: e**-2, _positive),
     TargetTransform(
-        "the logarithm", lambda y: np.log(np.abs(y)), lambda y: 1 / y, lambda e, s: s * sympy.exp(e), _one_sign
+        "the cube root", np.cbrt, lambda y: np.cbrt(y) ** -2 / 3, lambda e, s: e**3, lambda y: not _one_sign(y)
     ),
+    TargetTransform("the reciprocal root", lambda y: y**-0.5, lambda y: -0.5 * y**-1.5, lambda e, s: e**-2, _positive),
+    TargetTransform(LOGARITHM, lambda y: np.log(np.abs(y)), lambda y: 1 / y, lambda e, s: s * sympy.exp(e), _one_sign),
     TargetTransform("the sine", np.sin, np.cos, lambda e, s: sympy.asin(e), _between(-_RIGHT, _RIGHT, 0.3)),
     TargetTransform("the cosine", np.cos, lambda y: -np.sin(y), lambda e, s: sympy.acos(e), _between(0, np.pi, 1)),
     TargetTransform(
@@ -201,11 +209,11 @@ TARGET_TRANSFORMS: tuple[TargetTransform, ...] = (
 )
 
 
-def transformed(problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
-    """The problem under every transform of its target that is defined for all rows."""
+def transformed(problem: ScreeningProblem, only: str | None = None) -> Iterator[ScreeningProblem]:
+    """The problem under every transform of its target that is defined for all rows, or the one with a name."""
     y = problem.y
     for entry in TARGET_TRANSFORMS:
-        if not entry.usable(y):
+        if not entry.usable(y) or only not in (None, entry.name):
             continue
         with np.errstate(all="ignore"):
             value, slope = entry.value(y), entry.slope(y)

@@ -7,17 +7,20 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import sympy
 
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
+from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.pool import Pool, PoolEntry
 from splinework.interpret.symbolic.screening import composites, polynomials, terms, univariate
-from splinework.interpret.symbolic.screening.problem import ScoredExpression, ScreeningProblem, transformed
+from splinework.interpret.symbolic.screening.coordinates import additive_coordinates
+from splinework.interpret.symbolic.screening.problem import LOGARITHM, ScoredExpression, ScreeningProblem, transformed
 from splinework.interpret.symbolic.screening.reductions import common_reductions, suggested_reductions
-from splinework.interpret.symbolic.screening.separable import separations
+from splinework.interpret.symbolic.screening.separable import AFFINE, SUM, Separation, affine_parts, separations
 from splinework.interpret.symbolic.screening.surrogate import PolynomialSurrogate, fit_surrogate
 from splinework.interpret.symbolic.screening.waves import wave_reductions
 
@@ -37,6 +40,8 @@ MIN_ROUGHNESS, MAX_CLEAN_NOISE = 1e-2, 1e-6
 """Shares of the spread: what a formula must leave for richer structures to be tried, and the noise below which they are."""
 MAX_SEPARATION_ERROR, N_PARTS = 0.2, 2
 """Error of a separation, relative to the spread, above which it is none, and formulas of its part that are followed."""
+MAX_EXCHANGED_COLUMNS, N_COORDINATES = 4, 2
+"""Columns up to which other coordinates are tried, and how many of them are followed."""
 MIN_FACTOR = 1e-9
 """Least magnitude of a factor that is divided by, relative to its largest."""
 SEPARATION_SHARE = 0.3
@@ -90,6 +95,11 @@ class Screen:
             self._answer(end.problem)
             if self.pool.exact:
                 return
+        singles = [end.problem for end in ends[:BEAM_WIDTH] if end.problem.size == 1]
+        if self._is_clean and self._composed(
+            singles
+        ):  # under noise, a rich structure might hide the transform of a simple one
+            return
         # A sum of products may reach the noise and yet approximate something simpler: try transforms of the target.
         for end in ends[: 1 if self.settled else BEAM_WIDTH]:
             if self.settled and end.problem.size <= 1:
@@ -105,25 +115,56 @@ class Screen:
                 self._run(smaller)
                 if self.settled or self._late():
                     return
-        for single in (each for each in irreducible if each.size == 1 and self._is_rough):
-            self._compose(single)
-            if self.settled or self._late():
+        for other in (problem, *transformed(problem, LOGARITHM)):
+            if self._exchange(other):
                 return
+        if not self._is_clean:
+            self._composed(singles)
+
+    def _composed(self, problems: Sequence[ScreeningProblem]) -> bool:
+        """Tries richer structures for problems of one column where these are worth while; True where nothing is left to do."""
+        for problem in problems:
+            if self._is_rough:
+                self._compose(problem)
+            if self.settled or self._late():
+                return True
+        return False
+
+    def _exchange(self, problem: ScreeningProblem) -> bool:
+        """Goes on in coordinates in which the target is a sum, where there are such; True where that settles it or time is up."""
+        if not 2 <= problem.size <= MAX_EXCHANGED_COLUMNS or not self._is_rough or self._late():
+            return self.settled or self._late()
+        limit = self._most_error(_spread(problem))
+        for each in additive_coordinates(problem)[:N_COORDINATES]:
+            if each.error > limit:
+                break
+            for smaller in self._separated(each.problem):
+                self._run(smaller)
+                if self.settled or self._late():
+                    return True
+        return False
 
     @property
     def settled(self) -> bool:
-        """Whether the best formula is as accurate as the best surrogate, with residuals like noise."""
+        """Whether the best formula is as accurate as the best surrogate, with residuals like noise.
+
+        Data without noise are settled by an exact formula alone: what is left then is the error of an approximation.
+        """
         pool = self.pool
-        if pool.exact or not pool.entries:
+        if pool.exact or not pool.entries or self._is_clean:
             return pool.exact
         return pool.error <= 1.01 * self.noise and not pool.has_structure
 
     @property
     def _is_rough(self) -> bool:
         """Whether the best formula leaves a visible share of the spread, or the data have no noise and it is not exact."""
-        spread = _spread(self.starts[0])
         error = self.pool.error / self.pool.target.unit if self.pool.entries else math.inf
-        return not self.pool.exact and (error > MIN_ROUGHNESS or self.noise < MAX_CLEAN_NOISE * spread)
+        return not self.pool.exact and (error > MIN_ROUGHNESS or self._is_clean)
+
+    @property
+    def _is_clean(self) -> bool:
+        """Whether the data have no noise to speak of."""
+        return self.noise < MAX_CLEAN_NOISE * _spread(self.starts[0])
 
     def _late(self) -> bool:
         return time.monotonic() > self.deadline
@@ -197,31 +238,64 @@ class Screen:
         """Problems of a column less, where the target is a sum or a product with a function of one column, found first."""
         scale = _spread(problem)
         for each in separations(problem):
-            if self._late() or each.error > min(MAX_SEPARATION_ERROR * scale, MAX_ERROR_RATIO * self.noise):
+            if self._late() or each.error > self._most_error(scale):
                 return
             if not (self._is_rough or each.error < MAX_CLEAN_NOISE * scale):
                 return
             if each.error < CLEAR_ERROR_RATIO * self.noise:  # the least of many estimates would be too small
                 self.noise = each.error
-            column, name = problem.columns[:, [each.column]], "u"
-            weights = problem.weights * (1.0 if each.is_sum else each.rest**2)
-            pool = Pool(FitTarget(column, each.own, (name,), weights=weights, noise=each.own_error))
-            share = time.monotonic() + SEPARATION_SHARE * (self.deadline - time.monotonic())
-            Screen(pool, (initial_problem(pool.target),), share).run()
-            for entry in pool.entries[:N_PARTS]:
-                part = compile_expression(entry.expression, (name,))(column)
-                expression = entry.expression.xreplace({symbol(name): problem.expressions[each.column]})
-                if not np.isfinite(part).all():
-                    continue
-                if each.is_sum:
+            one = problem.without(*(j for j in range(problem.size) if j != each.column))
+            if each.kind == AFFINE:
+                self._offer_affine(problem, one, each)
+                if self.pool.exact:
+                    return
+                continue
+            weights = problem.weights * (1.0 if each.kind == SUM else each.rest**2)
+            for expression, part in self._parts(one, each.own, weights, each.own_error):
+                if each.kind == SUM:
                     yield problem.subtracted(part, expression).without(each.column)
                 elif (least := MIN_FACTOR * float(np.abs(part).max())) > 0:
                     factor = np.where(np.abs(part) < least, least, part)
-                    whole = problem
-                    if abs(each.constant) > MIN_FACTOR * scale:
-                        level = np.full(len(problem.y), each.constant)
-                        whole = problem.subtracted(level, sympy.Float(each.constant))
+                    whole, level = problem, float(each.level[0])
+                    if abs(level) > MIN_FACTOR * scale:
+                        whole = problem.subtracted(each.level, sympy.Float(level))
                     yield whole.divided(factor, expression).without(each.column)
+
+    def _most_error(self, scale: float) -> float:
+        """The error up to which parts of a target of this spread are followed: that of the best surrogate, or nearly none."""
+        return min(MAX_SEPARATION_ERROR * scale, max(MAX_ERROR_RATIO * self.noise, MAX_CLEAN_NOISE * scale))
+
+    def _parts(self, problem: ScreeningProblem, y: Array, weights: Array, error: float) -> list[tuple[Any, Array]]:
+        """Formulas of a part of the target over the columns of a problem, and their values, the best first."""
+        names = tuple(f"u{n}" for n in range(problem.size))
+        pool = Pool(FitTarget(problem.columns, y, names, weights=weights, noise=error))
+        share = time.monotonic() + SEPARATION_SHARE * (self.deadline - time.monotonic())
+        Screen(pool, (initial_problem(pool.target),), share).run()
+        back = {symbol(name): e for name, e in zip(names, problem.expressions, strict=True)}
+        found = [
+            (entry.expression.xreplace(back), compile_expression(entry.expression, names)(problem.columns))
+            for entry in pool.entries[:N_PARTS]
+        ]
+        return [(expression, values) for expression, values in found if np.isfinite(values).all()]
+
+    def _offer_affine(self, problem: ScreeningProblem, one: ScreeningProblem, parts: Separation) -> None:
+        """Offers an affine function of one of the other columns, its coefficients functions of a column, each found alone."""
+        others, w = problem.without(parts.column), problem.weights
+        size = math.sqrt(float(np.mean(w * parts.rest**2)))
+        before = self._best
+        for inner, values in self._parts(others, parts.rest, w * parts.own**2, parts.own_error * size):
+            constant, varying = inner.as_independent(
+                *inner.free_symbols, as_Add=True
+            )  # the level takes the constant up
+            values = values - float(constant)
+            own, added = affine_parts(problem, parts.column, values)
+            for factor, _ in self._parts(one, own, w * values**2, parts.own_error):
+                for level, _ in self._parts(one, added, w, parts.error):
+                    self.pool.offer(problem.wrap(level + factor * varying))
+                    if self.pool.exact or self._late():
+                        break
+        if self._best is not before:
+            self.path = problem.steps
 
     @property
     def _best(self) -> PoolEntry | None:

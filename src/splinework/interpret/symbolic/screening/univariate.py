@@ -10,6 +10,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
+import sympy
 
 from splinework.interpret.symbolic.edges import edge_candidates
 from splinework.interpret.symbolic.expression import candidate_expression
@@ -26,6 +27,8 @@ FACTOR_EXPONENTS = tuple(Fraction(a, 2) for a in (0, 1, -1, 2, -2, 3, -3, 4, -4,
 """Exponents of the column as a factor of the function."""
 INNER_EXPONENTS = (Fraction(1), Fraction(2), Fraction(-1), Fraction(1, 2), Fraction(-2))
 """Exponents of the column as the argument of the function."""
+
+RARER_INNER_EXPONENTS = (Fraction(3, 2), Fraction(3), Fraction(-1, 2), Fraction(-3, 2), Fraction(-3))
 
 
 def univariate_candidates(
@@ -70,6 +73,11 @@ def _variants(problem: ScreeningProblem) -> Iterator[tuple[ScreeningProblem, flo
     for other in transformed(problem):
         for p in INNER_EXPONENTS[:3]:
             yield from _powered(other, p, 2.1 if p == 1 else 3.5)
+    for p in RARER_INNER_EXPONENTS:
+        yield from _powered(problem, p, 2.1)
+    if problem.columns.min() > 0:
+        logarithm = np.log(problem.columns)
+        yield replace(problem, columns=logarithm, expressions=(sympy.log(problem.expressions[0]),)), 2.1
 
 
 def _powered(problem: ScreeningProblem, p: Fraction, extra: float) -> Iterator[tuple[ScreeningProblem, float]]:
