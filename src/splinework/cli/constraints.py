@@ -45,6 +45,19 @@ class FormulaConstraints:
     forbid: tuple[str, ...] = option(
         default=(), metavar="NAME,…", help="Functions and columns that no formula may contain.", group=CONSTRAINTS_GROUP
     )
+    library: tuple[str, ...] = option(
+        default=(),
+        metavar="NAME,…",
+        show_default="all",
+        help="Functions that formulas may have, beside powers: sin, exp, … or formulas over z, such as z*exp(-z).",
+        group=CONSTRAINTS_GROUP,
+    )
+    start: str | None = option(
+        metavar="FORMULA",
+        show_default="none",
+        help="A formula to begin from: its numbers are fitted, terms and factors added or exchanged.",
+        group=CONSTRAINTS_GROUP,
+    )
     form: str | None = option(
         metavar="TEXT", help='A formula to complete, with ? for unknown parts: "y = A*exp(?)*x2".', group=QUESTION_GROUP
     )
@@ -82,7 +95,8 @@ class FormulaConstraints:
         if len(several) > 1:
             raise ConfigError(f"{' and '.join(several)} ask for formulas of different kinds; give one of them.")
         texts = {"--form": [self.form or ""] if self.form is not None else [], "--units": self.units}
-        texts |= {"--require": self.require, "--forbid": self.forbid}
+        texts |= {"--require": self.require, "--forbid": self.forbid, "--library": self.library}
+        texts |= {"--start": [self.start] if self.start is not None else []}
         for word, given in texts.items():
             if not all(text.strip() for text in given):
                 raise ConfigError(f"{word} is empty; give it a text, or leave it out.")
@@ -128,6 +142,8 @@ class FormulaConstraints:
             "noise": self.noise,
             "require": tuple(_in_formulas(term, columns) for term in self.require) or None,
             "forbid": tuple(_in_formulas(name, columns) for name in self.forbid) or None,
+            "library": self.library or None,
+            "start": self.start,
         }
         given = {name: value for name, value in given.items() if value is not None}
         idle = [flag(FormulaConstraints, name) for name in given.keys() - inspect.signature(self._function).parameters]

@@ -1,6 +1,6 @@
 """`discover`: formulas for one column of numbers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,11 +11,15 @@ from typing_extensions import Unpack
 from splinework.discover.inner_search import target_name
 from splinework.discover.options import SearchKeywords, SearchOptions
 from splinework.discover.regression import regress
+from splinework.discover.search_space import SearchSpace
 from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.formula.parse import parse_formula
 from splinework.formula.units.buckingham import balance
 from splinework.formula.units.dimensions import PURE
 from splinework.formula.units.parsing import parse_units
 from splinework.interpret.symbolic.consistency import dimension_of
+from splinework.interpret.symbolic.library import LibraryFunction
+from splinework.interpret.symbolic.own_functions import library_of, uses_only
 from splinework.interpret.symbolic.table import FormulaTable
 from splinework.progress import stage_callback
 from splinework.train.options import options_of, with_options
@@ -32,6 +36,8 @@ def discover(
     noise: float | None = None,
     weights: Any = None,
     shape: Sequence[Any] | None = None,
+    library: Sequence[str | LibraryFunction] | None = None,
+    start: str | None = None,
     options: SearchOptions | None = None,
     **keywords: Unpack[SearchKeywords],
 ) -> FormulaTable:
@@ -50,6 +56,11 @@ def discover(
         noise: Standard deviation of the errors of y in its own units; estimated by default.
         weights: `(N,)`, the weight of each squared error; all the same by default.
         shape: Shape of the only network to try, such as `[2, 1]`, instead of screening and of all others.
+        library: The functions that formulas may have, beside arithmetic and powers: names such as `"sin"` (those of
+            `splinework.symbolic.LIBRARY`), formulas over `z` such as `"z*exp(-z)"`, or what `splinework.symbolic.own_function`
+            gives; all of ours by default.
+        start: A formula over the columns to begin from, such as `"2*x1 + sin(x2)"`. Its numbers are fitted, and terms and factors
+            are added to it or exchanged.
         **keywords: Fields of `SearchOptions`.
         options: These as one object, which keywords override.
 
@@ -61,7 +72,8 @@ def discover(
         ShapeError: If x and y do not fit each other, or y has several columns.
         DataError: For labels, fewer than 8 rows, values that are not finite, a target that is one of the inputs, or units that
             cannot be balanced.
-        ConfigError: For an unknown option, or units without that of the target.
+        ConfigError: For an unknown option, units without that of the target, or a library without functions.
+        FormulaError: If the formula to start from cannot be read, or has other columns.
 
     Example:
         >>> import numpy as np, splinework as sw
@@ -85,9 +97,20 @@ def discover(
         search = partial(
             regress, target=target, shape=shape, noise=noise, weights=weights, options=replace(chosen, on_stage=say)
         )
+        labels = list(names) if names is not None else [f"x{i + 1}" for i in range(np.asarray(x).shape[-1])]
+        space = _space(library, start, labels)
         if units is None:
-            return search(x, values, names=names)
-        return _balanced(x, values, names, target, units, search)
+            return search(x, values, names=names, space=space)
+        return _balanced(x, values, labels, target, units, partial(search, space=space))
+
+
+def _space(library: Sequence[str | LibraryFunction] | None, start: str | None, names: Sequence[str]) -> SearchSpace:
+    """The search space of a library and a formula to start from."""
+    formula = None if start is None else parse_formula(start, names)
+    if library is None:
+        return SearchSpace(start=formula)
+    functions = library_of(library)
+    return SearchSpace(library=functions, allows=partial(uses_only, functions), start=formula)
 
 
 def _numbers(values: Any) -> bool:
@@ -102,13 +125,12 @@ def _numbers(values: Any) -> bool:
 def _balanced(
     x: Any,
     y: Any,
-    names: Sequence[str] | None,
+    labels: Sequence[str],
     target: str,
     units: str | Mapping[str, str],
-    search: Callable[..., FormulaTable],
+    search: partial[FormulaTable],
 ) -> FormulaTable:
     """A search that begins with dimensionless groups; notes of its rows say whether their units balance."""
-    labels = list(names) if names is not None else [f"x{i + 1}" for i in range(np.asarray(x).shape[1])]
     given = parse_units(units, names=(*labels, target))
     if target not in given:
         raise ConfigError(
@@ -116,7 +138,7 @@ def _balanced(
         )
     dimensions = {name: given.get(name, PURE) for name in labels}
     groups = balance(dimensions, given[target], name=target)
-    table = search(x, y, names=labels, balance=groups)
+    table = search(x, y, names=labels, space=replace(search.keywords["space"], balance=groups))
     found = [dimension_of(row.expression, dimensions, target=given[target]) for row in table.rows]
     pairs = zip(table.rows, found, strict=True)
     return replace(table, rows=tuple(replace(row, notes=(*row.notes, *each.sentences())) for row, each in pairs))

@@ -8,6 +8,7 @@ from typing import Any
 
 import sympy
 
+from splinework.discover.search_space import SearchSpace
 from splinework.errors import FormulaError, nearest
 from splinework.formula.functions import NAMES
 from splinework.formula.parse import parse_formula
@@ -42,15 +43,15 @@ class ForbiddenNames:
         return tuple(f for f in LIBRARY if f.name not in self.functions and self.allows(f.build(place)))
 
     def restricted(self, search: Callable[..., Any]) -> Callable[..., Any]:
-        """The search restricted to what is allowed, as far as its options `library=` and `allows=` permit.
+        """The search restricted to what is allowed, if it has the option `space=`.
 
         Its formulas are to be checked in any case.
         """
         if not self.functions:
             return search
-        known = inspect.signature(search).parameters
-        options: dict[str, Any] = {"library": self.library} if "library" in known else {}
-        return partial(search, **options, **({"allows": self.allows} if "allows" in known else {}))
+        if "space" not in inspect.signature(search).parameters:
+            return search
+        return partial(search, space=SearchSpace(library=self.library, allows=self.allows))
 
 
 def forbidden_names(forbid: Sequence[str], names: Sequence[str]) -> ForbiddenNames:

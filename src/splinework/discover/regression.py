@@ -12,14 +12,13 @@ from typing_extensions import Unpack
 from splinework.discover.networks import Array, NetworkSearch, NetworkTrial, SplitRows, predictor
 from splinework.discover.options import SearchKeywords, SearchOptions
 from splinework.discover.plans import Plan, choose_scale, describe, plans
+from splinework.discover.search_space import EVERYTHING, SearchSpace, balanced, changes
 from splinework.errors import DataError, ShapeError
-from splinework.formula.units.buckingham import Balance
 from splinework.interpret.symbolic.constants import FitTarget
-from splinework.interpret.symbolic.expression import compile_expression, monomial, symbol
-from splinework.interpret.symbolic.library import LIBRARY
+from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.ranking import formula_rows
-from splinework.interpret.symbolic.screening import Screen, ScreeningProblem, initial_problem, inliers
+from splinework.interpret.symbolic.screening import Screen, initial_problem, inliers
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.nn.arrays import numbers_of
 from splinework.train.options import options_of, with_options
@@ -41,8 +40,7 @@ def regress(
     shape: Sequence[Any] | None = None,
     noise: float | None = None,
     weights: Any = None,
-    balance: Balance | None = None,
-    allows: Callable[[Any], bool] | None = None,
+    space: SearchSpace = EVERYTHING,
     network: bool = True,
     options: SearchOptions | None = None,
     **keywords: Unpack[SearchKeywords],
@@ -57,8 +55,7 @@ def regress(
         shape: Try only a network of this shape.
         noise: Standard deviation of the errors of y, where it is known: nothing below it is explained.
         weights: `(N,)`, the weight of each squared error; all the same by default.
-        balance: Dimensionless groups to try first.
-        allows: Function that says whether an expression may be proposed; all by default.
+        space: The functions and groups that the search may use, and the formula that it begins from.
         network: Whether the table must have a network; it is faster without.
         **keywords: Fields of `SearchOptions`.
         options: These as one object, which keywords override.
@@ -78,11 +75,11 @@ def regress(
     scale = choose_scale(ys) if noise is None else "linear"  # known noise is in the units of y
     data = FitTarget(xs, ys, labels, scale, counts, noise or 0.0)
     search = _RegressionSearch(
-        data, target, scales, chosen, chosen.on_stage or (lambda text: None), chosen.budget, noise, allows
+        data, target, scales, chosen, chosen.on_stage or (lambda text: None), chosen.budget, noise, space
     )
     search.notes += describe((*labels, target), np.column_stack([xs, ys]), (*scales, data.scale))
     try:
-        search.run(shape, balance)
+        search.run(shape)
         if network:
             search.fit_quickly()
     except KeyboardInterrupt:
@@ -99,16 +96,19 @@ class _RegressionSearch:
     on_stage: Callable[[str], None]
     budget: float
     noise: float | None
-    allows: Callable[[Any], bool] | None
+    space: SearchSpace
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.began = time.monotonic()
         self.rows = _split(self.data, self.options.seed)
         rows = self.rows
-        self.pool = Pool(replace(self.data, x=rows.x, y=rows.y, weights=rows.weights), self.allows)
-        self.screen = Screen(self.pool, (initial_problem(self.pool.target),), self._at(SCREENING_SHARE))
+        self.pool = Pool(replace(self.data, x=rows.x, y=rows.y, weights=rows.weights), self.space.allows)
+        self.screen = self._screen(self.pool, self._at(SCREENING_SHARE))
         self.networks = self._networks(rows, self.data.names, self.pool.offer)
+
+    def _screen(self, pool: Pool, deadline: float) -> Screen:
+        return Screen(pool, (initial_problem(pool.target),), deadline, self.space.library)
 
     def _at(self, share: float) -> float:
         return self.began + share * self.budget
@@ -123,16 +123,28 @@ class _RegressionSearch:
             self._at(NETWORKS_SHARE),
             offer,
             lambda: self.pool.exact,
-            tuple(f for f in LIBRARY if self.allows is None or self.allows(f.build(symbol("z")))),
+            tuple(f for f in self.space.library if self.space.admits(f.build(symbol("z")))),
         )
 
-    def run(self, shape: Sequence[Any] | None, balance: Balance | None) -> None:
-        """Screening, then networks where that leaves something to explain."""
+    def run(self, shape: Sequence[Any] | None) -> None:
+        """The formula to start from, screening, then networks where that leaves something to explain."""
         if shape is not None:
             self.networks.run([Plan(tuple(shape), self.scales, self.data.scale, 1)], 0.5 * self.budget)
             return
-        if balance is not None:
-            self.screen.starts = (_balanced(self.screen.starts[0], balance), *self.screen.starts)
+        problem = self.screen.starts[-1]
+        if self.space.balance is not None:
+            self.screen.starts = (balanced(problem, self.space.balance), problem)
+        if self.space.start is not None:
+            self.on_stage("fitting the formula to start from")
+            entry = self.pool.offer(self.space.start)
+            if entry is None:
+                self.notes.append(
+                    "the formula to start from is not finite on all rows, or may not be used: it was left out"
+                )
+            elif self.pool.exact:
+                return
+            else:
+                self.screen.starts = (*changes(problem, entry.expression), *self.screen.starts)
         self.on_stage("screening: symmetries, factors, sums of products")
         self.screen.run()
         if self.pool.exact or self._robust() or self.screen.settled:
@@ -154,10 +166,8 @@ class _RegressionSearch:
         if kept is None:
             return False
         self.on_stage("screening without gross errors")
-        pool = Pool(_without(target, kept), self.allows)
-        screen = Screen(
-            pool, (initial_problem(pool.target),), self._at(SCREENING_SHARE) + 0.5 * SCREENING_SHARE * self.budget
-        )
+        pool = Pool(_without(target, kept), self.space.allows)
+        screen = self._screen(pool, self._at(SCREENING_SHARE) + 0.5 * SCREENING_SHARE * self.budget)
         screen.run()
         if not screen.settled:
             return False
@@ -241,19 +251,6 @@ def _split(data: FitTarget, seed: int) -> SplitRows:
     held, used = order[:count], order[count:]
     weights = None if data.weights is None else data.weights[used]
     return SplitRows(data.x[used], data.y[used], data.x[held], data.y[held], data.scale, weights)
-
-
-def _balanced(problem: ScreeningProblem, balance: Balance) -> ScreeningProblem:
-    """The problem in dimensionless groups: the target over the product of its unit, explained by the groups."""
-    power, groups = monomial(balance.power), tuple(monomial(group) for group in balance.groups)
-    names = [e.name for e in problem.expressions]
-
-    def values(expression: Any) -> Array:
-        return compile_expression(expression, names)(problem.columns)
-
-    divided = problem.divided(values(power), power) if power.free_symbols else problem
-    columns = np.column_stack([values(g) for g in groups]) if groups else np.empty((len(problem.y), 0))
-    return replace(divided, columns=columns, expressions=tuple(groups), steps=(*divided.steps, "balanced the units"))
 
 
 def _refusal(best: FormulaRow, network: NetworkTrial | None, rows: SplitRows) -> str | None:

@@ -14,7 +14,7 @@ from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.screening.atoms import Atom, Monomial
 from splinework.interpret.symbolic.screening.composites import _CompositeSearch, composite_candidates
-from splinework.interpret.symbolic.screening.screen import initial_problem
+from splinework.interpret.symbolic.screening.problem import initial_problem
 
 X = symbol("x")
 

@@ -7,7 +7,7 @@ import sympy
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.screening.coordinates import additive_coordinates
-from splinework.interpret.symbolic.screening.screen import initial_problem
+from splinework.interpret.symbolic.screening.problem import initial_problem
 from splinework.interpret.symbolic.screening.separable import SUM, separations
 
 NAMES = ("a", "b")

@@ -10,7 +10,7 @@ from splinework.discover import discover
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, node_count, symbol
 from splinework.interpret.symbolic.screening.polynomials import fraction_candidates, polynomial_candidates
-from splinework.interpret.symbolic.screening.screen import initial_problem
+from splinework.interpret.symbolic.screening.problem import initial_problem
 from splinework.interpret.symbolic.screening.surrogate import chebyshev_basis
 from splinework.interpret.symbolic.simplification import simplified
 

@@ -2,6 +2,7 @@
 
 from splinework.interpret.symbolic.formulas_of_edges import symbolify
 from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction
+from splinework.interpret.symbolic.own_functions import own_function
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 
-__all__ = ["LIBRARY", "FormulaRow", "FormulaTable", "LibraryFunction", "symbolify"]
+__all__ = ["LIBRARY", "FormulaRow", "FormulaTable", "LibraryFunction", "own_function", "symbolify"]

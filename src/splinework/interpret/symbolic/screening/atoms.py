@@ -1,4 +1,7 @@
-"""The terms of sums and products of one column: library functions of polynomials, on grids of rates, and powers."""
+"""The terms of sums and products of one column: library functions of polynomials, `F(Σ c_p x^p)`, on grids of rates, and powers.
+
+The method that uses them is our own; no paper describes it.
+"""
 
 import math
 from collections.abc import Sequence
@@ -59,7 +62,7 @@ class Monomial:
 
     @property
     def name(self) -> str:
-        """Which power it is."""
+        """The power as text."""
         return f"x^{self.exponent}" + " log(x)" * self.logarithm
 
     def values(self, coefficients: Sequence[float], x: Array) -> tuple[Array, Array]:

@@ -2,7 +2,8 @@
 
 The gradient shows where two columns act through a function s of both alone. Where one of them acts in another way as well, it
 does not; but with s in place of the other column the target is additive, which one linear fit says. s is a product, a quotient or
-a sum of squares, or `x_j + k x_i` (also of logarithms: `x_j x_i^k`) with the k of the least error.
+a sum of squares, or `x_j + k x_i` (also of logarithms: `x_j x_i^k`) with the k of the least error. The method
+is our own; no paper describes it.
 """
 
 import math
@@ -31,14 +32,14 @@ MAX_SNAP, MAX_SNAP_RATIO = 0.02, 1.5
 
 
 @dataclass(frozen=True)
-class Coordinates:
+class AdditiveCoordinates:
     """A problem in other coordinates, and the error of its sum of a function of one column and one of the others."""
 
     problem: ScreeningProblem
     error: float
 
 
-def additive_coordinates(problem: ScreeningProblem) -> list[Coordinates]:
+def additive_coordinates(problem: ScreeningProblem) -> list[AdditiveCoordinates]:
     """Coordinates in place of one column for every pair, those of the least error first.
 
     Args:
@@ -48,7 +49,7 @@ def additive_coordinates(problem: ScreeningProblem) -> list[Coordinates]:
     for i in range(problem.size):
         for j in range(problem.size):
             if i != j:
-                found += [Coordinates(each, sum_error(each, i, DEGREE)) for each in _exchanged(problem, i, j)]
+                found += [AdditiveCoordinates(each, sum_error(each, i, DEGREE)) for each in _exchanged(problem, i, j)]
     return sorted((each for each in found if math.isfinite(each.error)), key=lambda each: each.error)
 
 

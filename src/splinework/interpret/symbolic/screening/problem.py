@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import sympy
 
-from splinework.interpret.symbolic.expression import node_count
+from splinework.interpret.symbolic.constants import FitTarget
+from splinework.interpret.symbolic.expression import node_count, symbol
 from splinework.interpret.symbolic.library import Array
 
 
@@ -42,6 +43,12 @@ class ScreeningProblem:
     def size(self) -> int:
         """Number of columns."""
         return int(self.columns.shape[1])
+
+    @property
+    def spread(self) -> float:
+        """Weighted standard deviation of the target."""
+        level = np.average(self.y, weights=self.weights)
+        return float(np.sqrt(np.mean(self.weights * (self.y - level) ** 2)))
 
     @cached_property
     def length(self) -> int:
@@ -108,6 +115,14 @@ class ScreeningProblem:
             wrap=lambda e: wrap(back(e)),
             steps=(*self.steps, f"{name} of the target"),
         )
+
+
+def initial_problem(target: FitTarget) -> ScreeningProblem:
+    """The problem of the data as they are."""
+    weights = np.ones(len(target.y)) if target.weights is None else target.weights / target.weights.mean()
+    if target.scale == "log":
+        weights = weights / target.y**2
+    return ScreeningProblem(target.x, tuple(symbol(name) for name in target.names), target.y, weights, lambda e: e)
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,17 @@ import sympy
 
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
-from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.library import LIBRARY, Array, LibraryFunction
 from splinework.interpret.symbolic.pool import Pool, PoolEntry
 from splinework.interpret.symbolic.screening import composites, polynomials, terms, univariate
 from splinework.interpret.symbolic.screening.coordinates import additive_coordinates
-from splinework.interpret.symbolic.screening.problem import LOGARITHM, ScoredExpression, ScreeningProblem, transformed
+from splinework.interpret.symbolic.screening.problem import (
+    LOGARITHM,
+    ScoredExpression,
+    ScreeningProblem,
+    initial_problem,
+    transformed,
+)
 from splinework.interpret.symbolic.screening.reductions import common_reductions, suggested_reductions
 from splinework.interpret.symbolic.screening.separable import AFFINE, SUM, Separation, affine_parts, separations
 from splinework.interpret.symbolic.screening.surrogate import PolynomialSurrogate, fit_surrogate
@@ -62,8 +68,9 @@ class Screen:
 
     Attributes:
         pool: Pool of the target, which collects the proposed formulas.
-        starts: Equivalent initial problems, such as one in dimensionless groups before that of the data.
+        starts: Initial problems, that of the data last: before it equivalent ones, such as one in dimensionless groups.
         deadline: Time on the monotonic clock.
+        library: Functions of one column.
         ends: The irreducible problems, the smallest first.
         path: Reductions on the way to the best formula.
         noise: Least leave-one-out error of all surrogates, on the scale of the target: an estimate of the noise.
@@ -72,6 +79,7 @@ class Screen:
     pool: Pool
     starts: tuple[ScreeningProblem, ...]
     deadline: float = math.inf
+    library: Sequence[LibraryFunction] = LIBRARY
     ends: list[IrreducibleProblem] = field(default_factory=list)
     noise: float = math.inf
     path: tuple[str, ...] = ()
@@ -134,7 +142,7 @@ class Screen:
         """Goes on in coordinates in which the target is a sum, where there are such; True where that settles it or time is up."""
         if not 2 <= problem.size <= MAX_EXCHANGED_COLUMNS or not self._is_rough or self._late():
             return self.settled or self._late()
-        limit = self._most_error(_spread(problem))
+        limit = self._most_error(problem.spread)
         for each in additive_coordinates(problem)[:N_COORDINATES]:
             if each.error > limit:
                 break
@@ -163,15 +171,15 @@ class Screen:
 
     @property
     def _is_clean(self) -> bool:
-        """Whether the data have no noise to speak of."""
-        return self.noise < MAX_CLEAN_NOISE * _spread(self.starts[0])
+        """Whether the noise of the data is negligible."""
+        return self.noise < MAX_CLEAN_NOISE * self.starts[-1].spread
 
     def _late(self) -> bool:
         return time.monotonic() > self.deadline
 
     def _reduced(self, problem: ScreeningProblem) -> list[IrreducibleProblem]:
         """The irreducible problems of a problem."""
-        scale = _spread(problem)
+        scale = problem.spread
         level = [(fit_surrogate(problem.columns, problem.y, problem.weights), problem)]
         if level[0][0].error > 0.3 * scale:  # the polynomial cannot follow the data; try waves
             level += [(_fit_to(w.problem), w.problem) for w in wave_reductions(problem)]
@@ -236,7 +244,7 @@ class Screen:
 
     def _separated(self, problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
         """Problems of a column less, where the target is a sum or a product with a function of one column, found first."""
-        scale = _spread(problem)
+        scale = problem.spread
         for each in separations(problem):
             if self._late() or each.error > self._most_error(scale):
                 return
@@ -270,7 +278,7 @@ class Screen:
         names = tuple(f"u{n}" for n in range(problem.size))
         pool = Pool(FitTarget(problem.columns, y, names, weights=weights, noise=error))
         share = time.monotonic() + SEPARATION_SHARE * (self.deadline - time.monotonic())
-        Screen(pool, (initial_problem(pool.target),), share).run()
+        Screen(pool, (initial_problem(pool.target),), share, self.library).run()
         back = {symbol(name): e for name, e in zip(names, problem.expressions, strict=True)}
         found = [
             (entry.expression.xreplace(back), compile_expression(entry.expression, names)(problem.columns))
@@ -318,30 +326,17 @@ class Screen:
                 return
 
     def _guesses(self, problem: ScreeningProblem) -> Iterator[list[ScoredExpression]]:
-        floor = self.pool.target.floor
+        limits: dict[str, Any] = {"floor": self.pool.target.floor, "deadline": self.deadline}
         if problem.size == 1:
-            yield univariate.univariate_candidates(problem, floor=floor, deadline=self.deadline)[:6]
-        yield terms.sum_candidates(problem, floor=floor, deadline=self.deadline)
-        yield polynomials.polynomial_candidates(problem, floor=floor, deadline=self.deadline)
-        yield polynomials.fraction_candidates(problem, floor=floor, deadline=self.deadline)
-        yield terms.sum_candidates(problem, floor=floor, rational=True, deadline=self.deadline)
-
-
-def initial_problem(target: FitTarget) -> ScreeningProblem:
-    """The problem of the data as they are."""
-    weights = np.ones(len(target.y)) if target.weights is None else target.weights / target.weights.mean()
-    if target.scale == "log":
-        weights = weights / target.y**2
-    return ScreeningProblem(target.x, tuple(symbol(name) for name in target.names), target.y, weights, lambda e: e)
+            yield univariate.univariate_candidates(problem, library=self.library, **limits)[:6]
+        yield terms.sum_candidates(problem, **limits)
+        yield polynomials.polynomial_candidates(problem, **limits)
+        yield polynomials.fraction_candidates(problem, **limits)
+        yield terms.sum_candidates(problem, rational=True, **limits)
 
 
 def _fit_to(problem: ScreeningProblem) -> PolynomialSurrogate:
     return fit_surrogate(problem.columns, problem.y, problem.weights)
-
-
-def _spread(problem: ScreeningProblem) -> float:
-    level = np.average(problem.y, weights=problem.weights)
-    return float(np.sqrt(np.mean(problem.weights * (problem.y - level) ** 2)))
 
 
 def _distinct(

@@ -40,7 +40,7 @@ class Separation:
         column: Number of the column that has a part of its own.
         own: Values of its part, of a factor scaled to mean square 1, `(N,)`.
         rest: Values of the part of the other columns, `(N,)`.
-        level: What is added to a product, `(N,)`: a constant, or for `affine` a function of the column.
+        level: Values that are added to a product, `(N,)`: a constant, or for `affine` a function of the column.
         error: Weighted root mean square of what is left on rows that were not fitted.
         own_error: Standard error of `own` by that, averaged over the rows.
     """
@@ -109,7 +109,7 @@ def _best_separation(problem: ScreeningProblem, i: int, kind: str) -> Separation
 
 
 def _scales(problem: ScreeningProblem) -> Iterator[Array]:
-    """Which columns polynomials take the logarithm of, `(d,)`: none, or those that are positive and span a factor."""
+    """Masks `(d,)` of columns on a logarithmic scale: none of them, or those that are positive and span a factor."""
     yield np.zeros(problem.size, bool)
     low, high = problem.columns.min(0), problem.columns.max(0)
     logs = (low > 0) & (high > MIN_SPAN * low)

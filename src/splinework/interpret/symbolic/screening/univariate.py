@@ -5,7 +5,7 @@ Candidates are `c xᵖ F(a x + b) + d` and `T⁻¹` of them. The method is our o
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -14,7 +14,7 @@ import sympy
 
 from splinework.interpret.symbolic.edges import edge_candidates
 from splinework.interpret.symbolic.expression import candidate_expression
-from splinework.interpret.symbolic.library import LIBRARY
+from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction
 from splinework.interpret.symbolic.screening.problem import (
     ScoredExpression,
     ScreeningProblem,
@@ -32,7 +32,11 @@ RARER_INNER_EXPONENTS = (Fraction(3, 2), Fraction(3), Fraction(-1, 2), Fraction(
 
 
 def univariate_candidates(
-    problem: ScreeningProblem, *, floor: float, deadline: float = math.inf
+    problem: ScreeningProblem,
+    *,
+    floor: float,
+    deadline: float = math.inf,
+    library: Sequence[LibraryFunction] = LIBRARY,
 ) -> list[ScoredExpression]:
     """Expressions for a problem of one column, the shortest description first.
 
@@ -40,6 +44,7 @@ def univariate_candidates(
         problem: A problem of one column.
         floor: Residual sum of squares, on the scale of the data's target, below which fits are equally good.
         deadline: Time on the monotonic clock after which no further combinations are tried.
+        library: The functions.
     """
     found: list[ScoredExpression] = []
     for variant, extra in _variants(problem):
@@ -50,7 +55,7 @@ def univariate_candidates(
         total = float(np.sum(variant.weights * (variant.y - level) ** 2))
         if not total > 0:
             continue
-        for c in edge_candidates(variant.columns[:, 0], variant.y, variant.weights, LIBRARY, floor=floor / total)[:3]:
+        for c in edge_candidates(variant.columns[:, 0], variant.y, variant.weights, library, floor=floor / total)[:3]:
             expression = candidate_expression(c, variant.expressions[0])
             rss = max(c.unexplained * total, floor)
             score = n * math.log(rss / n) + c.constants * math.log(n) + 2 * (c.function.cost + extra)

@@ -1,0 +1,78 @@
+"""The space that a search for formulas goes through: its functions, dimensionless groups, and the formula that it begins from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from splinework.formula.units.buckingham import Balance
+from splinework.interpret.symbolic.expression import compile_expression, monomial
+from splinework.interpret.symbolic.library import LIBRARY, Array, LibraryFunction
+from splinework.interpret.symbolic.screening import ScreeningProblem
+
+MAX_PARTS = 6
+"""Terms, or factors, of a formula to start from that are tried without."""
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """The functions and groups that a search may use, and the formula that it begins from.
+
+    Attributes:
+        balance: Dimensionless groups to try first.
+        library: Functions for edges and for what is left of one column.
+        allows: Function that says whether an expression may be proposed; None for all.
+        start: An expression over the columns to begin from.
+    """
+
+    balance: Balance | None = None
+    library: tuple[LibraryFunction, ...] = LIBRARY
+    allows: Callable[[Any], bool] | None = None
+    start: Any = None
+
+    def admits(self, expression: Any) -> bool:
+        """Whether an expression may be proposed."""
+        return self.allows is None or self.allows(expression)
+
+
+EVERYTHING = SearchSpace()
+"""No restriction, and nothing to begin from."""
+
+
+def changes(problem: ScreeningProblem, start: Any) -> list[ScreeningProblem]:
+    """The problems of what a formula lacks: a term, a factor, or another one in place of one that it has.
+
+    Args:
+        problem: The problem of the data.
+        start: A fitted formula over its columns.
+    """
+    names = [expression.name for expression in problem.expressions]
+
+    def values(expression: Any) -> Array:
+        return np.broadcast_to(compile_expression(expression, names)(problem.columns), len(problem.y)).astype(float)
+
+    found = []
+    terms, factors = start.as_ordered_terms(), start.as_ordered_factors()
+    kept = [start, *(start - term for term in terms if 1 < len(terms) <= MAX_PARTS)]
+    for rest in kept:
+        if np.isfinite(term := values(rest)).all():
+            found.append(problem.subtracted(term, rest))
+    kept = [start, *(start / factor for factor in factors if 1 < len(factors) <= MAX_PARTS)]
+    for rest in kept:
+        if rest.free_symbols and np.isfinite(factor := values(rest)).all() and np.abs(factor).min() > 0:
+            found.append(problem.divided(factor, rest))
+    return found
+
+
+def balanced(problem: ScreeningProblem, balance: Balance) -> ScreeningProblem:
+    """The problem in dimensionless groups: the target over the product of its unit, explained by the groups."""
+    power, groups = monomial(balance.power), tuple(monomial(group) for group in balance.groups)
+    names = [e.name for e in problem.expressions]
+
+    def values(expression: Any) -> Array:
+        return compile_expression(expression, names)(problem.columns)
+
+    divided = problem.divided(values(power), power) if power.free_symbols else problem
+    columns = np.column_stack([values(g) for g in groups]) if groups else np.empty((len(problem.y), 0))
+    return replace(divided, columns=columns, expressions=tuple(groups), steps=(*divided.steps, "balanced the units"))
