@@ -11,7 +11,7 @@ from typing_extensions import Unpack
 from splinework.discover.inner_search import target_name
 from splinework.discover.options import SearchKeywords, SearchOptions
 from splinework.discover.regression import regress
-from splinework.discover.search_space import SearchSpace
+from splinework.discover.search_space import SearchSpace, with_free_numbers
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.formula.parse import parse_formula
 from splinework.formula.units.buckingham import balance
@@ -106,7 +106,7 @@ def discover(
 
 def _space(library: Sequence[str | LibraryFunction] | None, start: str | None, names: Sequence[str]) -> SearchSpace:
     """The search space of a library and a formula to start from."""
-    formula = None if start is None else parse_formula(start, names)
+    formula = None if start is None else with_free_numbers(parse_formula(start, names))
     if library is None:
         return SearchSpace(start=formula)
     functions = library_of(library)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import sympy
 
 from splinework.formula.units.buckingham import Balance
 from splinework.interpret.symbolic.expression import compile_expression, monomial
@@ -38,6 +39,20 @@ class SearchSpace:
 
 EVERYTHING = SearchSpace()
 """No restriction, and nothing to begin from."""
+
+
+def with_free_numbers(formula: Any) -> Any:
+    """The formula with numbers that can be fitted: its own but for exponents, and a factor for each of its terms."""
+
+    def freed(part: Any) -> Any:
+        if part.is_Number:
+            return sympy.Float(part)
+        if part.is_Pow and part.exp.is_Number:
+            return sympy.Pow(freed(part.base), part.exp)
+        return part.func(*map(freed, part.args)) if part.args else part
+
+    terms = (freed(term) for term in sympy.Add.make_args(formula))
+    return sympy.Add(*(term if term.as_coeff_Mul()[0].is_Float else sympy.Float(1.0) * term for term in terms))
 
 
 def changes(problem: ScreeningProblem, start: Any) -> list[ScreeningProblem]:

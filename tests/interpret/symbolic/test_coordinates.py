@@ -63,9 +63,8 @@ def test_simple_ratios_are_exact_and_others_numbers():
 
 
 def test_in_these_coordinates_the_target_is_a_sum():
-    for truth, _ in TARGETS[:3]:
-        best = additive_coordinates(problem_of(truth))[0]
-        assert separations(best.problem)[0].kind == SUM
+    best = additive_coordinates(problem_of(TARGETS[0][0]))[0]
+    assert separations(best.problem)[0].kind == SUM
 
 
 def test_one_column_has_no_other_coordinates():
