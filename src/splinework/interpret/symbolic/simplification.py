@@ -10,6 +10,7 @@ import signal
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,10 @@ from splinework.interpret.symbolic.library import Array
 
 EQUALITY_TOLERANCE = 1e-9
 """Relative difference up to which two forms are equal."""
+MAX_DENOMINATOR, MAX_DIGITS, ROUNDING = 12, 9, 1e-11
+"""Denominators and digits of simple numbers, and the relative difference up to which a decimal of so many digits is meant."""
+MIN_FACTORED_TERMS, MAX_FACTORED_TERMS = 3, 16
+"""Terms of the sums that are factored."""
 MAX_TOGETHER_NODES = 60
 """Maximum number of nodes for putting an expression over a common denominator, which can be slow."""
 
@@ -79,6 +84,8 @@ def _forms(expression: Any) -> list[Any]:
         lambda e: sympy.powsimp(e, combine="base", force=True),
         sympy.expand_power_base,
         lambda e: _with_hyperbolic_functions(sympy.powsimp(e)),
+        _with_simple_numbers,
+        _with_factored_sums,
         lambda e: sympy.powdenest(e, force=True),
     ]
     if node_count(expression) <= MAX_TOGETHER_NODES:
@@ -110,6 +117,51 @@ def _with_hyperbolic_functions(expression: Any) -> Any:
         return sympy.Add(*left)
 
     return expression.replace(sympy.Add, joined)
+
+
+def _with_simple_numbers(expression: Any) -> Any:
+    """The expression with exact numbers for those that equal a simple fraction, so that equal parts are seen to be equal."""
+    swaps = {}
+    for number in expression.atoms(sympy.Float):
+        near = Fraction(float(number)).limit_denominator(MAX_DENOMINATOR)
+        if near and abs(float(near) / float(number) - 1) < EQUALITY_TOLERANCE:
+            swaps[number] = sympy.Rational(near.numerator, near.denominator)
+    return expression.xreplace(swaps)
+
+
+def _with_factored_sums(expression: Any) -> Any:
+    """The expression with sums of monomials written as products or powers, where their coefficients are short decimals."""
+
+    def factored(*terms: Any) -> Any:
+        monomials = [term for term in terms if term.is_polynomial(*term.free_symbols)]
+        numbers = {number for term in monomials for number in term.atoms(sympy.Float)}
+        short = {number: _decimal(float(number)) for number in numbers}
+        if not MIN_FACTORED_TERMS <= len(monomials) <= MAX_FACTORED_TERMS or None in short.values():
+            return sympy.Add(*terms)
+        whole = _with_coefficient_inside(sympy.factor(sympy.Add(*monomials).xreplace(short)))
+        long = {number for number in whole.atoms(sympy.Rational) if number.q > MAX_DENOMINATOR}
+        rest = [term for term in terms if term not in monomials]
+        return sympy.Add(*rest, whole.xreplace({number: sympy.Float(number) for number in long}))
+
+    return expression.replace(sympy.Add, factored)
+
+
+def _with_coefficient_inside(product: Any) -> Any:
+    """The product with its numerical factor taken into a power of a sum, such as `(2*x + y)**2` for `4*(x + y/2)**2`."""
+    factor, rest = product.as_coeff_Mul()
+    for part in sympy.Mul.make_args(rest):
+        base, power = part.as_base_exp()
+        if base.is_Add and power.is_Integer and power > 0 and (factor > 0 or power % 2):
+            root = sympy.real_root(factor, power) if power > 1 else factor
+            root = root if root.is_Rational else sympy.Float(root)
+            return rest.xreplace({part: sympy.Add(*(root * term for term in base.args)) ** power})
+    return product
+
+
+def _decimal(value: float) -> Any:
+    """The decimal of a few digits that a number equals up to rounding; None where there is none."""
+    text = f"{value:.{MAX_DIGITS - 1}e}"
+    return sympy.Rational(text) if abs(float(text) - value) <= ROUNDING * abs(value) else None
 
 
 def _with_completed_powers(expression: Any) -> Any:

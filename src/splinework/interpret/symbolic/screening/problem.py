@@ -45,10 +45,15 @@ class ScreeningProblem:
         return int(self.columns.shape[1])
 
     @property
+    def level(self) -> float:
+        """Weighted mean of the target; 0 where all weights vanish, as of a target that is divided by huge numbers."""
+        total = float(self.weights.sum())
+        return float(self.weights @ self.y) / total if total > 0 else 0.0
+
+    @property
     def spread(self) -> float:
         """Weighted standard deviation of the target."""
-        level = np.average(self.y, weights=self.weights)
-        return float(np.sqrt(np.mean(self.weights * (self.y - level) ** 2)))
+        return float(np.sqrt(np.mean(self.weights * (self.y - self.level) ** 2)))
 
     @cached_property
     def length(self) -> int:

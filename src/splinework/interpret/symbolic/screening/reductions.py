@@ -93,7 +93,7 @@ def _norm(values: Array, weights: Array) -> float:
 
 
 def _irrelevant(problem: ScreeningProblem, s: PolynomialSurrogate) -> Iterator[Reduction]:
-    spread = _norm(problem.y - np.average(problem.y, weights=problem.weights), problem.weights)
+    spread = _norm(problem.y - problem.level, problem.weights)
     for i in range(problem.size):
         moved = _norm(s.gradient[:, i] * problem.columns[:, i].std(), problem.weights)
         yield Reduction(problem.dropped(i), moved / (spread or 1.0))

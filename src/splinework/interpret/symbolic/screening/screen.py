@@ -311,8 +311,7 @@ class Screen:
 
     def _offer(self, problem: ScreeningProblem) -> None:
         if problem.size == 0:
-            level = float(np.average(problem.y, weights=problem.weights))
-            self.pool.offer(problem.wrap(sympy.Float(level)))
+            self.pool.offer(problem.wrap(sympy.Float(problem.level)))
             return
         for guesses in self._guesses(problem):
             self._offer_all(guesses)

@@ -51,8 +51,7 @@ def univariate_candidates(
         if found and time.monotonic() > deadline:
             break
         n = len(variant.y)
-        level = np.average(variant.y, weights=variant.weights)
-        total = float(np.sum(variant.weights * (variant.y - level) ** 2))
+        total = float(np.sum(variant.weights * (variant.y - variant.level) ** 2))
         if not total > 0:
             continue
         for c in edge_candidates(variant.columns[:, 0], variant.y, variant.weights, library, floor=floor / total)[:3]:
