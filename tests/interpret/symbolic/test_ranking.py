@@ -184,6 +184,16 @@ def test_the_simplest_that_evidence_does_not_tell_apart_comes_first(gain):
     assert sum(share.values()) == pytest.approx(1)
 
 
+def test_exact_numbers_are_simpler_than_fitted_ones():
+    x = symbol("x1")
+    target = FitTarget(np.linspace(1, 2, 50)[:, None], np.linspace(1, 2, 50), ("x1",))
+    exact, fitted = sympy.sqrt(2) * x / (2 * sympy.sqrt(sympy.pi)), F(0.3989) * x
+    rows = [formula_row(e, target, "y", 0.0, {}) for e in (exact, fitted)]
+    rows = [replace(r, description=d, rmse=1.0) for r, d in zip(rows, (-1.0, 0.0), strict=True)]
+    assert rows[0].complexity > rows[1].complexity
+    assert ranked(rows, 3)[0].text == rows[0].text
+
+
 @pytest.mark.parametrize(
     ("form", "wanted"),
     [

@@ -163,8 +163,9 @@ def _error(expression: Any, splines: Splines, held: FitTarget) -> float:
 def ranked(found: Sequence[FormulaRow], most: int) -> list[FormulaRow]:
     """The Pareto front of complexity and error, by description length, with posterior probabilities.
 
-    The simplest of those that evidence does not tell from the shortest description comes first: of many forms that were tried one
-    with a constant more is always a little better. A factor of 20 is strong evidence (Kass & Raftery 1995).
+    The simplest of those that evidence does not tell from the shortest description comes first: that of the fewest fitted
+    constants, then nodes. Of many forms that were tried one with a constant more is always a little better. A factor of 20 is
+    strong evidence (Kass & Raftery 1995).
     """
     best: list[FormulaRow] = []
     for candidate in sorted(found, key=lambda r: (r.complexity, r.rmse)):
@@ -175,7 +176,7 @@ def ranked(found: Sequence[FormulaRow], most: int) -> list[FormulaRow]:
         best.append(winner)
     ordered = sorted(best, key=lambda r: r.description)[:most]
     alike = [r for r in ordered if r.description <= ordered[0].description + STRONG_EVIDENCE]
-    simplest = min(alike, key=lambda r: r.complexity)
+    simplest = min(alike, key=lambda r: (len(r.expression.atoms(sympy.Float)), r.complexity))
     weights = np.exp([min(ordered[0].description - r.description, 0.0) for r in ordered])
     rated = [(r, replace(r, probability=float(w))) for r, w in zip(ordered, weights / weights.sum(), strict=True)]
     return [own for _, own in sorted(rated, key=lambda pair: pair[0] is not simplest)]
