@@ -236,8 +236,8 @@ CALLS = {
     ],
     "discover": [
         (lambda f: sw.discover(X, Y, niterations=40), TypeError, ["'niterations'", "'budget'"]),
-        (lambda f: sw.discover(X, Y, binary_operators=["+"]), TypeError, ["'binary_operators'", "discover_constrained"]),
-        (lambda f: sw.discover(X, Y, unary_operators=["sin"]), TypeError, ["'unary_operators'", "discover_constrained"]),
+        (lambda f: sw.discover(X, Y, binary_operators=["+"]), TypeError, ["'binary_operators'", "library=…"]),
+        (lambda f: sw.discover(X, Y, unary_operators=["sin"]), TypeError, ["'unary_operators'", "library=…"]),
         (lambda f: sw.discover(X, Y, maxsize=20), TypeError, ["'maxsize'", "budget"]),
         (lambda f: sw.discover(X, Y, populations=20), TypeError, ["'populations'", "budget"]),
         (lambda f: sw.discover(X, Y, timeout_in_seconds=9), TypeError, ["'timeout_in_seconds'", "'budget'"]),

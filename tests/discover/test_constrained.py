@@ -11,6 +11,7 @@ import sympy
 from splinework.discover.constrained import discover_constrained
 from splinework.discover.constraints import contains, forbidden_names
 from splinework.discover.partial import complete_formula
+from splinework.discover.search_space import EVERYTHING, SearchSpace
 from splinework.errors import DataError, FormulaError
 from splinework.formula.parse import parse_formula
 from splinework.interpret.symbolic.expression import compile_expression
@@ -72,8 +73,8 @@ def test_the_library_that_is_left_cannot_build_what_is_forbidden(name: str) -> N
 def test_a_library_goes_to_a_search_that_takes_one() -> None:
     came: list[Any] = []
 
-    def search(x: Any, y: Any, *, library: Any = LIBRARY, **rest: Any) -> FormulaTable:
-        came.append(library)
+    def search(x: Any, y: Any, *, space: SearchSpace = EVERYTHING, **rest: Any) -> FormulaTable:
+        came.append(space.library)
         return pairs_of_terms(x, y, **rest)
 
     x = rows()

@@ -97,7 +97,8 @@ def discover(
         search = partial(
             regress, target=target, shape=shape, noise=noise, weights=weights, options=replace(chosen, on_stage=say)
         )
-        labels = list(names) if names is not None else [f"x{i + 1}" for i in range(np.asarray(x).shape[-1])]
+        columns = np.shape(x)[1] if np.ndim(x) == 2 else 0  # other shapes are refused by the search
+        labels = list(names) if names is not None else [f"x{i + 1}" for i in range(columns)]
         space = _space(library, start, labels)
         if units is None:
             return search(x, values, names=names, space=space)

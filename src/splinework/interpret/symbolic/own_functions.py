@@ -10,6 +10,7 @@ import numpy as np
 import sympy
 
 from splinework.errors import ConfigError, FormulaError, nearest
+from splinework.errors.foreign import explained
 from splinework.formula.parse import parse_formula
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.library import BY_NAME, LIBRARY
@@ -23,6 +24,7 @@ STEP, MAX_DISAGREEMENT = 1e-6, 1e-6
 """Step of the differences that stand in for a derivative, and relative error up to which a callable and its formula agree."""
 
 
+@explained
 def own_function(
     name: str,
     form: str,

@@ -22,7 +22,7 @@ from splinework.interpret.symbolic.library import Array
 EQUALITY_TOLERANCE = 1e-9
 """Relative difference up to which two forms are equal."""
 MAX_DENOMINATOR, MAX_DIGITS, ROUNDING = 12, 9, 1e-11
-"""Denominators and digits of simple numbers, and the relative difference up to which a decimal of so many digits is meant."""
+"""Denominators and digits of simple numbers, and the relative difference up to which such a decimal is meant."""
 MIN_FACTORED_TERMS, MAX_FACTORED_TERMS = 3, 16
 """Terms of the sums that are factored."""
 MAX_TOGETHER_NODES = 60
