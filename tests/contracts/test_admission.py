@@ -195,6 +195,7 @@ def test_it_refines_exactly(fitted):
     assert (finer(x) - fitted(x)).abs().max() < 1e-12
 
 
+@pytest.mark.slow
 def test_its_edges_have_formulas():
     x = torch.linspace(-1, 1, 300, dtype=torch.float64)[:, None]
     model = sw.KAN(
@@ -281,6 +282,7 @@ def test_it_is_exported_to_javascript(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_it_is_exported_to_graphs():
     test_graph_targets.check_program(EXPORTED[0], torch.float64)
     test_graph_targets.check_onnx(EXPORTED[0], torch.float32)

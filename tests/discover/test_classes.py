@@ -61,6 +61,7 @@ def test_more_than_two_classes():
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=slow) for s in range(1, 6))])
+@slow
 def test_labels_by_chance_have_no_formula(seed):
     draw = np.random.default_rng(seed)
     x, y = draw.normal(size=(400, 3)), draw.uniform(size=400) < 0.3
@@ -70,6 +71,7 @@ def test_labels_by_chance_have_no_formula(seed):
     assert any("no formula" in note for note in table.notes)
 
 
+@slow
 def test_separated_classes_are_told():
     x = np.random.default_rng(0).uniform(-1, 1, (300, 2))
     table = discover_classes(x, x[:, 0] > x[:, 1], search=answering(), budget=5)

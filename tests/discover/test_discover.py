@@ -253,6 +253,7 @@ def test_an_interrupt_gives_what_was_found():
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=slow) for seed in (1, 2, 3, 4))])
+@slow
 def test_gross_errors_are_set_aside_and_told(seed):
     x, y = rows(lambda x: x[:, 0] / (x[:, 1] - 3), 2, seed=seed)
     draw = np.random.default_rng(seed)

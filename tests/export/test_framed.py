@@ -111,6 +111,7 @@ def test_latex_and_text_carry_the_formulas_of_the_frame_and_the_raw_names():
     assert "in a frame of formulas" in export(framed("both"), "numpy")
 
 
+@pytest.mark.slow
 def test_a_missing_function_of_onnx_is_told_with_a_way_out():
     pytest.importorskip("onnxruntime")
     with pytest.raises(sw.SplineworkError, match=r"model\.float\(\)"):

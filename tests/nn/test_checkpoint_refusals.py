@@ -111,6 +111,7 @@ PLACES = places({"format": 1, "version": "0", "config": json.loads(json.dumps(ex
 
 @settings(parent=QUIETLY, max_examples=300)
 @given(place=st.sampled_from(PLACES), value=JSON, remove=st.integers(0, 9))
+@pytest.mark.slow
 def test_whatever_stands_in_the_header_gives_a_working_model_or_a_file_error(tmp_path_factory, place, value, remove):
     header = {"format": 1, "version": "0", "config": json.loads(json.dumps(example().config.to_dict())), "notes": {}}
     if not place:

@@ -43,6 +43,7 @@ def test_and_killed_again_and_again(tmp_path, options):
 
 
 @pytest.mark.parametrize("noise", [pytest.param(0.0, marks=pytest.mark.slow), 0.2])
+@pytest.mark.slow
 def test_a_taught_fit_goes_on_from_any_stage(tmp_path, noise):
     x = uniform(60)
     y = torch.exp(torch.sin(5 * x[:, :1]) * x[:, 1:]) + noise * normal(60, 1)

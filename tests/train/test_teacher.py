@@ -55,6 +55,7 @@ def test_from_few_noisy_rows_a_network_is_as_good_as_a_gaussian_process(name, ro
     assert any(decision.kind == "teacher" for decision in result.history.decisions)
 
 
+@pytest.mark.slow
 def test_a_function_that_a_network_meets_exactly_is_not_left_to_the_process():
     x = np.random.default_rng(0).uniform(-1, 1, (100, 2))
     model = sw.fit(sw.KAN([2, 2, 1]), x, x[:, :1] * x[:, 1:], progress=False, starts=2).model

@@ -239,3 +239,14 @@ def test_richer_structures_are_tried_where_a_simple_law_leaves_much(left, tried,
     found.run()
     assert pool.error <= 2 * left + 1e-9
     assert bool(composed) == tried
+
+
+def test_weights_that_vanish_are_no_error():
+    """As of a target over 150 orders of magnitude that was divided by a power of a column."""
+    x = np.linspace(1, 2, 50)[:, None]
+    one = initial_problem(FitTarget(x, np.exp(x[:, 0]), ("a",)))
+    tiny = one.divided(np.full(50, 1e-170), A)
+    assert (tiny.weights == 0).all()
+    assert tiny.level == 0.0
+    with np.errstate(all="ignore"):  # as the screening does
+        assert univariate.univariate_candidates(tiny, floor=0.0) == []

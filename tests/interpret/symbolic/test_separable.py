@@ -145,6 +145,7 @@ def test_one_column_has_no_separation():
     ],
     ids=str,
 )
+@pytest.mark.slow
 def test_discover_finds_sums_and_products_that_change_their_sign(truth):
     target = target_of(truth)
     table = discover(target.x, target.y, names=target.names, budget=60)
