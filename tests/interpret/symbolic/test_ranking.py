@@ -11,7 +11,7 @@ from splinework.interpret.symbolic.constants import FitTarget, confidence_interv
 from splinework.interpret.symbolic.description_length import structure_length
 from splinework.interpret.symbolic.expression import compile_expression, node_count, symbol
 from splinework.interpret.symbolic.pool import Pool, has_structure
-from splinework.interpret.symbolic.ranking import STRONG_EVIDENCE, constant_row, formula_row, formula_rows, ranked
+from splinework.interpret.symbolic.ranking import VERY_STRONG_EVIDENCE, constant_row, formula_row, formula_rows, ranked
 from splinework.interpret.symbolic.screening import inliers
 from splinework.interpret.symbolic.simplification import simplified
 
@@ -171,14 +171,16 @@ def test_weights_count():
     assert pool.exact
 
 
-@pytest.mark.parametrize("gain", [0.1, 2.9, 3.1, 50.0])
+@pytest.mark.parametrize("gain", [0.1, 4.9, 5.1, 50.0])
 def test_the_simplest_that_evidence_does_not_tell_apart_comes_first(gain):
     x = symbol("x1")
     target = FitTarget(np.linspace(1, 2, 50)[:, None], np.linspace(1, 2, 50), ("x1",))
     rows = [formula_row(e, target, "y", 0.0, {}) for e in (x, x + sympy.sin(x) / 7)]
     simple, rich = (replace(r, description=d, rmse=e) for r, d, e in zip(rows, (0, -gain), (1, 0.5), strict=True))
     found = ranked([rich, simple], 3)
-    assert [r.text for r in found] == [r.text for r in ((simple, rich) if gain < STRONG_EVIDENCE else (rich, simple))]
+    assert [r.text for r in found] == [
+        r.text for r in ((simple, rich) if gain < VERY_STRONG_EVIDENCE else (rich, simple))
+    ]
     share = {r.text: r.probability for r in found}
     assert share[rich.text] / share[simple.text] == pytest.approx(np.exp(gain), rel=1e-9)
     assert sum(share.values()) == pytest.approx(1)

@@ -10,7 +10,7 @@ import torch
 from splinework import KAN, fit, symbolify
 from splinework.formula.expression import Expression
 from splinework.interpret.symbolic.expression import symbol
-from splinework.interpret.symbolic.ranking import STRONG_EVIDENCE
+from splinework.interpret.symbolic.ranking import VERY_STRONG_EVIDENCE
 from tests.interpret.symbolic.cases import generator, network, paper_example, paper_table, relative, trained, uniform
 
 X, Y, Z = symbol("x1"), symbol("x2"), symbol("x3")
@@ -24,7 +24,7 @@ def test_best_first_and_no_row_dominated():
     model = fit(KAN([2, 1], grid=3, dtype=torch.float64), x, y, progress=False, grids=None).model
     table = symbolify(model, x, y)
     scores = [row.description for row in table]
-    assert scores[0] <= min(scores) + STRONG_EVIDENCE
+    assert scores[0] <= min(scores) + VERY_STRONG_EVIDENCE
     assert scores[1:] == sorted(scores[1:])
     assert table.best is table.rows[0]
     shortest = min(table, key=lambda row: row.description)

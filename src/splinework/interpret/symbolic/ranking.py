@@ -16,8 +16,8 @@ from splinework.interpret.symbolic.pool import Pool, PoolEntry, Proposal, usable
 from splinework.interpret.symbolic.simplification import run_within, simplified
 from splinework.interpret.symbolic.table import FormulaRow
 
-STRONG_EVIDENCE = 3.0
-"""Nats by which a description must be shorter to be preferred to a simpler formula: a factor of 20."""
+VERY_STRONG_EVIDENCE = 5.0
+"""Nats by which a description must be shorter to be preferred to a simpler formula: a factor of 150."""
 MAX_NATS_BEHIND = 25.0
 """Description length, relative to the best entry, up to which entries are snapped and simplified: that may change the order."""
 
@@ -164,8 +164,8 @@ def ranked(found: Sequence[FormulaRow], most: int) -> list[FormulaRow]:
     """The Pareto front of complexity and error, by description length, with posterior probabilities.
 
     The simplest of those that evidence does not tell from the shortest description comes first: that of the fewest fitted
-    constants, then nodes. Of many forms that were tried one with a constant more is always a little better. A factor of 20 is
-    strong evidence (Kass & Raftery 1995).
+    constants, then nodes. Of many forms that were tried one with a constant more is always a little better. A factor of 150 is
+    very strong evidence (Kass & Raftery 1995).
     """
     best: list[FormulaRow] = []
     for candidate in sorted(found, key=lambda r: (r.complexity, r.rmse)):
@@ -175,7 +175,7 @@ def ranked(found: Sequence[FormulaRow], most: int) -> list[FormulaRow]:
     if all(winner.text != candidate.text for candidate in best):
         best.append(winner)
     ordered = sorted(best, key=lambda r: r.description)[:most]
-    alike = [r for r in ordered if r.description <= ordered[0].description + STRONG_EVIDENCE]
+    alike = [r for r in ordered if r.description <= ordered[0].description + VERY_STRONG_EVIDENCE]
     simplest = min(alike, key=lambda r: (len(r.expression.atoms(sympy.Float)), r.complexity))
     weights = np.exp([min(ordered[0].description - r.description, 0.0) for r in ordered])
     rated = [(r, replace(r, probability=float(w))) for r, w in zip(ordered, weights / weights.sum(), strict=True)]
