@@ -216,15 +216,17 @@ def test_only_what_was_asked_for_reaches_the_pipeline(run, data, pipeline):
         ["--units", "a=m, y=km/s^2", "--noise-sd", "0.5", "--budget", "9", "--seed", "3"],
         ["--form", "y = A*exp(?)*b", "--forbid", "tan, c", "--forbid", "sinh"],
         ["--require", "a*b", "--require", "sin(c)", "--forbid", "tan"],
+        ["--library", "sin,max(z, 0)", "--start", "a + sin(b)"],
     ]
     for given in options:
         result = run("discover", "data.csv", "--target", "y", "--overwrite", *given)
         assert result.exit_code == 0, result.output
-    plain, form, terms = pipeline.calls[1:]
+    plain, form, terms, begun = pipeline.calls[1:]
     assert [call["function"] for call in pipeline.calls] == [
         *["discover"] * 2,
         "complete_formula",
         "discover_constrained",
+        "discover",
     ]
     assert set(plain) - usual == {"units", "noise"}
     assert plain["units"] == {"a": "m", "y": "m/s^2"}
@@ -233,6 +235,8 @@ def test_only_what_was_asked_for_reaches_the_pipeline(run, data, pipeline):
     assert (form["form"], form["forbid"]) == ("y = A*exp(?)*b", ("tan", "c", "sinh"))
     assert set(terms) - usual == {"require", "forbid"}
     assert (terms["require"], terms["forbid"]) == (("a*b", "sin(c)"), ("tan",))
+    assert set(begun) - usual == {"library", "start"}
+    assert (begun["library"], begun["start"]) == (("sin", "max(z, 0)"), "a + sin(b)")
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def discover(
         shape: Shape of the only network to try, such as `[2, 1]`, instead of screening and of all others.
         library: The functions that formulas may have, beside arithmetic and powers: names such as `"sin"` (those of
             `splinework.symbolic.LIBRARY`), formulas over `z` such as `"z*exp(-z)"`, or what `splinework.symbolic.own_function`
-            gives; all of ours by default.
+            gives; all of ours by default. One that fails in the middle ends the search, with what was found and a note.
         start: A formula over the columns to begin from, such as `"2*x1 + sin(x2)"`. Its numbers are fitted, and terms and factors
             are added to it or exchanged.
         **keywords: Fields of `SearchOptions`.

@@ -13,7 +13,7 @@ from splinework.discover.networks import Array, NetworkSearch, NetworkTrial, Spl
 from splinework.discover.options import SearchKeywords, SearchOptions
 from splinework.discover.plans import Plan, choose_scale, describe, plans
 from splinework.discover.search_space import EVERYTHING, SearchSpace, balanced, changes
-from splinework.errors import DataError, ShapeError
+from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.pool import Pool
@@ -84,6 +84,10 @@ def regress(
             search.fit_quickly()
     except KeyboardInterrupt:
         search.notes.append(INTERRUPTED_NOTE)
+    except ConfigError as error:  # a function of the user's that fails where the search has come to
+        if not search.pool.entries:
+            raise
+        search.notes.append(f"{error} The search ended there: the formulas found so far")
     return search.table()
 
 
@@ -209,7 +213,7 @@ class _RegressionSearch:
         """The answer."""
         self.on_stage("choosing among the formulas")
         held = replace(self.data, x=self.rows.held_x, y=self.rows.held_y, weights=None)
-        found = formula_rows(self.pool, self.name, rows=10, everything=self.data, held=held)
+        found = formula_rows(self.pool, self.name, rows=10, everything=self.data, held=held, deadline=self._at(1.0))
         best = self.networks.best
         refusal = _refusal(found[0], best, self.rows)
         if best is not None:

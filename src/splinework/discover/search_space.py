@@ -62,20 +62,15 @@ def changes(problem: ScreeningProblem, start: Any) -> list[ScreeningProblem]:
         problem: The problem of the data.
         start: A fitted formula over its columns.
     """
-    names = [expression.name for expression in problem.expressions]
-
-    def values(expression: Any) -> Array:
-        return np.broadcast_to(compile_expression(expression, names)(problem.columns), len(problem.y)).astype(float)
-
     found = []
     terms, factors = start.as_ordered_terms(), start.as_ordered_factors()
     kept = [start, *(start - term for term in terms if 1 < len(terms) <= MAX_PARTS)]
     for rest in kept:
-        if np.isfinite(term := values(rest)).all():
+        if np.isfinite(term := _values(problem, rest)).all():
             found.append(problem.subtracted(term, rest))
     kept = [start, *(start / factor for factor in factors if 1 < len(factors) <= MAX_PARTS)]
     for rest in kept:
-        if rest.free_symbols and np.isfinite(factor := values(rest)).all() and np.abs(factor).min() > 0:
+        if rest.free_symbols and np.isfinite(factor := _values(problem, rest)).all() and np.abs(factor).min() > 0:
             found.append(problem.divided(factor, rest))
     return found
 
@@ -83,11 +78,12 @@ def changes(problem: ScreeningProblem, start: Any) -> list[ScreeningProblem]:
 def balanced(problem: ScreeningProblem, balance: Balance) -> ScreeningProblem:
     """The problem in dimensionless groups: the target over the product of its unit, explained by the groups."""
     power, groups = monomial(balance.power), tuple(monomial(group) for group in balance.groups)
-    names = [e.name for e in problem.expressions]
-
-    def values(expression: Any) -> Array:
-        return compile_expression(expression, names)(problem.columns)
-
-    divided = problem.divided(values(power), power) if power.free_symbols else problem
-    columns = np.column_stack([values(g) for g in groups]) if groups else np.empty((len(problem.y), 0))
+    divided = problem.divided(_values(problem, power), power) if power.free_symbols else problem
+    columns = np.column_stack([_values(problem, g) for g in groups]) if groups else np.empty((len(problem.y), 0))
     return replace(divided, columns=columns, expressions=tuple(groups), steps=(*divided.steps, "balanced the units"))
+
+
+def _values(problem: ScreeningProblem, expression: Any) -> Array:
+    """The values of an expression over the columns of the data, `(N,)`."""
+    names = [each.name for each in problem.expressions]
+    return np.broadcast_to(compile_expression(expression, names)(problem.columns), len(problem.y)).astype(float)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
+from splinework.interpret.symbolic.library import BY_NAME, LIBRARY
 from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.screening.atoms import Atom, Monomial
 from splinework.interpret.symbolic.screening.composites import _CompositeSearch, composite_candidates
@@ -38,7 +39,8 @@ def found_in(target):
 
 
 def search_of(target):
-    return _CompositeSearch.of(initial_problem(target), float(np.abs(target.x).max()), target.floor, float("inf"))
+    size, names = float(np.abs(target.x).max()), frozenset(function.name for function in LIBRARY)
+    return _CompositeSearch.of(initial_problem(target), size, target.floor, float("inf"), names)
 
 
 @pytest.mark.parametrize("degree", [0, 2])
@@ -158,3 +160,12 @@ def test_a_deadline_ends_it_and_a_constant_column_has_none():
     assert sum(map(len, composite_candidates(initial_problem(target), floor=target.floor, deadline=0.0))) < 100
     still = FitTarget(np.ones((50, 1)), np.arange(50.0), ("x",))
     assert list(composite_candidates(initial_problem(still), floor=still.floor)) == []
+
+
+def test_only_functions_of_the_library_are_joined():
+    problem = initial_problem(target_of(sympy.cos(3 * X) + sympy.exp(-X) * sympy.log(X), 0.2, 2))
+    given = [BY_NAME[name] for name in ("sin", "tanh")]
+    found = [g for guesses in composite_candidates(problem, floor=1e-12, library=given) for g in guesses]
+    assert found
+    assert not any(guess.expression.has(sympy.exp, sympy.log, sympy.atan) for guess in found)
+    assert list(composite_candidates(problem, floor=1e-12, library=[BY_NAME["x^2"]])) == []

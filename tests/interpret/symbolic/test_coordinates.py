@@ -70,3 +70,9 @@ def test_in_these_coordinates_the_target_is_a_sum():
 def test_one_column_has_no_other_coordinates():
     x = np.linspace(1, 2, 100)[:, None]
     assert additive_coordinates(initial_problem(FitTarget(x, x[:, 0] ** 2, ("a",)))) == []
+
+
+def test_nothing_is_begun_after_the_deadline():
+    problem = problem_of(TARGETS[0][0])
+    assert additive_coordinates(problem, deadline=0.0) == []
+    assert separations(problem, deadline=0.0) == []

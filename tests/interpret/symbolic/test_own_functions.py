@@ -9,6 +9,7 @@ from splinework.errors import ConfigError, FormulaError
 from splinework.interpret.symbolic import LIBRARY, own_function
 from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.own_functions import library_of, uses_only
+from splinework.interpret.symbolic.simplification import simplified
 
 X = np.random.default_rng(0).uniform(-2, 2, (200, 2))
 Z = np.linspace(-2, 2, 41) + 0.01
@@ -105,6 +106,35 @@ def test_a_search_uses_a_function_of_the_user_and_no_other():
         sympy.cos,
         sympy.Abs,
     }
+
+
+def test_a_function_that_fails_in_the_middle_keeps_what_was_found():
+    def value(z):
+        if np.any(np.abs(z) > 3.1):
+            raise OverflowError("too far")
+        return np.abs(z) * z
+
+    y = np.exp(X[:, 0]) + np.tanh(3 * X[:, 1]) * X[:, 0]
+    found = discover(X, y, library=["exp", own_function("mine", "abs(z)*z", value)], budget=6)
+    assert len(found) >= 1
+    assert any("'mine' fails at" in note and "too far" in note and "so far" in note for note in found.notes)
+
+
+@pytest.mark.slow
+def test_parts_are_sought_with_the_functions_of_the_library():
+    """The tanh of a part is no use where the library has none: the parts of a sum have functions that it has, too."""
+    y = np.sin(2 * X[:, 0]) + np.sin(3 * X[:, 1] ** 2)
+    found = discover(X, y, library=["sin"], budget=40)
+    assert np.abs(found.best.numpy()(X) - y).max() <= 1e-6
+
+
+@pytest.mark.parametrize("banned", [sympy.cosh, sympy.sinh])
+def test_a_short_form_has_no_function_that_is_not_allowed(banned):
+    a = symbol("a")
+    form = sympy.exp(2 * a) + sympy.exp(-2 * a) + a * (sympy.exp(a) - sympy.exp(-a))
+    x = np.linspace(-1, 1, 50)[:, None]
+    assert simplified(form, ["a"], x).has(banned)
+    assert not simplified(form, ["a"], x, allows=lambda e: not e.has(banned)).has(banned)
 
 
 # ------------------------------------------------------------------------------------------------ a formula to start from

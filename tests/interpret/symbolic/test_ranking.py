@@ -186,6 +186,32 @@ def test_the_simplest_that_evidence_does_not_tell_apart_comes_first(gain):
     assert sum(share.values()) == pytest.approx(1)
 
 
+def test_no_two_rows_print_alike():
+    x = symbol("x1")
+    target = FitTarget(np.linspace(1, 2, 50)[:, None], np.linspace(1, 2, 50), ("x1",))
+    rows = [formula_row(F(c) * x, target, "y", 0.0, {}) for c in (2.0000001, 2.0000002, 2.1)]
+    rows = [replace(r, description=d, rmse=e) for r, d, e in zip(rows, (-9.0, 0.0, 1.0), (3.0, 2.0, 1.0), strict=True)]
+    found = ranked(rows, 5)
+    assert [float(next(iter(r.expression.atoms(sympy.Float)))) for r in found] == [2.0000001, 2.1]
+    assert sum(r.probability for r in found) == pytest.approx(1)
+
+
+def test_an_approximation_with_many_constants_is_not_exact():
+    """Five fitted numbers of 1e-9 are no law, two of them are; and known noise is met by any number of them."""
+    x = np.linspace(-1, 1, 200)[:, None]
+    a = symbol("a")
+    for error, noise, terms, exact in (
+        (1e-9, 0.0, 5, False),
+        (1e-9, 0.0, 2, True),
+        (0.0, 0.0, 5, True),
+        (0.1, 0.1, 5, True),
+    ):
+        y = sum((k + 1.3) * x[:, 0] ** k for k in range(terms)) + error * np.random.default_rng(0).normal(size=200)
+        pool = Pool(FitTarget(x, y, ("a",), noise=noise))
+        pool.offer(sympy.Add(*(F(k + 1.0) * a**k for k in range(terms))))
+        assert pool.exact == exact
+
+
 def test_exact_numbers_are_simpler_than_fitted_ones():
     x = symbol("x1")
     target = FitTarget(np.linspace(1, 2, 50)[:, None], np.linspace(1, 2, 50), ("x1",))

@@ -77,6 +77,11 @@ class FitTarget:
         return max(n * self._resolution**2, n * known, self._cancellation)
 
     @property
+    def rounding(self) -> float:
+        """Residual sum of squares that rounding may leave: less than `floor`, but for sums that cancel."""
+        return max(1e-4 * len(self.y) * self._resolution**2, self._cancellation)
+
+    @property
     def nothing(self) -> float:
         """Residual sum of squares of an exact fit: some digits above rounding, or known noise."""
         n = len(self.y)

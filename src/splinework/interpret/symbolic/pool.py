@@ -20,8 +20,6 @@ MAX_NODES = 90
 MAX_ENTRIES = 24
 MAX_EXACT_CONSTANTS = 4
 """Fitted constants up to which a formula that is right to eight digits is no approximation."""
-MAX_ROUNDING_SHARE = 1e-4
-"""Squared error of a formula with more constants that is exact, relative to that below which fits are equally good."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,7 @@ class Pool:
             return False
         solution, target = self.entries[0].solution, self.target
         approximates = solution.rank > MAX_EXACT_CONSTANTS and target.noise == 0
-        return solution.rss <= (MAX_ROUNDING_SHARE * target.floor if approximates else target.nothing)
+        return solution.rss <= (target.rounding if approximates else target.nothing)
 
     def offer(self, expression: Any, splines: Mapping[str, NamedSpline] | None = None) -> PoolEntry | None:
         """Fits an expression and adds it; None where it cannot be fitted, is too long or a duplicate."""

@@ -1,7 +1,8 @@
 """Rows of the table from the pool: snapped constants, simplified forms, the Pareto front, and posterior probabilities."""
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import sympy
 
+from splinework.formula.figures import rounded
 from splinework.interpret.symbolic.constants import FitTarget, Template, confidence_intervals, snap
 from splinework.interpret.symbolic.description_length import description_length
 from splinework.interpret.symbolic.expression import Splines, compile_expression, node_count
@@ -18,12 +20,20 @@ from splinework.interpret.symbolic.table import FormulaRow
 
 VERY_STRONG_EVIDENCE = 5.0
 """Nats by which a description must be shorter to be preferred to a simpler formula: a factor of 150."""
+SHOWN_DIGITS = 5
+"""Digits of numbers in printed tables."""
 MAX_NATS_BEHIND = 25.0
 """Description length, relative to the best entry, up to which entries are snapped and simplified: that may change the order."""
 
 
 def formula_rows(
-    pool: Pool, name: str, *, rows: int = 8, everything: FitTarget | None = None, held: FitTarget | None = None
+    pool: Pool,
+    name: str,
+    *,
+    rows: int = 8,
+    everything: FitTarget | None = None,
+    held: FitTarget | None = None,
+    deadline: float = math.inf,
 ) -> list[FormulaRow]:
     """The table rows of one output, best first; at least a constant.
 
@@ -33,13 +43,17 @@ def formula_rows(
         rows: Maximum number of rows.
         everything: All data, to which the final constants are fitted; the pool's data by default.
         held: Held-out data, for the held-out error of the pool's fits.
+        deadline: Time on the monotonic clock after which only the best is given simple numbers and a short form.
     """
     target = everything or pool.target
     found = [constant_row(target, name, held)]
     best = pool.entries[0].description if pool.entries else math.inf
     near = [e for n, e in enumerate(pool.entries[:6]) if n == 0 or e.description < best + MAX_NATS_BEHIND]
     for entry in near:
-        found += _final_rows(entry, name, target, held)
+        if entry is near[0] or time.monotonic() <= deadline:
+            found += _final_rows(entry, name, target, held, pool.allows, deadline)
+        else:
+            found += _unsnapped_row(entry, name, target, held)
     for entry in _simpler_entries([e for e in pool.entries if e not in near]):
         found += _unsnapped_row(entry, name, target, held)
     return ranked(found, rows)
@@ -54,18 +68,27 @@ def _simpler_entries(entries: Sequence[PoolEntry]) -> list[PoolEntry]:
     return kept[:4]
 
 
-def _final_rows(entry: PoolEntry, name: str, target: FitTarget, held: FitTarget | None) -> list[FormulaRow]:
+def _final_rows(
+    entry: PoolEntry,
+    name: str,
+    target: FitTarget,
+    held: FitTarget | None,
+    allows: Callable[[Any], bool] | None,
+    deadline: float,
+) -> list[FormulaRow]:
     """The rows of one entry: as it is, and expanded where that gives another formula."""
     splines = entry.proposal.splines
     whole = entry.proposal.whole(entry.expression)
     outside = None if held is None else _error(whole, splines, held)
     proposal = Proposal.of(whole, splines, target)
-    found = []
+    found: list[FormulaRow] = []
     for variant in dict.fromkeys([proposal.bare, _multiplied_out(proposal.bare)]):
+        if found and time.monotonic() > deadline:
+            break
         outcome = snap(Template(variant, proposal.target)) if usable(variant) else None
         if outcome is None:
             continue
-        short = simplified(outcome[0], proposal.target.names, proposal.target.x)
+        short = simplified(outcome[0], proposal.target.names, proposal.target.x, allows=allows)
         made = formula_row(proposal.whole(short), target, name, outcome[1] + proposal.price, splines, outside)
         if made is not None and made.inputs:
             found.append(replace(made, constants=confidence_intervals(short, proposal.target)))
@@ -174,7 +197,10 @@ def ranked(found: Sequence[FormulaRow], most: int) -> list[FormulaRow]:
     winner = min(found, key=lambda r: r.description)
     if all(winner.text != candidate.text for candidate in best):
         best.append(winner)
-    ordered = sorted(best, key=lambda r: r.description)[:most]
+    shown: dict[str, FormulaRow] = {}
+    for row in sorted(best, key=lambda r: r.description):
+        shown.setdefault(rounded(row.text, SHOWN_DIGITS), row)  # no two rows that a reader could not tell apart
+    ordered = list(shown.values())[:most]
     alike = [r for r in ordered if r.description <= ordered[0].description + VERY_STRONG_EVIDENCE]
     simplest = min(alike, key=lambda r: (len(r.expression.atoms(sympy.Float)), r.complexity))
     weights = np.exp([min(ordered[0].description - r.description, 0.0) for r in ordered])

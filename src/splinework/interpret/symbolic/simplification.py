@@ -29,18 +29,19 @@ MAX_TOGETHER_NODES = 60
 """Maximum number of nodes for putting an expression over a common denominator, which can be slow."""
 
 
-def simplified(expression: Any, names: Sequence[str], x: Array) -> Any:
+def simplified(expression: Any, names: Sequence[str], x: Array, *, allows: Callable[[Any], bool] | None = None) -> Any:
     """An equal expression with the fewest nodes found in two seconds.
 
     Args:
         expression: Expression over the symbols of the columns.
         names: Names of the columns.
         x: Rows `(N, columns)` on which the forms must agree; columns positive there are taken as positive.
+        allows: Function that says whether a form may be taken; all by default.
     """
-    return run_within(2.0, _shortest, expression, names, x, otherwise=expression)
+    return run_within(2.0, _shortest, expression, names, x, allows, otherwise=expression)
 
 
-def _shortest(expression: Any, names: Sequence[str], x: Array) -> Any:
+def _shortest(expression: Any, names: Sequence[str], x: Array, allows: Callable[[Any], bool] | None) -> Any:
     positive = {
         symbol(n): sympy.Symbol(n, positive=True) for n, column in zip(names, x.T, strict=True) if column.min() > 0
     }
@@ -54,7 +55,7 @@ def _shortest(expression: Any, names: Sequence[str], x: Array) -> Any:
         before = best
         for form in _forms(before.xreplace(positive)):
             candidate = _without_magnitudes(form.xreplace(back), names, x)
-            if node_count(candidate) < node_count(best):
+            if node_count(candidate) < node_count(best) and (allows is None or allows(candidate)):
                 values = compile_expression(candidate, names)(rows)
                 if np.allclose(values, truth, rtol=EQUALITY_TOLERANCE, atol=slack, equal_nan=True):
                     best = candidate

@@ -19,6 +19,8 @@ SLOW_RATES, N_RATES = (1 / 3, 2 / 3), 48
 """Rates of a wave below and from a quarter of a wave within the rows on."""
 BUMPS = ("gaussian", "lorentzian", "tanh", "arctan")
 """Functions whose atoms have a centre besides a rate."""
+BANK = frozenset({"sin", "exp", "log(1+x^2)", *BUMPS})
+"""Functions of the bank."""
 
 
 @dataclass(frozen=True)

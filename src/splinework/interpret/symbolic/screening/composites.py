@@ -17,8 +17,8 @@ import numpy as np
 import sympy
 
 from splinework.interpret.symbolic.levenberg_marquardt import linear_least_squares, minimise
-from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.screening.atoms import Atom, Monomial, bank, kind_of
+from splinework.interpret.symbolic.library import LIBRARY, Array, LibraryFunction
+from splinework.interpret.symbolic.screening.atoms import BANK, Atom, Monomial, bank, kind_of
 from splinework.interpret.symbolic.screening.problem import ScoredExpression, ScreeningProblem, power
 
 N_ROWS = 300
@@ -39,7 +39,11 @@ N_KEPT = 6
 
 
 def composite_candidates(
-    problem: ScreeningProblem, *, floor: float, deadline: float = math.inf
+    problem: ScreeningProblem,
+    *,
+    floor: float,
+    deadline: float = math.inf,
+    library: Sequence[LibraryFunction] = LIBRARY,
 ) -> Iterator[list[ScoredExpression]]:
     """Expressions for a problem of one column, from simple to rich structures, each list the shortest description first.
 
@@ -47,12 +51,14 @@ def composite_candidates(
         problem: A problem of one column.
         floor: Residual sum of squares, on the scale of the data's target, below which fits are equally good.
         deadline: Time on the monotonic clock after which nothing further is tried.
+        library: The functions that may be used, of those in the bank.
     """
     column = problem.columns[:, 0]
     size = float(np.abs(column).max())
-    if not (size > 0 and column.max() > column.min()):
+    names = frozenset(function.name for function in library)
+    if not (size > 0 and column.max() > column.min() and names & BANK):
         return
-    search = _CompositeSearch.of(problem, size, floor, deadline)
+    search = _CompositeSearch.of(problem, size, floor, deadline, names)
     for degree in DEGREES:
         yield search.refined(degree, search.singles(degree))
     for degree in DEGREES:
@@ -79,6 +85,7 @@ class _CompositeSearch:
     size: float
     floor: float
     deadline: float
+    names: frozenset[str]
     x: Array
     y: Array
     root: Array
@@ -86,17 +93,19 @@ class _CompositeSearch:
     values: Array
 
     @classmethod
-    def of(cls, problem: ScreeningProblem, size: float, floor: float, deadline: float) -> "_CompositeSearch":
-        """The search for a problem whose column is at most `size` in magnitude."""
+    def of(
+        cls, problem: ScreeningProblem, size: float, floor: float, deadline: float, names: frozenset[str]
+    ) -> "_CompositeSearch":
+        """The search for a problem whose column is at most `size` in magnitude, with functions of these names."""
         order = np.argsort(problem.columns[:, 0], kind="stable")
         some = order[np.unique(np.linspace(0, len(order) - 1, N_ROWS).round().astype(int))]
         x, y, root = problem.columns[some, 0] / size, problem.y[some], np.sqrt(problem.weights[some])
-        atoms = bank(x)
+        atoms = tuple(atom for atom in bank(x) if atom.name in names)
         with np.errstate(all="ignore"):
             values = np.stack([a.values(a.start, x)[0] for a in atoms])
         good = np.isfinite(values).all(1) & (values.std(1) > 1e-8)
         kept = tuple(itertools.compress(atoms, good.tolist()))
-        return cls(problem, size, floor, deadline, x, y, root, kept, values[good])
+        return cls(problem, size, floor, deadline, names, x, y, root, kept, values[good])
 
     def _projected(self, values: Array, degree: int) -> tuple[Array, Array]:
         """Weighted rows orthogonal to polynomials of the degree, and their norms."""
@@ -134,8 +143,9 @@ class _CompositeSearch:
         return [(each, each.values((), self.x)[0]) for each in some]
 
     def _logarithms(self) -> list[Monomial]:
-        """Powers of a positive column times its logarithm."""
-        return [Monomial(q, logarithm=True) for q in (Fraction(0), *EXPONENTS)] if self.x.min() > 0 else []
+        """Powers of a positive column times its logarithm, where the library has it."""
+        usable = self.x.min() > 0 and "log" in self.names
+        return [Monomial(q, logarithm=True) for q in (Fraction(0), *EXPONENTS)] if usable else []
 
     def pairs(self, degree: int) -> list[_Structure]:
         """The pairs of atoms that together explain most, by `(a² + b² - 2abg) / (1 - g²)`, one of each two kinds.

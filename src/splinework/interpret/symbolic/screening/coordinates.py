@@ -7,6 +7,7 @@ is our own; no paper describes it.
 """
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -39,16 +40,17 @@ class AdditiveCoordinates:
     error: float
 
 
-def additive_coordinates(problem: ScreeningProblem) -> list[AdditiveCoordinates]:
+def additive_coordinates(problem: ScreeningProblem, *, deadline: float = math.inf) -> list[AdditiveCoordinates]:
     """Coordinates in place of one column for every pair, those of the least error first.
 
     Args:
         problem: A problem of any number of columns; with fewer than two there are none.
+        deadline: Time on the monotonic clock after which no further pair is begun.
     """
     found = []
     for i in range(problem.size):
         for j in range(problem.size):
-            if i != j:
+            if i != j and time.monotonic() <= deadline:
                 found += [AdditiveCoordinates(each, sum_error(each, i, DEGREE)) for each in _exchanged(problem, i, j)]
     return sorted((each for each in found if math.isfinite(each.error)), key=lambda each: each.error)
 

@@ -4,6 +4,7 @@ If `f = g(x) h(y)`, `∂ ln f/∂x` does not depend on y; if `f = g(x) + h(y)`, 
 ratio of their slopes depends on them alone (Udrescu & Tegmark 2020, and Udrescu et al. 2020, AI Feynman 2.0).
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -240,3 +241,14 @@ def _added(
         column = parts[0][0] + factor * parts[1][0]
         if np.ptp(column) > 0:
             yield Reduction(problem.merged(i, j, column, parts[0][1] + number * parts[1][1]), violation)
+
+
+def distinct(
+    found: list[tuple[PolynomialSurrogate, ScreeningProblem]],
+) -> list[tuple[PolynomialSurrogate, ScreeningProblem]]:
+    """Reduced problems with their surrogates, those of distinct error, best first."""
+    kept: list[tuple[PolynomialSurrogate, ScreeningProblem]] = []
+    for entry in sorted(found, key=lambda entry: entry[0].error):
+        if not kept or abs(math.log((entry[0].error + 1e-300) / (kept[-1][0].error + 1e-300))) > 1e-3:
+            kept.append(entry)
+    return kept

@@ -6,6 +6,7 @@ A solution g of what is left gives `f = wrap(g)` for the data, as in the recursi
 import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +26,7 @@ from splinework.interpret.symbolic.screening.problem import (
     initial_problem,
     transformed,
 )
-from splinework.interpret.symbolic.screening.reductions import common_reductions, suggested_reductions
+from splinework.interpret.symbolic.screening.reductions import common_reductions, distinct, suggested_reductions
 from splinework.interpret.symbolic.screening.separable import AFFINE, SUM, Separation, affine_parts, separations
 from splinework.interpret.symbolic.screening.surrogate import PolynomialSurrogate, fit_surrogate
 from splinework.interpret.symbolic.screening.waves import wave_reductions
@@ -87,14 +88,17 @@ class Screen:
     def run(self) -> None:
         """Screens until a formula is as accurate as the noise allows, or the deadline."""
         with np.errstate(all="ignore"):  # trials that overflow are rejected
-            for start in self.starts:
+            end = self.deadline
+            for number, start in enumerate(self.starts):  # each has an equal share of the time that is left
+                now = time.monotonic()
+                self.deadline = now + (end - now) / (len(self.starts) - number)
                 self._run(start)
-                if self.settled or self._late():
+                if self.settled:
                     return
 
     def _run(self, problem: ScreeningProblem) -> None:
         for search in (polynomials.polynomial_candidates, polynomials.fraction_candidates):
-            self._offer_all(search(problem, floor=self.pool.target.floor, deadline=self.deadline, exact=True))
+            self._offer_all(search(problem, exact=True, **self._limits))
             if self.pool.exact:
                 return
         ends = self._reduced(problem)
@@ -104,9 +108,8 @@ class Screen:
             if self.pool.exact:
                 return
         singles = [end.problem for end in ends[:BEAM_WIDTH] if end.problem.size == 1]
-        if self._is_clean and self._composed(
-            singles
-        ):  # under noise, a rich structure might hide the transform of a simple one
+        # Under noise a rich structure might hide the transform of a simple one, so that transforms come first then.
+        if self._is_clean and self._composed(singles):
             return
         # A sum of products may reach the noise and yet approximate something simpler: try transforms of the target.
         for end in ends[: 1 if self.settled else BEAM_WIDTH]:
@@ -143,7 +146,7 @@ class Screen:
         if not 2 <= problem.size <= MAX_EXCHANGED_COLUMNS or not self._is_rough or self._late():
             return self.settled or self._late()
         limit = self._most_error(problem.spread)
-        for each in additive_coordinates(problem)[:N_COORDINATES]:
+        for each in additive_coordinates(problem, deadline=self.deadline)[:N_COORDINATES]:
             if each.error > limit:
                 break
             for smaller in self._separated(each.problem):
@@ -194,7 +197,7 @@ class Screen:
                 if not smaller:
                     ends.append(IrreducibleProblem(at, surrogate.error))
                 following += smaller
-            level = [(_fit_to(at), at) for _, at in _distinct(following)[: BEAM_WIDTH if noisy else MAX_CLEAR]]
+            level = [(_fit_to(at), at) for _, at in distinct(following)[: BEAM_WIDTH if noisy else MAX_CLEAR]]
             self.noise = min(self.noise, *(surrogate.error for surrogate, _ in level)) if level else self.noise
         ends += [IrreducibleProblem(at, surrogate.error) for surrogate, at in level]
         return sorted(ends, key=lambda end: (end.problem.size, end.error))
@@ -206,9 +209,8 @@ class Screen:
         rough = surrogate.error / scale if scale > 0 else 0.0
         allowed = (MAX_ERROR_RATIO if rough < MIN_NOISE else MAX_ERROR_RATIO_NOISY) * surrogate.error + 1e-10 * scale
         clear = 0
-        few = (problem.size < MAX_BLIND_COLUMNS and rough > MIN_NOISE) or (
-            problem.size == MAX_BLIND_COLUMNS and rough > MIN_BLIND_NOISE
-        )
+        d = problem.size
+        few = (d < MAX_BLIND_COLUMNS and rough > MIN_NOISE) or (d == MAX_BLIND_COLUMNS and rough > MIN_BLIND_NOISE)
         for proposal in (
             *suggested_reductions(problem, surrogate, rough)[:MAX_VERIFIED],
             *(common_reductions(problem) if few else ()),
@@ -218,34 +220,29 @@ class Screen:
             small = proposal.problem
             if small.length > 45:  # too long a formula
                 continue
-            smaller = fit_surrogate(
-                small.columns, small.y, small.weights, kind=surrogate.kind if small.size > 1 else None
-            )
+            kind = surrogate.kind if small.size > 1 else None
+            smaller = fit_surrogate(small.columns, small.y, small.weights, kind=kind)
             if smaller.error <= allowed:
                 clear += smaller.error <= max(CLEAR_ERROR_RATIO * surrogate.error, 1e-9 * scale)
                 yield smaller, small
 
     def _answer(self, problem: ScreeningProblem) -> None:
         """Offers candidates for a small problem until one is exact."""
-        before = self._best
-        self._offer(problem)
-        if self._best is not before:
-            self.path = problem.steps
+        with self._noting_path(problem):
+            self._offer(problem)
 
     def _compose(self, problem: ScreeningProblem) -> None:
         """Offers sums and products of two functions for a problem of one column, from simple to rich, until one settles it."""
-        before = self._best
-        for guesses in composites.composite_candidates(problem, floor=self.pool.target.floor, deadline=self.deadline):
-            if self.settled or self._late():
-                break
-            self._offer_all(guesses)
-        if self._best is not before:
-            self.path = problem.steps
+        with self._noting_path(problem):
+            for guesses in composites.composite_candidates(problem, library=self.library, **self._limits):
+                if self.settled or self._late():
+                    break
+                self._offer_all(guesses)
 
     def _separated(self, problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
         """Problems of a column less, where the target is a sum or a product with a function of one column, found first."""
         scale = problem.spread
-        for each in separations(problem):
+        for each in separations(problem, deadline=self.deadline):
             if self._late() or each.error > self._most_error(scale):
                 return
             if not (self._is_rough or each.error < MAX_CLEAN_NOISE * scale):
@@ -276,7 +273,7 @@ class Screen:
     def _parts(self, problem: ScreeningProblem, y: Array, weights: Array, error: float) -> list[tuple[Any, Array]]:
         """Formulas of a part of the target over the columns of a problem, and their values, the best first."""
         names = tuple(f"u{n}" for n in range(problem.size))
-        pool = Pool(FitTarget(problem.columns, y, names, weights=weights, noise=error))
+        pool = Pool(FitTarget(problem.columns, y, names, weights=weights, noise=error), self.pool.allows)
         share = time.monotonic() + SEPARATION_SHARE * (self.deadline - time.monotonic())
         Screen(pool, (initial_problem(pool.target),), share, self.library).run()
         back = {symbol(name): e for name, e in zip(names, problem.expressions, strict=True)}
@@ -290,24 +287,34 @@ class Screen:
         """Offers an affine function of one of the other columns, its coefficients functions of a column, each found alone."""
         others, w = problem.without(parts.column), problem.weights
         size = math.sqrt(float(np.mean(w * parts.rest**2)))
-        before = self._best
-        for inner, values in self._parts(others, parts.rest, w * parts.own**2, parts.own_error * size):
-            constant, varying = inner.as_independent(
-                *inner.free_symbols, as_Add=True
-            )  # the level takes the constant up
-            values = values - float(constant)
-            own, added = affine_parts(problem, parts.column, values)
-            for factor, _ in self._parts(one, own, w * values**2, parts.own_error):
-                for level, _ in self._parts(one, added, w, parts.error):
-                    self.pool.offer(problem.wrap(level + factor * varying))
-                    if self.pool.exact or self._late():
-                        break
-        if self._best is not before:
-            self.path = problem.steps
+        with self._noting_path(problem):
+            for inner, values in self._parts(others, parts.rest, w * parts.own**2, parts.own_error * size):
+                # The level takes the constant up.
+                constant, varying = inner.as_independent(*inner.free_symbols, as_Add=True)
+                values = values - float(constant)
+                own, added = affine_parts(problem, parts.column, values)
+                for factor, _ in self._parts(one, own, w * values**2, parts.own_error):
+                    for level, _ in self._parts(one, added, w, parts.error):
+                        self.pool.offer(problem.wrap(level + factor * varying))
+                        if self.pool.exact or self._late():
+                            break
+
+    @property
+    def _limits(self) -> dict[str, Any]:
+        """Arguments of every search for candidates: the error below which fits are equally good, and the deadline."""
+        return {"floor": self.pool.target.floor, "deadline": self.deadline}
 
     @property
     def _best(self) -> PoolEntry | None:
         return self.pool.entries[0] if self.pool.entries else None
+
+    @contextmanager
+    def _noting_path(self, problem: ScreeningProblem) -> Iterator[None]:
+        """Notes the reductions of a problem if what is offered inside becomes the best formula."""
+        before = self._best
+        yield
+        if self._best is not before:
+            self.path = problem.steps
 
     def _offer(self, problem: ScreeningProblem) -> None:
         if problem.size == 0:
@@ -325,25 +332,13 @@ class Screen:
                 return
 
     def _guesses(self, problem: ScreeningProblem) -> Iterator[list[ScoredExpression]]:
-        limits: dict[str, Any] = {"floor": self.pool.target.floor, "deadline": self.deadline}
         if problem.size == 1:
-            yield univariate.univariate_candidates(problem, library=self.library, **limits)[:6]
-        yield terms.sum_candidates(problem, **limits)
-        yield polynomials.polynomial_candidates(problem, **limits)
-        yield polynomials.fraction_candidates(problem, **limits)
-        yield terms.sum_candidates(problem, rational=True, **limits)
+            yield univariate.univariate_candidates(problem, library=self.library, **self._limits)[:6]
+        yield terms.sum_candidates(problem, **self._limits)
+        yield polynomials.polynomial_candidates(problem, **self._limits)
+        yield polynomials.fraction_candidates(problem, **self._limits)
+        yield terms.sum_candidates(problem, rational=True, **self._limits)
 
 
 def _fit_to(problem: ScreeningProblem) -> PolynomialSurrogate:
     return fit_surrogate(problem.columns, problem.y, problem.weights)
-
-
-def _distinct(
-    found: list[tuple[PolynomialSurrogate, ScreeningProblem]],
-) -> list[tuple[PolynomialSurrogate, ScreeningProblem]]:
-    """Problems of distinct error, best first."""
-    kept: list[tuple[PolynomialSurrogate, ScreeningProblem]] = []
-    for entry in sorted(found, key=lambda entry: entry[0].error):
-        if not kept or abs(math.log((entry[0].error + 1e-300) / (kept[-1][0].error + 1e-300))) > 1e-3:
-            kept.append(entry)
-    return kept

@@ -7,6 +7,7 @@ place of the constant a the target is an affine function of h.
 """
 
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -54,18 +55,20 @@ class Separation:
     own_error: float
 
 
-def separations(problem: ScreeningProblem) -> list[Separation]:
+def separations(problem: ScreeningProblem, *, deadline: float = math.inf) -> list[Separation]:
     """A separation of each column from the others as a sum and as a product, or as both together, the best first.
 
     Args:
         problem: A problem of any number of columns; with fewer than two there are none.
+        deadline: Time on the monotonic clock after which no further fits are begun.
     """
     if problem.size < 2:
         return []
     found: list[Separation] = []
     for i in range(problem.size):
-        parts = [each for kind in (SUM, PRODUCT) if (each := _best_separation(problem, i, kind)) is not None]
-        both = _best_separation(problem, i, AFFINE) if parts else None
+        fits = (_best_separation(problem, i, kind, deadline) for kind in (SUM, PRODUCT))
+        parts = [each for each in fits if each is not None]
+        both = _best_separation(problem, i, AFFINE, deadline) if parts else None
         if both is not None and both.error < MIN_AFFINE_GAIN * min(each.error for each in parts):
             parts.append(both)
         found += parts
@@ -91,20 +94,19 @@ def affine_parts(problem: ScreeningProblem, i: int, values: Array) -> tuple[Arra
 
 def sum_error(problem: ScreeningProblem, i: int, degree: int) -> float:
     """The error of a sum of a function of column i and one of the others, by polynomials of the columns themselves."""
-    found = _separation(problem, i, degree, np.zeros(problem.size, bool), SUM)
+    found = _separation(problem, i, degree, np.zeros(problem.size, bool), SUM, math.inf)
     return math.inf if found is None else found.error
 
 
-def _best_separation(problem: ScreeningProblem, i: int, kind: str) -> Separation | None:
+def _best_separation(problem: ScreeningProblem, i: int, kind: str, deadline: float) -> Separation | None:
     """The separation by the degree and the scale of the columns, linear or logarithmic, that the judging rows prefer."""
-    trials = {tuple(logs): _separation(problem, i, DEGREES[0], logs, kind) for logs in _scales(problem)}
+    trials = {tuple(logs): _separation(problem, i, DEGREES[0], logs, kind, deadline) for logs in _scales(problem)}
     usable = {scale: each for scale, each in trials.items() if each is not None}
     if not usable:
         return None
     scale = min(usable, key=lambda key: usable[key].error)
-    further = (
-        _separation(problem, i, degree, np.array(scale), kind) for degree in DEGREES[1 : 2 if kind == AFFINE else None]
-    )
+    degrees = DEGREES[1 : 2 if kind == AFFINE else None]
+    further = (_separation(problem, i, degree, np.array(scale), kind, deadline) for degree in degrees)
     return min((usable[scale], *(each for each in further if each is not None)), key=lambda each: each.error)
 
 
@@ -117,10 +119,13 @@ def _scales(problem: ScreeningProblem) -> Iterator[Array]:
         yield logs
 
 
-def _separation(problem: ScreeningProblem, i: int, degree: int, logs: Array, kind: str) -> Separation | None:
+def _separation(
+    problem: ScreeningProblem, i: int, degree: int, logs: Array, kind: str, deadline: float
+) -> Separation | None:
+    """The separation by polynomials of a degree; None where rows are too few, or time is up."""
     n = len(problem.y)
     others, most = problem.without(i), n // (2 * MIN_ROWS_PER_TERM)
-    if degree + 1 > most:
+    if degree + 1 > most or time.monotonic() > deadline:
         return None
     total = 1
     while total < degree and math.comb(others.size + total + 1, others.size) <= (
@@ -137,7 +142,11 @@ def _separation(problem: ScreeningProblem, i: int, degree: int, logs: Array, kin
         left = own + rest - problem.y
     else:
         base = one if kind == AFFINE else one[:, :1]
-        trials = [_alternated(one, two, base, problem.y, root, fitted, one[:, k]) for k in range(N_STARTS)]
+        trials = [
+            _alternated(one, two, base, problem.y, root, fitted, one[:, k])
+            for k in range(N_STARTS)
+            if time.monotonic() <= deadline
+        ]
         best = min((each for each in trials if each is not None), key=lambda each: each[0], default=None)
         if best is None:
             return None
