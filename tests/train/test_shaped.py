@@ -18,7 +18,7 @@ from splinework.train import fit
 from splinework.train.coordinates import Coordinates, project_onto_shapes
 from splinework.train.jacobian import ParameterVector
 from splinework.train.optim import LevenbergMarquardt
-from splinework.train.optim.bounded_stepper import BoundedSystem, _primal_dual_active_set, _projected_newton
+from splinework.train.optim.levenberg_marquardt import BoundedSystem, _primal_dual_active_set, _projected_newton
 
 SHAPES = {
     "increasing": INCREASING,

@@ -1,9 +1,8 @@
 """Spline mathematics: tensors in, tensors out. Knows nothing of networks, modules or training."""
 
-from splinework.splines.bspline import bspline_rows, bspline_values, cell_polynomials
+from splinework.splines.bspline import bspline_rows, bspline_values, cell_polynomials, derivative_jumps
 from splinework.splines.cones import Cone, cone, greville
 from splinework.splines.insertion import insert_knots, refine_coefficients, refined_knots
-from splinework.splines.jumps import derivative_jumps
 from splinework.splines.knots import adapted_knots, domain, grid_points, uniform_knots
 from splinework.splines.least_squares import solve_least_squares
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors.foreign import explained
+from splinework.splines.knots import grid_points
 
 
 @explained
@@ -158,3 +159,29 @@ def bspline_rows(x: Tensor, knots: Tensor, cells: Tensor, degree: int, derivativ
     column = cell[..., None] + torch.arange(degree + 1, device=x.device)
     rows = values.new_zeros(*x.shape, count + 2 * degree)
     return rows.scatter(-1, column, values)[..., degree : degree + count]
+
+
+@explained
+def derivative_jumps(knots: Tensor, degree: int) -> Tensor:
+    """Jumps of the k-th derivative of every B-spline at every inner knot, in units of the mean interval: `(G - 1, I, M)`.
+
+    On even knots they are the (k+1)-th differences of the coefficients (Eilers & Marx 1996).
+
+    Args:
+        knots: Shape `(I, K)`.
+        degree: Degree k.
+
+    Returns:
+        Shape `(G - 1, I, M)`.
+
+    Raises:
+        ShapeError: If `knots` is not a matrix.
+
+    >>> derivative_jumps(torch.arange(-1.0, 4.0)[None], degree=1)[0, 0]
+    tensor([ 1., -2.,  1.])
+    """
+    points = grid_points(knots, degree)
+    middles = ((points[:, 1:] + points[:, :-1]) / 2).T
+    pieces = bspline_rows(middles, knots, cell_polynomials(knots, degree), degree, degree)
+    mean = (points[:, -1] - points[:, 0]) / (points.shape[1] - 1)
+    return torch.diff(pieces, dim=0) * (mean**degree)[:, None]

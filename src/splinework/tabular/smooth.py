@@ -1,8 +1,9 @@
-"""The smooth rival of curves and networks: a Gaussian process, or one spline where there is one covariate.
+"""The smooth rival of curves and networks: a Gaussian process, or a sum of splines on grids as fine as the rows ask for.
 
-Where the target is smooth and rows are few, or covariates act together, the process is ahead of all else. Its predictions of rows
-that it has not seen are known in closed form, so the held-out loss says whether it is; then a network is trained on its mean
-(`train/teacher.py`), and that is what is handed back.
+Where the target is smooth and rows are few, or covariates act together, the process is ahead of all else; where it is a sum of
+waves, the splines are. Their predictions of rows that they have not seen are known in closed form, so the held-out loss says
+which is. The splines are a network; on the mean of a process, blended with them, one is trained (`train/teacher.py`), and that is
+what is handed back.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from torch import Tensor
 
 from splinework.nn.network import KAN
 from splinework.tabular.ensemble import ProgressCallback
+from splinework.train.additive import SumOfCurves, additive_fit, is_estimable
+from splinework.train.additive_network import take_curves
 from splinework.train.between_rows import N_COMPARED_POINTS, new_points
 from splinework.train.callbacks import Step, StopTraining
 from splinework.train.curve import MIN_ROWS as MIN_CURVE_ROWS
@@ -29,6 +32,8 @@ from splinework.train.teacher import ProcessTeacher, teach
 
 MIN_ROWS, MAX_ROWS, MAX_COVARIATES, MAX_TARGETS = 20, 10_000, 20, 4
 """Sizes of the tables for which the rival is fitted."""
+MAX_CURVE_ROWS = 100_000
+"""Rows up to which a sum of curves may be the rival; beyond `MAX_ROWS` a process knows too few of them."""
 MAX_HIDDEN, MAX_PARAMETERS, GRID, DEGREE = 11, 1000, 5, 3
 """Hidden nodes of the network (two per covariate and one, but no more parameters than this), and its splines."""
 MAX_WIDER_PARAMETERS = 1500
@@ -42,19 +47,21 @@ class SmoothEstimate:
     Attributes:
         out_of_fold: Prediction of every row without it, `(n, q)` in the units of y.
         objective: The rows in units of the network.
-        teacher: The Gaussian process; None where the network is the estimate itself.
+        teacher: The Gaussian process; None where splines are the estimate.
+        curves: The splines of several covariates; None where there is one, whose spline the network is already.
     """
 
     out_of_fold: Tensor
     objective: DataObjective
     teacher: ProcessTeacher | None
+    curves: SumOfCurves | None = None
 
     def network(self, seed: int, max_iter: int, on_step: ProgressCallback) -> tuple[KAN, float]:
         """The network in raw units, and the mean square by which it differs from the estimate, in the units of y.
 
         Where it differs by more than the estimate's own uncertainty, one with twice the hidden nodes is tried.
         """
-        if self.teacher is None:
+        if self.teacher is None and self.curves is None:
             return self.objective.model, 0.0
 
         def tell(step: Step) -> None:
@@ -62,6 +69,13 @@ class SmoothEstimate:
                 raise StopTraining("a callback ended the fit")
 
         run = TrainingRun(None, torch.Generator().manual_seed(seed), callbacks=(tell,), remaining=max_iter)
+        if self.teacher is None:
+            assert self.curves is not None
+            plan = make_plan(self.objective, TrainingOptions(), smooth=False)
+            with torch.inference_mode(False), torch.enable_grad():
+                take_curves(run, self.objective, plan, self.curves)
+            assert run.best is not None
+            return run.best, 0.0
         uncertainty = self.teacher.uncertainty(new_points(self.objective.u, N_COMPARED_POINTS, seed))
         with torch.inference_mode(False), torch.enable_grad():
             model, misfit = self._taught(run, self.objective, seed)
@@ -80,10 +94,10 @@ class SmoothEstimate:
         return model, run.best_score
 
 
-def fit_smooth(
+def smooth_estimates(
     x: Tensor, y: Tensor, weights: Tensor, *, seed: int, names: Sequence[str] | None = None
-) -> SmoothEstimate | None:
-    """The smooth estimate; None for tables that are too small, too long or too wide for it.
+) -> list[SmoothEstimate]:
+    """The smooth estimates: splines, and a Gaussian process; none of tables that are too small, too long or too wide.
 
     Args:
         x: Covariates `(n, p)`.
@@ -93,31 +107,43 @@ def fit_smooth(
         names: Names of the covariates.
     """
     count, inputs, outputs = len(x), x.shape[1], y.shape[1]
-    if not (MIN_ROWS <= count <= MAX_ROWS and inputs <= MAX_COVARIATES and outputs <= MAX_TARGETS):
-        return None
+    if not (MIN_ROWS <= count <= MAX_CURVE_ROWS and inputs <= MAX_COVARIATES and outputs <= MAX_TARGETS):
+        return []
     model = _network(inputs, outputs, seed, names)
     set_units(model, x, y, always=True)
     objective = DataObjective(model, u=model.input_scaling(x), t=model.output_scaling(y), weights=weights, seed=seed)
     rows = Samples(objective.u, objective.t, objective.weights)
-    teacher = None
-    if inputs > 1:
-        teacher = ProcessTeacher.of(rows, seed)
-        left_out = torch.stack([process.left_out for process in teacher.processes], dim=1)
-    elif len(torch.unique(x)) >= MIN_CURVE_ROWS:
-        _, left_out = set_curves(model, rows)
-    else:
-        return None
-    return SmoothEstimate(model.output_scaling.inverse(rows.t - left_out), objective, teacher)
+
+    def unseen(left_out: Tensor) -> Tensor:
+        return model.output_scaling.inverse(rows.t - left_out)
+
+    if inputs == 1:
+        if len(torch.unique(x)) < MIN_CURVE_ROWS or count > MAX_ROWS:
+            return []
+        return [SmoothEstimate(unseen(set_curves(model, rows)[1]), objective, None)]
+    found, curves = [], None
+    if is_estimable(objective):
+        curves = additive_fit(model, rows)
+        own = objective.on(_in_same_units(model, [inputs, outputs], seed))
+        found.append(SmoothEstimate(unseen(curves.left_out), own, None, curves))
+    if count <= MAX_ROWS:
+        teacher = ProcessTeacher.of(rows, seed, curves)
+        found.append(SmoothEstimate(unseen(teacher.left_out), objective, teacher))
+    return found
 
 
 def _doubled(objective: DataObjective, seed: int) -> DataObjective:
     """The objective with a network of random values that has twice the hidden nodes, and the same units."""
-    own = objective.model
-    inputs, hidden, outputs = own.config.shape
-    model = _random_network([inputs, 2 * hidden, outputs], seed, own.config.input_names)
+    inputs, hidden, outputs = objective.model.config.shape
+    return objective.on(_in_same_units(objective.model, [inputs, 2 * hidden, outputs], seed))
+
+
+def _in_same_units(own: KAN, shape: list[int], seed: int) -> KAN:
+    """A network of random values with the units and names of another one."""
+    model = _random_network(shape, seed, own.config.input_names)
     model.input_scaling.load_state_dict(own.input_scaling.state_dict())
     model.output_scaling.load_state_dict(own.output_scaling.state_dict())
-    return objective.on(model)
+    return model
 
 
 def _network(inputs: int, outputs: int, seed: int, names: Sequence[str] | None) -> KAN:

@@ -33,7 +33,7 @@ from splinework.tabular.rows import Floats
 from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
 from splinework.tabular.screening import Screening, is_wide, screen
 from splinework.tabular.selection import columns_of, without_idle_curves
-from splinework.tabular.smooth import fit_smooth
+from splinework.tabular.smooth import SmoothEstimate, smooth_estimates
 from splinework.tabular.tasks import Multiclass, Regression, Task, moments
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 
@@ -210,25 +210,23 @@ class _NetworkFit:
             return None  # its left-out predictions would be those of inputs that the left-out rows helped to choose
         if not (isinstance(self.task, Regression) and settings == Hyperparameters(max_iter=settings.max_iter)):
             return None
-        found = fit_smooth(self.raw_x, self.raw_y, self.weights, seed=self.seed, names=self.names)
-        if found is None:
-            return None
-        unseen = (found.out_of_fold - self.scaling.y_shift) / self.scaling.y_scale
-        weights = self.weights[held]
-        own = float(weights @ self.task.loss(unseen[held], self.t[held]) / weights.sum())
-        if own >= loss:
-            return None
-        model, misfit = found.network(self.seed, settings.max_iter, log)
-        total = own + misfit / float(self.scaling.y_scale.square().mean())
-        if total >= loss:
-            return None
-        # The network's errors are the estimate's and its own misfit; and the estimate's lengths and variances have seen all rows,
-        # which makes its errors too small like those of any fitted numbers.
-        numbers = 0 if found.teacher is None else self.u.shape[1] + 2
-        free = len(self.t) / max(len(self.t) - numbers, 1)
-        wider = (total / own * free) ** 0.5 if own > 0 else 1.0
-        unseen = self.raw_y + wider * (found.out_of_fold - self.raw_y)
-        return TrainedNetwork(model, total, log.history[-1]["step"], log.history, unseen)
+        weights, units = self.weights[held], float(self.scaling.y_scale.square().mean())
+        rivals: list[tuple[float, int, SmoothEstimate]] = []
+        for found in smooth_estimates(self.raw_x, self.raw_y, self.weights, seed=self.seed, names=self.names):
+            unseen = (found.out_of_fold - self.scaling.y_shift) / self.scaling.y_scale
+            own = float(weights @ self.task.loss(unseen[held], self.t[held]) / weights.sum())
+            rivals.append((own, len(rivals), found))
+        best = None
+        for own, _, found in sorted(rivals):
+            if own >= loss:
+                break
+            model, misfit = found.network(self.seed, settings.max_iter, log)
+            total = own + misfit / units  # the network's errors are the estimate's and its own misfit
+            if total < loss:
+                wider = (total / own) ** 0.5 if own > 0 else 1.0
+                unseen = self.raw_y + wider * (found.out_of_fold - self.raw_y)
+                loss, best = total, TrainedNetwork(model, total, log.history[-1]["step"], log.history, unseen)
+        return best
 
     def _hidden(self) -> tuple[int, ...]:
         hidden = self.settings.layers()

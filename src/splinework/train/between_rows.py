@@ -41,13 +41,19 @@ def draw_points(u: Tensor, count: int, generator: torch.Generator) -> Tensor:
     )
     drawn = drawn / squares.sqrt().to(u.device)
     moved = u[chosen] + bandwidth * torch.where(codes, torch.zeros_like(drawn), drawn)
-    ends, last = u.sort(0).values, min(N_OUTERMOST, rows - 1)
-    reach = torch.where(codes, 0.0, REACH / last).to(u)
-    low, high = ends[0] - (ends[last] - ends[0]) * reach, ends[-1] + (ends[-1] - ends[-1 - last]) * reach
+    low, high = reached(u)
+    low, high = torch.where(codes, u.amin(0), low), torch.where(codes, u.amax(0), high)
     moved = torch.where(moved < low, 2 * low - moved, moved)
     moved = torch.where(moved > high, 2 * high - moved, moved).clamp(low, high)
     kept = u if count >= rows else u[torch.randperm(rows, generator=generator)[:count].to(u.device)]
     return torch.cat([kept, moved])
+
+
+def reached(u: Tensor) -> tuple[Tensor, Tensor]:
+    """How far further rows may lie beyond the rows `u (N, inputs)`: lower and upper ends `(inputs,)`."""
+    ends, last = u.sort(0).values, min(N_OUTERMOST, len(u) - 1)
+    share = REACH / last
+    return ends[0] - share * (ends[last] - ends[0]), ends[-1] + share * (ends[-1] - ends[-1 - last])
 
 
 def new_points(u: Tensor, count: int, seed: int) -> Tensor:

@@ -1,8 +1,8 @@
 """A network of one input and no hidden node: a spline whose degree, grid and smoothness are chosen by one criterion.
 
 The coefficients minimise `Σ w (y - f(x))² + λ ∫ (d³f/dx³)²` (O'Sullivan 1986; Eilers & Marx 1996) for splines of degree 3 to 9 on
-grids up to a third as fine as the rows; degree, grid and λ are those of the least generalised cross-validation (Craven & Wahba
-1979) among splines that miss no left-out row by more than the range of y. Nobody has to decide whether what a coarse grid leaves
+grids up to a third as fine as the rows; degree, grid and λ are those of the least cross-validation, generalised (Craven & Wahba
+1979) or ordinary, whichever is the larger. Nobody has to decide whether what a coarse grid leaves
 is noise or a wave: a fine grid with a penalty is right for both.
 """
 
@@ -17,14 +17,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines.bases import BSpline
+from splinework.train.between_rows import reached
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples
 from splinework.train.losses import Squared
 from splinework.train.plan import TrainingPlan
 from splinework.train.run import TrainingRun
 
+MAX_MARGIN = 0.05
+"""Share of the range of the rows by which a grid goes beyond them at most."""
 DEGREES, MAX_RESOLUTION = (3, 5, 7, 9), 320
 MIN_ROWS, ROWS_PER_INTERVAL = 8, 3
 """Distinct values of x below which there is no choice to make, and those that an interval needs."""
@@ -35,8 +39,9 @@ FREEDOM_COST = 1.4
 """What an effective parameter counts in the criterion: with 1 it follows the noise of one data set in ten (Kim & Gu 2004)."""
 MIN_FREE_SHARE = 1e-13
 """A spline of which one row determines more than all but this share is none: rounding is all that is left of its residual."""
-TOLERANCE = 0.01
-"""Share by which the criterion of a smaller spline may be worse, so that it is preferred."""
+MAX_TOLERANCE, MAX_DEVIANCE = 0.01, 2.0
+"""Share by which the criterion of a smaller spline may be worse, so that it is preferred; and the same times the number of rows,
+which is what a parameter costs in twice the log likelihood (Akaike 1974)."""
 LOG_STRENGTHS = np.linspace(-20.0, 6.0, 105)
 """Decimal logarithms of λ that are compared, relative to the ratio of the two quadratic forms."""
 
@@ -102,8 +107,12 @@ class Choice:
 
 def is_curve(objective: DataObjective, plan: TrainingPlan) -> bool:
     """Whether a fit is that of a curve: least squares of a B-spline network `[1, q]` by default settings."""
-    model = objective.model
-    layer = model.kan_layers[0]
+    return is_plain_fit(objective, plan) and objective.model.inputs == 1 and len(torch.unique(objective.u)) >= MIN_ROWS
+
+
+def is_plain_fit(objective: DataObjective, plan: TrainingPlan) -> bool:
+    """Whether a fit is that of a sum of curves: least squares of a B-spline network `[d, q]` by default settings."""
+    layer = objective.model.kan_layers[0]
     return (
         plan.smooths == "noisy"
         and plan.raises
@@ -111,15 +120,13 @@ def is_curve(objective: DataObjective, plan: TrainingPlan) -> bool:
         and type(objective) is DataObjective
         and isinstance(objective.criterion, Squared)
         and not objective.penalties
-        and len(model.kan_layers) == 1
-        and layer.inputs == 1
+        and len(objective.model.kan_layers) == 1
         and type(layer.basis) is BSpline
         and layer.grid_kind == "adaptive"
         and layer.shaping is None
         and layer.bias is not None
         and bool((layer.mask != 0).all())
-        and not model.config.nodes[1].products
-        and len(torch.unique(objective.u)) >= MIN_ROWS
+        and not objective.model.config.nodes[1].products
     )
 
 
@@ -148,8 +155,7 @@ def set_curves(model: KAN, rows: Samples) -> tuple[Choice, Tensor]:
     """
     layer = model.kan_layers[0]
     x, t = rows.u[:, 0], rows.t
-    low, high = layer.basis.domain(layer.grid)
-    low, high = torch.minimum(low, x.min()), torch.maximum(high, x.max())  # a spline is zero where its grid has ended
+    low, high = grid_range(layer, rows.u)
     root = torch.ones_like(x) if rows.weights is None else rows.weights.sqrt()
     chosen = choose(x, t, root, low, high)
     grid = chosen.basis.make_grid(low, high)
@@ -167,6 +173,27 @@ def set_curves(model: KAN, rows: Samples) -> tuple[Choice, Tensor]:
     assert layer.bias is not None
     layer.bias.zero_()
     return chosen, left_out
+
+
+def grid_range(layer: KANLayer, u: Tensor) -> tuple[Tensor, Tensor]:
+    """The ends `(I,)` of new grids for rows `u (N, I)`: a little beyond the rows, where edges go on as lines or constants there.
+
+    Splines go on better than lines where further rows may lie, and anywhere where there are none for long. With other tails the
+    grid reaches over the old one, too.
+    """
+    low, high = u.amin(0), u.amax(0)
+    old_low, old_high = layer.basis.domain(layer.grid)
+    if layer.extrapolation not in ("linear", "constant"):
+        return torch.minimum(old_low, low), torch.maximum(old_high, high)
+    near, (least, most) = MAX_MARGIN * (high - low), reached(u)
+    varies = high > low
+    low, high = torch.maximum(low - near, least), torch.minimum(high + near, most)
+    return torch.where(varies, low, old_low), torch.where(varies, high, old_high)
+
+
+def tolerance_of(count: int) -> float:
+    """Largest amount by which the criterion of a smaller spline may be worse on this number of rows."""
+    return math.log1p(min(MAX_TOLERANCE, MAX_DEVIANCE / count))
 
 
 def choose(x: Tensor, t: Tensor, root: Tensor, low: Tensor, high: Tensor) -> Choice:
@@ -190,7 +217,7 @@ def choose(x: Tensor, t: Tensor, root: Tensor, low: Tensor, high: Tensor) -> Cho
             spline = PenalisedSpline.on(basis, basis.make_grid(low, high), x, root)
             found.append(_best_strengths(spline, root[:, None] * t, strengths))
     least = min(each.score for each in found)
-    tolerance = t.shape[1] * math.log1p(TOLERANCE)
+    tolerance = t.shape[1] * tolerance_of(len(t))
     return min(
         (each for each in found if each.score <= least + tolerance), key=lambda each: (each.basis.size, each.score)
     )
@@ -199,8 +226,8 @@ def choose(x: Tensor, t: Tensor, root: Tensor, low: Tensor, high: Tensor) -> Cho
 def _best_strengths(spline: PenalisedSpline, y: Tensor, strengths: Tensor) -> Choice:
     """Chooses, for every output, the strength of the least criterion.
 
-    That is `log RSS - 2 log(1 - cost edf / N)` and, for a spline that misses some left-out row by more than the range of y, the
-    logarithm of the square of how many times. The first sees the average leverage only: where most rows are at one end of the
+    That is `log RSS - 2 log(1 - cost edf / N)` or, if it is larger, the logarithm of the sum of squares of the rows' residuals
+    under the spline without them (Allen 1974). The first sees the average leverage only: where most rows are at one end of the
     range, it takes splines that a single row determines at the other end, and that are anything beyond it.
     """
     along = spline.left.T @ y
@@ -212,12 +239,11 @@ def _best_strengths(spline: PenalisedSpline, y: Tensor, strengths: Tensor) -> Ch
     taken = torch.stack([(spline.left * each) @ (1 - filters).T for each in along.T], dim=-1)
     residual = (y - spline.left @ along)[:, None] + taken
     error = residual.square().sum(0)
-    missed = (residual / alone.clamp_min(MIN_FREE_SHARE)[:, :, None]).abs().amax(0)
+    unseen = (residual / alone.clamp_min(MIN_FREE_SHARE)[:, :, None]).square().sum(0)
     # Rounding leaves about this much of a function that is met exactly; below it splines are not compared.
     floor = len(y) * (1e-15 * y.abs().amax(0).clamp_min(1e-300)).square()
     score = torch.log(error + floor) - 2 * torch.log(left.clamp_min(1e-12))[:, None]
-    span = (y.amax(0) - y.amin(0)).clamp_min(1e-300)
-    score = score + 2 * torch.log((missed / span).clamp_min(1.0))
+    score = torch.maximum(score, torch.log(unseen + floor))
     score = torch.where(((left > 0) & (alone.amin(0) > MIN_FREE_SHARE))[:, None], score, torch.inf)
     best = score.argmin(0)
     chosen = tuple(strengths[best].tolist())

@@ -13,8 +13,9 @@ from typing_extensions import Unpack
 from splinework.errors import ArgumentError, ConfigError
 from splinework.errors.foreign import not_a_model
 from splinework.nn.network import KAN
+from splinework.train.additive_network import fit_additive, is_linear
 from splinework.train.between_rows import N_COMPARED_POINTS, agree, new_points
-from splinework.train.curve import fit_curve, is_curve
+from splinework.train.curve import fit_curve
 from splinework.train.data_objective import DataObjective, JointObjective
 from splinework.train.data_split import DataSplit, Samples, join_samples, take_rows
 from splinework.train.delivery import deliver
@@ -173,17 +174,20 @@ def _take_all_steps(
         What was minimised last; the model before a polish, which held-out rows judged; and whether a smooth estimate taught it.
     """
     judge, final, seed = None, objective, options.seed
-    taught = False
+    learned = "rows"
     try:
-        if isinstance(objective, DataObjective) and is_curve(objective, plan) and not run.over:
+        if isinstance(objective, DataObjective) and is_linear(objective, plan) and not run.over:
             if rows.held_out is not None and rows.held_out_automatically:  # nothing is left for them to judge
                 everything = join_samples(rows.used, rows.held_out)
                 objective = replace(objective, u=everything.u, t=everything.t, weights=everything.weights)
                 run.held_out = None
-            fit_curve(run, objective)
+            if objective.model.inputs == 1:
+                fit_curve(run, objective)
+            else:
+                fit_additive(run, objective, plan)
             return objective, None, True
         if isinstance(objective, DataObjective) and is_teachable(objective, plan, options):
-            taught = run_taught_stages(run, objective, plan, seed)
+            learned = run_taught_stages(run, objective, plan, seed)
         else:
             run_stages(run, objective, plan)
         # A stream keeps its held-out rows for itself: they are few of many, and each step would be one more pass.
@@ -196,15 +200,15 @@ def _take_all_steps(
             assert isinstance(objective, DataObjective)
             whole = replace(objective, u=everything.u, t=everything.t, weights=everything.weights)
             final = whole
-            if taught:
-                finish(run, whole, plan, seed)
+            if learned != "rows":
+                finish(run, whole, plan, seed, learned)
             elif not polish(run, whole, plan) or _polish_strays(run, objective.on(judge), held_out, seed):
                 judge, final = None, objective
-        if judge is None and not taught and isinstance(objective, DataObjective):
+        if judge is None and learned == "rows" and isinstance(objective, DataObjective):
             extend_margins(run, objective)
     except KeyboardInterrupt:
         run.stopped = "interrupted; the best state so far was kept"
-    return final, judge, taught
+    return final, judge, learned != "rows"
 
 
 @torch.no_grad()

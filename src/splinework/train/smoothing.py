@@ -35,7 +35,8 @@ MAX_CARRIED_SMOOTHING = 1e-2
 point comes down from a large value slowly."""
 MAX_UPDATE_FACTOR = 30.0
 """Largest factor by which one update changes a smoothing parameter."""
-N_QUADRATURE_POINTS = 65
+MIN_QUADRATURE_POINTS, POINTS_PER_INTERVAL = 65, 4
+"""Evenly spaced points at which bends and slopes are averaged; a cell without any would be free to bend."""
 MIN_VALUES_PER_PARAMETER, INITIAL_FACTOR = 2.0, 1e3
 """Rows per parameter below which smoothing does not wait for noise to show; and by how much stronger it then begins."""
 
@@ -82,13 +83,12 @@ def penalty_matrices(layer: KANLayer) -> Tensor:
     table = layer.table()
     low, high = table.basis.domain(table.grid)
     half = (high - low) / 2
-    share = torch.linspace(0, 1, N_QUADRATURE_POINTS, dtype=low.dtype, device=low.device)[:, None]
+    count = max(MIN_QUADRATURE_POINTS, POINTS_PER_INTERVAL * table.basis.resolution + 1)
+    share = torch.linspace(0, 1, count, dtype=low.dtype, device=low.device)[:, None]
     points = low * (1 - share) + high * share
     bend = table.rows(points, 2) * (half**2)[:, None]
     slope = (table.rows(points, 1) * half[:, None]).mean(0)
-    return torch.stack(
-        [torch.einsum("bim,bin->imn", bend, bend) / N_QUADRATURE_POINTS, torch.einsum("im,in->imn", slope, slope)]
-    )
+    return torch.stack([torch.einsum("bim,bin->imn", bend, bend) / count, torch.einsum("im,in->imn", slope, slope)])
 
 
 def smooth_edges(run: TrainingRun, objective: Objective, optimiser: Optimiser) -> Objective:

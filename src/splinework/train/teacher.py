@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 
 from splinework.nn.network import KAN
+from splinework.train.additive import SumOfCurves, additive_fit, is_estimable
+from splinework.train.additive_network import MAX_CLEAN_SHARE, may_hold_curves, rows_of, take_curves
 from splinework.train.between_rows import N_COMPARED_POINTS, agree, draw_points, new_points
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples
@@ -41,39 +43,78 @@ TARGET_SHARE = 0.25
 """Share of the teacher's own uncertainty below which following it more closely is not worth while: it adds 3 % to the error."""
 N_STARTS, N_FINAL_STEPS, SETTLES = 4, 30, 0.2
 """Starts of the network, steps after the teacher has seen all rows, and the gain of ten steps below which a stage ends."""
+PRIOR_ROWS, MAX_SHARE = 10, 0.99
+"""Rows that a pull towards equal weights of process and curves is worth; the weight of the process from which on it is alone."""
+MIN_FREE_SHARE = 0.1
+"""Least share of the rows that is left beside the hyperparameters of a process."""
 N_UNCERTAINTY_POINTS = 200
 """Points at which the teacher's uncertainty is evaluated."""
 
 
 @dataclass(frozen=True)
 class ProcessTeacher:
-    """A Gaussian process per output, in network units; it lives on the CPU, and takes points of any device."""
+    """A Gaussian process per output, in network units, and curves blended with it (stacking, Wolpert 1992).
+
+    The process lives on the CPU, and takes points of any device.
+
+    Attributes:
+        processes: One per output.
+        curves: A sum of curves, or None.
+        share: The weight of the process; one less it is that of the curves.
+    """
 
     processes: tuple[GaussianProcess, ...]
+    curves: SumOfCurves | None = None
+    share: float = 1.0
 
     @classmethod
-    def of(cls, rows: Samples, seed: int) -> ProcessTeacher:
-        """The teacher that learned from rows."""
+    def of(cls, rows: Samples, seed: int, curves: SumOfCurves | None = None) -> ProcessTeacher:
+        """The teacher that learned from rows, blended with the curves as the rows that each has not seen say."""
         u, weights = rows.u.cpu(), None if rows.weights is None else rows.weights.cpu()
-        return cls(tuple(fit_process(u, column, weights=weights, seed=seed) for column in rows.t.cpu().T))
+        alone = cls(tuple(fit_process(u, column, weights=weights, seed=seed) for column in rows.t.cpu().T))
+        if curves is None:
+            return alone
+        share = blending_share(alone.left_out, curves.left_out.cpu())
+        return alone if share > MAX_SHARE else cls(alone.processes, curves, share)
 
+    @torch.no_grad()
     def __call__(self, u: Tensor) -> Tensor:
         """The posterior means `(N, outputs)`."""
-        return torch.stack([process(u.cpu()) for process in self.processes], dim=1).to(u.device)
+        means = torch.stack([process(u.cpu()) for process in self.processes], dim=1).to(u.device)
+        return means if self.curves is None else self.share * means + (1 - self.share) * self.curves(u)
 
+    @torch.no_grad()
     def uncertainty(self, u: Tensor) -> float:
         """Root mean square of the posterior standard deviations over some of the points, and outputs."""
-        u = u[:N_UNCERTAINTY_POINTS].cpu()
-        return math.sqrt(sum(float(p.deviation(u).square().mean()) for p in self.processes) / len(self.processes))
+        u = u[:N_UNCERTAINTY_POINTS]
+        deviations = torch.stack([process.deviation(u.cpu()) for process in self.processes], dim=1)
+        squares = self.share**2 * deviations.square().mean()
+        if self.curves is not None:
+            squares = squares + ((1 - self.share) * self.curves.deviation(u)).square().mean().cpu()
+        return math.sqrt(float(squares))
 
     @property
     def noise(self) -> float:
         """Root mean square of the outputs' noise, in network units."""
         return math.sqrt(sum(process.noise**2 for process in self.processes) / len(self.processes))
 
+    @property
+    def left_out(self) -> Tensor:
+        """Residual of every row under the teacher without it, `(N, outputs)`.
+
+        Hyperparameters have seen all rows, which makes those of a process too small: by as much, about, as half a row for each.
+        """
+        errors = torch.stack([process.left_out * _inflation(process) for process in self.processes], dim=1)
+        return errors if self.curves is None else self.share * errors + (1 - self.share) * self.curves.left_out.cpu()
+
     def __str__(self) -> str:
         share = max(process.covariance.noise for process in self.processes) ** 0.5
-        return f"a Gaussian process ({self.processes[0].covariance.family}, noise {100 * share:.2g} % of the spread)"
+        text = f"a Gaussian process ({self.processes[0].covariance.family}, noise {100 * share:.2g} % of the spread)"
+        return (
+            text
+            if self.curves is None
+            else f"{100 * self.share:.0f} % {text} and {100 - 100 * self.share:.0f} % curves"
+        )
 
 
 def is_teachable(objective: DataObjective, plan: TrainingPlan, options: TrainingOptions) -> bool:
@@ -97,8 +138,47 @@ def is_teachable(objective: DataObjective, plan: TrainingPlan, options: Training
     )
 
 
-def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: TrainingPlan, seed: int) -> bool:
+def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: TrainingPlan, seed: int) -> str:
     """Goes through the stages of a fit that may be taught; the best state is the run's.
+
+    A sum of curves is the simplest network of all: it stays unless held-out rows clearly prefer another one.
+
+    Args:
+        run: A run before its first step.
+        objective: The rows to fit.
+        plan: The plan of the fit.
+        seed: Seed of the points that are drawn.
+
+    Returns:
+        What the best state has learned from: `curves`, a Gaussian `process` or the `rows`.
+    """
+    judge, curves = run.held_out, None
+    if is_estimable(objective) and may_hold_curves(objective.model):
+        curves = additive_fit(objective.model, rows_of(objective))
+        if _share_left(curves.left_out, objective) < MAX_CLEAN_SHARE:
+            take_curves(run, objective, plan, curves)
+            run.history.decide("teacher", "a sum of curves leaves nothing to explain")
+            return "curves"
+    taught, process = _run_process_stages(run, objective, plan, seed, curves)
+    if curves is None or run.over or _is_exact(run, objective):
+        return "process" if taught else "rows"
+    assert run.best is not None
+    assert judge is None or isinstance(judge, DataObjective)
+    fresh = new_points(objective.u, N_COMPARED_POINTS, seed)
+    suffices = process is None or not _clearly_less(process.left_out, curves.left_out)
+    if judge is not None:
+        suffices = suffices and not _prefers(run.best, curves, judge, fresh, clearly=True)
+    if not (suffices and (judge is not None or process is not None)):
+        return "process" if taught else "rows"
+    take_curves(run, objective, plan, curves)
+    run.history.decide("teacher", "a sum of curves, one per input: held-out rows do not ask for more")
+    return "curves"
+
+
+def _run_process_stages(
+    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, seed: int, curves: SumOfCurves | None
+) -> tuple[bool, ProcessTeacher | None]:
+    """The stages of networks that learn from the rows or from a Gaussian process; the best state is the run's.
 
     A Gaussian process is fitted first. Where it is less uncertain of the function than a row is, the network learns from it at
     once, and then from the rows, with the smoothing that they ask for; it must do better than by chance to replace the first.
@@ -109,14 +189,15 @@ def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: Training
         objective: The rows to fit.
         plan: The plan of the fit.
         seed: Seed of the points that are drawn.
+        curves: A sum of curves to blend with the process, or None.
 
     Returns:
-        Whether the network that the process taught was chosen.
+        Whether the network that the process taught was chosen; and the process, where there is one.
     """
     begun, judge = copy.deepcopy(objective.model), run.held_out
     assert judge is None or isinstance(judge, DataObjective)
-    rows, fresh = Samples(objective.u, objective.t, objective.weights), new_points(objective.u, N_COMPARED_POINTS, seed)
-    teacher = ProcessTeacher.of(rows, seed) if objective.count <= MAX_EXACT_ROWS else None
+    rows, fresh = rows_of(objective), new_points(objective.u, N_COMPARED_POINTS, seed)
+    teacher = ProcessTeacher.of(rows, seed, curves) if objective.count <= MAX_EXACT_ROWS else None
     noisy = teacher is not None and teacher.noise > max(
         teacher.uncertainty(fresh), MIN_NOISE_SHARE * math.sqrt(objective.spread)
     )
@@ -131,11 +212,11 @@ def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: Training
         assert run.best is not None
         rival, rival_score, penalties = run.best, run.best_score, run.best_penalties
         if run.over or (_is_exact(run, objective) and not lacks_judge(run, objective)):
-            return False
-        teacher = ProcessTeacher.of(rows, seed) if teacher is None else teacher
+            return False, teacher
+        teacher = ProcessTeacher.of(rows, seed, curves) if teacher is None else teacher
         if judge is not None and _prefers(rival, teacher, judge, fresh, clearly=False):
             run.history.decide("teacher", f"{teacher} predicts held-out rows no better: not followed")
-            return False
+            return False, teacher
         try:
             taught, sentence = teach(run, objective.on(begun), plan, teacher, seed)
         except KeyboardInterrupt:
@@ -143,15 +224,15 @@ def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: Training
             raise
         if run.over and judge is None:  # cut short, and no rows to say what that has done
             run.judge_anew(objective.on(rival), None)
-            return False
+            return False, teacher
     run.judge_anew(objective.on(taught), judge)
     if judge is not None and _prefers(rival, taught.unit_forward, judge, fresh, clearly=noisy):
         run.best, run.best_score, run.best_penalties = rival, rival_score, penalties
         run.history.decide("teacher", f"{sentence}; held-out rows prefer the network that learned from the rows")
-        return False
+        return False, teacher
     run.best_penalties = penalties
     run.history.decide("teacher", f"{sentence}; it stays so, as held-out rows do not ask for another")
-    return True
+    return True, teacher
 
 
 def teach(
@@ -184,11 +265,18 @@ def teach(
     return run.best, f"{len(points)} points of {teacher} taught the network, which differs by {100 * misfit:.2g} %"
 
 
-def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed: int) -> None:
-    """The last steps of a taught network: its teacher learns from all rows, and it from the teacher."""
+def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed: int, taught: str) -> None:
+    """The last steps of a network that learned from `curves` or a `process`: these learn from all rows, and it from them."""
     assert run.best is not None
+    if taught == "curves":
+        run.held_out = None
+        take_curves(run, everything, plan, additive_fit(everything.model, rows_of(everything)))
+        return
     everything, penalties = everything.on(copy.deepcopy(run.best)), run.best_penalties
-    knowing = ProcessTeacher.of(Samples(everything.u, everything.t, everything.weights), seed)
+    curves = None
+    if is_estimable(everything) and may_hold_curves(everything.model):
+        curves = additive_fit(everything.model, rows_of(everything))
+    knowing = ProcessTeacher.of(rows_of(everything), seed, curves)
     points = _points(everything, seed)
     student = replace(everything, u=points, t=knowing(points), weights=None)
     run.judge_anew(student, None)
@@ -201,6 +289,37 @@ def _points(objective: DataObjective, seed: int) -> Tensor:
     """Draws the points that the network learns from: the rows, and others where further rows would lie."""
     count = max(MIN_POINTS, POINTS_PER_PARAMETER * objective.model.parameter_count(active=True))
     return draw_points(objective.u, count, torch.Generator().manual_seed(seed))
+
+
+def _inflation(process: GaussianProcess) -> float:
+    """The factor of a process's left-out residuals that allows for its hyperparameters."""
+    count = len(process.left_out)
+    return math.sqrt(count / max(count - len(process.covariance.values) / 2, MIN_FREE_SHARE * count))
+
+
+def blending_share(one: Tensor, other: Tensor) -> float:
+    """The weight of one predictor beside another that the residuals `(N, q)` of rows which neither has seen ask for, from 0 to 1.
+
+    Least squares, with a pull towards equal weights that is worth `PRIOR_ROWS` rows: of two predictors that are nearly as good
+    the mean is better than either.
+    """
+    apart = one - other
+    pull = PRIOR_ROWS * float(torch.minimum(one.square().mean(), other.square().mean()))
+    size = float(apart.square().mean(1).sum()) + pull
+    if size == 0:
+        return 0.5
+    return min(max((0.5 * pull - float((other * apart).mean(1).sum())) / size, 0.0), 1.0)
+
+
+def _share_left(errors: Tensor, objective: DataObjective) -> float:
+    """The mean square of errors as a share of the variance of the targets."""
+    return float(errors.square().mean()) / objective.spread
+
+
+def _clearly_less(one: Tensor, other: Tensor) -> bool:
+    """Whether the squares of some errors `(N, q)` are less than of others by more than a standard error."""
+    gain = (other.square() - one.square()).mean(1)
+    return bool(gain.mean() > gain.std() / math.sqrt(len(gain)))
 
 
 def _is_exact(run: TrainingRun, objective: DataObjective) -> bool:

@@ -1,0 +1,337 @@
+"""A network without hidden nodes, `[d, q]`: a sum of splines, one per input, as smooth each as its likelihood asks for.
+
+The coefficients minimise `Σ w (y - b - Σ_i f_i(x_i))² + Σ_i (λ_i ∫ f_i''² + μ_i (∫ f_i')²)`: a generalised additive model
+(Hastie & Tibshirani 1990), which is a linear mixed model whose variances, and so λ and μ, come from restricted maximum likelihood
+by the fixed point of Fellner and Schall (Wood & Fasiolo 2017). A curve that is not needed gets a large λ and μ and is flat.
+Degree and number of intervals, the same for all inputs, are those of the least cross-validation, generalised (Craven & Wahba
+1979) or ordinary: a coarse grid cannot tell a wave from noise, and a fine one with penalties is right for both.
+
+Every curve is a line and functions of unit bend, both penalties of which are diagonal, so that a step of the fixed point costs
+one inverse for all curves.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from splinework.nn.layer import KANLayer
+from splinework.nn.network import KAN
+from splinework.splines import greville
+from splinework.splines.bases import BSpline
+from splinework.train.curve import (
+    FREEDOM_COST,
+    MAX_SELECTION_ROWS,
+    MIN_ROWS,
+    ROWS_PER_INTERVAL,
+    grid_range,
+    tolerance_of,
+)
+from splinework.train.data_objective import DataObjective
+from splinework.train.data_split import Samples
+from splinework.train.smoothing import fellner_schall_update, penalty_matrices
+
+DEGREES, MIN_RESOLUTION, MAX_RESOLUTION = (3, 5), 5, 320
+"""Degrees that are compared, and the fewest and most intervals; their number is doubled in between."""
+MAX_COLUMNS = 1000
+"""Most coefficients of all curves together: a step of the fixed point costs their cube."""
+MAX_UPDATES, FREEDOM_TOLERANCE = 40, 2e-3
+"""Most steps of the fixed point, and the relative change of the effective parameters that ends them."""
+MIN_STRENGTH, MAX_STRENGTH, SMALL_SHARE = 1e-12, 1e8, 1e-3
+"""Bounds of λ and μ, and small ones to start from, as a share of the sums of squares of the functions at the rows."""
+MIN_FREE_VALUES = 0.05
+"""Least share of the rows that is left beside the effective parameters, as the criterion counts them."""
+MIN_FREE_SHARE = 0.01
+"""Lower bound of one less a row's leverage, as a row that the curves follow wherever it goes says nothing."""
+BLOCK_ENTRIES = 2**22
+"""Entries of the design matrix that are held at once where all cross products are summed."""
+
+
+@dataclass(frozen=True)
+class SumOfCurves:
+    """The curves of one or more outputs.
+
+    Attributes:
+        network: The network `[d, q]` of the curves, in units of the rows.
+        strengths: λ and μ of every curve, `(2, d, q)`, relative to the sum of the weighted squared residuals.
+        freedom: Effective parameters of every output, the constant among them.
+        noise: Standard deviation of the noise of every output.
+        left_out: Residual of every row under the curves without it, `(N, q)`.
+        score: Sum over the outputs of `log RSS - 2 log(1 - 1.4 edf / N)` or, if it is larger, of `log Σ left_out²`.
+        roots: For every output a root of the covariance of the coefficients, `(P, P)`, in the coordinates of `design`.
+        design: The coordinates.
+    """
+
+    network: KAN
+    strengths: Tensor
+    freedom: tuple[float, ...]
+    noise: tuple[float, ...]
+    left_out: Tensor
+    score: float
+    roots: tuple[Tensor, ...]
+    design: CurveCoordinates
+
+    def __call__(self, u: Tensor) -> Tensor:
+        """The sums of the curves `(N, q)` at `u (N, d)`."""
+        found: Tensor = self.network.unit_forward(u)
+        return found
+
+    def deviation(self, u: Tensor) -> Tensor:
+        """Standard deviations of the sums `(N, q)`, from the posterior of the coefficients; beyond the grid those of its ends."""
+        rows = self.design.rows(u)
+        constant = [noise**2 / len(self.left_out) for noise in self.noise]
+        return torch.stack(
+            [((rows @ r).square().sum(1) + c).sqrt() for r, c in zip(self.roots, constant, strict=True)], 1
+        )
+
+
+@dataclass(frozen=True)
+class CurveCoordinates:
+    """A line, and functions without mean slope that are orthonormal in bend: the splines of an input but for the constant.
+
+    Attributes:
+        basis: Degree and number of intervals.
+        grid: Knots `(d, K)`.
+        lift: Spline coefficients of the functions, the line's first, `(d, size, M)`.
+        means: Weighted means of the functions at the rows, `(d, M)`.
+    """
+
+    basis: BSpline
+    grid: Tensor
+    lift: Tensor
+    means: Tensor
+
+    @classmethod
+    def on(cls, layer: KANLayer, basis: BSpline, u: Tensor, weights: Tensor) -> CurveCoordinates:
+        """The functions on equal intervals over the layer's domain and the rows, with penalties in the layer's units."""
+        scratch = copy.deepcopy(layer)
+        grid = basis.make_grid(*grid_range(layer, u))
+        extra = layer.edge_coefficients().shape[1] - layer.basis.size
+        scratch.replace_grid(basis, grid, grid.new_zeros(layer.inputs, basis.size + extra, layer.outputs))
+        bend, slope = penalty_matrices(scratch)[:, :, : basis.size, : basis.size]
+        values, vectors = torch.linalg.eigh(bend)
+        bent = vectors[:, :, 2:] / values[:, None, 2:].sqrt()  # neither constants nor lines bend
+        line = greville(grid, basis.degree)[:, :, None]
+        line = line / (line.transpose(1, 2) @ slope @ line).sqrt()
+        lift = torch.cat([line, bent - line @ (line.transpose(1, 2) @ slope @ bent)], dim=2)
+        found = cls(basis, grid, lift, lift.new_zeros(lift.shape[0], lift.shape[2]))
+        total = sum((weights[at] @ rows for at, rows in found.blocks(u)), lift.new_zeros(found.width))
+        return replace(found, means=(total / weights.sum()).reshape(found.means.shape))
+
+    @property
+    def width(self) -> int:
+        """Number of functions of all inputs."""
+        return self.means.numel()
+
+    def rows(self, u: Tensor) -> Tensor:
+        """Centred values of all functions `(N, d · M)` at `u (N, d)`."""
+        low, high = self.basis.domain(self.grid)
+        table = self.basis.rows(u.clamp(low, high), self.grid, self.basis.prepare(self.grid), 0)
+        return (torch.einsum("bis,ism->bim", table, self.lift) - self.means).flatten(1)
+
+    def blocks(self, u: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """The rows in parts."""
+        step = max(BLOCK_ENTRIES // max(self.width, 1), 1)
+        for start in range(0, len(u), step):
+            at = slice(start, start + step)
+            yield at, self.rows(u[at])
+
+
+@dataclass(frozen=True)
+class _Solution:
+    """Coefficients `(P,)`, strengths `(2, d)`, effective parameters and noise of one output, and a root of the covariance."""
+
+    coefficients: Tensor
+    strengths: Tensor
+    freedom: float
+    noise: float
+    root: Tensor
+
+
+def is_estimable(objective: DataObjective) -> bool:
+    """Whether there are rows and coefficients enough, and not too many, for curves of several inputs."""
+    inputs = objective.u.shape[1]
+    return (
+        1 < inputs <= MAX_COLUMNS // (MIN_RESOLUTION + max(DEGREES))
+        and objective.count >= MIN_ROWS
+        and objective.spread > 0
+        and bool((objective.u.amax(0) > objective.u.amin(0)).all())
+    )
+
+
+@torch.no_grad()
+def additive_fit(model: KAN, rows: Samples, max_columns: int = MAX_COLUMNS) -> SumOfCurves:
+    """Fits a sum of curves.
+
+    Args:
+        model: A network whose first layer says what the domains of the inputs are; unchanged.
+        rows: The rows in network units, at least 8, of inputs that vary.
+        max_columns: Most coefficients of all curves together, for more intervals than the fewest.
+
+    Returns:
+        The curves of the least criterion.
+    """
+    u, t = rows.u, rows.t
+    weights = u.new_ones(len(u)) if rows.weights is None else rows.weights
+    some = slice(None, None, math.ceil(len(u) / MAX_SELECTION_ROWS))
+    layer, few = model.kan_layers[0], (u[some], t[some], weights[some])
+    best: tuple[float, BSpline, Tensor] | None = None
+    for degree in DEGREES:
+        strengths = None
+        for resolution in _resolutions(u, degree, max_columns):
+            basis = BSpline(resolution, degree)
+            score, strengths = _criterion(CurveCoordinates.on(layer, basis, few[0], few[2]), *few, strengths)
+            if best is None or score < best[0] - t.shape[1] * tolerance_of(len(few[0])):
+                best = score, basis, strengths
+    assert best is not None
+    design = CurveCoordinates.on(layer, best[1], u, weights)
+    products = _products(design, u, t, weights)
+    found = [_solve(design, products, j, best[2][:, :, j]) for j in range(t.shape[1])]
+    left_out, score = _cross_validated(design, products, found, u, t, weights)
+    return SumOfCurves(
+        _network(model, design, found, products.level),
+        torch.stack([each.strengths for each in found], dim=2),
+        tuple(each.freedom for each in found),
+        tuple(each.noise for each in found),
+        left_out,
+        score,
+        tuple(each.root for each in found),
+        design,
+    )
+
+
+def _cross_validated(
+    design: CurveCoordinates, products: _Products, found: Sequence[_Solution], u: Tensor, t: Tensor, weights: Tensor
+) -> tuple[Tensor, float]:
+    """Residuals of the rows under the curves without them, `(N, q)`, and the criterion of `SumOfCurves.score`.
+
+    Errors below what rounding leaves of the targets are not compared.
+    """
+    errors, leverage = t - products.level, (weights / weights.sum())[:, None].repeat(1, t.shape[1])
+    for at, block in design.blocks(u):
+        for j, each in enumerate(found):
+            errors[at, j] -= block @ each.coefficients
+            leverage[at, j] += weights[at] * (block @ (each.root / each.noise)).square().sum(1)
+    left_out = errors / (1 - leverage).clamp_min(MIN_FREE_SHARE)
+    left = 1 - FREEDOM_COST * torch.tensor([each.freedom for each in found]).to(t) / len(t)
+    if bool((left < MIN_FREE_VALUES).any()):
+        return left_out, math.inf
+    floor = len(t) * (1e-8 * t.abs().amax(0).clamp_min(1e-300)).square()
+    generalised = torch.log(weights @ errors.square() + floor) - 2 * torch.log(left)
+    return left_out, float(torch.maximum(generalised, torch.log(weights @ left_out.square() + floor)).sum())
+
+
+@dataclass(frozen=True)
+class _Products:
+    """Weighted cross products about the means: `gram` of the functions, `moments` with the targets, and the targets' own."""
+
+    count: int
+    gram: Tensor
+    moments: Tensor
+    squares: Tensor
+    level: Tensor
+
+
+def _products(design: CurveCoordinates, u: Tensor, t: Tensor, weights: Tensor) -> _Products:
+    level = weights @ t / weights.sum()
+    off = t - level
+    gram, moments = u.new_zeros(design.width, design.width), u.new_zeros(design.width, t.shape[1])
+    for at, block in design.blocks(u):
+        weighted = block * weights[at, None]
+        gram += weighted.T @ block
+        moments += weighted.T @ off[at]
+    return _Products(int((weights > 0).sum()), gram, moments, weights @ off.square(), level)
+
+
+def _criterion(
+    design: CurveCoordinates, u: Tensor, t: Tensor, weights: Tensor, before: Tensor | None
+) -> tuple[float, Tensor]:
+    """The criterion of these splines, and their strengths `(2, d, q)`: the better one of two fixed points.
+
+    From large strengths on, or those `before` on fewer intervals, the fixed point may never see a wave; from small ones it may
+    end at curves that follow the noise of few rows.
+    """
+    products = _products(design, u, t, weights)
+    sizes = products.gram.diagonal().view(design.means.shape)
+    large = torch.stack([sizes[:, 1:].mean(1), sizes[:, 0]]).clamp_min(1e-300)[:, :, None].expand(-1, -1, t.shape[1])
+    tried = []
+    for start in (large if before is None else before, SMALL_SHARE * large):
+        found = [_solve(design, products, j, start[:, :, j]) for j in range(t.shape[1])]
+        score = _cross_validated(design, products, found, u, t, weights)[1]
+        tried.append((score, torch.stack([each.strengths for each in found], dim=2)))
+    return min(tried, key=lambda each: each[0])
+
+
+def _solve(design: CurveCoordinates, products: _Products, j: int, strengths: Tensor) -> _Solution:
+    """The fixed point of the strengths `(2, d)` of one output, from given ones on."""
+    gram, moments, shape = products.gram, products.moments[:, j], design.means.shape
+    before = math.inf
+    for number in range(MAX_UPDATES + 1):
+        penalties = torch.cat([strengths[1, :, None], strengths[0, :, None].expand(-1, shape[1] - 1)], dim=1).flatten()
+        scale = (gram.diagonal() + penalties).rsqrt()  # of a matrix whose diagonal is one rounding costs least
+        matrix = gram * scale[:, None] * scale
+        matrix.diagonal().add_(scale.square() * penalties)
+        factor = _cholesky(matrix)
+        inverse = torch.cholesky_inverse(factor)
+        coefficients = scale * torch.cholesky_solve((scale * moments)[:, None], factor)[:, 0]
+        covariance = inverse.diagonal() * scale.square()
+        freedom = float((1 - penalties * covariance).sum()) + 1
+        residual = products.squares[j] - coefficients @ (2 * moments - gram @ coefficients)
+        noise = float(residual.clamp_min(1e-30 * products.squares[j])) / max(products.count - freedom, 1.0)
+        if number == MAX_UPDATES or abs(freedom - before) <= FREEDOM_TOLERANCE * freedom:
+            break
+        before = freedom
+        asked, sizes = (
+            torch.stack([each[:, 1:].sum(1), each[:, 0]])
+            for each in ((1 / penalties - covariance).view(shape), coefficients.square().view(shape))
+        )
+        strengths = fellner_schall_update(strengths, noise * asked, sizes).clamp(MIN_STRENGTH, MAX_STRENGTH)
+    root = scale[:, None] * torch.linalg.solve_triangular(factor, torch.eye(len(factor)).to(factor), upper=False).T
+    return _Solution(coefficients, strengths, freedom, noise**0.5, noise**0.5 * root)
+
+
+def _cholesky(matrix: Tensor) -> Tensor:
+    """The Cholesky factor, with as much on the diagonal as it takes."""
+    factor: Tensor
+    for share in (0.0, 1e-14, 1e-12, 1e-10, 1e-8):
+        factor, failed = torch.linalg.cholesky_ex(matrix + share * torch.eye(len(matrix)).to(matrix))
+        if not int(failed):
+            break
+    return factor
+
+
+def _network(model: KAN, design: CurveCoordinates, found: Sequence[_Solution], level: Tensor) -> KAN:
+    """The network `[d, q]` of the curves."""
+    basis = design.basis
+    made = KAN(
+        [len(design.grid), len(found)],
+        grid=basis.grid,
+        degree=basis.degree,
+        base="none",
+        dtype=torch.float64,
+        generator=torch.Generator(),
+    ).to(design.grid.device)
+    layer = made.kan_layers[0]
+    coefficients = torch.stack([each.coefficients.view(design.means.shape) for each in found], dim=-1)
+    values = torch.einsum("ism,imq->isq", design.lift, coefficients)
+    values -= torch.einsum("im,imq->iq", design.means, coefficients)[:, None]  # splines sum up to one
+    layer.replace_grid(basis, design.grid, values)
+    assert layer.bias is not None
+    layer.bias.copy_(level)
+    return made
+
+
+def _resolutions(u: Tensor, degree: int, max_columns: int) -> Iterator[int]:
+    """5, 10, 20, … intervals, as many as rows and coefficients allow."""
+    distinct = max(len(torch.unique(column)) for column in u.T)
+    most = min(MAX_RESOLUTION, distinct // ROWS_PER_INTERVAL, max_columns // u.shape[1] - degree)
+    resolution = MIN_RESOLUTION
+    yield resolution
+    while 2 * resolution <= most:
+        resolution *= 2
+        yield resolution

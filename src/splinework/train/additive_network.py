@@ -1,0 +1,155 @@
+"""Networks that are sums of curves, whatever their depth, and the fit of one without hidden nodes."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from splinework.nn.layer import KANLayer
+from splinework.nn.network import KAN
+from splinework.splines import greville
+from splinework.splines.bases import BSpline
+from splinework.train.additive import SumOfCurves, additive_fit, is_estimable
+from splinework.train.coordinates import effective_parameters
+from splinework.train.curve import FREEDOM_COST, is_curve, is_plain_fit
+from splinework.train.data_objective import DataObjective
+from splinework.train.data_split import Samples
+from splinework.train.objective import Objective
+from splinework.train.plan import TrainingPlan
+from splinework.train.refinement import MIN_VALUES_PER_PARAMETER, converge, raise_degrees, refine_grids
+from splinework.train.run import TrainingRun
+from splinework.train.smoothing import Smoothing
+
+MAX_CLEAN_SHARE = 1e-4
+"""Share of the variance left, below which richer splines without penalties are tried, too."""
+MAX_GROWN_ERROR = 0.3
+"""They are taken if their error is below this share of that with penalties: of a smooth function it falls by orders of magnitude,
+of one with kinks hardly, while without penalties nothing holds them between the rows."""
+
+
+def is_linear(objective: DataObjective, plan: TrainingPlan) -> bool:
+    """Whether a fit is that of one curve or a sum of several: a network without hidden nodes by default settings."""
+    return is_curve(objective, plan) or (is_plain_fit(objective, plan) and is_estimable(objective))
+
+
+def may_hold_curves(model: KAN) -> bool:
+    """Whether a network of any depth can be a sum of curves: all layers are plain ones of B-splines, with sum nodes enough."""
+    return all(
+        type(layer.basis) is BSpline
+        and layer.basis.degree > 0
+        and layer.grid_kind == "adaptive"
+        and layer.shaping is None
+        and layer.bias is not None
+        and bool((layer.mask != 0).all())
+        and all(parameter.requires_grad for parameter in layer.parameters())
+        and nodes.sums >= model.outputs
+        for layer, nodes in zip(model.kan_layers, model.config.nodes[1:], strict=True)
+    )
+
+
+@torch.no_grad()
+def put_curves(model: KAN, curves: SumOfCurves, u: Tensor) -> None:
+    """Makes a network the sum of curves: each output passes one node of every hidden layer, and all other edges go.
+
+    Args:
+        model: A network of any depth for which `may_hold_curves`; changed in place.
+        curves: The curves.
+        u: Rows `(N, d)`, which say how far the grids of passing edges reach.
+    """
+    own, outputs, sums = curves.network.kan_layers[0], model.outputs, curves(u)
+    for number, layer in enumerate(model.kan_layers):
+        extra = layer.edge_coefficients().shape[1] - layer.basis.size
+        basis, grid = (own.basis, own.grid) if number == 0 else (layer.basis, _reaching(layer, sums))
+        values = layer.coefficients.new_zeros(layer.inputs, basis.size + extra, layer.outputs)
+        mask = torch.zeros_like(layer.mask)
+        assert layer.bias is not None
+        layer.bias.zero_()
+        if number == 0:
+            assert own.bias is not None
+            values[:, : basis.size, :outputs] = own.edge_coefficients()
+            layer.bias[:outputs] = own.bias
+            mask[:, :outputs] = 1
+        else:
+            assert basis.degree is not None
+            for j in range(outputs):
+                values[j, : basis.size, j] = greville(grid, basis.degree)[j]
+                mask[j, j] = 1
+        layer.replace_grid(basis, grid, values)
+        layer.mask.copy_(mask)
+
+
+def _reaching(layer: KANLayer, sums: Tensor) -> Tensor:
+    """The layer's grid, the first inputs of which reach over the sums `(N, q)`."""
+    low, high = (each.clone() for each in layer.basis.domain(layer.grid))
+    count = sums.shape[1]
+    low[:count], high[:count] = sums.amin(0), torch.maximum(sums.amax(0), sums.amin(0) + 1e-6)
+    grid: Tensor = layer.basis.make_grid(low, high)
+    return grid
+
+
+@torch.no_grad()
+def fit_additive(run: TrainingRun, objective: DataObjective, plan: TrainingPlan) -> None:
+    """Fits a network `[d, q]` to rows, of which none need be held out; the result is the best state of the run."""
+    take_curves(run, objective, plan, additive_fit(objective.model, rows_of(objective)))
+
+
+def rows_of(objective: DataObjective) -> Samples:
+    """The rows of an objective."""
+    return Samples(objective.u, objective.t, objective.weights)
+
+
+@torch.no_grad()
+def take_curves(run: TrainingRun, objective: DataObjective, plan: TrainingPlan, curves: SumOfCurves) -> None:
+    """Makes a network that is the sum of the curves the best state of the run.
+
+    Where next to nothing is left, there is no noise to smooth away: then finer grids and higher degrees without penalties are
+    tried, too, and stay if generalised cross-validation clearly prefers them.
+    """
+    model = copy.deepcopy(objective.model)
+    put_curves(model, curves, objective.u)
+    fitted = replace(objective, model=copy.deepcopy(model), penalties=(_penalty(model, curves),))
+    run.judge_anew(fitted, run.held_out)
+    run.record(fitted, f"curves of {curves.design.basis}")
+    freedom = ", ".join(f"{f:.3g}" for f in curves.freedom)
+    run.history.decide("grid", f"{curves.design.basis} by cross-validation: {freedom} effective parameters")
+    if fitted.unexplained_share() > MAX_CLEAN_SHARE or run.over:
+        return
+    kept, before = (
+        (run.best, run.best_score, run.best_penalties),
+        _generalisation_error(run, fitted, sum(curves.freedom)),
+    )
+    # Without penalties rows must be more than coefficients.
+    put_curves(
+        model, additive_fit(model, rows_of(objective), int(objective.count / MIN_VALUES_PER_PARAMETER)), objective.u
+    )
+    plain: Objective = replace(fitted, model=model, penalties=())
+    run.judge_anew(plain, run.held_out)
+    with torch.enable_grad():
+        converge(run, plain, plan.method, plan.stage_steps, f"grid {plain.model.kan_layers[0].basis.resolution}")
+        plain = raise_degrees(run, plain, plan.method, plan.stage_steps)
+        plain = refine_grids(run, plain, plan.method, None, plan.stage_steps)
+    after = _generalisation_error(run, plain, effective_parameters(plain))
+    if not after < MAX_GROWN_ERROR * before:
+        run.best, run.best_score, run.best_penalties = kept
+        run.history.decide(
+            "grid", f"splines without penalties did not pay: relative error {after:.3g} after {before:.3g}"
+        )
+
+
+def _generalisation_error(run: TrainingRun, objective: Objective, freedom: float) -> float:
+    """The held-out error or, without held-out rows, generalised cross-validation as the curves were chosen by."""
+    if run.held_out is not None:
+        return run.score(objective)
+    left = 1 - FREEDOM_COST * freedom / objective.n_values
+    return math.sqrt(max(objective.loss_value(), 0.0)) / left if left > 0 else math.inf
+
+
+def _penalty(model: KAN, curves: SumOfCurves) -> Smoothing:
+    """The penalty of a mean over rows and outputs of which the curves in a network are the minimum."""
+    strengths = [layer.coefficients.new_zeros(2, layer.inputs, layer.outputs) for layer in model.kan_layers]
+    strengths[0][:, :, : model.outputs] = curves.strengths / curves.left_out.numel()
+    return Smoothing(1.0, tuple(strengths))
