@@ -22,7 +22,7 @@ from splinework.errors import FileError
 from splinework.nn.checkpoint import read_header
 from splinework.tabular import KANClassifier, KANRegressor, KANTransformer, load
 from splinework.tabular.columns import Columns, NumericColumn
-from splinework.tabular.importances import total_effects
+from splinework.tabular.importances import interaction_effects, total_effects
 from tests.tabular.tables import KINDS, QUICK, labels, mixed, numbers, outputs, target_for
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
@@ -125,6 +125,26 @@ def test_a_column_that_matters_is_important() -> None:
     x, _ = numbers(rows=200)
     assert KANRegressor(**QUICK).fit(x, np.exp(x[:, 1])).feature_importances_.argmax() == 1
     assert KANRegressor().fit(x, np.ones(200)).feature_importances_.tolist() == [0, 0, 0]
+
+
+def test_interactions_are_the_superset_importances_of_the_function() -> None:
+    x = np.random.default_rng(0).uniform(-1, 1, (4000, 4))
+    columns = Columns(tuple(NumericColumn(name, 0.0, True, False) for name in "abcd"), ("y",))
+    predictor = lambda rows: 2 * rows[:, :1] + rows[:, :1] * rows[:, 1:2] + 0.5 * rows[:, 1:2] * rows[:, 2:3]  # noqa: E731
+    pairs = interaction_effects(predictor, x, columns, total_effects(predictor, x, columns, 0), seed=0)
+    variance = 4 / 3 + 1 / 9 + 1 / 36
+    assert [pair[:2] for pair in pairs] == [(0, 1), (1, 2)]
+    assert pairs[0][2] == pytest.approx(1 / 9 / variance, rel=0.1)
+    assert pairs[1][2] == pytest.approx(1 / 36 / variance, rel=0.1)
+
+
+def test_interactions_are_named_and_an_additive_model_has_none() -> None:
+    x = pd.DataFrame(np.random.default_rng(0).uniform(-1, 1, (300, 3)), columns=["a", "b", "c"])
+    found = KANRegressor().fit(x, x["a"] * x["c"] + x["b"]).interactions_
+    assert found.columns.tolist() == ["column", "with", "share"]
+    assert found[["column", "with"]].to_numpy().tolist() == [["a", "c"]]
+    assert found["share"][0] == pytest.approx((1 / 9) / (1 / 9 + 1 / 3), rel=0.2)
+    assert len(KANRegressor(hidden=0).fit(x, x["a"] * x["c"] + x["b"]).interactions_) == 0
 
 
 def test_importances_are_the_total_effects_of_the_function() -> None:

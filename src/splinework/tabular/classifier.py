@@ -59,6 +59,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):
         equations_: Formulas for the class probabilities, as a pandas DataFrame.
         equation_: The best of them.
         feature_importances_: Relative importance of every column, `(n_features_in_,)`.
+        interactions_: Pairs of columns that act together, with their shares of the variance, as a pandas DataFrame.
         certificate_: With axioms: what is proved of the log odds, in the names of the network's inputs.
         axiom_status_: With axioms: text, strength and status of each.
         loss_: Final loss.

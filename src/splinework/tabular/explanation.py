@@ -23,7 +23,7 @@ from splinework.tabular.classes import Classes
 from splinework.tabular.columns import Columns
 from splinework.tabular.diagram import diagram
 from splinework.tabular.fitted import check_fitted
-from splinework.tabular.importances import permutation_table, total_effects
+from splinework.tabular.importances import interaction_effects, permutation_table, total_effects
 from splinework.tabular.inner_network import InnerNetwork, frame_notes, inner_network, input_scores, outputs_of
 from splinework.tabular.rows import Floats, WeightedRows, unweighted
 
@@ -90,11 +90,32 @@ class ExplanationMixin:
         "Analysis of variance designs for model output", Computer Physics Communications 117 (1999) 35).
         """
         check_fitted(self)
-        known: NDArray[np.float64] | None = self.__dict__.get("_effects")
-        if known is None:
-            known = self._effects = total_effects(self._predictor(), self._rows().x, self.columns_, self._seed())
+        known = self._total_effects()
         total = known.sum()
         return known / total if total > 0 else known
+
+    @property
+    def interactions_(self) -> pd.DataFrame:
+        """Pairs of columns that act together, largest first: `column`, `with`, and `share` of the variance of predictions.
+
+        The share is that of all effects of which both columns are part (the superset importance of Liu and Owen 2006); pairs
+        below 0.001 are left out, so that an additive model has none.
+        """
+        import pandas as pd
+
+        check_fitted(self)
+        names = [column.name for column in self.columns_.columns]
+        pairs = interaction_effects(
+            self._predictor(), self._rows().x, self.columns_, self._total_effects(), self._seed()
+        )
+        found = [(names[i], names[j], share) for i, j, share in pairs]
+        return pd.DataFrame(found, columns=["column", "with", "share"])
+
+    def _total_effects(self) -> Floats:
+        known: Floats | None = self.__dict__.get("_effects")
+        if known is None:
+            known = self._effects = total_effects(self._predictor(), self._rows().x, self.columns_, self._seed())
+        return known
 
     def permutation_importances(
         self, X: Any, y: Any, *, repeats: int = 5, scoring: Any = None, sample_weight: Any = None

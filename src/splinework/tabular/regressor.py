@@ -74,6 +74,7 @@ class KANRegressor(RegressorMixin, KANEstimator):
         equations_: Formulas, from simple to accurate, as a pandas DataFrame; searched for on first access.
         equation_: The best of them, with `str`, `.latex()`, `.numpy()`, `.export(language)`.
         feature_importances_: Relative importance of every column, `(n_features_in_,)`; the sum is one.
+        interactions_: Pairs of columns that act together, with their shares of the variance, as a pandas DataFrame.
         certificate_: With axioms: what is proved of the model, in the names of its inputs (`splinework.knowledge.axioms.verify`).
         axiom_status_: With axioms: text, strength and status of each: `proved`, `refuted` or `unknown`.
         loss_: Final loss.

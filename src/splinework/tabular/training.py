@@ -7,6 +7,7 @@ held out; the out-of-fold predictions give the stacking weights (`stacking.py`),
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,6 +35,7 @@ from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
 from splinework.tabular.screening import Screening, is_wide, screen
 from splinework.tabular.selection import columns_of, without_idle_curves
 from splinework.tabular.smooth import SmoothEstimate, smooth_estimates
+from splinework.tabular.stacking import Stacking, is_significant
 from splinework.tabular.tasks import Multiclass, Regression, Task, moments
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 
@@ -162,7 +164,7 @@ class _NetworkFit:
         kept = None if self.screening is None else self.screening.kept
         how = job.settings, ensemble, layer, parts, self.fold, self.generator, log, kept
         found = InteractionTraining(self.u, self.t, self.weights, job.task, *how).run(design, columns)
-        smooth = job._smooth(parts.held, found.mixture.loss, log)
+        smooth = job._smooth(parts.held, found.mixture, log)
         return job._merged(curves, parts, layer, ensemble, found, log) if smooth is None else smooth
 
     def _merged(
@@ -203,8 +205,12 @@ class _NetworkFit:
         moved = self.scaling.y_shift + self.scaling.y_scale * shift
         return replace(self.scaling, y_shift=moved), moved + self.scaling.y_scale * unseen
 
-    def _smooth(self, held: Tensor, loss: float, log: TrainingLog) -> TrainedNetwork | None:
-        """The network that learned a smooth estimate, where that predicts held-out rows better than curves and ensemble do."""
+    def _smooth(self, held: Tensor, mixture: Stacking, log: TrainingLog) -> TrainedNetwork | None:
+        """The network of a smooth estimate, where that predicts held-out rows better than curves and ensemble do.
+
+        Splines on the grids that the rows ask for are preferred, as the simpler model, unless these are better by more than a
+        standard error.
+        """
         settings = self.settings
         if self.screening is not None:
             return None  # its left-out predictions would be those of inputs that the left-out rows helped to choose
@@ -212,11 +218,14 @@ class _NetworkFit:
             return None
         weights, units = self.weights[held], float(self.scaling.y_scale.square().mean())
         rivals: list[tuple[float, int, SmoothEstimate]] = []
+        loss, best = mixture.loss, None
         for found in smooth_estimates(self.raw_x, self.raw_y, self.weights, seed=self.seed, names=self.names):
             unseen = (found.out_of_fold - self.scaling.y_shift) / self.scaling.y_scale
-            own = float(weights @ self.task.loss(unseen[held], self.t[held]) / weights.sum())
+            losses = self.task.loss(unseen[held], self.t[held])
+            own = float(weights @ losses / weights.sum())
+            if found.teacher is None and not is_significant(losses - mixture.losses, weights):
+                loss = max(loss, math.nextafter(own, math.inf))
             rivals.append((own, len(rivals), found))
-        best = None
         for own, _, found in sorted(rivals):
             if own >= loss:
                 break
