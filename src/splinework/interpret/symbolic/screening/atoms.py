@@ -42,9 +42,9 @@ class Atom:
         return self.function.cost
 
     def values(self, coefficients: Sequence[float], x: Array) -> tuple[Array, Array]:
-        """The values at x, and the slopes of the function there."""
+        """The values at x, and their derivatives by the coefficients, `(coefficients, N)`."""
         u: Array = sum((c * x**p for c, p in zip(coefficients, self.powers, strict=True)), np.zeros_like(x))
-        return self.function.value(u), self.function.slope(u)
+        return self.function.value(u), self.function.slope(u) * np.stack([x**p for p in self.powers])
 
     def expression(self, coefficients: Sequence[float], x: Any, size: float) -> Any:
         """The atom of an expression x of the column, which was divided by `size`."""
@@ -58,7 +58,6 @@ class Monomial:
 
     exponent: Fraction
     logarithm: bool = False
-    powers: ClassVar[tuple[int, ...]] = ()
     start: ClassVar[tuple[float, ...]] = ()
     cost: ClassVar[float] = 1.4
 
@@ -68,9 +67,9 @@ class Monomial:
         return f"x^{self.exponent}" + " log(x)" * self.logarithm
 
     def values(self, coefficients: Sequence[float], x: Array) -> tuple[Array, Array]:
-        """The values at x; no slope is asked for."""
+        """The values at x; there is nothing to take derivatives by."""
         value = x ** (int(self.exponent) if self.exponent.denominator == 1 else float(self.exponent))
-        return value * np.log(x) if self.logarithm else value, np.zeros_like(x)
+        return value * np.log(x) if self.logarithm else value, np.empty((0, len(x)))
 
     def expression(self, coefficients: Sequence[float], x: Any, size: float) -> Any:
         """The power of an expression x of the column; its scale belongs to the coefficient of the term."""

@@ -1,9 +1,9 @@
 """Formulas of one column that are sums or products of two functions of polynomials, beside a polynomial.
 
 Candidates are `p(x) + c A(u)`, `p(x) + c x^q A(u)`, `p(x) + c x^q A(u) + d x^r B(v)` and `p(x) + c A(u) B(v)`: u and v are
-polynomials of up to three terms, A and B seven functions of the library. All atoms on grids of rates are compared at once, pairs
-jointly by the Gram matrix (a greedy choice takes waves that imitate a product); the best of each kind are refined by variable
-projection (Golub & Pereyra 1973; Kaufman 1975).
+polynomials of up to three terms, A and B seven functions of the library; and `d + c x^q F(a G(b x^p + g) + e)`. All atoms on
+grids of rates are compared at once, pairs jointly by the Gram matrix (a greedy choice takes waves that imitate a product); the
+best of each kind are refined by variable projection (Golub & Pereyra 1973; Kaufman 1975).
 """
 
 import itertools
@@ -19,6 +19,7 @@ import sympy
 from splinework.interpret.symbolic.levenberg_marquardt import linear_least_squares, minimise
 from splinework.interpret.symbolic.library import LIBRARY, Array, LibraryFunction
 from splinework.interpret.symbolic.screening.atoms import BANK, Atom, Monomial, bank, kind_of
+from splinework.interpret.symbolic.screening.chains import Chain, chains
 from splinework.interpret.symbolic.screening.problem import ScoredExpression, ScreeningProblem, power
 
 N_ROWS = 300
@@ -53,12 +54,9 @@ def composite_candidates(
         deadline: Time on the monotonic clock after which nothing further is tried.
         library: The functions that may be used, of those in the bank.
     """
-    column = problem.columns[:, 0]
-    size = float(np.abs(column).max())
-    names = frozenset(function.name for function in library)
-    if not (size > 0 and column.max() > column.min() and names & BANK):
+    search = _CompositeSearch.of(problem, floor, deadline, library)
+    if search is None:
         return
-    search = _CompositeSearch.of(problem, size, floor, deadline, names)
     for degree in DEGREES:
         yield search.refined(degree, search.singles(degree))
     for degree in DEGREES:
@@ -71,9 +69,21 @@ def composite_candidates(
                 if time.monotonic() > deadline:
                     return
                 yield search.refined(degree, kind(degree))
+        if degrees == SIMPLE_DEGREES:
+            for degree in SIMPLE_DEGREES:
+                yield search.nested(degree)
 
 
-_Structure = tuple[tuple[Atom | Monomial, ...], ...]
+def nested_candidates(
+    problem: ScreeningProblem, *, floor: float, deadline: float, library: Sequence[LibraryFunction]
+) -> Iterator[list[ScoredExpression]]:
+    """Functions of functions, `d + c x^q F(a G(b x^p + g) + e)`, for a problem of one column; arguments as above."""
+    search = None if time.monotonic() > deadline else _CompositeSearch.of(problem, floor, deadline, library)
+    if search is not None:
+        yield search.nested(0)
+
+
+_Structure = tuple[tuple[Atom | Monomial | Chain, ...], ...]
 """A sum of products."""
 
 
@@ -94,9 +104,13 @@ class _CompositeSearch:
 
     @classmethod
     def of(
-        cls, problem: ScreeningProblem, size: float, floor: float, deadline: float, names: frozenset[str]
-    ) -> "_CompositeSearch":
-        """The search for a problem whose column is at most `size` in magnitude, with functions of these names."""
+        cls, problem: ScreeningProblem, floor: float, deadline: float, library: Sequence[LibraryFunction]
+    ) -> "_CompositeSearch | None":
+        """The search with the functions of a library; None for a column that does not vary, or without any atom."""
+        column, names = problem.columns[:, 0], frozenset(function.name for function in library)
+        size = float(np.abs(column).max())
+        if not (size > 0 and column.max() > column.min() and names & BANK):
+            return None
         order = np.argsort(problem.columns[:, 0], kind="stable")
         some = order[np.unique(np.linspace(0, len(order) - 1, N_ROWS).round().astype(int))]
         x, y, root = problem.columns[some, 0] / size, problem.y[some], np.sqrt(problem.weights[some])
@@ -152,7 +166,7 @@ class _CompositeSearch:
 
         Each may have a power of the column as a factor.
         """
-        terms: list[tuple[Atom | Monomial, ...]] = [(atom,) for atom in self.atoms]
+        terms: list[tuple[Atom | Monomial | Chain, ...]] = [(atom,) for atom in self.atoms]
         stacked, seen = [self.values], [self._seen(self._projected(self.values, degree)[1])]
         for factor, values in self._powers()[:N_PAIRED_POWERS]:
             terms += [(factor, atom) for atom in self.atoms]
@@ -205,25 +219,33 @@ class _CompositeSearch:
                 break
         return chosen
 
+    def nested(self, degree: int) -> list[ScoredExpression]:
+        """Functions of functions with their best constants, each perhaps times a power of the column."""
+        rows = self.x, self.size, self.y, self.root
+        terms = chains(*rows, degree, self._powers(), self.names, self.deadline)
+        return self.refined(degree, [(term,) for term in terms], 2 * N_FIRST_STEPS, 2 * N_FINALISTS)
+
     def _seen(self, lengths: Array) -> Array:
         """Whether an atom is more than a polynomial."""
         found: Array = lengths > 1e-6 * np.linalg.norm(self.values * self.root, axis=1)
         return found
 
-    def refined(self, degree: int, structures: Sequence[_Structure]) -> list[ScoredExpression]:
+    def refined(
+        self, degree: int, structures: Sequence[_Structure], steps: int = N_FIRST_STEPS, finalists: int = N_FINALISTS
+    ) -> list[ScoredExpression]:
         """The structures with their best constants, the shortest description first."""
         trials: list[tuple[float, _Structure, Array]] = []
         for structure in structures:
             start = np.array([c for a in itertools.chain.from_iterable(structure) for c in a.start])
-            trials += self._tried(structure, degree, start, N_FIRST_STEPS)
+            trials += self._tried(structure, degree, start, steps)
             if time.monotonic() > self.deadline:
                 break
-        finalists: list[tuple[float, _Structure, Array]] = []
-        for _, structure, place in sorted(trials, key=lambda trial: trial[0])[:N_FINALISTS]:
-            finalists += self._tried(structure, degree, place, N_LAST_STEPS)
+        best: list[tuple[float, _Structure, Array]] = []
+        for _, structure, place in sorted(trials, key=lambda trial: trial[0])[:finalists]:
+            best += self._tried(structure, degree, place, N_LAST_STEPS)
         return [
             ScoredExpression(self.problem, self._expression(structure, degree, place), score)
-            for score, structure, place in sorted(finalists, key=lambda trial: trial[0])[:N_KEPT]
+            for score, structure, place in sorted(best, key=lambda trial: trial[0])[:N_KEPT]
         ]
 
     def _tried(
@@ -254,13 +276,13 @@ class _CompositeSearch:
         for term in structure:
             parts = []
             for atom in term:
-                own = z[place : place + len(atom.powers)]
-                place += len(atom.powers)
-                parts.append((atom, *atom.values(own.tolist(), self.x)))
-            whole = math.prod((value for _, value, _ in parts), start=np.ones_like(self.x))
-            for k, (atom, _, slope) in enumerate(parts):
-                rest = math.prod((v for j, (_, v, _) in enumerate(parts) if j != k), start=np.ones_like(self.x))
-                slopes += [(len(columns), slope * rest * self.x**p) for p in atom.powers]
+                own = z[place : place + len(atom.start)]
+                place += len(atom.start)
+                parts.append(atom.values(own.tolist(), self.x))
+            whole = math.prod((value for value, _ in parts), start=np.ones_like(self.x))
+            for k, (_, slope) in enumerate(parts):
+                rest = math.prod((v for j, (v, _) in enumerate(parts) if j != k), start=np.ones_like(self.x))
+                slopes += [(len(columns), each * rest) for each in slope]
             columns.append(whole)
         return np.stack(columns, 1), slopes
 
@@ -287,8 +309,8 @@ class _CompositeSearch:
         for number, term in enumerate(structure):
             factors = [sympy.Float(c[degree + 1 + number])]
             for atom in term:
-                own = z[place : place + len(atom.powers)].tolist()
-                place += len(atom.powers)
+                own = z[place : place + len(atom.start)].tolist()
+                place += len(atom.start)
                 factors.append(atom.expression(own, x, self.size))
             terms.append(sympy.Mul(*factors))
         return sympy.Add(*terms)

@@ -3,6 +3,7 @@
 A solution g of what is left gives `f = wrap(g)` for the data, as in the recursion of AI Feynman (Udrescu & Tegmark 2020).
 """
 
+import itertools
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -232,9 +233,14 @@ class Screen:
             self._offer(problem)
 
     def _compose(self, problem: ScreeningProblem) -> None:
-        """Offers sums and products of two functions for a problem of one column, from simple to rich, until one settles it."""
+        """Offers sums, products and chains of functions for a problem of one column, until one settles it."""
+        limits = {"library": self.library, **self._limits}
+        deeper = transformed(problem) if self._is_clean else ()
         with self._noting_path(problem):
-            for guesses in composites.composite_candidates(problem, library=self.library, **self._limits):
+            for guesses in itertools.chain(
+                composites.composite_candidates(problem, **limits),
+                *(composites.nested_candidates(other, **limits) for other in deeper),
+            ):
                 if self.settled or self._late():
                     break
                 self._offer_all(guesses)
