@@ -9,6 +9,7 @@ import torch
 from splinework.errors import ConfigError
 from splinework.nn.layer import KANLayer
 from splinework.splines import refine_coefficients
+from splinework.tabular import KANRegressor
 from splinework.tabular.assembly import Standardisation, combined_network
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, train_ensemble, wide_network
 from splinework.tabular.hyperparameters import Hyperparameters
@@ -221,3 +222,24 @@ def test_an_unknown_word_for_hidden_is_refused() -> None:
             settings=Hyperparameters(hidden="many"),
             seed=0,
         )
+
+
+@pytest.mark.slow
+def test_many_clean_rows_are_fitted_to_the_rows_themselves() -> None:
+    rng = np.random.default_rng(0)
+    x, fresh = rng.uniform(-1, 1, (3000, 2)), rng.uniform(-0.95, 0.95, (2000, 2))
+    truth = lambda x: np.exp(-(((x[:, 0] - 0.2) ** 2 + x[:, 1] ** 2) / 0.05)) + x[:, 0] * x[:, 1]  # noqa: E731
+    model = KANRegressor(random_state=0).fit(x, truth(x))
+    assert np.std(model.predict(fresh) - truth(fresh)) < 1e-4 * np.std(truth(fresh))
+    band = model.predict(fresh, interval=0.9)
+    assert np.isfinite(band.lower).all()
+    assert (band.lower <= band.upper).all()
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.2])
+def test_waves_in_a_column_of_several_are_met(noise: float) -> None:
+    rng = np.random.default_rng(1)
+    x, fresh = rng.uniform(-1, 1, (400, 3)), rng.uniform(-0.95, 0.95, (1000, 3))
+    truth = lambda x: np.sin(30 * x[:, 0]) + np.exp(x[:, 1])  # noqa: E731
+    model = KANRegressor(random_state=0).fit(x, truth(x) + noise * rng.normal(size=400))
+    assert np.std(model.predict(fresh) - truth(fresh)) < (0.15 if noise else 1e-3) * np.std(truth(fresh))

@@ -26,6 +26,8 @@ from splinework.train.options import options_of, with_options
 MIN_ROWS = 8
 INTERRUPTED_NOTE = "interrupted: the formulas found so far"
 """Note of a search that was interrupted."""
+MAX_NOISE_RATIO = 0.1
+"""Error of a network, as a share of the noise that screening has estimated, below which screening begins anew."""
 SCREENING_SHARE, NETWORKS_SHARE = 0.45, 0.85
 """Shares of the budget after which screening, and networks, begin nothing new; the rest is for the selection."""
 
@@ -159,7 +161,17 @@ class _RegressionSearch:
         if not self.screen.settled and left > 0:
             todo = plans(self.data.x, self.data.y, self.scales, self.data.scale)
             self.networks.run(todo, 0.6 * left)
+            self._screen_again()
         self.notes += self.networks.notes
+
+    def _screen_again(self) -> None:
+        """Screening with what the networks have shown of the noise, where this is far less than polynomials could tell."""
+        best, unit = self.networks.best, self.screen.starts[-1].spread
+        if self.pool.exact or best is None or not best.error * unit < MAX_NOISE_RATIO * self.screen.noise:
+            return
+        self.on_stage("screening again, as the data have less noise than they seemed to")
+        self.screen.noise, self.screen.deadline = best.error * unit, self._at(NETWORKS_SHARE)
+        self.screen.run()
 
     def _robust(self) -> bool:
         """Screening again without the rows that are gross errors; True where that settles it."""

@@ -8,13 +8,15 @@ what is handed back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from splinework.errors import FitWarning
 from splinework.nn.network import KAN
 from splinework.tabular.ensemble import ProgressCallback
 from splinework.train.additive import SumOfCurves, additive_fit, is_estimable
@@ -25,6 +27,7 @@ from splinework.train.curve import MIN_ROWS as MIN_CURVE_ROWS
 from splinework.train.curve import set_curves
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples, set_units
+from splinework.train.fitting import fit
 from splinework.train.options import TrainingOptions
 from splinework.train.plan import make_plan
 from splinework.train.run import TrainingRun
@@ -34,6 +37,8 @@ MIN_ROWS, MAX_ROWS, MAX_COVARIATES, MAX_TARGETS = 20, 10_000, 20, 4
 """Sizes of the tables for which the rival is fitted."""
 MAX_CURVE_ROWS = 100_000
 """Rows up to which a sum of curves may be the rival; beyond `MAX_ROWS` a process knows too few of them."""
+MIN_FITTED_ROWS, MAX_FITTED_ROWS = 1000, 4000
+"""Rows from which on a network may be fitted to the rows themselves, and the most that it sees."""
 MAX_HIDDEN, MAX_PARAMETERS, GRID, DEGREE = 11, 1000, 5, 3
 """Hidden nodes of the network (two per covariate and one, but no more parameters than this), and its splines."""
 MAX_WIDER_PARAMETERS = 1500
@@ -64,10 +69,7 @@ class SmoothEstimate:
         if self.teacher is None and self.curves is None:
             return self.objective.model, 0.0
 
-        def tell(step: Step) -> None:
-            if on_step("smooth", step.number, max_iter, step.loss):
-                raise StopTraining("a callback ended the fit")
-
+        tell = _teller(on_step, "smooth", max_iter)
         run = TrainingRun(None, torch.Generator().manual_seed(seed), callbacks=(tell,), remaining=max_iter)
         if self.teacher is None:
             assert self.curves is not None
@@ -130,6 +132,56 @@ def smooth_estimates(
         teacher = ProcessTeacher.of(rows, seed, curves)
         found.append(SmoothEstimate(unseen(teacher.left_out), objective, teacher))
     return found
+
+
+def fit_network(
+    x: Tensor,
+    y: Tensor,
+    weights: Tensor,
+    *,
+    seed: int,
+    max_iter: int,
+    on_step: ProgressCallback,
+    names: Sequence[str] | None = None,
+) -> KAN | None:
+    """A network that `fit` has trained on the rows themselves, or a sample of them; None of tables that are too small or wide.
+
+    Where rows are many and their target has next to no noise, a process knows too few of them, and second-order steps on fine
+    grids go furthest.
+
+    Args:
+        x: Covariates `(n, p)`.
+        y: Targets `(n, q)`.
+        weights: Row weights `(n,)`, mean 1.
+        seed: Seed of initial values and of the sample.
+        max_iter: Number of steps that is shown as the most.
+        on_step: Called with stage, step, steps and loss; True ends the fit.
+        names: Names of the covariates.
+    """
+    if len(x) < MIN_FITTED_ROWS or not 1 < x.shape[1] <= MAX_COVARIATES or y.shape[1] > MAX_TARGETS:
+        return None
+    some = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:MAX_FITTED_ROWS]
+    with torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitWarning)  # the caller judges the network
+        return fit(
+            _network(x.shape[1], y.shape[1], seed, names),
+            x[some],
+            y[some],
+            weights=weights[some],
+            seed=seed,
+            progress=False,
+            callbacks=(_teller(on_step, "fit", max_iter),),
+        ).model
+
+
+def _teller(on_step: ProgressCallback, stage: str, max_iter: int) -> Callable[[Step], None]:
+    """The callback of a fit that passes every step on."""
+
+    def tell(step: Step) -> None:
+        if on_step(stage, step.number, max_iter, step.loss):
+            raise StopTraining("a callback ended the fit")
+
+    return tell
 
 
 def _doubled(objective: DataObjective, seed: int) -> DataObjective:

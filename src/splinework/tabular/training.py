@@ -34,13 +34,15 @@ from splinework.tabular.rows import Floats
 from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
 from splinework.tabular.screening import Screening, is_wide, screen
 from splinework.tabular.selection import columns_of, without_idle_curves
-from splinework.tabular.smooth import SmoothEstimate, smooth_estimates
+from splinework.tabular.smooth import SmoothEstimate, fit_network, smooth_estimates
 from splinework.tabular.stacking import Stacking, is_significant
 from splinework.tabular.tasks import Multiclass, Regression, Task, moments
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 
 N_FOLDS = 6
 HIDDEN_NODES = 8
+MIN_CLEAN_LOSS, MAX_CLEAN_LOSS = 1e-14, 1e-3
+"""Losses, as a share of the variance, between which a network is also fitted to the rows themselves."""
 MIN_INTERACTION_ROWS = 30
 """Rows below which `hidden="auto"` fits no interactions."""
 
@@ -235,7 +237,37 @@ class _NetworkFit:
                 wider = (total / own) ** 0.5 if own > 0 else 1.0
                 unseen = self.raw_y + wider * (found.out_of_fold - self.raw_y)
                 loss, best = total, TrainedNetwork(model, total, log.history[-1]["step"], log.history, unseen)
-        return best
+        return self._fitted_if_better(held, loss, best, log)
+
+    def _fitted_if_better(
+        self, held: Tensor, loss: float, best: TrainedNetwork | None, log: TrainingLog
+    ) -> TrainedNetwork | None:
+        """The network fitted to the rows of all folds but one, where there is hardly any noise and it predicts those better."""
+        if not MIN_CLEAN_LOSS < loss <= MAX_CLEAN_LOSS:
+            return best
+        unseen = held[self.fold[held] == 0]
+        seen = self.fold != 0
+        model = fit_network(
+            self.raw_x[seen],
+            self.raw_y[seen],
+            self.weights[seen],
+            seed=self.seed,
+            max_iter=self.settings.max_iter,
+            on_step=log,
+            names=self.names,
+        )
+        if model is None:
+            return best
+        with torch.no_grad():
+            outputs = model(self.raw_x[unseen])
+        losses = self.task.loss((outputs - self.scaling.y_shift) / self.scaling.y_scale, self.t[unseen])
+        weights = self.weights[unseen]
+        own = float(weights @ losses / weights.sum())
+        if own >= loss:
+            return best
+        predicted = torch.full_like(self.raw_y, float("nan"))
+        predicted[unseen] = outputs
+        return TrainedNetwork(model, own, log.history[-1]["step"], log.history, predicted)
 
     def _hidden(self) -> tuple[int, ...]:
         hidden = self.settings.layers()

@@ -39,8 +39,7 @@ def found_in(target):
 
 
 def search_of(target):
-    size, names = float(np.abs(target.x).max()), frozenset(function.name for function in LIBRARY)
-    return _CompositeSearch.of(initial_problem(target), size, target.floor, float("inf"), names)
+    return _CompositeSearch.of(initial_problem(target), target.floor, float("inf"), LIBRARY)
 
 
 @pytest.mark.parametrize("degree", [0, 2])

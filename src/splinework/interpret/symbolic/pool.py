@@ -110,9 +110,10 @@ class Pool:
     def exact(self) -> bool:
         """Whether the best entry is exact, up to rounding or known noise.
 
-        One with many fitted constants may also be an approximation of some digits for each of them: it has to reach rounding.
+        One with many fitted constants may also be an approximation of some digits for each of them: it has to reach rounding. One
+        with splines is an approximation in any case.
         """
-        if not self.entries:
+        if not self.entries or self.entries[0].proposal.splines:
             return False
         solution, target = self.entries[0].solution, self.target
         approximates = solution.rank > MAX_EXACT_CONSTANTS and target.noise == 0

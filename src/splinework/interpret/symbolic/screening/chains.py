@@ -92,7 +92,7 @@ def chains(
 
     Args:
         x: The column within [-1, 1], `(N,)`.
-        size: What the raw column was divided by.
+        size: Divisor of the raw column.
         y: Target `(N,)`.
         root: Square roots of the weights `(N,)`.
         degree: Degree of the polynomial.
