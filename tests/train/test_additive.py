@@ -183,6 +183,8 @@ def test_grids_go_a_little_beyond_the_rows_and_no_further():
     low, high = grid_range(sw.KANLayer(1, 1, dtype=torch.float64), u)
     assert float(low) == pytest.approx(-0.5 - 3 * 0.01)
     assert float(high) == pytest.approx(0.9 + MAX_MARGIN * 1.4)
+    near = torch.linspace(-0.97, 0.98, 400).double()[:, None]
+    assert [float(end) for end in grid_range(sw.KANLayer(1, 1, dtype=torch.float64), near)] == [-1.0, 1.0]
     zero = sw.KANLayer(1, 1, extrapolation="zero", dtype=torch.float64)
     assert [float(end) for end in grid_range(zero, u)] == [-1.0, 1.0]
 

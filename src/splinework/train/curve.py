@@ -178,8 +178,8 @@ def set_curves(model: KAN, rows: Samples) -> tuple[Choice, Tensor]:
 def grid_range(layer: KANLayer, u: Tensor) -> tuple[Tensor, Tensor]:
     """The ends `(I,)` of new grids for rows `u (N, I)`: a little beyond the rows, where edges go on as lines or constants there.
 
-    Splines go on better than lines where further rows may lie, and anywhere where there are none for long. With other tails the
-    grid reaches over the old one, too.
+    Splines go on better than lines where further rows may lie, and anywhere where there are none for long; an end of the old grid
+    that is near says that rows may lie as far. With other tails the grid reaches over the old one in any case.
     """
     low, high = u.amin(0), u.amax(0)
     old_low, old_high = layer.basis.domain(layer.grid)
@@ -187,6 +187,8 @@ def grid_range(layer: KANLayer, u: Tensor) -> tuple[Tensor, Tensor]:
         return torch.minimum(old_low, low), torch.maximum(old_high, high)
     near, (least, most) = MAX_MARGIN * (high - low), reached(u)
     varies = high > low
+    least = torch.where(old_low >= low - near, torch.minimum(least, old_low), least)
+    most = torch.where(old_high <= high + near, torch.maximum(most, old_high), most)
     low, high = torch.maximum(low - near, least), torch.minimum(high + near, most)
     return torch.where(varies, low, old_low), torch.where(varies, high, old_high)
 
