@@ -37,7 +37,7 @@ MIN_ROWS, MAX_ROWS, MAX_COVARIATES, MAX_TARGETS = 20, 10_000, 20, 4
 """Sizes of the tables for which the rival is fitted."""
 MAX_CURVE_ROWS = 100_000
 """Rows up to which a sum of curves may be the rival; beyond `MAX_ROWS` a process knows too few of them."""
-MIN_FITTED_ROWS, MAX_FITTED_ROWS = 1000, 4000
+MIN_FITTED_ROWS, MAX_FITTED_ROWS = 500, 4000
 """Rows from which on a network may be fitted to the rows themselves, and the most that it sees."""
 MAX_HIDDEN, MAX_PARAMETERS, GRID, DEGREE = 11, 1000, 5, 3
 """Hidden nodes of the network (two per covariate and one, but no more parameters than this), and its splines."""
