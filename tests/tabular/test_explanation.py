@@ -130,7 +130,10 @@ def test_a_column_that_matters_is_important() -> None:
 def test_interactions_are_the_superset_importances_of_the_function() -> None:
     x = np.random.default_rng(0).uniform(-1, 1, (4000, 4))
     columns = Columns(tuple(NumericColumn(name, 0.0, True, False) for name in "abcd"), ("y",))
-    predictor = lambda rows: 2 * rows[:, :1] + rows[:, :1] * rows[:, 1:2] + 0.5 * rows[:, 1:2] * rows[:, 2:3]  # noqa: E731
+
+    def predictor(rows):
+        return 2 * rows[:, :1] + rows[:, :1] * rows[:, 1:2] + 0.5 * rows[:, 1:2] * rows[:, 2:3]
+
     pairs = interaction_effects(predictor, x, columns, total_effects(predictor, x, columns, 0), seed=0)
     variance = 4 / 3 + 1 / 9 + 1 / 36
     assert [pair[:2] for pair in pairs] == [(0, 1), (1, 2)]

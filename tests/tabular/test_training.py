@@ -228,7 +228,10 @@ def test_an_unknown_word_for_hidden_is_refused() -> None:
 def test_many_clean_rows_are_fitted_to_the_rows_themselves() -> None:
     rng = np.random.default_rng(0)
     x, fresh = rng.uniform(-1, 1, (3000, 2)), rng.uniform(-0.95, 0.95, (2000, 2))
-    truth = lambda x: np.exp(-(((x[:, 0] - 0.2) ** 2 + x[:, 1] ** 2) / 0.05)) + x[:, 0] * x[:, 1]  # noqa: E731
+
+    def truth(x):
+        return np.exp(-(((x[:, 0] - 0.2) ** 2 + x[:, 1] ** 2) / 0.05)) + x[:, 0] * x[:, 1]
+
     model = KANRegressor(random_state=0).fit(x, truth(x))
     assert np.std(model.predict(fresh) - truth(fresh)) < 1e-4 * np.std(truth(fresh))
     band = model.predict(fresh, interval=0.9)
@@ -240,6 +243,9 @@ def test_many_clean_rows_are_fitted_to_the_rows_themselves() -> None:
 def test_waves_in_a_column_of_several_are_met(noise: float) -> None:
     rng = np.random.default_rng(1)
     x, fresh = rng.uniform(-1, 1, (400, 3)), rng.uniform(-0.95, 0.95, (1000, 3))
-    truth = lambda x: np.sin(30 * x[:, 0]) + np.exp(x[:, 1])  # noqa: E731
+
+    def truth(x):
+        return np.sin(30 * x[:, 0]) + np.exp(x[:, 1])
+
     model = KANRegressor(random_state=0).fit(x, truth(x) + noise * rng.normal(size=400))
     assert np.std(model.predict(fresh) - truth(fresh)) < (0.15 if noise else 1e-3) * np.std(truth(fresh))

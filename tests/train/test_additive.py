@@ -125,7 +125,10 @@ def test_a_column_that_is_idle_gets_a_flat_curve():
 def test_waves_in_a_sum_are_met_from_any_starting_grid(grid, noise, most):
     rng = np.random.default_rng(3)
     x = rng.uniform(-2, 3, (1000, 3))
-    truth = lambda x: np.sin(15 * x[:, :1]) + np.exp(x[:, 1:2] / 2)  # noqa: E731
+
+    def truth(x):
+        return np.sin(15 * x[:, :1]) + np.exp(x[:, 1:2] / 2)
+
     y = truth(x) + noise * rng.normal(size=(1000, 1))
     fresh = rng.uniform(-1.9, 2.9, (2000, 3))
     model = sw.fit(sw.KAN([3, 1], grid=grid), x, y, progress=False).model
@@ -163,7 +166,10 @@ def test_networks_that_cannot_be_curves_are_told_apart(model):
 def test_an_additive_target_gives_a_network_of_curves_and_no_more_edges(seed):
     rng = np.random.default_rng(seed)
     x, fresh = rng.uniform(-1, 1, (200, 3)), rng.uniform(-1, 1, (2000, 3))
-    truth = lambda x: np.sin(4 * x[:, :1]) + x[:, 1:2] ** 2  # noqa: E731
+
+    def truth(x):
+        return np.sin(4 * x[:, :1]) + x[:, 1:2] ** 2
+
     model = sw.fit(sw.KAN([3, 7, 1]), x, truth(x) + 0.005 * rng.normal(size=(200, 1)), progress=False).model
     assert model.active_edges() == 4
     assert spread_of(model(torch.from_numpy(fresh)).detach().numpy() - truth(fresh)) < 0.006 * spread_of(truth(fresh))
@@ -213,3 +219,15 @@ def test_a_blended_teacher_is_the_weighted_mean_of_process_and_curves():
     only = replace(both, share=0.0)
     assert only.uncertainty(u) == pytest.approx(float(curves.deviation(u).square().mean().sqrt()))
     assert replace(both, share=1.0).uncertainty(u) == pytest.approx(alone.uncertainty(u))
+
+
+def test_an_output_that_is_constant_costs_the_others_nothing():
+    rows = rows_of([wave, bend], noise=0.2)
+    both = Samples(rows.u, torch.stack([rows.t[:, 0], torch.zeros(len(rows.u)).double()], dim=1), None)
+    found = additive_fit(sw.KAN([3, 2], dtype=torch.float64), both)
+    alone = additive_fit(sw.KAN([3, 1], dtype=torch.float64), Samples(rows.u, rows.t[:, :1], None))
+    assert torch.isfinite(found.left_out).all()
+    assert torch.isfinite(found.deviation(rows.u)).all()
+    with torch.no_grad():
+        assert float((found(rows.u)[:, 0] - alone(rows.u)[:, 0]).abs().max()) < 1e-6
+        assert float(found(rows.u)[:, 1].abs().max()) < 1e-12

@@ -263,7 +263,7 @@ class _NetworkFit:
         losses = self.task.loss((outputs - self.scaling.y_shift) / self.scaling.y_scale, self.t[unseen])
         weights = self.weights[unseen]
         own = float(weights @ losses / weights.sum())
-        if own >= loss:
+        if not own < loss:
             return best
         predicted = torch.full_like(self.raw_y, float("nan"))
         predicted[unseen] = outputs

@@ -34,6 +34,7 @@ from splinework.train.curve import (
 )
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples
+from splinework.train.gaussian_process import cholesky_factor
 from splinework.train.smoothing import fellner_schall_update, penalty_matrices
 
 DEGREES, MIN_RESOLUTION, MAX_RESOLUTION = (3, 5), 5, 320
@@ -62,7 +63,6 @@ class SumOfCurves:
         freedom: Effective parameters of every output, the constant among them.
         noise: Standard deviation of the noise of every output.
         left_out: Residual of every row under the curves without it, `(N, q)`.
-        score: Sum over the outputs of `log RSS - 2 log(1 - 1.4 edf / N)` or, if it is larger, of `log Σ left_out²`.
         roots: For every output a root of the covariance of the coefficients, `(P, P)`, in the coordinates of `design`.
         design: The coordinates.
     """
@@ -72,7 +72,6 @@ class SumOfCurves:
     freedom: tuple[float, ...]
     noise: tuple[float, ...]
     left_out: Tensor
-    score: float
     roots: tuple[Tensor, ...]
     design: CurveCoordinates
 
@@ -144,7 +143,7 @@ class CurveCoordinates:
 
 @dataclass(frozen=True)
 class _Solution:
-    """Coefficients `(P,)`, strengths `(2, d)`, effective parameters and noise of one output, and a root of the covariance."""
+    """Coefficients `(P,)`, strengths `(2, d)`, effective parameters and noise of one output, and a root of the inverse."""
 
     coefficients: Tensor
     strengths: Tensor
@@ -192,15 +191,14 @@ def additive_fit(model: KAN, rows: Samples, max_columns: int = MAX_COLUMNS) -> S
     design = CurveCoordinates.on(layer, best[1], u, weights)
     products = _products(design, u, t, weights)
     found = [_solve(design, products, j, best[2][:, :, j]) for j in range(t.shape[1])]
-    left_out, score = _cross_validated(design, products, found, u, t, weights)
+    left_out, _ = _cross_validated(design, products, found, u, t, weights)
     return SumOfCurves(
         _network(model, design, found, products.level),
         torch.stack([each.strengths for each in found], dim=2),
         tuple(each.freedom for each in found),
         tuple(each.noise for each in found),
         left_out,
-        score,
-        tuple(each.root for each in found),
+        tuple(each.noise * each.root for each in found),
         design,
     )
 
@@ -208,20 +206,21 @@ def additive_fit(model: KAN, rows: Samples, max_columns: int = MAX_COLUMNS) -> S
 def _cross_validated(
     design: CurveCoordinates, products: _Products, found: Sequence[_Solution], u: Tensor, t: Tensor, weights: Tensor
 ) -> tuple[Tensor, float]:
-    """Residuals of the rows under the curves without them, `(N, q)`, and the criterion of `SumOfCurves.score`.
+    """Residuals of the rows under the curves without them, `(N, q)`, and the criterion.
 
-    Errors below what rounding leaves of the targets are not compared.
+    That is the sum over the outputs of `log RSS - 2 log(1 - 1.4 edf / N)` or, if it is larger, of `log Σ left_out²`. Errors
+    below what rounding leaves of the targets are not compared.
     """
     errors, leverage = t - products.level, (weights / weights.sum())[:, None].repeat(1, t.shape[1])
     for at, block in design.blocks(u):
         for j, each in enumerate(found):
             errors[at, j] -= block @ each.coefficients
-            leverage[at, j] += weights[at] * (block @ (each.root / each.noise)).square().sum(1)
+            leverage[at, j] += weights[at] * (block @ each.root).square().sum(1)
     left_out = errors / (1 - leverage).clamp_min(MIN_FREE_SHARE)
     left = 1 - FREEDOM_COST * torch.tensor([each.freedom for each in found]).to(t) / len(t)
     if bool((left < MIN_FREE_VALUES).any()):
         return left_out, math.inf
-    floor = len(t) * (1e-8 * t.abs().amax(0).clamp_min(1e-300)).square()
+    floor = len(t) * (1e-8 * t.abs().amax(0).clamp_min(1e-100)).square()
     generalised = torch.log(weights @ errors.square() + floor) - 2 * torch.log(left)
     return left_out, float(torch.maximum(generalised, torch.log(weights @ left_out.square() + floor)).sum())
 
@@ -270,20 +269,23 @@ def _criterion(
 def _solve(design: CurveCoordinates, products: _Products, j: int, strengths: Tensor) -> _Solution:
     """The fixed point of the strengths `(2, d)` of one output, from given ones on."""
     gram, moments, shape = products.gram, products.moments[:, j], design.means.shape
+    constant = not float(products.squares[j]) > 0
+    if constant:  # without noise the fixed point would go down for ever
+        strengths = torch.full_like(strengths, MAX_STRENGTH)
     before = math.inf
     for number in range(MAX_UPDATES + 1):
         penalties = torch.cat([strengths[1, :, None], strengths[0, :, None].expand(-1, shape[1] - 1)], dim=1).flatten()
         scale = (gram.diagonal() + penalties).rsqrt()  # of a matrix whose diagonal is one rounding costs least
         matrix = gram * scale[:, None] * scale
         matrix.diagonal().add_(scale.square() * penalties)
-        factor = _cholesky(matrix)
+        factor = cholesky_factor(matrix)
         inverse = torch.cholesky_inverse(factor)
         coefficients = scale * torch.cholesky_solve((scale * moments)[:, None], factor)[:, 0]
         covariance = inverse.diagonal() * scale.square()
         freedom = float((1 - penalties * covariance).sum()) + 1
         residual = products.squares[j] - coefficients @ (2 * moments - gram @ coefficients)
         noise = float(residual.clamp_min(1e-30 * products.squares[j])) / max(products.count - freedom, 1.0)
-        if number == MAX_UPDATES or abs(freedom - before) <= FREEDOM_TOLERANCE * freedom:
+        if constant or number == MAX_UPDATES or abs(freedom - before) <= FREEDOM_TOLERANCE * freedom:
             break
         before = freedom
         asked, sizes = (
@@ -292,17 +294,7 @@ def _solve(design: CurveCoordinates, products: _Products, j: int, strengths: Ten
         )
         strengths = fellner_schall_update(strengths, noise * asked, sizes).clamp(MIN_STRENGTH, MAX_STRENGTH)
     root = scale[:, None] * torch.linalg.solve_triangular(factor, torch.eye(len(factor)).to(factor), upper=False).T
-    return _Solution(coefficients, strengths, freedom, noise**0.5, noise**0.5 * root)
-
-
-def _cholesky(matrix: Tensor) -> Tensor:
-    """The Cholesky factor, with as much on the diagonal as it takes."""
-    factor: Tensor
-    for share in (0.0, 1e-14, 1e-12, 1e-10, 1e-8):
-        factor, failed = torch.linalg.cholesky_ex(matrix + share * torch.eye(len(matrix)).to(matrix))
-        if not int(failed):
-            break
-    return factor
+    return _Solution(coefficients, strengths, freedom, noise**0.5, root)
 
 
 def _network(model: KAN, design: CurveCoordinates, found: Sequence[_Solution], level: Tensor) -> KAN:

@@ -128,16 +128,25 @@ def take_curves(run: TrainingRun, objective: DataObjective, plan: TrainingPlan, 
     )
     plain: Objective = replace(fitted, model=model, penalties=())
     run.judge_anew(plain, run.held_out)
-    with torch.enable_grad():
-        converge(run, plain, plan.method, plan.stage_steps, f"grid {plain.model.kan_layers[0].basis.resolution}")
-        plain = raise_degrees(run, plain, plan.method, plan.stage_steps)
-        plain = refine_grids(run, plain, plan.method, None, plan.stage_steps)
+    try:
+        with torch.enable_grad():
+            plain = _grown(run, plain, plan)
+    except KeyboardInterrupt:
+        run.best, run.best_score, run.best_penalties = kept
+        raise
     after = _generalisation_error(run, plain, effective_parameters(plain))
     if not after < MAX_GROWN_ERROR * before:
         run.best, run.best_score, run.best_penalties = kept
         run.history.decide(
             "grid", f"splines without penalties did not pay: relative error {after:.3g} after {before:.3g}"
         )
+
+
+def _grown(run: TrainingRun, plain: Objective, plan: TrainingPlan) -> Objective:
+    """The curves without penalties, with the degrees and grids that pay."""
+    converge(run, plain, plan.method, plan.stage_steps, f"grid {plain.model.kan_layers[0].basis.resolution}")
+    plain = raise_degrees(run, plain, plan.method, plan.stage_steps)
+    return refine_grids(run, plain, plan.method, None, plan.stage_steps)
 
 
 def _generalisation_error(run: TrainingRun, objective: Objective, freedom: float) -> float:

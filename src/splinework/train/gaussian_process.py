@@ -204,11 +204,11 @@ def _condition(
     """Coefficients of the mean, leave-one-out residuals, and the factor (Rasmussen & Williams 2006, eqs. 5.12 and 8.14)."""
     noise = covariance.noise * inverse
     if nodes is z:
-        factor = _factor(covariance(z, z) + noise.diag())
+        factor = cholesky_factor(covariance(z, z) + noise.diag())
         loads = torch.cholesky_solve(t[:, None], factor)[:, 0]
         return loads, loads / torch.cholesky_inverse(factor).diagonal(), factor
     # By QR, as the normal equations of a small noise have no digits left (Foster et al. 2009).
-    cross, lower = covariance(z, nodes), _factor(covariance(nodes, nodes))
+    cross, lower = covariance(z, nodes), cholesky_factor(covariance(nodes, nodes))
     whitened = torch.linalg.solve_triangular(lower, (cross / noise.sqrt()[:, None]).T, upper=False).T
     orthogonal, triangle = torch.linalg.qr(torch.cat([whitened, torch.eye(len(nodes), dtype=z.dtype)]))
     orthogonal = orthogonal[: len(z)]
@@ -218,7 +218,7 @@ def _condition(
     return loads, (t - cross @ loads) / (1 - leverage).clamp_min(1e-12), lower @ triangle.T
 
 
-def _factor(matrix: Tensor) -> Tensor:
+def cholesky_factor(matrix: Tensor) -> Tensor:
     """The Cholesky factor, with as much on the diagonal as it takes."""
     size = float(matrix.diagonal().mean())
     factor: Tensor
@@ -276,7 +276,7 @@ def _maximise(start: Covariance, z: Tensor, t: Tensor, inverse: Tensor, iteratio
 def _negative_evidence(covariance: Covariance, z: Tensor, t: Tensor, inverse: Tensor) -> tuple[float, Tensor]:
     """Minus the log marginal likelihood, without its constant, and its derivatives (R. & W. 2006, eqs. 2.30 and 5.9)."""
     noise = covariance.noise * inverse
-    factor = _factor(covariance(z, z) + noise.diag())
+    factor = cholesky_factor(covariance(z, z) + noise.diag())
     loads = torch.cholesky_solve(t[:, None], factor)
     value = float(t @ loads[:, 0]) / 2 + float(factor.diagonal().log().sum())
     weight = (torch.cholesky_inverse(factor) - loads @ loads.T) / 2
