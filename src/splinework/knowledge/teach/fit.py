@@ -124,8 +124,16 @@ def fit(
 def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], options: TrainingOptions) -> InformedResult:
     from splinework.knowledge.axioms.contradictions import check_axioms
     from splinework.knowledge.axioms.verify import verify
-    from splinework.knowledge.teach.informed import build, fit_with_penalties, given_rows, violations_of, with_implied
+    from splinework.knowledge.teach.informed import (
+        build,
+        fit_with_penalties,
+        given_rows,
+        learns_under_penalties,
+        violations_of,
+        with_implied,
+    )
     from splinework.knowledge.teach.misspecification import axiom_tests
+    from splinework.knowledge.teach.smooth_rows import smooth_rows
     from splinework.nn.frame import network_of
 
     rows = given_rows(model, x, y, options.loss)
@@ -133,8 +141,13 @@ def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], options: Tr
     box = torch.stack(rows.ends, dim=1)
     check_axioms(axioms, names, outputs, extrapolation=model.config.extrapolation, box=box)
     built = build(model, with_implied(axioms, names, outputs), rows)
-    fitted, weights = fit_with_penalties(built, axioms, rows, options)
+    smooth = smooth_rows(model, rows, options) if learns_under_penalties(built, axioms) else None
+    fitted, weights = fit_with_penalties(built, axioms, rows, options, smooth)
     result = fitted.result
+    if smooth is not None:
+        result.history.decide(
+            "axiom", f"learned from {len(smooth.x)} points of a fit without axioms, as the rows are noisy"
+        )
     if len(network_of(built).kan_layers) < len(model.kan_layers):
         result.history.decide(
             "axiom", "no inputs may meet, so there is no hidden layer: a spline of each input says all"
