@@ -1,6 +1,6 @@
 """Rows without their noise, for networks that learn under penalties or inside formulas.
 
-Where axioms are penalties or formulas around the network, no smooth estimate of the rows obeys them, and so many numbers follow
+Where axioms are penalties or formulas around the network, no smooth estimate of the rows obeys them, and the parameters follow
 the noise of few rows. A plain network is fitted first, with all that `fit` does about noise, and the network under axioms learns
 from it: at the rows and where further rows would lie (knowledge distillation, Hinton et al. 2015).
 """
