@@ -90,7 +90,7 @@ def test_all_feynman_formulas_keep_their_values():
     assert worst < 1e-13
 
 
-@pytest.mark.parametrize("text, wanted", [
+@pytest.mark.parametrize(("text", "wanted"), [
     ("exp(sin(pi*x) + y**2)", [[["sin(pi * u)", "u ** 2"]], [["exp(u)"]]]),
     ("3*x*sin(x)*y/2", [[["1.5 * (u * sin(u))", "u"]]]),
     ("exp(-(x + y)**2/2)", [[["u", "u"]], [["exp(-u ** 2 / 2)"]]]),
@@ -125,7 +125,7 @@ def test_functions_are_split_into_affine_parts_and_one_between():
         np.testing.assert_allclose(Expression(every.text(function), ("u",))(u[:, None]), again, rtol=1e-14)
 
 
-@pytest.mark.parametrize("text, ranges, place", [
+@pytest.mark.parametrize(("text", "ranges", "place"), [
     ("1/x", {"x": (-1, 1)}, "x = 0"),
     ("1/(x - 0.3)", {"x": (-1, 1)}, "x = 0.3"),
     ("tan(x)", {"x": (0, 3)}, "x = 1.5708"),

@@ -1,4 +1,4 @@
-"""Functions of one variable `u`, made step by step: equal ones are one, numbers are folded, affine parts told apart."""
+"""Functions of one variable `u`, made step by step: equal ones are one, numbers are folded, affine parts split off."""
 
 import ast
 from typing import Final, NamedTuple, final
