@@ -23,7 +23,7 @@ from splinework.nn.nodes import Nodes, shape_of
 from splinework.nn.scaling import Scaling
 from splinework.splines.bases import Basis, make_basis
 
-_KEYWORDS = ("shape", "grid", "degree", "basis", "names", "output_names", "generator", "dtype", "device")
+_KEYWORDS = ("shape", "grid", "degree", "basis", "names", "output_names", "features", "generator", "dtype", "device")
 _ELSEWHERE = {"nodes", "bases", "input_names", "output_names", "axioms"}
 """Arguments of `KAN`, and the fields of `KANConfig` that they set."""
 
@@ -39,6 +39,8 @@ class KAN(nn.Module):
         basis: Name or recipe of the basis, or one per layer of edges.
         names: Names of the inputs.
         output_names: Names of the outputs.
+        features: Formulas in the inputs, such as `["x*y"]`, that are further inputs of the first layer, or, if that has as many
+            inputs as there are formulas, its only ones. The model is then a `splinework.nn.frame.FramedKAN`.
         generator: Generator of the initialisation; None for torch's default.
         dtype: Dtype of the parameters, kept by `fit`; None for torch's default, until `fit` converts it to that of the data.
         device: Device of the parameters.
@@ -58,6 +60,15 @@ class KAN(nn.Module):
     unset_dtype: torch.dtype | None = None
     """The dtype that the numbers got without the user's choice, from torch's default or from data; None if it was chosen."""
 
+    def __new__(cls, *args: Any, features: Sequence[str] = (), **keywords: Any) -> Any:
+        """A network; with `features` one in a frame that makes them."""
+        if not len(features):
+            return super().__new__(cls)
+        from splinework.nn.frame.framed import with_features
+
+        names = keywords.pop("names", None)
+        return with_features(cls(*args, **keywords), features, names)
+
     @explained
     def __init__(
         self,
@@ -68,6 +79,7 @@ class KAN(nn.Module):
         basis: str | Basis | Sequence[str | Basis] = "bspline",
         names: Sequence[str] | None = None,
         output_names: Sequence[str] | None = None,
+        features: Sequence[str] = (),
         generator: torch.Generator | None = None,
         dtype: torch.dtype | None = None,
         device: torch.device | None = None,

@@ -232,7 +232,9 @@ def test_the_constants_of_a_row_are_trained_towards_the_data():
     row = FormulaRow("y", 1.1 * sympy.sin(2.2 * X) + 0.1, NAMES, 0.0, 1.0, 0.0)
     x = torch.tensor(POINTS)
     y, module = 1.4 * torch.sin(2.0 * x[:, 0]) + 0.3, row.torch()
-    optimiser = torch.optim.LBFGS(module.parameters(), max_iter=200, tolerance_grad=1e-14, line_search_fn="strong_wolfe")
+    optimiser = torch.optim.LBFGS(
+        module.parameters(), max_iter=200, tolerance_grad=1e-14, line_search_fn="strong_wolfe"
+    )
 
     def closure():
         optimiser.zero_grad()
