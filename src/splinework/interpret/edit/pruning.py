@@ -116,10 +116,12 @@ def without_edges(model: KAN, x: Any, keep: Sequence[Any]) -> KAN:
     smaller = copy.deepcopy(model)
     record: Trace = trace(model, data)
     for layer, kept, seen in zip(smaller.kan_layers, _consistent(model, masks), record.layers, strict=True):
-        removed = (layer.mask != 0) & ~kept
+        removed = layer.alive & ~kept
         if layer.bias is not None:
             layer.bias.add_((seen.edges.mean(0) * removed).sum(0))
         layer.mask.mul_(kept)
+        if layer.functions is not None:
+            layer.set_functions([each for each in layer.functions.edges() if kept[each.i, each.j]])
     return _compact(smaller)
 
 
@@ -128,7 +130,7 @@ def _consistent(model: KAN, keep: Sequence[Tensor]) -> list[Tensor]:
 
     An edge from an unreachable node is a constant, which stays if there is no bias to add it to.
     """
-    kept = [k & (layer.mask != 0) for k, layer in zip(keep, model.kan_layers, strict=True)]
+    kept = [k & layer.alive for k, layer in zip(keep, model.kan_layers, strict=True)]
     shapes = model.config.nodes[1:]
     for layer, k in zip(model.kan_layers, kept, strict=True):
         for group in [] if layer.shaping is None else layer.shaping.groups():
@@ -147,7 +149,7 @@ def _compact(model: KAN) -> KAN:
     config, layers = model.config, model.kan_layers
     alive: list[list[int]] = [list(range(config.nodes[0].width))]
     for shape, before, after in zip(config.nodes[1:-1], layers, layers[1:], strict=False):
-        into, out = (before.mask != 0).any(dim=0), (after.mask != 0).any(dim=1)
+        into, out = before.alive.any(dim=0), after.alive.any(dim=1)
         living = [n for n, group in enumerate(shape.groups) if bool(into[list(group)].any()) or bool(out[n])]
         alive.append(living or [0])
     alive.append(list(range(config.nodes[-1].width)))
@@ -157,7 +159,9 @@ def _compact(model: KAN) -> KAN:
         shapes.append(Nodes(sum(n < shape.sums for n in living), products))
     own = layers[0].coefficients
     # All values are overwritten; a local generator leaves the global one unchanged.
-    small = KAN(replace(config, nodes=tuple(shapes)), generator=torch.Generator(), dtype=own.dtype).to(own.device)
+    small = KAN(replace(config, nodes=tuple(shapes), functions=()), generator=torch.Generator(), dtype=own.dtype).to(
+        own.device
+    )
     keep_unset(small, model).train(model.training)
     small.input_scaling.load_state_dict(model.input_scaling.state_dict())
     small.output_scaling.load_state_dict(model.output_scaling.state_dict())
@@ -179,7 +183,12 @@ def _copy_part(old: KANLayer, new: KANLayer, rows: list[int], columns: list[int]
         new.base_weight.copy_(old.base_weight[rows][:, columns])
     if old.bias is not None and new.bias is not None:
         new.bias.copy_(old.bias[columns])
+    if old.functions is not None:
+        places = {(i, j): (row, column) for row, i in enumerate(rows) for column, j in enumerate(columns)}
+        every = [(each, places.get((each.i, each.j))) for each in old.functions.edges()]
+        new.set_functions([each.at(*place) for each, place in every if place is not None])
     if old.grid_kind == "learnable":
         new.spacing.copy_(old.spacing[rows])
     for name, parameter in old.named_parameters():
-        new.get_parameter(name).requires_grad_(parameter.requires_grad)
+        if not name.startswith("functions."):  # which may be other ones
+            new.get_parameter(name).requires_grad_(parameter.requires_grad)
