@@ -112,6 +112,7 @@ RIGHT = {
 
 RIGHT |= {
     "KANRegressor.x": X,
+    "from_formula.ranges": {"a": (0, 1), "b": (0, 1)},
     "BenchmarkProblem.function": np.sum,
     "BenchmarkProblem.inputs": ("a", "b"),
     "FormulaSet.inputs": (sw.data.Input("a"), sw.data.Input("b")),

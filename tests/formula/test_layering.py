@@ -35,7 +35,7 @@ def texts(network: LayeredFormulas) -> list[list[list[str]]]:
 def test_random_formulas_keep_their_values():
     """Where a formula is finite, its layers have that value; literal divisions by zero are no formulas to keep."""
     draw, x, kept = random.Random(1), rows(), 0
-    for text in (grown(draw, 3) for _ in range(800)):
+    for text in (grown(draw, 3) for _ in range(400)):
         truth = Expression(text, COLUMNS)(x)
         known = np.isfinite(truth) & (np.abs(truth) < 1e12)
         if not known.all():
@@ -43,7 +43,7 @@ def test_random_formulas_keep_their_values():
         found = last(layered([text], SQUARE), x)[:, 0]
         assert (np.abs(found - truth) <= 1e-9 * np.maximum(np.abs(truth), 1e-3)).all(), text
         kept += len(compiled(text, COLUMNS).columns) > 0
-    assert kept > 200
+    assert kept > 100
 
 
 @pytest.mark.parametrize("name", sorted(name for name, each in FUNCTIONS.items() if not each.truth and name != "where"))
@@ -91,13 +91,13 @@ def test_all_feynman_formulas_keep_their_values():
 
 
 @pytest.mark.parametrize(("text", "wanted"), [
-    ("exp(sin(pi*x) + y**2)", [[["sin(pi * u)", "u ** 2"]], [["exp(u)"]]]),
-    ("3*x*sin(x)*y/2", [[["1.5 * (u * sin(u))", "u"]]]),
-    ("exp(-(x + y)**2/2)", [[["u", "u"]], [["exp(-u ** 2 / 2)"]]]),
+    ("exp(sin(pi*x) + y**2)", [[["sin(pi*u)", "u**2"]], [["exp(u)"]]]),
+    ("3*x*sin(x)*y/2", [[["1.5*(u*sin(u))", "u"]]]),
+    ("exp(-(x + y)**2/2)", [[["u", "u"]], [["exp(-u**2/2)"]]]),
     ("x + y + exp(x + y)", [[["u", "u"]], [["exp(u) + u"]]]),
     ("log((x + 2)/(y + 3))", [[["log(u + 2)", "-log(u + 3)"]]]),
-    ("2*x + 1", [[["2 * u"]]]),
-    ("y/(x*y)", [[["u / u", "1 / u"]]]),
+    ("2*x + 1", [[["2*u"]]]),
+    ("y/(x*y)", [[["u/u", "1/u"]]]),
 ])  # fmt: skip
 def test_layers_are_as_few_as_one_would_draw(text, wanted):
     found = texts(layered([text], SQUARE))

@@ -73,7 +73,7 @@ def layered(texts: Sequence[str], ranges: Mapping[str, tuple[float, float]]) -> 
     Example:
         >>> wave = layered(["exp(sin(pi*x) + y**2)"], {"x": (-1, 1), "y": (-1, 1)})
         >>> [[wave.functions.text(f) for _, f in node[0].terms] for layer in wave.layers for node in layer]
-        [['sin(pi * u)', 'u ** 2'], ['exp(u)']]
+        [['sin(pi*u)', 'u**2'], ['exp(u)']]
     """
     programs = [compiled(text, tuple(ranges)) for text in texts]
     ends = list(ranges.values())

@@ -1,6 +1,7 @@
 """Functions of one variable `u`, made step by step: equal ones are one, numbers are folded, affine parts split off."""
 
 import ast
+import re
 from typing import Final, NamedTuple, final
 
 import numpy as np
@@ -33,7 +34,7 @@ class UnivariateFunctions:
     >>> all_of = UnivariateFunctions()
     >>> wave = all_of.apply("sin", all_of.apply("mul", all_of.number(3.0), all_of.identity))
     >>> all_of.text(wave), all_of.split(wave)
-    ('sin(3 * u)', AffineSplit(text='sin(u)', a=3.0, b=0.0, c=1.0, d=0.0))
+    ('sin(3*u)', AffineSplit(text='sin(u)', a=3.0, b=0.0, c=1.0, d=0.0))
     """
 
     def __init__(self) -> None:
@@ -175,7 +176,7 @@ class UnivariateFunctions:
 
     def _text(self, function: int, inside: dict[int, int]) -> str:
         try:
-            return ast.unparse(self._tree(function, inside))
+            return re.sub(r" (\*\*|[*/]) ", r"\1", ast.unparse(self._tree(function, inside)))
         except RecursionError:
             raise FormulaError("a function of one variable in the formula is nested too deeply; split it.") from None
 

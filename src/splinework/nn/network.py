@@ -4,6 +4,7 @@
 functions elsewhere.
 """
 
+import inspect
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -268,6 +269,9 @@ class KAN(nn.Module):
 
     def extra_repr(self) -> str:
         return f"shape={self.config.shape}, {self.active_edges()} active edges"
+
+
+KAN.__new__.__signature__ = inspect.signature(KAN.__init__)  # type: ignore[attr-defined]  # for help and completion
 
 
 def _plain(layer: nn.Module, nodes: Nodes) -> bool:

@@ -50,7 +50,7 @@ class FormulaModule(nn.Module):
         for place, spline in enumerate((splines or {}).values()):
             columns = [torch.as_tensor(column, dtype=torch.float64) for column in spline.table()]
             self.register_buffer(f"table_{place}", torch.stack(columns))
-        expression = sympy.sympify(expression).replace(_whole_power, lambda power: power.base ** int(power.exp))
+        expression = expression.replace(_whole_power, lambda power: power.base ** int(power.exp))
         floats = sorted(expression.atoms(sympy.Float))
         self._symbols = [sympy.Dummy(real=True) for _ in floats]
         self._template = expression.xreplace(dict(zip(floats, self._symbols, strict=True)))

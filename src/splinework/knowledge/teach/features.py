@@ -51,7 +51,7 @@ class FeaturedResult:
         return self.rows.history
 
     def interval(self, x: Any, *, level: float = 0.9, kind: str = "prediction") -> IntervalEstimate:
-        """As `FitResult.interval`, at x `(B, inputs)` in raw units."""
+        """The intervals of `FitResult.interval` at x `(B, inputs)` in raw units."""
         return self.rows.interval(self.model.inside(x), level=level, kind=kind)
 
 
@@ -75,8 +75,8 @@ def fit_features(
     columns = x.shape[1] if len(getattr(x, "shape", ())) == 2 else None
     if not isinstance(model, FramedKAN) and columns == model.inputs:
         raise ConfigError(
-            f"features are inputs of the network beside the {columns} columns of x: make one of {columns + len(features)} inputs, or "
-            "of the features alone by KAN(shape, names=[…], features=[…])."
+            f"features are inputs of the network beside the {columns} columns of x: make one of {columns + len(features)} "
+            "inputs, or of the features alone by KAN(shape, names=[…], features=[…])."
         )
     framed = model if isinstance(model, FramedKAN) else with_features(model, features)
     if framed.frame.after:

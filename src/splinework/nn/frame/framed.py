@@ -222,8 +222,8 @@ def with_features(network: KAN, features: Sequence[str], names: Sequence[str] | 
     alone = len(features) == network.inputs
     if not raw or not features or not (alone or len(raw) + len(features) == network.inputs):
         raise ConfigError(
-            f"the network has {network.inputs} inputs, and there are {len(raw)} raw inputs and {len(features)} features; its first "
-            f"layer takes both, so {len(raw) + len(features)}, or with names=… the features only, {len(features)}."
+            f"the network has {network.inputs} inputs, and there are {len(raw)} raw inputs and {len(features)} features; its "
+            f"first layer takes both, so {len(raw) + len(features)}, or with names=… the features only, {len(features)}."
         )
     inside = tuple(features) if alone else (*raw, *features)
     frame = Frame(raw, tuple(features) if alone else (*identifiers(raw), *features), config.output_names)
