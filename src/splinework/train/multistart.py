@@ -44,6 +44,8 @@ def best_start(run: TrainingRun, objective: Objective, optimiser: Optimiser, cou
         The winner, not yet converged.
     """
     model = objective.model
+    if not any(bool((layer.mask != 0).any()) for layer in model.kan_layers):
+        count = 1  # no spline whose numbers could be drawn
     recipe = COARSE_BASIS if objective.order == 0 else make_basis(grid=1, degree=min(objective.order + 5, 9))
     coarse = (
         _coarse_copy(model, recipe) if count > 1 and objective.unexplained_share() > MIN_UNEXPLAINED_SHARE else None
