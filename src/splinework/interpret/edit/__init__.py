@@ -1,5 +1,6 @@
 """Functions that return an edited copy of a model; the model itself is unchanged.
 
+What may change the function and is not an approximation by nature returns an `Edited`: the model, and by how much it changed.
 Each name is imported on first use.
 """
 
@@ -9,11 +10,27 @@ from splinework import lazy
 
 if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.interpret.edit.adaptation import adapt, adapt_within
+    from splinework.interpret.edit.difference import Edited, change
     from splinework.interpret.edit.degree import elevate, raise_degree
     from splinework.interpret.edit.grid_refinement import refine
     from splinework.interpret.edit.knot_insertion import insert
     from splinework.interpret.edit.pruning import prune, without_edges
+    from splinework.interpret.edit.removal import remove_edge, remove_input, remove_node
 
-__all__ = ["adapt", "adapt_within", "elevate", "insert", "prune", "raise_degree", "refine", "without_edges"]
+__all__ = [
+    "Edited",
+    "adapt",
+    "adapt_within",
+    "change",
+    "elevate",
+    "insert",
+    "prune",
+    "raise_degree",
+    "refine",
+    "remove_edge",
+    "remove_input",
+    "remove_node",
+    "without_edges",
+]
 
 __getattr__ = lazy(__name__)
