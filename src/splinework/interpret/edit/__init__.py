@@ -10,10 +10,12 @@ from splinework import lazy
 
 if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.interpret.edit.adaptation import adapt, adapt_within
-    from splinework.interpret.edit.difference import Edited, change
     from splinework.interpret.edit.degree import elevate, raise_degree
+    from splinework.interpret.edit.difference import Edited, change
     from splinework.interpret.edit.grid_refinement import refine
+    from splinework.interpret.edit.growth import deepen, widen
     from splinework.interpret.edit.knot_insertion import insert
+    from splinework.interpret.edit.order import auto_swap, connection_cost, permute, swap
     from splinework.interpret.edit.pruning import prune, without_edges
     from splinework.interpret.edit.removal import remove_edge, remove_input, remove_node
 
@@ -21,15 +23,21 @@ __all__ = [
     "Edited",
     "adapt",
     "adapt_within",
+    "auto_swap",
     "change",
+    "connection_cost",
+    "deepen",
     "elevate",
     "insert",
+    "permute",
     "prune",
     "raise_degree",
     "refine",
     "remove_edge",
     "remove_input",
     "remove_node",
+    "swap",
+    "widen",
     "without_edges",
 ]
 
