@@ -16,9 +16,9 @@ from splinework.errors import ArgumentError, ConfigError
 from splinework.errors.foreign import advice, explained, method_advice
 from splinework.kernels import AffineUnits, network_sums
 from splinework.kernels.torch_internals import hooks_of_all_modules
-from splinework.nn.arrays import admitted
+from splinework.nn.arrays import admitted, check_columns
 from splinework.nn.config import KANConfig
-from splinework.nn.layer import KANLayer, check_columns
+from splinework.nn.layer import KANLayer
 from splinework.nn.nodes import Nodes, shape_of
 from splinework.nn.scaling import Scaling
 from splinework.splines.bases import Basis, make_basis
@@ -120,6 +120,11 @@ class KAN(nn.Module):
             )
             for before, after, recipe in zip(config.nodes, config.nodes[1:], config.bases, strict=False)
         )
+        for layer, families in zip(self.kan_layers, config.functions, strict=False):
+            if families:
+                from splinework.nn.edge_functions import edges_of
+
+                layer.set_functions(edges_of(families))
         self.unset_dtype = None if dtype is not None else self.kan_layers[0].coefficients.dtype
 
     @classmethod
@@ -130,7 +135,11 @@ class KAN(nn.Module):
     @property
     def config(self) -> KANConfig:
         """The configuration of this network, with the present bases of its layers, which may have been refined."""
-        return replace(self._config, bases=tuple(layer.basis for layer in self.kan_layers))
+        layers = self.kan_layers
+        functions = tuple(() if layer.functions is None else layer.functions.families() for layer in layers)
+        return replace(
+            self._config, bases=tuple(layer.basis for layer in layers), functions=functions if any(functions) else ()
+        )
 
     @property
     def kan_layers(self) -> list[KANLayer]:
@@ -205,6 +214,9 @@ class KAN(nn.Module):
         total = 0
         for layer in self.kan_layers:
             edges = int((layer.mask != 0).sum()) if active else layer.mask.numel()
+            if layer.functions is not None:
+                edges -= 0 if active else len(layer.functions.places()[0])
+                total += sum(numbers.numel() for numbers in layer.functions.parameters())
             per_edge = layer.basis.size + 1 + (layer.base_weight is not None)
             total += edges * per_edge + (layer.bias.numel() if layer.bias is not None else 0)
             total += layer.spacing.numel() if layer.grid_kind == "learnable" else 0
@@ -212,11 +224,11 @@ class KAN(nn.Module):
 
     def active_edges(self) -> int:
         """Number of edges that are not masked."""
-        return sum(int((layer.mask != 0).sum()) for layer in self.kan_layers)
+        return sum(int(layer.alive.sum()) for layer in self.kan_layers)
 
     def active_inputs(self) -> list[str]:
         """Names of the inputs that still have an edge."""
-        alive = (self.kan_layers[0].mask != 0).any(dim=1)
+        alive = self.kan_layers[0].alive.any(dim=1)
         return [name for name, a in zip(self._config.input_names, alive.tolist(), strict=True) if a]
 
     @explained
@@ -247,10 +259,11 @@ class KAN(nn.Module):
 
 
 def _plain(layer: nn.Module, nodes: Nodes) -> bool:
-    """Whether a layer computes its sums only: no hooks, no squashed or learnable grid, no product nodes."""
+    """Whether a layer computes its sums only: splines, no hooks, no squashed or learnable grid, no product nodes."""
     return (
         type(layer) is KANLayer
         and layer.grid_kind in ("adaptive", "fixed")
+        and layer.functions is None
         and not nodes.products
         and not (layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks)
         and not hooks_of_all_modules()

@@ -1,14 +1,15 @@
 """Files of pykan's `saveckpt`, read without executing anything in them.
 
 A model is `<path>_config.yml`, `<path>_state` and `<path>_cache_data`, of which the last is not needed. The state is a zip of
-tensors, read by torch's restricted unpickler; the configuration is YAML, read by PyYAML's safe loader with the few tags that pykan
-writes, none of which makes an object.
+tensors, read by torch's restricted unpickler; the configuration is YAML, read by PyYAML's safe loader and the few tags that
+pykan writes, none of which makes an object.
 """
 
 import os
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from splinework.errors import ConfigError, FileError
 
 MAX_CONFIG_BYTES = 64 * 2**20
 """Size of a configuration above which it is refused; one of a network of 1000 × 1000 edges has 6 MB."""
+MAX_NODES = 10**6
+"""Number of nodes of a layer above which a configuration is taken to be damaged."""
 BASES = {"silu": "silu", "identity": "identity", "zero": "none"}
 """Base functions of pykan and their names here."""
 _BASE_TAGS = {
@@ -94,15 +97,17 @@ def read_files(path: str | os.PathLike[str]) -> SavedModel:
     config, state = _config(Path(f"{stem}_config.yml")), _state(Path(f"{stem}_state"))
     get = _Fields(config, f"{stem}_config.yml")
     width = [_pair(entry) for entry in get("width", list)]
-    if len(width) < 2 or None in width:
+    if len(width) < 2 or not all(map(sum, width)):
         raise FileError(f"{stem}_config.yml: width lists the nodes of two or more layers, got {config['width']!r}.")
-    pairs = [pair for pair in width if pair is not None]
     layers = [
-        _layer(state, config, level, pairs, _entry(get("k", (int, list)), level), stem) for level in range(len(pairs) - 1)
+        _layer(state, config, level, width, _entry(get("k", (int, list)), level), stem)
+        for level in range(len(width) - 1)
     ]
     base = get("base_fun_name", str)
     if base not in BASES:
-        raise ConfigError(f"{stem}: pykan's base function {base!r} has no counterpart; those that have are {list(BASES)}.")
+        raise ConfigError(
+            f"{stem}: pykan's base function {base!r} has no counterpart; those that have are {list(BASES)}."
+        )
     if not get("symbolic_enabled", bool):  # then pykan leaves them out, too
         for layer in layers:
             layer.symbolic_mask.zero_()
@@ -127,11 +132,11 @@ class _Fields:
         return value
 
 
-def _pair(entry: Any) -> tuple[int, int] | None:
-    """Sums and products of an entry of `width`."""
-    pair = [entry, 0] if isinstance(entry, int) else entry
-    whole = isinstance(pair, (list, tuple)) and len(pair) == 2 and all(isinstance(n, int) and n >= 0 for n in pair)
-    return (pair[0], pair[1]) if whole and sum(pair) else None
+def _pair(entry: Any) -> tuple[int, int]:
+    """Sums and products of an entry of `width`; none where it is no such entry."""
+    sums, products = entry if isinstance(entry, (list, tuple)) and len(entry) == 2 else (entry, 0)
+    whole = all(isinstance(n, int) and 0 <= n <= MAX_NODES for n in (sums, products))
+    return (sums, products) if whole else (0, 0)
 
 
 def _entry(value: Any, level: int) -> int:
@@ -149,7 +154,8 @@ def _layer(
     sums, products = width[level + 1]
     arity = config.get("mult_arity")
     try:
-        arities = tuple(int(n) for n in ([arity] * products if isinstance(arity, int) else arity[level + 1][:products]))
+        several: list[Any] = arity[level + 1][:products] if isinstance(arity, list) else [arity] * products
+        arities = tuple(int(n) for n in several)
     except (TypeError, LookupError, ValueError):
         arities = ()
     if len(arities) != products or any(n < 2 for n in arities):
@@ -157,7 +163,10 @@ def _layer(
     inputs, outputs, nodes = sum(width[level]), sums + sum(arities), sums + products
     grid = _tensor(state, f"act_fun.{level}.grid", (inputs, None), stem)
     intervals = grid.shape[1] - 1 - 2 * k
-    shapes = {"coef": (inputs, outputs, intervals + k), **dict.fromkeys(("mask", "scale_base", "scale_sp"), (inputs, outputs))}
+    shapes = {
+        "coef": (inputs, outputs, intervals + k),
+        **dict.fromkeys(("mask", "scale_base", "scale_sp"), (inputs, outputs)),
+    }
     numeric = {name: _tensor(state, f"act_fun.{level}.{name}", shape, stem) for name, shape in shapes.items()}
     numeric["symbolic_mask"] = _tensor(state, f"symbolic_fun.{level}.mask", (outputs, inputs), stem)
     numeric["affine"] = _tensor(state, f"symbolic_fun.{level}.affine", (outputs, inputs, 4), stem)
@@ -166,12 +175,16 @@ def _layer(
             key = f"{kind}_{what}_{level}"
             there = key in state
             numeric[f"{kind}_{what}"] = (
-                _tensor(state, key, (count,), stem) if there else torch.full((count,), usual, dtype=numeric["coef"].dtype)
+                _tensor(state, key, (count,), stem)
+                if there
+                else torch.full((count,), usual, dtype=numeric["coef"].dtype)
             )
     names = config.get(f"symbolic.funs_name.{level}")
     good = isinstance(names, list) and len(names) == outputs
     if not good or not all(isinstance(row, list) and len(row) == inputs for row in names or []):
-        raise FileError(f"{stem}_config.yml: symbolic.funs_name.{level} does not have {outputs} rows of {inputs} names.")
+        raise FileError(
+            f"{stem}_config.yml: symbolic.funs_name.{level} does not have {outputs} rows of {inputs} names."
+        )
     texts = [[str(name) for name in row] for row in names or []]
     numeric = {name: value.to(numeric["coef"].dtype).clone() for name, value in numeric.items()}
     return SavedLayer(grid=grid.to(numeric["coef"]), names=texts, degree=k, sums=sums, arities=arities, **numeric)
@@ -198,7 +211,9 @@ def _state(path: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise FileError(f"there is no {path}; give the path that saveckpt was given, without _config.yml or _state.") from None
+        raise FileError(
+            f"there is no {path}; give the path that saveckpt was given, without _config.yml or _state."
+        ) from None
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise FileError(
@@ -213,12 +228,14 @@ def _state(path: Path) -> dict[str, Tensor]:
 def _config(path: Path) -> dict[str, Any]:
     """The values of a configuration file."""
     try:
-        import yaml
+        yaml = import_module("yaml")
     except ImportError:
         raise ConfigError("pykan's configuration is YAML; to read it: pip install 'splinework[pykan]'.") from None
     try:
         if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise FileError(f"{path} has {path.stat().st_size} bytes; a configuration of pykan has {MAX_CONFIG_BYTES} at most.")
+            raise FileError(
+                f"{path} has {path.stat().st_size} bytes; a configuration of pykan has {MAX_CONFIG_BYTES} at most."
+            )
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise FileError(
@@ -227,7 +244,7 @@ def _config(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise FileError(f"{path} is no text: {error}.") from error
     try:
-        config = yaml.load(text, Loader=_loader(yaml))  # noqa: S506 - a safe loader
+        config = yaml.load(text, Loader=_loader(yaml))
     except (yaml.YAMLError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError, struct.error) as error:
         reason = " ".join(str(error).split())[:200]
         raise FileError(
@@ -242,7 +259,7 @@ def _config(path: Path) -> dict[str, Any]:
 def _loader(yaml: Any) -> Any:
     """PyYAML's safe loader with the tags that pykan writes: tuples, NumPy's numbers, and modules, of which the name is taken."""
 
-    class Loader(yaml.SafeLoader):  # type: ignore[misc, name-defined]  # of a module that may be absent
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]  # of a module that may be absent
         pass
 
     def named(name: str) -> Callable[[Any, Any], str]:

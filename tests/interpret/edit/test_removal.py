@@ -46,7 +46,7 @@ def test_a_removed_node_leaves_the_means_of_its_edges(basis, grid_kind):
     truth = model.output_scaling.inverse(last.sums - last.edges[:, 2] + last.edges[:, 2].mean(0))
     assert distance(smaller(x), truth) <= 1e-12
     assert changed == pytest.approx(deviation(model, smaller, x), rel=1e-9)
-    product, _ = remove_node(masked(SHAPE), x, (2, 1))
+    product, _ = remove_node(masked(SHAPE), x, "h2.2")
     assert product.config.shape == [2, 4, (1, 1), 2]
 
 
@@ -145,12 +145,11 @@ def test_a_node_of_equation_2_21_counts_for_its_weaker_side():
 @pytest.mark.parametrize(
     ("verb", "place", "words"),
     [
-        (remove_edge, (0, 5, 0), ["no input of layer 0 5", "nearest is 1", "['x1', 'x2']"]),
-        (remove_edge, (7, 0, 0), ["no layer of edges 7", "nearest is 2", "[0, 1, 2]"]),
-        (remove_edge, (0, "x7", 0), ["'x7'", "['x1', 'x2']", "did you mean"]),
+        (remove_edge, (0, 5, 0), ["no edge (0, 5, 0)", "2 × 4, 4 × 5, 3 × 2"]),
+        (remove_edge, ("x7", "h1.1"), ["('x7', 'h1.1')", "did you mean"]),
         (remove_edge, (0, 0, 0), ["(0, 0, 0) has been removed", "(0, 1, 0)"]),
-        (remove_edge, (2, 0, "z"), ["no sum of layer 2 'z'", "y1", "y2"]),
-        (remove_edge, 3, ["an edge is (layer, i, j)", "got 3"]),
+        (remove_edge, 3, ["an edge is (layer, input, sum)", "got 3"]),
+        (remove_node, "h3.1", ["no hidden node 'h3.1'", "h2.1"]),
         (remove_node, (0, 0), ["no hidden layer 0", "nearest is 1", "[1, 2]"]),
         (remove_node, (1, 4), ["no node of layer 1 4", "nearest is 3"]),
         (remove_node, (1,), ["a hidden node is (layer, n)"]),

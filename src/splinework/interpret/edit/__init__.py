@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.interpret.edit.adaptation import adapt, adapt_within
     from splinework.interpret.edit.degree import elevate, raise_degree
     from splinework.interpret.edit.difference import Edited, change
+    from splinework.interpret.edit.edge_roles import fix, free, freeze, unfreeze
     from splinework.interpret.edit.grid_refinement import refine
     from splinework.interpret.edit.growth import deepen, widen
     from splinework.interpret.edit.knot_insertion import insert
@@ -28,6 +29,9 @@ __all__ = [
     "connection_cost",
     "deepen",
     "elevate",
+    "fix",
+    "free",
+    "freeze",
     "insert",
     "permute",
     "prune",
@@ -37,6 +41,7 @@ __all__ = [
     "remove_input",
     "remove_node",
     "swap",
+    "unfreeze",
     "widen",
     "without_edges",
 ]

@@ -102,7 +102,7 @@ def deepen(model: KAN, where: int, *, seed: int = 0) -> KAN:
     like = layers[min(where, len(layers) - 1)]
     nodes = [*config.nodes[: where + 1], Nodes(config.nodes[where].width), *config.nodes[where + 1 :]]
     bases = [*config.bases[:where], like.basis, *config.bases[where:]]
-    deeper = empty_like(model, replace(config, nodes=tuple(nodes), bases=tuple(bases)), seed)
+    deeper = empty_like(model, replace(config, nodes=tuple(nodes), bases=tuple(bases), functions=()), seed)
     between = deeper.kan_layers[where]
     if where < len(layers):
         between.replace_grid(like.basis, like.knots(), between.edge_coefficients())

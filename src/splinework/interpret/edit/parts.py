@@ -32,6 +32,7 @@ def rearranged(model: KAN, origins: Sequence[Origin], *, nodes: Sequence[Nodes] 
     config = replace(
         config,
         nodes=shapes,
+        functions=(),  # which come with the edges
         input_names=tuple(config.input_names[i] for i in inputs),
         input_scales=tuple(config.input_scales[i] for i in inputs),
         output_names=tuple(config.output_names[j] for j in outputs),
@@ -62,7 +63,7 @@ def compact(model: KAN) -> KAN:
     config, layers = model.config, model.kan_layers
     alive: list[list[int]] = [list(range(config.nodes[0].width))]
     for shape, before, after in zip(config.nodes[1:-1], layers, layers[1:], strict=False):
-        into, out = (before.mask != 0).any(dim=0), (after.mask != 0).any(dim=1)
+        into, out = before.alive.any(dim=0), after.alive.any(dim=1)
         living = [n for n, group in enumerate(shape.groups) if bool(into[list(group)].any()) or bool(out[n])]
         alive.append(living or [0])
     alive.append(list(range(config.nodes[-1].width)))
@@ -110,15 +111,29 @@ def copy_edges(old: KANLayer, new: KANLayer, rows: Origin, columns: Origin) -> N
     if old.shaping is not None:
         new.shape(old.shaping.part(_known(rows), _known(columns)))
     new.mask.copy_(filled(new.mask, old.mask))
-    own = new.coefficients.clone()
+    initial = new.coefficients.clone()
     new.replace_grid(old.basis, grid, new.edge_coefficients())
-    new.coefficients.copy_(filled(own, old.coefficients))
+    new.coefficients.copy_(filled(initial, old.coefficients))
     new.spline_weight.copy_(filled(new.spline_weight, old.spline_weight))
     if old.base_weight is not None and new.base_weight is not None:
         new.base_weight.copy_(filled(new.base_weight, old.base_weight))
     if old.bias is not None and new.bias is not None:
         new.bias[to_columns] = old.bias[of_columns]
+    if old.functions is not None:
+        own = [
+            each.at(to_row, to_column)
+            for each in old.functions.edges()
+            for to_row in _places_of(each.i, rows)
+            for to_column in _places_of(each.j, columns)
+        ]
+        new.set_functions(own)
     if old.grid_kind == "learnable":
         new.spacing[to_rows] = old.spacing[of_rows]
     for name, parameter in old.named_parameters():
-        new.get_parameter(name).requires_grad_(parameter.requires_grad)
+        if not name.startswith("functions."):  # which may be other ones
+            new.get_parameter(name).requires_grad_(parameter.requires_grad)
+
+
+def _places_of(node: int, origin: Origin) -> list[int]:
+    """Where a node of the old layer has come to."""
+    return [at for at, other in enumerate(origin) if other == node]

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from splinework.errors import ConfigError, nearest
+from splinework.nn.naming import Place, edge_place, node_names
 from splinework.nn.network import KAN
 
-Edge = tuple[int, int, int]
-"""Layer of edges, input of the layer, sum of the layer."""
 Node = tuple[int, int]
 """Layer of nodes, the inputs being layer 0, and node."""
 
@@ -22,30 +21,25 @@ def input_of(model: KAN, place: Any) -> int:
     return _index(place, model.config.input_names, "input")
 
 
-def edge_of(model: KAN, place: Any) -> Edge:
-    """The edge `(layer, i, j)` from node i of a layer to sum j of the next; inputs and outputs also by their names.
+def edge_of(model: KAN, place: Any) -> Place:
+    """The edge that a user names, see `edge_place`, if it has not been removed.
 
     Raises:
-        ConfigError: If there is none, or it has been removed.
+        ConfigError: If there is none, or no longer.
     """
-    parts = _parts(place, 3, "an edge is (layer, i, j), such as (0, 1, 2)")
-    layer = _layer(parts[0], range(len(model.kan_layers)), "layer of edges")
-    own, config = model.kan_layers[layer], model.config
-    last = layer == len(model.kan_layers) - 1 and not config.nodes[-1].products
-    before = config.input_names if layer == 0 else range(own.inputs)
-    after = config.output_names if last else range(own.outputs)
-    edge = layer, _index(parts[1], before, f"input of layer {layer}"), _index(parts[2], after, f"sum of layer {layer}")
-    if own.mask[edge[1:]] == 0:
-        alive = [(layer, *pair) for pair in own.mask.nonzero().tolist()]
-        alive.sort(key=lambda other: abs(other[1] - edge[1]) + abs(other[2] - edge[2]))
+    layer, i, j = edge_place(model, place)
+    alive = model.kan_layers[layer].alive
+    if not alive[i, j]:
+        near = sorted(alive.nonzero().tolist(), key=lambda other: abs(other[0] - i) + abs(other[1] - j))
+        listed = [(layer, *pair) for pair in near[:12]]
         raise ConfigError(
-            f"the edge {edge} has been removed; the nearest of the {len(alive)} in its layer: {alive[:12]}."
+            f"the edge {(layer, i, j)} has been removed; the nearest of the {len(near)} in its layer: {listed}."
         )
-    return edge
+    return layer, i, j
 
 
 def hidden_of(model: KAN, place: Any, kinds: str = "sums products") -> Node:
-    """The hidden node `(layer, n)`.
+    """The hidden node that a user names, as `(layer, n)` or by a name such as `h2`.
 
     Args:
         model: The network.
@@ -55,10 +49,17 @@ def hidden_of(model: KAN, place: Any, kinds: str = "sums products") -> Node:
     Raises:
         ConfigError: If there is none, or it is of another kind.
     """
-    parts = _parts(place, 2, "a hidden node is (layer, n), such as (1, 0)")
-    layer = hidden_layer_of(model, parts[0])
+    names = node_names(model, model.config.input_names, model.config.output_names)[1:-1]
+    if isinstance(place, str):
+        every = {name: (layer, n) for layer, level in enumerate(names, start=1) for n, name in enumerate(level)}
+        if place not in every:
+            raise ConfigError(f"there is no hidden node {place!r}; {nearest(place, every)}")
+        place = every[place]
+    if not isinstance(place, Sequence) or len(place) != 2:
+        raise ConfigError(f"a hidden node is (layer, n), such as (1, 0), or its name, such as 'h1'; got {place!r}.")
+    layer = hidden_layer_of(model, place[0])
     shape = model.config.nodes[layer]
-    node = _index(parts[1], range(shape.width), f"node of layer {layer}")
+    node = _index(place[1], range(shape.width), f"node of layer {layer}")
     kind = "sums" if node < shape.sums else "products"
     if kind not in kinds:
         other = range(shape.sums) if kinds == "sums" else range(shape.sums, shape.width)
@@ -74,19 +75,10 @@ def hidden_layer_of(model: KAN, layer: Any) -> int:
     Raises:
         ConfigError: If there is none.
     """
-    return _layer(layer, range(1, len(model.config.nodes) - 1), "hidden layer")
-
-
-def _layer(layer: Any, known: Sequence[int], what: str) -> int:
+    known = range(1, len(model.config.nodes) - 1)
     if not known:
-        raise ConfigError(f"the model has no {what}, got {layer!r}; widen or deepen it first.")
-    return known[_index(layer, known, what)]
-
-
-def _parts(place: Any, count: int, form: str) -> list[Any]:
-    if isinstance(place, str) or not isinstance(place, Sequence) or len(place) != count:
-        raise ConfigError(f"{form}; got {place!r}.")
-    return list(place)
+        raise ConfigError(f"the model has no hidden layer, got {layer!r}; deepen it first.")
+    return known[_index(layer, known, "hidden layer")]
 
 
 def _index(place: Any, known: Sequence[Any], what: str) -> int:
@@ -97,8 +89,8 @@ def _index(place: Any, known: Sequence[Any], what: str) -> int:
     try:
         index = operator.index(place)
     except TypeError:
-        listed = f" {nearest(place, known)}" if isinstance(place, str) and not isinstance(known, range) else ""
-        raise ConfigError(f"there is no {what} {place!r}; they are {list(known)}.{listed}") from None
+        similar = f" {nearest(place, known)}" if isinstance(place, str) and not isinstance(known, range) else ""
+        raise ConfigError(f"there is no {what} {place!r}; they are {list(known)}.{similar}") from None
     if index not in numbers:
         near = min(numbers, key=lambda other: abs(other - index))
         raise ConfigError(f"there is no {what} {index}; the nearest is {near}, they are {list(known)}.")

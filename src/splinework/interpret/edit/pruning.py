@@ -227,10 +227,12 @@ def without_edges(model: KAN, x: Any, keep: Sequence[Any]) -> KAN:
     smaller = copy.deepcopy(model)
     record: Trace = trace(model, data)
     for layer, kept, seen in zip(smaller.kan_layers, _consistent(model, masks), record.layers, strict=True):
-        removed = (layer.mask != 0) & ~kept
+        removed = layer.alive & ~kept
         if layer.bias is not None:
             layer.bias.add_((seen.edges.mean(0) * removed).sum(0))
         layer.mask.mul_(kept)
+        if layer.functions is not None:
+            layer.set_functions([each for each in layer.functions.edges() if kept[each.i, each.j]])
     return compact(smaller)
 
 
@@ -239,7 +241,7 @@ def _consistent(model: KAN, keep: Sequence[Tensor]) -> list[Tensor]:
 
     An edge from an unreachable node is a constant, which stays if there is no bias to add it to.
     """
-    kept = [k & (layer.mask != 0) for k, layer in zip(keep, model.kan_layers, strict=True)]
+    kept = [k & layer.alive for k, layer in zip(keep, model.kan_layers, strict=True)]
     shapes = model.config.nodes[1:]
     for layer, k in zip(model.kan_layers, kept, strict=True):
         for group in [] if layer.shaping is None else layer.shaping.groups():

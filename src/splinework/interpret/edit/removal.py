@@ -1,6 +1,6 @@
 """Removal of single edges, nodes and inputs by hand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from splinework.nn.network import KAN
 
 
 @explained
-def remove_edge(model: KAN, x: Any, edge: tuple[Any, Any, Any]) -> Edited:
+def remove_edge(model: KAN, x: Any, edge: Sequence[int | str]) -> Edited:
     """Returns the model without one edge; its mean on x goes to the bias of its sum.
 
     Nodes that lose their last edge go, too.
@@ -23,7 +23,7 @@ def remove_edge(model: KAN, x: Any, edge: tuple[Any, Any, Any]) -> Edited:
     Args:
         model: The network; unchanged.
         x: Data in raw units, `(B, inputs)`: a tensor, an array or a frame.
-        edge: `(layer, i, j)`, the edge from node i of a layer to sum j of the next; inputs and outputs also by name.
+        edge: `(layer, input, sum)` by index or name, or two names, such as `("x1", "h2")`.
 
     Returns:
         The smaller model, and by how much it differs on x.
@@ -36,7 +36,7 @@ def remove_edge(model: KAN, x: Any, edge: tuple[Any, Any, Any]) -> Edited:
     Example:
         >>> import splinework as sw
         >>> model, x = sw.KAN([2, 1]), torch.rand(10, 2)
-        >>> remove_edge(model, x, (0, "x2", "y")).model.active_inputs()
+        >>> remove_edge(model, x, ("x2", "y")).model.active_inputs()
         ['x1']
     """
     layer, i, j = edge_of(plain(model, "remove_edge"), edge)
@@ -48,13 +48,13 @@ def remove_edge(model: KAN, x: Any, edge: tuple[Any, Any, Any]) -> Edited:
 
 
 @explained
-def remove_node(model: KAN, x: Any, node: tuple[int, int]) -> Edited:
+def remove_node(model: KAN, x: Any, node: Sequence[int] | str) -> Edited:
     """Returns the model without one hidden node; the means of its edges on x go to the biases.
 
     Args:
         model: The network; unchanged.
         x: Data in raw units, `(B, inputs)`: a tensor, an array or a frame.
-        node: `(layer, n)`, where layer 0 are the inputs, so that hidden layers count from 1.
+        node: `(layer, n)`, where layer 0 are the inputs, so that hidden layers count from 1; or its name, such as `h2`.
 
     Returns:
         The smaller model, and by how much it differs on x.
@@ -116,7 +116,7 @@ def remove_input(model: KAN, x: Any, input: int | str) -> Edited:
 @torch.no_grad()
 def _removed(model: KAN, x: Any, gone: Callable[[list[Tensor]], None], what: str) -> Edited:
     """The model without the edges that `gone` takes out of a mask of all, and by how much it differs."""
-    keep = [layer.mask != 0 for layer in model.kan_layers]
+    keep = [layer.alive for layer in model.kan_layers]
     gone(keep)
     data = data_of(model, x)
     smaller = without_edges(model, data, keep)

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from splinework.errors import ConfigError
 from splinework.formula.expression import Expression
 from splinework.formula.reading import identifiers
-from splinework.nn.arrays import admitted, as_columns
-from splinework.nn.layer import check_columns
+from splinework.nn.arrays import admitted, as_columns, check_columns
 from splinework.nn.network import KAN
 
 

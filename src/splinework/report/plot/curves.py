@@ -154,29 +154,6 @@ def unit_curves(y: Floats) -> Floats:
         return np.where(flat, 0.5, (y - low) / span)
 
 
-def node_names(model: KAN, names: Sequence[str], output_names: Sequence[str]) -> list[list[str]]:
-    """Names of all nodes by layer: the given ones, and `h3` or, with several hidden layers, `h2.3` for hidden nodes."""
-    deep = len(model.config.nodes) > 3
-    hidden = [
-        [f"h{l}.{n + 1}" if deep else f"h{n + 1}" for n in range(nodes.width)]
-        for l, nodes in enumerate(model.config.nodes[1:-1], start=1)
-    ]
-    return [list(names), *hidden, list(output_names)]
-
-
-def edge_names(model: KAN, keys: Sequence[tuple[int, int, int]]) -> list[tuple[str, str]]:
-    """Names of source and target of each edge `(layer, input, sum)`, with the factor of a product."""
-    names = node_names(model, model.config.input_names, model.config.output_names)
-    homes = []
-    for l, nodes in enumerate(model.config.nodes[1:], start=1):
-        home: dict[int, str] = {}
-        for node, group in enumerate(nodes.groups):
-            for place, j in enumerate(group, start=1):
-                home[j] = names[l][node] + (f", factor {place}" if len(group) > 1 else "")
-        homes.append(home)
-    return [(names[l][i], homes[l][j]) for l, i, j in keys]
-
-
 def given_names(names: Sequence[str] | None, default: tuple[str, ...], what: str) -> tuple[str, ...]:
     """The given names, or those of the model.
 
