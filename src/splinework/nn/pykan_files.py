@@ -7,7 +7,6 @@ pykan writes, none of which makes an object.
 
 import os
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -17,19 +16,16 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, FileError
+from splinework.splines.bases import ACTIVATIONS
 
 MAX_CONFIG_BYTES = 64 * 2**20
 """Size of a configuration above which it is refused; one of a network of 1000 × 1000 edges has 6 MB."""
 MAX_NODES = 10**6
 """Number of nodes of a layer above which a configuration is taken to be damaged."""
-BASES = {"silu": "silu", "identity": "identity", "zero": "none"}
-"""Base functions of pykan and their names here."""
-_BASE_TAGS = {
-    "python/object:torch.nn.modules.activation.SiLU": "silu",
-    "python/object:torch.nn.modules.linear.Identity": "identity",
-    "python/name:kan.MultKAN.%3Clambda%3E": "zero",
-    "python/name:kan.MultKAN.<lambda>": "zero",
-}
+BASES = {"zero": "none", **{name: name for name in ACTIVATIONS if name != "gelu"}}
+"""Base functions of pykan and their names here; torch has two functions of the name GELU, and the file does not say which."""
+_ZERO = ("python/name:kan.MultKAN.%3Clambda%3E", "python/name:kan.MultKAN.<lambda>")
+_MODULES = "python/object:torch.nn.modules."
 _TAG = "tag:yaml.org,2002:"
 _NUMBERS = {"i4": "<i", "i8": "<q", "f4": "<f", "f8": "<d"}
 
@@ -106,7 +102,7 @@ def read_files(path: str | os.PathLike[str]) -> SavedModel:
     base = get("base_fun_name", str)
     if base not in BASES:
         raise ConfigError(
-            f"{stem}: pykan's base function {base!r} has no counterpart; those that have are {list(BASES)}."
+            f"{stem}: pykan's base function {base!r} has no counterpart; those that have: {', '.join(BASES)}."
         )
     if not get("symbolic_enabled", bool):  # then pykan leaves them out, too
         for layer in layers:
@@ -262,11 +258,9 @@ def _loader(yaml: Any) -> Any:
     class Loader(yaml.SafeLoader):  # type: ignore[misc]  # of a module that may be absent
         pass
 
-    def named(name: str) -> Callable[[Any, Any], str]:
-        return lambda _loader, _node: name
-
-    for tag, name in _BASE_TAGS.items():
-        Loader.add_constructor(_TAG + tag, named(name))
+    for tag in _ZERO:
+        Loader.add_constructor(_TAG + tag, lambda _loader, _node: "zero")
+    Loader.add_multi_constructor(_TAG + _MODULES, lambda _loader, name, _node: name.rpartition(".")[2].lower())
     Loader.add_constructor(_TAG + "python/tuple", lambda loader, node: loader.construct_sequence(node))
     for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
         Loader.add_constructor(f"{_TAG}python/object/apply:{module}.scalar", _numpy_number)

@@ -135,5 +135,5 @@ def copy_edges(old: KANLayer, new: KANLayer, rows: Origin, columns: Origin) -> N
 
 
 def _places_of(node: int, origin: Origin) -> list[int]:
-    """Where a node of the old layer has come to."""
+    """The places that a node of the old layer has come to."""
     return [at for at, other in enumerate(origin) if other == node]
