@@ -16,7 +16,17 @@ from tests.wrong_values import KIND_OF, MODEL, RIGHT, SLIPS, UNCHECKED
 
 LEAST = 10
 RESULTS = {
-    *("AffineUnits", "BasisTable", "Card", "Cone", "Contradiction", "Decision", "DistillationResult", "EdgeParameters"),
+    *(
+        "AffineUnits",
+        "BasisTable",
+        "Card",
+        "Cone",
+        "Contradiction",
+        "Decision",
+        "DistillationResult",
+        "EdgeParameters",
+        "Edited",
+    ),
     *(
         "Ensemble",
         "EquationSolution",

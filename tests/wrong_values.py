@@ -13,6 +13,7 @@ from tests.wrong_calls import DATASET, GAPS, MODEL, ROWS, TARGET, X, Y
 LAYER = MODEL.kan_layers[0]
 KNOTS = torch.arange(-1.0, 4.0)[None]
 BOX = Box({"x": (0, 1)})
+DEEP = sw.KAN([2, 3, 1], dtype=torch.float64)
 
 RIGHT = {
     # ------------------------------------------------------------------------------------------- models, rows, files
@@ -130,6 +131,16 @@ RIGHT |= {
     "Disc.among": ("x", "y"),
     "Through.points": [(0, 0)],
     "insert.points": [[[0.3], [0.4]]],
+    "change.before": MODEL,
+    "change.after": MODEL,
+    "remove_edge.edge": (0, 0, 0),
+    "remove_node.node": (1, 0),
+    "layer": 1,
+    "where": 1,
+    "order": [0],
+    **dict.fromkeys(("permute.model", "swap.model", "remove_node.model", "widen.model"), DEEP),
+    "swap.first": 0,
+    "swap.second": 0,
     "bspline_rows.x": torch.tensor([[0.25]]),
     "powers.wanted": {()},
     "bspline_values.x": torch.tensor([[0.25]]),
@@ -177,7 +188,7 @@ SLIPS = {
 """Kind of argument → values that are wrong for it."""
 
 KINDS = {
-    "model": "model student teacher",
+    "model": "model student teacher change.before change.after",
     "rows": "x",
     "numbers": "trace.x jet.x marginalised.x randomised.x t discover_relation.x points",
     "column": "y",
@@ -185,7 +196,7 @@ KINDS = {
     "tensor": "knots cells coefficients new design targets low high c g u "
     "contract.x layer_sums.x network_sums.x probe.x scatter.x "
     "squared_error.x squared_error.t bspline_rows.x bspline_values.x adapted_knots.x",
-    "whole": "degree inputs outputs rows n factor flags grid",
+    "whole": "layer where swap.first swap.second degree inputs outputs rows n factor flags grid",
     "number": "end radius equals constant grid_eps",
     "text": "about target source formula statement equation text name identifier group SpecialSet.function form",
     "texts": "names features input_names among",
@@ -194,7 +205,7 @@ KINDS = {
     "callable": "function value slope build simulator run",
     "mapping": "equations start values parameters face ranges flow of_inputs",
     "one": "input NoInteraction.first NoInteraction.second",
-    "several": "shape centre direction keep",
+    "several": "remove_edge.edge remove_node.node order shape centre direction keep",
     "instance": "residuals nodes bases kinds recipe axiom axioms kind first second table edges layers result module",
 }
 KIND_OF = {name: kind for kind, names in KINDS.items() for name in names.split()}

@@ -1,7 +1,7 @@
 """splinework: Kolmogorov–Arnold networks, fitted, interpreted and deployed.
 
 `fit` trains a model, `sparsify` makes it small, `discover` finds a formula; `KANRegressor` and `KANClassifier` do all of it
-with scikit-learn's interface. These 32 names are the top level; everything else is in its module, such as
+with scikit-learn's interface. These 33 names are the top level; everything else is in its module, such as
 `splinework.nn.derivatives.partials`. Each name is loaded on first use, so `import splinework` itself is cheap, and torch is
 loaded with the first name that needs it.
 
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from splinework.nn.config import KANConfig
     from splinework.nn.layer import KANLayer
     from splinework.nn.network import KAN
+    from splinework.nn.pykan import from_pykan
     from splinework.nn.trace import trace
     from splinework.report.plot import plot
     from splinework.report.reporting import report
@@ -104,6 +105,7 @@ __all__ = [
     "export",
     "fit",
     "from_formula",
+    "from_pykan",
     "load",
     "plot",
     "prune",

@@ -10,7 +10,7 @@ import torch
 from typing_extensions import Unpack
 
 from splinework.errors import ConfigError
-from splinework.interpret.edit.pruning import prune
+from splinework.interpret.edit.pruning import without_weak
 from splinework.interpret.scores import Attribution, attribution
 from splinework.nn.arrays import data_of
 from splinework.nn.network import KAN
@@ -176,7 +176,7 @@ def _score_with_penalty(search: StructureSearch, penalties: tuple[Penalty, ...])
             search.run.history.decide("structure", "the penalty left too little of the function to go by; passed over")
             model = dense.model
     threshold = min(max(3 * dense.error, MIN_PRUNING_THRESHOLD), MAX_PRUNING_THRESHOLD)
-    pruned = prune(model, search.x, edges=threshold, nodes=threshold, inputs=threshold)
+    pruned = without_weak(model, search.x, threshold)
     return attribution(model, search.x), pruned
 
 

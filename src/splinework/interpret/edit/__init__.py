@@ -1,5 +1,6 @@
 """Functions that return an edited copy of a model; the model itself is unchanged.
 
+What may change the function and is not an approximation by nature returns an `Edited`: the model, and by how much it changed.
 Each name is imported on first use.
 """
 
@@ -10,23 +11,38 @@ from splinework import lazy
 if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.interpret.edit.adaptation import adapt, adapt_within
     from splinework.interpret.edit.degree import elevate, raise_degree
+    from splinework.interpret.edit.difference import Edited, change
     from splinework.interpret.edit.edge_roles import fix, free, freeze, unfreeze
     from splinework.interpret.edit.grid_refinement import refine
+    from splinework.interpret.edit.growth import deepen, widen
     from splinework.interpret.edit.knot_insertion import insert
+    from splinework.interpret.edit.order import auto_swap, connection_cost, permute, swap
     from splinework.interpret.edit.pruning import prune, without_edges
+    from splinework.interpret.edit.removal import remove_edge, remove_input, remove_node
 
 __all__ = [
+    "Edited",
     "adapt",
     "adapt_within",
+    "auto_swap",
+    "change",
+    "connection_cost",
+    "deepen",
     "elevate",
     "fix",
     "free",
     "freeze",
     "insert",
+    "permute",
     "prune",
     "raise_degree",
     "refine",
+    "remove_edge",
+    "remove_input",
+    "remove_node",
+    "swap",
     "unfreeze",
+    "widen",
     "without_edges",
 ]
 
