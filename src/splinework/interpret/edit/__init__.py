@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.interpret.edit.degree import elevate, raise_degree
     from splinework.interpret.edit.difference import Edited, change
     from splinework.interpret.edit.edge_roles import fix, free, freeze, unfreeze
+    from splinework.interpret.edit.function_splines import to_splines
     from splinework.interpret.edit.grid_refinement import refine
     from splinework.interpret.edit.growth import deepen, widen
     from splinework.interpret.edit.knot_insertion import insert
