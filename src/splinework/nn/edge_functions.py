@@ -136,6 +136,10 @@ class EdgeFunctions(nn.Module):
         """All edges, one by one, with their present numbers."""
         return [edge for group in self.typed for edge in group.edges()]
 
+    def edge(self, i: int, j: int) -> EdgeFunction | None:
+        """The function from an input to a sum, if there is one."""
+        return next((edge for edge in self.edges() if (edge.i, edge.j) == (i, j)), None)
+
     def families(self) -> tuple[EdgeFamily, ...]:
         """All of the edges but their numbers, for a configuration."""
         return tuple(
