@@ -259,13 +259,9 @@ def _fitted(model: KAN, place: Place, chosen: ChosenFunction, x: Any) -> EdgeFun
 def _spline_of(layer: KANLayer, function: EdgeFunction, u: Tensor | None) -> Tensor:
     """The coefficients of a function on the layer's grid, `(size,)`."""
     table, i = layer.table(), function.i
-    held = function.family.spline
-    plain = function.numbers.tolist() == [1.0, 0.0, 1.0, 0.0]
-    if held is not None and plain and (held.basis, held.base) == (layer.basis, layer.base):
-        assert function.grid is not None
-        assert function.coefficients is not None
-        if torch.equal(function.grid, table.grid[i]):
-            return function.coefficients
+    same = function.on_grid(layer.basis, layer.base, table.grid[i])
+    if same is not None:
+        return same
     grid = table.grid[i : i + 1].double()
     one = BasisTable(table.basis, table.base, table.extrapolation, grid, table.basis.prepare(grid))
     low, high = one.basis.domain(grid)
