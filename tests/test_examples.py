@@ -13,6 +13,7 @@ SAID = {
     "fix_and_train": "y = exp(x2**2 + sin(pi*x1))",
     "losses": "a loss of one's own",
     "resume": "without a cut: True",
+    "theory": "theory, its wave a spline",
 }
 
 
