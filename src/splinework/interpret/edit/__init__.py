@@ -42,6 +42,7 @@ __all__ = [
     "remove_input",
     "remove_node",
     "swap",
+    "to_splines",
     "unfreeze",
     "widen",
     "without_edges",

@@ -231,7 +231,7 @@ def edge_options(model: KAN, xs: torch.Tensor, library: Sequence[LibraryFunction
     may compensate for any shape.
     """
     record = trace(model, xs)
-    weights = _sensitivities(model, xs)
+    weights = sensitivities(model, xs)
     options: Choices = {}
     further: Choices = {}
     for layer, i, j in edge_places(model):
@@ -268,7 +268,7 @@ def _line(x: Array, y: Array) -> EdgeCandidate:
     return EdgeCandidate(IDENTITY, 1.0, 0.0, float(slope), float(level), left)
 
 
-def _sensitivities(model: KAN, xs: torch.Tensor) -> list[torch.Tensor]:
+def sensitivities(model: KAN, xs: torch.Tensor) -> list[torch.Tensor]:
     """Squared derivatives of the outputs, summed over outputs, by every sum: `(N, J)` per layer."""
     u = model.input_scaling(xs)
     sums: list[torch.Tensor] = []
