@@ -31,6 +31,7 @@ RIGHT = {
     "grid": 10,
     "function": torch.square,
     "points": X,
+    "edge": (0, 0, 0),
     "keep": [[[True], [False]]],
     "run": lambda copy: copy(X),
     "direction": [1.0, 0.0],
@@ -128,6 +129,7 @@ RIGHT |= {
     "NoInteraction.second": "b",
     "Disc.among": ("x", "y"),
     "Through.points": [(0, 0)],
+    "fix.function": "sin",
     "insert.points": [[[0.3], [0.4]]],
     "bspline_rows.x": torch.tensor([[0.25]]),
     "powers.wanted": {()},
@@ -193,7 +195,7 @@ KINDS = {
     "callable": "function value slope build simulator run",
     "mapping": "equations start values parameters face ranges flow of_inputs",
     "one": "input NoInteraction.first NoInteraction.second",
-    "several": "shape centre direction keep",
+    "several": "edge shape centre direction keep",
     "instance": "residuals nodes bases kinds recipe axiom axioms kind first second table edges layers result module",
 }
 KIND_OF = {name: kind for kind, names in KINDS.items() for name in names.split()}
@@ -210,5 +212,6 @@ UNCHECKED = {
     "powers.u": "a series of anything that multiplies",
     "DataSet.recipe": "a recipe of any make, which is asked when rows are drawn",
     "LibraryFunction.build": "called when a formula is written",
+    "fix.function": "a callable of any make is tried",
 }
 """Arguments without slips, and why."""
