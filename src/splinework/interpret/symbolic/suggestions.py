@@ -27,6 +27,8 @@ MAX_POINTS: Final = 4000
 """Rows, evenly spaced among the sorted inputs, that functions are fitted to."""
 FLOOR: Final = 1e-9
 """Unexplained share of variance below which functions are equally good: edges of a network deviate where that is free."""
+ROUNDING: Final = 1e-9
+"""Shifts below it, relative to the factor c outside, are not written."""
 N_DRAWN: Final = 60
 """Points of a picture."""
 WIDTH, HEIGHT = 96, 40
@@ -35,7 +37,7 @@ WIDTH, HEIGHT = 96, 40
 
 @final
 @dataclass(frozen=True)
-class Suggestion:
+class EdgeSuggestion:
     """A function fitted to an edge.
 
     Attributes:
@@ -45,6 +47,12 @@ class Suggestion:
         probability: Posterior probability among the functions that were tried.
         numbers: a, b, c, d of `c F(a u + b) + d`, in network units.
         text: The function with its numbers, over u.
+
+    Example:
+        >>> import splinework as sw
+        >>> model = sw.fix(sw.KAN([1, 1], dtype=torch.float64), (0, 0, 0), "tanh", numbers=(3, 1, 2, 0))
+        >>> suggest(model, torch.linspace(-1, 1, 50, dtype=torch.float64)[:, None], (0, 0, 0))[0].text
+        '2.0*tanh(3.0*u + 1.0)'
     """
 
     name: str
@@ -57,7 +65,7 @@ class Suggestion:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Suggestions(Sequence[Suggestion]):
+class EdgeSuggestions(Sequence[EdgeSuggestion]):
     """Functions for an edge, best first; in a notebook a table with pictures.
 
     Attributes:
@@ -67,26 +75,33 @@ class Suggestions(Sequence[Suggestion]):
         u: Points of the pictures, `(P,)`.
         values: The edge there, `(P,)`.
         curves: The functions there, `(K, P)`.
+
+    Example:
+        >>> import splinework as sw
+        >>> model = sw.fix(sw.KAN([1, 1], dtype=torch.float64), (0, 0, 0), "exp", numbers=(1, 0, 1, 0))
+        >>> found = suggest(model, torch.linspace(-1, 1, 50, dtype=torch.float64)[:, None], ("x1", "y"), rows=3)
+        >>> len(found), found.names, found.picture(0)[:4]
+        (3, ('x1', 'y'), '<svg')
     """
 
     edge: Place
     names: tuple[str, str]
-    rows: tuple[Suggestion, ...]
+    rows: tuple[EdgeSuggestion, ...]
     u: Array
     values: Array
     curves: Array
 
     @overload
-    def __getitem__(self, place: int) -> Suggestion: ...
+    def __getitem__(self, place: int) -> EdgeSuggestion: ...
     @overload
-    def __getitem__(self, place: slice) -> tuple[Suggestion, ...]: ...
-    def __getitem__(self, place: int | slice) -> Suggestion | tuple[Suggestion, ...]:
+    def __getitem__(self, place: slice) -> tuple[EdgeSuggestion, ...]: ...
+    def __getitem__(self, place: int | slice) -> EdgeSuggestion | tuple[EdgeSuggestion, ...]:
         return self.rows[place]
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __iter__(self) -> Iterator[Suggestion]:
+    def __iter__(self) -> Iterator[EdgeSuggestion]:
         return iter(self.rows)
 
     def __str__(self) -> str:
@@ -133,7 +148,7 @@ def suggest(
     *,
     library: Sequence[str | LibraryFunction] = LIBRARY,
     rows: int = 8,
-) -> Suggestions:
+) -> EdgeSuggestions:
     """Functions of the library that an edge may be, each with its numbers fitted to the edge on the data.
 
     Ranked by description length, `n/2 ln(1 - R²) + numbers/2 ln n + choice`. Left out are functions that over these inputs are
@@ -188,15 +203,19 @@ def suggest(
     with np.errstate(all="ignore"):
         curves = np.array([candidate(shown) for candidate, _ in kept]).reshape(len(kept), N_DRAWN)
     suggestions = tuple(_suggestion(candidate, len(u), share) for candidate, share in kept)
-    return Suggestions(place, edge_names(model, [place])[0], suggestions, shown, np.interp(shown, u, values), curves)
+    return EdgeSuggestions(
+        place, edge_names(model, [place])[0], suggestions, shown, np.interp(shown, u, values), curves
+    )
 
 
-def _suggestion(candidate: EdgeCandidate, n: int, probability: float) -> Suggestion:
+def _suggestion(candidate: EdgeCandidate, n: int, probability: float) -> EdgeSuggestion:
     function = candidate.function
     numbers = (candidate.a, candidate.b, candidate.c, candidate.d)
     own = () if function.shape is None else (function.shape,)
-    rounded = [float(f"{value:.6g}") for value in (*numbers, *own)]
-    return Suggestion(
+    a, b, c, d = numbers
+    shown = (a, b if abs(b) > ROUNDING else 0.0, c, d if abs(d) > ROUNDING * abs(c) else 0.0, *own)
+    rounded = [float(f"{value:.6g}") for value in shown]
+    return EdgeSuggestion(
         function.name,
         1 - candidate.unexplained,
         score(candidate, n, FLOOR) / 2,
