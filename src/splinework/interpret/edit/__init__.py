@@ -10,13 +10,16 @@ from splinework import lazy
 
 if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.interpret.edit.adaptation import adapt, adapt_within
+    from splinework.interpret.edit.coarsening import coarsen
     from splinework.interpret.edit.degree import elevate, raise_degree
     from splinework.interpret.edit.difference import Edited, change
     from splinework.interpret.edit.edge_roles import fix, free, freeze, unfreeze
     from splinework.interpret.edit.grid_refinement import refine
     from splinework.interpret.edit.growth import deepen, widen
     from splinework.interpret.edit.knot_insertion import insert
+    from splinework.interpret.edit.merging import merge, split
     from splinework.interpret.edit.order import auto_swap, connection_cost, permute, swap
+    from splinework.interpret.edit.products import to_product, to_sum
     from splinework.interpret.edit.pruning import prune, without_edges
     from splinework.interpret.edit.removal import remove_edge, remove_input, remove_node
 
@@ -26,6 +29,7 @@ __all__ = [
     "adapt_within",
     "auto_swap",
     "change",
+    "coarsen",
     "connection_cost",
     "deepen",
     "elevate",
@@ -33,6 +37,7 @@ __all__ = [
     "free",
     "freeze",
     "insert",
+    "merge",
     "permute",
     "prune",
     "raise_degree",
@@ -40,7 +45,10 @@ __all__ = [
     "remove_edge",
     "remove_input",
     "remove_node",
+    "split",
     "swap",
+    "to_product",
+    "to_sum",
     "unfreeze",
     "widen",
     "without_edges",
