@@ -78,8 +78,9 @@ def _off_poles(name: str) -> Callable[..., Any]:
     def of(*values: Any) -> Any:
         x = values[-1]
         if isinstance(x, Tensor):
-            near = (x <= 0) & (x == torch.floor(x))
-            x = torch.where(near, x + torch.finfo(x.dtype).eps ** 0.5, x)
+            pole = torch.round(x)
+            near = (pole <= 0) & ((x - pole).abs() < _tiny(x))
+            x = torch.where(near, pole + torch.finfo(x.dtype).eps ** 0.5, x)
         return TENSORS[name](*values[:-1], x)
 
     return of

@@ -83,6 +83,28 @@ class EdgeFunction:
         return edge_text(self.family.text or f"{self.family.name}({VARIABLE})", values, argument)
 
 
+@final
+@dataclass(frozen=True)
+class FunctionExpansion:
+    """The edges of a layer that are functions, to first order at some rows.
+
+    Attributes:
+        inputs: Input of every edge, `(E,)`.
+        sums: Sum of every edge, `(E,)`.
+        values: Values, `(B, E)`.
+        slopes: Derivatives in the inputs, `(B, E)`.
+        columns: Derivatives by the free numbers, `(B, F)`.
+        owners: Sum that every free number belongs to, `(F,)`.
+    """
+
+    inputs: Tensor
+    sums: Tensor
+    values: Tensor
+    slopes: Tensor
+    columns: Tensor
+    owners: Tensor
+
+
 class EdgeFunctions(nn.Module):
     """All edges of a layer that are functions.
 
@@ -128,12 +150,41 @@ class EdgeFunctions(nn.Module):
 
     def values(self, x: Tensor, derivative: int = 0) -> Tensor:
         """The values of the edges, or a derivative in their input: x `(B, I)` to `(B, E)`."""
-        return torch.cat([group.values(x, derivative) for group in self.typed], dim=1)
+        return torch.cat([group.at(x[:, group.inputs], derivative) for group in self.typed], dim=1)
+
+    def at(self, u: Tensor, derivative: int = 0) -> Tensor:
+        """The same at inputs of every edge of its own, `(B, E)`."""
+        counts = [len(group.inputs) for group in self.typed]
+        parts = zip(self.typed, u.split(counts, dim=1), strict=True)
+        return torch.cat([group.at(own, derivative) for group, own in parts], dim=1)
+
+    @torch.no_grad()
+    def expand(self, x: Tensor) -> FunctionExpansion:
+        """The edges at x `(B, I)` to first order in their inputs and free numbers."""
+        parts = [group.expand(x) for group in self.typed]
+        values, slopes = (torch.cat([part[n] for part in parts], dim=1) for n in (0, 1))
+        inputs, sums = self.places()
+        owners = [group.sums.repeat_interleave(sum(group.free)) for group in self.typed]
+        columns = torch.cat([part[2].flatten(1) for part in parts], dim=1)
+        return FunctionExpansion(inputs, sums, values, slopes, columns, torch.cat(owners))
+
+    def read(self) -> Tensor:
+        """All free numbers, `(F,)`, in the order of the columns of `expand`."""
+        trained = [group.trained.flatten() for group in self.typed if group.trained is not None]
+        return torch.cat(trained).detach() if trained else self.typed[0].sums.new_zeros(0, dtype=torch.float64)
+
+    @torch.no_grad()
+    def write(self, numbers: Tensor) -> None:
+        """Sets all free numbers to `(F,)`."""
+        for group in self.typed:
+            if group.trained is not None:
+                own, numbers = numbers[: group.trained.numel()], numbers[group.trained.numel() :]
+                group.trained.copy_(own.view_as(group.trained))
 
     def add_to(self, sums: Tensor, x: Tensor) -> Tensor:
         """The sums `(B, J)` with those of the edges at x `(B, I)` added."""
         for group in self.typed:
-            sums = sums.index_add(1, group.sums, group.values(x))
+            sums = sums.index_add(1, group.sums, group.at(x[:, group.inputs]))
         return sums
 
 
@@ -199,9 +250,8 @@ class _EdgeGroup(nn.Module):
         places = zip(self.inputs.tolist(), self.sums.tolist(), numbers, held, strict=True)
         return [EdgeFunction(self.family, i, j, own.clone(), self.free, *rest) for i, j, own, rest in places]
 
-    def values(self, x: Tensor, derivative: int = 0) -> Tensor:
-        """Values or derivatives, x `(B, I)` to `(B, E)`."""
-        u = x[:, self.inputs]
+    def at(self, u: Tensor, derivative: int = 0) -> Tensor:
+        """Values or derivatives at u `(B, E)`."""
         if not derivative:
             return self.evaluate(u, self.numbers())
         wanted = torch.is_grad_enabled()

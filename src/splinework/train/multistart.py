@@ -107,12 +107,16 @@ def _coarse_copy(model: KAN, recipe: Basis) -> KAN | None:
     if bases == [layer.basis for layer in model.kan_layers]:
         return None
     coarse = KAN(
-        replace(model.config, bases=tuple(bases)), dtype=next(model.parameters()).dtype, generator=torch.Generator()
+        replace(model.config, bases=tuple(bases), functions=()),
+        dtype=next(model.parameters()).dtype,
+        generator=torch.Generator(),
     )
     coarse.input_scaling.load_state_dict(model.input_scaling.state_dict())
     coarse.output_scaling.load_state_dict(model.output_scaling.state_dict())
     for layer, own in zip(coarse.kan_layers, model.kan_layers, strict=True):
         layer.mask.copy_(own.mask)
+        if own.functions is not None:
+            layer.set_functions(own.functions.edges())
         if own.shaping is not None:
             layer.shape(own.shaping)
         if layer.basis == own.basis:
@@ -133,6 +137,8 @@ def _copy_function(model: KAN, coarse: KAN, u: Tensor) -> None:
             own.replace_grid(own.basis, layer.grid, layer.edge_coefficients())
         if own.bias is not None and layer.bias is not None:
             own.bias.copy_(layer.bias)
+        if layer.functions is not None:
+            own.set_functions(layer.functions.edges())
         u = following
 
 

@@ -183,7 +183,7 @@ def _score_with_penalty(search: StructureSearch, penalties: tuple[Penalty, ...])
 def _try_narrower(search: StructureSearch, scores: Attribution, pruned: KAN | None) -> bool:
     """Tries narrower networks on the living inputs from fresh starts, and the pruned one; whether one was accepted."""
     dense, most, before, misses = search.path[0].model, search.best.edges, len(search.path), 0
-    inputs = search.best.model.kan_layers[0].mask.ne(0).any(1)
+    inputs = search.best.model.kan_layers[0].alive.any(1)
     widest = max((max(n.sums, len(n.products)) for n in search.best.model.config.nodes[1:-1]), default=1)
     trials = [(narrowed(dense, search.x, scores, width, inputs), search.started) for width in _widths(widest)]
     if pruned is not None:

@@ -29,9 +29,11 @@ from splinework.nn.config import EdgeFamily
 from splinework.nn.edge_formula import VARIABLE, edge_program
 from splinework.nn.edge_functions import EdgeFunction
 
+_SINC: Final = "where(abs(u) < 1/30, 1 - u**2/6 + u**4/120 - u**6/5040, sin(u)/u)"
 _STABLE: Final = {
-    "sinc": "sinc(u/pi)",
-    "sinc^2": "sinc(u/pi)**2",
+    "sinc": _SINC,
+    "sinc^2": f"{_SINC}**2",
+    "1/(exp-1)": "1/expm1(u)",
     "softplus": "softplus(u)",
     "x/(exp-1)": "where(abs(u) < 1/100, 1 - u/2 + u**2/12 - u**4/720, u/expm1(u))",
     "langevin": "where(abs(u) < 3/100, u/3 - u**3/45 + 2*u**5/945 - u**7/4725, 1/tanh(u) - 1/u)",
