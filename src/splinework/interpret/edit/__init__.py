@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.interpret.edit.difference import Edited, change
     from splinework.interpret.edit.edge_roles import fix, free, freeze, unfreeze
     from splinework.interpret.edit.grid_refinement import refine
+    from splinework.interpret.edit.grouping import group_inputs
     from splinework.interpret.edit.growth import deepen, widen
     from splinework.interpret.edit.knot_insertion import insert
     from splinework.interpret.edit.merging import merge, split
@@ -36,6 +37,7 @@ __all__ = [
     "fix",
     "free",
     "freeze",
+    "group_inputs",
     "insert",
     "merge",
     "permute",
