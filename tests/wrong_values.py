@@ -145,6 +145,7 @@ RIGHT |= {
     ),
     "node": (1, 0),
     "to_sum.node": (1, 2),
+    "group_inputs.inputs": ["a", "b"],
     "coarsen.grid": 3,
     "merge.first": (1, 0),
     "merge.second": (1, 1),
@@ -214,7 +215,7 @@ KINDS = {
     "callable": "function value slope build simulator run",
     "mapping": "equations start values parameters face ranges flow of_inputs",
     "one": "input coarsen.grid NoInteraction.first NoInteraction.second",
-    "several": "remove_edge.edge node merge.first merge.second order shape centre direction keep",
+    "several": "group_inputs.inputs remove_edge.edge node merge.first merge.second order shape centre direction keep",
     "instance": "residuals nodes bases kinds recipe axiom axioms kind first second table edges layers result module",
 }
 KIND_OF = {name: kind for kind, names in KINDS.items() for name in names.split()}

@@ -269,11 +269,12 @@ def test_models_made_by_pykan_now_have_its_outputs(tmp_path):
 
 
 MULTKAN = """
-forward to fit reg get_reg get_params disable_symbolic_in_fit update_grid update_grid_from_samples refine speed saveckpt loadckpt
-initialize_from_another_model initialize_grid_from_another_model copy rewind checkout log_history history get_act get_fun get_range
-n_edge n_sum n_mult width_in width_out evaluate plot set_mode fix_symbolic unfix_symbolic unfix_symbolic_all suggest_symbolic
-auto_symbolic symbolic_formula prune prune_node prune_edge prune_input remove_edge remove_node attribute node_attribute
-feature_score feature_interaction expand_width expand_depth perturb module swap auto_swap auto_swap_l connection_cost tree
+forward to fit reg get_reg get_params disable_symbolic_in_fit update_grid update_grid_from_samples refine speed
+saveckpt loadckpt initialize_from_another_model initialize_grid_from_another_model copy rewind checkout log_history
+history get_act get_fun get_range n_edge n_sum n_mult width_in width_out evaluate plot set_mode fix_symbolic
+unfix_symbolic unfix_symbolic_all suggest_symbolic auto_symbolic symbolic_formula prune prune_node prune_edge
+prune_input remove_edge remove_node attribute node_attribute feature_score feature_interaction expand_width
+expand_depth perturb module swap auto_swap auto_swap_l connection_cost tree
 """
 """The public methods of `MultKAN` in pykan 0.2.8."""
 

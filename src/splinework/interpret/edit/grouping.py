@@ -25,8 +25,8 @@ from splinework.splines import solve_least_squares
 def group_inputs(model: KAN, x: Any, inputs: Sequence[int | str]) -> Edited:
     """Returns a model with one more hidden layer, in which some inputs share one sum node and each other one has its own.
 
-    What the inputs of the group contribute to the sums of the first layer, `C_j = Σ_i φ_ij(x_i)`, becomes `g_j(s)` of their common
-    sum `s = Σ_i ψ_i(x_i)`. As s the first principal component of the C on x is taken, so that `ψ_i = Σ_j v_j φ_ij`, and the g are
+    The contributions of the group to the sums of the first layer, `C_j = Σ_i φ_ij(x_i)`, become `g_j(s)` of their common sum
+    `s = Σ_i ψ_i(x_i)`. As s the first principal component of the C on x is taken, so that `ψ_i = Σ_j v_j φ_ij`, and the g are
     splines by least squares. Exact where all C are proportional, as for one sum; elsewhere a fit may make up for the change.
 
     Args:
@@ -79,7 +79,7 @@ def group_inputs(model: KAN, x: Any, inputs: Sequence[int | str]) -> Edited:
 
 
 def _sum_up(layer: KANLayer, others: Sequence[int], group: Sequence[int], coefficients: Tensor) -> None:
-    """Leaves in a layer of relays those of the others, and edges of the group with these coefficients `(group, size)`, in place."""
+    """Leaves in a layer of relays those of the others, and edges of the group with coefficients `(group, size)`, in place."""
     last = len(others)
     if layer.functions is not None:
         layer.set_functions([edge for edge in layer.functions.edges() if edge.j != last])
@@ -100,12 +100,12 @@ def _fit_row(layer: KANLayer, row: int, at: Tensor, targets: Tensor, alive: Tens
         row: The input.
         at: Its values on the data, `(B,)`.
         targets: Values of its edges, `(B, J)`.
-        alive: Which of them there are, `(J,)`.
+        alive: Mask of the edges that there are, `(J,)`.
     """
     low, high = at.amin(), at.amax()
     half = (0.5 * (high - low)).clamp_min(1e-3)
     ends = (0.5 * (low + high))[None] + torch.stack([-half, half])[:, None]
-    grid = layer.grid.clone()
+    grid = layer.knots().clone()
     grid[row] = layer.basis.make_grid(ends[0], ends[1])[0]
     layer.mask[row] = alive.to(layer.mask)
     layer.replace_grid(layer.basis, grid, layer.edge_coefficients())
