@@ -13,7 +13,7 @@ from tests.wrong_calls import DATASET, GAPS, MODEL, ROWS, TARGET, X, Y
 LAYER = MODEL.kan_layers[0]
 KNOTS = torch.arange(-1.0, 4.0)[None]
 BOX = Box({"x": (0, 1)})
-DEEP = sw.KAN([2, 3, 1], dtype=torch.float64)
+DEEP = sw.KAN([2, (2, 1), 1], dtype=torch.float64)
 
 RIGHT = {
     # ------------------------------------------------------------------------------------------- models, rows, files
@@ -136,11 +136,22 @@ RIGHT |= {
     "change.before": MODEL,
     "change.after": MODEL,
     "remove_edge.edge": (0, 0, 0),
-    "remove_node.node": (1, 0),
     "layer": 1,
     "where": 1,
     "order": [0],
-    **dict.fromkeys(("permute.model", "swap.model", "remove_node.model", "widen.model"), DEEP),
+    **dict.fromkeys(
+        (
+            f"{verb}.model"
+            for verb in ("permute", "swap", "remove_node", "widen", "merge", "split", "to_product", "to_sum")
+        ),
+        DEEP,
+    ),
+    "node": (1, 0),
+    "to_sum.node": (1, 2),
+    "group_inputs.inputs": ["a", "b"],
+    "coarsen.grid": 3,
+    "merge.first": (1, 0),
+    "merge.second": (1, 1),
     "swap.first": 0,
     "swap.second": 0,
     "bspline_rows.x": torch.tensor([[0.25]]),
@@ -206,8 +217,8 @@ KINDS = {
     "path": "path folder out",
     "callable": "function value slope build simulator run",
     "mapping": "equations start values parameters face ranges flow of_inputs",
-    "one": "input NoInteraction.first NoInteraction.second",
-    "several": "edge remove_node.node order shape centre direction keep",
+    "one": "input coarsen.grid NoInteraction.first NoInteraction.second",
+    "several": "group_inputs.inputs edge node merge.first merge.second order shape centre direction keep",
     "instance": "residuals nodes bases kinds recipe axiom axioms kind first second table edges layers result module",
 }
 KIND_OF = {name: kind for kind, names in KINDS.items() for name in names.split()}

@@ -266,3 +266,24 @@ def test_models_made_by_pykan_now_have_its_outputs(tmp_path):
     for name in names:
         compare(made, name)
     assert sys.modules.get("kan") is None
+
+
+MULTKAN = """
+forward to fit reg get_reg get_params disable_symbolic_in_fit update_grid update_grid_from_samples refine speed
+saveckpt loadckpt initialize_from_another_model initialize_grid_from_another_model copy rewind checkout log_history
+history get_act get_fun get_range n_edge n_sum n_mult width_in width_out evaluate plot set_mode fix_symbolic
+unfix_symbolic unfix_symbolic_all suggest_symbolic auto_symbolic symbolic_formula prune prune_node prune_edge
+prune_input remove_edge remove_node attribute node_attribute feature_score feature_interaction expand_width
+expand_depth perturb module swap auto_swap auto_swap_l connection_cost tree
+"""
+"""The public methods of `MultKAN` in pykan 0.2.8."""
+
+
+def test_every_public_method_of_pykan_is_on_the_page_and_its_error_says_what_to_write():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "from-pykan.md").read_text(encoding="utf-8")
+    model = sw.KAN([2, 1])
+    for name in MULTKAN.split():
+        assert f"`{name}`" in page
+        if not hasattr(torch.nn.Module, name):
+            with pytest.raises(AttributeError, match="write "):
+                getattr(model, name)

@@ -36,6 +36,7 @@ def permute(model: KAN, layer: int, order: Sequence[int]) -> KAN:
         ConfigError: If there is no such hidden layer, or `order` is no such permutation.
 
     Example:
+        >>> import torch
         >>> import splinework as sw
         >>> model, x = sw.KAN([2, 3, 1]), torch.rand(10, 2)
         >>> torch.allclose(permute(model, 1, [2, 0, 1])(x), model(x))
@@ -72,6 +73,7 @@ def swap(model: KAN, layer: int, first: int, second: int) -> KAN:
         ConfigError: If there is no such node, or one is a sum and the other a product.
 
     Example:
+        >>> import torch
         >>> import splinework as sw
         >>> model, x = sw.KAN([2, 3, 1]), torch.rand(10, 2)
         >>> torch.allclose(swap(model, 1, 0, 2)(x), model(x))
@@ -102,6 +104,7 @@ def connection_cost(model: KAN, x: Any) -> float:
         DataError: If x does not hold numbers, or some are not finite.
 
     Example:
+        >>> import torch
         >>> import splinework as sw
         >>> connection_cost(sw.KAN([2, 3, 1]), torch.rand(10, 2)) > 0
         True
@@ -128,6 +131,7 @@ def auto_swap(model: KAN, x: Any) -> KAN:
         DataError: If x does not hold numbers, or some are not finite.
 
     Example:
+        >>> import torch
         >>> import splinework as sw
         >>> model, x = sw.KAN([4, 4, 2]), torch.rand(50, 4)
         >>> connection_cost(auto_swap(model, x), x) <= connection_cost(model, x)

@@ -17,13 +17,21 @@ Origin = Sequence[int | None]
 
 
 @torch.no_grad()
-def rearranged(model: KAN, origins: Sequence[Origin], *, nodes: Sequence[Nodes] | None = None, seed: int = 0) -> KAN:
+def rearranged(
+    model: KAN,
+    origins: Sequence[Origin],
+    *,
+    nodes: Sequence[Nodes] | None = None,
+    sums: dict[int, Origin] | None = None,
+    seed: int = 0,
+) -> KAN:
     """The network of the nodes that `origins` lists for every layer, with the edges that they have in the old one.
 
     Args:
         model: The network; unchanged.
         origins: The nodes of every layer, inputs first, sum nodes before products.
-        nodes: The nodes of every layer, where some are new; None takes them from `origins`.
+        nodes: The nodes of every layer, where some are new or of another kind; None takes them from `origins`.
+        sums: Layer of nodes → the old sum of each of its sums, where that does not follow from the nodes.
         seed: Seed of the random numbers of new edges.
     """
     config = model.config
@@ -44,9 +52,10 @@ def rearranged(model: KAN, origins: Sequence[Origin], *, nodes: Sequence[Nodes] 
         (made.output_scaling, model.output_scaling, outputs),
     ):
         new.load_state_dict({name: value[kept] for name, value in old.state_dict().items()})
-    sums = [_sums(old, new, origin) for old, new, origin in zip(model.config.nodes, shapes, origins, strict=True)]
     for at, (old_layer, new_layer) in enumerate(zip(model.kan_layers, made.kan_layers, strict=True)):
-        copy_edges(old_layer, new_layer, origins[at], sums[at + 1])
+        given = (sums or {}).get(at + 1)
+        columns = given or _sums(model.config.nodes[at + 1], shapes[at + 1], origins[at + 1])
+        copy_edges(old_layer, new_layer, origins[at], columns)
     return made
 
 

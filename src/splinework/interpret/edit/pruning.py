@@ -3,7 +3,7 @@
 import copy
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -123,8 +123,15 @@ def without_columns(model: KAN, names: Sequence[str]) -> KAN:
     return rearranged(model, [[model.config.input_names.index(name) for name in names], *origins[1:]])
 
 
+class Scores(NamedTuple):
+    """Scores of the edges `(I, J)` of every layer of edges, and of the nodes `(N,)` of every layer of nodes."""
+
+    edges: tuple[Tensor, ...]
+    nodes: tuple[Tensor, ...]
+
+
 @torch.no_grad()
-def magnitude(model: KAN, x: Tensor) -> Attribution:
+def magnitude(model: KAN, x: Tensor) -> Scores:
     """Mean absolute values of the edges on x, and of a node the smaller of its strongest incoming and outgoing edge.
 
     Liu et al. 2024, eq. 2.21; an input has no incoming edges, an output no outgoing ones.
@@ -136,10 +143,10 @@ def magnitude(model: KAN, x: Tensor) -> Attribution:
     ]
     out = [size.amax(1) for size in edges]
     hidden = [torch.minimum(before, after) for before, after in zip(into, out[1:], strict=False)]
-    return Attribution(edges, (out[0], *hidden, into[-1]))
+    return Scores(edges, (out[0], *hidden, into[-1]))
 
 
-SCORES: dict[str, Callable[[KAN, Tensor], Attribution]] = {"attribution": attribution, "magnitude": magnitude}
+SCORES: dict[str, Callable[[KAN, Tensor], Scores | Attribution]] = {"attribution": attribution, "magnitude": magnitude}
 """What `prune` can go by."""
 
 
@@ -151,7 +158,7 @@ def _of_nodes(scores: Tensor, threshold: float, count: int | None) -> Tensor:
     return rank < count
 
 
-def _strong(model: KAN, scores: Attribution, nodes: Sequence[Tensor], edges: float) -> list[Tensor]:
+def _strong(model: KAN, scores: Scores | Attribution, nodes: Sequence[Tensor], edges: float) -> list[Tensor]:
     """Mask of the edges from a threshold on between the nodes that stay."""
     ends = [*nodes, torch.ones_like(scores.nodes[-1], dtype=torch.bool)]
     return [
