@@ -19,7 +19,8 @@ from splinework.nn.network import KAN
 from splinework.nn.nodes import shape_of
 from splinework.splines.bases import basis_from_dict
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""The newest format, with edges that are functions. A model without any is written in the first, which older versions read."""
 _KEY = "splinework"
 # Exceptions that a malformed header can cause.
 _HEADER_ERRORS = (ArithmeticError, AttributeError, LookupError, RuntimeError, StopIteration, TypeError, ValueError)
@@ -51,7 +52,7 @@ def save(model: KAN | FramedKAN, path: str | os.PathLike[str], *, notes: dict[st
     """
     network = network_of(model)
     header = {
-        "format": FORMAT_VERSION,
+        "format": FORMAT_VERSION if network.config.functions else 1,
         "version": own_version(),
         "config": network.config.to_dict(),
         "notes": notes or {},

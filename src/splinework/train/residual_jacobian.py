@@ -92,7 +92,7 @@ class SeparableExpansion(ResidualExpansion):
     @torch.no_grad()
     def dense(self) -> Tensor:
         spans = self.parameters.spans(self.model)
-        jacobian = self.values.new_zeros(*self.values.shape, spans[-1][1].stop)
+        jacobian = self.values.new_zeros(*self.values.shape, self.parameters.size(self.model))
         at = {id(layer): index for index, layer in enumerate(self.model.kan_layers)}
         for passage, to_sums in zip(self.passed, self.to_sums, strict=True):
             index = at[id(passage.layer)]
@@ -183,6 +183,9 @@ def matches_autograd(model: KAN, parameters: ParameterVector, evaluate: Evaluate
             for p in (layer.coefficients, layer.base_weight, layer.bias)
             if p is not None
         ]
+        numbers += [
+            p for layer in model.kan_layers if layer.functions is not None for p in layer.functions.parameters()
+        ]
         truth = torch.autograd.grad((weights * values).sum(), numbers, allow_unused=True)
     found: list[Tensor] = []
     packed = expansion.transposed(weights.detach())
@@ -193,6 +196,9 @@ def matches_autograd(model: KAN, parameters: ParameterVector, evaluate: Evaluate
             found.append(slopes[:, size] * layer.mask)
         if bias is not None:
             found.append(bias)
+    found += [
+        torch.zeros_like(p) for p in numbers[len(found) :]
+    ]  # which is wrong for functions that the residual depends on
     pairs = [(f, torch.zeros_like(f) if t is None else t) for f, t in zip(found, truth, strict=True)]
     gap = max(float((f - t).abs().max()) for f, t in pairs)
     return gap <= 1e-6 * max(float(t.abs().max()) for _, t in pairs)

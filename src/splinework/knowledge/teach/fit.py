@@ -11,6 +11,7 @@ import torch
 from typing_extensions import Unpack
 
 from splinework.errors import FitWarning
+from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 from splinework.train import fit as fit_rows
 from splinework.train.options import FitKeywords, TrainingOptions, options_of, with_options
@@ -18,7 +19,7 @@ from splinework.train.options import FitKeywords, TrainingOptions, options_of, w
 if TYPE_CHECKING:  # loaded where there are axioms: a plain fit needs none of it
     from splinework.knowledge.axioms import Axiom
     from splinework.knowledge.axioms.verify import Certificate
-    from splinework.nn.frame import FramedKAN
+    from splinework.knowledge.teach.features import FeaturedResult
     from splinework.train.fitting import FitResult
     from splinework.train.history import History
 
@@ -71,16 +72,40 @@ def fit(
 ) -> InformedResult: ...
 
 
-@with_options(FitKeywords)
+@overload
+def fit(
+    model: FramedKAN,
+    x: Any,
+    y: Any = None,
+    *,
+    options: TrainingOptions | None = None,
+    **keywords: Unpack[FitKeywords],
+) -> FeaturedResult: ...
+
+
+@overload
 def fit(
     model: KAN,
     x: Any,
     y: Any = None,
     *,
-    axioms: Sequence[Axiom | str] = (),
+    features: Sequence[str],
     options: TrainingOptions | None = None,
     **keywords: Unpack[FitKeywords],
-) -> FitResult | InformedResult:
+) -> FeaturedResult: ...
+
+
+@with_options(FitKeywords)
+def fit(
+    model: KAN | FramedKAN,
+    x: Any,
+    y: Any = None,
+    *,
+    axioms: Sequence[Axiom | str] = (),
+    features: Sequence[str] = (),
+    options: TrainingOptions | None = None,
+    **keywords: Unpack[FitKeywords],
+) -> FitResult | InformedResult | FeaturedResult:
     """Fits a copy of the model to rows of data; with axioms, so that these hold. The model handed in is left unchanged.
 
     Without axioms this is `splinework.train.fit`, bit for bit. Hard axioms, the usual ones, are true
@@ -89,16 +114,17 @@ def fit(
     before anything is trained; a misspecification test warns of those that the data contradict (`FitWarning`).
 
     Args:
-        model: The network, of the raw inputs. Where hard axioms ask for other inputs, or edges without a base function, its
-            numbers are drawn anew.
+        model: The network, of the raw inputs, or one that `KAN(…, features=[…])` made. Where hard axioms ask for other inputs, or
+            edges without a base function, its numbers are drawn anew.
         x: `(N, inputs)`: a tensor, an array or a frame, in raw units.
         y: `(N, outputs)`, or `(N,)` for one output.
         axioms: Recipes of `splinework.knowledge.axioms`, or their texts, such as `"monotone(age)"`.
+        features: Formulas in the inputs, such as `["x1/x2"]`, which are the last inputs of the network.
         **keywords: Fields of `TrainingOptions`.
         options: These as one object; what is named beside it counts instead.
 
     Returns:
-        A `FitResult`; with axioms an `InformedResult`.
+        A `FitResult`; with axioms an `InformedResult`, with features a `FeaturedResult`.
 
     Raises:
         ConfigError: If an axiom names what does not exist, two contradict each other, or one cannot be hard here.
@@ -114,6 +140,10 @@ def fit(
         'proved'
     """
     chosen = options_of(fit, options, keywords, TrainingOptions)
+    if isinstance(model, FramedKAN) or len(features):
+        from splinework.knowledge.teach.features import fit_features
+
+        return fit_features(model, x, y, features, axioms, chosen)
     if isinstance(axioms, (list, tuple)) and not axioms:
         return fit_rows(model, x, y, options=chosen)
     from splinework.knowledge.axioms.language import axioms_of

@@ -4,8 +4,9 @@ What a network cannot be made to do by its edges, a frame does for every value o
 boundary, `u = g + ω N` (Lagaris, Likas and Fotiadis 1998), one between bounds, one that depends on dimensionless groups only.
 """
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, final
 
@@ -15,8 +16,7 @@ from torch import Tensor, nn
 from splinework.errors import ConfigError
 from splinework.formula.expression import Expression
 from splinework.formula.reading import identifiers
-from splinework.nn.arrays import admitted, as_columns
-from splinework.nn.layer import check_columns
+from splinework.nn.arrays import admitted, as_columns, check_columns
 from splinework.nn.network import KAN
 
 
@@ -196,6 +196,40 @@ class FramedKAN(nn.Module):
     def extra_repr(self) -> str:
         parts = [f"{name}" for name in self.frame.features] + [f"→ {text}" for text in self.frame.answers]
         return ", ".join(parts)
+
+
+def with_features(network: KAN, features: Sequence[str], names: Sequence[str] | None = None) -> FramedKAN:
+    """A network whose inputs are the raw ones and formulas of them, or these formulas alone.
+
+    Args:
+        network: The network: of as many inputs as there are raw ones and features, or features only.
+        features: Formulas in the raw inputs, such as `x*y`.
+        names: Names of the raw inputs; by default those that the network has before the features.
+
+    Raises:
+        ConfigError: If numbers of inputs do not match.
+        FormulaError: If a formula cannot be read.
+
+    Example:
+        >>> model = with_features(KAN([3, 5, 1]), ["x1/x2"])
+        >>> model.inputs, model.network.config.input_names
+        (2, ('x1', 'x2', 'x1/x2'))
+    """
+    config = network.config
+    if isinstance(features, str):
+        raise ConfigError(f"features is a list of formulas, got the text {features!r}; write [{features!r}].")
+    raw = tuple(config.input_names[: max(network.inputs - len(features), 0)] if names is None else names)
+    alone = len(features) == network.inputs
+    if not raw or not features or not (alone or len(raw) + len(features) == network.inputs):
+        raise ConfigError(
+            f"the network has {network.inputs} inputs, and there are {len(raw)} raw inputs and {len(features)} features; its "
+            f"first layer takes both, so {len(raw) + len(features)}, or with names=… the features only, {len(features)}."
+        )
+    inside = tuple(features) if alone else (*raw, *features)
+    frame = Frame(raw, tuple(features) if alone else (*identifiers(raw), *features), config.output_names)
+    renamed = copy.deepcopy(network)
+    renamed._config = replace(config, input_names=inside)
+    return FramedKAN(renamed, frame)
 
 
 def names_of(model: KAN | FramedKAN) -> tuple[Sequence[str], Sequence[str]]:
