@@ -58,7 +58,7 @@ def test_data_that_cannot_be_fitted_are_told_why(verb, number):
     ("name", "way"),
     [
         ("fit", "sw.fit(model, x, y)"), ("prune", "sw.prune(model, x)"), ("plot", "sw.plot(model, x)"),
-        ("symbolic_formula", "sw.symbolify("), ("auto_symbolic", "sw.symbolify("), ("suggest_symbolic", "sw.symbolify("),
+        ("symbolic_formula", "sw.symbolify("), ("auto_symbolic", "sw.symbolify("), ("suggest_symbolic", "sw.suggest("),
         ("refine", "sw.refine(model, grid"), ("predict", "model(x)"), ("saveckpt", "sw.save("), ("attribute", "attribution("),
         ("update_grid_from_samples", "sw.adapt("), ("regularization_loss", "penalties="),
     ],

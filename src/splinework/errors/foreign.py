@@ -124,8 +124,10 @@ METHODS = {
     "update_grid_from_samples": "sw.adapt(model, x)",
     "symbolic_formula": "sw.symbolify(model, x, y).best",
     "auto_symbolic": "sw.symbolify(model, x, y)",
-    "suggest_symbolic": "sw.symbolify(model, x, y)",
-    "fix_symbolic": "sw.symbolify(model, x, y)",
+    "suggest_symbolic": "sw.suggest(model, x, edge)",
+    "fix_symbolic": "sw.fix(model, edge, 'sin', x=x)",
+    "unfix_symbolic": "sw.free(model, edge)",
+    "unfix_symbolic_all": "sw.free(model, edge)",
     "symbolify": "sw.symbolify(model, x, y)",
     "predict": "model(x)",
     "evaluate": "sw.fit(model, x, y).history[-1]",
@@ -151,7 +153,7 @@ METHODS = {
     "create_dataset": "sw.data.data_set(name)",
     "PySRRegressor": "sw.discover(x, y)",
     "SymbolicRegressor": "sw.discover(x, y)",
-    "add_symbolic": "sw.symbolify(model, x, y, library=…)",
+    "add_symbolic": "sw.fix(model, edge, own_function(name, formula))",
 }
 """What other packages have as methods of a network or as names of their own, and the call here."""
 
