@@ -43,8 +43,8 @@ def find_structure(
         data: Inputs `(N, d)` where the callable is looked at; or the target y `(N,)`.
         names: Names of the inputs; by default those of a network or a frame, else `x1`, `x2`, ….
         output: The output looked at, where there are several.
-        tolerance: For a callable, the largest effect that counts as none: a violation relative to the function's variation.
-            A fitted network has the structure of its data only up to its own relative error.
+        tolerance: The largest effect that counts as none: a violation relative to the function's variation. A fitted
+            network has the structure of its data only up to its own relative error.
         level: For rows, the probability at which a structure that holds is rejected.
 
     Returns:
@@ -73,7 +73,7 @@ def find_structure(
     if function is None:
         from splinework.interpret.structure.row_tests import RowTests
 
-        tests = RowTests.of(x, _target(data, len(x), output), labels, level)
+        tests = RowTests.of(x, _target(data, len(x), output), labels, level, tolerance)
     else:
         field = _field(function, x[np.linspace(0, len(x) - 1, min(len(x), MAX_POINTS)).astype(int)], output)
         tests = DerivativeTests(labels, field, tolerance, float(np.std(field.f[np.isfinite(field.f)])))
@@ -145,7 +145,9 @@ def _field(function: Callable[[Any], Any], x: Array, output: int) -> Field:
 def _checked(field: Field) -> Field:
     values = field.f
     if values.shape != (len(field.x),):
-        raise ShapeError(f"the callable returns {values.shape} for {len(field.x)} rows; it must return one value per row.")
+        raise ShapeError(
+            f"the callable returns {values.shape} for {len(field.x)} rows; it must return one value per row."
+        )
     if not np.isfinite(values).any():
         raise DataError("the callable is finite at none of the rows; give rows of its domain.")
     return field

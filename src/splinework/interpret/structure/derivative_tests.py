@@ -1,8 +1,8 @@
 """Tests of structure by the derivatives of a function, which vanish in a combination where the structure holds.
 
-`f_ij = 0` for a sum; `(f - c) f_ij = f_i f_j` for a product plus c; `f_i/f_j` does not depend on what is outside of a module, and is
-a product over the parts of a sum inside a function; `ξ·∇f = 0` along the direction ξ in which an expression does not change
-(Liu et al. 2024b, arXiv 2408.10205, §4; Udrescu et al. 2020, AI Feynman 2.0). All effects are free of units.
+`f_ij = 0` for a sum; `(f - c) f_ij = f_i f_j` for a product plus c; `f_i/f_j` does not depend on what is outside of a module, and
+is a product over the parts of a sum inside a function; `ξ·∇f = 0` along the direction ξ in which an expression is constant (Liu
+et al. 2024b, arXiv 2408.10205, §4; Udrescu et al. 2020, AI Feynman 2.0). All effects are free of units.
 """
 
 from __future__ import annotations

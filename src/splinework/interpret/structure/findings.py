@@ -137,7 +137,11 @@ class _Writer:
             return " + ".join(self.text(child) if child.kind != "input" else self._of(child) for child in node.children)
         if node.kind == "product":
             return "·".join(
-                f"({self.text(child)})" if child.kind == "sum" else self._of(child) if child.kind != "product" else self.text(child)
+                f"({self.text(child)})"
+                if child.kind == "sum"
+                else self._of(child)
+                if child.kind != "product"
+                else self.text(child)
                 for child in node.children
             )
         return self._of(node)

@@ -150,7 +150,7 @@ class Analysis:
     def _factors(self, tests: StructureTests) -> list[Group]:
         """The finest partition into factors: columns that no product parts stay together."""
         count = len(tests.names)
-        together = {pair: True for pair in combinations(range(count), 2)}
+        together = dict.fromkeys(combinations(range(count), 2), True)
         for left in (g for size in range(1, count) for g in combinations(range(count), size) if 0 in g):
             right = tuple(i for i in range(count) if i not in left)
             if self._note(tests, "product", [left, right], tests.product(left, right)):
