@@ -120,7 +120,7 @@ def _field(function: Callable[[Any], Any], x: Array, output: int) -> Field:
     kind = next((p.dtype for p in getattr(function, "parameters", tuple)()), torch.float64)
 
     def tensors(points: Tensor) -> Tensor:
-        value = function(points.to(kind))
+        value: Tensor = function(points.to(kind))
         return (value[:, output] if value.dim() == 2 else value).to(torch.float64)
 
     def of_tensors(points: Array) -> Array:

@@ -31,6 +31,8 @@ MIN_NEW_SHARE: Final = 1e-6
 """Part of a polynomial outside of a model from which it is a term more."""
 MIN_FREE_SHARE: Final = 0.3
 """Rows that must be left to judge the noise by."""
+MAX_SCORE_SHARE: Final = 0.06
+"""Terms per row up to which their covariance is estimated from the residuals themselves."""
 ROUNDING: Final = 1e-9
 """Relative residual below which a structure holds as well as numbers do."""
 PATIENCE: Final = 2
@@ -148,7 +150,7 @@ def evidence(problem: Problem, fit: StructuredFit | None, level: float, toleranc
         gain = float(gains[degrees <= degree].sum())
         rest = max(total - gain, 1e-300)
         after = (left - part @ (part.T @ left)) / np.maximum(1 - leverage - (part**2).sum(1), 1e-2)
-        p_value = max(float(fdtrc(count, free, gain / count / (rest / free))), _not_better(before, after))
+        p_value = max(float(fdtrc(count, free, gain / count / (rest / free))), _by_chance(part, before, after))
         if p_value <= best:
             best, effect = p_value, float(np.sqrt(max(gain - count * rest / free, 0.0) / n))
     p_value = min(1.0, best * max(tried, 1))
@@ -156,11 +158,27 @@ def evidence(problem: Problem, fit: StructuredFit | None, level: float, toleranc
     return Evidence(effect, error, p_value, p_value >= level or effect <= tolerance)
 
 
-def _not_better(before: Array, after: Array) -> float:
-    """The p-value of leave-one-out residuals that further terms do not lower: paired t tests of squares and of logarithms."""
+def _by_chance(extra: Array, before: Array, after: Array) -> float:
+    """The p-value of further terms where residuals are no white noise, but what is left of a smooth function.
+
+    The score test with a covariance that is consistent whatever the variances are (White 1980, with the leave-one-out residuals
+    of MacKinnon & White 1985), and paired t tests of the squares and of the logarithms of leave-one-out residuals.
+
+    Args:
+        extra: The terms, orthonormal and orthogonal to the model, `(N, q)`.
+        before: Leave-one-out residuals `(N,)` without them.
+        after: The same with them.
+    """
+    n, count = extra.shape
     gaps = before**2 - after**2, np.log(np.abs(before) + 1e-300) - np.log(np.abs(after) + 1e-300)
-    scores = [float(gap.mean() / (gap.std() / np.sqrt(len(gap)) + 1e-300)) for gap in gaps]
-    return min(1.0, 2 * float(stdtr(len(before) - 1, -max(scores))))
+    scores = [float(gap.mean() / (gap.std() / np.sqrt(n) + 1e-300)) for gap in gaps]
+    p_values = [float(stdtr(n - 1, -score)) for score in scores]
+    if count <= MAX_SCORE_SHARE * n:
+        rows = extra * before[:, None]
+        total = rows.sum(0)
+        score = float(total @ np.linalg.lstsq(rows.T @ rows, total, rcond=1e-10)[0])
+        p_values.append(float(fdtrc(count, n - count, score / count)))
+    return min(1.0, len(p_values) * min(p_values))
 
 
 def best_fit(trials: Iterator[StructuredFit | None]) -> StructuredFit | None:

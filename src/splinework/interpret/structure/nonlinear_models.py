@@ -15,7 +15,7 @@ import numpy as np
 
 from splinework.interpret.structure.fields import Array
 from splinework.interpret.structure.nested_models import Problem, StructuredFit, best_fit, factor_terms
-from splinework.interpret.symbolic.screening.surrogate import chebyshev_basis, exponents_up_to
+from splinework.interpret.symbolic.screening.surrogate import Exponents, chebyshev_basis, exponents_up_to
 
 STAGES: Final = (2, 3, 4, 6, 8, 11, 15, 20, 28)
 """Degrees of functions of one column, stage by stage; those of more columns grow as terms allow."""
@@ -142,7 +142,7 @@ class _Inner:
         return np.asarray((first * _without_first(rest, powers)) @ c * self.problem.root)
 
 
-def _without_first(design: Array, powers: Array) -> Array:
+def _without_first(design: Array, powers: Exponents) -> Array:
     """The factors of the other columns: terms of the same other exponents and exponent 0 of the first."""
     place = {tuple(p): n for n, p in enumerate(powers.tolist())}
     return np.asarray(design[:, [place[(0, *p[1:])] for p in powers.tolist()]])
