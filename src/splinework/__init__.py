@@ -1,7 +1,7 @@
 """splinework: Kolmogorov–Arnold networks, fitted, interpreted and deployed.
 
 `fit` trains a model, `sparsify` makes it small, `discover` finds a formula; `KANRegressor` and `KANClassifier` do all of it
-with scikit-learn's interface. These 32 names are the top level; everything else is in its module, such as
+with scikit-learn's interface. These 31 names are the top level; everything else is in its module, such as
 `splinework.nn.derivatives.partials`. Each name is loaded on first use, so `import splinework` itself is cheap, and torch is
 loaded with the first name that needs it.
 
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from splinework.export import export
     from splinework.interpret import edit as edit
     from splinework.interpret import symbolic as symbolic
-    from splinework.interpret.structure import find_structure
     from splinework.knowledge import axioms as axioms
     from splinework.knowledge import teach as teach
     from splinework.knowledge.axioms.verify import verify
@@ -72,7 +71,9 @@ _ELSEWHERE = {
     "KANConv2d": "nn.convolution",
     "attribution": "interpret.scores",
     "batches": "train.sources",
+    "discover_conserved": "discover",
     "elevate": "interpret.edit",
+    "find_structure": "interpret.structure",
     "insert": "interpret.edit",
     "jet": "nn.derivatives",
     "memmap": "train.sources",
@@ -102,7 +103,6 @@ __all__ = [
     "discover_relation",
     "ensemble",
     "export",
-    "find_structure",
     "fit",
     "load",
     "plot",

@@ -1,4 +1,4 @@
-"""Which columns are smooth functions of which others, and which are independent of all: before any formula is looked for.
+"""Columns that are smooth functions of others, and those that depend on none: before any formula is looked for.
 
 A relation tells rows from rows whose columns were shuffled independently (Liu et al. 2024, arXiv 2404.19756, §4.2). Here each
 column in turn is fitted by all others: what the fit explains of rows left out, beyond what it explains of a shuffled column, is
@@ -41,7 +41,7 @@ class Dependence:
         target: Number of the column.
         inputs: Numbers of the columns that it is a function of, as few as explain it.
         error: Root mean square of the residuals of rows left out, in units of the column's spread.
-        contrast: That error relative to the one of the shuffled column.
+        contrast: The ratio of the error to that of the shuffled column.
     """
 
     target: int

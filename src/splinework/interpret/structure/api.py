@@ -57,9 +57,9 @@ def find_structure(
 
     Example:
         >>> import torch
-        >>> import splinework as sw
+        >>> from splinework.interpret.structure import find_structure
         >>> x = 1 + torch.rand(200, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-        >>> found = sw.find_structure(lambda x: (x[:, 0] * x[:, 1]).sin() + x[:, 2] ** 2, x, names=["a", "b", "c"])
+        >>> found = find_structure(lambda x: (x[:, 0] * x[:, 1]).sin() + x[:, 2] ** 2, x, names=["a", "b", "c"])
         >>> print(found.formula())
         f1(a*b) + f2(c)
     """
@@ -68,7 +68,7 @@ def find_structure(
             raise ConfigError(f"{what} is a number between 0 and 1, got {value!r}.")
     function = subject.predict if hasattr(subject, "predict") else subject if callable(subject) else None
     rows, inputs = (subject, "x") if function is None else (data, "x of a callable")
-    x, labels = _table(rows, names or getattr(getattr(subject, "config", None), "names", None), inputs)
+    x, labels = _table(rows, names or getattr(getattr(subject, "config", None), "input_names", None), inputs)
     tests: StructureTests
     if function is None:
         from splinework.interpret.structure.row_tests import RowTests

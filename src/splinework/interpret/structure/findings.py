@@ -82,7 +82,7 @@ class StructureNode:
             function of a sum of functions) or an unknown `function`.
         inputs: The inputs below.
         children: The modules that it joins.
-        expression: What the module is known to depend on, such as `a - b`; else empty.
+        expression: A known expression that the module depends on, such as `a - b`; else empty.
     """
 
     kind: NodeKind
@@ -92,7 +92,7 @@ class StructureNode:
 
     @property
     def key(self) -> Key:
-        """What two trees of the same structure have in common, whatever the order of their children: kinds and inputs."""
+        """The kinds and inputs of the tree, whatever the order of children: equal for two trees of the same structure."""
         if self.kind == "input":
             return self.inputs[0], frozenset()
         return self.kind, frozenset(child.key for child in self.children)

@@ -42,7 +42,7 @@ class StructureTests(ABC):
 
     @abstractmethod
     def idle(self, i: int) -> Evidence:
-        """That column i has no effect."""
+        """Column i has no effect."""
 
     @abstractmethod
     def additive(self, i: int, j: int) -> Evidence:
