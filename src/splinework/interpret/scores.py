@@ -19,7 +19,6 @@ from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 from splinework.nn.trace import Trace, trace
 
-
 CHUNK_ROWS = 512
 """Rows whose edges are held at a time."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from typing_extensions import Unpack
 
 from splinework.errors import ArgumentError, ConfigError
@@ -35,7 +36,15 @@ from splinework.train.stages import extend_margins, polish, run_stages
 from splinework.train.stream import take_stream
 from splinework.train.stream_objective import StreamObjective
 from splinework.train.teacher import finish, is_teachable, run_taught_stages
-from splinework.train.uncertainty import IntervalEstimate, Posterior, TrainingData, check_level, intervals, posterior
+from splinework.train.uncertainty import (
+    IntervalEstimate,
+    Posterior,
+    TrainingData,
+    check_level,
+    contrast_widths,
+    intervals,
+    posterior,
+)
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,10 @@ class FitResult:
         """
         check_level(level, kind)
         return intervals(self.model, self._posterior, x, level=level, kind=kind)
+
+    def contrast_widths(self, sets: Any, reference: Any, *, level: float = 0.9) -> Tensor:
+        """Bands of effects (`interpret.importance.effects`); see `splinework.train.uncertainty.contrast_widths`."""
+        return contrast_widths(self.model, self._posterior, sets, reference, level)
 
     @cached_property
     def _posterior(self) -> Posterior:

@@ -1,6 +1,6 @@
 """One prediction explained: a term for each input, on request for each pair, which add up to it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
@@ -119,21 +119,21 @@ def explain(
 ) -> Explanation:
     """Explains predictions: for each row a term per input, and per pair of inputs, which add up to the prediction.
 
-    The terms are Shapley values, `f(x) = base + Σ_i φ_i(x)`, against background rows: an input's mean contribution over all orders
-    in which the inputs take their values of the row instead of those of a background row. With `pairs` the term of an input is
-    what it does alone, `E f(x_i, z) - E f(z)`, and pairs have the rest, by their Shapley–Taylor indices; an input and half of its
-    pairs are its Shapley value. A sum of curves has its own curves as terms, centred, and no pairs. Other functions are evaluated for
-    all coalitions of a few inputs and few rows, else along random orders; the sum is the prediction to rounding either way,
-    and the standard errors say how far the terms depend on the choice of background rows and orders.
+    The terms are Shapley values, `f(x) = base + Σ_i φ_i(x)`, against background rows: an input's mean contribution over all
+    orders in which the inputs take their values of the row instead of those of a background row. With `pairs` the term of an
+    input is what it does alone, `E f(x_i, z) - E f(z)`, and pairs have the rest, by their Shapley–Taylor indices; an input and
+    half of its pairs are its Shapley value. A sum of curves has its own curves as terms, centred, and no pairs. Other functions
+    are evaluated for all coalitions of a few inputs and few rows, else along random orders; the sum is the prediction to
+    rounding either way, and the standard errors say how far the terms depend on the choice of background rows and orders.
 
-    The inputs of coalitions are not conditioned on each other (interventional values), so that an input that the function does not
-    use has no term. An estimator is explained by its columns, and a classifier on log odds.
+    The inputs of coalitions are not conditioned on each other (interventional values), so that an input that the function does
+    not use has no term. An estimator is explained by its columns, and a classifier on log odds.
 
     Args:
         predictor: A network, in a frame or not; a fitted estimator; or a function of an array `(n, inputs)`.
         x: Rows whose predictions to explain, `(n, inputs)`.
-        background: Rows that the terms compare with, such as those of the fit. At evenly spaced ranks of their predictions at most
-            64 are taken. None takes x, and for an estimator the rows of its fit.
+        background: Rows that the terms compare with, such as those of the fit. At evenly spaced ranks of their predictions at
+            most 64 are taken. None takes x, and for an estimator the rows of its fit.
         pairs: Whether pairs of inputs have terms.
         groups: Inputs that belong together, by name or index.
         seed: Seed of the orders.

@@ -41,7 +41,7 @@ class PairInteractions:
 
     @property
     def table(self) -> "pd.DataFrame":
-        """One row per pair, the strongest first: `input`, `with`, `share` and `standard error`, of the output where it is largest."""
+        """The strongest pair first: `input`, `with`, `share` and `standard error`, of the output where it is largest."""
         import pandas as pd
 
         best = self.share.argmax(axis=1) if len(self.pairs) else np.zeros(0, int)
@@ -108,10 +108,10 @@ def interactions(
                 for j in (other for other in joined if other > i):
                     both = function(exchanged(function, a, b, [i, j]))
                     parts[number, i, j] = 0.25 * ((before - alone[i] - alone[j] + both) ** 2).mean(axis=0)
-    i, j = np.triu_indices(count, 1)
-    found = parts[:, i, j] / np.where(variance > 0, variance, 1.0)
+    first, second = np.triu_indices(count, 1)
+    found = parts[:, first, second] / np.where(variance > 0, variance, 1.0)
     error = found.std(axis=0, ddof=1) / np.sqrt(SCRAMBLES)
-    pairs = tuple(zip(i.tolist(), j.tolist(), strict=True))
+    pairs = tuple(zip(first.tolist(), second.tolist(), strict=True))
     return PairInteractions(function.inputs, function.outputs, pairs, found.mean(axis=0), error)
 
 
@@ -181,7 +181,7 @@ def pair_surface(predictor: Any, x: Any, first: str | int, second: str | int, *,
         filled = np.repeat(rows[None], len(grid), axis=0)
         filled[:, :, own] = grid[:, None, :]
         values = function(filled.reshape(-1, rows.shape[1]))
-        return values.reshape(len(grid), len(rows), -1).mean(axis=1)
+        return np.asarray(values.reshape(len(grid), len(rows), -1).mean(axis=1))
 
     grid = np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 2)
     base = function(rows).mean(axis=0)
@@ -189,7 +189,7 @@ def pair_surface(predictor: Any, x: Any, first: str | int, second: str | int, *,
     alone = [mean(values[:, None], [c]) - base for values, c in zip(ends, columns, strict=True)]
     names = (function.inputs[places[0]], function.inputs[places[1]])
     rest = joint - alone[0][:, None] - alone[1][None]
-    return PairSurface(names, function.outputs, *ends, joint, rest)
+    return PairSurface(names, function.outputs, ends[0], ends[1], joint, rest)
 
 
 def _one_column(function: RowFunction, i: int) -> int:

@@ -21,7 +21,7 @@ class Marginals:
     function: RowFunction
 
     def quantiles(self, i: int, u: Floats) -> Floats:
-        """Values of an input at probabilities u `(n,)`, those of its columns `(n, c)`: quantiles of one column, rows of several."""
+        """Values `(n, c)` of an input's columns at probabilities u `(n,)`: quantiles of one column, rows of several."""
         values = self._ordered(i)
         return values[np.minimum((u * len(values)).astype(np.intp), len(values) - 1)]
 

@@ -1,9 +1,10 @@
 """Terms of one prediction: interventional Shapley values, and main effects with pairs, of many rows at once.
 
-A coalition S of inputs has the value `v(S) = E f(x_S, z_~S)`: the inputs of S as in the row, the others as in background rows z. The
-Shapley value is an input's mean contribution over all orders in which inputs are added (Shapley 1953; Štrumbelj and
-Kononenko 2014), the Shapley–Taylor index of order two (Sundararajan, Dhamdhere and Agarwal 2020) keeps what each input does alone,
-`v({i}) - v(∅)`, and gives the rest to pairs. Both add up to `f(x) - v(∅)`; an input and half of its pairs are its Shapley value.
+A coalition S of inputs has the value `v(S) = E f(x_S, z_~S)`: the inputs of S as in the row, the others as in background rows
+z. The Shapley value is an input's mean contribution over all orders in which inputs are added (Shapley 1953; Štrumbelj and
+Kononenko 2014), the Shapley–Taylor index of order two (Sundararajan, Dhamdhere and Agarwal 2020) keeps what each input does
+alone, `v({i}) - v(∅)`, and gives the rest to pairs. Both add up to `f(x) - v(∅)`; an input and half of its pairs are its
+Shapley value.
 
 Every design (all coalitions, or those along one order) adds up for every row and every background row, not only on average.
 """
@@ -11,7 +12,7 @@ Every design (all coalitions, or those along one order) adds up for every row an
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import comb, factorial
+from math import comb
 from typing import Protocol, final
 
 import numpy as np
@@ -193,9 +194,7 @@ def shapley_terms(function: RowFunction, x: Floats, *, pairs: Sequence[Pair] | N
         designs = [along(order, pairs) for order in _orders(generator, inputs, count)]
         method = f"{count} orders of the inputs"
     chunk = max(1, MAX_VALUES // (len(trial.members) * _width(function)))
-    parts = [
-        _averaged(function, x[start : start + chunk], background, designs) for start in range(0, len(x), chunk)
-    ]
+    parts = [_averaged(function, x[start : start + chunk], background, designs) for start in range(0, len(x), chunk)]
     terms, errors = (np.concatenate([part[k] for part in parts]) for k in (1, 2))
     return Terms(parts[0][0], terms, errors, f"{method}, {len(background)} background rows")
 
@@ -275,8 +274,8 @@ def _orders(generator: np.random.Generator, inputs: int, count: int) -> Iterator
 def _width(function: RowFunction) -> int:
     """Numbers held per coalition and row."""
     if function.network is None:
-        return function.x.shape[1]
-    return max(nodes.fan_in for nodes in function.network.config.nodes[1:])
+        return int(function.x.shape[1])
+    return max(int(nodes.fan_in) for nodes in function.network.config.nodes[1:])
 
 
 def interacting_pairs(components: Sequence[Sequence[int]]) -> list[Pair]:

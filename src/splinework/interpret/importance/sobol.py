@@ -1,13 +1,13 @@
 """Sobol indices: the share of a function's variance that an input explains alone, and the share that is gone without it.
 
-With independent inputs `f = f_0 + Σ_i f_i + Σ_ij f_ij + …`, and all terms are uncorrelated (Sobol 1993, "Sensitivity estimates for
-nonlinear mathematical models"). The first-order index is `S_i = Var(f_i) / Var(f)`, the total index `T_i` the share of all terms
-with input i (Homma and Saltelli 1996). Paths of a network that cancel have neither.
+With independent inputs `f = f_0 + Σ_i f_i + Σ_ij f_ij + …`, and all terms are uncorrelated (Sobol 1993, "Sensitivity estimates
+for nonlinear mathematical models"). The first-order index is `S_i = Var(f_i) / Var(f)`, the total index `T_i` the share of all
+terms with input i (Homma and Saltelli 1996). Paths of a network that cancel have neither.
 
 A network is first taken apart: inputs that its edges do not join have no term in common, so each set of joined inputs is looked
-at by itself, and an input alone has `S_i = T_i = Var(f_i) / Var(f)` exactly. Two or three joined inputs are integrated over a grid
-of their quantiles; more are sampled quasi-randomly (Saltelli et al. 2010, "Variance based sensitivity analysis of model output",
-table 2, formulas b and f), with scrambled sequences whose spread gives the standard error (Owen 1998).
+at by itself, and an input alone has `S_i = T_i = Var(f_i) / Var(f)` exactly. Two or three joined inputs are integrated over a
+grid of their quantiles; more are sampled quasi-randomly (Saltelli et al. 2010, "Variance based sensitivity analysis of model
+output", table 2, formulas b and f), with scrambled sequences whose spread gives the standard error (Owen 1998).
 """
 
 from collections.abc import Iterable, Sequence
@@ -56,8 +56,8 @@ def sobol_indices(
 ) -> SobolIndices:
     """First-order and total Sobol indices, `S_i = Var(E[f|x_i]) / Var(f)` and `T_i = E[Var(f|x_~i)] / Var(f)`.
 
-    The inputs are taken as independent, each distributed as in the rows. Inputs that are not belong into one group, which is drawn
-    as a whole, from one row (Jacques, Lavergne and Devictor 2006).
+    The inputs are taken as independent, each distributed as in the rows. Inputs that are not belong into one group, which is
+    drawn as a whole, from one row (Jacques, Lavergne and Devictor 2006).
 
     Args:
         predictor: A network, in a frame or not; a fitted estimator; or a function of an array `(n, inputs)`.

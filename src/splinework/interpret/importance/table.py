@@ -80,9 +80,11 @@ def importance(
 ) -> Importance:
     """What each input does, by all measures beside each other: what the function varies with, and what its score claims.
 
-    - `total` and `first`: shares of the variance with and without the interactions of an input (Sobol indices, `Σ S_i ≤ 1 ≤ Σ T_i`);
+    - `total` and `first`: shares of the variance with and without the interactions of an input (Sobol indices, `Σ S_i ≤ 1 ≤ Σ
+      T_i`);
     - `shapley`: the mean size of its term in a prediction, in the units of the output;
-    - `permutation`: the growth of the error on the rows where it is permuted, if y is given; rows that the fit has not seen are best;
+    - `permutation`: the growth of the error on the rows where it is permuted, if y is given; rows that the fit has not seen are
+      best;
     - `KAN 2.0 score`: the attribution of a network, which counts paths that cancel.
 
     The variance takes inputs as independent; those that are not may be joined by `groups`. The notes say where measures disagree.
@@ -151,8 +153,8 @@ def _disagreements(
         most, spread = growth.importance.max(axis=1), growth.error.max(axis=1)
         for i in _worst(np.where(most <= 2 * spread, total, 0.0), IDLE_SHARE):
             yield (
-                f"The function varies with {names[i]} ({total[i]:.3f} of the variance), but its error on these rows does not grow "
-                "where it is permuted: what it does there may be noise."
+                f"The function varies with {names[i]} ({total[i]:.3f} of the variance), but its error on these rows "
+                "does not grow where it is permuted: what it does there may be noise."
             )
     if not np.any(sobol.variance > 0):
         yield "The function is constant."
