@@ -1,4 +1,4 @@
-"""Pruning of edges, nodes and inputs by the attribution score of KAN 2.0."""
+"""Pruning of edges, nodes and inputs by a score: the attribution of KAN 2.0, or ablation."""
 
 import copy
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from splinework.errors import ConfigError, ShapeError
 from splinework.errors.foreign import explained
-from splinework.interpret.scores import attribution
+from splinework.interpret.scores import Attribution, attribution
 from splinework.nn.arrays import data_of
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
@@ -21,7 +21,9 @@ from splinework.nn.trace import Trace, trace
 
 @torch.no_grad()
 @explained
-def prune(model: KAN, x: Any, *, edges: float = 3e-2, nodes: float = 1e-2, inputs: float = 1e-2) -> KAN:
+def prune(
+    model: KAN, x: Any, *, edges: float = 3e-2, nodes: float = 1e-2, inputs: float = 1e-2, by: str = "attribution"
+) -> KAN:
     """Returns a smaller model: weak edges masked, weak hidden nodes removed, weak inputs disconnected.
 
     The mean of a removed edge is added to the bias of its sum, so the change of a sum is at most the standard deviation of the
@@ -31,9 +33,12 @@ def prune(model: KAN, x: Any, *, edges: float = 3e-2, nodes: float = 1e-2, input
     Args:
         model: The network; unchanged.
         x: Data in raw units, `(B, inputs)`, at least two rows: a tensor, an array or a frame.
-        edges: Attribution score below which an edge is removed.
+        edges: Score below which an edge is removed.
         nodes: Score below which a hidden node is removed, with all its edges.
         inputs: Score below which an input loses all its edges.
+        by: The score: `attribution` of KAN 2.0, a share of a sum's deviation carried to the outputs; or `ablation`, the change of
+            the outputs, in their deviations, where the part alone is removed. After a fit without a penalty many paths cancel,
+            which attribution counts and ablation does not. (Without biases, edges go by their size.)
 
     Returns:
         The pruned copy.
@@ -41,7 +46,7 @@ def prune(model: KAN, x: Any, *, edges: float = 3e-2, nodes: float = 1e-2, input
     Raises:
         ShapeError: If x has another number of columns, or fewer than two rows.
         DataError: If x does not hold numbers, or some are not finite.
-        ConfigError: If a threshold is negative or no number.
+        ConfigError: If a threshold is negative or no number, or there is no such score.
 
     Example:
         >>> import torch
@@ -55,7 +60,7 @@ def prune(model: KAN, x: Any, *, edges: float = 3e-2, nodes: float = 1e-2, input
         if not value >= 0:
             raise ConfigError(f"{name} is the score below which to prune, zero or more, got {value}.")
     data = data_of(model, x)
-    scores = attribution(model, data)
+    scores = _scores(model, data, by)
     if not model.config.bias:
         return without_edges(model, data, _strong_without_bias(model, data, edges))
     keep = []
@@ -66,6 +71,16 @@ def prune(model: KAN, x: Any, *, edges: float = 3e-2, nodes: float = 1e-2, input
         target = _to_sums(after >= nodes, shape)
         keep.append((edge_scores >= edges) & (before >= threshold)[:, None] & target)
     return without_edges(model, data, keep)
+
+
+def _scores(model: KAN, x: Tensor, by: str) -> Attribution:
+    if by == "attribution":
+        return attribution(model, x)
+    if by != "ablation":
+        raise ConfigError(f"by is the score to prune by, 'attribution' or 'ablation', got {by!r}.")
+    from splinework.interpret.importance.ablation import ablation_scores  # a fit does not need it
+
+    return ablation_scores(model, x)
 
 
 def _strong_without_bias(model: KAN, x: Tensor, edges: float) -> list[Tensor]:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from splinework import lazy
 
 if TYPE_CHECKING:  # what `lazy` reads, too
-    from splinework.interpret.importance.ablation import ablation
-    from splinework.interpret.importance.effects import effects
+    from splinework.interpret.importance.ablation import ablation_scores
+    from splinework.interpret.importance.effect import effects
     from splinework.interpret.importance.explanation import explain
-    from splinework.interpret.importance.interactions import interactions, pair_surface
+    from splinework.interpret.importance.pairs import interactions, pair_surface
     from splinework.interpret.importance.permutation import permutation_importance
     from splinework.interpret.importance.sobol import sobol_indices
     from splinework.interpret.importance.table import importance
 
 __all__ = [
-    "ablation",
+    "ablation_scores",
     "effects",
     "explain",
     "importance",

@@ -161,7 +161,8 @@ def explain(
           x2                      +0
         Terms: all 4 coalitions, 9 background rows.
     """
-    function = row_function(predictor, background_of(predictor, x, background), groups)
+    reference = x if background is None and not hasattr(predictor, "row_function") else background
+    function = row_function(predictor, reference, groups)
     rows = function.encode(x)
     which = interacting_pairs(input_components(function.network, function.columns)) if pairs else None
     found = shapley_terms(function, rows, pairs=which, seed=seed)
@@ -177,10 +178,3 @@ def explain(
         function(rows) if len(rows) else np.zeros((0, len(function.outputs))),
         found.method,
     )
-
-
-def background_of(predictor: Any, x: Any, background: Any) -> Any:
-    """The rows to compare with: those given, else those of an estimator's fit, else x."""
-    if background is not None:
-        return background
-    return predictor.background() if hasattr(predictor, "background") else x

@@ -97,7 +97,7 @@ def row_function(predictor: Any, x: Any, groups: Iterable[Group] | None = None, 
     Args:
         predictor: A network, in a frame or not; an estimator of this package, which says itself how it is read; or a function of
             an array `(n, p)`, a torch module, or an object with `predict`.
-        x: Rows, as the predictor takes them.
+        x: Rows, as the predictor takes them; for an estimator None stands for the rows of its fit.
         groups: Inputs that belong together, by name or index.
         least: Rows needed.
 

@@ -41,12 +41,12 @@ def effects(
 ) -> tuple[Effect, ...]:
     """The effect of each input for plotting, `E f(x_i, z) - E f(z)`: the curve itself, centred, for a sum of curves.
 
-    The band is one of the effect, not of the prediction: the posterior of the difference, in which a constant that all values share
-    has no part.
+    The band is one of the effect, not of the prediction: the posterior of the difference, in which a constant that all values
+    share has no part.
 
     Args:
-        predictor: A network, in a frame or not; a fitted estimator; a function of an array `(n, inputs)`; or the result of `sw.fit`,
-            whose posterior gives the band.
+        predictor: A network, in a frame or not; a fitted estimator; a function of an array `(n, inputs)`; or the result of
+            `sw.fit`, whose posterior gives the band.
         x: Rows, over which the other inputs are averaged; at most 128, evenly spread over them.
         groups: Inputs that count as one, by name or index.
         points: Values of an input at most.
