@@ -132,6 +132,13 @@ class KAN(nn.Module):
         """The configuration of this network, with the present bases of its layers, which may have been refined."""
         return replace(self._config, bases=tuple(layer.basis for layer in self.kan_layers))
 
+    def take_names(self, frame: Any) -> None:
+        """Names the inputs after the columns of a frame, one for each, if they are still called `x1`, `x2`, … and it differs."""
+        own, columns = self._config.input_names, tuple(getattr(frame, "columns", ()))
+        unnamed = own == tuple(f"x{i + 1}" for i in range(len(own))) and not set(own) & set(map(str, columns))
+        if unnamed and len(set(columns)) == len(own) == len(columns) and all(isinstance(each, str) for each in columns):
+            self._config = replace(self._config, input_names=columns)
+
     @property
     def kan_layers(self) -> list[KANLayer]:
         """The layers of edges, typed."""

@@ -112,7 +112,8 @@ def fit(
     all rows. What was decided, and why, is in the history; what a user should worry about is warned of (`FitWarning`).
 
     Args:
-        model: The network. A number that is frozen (`requires_grad=False`) stays, but then `lm` cannot be used.
+        model: The network; inputs without names take those of a frame's columns. A number that is frozen
+            (`requires_grad=False`) stays, but then `lm` cannot be used.
         x: `(N, inputs)`: a tensor, an array or a frame, in raw units. Or a source of both x and y that need not fit into
             memory: `parquet`, `memmap` or `batches` of `splinework.train.sources`.
         y: `(N, outputs)`, or `(N,)` for one output, in raw units; labels or counts where the loss is one of those.
@@ -140,6 +141,7 @@ def fit(
     # Whatever the caller's: derivatives are needed here.
     with torch.inference_mode(False), torch.enable_grad():
         work = working_copy(model, "fit", "x, y")
+        work.take_names(x)
         rows, objective = prepare(work, x, y, chosen)
         if len(chosen.residuals):
             objective = _with_residuals(objective, chosen.residuals)

@@ -46,7 +46,7 @@ class Marginals:
     def _ordered(self, i: int) -> Floats:
         columns = list(self.function.columns[i])
         values = self.function.x[:, columns]
-        return np.sort(values, axis=0) if len(columns) == 1 else values
+        return values[np.lexsort(values.T[::-1])] if columns else values
 
 
 def exchanged(function: RowFunction, rows: Floats, other: Floats, inputs: Sequence[int]) -> Floats:
