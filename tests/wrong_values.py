@@ -19,6 +19,7 @@ RIGHT = {
     "model": MODEL,
     "module": LAYER,
     "student": MODEL,
+    "predictor": MODEL,
     "teacher": MODEL,
     "x": X,
     "y": Y,
@@ -155,6 +156,7 @@ RIGHT |= {
 }
 
 SLIPS = {
+    "predictor": [None, "m.safetensors", sw.KAN, {}, [MODEL], 3, torch.nn.Linear],
     "model": [X, None, "m.safetensors", sw.KAN, MODEL.state_dict(), {}, [MODEL], torch.nn.Linear(2, 1)],
     "rows": [None, X.T, GAPS, "data.csv", [["a", "b"]] * 60, ROWS * 1j, X[:0], DATASET, MODEL],
     "column": [None, Y[:50], ["a", "b"] * 30, TARGET * 1j, "y", {"y": Y}, GAPS[:, 1], Y[:0], MODEL],
@@ -177,6 +179,7 @@ SLIPS = {
 
 KINDS = {
     "model": "model student teacher",
+    "predictor": "predictor",
     "rows": "x",
     "numbers": "trace.x jet.x marginalised.x randomised.x t discover_relation.x points",
     "column": "y",

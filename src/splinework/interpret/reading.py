@@ -1,4 +1,4 @@
-"""What a network does with given rows: the base function and the spline of an edge, and the rows that leave the grids."""
+"""A network at given rows: the base function and the spline of an edge, and the rows that leave the grids."""
 
 from dataclasses import dataclass
 from typing import Any, final
@@ -25,9 +25,9 @@ class EdgeParts:
     """One edge at given rows, in network units: `output = base + spline`, each `(B,)`.
 
     Attributes:
-        input: What the edge sees.
-        base: What the base function contributes, `w_b b(x)`.
-        spline: What the spline contributes, `w_s Σ_m c_m B_m(x)`.
+        input: Input of the edge.
+        base: Contribution of the base function, `w_b b(x)`.
+        spline: Contribution of the spline, `w_s Σ_m c_m B_m(x)`.
     """
 
     input: Tensor
@@ -43,7 +43,7 @@ class EdgeParts:
 @torch.no_grad()
 @explained
 def edge_parts(model: KAN | FramedKAN, x: Any, layer: int, i: int, j: int) -> EdgeParts:
-    """What the base function and what the spline of an edge contribute, `φ(x) = w_b b(x) + w_s Σ_m c_m B_m(x)`.
+    """Contributions of the base function and of the spline of an edge, `φ(x) = w_b b(x) + w_s Σ_m c_m B_m(x)`.
 
     Args:
         model: The network; of one in a frame, the network inside is looked at.
@@ -67,7 +67,7 @@ def edge_parts(model: KAN | FramedKAN, x: Any, layer: int, i: int, j: int) -> Ed
         >>> x = torch.linspace(-1, 1, 5)[:, None]
         >>> model = KAN([1, 1])
         >>> parts = edge_parts(model, x, 0, 0, 0)
-        >>> torch.allclose(parts.output, trace(model, x).edge(0, 0, 0)[1]), parts.base.shape
+        >>> torch.allclose(parts.output, model(x)[:, 0]), parts.base.shape
         (True, torch.Size([5]))
     """
     if isinstance(model, FramedKAN):
@@ -85,7 +85,7 @@ def edge_parts(model: KAN | FramedKAN, x: Any, layer: int, i: int, j: int) -> Ed
 @final
 @dataclass(frozen=True)
 class OffGrid:
-    """Which rows leave the grids, where edges go on as straight lines or whatever the extrapolation says.
+    """The rows that leave the grids, where edges go on as straight lines or whatever the extrapolation says.
 
     Attributes:
         layers: For each layer, whether a row's input to it lies outside that input's grid, `(B, I)`.
@@ -117,7 +117,7 @@ class OffGrid:
 @torch.no_grad()
 @explained
 def off_grid(model: KAN | FramedKAN, x: Any) -> OffGrid:
-    """Which rows leave the grids, per layer and node: predictions there are extrapolated, however deep in the network.
+    """Finds rows that leave the grids, per layer and node: predictions there are extrapolated, however deep in the network.
 
     A row that lies on the grids of the inputs may still leave that of a hidden node. Edges that are masked do not count.
 

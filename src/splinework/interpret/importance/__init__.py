@@ -1,4 +1,4 @@
-"""What the inputs of a function do: shares of its variance, Shapley values, permutation, interactions, one prediction explained.
+"""Importance of inputs: shares of the variance, Shapley values, permutation, interactions, one prediction explained.
 
 Each name is imported on first use.
 """

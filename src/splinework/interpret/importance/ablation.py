@@ -1,4 +1,4 @@
-"""What a network loses without an edge, a node or an input: the change of its outputs, measured by taking each out.
+"""Ablation: the change of a network's outputs where an edge, a node or an input is taken out.
 
 For each in turn its values are replaced by their mean over the rows, as pruning does, and the rest of the network is evaluated:
 `A = √(E(f(x) - f_without(x))² / Var f)` (the mean ablation of a unit, Meyes et al. 2019). A part whose paths cancel further on

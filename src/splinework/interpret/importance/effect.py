@@ -8,7 +8,7 @@ import numpy as np
 
 from splinework.errors import ConfigError
 from splinework.errors.foreign import explained
-from splinework.interpret.importance.marginals import Marginals
+from splinework.interpret.importance.marginals import InputDistributions
 from splinework.interpret.importance.row_function import Floats, Group, row_function
 
 MAX_BACKGROUND = 128
@@ -75,7 +75,7 @@ def effects(
         raise ConfigError(f"points is the number of values of an input, at least 2, got {points}.")
     rows = function.x[:: max(1, -(-len(function.x) // MAX_BACKGROUND))]
     base = function(rows).mean(axis=0)
-    marginals, found = Marginals(function), []
+    marginals, found = InputDistributions(function), []
     for i, (name, columns) in enumerate(zip(function.inputs, function.columns, strict=True)):
         values, _ = marginals.points(i, points)
         if len(columns) == 1 and len(values) == points:

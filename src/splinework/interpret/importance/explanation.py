@@ -25,10 +25,10 @@ class Explanation:
         inputs: Name of each input.
         outputs: Name of each output.
         base: The mean prediction of the background rows, `(outputs,)`, from which the terms start.
-        terms: Of each row and input, `(n, inputs, outputs)`, in the units of the output.
+        terms: The term of each row and input, `(n, inputs, outputs)`, in the units of the output.
         errors: Standard errors of the terms over background rows and orders; zero where they are exact.
         pairs: Indices of the inputs of each pair.
-        pair_terms: Of each row and pair, `(n, pairs, outputs)`.
+        pair_terms: The term of each row and pair, `(n, pairs, outputs)`.
         prediction: The predictions, `(n, outputs)`.
         method: How the terms were found.
     """

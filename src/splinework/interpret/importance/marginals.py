@@ -11,7 +11,7 @@ from splinework.interpret.importance.row_function import Floats, RowFunction
 
 @final
 @dataclass(frozen=True)
-class Marginals:
+class InputDistributions:
     """The distributions of the inputs of a function in its rows, each taken alone.
 
     Attributes:
@@ -26,7 +26,7 @@ class Marginals:
         return values[np.minimum((u * len(values)).astype(np.intp), len(values) - 1)]
 
     def points(self, i: int, most: int) -> tuple[Floats, Floats]:
-        """At most `most` values of an input `(m, c)` and their probabilities `(m,)`; all of them where they are few."""
+        """Values of an input `(m, c)`, at most `most`, and their probabilities `(m,)`; all of them where they are few."""
         different, counts = np.unique(self._ordered(i), axis=0, return_counts=True)
         if len(different) <= most:
             return different, counts / counts.sum()

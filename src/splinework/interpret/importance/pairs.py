@@ -8,7 +8,7 @@ import numpy as np
 
 from splinework.errors import ConfigError
 from splinework.errors.foreign import explained
-from splinework.interpret.importance.marginals import Marginals, exchanged
+from splinework.interpret.importance.marginals import InputDistributions, exchanged
 from splinework.interpret.importance.row_function import Floats, Group, RowFunction, row_function
 from splinework.interpret.importance.sobol import SCRAMBLES, pairs_of_samples
 from splinework.interpret.importance.structure import input_components
@@ -89,8 +89,8 @@ def interactions(
     Example:
         >>> x = np.random.default_rng(0).uniform(-1, 1, (1000, 3))
         >>> found = interactions(lambda x: x[:, 0] * x[:, 1] + x[:, 2], x)
-        >>> found.table.round(2).values.tolist()[:2]
-        [['x1', 'x2', 0.25, 0.0], ['x1', 'x3', 0.0, 0.0]]
+        >>> found.table.round(1).values.tolist()[:2]
+        [['x1', 'x2', 0.3, 0.0], ['x1', 'x3', 0.0, 0.0]]
     """
     if not samples >= 8 * SCRAMBLES:
         raise ConfigError(f"samples is a number of points, at least {8 * SCRAMBLES}, got {samples}.")
@@ -99,7 +99,7 @@ def interactions(
     parts = np.zeros((SCRAMBLES, count, count, outputs))
     variance = np.zeros(outputs)
     for joined in input_components(function.network, function.columns):
-        samples_of = pairs_of_samples(Marginals(function), joined, samples, seed)
+        samples_of = pairs_of_samples(InputDistributions(function), joined, samples, seed)
         for number, (a, b) in enumerate(samples_of):
             before = function(a)
             variance += before.var(axis=0) / SCRAMBLES
@@ -118,7 +118,7 @@ def interactions(
 @final
 @dataclass(frozen=True)
 class PairSurface:
-    """What two inputs do together beyond what each does alone, on a grid, in the units of the outputs.
+    """The surface of two inputs on a grid, in the units of the outputs, and their interaction.
 
     Attributes:
         inputs: Names of both inputs.
@@ -126,7 +126,7 @@ class PairSurface:
         x: Values of the first, `(m,)`.
         y: Values of the second, `(n,)`.
         joint: Mean output where both have these values, about the mean of all, `(m, n, outputs)`.
-        interaction: What of it is no sum of a function of each, `(m, n, outputs)`.
+        interaction: The rest of it without a sum of a function of each, `(m, n, outputs)`.
     """
 
     inputs: tuple[str, str]

@@ -1,4 +1,4 @@
-"""What is explained: a function of rows with its inputs, whether it is a network, an estimator or any callable."""
+"""The function that is explained, with its inputs and rows, whether it is a network, an estimator or any callable."""
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
@@ -108,7 +108,7 @@ def row_function(predictor: Any, x: Any, groups: Iterable[Group] | None = None, 
         ConfigError: If a group names an unknown input.
     """
     if isinstance(predictor, type):
-        raise ArgumentError(not_a_model("the function", predictor, "x"))
+        raise ArgumentError(_refusal(predictor))
     if hasattr(predictor, "row_function"):
         found: RowFunction = predictor.row_function(x)
     elif isinstance(predictor, (KAN, FramedKAN)):
@@ -120,6 +120,13 @@ def row_function(predictor: Any, x: Any, groups: Iterable[Group] | None = None, 
             f"x has {len(found.x)} rows; at least {least} are needed to compare with, as they say what the inputs may be."
         )
     return found.grouped(groups)
+
+
+def _refusal(predictor: Any) -> str:
+    """The message for something that is no function, with the advice that other functions give for it."""
+    kind = f"the class {predictor.__name__}" if isinstance(predictor, type) else type(predictor).__name__
+    advice = not_a_model("sw.explain", predictor, "x").partition("; ")[2]
+    return f"predictor is a network, a fitted estimator or a function of rows, got {kind}; {advice}"
 
 
 def _of_network(model: KAN | FramedKAN, x: Any) -> RowFunction:
@@ -149,7 +156,7 @@ def _of_network(model: KAN | FramedKAN, x: Any) -> RowFunction:
 def _of_callable(predictor: Any, x: Any) -> RowFunction:
     ask = getattr(predictor, "predict", predictor)
     if not callable(ask):
-        raise ArgumentError(not_a_model("the function", predictor, "x"))
+        raise ArgumentError(_refusal(predictor))
 
     def encode(rows: Any) -> Floats:
         found = numbers_of(rows, "x")

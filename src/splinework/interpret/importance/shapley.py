@@ -37,7 +37,7 @@ Pair = tuple[int, int]
 
 @final
 @dataclass(frozen=True)
-class Design:
+class CoalitionDesign:
     """Coalitions, and the terms as weighted sums of their values.
 
     Attributes:
@@ -49,7 +49,7 @@ class Design:
     weights: Floats
 
 
-def all_coalitions(inputs: int, pairs: Sequence[Pair] | None) -> Design:
+def all_coalitions(inputs: int, pairs: Sequence[Pair] | None) -> CoalitionDesign:
     """The exact values: Shapley values, or main effects and Shapley–Taylor indices of these pairs."""
     codes = np.arange(2**inputs)
     members = (codes[:, None] >> np.arange(inputs)) & 1 == 1
@@ -67,11 +67,11 @@ def all_coalitions(inputs: int, pairs: Sequence[Pair] | None) -> Design:
         share = np.array([2 / (inputs * comb(inputs - 1, s)) for s in range(inputs - 1)])[size[without]]
         for more, sign in ((0, 1), (1 << i, -1), (1 << j, -1), (1 << i | 1 << j, 1)):
             weights[row, without | more] = sign * share
-    return Design(members, weights)
+    return CoalitionDesign(members, weights)
 
 
-def along(order: Sequence[int], pairs: Sequence[Pair] | None) -> Design:
-    """What the terms are along one order of the inputs; their mean over all orders are the exact values."""
+def along(order: Sequence[int], pairs: Sequence[Pair] | None) -> CoalitionDesign:
+    """The terms along one order of the inputs; their means over all orders are the exact values."""
     inputs = len(order)
     sets = [frozenset(order[:t]) for t in range(inputs + 1)]
     if pairs is not None:
@@ -82,7 +82,7 @@ def along(order: Sequence[int], pairs: Sequence[Pair] | None) -> Design:
     if pairs is None:
         for t, i in enumerate(order):
             weights[i, [place[sets[t + 1]], place[sets[t]]]] = 1.0, -1.0
-        return Design(members, weights)
+        return CoalitionDesign(members, weights)
     for i in range(inputs):
         weights[i, [place[frozenset({i})], 0]] = 1.0, -1.0
     at = {i: t for t, i in enumerate(order)}
@@ -91,14 +91,14 @@ def along(order: Sequence[int], pairs: Sequence[Pair] | None) -> Design:
         before = sets[at[i]]
         for more, sign in ((set(), 1), ({i}, -1), ({j}, -1), ({i, j}, 1)):
             weights[row, place[before | more]] += sign
-    return Design(members, weights)
+    return CoalitionDesign(members, weights)
 
 
 class Mixer(Protocol):
     """Values of the function at rows of which some inputs come from a background row."""
 
     def __call__(self, number: int, members: NDArray[np.bool_]) -> Floats:
-        """With a background row, for coalitions `(s, inputs)`: values `(n, s, q)`."""
+        """Values `(n, s, q)` of coalitions `(s, inputs)` with the background row of this number."""
 
 
 @final
@@ -160,7 +160,7 @@ class SumMixer:
 
 @final
 @dataclass(frozen=True)
-class Terms:
+class PredictionTerms:
     """Terms that add up to predictions.
 
     Attributes:
@@ -176,7 +176,7 @@ class Terms:
     method: str
 
 
-def shapley_terms(function: RowFunction, x: Floats, *, pairs: Sequence[Pair] | None, seed: int) -> Terms:
+def shapley_terms(function: RowFunction, x: Floats, *, pairs: Sequence[Pair] | None, seed: int) -> PredictionTerms:
     """Shapley values, or main effects with pairs, of rows `(n, p)` of columns; the function's own rows are the background."""
     known = _additive_terms(function, x, len(pairs or ()))
     if known is not None:
@@ -196,7 +196,7 @@ def shapley_terms(function: RowFunction, x: Floats, *, pairs: Sequence[Pair] | N
     chunk = max(1, MAX_VALUES // (len(trial.members) * _width(function)))
     parts = [_averaged(function, x[start : start + chunk], background, designs) for start in range(0, len(x), chunk)]
     terms, errors = (np.concatenate([part[k] for part in parts]) for k in (1, 2))
-    return Terms(parts[0][0], terms, errors, f"{method}, {len(background)} background rows")
+    return PredictionTerms(parts[0][0], terms, errors, f"{method}, {len(background)} background rows")
 
 
 def representative(function: RowFunction, count: int) -> Floats:
@@ -215,7 +215,7 @@ def mixer(function: RowFunction, x: Floats, background: Floats) -> Mixer:
 
 
 def _averaged(
-    function: RowFunction, x: Floats, background: Floats, designs: Sequence[Design]
+    function: RowFunction, x: Floats, background: Floats, designs: Sequence[CoalitionDesign]
 ) -> tuple[Floats, Floats, Floats]:
     """Base, terms and standard errors over the designs, each with the next background row."""
     values_of = mixer(function, x, background)
@@ -233,7 +233,7 @@ def _averaged(
     return base, mean, np.sqrt(squares / max(len(designs) - 1, 1) / len(designs))
 
 
-def _additive_terms(function: RowFunction, x: Floats, pairs: int) -> Terms | None:
+def _additive_terms(function: RowFunction, x: Floats, pairs: int) -> PredictionTerms | None:
     """The terms of a sum of functions of one input each, against all background rows; None if it is no such sum."""
     inputs = len(function.inputs)
     members = np.concatenate([np.zeros((1, inputs), bool), np.eye(inputs, dtype=bool), np.ones((1, inputs), bool)])
@@ -261,7 +261,7 @@ def _additive_terms(function: RowFunction, x: Floats, pairs: int) -> Terms | Non
     middle = others.mean(axis=0)
     terms = np.concatenate([own - middle, np.zeros((len(x), pairs, own.shape[2]))], axis=1)
     base = function(reference)[0] + middle.sum(axis=0)
-    return Terms(base, terms, np.zeros_like(terms), "a sum of functions of one input each, so exact")
+    return PredictionTerms(base, terms, np.zeros_like(terms), "a sum of functions of one input each, so exact")
 
 
 def _orders(generator: np.random.Generator, inputs: int, count: int) -> Iterator[list[int]]:

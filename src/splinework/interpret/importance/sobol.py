@@ -20,7 +20,7 @@ from scipy.stats import qmc
 
 from splinework.errors import ConfigError
 from splinework.errors.foreign import explained
-from splinework.interpret.importance.marginals import Marginals, exchanged
+from splinework.interpret.importance.marginals import InputDistributions, exchanged
 from splinework.interpret.importance.row_function import Floats, Group, RowFunction, row_function
 from splinework.interpret.importance.structure import input_components
 
@@ -88,7 +88,7 @@ def indices_of(function: RowFunction, *, samples: int = 8192, seed: int = 0) -> 
     """`sobol_indices` of a `RowFunction`."""
     if not samples >= 8 * SCRAMBLES:
         raise ConfigError(f"samples is a number of points, at least {8 * SCRAMBLES}, got {samples}.")
-    marginals, shape = Marginals(function), (len(function.inputs), len(function.outputs))
+    marginals, shape = InputDistributions(function), (len(function.inputs), len(function.outputs))
     first, total = np.zeros(shape), np.zeros(shape)
     first_error, total_error, variance = np.zeros(shape), np.zeros(shape), np.zeros(shape[1])
     for joined in input_components(function.network, function.columns):
@@ -105,7 +105,7 @@ def indices_of(function: RowFunction, *, samples: int = 8192, seed: int = 0) -> 
     return SobolIndices(first / scale, first_error / scale, total / scale, total_error / scale, variance)
 
 
-def _by_grid(marginals: Marginals, inputs: Sequence[int]) -> tuple[tuple[Floats, Floats], Floats]:
+def _by_grid(marginals: InputDistributions, inputs: Sequence[int]) -> tuple[tuple[Floats, Floats], Floats]:
     """Variances of one to three inputs, first-order and total, `(k, q)`, and of all together, `(q,)`, by a product grid."""
     points = [marginals.points(i, GRID_POINTS.get(len(inputs), len(marginals.function.x))) for i in inputs]
     places = np.array(list(product(*(range(len(w)) for _, w in points)))).T
@@ -132,7 +132,7 @@ def _mean(values: Floats, weights: Sequence[Floats], axes: Iterable[int]) -> Flo
 
 
 def pairs_of_samples(
-    marginals: Marginals, inputs: Sequence[int], samples: int, seed: int
+    marginals: InputDistributions, inputs: Sequence[int], samples: int, seed: int
 ) -> Iterable[tuple[Floats, Floats]]:
     """Two independent samples of rows `(n, p)` of these inputs, the others typical, once for each scrambling."""
     count = 2 ** round(np.log2(samples / SCRAMBLES))
@@ -147,7 +147,7 @@ def pairs_of_samples(
 
 
 def _by_sampling(
-    marginals: Marginals, inputs: Sequence[int], samples: int, seed: int
+    marginals: InputDistributions, inputs: Sequence[int], samples: int, seed: int
 ) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats], Floats]:
     """Variances of inputs, first-order and total, `(k, q)`, their standard errors, and that of all together, `(q,)`."""
     function = marginals.function

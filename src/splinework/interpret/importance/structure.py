@@ -1,4 +1,4 @@
-"""Which inputs a network lets act together: the sets of which its outputs are sums, read off its edges.
+"""Sets of inputs that a network lets act together, of which its outputs are sums, read off its edges.
 
 A sum of nodes is a sum over the inputs of these. An edge that is a straight line keeps a sum a sum; one that bends makes a
 function of all inputs below it. So the answer holds for every x, and what shares no set has no interaction at all.
@@ -20,7 +20,7 @@ Block = frozenset[int]
 
 @torch.no_grad()
 def additive_blocks(network: KAN) -> list[set[Block]]:
-    """For each output the sets of inputs of which it is a sum of functions, `f(x) = Σ_A f_A(x_A)`.
+    """The sets of inputs of which each output is a sum of functions, `f(x) = Σ_A f_A(x_A)`.
 
     Args:
         network: The network, without a frame.

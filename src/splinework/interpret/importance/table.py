@@ -28,7 +28,7 @@ MAX_NOTED = 3
 @final
 @dataclass(frozen=True)
 class Importance:
-    """What each input does, by several measures, each `(inputs, outputs)`.
+    """Importance of each input by several measures, each `(inputs, outputs)`.
 
     Attributes:
         inputs: Name of each input.
@@ -78,7 +78,7 @@ class Importance:
 def importance(
     predictor: Any, x: Any, y: Any = None, *, groups: Iterable[Group] | None = None, repeats: int = 10, seed: int = 0
 ) -> Importance:
-    """What each input does, by all measures beside each other: what the function varies with, and what its score claims.
+    """Importance of each input by all measures beside each other, and sentences where they disagree.
 
     - `total` and `first`: shares of the variance with and without the interactions of an input (Sobol indices, `Σ S_i ≤ 1 ≤ Σ
       T_i`);
