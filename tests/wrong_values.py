@@ -126,6 +126,8 @@ RIGHT |= {
     "use.name": "reference",
     "squared_error.t": Y[:, None],
     "NoInteraction.first": "a",
+    "pair_surface.first": "a",
+    "pair_surface.second": "b",
     "NoInteraction.second": "b",
     "Disc.among": ("x", "y"),
     "Through.points": [(0, 0)],
@@ -195,7 +197,7 @@ KINDS = {
     "path": "path folder out",
     "callable": "function value slope build simulator run",
     "mapping": "equations start values parameters face ranges flow of_inputs",
-    "one": "input NoInteraction.first NoInteraction.second",
+    "one": "input NoInteraction.first NoInteraction.second pair_surface.first pair_surface.second",
     "several": "shape centre direction keep",
     "instance": "residuals nodes bases kinds recipe axiom axioms kind first second table edges layers result module",
 }

@@ -69,6 +69,13 @@ def test_a_sum_of_curves_is_exact_and_so_are_parts_that_nothing_joins():
     assert exact.total[6, 0] == 0
 
 
+def test_a_large_constant_changes_no_share():
+    x = even(1000, 4)
+    plain, shifted = (sobol_indices(lambda x, c=c: ishigami(x) + c, x, samples=2048) for c in (0.0, 1e5))
+    assert np.abs(plain.first - shifted.first).max() < 1e-6
+    assert np.abs(plain.total - shifted.total).max() < 1e-6
+
+
 def test_paths_that_cancel_have_no_share():
     found = sobol_indices(cancelling_network(), rows(300, 2))
     assert found.total[1, 0] < 1e-20

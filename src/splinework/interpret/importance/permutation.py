@@ -86,7 +86,7 @@ def permuted(function: RowFunction, y: Any, *, repeats: int = 10, seed: int = 0)
 
 def _squared(function: RowFunction, y: Any) -> Any:
     targets = numbers_of(y, "y")
-    targets = targets.reshape(len(targets), -1) if targets.ndim else targets.reshape(0, 1)
+    targets = targets[:, None] if targets.ndim == 1 else targets
     wanted = (len(function.x), len(function.outputs))
     if targets.shape != wanted:
         raise ShapeError(f"y has the shape {wanted}, one row for each of x, got {np.shape(y)}.")
