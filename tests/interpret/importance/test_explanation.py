@@ -139,6 +139,8 @@ def test_a_group_has_the_term_of_a_player_and_rows_are_told_by_name():
         found.row(4)
     with pytest.raises(ConfigError, match="'z'"):
         found.frame("z")
+    with pytest.raises(ConfigError, match="at most 60 inputs"):
+        sw.explain(lambda x: x.sum(axis=1), rows(5, 61), pairs=True)
     with pytest.raises(ShapeError, match="at least 2"):
         sw.explain(model, rows(1, 3))
 

@@ -15,6 +15,9 @@ from splinework.interpret.importance.structure import input_components
 if TYPE_CHECKING:
     import pandas as pd
 
+MAX_PAIRED_INPUTS = 60
+"""Inputs whose pairs may have terms: 1770 pairs."""
+
 
 @final
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ def explain(
         ArgumentError: If the predictor is no function.
         ShapeError: If x has another number of columns, or there are fewer than two background rows.
         DataError: If x or the outputs are not finite numbers.
-        ConfigError: If a group names an unknown input.
+        ConfigError: If a group names an unknown input, or there are more than 60 inputs for pairs.
 
     References:
         Lundberg and Lee 2017 (Shapley values of predictions); Sundararajan, Dhamdhere and Agarwal 2020 (pairs).
@@ -163,6 +166,11 @@ def explain(
     """
     reference = x if background is None and not hasattr(predictor, "row_function") else background
     function = row_function(predictor, reference, groups)
+    if pairs and len(function.inputs) > MAX_PAIRED_INPUTS:
+        raise ConfigError(
+            f"pairs=True takes at most {MAX_PAIRED_INPUTS} inputs, got {len(function.inputs)}; join some by groups=, or leave "
+            "pairs out."
+        )
     rows = function.encode(x)
     which = interacting_pairs(input_components(function.network, function.columns)) if pairs else None
     found = shapley_terms(function, rows, pairs=which, seed=seed)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -16,6 +17,8 @@ from splinework.interpret.importance.structure import input_components
 if TYPE_CHECKING:
     import pandas as pd
 
+MIN_SHARE = 1e-6
+"""Total share of the variance below which an input is not looked at in pairs."""
 MAX_BACKGROUND = 256
 """Rows over which a surface averages the other inputs."""
 
@@ -102,17 +105,23 @@ def interactions(
         samples_of = pairs_of_samples(InputDistributions(function), joined, samples, seed)
         for number, (a, b) in enumerate(samples_of):
             before = function(a)
-            variance += before.var(axis=0) / SCRAMBLES
+            whole = before.var(axis=0)
+            variance += whole / SCRAMBLES
             alone = {i: function(exchanged(function, a, b, [i])) for i in (joined if len(joined) > 1 else ())}
-            for i in alone:
-                for j in (other for other in joined if other > i):
-                    both = function(exchanged(function, a, b, [i, j]))
-                    parts[number, i, j] = 0.25 * ((before - alone[i] - alone[j] + both) ** 2).mean(axis=0)
+            # No pair has a larger share than the total share of either input.
+            acting = [i for i, mixed in alone.items() if np.any(_mean_square(before - mixed) > 2 * MIN_SHARE * whole)]
+            for i, j in combinations(acting, 2):
+                both = function(exchanged(function, a, b, [i, j]))
+                parts[number, i, j] = 0.25 * _mean_square(before - alone[i] - alone[j] + both)
     first, second = np.triu_indices(count, 1)
     found = parts[:, first, second] / np.where(variance > 0, variance, 1.0)
     error = found.std(axis=0, ddof=1) / np.sqrt(SCRAMBLES)
     pairs = tuple(zip(first.tolist(), second.tolist(), strict=True))
     return PairInteractions(function.inputs, function.outputs, pairs, found.mean(axis=0), error)
+
+
+def _mean_square(changes: Floats) -> Floats:
+    return np.asarray((changes**2).mean(axis=0))
 
 
 @final
