@@ -16,6 +16,7 @@ PUBLIC = (
     "splinework.formula",
     "splinework.hardware",
     "splinework.interpret.edit",
+    "splinework.interpret.importance",
     "splinework.interpret.symbolic",
     "splinework.kernels",
     "splinework.knowledge.axioms",

@@ -20,6 +20,7 @@ RIGHT = {
     "model": MODEL,
     "module": LAYER,
     "student": MODEL,
+    "predictor": MODEL,
     "teacher": MODEL,
     "x": X,
     "y": Y,
@@ -128,6 +129,8 @@ RIGHT |= {
     "use.name": "reference",
     "squared_error.t": Y[:, None],
     "NoInteraction.first": "a",
+    "pair_surface.first": "a",
+    "pair_surface.second": "b",
     "NoInteraction.second": "b",
     "Disc.among": ("x", "y"),
     "Through.points": [(0, 0)],
@@ -180,6 +183,7 @@ RIGHT |= {
 }
 
 SLIPS = {
+    "predictor": [None, "m.safetensors", sw.KAN, {}, [MODEL], 3, torch.nn.Linear],
     "model": [X, None, "m.safetensors", sw.KAN, MODEL.state_dict(), {}, [MODEL], torch.nn.Linear(2, 1)],
     "rows": [None, X.T, GAPS, "data.csv", [["a", "b"]] * 60, ROWS * 1j, X[:0], DATASET, MODEL],
     "column": [None, Y[:50], ["a", "b"] * 30, TARGET * 1j, "y", {"y": Y}, GAPS[:, 1], Y[:0], MODEL],
@@ -202,6 +206,7 @@ SLIPS = {
 
 KINDS = {
     "model": "model student teacher change.before change.after",
+    "predictor": "predictor",
     "rows": "x",
     "numbers": "trace.x jet.x marginalised.x randomised.x t discover_relation.x points",
     "column": "y",
@@ -217,7 +222,7 @@ KINDS = {
     "path": "path folder out",
     "callable": "function value slope build simulator run",
     "mapping": "equations start values parameters face ranges flow of_inputs",
-    "one": "input coarsen.grid NoInteraction.first NoInteraction.second",
+    "one": "input coarsen.grid NoInteraction.first NoInteraction.second pair_surface.first pair_surface.second",
     "several": "group_inputs.inputs edge node merge.first merge.second order shape centre direction keep",
     "instance": "residuals nodes bases kinds recipe axiom axioms kind first second table edges layers result module",
 }

@@ -1,7 +1,7 @@
 """splinework: Kolmogorov–Arnold networks, fitted, interpreted and deployed.
 
 `fit` trains a model, `sparsify` makes it small, `discover` finds a formula; `KANRegressor` and `KANClassifier` do all of it
-with scikit-learn's interface. These 38 names are the top level; everything else is in its module, such as
+with scikit-learn's interface. These 40 names are the top level; everything else is in its module, such as
 `splinework.nn.derivatives.partials`. Each name is loaded on first use, so `import splinework` itself is cheap, and torch is
 loaded with the first name that needs it.
 
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from splinework.interpret import symbolic as symbolic
     from splinework.interpret.formula_network import from_formula
     from splinework.interpret.symbolic.suggestions import suggest
+    from splinework.interpret.importance.explanation import explain
+    from splinework.interpret.importance.table import importance
     from splinework.knowledge import axioms as axioms
     from splinework.knowledge import teach as teach
     from splinework.knowledge.axioms.verify import verify
@@ -75,14 +77,21 @@ _ELSEWHERE = {
     "attribution": "interpret.scores",
     "batches": "train.sources",
     "discover_conserved": "discover",
+    "edge_parts": "interpret.reading",
+    "effects": "interpret.importance",
     "elevate": "interpret.edit",
     "find_structure": "interpret.structure",
     "insert": "interpret.edit",
+    "interactions": "interpret.importance",
     "jet": "nn.derivatives",
     "memmap": "train.sources",
+    "off_grid": "interpret.reading",
+    "pair_surface": "interpret.importance",
     "parquet": "train.sources",
     "partials": "nn.derivatives",
+    "permutation_importance": "interpret.importance",
     "raise_degree": "interpret.edit",
+    "sobol_indices": "interpret.importance",
     "squared_error_gradient": "train.gradient",
 }
 
@@ -105,6 +114,7 @@ __all__ = [
     "discover_ode",
     "discover_relation",
     "ensemble",
+    "explain",
     "export",
     "fit",
     "fix",
@@ -112,6 +122,7 @@ __all__ = [
     "freeze",
     "from_formula",
     "from_pykan",
+    "importance",
     "load",
     "plot",
     "prune",

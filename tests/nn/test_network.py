@@ -7,6 +7,7 @@ import math
 from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -292,3 +293,20 @@ def test_errors_are_the_builtins_of_their_kind_too():
     assert issubclass(ShapeError, ValueError)
     assert issubclass(ConfigError, ValueError)
     assert issubclass(DtypeError, TypeError)
+
+
+def test_inputs_without_names_take_those_of_a_frame():
+    frame = pd.DataFrame(np.zeros((2, 2)), columns=["mass", "speed"])
+    for model, wanted in (
+        (KAN([2, 1]), ("mass", "speed")),
+        (KAN([2, 1], names=["a", "b"]), ("a", "b")),
+        (KAN([3, 1]), ("x1", "x2", "x3")),
+    ):
+        model.take_names(frame)
+        assert model.config.input_names == wanted
+    for columns in (["x2", "x1"], ["a", 3], ["a", "a"]):
+        kept = KAN([2, 1])
+        kept.take_names(frame.set_axis(columns, axis=1))
+        assert kept.config.input_names == ("x1", "x2")
+    kept.take_names(np.zeros((2, 2)))
+    assert kept.config.input_names == ("x1", "x2")

@@ -154,6 +154,13 @@ class KAN(nn.Module):
             self._config, bases=tuple(layer.basis for layer in layers), functions=functions if any(functions) else ()
         )
 
+    def take_names(self, frame: Any) -> None:
+        """Names the inputs after the columns of a frame, one for each, if they are still called `x1`, `x2`, … and it differs."""
+        own, columns = self._config.input_names, tuple(getattr(frame, "columns", ()))
+        unnamed = own == tuple(f"x{i + 1}" for i in range(len(own))) and not set(own) & set(map(str, columns))
+        if unnamed and len(set(columns)) == len(own) == len(columns) and all(isinstance(each, str) for each in columns):
+            self._config = replace(self._config, input_names=columns)
+
     @property
     def kan_layers(self) -> list[KANLayer]:
         """The layers of edges, typed."""

@@ -1,10 +1,12 @@
 """Record of all activations of a network for given inputs; the model itself stores nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
+from splinework.errors import ConfigError
 from splinework.errors.foreign import explained
 from splinework.nn.arrays import inputs_of
 from splinework.nn.frame import FramedKAN
@@ -36,9 +38,34 @@ class Trace:
     outputs: Tensor
 
     def edge(self, layer: int, i: int, j: int) -> tuple[Tensor, Tensor]:
-        """Input and output values of one edge, each `(B,)`."""
+        """Input and output values of one edge, each `(B,)`.
+
+        Raises:
+            ConfigError: If there is no such edge.
+        """
+        check_edge([(each.edges.shape[1], each.edges.shape[2]) for each in self.layers], layer, i, j)
         record = self.layers[layer]
         return record.inputs[:, i], record.edges[:, i, j]
+
+
+def check_edge(shapes: Sequence[tuple[int, int]], layer: int, i: int, j: int) -> None:
+    """Checks that there is an edge from node i to sum j of a layer; counted from the end, too, as in a list.
+
+    Args:
+        shapes: Inputs and sums of every layer.
+        layer: The layer.
+        i: The node that the edge comes from.
+        j: The sum that it goes to.
+
+    Raises:
+        ConfigError: If there is none, with those that there are.
+    """
+    if not all(isinstance(n, int) for n in (layer, i, j)):
+        raise ConfigError(f"an edge is given by three whole numbers, layer, i and j, got {(layer, i, j)}.")
+    inside = -len(shapes) <= layer < len(shapes)
+    if not inside or not all(-n <= k < n for n, k in zip(shapes[layer], (i, j), strict=True)):
+        known = "; ".join(f"layer {l} (0, 0) to ({n - 1}, {m - 1})" for l, (n, m) in enumerate(shapes))
+        raise ConfigError(f"there is no edge ({layer}, {i}, {j}); the edges (i, j) are: {known}.")
 
 
 @explained

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
@@ -198,6 +199,13 @@ class KANClassifier(ClassifierMixin, KANEstimator):
         if not np.any(weighed.weights > 0):
             raise ValueError(f"class_weight={self.class_weight} leaves no row with a weight above zero; change it.")
         return weighed
+
+    def _row_losses(self) -> Callable[[Floats, Any], Floats]:
+        def losses(outputs: Floats, y: Any) -> Floats:
+            codes = self._classes.codes(labels_of(y, self))
+            return -np.asarray(self._classes.log_probabilities(outputs)[np.arange(len(outputs)), codes])
+
+        return losses
 
     def _learn_likelihood(self, task: Task | None) -> None:
         if isinstance(task, Classification):

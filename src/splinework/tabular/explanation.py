@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state, estimator_html_repr
 
 from splinework.errors import DataError
+from splinework.interpret.importance.row_function import RowFunction
 from splinework.interpret.scores import attribution
 from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
@@ -49,6 +50,7 @@ class ExplanationMixin:
     columns_: Columns
     formula_budget: float
     random_state: Any
+    _inputs: Callable[[Any, str], tuple[Floats, Any]]
     _sample: WeightedRows | None
     _classes: Classes | None = None
 
@@ -148,6 +150,37 @@ class ExplanationMixin:
         """
         check_fitted(self)
         return permutation_table(self, X, y, repeats, scoring, sample_weight, self._classes is not None, self._seed())
+
+    def row_function(self, X: Any = None) -> RowFunction:
+        """The network as a function of the user's columns, as `sw.explain` and `sw.importance` read it.
+
+        A column is one input with all that encodes it, its levels or the indicator of its gaps. The outputs are the network's
+        own: log odds of a classifier, the logarithm of the mean for a loss with that link.
+
+        Args:
+            X: Covariates `(n, p)`; None for the rows of the fit.
+
+        Raises:
+            NotFittedError: Before a fit.
+            ValueError: If X does not match the table of the fit.
+        """
+        check_fitted(self)
+        owners = np.asarray(self.columns_.owners)
+        columns = self.columns_.columns
+        return RowFunction(
+            lambda inputs: outputs_of(self.model_, inputs),
+            lambda rows: self._inputs(rows, "explain")[0],
+            self._rows().x if X is None else self._inputs(X, "explain")[0],
+            tuple(column.name for column in columns),
+            self.columns_.targets,
+            tuple(tuple(np.flatnonzero(owners == i).tolist()) for i in range(len(columns))),
+            self.model_ if isinstance(self.model_, KAN) else None,
+            self._row_losses(),
+        )
+
+    def _row_losses(self) -> Callable[[Floats, Any], Floats] | None:
+        """The loss of each row by outputs and the user's targets; None for squared errors."""
+        return None
 
     def plot(self, **options: Any) -> Axes:
         """Plots the network on rows of the fit, with the options of `splinework.report.plot`.

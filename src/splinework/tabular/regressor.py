@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, final
@@ -14,6 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions  # private; see
 
 from splinework.errors import ConfigError, DataError
 from splinework.errors.foreign import explained
+from splinework.nn.arrays import numbers_of
 from splinework.nn.frame import network_of
 from splinework.tabular.base import KANEstimator
 from splinework.tabular.callbacks import with_callbacks
@@ -197,6 +199,17 @@ class KANRegressor(RegressorMixin, KANEstimator):
                 "version; fit a KANRegressor anew without these."
             )
         return found
+
+    def _row_losses(self) -> Callable[[Floats, Any], Floats] | None:
+        task = self._task
+        if isinstance(task, Regression):
+            return None
+
+        def losses(outputs: Floats, y: Any) -> Floats:
+            targets = numbers_of(y, "y").reshape(len(outputs), -1)
+            return np.asarray(task.loss(torch.from_numpy(outputs), torch.from_numpy(targets)).numpy())
+
+        return losses
 
     @property
     def _explains_rows(self) -> bool:

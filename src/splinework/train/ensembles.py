@@ -158,6 +158,7 @@ def ensemble(
     for member in range(members):
         drawn, judges, left = _draw(len(xs), folds[member], resample, validation is None, generator)
         begun = reinitialised(model, torch.Generator().manual_seed(_number(generator)))
+        begun.take_names(x)
         x_own, y_own, *w_own = _rows(xs, ys, ws, drawn)
         own = replace(
             chosen,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from typing_extensions import Unpack
 
 from splinework.errors import ArgumentError, ConfigError
@@ -35,7 +36,15 @@ from splinework.train.stages import extend_margins, polish, run_stages
 from splinework.train.stream import take_stream
 from splinework.train.stream_objective import StreamObjective
 from splinework.train.teacher import finish, is_teachable, run_taught_stages
-from splinework.train.uncertainty import IntervalEstimate, Posterior, TrainingData, check_level, intervals, posterior
+from splinework.train.uncertainty import (
+    IntervalEstimate,
+    Posterior,
+    TrainingData,
+    check_level,
+    contrast_widths,
+    intervals,
+    posterior,
+)
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,10 @@ class FitResult:
         check_level(level, kind)
         return intervals(self.model, self._posterior, x, level=level, kind=kind)
 
+    def contrast_widths(self, sets: Any, reference: Any, *, level: float = 0.9) -> Tensor:
+        """Bands of effects (`interpret.importance.effects`); see `splinework.train.uncertainty.contrast_widths`."""
+        return contrast_widths(self.model, self._posterior, sets, reference, level)
+
     @cached_property
     def _posterior(self) -> Posterior:
         """The posterior, computed when first needed."""
@@ -99,7 +112,8 @@ def fit(
     all rows. What was decided, and why, is in the history; what a user should worry about is warned of (`FitWarning`).
 
     Args:
-        model: The network. A number that is frozen (`requires_grad=False`) stays, but then `lm` cannot be used.
+        model: The network; inputs without names take those of a frame's columns. A number that is frozen
+            (`requires_grad=False`) stays, but then `lm` cannot be used.
         x: `(N, inputs)`: a tensor, an array or a frame, in raw units. Or a source of both x and y that need not fit into
             memory: `parquet`, `memmap` or `batches` of `splinework.train.sources`.
         y: `(N, outputs)`, or `(N,)` for one output, in raw units; labels or counts where the loss is one of those.
@@ -127,6 +141,7 @@ def fit(
     # Whatever the caller's: derivatives are needed here.
     with torch.inference_mode(False), torch.enable_grad():
         work = working_copy(model, "fit", "x, y")
+        work.take_names(x)
         rows, objective = prepare(work, x, y, chosen)
         if len(chosen.residuals):
             objective = _with_residuals(objective, chosen.residuals)

@@ -91,6 +91,7 @@ def sparsify(
     began, budget = time.monotonic(), chosen.budget
     with torch.inference_mode(False), torch.enable_grad():
         work = working_copy(model, "sparsify", "x, y")
+        work.take_names(x)
         timed = replace(chosen, budget=None if budget is None else 0.6 * budget)
         search = _new_search(work, take_rows(work, x, y, chosen), x, timed)
         search.run.deadline = None if timed.budget is None else began + timed.budget

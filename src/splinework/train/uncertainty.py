@@ -137,6 +137,35 @@ def variance_of_mean(model: KAN, known: Posterior, u: Tensor) -> tuple[Tensor, T
     return torch.cat(outputs), torch.cat(variance)
 
 
+@torch.no_grad()
+def contrast_widths(model: KAN, known: Posterior, sets: Any, reference: Any, level: float) -> Tensor:
+    """Half widths `(sets, outputs)` of the confidence intervals of mean outputs over sets of rows less that over reference rows.
+
+    Args:
+        model: The fitted network.
+        known: The posterior.
+        sets: `(sets, B, inputs)` in raw units.
+        reference: `(B, inputs)` in raw units.
+        level: Probability that an interval covers.
+
+    Raises:
+        ConfigError: For a level that makes no sense.
+    """
+    check_level(level, "mean")
+    work = copy.deepcopy(model).double()
+    parameters, scaling = ParameterVector.of(work), work.output_scaling
+    logs = torch.tensor([s == "log" for s in scaling.scales])
+
+    def mean(rows: Any) -> Tensor:
+        center, jacobian = linearise(work, parameters, work.input_scaling(torch.as_tensor(rows).to(known.root)))
+        slope = torch.where(logs.to(center.device), scaling.inverse(center), 1.0) * scaling.scale
+        return (slope[:, :, None] * jacobian).mean(0)
+
+    base = mean(reference)
+    variances = [((mean(rows) - base) @ known.root).square().sum(1) for rows in sets]
+    return torch.stack(variances).sqrt() * known.inflation * _student_quantile(known, level)
+
+
 def _unseen_scores(model: KAN, known: Posterior, held_out: tuple[Tensor, Tensor]) -> Tensor:
     """Errors on rows that no step saw, over their deviation."""
     center, variance = variance_of_mean(model, known, held_out[0].double())

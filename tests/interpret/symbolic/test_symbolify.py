@@ -11,9 +11,10 @@ import sympy
 import torch
 
 from splinework import KAN, fit, symbolify
-from splinework.errors import DataError, ShapeError
+from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.library import BY_NAME
+from splinework.interpret.symbolic.own_functions import library_of
 from tests.interpret.symbolic.cases import generator, network, paper_example, paper_table, relative, trained, uniform
 
 X, Y, Z = symbol("x1"), symbol("x2"), symbol("x3")
@@ -277,3 +278,14 @@ def test_a_smaller_library_is_respected():
     table = symbolify(model, x, y, library=[BY_NAME["x"], BY_NAME["x^2"], BY_NAME["x^3"]], rows=2)
     assert all(not row.sympy().has(sympy.exp, sympy.sin) for row in table)
     assert len(table) <= 2
+
+
+def test_a_library_may_name_its_functions_and_an_unknown_name_is_refused():
+    model, x, y = paper_example()
+    named = symbolify(model, x, y, library=["sin", "exp"], rows=2)
+    held = symbolify(model, x, y, library=library_of(["sin", "exp"]), rows=2)
+    assert [row.text for row in named] == [row.text for row in held]
+    assert named.best.sympy().atoms(sympy.Function)
+    for given, part in ((["sinn"], "'sin'"), ("sin", r"\['sin'\]"), ([3], "names")):
+        with pytest.raises(ConfigError, match=part):
+            symbolify(model, x, y, library=given)

@@ -1,4 +1,4 @@
-"""Pruning of edges, nodes and inputs by the attribution score of KAN 2.0."""
+"""Pruning of edges, nodes and inputs by a score: the attribution of KAN 2.0, or ablation."""
 
 import copy
 import re
@@ -47,8 +47,10 @@ def prune(
         edges: Score below which an edge is removed.
         nodes: Score below which a hidden node is removed, with all its edges.
         inputs: Score below which an input loses all its edges.
-        by: The scores: `attribution`, or `magnitude`, by which a node counts for the smaller of its strongest incoming and
-            outgoing edge (Liu et al. 2024, eq. 2.21).
+        by: The scores: `attribution` of KAN 2.0, a share of a sum's deviation carried to the outputs; `magnitude`, by which a
+            node counts for the smaller of its strongest incoming and outgoing edge (Liu et al. 2024, eq. 2.21); or `ablation`,
+            the change of the outputs, in their deviations, where the part alone is removed. After a fit without a penalty many
+            paths cancel, which attribution counts and ablation does not.
         keep_edges: Number of edges to keep at most, in place of the threshold: the weakest go first, with what hangs on them, but
             for the last path to an output.
         keep_nodes: Number of nodes to keep in each hidden layer, in place of the threshold.
@@ -146,7 +148,17 @@ def magnitude(model: KAN, x: Tensor) -> Scores:
     return Scores(edges, (out[0], *hidden, into[-1]))
 
 
-SCORES: dict[str, Callable[[KAN, Tensor], Scores | Attribution]] = {"attribution": attribution, "magnitude": magnitude}
+def _ablation(model: KAN, x: Tensor) -> Attribution:
+    from splinework.interpret.importance.ablation import ablation_scores  # a fit does not need it
+
+    return ablation_scores(model, x)
+
+
+SCORES: dict[str, Callable[[KAN, Tensor], Scores | Attribution]] = {
+    "attribution": attribution,
+    "magnitude": magnitude,
+    "ablation": _ablation,
+}
 """What `prune` can go by."""
 
 

@@ -17,6 +17,7 @@ from splinework.interpret.symbolic.expression import ColumnScaling, Splines, bui
 from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction
 from splinework.interpret.symbolic.net import SymbolicNet
 from splinework.interpret.symbolic.network_as_formula import code_length, network_as_it_is
+from splinework.interpret.symbolic.own_functions import functions_of
 from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.ranking import formula_row, formula_rows, ranked
 from splinework.interpret.symbolic.search import Choices, JointSearch, edge_options
@@ -34,7 +35,7 @@ def symbolify(
     x: Any,
     y: Any,
     *,
-    library: Sequence[LibraryFunction] = LIBRARY,
+    library: Sequence[str | LibraryFunction] = LIBRARY,
     rows: int = 8,
     budget: float | None = None,
     scale: str | None = None,
@@ -49,7 +50,7 @@ def symbolify(
         model: A fitted, preferably pruned network; unchanged.
         x: Data in raw units, `(N, inputs)`.
         y: Targets in raw units, `(N, outputs)` or `(N,)`.
-        library: Library of functions.
+        library: Functions to choose from: their names, such as `sin`, formulas over `z`, or `LibraryFunction`s.
         rows: Maximum number of table rows for each output.
         budget: Seconds after which no further choices are tried.
         scale: Scale of y for the errors and the final fit, `linear` or `log`; None takes that of the model's outputs.
@@ -60,6 +61,7 @@ def symbolify(
     Raises:
         ShapeError: If x or y do not fit the model or each other.
         DataError: If there are no rows, or values that are not finite.
+        ConfigError: If the library names an unknown function.
 
     References:
         Liu et al., "KAN: Kolmogorov-Arnold Networks", arXiv 2404.19756, §2.5; Bartlett et al., "Exhaustive Symbolic
@@ -73,12 +75,13 @@ def symbolify(
         >>> print(sw.symbolify(result.model, x, torch.exp(x)).best)
         y = exp(x1)
     """
+    functions = functions_of(library)
     model = copy.deepcopy(model).double().requires_grad_(False)
     xs, ys = _checked(model, x, y)
     deadline = math.inf if budget is None else time.monotonic() + budget
     table: list[FormulaRow] = []
     with np.errstate(all="ignore"):  # trials that are not finite are rejected
-        options = edge_options(model, xs, library)
+        options = edge_options(model, xs, functions)
         built = _searched(model, xs, ys, options, deadline)
         own_errors = (model(xs) - ys).square().mean(0).sqrt().tolist()
         for index, name in enumerate(model.config.output_names):

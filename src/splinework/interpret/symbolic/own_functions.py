@@ -101,6 +101,17 @@ def library_of(given: Sequence[str | LibraryFunction]) -> tuple[LibraryFunction,
     return tuple({**arithmetic, **found}.values())
 
 
+def functions_of(library: Sequence[str | LibraryFunction]) -> tuple[LibraryFunction, ...]:
+    """A library of `LibraryFunction`s as it is, and `library_of` one with names or formulas.
+
+    Raises:
+        ConfigError: As `library_of`.
+    """
+    if not isinstance(library, str) and all(isinstance(each, LibraryFunction) for each in library):
+        return tuple(each for each in library if isinstance(each, LibraryFunction))
+    return library_of(library)
+
+
 def uses_only(library: Sequence[LibraryFunction], expression: Any) -> bool:
     """Whether an expression has no functions but those in the library; arithmetic, powers and splines are always there."""
     z = symbol(VARIABLE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -114,8 +115,8 @@ def fit(
     before anything is trained; a misspecification test warns of those that the data contradict (`FitWarning`).
 
     Args:
-        model: The network, of the raw inputs, or one that `KAN(…, features=[…])` made. Where hard axioms ask for other inputs, or
-            edges without a base function, its numbers are drawn anew.
+        model: The network, of the raw inputs, or one that `KAN(…, features=[…])` made. Inputs without names take those of a
+            frame's columns. Where hard axioms ask for other inputs, or edges without a base function, its numbers are drawn anew.
         x: `(N, inputs)`: a tensor, an array or a frame, in raw units.
         y: `(N, outputs)`, or `(N,)` for one output.
         axioms: Recipes of `splinework.knowledge.axioms`, or their texts, such as `"monotone(age)"`.
@@ -148,6 +149,9 @@ def fit(
         return fit_rows(model, x, y, options=chosen)
     from splinework.knowledge.axioms.language import axioms_of
 
+    if isinstance(model, KAN):
+        model = copy.deepcopy(model)
+        model.take_names(x)
     return _informed(model, x, y, axioms_of(axioms), chosen)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from splinework.errors.foreign import explained
 from splinework.interpret.symbolic import LIBRARY, FormulaRow, FormulaTable, LibraryFunction
 from splinework.interpret.symbolic import symbolify as of_network
+from splinework.interpret.symbolic.own_functions import functions_of
 from splinework.interpret.symbolic.pool import Pool, PoolEntry
 from splinework.interpret.symbolic.ranking import formula_row, formula_rows, ranked
 from splinework.knowledge.axioms.language import axioms_of
@@ -34,7 +35,7 @@ def symbolify(
     x: Any,
     y: Any,
     *,
-    library: Sequence[LibraryFunction] = LIBRARY,
+    library: Sequence[str | LibraryFunction] = LIBRARY,
     rows: int = 8,
     budget: float | None = None,
     scale: str | None = None,
@@ -51,7 +52,7 @@ def symbolify(
         model: A fitted and, best, pruned network, in a frame or not; unchanged.
         x: Data in raw units, `(N, inputs)`.
         y: `(N, outputs)` or `(N,)`.
-        library: Functions to choose from.
+        library: Functions to choose from: their names, such as `sin`, formulas over `z`, or `LibraryFunction`s.
         rows: Most rows of the table for each output.
         budget: Seconds after which no further choices are tried, and nothing more is proved.
         scale: `linear` or `log`: the scale of y on which the errors of formulas count; None takes that of the model's outputs,
@@ -63,6 +64,7 @@ def symbolify(
     Raises:
         ShapeError: If x or y do not fit the model or each other.
         DataError: If there are no rows, or values that are not finite.
+        ConfigError: If the library names an unknown function.
 
     Example:
         >>> import torch
@@ -75,10 +77,11 @@ def symbolify(
     """
     if isinstance(model, KAN) and not model.config.axioms:
         return of_network(model, x, y, library=library, rows=rows, budget=budget, scale=scale)
+    functions = functions_of(library)
     until = math.inf if budget is None else time.monotonic() + budget
     with np.errstate(all="ignore"):  # a search looks into every corner; what is not finite there is refused
         case = compose(model, x, y, scale)
-        built = case.proposals(library, until)
+        built = case.proposals(functions, until)
         axioms = axioms_of(list(case.network.config.axioms))
         search = _Choice(
             case, AxiomChecker(case.subject(), axioms, min(until, time.monotonic() + PROOF_SECONDS)), rows, until
