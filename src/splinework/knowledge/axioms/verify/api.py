@@ -120,7 +120,7 @@ class Prover:
         result = _result(axiom, claim)
         if claim.total is None:
             bound = least(claim, self.subject.model, claim.vanishing)
-            if bound >= -claim.tolerance:
+            if bound >= -claim.tolerance and (claim.equation or not self._undefined(claim)):
                 return replace(result, status="proved", method="formula", bound=_down(bound))
         if claim.reason or claim.total is not None:
             return None
@@ -130,6 +130,11 @@ class Prover:
             bound = _with_slack(lower, claim)
             return replace(result, status="proved", method="structure", bound=bound, tree=".", boxes=1)
         return None
+
+    def _undefined(self, claim: Claim) -> bool:
+        """Whether the function may have no value somewhere in the box."""
+        found = enclose(claim, self.enclosure(claim), claim.lo[None], claim.hi[None], gradient=False)
+        return bool(found.undefined.any())
 
     def slow(self, axiom: Axiom, claim: Claim, *, deadline: float) -> ClaimResult:
         """The result of branch and bound and of the search for counterexamples."""
@@ -147,6 +152,8 @@ class Prover:
         found = search(claim, enclosure, target=-claim.tolerance, deadline=deadline)
         if not found.proved:
             near = np.concatenate([found.point[None], found.open[0] / 2 + found.open[1] / 2])
+            if found.singular is not None:
+                near = np.concatenate([found.singular, near])
             refuted = self._refuted(claim, enclosure, near, result)
             return refuted or _unknown(found, claim, result)
         return replace(
@@ -208,6 +215,11 @@ def _unknown(found: BranchAndBoundResult, claim: Claim, result: ClaimResult) -> 
     kept = found.tree if found.tree.size <= _MAX_TREE_SIZE else None
     bound = found.lower - _SLACK_PER_SCALE * claim.scale if kept is not None else -float("inf")
     tree = kept.text() if kept is not None and bound > -float("inf") else ""
+    if found.singular is not None:
+        at = ", ".join(f"{name}={x:.6g}" for name, x in zip(claim.names, found.singular.mean(0), strict=True))
+        result = replace(
+            result, reason=f"a part of the model may have no value near {at}; give a box without that point"
+        )
     return replace(result, bound=bound, boxes=found.boxes, least=found.upper, tree=tree)
 
 

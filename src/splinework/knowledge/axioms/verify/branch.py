@@ -20,6 +20,8 @@ from splinework.knowledge.axioms.verify.tree import Tree, halves
 _BATCH_SIZES: Final = (8, 64, 512)
 _MIN_RELATIVE_WIDTH: Final = 1e-13
 _MIN_RELATIVE_SLOPE: Final = 1e-6
+_SINGULAR_WIDTH: Final = 1e-6
+"""The relative width at which a box on which the function may have no value ends the search: division cannot help."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class BranchAndBoundResult:
         tree: How the box was divided.
         boxes: Number of boxes processed.
         open: The worst remaining boxes, `(m, n)` lower and upper ends.
+        singular: Corners of a small box `(2, n)` on which the function may have no value, which ends the search; else None.
     """
 
     lower: float
@@ -43,12 +46,30 @@ class BranchAndBoundResult:
     tree: Tree
     boxes: int
     open: tuple[Floats, Floats]
+    singular: Floats | None = None
 
 
-def bound_below(
-    claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats
-) -> tuple[Floats, Interval | None, Floats, Floats]:
-    """Lower bounds of the function over boxes `(B, n)`, gradients, and points with upper bounds of the values there."""
+@dataclass(frozen=True)
+class BoxBounds:
+    """Lower bounds over boxes.
+
+    Attributes:
+        lower: The bounds, `(B,)`.
+        gradient: Enclosures of the gradient `(B, n)`, or None.
+        points: A point of every box, `(B, n)`.
+        values: Upper bounds of the function there, `(B,)`.
+        undefined: A mask of boxes on which the function may have no value.
+    """
+
+    lower: Floats
+    gradient: Interval | None
+    points: Floats
+    values: Floats
+    undefined: np.ndarray
+
+
+def bound_below(claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats) -> BoxBounds:
+    """Lower bounds of the function over boxes `(B, n)`."""
     first = enclose(claim, enclosure, lo, hi, gradient=True)
     lower = np.where(np.isnan(first.value.lo), -np.inf, first.value.lo)
     centre, change = (lo / 2 + hi / 2, None) if first.gradient is None else mean_value(first, lo, hi)
@@ -56,9 +77,10 @@ def bound_below(
     if change is not None:
         with np.errstate(invalid="ignore"):
             form = down(there.value.lo + change)
-        lower = np.maximum(lower, np.where(np.isnan(form), -np.inf, form))
+        lower = np.maximum(lower, np.where(np.isnan(form) | first.undefined, -np.inf, form))
     lower = np.where(first.outside, np.inf, lower)
-    return lower, first.gradient, centre, np.where(there.inside, there.value.hi, np.inf)
+    value = np.where(there.inside, there.value.hi, np.inf)
+    return BoxBounds(lower, first.gradient, centre, value, first.undefined & ~first.outside)
 
 
 def mean_value(bounds: Bounds, lo: Floats, hi: Floats) -> tuple[Floats, Floats]:
@@ -90,7 +112,13 @@ def search(
         most: The maximum number of boxes.
     """
     state = _OpenBoxes(claim, enclosure, target, gap)
-    while state.count and state.undecided() and time.monotonic() < deadline and state.boxes < most:
+    while (
+        state.count
+        and state.undecided()
+        and state.singular is None
+        and time.monotonic() < deadline
+        and state.boxes < most
+    ):
         state.step()
     return state.outcome()
 
@@ -109,6 +137,7 @@ class _OpenBoxes:
         self.closed = np.inf
         self.boxes = 0
         self.rounds = 0
+        self.singular: Floats | None = None
 
     @property
     def count(self) -> int:
@@ -128,10 +157,14 @@ class _OpenBoxes:
         lo, hi, node, before = self.lo[worst], self.hi[worst], self.node[worst], self.bound[worst]
         kept = np.ones(self.count, dtype=bool)
         kept[worst] = False
-        lower, gradient, centre, value = bound_below(self.claim, self.enclosure, lo, hi)
+        found = bound_below(self.claim, self.enclosure, lo, hi)
+        gradient = found.gradient
         self.boxes += size
-        self._note(centre, value)
-        lower = np.maximum(lower, before)
+        self._note(found.points, found.values)
+        small = found.undefined & ((hi - lo) <= _SINGULAR_WIDTH * self.root_width).all(1)
+        if small.any():
+            self.singular = np.stack([lo[small][0], hi[small][0]])
+        lower = np.maximum(found.lower, before)
         done = lower >= self._level()
         self.closed = min(self.closed, float(lower[done].min(initial=np.inf)))
         lo, hi, node, lower = lo[~done], hi[~done], node[~done], lower[~done]
@@ -197,4 +230,5 @@ class _OpenBoxes:
             tree=self.tree,
             boxes=self.boxes,
             open=(self.lo[worst], self.hi[worst]),
+            singular=self.singular,
         )

@@ -107,7 +107,7 @@ class Subject:
         for j in self.outputs_of(axiom):
             size = float(self.spread[j]) / math.prod(map(self.width, along)) if scale is None else scale
             tolerance = self.tolerance(size, equal=equal, derivative=bool(along))
-            fields = {"derivatives": (along,), "tolerance": tolerance, "scale": size, **more}
+            fields = {"derivatives": (along,), "tolerance": tolerance, "scale": size, "equation": equal, **more}
             found.append(self.claim(axiom, text(self.outputs[j]), partial(define, j), **fields))
         return found
 
@@ -259,8 +259,14 @@ def _spread(model: Model, lo: Floats, hi: Floats) -> Floats:
     points = sobol(_N_SAMPLES, np.stack([lo, hi], 1), 0).to(like)
     values = model(points).double().cpu().numpy()
     values = values[np.isfinite(values).all(1)]
-    spread: Floats = np.ptp(values, axis=0) if len(values) else np.ones(values.shape[1])
+    with np.errstate(over="ignore"):
+        spread: Floats = np.ptp(values, axis=0) if len(values) else np.ones(values.shape[1])
     size: Floats = np.abs(values).max(0, initial=0.0)
+    if not np.isfinite(spread).all():
+        raise ConfigError(
+            "the outputs of the model on the box differ by more than float64 can hold, so that no tolerance is finite; give a "
+            "smaller box, or rescale the outputs."
+        )
     return np.where(spread > 1e-9 * size, spread, np.where(size > 0, size, 1.0))
 
 
