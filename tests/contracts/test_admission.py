@@ -24,7 +24,7 @@ from splinework.errors import ConfigError
 from splinework.export import export
 from splinework.knowledge.axioms.verify import verify
 from splinework.knowledge.axioms.verify.certificate import from_dict, seal
-from splinework.knowledge.axioms.verify.checker import check
+from splinework.knowledge.axioms.checker import check
 from splinework.knowledge.axioms.verify.recheck_functions import curve_bound, row_bounds
 from splinework.splines.bases import (
     ACTIVATIONS,

@@ -13,7 +13,7 @@ import splinework as sw
 from splinework.errors import FileError
 from splinework.knowledge.axioms.verify import Certificate, bound, checker, verify
 from splinework.knowledge.axioms.verify.certificate import from_dict, seal
-from splinework.knowledge.axioms.verify.checker import check
+from splinework.knowledge.axioms.checker import check
 from splinework.knowledge.axioms.verify.numbers import digest
 from splinework.knowledge.axioms.verify.tree import Tree
 from tests.knowledge.axioms.verify.models import any_model, box_for, smooth

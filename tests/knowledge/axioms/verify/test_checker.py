@@ -9,7 +9,7 @@ import torch
 import splinework as sw
 from splinework.knowledge.axioms import Integral
 from splinework.knowledge.axioms.verify import verify
-from splinework.knowledge.axioms.verify.checker import _Checker, check
+from splinework.knowledge.axioms.checker import _Checker, check
 from splinework.knowledge.axioms.verify.subject import subject_of
 from splinework.nn.frame import Frame, FramedKAN
 

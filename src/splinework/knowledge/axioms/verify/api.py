@@ -11,9 +11,9 @@ import numpy as np
 from splinework.errors import ArgumentError, ConfigError
 from splinework.errors.foreign import explained, not_a_model
 from splinework.knowledge.axioms.axiom import Axiom
+from splinework.knowledge.axioms.checker.certificates import faults_of
 from splinework.knowledge.axioms.verify.branch import BranchAndBoundResult, search
-from splinework.knowledge.axioms.verify.cells import MAX_ORDER
-from splinework.knowledge.axioms.verify.certificate import Certificate, ClaimResult, new
+from splinework.knowledge.axioms.verify.certificate import Certificate, ClaimResult, new, status_of
 from splinework.knowledge.axioms.verify.claim import Claim, enclose, reach
 from splinework.knowledge.axioms.verify.exact import ExactModel
 from splinework.knowledge.axioms.verify.falsification import candidates, refute
@@ -70,7 +70,7 @@ def verify(
     if not budget > 0:
         raise ConfigError(f"the budget is a positive number of seconds, got {budget}.")
     if is_integer(model):
-        return verify_integer(model, listed, box=box)  # type: ignore[arg-type]
+        return confirmed(model, verify_integer(model, listed, box=box))  # type: ignore[arg-type]
     subject = subject_of(model, box)  # type: ignore[arg-type]
     prover = Prover(subject)
     pending = [(axiom, claim) for axiom in listed for claim in axiom.claims(subject)]
@@ -84,13 +84,35 @@ def verify(
     ranges = {
         name: (float(low), float(high)) for name, low, high in zip(subject.inputs, subject.lo, subject.hi, strict=True)
     }
-    return new(
+    certificate = new(
         [result for result in found if result is not None],
         axioms=tuple(axiom.text() for axiom in listed),
         model=digest(subject.model),
         box=ranges,
-        seconds=round(time.monotonic() - start, 4),
+        seconds=0.0,
     )
+    return replace(confirmed(model, certificate), seconds=round(time.monotonic() - start, 4))
+
+
+def confirmed(model: Any, certificate: Certificate) -> Certificate:
+    """A certificate with only those results that the checker confirms; the others become unknown, and say so."""
+    faults = faults_of(model, certificate.to_dict())
+    claims = tuple(
+        replace(
+            result,
+            status="unknown",
+            method="none",
+            bound=-float("inf"),
+            tree="",
+            counterexample=None,
+            value="",
+            reason=f"found {result.status}, but not confirmed: {fault}",
+        )
+        if fault
+        else result
+        for result, fault in zip(certificate.claims, faults, strict=True)
+    )
+    return replace(certificate, claims=claims, status=status_of(claims))
 
 
 @dataclass
@@ -224,8 +246,8 @@ def _unknown(found: BranchAndBoundResult, claim: Claim, result: ClaimResult) -> 
 
 
 def _with_slack(lower: float, claim: Claim) -> float:
-    """A bound with slack for the checker, whose arithmetic differs; bounds by signs need none."""
-    if lower == 0 and claim.order < MAX_ORDER:
+    """A bound with slack for the checker, whose arithmetic differs; slopes of one sign need none."""
+    if lower == 0 and claim.order == 1:
         return lower
     spare = lower + claim.tolerance
     return max(lower - _SLACK_PER_SCALE * claim.scale - _SLACK_SHARE * spare, -claim.tolerance) if spare >= 0 else lower
