@@ -10,6 +10,8 @@ import numpy as np
 from splinework.knowledge.axioms.checker.formulas import Unreadable
 from splinework.knowledge.axioms.checker.functions import CURVES, wave
 from splinework.knowledge.axioms.checker.ranges import Floats, Range, down, exact, up
+from splinework.knowledge.axioms.checker.series import Series, SeriesOperations, constant, variable
+from splinework.splines.bases import ACTIVATIONS
 
 _U = 2.0**-53
 _ROOT_HALF = Range(np.array(0.7071067811865475), np.array(0.7071067811865476))
@@ -18,10 +20,10 @@ _TURN = Range(np.array(6.283185307179586), np.array(6.283185307179587))
 
 
 def base_curve(name: str, x: Range, order: int) -> Range:
-    """The derivative of a base function over ranges.
+    """The derivative of a base function over ranges; of one's own by its formula.
 
     Raises:
-        Unreadable: If the checker does not know the function.
+        Unreadable: If there is no such function.
     """
     if name == "identity":
         return x if order == 0 else exact(np.full_like(x.lo, float(order == 1)))
@@ -35,9 +37,16 @@ def base_curve(name: str, x: Range, order: int) -> Range:
     elif name == "gelu":
         parts = [_normal(x, r) for r in range(max(order - 1, 0), order + 1)]
     else:
-        raise Unreadable(f"the checker does not know the base function {name!r}")
+        return member(name, ACTIVATIONS).formula(variable(x, order), SeriesOperations(x, order)).derivative(order)
     found = x * parts[-1]
     return found + exact(float(order)) * parts[0] if order else found
+
+
+def member(name: str, known: Any) -> Any:
+    """A base function by its name."""
+    if name not in known:
+        raise Unreadable(f"there is no base function {name!r}")
+    return known[name]
 
 
 def _rates(start: Sequence[int], rate: Sequence[int], order: int) -> list[int]:
@@ -101,7 +110,12 @@ def smooth_rows(family: str, basis: Any, low: Floats, high: Floats, x: Range, or
                 bell = -(bell * by)
             found.append(bell * now)
     else:
-        raise Unreadable(f"the checker does not know the basis {family!r}")
+        low_, high_ = (constant(Range(*(np.broadcast_to(end[:, None], x.lo.shape),) * 2), order) for end in (low, high))
+        rows = basis.formula(variable(x, order), low_, high_, SeriesOperations(x, order))
+        found = [
+            row.derivative(order) if isinstance(row, Series) else exact(np.full_like(x.lo, float(row) * (order == 0)))
+            for row in rows
+        ]
     return Range(np.stack([f.lo for f in found], -1), np.stack([f.hi for f in found], -1))
 
 

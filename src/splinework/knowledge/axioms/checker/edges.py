@@ -117,9 +117,9 @@ class Edges:
         share = np.arange(count) / count
         body = (start[:, :, None] * (1 - share) + stop[:, :, None] * share).reshape(self.inputs, -1)
         self.body = (start[:, 0], stop[:, -1])
-        # Gaussians are not cut off at the ends of the grid.
+        # A basis that decays by itself is not cut off at the ends of the grid.
         self.goes_on = smooth_on = self.degree < 0 and not self.straight and (
-            n.extrapolation == "natural" or n.family == "gaussian_rbf"
+            n.extrapolation == "natural" or n.basis.vanishes_outside
         )
         left, right = (self._outside(side, smooth_on) for side in (-1, 1))
         self.ends = np.concatenate([left, body, right], 1)
@@ -214,6 +214,7 @@ class Edges:
         still = (slope.lo >= 0) | (slope.hi <= 0)
         below = np.where(still, 0.0, np.maximum(bend.hi, 0.0) * (0.125 * (1 + 1e-14)))
         above = np.where(still, 0.0, np.maximum(-bend.lo, 0.0) * (0.125 * (1 + 1e-14)))
+        own = self._from_nodes(own, left.hull(right), below, above)
         packed = np.stack([left.lo, left.hi, right.lo, right.hi, below, above, own.lo, own.hi], 2)
         empty = (self.ends[:, 1:] <= self.ends[:, :-1])[:, :, None]
         lows, highs = [np.where(empty, np.inf, own.lo)], [np.where(empty, -np.inf, own.hi)]
@@ -222,6 +223,15 @@ class Edges:
             lows.append(np.minimum(lows[-1][:, :-half], lows[-1][:, half:]))
             highs.append(np.maximum(highs[-1][:, :-half], highs[-1][:, half:]))
         return packed, lows, highs
+
+    def _from_nodes(self, own: Range, nodes: Range, below: Floats, above: Floats) -> Range:
+        """The range of every part, `(I, P, J)`, by the values at its ends as well."""
+        with np.errstate(invalid="ignore"):
+            square = ((self.ends[:, 1:] - self.ends[:, :-1]) ** 2 * (1 + 1e-14))[:, :, None]
+            lo = nodes.lo - np.where(below == 0, 0.0, below * square) * (1 + 1e-14)
+            hi = nodes.hi + np.where(above == 0, 0.0, above * square) * (1 + 1e-14)
+        lo, hi = (np.where(np.isnan(end), side, end) for end, side in ((lo, -np.inf), (hi, np.inf)))
+        return Range(np.maximum(lo, own.lo), np.minimum(hi, own.hi))
 
     def _breaks(self, nodes: list[list[Range]]) -> list[tuple[int, float, int, Range]]:
         """Where edges jump (depth 0) or have a kink (depth 1): input, place, depth, and the range of the jump `(J,)`."""

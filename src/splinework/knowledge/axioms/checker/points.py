@@ -9,9 +9,10 @@ from typing import Any, Final
 import mpmath  # type: ignore[import-untyped]
 
 from splinework.knowledge.axioms.checker.claims import View
+from splinework.knowledge.axioms.checker.curves import member
 from splinework.knowledge.axioms.checker.edges import LayerNumbers
-from splinework.knowledge.axioms.checker.formulas import Unreadable
 from splinework.knowledge.axioms.checker.models import Reading
+from splinework.splines.bases import ACTIVATIONS
 
 _mp = mpmath.mp.clone()
 _mp.dps = 60
@@ -73,6 +74,14 @@ EXACT: Final[Mapping[str, Callable[..., Any]]] = {
 """The operations of formulas on numbers of 60 digits."""
 
 
+class _Operations:
+    """The functions that formulas of bases and base functions of one's own use."""
+
+    number, pi = _mp.mpf, +_mp.pi
+    exp, log, sqrt, sin, cos, tanh, erfc = _mp.exp, _mp.log, _mp.sqrt, _mp.sin, _mp.cos, _mp.tanh, _mp.erfc
+    sigmoid = EXACT["sigmoid"]
+
+
 def precise(reading: Reading, x: Sequence[Any]) -> list[Any]:
     """The outputs of a model for raw inputs in 60 digits."""
     raw = [_mp.mpf(value) for value in x]
@@ -110,7 +119,7 @@ def _layer(n: LayerNumbers, u: Sequence[Any]) -> list[Any]:
                 rows = {m: rows.get(m, 0) + slope.get(m, 0) * (x - near) for m in {*rows, *slope}}
                 base += _forward([_base(n.base, near + k * h) for k in range(3)], h) * (x - near)
         else:
-            cut = n.extrapolation == "zero" and n.degree < 0 and n.family != "gaussian_rbf" and near != x
+            cut = n.extrapolation == "zero" and n.degree < 0 and not n.basis.vanishes_outside and near != x
             rows, base = {} if cut else _rows(n, i, x, low, high), _base(n.base, x)
         for j in range(len(sums)):
             if n.weight[i, j]:
@@ -132,9 +141,9 @@ def _base(name: str, x: Any) -> Any:
         return x / (1 + _mp.exp(-x))
     if name == "gelu":
         return x * _mp.erfc(-x / _mp.sqrt(2)) / 2
-    if name not in ("identity", "sin", "tanh"):
-        raise Unreadable(f"the checker does not know the base function {name!r}")
-    return x if name == "identity" else getattr(_mp, name)(x)
+    if name in ("identity", "sin", "tanh"):
+        return x if name == "identity" else getattr(_mp, name)(x)
+    return member(name, ACTIVATIONS).formula(x, _Operations)
 
 
 def _rows(n: LayerNumbers, i: int, x: Any, low: Any, high: Any) -> dict[int, Any]:
@@ -156,7 +165,7 @@ def _rows(n: LayerNumbers, i: int, x: Any, low: Any, high: Any) -> dict[int, Any
         gaps = n.basis.centres - 1
         scale = _mp.mpf(float(n.basis.width)) * width / gaps
         return {m: _mp.exp(-(((x - low - width * m / gaps) / scale) ** 2)) for m in range(n.basis.centres)}
-    raise Unreadable(f"the checker does not know the basis {n.family!r}")
+    return dict(enumerate(n.basis.formula(x, low, high, _Operations)))
 
 
 def _splines(t: Sequence[Any], degree: int, x: Any, high: Any) -> dict[int, Any]:

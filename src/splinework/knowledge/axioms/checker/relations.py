@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from splinework.knowledge.axioms.checker.claims import Function, View
 
 _SIGNS: Final = re.compile(r"==|>=|<=|=|<|>")
-_DERIVATIVE: Final = re.compile(r"\bd(\d*)\s+(\w+)\s*/\s*((?:d\s+\w+\s*?)+)(?!\w)")
+_DERIVATIVE: Final = re.compile(r"\bd(\d*)\s+(\w+)\s*/((?:\s*\bd\s+\w+)+)")
 _ANY: Final = ("f", "u")
 """Names of any single output."""
 

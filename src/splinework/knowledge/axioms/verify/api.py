@@ -1,5 +1,6 @@
 """The entry point `verify`: proves or refutes axioms of a model."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,9 +24,10 @@ from splinework.knowledge.axioms.verify.integrals import integral_result
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.numbers import Model, digest
 from splinework.knowledge.axioms.verify.subject import Subject, subject_of
+from splinework.knowledge.axioms.verify.work import WorkBudget
 
 _BUDGET_SHARE: Final = 0.5
-"""The share of the remaining time for the next of several claims."""
+"""The share of the remaining work for the next of several claims."""
 _SLACK_PER_SCALE: Final = 1e-3
 _SLACK_SHARE: Final = 0.5
 _MAX_TREE_SIZE: Final = 400_000
@@ -34,7 +36,8 @@ _MAX_TREE_SIZE: Final = 400_000
 
 @explained
 def verify(
-    model: Model | IntegerNetwork, axioms: Axiom | str | Sequence[Any], *, box: Any = None, budget: float = 30.0
+    model: Model | IntegerNetwork, axioms: Axiom | str | Sequence[Any], *, box: Any = None, budget: float = 30.0,
+    seconds: float | None = None,
 ) -> Certificate:
     """Proves or refutes axioms of a model, independent of how it was trained.
 
@@ -45,7 +48,9 @@ def verify(
         model: A KAN, a FramedKAN, or an integer model of `splinework.hardware`.
         axioms: One axiom, its text, or several.
         box: Ranges of raw inputs, by name or in order; by default those of the model's grids.
-        budget: The most time to take for all axioms together, in seconds.
+        budget: Units of work for all axioms together, about a second of one core each; the result does not depend on how fast
+            they are done.
+        seconds: Time after which no proof is begun or continued, even if work is left; None without such a limit.
 
     Returns:
         A certificate; `.status` is `proved`, `refuted` or `unknown`.
@@ -68,7 +73,9 @@ def verify(
     if not listed:
         raise ConfigError("verify takes at least one axiom, such as 'monotone(a)'; got none.")
     if not budget > 0:
-        raise ConfigError(f"the budget is a positive number of seconds, got {budget}.")
+        raise ConfigError(f"the budget is a positive number of units of work, about a second each, got {budget}.")
+    if seconds is not None and not seconds > 0:
+        raise ConfigError(f"seconds is a positive limit of the time, or None, got {seconds}.")
     if is_integer(model):
         return confirmed(model, verify_integer(model, listed, box=box))  # type: ignore[arg-type]
     subject = subject_of(model, box)  # type: ignore[arg-type]
@@ -76,11 +83,11 @@ def verify(
     pending = [(axiom, claim) for axiom in listed for claim in axiom.claims(subject)]
     found: list[ClaimResult | None] = [prover.quick(axiom, claim) for axiom, claim in pending]
     left = [number for number, result in enumerate(found) if result is None]
+    work = WorkBudget(budget, math.inf if seconds is None else start + seconds)
     for place, number in enumerate(left):
-        now = time.monotonic()
-        rest = max(start + budget - now, 0.0)
-        share = rest if place == len(left) - 1 else rest * _BUDGET_SHARE
-        found[number] = prover.slow(*pending[number], deadline=now + share)
+        part = work.share(1.0 if place == len(left) - 1 else _BUDGET_SHARE)
+        found[number] = prover.slow(*pending[number], work=part)
+        work.returned(part)
     ranges = {
         name: (float(low), float(high)) for name, low, high in zip(subject.inputs, subject.lo, subject.hi, strict=True)
     }
@@ -158,11 +165,11 @@ class Prover:
         found = enclose(claim, self.enclosure(claim), claim.lo[None], claim.hi[None], gradient=False)
         return bool(found.undefined.any())
 
-    def slow(self, axiom: Axiom, claim: Claim, *, deadline: float) -> ClaimResult:
+    def slow(self, axiom: Axiom, claim: Claim, *, work: WorkBudget) -> ClaimResult:
         """The result of branch and bound and of the search for counterexamples."""
         result = _result(axiom, claim)
         if claim.total is not None:
-            return integral_result(claim, claim.total, self.enclosure(claim), result, deadline)
+            return integral_result(claim, claim.total, self.enclosure(claim), result, work)
         if claim.reason:
             return replace(result, reason=claim.reason)
         if not (np.isfinite(claim.lo).all() and np.isfinite(claim.hi).all()):
@@ -171,7 +178,7 @@ class Prover:
         refuted = self._refuted(claim, enclosure, claim.lo[None] / 2 + claim.hi[None] / 2, result)
         if refuted is not None:
             return refuted
-        found = search(claim, enclosure, target=-claim.tolerance, deadline=deadline)
+        found = search(claim, enclosure, target=-claim.tolerance, work=work)
         if not found.proved:
             near = np.concatenate([found.point[None], found.open[0] / 2 + found.open[1] / 2])
             if found.singular is not None:

@@ -6,20 +6,23 @@ has a sign, the minimum lies on a face, and only that face is divided further. T
 bisected.
 """
 
-import time
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from splinework.formula.intervals import Floats, Interval, down, gamma
+from splinework.knowledge.axioms.verify.cells import MAX_ORDER
 from splinework.knowledge.axioms.verify.claim import Bounds, Claim, enclose
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.tree import Tree, halves
+from splinework.knowledge.axioms.verify.work import WorkBudget
 
 _BATCH_SIZES: Final = (8, 64, 512)
 _MIN_RELATIVE_WIDTH: Final = 1e-13
 _MIN_RELATIVE_SLOPE: Final = 1e-6
+_ROOM: Final = 0.01
+"""What a bound or a slope must exceed its level by, relative to the width of its enclosure: the checker's are a little wider."""
 _SINGULAR_WIDTH: Final = 1e-6
 """The relative width at which a box on which the function may have no value ends the search: division cannot help."""
 
@@ -99,7 +102,7 @@ def mean_value(bounds: Bounds, lo: Floats, hi: Floats) -> tuple[Floats, Floats]:
 
 
 def search(
-    claim: Claim, enclosure: Enclosure, *, target: float, deadline: float, gap: float = 0.0, most: int = 4_000_000
+    claim: Claim, enclosure: Enclosure, *, target: float, work: WorkBudget, gap: float = 0.0, most: int = 4_000_000
 ) -> BranchAndBoundResult:
     """Searches for a proof that the function is at least `target`, or for a point where it is less.
 
@@ -107,7 +110,7 @@ def search(
         claim: The function and its box.
         enclosure: The model.
         target: The level.
-        deadline: Value of `time.monotonic` at which to stop.
+        work: The work that may be done, from which what is done is taken.
         gap: The search also stops when the bounds of the minimum differ by at most this.
         most: The maximum number of boxes.
     """
@@ -116,10 +119,12 @@ def search(
         state.count
         and state.undecided()
         and state.singular is None
-        and time.monotonic() < deadline
+        and work.left
         and state.boxes < most
     ):
+        before = state.boxes
         state.step()
+        work.spend(enclosure, state.boxes - before, min(claim.order + 1, MAX_ORDER))
     return state.outcome()
 
 
@@ -165,7 +170,9 @@ class _OpenBoxes:
         if small.any():
             self.singular = np.stack([lo[small][0], hi[small][0]])
         lower = np.maximum(found.lower, before)
-        done = lower >= self._level()
+        with np.errstate(invalid="ignore"):
+            room = _ROOM * (found.values - found.lower)
+        done = lower >= self._level() + np.where(np.isfinite(room), room, 0.0)
         self.closed = min(self.closed, float(lower[done].min(initial=np.inf)))
         lo, hi, node, lower = lo[~done], hi[~done], node[~done], lower[~done]
         weight = np.ones_like(lo)
@@ -200,9 +207,12 @@ class _OpenBoxes:
     def _to_faces(self, node: np.ndarray, lo: Floats, hi: Floats, slope: Interval) -> tuple[Floats, Floats]:
         """Boxes reduced to the faces on which the function is smallest; the tree records the reason."""
         # The sign must be clear enough for the checker, whose arithmetic differs, and not come from a kink.
-        least = _MIN_RELATIVE_SLOPE * slope.magnitude if self.claim.order else np.zeros_like(lo)
         clear = (hi > lo) & np.isfinite(slope.lo) & np.isfinite(slope.hi)
-        at_low, at_high = clear & (slope.lo >= least), clear & (slope.hi <= -least)
+        with np.errstate(invalid="ignore"):
+            least = _ROOM * (slope.hi - slope.lo) + (_MIN_RELATIVE_SLOPE * slope.magnitude if self.claim.order else 0.0)
+        exact = clear & (self.claim.order == 0)  # by the signs of coefficients
+        at_low = clear & (slope.lo >= least) | (exact & (slope.lo == 0))
+        at_high = clear & (slope.hi <= -least) | (exact & (slope.hi == 0))
         at_high &= ~at_low
         self.tree.face(node, at_low, at_high)
         return np.where(at_high, hi, lo), np.where(at_low, lo, hi)

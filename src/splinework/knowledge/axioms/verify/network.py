@@ -67,6 +67,14 @@ class Enclosure:
                 for stage in last:
                     jet = self._then(stage, jet)
 
+    @property
+    def edges(self) -> int:
+        """Number of edges and of operations in formulas, a measure of the cost of an evaluation."""
+        frame = self.model.frame if isinstance(self.model, FramedKAN) else None
+        formulas = () if frame is None else (*frame.before, *frame.after)
+        layers = network_of(self.model).kan_layers
+        return sum(n.inputs * n.outputs for n in layers) + sum(len(each.program.steps) for each in formulas)
+
     def _then(self, stage: Stage, jet: Jet) -> Jet:
         self.stages.append(stage)
         return stage(jet)
