@@ -4,7 +4,7 @@ import argparse
 import sys
 import warnings
 
-from tests.attack.campaign import attack
+from tests.attack.campaign import Report, attack
 
 
 def main() -> int:
@@ -15,7 +15,14 @@ def main() -> int:
     parser.add_argument("--budget", type=float, default=1.0, help="units of work for the claims of a model")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
-    report = attack(range(given.seed, given.seed + given.models), budget=given.budget)
+    report = Report()
+    for seed in range(given.seed, given.seed + given.models):
+        before = len(report.failures)
+        attack(range(seed, seed + 1), budget=given.budget, report=report)
+        for failure in report.failures[before:]:
+            print(failure, flush=True)
+        if seed % 25 == 24:
+            print(f"seed {seed}: {sum(report.verdicts.values())} claims, {len(report.failures)} failures", flush=True)
     print(report)
     return 1 if report.failures else 0
 

@@ -43,9 +43,9 @@ class Report:
         return "\n".join([*lines, f"forged     {self.forged}", f"failures   {len(self.failures)}", *self.failures])
 
 
-def attack(seeds: range, *, budget: float = 1.0) -> Report:
-    """Attacks one model of every kind for each seed."""
-    report = Report()
+def attack(seeds: range, *, budget: float = 1.0, report: Report | None = None) -> Report:
+    """Attacks one model of every kind for each seed; adds to a report if given."""
+    report = Report() if report is None else report
     for seed in seeds:
         for kind in (_formula, _network, _integers):
             kind(seed, np.random.default_rng(seed), budget, report)

@@ -133,7 +133,7 @@ def trials(target: Target, draw: np.random.Generator) -> list[Trial]:
     with np.errstate(all="ignore"):
         y = target.values(x)
     if not np.isfinite(y).all():
-        return [Trial("bounded(-1e9, 1e9)", -np.inf, 0.0), Trial(f"monotone({target.names[0]})", -np.inf, 0.0)]
+        return [Trial("bounded(upper=1e9)", -np.inf, 0.0), Trial(f"monotone({target.names[0]})", -np.inf, 0.0)]
     low, high = least(target, x, 1.0, draw)[0], -least(target, x, -1.0, draw)[0]
     spread, noise = max(high - low, 1e-12), 1e-13 * max(abs(low), abs(high), 1e-3)
     found = []

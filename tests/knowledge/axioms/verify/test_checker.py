@@ -10,7 +10,6 @@ import splinework as sw
 from splinework.knowledge.axioms import Integral
 from splinework.knowledge.axioms.verify import verify
 from splinework.knowledge.axioms.checker import check
-from splinework.knowledge.axioms.checker.boxes import undivided
 from splinework.knowledge.axioms.checker.certificates import ModelChecker
 from splinework.knowledge.axioms.checker.models import Reading
 from splinework.nn.frame import Frame, FramedKAN
@@ -35,8 +34,9 @@ def formula(text: str) -> FramedKAN:
 def test_the_midpoint_rule_encloses_an_integral_by_its_second_derivatives_and_no_more(text, exact, low, high):
     model, box = formula(text), {"a": (1.0, 2.0), "b": (1.0, 2.0)}
     reading = Reading(model)
-    (claim,) = ModelChecker(reading, box).claims(Integral(exact, over=box).text())
-    check_of = undivided(claim, reading)
+    checker = ModelChecker(reading, box)
+    (claim,) = checker.claims(Integral(exact, over=box).text())
+    check_of = checker.boxes(claim)
     check_of.pairs = ((0, 0), (0, 1), (1, 1))
     found = check_of._midpoint(np.ones((1, 2)), np.full((1, 2), 2.0))
     np.testing.assert_allclose((found.lo[0], found.hi[0]), (low, high), rtol=1e-12)

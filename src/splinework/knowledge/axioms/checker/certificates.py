@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,15 +12,15 @@ from typing import Any, Final
 import numpy as np
 
 from splinework.errors import SplineworkError
-from splinework.knowledge.axioms.checker.axioms import parse
-from splinework.knowledge.axioms.checker.boxes import undivided
+from splinework.knowledge.axioms.checker.boxes import BoxCheck, reach_of
 from splinework.knowledge.axioms.checker.claims import BoxClaim, Scene, claims_of
 from splinework.knowledge.axioms.checker.divisions import division
 from splinework.knowledge.axioms.checker.formulas import Unreadable
 from splinework.knowledge.axioms.checker.identities import least
 from splinework.knowledge.axioms.checker.integers import CodeCheck, fault, integer_digest, is_integer
-from splinework.knowledge.axioms.checker.models import Reading, digest
+from splinework.knowledge.axioms.checker.models import Enclosed, Reading, digest
 from splinework.knowledge.axioms.checker.points import PointView
+from splinework.knowledge.axioms.checker.ranges import Range
 from splinework.knowledge.axioms.checker.spread import spread_of
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
@@ -70,8 +70,7 @@ def check(model: Any, certificate: Any) -> CertificateCheck:
         content = _content(certificate)
         status = str(content.get("status", ""))
         _checked(content)
-        faults = faults_of(model, content)
-        wrong = next((reason for reason in faults if reason), "")
+        wrong = next((reason for reason in faults_of(model, content) if reason), "")
         stated = {claim["status"] for claim in content["claims"]}
         joint = "refuted" if "refuted" in stated else "unknown" if "unknown" in stated else "proved"
         if not wrong and status != joint:
@@ -123,24 +122,26 @@ def number(value: Any) -> float:
     return float(value)
 
 
-def faults_of(model: Any, content: Mapping[str, Any]) -> list[str]:
+def faults_of(model: Any, content: Mapping[str, Any]) -> Iterator[str]:
     """Why each claim of a certificate is not confirmed, an empty text for each that is.
 
     Raises:
         Unreadable: If the certificate as a whole is not one of this model and its axioms.
     """
     if is_integer(model):
-        return _integer_faults(model, content)
+        yield from _integer_faults(model, content)
+        return
     _demand(isinstance(model, (KAN, FramedKAN)), f"a {type(model).__name__} is no model")
     _demand(content["model"] == digest(model), "it refers to another model: the digests differ")
     reading = Reading(model)
     checker = ModelChecker(reading, {str(k): [number(end) for end in v] for k, v in content["box"].items()})
     expected = [claim for text in content["axioms"] for claim in checker.claims(text)]
     _demand(len(expected) == len(content["claims"]), "its claims are not those of its axioms")
-    return [checker.fault(claim, result) for claim, result in zip(expected, content["claims"], strict=True)]
+    for claim, result in zip(expected, content["claims"], strict=True):
+        yield checker.fault(claim, result)
 
 
-def _integer_faults(model: Any, content: Mapping[str, Any]) -> list[str]:
+def _integer_faults(model: Any, content: Mapping[str, Any]) -> Iterator[str]:
     _demand(content["model"] == integer_digest(model), "it refers to another model: the digests differ")
     box = content["box"]
     _demand(set(box) == {wire.name for wire in model.inputs}, "its box is not one range per input")
@@ -153,7 +154,6 @@ def _integer_faults(model: Any, content: Mapping[str, Any]) -> list[str]:
     checker = CodeCheck(model, codes)
     expected = [claim for text in content["axioms"] for claim in checker.claims(text)]
     _demand(len(expected) == len(content["claims"]), "its claims are not those of its axioms")
-    found = []
     for claim, result in zip(expected, content["claims"], strict=True):
         ends = [[float(pair[end]) for pair in codes] for end in (0, 1)]
         same = result["text"] == claim.text and result["axiom"] == claim.axiom and result["names"] == checker.inputs
@@ -162,8 +162,7 @@ def _integer_faults(model: Any, content: Mapping[str, Any]) -> list[str]:
         if result["counterexample"] is not None:
             values["counterexample"] = {k: number(v) for k, v in result["counterexample"].items()}
         reason = fault(checker, claim, values) if same else "it is not what its axiom says"
-        found.append(f"the claim {claim.text!r}: {reason}" if reason else "")
-    return found
+        yield f"the claim {claim.text!r}: {reason}" if reason else ""
 
 
 class ModelChecker:
@@ -171,16 +170,28 @@ class ModelChecker:
 
     def __init__(self, reading: Reading, box: Mapping[str, Sequence[float]]) -> None:
         self.reading = reading
+        self._enclosed: dict[tuple[bytes, bytes], Enclosed] = {}
         _demand(set(box) == set(reading.inputs), "its box is not one range per input")
         lo, hi = (np.array([box[name][end] for name in reading.inputs]) for end in (0, 1))
         _demand(bool((np.isfinite(lo) & np.isfinite(hi) & (lo < hi)).all()), "a range of its box is empty or infinite")
         scales = reading.scalings[0][0] if not (reading.before or reading.after) else ()
         lowest = np.array([0.0 if scale == "log" else -np.inf for scale in scales] or [-np.inf] * len(lo))
-        self.scene = Scene(reading.inputs, reading.outputs, lo, hi, spread_of(reading, lo, hi), lowest)
+        self.scene = Scene(reading.inputs, reading.outputs, lo, hi, spread_of(self.enclosed(Range(lo, hi))), lowest)
+
+    def enclosed(self, reach: Range) -> Enclosed:
+        """The model over inputs within a reach."""
+        key = (reach.lo.tobytes(), reach.hi.tobytes())
+        if key not in self._enclosed:
+            self._enclosed[key] = Enclosed(self.reading, reach)
+        return self._enclosed[key]
+
+    def boxes(self, claim: BoxClaim) -> BoxCheck:
+        """The check of a claim over boxes, whose tables cover all inputs at which it asks the model."""
+        reach = reach_of(claim, len(self.reading.inputs), len(self.reading.outputs))
+        return BoxCheck(claim, self.enclosed(reach))
 
     def claims(self, axiom: str) -> list[BoxClaim]:
         """The claims of an axiom."""
-        parse(axiom)
         return claims_of(axiom, self.scene)
 
     def fault(self, claim: BoxClaim, result: Mapping[str, Any]) -> str:
@@ -226,7 +237,7 @@ class ModelChecker:
             return f"it has no proof by {method}"
         try:
             boxes = division(result["tree"], claim.lo, claim.hi)
-            return undivided(claim, self.reading).everywhere(boxes, bound)
+            return self.boxes(claim).everywhere(boxes, bound)
         except Unreadable as error:
             return str(error)
 
@@ -238,7 +249,7 @@ class ModelChecker:
             by_form = least(claim, self.reading) >= bound
             if by_form and claim.equation:
                 return ""
-            found, _ = undivided(claim, self.reading).values(claim.lo[None], claim.hi[None], slopes=False)
+            found, _ = self.boxes(claim).values(claim.lo[None], claim.hi[None], slopes=False)
             if found.sound.all() and (by_form or bool((found.v.lo >= bound).all())):
                 return ""
         except Unreadable as error:
@@ -274,7 +285,7 @@ class ModelChecker:
         boxes = division(result["tree"], claim.lo, claim.hi)
         if len(boxes.signs):
             return "the division of an integral has faces"
-        found = undivided(claim, self.reading).integral(boxes)
+        found = self.boxes(claim).integral(boxes)
         low, high = float(found.lo[0] - claim.integral), float(found.hi[0] - claim.integral)
         if result["status"] != "refuted":
             return "" if -max(abs(low), abs(high)) >= number(result["bound"]) else "its bound could not be confirmed"

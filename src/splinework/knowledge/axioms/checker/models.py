@@ -122,7 +122,7 @@ class Enclosed:
     """A model over raw inputs within `reach`, `(I,)`."""
 
     def __init__(self, reading: Reading, reach: Range) -> None:
-        self.reading = reading
+        self.reading, self.reach = reading, reach
         self.tables: list[Edges] = []
         with np.errstate(all="ignore"):
             self.run(variables(reach.lo[None], reach.hi[None], 0, ()))  # makes the tables, layer by layer

@@ -103,7 +103,7 @@ def verify(
 
 def confirmed(model: Any, certificate: Certificate) -> Certificate:
     """A certificate with only those results that the checker confirms; the others become unknown, and say so."""
-    faults = faults_of(model, certificate.to_dict())
+    faults = list(faults_of(model, certificate.to_dict()))
     claims = tuple(
         replace(
             result,
