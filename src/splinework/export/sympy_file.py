@@ -111,11 +111,22 @@ def _function(edge: EdgeFormula) -> str:
     if len(edge.cases) == 1:
         return "\n".join([*lines, f"    return {beside}{_terms(edge.cases[0][0])}"])
     lines.append(f"    return {beside}Piecewise(")
-    for number, (terms, bound) in enumerate(edge.cases):
-        last = number == len(edge.cases) - 1
-        condition = "True" if last else f"t {'<=' if number in edge.closed else '<'} {_number(bound)}"
-        lines.append(f"        ({_terms(terms)}, {condition}),")
+    cases = [
+        (terms, f"t {'<=' if number in edge.closed else '<'} {_number(bound)}")
+        for number, (terms, bound) in enumerate(edge.cases[:-1])
+    ]
+    last = edge.cases[-1][0]
+    if not _varies(last):  # the case of all other t is also that of NaN, which must stay NaN
+        sign = ">" if len(cases) - 1 in edge.closed else ">="
+        cases.insert(0, (last, f"t {sign} {_number(edge.cases[-2][1])}"))
+        last = cases.pop()[0]
+    lines += [f"        ({_terms(terms)}, {condition})," for terms, condition in [*cases, (last, "True")]]
     return "\n".join([*lines, "    )"])
+
+
+def _varies(terms: Terms) -> bool:
+    """Whether a sum depends on t."""
+    return any(float(term.factor) != 0 and (term.body is not None or term.n > 0) for term in terms)
 
 
 def _terms(terms: Terms) -> str:

@@ -18,7 +18,7 @@ from splinework.knowledge.axioms.kinds import WORDS
 from splinework.knowledge.axioms.language import axioms_of, parse_axiom
 from splinework.knowledge.axioms.penalties import AxiomPenalty, scaled, slopes
 from splinework.knowledge.axioms.sampling import PenaltyContext
-from splinework.knowledge.axioms.verify.checker import check
+from splinework.knowledge.axioms.checker import check
 from splinework.knowledge.axioms.verify.claim import Claim
 from splinework.knowledge.axioms.verify.subject import Subject
 from tests.knowledge.axioms.models import formula_model
