@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from splinework.interpret import edit as edit
     from splinework.interpret import symbolic as symbolic
     from splinework.interpret.formula_network import from_formula
-    from splinework.interpret.symbolic.suggestions import suggest
     from splinework.interpret.importance.explanation import explain
     from splinework.interpret.importance.table import importance
+    from splinework.interpret.symbolic.suggestions import suggest
     from splinework.knowledge import axioms as axioms
     from splinework.knowledge import teach as teach
     from splinework.knowledge.axioms.verify import verify

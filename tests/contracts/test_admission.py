@@ -22,9 +22,9 @@ from numpy.polynomial import Legendre as Polynomial
 import splinework as sw
 from splinework.errors import ConfigError
 from splinework.export import export
+from splinework.knowledge.axioms.checker import check
 from splinework.knowledge.axioms.verify import verify
 from splinework.knowledge.axioms.verify.certificate import from_dict, seal
-from splinework.knowledge.axioms.checker import check
 from splinework.splines.bases import (
     ACTIVATIONS,
     BASES,

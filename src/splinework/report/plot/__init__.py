@@ -8,8 +8,8 @@ from splinework.report.plot.diagram import plot
 from splinework.report.plot.edges import plot_edges
 from splinework.report.plot.fits import plot_fit, plot_residual_histogram, plot_residuals
 from splinework.report.plot.history import plot_history
-from splinework.report.plot.modules import plot_structure
 from splinework.report.plot.importance import plot_effect, plot_explanation, plot_importance, plot_surface
+from splinework.report.plot.modules import plot_structure
 from splinework.report.plot.pareto import plot_pareto
 
 __all__ = [

@@ -6,13 +6,13 @@ import torch
 
 import splinework as sw
 from splinework.formula.intervals import Interval
+from splinework.knowledge.axioms.checker.models import Enclosed, Reading
+from splinework.knowledge.axioms.checker.models import variables as variables_of
+from splinework.knowledge.axioms.checker.ranges import Range
 from splinework.knowledge.axioms.verify.edges import EdgeTable
 from splinework.knowledge.axioms.verify.jets import JetSpace, variables
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.numbers import layer_numbers
-from splinework.knowledge.axioms.checker.models import Enclosed, Reading
-from splinework.knowledge.axioms.checker.models import variables as variables_of
-from splinework.knowledge.axioms.checker.ranges import Range
 from splinework.nn.frame import Frame, FramedKAN
 from tests.knowledge.axioms.verify.models import (
     BASES,

@@ -34,7 +34,7 @@ _DEFINED: Final[Mapping[str, tuple[int, str]]] = {
     "exp2": (1, "2**u"), "expm1": (1, "exp(u) - 1"), "log2": (1, "log(u)/log(2)"), "log10": (1, "log(u)/log(10)"),
     "log1p": (1, "log(1 + u)"), "square": (1, "u**2"), "negative": (1, "-u"), "power": (2, "u**v"), "ceil": (1, "-floor(-u)"),
     "hypot": (2, "sqrt(u**2 + v**2)"), "heaviside": (2, "where(u < 0, 0, where(u > 0, 1, v))"), "erfc": (1, "1 - erf(u)"),
-    "atan2": (2, 
+    "atan2": (2,
         "where(v > 0, atan(u/v), where(v < 0, atan(u/v) + "
         "where(u > 0, pi, where(u < 0, -pi, pi*min(1, max(-1, 1/u)))), sign(u)*pi/2))"),  # both sides of the cut
     "digamma": (1, "polygamma(0, u)"), **{f"{kind}{n}": (1, f"{kind}v({n}, u)") for kind in "jyik" for n in (0, 1)},

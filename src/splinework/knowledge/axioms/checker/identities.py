@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 
 from splinework.knowledge.axioms.checker.claims import BoxClaim, View
-from splinework.knowledge.axioms.checker.formulas import Unreadable, without
 from splinework.knowledge.axioms.checker.forms import Atoms, Form, TooLarge, linear_part, number, ordered
+from splinework.knowledge.axioms.checker.formulas import Unreadable, without
 from splinework.knowledge.axioms.checker.models import Reading
 from splinework.knowledge.axioms.checker.ranges import Range, exact, whole_power
 

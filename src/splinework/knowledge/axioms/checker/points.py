@@ -41,7 +41,7 @@ def _power(a: Any, b: Any) -> Any:
 
 
 _NAMES: Final = {
-    **{name: name for name in "exp log sqrt tanh sin cos tan sinh cosh atan asin acos asinh acosh atanh floor sign erf gamma".split()},
+    **{name: name for name in ["exp", "log", "sqrt", "tanh", "sin", "cos", "tan", "sinh", "cosh", "atan", "asin", "acos", "asinh", "acosh", "atanh", "floor", "sign", "erf", "gamma"]},
     "abs": "fabs", "gammaln": "loggamma",
 }  # fmt: skip
 EXACT: Final[Mapping[str, Callable[..., Any]]] = {
@@ -181,7 +181,7 @@ def _splines(t: Sequence[Any], degree: int, x: Any, high: Any) -> dict[int, Any]
     for k in range(1, degree + 1):
         raised: dict[int, Any] = {}
         for m, value in values.items():
-            if 0 <= m and m + k < len(t) and t[m + k] > t[m]:
+            if m >= 0 and m + k < len(t) and t[m + k] > t[m]:
                 share = (x - t[m]) / (t[m + k] - t[m])
                 raised[m] = raised.get(m, 0) + share * value
                 raised[m - 1] = raised.get(m - 1, 0) + (1 - share) * value
