@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from splinework.errors import ConfigError, FileError
+from splinework.errors import ConfigError, FileError, SplineworkError
 from splinework.nn.files import check_writable, write_whole, writing
 
 
@@ -42,6 +42,7 @@ def check_file(out: str, sources: Iterable[str], *, example: str) -> None:
 
     Raises:
         ConfigError: With the way out.
+        FileError: If nothing can be written beside it, as on a full disk.
     """
     path = Path(out)
     try:
@@ -54,7 +55,9 @@ def check_file(out: str, sources: Iterable[str], *, example: str) -> None:
             raise ConfigError(f"--out {out} is a folder; name a file in it, such as {path / example}.")
         if not path.absolute().parent.is_dir():
             raise ConfigError(f"there is no folder {path.absolute().parent} for --out {out}; make it first.")
-    except ConfigError:
+        if path.is_file() or not path.exists():  # not a device or a pipe
+            check_writable(path.absolute().parent)
+    except SplineworkError:
         raise
     except (OSError, ValueError) as error:  # a name too long, a NUL in the name
         raise ConfigError(f"cannot use --out {out}: {getattr(error, 'strerror', None) or error}.") from error

@@ -102,12 +102,14 @@ def config_from_dict(values: dict[str, Any]) -> KANConfig:
     Raises:
         ConfigError: If a field is missing, unknown or out of range.
     """
-    unknown = set(values) - set(KANConfig.__dataclass_fields__)
-    if unknown or not {"nodes", "bases"} <= set(values):
-        raise ConfigError(
-            f"a network's config has the fields {list(KANConfig.__dataclass_fields__)}, got {sorted(values)}."
-        )
-    fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
-    fields["nodes"] = shape_of([(n[0], list(n[1])) for n in values["nodes"]])
-    fields["bases"] = tuple(basis_from_dict(b) for b in values["bases"])
-    return KANConfig(**fields)
+    from splinework.errors.stored_values import typed
+
+    def nodes(hint: Any, value: Any, where: str) -> Nodes:
+        return Nodes(*typed(tuple[int, tuple[int, ...]], value, where))
+
+    def basis(hint: Any, value: Any, where: str) -> Basis:
+        return basis_from_dict(value)
+
+    config: KANConfig = typed(KANConfig, values, "a network's config", {Nodes: nodes, Basis: basis})
+    shape_of(config.nodes)
+    return config
