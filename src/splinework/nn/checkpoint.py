@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,8 @@ def load(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") ->
         frame = frame_from_dict(header["frame"]) if "frame" in header else None
         loaded = model if frame is None else FramedKAN(model, frame)
     except _HEADER_ERRORS as error:
-        raise FileError(f"{path} is an inconsistent splinework file ({error}); write it again with sw.save.") from error
+        why = " ".join(str(error).split())  # torch's have several lines
+        raise FileError(f"{path} is an inconsistent splinework file ({why}); write it again with sw.save.") from error
     return loaded.to(device)
 
 
@@ -142,11 +144,19 @@ def network_from(config: Any, tensors: dict[str, torch.Tensor]) -> KAN:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    if not path.exists():
-        raise FileError(f"there is no file {path}; give the path of a model that sw.save or `splinework fit` wrote.")
-    if path.is_dir():
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileError(
+            f"there is no file {path}; give the path of a model that sw.save or `splinework fit` wrote."
+        ) from error
+    except (OSError, ValueError) as error:  # no permission, a name too long, a NUL in the name
+        raise FileError(
+            f"cannot read {path}: {getattr(error, 'strerror', None) or error}; give another path."
+        ) from error
+    if stat.S_ISDIR(mode):
         raise FileError(f"{path} is a folder; give the model file in it, such as {path / 'model.safetensors'}.")
-    if not path.is_file():  # opening a pipe would wait for its writer
+    if not stat.S_ISREG(mode):  # opening a pipe would wait for its writer
         raise FileError(f"{path} is no regular file; write the model to a file first.")
     try:
         with safe_open(str(path), framework="pt") as file:

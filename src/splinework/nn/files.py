@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from splinework.errors import ConfigError, FileError
 
@@ -20,9 +20,20 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         FileError: If it cannot be written; an existing file is left unchanged.
     """
+    with whole_file(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Yields a temporary file that is synced and replaces `path` on success, and is removed on failure.
+
+    Raises:
+        FileError: If it cannot be written; an existing file is left unchanged.
+    """
     with writing(path), _aside(path.parent) as aside:
         with (aside / "new").open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside / "new", path)
