@@ -296,7 +296,10 @@ def axiom(rng: Random) -> None:
 
 def axioms_file(rng: Random) -> None:
     """A TOML file of axioms."""
-    text = 'axioms = ["monotone(age)", "bounded(0, 1)"]\n[[axiom]]\nkind = "monotone"\ninput = "age"\ndomain = { age = [18, 65] }\n'
+    text = (
+        'axioms = ["monotone(age)", "bounded(0, 1)"]\n[[axiom]]\nkind = "monotone"\ninput = "age"\n'
+        "domain = { age = [18, 65] }\n"
+    )
     read_axioms(
         written(
             "a.toml",
