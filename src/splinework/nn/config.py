@@ -69,12 +69,6 @@ class EdgeFamily:
         return {"name": self.name, "text": self.text, "edges": places, "free": list(self.free), "spline": held}
 
 
-def _family_from_dict(values: dict[str, Any]) -> EdgeFamily:
-    held = values["spline"] and HeldSpline(basis_from_dict(values["spline"][0]), *values["spline"][1:])
-    edges = tuple((int(i), int(j)) for i, j in values["edges"])
-    return EdgeFamily(str(values["name"]), str(values["text"]), edges, tuple(map(bool, values["free"])), held or None)
-
-
 @explained
 @dataclass(frozen=True)
 class KANConfig:
@@ -175,13 +169,25 @@ def config_from_dict(values: dict[str, Any]) -> KANConfig:
     Raises:
         ConfigError: If a field is missing, unknown or out of range.
     """
-    unknown = set(values) - set(KANConfig.__dataclass_fields__)
-    if unknown or not {"nodes", "bases"} <= set(values):
-        raise ConfigError(
-            f"a network's config has the fields {list(KANConfig.__dataclass_fields__)}, got {sorted(values)}."
-        )
-    fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
-    fields["nodes"] = shape_of([(n[0], list(n[1])) for n in values["nodes"]])
-    fields["bases"] = tuple(basis_from_dict(b) for b in values["bases"])
-    fields["functions"] = tuple(tuple(map(_family_from_dict, layer)) for layer in values.get("functions", ()))
-    return KANConfig(**fields)
+    from splinework.errors.stored_values import fields_of, typed
+
+    def nodes(hint: Any, value: Any, where: str) -> Nodes:
+        return Nodes(*typed(tuple[int, tuple[int, ...]], value, where))
+
+    def basis(hint: Any, value: Any, where: str) -> Basis:
+        return basis_from_dict(value)
+
+    def held(hint: Any, value: Any, where: str) -> HeldSpline:
+        own, base, extrapolation = typed(tuple[dict[str, Any], str, str], value, where)
+        return HeldSpline(basis_from_dict(own), base, extrapolation)
+
+    def family(hint: Any, value: Any, where: str) -> EdgeFamily:
+        found = EdgeFamily(**fields_of(EdgeFamily, value, where, {HeldSpline: held}))
+        if found.call is not None:
+            raise ConfigError(f"{where} is a formula or a spline, got a callable, which no file can hold.")
+        return found
+
+    readers = {Nodes: nodes, Basis: basis, EdgeFamily: family}
+    config: KANConfig = typed(KANConfig, values, "a network's config", readers)
+    shape_of(config.nodes)
+    return config

@@ -22,7 +22,6 @@ from splinework.nn.initialise import FactoryKeywords
 from splinework.nn.shaping import Cones, Shaping
 from splinework.splines import grid_points
 from splinework.splines.bases import DEFAULT_BASE, Basis, activation, make_basis
-from splinework.splines.cones import check_flags
 
 if TYPE_CHECKING:  # loaded with the first layer that has such edges
     from splinework.nn.edge_functions import EdgeFunction, EdgeFunctions
@@ -199,8 +198,7 @@ class KANLayer(nn.Module):
             ConfigError: If the layer is not made of B-splines on an adaptive or fixed grid, or has a base function, or the
                 shapes of an edge are incompatible.
         """
-        for flags in rules.flags.unique().tolist():
-            check_flags(flags)
+        rules.check()
         plain = self.basis.degree is not None and self.grid_kind in ("adaptive", "fixed")
         base_goes = self.base_weight is None or not bool((rules.flags != 0).any() or rules.steepest.isfinite().any())
         if not plain or not base_goes or (self.extrapolation not in ("linear", "constant")):
@@ -343,8 +341,10 @@ def _refresh(layer: KANLayer, _incompatible: object) -> None:
     layer.refresh()
 
 
-def _make_room(layer: nn.Module, state: dict[str, Any], prefix: str, *_: object) -> None:
+def _make_room(layer: Any, state: dict[str, Any], prefix: str, *_: object) -> None:
     """Creates the buffers of shape constraints that a state dict contains."""
     for name in _RULES:
         if prefix + name in state and getattr(layer, name) is None:
-            layer.register_buffer(name, torch.empty_like(state[prefix + name]))
+            room = getattr(Shaping.none(*layer.mask.shape), name)
+            dtype = state[prefix + name].dtype if room.is_floating_point() else room.dtype
+            layer.register_buffer(name, torch.empty_like(room, dtype=dtype))

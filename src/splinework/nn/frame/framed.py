@@ -8,7 +8,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, final
+from typing import Any, Final, final
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,9 @@ from splinework.formula.expression import Expression
 from splinework.formula.reading import identifiers
 from splinework.nn.arrays import admitted, as_columns, check_columns
 from splinework.nn.network import KAN
+
+MAX_FRAME_LENGTH: Final = 1 << 20
+"""Maximum length in characters of all formulas of a frame together, so that no file makes its reader work for long."""
 
 
 @final
@@ -59,7 +62,13 @@ class Frame:
         corrections = tuple((int(j), str(text), float(factor)) for j, text, factor in self.corrections)
         object.__setattr__(self, "corrections", corrections)
         if not all(0 <= j < len(self.output_names) for j, _, _ in corrections):
-            raise ConfigError(f"corrections are of the outputs 0 to {len(self.output_names) - 1}, got {corrections}.")
+            came = sorted({j for j, _, _ in corrections})[:8]
+            raise ConfigError(f"corrections are of the outputs 0 to {len(self.output_names) - 1}, got {came}.")
+        length = sum(map(len, (*self.features, *self.answers, *(text for _, text, _ in corrections))))
+        if length > MAX_FRAME_LENGTH:
+            raise ConfigError(
+                f"the formulas of a frame have at most {MAX_FRAME_LENGTH} characters, got {length}; split the model."
+            )
         _ = self.before, self.after
 
     @cached_property
@@ -80,10 +89,10 @@ class Frame:
     @cached_property
     def after(self) -> tuple[Expression, ...]:
         """The answers with corrections as expressions of the raw inputs followed by the network's outputs."""
-        texts = list(self.answers or (self.hidden_names if self.corrections else ()))
+        parts = [[text] for text in self.answers or (self.hidden_names if self.corrections else ())]
         for j, text, factor in self.corrections:
-            texts[j] += f"+({factor!r})*({text})"
-        return tuple(Expression(text, (*self.symbols, *self.hidden_names)) for text in texts)
+            parts[j].append(f"({factor!r})*({text})")
+        return tuple(Expression("+".join(each), (*self.symbols, *self.hidden_names)) for each in parts)
 
     def features_of(self, x: Tensor) -> Tensor:
         """Raw inputs `(…, I)` to the network's inputs `(…, F)`."""
@@ -119,9 +128,10 @@ def frame_from_dict(values: dict[str, Any]) -> Frame:
         ConfigError: If a field is missing or unknown, or sizes do not match.
         FormulaError: If a formula cannot be read.
     """
-    if set(values) != set(Frame.__dataclass_fields__):
-        raise ConfigError(f"a frame has the fields {list(Frame.__dataclass_fields__)}, got {sorted(values)}.")
-    return Frame(**{key: tuple(value) for key, value in values.items()})
+    from splinework.errors.stored_values import typed
+
+    frame: Frame = typed(Frame, values, "a frame")
+    return frame
 
 
 class FramedKAN(nn.Module):
