@@ -289,19 +289,3 @@ def test_a_library_may_name_its_functions_and_an_unknown_name_is_refused():
     for given, part in ((["sinn"], "'sin'"), ("sin", r"\['sin'\]"), ([3], "names")):
         with pytest.raises(ConfigError, match=part):
             symbolify(model, x, y, library=given)
-
-
-def test_a_network_whose_formulas_are_too_long_stays_itself_with_splines():
-    model = KAN([5, 5, 1], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    with torch.no_grad():
-        for k, layer in enumerate(model.kan_layers):
-            layer.coefficients.normal_(generator=torch.Generator().manual_seed(k))
-    x = np.random.default_rng(0).uniform(-1, 1, (600, 5))
-    y = model(x).detach().numpy()
-    table = symbolify(model, x, y, budget=0)
-    assert len(table) == 2
-    assert table.best.rmse < 1e-9 * y.std()
-    assert np.abs(table.best.numpy()(x) - y[:, 0]).max() < 1e-9
-    assert any("prune" in note for note in table.best.notes)
-    noise = np.random.default_rng(1).normal(size=600)  # which the network does not explain
-    assert not symbolify(model, x, noise, budget=0).best.inputs

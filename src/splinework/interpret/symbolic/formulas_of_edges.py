@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import sympy
 import torch
 
 from splinework.errors import DataError, ShapeError
@@ -15,10 +14,9 @@ from splinework.errors.foreign import explained
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import ColumnScaling, Splines, build_expressions
 from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction
-from splinework.interpret.symbolic.net import SplineEdge, SymbolicNet, edge_places
 from splinework.interpret.symbolic.own_functions import functions_of
 from splinework.interpret.symbolic.pool import Pool
-from splinework.interpret.symbolic.ranking import formula_row, formula_rows, ranked
+from splinework.interpret.symbolic.ranking import formula_rows
 from splinework.interpret.symbolic.search import JointSearch, edge_options
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.nn.arrays import as_columns, check_finite
@@ -52,7 +50,7 @@ def symbolify(
         scale: Scale of y for the errors and the final fit, `linear` or `log`; None takes that of the model's outputs.
 
     Returns:
-        Formulas, best first; at least one: if nothing else fits, the network with all edges as splines, or a constant.
+        Formulas, best first; at least one, a constant if nothing else fits.
 
     Raises:
         ShapeError: If x or y do not fit the model or each other.
@@ -80,17 +78,13 @@ def symbolify(
         built = propose(model, xs, ys, library=functions, deadline=deadline)
         for index, name in enumerate(model.config.output_names):
             own = scale or model.config.output_scales[index]
-            target = FitTarget(xs.numpy(), ys[:, index].numpy(), model.config.input_names, own)
-            pool = Pool(target)
+            pool = Pool(FitTarget(xs.numpy(), ys[:, index].numpy(), model.config.input_names, own))
             for expressions, splines in built:
                 if pool.entries and time.monotonic() > deadline:
                     break
                 if expressions[index].free_symbols:
                     pool.offer(expressions[index], splines)
-            found = formula_rows(pool, name, rows=rows)
-            if not any(row.inputs for row in found):  # what the network explains must not be lost
-                found = ranked([*found, *_itself(model, index, target)], rows)
-            table += found
+            table += formula_rows(pool, name, rows=rows)
     return FormulaTable(tuple(table))
 
 
@@ -134,19 +128,6 @@ def propose(
     inputs = _units(model.input_scaling, model.config.input_names)
     outputs = _units(model.output_scaling, model.config.output_names)
     return [build_expressions(net, inputs, outputs) for net in nets]
-
-
-def _itself(model: KAN, index: int, target: FitTarget) -> list[FormulaRow]:
-    """The network with splines for edges as the row of an output."""
-    edges = {(l, i, j): SplineEdge(model.kan_layers[l], i, j) for l, i, j in edge_places(model)}
-    inputs = _units(model.input_scaling, model.config.input_names)
-    outputs = _units(model.output_scaling, model.config.output_names)
-    expressions, splines = build_expressions(SymbolicNet.of(model, dict(edges), {}), inputs, outputs)
-    used = {name: each for name, each in splines.items() if expressions[index].has(sympy.Function(name))}
-    numbers = sum(each.size for each in used.values()) / 2 * math.log(len(target.y))
-    notes = ("formulas for its edges make too long an expression: prune the network first, or sparsify it",)
-    row = formula_row(expressions[index], target, model.config.output_names[index], numbers, used, notes=notes)
-    return [] if row is None else [row]
 
 
 def _units(scaling: Any, names: tuple[str, ...]) -> ColumnScaling:
