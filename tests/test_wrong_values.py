@@ -16,6 +16,7 @@ from tests.wrong_values import KIND_OF, MODEL, RIGHT, SLIPS, UNCHECKED
 
 LEAST = 10
 RESULTS = {
+    *("EdgeSuggestion", "EdgeSuggestions", "Edited"),
     *("AffineUnits", "BasisTable", "Card", "Cone", "Contradiction", "Decision", "DistillationResult", "EdgeParameters"),
     *(
         "Ensemble",

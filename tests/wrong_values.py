@@ -13,6 +13,7 @@ from tests.wrong_calls import DATASET, GAPS, MODEL, ROWS, TARGET, X, Y
 LAYER = MODEL.kan_layers[0]
 KNOTS = torch.arange(-1.0, 4.0)[None]
 BOX = Box({"x": (0, 1)})
+DEEP = sw.KAN([2, (2, 1), 1], dtype=torch.float64)
 
 RIGHT = {
     # ------------------------------------------------------------------------------------------- models, rows, files
@@ -32,6 +33,7 @@ RIGHT = {
     "grid": 10,
     "function": torch.square,
     "points": X,
+    "edge": (0, 0, 0),
     "keep": [[[True], [False]]],
     "run": lambda copy: copy(X),
     "direction": [1.0, 0.0],
@@ -113,6 +115,7 @@ RIGHT = {
 
 RIGHT |= {
     "KANRegressor.x": X,
+    "from_formula.ranges": {"a": (0, 1), "b": (0, 1)},
     "BenchmarkProblem.function": np.sum,
     "BenchmarkProblem.inputs": ("a", "b"),
     "FormulaSet.inputs": (sw.data.Input("a"), sw.data.Input("b")),
@@ -131,7 +134,29 @@ RIGHT |= {
     "NoInteraction.second": "b",
     "Disc.among": ("x", "y"),
     "Through.points": [(0, 0)],
+    "fix.function": "sin",
     "insert.points": [[[0.3], [0.4]]],
+    "change.before": MODEL,
+    "change.after": MODEL,
+    "remove_edge.edge": (0, 0, 0),
+    "layer": 1,
+    "where": 1,
+    "order": [0],
+    **dict.fromkeys(
+        (
+            f"{verb}.model"
+            for verb in ("permute", "swap", "remove_node", "widen", "merge", "split", "to_product", "to_sum")
+        ),
+        DEEP,
+    ),
+    "node": (1, 0),
+    "to_sum.node": (1, 2),
+    "group_inputs.inputs": ["a", "b"],
+    "coarsen.grid": 3,
+    "merge.first": (1, 0),
+    "merge.second": (1, 1),
+    "swap.first": 0,
+    "swap.second": 0,
     "bspline_rows.x": torch.tensor([[0.25]]),
     "powers.wanted": {()},
     "bspline_values.x": torch.tensor([[0.25]]),
@@ -180,7 +205,7 @@ SLIPS = {
 """Kind of argument → values that are wrong for it."""
 
 KINDS = {
-    "model": "model student teacher",
+    "model": "model student teacher change.before change.after",
     "predictor": "predictor",
     "rows": "x",
     "numbers": "trace.x jet.x marginalised.x randomised.x t discover_relation.x points",
@@ -189,7 +214,7 @@ KINDS = {
     "tensor": "knots cells coefficients new design targets low high c g u "
     "contract.x layer_sums.x network_sums.x probe.x scatter.x "
     "squared_error.x squared_error.t bspline_rows.x bspline_values.x adapted_knots.x",
-    "whole": "degree inputs outputs rows n factor flags grid",
+    "whole": "layer where swap.first swap.second degree inputs outputs rows n factor flags grid",
     "number": "end radius equals constant grid_eps",
     "text": "about target source formula statement equation text name identifier group SpecialSet.function form",
     "texts": "names features input_names among",
@@ -197,8 +222,8 @@ KINDS = {
     "path": "path folder out",
     "callable": "function value slope build simulator run",
     "mapping": "equations start values parameters face ranges flow of_inputs",
-    "one": "input NoInteraction.first NoInteraction.second pair_surface.first pair_surface.second",
-    "several": "shape centre direction keep",
+    "one": "input coarsen.grid NoInteraction.first NoInteraction.second pair_surface.first pair_surface.second",
+    "several": "group_inputs.inputs edge node merge.first merge.second order shape centre direction keep",
     "instance": "residuals nodes bases kinds recipe axiom axioms kind first second table edges layers result module",
 }
 KIND_OF = {name: kind for kind, names in KINDS.items() for name in names.split()}
@@ -215,5 +240,6 @@ UNCHECKED = {
     "powers.u": "a series of anything that multiplies",
     "DataSet.recipe": "a recipe of any make, which is asked when rows are drawn",
     "LibraryFunction.build": "called when a formula is written",
+    "fix.function": "a callable of any make is tried",
 }
 """Arguments without slips, and why."""

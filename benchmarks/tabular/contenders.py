@@ -12,7 +12,7 @@ from benchmarks.processes import environment
 from splinework.errors import ConfigError
 
 PEERS = Path(__file__).resolve().parent / "peers"
-OURS = "kan"
+OURS, SIMPLE = "kan", "kan-simple"
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Contender:
         module: Module that must be importable.
         package: Package to install, as pip calls it.
         python: The interpreter that has it.
+        ranked: Whether it takes part in the ranks.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Contender:
     module: str
     package: str
     python: str = sys.executable
+    ranked: bool = True
 
     @property
     def path(self) -> Path:
@@ -45,11 +47,14 @@ KNOWN = {
     found.name: found
     for found in (
         Contender(OURS, "KAN", "ours.py", "splinework.tabular", "splinework"),
+        Contender(SIMPLE, "KAN, simplest", "simple.py", "splinework.tabular", "splinework", ranked=False),
         Contender("linear", "linear", "linear.py", "sklearn", "scikit-learn"),
         Contender("boosting", "gradient boosting", "boosting.py", "sklearn", "scikit-learn"),
         Contender("mlp", "MLP", "mlp.py", "sklearn", "scikit-learn"),
         Contender("gam", "pyGAM", "additive.py", "pygam", "pygam"),
         Contender("ebm", "EBM", "ebm.py", "interpret.glassbox", "interpret-core"),
+        Contender("realmlp", "RealMLP", "realmlp.py", "pytabkit", "pytabkit[models]"),
+        Contender("tabm", "TabM", "tabm.py", "pytabkit", "pytabkit[models]"),
     )
 }
 
@@ -65,7 +70,7 @@ def chosen(names: list[str], rivals_python: str | None) -> tuple[list[Contender]
         if name not in KNOWN:
             raise ConfigError(f"--contenders knows {', '.join(KNOWN)}; got {name!r}.")
         found = KNOWN[name]
-        if name != OURS and rivals_python:
+        if name not in (OURS, SIMPLE) and rivals_python:
             found = replace(found, python=rivals_python)
         if _imports(found):
             present.append(found)

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.processes import ROOT
 from benchmarks.tabular.contenders import KNOWN, OURS
 from benchmarks.tabular.ranks import Ranks
-from benchmarks.tabular.sets import KINDS
+from benchmarks.tabular.sets import GROUPS
 from benchmarks.tabular.tables import TARGETS, Shown
 from splinework.report.plot.style import BLUE, MUTED, RULE, SMALL_POINTS, VERMILION, new_figure, tidy
 
@@ -20,16 +20,16 @@ NAME = "ranks.svg"
 
 def draw(what: Shown, folder: Path | None) -> list[Path]:
     """Draws what the cells are enough for; returns the files."""
-    panels = [(kind, found) for kind in KINDS if (found := what.ranks(kind)) is not None]
+    panels = [(group, found) for group in GROUPS if (found := what.ranks(group)) is not None]
     if not panels:
         return []
     folder = folder or FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     figure = new_figure(4.0 * len(panels), 2.8)
     figure.set_layout_engine("constrained")
-    for axes, (kind, found) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        _panel(axes, found, TARGETS[kind])
-        tidy(axes, x=f"rank, 1 is best (sets: {len(found.sets)})", title=kind)
+    for axes, (group, found) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        _panel(axes, found, TARGETS[group])
+        tidy(axes, x=f"rank, 1 is best (sets: {len(found.sets)})", title=group)
         axes.grid(False, axis="y")
     figure.savefig(folder / NAME, metadata={"Date": None})
     return [folder / NAME]

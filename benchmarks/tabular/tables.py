@@ -11,15 +11,15 @@ import numpy as np
 
 from benchmarks.processes import ROOT
 from benchmarks.tabular import ranks
-from benchmarks.tabular.contenders import KNOWN, OURS
+from benchmarks.tabular.contenders import KNOWN, OURS, SIMPLE
 from benchmarks.tabular.results import Key, Record, Results
-from benchmarks.tabular.sets import FOLDS, KINDS, SETS, Kind
+from benchmarks.tabular.sets import FOLDS, GROUPS, SETS, Group
 from splinework.errors import ConfigError
 
 PAGE = ROOT / "docs" / "tabular.md"
-TARGETS: dict[Kind, float] = {"regression": 2.5, "classification": 3.0}
-"""Largest mean rank that ours may have among all six."""
-TITLES: dict[Kind, str] = {"regression": "RMSE", "classification": "log loss"}
+TARGETS: dict[Group, float] = {"regression": 2.5, "classification": 3.0, "new": 2.2}
+"""Largest mean rank that ours may have."""
+TITLES: dict[Group, str] = {"regression": "RMSE", "classification": "log loss", "new": "RMSE or log loss"}
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,18 @@ class Shown:
     sets: tuple[str, ...]
     contenders: tuple[str, ...]
 
-    def of_kind(self, kind: Kind) -> list[str]:
-        """Names of the sets of a kind."""
-        return [name for name in self.sets if SETS[name].kind == kind]
+    def of_group(self, group: Group) -> list[str]:
+        """Names of the sets that are ranked together."""
+        return [name for name in self.sets if SETS[name].group == group]
 
     def folds(self, contender: str, name: str) -> list[Record]:
         """The cells of a contender on a set."""
         keys = (Key(contender, name, fold) for fold in range(FOLDS))
         return [self.found[key] for key in keys if key in self.found]
 
-    def ranks(self, kind: Kind) -> ranks.Ranks | None:
+    def ranks(self, group: Group) -> ranks.Ranks | None:
         """Ranks on the sets that all these contenders have been asked on."""
-        return ranks.of(self.found, self.of_kind(kind), self.contenders)
+        return ranks.of(self.found, self.of_group(group), self.contenders)
 
 
 def shown(store: Results, sets: Sequence[str] | None, contenders: Sequence[str] | None) -> Shown:
@@ -57,7 +57,7 @@ def shown(store: Results, sets: Sequence[str] | None, contenders: Sequence[str] 
     return Shown(
         found,
         tuple(name for name in SETS if sets is None or name in sets),
-        tuple(name for name in KNOWN if name in present),
+        tuple(name for name, one in KNOWN.items() if name in present and one.ranked),
     )
 
 
@@ -66,8 +66,8 @@ def page(store: Results, sets: Sequence[str] | None, contenders: Sequence[str] |
     what = shown(store, sets, contenders)
     if not what.contenders:
         return "No cells yet: python benchmarks/bench_tabular.py run"
-    parts = [text for kind in KINDS for text in (_scores(what, kind), _target_status(what, kind))]
-    return "\n\n".join(part for part in (*parts, _more(what), _time(what), _failed(what)) if part)
+    parts = [text for group in GROUPS for text in (_scores(what, group), _target_status(what, group))]
+    return "\n\n".join(part for part in (*parts, _edges(what), _more(what), _time(what), _failed(what)) if part)
 
 
 def write(text: str, path: Path, mark: str) -> Path:
@@ -91,11 +91,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
 
 
-def _scores(what: Shown, kind: Kind) -> str:
+def _scores(what: Shown, group: Group) -> str:
     """A row a set: the mean over folds, and the rank where all have been asked; then the mean ranks."""
-    found = what.ranks(kind)
+    found = what.ranks(group)
     rows = []
-    for name in what.of_kind(kind):
+    for name in what.of_group(group):
         cells = [_cell(what, found, name, number) for number in range(len(what.contenders))]
         if any(cell != "–" for cell in cells):
             rows.append((name, *cells))
@@ -106,7 +106,7 @@ def _scores(what: Shown, kind: Kind) -> str:
         rows.append(
             ("**mean rank** (90 % of draws of folds)", *(f"**{m:.2f}** ({a:.2f} to {b:.2f})" for m, a, b in bounds))
         )
-    return table((f"{kind}, {TITLES[kind]} (rank)", *(KNOWN[name].title for name in what.contenders)), rows)
+    return table((f"{group}, {TITLES[group]} (rank)", *(KNOWN[name].title for name in what.contenders)), rows)
 
 
 def _cell(what: Shown, found: ranks.Ranks | None, name: str, number: int) -> str:
@@ -123,15 +123,46 @@ def _cell(what: Shown, found: ranks.Ranks | None, name: str, number: int) -> str
     return f"**{text}** (1)" if rank == 1 else f"{text} ({rank:g})"
 
 
-def _target_status(what: Shown, kind: Kind) -> str:
-    """Whether ours is where it should be, once all six have been asked on all sets."""
-    found = what.ranks(kind)
-    everything = [name for name, one in SETS.items() if one.kind == kind]
-    if found is None or set(found.contenders) != set(KNOWN) or list(found.sets) != everything:
+def _target_status(what: Shown, group: Group) -> str:
+    """Whether ours is where it should be, once all that took part have been asked on all sets."""
+    found = what.ranks(group)
+    everything = [name for name, one in SETS.items() if one.group == group]
+    if found is None or OURS not in found.contenders or list(found.sets) != everything:
         return ""
-    ours, wanted = found.mean[found.contenders.index(OURS)], TARGETS[kind]
+    ours, wanted = found.mean[found.contenders.index(OURS)], TARGETS[group]
     status = "met" if ours <= wanted else "missed"
-    return f"Target for the KAN, {kind}: a mean rank of at most {wanted:g} among six. Reached: {ours:.2f}, {status}."
+    among = f"a mean rank of at most {wanted:g} among {len(found.contenders)}"
+    return f"Target for the KAN, {group}: {among}. Reached: {ours:.2f}, {status}."
+
+
+def _edges(what: Shown) -> str:
+    """Edges and scores of the most accurate and the simplest of ours, and how far these are apart."""
+    rows, counts = [], []
+    for name in what.sets:
+        best, simple = (
+            {r["fold"]: r for r in what.folds(who, name) if r.get("edges") is not None} for who in (OURS, SIMPLE)
+        )
+        folds = sorted(best.keys() & simple.keys())
+        if not folds:
+            continue
+        edges = [median(found[k]["edges"] for k in folds) for found in (best, simple)]
+        scores = [np.array([found[k]["score"] for k in folds]) for found in (best, simple)]
+        spread = scores[0].std(ddof=1) if len(folds) > 1 else float("nan")
+        counts.append(edges)
+        means = (f"{score.mean():.4g}" for score in scores)
+        rows.append((name, f"{edges[0]:g}", f"{edges[1]:g}", *means, f"{(scores[1] - scores[0]).mean() / spread:.2f}"))
+    if not rows:
+        return ""
+    rows.append(("**median**", *(f"**{median(side):g}**" for side in zip(*counts, strict=True)), "", "", ""))
+    head = (
+        "edges, medians over folds",
+        "`accuracy`",
+        "`simplicity`",
+        "score",
+        "score",
+        "loss in spreads of a fold's score",
+    )
+    return table(head, rows)
 
 
 def _more(what: Shown) -> str:

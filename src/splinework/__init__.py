@@ -1,7 +1,7 @@
 """splinework: Kolmogorov–Arnold networks, fitted, interpreted and deployed.
 
 `fit` trains a model, `sparsify` makes it small, `discover` finds a formula; `KANRegressor` and `KANClassifier` do all of it
-with scikit-learn's interface. These 33 names are the top level; everything else is in its module, such as
+with scikit-learn's interface. These 40 names are the top level; everything else is in its module, such as
 `splinework.nn.derivatives.partials`. Each name is loaded on first use, so `import splinework` itself is cheap, and torch is
 loaded with the first name that needs it.
 
@@ -39,19 +39,22 @@ if TYPE_CHECKING:
     from splinework.export import export
     from splinework.interpret import edit as edit
     from splinework.interpret import symbolic as symbolic
+    from splinework.interpret.formula_network import from_formula
     from splinework.interpret.importance.explanation import explain
     from splinework.interpret.importance.table import importance
+    from splinework.interpret.symbolic.suggestions import suggest
     from splinework.knowledge import axioms as axioms
     from splinework.knowledge import teach as teach
     from splinework.knowledge.axioms.verify import verify
     from splinework.knowledge.teach.fit import fit
     from splinework.knowledge.teach.formulas import symbolify
-    from splinework.knowledge.teach.framed_edits import adapt, prune, refine
+    from splinework.knowledge.teach.framed_edits import adapt, fix, free, freeze, prune, refine, unfreeze
     from splinework.nn import derivatives as derivatives
     from splinework.nn.checkpoint import load, save
     from splinework.nn.config import KANConfig
     from splinework.nn.layer import KANLayer
     from splinework.nn.network import KAN
+    from splinework.nn.pykan import from_pykan
     from splinework.nn.trace import trace
     from splinework.report.plot import plot
     from splinework.report.reporting import report
@@ -73,9 +76,11 @@ _ELSEWHERE = {
     "KANConv2d": "nn.convolution",
     "attribution": "interpret.scores",
     "batches": "train.sources",
+    "discover_conserved": "discover",
     "edge_parts": "interpret.reading",
     "effects": "interpret.importance",
     "elevate": "interpret.edit",
+    "find_structure": "interpret.structure",
     "insert": "interpret.edit",
     "interactions": "interpret.importance",
     "jet": "nn.derivatives",
@@ -112,6 +117,11 @@ __all__ = [
     "explain",
     "export",
     "fit",
+    "fix",
+    "free",
+    "freeze",
+    "from_formula",
+    "from_pykan",
     "importance",
     "load",
     "plot",
@@ -121,8 +131,10 @@ __all__ = [
     "save",
     "solve",
     "sparsify",
+    "suggest",
     "symbolify",
     "trace",
+    "unfreeze",
     "verify",
 ]
 

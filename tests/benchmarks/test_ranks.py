@@ -65,16 +65,31 @@ def test_a_failed_cell_is_worse_than_any(tmp_path):
     assert "Without a result, which counts as the worst one:\n\n- KAN, ames, fold 0" in tables.page(store, None, None)
 
 
-def test_the_status_of_the_target_needs_all_six_and_all_sets(tmp_path):
-    scores = {name: float(number) for number, name in enumerate(contenders.KNOWN)}
-    assert "Target" not in tables.page(filled(tmp_path / "five", dict(list(scores.items())[:5])), None, None)
-    page = tables.page(filled(tmp_path / "six", scores), None, None)
-    assert "Target for the KAN, regression: a mean rank of at most 2.5 among six. Reached: 1.00, met." in page
+def test_the_status_of_the_target_needs_ours_and_all_sets(tmp_path):
+    scores = {name: float(k) for k, name in enumerate(n for n, one in contenders.KNOWN.items() if one.ranked)}
+    rivals = {name: score for name, score in scores.items() if name != contenders.OURS}
+    assert "Target" not in tables.page(filled(tmp_path / "rivals", rivals), None, None)
+    assert "Target" not in tables.page(filled(tmp_path / "few", scores), ["wine"], None)
+    five = tables.page(filled(tmp_path / "five", dict(list(scores.items())[:5])), None, None)
+    assert "a mean rank of at most 2.2 among 5. Reached: 1.00, met." in five
+    page = tables.page(filled(tmp_path / "all", scores), None, None)
+    among = len(scores)
+    assert f"Target for the KAN, regression: a mean rank of at most 2.5 among {among}. Reached: 1.00, met." in page
     assert "**mean rank** (90 % of draws of folds) | **1.00** (1.00 to 1.00) | **2.00**" in page
     assert "| wine | **0** (1) | 1 (2) |" in page
     worse = tables.page(filled(tmp_path / "worse", {**scores, "kan": 2.5}), None, None)
-    assert "Target for the KAN, classification: a mean rank of at most 3 among six. Reached: 3.00, met." in worse
+    assert f"Target for the KAN, classification: a mean rank of at most 3 among {among}. Reached: 3.00, met." in worse
     assert "Reached: 3.00, missed." in worse
+
+
+def test_edges_of_both_of_ours_are_compared_on_the_folds_that_both_have(tmp_path):
+    for name, edges, score in ((contenders.OURS, 100, 1.0), (contenders.SIMPLE, 4, 1.5)):
+        cells = [record(name, "wine", k, score + 0.5 * (k % 2), edges=edges + k) for k in range(3)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(cell) + "\n" for cell in cells))
+    page = tables.page(Results(tmp_path), None, None)
+    assert "| wine | 101 | 5 | 1.167 | 1.667 | 1.73 |" in page
+    assert "| **median** | **101** | **5** |" in page
+    assert "KAN, simplest" not in page
 
 
 def test_tables_go_between_the_marks_and_nothing_else_changes(tmp_path):

@@ -16,7 +16,7 @@ from benchmarks.tabular import contenders, judge, runner
 from benchmarks.tabular.part import CERTAIN, Part, loss
 from benchmarks.tabular.peers import boosting, encode, linear, mlp, tuning
 from benchmarks.tabular.results import Results
-from benchmarks.tabular.sets import FOLDS, KINDS, SETS
+from benchmarks.tabular.sets import FOLDS, GROUPS, SETS
 from splinework.errors import ConfigError
 
 
@@ -36,8 +36,8 @@ def table_of(rows: int, seed: int, classes: int = 0) -> Part:
 # ------------------------------------------------------------------------------------------------------------- sets
 
 
-def test_there_are_six_sets_of_each_kind():
-    assert [sum(one.kind == kind for one in SETS.values()) for kind in KINDS] == [6, 6]
+def test_there_are_six_sets_in_each_group():
+    assert [sum(one.group == group for one in SETS.values()) for group in GROUPS] == [6, 6, 6]
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -245,7 +245,7 @@ def test_classes_are_asked_for_by_their_numbers():
 
 
 def test_unknown_contenders_are_named_and_absent_ones_said():
-    with pytest.raises(ConfigError, match="--contenders knows kan, linear"):
+    with pytest.raises(ConfigError, match="--contenders knows kan, kan-simple, linear"):
         contenders.chosen(["forest"], None)
     present, absent = contenders.chosen(["linear"], "/nowhere/python")
     assert present == []

@@ -125,7 +125,7 @@ def test_ctrl_c_is_told_in_json(run, folder, pipeline):
     result = run("discover", "d.csv", "--target", "y", "--json", "--quiet")
     assert result.exit_code == 130
     assert json.loads(result.stdout)["interrupted"] is True
-    assert result.stderr == ""
+    assert result.stderr == "interrupted: what was found so far is in splinework-d\n"
 
 
 def test_ctrl_c_twice_ends_at_once_and_writes_nothing(run, folder, pipeline):

@@ -19,9 +19,11 @@ from splinework.formula.program import compiled, derivative_programs
 from splinework.formula.reverse_mode import DifferentiatedProgram
 from splinework.formula.sympy_bridge import program_of_expression, symbol
 from splinework.knowledge.axioms import parse_axiom
+from splinework.knowledge.axioms.checker.formulas import BUNDLES, read
+from splinework.knowledge.axioms.checker.models import constant as of_number
+from splinework.knowledge.axioms.checker.models import variables as of_variables
 from splinework.knowledge.axioms.verify.exact import EXACT_ALGEBRA, number
 from splinework.knowledge.axioms.verify.jets import ALGEBRA as PROVER
-from splinework.knowledge.axioms.verify.recheck_model import ALGEBRA as CHECKER
 from splinework.nn.derivatives.algebra import algebra_of
 from splinework.nn.derivatives.series import derivative as coefficient
 from splinework.nn.frame import Frame
@@ -135,15 +137,9 @@ def proved(text, lo, hi):
 
 
 def checked(text, lo, hi):
-    from splinework.knowledge.axioms.verify.recheck import Range, exact
-    from splinework.knowledge.axioms.verify.recheck import RangeJet as Bounded
-
-    batch = len(lo)
-    unit = [exact(np.tile(np.eye(2)[i], (batch, 1))) for i in range(2)]
-    x = [Bounded(1, Range(lo[:, i], hi[:, i]), unit[i]) for i in range(2)]
-    flat = exact(np.zeros((batch, 2)))
-    found = compiled(text, COLUMNS).run(x, CHECKER, lambda n: Bounded(1, exact(np.full(batch, float(n))), flat))
-    return (found.v.a, found.v.b), (found.d.a[:, 0], found.d.b[:, 0])
+    x = of_variables(lo, hi, 1, ())
+    found = read(text, COLUMNS).run([x.part(i) for i in range(2)], BUNDLES, lambda n: of_number(x, n))
+    return (found.v.lo[:, 0], found.v.hi[:, 0]), (found.d.lo[:, 0, 0], found.d.hi[:, 0, 0])
 
 
 # ---------------------------------------------------------------------------------------------- random expressions

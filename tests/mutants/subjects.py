@@ -7,18 +7,16 @@ from __future__ import annotations
 
 _VERIFY = "src/splinework/knowledge/axioms/verify"
 _LAWS = "tests/knowledge/axioms/verify"
-_CHECKER = tuple(f"{_LAWS}/test_{name}.py" for name in ("rounding", "checked_functions", "checked_layers"))
+_CHECKED = "src/splinework/knowledge/axioms/checker"
+_MEANING = "tests/knowledge/axioms/checker"
 
 TESTS: dict[str, tuple[str, ...]] = {
-    f"{_VERIFY}/checker.py": (f"{_LAWS}/test_checker.py", f"{_LAWS}/test_forged.py", f"{_LAWS}/test_certificate.py"),
-    f"{_VERIFY}/recheck.py": _CHECKER,
-    f"{_VERIFY}/recheck_functions.py": _CHECKER,
-    f"{_VERIFY}/recheck_layer.py": _CHECKER,
-    f"{_VERIFY}/recheck_model.py": (
-        f"{_LAWS}/test_checked_functions.py",
-        "tests/formula/test_language.py",
-        *_CHECKER[2:],
-    ),
+    f"{_CHECKED}/certificates.py": tuple(f"{_LAWS}/test_{name}.py" for name in ("checker", "forged", "certificate")),
+    f"{_CHECKED}/ranges.py": (f"{_MEANING}/test_ranges.py", f"{_LAWS}/test_enclosures.py"),
+    f"{_CHECKED}/functions.py": (f"{_MEANING}/test_ranges.py", f"{_LAWS}/test_intervals.py", "tests/formula/test_language.py"),
+    f"{_CHECKED}/edges.py": (f"{_LAWS}/test_enclosures.py",),
+    f"{_CHECKED}/claims.py": (f"{_MEANING}/test_meaning.py",),
+    f"{_CHECKED}/divisions.py": (f"{_LAWS}/test_forged.py",),
     f"{_VERIFY}/smooth.py": (f"{_LAWS}/test_cells.py", f"{_LAWS}/test_enclosures.py"),
     f"{_VERIFY}/cells.py": (f"{_LAWS}/test_cells.py", f"{_LAWS}/test_enclosures.py"),
     f"{_VERIFY}/integer.py": (f"{_LAWS}/test_integer.py",),
@@ -47,11 +45,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return (taken[0].lo >= low) & (taken[0].hi <= high)",
         "return (taken[(-1)].lo >= low) & (taken[0].hi <= high)",
     ): "a function whose domain is not the line has one argument",
-    (
-        "src/splinework/knowledge/axioms/verify/recheck_model.py",
-        'u = [through_named("exp", f) if s == "log" else f for f, s in zip(u, scales, strict=True)]',
-        'u = [through_named("exp", f) if s == "log" else f for f, s in zip(u, scales, strict=False)]',
-    ): "a network has as many scales as outputs",
     (
         "src/splinework/train/journal.py",
         "stacklevel=2,",
@@ -87,11 +80,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return *base.asymptotes[side > 0], 1e-18 if greatest(base, 2) else 0.0",
         "return *base.asymptotes[side >= 0], 1e-18 if greatest(base, 2) else 0.0",
     ): "a side is -1 or 1, never 0",
-    (
-        "src/splinework/knowledge/axioms/verify/recheck_functions.py",
-        "off = np.minimum(np.abs(slope) * half + half**2 / 2, 2.0) + 1e-14 + 1e-15 * np.abs(middle)",
-        "off = np.minimum(np.abs(slope) * half + half**2 / 2, (2.0 * 1.1)) + 1e-14 + 1e-15 * np.abs(middle)",
-    ): "from two on the range is cut to [-1, 1] whatever the middle is",
     (
         "src/splinework/formula/intervals.py",
         "return np.maximum(np.abs(self.lo), np.abs(self.hi))",

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from splinework.errors import FileError
+from splinework.errors import ConfigError
 from splinework.tabular.columns import (
     MAX_LEVELS,
     UNKNOWN_CODE,
@@ -136,7 +136,7 @@ def test_columns_survive_json() -> None:
 
 
 def test_a_column_that_is_none_is_refused() -> None:
-    with pytest.raises(FileError, match="numbers or levels"):
+    with pytest.raises(ConfigError, match="needs 'fill'"):
         column_from_dict({"kind": "numbers", "name": "a"})
 
 

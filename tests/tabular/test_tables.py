@@ -177,7 +177,7 @@ def test_a_header_alone_is_a_table_without_rows(tmp_path):
     [
         ("a.csv", b"", "empty"),
         ("a.csv", b" \n\n", "empty"),
-        ("a.csv", b"\xef\xbb\xbf", "no column names"),
+        ("a.csv", b"\xef\xbb\xbf", "is empty"),
         ("a.csv", b",,\n1,2,3\n", "no column names"),
         ("a.csv", b"\x00\x01\x02", "binary"),
         ("a.csv", b"a,b\n1,\x002\n", "binary"),
@@ -226,10 +226,10 @@ def test_an_unreadable_file_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "a.csv"
     path.write_text(PLAIN)
 
-    def deny(self: Path) -> bytes:
+    def deny(self: Path, mode: str) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", deny)
+    monkeypatch.setattr(Path, "open", deny)
     with pytest.raises(FileError, match="Permission denied"):
         read_table(path)
 

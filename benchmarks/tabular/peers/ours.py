@@ -8,10 +8,11 @@ from benchmarks.tabular.part import Part, Stopwatch
 from splinework.tabular import KANClassifier, KANRegressor
 
 
-def answer(part: Part, seed: int) -> Any:
-    """A fit with the defaults."""
+def answer(part: Part, seed: int, **options: Any) -> Any:
+    """A fit with the defaults, or with some options of the estimators."""
     del seed
     watch = Stopwatch()
-    model = (KANClassifier() if part.classes else KANRegressor()).fit(part.x, part.y)
-    facts = {"chosen": "defaults", "tried": {}, "notes": [], **watch.facts("last_")}
+    model = (KANClassifier(**options) if part.classes else KANRegressor(**options)).fit(part.x, part.y)
+    chosen = ", ".join(f"{name}={value}" for name, value in options.items()) or "defaults"
+    facts = {"chosen": chosen, "tried": {}, "notes": [], "edges": model.model_.active_edges(), **watch.facts("last_")}
     return (model.predict_proba if part.classes else model.predict), facts

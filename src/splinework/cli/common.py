@@ -45,6 +45,13 @@ def features(note: str, default: str) -> Any:
     return option(default=(), metavar="COL,…", show_default=default, **words)
 
 
+def max_unpacked() -> Any:
+    """The size to which a compressed table may unpack."""
+    text = "Size to which a compressed table may unpack, in MiB."
+    words: dict[str, Any] = {"metavar": "MIB", "show_default": "64, or 20 times the file", "group": INPUT_GROUP}
+    return option(default=None, help=text, **words)
+
+
 def test_fraction() -> Any:
     """The share of held-out rows."""
     text = "Share of rows held out for testing."

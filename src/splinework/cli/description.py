@@ -107,7 +107,8 @@ def show_description(described: Mapping[str, Any]) -> None:
 
 def _edges(fitted: ModelFile, most: int, tell: Callable[[float], None]) -> list[dict[str, Any]]:
     """The edges that matter most, strongest first."""
-    from splinework.report.plot.curves import edge_curves, edge_names
+    from splinework.nn.naming import edge_names
+    from splinework.report.plot.curves import edge_curves
 
     network = fitted.network
     if not network.active_edges() or not most:

@@ -30,6 +30,7 @@ class DistilOptions:
 
     teacher: str = argument(shell_complete=files_of)
     data: str = argument(shell_complete=files_of)
+    max_unpacked: float | None = common.max_unpacked()
     features: tuple[str, ...] = common.features(", in the order of the teacher", "all columns of DATA")
     output: str | None = option(
         metavar="NAME",
@@ -85,7 +86,7 @@ def distil(options: DistilOptions) -> None:
         from splinework.nn.network import KAN
         from splinework.tabular.tables import read_table
 
-        table = read_table(options.data, tell=stages.share)
+        table = read_table(options.data, tell=stages.share, max_unpacked=options.max_unpacked)
         names = list(options.features) or list(table.columns)
         x = _rows(table, names)
         stages.stage("learning from the teacher", after=1.0)

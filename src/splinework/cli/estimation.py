@@ -143,7 +143,7 @@ def run_estimation(
         stages.stage("writing the report")
         files = _write(estimator, equations, metrics, folder, f"{request.target} from {table.name}")
     if stop.asked:
-        stages.say(f"interrupted: what was found so far is in {folder}")
+        stages.insist(f"interrupted: what was found so far is in {folder}")
     statuses = tuple(asdict(each) for each in getattr(estimator, "axiom_status_", ()))
     if statuses and found:
         notes.append("the axioms are those of the model; formulas are found from the rows and are not held to them")

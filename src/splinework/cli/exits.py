@@ -4,6 +4,7 @@
 - 1: internal failure (bug, out of memory, disk full), not a usage error
 - 2: invalid input, option or file; the message says how to fix it
 - 130: interrupted; `fit` and `discover` have then written what they found, unless they say that there is nothing
+- 129, 143: ended by SIGHUP or SIGTERM; nothing half-written is left
 - 141: output pipe closed by the reader, as `head` does
 """
 
@@ -25,8 +26,8 @@ from typing import Any, Final, NoReturn, TextIO
 
 import click
 
-from splinework.cli.interrupts import INTERRUPTED, Interrupted, answering, at_once
-from splinework.errors import FitWarning, SplineworkError
+from splinework.cli.interrupts import INTERRUPTED, Interrupted, Terminated, answering, at_once, terminable
+from splinework.errors import FitWarning, SplineworkError, bounded
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -68,7 +69,7 @@ def run_and_exit(run: Callable[[], Any], handling: ErrorHandling) -> NoReturn:
 def _status(run: Callable[[], Any], handling: ErrorHandling) -> int:
     """Runs a command, prints its error if there is one, and returns the exit code."""
     try:
-        with answering(at_once), _warnings_in_a_line(handling):
+        with answering(at_once), terminable(), _warnings_in_a_line(handling):
             status = run()
             sys.stdout.flush()
     except (OutputClosed, BrokenPipeError):
@@ -79,6 +80,9 @@ def _status(run: Callable[[], Any], handling: ErrorHandling) -> int:
     except (Interrupted, KeyboardInterrupt, click.Abort):
         click.echo("\ninterrupted", err=True)
         return INTERRUPTED
+    except Terminated as error:
+        click.echo(f"\nterminated by {signal.Signals(error.number).name}; nothing half-written is left", err=True)
+        return 128 + error.number
     except (MemoryError, OSError) as error:
         text = (
             _OUT_OF_MEMORY_MESSAGE
@@ -123,7 +127,7 @@ def _say(text: str, error: BaseException, handling: ErrorHandling) -> None:
     """One line, below the traceback if that is wanted."""
     if handling.debug:
         click.echo("".join(traceback.format_exception(type(error), error, error.__traceback__)), err=True, nl=False)
-    line = f"error: {' '.join(text.splitlines())}"
+    line = bounded(f"error: {' '.join(text.splitlines())}")
     if sys.stderr.isatty():  # wrapped at blanks, which a terminal does not do
         width = shutil.get_terminal_size().columns
         line = textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
@@ -158,7 +162,7 @@ def _warnings_in_a_line(handling: ErrorHandling) -> Iterator[None]:
         if handling.debug:
             click.echo(warnings.formatwarning(message, category, filename, lineno, line), err=True, nl=False)
         elif issubclass(category, FitWarning) and not quiet:
-            click.echo(f"note: {' '.join(str(message).splitlines())}", err=True)
+            click.echo(bounded(f"note: {' '.join(str(message).splitlines())}"), err=True)
 
     with warnings.catch_warnings():
         warnings.showwarning = show

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -165,32 +167,65 @@ def _is_range(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)) and value[0] <= value[1]
 
 
-def inputs_of(table: FileTable, fitted: ModelFile) -> tuple[Floats, list[str]]:
-    """The inputs of the model `(n, inputs)`, NaN if missing and not imputed by a mean, and notes on them.
+@dataclass(frozen=True)
+class RowCounts:
+    """Counts of unusual rows and cells of a table; those of its parts are added.
+
+    Attributes:
+        filled: Column → number of its cells that were filled with the mean of the fit.
+        empty: Column → number of its other empty cells.
+        incomplete: Number of rows with empty cells.
+        beyond: Number of rows outside the ranges of the fit.
+    """
+
+    filled: Counter[str] = field(default_factory=Counter)
+    empty: Counter[str] = field(default_factory=Counter)
+    incomplete: int = 0
+    beyond: int = 0
+
+    def __add__(self, other: RowCounts) -> RowCounts:
+        return RowCounts(
+            self.filled + other.filled,
+            self.empty + other.empty,
+            self.incomplete + other.incomplete,
+            self.beyond + other.beyond,
+        )
+
+    def remarks(self, fitted: ModelFile) -> list[str]:
+        """The same in sentences."""
+        found = [
+            f"{plural(count, 'cell')} of {name!r} filled with the mean {fitted.means[name]:g} of the fit"
+            for name, count in self.filled.items()
+        ]
+        if self.incomplete:
+            cells = ", ".join(f"{name}: {count}" for name, count in self.empty.items())
+            found.append(
+                f"{plural(self.incomplete, 'row')} got no prediction for cells that are empty or not finite ({cells})"
+            )
+        if self.beyond:
+            found.append(f"outside the range of the rows fitted, so extrapolated: {plural(self.beyond, 'row')}")
+        return found
+
+
+def inputs_of(table: FileTable, fitted: ModelFile) -> tuple[Floats, RowCounts]:
+    """The inputs of the model `(n, inputs)`, NaN if missing and not imputed by a mean, and what was noticed on them.
 
     Raises:
         DataError: If a column is not there, or is no column of numbers.
     """
     refuse_lacking(table, fitted.features)
-    columns, empty, remarks = [], [], []
+    columns, filled, empty = [], Counter[str](), Counter[str]()
     for name in fitted.features:
         values = column_of(table, name)
         count = int(np.isnan(values).sum())
         if count and name in fitted.means:
             values = np.where(np.isnan(values), fitted.means[name], values)
-            remarks.append(
-                f"{plural(count, 'cell')} of {name!r} filled with the mean {fitted.means[name]:g} of the fit"
-            )
+            filled[name] += count
         elif count:
-            empty.append(f"{name}: {count}")
+            empty[name] += count
         columns.append(values)
     x = np.column_stack(columns)
-    if empty:
-        rows = int(np.isnan(x).any(axis=1).sum())
-        remarks.append(
-            f"{plural(rows, 'row')} got no prediction for cells that are empty or not finite ({', '.join(empty)})"
-        )
-    return x, remarks + _beyond(x, fitted)
+    return x, RowCounts(filled, empty, int(np.isnan(x).any(axis=1).sum()), _beyond(x, fitted))
 
 
 def refuse_lacking(table: FileTable, names: Sequence[str]) -> None:
@@ -225,14 +260,13 @@ def column_of(table: FileTable, name: str) -> Floats:
     return np.where(np.isfinite(column.values), column.values, np.nan)
 
 
-def _beyond(x: Floats, fitted: ModelFile) -> list[str]:
-    """A remark on rows outside the ranges of the fit."""
+def _beyond(x: Floats, fitted: ModelFile) -> int:
+    """Number of rows outside the ranges of the fit."""
     outside = np.zeros(len(x), dtype=bool)
     for name, values in zip(fitted.features, x.T, strict=True):
         low, high = fitted.ranges.get(name, (-np.inf, np.inf))
         outside |= (values < low) | (values > high)
-    count = int(outside.sum())
-    return [f"outside the range of the rows fitted, so extrapolated: {plural(count, 'row')}"] if count else []
+    return int(outside.sum())
 
 
 def kept_table(fitted: ModelFile) -> FormulaTable | None:

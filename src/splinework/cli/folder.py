@@ -1,11 +1,18 @@
 """Checks of output files and folders before any work, and files that are written whole or not at all."""
 
 import contextlib
-from collections.abc import Iterable
+import gzip
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any, Final
 
-from splinework.errors import ConfigError, FileError
-from splinework.nn.files import check_writable, write_whole, writing
+import click
+
+from splinework.errors import ConfigError, FileError, SplineworkError
+from splinework.nn.files import check_writable, whole_file, writing
+
+_BLOCK_BYTES: Final = 1 << 20
 
 
 def check_folder(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:
@@ -42,6 +49,7 @@ def check_file(out: str, sources: Iterable[str], *, example: str) -> None:
 
     Raises:
         ConfigError: With the way out.
+        FileError: If nothing can be written beside it, as on a full disk.
     """
     path = Path(out)
     try:
@@ -54,7 +62,9 @@ def check_file(out: str, sources: Iterable[str], *, example: str) -> None:
             raise ConfigError(f"--out {out} is a folder; name a file in it, such as {path / example}.")
         if not path.absolute().parent.is_dir():
             raise ConfigError(f"there is no folder {path.absolute().parent} for --out {out}; make it first.")
-    except ConfigError:
+        if path.is_file() or not path.exists():  # not a device or a pipe
+            check_writable(path.absolute().parent)
+    except SplineworkError:
         raise
     except (OSError, ValueError) as error:  # a name too long, a NUL in the name
         raise ConfigError(f"cannot use --out {out}: {getattr(error, 'strerror', None) or error}.") from error
@@ -71,14 +81,43 @@ def check_order(model: str, data: str | None) -> None:
         raise ConfigError(f"the model comes first, then the data: {data} {model}.")
 
 
+@contextlib.contextmanager
+def new_file(out: str | None) -> Iterator[IO[bytes] | None]:
+    """Yields a binary file that becomes the output at the end, whole or not at all; nothing is written if an error is raised.
+
+    Args:
+        out: The output: `-` for the standard output, None for nowhere; a name that ends in `.gz` is compressed.
+
+    Raises:
+        FileError: If it cannot be written.
+    """
+    with contextlib.ExitStack() as stack:
+        if out is None:
+            yield None
+            return
+        if out == "-":
+            file: IO[bytes] = stack.enter_context(TemporaryFile())
+        else:
+            path = Path(out)
+            is_special = path.exists() and not path.is_file()  # renaming a file over /dev/null would replace the device
+            stack.enter_context(writing(path))
+            file = stack.enter_context(path.open("wb") if is_special else whole_file(path))
+            if out.endswith(".gz"):
+                packed: Any = gzip.GzipFile("", "wb", fileobj=file, mtime=0)
+                file = stack.enter_context(packed)
+        yield file
+        if out == "-":
+            file.seek(0)
+            for block in iter(lambda: file.read(_BLOCK_BYTES), b""):
+                click.echo(block, nl=False)
+
+
 def write_file(path: Path, content: bytes) -> None:
     """Writes one file, whole or not at all; into a pipe or a device, as far as possible.
 
     Raises:
         FileError: If it cannot be written.
     """
-    if path.exists() and not path.is_file():  # renaming a file over /dev/null would replace the device
-        with writing(path):
-            path.write_bytes(content)
-    else:
-        write_whole(path, content)
+    with new_file(str(path)) as file:
+        assert file is not None
+        file.write(content)

@@ -27,6 +27,18 @@ class SearchStopped(KeyboardInterrupt):
     """
 
 
+class Terminated(BaseException):
+    """The system or another program asked the command to end, as by `kill`; not an Exception, so nothing goes on after it.
+
+    Args:
+        number: Number of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 class InterruptHandler:
     """Handler of Ctrl-C that stops a search first and quits the second time.
 
@@ -76,6 +88,31 @@ def answering(interrupt: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Inside, a signal to end raises `Terminated`, so that temporary files go; a second one ends the process at once."""
+    names = ("SIGTERM", "SIGHUP")
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def answer(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise Terminated(number)
+
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    # A signal that is ignored, as SIGHUP is under nohup, stays so.
+    before = {number: signal.getsignal(number) for number in numbers}
+    taken = [number for number in numbers if before[number] is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, answer)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, before[number])
 
 
 def at_once() -> NoReturn:

@@ -53,7 +53,8 @@ def rows_of(table: FileTable, fitted: ModelFile, *, held_out: bool) -> PageRows:
             f"{fitted.path} holds a model of categories, classes or gaps, whose page is about the rows of its fit; leave "
             f"{table.name} out."
         )
-    x, remarks = inputs_of(table, fitted)
+    x, counts = inputs_of(table, fitted)
+    remarks = counts.remarks(fitted)
     known = [target for target in fitted.targets if target in table.columns]
     y = None
     if len(known) == len(fitted.targets):

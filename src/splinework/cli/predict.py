@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import click
 
 from splinework.cli import common
 from splinework.cli.complete import files_of
-from splinework.cli.folder import check_file, check_order
+from splinework.cli.folder import check_file, check_order, new_file
 from splinework.cli.json_output import finite, json_text
 from splinework.cli.options import argument, command, takes
 from splinework.cli.progress import Stages
@@ -19,7 +18,9 @@ from splinework.errors import ConfigError
 from splinework.formula.figures import plural
 
 if TYPE_CHECKING:
-    from splinework.cli.predictions import Predictions
+    from collections.abc import Sequence
+
+    from splinework.cli.predictions import Columns, Predictor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,7 @@ class PredictOptions:
     model: str = argument(shell_complete=files_of)
     data: str = argument(shell_complete=files_of)
     out: str | None = common.out("PRED.csv", "File for the predictions, - for standard output; not needed with --json.")
+    max_unpacked: float | None = common.max_unpacked()
     quiet: bool = common.quiet()
     as_json: bool = common.as_json()
 
@@ -48,48 +50,43 @@ def predict(options: PredictOptions) -> None:
     """
     check_order(options.model, options.data)
     _check_out(options.out, options.model, options.data, as_json=options.as_json)
-    with Stages(quiet=options.quiet) as stages:
+    kept: list[Columns] = []
+    with Stages(quiet=options.quiet) as stages, new_file(options.out) as file:
         stages.stage("loading the model", after=1.0)
         from splinework.cli.fitted import ModelFile
-        from splinework.cli.folder import write_file
-        from splinework.cli.predictions import as_csv, predictions
-        from splinework.tabular.tables import read_table
+        from splinework.cli.predictions import Predictor, as_csv
+        from splinework.tabular.tables import table_chunks
 
-        fitted = ModelFile(options.model)
-        stages.stage(f"reading {options.data if options.data != '-' else 'the standard input'}", after=1.0)
-        table = read_table(options.data, tell=stages.share)
-        stages.stage("predicting", after=1.0)
-        found = predictions(table, fitted, stages.share)
-        content = b""
-        if options.out is not None:
-            stages.stage("writing the predictions", after=1.0)
-            content = as_csv(table, found, stages.share)
-            if options.out != "-":
-                write_file(
-                    Path(options.out), gzip.compress(content, mtime=0) if options.out.endswith(".gz") else content
-                )
+        predictor = Predictor(ModelFile(options.model))
+        source = options.data if options.data != "-" else "the standard input"
+        stages.stage(f"predicting for {source}", after=1.0)
+        for table in table_chunks(options.data, tell=stages.share, max_unpacked=options.max_unpacked):
+            first = not predictor.rows
+            found = predictor.columns(table)
+            if file is None:
+                kept.append(found)
+            else:
+                file.write(as_csv(table, found, header=first))
     if options.as_json:
-        click.echo(json_text(_results(found, options.out)), nl=False)
-    elif options.out == "-":
-        click.echo(content, nl=False)
+        click.echo(json_text(_results(predictor, kept, options.out)), nl=False)
     if not options.quiet:
-        for remark in found.remarks:
+        for remark in predictor.remarks:
             click.echo(f"note: {remark}", err=True)
         if options.out not in ("-", None):
-            click.echo(f"{plural(len(found), 'row')} with {', '.join(found.columns)} in {options.out}", err=True)
+            click.echo(f"{plural(predictor.rows, 'row')} with {', '.join(predictor.names)} in {options.out}", err=True)
 
 
-def _results(found: Predictions, out: str | None) -> dict[str, Any]:
+def _results(predictor: Predictor, kept: Sequence[Columns], out: str | None) -> dict[str, Any]:
     """The results as JSON values, with the predictions unless they are in a file."""
     results: dict[str, Any] = {
-        "rows": len(found),
-        "predicted": found.rows,
-        "columns": list(found.columns),
-        "notes": list(found.remarks),
+        "rows": predictor.rows,
+        "predicted": predictor.predicted,
+        "columns": list(predictor.names),
+        "notes": predictor.remarks,
         "files": {} if out is None else {"predictions": out},
     }
     if out is None:
-        results["predictions"] = {name: _plain(column) for name, column in found.columns.items()}
+        results["predictions"] = {name: [v for part in kept for v in _plain(part[name])] for name in predictor.names}
     return results
 
 

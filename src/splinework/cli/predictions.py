@@ -1,16 +1,16 @@
-"""Predictions beside the columns of a table, written as the table came."""
+"""Predictions beside the columns of a table, written as the table came, part by part."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from splinework.cli.categories import as_frame
 from splinework.cli.figures import model_values
-from splinework.cli.fitted import ModelFile, inputs_of, refuse_lacking
+from splinework.cli.fitted import ModelFile, RowCounts, inputs_of, refuse_lacking
 from splinework.errors import DataError
 from splinework.formula.figures import plural
 from splinework.tabular.tables import FileTable
@@ -19,117 +19,105 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from splinework.cli.sample import Floats
+Columns = Mapping[str, "NDArray[Any]"]
+"""Name of a prediction → numbers `(n,)`, NaN where there is none; or the classes as texts."""
 
-_CHUNK_ROWS: Final = 20_000  # rows at a time
 
+class Predictor:
+    """Predicts for the parts of a table, and counts what is worth a note.
 
-@dataclass(frozen=True)
-class Predictions:
-    """Predictions of a model for the rows of a table.
-
-    Attributes:
-        columns: Name → numbers `(n,)`, NaN where there is none; or the classes as texts.
-        remarks: Notes on the rows.
+    Args:
+        fitted: The model.
     """
 
-    columns: Mapping[str, NDArray[Any]]
-    remarks: tuple[str, ...]
+    def __init__(self, fitted: ModelFile) -> None:
+        self.rows = self.predicted = 0
+        self.names: tuple[str, ...] = ()
+        self._fitted = fitted
+        self._counts, self._undefined = RowCounts(), 0
+        self._unseen: Counter[str] = Counter()
+        self._examples: dict[str, Any] = {}
+        self._notes: tuple[str, ...] = ()
 
-    def __len__(self) -> int:
-        return len(next(iter(self.columns.values())))
+    def columns(self, table: FileTable) -> Columns:
+        """Predictions for all rows of a part of the table without missing cells.
+
+        Raises:
+            DataError: If a column is not there, is no column of numbers, or is called as a prediction will be.
+        """
+        found = self._of_network(table) if self._fitted.estimator is None else self._of_estimator(table)
+        for name in found:
+            if name in table.columns:
+                raise DataError(f"{table.name} has a column {name!r} already; rename or remove it first.")
+        numbers = [column for column in found.values() if column.dtype.kind == "f"]
+        self.names, self._notes = tuple(found), table.notes
+        self.rows += len(table.frame)
+        self.predicted += int(np.isfinite(np.column_stack(numbers)).all(axis=1).sum()) if numbers else len(table.frame)
+        return found
 
     @property
-    def rows(self) -> int:
-        """Rows that have all their predictions."""
-        numbers = [column for column in self.columns.values() if column.dtype.kind == "f"]
-        return int(np.isfinite(np.column_stack(numbers)).all(axis=1).sum())
+    def remarks(self) -> list[str]:
+        """Notes on all rows so far."""
+        found = [*self._notes, *self._counts.remarks(self._fitted)]
+        if self._undefined:
+            found.append(
+                f"{plural(self._undefined, 'row')} got no prediction: the model is not defined there, as the logarithm below 0"
+            )
+        for name, count in self._unseen.items():
+            verb = "is a category" if count == 1 else "are categories"
+            found.append(
+                f"{plural(count, 'cell')} of {name!r} {verb} that the fit has not seen, such as {self._examples[name]!r}"
+            )
+        return found
+
+    def _of_network(self, table: FileTable) -> Columns:
+        """Predictions of a network without an estimator."""
+        model = self._fitted.model
+        x, counts = inputs_of(table, self._fitted)
+        values = np.full((len(x), model.outputs), np.nan)
+        whole = np.isfinite(x).all(axis=1)
+        values[whole] = model_values(model, x[whole])
+        self._counts += counts
+        self._undefined += int((~np.isfinite(values[whole])).any(axis=1).sum())
+        return dict(zip((f"{target}_predicted" for target in self._fitted.targets), values.T, strict=True))
+
+    def _of_estimator(self, table: FileTable) -> Columns:
+        """Predictions of an estimator, for classes with their probabilities."""
+        estimator, target = self._fitted.estimator, self._fitted.target
+        columns = {column.name: bool(column.levels) for column in estimator.columns_.columns}
+        refuse_lacking(table, list(columns))
+        rows = as_frame(table, columns)
+        if not len(rows):
+            return {f"{target}_predicted": np.zeros(0)}
+        self._count_unseen(rows)
+        found = {f"{target}_predicted": np.asarray(estimator.predict(rows))}
+        if hasattr(estimator, "classes_"):
+            for name, column in zip(estimator.classes_, estimator.predict_proba(rows).T, strict=True):
+                found[f"{target}_probability_{name}"] = column
+        return found
+
+    def _count_unseen(self, rows: pd.DataFrame) -> None:
+        """Counts the cells of categories that are new to the estimator."""
+        for column in self._fitted.estimator.columns_.columns:
+            if column.levels:
+                cells = rows[column.name].dropna()
+                unknown = cells[~cells.isin([str(level) for level in column.levels])]
+                if len(unknown):
+                    self._unseen[column.name] += len(unknown)
+                    self._examples.setdefault(column.name, unknown.iloc[0])
 
 
-def predictions(table: FileTable, fitted: ModelFile, tell: Callable[[float], None]) -> Predictions:
-    """Predictions for all rows without missing cells.
-
-    Raises:
-        DataError: If a column is not there, is no column of numbers, or is called as a prediction will be.
-    """
-    made = _of_network if fitted.estimator is None else _of_estimator
-    found = made(table, fitted, tell)
-    for name in found.columns:
-        if name in table.columns:
-            raise DataError(f"{table.name} has a column {name!r} already; rename or remove it first.")
-    return found
-
-
-def _of_network(table: FileTable, fitted: ModelFile, tell: Callable[[float], None]) -> Predictions:
-    """Predictions of a network without an estimator."""
-    x, remarks = inputs_of(table, fitted)
-    values = np.full((len(x), fitted.model.outputs), np.nan)
-    whole = np.isfinite(x).all(axis=1)
-    values[whole] = model_values(fitted.model, x[whole], tell)
-    undefined = int((~np.isfinite(values[whole])).any(axis=1).sum())
-    if undefined:
-        remarks.append(
-            f"{plural(undefined, 'row')} got no prediction: the model is not defined there, as the logarithm below 0"
-        )
-    names = [f"{target}_predicted" for target in fitted.targets]
-    return Predictions(dict(zip(names, values.T, strict=True)), (*table.notes, *remarks))
-
-
-def _of_estimator(table: FileTable, fitted: ModelFile, tell: Callable[[float], None]) -> Predictions:
-    """Predictions of an estimator, for classes with their probabilities."""
-    estimator, target = fitted.estimator, fitted.target
-    columns = {column.name: bool(column.levels) for column in estimator.columns_.columns}
-    refuse_lacking(table, list(columns))
-    frame = as_frame(table, columns)
-    remarks = [*table.notes, *_unseen(frame, estimator)]
-    parts: dict[str, list[Any]] = {}
-    for rows in _chunks(frame, tell):
-        if len(rows):
-            parts.setdefault(f"{target}_predicted", []).append(np.asarray(estimator.predict(rows)))
-            if hasattr(estimator, "classes_"):
-                for name, column in zip(estimator.classes_, estimator.predict_proba(rows).T, strict=True):
-                    parts.setdefault(f"{target}_probability_{name}", []).append(column)
-    if not parts:
-        parts[f"{target}_predicted"] = [np.zeros(0)]
-    return Predictions({name: np.concatenate(part) for name, part in parts.items()}, tuple(remarks))
-
-
-def _unseen(frame: pd.DataFrame, estimator: Any) -> list[str]:
-    """Notes on columns with categories that are new to the estimator."""
-    remarks = []
-    for column in estimator.columns_.columns:
-        if column.levels:
-            cells = frame[column.name].dropna()
-            unknown = cells[~cells.isin([str(level) for level in column.levels])]
-            if len(unknown):
-                verb = "is a category" if len(unknown) == 1 else "are categories"
-                remarks.append(
-                    f"{plural(len(unknown), 'cell')} of {column.name!r} {verb} that the fit has not seen, such as "
-                    f"{unknown.iloc[0]!r}"
-                )
-    return remarks
-
-
-def as_csv(table: FileTable, found: Predictions, tell: Callable[[float], None]) -> bytes:
-    """The table as CSV with unchanged cells, and the predictions at the end."""
+def as_csv(table: FileTable, found: Columns, *, header: bool) -> bytes:
+    """A part of a table as CSV with unchanged cells, and the predictions at the end."""
     frame = table.frame.copy(deep=False)
-    for name, column in found.columns.items():
+    for name, column in found.items():
         frame[name] = _texts(column, table.decimal)
     frame.columns = frame.columns.str.replace(r"^Unnamed: \d+(\.1)*$", "", regex=True)  # as they came
-    parts: list[str] = []
-    for chunk in _chunks(frame, tell):
-        parts.append(chunk.to_csv(index=False, header=not parts, sep=table.separator, lineterminator="\n"))
-    return "".join(parts).encode()
+    text: str = frame.to_csv(index=False, header=header, sep=table.separator, lineterminator="\n")
+    return text.encode()
 
 
-def _chunks(frame: pd.DataFrame, tell: Callable[[float], None]) -> Iterator[pd.DataFrame]:
-    """Chunks of rows, at least one; calls `tell` with the share that is done."""
-    for begin in range(0, max(len(frame), 1), _CHUNK_ROWS):
-        yield frame.iloc[begin : begin + _CHUNK_ROWS]
-        tell(min(begin + _CHUNK_ROWS, len(frame)) / max(len(frame), 1))
-
-
-def _texts(column: NDArray[Any] | Floats, decimal: str) -> Sequence[str]:
+def _texts(column: NDArray[Any], decimal: str) -> Sequence[str]:
     if column.dtype.kind != "f":
         return [str(value) for value in column.tolist()]
     texts = [repr(value) if np.isfinite(value) else "" for value in column.tolist()]

@@ -90,10 +90,15 @@ class Stages:
             self._end = None
 
     def say(self, text: str) -> None:
-        """Prints a sentence between the stages."""
+        """Prints a sentence between the stages, unless quiet."""
+        if not self.quiet:
+            self.insist(text)
+
+    def insist(self, text: str) -> None:
+        """Prints a sentence between the stages, even if quiet: how an interrupted command ended."""
         if self._line is not None:
             self._line.print(text)
-        elif not self.quiet:
+        else:
             click.echo(text, err=True)
 
     def left(self) -> str:

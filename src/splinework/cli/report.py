@@ -22,6 +22,7 @@ class ReportOptions:
 
     model: str = argument(shell_complete=files_of)
     data: str | None = argument(required=False, shell_complete=files_of)
+    max_unpacked: float | None = common.max_unpacked()
     held_out: bool = option(
         default=False, help="The rows of DATA were not used for training.", group=common.INPUT_GROUP
     )
@@ -60,7 +61,8 @@ def report(options: ReportOptions) -> None:
         fitted, rows = ModelFile(options.model), None
         if options.data is not None:
             stages.stage(f"reading {options.data if options.data != '-' else 'the standard input'}", after=1.0)
-            rows = rows_of(read_table(options.data, tell=stages.share), fitted, held_out=options.held_out)
+            table = read_table(options.data, tell=stages.share, max_unpacked=options.max_unpacked)
+            rows = rows_of(table, fitted, held_out=options.held_out)
         stages.stage("drawing the page", after=1.0)
         write_page(fitted, Path(options.out), rows=rows, title=options.title, tell=stages.share)
     if options.as_json:

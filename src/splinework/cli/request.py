@@ -31,6 +31,7 @@ class FitRequest:
     features: tuple[str, ...] = common.features("", "all others")
     missing: str | None = option(show_default="refuse them", group=common.INPUT_GROUP)
     test_fraction: float | None = common.test_fraction()
+    max_unpacked: float | None = common.max_unpacked()
     budget: float = common.budget(45.0)
     seed: int = common.seed()
     out: str | None = common.out("DIR", "Folder for the results.", show_default="splinework-NAME")
@@ -88,7 +89,7 @@ class FitRequest:
         """
         from splinework.tabular.tables import read_table
 
-        return read_table(self.data, tell=tell)
+        return read_table(self.data, tell=tell, max_unpacked=self.max_unpacked)
 
     def chosen(self, table: FileTable, beside: str | None = None) -> list[str] | None:
         """The features that --features names, None for all; with a column `beside` that is required in any case."""

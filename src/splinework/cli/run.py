@@ -78,7 +78,7 @@ def run_fit(
             with stop.searching(), stages.within(request.budget):
                 found = search(prepared, settings, FitCallbacks(stages.stage, stages.step))
         except KeyboardInterrupt:
-            stages.say("interrupted before there was a formula; nothing was written")
+            stages.insist("interrupted before there was a formula; nothing was written")
             return None
         stages.stage("measuring")
         outcome = measure(found, prepared, settings, began=began)
@@ -86,5 +86,5 @@ def run_fit(
         title = f"{request.target} from {table.name}"
         written = write_artefacts(outcome, folder, title=title, files=files, tell=stages.share)
     if stop.asked:
-        stages.say(f"interrupted: what was found so far is in {folder}")
+        stages.insist(f"interrupted: what was found so far is in {folder}")
     return FitRun(outcome, written, stop.asked)

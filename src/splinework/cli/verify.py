@@ -16,8 +16,8 @@ from splinework.cli.progress import Stages
 from splinework.errors import ConfigError
 
 if TYPE_CHECKING:
+    from splinework.knowledge.axioms.checker import CertificateCheck
     from splinework.knowledge.axioms.verify import Certificate
-    from splinework.knowledge.axioms.verify.checker import CertificateCheck
 
 _EXIT_CODES: Final = {"proved": 0, "refuted": 1, "unknown": 3}
 
@@ -62,7 +62,7 @@ def verify(options: VerifyOptions) -> int:
             if options.texts or options.file or options.ranges or options.out:
                 raise ConfigError("a certificate is checked as it is; leave out --axiom, --axioms, --box and --out.")
             stages.stage("checking the certificate", after=1.0)
-            from splinework.knowledge.axioms.verify.checker import check
+            from splinework.knowledge.axioms.checker import check
 
             return _checked(check(subject, options.certificate), options.certificate, as_json=options.as_json)
         axioms = _axioms(subject, options.texts, options.file)

@@ -18,10 +18,13 @@ from splinework.data.recipe import BoxSet
 from splinework.data.sample import Schema
 from splinework.errors import ConfigError
 from splinework.errors.foreign import explained_record
+from splinework.errors.stored_values import shown
 from splinework.formula.expression import Expression
 from splinework.formula.reading import names_in, parse
 
 _IDLE: Final = "idle"
+MAX_IDLE: Final = 100_000
+"""Maximum number of inactive inputs, so that a recipe of one line cannot ask for any amount of memory."""
 
 
 @explained_record
@@ -71,8 +74,8 @@ class FormulaSet(BoxSet):
     def __post_init__(self) -> None:
         if not self.inputs and not self.idle:
             raise ConfigError(f"the formula {self.formula!r} needs inputs; name at least one.")
-        if self.idle < 0:
-            raise ConfigError(f"idle must be a non-negative number of inputs, got {self.idle}.")
+        if not 0 <= self.idle <= MAX_IDLE:
+            raise ConfigError(f"idle must be a number of inputs from 0 to {MAX_IDLE}, got {shown(self.idle)}.")
         names = [one.name for one in self.box()]
         if self.target in names:
             raise ConfigError(f"target {self.target!r} is also the name of an input; choose another name.")

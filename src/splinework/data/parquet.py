@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,7 @@ from splinework.data.random_streams import BLOCK_ROWS, Floats
 from splinework.data.recipe import Recipe
 from splinework.data.sample import Card, CardStatistics, Schema
 from splinework.data.serialisation import to_dict
+from splinework.data.temporary import temporary_folder
 from splinework.errors import ConfigError, FileError
 from splinework.errors.foreign import explained
 
@@ -76,9 +76,8 @@ def write_parquet(
     statistics = CardStatistics(schema, recipe.axioms())
     total = recipe.count(rows)
     try:
-        # Atomic as in `nn.files`, which must not be imported here.
-        with TemporaryDirectory(prefix=".saving-", dir=place.parent, ignore_cleanup_errors=True) as aside:
-            spare, spare_card = Path(aside) / "rows", Path(aside) / "card"
+        with temporary_folder(place.parent) as aside:  # atomic as in `nn.files`, which must not be imported here
+            spare, spare_card = aside / "rows", aside / "card"
             with spare.open("xb") as file:
                 blocks = recipe.blocks(rows, seed=seed, statistics=statistics)
                 with parquet.ParquetWriter(file, _schema(recipe, schema, seed)) as writer:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-import types
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
-from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from dataclasses import fields, is_dataclass
+from typing import Any
 
 from splinework.errors import ConfigError, nearest
 from splinework.errors.foreign import explained
+from splinework.errors.stored_values import fields_of, shown
 
 
 @explained
@@ -112,65 +111,13 @@ def _recipe(values: Any, kinds: Mapping[str, type], where: str) -> Any:
         raise ConfigError(f"{where} is a table of values, got {type(values).__name__}.")
     name = values.get("kind")
     if not isinstance(name, str) or name not in kinds:
-        raise ConfigError(f"{where} has kind {name!r}; {nearest(name, kinds)}")
-    kind = kinds[name]
-    known = {field.name: field for field in fields(kind) if field.init}
-    for word in values:
-        if word != "kind" and word not in known:
-            raise ConfigError(f"{name} has no field {word!r}; {nearest(word, known)}")
-    for word, field in known.items():
-        if field.default is MISSING and field.default_factory is MISSING and word not in values:
-            raise ConfigError(f"{name} needs {word!r}; add it.")
-    hints = _hints(kind)
-    given = {
-        word: _value(value, hints[word], kinds, f"{word} of {name}") for word, value in values.items() if word != "kind"
-    }
-    return kind(**given)
+        raise ConfigError(f"{where} has kind {shown(name)}; {nearest(name, kinds)}")
 
+    def nested(hint: Any, value: Any, where: str) -> Any:
+        own = getattr(hint, "__name__", "")
+        if isinstance(value, Mapping) and "kind" not in value and kinds.get(own) is hint:
+            value = {"kind": own, **value}  # the only possible type
+        return _recipe(value, kinds, where)
 
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
-def _value(value: Any, hint: Any, kinds: Mapping[str, type], where: str) -> Any:
-    """A JSON or TOML value converted to the type of a field."""
-    origin = get_origin(hint)
-    if origin in (Union, types.UnionType):
-        choices = [one for one in get_args(hint) if one is not type(None)]
-        if value is None and len(choices) < len(get_args(hint)):
-            return None
-        return _value(value, choices[0], kinds, where)
-    if origin is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise ConfigError(f"{where} is a list, got {value!r}.")
-        inner = get_args(hint)
-        if len(inner) == 2 and inner[1] is Ellipsis:
-            return tuple(_value(one, inner[0], kinds, where) for one in value)
-        if len(inner) != len(value):
-            raise ConfigError(f"{where} is a list of {len(inner)}, got {value!r}.")
-        return tuple(_value(one, kind, kinds, where) for one, kind in zip(value, inner, strict=True))
-    if origin is Literal:
-        if value not in get_args(hint):
-            raise ConfigError(f"{where} is one of {', '.join(map(str, get_args(hint)))}, got {value!r}.")
-        return value
-    if isinstance(hint, type) and hint in (bool, int, float, str):
-        return _scalar(value, hint, where)
-    own = getattr(hint, "__name__", "")
-    if isinstance(value, Mapping) and "kind" not in value and kinds.get(own) is hint:
-        value = {"kind": own, **value}  # the only possible type
-    return _recipe(value, kinds, where)
-
-
-def _scalar(value: Any, hint: type, where: str) -> Any:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    fits = {
-        bool: isinstance(value, bool),
-        int: whole,
-        float: whole or isinstance(value, float),
-        str: isinstance(value, str),
-    }[hint]
-    if not fits:
-        words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-        raise ConfigError(f"{where} is {words[hint]}, got {value!r}.")
-    return hint(value)
+    given = {word: value for word, value in values.items() if word != "kind"}
+    return kinds[name](**fields_of(kinds[name], given, name, {object: nested}))

@@ -2,6 +2,7 @@
 
 from splinework.discover.api import discover
 from splinework.discover.classes import discover_classes
+from splinework.discover.conserved import discover_conserved
 from splinework.discover.constrained import discover_constrained
 from splinework.discover.multioutput import discover_multioutput
 from splinework.discover.ode import discover_ode
@@ -14,6 +15,7 @@ __all__ = [
     "complete_formula",
     "discover",
     "discover_classes",
+    "discover_conserved",
     "discover_constrained",
     "discover_multioutput",
     "discover_ode",

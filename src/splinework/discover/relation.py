@@ -14,6 +14,7 @@ import numpy as np
 import sympy
 from typing_extensions import Unpack
 
+from splinework.discover.dependences import Dependence, dependences, unbiased
 from splinework.discover.inner_search import InnerSearch, as_table, inner_search, run_search
 from splinework.discover.joint import JointLikelihood
 from splinework.discover.options import InnerSearchKeywords, SearchOptions
@@ -34,6 +35,8 @@ MAX_DISTANCE = 0.25
 """Distance, in units of the spreads, beyond which a surface is no relation."""
 MAX_HELD_OUT_RATIO = 1.5
 """Largest ratio of the distance of held-out rows to that of fitted rows."""
+MAX_EXACT_DISTANCE = 1e-6
+"""Distance, in units of the spreads, up to which a relation is exact and no better one is looked for."""
 MIN_ROWS = 20
 
 
@@ -58,7 +61,8 @@ def discover_relation(
 ) -> FormulaTable:
     """Finds relations `f(x) = 0` that hold among columns, none of which is the target.
 
-    Where sums of terms do not vanish, each column in turn is explained by the others.
+    Columns that are smooth functions of others are found besides, by how much better rows are fitted than shuffled columns,
+    and the formula of each is looked for with the inputs that it needs; noise may be in all columns.
 
     Args:
         x: `(N, d)` array or frame of two columns or more.
@@ -99,6 +103,7 @@ class _RelationSearch:
     inner: InnerSearch
     notes: list[str] = field(default_factory=list)
     found: list[_Relation] = field(default_factory=list)
+    independent: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         spread = self.x.std(axis=0)
@@ -245,28 +250,46 @@ class _RelationSearch:
         return np.asarray(gradient / np.where(length > 0, length, 1.0))
 
     def _solve(self) -> None:
-        """Columns that no relation has are looked for as formulas of the others."""
-        related = {name for r in self.found for name in r.columns}
-        todo = [n for n in self.varying if n not in related]
-        for number, name in enumerate(todo):
-            if self.inner.left <= 0 or name in {n for r in self.found for n in r.columns}:
-                continue
-            place = self.varying.index(name)
-            others = [n for n in self.varying if n != name]
-            x = np.delete(self.used, place, axis=1)
-            table = self.inner(x, self.used[:, place], others, name, 0.9 / (len(todo) - number))
-            best = table.best
-            if not best.expression.free_symbols or best.splines:
-                continue
-            function = best.numpy()
-            gap = function(np.delete(self.held, place, axis=1)) - self.held[:, place]
-            error = float(np.sqrt((gap**2).mean())) / self.spread[place]
-            if error < MAX_DISTANCE:
-                description = len(self.used) * math.log(max(error, MIN_DISTANCE))
-                description += structure_cost(best.expression, len(self.varying))
-                self.found.append(
-                    _Relation(symbol(name) - best.expression, error, 1.0, description, frozenset({name, *best.inputs}))
-                )
+        """Columns that are smooth functions of others are looked for as formulas of these."""
+        self.inner.on_stage("columns that depend on others")
+        found, self.independent = dependences(self.used / self.spread, most=MAX_DISTANCE, seed=self.inner.seed)
+        known = {r.columns for r in self.found if r.distance < MAX_EXACT_DISTANCE}
+        todo = [each for each in found if self._named(each) not in known]
+        for number, each in enumerate(todo):
+            if self.inner.left <= 0:
+                break
+            relation = self._solved(each, 0.9 / (len(todo) - number))
+            same = [r for r in self.found if relation is not None and r.columns == relation.columns]
+            if relation is not None and all(relation.description < r.description for r in same):
+                self.found = [*(r for r in self.found if r not in same), relation]
+
+    def _named(self, each: Dependence) -> frozenset[str]:
+        return frozenset(self.varying[i] for i in (each.target, *each.inputs))
+
+    def _solved(self, each: Dependence, share: float) -> _Relation | None:
+        """The formula of a dependent column, if it has one that predicts held-out rows."""
+        name, inputs, places = self.varying[each.target], [self.varying[i] for i in each.inputs], list(each.inputs)
+        x, y = self.used[:, places], self.used[:, each.target]
+        inside, weights = unbiased(x / self.spread[places], y / self.spread[each.target])
+        table = self.inner(x[inside], y[inside], inputs, name, share, weights=weights)
+        best = table.best
+        if not best.expression.free_symbols or best.splines:
+            return None
+        gap = best.numpy()(self.held[:, places]) - self.held[:, each.target]
+        error = float(np.sqrt((gap**2).mean())) / self.spread[each.target]
+        if error >= MAX_DISTANCE:
+            return None
+        expression = symbol(name) - best.expression
+        distance = self._distance(expression)
+        description = len(self.used) * math.log(max(distance, MIN_DISTANCE))
+        description += structure_cost(expression, len(self.varying))
+        return _Relation(expression, distance, distance / each.contrast, description, frozenset({name, *best.inputs}))
+
+    def _distance(self, expression: Any) -> float:
+        """Distance of the rows from the surface where an expression is zero, in units of the spreads."""
+        value = compile_expression(expression, self.varying)(self.used)
+        steep = np.linalg.norm(self._slopes(expression), axis=1)
+        return float(np.sqrt(np.mean((value / np.maximum(steep, 0.1 * float(np.median(steep)))) ** 2)))
 
     def table(self) -> FormulaTable:
         """The relations, or the refusal."""
@@ -278,7 +301,10 @@ class _RelationSearch:
             note = f"no relation among {', '.join(self.names)} was found: they may well be independent"
             row = FormulaRow("0", sympy.Integer(1), self.names, math.inf, 0.0, 0.0, (note,))
             return FormulaTable((row,), (*self.notes, note))
-        return FormulaTable(tuple(rows), tuple(self.notes))
+        related = {name for r in self.found for name in r.columns}
+        free = [self.varying[i] for i in self.independent if self.varying[i] not in related]
+        notes = [f"{name} has no relation with other columns" for name in free]
+        return FormulaTable(tuple(rows), (*self.notes, *notes))
 
 
 def _leading(expression: Any, names: Sequence[str]) -> tuple[int, ...]:

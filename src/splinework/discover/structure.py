@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import FitWarning
-from splinework.interpret.edit import prune
-from splinework.interpret.edit.pruning import without_edges
+from splinework.interpret.edit.pruning import without_edges, without_weak
 from splinework.interpret.scores import attribution
 from splinework.nn.network import KAN
 from splinework.train import FitResult, History, TrainingOptions, fit
@@ -60,7 +59,7 @@ def simplified(
 
     for factor in (10.0, 3.0):
         threshold = min(max(factor * _error(best.model, held_x, held_y), MIN_THRESHOLD), MAX_THRESHOLD)
-        smaller = prune(best.model, columns, edges=threshold, nodes=threshold, inputs=threshold)
+        smaller = without_weak(best.model, columns, threshold)
         if smaller.active_edges() < best.model.active_edges():
             best = as_good(smaller, None) or best
     if best.model.active_edges() <= 30:

@@ -38,11 +38,14 @@ class SurfaceFit:
         terms: Terms of the sums.
         x: Rows, `(N, d)`.
         spread: Spread of each column, the unit of distance, `(d,)`.
+        groups: Number of the group of each row `(N,)`: sums need not vanish then, but be constant within each group.
     """
 
-    def __init__(self, terms: Terms, x: Array, spread: Array) -> None:
+    def __init__(self, terms: Terms, x: Array, spread: Array, groups: Array | None = None) -> None:
         self.terms = terms
         self.values = terms.values(x)
+        if groups is not None:
+            self.values = self.values - _means(self.values, groups)
         self.slopes = terms.gradients(x) * spread
         size = np.sqrt((self.values**2).mean(axis=0))
         self.size = np.where(size > 0, size, 1.0)
@@ -107,6 +110,12 @@ class SurfaceFit:
             if of[i] and of[j] and not of[i] <= of[j] and not of[j] <= of[i]
         ]
         return sorted(found, key=lambda s: s.distance)[:most]
+
+
+def _means(values: Array, groups: Array) -> Array:
+    """The mean of each row's group, `(N, M)`."""
+    member = np.equal.outer(groups, np.unique(groups)).astype(float)
+    return np.asarray(member @ (member.T @ values / member.sum(0)[:, None]))
 
 
 def _least(matrix: Array) -> Array:

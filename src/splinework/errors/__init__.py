@@ -8,6 +8,10 @@ import difflib
 import sys
 import warnings
 from collections.abc import Iterable
+from typing import Final
+
+MAX_MESSAGE_LENGTH: Final = 500
+"""Maximum length of the message of an error, whatever came."""
 
 
 class SplineworkError(Exception):
@@ -23,6 +27,9 @@ class SplineworkError(Exception):
         ...     print(isinstance(error, ValueError))
         True
     """
+
+    def __str__(self) -> str:
+        return bounded(super().__str__())
 
 
 class ShapeError(SplineworkError, ValueError):
@@ -71,6 +78,17 @@ def warn(text: str) -> None:
     while frame.f_back is not None and str(frame.f_globals.get("__name__")).split(".")[0] in ("splinework", "torch"):
         frame, level = frame.f_back, level + 1
     warnings.warn(FitWarning(text), stacklevel=level)
+
+
+def bounded(text: str) -> str:
+    """A message of at most `MAX_MESSAGE_LENGTH` characters: of a longer one the beginning and, with the way out, the end.
+
+    >>> len(bounded("a" * 120_000)), bounded("short")
+    (500, 'short')
+    """
+    if len(text) <= MAX_MESSAGE_LENGTH:
+        return text
+    return f"{text[: MAX_MESSAGE_LENGTH - 203]} … {text[-200:]}"
 
 
 def nearest(name: object, known: Iterable[str]) -> str:

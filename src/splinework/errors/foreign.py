@@ -1,7 +1,7 @@
 """Names and habits of other packages, and what they are here: for the errors of calls that would be right elsewhere.
 
-`ROWS` is the one table of arguments, `METHODS` the one of methods. `explained` makes a call with a wrong argument say which
-argument is meant; `advice` is the same for what looks at its keywords itself.
+`ROWS` is the one table of arguments, `METHODS` in `foreign_methods.py` the one of methods. `explained` makes a call with a wrong
+argument say which argument is meant; `advice` is the same for what looks at its keywords itself.
 """
 
 import contextlib
@@ -47,7 +47,15 @@ ROWS = (
     Row(("output_names",), "KAN(shape, output_names=…)", "['force']", "out_vars target_names"),
     Row((), "model.to(device)", "", "device cuda gpu use_gpu accelerator"),
     Row((), "sw.symbolify(model, x, y) after the fit", "",
-        "symbolic_enabled sp_trainable sb_trainable affine_trainable sparse_init auto_save state_id first_init"),
+        "symbolic_enabled auto_save state_id first_init"),
+    Row((), "sw.edit.freeze(model, (layer, i, j))", "", "sp_trainable sb_trainable affine_trainable"),
+    Row((), "sw.sparsify(model, x, y)", "", "sparse_init"),
+    Row(("functions",), "sw.from_pykan(path, functions=…)", "{'bessel': 'j0(u)'}", "fun_name fun_names symbolic_library"),
+    Row(("function",), "sw.edit.fix(model, edge, function)", "'sin'", "fun_name fun"),
+    Row(("numbers",), "sw.edit.fix(model, edge, function, numbers=…)", "(1, 0, 1, 0)", "a_range b_range fit_params_bool affine"),
+    Row(("count", "products"), "sw.edit.widen(model, layer, count)", "2", "n_added_nodes sum_bool mult_arity"),
+    Row(("layer",), "sw.edit.widen(model, layer, count)", "1", "layer_id l"),
+    Row(("keep_nodes", "keep_inputs"), "sw.prune(model, x, keep_nodes=…)", "3", "active_neurons_id active_inputs keep mode"),
     Row(("shape",), "KAN(shape)", "[2, (3, 2), 1]", "mult_arity mult_nodes"),
     # ------------------------------------------------------------------------------------------------------ training
     Row(("optimiser",), "sw.fit(model, x, y, optimiser=…)", "'lbfgs'", "opt optim optimizer solver method"),
@@ -111,52 +119,6 @@ ROWS = (
 )  # fmt: skip
 """What other packages call the arguments of this one."""
 
-METHODS = {
-    "fit": "sw.fit(model, x, y)",
-    "prune": "sw.prune(model, x)",
-    "prune_node": "sw.prune(model, x, nodes=…)",
-    "prune_edge": "sw.prune(model, x, edges=…)",
-    "prune_input": "sw.prune(model, x, inputs=…)",
-    "plot": "sw.plot(model, x)",
-    "refine": "sw.refine(model, grid=…)",
-    "adapt": "sw.adapt(model, x)",
-    "update_grid": "sw.adapt(model, x)",
-    "update_grid_from_samples": "sw.adapt(model, x)",
-    "symbolic_formula": "sw.symbolify(model, x, y).best",
-    "auto_symbolic": "sw.symbolify(model, x, y)",
-    "suggest_symbolic": "sw.symbolify(model, x, y)",
-    "fix_symbolic": "sw.symbolify(model, x, y)",
-    "symbolify": "sw.symbolify(model, x, y)",
-    "predict": "model(x)",
-    "evaluate": "sw.fit(model, x, y).history[-1]",
-    "score": "KANRegressor().fit(x, y).score(x, y)",
-    "attribute": "splinework.interpret.scores.attribution(model, x)",
-    "feature_score": "sw.importance(model, x)",
-    "feature_importances_": "sw.importance(model, x)",
-    "feature_interaction": "splinework.interpret.importance.interactions(model, x)",
-    "shap_values": "sw.explain(model, x)",
-    "get_act": "sw.trace(model, x)",
-    "save": "sw.save(model, path)",
-    "saveckpt": "sw.save(model, path)",
-    "load": "sw.load(path)",
-    "loadckpt": "sw.load(path)",
-    "report": "sw.report(model, path, x=x, y=y)",
-    "export": "sw.export(model, 'onnx', path)",
-    "to_onnx": "sw.export(model, 'onnx', path)",
-    "verify": "sw.verify(model, axioms)",
-    "sparsify": "sw.sparsify(model, x, y)",
-    "regularization_loss": "sw.fit(model, x, y, penalties=[sw.train.Sparsity(1e-3)])",
-    "MultKAN": "sw.KAN([2, (3, 2), 1])",
-    "KANLinear": "sw.KANLayer(inputs, outputs)",
-    "FastKAN": "sw.KAN([2, 5, 1], basis='rbf')",
-    "FastKANLayer": "sw.KANLayer(inputs, outputs, basis='rbf')",
-    "create_dataset": "sw.data.data_set(name)",
-    "PySRRegressor": "sw.discover(x, y)",
-    "SymbolicRegressor": "sw.discover(x, y)",
-    "add_symbolic": "sw.symbolify(model, x, y, library=…)",
-}
-"""What other packages have as methods of a network or as names of their own, and the call here."""
-
 
 def advice(who: str, name: str, known: Iterable[str]) -> str:
     """The message for an unknown argument: what came, which one is meant, and which there are.
@@ -183,6 +145,10 @@ def advice(who: str, name: str, known: Iterable[str]) -> str:
 
 def method_advice(kind: str, name: str) -> str | None:
     """The message for an attribute that other packages have; None where none is known to."""
+    if name.startswith("_"):  # as copy and pickle ask for, on every model
+        return None
+    from splinework.errors.foreign_methods import METHODS  # needed once something is wrong
+
     return f"{kind} has no attribute {name!r}; write {METHODS[name]}." if name in METHODS else None
 
 

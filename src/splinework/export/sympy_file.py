@@ -51,7 +51,7 @@ def sympy_file(network: FrozenNetwork, metadata: ModelMetadata, frame: Frame | N
     terms = [t for e in found for terms in (e.everywhere, *(case for case, _ in e.cases)) for t in terms]
     nodes = _nodes(network, metadata, frame)
     more = {name[0] for name in called(t.body for t in terms if t.body) if isinstance(name, tuple)}
-    more |= _FURTHER & set(re.findall(r"\w+", nodes)) if frame else set()
+    more |= _FURTHER & set(re.findall(r"\w+", nodes)) if frame or network.formulas else set()
     further = f"\nfrom sympy import {', '.join(sorted(more))}" if more else ""
     head = _HEAD.format(notes="\n".join(metadata.sentences()), inputs=inputs, more=further)
     return "\n\n\n".join([head, *map(_function, found), nodes, _TAIL])
@@ -95,6 +95,9 @@ def _sum(layer: FrozenLayer, number: int, j: int) -> str:
     parts = [
         f"edge_{number}_{i + 1}_{j + 1}(h{number - 1}[{i}])" for i in range(layer.inputs) if bool(layer.alive[i, j])
     ]
+    for each in layer.functions:
+        if each.sum == j:
+            parts += python_formulas([each.formula], [f"h{number - 1}[{each.input}]"], SYMPY, "sympy")
     return " + ".join([*parts, _number(layer.bias[j])])
 
 
@@ -108,11 +111,22 @@ def _function(edge: EdgeFormula) -> str:
     if len(edge.cases) == 1:
         return "\n".join([*lines, f"    return {beside}{_terms(edge.cases[0][0])}"])
     lines.append(f"    return {beside}Piecewise(")
-    for number, (terms, bound) in enumerate(edge.cases):
-        last = number == len(edge.cases) - 1
-        condition = "True" if last else f"t {'<=' if number in edge.closed else '<'} {_number(bound)}"
-        lines.append(f"        ({_terms(terms)}, {condition}),")
+    cases = [
+        (terms, f"t {'<=' if number in edge.closed else '<'} {_number(bound)}")
+        for number, (terms, bound) in enumerate(edge.cases[:-1])
+    ]
+    last = edge.cases[-1][0]
+    if not _varies(last):  # the case of all other t is also that of NaN, which must stay NaN
+        sign = ">" if len(cases) - 1 in edge.closed else ">="
+        cases.insert(0, (last, f"t {sign} {_number(edge.cases[-2][1])}"))
+        last = cases.pop()[0]
+    lines += [f"        ({_terms(terms)}, {condition})," for terms, condition in [*cases, (last, "True")]]
     return "\n".join([*lines, "    )"])
+
+
+def _varies(terms: Terms) -> bool:
+    """Whether a sum depends on t."""
+    return any(float(term.factor) != 0 and (term.body is not None or term.n > 0) for term in terms)
 
 
 def _terms(terms: Terms) -> str:

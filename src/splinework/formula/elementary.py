@@ -159,8 +159,8 @@ def _abs_value(x: Interval) -> Interval:
 
 
 def _abs(x: Interval) -> Jet3:
-    corner = (x.lo < 0) & (x.hi > 0)
-    slope = Interval(np.where(x.lo >= 0, 1.0, -1.0), np.where(x.hi <= 0, -1.0, 1.0))
+    corner = (x.lo <= 0) & (x.hi >= 0)  # closed: of two boxes that meet there, one must count it
+    slope = Interval(np.where((x.lo >= 0) & (x.hi > 0), 1.0, -1.0), np.where((x.hi <= 0) & (x.lo < 0), -1.0, 1.0))
     zero = np.zeros(x.shape)
     return _abs_value(x), slope, Interval(zero, np.where(corner, _INF, 0.0))
 

@@ -129,6 +129,35 @@ VALUES: Final[dict[str, Callable[..., Any]]] = {
 """The operations of formulas on intervals."""
 
 
+def _defined(name: str, taken: list[Interval]) -> Any:
+    """Mask of the boxes on which the operation is certainly defined."""
+    if name == "pow":
+        base, exponent = taken
+        whole = (exponent.lo == exponent.hi) & (exponent.lo == np.floor(exponent.lo))
+        return whole | (base.lo >= 0)
+    if name not in FUNCTIONS or not taken:
+        return np.True_
+    low, high = FUNCTIONS[name].domain
+    return (taken[0].lo >= low) & (taken[0].hi <= high)
+
+
+def _unbounded_where_undefined(name: str, operation: Callable[..., Any]) -> Callable[..., Any]:
+    def of(*arguments: Any) -> Any:
+        found = operation(*arguments)
+        if isinstance(found, IntervalCondition):
+            return found
+        beyond = ~_defined(name, [a for a in arguments if isinstance(a, Interval)])
+        return Interval(np.where(beyond, -np.inf, found.lo), np.where(beyond, np.inf, found.hi))
+
+    return of
+
+
+DEFINED_VALUES: Final[dict[str, Callable[..., Any]]] = {
+    name: _unbounded_where_undefined(name, operation) for name, operation in VALUES.items()
+}
+"""The operations of formulas on intervals, unbounded on boxes where they may be undefined."""
+
+
 def enclose(text: str, ranges: Mapping[str, tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
     """An enclosure of a formula's values on each box.
 
@@ -169,7 +198,7 @@ class _BoxEvaluation:
         formula = Expression(text, tuple(ranges))
         columns = [Interval(np.asarray(lo, dtype=float), np.asarray(hi, dtype=float)) for lo, hi in ranges.values()]
         shape = columns[0].shape if columns else (1,)
-        algebra = {name: self._noted(name, operation) for name, operation in VALUES.items()}
+        algebra = {name: self._noted(name, operation) for name, operation in DEFINED_VALUES.items()}
         with np.errstate(all="ignore"):
             found = formula.run(columns, algebra, exactly)
         low, high = (np.array(np.broadcast_to(end, shape), dtype=np.float64) for end in found)
@@ -183,8 +212,6 @@ class _BoxEvaluation:
             if isinstance(found, IntervalCondition):
                 return found
             taken = [a for a in arguments if isinstance(a, Interval)]
-            beyond = ~self._defined(name, taken)
-            found = Interval(np.where(beyond, -np.inf, found.lo), np.where(beyond, np.inf, found.hi))
             self.continuous &= bool(np.isfinite(found.lo).all() and np.isfinite(found.hi).all())
             if name == "div":  # 0/0 is undefined, where 0 times unbounded is not
                 self.continuous &= bool(((taken[1].lo > 0) | (taken[1].hi < 0)).all())
@@ -195,15 +222,3 @@ class _BoxEvaluation:
             return found
 
         return of
-
-    @staticmethod
-    def _defined(name: str, taken: list[Interval]) -> Any:
-        """Mask of the boxes on which the operation is certainly defined."""
-        if name == "pow":
-            base, exponent = taken
-            whole = (exponent.lo == exponent.hi) & (exponent.lo == np.floor(exponent.lo))
-            return whole | (base.lo >= 0)
-        if name not in FUNCTIONS or not taken:
-            return np.True_
-        low, high = FUNCTIONS[name].domain
-        return (taken[0].lo >= low) & (taken[0].hi <= high)

@@ -292,7 +292,7 @@ class _ProgramReader:
             (-1, node.operand) if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else (1, node)
         )
         value = inside.value if isinstance(inside, ast.Constant) else None
-        if not isinstance(value, (int, float)) or value != int(value) or value > MAX_ORDER:
+        if not isinstance(value, (int, float)) or value > MAX_ORDER or value != int(value):
             raise self._error(
                 f"gives {name} the order {shortened(ast.unparse(node))}; write a whole number up to {MAX_ORDER}."
             )

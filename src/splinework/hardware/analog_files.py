@@ -5,20 +5,11 @@ It corresponds to the `golden.json` of digital artefacts; netlists and tool-chai
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from splinework.errors import FileError, SplineworkError
-from splinework.hardware.analog.ekv import AnalogTechnology
-from splinework.hardware.analog.network import (
-    AnalogLayer,
-    AnalogNetwork,
-    AnalogUnits,
-    EdgeCircuit,
-    Element,
-    ProductNode,
-    Span,
-    SumNode,
-)
+from splinework.errors.stored_values import typed
+from splinework.hardware.analog.network import AnalogNetwork
 from splinework.hardware.golden import digest_of, read_document, write_json
 
 FORMAT: Final = "splinework-analog/1"
@@ -41,33 +32,11 @@ def read_analog(path: Path) -> AnalogNetwork:
         FileError: If the file is missing, damaged, of another version, or its numbers do not match its digest.
     """
     content = read_document(path, FORMAT, "an analogue network")
+    values = {key: value for key, value in content.items() if key not in ("format", "digest")}
     try:
-        network = AnalogNetwork(
-            AnalogTechnology(**content["technology"]),
-            tuple(_layer(layer) for layer in content["layers"]),
-            _units(content["input_units"]),
-            _units(content["output_units"]),
-            tuple(map(str, content["input_names"])),
-            tuple(map(str, content["output_names"])),
-        )
-    except (SplineworkError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        network: AnalogNetwork = typed(AnalogNetwork, values, "an analogue network")
+    except (SplineworkError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise FileError(f"{path} is not a complete analogue network ({error}); rebuild the artefact.") from error
-    if content.get("digest") != digest_of(asdict(network)):
+    if content.get("digest") != digest_of(values):
         raise FileError(f"{path} was changed after it was written: its digest does not match; rebuild the artefact.")
     return network
-
-
-def _layer(content: dict[str, Any]) -> AnalogLayer:
-    edges = tuple(
-        EdgeCircuit(int(e["source"]), int(e["target"]), tuple(Element(**element) for element in e["elements"]))
-        for e in content["edges"]
-    )
-    products = tuple(
-        ProductNode(*(tuple(p[key]) for key in ("sums", "scales", "partial"))) for p in content["products"]
-    )
-    inputs = tuple(Span(**span) for span in content["inputs"])
-    return AnalogLayer(inputs, edges, tuple(SumNode(**node) for node in content["sums"]), products)
-
-
-def _units(content: dict[str, Any]) -> AnalogUnits:
-    return AnalogUnits(*(tuple(content[key]) for key in ("scales", "shift", "scale")))

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from splinework.errors import FileError
+from splinework.errors import ConfigError, FileError
+from splinework.errors.stored_values import typed
 from splinework.hardware.golden import read_document, write_json
 from splinework.nn.checkpoint import own_version
 from splinework.nn.files import check_writable, whole_folder
@@ -51,11 +52,11 @@ def read_marker(folder: Path) -> Marker:
             f"{folder} has no {MARKER_FILE}, so it is not an artefact; name a folder that `splinework hardware` wrote."
         )
     content = read_document(file, FORMAT, "an artefact")
-    kind, files, details = content.get("kind"), content.get("files"), content.get("details")
-    if kind not in KINDS or not isinstance(files, list) or not isinstance(details, dict):
-        raise FileError(f"{file} is damaged; rebuild the artefact.")
-    name, version = str(content.get("name")), str(content.get("version"))
-    return Marker(kind, name, version, tuple(map(str, files)), details)
+    try:
+        marker: Marker = typed(Marker, {key: v for key, v in content.items() if key != "format"}, "an artefact")
+    except ConfigError as error:
+        raise FileError(f"{file} is damaged ({error}); rebuild the artefact.") from error
+    return marker
 
 
 def check_place(out: str | os.PathLike[str], kind: Kind) -> Path:

@@ -4,19 +4,22 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
 from splinework.errors import ConfigError, FileError, SplineworkError
-from splinework.hardware.formats import Format, Integers, Wire
-from splinework.hardware.integer import IntegerLayer, IntegerModel
+from splinework.errors.stored_values import typed
+from splinework.hardware.formats import Integers, Wire
+from splinework.hardware.integer import IntegerLayer, IntegerModel, Task
 from splinework.nn.files import write_whole
 
 FORMAT: Final = "splinework-integer/1"
 _MAX_FILE_BYTES = 1 << 28
+_MAX_CODES: Final = 1 << 20
+"""Codes of an input without tables, for which a file holds no numbers."""
 
 
 class ChangedError(FileError):
@@ -133,58 +136,56 @@ def from_dict(content: dict[str, Any]) -> IntegerModel:
     Raises:
         ConfigError: If they are inconsistent.
     """
-    inputs = tuple(_wire(w) for w in _list(content["inputs"]))
+    stored: _StoredModel = typed(_StoredModel, content, "a golden model")
     layers: list[IntegerLayer] = []
-    for number, entry in enumerate(_list(content["layers"])):
-        wires = inputs if number == 0 else layers[-1].outputs
-        layers.append(_layer(entry, wires))
-    classes = tuple(_checked(name, str) for name in _list(content["classes"]))
-    axioms = tuple(_checked(text, str) for text in _list(content.get("axioms", [])))
-    return IntegerModel(_checked(content["name"], str), inputs, tuple(layers), content["task"], classes, axioms)
+    for entry in stored.layers:
+        layers.append(_layer(entry, layers[-1].outputs if layers else stored.inputs))
+    return IntegerModel(stored.name, stored.inputs, tuple(layers), stored.task, stored.classes, stored.axioms)
 
 
-def _layer(entry: dict[str, Any], wires: tuple[Wire, ...]) -> IntegerLayer:
-    outputs = tuple(_wire(w) for w in _list(entry["outputs"]))
-    mask = _integers(entry["mask"]).reshape(len(wires), len(outputs)) != 0
+@dataclass(frozen=True)
+class _StoredLayer:
+    """The schema of a layer; a table is a column of numbers by the index of its output, one table an input."""
+
+    guard: int
+    bias: tuple[int, ...]
+    mask: tuple[tuple[Literal[0, 1], ...], ...]
+    outputs: tuple[Wire, ...]
+    tables: tuple[dict[str, tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True)
+class _StoredModel:
+    """The schema of the file, without its digest."""
+
+    format: str
+    name: str
+    task: Task
+    classes: tuple[str, ...]
+    inputs: tuple[Wire, ...]
+    layers: tuple[_StoredLayer, ...]
+    axioms: tuple[str, ...] = ()
+
+
+def _layer(stored: _StoredLayer, wires: tuple[Wire, ...]) -> IntegerLayer:
+    outputs = stored.outputs
+    mask = _integers(stored.mask).reshape(len(wires), len(outputs)) != 0
     tables = []
-    for wire, alive, columns in zip(wires, mask, _list(entry["tables"]), strict=True):
+    for wire, alive, columns in zip(wires, mask, stored.tables, strict=True):
         if sorted(columns, key=int) != [str(j) for j in np.flatnonzero(alive)]:
             raise ConfigError(f"the tables of {wire.name!r} are not those of the mask.")
-        table = np.zeros((wire.format.count, len(outputs)), dtype=np.int64)
+        count = wire.format.count
+        if any(len(values) != count for values in columns.values()) or (not columns and count > _MAX_CODES):
+            raise ConfigError(f"the tables of {wire.name!r} should have {count} numbers, one for each code.")
+        table = np.zeros((count, len(outputs)), dtype=np.int64)
         for j, values in columns.items():
             table[:, int(j)] = _integers(values)
         tables.append(table)
-    return IntegerLayer(tuple(tables), mask, _integers(entry["bias"]), _checked(entry["guard"], int), outputs)
-
-
-def _wire(entry: dict[str, Any]) -> Wire:
-    form = entry["format"]
-    checked = Format(_checked(form["width"], int), _checked(form["fraction"], int), _checked(form["signed"], bool))
-    return Wire(
-        _checked(entry["name"], str),
-        checked,
-        _number(entry["scale"]),
-        _number(entry["shift"]),
-        _checked(entry["log"], bool),
-    )
-
-
-def _number(value: Any) -> float:
-    return float(_checked(value, (int, float)))
+    return IntegerLayer(tuple(tables), mask, _integers(stored.bias), stored.guard, outputs)
 
 
 def _integers(values: Any) -> Integers:
     array = np.array(values)
-    if array.dtype != np.int64:
+    if array.dtype != np.int64 and array.size:
         raise ConfigError(f"tables hold 64-bit integers, got {array.dtype}.")
-    return array
-
-
-def _list(value: Any) -> list[Any]:
-    return list(_checked(value, list))
-
-
-def _checked(value: Any, kind: type | tuple[type, ...]) -> Any:
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ConfigError(f"expected {kind}, got {value!r}.")
-    return value
+    return array.astype(np.int64)

@@ -1,4 +1,4 @@
-"""Conversion of tensors, NumPy arrays, frames and lists to checked tensors of shape `(N, columns)`.
+"""Conversion of tensors, NumPy arrays, frames and lists to checked tensors of shape `(N, columns)`, and checks of tensors.
 
 All functions that take data accept any of these and convert them to the model's dtype.
 """
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from splinework.errors import DataError, ShapeError
+from splinework.errors import DataError, DtypeError, ShapeError
 
 if TYPE_CHECKING:
     from splinework.nn.network import KAN
@@ -194,3 +194,37 @@ def check_finite(values: Tensor, what: str, names: Sequence[str], *, scales: Seq
     counts = ", ".join(f"{name}: {count}" for name, count in zip(names, bad, strict=True) if count)
     why = "; a column with a logarithmic scale must be positive" if "log" in scales else ""
     raise DataError(f"{what} has values that are not finite numbers ({counts}){why}. Drop or fill those rows first.")
+
+
+def check_columns(module: nn.Module, x: Tensor, columns: int, own: Tensor) -> None:
+    """Checks that x is `(…, columns)` in the dtype and on the device of the module, which are those of `own`.
+
+    Raises:
+        ShapeError: If the last dimension is not `columns`.
+        DtypeError: If x is not a tensor, or dtype or device differ.
+    """
+    check_numbers(module, x, own)
+    if x.dim() < 1 or x.shape[-1] != columns:
+        raise ShapeError(
+            f"{type(module).__name__} takes x of shape (…, {columns}), got {tuple(x.shape)}; the last dimension is that of "
+            "the inputs."
+        )
+
+
+def check_numbers(module: nn.Module, x: Tensor, own: Tensor) -> None:
+    """Checks that x is a tensor in the dtype and on the device of the module, which are those of `own`.
+
+    Raises:
+        DtypeError: If it is not.
+    """
+    kind = type(module).__name__
+    if not isinstance(x, Tensor):
+        raise DtypeError(f"{kind} takes a torch tensor, got {type(x).__name__}; convert it with torch.as_tensor(x).")
+    if not x.dtype.is_floating_point:
+        raise DtypeError(f"{kind} takes floating-point x, got {x.dtype}; convert it with x.to({own.dtype}).")
+    if x.device != own.device:
+        raise DtypeError(f"{kind} lies on {own.device}, x on {x.device}; move one of them with .to(device).")
+    if x.dtype != own.dtype and not torch.is_autocast_enabled(x.device.type):
+        raise DtypeError(
+            f"{kind} has dtype {own.dtype}, got x of {x.dtype}; use x.to({own.dtype}) or model.to({x.dtype})."
+        )

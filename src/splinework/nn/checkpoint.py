@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,10 @@ from splinework.nn.network import KAN
 from splinework.nn.nodes import shape_of
 from splinework.splines.bases import basis_from_dict
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""The newest format, with edges that are functions. A model without any is written in the first, which older versions read."""
 _KEY = "splinework"
+_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 # Exceptions that a malformed header can cause.
 _HEADER_ERRORS = (ArithmeticError, AttributeError, LookupError, RuntimeError, StopIteration, TypeError, ValueError)
 
@@ -51,7 +54,7 @@ def save(model: KAN | FramedKAN, path: str | os.PathLike[str], *, notes: dict[st
     """
     network = network_of(model)
     header = {
-        "format": FORMAT_VERSION,
+        "format": FORMAT_VERSION if network.config.functions else 1,
         "version": own_version(),
         "config": network.config.to_dict(),
         "notes": notes or {},
@@ -92,15 +95,12 @@ def load(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") ->
     """
     header, tensors = _read(Path(path))
     try:
-        _check_sizes(header["config"], tensors)
-        dtype = next(iter(tensors.values())).dtype
-        model = KAN(config_from_dict(header["config"]), dtype=dtype, generator=torch.Generator())
-        model.load_state_dict(tensors)
-        model.unset_dtype = dtype
+        model = network_from(header["config"], tensors)
         frame = frame_from_dict(header["frame"]) if "frame" in header else None
         loaded = model if frame is None else FramedKAN(model, frame)
     except _HEADER_ERRORS as error:
-        raise FileError(f"{path} is an inconsistent splinework file ({error}); write it again with sw.save.") from error
+        why = " ".join(str(error).split())  # torch's have several lines
+        raise FileError(f"{path} is an inconsistent splinework file ({why}); write it again with sw.save.") from error
     return loaded.to(device)
 
 
@@ -113,21 +113,52 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
     return _read(Path(path))[0]
 
 
-def _check_sizes(config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
-    """Checks the sizes in the header against the tensors, so that a header cannot cause larger allocations."""
+def network_from(config: Any, tensors: dict[str, torch.Tensor]) -> KAN:
+    """The network of a config, as plain values, and of tensors by name.
+
+    The config is compared with the tensors before it is used, so that no file can ask for more memory than it has itself.
+
+    Raises:
+        ConfigError: If they do not fit each other, or the tensors are of a dtype that no network has.
+    """
+    from splinework.errors.stored_values import shown
+
     nodes = shape_of([(sums, list(products)) for sums, products in config["nodes"]])
-    for index, (before, after, basis) in enumerate(zip(nodes, nodes[1:], config["bases"], strict=False)):
+    if len(config["bases"]) != len(nodes) - 1:
+        raise ConfigError(f"{len(nodes) - 1} layers of edges need as many bases, got {len(config['bases'])}")
+    for index, (before, after, basis) in enumerate(zip(nodes[:-1], nodes[1:], config["bases"], strict=True)):
         expected = (before.width, basis_from_dict(basis).size, after.fan_in)
         got = tuple(tensors[f"layers.{index}.coefficients"].shape)
         if got != expected:
-            raise ConfigError(f"layer {index} should have coefficients of shape {expected}, has {got}")
+            raise ConfigError(f"layer {index} should have coefficients of shape {shown(expected)}, has {got}")
+    dtypes = [tensor.dtype for tensor in tensors.values() if tensor.dtype != torch.int64]  # the rules of edges
+    if not set(dtypes) <= set(_DTYPES):
+        raise ConfigError(f"the numbers of a network are of a dtype of {_DTYPES}, got {set(dtypes)}")
+    dtype = dtypes[0]
+    model = KAN(config_from_dict(config), dtype=dtype, generator=torch.Generator())
+    model.load_state_dict(tensors)
+    model.unset_dtype = dtype
+    for layer in model.kan_layers:
+        if layer.shaping is not None:
+            layer.shaping.check()
+    return model
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    if not path.exists():
-        raise FileError(f"there is no file {path}; give the path of a model that sw.save or `splinework fit` wrote.")
-    if path.is_dir():
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileError(
+            f"there is no file {path}; give the path of a model that sw.save or `splinework fit` wrote."
+        ) from error
+    except (OSError, ValueError) as error:  # no permission, a name too long, a NUL in the name
+        raise FileError(
+            f"cannot read {path}: {getattr(error, 'strerror', None) or error}; give another path."
+        ) from error
+    if stat.S_ISDIR(mode):
         raise FileError(f"{path} is a folder; give the model file in it, such as {path / 'model.safetensors'}.")
+    if not stat.S_ISREG(mode):  # opening a pipe would wait for its writer
+        raise FileError(f"{path} is no regular file; write the model to a file first.")
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}

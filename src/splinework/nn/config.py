@@ -1,12 +1,72 @@
 """The configuration of a network: everything but its parameters."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.errors.foreign import explained
 from splinework.nn.nodes import Nodes, shape_of
-from splinework.splines.bases import DEFAULT_BASE, Basis, basis_from_dict
+from splinework.splines.bases import DEFAULT_BASE, Basis, activation, basis_from_dict
+
+
+@dataclass(frozen=True)
+class HeldSpline:
+    """A spline that an edge keeps apart from its layer's grid, except its numbers.
+
+    Attributes:
+        basis: The basis.
+        base: The base function.
+        extrapolation: The extrapolation.
+    """
+
+    basis: Basis
+    base: str
+    extrapolation: str
+
+    def empty(self) -> tuple[Tensor, Tensor]:
+        """A grid `(K,)` and coefficients `(M,)` of the right sizes."""
+        grid = self.basis.make_grid(torch.zeros(1), torch.ones(1))[0].double()
+        return grid, grid.new_zeros(self.basis.size + (activation(self.base) is not None))
+
+
+@dataclass(frozen=True)
+class EdgeFamily:
+    """Edges of one layer that are functions `c F(a u + b) + d`, except their numbers: see `splinework.nn.edge_functions`.
+
+    Attributes:
+        name: Name of F, such as `sin`.
+        text: F as a formula over `u`; empty for a spline or a callable.
+        edges: Input and sum of every edge.
+        free: Flags of a, b, c, d and the decimals of the formula: true where training moves them.
+        spline: F, if it is a spline.
+        call: F, if it is a callable, which no file can keep.
+    """
+
+    name: str
+    text: str = ""
+    edges: tuple[tuple[int, int], ...] = ()
+    free: tuple[bool, ...] = ()
+    spline: HeldSpline | None = None
+    call: Callable[[Tensor], Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values.
+
+        Raises:
+            ConfigError: If F is a callable.
+        """
+        if self.call is not None:
+            raise ConfigError(
+                f"the function {self.name!r} of an edge is a callable, which a file cannot keep; fix the edge to its formula, as "
+                "in fix(model, edge, 'exp(-u**2)'), or make it a spline by free(model, edge)."
+            )
+        held = self.spline and [self.spline.basis.to_dict(), self.spline.base, self.spline.extrapolation]
+        places = [list(edge) for edge in self.edges]
+        return {"name": self.name, "text": self.text, "edges": places, "free": list(self.free), "spline": held}
 
 
 @explained
@@ -29,6 +89,7 @@ class KANConfig:
         input_scales: `linear` or `log` per input.
         output_scales: `linear` or `log` per output.
         axioms: Texts of the hard axioms that it was built to fulfil.
+        functions: Edges that are functions, families for every layer of edges; empty without any.
 
     Example:
         >>> from dataclasses import replace
@@ -52,6 +113,7 @@ class KANConfig:
     input_scales: tuple[str, ...] = field(default=())
     output_scales: tuple[str, ...] = field(default=())
     axioms: tuple[str, ...] = ()
+    functions: tuple[tuple[EdgeFamily, ...], ...] = ()
 
     def __post_init__(self) -> None:
         if not all(isinstance(each, Nodes) for each in self.nodes):
@@ -76,6 +138,8 @@ class KANConfig:
             object.__setattr__(self, key, given)
         object.__setattr__(self, "domain", tuple(self.domain))
         object.__setattr__(self, "axioms", tuple(self.axioms))
+        if self.functions and len(self.functions) != len(self.bases):
+            raise ConfigError(f"functions has the edges of {len(self.bases)} layers, got {len(self.functions)}.")
         if not 0 <= self.grid_eps <= 1:
             raise ConfigError(f"grid_eps lies between 0 (quantiles) and 1 (uniform), got {self.grid_eps}.")
         for key in ("input_names", "output_names"):
@@ -93,6 +157,9 @@ class KANConfig:
         values = {key: getattr(self, key) for key in self.__dataclass_fields__}
         values["nodes"] = [n.to_list() for n in self.nodes]
         values["bases"] = [b.to_dict() for b in self.bases]
+        values["functions"] = [[family.to_dict() for family in layer] for layer in self.functions]
+        if not self.functions:
+            del values["functions"]  # as in files of the first format
         return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
 
 
@@ -102,12 +169,25 @@ def config_from_dict(values: dict[str, Any]) -> KANConfig:
     Raises:
         ConfigError: If a field is missing, unknown or out of range.
     """
-    unknown = set(values) - set(KANConfig.__dataclass_fields__)
-    if unknown or not {"nodes", "bases"} <= set(values):
-        raise ConfigError(
-            f"a network's config has the fields {list(KANConfig.__dataclass_fields__)}, got {sorted(values)}."
-        )
-    fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
-    fields["nodes"] = shape_of([(n[0], list(n[1])) for n in values["nodes"]])
-    fields["bases"] = tuple(basis_from_dict(b) for b in values["bases"])
-    return KANConfig(**fields)
+    from splinework.errors.stored_values import fields_of, typed
+
+    def nodes(hint: Any, value: Any, where: str) -> Nodes:
+        return Nodes(*typed(tuple[int, tuple[int, ...]], value, where))
+
+    def basis(hint: Any, value: Any, where: str) -> Basis:
+        return basis_from_dict(value)
+
+    def held(hint: Any, value: Any, where: str) -> HeldSpline:
+        own, base, extrapolation = typed(tuple[dict[str, Any], str, str], value, where)
+        return HeldSpline(basis_from_dict(own), base, extrapolation)
+
+    def family(hint: Any, value: Any, where: str) -> EdgeFamily:
+        found = EdgeFamily(**fields_of(EdgeFamily, value, where, {HeldSpline: held}))
+        if found.call is not None:
+            raise ConfigError(f"{where} is a formula or a spline, got a callable, which no file can hold.")
+        return found
+
+    readers = {Nodes: nodes, Basis: basis, EdgeFamily: family}
+    config: KANConfig = typed(KANConfig, values, "a network's config", readers)
+    shape_of(config.nodes)
+    return config

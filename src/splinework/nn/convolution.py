@@ -18,7 +18,8 @@ from torch.utils.checkpoint import checkpoint
 from splinework.errors import ArgumentError, ConfigError, ShapeError
 from splinework.errors.foreign import advice, explained
 from splinework.kernels.torch_internals import functional_transform
-from splinework.nn.layer import KANLayer, check_numbers
+from splinework.nn.arrays import check_numbers
+from splinework.nn.layer import KANLayer
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 MAX_PATCH_NUMBERS = 2**22

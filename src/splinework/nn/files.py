@@ -6,10 +6,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, BinaryIO, Final
 
 from splinework.errors import ConfigError, FileError
+
+TRIAL_BYTES: Final = 1 << 18
+"""What is written on trial before the work begins: a full disk shows then, and not after it."""
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -18,9 +20,20 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         FileError: If it cannot be written; an existing file is left unchanged.
     """
+    with whole_file(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Yields a temporary file that is synced and replaces `path` on success, and is removed on failure.
+
+    Raises:
+        FileError: If it cannot be written; an existing file is left unchanged.
+    """
     with writing(path), _aside(path.parent) as aside:
         with (aside / "new").open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside / "new", path)
@@ -64,8 +77,9 @@ def whole_folder(place: Path) -> Iterator[Path]:
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             with _aside(folder.parent) as aside:
-                new, old = aside / "new", aside / "old"
+                new, old = aside / "new", aside / "old" / folder.name
                 new.mkdir()
+                old.parent.mkdir()
                 yield new
                 if folder.exists():
                     os.rename(folder, old)
@@ -91,13 +105,22 @@ def check_writable(folder: Path) -> None:
     try:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             folder.lstat()  # raises for an invalid name
-        ground = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+        ground = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
     except (OSError, ValueError) as error:  # no permission, a name too long, a NUL in the name
         raise FileError(f"cannot use the folder {folder}: {getattr(error, 'strerror', None) or error}.") from error
+    if ground.is_symlink() and not ground.exists():
+        raise FileError(
+            f"cannot use the folder {folder}: {ground} is a link to {os.readlink(ground)}, which does not exist; make that "
+            "first, or name another folder."
+        )
     if not ground.is_dir():
         raise FileError(f"cannot make the folder {folder}: {ground} is a file; name another folder.")
     if not os.access(ground, os.W_OK | os.X_OK):
         raise FileError(f"cannot write into {ground}: no permission; name another folder.")
+    with writing(folder), _aside(ground) as aside, (aside / "trial").open("wb") as file:
+        file.write(bytes(TRIAL_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_toml(path: str | os.PathLike[str], takes: str, *, what: str, most: int = 2**20) -> dict[str, Any]:
@@ -151,6 +174,8 @@ def writing(place: Path) -> Iterator[None]:
 
 @contextmanager
 def _aside(folder: Path) -> Iterator[Path]:
-    """A temporary folder inside `folder`, removed at the end; files in it get the usual permissions."""
-    with TemporaryDirectory(prefix=".saving-", dir=folder, ignore_cleanup_errors=True) as aside:
-        yield Path(aside)
+    """A temporary folder inside `folder`; what `old` in it holds comes back if this process dies."""
+    from splinework.data.temporary import temporary_folder  # a fit without a checkpoint writes nothing
+
+    with temporary_folder(folder) as aside:
+        yield aside

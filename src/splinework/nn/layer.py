@@ -5,23 +5,26 @@
 
 import inspect
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
-from splinework.errors import ArgumentError, ConfigError, DtypeError, ShapeError
+from splinework.errors import ArgumentError, ConfigError, DtypeError
 from splinework.errors.foreign import advice, explained
 from splinework.kernels import BasisTable, EdgeParameters, check_extrapolation, layer_sums
 from splinework.kernels.torch_internals import functional_transform
 from splinework.nn import initialise
+from splinework.nn.arrays import check_columns
 from splinework.nn.initialise import FactoryKeywords
 from splinework.nn.shaping import Cones, Shaping
 from splinework.splines import grid_points
 from splinework.splines.bases import DEFAULT_BASE, Basis, activation, make_basis
-from splinework.splines.cones import check_flags
+
+if TYPE_CHECKING:  # loaded with the first layer that has such edges
+    from splinework.nn.edge_functions import EdgeFunction, EdgeFunctions
 
 _PARTS = ("coefficients", "spline_weight", "base_weight", "bias")
 _RULES = ("flags", "twins", "steepest")
@@ -71,6 +74,7 @@ class KANLayer(nn.Module):
     flags: Tensor | None
     twins: Tensor | None
     steepest: Tensor | None
+    functions: "EdgeFunctions | None"
 
     @explained
     def __init__(
@@ -116,6 +120,7 @@ class KANLayer(nn.Module):
         self.register_buffer("prepared", None, persistent=False)
         for name in _RULES:
             self.register_buffer(name, None)
+        self.functions = None
         self._cones: tuple[Tensor, Tensor | None, Cones] | None = None
         self.refresh()
         if self.grid_kind == "learnable":
@@ -135,6 +140,8 @@ class KANLayer(nn.Module):
         if flat.dtype != self.coefficients.dtype:
             flat = flat.to(self.coefficients.dtype)  # under autocast: cells of points are located in full precision
         sums = layer_sums(self.table(), self.squash(flat), self.parts())
+        if self.functions is not None:
+            sums = self.functions.add_to(sums, flat)
         return sums.reshape(*x.shape[:-1], self.outputs)
 
     def table(self) -> BasisTable:
@@ -191,8 +198,7 @@ class KANLayer(nn.Module):
             ConfigError: If the layer is not made of B-splines on an adaptive or fixed grid, or has a base function, or the
                 shapes of an edge are incompatible.
         """
-        for flags in rules.flags.unique().tolist():
-            check_flags(flags)
+        rules.check()
         plain = self.basis.degree is not None and self.grid_kind in ("adaptive", "fixed")
         base_goes = self.base_weight is None or not bool((rules.flags != 0).any() or rules.steepest.isfinite().any())
         if not plain or not base_goes or (self.extrapolation not in ("linear", "constant")):
@@ -222,7 +228,33 @@ class KANLayer(nn.Module):
 
     def edges(self, x: Tensor, derivative: int = 0) -> Tensor:
         """Every edge's value (or derivative with respect to its own, squashed, input): `(B, I)` to `(B, I, J)`."""
-        return torch.einsum("bim,imj->bij", self.table().rows(self.squash(x), derivative), self.edge_coefficients())
+        rows = self.table().rows(self.squash(x), derivative)
+        values = torch.einsum("bim,imj->bij", rows, self.edge_coefficients())
+        if self.functions is None:
+            return values
+        own, (i, j) = self.functions.values(x, derivative), self.functions.places()
+        return values.flatten(1).index_add(1, i * self.outputs + j, own).reshape(values.shape)
+
+    @property
+    def alive(self) -> Tensor:
+        """Flags of the edges that there are, splines that are not masked and functions, `(I, J)`."""
+        alive = self.mask != 0
+        if self.functions is not None:
+            alive[self.functions.places()] = True
+        return alive
+
+    @torch.no_grad()
+    def set_functions(self, edges: "Sequence[EdgeFunction]") -> None:
+        """Replaces all edges that are functions, and masks the splines in their place.
+
+        Raises:
+            ConfigError: If an edge is not in the layer, or there twice.
+        """
+        from splinework.nn.edge_functions import EdgeFunctions
+
+        self.functions = EdgeFunctions(edges, self.mask.shape).to(self.coefficients) if edges else None
+        for edge in edges:
+            self.mask[edge.i, edge.j] = 0
 
     def squash(self, x: Tensor) -> Tensor:
         """The inputs of the edges: x, or for a `normalised` grid x squashed into the domain (slope 1 at its middle)."""
@@ -309,42 +341,10 @@ def _refresh(layer: KANLayer, _incompatible: object) -> None:
     layer.refresh()
 
 
-def _make_room(layer: nn.Module, state: dict[str, Any], prefix: str, *_: object) -> None:
+def _make_room(layer: Any, state: dict[str, Any], prefix: str, *_: object) -> None:
     """Creates the buffers of shape constraints that a state dict contains."""
     for name in _RULES:
         if prefix + name in state and getattr(layer, name) is None:
-            layer.register_buffer(name, torch.empty_like(state[prefix + name]))
-
-
-def check_columns(module: nn.Module, x: Tensor, columns: int, own: Tensor) -> None:
-    """Checks that x is `(…, columns)` in the dtype and on the device of the module, which are those of `own`.
-
-    Raises:
-        ShapeError: If the last dimension is not `columns`.
-        DtypeError: If x is not a tensor, or dtype or device differ.
-    """
-    check_numbers(module, x, own)
-    if x.dim() < 1 or x.shape[-1] != columns:
-        raise ShapeError(
-            f"{type(module).__name__} takes x of shape (…, {columns}), got {tuple(x.shape)}; the last dimension is that of "
-            "the inputs."
-        )
-
-
-def check_numbers(module: nn.Module, x: Tensor, own: Tensor) -> None:
-    """Checks that x is a tensor in the dtype and on the device of the module, which are those of `own`.
-
-    Raises:
-        DtypeError: If it is not.
-    """
-    kind = type(module).__name__
-    if not isinstance(x, Tensor):
-        raise DtypeError(f"{kind} takes a torch tensor, got {type(x).__name__}; convert it with torch.as_tensor(x).")
-    if not x.dtype.is_floating_point:
-        raise DtypeError(f"{kind} takes floating-point x, got {x.dtype}; convert it with x.to({own.dtype}).")
-    if x.device != own.device:
-        raise DtypeError(f"{kind} lies on {own.device}, x on {x.device}; move one of them with .to(device).")
-    if x.dtype != own.dtype and not torch.is_autocast_enabled(x.device.type):
-        raise DtypeError(
-            f"{kind} has dtype {own.dtype}, got x of {x.dtype}; use x.to({own.dtype}) or model.to({x.dtype})."
-        )
+            room = getattr(Shaping.none(*layer.mask.shape), name)
+            dtype = state[prefix + name].dtype if room.is_floating_point() else room.dtype
+            layer.register_buffer(name, torch.empty_like(room, dtype=dtype))

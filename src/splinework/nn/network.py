@@ -4,6 +4,7 @@
 functions elsewhere.
 """
 
+import inspect
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,14 +17,14 @@ from splinework.errors import ArgumentError, ConfigError
 from splinework.errors.foreign import advice, explained, method_advice
 from splinework.kernels import AffineUnits, network_sums
 from splinework.kernels.torch_internals import hooks_of_all_modules
-from splinework.nn.arrays import admitted
+from splinework.nn.arrays import admitted, check_columns
 from splinework.nn.config import KANConfig
-from splinework.nn.layer import KANLayer, check_columns
+from splinework.nn.layer import KANLayer
 from splinework.nn.nodes import Nodes, shape_of
 from splinework.nn.scaling import Scaling
 from splinework.splines.bases import Basis, make_basis
 
-_KEYWORDS = ("shape", "grid", "degree", "basis", "names", "output_names", "generator", "dtype", "device")
+_KEYWORDS = ("shape", "grid", "degree", "basis", "names", "output_names", "features", "generator", "dtype", "device")
 _ELSEWHERE = {"nodes", "bases", "input_names", "output_names", "axioms"}
 """Arguments of `KAN`, and the fields of `KANConfig` that they set."""
 
@@ -39,6 +40,8 @@ class KAN(nn.Module):
         basis: Name or recipe of the basis, or one per layer of edges.
         names: Names of the inputs.
         output_names: Names of the outputs.
+        features: Formulas in the inputs, such as `["x*y"]`, that are further inputs of the first layer, or, if that has as many
+            inputs as there are formulas, its only ones. The model is then a `splinework.nn.frame.FramedKAN`.
         generator: Generator of the initialisation; None for torch's default.
         dtype: Dtype of the parameters, kept by `fit`; None for torch's default, until `fit` converts it to that of the data.
         device: Device of the parameters.
@@ -58,6 +61,15 @@ class KAN(nn.Module):
     unset_dtype: torch.dtype | None = None
     """The dtype that the numbers got without the user's choice, from torch's default or from data; None if it was chosen."""
 
+    def __new__(cls, *args: Any, features: Sequence[str] = (), **keywords: Any) -> Any:
+        """A network; with `features` one in a frame that makes them."""
+        if not len(features):
+            return super().__new__(cls)
+        from splinework.nn.frame.framed import with_features
+
+        names = keywords.pop("names", None)
+        return with_features(cls(*args, **keywords), features, names)
+
     @explained
     def __init__(
         self,
@@ -68,6 +80,7 @@ class KAN(nn.Module):
         basis: str | Basis | Sequence[str | Basis] = "bspline",
         names: Sequence[str] | None = None,
         output_names: Sequence[str] | None = None,
+        features: Sequence[str] = (),
         generator: torch.Generator | None = None,
         dtype: torch.dtype | None = None,
         device: torch.device | None = None,
@@ -120,6 +133,11 @@ class KAN(nn.Module):
             )
             for before, after, recipe in zip(config.nodes, config.nodes[1:], config.bases, strict=False)
         )
+        for layer, families in zip(self.kan_layers, config.functions, strict=False):
+            if families:
+                from splinework.nn.edge_functions import edges_of
+
+                layer.set_functions(edges_of(families))
         self.unset_dtype = None if dtype is not None else self.kan_layers[0].coefficients.dtype
 
     @classmethod
@@ -130,7 +148,11 @@ class KAN(nn.Module):
     @property
     def config(self) -> KANConfig:
         """The configuration of this network, with the present bases of its layers, which may have been refined."""
-        return replace(self._config, bases=tuple(layer.basis for layer in self.kan_layers))
+        layers = self.kan_layers
+        functions = tuple(() if layer.functions is None else layer.functions.families() for layer in layers)
+        return replace(
+            self._config, bases=tuple(layer.basis for layer in layers), functions=functions if any(functions) else ()
+        )
 
     def take_names(self, frame: Any) -> None:
         """Names the inputs after the columns of a frame, one for each, if they are still called `x1`, `x2`, … and it differs."""
@@ -212,6 +234,9 @@ class KAN(nn.Module):
         total = 0
         for layer in self.kan_layers:
             edges = int((layer.mask != 0).sum()) if active else layer.mask.numel()
+            if layer.functions is not None:
+                edges -= 0 if active else len(layer.functions.places()[0])
+                total += sum(numbers.numel() for numbers in layer.functions.parameters())
             per_edge = layer.basis.size + 1 + (layer.base_weight is not None)
             total += edges * per_edge + (layer.bias.numel() if layer.bias is not None else 0)
             total += layer.spacing.numel() if layer.grid_kind == "learnable" else 0
@@ -219,11 +244,11 @@ class KAN(nn.Module):
 
     def active_edges(self) -> int:
         """Number of edges that are not masked."""
-        return sum(int((layer.mask != 0).sum()) for layer in self.kan_layers)
+        return sum(int(layer.alive.sum()) for layer in self.kan_layers)
 
     def active_inputs(self) -> list[str]:
         """Names of the inputs that still have an edge."""
-        alive = (self.kan_layers[0].mask != 0).any(dim=1)
+        alive = self.kan_layers[0].alive.any(dim=1)
         return [name for name, a in zip(self._config.input_names, alive.tolist(), strict=True) if a]
 
     @explained
@@ -253,11 +278,15 @@ class KAN(nn.Module):
         return f"shape={self.config.shape}, {self.active_edges()} active edges"
 
 
+KAN.__new__.__signature__ = inspect.signature(KAN.__init__)  # type: ignore[attr-defined]  # for help and completion
+
+
 def _plain(layer: nn.Module, nodes: Nodes) -> bool:
-    """Whether a layer computes its sums only: no hooks, no squashed or learnable grid, no product nodes."""
+    """Whether a layer computes its sums only: splines, no hooks, no squashed or learnable grid, no product nodes."""
     return (
         type(layer) is KANLayer
         and layer.grid_kind in ("adaptive", "fixed")
+        and layer.functions is None
         and not nodes.products
         and not (layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks)
         and not hooks_of_all_modules()

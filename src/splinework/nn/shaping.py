@@ -12,7 +12,8 @@ from typing import final
 import torch
 from torch import Tensor
 
-from splinework.splines.cones import EVEN, ODD, PERIODIC, Cone, cone
+from splinework.errors import ConfigError
+from splinework.splines.cones import EVEN, ODD, PERIODIC, Cone, check_flags, cone
 
 Cones = list[tuple[list[int], list[int], Cone]]
 """Inputs that share their edges, outputs, and the cone of the edges between them."""
@@ -41,6 +42,19 @@ class Shaping:
             torch.arange(inputs),
             torch.full((inputs, outputs), torch.inf, dtype=torch.float64),
         )
+
+    def check(self) -> None:
+        """Checks that the shapes of each edge are compatible, and that an input shares the edges of one that there is.
+
+        Raises:
+            ConfigError: If not.
+        """
+        for flags in self.flags.unique().tolist():
+            check_flags(flags)
+        if not bool(((self.twins >= 0) & (self.twins < len(self.twins))).all()):
+            raise ConfigError(
+                f"inputs share the edges of inputs 0 to {len(self.twins) - 1}, got {self.twins.tolist()}."
+            )
 
     @property
     def shared(self) -> bool:

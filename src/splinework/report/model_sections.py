@@ -7,6 +7,7 @@ import torch
 from matplotlib.figure import Figure
 
 from splinework.nn.frame import FramedKAN
+from splinework.nn.naming import edge_names
 from splinework.report.facts import ReportData
 from splinework.report.html import (
     NOTHING,
@@ -22,7 +23,7 @@ from splinework.report.html import (
     text,
 )
 from splinework.report.plot import plot, plot_edges
-from splinework.report.plot.curves import edge_curves, edge_names
+from splinework.report.plot.curves import edge_curves
 
 MAX_EDGES = 24
 MAX_EDGE_ROWS = 200

@@ -58,6 +58,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
         "degree": [Interval(Integral, 1, 9, closed="both")],  # degree 0 has no linear part to penalise less
         "members": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "prefer": [StrOptions({"accuracy", "simplicity"})],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "warm_start": ["boolean"],
         "formula_budget": [Interval(Real, 0, None, closed="neither")],
@@ -70,6 +71,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
     degree: int = 3
     members: int | str = "auto"
     max_iter: int = Hyperparameters.max_iter
+    prefer: str = Hyperparameters.prefer
     categorical_features: Any = "from_dtype"
     warm_start: bool = False
     formula_budget: float = 20.0
@@ -143,7 +145,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, partial: bool) -> None:
         """Fits a new network or, with `partial_fit` and `warm_start`, continues the previous fit."""
         self._validate_params()
-        settings = Hyperparameters(self._nodes(), self.grid, self.degree, self.members, self.max_iter)
+        settings = Hyperparameters(self._nodes(), self.grid, self.degree, self.members, self.max_iter, self.prefer)
         callbacks = as_callbacks(self.callbacks)
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")

@@ -38,6 +38,9 @@ class KANClassifier(ClassifierMixin, KANEstimator):
         degree: Degree of the splines, from 1 to 9.
         members: Number of networks in the ensemble that is merged into one network, or `auto`.
         max_iter: Maximum number of training steps.
+        prefer: `accuracy` (the default, since an estimator is there to predict) for the model of least held-out loss;
+            `simplicity`, to read it, for the simplest one within one standard error of that: the sum of curves of the fewest
+            columns, if one is as good.
         categorical_features: Categorical columns.
         warm_start: Whether `fit` continues from the previous fit.
         formula_budget: Seconds for the search of `equations_`.

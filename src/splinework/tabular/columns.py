@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.errors import FileError
+from splinework.errors import ConfigError
 from splinework.formula.functions import RESERVED_NAMES
 from splinework.tabular.rows import Floats, WeightedRows
 from splinework.tabular.tables.names import identifiers
@@ -112,6 +112,14 @@ class CategoricalColumn(Column):
     gaps: bool
     unknown: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        codes = {*self.own, *self.silent, *self.rare}
+        if not codes <= set(range(len(self.levels))) or len(self.unknown) not in (0, len(self.inputs)):
+            raise ConfigError(
+                f"column {self.name!r} has {len(self.levels)} levels and {len(self.inputs)} inputs, which its codes and "
+                f"the inputs of an unknown level ({len(self.unknown)}) must fit."
+            )
+
     @property
     def inputs(self) -> tuple[str, ...]:
         names = [f"{self.name}={_text(self.levels[code])}" for code in self.own]
@@ -162,14 +170,16 @@ def column_from_dict(values: dict[str, Any]) -> Column:
     """The column from what its `to_dict` wrote.
 
     Raises:
-        FileError: If the values describe no column.
+        ConfigError: If the values describe no column.
     """
-    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    stored = given.pop("kind", None)
+    from splinework.errors.stored_values import fields_of, shown
+
+    stored = values.get("kind")
     for kind in (NumericColumn, CategoricalColumn, ScreenedColumn):
-        if stored == kind.kind and set(given) == {field.name for field in fields(kind)}:
-            return kind(**given)
-    raise FileError(f"a column is stored as numbers or levels with their fields, got {sorted(values)}.")
+        if stored == kind.kind:
+            given = {key: value for key, value in values.items() if key != "kind"}
+            return kind(**fields_of(kind, given, f"a column of {stored}"))
+    raise ConfigError(f"a column is stored as numbers, as levels or as screened out, got {shown(stored)}.")
 
 
 @final
@@ -239,9 +249,21 @@ class Columns:
         return {"columns": [column.to_dict() for column in self.columns], "targets": list(self.targets)}
 
 
-def columns_from_dict(values: dict[str, Any]) -> Columns:
-    """The columns from what `Columns.to_dict` wrote."""
-    return Columns(tuple(column_from_dict(column) for column in values["columns"]), tuple(values["targets"]))
+def columns_from_dict(values: Any) -> Columns:
+    """The columns from what `Columns.to_dict` wrote.
+
+    Raises:
+        ConfigError: If the values describe no columns.
+    """
+    from splinework.errors.stored_values import typed
+
+    def column(hint: Any, value: Any, where: str) -> Column:
+        return column_from_dict(typed(dict[str, Any], value, where))
+
+    found: Columns = typed(Columns, values, "the columns of an estimator", {Column: column})
+    if not found.columns or not found.targets:
+        raise ConfigError("an estimator has at least one column and one target, got none.")
+    return found
 
 
 def learn_columns(

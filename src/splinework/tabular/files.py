@@ -4,27 +4,71 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from splinework.errors import FileError
+from splinework.errors import ConfigError, FileError
+from splinework.errors.stored_values import shown, typed
 from splinework.knowledge.axioms.language import axioms_of
-from splinework.knowledge.axioms.verify.certificate import from_dict
+from splinework.knowledge.axioms.verify.certificate import Certificate, from_dict
 from splinework.nn.checkpoint import load as load_model
 from splinework.nn.checkpoint import read_header
 from splinework.nn.checkpoint import save as save_model
 from splinework.tabular.axiom_status import AxiomStatus
 from splinework.tabular.classes import Classes
-from splinework.tabular.columns import NumericColumn, columns_from_dict
-from splinework.tabular.intervals import residuals_from_dict
+from splinework.tabular.columns import Columns, NumericColumn, columns_from_dict
+from splinework.tabular.extrapolation import Range
+from splinework.tabular.intervals import ResidualModel, residuals_from_dict
 from splinework.tabular.losses import name_of, named_task
-from splinework.tabular.rows import WeightedRows, sampled
+from splinework.tabular.rows import Floats, WeightedRows, sampled
 
 MAX_STORED_ROWS = 500
 """Rows of the fit that a file keeps, for formulas and plots."""
-_FORMAT_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+MAX_LABEL_LENGTH = 1000
+"""Letters that an array of labels in a file may reserve for each, if none is longer."""
+_FORMAT_ERRORS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+
+
+@dataclass(frozen=True)
+class _StoredRows:
+    """Rows of the fit as a file keeps them."""
+
+    x: Floats
+    y: Floats
+    weights: Floats
+
+
+@dataclass(frozen=True)
+class _StoredClasses:
+    """Classes as a file keeps them."""
+
+    dtype: str
+    values: tuple[str | float, ...]
+    lapses: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """The schema of an estimator in the header of its file, `notes.estimator`; `kind` is `class` there."""
+
+    kind: str
+    parameters: dict[str, Any]
+    columns: Columns
+    width: int
+    named: bool
+    loss: float
+    steps: int
+    made_for: int
+    rows: _StoredRows
+    ranges_of_columns: tuple[Range, ...] | None = None
+    flat: bool = True
+    task: tuple[str, float | None] = ("squared_error", None)
+    residuals: ResidualModel | None = None
+    certificate: Certificate | None = None
+    axiom_status: tuple[AxiomStatus, ...] | None = None
+    classes: _StoredClasses | None = None
 
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
@@ -49,10 +93,10 @@ def read(path: str | os.PathLike[str], kinds: Mapping[str, type[Any]]) -> Any:
     """The estimator in a file, of one of these classes; see `load`."""
     model, notes = load_model(path), read_header(path).get("notes")
     about = notes.get("estimator") if isinstance(notes, dict) else None
-    if not isinstance(about, dict) or about.get("class") not in kinds:
+    if not isinstance(about, dict) or not isinstance(about.get("class"), str) or about["class"] not in kinds:
         raise FileError(f"{path} holds a network, not an estimator; read it with splinework.load.")
     try:
-        return _restored(kinds[about["class"]], model, about)
+        return _restored(kinds[about["class"]], model, _stored(about))
     except _FORMAT_ERRORS as error:
         raise FileError(f"{path} is the file of an estimator with inconsistent parts ({error}).") from error
 
@@ -111,35 +155,70 @@ def _scalar(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _restored(kind: type[Any], model: Any, about: dict[str, Any]) -> Any:
+def _stored(about: Any) -> _Stored:
+    """The part of a header that describes the estimator, by its one schema.
+
+    Raises:
+        ConfigError: If a field is missing, unknown or of another type.
+        FileError: If its certificate is damaged.
+    """
+    readers = {
+        Columns: lambda hint, value, where: columns_from_dict(value),
+        ResidualModel: lambda hint, value, where: residuals_from_dict(value),
+        Certificate: lambda hint, value, where: from_dict(value, where),
+    }
+    values = {"kind" if key == "class" else key: value for key, value in about.items()}
+    stored: _Stored = typed(_Stored, values, "an estimator", readers)
+    return stored
+
+
+def _restored(kind: type[Any], model: Any, about: _Stored) -> Any:
+    columns, rows, outputs = about.columns, about.rows, len(about.columns.targets)
+    if (
+        about.width != len(columns.columns)
+        or (model.inputs, model.outputs) != (len(columns.labels), outputs)
+        or rows.x.shape != (len(rows.y), about.width)
+        or rows.weights.shape != (len(rows.y),)
+        or not len(rows.y)
+    ):
+        raise ConfigError(
+            f"{about.width} columns with {len(columns.labels)} inputs and {outputs} targets do not fit a network of "
+            f"{model.inputs} inputs and {model.outputs} outputs, or rows of shape {rows.x.shape}"
+        )
     parameters = {
-        name: dict(map(tuple, value["pairs"])) if isinstance(value, dict) else value
-        for name, value in about["parameters"].items()
+        name: dict(value["pairs"]) if isinstance(value, dict) else value for name, value in about.parameters.items()
     }
     estimator = kind(**parameters)
-    estimator.columns_ = columns_from_dict(about["columns"])
+    estimator._validate_params()
+    estimator.columns_ = columns
     estimator.model_ = model.requires_grad_(False).eval()
-    estimator.n_features_in_ = int(about["width"])
-    if about["named"]:
-        estimator.feature_names_in_ = np.array([c.name for c in estimator.columns_.columns], dtype=object)
-    estimator.loss_, estimator.n_iter_, estimator.history_ = about["loss"], about["steps"], []
-    if "axiom_status" in about:
-        estimator.axiom_status_ = tuple(AxiomStatus(**each) for each in about["axiom_status"])
-        estimator.certificate_ = from_dict(about["certificate"]) if "certificate" in about else None
-    rows, estimator._made_for = about["rows"], int(about["made_for"])
-    ranges = about.get("ranges_of_columns")
-    estimator._ranges = None if ranges is None else tuple(None if each is None else tuple(each) for each in ranges)
-    estimator._task = named_task(*about.get("task", ("squared_error",)))
-    estimator._residuals = residuals_from_dict(about["residuals"]) if "residuals" in about else None
-    estimator._flat = about["flat"]
-    classes = about.get("classes")
-    if classes is not None:
-        kinds = object if classes["dtype"].startswith("|O") else classes["dtype"]
-        estimator._classes = Classes(np.array(classes["values"], dtype=kinds), tuple(classes.get("lapses", ())))
+    estimator.n_features_in_ = about.width
+    if about.named:
+        estimator.feature_names_in_ = np.array([c.name for c in columns.columns], dtype=object)
+    estimator.loss_, estimator.n_iter_, estimator.history_ = about.loss, about.steps, []
+    if about.axiom_status is not None:
+        estimator.axiom_status_, estimator.certificate_ = about.axiom_status, about.certificate
+    estimator._made_for, estimator._ranges = about.made_for, about.ranges_of_columns
+    estimator._task, estimator._residuals, estimator._flat = named_task(*about.task), about.residuals, about.flat
+    if about.classes is not None:
+        estimator._classes = _classes(about.classes, model.outputs)
         estimator.classes_ = estimator._classes.values
-    y = np.asarray(rows["y"], dtype=np.intp if classes is not None else np.float64)
-    estimator._sample = WeightedRows(
-        np.asarray(rows["x"], dtype=np.float64), y, np.asarray(rows["weights"], dtype=np.float64)
-    )
+    y = rows.y if about.classes is None else rows.y.astype(np.intp)
+    estimator._sample = WeightedRows(rows.x, y, rows.weights)
     estimator._fitted_in = np.empty(0)
     return estimator
+
+
+def _classes(stored: _StoredClasses, outputs: int) -> Classes:
+    """The classes; a dtype may be no wider than labels are."""
+    if outputs != (len(stored.values) if len(stored.values) > 2 else 1):
+        raise ConfigError(f"{len(stored.values)} classes do not fit a network of {outputs} outputs")
+    values = list(stored.values)
+    dtype = np.dtype(stored.dtype if len(stored.dtype) <= 16 else "V")
+    longest = max(MAX_LABEL_LENGTH, *(len(value) for value in values if isinstance(value, str)), 0)
+    if dtype.kind not in "OUiufb" or dtype.itemsize > 4 * longest:
+        raise ConfigError(f"classes of the dtype {shown(stored.dtype)}; they are texts, numbers or truths")
+    found = np.array(values, dtype=dtype)
+    if found.shape != (len(values),) or found.tolist() != values or values != sorted(set(values)):
+        raise ConfigError(f"classes {shown(values)}, which are not distinct and sorted, or not of dtype {dtype}")
+    return Classes(found, stored.lapses)

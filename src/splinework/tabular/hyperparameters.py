@@ -19,6 +19,7 @@ class Hyperparameters:
         degree: Degree of the splines.
         members: Size of the ensemble, or `auto`.
         max_iter: Maximum number of training steps.
+        prefer: `accuracy` for the model of least held-out loss, `simplicity` for the simplest within one standard error of it.
     """
 
     hidden: int | Sequence[int] | str = "auto"
@@ -26,6 +27,7 @@ class Hyperparameters:
     degree: int = 3
     members: int | str = "auto"
     max_iter: int = 5000
+    prefer: str = "accuracy"
 
     def layers(self) -> tuple[int, ...] | None:
         """Nodes of the hidden layers; None for `auto`.

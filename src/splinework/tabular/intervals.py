@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.nn.config import config_from_dict
 from splinework.nn.network import KAN
 from splinework.tabular.assembly import Standardisation, additive_network
 from splinework.tabular.curves import fit_curves
@@ -121,16 +120,21 @@ class ResidualModel:
 
 def residuals_from_dict(values: dict[str, Any]) -> ResidualModel:
     """The errors from what `ResidualModel.to_dict` wrote."""
-    size: KAN | None = None
-    if values["size"] is not None:
-        size = KAN(config_from_dict(values["size"]["config"]), dtype=torch.float64, generator=torch.Generator())
-        own = size.state_dict()
-        size.load_state_dict(
-            {name: torch.tensor(v, dtype=own[name].dtype) for name, v in values["size"]["state"].items()}
+    from splinework.errors.stored_values import typed
+    from splinework.nn.checkpoint import network_from
+
+    def network(hint: Any, value: Any, where: str) -> KAN:
+        state = typed(dict[str, Floats], value["state"], f"the state of {where}")
+        tensors = {name: torch.from_numpy(each) for name, each in state.items()}
+        return network_from(value["config"], tensors).requires_grad_(False).eval()
+
+    found: ResidualModel = typed(ResidualModel, values, "the errors of an estimator", {KAN: network})
+    if not found.scores.shape[1:] == found.deviation.shape == found.bounds.shape[1:] or len(found.bounds) != 2:
+        raise ConfigError(
+            f"the errors of an estimator are scores (m, q), deviation (q,) and bounds (2, q), got {found.scores.shape}, "
+            f"{found.deviation.shape} and {found.bounds.shape}."
         )
-        size.requires_grad_(False).eval()
-    scores, deviation, bounds = (np.asarray(values[key], dtype=np.float64) for key in ("scores", "deviation", "bounds"))
-    return ResidualModel(scores, deviation, size, bounds)
+    return found
 
 
 def residual_model(

@@ -56,19 +56,10 @@ def without_idle_curves(
         fold: Fold of each row, `(n,)`.
         columns: Inputs of each column. The one that matters most stays in any case.
     """
+    costs, shares = removal_costs(curves, design, y, weights, fold, columns)
     held, task = curves.held, curves.whole.task
-    t, w, own = y[held], weights[held], fold[held]
-    parts = torch.stack([part.coefficients for part in curves.parts])
-
-    def share(inputs: Sequence[int]) -> Tensor:
-        """Contribution of these inputs to the out-of-fold outputs."""
-        of = torch.cat([torch.arange(design.spans[i].start, design.spans[i].stop) for i in inputs])
-        each = torch.einsum("np,kpq->nkq", design.values[held[:, None], of].to(parts.dtype), parts[:, of])
-        return each[torch.arange(len(held)), own]
-
+    t, w = y[held], weights[held]
     losses = task.loss(curves.base, t)
-    shares = [share(inputs) for inputs in columns]
-    costs = [float(w @ (task.loss(curves.base - each, t) - losses)) for each in shares]
     order = sorted(range(len(columns)), key=costs.__getitem__)
     idle, gone, least = list[int](), torch.zeros_like(curves.base), 0.0
     for count, k in enumerate(order[:-1], start=1):
@@ -87,7 +78,40 @@ def without_idle_curves(
 
     flattened = tuple(flat(part) for part in curves.parts)
     offsets = torch.stack([part.values(design) for part in flattened], dim=1)
-    return CrossValidatedCurves(flat(curves.whole), flattened, offsets, held, offsets[held, own])
+    return CrossValidatedCurves(flat(curves.whole), flattened, offsets, held, offsets[held, fold[held]])
+
+
+def removal_costs(
+    curves: CrossValidatedCurves,
+    design: DesignMatrix,
+    y: Tensor,
+    weights: Tensor,
+    fold: Tensor,
+    columns: Sequence[Sequence[int]],
+) -> tuple[list[float], list[Tensor]]:
+    """The growth of the held-out loss, summed over the rows, without each column, and the column's outputs `(n, q)`.
+
+    Args:
+        curves: The cross-validated additive part.
+        design: The design matrix.
+        y: Targets `(n, q)`.
+        weights: Row weights `(n,)`.
+        fold: Fold of each row, `(n,)`.
+        columns: Inputs of each column.
+    """
+    held, task = curves.held, curves.whole.task
+    t, w, own = y[held], weights[held], fold[held]
+    parts = torch.stack([part.coefficients for part in curves.parts])
+
+    def share(inputs: Sequence[int]) -> Tensor:
+        """Contribution of these inputs to the out-of-fold outputs."""
+        of = torch.cat([torch.arange(design.spans[i].start, design.spans[i].stop) for i in inputs])
+        each = torch.einsum("np,kpq->nkq", design.values[held[:, None], of].to(parts.dtype), parts[:, of])
+        return each[torch.arange(len(held)), own]
+
+    losses = task.loss(curves.base, t)
+    shares = [share(inputs) for inputs in columns]
+    return [float(w @ (task.loss(curves.base - each, t) - losses)) for each in shares], shares
 
 
 def candidates(curves: CrossValidatedCurves, design: DesignMatrix, columns: Sequence[Sequence[int]]) -> Tensor:

@@ -30,12 +30,13 @@ from splinework.tabular.ensemble import EnsembleSettings, ProgressCallback
 from splinework.tabular.grids import curve_intervals, quantile_layer
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.interactions import Interactions, InteractionTraining
+from splinework.tabular.one_standard_error import simplest_curves, standard_error
 from splinework.tabular.rows import Floats
 from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
 from splinework.tabular.screening import Screening, is_wide, screen
 from splinework.tabular.selection import columns_of, without_idle_curves
 from splinework.tabular.smooth import SmoothEstimate, fit_network, smooth_estimates
-from splinework.tabular.stacking import Stacking, is_significant
+from splinework.tabular.stacking import Stacking, calibrate, is_significant
 from splinework.tabular.tasks import Multiclass, Regression, Task, moments
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 
@@ -164,10 +165,33 @@ class _NetworkFit:
             parts = without_idle_curves(parts, design, self.t, self.weights, self.fold, columns)
         job = replace(job, task=parts.whole.task)
         kept = None if self.screening is None else self.screening.kept
-        how = job.settings, ensemble, layer, parts, self.fold, self.generator, log, kept
+        settings = job.settings
+        how = settings, ensemble, layer, parts, self.fold, self.generator, log, kept
         found = InteractionTraining(self.u, self.t, self.weights, job.task, *how).run(design, columns)
-        smooth = job._smooth(parts.held, found.mixture, log)
-        return job._merged(curves, parts, layer, ensemble, found, log) if smooth is None else smooth
+        best, losses = job._smooth(parts.held, found.mixture, log), found.mixture.losses
+        if best is None:
+            best = job._merged(curves, parts, layer, ensemble, found, log)
+        if settings.prefer == "accuracy" or self.screening is not None:
+            return best
+        return (
+            job._simplest(curves, parts, layer, best.loss + standard_error(losses, self.weights[parts.held]), log)
+            or best
+        )
+
+    def _simplest(
+        self, curves: FittedCurves, parts: CrossValidatedCurves, layer: KANLayer, limit: float, log: TrainingLog
+    ) -> TrainedNetwork | None:
+        """The sum of curves of the fewest columns whose held-out loss is at most `limit`; None where there is none."""
+        held = parts.held
+        found = simplest_curves(curves, parts, self.fold, columns_of(self.owners), limit)
+        if found is None:
+            return None
+        if self.task.is_regression:
+            unseen = torch.full_like(self.t, float("nan"))
+            unseen[held] = found.base
+            return self._additive(layer, curves, found.whole, 1.0, unseen, found.loss, log)
+        sharp = calibrate(found.base, self.t[held], self.weights[held], self.task)
+        return self._additive(layer, curves, found.whole, sharp, None, found.loss, log)
 
     def _merged(
         self,
@@ -216,7 +240,10 @@ class _NetworkFit:
         settings = self.settings
         if self.screening is not None:
             return None  # its left-out predictions would be those of inputs that the left-out rows helped to choose
-        if not (isinstance(self.task, Regression) and settings == Hyperparameters(max_iter=settings.max_iter)):
+        if not (
+            isinstance(self.task, Regression)
+            and settings == Hyperparameters(max_iter=settings.max_iter, prefer=settings.prefer)
+        ):
             return None
         weights, units = self.weights[held], float(self.scaling.y_scale.square().mean())
         rivals: list[tuple[float, int, SmoothEstimate]] = []

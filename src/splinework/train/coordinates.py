@@ -48,6 +48,8 @@ class Coordinates:
         builder = _Builder(model, parameters)
         for index in range(len(model.kan_layers)):
             builder.add(index)
+        for own in parameters.function_spans(model):
+            builder._free(own.start, own.stop - own.start)
         return builder.built()
 
     @property
@@ -153,7 +155,7 @@ class _Builder:
 
     def built(self) -> Coordinates:
         like = self.model.kan_layers[0].coefficients
-        total = self.spans[-1][1].stop
+        total = self.parameters.size(self.model)
 
         def sparse(parts: list[_Entries], shape: tuple[int, int]) -> Tensor:
             rows, columns, values = (np.concatenate(each) for each in zip(*parts, strict=True))

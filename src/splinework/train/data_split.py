@@ -178,7 +178,17 @@ def set_units(model: KAN, x: Tensor, y: Tensor | None, *, always: bool) -> None:
 def set_units_from(
     model: KAN, least: Tensor, most: Tensor, moments: tuple[Tensor, Tensor] | None, *, always: bool
 ) -> None:
-    """The same from the range of the inputs and the mean and standard deviation of the outputs, logarithms taken."""
+    """The same from the range of the inputs and the mean and standard deviation of the outputs, logarithms taken.
+
+    A model with edges that are functions keeps its units, in which their numbers mean something.
+
+    Raises:
+        ConfigError: If such a model is to have other units.
+    """
+    if any(layer.functions is not None for layer in model.kan_layers):
+        if always:
+            raise ConfigError("standardise=True would give the edges that are functions another meaning; leave it out.")
+        return
     first = model.kan_layers[0]
     low, high = first.basis.domain(first.grid)
     span = most - least

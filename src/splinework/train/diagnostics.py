@@ -105,6 +105,7 @@ def independent_parameters(model: KAN) -> int:
         edges, size = int((layer.mask != 0).sum()), layer.basis.size + (layer.base_weight is not None)
         total += edges * (size - 1 if layer.bias is not None else size)
         total += int((layer.mask != 0).any(0).sum()) if layer.bias is not None else 0
+        total += 0 if layer.functions is None else sum(numbers.numel() for numbers in layer.functions.parameters())
     return total
 
 

@@ -218,7 +218,7 @@ class StructureSearch:
         """Smaller structures of the best one, each as what is taken out and what is left."""
         model = self.best.model
         scores = attribution(model, self.x)
-        alive = [layer.mask.ne(0) for layer in model.kan_layers]
+        alive = [layer.alive for layer in model.kan_layers]
         ranked = sorted(float(s) for score, mask in zip(scores.edges, alive, strict=True) for s in score[mask])
         size = len(ranked) // 2
         while size > 1:
@@ -247,7 +247,7 @@ def _single(model: KAN, scores: Attribution, alive: list[Tensor]) -> Iterator[tu
 
 def narrowed(model: KAN, x: Tensor, scores: Attribution, width: int, inputs: Tensor) -> KAN:
     """The model on some inputs, with at most `width` sums and products in every hidden layer: those that matter most."""
-    keep = [layer.mask.ne(0) for layer in model.kan_layers]
+    keep = [layer.alive for layer in model.kan_layers]
     keep[0] &= inputs[:, None]
     for level, shape in enumerate(model.config.nodes[1:-1], start=1):
         order = torch.argsort(scores.nodes[level], descending=True, stable=True).tolist()

@@ -6,8 +6,10 @@ the layers, which is a `probe` per layer and output.
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,6 +18,9 @@ from splinework.kernels import BasisTable, contract, probe, scatter
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
+
+if TYPE_CHECKING:  # loaded by networks that have such edges
+    from splinework.nn.edge_functions import FunctionExpansion
 
 MIN_SCATTER_PARAMETERS, MIN_SCATTER_RATIO = 128, 2.5
 """With at least this number of parameters, and this ratio of a layer's splines to those active at a point, the layer's part of
@@ -27,16 +32,19 @@ class ParameterVector:
     """The numbers that are linear inside their layer, as one vector.
 
     Per layer the living edges' coefficients, then biases. `w_s` is left out: it only rescales c. So are the spacings of
-    a learnable grid, in which the layer is not linear.
+    a learnable grid, in which the layer is not linear. Behind all layers come the free numbers of edges that are functions,
+    of which `functions` is the count by layer.
     """
 
     edges: tuple[tuple[Tensor, Tensor], ...]
+    functions: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, model: KAN) -> "ParameterVector":
         """The index of this model's living edges."""
         pairs = [torch.nonzero(layer.mask, as_tuple=True) for layer in model.kan_layers]
-        return cls(tuple((i, j) for i, j in pairs))
+        counts = [0 if layer.functions is None else len(layer.functions.read()) for layer in model.kan_layers]
+        return cls(tuple((i, j) for i, j in pairs), tuple(counts) if any(counts) else ())
 
     def spans(self, model: KAN) -> list[tuple[slice, slice]]:
         """Per layer, which part of the vector holds its edges' coefficients, and which its biases."""
@@ -48,6 +56,15 @@ class ParameterVector:
             start = end
         return found
 
+    def function_spans(self, model: KAN) -> list[slice]:
+        """Per layer, which part of the vector holds the free numbers of its functions."""
+        ends = list(accumulate(self.functions or [0] * len(self.edges), initial=self.spans(model)[-1][1].stop))
+        return [slice(start, end) for start, end in pairwise(ends)]
+
+    def size(self, model: KAN) -> int:
+        """Length of the vector."""
+        return int(self.function_spans(model)[-1].stop)
+
     def read(self, model: KAN) -> Tensor:
         """The vector, `(P,)`."""
         parts = []
@@ -55,6 +72,8 @@ class ParameterVector:
             parts.append(layer.edge_coefficients()[i, :, j].flatten())
             if layer.bias is not None:
                 parts.append(layer.bias)
+        own = [layer.functions for layer in model.kan_layers if layer.functions is not None]
+        parts += [functions.read().to(parts[0]) for functions in own if self.functions]
         return torch.cat(parts).detach()
 
     @torch.no_grad()
@@ -66,6 +85,9 @@ class ParameterVector:
             layer.set_edge_coefficients(torch.where(alive, values, coefficients))
             if layer.bias is not None and bias is not None:
                 layer.bias.copy_(bias)
+        for layer, own in zip(model.kan_layers if self.functions else (), self.function_spans(model), strict=False):
+            if layer.functions is not None:
+                layer.functions.write(vector[own])
 
     def unpack(self, model: KAN, vector: Tensor) -> list[tuple[Tensor, Tensor | None]]:
         """Per layer the coefficients `(I, size, J)`, zero at dead edges, and the biases `(J,)`."""
@@ -77,14 +99,14 @@ class ParameterVector:
             found.append((values, vector[rest] if layer.bias is not None else None))
         return found
 
-    def pack(self, parts: list[tuple[Tensor, Tensor | None]]) -> Tensor:
-        """The inverse of `unpack`, for the living edges."""
+    def pack(self, parts: list[tuple[Tensor, Tensor | None]], functions: Sequence[Tensor] = ()) -> Tensor:
+        """The inverse of `unpack`, for the living edges, with the numbers of functions behind; zeros where none are given."""
         flat = []
         for (values, bias), (i, j) in zip(parts, self.edges, strict=True):
             flat.append(values[i, :, j].flatten())
             if bias is not None:
                 flat.append(bias)
-        return torch.cat(flat)
+        return torch.cat([*flat, *(functions or [flat[0].new_zeros(sum(self.functions))])])
 
 
 def edge_blocks(own: slice, blocks: Tensor) -> Iterator[tuple[slice, Tensor]]:
@@ -103,6 +125,7 @@ class LayerPass:
     x: Tensor
     coefficients: Tensor
     sums: Tensor
+    functions: "FunctionExpansion | None" = None
 
 
 class Linearisation:
@@ -122,7 +145,9 @@ class Linearisation:
             coefficients = layer.edge_coefficients()
             sums = contract(layer.table(), layer.squash(u), None, coefficients)
             sums = sums if layer.bias is None else sums + layer.bias
-            self.layers.append(LayerPass(layer, nodes, u, coefficients, sums))
+            own = None if layer.functions is None else layer.functions.expand(u)
+            sums = sums if own is None else sums.index_add(1, own.sums, own.values)
+            self.layers.append(LayerPass(layer, nodes, u, coefficients, sums, own))
             u = nodes.combine(sums)
         self.outputs = u
         self._to_sums: list[Tensor] | None = None
@@ -140,7 +165,7 @@ class Linearisation:
     def dense(self) -> Tensor:
         """J, `(N, outputs, P)`."""
         spans = self.parameters.spans(self.model)
-        jacobian = self.outputs.new_empty(*self.outputs.shape, spans[-1][1].stop)
+        jacobian = self.outputs.new_empty(*self.outputs.shape, self.parameters.size(self.model))
         for passed, to_sums, pairs, (own, rest) in zip(
             self.layers, self.to_sums, self.parameters.edges, spans, strict=True
         ):
@@ -151,12 +176,15 @@ class Linearisation:
                     rows = {i: _rows(*_alone(passed, i))}  # edges come sorted by input
                 torch.mul(rows[i][:, None], to_sums[:, :, j, None], out=blocks[:, :, edge])
             jacobian[..., rest] = to_sums[..., : rest.stop - rest.start]
+        for numbers, functions, to_sums in self._functions():
+            jacobian[..., numbers] = to_sums[..., functions.owners] * functions.columns[:, None]
         return jacobian
 
     @torch.no_grad()
     def times(self, vector: Tensor) -> Tensor:
         """`J v`, `(N, outputs)`: the tangent, layer by layer, without the matrix."""
         tangent: Tensor | None = None
+        moved = dict(zip(map(id, self.layers), self.parameters.function_spans(self.model), strict=True))
         for passed, (values, bias) in zip(self.layers, self.parameters.unpack(self.model, vector), strict=True):
             layer, table = passed.layer, passed.layer.table()
             seen = layer.squash(passed.x)
@@ -165,6 +193,10 @@ class Linearisation:
                 sums = sums + bias
             if tangent is not None:
                 sums = sums + contract(table, seen, tangent * layer.squash_slope(passed.x), passed.coefficients, 1)
+            if (own := passed.functions) is not None:
+                sums = sums.index_add(1, own.owners, own.columns * vector[moved[id(passed)]])
+                if tangent is not None:
+                    sums = sums.index_add(1, own.sums, own.slopes * tangent[:, own.inputs])
             tangent = passed.nodes.push_forward(passed.sums, sums)
         assert tangent is not None
         return tangent
@@ -173,11 +205,13 @@ class Linearisation:
     def transposed(self, gradient: Tensor) -> Tensor:
         """`Jᵀ g`, `(P,)`, for g `(N, outputs)`: one backward pass, without the matrix."""
         parts: list[tuple[Tensor, Tensor | None]] = []
-        for passed, to_sums in zip(self.layers, self._pull(gradient[:, None]), strict=True):
+        pulled = self._pull(gradient[:, None])
+        for passed, to_sums in zip(self.layers, pulled, strict=True):
             g, layer = to_sums[:, 0].contiguous(), passed.layer
             values = scatter(layer.table(), layer.squash(passed.x), None, g)
             parts.append((values, g.sum(0) if layer.bias is not None else None))
-        return self.parameters.pack(parts)
+        own = [(to_sums[:, 0, f.owners] * f.columns).sum(0) for _, f, to_sums in self._functions(pulled)]
+        return self.parameters.pack(parts, own)
 
     @torch.no_grad()
     def weighed(self, root: Tensor) -> "Linearisation":
@@ -199,6 +233,7 @@ class Linearisation:
             found += [each.T.flatten() for each in sums]
             if passed.layer.bias is not None:
                 found.append(weight.sum(0))
+        found += [(s.square().sum(1)[:, f.owners] * f.columns.square()).sum(0) for _, f, s in self._functions()]
         return torch.cat(found)
 
     @torch.no_grad()
@@ -226,7 +261,8 @@ class Linearisation:
                     blocks[edges] += (
                         scatter(table, seen[part], None, weighed)[0].unflatten(1, (-1, size)).transpose(0, 1)
                     )
-            found.append((own, blocks))
+            if len(i):
+                found.append((own, blocks))
         return found
 
     @torch.no_grad()
@@ -253,6 +289,15 @@ class Linearisation:
                     wide[which] += scatter(table, seen, factor, columns)[i[which]]
             _mirror(matrix, own)
             _add_product(matrix, jacobian, rest)
+        for numbers, _, _ in self._functions():
+            _add_product(matrix, jacobian, numbers)
+
+    def _functions(self, to_sums: list[Tensor] | None = None) -> Iterator[tuple[slice, "FunctionExpansion", Tensor]]:
+        """The places of the numbers of functions, their derivatives, and the sensitivities of their sums, layer by layer."""
+        places = self.parameters.function_spans(self.model)
+        for numbers, passed, sensitivity in zip(places, self.layers, to_sums or self.to_sums, strict=True):
+            if passed.functions is not None and self.parameters.functions:
+                yield numbers, passed.functions, sensitivity
 
     def _pull(self, gradient: Tensor) -> list[Tensor]:
         """`(N, O, outputs)` taken back to the sums of every layer, `(N, O, fan_in)` each."""
@@ -269,6 +314,8 @@ class Linearisation:
                     for o in range(to_sums.shape[1])
                 ]
                 gradient = torch.stack(back, dim=1)
+                if (own := passed.functions) is not None:
+                    gradient = gradient.index_add(2, own.inputs, to_sums[..., own.sums] * own.slopes[:, None])
         return found[::-1]
 
 

@@ -230,7 +230,9 @@ def _prior_deviations(model: KAN, parameters: ParameterVector) -> Tensor:
         parts.append(free.flatten())
         if layer.bias is not None:
             parts.append(torch.full_like(layer.bias.detach(), (size or 1.0) * layer.bias.requires_grad))
-    return torch.cat(parts)
+    own = parameters.function_spans(model)
+    numbers = parameters.read(model)[own[0].start :]
+    return torch.cat([*parts, numbers.abs().clamp_min(1.0)])
 
 
 def _penalty_rows(

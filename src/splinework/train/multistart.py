@@ -44,6 +44,8 @@ def best_start(run: TrainingRun, objective: Objective, optimiser: Optimiser, cou
         The winner, not yet converged.
     """
     model = objective.model
+    if not any(bool((layer.mask != 0).any()) for layer in model.kan_layers):
+        count = 1  # no spline whose numbers could be drawn
     recipe = COARSE_BASIS if objective.order == 0 else make_basis(grid=1, degree=min(objective.order + 5, 9))
     coarse = (
         _coarse_copy(model, recipe) if count > 1 and objective.unexplained_share() > MIN_UNEXPLAINED_SHARE else None
@@ -107,12 +109,16 @@ def _coarse_copy(model: KAN, recipe: Basis) -> KAN | None:
     if bases == [layer.basis for layer in model.kan_layers]:
         return None
     coarse = KAN(
-        replace(model.config, bases=tuple(bases)), dtype=next(model.parameters()).dtype, generator=torch.Generator()
+        replace(model.config, bases=tuple(bases), functions=()),
+        dtype=next(model.parameters()).dtype,
+        generator=torch.Generator(),
     )
     coarse.input_scaling.load_state_dict(model.input_scaling.state_dict())
     coarse.output_scaling.load_state_dict(model.output_scaling.state_dict())
     for layer, own in zip(coarse.kan_layers, model.kan_layers, strict=True):
         layer.mask.copy_(own.mask)
+        if own.functions is not None:
+            layer.set_functions(own.functions.edges())
         if own.shaping is not None:
             layer.shape(own.shaping)
         if layer.basis == own.basis:
@@ -133,6 +139,8 @@ def _copy_function(model: KAN, coarse: KAN, u: Tensor) -> None:
             own.replace_grid(own.basis, layer.grid, layer.edge_coefficients())
         if own.bias is not None and layer.bias is not None:
             own.bias.copy_(layer.bias)
+        if layer.functions is not None:
+            own.set_functions(layer.functions.edges())
         u = following
 
 

@@ -233,7 +233,7 @@ class Objective(ABC):
         places = zip(parameters.edges, parameters.spans(self.model), strict=True)
         for index, ((i, j), (own, _)) in enumerate(places):
             layer, nodes = self.model.kan_layers[index], self.model.config.nodes[index + 1]
-            for gradient, curvature in (p.of_layer(index).quadratic(layer, u) for p in self.penalties):
+            for gradient, curvature in (p.of_layer(index).quadratic(layer, u) for p in self.penalties if len(i)):
                 found.append((own, gradient[i, j].flatten(), curvature[i, j]))
             u = nodes.combine(layer(u))
         return found

@@ -127,9 +127,7 @@ def _choose(objective: Objective, optimiser: str | Optimiser) -> tuple[Optimiser
 
 def _active(model: KAN) -> int:
     """Table entries that are not zero at a row, over all living edges."""
-    return sum(
-        int((layer.mask != 0).sum()) * (layer.table().size - layer.basis.resolution + 1) for layer in model.kan_layers
-    )
+    return sum(int(layer.alive.sum()) * (layer.table().size - layer.basis.resolution + 1) for layer in model.kan_layers)
 
 
 def _stage_steps(method: Optimiser, objective: Objective) -> int:

@@ -179,6 +179,8 @@ def _update_smoothing(objective: Objective, strengths: tuple[Tensor, ...]) -> tu
         for index, (layer, (i, j), (own, _)) in enumerate(
             zip(model.kan_layers, parameters.edges, parameters.spans(model), strict=True)
         ):
+            if not len(i):
+                continue
             both = penalty_matrices(layer)[:, i]
             lambdas = strengths[index][:, i, j]
             total = torch.einsum("ke,kemn->emn", lambdas, both)

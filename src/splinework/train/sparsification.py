@@ -10,7 +10,7 @@ import torch
 from typing_extensions import Unpack
 
 from splinework.errors import ConfigError
-from splinework.interpret.edit.pruning import prune
+from splinework.interpret.edit.pruning import without_weak
 from splinework.interpret.scores import Attribution, attribution
 from splinework.nn.arrays import data_of
 from splinework.nn.network import KAN
@@ -177,14 +177,14 @@ def _score_with_penalty(search: StructureSearch, penalties: tuple[Penalty, ...])
             search.run.history.decide("structure", "the penalty left too little of the function to go by; passed over")
             model = dense.model
     threshold = min(max(3 * dense.error, MIN_PRUNING_THRESHOLD), MAX_PRUNING_THRESHOLD)
-    pruned = prune(model, search.x, edges=threshold, nodes=threshold, inputs=threshold)
+    pruned = without_weak(model, search.x, threshold)
     return attribution(model, search.x), pruned
 
 
 def _try_narrower(search: StructureSearch, scores: Attribution, pruned: KAN | None) -> bool:
     """Tries narrower networks on the living inputs from fresh starts, and the pruned one; whether one was accepted."""
     dense, most, before, misses = search.path[0].model, search.best.edges, len(search.path), 0
-    inputs = search.best.model.kan_layers[0].mask.ne(0).any(1)
+    inputs = search.best.model.kan_layers[0].alive.any(1)
     widest = max((max(n.sums, len(n.products)) for n in search.best.model.config.nodes[1:-1]), default=1)
     trials = [(narrowed(dense, search.x, scores, width, inputs), search.started) for width in _widths(widest)]
     if pruned is not None:

@@ -131,6 +131,7 @@ def is_teachable(objective: DataObjective, plan: TrainingPlan, options: Training
         and isinstance(objective.criterion, Squared)
         and not objective.penalties
         and len(objective.model.kan_layers) > 1
+        and all(layer.functions is None for layer in objective.model.kan_layers)
         and MIN_ROWS <= objective.count <= MAX_ROWS
         and objective.model.inputs <= MAX_INPUTS
         and objective.t.shape[1] <= MAX_OUTPUTS

@@ -9,7 +9,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from splinework.interpret.edit import adapt, prune, refine, without_edges
+from splinework.interpret.edit import (
+    adapt,
+    deepen,
+    merge,
+    prune,
+    refine,
+    remove_node,
+    split,
+    widen,
+    without_edges,
+)  # fmt: skip
 from splinework.interpret.scores import attribution
 from splinework.nn.checkpoint import load, save
 from splinework.nn.network import KAN
@@ -30,6 +40,9 @@ EDITS: dict[str, Callable[..., KAN]] = {
     "refine": lambda model, x: refine(model, 11, x=x),
     "prune": lambda model, x: prune(model, x, edges=0.2, nodes=0.2, inputs=0.2),
     "without_edges": halved,
+    "remove_node": lambda model, x: remove_node(model, x, "h1.2").model,
+    "grown": lambda model, x: deepen(widen(split(model, "h2.1"), 1), 3),
+    "merge": lambda model, x: merge(model, x, "h1.1", "h1.3").model,
 }
 every_edit = pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
 SHAPE = [2, 4, (1, 2), 2]
@@ -63,18 +76,20 @@ def test_the_config_is_the_same_but_for_what_the_edit_names(edit, basis, grid_ki
     }  # fmt: skip
     model, x = masked(SHAPE, **options), inside()
     new = edit(model, x)
-    assert replace(new.config, nodes=model.config.nodes, bases=model.config.bases) == model.config
+    named = {"nodes": model.config.nodes, "bases": model.config.bases, "functions": ()}
+    assert replace(new.config, **named) == model.config
     assert new.config.nodes[0] == model.config.nodes[0]
     assert new.config.nodes[-1] == model.config.nodes[-1]
-    if edit not in (EDITS["prune"], EDITS["without_edges"]):
+    if edit in (EDITS["adapt"], EDITS["refine"], EDITS["refine, nested"]):
         assert new.config.nodes == model.config.nodes
-    if edit not in (EDITS["refine"], EDITS["refine, nested"]):
+    if edit not in (EDITS["refine"], EDITS["refine, nested"], EDITS["grown"]):
         assert new.config.bases == model.config.bases
     for key in ("shift", "scale"):
         assert torch.equal(getattr(new.input_scaling, key), getattr(model.input_scaling, key))
         assert torch.equal(getattr(new.output_scaling, key), getattr(model.output_scaling, key))
     assert KAN(new.config).config == new.config
-    assert [name for name, _ in new.named_parameters()] == [name for name, _ in model.named_parameters()]
+    if edit is not EDITS["grown"]:
+        assert [name for name, _ in new.named_parameters()] == [name for name, _ in model.named_parameters()]
     assert all(p.requires_grad and p.is_leaf and p.grad is None for p in new.parameters())
 
 

@@ -48,7 +48,7 @@ def sympy_values(found):
 
 
 def torch_value(expression):
-    return FormulaModule(expression, NAMES)(torch.tensor(POINTS)).numpy()
+    return FormulaModule(expression, NAMES)(torch.tensor(POINTS)).detach().numpy()
 
 
 def torch_text_value(expression):

@@ -11,6 +11,7 @@ import splinework as sw
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms import register
 from splinework.knowledge.axioms.axiom import Axiom, SingleInputAxiom
+from splinework.knowledge.axioms.checker import check
 from splinework.knowledge.axioms.contradictions import find_contradictions
 from splinework.knowledge.axioms.facts import SlopeSign
 from splinework.knowledge.axioms.fields import number_of
@@ -18,7 +19,6 @@ from splinework.knowledge.axioms.kinds import WORDS
 from splinework.knowledge.axioms.language import axioms_of, parse_axiom
 from splinework.knowledge.axioms.penalties import AxiomPenalty, scaled, slopes
 from splinework.knowledge.axioms.sampling import PenaltyContext
-from splinework.knowledge.axioms.verify.checker import check
 from splinework.knowledge.axioms.verify.claim import Claim
 from splinework.knowledge.axioms.verify.subject import Subject
 from tests.knowledge.axioms.models import formula_model

@@ -252,3 +252,47 @@ def test_an_odd_fit_is_odd_whatever_the_mean_of_the_rows(shape):
     with torch.no_grad():
         assert (result.model(points) + result.model(-points)).abs().max() <= 1e-14
         assert (result.model(x)[:, 0] - y).pow(2).mean().sqrt() < 0.02
+
+
+@pytest.mark.parametrize(
+    "axiom",
+    [
+        "bounded(lower=0)",
+        *(
+            pytest.param(text, marks=pytest.mark.slow)
+            for text in (
+                "bounded(0, 3)",
+                "monotone(age, strength=soft)",
+                "bounded(lower=0, strength=soft)",
+                "additive(strength=soft)",
+                "convex(dose, strength=soft)",
+            )
+        ),
+    ],
+)
+def test_a_true_axiom_makes_a_fit_of_noisy_rows_no_worse(axiom):
+    random = np.random.default_rng(0)
+    x, fresh = random.uniform(0, 1, (40, 3)), random.uniform(0, 1, (1000, 3))
+    y = x[:, 0] + x[:, 1] ** 2 + 0.2 * random.normal(size=40)
+    truth = fresh[:, 0] + fresh[:, 1] ** 2
+
+    def error(model):
+        with torch.no_grad():
+            return float(np.sqrt(np.square(model(torch.as_tensor(fresh)).numpy()[:, 0] - truth).mean()) / truth.std())
+
+    def network():
+        names = ["age", "dose", "weight"]
+        return sw.KAN([3, 4, 1], names=names, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitWarning)
+        plain = error(sw.fit(network(), x, y, progress=False).model)
+        result = sw.fit(network(), x, y, axioms=[axiom], progress=False)
+    assert plain < 0.2
+    assert error(result.model) < plain + 0.05
+    assert all(mean_square < 0.01 for mean_square, _ in result.violations.values())
+    shown = result.history.steps[-1].rmse_train
+    with torch.no_grad():
+        assert shown == pytest.approx(
+            float(np.sqrt(np.square(result.model(torch.as_tensor(x)).numpy()[:, 0] - y).mean()))
+        )

@@ -10,7 +10,6 @@ import torch
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.verify.enclosing import EnclosingFunctions
-from splinework.knowledge.axioms.verify.recheck_functions import RANGES
 from splinework.splines.bases import BASES, Basis, BSpline, Chebyshev, Fourier, GaussianRBF, basis_from_dict, make_basis
 from splinework.splines.bases.bounds import basis_bounds
 from tests.contracts.cases import RECIPES, basis_oracle, every_recipe, grid_of, normal, points, relative_distance
@@ -143,7 +142,7 @@ def test_no_derivative_is_beyond_its_bound(basis, r):
     x = points(4000, beyond=0.5 if basis.globally_bounded else 0.0)
     largest = basis.rows(x, grid, basis.prepare(grid), r).abs().amax(0).numpy()
     ends = [end.numpy() for end in basis.domain(grid)]
-    for functions in (EnclosingFunctions(), RANGES):
+    for functions in (EnclosingFunctions(),):
         bound = basis_bounds(basis, r, *ends, functions)
         assert (largest <= bound * (1 + 1e-9)).all()
         from_formula = _without_closed_bound(basis, r, ends, functions)

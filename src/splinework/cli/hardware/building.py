@@ -50,7 +50,7 @@ def build(
 
         fitted = ModelFile(order.model)
         stages.stage(f"reading {order.data}", after=1.0)
-        given = material(fitted, read_table(order.data, tell=stages.share), order)
+        given = material(fitted, read_table(order.data, tell=stages.share, max_unpacked=order.max_unpacked), order)
         made = artefact.build(
             replace(how, **rest(given.whole_shape(order.wanted_shape)), notes=given.notes),
             given.model,

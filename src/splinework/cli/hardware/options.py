@@ -30,6 +30,7 @@ class ArtefactArguments:
         help="Table with the columns of the model and its target.",
         group=common.INPUT_GROUP,
     )
+    max_unpacked: float | None = common.max_unpacked()
     target: str | None = common.target(show_default="that of the model")
     test_fraction: float | None = common.test_fraction()
     task: Literal["auto", "regression", "classification"] = common.task()

@@ -121,8 +121,8 @@ def _of_network(
     fitted: ModelFile, table: FileTable, order: ArtefactArguments, notes: list[str]
 ) -> tuple[Floats, NDArray[Any], tuple[str, ...] | None]:
     """Rows as a network takes them, for a file that holds only names of columns."""
-    x, remarks = inputs_of(table, fitted)
-    notes += [remark for remark in remarks if "got no prediction" not in remark]
+    x, counts = inputs_of(table, fitted)
+    notes += [remark for remark in counts.remarks(fitted) if "got no prediction" not in remark]
     if order.target is None and order.task != "classification" and set(fitted.targets) <= set(table.columns):
         words = [repeats(numbers(table, name)) for name in fitted.targets]
         if not any(words):

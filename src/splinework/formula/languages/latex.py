@@ -1,8 +1,8 @@
 """LaTeX: formulas without dollar signs, with all digits."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
 import sympy
 from sympy.core.alphabets import greeks
@@ -10,7 +10,26 @@ from sympy.printing.latex import LatexPrinter
 
 from splinework.formula.languages.names import Naming
 
-NAMING = Naming(given=r"[^$%#&\x00-\x1f]+")
+_ESCAPES: Final = {
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    "\\": r"\textbackslash ",
+    "~": r"\textasciitilde ",
+    "^": r"\textasciicircum ",
+}
+
+
+class _LatexNaming(Naming):
+    """Names that are no identifiers stand upright as they are, with the signs escaped that mean something in LaTeX."""
+
+    def _new(self, column: str, used: Collection[str]) -> str:
+        plain = "".join(_ESCAPES.get(sign, sign) for sign in column if sign.isprintable()).strip() or "x"
+        candidate, turn = rf"\text{{{plain}}}", 2
+        while candidate in used:
+            candidate, turn = rf"\text{{{plain} {turn}}}", turn + 1
+        return candidate
+
+
+NAMING = _LatexNaming(given=r"[^$%#&\x00-\x1f]+")
 
 
 class _LatexPrinter(LatexPrinter):  # type: ignore[misc]  # sympy is untyped

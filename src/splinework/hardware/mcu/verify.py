@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from splinework.errors import FileError
+from splinework.errors.stored_values import typed
 from splinework.hardware import tools
 from splinework.hardware.formats import Integers
 from splinework.hardware.golden import read_document, read_golden
@@ -111,7 +112,8 @@ def read_artefact(folder: str | os.PathLike[str]) -> McuArtefact:
     file = place / "mcu.json"
     content = read_document(file, FORMAT, "a recipe of C files")
     try:
-        name, options = str(content["name"]), McuOptions(**content["options"])
+        name: str = typed(str, content["name"], "name")
+        options: McuOptions = typed(McuOptions, content["options"], "options")
     except (ValueError, LookupError, TypeError) as error:
         raise FileError(f"{file} is not a recipe of C files ({error}); rebuild the artefact.") from error
     for suffix in (".h", ".c"):

@@ -46,7 +46,7 @@ def refine(model: KAN, grid: int | Sequence[int], *, x: Any = None) -> KAN:
         >>> bool((refine(model, grid=10)(x) - model(x)).abs().max() < 1e-12)
         True
     """
-    wanted = _resolutions(grid, len(model.kan_layers))
+    wanted = resolutions(grid, len(model.kan_layers))
     finer = copy.deepcopy(model)
     u = None if x is None else finer.input_scaling(data_of(model, x))
     for layer, resolution, nodes in zip(finer.kan_layers, wanted, finer.config.nodes[1:], strict=True):
@@ -65,7 +65,7 @@ def refine_layer(layer: KANLayer, resolution: int, x: Tensor | None) -> None:
     if resolution < layer.basis.resolution:
         raise ConfigError(
             f"refine cannot coarsen a grid: this layer has {layer.basis.resolution} intervals, got {resolution}; for a coarser "
-            "model fit a new one with a smaller grid."
+            "one write sw.edit.coarsen(model, grid, x=x)."
         )
     if resolution == layer.basis.resolution:
         return
@@ -84,7 +84,7 @@ def refine_layer(layer: KANLayer, resolution: int, x: Tensor | None) -> None:
     layer.replace_grid(basis, grid, refitted(layer, basis, grid, x))
 
 
-def _resolutions(grid: Any, layers: int) -> list[int]:
+def resolutions(grid: Any, layers: int) -> list[int]:
     """One integer per layer of edges."""
     several = isinstance(grid, Sequence) or (hasattr(grid, "__len__") and hasattr(grid, "__iter__"))
     try:

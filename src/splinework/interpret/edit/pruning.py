@@ -1,34 +1,45 @@
 """Pruning of edges, nodes and inputs by a score: the attribution of KAN 2.0, or ablation."""
 
 import copy
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from splinework.errors import ConfigError, ShapeError
+from splinework.errors import ConfigError, ShapeError, nearest
 from splinework.errors.foreign import explained
+from splinework.interpret.edit.difference import check_paths, cut_off, varying
+from splinework.interpret.edit.parts import compact, everything, rearranged
 from splinework.interpret.scores import Attribution, attribution
 from splinework.nn.arrays import data_of
-from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
-from splinework.nn.precision import keep_unset
 from splinework.nn.trace import Trace, trace
 
 
 @torch.no_grad()
 @explained
 def prune(
-    model: KAN, x: Any, *, edges: float = 3e-2, nodes: float = 1e-2, inputs: float = 1e-2, by: str = "attribution"
+    model: KAN,
+    x: Any,
+    *,
+    edges: float = 3e-2,
+    nodes: float = 1e-2,
+    inputs: float = 1e-2,
+    by: str = "attribution",
+    keep_edges: int | None = None,
+    keep_nodes: int | None = None,
+    keep_inputs: int | None = None,
+    drop_inputs: bool = False,
 ) -> KAN:
     """Returns a smaller model: weak edges masked, weak hidden nodes removed, weak inputs disconnected.
 
     The mean of a removed edge is added to the bias of its sum, so the change of a sum is at most the standard deviation of the
     removed edges. Without biases (`bias=False`) an edge is only removed if its root mean square is small. The inputs keep
-    their columns: the pruned model takes the same x.
+    their columns, so that the pruned model takes the same x, unless `drop_inputs` says otherwise. `edit.change` measures by how
+    much the function changed.
 
     Args:
         model: The network; unchanged.
@@ -36,9 +47,15 @@ def prune(
         edges: Score below which an edge is removed.
         nodes: Score below which a hidden node is removed, with all its edges.
         inputs: Score below which an input loses all its edges.
-        by: The score: `attribution` of KAN 2.0, a share of a sum's deviation carried to the outputs; or `ablation`, the change of
-            the outputs, in their deviations, where the part alone is removed. After a fit without a penalty many paths cancel,
-            which attribution counts and ablation does not. (Without biases, edges go by their size.)
+        by: The scores: `attribution` of KAN 2.0, a share of a sum's deviation carried to the outputs; `magnitude`, by which a
+            node counts for the smaller of its strongest incoming and outgoing edge (Liu et al. 2024, eq. 2.21); or `ablation`,
+            the change of the outputs, in their deviations, where the part alone is removed. After a fit without a penalty many
+            paths cancel, which attribution counts and ablation does not.
+        keep_edges: Number of edges to keep at most, in place of the threshold: the weakest go first, with what hangs on them, but
+            for the last path to an output.
+        keep_nodes: Number of nodes to keep in each hidden layer, in place of the threshold.
+        keep_inputs: Number of inputs to keep, in place of the threshold.
+        drop_inputs: Whether inputs without edges lose their columns: the result takes only those of its `input_names`.
 
     Returns:
         The pruned copy.
@@ -46,7 +63,8 @@ def prune(
     Raises:
         ShapeError: If x has another number of columns, or fewer than two rows.
         DataError: If x does not hold numbers, or some are not finite.
-        ConfigError: If a threshold is negative or no number, or there is no such score.
+        ConfigError: If a threshold or a number is out of range, `by` is unknown, or every path to an output that varies on x
+            would be cut.
 
     Example:
         >>> import torch
@@ -55,32 +73,129 @@ def prune(
         >>> result = sw.fit(sw.KAN([2, 1]), x, x[:, 0] ** 2, validation=None)  # irrelevant second column
         >>> sw.prune(result.model, x).active_inputs()
         ['x1']
+        >>> sw.prune(result.model, x, drop_inputs=True).inputs
+        1
     """
     for name, value in (("edges", edges), ("nodes", nodes), ("inputs", inputs)):
         if not value >= 0:
             raise ConfigError(f"{name} is the score below which to prune, zero or more, got {value}.")
+    counts = {"keep_edges": keep_edges, "keep_nodes": keep_nodes, "keep_inputs": keep_inputs}
+    for name, count in counts.items():
+        if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
+            raise ConfigError(f"{name} is a number of at least 1, got {count!r}.")
+    if by not in SCORES:
+        raise ConfigError(f"by is what scores, got {by!r}; {nearest(by, SCORES)}")
     data = data_of(model, x)
-    scores = _scores(model, data, by)
+    scores = SCORES[by](model, data)
+    if by == "attribution" and not model.config.bias and not any(counts.values()):
+        keep = _strong_without_bias(model, data, edges)
+    else:
+        kept = [_of_nodes(each, inputs if l == 0 else nodes, keep_inputs if l == 0 else keep_nodes)
+                for l, each in enumerate(scores.nodes[:-1])]  # fmt: skip
+        keep = _strong(model, scores, kept, 0.0 if keep_edges else edges)
+    if keep_edges is not None:
+        keep = _strongest(model, keep, scores.edges, keep_edges, varying(model, data))
+    check_paths(model, data, _consistent(model, keep), "pruning by these thresholds")
+    pruned = without_edges(model, data, keep)
+    return without_columns(pruned, pruned.active_inputs()) if drop_inputs else pruned
+
+
+def without_weak(model: KAN, x: Tensor, threshold: float) -> KAN:
+    """The model pruned by one threshold of all attribution scores, even if no path to an output is left."""
     if not model.config.bias:
-        return without_edges(model, data, _strong_without_bias(model, data, edges))
-    keep = []
-    for layer, edge_scores, before, after, shape in zip(
-        model.kan_layers, scores.edges, scores.nodes, scores.nodes[1:], model.config.nodes[1:], strict=False
-    ):
-        threshold = inputs if layer is model.kan_layers[0] else nodes
-        target = _to_sums(after >= nodes, shape)
-        keep.append((edge_scores >= edges) & (before >= threshold)[:, None] & target)
-    return without_edges(model, data, keep)
+        return without_edges(model, x, _strong_without_bias(model, x, threshold))
+    scores = attribution(model, x)
+    kept = [_of_nodes(each, threshold, None) for each in scores.nodes[:-1]]
+    return without_edges(model, x, _strong(model, scores, kept, threshold))
 
 
-def _scores(model: KAN, x: Tensor, by: str) -> Attribution:
-    if by == "attribution":
-        return attribution(model, x)
-    if by != "ablation":
-        raise ConfigError(f"by is the score to prune by, 'attribution' or 'ablation', got {by!r}.")
+def without_columns(model: KAN, names: Sequence[str]) -> KAN:
+    """The model that takes only the named inputs; the others must have no edges.
+
+    Raises:
+        ConfigError: If an axiom of the model is about another one.
+    """
+    gone = [name for name in model.config.input_names if name not in names]
+    for text in model.config.axioms:
+        if about := [name for name in gone if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)]:
+            raise ConfigError(
+                f"{', '.join(about)} cannot lose its column: the model fulfils the axiom {text!r} by construction."
+            )
+    origins = everything(model)
+    return rearranged(model, [[model.config.input_names.index(name) for name in names], *origins[1:]])
+
+
+class Scores(NamedTuple):
+    """Scores of the edges `(I, J)` of every layer of edges, and of the nodes `(N,)` of every layer of nodes."""
+
+    edges: tuple[Tensor, ...]
+    nodes: tuple[Tensor, ...]
+
+
+@torch.no_grad()
+def magnitude(model: KAN, x: Tensor) -> Scores:
+    """Mean absolute values of the edges on x, and of a node the smaller of its strongest incoming and outgoing edge.
+
+    Liu et al. 2024, eq. 2.21; an input has no incoming edges, an output no outgoing ones.
+    """
+    edges = tuple(layer.edges.abs().mean(0) for layer in trace(model, x).layers)
+    into = [
+        torch.stack([size[:, list(group)].amax() for group in shape.groups])
+        for size, shape in zip(edges, model.config.nodes[1:], strict=True)
+    ]
+    out = [size.amax(1) for size in edges]
+    hidden = [torch.minimum(before, after) for before, after in zip(into, out[1:], strict=False)]
+    return Scores(edges, (out[0], *hidden, into[-1]))
+
+
+def _ablation(model: KAN, x: Tensor) -> Attribution:
     from splinework.interpret.importance.ablation import ablation_scores  # a fit does not need it
 
     return ablation_scores(model, x)
+
+
+SCORES: dict[str, Callable[[KAN, Tensor], Scores | Attribution]] = {
+    "attribution": attribution,
+    "magnitude": magnitude,
+    "ablation": _ablation,
+}
+"""What `prune` can go by."""
+
+
+def _of_nodes(scores: Tensor, threshold: float, count: int | None) -> Tensor:
+    """Mask of the nodes of one layer that stay: those from a threshold on, or a number of the strongest."""
+    if count is None:
+        return scores >= threshold
+    rank = torch.argsort(torch.argsort(scores, descending=True, stable=True))
+    return rank < count
+
+
+def _strong(model: KAN, scores: Scores | Attribution, nodes: Sequence[Tensor], edges: float) -> list[Tensor]:
+    """Mask of the edges from a threshold on between the nodes that stay."""
+    ends = [*nodes, torch.ones_like(scores.nodes[-1], dtype=torch.bool)]
+    return [
+        (size >= edges) & before[:, None] & _to_sums(after, shape)
+        for size, before, after, shape in zip(scores.edges, ends[:-1], ends[1:], model.config.nodes[1:], strict=True)
+    ]
+
+
+def _strongest(
+    model: KAN, keep: Sequence[Tensor], scores: Sequence[Tensor], count: int, wanted: Tensor
+) -> list[Tensor]:
+    """Mask of at most `count` of the edges `keep`: the weakest go first, unless they are the last path to a wanted output."""
+    kept = _consistent(model, keep)
+    order = sorted((float(scores[l][i, j]), l, i, j) for l, mask in enumerate(kept) for i, j in mask.nonzero().tolist())
+    while order and (excess := sum(int(mask.sum()) for mask in kept) - count) > 0:
+        for several in dict.fromkeys((max(1, excess // 2), 1)):
+            tried = [mask.clone() for mask in kept]
+            for _, l, i, j in order[:several]:
+                tried[l][i, j] = False
+            tried = _consistent(model, tried)
+            if not cut_off(tried, model.config.nodes, wanted):
+                kept = tried
+                break
+        order = [entry for entry in order[several:] if kept[entry[1]][entry[2:]]]
+    return kept
 
 
 def _strong_without_bias(model: KAN, x: Tensor, edges: float) -> list[Tensor]:
@@ -131,11 +246,13 @@ def without_edges(model: KAN, x: Any, keep: Sequence[Any]) -> KAN:
     smaller = copy.deepcopy(model)
     record: Trace = trace(model, data)
     for layer, kept, seen in zip(smaller.kan_layers, _consistent(model, masks), record.layers, strict=True):
-        removed = (layer.mask != 0) & ~kept
+        removed = layer.alive & ~kept
         if layer.bias is not None:
             layer.bias.add_((seen.edges.mean(0) * removed).sum(0))
         layer.mask.mul_(kept)
-    return _compact(smaller)
+        if layer.functions is not None:
+            layer.set_functions([each for each in layer.functions.edges() if kept[each.i, each.j]])
+    return compact(smaller)
 
 
 def _consistent(model: KAN, keep: Sequence[Tensor]) -> list[Tensor]:
@@ -143,7 +260,7 @@ def _consistent(model: KAN, keep: Sequence[Tensor]) -> list[Tensor]:
 
     An edge from an unreachable node is a constant, which stays if there is no bias to add it to.
     """
-    kept = [k & (layer.mask != 0) for k, layer in zip(keep, model.kan_layers, strict=True)]
+    kept = [k & layer.alive for k, layer in zip(keep, model.kan_layers, strict=True)]
     shapes = model.config.nodes[1:]
     for layer, k in zip(model.kan_layers, kept, strict=True):
         for group in [] if layer.shaping is None else layer.shaping.groups():
@@ -155,46 +272,3 @@ def _consistent(model: KAN, keep: Sequence[Tensor]) -> list[Tensor]:
                 reached = [bool(kept[index][:, list(group)].any()) for group in shapes[index].groups]
                 kept[index + 1] &= torch.tensor(reached, device=kept[index].device)[:, None]
     return kept
-
-
-def _compact(model: KAN) -> KAN:
-    """Removes the hidden nodes without edges; at least one stays in every layer."""
-    config, layers = model.config, model.kan_layers
-    alive: list[list[int]] = [list(range(config.nodes[0].width))]
-    for shape, before, after in zip(config.nodes[1:-1], layers, layers[1:], strict=False):
-        into, out = (before.mask != 0).any(dim=0), (after.mask != 0).any(dim=1)
-        living = [n for n, group in enumerate(shape.groups) if bool(into[list(group)].any()) or bool(out[n])]
-        alive.append(living or [0])
-    alive.append(list(range(config.nodes[-1].width)))
-    shapes = [config.nodes[0]]
-    for living, shape in zip(alive[1:], config.nodes[1:], strict=True):
-        products = tuple(len(shape.groups[n]) for n in living if n >= shape.sums)
-        shapes.append(Nodes(sum(n < shape.sums for n in living), products))
-    own = layers[0].coefficients
-    # All values are overwritten; a local generator leaves the global one unchanged.
-    small = KAN(replace(config, nodes=tuple(shapes)), generator=torch.Generator(), dtype=own.dtype).to(own.device)
-    keep_unset(small, model).train(model.training)
-    small.input_scaling.load_state_dict(model.input_scaling.state_dict())
-    small.output_scaling.load_state_dict(model.output_scaling.state_dict())
-    sums = [[j for n in living for j in shape.groups[n]] for living, shape in zip(alive, config.nodes, strict=True)]
-    for old, new, rows, columns in zip(layers, small.kan_layers, alive, sums[1:], strict=False):
-        _copy_part(old, new, rows, columns)
-    return small
-
-
-def _copy_part(old: KANLayer, new: KANLayer, rows: list[int], columns: list[int]) -> None:
-    """Copies the edges from `rows` to `columns` of one layer into another."""
-    new.mask.copy_(old.mask[rows][:, columns])
-    if old.shaping is not None:
-        new.shape(old.shaping.part(rows, columns))
-    new.replace_grid(old.basis, old.grid[rows], old.edge_coefficients()[rows][:, :, columns])
-    new.spline_weight.copy_(old.spline_weight[rows][:, columns])
-    new.coefficients.copy_(old.coefficients[rows][:, :, columns])
-    if old.base_weight is not None and new.base_weight is not None:
-        new.base_weight.copy_(old.base_weight[rows][:, columns])
-    if old.bias is not None and new.bias is not None:
-        new.bias.copy_(old.bias[columns])
-    if old.grid_kind == "learnable":
-        new.spacing.copy_(old.spacing[rows])
-    for name, parameter in old.named_parameters():
-        new.get_parameter(name).requires_grad_(parameter.requires_grad)

@@ -33,7 +33,7 @@ def refitted(layer: KANLayer, basis: Basis, grid: Tensor, x: Tensor | None, *, s
     old, coefficients = layer.table(), layer.edge_coefficients()
     grid = grid.double()
     new = BasisTable(basis, old.base, old.extrapolation, grid, basis.prepare(grid))
-    points = _anchors(old, new)
+    points = anchors(old, new)
     rows = new.rows(points)
     # On the tails rows grow with the distance; rescaled, they determine the slope with a weight of one.
     weights = 1 / rows.abs().amax(-1).clamp_min(1)
@@ -57,7 +57,7 @@ def refitted(layer: KANLayer, basis: Basis, grid: Tensor, x: Tensor | None, *, s
     return torch.cat([fitted, base], dim=1)
 
 
-def _anchors(old: BasisTable, new: BasisTable) -> Tensor:
+def anchors(old: BasisTable, new: BasisTable) -> Tensor:
     """Some points in every cell of the new domain and two on each tail, `(A, I)`."""
     low, high = new.basis.domain(new.grid)
     if new.basis.degree is not None:

@@ -57,7 +57,13 @@ class EdgeCandidate:
 
 
 def edge_candidates(
-    x: Array, y: Array, weights: Array, library: Sequence[LibraryFunction], *, floor: float = 1e-12
+    x: Array,
+    y: Array,
+    weights: Array,
+    library: Sequence[LibraryFunction],
+    *,
+    floor: float = 1e-12,
+    degenerate: bool = False,
 ) -> list[EdgeCandidate]:
     """The library fitted to a curve, best first by `n ln(unexplained) + constants ln n + 2 cost`.
 
@@ -70,6 +76,7 @@ def edge_candidates(
         weights: Weights of the points, `(N,)`, for instance the squared sensitivity of the output to the edge.
         library: Functions to fit.
         floor: Unexplained share of variance below which fits are equally good.
+        degenerate: Whether to keep functions that are indistinguishable from simpler ones.
 
     Returns:
         One candidate for each function that is defined on the inputs and not degenerate there.
@@ -89,7 +96,8 @@ def edge_candidates(
             if not found or not _structured(min(found, key=lambda start: start.unexplained), t, y, w):
                 break
         fits = [_in_units_of_x(start, low, reach) for start in found]
-    fits = [fit for fit in fits if np.isfinite(fit.unexplained + fit.c) and not fit.function.degenerate(fit.a, reach)]
+    fits = [fit for fit in fits if np.isfinite(fit.unexplained + fit.c)]
+    fits = [fit for fit in fits if degenerate or not fit.function.degenerate(fit.a, reach)]
     return sorted(fits, key=lambda fit: score(fit, len(x), floor))
 
 

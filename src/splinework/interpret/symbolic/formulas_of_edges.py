@@ -8,19 +8,25 @@ from typing import Any
 
 import numpy as np
 import torch
+from sympy.core.function import AppliedUndef
 
 from splinework.errors import DataError, ShapeError
 from splinework.errors.foreign import explained
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import ColumnScaling, Splines, build_expressions
 from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction
+from splinework.interpret.symbolic.net import SymbolicNet
+from splinework.interpret.symbolic.network_as_formula import code_length, network_as_it_is
 from splinework.interpret.symbolic.own_functions import functions_of
 from splinework.interpret.symbolic.pool import Pool
-from splinework.interpret.symbolic.ranking import formula_rows
-from splinework.interpret.symbolic.search import JointSearch, edge_options
+from splinework.interpret.symbolic.ranking import formula_row, formula_rows, ranked
+from splinework.interpret.symbolic.search import Choices, JointSearch, edge_options
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.network import KAN
+
+MAX_ERROR_RATIO = 2.0
+"""Error of the best formula, relative to that of the network, beyond which the network itself is a row, too."""
 
 
 @explained
@@ -75,7 +81,9 @@ def symbolify(
     deadline = math.inf if budget is None else time.monotonic() + budget
     table: list[FormulaRow] = []
     with np.errstate(all="ignore"):  # trials that are not finite are rejected
-        built = propose(model, xs, ys, library=functions, deadline=deadline)
+        options = edge_options(model, xs, functions)
+        built = _searched(model, xs, ys, options, deadline)
+        own_errors = (model(xs) - ys).square().mean(0).sqrt().tolist()
         for index, name in enumerate(model.config.output_names):
             own = scale or model.config.output_scales[index]
             pool = Pool(FitTarget(xs.numpy(), ys[:, index].numpy(), model.config.input_names, own))
@@ -84,7 +92,10 @@ def symbolify(
                     break
                 if expressions[index].free_symbols:
                     pool.offer(expressions[index], splines)
-            table += formula_rows(pool, name, rows=rows)
+            found = formula_rows(pool, name, rows=rows, deadline=deadline)
+            if min(row.rmse for row in found) > MAX_ERROR_RATIO * own_errors[index]:
+                found = ranked([*found, *_as_it_is(model, xs, ys, options[0], pool.target, index)], rows)
+            table += found
     return FormulaTable(tuple(table))
 
 
@@ -123,11 +134,35 @@ def propose(
         library: Library of functions.
         deadline: Time on the monotonic clock after which no further choices are tried.
     """
+    return _searched(model, xs, ys, edge_options(model, xs, library), deadline)
+
+
+def _searched(
+    model: KAN, xs: torch.Tensor, ys: torch.Tensor, options: tuple[Choices, Choices], deadline: float
+) -> list[tuple[list[Any], Splines]]:
     u, t = model.input_scaling(xs).numpy(), model.output_scaling(ys).numpy()
-    nets = JointSearch(model, u, t, *edge_options(model, xs, library), deadline).run()
+    return [_expressions(model, net) for net in JointSearch(model, u, t, *options, deadline).run()]
+
+
+def _as_it_is(
+    model: KAN, xs: torch.Tensor, ys: torch.Tensor, options: Choices, target: FitTarget, index: int
+) -> list[FormulaRow]:
+    """The row of the network itself, however long: what no function describes stays a spline."""
+    error = float((model.unit_forward(model.input_scaling(xs)) - model.output_scaling(ys)).square().mean().sqrt())
+    net = network_as_it_is(model, xs, error, options)
+    expressions, splines = _expressions(model, net)
+    used = {part.func.__name__ for part in expressions[index].atoms(AppliedUndef)}
+    own = {name: spline for name, spline in splines.items() if name in used}
+    row = formula_row(
+        expressions[index], target, model.config.output_names[index], code_length(net, len(xs)), own,
+        notes=("no formula is nearly as good as the network: this is the network",),
+    )  # fmt: skip
+    return [] if row is None else [row]
+
+
+def _expressions(model: KAN, net: SymbolicNet) -> tuple[list[Any], Splines]:
     inputs = _units(model.input_scaling, model.config.input_names)
-    outputs = _units(model.output_scaling, model.config.output_names)
-    return [build_expressions(net, inputs, outputs) for net in nets]
+    return build_expressions(net, inputs, _units(model.output_scaling, model.config.output_names))
 
 
 def _units(scaling: Any, names: tuple[str, ...]) -> ColumnScaling:

@@ -93,7 +93,7 @@ class FormulaRow:
         return compile_expression(self.expression, self.names, self.splines)
 
     def torch(self) -> FormulaModule:
-        """A torch module of tensors `(..., columns)` -> `(...)`, with gradients."""
+        """A torch module of tensors `(..., columns)` -> `(...)`, with gradients, whose constants can be trained."""
         return FormulaModule(self.expression, self.names, self.splines)
 
     def export(self, language: str) -> str:

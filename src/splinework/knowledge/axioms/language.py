@@ -139,6 +139,8 @@ def _tree_of(text: str) -> ast.expr | None:
     """The syntax tree of a text; None if it can only be a relation."""
     call = _CALL.match(text[:200])
     known = call is not None and _snake_case(call.group(1)) in WORDS
+    if not known and len(text) > MAX_LENGTH:  # a relation, which is refused as too long where it is read
+        return None
     try:
         return _parsed(text, text)
     except FormulaError:

@@ -1,5 +1,6 @@
 """Whether a formula fulfils axioms: by proof where it is made of functions whose ranges are known, else on dense points."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from splinework.knowledge.axioms.sampling import sobol
 from splinework.knowledge.axioms.verify.api import Prover
 from splinework.knowledge.axioms.verify.claim import Along, Claim, Environment
 from splinework.knowledge.axioms.verify.subject import Subject
+from splinework.knowledge.axioms.verify.work import WorkBudget
 from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.network import KAN
 
@@ -158,7 +160,7 @@ def _proof(axiom: Axiom, subject: Subject, until: float) -> str:
     for claim in axiom.claims(subject):
         result = prover.quick(axiom, claim)
         if result is None:
-            result = prover.slow(axiom, claim, deadline=until) if time.monotonic() < until else None
+            result = prover.slow(axiom, claim, work=WorkBudget(math.inf, until)) if time.monotonic() < until else None
         found.append("unknown" if result is None else result.status)
     return next((word for word in ("refuted", "unknown") if word in found), PROVED)
 

@@ -37,7 +37,7 @@ class Discontinuities:
         many = ", ".join(f"{name}: {count}" for name, count in zip(names, self.thresholds, strict=True) if count)
         return (
             f"the teacher is made of steps ({many} places); splines follow them only on grids of {max(self.thresholds)} "
-            f"intervals or more, the student has {grid}. Refine it, or smooth the teacher: Points(blur=0.02)."
+            f"intervals or more, the student has {grid}. Refine it, or smooth the teacher: points=QueryPoints(blur=0.02)."
         )
 
 

@@ -12,6 +12,7 @@ import torch
 from typing_extensions import Unpack
 
 from splinework.errors import FitWarning
+from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 from splinework.train import fit as fit_rows
 from splinework.train.options import FitKeywords, TrainingOptions, options_of, with_options
@@ -19,7 +20,7 @@ from splinework.train.options import FitKeywords, TrainingOptions, options_of, w
 if TYPE_CHECKING:  # loaded where there are axioms: a plain fit needs none of it
     from splinework.knowledge.axioms import Axiom
     from splinework.knowledge.axioms.verify import Certificate
-    from splinework.nn.frame import FramedKAN
+    from splinework.knowledge.teach.features import FeaturedResult
     from splinework.train.fitting import FitResult
     from splinework.train.history import History
 
@@ -72,16 +73,40 @@ def fit(
 ) -> InformedResult: ...
 
 
-@with_options(FitKeywords)
+@overload
+def fit(
+    model: FramedKAN,
+    x: Any,
+    y: Any = None,
+    *,
+    options: TrainingOptions | None = None,
+    **keywords: Unpack[FitKeywords],
+) -> FeaturedResult: ...
+
+
+@overload
 def fit(
     model: KAN,
     x: Any,
     y: Any = None,
     *,
-    axioms: Sequence[Axiom | str] = (),
+    features: Sequence[str],
     options: TrainingOptions | None = None,
     **keywords: Unpack[FitKeywords],
-) -> FitResult | InformedResult:
+) -> FeaturedResult: ...
+
+
+@with_options(FitKeywords)
+def fit(
+    model: KAN | FramedKAN,
+    x: Any,
+    y: Any = None,
+    *,
+    axioms: Sequence[Axiom | str] = (),
+    features: Sequence[str] = (),
+    options: TrainingOptions | None = None,
+    **keywords: Unpack[FitKeywords],
+) -> FitResult | InformedResult | FeaturedResult:
     """Fits a copy of the model to rows of data; with axioms, so that these hold. The model handed in is left unchanged.
 
     Without axioms this is `splinework.train.fit`, bit for bit. Hard axioms, the usual ones, are true
@@ -90,16 +115,17 @@ def fit(
     before anything is trained; a misspecification test warns of those that the data contradict (`FitWarning`).
 
     Args:
-        model: The network, of the raw inputs. Inputs without names take those of a frame's columns. Where hard axioms ask for
-            other inputs, or edges without a base function, its numbers are drawn anew.
+        model: The network, of the raw inputs, or one that `KAN(…, features=[…])` made. Inputs without names take those of a
+            frame's columns. Where hard axioms ask for other inputs, or edges without a base function, its numbers are drawn anew.
         x: `(N, inputs)`: a tensor, an array or a frame, in raw units.
         y: `(N, outputs)`, or `(N,)` for one output.
         axioms: Recipes of `splinework.knowledge.axioms`, or their texts, such as `"monotone(age)"`.
+        features: Formulas in the inputs, such as `["x1/x2"]`, which are the last inputs of the network.
         **keywords: Fields of `TrainingOptions`.
         options: These as one object; what is named beside it counts instead.
 
     Returns:
-        A `FitResult`; with axioms an `InformedResult`.
+        A `FitResult`; with axioms an `InformedResult`, with features a `FeaturedResult`.
 
     Raises:
         ConfigError: If an axiom names what does not exist, two contradict each other, or one cannot be hard here.
@@ -115,6 +141,10 @@ def fit(
         'proved'
     """
     chosen = options_of(fit, options, keywords, TrainingOptions)
+    if isinstance(model, FramedKAN) or len(features):
+        from splinework.knowledge.teach.features import fit_features
+
+        return fit_features(model, x, y, features, axioms, chosen)
     if isinstance(axioms, (list, tuple)) and not axioms:
         return fit_rows(model, x, y, options=chosen)
     from splinework.knowledge.axioms.language import axioms_of
@@ -128,8 +158,16 @@ def fit(
 def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], options: TrainingOptions) -> InformedResult:
     from splinework.knowledge.axioms.contradictions import check_axioms
     from splinework.knowledge.axioms.verify import verify
-    from splinework.knowledge.teach.informed import build, fit_with_penalties, given_rows, violations_of, with_implied
+    from splinework.knowledge.teach.informed import (
+        build,
+        fit_with_penalties,
+        given_rows,
+        learns_under_penalties,
+        violations_of,
+        with_implied,
+    )
     from splinework.knowledge.teach.misspecification import axiom_tests
+    from splinework.knowledge.teach.smooth_rows import smooth_rows
     from splinework.nn.frame import network_of
 
     rows = given_rows(model, x, y, options.loss)
@@ -137,8 +175,13 @@ def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], options: Tr
     box = torch.stack(rows.ends, dim=1)
     check_axioms(axioms, names, outputs, extrapolation=model.config.extrapolation, box=box)
     built = build(model, with_implied(axioms, names, outputs), rows)
-    fitted, weights = fit_with_penalties(built, axioms, rows, options)
+    smooth = smooth_rows(model, rows, options) if learns_under_penalties(built, axioms) else None
+    fitted, weights = fit_with_penalties(built, axioms, rows, options, smooth)
     result = fitted.result
+    if smooth is not None:
+        result.history.decide(
+            "axiom", f"learned from {len(smooth.x)} points of a fit without axioms, as the rows are noisy"
+        )
     if len(network_of(built).kan_layers) < len(model.kan_layers):
         result.history.decide(
             "axiom", "no inputs may meet, so there is no hidden layer: a spline of each input says all"

@@ -27,6 +27,8 @@ from splinework.train.losses.framed import FramedLoss
 from splinework.train.options import TrainingOptions
 from splinework.train.residual import Residual
 from splinework.train.sources import Source
+from splinework.train.teacher import N_STARTS
+from splinework.train.uncertainty import TrainingData
 
 ANCHOR_WEIGHT = 10.0
 """What a hard point or integral weighs in training, so that little is left for its correction."""
@@ -170,10 +172,23 @@ def _network_targets(model: FramedKAN, rows: GivenRows) -> Tensor:
     return torch.where(firm, gap / torch.where(firm, slope, 1.0), 0.0)
 
 
+def learns_under_penalties(built: Model, axioms: Sequence[Axiom]) -> bool:
+    """Whether the rows are not all that the network learns from, or it answers through formulas."""
+    framed = isinstance(built, FramedKAN) and bool(built.frame.answers)
+    return framed or any(isinstance(axiom.strength, Soft) or is_anchored(axiom) for axiom in axioms)
+
+
 def fit_with_penalties(
-    built: Model, axioms: Sequence[Axiom], rows: GivenRows, options: TrainingOptions
+    built: Model, axioms: Sequence[Axiom], rows: GivenRows, options: TrainingOptions, smooth: GivenRows | None = None
 ) -> tuple[InformedFit, dict[str, float]]:
     """Fits the network, with penalties for soft axioms; weights that are `auto` are raised in turn.
+
+    Args:
+        built: The model that fulfils the hard axioms.
+        axioms: All axioms.
+        rows: The rows.
+        options: The user's options.
+        smooth: Points and a smooth estimate of the rows, from which the network learns instead; None for the rows themselves.
 
     Returns:
         The fit, and the weights that were found.
@@ -181,14 +196,14 @@ def fit_with_penalties(
     terms = _terms(built, axioms, rows)
     open_ = [term for term in terms if term.auto]
     if not open_:
-        return _fit_terms(built, axioms, rows, options, terms), {}
+        return _fit_terms(built, axioms, rows, options, terms, smooth), {}
     best: InformedFit | None = None
     before = math.inf
     found: dict[str, float] = {}
     for weight in AUTO_WEIGHTS:
         tried = [replace(term, weight=weight) if term.auto else term for term in terms]
-        fitted = _fit_terms(built, axioms, rows, options, tried)
-        error = _held_out_error(fitted)
+        fitted = _fit_terms(built, axioms, rows, options, tried, smooth)
+        error = _held_out_error(fitted) if smooth is None else error_of(fitted.model, rows)
         if best is not None and error > MAX_ERROR_RATIO * before:
             return best, found
         best, before = fitted, min(before, error)
@@ -197,6 +212,12 @@ def fit_with_penalties(
             break
     assert best is not None
     return best, found
+
+
+@torch.no_grad()
+def error_of(model: Model, rows: GivenRows) -> float:
+    """The root mean square error of the rows."""
+    return float((model(rows.x) - rows.y).square().mean().sqrt())
 
 
 def _held_out_error(fitted: InformedFit) -> float:
@@ -219,18 +240,26 @@ def _terms(built: Model, axioms: Sequence[Axiom], rows: GivenRows) -> tuple[Pena
 
 
 def _fit_terms(
-    built: Model, axioms: Sequence[Axiom], rows: GivenRows, options: TrainingOptions, terms: Sequence[PenaltyTerm]
+    built: Model,
+    axioms: Sequence[Axiom],
+    rows: GivenRows,
+    options: TrainingOptions,
+    terms: Sequence[PenaltyTerm],
+    smooth: GivenRows | None,
 ) -> InformedFit:
     given = [_residual(_residual_as_tensors(each, rows), built) for each in options.residuals]
     own = replace(options, residuals=[*given, *(_residual(term, built) for term in terms)])
     shaping = network_of(built).kan_layers[0].shaping
     if isinstance(built, FramedKAN) or (shaping is not None and shaping.symmetric):
         own = replace(own, standardise=False)  # the units are such that axioms hold in them
-    x, y = rows.x, rows.y
+    learned = rows if smooth is None else smooth
+    if smooth is not None:
+        own = replace(own, weights=None, starts=N_STARTS, degree="keep")
+    x, y = learned.x, learned.y
     if isinstance(built, FramedKAN):
         x = built.frame.features_of(x)
         if built.frame.answers:
-            y = torch.cat([rows.y, rows.x], dim=1)
+            y = torch.cat([learned.y, learned.x], dim=1)
             own = replace(own, loss=FramedLoss(built.frame, rows.loss))
         if isinstance(own.validation, (tuple, list)):
             own = replace(own, validation=_validation(built, own.validation, rows))
@@ -238,9 +267,13 @@ def _fit_terms(
     low, high = rows.ends
     model = replace_network(built, result.model)
     made, steps = anchored(model, axioms, list(zip(low.tolist(), high.tolist(), strict=True))), result.history.steps
-    if made is not model and steps and rows.loss.regression:  # corrections change the errors, too
-        error = float((made(rows.x).detach() - rows.y).square().mean().sqrt())
-        steps[-1] = replace(steps[-1], rmse_train=error, rmse_validation=math.nan)
+    if (
+        (made is not model or smooth is not None) and steps and rows.loss.regression
+    ):  # corrections change the errors, too
+        steps[-1] = replace(steps[-1], rmse_train=error_of(made, rows), rmse_validation=math.nan)
+    if smooth is not None and isinstance(built, KAN):
+        data = TrainingData(result.model.input_scaling(rows.x), result.model.output_scaling(rows.y), options.weights)
+        result = replace(result, training_data=data)
     return InformedFit(made, result)
 
 

@@ -132,14 +132,20 @@ def _through_network(model: KAN, u: Series, wanted: Collection[Monomial]) -> Ser
     u = _by_column(u, into.scales, logarithm, wanted)
     u = {m: (part - into.shift if m == () else part) / into.scale for m, part in u.items()}
     for layer, nodes in zip(model.kan_layers, model.config.nodes[1:], strict=True):
-        u = _combine(nodes, _layer_sums(layer, _squash(layer, u, wanted), wanted), wanted)
+        u = _combine(nodes, _layer_sums(layer, u, wanted), wanted)
     u = {m: part * out.scale + out.shift if m == () else part * out.scale for m, part in u.items()}
     return _by_column(u, out.scales, lambda value, _: value.exp(), wanted)
 
 
 def _layer_sums(layer: KANLayer, u: Series, wanted: Collection[Monomial]) -> Series:
     """The sums that a layer's nodes take."""
+    functions, raw, u = layer.functions, u, _squash(layer, u, wanted)
     sums = edge_sums(layer.table(), u, layer.edge_coefficients(), wanted)
+    if functions is not None:
+        i, j = functions.places()
+        own = compose(functions.at, {m: part[:, i] for m, part in raw.items()}, wanted)
+        zero = torch.zeros_like(sums[()])
+        sums = {m: sums.get(m, zero).index_add(1, j, own[m]) if m in own else sums[m] for m in {**sums, **own}}
     if layer.bias is not None:
         sums[()] = sums[()] + layer.bias
     tape = None if torch.compiler.is_compiling() else _TAPE.get()

@@ -2,7 +2,15 @@
 
 from splinework.formula.expression import Expression
 from splinework.formula.reading import identifiers
-from splinework.nn.frame.framed import Frame, FramedKAN, frame_from_dict, frame_of, hidden_names, network_of
+from splinework.nn.frame.framed import (
+    Frame,
+    FramedKAN,
+    frame_from_dict,
+    frame_of,
+    hidden_names,
+    network_of,
+    with_features,
+)
 from splinework.nn.frame.regions import Box, Difference, Disc, Intersection, Region, Union
 
 __all__ = [
@@ -20,4 +28,5 @@ __all__ = [
     "hidden_names",
     "identifiers",
     "network_of",
+    "with_features",
 ]

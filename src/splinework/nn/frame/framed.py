@@ -4,10 +4,11 @@ What a network cannot be made to do by its edges, a frame does for every value o
 boundary, `u = g + ω N` (Lagaris, Likas and Fotiadis 1998), one between bounds, one that depends on dimensionless groups only.
 """
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, final
+from typing import Any, Final, final
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +16,11 @@ from torch import Tensor, nn
 from splinework.errors import ConfigError
 from splinework.formula.expression import Expression
 from splinework.formula.reading import identifiers
-from splinework.nn.arrays import admitted, as_columns
-from splinework.nn.layer import check_columns
+from splinework.nn.arrays import admitted, as_columns, check_columns
 from splinework.nn.network import KAN
+
+MAX_FRAME_LENGTH: Final = 1 << 20
+"""Maximum length in characters of all formulas of a frame together, so that no file makes its reader work for long."""
 
 
 @final
@@ -59,7 +62,13 @@ class Frame:
         corrections = tuple((int(j), str(text), float(factor)) for j, text, factor in self.corrections)
         object.__setattr__(self, "corrections", corrections)
         if not all(0 <= j < len(self.output_names) for j, _, _ in corrections):
-            raise ConfigError(f"corrections are of the outputs 0 to {len(self.output_names) - 1}, got {corrections}.")
+            came = sorted({j for j, _, _ in corrections})[:8]
+            raise ConfigError(f"corrections are of the outputs 0 to {len(self.output_names) - 1}, got {came}.")
+        length = sum(map(len, (*self.features, *self.answers, *(text for _, text, _ in corrections))))
+        if length > MAX_FRAME_LENGTH:
+            raise ConfigError(
+                f"the formulas of a frame have at most {MAX_FRAME_LENGTH} characters, got {length}; split the model."
+            )
         _ = self.before, self.after
 
     @cached_property
@@ -80,10 +89,10 @@ class Frame:
     @cached_property
     def after(self) -> tuple[Expression, ...]:
         """The answers with corrections as expressions of the raw inputs followed by the network's outputs."""
-        texts = list(self.answers or (self.hidden_names if self.corrections else ()))
+        parts = [[text] for text in self.answers or (self.hidden_names if self.corrections else ())]
         for j, text, factor in self.corrections:
-            texts[j] += f"+({factor!r})*({text})"
-        return tuple(Expression(text, (*self.symbols, *self.hidden_names)) for text in texts)
+            parts[j].append(f"({factor!r})*({text})")
+        return tuple(Expression("+".join(each), (*self.symbols, *self.hidden_names)) for each in parts)
 
     def features_of(self, x: Tensor) -> Tensor:
         """Raw inputs `(…, I)` to the network's inputs `(…, F)`."""
@@ -119,9 +128,10 @@ def frame_from_dict(values: dict[str, Any]) -> Frame:
         ConfigError: If a field is missing or unknown, or sizes do not match.
         FormulaError: If a formula cannot be read.
     """
-    if set(values) != set(Frame.__dataclass_fields__):
-        raise ConfigError(f"a frame has the fields {list(Frame.__dataclass_fields__)}, got {sorted(values)}.")
-    return Frame(**{key: tuple(value) for key, value in values.items()})
+    from splinework.errors.stored_values import typed
+
+    frame: Frame = typed(Frame, values, "a frame")
+    return frame
 
 
 class FramedKAN(nn.Module):
@@ -196,6 +206,40 @@ class FramedKAN(nn.Module):
     def extra_repr(self) -> str:
         parts = [f"{name}" for name in self.frame.features] + [f"→ {text}" for text in self.frame.answers]
         return ", ".join(parts)
+
+
+def with_features(network: KAN, features: Sequence[str], names: Sequence[str] | None = None) -> FramedKAN:
+    """A network whose inputs are the raw ones and formulas of them, or these formulas alone.
+
+    Args:
+        network: The network: of as many inputs as there are raw ones and features, or features only.
+        features: Formulas in the raw inputs, such as `x*y`.
+        names: Names of the raw inputs; by default those that the network has before the features.
+
+    Raises:
+        ConfigError: If numbers of inputs do not match.
+        FormulaError: If a formula cannot be read.
+
+    Example:
+        >>> model = with_features(KAN([3, 5, 1]), ["x1/x2"])
+        >>> model.inputs, model.network.config.input_names
+        (2, ('x1', 'x2', 'x1/x2'))
+    """
+    config = network.config
+    if isinstance(features, str):
+        raise ConfigError(f"features is a list of formulas, got the text {features!r}; write [{features!r}].")
+    raw = tuple(config.input_names[: max(network.inputs - len(features), 0)] if names is None else names)
+    alone = len(features) == network.inputs
+    if not raw or not features or not (alone or len(raw) + len(features) == network.inputs):
+        raise ConfigError(
+            f"the network has {network.inputs} inputs, and there are {len(raw)} raw inputs and {len(features)} features; its "
+            f"first layer takes both, so {len(raw) + len(features)}, or with names=… the features only, {len(features)}."
+        )
+    inside = tuple(features) if alone else (*raw, *features)
+    frame = Frame(raw, tuple(features) if alone else (*identifiers(raw), *features), config.output_names)
+    renamed = copy.deepcopy(network)
+    renamed._config = replace(config, input_names=inside)
+    return FramedKAN(renamed, frame)
 
 
 def names_of(model: KAN | FramedKAN) -> tuple[Sequence[str], Sequence[str]]:

@@ -1,7 +1,7 @@
 """Plots: each function draws and returns Axes; none saves, shows or registers a figure with pyplot.
 
-`plot` is the network diagram; the others draw edges, importance, effects, a fit, its residuals, a learning curve, and formulas.
-The appearance is defined in `style.py`; save a plot with `ax.figure.savefig("network.png")`.
+`plot` is the network diagram; the others draw edges, importance, effects, a fit, its residuals, a learning curve, formulas, and
+the structure of a function. The appearance is defined in `style.py`; save a plot with `ax.figure.savefig("network.png")`.
 """
 
 from splinework.report.plot.diagram import plot
@@ -9,6 +9,7 @@ from splinework.report.plot.edges import plot_edges
 from splinework.report.plot.fits import plot_fit, plot_residual_histogram, plot_residuals
 from splinework.report.plot.history import plot_history
 from splinework.report.plot.importance import plot_effect, plot_explanation, plot_importance, plot_surface
+from splinework.report.plot.modules import plot_structure
 from splinework.report.plot.pareto import plot_pareto
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "plot_pareto",
     "plot_residual_histogram",
     "plot_residuals",
+    "plot_structure",
     "plot_surface",
 ]

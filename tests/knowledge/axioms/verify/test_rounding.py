@@ -1,4 +1,4 @@
-"""Both interval arithmetics at the last bit: results hold the exact ones in fractions, and are no wider than they say."""
+"""The prover's interval arithmetic at the last bit: results hold the exact ones in fractions, and are no wider than they say."""
 
 import itertools
 import math
@@ -9,17 +9,6 @@ import pytest
 
 from splinework.formula import intervals as iv
 from splinework.formula.intervals import Interval
-from splinework.knowledge.axioms.verify.recheck import (
-    Range,
-    RangeJet,
-    add,
-    exact,
-    negative,
-    outer,
-    through,
-    times,
-    whole_power,
-)
 
 U = Fraction(1, 2**53)
 ENDS = [-math.inf, -7.3, -1.1, -1e-3, 0.0, 1e-5, 0.3, 1.7, 1e3, math.inf]
@@ -187,122 +176,3 @@ def test_parts_hulls_and_intersections_are_exact():
     both = iv.stack([a, Interval(np.array(0.0), np.array(9.0))], 1)
     assert both.lo.tolist() == [[0, 0], [1, 0], [-3, 0]]
     assert both.hi.tolist() == [[2, 9], [2, 9], [-1, 9]]
-
-
-# ------------------------------------------------------------------------------------------- the checker's arithmetic
-
-
-@pytest.mark.parametrize(
-    ("operation", "oracle"),
-    [pytest.param(lambda a, b: a + b, sums, id="add"), pytest.param(lambda a, b: a * b, products, id="multiply")],
-)
-def test_the_checker_widens_two_by_four_units(operation, oracle):
-    a, b = pairs()
-    found = operation(Range(*a), Range(*b))
-    for got, off in distances(found.a, found.b, oracle(a, b)):
-        assert off == 0 if got == 0 else 2.5 <= off <= 7
-
-
-@pytest.mark.parametrize(("operation", "oracle"), [(Range.square, squares), (Range.inverse, inverses)])
-def test_the_checker_widens_one_by_four_units(operation, oracle):
-    a = [box for box in BOXES if operation is Range.square or (not box[0] < box[1] == 0 and not box[0] == box[1] == 0)]
-    ends = tuple(np.array(end) for end in zip(*a, strict=True))
-    found = operation(Range(*ends))
-    for got, off in distances(found.a, found.b, oracle(ends)):
-        assert off == 0 if got == 0 else 2.5 <= off <= 7
-
-
-def test_the_checker_gives_up_where_zero_is_met_from_below_and_keeps_what_underflows():
-    meets = Range(np.array([-2.0, 0.0]), np.array([0.0, 0.0])).inverse()
-    assert meets.a.tolist() == [-np.inf, -np.inf]
-    assert meets.b.tolist() == [np.inf, np.inf]
-    tiny = exact([1e-200])
-    assert (tiny * tiny).a[0] == 0 < (tiny * tiny).b[0] <= 1e-299
-    assert (tiny * -tiny).b[0] == 0 > (tiny * -tiny).a[0] >= -1e-299
-
-
-def jet(values, slopes, bends):
-    return RangeJet(2, exact(values), exact(slopes), exact(bends))
-
-
-def sample(seed):
-    """Two jets of three variables over four points: in ranges, and as numbers."""
-    draw = np.random.default_rng(seed)
-    numbers = [(draw.normal(size=4), draw.normal(size=(4, 3)), draw.normal(size=(4, 3, 3))) for _ in range(2)]
-    numbers = [(v, d, h + h.swapaxes(1, 2)) for v, d, h in numbers]
-    return [jet(*each) for each in numbers], numbers
-
-
-def assert_is(found, v, d, h):
-    for held, want in zip((found.v, found.d, found.h), (v, d, h), strict=True):
-        slack = 1e-14 * (1 + np.abs(want).max())  # of the oracle, which rounds too
-        assert (held.a <= want + slack).all()
-        assert (want - slack <= held.b).all()
-        assert (held.b - held.a <= 1e-13 * (1 + np.abs(want))).all()
-        assert (held.b > held.a)[want != 0].all()
-
-
-def test_sums_products_and_chains_of_jets_are_those_of_calculus():
-    (f, g), ((v, d, h), (w, e, k)) = sample(0)
-    assert_is(add(f, g), v + w, d + e, h + k)
-    assert [end.tolist() for end in (negative(f).v.a, negative(f).d.a, negative(f).h.a)] == [
-        (-v).tolist(),
-        (-d).tolist(),
-        (-h).tolist(),
-    ]
-    cross = d[:, :, None] * e[:, None, :]
-    rest = h * w[:, None, None] + k * v[:, None, None]
-    assert_is(times(f, g), v * w, d * w[:, None] + e * v[:, None], rest + cross + cross.swapaxes(1, 2))
-    own = d[:, :, None] * d[:, None, :]
-    assert_is(times(f, f), v**2, 2 * v[:, None] * d, 2 * own + 2 * v[:, None, None] * h)
-    first, second = np.cos(v), -np.sin(v)
-    chain = through(f, exact(np.sin(v)), exact(first), exact(second))
-    assert_is(
-        RangeJet(2, chain.v + exact(0.0), chain.d, chain.h),
-        np.sin(v),
-        first[:, None] * d,
-        own * second[:, None, None] + h * first[:, None, None],
-    )
-
-
-@pytest.mark.parametrize("order", [0, 1])
-def test_jets_of_a_lower_order_have_no_more_and_mixed_ones_the_lesser(order):
-    (f, g), _ = sample(1)
-    low = RangeJet(order, f.v, f.d if order else None)
-    for found in (
-        add(low, g),
-        add(g, low),
-        times(low, g),
-        times(g, low),
-        negative(low),
-        through(low, f.v, f.v, f.v),
-        times(low, low),
-    ):
-        assert found.order == order
-        assert (found.d is None) == (order < 1)
-        assert found.h is None
-
-
-def test_the_outer_product_of_a_gradient_with_itself_has_squares_on_the_diagonal():
-    d = Range(np.array([[-1.0, 2.0]]), np.array([[3.0, 2.5]]))
-    found = outer(d, d)
-    assert found.a[0, 0, 0] == 0
-    assert found.b[0, 0, 0] == pytest.approx(9)
-    assert found.a[0, 0, 1] == pytest.approx(-2.5)
-    assert found.b[0, 1, 0] == pytest.approx(7.5)
-    other = Range(d.a.copy(), d.b.copy())
-    assert outer(d, other).a[0, 0, 0] == pytest.approx(-3)
-
-
-@pytest.mark.parametrize("n", [-3, -1, 0, 1, 2, 3, 4, 7])
-def test_whole_powers_are_those_of_fractions(n):
-    lows, highs = np.array([0.3, -1.7, 1.1]), np.array([0.3, -1.7, 2.3])
-    found = whole_power(Range(lows, highs), n)
-    for k in range(3):
-        ends = [Fraction(float(x)) ** n for x in (lows[k], highs[k])]
-        assert Fraction(float(found.a[k])) <= min(ends)
-        assert max(ends) <= Fraction(float(found.b[k]))
-        assert float(found.a[k]) == pytest.approx(float(min(ends)), rel=1e-13)
-        assert float(found.b[k]) == pytest.approx(float(max(ends)), rel=1e-13)
-    across = whole_power(exact([0.0]), n) if n > 0 else None
-    assert across is None or (across.a[0], across.b[0]) == (0, 0)

@@ -1,6 +1,5 @@
 """Branch and bound: bounds hold and are met, divisions cover, and what is read from a text is what was written."""
 
-import time
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from splinework.knowledge.axioms.verify.claim import Claim, reach
 from splinework.knowledge.axioms.verify.exact import ExactEnvironment, ExactModel
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.tree import Tree, leaves_of
+from splinework.knowledge.axioms.verify.work import WorkBudget
 from tests.knowledge.axioms.verify.models import any_model, cube, derivatives, smooth
 
 
@@ -66,7 +66,7 @@ def test_a_search_that_runs_out_of_time_says_what_is_known():
     claim = Claim("f", ("a", "b", "c", "d"), lo, hi, lambda env: env.partial(0, ()), 4)
     enclosure = Enclosure(model, reach([claim]))
     least = -bound(model, largest=False).upper
-    found = search(claim, enclosure, target=least + 1e-9, deadline=time.monotonic() + 30, most=200)
+    found = search(claim, enclosure, target=least + 1e-9, work=WorkBudget(30.0), most=200)
     assert not found.proved
     assert found.lower <= least
     assert found.upper >= least
@@ -85,8 +85,8 @@ def test_conditions_confine_what_is_claimed():
         conditions=((lambda env: env.number(0.25), lambda env: env.x[0]),),
     )
     enclosure = Enclosure(cube(), reach([claim]))
-    assert search(claim, enclosure, target=0.0, deadline=time.monotonic() + 10).proved
-    found = search(claim, enclosure, target=0.01, deadline=time.monotonic() + 10)
+    assert search(claim, enclosure, target=0.0, work=WorkBudget(10.0)).proved
+    found = search(claim, enclosure, target=0.01, work=WorkBudget(10.0))
     assert not found.proved
     assert found.point[0] >= 0.25
     assert found.upper < 0.01

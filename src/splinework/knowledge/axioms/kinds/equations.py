@@ -92,6 +92,7 @@ class _RelationAxiom(Axiom):
             scale=scale,
             conditions=tuple((reading.side(low), reading.side(high)) for low, high in statement.conditions),
             reason=reason,
+            equation=not statement.signs or statement.signs[0] in ("=", "=="),
         )
         ranges = list(statement.ranges)
         claim = replace(

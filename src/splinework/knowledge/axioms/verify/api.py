@@ -1,5 +1,6 @@
 """The entry point `verify`: proves or refutes axioms of a model."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,9 +12,9 @@ import numpy as np
 from splinework.errors import ArgumentError, ConfigError
 from splinework.errors.foreign import explained, not_a_model
 from splinework.knowledge.axioms.axiom import Axiom
+from splinework.knowledge.axioms.checker.certificates import faults_of
 from splinework.knowledge.axioms.verify.branch import BranchAndBoundResult, search
-from splinework.knowledge.axioms.verify.cells import MAX_ORDER
-from splinework.knowledge.axioms.verify.certificate import Certificate, ClaimResult, new
+from splinework.knowledge.axioms.verify.certificate import Certificate, ClaimResult, new, status_of
 from splinework.knowledge.axioms.verify.claim import Claim, enclose, reach
 from splinework.knowledge.axioms.verify.exact import ExactModel
 from splinework.knowledge.axioms.verify.falsification import candidates, refute
@@ -23,9 +24,10 @@ from splinework.knowledge.axioms.verify.integrals import integral_result
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.numbers import Model, digest
 from splinework.knowledge.axioms.verify.subject import Subject, subject_of
+from splinework.knowledge.axioms.verify.work import WorkBudget
 
 _BUDGET_SHARE: Final = 0.5
-"""The share of the remaining time for the next of several claims."""
+"""The share of the remaining work for the next of several claims."""
 _SLACK_PER_SCALE: Final = 1e-3
 _SLACK_SHARE: Final = 0.5
 _MAX_TREE_SIZE: Final = 400_000
@@ -34,7 +36,8 @@ _MAX_TREE_SIZE: Final = 400_000
 
 @explained
 def verify(
-    model: Model | IntegerNetwork, axioms: Axiom | str | Sequence[Any], *, box: Any = None, budget: float = 30.0
+    model: Model | IntegerNetwork, axioms: Axiom | str | Sequence[Any], *, box: Any = None, budget: float = 30.0,
+    seconds: float | None = None,
 ) -> Certificate:
     """Proves or refutes axioms of a model, independent of how it was trained.
 
@@ -45,7 +48,9 @@ def verify(
         model: A KAN, a FramedKAN, or an integer model of `splinework.hardware`.
         axioms: One axiom, its text, or several.
         box: Ranges of raw inputs, by name or in order; by default those of the model's grids.
-        budget: The most time to take for all axioms together, in seconds.
+        budget: Units of work for all axioms together, about a second of one core each; the result does not depend on how fast
+            they are done.
+        seconds: Time after which no proof is begun or continued, even if work is left; None without such a limit.
 
     Returns:
         A certificate; `.status` is `proved`, `refuted` or `unknown`.
@@ -68,29 +73,53 @@ def verify(
     if not listed:
         raise ConfigError("verify takes at least one axiom, such as 'monotone(a)'; got none.")
     if not budget > 0:
-        raise ConfigError(f"the budget is a positive number of seconds, got {budget}.")
+        raise ConfigError(f"the budget is a positive number of units of work, about a second each, got {budget}.")
+    if seconds is not None and not seconds > 0:
+        raise ConfigError(f"seconds is a positive limit of the time, or None, got {seconds}.")
     if is_integer(model):
-        return verify_integer(model, listed, box=box)  # type: ignore[arg-type]
+        return confirmed(model, verify_integer(model, listed, box=box))  # type: ignore[arg-type]
     subject = subject_of(model, box)  # type: ignore[arg-type]
     prover = Prover(subject)
     pending = [(axiom, claim) for axiom in listed for claim in axiom.claims(subject)]
     found: list[ClaimResult | None] = [prover.quick(axiom, claim) for axiom, claim in pending]
     left = [number for number, result in enumerate(found) if result is None]
+    work = WorkBudget(budget, math.inf if seconds is None else start + seconds)
     for place, number in enumerate(left):
-        now = time.monotonic()
-        rest = max(start + budget - now, 0.0)
-        share = rest if place == len(left) - 1 else rest * _BUDGET_SHARE
-        found[number] = prover.slow(*pending[number], deadline=now + share)
+        part = work.share(1.0 if place == len(left) - 1 else _BUDGET_SHARE)
+        found[number] = prover.slow(*pending[number], work=part)
+        work.returned(part)
     ranges = {
         name: (float(low), float(high)) for name, low, high in zip(subject.inputs, subject.lo, subject.hi, strict=True)
     }
-    return new(
+    certificate = new(
         [result for result in found if result is not None],
         axioms=tuple(axiom.text() for axiom in listed),
         model=digest(subject.model),
         box=ranges,
-        seconds=round(time.monotonic() - start, 4),
+        seconds=0.0,
     )
+    return replace(confirmed(model, certificate), seconds=round(time.monotonic() - start, 4))
+
+
+def confirmed(model: Any, certificate: Certificate) -> Certificate:
+    """A certificate with only those results that the checker confirms; the others become unknown, and say so."""
+    faults = list(faults_of(model, certificate.to_dict()))
+    claims = tuple(
+        replace(
+            result,
+            status="unknown",
+            method="none",
+            bound=-float("inf"),
+            tree="",
+            counterexample=None,
+            value="",
+            reason=f"found {result.status}, but not confirmed: {fault}",
+        )
+        if fault
+        else result
+        for result, fault in zip(certificate.claims, faults, strict=True)
+    )
+    return replace(certificate, claims=claims, status=status_of(claims))
 
 
 @dataclass
@@ -120,7 +149,7 @@ class Prover:
         result = _result(axiom, claim)
         if claim.total is None:
             bound = least(claim, self.subject.model, claim.vanishing)
-            if bound >= -claim.tolerance:
+            if bound >= -claim.tolerance and (claim.equation or not self._undefined(claim)):
                 return replace(result, status="proved", method="formula", bound=_down(bound))
         if claim.reason or claim.total is not None:
             return None
@@ -131,11 +160,16 @@ class Prover:
             return replace(result, status="proved", method="structure", bound=bound, tree=".", boxes=1)
         return None
 
-    def slow(self, axiom: Axiom, claim: Claim, *, deadline: float) -> ClaimResult:
+    def _undefined(self, claim: Claim) -> bool:
+        """Whether the function may have no value somewhere in the box."""
+        found = enclose(claim, self.enclosure(claim), claim.lo[None], claim.hi[None], gradient=False)
+        return bool(found.undefined.any())
+
+    def slow(self, axiom: Axiom, claim: Claim, *, work: WorkBudget) -> ClaimResult:
         """The result of branch and bound and of the search for counterexamples."""
         result = _result(axiom, claim)
         if claim.total is not None:
-            return integral_result(claim, claim.total, self.enclosure(claim), result, deadline)
+            return integral_result(claim, claim.total, self.enclosure(claim), result, work)
         if claim.reason:
             return replace(result, reason=claim.reason)
         if not (np.isfinite(claim.lo).all() and np.isfinite(claim.hi).all()):
@@ -144,9 +178,11 @@ class Prover:
         refuted = self._refuted(claim, enclosure, claim.lo[None] / 2 + claim.hi[None] / 2, result)
         if refuted is not None:
             return refuted
-        found = search(claim, enclosure, target=-claim.tolerance, deadline=deadline)
+        found = search(claim, enclosure, target=-claim.tolerance, work=work)
         if not found.proved:
             near = np.concatenate([found.point[None], found.open[0] / 2 + found.open[1] / 2])
+            if found.singular is not None:
+                near = np.concatenate([found.singular, near])
             refuted = self._refuted(claim, enclosure, near, result)
             return refuted or _unknown(found, claim, result)
         return replace(
@@ -208,12 +244,17 @@ def _unknown(found: BranchAndBoundResult, claim: Claim, result: ClaimResult) -> 
     kept = found.tree if found.tree.size <= _MAX_TREE_SIZE else None
     bound = found.lower - _SLACK_PER_SCALE * claim.scale if kept is not None else -float("inf")
     tree = kept.text() if kept is not None and bound > -float("inf") else ""
+    if found.singular is not None:
+        at = ", ".join(f"{name}={x:.6g}" for name, x in zip(claim.names, found.singular.mean(0), strict=True))
+        result = replace(
+            result, reason=f"a part of the model may have no value near {at}; give a box without that point"
+        )
     return replace(result, bound=bound, boxes=found.boxes, least=found.upper, tree=tree)
 
 
 def _with_slack(lower: float, claim: Claim) -> float:
-    """A bound with slack for the checker, whose arithmetic differs; bounds by signs need none."""
-    if lower == 0 and claim.order < MAX_ORDER:
+    """A bound with slack for the checker, whose arithmetic differs; slopes of one sign need none."""
+    if lower == 0 and claim.order == 1:
         return lower
     spare = lower + claim.tolerance
     return max(lower - _SLACK_PER_SCALE * claim.scale - _SLACK_SHARE * spare, -claim.tolerance) if spare >= 0 else lower

@@ -6,20 +6,25 @@ has a sign, the minimum lies on a face, and only that face is divided further. T
 bisected.
 """
 
-import time
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from splinework.formula.intervals import Floats, Interval, down, gamma
+from splinework.knowledge.axioms.verify.cells import MAX_ORDER
 from splinework.knowledge.axioms.verify.claim import Bounds, Claim, enclose
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.tree import Tree, halves
+from splinework.knowledge.axioms.verify.work import WorkBudget
 
 _BATCH_SIZES: Final = (8, 64, 512)
 _MIN_RELATIVE_WIDTH: Final = 1e-13
 _MIN_RELATIVE_SLOPE: Final = 1e-6
+_ROOM: Final = 0.01
+"""What a bound or a slope must exceed its level by, relative to the width of its enclosure: the checker's are a little wider."""
+_SINGULAR_WIDTH: Final = 1e-6
+"""The relative width at which a box on which the function may have no value ends the search: division cannot help."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class BranchAndBoundResult:
         tree: How the box was divided.
         boxes: Number of boxes processed.
         open: The worst remaining boxes, `(m, n)` lower and upper ends.
+        singular: Corners of a small box `(2, n)` on which the function may have no value, which ends the search; else None.
     """
 
     lower: float
@@ -43,12 +49,30 @@ class BranchAndBoundResult:
     tree: Tree
     boxes: int
     open: tuple[Floats, Floats]
+    singular: Floats | None = None
 
 
-def bound_below(
-    claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats
-) -> tuple[Floats, Interval | None, Floats, Floats]:
-    """Lower bounds of the function over boxes `(B, n)`, gradients, and points with upper bounds of the values there."""
+@dataclass(frozen=True)
+class BoxBounds:
+    """Lower bounds over boxes.
+
+    Attributes:
+        lower: The bounds, `(B,)`.
+        gradient: Enclosures of the gradient `(B, n)`, or None.
+        points: A point of every box, `(B, n)`.
+        values: Upper bounds of the function there, `(B,)`.
+        undefined: A mask of boxes on which the function may have no value.
+    """
+
+    lower: Floats
+    gradient: Interval | None
+    points: Floats
+    values: Floats
+    undefined: np.ndarray
+
+
+def bound_below(claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats) -> BoxBounds:
+    """Lower bounds of the function over boxes `(B, n)`."""
     first = enclose(claim, enclosure, lo, hi, gradient=True)
     lower = np.where(np.isnan(first.value.lo), -np.inf, first.value.lo)
     centre, change = (lo / 2 + hi / 2, None) if first.gradient is None else mean_value(first, lo, hi)
@@ -56,9 +80,10 @@ def bound_below(
     if change is not None:
         with np.errstate(invalid="ignore"):
             form = down(there.value.lo + change)
-        lower = np.maximum(lower, np.where(np.isnan(form), -np.inf, form))
+        lower = np.maximum(lower, np.where(np.isnan(form) | first.undefined, -np.inf, form))
     lower = np.where(first.outside, np.inf, lower)
-    return lower, first.gradient, centre, np.where(there.inside, there.value.hi, np.inf)
+    value = np.where(there.inside, there.value.hi, np.inf)
+    return BoxBounds(lower, first.gradient, centre, value, first.undefined & ~first.outside)
 
 
 def mean_value(bounds: Bounds, lo: Floats, hi: Floats) -> tuple[Floats, Floats]:
@@ -77,7 +102,7 @@ def mean_value(bounds: Bounds, lo: Floats, hi: Floats) -> tuple[Floats, Floats]:
 
 
 def search(
-    claim: Claim, enclosure: Enclosure, *, target: float, deadline: float, gap: float = 0.0, most: int = 4_000_000
+    claim: Claim, enclosure: Enclosure, *, target: float, work: WorkBudget, gap: float = 0.0, most: int = 4_000_000
 ) -> BranchAndBoundResult:
     """Searches for a proof that the function is at least `target`, or for a point where it is less.
 
@@ -85,13 +110,21 @@ def search(
         claim: The function and its box.
         enclosure: The model.
         target: The level.
-        deadline: Value of `time.monotonic` at which to stop.
+        work: The work that may be done, from which what is done is taken.
         gap: The search also stops when the bounds of the minimum differ by at most this.
         most: The maximum number of boxes.
     """
     state = _OpenBoxes(claim, enclosure, target, gap)
-    while state.count and state.undecided() and time.monotonic() < deadline and state.boxes < most:
+    while (
+        state.count
+        and state.undecided()
+        and state.singular is None
+        and work.left
+        and state.boxes < most
+    ):
+        before = state.boxes
         state.step()
+        work.spend(enclosure, state.boxes - before, min(claim.order + 1, MAX_ORDER))
     return state.outcome()
 
 
@@ -109,6 +142,7 @@ class _OpenBoxes:
         self.closed = np.inf
         self.boxes = 0
         self.rounds = 0
+        self.singular: Floats | None = None
 
     @property
     def count(self) -> int:
@@ -128,11 +162,17 @@ class _OpenBoxes:
         lo, hi, node, before = self.lo[worst], self.hi[worst], self.node[worst], self.bound[worst]
         kept = np.ones(self.count, dtype=bool)
         kept[worst] = False
-        lower, gradient, centre, value = bound_below(self.claim, self.enclosure, lo, hi)
+        found = bound_below(self.claim, self.enclosure, lo, hi)
+        gradient = found.gradient
         self.boxes += size
-        self._note(centre, value)
-        lower = np.maximum(lower, before)
-        done = lower >= self._level()
+        self._note(found.points, found.values)
+        small = found.undefined & ((hi - lo) <= _SINGULAR_WIDTH * self.root_width).all(1)
+        if small.any():
+            self.singular = np.stack([lo[small][0], hi[small][0]])
+        lower = np.maximum(found.lower, before)
+        with np.errstate(invalid="ignore"):
+            room = _ROOM * (found.values - found.lower)
+        done = lower >= self._level() + np.where(np.isfinite(room), room, 0.0)
         self.closed = min(self.closed, float(lower[done].min(initial=np.inf)))
         lo, hi, node, lower = lo[~done], hi[~done], node[~done], lower[~done]
         weight = np.ones_like(lo)
@@ -167,9 +207,12 @@ class _OpenBoxes:
     def _to_faces(self, node: np.ndarray, lo: Floats, hi: Floats, slope: Interval) -> tuple[Floats, Floats]:
         """Boxes reduced to the faces on which the function is smallest; the tree records the reason."""
         # The sign must be clear enough for the checker, whose arithmetic differs, and not come from a kink.
-        least = _MIN_RELATIVE_SLOPE * slope.magnitude if self.claim.order else np.zeros_like(lo)
         clear = (hi > lo) & np.isfinite(slope.lo) & np.isfinite(slope.hi)
-        at_low, at_high = clear & (slope.lo >= least), clear & (slope.hi <= -least)
+        with np.errstate(invalid="ignore"):
+            least = _ROOM * (slope.hi - slope.lo) + (_MIN_RELATIVE_SLOPE * slope.magnitude if self.claim.order else 0.0)
+        exact = clear & (self.claim.order == 0)  # by the signs of coefficients
+        at_low = clear & (slope.lo >= least) | (exact & (slope.lo == 0))
+        at_high = clear & (slope.hi <= -least) | (exact & (slope.hi == 0))
         at_high &= ~at_low
         self.tree.face(node, at_low, at_high)
         return np.where(at_high, hi, lo), np.where(at_low, lo, hi)
@@ -197,4 +240,5 @@ class _OpenBoxes:
             tree=self.tree,
             boxes=self.boxes,
             open=(self.lo[worst], self.hi[worst]),
+            singular=self.singular,
         )

@@ -78,6 +78,7 @@ class Claim:
         conditions: Pairs `(low, high)`: the claim is made where `low <= high` for all of them.
         reason: Why it cannot be decided, if known beforehand.
         total: For a claim about an integral, the integral of the function over the box.
+        equation: Whether it states that two sides are equal; then it is made where both have a value.
         vanishing: A formula whose zero set is the domain of the claim, if that is not a box.
     """
 
@@ -94,6 +95,7 @@ class Claim:
     conditions: tuple[tuple[Define, Define], ...] = ()
     reason: str = ""
     total: float | None = None
+    equation: bool = False
     vanishing: Expression | None = None
 
     @property
@@ -164,12 +166,14 @@ class Bounds:
         gradient: Enclosure of its gradient, `(B, n)`, or None.
         outside: A mask of boxes on which a condition fails everywhere, `(B,)`.
         inside: A mask of boxes on which all conditions hold everywhere.
+        undefined: A mask of boxes on which a part of the function may have no value; nothing is known of it there.
     """
 
     value: Interval
     gradient: Interval | None
     outside: np.ndarray
     inside: np.ndarray
+    undefined: np.ndarray
 
 
 def enclose(claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats, *, gradient: bool) -> Bounds:
@@ -185,12 +189,18 @@ def enclose(claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats, *, gradi
         held = found.dense().d
         zero = np.zeros((batch, n))
         slope = exactly(zero) if held is None else Interval(*(np.broadcast_to(e[..., 0], (batch, n)) for e in held))
-    outside, inside = np.zeros(batch, dtype=bool), np.ones(batch, dtype=bool)
+    outside, inside, undefined = np.zeros(batch, dtype=bool), np.ones(batch, dtype=bool), np.zeros(batch, dtype=bool)
+    if found.undefined is not None:
+        undefined |= found.undefined
+        lost = undefined[:, None]
+        value = Interval(np.where(undefined, -np.inf, value.lo), np.where(undefined, np.inf, value.hi))
+        if slope is not None:
+            slope = Interval(np.where(lost, -np.inf, slope.lo), np.where(lost, np.inf, slope.hi))
     for low, high in claim.conditions:
         left, right = (side(env) for side in (low, high))
         outside = outside | (left.v.lo[:, 0] > right.v.hi[:, 0])
         inside = inside & (left.v.hi[:, 0] <= right.v.lo[:, 0])
-    return Bounds(value, slope, outside, inside)
+    return Bounds(value, slope, outside, inside, undefined)
 
 
 def reach(claims: Sequence[Claim]) -> Interval:

@@ -15,6 +15,7 @@ from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.numbers import Model
 from splinework.knowledge.axioms.verify.perturbation import apart
 from splinework.knowledge.axioms.verify.subject import subject_of
+from splinework.knowledge.axioms.verify.work import WorkBudget
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def bound(
         box: Ranges of raw inputs, as for `verify`.
         largest: Whether to maximise f; otherwise -f, so that the minimum of f is `-upper`.
         gap: The wanted difference of `lower` and `upper`, as a share of the output's range.
-        budget: The most time to take, in seconds.
+        budget: Units of work, about a second of one core each; the result does not depend on how fast it is done.
 
     Raises:
         ConfigError: If the model or the box cannot be used.
@@ -67,7 +68,7 @@ def bound(
 
     claim = Claim(subject.outputs[j], subject.inputs, subject.lo, subject.hi, define, len(subject.inputs))
     enclosure = Enclosure(model, Interval(subject.lo, subject.hi))
-    return _greatest(claim, enclosure, gap * float(subject.spread[j]), budget)
+    return _greatest(claim, enclosure, gap * float(subject.spread[j]), WorkBudget(budget))
 
 
 def difference(
@@ -81,7 +82,7 @@ def difference(
         box: Ranges of raw inputs, as for `verify`; by default those of a.
         output: The output, by name or index.
         gap: The wanted difference of `lower` and `upper`, as a share of `upper`, at least 1e-9 of the output's range.
-        budget: The most time to take, in seconds.
+        budget: Units of work, about a second of one core each; the result does not depend on how fast it is done.
 
     Raises:
         ConfigError: If the numbers of inputs or outputs differ, or the box cannot be used.
@@ -107,17 +108,20 @@ def difference(
     floor = 1e-9 * float(subject.spread[j])
     near = apart(a, b, reach)
     known = np.inf if near is None else float(near[j])
-    first = _greatest(claim, Enclosure(a, reach), max(floor, 1e-300), 0.2 * budget if known > floor else 1e-3)
+    work = WorkBudget(budget)
+    part = work.share(0.2 if known > floor else 1e-4)
+    first = _greatest(claim, Enclosure(a, reach), max(floor, 1e-300), part)
+    work.returned(part)
     found = first
     wanted = max(gap * first.lower, floor)
     if min(first.upper, known) - first.lower > wanted:
-        second_try = _greatest(claim, Enclosure(a, reach), wanted, budget - (time.monotonic() - start))
+        second_try = _greatest(claim, Enclosure(a, reach), wanted, work)
         found = second_try if second_try.upper < first.upper else first
     return replace(found, upper=min(found.upper, known), seconds=time.monotonic() - start)
 
 
-def _greatest(claim: Claim, enclosure: Enclosure, gap: float, budget: float) -> Bound:
+def _greatest(claim: Claim, enclosure: Enclosure, gap: float, work: WorkBudget) -> Bound:
     start = time.monotonic()
-    found = search(claim, enclosure, target=-np.inf, gap=gap, deadline=start + budget)
+    found = search(claim, enclosure, target=-np.inf, gap=gap, work=work)
     point = {name: float(value) for name, value in zip(claim.names, found.point, strict=True)}
     return Bound(-found.lower, -found.upper, point, found.boxes, time.monotonic() - start)

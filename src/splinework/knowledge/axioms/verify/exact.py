@@ -61,8 +61,8 @@ EXACT_ALGEBRA: Final[Mapping[str, Callable[..., Any]]] = {
     "pow": _real(_power),
     "neg": lambda a: -a,
     "pos": lambda a: a,
-    "min": lambda a, b: min(a, b),
-    "max": lambda a, b: max(a, b),
+    "min": lambda a, b: _mp.nan if _mp.isnan(a) or _mp.isnan(b) else min(a, b),
+    "max": lambda a, b: _mp.nan if _mp.isnan(a) or _mp.isnan(b) else max(a, b),
     "where": lambda condition, a, b: a if condition else b,
     **{name: getattr(operator, name) for name in COMPARISONS},
     "logical_and": lambda a, b: a and b,
@@ -70,6 +70,9 @@ EXACT_ALGEBRA: Final[Mapping[str, Callable[..., Any]]] = {
     "logical_not": lambda a: not a,
 }
 """Operations of formulas on numbers of 60 digits."""
+
+
+_LOG: Final = EXACT_ALGEBRA["log"]
 
 
 class ExactFunctions:
@@ -112,7 +115,7 @@ class ExactModel:
         if self.frame is not None and self.frame.before:
             u = [e.run(raw, EXACT_ALGEBRA, _mp.mpf) for e in self.frame.before]
         (into, shift, scale), (out, after_shift, after_scale) = self.scalings
-        u = [((_mp.log(v) if s == "log" else v) - a) / b for v, s, a, b in zip(u, into, shift, scale, strict=True)]
+        u = [((_LOG(v) if s == "log" else v) - a) / b for v, s, a, b in zip(u, into, shift, scale, strict=True)]
         for layer, nodes in zip(self.layers, self.nodes, strict=True):
             sums = layer(u)
             u = []

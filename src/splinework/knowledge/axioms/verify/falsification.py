@@ -17,7 +17,7 @@ from splinework.knowledge.axioms.verify.network import Enclosure
 N_POINTS: Final = 1024
 _N_STARTS: Final = 24
 _N_STEPS: Final = 10
-_MAX_TRIED: Final = 4
+_MAX_TRIED: Final = 8
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ def _pattern(shape: tuple[int, ...]) -> Floats:
 
 def _values(claim: Claim, enclosure: Enclosure, x: Floats) -> Floats:
     found = enclose(claim, enclosure, x, x, gradient=False)
-    return np.where(np.isnan(found.value.hi) | ~found.inside, np.inf, found.value.hi)
+    value = np.where(np.isnan(found.value.hi) | ~found.inside, np.inf, found.value.hi)
+    return np.where(found.undefined & found.inside, -np.inf, value)  # where the model is no number, nothing holds
 
 
 def refute(claim: Claim, model: ExactModel, points: Floats, values: Floats) -> Counterexample | None:
@@ -97,11 +98,14 @@ def refute(claim: Claim, model: ExactModel, points: Floats, values: Floats) -> C
 
 
 def exact_value(claim: Claim, model: ExactModel, point: Any) -> Any:
-    """The function at a point, computed in 60 digits and shown with 20; None if the claim holds or makes no statement there."""
+    """The function at a point, computed in 60 digits and shown with 20; None if the claim holds or makes no statement there.
+
+    Where the model has no value, it is `nan`, and the claim does not hold.
+    """
     env = ExactEnvironment(model, point, claim.inputs)
     if any(low(env) > high(env) for low, high in claim.conditions):
         return None
     value = claim.define(env)
-    if not value < -env.number(claim.tolerance):
+    if value >= -env.number(claim.tolerance):
         return None
     return shown(value)

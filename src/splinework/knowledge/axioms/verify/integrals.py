@@ -5,7 +5,6 @@ On a box X with centre c and widths w, `∫_X f = |X| (f(c) + E)` with E between
 linear part and constant mixed derivatives vanish by symmetry.
 """
 
-import time
 from dataclasses import replace
 from typing import Final
 
@@ -17,6 +16,7 @@ from splinework.knowledge.axioms.verify.claim import Claim, JetEnvironment
 from splinework.knowledge.axioms.verify.jets import Jet, JetSpace, variables
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.tree import Tree, halves
+from splinework.knowledge.axioms.verify.work import WorkBudget
 
 _BATCH_SIZE: Final = 8192
 _TOLERANCE_SHARE: Final = 0.6
@@ -25,10 +25,10 @@ _24TH: Final = Interval(np.array(1 / 24 - 1e-17), np.array(1 / 24 + 1e-17))
 
 
 def integral_result(
-    claim: Claim, equals: float, enclosure: Enclosure, result: ClaimResult, deadline: float
+    claim: Claim, equals: float, enclosure: Enclosure, result: ClaimResult, work: WorkBudget
 ) -> ClaimResult:
     """The result of a claim about an integral, within its tolerance."""
-    found, tree, boxes = integral(claim, enclosure, width=claim.tolerance / 4, deadline=deadline, equals=equals)
+    found, tree, boxes = integral(claim, enclosure, width=claim.tolerance / 4, work=work, equals=equals)
     low, high = float(found.lo - equals), float(found.hi - equals)
     worst = -max(abs(low), abs(high))
     nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
@@ -43,9 +43,9 @@ def integral_result(
 
 
 def integral(
-    claim: Claim, enclosure: Enclosure, *, width: float, deadline: float, equals: float = np.nan
+    claim: Claim, enclosure: Enclosure, *, width: float, work: WorkBudget, equals: float = np.nan
 ) -> tuple[Interval, Tree, int]:
-    """An interval that contains `∫ f` over the box, of this width if time allows; the division; the number of boxes."""
+    """An interval that contains `∫ f` over the box, of this width if the work suffices; the division; the number of boxes."""
     tree = Tree(claim.lo, claim.hi)
     lo, hi, node = claim.lo[None], claim.hi[None], np.array([0])
     part = _on_boxes(claim, enclosure, lo, hi)
@@ -55,7 +55,7 @@ def integral(
         uncertain = part.hi - part.lo
         away = max(float(whole.lo - equals), float(equals - whole.hi))
         decided = away > 8 * width and float(whole.hi - whole.lo) < away / 2
-        if uncertain.sum() <= width or decided or time.monotonic() > deadline or boxes > _MAX_BOXES:
+        if uncertain.sum() <= width or decided or not work.left or boxes > _MAX_BOXES:
             return whole, tree, boxes
         worst = np.argsort(-uncertain)[: min(_BATCH_SIZE, len(uncertain))]
         worst = worst[uncertain[worst] > 0.2 * uncertain.max()]
@@ -66,6 +66,7 @@ def integral(
         children = tree.split(node[worst], axis)
         new = _on_boxes(claim, enclosure, new_lo, new_hi)
         boxes += len(new_lo)
+        work.spend(enclosure, len(new_lo), 2)
         lo, hi = np.concatenate([lo[kept], new_lo]), np.concatenate([hi[kept], new_hi])
         node = np.concatenate([node[kept], children, children + 1])
         part = Interval(np.concatenate([part.lo[kept], new.lo]), np.concatenate([part.hi[kept], new.hi]))

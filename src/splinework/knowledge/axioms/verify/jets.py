@@ -7,7 +7,7 @@ makes formulas of jets.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from splinework.formula.intervals import (
     zeros,
 )
 from splinework.formula.program import Algebra
+from splinework.knowledge.axioms.verify.domains import Mask, either, undefined
 
 Pair = tuple[int, int]
 
@@ -57,6 +58,7 @@ class Jet:
             only, `(B, W)`.
         h: Second derivatives `(B, P, W)`, by the pairs of the space; None if they are zero. Of a diagonal jet `(B, W)`.
         diagonal: Whether function w depends on variable w only.
+        undefined: A mask `(B,)` of the boxes on which one of the functions may have no value; None where all have one.
     """
 
     space: JetSpace
@@ -64,6 +66,7 @@ class Jet:
     d: Interval | None = None
     h: Interval | None = None
     diagonal: bool = False
+    undefined: Mask | None = None
 
     def dense(self) -> "Jet":
         """The same jet with derivatives by every variable."""
@@ -88,7 +91,7 @@ class Jet:
         part = (Ellipsis, slice(w, w + 1))
         d = None if full.d is None else full.d.take(*part)
         h = None if full.h is None else full.h.take(*part)
-        return Jet(self.space, full.v.take(*part), d, h)
+        return Jet(self.space, full.v.take(*part), d, h, undefined=full.undefined)
 
     def columns(self) -> list["Jet"]:
         """The functions one by one."""
@@ -104,17 +107,18 @@ class Jet:
         known = self.space.order == 2 and all(pair in self.space.pairs for pair in pairs)
         lower = replace(self.space, order=1 if known else 0)
         if not known or full.h is None:
-            return Jet(lower, value)
+            return Jet(lower, value, undefined=full.undefined)
         rows = [self.space.pairs.index(pair) for pair in pairs]
-        return Jet(lower, value, full.h.take(slice(None), rows))
+        return Jet(lower, value, full.h.take(slice(None), rows), undefined=full.undefined)
 
     def bend(self, a: int, b: int) -> "Jet":
         """The second derivative by a and b."""
         full = self.dense()
         lower = replace(self.space, order=0)
         if full.h is None:
-            return Jet(lower, zeros(*full.v.shape))
-        return Jet(lower, full.h.take(slice(None), self.space.pairs.index((min(a, b), max(a, b)))))
+            return Jet(lower, zeros(*full.v.shape), undefined=full.undefined)
+        value = full.h.take(slice(None), self.space.pairs.index((min(a, b), max(a, b))))
+        return Jet(lower, value, undefined=full.undefined)
 
 
 def joined(parts: list[Jet]) -> Jet:
@@ -137,7 +141,7 @@ def joined(parts: list[Jet]) -> Jet:
     assert v is not None
     d = together([part.d for part in parts], (space.variables,)) if space.order >= 1 else None
     h = together([part.h for part in parts], (len(space.pairs),)) if space.order >= 2 else None
-    return Jet(space, v, d, h)
+    return Jet(space, v, d, h, undefined=either(*(part.undefined for part in parts)))
 
 
 def variables(space: JetSpace, lo: Floats, hi: Floats) -> Jet:
@@ -164,24 +168,24 @@ def _space(a: Jet, b: Jet) -> JetSpace:
 
 def jet_add(a: Jet, b: Jet) -> Jet:
     """`a + b`."""
-    space, v = _space(a, b), add(a.v, b.v)
+    space, v, nowhere = _space(a, b), add(a.v, b.v), either(a.undefined, b.undefined)
     if a.diagonal and b.d is None:
-        return Jet(space, v, a.d, a.h, diagonal=True)
+        return Jet(space, v, a.d, a.h, True, nowhere)
     a, b = a.dense(), b.dense()
     d = _plus(a.d, b.d) if space.order >= 1 else None
-    return Jet(space, v, d, _plus(a.h, b.h) if space.order >= 2 else None)
+    return Jet(space, v, d, _plus(a.h, b.h) if space.order >= 2 else None, undefined=nowhere)
 
 
 def jet_negative(a: Jet) -> Jet:
     """`-a`."""
     d = None if a.d is None else negative(a.d)
-    return Jet(a.space, negative(a.v), d, None if a.h is None else negative(a.h), a.diagonal)
+    return Jet(a.space, negative(a.v), d, None if a.h is None else negative(a.h), a.diagonal, a.undefined)
 
 
 def jet_scaled(a: Jet, factor: Interval) -> Jet:
     """`a` times numbers `(W,)` enclosed by intervals."""
-    d = None if a.d is None else multiply(a.d, factor)
-    return Jet(a.space, multiply(a.v, factor), d, None if a.h is None else multiply(a.h, factor), a.diagonal)
+    d, h = (None if part is None else multiply(part, factor) for part in (a.d, a.h))
+    return Jet(a.space, multiply(a.v, factor), d, h, a.diagonal, a.undefined)
 
 
 def products(d: Interval, pairs: tuple[Pair, ...]) -> Interval:
@@ -212,27 +216,27 @@ def jet_multiply(a: Jet, b: Jet) -> Jet:
             p, q = ([each.take(slice(None), i) for i in range(space.variables)] for each in (a.d, b.d))
             cross = [add(multiply(p[i], q[j]), multiply(p[j], q[i])) for i, j in space.pairs]
             h = _plus(h, stack(cross, 1))
-    return Jet(space, multiply(a.v, b.v), d, h)
+    return Jet(space, multiply(a.v, b.v), d, h, undefined=either(a.undefined, b.undefined))
 
 
 def apply(function: Callable[[Interval], Jet3], a: Jet) -> Jet:
     """A function of one variable of every function of the jet, by the chain rule."""
     value, first, second = function(a.v)
     if a.d is None or a.space.order == 0:
-        return Jet(a.space, value)
+        return Jet(a.space, value, undefined=a.undefined)
     if a.diagonal:
         d = multiply(first, a.d)
         h = None
         if a.space.order >= 2:
             h = multiply(second, squared(a.d))
             h = h if a.h is None else add(h, multiply(first, a.h))
-        return Jet(a.space, value, d, h, diagonal=True)
+        return Jet(a.space, value, d, h, True, a.undefined)
     rows = (slice(None), None)
     d, h = multiply(a.d, first.take(*rows)), None
     if a.space.order >= 2 and a.space.pairs:
         h = multiply(products(a.d, a.space.pairs), second.take(*rows))
         h = h if a.h is None else add(h, multiply(a.h, first.take(*rows)))
-    return Jet(a.space, value, d, h)
+    return Jet(a.space, value, d, h, undefined=a.undefined)
 
 
 def _subtracted(a: Jet, b: Jet) -> Jet:
@@ -265,6 +269,7 @@ def _ordered(name: str) -> Callable[[int, Jet], Jet]:
 def _selected(condition: IntervalCondition, a: Jet, b: Jet) -> Jet:
     """One of two by a condition; if that is undecided, the function may jump, and its slopes are unbounded."""
     space, (a, b) = _space(a, b), (a.dense(), b.dense())
+    sides = ((a, condition.never.any(-1)), (b, condition.always.any(-1)))  # W is 1
     value = chosen(condition, a.v, b.v)
     decided = bool((condition.always | condition.never).all())
     batch, width = value.shape
@@ -278,10 +283,11 @@ def _selected(condition: IntervalCondition, a: Jet, b: Jet) -> Jet:
 
     d = part(a.d, b.d, space.variables) if space.order >= 1 else None
     h = part(a.h, b.h, len(space.pairs)) if space.order >= 2 and space.pairs else None
-    return Jet(space, value, d, h)
+    met, missed = (None if each.undefined is None else each.undefined & ~never for each, never in sides)
+    return Jet(space, value, d, h, undefined=either(met, missed))
 
 
-ALGEBRA: Final[Algebra] = {
+_OPERATIONS: Final[Algebra] = {
     "add": jet_add,
     "sub": _subtracted,
     "mul": jet_multiply,
@@ -297,6 +303,22 @@ ALGEBRA: Final[Algebra] = {
     **{name: partial(apply, function) for name, function in ELEMENTARY.items()},
     **{each.name: _ordered(each.name) for each in FUNCTIONS.values() if each.order},
 }
+
+
+def _marked(name: str, operation: Callable[..., Any]) -> Callable[..., Any]:
+    """An operation that marks the boxes on which it may have no value."""
+
+    def of(*arguments: Any) -> Any:
+        found = operation(*arguments)
+        if not isinstance(found, Jet):
+            return found
+        outside = undefined(name, *(each.v for each in arguments if isinstance(each, Jet)))
+        return replace(found, undefined=either(found.undefined, outside))
+
+    return of
+
+
+ALGEBRA: Final[Algebra] = {name: _marked(name, operation) for name, operation in _OPERATIONS.items()}
 """Operations of formulas on jets; see `splinework.nn.frame.Expression.run`."""
 
 __all__ = ["ALGEBRA", "Jet", "JetSpace", "Pair", "apply", "constant", "joined", "variables"]

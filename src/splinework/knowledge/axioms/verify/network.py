@@ -5,12 +5,13 @@ rounding errors, which are not part of a certificate.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from splinework.formula.enclosures import ELEMENTARY
 from splinework.formula.intervals import Interval, add, exactly, multiply, reciprocal, squared, stack, total, zeros
+from splinework.knowledge.axioms.verify.domains import either
 from splinework.knowledge.axioms.verify.edges import EdgeTable
 from splinework.knowledge.axioms.verify.jets import (
     ALGEBRA,
@@ -66,6 +67,14 @@ class Enclosure:
                 for stage in last:
                     jet = self._then(stage, jet)
 
+    @property
+    def edges(self) -> int:
+        """Number of edges and of operations in formulas, a measure of the cost of an evaluation."""
+        frame = self.model.frame if isinstance(self.model, FramedKAN) else None
+        formulas = () if frame is None else (*frame.before, *frame.after)
+        layers = network_of(self.model).kan_layers
+        return sum(n.inputs * n.outputs for n in layers) + sum(len(each.program.steps) for each in formulas)
+
     def _then(self, stage: Stage, jet: Jet) -> Jet:
         self.stages.append(stage)
         return stage(jet)
@@ -104,8 +113,12 @@ def _entering(scaling: Scaling) -> Stage:
     """`(s(x) - shift) / scale`."""
     shift, scale, scales = array(scaling.shift), array(scaling.scale), scaling.scales
     factor = reciprocal(exactly(scale))
+    logs = np.array([each == "log" for each in scales])
 
     def stage(jet: Jet) -> Jet:
+        if logs.any():  # a raw input may end at 0, which is not part of its range
+            below = (jet.v.lo[:, logs] < 0).any(1)
+            jet = replace(jet, undefined=either(jet.undefined, below))
         jet = _logarithms(jet, scales, "log")
         if (shift != 0).any():
             jet = jet_add(jet, constant(jet.space, -shift))
@@ -169,10 +182,10 @@ def _summing(table: EdgeTable) -> Stage:
         if (bias != 0).any():
             value = add(value, exactly(bias))
         if order == 0:
-            return Jet(jet.space, value)
+            return Jet(jet.space, value, undefined=jet.undefined)
         assert jet.d is not None
         if jet.diagonal:
-            return Jet(jet.space, value, *_first_layer(jet, ranges))
+            return Jet(jet.space, value, *_first_layer(jet, ranges), undefined=jet.undefined)
         d = total(multiply(_edges(ranges[1]), _inputs(jet.d)), 2)
         h = None
         if order >= 2 and jet.space.pairs:
@@ -180,7 +193,7 @@ def _summing(table: EdgeTable) -> Stage:
             if jet.h is not None:
                 curved = add(curved, multiply(_edges(ranges[1]), _inputs(jet.h)))
             h = total(curved, 2)
-        return Jet(jet.space, value, d, h)
+        return Jet(jet.space, value, d, h, undefined=jet.undefined)
 
     return stage
 

@@ -16,12 +16,14 @@ from splinework.errors import ArgumentError, ConfigError
 from splinework.errors.foreign import not_a_model
 from splinework.formula.intervals import Floats
 from splinework.knowledge.axioms.axiom import Axiom, Name, outputs_of, place
-from splinework.knowledge.axioms.sampling import sobol
+from splinework.knowledge.axioms.checker.formulas import Unreadable
+from splinework.knowledge.axioms.checker.models import Enclosed, Reading
+from splinework.knowledge.axioms.checker.ranges import Range
+from splinework.knowledge.axioms.checker.spread import spread_of
 from splinework.knowledge.axioms.verify.claim import Along, Argument, Claim, Define, Environment
 from splinework.knowledge.axioms.verify.numbers import Model, array, names_of, network_of
 from splinework.nn.frame import Expression, FramedKAN
 
-_N_SAMPLES = 256
 INEQUALITY_TOLERANCE: Final = 1e-9
 """The tolerance of inequalities of values, relative to the range of the output."""
 SLOPE_TOLERANCE: Final = 1e-6
@@ -107,7 +109,7 @@ class Subject:
         for j in self.outputs_of(axiom):
             size = float(self.spread[j]) / math.prod(map(self.width, along)) if scale is None else scale
             tolerance = self.tolerance(size, equal=equal, derivative=bool(along))
-            fields = {"derivatives": (along,), "tolerance": tolerance, "scale": size, **more}
+            fields = {"derivatives": (along,), "tolerance": tolerance, "scale": size, "equation": equal, **more}
             found.append(self.claim(axiom, text(self.outputs[j]), partial(define, j), **fields))
         return found
 
@@ -203,6 +205,14 @@ def subject_of(model: Model, box: Any = None) -> Subject:
     return Subject(model, inputs, outputs, lo, hi, _spread(model, lo, hi))
 
 
+def _spread(model: Model, lo: Floats, hi: Floats) -> Floats:
+    """The range of every output, to which tolerances refer, as the checker defines it."""
+    try:
+        return spread_of(Enclosed(Reading(model), Range(lo, hi)))
+    except Unreadable as error:
+        raise ConfigError(f"nothing can be proved of this model: {error}.") from None
+
+
 def _check(model: Any) -> None:
     network: Any = network_of(model)
     if not hasattr(network, "kan_layers"):
@@ -250,18 +260,6 @@ def _given(box: Any, inputs: Sequence[str]) -> list[tuple[int, tuple[float, floa
         if not -math.inf < low < high < math.inf:
             raise ConfigError(f"the range of {inputs[i]!r} is (low, high), finite and low < high; got ({low}, {high}).")
     return found
-
-
-@torch.no_grad()
-def _spread(model: Model, lo: Floats, hi: Floats) -> Floats:
-    """The range of every output on sample points of the box, as the scale of tolerances."""
-    like = network_of(model).kan_layers[0].coefficients
-    points = sobol(_N_SAMPLES, np.stack([lo, hi], 1), 0).to(like)
-    values = model(points).double().cpu().numpy()
-    values = values[np.isfinite(values).all(1)]
-    spread: Floats = np.ptp(values, axis=0) if len(values) else np.ones(values.shape[1])
-    size: Floats = np.abs(values).max(0, initial=0.0)
-    return np.where(spread > 1e-9 * size, spread, np.where(size > 0, size, 1.0))
 
 
 def box_of(axiom: Axiom, subject: Subject) -> tuple[Floats, Floats]:

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from splinework.errors import ConfigError
 from splinework.knowledge.teach.equations.separable import separable
 from splinework.knowledge.teach.equations.slab import Slab
+from splinework.nn.arrays import check_columns
 from splinework.nn.derivatives import Monomial, Series
 from splinework.nn.derivatives.propagation import propagate
 from splinework.nn.frame import Frame, FramedKAN
-from splinework.nn.layer import check_columns
 from splinework.nn.network import KAN
 from splinework.splines import uniform_knots
 from splinework.splines.bases import make_basis

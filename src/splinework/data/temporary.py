@@ -1,0 +1,79 @@
+"""Temporary folders beside what is written, removed at the end; those of a killed process by the next one that writes there.
+
+Every folder in use is locked; the system releases the lock of a process that dies. So a folder without a lock is left over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+PREFIX: Final = ".saving-"
+REPLACED: Final = "old"
+"""A folder in a temporary folder, which holds what is being replaced, by its name, while its successor moves to its place."""
+MIN_AGE_SECONDS: Final = 60.0
+"""Age below which a folder without a lock is left alone: between its making and its locking lies a moment."""
+_NAME: Final = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}")
+
+
+@contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """Yields an empty folder inside `parent`, removed at the end, and sweeps what dead processes left there.
+
+    Raises:
+        OSError: If it cannot be made.
+    """
+    sweep(parent)
+    with TemporaryDirectory(prefix=PREFIX, dir=parent, ignore_cleanup_errors=True) as name, _lock(Path(name)):
+        yield Path(name)
+
+
+def sweep(parent: Path) -> None:
+    """Removes temporary folders of dead processes; what one of them was about to replace is put back first."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(parent):
+            if _NAME.fullmatch(name):
+                with contextlib.suppress(OSError):
+                    _sweep_one(parent / name)
+
+
+def _sweep_one(folder: Path) -> None:
+    state = folder.lstat()
+    if not folder.is_dir() or folder.is_symlink() or time.time() - state.st_mtime < MIN_AGE_SECONDS:
+        return
+    if hasattr(os, "getuid") and state.st_uid != os.getuid():
+        return
+    with _lock(folder) as free:
+        if not free:
+            return
+        for replaced in (folder / REPLACED).iterdir() if (folder / REPLACED).is_dir() else ():
+            if not os.path.lexists(folder.parent / replaced.name):
+                os.rename(replaced, folder.parent / replaced.name)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[bool]:
+    """Locks a folder as long as this process lives, at most until the end; False where another one has, or nothing can."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, which removes nothing that is open
+        yield False
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            place = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, place)
+            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # held by its owner, or a file system without locks
+            yield False
+            return
+        yield True

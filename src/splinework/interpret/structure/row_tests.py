@@ -1,0 +1,135 @@
+"""Tests of structure by rows: a smooth model that has the structure against one that need not have it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from splinework.interpret.structure.fields import Array
+from splinework.interpret.structure.findings import Evidence, FindingKind
+from splinework.interpret.structure.nested_models import Problem, StructuredFit, evidence, linear_fit, without_others
+from splinework.interpret.structure.nonlinear_models import composite_fit, product_fit
+from splinework.interpret.structure.tree import INVARIANCES, Group, StructureTests
+from splinework.interpret.symbolic.screening.surrogate import fit_surrogate
+
+N_REFERENCES: Final = 3
+"""Points of the other inputs at which a module's values are read off the smooth stand-in, to begin with."""
+MIN_OVERLAP: Final = 0.5
+"""Share of two inputs' ranges that they must have in common to be exchanged, and of a range that must mirror itself."""
+
+
+@dataclass
+class RowTests(StructureTests):
+    """Tests of rows.
+
+    Attributes:
+        names: Names of the columns.
+        problem: The rows.
+        level: The probability at which a structure that holds is rejected.
+        tolerance: The largest effect that counts as none.
+    """
+
+    names: tuple[str, ...]
+    problem: Problem
+    level: float
+    tolerance: float
+
+    @staticmethod
+    def of(x: Array, y: Array, names: tuple[str, ...], level: float, tolerance: float) -> RowTests:
+        """The tests of rows; columns that do not vary stay without an effect."""
+        return RowTests(names, Problem.of(x, y), level, tolerance)
+
+    def _test(self, fit: StructuredFit | None) -> Evidence:
+        return evidence(self.problem, fit, self.level, self.tolerance)
+
+    def _without(self, i: int) -> Array:
+        return np.delete(self.problem.x, i, axis=1)
+
+    def idle(self, i: int) -> Evidence:
+        if self.problem.x.shape[1] == 1 or np.ptp(self.problem.x[:, i]) == 0:
+            constant = np.zeros((len(self.problem.y), 1))
+            return self._test(linear_fit(self.problem, constant, lambda p: p.sum(1) == 0))
+        return self._test(linear_fit(self.problem, self._without(i)))
+
+    def additive(self, i: int, j: int) -> Evidence:
+        return self._test(linear_fit(self.problem, self.problem.x, lambda p: p[:, i] * p[:, j] == 0))
+
+    def product(self, left: Group, right: Group) -> Evidence:
+        return self._test(product_fit(self.problem, left, right))
+
+    def module(self, group: Group) -> Evidence:
+        return self.composite([group])
+
+    def composite(self, parts: Sequence[Group]) -> Evidence:
+        return self._test(composite_fit(self.problem, parts, self._starts(parts)))
+
+    def _starts(self, parts: Sequence[Group]) -> list[Array]:
+        """Values near a function of the group's inputs: the smooth stand-in with the others held, or the target itself."""
+        inside = [i for part in parts for i in part]
+        outside = [i for i in range(len(self.names)) if i not in inside]
+        if not outside:
+            return [self.problem.y]
+        draw = np.random.default_rng(0).choice(len(self.problem.y), N_REFERENCES, replace=False)
+        return [self._held(outside, self.problem.x[row]) for row in draw]
+
+    def _held(self, outside: Sequence[int], at: Array) -> Array:
+        """Values of the stand-in at the rows with some inputs held."""
+        x = self.problem.x.copy()
+        x[:, list(outside)] = at[list(outside)]
+        rows = np.vstack([self.problem.x, x])
+        count = len(self.problem.y)
+        weights = np.concatenate([self.problem.root**2, np.full(count, 1e-12)])
+        y = np.concatenate([self.problem.y, self.problem.y])
+        surrogate = fit_surrogate(rows, y, weights, terms=120, kind=(False, False))
+        return surrogate.values[count:]
+
+    def invariance(self, text: str, i: int, j: int) -> Evidence | None:
+        a, b = self.problem.x[:, i], self.problem.x[:, j]
+        if "/" in text and np.abs(b).min() <= 1e-2 * np.abs(b).max():
+            return None
+        merged = np.column_stack([np.delete(self.problem.x, (i, j), axis=1), INVARIANCES[text](a, b)])
+        return self._test(linear_fit(self.problem, merged))
+
+    def exchange(self, i: int, j: int) -> Evidence | None:
+        x = self.problem.x
+        low, high = np.maximum(x[:, i].min(), x[:, j].min()), np.minimum(x[:, i].max(), x[:, j].max())
+        if high - low < MIN_OVERLAP * max(np.ptp(x[:, i]), np.ptp(x[:, j])):
+            return None
+        a, b = x[:, i], x[:, j]
+        symmetric = np.column_stack([np.delete(x, (i, j), axis=1), a + b, (a - b) ** 2])
+        return self._test(linear_fit(self.problem, symmetric))
+
+    def parity(self, i: int, odd: bool) -> Evidence | None:
+        x, own = self.problem.x.copy(), self.problem.x[:, i]
+        if min(-own.min(), own.max()) < MIN_OVERLAP * np.abs(own).max():
+            return None
+        x[:, i] = own**2
+        if not odd:
+            return self._test(linear_fit(self.problem, x))
+        about_zero = replace(self.problem, y=self.problem.y + self.problem.centre)
+        return self._test(linear_fit(about_zero, x, factor=own))
+
+    def without(self, idle: Iterable[int]) -> StructureTests:
+        gone = set(idle)
+        keep = [i for i in range(len(self.names)) if i not in gone]
+        return self._part(keep, self.problem.y, self.problem.root)
+
+    def part(self, kind: FindingKind, parts: Sequence[Group], k: int) -> StructureTests:
+        """The part's own values: the target without the other parts, as a smooth model of all parts has them."""
+        own, problem = list(parts[k]), self.problem
+        others = [i for i in range(len(self.names)) if i not in own]
+        if kind == "sum":
+            return self._part(own, without_others(problem, own, others), problem.root)
+        fit = product_fit(problem, own, others)
+        assert fit is not None
+        factor = fit.values["right"]
+        size = np.maximum(np.abs(factor), 1e-3 * np.abs(factor).max())
+        values = (problem.y - fit.values["level"]) / (np.sign(factor) * size)
+        return self._part(own, values, problem.root * size)
+
+    def _part(self, columns: list[int], y: Array, root: Array) -> RowTests:
+        problem = Problem.of(self.problem.x[:, columns], y, root)
+        return RowTests(tuple(self.names[i] for i in columns), problem, self.level, self.tolerance)

@@ -1,0 +1,263 @@
+"""Ranges of real numbers on float64 arrays, rounded outward, and functions of several variables over boxes with derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+ULP: Final = 2.0**-52
+_LESS, _MORE = 1 - ULP, 1 + ULP
+_SMALL: Final = 1e-290
+"""Below this, products may lose digits to underflow."""
+
+
+def down(x: Floats) -> Floats:
+    """At least one unit in the last place below x; zero and infinity stay."""
+    below: Floats = np.minimum(x * _LESS, x * _MORE)
+    return below
+
+
+def up(x: Floats) -> Floats:
+    """At least one unit in the last place above x."""
+    above: Floats = np.maximum(x * _LESS, x * _MORE)
+    return above
+
+
+@dataclass(frozen=True)
+class Range:
+    """All numbers from `lo` to `hi`, elementwise; an infinite end stands for numbers as large as you like."""
+
+    lo: Floats
+    hi: Floats
+
+    def __add__(self, other: Range) -> Range:
+        with np.errstate(invalid="ignore", over="ignore"):
+            # A sum that is zero in float64 is exact (Sterbenz), so signs are kept.
+            lo, hi = down(self.lo + other.lo), up(self.hi + other.hi)
+        if np.isnan(lo).any() or np.isnan(hi).any():
+            return Range(np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi))
+        return Range(lo, hi)
+
+    def __neg__(self) -> Range:
+        return Range(-self.hi, -self.lo)
+
+    def __sub__(self, other: Range) -> Range:
+        return self + -other
+
+    def __mul__(self, other: Range) -> Range:
+        with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+            every = [x * y for x in (self.lo, self.hi) for y in (other.lo, other.hi)]
+            lo = np.minimum(np.minimum(every[0], every[1]), np.minimum(every[2], every[3]))
+            if np.isnan(lo).any():
+                every = [np.where(np.isnan(p), 0.0, p) for p in every]
+                lo = np.minimum(np.minimum(every[0], every[1]), np.minimum(every[2], every[3]))
+            hi = np.maximum(np.maximum(every[0], every[1]), np.maximum(every[2], every[3]))
+        lo, hi = down(lo), up(hi)
+        if min(np.abs(lo).min(initial=1.0), np.abs(hi).min(initial=1.0)) < _SMALL:
+            zero = ((self.lo == 0) & (self.hi == 0)) | ((other.lo == 0) & (other.hi == 0))
+            signs = [(r.lo >= 0, r.hi <= 0) for r in (self, other)]
+            rises = (signs[0][0] & signs[1][0]) | (signs[0][1] & signs[1][1]) | zero
+            falls = (signs[0][0] & signs[1][1]) | (signs[0][1] & signs[1][0]) | zero
+            lo = np.where((np.abs(lo) < _SMALL) & ~rises, -_SMALL, np.where(rises, np.maximum(lo, 0), lo))
+            lo = np.where((lo < _SMALL) & rises, 0.0, lo)
+            hi = np.where((np.abs(hi) < _SMALL) & ~falls, _SMALL, np.where(falls, np.minimum(hi, 0), hi))
+            hi = np.where((hi > -_SMALL) & falls, 0.0, hi)
+        return Range(lo, hi)
+
+    def square(self) -> Range:
+        """`x²`, never negative."""
+        with np.errstate(over="ignore", under="ignore"):
+            ends = self.lo * self.lo, self.hi * self.hi
+        least = np.where((self.lo <= 0) & (self.hi >= 0), 0.0, np.minimum(*ends))
+        most = np.maximum(*ends)
+        least = np.where(least < _SMALL, 0.0, down(least))
+        return Range(least, np.where((self.lo == 0) & (self.hi == 0), 0.0, np.maximum(up(most), _SMALL)))
+
+    def inverse(self) -> Range:
+        """`1/x`; unbounded where x may be zero, on one side only where zero is an end."""
+        with np.errstate(divide="ignore", over="ignore", under="ignore"):
+            lo, hi = down(1 / self.hi), up(1 / self.lo)
+        up_, down_ = (self.lo >= 0) & (self.hi > 0), (self.hi <= 0) & (self.lo < 0)
+        lo = np.where(up_, np.maximum(lo, 0), np.where(down_ & (self.hi < 0), lo, -np.inf))
+        hi = np.where(down_, np.minimum(hi, 0), np.where(up_ & (self.lo > 0), hi, np.inf))
+        return Range(lo, hi)
+
+    def __getitem__(self, index: Any) -> Range:
+        return Range(self.lo[index], self.hi[index])
+
+    @property
+    def size(self) -> Floats:
+        """The largest magnitude."""
+        return np.maximum(np.abs(self.lo), np.abs(self.hi))
+
+    def hull(self, other: Range) -> Range:
+        """The smallest range that contains both."""
+        return Range(np.minimum(self.lo, other.lo), np.maximum(self.hi, other.hi))
+
+
+def exact(value: Any) -> Range:
+    """Exact numbers."""
+    held = np.asarray(value, dtype=np.float64)
+    return Range(held, held)
+
+
+def around(value: Floats, error: Floats) -> Range:
+    """Numbers within an error of values."""
+    return Range(down(value - error), up(value + error))
+
+
+def whole_power(x: Range, n: int) -> Range:
+    """`xⁿ` for an integer n."""
+    if n < 0:
+        return whole_power(x, -n).inverse()
+    if n == 0:
+        return exact(np.ones_like(x.lo))
+    half = whole_power(x, n // 2).square() if n > 1 else exact(np.ones_like(x.lo))
+    return half * x if n % 2 else half
+
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """W functions of n variables over B boxes.
+
+    Attributes:
+        pairs: The second derivatives that are known.
+        v: Values `(B, W)`.
+        d: Gradients `(B, n, W)`; of an unmixed bundle, in which function w depends on variable w alone, `(B, W)`. None if unknown.
+        h: Second derivatives `(B, P, W)`; of an unmixed one `(B, W)`. None if unknown.
+        sound: A mask `(B,)`: the functions certainly have a value everywhere on the box.
+        unmixed: Whether function w depends on variable w alone.
+    """
+
+    pairs: tuple[Pair, ...]
+    v: Range
+    d: Range | None
+    h: Range | None
+    sound: Mask
+    unmixed: bool = False
+
+    def mixed(self) -> Bundle:
+        """The same with gradients by all variables."""
+        if not self.unmixed:
+            return self
+        batch, width = self.v.lo.shape
+        d = h = None
+        every = np.arange(width)
+        if self.d is not None:
+            d = Range(np.zeros((batch, width, width)), np.zeros((batch, width, width)))
+            d.lo[:, every, every], d.hi[:, every, every] = self.d.lo, self.d.hi
+        if self.h is not None:
+            shape = (batch, len(self.pairs), width)
+            h = Range(np.zeros(shape), np.zeros(shape))
+            for p, (a, b) in enumerate(self.pairs):
+                if a == b:
+                    h.lo[:, p, a], h.hi[:, p, a] = self.h.lo[:, a], self.h.hi[:, a]
+        return replace(self, d=d, h=h, unmixed=False)
+
+    def part(self, w: int) -> Bundle:
+        """One of the functions."""
+        held, at = self.mixed(), (Ellipsis, slice(w, w + 1))
+        d, h = (None if each is None else each[at] for each in (held.d, held.h))
+        return replace(held, v=held.v[at], d=d, h=h)
+
+    def __add__(self, other: Bundle) -> Bundle:
+        a, b = self.mixed(), other.mixed()
+        d, h = (None if x is None or y is None else x + y for x, y in ((a.d, b.d), (a.h, b.h)))
+        return replace(a, v=a.v + b.v, d=d, h=h, sound=a.sound & b.sound)
+
+    def __neg__(self) -> Bundle:
+        d, h = (None if each is None else -each for each in (self.d, self.h))
+        return replace(self, v=-self.v, d=d, h=h)
+
+    def __mul__(self, other: Bundle) -> Bundle:
+        if self is other:
+            two = exact(2.0)
+            return through(self, self.v.square(), two * self.v, exact(np.full(self.v.lo.shape, 2.0)))
+        a, b = self.mixed(), other.mixed()
+        d = h = None
+        if a.d is not None and b.d is not None:
+            d = a.d * b.v[:, None] + b.d * a.v[:, None]
+            if a.h is not None and b.h is not None:
+                h = a.h * b.v[:, None] + b.h * a.v[:, None]
+                if a.pairs:
+                    i, j = np.array(a.pairs).T
+                    h = h + (a.d[:, i] * b.d[:, j] + a.d[:, j] * b.d[:, i])
+        return replace(a, v=a.v * b.v, d=d, h=h, sound=a.sound & b.sound)
+
+    def scaled(self, factor: Range) -> Bundle:
+        """Times numbers `(W,)`."""
+        d, h = (None if each is None else each * factor for each in (self.d, self.h))
+        return replace(self, v=self.v * factor, d=d, h=h)
+
+    def moved(self, offset: Range) -> Bundle:
+        """Plus numbers `(W,)`."""
+        return replace(self, v=self.v + offset)
+
+    def slope(self, a: int) -> Bundle:
+        """The derivative along a variable, with its gradient if second derivatives are known."""
+        held = self.mixed()
+        assert held.d is not None
+        d = None
+        if held.h is not None:
+            rows = [held.pairs.index((min(a, b), max(a, b))) for b in range(held.d.lo.shape[1])]
+            d = held.h[:, rows]
+        return replace(held, v=held.d[:, a], d=d, h=None)
+
+    def bend(self, a: int, b: int) -> Bundle:
+        """A second derivative."""
+        held = self.mixed()
+        assert held.h is not None
+        return replace(held, v=held.h[:, held.pairs.index((min(a, b), max(a, b)))], d=None, h=None)
+
+
+def through(f: Bundle, value: Range, first: Range, second: Range, sound: Mask | None = None) -> Bundle:
+    """The chain rule for a function of one variable with these derivatives over `f.v`."""
+    d = h = None
+    if f.unmixed:
+        d = None if f.d is None else f.d * first
+        if f.d is not None and f.h is not None:
+            h = f.d.square() * second + f.h * first
+    elif f.d is not None:
+        d = f.d * first[:, None]
+        if f.h is not None:
+            h = f.h * first[:, None]
+            if f.pairs:
+                h = h + squares(f.d, f.pairs) * second[:, None]
+    return replace(f, v=value, d=d, h=h, sound=f.sound if sound is None else f.sound & sound)
+
+
+def squares(d: Range, pairs: Sequence[Pair]) -> Range:
+    """`d_a d_b` for all pairs, never negative where a is b."""
+    i, j = np.array(pairs).T
+    found = d[:, i] * d[:, j]
+    same = i == j
+    if same.any():
+        square = d[:, i[same]].square()
+        found.lo[:, same], found.hi[:, same] = square.lo, square.hi
+    return found
+
+
+def beside(parts: Sequence[Bundle]) -> Bundle:
+    """Functions side by side."""
+    held = [part.mixed() for part in parts]
+
+    def together(ranges: list[Range | None]) -> Range | None:
+        known = [each for each in ranges if each is not None]
+        if len(known) < len(ranges):
+            return None
+        return Range(np.concatenate([r.lo for r in known], -1), np.concatenate([r.hi for r in known], -1))
+
+    v = together([part.v for part in held])
+    assert v is not None
+    sound = np.logical_and.reduce([part.sound for part in held])
+    d, h = (together([getattr(part, key) for part in held]) for key in ("d", "h"))
+    return Bundle(held[0].pairs, v, d, h, sound)

@@ -1,0 +1,128 @@
+"""The campaign: every verdict is held against sampling, every certificate is checked, and forged by a millionth of the spread."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from splinework.errors import SplineworkError
+from splinework.knowledge.axioms.checker import check
+from splinework.knowledge.axioms.verify import Certificate, verify
+from splinework.knowledge.axioms.verify.certificate import from_dict
+from tests.attack.formulas import claims_of, violation
+from tests.attack.formulas import drawn as drawn_formula
+from tests.attack.integers import claims_of_integers, drawn_integers
+from tests.attack.networks import drawn as drawn_network
+from tests.attack.networks import trials
+
+FORGERY = 1e-6
+"""Of the scale of a claim: what a forger adds."""
+
+
+@dataclass
+class Report:
+    """What a campaign found.
+
+    Attributes:
+        verdicts: Number of claims by kind of model, status and, where known, truth.
+        failures: What is wrong, with its seed.
+        forged: Number of forged certificates.
+    """
+
+    verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    forged: int = 0
+
+    def note(self, kind: str, status: str) -> None:
+        """Counts a verdict."""
+        self.verdicts[kind, status] += 1
+
+    def __str__(self) -> str:
+        lines = [f"{kind:10} {status:10} {count}" for (kind, status), count in sorted(self.verdicts.items())]
+        return "\n".join([*lines, f"forged     {self.forged}", f"failures   {len(self.failures)}", *self.failures])
+
+
+def attack(seeds: range, *, budget: float = 1.0, report: Report | None = None) -> Report:
+    """Attacks one model of every kind for each seed; adds to a report if given."""
+    report = Report() if report is None else report
+    for seed in seeds:
+        for kind in (_formula, _network, _integers):
+            kind(seed, np.random.default_rng(seed), budget, report)
+    return report
+
+
+def _formula(seed: int, draw: np.random.Generator, budget: float, report: Report) -> None:
+    formula = drawn_formula(draw)
+    model = formula.model()
+    found = verify(model, claims_of(formula, draw), budget=budget)
+    for claim in found.claims:
+        report.note("formula", claim.status)
+        wrong = violation(formula, claim.axiom, claim.tolerance) if claim.status == "proved" else ""
+        if wrong:
+            report.failures.append(f"seed {seed}, formula {formula.text}: {claim.axiom} is proved, but {wrong}")
+    _certificate(f"seed {seed}, formula {formula.text}", model, found, draw, report)
+
+
+def _network(seed: int, draw: np.random.Generator, budget: float, report: Report) -> None:
+    target = drawn_network(draw)
+    box = dict(zip(target.names, zip(target.lo.tolist(), target.hi.tolist(), strict=True), strict=True))
+    known = trials(target, draw)
+    try:
+        found = verify(target.model, [each.text for each in known], box=box, budget=budget)
+    except SplineworkError as error:
+        report.note("network", f"refused: {type(error).__name__}")
+        return
+    for trial, claim in zip(known, found.claims, strict=True):
+        report.note("network", claim.status)
+        about = f"seed {seed}, network: {trial.text}"
+        if claim.status == "proved" and trial.worst < -claim.tolerance - trial.rounding:
+            report.failures.append(f"{about} is proved, but its function is {trial.worst}")
+        if claim.status == "refuted" and "bounded" in trial.text and np.isfinite(trial.worst):
+            value = float(target.values(np.array([[claim.counterexample[name] for name in target.names]]))[0])
+            end = float(trial.text.partition("=")[2].rstrip(")"))
+            off = value - end if "lower" in trial.text else end - value
+            if not off <= trial.rounding or not abs(off - float(claim.value)) <= 1e-9 * (1 + abs(value)):
+                report.failures.append(f"{about} is refuted, but its value at the point is {value}")
+    _certificate(f"seed {seed}, network", target.model, found, draw, report)
+
+
+def _integers(seed: int, draw: np.random.Generator, budget: float, report: Report) -> None:
+    model = drawn_integers(draw)
+    known = claims_of_integers(model, draw)
+    found = verify(model, list(known), budget=budget)
+    for (text, holds), claim in zip(known.items(), found.claims, strict=True):
+        report.note("integers", claim.status)
+        if claim.status != "unknown" and (claim.status == "proved") != holds:
+            report.failures.append(f"seed {seed}, integers: {text} is {claim.status}, which is false")
+    _certificate(f"seed {seed}, integers", model, found, draw, report)
+
+
+def _certificate(about: str, model: Any, found: Certificate, draw: np.random.Generator, report: Report) -> None:
+    """The certificate must be accepted, and no forgery of it."""
+    verdict = check(model, found)
+    if not verdict:
+        report.failures.append(f"{about}: the checker rejects what verify has made: {verdict.reason}")
+    for number, claim in enumerate(found.claims):
+        if claim.status != "refuted" or claim.counterexample is None:
+            continue
+        forged = _forged(claim, draw)
+        claims = (*found.claims[:number], forged, *found.claims[number + 1 :])
+        states = {each.status for each in claims}
+        status = "refuted" if "refuted" in states else "unknown" if "unknown" in states else "proved"
+        report.forged += 1
+        if check(model, from_dict(replace(found, claims=claims, status=status).to_dict())):
+            report.failures.append(f"{about}: a forged certificate of {claim.axiom} is accepted")
+
+
+def _forged(claim: Any, draw: np.random.Generator) -> Any:
+    """A claim that is refuted, as if it were proved, or with another value or point."""
+    kind = int(draw.integers(3))
+    plain = {"status": "proved", "counterexample": None, "value": "", "bound": -claim.tolerance}
+    if kind == 0:
+        return replace(claim, **plain, method=str(draw.choice(["formula", "exhaustion"])), tree="")
+    if kind == 1:
+        return replace(claim, **plain, method=str(draw.choice(["bounds", "structure"])), tree=".")
+    value = float(claim.value)
+    other = value - FORGERY * max(abs(value), 1e-3) if np.isfinite(value) else -1.0
+    return replace(claim, value=repr(other))

@@ -1,0 +1,51 @@
+"""A few seconds of fuzzing for each target, of one seed; `make fuzz` goes on with others for as long as one likes."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from splinework.errors import ConfigError
+from tests.fuzz.cases import MAX_GROWTH_MB, run
+from tests.fuzz.subjects import TARGETS
+
+SECONDS = 1.5
+"""Processor time of a target in `make test`."""
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_whatever_comes_is_read_or_refused_by_a_sentence(name):
+    report = run(name, TARGETS[name], seed=0, seconds=SECONDS)
+    assert report.failures == []
+    assert report.cases > 10
+
+
+def raises(error: BaseException):
+    def target(rng: Random) -> None:
+        raise error
+
+    return target
+
+
+def hang(rng: Random) -> None:
+    while True:
+        pass
+
+
+def grow(rng: Random) -> None:
+    bytearray(int(1.5e6 * MAX_GROWTH_MB))
+
+
+def test_the_runner_finds_what_it_looks_for(monkeypatch):
+    monkeypatch.setattr("tests.fuzz.cases.MAX_SECONDS", 0.3)
+    for target, word in (
+        (raises(TypeError("x")), "TypeError"),
+        (raises(MemoryError()), "MemoryError"),
+        (hang, "Hang"),
+        (grow, "MB more memory"),
+    ):
+        report = run("planted", target, seed=0, seconds=30, most=1)
+        assert len(report.failures) == 1
+        assert word in report.failures[0]
+    assert run("planted", raises(ConfigError("a sentence")), seed=0, seconds=30, most=1).refused == 1

@@ -1,0 +1,80 @@
+"""From rows the structure of a function is found at any noise, and a structure that holds is rejected at the stated level."""
+
+import numpy as np
+import pytest
+from scipy.stats import kstest
+
+from splinework.interpret.structure import find_structure
+from splinework.interpret.structure.nested_models import Problem, evidence, linear_fit
+from splinework.interpret.structure.nonlinear_models import composite_fit, product_fit
+from tests.interpret.structure.trees import node
+
+FUNCTIONS = {
+    "sum": (lambda a, b, c: np.sin(2 * a) + np.exp(b) * c, node("sum", "x1", node("product", "x2", "x3"))),
+    "product": (lambda a, b, c: (2 + np.sin(2 * a)) * np.exp(b) + 0 * c, node("product", "x1", "x2")),
+    "group": (
+        lambda a, b, c: np.sin(2 * (a - b)) * c + np.exp(a - b) * c**2,
+        node("function", node("composite", "x1", "x2"), "x3"),
+    ),
+    "composite": (lambda a, b, c: np.tanh(a + b**2 + np.sin(2 * c)), node("composite", "x1", "x2", "x3")),
+}
+
+
+def rows(name, noise, count=600, seed=0):
+    draw = np.random.default_rng(seed)
+    x = draw.uniform(-1, 1, (count, 3))
+    y = FUNCTIONS[name][0](*x.T)
+    return x, y + noise * y.std() * draw.normal(size=count)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.02])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_tree_is_that_of_the_function(name, noise):
+    found = find_structure(*rows(name, noise))
+    assert found.tree.key == FUNCTIONS[name][1]
+    assert found.idle == (("x3",) if name == "product" else ())
+
+
+def test_symmetries_of_rows():
+    x, y = rows("group", 0.02)
+    found = find_structure(x, y, names=list("abc"))
+    assert [each.expression for each in found.holding if each.kind == "invariance"] == ["a - b"]
+    draw = np.random.default_rng(1)
+    y = x[:, 0] ** 3 * np.cos(2 * x[:, 1]) + 0.01 * draw.normal(size=len(x))
+    kinds = {(each.kind, each.groups[0]) for each in find_structure(x, y).holding if each.kind in ("even", "odd")}
+    assert kinds == {("odd", ("x1",)), ("even", ("x2",))}
+
+
+def test_p_values_of_a_structure_that_holds_are_not_small():
+    """Uniform or larger: the level is kept for a linear, a bilinear and a composite model."""
+    found = {"linear": [], "product": [], "composite": []}
+    for seed in range(60):
+        draw = np.random.default_rng(seed)
+        x = draw.uniform(-1, 1, (200, 2))
+        noise = 0.1 * draw.normal(size=200)
+        added = Problem.of(x, np.sin(2 * x[:, 0]) + x[:, 1] ** 2 + noise)
+        keep = lambda p: p[:, 0] * p[:, 1] == 0  # noqa: E731
+        found["linear"].append(evidence(added, linear_fit(added, x, keep), 0.01, 1e-9).p_value)
+        times = Problem.of(x, (1.5 + x[:, 0]) * np.exp(x[:, 1]) + noise)
+        found["product"].append(evidence(times, product_fit(times, [0], [1]), 0.01, 1e-9).p_value)
+        inside = Problem.of(x, np.tanh(x[:, 0] + x[:, 1] ** 3) + noise)
+        fit = composite_fit(inside, [(0,), (1,)], [inside.y])
+        found["composite"].append(evidence(inside, fit, 0.01, 1e-9).p_value)
+    for p_values in found.values():
+        assert kstest(p_values, "uniform", alternative="greater").pvalue > 0.01  # not stochastically smaller
+        assert np.mean(np.array(p_values) < 0.05) <= 0.12
+
+
+def test_a_violation_is_found_and_measured():
+    draw = np.random.default_rng(0)
+    x = draw.uniform(-1, 1, (600, 2))
+    y = x[:, 0] + x[:, 1] ** 2 + 0.3 * x[:, 0] * x[:, 1]
+    problem = Problem.of(x, y + 0.02 * draw.normal(size=600))
+    found = evidence(problem, linear_fit(problem, x, lambda p: p[:, 0] * p[:, 1] == 0), 0.01, 0.01)
+    assert not found.holds
+    assert found.effect == pytest.approx(0.1 / y.std(), rel=0.1)  # 0.3 ab has a standard deviation of 0.1
+
+
+def test_more_noise_than_function_claims_no_interaction_but_says_so():
+    found = find_structure(*rows("sum", 30.0))
+    assert found.tree is None or all(each.evidence.error > 0.01 for each in found.findings)

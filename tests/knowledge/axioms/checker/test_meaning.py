@@ -1,0 +1,111 @@
+"""The checker reads every axiom by itself: it means the same claims as the prover, in all words and numbers."""
+
+import numpy as np
+import pytest
+import torch
+
+import splinework as sw
+from splinework.knowledge.axioms.checker.certificates import ModelChecker
+from splinework.knowledge.axioms.checker.formulas import Unreadable
+from splinework.knowledge.axioms.checker.models import Reading
+from splinework.knowledge.axioms.checker.points import PointView
+from splinework.knowledge.axioms.language import parse_axiom
+from splinework.knowledge.axioms.verify.exact import ExactEnvironment, ExactModel
+from splinework.knowledge.axioms.verify.subject import subject_of
+from tests.knowledge.axioms.verify.models import any_model, box_for
+
+AXIOMS = [
+    "monotone(x1)",
+    "monotone(x2, increasing=False, domain={'x1': (0, 0.5)})",
+    "convex(x1)",
+    "concave(x2, output='y2')",
+    "bounded(-1, 2)",
+    "bounded(upper=0.25)",
+    "positive()",
+    "lipschitz(3)",
+    "lipschitz(2.5, along=('x2',))",
+    "symmetric(x1, x2, x3)",
+    "antisymmetric(x1, x3)",
+    "even(x1, centre=0.1)",
+    "odd(x2)",
+    "periodic(x1, period=0.7)",
+    "invariant('sign', ('x1', 'x2'))",
+    "invariant('scale', ('x1', 'x2'))",
+    "invariant('translation', ('x1', 'x3'))",
+    "invariant('rotation', (('x1', 'x2'),))",
+    "no_interaction(x1, x2)",
+    "additive((('x1', 'x2'),))",
+    "sum_to_one()",
+    "ordered()",
+    "boundary({'x1': (-1, 1), 'x2': (0, inf)}, 'x1*x2')",
+    "initial(x1, 0.0, 'sin(x2)', 'x2**2')",
+    "units({'x1': 'm', 'x2': 'kg*m/s^2', 'x3': 's'}, 'J')",
+    "through(((0.0, 0.1, 0.2),), ((5.0, 6.0),))",
+    "integral(3.0, weight='1 + x1**2')",
+    "conserved({'x1': 'x2', 'x2': '-x1'})",
+    "residual('y1_x1x1 + y1_x2x2 = 0.3*y2')",
+    "residual('y1_x1 = nu*y2_x2x2', unknowns=(('nu', 0.1),))",
+    "law('f(x1, x2, x3) == f(x2, x1, x3)')",
+    "law('f_x1 >= 0 when x2 < 0.5')",
+    "law('d2 f/d x1 d x2 <= 1 when x1 > 0 and 0 <= x2 <= 0.5')",
+    "law('0 <= y1 <= y2 + f(x1 + s, x2, x3)', output='y1')",
+    "law('d2 f/d x22 + d f/d x3 >= -9')",
+    "asymptote(x1)",
+    "asymptote(x2, side='left', kind='linear')",
+]
+
+
+def model_of(seed: int) -> sw.KAN:
+    model = sw.KAN([3, 3, 2], dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    for layer in model.kan_layers:
+        with torch.no_grad():
+            layer.coefficients.normal_(0, 0.4, generator=torch.Generator().manual_seed(seed + 1))
+    return model
+
+
+@pytest.mark.parametrize("text", AXIOMS)
+def test_a_claim_has_one_meaning(text):
+    model, axiom = model_of(0), parse_axiom(text)
+    subject = subject_of(model)
+    reading, exact = Reading(model), ExactModel(model)
+    ends = zip(subject.lo.tolist(), subject.hi.tolist(), strict=True)
+    mine = ModelChecker(reading, dict(zip(subject.inputs, ends, strict=True))).claims(axiom.text())
+    theirs = axiom.claims(subject)
+    assert len(mine) == len(theirs) > 0
+    draw = np.random.default_rng(0)
+    for a, b in zip(mine, theirs, strict=True):
+        assert (a.text, a.names, a.equation, a.integral) == (b.text, b.names, b.equation, b.total)
+        assert np.array_equal(a.lo, b.lo)
+        assert np.array_equal(a.hi, b.hi)
+        assert a.tolerance == pytest.approx(b.tolerance, rel=1e-14)
+        assert set(a.along) == set(b.derivatives)
+        assert bool(a.open) == bool(b.reason)
+        assert len(a.conditions) == len(b.conditions)
+        for _ in range(2):
+            point = a.lo + draw.uniform(size=len(a.lo)) * (a.hi - a.lo)
+            view, env = PointView(reading, point.tolist()), ExactEnvironment(exact, point.tolist(), b.inputs)
+            pairs = [(a.function, b.define), *zip(sum(a.conditions, ()), sum(b.conditions, ()), strict=True)]
+            for own, other in pairs:
+                assert abs(own(view) - other(env)) <= 1e-15 * (1 + abs(other(env)))
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_models_have_the_same_values_in_sixty_digits(seed):
+    model = any_model(seed)
+    lo, hi = box_for(model)
+    reading, exact = Reading(model), ExactModel(model)
+    for share in np.random.default_rng(seed).uniform(size=(4, len(lo))):
+        point = (lo + share * (hi - lo)).tolist()
+        for mine, theirs in zip(PointView(reading, point).f(point), exact(point), strict=True):
+            assert abs(mine - theirs) <= 1e-20 * (1 + abs(theirs))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "monotone(x9)", "monotone()", "nothing(x1)", "bounded(__import__('os'))", "monotone(x1).text", "law('f(x1) == 0')",
+     "law('g(x1, x2, x3) == 0')", "residual('y1_x1 +')", "law('f[0] == 1')", "boundary({'x1': (0, 1)}, 'open(1)')"],
+)  # fmt: skip
+def test_what_cannot_be_read_is_refused(text):
+    reading = Reading(model_of(0))
+    with pytest.raises(Unreadable):
+        ModelChecker(reading, dict.fromkeys(reading.inputs, (-1.0, 1.0))).claims(text)

@@ -1,0 +1,129 @@
+"""The checker's arithmetic: results hold the exact ones in fractions, and are hardly wider."""
+
+import math
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+
+from splinework.knowledge.axioms.checker.functions import CURVES, power
+from splinework.knowledge.axioms.checker.models import variables
+from splinework.knowledge.axioms.checker.ranges import Range, exact, whole_power
+from splinework.knowledge.axioms.checker.series import SeriesOperations, variable
+
+
+def drawn(seed: int, size: int = 400) -> tuple[Range, np.ndarray]:
+    """Ranges of many sizes, zero and denormal numbers among their ends, and a number in each."""
+    draw = np.random.default_rng(seed)
+    ends = draw.choice([-1.0, 1.0, 0.0], (2, size)) * 10 ** draw.uniform(-3, 3, (2, size))
+    ends[:, :20] *= 1e-160
+    lo, hi = ends.min(0), ends.max(0)
+    return Range(lo, hi), np.clip(lo + draw.uniform(size=size) * (hi - lo), lo, hi)
+
+
+def holds(found: Range, values: list[Fraction]) -> None:
+    for lo, hi, value in zip(found.lo.tolist(), found.hi.tolist(), values, strict=True):
+        assert (lo == -math.inf or Fraction(lo) <= value) and (hi == math.inf or value <= Fraction(hi))
+
+
+@pytest.mark.parametrize("name", ["__add__", "__sub__", "__mul__"])
+def test_sums_and_products_hold_the_exact_ones_to_two_units(name):
+    (a, x), (b, y) = drawn(0), drawn(1)
+    of = getattr(Fraction, name)
+    holds(getattr(a, name)(b), [of(Fraction(p), Fraction(q)) for p, q in zip(x, y, strict=True)])
+    found = getattr(exact(x), name)(exact(y))
+    holds(found, [of(Fraction(p), Fraction(q)) for p, q in zip(x, y, strict=True)])
+    assert (found.hi - found.lo <= 5 * 2.0**-52 * np.abs(found.hi) + 2e-290).all()
+
+
+def test_squares_inverses_and_powers_hold_the_exact_ones():
+    a, x = drawn(2)
+    holds(a.square(), [Fraction(p) ** 2 for p in x])
+    assert (a.square().lo >= 0).all()
+    away = (a.lo > 0) | (a.hi < 0)
+    holds(a[away].inverse(), [1 / Fraction(p) for p in x[away]])
+    for n in range(6):
+        holds(whole_power(a, n), [Fraction(p) ** n for p in x])
+        holds(whole_power(a[away], -n), [Fraction(p) ** -n for p in x[away]])
+
+
+def test_signs_are_kept_and_zero_times_anything_is_zero():
+    zero, any_ = exact(np.zeros(3)), Range(np.array([-1.0, -np.inf, 2.0]), np.array([3.0, np.inf, 5.0]))
+    assert ((zero * any_).lo == 0).all()
+    assert ((zero * any_).hi == 0).all()
+    tiny = exact([1e-200])
+    assert (tiny * tiny).lo[0] == 0 < (tiny * tiny).hi[0] <= 1e-289
+    assert (tiny * -tiny).hi[0] == 0 > (tiny * -tiny).lo[0] >= -1e-289
+    up = Range(np.zeros(4), np.array([0.0, 1.0, 1e-320, np.inf]))
+    assert ((up + up).lo == 0).all()
+    assert ((up * up).lo == 0).all()
+    met = Range(np.array([-2.0, 0.0, 0.0]), np.array([0.0, 0.0, 2.0])).inverse()
+    assert met.hi.tolist() == [pytest.approx(-0.5), np.inf, np.inf]
+    assert met.lo.tolist() == [-np.inf, -np.inf, pytest.approx(0.5)]
+
+
+STEPS = ("abs", "floor", "sign")
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high", "wanted"),
+    [
+        ("abs", -2, 3, [(0, 3), (-1, 1), (0, np.inf)]),
+        ("abs", -3, -2, [(2, 3), (-1, -1), (0, 0)]),
+        ("abs", 0, 2, [(0, 2), (1, 1), (0, np.inf)]),
+        ("abs", -2, 0, [(0, 2), (-1, -1), (0, np.inf)]),
+        ("abs", 0, 0, [(0, 0), (-1, 1), (0, np.inf)]),
+        ("floor", 0.2, 0.9, [(0, 0), (0, 0), (0, 0)]),
+        ("floor", 0.2, 1, [(0, 1), (0, np.inf), (-np.inf, np.inf)]),
+        ("sign", 1, 2, [(1, 1), (0, 0), (0, 0)]),
+        ("sign", -2, 0, [(-1, 0), (0, np.inf), (-np.inf, np.inf)]),
+        ("sign", 0, 2, [(0, 1), (0, np.inf), (-np.inf, np.inf)]),
+    ],
+)
+def test_kinks_and_jumps_count_on_closed_ranges(name, low, high, wanted):
+    found = CURVES[name](Range(np.array([float(low)]), np.array([float(high)])))
+    assert [(part.lo.item(), part.hi.item()) for part in found[:3]] == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "inside", "outside"),
+    [
+        ("sqrt", (0, 1), (-1e-9, 1)),
+        ("log", (1e-9, 1), (0, 1)),
+        ("asin", (-1, 1), (-1, 1.1)),
+        ("acos", (-1, 1), (-1.1, 1)),
+        ("atanh", (-0.9, 0.9), (0, 1)),
+        ("acosh", (1, 2), (0.9, 2)),
+        ("reciprocal", (1e-9, 1), (0, 1)),
+        ("tan", (-0.5, 0.5), (1.5, 1.6)),
+        ("gamma", (0.1, 2), (0, 2)),
+    ],
+)
+def test_a_function_says_where_it_has_a_value(name, inside, outside):
+    ends = [np.array([float(inside[k]), float(outside[k])]) for k in (0, 1)]
+    assert CURVES[name](Range(*ends)).sound.tolist() == [True, False]
+
+
+@pytest.mark.parametrize(("exponent", "sound"), [(0.5, [True, True, False]), (-0.5, [True, False, False]), (2.0, [True] * 3)])
+def test_a_power_says_where_it_has_a_value(exponent, sound):
+    x = variables(np.array([[0.5], [0.0], [-0.5]]), np.array([[1.0], [1.0], [1.0]]), 2, ((0, 0),))
+    p = variables(np.full((3, 1), exponent), np.full((3, 1), exponent), 2, ((0, 0),))
+    assert power(x.part(0), p.part(0)).sound.tolist() == sound
+
+
+@pytest.mark.parametrize("name", ["exp", "sin", "cos", "tanh", "sigmoid", "erfc", "log", "sqrt"])
+def test_taylor_series_hold_all_derivatives(name):
+    """Of `g(x²/2 + 1/2)`, on short ranges, against differences in 60 digits."""
+    x = np.array([0.3, 1.1, 2.0])
+    held = Range(x - 1e-6, x + 1e-6)
+    u = variable(held, 4)
+    series = getattr(SeriesOperations(held, 4), name)((u * u + 1) / 2)
+    function = {"sigmoid": lambda t: 1 / (1 + mpmath.exp(-t))}.get(name) or getattr(mpmath, name)
+    with mpmath.workdps(60):
+        for order in range(5):
+            found = series.derivative(order)
+            for k, point in enumerate(x):
+                true = mpmath.diff(lambda t: function((t * t + 1) / 2), mpmath.mpf(point), order)
+                assert found.lo[k] <= true <= found.hi[k]
+                assert found.hi[k] - found.lo[k] < 1e-3 * (1 + abs(float(true)))

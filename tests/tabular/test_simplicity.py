@@ -1,0 +1,79 @@
+"""The one-standard-error rule of the estimators: fewest columns, no worse than the best by more than one standard error."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from splinework.tabular import KANClassifier, KANRegressor
+from splinework.tabular.one_standard_error import standard_error
+
+
+def additive_table(rows: int, seed: int, idle: int = 4) -> tuple[pd.DataFrame, np.ndarray]:
+    """Two columns that matter, some that do not, and a category of three levels that does."""
+    random = np.random.default_rng(seed)
+    x = random.uniform(-1, 1, (rows, 2 + idle))
+    level = random.integers(0, 3, rows)
+    y = np.sin(3 * x[:, 0]) + x[:, 1] ** 2 + 0.5 * level + 0.3 * random.normal(size=rows)
+    frame = pd.DataFrame(x, columns=[f"x{i}" for i in range(2 + idle)])
+    frame["kind"] = np.array(["a", "b", "c"])[level]
+    return frame, y
+
+
+def columns_with_edges(model: KANRegressor | KANClassifier) -> set[str]:
+    alive = dict(zip(model.model_.config.input_names, (model.model_.kan_layers[0].mask != 0).any(dim=1), strict=True))
+    inputs = dict(zip(model.columns_.formula_names()[0], model.columns_.owners, strict=True))
+    return {model.columns_.columns[owner].name for name, owner in inputs.items() if alive[name]}
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("classes", [False, True])
+def test_simplicity_keeps_the_columns_that_matter_and_no_others(seed, classes):
+    x, y = additive_table(500, seed)
+    kind, target = (KANClassifier, y > np.median(y)) if classes else (KANRegressor, y)
+    model = kind(prefer="simplicity", random_state=seed).fit(x, target)
+    assert columns_with_edges(model) == {"x0", "x1", "kind"}
+    assert model.model_.config.shape == [len(model.model_.config.input_names), 1]
+    assert model.model_.active_edges() <= 5
+
+
+def test_simplicity_costs_at_most_one_standard_error():
+    x, y = additive_table(400, 3)
+    best, simple = (KANRegressor(prefer=prefer).fit(x, y) for prefer in ("accuracy", "simplicity"))
+    fresh, truth = additive_table(4000, 4)
+    errors = [(model.predict(fresh) - truth) ** 2 for model in (best, simple)]
+    # The rule compares held-out losses of 400 rows; ten times as many fresh ones tell the means apart ten times as well.
+    allowed = standard_error(torch.as_tensor(errors[0]), torch.ones(4000, dtype=torch.float64)) * np.sqrt(4000 / 400)
+    assert errors[1].mean() <= errors[0].mean() + allowed
+    assert simple.model_.active_edges() < best.model_.active_edges()
+
+
+def test_of_noise_the_simplest_model_is_the_constant():
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(200, 5)), random.normal(size=200)
+    model = KANRegressor(prefer="simplicity").fit(x, y)
+    assert model.model_.active_edges() == 0
+    np.testing.assert_allclose(model.predict(x), y.mean(), rtol=1e-9)
+
+
+def test_an_interaction_that_a_sum_of_curves_lacks_stays():
+    random = np.random.default_rng(1)
+    x = random.uniform(-1, 1, (400, 3))
+    y = x[:, 0] * x[:, 1] + 0.05 * random.normal(size=400)
+    best, simple = (KANRegressor(prefer=prefer).fit(x, y) for prefer in ("accuracy", "simplicity"))
+    np.testing.assert_array_equal(best.predict(x), simple.predict(x))
+    assert simple.score(x, y) > 0.95
+
+
+def test_the_standard_error_is_that_of_a_mean():
+    losses = torch.arange(50, dtype=torch.float64)
+    weights = torch.ones(50, dtype=torch.float64)
+    assert standard_error(losses, weights) == pytest.approx(float(losses.std(correction=0)) / 50**0.5, rel=1e-12)
+    assert standard_error(losses, 7 * weights) == pytest.approx(standard_error(losses, weights), rel=1e-12)
+
+
+def test_another_preference_is_refused():
+    with pytest.raises(ValueError, match="'prefer' parameter of KANRegressor must be a str among"):
+        KANRegressor(prefer="speed").fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])
