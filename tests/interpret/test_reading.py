@@ -5,6 +5,7 @@ import torch
 
 from splinework.errors import ConfigError
 from splinework.interpret.reading import edge_parts, off_grid
+from splinework.nn.edge_functions import EdgeFunction
 from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.layer import GRID_KINDS
 from splinework.nn.trace import trace
@@ -22,7 +23,7 @@ def test_base_and_spline_add_up_to_the_edge(shape, grid_kind, base):
     for l, layer in enumerate(model.kan_layers):
         for i, j in ((0, 0), (layer.inputs - 1, layer.outputs - 1)):
             seen, value = record.edge(l, i, j)
-            parts = edge_parts(model, x, l, i, j)
+            parts = edge_parts(model, x, (l, i, j))
             assert relative_distance(parts.output, value) <= 1e-12
             assert relative_distance(parts.input, seen) <= 1e-12
             if base == "none":
@@ -39,9 +40,21 @@ def test_base_and_spline_add_up_to_the_edge(shape, grid_kind, base):
 @pytest.mark.parametrize("edge", [(2, 0, 0), (0, 7, 0), (0, 0, 9), (-3, 0, 0)])
 def test_an_edge_that_does_not_exist_is_refused_with_those_that_do(edge):
     model, x = network([2, 3, 1]), normal(4, 2)
-    for call in (lambda: trace(model, x).edge(*edge), lambda: edge_parts(model, x, *edge)):
-        with pytest.raises(ConfigError, match=r"layer 0 \(0, 0\) to \(1, 2\); layer 1 \(0, 0\) to \(2, 0\)"):
-            call()
+    with pytest.raises(ConfigError, match=r"layer 0 \(0, 0\) to \(1, 2\); layer 1 \(0, 0\) to \(2, 0\)"):
+        trace(model, x).edge(*edge)
+    with pytest.raises(ConfigError, match="2 × 3, 3 × 1 edges"):
+        edge_parts(model, x, edge)
+
+
+def test_an_edge_that_is_a_function_has_that_as_its_part():
+    model, x = network([2, 3, 1]), normal(20, 2)
+    model.kan_layers[0].set_functions([EdgeFunction.of("sin(2*u)", 1, 2)])
+    parts = edge_parts(model, x, ("x2", "h3"))
+    assert relative_distance(parts.function, torch.sin(2 * parts.input)) <= 1e-12
+    assert not parts.base.any()
+    assert not parts.spline.any()
+    assert relative_distance(parts.output, trace(model, x).edge(0, 1, 2)[1]) <= 1e-12
+    assert not edge_parts(model, x, ("x1", "h3")).function.any()
 
 
 def test_rows_off_the_grid_are_found_in_every_layer():

@@ -9,8 +9,8 @@ from torch import Tensor
 from splinework.errors.foreign import explained
 from splinework.nn.arrays import data_of
 from splinework.nn.frame import FramedKAN
+from splinework.nn.naming import edge_place, node_names
 from splinework.nn.network import KAN
-from splinework.nn.trace import check_edge
 
 MAX_NAMED = 6
 """Nodes that the sentence about rows off the grids names."""
@@ -22,38 +22,38 @@ GRID_SLACK = 1e-6
 @final
 @dataclass(frozen=True)
 class EdgeParts:
-    """One edge at given rows, in network units: `output = base + spline`, each `(B,)`.
+    """One edge at given rows, in network units: `output = base + spline + function`, each `(B,)`.
 
     Attributes:
         input: Input of the edge.
         base: Contribution of the base function, `w_b b(x)`.
         spline: Contribution of the spline, `w_s Σ_m c_m B_m(x)`.
+        function: Value of the function that an edge is in place of both; zero for an edge of the layer's splines.
     """
 
     input: Tensor
     base: Tensor
     spline: Tensor
+    function: Tensor
 
     @property
     def output(self) -> Tensor:
         """The value of the edge."""
-        return self.base + self.spline
+        return self.base + self.spline + self.function
 
 
 @torch.no_grad()
 @explained
-def edge_parts(model: KAN | FramedKAN, x: Any, layer: int, i: int, j: int) -> EdgeParts:
+def edge_parts(model: KAN | FramedKAN, x: Any, edge: Any) -> EdgeParts:
     """Contributions of the base function and of the spline of an edge, `φ(x) = w_b b(x) + w_s Σ_m c_m B_m(x)`.
 
     Args:
         model: The network; of one in a frame, the network inside is looked at.
         x: Data in raw units, `(B, inputs)`: a tensor, an array or a frame.
-        layer: Layer of the edge, from 0.
-        i: The node that it comes from.
-        j: The sum that it goes to.
+        edge: `(layer, input, sum)`, where input and sum are indices or names; or the two names alone.
 
     Returns:
-        The input of the edge and both parts.
+        The input of the edge and its parts.
 
     Raises:
         ShapeError: If x has another number of columns.
@@ -66,20 +66,23 @@ def edge_parts(model: KAN | FramedKAN, x: Any, layer: int, i: int, j: int) -> Ed
     Example:
         >>> x = torch.linspace(-1, 1, 5)[:, None]
         >>> model = KAN([1, 1])
-        >>> parts = edge_parts(model, x, 0, 0, 0)
+        >>> parts = edge_parts(model, x, ("x1", "y"))
         >>> torch.allclose(parts.output, model(x)[:, 0]), parts.base.shape
         (True, torch.Size([5]))
     """
     if isinstance(model, FramedKAN):
         x, model = model.inside(x), model.network
-    check_edge([(each.inputs, each.outputs) for each in model.kan_layers], layer, i, j)
+    place, i, j = edge_place(model, edge)
     u = model.input_scaling(data_of(model, x))
-    for before, nodes in zip(model.kan_layers[:layer], model.config.nodes[1:], strict=False):
+    for before, nodes in zip(model.kan_layers[:place], model.config.nodes[1:], strict=False):
         u = nodes.combine(before(u))
-    edges, size = model.kan_layers[layer], model.kan_layers[layer].basis.size
-    rows = edges.table().rows(edges.squash(u), 0)[:, i]
-    numbers = edges.edge_coefficients()[i, :, j]
-    return EdgeParts(u[:, i], rows[:, size:] @ numbers[size:], rows[:, :size] @ numbers[:size])
+    layer, size = model.kan_layers[place], model.kan_layers[place].basis.size
+    rows = layer.table().rows(layer.squash(u), 0)[:, i]
+    numbers = layer.edge_coefficients()[i, :, j]
+    base, spline = rows[:, size:] @ numbers[size:], rows[:, :size] @ numbers[:size]
+    held = layer.functions is not None and any((each.i, each.j) == (i, j) for each in layer.functions.edges())
+    function = layer.edges(u)[:, i, j] - base - spline if held else torch.zeros_like(base)
+    return EdgeParts(u[:, i], base, spline, function)
 
 
 @final
@@ -119,7 +122,8 @@ class OffGrid:
 def off_grid(model: KAN | FramedKAN, x: Any) -> OffGrid:
     """Finds rows that leave the grids, per layer and node: predictions there are extrapolated, however deep in the network.
 
-    A row that lies on the grids of the inputs may still leave that of a hidden node. Edges that are masked do not count.
+    A row that lies on the grids of the inputs may still leave that of a hidden node. Edges that are masked, or functions, do not
+    count.
 
     Args:
         model: The network; of one in a frame, the network inside is looked at.
@@ -139,15 +143,13 @@ def off_grid(model: KAN | FramedKAN, x: Any) -> OffGrid:
     if isinstance(model, FramedKAN):
         x, model = model.inside(x), model.network
     u = model.input_scaling(data_of(model, x))
-    deep = len(model.kan_layers) > 2
-    found, names = [], []
-    for l, (layer, nodes) in enumerate(zip(model.kan_layers, model.config.nodes[1:], strict=True)):
+    found = []
+    for layer, nodes in zip(model.kan_layers, model.config.nodes[1:], strict=True):
         low, high = layer.basis.domain(layer.knots())
         slack = GRID_SLACK * (high - low)
         seen = layer.squash(u)
         alive = (layer.mask != 0).any(1)
         found.append(((seen < low - slack) | (seen > high + slack)) & alive)
-        hidden = (f"h{l}.{i + 1}" if deep else f"h{i + 1}" for i in range(layer.inputs))
-        names.append(tuple(model.config.input_names if l == 0 else hidden))
         u = nodes.combine(layer(u))
-    return OffGrid(tuple(found), tuple(names))
+    names = node_names(model, model.config.input_names, ())[:-1]
+    return OffGrid(tuple(found), tuple(map(tuple, names)))

@@ -43,23 +43,13 @@ class Trace:
         Raises:
             ConfigError: If there is no such edge.
         """
-        check_edge([(each.edges.shape[1], each.edges.shape[2]) for each in self.layers], layer, i, j)
+        _check_edge([(each.edges.shape[1], each.edges.shape[2]) for each in self.layers], layer, i, j)
         record = self.layers[layer]
         return record.inputs[:, i], record.edges[:, i, j]
 
 
-def check_edge(shapes: Sequence[tuple[int, int]], layer: int, i: int, j: int) -> None:
-    """Checks that there is an edge from node i to sum j of a layer; counted from the end, too, as in a list.
-
-    Args:
-        shapes: Inputs and sums of every layer.
-        layer: The layer.
-        i: The node that the edge comes from.
-        j: The sum that it goes to.
-
-    Raises:
-        ConfigError: If there is none, with those that there are.
-    """
+def _check_edge(shapes: Sequence[tuple[int, int]], layer: int, i: int, j: int) -> None:
+    """Checks that there is an edge from node i to sum j of a layer, whose inputs and sums are `shapes[layer]`."""
     if not all(isinstance(n, int) for n in (layer, i, j)):
         raise ConfigError(f"an edge is given by three whole numbers, layer, i and j, got {(layer, i, j)}.")
     inside = -len(shapes) <= layer < len(shapes)

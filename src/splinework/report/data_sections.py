@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from splinework.interpret.scores import attribution
+from splinework.interpret.importance.sobol import sobol_indices
 from splinework.nn.network import KAN
 from splinework.report.facts import ReportData, ReportRows, errors_of, values_of
 from splinework.report.html import (
@@ -217,11 +217,8 @@ def _inputs(facts: ReportData, rows: ReportRows) -> list[int]:
     alive = [i for i, name in enumerate(facts.names) if name in used]
     if len(alive) <= MAX_INPUTS or len(rows) < 2 or not isinstance(facts.model, KAN):
         return alive[:MAX_INPUTS]
-    from splinework.report.plot.curves import private_copy
-
-    work, columns = private_copy(facts.model, rows.x[:2000])
-    scores = attribution(work, columns).inputs.tolist()
-    return sorted(sorted(alive, key=lambda i: -scores[i])[:MAX_INPUTS])
+    shares = sobol_indices(facts.model, rows.x[:2000]).total.max(axis=1)
+    return sorted(sorted(alive, key=lambda i: -shares[i])[:MAX_INPUTS])
 
 
 def _plain(measured: Floats, predicted: Floats, scale: str) -> str:

@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state, estimator_html_repr
 
 from splinework.errors import DataError
 from splinework.interpret.importance.row_function import RowFunction
+from splinework.interpret.importance.sobol import sobol_indices
 from splinework.interpret.scores import attribution
 from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
@@ -25,7 +26,7 @@ from splinework.tabular.columns import Columns
 from splinework.tabular.diagram import diagram
 from splinework.tabular.fitted import check_fitted
 from splinework.tabular.importances import interaction_effects, permutation_table, total_effects
-from splinework.tabular.inner_network import InnerNetwork, frame_notes, inner_network, input_scores, outputs_of
+from splinework.tabular.inner_network import InnerNetwork, frame_notes, inner_network, outputs_of
 from splinework.tabular.rows import Floats, WeightedRows, unweighted
 
 if TYPE_CHECKING:
@@ -274,11 +275,9 @@ class ExplanationMixin:
         return unweighted(rows, len(rows)) if even else rows
 
     def _scores(self) -> Floats:
-        """Attribution score of every input of the network, `(inputs,)`."""
+        """Share of the variance of every input of the network, with its interactions, `(inputs,)`."""
         rows = self._rows()
-        if len(rows) < 2 or not network_of(self.model_).active_edges():
-            return np.zeros(self.model_.inputs)
-        return input_scores(self.model_, attribution(self.model_, torch.from_numpy(rows.x)).inputs)
+        return sobol_indices(self.model_, rows.x).total.max(axis=1) if len(rows) > 1 else np.zeros(self.model_.inputs)
 
     def _shown(self) -> tuple[WeightedRows, InnerNetwork]:
         """Rows of the fit, and the network inside its frame with its inputs for them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import torch
@@ -58,16 +58,3 @@ def frame_notes(model: Model) -> list[str]:
         *(f"input {i} of the network shown is {text}" for i, text in enumerate(model.frame.features, start=1)),
         *(f"{name} = {text}, where z1, z2, … are the outputs of the network shown" for name, text in pairs),
     ]
-
-
-def input_scores(model: Model, scores: Any) -> Floats:
-    """Scores of the raw inputs `(p,)` from those of the network's inputs `(F,)`, split among the inputs of a formula."""
-    given = np.asarray(torch.as_tensor(scores).numpy(), dtype=np.float64)
-    if not isinstance(model, FramedKAN) or not model.frame.features:
-        return given
-    found = np.zeros(model.inputs)
-    for score, feature in zip(given, model.frame.before, strict=True):
-        columns = list(feature.columns)
-        if columns:
-            found[columns] += score / len(columns)
-    return found

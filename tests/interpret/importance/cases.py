@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from splinework.nn.edge_functions import EdgeFunction
 from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.network import KAN
 from tests.nn.test_network import network
@@ -51,12 +52,21 @@ def straight(layer: Any, i: int, j: int, slope: float) -> None:
     layer.set_edge_coefficients(table)
 
 
+def network_with_functions() -> KAN:
+    """A line as a function onto the output, and a sine among splines."""
+    model = network([3, 2, 1])
+    model.kan_layers[0].set_functions([EdgeFunction.of("sin(2*u)", 1, 0)])
+    model.kan_layers[1].set_functions([EdgeFunction.of("0.5*u", 1, 0)])
+    return model
+
+
 PREDICTORS: dict[str, tuple[Any, int]] = {
     "sum of curves": (network([3, 2]), 3),
     "network": (network([3, 4, 2]), 3),
     "products": (network([4, (2, 2), 2]), 4),
     "deep": (network([3, 2, 2, 1]), 3),
     "sparse": (sparse_network(), 7),
+    "functions": (network_with_functions(), 3),
     "logarithmic": (network([3, 2, 1], output_scales=("log",)), 3),
     "framed": (FramedKAN(network([2, 2, 1]), Frame(("a", "b", "c"), ("a*b", "b+c"), answers=("z1*a",))), 3),
     "function": (lambda x: np.stack([x[:, 0] * x[:, 1], np.exp(x[:, 2])], axis=1), 4),

@@ -149,5 +149,5 @@ def test_pruning_by_ablation_cuts_paths_that_cancel():
     assert small.active_inputs() == ["x1"]
     assert torch.allclose(small(x), model(x), atol=1e-12)
     assert prune(model, x).active_inputs() == ["x1", "x2"]
-    with pytest.raises(ConfigError, match="'ablation'"):
+    with pytest.raises(ConfigError, match="'magic'"):
         prune(model, x, by="magic")

@@ -71,7 +71,7 @@ def ablation_scores(model: KAN, x: Any) -> Attribution:
         whole = mean.new_zeros(mean.shape[0], len(spread))
         for i in range(mean.shape[0]):
             without = mean[i] - seen.edges[:, i]  # (B, J)
-            for j in torch.nonzero(model.kan_layers[l].mask[i]).flatten().tolist():
+            for j in torch.nonzero(model.kan_layers[l].alive[i]).flatten().tolist():
                 one = seen.sums.clone()
                 one[:, j] += without[:, j]
                 score[i, j] = change(l, one)

@@ -91,7 +91,7 @@ class RowFunction:
         )
 
 
-def row_function(predictor: Any, x: Any, groups: Iterable[Group] | None = None, *, least: int = 2) -> RowFunction:
+def row_function(predictor: Any, x: Any, groups: Iterable[Group] | None = None) -> RowFunction:
     """The function that a network, an estimator or a callable is, with rows of its inputs.
 
     Args:
@@ -99,11 +99,10 @@ def row_function(predictor: Any, x: Any, groups: Iterable[Group] | None = None, 
             an array `(n, p)`, a torch module, or an object with `predict`.
         x: Rows, as the predictor takes them; for an estimator None stands for the rows of its fit.
         groups: Inputs that belong together, by name or index.
-        least: Rows needed.
 
     Raises:
         ArgumentError: If the predictor is none of these.
-        ShapeError: If x has another number of columns, or fewer rows.
+        ShapeError: If x has another number of columns, or fewer than two rows.
         DataError: If x does not hold finite numbers.
         ConfigError: If a group names an unknown input.
     """
@@ -115,9 +114,10 @@ def row_function(predictor: Any, x: Any, groups: Iterable[Group] | None = None, 
         found = _of_network(predictor, x)
     else:
         found = _of_callable(predictor, x)
-    if len(found.x) < least:
+    if len(found.x) < 2:
         raise ShapeError(
-            f"x has {len(found.x)} rows; at least {least} are needed to compare with, as they say what the inputs may be."
+            f"x has {len(found.x)} rows; at least 2 are needed to compare with, as they say what the inputs may be; "
+            "give more, to sw.explain by background=, such as the rows of the fit."
         )
     return found.grouped(groups)
 

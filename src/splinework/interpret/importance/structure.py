@@ -14,6 +14,8 @@ from splinework.nn.network import KAN
 
 TOLERANCE = 1e-12
 """An edge is straight if it deviates by less than this share of its range from a straight line."""
+REACH = 4
+"""Widths of a grid beyond it on which an edge that is a function has to be straight, too."""
 
 Block = frozenset[int]
 
@@ -81,10 +83,13 @@ def _shapes(layer: KANLayer) -> tuple[Tensor, Tensor]:
     # More points in each interval than a polynomial of the degree has zeros: what is straight there is straight.
     points = layer.basis.resolution * ((layer.basis.degree or 3) + 2) + 1
     share = torch.linspace(0, 1, points, dtype=low.dtype, device=low.device)[:, None]
+    if layer.functions is not None:  # which may bend beyond the grid
+        share = torch.cat([share, torch.linspace(-REACH, 1 + REACH, points).to(share)[:, None]])
     values = layer.edges(low + share * (high - low))  # (T, I, J)
     spread = values.amax(0) - values.amin(0)
-    chord = values[0] + share[:, :, None] * (values[-1] - values[0])
+    first, last = values[0], values[points - 1]
+    chord = first + share[:, :, None] * (last - first)
     straight = (values - chord).abs().amax(0) <= TOLERANCE * spread
     if layer.grid_kind == "normalised" or layer.extrapolation not in ("linear", "natural"):
         straight = torch.zeros_like(straight)
-    return (layer.mask != 0) & (spread > 0), straight
+    return layer.alive & (spread != 0), straight
