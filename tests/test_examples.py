@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "examples"
-SAID = {"accuracy": "lie in their 90 % intervals", "losses": "a loss of one's own", "resume": "without a cut: True"}
+SAID = {
+    "accuracy": "lie in their 90 % intervals",
+    "fix_and_train": "y = exp(x2**2 + sin(pi*x1))",
+    "losses": "a loss of one's own",
+    "resume": "without a cut: True",
+}
 
 
 def test_every_example_is_here():

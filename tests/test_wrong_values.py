@@ -16,17 +16,8 @@ from tests.wrong_values import KIND_OF, MODEL, RIGHT, SLIPS, UNCHECKED
 
 LEAST = 10
 RESULTS = {
-    *(
-        "AffineUnits",
-        "BasisTable",
-        "Card",
-        "Cone",
-        "Contradiction",
-        "Decision",
-        "DistillationResult",
-        "EdgeParameters",
-        "Edited",
-    ),
+    *("EdgeSuggestion", "EdgeSuggestions", "Edited"),
+    *("AffineUnits", "BasisTable", "Card", "Cone", "Contradiction", "Decision", "DistillationResult", "EdgeParameters"),
     *(
         "Ensemble",
         "EquationSolution",

@@ -147,6 +147,38 @@ CALLS = {
         (lambda f: sw.refine(MODEL, [5, 10]), ValueError, ["1", "2"]),
         (lambda f: sw.refine(MODEL, k=5), TypeError, ["'k'", "degree"]),
     ],
+    "fix": [
+        (lambda f: sw.fix(MODEL, (0, 0, 0)), TypeError, ["'function'", "fix(model, edge, function)"]),
+        (lambda f: sw.fix(MODEL, "sin", (0, 0, 0)), ValueError, ["(layer, input, sum)", "'sin'"]),
+        (lambda f: sw.fix(MODEL, (0, 0, 0), "sine"), ValueError, ["'sine'", "did you mean 'sin'"]),
+        (lambda f: sw.fix(MODEL, (0, 0, 0), 3), ValueError, ["name", "int"]),
+        (lambda f: sw.fix(MODEL, (0, 0, 0), "sin", X), TypeError, ["fix(model, edge, function)", "x="]),
+        (lambda f: sw.fix(MODEL, (0, 0, 0), "sin", numbers=(1, 2)), ValueError, ["numbers", "four"]),
+        (lambda f: sw.fix(MODEL, (5, 0, 0), "sin"), ValueError, ["(5, 0, 0)", "did you mean"]),
+        (lambda f: sw.fix(MODEL, ("a", "c"), "sin"), ValueError, ["('a', 'c')", "did you mean"]),
+    ],
+    "suggest": [
+        (lambda f: sw.suggest(MODEL, X), TypeError, ["'edge'", "suggest(model, x, edge)"]),
+        (lambda f: sw.suggest(MODEL, (0, 0, 0), X), ValueError, ["(layer, input, sum)"]),
+        (lambda f: sw.suggest(MODEL, X, (0, 0, 0), topk=3), TypeError, ["'topk'"]),
+        (lambda f: sw.suggest(MODEL, X, (0, 0, 0), library="sin"), ValueError, ["library", "['sin']"]),
+        (lambda f: sw.suggest(MODEL, X, (0, 0, 0), rows=0), ValueError, ["rows", "0"]),
+    ],
+    "free": [
+        (lambda f: sw.free(MODEL), TypeError, ["'edge'", "free(model, edge)"]),
+        (lambda f: sw.free((0, 0, 0), MODEL), ValueError, ["model first", "tuple"]),
+        (lambda f: sw.free(MODEL, (0, 9, 0)), ValueError, ["(0, 9, 0)", "did you mean"]),
+    ],
+    "freeze": [
+        (lambda f: sw.freeze(MODEL), TypeError, ["'edge'", "freeze(model, edge)"]),
+        (lambda f: sw.freeze((0, 0, 0), MODEL), ValueError, ["model first", "tuple"]),
+        (lambda f: sw.freeze(MODEL, (0, 9, 0)), ValueError, ["(0, 9, 0)", "did you mean"]),
+    ],
+    "unfreeze": [
+        (lambda f: sw.unfreeze(MODEL), TypeError, ["'edge'", "unfreeze(model, edge)"]),
+        (lambda f: sw.unfreeze((0, 0, 0), MODEL), ValueError, ["model first", "tuple"]),
+        (lambda f: sw.unfreeze(MODEL, (0, 9, 0)), ValueError, ["(0, 9, 0)", "did you mean"]),
+    ],
     "prune": [
         (lambda f: sw.prune(MODEL), TypeError, ["'x'", "prune(model, x)"]),
         (lambda f: sw.prune(MODEL, X, threshold=0.1), TypeError, ["'threshold'", "'edges'"]),
@@ -276,7 +308,7 @@ CALLS = {
         (lambda f: sw.data.data_set("orbit"), ValueError, ["'orbit'", "orbits"]),
         (lambda f: sw.data.data_set(dataset="orbits"), TypeError, ["'dataset'", "'name'"]),
     ],
-    "suggest": [
+    "teach.suggest": [
         (lambda f: sw.teach.suggest(f), TypeError, ["'n'", "suggest(result, n)"]),
         (lambda f: sw.teach.suggest(MODEL, 3), ValueError, ["FitResult", "KAN"]),
         (lambda f: sw.teach.suggest(f, batch_size=3), TypeError, ["'batch_size'", "'n'"]),

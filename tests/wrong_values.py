@@ -32,6 +32,7 @@ RIGHT = {
     "grid": 10,
     "function": torch.square,
     "points": X,
+    "edge": (0, 0, 0),
     "keep": [[[True], [False]]],
     "run": lambda copy: copy(X),
     "direction": [1.0, 0.0],
@@ -129,6 +130,7 @@ RIGHT |= {
     "NoInteraction.second": "b",
     "Disc.among": ("x", "y"),
     "Through.points": [(0, 0)],
+    "fix.function": "sin",
     "insert.points": [[[0.3], [0.4]]],
     "change.before": MODEL,
     "change.after": MODEL,
@@ -215,7 +217,7 @@ KINDS = {
     "callable": "function value slope build simulator run",
     "mapping": "equations start values parameters face ranges flow of_inputs",
     "one": "input coarsen.grid NoInteraction.first NoInteraction.second",
-    "several": "group_inputs.inputs remove_edge.edge node merge.first merge.second order shape centre direction keep",
+    "several": "group_inputs.inputs edge node merge.first merge.second order shape centre direction keep",
     "instance": "residuals nodes bases kinds recipe axiom axioms kind first second table edges layers result module",
 }
 KIND_OF = {name: kind for kind, names in KINDS.items() for name in names.split()}
@@ -232,5 +234,6 @@ UNCHECKED = {
     "powers.u": "a series of anything that multiplies",
     "DataSet.recipe": "a recipe of any make, which is asked when rows are drawn",
     "LibraryFunction.build": "called when a formula is written",
+    "fix.function": "a callable of any make is tried",
 }
 """Arguments without slips, and why."""

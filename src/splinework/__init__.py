@@ -1,7 +1,7 @@
 """splinework: Kolmogorov–Arnold networks, fitted, interpreted and deployed.
 
 `fit` trains a model, `sparsify` makes it small, `discover` finds a formula; `KANRegressor` and `KANClassifier` do all of it
-with scikit-learn's interface. These 32 names are the top level; everything else is in its module, such as
+with scikit-learn's interface. These 37 names are the top level; everything else is in its module, such as
 `splinework.nn.derivatives.partials`. Each name is loaded on first use, so `import splinework` itself is cheap, and torch is
 loaded with the first name that needs it.
 
@@ -39,12 +39,13 @@ if TYPE_CHECKING:
     from splinework.export import export
     from splinework.interpret import edit as edit
     from splinework.interpret import symbolic as symbolic
+    from splinework.interpret.symbolic.suggestions import suggest
     from splinework.knowledge import axioms as axioms
     from splinework.knowledge import teach as teach
     from splinework.knowledge.axioms.verify import verify
     from splinework.knowledge.teach.fit import fit
     from splinework.knowledge.teach.formulas import symbolify
-    from splinework.knowledge.teach.framed_edits import adapt, prune, refine
+    from splinework.knowledge.teach.framed_edits import adapt, fix, free, freeze, prune, refine, unfreeze
     from splinework.nn import derivatives as derivatives
     from splinework.nn.checkpoint import load, save
     from splinework.nn.config import KANConfig
@@ -103,6 +104,9 @@ __all__ = [
     "ensemble",
     "export",
     "fit",
+    "fix",
+    "free",
+    "freeze",
     "from_pykan",
     "load",
     "plot",
@@ -112,8 +116,10 @@ __all__ = [
     "save",
     "solve",
     "sparsify",
+    "suggest",
     "symbolify",
     "trace",
+    "unfreeze",
     "verify",
 ]
 

@@ -27,7 +27,7 @@ def tables(arrays: NetworkArrays, d: Dialect) -> list[str]:
             found.append(d.table(d.name(f"pieces_{f.number}"), np.array(f.pieces)))
     for number, t in enumerate(arrays.layers, start=1):
         found.append(d.table(d.name(f"bias_{number}"), t.bias))
-        if t.layer.inputs:
+        if t.splines:
             found.append(d.table(d.name(f"grid_{number}"), np.array(t.grid)))
             found.append(d.table(d.name(f"first_{number}"), np.array(t.first)))
             found.append(d.table(d.name(f"target_{number}"), np.array(t.target)))
@@ -38,16 +38,18 @@ def tables(arrays: NetworkArrays, d: Dialect) -> list[str]:
 def functions(arrays: NetworkArrays, d: Dialect, frame: Frame | None = None) -> list[str]:
     """The functions of the bases, the base function, every layer, and a network in a frame."""
     found = []
-    living = [t.layer for t in arrays.layers if t.layer.inputs]
+    living = [t.layer for t in arrays.layers if t.splines]
+    formulas = [*arrays.network.formulas, *(() if frame is None else (*frame.before, *frame.after))]
     linear = any(layer.extrapolation == "linear" for layer in living)
     found += [family_function(family, linear, d) for family in arrays.families]
     for _, base in sorted({layer.base.name: layer.base for layer in living if layer.base is not None}.items()):
         found += base_functions(base, linear, d)
+    found += clike_helpers(formulas, d)
     found += [_layer(t, number, d) for number, t in enumerate(arrays.layers, start=1)]
     if frame is not None:
         body = predict_body(arrays, d)
         takes = [*([("in", "x")] if arrays.network.columns else []), ("out", "y")]
-        found += [*clike_helpers(frame, d), d.function("network", "", takes, body)]
+        found += [d.function("network", "", takes, body)]
     return found
 
 
@@ -94,7 +96,7 @@ def _layer(t: LayerArrays, number: int, d: Dialect) -> str:
     """`layer_N(u, y)`: from nodes to nodes; y has space for the sums."""
     layer = t.layer
     lines = [f"for ({d.whole}j = 0; j < {layer.sums}; j++) y[j] = {d.name(f'bias_{number}')}[j];"]
-    if layer.inputs:
+    if t.splines:
         size = t.family.size
         inner = [*_point(t, number, d), f"for ({d.whole}e = FIRST[i]; e < FIRST[i + 1]; e++) {{"]
         inner.append(f"    {d.row}c = {d.name(f'weights_{number}')}[e];")
@@ -104,6 +106,8 @@ def _layer(t: LayerArrays, number: int, d: Dialect) -> str:
         inner += [f"    y[{d.name(f'target_{number}')}[e]] += sum;", "}"]
         lines = [d.room("b", t.family.active), *lines, f"for ({d.whole}i = 0; i < {layer.inputs}; i++) {{"]
         lines += [*(f"    {line}" for line in inner), "}"]
+    for each in layer.functions:
+        lines.append(f"y[{each.sum}] += {clike_formulas([each.formula], [f'u[{each.input}]'], d)[0]};")
     for node, group in enumerate(layer.groups):  # in place and in order, since no node comes after its sums
         if group != (node,):
             lines.append(f"y[{node}] = {' * '.join(f'y[{j}]' for j in group)};")

@@ -10,7 +10,7 @@ from typing import Any, Final
 from splinework.errors import FormulaError
 from splinework.export.dialect import Dialect
 from splinework.formula.functions import COMPARISONS, FUNCTIONS
-from splinework.nn.frame import Expression, Frame
+from splinework.nn.frame import Expression
 
 SOFTPLUS_THRESHOLD: Final = 50
 """Value beyond which the softplus is linear."""
@@ -74,8 +74,8 @@ def _template(template: str, d: Dialect) -> Text:
     return _called(d.call(name)) if name else lambda *arguments: template.format(*map(_bare, arguments))
 
 
-def clike_helpers(frame: Frame, d: Dialect) -> list[str]:
-    """Definitions of the functions that a frame's formulas call and the language lacks."""
+def clike_helpers(formulas: Sequence[Expression], d: Dialect) -> list[str]:
+    """Definitions of the functions that formulas call and the language lacks."""
     used: set[str] = set()
 
     def noting(name: str) -> Text:
@@ -86,8 +86,9 @@ def clike_helpers(frame: Frame, d: Dialect) -> list[str]:
         return of
 
     notes = {name: noting(name) for name in _HELPERS}
-    for formula in (*frame.before, *frame.after):
-        formula.run(["0"] * len(formula.names), {**_SIGNS, **_called_by(d), **notes}, lambda value: "0")
+    for formula in formulas:
+        algebra = {**_SIGNS, **_called_by(d), **notes}
+        _written([formula], ["0"] * len(formula.names), algebra, lambda value: "0", d.language)
     one, two = [("number", "x")], [("number", "a"), ("number", "b")]
     exp, log = d.call("exp"), d.call("log1p")
     bodies = {
@@ -160,7 +161,7 @@ def _written(
     try:
         return [str(formula.run(columns, algebra, number)) for formula in formulas]
     except FormulaError as error:
-        raise FormulaError(f"a formula of the frame cannot be written in {language}: {error}") from None
+        raise FormulaError(f"a formula of the model cannot be written in {language}: {error}") from None
 
 
 def _number(value: float) -> str:

@@ -5,14 +5,35 @@ unused nodes and inputs.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from splinework.errors import ConfigError
+from splinework.formula.expression import Expression
 from splinework.kernels import BasisTable, EdgeParameters
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines.bases import Activation, Basis, activation
+
+if TYPE_CHECKING:  # loaded by networks that have such edges
+    from splinework.nn.edge_functions import EdgeFunction
+
+
+@dataclass(frozen=True)
+class FrozenFunction:
+    """An edge that is a formula.
+
+    Attributes:
+        input: Index of its input among those that are used.
+        sum: Index of its sum.
+        formula: The formula of `u`.
+    """
+
+    input: int
+    sum: int
+    formula: Expression
 
 
 @dataclass(frozen=True)
@@ -27,9 +48,10 @@ class FrozenLayer:
         grid: Grid of every input, `(I, K)`.
         coefficients: Coefficients of every edge, weights included, `(I, M, J)`; zero for missing edges.
         base_weight: Weights of the base function, `(I, J)`; zeros without one.
-        alive: Mask of the edges, `(I, J)`.
+        alive: Mask of the edges that are splines, `(I, J)`.
         bias: Constant of every sum, `(J,)`.
         groups: Sums that each node multiplies; one sum for a sum node.
+        functions: Edges that are formulas.
     """
 
     basis: Basis
@@ -42,6 +64,7 @@ class FrozenLayer:
     alive: Tensor
     bias: Tensor
     groups: tuple[tuple[int, ...], ...]
+    functions: tuple[FrozenFunction, ...] = ()
 
     @property
     def inputs(self) -> int:
@@ -97,7 +120,12 @@ class FrozenNetwork:
     @property
     def edges(self) -> int:
         """Number of edges."""
-        return sum(int(layer.alive.sum()) for layer in self.layers)
+        return sum(int(layer.alive.sum()) + len(layer.functions) for layer in self.layers)
+
+    @property
+    def formulas(self) -> tuple[Expression, ...]:
+        """The formulas of all edges that are functions."""
+        return tuple(function.formula for layer in self.layers for function in layer.functions)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -144,14 +172,24 @@ def _frozen_layer(layer: KANLayer, groups: list[tuple[int, ...]], dtype: torch.d
     """The part of a layer that the given groups of sums depend on, and the inputs that it uses."""
     sums = [j for group in groups for j in group]
     place = {j: number for number, j in enumerate(sums)}
-    alive = layer.mask[:, sums] != 0
+    alive = layer.alive[:, sums]
     inputs = [i for i, used in enumerate(alive.any(dim=1).tolist()) if used]
     parts = EdgeParameters(*(None if part is None else _own(part, dtype) for part in vars(layer.parts()).values()))  # type: ignore[arg-type]
-    values = parts.table_coefficients()[inputs][:, :, sums]
+    values = parts.table_coefficients()
+    alive = layer.mask != 0
+    functions = []
+    for edge in [] if layer.functions is None else layer.functions.edges():
+        if edge.j in place and edge.family.text:
+            formula = Expression(edge.text(), ("u",))
+            functions.append(FrozenFunction(inputs.index(edge.i), place[edge.j], formula))
+        elif edge.j in place:
+            values[edge.i, :, edge.j] = _own(_spline(layer, edge), dtype)
+            alive[edge.i, edge.j] = True
+    values = values[inputs][:, :, sums]
     size = layer.basis.size
     base = activation(layer.base)
     nothing = torch.zeros(len(sums), dtype=dtype)
-    alive = alive[inputs].cpu()
+    alive = alive[inputs][:, sums].cpu()
     frozen = FrozenLayer(
         basis=layer.basis,
         base=base,
@@ -163,8 +201,27 @@ def _frozen_layer(layer: KANLayer, groups: list[tuple[int, ...]], dtype: torch.d
         alive=alive,
         bias=nothing if parts.bias is None else parts.bias[sums],
         groups=tuple(tuple(place[j] for j in group) for group in groups),
+        functions=tuple(functions),
     )
     return frozen, inputs
+
+
+def _spline(layer: KANLayer, edge: "EdgeFunction") -> Tensor:
+    """The coefficients of a held spline, `(M,)`.
+
+    Raises:
+        ConfigError: If it is not one on the grid of its layer, but a callable or a spline of its own.
+    """
+    found = edge.on_grid(layer.basis, layer.base, layer.knots()[edge.i])
+    if found is None:
+        kind = (
+            "a spline on a grid of its own" if edge.family.spline is not None else f"the callable {edge.family.name!r}"
+        )
+        raise ConfigError(
+            f"no file can hold the edge from input {edge.i} to sum {edge.j}, {kind}; make it a spline of its layer by "
+            "free(model, edge), or fix it to a formula."
+        )
+    return found
 
 
 def _own(values: Tensor, dtype: torch.dtype) -> Tensor:

@@ -42,7 +42,7 @@ class GraphLayer(nn.Module):
         self.register_buffer("bias", layer.bias)
 
     def forward(self, u: Tensor) -> Tensor:
-        layer = self.layer
+        layer, raw = self.layer, u
         if not layer.inputs:
             sums = self.bias.expand(u.shape[0], layer.sums)
         else:
@@ -50,6 +50,11 @@ class GraphLayer(nn.Module):
                 u = squash(u, *layer.basis.domain(self.grid))
             table = BasisTable(layer.basis, layer.base, layer.extrapolation, self.grid, self.prepared)
             sums = table.rows(u).flatten(1) @ self.coefficients + self.bias
+        if layer.functions:
+            columns = list(sums.unbind(1))
+            for each in layer.functions:
+                columns[each.sum] = columns[each.sum] + each.formula.run([raw[:, each.input]], _TENSORS)
+            sums = torch.stack(columns, dim=1)
         if not layer.multiplies:
             return sums
         return torch.stack([_product(sums, group) for group in layer.groups], dim=1)

@@ -53,12 +53,16 @@ def latex_file(network: FrozenNetwork, metadata: ModelMetadata, frame: Frame | N
         lines += _units(network, features or inputs)
         lines += _formulas(before, features, inputs)
     lines += [_function(edge) for edge in edges(network)]
+    for number, layer in enumerate(network.layers, start=1):
+        names = [rf"\varphi_{{{number},{each.input + 1},{each.sum + 1}}}(t)" for each in layer.functions]
+        for each, name in zip(layer.functions, names, strict=True):
+            lines += _formulas([each.formula], [name], ["t"])
     notes = [*metadata.sentences(), f"Numbers are rounded to {_N_DIGITS} digits. Needs the package amsmath."]
     return "\n".join([*(f"% {note}" for note in notes), r"\begin{align*}", " \\\\\n".join(lines), r"\end{align*}", ""])
 
 
 def _formulas(formulas: Sequence[Expression], names: Sequence[str], columns: Sequence[str]) -> Iterator[str]:
-    """Formulas of a frame, each with its name."""
+    """Formulas, each with its name."""
     import sympy
 
     composer = Composer()
@@ -104,10 +108,11 @@ def _product(layer: FrozenLayer, number: int, group: tuple[int, ...]) -> str:
 
 
 def _sum(layer: FrozenLayer, number: int, j: int) -> str:
+    own = {each.input for each in layer.functions if each.sum == j}
     parts = [
         rf"\varphi_{{{number},{i + 1},{j + 1}}}(h_{{{number - 1},{i + 1}}})"
         for i in range(layer.inputs)
-        if bool(layer.alive[i, j])
+        if bool(layer.alive[i, j]) or i in own
     ]
     bias = float(layer.bias[j])
     rows = [" + ".join(parts[k : k + _TERMS_PER_LINE]) for k in range(0, len(parts), _TERMS_PER_LINE)]

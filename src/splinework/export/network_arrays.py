@@ -96,6 +96,11 @@ class LayerArrays:
     weights: Floats
     bias: Floats
 
+    @property
+    def splines(self) -> bool:
+        """Whether there are edges that are splines."""
+        return bool(self.target)
+
 
 @dataclass(frozen=True)
 class NetworkArrays:
@@ -155,7 +160,8 @@ def _layer_tables(layer: FrozenLayer, families: dict[tuple[Any, ...], BasisFamil
     if layer.base is not None:
         weights = np.hstack([weights, layer.base_weight[pairs[:, 0], pairs[:, 1]].numpy()[:, None]])
     prepared = layer.basis.prepare(layer.grid).numpy()
-    grid = [_grid_number(family, g.numpy(), p) for g, p in zip(layer.grid, prepared, strict=True)]
+    grids = zip(layer.grid, prepared, strict=True)
+    grid = [_grid_number(family, g.numpy(), p) for g, p in grids] if len(pairs) else []
     return LayerArrays(layer, family, grid, first, pairs[:, 1].tolist(), weights, layer.bias.numpy())
 
 

@@ -22,14 +22,15 @@ def numpy_file(arrays: NetworkArrays, metadata: ModelMetadata, frame: Frame | No
         metadata: Names of the columns.
         frame: Formulas before and after the network.
     """
-    living = [t for t in arrays.layers if t.layer.inputs]
+    living = [t for t in arrays.layers if t.splines]
     bases = {t.layer.base.name: t.layer.base for t in living if t.layer.base is not None}
     functions = [
         *sorted({_source(family) for family in arrays.families}),
         *(_base(b) for _, b in sorted(bases.items())),
     ]
     framed = [] if frame is None else _framed(arrays, frame)
-    written = "".join([*functions, *framed])
+    predicts = _predict(arrays, "_predict" if frame is None else "_network")
+    written = "".join([*functions, *framed, predicts])
     functions += [source for name, source in NUMPY_HELPERS.items() if f"_{name}(" in written]
     math = ["import math"] if any("math." in text for text in functions) else []
     imports = ["import csv", *math, "import sys", "", "import numpy as np"]
@@ -39,7 +40,7 @@ def numpy_file(arrays: NetworkArrays, metadata: ModelMetadata, frame: Frame | No
     parts = [f"{head}\nOUTPUTS = {_texts(metadata.outputs)}"]
     parts += [_grids(family) for family in arrays.families]
     parts += [_constants(t, number) for number, t in enumerate(arrays.layers, start=1)]
-    parts += [PREDICT, _predict(arrays, "_predict" if frame is None else "_network")]
+    parts += [PREDICT, predicts]
     parts += framed
     parts += [_layer(living[0])] if living else []
     return "\n\n\n".join([*parts, *functions, SCRIPT])
@@ -117,7 +118,7 @@ def _grids(family: BasisFamily) -> str:
 def _constants(t: LayerArrays, number: int) -> str:
     """Source of a layer's constants: for each input its grid, the sums of its edges, and their coefficients."""
     lines = [f"BIAS_{number} = {_array(t.bias)}"]
-    if t.layer.inputs:
+    if t.splines:
         lines.append(f"EDGES_{number} = [  # for each input: grid, sums of its edges, coefficients")
         for i in range(t.layer.inputs):
             part = slice(t.first[i], t.first[i + 1])
@@ -149,11 +150,15 @@ def _predict(arrays: NetworkArrays, name: str) -> str:
         lines += [f"u[:, {logs}] = np.log(u[:, {logs}])"] if logs else []
         lines.append(f"u = (u - {_array(network.in_shift.numpy())}) / {_array(network.in_scale.numpy())}")
     for number, t in enumerate(arrays.layers, start=1):
-        if t.layer.inputs:
+        lines += ["v = u"] if t.layer.functions else []
+        if t.splines:
             grids, functions = f"GRIDS_{t.family.number}", f"_{_kind(t.family)}"
             lines.append(f"u = _layer(u, EDGES_{number}, {grids}, BIAS_{number}, {functions})")
         else:
             lines.append(f"u = np.repeat(BIAS_{number}[None], len(x), axis=0)")
+        for each in t.layer.functions:
+            (text,) = python_formulas([each.formula], [f"v[:, {each.input}]"], NUMPY, "numpy")
+            lines.append(f"u[:, {each.sum}] += {text}")
         if t.layer.multiplies:
             nodes = ", ".join(" * ".join(f"u[:, {j}]" for j in group) for group in t.layer.groups)
             lines.append(f"u = np.column_stack([{nodes}])")

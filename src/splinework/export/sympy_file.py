@@ -51,7 +51,7 @@ def sympy_file(network: FrozenNetwork, metadata: ModelMetadata, frame: Frame | N
     terms = [t for e in found for terms in (e.everywhere, *(case for case, _ in e.cases)) for t in terms]
     nodes = _nodes(network, metadata, frame)
     more = {name[0] for name in called(t.body for t in terms if t.body) if isinstance(name, tuple)}
-    more |= _FURTHER & set(re.findall(r"\w+", nodes)) if frame else set()
+    more |= _FURTHER & set(re.findall(r"\w+", nodes)) if frame or network.formulas else set()
     further = f"\nfrom sympy import {', '.join(sorted(more))}" if more else ""
     head = _HEAD.format(notes="\n".join(metadata.sentences()), inputs=inputs, more=further)
     return "\n\n\n".join([head, *map(_function, found), nodes, _TAIL])
@@ -95,6 +95,9 @@ def _sum(layer: FrozenLayer, number: int, j: int) -> str:
     parts = [
         f"edge_{number}_{i + 1}_{j + 1}(h{number - 1}[{i}])" for i in range(layer.inputs) if bool(layer.alive[i, j])
     ]
+    for each in layer.functions:
+        if each.sum == j:
+            parts += python_formulas([each.formula], [f"h{number - 1}[{each.input}]"], SYMPY, "sympy")
     return " + ".join([*parts, _number(layer.bias[j])])
 
 

@@ -15,7 +15,7 @@ from splinework.formula.guarded import GUARDED
 from splinework.kernels import BasisTable
 from splinework.nn.config import EdgeFamily, HeldSpline
 from splinework.nn.edge_formula import VARIABLE, edge_program, edge_text
-from splinework.splines.bases import activation
+from splinework.splines.bases import Basis, activation
 
 
 @final
@@ -63,6 +63,13 @@ class EdgeFunction:
     def held(self, free: Iterable[bool]) -> "EdgeFunction":
         """The same function with other numbers free."""
         return replace(self, free=tuple(free))
+
+    def on_grid(self, basis: Basis, base: str, grid: Tensor) -> Tensor | None:
+        """The coefficients of a spline that is held as it was on this grid, `(M,)`; None for another edge."""
+        held = self.family.spline
+        if held is None or (held.basis, held.base) != (basis, base) or self.numbers.tolist() != [1.0, 0.0, 1.0, 0.0]:
+            return None
+        return self.coefficients if self.grid is not None and torch.equal(self.grid, grid) else None
 
     def __call__(self, u: Tensor) -> Tensor:
         """The values at u, `(B,)`."""
@@ -135,6 +142,10 @@ class EdgeFunctions(nn.Module):
     def edges(self) -> list[EdgeFunction]:
         """All edges, one by one, with their present numbers."""
         return [edge for group in self.typed for edge in group.edges()]
+
+    def edge(self, i: int, j: int) -> EdgeFunction | None:
+        """The function from an input to a sum, if there is one."""
+        return next((edge for edge in self.edges() if (edge.i, edge.j) == (i, j)), None)
 
     def families(self) -> tuple[EdgeFamily, ...]:
         """All of the edges but their numbers, for a configuration."""

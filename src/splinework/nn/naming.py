@@ -71,6 +71,25 @@ def edge_place(model: KAN, edge: Any) -> Place:
     raise ConfigError(f"the model has no edge {shown}; {nearest(shown, known)} Its layers have {_sizes(model)} edges.")
 
 
+def check_splines(model: KAN, what: str) -> None:
+    """Checks that all edges of a network are splines of their layers.
+
+    Args:
+        model: The network.
+        what: Beginning of the message, in the plural, such as `proofs`.
+
+    Raises:
+        ConfigError: If one is a function; with the way out.
+    """
+    for l, layer in enumerate(model.kan_layers):
+        for edge in [] if layer.functions is None else layer.functions.edges():
+            source, target = edge_names(model, [(l, edge.i, edge.j)])[0]
+            raise ConfigError(
+                f"{what} take networks of splines, and the edge {source} → {target} is the function {edge.family.name!r}; make "
+                f"it a spline by free(model, {(l, edge.i, edge.j)})."
+            )
+
+
 def _sizes(model: KAN) -> str:
     return ", ".join(f"{layer.inputs} × {layer.outputs}" for layer in model.kan_layers)
 

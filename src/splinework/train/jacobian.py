@@ -293,7 +293,7 @@ class Linearisation:
             _add_product(matrix, jacobian, numbers)
 
     def _functions(self, to_sums: list[Tensor] | None = None) -> Iterator[tuple[slice, "FunctionExpansion", Tensor]]:
-        """For every layer with functions the place of their numbers, their derivatives, and the sensitivities of its sums."""
+        """The places of the numbers of functions, their derivatives, and the sensitivities of their sums, layer by layer."""
         places = self.parameters.function_spans(self.model)
         for numbers, passed, sensitivity in zip(places, self.layers, to_sums or self.to_sums, strict=True):
             if passed.functions is not None and self.parameters.functions:

@@ -128,7 +128,7 @@ def _layer(
     like = layer.coefficients
     with torch.no_grad():
         curves = _floats(layer.edges(torch.as_tensor(grid, dtype=like.dtype, device=like.device)))  # (POINTS, I, J)
-    mask = (layer.mask != 0).cpu().numpy()
+    mask = layer.alive.cpu().numpy()
     sizes = np.ptp(curves, axis=0) * mask
     widest = sizes.max(axis=0)
     units = np.where(widest > 0, widest, 1.0) / technology.node_current

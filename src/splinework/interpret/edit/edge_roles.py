@@ -194,7 +194,16 @@ def unfreeze(model: KAN, edge: Sequence[int | str], *, x: Any = None) -> KAN:
 
 @torch.no_grad()
 def with_edge(model: KAN, layer: int, edge: EdgeFunction) -> KAN:
-    """A copy of the model with an edge that is a function, in place of what was there."""
+    """A copy of the model with an edge that is a function, in place of what was there.
+
+    Raises:
+        ConfigError: If the model was built to fulfil axioms, which nothing would hold the edge to.
+    """
+    if model.config.axioms:
+        raise ConfigError(
+            f"the model fulfils {', '.join(model.config.axioms)} by the shapes of its splines, which a function would not be "
+            "held to; fit it without hard axioms first."
+        )
     changed = _without(model, layer, edge.i, edge.j)
     target = changed.kan_layers[layer]
     target.set_functions([*_functions(target), edge])
@@ -214,7 +223,7 @@ def _functions(layer: KANLayer) -> list[EdgeFunction]:
 
 
 def _function(layer: KANLayer, i: int, j: int) -> EdgeFunction | None:
-    return next((each for each in _functions(layer) if (each.i, each.j) == (i, j)), None)
+    return None if layer.functions is None else layer.functions.edge(i, j)
 
 
 def edge_curve(model: KAN, place: Place, x: Any) -> tuple[Tensor, Tensor]:
@@ -250,13 +259,9 @@ def _fitted(model: KAN, place: Place, chosen: ChosenFunction, x: Any) -> EdgeFun
 def _spline_of(layer: KANLayer, function: EdgeFunction, u: Tensor | None) -> Tensor:
     """The coefficients of a function on the layer's grid, `(size,)`."""
     table, i = layer.table(), function.i
-    held = function.family.spline
-    plain = function.numbers.tolist() == [1.0, 0.0, 1.0, 0.0]
-    if held is not None and plain and (held.basis, held.base) == (layer.basis, layer.base):
-        assert function.grid is not None
-        assert function.coefficients is not None
-        if torch.equal(function.grid, table.grid[i]):
-            return function.coefficients
+    same = function.on_grid(layer.basis, layer.base, table.grid[i])
+    if same is not None:
+        return same
     grid = table.grid[i : i + 1].double()
     one = BasisTable(table.basis, table.base, table.extrapolation, grid, table.basis.prepare(grid))
     low, high = one.basis.domain(grid)

@@ -129,7 +129,7 @@ def _add_sums(layer: KANLayer, group: Sequence[int], factors: Sequence[float], c
         if edge.i in [other.i for other in moved[:n]] or bool((values[edge.i] != 0).any()):
             raise ConfigError(
                 f"to_sum cannot add a function to another edge, and input {edge.i} of the layer has one for several factors; "
-                "make it a spline first: sw.edit.free(model, edge)."
+                "make it a spline first: sw.free(model, edge)."
             )
     layer.mask[:, first] = (layer.mask[:, list(group)] != 0).any(1).to(layer.mask)
     layer.spline_weight[:, first] = 1.0

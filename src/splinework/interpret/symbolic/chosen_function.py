@@ -25,8 +25,10 @@ from splinework.interpret.symbolic.library_function import (
     LibraryFunction,
     without_warnings,
 )
+from splinework.interpret.symbolic.own_functions import VARIABLE as FORM_VARIABLE
+from splinework.interpret.symbolic.own_functions import own_function
 from splinework.nn.config import EdgeFamily
-from splinework.nn.edge_formula import VARIABLE, edge_program
+from splinework.nn.edge_formula import VARIABLE, edge_program, edge_text
 from splinework.nn.edge_functions import EdgeFunction
 
 _SINC: Final = "where(abs(u) < 1/30, 1 - u**2/6 + u**4/120 - u**6/5040, sin(u)/u)"
@@ -119,7 +121,7 @@ def chosen_function(function: Any) -> ChosenFunction:
         ConfigError: If it is none of these; with the nearest names.
     """
     if isinstance(function, LibraryFunction):
-        return _of_text(str(function.build(symbol(VARIABLE))), function.name, function)
+        return _of_library(function)
     if callable(function):
         return _of_callable(function)
     if not isinstance(function, str):
@@ -129,10 +131,31 @@ def chosen_function(function: Any) -> ChosenFunction:
         )
     text = function.strip()
     if text in BY_NAME:
-        return _of_text(_STABLE.get(text) or str(BY_NAME[text].build(symbol(VARIABLE))), text, BY_NAME[text])
+        return _of_library(BY_NAME[text])
     if text in NAMES and NAMES[text].arity == 1 and not NAMES[text].truth:
         return _of_text(f"{NAMES[text].name}({VARIABLE})", text)
     return _of_text(_over_u(text), text)
+
+
+def formula_of(function: LibraryFunction) -> str:
+    """F over u, as one reads it."""
+    return str(function.build(symbol(VARIABLE))).replace("Abs(", "abs(").replace("besselj(", "jv(")
+
+
+def _of_library(function: LibraryFunction) -> ChosenFunction:
+    known = BY_NAME.get(function.name) is function and function.name in _STABLE
+    return _of_text(_STABLE[function.name] if known else formula_of(function), function.name, function)
+
+
+def library_function(edge: EdgeFunction) -> LibraryFunction | None:
+    """F of an edge for the search of formulas, with its present constants; None without a formula."""
+    family, own = edge.family, edge.numbers[4:].tolist()
+    known = BY_NAME.get(family.name)
+    if known is not None and _of_library(known).family == family:
+        return known if known.shape is None else known.at(own[0])
+    if not family.text:
+        return None
+    return own_function(family.name, edge_text(family.text, [1, 0, 1, 0, *own], FORM_VARIABLE))
 
 
 def _over_u(text: str) -> str:
@@ -166,7 +189,6 @@ def _renamed(text: str, name: str) -> str:
 
 
 def _of_text(text: str, name: str, library: LibraryFunction | None = None) -> ChosenFunction:
-    text = text.replace("Abs(", "abs(").replace("besselj(", "jv(")
     try:
         own = edge_program(text)[1]
     except FormulaError as error:

@@ -3,7 +3,7 @@
 Values are in network units. Edges have no additive constant; that of the sum they feed would be redundant with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -63,7 +63,7 @@ class SymbolicEdge:
 
 @dataclass(frozen=True)
 class SplineEdge:
-    """An edge that remains a spline."""
+    """An edge that remains what it is in its layer: a spline, or a function without a formula."""
 
     layer: KANLayer
     i: int
@@ -77,6 +77,10 @@ class SplineEdge:
     @torch.no_grad()
     def value(self, x: Array) -> tuple[Array, Array, list[Array]]:
         """Values, derivatives in x, and no derivatives by constants."""
+        own = None if self.layer.functions is None else self.layer.functions.edge(self.i, self.j)
+        if own is not None:
+            value, by_x, _ = (part.numpy() for part in own.expand(torch.from_numpy(np.ascontiguousarray(x))[:, None]))
+            return value[:, 0], by_x[:, 0], []
         points = torch.full((len(x), self.layer.inputs), 0.0, dtype=torch.float64)
         points[:, self.i] = torch.from_numpy(np.ascontiguousarray(x))
         seen = self.layer.squash(points)
@@ -183,8 +187,8 @@ class SymbolicNet:
 
         return model
 
-    def degenerate(self, u: Array) -> bool:
-        """Whether some function is indistinguishable from a simpler one on u.
+    def degenerate(self, u: Array, places: Collection[Place]) -> bool:
+        """Whether some function in the given places is indistinguishable from a simpler one on u.
 
         That is a polynomial, where its argument hardly varies, or a function that acts by cancellation, such as an exponential
         written as `1e8 tanh(x - 10) + 1e8`.
@@ -194,11 +198,10 @@ class SymbolicNet:
             for (at, i, j), edge in self.edges.items():
                 if at == layer:
                     values = edge.value(u[:, i])[0]
-                    if isinstance(edge, SymbolicEdge) and (
-                        edge.function.degenerate(edge.a, float(np.ptp(u[:, i])))
-                        or np.abs(values).max() > MAX_CANCELLATION * np.ptp(values)
-                    ):
-                        return True
+                    if isinstance(edge, SymbolicEdge) and (at, i, j) in places:
+                        cancels = np.abs(values).max() > MAX_CANCELLATION * np.ptp(values)
+                        if cancels or edge.function.degenerate(edge.a, float(np.ptp(u[:, i]))):
+                            return True
                     total[:, j] += values
             u = self.nodes[layer + 1].combine(torch.from_numpy(total)).numpy()
         return False
@@ -218,5 +221,5 @@ def edge_places(model: KAN) -> Sequence[Place]:
     """Positions of the active edges, in order."""
     found = []
     for index, layer in enumerate(model.kan_layers):
-        found += [(index, int(i), int(j)) for i, j in torch.nonzero(layer.mask).tolist()]
+        found += [(index, int(i), int(j)) for i, j in torch.nonzero(layer.alive).tolist()]
     return found

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from splinework.interpret.symbolic.chosen_function import library_function
 from splinework.interpret.symbolic.edges import EdgeCandidate, edge_candidates, score
 from splinework.interpret.symbolic.library import IDENTITY, Array, LibraryFunction
 from splinework.interpret.symbolic.net import Edge, Place, SplineEdge, SymbolicEdge, SymbolicNet, edge_places
@@ -94,7 +95,9 @@ class JointSearch:
         """Removes edges, the weakest first, while that lowers the BIC."""
         entries = list(self.options.values())
         # Rough strength of an edge: the smallest factor among its functions.
-        does = [min(abs(option.c) for option in options if isinstance(option, EdgeCandidate)) for options in entries]
+        does = [
+            min((abs(o.c) for o in options if isinstance(o, EdgeCandidate)), default=math.inf) for options in entries
+        ]
         for at in sorted(range(len(entries)), key=does.__getitem__):
             if self._late():
                 break
@@ -159,7 +162,7 @@ class JointSearch:
         if outcome is None:
             return SearchState(choice, net, math.inf)
         net, solution = outcome
-        if net.degenerate(self.u):
+        if net.degenerate(self.u, [place for place, options in self.options.items() if len(options) > 1]):
             return SearchState(choice, net, math.inf)
         n = self.t.size
         size = sum(e.layer.basis.size for e in net.edges.values() if isinstance(e, SplineEdge))
@@ -224,13 +227,22 @@ Choices = dict[Place, list[Option]]
 def edge_options(model: KAN, xs: torch.Tensor, library: Sequence[LibraryFunction]) -> tuple[Choices, Choices]:
     """Options of every active edge: its best functions, a line, its spline where no function is close, and removal.
 
-    The second mapping has the remaining functions, since other edges may compensate for any shape.
+    An edge that is a function already has no other option. The second mapping has the remaining functions, since other edges
+    may compensate for any shape.
     """
     record = trace(model, xs)
     weights = _sensitivities(model, xs)
     options: Choices = {}
     further: Choices = {}
     for layer, i, j in edge_places(model):
+        fixed = model.kan_layers[layer].functions
+        own = None if fixed is None else fixed.edge(i, j)
+        if own is not None:
+            known = library_function(own)
+            option = SplineEdge(model.kan_layers[layer], i, j)
+            a, b, c, d = own.numbers[:4].tolist()
+            options[layer, i, j] = [option if known is None else EdgeCandidate(known, a, b, c, d, 0.0)]
+            continue
         inputs, values = (v.numpy() for v in record.edge(layer, i, j))
         at = np.unique(
             np.argsort(inputs, kind="stable")[np.linspace(0, len(inputs) - 1, N_QUANTILES).round().astype(int)]

@@ -107,7 +107,7 @@ def aligned_edges(student: KAN, teacher: KAN, x: Any) -> Alignment:
         last = number == len(own) - 1
         match, strength = _matched(seen.sums, truth.sums, fixed=last)
         living, sought = (
-            _living(record, model.kan_layers[number].mask) for record, model in ((seen, student), (truth, teacher))
+            _living(record, model.kan_layers[number].alive) for record, model in ((seen, student), (truth, teacher))
         )
         back = {there: here for here, there in enumerate(nodes[-1]) if there >= 0}
         over = {there: here for here, there in enumerate(match) if there >= 0}
@@ -123,10 +123,10 @@ def aligned_edges(student: KAN, teacher: KAN, x: Any) -> Alignment:
     return Alignment(hits / max(total, 1), hits / max(len(pairs), 1), tuple(pairs), tuple(nodes), tuple(correlations))
 
 
-def _living(record: LayerTrace, mask: Tensor) -> Tensor:
+def _living(record: LayerTrace, alive: Tensor) -> Tensor:
     """Edges that are there and vary."""
     spread = record.edges.std(0)
-    living: Tensor = (mask != 0) & (spread > MIN_SPREAD_SHARE * record.sums.std(0).amax().clamp_min(1e-300))
+    living: Tensor = alive & (spread > MIN_SPREAD_SHARE * record.sums.std(0).amax().clamp_min(1e-300))
     return living
 
 

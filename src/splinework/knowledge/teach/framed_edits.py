@@ -50,5 +50,9 @@ def _inside(verb: Callable[..., Any], signature: inspect.Signature, model: Frame
 
 
 adapt = for_framed_models(edit.adapt)
+fix = for_framed_models(edit.fix)
+free = for_framed_models(edit.free)
+freeze = for_framed_models(edit.freeze)
 prune = for_framed_models(edit.prune)
 refine = for_framed_models(edit.refine)
+unfreeze = for_framed_models(edit.unfreeze)

@@ -117,7 +117,7 @@ def edge_curves(model: KAN, x: Any, *, points: int = 96, most: int | None = None
     share = torch.linspace(0, 1, points, dtype=torch.float64)[:, None]
     parts: list[tuple[Tensor, ...]] = []
     for l, (layer, ends, score) in enumerate(zip(work.kan_layers, ranges, scores.edges, strict=True)):
-        i, j = torch.nonzero(layer.mask, as_tuple=True)
+        i, j = torch.nonzero(layer.alive, as_tuple=True)
         x_TI = ends[:, 0] + share * (ends[:, 1] - ends[:, 0])
         if points:
             x_TI[-1] = ends[:, 1]
@@ -142,6 +142,13 @@ def _ranges(model: KAN, x: Tensor) -> list[Tensor]:
                 found[l] = torch.stack([torch.minimum(found[l][:, 0], low), torch.maximum(found[l][:, 1], high)], dim=1)
             u = nodes.combine(layer(u))
     return found
+
+
+def function_names(model: KAN) -> dict[tuple[int, int, int], str]:
+    """Names of the edges that are functions, by `(layer, input, sum)`; held splines have none."""
+    layers = [(l, layer.functions) for l, layer in enumerate(model.kan_layers) if layer.functions is not None]
+    every = [(l, edge) for l, functions in layers for edge in functions.edges()]
+    return {(l, edge.i, edge.j): edge.family.name for l, edge in every if edge.family.spline is None}
 
 
 def unit_curves(y: Floats) -> Floats:

@@ -15,7 +15,7 @@ from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 from splinework.report.plot import style
-from splinework.report.plot.curves import Curves, edge_curves, given_names, inside, unit_curves
+from splinework.report.plot.curves import Curves, edge_curves, function_names, given_names, inside, unit_curves
 from splinework.report.plot.layout import DiagramLayout, lay_out
 from splinework.report.plot.protocols import Floats, FormulaLike, TableLike, best_of
 
@@ -60,7 +60,8 @@ def plot(
         ax: Axes to draw in; None creates a figure that is not registered with pyplot.
         names: Labels of the inputs instead of the model's names.
         output_names: Labels of the outputs instead of the model's names.
-        labels: Texts such as `sin` at edges, by `(layer, input, sum)`; these edges are drawn in colour.
+        labels: Texts such as `sin` at edges, by `(layer, input, sum)`; these edges are drawn in colour, as are those that are
+            functions, which have their names.
         table: Table of formulas, the best of which are written above.
         beta: Slope of the opacity as a function of the score.
         scale: Size of the new figure relative to the default.
@@ -89,7 +90,7 @@ def plot(
     layout = lay_out(nodes, curves, boxes=active <= MAX_BOXES, label_widths=widths)
     pen = _frame(ax, layout, inputs, outputs, _formulas(table) or _answers(model), scale)
     opacity = np.nan_to_num(np.tanh(beta * curves.score)).clip(0, 1)
-    texts = {key: str(text) for key, text in (labels or {}).items()}
+    texts = {**function_names(network), **{key: str(text) for key, text in (labels or {}).items()}}
     known = [key in texts for key in curves.keys]
     colours = np.array([[*to_rgb(style.VERMILION if k else pen.ink), a] for k, a in zip(known, opacity, strict=True)])
     _draw_lines(pen, layout, curves, nodes, colours.reshape(-1, 4))

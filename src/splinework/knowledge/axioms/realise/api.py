@@ -15,6 +15,7 @@ from splinework.knowledge.axioms.realise.rules import EdgeRules, NetworkRules, r
 from splinework.knowledge.axioms.strength import Hard
 from splinework.nn.config import KANConfig
 from splinework.nn.frame import FramedKAN
+from splinework.nn.naming import check_splines
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 from splinework.nn.shaping import Shaping
@@ -45,6 +46,8 @@ def realise(
         for name in axiom.inputs:
             place(name, model.config.input_names, axiom.word)
     check_together(hard)
+    if hard:
+        check_splines(model, "hard axioms")
     config = model.config
     _check_scales(config, hard)
     sizes = tuple(spread) if spread is not None else (1.0,) * model.outputs

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from splinework.errors import ConfigError
 from splinework.formula.intervals import Floats
 from splinework.nn.frame import FramedKAN
 from splinework.nn.layer import KANLayer
@@ -56,7 +57,15 @@ def array(tensor: Any) -> Floats:
 
 
 def layer_numbers(layer: KANLayer) -> LayerNumbers:
-    """The parameters of a layer."""
+    """The parameters of a layer.
+
+    Raises:
+        ConfigError: If some of its edges are functions, for which there is no proof yet.
+    """
+    if layer.functions is not None:
+        raise ConfigError(
+            "proofs take networks of splines, and some edges are functions; make them splines by free(model, edge)."
+        )
     parts = layer.parts()
     alive = array(layer.mask) != 0
     mask = array(layer.mask)
