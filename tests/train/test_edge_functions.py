@@ -6,11 +6,14 @@ from torch.func import functional_call, jacrev
 
 from splinework.errors import ConfigError
 from splinework.interpret.edit import fix, freeze
+from splinework.nn.derivatives import partials
 from splinework.nn.edge_functions import EdgeFunction
 from splinework.nn.network import KAN
-from splinework.train import fit
+from splinework.train import fit, solve
 from splinework.train.jacobian import Linearisation, ParameterVector
 from splinework.train.optim.lbfgs import LBFGS
+from splinework.train.residual import Residual
+from splinework.train.residual_jacobian import expand, matches_autograd
 from tests.contracts.cases import normal, seeded
 from tests.nn.edge_function_cases import mixed
 
@@ -130,3 +133,38 @@ def test_units_that_numbers_are_given_in_stay():
     assert (result.model(x) / (100 * torch.exp(0.01 * x)) - 1).abs().max() < 1e-9
     with pytest.raises(ConfigError, match="standardise=True would give the edges"):
         fit(model, x, x, standardise=True)
+
+
+def test_the_jacobian_of_derivatives_in_the_inputs_is_that_of_differences():
+    model, x = mixed(), U[:7]
+    parameters = ParameterVector.of(model)
+
+    def residual():
+        twice, once = partials(model, x, (0, 0), (1,))
+        return torch.cat([twice[:, :1] + once[:, 1:] ** 2, model(x)[:, :1] * once[:, :1]], dim=1)
+
+    here = expand(model, parameters, residual)
+    jacobian, values = here.dense(), parameters.read(model)
+    assert matches_autograd(model, parameters, residual, here)
+    v, w = normal(parameters.size(model), seed=1).double(), normal(7, 2, seed=2).double()
+    assert (here.times(v) - jacobian @ v).abs().max() < 1e-10
+    assert (here.transposed(w) - torch.einsum("bcp,bc->p", jacobian, w)).abs().max() < 1e-10
+    places = [place for own in parameters.function_spans(model) for place in range(own.start, own.stop)]
+    assert places
+    for place in places:
+        sides = []
+        for step in (1e-5, -1e-5):
+            moved = values.clone()
+            moved[place] += step
+            parameters.write(model, moved)
+            sides.append(residual().detach())
+        assert ((sides[0] - sides[1]) / 2e-5 - jacobian[..., place]).abs().max() < 1e-6
+
+
+def test_an_equation_is_solved_in_a_known_form():
+    model = fix(KAN([1, 1], dtype=torch.float64), (0, 0, 0), "sin", numbers=(2.8, 0.1, 0.5, 0))
+    points = torch.linspace(-1, 1, 60, dtype=torch.float64)[:, None]
+    source = Residual(lambda model, x: partials(model, x, (0, 0))[0] + torch.pi**2 * torch.sin(torch.pi * x), points)
+    ends = Residual(lambda model, x: model(x), torch.tensor([[-1.0], [0.0], [1.0]], dtype=torch.float64))
+    solved = solve(model, [source, ends]).model
+    assert (solved(points) - torch.sin(torch.pi * points)).abs().max() < 1e-10

@@ -40,7 +40,7 @@ METHODS = {
     "create_dataset": "sw.data.data_set(name)",
     "PySRRegressor": "sw.discover(x, y)",
     "SymbolicRegressor": "sw.discover(x, y)",
-    "add_symbolic": "sw.symbolify(model, x, y, library=…)",
+    "add_symbolic": "sw.fix(model, edge, own_function(name, formula))",
     "unfix_symbolic": "sw.free(model, (layer, i, j))",
     "unfix_symbolic_all": "sw.edit.to_splines(model)",
     "set_mode": "sw.fix(model, (layer, i, j), 'sin') or sw.free(model, (layer, i, j))",
