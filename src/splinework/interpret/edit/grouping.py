@@ -8,7 +8,7 @@ from torch import Tensor
 
 from splinework.errors import ConfigError, ShapeError
 from splinework.errors.foreign import explained
-from splinework.interpret.edit.difference import Edited, change, free
+from splinework.interpret.edit.difference import Edited, change, unconstrained
 from splinework.interpret.edit.growth import deepen
 from splinework.interpret.edit.parts import everything, rearranged
 from splinework.interpret.edit.places import input_of
@@ -52,7 +52,7 @@ def group_inputs(model: KAN, x: Any, inputs: Sequence[int | str]) -> Edited:
     """
     if isinstance(inputs, str) or not isinstance(inputs, Sequence):
         raise ConfigError(f"inputs lists two or more inputs, such as ['x1', 'x2'], got {inputs!r:.80}.")
-    group = sorted({input_of(free(model, "group_inputs"), one) for one in inputs})
+    group = sorted({input_of(unconstrained(model, "group_inputs"), one) for one in inputs})
     if len(group) < 2:
         raise ConfigError(f"inputs lists two or more inputs, such as ['x1', 'x2'], got {list(inputs)}.")
     first = model.kan_layers[0]
