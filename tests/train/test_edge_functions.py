@@ -68,9 +68,10 @@ def test_products_with_the_jacobian_are_those_with_its_matrix():
 
 
 def session() -> KAN:
-    """A network for `exp(sin(πx1) + x2²)` of which the last edge is known, and one of the first is frozen."""
-    model = fix(KAN([2, 1, 1], generator=seeded(), dtype=torch.float64), (1, 0, 0), "exp", numbers=(1, 0, 1, 0))
-    return freeze(fix(model, ("x2", "h1"), "x^2", numbers=(1, 0, 1, 0)), ("x2", "h1"))
+    """A network for `exp(sin(πx1) + x2²)` of which the last edge is known, and a function and a spline are frozen."""
+    model = fix(KAN([2, 2, 1], generator=seeded(), dtype=torch.float64), (1, 0, 0), "exp", numbers=(1, 0, 1, 0))
+    model = freeze(fix(model, ("x2", "h1"), "x^2", numbers=(1, 0, 1, 0)), ("x2", "h1"))
+    return freeze(model, ("x1", "h2"))
 
 
 @pytest.mark.parametrize(
@@ -92,10 +93,10 @@ def test_a_fixed_edge_stays_its_function_and_a_frozen_one_its_bits(options):
     model = session()
     before = {key: value.clone() for key, value in model.state_dict().items()}
     result = fit(model, X, Y, seed=1, **options)
-    first, last = (layer.functions.edges()[0] for layer in result.model.kan_layers)
-    frozen = model.kan_layers[0].functions.edges()[0]
-    assert torch.equal(first.numbers, frozen.numbers)
-    assert torch.equal(first(U[:, 0]), frozen(U[:, 0]))
+    first, (last,) = (layer.functions.edges() for layer in result.model.kan_layers)
+    for edge, frozen in zip(first, model.kan_layers[0].functions.edges(), strict=True):
+        assert torch.equal(edge.numbers, frozen.numbers)
+        assert torch.equal(edge(U[:, 0]), frozen(U[:, 0]))
     a, b, c, d = last.numbers.tolist()
     assert b == 0
     assert torch.allclose(last(U[:, 0]), c * torch.exp(a * U[:, 0]) + d, rtol=1e-14, atol=1e-14)
