@@ -10,10 +10,15 @@ from splinework.nn.derivatives import partials
 from splinework.nn.edge_functions import EdgeFunction
 from splinework.nn.network import KAN
 from splinework.train import fit, solve
+from splinework.train.data_objective import DataObjective
 from splinework.train.jacobian import Linearisation, ParameterVector
+from splinework.train.multistart import best_start
+from splinework.train.optim import LevenbergMarquardt
 from splinework.train.optim.lbfgs import LBFGS
+from splinework.train.options import TrainingOptions
 from splinework.train.residual import Residual
 from splinework.train.residual_jacobian import expand, matches_autograd
+from splinework.train.run import TrainingRun
 from tests.contracts.cases import normal, seeded
 from tests.nn.edge_function_cases import mixed
 
@@ -169,3 +174,14 @@ def test_an_equation_is_solved_in_a_known_form():
     ends = Residual(lambda model, x: model(x), torch.tensor([[-1.0], [0.0], [1.0]], dtype=torch.float64))
     solved = solve(model, [source, ends]).model
     assert (solved(points) - torch.sin(torch.pi * points)).abs().max() < 1e-10
+
+
+def test_the_numbers_that_the_best_start_has_found_go_on():
+    model = session()
+    objective = DataObjective(model, u=X, t=Y)
+    run = TrainingRun.of(TrainingOptions(progress=False), None, torch.Generator().manual_seed(0))
+    run.judge_anew(objective, None)
+    best = best_start(run, objective, LevenbergMarquardt(), 2, 12)
+    before, (after,) = session().kan_layers[1].functions.edges()[0], best.kan_layers[1].functions.edges()
+    assert not torch.equal(before.numbers, after.numbers)
+    assert best is model
