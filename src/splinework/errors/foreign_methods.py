@@ -44,7 +44,7 @@ METHODS = {
     "add_symbolic": "sw.fix(model, (layer, i, j), own_function(name, formula))",
     "unfix_symbolic": "sw.free(model, (layer, i, j))",
     "unfix_symbolic_all": "sw.edit.to_splines(model)",
-    "set_mode": "sw.edit.fix(model, (layer, i, j), 'sin') or sw.edit.free(model, (layer, i, j))",
+    "set_mode": "sw.fix(model, (layer, i, j), 'sin') or sw.free(model, (layer, i, j))",
     "remove_edge": "sw.edit.remove_edge(model, x, (layer, i, j))",
     "remove_node": "sw.edit.remove_node(model, x, (layer, n))",
     "expand_width": "sw.edit.widen(model, layer, count)",

@@ -235,6 +235,7 @@ class _EdgeGroup(nn.Module):
         super().__init__()
         first = edges[0]
         self.family, self.free = first.family, first.free
+        self.program = edge_program(first.family.text)[0] if first.family.text else None
         device = first.numbers.device
         for name, places in (("inputs", [e.i for e in edges]), ("sums", [e.j for e in edges])):
             self.register_buffer(name, torch.tensor(places, device=device), persistent=False)
@@ -300,10 +301,11 @@ class _EdgeGroup(nn.Module):
                 held.basis, activation(held.base), held.extrapolation, self.grid, held.basis.prepare(self.grid)
             )
             shape = torch.einsum("bem,em->be", table.rows(z), self.coefficients)
-        elif self.family.call is not None:
-            shape = _called(self.family.name, self.family.call, z)
+        elif self.program is not None:
+            shape = self.program.run([z, *own], GUARDED)
         else:
-            shape = edge_program(self.family.text)[0].run([z, *own], GUARDED)
+            assert self.family.call is not None
+            shape = _called(self.family.name, self.family.call, z)
         found: Tensor = c * shape + d
         return found
 

@@ -71,7 +71,7 @@ def edge_place(model: KAN, edge: Any) -> Place:
     raise ConfigError(f"the model has no edge {shown}; {nearest(shown, known)} Its layers have {_sizes(model)} edges.")
 
 
-def check_splines(model: KAN, what: str) -> None:
+def refuse_functions(model: KAN, what: str) -> None:
     """Checks that all edges of a network are splines of their layers.
 
     Args:
