@@ -21,7 +21,7 @@ from splinework.hardware.integer import TASKS, IntegerModel, Task
 from splinework.hardware.monotone import edge_signs, held_edges
 from splinework.nn.arrays import data_of
 from splinework.nn.frame import FramedKAN
-from splinework.nn.naming import check_splines
+from splinework.nn.naming import refuse_functions
 from splinework.nn.network import KAN
 
 MAX_CODE_BITS: Final = 12
@@ -220,7 +220,7 @@ def _evened(model: KAN, u: Tensor) -> Tensor:
 
 
 def _in_double(model: KAN) -> KAN:
-    check_splines(model, "integer tables")
+    refuse_functions(model, "integer tables")
     copy = KAN(model.config, dtype=torch.float64)
     copy.load_state_dict({key: value.detach().cpu().double() for key, value in model.state_dict().items()})
     return copy

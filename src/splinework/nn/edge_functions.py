@@ -235,6 +235,7 @@ class _EdgeGroup(nn.Module):
         super().__init__()
         first = edges[0]
         self.family, self.free = first.family, first.free
+        self.program = edge_program(first.family.text)[0] if first.family.text else None
         device = first.numbers.device
         for name, places in (("inputs", [e.i for e in edges]), ("sums", [e.j for e in edges])):
             self.register_buffer(name, torch.tensor(places, device=device), persistent=False)
@@ -261,27 +262,30 @@ class _EdgeGroup(nn.Module):
         places = zip(self.inputs.tolist(), self.sums.tolist(), numbers, held, strict=True)
         return [EdgeFunction(self.family, i, j, own.clone(), self.free, *rest) for i, j, own, rest in places]
 
-    def at(self, u: Tensor, derivative: int = 0) -> Tensor:
-        """Values or derivatives at u `(B, E)`."""
+    def at(self, u: Tensor, derivative: int = 0, numbers: Sequence[Tensor] | None = None) -> Tensor:
+        """Values or derivatives at u `(B, E)`, for the present numbers or others."""
+        numbers = self.numbers() if numbers is None else numbers
         if not derivative:
-            return self.evaluate(u, self.numbers())
+            return self.evaluate(u, numbers)
         wanted = torch.is_grad_enabled()
         with torch.enable_grad():
             u = u if u.requires_grad else u.detach().requires_grad_()
-            found = self.evaluate(u, self.numbers())
+            found = self.evaluate(u, numbers)
             for _ in range(derivative):
                 found = _slope(found, [u])[0]
         return found if wanted else found.detach()
+
+    def leaves(self, u: Tensor) -> list[Tensor]:
+        """All numbers once for every element of u `(B, E)`; the free ones require gradients."""
+        every = zip(self.numbers(), self.free, strict=True)
+        return [one.detach().expand(u.shape).clone().requires_grad_(free) for one, free in every]
 
     @torch.no_grad()
     def expand(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Values and slopes in the input, both `(B, E)`, and derivatives by the free numbers, `(B, E, F)`."""
         with torch.enable_grad():
             u = x[:, self.inputs].detach().requires_grad_()
-            numbers = [
-                one.detach().expand(u.shape).clone().requires_grad_(f)
-                for one, f in zip(self.numbers(), self.free, strict=True)
-            ]
+            numbers = self.leaves(u)
             value = self.evaluate(u, numbers)
             slope, *by = _slope(value, [u, *(one for one in numbers if one.requires_grad)])
         return value.detach(), slope.detach(), torch.stack(by, -1).detach() if by else u.new_zeros(*u.shape, 0).detach()
@@ -297,10 +301,11 @@ class _EdgeGroup(nn.Module):
                 held.basis, activation(held.base), held.extrapolation, self.grid, held.basis.prepare(self.grid)
             )
             shape = torch.einsum("bem,em->be", table.rows(z), self.coefficients)
-        elif self.family.call is not None:
-            shape = _called(self.family.name, self.family.call, z)
+        elif self.program is not None:
+            shape = self.program.run([z, *own], GUARDED)
         else:
-            shape = edge_program(self.family.text)[0].run([z, *own], GUARDED)
+            assert self.family.call is not None
+            shape = _called(self.family.name, self.family.call, z)
         found: Tensor = c * shape + d
         return found
 

@@ -57,7 +57,7 @@ def edge_place(model: KAN, edge: Any) -> Place:
     if not isinstance(edge, Sequence) or isinstance(edge, str) or len(edge) not in (2, 3):
         raise ConfigError(
             f"an edge is (layer, input, sum), such as (0, 1, 2), or two names, such as {(names[0][0], sums[0][0])!r}; got "
-            f"{edge!r}."
+            f"{edge!r:.60}."
         )
     wanted = edge if len(edge) == 3 else (None, *edge)
     for l in layers:
@@ -71,7 +71,7 @@ def edge_place(model: KAN, edge: Any) -> Place:
     raise ConfigError(f"the model has no edge {shown}; {nearest(shown, known)} Its layers have {_sizes(model)} edges.")
 
 
-def check_splines(model: KAN, what: str) -> None:
+def refuse_functions(model: KAN, what: str) -> None:
     """Checks that all edges of a network are splines of their layers.
 
     Args:

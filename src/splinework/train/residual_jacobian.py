@@ -20,8 +20,10 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from splinework.errors import ConfigError
 from splinework.kernels import contract
 from splinework.nn.derivatives import LayerSeries, Monomial, Series, edge_sums, powers, record_layers
+from splinework.nn.derivatives.series import compose
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.train.jacobian import ParameterVector
@@ -106,12 +108,17 @@ class SeparableExpansion(ResidualExpansion):
                 blocks[:, :, which] += self._by_point(found)
             if passage.layer.bias is not None:
                 jacobian[..., rest] += self._by_point(to_sums[()])
+            if passage.layer.functions is not None:
+                columns = self._by_point(_function_columns(passage, to_sums))
+                jacobian[..., self.parameters.function_spans(self.model)[index]] += columns
         return jacobian
 
     @torch.no_grad()
     def times(self, vector: Tensor) -> Tensor:
         result = torch.zeros_like(self.values)
-        parts = dict(zip(map(id, self.model.kan_layers), self.parameters.unpack(self.model, vector), strict=True))
+        layers = list(map(id, self.model.kan_layers))
+        parts = dict(zip(layers, self.parameters.unpack(self.model, vector), strict=True))
+        numbers = dict(zip(layers, self.parameters.function_spans(self.model), strict=True))
         for passage, to_sums in zip(self.passed, self.to_sums, strict=True):
             coefficients, bias = parts[id(passage.layer)]
             moved = edge_sums(passage.layer.table(), passage.u, coefficients, passage.sums)
@@ -119,6 +126,8 @@ class SeparableExpansion(ResidualExpansion):
                 moved[()] = moved[()] + bias
             for m, change in moved.items():
                 result += self._by_point(torch.einsum("rcj,rj->rc", to_sums[m], change))
+            if passage.layer.functions is not None:
+                result += self._by_point(_function_columns(passage, to_sums) @ vector[numbers[id(passage.layer)]])
         return result
 
     def transposed(self, weights: Tensor) -> Tensor:
@@ -196,9 +205,9 @@ def matches_autograd(model: KAN, parameters: ParameterVector, evaluate: Evaluate
             found.append(slopes[:, size] * layer.mask)
         if bias is not None:
             found.append(bias)
-    found += [
-        torch.zeros_like(p) for p in numbers[len(found) :]
-    ]  # which is wrong for functions that the residual depends on
+    own = numbers[len(found) :]
+    rest = packed[parameters.function_spans(model)[0].start :].split([p.numel() for p in own])
+    found += [part.view_as(p) for p, part in zip(own, rest, strict=True)]
     pairs = [(f, torch.zeros_like(f) if t is None else t) for f, t in zip(found, truth, strict=True)]
     gap = max(float((f - t).abs().max()) for f, t in pairs)
     return gap <= 1e-6 * max(float(t.abs().max()) for _, t in pairs)
@@ -255,6 +264,7 @@ def _transposed(model: KAN, parameters: ParameterVector, tape: list[LayerSeries]
         (torch.zeros_like(layer.edge_coefficients()), None if layer.bias is None else torch.zeros_like(layer.bias))
         for layer in model.kan_layers
     ]
+    functions = [parts[0][0].new_zeros(own.stop - own.start) for own in parameters.function_spans(model)]
     for passage, gradient in zip(tape, pulled, strict=True):
         values, bias = parts[at[id(passage.layer)]]
         with torch.enable_grad():
@@ -264,7 +274,35 @@ def _transposed(model: KAN, parameters: ParameterVector, tape: list[LayerSeries]
         values += slope
         if bias is not None:
             bias += gradient[()].sum(0)
-    return parameters.pack(parts)
+        if passage.layer.functions is not None:
+            each = {m: part[:, None] for m, part in gradient.items()}
+            functions[at[id(passage.layer)]] += _function_columns(passage, each).sum((0, 1))
+    return parameters.pack(parts, functions)
+
+
+@torch.no_grad()
+def _function_columns(passage: LayerSeries, to_sums: Series) -> Tensor:
+    """Sensitivities `(R, C, F)` to the free numbers of a layer's functions, from those to the sums, `(R, C, J)` per term."""
+    assert passage.layer.functions is not None
+    if passage.layer.grid_kind == "normalised":
+        raise ConfigError("residuals of edges that are functions need another grid_kind than 'normalised'.")
+    found = []
+    for group in passage.layer.functions.typed:
+        with torch.enable_grad():
+            u = {m: part[:, group.inputs].detach() for m, part in passage.u.items()}
+            numbers = group.leaves(u[()])
+            series = compose(lambda z, r, g=group, n=numbers: g.at(z, r, n), u, passage.sums)  # type: ignore[misc]
+        moved = [one for one in numbers if one.requires_grad]
+        reached = [m for m, part in series.items() if part.requires_grad]
+        columns = []
+        for c in range(to_sums[()].shape[1] if moved else 0):
+            weights = [to_sums[m][:, c, group.sums] for m in reached]
+            values = [series[m] for m in reached]
+            slopes = torch.autograd.grad(values, moved, weights, retain_graph=True, allow_unused=True)
+            each = [torch.zeros_like(n) if slope is None else slope for n, slope in zip(moved, slopes, strict=True)]
+            columns.append(torch.stack(each, -1).flatten(1))
+        found += [torch.stack(columns, dim=1)] if columns else []
+    return torch.cat(found, dim=2) if found else to_sums[()].new_zeros(*to_sums[()].shape[:2], 0)
 
 
 def _detached(series: Series) -> Series:

@@ -75,3 +75,11 @@ def test_own_formulas_and_held_splines_are_parts_of_the_formula():
     row = symbolify(held, X, spline(X).detach()).best
     assert row.rmse < 1e-10
     assert row.splines
+
+
+def test_a_function_that_was_fixed_stays_though_a_polynomial_would_do():
+    model = fix(KAN([2, 1], generator=seeded(), dtype=torch.float64), (0, 0, 0), "cosh", numbers=(0.1, 0, 300, 0))
+    model = fix(model, (0, 1, 0), "x", numbers=(1, 0, 2, 0))
+    best = symbolify(model, X, model(X).detach()).best
+    assert "cosh" in str(best)
+    assert best.rmse < 1e-9

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.nn.layer import KANLayer
+from splinework.nn.naming import refuse_functions
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 from splinework.splines import greville
@@ -27,6 +28,7 @@ def check_splines(model: KAN) -> None:
     Raises:
         ConfigError: If a basis is not of splines of degree 1 or more, or inputs are squashed onto a grid.
     """
+    refuse_functions(model, "corrections")
     for layer in model.kan_layers:
         if layer.basis.degree is None or layer.basis.degree < 1 or layer.grid_kind == "normalised":
             raise ConfigError(

@@ -62,7 +62,7 @@ def average_networks(models: Sequence[KAN]) -> KAN | None:
 
 def _fits(first: KAN, other: KAN) -> bool:
     """Whether two networks differ in their numbers and knots only."""
-    plain = not any(nodes.products for nodes in other.config.nodes)
+    plain = not any(nodes.products for nodes in other.config.nodes) and not first.config.functions
     same = replace(first.config, bases=other.config.bases) == other.config
     splines = all(layer.basis.degree is not None for layer in (*first.kan_layers, *other.kan_layers))
     degrees = splines and [_degree(a) for a in first.kan_layers] == [_degree(b) for b in other.kan_layers]

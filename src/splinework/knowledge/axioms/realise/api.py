@@ -15,7 +15,7 @@ from splinework.knowledge.axioms.realise.rules import EdgeRules, NetworkRules, r
 from splinework.knowledge.axioms.strength import Hard
 from splinework.nn.config import KANConfig
 from splinework.nn.frame import FramedKAN
-from splinework.nn.naming import check_splines
+from splinework.nn.naming import refuse_functions
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 from splinework.nn.shaping import Shaping
@@ -47,7 +47,7 @@ def realise(
             place(name, model.config.input_names, axiom.word)
     check_together(hard)
     if hard:
-        check_splines(model, "hard axioms")
+        refuse_functions(model, "hard axioms")
     config = model.config
     _check_scales(config, hard)
     sizes = tuple(spread) if spread is not None else (1.0,) * model.outputs
@@ -147,7 +147,7 @@ def _built(model: KAN, draft: Draft, nodes: tuple[Nodes, ...], rules: NetworkRul
     config = model.config
     constrained = rules.shaped or rules.shared
     if constrained:
-        _check_splines(model)
+        _refuse_functions(model)
     scales = tuple(
         config.input_scales[feature.sources[0]] if feature.straight else "linear" for feature in draft.features
     )
@@ -195,7 +195,7 @@ def _centre(network: KAN, draft: Draft, axioms: Sequence[Axiom]) -> None:
     network.input_scaling.set(shift, scale)
 
 
-def _check_splines(model: KAN) -> None:
+def _refuse_functions(model: KAN) -> None:
     for layer in model.kan_layers:
         if layer.basis.degree is None:
             raise ConfigError(f"hard shapes and symmetries need B-splines, got {layer.basis}; use basis='bspline'.")
