@@ -5,10 +5,12 @@ import copy
 import pytest
 import torch
 
+import splinework as sw
 from splinework.errors import ConfigError
 from splinework.interpret.edit import Edited, change, prune, remove_edge, remove_input, remove_node, without_edges
 from splinework.interpret.scores import attribution
 from splinework.nn.checkpoint import load, save
+from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.network import KAN
 from splinework.nn.trace import trace
 from tests.contracts.cases import normal
@@ -174,3 +176,16 @@ def test_an_edit_without_effect_changes_nothing():
     assert isinstance(edited, Edited)
     assert edited.change <= 1e-13
     assert change(model, model, x) == 0.0
+
+
+def test_in_a_frame_the_features_that_nothing_needs_go():
+    network_inside = network([3, 2, 1])
+    model = FramedKAN(network_inside, Frame(("a", "b"), features=("a", "b", "a*b")))
+    x = normal(60, 2)
+    with torch.no_grad():
+        first = network_inside.kan_layers[0]
+        first.set_edge_coefficients(first.edge_coefficients() * torch.tensor([1.0, 1e-7, 1.0])[:, None, None])
+    narrow = sw.prune(model, x, drop_inputs=True)
+    assert narrow.frame.features == ("a", "a*b")
+    assert distance(narrow(x), model(x)) <= 1e-5
+    assert distance(sw.prune(model, x)(x), model(x)) <= 1e-5

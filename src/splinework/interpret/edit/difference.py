@@ -92,7 +92,7 @@ def plain(model: Any, verb: str) -> KAN:
     return model  # type: ignore[no-any-return]  # what else it may be, `explained` tells
 
 
-def free(model: KAN, verb: str) -> KAN:
+def unconstrained(model: KAN, verb: str) -> KAN:
     """The model, if it is a network without a frame and without constraints.
 
     Raises:

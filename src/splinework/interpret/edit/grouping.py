@@ -8,7 +8,7 @@ from torch import Tensor
 
 from splinework.errors import ConfigError, ShapeError
 from splinework.errors.foreign import explained
-from splinework.interpret.edit.difference import Edited, change, free
+from splinework.interpret.edit.difference import Edited, change, unconstrained
 from splinework.interpret.edit.growth import deepen
 from splinework.interpret.edit.parts import everything, rearranged
 from splinework.interpret.edit.places import input_of
@@ -51,14 +51,14 @@ def group_inputs(model: KAN, x: Any, inputs: Sequence[int | str]) -> Edited:
         ([3, 2, 1], True)
     """
     if isinstance(inputs, str) or not isinstance(inputs, Sequence):
-        raise ConfigError(f"inputs lists two or more inputs, such as ['x1', 'x2'], got {inputs!r}.")
-    group = sorted({input_of(free(model, "group_inputs"), one) for one in inputs})
+        raise ConfigError(f"inputs lists two or more inputs, such as ['x1', 'x2'], got {inputs!r:.80}.")
+    group = sorted({input_of(unconstrained(model, "group_inputs"), one) for one in inputs})
     if len(group) < 2:
         raise ConfigError(f"inputs lists two or more inputs, such as ['x1', 'x2'], got {list(inputs)}.")
     first = model.kan_layers[0]
     if first.functions is not None and any(edge.i in group for edge in first.functions.edges()):
         raise ConfigError(
-            "group_inputs needs splines on the edges of the group; make them some first: sw.edit.free(model, edge)."
+            "group_inputs needs splines on the edges of the group; make them some first: sw.free(model, edge)."
         )
     data = data_of(model, x)
     if data.shape[0] < 2:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from splinework.errors import ConfigError
 from splinework.errors.foreign import explained
-from splinework.interpret.edit.difference import free
+from splinework.interpret.edit.difference import unconstrained
 from splinework.interpret.edit.parts import empty_like, everything, rearranged
 from splinework.interpret.edit.places import hidden_layer_of
 from splinework.kernels import BasisTable
@@ -48,7 +48,7 @@ def widen(model: KAN, layer: int, count: int = 1, *, products: Sequence[int] = (
         >>> wider.config.shape, torch.allclose(wider(x), model(x))
         ([2, (5, 1), 1], True)
     """
-    at = hidden_layer_of(free(model, "widen"), layer)
+    at = hidden_layer_of(unconstrained(model, "widen"), layer)
     if isinstance(count, bool) or not isinstance(count, int) or count < 0 or not (count or products):
         raise ConfigError(f"count is a number of new sum nodes, got {count!r} and {len(products)} products.")
     old = model.config.nodes[at]
@@ -94,7 +94,7 @@ def deepen(model: KAN, where: int, *, seed: int = 0) -> KAN:
         >>> deeper.config.shape, bool((deeper(x) - model(x)).abs().max() < 1e-12)
         ([2, 3, 3, 1], True)
     """
-    config, layers = free(model, "deepen").config, model.kan_layers
+    config, layers = unconstrained(model, "deepen").config, model.kan_layers
     if isinstance(where, bool) or not isinstance(where, int) or not 0 <= where <= len(layers):
         raise ConfigError(
             f"where is a layer of nodes, 0 for the inputs to {len(layers)} for the outputs, got {where!r}."

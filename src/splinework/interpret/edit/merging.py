@@ -10,7 +10,7 @@ from torch import Tensor
 
 from splinework.errors import ConfigError, ShapeError
 from splinework.errors.foreign import explained
-from splinework.interpret.edit.difference import Edited, change, free
+from splinework.interpret.edit.difference import Edited, change, unconstrained
 from splinework.interpret.edit.parts import everything, rearranged
 from splinework.interpret.edit.places import hidden_of
 from splinework.interpret.edit.refit import ANCHOR_WEIGHT, anchors
@@ -51,7 +51,7 @@ def merge(model: KAN, x: Any, first: Sequence[int] | str, second: Sequence[int] 
         >>> merge(split(model, "h2"), x, "h2", "h3").change < 1e-9
         True
     """
-    (layer, keep), (other, gone) = hidden_of(free(model, "merge"), first), hidden_of(model, second)
+    (layer, keep), (other, gone) = hidden_of(unconstrained(model, "merge"), first), hidden_of(model, second)
     if layer != other or keep == gone:
         raise ConfigError(f"merge takes two hidden nodes of one layer, got {(layer, keep)} and {(other, gone)}.")
     data = data_of(model, x)
@@ -94,7 +94,7 @@ def split(model: KAN, node: Sequence[int] | str, *, seed: int = 0) -> KAN:
         >>> wider.config.shape, bool((wider(x) - model(x)).abs().max() < 1e-12)
         ([2, 4, 1], True)
     """
-    layer, n = hidden_of(free(model, "split"), node)
+    layer, n = hidden_of(unconstrained(model, "split"), node)
     origins = everything(model)
     origins[layer].insert(n, n)
     wider = rearranged(model, origins)

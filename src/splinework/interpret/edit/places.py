@@ -56,7 +56,7 @@ def hidden_of(model: KAN, place: Any, kinds: str = "sums products") -> Node:
             raise ConfigError(f"there is no hidden node {place!r}; {nearest(place, every)}")
         place = every[place]
     if not isinstance(place, Sequence) or len(place) != 2:
-        raise ConfigError(f"a hidden node is (layer, n), such as (1, 0), or its name, such as 'h1'; got {place!r}.")
+        raise ConfigError(f"a hidden node is (layer, n), such as (1, 0), or its name, such as 'h1'; got {place!r:.80}.")
     layer = hidden_layer_of(model, place[0])
     shape = model.config.nodes[layer]
     node = _index(place[1], range(shape.width), f"node of layer {layer}")
@@ -77,7 +77,7 @@ def hidden_layer_of(model: KAN, layer: Any) -> int:
     """
     known = range(1, len(model.config.nodes) - 1)
     if not known:
-        raise ConfigError(f"the model has no hidden layer, got {layer!r}; deepen it first.")
+        raise ConfigError(f"the model has no hidden layer, got {layer!r:.80}; deepen it first.")
     return known[_index(layer, known, "hidden layer")]
 
 
@@ -90,7 +90,7 @@ def _index(place: Any, known: Sequence[Any], what: str) -> int:
         index = operator.index(place)
     except TypeError:
         similar = f" {nearest(place, known)}" if isinstance(place, str) and not isinstance(known, range) else ""
-        raise ConfigError(f"there is no {what} {place!r}; they are {list(known)}.{similar}") from None
+        raise ConfigError(f"there is no {what} {place!r:.80}; they are {list(known)}.{similar}") from None
     if index not in numbers:
         near = min(numbers, key=lambda other: abs(other - index))
         raise ConfigError(f"there is no {what} {index}; the nearest is {near}, they are {list(known)}.")

@@ -9,7 +9,7 @@ import torch
 
 from splinework.errors import ConfigError, ShapeError
 from splinework.errors.foreign import explained
-from splinework.interpret.edit.difference import Edited, change, free
+from splinework.interpret.edit.difference import Edited, change, unconstrained
 from splinework.interpret.edit.merging import scaled
 from splinework.interpret.edit.parts import everything, rearranged
 from splinework.interpret.edit.places import hidden_of
@@ -47,7 +47,7 @@ def to_product(model: KAN, node: Sequence[int] | str, *, arity: int = 2) -> KAN:
         >>> new.config.shape, torch.allclose(new(x), model(x))
         ([2, (2, 1), 1], True)
     """
-    layer, n = hidden_of(free(model, "to_product"), node, "sums")
+    layer, n = hidden_of(unconstrained(model, "to_product"), node, "sums")
     if isinstance(arity, bool) or not isinstance(arity, int) or arity < 2:
         raise ConfigError(f"arity is a number of factors of at least 2, got {arity!r}.")
     if not model.config.bias:
@@ -93,7 +93,7 @@ def to_sum(model: KAN, x: Any, node: Sequence[int] | str) -> Edited:
         >>> to_sum(to_product(model, "h1"), x, "h3").change < 1e-6
         True
     """
-    layer, n = hidden_of(free(model, "to_sum"), node, "products")
+    layer, n = hidden_of(unconstrained(model, "to_sum"), node, "products")
     if not model.config.bias:
         raise ConfigError("to_sum needs a network with biases, for the constant; this one has bias=False.")
     data = data_of(model, x)
@@ -129,7 +129,7 @@ def _add_sums(layer: KANLayer, group: Sequence[int], factors: Sequence[float], c
         if edge.i in [other.i for other in moved[:n]] or bool((values[edge.i] != 0).any()):
             raise ConfigError(
                 f"to_sum cannot add a function to another edge, and input {edge.i} of the layer has one for several factors; "
-                "make it a spline first: sw.edit.free(model, edge)."
+                "make it a spline first: sw.free(model, edge)."
             )
     layer.mask[:, first] = (layer.mask[:, list(group)] != 0).any(1).to(layer.mask)
     layer.spline_weight[:, first] = 1.0

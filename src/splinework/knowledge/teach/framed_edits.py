@@ -3,6 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from splinework.errors.foreign import explained
@@ -32,8 +33,15 @@ def for_framed_models(verb: Callable[Concatenate[KAN, P], KAN]) -> Callable[Conc
 
 
 def replace_in_frame(model: FramedKAN, network: KAN) -> FramedKAN:
-    """The frame around another network, with corrections for what this one leaves of points and integrals."""
-    made = anchored(FramedKAN(network, model.frame), axioms_of(list(network.config.axioms)))
+    """The frame around another network, with corrections for what this one leaves of points and integrals.
+
+    Features that the other network does not take are left out.
+    """
+    frame, names = model.frame, model.network.config.input_names
+    if frame.features and len(names) > network.inputs:  # pruned with drop_inputs=True
+        features = tuple(frame.features[names.index(name)] for name in network.config.input_names)
+        frame = replace(frame, features=features)
+    made = anchored(FramedKAN(network, frame), axioms_of(list(network.config.axioms)))
     assert isinstance(made, FramedKAN)
     return made
 
