@@ -21,6 +21,7 @@ RESULTS = {
     *(
         "Ensemble",
         "EquationSolution",
+        "FeaturedResult",
         "FitResult",
         "FormulaRow",
         "FormulaTable",

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import splinework as sw
+from splinework.splines import greville
 
 
 @pytest.mark.parametrize("shape", [[3, (0, [4]), 1], [4, 3, 2]], ids=str)
@@ -16,6 +17,8 @@ def test_the_table_is_never_much_worse_than_the_network(shape):
     with torch.no_grad():
         for layer in model.kan_layers:  # curves that are no function of the library
             layer.coefficients.copy_(torch.randn(layer.coefficients.shape, generator=draw, dtype=torch.float64))
+        first = model.kan_layers[0]  # but lines from the first input, with a constant
+        first.coefficients[0] = 0.5 * greville(first.grid[:1], 3).T + 0.3
     x = 2 * torch.rand(400, shape[0], generator=draw, dtype=torch.float64) - 1
     truth = model(x).detach()
     y = truth + 0.02 * truth.std(0) * torch.randn(truth.shape, generator=draw, dtype=torch.float64)

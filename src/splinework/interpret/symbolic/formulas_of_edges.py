@@ -81,7 +81,7 @@ def symbolify(
     deadline = math.inf if budget is None else time.monotonic() + budget
     table: list[FormulaRow] = []
     with np.errstate(all="ignore"):  # trials that are not finite are rejected
-        options = edge_options(model, xs, functions)
+        options = edge_options(model, xs, functions, deadline)
         built = _searched(model, xs, ys, options, deadline)
         own_errors = (model(xs) - ys).square().mean(0).sqrt().tolist()
         for index, name in enumerate(model.config.output_names):
@@ -134,7 +134,7 @@ def propose(
         library: Library of functions.
         deadline: Time on the monotonic clock after which no further choices are tried.
     """
-    return _searched(model, xs, ys, edge_options(model, xs, library), deadline)
+    return _searched(model, xs, ys, edge_options(model, xs, library, deadline), deadline)
 
 
 def _searched(

@@ -224,11 +224,13 @@ def _simpler(ordered: list[SearchState]) -> list[SymbolicNet]:
 Choices = dict[Place, list[Option]]
 
 
-def edge_options(model: KAN, xs: torch.Tensor, library: Sequence[LibraryFunction]) -> tuple[Choices, Choices]:
+def edge_options(
+    model: KAN, xs: torch.Tensor, library: Sequence[LibraryFunction], deadline: float = math.inf
+) -> tuple[Choices, Choices]:
     """Options of every active edge: its best functions, a line, its spline where no function is close, and removal.
 
     An edge that is a function already has no other option. The second mapping has the remaining functions, since other edges
-    may compensate for any shape.
+    may compensate for any shape. After the deadline, on the monotonic clock, edges are lines or what they are.
     """
     record = trace(model, xs)
     weights = sensitivities(model, xs)
@@ -249,7 +251,9 @@ def edge_options(model: KAN, xs: torch.Tensor, library: Sequence[LibraryFunction
         )
         weight = weights[layer][:, j].numpy()[at]
         weight = weight + 1e-3 * weight.mean() + 1e-300
-        found = edge_candidates(inputs[at], values[at], weight, library) or [_line(inputs[at], values[at])]
+        late = time.monotonic() > deadline
+        found = [] if late else edge_candidates(inputs[at], values[at], weight, library)
+        found = found or [_line(inputs[at], values[at])]
         chosen: list[Option] = [c for n, c in enumerate(found) if n < 5 or c.function.name in DEFAULT_FUNCTIONS]
         if all(candidate.function.name != IDENTITY.name for candidate in found):
             chosen.append(_line(inputs[at], values[at]))

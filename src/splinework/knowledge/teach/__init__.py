@@ -9,6 +9,7 @@ if TYPE_CHECKING:  # what `lazy` reads, too; `transfer` and `distil` are modules
     from splinework.knowledge.teach.alignment import aligned_edges
     from splinework.knowledge.teach.distil import DistillationResult
     from splinework.knowledge.teach.domain_randomisation import marginalised, randomised
+    from splinework.knowledge.teach.features import FeaturedResult
     from splinework.knowledge.teach.fit import InformedResult
     from splinework.knowledge.teach.identifiability import Identifiability, identifiable
     from splinework.knowledge.teach.pde import EquationSolution, solve_equations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # what `lazy` reads, too; `transfer` and `distil` are modules
 __all__ = [
     "DistillationResult",
     "EquationSolution",
+    "FeaturedResult",
     "Identifiability",
     "InformedResult",
     "QueryPoints",
