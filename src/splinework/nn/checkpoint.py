@@ -122,6 +122,15 @@ def _check_sizes(config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> No
         got = tuple(tensors[f"layers.{index}.coefficients"].shape)
         if got != expected:
             raise ConfigError(f"layer {index} should have coefficients of shape {expected}, has {got}")
+    for index, families in enumerate(config.get("functions", ())):
+        for number, family in enumerate(families):
+            if family["spline"]:
+                got = tuple(tensors[f"layers.{index}.functions.groups.{number}.grid"].shape)
+                size = basis_from_dict(family["spline"][0]).size
+                if got[0] != len(family["edges"]) or not size <= got[1] + 1:
+                    raise ConfigError(
+                        f"layer {index} has held splines on grids of shape {got}, of {size} functions each"
+                    )
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
