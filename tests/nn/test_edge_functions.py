@@ -192,7 +192,7 @@ def test_a_callable_that_gives_another_shape_is_refused():
         ('"text": "tanh(u)"', '"text": "tanh(q)"'),
         ('"text": "tanh(u)"', '"text": "open(u)"'),
         ('"free": [true, true, true, true, true]', '"free": [true, true, true, true]'),
-        ('"grid": 5}, "silu"', '"grid": 99999999999}, "silu"'),
+        ('"grid": 5, "degree": 3}, "silu"', '"grid": 99999999999, "degree": 3}, "silu"'),
         ('"edges": [[0, 0]]', '"edges": [[0, 9]]'),
         ('"edges": [[1, 0]]', '"edges": [[1, 0], [0, 1]]'),
     ],

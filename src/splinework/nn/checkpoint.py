@@ -125,11 +125,11 @@ def _check_sizes(config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> No
     for index, families in enumerate(config.get("functions", ())):
         for number, family in enumerate(families):
             if family["spline"]:
-                got = tuple(tensors[f"layers.{index}.functions.groups.{number}.grid"].shape)
+                got = tuple(tensors[f"layers.{index}.functions.groups.{number}.coefficients"].shape)
                 size = basis_from_dict(family["spline"][0]).size
-                if got[0] != len(family["edges"]) or not size <= got[1] + 1:
+                if got[1] not in (size, size + 1):
                     raise ConfigError(
-                        f"layer {index} has held splines on grids of shape {got}, of {size} functions each"
+                        f"layer {index} holds splines of {size} functions with coefficients of shape {got}"
                     )
 
 
