@@ -1,13 +1,14 @@
 """Edges that are functions: what they compute, and that all that holds for a network holds with them."""
 
 import copy
+import json
 import pickle
 
 import numpy as np
 import pytest
 import torch
 
-from splinework.errors import ConfigError, FormulaError
+from splinework.errors import ConfigError, FileError, FormulaError
 from splinework.formula.guarded import GUARDED
 from splinework.formula.program import compiled
 from splinework.formula.tensors import TENSORS
@@ -183,3 +184,27 @@ def test_a_callable_that_gives_another_shape_is_refused():
     model = only(EdgeFunction(EdgeFamily("mean", call=lambda z: z.mean()), 0, 0, torch.ones(4).double(), (True,) * 4))
     with pytest.raises(ConfigError, match=r"'mean' of an edge .* same shape \(3, 1\), got \(\)"):
         model(torch.ones(3, 1, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"text": "tanh(u)"', '"text": "tanh(q)"'),
+        ('"text": "tanh(u)"', '"text": "open(u)"'),
+        ('"free": [true, true, true, true, true]', '"free": [true, true, true, true]'),
+        ('"grid": 5, "degree": 3}, "silu"', '"grid": 99999999999, "degree": 3}, "silu"'),
+        ('"edges": [[0, 0]]', '"edges": [[0, 9]]'),
+        ('"edges": [[1, 0]]', '"edges": [[1, 0], [0, 1]]'),
+    ],
+)
+def test_a_file_that_contradicts_itself_is_refused(old, new, tmp_path):
+    save(mixed(), tmp_path / "model.safetensors")
+    content = (tmp_path / "model.safetensors").read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = content[8 : 8 + size].decode()
+    written = json.dumps(old)[1:-1], json.dumps(new)[1:-1]  # the header is a text inside a JSON text
+    assert written[0] in header, header
+    changed = header.replace(*written, 1).encode()
+    (tmp_path / "bad.safetensors").write_bytes(len(changed).to_bytes(8, "little") + changed + content[8 + size :])
+    with pytest.raises(FileError, match="inconsistent splinework file"):
+        load(tmp_path / "bad.safetensors")

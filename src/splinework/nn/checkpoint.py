@@ -131,6 +131,15 @@ def network_from(config: Any, tensors: dict[str, torch.Tensor]) -> KAN:
         got = tuple(tensors[f"layers.{index}.coefficients"].shape)
         if got != expected:
             raise ConfigError(f"layer {index} should have coefficients of shape {shown(expected)}, has {got}")
+    for index, families in enumerate(config.get("functions", ())):
+        for number, family in enumerate(families):
+            if family["spline"]:
+                got = tuple(tensors[f"layers.{index}.functions.groups.{number}.coefficients"].shape)
+                size = basis_from_dict(family["spline"][0]).size
+                if got[1] not in (size, size + 1):
+                    raise ConfigError(
+                        f"layer {index} holds splines of {size} functions with coefficients of shape {got}"
+                    )
     dtypes = [tensor.dtype for tensor in tensors.values() if tensor.dtype != torch.int64]  # the rules of edges
     if not set(dtypes) <= set(_DTYPES):
         raise ConfigError(f"the numbers of a network are of a dtype of {_DTYPES}, got {set(dtypes)}")

@@ -10,7 +10,9 @@ from splinework.errors import ConfigError, SplineworkError
 from splinework.interpret.edit import adapt, elevate, fix, free, freeze, prune, refine, unfreeze, without_edges
 from splinework.interpret.symbolic import LIBRARY, own_function
 from splinework.interpret.symbolic.chosen_function import chosen_function
+from splinework.nn.checkpoint import load, save
 from splinework.nn.network import KAN
+from splinework.splines.bases import BASES
 from tests.contracts.cases import normal, seeded
 from tests.nn.edge_function_cases import mixed
 
@@ -194,3 +196,13 @@ def test_a_constant_edge_says_what_to_give():
 def test_every_verb_names_the_edge_that_there_is_not(verb):
     with pytest.raises(ConfigError, match="no edge"):
         verb(mixed(), (0, 0, 9))
+
+
+@pytest.mark.parametrize("basis", BASES)
+@pytest.mark.parametrize("base", ["silu", "none"])
+def test_a_frozen_spline_of_every_basis_is_kept_in_a_file(basis, base, tmp_path):
+    model = KAN([2, 2, 1], basis=basis, base=base, generator=seeded(), dtype=torch.float64)
+    frozen = freeze(freeze(model, (0, 1, 1), affine=True), (1, 0, 0))
+    assert (frozen(X) - model(X)).abs().max() < 1e-14
+    save(frozen, tmp_path / "model.safetensors")
+    assert torch.equal(load(tmp_path / "model.safetensors")(X), frozen(X))
