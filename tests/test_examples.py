@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "examples"
-SAID = {"accuracy": "lie in their 90 % intervals", "losses": "a loss of one's own", "resume": "without a cut: True"}
+SAID = {
+    "accuracy": "lie in their 90 % intervals",
+    "conserved_quantities": "every known quantity was found",
+    "constitutive_law": "the law is mu",
+    "lagrangian": "those of the textbook",
+    "losses": "a loss of one's own",
+    "relations": "both relations, and the free column",
+    "resume": "without a cut: True",
+    "schwarzschild": "F is the published",
+}
 
 
 def test_every_example_is_here():

@@ -33,6 +33,9 @@ MIN_FREE_SHARE: Final = 0.3
 """Rows that must be left to judge the noise by."""
 MAX_SCORE_SHARE: Final = 0.06
 """Terms per row up to which their covariance is estimated from the residuals themselves."""
+MAX_ERROR_RATIO: Final = 0.7
+"""Ratio of the errors of a model with a structure and of the best one without, below which the comparison of these two counts:
+then what is left is no noise, but what polynomials of this size cannot follow, and they have nothing against the structure."""
 ROUNDING: Final = 1e-9
 """Relative residual below which a structure holds as well as numbers do."""
 PATIENCE: Final = 2
@@ -72,6 +75,13 @@ class Problem:
     def logs(self) -> Array:
         """Columns that are positive and span a factor, `(d,)`."""
         return logarithmic(self.x)
+
+    @cached_property
+    def unstructured(self) -> StructuredFit:
+        """The best polynomial of all inputs."""
+        fit = linear_fit(self, self.x)
+        assert fit is not None
+        return fit
 
     @cached_property
     def alternatives(self) -> tuple[Array, Array]:
@@ -117,7 +127,9 @@ class StructuredFit:
         return float(np.sqrt(np.mean(self.left_out**2)))
 
 
-def evidence(problem: Problem, fit: StructuredFit | None, level: float, tolerance: float) -> Evidence:
+def evidence(
+    problem: Problem, fit: StructuredFit | None, level: float, tolerance: float, rival: StructuredFit | None = None
+) -> Evidence:
     """The test of a structured model against polynomials of all inputs.
 
     Args:
@@ -125,6 +137,7 @@ def evidence(problem: Problem, fit: StructuredFit | None, level: float, toleranc
         fit: The model with the structure; None if there is none.
         level: The probability at which it is rejected if the structure holds.
         tolerance: The largest effect that counts as none.
+        rival: The best model without the structure, to compare errors with where polynomials follow neither.
     """
     if fit is None:
         return Evidence(1.0, 0.0, 0.0, False)
@@ -155,6 +168,8 @@ def evidence(problem: Problem, fit: StructuredFit | None, level: float, toleranc
             best, effect = p_value, float(np.sqrt(max(gain - count * rest / free, 0.0) / n))
     p_value = min(1.0, best * max(tried, 1))
     error = float(np.sqrt(total / max(n - p, 1) / n))
+    if rival is not None and fit.error < MAX_ERROR_RATIO * rival.error:
+        p_value = max(p_value, _paired(fit.left_out, rival.left_out))
     return Evidence(effect, error, p_value, p_value >= level or effect <= tolerance)
 
 
@@ -170,9 +185,10 @@ def _by_chance(extra: Array, before: Array, after: Array) -> float:
         after: The same with them.
     """
     n, count = extra.shape
-    gaps = before**2 - after**2, np.log(np.abs(before) + 1e-300) - np.log(np.abs(after) + 1e-300)
-    scores = [float(gap.mean() / (gap.std() / np.sqrt(n) + 1e-300)) for gap in gaps]
-    p_values = [float(stdtr(n - 1, -score)) for score in scores]
+    p_values = [
+        _paired(before, after),
+        _paired(np.log(np.abs(before) + 1e-300), np.log(np.abs(after) + 1e-300), power=1),
+    ]
     if count <= MAX_SCORE_SHARE * n:
         rows = extra * before[:, None]
         total = rows.sum(0)
@@ -181,14 +197,27 @@ def _by_chance(extra: Array, before: Array, after: Array) -> float:
     return min(1.0, len(p_values) * min(p_values))
 
 
-def best_fit(trials: Iterator[StructuredFit | None]) -> StructuredFit | None:
-    """The model of least leave-one-out error among ever larger ones; the search ends where it does not fall any more."""
+def _paired(before: Array, after: Array, power: int = 2) -> float:
+    """The p-value of the paired t test against errors that are larger before than after."""
+    gap = before**power - after**power
+    score = float(gap.mean() / (gap.std() / np.sqrt(len(gap)) + 1e-300))
+    return float(stdtr(len(gap) - 1, -score))
+
+
+def best_fit(trials: Iterator[StructuredFit | None], least: int = 0) -> StructuredFit | None:
+    """The model of least leave-one-out error among ever larger ones; the search ends where it does not fall any more.
+
+    Args:
+        trials: The models.
+        least: Number of the first that is large enough to have whatever of its structure the alternatives have; a smaller one
+            is taken only where there are none as large.
+    """
     best: StructuredFit | None = None
     waited = 0
-    for fit in trials:
+    for number, fit in enumerate(trials):
         if fit is None:
             continue
-        if best is None or fit.error < best.error:
+        if best is None or number <= least or fit.error < best.error:
             best, waited = fit, 0
         else:
             waited += 1
@@ -211,7 +240,7 @@ def linear_fit(
     scales = [np.zeros(x.shape[1], bool)]
     if (logs := logarithmic(x)).any():
         scales.append(logs)
-    fits = (best_fit(_degrees(problem, x, logs, keep, factor)) for logs in scales)
+    fits = (best_fit(_degrees(problem, x, logs, keep, factor), problem.alternatives[1].max() - 1) for logs in scales)
     return min((fit for fit in fits if fit is not None), key=lambda fit: fit.error, default=None)
 
 

@@ -42,8 +42,8 @@ class RowTests(StructureTests):
         """The tests of rows; columns that do not vary stay without an effect."""
         return RowTests(names, Problem.of(x, y), level, tolerance)
 
-    def _test(self, fit: StructuredFit | None) -> Evidence:
-        return evidence(self.problem, fit, self.level, self.tolerance)
+    def _test(self, fit: StructuredFit | None, rival: StructuredFit | None = None) -> Evidence:
+        return evidence(self.problem, fit, self.level, self.tolerance, rival)
 
     def _without(self, i: int) -> Array:
         return np.delete(self.problem.x, i, axis=1)
@@ -55,7 +55,9 @@ class RowTests(StructureTests):
         return self._test(linear_fit(self.problem, self._without(i)))
 
     def additive(self, i: int, j: int) -> Evidence:
-        return self._test(linear_fit(self.problem, self.problem.x, lambda p: p[:, i] * p[:, j] == 0))
+        return self._test(
+            linear_fit(self.problem, self.problem.x, lambda p: p[:, i] * p[:, j] == 0), self.problem.unstructured
+        )
 
     def product(self, left: Group, right: Group) -> Evidence:
         return self._test(product_fit(self.problem, left, right))
@@ -64,7 +66,10 @@ class RowTests(StructureTests):
         return self.composite([group])
 
     def composite(self, parts: Sequence[Group]) -> Evidence:
-        return self._test(composite_fit(self.problem, parts, self._starts(parts)))
+        rival = (
+            self.problem.unstructured if len(parts) == 1 else None
+        )  # of a sum inside, a module is the rival, not a polynomial
+        return self._test(composite_fit(self.problem, parts, self._starts(parts)), rival)
 
     def _starts(self, parts: Sequence[Group]) -> list[Array]:
         """Values near a function of the group's inputs: the smooth stand-in with the others held, or the target itself."""
