@@ -1,6 +1,6 @@
 """A constitutive law from the nine entries of deformation gradients (Liu et al. 2024b, arXiv 2408.10205, §5).
 
-For a neo-Hookean solid the shear entry of the stress is linear in `F Fᵀ`: six of the nine columns belong to it, in three products.
+For a neo-Hookean solid the shear entry of the stress is linear in `F Fᵀ`: six of the nine columns belong to it, in three pairs.
 `find_structure` shows that before any formula is looked for, and `discover` finds the law with its constant.
 
 Run: python examples/constitutive_law.py (a minute)

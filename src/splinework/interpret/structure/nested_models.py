@@ -33,9 +33,6 @@ MIN_FREE_SHARE: Final = 0.3
 """Rows that must be left to judge the noise by."""
 MAX_SCORE_SHARE: Final = 0.06
 """Terms per row up to which their covariance is estimated from the residuals themselves."""
-MAX_ERROR_RATIO: Final = 0.7
-"""Ratio of the errors of a model with a structure and of the best one without, below which the comparison of these two counts:
-then what is left is no noise, but what polynomials of this size cannot follow, and they have nothing against the structure."""
 ROUNDING: Final = 1e-9
 """Relative residual below which a structure holds as well as numbers do."""
 PATIENCE: Final = 2
@@ -127,9 +124,7 @@ class StructuredFit:
         return float(np.sqrt(np.mean(self.left_out**2)))
 
 
-def evidence(
-    problem: Problem, fit: StructuredFit | None, level: float, tolerance: float, rival: StructuredFit | None = None
-) -> Evidence:
+def evidence(problem: Problem, fit: StructuredFit | None, level: float, tolerance: float) -> Evidence:
     """The test of a structured model against polynomials of all inputs.
 
     Args:
@@ -137,7 +132,6 @@ def evidence(
         fit: The model with the structure; None if there is none.
         level: The probability at which it is rejected if the structure holds.
         tolerance: The largest effect that counts as none.
-        rival: The best model without the structure, to compare errors with where polynomials follow neither.
     """
     if fit is None:
         return Evidence(1.0, 0.0, 0.0, False)
@@ -168,8 +162,6 @@ def evidence(
             best, effect = p_value, float(np.sqrt(max(gain - count * rest / free, 0.0) / n))
     p_value = min(1.0, best * max(tried, 1))
     error = float(np.sqrt(total / max(n - p, 1) / n))
-    if rival is not None and fit.error < MAX_ERROR_RATIO * rival.error:
-        p_value = max(p_value, _paired(fit.left_out, rival.left_out))
     return Evidence(effect, error, p_value, p_value >= level or effect <= tolerance)
 
 
@@ -186,8 +178,8 @@ def _by_chance(extra: Array, before: Array, after: Array) -> float:
     """
     n, count = extra.shape
     p_values = [
-        _paired(before, after),
-        _paired(np.log(np.abs(before) + 1e-300), np.log(np.abs(after) + 1e-300), power=1),
+        paired(before, after),
+        paired(np.log(np.abs(before) + 1e-300), np.log(np.abs(after) + 1e-300), power=1),
     ]
     if count <= MAX_SCORE_SHARE * n:
         rows = extra * before[:, None]
@@ -197,7 +189,7 @@ def _by_chance(extra: Array, before: Array, after: Array) -> float:
     return min(1.0, len(p_values) * min(p_values))
 
 
-def _paired(before: Array, after: Array, power: int = 2) -> float:
+def paired(before: Array, after: Array, power: int = 2) -> float:
     """The p-value of the paired t test against errors that are larger before than after."""
     gap = before**power - after**power
     score = float(gap.mean() / (gap.std() / np.sqrt(len(gap)) + 1e-300))
