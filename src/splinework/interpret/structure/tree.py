@@ -54,7 +54,7 @@ class StructureTests(ABC):
 
     @abstractmethod
     def modules(self, groups: Sequence[Group]) -> list[Evidence]:
-        """For each group, `f = h(g(group), others)`."""
+        """The test of `f = h(g(group), others)` for each group."""
 
     @abstractmethod
     def composite(self, parts: Sequence[Group]) -> Evidence:
