@@ -10,9 +10,14 @@ import pytest
 FOLDER = Path(__file__).parent.parent / "examples"
 SAID = {
     "accuracy": "lie in their 90 % intervals",
+    "conserved_quantities": "every known quantity was found",
+    "constitutive_law": "the law is mu",
     "fix_and_train": "y = exp(x2**2 + sin(pi*x1))",
+    "lagrangian": "those of the textbook",
     "losses": "a loss of one's own",
+    "relations": "both relations, and the free column",
     "resume": "without a cut: True",
+    "schwarzschild": "F is the published",
     "theory": "theory, its wave a spline",
 }
 

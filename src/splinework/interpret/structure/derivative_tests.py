@@ -75,7 +75,10 @@ class DerivativeTests(StructureTests):
         against = (f - level) * mixed
         return self._evidence((against - slopes).ravel(), max(self._rms(against), self._rms(slopes)))
 
-    def module(self, group: Group) -> Evidence:
+    def modules(self, groups: Sequence[Group]) -> list[Evidence]:
+        return [self._module(group) for group in groups]
+
+    def _module(self, group: Group) -> Evidence:
         g, h, s = self.field.gradient, self.field.hessian, self.field.spread
         outside = [k for k in range(len(self.names)) if k not in group]
         worst = Evidence(0.0, 0.0, None, True)

@@ -74,6 +74,13 @@ class Problem:
         return logarithmic(self.x)
 
     @cached_property
+    def unstructured(self) -> StructuredFit:
+        """The best polynomial of all inputs."""
+        fit = linear_fit(self, self.x)
+        assert fit is not None
+        return fit
+
+    @cached_property
     def alternatives(self) -> tuple[Array, Array]:
         """Polynomials of all inputs, weighted and of length 1, by growing degree `(N, terms)`, and their degrees."""
         degree = 2
@@ -170,9 +177,10 @@ def _by_chance(extra: Array, before: Array, after: Array) -> float:
         after: The same with them.
     """
     n, count = extra.shape
-    gaps = before**2 - after**2, np.log(np.abs(before) + 1e-300) - np.log(np.abs(after) + 1e-300)
-    scores = [float(gap.mean() / (gap.std() / np.sqrt(n) + 1e-300)) for gap in gaps]
-    p_values = [float(stdtr(n - 1, -score)) for score in scores]
+    p_values = [
+        paired(before, after),
+        paired(np.log(np.abs(before) + 1e-300), np.log(np.abs(after) + 1e-300), power=1),
+    ]
     if count <= MAX_SCORE_SHARE * n:
         rows = extra * before[:, None]
         total = rows.sum(0)
@@ -181,14 +189,27 @@ def _by_chance(extra: Array, before: Array, after: Array) -> float:
     return min(1.0, len(p_values) * min(p_values))
 
 
-def best_fit(trials: Iterator[StructuredFit | None]) -> StructuredFit | None:
-    """The model of least leave-one-out error among ever larger ones; the search ends where it does not fall any more."""
+def paired(before: Array, after: Array, power: int = 2) -> float:
+    """The p-value of the paired t test against errors that are larger before than after."""
+    gap = before**power - after**power
+    score = float(gap.mean() / (gap.std() / np.sqrt(len(gap)) + 1e-300))
+    return float(stdtr(len(gap) - 1, -score))
+
+
+def best_fit(trials: Iterator[StructuredFit | None], least: int = 0) -> StructuredFit | None:
+    """The model of least leave-one-out error among ever larger ones; the search ends where it does not fall any more.
+
+    Args:
+        trials: The models.
+        least: Number of the first that is large enough to have whatever of its structure the alternatives have; a smaller one
+            is taken only where there are none as large.
+    """
     best: StructuredFit | None = None
     waited = 0
-    for fit in trials:
+    for number, fit in enumerate(trials):
         if fit is None:
             continue
-        if best is None or fit.error < best.error:
+        if best is None or number <= least or fit.error < best.error:
             best, waited = fit, 0
         else:
             waited += 1
@@ -211,7 +232,7 @@ def linear_fit(
     scales = [np.zeros(x.shape[1], bool)]
     if (logs := logarithmic(x)).any():
         scales.append(logs)
-    fits = (best_fit(_degrees(problem, x, logs, keep, factor)) for logs in scales)
+    fits = (best_fit(_degrees(problem, x, logs, keep, factor), problem.alternatives[1].max() - 1) for logs in scales)
     return min((fit for fit in fits if fit is not None), key=lambda fit: fit.error, default=None)
 
 

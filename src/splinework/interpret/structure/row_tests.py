@@ -10,13 +10,22 @@ import numpy as np
 
 from splinework.interpret.structure.fields import Array
 from splinework.interpret.structure.findings import Evidence, FindingKind
-from splinework.interpret.structure.nested_models import Problem, StructuredFit, evidence, linear_fit, without_others
+from splinework.interpret.structure.nested_models import (
+    Problem,
+    StructuredFit,
+    evidence,
+    linear_fit,
+    paired,
+    without_others,
+)
 from splinework.interpret.structure.nonlinear_models import composite_fit, product_fit
 from splinework.interpret.structure.tree import INVARIANCES, Group, StructureTests
 from splinework.interpret.symbolic.screening.surrogate import fit_surrogate
 
 N_REFERENCES: Final = 3
 """Points of the other inputs at which a module's values are read off the smooth stand-in, to begin with."""
+MAX_ERROR_RATIO: Final = 0.7
+"""Ratio of the error of a module's model to those of all that contradict it, below which the module holds."""
 MIN_OVERLAP: Final = 0.5
 """Share of two inputs' ranges that they must have in common to be exchanged, and of a range that must mirror itself."""
 
@@ -60,8 +69,24 @@ class RowTests(StructureTests):
     def product(self, left: Group, right: Group) -> Evidence:
         return self._test(product_fit(self.problem, left, right))
 
-    def module(self, group: Group) -> Evidence:
-        return self.composite([group])
+    def modules(self, groups: Sequence[Group]) -> list[Evidence]:
+        """The tests of all groups; a rejected one holds if its model is better by far than all that contradict it.
+
+        Where polynomials of this size cannot follow the function, what a true structure leaves is no noise, and is explained in
+        part by other polynomials: then models with different structures can only be compared with each other.
+        """
+        fits = {group: composite_fit(self.problem, [group], self._starts([group])) for group in groups}
+        tests = {group: self._test(fit) for group, fit in fits.items()}
+        accepted = [group for group, test in tests.items() if test.holds]
+        for group, fit in fits.items():
+            against = [other for other in groups if _overlap(group, other)]
+            rivals = [self.problem.unstructured, *(each for other in against if (each := fits[other]) is not None)]
+            best = min(rivals, key=lambda each: each.error)
+            contradicted = any(other in accepted for other in against)
+            if fit is not None and not contradicted and fit.error < MAX_ERROR_RATIO * best.error:
+                p_value = max(tests[group].p_value or 0.0, paired(fit.left_out, best.left_out))
+                tests[group] = replace(tests[group], p_value=p_value, holds=True)
+        return [tests[group] for group in groups]
 
     def composite(self, parts: Sequence[Group]) -> Evidence:
         return self._test(composite_fit(self.problem, parts, self._starts(parts)))
@@ -133,3 +158,9 @@ class RowTests(StructureTests):
     def _part(self, columns: list[int], y: Array, root: Array) -> RowTests:
         problem = Problem.of(self.problem.x[:, columns], y, root)
         return RowTests(tuple(self.names[i] for i in columns), problem, self.level, self.tolerance)
+
+
+def _overlap(one: Group, two: Group) -> bool:
+    """Whether two groups share columns and neither contains the other."""
+    a, b = set(one), set(two)
+    return bool(a & b) and not a <= b and not b <= a

@@ -53,8 +53,8 @@ class StructureTests(ABC):
         """`f = c + g(left) h(right)`."""
 
     @abstractmethod
-    def module(self, group: Group) -> Evidence:
-        """`f = h(g(group), others)`."""
+    def modules(self, groups: Sequence[Group]) -> list[Evidence]:
+        """The test of `f = h(g(group), others)` for each group."""
 
     @abstractmethod
     def composite(self, parts: Sequence[Group]) -> Evidence:
@@ -132,16 +132,17 @@ class Analysis:
         parts = self._factors(tests)
         if len(parts) > 1:
             return self._split(tests, "product", parts)
-        modules = [g for g in groups(count) if self._note(tests, "group", [g], self._module(tests, g))]
-        return self._inner(tests, tuple(range(count)), strong(modules))
+        return self._inner(tests, tuple(range(count)), strong(self._modules(tests)))
 
-    def _module(self, tests: StructureTests, group: Group) -> Evidence:
-        """The test of a group; of a pair that is known to act as an expression, no further one."""
-        names = frozenset(tests.names[i] for i in group)
-        for finding in self.findings:
-            if finding.kind == "invariance" and finding.holds and frozenset(finding.groups[0]) == names:
-                return finding.evidence
-        return tests.module(group)
+    def _modules(self, tests: StructureTests) -> list[Group]:
+        """The groups that act as one; a pair that is known to act as an expression needs no further test."""
+        invariances = [each for each in self.findings if each.kind == "invariance" and each.holds]
+        found = {frozenset(each.groups[0]): each.evidence for each in invariances}
+        tried = groups(len(tests.names))
+        named = {group: frozenset(tests.names[i] for i in group) for group in tried}
+        unknown = [group for group in tried if named[group] not in found]
+        found |= {named[g]: test for g, test in zip(unknown, tests.modules(unknown), strict=True)}
+        return [group for group in tried if self._note(tests, "group", [group], found[named[group]])]
 
     def _split(self, tests: StructureTests, kind: NodeKind, parts: Sequence[Group]) -> StructureNode:
         children = tuple(self._node(tests.part(kind, parts, k)) for k in range(len(parts)))  # type: ignore[arg-type]
