@@ -17,9 +17,9 @@ import torch
 
 import splinework as sw
 from splinework.knowledge.axioms import Bounded, Convex, Lipschitz, Monotone
+from splinework.knowledge.axioms.checker import check
 from splinework.knowledge.axioms.verify import bound, verify
 from splinework.knowledge.axioms.verify.certificate import seal
-from splinework.knowledge.axioms.checker import check
 from splinework.knowledge.axioms.verify.exact import ExactModel
 
 TARGETS = {(2, 5, 1): 0.1, (4, 5, 1): 1.0, (4, 5, 5, 1): 5.0, (8, 5, 1): 60.0}

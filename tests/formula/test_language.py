@@ -19,11 +19,11 @@ from splinework.formula.program import compiled, derivative_programs
 from splinework.formula.reverse_mode import DifferentiatedProgram
 from splinework.formula.sympy_bridge import program_of_expression, symbol
 from splinework.knowledge.axioms import parse_axiom
-from splinework.knowledge.axioms.verify.exact import EXACT_ALGEBRA, number
-from splinework.knowledge.axioms.verify.jets import ALGEBRA as PROVER
 from splinework.knowledge.axioms.checker.formulas import BUNDLES, read
 from splinework.knowledge.axioms.checker.models import constant as of_number
 from splinework.knowledge.axioms.checker.models import variables as of_variables
+from splinework.knowledge.axioms.verify.exact import EXACT_ALGEBRA, number
+from splinework.knowledge.axioms.verify.jets import ALGEBRA as PROVER
 from splinework.nn.derivatives.algebra import algebra_of
 from splinework.nn.derivatives.series import derivative as coefficient
 from splinework.nn.frame import Frame

@@ -16,8 +16,8 @@ from splinework.cli.progress import Stages
 from splinework.errors import ConfigError
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.verify import Certificate
     from splinework.knowledge.axioms.checker import CertificateCheck
+    from splinework.knowledge.axioms.verify import Certificate
 
 _EXIT_CODES: Final = {"proved": 0, "refuted": 1, "unknown": 3}
 

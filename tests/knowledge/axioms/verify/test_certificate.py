@@ -11,9 +11,9 @@ import torch
 
 import splinework as sw
 from splinework.errors import FileError
+from splinework.knowledge.axioms.checker import boxes, check
 from splinework.knowledge.axioms.verify import Certificate, bound, verify
 from splinework.knowledge.axioms.verify.certificate import from_dict, seal
-from splinework.knowledge.axioms.checker import boxes, check
 from splinework.knowledge.axioms.verify.numbers import digest
 from splinework.knowledge.axioms.verify.tree import Tree
 from tests.knowledge.axioms.verify.models import any_model, box_for, smooth

@@ -8,10 +8,10 @@ import torch
 
 import splinework as sw
 from splinework.knowledge.axioms import Integral
-from splinework.knowledge.axioms.verify import verify
 from splinework.knowledge.axioms.checker import check
 from splinework.knowledge.axioms.checker.certificates import ModelChecker
 from splinework.knowledge.axioms.checker.models import Reading
+from splinework.knowledge.axioms.verify import verify
 from splinework.nn.frame import Frame, FramedKAN
 
 

@@ -1,7 +1,5 @@
 """Branch and bound: bounds hold and are met, divisions cover, and what is read from a text is what was written."""
 
-import time
-
 import numpy as np
 import pytest
 import torch
@@ -13,8 +11,8 @@ from splinework.knowledge.axioms.verify.branch import search
 from splinework.knowledge.axioms.verify.claim import Claim, reach
 from splinework.knowledge.axioms.verify.exact import ExactEnvironment, ExactModel
 from splinework.knowledge.axioms.verify.network import Enclosure
-from splinework.knowledge.axioms.verify.work import WorkBudget
 from splinework.knowledge.axioms.verify.tree import Tree, leaves_of
+from splinework.knowledge.axioms.verify.work import WorkBudget
 from tests.knowledge.axioms.verify.models import any_model, cube, derivatives, smooth
 
 

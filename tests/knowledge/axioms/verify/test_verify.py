@@ -36,9 +36,9 @@ from splinework.knowledge.axioms import (
     Through,
     Units,
 )
+from splinework.knowledge.axioms.checker import check
 from splinework.knowledge.axioms.realise import realise
 from splinework.knowledge.axioms.verify import verify
-from splinework.knowledge.axioms.checker import check
 from splinework.knowledge.axioms.verify.exact import ExactEnvironment, ExactModel
 from splinework.knowledge.axioms.verify.subject import subject_of
 from splinework.nn.frame import Frame, FramedKAN

@@ -13,12 +13,13 @@ import numpy as np
 
 from splinework.errors import SplineworkError
 from splinework.knowledge.axioms.checker.boxes import BoxCheck, reach_of
-from splinework.knowledge.axioms.checker.claims import BoxClaim, Scene, claims_of
+from splinework.knowledge.axioms.checker.claims import BoxClaim, Scene
 from splinework.knowledge.axioms.checker.divisions import division
 from splinework.knowledge.axioms.checker.formulas import Unreadable
 from splinework.knowledge.axioms.checker.identities import least
 from splinework.knowledge.axioms.checker.integers import CodeCheck, fault, integer_digest, is_integer
-from splinework.knowledge.axioms.checker.models import Enclosed, Reading, digest
+from splinework.knowledge.axioms.checker.meanings import claims_of
+from splinework.knowledge.axioms.checker.models import ModelRanges, Reading, digest
 from splinework.knowledge.axioms.checker.points import PointView
 from splinework.knowledge.axioms.checker.ranges import Range
 from splinework.knowledge.axioms.checker.spread import spread_of
@@ -170,7 +171,7 @@ class ModelChecker:
 
     def __init__(self, reading: Reading, box: Mapping[str, Sequence[float]]) -> None:
         self.reading = reading
-        self._enclosed: dict[tuple[bytes, bytes], Enclosed] = {}
+        self._enclosed: dict[tuple[bytes, bytes], ModelRanges] = {}
         _demand(set(box) == set(reading.inputs), "its box is not one range per input")
         lo, hi = (np.array([box[name][end] for name in reading.inputs]) for end in (0, 1))
         _demand(bool((np.isfinite(lo) & np.isfinite(hi) & (lo < hi)).all()), "a range of its box is empty or infinite")
@@ -178,11 +179,11 @@ class ModelChecker:
         lowest = np.array([0.0 if scale == "log" else -np.inf for scale in scales] or [-np.inf] * len(lo))
         self.scene = Scene(reading.inputs, reading.outputs, lo, hi, spread_of(self.enclosed(Range(lo, hi))), lowest)
 
-    def enclosed(self, reach: Range) -> Enclosed:
+    def enclosed(self, reach: Range) -> ModelRanges:
         """The model over inputs within a reach."""
         key = (reach.lo.tobytes(), reach.hi.tobytes())
         if key not in self._enclosed:
-            self._enclosed[key] = Enclosed(self.reading, reach)
+            self._enclosed[key] = ModelRanges(self.reading, reach)
         return self._enclosed[key]
 
     def boxes(self, claim: BoxClaim) -> BoxCheck:
@@ -225,6 +226,8 @@ class ModelChecker:
             return "it is not refuted, but has a value"
         if status == "proved" and not -tolerance <= bound:
             return "it is proved, but its bound is below its tolerance"
+        if status == "proved" and method == "none":
+            return "it is proved by nothing"
         if status not in ("proved", "unknown") or math.isnan(bound):
             return f"its status {status!r} or its bound is none"
         if status == "unknown" and bound == -math.inf:

@@ -1,4 +1,4 @@
-"""The functions of one variable from which edges are made, on ranges: base functions, smooth bases, polynomials in Bernstein form."""
+"""The functions from which edges are made, on ranges: base functions, smooth bases, polynomials in Bernstein form."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -10,7 +10,7 @@ import numpy as np
 from splinework.knowledge.axioms.checker.formulas import Unreadable
 from splinework.knowledge.axioms.checker.functions import CURVES, wave
 from splinework.knowledge.axioms.checker.ranges import Floats, Range, down, exact, up
-from splinework.knowledge.axioms.checker.series import Series, SeriesOperations, constant, variable
+from splinework.knowledge.axioms.checker.series import RangeSeries, SeriesOperations, constant, variable
 from splinework.splines.bases import ACTIVATIONS
 
 _U = 2.0**-53
@@ -37,7 +37,8 @@ def base_curve(name: str, x: Range, order: int) -> Range:
     elif name == "gelu":
         parts = [_normal(x, r) for r in range(max(order - 1, 0), order + 1)]
     else:
-        return member(name, ACTIVATIONS).formula(variable(x, order), SeriesOperations(x, order)).derivative(order)
+        series: RangeSeries = member(name, ACTIVATIONS).formula(variable(x, order), SeriesOperations(x, order))
+        return series.derivative(order)
     found = x * parts[-1]
     return found + exact(float(order)) * parts[0] if order else found
 
@@ -113,7 +114,9 @@ def smooth_rows(family: str, basis: Any, low: Floats, high: Floats, x: Range, or
         low_, high_ = (constant(Range(*(np.broadcast_to(end[:, None], x.lo.shape),) * 2), order) for end in (low, high))
         rows = basis.formula(variable(x, order), low_, high_, SeriesOperations(x, order))
         found = [
-            row.derivative(order) if isinstance(row, Series) else exact(np.full_like(x.lo, float(row) * (order == 0)))
+            row.derivative(order)
+            if isinstance(row, RangeSeries)
+            else exact(np.full_like(x.lo, float(row) * (order == 0)))
             for row in rows
         ]
     return Range(np.stack([f.lo for f in found], -1), np.stack([f.hi for f in found], -1))

@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 
 from splinework.knowledge.axioms.checker.claims import BoxClaim, View
-from splinework.knowledge.axioms.checker.formulas import Unreadable, without
 from splinework.knowledge.axioms.checker.forms import Atoms, Form, TooLarge, linear_part, number, ordered
+from splinework.knowledge.axioms.checker.formulas import Unreadable, without
 from splinework.knowledge.axioms.checker.models import Reading
 from splinework.knowledge.axioms.checker.ranges import Range, exact, whole_power
 
@@ -26,7 +26,7 @@ _KNOWN: Final = {
 """Ranges of functions."""
 
 
-class Symmetries:
+class NetworkSymmetries:
     """What a network does not tell apart, by numbers that are equal to the last bit."""
 
     def __init__(self, reading: Reading) -> None:
@@ -80,7 +80,7 @@ class FormView(View):
     """A claim's variables as normal forms."""
 
     def __init__(self, claim: BoxClaim, reading: Reading) -> None:
-        self.claim, self.reading, self.symmetries = claim, reading, Symmetries(reading)
+        self.claim, self.reading, self.symmetries = claim, reading, NetworkSymmetries(reading)
         self.atoms = Atoms(lambda atom: atom in self._positive)
         self.algebra = self.atoms.algebra
         self._positive: set[str] = set()

@@ -10,7 +10,7 @@ import mpmath  # type: ignore[import-untyped]
 
 from splinework.knowledge.axioms.checker.claims import View
 from splinework.knowledge.axioms.checker.curves import member
-from splinework.knowledge.axioms.checker.edges import LayerNumbers
+from splinework.knowledge.axioms.checker.layers import LayerReading
 from splinework.knowledge.axioms.checker.models import Reading
 from splinework.splines.bases import ACTIVATIONS
 
@@ -41,7 +41,13 @@ def _power(a: Any, b: Any) -> Any:
 
 
 _NAMES: Final = {
-    **{name: name for name in "exp log sqrt tanh sin cos tan sinh cosh atan asin acos asinh acosh atanh floor sign erf gamma".split()},
+    **{
+        name: name
+        for name in (
+            "exp", "log", "sqrt", "tanh", "sin", "cos", "tan", "sinh", "cosh", "atan", "asin", "acos", "asinh", "acosh", "atanh",
+            "floor", "sign", "erf", "gamma",
+        )
+    },
     "abs": "fabs", "gammaln": "loggamma",
 }  # fmt: skip
 EXACT: Final[Mapping[str, Callable[..., Any]]] = {
@@ -100,7 +106,7 @@ def precise(reading: Reading, x: Sequence[Any]) -> list[Any]:
     return [each.run([*raw, *u], EXACT, _mp.mpf) for each in reading.after] if reading.after else u
 
 
-def _layer(n: LayerNumbers, u: Sequence[Any]) -> list[Any]:
+def _layer(n: LayerReading, u: Sequence[Any]) -> list[Any]:
     sums = [_mp.mpf(float(b)) for b in n.bias]
     for i, x in enumerate(u):
         low, high = _mp.mpf(float(n.low[i])), _mp.mpf(float(n.high[i]))
@@ -146,7 +152,7 @@ def _base(name: str, x: Any) -> Any:
     return member(name, ACTIVATIONS).formula(x, _Operations)
 
 
-def _rows(n: LayerNumbers, i: int, x: Any, low: Any, high: Any) -> dict[int, Any]:
+def _rows(n: LayerReading, i: int, x: Any, low: Any, high: Any) -> dict[int, Any]:
     """The functions of a basis that are not zero at x."""
     if n.degree >= 0:
         return _splines([_mp.mpf(float(t)) for t in n.knots[i]], n.degree, x, high)
@@ -181,7 +187,7 @@ def _splines(t: Sequence[Any], degree: int, x: Any, high: Any) -> dict[int, Any]
     for k in range(1, degree + 1):
         raised: dict[int, Any] = {}
         for m, value in values.items():
-            if 0 <= m and m + k < len(t) and t[m + k] > t[m]:
+            if m >= 0 and m + k < len(t) and t[m + k] > t[m]:
                 share = (x - t[m]) / (t[m + k] - t[m])
                 raised[m] = raised.get(m, 0) + share * value
                 raised[m - 1] = raised.get(m - 1, 0) + (1 - share) * value

@@ -13,6 +13,7 @@ from splinework.errors import ArgumentError, ConfigError
 from splinework.errors.foreign import explained, not_a_model
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.checker.certificates import faults_of
+from splinework.knowledge.axioms.checker.formulas import Unreadable
 from splinework.knowledge.axioms.verify.branch import BranchAndBoundResult, search
 from splinework.knowledge.axioms.verify.certificate import Certificate, ClaimResult, new, status_of
 from splinework.knowledge.axioms.verify.claim import Claim, enclose, reach
@@ -36,7 +37,11 @@ _MAX_TREE_SIZE: Final = 400_000
 
 @explained
 def verify(
-    model: Model | IntegerNetwork, axioms: Axiom | str | Sequence[Any], *, box: Any = None, budget: float = 30.0,
+    model: Model | IntegerNetwork,
+    axioms: Axiom | str | Sequence[Any],
+    *,
+    box: Any = None,
+    budget: float = 30.0,
     seconds: float | None = None,
 ) -> Certificate:
     """Proves or refutes axioms of a model, independent of how it was trained.
@@ -103,7 +108,10 @@ def verify(
 
 def confirmed(model: Any, certificate: Certificate) -> Certificate:
     """A certificate with only those results that the checker confirms; the others become unknown, and say so."""
-    faults = list(faults_of(model, certificate.to_dict()))
+    try:
+        faults = list(faults_of(model, certificate.to_dict()))
+    except Unreadable as error:
+        faults = [str(error)] * len(certificate.claims)
     claims = tuple(
         replace(
             result,
