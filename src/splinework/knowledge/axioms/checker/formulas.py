@@ -26,8 +26,8 @@ _SIGNS: Final = {
 }  # fmt: skip
 _ALIASES: Final = {
     "ln": "log", "absolute": "abs", "logistic": "sigmoid", "expit": "sigmoid", "pow": "power", "ceiling": "ceil",
-    "minimum": "min", "maximum": "max", "arctan2": "atan2", "loggamma": "gammaln", "lgamma": "gammaln", "psi": "digamma", "besselj": "jv",
-    "bessely": "yv", "besseli": "iv", "besselk": "kv",
+    "minimum": "min", "maximum": "max", "arctan2": "atan2", "loggamma": "gammaln", "lgamma": "gammaln", "psi": "digamma",
+    "besselj": "jv", "bessely": "yv", "besseli": "iv", "besselk": "kv",
     **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
 }  # fmt: skip
 _DEFINED: Final[Mapping[str, tuple[int, str]]] = {
