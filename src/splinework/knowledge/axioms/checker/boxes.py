@@ -97,7 +97,7 @@ class BoxCheck:
         return found, outside
 
     def holds(self, lo: Floats, hi: Floats, bound: float) -> tuple[Mask, Floats | None]:
-        """Where the function is at least a bound, and the sizes of its slopes."""
+        """A mask of the boxes on which the function is at least a bound, and the sizes of its slopes."""
         slopes = self.finite and self.claim.order < 2
         found, outside = self.values(lo, hi, slopes=slopes)
         good = outside | (found.sound & (found.v.lo[:, 0] >= bound))
@@ -125,7 +125,7 @@ class BoxCheck:
         return (total.lo >= bound) & there.sound & ~outside
 
     def signed(self, lo: Floats, hi: Floats, signs: np.ndarray) -> tuple[Mask, Floats | None]:
-        """Where slopes have the stated signs."""
+        """A mask of the boxes on which slopes have the stated signs, and their sizes."""
         found, _ = self.values(lo, hi, slopes=True)
         if found.d is None or self.claim.order == 2:
             return np.zeros(len(lo), dtype=bool), None

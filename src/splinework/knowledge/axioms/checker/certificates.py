@@ -268,10 +268,10 @@ class ModelChecker:
         value = claim.function(view)
         if value >= -view.number(number(result["tolerance"])):
             return "it holds at its counterexample"
-        told = view.number(result["value"])
-        infinite = abs(value) == math.inf or abs(told) == math.inf
-        same = (value != value and told != told) or value == told
-        same |= not infinite and bool(abs(value - told) <= 1e-9 * abs(value))
+        stated = view.number(result["value"])
+        infinite = abs(value) == math.inf or abs(stated) == math.inf
+        same = (value != value and stated != stated) or value == stated
+        same |= not infinite and bool(abs(value - stated) <= 1e-9 * abs(value))
         return "" if same else "it has another value at its counterexample"
 
     def _integral(self, claim: BoxClaim, result: Mapping[str, Any]) -> str:

@@ -95,7 +95,7 @@ def _boxes(
     low, high = np.empty((count, n)), np.empty((count, n))
     signs = np.zeros((count, n), dtype=np.int64)
     signs[faces[:, 0], faces[:, 1]] = faces[:, 2]
-    told = np.unique(faces[:, 0])
+    faced = np.unique(faces[:, 0])
     if len(np.unique(faces[:, :2], axis=0)) < len(faces):
         raise Unreadable("its division states the same face twice")
     whole_low, whole_high = np.empty((count, n)), np.empty((count, n))
@@ -119,4 +119,4 @@ def _boxes(
         low[rows] = np.where(signs[rows] < 0, base_high, base_low)
         high[rows] = np.where(signs[rows] > 0, base_low, base_high)
     leaves = axis < 0
-    return Division(low[leaves], high[leaves], whole_low[told], whole_high[told], signs[told])
+    return Division(low[leaves], high[leaves], whole_low[faced], whole_high[faced], signs[faced])

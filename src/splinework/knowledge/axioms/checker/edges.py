@@ -173,7 +173,7 @@ class Edges:
         return Range(lo, hi)
 
     def _table(self, full: list[Range], order: int, nodes: list[Range]) -> tuple[Floats, list[Floats], list[Floats]]:
-        """Of every part: values at its ends, how far the function leaves its chord, its range; and ranges of 2^l parts."""
+        """The table of parts: values at their ends, how far the function leaves its chord, its range; and ranges of 2^l parts."""
         left, right = (Range(r.lo.transpose(1, 0, 2), r.hi.transpose(1, 0, 2)) for r in nodes)
         slope, bend, own = full[order + 1], full[order + 2], full[order]
         still = (slope.lo >= 0) | (slope.hi <= 0)
@@ -199,7 +199,7 @@ class Edges:
         return Range(np.maximum(lo, own.lo), np.minimum(hi, own.hi))
 
     def _breaks(self, nodes: list[list[Range]]) -> list[tuple[int, float, int, Range]]:
-        """Where edges jump (depth 0) or have a kink (depth 1): input, place, depth, and the range of the jump `(J,)`."""
+        """Places where edges jump (depth 0) or have a kink (depth 1): input, place, depth, and the range of the jump `(J,)`."""
         found = []
         for i in range(self.inputs):
             for p in range(1, self.ends.shape[1] - 1):

@@ -224,7 +224,7 @@ CURVES: Final[dict[str, Callable[[Range], FunctionRanges]]] = {
     "jv": _hidden,
     **dict.fromkeys(("gamma", "gammaln", "yv", "iv", "kv", "polygamma"), _unknown),
 }
-"""Functions of one argument; of those with an order nothing is said of the order."""
+"""Functions of one argument; the order of those that have one is not used."""
 
 
 def applied(name: str, f: Bundle) -> Bundle:

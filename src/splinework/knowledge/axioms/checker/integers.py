@@ -142,7 +142,7 @@ class CodeClaim:
 
     Attributes:
         text: The claim in words.
-        slack: What must not be negative at every combination, from all outputs; None if there is no such combination.
+        slack: The values that must not be negative, at every combination, from all outputs; None if there is no such combination.
         start: An input, and the offset of the first code of the slack along it.
         bound: A bound of the slack by the tables alone.
         axiom: The text of the axiom.

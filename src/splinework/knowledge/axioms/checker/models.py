@@ -25,7 +25,7 @@ class Reading:
         inputs: Names of the raw inputs.
         outputs: Names of the outputs.
         layers: The numbers of every layer.
-        groups: Of every layer the sums that each node multiplies.
+        groups: The sums that each node multiplies, for every layer.
         scalings: Scales, shifts and factors of the network's inputs and outputs.
         before: The formulas of the network's inputs; empty if it takes the raw inputs.
         after: The formulas of the outputs over raw inputs and network outputs; empty without any.

@@ -143,12 +143,6 @@ def _forward(values: Sequence[Any], h: Any) -> Any:
 def _base(name: str, x: Any) -> Any:
     if name == "none":
         return _mp.mpf(0)
-    if name == "silu":
-        return x / (1 + _mp.exp(-x))
-    if name == "gelu":
-        return x * _mp.erfc(-x / _mp.sqrt(2)) / 2
-    if name in ("identity", "sin", "tanh"):
-        return x if name == "identity" else getattr(_mp, name)(x)
     return member(name, ACTIVATIONS).formula(x, _Operations)
 
 

@@ -18,13 +18,13 @@ _SMALL: Final = 1e-290
 
 
 def down(x: Floats) -> Floats:
-    """At least one unit in the last place below x; zero and infinity stay."""
+    """A number at least one unit in the last place below x; zero and infinity stay."""
     below: Floats = np.minimum(x * _LESS, x * _MORE)
     return below
 
 
 def up(x: Floats) -> Floats:
-    """At least one unit in the last place above x."""
+    """A number at least one unit in the last place above x."""
     above: Floats = np.maximum(x * _LESS, x * _MORE)
     return above
 

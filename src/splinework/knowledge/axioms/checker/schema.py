@@ -39,7 +39,7 @@ def conform(value: Any) -> None:
 
 
 def _fault(value: Any, schema: Mapping[str, Any], named: Mapping[str, Any], where: str) -> str:
-    """What is wrong with a value; empty if nothing is."""
+    """The fault of a value; empty if it has none."""
     if "$ref" in schema:
         return _fault(value, named[schema["$ref"].rpartition("/")[2]], named, where)
     if "anyOf" in schema:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.special import erfc
 
 from splinework.knowledge.axioms.checker.functions import CURVES, wave
 from splinework.knowledge.axioms.checker.ranges import Range, exact
@@ -83,10 +84,12 @@ def _by_slope(first: Range, u: RangeSeries, slope: Callable[[RangeSeries], Range
 class SeriesOperations:
     """The functions of formulas on series."""
 
-    number = float
-
     def __init__(self, like: Range, order: int) -> None:
+        self.like, self.order = like, order
         self.pi = constant(Range(0.0 * like.lo + 3.141592653589793, 0.0 * like.lo + 3.1415926535897936), order)
+
+    def number(self, value: float) -> RangeSeries:
+        return constant(Range(0.0 * self.like.lo + value, 0.0 * self.like.lo + value), self.order)
 
     def exp(self, u: RangeSeries) -> RangeSeries:
         return _by_slope(CURVES["exp"](u.terms[0]).value, u, lambda own: own)
@@ -94,9 +97,7 @@ class SeriesOperations:
     def log(self, u: RangeSeries) -> RangeSeries:
         return _by_slope(CURVES["log"](u.terms[0]).value, u, lambda own: 1 / u)
 
-    def sqrt(self, u: Any) -> Any:
-        if not isinstance(u, RangeSeries):
-            return math.sqrt(u)
+    def sqrt(self, u: RangeSeries) -> RangeSeries:
         return _by_slope(CURVES["sqrt"](u.terms[0]).value, u, lambda own: 0.5 / own)
 
     def sin(self, u: RangeSeries, turn: int = 0) -> RangeSeries:
@@ -122,7 +123,8 @@ class SeriesOperations:
 
     def erfc(self, u: RangeSeries) -> RangeSeries:
         two = Range(0.0 * u.terms[0].lo + 1.1283791670955125, 0.0 * u.terms[0].lo + 1.1283791670955128)
-        value = exact(1.0) - CURVES["erf"](u.terms[0]).value
+        held = u.terms[0]
+        value = Range(np.maximum(erfc(held.hi) * (1 - 1e-13), 0), erfc(held.lo) * (1 + 1e-13))
         rate = self.exp(-(u * u))
         return _by_slope(value, u, lambda own: RangeSeries([-(term * two) for term in rate.terms]))
 
