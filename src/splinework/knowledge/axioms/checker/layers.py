@@ -54,6 +54,10 @@ def read_layer(layer: Any) -> LayerReading:
     Raises:
         Unreadable: If it has edges that are no splines.
     """
+    if getattr(layer, "functions", None) is not None:
+        raise Unreadable(
+            "proofs take networks of splines, and some edges are functions; make them splines by free(model, edge)"
+        )
     own = layer.parts()
     mask = array(layer.mask)
     alive = mask != 0
