@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from splinework.knowledge.axioms.checker.formulas import Unreadable
 from splinework.knowledge.axioms.checker.ranges import Floats
 
 
