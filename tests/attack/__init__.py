@@ -1,1 +1,1 @@
-"""An attack on certificates: random models and claims near the truth, and certificates that are forged; `python -m tests.attack`."""
+"""An attack on certificates: random models, claims near the truth, forged certificates; `python -m tests.attack`."""

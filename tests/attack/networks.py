@@ -11,7 +11,15 @@ from splinework.nn.frame import Frame, FramedKAN
 
 TAILS = ("linear", "constant", "zero", "natural")
 BASES = ("none", "silu", "identity", "tanh", "sin", "gelu")
-ANSWERS = ("abs(z1-0.2)", "max(z1,{a})", "z1/({a}-1.0)", "sqrt(z1**2+0.1)", "tanh(z1)+abs({a})", "min(z1,1)*{a}", "1/(1+exp(z1))")
+ANSWERS = (
+    "abs(z1-0.2)",
+    "max(z1,{a})",
+    "z1/({a}-1.0)",
+    "sqrt(z1**2+0.1)",
+    "tanh(z1)+abs({a})",
+    "min(z1,1)*{a}",
+    "1/(1+exp(z1))",
+)
 FEATURES = ("abs({a})", "{a}-0.7*floor({a}/0.7)", "max({a},0)", "{a}**2", "1/({a}-0.9)", "sqrt({a}+1)", "{a}")
 
 
@@ -90,7 +98,11 @@ def points_of(target: Target, draw: np.random.Generator) -> np.ndarray:
     share[:800] = np.where(draw.random((800, n)) < 0.5, np.round(share[:800]), share[:800])
     x = target.lo + share * (target.hi - target.lo)
     network = getattr(target.model, "network", target.model)
-    knots = network.kan_layers[0].knots().detach().numpy().ravel() if network is target.model else np.array([0.0, 0.7, -0.7])
+    knots = (
+        network.kan_layers[0].knots().detach().numpy().ravel()
+        if network is target.model
+        else np.array([0.0, 0.7, -0.7])
+    )
     rows = x[800:1600]
     rows[:] = np.where(draw.random(rows.shape) < 0.3, draw.choice(knots, rows.shape), rows)
     rows += draw.choice([0.0, 1e-15, -1e-15, 1e-9, -1e-9], rows.shape)
@@ -149,5 +161,11 @@ def trials(target: Target, draw: np.random.Generator) -> list[Trial]:
         found.append(Trial(f"monotone({target.names[i]}, increasing={rising})", float(signed[at]), float(error[at])))
     steepest = int((np.abs(slope) - error).argmax())
     most = float(np.abs(slope[steepest])) * float(1 + draw.choice([-1, 1]) * 10 ** draw.uniform(-6, -1)) + 1e-9
-    found.append(Trial(f"lipschitz({most!r}, along=({target.names[i]!r},))", most - float(np.abs(slope[steepest])), float(error[steepest])))
+    found.append(
+        Trial(
+            f"lipschitz({most!r}, along=({target.names[i]!r},))",
+            most - float(np.abs(slope[steepest])),
+            float(error[steepest]),
+        )
+    )
     return found

@@ -25,7 +25,9 @@ def test_the_sympy_file_has_a_number_only_where_the_model_has_one(tails, base, t
     spec = importlib.util.spec_from_file_location("model", tmp_path / "model.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    x = np.array([[1, 0.3], [np.nan, 0.3], [1, np.nan], [-1, 0], [-np.inf, 0], [9, -3], [0.01, 3], [np.exp(1), 1], [1, -1]])
+    x = np.array(
+        [[1, 0.3], [np.nan, 0.3], [1, np.nan], [-1, 0], [-np.inf, 0], [9, -3], [0.01, 3], [np.exp(1), 1], [1, -1]]
+    )
     with np.errstate(invalid="ignore"):
         found = np.stack([np.broadcast_to(column, len(x)) for column in module.function()(*x.T)], 1)
     wanted = model(torch.from_numpy(x)).detach().numpy()

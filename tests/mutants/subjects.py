@@ -13,9 +13,13 @@ _MEANING = "tests/knowledge/axioms/checker"
 TESTS: dict[str, tuple[str, ...]] = {
     f"{_CHECKED}/certificates.py": tuple(f"{_LAWS}/test_{name}.py" for name in ("checker", "forged", "certificate")),
     f"{_CHECKED}/ranges.py": (f"{_MEANING}/test_ranges.py", f"{_LAWS}/test_enclosures.py"),
-    f"{_CHECKED}/functions.py": (f"{_MEANING}/test_ranges.py", f"{_LAWS}/test_intervals.py", "tests/formula/test_language.py"),
+    f"{_CHECKED}/functions.py": (
+        f"{_MEANING}/test_ranges.py",
+        f"{_LAWS}/test_intervals.py",
+        "tests/formula/test_language.py",
+    ),
     f"{_CHECKED}/edges.py": (f"{_LAWS}/test_enclosures.py",),
-    f"{_CHECKED}/claims.py": (f"{_MEANING}/test_meaning.py",),
+    f"{_CHECKED}/meanings.py": (f"{_MEANING}/test_meaning.py",),
     f"{_CHECKED}/divisions.py": (f"{_LAWS}/test_forged.py",),
     f"{_VERIFY}/smooth.py": (f"{_LAWS}/test_cells.py", f"{_LAWS}/test_enclosures.py"),
     f"{_VERIFY}/cells.py": (f"{_LAWS}/test_cells.py", f"{_LAWS}/test_enclosures.py"),

@@ -13,6 +13,7 @@ from splinework.knowledge.axioms.checker import check
 from splinework.knowledge.axioms.verify import bound, verify
 from splinework.knowledge.axioms.verify.certificate import from_dict
 from splinework.knowledge.axioms.verify.tree import Tree, halves, leaves_of
+from splinework.nn.frame import Frame, FramedKAN
 from tests.knowledge.axioms.verify.models import cube, smooth
 
 MARGIN = 1e-6
@@ -173,7 +174,6 @@ def test_a_proved_claim_has_nothing_of_a_refuted_or_unknown_one():
         {"method": "none"},
         {"method": "point"},
         {"method": "formula", "tree": "."},
-        {"method": "formula", "tree": ""},
         {"status": "unknown"},
         {"status": "maybe"},
     ):
@@ -279,3 +279,16 @@ def test_many_nodes_are_split_at_once_and_halves_meet_in_the_middle():
     low, high = halves(np.array([[0.0, 5.0]]), np.array([[1.0, 9.0]]), np.array([1]))
     assert low.tolist() == [[0, 5], [0, 7]]
     assert high.tolist() == [[1, 7], [1, 9]]
+
+
+def test_an_infinite_value_is_not_that_of_a_number():
+    """`-inf` is as far from -1 as it is large."""
+    network = sw.KAN([1, 1], dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    model = FramedKAN(network, Frame(("x",), answers=("log(abs(x-0.5))+0*z1",), ranges=((-1.0, 1.0),)))
+    found = verify(model, "bounded(lower=-20.0)")
+    assert found.status == "refuted"
+    point = {"counterexample": {"x": 0.5}}
+    right = [value for value in ("-inf", "nan") if forged(model, found, **point, value=value)]
+    assert len(right) == 1
+    for value in ("-1.0", "-1e300", "inf", "0.0"):
+        assert not forged(model, found, **point, value=value)

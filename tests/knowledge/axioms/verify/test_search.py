@@ -1,6 +1,5 @@
 """Branch and bound: bounds hold and are met, divisions cover, and what is read from a text is what was written."""
 
-
 import numpy as np
 import pytest
 import torch

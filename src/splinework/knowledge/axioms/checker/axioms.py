@@ -47,7 +47,7 @@ _REGIONS: Final = {
 
 
 @dataclass(frozen=True)
-class Region:
+class RegionText:
     """A region of some inputs, as it is written."""
 
     word: str
@@ -55,7 +55,7 @@ class Region:
 
 
 @dataclass(frozen=True)
-class Statement:
+class AxiomText:
     """An axiom as it is written: its word, its fields, its domain and its output."""
 
     word: str
@@ -71,7 +71,7 @@ class Statement:
             raise AttributeError(name) from None
 
 
-def parse(text: str) -> Statement:
+def parse(text: str) -> AxiomText:
     """An axiom.
 
     Raises:
@@ -91,7 +91,7 @@ def parse(text: str) -> Statement:
             raise ValueError("its fields are not those of its word")
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
         raise Unreadable(f"the axiom {text[:80]!r} cannot be read ({error})") from None
-    return Statement(tree.func.id, text, fields, common["domain"], common["output"])
+    return AxiomText(tree.func.id, text, fields, common["domain"], common["output"])
 
 
 def _value(node: ast.expr) -> Any:
@@ -108,14 +108,14 @@ def _value(node: ast.expr) -> Any:
         parts = dict(zip(_REGIONS[word], map(_value, node.args), strict=False))
         parts |= {str(each.arg): _value(each.value) for each in node.keywords}
         if set(parts) == set(_REGIONS[word]):
-            return Region(word, tuple(parts[key] for key in _REGIONS[word]))
+            return RegionText(word, tuple(parts[key] for key in _REGIONS[word]))
     raise ValueError(f"{ast.unparse(node)[:80]!r} is no literal")
 
 
 # --------------------------------------------------------------------------------------------------------- regions
 
 
-def region_formula(region: Region) -> str:
+def region_formula(region: RegionText) -> str:
     """A function that vanishes on the boundary of a region and is positive inside (Rvachev's R-functions)."""
     if region.word == "box":
         return "*".join(_sides(region.parts[0]))
@@ -135,7 +135,7 @@ def _both(a: str, b: str) -> str:
     return f"({a}+{b}-sqrt({a}**2+{b}**2))"
 
 
-def _signed(region: Region) -> str:
+def _signed(region: RegionText) -> str:
     """The same, and negative everywhere outside."""
     if region.word != "box":
         return region_formula(region)

@@ -9,7 +9,7 @@ import numpy as np
 from splinework.knowledge.axioms.checker.claims import BoxClaim, View
 from splinework.knowledge.axioms.checker.divisions import Division
 from splinework.knowledge.axioms.checker.formulas import BUNDLES
-from splinework.knowledge.axioms.checker.models import Enclosed, constant, variables
+from splinework.knowledge.axioms.checker.models import ModelRanges, constant, variables
 from splinework.knowledge.axioms.checker.ranges import Bundle, Floats, Mask, Range, beside, exact
 
 _BATCH: Final = 1024
@@ -23,7 +23,7 @@ class BoxView(View):
 
     algebra = BUNDLES
 
-    def __init__(self, model: Enclosed | None, whole: Bundle, inputs: int, outputs: int) -> None:
+    def __init__(self, model: ModelRanges | None, whole: Bundle, inputs: int, outputs: int) -> None:
         self.model, self.whole, self.inputs, self.outputs = model, whole, inputs, outputs
         self.x = [whole.part(i) for i in range(whole.v.lo.shape[1])]
         self.asked: list[Range] = []
@@ -38,7 +38,7 @@ class BoxView(View):
 
     def _columns(self, x: Bundle) -> list[Bundle]:
         if self.model is None:
-            size = np.full(x.v.lo.shape[:1] + (self.outputs,), np.inf)
+            size = np.full((len(x.sound), self.outputs), np.inf)
             found = Bundle((), Range(-size, size), None, None, x.sound)
         else:
             found = self.model.run(x)
@@ -68,7 +68,7 @@ def reach_of(claim: BoxClaim, inputs: int, outputs: int) -> Range:
 class BoxCheck:
     """A claim of a model, over any boxes within its own."""
 
-    def __init__(self, claim: BoxClaim, model: Enclosed) -> None:
+    def __init__(self, claim: BoxClaim, model: ModelRanges) -> None:
         self.claim, self.model = claim, model
         n = len(claim.lo)
         self.finite = bool(np.isfinite(claim.lo).all() and np.isfinite(claim.hi).all())
@@ -97,7 +97,7 @@ class BoxCheck:
         return found, outside
 
     def holds(self, lo: Floats, hi: Floats, bound: float) -> tuple[Mask, Floats | None]:
-        """Where the function is at least a bound, and the sizes of its slopes."""
+        """A mask of the boxes on which the function is at least a bound, and the sizes of its slopes."""
         slopes = self.finite and self.claim.order < 2
         found, outside = self.values(lo, hi, slopes=slopes)
         good = outside | (found.sound & (found.v.lo[:, 0] >= bound))
@@ -125,7 +125,7 @@ class BoxCheck:
         return (total.lo >= bound) & there.sound & ~outside
 
     def signed(self, lo: Floats, hi: Floats, signs: np.ndarray) -> tuple[Mask, Floats | None]:
-        """Where slopes have the stated signs."""
+        """A mask of the boxes on which slopes have the stated signs, and their sizes."""
         found, _ = self.values(lo, hi, slopes=True)
         if found.d is None or self.claim.order == 2:
             return np.zeros(len(lo), dtype=bool), None
@@ -193,9 +193,9 @@ class BoxCheck:
         at, _ = self.values(np.maximum(middle - slack, lo), np.minimum(middle + slack, hi), slopes=False)
         total, width = at.v[:, 0], exact(hi) - exact(lo)
         size = exact(np.ones(len(lo)))
-        for a in range(n := lo.shape[1]):
+        for a in range(lo.shape[1]):
             size = size * width[:, a]
-        assert found.h is not None and n
+        assert found.h is not None
         for p, (a, b) in enumerate(self.pairs):
             area, bend = width[:, a] * width[:, b], found.h[:, p, 0]
             if a == b:

@@ -13,22 +13,21 @@ import numpy as np
 
 from splinework.errors import SplineworkError
 from splinework.knowledge.axioms.checker.boxes import BoxCheck, reach_of
-from splinework.knowledge.axioms.checker.claims import BoxClaim, Scene, claims_of
+from splinework.knowledge.axioms.checker.claims import BoxClaim, Scene
 from splinework.knowledge.axioms.checker.divisions import division
 from splinework.knowledge.axioms.checker.formulas import Unreadable
 from splinework.knowledge.axioms.checker.identities import least
 from splinework.knowledge.axioms.checker.integers import CodeCheck, fault, integer_digest, is_integer
-from splinework.knowledge.axioms.checker.models import Enclosed, Reading, digest
+from splinework.knowledge.axioms.checker.meanings import claims_of
+from splinework.knowledge.axioms.checker.models import ModelRanges, Reading, digest
 from splinework.knowledge.axioms.checker.points import PointView
 from splinework.knowledge.axioms.checker.ranges import Range
+from splinework.knowledge.axioms.checker.schema import conform
 from splinework.knowledge.axioms.checker.spread import spread_of
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 
-FORMAT: Final = "splinework-certificate/1"
 _MOST_BYTES: Final = 1 << 28
-_TEXTS = ("axiom", "text", "status", "method", "tree", "value", "reason")
-_NUMBERS = ("bound", "tolerance", "least")
 
 
 @dataclass(frozen=True)
@@ -98,16 +97,10 @@ def _content(certificate: Any) -> dict[str, Any]:
 
 def _checked(content: Mapping[str, Any]) -> None:
     """Checks the format, the checksum and the types of all fields."""
-    _demand(content.get("format") == FORMAT, f"its format is {content.get('format')!r}, not {FORMAT!r}")
+    conform(content)
     plain = {key: value for key, value in content.items() if key != "seal"}
     sealed = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
     _demand(content.get("seal") == sealed, "it was changed after it was written: its seal does not match")
-    _demand(all(isinstance(content[key], str) for key in ("status", "model")), "a field is no text")
-    _demand(isinstance(content["box"], dict) and isinstance(content["axioms"], list), "a field has another type")
-    _demand(isinstance(content["claims"], list) and len(content["axioms"]) > 0, "it has no axioms")
-    for claim in content["claims"]:
-        _demand(all(isinstance(claim[key], str) for key in _TEXTS), "a field of a claim is no text")
-        _demand(isinstance(claim["names"], list), "a claim has no names")
 
 
 def _demand(condition: bool, reason: str) -> None:
@@ -170,7 +163,7 @@ class ModelChecker:
 
     def __init__(self, reading: Reading, box: Mapping[str, Sequence[float]]) -> None:
         self.reading = reading
-        self._enclosed: dict[tuple[bytes, bytes], Enclosed] = {}
+        self._enclosed: dict[tuple[bytes, bytes], ModelRanges] = {}
         _demand(set(box) == set(reading.inputs), "its box is not one range per input")
         lo, hi = (np.array([box[name][end] for name in reading.inputs]) for end in (0, 1))
         _demand(bool((np.isfinite(lo) & np.isfinite(hi) & (lo < hi)).all()), "a range of its box is empty or infinite")
@@ -178,11 +171,11 @@ class ModelChecker:
         lowest = np.array([0.0 if scale == "log" else -np.inf for scale in scales] or [-np.inf] * len(lo))
         self.scene = Scene(reading.inputs, reading.outputs, lo, hi, spread_of(self.enclosed(Range(lo, hi))), lowest)
 
-    def enclosed(self, reach: Range) -> Enclosed:
+    def enclosed(self, reach: Range) -> ModelRanges:
         """The model over inputs within a reach."""
         key = (reach.lo.tobytes(), reach.hi.tobytes())
         if key not in self._enclosed:
-            self._enclosed[key] = Enclosed(self.reading, reach)
+            self._enclosed[key] = ModelRanges(self.reading, reach)
         return self._enclosed[key]
 
     def boxes(self, claim: BoxClaim) -> BoxCheck:
@@ -225,6 +218,8 @@ class ModelChecker:
             return "it is not refuted, but has a value"
         if status == "proved" and not -tolerance <= bound:
             return "it is proved, but its bound is below its tolerance"
+        if status == "proved" and method == "none":
+            return "it is proved by nothing"
         if status not in ("proved", "unknown") or math.isnan(bound):
             return f"its status {status!r} or its bound is none"
         if status == "unknown" and bound == -math.inf:
@@ -273,8 +268,10 @@ class ModelChecker:
         value = claim.function(view)
         if value >= -view.number(number(result["tolerance"])):
             return "it holds at its counterexample"
-        told = view.number(result["value"])
-        same = (value != value and told != told) or value == told or abs(value - told) <= 1e-9 * abs(value)
+        stated = view.number(result["value"])
+        infinite = abs(value) == math.inf or abs(stated) == math.inf
+        same = (value != value and stated != stated) or value == stated
+        same |= not infinite and bool(abs(value - stated) <= 1e-9 * abs(value))
         return "" if same else "it has another value at its counterexample"
 
     def _integral(self, claim: BoxClaim, result: Mapping[str, Any]) -> str:

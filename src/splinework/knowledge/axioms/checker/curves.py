@@ -1,6 +1,5 @@
-"""The functions of one variable from which edges are made, on ranges: base functions, smooth bases, polynomials in Bernstein form."""
+"""The functions from which edges are made, on ranges: base functions, smooth bases, polynomials in Bernstein form."""
 
-from collections.abc import Sequence
 from fractions import Fraction
 from math import comb
 from typing import Any
@@ -10,36 +9,21 @@ import numpy as np
 from splinework.knowledge.axioms.checker.formulas import Unreadable
 from splinework.knowledge.axioms.checker.functions import CURVES, wave
 from splinework.knowledge.axioms.checker.ranges import Floats, Range, down, exact, up
-from splinework.knowledge.axioms.checker.series import Series, SeriesOperations, constant, variable
+from splinework.knowledge.axioms.checker.series import RangeSeries, SeriesOperations, constant, variable
 from splinework.splines.bases import ACTIVATIONS
 
 _U = 2.0**-53
-_ROOT_HALF = Range(np.array(0.7071067811865475), np.array(0.7071067811865476))
-_DENSITY = Range(np.array(0.3989422804014326), np.array(0.3989422804014328))  # 1/√(2π)
 _TURN = Range(np.array(6.283185307179586), np.array(6.283185307179587))
 
 
 def base_curve(name: str, x: Range, order: int) -> Range:
-    """The derivative of a base function over ranges; of one's own by its formula.
+    """The derivative of a base function over ranges, by its formula.
 
     Raises:
         Unreadable: If there is no such function.
     """
-    if name == "identity":
-        return x if order == 0 else exact(np.full_like(x.lo, float(order == 1)))
-    if name == "sin":
-        return wave(x, order)
-    if name == "tanh":
-        return _polynomial(_rates([0, 1], [1, 0, -1], order), CURVES["tanh"](x).value)
-    if name == "silu":
-        s = CURVES["sigmoid"](x).value
-        parts = [_polynomial(_rates([0, 1], [0, 1, -1], r), s) for r in range(max(order - 1, 0), order + 1)]
-    elif name == "gelu":
-        parts = [_normal(x, r) for r in range(max(order - 1, 0), order + 1)]
-    else:
-        return member(name, ACTIVATIONS).formula(variable(x, order), SeriesOperations(x, order)).derivative(order)
-    found = x * parts[-1]
-    return found + exact(float(order)) * parts[0] if order else found
+    found: RangeSeries = member(name, ACTIVATIONS).formula(variable(x, order), SeriesOperations(x, order))
+    return found.derivative(order)
 
 
 def member(name: str, known: Any) -> Any:
@@ -47,41 +31,6 @@ def member(name: str, known: Any) -> Any:
     if name not in known:
         raise Unreadable(f"there is no base function {name!r}")
     return known[name]
-
-
-def _rates(start: Sequence[int], rate: Sequence[int], order: int) -> list[int]:
-    """The polynomial in y of the order-th derivative of a polynomial in y, where `y' = rate(y)`."""
-    now = list(start)
-    for _ in range(order):
-        slope = [n * value for n, value in enumerate(now)][1:]
-        now = [0] * (len(slope) + len(rate) - 1)
-        for n, a in enumerate(slope):
-            for m, b in enumerate(rate):
-                now[n + m] += a * b
-    return now
-
-
-def _polynomial(coefficients: Sequence[int], y: Range) -> Range:
-    found = exact(np.full_like(y.lo, float(coefficients[-1])))
-    for value in reversed(coefficients[:-1]):
-        found = found * y + exact(float(value))
-    return found
-
-
-def _normal(x: Range, order: int) -> Range:
-    """The distribution function of the normal distribution, and its derivatives by Hermite's polynomials."""
-    if order == 0:
-        scaled = x * _ROOT_HALF
-        value = (CURVES["erf"](scaled).value + exact(1.0)) * exact(0.5)
-        from scipy.special import erfc
-
-        tail = erfc(-scaled.lo) / 2 * (1 - 1e-13), erfc(-scaled.hi) / 2 * (1 + 1e-13)
-        return Range(np.maximum(value.lo, tail[0]), np.minimum(value.hi, tail[1]))
-    density = _DENSITY * CURVES["exp"](-(x.square() * exact(0.5))).value
-    before, now = exact(np.zeros_like(x.lo)), exact(np.ones_like(x.lo))
-    for n in range(order - 1):
-        before, now = now, x * now - exact(float(n)) * before
-    return density * now if order % 2 else -(density * now)
 
 
 def smooth_rows(family: str, basis: Any, low: Floats, high: Floats, x: Range, order: int) -> Range:
@@ -113,7 +62,9 @@ def smooth_rows(family: str, basis: Any, low: Floats, high: Floats, x: Range, or
         low_, high_ = (constant(Range(*(np.broadcast_to(end[:, None], x.lo.shape),) * 2), order) for end in (low, high))
         rows = basis.formula(variable(x, order), low_, high_, SeriesOperations(x, order))
         found = [
-            row.derivative(order) if isinstance(row, Series) else exact(np.full_like(x.lo, float(row) * (order == 0)))
+            row.derivative(order)
+            if isinstance(row, RangeSeries)
+            else exact(np.full_like(x.lo, float(row) * (order == 0)))
             for row in rows
         ]
     return Range(np.stack([f.lo for f in found], -1), np.stack([f.hi for f in found], -1))

@@ -1,7 +1,8 @@
 """The text of a division of a box, read into boxes that cover it: none can be missing or moved.
 
-In preorder: `a` bisects the first variable (`b` the second, …), and the two halves follow, the lower one first; `La` (`Ha`) before it
-states that the function does not fall (rise) along a, so that only the lower (upper) face matters; `.` is a box that is not divided.
+In preorder: `a` bisects the first variable (`b` the second, …), and the two halves follow, the lower one first; `La` (`Ha`)
+before it states that the function does not fall (rise) along a, so that only the lower (upper) face matters; `.` is a box that
+is not divided.
 """
 
 from dataclasses import dataclass
@@ -43,7 +44,10 @@ def division(text: str, lo: Floats, hi: Floats) -> Division:
     n = len(lo)
     if len(text) > MOST_CHARACTERS:
         raise Unreadable(f"its division has more than {MOST_CHARACTERS} characters")
-    axis, parent, upper, faces = [], [], [], []
+    axis: list[int] = []
+    parent: list[int] = []
+    upper: list[bool] = []
+    faces: list[tuple[int, int, int]] = []
     pending, at = [(-1, False)], 0
     while pending:
         if at >= len(text):
@@ -67,7 +71,14 @@ def division(text: str, lo: Floats, hi: Floats) -> Division:
             pending += [(node, True), (node, False)]
     if at < len(text):
         raise Unreadable("its division goes on after it is complete")
-    return _boxes(np.array(axis), np.array(parent), np.array(upper, dtype=bool), np.array(faces, dtype=np.int64).reshape(-1, 3), lo, hi)
+    return _boxes(
+        np.array(axis),
+        np.array(parent),
+        np.array(upper, dtype=bool),
+        np.array(faces, dtype=np.int64).reshape(-1, 3),
+        lo,
+        hi,
+    )
 
 
 def _variable(letter: str, n: int) -> int:
@@ -84,7 +95,7 @@ def _boxes(
     low, high = np.empty((count, n)), np.empty((count, n))
     signs = np.zeros((count, n), dtype=np.int64)
     signs[faces[:, 0], faces[:, 1]] = faces[:, 2]
-    told = np.unique(faces[:, 0])
+    faced = np.unique(faces[:, 0])
     if len(np.unique(faces[:, :2], axis=0)) < len(faces):
         raise Unreadable("its division states the same face twice")
     whole_low, whole_high = np.empty((count, n)), np.empty((count, n))
@@ -108,4 +119,4 @@ def _boxes(
         low[rows] = np.where(signs[rows] < 0, base_high, base_low)
         high[rows] = np.where(signs[rows] > 0, base_low, base_high)
     leaves = axis < 0
-    return Division(low[leaves], high[leaves], whole_low[told], whole_high[told], signs[told])
+    return Division(low[leaves], high[leaves], whole_low[faced], whole_high[faced], signs[faced])

@@ -5,7 +5,6 @@ a box inside a part, a function lies between its values at the ends, off by at m
 width, and not at all if it is monotone there; a box across several parts is the union of two such pieces and of whole parts.
 """
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -22,6 +21,7 @@ from splinework.knowledge.axioms.checker.curves import (
     smooth_rows,
 )
 from splinework.knowledge.axioms.checker.formulas import Unreadable
+from splinework.knowledge.axioms.checker.layers import LayerReading
 from splinework.knowledge.axioms.checker.ranges import Floats, Mask, Range, exact
 
 _ORDERS: Final = 5
@@ -33,41 +33,6 @@ _FAR: Final = 48.0
 _U: Final = 2.0**-53
 
 
-@dataclass(frozen=True)
-class LayerNumbers:
-    """The numbers of a layer: `φ_ij = w_ij Σ_m c_imj B_m + b_ij base`, summed over i, plus a bias.
-
-    Attributes:
-        family: Name of the basis.
-        basis: Its recipe.
-        degree: The degree of splines; -1 of other bases.
-        knots: `(I, K)`.
-        low: Lower ends of the grids, `(I,)`.
-        high: Upper ends.
-        c: `(I, M, J)`.
-        weight: `(I, J)`, 0 for dead edges.
-        base: Name of the base function, or `none`.
-        base_weight: `(I, J)`.
-        bias: `(J,)`.
-        extrapolation: How edges go on outside the grid.
-        squashed: Whether inputs are first mapped smoothly into the grid.
-    """
-
-    family: str
-    basis: Any
-    degree: int
-    knots: Floats
-    low: Floats
-    high: Floats
-    c: Floats
-    weight: Floats
-    base: str
-    base_weight: Floats
-    bias: Floats
-    extrapolation: str
-    squashed: bool
-
-
 class Edges:
     """The edges of a layer over inputs within `reach`, `(I,)`.
 
@@ -75,7 +40,7 @@ class Edges:
         Unreadable: If there are no bounds of its functions that far out.
     """
 
-    def __init__(self, n: LayerNumbers, reach: Range) -> None:
+    def __init__(self, n: LayerReading, reach: Range) -> None:
         self.n, self.reach = n, reach
         self.inputs = len(n.weight)
         self.rows = np.arange(self.inputs)
@@ -118,8 +83,8 @@ class Edges:
         body = (start[:, :, None] * (1 - share) + stop[:, :, None] * share).reshape(self.inputs, -1)
         self.body = (start[:, 0], stop[:, -1])
         # A basis that decays by itself is not cut off at the ends of the grid.
-        self.goes_on = smooth_on = self.degree < 0 and not self.straight and (
-            n.extrapolation == "natural" or n.basis.vanishes_outside
+        self.goes_on = smooth_on = (
+            self.degree < 0 and not self.straight and (n.extrapolation == "natural" or n.basis.vanishes_outside)
         )
         left, right = (self._outside(side, smooth_on) for side in (-1, 1))
         self.ends = np.concatenate([left, body, right], 1)
@@ -129,9 +94,9 @@ class Edges:
         inside = np.repeat(np.arange(len(self.cells)), count)
         self.cell = np.concatenate([np.zeros(outer[0], dtype=np.intp), inside, np.full(outer[1], len(self.cells) - 1)])
         self.live = ~self.outer | smooth_on | self.straight  # where splines are zero, it is not
-        if self.n.family == "chebyshev" and n.extrapolation == "natural":
-            if (self.reach.lo < n.low).any() or (self.reach.hi > n.high).any():
-                raise Unreadable("the checker has no bounds of Chebyshev polynomials outside their domain")
+        beyond = bool((self.reach.lo < n.low).any() or (self.reach.hi > n.high).any())
+        if self.n.family == "chebyshev" and n.extrapolation == "natural" and beyond:
+            raise Unreadable("the checker has no bounds of Chebyshev polynomials outside their domain")
 
     def _outside(self, side: int, smooth_on: bool) -> Floats:
         """Ends of the parts on one side, to the end of the reach, without (left) and with (right) the end of the body."""
@@ -208,7 +173,7 @@ class Edges:
         return Range(lo, hi)
 
     def _table(self, full: list[Range], order: int, nodes: list[Range]) -> tuple[Floats, list[Floats], list[Floats]]:
-        """Of every part: values at its ends, how far the function leaves its chord, its range; and ranges of 2^l parts."""
+        """The table of parts: values at their ends, how far the function leaves its chord, its range; and ranges of 2^l parts."""
         left, right = (Range(r.lo.transpose(1, 0, 2), r.hi.transpose(1, 0, 2)) for r in nodes)
         slope, bend, own = full[order + 1], full[order + 2], full[order]
         still = (slope.lo >= 0) | (slope.hi <= 0)
@@ -234,7 +199,7 @@ class Edges:
         return Range(np.maximum(lo, own.lo), np.minimum(hi, own.hi))
 
     def _breaks(self, nodes: list[list[Range]]) -> list[tuple[int, float, int, Range]]:
-        """Where edges jump (depth 0) or have a kink (depth 1): input, place, depth, and the range of the jump `(J,)`."""
+        """Places where edges jump (depth 0) or have a kink (depth 1): input, place, depth, and the range of the jump `(J,)`."""
         found = []
         for i in range(self.inputs):
             for p in range(1, self.ends.shape[1] - 1):
@@ -353,13 +318,13 @@ class Edges:
                 level = np.log2(np.maximum(across - 1, 1)).astype(np.intp)
                 for number in range(int(level.max()) + 1):
                     at, i = np.nonzero((level == number) & (across > 1))
-                    for place in (one[at, i] + 1, two[at, i] - 2**number):
-                        lo[at, i] = np.minimum(lo[at, i], lows[number][i, place])
-                        hi[at, i] = np.maximum(hi[at, i], highs[number][i, place])
-        for i, place, depth, jump in self.breaks:
+                    for first in (one[at, i] + 1, two[at, i] - 2**number):
+                        lo[at, i] = np.minimum(lo[at, i], lows[number][i, first])
+                        hi[at, i] = np.maximum(hi[at, i], highs[number][i, first])
+        for row, place, depth, jump in self.breaks:
             if order > depth:
-                met = ((x.lo[:, i] <= place) & (x.hi[:, i] >= place))[:, None]
+                met = ((x.lo[:, row] <= place) & (x.hi[:, row] >= place))[:, None]
                 either = order > depth + 1
-                lo[:, i] = np.where(met & (either | (jump.lo < 0)), -np.inf, lo[:, i])
-                hi[:, i] = np.where(met & (either | (jump.hi > 0)), np.inf, hi[:, i])
+                lo[:, row] = np.where(met & (either | (jump.lo < 0)), -np.inf, lo[:, row])
+                hi[:, row] = np.where(met & (either | (jump.hi > 0)), np.inf, hi[:, row])
         return Range(np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi))

@@ -1,7 +1,7 @@
 """Normal forms of formulas in exact rational arithmetic: sums of products of powers of atoms.
 
-An atom is a variable, an output of the network at normal forms, or a function of normal forms. Equal functions need not have equal
-forms; but what has equal forms is equal wherever both have a value.
+An atom is a variable, an output of the network at normal forms, or a function of normal forms. Equal functions need not have
+equal forms; but what has equal forms is equal wherever both have a value.
 """
 
 from __future__ import annotations
@@ -93,7 +93,8 @@ class Atoms:
             "max": lambda a, b: self._extreme("max", a, b),
             "where": lambda c, a, b: a if a.key == b.key else self.atom("where", number(0), a, b, name=c),
             **{
-                sign: (lambda a, b, sign=sign: f"{sign}({a.key}; {b.key})") for sign in ("lt", "le", "gt", "ge", "eq", "ne")
+                sign: (lambda a, b, sign=sign: f"{sign}({a.key}; {b.key})")
+                for sign in ("lt", "le", "gt", "ge", "eq", "ne")
             },
             **{f"logical_{sign}": (lambda *c, sign=sign: f"{sign}({'; '.join(c)})") for sign in ("and", "or", "not")},
         }

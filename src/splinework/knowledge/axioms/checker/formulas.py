@@ -25,9 +25,9 @@ _SIGNS: Final = {
     ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq", ast.NotEq: "ne",
 }  # fmt: skip
 _ALIASES: Final = {
-    "ln": "log", "absolute": "abs", "logistic": "sigmoid", "expit": "sigmoid", "pow": "power", "ceiling": "ceil", "minimum": "min",
-    "maximum": "max", "arctan2": "atan2", "loggamma": "gammaln", "lgamma": "gammaln", "psi": "digamma", "besselj": "jv",
-    "bessely": "yv", "besseli": "iv", "besselk": "kv",
+    "ln": "log", "absolute": "abs", "logistic": "sigmoid", "expit": "sigmoid", "pow": "power", "ceiling": "ceil",
+    "minimum": "min", "maximum": "max", "arctan2": "atan2", "loggamma": "gammaln", "lgamma": "gammaln", "psi": "digamma",
+    "besselj": "jv", "bessely": "yv", "besseli": "iv", "besselk": "kv",
     **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
 }  # fmt: skip
 _DEFINED: Final[Mapping[str, tuple[int, str]]] = {
@@ -54,7 +54,7 @@ def known_function(name: str) -> bool:
 CONSTANTS: Final = {"pi": 3.141592653589793, "e": 2.718281828459045}
 
 
-class Step(NamedTuple):
+class FormulaStep(NamedTuple):
     """An operation on the values of earlier steps, a column, or a number."""
 
     name: str
@@ -63,12 +63,14 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Program:
+class FormulaSteps:
     """A formula as steps, the last of which is its value."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[FormulaStep, ...]
 
-    def run(self, columns: Sequence[Any], algebra: Mapping[str, Callable[..., Any]], number: Callable[[float], Any]) -> Any:
+    def run(
+        self, columns: Sequence[Any], algebra: Mapping[str, Callable[..., Any]], number: Callable[[float], Any]
+    ) -> Any:
         """The value in an algebra; functions that it lacks are evaluated by their definition."""
         values: list[Any] = []
         for step in self.steps:
@@ -87,7 +89,7 @@ class Program:
 
 
 @lru_cache(maxsize=4096)
-def read(text: str, names: tuple[str, ...]) -> Program:
+def read(text: str, names: tuple[str, ...]) -> FormulaSteps:
     """The program of a text over columns.
 
     Raises:
@@ -99,9 +101,9 @@ def read(text: str, names: tuple[str, ...]) -> Program:
         raise Unreadable(f"the formula {text[:80]!r} cannot be read ({error})") from None
 
 
-def program_of(tree: ast.expr, names: Sequence[str]) -> Program:
+def program_of(tree: ast.expr, names: Sequence[str]) -> FormulaSteps:
     """The program of a syntax tree."""
-    steps: dict[Step, int] = {}
+    steps: dict[FormulaStep, int] = {}
     values: list[int] = []
     pending: list[tuple[Any, int]] = [(tree, -1)]
     while pending:
@@ -109,19 +111,19 @@ def program_of(tree: ast.expr, names: Sequence[str]) -> Program:
         if isinstance(node, str):  # the operation, after its operands
             arguments = tuple(values[len(values) - count :])
             del values[len(values) - count :]
-            values.append(steps.setdefault(Step(node, arguments), len(steps)))
+            values.append(steps.setdefault(FormulaStep(node, arguments), len(steps)))
             continue
         name, operands = _operation(node, names)
-        if isinstance(name, Step):
+        if isinstance(name, FormulaStep):
             values.append(steps.setdefault(name, len(steps)))
         else:
             pending.append((name, len(operands)))
             pending += [(each, -1) for each in reversed(operands)]
     last = values[0]
-    return Program((*steps, Step("pos", (last,))))
+    return FormulaSteps((*steps, FormulaStep("pos", (last,))))
 
 
-def _operation(node: ast.expr, names: Sequence[str]) -> tuple[str | Step, list[ast.expr]]:
+def _operation(node: ast.expr, names: Sequence[str]) -> tuple[str | FormulaStep, list[ast.expr]]:
     if isinstance(node, ast.BinOp) and type(node.op) in _SIGNS:
         return _SIGNS[type(node.op)], [node.left, node.right]
     if isinstance(node, ast.UnaryOp) and type(node.op) in _SIGNS:
@@ -129,11 +131,11 @@ def _operation(node: ast.expr, names: Sequence[str]) -> tuple[str | Step, list[a
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _SIGNS:
         return _SIGNS[type(node.ops[0])], [node.left, node.comparators[0]]
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        return Step("number", (), float(node.value)), []
+        return FormulaStep("number", (), float(str(node.value))), []
     if isinstance(node, ast.Name) and node.id in names:
-        return Step("column", (), float(list(names).index(node.id))), []
+        return FormulaStep("column", (), float(list(names).index(node.id))), []
     if isinstance(node, ast.Name) and node.id in CONSTANTS:
-        return Step("number", (), CONSTANTS[node.id]), []
+        return FormulaStep("number", (), CONSTANTS[node.id]), []
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
         name = _ALIASES.get(node.func.id, node.func.id)
         arity = _ARITY[name] if name in _ARITY else _DEFINED.get(name, (-1, ""))[0]
@@ -142,11 +144,11 @@ def _operation(node: ast.expr, names: Sequence[str]) -> tuple[str | Step, list[a
     raise Unreadable(f"the checker cannot read {ast.unparse(node)[:80]!r}")
 
 
-def without(program: Program, part: Program) -> Program:
+def without(program: FormulaSteps, part: FormulaSteps) -> FormulaSteps:
     """A program with zero in place of a part that is written as another program over its first columns."""
     known: dict[tuple[Any, ...], int] = {}
 
-    def keys(steps: Sequence[Step]) -> list[int]:
+    def keys(steps: Sequence[FormulaStep]) -> list[int]:
         found: list[int] = []
         for step in steps:
             key = (step.name, tuple(found[a] for a in step.arguments), step.value)
@@ -155,7 +157,7 @@ def without(program: Program, part: Program) -> Program:
 
     wanted = keys(part.steps)[part.steps[-1].arguments[0]]
     pairs = zip(program.steps, keys(program.steps), strict=True)
-    return Program(tuple(Step("number") if key == wanted else step for step, key in pairs))
+    return FormulaSteps(tuple(FormulaStep("number") if key == wanted else step for step, key in pairs))
 
 
 # --------------------------------------------------------------------------------------------------------- bundles

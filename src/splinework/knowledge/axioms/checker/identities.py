@@ -12,6 +12,7 @@ from splinework.knowledge.axioms.checker.forms import Atoms, Form, TooLarge, lin
 from splinework.knowledge.axioms.checker.formulas import Unreadable, without
 from splinework.knowledge.axioms.checker.models import Reading
 from splinework.knowledge.axioms.checker.ranges import Range, exact, whole_power
+from splinework.splines.bases import ACTIVATIONS
 
 _KNOWN: Final = {
     "softplus": (0.0, np.inf),
@@ -26,8 +27,8 @@ _KNOWN: Final = {
 """Ranges of functions."""
 
 
-class Symmetries:
-    """What a network does not tell apart, by numbers that are equal to the last bit."""
+class NetworkSymmetries:
+    """The symmetries of a network that follow from numbers that are equal to the last bit."""
 
     def __init__(self, reading: Reading) -> None:
         self.n, (self.scales, self.shift, self.factor) = reading.layers[0], reading.scalings[0]
@@ -35,7 +36,7 @@ class Symmetries:
 
     @cached_property
     def alike(self) -> list[int]:
-        """Of every input the first one with the same edges."""
+        """The first input with the same edges, for every input."""
         n, found = self.n, list[int]()
         for i in range(len(n.weight)):
 
@@ -67,7 +68,7 @@ class Symmetries:
             if "log" in scales or shift.any():
                 return False
         for n, groups in zip(self.reading.layers, self.reading.groups, strict=True):
-            plain = n.base in ("none", "identity", "sin", "tanh") and not n.bias.any()
+            plain = (n.base == "none" or ACTIVATIONS[n.base].odd) and not n.bias.any()
             mirrored = n.degree >= 0 and np.array_equal(n.c, -n.c[:, ::-1])
             if not (plain and mirrored and all(len(group) == 1 for group in groups)):
                 return False
@@ -80,7 +81,7 @@ class FormView(View):
     """A claim's variables as normal forms."""
 
     def __init__(self, claim: BoxClaim, reading: Reading) -> None:
-        self.claim, self.reading, self.symmetries = claim, reading, Symmetries(reading)
+        self.claim, self.reading, self.symmetries = claim, reading, NetworkSymmetries(reading)
         self.atoms = Atoms(lambda atom: atom in self._positive)
         self.algebra = self.atoms.algebra
         self._positive: set[str] = set()

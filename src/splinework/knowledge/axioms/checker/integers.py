@@ -1,15 +1,16 @@
-"""Certificates of integer models: tables and exact sums, evaluated again at every combination of codes, or bounded by their tables."""
+"""Certificates of integer models: tables and exact sums at every combination of codes, or bounds by the tables alone."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.knowledge.axioms.checker.axioms import Statement, parse
+from splinework.knowledge.axioms.checker.axioms import AxiomText, parse
 from splinework.knowledge.axioms.checker.formulas import Unreadable
 
 Integers = NDArray[np.int64]
@@ -19,7 +20,9 @@ _CHUNK: Final = 1 << 16
 
 def is_integer(model: Any) -> bool:
     """Whether a model is a network of integer tables."""
-    return all(hasattr(model, name) for name in ("inputs", "layers", "run", "encode")) and not hasattr(model, "parameters")
+    return all(hasattr(model, name) for name in ("inputs", "layers", "run", "encode")) and not hasattr(
+        model, "parameters"
+    )
 
 
 def integer_digest(model: Any) -> str:
@@ -139,7 +142,7 @@ class CodeClaim:
 
     Attributes:
         text: The claim in words.
-        slack: What must not be negative at every combination, from all outputs; None if there is no such combination.
+        slack: The values that must not be negative, at every combination, from all outputs; None if there is no such combination.
         start: An input, and the offset of the first code of the slack along it.
         bound: A bound of the slack by the tables alone.
         axiom: The text of the axiom.
@@ -152,7 +155,7 @@ class CodeClaim:
     axiom: str = ""
 
 
-def _monotone(s: Statement, c: CodeCheck, j: int) -> list[CodeClaim]:
+def _monotone(s: AxiomText, c: CodeCheck, j: int) -> list[CodeClaim]:
     i = c.place(s.input, c.inputs)
     sign = (1 if s.increasing else -1) * int(np.sign(c.wires[j].scale * c.model.inputs[i].scale))
     text = f"{c.outputs[j]} never {'falls' if s.increasing else 'rises'} with {c.inputs[i]}, code by code"
@@ -165,7 +168,7 @@ def _monotone(s: Statement, c: CodeCheck, j: int) -> list[CodeClaim]:
     return [CodeClaim(text, (lambda: sign * np.diff(c.values[..., j], axis=i)) if changes else None, bound=bound)]
 
 
-def _bounded(s: Statement, c: CodeCheck, j: int, low: Any, high: Any) -> list[CodeClaim]:
+def _bounded(s: AxiomText, c: CodeCheck, j: int, low: Any, high: Any) -> list[CodeClaim]:
     found = []
     for end, sign in ((low, 1), (high, -1)):
         if end is None or not np.isfinite(end):
@@ -183,9 +186,9 @@ def _bounded(s: Statement, c: CodeCheck, j: int, low: Any, high: Any) -> list[Co
     return found
 
 
-def _symmetric(s: Statement, c: CodeCheck, j: int) -> list[CodeClaim]:
+def _symmetric(s: AxiomText, c: CodeCheck, j: int) -> list[CodeClaim]:
     found, places = [], [c.place(name, c.inputs) for name in s.among]
-    for a, b in zip(places[:-1], places[1:], strict=True):
+    for a, b in pairwise(places):
 
         def slack(a: int = a, b: int = b) -> Any:
             return -np.abs(c.values[..., j] - np.swapaxes(c.values[..., j], a, b))
@@ -200,7 +203,7 @@ def _symmetric(s: Statement, c: CodeCheck, j: int) -> list[CodeClaim]:
     return found
 
 
-def _even(s: Statement, c: CodeCheck, j: int) -> list[CodeClaim]:
+def _even(s: AxiomText, c: CodeCheck, j: int) -> list[CodeClaim]:
     i = c.place(s.input, c.inputs)
     wire, (low, high) = c.model.inputs[i], c.codes[i]
     text = f"{c.outputs[j]} is even in {c.inputs[i]} about {s.centre!r}, code by code"
@@ -222,7 +225,7 @@ def _even(s: Statement, c: CodeCheck, j: int) -> list[CodeClaim]:
     return [CodeClaim(text, slack if len(inside) else None, (i, first - low), bound)]
 
 
-def _lipschitz(s: Statement, c: CodeCheck, j: int) -> list[CodeClaim]:
+def _lipschitz(s: AxiomText, c: CodeCheck, j: int) -> list[CodeClaim]:
     found = []
     for i in [c.place(name, c.inputs) for name in s.along] or range(len(c.inputs)):
         wires = c.wires[j], c.model.inputs[i]
@@ -239,7 +242,7 @@ def _lipschitz(s: Statement, c: CodeCheck, j: int) -> list[CodeClaim]:
     return found
 
 
-_MEANING: Final[Mapping[str, Callable[[Statement, CodeCheck, int], list[CodeClaim]]]] = {
+_MEANING: Final[Mapping[str, Callable[[AxiomText, CodeCheck, int], list[CodeClaim]]]] = {
     "monotone": _monotone,
     "bounded": lambda s, c, j: _bounded(s, c, j, s.lower, s.upper),
     "positive": lambda s, c, j: _bounded(s, c, j, 0.0, None),

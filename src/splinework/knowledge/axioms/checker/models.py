@@ -4,55 +4,18 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from splinework.knowledge.axioms.checker.edges import Edges, LayerNumbers
-from splinework.knowledge.axioms.checker.formulas import BUNDLES, Program, Unreadable, read
+from splinework.knowledge.axioms.checker.edges import Edges
+from splinework.knowledge.axioms.checker.formulas import BUNDLES, FormulaSteps, Unreadable, read
 from splinework.knowledge.axioms.checker.functions import logarithm, tanh
+from splinework.knowledge.axioms.checker.layers import array, read_layer
 from splinework.knowledge.axioms.checker.ranges import Bundle, Floats, Pair, Range, beside, exact, through
 from splinework.nn.frame import FramedKAN, identifiers
 from splinework.nn.network import KAN
 
 MODELS = KAN | FramedKAN
-
-
-def array(tensor: Any) -> Floats:
-    """A tensor as float64, which holds every smaller type exactly."""
-    return np.array(tensor.detach().cpu().double().numpy(), dtype=np.float64)
-
-
-def layer_numbers(layer: Any) -> LayerNumbers:
-    """The numbers of a layer of a network.
-
-    Raises:
-        Unreadable: If it has edges that are no splines.
-    """
-    own = layer.parts()
-    mask = array(layer.mask)
-    alive = mask != 0
-    weight = mask if own.spline_weight is None else np.where(alive, array(own.spline_weight) * mask, 0.0)
-    has_base = own.base_weight is not None
-    base = np.where(alive, array(own.base_weight) * mask, 0.0) if has_base else np.zeros_like(weight)
-    knots = array(layer.knots())
-    degree = -1 if layer.basis.degree is None else int(layer.basis.degree)
-    k = max(degree, 0)
-    return LayerNumbers(
-        family=str(layer.basis.name),
-        basis=layer.basis,
-        degree=degree,
-        knots=knots,
-        low=knots[:, k],
-        high=knots[:, knots.shape[1] - 1 - k],
-        c=np.where(alive[:, None, :], array(own.coefficients), 0.0),
-        weight=weight,
-        base=str(layer.base) if has_base and base.any() else "none",
-        base_weight=base,
-        bias=np.zeros(weight.shape[1]) if own.bias is None else array(own.bias),
-        extrapolation=str(layer.extrapolation),
-        squashed=layer.grid_kind == "normalised",
-    )
 
 
 class Reading:
@@ -62,7 +25,7 @@ class Reading:
         inputs: Names of the raw inputs.
         outputs: Names of the outputs.
         layers: The numbers of every layer.
-        groups: Of every layer the sums that each node multiplies.
+        groups: The sums that each node multiplies, for every layer.
         scalings: Scales, shifts and factors of the network's inputs and outputs.
         before: The formulas of the network's inputs; empty if it takes the raw inputs.
         after: The formulas of the outputs over raw inputs and network outputs; empty without any.
@@ -75,15 +38,15 @@ class Reading:
         config = self.network.config
         names = config if frame is None else frame
         self.inputs, self.outputs = tuple(names.input_names), tuple(names.output_names)
-        self.layers = [layer_numbers(layer) for layer in self.network.kan_layers]
+        self.layers = [read_layer(layer) for layer in self.network.kan_layers]
         self.groups = [[list(group) for group in nodes.groups] for nodes in config.nodes[1:]]
         self.scalings = [
             (tuple(s.scales), array(s.shift), array(s.scale))
             for s in (self.network.input_scaling, self.network.output_scaling)
         ]
         self.symbols = identifiers(self.inputs)
-        self.before: list[Program] = []
-        self.after: list[Program] = []
+        self.before: list[FormulaSteps] = []
+        self.after: list[FormulaSteps] = []
         if frame is not None:
             self.before = [read(text, self.symbols) for text in frame.features]
             hidden = tuple(frame.hidden_names)
@@ -118,7 +81,7 @@ def digest(model: MODELS) -> str:
     return found.hexdigest()
 
 
-class Enclosed:
+class ModelRanges:
     """A model over raw inputs within `reach`, `(I,)`."""
 
     def __init__(self, reading: Reading, reach: Range) -> None:
@@ -143,7 +106,7 @@ class Enclosed:
         columns = [*(x.part(i) for i in range(len(r.inputs))), *(u.part(j) for j in range(u.v.lo.shape[1]))]
         return beside([each.run(columns, BUNDLES, lambda value: constant(x, value)) for each in r.after])
 
-    def _formulas(self, programs: Sequence[Program], x: Bundle) -> Bundle:
+    def _formulas(self, programs: Sequence[FormulaSteps], x: Bundle) -> Bundle:
         columns = [x.part(i) for i in range(x.v.lo.shape[1])]
         return beside([each.run(columns, BUNDLES, lambda value: constant(x, value)) for each in programs])
 
@@ -165,7 +128,7 @@ class Enclosed:
                 for a, b, c in ((value, u.v.lo, u.v.hi), (first, one, one), (second, zero, zero))
             ]
             # An input may come as close to 0 as it likes.
-            u = through(u, *chosen, sound=((u.v.lo >= 0) | ~log).all(-1))
+            u = through(u, chosen[0], chosen[1], chosen[2], np.asarray(((u.v.lo >= 0) | ~log).all(-1)))
         u = u.moved(exact(-shift)) if (shift != 0).any() else u
         return u.scaled(exact(factor).inverse()) if (factor != 1).any() else u
 

@@ -10,7 +10,7 @@ import mpmath  # type: ignore[import-untyped]
 
 from splinework.knowledge.axioms.checker.claims import View
 from splinework.knowledge.axioms.checker.curves import member
-from splinework.knowledge.axioms.checker.edges import LayerNumbers
+from splinework.knowledge.axioms.checker.layers import LayerReading
 from splinework.knowledge.axioms.checker.models import Reading
 from splinework.splines.bases import ACTIVATIONS
 
@@ -41,7 +41,13 @@ def _power(a: Any, b: Any) -> Any:
 
 
 _NAMES: Final = {
-    **{name: name for name in ["exp", "log", "sqrt", "tanh", "sin", "cos", "tan", "sinh", "cosh", "atan", "asin", "acos", "asinh", "acosh", "atanh", "floor", "sign", "erf", "gamma"]},
+    **{
+        name: name
+        for name in (
+            "exp", "log", "sqrt", "tanh", "sin", "cos", "tan", "sinh", "cosh", "atan", "asin", "acos", "asinh", "acosh", "atanh",
+            "floor", "sign", "erf", "gamma",
+        )
+    },
     "abs": "fabs", "gammaln": "loggamma",
 }  # fmt: skip
 EXACT: Final[Mapping[str, Callable[..., Any]]] = {
@@ -100,7 +106,7 @@ def precise(reading: Reading, x: Sequence[Any]) -> list[Any]:
     return [each.run([*raw, *u], EXACT, _mp.mpf) for each in reading.after] if reading.after else u
 
 
-def _layer(n: LayerNumbers, u: Sequence[Any]) -> list[Any]:
+def _layer(n: LayerReading, u: Sequence[Any]) -> list[Any]:
     sums = [_mp.mpf(float(b)) for b in n.bias]
     for i, x in enumerate(u):
         low, high = _mp.mpf(float(n.low[i])), _mp.mpf(float(n.high[i]))
@@ -137,16 +143,10 @@ def _forward(values: Sequence[Any], h: Any) -> Any:
 def _base(name: str, x: Any) -> Any:
     if name == "none":
         return _mp.mpf(0)
-    if name == "silu":
-        return x / (1 + _mp.exp(-x))
-    if name == "gelu":
-        return x * _mp.erfc(-x / _mp.sqrt(2)) / 2
-    if name in ("identity", "sin", "tanh"):
-        return x if name == "identity" else getattr(_mp, name)(x)
     return member(name, ACTIVATIONS).formula(x, _Operations)
 
 
-def _rows(n: LayerNumbers, i: int, x: Any, low: Any, high: Any) -> dict[int, Any]:
+def _rows(n: LayerReading, i: int, x: Any, low: Any, high: Any) -> dict[int, Any]:
     """The functions of a basis that are not zero at x."""
     if n.degree >= 0:
         return _splines([_mp.mpf(float(t)) for t in n.knots[i]], n.degree, x, high)

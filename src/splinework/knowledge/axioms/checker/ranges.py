@@ -18,13 +18,13 @@ _SMALL: Final = 1e-290
 
 
 def down(x: Floats) -> Floats:
-    """At least one unit in the last place below x; zero and infinity stay."""
+    """A number at least one unit in the last place below x; zero and infinity stay."""
     below: Floats = np.minimum(x * _LESS, x * _MORE)
     return below
 
 
 def up(x: Floats) -> Floats:
-    """At least one unit in the last place above x."""
+    """A number at least one unit in the last place above x."""
     above: Floats = np.maximum(x * _LESS, x * _MORE)
     return above
 
@@ -132,7 +132,7 @@ class Bundle:
     Attributes:
         pairs: The second derivatives that are known.
         v: Values `(B, W)`.
-        d: Gradients `(B, n, W)`; of an unmixed bundle, in which function w depends on variable w alone, `(B, W)`. None if unknown.
+        d: Gradients `(B, n, W)`; of an unmixed bundle, whose function w depends on variable w alone, `(B, W)`. None if unknown.
         h: Second derivatives `(B, P, W)`; of an unmixed one `(B, W)`. None if unknown.
         sound: A mask `(B,)`: the functions certainly have a value everywhere on the box.
         unmixed: Whether function w depends on variable w alone.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from splinework.knowledge.axioms.checker.formulas import CONSTANTS, Program, Unreadable, known_function, program_of
+from splinework.knowledge.axioms.checker.formulas import CONSTANTS, FormulaSteps, Unreadable, known_function, program_of
 
 if TYPE_CHECKING:
     from splinework.knowledge.axioms.checker.claims import Function, View
@@ -21,7 +21,7 @@ _ANY: Final = ("f", "u")
 
 
 @dataclass(frozen=True)
-class Relation:
+class RelationMeaning:
     """A relation that has been read.
 
     Attributes:
@@ -45,7 +45,7 @@ class Relation:
 
 def relation_of(
     text: str, inputs: Sequence[str], outputs: Sequence[str], output: Any, unknowns: Sequence[tuple[str, float]]
-) -> list[tuple[Relation, int]]:
+) -> list[tuple[RelationMeaning, int]]:
     """The relation about each output that is meant, and the output whose size counts.
 
     Raises:
@@ -98,7 +98,7 @@ class _Reader:
         self.free = self._free()
         self.columns = [*inputs, *self.free, *(name for name, _ in unknowns)]
         self.terms: dict[tuple[Any, ...], str] = {}
-        self.programs: list[tuple[int, tuple[int, ...], tuple[Program, ...]]] = []
+        self.programs: list[tuple[int, tuple[int, ...], tuple[FormulaSteps, ...]]] = []
 
     def _output(self, name: str) -> int | None:
         if name in self.plain:
@@ -149,7 +149,7 @@ class _Reader:
                             (alone if isinstance(argument, ast.Name) else within).setdefault(n.id, place)
         return {name: min(alone.get(name, place), len(self.inputs) - 1) for name, place in {**alone, **within}.items()}
 
-    def relation(self) -> Relation:
+    def relation(self) -> RelationMeaning:
         sides = [[self._program(side) for side in each] for each, _ in self.parts]
         signs = [each for _, each in self.parts]
         conditions = []
@@ -160,7 +160,7 @@ class _Reader:
         plain = all(not t or all(max(_used(p), default=0) < len(self.columns) for p in t) for _, _, t in self.programs)
         here = tuple(along for _, along, arguments in self.programs if not arguments)
         between = signs[0]
-        return Relation(
+        return RelationMeaning(
             functions=tuple(self._function(sides[0], between, n) for n in range(max(1, len(between)))),
             free=self.free,
             along=here,
@@ -180,10 +180,10 @@ class _Reader:
                 columns.append(view.partial(j, along))
         return columns
 
-    def _side(self, program: Program) -> Callable[[View], Any]:
+    def _side(self, program: FormulaSteps) -> Callable[[View], Any]:
         return lambda view: view.run(program, self._known(view))
 
-    def _function(self, sides: Sequence[Program], signs: Sequence[str], number: int) -> Callable[[View], Any]:
+    def _function(self, sides: Sequence[FormulaSteps], signs: Sequence[str], number: int) -> Callable[[View], Any]:
         def of(view: View) -> Any:
             columns = self._known(view)
             values = [view.run(side, columns) for side in sides]
@@ -196,7 +196,7 @@ class _Reader:
 
         return of
 
-    def _program(self, tree: ast.expr) -> Program:
+    def _program(self, tree: ast.expr) -> FormulaSteps:
         return program_of(self._resolved(tree), [*self.columns, *self.terms.values()])
 
     def _resolved(self, node: ast.expr) -> ast.expr:
@@ -231,7 +231,7 @@ class _Reader:
         of, order, *words = (ast.unparse(each) for each in node.args)
         ways = []
         for word in words:
-            own = [(i,) for i, name in enumerate(self.inputs) if name == word]
+            own: list[tuple[int, ...]] = [(i,) for i, name in enumerate(self.inputs) if name == word]
             own += [
                 (i,) * int(word[len(name) :])
                 for i, name in enumerate(self.inputs)
@@ -245,7 +245,7 @@ class _Reader:
             raise ValueError(f"d{order} {of} is no derivative")
         return self._term(j, fits.pop())
 
-    def _term(self, j: int, along: tuple[int, ...], arguments: tuple[Program, ...] = ()) -> ast.expr:
+    def _term(self, j: int, along: tuple[int, ...], arguments: tuple[FormulaSteps, ...] = ()) -> ast.expr:
         key = (j, along, arguments)
         if key not in self.terms:
             self.terms[key] = f" term {len(self.terms)}"
@@ -253,5 +253,5 @@ class _Reader:
         return ast.Name(self.terms[key])
 
 
-def _used(program: Program) -> list[int]:
+def _used(program: FormulaSteps) -> list[int]:
     return [int(step.value) for step in program.steps if step.name == "column"]

@@ -5,13 +5,13 @@ from typing import Final
 import numpy as np
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms.checker.models import Enclosed, variables
+from splinework.knowledge.axioms.checker.models import ModelRanges, variables
 from splinework.knowledge.axioms.checker.ranges import Floats
 
 N_POINTS: Final = 256
 
 
-def spread_of(model: Enclosed) -> Floats:
+def spread_of(model: ModelRanges) -> Floats:
     """The range of every output, `(J,)`, never 0: on the points `lo + (hi - lo) frac(n φ^-i)`, n = 1 … 256, i = 1 … I.
 
     φ is the root of `φ^(I+1) = φ + 1` (Roberts 2018). Points at which the model has no value are left out.

@@ -1,6 +1,5 @@
 """The entry point `verify`: proves or refutes axioms of a model."""
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from splinework.errors import ArgumentError, ConfigError
 from splinework.errors.foreign import explained, not_a_model
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.checker.certificates import faults_of
+from splinework.knowledge.axioms.checker.formulas import Unreadable
 from splinework.knowledge.axioms.verify.branch import BranchAndBoundResult, search
 from splinework.knowledge.axioms.verify.certificate import Certificate, ClaimResult, new, status_of
 from splinework.knowledge.axioms.verify.claim import Claim, enclose, reach
@@ -36,8 +36,11 @@ _MAX_TREE_SIZE: Final = 400_000
 
 @explained
 def verify(
-    model: Model | IntegerNetwork, axioms: Axiom | str | Sequence[Any], *, box: Any = None, budget: float = 30.0,
-    seconds: float | None = None,
+    model: Model | IntegerNetwork,
+    axioms: Axiom | str | Sequence[Any],
+    *,
+    box: Any = None,
+    budget: float = 30.0,
 ) -> Certificate:
     """Proves or refutes axioms of a model, independent of how it was trained.
 
@@ -50,7 +53,6 @@ def verify(
         box: Ranges of raw inputs, by name or in order; by default those of the model's grids.
         budget: Units of work for all axioms together, about a second of one core each; the result does not depend on how fast
             they are done.
-        seconds: Time after which no proof is begun or continued, even if work is left; None without such a limit.
 
     Returns:
         A certificate; `.status` is `proved`, `refuted` or `unknown`.
@@ -74,8 +76,6 @@ def verify(
         raise ConfigError("verify takes at least one axiom, such as 'monotone(a)'; got none.")
     if not budget > 0:
         raise ConfigError(f"the budget is a positive number of units of work, about a second each, got {budget}.")
-    if seconds is not None and not seconds > 0:
-        raise ConfigError(f"seconds is a positive limit of the time, or None, got {seconds}.")
     if is_integer(model):
         return confirmed(model, verify_integer(model, listed, box=box))  # type: ignore[arg-type]
     subject = subject_of(model, box)  # type: ignore[arg-type]
@@ -83,7 +83,7 @@ def verify(
     pending = [(axiom, claim) for axiom in listed for claim in axiom.claims(subject)]
     found: list[ClaimResult | None] = [prover.quick(axiom, claim) for axiom, claim in pending]
     left = [number for number, result in enumerate(found) if result is None]
-    work = WorkBudget(budget, math.inf if seconds is None else start + seconds)
+    work = WorkBudget(budget)
     for place, number in enumerate(left):
         part = work.share(1.0 if place == len(left) - 1 else _BUDGET_SHARE)
         found[number] = prover.slow(*pending[number], work=part)
@@ -103,7 +103,10 @@ def verify(
 
 def confirmed(model: Any, certificate: Certificate) -> Certificate:
     """A certificate with only those results that the checker confirms; the others become unknown, and say so."""
-    faults = list(faults_of(model, certificate.to_dict()))
+    try:
+        faults = list(faults_of(model, certificate.to_dict()))
+    except Unreadable as error:
+        faults = [str(error)] * len(certificate.claims)
     claims = tuple(
         replace(
             result,

@@ -115,13 +115,7 @@ def search(
         most: The maximum number of boxes.
     """
     state = _OpenBoxes(claim, enclosure, target, gap)
-    while (
-        state.count
-        and state.undecided()
-        and state.singular is None
-        and work.left
-        and state.boxes < most
-    ):
+    while state.count and state.undecided() and state.singular is None and work.left and state.boxes < most:
         before = state.boxes
         state.step()
         work.spend(enclosure, state.boxes - before, min(claim.order + 1, MAX_ORDER))

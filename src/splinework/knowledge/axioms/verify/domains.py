@@ -1,4 +1,4 @@
-"""Where an operation of formulas may have no value on a box, closed: outside its domain, or at a pole."""
+"""Masks of boxes, closed, on which an operation of formulas may have no value: outside its domain, or at a pole."""
 
 from typing import Any, Final
 
@@ -59,7 +59,7 @@ def _power(base: Interval, exponent: Interval) -> Mask:
 
 
 def either(*masks: Mask | None) -> Mask | None:
-    """Where one of several masks is set."""
+    """A mask that is set where one of several is; None if that is nowhere."""
     found: Mask | None = None
     for mask in masks:
         if mask is not None and mask.any():

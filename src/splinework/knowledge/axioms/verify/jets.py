@@ -305,8 +305,8 @@ _OPERATIONS: Final[Algebra] = {
 }
 
 
-def _marked(name: str, operation: Callable[..., Any]) -> Callable[..., Any]:
-    """An operation that marks the boxes on which it may have no value."""
+def _noted(name: str, operation: Callable[..., Any]) -> Callable[..., Any]:
+    """An operation that notes the boxes on which it may have no value."""
 
     def of(*arguments: Any) -> Any:
         found = operation(*arguments)
@@ -318,7 +318,7 @@ def _marked(name: str, operation: Callable[..., Any]) -> Callable[..., Any]:
     return of
 
 
-ALGEBRA: Final[Algebra] = {name: _marked(name, operation) for name, operation in _OPERATIONS.items()}
+ALGEBRA: Final[Algebra] = {name: _noted(name, operation) for name, operation in _OPERATIONS.items()}
 """Operations of formulas on jets; see `splinework.nn.frame.Expression.run`."""
 
 __all__ = ["ALGEBRA", "Jet", "JetSpace", "Pair", "apply", "constant", "joined", "variables"]

@@ -117,7 +117,7 @@ def _entering(scaling: Scaling) -> Stage:
 
     def stage(jet: Jet) -> Jet:
         if logs.any():  # a raw input may end at 0, which is not part of its range
-            below = (jet.v.lo[:, logs] < 0).any(1)
+            below = np.asarray((jet.v.lo[:, logs] < 0).any(1))
             jet = replace(jet, undefined=either(jet.undefined, below))
         jet = _logarithms(jet, scales, "log")
         if (shift != 0).any():

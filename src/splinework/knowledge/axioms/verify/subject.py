@@ -17,7 +17,7 @@ from splinework.errors.foreign import not_a_model
 from splinework.formula.intervals import Floats
 from splinework.knowledge.axioms.axiom import Axiom, Name, outputs_of, place
 from splinework.knowledge.axioms.checker.formulas import Unreadable
-from splinework.knowledge.axioms.checker.models import Enclosed, Reading
+from splinework.knowledge.axioms.checker.models import ModelRanges, Reading
 from splinework.knowledge.axioms.checker.ranges import Range
 from splinework.knowledge.axioms.checker.spread import spread_of
 from splinework.knowledge.axioms.verify.claim import Along, Argument, Claim, Define, Environment
@@ -208,7 +208,7 @@ def subject_of(model: Model, box: Any = None) -> Subject:
 def _spread(model: Model, lo: Floats, hi: Floats) -> Floats:
     """The range of every output, to which tolerances refer, as the checker defines it."""
     try:
-        return spread_of(Enclosed(Reading(model), Range(lo, hi)))
+        return spread_of(ModelRanges(Reading(model), Range(lo, hi)))
     except Unreadable as error:
         raise ConfigError(f"nothing can be proved of this model: {error}.") from None
 

@@ -1,0 +1,89 @@
+"""Ranges of edges where their reasons are sharp: turning points inside a part, faces of parts, kinks, and signs."""
+
+import numpy as np
+import pytest
+import torch
+
+import splinework as sw
+from splinework.knowledge.axioms.checker.edges import Edges
+from splinework.knowledge.axioms.checker.layers import read_layer
+from splinework.knowledge.axioms.checker.ranges import Range
+
+
+def edges(degree: int, coefficients, *, tails: str = "linear", reach: float = 1.0) -> Edges:
+    """One edge with the coefficients that a function of its knots gives, `(M, degree)` to `(M,)`."""
+    model = sw.KAN([1, 1], degree=degree, grid=4, base="none", extrapolation=tails, bias=False, dtype=torch.float64)
+    layer = model.kan_layers[0]
+    t = layer.grid[0]
+    polar = torch.stack([t[1 + m : 1 + m + layer.basis.size] for m in range(degree)], 1)
+    with torch.no_grad():
+        layer.coefficients.copy_(coefficients(polar)[None, :, None])
+        layer.spline_weight.fill_(1.0)
+    return Edges(read_layer(layer), Range(np.array([-reach]), np.array([reach])))
+
+
+def box(lo: float, hi: float) -> Range:
+    return Range(np.array([[lo]]), np.array([[hi]]))
+
+
+@pytest.mark.parametrize("width", [1e-3, 0.01, 0.05])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_parabola_reaches_its_turning_point_inside_a_part(width, sign):
+    """There the distance from the chord is an eighth of the curvature times the squared width, and no less."""
+    m = 0.5 / 8 * 2.5  # the middle of the third part of the third knot interval
+    found = edges(2, lambda t: sign * (t[:, 0] - m) * (t[:, 1] - m)).ranges(box(m - width / 2, m + width / 2), 2)
+    ends = sorted((0.0, sign * width**2 / 4))
+    assert found[0].lo.item() <= ends[0] <= found[0].lo.item() + 1e-14
+    assert found[0].hi.item() - 1e-14 <= ends[1] <= found[0].hi.item()
+    assert found[1].lo.item() <= -width <= width <= found[1].hi.item() <= width + 1e-13
+    assert found[2].lo.item() <= 2 * sign <= found[2].hi.item()
+
+
+def test_boxes_across_parts_have_the_extremes_of_all_of_them():
+    held = edges(3, lambda t: t[:, 0] * t[:, 1] * t[:, 2] - 0.3 * t.mean(1))  # x³ - 0.3 x
+    draw = np.random.default_rng(0)
+    ends = np.sort(draw.uniform(-1, 1, (300, 2)), axis=1)
+    ends[:100] = np.sort(draw.choice(held.ends[0][1:-1], (100, 2)), axis=1)
+    found = held.ranges(Range(ends[:, :1], ends[:, 1:]), 2)
+    x = ends[:, :1] + np.linspace(0, 1, 401) * (ends[:, 1:] - ends[:, :1])
+    for part, values in zip(found, (x**3 - 0.3 * x, 3 * x**2 - 0.3, 6 * x), strict=True):
+        assert (part.lo[:, 0, 0] <= values.min(1) + 1e-14).all()
+        assert (values.max(1) - 1e-14 <= part.hi[:, 0, 0]).all()
+        assert (part.hi[:, 0, 0] - part.lo[:, 0, 0] <= np.ptp(values, axis=1) * 1.01 + 1.5e-3).all()
+
+
+def test_rising_coefficients_give_slopes_that_are_not_negative_to_the_last_bit():
+    draw = np.random.default_rng(1)
+    held = edges(
+        3, lambda t: torch.from_numpy(np.cumsum(draw.integers(0, 2, len(t)) * draw.uniform(size=len(t)))), reach=2.0
+    )
+    lo = draw.uniform(-2, 2, (200, 1))
+    assert (held.ranges(Range(lo, lo + draw.uniform(0, 1, (200, 1))), 1)[1].lo >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("lo", "hi", "met"),
+    [(-0.4, 0.0, True), (0.0, 0.4, True), (-0.4, -0.1, False), (0.1, 0.4, False), (-1.0, -0.7, False)],
+)
+def test_a_kink_counts_for_both_boxes_that_meet_there_and_for_no_other(lo, hi, met):
+    """`|x|` by straight splines with a knot at 0; the ends of the reach are no kinks."""
+    curved = edges(1, lambda t: t[:, 0].abs()).ranges(box(lo, hi), 2)[2]
+    assert (curved.hi.item() == np.inf) == met
+    assert curved.lo.item() > -1e-9 or not met
+
+
+@pytest.mark.parametrize(
+    ("tails", "slope", "bend"), [("linear", 2.0, 0.0), ("constant", 0.0, np.inf), ("zero", None, None)]
+)
+def test_tails_go_on_as_they_should(tails, slope, bend):
+    """Of `x²` beyond 1: straight on, or flat with a kink that bends down."""
+    held = edges(2, lambda t: t[:, 0] * t[:, 1], tails=tails, reach=3.0)
+    value, first, second = held.ranges(box(1.5, 2.5), 2)
+    if tails == "zero":
+        assert value.lo.item() <= 0 <= value.hi.item()
+        return
+    assert first.lo.item() <= slope <= first.hi.item() <= slope + 1e-12
+    assert value.lo.item() <= 1 + slope * 0.5 <= 1 + slope * 1.5 <= value.hi.item() + 1e-12
+    assert second.lo.item() == second.hi.item() == 0
+    across = held.ranges(box(0.5, 1.5), 2)[2]
+    assert (across.lo.item() == -np.inf) == (bend == np.inf)
