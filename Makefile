@@ -20,6 +20,8 @@ PDE ?=
 PART ?=
 # Options of tests/mutants, such as --file src/splinework/formula/intervals.py --count 50 --seed 1.
 MUTANTS ?=
+# Options of tests/fuzz, such as --seconds 3600 --seed 7 --target model,estimator.
+FUZZ ?=
 # The commit that `check` compares with; without, where the branch left main.
 BASE ?=
 # What the environment of the tests is installed with; the tests of packages that are missing are skipped.
@@ -52,7 +54,7 @@ SECONDS ?= 30
 SEED ?= 0
 CROSS := aarch64-linux-gnu
 
-.PHONY: help demo test check test-all test-oldest mutants test-kernels sanitize test-aarch64 bench bench-training bench-formulas bench-tabular
+.PHONY: help demo test check test-all test-oldest mutants fuzz test-kernels sanitize test-aarch64 bench bench-training bench-formulas bench-tabular
 .PHONY: bench-panel bench-pde hardware-tools lint structure docs wheel wheel-check clean
 .DEFAULT_GOAL := help
 
@@ -82,6 +84,9 @@ test-oldest: $(OLDEST) ## the oldest packages that are promised, in .venv-oldest
 
 mutants: $(TESTING) ## plant faults where a lost margin costs most, and print the share that the tests find; options in MUTANTS
 	@PYTHONPATH=. $(BIN)/python -m tests.mutants $(MUTANTS)
+
+fuzz: $(TESTING) ## change what can be read a little, ten minutes long, and print what was neither read nor refused; options in FUZZ
+	@PYTHONPATH=. $(BIN)/python -m tests.fuzz $(FUZZ)
 
 test-kernels: ## the C++ kernels against their oracle, without Python
 	@$(call kernels,release,)

@@ -16,6 +16,9 @@ from splinework.errors import DataError, ShapeError
 if TYPE_CHECKING:
     from splinework.nn.network import KAN
 
+MAX_MAGNITUDE, MIN_RANGE = 1e150, 1e-150
+"""Largest absolute value of a column of data, and least range of one that is not constant."""
+
 
 def inputs_of(model: "KAN", x: Any) -> Tensor:
     """The inputs x as `(B, inputs)` in the model's dtype and on its device, differentiable in x.
@@ -194,3 +197,26 @@ def check_finite(values: Tensor, what: str, names: Sequence[str], *, scales: Seq
     counts = ", ".join(f"{name}: {count}" for name, count in zip(names, bad, strict=True) if count)
     why = "; a column with a logarithmic scale must be positive" if "log" in scales else ""
     raise DataError(f"{what} has values that are not finite numbers ({counts}){why}. Drop or fill those rows first.")
+
+
+def check_magnitudes(values: Tensor, what: str, names: Sequence[str]) -> None:
+    """Checks that the squares of values, and of their range, are floating-point numbers, as every fit sums squares.
+
+    NaN values are left to `check_finite`.
+
+    Raises:
+        DataError: If a column has larger values than `MAX_MAGNITUDE`, or varies by less than `MIN_RANGE`.
+    """
+    if not len(values):
+        return
+    columns = torch.nan_to_num(values.detach().double(), nan=0.0)
+    low, high = columns.amin(0), columns.amax(0)
+    largest, ranges = torch.maximum(-low, high), high - low
+    bad = (largest > MAX_MAGNITUDE) | ((ranges > 0) & (ranges < MIN_RANGE))
+    if bool(bad.any()):
+        first = int(bad.nonzero()[0])
+        name = names[first] if first < len(names) else str(first + 1)
+        raise DataError(
+            f"{what} has values from {float(low[first]):g} to {float(high[first]):g} in {name!r}, whose squares are beyond "
+            "float64; choose other units, so that they are between 1e-150 and 1e150."
+        )
