@@ -150,10 +150,12 @@ docs: $(DOCUMENTING) ## build docs/_build/html, warnings as errors
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
-wheel: $(MADE) ## build the wheel and the source distribution into dist/
+# Times in the files are those of the commit, so that two builds of one commit are equal to the byte.
+wheel: $(MADE) ## build the wheel and the source distribution into dist/, with hashes and a bill of materials
 	@rm -rf dist
 	@$(PIP) build
-	@$(BIN)/python -m build --outdir dist .
+	@SOURCE_DATE_EPOCH="$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 0)}" $(BIN)/python -m build --outdir dist .
+	@$(BIN)/python .ci/release.py dist
 
 wheel-check: wheel ## install each in an empty environment, and go from there to a formula
 	@$(BIN)/python .ci/distributions.py dist

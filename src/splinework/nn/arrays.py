@@ -199,7 +199,7 @@ def check_finite(values: Tensor, what: str, names: Sequence[str], *, scales: Seq
     raise DataError(f"{what} has values that are not finite numbers ({counts}){why}. Drop or fill those rows first.")
 
 
-def check_magnitudes(values: Tensor, what: str, names: Sequence[str]) -> None:
+def check_magnitudes(values: NDArray[np.float64], what: str, names: Sequence[str]) -> None:
     """Checks that the squares of values, and of their range, are floating-point numbers, as every fit sums squares.
 
     NaN values are left to `check_finite`.
@@ -209,12 +209,13 @@ def check_magnitudes(values: Tensor, what: str, names: Sequence[str]) -> None:
     """
     if not len(values):
         return
-    columns = torch.nan_to_num(values.detach().double(), nan=0.0)
-    low, high = columns.amin(0), columns.amax(0)
-    largest, ranges = torch.maximum(-low, high), high - low
-    bad = (largest > MAX_MAGNITUDE) | ((ranges > 0) & (ranges < MIN_RANGE))
-    if bool(bad.any()):
-        first = int(bad.nonzero()[0])
+    columns = np.nan_to_num(values)
+    low, high = columns.min(axis=0), columns.max(axis=0)
+    with np.errstate(over="ignore"):
+        ranges = high - low
+    bad = (np.maximum(-low, high) > MAX_MAGNITUDE) | ((ranges > 0) & (ranges < MIN_RANGE))
+    if bad.any():
+        first = int(np.argmax(bad))
         name = names[first] if first < len(names) else str(first + 1)
         raise DataError(
             f"{what} has values from {float(low[first]):g} to {float(high[first]):g} in {name!r}, whose squares are beyond "

@@ -126,8 +126,8 @@ def _pair(model: KAN, criterion: Loss, x: Any, y: Any, x_name: str, y_name: str)
         raise DataError(f"there are no rows in {x_name}; at least one is needed.")
     check_finite(xs, x_name, config.input_names)
     check_finite(ys, y_name, names)
-    check_magnitudes(xs, x_name, config.input_names)
-    check_magnitudes(ys, y_name, names)
+    for values, what, known in ((xs, x_name, config.input_names), (ys, y_name, names)):
+        check_magnitudes(values.cpu().double().numpy(), what, known)
     return xs, ys
 
 
