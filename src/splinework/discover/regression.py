@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import torch
 from typing_extensions import Unpack
 
 from splinework.discover.networks import Array, NetworkSearch, NetworkTrial, SplitRows, predictor
@@ -253,9 +252,7 @@ def _check(x: Array, y: Array) -> None:
     bad = int((~np.isfinite(x)).sum() + (~np.isfinite(y)).sum())
     if bad:
         raise DataError(f"the data have {bad} values that are not finite numbers; drop or fill those rows first.")
-    check_magnitudes(
-        torch.from_numpy(np.column_stack([x, y])), "data", [*(f"x{i + 1}" for i in range(x.shape[1])), "y"]
-    )
+    check_magnitudes(np.column_stack([x, y]), "data", [*(f"x{i + 1}" for i in range(x.shape[1])), "y"])
 
 
 def _without(target: FitTarget, kept: Array) -> FitTarget:
