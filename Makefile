@@ -22,6 +22,8 @@ PART ?=
 MUTANTS ?=
 # Options of tests/attack, such as --models 10000 --seed 5.
 ATTACK ?=
+# Options of tests/fuzz, such as --seconds 3600 --seed 7 --target model,estimator.
+FUZZ ?=
 # The commit that `check` compares with; without, where the branch left main.
 BASE ?=
 # What the environment of the tests is installed with; the tests of packages that are missing are skipped.
@@ -54,7 +56,7 @@ SECONDS ?= 30
 SEED ?= 0
 CROSS := aarch64-linux-gnu
 
-.PHONY: help demo test check test-all test-oldest mutants attack test-kernels sanitize test-aarch64 bench bench-training bench-formulas bench-tabular
+.PHONY: help demo test check test-all test-oldest mutants attack fuzz test-kernels sanitize test-aarch64 bench bench-training bench-formulas bench-tabular
 .PHONY: bench-panel bench-pde hardware-tools lint structure docs wheel wheel-check clean
 .DEFAULT_GOAL := help
 
@@ -87,6 +89,9 @@ mutants: $(TESTING) ## plant faults where a lost margin costs most, and print th
 
 attack: $(TESTING) ## random models, claims near the truth, forged certificates against verify and its checker; options in ATTACK
 	@PYTHONPATH=. $(BIN)/python -m tests.attack $(ATTACK)
+
+fuzz: $(TESTING) ## change what can be read a little, ten minutes long, and print what was neither read nor refused; options in FUZZ
+	@PYTHONPATH=. $(BIN)/python -m tests.fuzz $(FUZZ)
 
 test-kernels: ## the C++ kernels against their oracle, without Python
 	@$(call kernels,release,)
@@ -150,10 +155,12 @@ docs: $(DOCUMENTING) ## build docs/_build/html, warnings as errors
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
-wheel: $(MADE) ## build the wheel and the source distribution into dist/
+# Times in the files are those of the commit, so that two builds of one commit are equal to the byte.
+wheel: $(MADE) ## build the wheel and the source distribution into dist/, with hashes and a bill of materials
 	@rm -rf dist
 	@$(PIP) build
-	@$(BIN)/python -m build --outdir dist .
+	@SOURCE_DATE_EPOCH="$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 0)}" $(BIN)/python -m build --outdir dist .
+	@$(BIN)/python .ci/release.py dist
 
 wheel-check: wheel ## install each in an empty environment, and go from there to a formula
 	@$(BIN)/python .ci/distributions.py dist

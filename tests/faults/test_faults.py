@@ -52,8 +52,10 @@ class Server:
 
     def close(self) -> None:
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
         self._process.wait(timeout=60)
+        self._process.stdout.close()
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +212,8 @@ def test_too_little_memory_is_a_sentence_and_no_half_file(server, place, task, m
     TASKS[task].check(place)
 
 
-def test_two_processes_in_one_folder_do_not_disturb_each_other(place):
+def test_two_processes_in_one_folder_do_not_disturb_each_other(place, monkeypatch):
+    monkeypatch.undo()  # the usual age at which folders without a lock are swept
     for _ in range(3):
         prepared("artefact", place)
         children = []

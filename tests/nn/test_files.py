@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from splinework.errors import FileError
 from splinework.nn.files import check_writable, whole_folder, write_into, write_whole
+
+fcntl = pytest.importorskip("fcntl")
 
 
 def tree(folder: Path) -> dict[str, bytes | None]:
@@ -86,3 +89,46 @@ def test_write_whole_takes_a_name_as_long_as_the_file_system_does(tmp_path):
     path = tmp_path / ("n" * 250)
     write_whole(path, b"content")
     assert path.read_bytes() == b"content"
+
+
+def test_a_link_to_nothing_and_a_full_disk_are_told_before_the_work(tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    for place in ("link", "link/below"):
+        with pytest.raises(FileError, match=r"is a link to .*gone, which does not exist"):
+            check_writable(tmp_path / place)
+
+    def full(place: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    for place in (".", "new/er"):
+        with pytest.raises(FileError, match="No space left on device"):
+            check_writable(tmp_path / place)
+    assert [path.name for path in tmp_path.iterdir()] == ["link"]
+
+
+def test_what_a_killed_process_left_goes_with_the_next_file_but_not_what_is_new_or_of_others(tmp_path):
+    old, fresh, other, link = (tmp_path / f".saving-{letter * 8}" for letter in "abcd")
+    for folder in (old, fresh, tmp_path / ".saving-mine", other):
+        folder.mkdir()
+    link.symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "elsewhere").mkdir()
+    (old / "new").write_text("half")
+    for folder in (old, other, tmp_path / ".saving-mine", tmp_path / "elsewhere"):
+        os.utime(folder, (0, 0))
+    held = os.open(other, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    write_whole(tmp_path / "a", b"new")
+    os.close(held)
+    assert set(tree(tmp_path)) == {"a", fresh.name, ".saving-mine", other.name, link.name, "elsewhere"}
+
+
+def test_what_was_about_to_be_replaced_when_a_process_died_comes_back(tmp_path):
+    left = tmp_path / ".saving-aaaaaaaa"
+    for name in ("artefact", "other"):
+        (left / "old" / name).mkdir(parents=True)
+        (left / "old" / name / "a").write_text("old")
+    (tmp_path / "other").mkdir()
+    os.utime(left, (0, 0))
+    check_writable(tmp_path)
+    assert tree(tmp_path) == {"artefact": None, "artefact/a": b"old", "other": None}

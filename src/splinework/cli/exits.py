@@ -13,6 +13,7 @@ from __future__ import annotations
 import atexit
 import io
 import os
+import re
 import shutil
 import signal
 import sys
@@ -37,6 +38,11 @@ OUTPUT_CLOSED: Final = 141
 
 _OUT_OF_MEMORY_MESSAGE: Final = (
     "there is not enough memory for this; use fewer rows or columns, or a machine that has more."
+)
+
+_NO_MEMORY: Final = re.compile(
+    r"failed to map segment|cannot allocate memory|can't allocate memory|not enough memory|out of memory|bad_?alloc",
+    re.IGNORECASE,
 )
 
 
@@ -93,7 +99,7 @@ def _status(run: Callable[[], Any], handling: ErrorHandling) -> int:
         _drop_output()  # what could not be written now cannot be written at the end either
         return FAILED
     except Exception as error:  # noqa: BLE001  # the last place: the user gets a sentence, and on demand everything
-        _say(_defect(error, handling), error, handling)
+        _say(_OUT_OF_MEMORY_MESSAGE if _lacks_memory(error) else _defect(error, handling), error, handling)
         return FAILED
     return status if isinstance(status, int) else DONE
 
@@ -111,6 +117,17 @@ def _refused(error: Exception, handling: ErrorHandling) -> int:
     text = error.format_message()
     _say(f"{text}{'' if text.endswith(('.', '?')) else '.'} See: {command} --help", error, handling)
     return REFUSED
+
+
+def _lacks_memory(error: BaseException | None) -> bool:
+    """Whether an error, or one that it comes from, means in the words of a library that there was not enough memory."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _defect(error: Exception, handling: ErrorHandling) -> str:

@@ -20,7 +20,7 @@ from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.ranking import formula_rows
 from splinework.interpret.symbolic.screening import Screen, initial_problem, inliers
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
-from splinework.nn.arrays import numbers_of
+from splinework.nn.arrays import check_magnitudes, numbers_of
 from splinework.train.options import options_of, with_options
 
 MIN_ROWS = 8
@@ -252,6 +252,7 @@ def _check(x: Array, y: Array) -> None:
     bad = int((~np.isfinite(x)).sum() + (~np.isfinite(y)).sum())
     if bad:
         raise DataError(f"the data have {bad} values that are not finite numbers; drop or fill those rows first.")
+    check_magnitudes(np.column_stack([x, y]), "data", [*(f"x{i + 1}" for i in range(x.shape[1])), "y"])
 
 
 def _without(target: FitTarget, kept: Array) -> FitTarget:

@@ -154,5 +154,12 @@ def _array(value: Any, where: str) -> Any:
         array = np.array(value)
     except (OverflowError, ValueError) as error:  # ragged, or deeper than NumPy goes
         raise ConfigError(f"{where} is {wanted}, got {shown(value)}.") from error
-    _checked(array.dtype.kind in "fiu", value, where, wanted)
+    _checked(array.dtype.kind in "fiu" and not _holds_truth(value), value, where, wanted)
     return array.astype(np.float64)
+
+
+def _holds_truth(value: Any) -> bool:
+    """Whether some of nested lists hold true or false, which NumPy takes for numbers among others."""
+    if isinstance(value, list):
+        return any(isinstance(one, bool) or (isinstance(one, list) and _holds_truth(one)) for one in value)
+    return isinstance(value, bool)

@@ -16,6 +16,9 @@ from splinework.errors import DataError, DtypeError, ShapeError
 if TYPE_CHECKING:
     from splinework.nn.network import KAN
 
+MAX_MAGNITUDE, MIN_RANGE = 1e150, 1e-150
+"""Largest absolute value of a column of data, and least range of one that is not constant."""
+
 
 def inputs_of(model: "KAN", x: Any) -> Tensor:
     """The inputs x as `(B, inputs)` in the model's dtype and on its device, differentiable in x.
@@ -227,4 +230,28 @@ def check_numbers(module: nn.Module, x: Tensor, own: Tensor) -> None:
     if x.dtype != own.dtype and not torch.is_autocast_enabled(x.device.type):
         raise DtypeError(
             f"{kind} has dtype {own.dtype}, got x of {x.dtype}; use x.to({own.dtype}) or model.to({x.dtype})."
+        )
+
+
+def check_magnitudes(values: NDArray[np.float64], what: str, names: Sequence[str]) -> None:
+    """Checks that the squares of values, and of their range, are floating-point numbers, as every fit sums squares.
+
+    NaN values are left to `check_finite`.
+
+    Raises:
+        DataError: If a column has larger values than `MAX_MAGNITUDE`, or varies by less than `MIN_RANGE`.
+    """
+    if not len(values):
+        return
+    columns = np.nan_to_num(values)
+    low, high = columns.min(axis=0), columns.max(axis=0)
+    with np.errstate(over="ignore"):
+        ranges = high - low
+    bad = (np.maximum(-low, high) > MAX_MAGNITUDE) | ((ranges > 0) & (ranges < MIN_RANGE))
+    if bad.any():
+        first = int(np.argmax(bad))
+        name = names[first] if first < len(names) else str(first + 1)
+        raise DataError(
+            f"{what} has values from {float(low[first]):g} to {float(high[first]):g} in {name!r}, whose squares are beyond "
+            "float64; choose other units, so that they are between 1e-150 and 1e150."
         )

@@ -21,6 +21,7 @@ from splinework.errors import DataError, warn
 from splinework.errors.foreign import explained
 from splinework.kernels.threads import suited_to
 from splinework.knowledge.axioms.verify import Certificate
+from splinework.nn.arrays import check_magnitudes
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 from splinework.tabular.axiom_status import AxiomStatus
@@ -157,6 +158,9 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
             table = read_input(self, to_numpy(X), None if first else self._levels())
             targets, task = self._check_target(to_numpy(y), where, first=first, partial=partial)
             check_consistent_length(table.values, targets)
+            check_magnitudes(table.values, "X", table.names)
+            if targets.dtype.kind == "f":
+                check_magnitudes(targets.reshape(len(targets), -1), "y", self._targets(y, targets))
             raw = canonical(WeightedRows(table.values, targets, _weights(to_numpy(sample_weight), table)))
             columns = (
                 learn_columns(raw, table.names, table.levels, self._targets(y, targets)) if first else self.columns_

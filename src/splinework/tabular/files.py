@@ -177,7 +177,7 @@ def _restored(kind: type[Any], model: Any, about: _Stored) -> Any:
     if (
         about.width != len(columns.columns)
         or (model.inputs, model.outputs) != (len(columns.labels), outputs)
-        or rows.x.shape != (len(rows.y), about.width)
+        or rows.x.shape != (len(rows.y), len(columns.labels))
         or rows.weights.shape != (len(rows.y),)
         or not len(rows.y)
     ):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.nn.arrays import as_columns, check_finite, width_of
+from splinework.nn.arrays import as_columns, check_finite, check_magnitudes, width_of
 from splinework.nn.network import KAN
 from splinework.train.losses import Loss, make_loss
 from splinework.train.options import TrainingOptions
@@ -126,6 +126,8 @@ def _pair(model: KAN, criterion: Loss, x: Any, y: Any, x_name: str, y_name: str)
         raise DataError(f"there are no rows in {x_name}; at least one is needed.")
     check_finite(xs, x_name, config.input_names)
     check_finite(ys, y_name, names)
+    for values, what, known in ((xs, x_name, config.input_names), (ys, y_name, names)):
+        check_magnitudes(values.cpu().double().numpy(), what, known)
     return xs, ys
 
 
