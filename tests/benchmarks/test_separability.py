@@ -25,7 +25,7 @@ def test_noise_is_a_share_of_the_spread():
 
 def test_the_table_counts():
     right = run(4, 300, 0.01)
-    assert right["separability"] and right["symmetry"] and right["tree"]
+    assert all(right[kind] for kind in ("separability", "symmetry", "tree"))
     assert right["wrong"] == []
     assert right["known"] == right["found"] == "f1(x1**2 + x2**2)"
     wrong = {**right, "tree": False, "rejected": 1, "noise": 0.05}
