@@ -218,12 +218,12 @@ class ModelChecker:
             return "it is not refuted, but has a value"
         if status == "proved" and not -tolerance <= bound:
             return "it is proved, but its bound is below its tolerance"
-        if status == "proved" and method == "none":
-            return "it is proved by nothing"
+        if (status == "unknown") != (method == "none"):
+            return f"it is {status} by the method {method}"
         if status not in ("proved", "unknown") or math.isnan(bound):
             return f"its status {status!r} or its bound is none"
         if status == "unknown" and bound == -math.inf:
-            return "" if method == "none" and not result["tree"] else "it has a proof of nothing"
+            return ""
         if claim.integral is not None:
             return self._integral(claim, result)
         if method == "formula":
