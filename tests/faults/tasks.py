@@ -17,7 +17,7 @@ from splinework.cli import main
 from splinework.nn.files import whole_folder
 from tests.cli.stand_in import Pipeline
 
-ROWS = 21_000
+ROWS = 3_000
 
 
 class Task(NamedTuple):

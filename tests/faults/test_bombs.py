@@ -190,13 +190,15 @@ def test_the_column_that_a_table_has_twice_is_named_briefly(tmp_path):
     assert str(caught.value).endswith("rename one of them.")
 
 
-def test_a_long_relation_is_refused_at_once():
-    import time
+def test_a_long_relation_is_refused_before_it_is_parsed(monkeypatch):
+    import ast
 
-    began = time.process_time()
+    def parse(*arguments: object, **words: object) -> None:
+        pytest.fail("parsed")
+
+    monkeypatch.setattr(ast, "parse", parse)
     with pytest.raises(FormulaError):
         parse_axiom("a," * 1_000_000)
-    assert time.process_time() - began < 0.5
 
 
 SCHEMA_FAULTS = [True, "1", None, [], {}, 10**400, [[1], [1, 2]]]
