@@ -14,6 +14,8 @@ settings.register_profile("laws", deadline=None, derandomize=True, database=None
 settings.load_profile("laws")
 
 
+collect_ignore = ["nn/pykan_models.py"]
+"""A script for environments with pykan, which is looked at for doctests otherwise."""
 GC_THRESHOLDS = 20_000, 20, 20
 """Allocations, and collections of the younger generation, between two collections of garbage."""
 

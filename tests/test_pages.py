@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,12 @@ SLOW = {
     "learning-from-simulators", "formulas", "training", "axioms", "pde",
 }  # fmt: skip
 """Pages whose blocks take more than five seconds of a processor; `make test-all` runs them."""
+
+
+GIVEN = {"from-pykan": {"model/0.3": "tests/nn/data/pykan/plain"}}
+"""Files that a page's reader has, with what stands in for them: beginnings of names."""
+PROMISED = {"structure-of-functions": 5}
+"""Pages that say in a comment behind `print(…)` what is printed, and how often."""
 
 
 def blocks(page: Path) -> list:
@@ -29,13 +37,22 @@ PAGES = [
 @pytest.mark.parametrize(
     "page", [pytest.param(p, id=p.stem, marks=[pytest.mark.slow] * (p.stem in SLOW)) for p in PAGES]
 )
-def test_every_python_block_runs_as_printed(page, tmp_path, monkeypatch):
+def test_every_python_block_runs_as_printed(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(ROOT)  # for the block about the benchmarks
+    for here, source in GIVEN.get(page.stem, {}).items():
+        (tmp_path / here).parent.mkdir()
+        for file in (ROOT / source).parent.glob(f"{Path(source).name}_*"):
+            shutil.copy(file, f"{tmp_path / here}{file.name.removeprefix(Path(source).name)}")
     found = blocks(page)
     assert len(found) == page.read_text(encoding="utf-8").count("```python")
     for block in found:
         block.evaluate()
+    printed = capsys.readouterr().out
+    promised = re.findall(r"^print\(.*\)  # (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    if page.stem in PROMISED:
+        assert len(promised) == PROMISED[page.stem]
+        assert [line for line in promised if line not in printed] == []
 
 
 def test_every_slow_page_has_blocks():
