@@ -91,7 +91,7 @@ WORDS = (
     "--out", "--quiet", "--json", "--config", "--debug", "--max-unpacked", "--to", "--edges", "--budget",
     "--seed", "--target", "-", "",
     "y", "a", "1", "-1", "1e400", "nan", "none.csv", "\x00", "a" * 5000, "=", "2,5,1", "monotone(a)",
-    "/dev/null", "/dev/full", "--version",
+    "--version",
     "--print-config", "bounded(0,1)", "--axiom", "--shape", "--help", "onnx", "c", "é",
 )  # fmt: skip
 

@@ -132,3 +132,12 @@ def test_what_was_about_to_be_replaced_when_a_process_died_comes_back(tmp_path):
     os.utime(left, (0, 0))
     check_writable(tmp_path)
     assert tree(tmp_path) == {"artefact": None, "artefact/a": b"old", "other": None}
+
+
+def test_a_pipe_stays_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(tmp_path / "pipe", b"content")
+    assert os.read(reader, 100) == b"content"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()

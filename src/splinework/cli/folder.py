@@ -10,7 +10,7 @@ from typing import IO, Any, Final
 import click
 
 from splinework.errors import ConfigError, FileError, SplineworkError
-from splinework.nn.files import check_writable, whole_file, writing
+from splinework.nn.files import check_writable, whole_file
 
 _BLOCK_BYTES: Final = 1 << 20
 
@@ -99,9 +99,7 @@ def new_file(out: str | None) -> Iterator[IO[bytes] | None]:
             file: IO[bytes] = stack.enter_context(TemporaryFile())
         else:
             path = Path(out)
-            is_special = path.exists() and not path.is_file()  # renaming a file over /dev/null would replace the device
-            stack.enter_context(writing(path))
-            file = stack.enter_context(path.open("wb") if is_special else whole_file(path))
+            file = stack.enter_context(whole_file(path))
             if out.endswith(".gz"):
                 packed: Any = gzip.GzipFile("", "wb", fileobj=file, mtime=0)
                 file = stack.enter_context(packed)

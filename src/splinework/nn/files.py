@@ -28,9 +28,17 @@ def write_whole(path: Path, content: bytes) -> None:
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Yields a temporary file that is synced and replaces `path` on success, and is removed on failure.
 
+    A device or a pipe is written to as it is: renaming a file over /dev/null would replace it.
+
     Raises:
         FileError: If it cannot be written; an existing file is left unchanged.
     """
+    with writing(path):
+        is_special = path.exists() and not path.is_file() and not path.is_dir()
+    if is_special:
+        with writing(path), path.open("wb") as file:
+            yield file
+        return
     with writing(path), _aside(path.parent) as aside:
         with (aside / "new").open("wb") as file:
             yield file
@@ -167,8 +175,8 @@ def writing(place: Path) -> Iterator[None]:
         yield
     except OSError as error:
         cause = error.__cause__ if isinstance(error, FileError) else error
-        if not isinstance(cause, OSError):
-            raise
+        if not isinstance(cause, OSError) or (cause is not error and not str(error).startswith("cannot write")):
+            raise  # of what is read meanwhile
         raise FileError(f"cannot write {place}: {cause.strerror or cause}; choose another place.") from error
 
 
