@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -123,7 +124,12 @@ def options(rng: Random) -> None:
             del words[at % len(words)]
     if words[:1] == ["demo"] or (words[:1] == ["fit"] and "none" not in words):
         return
-    _check(CliRunner().invoke(main, words, prog_name="splinework"), words)
+    before = Path.cwd()
+    os.chdir(place)  # words may stand where the name of a file does
+    try:
+        _check(CliRunner().invoke(main, words, prog_name="splinework"), words)
+    finally:
+        os.chdir(before)
 
 
 def _check(result: Result, words: list[str]) -> None:

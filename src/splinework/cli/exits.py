@@ -41,7 +41,8 @@ _OUT_OF_MEMORY_MESSAGE: Final = (
 )
 
 _NO_MEMORY: Final = re.compile(
-    r"failed to map segment|cannot allocate memory|can't allocate memory|not enough memory|out of memory|bad_?alloc",
+    r"failed to map segment|cannot allocate memory|can't allocate memory|not enough memory|out of memory|bad_?alloc|"
+    r"error return without exception set",  # of Python itself, where an allocation in C failed
     re.IGNORECASE,
 )
 

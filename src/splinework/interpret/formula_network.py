@@ -71,8 +71,8 @@ def from_formula(
         >>> model = sw.from_formula("exp(sin(pi*x) + y**2)", ranges={"x": (-1, 1), "y": (-1, 1)})
         >>> model.config.shape, model.active_edges()
         ([2, 1, 1], 3)
-        >>> model([[0.5, 1.0]])
-        tensor([[7.3891]], dtype=torch.float64, grad_fn=<ViewBackward0>)
+        >>> model([[0.5, 1.0]]).detach()
+        tensor([[7.3891]], dtype=torch.float64)
     """
     if not isinstance(formula, (str, list, tuple)) or not formula:
         raise ConfigError(f"formula is a text, or a list of at least one, one per output; got {formula!r}.")

@@ -45,7 +45,7 @@ class _StoredClasses:
     """Classes as a file keeps them."""
 
     dtype: str
-    values: tuple[str | float, ...]
+    values: tuple[str | bool | float, ...]
     lapses: tuple[float, ...] = ()
 
 

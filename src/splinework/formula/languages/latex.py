@@ -1,6 +1,7 @@
 """LaTeX: formulas without dollar signs, with all digits."""
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
@@ -16,13 +17,38 @@ _ESCAPES: Final = {
     "~": r"\textasciitilde ",
     "^": r"\textasciicircum ",
 }
+_LETTERS: Final = {
+    "ß": r"\ss{}",
+    "æ": r"\ae{}",
+    "Æ": r"\AE{}",
+    "œ": r"\oe{}",
+    "Œ": r"\OE{}",
+    "ø": r"\o{}",
+    "Ø": r"\O{}",
+    "ł": r"\l{}",
+}
+_ACCENTS: Final = {
+    "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0306": "u", "\u0307": ".", "\u0308": '"',
+    "\u030a": "r", "\u030b": "H", "\u030c": "v", "\u0327": "c", "\u0328": "k",
+}  # fmt: skip
+"""Combining signs and the commands of LaTeX that put them on a letter."""
+
+
+def _ascii(sign: str) -> str:
+    """A printable sign as LaTeX in ASCII, as every engine reads it; a question mark where LaTeX has no command for it."""
+    if sign.isascii() or sign in _LETTERS:
+        return _ESCAPES.get(sign) or _LETTERS.get(sign, sign)
+    letter, *accents = tuple(unicodedata.normalize("NFKD", sign))
+    if letter.isascii() and letter.isalnum() and len(accents) <= 1 and all(accent in _ACCENTS for accent in accents):
+        return rf"\{_ACCENTS[accents[0]]}{{{letter}}}" if accents else letter
+    return "?"
 
 
 class _LatexNaming(Naming):
     """Names that are no identifiers stand upright as they are, with the signs escaped that mean something in LaTeX."""
 
     def _new(self, column: str, used: Collection[str]) -> str:
-        plain = "".join(_ESCAPES.get(sign, sign) for sign in column if sign.isprintable()).strip() or "x"
+        plain = "".join(_ascii(sign) for sign in column if sign.isprintable()).strip() or "x"
         candidate, turn = rf"\text{{{plain}}}", 2
         while candidate in used:
             candidate, turn = rf"\text{{{plain} {turn}}}", turn + 1

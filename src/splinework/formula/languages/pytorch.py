@@ -30,7 +30,7 @@ class FormulaModule(nn.Module):
         >>> import sympy, torch
         >>> x1, x2 = sympy.symbols("x1 x2", real=True)
         >>> module = FormulaModule(2.0 * sympy.sin(x1) + x2**2, ["x1", "x2"])
-        >>> float(module(torch.tensor([0.0, 3.0])))
+        >>> float(module(torch.tensor([0.0, 3.0])).detach())
         9.0
         >>> module.constants.detach()
         tensor([2.], dtype=torch.float64)

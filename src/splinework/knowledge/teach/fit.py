@@ -180,7 +180,7 @@ def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], options: Tr
     result = fitted.result
     if smooth is not None:
         result.history.decide(
-            "axiom", f"learned from {len(smooth.x)} points of a fit without axioms, as the rows are noisy"
+            "axiom", f"learned from {len(smooth.x)} points of a smooth estimate, as the rows are noisy"
         )
     if len(network_of(built).kan_layers) < len(model.kan_layers):
         result.history.decide(

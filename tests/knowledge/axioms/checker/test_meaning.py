@@ -5,7 +5,6 @@ import pytest
 import torch
 
 import splinework as sw
-from splinework.errors import ConfigError
 from splinework.knowledge.axioms.checker.certificates import ModelChecker
 from splinework.knowledge.axioms.checker.formulas import Unreadable
 from splinework.knowledge.axioms.checker.models import Reading
@@ -110,10 +109,3 @@ def test_what_cannot_be_read_is_refused(text):
     reading = Reading(model_of(0))
     with pytest.raises(Unreadable):
         ModelChecker(reading, dict.fromkeys(reading.inputs, (-1.0, 1.0))).claims(text)
-
-
-def test_edges_that_are_no_splines_are_refused_before_a_proof_begins():
-    model = model_of(0)
-    model.kan_layers[1].functions = object()
-    with pytest.raises(ConfigError, match="some edges are functions"):
-        sw.verify(model, "positive()")
