@@ -38,7 +38,7 @@ def test_the_sympy_file_has_a_number_only_where_the_model_has_one(tails, base, t
 def test_names_that_are_no_identifiers_are_text_in_latex():
     names = safe_names(["100% a&b", "größe", "a_{0,3}", "x_1_2", "flow\\rate", "x"], "latex")
     assert names["100% a&b"] == r"\text{100\% a\&b}"
-    assert names["größe"] == r"\text{größe}"
+    assert names["größe"] == r"\text{gr\"{o}\ss{}e}"
     assert names["a_{0,3}"] == r"\text{a\_\{0,3\}}"
     assert names["x_1_2"] == r"\mathrm{x\_1\_2}"
     assert names["flow\\rate"] == r"\text{flow\textbackslash rate}"

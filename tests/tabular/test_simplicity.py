@@ -33,12 +33,13 @@ def columns_with_edges(model: KANRegressor | KANClassifier) -> set[str]:
 def test_simplicity_keeps_the_columns_that_matter_and_no_others(seed, classes):
     x, y = additive_table(500, seed)
     kind, target = (KANClassifier, y > np.median(y)) if classes else (KANRegressor, y)
-    model = kind(prefer="simplicity", random_state=seed).fit(x, target)
+    model = kind(hidden=0, prefer="simplicity", random_state=seed).fit(x, target)
     assert columns_with_edges(model) == {"x0", "x1", "kind"}
     assert model.model_.config.shape == [len(model.model_.config.input_names), 1]
     assert model.model_.active_edges() <= 5
 
 
+@pytest.mark.slow
 def test_simplicity_costs_at_most_one_standard_error():
     x, y = additive_table(400, 3)
     best, simple = (KANRegressor(prefer=prefer).fit(x, y) for prefer in ("accuracy", "simplicity"))
@@ -58,6 +59,7 @@ def test_of_noise_the_simplest_model_is_the_constant():
     np.testing.assert_allclose(model.predict(x), y.mean(), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_an_interaction_that_a_sum_of_curves_lacks_stays():
     random = np.random.default_rng(1)
     x = random.uniform(-1, 1, (400, 3))

@@ -156,7 +156,8 @@ class _NetworkFit:
         job = replace(self, task=curves.task)
         loss = float(self.weights @ job.task.loss(curves.whole.values(design), self.t)) / len(self.t)
         hidden, enough = self._hidden(), len(self.t) >= MIN_INTERACTION_ROWS
-        if log("curves", 1, 1, loss) or not (hidden or (enough and not self.task.is_regression)):
+        compared = enough and not (self.task.is_regression and self.settings.prefer == "accuracy")
+        if log("curves", 1, 1, loss) or not (hidden or compared):
             unseen = curves.unseen(self.fold) if self.task.is_regression else None
             return job._additive(layer, curves, curves.whole, 1.0, unseen, loss, log)
         ensemble, columns = self._ensemble_settings(hidden), columns_of(self.owners)
