@@ -12,8 +12,8 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 
 ROOT = Path(__file__).parent.parent
 SLOW = {
-    "README", "defaults", "editing", "equations", "estimators", "hardware", "hardware_analog", "hardware_fpga", "hardware_mcu", "index",
-    "learning-from-simulators", "formulas", "training", "axioms", "pde",
+    "README", "axioms", "defaults", "editing", "equations", "estimators", "formulas", "hardware", "hardware_analog",
+    "hardware_fpga", "hardware_mcu", "index", "learning-from-simulators", "pde", "training",
 }  # fmt: skip
 """Pages whose blocks take more than five seconds of a processor; `make test-all` runs them."""
 
