@@ -239,6 +239,7 @@ def test_the_solution_of_an_equation_has_the_dtype_of_its_points():
 # ------------------------------------------------------------------------------------------------ README and commands
 
 
+@pytest.mark.slow
 def test_the_example_of_the_readme_holds():
     generator = torch.Generator().manual_seed(0)
     x = 2 * torch.rand(200, 3, generator=generator, dtype=torch.float64) - 1

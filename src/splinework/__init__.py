@@ -1,7 +1,7 @@
 """splinework: Kolmogorov–Arnold networks, fitted, interpreted and deployed.
 
 `fit` trains a model, `sparsify` makes it small, `discover` finds a formula; `KANRegressor` and `KANClassifier` do all of it
-with scikit-learn's interface. These 42 names are the top level; everything else is in its module, such as
+with scikit-learn's interface. These 40 names are the top level; everything else is in its module, such as
 `splinework.nn.derivatives.partials`. Each name is loaded on first use, so `import splinework` itself is cheap, and torch is
 loaded with the first name that needs it.
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
         complete_formula,
         discover,
         discover_classes,
-        discover_conserved,
         discover_constrained,
         discover_multioutput,
         discover_ode,
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
     from splinework.interpret.formula_network import from_formula
     from splinework.interpret.importance.explanation import explain
     from splinework.interpret.importance.table import importance
-    from splinework.interpret.structure import find_structure
     from splinework.interpret.symbolic.suggestions import suggest
     from splinework.knowledge import axioms as axioms
     from splinework.knowledge import teach as teach
@@ -80,7 +78,9 @@ _ELSEWHERE = {
     "batches": "train.sources",
     "edge_parts": "interpret.reading",
     "effects": "interpret.importance",
+    "discover_conserved": "discover",
     "elevate": "interpret.edit",
+    "find_structure": "interpret.structure",
     "insert": "interpret.edit",
     "interactions": "interpret.importance",
     "jet": "nn.derivatives",
@@ -109,7 +109,6 @@ __all__ = [
     "complete_formula",
     "discover",
     "discover_classes",
-    "discover_conserved",
     "discover_constrained",
     "discover_multioutput",
     "discover_ode",
@@ -117,7 +116,6 @@ __all__ = [
     "ensemble",
     "explain",
     "export",
-    "find_structure",
     "fit",
     "fix",
     "free",

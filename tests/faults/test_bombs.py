@@ -107,6 +107,7 @@ def test_parts_of_a_table_make_the_whole(tmp_path, rows, end):
     ]
 
 
+@pytest.mark.slow
 def test_predictions_take_memory_for_a_part_of_the_rows_only(tmp_path):
     sw.save(sw.KAN([2, 1], names=["a", "b"]), tmp_path / "m.safetensors")
     peaks = []

@@ -141,6 +141,7 @@ def test_interactions_are_the_superset_importances_of_the_function() -> None:
     assert pairs[1][2] == pytest.approx(1 / 36 / variance, rel=0.1)
 
 
+@pytest.mark.slow
 def test_interactions_are_named_and_an_additive_model_has_none() -> None:
     x = pd.DataFrame(np.random.default_rng(0).uniform(-1, 1, (300, 3)), columns=["a", "b", "c"])
     found = KANRegressor().fit(x, x["a"] * x["c"] + x["b"]).interactions_

@@ -239,7 +239,7 @@ def test_many_clean_rows_are_fitted_to_the_rows_themselves() -> None:
     assert (band.lower <= band.upper).all()
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.2])
+@pytest.mark.parametrize("noise", [0.0, pytest.param(0.2, marks=pytest.mark.slow)])
 def test_waves_in_a_column_of_several_are_met(noise: float) -> None:
     rng = np.random.default_rng(1)
     x, fresh = rng.uniform(-1, 1, (400, 3)), rng.uniform(-0.95, 0.95, (1000, 3))

@@ -161,6 +161,7 @@ def test_a_deadline_ends_it_and_a_constant_column_has_none():
     assert list(composite_candidates(initial_problem(still), floor=still.floor)) == []
 
 
+@pytest.mark.slow
 def test_only_functions_of_the_library_are_joined():
     problem = initial_problem(target_of(sympy.cos(3 * X) + sympy.exp(-X) * sympy.log(X), 0.2, 2))
     given = [BY_NAME[name] for name in ("sin", "tanh")]
