@@ -137,6 +137,7 @@ def test_a_curve_in_letters():
     assert curve_of([0.0, None, 1.0]) == "▁ █"
 
 
+@pytest.mark.slow
 def test_the_report_shows_the_rows_of_a_table(run, data, model):
     result = run("report", model, "data.csv", "--out", "r.html", "--title", "about <y>")
     assert result.exit_code == 0, result.output

@@ -10,7 +10,7 @@ from splinework.errors import ConfigError
 from tests.fuzz.cases import MAX_GROWTH_MB, run
 from tests.fuzz.subjects import TARGETS
 
-SECONDS = 1.0
+SECONDS = 0.75
 """Processor time of a target in `make test`."""
 
 

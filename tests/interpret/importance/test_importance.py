@@ -108,6 +108,7 @@ def test_effects_and_surfaces_are_centred_partial_dependence():
     assert np.abs(surface.joint - surface.interaction - alone[0][:, None] - alone[1][None]).max() < 1e-12
 
 
+@pytest.mark.slow
 def test_bands_of_effects_cover_the_truth_and_a_constant_has_none():
     x, inside = rows(150, 2), []
     truth = np.sin(2 * x[:, 0]) + x[:, 1] ** 2
