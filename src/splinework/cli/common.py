@@ -69,6 +69,12 @@ def shape(note: str, default: str) -> Any:
     return option(metavar="2,5,1", show_default=default, help=text, group=MODEL_GROUP)
 
 
+def work_budget(default: float) -> Any:
+    """The limit of work, which does not depend on the load of the machine."""
+    words = "Limit of work, in units of about a second on one core."
+    return option(default=default, type=Seconds(), metavar="WORK", help=words, group=SEARCH_GROUP)
+
+
 def budget(default: float) -> Any:
     """The time limit."""
     return option(default=default, type=Seconds(), metavar="SECONDS", help="Time limit in seconds.", group=SEARCH_GROUP)

@@ -33,7 +33,7 @@ class VerifyOptions:
     ranges: tuple[str, ...] = option(
         "--box", default=(), metavar="COL=LOW:HIGH,…", help="Ranges of inputs.", group=common.INPUT_GROUP
     )
-    budget: float = common.budget(30.0)
+    budget: float = common.work_budget(30.0)
     out: str | None = common.out("CERT.json", "File for the certificate.")
     quiet: bool = common.quiet()
     as_json: bool = common.as_json()

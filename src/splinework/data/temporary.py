@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Final
 
 PREFIX: Final = ".saving-"
@@ -21,6 +21,8 @@ REPLACED: Final = "old"
 """A folder in a temporary folder, which holds what is being replaced, by its name, while its successor moves to its place."""
 MIN_AGE_SECONDS: Final = 60.0
 """Age below which a folder without a lock is left alone: between its making and its locking lies a moment."""
+SPARE_BYTES: Final = 2**22
+"""Memory that is held back to tidy up with, where everything else is used up."""
 _NAME: Final = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}")
 
 
@@ -32,8 +34,14 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
         OSError: If it cannot be made.
     """
     sweep(parent)
-    with TemporaryDirectory(prefix=PREFIX, dir=parent, ignore_cleanup_errors=True) as name, _lock(Path(name)):
-        yield Path(name)
+    spare = bytearray(SPARE_BYTES)
+    folder = Path(mkdtemp(prefix=PREFIX, dir=parent))
+    try:
+        with _lock(folder):
+            yield folder
+    finally:
+        del spare
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep(parent: Path) -> None:

@@ -4,6 +4,7 @@ A function is written once, for any `View`: ranges over boxes, a point in 60 dig
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,7 +20,7 @@ VALUE, SLOPE, EQUATION = 1e-9, 1e-6, 1e-6
 """Tolerances of inequalities of values, of derivatives, and of equations, relative to their size."""
 
 
-class View:
+class View(ABC):
     """A claim's function is evaluated in a view: variables, the model, and the operations on them.
 
     Attributes:
@@ -30,17 +31,17 @@ class View:
     x: list[Any]
     algebra: Mapping[str, Callable[..., Any]]
 
+    @abstractmethod
     def number(self, value: float) -> Any:
         """A constant."""
-        raise NotImplementedError
 
+    @abstractmethod
     def f(self, arguments: Sequence[Any]) -> list[Any]:
         """The outputs of the model at other inputs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def partial(self, output: int, along: tuple[int, ...]) -> Any:
         """A derivative of an output at the variables, of order 0 to 2."""
-        raise NotImplementedError
 
     def do(self, name: str, *arguments: Any) -> Any:
         """An operation, also on plain numbers."""
