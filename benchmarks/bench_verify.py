@@ -94,7 +94,7 @@ def speed(seeds: int) -> None:
         for kind, make in (("smooth", smooth), ("rough", rough)):
             for seed in range(seeds):
                 model = make(shape, seed)
-                found, cpu, wall = timed(lambda m=model: bound(m, gap=0.01, budget=60), 1)
+                found, cpu, wall = timed(lambda m=model: bound(m, gap=0.01, effort=60), 1)
                 done = "" if found.upper - found.lower < 0.02 * abs(found.upper) + 0.1 else " (not done)"
                 print(
                     f"| {list(shape)} | {kind} {seed} | {found.boxes}{done} | {cpu:.3f} | {wall:.3f} | {target} |",
@@ -123,7 +123,7 @@ def monotone(count: int) -> None:
             for layer in model.kan_layers:
                 steps = torch.linspace(-1, 1, layer.basis.size, dtype=torch.float64)[None, :, None]
                 layer.coefficients.mul_(float(draw.uniform(0.02, 0.4))).add_(float(draw.uniform(0, 1.0)) * steps)
-        found[verify(model, Monotone("x1"), budget=20).status] += 1
+        found[verify(model, Monotone("x1"), effort=20).status] += 1
     print(f"{count} networks: {found}; {time.process_time() - start:.1f} s of the process")
 
 
@@ -137,7 +137,7 @@ def sound(first: int, last: int, points: int) -> None:
             name: (0.3, 2.5) if s == "log" else (-1.5, 1.5)
             for name, s in zip(model.config.input_names, scales, strict=True)
         }
-        top, low = (bound(model, box=box, largest=largest, gap=0.02, budget=4) for largest in (True, False))
+        top, low = (bound(model, box=box, largest=largest, gap=0.02, effort=4) for largest in (True, False))
         values = _attack(model, box, points, seed)
         # In float64 the network itself is right to some 1e-13 of the numbers in it.
         slack = 1e-12 * (1 + np.abs(values).max())
@@ -161,7 +161,7 @@ def _slopes(model: sw.KAN, box: dict[str, tuple[float, float]], points: int, see
     steepest = 1.1 * float(slope.abs().max()) + 1e-9
     name = model.config.input_names[0]
     asked = [Monotone(name, output=0), Lipschitz(steepest, output=0)]
-    found = verify(model, asked, box=box, budget=2)
+    found = verify(model, asked, box=box, effort=2)
     wrong = int(not check(model, found))
     for claim in found.of(asked[0]):
         wrong += claim.status == "proved" and int((slope[:, 0] < claim.bound - 1e-12 * steepest).sum())

@@ -159,7 +159,7 @@ def test_verbs_that_read_a_model_take_the_rows(fitted):
     trace = sw.trace(model, x)
     assert torch.isfinite(attribution(model, x, record=trace).inputs).all()
     assert sw.plot(model, x).figure is not None
-    sw.verify(model, ["bounded(lower=-1000)"], box={"a": (-1, 1), "b": (-1, 1)}, budget=1)
+    sw.verify(model, ["bounded(lower=-1000)"], box={"a": (-1, 1), "b": (-1, 1)}, effort=1)
     interval = result.interval(x)
     assert (interval.upper >= interval.lower).all()
 

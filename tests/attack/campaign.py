@@ -55,7 +55,7 @@ def attack(seeds: range, *, budget: float = 1.0, report: Report | None = None) -
 def _formula(seed: int, draw: np.random.Generator, budget: float, report: Report) -> None:
     formula = drawn_formula(draw)
     model = formula.model()
-    found = verify(model, claims_of(formula, draw), budget=budget)
+    found = verify(model, claims_of(formula, draw), effort=budget)
     for claim in found.claims:
         report.note("formula", claim.status)
         wrong = violation(formula, claim.axiom, claim.tolerance) if claim.status == "proved" else ""
@@ -69,7 +69,7 @@ def _network(seed: int, draw: np.random.Generator, budget: float, report: Report
     box = dict(zip(target.names, zip(target.lo.tolist(), target.hi.tolist(), strict=True), strict=True))
     known = trials(target, draw)
     try:
-        found = verify(target.model, [each.text for each in known], box=box, budget=budget)
+        found = verify(target.model, [each.text for each in known], box=box, effort=budget)
     except SplineworkError as error:
         report.note("network", f"refused: {type(error).__name__}")
         return
@@ -90,7 +90,7 @@ def _network(seed: int, draw: np.random.Generator, budget: float, report: Report
 def _integers(seed: int, draw: np.random.Generator, budget: float, report: Report) -> None:
     model = drawn_integers(draw)
     known = claims_of_integers(model, draw)
-    found = verify(model, list(known), budget=budget)
+    found = verify(model, list(known), effort=budget)
     for (text, holds), claim in zip(known.items(), found.claims, strict=True):
         report.note("integers", claim.status)
         if claim.status != "unknown" and (claim.status == "proved") != holds:

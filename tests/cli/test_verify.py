@@ -78,7 +78,7 @@ def test_axioms_come_from_a_file(run, model, folder):
         pytest.param(["--axiom", "nonsense(a)"], "nonsense", id="no such axiom"),
         pytest.param(["--axiom", "positive()", "--box", "a=1"], "NAME=LOW:HIGH", id="no range"),
         pytest.param(["--axiom", "positive()", "--box", "a=1:0"], "low < high", id="empty range"),
-        pytest.param(["--axiom", "positive()", "--budget", "0"], "budget", id="no time"),
+        pytest.param(["--axiom", "positive()", "--effort", "0"], "effort", id="no time"),
         pytest.param(["none.json"], "none.json", id="no certificate"),
         pytest.param(["c.json", "--axiom", "positive()"], "leave out", id="both"),
     ],

@@ -206,7 +206,7 @@ def test_its_edges_have_formulas():
 
 @pytest.mark.parametrize("claim", ["bounded(-2.5, 3.5)", "lipschitz(12.0)"])
 def test_it_is_verified_with_a_certificate_that_the_checker_accepts(fitted, claim, tmp_path):
-    found = verify(fitted, claim, budget=20)
+    found = verify(fitted, claim, effort=20)
     assert found.status == "proved"
     found.save(tmp_path / "c.json")
     assert check(fitted, tmp_path / "c.json")
@@ -217,23 +217,23 @@ def test_its_curvature_is_verified():
     with torch.no_grad():
         model.kan_layers[0].coefficients.copy_(torch.tensor([0.0, 0.3, 1.0])[None, :, None])
         model.kan_layers[0].spline_weight.fill_(1.0)
-    found = verify(model, "convex(x1)", budget=20)
+    found = verify(model, "convex(x1)", effort=20)
     assert found.status == "proved"
     assert check(model, found)
 
 
 def test_a_false_claim_of_it_is_refuted_at_a_point_that_the_checker_accepts(fitted):
-    found = verify(fitted, "bounded(upper=1.0)", budget=20)
+    found = verify(fitted, "bounded(upper=1.0)", effort=20)
     assert found.status == "refuted"
     assert check(fitted, found)
-    forged = verify(fitted, "bounded(-2.5, 3.5)", budget=20).to_dict()
+    forged = verify(fitted, "bounded(-2.5, 3.5)", effort=20).to_dict()
     forged = json.loads(json.dumps(forged).replace("3.5", "1.0"))
     del forged["seal"]
     assert not check(fitted, from_dict(forged | {"seal": seal(forged)}))
 
 
 def test_the_checker_does_not_rely_on_the_bounds_that_a_member_states(fitted):
-    certificate = verify(fitted, "bounded(-2.5, 3.5)", budget=20)
+    certificate = verify(fitted, "bounded(-2.5, 3.5)", effort=20)
     nothing = (
         (Legendre, lambda self, order, low, high: np.full((len(low), self.size), 1e-3)),
         (Wavelet, lambda *_: 0.1),
@@ -241,7 +241,7 @@ def test_the_checker_does_not_rely_on_the_bounds_that_a_member_states(fitted):
     for member, bound in nothing:
         with mock.patch.object(member, "bound", bound):
             assert check(fitted, certificate)
-            assert verify(fitted, "bounded(-2.5, 1.0)", budget=2).status != "proved"
+            assert verify(fitted, "bounded(-2.5, 1.0)", effort=2).status != "proved"
 
 
 EXPORTED = [

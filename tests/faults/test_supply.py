@@ -27,7 +27,7 @@ RUNS = {
     "show": ["show", "m.safetensors"],
     "report": ["report", "m.safetensors", "d.csv", "--out", "r.html"],
     "export": ["export", "m.safetensors", "--to", "c", "--out", "m.c"],
-    "verify": ["verify", "m.safetensors", "--axiom", "bounded(-99, 99)", "--budget", "1"],
+    "verify": ["verify", "m.safetensors", "--axiom", "bounded(-99, 99)", "--effort", "1"],
     "data": ["data", "nguyen:1", "--rows", "5", "--out", "-"],
     "doctor": ["doctor"],
 }

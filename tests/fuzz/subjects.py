@@ -97,7 +97,7 @@ def certificates() -> list[dict[str, Any]]:
     """Certificates that prove, refute and leave open."""
     model = sw.load(written("m", models()[0]))
     return [
-        verify(model, text, budget=1).to_dict()
+        verify(model, text, effort=1).to_dict()
         for text in ("bounded(upper=9)", "monotone(x1)", "lipschitz(0.001)", "residual('y_x1x1')")
     ]
 

@@ -89,7 +89,7 @@ def _place() -> Path:
 
 
 WORDS = (
-    "--out", "--quiet", "--json", "--config", "--debug", "--max-unpacked", "--to", "--edges", "--budget",
+    "--out", "--quiet", "--json", "--config", "--debug", "--max-unpacked", "--to", "--edges", "--budget", "--effort",
     "--seed", "--target", "-", "",
     "y", "a", "1", "-1", "1e400", "nan", "none.csv", "\x00", "a" * 5000, "=", "2,5,1", "monotone(a)",
     "--version",
@@ -106,7 +106,7 @@ def options(rng: Random) -> None:
             ["predict", model, data, "--out", out],
             ["show", model, "--quiet"],
             ["export", model, "--to", "python", "--out", out],
-            ["verify", model, "--axiom", "bounded(-9, 9)", "--budget", "0.1"],
+            ["verify", model, "--axiom", "bounded(-9, 9)", "--effort", "0.1"],
             ["fit", data, "--target", "none", "--out", str(place / "f")],
             ["data", "nguyen:1", "--rows", "5", "--out", "-"],
             ["units", "kg"],

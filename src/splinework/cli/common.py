@@ -16,16 +16,19 @@ MODEL_GROUP: Final = "Model"
 SEARCH_GROUP, OUTPUT_GROUP, GENERAL_GROUP = LAST_GROUPS
 
 
-class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """A time above 0."""
+class Amount(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """A finite amount above 0 of seconds or units of work."""
 
-    name = "seconds"
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        seconds: float = click.FLOAT.convert(value, param, ctx)
-        if not (seconds > 0 and math.isfinite(seconds)):
-            raise ConfigError(f"--budget is a number of seconds above 0, such as 30; got {seconds:g}.")
-        return seconds
+        amount: float = click.FLOAT.convert(value, param, ctx)
+        if not (amount > 0 and math.isfinite(amount)):
+            raise ConfigError(
+                f"{param.opts[0] if param else 'this'} is a number of {self.name} above 0, such as 30; got {amount:g}."
+            )
+        return amount
 
 
 def target(**words: Any) -> Any:
@@ -69,15 +72,17 @@ def shape(note: str, default: str) -> Any:
     return option(metavar="2,5,1", show_default=default, help=text, group=MODEL_GROUP)
 
 
-def work_budget(default: float) -> Any:
+def effort(default: float) -> Any:
     """The limit of work, which does not depend on the load of the machine."""
     words = "Limit of work, in units of about a second on one core."
-    return option(default=default, type=Seconds(), metavar="WORK", help=words, group=SEARCH_GROUP)
+    return option(default=default, type=Amount("units of work"), metavar="WORK", help=words, group=SEARCH_GROUP)
 
 
 def budget(default: float) -> Any:
     """The time limit."""
-    return option(default=default, type=Seconds(), metavar="SECONDS", help="Time limit in seconds.", group=SEARCH_GROUP)
+    return option(
+        default=default, type=Amount("seconds"), metavar="SECONDS", help="Time limit in seconds.", group=SEARCH_GROUP
+    )
 
 
 def seed(default: int | None = 0, **words: Any) -> Any:

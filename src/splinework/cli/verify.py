@@ -33,7 +33,7 @@ class VerifyOptions:
     ranges: tuple[str, ...] = option(
         "--box", default=(), metavar="COL=LOW:HIGH,…", help="Ranges of inputs.", group=common.INPUT_GROUP
     )
-    budget: float = common.work_budget(30.0)
+    effort: float = common.effort(30.0)
     out: str | None = common.out("CERT.json", "File for the certificate.")
     quiet: bool = common.quiet()
     as_json: bool = common.as_json()
@@ -69,7 +69,7 @@ def verify(options: VerifyOptions) -> int:
         stages.stage("looking for proofs and counter-examples", after=1.0)
         from splinework.knowledge.axioms.verify import verify as prove
 
-        found = prove(subject, axioms, box=_box(options.ranges), budget=options.budget)
+        found = prove(subject, axioms, box=_box(options.ranges), effort=options.effort)
     if options.out is not None:
         found.save(options.out)
     if options.as_json:

@@ -25,7 +25,7 @@ PICOJOULE_PER_TOGGLE: Final = 0.1
 _DEFAULT_CLOCK_MHZ: Final = 100.0  # If the maximum clock is unknown
 TOGGLE_SHARE: Final = 0.25
 """Assumed share of LUTs and flip-flops that toggle in a cycle."""
-AXIOM_BUDGET_SECONDS: Final = 20.0
+AXIOM_EFFORT: Final = 20.0
 """Time limit for the proof of each axiom."""
 _PROOF_METHODS: Final = {
     "structure": "from the directions, ranges and steps of the tables",
@@ -223,7 +223,7 @@ def _axiom_status(golden: IntegerModel, axiom: str) -> tuple[str, str]:
     (recipe,) = axioms_of([axiom])
     box = None if isinstance(recipe.domain, str) else dict(recipe.domain)
     try:
-        found = verify(model, recipe, box=box, budget=AXIOM_BUDGET_SECONDS)
+        found = verify(model, recipe, box=box, effort=AXIOM_EFFORT)
     except ConfigError:
         return (
             "not known",

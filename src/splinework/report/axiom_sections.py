@@ -14,7 +14,7 @@ from splinework.nn.network import KAN
 from splinework.report.facts import ReportData
 from splinework.report.html import NOTHING, Html, element, join, number, paragraph, table, text
 
-BUDGET_SECONDS: Final = 5.0
+EFFORT: Final = 5.0
 """Time limit of proofs if no certificate is given."""
 MAX_CLAIMS: Final = 60
 _HOW: Final = {
@@ -30,7 +30,7 @@ def certified(model: KAN | FramedKAN | None) -> Certificate | None:
     if model is None or not network_of(model).config.axioms:
         return None
     try:
-        return verify(model, list(network_of(model).config.axioms), budget=BUDGET_SECONDS)
+        return verify(model, list(network_of(model).config.axioms), effort=EFFORT)
     except SplineworkError:  # such as a model without ranges: the other sections are still of use
         return None
 

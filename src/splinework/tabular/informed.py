@@ -56,7 +56,7 @@ N_MIXED_ROWS, EXCHANGED_SHARE = 2000, 0.15
 """Points between the rows at which members are compared, and the share of columns taken from another row."""
 INITIAL_GRID: Final = 5
 """Initial intervals of the splines."""
-PROOF_SECONDS: Final = 10.0
+PROOF_EFFORT: Final = 10.0
 """Seconds for the proofs about a constant or averaged network."""
 LOSSES: Final[Mapping[str, str]] = {"Regression": "squared", "Binary": "logistic", "Multiclass": "softmax"}
 
@@ -137,7 +137,7 @@ def check_constant(
         DataError: If a hard axiom does not hold for it.
     """
     axioms = _all(known)
-    certificate = verify(model, axioms, box=_box(rows), budget=PROOF_SECONDS) if axioms else None
+    certificate = verify(model, axioms, box=_box(rows), effort=PROOF_EFFORT) if axioms else None
     statuses = axiom_statuses(known, certificate, {})
     for each in statuses:
         if each.strength == "hard" and each.status == "refuted":
@@ -237,7 +237,7 @@ class _InformedFit:
             KAN([len(inputs), len(outputs)], names=inputs, output_names=outputs), rows.x, _column(rows), self.loss
         )
         model = anchored(model, axioms, list(given.box().values()))
-        certificate = verify(model, axioms, box=given.box(), budget=PROOF_SECONDS) if axioms else None
+        certificate = verify(model, axioms, box=given.box(), effort=PROOF_EFFORT) if axioms else None
         return _CertifiedModel(model, certificate, violations_of(model, axioms, given))
 
     @torch.no_grad()

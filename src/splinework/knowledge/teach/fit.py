@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # loaded where there are axioms: a plain fit needs none of it
     from splinework.train.fitting import FitResult
     from splinework.train.history import History
 
-PROOF_SECONDS = 2.0
+PROOF_EFFORT = 2.0
 """Seconds for proofs after a fit; more are to be had from `verify`."""
 
 
@@ -191,6 +191,6 @@ def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], options: Tr
     for test in axiom_tests(fitted, axioms, rows):
         result.history.decide("warning", test.text)
         warnings.warn(FitWarning(test.text), stacklevel=3)
-    certificate = verify(fitted.model, axioms, box=rows.box(), budget=PROOF_SECONDS)
+    certificate = verify(fitted.model, axioms, box=rows.box(), effort=PROOF_EFFORT)
     violations = violations_of(fitted.model, axioms, rows)
     return InformedResult(fitted.model, result.history, axioms, certificate, violations, result)

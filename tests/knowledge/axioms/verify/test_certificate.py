@@ -41,7 +41,7 @@ POOL = pool()
 def test_what_was_written_is_read(tmp_path):
     model = smooth([2, 3, 1])
     for text in ("bounded(upper=0.8)", "monotone(x1)", "residual('y_x1x1x1')", "monotone(x1, domain='all')"):
-        found = verify(model, text, budget=2)
+        found = verify(model, text, effort=2)
         found.save(tmp_path / "c.json")
         assert Certificate.load(tmp_path / "c.json") == found
         assert (
@@ -85,7 +85,7 @@ def test_certificates_of_any_network_are_confirmed(seed):
     box = {name: (float(a), float(b)) for name, a, b in zip(model.config.input_names, lo / 2, hi / 2, strict=True)}
     name = model.config.input_names[0]
     for text in (f"monotone({name})", "positive()", f"convex({name})"):
-        found = verify(model, text, box=box, budget=1)
+        found = verify(model, text, box=box, effort=1)
         verdict = check(model, json.loads(found.to_json()))
         assert verdict, (text, found.status, verdict.reason)
 

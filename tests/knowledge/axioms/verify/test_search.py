@@ -39,7 +39,7 @@ def test_a_bound_holds_for_any_network(seed):
     model = any_model(seed)
     logs = [scale == "log" for scale in model.config.input_scales]
     box = {name: (0.3, 2.0) if log else (-1.2, 1.2) for name, log in zip(model.config.input_names, logs, strict=True)}
-    found = bound(model, box=box, gap=0.05, budget=2)
+    found = bound(model, box=box, gap=0.05, effort=2)
     lo, hi = (np.array([pair[end] for pair in box.values()]) for end in (0, 1))
     x = lo + np.random.default_rng(0).uniform(size=(20_000, len(lo))) * (hi - lo)
     values = model(torch.from_numpy(x))[:, 0].detach().numpy()

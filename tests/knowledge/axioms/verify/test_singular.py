@@ -11,7 +11,7 @@ from tests.attack.formulas import TERMS, Formula, claims_of, drawn, violation
 
 
 def false_proofs(formula: Formula, draw: np.random.Generator) -> list[str]:
-    found = verify(formula.model(), claims_of(formula, draw), budget=0.2)
+    found = verify(formula.model(), claims_of(formula, draw), effort=0.2)
     pairs = [(claim, violation(formula, claim.axiom, claim.tolerance)) for claim in found.claims]
     return [f"{formula.text}: {c.axiom}: {where}" for c, where in pairs if c.status == "proved" and where]
 
@@ -32,7 +32,7 @@ def test_no_singular_point_on_the_face_of_a_box_is_missed(term):
 @pytest.mark.parametrize("term", ["sqrt({c})", "asin(2*{c})", "{c}**0.5", "log({c})", "min(1,sqrt({c}))", "0*log({c})"])
 def test_where_a_model_is_no_number_nothing_holds_and_the_point_is_told_at_once(term):
     model = Formula(term.format(c="x"), (0.0,)).model()
-    found = verify(model, ["bounded(-9, 9)", "monotone(x)"], budget=60.0)
+    found = verify(model, ["bounded(-9, 9)", "monotone(x)"], effort=60.0)
     assert found.status == "refuted"
     assert found.seconds < 5
     for claim in found.claims:
@@ -42,7 +42,7 @@ def test_where_a_model_is_no_number_nothing_holds_and_the_point_is_told_at_once(
 
 def test_a_logarithmic_input_with_a_box_through_zero_is_refuted_at_once():
     model = sw.KAN([2, 3, 1], dtype=torch.float64, input_scales=["log", "linear"], names=["a", "b"])
-    found = verify(model, ["bounded(-99, 99)", "monotone(a)"], box={"a": (-1, 1)}, budget=60.0)
+    found = verify(model, ["bounded(-99, 99)", "monotone(a)"], box={"a": (-1, 1)}, effort=60.0)
     assert found.status == "refuted"
     assert found.seconds < 5
     assert found.counterexample["a"] < 0

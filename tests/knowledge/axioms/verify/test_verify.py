@@ -108,7 +108,7 @@ def test_what_does_not_hold_is_refuted_by_decimals_that_reproduce(axiom):
     if isinstance(axiom, Boundary) and not isinstance(axiom.face, tuple):
         pytest.skip("the boundary of a disc is no box")
     model = smooth([2, 3, 1], 0)
-    found = verify(model, axiom, box={"x1": (0.25, 1.0)} if isinstance(axiom, Units) else None, budget=10)
+    found = verify(model, axiom, box={"x1": (0.25, 1.0)} if isinstance(axiom, Units) else None, effort=10)
     assert found.status == "refuted", str(found)
     assert check(model, found), check(model, found).reason
     if isinstance(axiom, Integral):
@@ -154,7 +154,7 @@ def test_an_integral_is_enclosed_and_confirmed():
     axis, weight = np.polynomial.legendre.leggauss(60)
     x = torch.cartesian_prod(torch.from_numpy(axis), torch.from_numpy(axis))
     value = float((np.outer(weight, weight).ravel() * model(x)[:, 0].detach().numpy()).sum())
-    found = verify(model, Integral(round(value, 7)), budget=60)
+    found = verify(model, Integral(round(value, 7)), effort=60)
     assert found.status == "proved", str(found)
     assert check(model, found), check(model, found).reason
     assert verify(model, Integral(value + 0.5)).status == "refuted"
@@ -189,7 +189,7 @@ def test_what_cannot_be_decided_says_why():
     third = verify(model, ResidualEquation("y_x1x1x1 + y_x2"))
     assert third.status == "unknown"
     assert "order 3" in third.claims[0].reason
-    hard = verify(smooth([4, 5, 5, 1]), "law('f(x1, x2, x3, x4) <= 0.37')", budget=0.05)
+    hard = verify(smooth([4, 5, 5, 1]), "law('f(x1, x2, x3, x4) <= 0.37')", effort=0.05)
     assert hard.status in ("unknown", "refuted", "proved")
     if hard.status == "unknown":
         assert hard.claims[0].gap >= 0

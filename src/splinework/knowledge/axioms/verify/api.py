@@ -40,7 +40,7 @@ def verify(
     axioms: Axiom | str | Sequence[Any],
     *,
     box: Any = None,
-    budget: float = 30.0,
+    effort: float = 30.0,
 ) -> Certificate:
     """Proves or refutes axioms of a model, independent of how it was trained.
 
@@ -51,7 +51,7 @@ def verify(
         model: A KAN, a FramedKAN, or an integer model of `splinework.hardware`.
         axioms: One axiom, its text, or several.
         box: Ranges of raw inputs, by name or in order; by default those of the model's grids.
-        budget: Units of work for all axioms together, about a second of one core each; the result does not depend on how fast
+        effort: Units of work for all axioms together, about a second of one core each; the result does not depend on how fast
             they are done.
 
     Returns:
@@ -74,8 +74,8 @@ def verify(
     listed = axioms_of(axioms)
     if not listed:
         raise ConfigError("verify takes at least one axiom, such as 'monotone(a)'; got none.")
-    if not budget > 0:
-        raise ConfigError(f"the budget is a positive number of units of work, about a second each, got {budget}.")
+    if not effort > 0:
+        raise ConfigError(f"effort is a positive number of units of work, about a second each, got {effort}.")
     if is_integer(model):
         return confirmed(model, verify_integer(model, listed, box=box))  # type: ignore[arg-type]
     subject = subject_of(model, box)  # type: ignore[arg-type]
@@ -83,7 +83,7 @@ def verify(
     pending = [(axiom, claim) for axiom in listed for claim in axiom.claims(subject)]
     found: list[ClaimResult | None] = [prover.quick(axiom, claim) for axiom, claim in pending]
     left = [number for number, result in enumerate(found) if result is None]
-    work = WorkBudget(budget)
+    work = WorkBudget(effort)
     for place, number in enumerate(left):
         part = work.share(1.0 if place == len(left) - 1 else _BUDGET_SHARE)
         found[number] = prover.slow(*pending[number], work=part)

@@ -44,7 +44,7 @@ def bound(
     box: Any = None,
     largest: bool = True,
     gap: float = 0.01,
-    budget: float = 30.0,
+    effort: float = 30.0,
 ) -> Bound:
     """The maximum of an output, or of its negative, on a box.
 
@@ -54,7 +54,7 @@ def bound(
         box: Ranges of raw inputs, as for `verify`.
         largest: Whether to maximise f; otherwise -f, so that the minimum of f is `-upper`.
         gap: The wanted difference of `lower` and `upper`, as a share of the output's range.
-        budget: Units of work, about a second of one core each; the result does not depend on how fast it is done.
+        effort: Units of work, about a second of one core each; the result does not depend on how fast it is done.
 
     Raises:
         ConfigError: If the model or the box cannot be used.
@@ -68,11 +68,11 @@ def bound(
 
     claim = Claim(subject.outputs[j], subject.inputs, subject.lo, subject.hi, define, len(subject.inputs))
     enclosure = Enclosure(model, Interval(subject.lo, subject.hi))
-    return _greatest(claim, enclosure, gap * float(subject.spread[j]), WorkBudget(budget))
+    return _greatest(claim, enclosure, gap * float(subject.spread[j]), WorkBudget(effort))
 
 
 def difference(
-    a: Model, b: Model, box: Any = None, *, output: int | str = 0, gap: float = 0.01, budget: float = 30.0
+    a: Model, b: Model, box: Any = None, *, output: int | str = 0, gap: float = 0.01, effort: float = 30.0
 ) -> Bound:
     """The maximum of `|a - b|` of two models on a box, for example a pruned model and the original.
 
@@ -82,7 +82,7 @@ def difference(
         box: Ranges of raw inputs, as for `verify`; by default those of a.
         output: The output, by name or index.
         gap: The wanted difference of `lower` and `upper`, as a share of `upper`, at least 1e-9 of the output's range.
-        budget: Units of work, about a second of one core each; the result does not depend on how fast it is done.
+        effort: Units of work, about a second of one core each; the result does not depend on how fast it is done.
 
     Raises:
         ConfigError: If the numbers of inputs or outputs differ, or the box cannot be used.
@@ -108,7 +108,7 @@ def difference(
     floor = 1e-9 * float(subject.spread[j])
     near = apart(a, b, reach)
     known = np.inf if near is None else float(near[j])
-    work = WorkBudget(budget)
+    work = WorkBudget(effort)
     part = work.share(0.2 if known > floor else 1e-4)
     first = _greatest(claim, Enclosure(a, reach), max(floor, 1e-300), part)
     work.returned(part)
