@@ -70,6 +70,14 @@ def test_axioms_come_from_a_file(run, model, folder):
     assert result.stdout.count("proved ") == 4
 
 
+def test_claims_are_written_for_other_solvers_in_the_order_of_the_certificate(run, folder):
+    save(KAN([1, 1], base="identity", names=["a"]), folder / "line.safetensors")
+    result = run("verify", "line.safetensors", "--axiom", "bounded(-99, 99)", "--smtlib", "claims", "--json")
+    claims = [claim["text"] for claim in json.loads(result.stdout)["claims"]]
+    texts = [(folder / "claims" / f"claim-{number}.smt2").read_text() for number in (1, 2)]
+    assert [text.splitlines()[0] for text in texts] == [f"; {claim}" for claim in claims]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -79,6 +87,7 @@ def test_axioms_come_from_a_file(run, model, folder):
         pytest.param(["--axiom", "positive()", "--box", "a=1"], "NAME=LOW:HIGH", id="no range"),
         pytest.param(["--axiom", "positive()", "--box", "a=1:0"], "low < high", id="empty range"),
         pytest.param(["--axiom", "positive()", "--effort", "0"], "effort", id="no time"),
+        pytest.param(["--axiom", "positive()", "--smtlib", "claims"], "piecewise polynomial", id="for no solver"),
         pytest.param(["none.json"], "none.json", id="no certificate"),
         pytest.param(["c.json", "--axiom", "positive()"], "leave out", id="both"),
     ],

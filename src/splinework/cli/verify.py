@@ -35,6 +35,7 @@ class VerifyOptions:
     )
     effort: float = common.effort(30.0)
     out: str | None = common.out("CERT.json", "File for the certificate.")
+    smtlib: str | None = common.out("FOLDER", "Folder for the claims as SMT-LIB scripts, for solvers such as z3.")
     quiet: bool = common.quiet()
     as_json: bool = common.as_json()
 
@@ -59,13 +60,17 @@ def verify(options: VerifyOptions) -> int:
         stages.stage("loading the model", after=1.0)
         subject = _model(options.model)
         if options.certificate is not None:
-            if options.texts or options.file or options.ranges or options.out:
-                raise ConfigError("a certificate is checked as it is; leave out --axiom, --axioms, --box and --out.")
+            if options.texts or options.file or options.ranges or options.out or options.smtlib:
+                raise ConfigError(
+                    "a certificate is checked as it is; leave out --axiom, --axioms, --box, --out and --smtlib."
+                )
             stages.stage("checking the certificate", after=1.0)
             from splinework.knowledge.axioms.checker import check
 
             return _checked(check(subject, options.certificate), options.certificate, as_json=options.as_json)
         axioms = _axioms(subject, options.texts, options.file)
+        if options.smtlib is not None:
+            _write_scripts(subject, axioms, options)
         stages.stage("looking for proofs and counter-examples", after=1.0)
         from splinework.knowledge.axioms.verify import verify as prove
 
@@ -124,6 +129,16 @@ def _box(ranges: tuple[str, ...]) -> dict[str, tuple[float, float]] | None:
         if not name:
             raise ConfigError(f"--box takes NAME=LOW:HIGH such as a=0:1, got {text!r}.")
     return found or None
+
+
+def _write_scripts(subject: Any, axioms: list[Any], options: VerifyOptions) -> None:
+    """The claims as scripts, numbered in the order of the certificate."""
+    from splinework.knowledge.axioms.verify.smtlib import smt_scripts
+    from splinework.nn.files import check_writable, write_into
+
+    check_writable(folder := Path(str(options.smtlib)))
+    scripts = smt_scripts(subject, axioms, box=_box(options.ranges))
+    write_into(folder, {f"claim-{number}.smt2": script.save for number, script in enumerate(scripts, 1)})
 
 
 def _show(found: Certificate, out: str | None) -> None:
