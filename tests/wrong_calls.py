@@ -252,7 +252,7 @@ CALLS = {
         (lambda f: sw.verify(MODEL, "monotone(c)"), ValueError, ["'c'", "a"]),
         (lambda f: sw.verify("monotone(a)", MODEL), ValueError, ["model first", "str"]),
         (lambda f: sw.verify(MODEL, "monotone(a)", bounds={}), TypeError, ["'bounds'", "'box'"]),
-        (lambda f: sw.verify(MODEL, "monotone(a)", timeout=9), TypeError, ["'timeout'", "'budget'"]),
+        (lambda f: sw.verify(MODEL, "monotone(a)", timeout=9), TypeError, ["'timeout'", "'effort'"]),
         (lambda f: sw.verify(MODEL, axiom="monotone(a)"), TypeError, ["'axiom'", "'axioms'"]),
         (lambda f: sw.verify(f, "monotone(a)"), ValueError, ["FitResult", ".model"]),
         (lambda f: sw.verify(MODEL, 3), ValueError, ["axiom", "3"]),

@@ -66,7 +66,7 @@ ROWS = (
         "batch batch_size"),
     Row(("steps", "max_iter"), "sw.fit(model, x, y, steps=…)", "100",
         "steps epochs epoch n_epochs num_epochs max_epochs max_iter max_steps iterations n_iter num_steps niterations"),
-    Row(("budget", "formula_budget"), "sw.fit(model, x, y, budget=…)", "60",
+    Row(("budget", "effort", "formula_budget"), "sw.fit(model, x, y, budget=…)", "60",
         "budget seconds timeout timeout_in_seconds time_limit time_budget max_time max_seconds formula_seconds niterations"),
     Row(("penalties",), "sw.fit(model, x, y, penalties=…)", "[sw.train.Sparsity(1e-3)]",
         "lamb lamb_l1 lamb_entropy lamb_coef lamb_coefdiff lambda_ lam alpha l1 l2 l1_ratio reg reg_metric regularization "

@@ -11,7 +11,6 @@ from splinework.errors import ConfigError
 from splinework.interpret.edit import auto_swap, connection_cost, deepen, permute, swap, widen
 from splinework.interpret.scores import attribution
 from splinework.nn.checkpoint import load, save
-from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.network import KAN
 from tests.contracts.cases import normal
 from tests.interpret.edit.cases import (
@@ -200,11 +199,7 @@ def test_a_wrong_argument_is_refused_with_the_way_out(edit, words):
         assert word in str(caught.value)
 
 
-def test_frames_and_axioms_are_refused_by_name():
-    framed = FramedKAN(network([2, 3, 1]), Frame(("a", "b")))
-    for verb in (lambda: widen(framed, 1), lambda: deepen(framed, 1), lambda: swap(framed, 1, 0, 1)):
-        with pytest.raises(ConfigError, match="without a frame"):
-            verb()
+def test_axioms_are_refused_by_name():
     x = normal(60, 2)
     monotone = sw.fit(KAN([2, 2, 1]), x, x[:, :1], axioms=["monotone(x1)"], steps=3, validation=None).model
     with pytest.raises(ConfigError, match="by construction"):

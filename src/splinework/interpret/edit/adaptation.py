@@ -11,6 +11,7 @@ from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.errors.foreign import explained
 from splinework.interpret.edit.refit import refitted
 from splinework.nn.arrays import data_of
+from splinework.nn.frame.framed import within_frame
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 
@@ -20,6 +21,7 @@ MIN_INTERVAL_EPS = 1e3
 
 @torch.no_grad()
 @explained
+@within_frame
 def adapt(
     model: KAN, x: Any, *, grid_eps: float | None = None, margin: float = 0.0, tolerance: float | None = None
 ) -> KAN:

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from splinework.errors import ConfigError, ShapeError
 from splinework.errors.foreign import explained
-from splinework.interpret.edit.difference import Edited, change, plain
+from splinework.interpret.edit.difference import Edited, change
 from splinework.interpret.edit.grid_refinement import resolutions
 from splinework.interpret.edit.refit import refitted
 from splinework.nn.arrays import data_of
+from splinework.nn.frame.framed import within_frame
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.nn.trace import trace
@@ -22,6 +23,7 @@ from splinework.splines.knots import extended
 
 @torch.no_grad()
 @explained
+@within_frame
 def coarsen(model: KAN, grid: int | Sequence[int], *, x: Any) -> Edited:
     """Returns a model with coarser grids, each edge as close to the old one on x as the fewer knots allow.
 
@@ -48,7 +50,7 @@ def coarsen(model: KAN, grid: int | Sequence[int], *, x: Any) -> Edited:
         >>> sw.edit.coarsen(model, 5, x=x).change < 1e-12
         True
     """
-    wanted = resolutions(grid, len(plain(model, "coarsen").kan_layers))
+    wanted = resolutions(grid, len(model.kan_layers))
     present = [layer.basis.resolution for layer in model.kan_layers]
     if min(wanted) < 1 or all(new >= old for new, old in zip(wanted, present, strict=True)):
         raise ConfigError(f"coarsen takes fewer intervals than the {present} of the layers, at least 1; got {wanted}.")

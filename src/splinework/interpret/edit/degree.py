@@ -11,6 +11,7 @@ from splinework.errors import ConfigError
 from splinework.errors.foreign import explained
 from splinework.interpret.edit.refit import refitted
 from splinework.nn.arrays import data_of
+from splinework.nn.frame.framed import within_frame
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import bspline_rows, cell_polynomials, grid_points, solve_least_squares
@@ -23,6 +24,7 @@ SMOOTHNESS = 1e-6
 
 @torch.no_grad()
 @explained
+@within_frame
 def elevate(model: KAN, degree: int) -> KAN:
     """Returns a model with splines of a higher degree and the same output (degree elevation).
 
@@ -51,6 +53,7 @@ def elevate(model: KAN, degree: int) -> KAN:
 
 @torch.no_grad()
 @explained
+@within_frame
 def raise_degree(model: KAN, degree: int, *, x: Any = None) -> KAN:
     """Returns a model with splines of a higher degree on the same intervals, refitted by least squares.
 

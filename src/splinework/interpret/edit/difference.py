@@ -1,15 +1,16 @@
 """The measure of an edit's change of the function, and the check that each output keeps a path from the inputs."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, ShapeError
 from splinework.errors.foreign import explained
-from splinework.nn.arrays import data_of
+from splinework.nn.arrays import as_columns, check_finite, data_of
 from splinework.nn.frame import FramedKAN
+from splinework.nn.frame.framed import names_of, reframed
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 from splinework.nn.trace import trace
@@ -19,7 +20,7 @@ class Edited(NamedTuple):
     """An edited model, and by how much its function differs; unpack it, or take its `model`.
 
     Attributes:
-        model: The new model.
+        model: The new model, in the frame of the old one if it had one.
         change: The result of `change` for the old and the new model on the data of the edit.
 
     Example:
@@ -32,17 +33,35 @@ class Edited(NamedTuple):
     model: KAN
     change: float
 
+    def within(self, framed: FramedKAN, x: Any) -> "Edited":
+        """The same for a network in a frame, measured at the outputs of the frame.
+
+        Args:
+            framed: The model before the edit.
+            x: Data in its raw units; None keeps the change of the network.
+
+        Raises:
+            ConfigError: If the frame corrects the network at points or for integrals, which the edit moves.
+        """
+        if framed.frame.corrections:
+            raise ConfigError(
+                "this edit would move the points or integrals that the model meets by construction; edit a network without "
+                "these axioms, and fit the result with them."
+            )
+        model = reframed(framed, self.model)
+        return Edited(cast("KAN", model), self.change if x is None else change(framed, model, x))
+
 
 @torch.no_grad()
 @explained
-def change(before: KAN, after: KAN, x: Any) -> float:
+def change(before: KAN | FramedKAN, after: KAN | FramedKAN, x: Any) -> float:
     """The difference of two models on x: its root mean square, relative to the standard deviation of the first one's output.
 
     The share is that of the output for which it is largest; an output that does not vary counts relative to its mean size, or to
     one.
 
     Args:
-        before: A network.
+        before: A network, with or without a frame.
         after: Another one, of the same inputs or some of them.
         x: Data in raw units of the first model, `(B, inputs)`: a tensor, an array or a frame.
 
@@ -60,45 +79,35 @@ def change(before: KAN, after: KAN, x: Any) -> float:
         >>> sw.edit.change(model, sw.refine(model, 10), x) < 1e-12
         True
     """
-    for model in (before, after):
-        plain(model, "change")
-    data = data_of(before, x)
+    data = data_of(before, x) if isinstance(before, KAN) else _raw(before, x)
     if data.shape[0] < 1:
         raise ShapeError("change compares the models on data, got no rows; pass at least one.")
-    names = before.config.input_names
-    if not set(after.config.input_names) <= set(names) or before.outputs != after.outputs:
+    names, left = names_of(before)[0], names_of(after)[0]
+    if not set(left) <= set(names) or before.outputs != after.outputs:
         raise ConfigError(
             f"change compares models of the same inputs and outputs, got {list(names)} → {before.outputs} and "
-            f"{list(after.config.input_names)} → {after.outputs}."
+            f"{list(left)} → {after.outputs}."
         )
     old = before(data)
-    new = after(data[:, [names.index(name) for name in after.config.input_names]].to(next(after.parameters()).dtype))
+    new = after(data[:, [names.index(name) for name in left]].to(next(after.parameters()).dtype))
     spread = old.std(0, unbiased=False)
     size = torch.where(spread > 0, spread, old.abs().mean(0))
     return float(((new - old).square().mean(0).sqrt() / torch.where(size > 0, size, torch.ones_like(size))).max())
 
 
-def plain(model: Any, verb: str) -> KAN:
-    """The model, if it is a network without a frame.
-
-    Raises:
-        ConfigError: If it has a frame.
-    """
-    if isinstance(model, FramedKAN):
-        raise ConfigError(
-            f"{verb} takes a network without a frame; its model.network is one, and FramedKAN(network, model.frame) puts the "
-            "result back where inputs and outputs are the same."
-        )
-    return model  # type: ignore[no-any-return]  # what else it may be, `explained` tells
+def _raw(model: FramedKAN, x: Any) -> Tensor:
+    """Finite data in the raw units of a network in a frame."""
+    columns = as_columns(x, model.inputs, "x", model.input_names, next(model.parameters())).detach()
+    check_finite(columns, "x", model.input_names)
+    return columns
 
 
 def unconstrained(model: KAN, verb: str) -> KAN:
-    """The model, if it is a network without a frame and without constraints.
+    """The model, if it is a network without constraints.
 
     Raises:
-        ConfigError: If it has one of them.
+        ConfigError: If it has some.
     """
-    plain(model, verb)
     if model.config.axioms or any(layer.shaping is not None for layer in model.kan_layers):
         listed = f" ({', '.join(model.config.axioms)})" if model.config.axioms else ""
         raise ConfigError(

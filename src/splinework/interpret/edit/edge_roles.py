@@ -16,6 +16,7 @@ from splinework.interpret.symbolic.library_function import LibraryFunction
 from splinework.kernels import BasisTable
 from splinework.nn.arrays import data_of
 from splinework.nn.edge_functions import EdgeFunction, held_spline
+from splinework.nn.frame.framed import within_frame
 from splinework.nn.layer import KANLayer
 from splinework.nn.naming import Place, edge_place
 from splinework.nn.network import KAN
@@ -30,6 +31,7 @@ ANCHOR_WEIGHT = 1e-3
 
 @torch.no_grad()
 @explained
+@within_frame
 def fix(
     model: KAN,
     edge: Sequence[int | str],
@@ -85,6 +87,7 @@ def fix(
 
 @torch.no_grad()
 @explained
+@within_frame
 def free(model: KAN, edge: Sequence[int | str], *, x: Any = None) -> KAN:
     """Returns the model with an edge that is a spline again, on the grid of its layer, closest to the function that it was.
 
@@ -128,6 +131,7 @@ def free(model: KAN, edge: Sequence[int | str], *, x: Any = None) -> KAN:
 
 @torch.no_grad()
 @explained
+@within_frame
 def freeze(model: KAN, edge: Sequence[int | str], *, affine: bool = False) -> KAN:
     """Returns the model with an edge that training does not move: the same to the last bit after a fit.
 
@@ -163,6 +167,7 @@ def freeze(model: KAN, edge: Sequence[int | str], *, affine: bool = False) -> KA
 
 @torch.no_grad()
 @explained
+@within_frame
 def unfreeze(model: KAN, edge: Sequence[int | str], *, x: Any = None) -> KAN:
     """Returns the model with an edge that training may move again.
 

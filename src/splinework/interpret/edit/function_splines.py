@@ -10,11 +10,12 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.errors.foreign import explained
-from splinework.interpret.edit.difference import Edited, change, plain
+from splinework.interpret.edit.difference import Edited, change
 from splinework.interpret.edit.edge_roles import free
 from splinework.interpret.edit.grid_refinement import refine_layer
 from splinework.nn.arrays import data_of
 from splinework.nn.edge_functions import EdgeFunction
+from splinework.nn.frame.framed import within_frame
 from splinework.nn.layer import KANLayer
 from splinework.nn.naming import edge_place
 from splinework.nn.network import KAN
@@ -27,6 +28,7 @@ UNIT_MARGIN = 1.02
 
 @torch.no_grad()
 @explained
+@within_frame
 def to_splines(
     model: KAN, x: Any = None, *, edges: Sequence[Sequence[int | str]] | None = None, grid: int | None = None
 ) -> Edited:
@@ -56,7 +58,7 @@ def to_splines(
         >>> change < 1e-4, model.kan_layers[0].functions
         (True, None)
     """
-    changed = copy.deepcopy(plain(model, "to_splines"))
+    changed = copy.deepcopy(model)
     held = {(l, e.i, e.j) for l, layer in enumerate(model.kan_layers) for e in _functions(layer)}
     places = sorted(held) if edges is None else [edge_place(model, edge) for edge in edges]
     if lacking := [place for place in places if place not in held]:

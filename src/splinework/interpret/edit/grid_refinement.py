@@ -12,6 +12,7 @@ from splinework.errors import ConfigError
 from splinework.errors.foreign import explained
 from splinework.interpret.edit.refit import refitted
 from splinework.nn.arrays import data_of
+from splinework.nn.frame.framed import within_frame
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import grid_points
@@ -19,6 +20,7 @@ from splinework.splines import grid_points
 
 @torch.no_grad()
 @explained
+@within_frame
 def refine(model: KAN, grid: int | Sequence[int], *, x: Any = None) -> KAN:
     """Returns a model with finer grids and the same output.
 

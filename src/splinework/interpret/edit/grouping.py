@@ -14,6 +14,7 @@ from splinework.interpret.edit.parts import everything, rearranged
 from splinework.interpret.edit.places import input_of
 from splinework.interpret.edit.refit import ANCHOR_WEIGHT, anchors
 from splinework.nn.arrays import data_of
+from splinework.nn.frame.framed import within_frame
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.nn.trace import trace
@@ -22,6 +23,7 @@ from splinework.splines import solve_least_squares
 
 @torch.no_grad()
 @explained
+@within_frame
 def group_inputs(model: KAN, x: Any, inputs: Sequence[int | str]) -> Edited:
     """Returns a model with one more hidden layer, in which some inputs share one sum node and each other one has its own.
 

@@ -13,6 +13,7 @@ from splinework.interpret.edit.difference import unconstrained
 from splinework.interpret.edit.parts import empty_like, everything, rearranged
 from splinework.interpret.edit.places import hidden_layer_of
 from splinework.kernels import BasisTable
+from splinework.nn.frame.framed import within_frame
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
@@ -21,6 +22,7 @@ from splinework.splines import solve_least_squares
 
 @torch.no_grad()
 @explained
+@within_frame
 def widen(model: KAN, layer: int, count: int = 1, *, products: Sequence[int] = (), seed: int = 0) -> KAN:
     """Returns a model with more nodes in one hidden layer and the same function, exactly.
 
@@ -68,6 +70,7 @@ def widen(model: KAN, layer: int, count: int = 1, *, products: Sequence[int] = (
 
 @torch.no_grad()
 @explained
+@within_frame
 def deepen(model: KAN, where: int, *, seed: int = 0) -> KAN:
     """Returns a model with one more layer of edges, the identity, and the same function.
 

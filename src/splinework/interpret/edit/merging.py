@@ -16,6 +16,7 @@ from splinework.interpret.edit.places import hidden_of
 from splinework.interpret.edit.refit import ANCHOR_WEIGHT, anchors
 from splinework.nn.arrays import data_of
 from splinework.nn.edge_functions import EdgeFunction
+from splinework.nn.frame.framed import within_frame
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.nn.trace import trace
@@ -24,6 +25,7 @@ from splinework.splines import solve_least_squares
 
 @torch.no_grad()
 @explained
+@within_frame
 def merge(model: KAN, x: Any, first: Sequence[int] | str, second: Sequence[int] | str) -> Edited:
     """Returns a model in which one hidden node takes over the edges of another one.
 
@@ -71,6 +73,7 @@ def merge(model: KAN, x: Any, first: Sequence[int] | str, second: Sequence[int] 
 
 @torch.no_grad()
 @explained
+@within_frame
 def split(model: KAN, node: Sequence[int] | str, *, seed: int = 0) -> KAN:
     """Returns a model with two copies of a hidden node, which share its outgoing edges; the function is the same, exactly.
 

@@ -10,10 +10,10 @@ from scipy.optimize import linear_sum_assignment
 
 from splinework.errors import ConfigError
 from splinework.errors.foreign import explained
-from splinework.interpret.edit.difference import plain
 from splinework.interpret.edit.parts import everything, rearranged
 from splinework.interpret.edit.places import hidden_layer_of, hidden_of
 from splinework.interpret.scores import attribution
+from splinework.nn.frame.framed import within_frame
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 
@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 
 
 @explained
+@within_frame
 def permute(model: KAN, layer: int, order: Sequence[int]) -> KAN:
     """Returns a model with the nodes of one hidden layer in another order and the same function, exactly.
 
@@ -42,7 +43,7 @@ def permute(model: KAN, layer: int, order: Sequence[int]) -> KAN:
         >>> torch.allclose(permute(model, 1, [2, 0, 1])(x), model(x))
         True
     """
-    at = hidden_layer_of(plain(model, "permute"), layer)
+    at = hidden_layer_of(model, layer)
     shape, wanted = model.config.nodes[at], [int(n) for n in order]
     if sorted(wanted) != list(range(shape.width)):
         raise ConfigError(f"order lists every node of layer {at} once, {list(range(shape.width))}, got {wanted}.")
@@ -57,6 +58,7 @@ def permute(model: KAN, layer: int, order: Sequence[int]) -> KAN:
 
 
 @explained
+@within_frame
 def swap(model: KAN, layer: int, first: int, second: int) -> KAN:
     """Returns a model in which two nodes of a hidden layer have changed places; the function is the same, exactly.
 
@@ -79,7 +81,7 @@ def swap(model: KAN, layer: int, first: int, second: int) -> KAN:
         >>> torch.allclose(swap(model, 1, 0, 2)(x), model(x))
         True
     """
-    at, i = hidden_of(plain(model, "swap"), (layer, first))
+    at, i = hidden_of(model, (layer, first))
     order = list(range(model.config.nodes[at].width))
     j = hidden_of(model, (layer, second), "sums" if i < model.config.nodes[at].sums else "products")[1]
     order[i], order[j] = j, i
@@ -87,6 +89,7 @@ def swap(model: KAN, layer: int, first: int, second: int) -> KAN:
 
 
 @explained
+@within_frame
 def connection_cost(model: KAN, x: Any) -> float:
     """The length of the connections, `Σ |p_i − p_j| A_ij` over the edges, with positions p in (0, 1) and attribution A.
 
@@ -109,10 +112,11 @@ def connection_cost(model: KAN, x: Any) -> float:
         >>> connection_cost(sw.KAN([2, 3, 1]), torch.rand(10, 2)) > 0
         True
     """
-    return _length(_scores(plain(model, "connection_cost"), x), model.config.nodes)
+    return _length(_scores(model, x), model.config.nodes)
 
 
 @explained
+@within_frame
 def auto_swap(model: KAN, x: Any) -> KAN:
     """Returns a model whose hidden nodes are in an order of low connection cost; the function is the same, exactly.
 
@@ -137,7 +141,7 @@ def auto_swap(model: KAN, x: Any) -> KAN:
         >>> connection_cost(auto_swap(model, x), x) <= connection_cost(model, x)
         True
     """
-    nodes, scores = plain(model, "auto_swap").config.nodes, _scores(model, x)
+    nodes, scores = model.config.nodes, _scores(model, x)
     orders = everything(model)
     cost = _length(scores, nodes)
     while True:

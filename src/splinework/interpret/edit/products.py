@@ -14,6 +14,7 @@ from splinework.interpret.edit.merging import scaled
 from splinework.interpret.edit.parts import everything, rearranged
 from splinework.interpret.edit.places import hidden_of
 from splinework.nn.arrays import data_of
+from splinework.nn.frame.framed import within_frame
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
@@ -22,6 +23,7 @@ from splinework.nn.trace import trace
 
 @torch.no_grad()
 @explained
+@within_frame
 def to_product(model: KAN, node: Sequence[int] | str, *, arity: int = 2) -> KAN:
     """Returns a model in which a hidden sum node is a product; the function is the same, exactly.
 
@@ -67,6 +69,7 @@ def to_product(model: KAN, node: Sequence[int] | str, *, arity: int = 2) -> KAN:
 
 @torch.no_grad()
 @explained
+@within_frame
 def to_sum(model: KAN, x: Any, node: Sequence[int] | str) -> Edited:
     """Returns a model in which a hidden product node is a sum of the same edges, scaled.
 

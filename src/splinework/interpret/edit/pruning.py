@@ -14,6 +14,7 @@ from splinework.interpret.edit.difference import check_paths, cut_off, varying
 from splinework.interpret.edit.parts import compact, everything, rearranged
 from splinework.interpret.scores import Attribution, attribution
 from splinework.nn.arrays import data_of
+from splinework.nn.frame.framed import within_frame
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 from splinework.nn.trace import Trace, trace
@@ -21,6 +22,7 @@ from splinework.nn.trace import Trace, trace
 
 @torch.no_grad()
 @explained
+@within_frame
 def prune(
     model: KAN,
     x: Any,

@@ -7,14 +7,16 @@ import torch
 from torch import Tensor
 
 from splinework.errors.foreign import explained
-from splinework.interpret.edit.difference import Edited, change, check_paths, plain
+from splinework.interpret.edit.difference import Edited, change, check_paths
 from splinework.interpret.edit.places import edge_of, hidden_of, input_of
 from splinework.interpret.edit.pruning import without_columns, without_edges
 from splinework.nn.arrays import data_of
+from splinework.nn.frame.framed import within_frame
 from splinework.nn.network import KAN
 
 
 @explained
+@within_frame
 def remove_edge(model: KAN, x: Any, edge: Sequence[int | str]) -> Edited:
     """Returns the model without one edge; its mean on x goes to the bias of its sum.
 
@@ -39,7 +41,7 @@ def remove_edge(model: KAN, x: Any, edge: Sequence[int | str]) -> Edited:
         >>> remove_edge(model, x, ("x2", "y")).model.active_inputs()
         ['x1']
     """
-    layer, i, j = edge_of(plain(model, "remove_edge"), edge)
+    layer, i, j = edge_of(model, edge)
 
     def gone(keep: list[Tensor]) -> None:
         keep[layer][i, j] = False
@@ -48,6 +50,7 @@ def remove_edge(model: KAN, x: Any, edge: Sequence[int | str]) -> Edited:
 
 
 @explained
+@within_frame
 def remove_node(model: KAN, x: Any, node: Sequence[int] | str) -> Edited:
     """Returns the model without one hidden node; the means of its edges on x go to the biases.
 
@@ -70,7 +73,7 @@ def remove_node(model: KAN, x: Any, node: Sequence[int] | str) -> Edited:
         >>> remove_node(model, x, (1, 0)).model.config.shape
         [2, 2, 1]
     """
-    layer, n = hidden_of(plain(model, "remove_node"), node)
+    layer, n = hidden_of(model, node)
 
     def gone(keep: list[Tensor]) -> None:
         keep[layer][n] = False
@@ -80,6 +83,7 @@ def remove_node(model: KAN, x: Any, node: Sequence[int] | str) -> Edited:
 
 
 @explained
+@within_frame
 def remove_input(model: KAN, x: Any, input: int | str) -> Edited:
     """Returns the model that takes x without one column; the means of the input's edges on x go to the biases.
 
@@ -103,7 +107,7 @@ def remove_input(model: KAN, x: Any, input: int | str) -> Edited:
         >>> remove_input(model, x, "colour").model.config.input_names
         ('mass', 'speed')
     """
-    at = input_of(plain(model, "remove_input"), input)
+    at = input_of(model, input)
     name = model.config.input_names[at]
 
     def gone(keep: list[Tensor]) -> None:

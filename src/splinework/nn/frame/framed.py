@@ -5,10 +5,11 @@ boundary, `u = g + ω N` (Lagaris, Likas and Fotiadis 1998), one between bounds,
 """
 
 import copy
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Final, final
+from functools import cached_property, wraps
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast, final
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,8 @@ from splinework.formula.reading import identifiers
 from splinework.nn.arrays import admitted, as_columns, check_columns
 from splinework.nn.network import KAN
 
+P = ParamSpec("P")
+R = TypeVar("R")
 MAX_FRAME_LENGTH: Final = 1 << 20
 """Maximum length in characters of all formulas of a frame together, so that no file makes its reader work for long."""
 
@@ -257,3 +260,48 @@ def network_of(model: KAN | FramedKAN) -> KAN:
 def frame_of(model: KAN | FramedKAN) -> Frame | None:
     """The frame of a model, or None."""
     return model.frame if isinstance(model, FramedKAN) else None
+
+
+def within_frame(edit: Callable[Concatenate[KAN, P], R]) -> Callable[Concatenate[KAN | FramedKAN, P], R]:
+    """An edit of networks that takes networks in frames, too: the network inside is edited, and the frame stays.
+
+    The argument `x`, if there is one, holds raw inputs of the model; the edit is given the network's inputs. A result that
+    holds more than a model has a method `within(framed, x)`, which measures it at the outputs of the frame.
+    """
+    signature = inspect.signature(edit)
+
+    @wraps(edit)
+    def edited(model: KAN | FramedKAN, *args: P.args, **keywords: P.kwargs) -> R:
+        if not isinstance(model, FramedKAN):
+            return edit(model, *args, **keywords)
+        given = signature.bind(model.network, *args, **keywords)
+        x = given.arguments.get("x")
+        if x is not None:
+            with torch.no_grad():
+                given.arguments["x"] = model.inside(x)
+        found: Any = edit(*given.args, **given.kwargs)
+        if isinstance(found, KAN):
+            found = reframed(model, found)
+        elif hasattr(found, "within"):
+            found = found.within(model, x)
+        return cast("R", found)
+
+    return cast("Callable[Concatenate[KAN | FramedKAN, P], R]", edited)
+
+
+def reframed(model: FramedKAN, network: KAN) -> FramedKAN:
+    """Another network in the frame of a model; where it takes fewer inputs, columns that nothing uses any more go, too."""
+    before = tuple(model.network.config.input_names)
+    kept = [before.index(name) for name in network.config.input_names]
+    if kept == list(range(len(before))):
+        return FramedKAN(network, model.frame)
+    frame = model.frame
+    inside = frame.features or frame.symbols
+    narrower = replace(frame, features=tuple(inside[i] for i in kept))
+    used = {i for each in (*narrower.before, *narrower.after) for i in each.columns if i < len(frame.input_names)}
+    raw = [i for i in range(len(frame.input_names)) if i in used]
+    names = tuple(frame.input_names[i] for i in raw)
+    if identifiers(names) == tuple(frame.symbols[i] for i in raw):  # formulas mean the same without the other names
+        ranges = tuple(frame.ranges[i] for i in raw) if frame.ranges else ()
+        narrower = replace(narrower, input_names=names, ranges=ranges)
+    return FramedKAN(network, narrower)
