@@ -68,6 +68,7 @@ def printed(made: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_statuses_are_in_the_json_and_in_the_model(made: Path) -> None:
     statuses = printed(made)["axioms"]
     assert [(v["axiom"], v["strength"]) for v in statuses] == [

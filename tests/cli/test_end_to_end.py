@@ -78,10 +78,10 @@ def test_predictions_come_through_a_pipe(fitted):
     "arguments",
     [
         ["fit", "none.csv", "--target", "y"],
-        ["fit", "d.csv", "--target", "z"],
-        ["fit", "d.csv", "--target", "y", "--out", "o"],
+        pytest.param(["fit", "d.csv", "--target", "z"], marks=pytest.mark.slow),
+        pytest.param(["fit", "d.csv", "--target", "y", "--out", "o"], marks=pytest.mark.slow),
         ["predict", "o/model.safetensors", "d.csv", "--out", "/dev/full"],
-        ["nonsense"],
+        pytest.param(["nonsense"], marks=pytest.mark.slow),
     ],
 )
 def test_a_refusal_is_one_line_and_exit_code_2(fitted, arguments):
@@ -95,6 +95,7 @@ def test_a_refusal_is_one_line_and_exit_code_2(fitted, arguments):
     assert tree(fitted) == before
 
 
+@pytest.mark.slow
 def test_discover_finds_the_law_and_its_files_say_the_same(fitted):
     done = program(fitted, "discover", "d.csv", "--target", "y", "--budget", "6", "--out", "found", "--json")
     assert done.returncode == 0, done.stderr
@@ -173,6 +174,7 @@ def test_ctrl_c_ends_discover_with_what_it_has_found(fitted):
         assert (fitted / "half" / "equations.csv").exists()
 
 
+@pytest.mark.slow
 def test_a_terminal_that_knows_no_such_letters_is_no_reason_to_fail(fitted):
     done = program(fitted, "doctor", env={**HERE, "PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0

@@ -263,6 +263,7 @@ def test_gross_errors_are_set_aside_and_told(seed):
     assert any("gross errors" in note for note in found.notes)
 
 
+@pytest.mark.slow
 def test_weights_are_kept_where_gross_errors_are_set_aside():
     """Rows without weight may say anything, also where others are gross errors."""
     x, y = rows(lambda x: x[:, 0] / (x[:, 1] - 3), 2)

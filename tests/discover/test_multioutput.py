@@ -23,6 +23,7 @@ def rows(*formulas, noise=0.0, count=300, seed=0):
 DECAY = sympy.exp(-0.37 * x1) * sympy.sin(2.3 * x2)
 
 
+@pytest.mark.slow
 def test_a_structure_found_once_is_not_searched_again():
     x, y = rows(3 * DECAY, -0.5 * sympy.exp(-1.1 * x1) * sympy.sin(1.9 * x2), x1 / x2)
     calls = []

@@ -59,6 +59,7 @@ def test_the_relation_comes_back(name, noise):
     assert len(table) == 1  # multiples and powers of it are no news
 
 
+@pytest.mark.slow
 def test_two_relations_that_do_not_follow_from_each_other():
     u = np.random.default_rng(0).uniform(1, 3, (300, 2))
     x = np.column_stack([u, u[:, 0] + 2 * u[:, 1], u[:, 0] * u[:, 1]])

@@ -41,6 +41,7 @@ def test_a_network_of_features_is_the_network_at_the_features():
         assert (model.inputs, model.input_names) == (2, ("p", "q"))
 
 
+@pytest.mark.slow
 def test_a_fit_learns_what_a_sum_of_curves_cannot(fitted):
     x, fresh = rows(), rows(500, seed=1)
     without = sw.fit(sw.KAN([2, 1]), x, target(x), **QUIET)

@@ -144,6 +144,7 @@ def test_held_out_rows_and_weights_go_through_the_frame(name):
 
 
 @pytest.mark.parametrize("loss", ["huber", "absolute"])
+@pytest.mark.slow
 def test_other_losses_go_through_the_frame(loss):
     truth, axioms = TRUTHS["boundary"]
     x, y = rows(truth, 200)
@@ -270,6 +271,7 @@ def test_an_odd_fit_is_odd_whatever_the_mean_of_the_rows(shape):
         ),
     ],
 )
+@pytest.mark.slow
 def test_a_true_axiom_makes_a_fit_of_noisy_rows_no_worse(axiom):
     random = np.random.default_rng(0)
     x, fresh = random.uniform(0, 1, (40, 3)), random.uniform(0, 1, (1000, 3))

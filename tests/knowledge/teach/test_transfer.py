@@ -165,6 +165,7 @@ def test_a_simulator_that_is_slightly_wrong_halves_the_error_and_more(simulated,
     assert torch.equal(sw.load(tmp_path / "model.safetensors")(fresh), found.model(fresh))
 
 
+@pytest.mark.slow
 def test_corrections_are_edges_that_can_be_read(simulated):
     x = uniform(30, 3, seed=5)
     with torch.no_grad():
