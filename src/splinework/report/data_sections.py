@@ -27,6 +27,7 @@ from splinework.report.plot import plot_fit, plot_history, plot_residual_histogr
 from splinework.report.plot.fits import MIN_ROWS_FOR_MEDIANS
 from splinework.report.plot.protocols import Floats, best_of
 from splinework.report.plot.style import new_figure, shown_name
+from splinework.report.scores import accuracy, log_loss
 
 MAX_POINTS = 800
 MAX_COLUMNS = 200
@@ -39,6 +40,9 @@ def figures(facts: ReportData) -> Html:
     network = facts.network
     shown: list[tuple[str, Html]] = []
     for name, kind, rows in (("test", "test", facts.test), ("train", "training", facts.train)):
+        if facts.classes:
+            shown += _of_classes(facts, name, kind, rows)
+            continue
         error, r2 = _overall(facts, rows)
         logs = "log" in facts.output_scales
         given = facts.metric(f"rmse_{name}")
@@ -53,12 +57,28 @@ def figures(facts: ReportData) -> Html:
             ("parameters in use", text(network.parameter_count(active=True))),
             ("active edges", Html(f"{network.active_edges()} <small>of {edges}</small>")),
         ]
-    shown.append(("inputs in use", Html(f"{len(facts.used)} <small>of {len(facts.names)}</small>")))
+    used = set(facts.used)
+    count = sum(any(facts.names[place] in used for place in column.places) for column in facts.columns)
+    shown.append(("columns in use", Html(f"{count} <small>of {len(facts.columns)}</small>")))
     seconds = _first(facts.metric("seconds"), facts.history.steps[-1].seconds if facts.history else None)
     shown.append(("seconds to fit", NOTHING if seconds is None else number(seconds, 3)))
     seed = facts.metric("seed")
     shown.append(("seed", NOTHING if seed is None else text(int(seed))))
     return cards(shown)
+
+
+def _of_classes(facts: ReportData, name: str, kind: str, rows: ReportRows | None) -> list[tuple[str, Html]]:
+    """Accuracy and log loss on rows of one kind."""
+    right = loss = math.nan
+    if rows is not None and rows.codes is not None and rows.probabilities is not None and len(rows):
+        right, loss = accuracy(rows.probabilities, rows.codes), log_loss(rows.probabilities, rows.codes) or math.nan
+    share = _first(facts.metric(f"accuracy_{name}"), right)
+    count = _first(facts.metric(f"n_{name}"), None if rows is None else len(rows))
+    return [
+        (f"accuracy on {kind} rows", NOTHING if share is None else text(f"{100 * share:.4g} %")),
+        (f"log loss on {kind} rows", number(_first(facts.metric(f"log_loss_{name}"), loss))),
+        (f"{kind} rows", NOTHING if count is None else text(int(count))),
+    ]
 
 
 def _first(*values: float | None) -> float | None:
@@ -79,8 +99,8 @@ def data(facts: ReportData) -> Html:
         return NOTHING
     used = facts.used
     columns = [
-        (name, "input" if name in used else "input, not used", scale, facts.train.x[:, i])
-        for i, (name, scale) in enumerate(zip(facts.names, facts.input_scales, strict=True))
+        (label, "input" if name in used else "input, not used", scale, facts.train.x[:, i])
+        for i, (name, label, scale) in enumerate(zip(facts.names, facts.labels, facts.input_scales, strict=True))
     ]
     if facts.train.y is not None:
         columns += [
@@ -131,7 +151,7 @@ def learning_curve(facts: ReportData) -> Html:
 
 def fit(facts: ReportData) -> Html:
     """Measured against predicted values of each output, on the test rows if available, and the errors."""
-    if facts.shown is None:
+    if facts.shown is None or facts.shown[0].y is None:
         return NOTHING
     rows, kind = facts.shown
     assert rows.y is not None
@@ -176,7 +196,7 @@ def _errors(facts: ReportData) -> Html:
 
 def residuals(facts: ReportData) -> Html:
     """Residuals of the network, or else of the best formula: their distribution and their dependence on inputs."""
-    if facts.shown is None:
+    if facts.shown is None or facts.shown[0].y is None:
         return NOTHING
     rows, kind = facts.shown
     assert rows.y is not None
