@@ -1,4 +1,4 @@
-"""Every layer of a network as a network of its own whose outputs are its edges, for readers of single edges in other languages."""
+"""Every layer of a network as a network of its own whose outputs are its edges, for readers of single edges."""
 
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,7 @@
-"""Small line charts and bars as SVG in the colours of the page; `assets/network.css` styles them, as it does those of the scripts."""
+"""Small line charts and bars as SVG in the colours of the page, styled by `assets/network.css` like those of the scripts."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,6 +10,7 @@ import numpy as np
 from splinework.report.html import NOTHING, Html, element, join, number, text
 from splinework.report.plot.protocols import Floats
 
+Along = Callable[[float], float]
 WIDTH, HEIGHT = 300, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 54, 10, 10, 36
 
@@ -73,9 +74,7 @@ def line_chart(
         parts.append(
             f'<line class="tick" x1="{across(value):.1f}" x2="{across(value):.1f}" y1="{floor}" y2="{floor + 4}"/>'
         )
-        parts.append(
-            f'<text x="{across(value):.1f}" y="{floor + 16}" text-anchor="middle">{number(value, 3)}</text>'
-        )
+        parts.append(f'<text x="{across(value):.1f}" y="{floor + 16}" text-anchor="middle">{number(value, 3)}</text>')
     if names[0]:
         middle = (_LEFT + WIDTH - _RIGHT) / 2
         parts.append(
@@ -85,13 +84,14 @@ def line_chart(
         parts.append(_drawn(line, across, up, (low, high)))
     if rug is not None and len(rug):
         shown = np.unique(np.quantile(rug, np.linspace(0, 1, 60)))
-        marks = "".join(f"M{across(float(x)):.1f},{floor}v-5" for x in shown if left <= x <= right and (x > 0 or not log))
+        marks = "".join(
+            f"M{across(float(x)):.1f},{floor}v-5" for x in shown if left <= x <= right and (x > 0 or not log)
+        )
         parts.append(f'<path class="rug" d="{marks}"/>')
     return _svg(parts, label, WIDTH, HEIGHT)
 
 
-def _drawn(line: Line, across: object, up: object, ends: tuple[float, float]) -> str:
-    assert callable(across) and callable(up)
+def _drawn(line: Line, across: Along, up: Along, ends: tuple[float, float]) -> str:
     low, high = ends
     there = [(float(x), float(min(max(y, low), high))) for x, y in zip(line.x, line.y, strict=True) if math.isfinite(y)]
     parts = []
@@ -123,12 +123,16 @@ def bar_chart(
     parts = []
     for value in ticks(low, high, 3):
         kind = "zero" if value == 0 else "grid"
-        parts.append(f'<line class="{kind}" x1="{across(value):.1f}" x2="{across(value):.1f}" y1="{_TOP}" y2="{floor}"/>')
+        parts.append(
+            f'<line class="{kind}" x1="{across(value):.1f}" x2="{across(value):.1f}" y1="{_TOP}" y2="{floor}"/>'
+        )
         parts.append(f'<text x="{across(value):.1f}" y="{floor + 16}" text-anchor="middle">{number(value, 3)}</text>')
     for place, (name, value) in enumerate(zip(labels, values.tolist(), strict=True)):
         y = _TOP + step * place
         shown = name if len(name) <= 15 else f"{name[:14]}…"
-        parts.append(f'<text x="{left - 6}" y="{y + 15}" text-anchor="end">{text(shown)}<title>{text(name)}</title></text>')
+        parts.append(
+            f'<text x="{left - 6}" y="{y + 15}" text-anchor="end">{text(shown)}<title>{text(name)}</title></text>'
+        )
         if not math.isfinite(value):
             continue
         a, b = sorted((across(0.0), across(value)))
@@ -187,8 +191,7 @@ def _log_ticks(low: float, high: float) -> list[float]:
     return kept if len(kept) > 1 else [low, high]
 
 
-def _horizontal(low: float, high: float, up: object) -> str:
-    assert callable(up)
+def _horizontal(low: float, high: float, up: Along) -> str:
     parts = []
     values = ticks(low, high, 4)
     spaced = all(b > a for a, b in pairwise(values))

@@ -19,12 +19,12 @@ def classes(facts: ReportData) -> Html:
     if facts.shown is None or facts.shown[0].codes is None:
         return paragraph("The rows have no known classes, so nothing can be compared.", "aside")
     rows, kind = facts.shown
-    assert rows.codes is not None and rows.probabilities is not None
-    parts = [_matrix(facts, confusion(rows.probabilities, rows.codes), kind)]
-    unknown = int((rows.codes < 0).sum())
+    codes, probabilities = rows.classified
+    parts = [_matrix(facts, confusion(probabilities, codes), kind)]
+    unknown = int((codes < 0).sum())
     if unknown:
         parts.append(paragraph(f"{unknown} rows have a class that the model does not know.", "aside"))
-    present = np.unique(rows.codes[rows.codes >= 0])
+    present = np.unique(codes[codes >= 0])
     if len(present) < 2:
         one = facts.classes[present[0]] if len(present) else "none"
         sentence = f"All these rows are of one class ({one}), so there is neither a ROC curve nor a calibration."
@@ -32,7 +32,7 @@ def classes(facts: ReportData) -> Html:
     shown = [1] if len(facts.classes) == 2 else list(range(len(facts.classes)))[:MAX_CLASSES]
     curves, calibrations, lacking = [], [], []
     for code in shown:
-        name, positive, scores = facts.classes[code], rows.codes == code, rows.probabilities[:, code]
+        name, positive, scores = facts.classes[code], codes == code, probabilities[:, code]
         if min(positive.sum(), (~positive).sum()) < MIN_ROWS or not np.isfinite(scores).all():
             lacking.append(name)
             continue
@@ -40,16 +40,26 @@ def classes(facts: ReportData) -> Html:
         step = max(1, len(found.false) // 120)
         places = np.unique(np.append(np.arange(0, len(found.false), step), len(found.false) - 1))
         line = Line(found.false[places], found.true[places])
-        drawn = line_chart([_DIAGONAL, line], f"ROC curve of {name}, area {found.area:.4f}.", names=("false positive rate", ""), x_range=(0, 1), y_range=(0, 1))
+        drawn = line_chart(
+            [_DIAGONAL, line],
+            f"ROC curve of {name}, area {found.area:.4f}.",
+            names=("false positive rate", ""),
+            x_range=(0, 1),
+            y_range=(0, 1),
+        )
         curves.append(figure(drawn, f"{name}: area {found.area:.4f}"))
         told = calibration(scores, positive)
         line = Line(told.predicted, told.observed, (told.low, told.high), points=True)
         label = f"Calibration of {name}, mean distance {told.error:.3f}."
-        drawn = line_chart([_DIAGONAL, line], label, names=("predicted probability", ""), x_range=(0, 1), y_range=(0, 1))
+        drawn = line_chart(
+            [_DIAGONAL, line], label, names=("predicted probability", ""), x_range=(0, 1), y_range=(0, 1)
+        )
         calibrations.append(figure(drawn, f"{name}: mean distance {told.error:.3f}"))
     if curves:
         parts += [element("h3", text("ROC")), grid(curves)]
-        parts.append(paragraph(f"True against false positive rate on the {kind} rows; the dashed line is chance.", "aside"))
+        parts.append(
+            paragraph(f"True against false positive rate on the {kind} rows; the dashed line is chance.", "aside")
+        )
         parts += [element("h3", text("Calibration")), grid(calibrations)]
         parts.append(
             paragraph(

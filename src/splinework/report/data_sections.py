@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from splinework.interpret.importance.sobol import sobol_indices
-from splinework.nn.network import KAN
 from splinework.report.facts import ReportData, ReportRows, errors_of, values_of
 from splinework.report.html import (
     NOTHING,
@@ -32,7 +30,7 @@ from splinework.report.scores import accuracy, log_loss
 MAX_POINTS = 800
 MAX_COLUMNS = 200
 MAX_OUTPUTS = 6
-MAX_INPUTS = 12
+MAX_INPUTS = 6
 
 
 def figures(facts: ReportData) -> Html:
@@ -211,8 +209,8 @@ def residuals(facts: ReportData) -> Html:
             (None, f"{shown_name(name)} predicted", scale, f"{left}-predicted", "the prediction")
         ]
         columns += [
-            (rows.x[few, i], facts.names[i], facts.input_scales[i], f"{left}-{i + 1}", facts.names[i])
-            for i in _inputs(facts, rows)
+            (rows.x[few, i], facts.labels[i], facts.input_scales[i], f"{left}-{i + 1}", facts.labels[i])
+            for i in _inputs(facts)
         ]
         figure = new_figure(3.0, 2.3, arranged=True)
         plot_residual_histogram(measured, predicted, ax=figure.add_subplot(), scale=scale)
@@ -231,14 +229,15 @@ def residuals(facts: ReportData) -> Html:
     return join(*parts, paragraph(caption, "aside"))
 
 
-def _inputs(facts: ReportData, rows: ReportRows) -> list[int]:
-    """The most important inputs in use."""
-    used = facts.used
-    alive = [i for i, name in enumerate(facts.names) if name in used]
-    if len(alive) <= MAX_INPUTS or len(rows) < 2 or not isinstance(facts.model, KAN):
-        return alive[:MAX_INPUTS]
-    shares = sobol_indices(facts.model, rows.x[:2000]).total.max(axis=1)
-    return sorted(sorted(alive, key=lambda i: -shares[i])[:MAX_INPUTS])
+def _inputs(facts: ReportData) -> list[int]:
+    """The inputs of the most important columns in use."""
+    used, shares = set(facts.used), facts.shares
+    alive = [c for c, column in enumerate(facts.columns) if any(facts.names[place] in used for place in column.places)]
+    if shares is not None:
+        weight = shares.max(axis=1)
+        alive = sorted(alive, key=lambda c: -weight[c])
+    numbers = [facts.columns[c].places[0] for c in alive if not facts.columns[c].levels]
+    return sorted(numbers[:MAX_INPUTS])
 
 
 def _plain(measured: Floats, predicted: Floats, scale: str) -> str:

@@ -117,8 +117,8 @@ def _pictures(facts: ReportData, found: Sequence[Effect], kept: Sequence[int], o
     spans = []
     for each in found:
         values = each.effect[:, output]
-        width = np.zeros_like(values) if each.width is None else each.width[:, output]
-        spans += [values - width, values + width]
+        half = np.zeros_like(values) if each.width is None else each.width[:, output]
+        spans += [values - half, values + half]
     ends = extent(spans, room=0.05)
     drawn = []
     for each, c in zip(found, kept, strict=True):
@@ -199,4 +199,3 @@ def _without_shares(facts: ReportData) -> ReportData:
     plain.__dict__["shares"] = None
     plain.__dict__["function"] = facts.function
     return plain
-

@@ -43,6 +43,13 @@ class ReportRows:
     def __len__(self) -> int:
         return len(self.x)
 
+    @property
+    def classified(self) -> tuple[Integers, Floats]:
+        """Codes and probabilities of a classification with known classes."""
+        assert self.codes is not None
+        assert self.probabilities is not None
+        return self.codes, self.probabilities
+
     def errors(self, output: int, scale: str) -> tuple[float, float]:
         """Root mean squared error and R² of one output, or of its logarithm on the scale `log`; NaN if unknown."""
         if self.y is None or not len(self):
@@ -294,9 +301,7 @@ def values_of(row: ReportedFormula, x: Floats) -> Floats:
     return np.full(len(x), np.nan) if function is None else np.asarray(function()(x), dtype=np.float64)
 
 
-def _rows(
-    model: KAN | FramedKAN | None, table: ReportedTable | None, x: Any, y: Any, task: ReportTask
-) -> ReportRows:
+def _rows(model: KAN | FramedKAN | None, table: ReportedTable | None, x: Any, y: Any, task: ReportTask) -> ReportRows:
     """Rows with the predictions of the model, or else of the best formulas."""
     if model is not None:
         outputs = tuple(names_of(model)[1])

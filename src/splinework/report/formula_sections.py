@@ -110,9 +110,7 @@ def _listing(facts: ReportData, rows: list[ReportedFormula], of: int) -> Html:
         "held-out": [_known(_held_out(facts, row)) for row in rows],
         "R²": [r_squared(_r2(facts, row)) for row in rows],
         "bits": [_difference(_number(row, "bits"), best[row.target]) for row in rows],
-        "probability": [
-            None if p is None else text(probability(p)) for p in _probabilities(rows)
-        ],
+        "probability": [None if p is None else text(probability(p)) for p in _probabilities(rows)],
         "notes": [text("; ".join(row.notes)) if row.notes else None for row in rows],
     }
     held = {name: cells for name, cells in columns.items() if any(cell is not None for cell in cells)}
@@ -170,7 +168,7 @@ def _argument(facts: ReportData, row: ReportedFormula, name: str) -> tuple[str, 
 
 
 def _probabilities(rows: list[ReportedFormula]) -> list[float | None]:
-    """Probabilities among the formulas of a target: their own, or those of their description lengths if they add up to more than 1."""
+    """Probabilities among the formulas of a target; those of the description lengths if their own add up to more than 1."""
     own = [_number(row, "probability") for row in rows]
     found = list(own)
     for target in {row.target for row in rows}:

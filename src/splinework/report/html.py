@@ -87,7 +87,11 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Html]], *, 
         body.append(
             element("tr", first, *(element("td", cell, class_=k) for cell, k in zip(row[1:], kinds[1:], strict=True)))
         )
-    parts = (element("caption", element("span", text(caption))), element("thead", element("tr", *heads)), element("tbody", *body))
+    parts = (
+        element("caption", element("span", text(caption))),
+        element("thead", element("tr", *heads)),
+        element("tbody", *body),
+    )
     inside = element("table", *parts, class_="narrow") if len(head) <= MAX_NARROW_COLUMNS else element("table", *parts)
     return element("div", inside, class_="wide", tabindex="0", role="region", aria_label=caption)
 

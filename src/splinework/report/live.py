@@ -66,8 +66,8 @@ def live_model(model: KAN | FramedKAN | None) -> LiveModel:
 
 
 def _neutral(inputs: int, outputs: int) -> ModelMetadata:
-    names = [tuple(f"{letter}{i + 1}" for i in range(count)) for letter, count in (("x", inputs), ("y", outputs))]
-    return ModelMetadata("model", *names, shape="")
+    columns, results = (tuple(f"{letter}{i + 1}" for i in range(n)) for letter, n in (("x", inputs), ("y", outputs)))
+    return ModelMetadata("model", columns, results, shape="")
 
 
 def _wrapped(module: str) -> str:

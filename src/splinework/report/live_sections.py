@@ -48,9 +48,9 @@ def network(facts: ReportData) -> Html:
     details = element("div", class_="details screen", id="network-panel", aria_live="polite")
     explorer = element("div", element("div", _static(facts), id="network-picture"), details, class_="explorer")
     caption = (
-        "Inputs are on the left, outputs on the right; each box shows the function of its edge over the range of the data. Width "
-        "and opacity of an edge show its share of the variance. Point at an edge or a node, or reach it by keyboard, for details; "
-        "click to keep them."
+        "Inputs are on the left, outputs on the right; each box shows the function of its edge over the range of the data. "
+        "Width and opacity of an edge show its share of the variance. Point at an edge or a node, or reach it by keyboard, for "
+        "details; click to keep them."
     )
     return join(explorer, paragraph(caption, "aside"), edge_table(facts), framed)
 
@@ -58,14 +58,17 @@ def network(facts: ReportData) -> Html:
 def _static(facts: ReportData) -> Html:
     """The diagram for readers without scripts."""
     model, rows = facts.network, facts.rows
-    assert model is not None and rows is not None and facts.model is not None
+    if model is None or rows is None or facts.model is None:
+        return NOTHING
     try:
         ax = plot(facts.model, rows.x)
     except SplineworkError as error:
         return paragraph(f"No picture of the network: {error}", "aside")
     drawn = ax.figure
     assert isinstance(drawn, Figure)
-    description = f"Network diagram: {model.inputs} inputs, {model.outputs} outputs, {model.active_edges()} active edges."
+    description = (
+        f"Network diagram: {model.inputs} inputs, {model.outputs} outputs, {model.active_edges()} active edges."
+    )
     return picture(drawn, "diagram", description)
 
 
@@ -94,7 +97,9 @@ def page_data(facts: ReportData, live: LiveModel) -> dict[str, Any]:
     }
     if facts.network is not None and rows is not None and facts.seen is not None and facts.network.active_edges():
         try:
-            found["graph"] = graph_of(facts.network, facts.seen, names=_inner_names(facts), output_names=_outer_names(facts))
+            found["graph"] = graph_of(
+                facts.network, facts.seen, names=_inner_names(facts), output_names=_outer_names(facts)
+            )
         except SplineworkError:  # the section says so
             found["graph"] = None
     if facts.model is None or rows is None or not len(rows) or live.lacking:
@@ -150,4 +155,3 @@ def _band(facts: ReportData) -> tuple[list[list[float] | None] | None, str]:
         half = float(off[rank - 1])
         found.append([-half, half] if math.isfinite(half) else None)
     return found, f"The band holds {100 * LEVEL:.0f} % of new rows like the {count} held-out rows (split conformal)."
-

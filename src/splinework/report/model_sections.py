@@ -94,6 +94,9 @@ def usage(facts: ReportData) -> Html:
     model = facts.model
     if model is None:
         return NOTHING
+    command = "splinework predict model.safetensors data.csv --out predictions.csv"
+    if facts.task.columns:
+        return _usage_of_estimator(facts, command)
     python = [
         "import torch, splinework as sw",
         'model = sw.load("model.safetensors")  # written by sw.save, splinework fit or discover',
@@ -109,7 +112,6 @@ def usage(facts: ReportData) -> Html:
     else:
         python.append(f"y = model(torch.zeros(1, {model.inputs}, dtype={dtype}))  # rows in raw units")
     columns = "Columns of x, in this order: " + ", ".join(facts.names) + "."
-    command = "splinework predict model.safetensors data.csv --out predictions.csv"
     return join(
         paragraph(columns),
         code("\n".join(python), "How to use the model from Python"),
@@ -118,10 +120,35 @@ def usage(facts: ReportData) -> Html:
     )
 
 
+def _usage_of_estimator(facts: ReportData, command: str) -> Html:
+    python = [
+        "import pandas as pd",
+        "from splinework.tabular import load",
+        'model = load("model.safetensors")  # written by its save method or by splinework fit',
+        'table = pd.read_csv("data.csv")',
+        "y = model.predict(table)",
+        *(["shares = model.predict_proba(table)"] if facts.classes else []),
+    ]
+    columns = (
+        "Columns of the table, in this order in Python: " + ", ".join(column.name for column in facts.columns) + "."
+    )
+    return join(
+        paragraph(columns),
+        code("\n".join(python), "How to use the model from Python"),
+        paragraph("From the command line, with the columns in any order:"),
+        code(command, "How to use the model from the command line"),
+    )
+
+
 def versions(facts: ReportData) -> Html:
-    """Versions of the packages that made the page."""
+    """The seed of the fit, how to make this page again, and versions of the packages that made it."""
     held = [_named(name) for name in PACKAGES]
-    return paragraph(f"{', '.join(held)}, Python {platform.python_version()}.", "aside")
+    seed = facts.metric("seed")
+    said = "" if seed is None else f"The fit used the seed {int(seed)}. "
+    said += "With the same model, rows and versions this page is the same, byte for byte."
+    command = "splinework report model.safetensors data.csv --out report.html"
+    again = code(command, "How to make this page again from the command line") if facts.model is not None else NOTHING
+    return join(paragraph(said), again, paragraph(f"{', '.join(held)}, Python {platform.python_version()}.", "aside"))
 
 
 def _named(package: str) -> str:

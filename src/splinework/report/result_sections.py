@@ -1,4 +1,4 @@
-"""The answer: what was asked, how good the model is beside simple baselines, whether a formula explains it, and its worst rows."""
+"""The answer: what was asked, how good the model is beside baselines, whether a formula explains it, and its worst rows."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from splinework.report.scores import accuracy, log_loss
 
 MAX_TARGETS = 6
 N_WORST = 8
-MAX_SHOWN_COLUMNS = 6
+MAX_SHOWN_COLUMNS = 5
 FORMULA_TOLERANCE = 1.1
 """Ratio of errors up to which a formula is said to explain what the network explains."""
 CLEAR = 0.02
@@ -100,13 +100,19 @@ def _of_target(facts: ReportData, rows: ReportRows, kind: str, output: int) -> t
         missing = int((~finite).sum())
         off = np.abs(each.predicted - measured)
         rmse = math.sqrt(float((off**2).mean())) if not missing else math.nan
-        own, r2 = errors_of(each.predicted, measured, "log") if logs else (rmse, errors_of(each.predicted, measured, "linear")[1])
+        own, r2 = (
+            errors_of(each.predicted, measured, "log")
+            if logs
+            else (rmse, errors_of(each.predicted, measured, "linear")[1])
+        )
         errors[each.name] = own
         cells = [text(each.name), number(rmse), number(float(np.median(off[finite])) if finite.any() else math.nan)]
         cells += [number(own)] if logs else []
         lines.append([*cells, r_squared(r2)])
     head = ["model", "RMSE", "median absolute error", *(["RMSE of ln"] if logs else []), "R² of ln" if logs else "R²"]
-    caption = f"Errors on the {len(rows)} {kind} rows, in the units of {name}" + ("; baselines are fitted to the training rows." if len(found) > 1 else ".")
+    caption = f"Errors on the {len(rows)} {kind} rows, in the units of {name}" + (
+        "; baselines are fitted to the training rows." if len(found) > 1 else "."
+    )
     return table(caption, head, lines), _verdicts(facts, errors, rows, output)
 
 
@@ -147,7 +153,9 @@ def _verdicts(facts: ReportData, errors: dict[str, float], rows: ReportRows, out
     few = max(1, len(squares) // 100)
     if len(squares) >= 30 and squares.sum() > 0 and squares[:few].sum() > 0.3 * squares.sum():
         share = squares[:few].sum() / squares.sum()
-        found.append(f"{plural(few, 'row')} of {len(squares)} carry {_percent(share)} of the squared error; see the rows below.")
+        found.append(
+            f"{plural(few, 'row')} of {len(squares)} carry {_percent(share)} of the squared error; see the rows below."
+        )
     return found
 
 
@@ -173,22 +181,29 @@ def _of_formula(network: float, formula: float, facts: ReportData) -> str:
         return "The best formula is not defined on all of these rows, so it does not replace the network."
     noise = getattr(facts.table, "noise", None)
     if formula <= FORMULA_TOLERANCE * network or (noise and formula <= FORMULA_TOLERANCE * noise):
-        return f"The formula explains what the network explains: error {number(formula, 3)}, network {number(network, 3)}."
+        return (
+            f"The formula explains what the network explains: error {number(formula, 3)}, network {number(network, 3)}."
+        )
     times = formula / network if network > 0 else math.inf
     shown = f"{times:.2g} times" if times < 100 else "far above"
     return (
         f"No formula found explains what the network explains: the best one has {shown} the network's error "
-        f"({number(formula, 3)} against {number(network, 3)}). Use the network for predictions, and read the formula as a summary."
+        f"({number(formula, 3)} against {number(network, 3)}). Use the network for predictions, and "
+        "read the formula as a summary."
     )
 
 
 def _of_classes(facts: ReportData, rows: ReportRows, kind: str) -> tuple[Html, list[str]]:
-    assert rows.codes is not None and rows.probabilities is not None
-    found = [Contender("network", rows.probabilities)]
+    codes, probabilities = rows.classified
+    found = [Contender("network", probabilities)]
     found += [Contender(each.name, each.predict(rows.x)) for each in _baselines(facts)]
-    losses = {each.name: log_loss(each.predicted, rows.codes) for each in found}
+    losses = {each.name: log_loss(each.predicted, codes) for each in found}
     lines = [
-        [text(each.name), text(f"{accuracy(each.predicted, rows.codes):.2%}".replace("%", " %")), number(losses[each.name])]
+        [
+            text(each.name),
+            text(f"{accuracy(each.predicted, codes):.2%}".replace("%", " %")),
+            number(losses[each.name]),
+        ]
         for each in found
     ]
     caption = f"Accuracy and mean log loss (in nats; lower is better) on the {len(rows)} {kind} rows."
@@ -201,7 +216,9 @@ def _of_classes(facts: ReportData, rows: ReportRows, kind: str) -> tuple[Html, l
         name = min(simple, key=lambda each: simple[each])
         sentences.append(_against(own, simple[name], name).replace("error", "log loss"))
     if facts.table is not None:
-        sentences.append("Formulas below are for the log odds or probabilities of the classes; their errors are their own.")
+        sentences.append(
+            "Formulas below are for the log odds or probabilities of the classes; their errors are their own."
+        )
     return table(caption, ("model", "accuracy", "log loss"), lines), sentences
 
 
@@ -227,28 +244,33 @@ def worst(facts: ReportData) -> Html:
             for place in order.tolist()
         ]
         head = ("row", "measured", "predicted", "error", *(facts.columns[c].name for c in columns))
-        caption = f"The {plural(len(lines), f'{kind} row')} with the largest errors of {name}" + _omitted(facts, columns)
+        caption = f"The {plural(len(lines), f'{kind} row')} with the largest errors of {name}" + _omitted(
+            facts, columns
+        )
         parts.append(table(caption, head, lines, words=()))
     return join(*parts)
 
 
 def _worst_classes(facts: ReportData, rows: ReportRows, kind: str) -> Html:
-    assert rows.codes is not None and rows.probabilities is not None
-    own = np.where(rows.codes >= 0, rows.probabilities[np.arange(len(rows)), rows.codes], 0.0)
+    codes, probabilities = rows.classified
+    own = np.where(codes >= 0, probabilities[np.arange(len(rows)), codes], 0.0)
     order = np.argsort(np.where(np.isfinite(own), own, -1.0), kind="stable")[:N_WORST]
     columns = _columns(facts, None)
     lines = [
         [
             text(place + 1),
-            text(facts.classes[rows.codes[place]] if rows.codes[place] >= 0 else "unknown"),
-            text(facts.classes[int(np.argmax(rows.probabilities[place]))]),
+            text(facts.classes[codes[place]] if codes[place] >= 0 else "unknown"),
+            text(facts.classes[int(np.argmax(probabilities[place]))]),
             number(float(own[place]), 3),
             *(text(facts.columns[c].shown(rows.x[place])) for c in columns),
         ]
         for place in order.tolist()
     ]
     head = ("row", "class", "predicted", "probability of its class", *(facts.columns[c].name for c in columns))
-    caption = f"The {plural(len(lines), f'{kind} row')} to whose class the model gives the least probability" + _omitted(facts, columns)
+    caption = (
+        f"The {plural(len(lines), f'{kind} row')} to whose class the model gives the least probability"
+        + _omitted(facts, columns)
+    )
     return table(caption, head, lines, words=(1, 2))
 
 

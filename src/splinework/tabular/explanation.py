@@ -207,28 +207,26 @@ class ExplanationMixin:
         metrics: Mapping[str, Any] | None = None,
         tell: Callable[[float], None] = lambda share: None,
     ) -> Path:
-        """Writes a self-contained HTML page about the network, its formulas and its fit; the model runs in the page.
+        """Writes a self-contained HTML page about the model, its formulas and its fit; the model runs in the page.
 
         Args:
             path: The file; it is written completely or not at all.
             X: Rows of the fit `(n, p)`; None for those that the estimator kept.
             y: Their targets; None where they are unknown.
-            test: Rows not used in the fit and their targets, on which the page says how good the model is.
+            test: Rows not used in the fit and their targets, on which the model is assessed.
             equations: Whether to show formulas, which starts the search if there has been none.
             title: Heading of the page.
             metrics: Figures to show instead of computed ones.
             tell: Callback with the completed share of the work, from 0 to 1.
 
         Raises:
-            NotFittedError: Before a fit.
             FileError: If the file cannot be written.
-            ValueError: If a table does not match that of the fit.
+            ValueError: Before a fit, or if a table does not match that of the fit.
         """
         from splinework.tabular.reporting import write_report
 
-        check_fitted(self)
-        rows = {"train": None if X is None else (X, y), "test": test}
-        return write_report(self, path, **rows, equations=equations, title=title, metrics=metrics or {}, tell=tell)
+        rows: dict[str, Any] = {"train": None if X is None else (X, y), "test": test}
+        return write_report(self, path, **rows, equations=equations, title=title, metrics=metrics, tell=tell)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the estimator to one file, which `splinework.tabular.load` reads.

@@ -1,9 +1,9 @@
-"""The page about a fitted estimator: its columns and classes as the report understands them, on the rows of the fit or on others."""
+"""The page about a fitted estimator: its columns and classes as the report reads them, on the rows of the fit or on others."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from splinework.report.axiom_sections import certified
 from splinework.report.facts import gather
 from splinework.report.reporting import page_of
 from splinework.report.task import InputColumn, ReportTask
+from splinework.tabular.fitted import check_fitted
 from splinework.tabular.columns import Column, Columns, NumericColumn
 
 if TYPE_CHECKING:
@@ -24,12 +25,13 @@ def write_report(
     estimator: ExplanationMixin,
     path: str | os.PathLike[str],
     *,
-    train: tuple[Any, Any] | None,
-    test: tuple[Any, Any] | None,
-    equations: bool,
-    title: str | None,
-    metrics: Mapping[str, Any],
-    tell: Callable[[float], None],
+    train: tuple[Any, Any] | None = None,
+    test: tuple[Any, Any] | None = None,
+    equations: bool = False,
+    title: str | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (),
+    tell: Callable[[float], None] = lambda share: None,
 ) -> Path:
     """Writes the page of an estimator.
 
@@ -41,8 +43,10 @@ def write_report(
         equations: Whether to show formulas, which starts the search if there has been none.
         title: Heading.
         metrics: Figures to show instead of computed ones.
+        notes: Sentences to show before those of the estimator.
         tell: Callback with the completed share of the work.
     """
+    check_fitted(estimator)
     shown: dict[str, Any] = {}
     if train is not None:
         shown |= dict(zip(("x", "y"), _encoded(estimator, *train), strict=True))
@@ -55,10 +59,10 @@ def write_report(
         y=shown["y"],
         test=None if test is None else _encoded(estimator, *test),
         history=None,
-        notes=estimator._notes(),
+        notes=[*notes, *estimator._notes()],
         task=task_of(estimator),
         title=title,
-        metrics=metrics,
+        metrics=metrics or {},
         certificate=getattr(estimator, "certificate_", None) or certified(estimator.model_),
         violations={},
     )

@@ -18,7 +18,7 @@ function termRows(terms, text) {
   return terms.map((term) => html("tr", {},
     html("th", { scope: "row", class: "words" }, term.name),
     html("td", { class: "words" }, term.cell ?? ""),
-    html("td", { class: "number" }, text(term.value)),
+    html("td", { class: "number" }, Math.abs(term.value) < 1e-9 * largest ? "0" : text(term.value)),
     html("td", { class: "bars", "aria-hidden": "true" }, bar(Math.abs(term.value) / largest, term.value < 0))));
 }
 
