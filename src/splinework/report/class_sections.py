@@ -94,4 +94,4 @@ def _matrix(facts: ReportData, counts: np.ndarray, kind: str) -> Html:
     caption = f"Confusion matrix on the {kind} rows: rows are the classes, columns what the model predicts."
     if len(facts.classes) > MAX_CLASSES:
         caption += f" The first {MAX_CLASSES} of {len(facts.classes)} classes."
-    return table(caption, head, lines)
+    return table(caption, head, lines, names=1)

@@ -202,6 +202,7 @@ def residuals(facts: ReportData) -> Html:
     for j, name in enumerate(facts.outputs[:MAX_OUTPUTS]):
         measured, predicted = rows.y[:, j], rows.predicted[:, j]
         if not np.isfinite(predicted).all():
+            parts.append(paragraph(f"Predictions of {name} are not finite on all {kind} rows: no residuals.", "aside"))
             continue
         scale = _plain(measured, predicted, facts.output_scales[j])
         few, of, left = _few(rows), f"of {name} on the {kind} rows", f"residuals-{j + 1}"
@@ -210,7 +211,7 @@ def residuals(facts: ReportData) -> Html:
         ]
         columns += [
             (rows.x[few, i], facts.labels[i], facts.input_scales[i], f"{left}-{i + 1}", facts.labels[i])
-            for i in _inputs(facts)
+            for i in (_inputs(facts) if len(facts.outputs) <= 2 else [])
         ]
         figure = new_figure(3.0, 2.3, arranged=True)
         plot_residual_histogram(measured, predicted, ax=figure.add_subplot(), scale=scale)

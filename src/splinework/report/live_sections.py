@@ -7,6 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from splinework.errors import SplineworkError
+from splinework.formula.figures import plural
+from splinework.nn.naming import edge_names
 from splinework.report.facts import ReportData, ReportRows
 from splinework.report.formula_sections import chooser_data
 from splinework.report.graph import graph_of
@@ -14,9 +16,11 @@ from splinework.report.html import NOTHING, Html, element, join, paragraph, pict
 from splinework.report.live import LiveModel, background
 from splinework.report.model_sections import edge_table, frame
 from splinework.report.plot import plot
+from splinework.report.plot.curves import edge_curves
 from splinework.report.plot.protocols import Floats
 
 LEVEL = 0.9
+MAX_NAMED = 8
 MIN_ROWS = 20
 """Held-out rows from which their errors give a band."""
 
@@ -52,7 +56,23 @@ def network(facts: ReportData) -> Html:
         "Width and opacity of an edge show its share of the variance. Point at an edge or a node, or reach it by keyboard, for "
         "details; click to keep them."
     )
-    return join(explorer, paragraph(caption, "aside"), edge_table(facts), framed)
+    return join(explorer, paragraph(caption, "aside"), _not_finite(facts), edge_table(facts), framed)
+
+
+def _not_finite(facts: ReportData) -> Html:
+    """The edges that are not finite on the range of the data, if any."""
+    model = facts.network
+    assert model is not None
+    curves = edge_curves(model, facts.seen)
+    places = np.flatnonzero(~np.isfinite(curves.y).all(axis=1))
+    if not len(places):
+        return NOTHING
+    named = [" → ".join(pair) for pair in edge_names(model, [curves.keys[place] for place in places[:MAX_NAMED]])]
+    more = f" and {len(places) - MAX_NAMED} more" if len(places) > MAX_NAMED else ""
+    sentence = (
+        f"{plural(len(places), 'edge')} of the network not finite on the range of the data: {', '.join(named)}{more}."
+    )
+    return paragraph(f"{sentence} Predictions that use them are not finite either.", "refusal")
 
 
 def _static(facts: ReportData) -> Html:
@@ -154,4 +174,6 @@ def _band(facts: ReportData) -> tuple[list[list[float] | None] | None, str]:
         off = np.sort(np.abs(rows.y[:, j] - rows.predicted[:, j]))
         half = float(off[rank - 1])
         found.append([-half, half] if math.isfinite(half) else None)
+    if not any(found):
+        return None, "No band: predictions of the held-out rows are not finite."
     return found, f"The band holds {100 * LEVEL:.0f} % of new rows like the {count} held-out rows (split conformal)."

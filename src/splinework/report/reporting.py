@@ -86,7 +86,12 @@ def report(
         violations = getattr(model, "violations", None)
         model, result = model.model, model
     certificate = axiom_sections.certified(model) if certificate is None else certificate
-    others: dict[str, Any] = {"title": title, "metrics": metrics or {}, "certificate": certificate, "violations": violations or {}}
+    others: dict[str, Any] = {
+        "title": title,
+        "metrics": metrics or {},
+        "certificate": certificate,
+        "violations": violations or {},
+    }
     facts = gather(model, table, x=x, y=y, test=test, history=history, notes=notes, result=result, **others)
     write_whole(Path(path), page_of(facts, tell).encode())
     return Path(path)

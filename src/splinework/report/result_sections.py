@@ -37,7 +37,8 @@ def lead(facts: ReportData) -> Html:
     kind = f"the class of {target} (one of {len(facts.classes)})" if facts.classes else target
     used = sum(1 for column in facts.columns if _is_used(facts, column.places))
     inputs = plural(len(facts.columns), "column")
-    parts = [f"The question: how {kind} depends on {inputs}"]
+    verb = "depend" if len(facts.outputs) > 1 and not facts.classes else "depends"
+    parts = [f"The question: how {kind} {verb} on {inputs}"]
     if used < len(facts.columns):
         parts.append(f", of which the model uses {used}")
     rows = [
@@ -70,15 +71,26 @@ def comparison(facts: ReportData) -> Html:
     if facts.classes:
         listing, verdicts = _of_classes(facts, rows, kind)
         return join(_sentences([*sentences, *verdicts]), listing)
-    tables = []
+    tables, several, summary = [], len(facts.outputs) > 1, []
     for j, name in enumerate(facts.outputs[:MAX_TARGETS]):
-        listing, verdicts = _of_target(facts, rows, kind, j)
-        several = len(facts.outputs) > 1
+        listing, verdicts, explained = _of_target(facts, rows, kind, j)
         sentences += [f"{name}: {verdict}" if several else verdict for verdict in verdicts]
         tables.append(listing)
+        summary.append(explained)
     if len(facts.outputs) > MAX_TARGETS:
         sentences.append(f"The first {MAX_TARGETS} of {len(facts.outputs)} outputs are compared.")
+    if several:
+        heading = element("summary", text("Errors of each output"))
+        tables = [_summary(facts, summary, kind), element("details", heading, join(*tables), class_="print")]
     return join(_sentences(sentences), *tables)
+
+
+def _summary(facts: ReportData, explained: Sequence[dict[str, Html]], kind: str) -> Html:
+    """R² of every model and output."""
+    models = list(dict.fromkeys(name for each in explained for name in each))
+    lines = [[text(name), *(each.get(name, Html("–")) for each in explained)] for name in models]
+    head = ("R²", *facts.output_labels[:MAX_TARGETS])
+    return table(f"R² on the {kind} rows, by model and output.", head, lines, names=1)
 
 
 def _sentences(sentences: Sequence[str]) -> Html:
@@ -87,14 +99,14 @@ def _sentences(sentences: Sequence[str]) -> Html:
     return element("ul", *(element("li", text(sentence)) for sentence in sentences), class_="verdict")
 
 
-def _of_target(facts: ReportData, rows: ReportRows, kind: str, output: int) -> tuple[Html, list[str]]:
-    """The table of a target, and sentences on it."""
+def _of_target(facts: ReportData, rows: ReportRows, kind: str, output: int) -> tuple[Html, list[str], dict[str, Html]]:
+    """The table of a target, sentences on it, and R² by model."""
     assert rows.y is not None
     measured, scale, name = rows.y[:, output], facts.output_scales[output], facts.outputs[output]
     found = _contenders(facts, rows, output)
     found += [Contender(each.name, each.predict(rows.x)[:, output]) for each in _baselines(facts)]
     logs = scale == "log" and (measured > 0).all()
-    lines, errors = [], {}
+    lines, errors, explained = [], {}, {}
     for each in found:
         finite = np.isfinite(each.predicted)
         missing = int((~finite).sum())
@@ -108,12 +120,13 @@ def _of_target(facts: ReportData, rows: ReportRows, kind: str, output: int) -> t
         errors[each.name] = own
         cells = [text(each.name), number(rmse), number(float(np.median(off[finite])) if finite.any() else math.nan)]
         cells += [number(own)] if logs else []
-        lines.append([*cells, r_squared(r2)])
+        explained[each.name] = r_squared(r2)
+        lines.append([*cells, explained[each.name]])
     head = ["model", "RMSE", "median absolute error", *(["RMSE of ln"] if logs else []), "R² of ln" if logs else "R²"]
     caption = f"Errors on the {len(rows)} {kind} rows, in the units of {name}" + (
         "; baselines are fitted to the training rows." if len(found) > 1 else "."
     )
-    return table(caption, head, lines), _verdicts(facts, errors, rows, output)
+    return table(caption, head, lines), _verdicts(facts, errors, rows, output), explained
 
 
 def _contenders(facts: ReportData, rows: ReportRows, output: int) -> list[Contender]:
@@ -247,7 +260,7 @@ def worst(facts: ReportData) -> Html:
         caption = f"The {plural(len(lines), f'{kind} row')} with the largest errors of {name}" + _omitted(
             facts, columns
         )
-        parts.append(table(caption, head, lines, words=()))
+        parts.append(table(caption, head, lines, words=(), names=4))
     return join(*parts)
 
 
@@ -271,7 +284,7 @@ def _worst_classes(facts: ReportData, rows: ReportRows, kind: str) -> Html:
         f"The {plural(len(lines), f'{kind} row')} to whose class the model gives the least probability"
         + _omitted(facts, columns)
     )
-    return table(caption, head, lines, words=(1, 2))
+    return table(caption, head, lines, words=(1, 2), names=4)
 
 
 def _columns(facts: ReportData, output: int | None) -> list[int]:

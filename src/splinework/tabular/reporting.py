@@ -14,8 +14,8 @@ from splinework.report.axiom_sections import certified
 from splinework.report.facts import gather
 from splinework.report.reporting import page_of
 from splinework.report.task import InputColumn, ReportTask
-from splinework.tabular.fitted import check_fitted
 from splinework.tabular.columns import Column, Columns, NumericColumn
+from splinework.tabular.fitted import check_fitted
 
 if TYPE_CHECKING:
     from splinework.tabular.explanation import ExplanationMixin

@@ -6,6 +6,7 @@ import { controls } from "./controls.js";
 import { lastTerms, predicted, probabilities, shapley, traced } from "./live.js";
 
 const MAX_BARS = 12;
+const MANY_COLUMNS = 15;
 
 function bar(share, negative) {
   const element = html("span", { class: negative ? "bar negative" : "bar" });
@@ -40,7 +41,8 @@ export function predictPanel(panel, facts, live, told) {
   let by = "inputs";
 
   const inputs = controls(columns, facts.start, () => update());
-  part("controls").replaceChildren(...inputs.elements);
+  const listed = html("div", { class: "controls" }, inputs.elements);
+  part("controls").replaceChildren(listed);
 
   const pick = html("select", { id: "decomposed-output" }, outputs.map((name, place) => html("option", { value: place }, name)));
   pick.addEventListener("change", () => { output = Number(pick.value); update(); });
@@ -58,7 +60,16 @@ export function predictPanel(panel, facts, live, told) {
     html("option", { value: "" }, "A row of the data …"),
     facts.background.map((_, place) => html("option", { value: place }, `row ${place + 1} of ${facts.background.length}, by rising prediction`)));
   rowChoice.addEventListener("change", () => { if (rowChoice.value !== "") inputs.set(facts.background[Number(rowChoice.value)]); });
-  part("controls").append(html("p", { class: "choices" }, reset, " ", rowChoice));
+  const above = html("p", { class: "choices" }, reset, " ", rowChoice);
+  if (columns.length > MANY_COLUMNS) {
+    const find = html("input", { type: "search", id: "find-column", placeholder: "Find a column", "aria-label": "Find a column" });
+    find.addEventListener("input", () => {
+      const wanted = find.value.trim().toLowerCase();
+      columns.forEach((column, place) => { inputs.elements[place].hidden = !column.name.toLowerCase().includes(wanted); });
+    });
+    above.append(" ", find);
+  }
+  part("controls").prepend(above);
 
   const result = part("result");
   const terms = part("terms");
@@ -67,7 +78,7 @@ export function predictPanel(panel, facts, live, told) {
   const head = html("thead", {}, html("tr", {},
     html("th", { scope: "col", class: "words" }, "term"), html("th", { scope: "col", class: "words" }, "value"),
     html("th", { scope: "col", class: "number" }, "contribution"), html("td", {})));
-  terms.replaceChildren(choices, html("div", { class: "wide" }, html("table", { class: "terms" }, caption, head, table)));
+  terms.replaceChildren(choices, html("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Decomposition of the prediction" }, html("table", { class: "terms" }, caption, head, table)));
 
   const scaled = (values) => (facts.logs[output] ? Math.log(values[output]) : values[output]);
 
@@ -85,6 +96,7 @@ export function predictPanel(panel, facts, live, told) {
       return;
     }
     const lines = outputs.map((name, place) => {
+      if (!Number.isFinite(values[place])) return html("p", { class: "value" }, html("small", {}, `${name}: no prediction, the model gives no finite value here`));
       const band = facts.band?.[place];
       const range = band ? ` ${number(values[place] + band[0])} to ${number(values[place] + band[1])}` : "";
       const line = html("p", { class: "value", "data-value": String(values[place]) }, html("small", {}, `${name} = `), number(values[place], 5));
