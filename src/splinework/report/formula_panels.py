@@ -12,6 +12,16 @@ from splinework.report.protocols import ReportedFormula
 MAX_NORMAL_LENGTH = 70
 """Number of characters from which a formula is set in smaller type."""
 FIRST_LANGUAGES = ("numpy", "latex", "c", "excel")
+SHOWN = {
+    "numpy": "Python (NumPy)",
+    "latex": "LaTeX",
+    "c": "C",
+    "excel": "Excel",
+    "sympy": "Python (SymPy)",
+    "torch": "Python (PyTorch)",
+    "julia": "Julia",
+}
+"""Names of languages for readers."""
 
 
 def panel(row: ReportedFormula, of: str) -> Html:
@@ -47,9 +57,14 @@ def languages(row: ReportedFormula) -> Html:
             download=f"formula{kind.suffix}",
             href=f"data:text/plain;charset=utf-8,{quote(written, safe='')}",
         )
-        shown = code(written, f"The formula for {row.target} in {language}")
+        shown = code(written, f"The formula for {row.target} in {SHOWN.get(language, language)}")
         parts.append(
-            element("details", element("summary", text(f"{language}: {kind.about}")), shown, element("p", link))
+            element(
+                "details",
+                element("summary", text(f"{SHOWN.get(language, language)}: {kind.about}")),
+                shown,
+                element("p", link),
+            )
         )
     return join(*parts)
 
