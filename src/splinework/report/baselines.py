@@ -26,7 +26,7 @@ class Baseline:
     """A simple model.
 
     Attributes:
-        name: What it is.
+        name: Name of the model, such as `linear regression`.
         predict: From inputs `(n, p)` to values `(n, q)`, or probabilities `(n, classes)`.
     """
 

@@ -84,10 +84,10 @@ def line_chart(
         parts.append(_drawn(line, across, up, (low, high)))
     if rug is not None and len(rug):
         shown = np.unique(np.quantile(rug, np.linspace(0, 1, 60)))
-        marks = "".join(
+        strokes = "".join(
             f"M{across(float(x)):.1f},{floor}v-5" for x in shown if left <= x <= right and (x > 0 or not log)
         )
-        parts.append(f'<path class="rug" d="{marks}"/>')
+        parts.append(f'<path class="rug" d="{strokes}"/>')
     return _svg(parts, label, WIDTH, HEIGHT)
 
 

@@ -13,7 +13,7 @@ MIN_ROWS = 10
 
 
 def classes(facts: ReportData) -> Html:
-    """What the classifier gets right and wrong; nothing for a regression."""
+    """Confusion matrix, ROC curves and calibration of a classifier; nothing for a regression."""
     if not facts.classes:
         return NOTHING
     if facts.shown is None or facts.shown[0].codes is None:
@@ -48,13 +48,13 @@ def classes(facts: ReportData) -> Html:
             y_range=(0, 1),
         )
         curves.append(figure(drawn, f"{name}: area {found.area:.4f}"))
-        told = calibration(scores, positive)
-        line = Line(told.predicted, told.observed, (told.low, told.high), points=True)
-        label = f"Calibration of {name}, mean distance {told.error:.3f}."
+        calibrated = calibration(scores, positive)
+        line = Line(calibrated.predicted, calibrated.observed, (calibrated.low, calibrated.high), points=True)
+        label = f"Calibration of {name}, mean distance {calibrated.error:.3f}."
         drawn = line_chart(
             [_DIAGONAL, line], label, names=("predicted probability", ""), x_range=(0, 1), y_range=(0, 1)
         )
-        calibrations.append(figure(drawn, f"{name}: mean distance {told.error:.3f}"))
+        calibrations.append(figure(drawn, f"{name}: mean distance {calibrated.error:.3f}"))
     if curves:
         parts += [element("h3", text("ROC")), grid(curves)]
         parts.append(

@@ -50,20 +50,20 @@ def formulas(facts: ReportData) -> Html:
         for rank, row in enumerate(chosen):
             of = f" of the formula for {row.target}" if several else ""
             hidden = {"hidden": "hidden"} if rank else {}
-            marks = {"data_formula": _key(place, rank), "data_chosen_by": str(place)}
-            panels.append(element("div", panel(row, of), **marks, **hidden))
+            attributes = {"data_formula": _key(place, rank), "data_chosen_by": str(place)}
+            panels.append(element("div", panel(row, of), **attributes, **hidden))
         chooser = element("div", data_chooser=str(place))
         parts.append(join(heading, element("div", chooser, *panels)))
     noise = _number(facts.table, "noise") if "log" not in facts.output_scales else None  # of the logarithm, then
-    said = [str(note) for note in facts.table.notes]
+    sentences = [str(note) for note in facts.table.notes]
     if noise:
-        said.append(f"Estimated noise: {noise:.3g}; a formula with a smaller error would be overfitting.")
-    parts += [bullets(said), _listing(facts, rows[:MAX_FORMULAS], len(rows)), splines(facts)]
+        sentences.append(f"Estimated noise: {noise:.3g}; a formula with a smaller error would be overfitting.")
+    parts += [bullets(sentences), _listing(facts, rows[:MAX_FORMULAS], len(rows)), splines(facts)]
     return join(*parts)
 
 
 def chooser_data(facts: ReportData) -> list[list[dict[str, Any]]]:
-    """For each target the formulas to choose from: key, label, complexity, and error."""
+    """The formulas to choose from, by target: key, label, complexity, and error."""
     found = []
     for place, chosen in enumerate(_choices(facts)):
         points = []

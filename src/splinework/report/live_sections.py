@@ -104,7 +104,7 @@ def start_row(facts: ReportData) -> Floats | None:
 
 
 def page_data(facts: ReportData, live: LiveModel) -> dict[str, Any]:
-    """What the scripts read."""
+    """The data that the scripts read."""
     rows = facts.rows
     found: dict[str, Any] = {
         "outputs": list(facts.output_labels),

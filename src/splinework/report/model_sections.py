@@ -144,11 +144,11 @@ def versions(facts: ReportData) -> Html:
     """The seed of the fit, how to make this page again, and versions of the packages that made it."""
     held = [_named(name) for name in PACKAGES]
     seed = facts.metric("seed")
-    said = "" if seed is None else f"The fit used the seed {int(seed)}. "
-    said += "With the same model, rows and versions this page is the same, byte for byte."
+    stated = "" if seed is None else f"The fit used the seed {int(seed)}. "
+    stated += "With the same model, rows and versions this page is the same, byte for byte."
     command = "splinework report model.safetensors data.csv --out report.html"
     again = code(command, "How to make this page again from the command line") if facts.model is not None else NOTHING
-    return join(paragraph(said), again, paragraph(f"{', '.join(held)}, Python {platform.python_version()}.", "aside"))
+    return join(paragraph(stated), again, paragraph(f"{', '.join(held)}, Python {platform.python_version()}.", "aside"))
 
 
 def _named(package: str) -> str:

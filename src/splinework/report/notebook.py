@@ -114,8 +114,8 @@ def _fit(result: Any) -> Html:
         for name, cell in cells.items()
     ]
     notes = [element("li", text(note)) for note in list(history.notes)[:MAX_ROWS]]
-    said = element("details", element("summary", text("Decisions")), element("ul", *notes)) if notes else NOTHING
-    return join(element("table", *lines), said)
+    sentences = element("details", element("summary", text("Decisions")), element("ul", *notes)) if notes else NOTHING
+    return join(element("table", *lines), sentences)
 
 
 def _formulas(table: Any) -> Html:
@@ -132,9 +132,9 @@ def _formulas(table: Any) -> Html:
         held = getattr(row, "held_out", None)
         cells = (text(row.target), Html(formula), text(row.complexity), number(row.rmse), number(held))
         lines.append(element("tr", *(element("td", cell, style="text-align: left") for cell in cells)))
-    said = [str(table.refusal)] if getattr(table, "refusal", None) else []
-    said += [] if len(rows) <= MAX_ROWS else [f"The first {MAX_ROWS} of {plural(len(rows), 'formula')}."]
-    said += [] if rows else ["No formula was found."]
+    sentences = [str(table.refusal)] if getattr(table, "refusal", None) else []
+    sentences += [] if len(rows) <= MAX_ROWS else [f"The first {MAX_ROWS} of {plural(len(rows), 'formula')}."]
+    sentences += [] if rows else ["No formula was found."]
     return join(
-        *(element("p", text(sentence)) for sentence in said), element("table", head, *lines) if rows else NOTHING
+        *(element("p", text(sentence)) for sentence in sentences), element("table", head, *lines) if rows else NOTHING
     )

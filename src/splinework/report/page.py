@@ -19,7 +19,7 @@ def page(
         title: Heading of the page, plain text.
         lead: Text below the heading.
         parts: Identifier, heading and content of every section; empty ones are omitted.
-        data: What the scripts read; None for a page without a model.
+        data: Data that the scripts read; None for a page without a model.
         model: Statements that define the model for the scripts; None for a page without one.
     """
     held = [part for part in parts if part[2]]

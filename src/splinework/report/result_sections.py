@@ -18,9 +18,9 @@ MAX_TARGETS = 6
 N_WORST = 8
 MAX_SHOWN_COLUMNS = 5
 FORMULA_TOLERANCE = 1.1
-"""Ratio of errors up to which a formula is said to explain what the network explains."""
+"""Ratio of errors up to which a formula counts as explaining what the network explains."""
 CLEAR = 0.02
-"""Relative difference of errors from which one model is said to be better."""
+"""Relative difference of errors from which one model counts as better."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Contender:
 
 
 def lead(facts: ReportData) -> Html:
-    """What was asked, in a sentence or two."""
+    """The question and the rows, in a sentence or two."""
     target = facts.task.target if facts.classes else _listed(facts.outputs)
     kind = f"the class of {target} (one of {len(facts.classes)})" if facts.classes else target
     used = sum(1 for column in facts.columns if _is_used(facts, column.places))
@@ -69,12 +69,12 @@ def comparison(facts: ReportData) -> Html:
     if facts.test is None or not len(facts.test):
         sentences.append("No rows were held out: errors on training rows are smaller than those on new rows.")
     if facts.classes:
-        listing, verdicts = _of_classes(facts, rows, kind)
-        return join(_sentences([*sentences, *verdicts]), listing)
+        listing, findings = _of_classes(facts, rows, kind)
+        return join(_sentences([*sentences, *findings]), listing)
     tables, several, summary = [], len(facts.outputs) > 1, []
     for j, name in enumerate(facts.outputs[:MAX_TARGETS]):
-        listing, verdicts, explained = _of_target(facts, rows, kind, j)
-        sentences += [f"{name}: {verdict}" if several else verdict for verdict in verdicts]
+        listing, findings, explained = _of_target(facts, rows, kind, j)
+        sentences += [f"{name}: {finding}" if several else finding for finding in findings]
         tables.append(listing)
         summary.append(explained)
     if len(facts.outputs) > MAX_TARGETS:
@@ -96,7 +96,7 @@ def _summary(facts: ReportData, explained: Sequence[dict[str, Html]], kind: str)
 def _sentences(sentences: Sequence[str]) -> Html:
     if not sentences:
         return NOTHING
-    return element("ul", *(element("li", text(sentence)) for sentence in sentences), class_="verdict")
+    return element("ul", *(element("li", text(sentence)) for sentence in sentences), class_="findings")
 
 
 def _of_target(facts: ReportData, rows: ReportRows, kind: str, output: int) -> tuple[Html, list[str], dict[str, Html]]:
@@ -126,7 +126,7 @@ def _of_target(facts: ReportData, rows: ReportRows, kind: str, output: int) -> t
     caption = f"Errors on the {len(rows)} {kind} rows, in the units of {name}" + (
         "; baselines are fitted to the training rows." if len(found) > 1 else "."
     )
-    return table(caption, head, lines), _verdicts(facts, errors, rows, output), explained
+    return table(caption, head, lines), _findings(facts, errors, rows, output), explained
 
 
 def _contenders(facts: ReportData, rows: ReportRows, output: int) -> list[Contender]:
@@ -146,7 +146,7 @@ def _baselines(facts: ReportData) -> list[Baseline]:
     return [] if train.y is None else regressions(train.x, train.y)
 
 
-def _verdicts(facts: ReportData, errors: dict[str, float], rows: ReportRows, output: int) -> list[str]:
+def _findings(facts: ReportData, errors: dict[str, float], rows: ReportRows, output: int) -> list[str]:
     network, formula = errors.get("network"), errors.get("best formula")
     simple = {name: error for name, error in errors.items() if name not in ("network", "best formula")}
     found = []
@@ -184,7 +184,7 @@ def _against(error: float, other: float, name: str) -> str:
 
 
 def _percent(share: float) -> str:
-    """A share, which is never said to be all unless it is."""
+    """A share, which is never written as all unless it is."""
     shown = f"{100 * share:.0f}"
     return "more than 99 %" if shown == "100" and share < 1 else f"{shown} %"
 

@@ -1,4 +1,4 @@
-"""What a model is asked: the columns of the user, which may be several inputs of the network each, and classes."""
+"""The question of a report: the columns of the user, each of which may be several inputs of the network, and the classes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
