@@ -15,7 +15,7 @@ from splinework.report.plot.protocols import Floats
 N_POINTS: Final = 48
 N_CELLS: Final = 24
 MAX_ROWS: Final = 2000
-MAX_CURVES: Final = 600
+MAX_CURVES: Final = 300
 """Number of edges from which only those with the largest shares are kept."""
 
 
@@ -26,7 +26,7 @@ def graph_of(
     names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
     most: int = MAX_CURVES,
-    digits: int = 6,
+    digits: int = 5,
 ) -> dict[str, Any]:
     """The graph that `assets/network.js` draws, of values that JSON can hold.
 

@@ -21,6 +21,8 @@ from splinework.report.plot.protocols import Floats
 
 LEVEL = 0.9
 MAX_NAMED = 8
+MAX_STATIC_EDGES = 500
+"""Edges up to which there is a picture for readers without scripts."""
 MIN_ROWS = 20
 """Held-out rows from which their errors give a band."""
 
@@ -80,6 +82,10 @@ def _static(facts: ReportData) -> Html:
     model, rows = facts.network, facts.rows
     if model is None or rows is None or facts.model is None:
         return NOTHING
+    if model.active_edges() > MAX_STATIC_EDGES:
+        return paragraph(
+            f"The picture of {model.active_edges()} edges needs JavaScript; the table below does not.", "aside"
+        )
     try:
         ax = plot(facts.model, rows.x)
     except SplineworkError as error:
@@ -171,8 +177,11 @@ def _band(facts: ReportData) -> tuple[list[list[float] | None] | None, str]:
     count = len(rows)
     rank = min(count, math.ceil((count + 1) * LEVEL))
     for j in range(rows.y.shape[1]):
-        off = np.sort(np.abs(rows.y[:, j] - rows.predicted[:, j]))
-        half = float(off[rank - 1])
+        measured, predicted = rows.y[:, j], rows.predicted[:, j]
+        if facts.output_scales[j] == "log":  # then the ends are those of the logarithm
+            with np.errstate(divide="ignore", invalid="ignore"):
+                measured, predicted = np.log(measured), np.log(predicted)
+        half = float(np.sort(np.abs(measured - predicted))[rank - 1])
         found.append([-half, half] if math.isfinite(half) else None)
     if not any(found):
         return None, "No band: predictions of the held-out rows are not finite."

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from splinework.report import (
 from splinework.report.effect_sections import effect_section
 from splinework.report.facts import ReportData, gather
 from splinework.report.html import Html, join, paragraph
-from splinework.report.live import LiveModel, live_model
+from splinework.report.live import NO_MODEL, LiveModel, live_model
 from splinework.report.page import page
 from splinework.report.plot.protocols import HistoryLike
 from splinework.report.protocols import ReportedResult, ReportedTable
@@ -122,12 +123,22 @@ SECTIONS: tuple[Section, ...] = (
     ("repeat", "How to repeat this", _of(model_sections.versions)),
 )
 """Identifier, heading and content of every section, in order; empty ones are omitted."""
+MAX_CHARACTERS = 1_950_000
+"""Characters of a page, so that it stays below two megabytes; above, it is written without the model."""
+TOO_LARGE = "The network is too large to be evaluated in a page of two megabytes; use it from Python."
 _WITH_PICTURES = ("network", "effects", "fit", "residuals")  # the slow ones
 
 
 def page_of(facts: ReportData, tell: Callable[[float], None] = lambda share: None) -> str:
     """The page as text."""
     live = live_model(facts.model)
+    text = _written(facts, live, tell)
+    if len(text) > MAX_CHARACTERS and not live.lacking:
+        text = _written(facts, replace(live, script=NO_MODEL, trace=None, lacking=TOO_LARGE), tell)
+    return text
+
+
+def _written(facts: ReportData, live: LiveModel, tell: Callable[[float], None]) -> str:
     made = []
     for identifier, heading, content in SECTIONS:
         made.append((identifier, heading, content(facts, live)))

@@ -76,8 +76,12 @@ export function explorer(place, panel, graph) {
     meant = { edge: strongest };
     edgeDetails(strongest);
   }
-  const { edges } = picture.leftOut();
-  if (edges > 0) place.after(html("p", { class: "aside" }, `${graph.edges.length - edges} edges are drawn, those with the largest shares; ${edges} more are in the table.`));
+  const { edges, nodes } = picture.leftOut();
+  const left = edges + graph.total - graph.edges.length;
+  if (left > 0) {
+    const more = nodes > 0 ? ` and ${nodes} nodes` : "";
+    place.parentElement.after(html("p", { class: "aside" }, `${graph.total - left} edges are drawn, those with the largest shares; ${left} edges${more} are left out.`));
+  }
   return {
     mark(values) {
       found = values;

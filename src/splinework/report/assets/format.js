@@ -26,7 +26,8 @@ export function signed(value, digits = 4) {
 export function percent(share) {
   if (share === null || share === undefined || !Number.isFinite(share)) return "–";
   if (share !== 0 && Math.abs(share) < 0.001) return "< 0.1 %";
-  return `${Number((100 * share).toFixed(share < 0.0995 ? 1 : 0))} %`;
+  if (share !== 1 && share > 0.9995) return "> 99.9 %";
+  return `${Number((100 * share).toFixed(share < 0.0995 || share > 0.985 ? 1 : 0))} %`;
 }
 
 /** At most `count` round values between two ends. */

@@ -74,11 +74,11 @@ export function predictPanel(panel, facts, live, told) {
   const result = part("result");
   const terms = part("terms");
   const table = html("tbody", {});
-  const caption = html("caption", {});
+  const caption = html("span", {});
   const head = html("thead", {}, html("tr", {},
     html("th", { scope: "col", class: "words" }, "term"), html("th", { scope: "col", class: "words" }, "value"),
     html("th", { scope: "col", class: "number" }, "contribution"), html("td", {})));
-  terms.replaceChildren(choices, html("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Decomposition of the prediction" }, html("table", { class: "terms" }, caption, head, table)));
+  terms.replaceChildren(choices, html("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Decomposition of the prediction" }, html("table", { class: "terms" }, html("caption", {}, caption), head, table)));
 
   const scaled = (values) => (facts.logs[output] ? Math.log(values[output]) : values[output]);
 
@@ -98,7 +98,8 @@ export function predictPanel(panel, facts, live, told) {
     const lines = outputs.map((name, place) => {
       if (!Number.isFinite(values[place])) return html("p", { class: "value" }, html("small", {}, `${name}: no prediction, the model gives no finite value here`));
       const band = facts.band?.[place];
-      const range = band ? ` ${number(values[place] + band[0])} to ${number(values[place] + band[1])}` : "";
+      const end = (offset) => (facts.logs[place] ? values[place] * Math.exp(offset) : values[place] + offset);
+      const range = band ? ` ${number(end(band[0]))} to ${number(end(band[1]))}` : "";
       const line = html("p", { class: "value", "data-value": String(values[place]) }, html("small", {}, `${name} = `), number(values[place], 5));
       if (range) line.append(html("small", { class: "interval" }, range));
       return line;
