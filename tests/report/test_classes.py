@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import confusion_matrix, log_loss, roc_auc_score
 
+import splinework as sw
 from splinework.report import baselines, scores
 from splinework.tabular import KANClassifier, KANRegressor
 from tests.report.pages import page
@@ -79,6 +80,8 @@ def test_given_metrics_and_held_out_rows_alone_are_shown(classified, tmp_path):
     shown = cards(path.read_text("utf-8"))
     assert shown["accuracy on test rows"] == "12.3 %"
     assert shown["training rows"] == "5"
+    other = sw.report(fitted, tmp_path / "s.html", test=(X, labels), metrics={"accuracy_test": 0.123, "n_train": 5})
+    assert other.read_bytes() == path.read_bytes()
 
 
 def test_rows_of_one_class_or_of_unknown_classes_are_told(classified, tmp_path):

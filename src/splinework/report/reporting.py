@@ -51,8 +51,8 @@ def report(
     input, the prediction and its decomposition. Sections without data are omitted. Equal arguments give equal bytes.
 
     Args:
-        model: The network, with or without a frame; or a result of `sw.fit`, with its history and certificate; or None for
-            formulas found without a network.
+        model: The network, with or without a frame; or a result of `sw.fit`, with its history and certificate; or a fitted
+            estimator, for which x and y are its table and target; or None for formulas found without a network.
         path: Path of the file, by convention `….html`; written atomically.
         x: Rows that the model was fitted to, `(N, inputs)` in raw units: tensor, array or frame.
         y: Their outputs, `(N, outputs)` or `(N,)`.
@@ -80,6 +80,10 @@ def report(
     >>> report(KAN([2, 1]), tempfile.mkdtemp() + "/report.html").name
     'report.html'
     """
+    if hasattr(model, "columns_"):  # an estimator, which knows its columns and classes
+        own: Any = model
+        shown = {"test": test, "equations": False, "title": title, "metrics": metrics, "tell": tell}
+        return Path(own.report(path, x, y, **shown))
     violations, result = None, None
     if model is not None and not isinstance(model, KAN | FramedKAN):
         history = model.history if history is None else history
