@@ -11,7 +11,8 @@ import torch
 
 import splinework as sw
 from splinework.interpret.symbolic.expression import symbol
-from splinework.report import report
+from splinework.report import formula_sections, result_sections
+from splinework.report.facts import gather
 from tests.report.pages import Discovered, Found, network
 
 
@@ -29,25 +30,29 @@ def fitted():
     return model, x, (2 * x[:, 0] + x[:, 1] ** 2 + 0.01 * torch.sin(90 * x[:, 0])), (x1, x2)
 
 
-def answer(path):
-    text = path.read_text("utf-8")
-    return re.search(r'<section id="answer".*?</section>', text, re.DOTALL)[0]
+def facts_of(model, table=None, x=None, y=None, test=None):
+    return gather(model, table, x=x, y=y, test=test, history=None, notes=())
 
 
-def test_a_formula_as_good_as_the_network_explains_it_and_a_worse_one_does_not(fitted, tmp_path):
+def answer(model, **given):
+    """The section that a page begins with."""
+    return str(result_sections.comparison(facts_of(model, **given)))
+
+
+def test_a_formula_as_good_as_the_network_explains_it_and_a_worse_one_does_not(fitted):
     model, x, y, (x1, x2) = fitted
     given = {"x": x[:60], "y": y[:60], "test": (x[60:], y[60:])}
     good = Discovered((formula(2.0 * x1 + x2**2, 0.01),), ())
-    text = answer(report(model, tmp_path / "r.html", table=good, **given))
+    text = answer(model, table=good, **given)
     assert "The formula explains what the network explains" in text
     bad = Discovered((formula(sympy.Float(2.0) * x1, 0.3),), ())
-    text = answer(report(model, tmp_path / "r.html", table=bad, **given))
+    text = answer(model, table=bad, **given)
     assert "No formula found explains what the network explains" in text
 
 
-def test_figures_beside_baselines_are_those_of_the_same_rows(fitted, tmp_path):
+def test_figures_beside_baselines_are_those_of_the_same_rows(fitted):
     model, x, y, _ = fitted
-    text = answer(report(model, tmp_path / "r.html", x=x[:60], y=y[:60], test=(x[60:], y[60:])))
+    text = answer(model, x=x[:60], y=y[:60], test=(x[60:], y[60:]))
     found = dict(re.findall(r'<th scope="row" class="words">([^<]*)</th><td class="number">([^<]*)</td>', text))
     slopes = np.linalg.lstsq(np.c_[np.ones(60), x[:60]], y[:60].numpy(), rcond=None)[0]
     linear = np.c_[np.ones(30), x[60:]] @ slopes
@@ -59,19 +64,18 @@ def test_figures_beside_baselines_are_those_of_the_same_rows(fitted, tmp_path):
     assert "below that of the best baseline" in text
 
 
-def test_a_model_that_is_no_better_than_its_mean_is_said_to_be(tmp_path):
+def test_a_model_that_is_no_better_than_its_mean_is_said_to_be():
     model, x, _ = network([2, 1])
     y = torch.randn(80, 1, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    text = answer(report(model, tmp_path / "r.html", x=x[:60], y=y[:60], test=(x[60:], y[60:])))
+    text = answer(model, x=x[:60], y=y[:60], test=(x[60:], y[60:]))
     assert "A baseline (" in text or "no better than" in text
 
 
-def test_rows_that_are_off_are_named_with_their_cells(fitted, tmp_path):
+def test_rows_that_are_off_are_named_with_their_cells(fitted):
     model, x, y, _ = fitted
     y = y.clone()
     y[75] += 10
-    read = report(model, tmp_path / "r.html", x=x[:60], y=y[:60], test=(x[60:], y[60:])).read_text("utf-8")
-    section = re.search(r'<section id="worst".*?</section>', read, re.DOTALL)[0]
+    section = result_sections.worst(facts_of(model, x=x[:60], y=y[:60], test=(x[60:], y[60:])))
     first = re.search(r"<tbody><tr>(.*?)</tr>", section)[1]
     cells = re.findall(r">([^<>]+)</t[hd]>", first)
     assert cells[0] == "16"
@@ -79,19 +83,19 @@ def test_rows_that_are_off_are_named_with_their_cells(fitted, tmp_path):
     assert cells[4] == f"{x[75, 0]:.5g}"
 
 
-def test_without_held_out_rows_the_page_says_so(fitted, tmp_path):
+def test_without_held_out_rows_the_page_says_so(fitted):
     model, x, y, _ = fitted
-    assert "No rows were held out" in answer(report(model, tmp_path / "r.html", x=x, y=y))
-    assert "cannot say how good" in answer(report(model, tmp_path / "r.html", x=x))
-    assert "No data" in answer(report(model, tmp_path / "r.html"))
+    assert "No rows were held out" in answer(model, x=x, y=y)
+    assert "cannot say how good" in answer(model, x=x)
+    assert "No data" in answer(model)
 
 
-def test_probabilities_of_formulas_never_add_up_to_more_than_one(tmp_path):
+def test_probabilities_of_formulas_never_add_up_to_more_than_one():
     x1, x2 = symbol("x1"), symbol("x2")
     rows = tuple(
         formula(each, 0.1, probability=1.0, bits=-bits) for each, bits in ((x1, 60.0), (x1 + x2, 59.0), (x2, 0.0))
     )
-    text = report(None, tmp_path / "r.html", table=Discovered((*rows, rows[0]), ())).read_text("utf-8")
+    text = formula_sections.formulas(facts_of(None, table=Discovered((*rows, rows[0]), ())))
     for shown in ("66.7 %", "33.3 %", "&lt; 0.1 %"):
         assert shown in text, shown
     assert text.count('<tr><th scope="row" class="number">') == 3  # a formula that is there twice is shown once
