@@ -1,8 +1,8 @@
 """Who may talk to the editor: only pages that it served itself, on this machine, by the secret address.
 
-An ASGI middleware. A request passes if its `Host` is the address that the server listens on (so that no foreign name can be made to
-point here, which is DNS rebinding), its `Origin`, if it has one, is that address too, its path begins with the token, and its body
-is small. All answers carry headers that allow the page nothing but its own files.
+An ASGI middleware. A request passes if its `Host` is the address that the server listens on (so that no foreign name can be
+made to point here, which is DNS rebinding), its `Origin`, if it has one, is that address too, its path begins with the token,
+and its body is small. All answers carry headers that allow the page nothing but its own files.
 """
 
 from __future__ import annotations
@@ -67,7 +67,10 @@ class Guard:
 
     def _refusal(self, scope: Scope, headers: list[tuple[str, str]]) -> tuple[int, str] | None:
         """Status and reason for a request that may not pass."""
-        given = {name: [v for k, v in headers if k == name] for name in ("host", "origin", "content-length", "sec-fetch-site")}
+        given = {
+            name: [v for k, v in headers if k == name]
+            for name in ("host", "origin", "content-length", "sec-fetch-site")
+        }
         if given["host"] not in [[host] for host in self.hosts]:
             return 403, "this address is for this machine only, by the name 127.0.0.1."
         if any(origin not in self.origins for origin in given["origin"]):

@@ -122,7 +122,9 @@ def _input_curves(session: EditSession, models: Sequence[Model]) -> list[dict[st
         points = np.linspace(*ends, POINTS)
         repeated = background.loc[background.index.repeat(POINTS)].copy()
         repeated[name] = np.tile(points, len(background))
-        curves = [_values(session, model, repeated).reshape(len(background), POINTS, -1).mean(axis=0) for model in models]
+        curves = [
+            _values(session, model, repeated).reshape(len(background), POINTS, -1).mean(axis=0) for model in models
+        ]
         for j, output in enumerate(names_of(models[0])[1]):
             both = [[_number(value) for value in curve[:, j]] for curve in curves]
             found.append({"input": str(name), "output": output, "x": [_number(p) for p in points], "y": both})
@@ -137,7 +139,7 @@ def _common_edges(session: EditSession, models: Sequence[Model]) -> list[dict[st
         curves = edge_curves(network, seen, points=POINTS, most=400)
         names = edge_names(network, curves.keys)
         held.append({(*k, *n): (x, y) for k, n, x, y in zip(curves.keys, names, curves.x, curves.y, strict=True)})
-    found = []
+    found: list[dict[str, Any]] = []
     for key in held[0].keys() & held[1].keys():
         (x, y), (x_new, y_new) = held[0][key], held[1][key]
         if not len(x):

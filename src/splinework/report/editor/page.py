@@ -21,10 +21,14 @@ def page(name: str) -> str:
     return Template(own("editor.html")).substitute(name=text(name))
 
 
-def script() -> str:
-    """All scripts as one module, which exports `edit`."""
-    parts = [_EXPORT.sub("", _IMPORT.sub("", own(f"{name}.js"))) for name in SCRIPTS]
-    return "\n\n".join([bundled("dom", "format", "chart", "network"), *parts, "export { edit };"]) + "\n"
+def script(entry: str) -> str:
+    """All scripts as one module.
+
+    Args:
+        entry: The script that begins: `page` or `notebook`.
+    """
+    parts = [_EXPORT.sub("", _IMPORT.sub("", own(f"{name}.js") + "\n")).strip() for name in (*SCRIPTS, entry)]
+    return "\n\n".join([bundled("dom", "format", "chart", "network"), *parts]) + "\n"
 
 
 def style() -> str:

@@ -45,7 +45,9 @@ class WorkingFolder:
             FileExists: If there is such a file, and it may not be replaced.
         """
         if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME or not name.isprintable() or "\\" in name:
-            raise FileError(f"a file has a name of printable characters, such as edited{suffixes[0]}; got {name!r:.60}.")
+            raise FileError(
+                f"a file has a name of printable characters, such as edited{suffixes[0]}; got {name!r:.60}."
+            )
         if Path(name).suffix.lower() not in suffixes or Path(name).name.startswith("."):
             raise FileError(f"the name of the file ends in {' or '.join(suffixes)}; got {name!r:.80}.")
         given = Path(name)

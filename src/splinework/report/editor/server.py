@@ -51,7 +51,7 @@ def editor_app(service: EditorService, *, token: str, port: int, close: Callable
         return HTMLResponse(page(service.session.name))
 
     async def own_script(request: Request) -> Response:
-        return Response(script(), media_type="text/javascript")
+        return Response(script("page"), media_type="text/javascript")
 
     async def own_style(request: Request) -> Response:
         return PlainTextResponse(style(), media_type="text/css")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, final
 
-
 from splinework.errors import ConfigError, nearest
 from splinework.interpret.edit.pruning import kept_edges
 from splinework.nn.arrays import data_of
@@ -20,7 +19,7 @@ from splinework.report.editor.measures import MAX_SHOWN, comparison, difference,
 from splinework.report.editor.places import WorkingFolder
 from splinework.report.editor.refit import Refit, check_idle
 from splinework.report.editor.session import EditSession, Step
-from splinework.report.editor.verbs import VERBS, function_of
+from splinework.report.editor.verbs import VERBS, function_of, literal
 from splinework.report.graph import graph_of
 from splinework.report.plot.curves import inside
 
@@ -110,7 +109,11 @@ class EditorService:
             "edges": network.active_edges(),
             "parameters": network.parameter_count(),
             "framed": network is not model,
-            "rows": {"x": session.rows["x"] is not None, "y": session.rows["y"] is not None, "count": len(session.shown)},
+            "rows": {
+                "x": session.rows["x"] is not None,
+                "y": session.rows["y"] is not None,
+                "count": len(session.shown),
+            },
             "errors": error,
             "change": {
                 "last": difference(before, values),
@@ -225,8 +228,8 @@ class EditorService:
             write_whole(path, self.session.script().encode())
         else:
             function_of("sw.save")(self.session.model, path, notes=self.session.notes)
-            notes = f", notes={self.session.notes!r}" if self.session.notes else ""
-            self._written(f"sw.save(model, {self._relative(path)!r}{notes})")
+            notes = f", notes={literal(self.session.notes)}" if self.session.notes else ""
+            self._written(f"sw.save(model, {literal(self._relative(path))}{notes})")
         return {"written": self._relative(path), "state": self.state()}
 
     def export(self, request: Json) -> Json:
@@ -236,7 +239,7 @@ class EditorService:
             raise ConfigError(f"there is no target {target!r:.40}; {nearest(str(target)[:40], EXPORTS)}")
         path = self.folder.place(request.get("path"), (EXPORTS[target],), replace=request.get("replace") is True)
         function_of("sw.export")(self.session.model, target, path)
-        self._written(f"sw.export(model, {target!r}, {self._relative(path)!r})")
+        self._written(f"sw.export(model, {literal(target)}, {literal(self._relative(path))})")
         return {"written": self._relative(path), "state": self.state()}
 
     def _written(self, line: str) -> None:

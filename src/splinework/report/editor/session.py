@@ -100,7 +100,9 @@ class EditSession:
             raise ConfigError(
                 f"x and y have as many rows, got {len(self._x)} and {len(_of(self.rows['y']))}; pass the rows of one table."
             )
-        self.shown: pd.DataFrame = self._x if x is not None else _frame(drawn(model) if shown is None else shown, inputs, "x")
+        self.shown: pd.DataFrame = (
+            self._x if x is not None else _frame(drawn(model) if shown is None else shown, inputs, "x")
+        )
         self.name, self.notes, self.source = name, dict(notes or {}), tuple(source)
         self.steps = [Step(model, "as opened")]
         self.position = 0
@@ -217,7 +219,9 @@ def drawn(model: Model, rows: int = N_DRAWN) -> pd.DataFrame:
         ConfigError: If the model has a frame, which does not say where its inputs lie.
     """
     if isinstance(model, FramedKAN):
-        raise ConfigError("a network in a frame does not say in which ranges its inputs lie; pass x, rows to show it on.")
+        raise ConfigError(
+            "a network in a frame does not say in which ranges its inputs lie; pass x, rows to show it on."
+        )
     layer = model.kan_layers[0]
     low, high = (end.detach().reshape(1, -1) for end in layer.basis.domain(layer.knots()))
     share = torch.rand(rows, model.inputs, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

@@ -116,7 +116,11 @@ VERBS: Final[Mapping[str, Verb]] = {
     "deepen": Verb("sw.edit.deepen", "insert a layer after layer {where}", (_count("where"),)),
     "split": Verb("sw.edit.split", "split the node {node}", (_NODE,)),
     "merge": Verb(
-        "sw.edit.merge", "merge {second} into {first}", (_place("first", "node"), _place("second", "node")), "x", ".model"
+        "sw.edit.merge",
+        "merge {second} into {first}",
+        (_place("first", "node"), _place("second", "node")),
+        "x",
+        ".model",
     ),
     "to_product": Verb("sw.edit.to_product", "make the node {node} a product", (_NODE,)),
     "to_sum": Verb("sw.edit.to_sum", "make the node {node} a sum", (_NODE,), "x", ".model"),
@@ -165,8 +169,8 @@ class Call:
         """The statement that makes the edit."""
         verb = VERBS[self.name]
         after, given = (self.rows, "") if "=" not in self.rows else ("", self.rows)
-        parts = ["model", after, *map(repr, self.positional), given]
-        parts += [f"{name}={value!r}" for name, value in self.keywords.items()]
+        parts = ["model", after, *map(literal, self.positional), given]
+        parts += [f"{name}={literal(value)}" for name, value in self.keywords.items()]
         return f"model = {verb.call}({', '.join(filter(None, parts))}){verb.member}"
 
     def run(self, model: KAN | FramedKAN, rows: Rows, **more: Any) -> Any:
@@ -186,6 +190,24 @@ class Call:
         model = answer.model if VERBS[self.name].member else answer
         assert isinstance(model, KAN | FramedKAN)
         return model
+
+
+def literal(value: Any) -> str:
+    """A value as a literal of Python, texts in double quotes where they need no escapes.
+
+    >>> literal(("x1", [1, 2.5, None]))
+    '("x1", [1, 2.5, None])'
+    """
+    if isinstance(value, str):
+        plain = value.isprintable() and not set(value) & {'"', "\\"}
+        return f'"{value}"' if plain else repr(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{literal(key)}: {literal(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(literal, value))}]"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(literal, value))}{',' * (len(value) == 1)})"
+    return repr(value)
 
 
 def function_of(call: str) -> Callable[..., Any]:
@@ -233,7 +255,9 @@ def call_of(name: Any, arguments: Any, model: KAN | FramedKAN, rows: Rows) -> Ca
         if arguments.get(field.name) is not None
     }
     positional = tuple(values[field.name] for field in verb.fields if field.positional and field.name in values)
-    keywords = {field.name: values[field.name] for field in verb.fields if not field.positional and field.name in values}
+    keywords = {
+        field.name: values[field.name] for field in verb.fields if not field.positional and field.name in values
+    }
     if name == "refit" and keywords.pop("grids", "keep") == "keep":
         keywords |= {"grids": None, "degree": "keep"}
     taken = "" if verb.optional and rows.get("x") is None else verb.rows

@@ -55,6 +55,8 @@ def complete_rows(
         read[name] = column_of(table, name)
     whole = np.isfinite(np.column_stack(list(read.values()))).all(axis=1)
     if not whole.any():
-        raise DataError(f"{table.name} has no row in which all of {', '.join(read)} are there; fill in what is missing.")
+        raise DataError(
+            f"{table.name} has no row in which all of {', '.join(read)} are there; fill in what is missing."
+        )
     x, y = (pd.DataFrame({name: read[column][whole] for name, column in part.items()}) for part in columns)
     return x, y
