@@ -26,7 +26,7 @@ def some_edit(session, draw):
     network = session.model
     names = [list(network.config.input_names)]
     layers = network.config.nodes
-    hidden = [n for n in range(1, len(layers) - 1)]
+    hidden = range(1, len(layers) - 1)
     layer = draw.randrange(len(network.kan_layers))
     alive = network.kan_layers[layer].alive.nonzero().tolist() or [[0, 0]]
     i, j = draw.choice(alive)

@@ -160,7 +160,8 @@ export async function edit(root, ask, { close = null } = {}) {
     selected = event.detail ? { node: event.detail.node } : null;
     drawPanel();
   });
-  root.addEventListener("keydown", (event) => {
+  const listening = close ? document : root; // in a page the keys count wherever the focus is
+  listening.addEventListener("keydown", (event) => {
     if (event.target.closest?.("input, select, textarea") || !(event.ctrlKey || event.metaKey) || event.altKey) return;
     const wanted = { z: event.shiftKey ? redo : undo, y: redo }[event.key.toLowerCase()];
     if (!wanted) return;
