@@ -87,6 +87,12 @@ def _session(options: OpenOptions, stages: Stages) -> EditSession:
     rows: dict[str, Any] = {}
     if options.data is None:
         rows["shown"] = fitted.drawn()
+        if fitted.estimator is not None and not options.quiet:
+            click.echo(
+                f"note: {options.model} holds a model of categories, classes or gaps; what is edited and saved is its network, "
+                f"of the columns {', '.join(fitted.input_names)}",
+                err=True,
+            )
     else:
         if fitted.estimator is not None:
             raise ConfigError(
@@ -102,11 +108,13 @@ def _session(options: OpenOptions, stages: Stages) -> EditSession:
 
 def _rows(options: OpenOptions, fitted: ModelFile, source: list[str], stages: Stages) -> dict[str, Any]:
     """x, and y where the table has the target, and their lines in the script."""
+    from splinework.cli.fitted import refuse_lacking
     from splinework.report.editor.verbs import literal
     from splinework.tabular.tables import complete_rows, read_table
 
     assert options.data is not None
     table = read_table(options.data, tell=stages.share, max_unpacked=options.max_unpacked)
+    refuse_lacking(table, fitted.features)
     inputs = dict(zip(fitted.input_names, fitted.features, strict=True))
     outputs = dict(zip(fitted.output_names, fitted.targets, strict=True))
     measured = set(outputs.values()) <= set(table.columns)

@@ -114,7 +114,7 @@ def test_a_session_from_opening_to_closing(browser, tmp_path, monkeypatch):
         at(page, 2)
         assert page.locator("g.edge").count() == 5
 
-        page.fill('input[placeholder="until converged"]', "20")
+        page.fill('input[placeholder="no limit"]', "20")
         page.click("button.primary:has-text('Refit')")
         at(page, 3)
         page.wait_for_selector(".status:has-text('Refitted.')")

@@ -109,7 +109,7 @@ function compared(found) {
   const largest = `The functions differ by ${changeText(found.change)} of the standard deviation of the output. The largest change is `
     + `${number(found.largest.value)} of ${found.largest.output}, from ${number(before)} to ${number(after)}, at ${at}.`;
   const inputs = found.inputs.map((each) => twoCurves([each.x, each.x], each.y, { label: `Mean of ${each.output} by ${each.input} in both states`, caption: `${each.output} by ${each.input}` }));
-  const edges = found.edges.filter((each) => each.change > 1e-9).slice(0, 12);
+  const edges = found.edges.filter((each) => each.change > 1e-9).slice(0, 8);
   const pictures = edges.map((each) => twoCurves(each.x, each.y, { label: `The edge ${each.edge} in both states`, caption: `edge ${each.edge}` }));
   return [
     html("table", { class: "both" }, html("thead", {}, head), html("tbody", {}, body)),

@@ -159,7 +159,7 @@ export function modelPanel(app) {
 
 /** The panel of a refit: its options, or its progress. */
 export function refitPanel(app) {
-  const steps = count("", { min: 1, max: 100000, placeholder: "until converged" });
+  const steps = count("", { min: 1, max: 100000, placeholder: "no limit" });
   const grids = choice([["keep", "keep the grids"], ["auto", "may refine the grids"]]);
   const starts = choice([["1", "from the model as it is"], ["6", "6 starts"]]);
   const run = editButton(app, "Refit", "refit", () => {

@@ -27,7 +27,8 @@ export function smallPicture(u, values, curve, name) {
 export function twoCurves(xs, ys, { label, caption, width = 300, height = 170 }) {
   const margin = { left: 46, right: 8, top: 8, bottom: 22 };
   const [left, right] = ends(xs);
-  const [low, high] = ends(ys);
+  const [lowest, highest] = ends(ys);
+  const [low, high] = [lowest - 0.05 * (highest - lowest), highest + 0.05 * (highest - lowest)];
   const across = (x) => margin.left + ((width - margin.left - margin.right) * (x - left)) / (right - left);
   const up = (y) => height - margin.bottom - ((height - margin.top - margin.bottom) * (y - low)) / (high - low);
   const drawn = svg("svg", { class: "chart", role: "img", "aria-label": label, viewBox: `0 0 ${width} ${height}`, width, height });
