@@ -134,7 +134,9 @@ def test_a_session_from_opening_to_closing(browser, tmp_path, monkeypatch):
         page.click("button:has-text('Close')")
         page.wait_for_selector("text=The editor is closed")
         assert process.wait(60) == 0
-        refused = [each for each in seen if each.startswith("Failed to load resource")]  # the wrong function, and the file
+        refused = [
+            each for each in seen if each.startswith("Failed to load resource")
+        ]  # the wrong function, and the file
         assert (seen, len(refused)) == (refused, 2)
     monkeypatch.chdir(tmp_path)
     edited = sw.load("edited.safetensors")

@@ -42,6 +42,15 @@ def closed():
     return []
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A client of a session that no test changes."""
+    folder = tmp_path_factory.mktemp("kept")
+    files_of(folder, SHAPES["plain"])
+    service = EditorService(session_of(folder), folder)
+    return Client(editor_app(service, token=TOKEN, port=PORT, close=lambda: None))
+
+
 class Client:
     """Requests to an application without a server."""
 
@@ -97,8 +106,8 @@ PATHS = [
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_wrong_token_is_refused(client, path, method):
-    answer = client.request(method, f"{HERE}{path}", json={} if method == "POST" else None)
+def test_a_wrong_token_is_refused(kept, path, method):
+    answer = kept.request(method, f"{HERE}{path}", json={} if method == "POST" else None)
     assert answer.status_code == 403
     assert TOKEN not in answer.text
     assert "steps" not in answer.text
@@ -116,10 +125,10 @@ def test_a_wrong_token_is_refused(client, path, method):
         "[::1]:8123",
     ],
 )
-def test_a_foreign_host_is_refused(client, host):
-    assert ask(client, "state", headers={"host": host}).status_code == 403
-    assert client.get(f"/{TOKEN}/", headers={"host": host}).status_code == 403
-    assert ask(client, "state", headers={"host": f"localhost:{PORT}"}).status_code == 200
+def test_a_foreign_host_is_refused(kept, host):
+    assert ask(kept, "state", headers={"host": host}).status_code == 403
+    assert kept.get(f"/{TOKEN}/", headers={"host": host}).status_code == 403
+    assert ask(kept, "state", headers={"host": f"localhost:{PORT}"}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -150,8 +159,8 @@ def test_a_request_from_another_site_is_refused(client, service):
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
 )
-def test_forms_and_texts_are_refused(client, kind):
-    answer = client.post(f"/{TOKEN}/api/undo", content=b"{}", headers={"content-type": kind})
+def test_forms_and_texts_are_refused(kept, kind):
+    answer = kept.post(f"/{TOKEN}/api/undo", content=b"{}", headers={"content-type": kind})
     assert answer.status_code == 415
 
 
@@ -174,23 +183,23 @@ def test_an_upload_too_large_is_refused_however_it_is_sent(client, service):
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"[" * 20_000, b'"edit"', b"1", b"null"])
-def test_what_is_no_object_of_json_is_refused(client, body):
-    answer = client.post(f"/{TOKEN}/api/edit", content=body, headers={"content-type": "application/json"})
+def test_what_is_no_object_of_json_is_refused(kept, body):
+    answer = kept.post(f"/{TOKEN}/api/edit", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 400
     assert answer.json()["error"]
 
 
-def test_web_sockets_and_other_methods_are_refused(client):
+def test_web_sockets_and_other_methods_are_refused(kept):
     for method in ("PUT", "DELETE", "PATCH"):
-        assert client.request(method, f"/{TOKEN}/api/state").status_code == 405
-    assert client.get(f"/{TOKEN}/api/state").status_code == 405
+        assert kept.request(method, f"/{TOKEN}/api/state").status_code == 405
+    assert kept.get(f"/{TOKEN}/api/state").status_code == 405
     sent = []
 
     async def send(message):
         sent.append(message)
 
     async def connect():
-        await client.app({"type": "websocket", "path": f"/{TOKEN}/", "headers": []}, None, send)
+        await kept.app({"type": "websocket", "path": f"/{TOKEN}/", "headers": []}, None, send)
 
     asyncio.run(connect())
     assert sent == [{"type": "websocket.close", "code": 1008}]

@@ -53,7 +53,7 @@ def some_edit(session, draw):
         "auto_swap": {},
         "refit": {"steps": 2, "starts": 1},
     }
-    name = draw.choice(list(arguments))
+    name = draw.choice([each for each in arguments if each != "refit" or session.position < 4])
     return name, arguments[name]
 
 
@@ -61,7 +61,7 @@ def some_edit(session, draw):
 def test_the_script_of_random_edits_gives_the_same_model_bit_for_bit(folder, shape):
     files_of(folder, SHAPES[shape])
     session, draw, made = session_of(folder), random.Random(shape), 0
-    for _ in range(40):
+    for _ in range(30):
         before = session.model
         try:
             session.edit(*some_edit(session, draw))
@@ -71,9 +71,9 @@ def test_the_script_of_random_edits_gives_the_same_model_bit_for_bit(folder, sha
             made += 1
         if draw.random() < 0.15 and session.position:
             session.undo()
-        if made == 12:
+        if made == 9:
             break
-    assert made >= 8
+    assert made == 9
     assert len({step.line for step in session.steps}) > 4
     assert equal(run(session.script()), session.model)
     session.go(session.position // 2)
@@ -87,7 +87,7 @@ def test_a_hundred_edits_and_undos_give_the_starting_model_bit_for_bit(folder):
     start, refused = session.model, 0
     while session.position < 100:
         name, arguments = some_edit(session, draw)
-        if name in ("split", "widen", "to_product", "refit") and session.model.parameter_count() > 600:
+        if name in ("split", "widen", "to_product", "refit") and session.model.parameter_count() > 250:
             name, arguments = "prune", {"keep_edges": 5}
         try:
             session.edit(name, arguments)

@@ -114,6 +114,7 @@ class EditorServer:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((HOST, port))
+            self._socket.listen()  # a browser that comes before `run` waits instead of failing
         except OSError as error:
             self._socket.close()
             raise ConfigError(f"port {port} is not free ({error.strerror}); name another one, or none.") from error
@@ -139,10 +140,14 @@ class EditorServer:
         try:
             self._server.run(sockets=[self._socket])
         finally:
-            self._socket.close()
+            self.close()
             if self.service.refit is not None:
                 self.service.refit.cancel()
                 self.service.refit.wait(CLOSING_SECONDS)
+
+    def close(self) -> None:
+        """Gives the port back, as `run` does at its end."""
+        self._socket.close()
 
     def stop(self) -> None:
         """Ends `run` soon; may be called from a signal handler or another thread."""

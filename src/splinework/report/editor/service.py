@@ -9,6 +9,7 @@ from typing import Any, Final, final
 
 from splinework.errors import ConfigError, nearest
 from splinework.interpret.edit.pruning import kept_edges
+from splinework.interpret.symbolic.suggestions import ROUNDING
 from splinework.nn.arrays import data_of
 from splinework.nn.edge_formula import edge_text
 from splinework.nn.files import write_whole
@@ -271,4 +272,11 @@ def _describe(graph: Json, network: KAN) -> None:
         if edge["frozen"]:
             edge["state"] = "frozen"
         if own.family.text:
-            edge["formula"] = edge_text(own.family.text, [float(f"{v:.4g}") for v in own.numbers.tolist()])
+            edge["formula"] = edge_text(own.family.text, _shown(own.numbers.tolist()))
+
+
+def _shown(numbers: list[float]) -> list[float]:
+    """The numbers of a function with four digits, shifts that are nothing but rounding as zero."""
+    a, b, c, d, *own = numbers
+    kept = (a, b if abs(b) > ROUNDING else 0.0, c, d if abs(d) > ROUNDING * abs(c) else 0.0, *own)
+    return [float(f"{value:.4g}") for value in kept]
