@@ -79,8 +79,8 @@ def open(options: OpenOptions) -> None:
 def _session(options: OpenOptions, stages: Stages) -> EditSession:
     """The session of a model file, with its rows."""
     from splinework.cli.fitted import ModelFile
+    from splinework.report.editor.arguments import literal
     from splinework.report.editor.session import EditSession
-    from splinework.report.editor.verbs import literal
 
     fitted = ModelFile(options.model)
     source = [f"model = sw.load({literal(options.model)})"]
@@ -109,7 +109,7 @@ def _session(options: OpenOptions, stages: Stages) -> EditSession:
 def _rows(options: OpenOptions, fitted: ModelFile, source: list[str], stages: Stages) -> dict[str, Any]:
     """x, and y where the table has the target, and their lines in the script."""
     from splinework.cli.fitted import refuse_lacking
-    from splinework.report.editor.verbs import literal
+    from splinework.report.editor.arguments import literal
     from splinework.tabular.tables import complete_rows, read_table
 
     assert options.data is not None

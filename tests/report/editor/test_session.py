@@ -10,8 +10,9 @@ import torch
 import splinework as sw
 from splinework.errors import ConfigError, SplineworkError
 from splinework.nn.naming import sum_names
+from splinework.report.editor.arguments import literal
 from splinework.report.editor.session import EditSession
-from splinework.report.editor.verbs import VERBS, literal
+from splinework.report.editor.verbs import VERBS
 from tests.report.editor.sessions import SHAPES, equal, files_of, model_of, run, session_of
 
 

@@ -11,8 +11,8 @@ import torch
 import splinework as sw
 from splinework.errors import ConfigError
 from splinework.report.editor import EditSession
+from splinework.report.editor.notebook import _widget_class, answered, widget
 from splinework.report.editor.page import own, script, style
-from splinework.report.editor.widget import _widget_class, answered, widget
 from tests.report.editor.sessions import SHAPES, equal, files_of, model_of, run, session_of
 
 X = torch.rand(20, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

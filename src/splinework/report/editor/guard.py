@@ -1,4 +1,4 @@
-"""Who may talk to the editor: only pages that it served itself, on this machine, by the secret address.
+"""Checks of every request to the editor: only its own page, on this machine, by the secret address, may use it.
 
 An ASGI middleware. A request passes if its `Host` is the address that the server listens on (so that no foreign name can be
 made to point here, which is DNS rebinding), its `Origin`, if it has one, is that address too, its path begins with the token,

@@ -29,7 +29,7 @@ POINTS: Final = 41
 
 
 def thinned(rows: Any, most: int) -> Any:
-    """At most so many rows of a frame, evenly spaced."""
+    """Rows of a frame, evenly spaced, at most `most` of them."""
     return rows.iloc[:: max(1, -(-len(rows) // most))]
 
 

@@ -37,11 +37,11 @@ class WorkingFolder:
 
         Args:
             name: Its path in the folder, as a request gives it.
-            suffixes: Endings, one of which it must have.
+            suffixes: Suffixes, one of which it must have.
             replace: Whether an existing file may be replaced.
 
         Raises:
-            FileError: If the path leads out of the folder, there is no such subfolder, or the name has another ending.
+            FileError: If the path leads out of the folder, there is no such subfolder, or the name has another suffix.
             FileExists: If there is such a file, and it may not be replaced.
         """
         if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME or not name.isprintable() or "\\" in name:

@@ -47,7 +47,7 @@ class Refit:
         self._cancelled.set()
 
     def wait(self, seconds: float | None = None) -> None:
-        """Waits for the end, for at most so many seconds."""
+        """Waits for the end, at most for the given time in seconds."""
         self._thread.join(seconds)
 
     def progress(self) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def editor_app(service: EditorService, *, token: str, port: int, close: Callable
     """The application, behind its checks.
 
     Args:
-        service: What answers the requests.
+        service: The service that answers the requests.
         token: First part of every path.
         port: The port that the server listens on.
         close: Function that ends the server.
@@ -98,7 +98,7 @@ class EditorServer:
     """The server of one session, on 127.0.0.1.
 
     Args:
-        service: What answers the requests.
+        service: The service that answers the requests.
         port: The port; 0 takes a free one.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a page may ask of the editor, as functions from JSON values to JSON values; the server and the widget both call it."""
+"""Requests that the editor answers, as functions from JSON values to JSON values; the server and the widget call them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from splinework.nn.files import write_whole
 from splinework.nn.frame import network_of
 from splinework.nn.naming import edge_names
 from splinework.nn.network import KAN
+from splinework.report.editor.arguments import literal
 from splinework.report.editor.measures import MAX_SHOWN, comparison, difference, errors, outputs, thinned
 from splinework.report.editor.places import WorkingFolder
 from splinework.report.editor.refit import Refit, check_idle
-from splinework.report.editor.session import EditSession, Step
-from splinework.report.editor.verbs import VERBS, function_of, literal
+from splinework.report.editor.session import EditSession, SessionStep
+from splinework.report.editor.verbs import VERBS, function_of
 from splinework.report.graph import graph_of
 from splinework.report.plot.curves import inside
 
@@ -52,7 +53,7 @@ class EditorService:
     def __init__(self, session: EditSession, folder: str | os.PathLike[str]) -> None:
         self.session, self.folder = session, WorkingFolder(folder)
         self.refit: Refit | None = None
-        self._measured: dict[int, tuple[Step, Any, Any]] = {}
+        self._measured: dict[int, tuple[SessionStep, Any, Any]] = {}
         self.requests: Mapping[str, Callable[[Json], Json]] = {
             "state": lambda request: self.state(),
             "edit": self.edit,
@@ -188,7 +189,7 @@ class EditorService:
         }
 
     def preview(self, request: Json) -> Json:
-        """Which edges a pruning would remove, and what it would cost; nothing changes."""
+        """The edges that a pruning would remove, and its cost; nothing changes."""
         session, model = self.session, self.session.model
         call = session.call("prune", request.get("arguments", {}))
         network, seen = inside(model, session.taken(model, session.shown))

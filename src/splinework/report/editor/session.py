@@ -31,15 +31,15 @@ Model = KAN | FramedKAN
 
 @final
 @dataclass
-class Step:
+class SessionStep:
     """A state of the model, and the edit that led to it.
 
     Attributes:
         model: The model.
-        title: What the edit did.
+        title: Name of the edit, for the list of steps.
         line: The statement that makes it; empty for the starting model.
         seconds: Time that it took.
-        notes: What the edit has to say, such as warnings of a fit.
+        notes: Remarks on the edit, such as warnings of a fit.
         saved: Statements that wrote this state to files.
     """
 
@@ -63,7 +63,7 @@ class EditSession:
         shown: Rows for the pictures where x is not given; drawn from the domains of the grids by default.
         source: Statements of the script that define `model`, `x` and `y`.
         name: Name of the model, such as that of its file.
-        notes: What is stored with the model when it is saved, see `save`.
+        notes: JSON values to store with the model when it is saved, see `save`.
 
     Raises:
         ShapeError: If x or y has another number of columns, or they have different numbers of rows.
@@ -104,7 +104,7 @@ class EditSession:
             self._x if x is not None else _frame(drawn(model) if shown is None else shown, inputs, "x")
         )
         self.name, self.notes, self.source = name, dict(notes or {}), tuple(source)
-        self.steps = [Step(model, "as opened")]
+        self.steps = [SessionStep(model, "as opened")]
         self.position = 0
         self.lock = threading.RLock()
         """Held while the session changes, as requests come from several threads."""
@@ -119,7 +119,7 @@ class EditSession:
         return self.steps[self.position].model
 
     @property
-    def step(self) -> Step:
+    def step(self) -> SessionStep:
         """The present state."""
         return self.steps[self.position]
 
@@ -155,7 +155,7 @@ class EditSession:
         """Adds the result of an edit of the present state."""
         with self.lock:
             del self.steps[self.position + 1 :]
-            self.steps.append(Step(model, call.title, call.line, seconds, tuple(notes)))
+            self.steps.append(SessionStep(model, call.title, call.line, seconds, tuple(notes)))
             self.position += 1
 
     def undo(self) -> None:

@@ -5,8 +5,7 @@ A request from the page becomes a `Call`, whose `line` is what the script of the
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -14,32 +13,10 @@ from splinework.errors import ConfigError, nearest
 from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.naming import edge_names, edge_place
 from splinework.nn.network import KAN
-
-MAX_TEXT: Final = 500
-"""Most characters of a text, such as the formula of an edge."""
+from splinework.report.editor.arguments import EditArgument, literal, value_of
 
 Rows = Mapping[str, Any]
 """The rows that a session has: `x`, and `y` where the target is known."""
-
-
-@final
-@dataclass(frozen=True)
-class Field:
-    """An argument of an edit.
-
-    Attributes:
-        name: Its name in a request, and its keyword in the call.
-        kind: What it is: `edge`, `node`, `input`, `inputs`, `count`, `score`, `flag`, `numbers` or a `text`.
-        positional: Whether the call takes it by position.
-        choices: The texts that are allowed; any if empty.
-        required: Whether a request must give it.
-    """
-
-    name: str
-    kind: str
-    positional: bool = False
-    choices: tuple[str, ...] = ()
-    required: bool = False
 
 
 @final
@@ -49,16 +26,16 @@ class Verb:
 
     Attributes:
         call: The function, by its public name.
-        title: What it does, for the list of steps; `{edge}` and other arguments are filled in.
+        title: Name of the edit, for the list of steps; `{edge}` and other arguments are filled in.
         fields: Its arguments beyond the model and the rows.
         rows: How it takes rows: `x` as the second argument, `x=x` by keyword, `x, y`, or empty for none.
         optional: Whether it does without rows where there are none.
-        member: What of the answer is the model: `.model`, or nothing.
+        member: Attribute of the answer that is the model: `.model`; empty if the answer is the model itself.
     """
 
     call: str
     title: str
-    fields: tuple[Field, ...] = ()
+    fields: tuple[EditArgument, ...] = ()
     rows: str = ""
     member: str = ""
     optional: bool = False
@@ -69,27 +46,27 @@ class Verb:
         return () if self.optional or not self.rows else ("x", "y") if "y" in self.rows else ("x",)
 
 
-def _place(name: str, kind: str) -> Field:
-    return Field(name, kind, positional=True, required=True)
+def _place(name: str, kind: str) -> EditArgument:
+    return EditArgument(name, kind, positional=True, required=True)
 
 
-def _count(name: str, *, required: bool = True) -> Field:
-    return Field(name, "count", positional=required, required=required)
+def _count(name: str, *, required: bool = True) -> EditArgument:
+    return EditArgument(name, "count", positional=required, required=required)
 
 
 _EDGE, _NODE = _place("edge", "edge"), _place("node", "node")
-_BY: Final = Field("by", "text", choices=("attribution", "ablation", "magnitude"))
+_BY: Final = EditArgument("by", "text", choices=("attribution", "ablation", "magnitude"))
 
 VERBS: Final[Mapping[str, Verb]] = {
     "fix": Verb(
         "sw.fix",
         "{edge} is {function}",
-        (_EDGE, Field("function", "text", positional=True, required=True), Field("numbers", "numbers")),
+        (_EDGE, EditArgument("function", "text", positional=True, required=True), EditArgument("numbers", "numbers")),
         "x=x",
         optional=True,
     ),
     "free": Verb("sw.free", "{edge} is a spline again", (_EDGE,), "x=x", optional=True),
-    "freeze": Verb("sw.freeze", "freeze {edge}", (_EDGE, Field("affine", "flag"))),
+    "freeze": Verb("sw.freeze", "freeze {edge}", (_EDGE, EditArgument("affine", "flag"))),
     "unfreeze": Verb("sw.unfreeze", "unfreeze {edge}", (_EDGE,), "x=x", optional=True),
     "remove_edge": Verb("sw.edit.remove_edge", "remove {edge}", (_EDGE,), "x", ".model"),
     "remove_node": Verb("sw.edit.remove_node", "remove the node {node}", (_NODE,), "x", ".model"),
@@ -100,12 +77,12 @@ VERBS: Final[Mapping[str, Verb]] = {
         "sw.prune",
         "prune to {keep_edges} edges by {by}",
         (
-            Field("keep_edges", "count"),
-            Field("edges", "score"),
-            Field("nodes", "score"),
-            Field("inputs", "score"),
+            EditArgument("keep_edges", "count"),
+            EditArgument("edges", "score"),
+            EditArgument("nodes", "score"),
+            EditArgument("inputs", "score"),
             _BY,
-            Field("drop_inputs", "flag"),
+            EditArgument("drop_inputs", "flag"),
         ),
         "x",
     ),
@@ -132,11 +109,11 @@ VERBS: Final[Mapping[str, Verb]] = {
         "sw.fit",
         "refit",
         (
-            Field("steps", "count"),
-            Field("starts", "count"),
-            Field("grids", "text", choices=("keep", "auto")),
-            Field("validation", "score"),
-            Field("seed", "count"),
+            EditArgument("steps", "count"),
+            EditArgument("starts", "count"),
+            EditArgument("grids", "text", choices=("keep", "auto")),
+            EditArgument("validation", "score"),
+            EditArgument("seed", "count"),
         ),
         "x, y",
         ".model",
@@ -154,7 +131,7 @@ class Call:
         name: Its name in `VERBS`.
         positional: Arguments after the model and the rows.
         keywords: Arguments by keyword.
-        title: What it does.
+        title: Name of the edit, for the list of steps.
         rows: How rows are taken, see `Verb`; empty also where they are optional and there are none.
     """
 
@@ -174,7 +151,7 @@ class Call:
         return f"model = {verb.call}({', '.join(filter(None, parts))}){verb.member}"
 
     def run(self, model: KAN | FramedKAN, rows: Rows, **more: Any) -> Any:
-        """What the function of the library returns.
+        """The answer of the function of the library.
 
         Args:
             model: The model to edit; unchanged.
@@ -190,24 +167,6 @@ class Call:
         model = answer.model if VERBS[self.name].member else answer
         assert isinstance(model, KAN | FramedKAN)
         return model
-
-
-def literal(value: Any) -> str:
-    """A value as a literal of Python, texts in double quotes where they need no escapes.
-
-    >>> literal(("x1", [1, 2.5, None]))
-    '("x1", [1, 2.5, None])'
-    """
-    if isinstance(value, str):
-        plain = value.isprintable() and not set(value) & {'"', "\\"}
-        return f'"{value}"' if plain else repr(value)
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{literal(key)}: {literal(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(literal, value))}]"
-    if isinstance(value, tuple):
-        return f"({', '.join(map(literal, value))}{',' * (len(value) == 1)})"
-    return repr(value)
 
 
 def function_of(call: str) -> Callable[..., Any]:
@@ -250,7 +209,7 @@ def call_of(name: Any, arguments: Any, model: KAN | FramedKAN, rows: Rows) -> Ca
         if rows.get(needed) is None:
             raise ConfigError(_LACKING[needed].format(name=name.replace("_", " ")))
     values = {
-        field.name: _value(field, arguments[field.name], model)
+        field.name: value_of(field, arguments[field.name], model)
         for field in verb.fields
         if arguments.get(field.name) is not None
     }
@@ -271,7 +230,7 @@ _LACKING: Final = {
 
 
 def _title(name: str, verb: Verb, values: Mapping[str, Any], model: KAN | FramedKAN) -> str:
-    """What an edit does, in words."""
+    """Description of an edit, in words."""
     if name == "prune":
         by = values.get("by", "attribution")
         if "keep_edges" in values:
@@ -284,95 +243,3 @@ def _title(name: str, verb: Verb, values: Mapping[str, Any], model: KAN | Framed
     if "inputs" in shown:
         shown["inputs"] = ", ".join(shown["inputs"])
     return verb.title.format_map(shown)
-
-
-# ----------------------------------------------------------------------------------------------- values of requests
-
-
-def _value(field: Field, value: Any, model: KAN | FramedKAN) -> Any:
-    """An argument as a value whose `repr` is a literal of Python.
-
-    Raises:
-        ConfigError: If it is of another kind.
-    """
-    found = _READERS[field.kind](value, model)
-    if found is None:
-        raise ConfigError(f"{field.name} is {_KINDS[field.kind]}; got {value!r:.80}.")
-    if field.choices and found not in field.choices:
-        raise ConfigError(f"{field.name} is one of {', '.join(field.choices)}; got {found!r:.80}.")
-    return found
-
-
-def _edge(value: Any, model: KAN | FramedKAN) -> tuple[int | str, ...] | None:
-    """The edge by its two names, or where these are not unique by index."""
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        return None
-    network = network_of(model)
-    place = edge_place(network, value)
-    names = edge_names(network, [place])[0]
-    try:
-        unique = edge_place(network, names) == place
-    except ConfigError:
-        unique = False
-    return names if unique else place
-
-
-def _whole(value: Any, model: KAN | FramedKAN) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 31 else None
-
-
-def _number(value: Any, model: KAN | FramedKAN) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return value if is_number else None
-
-
-def _numbers(value: Any, model: KAN | FramedKAN) -> list[float] | None:
-    listed = [_number(each, model) for each in value] if isinstance(value, list) and len(value) <= 16 else [None]
-    return None if None in listed else [each for each in listed if each is not None]
-
-
-def _text(value: Any, model: KAN | FramedKAN) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= MAX_TEXT else None
-
-
-def _node(value: Any, model: KAN | FramedKAN) -> str | tuple[int, ...] | None:
-    if isinstance(value, list) and len(value) == 2 and all(_whole(each, model) is not None for each in value):
-        return tuple(value)
-    return _text(value, model)
-
-
-def _input(value: Any, model: KAN | FramedKAN) -> int | str | None:
-    return _text(value, model) if isinstance(value, str) else _whole(value, model)
-
-
-def _inputs(value: Any, model: KAN | FramedKAN) -> list[str] | None:
-    is_list = isinstance(value, list) and value and all(_text(each, model) is not None for each in value)
-    return list(value) if is_list else None
-
-
-def _flag(value: Any, model: KAN | FramedKAN) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-_READERS: Final[Mapping[str, Callable[[Any, KAN | FramedKAN], Any]]] = {
-    "edge": _edge,
-    "node": _node,
-    "input": _input,
-    "inputs": _inputs,
-    "count": _whole,
-    "score": _number,
-    "flag": _flag,
-    "numbers": _numbers,
-    "text": _text,
-}
-_KINDS: Final = {
-    "edge": "an edge: [layer, input, sum] or two names",
-    "node": "a node: its name or [layer, n]",
-    "input": "an input: its name or index",
-    "inputs": "a list of names of inputs",
-    "count": "a whole number",
-    "score": "a finite number",
-    "flag": "true or false",
-    "numbers": "a list of finite numbers",
-    "text": f"a text of at most {MAX_TEXT} characters",
-}
