@@ -14,6 +14,10 @@ import pytest
 import torch
 
 import splinework as sw
+from splinework.report.editor.notebook import answered
+from splinework.report.editor.page import script, style
+from splinework.report.editor.service import EditorService
+from splinework.report.editor.session import EditSession
 from tests.report.editor.sessions import equal, run
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -188,3 +192,47 @@ def test_it_ends_cleanly_by_a_signal(browser, tmp_path, number, code):
         assert process.returncode == code
         assert "Traceback" not in err
         assert out == ""
+
+
+KERNEL = """
+import editor from "./widget.mjs";
+const listeners = new Set();
+const model = {
+  on(name, call) { if (name === "msg:custom") listeners.add(call); },
+  off(name, call) { listeners.delete(call); },
+  async send(content) {
+    const answer = await window.kernel(content);
+    for (const call of listeners) call(answer);
+  },
+};
+editor.render({ model, el: document.getElementById("cell") });
+"""
+
+
+def test_the_widget_works_with_a_kernel_that_answers_messages(browser, tmp_path):
+    service = EditorService(EditSession(sample(tmp_path)), tmp_path)
+    files = {
+        "": ("text/html", f'<style>{style()}</style><div id="cell"></div><script type="module">{KERNEL}</script>'),
+        "widget.mjs": ("text/javascript", script("notebook")),
+    }
+    page, seen = browser.new_page(), []
+    page.on("pageerror", lambda error: seen.append(str(error)))
+    page.expose_function("kernel", lambda content: answered(service, content))
+
+    def fulfil(route):
+        kind, body = files[route.request.url.rpartition("/")[2]]
+        route.fulfill(content_type=kind, body=body)
+
+    page.route("http://notebook.test/*", fulfil)
+    page.goto("http://notebook.test/")
+    page.wait_for_selector("svg.network")
+    page.click('g.edge[data-id="0:1:0"] .box')
+    page.wait_for_selector(".suggested table")
+    page.locator(".suggested tbody button").first.click()
+    page.wait_for_selector('g.edge[data-id="0:1:0"].function')
+    page.fill(".panel form input", "nothing(u")
+    page.click(".panel form button")
+    page.wait_for_selector(".status.error")
+    assert page.locator("button:has-text('Close')").count() == 0  # the cell is the notebook's
+    assert service.session.position == 1
+    assert seen == []
