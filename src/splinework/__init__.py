@@ -178,6 +178,12 @@ class _Package(ModuleType):
         return sorted({*_homes(self.__name__), *self.__all__, *below, *dunders})
 
 
+def notebook_html(value: Any) -> str:
+    """The HTML with which a notebook shows a model, a result or a table; `splinework.report.notebook` makes it when asked."""
+    found: str = import_module("splinework.report.notebook").html_of(value)
+    return found
+
+
 def lazy(package: str) -> Callable[[str], Any]:
     """The `__getattr__` of a package that loads its names, listed under `if TYPE_CHECKING:`, on first use.
 

@@ -122,8 +122,9 @@ class Estimator:
     def save(self, path: Path) -> None:
         path.write_bytes(b"a model")
 
-    def report(self, path: Path, *, equations: bool, title: str) -> None:
-        path.write_text(title)
+    def report(self, path: Path, X: Any = None, y: Any = None, **options: Any) -> None:
+        assert len(X) == len(y)
+        path.write_text(options["title"])
 
 
 def said(stderr: str) -> list[str]:

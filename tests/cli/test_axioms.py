@@ -203,7 +203,7 @@ def test_a_framed_network_saved_by_hand(run: Any, folder: Path) -> None:
     for options in ([], ["d.csv"], ["d.csv", "--held-out"]):
         result = run("report", "m.safetensors", *options, "--out", "r.html")
         assert result.exit_code == 0, result.output
-        assert ("the model has rmse" in (folder / "r.html").read_text()) == bool(options)
+        assert ("</dd><dt>RMSE on" in (folder / "r.html").read_text()) == bool(options)
     bare = Frame(("x", "y"), ("x*y",))
     save(FramedKAN(network, bare), folder / "b.safetensors")
     refused(run("show", "b.safetensors", "--quiet"), "does not say in which ranges")

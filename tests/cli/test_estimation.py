@@ -189,7 +189,17 @@ def test_the_model_is_shown_and_reported(flowers, run):
     model = str(flowers / "m.safetensors")
     assert "petal_length_cm" in run("show", model).stdout
     assert run("report", model, "--out", "r.html").exit_code == 0
-    refused(run("report", model, str(flowers / "iris.csv"), "--out", "s.html", "--quiet"), "leave", "iris.csv out")
+    for options in ([], ["--held-out"]):
+        result = run("report", model, str(flowers / "iris.csv"), *options, "--out", "s.html", "--json")
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.stdout)["rows"] == 75
+        text = Path("s.html").read_text()
+        assert "Confusion matrix on the" in text
+        assert "Accuracy on" in text or "accuracy on" in text
+    table = pd.read_csv(flowers / "iris.csv").drop(columns="species")
+    table.to_csv("x.csv", index=False)
+    assert "no column 'species'" in run("report", model, "x.csv", "--out", "t.html").stderr
+    refused(run("report", model, "x.csv", "--held-out", "--out", "t.html", "--quiet"), "--held-out says nothing")
 
 
 @pytest.mark.slow

@@ -14,8 +14,8 @@ from splinework.interpret.symbolic.expression import compile_expression, symbol
 
 HOSTILE = "\"'><script>alert('x')</script><img src=x onerror=alert(1)> ${title} \x00\ud800"
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-SECTIONS = ["formula", "findings", "formulas", "constants", "splines", "languages", "figures", "data", "network"]
-SECTIONS += ["learning", "fit", "residuals", "edges", "notes", "use", "versions"]  # in this order
+SECTIONS = ["answer", "try", "network", "formulas", "effects", "fit", "residuals", "worst", "learning", "data", "notes"]
+SECTIONS += ["use", "repeat"]  # in this order
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from tests.report.pages import SECTIONS, Table, discovered, page
 def test_a_table_without_a_network_makes_a_page_of_its_own(tmp_path):
     table, x, y = discovered()
     read = page(report(None, tmp_path / "r.html", x=x[:40], y=y[:40], test=(x[40:], y[40:]), table=table))
-    lacking = {"network", "learning", "edges", "notes", "use"}
+    lacking = {"try", "network", "effects", "learning", "notes", "use"}
     assert set(read.sections) == set(SECTIONS) - lacking
     assert "<dt>R² on test rows</dt>" in read.text
     assert "<dd>1</dd><dt>R² on test rows</dt>" in read.text
@@ -58,6 +58,6 @@ def test_what_is_saved_is_what_is_shown_in_every_language(tmp_path):
     table, _, _ = discovered()
     read = page(report(None, tmp_path / "r.html", table=table))
     saved = [unquote(link.partition(",")[2]) for link in read.values("href") if link.startswith("data:")]
-    assert len(saved) == len(LANGUAGES) == len(read.values("download"))
+    assert len(saved) == 2 * len(LANGUAGES) == len(read.values("download"))
     shown = "".join(read.words)
     assert all(content in shown for content in saved)

@@ -141,7 +141,11 @@ def run_estimation(
             "version": own_version(),
         }
         stages.stage("writing the report")
-        files = _write(estimator, equations, metrics, folder, f"{request.target} from {table.name}")
+        shown: dict[str, Any] = {"test": (held.x, held.y) if len(held) else None, "tell": stages.share}
+        shown |= {"title": f"{request.target} from {table.name}", "metrics": metrics}
+        files = _write(
+            estimator, equations, metrics, folder, partial(estimator.report, X=fitted.x, y=fitted.y, **shown)
+        )
     if stop.asked:
         stages.insist(f"interrupted: what was found so far is in {folder}")
     statuses = tuple(asdict(each) for each in getattr(estimator, "axiom_status_", ()))
@@ -266,14 +270,18 @@ def _log_loss(estimator: Any, rows: EstimationRows) -> float | None:
 
 
 def _write(
-    estimator: Any, equations: list[dict[str, Any]], metrics: dict[str, Any], folder: Path, title: str
+    estimator: Any,
+    equations: list[dict[str, Any]],
+    metrics: dict[str, Any],
+    folder: Path,
+    report: Callable[..., Any],
 ) -> dict[str, str]:
     """Writes the files, all or none."""
     writers: dict[str, Callable[[Path], None]] = {
         "model.safetensors": estimator.save,
         "equations.csv": partial(write_rows, equations, EQUATION_FIELDS),
         "metrics.json": partial(write_text, json_text(metrics)),
-        "report.html": lambda path: estimator.report(path, equations=bool(equations), title=title),
+        "report.html": partial(report, equations=bool(equations)),
     }
     write_into(folder, writers)
     return {Path(name).stem: str(folder / name) for name in FILES}

@@ -150,7 +150,7 @@ def freeze(model: KAN, dtype: torch.dtype | None = None) -> FrozenNetwork:
     layers: list[FrozenLayer] = []
     needed = list(range(model.outputs))
     for layer, nodes in zip(reversed(model.kan_layers), reversed(config.nodes[1:]), strict=True):
-        frozen, needed = _frozen_layer(layer, [nodes.groups[node] for node in needed], kind)
+        frozen, needed = freeze_layer(layer, [nodes.groups[node] for node in needed], kind)
         layers.insert(0, frozen)
         if not needed:  # constant from here on, so earlier layers are not used
             break
@@ -168,8 +168,8 @@ def freeze(model: KAN, dtype: torch.dtype | None = None) -> FrozenNetwork:
     )
 
 
-def _frozen_layer(layer: KANLayer, groups: list[tuple[int, ...]], dtype: torch.dtype) -> tuple[FrozenLayer, list[int]]:
-    """The part of a layer that the given groups of sums depend on, and the inputs that it uses."""
+def freeze_layer(layer: KANLayer, groups: list[tuple[int, ...]], dtype: torch.dtype) -> tuple[FrozenLayer, list[int]]:
+    """The part of a layer that the given groups of sums depend on, and the inputs that it uses; raises like `freeze`."""
     sums = [j for group in groups for j in group]
     place = {j: number for number, j in enumerate(sums)}
     alive = layer.alive[:, sums]

@@ -1,6 +1,7 @@
 """JavaScript: one ES module for browsers and node, in double precision, without dependencies."""
 
 import json
+import math
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any, ClassVar, Final
@@ -25,6 +26,8 @@ class _JavaScriptDialect(Dialect):
 
     def number(self, value: float) -> str:
         value = float(value)
+        if not math.isfinite(value):
+            return "NaN" if math.isnan(value) else f"{'-' if value < 0 else ''}Infinity"
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
     def table(self, name: str, values: Any) -> str:

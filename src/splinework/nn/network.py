@@ -13,6 +13,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from splinework import notebook_html
 from splinework.errors import ArgumentError, ConfigError
 from splinework.errors.foreign import advice, explained, method_advice
 from splinework.kernels import AffineUnits, network_sums
@@ -276,6 +277,9 @@ class KAN(nn.Module):
 
     def extra_repr(self) -> str:
         return f"shape={self.config.shape}, {self.active_edges()} active edges"
+
+    def _repr_html_(self) -> str:
+        return notebook_html(self)
 
 
 KAN.__new__.__signature__ = inspect.signature(KAN.__init__)  # type: ignore[attr-defined]  # for help and completion

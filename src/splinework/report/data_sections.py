@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from splinework.interpret.importance.sobol import sobol_indices
-from splinework.nn.network import KAN
 from splinework.report.facts import ReportData, ReportRows, errors_of, values_of
 from splinework.report.html import (
     NOTHING,
@@ -27,11 +25,12 @@ from splinework.report.plot import plot_fit, plot_history, plot_residual_histogr
 from splinework.report.plot.fits import MIN_ROWS_FOR_MEDIANS
 from splinework.report.plot.protocols import Floats, best_of
 from splinework.report.plot.style import new_figure, shown_name
+from splinework.report.scores import accuracy, log_loss
 
 MAX_POINTS = 800
 MAX_COLUMNS = 200
 MAX_OUTPUTS = 6
-MAX_INPUTS = 12
+MAX_INPUTS = 6
 
 
 def figures(facts: ReportData) -> Html:
@@ -39,6 +38,9 @@ def figures(facts: ReportData) -> Html:
     network = facts.network
     shown: list[tuple[str, Html]] = []
     for name, kind, rows in (("test", "test", facts.test), ("train", "training", facts.train)):
+        if facts.classes:
+            shown += _of_classes(facts, name, kind, rows)
+            continue
         error, r2 = _overall(facts, rows)
         logs = "log" in facts.output_scales
         given = facts.metric(f"rmse_{name}")
@@ -53,12 +55,28 @@ def figures(facts: ReportData) -> Html:
             ("parameters in use", text(network.parameter_count(active=True))),
             ("active edges", Html(f"{network.active_edges()} <small>of {edges}</small>")),
         ]
-    shown.append(("inputs in use", Html(f"{len(facts.used)} <small>of {len(facts.names)}</small>")))
+    used = set(facts.used)
+    count = sum(any(facts.names[place] in used for place in column.places) for column in facts.columns)
+    shown.append(("columns in use", Html(f"{count} <small>of {len(facts.columns)}</small>")))
     seconds = _first(facts.metric("seconds"), facts.history.steps[-1].seconds if facts.history else None)
     shown.append(("seconds to fit", NOTHING if seconds is None else number(seconds, 3)))
     seed = facts.metric("seed")
     shown.append(("seed", NOTHING if seed is None else text(int(seed))))
     return cards(shown)
+
+
+def _of_classes(facts: ReportData, name: str, kind: str, rows: ReportRows | None) -> list[tuple[str, Html]]:
+    """Accuracy and log loss on rows of one kind."""
+    right = loss = math.nan
+    if rows is not None and rows.codes is not None and rows.probabilities is not None and len(rows):
+        right, loss = accuracy(rows.probabilities, rows.codes), log_loss(rows.probabilities, rows.codes) or math.nan
+    share = _first(facts.metric(f"accuracy_{name}"), right)
+    count = _first(facts.metric(f"n_{name}"), None if rows is None else len(rows))
+    return [
+        (f"accuracy on {kind} rows", NOTHING if share is None else text(f"{100 * share:.4g} %")),
+        (f"log loss on {kind} rows", number(_first(facts.metric(f"log_loss_{name}"), loss))),
+        (f"{kind} rows", NOTHING if count is None else text(int(count))),
+    ]
 
 
 def _first(*values: float | None) -> float | None:
@@ -79,8 +97,8 @@ def data(facts: ReportData) -> Html:
         return NOTHING
     used = facts.used
     columns = [
-        (name, "input" if name in used else "input, not used", scale, facts.train.x[:, i])
-        for i, (name, scale) in enumerate(zip(facts.names, facts.input_scales, strict=True))
+        (label, "input" if name in used else "input, not used", scale, facts.train.x[:, i])
+        for i, (name, label, scale) in enumerate(zip(facts.names, facts.labels, facts.input_scales, strict=True))
     ]
     if facts.train.y is not None:
         columns += [
@@ -131,7 +149,7 @@ def learning_curve(facts: ReportData) -> Html:
 
 def fit(facts: ReportData) -> Html:
     """Measured against predicted values of each output, on the test rows if available, and the errors."""
-    if facts.shown is None:
+    if facts.shown is None or facts.shown[0].y is None:
         return NOTHING
     rows, kind = facts.shown
     assert rows.y is not None
@@ -176,7 +194,7 @@ def _errors(facts: ReportData) -> Html:
 
 def residuals(facts: ReportData) -> Html:
     """Residuals of the network, or else of the best formula: their distribution and their dependence on inputs."""
-    if facts.shown is None:
+    if facts.shown is None or facts.shown[0].y is None:
         return NOTHING
     rows, kind = facts.shown
     assert rows.y is not None
@@ -184,6 +202,7 @@ def residuals(facts: ReportData) -> Html:
     for j, name in enumerate(facts.outputs[:MAX_OUTPUTS]):
         measured, predicted = rows.y[:, j], rows.predicted[:, j]
         if not np.isfinite(predicted).all():
+            parts.append(paragraph(f"Predictions of {name} are not finite on all {kind} rows: no residuals.", "aside"))
             continue
         scale = _plain(measured, predicted, facts.output_scales[j])
         few, of, left = _few(rows), f"of {name} on the {kind} rows", f"residuals-{j + 1}"
@@ -191,8 +210,8 @@ def residuals(facts: ReportData) -> Html:
             (None, f"{shown_name(name)} predicted", scale, f"{left}-predicted", "the prediction")
         ]
         columns += [
-            (rows.x[few, i], facts.names[i], facts.input_scales[i], f"{left}-{i + 1}", facts.names[i])
-            for i in _inputs(facts, rows)
+            (rows.x[few, i], facts.labels[i], facts.input_scales[i], f"{left}-{i + 1}", facts.labels[i])
+            for i in (_inputs(facts) if len(facts.outputs) <= 2 else [])
         ]
         figure = new_figure(3.0, 2.3, arranged=True)
         plot_residual_histogram(measured, predicted, ax=figure.add_subplot(), scale=scale)
@@ -211,14 +230,15 @@ def residuals(facts: ReportData) -> Html:
     return join(*parts, paragraph(caption, "aside"))
 
 
-def _inputs(facts: ReportData, rows: ReportRows) -> list[int]:
-    """The most important inputs in use."""
-    used = facts.used
-    alive = [i for i, name in enumerate(facts.names) if name in used]
-    if len(alive) <= MAX_INPUTS or len(rows) < 2 or not isinstance(facts.model, KAN):
-        return alive[:MAX_INPUTS]
-    shares = sobol_indices(facts.model, rows.x[:2000]).total.max(axis=1)
-    return sorted(sorted(alive, key=lambda i: -shares[i])[:MAX_INPUTS])
+def _inputs(facts: ReportData) -> list[int]:
+    """The inputs of the most important columns in use."""
+    used, shares = set(facts.used), facts.shares
+    alive = [c for c, column in enumerate(facts.columns) if any(facts.names[place] in used for place in column.places)]
+    if shares is not None:
+        weight = shares.max(axis=1)
+        alive = sorted(alive, key=lambda c: -weight[c])
+    numbers = [facts.columns[c].places[0] for c in alive if not facts.columns[c].levels]
+    return sorted(numbers[:MAX_INPUTS])
 
 
 def _plain(measured: Floats, predicted: Floats, scale: str) -> str:

@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from splinework.errors import ConfigError, ShapeError
+from splinework.errors import ConfigError, ShapeError, SplineworkError
+from splinework.interpret.importance.row_function import RowFunction, row_function
+from splinework.interpret.importance.sobol import indices_of
 from splinework.knowledge.axioms.verify.certificate import Certificate
 from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.frame import FramedKAN, network_of
@@ -18,18 +21,34 @@ from splinework.nn.network import KAN
 from splinework.report.plot.curves import CHUNK_ROWS, inside, private_copy
 from splinework.report.plot.protocols import Floats, HistoryLike, best_of
 from splinework.report.protocols import ReportedFormula, ReportedTable
+from splinework.report.task import InputColumn, Integers, ReportTask, as_codes, plain_columns
+
+MAX_SHARED = 60
+"""Columns up to which shares of the variance are computed."""
 
 
 @dataclass(frozen=True)
 class ReportRows:
-    """Rows of data in raw units: `x` `(N, inputs)`, `y` `(N, outputs)` if known, and predictions."""
+    """Rows of data in raw units: `x` `(N, inputs)`, `y` `(N, outputs)` or codes of classes `(N,)` if known, and predictions.
+
+    Rows of a classification have `codes` in place of `y`, and probabilities `(N, classes)`.
+    """
 
     x: Floats
     y: Floats | None
     predicted: Floats
+    codes: Integers | None = None
+    probabilities: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @property
+    def classified(self) -> tuple[Integers, Floats]:
+        """Codes and probabilities of a classification with known classes."""
+        assert self.codes is not None
+        assert self.probabilities is not None
+        return self.codes, self.probabilities
 
     def errors(self, output: int, scale: str) -> tuple[float, float]:
         """Root mean squared error and R² of one output, or of its logarithm on the scale `log`; NaN if unknown."""
@@ -64,6 +83,8 @@ class ReportData:
         metrics: Figures to show instead of computed ones.
         certificate: Status of the axioms, or None.
         violations: Violations of soft axioms by text: root mean square and maximum.
+        task: Columns of the user and classes; of a plain network every input is a column.
+        result: The result of the fit, if it knows how sure it is.
     """
 
     model: KAN | FramedKAN | None
@@ -76,18 +97,56 @@ class ReportData:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     certificate: Certificate | None = None
     violations: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    task: ReportTask = field(default_factory=ReportTask)
+    result: Any = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Labels of the classes; empty for a regression."""
+        return self.task.classes
+
+    @property
+    def columns(self) -> tuple[InputColumn, ...]:
+        """The columns of the user."""
+        return self.task.columns or plain_columns(self.names)
+
+    @property
+    def rows(self) -> ReportRows | None:
+        """Rows that say where the inputs lie: the training rows, if there are any, or the test rows."""
+        return next((rows for rows in (self.train, self.test) if rows is not None and len(rows)), None)
+
+    @cached_property
+    def function(self) -> RowFunction | None:
+        """The model as a function of the user's columns, with the rows that it was fitted to; None without a model or rows."""
+        rows = self.rows
+        if self.model is None or rows is None or len(rows) < 2:
+            return None
+        names = tuple(column.name for column in self.columns)
+        places = tuple(column.places for column in self.columns)
+        found = row_function(self.model, rows.x)
+        return replace(found, inputs=names, columns=places, outputs=self.output_labels)
+
+    @cached_property
+    def shares(self) -> Floats | None:
+        """Share of the variance of each output that goes with a column, interactions included: `(columns, outputs)`."""
+        if self.function is None or len(self.columns) > MAX_SHARED:
+            return None
+        try:
+            return indices_of(self.function, samples=2048).total
+        except SplineworkError:  # such as outputs that are not finite between the rows
+            return None
 
     @property
     def network(self) -> KAN | None:
         """The network without its frame."""
         return None if self.model is None else network_of(self.model)
 
-    @property
+    @cached_property
     def seen(self) -> Floats | None:
-        """The network's inputs for the training rows, `(N, F)`."""
-        if self.train is None or self.model is None:
+        """The network's inputs for these rows, `(N, F)`."""
+        if self.rows is None or self.model is None:
             return None
-        work, rows = private_copy(self.model, self.train.x)
+        work, rows = private_copy(self.model, self.rows.x)
         return np.asarray(inside(work, rows)[1])
 
     @property
@@ -103,6 +162,16 @@ class ReportData:
         if self.model is not None:
             return tuple(names_of(self.model)[1])
         return tuple(row.target for row in best_of(self.table))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the inputs for readers."""
+        return self.task.labels or self.names
+
+    @property
+    def output_labels(self) -> tuple[str, ...]:
+        """Names of the outputs for readers."""
+        return self.task.output_labels or self.outputs
 
     @property
     def input_scales(self) -> tuple[str, ...]:
@@ -129,7 +198,10 @@ class ReportData:
     @property
     def heading(self) -> str:
         """The title, or else a summary of outputs and inputs."""
-        active, targets = self.used, self.outputs
+        active, targets = self.used, (self.task.target,) if self.classes else self.outputs
+        if self.task.columns:
+            used = set(active)
+            active = [column.name for column in self.columns if used & {self.names[place] for place in column.places}]
         outputs = " and ".join(targets) if len(targets) <= 3 else f"{len(targets)} outputs"
         if self.title or not active:
             return self.title or f"{outputs}: a constant"
@@ -141,7 +213,7 @@ class ReportData:
     def shown(self) -> tuple[ReportRows, str] | None:
         """Rows for assessing the fit, with their kind: the test rows, if available, or the training rows."""
         for rows, kind in ((self.test, "test"), (self.train, "training")):
-            if rows is not None and rows.y is not None and len(rows):
+            if rows is not None and (rows.y is not None or rows.codes is not None) and len(rows):
                 return rows, kind
         return None
 
@@ -177,6 +249,7 @@ def gather(
     test: tuple[Any, Any] | None,
     history: HistoryLike | None,
     notes: Sequence[str],
+    task: ReportTask | None = None,
     **others: Any,
 ) -> ReportData:
     """Validates the arguments of `report` and computes predictions; `others` are fields of `ReportData`.
@@ -195,10 +268,12 @@ def gather(
     if isinstance(notes, str):
         raise ConfigError("notes is a list of sentences, got one string; pass notes=[…].")
     found = () if table is None else tuple(map(str, table.notes))
+    asked = ReportTask() if task is None else task
     return ReportData(
         model=model,
-        train=None if x is None else _rows(model, table, x, y),
-        test=None if test is None else _rows(model, table, *test),
+        train=None if x is None else _rows(model, table, x, y, asked),
+        test=None if test is None else _rows(model, table, *test, asked),
+        task=asked,
         table=table if table is not None and len(table.rows) else None,
         history=history if history is not None and len(history.steps) else None,
         notes=tuple(note for note in dict.fromkeys(map(str, notes)) if note not in found),
@@ -226,7 +301,7 @@ def values_of(row: ReportedFormula, x: Floats) -> Floats:
     return np.full(len(x), np.nan) if function is None else np.asarray(function()(x), dtype=np.float64)
 
 
-def _rows(model: KAN | FramedKAN | None, table: ReportedTable | None, x: Any, y: Any) -> ReportRows:
+def _rows(model: KAN | FramedKAN | None, table: ReportedTable | None, x: Any, y: Any, task: ReportTask) -> ReportRows:
     """Rows with the predictions of the model, or else of the best formulas."""
     if model is not None:
         outputs = tuple(names_of(model)[1])
@@ -235,6 +310,12 @@ def _rows(model: KAN | FramedKAN | None, table: ReportedTable | None, x: Any, y:
         best = best_of(table)
         outputs = tuple(row.target for row in best)
         inputs, predicted = _of_formulas(best, tuple(getattr(best[0], "names", ())), x)
+    if task.probabilities is not None:
+        codes = None if y is None else as_codes(y, task.classes)
+        if codes is not None and len(codes) != len(inputs):
+            raise ShapeError(f"x and y must have as many rows, got {len(inputs)} and {len(codes)}.")
+        values = predicted.numpy()
+        return ReportRows(inputs.numpy(), None, values, codes, task.probabilities(values))
     if y is None:
         return ReportRows(inputs.numpy(), None, predicted.numpy())
     measured: Tensor = as_columns(y, len(outputs), "y", outputs, inputs)

@@ -1,17 +1,17 @@
-"""Sections on all formulas: table and Pareto plot, remaining splines, and the best formulas in other languages."""
+"""The section on formulas: what was found, the formulas to choose from, a table of all, and remaining splines."""
 
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 
 from splinework.errors import SplineworkError
 from splinework.formula.figures import probability, ranks, rounded
 from splinework.report.facts import ReportData, errors_of, values_of
+from splinework.report.formula_panels import panel
 from splinework.report.html import (
     NOTHING,
     Html,
-    code,
+    bullets,
     element,
     join,
     number,
@@ -21,40 +21,80 @@ from splinework.report.html import (
     table,
     text,
 )
-from splinework.report.plot import plot_pareto
 from splinework.report.plot.protocols import Floats, best_of
 from splinework.report.plot.splines import plot_spline, shown_places
 from splinework.report.plot.style import new_figure
 from splinework.report.protocols import ReportedFormula
 
 MAX_FORMULAS = 40
+MAX_CHOICES = 12
+"""Formulas with a panel of their own, of all targets together."""
 MAX_SPLINES = 24
 N_TABLE_POINTS = 21
 """Number of rows of the table of a spline."""
 
 
 def formulas(facts: ReportData) -> Html:
-    """All formulas, with their errors against complexity."""
+    """The refusal, if any, what the search found, the formulas to choose from, and a table of all."""
     if facts.table is None:
         return NOTHING
-    rows = list(facts.table.rows)
-    parts = [_picture(facts, rows), _listing(facts, rows[:MAX_FORMULAS], len(rows))]
+    parts = []
+    if refusal := getattr(facts.table, "refusal", None):
+        parts.append(element("p", element("strong", text(refusal)), class_="refusal", role="note"))
+        parts.append(paragraph("The best formula found nevertheless:", "aside"))
+    rows = _distinct(list(facts.table.rows))
+    several = len(best_of(facts.table)) > 1
+    for place, chosen in enumerate(_choices(facts)):
+        heading = element("h3", text(chosen[0].target)) if several else NOTHING
+        panels = []
+        for rank, row in enumerate(chosen):
+            of = f" of the formula for {row.target}" if several else ""
+            hidden = {"hidden": "hidden"} if rank else {}
+            attributes = {"data_formula": _key(place, rank), "data_chosen_by": str(place)}
+            panels.append(element("div", panel(row, of), **attributes, **hidden))
+        chooser = element("div", data_chooser=str(place))
+        parts.append(join(heading, element("div", chooser, *panels)))
+    noise = _number(facts.table, "noise") if "log" not in facts.output_scales else None  # of the logarithm, then
+    sentences = [str(note) for note in facts.table.notes]
+    if noise:
+        sentences.append(f"Estimated noise: {noise:.3g}; a formula with a smaller error would be overfitting.")
+    parts += [bullets(sentences), _listing(facts, rows[:MAX_FORMULAS], len(rows)), splines(facts)]
     return join(*parts)
 
 
-def _picture(facts: ReportData, rows: list[ReportedFormula]) -> Html:
-    assert facts.table is not None
-    if len(rows) < 2:
-        return NOTHING
-    figure = new_figure(9.4, 3.6, arranged=True)
-    noise = _number(facts.table, "noise") if "log" not in facts.output_scales else None  # of the logarithm, then
-    held_out = [_held_out(facts, row) for row in rows]
-    plot_pareto(facts.table, ax=figure.add_subplot(), held_out=held_out, noise=noise)
-    caption = "Error against complexity, the number of nodes of the expression tree; numbers are ranks in the table; the ring "
-    caption += "is around the selected formula."
-    if noise:
-        caption += f" Estimated noise: {noise:.3g}; a formula with a smaller error would be overfitting."
-    return picture(figure, "pareto", f"Error against complexity of {len(rows)} formulas.", caption)
+def chooser_data(facts: ReportData) -> list[list[dict[str, Any]]]:
+    """The formulas to choose from, by target: key, label, complexity, and error."""
+    found = []
+    for place, chosen in enumerate(_choices(facts)):
+        points = []
+        for rank, row in enumerate(chosen):
+            held = _held_out(facts, row)
+            error, kind = (row.rmse, "fitted rows") if held is None else (held, "held-out rows")
+            label = f"{rank + 1}. {rounded(row.text)[:60]}: complexity {row.complexity}, error {error:.4g} on {kind}"
+            points.append(
+                {"key": _key(place, rank), "label": label, "complexity": row.complexity, "error": float(error)}
+            )
+        found.append(points)
+    return found
+
+
+def _key(target: int, rank: int) -> str:
+    return f"{target}-{rank}"
+
+
+def _choices(facts: ReportData) -> list[list[ReportedFormula]]:
+    """The first formulas of each target."""
+    if facts.table is None:
+        return []
+    rows = _distinct(list(facts.table.rows))
+    targets = list(dict.fromkeys(row.target for row in rows))
+    most = max(1, MAX_CHOICES // max(1, len(targets)))
+    return [[row for row in rows if row.target == target][:most] for target in targets[:MAX_CHOICES]]
+
+
+def _distinct(rows: list[ReportedFormula]) -> list[ReportedFormula]:
+    """The rows without repetitions of a formula: the same text for the same target."""
+    return list({(row.target, row.text): row for row in reversed(rows)}.values())[::-1]
 
 
 def _listing(facts: ReportData, rows: list[ReportedFormula], of: int) -> Html:
@@ -70,9 +110,7 @@ def _listing(facts: ReportData, rows: list[ReportedFormula], of: int) -> Html:
         "held-out": [_known(_held_out(facts, row)) for row in rows],
         "R²": [r_squared(_r2(facts, row)) for row in rows],
         "bits": [_difference(_number(row, "bits"), best[row.target]) for row in rows],
-        "probability": [
-            None if p is None else text(probability(p)) for p in (_number(row, "probability") for row in rows)
-        ],
+        "probability": [None if p is None else text(probability(p)) for p in _probabilities(rows)],
         "notes": [text("; ".join(row.notes)) if row.notes else None for row in rows],
     }
     held = {name: cells for name, cells in columns.items() if any(cell is not None for cell in cells)}
@@ -129,29 +167,21 @@ def _argument(facts: ReportData, row: ReportedFormula, name: str) -> tuple[str, 
     return rounded(python(argument, names)), values
 
 
-def languages(facts: ReportData) -> Html:
-    """The best formulas in other languages, to copy and to save."""
-    from splinework.formula.languages import LANGUAGES, write
-
-    parts = []
-    best = best_of(facts.table)
-    for row in best:
-        names = getattr(row, "names", None) or sorted(s.name for s in row.sympy().free_symbols)
-        for language, kind in LANGUAGES.items():
-            try:
-                written = write(row.sympy(), names, language, getattr(row, "splines", None) or {})
-            except SplineworkError:  # a language that lacks a function
-                continue
-            title = f"{language}: {kind.about}" + (f", {row.target}" if len(best) > 1 else "")
-            link = element(
-                "a",
-                text("save"),
-                download=f"formula{kind.suffix}",
-                href=f"data:text/plain;charset=utf-8,{quote(written, safe='')}",
-            )
-            shown = code(written, f"The formula for {row.target} in {language}")
-            parts.append(element("details", element("summary", text(title)), shown, element("p", link)))
-    return join(*parts)
+def _probabilities(rows: list[ReportedFormula]) -> list[float | None]:
+    """Probabilities among the formulas of a target; those of the description lengths if their own add up to more than 1."""
+    own = [_number(row, "probability") for row in rows]
+    found = list(own)
+    for target in {row.target for row in rows}:
+        places = [place for place, row in enumerate(rows) if row.target == target]
+        bits = [_number(rows[place], "bits") for place in places]
+        total = sum(own[place] or 0.0 for place in places)
+        if total <= 1 + 1e-6 or any(each is None for each in bits):
+            continue
+        least = min(each for each in bits if each is not None)
+        weights = [2.0 ** -min(each - least, 1000.0) for each in bits if each is not None]
+        for place, weight in zip(places, weights, strict=True):
+            found[place] = weight / sum(weights)
+    return found
 
 
 def _number(of: Any, name: str) -> float | None:

@@ -115,5 +115,5 @@ def _density(values: Floats, low: float, high: float) -> list[int]:
 
 
 def _rounded(values: Floats, digits: int) -> list[float | None]:
-    """Values with so many significant digits, None where they are not finite."""
+    """Values with a number of significant digits, None where they are not finite."""
     return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in values.tolist()]

@@ -67,10 +67,17 @@ def cards(figures: Sequence[tuple[str, Html]]) -> Html:
 
 def code(content: str, label: str) -> Html:
     """A block of code that can be copied."""
-    return element("pre", element("code", text(content)), class_="copy", tabindex="0", aria_label=label)
+    return element("pre", element("code", text(content)), class_="copy", tabindex="0", role="group", aria_label=label)
 
 
-def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Html]], *, words: Sequence[int] = (0,)) -> Html:
+def table(
+    caption: str,
+    head: Sequence[str],
+    rows: Sequence[Sequence[Html]],
+    *,
+    words: Sequence[int] = (0,),
+    names: int | None = None,
+) -> Html:
     """A table with a caption; the first cell of each row heads the row.
 
     Args:
@@ -78,16 +85,25 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Html]], *, 
         head: Headings of the columns.
         rows: Cells.
         words: Indices of the left-aligned columns; the others hold numbers.
+        names: Index from which headings are names, which are written as they are; None for none.
     """
     kinds = ["words" if column in words else "number" for column in range(len(head))]
-    heads = [element("th", text(name), scope="col", class_=kind) for name, kind in zip(head, kinds, strict=True)]
+    last = len(head) if names is None else names
+    heads = [
+        element("th", text(name), scope="col", class_=kind if place < last else f"{kind} name")
+        for place, (name, kind) in enumerate(zip(head, kinds, strict=True))
+    ]
     body = []
     for row in rows:
         first = element("th", row[0], scope="row", class_=kinds[0])
         body.append(
             element("tr", first, *(element("td", cell, class_=k) for cell, k in zip(row[1:], kinds[1:], strict=True)))
         )
-    parts = (element("caption", text(caption)), element("thead", element("tr", *heads)), element("tbody", *body))
+    parts = (
+        element("caption", element("span", text(caption))),
+        element("thead", element("tr", *heads)),
+        element("tbody", *body),
+    )
     inside = element("table", *parts, class_="narrow") if len(head) <= MAX_NARROW_COLUMNS else element("table", *parts)
     return element("div", inside, class_="wide", tabindex="0", role="region", aria_label=caption)
 
@@ -98,7 +114,10 @@ def picture(figure: Figure, name: str, description: str, caption: str = "") -> H
     start = f'<svg class="{size}" role="img" aria-label="{text(description)}" '
     drawn = svg(figure, name).replace("<svg ", start, 1)
     below = [element("figcaption", text(caption))] if caption else []
-    return element("figure", element("div", Html(drawn), class_="wide"), *below)
+    scrolled = (
+        {"class_": "wide", "tabindex": "0", "role": "group", "aria_label": description} if size == "large" else {}
+    )
+    return element("figure", element("div", Html(drawn), **scrolled), *below)
 
 
 def histogram(values: NDArray[np.float64], description: str, *, bins: int = 24) -> Html:

@@ -4,7 +4,6 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
-from matplotlib.figure import Figure
 
 from splinework.nn.frame import FramedKAN
 from splinework.nn.naming import edge_names
@@ -18,48 +17,22 @@ from splinework.report.html import (
     join,
     number,
     paragraph,
-    picture,
     table,
     text,
 )
-from splinework.report.plot import plot, plot_edges
-from splinework.report.plot.curves import edge_curves
+from splinework.report.plot.curves import edge_curves, function_names
 
-MAX_EDGES = 24
 MAX_EDGE_ROWS = 200
 PACKAGES = ("splinework", "torch", "numpy", "scipy", "sympy", "matplotlib")
 
 
-def lead(facts: ReportData) -> Html:
+def subject(facts: ReportData) -> str:
     """The subject of the page, in one sentence."""
     if facts.network is None:
-        return paragraph(f"Formulas found with {_named('splinework')}.", "lead")
+        return f"Formulas found with {_named('splinework')}."
     shape = ", ".join(str(entry) for entry in facts.network.config.shape)
     framed = " in a frame of formulas" if isinstance(facts.model, FramedKAN) else ""
-    sentence = f"A Kolmogorov–Arnold network of shape [{shape}]{framed}, fitted with {_named('splinework')}."
-    return paragraph(sentence, "lead")
-
-
-def network(facts: ReportData) -> Html:
-    """The diagram, and the formulas before and after the network."""
-    model, framed = facts.network, frame(facts)
-    if facts.train is None or facts.model is None or model is None:
-        return framed
-    ax = plot(facts.model, facts.train.x)
-    boxes = any(artist.get_gid() == "boxes" for artist in ax.collections)
-    description = (
-        f"Network diagram: {model.inputs} inputs below, {model.outputs} outputs above, "
-        f"{model.active_edges()} active edges between them."
-    )
-    caption = "Inputs are below, outputs above. " + (
-        "Each box shows the function of its edge over the range of the data. " if boxes else ""
-    )
-    caption += "The opacity of an edge shows its share of the output's variation. Nodes with + add"
-    products = any(nodes.products for nodes in model.config.nodes)
-    caption += ", nodes with × multiply." if products else "."
-    figure = ax.figure
-    assert isinstance(figure, Figure)
-    return join(picture(figure, "diagram", description, caption), framed)
+    return f"A Kolmogorov–Arnold network of shape [{shape}]{framed}, fitted with {_named('splinework')}."
 
 
 def frame(facts: ReportData) -> Html:
@@ -81,26 +54,21 @@ def frame(facts: ReportData) -> Html:
     return join(*parts)
 
 
-def edges(facts: ReportData) -> Html:
-    """Curves of the active edges, and a table of them."""
+def edge_table(facts: ReportData) -> Html:
+    """A table of the active edges."""
     model, x = facts.network, facts.seen
     if model is None or x is None or not model.active_edges():
         return NOTHING
-    axes = plot_edges(model, x, most=MAX_EDGES)
     curves = edge_curves(model, x, points=64)
-    keys = curves.keys
+    keys, labels = curves.keys, function_names(model)
     names = edge_names(model, keys)
-    caption = "Functions of the edges over the range of the data (ticks); "
-    caption += "inputs in their own units, all other values in network units."
-    if len(keys) > len(axes):
-        caption += f" The {len(axes)} most important of {len(keys)} edges."
-    drawing = picture(axes[0].figure, "edges", f"The functions on {len(axes)} edges.", caption)
     order = sorted(range(len(keys)), key=lambda e: -curves.score[e])[:MAX_EDGE_ROWS]
     lines = [
         [
             text(f"{names[e][0]} → {names[e][1]}"),
+            text(labels.get(keys[e], "spline")),
             text(keys[e][0] + 1),
-            number(curves.score[e], 3),
+            number(float(curves.score[e]), 3),
             *(
                 number(float(value))
                 for value in (curves.x[e, 0], curves.x[e, -1], curves.y[e].min(), curves.y[e].max())
@@ -108,9 +76,12 @@ def edges(facts: ReportData) -> Html:
         ]
         for e in order
     ]
-    head = ("edge", "layer", "score", "from", "to", "smallest value", "largest value")
-    listing = table("Active edges, most important first, in network units.", head, lines)
-    return join(drawing, element("details", element("summary", text(f"{len(lines)} edges in numbers")), listing))
+    head = ("edge", "function", "layer", "score", "from", "to", "smallest value", "largest value")
+    caption = "Active edges, most important first, in network units."
+    if len(keys) > len(lines):
+        caption += f" The first {len(lines)} of {len(keys)}."
+    listing = table(caption, head, lines, words=(0, 1))
+    return element("details", element("summary", text(f"{len(lines)} edges in numbers")), listing)
 
 
 def notes(facts: ReportData) -> Html:
@@ -123,6 +94,9 @@ def usage(facts: ReportData) -> Html:
     model = facts.model
     if model is None:
         return NOTHING
+    command = "splinework predict model.safetensors data.csv --out predictions.csv"
+    if facts.task.columns:
+        return _usage_of_estimator(facts, command)
     python = [
         "import torch, splinework as sw",
         'model = sw.load("model.safetensors")  # written by sw.save, splinework fit or discover',
@@ -138,7 +112,6 @@ def usage(facts: ReportData) -> Html:
     else:
         python.append(f"y = model(torch.zeros(1, {model.inputs}, dtype={dtype}))  # rows in raw units")
     columns = "Columns of x, in this order: " + ", ".join(facts.names) + "."
-    command = "splinework predict model.safetensors data.csv --out predictions.csv"
     return join(
         paragraph(columns),
         code("\n".join(python), "How to use the model from Python"),
@@ -147,10 +120,35 @@ def usage(facts: ReportData) -> Html:
     )
 
 
+def _usage_of_estimator(facts: ReportData, command: str) -> Html:
+    python = [
+        "import pandas as pd",
+        "from splinework.tabular import load",
+        'model = load("model.safetensors")  # written by its save method or by splinework fit',
+        'table = pd.read_csv("data.csv")',
+        "y = model.predict(table)",
+        *(["shares = model.predict_proba(table)"] if facts.classes else []),
+    ]
+    columns = (
+        "Columns of the table, in this order in Python: " + ", ".join(column.name for column in facts.columns) + "."
+    )
+    return join(
+        paragraph(columns),
+        code("\n".join(python), "How to use the model from Python"),
+        paragraph("From the command line, with the columns in any order:"),
+        code(command, "How to use the model from the command line"),
+    )
+
+
 def versions(facts: ReportData) -> Html:
-    """Versions of the packages that made the page."""
+    """The seed of the fit, how to make this page again, and versions of the packages that made it."""
     held = [_named(name) for name in PACKAGES]
-    return paragraph(f"{', '.join(held)}, Python {platform.python_version()}.", "aside")
+    seed = facts.metric("seed")
+    stated = "" if seed is None else f"The fit used the seed {int(seed)}. "
+    stated += "With the same model, rows and versions this page is the same, byte for byte."
+    command = "splinework report model.safetensors data.csv --out report.html"
+    again = code(command, "How to make this page again from the command line") if facts.model is not None else NOTHING
+    return join(paragraph(stated), again, paragraph(f"{', '.join(held)}, Python {platform.python_version()}.", "aside"))
 
 
 def _named(package: str) -> str:

@@ -10,9 +10,19 @@ from splinework.knowledge.axioms.verify import Certificate
 from splinework.nn.files import write_whole
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
-from splinework.report import answer_sections, axiom_sections, data_sections, formula_sections, model_sections
+from splinework.report import (
+    axiom_sections,
+    class_sections,
+    data_sections,
+    formula_sections,
+    live_sections,
+    model_sections,
+    result_sections,
+)
+from splinework.report.effect_sections import effect_section
 from splinework.report.facts import ReportData, gather
-from splinework.report.html import Html
+from splinework.report.html import Html, join, paragraph
+from splinework.report.live import LiveModel, live_model
 from splinework.report.page import page
 from splinework.report.plot.protocols import HistoryLike
 from splinework.report.protocols import ReportedResult, ReportedTable
@@ -36,8 +46,8 @@ def report(
 ) -> Path:
     """Writes a self-contained HTML page about a model and its formulas: figures, data, diagram, fit, residuals, and usage.
 
-    The page needs no other file, no internet access and no script. Sections without data are omitted. Equal arguments give
-    equal bytes.
+    The page needs no other file and no internet access. The model runs in it, by its export to JavaScript: controls for every
+    input, the prediction and its decomposition. Sections without data are omitted. Equal arguments give equal bytes.
 
     Args:
         model: The network, with or without a frame; or a result of `sw.fit`, with its history and certificate; or None for
@@ -69,45 +79,58 @@ def report(
     >>> report(KAN([2, 1]), tempfile.mkdtemp() + "/report.html").name
     'report.html'
     """
-    violations = None
+    violations, result = None, None
     if model is not None and not isinstance(model, KAN | FramedKAN):
         history = model.history if history is None else history
         certificate = getattr(model, "certificate", None) if certificate is None else certificate
         violations = getattr(model, "violations", None)
-        model = model.model
+        model, result = model.model, model
     certificate = axiom_sections.certified(model) if certificate is None else certificate
-    others = {"title": title, "metrics": metrics or {}, "certificate": certificate, "violations": violations or {}}
-    facts = gather(model, table, x=x, y=y, test=test, history=history, notes=notes, **others)
-    write_whole(Path(path), _page(facts, tell).encode())
+    others: dict[str, Any] = {
+        "title": title,
+        "metrics": metrics or {},
+        "certificate": certificate,
+        "violations": violations or {},
+    }
+    facts = gather(model, table, x=x, y=y, test=test, history=history, notes=notes, result=result, **others)
+    write_whole(Path(path), page_of(facts, tell).encode())
     return Path(path)
 
 
-SECTIONS: tuple[tuple[str, str, Callable[[ReportData], Html]], ...] = (
-    ("formula", "Formula", answer_sections.headline),
-    ("findings", "Findings", answer_sections.findings),
-    ("formulas", "Formulas", formula_sections.formulas),
-    ("constants", "Constants and range", answer_sections.constants),
-    ("splines", "Remaining splines", formula_sections.splines),
-    ("languages", "Other languages", formula_sections.languages),
-    ("figures", "Key figures", data_sections.figures),
-    ("data", "Data", data_sections.data),
-    ("axioms", "Axioms", axiom_sections.axioms),
-    ("network", "Network", model_sections.network),
-    ("learning", "Learning curve", data_sections.learning_curve),
-    ("fit", "Fit", data_sections.fit),
-    ("residuals", "Residuals", data_sections.residuals),
-    ("edges", "Edges", model_sections.edges),
-    ("notes", "Notes", model_sections.notes),
-    ("use", "How to use this model", model_sections.usage),
-    ("versions", "Versions", model_sections.versions),
+Section = tuple[str, str, Callable[[ReportData, LiveModel], Html]]
+
+
+def _of(content: Callable[[ReportData], Html]) -> Callable[[ReportData, LiveModel], Html]:
+    return lambda facts, live: content(facts)
+
+
+SECTIONS: tuple[Section, ...] = (
+    ("answer", "Result", _of(lambda facts: join(data_sections.figures(facts), result_sections.comparison(facts)))),
+    ("try", "Try it", live_sections.try_it),
+    ("network", "Network", _of(live_sections.network)),
+    ("formulas", "Formulas", _of(formula_sections.formulas)),
+    ("effects", "Effects", _of(effect_section)),
+    ("classes", "Right and wrong classes", _of(class_sections.classes)),
+    ("fit", "Measured and predicted", _of(data_sections.fit)),
+    ("residuals", "Residuals", _of(data_sections.residuals)),
+    ("worst", "Rows with the largest errors", _of(result_sections.worst)),
+    ("axioms", "Axioms", _of(axiom_sections.axioms)),
+    ("learning", "Learning curve", _of(data_sections.learning_curve)),
+    ("data", "Data", _of(data_sections.data)),
+    ("notes", "Notes", _of(model_sections.notes)),
+    ("use", "How to use this model", _of(model_sections.usage)),
+    ("repeat", "How to repeat this", _of(model_sections.versions)),
 )
 """Identifier, heading and content of every section, in order; empty ones are omitted."""
-_WITH_PICTURES = ("formulas", "network", "fit", "residuals", "edges")  # the slow ones
+_WITH_PICTURES = ("network", "effects", "fit", "residuals")  # the slow ones
 
 
-def _page(facts: ReportData, tell: Callable[[float], None]) -> str:
+def page_of(facts: ReportData, tell: Callable[[float], None] = lambda share: None) -> str:
+    """The page as text."""
+    live = live_model(facts.model)
     made = []
     for identifier, heading, content in SECTIONS:
-        made.append((identifier, heading, content(facts)))
+        made.append((identifier, heading, content(facts, live)))
         tell(sum(name in _WITH_PICTURES for name, *_ in made) / len(_WITH_PICTURES))
-    return page(facts.heading, model_sections.lead(facts), made)
+    lead = join(result_sections.lead(facts), paragraph(model_sections.subject(facts), "lead"))
+    return page(facts.heading, lead, made, data=live_sections.page_data(facts, live), model=live.script)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from splinework.errors import ConfigError
 
-_IMPORT: Final = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
+_IMPORT: Final = re.compile(r'^import (?:\{[^}]*\} from )?"\./(\w+)\.js";\n', re.MULTILINE)
 _EXPORT: Final = re.compile(r"^export (?=(?:async )?function |const |let |class )", re.MULTILINE)
 
 
@@ -50,10 +50,10 @@ def bundled(*entries: str, before: str = "") -> str:
 
 
 def embedded(value: Any) -> str:
-    """JSON that is safe inside a script element: no markup begins in it, and numbers that are not finite are null.
+    r"""JSON that is safe inside a script element: no markup begins in it, and numbers that are not finite are null.
 
     >>> embedded({"</script>": float("nan")})
-    '{"\\\\u003c/script\\\\u003e":null}'
+    '{"\u003c/script\u003e":null}'
     """
     written = json.dumps(_plain(value), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ from splinework.tabular.columns import Columns
 from splinework.tabular.diagram import diagram
 from splinework.tabular.fitted import check_fitted
 from splinework.tabular.importances import interaction_effects, permutation_table, total_effects
-from splinework.tabular.inner_network import InnerNetwork, frame_notes, inner_network, outputs_of
+from splinework.tabular.inner_network import InnerNetwork, inner_network, outputs_of
 from splinework.tabular.rows import Floats, WeightedRows, unweighted
 
 if TYPE_CHECKING:
@@ -195,33 +195,38 @@ class ExplanationMixin:
         options = {"names": seen.labels, "output_names": self.columns_.targets, **options}
         return plot(seen.network, seen.x, **options)
 
-    def report(self, path: str | os.PathLike[str], *, equations: bool = True, title: str | None = None) -> Path:
-        """Writes a self-contained HTML page about the network, its formulas and its fit.
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        X: Any = None,
+        y: Any = None,
+        *,
+        test: tuple[Any, Any] | None = None,
+        equations: bool = True,
+        title: str | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        tell: Callable[[float], None] = lambda share: None,
+    ) -> Path:
+        """Writes a self-contained HTML page about the model, its formulas and its fit; the model runs in the page.
 
         Args:
             path: The file; it is written completely or not at all.
+            X: Rows of the fit `(n, p)`; None for those that the estimator kept.
+            y: Their targets; None where they are unknown.
+            test: Rows not used in the fit and their targets, on which the model is assessed.
             equations: Whether to show formulas, which starts the search if there has been none.
             title: Heading of the page.
-
-        Returns:
-            The path of the page.
+            metrics: Figures to show instead of computed ones.
+            tell: Callback with the completed share of the work, from 0 to 1.
 
         Raises:
             FileError: If the file cannot be written.
+            ValueError: Before a fit, or if a table does not match that of the fit.
         """
-        from splinework.report.reporting import report
+        from splinework.tabular.reporting import write_report
 
-        rows, seen = self._shown()
-        answered = isinstance(self.model_, FramedKAN) and self.model_.frame.after
-        return report(
-            seen.network,
-            path,
-            x=seen.x,
-            y=rows.y if rows.y.ndim == 2 and not answered and self._explains_rows else None,
-            table=self.formulas_ if equations else None,
-            title=title,
-            notes=self._notes(),
-        )
+        rows: dict[str, Any] = {"train": None if X is None else (X, y), "test": test}
+        return write_report(self, path, **rows, equations=equations, title=title, metrics=metrics, tell=tell)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the estimator to one file, which `splinework.tabular.load` reads.
@@ -297,7 +302,6 @@ class ExplanationMixin:
             notes.append(f"constant in the fit, so left out: {', '.join(idle)}")
         if out:
             notes.append(f"{len(out)} of {len(self.columns_.columns)} columns were screened out")
-        notes += frame_notes(self.model_)
         if self._classes is not None and any(self._classes.lapses):
             notes.append(
                 f"{sum(self._classes.lapses):.1%} of the labels are taken to be drawn regardless of the inputs"

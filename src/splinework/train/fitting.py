@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from typing_extensions import Unpack
 
+from splinework import notebook_html
 from splinework.errors import ArgumentError, ConfigError
 from splinework.errors.foreign import not_a_model
 from splinework.nn.network import KAN
@@ -89,6 +90,9 @@ class FitResult:
     def contrast_widths(self, sets: Any, reference: Any, *, level: float = 0.9) -> Tensor:
         """Bands of effects (`interpret.importance.effects`); see `splinework.train.uncertainty.contrast_widths`."""
         return contrast_widths(self.model, self._posterior, sets, reference, level)
+
+    def _repr_html_(self) -> str:
+        return notebook_html(self)
 
     @cached_property
     def _posterior(self) -> Posterior:

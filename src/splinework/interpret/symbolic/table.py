@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from splinework import notebook_html
 from splinework.errors import FormulaError
 from splinework.formula.languages import FormulaModule, write
 from splinework.formula.languages.python import python, tabulated
@@ -191,6 +192,9 @@ class FormulaTable:
         lines = [f"{'complexity':>10}  {'rmse':>9}  formula"]
         lines += [f"{row.complexity:>10}  {row.rmse:>9.3g}  {row}" for row in self.rows]
         return "\n".join([*lines, *self.notes])
+
+    def _repr_html_(self) -> str:
+        return notebook_html(self)
 
 
 def _rounded(expression: Any, digits: int = 6) -> Any:

@@ -13,6 +13,7 @@ from typing import Any, Final, final
 import torch
 from torch import Tensor, nn
 
+from splinework import notebook_html
 from splinework.errors import ConfigError
 from splinework.formula.expression import Expression
 from splinework.formula.reading import identifiers
@@ -206,6 +207,9 @@ class FramedKAN(nn.Module):
     def extra_repr(self) -> str:
         parts = [f"{name}" for name in self.frame.features] + [f"→ {text}" for text in self.frame.answers]
         return ", ".join(parts)
+
+    def _repr_html_(self) -> str:
+        return notebook_html(self)
 
 
 def with_features(network: KAN, features: Sequence[str], names: Sequence[str] | None = None) -> FramedKAN:

@@ -45,6 +45,7 @@ export function drawNetwork(container, graph, options = {}) {
   let columns = []; // elements that take the focus: nodes, edges, nodes, …
   let marks = new Map();
   let points = {};
+  let labels = []; // texts are beside the controls, whose names are their labels for screen readers
 
   function tell(name, detail) {
     container.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
@@ -113,7 +114,7 @@ export function drawNetwork(container, graph, options = {}) {
       element.append(curve);
       if (edge.label) {
         const fits = Math.max(3, Math.floor(box.width / 6));
-        element.append(svg("text", { class: "function", x: box.x, y: box.y + box.height / 2 + 9, "text-anchor": "middle" }, shortened(edge.label, fits)));
+        labels.push(svg("text", { class: "function", x: box.x, y: box.y + box.height / 2 + 9, "text-anchor": "middle" }, shortened(edge.label, fits)));
       }
       const dot = svg("circle", { class: "marker", r: 3 });
       dot.style.display = "none";
@@ -131,14 +132,17 @@ export function drawNetwork(container, graph, options = {}) {
     element.dataset.id = `${place.layer}:${place.index}`;
     element.append(svg("circle", { cx: place.x, cy: place.y, r: outer ? 6 : 12 }));
     const symbol = node.kind === "product" ? "×" : node.name;
-    if (!outer) element.append(svg("text", { class: "inside", x: place.x, y: place.y + 4, "text-anchor": "middle" }, shortened(symbol, 4)));
+    if (!outer) labels.push(svg("text", { class: "inside", x: place.x, y: place.y + 4, "text-anchor": "middle" }, shortened(symbol, 4)));
     else {
       const side = place.layer === 0 ? -1 : 1;
       const anchor = side < 0 ? "end" : "start";
-      element.append(svg("text", { class: "label", x: place.x + 11 * side, y: place.y + 4.5, "text-anchor": anchor }, shortened(node.name, place.room)));
+      const shownName = shortened(node.name, place.room);
+      labels.push(svg("text", { class: "label", x: place.x + 11 * side, y: place.y + 4.5, "text-anchor": anchor }, shownName));
+      const wide = 12 + 7.2 * shownName.length;
+      element.append(svg("rect", { class: "area", x: side < 0 ? place.x - wide : place.x, y: place.y - 11, width: wide, height: 22 }));
     }
     const what = { input: "input", product: "product" }[node.kind] ?? (place.layer === last ? "output" : "node");
-    control(element, `${what} ${node.name}`, "node", { node: { layer: place.layer, index: place.index, name: node.name } });
+    control(element, `${node.name}, ${what}`, "node", { node: { layer: place.layer, index: place.index, name: node.name } });
     return element;
   }
 
@@ -148,6 +152,7 @@ export function drawNetwork(container, graph, options = {}) {
     width = Math.max(280, container.clientWidth || 640);
     const places = layOut(shown, part, width);
     marks = new Map();
+    labels = [];
     const most = Math.max(0, ...part.edges.map((edge) => edge.share ?? 0));
     const drawn = svg("svg", {
       class: "network", role: "group", "aria-label": options.label ?? "Network",
@@ -163,7 +168,7 @@ export function drawNetwork(container, graph, options = {}) {
       between.sort((a, b) => (a.box && b.box ? a.box.y - b.box.y : 0));
       if (between.length) columns.push(between.map((place) => edgeGroup.appendChild(drawEdge(place, most))));
     }
-    drawn.append(edgeGroup, nodeGroup);
+    drawn.append(edgeGroup, nodeGroup, svg("g", { class: "labels", "aria-hidden": "true" }, labels));
     drawn.addEventListener("keydown", move);
     container.replaceChildren(drawn);
     const all = columns.flat();
