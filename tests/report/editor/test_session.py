@@ -154,6 +154,7 @@ def test_every_edit_is_the_line_that_it_writes(folder, name):
     session.edit(name, EXAMPLES[name])
     assert session.model is not before
     assert VERBS[name].call in session.step.line
+    assert VERBS[name].rows in session.step.line  # with rows where it can take some
     assert "{" not in session.step.title
     assert equal(run(session.script()), session.model)
 
