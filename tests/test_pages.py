@@ -12,7 +12,7 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 
 ROOT = Path(__file__).parent.parent
 SLOW = {
-    "README", "axioms", "defaults", "editing", "equations", "estimators", "formulas", "hardware", "hardware_analog",
+    "README", "axioms", "defaults", "editing", "editor", "equations", "estimators", "formulas", "hardware", "hardware_analog",
     "hardware_fpga", "hardware_mcu", "index", "learning-from-simulators", "pde", "training",
 }  # fmt: skip
 """Pages whose blocks take more than five seconds of a processor; `make test-all` runs them."""

@@ -19,6 +19,7 @@ COMMANDS = {
     "predict": "Predict for new rows with a fitted model.",
     "show": "Show what a fitted model is.",
     "report": "Write a page about a fitted model, with data or without.",
+    "open": "Look at a network and edit it in the browser.",
     "verify": "Prove or refute axioms of a model, or check a certificate.",
     "export": "Write a model for other programs and languages.",
     "hardware": "Build verified circuits and firmware from a fitted model.",

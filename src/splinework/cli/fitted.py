@@ -12,7 +12,8 @@ import numpy as np
 
 from splinework.errors import DataError, FormulaError, nearest
 from splinework.formula.figures import plural
-from splinework.tabular.tables import FileTable, numbers, quote
+from splinework.tabular.tables import FileTable
+from splinework.tabular.tables import column_of as column_of  # which the other commands take from here
 
 if TYPE_CHECKING:
     from splinework.cli.sample import Floats
@@ -243,21 +244,6 @@ def refuse_lacking(table: FileTable, names: Sequence[str]) -> None:
             f"{table.name} lacks {len(lacking)} of the {len(names)} columns that the model takes. {hints}"
             f"{'' if hints.endswith('?') else '.'} Rename columns, or add them."
         )
-
-
-def column_of(table: FileTable, name: str) -> Floats:
-    """The numbers of a column, NaN for missing cells.
-
-    Raises:
-        DataError: If a cell is something else.
-    """
-    column = numbers(table, name)
-    if column.non_numeric:
-        raise DataError(
-            f"column {name!r} of {table.name} must be numbers, but has {quote(column.non_numeric, table.place)}; "
-            "correct these cells, or leave them empty."
-        )
-    return np.where(np.isfinite(column.values), column.values, np.nan)
 
 
 def _beyond(x: Floats, fitted: ModelFile) -> int:

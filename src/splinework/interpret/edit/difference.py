@@ -13,7 +13,6 @@ from splinework.nn.frame import FramedKAN
 from splinework.nn.frame.framed import names_of, reframed
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
-from splinework.nn.trace import trace
 
 
 class Edited(NamedTuple):
@@ -140,7 +139,7 @@ def check_paths(model: KAN, x: Tensor, keep: Sequence[Tensor], what: str) -> Non
 
 def varying(model: KAN, x: Tensor) -> Tensor:
     """Mask of the outputs that vary on x beyond rounding, `(outputs,)`."""
-    outputs = trace(model, x).layers[-1].nodes
+    outputs = model.unit_forward(model.input_scaling(x)).detach()
     return outputs.std(0, unbiased=False) > 100 * torch.finfo(outputs.dtype).eps * outputs.abs().amax(0).clamp_min(1)
 
 

@@ -78,6 +78,41 @@ def prune(
         >>> sw.prune(result.model, x, drop_inputs=True).inputs
         1
     """
+    data = data_of(model, x)
+    keep = kept_edges(
+        model,
+        data,
+        edges=edges,
+        nodes=nodes,
+        inputs=inputs,
+        by=by,
+        keep_edges=keep_edges,
+        keep_nodes=keep_nodes,
+        keep_inputs=keep_inputs,
+    )
+    check_paths(model, data, keep, "pruning by these thresholds")
+    pruned = without_edges(model, data, keep)
+    return without_columns(pruned, pruned.active_inputs()) if drop_inputs else pruned
+
+
+@torch.no_grad()
+def kept_edges(
+    model: KAN,
+    x: Tensor,
+    *,
+    edges: float = 3e-2,
+    nodes: float = 1e-2,
+    inputs: float = 1e-2,
+    by: str = "attribution",
+    keep_edges: int | None = None,
+    keep_nodes: int | None = None,
+    keep_inputs: int | None = None,
+) -> list[Tensor]:
+    """Mask `(I, J)` of the edges that `prune` keeps in every layer, for the same arguments.
+
+    Raises:
+        ConfigError: If a threshold or a number is out of range, or `by` is unknown.
+    """
     for name, value in (("edges", edges), ("nodes", nodes), ("inputs", inputs)):
         if not value >= 0:
             raise ConfigError(f"{name} is the score below which to prune, zero or more, got {value}.")
@@ -87,19 +122,16 @@ def prune(
             raise ConfigError(f"{name} is a number of at least 1, got {count!r}.")
     if by not in SCORES:
         raise ConfigError(f"by is what scores, got {by!r}; {nearest(by, SCORES)}")
-    data = data_of(model, x)
-    scores = SCORES[by](model, data)
+    scores = SCORES[by](model, x)
     if by == "attribution" and not model.config.bias and not any(counts.values()):
-        keep = _strong_without_bias(model, data, edges)
+        keep = _strong_without_bias(model, x, edges)
     else:
         kept = [_of_nodes(each, inputs if l == 0 else nodes, keep_inputs if l == 0 else keep_nodes)
                 for l, each in enumerate(scores.nodes[:-1])]  # fmt: skip
         keep = _strong(model, scores, kept, 0.0 if keep_edges else edges)
     if keep_edges is not None:
-        keep = _strongest(model, keep, scores.edges, keep_edges, varying(model, data))
-    check_paths(model, data, _consistent(model, keep), "pruning by these thresholds")
-    pruned = without_edges(model, data, keep)
-    return without_columns(pruned, pruned.active_inputs()) if drop_inputs else pruned
+        keep = _strongest(model, keep, scores.edges, keep_edges, varying(model, x))
+    return _consistent(model, keep)
 
 
 def without_weak(model: KAN, x: Tensor, threshold: float) -> KAN:

@@ -3,8 +3,9 @@
 Not here: which columns are fitted, and how missing cells are treated (`splinework.cli.sample`).
 """
 
+from splinework.tabular.tables.complete import complete_rows
 from splinework.tabular.tables.names import identifiers
-from splinework.tabular.tables.parsing import NumericCells, numbers, quote
+from splinework.tabular.tables.parsing import NumericCells, column_of, numbers, quote
 from splinework.tabular.tables.read import read_table, table_chunks
 from splinework.tabular.tables.table import FileTable, check_distinct
 
@@ -12,6 +13,8 @@ __all__ = [
     "FileTable",
     "NumericCells",
     "check_distinct",
+    "column_of",
+    "complete_rows",
     "identifiers",
     "numbers",
     "quote",

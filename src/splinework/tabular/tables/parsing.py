@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from splinework.errors import DataError
 from splinework.tabular.tables.table import FileTable
 
 MISSING: Final = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "nat", "?"})
@@ -44,6 +45,21 @@ def numbers(table: FileTable, column: str) -> NumericCells:
     extension = not isinstance(series.dtype, np.dtype)
     values = series.to_numpy(dtype=np.float64, na_value=np.nan) if extension else series.to_numpy(dtype=np.float64)
     return NumericCells(values, (), _notes(column, series, values, truth=kind == "b", whole=kind in "iu"))
+
+
+def column_of(table: FileTable, name: str) -> NDArray[np.float64]:
+    """The numbers of a column, NaN for missing cells.
+
+    Raises:
+        DataError: If a cell is something else.
+    """
+    column = numbers(table, name)
+    if column.non_numeric:
+        raise DataError(
+            f"column {name!r} of {table.name} must be numbers, but has {quote(column.non_numeric, table.place)}; "
+            "correct these cells, or leave them empty."
+        )
+    return np.where(np.isfinite(column.values), column.values, np.nan)
 
 
 def quote(non_numeric: Sequence[tuple[int, str]], place: str) -> str:
