@@ -7,6 +7,7 @@ first 50 steps; and finer grids by least squares (eq. 2.16). A step is one of py
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -83,13 +84,18 @@ def train_by_paper(
     stages: list[GridStage] = []
     for number, grid in enumerate(grids):
         before = model
-        model = sw.refine(model, grid=grid, x=rows[0]) if number else sw.refine(model, grid=grid)
+        model = sw.refine(model, grid=grid, x=rows[0]) if number else model
         jump = _change(before, model, rows[0]) if number else 0.0
         model, curve = minimise(model, rows, test, steps=steps)
         stages.append(GridStage(grid, rmse(model, *rows), rmse(model, *test), jump, tuple(curve)))
         if not math.isfinite(stages[-1].train):
             break
     return model, stages
+
+
+def follow_grids(model: sw.KAN, x: Tensor) -> None:
+    """Moves the grids to the activations, in place: as in the authors' code, L-BFGS keeps what it has learned."""
+    model.load_state_dict(sw.adapt(model, x, grid_eps=GRID_EPS).state_dict())
 
 
 def minimise(
@@ -99,6 +105,7 @@ def minimise(
     *,
     steps: int,
     loss: Callable[[sw.KAN], Tensor] | None = None,
+    follow: Callable[[sw.KAN, Tensor], None] | None = follow_grids,
 ) -> tuple[sw.KAN, list[tuple[float, float]]]:
     """Steps of L-BFGS on one grid; a copy is trained.
 
@@ -107,20 +114,20 @@ def minimise(
         rows: Training rows, on whose x grids follow.
         test: Test rows.
         steps: Number of steps.
-        loss: What is minimised; the mean squared error of the rows by default.
+        loss: Function of the network that is minimised; the mean squared error of the rows by default.
+        follow: Function that moves the grids ten times during the first steps; None for fixed grids.
 
     Returns:
         The trained network and its curve of training and test errors.
     """
-    model = sw.refine(model, grid=[layer.basis.resolution for layer in model.kan_layers])
+    model = copy.deepcopy(model)
     x, y = rows
     value_of = loss if loss is not None else lambda network: (network(x) - y).square().mean()
     optimiser, curve = _lbfgs(model), []
     every = max(min(LAST_UPDATE, steps) // UPDATES, 1)
     for step in range(steps):
-        if step < LAST_UPDATE and step % every == 0:
-            # In place: as in the authors' code, L-BFGS keeps what it has learned.
-            model.load_state_dict(sw.adapt(model, x, grid_eps=GRID_EPS).state_dict())
+        if follow is not None and step < LAST_UPDATE and step % every == 0:
+            follow(model, x)
         last = _step(model, optimiser, value_of)
         if (step + 1) % RECORD_EVERY == 0:
             curve.append((rmse(model, x, y), rmse(model, *test)))
@@ -146,9 +153,8 @@ def edge_grid_count(shape: Sequence[int], grid: int) -> int:
 
 def _lbfgs(model: sw.KAN) -> torch.optim.LBFGS:
     tolerances: dict[str, Any] = {"tolerance_grad": 1e-32, "tolerance_change": 1e-32}
-    return torch.optim.LBFGS(
-        model.parameters(), lr=1.0, history_size=HISTORY, line_search_fn="strong_wolfe", **tolerances
-    )
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return torch.optim.LBFGS(trained, lr=1.0, history_size=HISTORY, line_search_fn="strong_wolfe", **tolerances)
 
 
 def _step(model: sw.KAN, optimiser: torch.optim.LBFGS, value_of: Callable[[sw.KAN], Tensor]) -> float:

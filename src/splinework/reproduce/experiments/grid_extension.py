@@ -8,9 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 
 import numpy as np
-import torch
 
-import splinework as sw
 from splinework.data import problem
 from splinework.reproduce.experiment import (
     BoundCheck,
@@ -24,6 +22,7 @@ from splinework.reproduce.experiment import (
 )
 from splinework.reproduce.figures import COLOURS, log_axes
 from splinework.reproduce.paper_method import paper_network, train_by_paper
+from splinework.reproduce.rates import derivative_errors, exponents
 from splinework.reproduce.rivals import default_fit, perceptron_fit, tensors
 
 if TYPE_CHECKING:
@@ -32,12 +31,6 @@ if TYPE_CHECKING:
 FUNCTION: Final = "exp(sin(pi*x) + y**2)"
 NOTEBOOK: Final = {5: 6.4e-3, 10: 3.8e-4, 20: 4.7e-5, 50: 1.3e-5, 100: 1.1e-5}
 """Test RMSE of [2, 1, 1] from the authors' notebook Example_8_scaling (April 2024), 1000 rows, 50 steps on a grid."""
-MESH: Final = 101
-"""Points of the mesh along each axis on which largest errors are taken."""
-ROWS: Final = 10_000
-"""Random rows on which the splines are closest to the edges."""
-ROUNDING: Final = 1e-10
-"""Share of the error on the first grid below which rounding begins."""
 NESTED: Final = 1e-12
 """Largest relative change of an output by an exact refinement."""
 SLOPE_SLACK: Final = 0.3
@@ -91,7 +84,7 @@ class GridExtension(Experiment):
 
     def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
         if settings["method"] == "rates":
-            return {"errors": [norms(settings["degree"], grid) for grid in settings["grids"]]}
+            return {"errors": [derivative_errors(FUNCTION, settings["degree"], grid) for grid in settings["grids"]]}
         toy, seed, count = problem("exp_sine"), settings["seed"], settings["rows"]
         rows, test = (tensors(*toy.sample(count, seed=number)) for number in (seed, 10_000 + seed))
         if settings["method"] == "ours":
@@ -125,7 +118,7 @@ class GridExtension(Experiment):
                 found += _staircase_checks(list(shape), stairs)
         for cell in matching(finished, method="rates"):
             degree = cell.settings["degree"]
-            for m, slope in enumerate(_slopes(cell)):
+            for m, slope in enumerate(exponents(cell.settings["grids"], cell.result["errors"])):
                 wanted = degree + 1 - m
                 text = f"degree {degree}, derivatives of order {m}: exponent of 1/G at least {wanted - SLOPE_SLACK:g}"
                 found.append(BoundCheck(text, f"{slope:.2f}", slope >= wanted - SLOPE_SLACK))
@@ -143,45 +136,10 @@ class GridExtension(Experiment):
             axes.legend()
         for cell in matching(finished, method="rates", degree=3):
             errors, grids = np.array(cell.result["errors"]), cell.settings["grids"]
-            for m, slope in enumerate(_slopes(cell)):
+            for m, slope in enumerate(exponents(cell.settings["grids"], cell.result["errors"])):
                 right.plot(grids, errors[:, m], "o-", label=f"order {m}: $G^{{-{slope:.2f}}}$")
         log_axes(right, "grid intervals G", "largest error of a derivative", "cubic splines on the edges")
         right.legend()
-
-
-def norms(degree: int, grid: int) -> list[float]:
-    """Largest errors of the function and of its first and second derivatives, with splines for the edges of [2, 1, 1].
-
-    Args:
-        degree: Degree of the splines.
-        grid: Number of intervals.
-    """
-    theory = sw.from_formula(FUNCTION, {"x": (-1, 1), "y": (-1, 1)}, grid=grid, degree=degree)
-    s = torch.linspace(-1, 1, MESH, dtype=torch.float64)
-    points = torch.cartesian_prod(s, s)
-    rows = 2 * torch.rand(ROWS, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 1
-    model = sw.edit.to_splines(theory, torch.cat([rows, points[[0, -1]]]), grid=grid).model
-    orders: list[list[Any]] = [[()], ["x", "y"], [("x", "x"), ("x", "y"), ("y", "y")]]
-    found = []
-    with torch.no_grad():
-        for wanted in orders:
-            pairs = zip(
-                sw.derivatives.partials(model, points, *wanted),
-                sw.derivatives.partials(theory, points, *wanted),
-                strict=True,
-            )
-            found.append(max(float((value - truth).abs().max()) for value, truth in pairs))
-    return found
-
-
-def _slopes(cell: FinishedCell) -> list[float]:
-    """Exponents between the two finest grids whose errors are above rounding, for derivatives of order 0, 1, 2."""
-    grids, errors = np.log(cell.settings["grids"]), np.array(cell.result["errors"])
-    found = []
-    for column in errors.T:
-        use = np.flatnonzero(column > ROUNDING * column[0])[-2:]
-        found.append(float(-np.diff(np.log(column[use]))[0] / np.diff(grids[use])[0]))
-    return found
 
 
 def _median_at(stairs: Sequence[FinishedCell], grid: int, key: str) -> float | None:
