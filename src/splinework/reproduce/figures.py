@@ -32,3 +32,9 @@ def log_axes(axes: Axes, x: str, y: str, title: str = "") -> None:
     """Sets both scales to logarithmic and writes the labels."""
     axes.set(xscale="log", yscale="log", xlabel=x, ylabel=y, title=title)
     axes.grid(True, which="major", alpha=0.3)
+
+
+def legend(axes: Axes) -> None:
+    """Explains the colours, if anything was drawn."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend()

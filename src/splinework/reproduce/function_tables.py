@@ -22,7 +22,7 @@ from splinework.reproduce.experiment import (
     best_of,
     matching,
 )
-from splinework.reproduce.figures import COLOURS
+from splinework.reproduce.figures import COLOURS, legend
 from splinework.reproduce.paper_method import minimise, paper_network, rmse, train_by_paper
 from splinework.reproduce.rivals import Rows, default_fit, perceptron_fit, tensors
 
@@ -212,7 +212,7 @@ class FunctionTable(Experiment):
         axes.set(yscale="log", ylabel="test RMSE", title=self.place)
         axes.set_xticks(places, [row.name.partition(",")[0] for row in rows], rotation=60, ha="right")
         axes.grid(True, axis="y", alpha=0.3)
-        axes.legend()
+        legend(axes)
 
 
 def _sparsified(shape: Sequence[int], rows: Rows, test: Rows, seed: int) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from splinework.reproduce.experiment import (
     matching,
     median_of,
 )
-from splinework.reproduce.figures import COLOURS, log_axes
+from splinework.reproduce.figures import COLOURS, legend, log_axes
 from splinework.reproduce.paper_method import paper_network, train_by_paper
 from splinework.reproduce.rates import derivative_errors, exponents
 from splinework.reproduce.rivals import default_fit, perceptron_fit, tensors
@@ -133,13 +133,13 @@ class GridExtension(Experiment):
                 axes.plot(steps, curve[:, 0], color=COLOURS["paper"], label="training")
                 axes.plot(steps, curve[:, 1], color=COLOURS["ours"], label="test")
             axes.set(yscale="log", xlabel="step of L-BFGS", ylabel="RMSE", title=f"{list(shape)}")
-            axes.legend()
+            legend(axes)
         for cell in matching(finished, method="rates", degree=3):
             errors, grids = np.array(cell.result["errors"]), cell.settings["grids"]
             for m, slope in enumerate(exponents(cell.settings["grids"], cell.result["errors"])):
                 right.plot(grids, errors[:, m], "o-", label=f"order {m}: $G^{{-{slope:.2f}}}$")
         log_axes(right, "grid intervals G", "largest error of a derivative", "cubic splines on the edges")
-        right.legend()
+        legend(right)
 
 
 def _median_at(stairs: Sequence[FinishedCell], grid: int, key: str) -> float | None:

@@ -23,7 +23,7 @@ from splinework.reproduce.experiment import (
     matching,
     median_of,
 )
-from splinework.reproduce.figures import COLOURS, log_axes
+from splinework.reproduce.figures import COLOURS, legend, log_axes
 from splinework.reproduce.paper_method import edge_grid_count, minimise, paper_network
 from splinework.reproduce.perceptron import MLP
 from splinework.reproduce.rates import derivative_errors, exponents
@@ -154,7 +154,7 @@ class Poisson(Experiment):
                     axes.plot(where, [cell.result[y] for cell in chosen], "o", color=COLOURS[method], label=label)
                 label = "processor seconds" if x == "seconds" else "parameters"
                 log_axes(axes, label, "L2²" if y == "l2" else "H1²", f"u = {PROBLEMS[problem]}")
-        grid[0][0].legend()
+        legend(grid[0][0])
 
 
 def solution(problem: str, p: Tensor) -> Tensor:
