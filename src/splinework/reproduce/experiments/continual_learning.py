@@ -37,6 +37,8 @@ PUBLISHED_TRAINING: Final = 3.99e-6
 """RMSE of the training rows in each phase, as printed by the authors' notebook Example_8_continual_learning."""
 MAX_ERROR: Final = 1e-5
 """RMSE over all of [-1, 1] after the last phase that is asked for."""
+PERCEPTRON_FACTOR: Final = 5
+"""Iterations of L-BFGS that an MLP is given for one step of pykan, which has up to 20."""
 TOUCH: Final = 1e-9
 """Distance from the support of a spline at which a row still meets it: at its ends a spline is zero up to rounding."""
 LOCAL: Final[dict[str, Any]] = {"base": "none", "bias": False, "scales": False, "follow": False}
@@ -264,7 +266,9 @@ def _learn(network: Any, x: Tensor, y: Tensor, settings: Mapping[str, Any]) -> A
             generator = torch.Generator().manual_seed(seed)
             begun = MLP(settings["shape"], activation="tanh", generator=generator, dtype=torch.float64)
             begun.standardise(*everywhere(settings["problem"]))
-        return fit_mlp(begun, x, y, steps=20 * steps, optimiser="lbfgs", seed=seed, validation_fraction=0.0)
+        return fit_mlp(
+            begun, x, y, steps=PERCEPTRON_FACTOR * steps, optimiser="lbfgs", seed=seed, validation_fraction=0.0
+        )
     if method == "default":
         begun = sw.KAN(settings["shape"], dtype=torch.float64) if network is None else network
         return sw.fit(begun, x, y, seed=seed, progress=False).model

@@ -128,7 +128,7 @@ class GridExtension(Experiment):
         left, middle, right = figure.subplots(1, 3)
         for axes, shape in zip((left, middle), self.shapes, strict=True):
             for cell in matching(finished, method="paper", shape=list(shape), seed=0):
-                curve = np.array([point for stage in cell.result["stages"] for point in stage["curve"]])
+                curve = np.array([point for stage in cell.result["stages"] for point in stage["curve"]]).reshape(-1, 2)
                 steps = 10 * np.arange(1, len(curve) + 1)
                 axes.plot(steps, curve[:, 0], color=COLOURS["paper"], label="training")
                 axes.plot(steps, curve[:, 1], color=COLOURS["ours"], label="test")
