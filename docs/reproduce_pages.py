@@ -41,8 +41,8 @@ splinework reproduce --jobs 2 --out results    # all of them, in two processes
 
 Results are kept cell by cell, each under a digest of its recipe and version: the same command goes on after an interrupt, and
 results of another version lie beside the new ones and are never mixed with them. From Python it is
-`sw.reproduce("toys", quick=True)`, which returns the table, the checks and the results of all cells. How to add an experiment is
-said by `splinework.reproduce.Experiment`: a file with a frozen recipe.
+`sw.reproduce("toys", quick=True)`, which returns the table, the checks and the results of all cells. An experiment
+is added as a file with a frozen recipe, see `splinework.reproduce.Experiment`.
 
 What was found is below, as it came out: a check that is missed is listed as missed. A value is *reached* by our default where it
 is as good as the published one, and by the paper's method where it is within a factor 2 of it (0.01 of an accuracy).

@@ -1,4 +1,4 @@
-"""What Tables 1 and 2 of the KAN paper share: many functions, smallest and best shapes, pruned networks, MLPs."""
+"""The base of Tables 1 and 2 of the KAN paper: many functions, smallest and best shapes, pruned networks, MLPs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The method of the KAN paper (Liu et al. 2024, arXiv 2404.19756), as its authors' code has it, whatever our `fit` does.
 
-Cubic B-splines on uniform grids with SiLU beside them, c ~ N(0, 0.1²), w_s = 1, w_b Xavier (eqs. 2.10-2.12), no constants,
+Cubic B-splines on uniform grids beside a base function, c ~ N(0, 0.1²), w_s = 1, w_b Xavier (eqs. 2.10-2.12), no constants,
 splines that end at the grid's ends; L-BFGS with a strong-Wolfe search; grids that follow the activations ten times during the
 first 50 steps; and finer grids by least squares (eq. 2.16). A step is one of pykan's: up to 20 iterations of `torch.optim.LBFGS`.
 """

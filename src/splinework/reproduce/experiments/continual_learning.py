@@ -45,7 +45,7 @@ LOCAL: Final[dict[str, Any]] = {"base": "none", "bias": False, "scales": False, 
 """The settings under which nothing of a network [1, 1] acts everywhere: the paper's."""
 SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "paper": LOCAL,
-    "with SiLU": {**LOCAL, "base": "silu"},
+    "with a base function": {**LOCAL, "base": sw.KANConfig.base},
     "with trained scales": {**LOCAL, "scales": True},
     "with a constant": {**LOCAL, "bias": True},
     "with grids that follow": {**LOCAL, "follow": True},
@@ -204,7 +204,7 @@ class ContinualLearning(Experiment):
             "recipe with sw.fit": matching(finished, method="recipe", problem="line", shape=[1, 1], seed=0),
             "our default": matching(finished, method="default", seed=0),
             "MLP": matching(finished, method="rival", problem="line", seed=0),
-            "with SiLU": matching(finished, setting="with SiLU", seed=0),
+            "with a base function": matching(finished, setting="with a base function", seed=0),
             "recipe, [1, 5, 1]": matching(finished, shape=[1, 5, 1], seed=0),
         }
         axes = figure.subplots(2, 3, sharex=True, sharey=True).ravel()

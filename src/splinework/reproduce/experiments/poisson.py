@@ -51,7 +51,7 @@ PUBLISHED: Final[dict[str, tuple[float, float | None, str]]] = {
 
 @final
 @dataclass(frozen=True)
-class Poisson(Experiment):
+class PoissonEquation(Experiment):
     """Both right-hand sides, by the paper's method, by our default and by MLPs; and the rates of approximation."""
 
     shapes: tuple[tuple[int, ...], ...] = ((2, 2, 1), (2, 5, 1), (2, 10, 1))
@@ -271,4 +271,4 @@ def _stability(cell: FinishedCell) -> float:
     return float(np.sqrt(cell.result["l2"]) / bound)
 
 
-EXPERIMENT = Poisson()
+EXPERIMENT = PoissonEquation()
