@@ -19,14 +19,16 @@ from typing import Any
 
 from splinework.formula.figures import plural
 from splinework.progress import duration
-from splinework.reproduce import Experiment, experiment, experiment_names
+from splinework.reproduce import Experiment, FinishedCell, experiment, experiment_names
+from splinework.reproduce.figures import save_figure
 from splinework.reproduce.tables import result_text
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "reproduce"
 PAGES = ROOT / "docs" / "reproduce"
 INDEX = ROOT / "docs" / "reproduce.md"
-KEPT = ("result.json", "figure.svg")
+KEPT = "result.json"
+Kept = tuple[Experiment, dict[str, Any]]
 SCALES = ("full", "quick")
 HEAD = """# Experiments of the literature, run again
 
@@ -52,13 +54,13 @@ is as good as the published one, and by the paper's method where it is within a 
 """
 
 
-def kept() -> Iterator[tuple[Experiment, dict[str, Any], Path]]:
-    """Every experiment that has results, with the best of them and their folder."""
+def kept() -> Iterator[Kept]:
+    """Every experiment that has results, with the best of them."""
     for name in experiment_names():
         for scale in SCALES:
             folder = RESULTS / name / scale
-            if (folder / "result.json").exists():
-                yield experiment(name), json.loads((folder / "result.json").read_text("utf-8")), folder
+            if (folder / KEPT).exists():
+                yield experiment(name), json.loads((folder / KEPT).read_text("utf-8"))
                 break
 
 
@@ -77,10 +79,10 @@ def page(one: Experiment, result: dict[str, Any]) -> str:
     return "\n\n".join(parts).rstrip() + "\n"
 
 
-def index(found: list[tuple[Experiment, dict[str, Any], Path]]) -> str:
+def index(found: list[Kept]) -> str:
     """The page that lists the experiments."""
     lines = []
-    for one, result, _ in found:
+    for one, result in found:
         shares = [_share(result["rows"], key) for key in ("default_reached", "own_method_reached")]
         known = [check["met"] for check in result["checks"] if check["met"] is not None]
         done = (
@@ -92,7 +94,7 @@ def index(found: list[tuple[Experiment, dict[str, Any], Path]]) -> str:
             f"| [{one.title}](reproduce/{one.name}.md) | {result['scale']}{done} | {shares[0]} | {shares[1]} | "
             f"{sum(known)} of {len(known)} | {duration(result['seconds'])} |"
         )
-    entries = "\n".join(f"reproduce/{one.name}" for one, _, _ in found)
+    entries = "\n".join(f"reproduce/{one.name}" for one, _ in found)
     return HEAD + "\n".join(lines) + f"\n\n```{{toctree}}\n:hidden:\n\n{entries}\n```\n"
 
 
@@ -106,16 +108,15 @@ def keep(folder: Path) -> None:
     for name in experiment_names():
         for scale in SCALES:
             source, place = folder / name / scale, RESULTS / name / scale
-            if (source / KEPT[0]).exists():
+            if (source / KEPT).exists():
                 place.mkdir(parents=True, exist_ok=True)
-                for file in KEPT:
-                    shutil.copyfile(source / file, place / file)
+                shutil.copyfile(source / KEPT, place / KEPT)
 
 
 def written() -> dict[Path, str]:
     """The text of every page."""
     found = list(kept())
-    texts = {PAGES / f"{one.name}.md": page(one, result) for one, result, _ in found}
+    texts = {PAGES / f"{one.name}.md": page(one, result) for one, result in found}
     return {**texts, INDEX: index(found)}
 
 
@@ -134,8 +135,8 @@ def main() -> None:
     PAGES.mkdir(exist_ok=True)
     for path, text in texts.items():
         path.write_text(text, encoding="utf-8")
-    for one, _, folder in kept():
-        shutil.copyfile(folder / "figure.svg", PAGES / f"{one.name}.svg")
+    for one, result in kept():
+        save_figure(one, [FinishedCell(**cell) for cell in result["cells"]], PAGES / f"{one.name}.svg")
 
 
 if __name__ == "__main__":

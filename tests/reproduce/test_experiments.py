@@ -23,6 +23,7 @@ from splinework.reproduce.paper_method import (
     paper_network,
     rmse,
     train_by_paper,
+    within_range,
 )
 from splinework.reproduce.perceptron import MLP
 from splinework.reproduce.rates import derivative_errors, exponents
@@ -162,6 +163,18 @@ def test_training_by_the_paper_lowers_the_error_from_grid_to_grid_and_leaves_the
     assert stages[1].jump < 1e-12
     assert stages[-1].train == rmse(trained, *rows)
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+
+
+def test_rows_within_range_are_those_that_no_node_sees_outside():
+    model, (x, _) = paper_network([2, 2, 1], 3, seed=0), rows_of(100, 0)
+    assert bool(within_range(model, x, x).all())
+    beyond = torch.cat([x[:5], x[:5] + 3.0])
+    assert within_range(model, x, beyond).tolist() == [True] * 5 + [False] * 5
+    hidden = model.kan_layers[0](x)
+    kept = (hidden <= hidden[1:].amax(0)).all(1) & (hidden >= hidden[1:].amin(0)).all(1)
+    assert bool(within_range(model, x[1:], x[:1])) == bool(
+        kept[0] and ((x[0] <= x[1:].amax(0)) & (x[0] >= x[1:].amin(0))).all()
+    )
 
 
 def test_grids_follow_only_where_they_are_asked_to():

@@ -37,6 +37,7 @@ class GridStage:
         grid: Number of intervals.
         train: RMSE of the training rows.
         test: RMSE of the test rows.
+        inside: RMSE of those test rows that are within the range of the training rows at every node (`within_range`).
         jump: Largest change of an output by the refinement, relative to the largest output.
         curve: Training and test RMSE after every `RECORD_EVERY` steps.
     """
@@ -44,6 +45,7 @@ class GridStage:
     grid: int
     train: float
     test: float
+    inside: float
     jump: float
     curve: tuple[tuple[float, float], ...]
 
@@ -87,7 +89,9 @@ def train_by_paper(
         model = sw.refine(model, grid=grid, x=rows[0]) if number else model
         jump = _change(before, model, rows[0]) if number else 0.0
         model, curve = minimise(model, rows, test, steps=steps)
-        stages.append(GridStage(grid, rmse(model, *rows), rmse(model, *test), jump, tuple(curve)))
+        near = within_range(model, rows[0], test[0])
+        train, whole, inside = (rmse(model, *part) for part in (rows, test, (test[0][near], test[1][near])))
+        stages.append(GridStage(grid, train, whole, inside, jump, tuple(curve)))
         if not math.isfinite(stages[-1].train):
             break
     return model, stages
@@ -140,6 +144,24 @@ def rmse(model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> float:
     """The root of the mean squared error."""
     with torch.no_grad():
         return float((model(x) - y).square().mean().sqrt())
+
+
+@torch.no_grad()
+def within_range(model: sw.KAN, x: Tensor, others: Tensor) -> Tensor:
+    """Flags of the rows that are within the range of other rows at every node that edges begin at, `(N,)`.
+
+    Beyond that range the paper's splines end: a few rows there make up most of a test error on a fine grid.
+
+    Args:
+        model: The network, in raw units.
+        x: The rows that set the ranges.
+        others: The rows to judge.
+    """
+    inside = torch.ones(len(others), dtype=torch.bool)
+    for layer, nodes in zip(model.kan_layers, model.config.nodes[1:], strict=True):
+        inside &= ((others >= x.amin(0)) & (others <= x.amax(0))).all(1)
+        x, others = nodes.combine(layer(x)), nodes.combine(layer(others))
+    return inside
 
 
 def edge_grid_count(shape: Sequence[int], grid: int) -> int:
