@@ -19,7 +19,7 @@ from typing import Any
 
 from splinework.formula.figures import plural
 from splinework.progress import duration
-from splinework.reproduce import Experiment, FinishedCell, experiment, experiment_names
+from splinework.reproduce import Experiment, FinishedCell, experiment_names, recipe
 from splinework.reproduce.figures import save_figure
 from splinework.reproduce.tables import result_text
 
@@ -43,7 +43,7 @@ splinework reproduce --jobs 2 --out results    # all of them, in two processes
 
 Results are kept cell by cell, each under a digest of its recipe and version: the same command goes on after an interrupt, and
 results of another version lie beside the new ones and are never mixed with them. From Python it is
-`sw.reproduce("toys", quick=True)`, which returns the table, the checks and the results of all cells. An experiment
+`sw.reproduce.run("toys", quick=True)`, which returns the table, the checks and the results of all cells. An experiment
 is added as a file with a frozen recipe, see `splinework.reproduce.Experiment`.
 
 What was found is below, as it came out: a check that is missed is listed as missed. A value is *reached* by our default where it
@@ -60,7 +60,7 @@ def kept() -> Iterator[Kept]:
         for scale in SCALES:
             folder = RESULTS / name / scale
             if (folder / KEPT).exists():
-                yield experiment(name), json.loads((folder / KEPT).read_text("utf-8"))
+                yield recipe(name), json.loads((folder / KEPT).read_text("utf-8"))
                 break
 
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 import splinework as sw
 from splinework.cli import main
 from splinework.errors import ConfigError, FileError
-from splinework.reproduce import ComparisonRow, experiment, experiment_names, registry, running, store
+from splinework.reproduce import ComparisonRow, experiment_names, recipe, registry, running, store
 from splinework.reproduce.experiment import row_checks
 from splinework.reproduce.store import ResultStore
 from tests.reproduce.sample import Squares
@@ -36,13 +36,13 @@ class Record:
 @pytest.fixture
 def record(monkeypatch):
     found = Record()
-    monkeypatch.setattr(running, "experiment", lambda name: found.experiment)
+    monkeypatch.setattr(running, "recipe", lambda name: found.experiment)
     monkeypatch.setattr(running, "experiment_names", lambda: ("squares",))
     return found
 
 
 def run(folder, **options):
-    return running.reproduce("squares", out=folder, progress=False, **options)[0]
+    return running.run("squares", out=folder, progress=False, **options)[0]
 
 
 def test_finished_cells_are_not_run_again(record, tmp_path):
@@ -174,7 +174,7 @@ def test_rows_are_held_to_the_published_value_and_to_twice_its_error():
 )
 def test_an_unknown_name_gets_the_nearest_and_the_list(name, near):
     with pytest.raises(ConfigError, match=f"did you mean '{near}'") as caught:
-        sw.reproduce(name)
+        sw.reproduce.run(name)
     assert all(other in str(caught.value) for other in experiment_names())
 
 
@@ -190,7 +190,7 @@ def invoke(*arguments: str):
 
 
 def test_the_command_lists_runs_and_goes_on(record, tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "experiment", lambda name: record.experiment)
+    monkeypatch.setattr(registry, "recipe", lambda name: record.experiment)
     out = ("--out", str(tmp_path))
     shown = invoke("--list", *out)
     assert shown.exit_code == 0, shown.output
@@ -214,7 +214,7 @@ def test_the_command_refuses_an_unknown_name(tmp_path):
 @pytest.mark.slow
 def test_processes_give_the_same_results_as_one(tmp_path):
     results = []
-    one = experiment("grid-extension")
+    one = recipe("grid-extension")
     cells = [cell for cell in one.cells("quick") if cell.settings["method"] == "rates"]
     for jobs in (1, 2):
         folder = tmp_path / str(jobs)

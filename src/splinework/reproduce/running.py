@@ -1,4 +1,4 @@
-"""`reproduce`: runs the cells of experiments that have no result yet, and makes table, figure and checks of all results."""
+"""`run`: runs the cells of experiments that have no result yet, and makes table, figure and checks of all results."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from splinework.reproduce.experiment import (
     row_checks,
 )
 from splinework.reproduce.figures import save_figure
-from splinework.reproduce.registry import experiment, experiment_names
+from splinework.reproduce.registry import experiment_names, recipe
 from splinework.reproduce.store import ResultStore
 from splinework.reproduce.tables import result_text
 
@@ -126,7 +126,7 @@ class _Stopped(BaseException):
 
 
 @explained
-def reproduce(
+def run(
     *names: str,
     quick: bool = False,
     out: str | os.PathLike[str] = DEFAULT_FOLDER,
@@ -156,11 +156,11 @@ def reproduce(
 
     Example:
         >>> import splinework as sw
-        >>> sw.reproduce("no-such-experiment")
+        >>> sw.reproduce.run("no-such-experiment")
         Traceback (most recent call last):
         splinework.errors.ConfigError: there is no experiment 'no-such-experiment'; ...
     """
-    wanted = [experiment(name) for name in dict.fromkeys(names or experiment_names())]
+    wanted = [recipe(name) for name in dict.fromkeys(names or experiment_names())]
     if not isinstance(jobs, int) or jobs < 1:
         raise ConfigError(f"jobs is the number of processes, at least 1, got {jobs!r}.")
     folder, scale = Path(out), SCALES[0] if quick else SCALES[1]
@@ -184,7 +184,7 @@ def status(folder: str | os.PathLike[str] = DEFAULT_FOLDER) -> list[ExperimentSt
     """
     found = []
     for name in experiment_names():
-        each = experiment(name)
+        each = recipe(name)
         store, scales = ResultStore(Path(folder), each), [each.cells(scale) for scale in SCALES]
         done = [sum(store.path(cell).exists() for cell in cells) for cells in scales]
         foreign = store.foreign([cell for cells in scales for cell in cells])
@@ -259,7 +259,7 @@ def _names_of_finished(each: Experiment, missing: Sequence[ExperimentCell], fold
 
 def run_cell(name: str, cell: ExperimentCell, folder: Path) -> FinishedCell:
     """Runs one cell and keeps its result."""
-    each, began = experiment(name), time.process_time()
+    each, began = recipe(name), time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fits of published settings are what they are: the results show it
         result = each.run(cell.settings)
