@@ -30,6 +30,10 @@ INDEX = ROOT / "docs" / "reproduce.md"
 KEPT = "result.json"
 Kept = tuple[Experiment, dict[str, Any]]
 SCALES = ("full", "quick")
+QUICK = (
+    "These are the results of the quick recipe, which takes fewer steps, grids, seeds or functions than the paper: where the "
+    "paper's method misses a published value here, that is the first reason to look at."
+)
 HEAD = """# Experiments of the literature, run again
 
 `splinework reproduce` runs published experiments by one command each and puts the published value, the paper's own method as it
@@ -74,6 +78,7 @@ def page(one: Experiment, result: dict[str, Any]) -> str:
         one.about,
         f"Run it: `{command}`.",
         image,
+        *([QUICK] if result["scale"] == "quick" else []),
         result_text(one, result),
     ]
     return "\n\n".join(parts).rstrip() + "\n"

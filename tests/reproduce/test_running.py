@@ -14,6 +14,7 @@ import splinework as sw
 from splinework.cli import main
 from splinework.errors import ConfigError, FileError
 from splinework.reproduce import ComparisonRow, experiment_names, recipe, registry, running, store
+from splinework.reproduce.environment import environment
 from splinework.reproduce.experiment import row_checks
 from splinework.reproduce.store import ResultStore
 from tests.reproduce.sample import Squares
@@ -108,6 +109,14 @@ def test_results_of_another_recipe_or_experiment_version_are_told_apart(record, 
     assert result.foreign == 5
 
 
+def test_results_of_two_environments_name_both(record, tmp_path, monkeypatch):
+    run(tmp_path, quick=True)
+    monkeypatch.setattr(store, "environment", lambda: {**environment(), "processor": "another"})
+    result = run(tmp_path)
+    assert [each["processor"] == "another" for each in result.environments] == [False, True]
+    assert (result.folder / "table.md").read_text().count("Environment:") == 2
+
+
 def test_digests_depend_on_every_part_and_on_nothing_else():
     cell = Squares().cells("full")[0]
     other = Squares().cells("full")[1]
@@ -130,7 +139,7 @@ def test_files_say_what_the_result_says(record, tmp_path):
     result = run(tmp_path)
     stored = json.loads((result.folder / "result.json").read_text())
     assert stored["cell_count"] == len(stored["cells"]) == 3
-    assert stored["environment"]["splinework"] == sw.__version__
+    assert [each["splinework"] for each in stored["environments"]] == [sw.__version__]
     table = (result.folder / "table.md").read_text()
     assert all(
         text in table for text in ("| 3 | square | 9 | 9 ✓ | 9 ✓ |", "| there is a result | 3 | met |", "Environment:")

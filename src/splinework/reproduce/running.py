@@ -22,7 +22,6 @@ from splinework.errors.foreign import explained
 from splinework.formula.figures import plural
 from splinework.nn.files import check_writable, write_into
 from splinework.progress import stage_callback
-from splinework.reproduce.environment import environment
 from splinework.reproduce.experiment import (
     SCALES,
     BoundCheck,
@@ -55,7 +54,7 @@ class ExperimentResult:
         finished: Results of all cells.
         cells: Number of cells of the recipe.
         foreign: Number of results of another recipe or version in the folder, which were not used.
-        environment: Versions, processor and threads of the process that made this.
+        environments: Versions, processor and threads that the results came from, each once.
         folder: Folder of `table.md`, `figure.svg` and `result.json`.
     """
 
@@ -67,7 +66,7 @@ class ExperimentResult:
     finished: tuple[FinishedCell, ...]
     cells: int
     foreign: int
-    environment: dict[str, Any]
+    environments: tuple[dict[str, Any], ...]
     folder: Path
 
     @property
@@ -94,7 +93,7 @@ class ExperimentResult:
             "seconds": round(self.seconds, 1),
             "rows": rows,
             "checks": [vars(check) for check in self.checks],
-            "environment": self.environment,
+            "environments": list(self.environments),
             "cells": [vars(cell) for cell in self.finished],
             "cell_count": self.cells,
         }
@@ -213,7 +212,7 @@ def evaluate(each: Experiment, scale: Scale, folder: Path) -> ExperimentResult:
         finished=tuple(finished),
         cells=len(cells),
         foreign=store.foreign(both),
-        environment=environment(),
+        environments=tuple(store.environments(cells)),
         folder=folder / each.name / scale,
     )
     texts = {
