@@ -136,7 +136,9 @@ def main() -> None:
     texts = written()
     if options.check:
         stale = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
-        sys.exit("\n".join(f"{path.relative_to(ROOT)} is not up to date" for path in stale))
+        if stale:
+            sys.exit("\n".join(f"{path.relative_to(ROOT)} is not up to date" for path in stale))
+        return
     PAGES.mkdir(exist_ok=True)
     for path, text in texts.items():
         path.write_text(text, encoding="utf-8")
