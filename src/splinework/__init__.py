@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from splinework import data as data
     from splinework import hardware as hardware
     from splinework import kernels as kernels
+    from splinework import reproduce as reproduce
     from splinework import train as train
     from splinework.discover import (
         complete_formula,

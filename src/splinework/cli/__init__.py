@@ -24,6 +24,7 @@ COMMANDS = {
     "export": "Write a model for other programs and languages.",
     "hardware": "Build verified circuits and firmware from a fitted model.",
     "distil": "Distil any model from an ONNX file into a network of splines.",
+    "reproduce": "Run experiments of the literature beside the published values.",
     "data": "List and write built-in tables, synthetic sets and simulators.",
     "doctor": "Show versions, cores, kernels and GPUs.",
     "completion": "Print what makes a shell complete these commands.",
@@ -37,7 +38,7 @@ Exit codes:
        that fails its verification, or an axiom that verify refutes
   2    invalid input, option or file; the message says how to fix it
   3    verify neither proves nor refutes
-  130  interrupted with Ctrl-C; fit and discover keep what they have found
+  130  interrupted with Ctrl-C; fit, discover and reproduce keep what they have found
   141  output pipe closed by the reader
 
 Options marked with ,… take a list such as A,B and may be given several times. Options come from the command line, else from
