@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES, TESTS = Path("src/splinework"), Path("tests")
 PROJECT = "project"
 """Tests of the repository as a whole, and the modules that belong to no package."""
-BESIDE = {"benchmarks": ("benchmarks/speed", "benchmarks/baselines.py")}
+BESIDE = {"benchmarks": ("benchmarks/speed",)}
 """What a part has doctests in besides its package."""
 
 

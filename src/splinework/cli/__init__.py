@@ -23,6 +23,7 @@ COMMANDS = {
     "export": "Write a model for other programs and languages.",
     "hardware": "Build verified circuits and firmware from a fitted model.",
     "distil": "Distil any model from an ONNX file into a network of splines.",
+    "reproduce": "Run experiments of the literature beside the published values.",
     "data": "List and write built-in tables, synthetic sets and simulators.",
     "doctor": "Show versions, cores, kernels and GPUs.",
     "completion": "Print what makes a shell complete these commands.",

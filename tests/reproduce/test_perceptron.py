@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks.baselines import MLP, fit_mlp
+from splinework.reproduce.perceptron import MLP, fit_mlp
 from splinework.errors import ConfigError, DataError, ShapeError
 
 OPTIMISERS = ["adam", "lbfgs"]

@@ -1,0 +1,230 @@
+"""What an experiment is: cells that are run one by one, and what is made of their results.
+
+An experiment is a frozen dataclass, the recipe. `cells` lists what is to be run, `run` does one of them, and `rows`, `checks` and
+`draw` read the finished ones. None of them looks at files; `store` and `running` do that.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, get_args
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Scale = Literal["quick", "full"]
+SCALES: Final[tuple[Scale, ...]] = get_args(Scale)
+OWN_METHOD_FACTOR: Final = 2.0
+"""Factor of the published error up to which the paper's own method counts as reproduced."""
+OWN_METHOD_SHARE: Final = 0.01
+"""Amount by which an accuracy may be below the published one to count as reproduced."""
+DEFAULT_BOUND: Final = 0.9
+"""Share of the rows in which our default is to reach the published value."""
+OWN_METHOD_BOUND: Final = 0.8
+"""Share of the rows in which the paper's own method is to reach the published value here."""
+
+
+@dataclass(frozen=True)
+class ExperimentCell:
+    """One run of an experiment, described completely: the same settings give the same result.
+
+    Attributes:
+        name: Name of the cell, unique in its experiment, such as `exp_sine/paper/seed 0`.
+        settings: Plain values of JSON that `Experiment.run` takes.
+
+    >>> ExperimentCell("a", {"seed": 0}).settings["seed"]
+    0
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+
+    def digest(self, experiment: str, version: str) -> str:
+        """A hash of the settings, of the experiment and of its version, 12 hexadecimal digits."""
+        parts = [experiment, version, self.name, dict(self.settings)]
+        return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class FinishedCell:
+    """A cell with its result.
+
+    Attributes:
+        name: Name of the cell.
+        settings: Settings of the cell.
+        result: Plain values that `Experiment.run` returned.
+        seconds: Process time of the run in seconds.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    result: Mapping[str, Any]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """A row of the table of an experiment: published | the paper's method here | our default | the rival.
+
+    Attributes:
+        name: Name of the row.
+        measure: Name of the quantity, such as `test RMSE`.
+        published: Published value: a number, or a text that is shown as it is; None if there is none.
+        paper: Value of the paper's own method here.
+        ours: Value of our default.
+        rival: Value of the rival, mostly a multilayer perceptron.
+        place: Place of the published value in the paper.
+        better: Whether lower or higher values are better.
+        paper_reached: Whether the paper's method reached the published value, if numbers alone do not show it.
+        ours_reached: Whether our default reached the published value, if numbers alone do not show it.
+        note: Reason for a value that was not reached, or another remark.
+
+    >>> ComparisonRow("J0(20x)", "test RMSE", published=4e-7, ours=1e-9).default_reached
+    True
+    """
+
+    name: str
+    measure: str
+    published: float | str | None = None
+    paper: float | str | None = None
+    ours: float | str | None = None
+    rival: float | str | None = None
+    place: str = ""
+    better: Literal["lower", "higher"] = "lower"
+    paper_reached: bool | None = None
+    ours_reached: bool | None = None
+    note: str = ""
+
+    @property
+    def default_reached(self) -> bool | None:
+        """Whether our default reached or beat the published value; None where there is nothing to compare."""
+        if self.ours_reached is not None:
+            return self.ours_reached
+        if not (_is_number(self.published) and _is_number(self.ours)):
+            return None
+        return self.ours <= self.published if self.better == "lower" else self.ours >= self.published  # type: ignore[operator]
+
+    @property
+    def own_method_reached(self) -> bool | None:
+        """Whether the paper's method came within a factor 2 of a published error, or 0.01 of an accuracy; None if unknown."""
+        if self.paper_reached is not None:
+            return self.paper_reached
+        if not (_is_number(self.published) and _is_number(self.paper)):
+            return None
+        if self.better == "lower":
+            return self.paper <= OWN_METHOD_FACTOR * self.published  # type: ignore[operator]
+        return self.paper >= self.published - OWN_METHOD_SHARE  # type: ignore[operator]
+
+
+@dataclass(frozen=True)
+class BoundCheck:
+    """A statement about the results with its bound, and whether it holds.
+
+    Attributes:
+        statement: Statement with the bound, such as `slope of log RMSE over log N is at most -3.5`.
+        value: Value that was found, as text.
+        met: Whether it holds; None if nothing was measured.
+    """
+
+    statement: str
+    value: str
+    met: bool | None
+
+
+class Experiment(ABC):
+    """An experiment of the literature. Subclasses are frozen dataclasses: their fields are the recipe.
+
+    A changed recipe gives other cells. Where `run` itself changes, raise `version`, and results of an earlier one are told apart.
+    """
+
+    name: ClassVar[str]
+    """Name on the command line; `experiments/NAME.py` with underscores for hyphens."""
+    title: ClassVar[str]
+    """Title with the place in the paper."""
+    about: ClassVar[str]
+    """A paragraph for the page: the setting, and where the paper leaves it open."""
+    version: ClassVar[int] = 1
+    """Number of the version of `run`."""
+    minutes: ClassVar[tuple[float, float]]
+    """Process time in minutes of all cells, quick and full, as measured or estimated."""
+    rival: ClassVar[str] = "MLP"
+    """Heading of the rival's column."""
+
+    @abstractmethod
+    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
+        """The cells to run."""
+
+    @abstractmethod
+    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Runs one cell; returns plain values of JSON. Randomness comes from the seeds in the settings alone."""
+
+    @abstractmethod
+    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
+        """The table. Cells may be missing after an interrupt: values that need them are None."""
+
+    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
+        """Statements about the results besides the two that are made of the rows (`row_checks`)."""
+        return []
+
+    @abstractmethod
+    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+        """Draws the figure."""
+
+
+def matching(finished: Iterable[FinishedCell], **settings: Any) -> list[FinishedCell]:
+    """The finished cells with these settings.
+
+    >>> cells = [FinishedCell("a", {"seed": 0}, {"rmse": 1.0}, 0.1), FinishedCell("b", {"seed": 1}, {"rmse": 2.0}, 0.1)]
+    >>> [cell.name for cell in matching(cells, seed=1)]
+    ['b']
+    """
+    return [each for each in finished if all(each.settings.get(key) == value for key, value in settings.items())]
+
+
+def median_of(finished: Iterable[FinishedCell], key: str) -> float | None:
+    """The median of a number of the results; None if no cell has it.
+
+    >>> median_of([FinishedCell("a", {}, {"rmse": value}, 0.1) for value in (1.0, 2.0, 9.0)], "rmse")
+    2.0
+    """
+    values = sorted(each.result[key] for each in finished if each.result.get(key) is not None)
+    return None if not values else float(values[(len(values) - 1) // 2])
+
+
+def best_of(finished: Iterable[FinishedCell], key: str) -> FinishedCell | None:
+    """The cell with the lowest number under a key; None if no cell has it."""
+    found = [each for each in finished if each.result.get(key) is not None]
+    return min(found, key=lambda each: float(each.result[key])) if found else None
+
+
+def row_checks(rows: Sequence[ComparisonRow]) -> list[BoundCheck]:
+    """The two statements that every table is held to: published values reached by our default, and by the paper's method here.
+
+    >>> row_checks([ComparisonRow("a", "RMSE", published=1.0, ours=0.5)])[0].met
+    True
+    """
+    limit = f"within a factor {OWN_METHOD_FACTOR:g}, or {OWN_METHOD_SHARE:g} of accuracy"
+    return [
+        _share("our default reaches the published value", [row.default_reached for row in rows], DEFAULT_BOUND),
+        _share(
+            f"the paper's method here reaches the published value ({limit})",
+            [row.own_method_reached for row in rows],
+            OWN_METHOD_BOUND,
+        ),
+    ]
+
+
+def _share(statement: str, reached: Sequence[bool | None], bound: float) -> BoundCheck:
+    known = [each for each in reached if each is not None]
+    text = f"{statement} in at least {bound:.0%} of the rows"
+    if not known:
+        return BoundCheck(text, "nothing to compare", None)
+    return BoundCheck(text, f"{sum(known)} of {len(known)}", sum(known) >= bound * len(known))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,1 @@
+"""The experiments: one module is one, and its recipe is called EXPERIMENT."""

@@ -1,0 +1,83 @@
+"""The results of an experiment as Markdown: the table, the checks, the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from splinework.formula.figures import DASH, figure, plural
+from splinework.progress import duration
+from splinework.reproduce.experiment import Experiment
+
+_MET = {True: "met", False: "**missed**", None: "not measured"}
+
+
+def result_text(experiment: Experiment, result: Mapping[str, Any]) -> str:
+    """The Markdown of a result.
+
+    Args:
+        experiment: The experiment.
+        result: Plain values of `ExperimentResult.to_dict`.
+    """
+    done, cells = len(result["cells"]), result["cell_count"]
+    state = "complete" if done == cells else f"incomplete: {done} of {plural(cells, 'cell')}"
+    lines = [
+        f"{state}; {duration(result['seconds'])} of processor time; {result['scale']} recipe, version {result['version']}.",
+        "",
+        *_rows(result["rows"], experiment.rival),
+        "",
+        *checks_table(result["checks"]),
+        "",
+        environment_text(result["environment"]),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def checks_table(checks: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The checks as lines of a Markdown table."""
+    body = [f"| {check['statement']} | {check['value']} | {_MET[check['met']]} |" for check in checks]
+    return ["| statement | found | |", "|---|---|---|", *body]
+
+
+def environment_text(environment: Mapping[str, Any]) -> str:
+    """The environment in one sentence."""
+    packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
+    where = f"{environment['platform']}, {environment['processor'] or 'unknown processor'}"
+    threads = f"{plural(environment['cores'], 'core')}, {plural(environment['threads'], 'thread')}"
+    return f"Environment: splinework {environment['splinework']}, Python {environment['python']}, {packages}; {where}, {threads}."
+
+
+def value_text(value: Any) -> str:
+    """A value of the table: three digits of a number, a text as it is, a dash for None.
+
+    >>> value_text(1.2345e-7), value_text("x*y"), value_text(None)
+    ('1.23e-07', 'x*y', '–')
+    """
+    if value is None:
+        return DASH
+    return value.replace("|", "\\|") if isinstance(value, str) else figure(value, ".3g")
+
+
+def _rows(rows: Sequence[Mapping[str, Any]], rival: str) -> list[str]:
+    """The rows as lines of a Markdown table; columns without a value are left out, a missed value has its reason."""
+    headings = {
+        "name": "",
+        "measure": "measure",
+        "published": "published",
+        "paper": "paper's method here",
+        "ours": "our default",
+        "rival": rival,
+        "place": "place",
+        "note": "note",
+    }
+    shown = [key for key in headings if any(row[key] not in (None, "") for row in rows)]
+    lines = ["| " + " | ".join(headings[key] for key in shown) + " |", "|" + "---|" * len(shown)]
+    for row in rows:
+        cells = [value_text(row[key]) for key in shown]
+        flags = {"paper": row["own_method_reached"], "ours": row["default_reached"]}
+        for key, reached in flags.items():
+            if key in shown and reached is not None:
+                cells[shown.index(key)] += " ✓" if reached else " ✗"
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
