@@ -1,9 +1,9 @@
 """A phase boundary in closed form: the shortest sum of terms, with simple numbers, whose sign separates two classes.
 
 Terms are products of functions of one or two columns; a sum has up to three terms, with or without a constant. All sums are
-tried: near the boundary the classes are regressed on them (their moments are enough), and the coefficients, relative to the first
-one, are set to simple numbers. Of the sums that put nearly as many rows on the right side as the best one does, the shortest is taken:
-chains of finite length blur their boundary, and longer sums describe that.
+tried: near the boundary the classes are regressed on them (their moments are enough), and the coefficients, relative to the
+first one, are set to simple numbers. Of the sums that put nearly as many rows on the right side as the best one does, the
+shortest is taken: chains of finite length blur their boundary, and longer sums describe that.
 """
 
 from __future__ import annotations

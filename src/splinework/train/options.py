@@ -183,7 +183,7 @@ class TrainingOptions:
         """Training as in the paper (Liu et al. 2024, arXiv 2404.19756, §3.2; its toys go on to 500 and 1000 intervals).
 
         L-BFGS with a memory of 10 on all rows, from the initial values that the model has, in raw units; the same number of steps
-        on every grid, and nothing is held out, smoothed or polished.
+        on every grid, and nothing is held out, smoothed or polished. A step is one iteration; one of pykan's is up to 20 of them.
 
         Args:
             grids: Resolutions in order; those not finer than the model's are passed over.

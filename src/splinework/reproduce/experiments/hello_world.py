@@ -47,7 +47,7 @@ class HelloWorld(Experiment):
     title: ClassVar[str] = "Sparsify, prune, fix the edges and read the formula, KAN paper §2.5"
     about: ClassVar[str] = (
         "f = exp(sin πx1 + x2²), 1000 rows, from [2, 5, 1]. The steps of the paper: training with the penalty of eq. "
-        "2.20 at three weights λ, entropy factor 10 and 1; pruning of hidden nodes by eq. 2.21; then each edge is "
+        "2.20 at three weights λ, entropy factor 10; pruning of hidden nodes by eq. 2.21; then each edge is "
         "fixed to the function that fits it best, and only the affine numbers a, b, c, d of the three functions "
         "train. The steps are taken by L-BFGS from the paper's network, and by our default, `sparsify`, which has no "
         "weight to choose. The formula is read off, and counts if its test RMSE is below 1e-8. (The notebooks' "
@@ -62,7 +62,7 @@ class HelloWorld(Experiment):
         for seed in range(seeds):
             found.append(ExperimentCell(f"sparsify, seed {seed}", {"method": "ours", "seed": seed}))
             for weight in self.weights:
-                settings = {"method": "paper", "seed": seed, "weight": weight, "entropy": 1.0, "steps": 100}
+                settings = {"method": "paper", "seed": seed, "weight": weight, "entropy": 10.0, "steps": 400}
                 found.append(ExperimentCell(f"penalty {weight:g}, seed {seed}", settings))
         return found
 

@@ -113,7 +113,7 @@ class LanguageModel(Experiment):
                     other,
                     "§6 of the KAN paper: a claim",
                     ours_reached=None if mine is None or other is None else mine <= other,
-                    note=note,  # type: ignore[operator]
+                    note=note,
                 )
             )
         return found
