@@ -6,7 +6,8 @@
     python docs/structure.py --at 482281a --draw docs/images/structure_before.svg
 
 A part is a package or module right under `src/splinework`; an arrow goes from one to another that it imports, wherever in the
-file the import stands. Rows are the layers of the import-linter contract in pyproject.toml; `errors` and the single module `progress` do not count.
+file the import stands. Rows are the layers of the import-linter contract in pyproject.toml; `errors` and the single module
+`progress` do not count.
 """
 
 from __future__ import annotations

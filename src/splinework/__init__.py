@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from splinework.nn.trace import trace
     from splinework.report.plot import plot
     from splinework.report.reporting import report
-    from splinework.reproduce import reproduce
+    from splinework.reproduce.running import reproduce
     from splinework.tabular.classifier import KANClassifier
     from splinework.tabular.regressor import KANRegressor
     from splinework.tabular.transformer import KANTransformer

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import torch
 
-from splinework.reproduce.perceptron import MLP, fit_mlp
 from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.reproduce.perceptron import MLP, fit_mlp
 
 OPTIMISERS = ["adam", "lbfgs"]
 

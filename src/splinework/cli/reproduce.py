@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -15,6 +15,8 @@ from splinework.cli.progress import Stages
 
 if TYPE_CHECKING:
     from splinework.reproduce.running import ExperimentResult, ExperimentStatus
+
+GROUP: Final = "Experiments"
 
 
 def _names_complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -28,9 +30,11 @@ class ReproduceOptions:
     """The options as they were given."""
 
     names: tuple[str, ...] = argument(required=False, nargs=-1, metavar="[NAME]…", shell_complete=_names_complete)
-    quick: bool = option(default=False, help="Run the short recipes: fewer seeds, sizes and functions.")
-    show_list: bool = option("--list", default=False, help="List the experiments, their time and how far they are.")
-    jobs: int = option(default=1, within=(1, 256), metavar="N", help="Number of processes.")
+    quick: bool = option(default=False, help="Run the short recipes: fewer seeds, sizes and functions.", group=GROUP)
+    show_list: bool = option(
+        "--list", default=False, help="List the experiments, their time and how far they are.", group=GROUP
+    )
+    jobs: int = option(default=1, within=(1, 256), metavar="N", help="Number of processes.", group=GROUP)
     out: str = common.out("DIR", "Folder for the results.", default="splinework-reproduce")
     quiet: bool = common.quiet()
     as_json: bool = common.as_json()
@@ -43,7 +47,7 @@ def reproduce(options: ReproduceOptions) -> None:
 
     Each ends with a table (published, the paper's method here, our default, its rival), a figure, checks of stated bounds, and
     the environment, in DIR/NAME/quick or DIR/NAME/full. Results are kept cell by cell: the same command goes on after an
-    interrupt, and results of another version are told apart.
+    interrupt, and results of another version are kept apart.
 
     \b
     Examples:

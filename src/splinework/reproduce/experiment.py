@@ -1,4 +1,4 @@
-"""What an experiment is: cells that are run one by one, and what is made of their results.
+"""The abstract experiment: cells that are run one by one, and a table, checks and a figure of their results.
 
 An experiment is a frozen dataclass, the recipe. `cells` lists what is to be run, `run` does one of them, and `rows`, `checks` and
 `draw` read the finished ones. None of them looks at files; `store` and `running` do that.
@@ -138,7 +138,7 @@ class BoundCheck:
 class Experiment(ABC):
     """An experiment of the literature. Subclasses are frozen dataclasses: their fields are the recipe.
 
-    A changed recipe gives other cells. Where `run` itself changes, raise `version`, and results of an earlier one are told apart.
+    A changed recipe gives other cells. Where `run` itself changes, raise `version`, and results of an earlier one are kept apart.
     """
 
     name: ClassVar[str]

@@ -31,4 +31,15 @@ def save_figure(experiment: Experiment, finished: Sequence[FinishedCell], path: 
 def log_axes(axes: Axes, x: str, y: str, title: str = "") -> None:
     """Sets both scales to logarithmic and writes the labels."""
     axes.set(xscale="log", yscale="log", xlabel=x, ylabel=y, title=title)
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(True, which="major", alpha=0.3)
+
+
+def legend(axes: Axes) -> None:
+    """Explains the colours, if anything was drawn."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend()

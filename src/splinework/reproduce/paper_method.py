@@ -1,12 +1,13 @@
 """The method of the KAN paper (Liu et al. 2024, arXiv 2404.19756), as its authors' code has it, whatever our `fit` does.
 
-Cubic B-splines on uniform grids with SiLU beside them, c ~ N(0, 0.1²), w_s = 1, w_b Xavier (eqs. 2.10-2.12), no constants,
+Cubic B-splines on uniform grids beside a base function, c ~ N(0, 0.1²), w_s = 1, w_b Xavier (eqs. 2.10-2.12), no constants,
 splines that end at the grid's ends; L-BFGS with a strong-Wolfe search; grids that follow the activations ten times during the
 first 50 steps; and finer grids by least squares (eq. 2.16). A step is one of pykan's: up to 20 iterations of `torch.optim.LBFGS`.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class GridStage:
         grid: Number of intervals.
         train: RMSE of the training rows.
         test: RMSE of the test rows.
+        inside: RMSE of those test rows that are within the range of the training rows at every node (`within_range`).
         jump: Largest change of an output by the refinement, relative to the largest output.
         curve: Training and test RMSE after every `RECORD_EVERY` steps.
     """
@@ -43,6 +45,7 @@ class GridStage:
     grid: int
     train: float
     test: float
+    inside: float
     jump: float
     curve: tuple[tuple[float, float], ...]
 
@@ -83,13 +86,20 @@ def train_by_paper(
     stages: list[GridStage] = []
     for number, grid in enumerate(grids):
         before = model
-        model = sw.refine(model, grid=grid, x=rows[0]) if number else sw.refine(model, grid=grid)
+        model = sw.refine(model, grid=grid, x=rows[0]) if number else model
         jump = _change(before, model, rows[0]) if number else 0.0
         model, curve = minimise(model, rows, test, steps=steps)
-        stages.append(GridStage(grid, rmse(model, *rows), rmse(model, *test), jump, tuple(curve)))
+        near = within_range(model, rows[0], test[0])
+        train, whole, inside = (rmse(model, *part) for part in (rows, test, (test[0][near], test[1][near])))
+        stages.append(GridStage(grid, train, whole, inside, jump, tuple(curve)))
         if not math.isfinite(stages[-1].train):
             break
     return model, stages
+
+
+def follow_grids(model: sw.KAN, x: Tensor) -> None:
+    """Moves the grids to the activations, in place: as in the authors' code, L-BFGS keeps what it has learned."""
+    model.load_state_dict(sw.adapt(model, x, grid_eps=GRID_EPS).state_dict())
 
 
 def minimise(
@@ -99,6 +109,7 @@ def minimise(
     *,
     steps: int,
     loss: Callable[[sw.KAN], Tensor] | None = None,
+    follow: Callable[[sw.KAN, Tensor], None] | None = follow_grids,
 ) -> tuple[sw.KAN, list[tuple[float, float]]]:
     """Steps of L-BFGS on one grid; a copy is trained.
 
@@ -107,20 +118,20 @@ def minimise(
         rows: Training rows, on whose x grids follow.
         test: Test rows.
         steps: Number of steps.
-        loss: What is minimised; the mean squared error of the rows by default.
+        loss: Function of the network that is minimised; the mean squared error of the rows by default.
+        follow: Function that moves the grids ten times during the first steps; None for fixed grids.
 
     Returns:
         The trained network and its curve of training and test errors.
     """
-    model = sw.refine(model, grid=[layer.basis.resolution for layer in model.kan_layers])
+    model = copy.deepcopy(model)
     x, y = rows
     value_of = loss if loss is not None else lambda network: (network(x) - y).square().mean()
     optimiser, curve = _lbfgs(model), []
     every = max(min(LAST_UPDATE, steps) // UPDATES, 1)
     for step in range(steps):
-        if step < LAST_UPDATE and step % every == 0:
-            # In place: as in the authors' code, L-BFGS keeps what it has learned.
-            model.load_state_dict(sw.adapt(model, x, grid_eps=GRID_EPS).state_dict())
+        if follow is not None and step < LAST_UPDATE and step % every == 0:
+            follow(model, x)
         last = _step(model, optimiser, value_of)
         if (step + 1) % RECORD_EVERY == 0:
             curve.append((rmse(model, x, y), rmse(model, *test)))
@@ -135,6 +146,24 @@ def rmse(model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> float:
         return float((model(x) - y).square().mean().sqrt())
 
 
+@torch.no_grad()
+def within_range(model: sw.KAN, x: Tensor, others: Tensor) -> Tensor:
+    """Flags of the rows that are within the range of other rows at every node that edges begin at, `(N,)`.
+
+    Beyond that range the paper's splines end: a few rows there make up most of a test error on a fine grid.
+
+    Args:
+        model: The network, in raw units.
+        x: The rows that set the ranges.
+        others: The rows to judge.
+    """
+    inside = torch.ones(len(others), dtype=torch.bool)
+    for layer, nodes in zip(model.kan_layers, model.config.nodes[1:], strict=True):
+        inside &= ((others >= x.amin(0)) & (others <= x.amax(0))).all(1)
+        x, others = nodes.combine(layer(x)), nodes.combine(layer(others))
+    return inside
+
+
 def edge_grid_count(shape: Sequence[int], grid: int) -> int:
     """The paper's count of parameters: N = edges · G.
 
@@ -146,9 +175,8 @@ def edge_grid_count(shape: Sequence[int], grid: int) -> int:
 
 def _lbfgs(model: sw.KAN) -> torch.optim.LBFGS:
     tolerances: dict[str, Any] = {"tolerance_grad": 1e-32, "tolerance_change": 1e-32}
-    return torch.optim.LBFGS(
-        model.parameters(), lr=1.0, history_size=HISTORY, line_search_fn="strong_wolfe", **tolerances
-    )
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return torch.optim.LBFGS(trained, lr=1.0, history_size=HISTORY, line_search_fn="strong_wolfe", **tolerances)
 
 
 def _step(model: sw.KAN, optimiser: torch.optim.LBFGS, value_of: Callable[[sw.KAN], Tensor]) -> float:

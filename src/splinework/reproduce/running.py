@@ -44,7 +44,7 @@ DEFAULT_FOLDER: Final = "splinework-reproduce"
 @final
 @dataclass(frozen=True)
 class ExperimentResult:
-    """What the results of an experiment show.
+    """The table, the checks and the results of an experiment.
 
     Attributes:
         name: Name of the experiment.

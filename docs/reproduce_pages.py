@@ -1,0 +1,143 @@
+"""The pages of the reproduced experiments, made from what `splinework reproduce` left in benchmarks/results/reproduce.
+
+    splinework reproduce --quick --out DIR && python docs/reproduce_pages.py --keep DIR   # keep new results, then write the pages
+    python docs/reproduce_pages.py                                                        # write the pages of the kept ones
+    python docs/reproduce_pages.py --check                                                # fail where a page is not up to date
+
+An experiment's full results are shown where there are any, else its quick ones. Nothing is run here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from splinework.formula.figures import plural
+from splinework.progress import duration
+from splinework.reproduce import Experiment, FinishedCell, experiment, experiment_names
+from splinework.reproduce.figures import save_figure
+from splinework.reproduce.tables import result_text
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "reproduce"
+PAGES = ROOT / "docs" / "reproduce"
+INDEX = ROOT / "docs" / "reproduce.md"
+KEPT = "result.json"
+Kept = tuple[Experiment, dict[str, Any]]
+SCALES = ("full", "quick")
+HEAD = """# Experiments of the literature, run again
+
+`splinework reproduce` runs published experiments by one command each and puts the published value, the paper's own method as it
+comes out here, our default and a rival side by side.
+
+```text
+splinework reproduce --list                    # what there is, how long it takes, how far it is
+splinework reproduce toys --quick              # one experiment, the short recipe
+splinework reproduce --jobs 2 --out results    # all of them, in two processes
+```
+
+Results are kept cell by cell, each under a digest of its recipe and version: the same command goes on after an interrupt, and
+results of another version lie beside the new ones and are never mixed with them. From Python it is
+`sw.reproduce("toys", quick=True)`, which returns the table, the checks and the results of all cells. An experiment
+is added as a file with a frozen recipe, see `splinework.reproduce.Experiment`.
+
+What was found is below, as it came out: a check that is missed is listed as missed. A value is *reached* by our default where it
+is as good as the published one, and by the paper's method where it is within a factor 2 of it (0.01 of an accuracy).
+
+| experiment | recipe | rows reached by our default | by the paper's method | checks met | time |
+|---|---|---|---|---|---|
+"""
+
+
+def kept() -> Iterator[Kept]:
+    """Every experiment that has results, with the best of them."""
+    for name in experiment_names():
+        for scale in SCALES:
+            folder = RESULTS / name / scale
+            if (folder / KEPT).exists():
+                yield experiment(name), json.loads((folder / KEPT).read_text("utf-8"))
+                break
+
+
+def page(one: Experiment, result: dict[str, Any]) -> str:
+    """The page of an experiment."""
+    command = f"splinework reproduce {one.name}{' --quick' if result['scale'] == 'quick' else ''}"
+    image = f"![The results of {one.name} as a figure]({one.name}.svg)"
+    parts = [
+        f"# {one.title}",
+        "*Written by `python docs/reproduce_pages.py` from the results; do not edit it.*",
+        one.about,
+        f"Run it: `{command}`.",
+        image,
+        result_text(one, result),
+    ]
+    return "\n\n".join(parts).rstrip() + "\n"
+
+
+def index(found: list[Kept]) -> str:
+    """The page that lists the experiments."""
+    lines = []
+    for one, result in found:
+        shares = [_share(result["rows"], key) for key in ("default_reached", "own_method_reached")]
+        known = [check["met"] for check in result["checks"] if check["met"] is not None]
+        done = (
+            ""
+            if len(result["cells"]) == result["cell_count"]
+            else f", {len(result['cells'])} of {plural(result['cell_count'], 'cell')}"
+        )
+        lines.append(
+            f"| [{one.title}](reproduce/{one.name}.md) | {result['scale']}{done} | {shares[0]} | {shares[1]} | "
+            f"{sum(known)} of {len(known)} | {duration(result['seconds'])} |"
+        )
+    entries = "\n".join(f"reproduce/{one.name}" for one, _ in found)
+    return HEAD + "\n".join(lines) + f"\n\n```{{toctree}}\n:hidden:\n\n{entries}\n```\n"
+
+
+def _share(rows: list[dict[str, Any]], key: str) -> str:
+    known = [row[key] for row in rows if row[key] is not None]
+    return f"{sum(known)} of {len(known)}" if known else "–"
+
+
+def keep(folder: Path) -> None:
+    """Takes the results of a folder of `splinework reproduce` over, without the files of cells."""
+    for name in experiment_names():
+        for scale in SCALES:
+            source, place = folder / name / scale, RESULTS / name / scale
+            if (source / KEPT).exists():
+                place.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source / KEPT, place / KEPT)
+
+
+def written() -> dict[Path, str]:
+    """The text of every page."""
+    found = list(kept())
+    texts = {PAGES / f"{one.name}.md": page(one, result) for one, result in found}
+    return {**texts, INDEX: index(found)}
+
+
+def main() -> None:
+    """Writes or checks the pages."""
+    parser = argparse.ArgumentParser(description="Write the pages of reproduced experiments.")
+    parser.add_argument("--keep", metavar="DIR", type=Path, help="results to take over first")
+    parser.add_argument("--check", action="store_true", help="fail where a page is not up to date")
+    options = parser.parse_args()
+    if options.keep:
+        keep(options.keep)
+    texts = written()
+    if options.check:
+        stale = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
+        sys.exit("\n".join(f"{path.relative_to(ROOT)} is not up to date" for path in stale))
+    PAGES.mkdir(exist_ok=True)
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
+    for one, result in kept():
+        save_figure(one, [FinishedCell(**cell) for cell in result["cells"]], PAGES / f"{one.name}.svg")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Feynman's equations (Liu et al. 2024, §3.3, Table 2): 27 dimensionless formulas."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, ClassVar, final
+
+from splinework.data import feynman
+from splinework.reproduce.function_tables import FunctionTable, PublishedFunction
+
+
+@final
+@dataclass(frozen=True)
+class Feynman(FunctionTable):
+    """The table, on the ranges of `splinework.data.feynman`."""
+
+    name: ClassVar[str] = "feynman"
+    title: ClassVar[str] = "Feynman's equations in dimensionless form, KAN paper Table 2"
+    about: ClassVar[str] = (
+        "27 formulas without units, 1000 rows each. The paper publishes no ranges but that of I.16.6: those here are of "
+        "`splinework.data.feynman`. The published value is the lowest of its three KAN columns (by hand, pruned, unpruned); its "
+        "MLPs have width 5. The paper's sweep has shapes of width 5 and depths 2 to 6 and three seeds, unpruned and pruned at λ "
+        "= 1e-2 and 1e-3, through the grids 3 to 200; here depths 2 to 4 and one seed. Our default is "
+        "`sw.fit(sw.KAN(shape), x, y)` on the paper's best shape; `sw.sparsify` begins with [d, 5, 1]. The quick recipe takes "
+        "every fourth formula, the best shapes only, four grids and 15 steps on each."
+    )
+    minutes: ClassVar[tuple[float, float]] = (5.0, 320.0)
+    place: ClassVar[str] = "Table 2"
+    target: ClassVar[float] = 0.1
+    quick_every: ClassVar[int] = 4
+
+    def published(self) -> Sequence[PublishedFunction]:
+        return _table()
+
+    def sample(self, name: str, count: int, seed: int) -> tuple[Any, Any]:
+        return feynman(name).sample(count, seed=seed)
+
+
+@cache
+def _table() -> tuple[PublishedFunction, ...]:
+    """The rows of the paper's table, which stand beside the formulas."""
+    text = files("splinework.data").joinpath("feynman_27.csv").read_text(encoding="utf-8")
+    found = []
+    for row in csv.DictReader(text.splitlines()):
+        errors = [
+            float(row[f"paper_rmse_{kind}_kan"])
+            for kind in ("human", "pruned", "unpruned")
+            if row[f"paper_rmse_{kind}_kan"]
+        ]
+        smallest, best = (_shape(row[key]) for key in ("paper_pruned_shape_rmse_lt_1e-2", "paper_pruned_shape_best"))
+        found.append(PublishedFunction(row["id"], smallest, None, best, min(errors), float(row["paper_rmse_mlp"])))
+    return tuple(found)
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    """`[2,2,1]` as numbers."""
+    return tuple(int(width) for width in text.strip("[]").split(","))
+
+
+EXPERIMENT = Feynman()
