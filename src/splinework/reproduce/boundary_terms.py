@@ -130,7 +130,7 @@ def _best_sums(values: Floats, y: Floats, size: int) -> list[tuple[Key, Floats]]
                 / scale[keys]
             )
             rest = -np.sum(c * mean[keys], axis=1)
-            numbers = _simple(np.column_stack([c, rest]) / np.abs(c[:, :1]))
+            numbers = _simple(np.column_stack([c, rest]) / np.maximum(np.abs(c[:, :1]), 1e-300))
             z = np.einsum("nbk,bk->nb", values[:, keys], numbers[:, :-1]) + numbers[:, -1]
             wrong = np.mean((z > 0) != (y > 0)[:, None], axis=0)
             first = np.argsort(wrong, kind="stable")[:KEPT]

@@ -149,11 +149,7 @@ class Knots(Experiment):
             {tuple(sorted(each)) for each in cell.result["relations"]} for cell in _with(finished, "relations")
         ]
         texts = sorted({" · ".join(each) for found_ in relations for each in found_})
-        hit = (
-            all(any(set(known) == set(each) for each in found_) for known in KNOWN for found_ in relations)
-            if relations
-            else None
-        )
+        hit = all(any(set(KNOWN) == set(each) for each in found_) for found_ in relations) if relations else None
         found.append(
             ComparisonRow(
                 "relations, no target",

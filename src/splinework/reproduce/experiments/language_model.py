@@ -147,8 +147,9 @@ class LanguageModel(Experiment):
             )
         left.set(xlabel="step", ylabel="training loss, bits per character", title="equal parameters")
         right.set(xlabel="parameters of a feed-forward part", ylabel="held-out bits per character")
-        left.legend()
-        right.legend()
+        for axes in (left, right):
+            if axes.lines:
+                axes.legend()
 
 
 def characters() -> Tensor:
