@@ -107,7 +107,7 @@ class HelloWorld(Experiment):
                 first,
                 seconds,
                 "§2.5.2",
-                ours_reached=first is not None,
+                ours_reached=first is not None if ours else None,
             )
         ]
         exact = float(np.mean([cell.result["exact"] for cell in ours])) if ours else None
