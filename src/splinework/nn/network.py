@@ -22,13 +22,13 @@ from splinework.nn.config import KANConfig
 from splinework.nn.layer import KANLayer
 from splinework.nn.nodes import Nodes, shape_of
 from splinework.nn.scaling import Scaling
-from splinework.splines.bases import Basis, make_basis
+from splinework.splines.bases import DEFAULT_BASE, Basis, make_basis
 
 PAPER_OPTIONS: Final[dict[str, Any]] = {
     "grid": 3,
     "degree": 3,
     "basis": "bspline",
-    "base": "silu",
+    "base": DEFAULT_BASE,
     "domain": (-1.0, 1.0),
     "extrapolation": "zero",
     "grid_kind": "adaptive",

@@ -36,14 +36,14 @@ class System:
     """A system with known quantities.
 
     Attributes:
-        title: What it is.
+        title: Its name.
         names: Names of the coordinates.
         rate: Derivatives of a state.
         starts: States at the beginning of the trajectories.
         expected: Known quantities as formulas, each up to a factor.
         count: Number of independent quantities.
         noise: Noise, relative to the spread of each coordinate.
-        published: What KAN 2.0 found; empty if it has not this system.
+        published: Result of KAN 2.0; empty if it does not have this system.
     """
 
     title: str

@@ -47,7 +47,7 @@ class Stress:
         spread: Half width of the entries of the deformation gradient about the identity.
         inputs: Names of the columns.
         formula: The law.
-        published: What KAN 2.0 ends with.
+        published: Final formula of KAN 2.0.
         loss: Its loss.
     """
 

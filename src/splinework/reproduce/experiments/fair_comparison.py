@@ -181,7 +181,7 @@ def task_rows(task: str, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def model_of(model: str, shape: Sequence[int], seed: int) -> Callable[[], nn.Module]:
-    """What makes a KAN, or the perceptron with one hidden layer that costs the same."""
+    """Returns a function that makes a KAN, or the perceptron with one hidden layer that costs the same."""
     if model == "kan":
         return lambda: kan(shape, seed)
     inputs, _, outputs = shape

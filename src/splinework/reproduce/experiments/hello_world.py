@@ -1,4 +1,4 @@
-"""From data to a formula by training, pruning and fixing edges (Liu et al. 2024, arXiv 2404.19756, §2.5 and App. C)."""
+"""A formula from data by training, pruning and fixing edges (Liu et al. 2024, arXiv 2404.19756, §2.5 and App. C)."""
 
 from __future__ import annotations
 

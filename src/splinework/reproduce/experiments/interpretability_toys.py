@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 
 @final
 @dataclass(frozen=True)
-class Toy:
+class SupervisedToy:
     """A function of the section.
 
     Attributes:
@@ -58,14 +58,14 @@ class Toy:
 
 
 TOYS: Final = {
-    "product": Toy("xy: squares", (-1, 1), (2, 5, 1), (2, 2, 1), 6, lambda x: x[:, 0] * x[:, 1]),
-    "quotient": Toy(
+    "product": SupervisedToy("xy: squares", (-1, 1), (2, 5, 1), (2, 2, 1), 6, lambda x: x[:, 0] * x[:, 1]),
+    "quotient": SupervisedToy(
         "x/y, positive: logarithms and exp", (0.5, 2), (2, 5, 1), (2, 1, 1), 3, lambda x: x[:, 0] / x[:, 1]
     ),
-    "digit": Toy(
+    "digit": SupervisedToy(
         "first decimal digit of x: steps", (0, 1), (1, 1, 10), (1, 1, 10), 11, lambda x: np.floor(10 * x[:, 0]), 20
     ),
-    "special": Toy(
+    "special": SupervisedToy(
         "exp(J0(20x) + y²): the Bessel curve",
         (-1, 1),
         (2, 1, 1),
@@ -74,7 +74,7 @@ TOYS: Final = {
         lambda x: np.exp(j0(20 * x[:, 0]) + x[:, 1] ** 2),
         20,
     ),
-    "transition": Toy(
+    "transition": SupervisedToy(
         "tanh(5(x1⁴ + x2⁴ + x3⁴ − 1)): quartics, tanh",
         (-1, 1),
         (3, 1, 1),
@@ -82,7 +82,7 @@ TOYS: Final = {
         4,
         lambda x: np.tanh(5 * ((x**4).sum(1) - 1)),
     ),
-    "distance": Toy(
+    "distance": SupervisedToy(
         "√((x1 − x2)² + (x3 − x4)²): ±x, squares, root",
         (-1, 1),
         (4, 3, 3, 1),
@@ -100,7 +100,7 @@ ACCURATE_CLASSES: Final = 0.98
 @final
 @dataclass(frozen=True)
 class InterpretabilityToys(Experiment):
-    """From the start shape to the published one, by the paper's penalty and pruning and by `sparsify`."""
+    """Networks pruned from the start shape to the published one, by the paper's penalty and pruning and by `sparsify`."""
 
     rows_count: int = 1000
     seeds: int = 5
@@ -238,7 +238,7 @@ def prune_as_the_paper(model: sw.KAN, x: Any, y: Any, weight: float, options: Ma
     return sw.fit(model, x, y, options=paper(grids=sorted({grid, 10, 20}), steps=60, **options)).model
 
 
-def _rows(toy: Toy, count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _rows(toy: SupervisedToy, count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     x = np.random.default_rng(seed).uniform(*toy.ends, (count, toy.start[0]))
     return tensors(x, toy.values(x))
 

@@ -40,10 +40,10 @@ class Motion:
     """A motion with a known Lagrangian.
 
     Attributes:
-        title: What moves.
+        title: Name of the motion.
         acceleration: Acceleration at positions and velocities.
         expected: The Lagrangian, up to a factor.
-        published: What KAN 2.0 found.
+        published: Result of KAN 2.0.
     """
 
     title: str

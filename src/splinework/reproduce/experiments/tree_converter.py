@@ -1,4 +1,4 @@
-"""From networks to trees of modules (Liu et al. 2024b, arXiv 2408.10205, §4.2)."""
+"""Trees of modules from networks (Liu et al. 2024b, arXiv 2408.10205, §4.2)."""
 
 from __future__ import annotations
 
