@@ -19,7 +19,7 @@ from typing import Any
 
 from splinework.formula.figures import plural
 from splinework.progress import duration
-from splinework.reproduce import Experiment, FinishedCell, experiment, experiment_names
+from splinework.reproduce import Experiment, FinishedCell, experiment_names, recipe
 from splinework.reproduce.figures import save_figure
 from splinework.reproduce.tables import result_text
 
@@ -30,6 +30,10 @@ INDEX = ROOT / "docs" / "reproduce.md"
 KEPT = "result.json"
 Kept = tuple[Experiment, dict[str, Any]]
 SCALES = ("full", "quick")
+QUICK = (
+    "These are the results of the quick recipe, which takes fewer steps, grids, seeds or functions than the paper: where the "
+    "paper's method misses a published value here, that is the first reason to look at."
+)
 HEAD = """# Experiments of the literature, run again
 
 `splinework reproduce` runs published experiments by one command each and puts the published value, the paper's own method as it
@@ -43,7 +47,7 @@ splinework reproduce --jobs 2 --out results    # all of them, in two processes
 
 Results are kept cell by cell, each under a digest of its recipe and version: the same command goes on after an interrupt, and
 results of another version lie beside the new ones and are never mixed with them. From Python it is
-`sw.reproduce("toys", quick=True)`, which returns the table, the checks and the results of all cells. An experiment
+`sw.reproduce.run("toys", quick=True)`, which returns the table, the checks and the results of all cells. An experiment
 is added as a file with a frozen recipe, see `splinework.reproduce.Experiment`.
 
 What was found is below, as it came out: a check that is missed is listed as missed. A value is *reached* by our default where it
@@ -60,7 +64,7 @@ def kept() -> Iterator[Kept]:
         for scale in SCALES:
             folder = RESULTS / name / scale
             if (folder / KEPT).exists():
-                yield experiment(name), json.loads((folder / KEPT).read_text("utf-8"))
+                yield recipe(name), json.loads((folder / KEPT).read_text("utf-8"))
                 break
 
 
@@ -74,6 +78,7 @@ def page(one: Experiment, result: dict[str, Any]) -> str:
         one.about,
         f"Run it: `{command}`.",
         image,
+        *([QUICK] if result["scale"] == "quick" else []),
         result_text(one, result),
     ]
     return "\n\n".join(parts).rstrip() + "\n"

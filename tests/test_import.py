@@ -113,7 +113,7 @@ def test_the_reference_has_nothing_but_public_names():
     assert {line.split()[-1] for line in page if line.startswith(".. auto")} == {f"splinework.{n}" for n in sw.__all__}
 
 
-MODULES = ("axioms", "data", "derivatives", "edit", "hardware", "kernels", "symbolic", "teach", "train")
+MODULES = ("axioms", "data", "derivatives", "edit", "hardware", "kernels", "reproduce", "symbolic", "teach", "train")
 
 
 def test_a_type_checker_sees_the_public_names_and_the_modules_beside_them():

@@ -1,7 +1,7 @@
 """splinework: Kolmogorov–Arnold networks, fitted, interpreted and deployed.
 
 `fit` trains a model, `sparsify` makes it small, `discover` finds a formula; `KANRegressor` and `KANClassifier` do all of it
-with scikit-learn's interface. These 41 names are the top level; everything else is in its module, such as
+with scikit-learn's interface. These 40 names are the top level; everything else is in its module, such as
 `splinework.nn.derivatives.partials`. Each name is loaded on first use, so `import splinework` itself is cheap, and torch is
 loaded with the first name that needs it.
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from splinework import data as data
     from splinework import hardware as hardware
     from splinework import kernels as kernels
+    from splinework import reproduce as reproduce
     from splinework import train as train
     from splinework.discover import (
         complete_formula,
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
     from splinework.nn.trace import trace
     from splinework.report.plot import plot
     from splinework.report.reporting import report
-    from splinework.reproduce.running import reproduce
     from splinework.tabular.classifier import KANClassifier
     from splinework.tabular.regressor import KANRegressor
     from splinework.tabular.transformer import KANTransformer
@@ -129,7 +129,6 @@ __all__ = [
     "prune",
     "refine",
     "report",
-    "reproduce",
     "save",
     "solve",
     "sparsify",

@@ -11,7 +11,7 @@ import torch
 from matplotlib.figure import Figure
 
 import splinework as sw
-from splinework.reproduce import FinishedCell, experiment, experiment_names
+from splinework.reproduce import FinishedCell, experiment_names, recipe
 from splinework.reproduce.experiment import SCALES, row_checks
 from splinework.reproduce.experiments.continual_learning import CENTRES, HALF, peaks, phases
 from splinework.reproduce.experiments.poisson import PROBLEMS, laplacian, solution, source
@@ -59,12 +59,12 @@ SMALL = {
 
 
 def ids(scale: str, name: str) -> list[str]:
-    return [cell.name for cell in experiment(name).cells(scale)]
+    return [cell.name for cell in recipe(name).cells(scale)]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_is_frozen_named_and_says_where_it_comes_from(name):
-    one = experiment(name)
+    one = recipe(name)
     assert one.name == name
     assert is_dataclass(one)
     with pytest.raises(FrozenInstanceError):
@@ -76,7 +76,7 @@ def test_a_recipe_is_frozen_named_and_says_where_it_comes_from(name):
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("name", NAMES)
 def test_cells_are_plain_distinct_and_the_same_every_time(name, scale):
-    one = experiment(name)
+    one = recipe(name)
     cells = one.cells(scale)
     assert len({cell.name for cell in cells}) == len(cells) > 0
     assert len({cell.digest(name, "1") for cell in cells}) == len(cells)
@@ -86,19 +86,19 @@ def test_cells_are_plain_distinct_and_the_same_every_time(name, scale):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_without_results_nothing_is_claimed(name):
-    one = experiment(name)
+    one = recipe(name)
     rows = one.rows([])
     assert all(row.default_reached is None and row.own_method_reached is None for row in rows)
     assert [check.met for check in [*row_checks(rows), *one.checks([])] if check.met] == []
 
 
 def test_the_quick_recipes_of_all_experiments_take_a_quarter_of_an_hour_on_two_cores():
-    assert sum(experiment(name).minutes[0] for name in NAMES) <= 30
+    assert sum(recipe(name).minutes[0] for name in NAMES) <= 30
 
 
 @pytest.mark.parametrize(("name", "place"), [(name, n) for name, small in SMALL.items() for n in range(len(small))])
 def test_a_small_cell_runs_and_its_results_are_read(name, place):
-    one, settings = experiment(name), SMALL[name][place]
+    one, settings = recipe(name), SMALL[name][place]
     result = json.loads(json.dumps(one.run(settings)))
     numbers = [value for value in result.values() if isinstance(value, float)]
     assert result
@@ -114,7 +114,7 @@ def test_a_small_cell_runs_and_its_results_are_read(name, place):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_cell_gives_the_same_result(name):
-    one = experiment(name)
+    one = recipe(name)
     settings = SMALL.get(name, [None])[0]
     if settings is None:
         pytest.skip("its small cells are in its own tests")
@@ -123,7 +123,7 @@ def test_the_same_cell_gives_the_same_result(name):
 
 @pytest.mark.slow
 def test_every_quick_cell_of_our_default_runs_on_the_first_function_of_a_table():
-    one = experiment("special-functions")
+    one = recipe("special-functions")
     cells = [cell for cell in one.cells("quick") if cell.settings["function"] == "ellipeinc"]
     assert {cell.settings["method"] for cell in cells} == {"paper", "ours", "sparse", "rival"}
     finished = [FinishedCell(cell.name, cell.settings, one.run(cell.settings), 0.0) for cell in cells]
@@ -221,7 +221,7 @@ def test_phases_see_one_peak_each():
 
 
 def test_the_papers_continual_network_keeps_what_it_has_learned():
-    result = experiment("continual-learning").run(SMALL["continual-learning"][0])
+    result = recipe("continual-learning").run(SMALL["continual-learning"][0])
     assert max(result["untouched"]) == 0.0
     assert result["on_seen"] < 0.05
 

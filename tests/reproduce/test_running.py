@@ -13,7 +13,8 @@ from click.testing import CliRunner
 import splinework as sw
 from splinework.cli import main
 from splinework.errors import ConfigError, FileError
-from splinework.reproduce import ComparisonRow, experiment, experiment_names, registry, running, store
+from splinework.reproduce import ComparisonRow, experiment_names, recipe, registry, running, store
+from splinework.reproduce.environment import environment
 from splinework.reproduce.experiment import row_checks
 from splinework.reproduce.store import ResultStore
 from tests.reproduce.sample import Squares
@@ -36,13 +37,13 @@ class Record:
 @pytest.fixture
 def record(monkeypatch):
     found = Record()
-    monkeypatch.setattr(running, "experiment", lambda name: found.experiment)
+    monkeypatch.setattr(running, "recipe", lambda name: found.experiment)
     monkeypatch.setattr(running, "experiment_names", lambda: ("squares",))
     return found
 
 
 def run(folder, **options):
-    return running.reproduce("squares", out=folder, progress=False, **options)[0]
+    return running.run("squares", out=folder, progress=False, **options)[0]
 
 
 def test_finished_cells_are_not_run_again(record, tmp_path):
@@ -108,6 +109,14 @@ def test_results_of_another_recipe_or_experiment_version_are_told_apart(record, 
     assert result.foreign == 5
 
 
+def test_results_of_two_environments_name_both(record, tmp_path, monkeypatch):
+    run(tmp_path, quick=True)
+    monkeypatch.setattr(store, "environment", lambda: {**environment(), "processor": "another"})
+    result = run(tmp_path)
+    assert [each["processor"] == "another" for each in result.environments] == [False, True]
+    assert (result.folder / "table.md").read_text().count("Environment:") == 2
+
+
 def test_digests_depend_on_every_part_and_on_nothing_else():
     cell = Squares().cells("full")[0]
     other = Squares().cells("full")[1]
@@ -130,7 +139,7 @@ def test_files_say_what_the_result_says(record, tmp_path):
     result = run(tmp_path)
     stored = json.loads((result.folder / "result.json").read_text())
     assert stored["cell_count"] == len(stored["cells"]) == 3
-    assert stored["environment"]["splinework"] == sw.__version__
+    assert [each["splinework"] for each in stored["environments"]] == [sw.__version__]
     table = (result.folder / "table.md").read_text()
     assert all(
         text in table for text in ("| 3 | square | 9 | 9 ✓ | 9 ✓ |", "| there is a result | 3 | met |", "Environment:")
@@ -174,7 +183,7 @@ def test_rows_are_held_to_the_published_value_and_to_twice_its_error():
 )
 def test_an_unknown_name_gets_the_nearest_and_the_list(name, near):
     with pytest.raises(ConfigError, match=f"did you mean '{near}'") as caught:
-        sw.reproduce(name)
+        sw.reproduce.run(name)
     assert all(other in str(caught.value) for other in experiment_names())
 
 
@@ -190,7 +199,7 @@ def invoke(*arguments: str):
 
 
 def test_the_command_lists_runs_and_goes_on(record, tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "experiment", lambda name: record.experiment)
+    monkeypatch.setattr(registry, "recipe", lambda name: record.experiment)
     out = ("--out", str(tmp_path))
     shown = invoke("--list", *out)
     assert shown.exit_code == 0, shown.output
@@ -214,7 +223,7 @@ def test_the_command_refuses_an_unknown_name(tmp_path):
 @pytest.mark.slow
 def test_processes_give_the_same_results_as_one(tmp_path):
     results = []
-    one = experiment("grid-extension")
+    one = recipe("grid-extension")
     cells = [cell for cell in one.cells("quick") if cell.settings["method"] == "rates"]
     for jobs in (1, 2):
         folder = tmp_path / str(jobs)

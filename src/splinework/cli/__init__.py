@@ -37,7 +37,7 @@ Exit codes:
        that fails its verification, or an axiom that verify refutes
   2    invalid input, option or file; the message says how to fix it
   3    verify neither proves nor refutes
-  130  interrupted with Ctrl-C; fit and discover keep what they have found
+  130  interrupted with Ctrl-C; fit, discover and reproduce keep what they have found
   141  output pipe closed by the reader
 
 Options marked with ,… take a list such as A,B and may be given several times. Options come from the command line, else from

@@ -55,12 +55,11 @@ def reproduce(options: ReproduceOptions) -> None:
       splinework reproduce grid-extension --quick
       splinework reproduce --quick --jobs 2 --out results
     """
-    from splinework.reproduce.registry import experiment
-    from splinework.reproduce.running import reproduce as run
-    from splinework.reproduce.running import status
+    from splinework.reproduce.registry import recipe
+    from splinework.reproduce.running import run, status
 
     for name in options.names:
-        experiment(name)
+        recipe(name)
     if options.show_list:
         found = [each for each in status(options.out) if not options.names or each.name in options.names]
         _show_list(found, as_json=options.as_json)

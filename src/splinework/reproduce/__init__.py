@@ -11,8 +11,8 @@ from splinework import lazy
 
 if TYPE_CHECKING:  # read by `lazy`, too
     from splinework.reproduce.experiment import BoundCheck, ComparisonRow, Experiment, ExperimentCell, FinishedCell
-    from splinework.reproduce.registry import experiment, experiment_names
-    from splinework.reproduce.running import ExperimentResult, reproduce, status
+    from splinework.reproduce.registry import experiment_names, recipe
+    from splinework.reproduce.running import ExperimentResult, run, status
 
 __all__ = [
     "BoundCheck",
@@ -21,9 +21,9 @@ __all__ = [
     "ExperimentCell",
     "ExperimentResult",
     "FinishedCell",
-    "experiment",
     "experiment_names",
-    "reproduce",
+    "recipe",
+    "run",
     "status",
 ]
 

@@ -19,8 +19,8 @@ def experiment_names() -> tuple[str, ...]:
     return tuple(sorted(module.name.replace("_", "-") for module in iter_modules(experiments.__path__)))
 
 
-def experiment(name: str) -> Experiment:
-    """An experiment.
+def recipe(name: str) -> Experiment:
+    """The recipe of an experiment.
 
     Args:
         name: One of `experiment_names()`.
@@ -31,7 +31,7 @@ def experiment(name: str) -> Experiment:
     Raises:
         ConfigError: If the name is unknown; the message suggests similar ones and lists all.
 
-    >>> experiment("grid-extension").name
+    >>> recipe("grid-extension").name
     'grid-extension'
     """
     names = experiment_names()

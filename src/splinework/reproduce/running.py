@@ -1,4 +1,4 @@
-"""`reproduce`: runs the cells of experiments that have no result yet, and makes table, figure and checks of all results."""
+"""`run`: runs the cells of experiments that have no result yet, and makes table, figure and checks of all results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from splinework.errors.foreign import explained
 from splinework.formula.figures import plural
 from splinework.nn.files import check_writable, write_into
 from splinework.progress import stage_callback
-from splinework.reproduce.environment import environment
 from splinework.reproduce.experiment import (
     SCALES,
     BoundCheck,
@@ -34,7 +33,7 @@ from splinework.reproduce.experiment import (
     row_checks,
 )
 from splinework.reproduce.figures import save_figure
-from splinework.reproduce.registry import experiment, experiment_names
+from splinework.reproduce.registry import experiment_names, recipe
 from splinework.reproduce.store import ResultStore
 from splinework.reproduce.tables import result_text
 
@@ -55,7 +54,7 @@ class ExperimentResult:
         finished: Results of all cells.
         cells: Number of cells of the recipe.
         foreign: Number of results of another recipe or version in the folder, which were not used.
-        environment: Versions, processor and threads of the process that made this.
+        environments: Versions, processor and threads that the results came from, each once.
         folder: Folder of `table.md`, `figure.svg` and `result.json`.
     """
 
@@ -67,7 +66,7 @@ class ExperimentResult:
     finished: tuple[FinishedCell, ...]
     cells: int
     foreign: int
-    environment: dict[str, Any]
+    environments: tuple[dict[str, Any], ...]
     folder: Path
 
     @property
@@ -94,7 +93,7 @@ class ExperimentResult:
             "seconds": round(self.seconds, 1),
             "rows": rows,
             "checks": [vars(check) for check in self.checks],
-            "environment": self.environment,
+            "environments": list(self.environments),
             "cells": [vars(cell) for cell in self.finished],
             "cell_count": self.cells,
         }
@@ -126,7 +125,7 @@ class _Stopped(BaseException):
 
 
 @explained
-def reproduce(
+def run(
     *names: str,
     quick: bool = False,
     out: str | os.PathLike[str] = DEFAULT_FOLDER,
@@ -156,11 +155,11 @@ def reproduce(
 
     Example:
         >>> import splinework as sw
-        >>> sw.reproduce("no-such-experiment")
+        >>> sw.reproduce.run("no-such-experiment")
         Traceback (most recent call last):
         splinework.errors.ConfigError: there is no experiment 'no-such-experiment'; ...
     """
-    wanted = [experiment(name) for name in dict.fromkeys(names or experiment_names())]
+    wanted = [recipe(name) for name in dict.fromkeys(names or experiment_names())]
     if not isinstance(jobs, int) or jobs < 1:
         raise ConfigError(f"jobs is the number of processes, at least 1, got {jobs!r}.")
     folder, scale = Path(out), SCALES[0] if quick else SCALES[1]
@@ -184,7 +183,7 @@ def status(folder: str | os.PathLike[str] = DEFAULT_FOLDER) -> list[ExperimentSt
     """
     found = []
     for name in experiment_names():
-        each = experiment(name)
+        each = recipe(name)
         store, scales = ResultStore(Path(folder), each), [each.cells(scale) for scale in SCALES]
         done = [sum(store.path(cell).exists() for cell in cells) for cells in scales]
         foreign = store.foreign([cell for cells in scales for cell in cells])
@@ -213,7 +212,7 @@ def evaluate(each: Experiment, scale: Scale, folder: Path) -> ExperimentResult:
         finished=tuple(finished),
         cells=len(cells),
         foreign=store.foreign(both),
-        environment=environment(),
+        environments=tuple(store.environments(cells)),
         folder=folder / each.name / scale,
     )
     texts = {
@@ -259,7 +258,7 @@ def _names_of_finished(each: Experiment, missing: Sequence[ExperimentCell], fold
 
 def run_cell(name: str, cell: ExperimentCell, folder: Path) -> FinishedCell:
     """Runs one cell and keeps its result."""
-    each, began = experiment(name), time.process_time()
+    each, began = recipe(name), time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fits of published settings are what they are: the results show it
         result = each.run(cell.settings)

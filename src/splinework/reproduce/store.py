@@ -14,7 +14,7 @@ from typing import Any, Final, final
 
 from splinework.errors import FileError
 from splinework.nn.files import write_whole
-from splinework.reproduce.environment import package_version
+from splinework.reproduce.environment import environment, package_version
 from splinework.reproduce.experiment import Experiment, ExperimentCell, FinishedCell
 
 FORMAT: Final = 1
@@ -84,6 +84,7 @@ class ResultStore:
             "settings": dict(cell.settings),
             "result": dict(result),
             "seconds": round(seconds, 3),
+            "environment": environment(),
         }
         path = self.path(cell)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,6 +95,15 @@ class ResultStore:
         """The results that there are, in the order of the cells."""
         found = [self.read(cell) for cell in cells]
         return [each for each in found if each is not None]
+
+    def environments(self, cells: Sequence[ExperimentCell]) -> list[dict[str, Any]]:
+        """The distinct environments that the results came from."""
+        found: list[dict[str, Any]] = []
+        for cell in cells:
+            if self.path(cell).exists():
+                own = json.loads(self.path(cell).read_text(encoding="utf-8"))["environment"]
+                found += [own] if own not in found else []
+        return found
 
     def foreign(self, cells: Sequence[ExperimentCell]) -> int:
         """The number of result files of another recipe or version."""

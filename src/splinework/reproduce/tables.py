@@ -28,8 +28,7 @@ def result_text(experiment: Experiment, result: Mapping[str, Any]) -> str:
         "",
         *checks_table(result["checks"]),
         "",
-        environment_text(result["environment"]),
-        "",
+        *(f"{environment_text(each)}\n" for each in result["environments"]),
     ]
     return "\n".join(lines)
 

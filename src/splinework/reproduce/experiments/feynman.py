@@ -21,12 +21,13 @@ class Feynman(FunctionTable):
     name: ClassVar[str] = "feynman"
     title: ClassVar[str] = "Feynman's equations in dimensionless form, KAN paper Table 2"
     about: ClassVar[str] = (
-        "27 formulas without units, 1000 rows each. The paper publishes no ranges but that of I.16.6: those here are of "
-        "`splinework.data.feynman`. The published value is the lowest of its three KAN columns (by hand, pruned, unpruned); its "
-        "MLPs have width 5. The paper's sweep has shapes of width 5 and depths 2 to 6 and three seeds, unpruned and pruned at λ "
-        "= 1e-2 and 1e-3, through the grids 3 to 200; here depths 2 to 4 and one seed. Our default is "
-        "`sw.fit(sw.KAN(shape), x, y)` on the paper's best shape; `sw.sparsify` begins with [d, 5, 1]. The quick recipe takes "
-        "every fourth formula, the best shapes only, four grids and 15 steps on each."
+        "27 formulas without units, 1000 rows each. The paper publishes no ranges but that of I.16.6: those here are "
+        "of `splinework.data.feynman`. The published value is the lowest of its three KAN columns (by hand, pruned, "
+        "unpruned); its MLPs have width 5. The paper's sweep has shapes of width 5 and depths 2 to 6 and three seeds, "
+        "unpruned and pruned at λ = 1e-2 and 1e-3, through the grids 3 to 200; here depths 2 to 4 and one seed. Our "
+        "default is the better of two calls with nothing set, `sw.fit` on the paper's best shape and `sw.sparsify` "
+        "from [d, 5, 1]; both are in the note. The quick recipe takes every fourth formula, the best shapes only, "
+        "four grids and 15 steps on each."
     )
     minutes: ClassVar[tuple[float, float]] = (5.0, 320.0)
     place: ClassVar[str] = "Table 2"
