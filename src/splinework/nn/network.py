@@ -162,7 +162,7 @@ class KAN(nn.Module):
     def paper(cls, shape: Sequence[Any], **options: Any) -> "KAN":
         """The network exactly as in the paper (Liu et al. 2024, arXiv 2404.19756, §2.2 and eqs. 2.2–2.12).
 
-        `φ(x) = w_b silu(x) + w_s Σ_m c_m B_m(x)` with cubic B-splines that are zero beyond the extended grid, sums without a
+        `φ(x) = w_b b(x) + w_s Σ_m c_m B_m(x)` with cubic B-splines that are zero beyond the extended grid, sums without a
         constant, `c ~ N(0, 0.1²)`, `w_s = 1`, Xavier-uniform `w_b`, grids of 3 intervals on [-1, 1] that follow the activations
         at 2 % uniform and 98 % quantiles, as in the authors' code. `KAN(shape)` differs in its grid of 5 intervals and their
         blend, in its linear continuation outside the grid, and in a constant per sum.

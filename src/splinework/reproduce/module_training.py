@@ -24,7 +24,7 @@ DEGREE: Final = 3
 
 
 def perceptron(shape: Sequence[int], seed: int) -> MLP:
-    """Linear layers with SiLU between them."""
+    """A perceptron for standardised inputs."""
     return MLP(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
 
 
