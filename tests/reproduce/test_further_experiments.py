@@ -8,7 +8,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from splinework.reproduce import FinishedCell, experiment
+from splinework.reproduce import FinishedCell, recipe
 from splinework.reproduce.boundary_terms import boundary_formulas
 from splinework.reproduce.contrastive import contrast, contrastive_relations, vanishing_sets
 from splinework.reproduce.experiments.conserved_quantities import SYSTEMS, is_known, trajectories
@@ -61,7 +61,7 @@ SLOW = {
 
 @pytest.mark.parametrize("name", [*SMALL, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
 def test_a_small_cell_runs_and_its_results_are_read(name):
-    one, settings = experiment(name), {**SMALL, **SLOW}[name]
+    one, settings = recipe(name), {**SMALL, **SLOW}[name]
     result = json.loads(json.dumps(one.run(settings)))
     assert all(math.isfinite(value) for value in result.values() if isinstance(value, float))
     finished = [FinishedCell("small", settings, result, 0.1)]
@@ -98,10 +98,17 @@ def test_the_smallest_sets_with_a_constant_sum_are_found():
 # ------------------------------------------------------------------------------------------------ phase boundaries
 
 
+def test_of_equal_boundaries_the_shortest_is_taken():
+    e = np.random.default_rng(0).uniform(-2, 2, 1000)
+    found = boundary_formulas(e[:, None], np.abs(e) < 1, ["e"], 5 * (1 - np.abs(e)))
+    assert str(found[0]) == "-1*abs(e) +1"  # and not 1 - e**2
+    assert found[0].accuracy == 1
+
+
 @pytest.mark.parametrize(
     ("form", "text"),
     [
-        (lambda e, l: 1 - np.abs(e) * l, "-1*abs(e)*l +1"),
+        pytest.param(lambda e, l: 1 - np.abs(e) * l, "-1*abs(e)*l +1", marks=pytest.mark.slow),
         pytest.param(lambda e, l: e + np.exp(l) - 2 * e * l, "+1*e +1*exp(l) -2*e*l", marks=pytest.mark.slow),
         pytest.param(lambda e, l: 2 - e**2 - l, "-1*e**2 -1*l +2", marks=pytest.mark.slow),
     ],

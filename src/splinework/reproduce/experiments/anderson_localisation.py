@@ -79,7 +79,7 @@ class AndersonLocalisation(Experiment):
         "first two, where the theory's boundaries are |λE| = 1 and αE = 2(1 − λ), and λ cos for the third, where it "
         "is λ cosh p = E + e^p."
     )
-    minutes: ClassVar[tuple[float, float]] = (1.5, 12.0)
+    minutes: ClassVar[tuple[float, float]] = (0.8, 8.0)
     rival: ClassVar[str] = "theory"
 
     def cells(self, scale: Scale) -> Sequence[ExperimentCell]:

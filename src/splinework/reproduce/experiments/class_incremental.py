@@ -51,7 +51,7 @@ class ClassIncremental(Experiment):
         "the MLP with as many parameters, and an additive KAN without a base function on a fixed grid, [64, 10], the "
         "most local one that there is. The column of our default is that last one."
     )
-    minutes: ClassVar[tuple[float, float]] = (0.5, 3.0)
+    minutes: ClassVar[tuple[float, float]] = (0.1, 1.5)
 
     def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
         seeds, steps = (1, 200) if scale == "quick" else (self.seeds, self.steps)

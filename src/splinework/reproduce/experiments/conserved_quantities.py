@@ -118,7 +118,7 @@ class ConservedQuantities(Experiment):
         "here only trajectories are, and `discover_conserved` has to find all independent quantities in one call, as "
         "formulas. A pendulum with noise, populations and orbits are added."
     )
-    minutes: ClassVar[tuple[float, float]] = (0.5, 0.5)
+    minutes: ClassVar[tuple[float, float]] = (0.2, 0.2)
     rival: ClassVar[str] = "known"
 
     def cells(self, scale: Scale) -> Sequence[ExperimentCell]:

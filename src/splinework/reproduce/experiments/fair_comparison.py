@@ -70,7 +70,7 @@ class FairComparison(Experiment):
         "on the test set; neither is done here. Our default is KANClassifier and KANRegressor for vision and tables, "
         "and `fit` for formulas. The column of the paper's method is the KAN trained by AdamW."
     )
-    minutes: ClassVar[tuple[float, float]] = (3.0, 15.0)
+    minutes: ClassVar[tuple[float, float]] = (2.0, 12.0)
     rival: ClassVar[str] = "MLP, equal parameters"
 
     def cells(self, scale: Scale) -> Sequence[ExperimentCell]:

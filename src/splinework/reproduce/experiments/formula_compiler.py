@@ -40,7 +40,7 @@ class FormulaCompiler(Experiment):
         "KAN 2.0 says that all of its table can be compiled, and shows one residual. A network counts as exact if it "
         "differs from the formula by less than 1e-12 of the largest value."
     )
-    minutes: ClassVar[tuple[float, float]] = (0.5, 0.5)
+    minutes: ClassVar[tuple[float, float]] = (0.1, 0.1)
     rival: ClassVar[str] = "–"
 
     def cells(self, scale: Scale) -> Sequence[ExperimentCell]:

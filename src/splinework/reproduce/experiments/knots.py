@@ -78,7 +78,7 @@ class Knots(Experiment):
         "checked is what transfers: which inputs matter, how the formulas rank, and which relations the contrastive "
         "network finds. The needed package is database_knotinfo (the extra `knots`)."
     )
-    minutes: ClassVar[tuple[float, float]] = (2.0, 6.0)
+    minutes: ClassVar[tuple[float, float]] = (0.4, 1.5)
 
     def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
         seeds = 1 if scale == "quick" else self.seeds

@@ -52,7 +52,7 @@ class TreeConverter(Experiment):
         "Here the tree of the exact function, of a fitted network and of 800 rows alone are compared. A tree counts "
         "if its formula is that of the exact function."
     )
-    minutes: ClassVar[tuple[float, float]] = (1.0, 4.0)
+    minutes: ClassVar[tuple[float, float]] = (1.2, 4.0)
     rival: ClassVar[str] = "from rows alone"
 
     def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
