@@ -22,7 +22,7 @@ def save_figure(experiment: Experiment, finished: Sequence[FinishedCell], path: 
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context({"svg.hashsalt": experiment.name, "font.size": 9}):
+    with mpl.rc_context({"svg.hashsalt": experiment.name, "font.size": 9, "axes.titlesize": 8, "legend.fontsize": 7}):
         figure = Figure(figsize=SIZE, layout="constrained")
         experiment.draw(finished, figure)
         figure.savefig(path, format="svg", metadata={"Date": None})

@@ -83,7 +83,7 @@ class ContinualLearning(Experiment):
         "the recipe goes there is measured too. In class-incremental learning others found that KANs forget more than MLPs "
         "(arXiv 2407.16674)."
     )
-    minutes: ClassVar[tuple[float, float]] = (0.6, 4.0)
+    minutes: ClassVar[tuple[float, float]] = (0.8, 2.5)
 
     def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
         found = []

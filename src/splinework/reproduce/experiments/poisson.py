@@ -73,7 +73,7 @@ class PoissonEquation(Experiment):
         "Errors are means on a mesh of 201 x 201 points: L2² of u, and H1² of u and its gradient. Rates are those of the best "
         "splines for the solution: the equation has derivatives of order 2, so its residual falls as G^-(k-1) only."
     )
-    minutes: ClassVar[tuple[float, float]] = (2.5, 120.0)
+    minutes: ClassVar[tuple[float, float]] = (2.0, 120.0)
 
     def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
         quick = scale == "quick"

@@ -44,7 +44,7 @@ class SpecialFunctions(FunctionTable):
         "calls with nothing set, `sw.fit` on the paper's best shape and `sw.sparsify` from [2, 5, 1]; both are in the "
         "note. The quick recipe takes every third function, the best shapes only, four grids and 15 steps on each."
     )
-    minutes: ClassVar[tuple[float, float]] = (5.0, 165.0)
+    minutes: ClassVar[tuple[float, float]] = (3.0, 165.0)
     place: ClassVar[str] = "Table 1"
     target: ClassVar[float] = 1 / 3
     quick_every: ClassVar[int] = 3

@@ -92,7 +92,7 @@ class Toys(Experiment):
         "suffices. Our default is `sw.fit(sw.KAN(shape), x, y)`, with nothing set: the median over seeds, and the best seed of "
         "the paper's method and of the MLPs, as in the paper."
     )
-    minutes: ClassVar[tuple[float, float]] = (2.5, 90.0)
+    minutes: ClassVar[tuple[float, float]] = (3.0, 90.0)
 
     def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
         quick = scale == "quick"
