@@ -85,7 +85,7 @@ class ConstitutiveLaws(Experiment):
     """Two entries of the stress of a neo-Hookean solid: structure, then formula."""
 
     rows_count: int = 1000
-    budget: float = 30.0
+    budget: float = 120.0
 
     name: ClassVar[str] = "constitutive-laws"
     title: ClassVar[str] = "Constitutive laws, KAN 2.0 §5"
