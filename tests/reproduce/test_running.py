@@ -213,6 +213,18 @@ def test_the_command_lists_runs_and_goes_on(record, tmp_path, monkeypatch):
     assert record.ran == [1, 2, 3]
 
 
+def test_the_interrupted_command_says_what_is_kept_and_goes_on(record, tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "recipe", lambda name: record.experiment)
+    record.stop_at = 2
+    stopped = invoke("squares", "--out", str(tmp_path))
+    assert stopped.exit_code == 130
+    assert f"finished cells are kept in {tmp_path}" in stopped.output
+    assert record.ran == [1]
+    record.stop_at = None
+    assert invoke("squares", "--out", str(tmp_path)).exit_code == 0
+    assert record.ran == [1, 2, 3]
+
+
 def test_the_command_refuses_an_unknown_name(tmp_path):
     ended = invoke("toyz", "--out", str(tmp_path / "new"))
     assert ended.exit_code == 2
