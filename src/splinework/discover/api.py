@@ -66,7 +66,8 @@ def discover(
 
     Returns:
         The table of formulas, best first; its `model` is the fitted and pruned network where there is one, its `history` that
-        of the fit that led to it.
+        of the fit that led to it. Formulas that come from the data alone may be far more accurate than this network: predict with
+        `best`; the notes have the network's held-out error.
 
     Raises:
         ShapeError: If x and y do not fit each other, or y has several columns.

@@ -64,7 +64,7 @@ def from_formula(
         ConfigError: If there is no formula, or ranges and names do not match.
 
     References:
-        Liu et al., "KAN 2.0: Kolmogorov-Arnold Networks Meet Science", arXiv 2408.10205, §4 (kanpiler).
+        Liu et al., "KAN 2.0: Kolmogorov-Arnold Networks Meet Science", arXiv 2408.10205, §3 (kanpiler).
 
     Example:
         >>> import splinework as sw

@@ -8,7 +8,7 @@ import inspect
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +23,21 @@ from splinework.nn.config import KANConfig
 from splinework.nn.layer import KANLayer
 from splinework.nn.nodes import Nodes, shape_of
 from splinework.nn.scaling import Scaling
-from splinework.splines.bases import Basis, make_basis
+from splinework.splines.bases import DEFAULT_BASE, Basis, make_basis
 
+PAPER_OPTIONS: Final[dict[str, Any]] = {
+    "grid": 3,
+    "degree": 3,
+    "basis": "bspline",
+    "base": DEFAULT_BASE,
+    "domain": (-1.0, 1.0),
+    "extrapolation": "zero",
+    "grid_kind": "adaptive",
+    "grid_eps": 0.02,
+    "init": "paper",
+    "bias": False,
+}
+"""The paper's choices, as options of `KAN`."""
 _KEYWORDS = ("shape", "grid", "degree", "basis", "names", "output_names", "features", "generator", "dtype", "device")
 _ELSEWHERE = {"nodes", "bases", "input_names", "output_names", "axioms"}
 """Arguments of `KAN`, and the fields of `KANConfig` that they set."""
@@ -145,6 +158,27 @@ class KAN(nn.Module):
     def representation(cls, inputs: int, outputs: int = 1, **options: Any) -> "KAN":
         """The shape of Kolmogorov's theorem, `[n, 2n + 1, outputs]` (Liu et al. 2024, eq. 2.1)."""
         return cls([inputs, 2 * inputs + 1, outputs], **options)
+
+    @classmethod
+    def paper(cls, shape: Sequence[Any], **options: Any) -> "KAN":
+        """The network exactly as in the paper (Liu et al. 2024, arXiv 2404.19756, §2.2 and eqs. 2.2–2.12).
+
+        `φ(x) = w_b b(x) + w_s Σ_m c_m B_m(x)` with cubic B-splines that are zero beyond the extended grid, sums without a
+        constant, `c ~ N(0, 0.1²)`, `w_s = 1`, Xavier-uniform `w_b`, grids of 3 intervals on [-1, 1] that follow the activations
+        at 2 % uniform and 98 % quantiles, as in the authors' code. `KAN(shape)` differs in its grid of 5 intervals and their
+        blend, in its linear continuation outside the grid, and in a constant per sum.
+
+        Args:
+            shape: Nodes per layer.
+            **options: Options of `KAN` that take the place of the paper's.
+
+        To train it as the paper does: `sw.fit(model, x, y, options=sw.train.TrainingOptions.paper())`.
+
+        >>> model = KAN.paper([2, 5, 1])
+        >>> model.config.extrapolation, model.config.bias, model.parameter_count() == 15 * (3 + 3 + 2)
+        ('zero', False, True)
+        """
+        return cls(shape, **{**PAPER_OPTIONS, **options})
 
     @property
     def config(self) -> KANConfig:

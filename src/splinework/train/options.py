@@ -19,7 +19,7 @@ from splinework.errors import ArgumentError, ConfigError
 from splinework.errors.foreign import advice, explained, explained_record
 from splinework.train.callbacks import Callback
 from splinework.train.losses import Loss, make_loss
-from splinework.train.optim import Optimiser, make_optimiser
+from splinework.train.optim import LBFGS, Optimiser, make_optimiser
 from splinework.train.penalties import Penalty, Roughness
 from splinework.train.residual import Residual
 from splinework.train.residual_terms import as_list
@@ -175,6 +175,34 @@ class TrainingOptions:
         make_loss(self.loss)
         if self.optimiser != "auto":
             make_optimiser(self.optimiser)
+
+    @classmethod
+    def paper(
+        cls, *, grids: Sequence[int] = (3, 5, 10, 20, 50, 100, 200), steps: int = 200, **options: Any
+    ) -> "TrainingOptions":
+        """Training as in the paper (Liu et al. 2024, arXiv 2404.19756, §3.2; its toys go on to 500 and 1000 intervals).
+
+        L-BFGS with a memory of 10 on all rows, from the initial values that the model has, in raw units; the same number of steps
+        on every grid, and nothing is held out, smoothed or polished. A step is one iteration; one of pykan's is up to 20 of them.
+
+        Args:
+            grids: Resolutions in order; those not finer than the model's are passed over.
+            steps: Steps on each grid.
+            **options: Options that take the place of these, or go with them, such as `penalties=[Sparsity(1e-2)]`.
+
+        >>> TrainingOptions.paper(grids=[3, 5, 10]).steps
+        600
+        """
+        own = {
+            "optimiser": LBFGS(memory=10),
+            "steps": steps * len(grids),
+            "grids": grids,
+            "starts": 1,
+            "standardise": False,
+            "degree": "keep",
+            "validation": 0,
+        }
+        return cls(**{**own, **options})
 
     @property
     def deadline(self) -> float | None:

@@ -1,4 +1,4 @@
-"""Tight-binding chains with extended or localised states (KAN paper, Liu et al. 2024, arXiv 2404.19756, section 4.3).
+"""Tight-binding chains with extended or localised states (KAN paper, Liu et al. 2024, arXiv 2404.19756, section 4.4).
 
 H = Σ t (c†_{n+1} c_n + h.c.) + Σ V_n c†_n c_n with t = 1 and the golden ratio b = (√5 - 1)/2. A state ψ is classified by its
 inverse participation ratio `I = Σ |ψ|⁴` by D = -log I / log N: extended states have D near 1, localised ones near 0. Ambiguous

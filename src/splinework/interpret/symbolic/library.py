@@ -109,7 +109,7 @@ _bessel = partial(LibraryFunction, cost=4.9, wave=True, numpy=False)
 
 IDENTITY = LibraryFunction("x", lambda z: z, np.ones_like, lambda z: z, NONE, cost=1.4)
 
-LIBRARY: tuple[LibraryFunction, ...] = (
+_FUNCTIONS = (
     # Polynomials and powers.
     IDENTITY,
     _monomial("x^2", 2),
@@ -232,4 +232,15 @@ LIBRARY: tuple[LibraryFunction, ...] = (
     ),
 )
 
+
+class _Library(tuple[LibraryFunction, ...]):
+    """Functions with a short representation, so that the help of what takes them as a default can be read."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<library of {len(self)} functions>"
+
+
+LIBRARY: tuple[LibraryFunction, ...] = _Library(_FUNCTIONS)
 BY_NAME: dict[str, LibraryFunction] = {function.name: function for function in LIBRARY}

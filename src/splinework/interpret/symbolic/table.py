@@ -116,7 +116,8 @@ class FormulaTable:
     Attributes:
         rows: Formulas, best first; for several outputs grouped by output.
         notes: Notes for the user.
-        model: The network behind the formulas, if one was fitted.
+        model: The network behind the formulas, if one was fitted. Formulas may come from the data alone and be far more
+            accurate; the notes of a search have the network's held-out error.
         history: History of its fit.
         noise: Estimated standard deviation of the noise, in units of the target (of its logarithm on a log scale); None where
             it was not estimated.

@@ -1,0 +1,152 @@
+"""A hidden symmetry: the time that makes space around a black hole flat (Liu et al. 2024b, arXiv 2408.10205, §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+
+import sympy
+import torch
+from torch import Tensor
+
+import splinework as sw
+from splinework.nn.derivatives import partials
+from splinework.reproduce.experiment import (
+    BoundCheck,
+    ComparisonRow,
+    Experiment,
+    ExperimentCell,
+    FinishedCell,
+    Scale,
+    median_of,
+)
+from splinework.reproduce.figures import COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+RADII: Final = (1.2, 3.0)
+"""Range of the radius; the horizon is at 1."""
+FLAT: Final = 1e-6
+
+
+@final
+@dataclass(frozen=True)
+class HiddenSymmetry(Experiment):
+    """F of t = T - F(r) by a spline from the equation alone, then the formula of its slope."""
+
+    seeds: int = 5
+    budget: float = 20.0
+
+    name: ClassVar[str] = "hidden-symmetry"
+    title: ClassVar[str] = "The hidden symmetry of a black hole, KAN 2.0 §5"
+    about: ClassVar[str] = (
+        "With t = T − F(r), the radial part of Schwarzschild's metric (2M = 1) is (1 − 1/r) F'² − 1/(1 − 1/r), and must be "
+        "−1 for flat space. F and −F are both right; KAN 2.0 reports that its networks often end with one sign to the left "
+        "and the other to the right, and that about a third of the seeds are smooth, which are then refined. The same "
+        "happens here if the equation is stated for |F'|. So the increasing one of the two solutions is asked for, one spline "
+        "is solved for, and `discover` finds the formula of its slope, whose integral is Painlevé's and Gullstrand's."
+    )
+    version: ClassVar[int] = 2
+    minutes: ClassVar[tuple[float, float]] = (0.5, 2.0)
+    rival: ClassVar[str] = "known"
+
+    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
+        seeds = 2 if scale == "quick" else self.seeds
+        return [
+            ExperimentCell(f"seed {seed}", {"seed": seed, "points": 300, "budget": self.budget})
+            for seed in range(seeds)
+        ]
+
+    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        r, slope, away = flat_time(settings["points"], settings["seed"])
+        search: dict[str, Any] = {"budget": settings["budget"], "seed": settings["seed"], "progress": False}
+        best = sw.discover(r, slope.abs(), names=["r"], target="F'", **search).best
+        gap = None if best.splines else distance_from_published(best.expression)
+        return {
+            "away": away,
+            "loss": away**2,
+            "formula": str(best),
+            "gap": gap,
+            "right": gap is not None and gap < FLAT,
+            "one_sign": bool((slope > 0).all() | (slope < 0).all()),
+        }
+
+    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
+        right = all(cell.result["right"] for cell in finished) if finished else None
+        formula = finished[0].result["formula"] if finished else None
+        smooth = sum(cell.result["one_sign"] for cell in finished) / len(finished) if finished else None
+        away = median_of(finished, "loss")
+        return [
+            ComparisonRow(
+                "flatness after refinement",
+                "square of the metric's largest error",
+                1e-15,
+                None,
+                away,
+                None,
+                "§5",
+                note="published: a mean square",
+            ),
+            ComparisonRow("smooth solution", "share of seeds", 1 / 3, None, smooth, None, "§5", "higher"),
+            ComparisonRow(
+                "formula",
+                "text",
+                "F = 2√r + ln((√r − 1)/(√r + 1))",
+                None,
+                formula,
+                "F' = √r/(r − 1)",
+                "§5",
+                ours_reached=right,
+            ),
+        ]
+
+    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
+        if not finished:
+            return []
+        right, away = [cell.result["right"] for cell in finished], max(cell.result["away"] for cell in finished)
+        return [
+            BoundCheck(f"the metric is flat within {FLAT:g}", f"{away:.1e} at most", away < FLAT),
+            BoundCheck(
+                "the slope's formula is the published one for every seed", f"{sum(right)} of {len(right)}", all(right)
+            ),
+        ]
+
+    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+        axes = figure.subplots()
+        r = torch.linspace(*RADII, 200, dtype=torch.float64)
+        axes.plot(r, 2 * r.sqrt() + torch.log((r.sqrt() - 1) / (r.sqrt() + 1)), color=COLOURS["ours"])
+        axes.set(xlabel="r", ylabel="F", title="the time shift that makes space flat")
+
+
+def flat_time(points: int, seed: int) -> tuple[Tensor, Tensor, float]:
+    """Radii, the slope of F there, and the largest error of the metric."""
+    generator = torch.Generator().manual_seed(seed)
+    low, high = RADII
+    r = low + (high - low) * torch.rand(points, 1, generator=generator, dtype=torch.float64)
+    start = sw.Residual(lambda model, r: model(r), [[2.0]])  # F is known up to a constant
+    model = sw.KAN([1, 1], names=["r"], domain=RADII, generator=generator, dtype=torch.float64)
+    found = sw.solve(model, [sw.Residual(flatness, r), start], seed=seed, progress=False).model
+    (slope,) = (part.detach()[:, 0] for part in partials(found, r, "r"))
+    metric = (1 - 1 / r[:, 0]) * slope**2 - 1 / (1 - 1 / r[:, 0])
+    return r, slope, float((metric + 1).abs().max())
+
+
+def flatness(model: sw.KAN, r: Tensor) -> Tensor:
+    """How far the slope is from the increasing one of the two that make the radial part of the metric -1."""
+    (slope,) = partials(model, r, "r")
+    bend = 1 - 1 / r
+    return slope - ((1 / bend - 1) / bend).sqrt()
+
+
+def distance_from_published(expression: Any) -> float:
+    """The largest distance of a formula from the slope of the published F."""
+    x = sympy.Symbol("r", positive=True)
+    learned = expression.subs(dict.fromkeys(expression.free_symbols, x))
+    published = 2 * sympy.sqrt(x) + sympy.log((sympy.sqrt(x) - 1) / (sympy.sqrt(x) + 1))
+    points = torch.linspace(*RADII, 50, dtype=torch.float64).numpy()
+    return float(abs(sympy.lambdify(x, learned - sympy.diff(published, x))(points)).max())
+
+
+EXPERIMENT = HiddenSymmetry()
