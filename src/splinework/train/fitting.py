@@ -18,14 +18,14 @@ from splinework.train.additive_network import fit_additive, is_linear
 from splinework.train.between_rows import N_COMPARED_POINTS, agree, new_points
 from splinework.train.curve import fit_curve
 from splinework.train.data_objective import DataObjective, JointObjective
-from splinework.train.data_split import DataSplit, Samples, join_samples, take_rows
+from splinework.train.data_split import DataSplit, Samples, take_rows
 from splinework.train.delivery import deliver
 from splinework.train.diagnostics import Finding, diagnose
 from splinework.train.history import History
 from splinework.train.journal import fingerprint_of, open_journal
 from splinework.train.losses import Loss, Squared
 from splinework.train.objective import Objective
-from splinework.train.options import FitKeywords, TrainingOptions, options_of, with_options
+from splinework.train.options import FitKeywords, TrainingOptions, is_shared, options_of, with_options
 from splinework.train.penalties import Penalty
 from splinework.train.plan import TrainingPlan, make_plan
 from splinework.train.residual import Residual
@@ -140,40 +140,68 @@ def fit(
     chosen = options_of(fit, options, keywords, TrainingOptions)
     # Whatever the caller's: derivatives are needed here.
     with torch.inference_mode(False), torch.enable_grad():
-        work = working_copy(model, "fit", "x, y")
-        work.take_names(x)
-        rows, objective = prepare(work, x, y, chosen)
-        if len(chosen.residuals):
-            objective = _with_residuals(objective, chosen.residuals)
-        plan = make_plan(objective, chosen, smooth=chosen.smooths)
-        held_out = None if rows.held_out is None else objective_of(work, rows.held_out, rows.criterion, ())
-        run = TrainingRun.of(chosen, held_out, torch.Generator().manual_seed(chosen.seed))
-        if chosen.checkpoint is not None:
-            run.journal = open_journal(Path(chosen.checkpoint), _fingerprint(objective, rows, plan, chosen))
-        counts = f"{objective.count} rows to fit, {rows.held_out_count} held out"
-        run.history.decide("optimiser", f"optimiser {plan.method.name}, {plan.why}; {counts}")
-        if model.inputs > objective.count + rows.held_out_count:
-            run.warn(
-                f"{model.inputs} inputs for {objective.count + rows.held_out_count} rows: that many edges fit any target, and "
-                "nothing here leaves inputs out; splinework.tabular.KANRegressor and KANClassifier screen columns, or give fit "
-                "the columns that they keep."
-            )
-        run.judge_anew(objective, run.held_out)
-        with run.listening(chosen):
-            final, judge, taught = _take_all_steps(run, objective, rows, plan, chosen)
-        for finding in _findings(run, rows, judge, objective, taught=taught):
-            run.warn(finding.text)
-        run.history.decide("stop", f"ended: {run.stopped or 'converged'}")
-        return FitResult(deliver(run, model, final, x), run.history, _evidence(run, rows, final is not objective))
+        if is_shared(chosen):
+            from splinework.train.shared_fit import fit_together
+
+            return fit_together(model, x, y, chosen)
+        rows, objective = prepared(model, x, y, chosen)
+        outcome = conduct(model, x, rows, objective, chosen)
+        return FitResult(outcome.model, outcome.history, evidence(rows, outcome.penalties, outcome.polished))
 
 
-def _evidence(run: TrainingRun, rows: DataSplit, polished: bool) -> TrainingData:
+def prepared(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[DataSplit, DataObjective | StreamObjective]:
+    """The checked rows, and the objective for a copy of the model."""
+    work = working_copy(model, "fit", "x, y")
+    work.take_names(x)
+    rows, objective = prepare(work, x, y, options)
+    return rows, _with_residuals(objective, options.residuals) if len(options.residuals) else objective
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a fit: the model, the history, and what the model was fitted to, with these penalties.
+
+    Attributes:
+        polished: Whether to held-out rows too.
+    """
+
+    model: KAN
+    history: History
+    penalties: tuple[Penalty, ...]
+    polished: bool
+
+
+def conduct(
+    model: KAN, x: Any, rows: DataSplit, objective: DataObjective | StreamObjective, chosen: TrainingOptions
+) -> Outcome:
+    """The fit itself, from the plan to the model that is handed back."""
+    plan = make_plan(objective, chosen, smooth=chosen.smooths)
+    held_out = None if rows.held_out is None else objective_of(objective.model, rows.held_out, rows.criterion, ())
+    run = TrainingRun.of(chosen, held_out, torch.Generator().manual_seed(chosen.seed))
+    if chosen.checkpoint is not None:
+        run.journal = open_journal(Path(chosen.checkpoint), _fingerprint(objective, rows, plan, chosen))
+    counts = f"{objective.count} rows to fit, {rows.held_out_count} held out"
+    run.history.decide("optimiser", f"optimiser {plan.method.name}, {plan.why}; {counts}")
+    if model.inputs > objective.count + rows.held_out_count:
+        run.warn(
+            f"{model.inputs} inputs for {objective.count + rows.held_out_count} rows: that many edges fit any target, and "
+            "nothing here leaves inputs out; splinework.tabular.KANRegressor and KANClassifier screen columns, or give fit "
+            "the columns that they keep."
+        )
+    run.judge_anew(objective, run.held_out)
+    with run.listening(chosen):
+        final, judge, taught = _take_all_steps(run, objective, rows, plan, chosen)
+    for finding in _findings(run, rows, judge, objective, taught=taught):
+        run.warn(finding.text)
+    run.history.decide("stop", f"ended: {run.stopped or 'converged'}")
+    return Outcome(deliver(run, model, final, x), run.history, run.best_penalties, final is not objective)
+
+
+def evidence(rows: DataSplit, penalties: tuple[Penalty, ...], polished: bool) -> TrainingData:
     """The rows that the best model was fitted to."""
-    everything, judging = rows.used, rows.held_out
-    if polished and judging is not None:
-        everything, judging = join_samples(everything, judging), None
+    everything, judging = (rows.together, None) if polished else (rows.used, rows.held_out)
     others = None if judging is None else (judging.u, judging.t)
-    return TrainingData(everything.u, everything.t, everything.weights, run.best_penalties, others, rows.criterion.name)
+    return TrainingData(everything.u, everything.t, everything.weights, penalties, others, rows.criterion.name)
 
 
 def _take_all_steps(
@@ -193,7 +221,7 @@ def _take_all_steps(
     try:
         if isinstance(objective, DataObjective) and is_linear(objective, plan) and not run.over:
             if rows.held_out is not None and rows.held_out_automatically:  # nothing is left for them to judge
-                everything = join_samples(rows.used, rows.held_out)
+                everything = rows.together
                 objective = replace(objective, u=everything.u, t=everything.t, weights=everything.weights)
                 run.held_out = None
             if objective.model.inputs == 1:
@@ -211,7 +239,7 @@ def _take_all_steps(
             judge, held_out = copy.deepcopy(run.best), run.held_out
             assert judge is not None
             assert held_out is not None
-            everything = join_samples(rows.used, rows.held_out)
+            everything = rows.together
             assert isinstance(objective, DataObjective)
             whole = replace(objective, u=everything.u, t=everything.t, weights=everything.weights)
             final = whole
