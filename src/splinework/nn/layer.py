@@ -142,7 +142,7 @@ class KANLayer(nn.Module):
         sums = layer_sums(self.table(), self.squash(flat), self.parts())
         if self.functions is not None:
             sums = self.functions.add_to(sums, flat)
-        return sums.reshape(*x.shape[:-1], self.outputs)
+        return sums if x.dim() == 2 else sums.reshape(*x.shape[:-1], self.outputs)
 
     def table(self) -> BasisTable:
         """The functions that the edges combine, on the present grid."""

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor
@@ -60,15 +60,14 @@ class DataObjective(Objective):
             start, end = count * index // of, count * (index + 1) // of
             u, t, w = self._rows(slice(start, end))
             part = DataObjective(
-                self.model, u=u, t=t, criterion=self.criterion, weights=w, preconditioned=max(self.preconditioned // of, 1)
+                self.model,
+                u=u,
+                t=t,
+                criterion=self.criterion,
+                weights=w,
+                preconditioned=max(self.preconditioned // of, 1),
             )
             yield index, (end - start) / count, part
-
-    def _total(self, task: str, *arguments: Any) -> tuple[Tensor, ...]:
-        """A sum over all blocks; `splinework.train.row_blocks` has the tasks."""
-        from splinework.train.row_blocks import total
-
-        return total(self, task, *arguments)
 
     def subsample(self) -> "DataObjective":
         """A random sample where rows are many for the numbers of the model, else the objective itself.
@@ -136,14 +135,14 @@ class DataObjective(Objective):
     @torch.no_grad()
     def loss_value(self) -> float:
         if self.n_blocks > 1:
-            return float(self._total("value", False)[0][0])
+            return float(self.total("value", False)[0][0])
         error = error_in_one_call(self.model, self.u, self.t, gradient=False) if self._plain() else None
         return float(self.loss()) if error is None else error
 
     @torch.no_grad()
     def normal_equations(self, parameters: ParameterVector, max_entries: int) -> tuple[Tensor, Tensor]:
         if self.n_blocks > 1:
-            a, b = self._total("normal", parameters, max_entries)
+            a, b = self.total("normal", parameters, max_entries)
             return a, b
         size = parameters.read(self.model).numel()
         matrix, vector = self.u.new_zeros(size, size), self.u.new_zeros(size)
@@ -172,7 +171,7 @@ class DataObjective(Objective):
     @torch.no_grad()
     def jacobian_blocks(self, parameters: ParameterVector, max_entries: int) -> Iterator[tuple[Tensor, Tensor]]:
         if self.n_blocks > 1:  # a triangle has the same least squares as the rows that it is made of
-            (triangle,) = self._total("triangle", parameters, max_entries)
+            (triangle,) = self.total("triangle", parameters, max_entries)
             yield triangle[:, :-1], triangle[:, -1]
             return
         size = parameters.read(self.model).numel()
@@ -190,7 +189,7 @@ class DataObjective(Objective):
         self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float
     ) -> Tensor | None:
         if self.n_blocks > 1:
-            return self._total("geodesic", parameters, start, move, share)[0]
+            return self.total("geodesic", parameters, start, move, share)[0]
         here, _, root = self._expanded(parameters, slice(None))
         tangent = here.times(move)
         parameters.write(self.model, start + share * move)
@@ -213,7 +212,7 @@ class DataObjective(Objective):
         if loss is not None and self._plain() and self.t.shape[1] == 1:
             return math.sqrt(loss) * float(self._unit[0])
         if self.n_blocks > 1:
-            return math.sqrt(float(self._total("value", True)[0][1]))
+            return math.sqrt(float(self.total("value", True)[0][1]))
         return self._error(self._seen(self.model.unit_forward(self.u)))
 
     @torch.no_grad()
@@ -250,7 +249,9 @@ class DataObjective(Objective):
 class _DataCurvature(CurvatureOperator):
     """`JᵀHJ` by a tangent and a backward pass."""
 
-    def __init__(self, here: Linearisation, half_gradient: Tensor, root: Tensor, penalties: Curvatures, every: int) -> None:
+    def __init__(
+        self, here: Linearisation, half_gradient: Tensor, root: Tensor, penalties: Curvatures, every: int
+    ) -> None:
         self.here, self.root, self.weighed, self.every = here, root, here.weighed(root), every
         super().__init__(here.transposed(half_gradient), self.weighed.squared_lengths(), penalties)
 

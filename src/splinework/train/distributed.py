@@ -1,9 +1,10 @@
-"""One fit on several processes that `torchrun` or `torch.distributed` started: one leads, the others work out sums over their rows.
+"""One fit on several processes, started by `torchrun` or `torch.distributed`: one leads, all work out sums over their rows.
 
-Every process calls `fit` with the same arguments. Process 0 goes through the fit as it would alone; whenever it needs a sum over all
-rows (a loss, a gradient, `JᵀJ`), it tells the others, each of which works out its blocks of rows, and subtrees of the sum pass up a tree of
-processes (`splinework.train.row_blocks`). So decisions are taken in one place, clocks and kinds of processors do not matter, and the result
-is that of one process, to the bit where the processors are alike. At the end all have the result.
+Every process calls `fit` with the same arguments. Process 0 goes through the fit as it would alone; whenever it needs a sum
+over all rows (a loss, a gradient, `JᵀJ`), it tells the others, each of which works out its blocks of rows, and subtrees of
+the sum pass up a tree of processes (`splinework.train.row_blocks`). So decisions are taken in one place, clocks and kinds
+of processors do not matter, and the result is that of one process, to the bit where the processors are alike. At the end
+all have the result.
 """
 
 import contextlib
@@ -65,8 +66,8 @@ def compare(facts: Mapping[str, str]) -> None:
             if other.get(name) != everybody[0].get(name):
                 raise ConfigError(
                     f"all processes of one fit must be given the same, and {name} is {other.get(name)} in process {number} and "
-                    f"{everybody[0].get(name)} in process 0; hand all of them the same, or pass distributed=False to let each "
-                    "process have a fit of its own."
+                    f"{everybody[0].get(name)} in process 0; hand all of them the same, or pass distributed=False to let "
+                    "each process have a fit of its own."
                 )
 
 
@@ -80,7 +81,7 @@ def _lost(when: str) -> Iterator[None]:
             raise
         leave()
         raise SplineworkError(
-            f"another process of this fit has ended, or cannot be reached any more, {when} ({str(error)[:150]}). A checkpoint, if "
+            f"another process of this fit has ended, or cannot be reached, {when} ({str(error)[:100]}). A checkpoint, if "
             "one was asked for, has what was done so far: start the processes again, as many as you like, and the fit goes on."
         ) from error
 
@@ -130,10 +131,16 @@ class Team:
     Attributes:
         split: The rows, which every process has once they are prepared.
         stream: The objective of rows that stream, or None.
+        dismissed: Whether process 0 has said that it failed.
+        messages: What this process has sent and received so far, as commands and as sums.
+        traffic: The bytes of that.
     """
 
     split: DataSplit | None = None
     stream: StreamObjective | None = None
+    dismissed: bool = False
+    messages: int = 0
+    traffic: int = 0
     sent: tuple[Any, ...] | None = None
     model: KAN | None = field(default=None, repr=False)
 
@@ -209,6 +216,7 @@ class Team:
                 if "result" in told:
                     return told["result"]
                 if "failed" in told:
+                    self.dismissed = True
                     _fail(*told["failed"])
                 objective = self._objective(told["rows"], told["model"])
                 self._work(objective, told["task"], tuple(_moved(each, self._device) for each in told["arguments"]))
@@ -242,7 +250,7 @@ class Team:
         failure = ""
         try:
             nodes = partial(objective, *block_range(objective.n_blocks, self.rank, self.size), task, arguments)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # process 0 raises it, whatever it is
             failure = f"process {self.rank} failed with {type(error).__name__}: {error}"
             if self.rank == 0:
                 nodes = []
@@ -266,6 +274,7 @@ class Team:
         data = torch.frombuffer(bytearray(pickle.dumps(what)), dtype=torch.uint8)
         dist.broadcast(torch.tensor([len(data)]), 0, group=self.group)
         dist.broadcast(data, 0, group=self.group)
+        self._count(data)
 
     def _hear(self) -> Any:
         count = torch.zeros(1, dtype=torch.long)
@@ -280,8 +289,10 @@ class Team:
         head = torch.frombuffer(bytearray(pickle.dumps((failure, shapes))), dtype=torch.uint8)
         dist.send(torch.tensor([len(head)]), to, group=self.group)
         dist.send(head, to, group=self.group)
-        for tensor in (t for ts in tensors for t in ts if t.numel()):
+        sent = [t for ts in tensors for t in ts if t.numel()]
+        for tensor in sent:
             dist.send(tensor, to, group=self.group)
+        self._count(head, *sent)
 
     def _receive(self, of: int) -> tuple[list[Node], str]:
         count = torch.zeros(1, dtype=torch.long)
@@ -289,6 +300,7 @@ class Team:
         head = torch.empty(int(count), dtype=torch.uint8)
         dist.recv(head, of, group=self.group)
         failure, shapes = pickle.loads(head.numpy().tobytes())  # noqa: S301  # from a process of this fit
+        self._count(head)
         nodes = []
         for start, level, kinds in shapes:
             tensors: list[Tensor] = []
@@ -296,6 +308,11 @@ class Team:
                 tensor = torch.empty(shape, dtype=dtype)
                 if tensor.numel():
                     dist.recv(tensor, of, group=self.group)
+                    self.traffic += tensor.numel() * tensor.element_size()
                 tensors.append(tensor.to(self._device))
             nodes.append(Node(start, level, tuple(tensors)))
         return nodes, failure
+
+    def _count(self, *parts: Tensor) -> None:
+        self.messages += 1
+        self.traffic += sum(part.numel() * part.element_size() for part in parts)

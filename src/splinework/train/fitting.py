@@ -15,7 +15,6 @@ from splinework.errors import ArgumentError, ConfigError
 from splinework.errors.foreign import not_a_model
 from splinework.nn.network import KAN
 from splinework.train.additive_network import fit_additive, is_linear
-from splinework.train.between_rows import N_COMPARED_POINTS, agree, new_points
 from splinework.train.curve import fit_curve
 from splinework.train.data_objective import DataObjective, JointObjective
 from splinework.train.data_split import DataSplit, Samples, take_rows
@@ -24,7 +23,6 @@ from splinework.train.diagnostics import Finding, diagnose
 from splinework.train.history import History
 from splinework.train.journal import fingerprint_of, open_journal
 from splinework.train.losses import Loss, Squared
-from splinework.train.objective import Objective
 from splinework.train.options import FitKeywords, TrainingOptions, is_shared, options_of, with_options
 from splinework.train.penalties import Penalty
 from splinework.train.plan import TrainingPlan, make_plan
@@ -32,7 +30,7 @@ from splinework.train.residual import Residual
 from splinework.train.residual_terms import as_list, check_term, term_of
 from splinework.train.run import TrainingRun
 from splinework.train.sources import Source
-from splinework.train.stages import extend_margins, polish, run_stages
+from splinework.train.stages import extend_margins, polish, polish_strays, run_stages
 from splinework.train.stream import take_stream
 from splinework.train.stream_objective import StreamObjective
 from splinework.train.teacher import finish, is_teachable, run_taught_stages
@@ -42,6 +40,7 @@ from splinework.train.uncertainty import (
     TrainingData,
     check_level,
     contrast_widths,
+    evidence,
     intervals,
     posterior,
 )
@@ -197,13 +196,6 @@ def conduct(
     return Outcome(deliver(run, model, final, x), run.history, run.best_penalties, final is not objective)
 
 
-def evidence(rows: DataSplit, penalties: tuple[Penalty, ...], polished: bool) -> TrainingData:
-    """The rows that the best model was fitted to."""
-    everything, judging = (rows.together, None) if polished else (rows.used, rows.held_out)
-    others = None if judging is None else (judging.u, judging.t)
-    return TrainingData(everything.u, everything.t, everything.weights, penalties, others, rows.criterion.name)
-
-
 def _take_all_steps(
     run: TrainingRun,
     objective: DataObjective | StreamObjective,
@@ -245,30 +237,13 @@ def _take_all_steps(
             final = whole
             if learned != "rows":
                 finish(run, whole, plan, seed, learned)
-            elif not polish(run, whole, plan) or _polish_strays(run, objective.on(judge), held_out, seed):
+            elif not polish(run, whole, plan) or polish_strays(run, objective.on(judge), held_out, seed):
                 judge, final = None, objective
         if judge is None and learned == "rows" and isinstance(objective, DataObjective):
             extend_margins(run, objective)
     except KeyboardInterrupt:
         run.stopped = "interrupted; the best state so far was kept"
     return final, judge, learned != "rows"
-
-
-@torch.no_grad()
-def _polish_strays(run: TrainingRun, judged: DataObjective, held_out: Objective, seed: int) -> bool:
-    """Whether the polish changed the judged model by more than its error on held-out rows; then it is taken back.
-
-    Rows that are met exactly say nothing of what is between them, and nothing is held out any more that would.
-    """
-    if run.best is None or not isinstance(judged.criterion, Squared):
-        return False
-    fresh = new_points(judged.u, N_COMPARED_POINTS, seed)
-    error = held_out.on(judged.model).loss_value()
-    if agree(run.best.unit_forward(fresh), judged.model.unit_forward(fresh), 2 * error):
-        return False
-    run.judge_anew(judged, held_out)
-    run.history.decide("stop", "no polish on all rows: it changed the function by more than its held-out error")
-    return True
 
 
 def _with_residuals(objective: DataObjective | StreamObjective, residuals: Sequence[Residual]) -> JointObjective:

@@ -167,7 +167,9 @@ class TrainingOptions:
         if self.degree not in ("auto", "keep"):
             raise ConfigError(f"degree is 'auto' (raised if that lowers the error) or 'keep', got {self.degree!r}.")
         if self.distributed not in (True, False, None):
-            raise ConfigError(f"distributed is True, False or None (where there are processes), got {self.distributed!r}.")
+            raise ConfigError(
+                f"distributed is True, False or None (where there are processes), got {self.distributed!r}."
+            )
         if self.standardise not in (True, False, "auto"):
             raise ConfigError(f"standardise is True, False or 'auto', got {self.standardise!r}.")
         if not isinstance(self.checkpoint, (str, os.PathLike, type(None))):

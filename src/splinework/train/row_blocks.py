@@ -1,9 +1,9 @@
 """Sums over blocks of rows, in an order that the rows alone decide: one process or many give the same bits.
 
-Many rows are cut into blocks, whose number depends on nothing but the rows. What an objective needs of all rows (its value, its gradient,
-`JᵀJ` and `Jᵀr`, …) is worked out block by block, and neighbours are added in pairs, then pairs of pairs: a binary tree. A process that has
-some of the blocks adds up whole subtrees, and what is left is added by whoever has both halves. So where blocks are computed changes
-nothing, not even a rounding error, as long as the processors are of one kind.
+Many rows are cut into blocks, whose number depends on nothing but the rows. What an objective needs of all rows (its value,
+its gradient, `JᵀJ` and `Jᵀr`, …) is worked out block by block, and neighbours are added in pairs, then pairs of pairs: a
+binary tree. A process that has some of the blocks adds up whole subtrees, and what is left is added by whoever has both
+halves. So where blocks are computed changes nothing, not even a rounding error, as long as the processors are of one kind.
 """
 
 import copy
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from splinework.nn.network import KAN
 from splinework.train.jacobian import ParameterVector
-from splinework.train.objective import CurvatureOperator, Curvatures, Objective
+from splinework.train.objective import CurvatureOperator, Curvatures
 
 if TYPE_CHECKING:  # this module is loaded by that one, where rows are many
     from splinework.train.data_objective import DataObjective
@@ -154,7 +154,9 @@ class Task:
     of: Callable[..., Tensors]
     merge: Callable[[Tensors, Tensors], Tensors] = sums
 
-    def parts(self, objective: Blocked, first: int, last: int, arguments: tuple[Any, ...]) -> Iterable[tuple[int, float, Any]]:
+    def parts(
+        self, objective: Blocked, first: int, last: int, arguments: tuple[Any, ...]
+    ) -> Iterable[tuple[int, float, Any]]:
         """The blocks that `of` takes."""
         return objective.blocks(first, last)
 
@@ -162,7 +164,9 @@ class Task:
 class _OperatorTask(Task):
     """One on the operators of the blocks, which are kept where rows lie in memory."""
 
-    def parts(self, objective: Blocked, first: int, last: int, arguments: tuple[Any, ...]) -> Iterable[tuple[int, float, Any]]:
+    def parts(
+        self, objective: Blocked, first: int, last: int, arguments: tuple[Any, ...]
+    ) -> Iterable[tuple[int, float, Any]]:
         token, parameters = arguments[:2]
         if not getattr(objective, "is_cheap", False):
             return _operators(objective, first, last, parameters)
@@ -249,7 +253,7 @@ TASKS: dict[str, Task] = {
 # -------------------------------------------------------------------------------------------------- what it is used for
 
 
-def descend(objective: Objective) -> float:
+def descend(objective: Any) -> float:
     """The value, and its gradient in the `.grad` of every parameter; penalties are added to the sum over blocks."""
     value, *gradients = total(objective, "gradient")
     moving = [p for p in objective.model.parameters() if p.requires_grad]

@@ -12,17 +12,14 @@ import torch
 from splinework.nn.network import KAN
 from splinework.train.data_objective import JointObjective
 from splinework.train.distributed import Team, compare, leave
-from splinework.train.fitting import FitResult, conduct, evidence, prepared, working_copy
-from splinework.train.history import History
+from splinework.train.fitting import FitResult, conduct, prepared, working_copy
 from splinework.train.options import TrainingOptions
-from splinework.train.penalties import Penalty
 from splinework.train.sources import Source
 from splinework.train.stream_objective import StreamObjective
+from splinework.train.uncertainty import evidence
 
 OF_PROCESS_0 = ("callbacks", "checkpoint", "progress", "weights", "validation", "residuals", "distributed", "loss")
 """Options that only process 0 uses, or that have no text; arrays among them are compared by their hash."""
-
-Ending = tuple[KAN, History, tuple[Penalty, ...], bool]
 
 
 def fit_together(model: KAN, x: Any, y: Any, options: TrainingOptions) -> FitResult:
@@ -41,7 +38,7 @@ def fit_together(model: KAN, x: Any, y: Any, options: TrainingOptions) -> FitRes
             return team.lead(lambda: _lead(team, model, x, y, options))
         return _follow(team, model, x, y, options)
     except Exception:
-        if team.rank:
+        if team.rank and not team.dismissed:
             leave()  # so that the others see it
         raise
 
@@ -56,14 +53,14 @@ def _lead(team: Team, model: KAN, x: Any, y: Any, options: TrainingOptions) -> F
     else:
         team.hand_out(None)
     outcome = conduct(model, x, rows, objective, options)
-    together = f"worked out by {team.size} processes" if _is_divided(objective, team) else "few enough for one process"
-    outcome.history.decide("processes", f"{team.size} processes, sums over the rows {together}")
+    if not isinstance(objective, JointObjective) and objective.n_blocks > 1:
+        text = f"sums over the rows worked out by {team.size} processes; process 0 exchanged {team.traffic / 1e6:.3g} MB with "
+        text += f"others in {team.messages} messages"
+    else:
+        text = f"the rows are few enough for one of {team.size} processes"
+    outcome.history.decide("processes", text)
     team.hand_out(outcome)
     return FitResult(outcome.model, outcome.history, evidence(rows, outcome.penalties, outcome.polished))
-
-
-def _is_divided(objective: Any, team: Team) -> bool:
-    return not isinstance(objective, JointObjective) and objective.n_blocks > 1
 
 
 def _follow(team: Team, model: KAN, x: Any, y: Any, options: TrainingOptions) -> FitResult:
@@ -109,7 +106,11 @@ def _facts(model: KAN, x: Any, y: Any, options: TrainingOptions) -> Mapping[str,
     for each in fields(options):
         if each.name not in OF_PROCESS_0:
             found[each.name] = _short(repr(getattr(options, each.name)))
-    found["loss"] = options.loss if isinstance(options.loss, str) else getattr(options.loss, "__qualname__", _short(repr(options.loss)))
+    found["loss"] = (
+        options.loss
+        if isinstance(options.loss, str)
+        else getattr(options.loss, "__qualname__", _short(repr(options.loss)))
+    )
     found["the number of residuals"] = str(len(options.residuals))
     return found
 

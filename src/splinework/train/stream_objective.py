@@ -1,6 +1,5 @@
 """The objective of a fit to rows that are not in memory: sums over chunks, each of which is a `DataObjective`."""
 
-import copy
 import math
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,6 @@ from splinework.train.data_split import Samples
 from splinework.train.jacobian import ParameterVector
 from splinework.train.losses import Loss, Squared
 from splinework.train.objective import Batches, CurvatureOperator, Objective, RowBatches
-from splinework.train.row_blocks import BlockCurvature, descend, total
 from splinework.train.stream import Stream, join_chunks
 
 MAX_BUFFER_VALUES, MAX_BUFFER_ROWS = 2**22, 2**18
@@ -89,6 +87,8 @@ class StreamObjective(Objective):
     def differentiate(self, part: Samples | None = None) -> float:
         if part is not None:
             return self._of(part, self.model, *self.penalties).differentiate()
+        from splinework.train.row_blocks import descend
+
         return descend(self)
 
     @torch.no_grad()
@@ -111,11 +111,13 @@ class StreamObjective(Objective):
 
     @torch.no_grad()
     def normal_equations(self, parameters: ParameterVector, max_entries: int) -> tuple[Tensor, Tensor]:
-        matrix, vector = total(self, "normal", parameters, max_entries)
+        matrix, vector = self.total("normal", parameters, max_entries)
         return matrix, vector
 
     @torch.no_grad()
     def curvature_operator(self, parameters: ParameterVector) -> CurvatureOperator:
+        from splinework.train.row_blocks import BlockCurvature
+
         return BlockCurvature(self, parameters, self.penalty_curvatures(parameters))
 
     @property
@@ -124,14 +126,14 @@ class StreamObjective(Objective):
 
     @torch.no_grad()
     def jacobian_blocks(self, parameters: ParameterVector, max_entries: int) -> Iterator[tuple[Tensor, Tensor]]:
-        (triangle,) = total(self, "triangle", parameters, max_entries)
+        (triangle,) = self.total("triangle", parameters, max_entries)
         yield triangle[:, :-1], triangle[:, -1]
 
     @torch.no_grad()
     def geodesic_gradient(
         self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float
     ) -> Tensor | None:
-        return total(self, "geodesic", parameters, start, move, share)[0]
+        return self.total("geodesic", parameters, start, move, share)[0]
 
     def batches(self, size: int | None, generator: torch.Generator) -> Batches:
         if size is None or size >= self.count:
@@ -147,7 +149,7 @@ class StreamObjective(Objective):
         known, memo = self.memo.state, self.memo
         if known and known[0] == state[0] and all(map(torch.equal, known[1], state[1])):
             return memo
-        loss, squares = total(self, "value", True)[0].tolist()
+        loss, squares = self.total("value", True)[0].tolist()
         memo.state = [state[0], [tensor.detach().clone() for tensor in state[1]]]
         memo.loss, memo.rmse = loss, math.sqrt(squares)
         return memo
