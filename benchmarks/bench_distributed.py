@@ -1,7 +1,7 @@
 """One fit on several processes: time, processor time and what passes between them; and what that predicts for more.
 
     python benchmarks/bench_distributed.py --rows 1000000 --columns 10 --processes 1 2
-    python benchmarks/bench_distributed.py --predict 8 64 1000 --rows 100000000
+    python benchmarks/bench_distributed.py --predict 8 64 1000 --at 100000000
 
 Every number of processes fits the same rows with the same settings, one thread each, started as `torchrun` would start them; all
 steps go over all rows, and the results must agree to the bit. Where the machine is busy, seconds say little: then the speed-up to
@@ -92,7 +92,9 @@ def run(folder: Path, shape: list[int], steps: int, size: int) -> list[dict[str,
     for rank in range(size):
         place = {} if size == 1 else {"WORLD_SIZE": str(size), "RANK": str(rank), "LOCAL_RANK": str(rank)}
         begun.append(subprocess.Popen(command, env={**common, **place}))
-    if any([each.wait() for each in begun]):
+    for each in begun:
+        each.wait()
+    if any(each.returncode for each in begun):
         raise SystemExit("a process failed")
     return [json.loads(Path(folder, f"facts.{size}.{rank}").read_text()) for rank in range(size)]
 

@@ -14,6 +14,7 @@ import torch
 
 import splinework as sw
 from splinework.train.optim import NewtonCG
+from splinework.train.penalties import Roughness
 from splinework.train.sources import memmap
 
 warnings.simplefilter("ignore")
@@ -58,7 +59,7 @@ def stream(folder):
 QUICK = {"progress": False, "starts": 1, "grids": None, "degree": "keep", "steps": 6}
 CASES = {
     "lm": lambda folder: sw.fit(model(), *rows(), **{**QUICK, "steps": 12, "starts": 2, "grids": [5, 8]}),
-    "smoothing": lambda folder: sw.fit(model(), *rows(), **{**QUICK, "penalties": [sw.Roughness("auto")]}),
+    "smoothing": lambda folder: sw.fit(model(), *rows(), **{**QUICK, "penalties": [Roughness("auto")]}),
     "newton-cg": lambda folder: sw.fit(model(), *rows(), optimiser=NewtonCG(), **QUICK),
     "lbfgs": lambda folder: sw.fit(model(), *rows(), optimiser="lbfgs", **QUICK),
     "adam": lambda folder: sw.fit(model(), *rows(), optimiser="adam", **QUICK),

@@ -1,0 +1,306 @@
+"""Rows of Arrow data sets, a batch at a time: Parquet and CSV files, folders of them, partitions, and patterns of names.
+
+A data set is cut into pieces, which can be read by themselves: groups of rows of a Parquet file, or whole CSV files,
+compressed or not. So work on many rows needs the memory of a few batches, and what was interrupted goes on with the next piece.
+"""
+
+from __future__ import annotations
+
+import glob
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import numpy as np
+
+from splinework.errors import DataError, FileError
+from splinework.tabular.tables.read import table_chunks
+from splinework.tabular.tables.table import FileTable, check_distinct
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+BATCH_ROWS: Final = 65_536
+"""Rows of a batch."""
+MIN_PIECE_ROWS: Final = 1 << 20
+"""Least rows of a piece of a Parquet file, but for the last one."""
+PARQUET, CSV = (".parquet", ".pq"), (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.bz2", ".csv.zst")
+_BUFFER_BYTES: Final = 1 << 20
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class RowPiece:
+    """Rows that can be read by themselves: a part of a file.
+
+    Attributes:
+        path: The file.
+        fragment: The file as Arrow sees it.
+        groups: The groups of rows in a Parquet file; None of a CSV file, which is one piece.
+        rows: How many, or None where only reading tells.
+        size: Bytes of the file, of which the piece is `share`.
+    """
+
+    path: str
+    fragment: Any = field(repr=False)
+    groups: tuple[int, ...] | None
+    rows: int | None
+    size: int
+    share: float
+
+
+@dataclass(frozen=True)
+class ArrowRows:
+    """A data set.
+
+    Attributes:
+        name: What it is called in messages.
+        schema: Columns and their kinds; those of partitions come last.
+        pieces: All rows, in order of the names of the files.
+    """
+
+    name: str
+    schema: pa.Schema
+    pieces: tuple[RowPiece, ...]
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        return list(self.schema.names)
+
+    @property
+    def size(self) -> float:
+        """Bytes of all files."""
+        return sum(piece.size * piece.share for piece in self.pieces)
+
+    def batches(self, piece: RowPiece, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows of a piece, at most `BATCH_ROWS` at a time.
+
+        Raises:
+            FileError: If the file cannot be read to its end.
+        """
+        import pyarrow as pa
+
+        wanted = list(self.columns if columns is None else columns)
+        scan = _parquet_batches if piece.groups is not None else _csv_batches
+        try:
+            for batch in scan(piece, self.schema, wanted):
+                if batch.num_rows:
+                    yield batch
+        except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            raise FileError(f"{piece.path} cannot be read to its end: {first[:200]}") from error
+
+    def tables(self, tell: Callable[[float], None] = lambda share: None) -> Iterator[FileTable]:
+        """The same rows as tables, at least one; `tell` is called with the share that is read."""
+        first, done = 1, 0.0
+        for piece in self.pieces:
+            for batch in self.batches(piece):
+                frame = batch.to_pandas()
+                frame.index = range(first, first + len(frame))
+                first += len(frame)
+                yield FileTable(frame, self.name, place="row")
+            done += piece.size * piece.share
+            tell(done / max(self.size, 1.0))
+        if first == 1:
+            yield FileTable(self.schema.empty_table().to_pandas(), self.name, place="row")
+
+
+def is_many(path: str) -> bool:
+    """Whether a path means several files: a folder, or a pattern of names."""
+    return Path(path).is_dir() or (not Path(path).exists() and glob.has_magic(path))
+
+
+def arrow_rows(path: str) -> ArrowRows:
+    """The data set of a file, a folder or a pattern; folders named `key=value` become columns.
+
+    Args:
+        path: A Parquet or CSV file, a folder of either (also in folders below it), or a pattern such as `"rows-*.parquet"`.
+
+    Raises:
+        FileError: If there is no such file, or none that can be read.
+        DataError: If two columns have the same name, or columns of one name are of different kinds.
+    """
+    import pyarrow as pa
+    from pyarrow import dataset
+
+    files, base = _files(path)
+    parquet = files[0].lower().endswith(PARQUET)
+    if any(file.lower().endswith(PARQUET) != parquet for file in files):
+        raise FileError(f"{path} has Parquet and CSV files side by side; name those of one kind by a pattern.")
+    partitioning = dataset.partitioning(flavor="hive") if any("=" in Path(f).parent.as_posix() for f in files) else None
+    try:
+        kind = dataset.ParquetFileFormat() if parquet else _csv_format(files[0])
+        found = dataset.dataset(files, format=kind, partitioning=partitioning, partition_base_dir=base)
+        check_distinct(found.schema.names, path)
+        pieces = tuple(piece for one in found.get_fragments() for piece in _pieces(one, parquet))
+    except pa.ArrowInvalid as error:
+        first = (str(error).splitlines() or ["?"])[0]
+        raise FileError(f"{path} cannot be read as {'Parquet' if parquet else 'CSV'}: {first[:200]}") from error
+    except (pa.ArrowTypeError, TypeError) as error:
+        raise DataError(
+            f"the files of {path} do not fit each other: {str(error)[:200]}; name those that do."
+        ) from error
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {str(error)[:200]}") from error
+    return ArrowRows(path, found.schema, pieces)
+
+
+def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
+    """The same items, made by a thread that is at most `depth` of them ahead; Arrow and the kernels leave Python meanwhile."""
+    waiting: queue.Queue[tuple[bool, Any]] = queue.Queue(depth)
+    over = threading.Event()
+
+    def work() -> None:
+        try:
+            for item in items:
+                while not over.is_set():
+                    try:
+                        waiting.put((True, item), timeout=0.2)
+                        break
+                    except queue.Full:
+                        continue
+                if over.is_set():
+                    return
+            waiting.put((False, None))
+        except BaseException as error:  # noqa: BLE001  # raised where the items are taken
+            waiting.put((False, error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            more, item = waiting.get()
+            if not more:
+                if item is not None:
+                    raise item
+                return
+            yield item
+    finally:
+        over.set()
+
+
+def _files(path: str) -> tuple[list[str], str | None]:
+    """The files that are meant, in order, and the folder below which names of folders are partitions."""
+    if Path(path).is_dir():
+        found = sorted(str(one) for one in Path(path).rglob("*") if _is_table(one))
+        if not found:
+            raise FileError(f"there is no Parquet or CSV file in {path}; name a folder of such files.")
+        return found, path
+    if not Path(path).exists() and glob.has_magic(path):
+        found = sorted(one for one in glob.glob(path, recursive=True) if Path(one).is_file())
+        if not found:
+            raise FileError(f"no file has a name like {path}; put the pattern in quotes, or name a folder.")
+        return found, None
+    if not Path(path).is_file():
+        raise FileError(f"there is no file {path}; give a Parquet or CSV file, a folder of them, or a pattern.")
+    return [path], None
+
+
+def _is_table(path: Path) -> bool:
+    hidden = any(part.startswith((".", "_")) for part in path.parts[-1:])
+    return path.is_file() and not hidden and path.name.lower().endswith((*PARQUET, *CSV))
+
+
+def _parquet_batches(piece: RowPiece, schema: pa.Schema, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Batches of a Parquet file. Column chunks are read bit by bit: a data set's own reader holds whole groups of rows."""
+    import pyarrow as pa
+    from pyarrow import dataset, parquet
+
+    fixed = dataset.get_partition_keys(piece.fragment.partition_expression)
+    with parquet.ParquetFile(piece.path, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
+        held = [name for name in wanted if name in file.schema_arrow.names and name not in fixed]
+        for batch in file.iter_batches(
+            BATCH_ROWS, row_groups=list(piece.groups or ()), columns=held, use_threads=False
+        ):
+            columns = []
+            for name in wanted:
+                kind = schema.field(name).type
+                if name in held:
+                    column = batch.column(name)
+                    columns.append(column if column.type == kind else column.cast(kind))
+                else:
+                    columns.append(pa.array([fixed.get(name)], kind).take(pa.array(np.zeros(batch.num_rows, np.int32))))
+            yield pa.RecordBatch.from_arrays(columns, schema=pa.schema([schema.field(name) for name in wanted]))
+
+
+def _csv_batches(piece: RowPiece, schema: pa.Schema, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Batches of a CSV file."""
+    few = {"batch_size": BATCH_ROWS, "batch_readahead": 1, "fragment_readahead": 0, "use_threads": False}
+    yield from piece.fragment.to_batches(schema=schema, columns=list(wanted), **few)
+
+
+def _csv_format(path: str) -> Any:
+    """How the first file is written; all must be written so."""
+    from pyarrow import csv, dataset
+
+    first = next(iter(table_chunks(path, rows=100)))
+    options = dataset.CsvFragmentScanOptions(
+        convert_options=csv.ConvertOptions(decimal_point=first.decimal, strings_can_be_null=True),
+        read_options=csv.ReadOptions(block_size=_BUFFER_BYTES, use_threads=False),
+    )
+    parse = csv.ParseOptions(delimiter=first.separator, newlines_in_values=False)
+    return dataset.CsvFileFormat(parse_options=parse, default_fragment_scan_options=options)
+
+
+def _pieces(fragment: Any, parquet: bool) -> Iterator[RowPiece]:
+    size = Path(fragment.path).stat().st_size
+    if not parquet:
+        yield RowPiece(fragment.path, fragment, None, None, size, 1.0)
+        return
+    counts = [group.num_rows for group in fragment.row_groups]
+    run: list[int] = []
+    for group in range(len(counts)):
+        run.append(group)
+        rows = sum(counts[g] for g in run)
+        if rows >= MIN_PIECE_ROWS or group == len(counts) - 1:
+            yield RowPiece(fragment.path, fragment, tuple(run), rows, size, rows / max(sum(counts), 1))
+            run = []
+
+
+class NumberColumns:
+    """The columns of a batch where a table has a frame, for numbers only: no other copy of the cells is made.
+
+    Args:
+        batch: The rows; all columns are numbers or truth values.
+    """
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self._batch, self.columns = batch, list(batch.schema.names)
+
+    def __len__(self) -> int:
+        return int(self._batch.num_rows)
+
+    def __getitem__(self, name: str) -> _Values:
+        column = self._batch.column(name)
+        values = column.to_numpy(zero_copy_only=False)
+        if column.null_count or values.dtype.kind not in "iufb":
+            values = column.cast("float64", safe=False).to_numpy(zero_copy_only=False)
+        return _Values(values)
+
+
+class _Values:
+    """One column as `numbers` wants it."""
+
+    def __init__(self, values: NDArray[Any]) -> None:
+        self._values, self.dtype = values, values.dtype
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._values)
+
+    def to_numpy(self, dtype: Any) -> NDArray[Any]:
+        """The numbers in another kind."""
+        return self._values.astype(dtype, copy=False)
+
+
+def is_numeric(schema: pa.Schema, names: Iterable[str]) -> bool:
+    """Whether these columns are numbers or truth values."""
+    from pyarrow import types
+
+    tests = (types.is_integer, types.is_floating, types.is_boolean)
+    return all(any(test(schema.field(name).type) for test in tests) for name in names)
