@@ -6,8 +6,8 @@
 Every number of processes fits the same rows with the same settings, one thread each, started as `torchrun` would start them; all
 steps go over all rows, and the results must agree to the bit. Where the machine is busy, seconds say little: then the speed-up to
 expect on a quiet one is the processor time of one process over the largest of several. The prediction is a model:
-`T(n) = S + W / n + ⌈log2 n⌉ · (messages · latency + bytes / bandwidth)` for a step, with the serial part S, the work W, the messages
-and the bytes from the measured run, and the latency and bandwidth of a network as given.
+`T(n) = S + W / n + ⌈log2 n⌉ · (messages · latency + bytes / bandwidth)` for a step, with the serial part S, the work W, the
+messages and the bytes from the measured run, and the latency and bandwidth of a network as given.
 """
 
 from __future__ import annotations

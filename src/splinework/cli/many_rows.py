@@ -20,7 +20,15 @@ from splinework.errors import ConfigError, DataError
 from splinework.formula.figures import plural
 from splinework.nn.files import whole_file, write_whole
 from splinework.tabular.tables import FileTable
-from splinework.tabular.tables.arrow_rows import ArrowRows, NumberColumns, RowPiece, ahead, is_numeric
+from splinework.tabular.tables.arrow_rows import (
+    ArrowRows,
+    NumberColumns,
+    RowPiece,
+    ahead,
+    as_array,
+    as_numbers,
+    is_numeric,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -176,7 +184,7 @@ class ManyRows:
         for piece in pieces:
             expected, seen = piece.rows or 0, 0
             for batch, found in ahead(self._predicted(ahead(self.rows.batches(piece)))):
-                columns = [pa.array(column, from_pandas=column.dtype.kind == "f") for column in found.values()]
+                columns = [as_array(column) for column in found.values()]
                 table = pa.Table.from_arrays([*batch.columns, *columns], names=[*batch.schema.names, *found])
                 if writer is None:
                     plain = {"use_dictionary": False, "write_statistics": False, "compression": "lz4"}
@@ -203,7 +211,7 @@ class ManyRows:
                 if name in self.rows.columns:
                     raise DataError(f"{self.rows.name} has a column {name!r} already; rename or remove it first.")
             if self.target is not None:
-                y = batch.column(self.target).to_numpy(zero_copy_only=False).astype(np.float64)
+                y = as_numbers(batch.column(self.target)).astype(np.float64)
                 first = next(iter(found.values()))
                 if first.dtype.kind == "f":
                     self.figures.add(first, y)

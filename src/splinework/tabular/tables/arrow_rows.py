@@ -9,7 +9,7 @@ from __future__ import annotations
 import glob
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-BATCH_ROWS: Final = 65_536
+BATCH_ROWS: Final = 32_768
 """Rows of a batch."""
 MIN_PIECE_ROWS: Final = 1 << 20
 """Least rows of a piece of a Parquet file, but for the last one."""
 PARQUET, CSV = (".parquet", ".pq"), (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.bz2", ".csv.zst")
-_BUFFER_BYTES: Final = 1 << 20
+_BUFFER_BYTES: Final = 1 << 17  # of each column that is read
+_BLOCK_BYTES: Final = 1 << 21  # of a CSV file
 
 Item = TypeVar("Item")
 
@@ -40,18 +41,20 @@ class RowPiece:
 
     Attributes:
         path: The file.
-        fragment: The file as Arrow sees it.
         groups: The groups of rows in a Parquet file; None of a CSV file, which is one piece.
         rows: How many, or None where only reading tells.
         size: Bytes of the file, of which the piece is `share`.
+        fixed: Columns that names of folders give, with their values.
+        style: Separator and decimal sign of a CSV file.
     """
 
     path: str
-    fragment: Any = field(repr=False)
     groups: tuple[int, ...] | None
     rows: int | None
     size: int
     share: float
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    style: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -127,28 +130,43 @@ def arrow_rows(path: str) -> ArrowRows:
         DataError: If two columns have the same name, or columns of one name are of different kinds.
     """
     import pyarrow as pa
-    from pyarrow import dataset
+    from pyarrow import parquet
 
     files, base = _files(path)
-    parquet = files[0].lower().endswith(PARQUET)
-    if any(file.lower().endswith(PARQUET) != parquet for file in files):
+    is_parquet = files[0].lower().endswith(PARQUET)
+    if any(file.lower().endswith(PARQUET) != is_parquet for file in files):
         raise FileError(f"{path} has Parquet and CSV files side by side; name those of one kind by a pattern.")
-    partitioning = dataset.partitioning(flavor="hive") if any("=" in Path(f).parent.as_posix() for f in files) else None
+    style = None if is_parquet else _csv_style(files[0])
+    partitions = _partitions(files, base)
+    schemas: list[pa.Schema] = []
+    pieces: list[RowPiece] = []
+    for file, fixed in zip(files, partitions, strict=True):
+        try:
+            size = Path(file).stat().st_size
+            if style is None:
+                with parquet.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False) as opened:
+                    schemas.append(opened.schema_arrow.remove_metadata())
+                    pieces += _pieces(file, opened.metadata, size, fixed)
+            else:
+                if not schemas:
+                    with _csv_reader(file, style) as reader:
+                        schemas.append(reader.schema)
+                pieces.append(RowPiece(file, None, None, size, 1.0, fixed, style))
+        except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+            first = (str(error).splitlines() or ["?"])[0]
+            kind = "Parquet" if is_parquet else "CSV"
+            raise FileError(f"{file} cannot be read as {kind}: {first[:200]}; write it again.") from error
     try:
-        kind = dataset.ParquetFileFormat() if parquet else _csv_format(files[0])
-        found = dataset.dataset(files, format=kind, partitioning=partitioning, partition_base_dir=base)
-        check_distinct(found.schema.names, path)
-        pieces = tuple(piece for one in found.get_fragments() for piece in _pieces(one, parquet))
-    except pa.ArrowInvalid as error:
-        first = (str(error).splitlines() or ["?"])[0]
-        raise FileError(f"{path} cannot be read as {'Parquet' if parquet else 'CSV'}: {first[:200]}") from error
-    except (pa.ArrowTypeError, TypeError) as error:
+        schema = pa.unify_schemas(schemas)
+    except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
         raise DataError(
             f"the files of {path} do not fit each other: {str(error)[:200]}; name those that do."
         ) from error
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {str(error)[:200]}") from error
-    return ArrowRows(path, found.schema, pieces)
+    check_distinct(schema.names, path)
+    for name in partitions[0]:
+        if name not in schema.names:
+            schema = schema.append(pa.field(name, pa.array([fixed[name] for fixed in partitions]).type))
+    return ArrowRows(path, schema, tuple(pieces))
 
 
 def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
@@ -208,58 +226,80 @@ def _is_table(path: Path) -> bool:
 
 
 def _parquet_batches(piece: RowPiece, schema: pa.Schema, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of a Parquet file. Column chunks are read bit by bit: a data set's own reader holds whole groups of rows."""
-    import pyarrow as pa
-    from pyarrow import dataset, parquet
+    """Batches of a Parquet file, of which column chunks are read bit by bit."""
+    from pyarrow import parquet
 
-    fixed = dataset.get_partition_keys(piece.fragment.partition_expression)
     with parquet.ParquetFile(piece.path, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
-        held = [name for name in wanted if name in file.schema_arrow.names and name not in fixed]
-        for batch in file.iter_batches(
-            BATCH_ROWS, row_groups=list(piece.groups or ()), columns=held, use_threads=False
-        ):
-            columns = []
-            for name in wanted:
-                kind = schema.field(name).type
-                if name in held:
-                    column = batch.column(name)
-                    columns.append(column if column.type == kind else column.cast(kind))
-                else:
-                    columns.append(pa.array([fixed.get(name)], kind).take(pa.array(np.zeros(batch.num_rows, np.int32))))
-            yield pa.RecordBatch.from_arrays(columns, schema=pa.schema([schema.field(name) for name in wanted]))
+        held = [name for name in wanted if name in file.schema_arrow.names and name not in piece.fixed]
+        groups = list(piece.groups or ())
+        for batch in file.iter_batches(BATCH_ROWS, row_groups=groups, columns=held, use_threads=False):
+            yield _completed(batch, piece, schema, wanted)
 
 
 def _csv_batches(piece: RowPiece, schema: pa.Schema, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Batches of a CSV file."""
-    few = {"batch_size": BATCH_ROWS, "batch_readahead": 1, "fragment_readahead": 0, "use_threads": False}
-    yield from piece.fragment.to_batches(schema=schema, columns=list(wanted), **few)
+    assert piece.style is not None
+    kinds = {field.name: field.type for field in schema}
+    with _csv_reader(piece.path, piece.style, kinds) as reader:
+        for batch in reader:
+            yield _completed(batch, piece, schema, wanted)
 
 
-def _csv_format(path: str) -> Any:
-    """How the first file is written; all must be written so."""
-    from pyarrow import csv, dataset
+def _completed(batch: pa.RecordBatch, piece: RowPiece, schema: pa.Schema, wanted: Sequence[str]) -> pa.RecordBatch:
+    """The columns of the data set in their order: those of partitions are constant, those that a file lacks are empty."""
+    import pyarrow as pa
 
+    columns, held = [], set(batch.schema.names)
+    for name in wanted:
+        kind = schema.field(name).type
+        if name in held and name not in piece.fixed:
+            column = batch.column(name)
+            columns.append(column if column.type == kind else column.cast(kind))
+        else:
+            columns.append(pa.repeat(pa.scalar(piece.fixed.get(name), kind), batch.num_rows))
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema([schema.field(name) for name in wanted]))
+
+
+def _csv_style(path: str) -> tuple[str, str]:
+    """Separator and decimal sign of the first file; all must be written so."""
     first = next(iter(table_chunks(path, rows=100)))
-    options = dataset.CsvFragmentScanOptions(
-        convert_options=csv.ConvertOptions(decimal_point=first.decimal, strings_can_be_null=True),
-        read_options=csv.ReadOptions(block_size=_BUFFER_BYTES, use_threads=False),
+    return first.separator, first.decimal
+
+
+def _csv_reader(path: str, style: tuple[str, str], kinds: Mapping[str, Any] | None = None) -> Any:
+    from pyarrow import csv
+
+    return csv.open_csv(
+        path,
+        read_options=csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
+        parse_options=csv.ParseOptions(delimiter=style[0]),
+        convert_options=csv.ConvertOptions(decimal_point=style[1], strings_can_be_null=True, column_types=kinds),
     )
-    parse = csv.ParseOptions(delimiter=first.separator, newlines_in_values=False)
-    return dataset.CsvFileFormat(parse_options=parse, default_fragment_scan_options=options)
 
 
-def _pieces(fragment: Any, parquet: bool) -> Iterator[RowPiece]:
-    size = Path(fragment.path).stat().st_size
-    if not parquet:
-        yield RowPiece(fragment.path, fragment, None, None, size, 1.0)
-        return
-    counts = [group.num_rows for group in fragment.row_groups]
+def _partitions(files: Sequence[str], base: str | None) -> list[dict[str, Any]]:
+    """What names of folders such as `year=2024` say of each file; numbers where all are whole ones."""
+    found: list[dict[str, Any]] = []
+    for file in files:
+        parts = Path(file).relative_to(base).parent.parts if base is not None else ()
+        found.append(dict(part.split("=", 1) for part in parts if "=" in part))
+    for name in found[0]:
+        values = [each.get(name) for each in found]
+        if all(value is not None and value.lstrip("-").isdigit() for value in values):
+            for each in found:
+                each[name] = int(each[name])
+    return found
+
+
+def _pieces(path: str, metadata: Any, size: int, fixed: Mapping[str, Any]) -> Iterator[RowPiece]:
+    """Groups of rows that follow each other, together of `MIN_PIECE_ROWS` rows at least but for the last."""
+    counts = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
     run: list[int] = []
     for group in range(len(counts)):
         run.append(group)
         rows = sum(counts[g] for g in run)
         if rows >= MIN_PIECE_ROWS or group == len(counts) - 1:
-            yield RowPiece(fragment.path, fragment, tuple(run), rows, size, rows / max(sum(counts), 1))
+            yield RowPiece(path, tuple(run), rows, size, rows / max(sum(counts), 1), fixed)
             run = []
 
 
@@ -277,11 +317,7 @@ class NumberColumns:
         return int(self._batch.num_rows)
 
     def __getitem__(self, name: str) -> _Values:
-        column = self._batch.column(name)
-        values = column.to_numpy(zero_copy_only=False)
-        if column.null_count or values.dtype.kind not in "iufb":
-            values = column.cast("float64", safe=False).to_numpy(zero_copy_only=False)
-        return _Values(values)
+        return _Values(as_numbers(self._batch.column(name)))
 
 
 class _Values:
@@ -296,6 +332,31 @@ class _Values:
     def to_numpy(self, dtype: Any) -> NDArray[Any]:
         """The numbers in another kind."""
         return self._values.astype(dtype, copy=False)
+
+
+def as_numbers(column: pa.Array) -> NDArray[Any]:
+    """A column of numbers or truth values for NumPy, NaN where a cell is missing; pandas is not loaded for it."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.uint8())
+    if column.null_count or pa.types.is_float16(column.type):
+        column = compute.fill_null(column.cast(pa.float64(), safe=False), np.nan)
+    kind = np.dtype(column.type.to_pandas_dtype())
+    return np.frombuffer(column.buffers()[1], kind, count=column.offset + len(column))[column.offset :]
+
+
+def as_array(column: NDArray[Any]) -> pa.Array:
+    """A column as Arrow holds it; NaN is a missing cell. Numbers are not copied, and pandas is not loaded for them."""
+    import pyarrow as pa
+
+    if column.dtype != np.float64:
+        return pa.array(column.tolist())
+    missing = np.isnan(column)
+    empty = int(missing.sum())
+    valid = pa.py_buffer(np.packbits(~missing, bitorder="little")) if empty else None
+    return pa.Array.from_buffers(pa.float64(), len(column), [valid, pa.py_buffer(np.ascontiguousarray(column))], empty)
 
 
 def is_numeric(schema: pa.Schema, names: Iterable[str]) -> bool:
