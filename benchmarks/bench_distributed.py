@@ -6,8 +6,9 @@
 Every number of processes fits the same rows with the same settings, one thread each, started as `torchrun` would start them; all
 steps go over all rows, and the results must agree to the bit. Where the machine is busy, seconds say little: then the speed-up to
 expect on a quiet one is the processor time of one process over the largest of several. The prediction is a model:
-`T(n) = S + W / n + ⌈log2 n⌉ · (messages · latency + bytes / bandwidth)` for a step, with the serial part S, the work W, the
-messages and the bytes from the measured run, and the latency and bandwidth of a network as given.
+`T(n) = S + steps · (W / n + ⌈log2 n⌉ · (messages · latency + bytes / bandwidth))` for a fit, with S what is not divided
+(checks, grids, the last judgement), W the work of a step, the messages and the bytes of one, all measured, and the latency and
+bandwidth of a network as given; S and W grow with the rows.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -80,7 +82,7 @@ def fit_one(folder: Path, shape: list[int], steps: int) -> None:
     )
 
 
-def run(folder: Path, shape: list[int], steps: int, size: int) -> list[dict[str, object]]:
+def run(folder: Path, shape: list[int], steps: int, size: int) -> list[dict[str, Any]]:
     """The processes of one fit."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -99,7 +101,7 @@ def run(folder: Path, shape: list[int], steps: int, size: int) -> list[dict[str,
     return [json.loads(Path(folder, f"facts.{size}.{rank}").read_text()) for rank in range(size)]
 
 
-def measure(count: int, columns: int, steps: int, sizes: list[int]) -> list[dict[str, object]]:
+def measure(count: int, columns: int, steps: int, sizes: list[int]) -> list[dict[str, Any]]:
     """Prints a table, and returns the facts of process 0 for each number of processes."""
     found = []
     print("| processes | seconds | processor seconds of each | of these in blocks | MB per step | messages per step |")
@@ -115,7 +117,7 @@ def measure(count: int, columns: int, steps: int, sizes: list[int]) -> list[dict
             traffic = (
                 (float(words[words.index("MB") - 1]), int(words[words.index("messages") - 1])) if size > 1 else (0, 0)
             )
-            first["megabytes"], first["messages"] = (each / first["steps"] for each in traffic)  # type: ignore[operator]
+            first["megabytes"], first["messages"] = (each / first["steps"] for each in traffic)
             each = [" and ".join(f"{one[key]:.1f}" for one in facts) for key in ("processor", "blocks")]
             print(
                 f"| {size} | {first['seconds']:.1f} | {each[0]} | {each[1]} | {first['megabytes']:.2f} "
@@ -123,7 +125,7 @@ def measure(count: int, columns: int, steps: int, sizes: list[int]) -> list[dict
             )
             found.append({**first, "size": size, "longest": max(float(one["processor"]) for one in facts)})
     for each in found[1:]:
-        ratio = found[0]["longest"] / each["longest"]  # type: ignore[operator]
+        ratio = found[0]["longest"] / each["longest"]
         print(f"\nspeed-up in processor time, {each['size']} processes against {found[0]['size']}: {ratio:.2f}")
     same = all(each["stages"] == found[0]["stages"] for each in found)
     print(
@@ -132,19 +134,20 @@ def measure(count: int, columns: int, steps: int, sizes: list[int]) -> list[dict
     return found
 
 
-def predict(facts: dict[str, object], scale: float, sizes: list[int], latency: float, bandwidth: float) -> None:
+def predict(
+    facts: dict[str, Any], scale: float, sizes: list[int], steps: int, latency: float, bandwidth: float
+) -> None:
     """Prints what the model says for rows `scale` times as many."""
-    steps = float(facts["steps"])  # type: ignore[arg-type]
-    work = scale * facts["blocks"] / steps  # type: ignore[operator]
-    serial = scale * (facts["processor"] - facts["blocks"]) / steps  # type: ignore[operator]
-    print("\n| processes | seconds per step | speed-up | share of communication |")
-    print("|---|---|---|---|")
+    serial, work = scale * (facts["processor"] - facts["blocks"]), scale * facts["blocks"] / facts["steps"]
+    print("\n| processes | seconds of a step | seconds of a fit | speed-up | share of communication |")
+    print("|---|---|---|---|---|")
     for size in [1, *sizes]:
         depth = math.ceil(math.log2(size))
-        messages, volume = facts["messages"], 1e6 * facts["megabytes"]  # type: ignore[operator]
-        passed = depth * (messages * latency + volume / bandwidth) if size > 1 else 0.0  # type: ignore[operator]
-        total = serial + work / size + passed
-        print(f"| {size} | {total:.3g} | {(serial + work) / total:.1f} | {passed / total:.0%} |")
+        passed = depth * (facts["messages"] * latency + 1e6 * facts["megabytes"] / bandwidth)
+        step = work / size + passed
+        whole = serial + steps * step
+        speed = (serial + steps * work) / whole
+        print(f"| {size} | {step:.3g} | {whole:.3g} | {speed:.1f} | {steps * passed / whole:.1%} |")
 
 
 def main() -> None:
@@ -158,6 +161,7 @@ def main() -> None:
         "--predict", type=int, nargs="+", default=[2, 8, 64, 1000], help="numbers of processes to predict"
     )
     made.add_argument("--at", type=int, nargs="+", default=[10**6, 10**8, 10**9], help="rows to predict for")
+    made.add_argument("--fit-steps", type=int, default=50, help="steps of the predicted fit")
     made.add_argument("--latency", type=float, default=LATENCY, help="seconds per message")
     made.add_argument("--bandwidth", type=float, default=BANDWIDTH, help="bytes per second")
     made.add_argument("--fit", help=argparse.SUPPRESS)
@@ -172,7 +176,7 @@ def main() -> None:
     for count in given.at:
         print(f"\n{count:,} rows, {given.latency * 1e6:g} µs per message, {given.bandwidth / 1e9:g} GB/s:")
         facts = {**alone, "messages": several["messages"], "megabytes": several["megabytes"]}
-        predict(facts, count / given.rows, given.predict, given.latency, given.bandwidth)
+        predict(facts, count / given.rows, given.predict, given.fit_steps, given.latency, given.bandwidth)
 
 
 if __name__ == "__main__":
