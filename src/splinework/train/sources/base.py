@@ -141,10 +141,13 @@ class PiecedSource(Source):
                 open_ones.insert(which, (first + len(rows[0]), piece_rows))
 
     def keys(self, chunk: Chunk, seed: int) -> np.ndarray:
-        return splitmix64(
-            np.arange(chunk.first, chunk.first + len(chunk.x), dtype=np.uint64)
-            + splitmix64(np.array([seed], np.uint64))
-        )
+        return row_keys(chunk, seed)
+
+
+def row_keys(chunk: Chunk, seed: int) -> np.ndarray:
+    """Keys from the numbers of the rows, where every pass gives them in the same order."""
+    rows = np.arange(chunk.first, chunk.first + len(chunk.x), dtype=np.uint64)
+    return splitmix64(rows + splitmix64(np.array([seed], np.uint64)))
 
 
 def splitmix64(numbers: np.ndarray) -> np.ndarray:
