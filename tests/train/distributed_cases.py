@@ -17,7 +17,6 @@ from splinework.train.optim import NewtonCG
 from splinework.train.penalties import Roughness
 from splinework.train.sources import memmap
 
-warnings.simplefilter("ignore")
 RANK, SIZE = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 ROWS = 20_000
 
@@ -140,19 +139,23 @@ def lost_worker(folder: Path):
 
 CASES["lost"], CASES["own loops"] = lost_worker, own_loops
 
+
+def facts_of(result):
+    """What is compared of a result."""
+    return {
+        "steps": [(one.stage, one.objective, one.rmse_train, one.rmse_validation) for one in result.history.steps],
+        "numbers": result.model.state_dict(),
+        "notes": list(result.history.notes),
+        "u": result.training_data.u.sum(),
+    }
+
+
 if __name__ == "__main__":
+    warnings.simplefilter("ignore")
     wanted, folder = sys.argv[1].split(","), Path(sys.argv[2])
     for case in wanted:
         try:
-            result = CASES[case](folder)
-            found = {
-                "steps": [
-                    (one.stage, one.objective, one.rmse_train, one.rmse_validation) for one in result.history.steps
-                ],
-                "numbers": result.model.state_dict(),
-                "notes": list(result.history.notes),
-                "u": result.training_data.u.sum(),
-            }
+            found = facts_of(CASES[case](folder))
         except Exception as error:  # noqa: BLE001  # whatever it is, the test wants to see it
             found = {"error": type(error).__name__, "text": str(error)}
         torch.save(found, folder / f"{case}.{RANK}.{SIZE}.pt")
