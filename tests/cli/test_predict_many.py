@@ -15,8 +15,10 @@ import torch
 
 from splinework.nn.checkpoint import load, save
 from splinework.nn.network import KAN
+from splinework.progress.parallel import ahead
 from splinework.tabular.tables import arrow_rows as rows_module
-from splinework.tabular.tables.arrow_rows import ahead, arrow_rows, as_array, as_numbers
+from splinework.tabular.tables.arrow_columns import as_array, as_numbers
+from splinework.tabular.tables.arrow_rows import arrow_rows
 from tests.cli.stand_in import refused
 
 
@@ -212,3 +214,24 @@ def test_partitions_that_are_no_numbers_are_words(folder):
         ["7"] * 3,
         ["a"] * 3,
     ]
+
+
+def test_a_sample_is_taken_evenly_and_is_all_where_rows_are_few(run, folder):
+    written("parquet", frame())
+    rows = arrow_rows("parquet")
+    pd.testing.assert_frame_equal(rows.sample(50).frame.reset_index(drop=True), frame(), check_dtype=False)
+    for most in (49, 20, 3):
+        found = rows.sample(most).frame["id"].to_numpy()
+        assert most / 2 <= len(found) <= most
+        assert len(set(np.diff(found))) == 1
+
+
+def test_a_report_on_a_folder_shows_some_rows_and_tells_the_errors_of_all(run, folder, model, monkeypatch):
+    monkeypatch.setattr("splinework.cli.report.MAX_ROWS", 20)
+    written("parquet", frame())
+    result = run("report", model, "parquet", "--out", "r.html", "--json", "--quiet")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["figures"]["rows"] == 50
+    assert 10 <= told["rows"] <= 20
+    assert Path("r.html").exists()

@@ -8,6 +8,8 @@ Without such a block everything is done one after the other, in this process. Th
 same order.
 """
 
+import queue
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from splinework.errors import ConfigError, warn
 from splinework.progress import jobs
 
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 
 @contextmanager
@@ -61,6 +64,40 @@ def in_parallel(function: Callable[..., Result], tasks: Iterable[tuple[Any, ...]
         for kind, text in told:
             warn(text) if kind == "FitWarning" else warnings.warn(text, stacklevel=2)
     return found
+
+
+def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
+    """The same items, made by a thread that is at most `depth` of them ahead."""
+    waiting: queue.Queue[tuple[bool, Any]] = queue.Queue(depth)
+    over = threading.Event()
+
+    def work() -> None:
+        try:
+            for item in items:
+                while not over.is_set():
+                    try:
+                        waiting.put((True, item), timeout=0.2)
+                        break
+                    except queue.Full:
+                        continue
+                if over.is_set():
+                    return
+            waiting.put((False, None))
+        except BaseException as error:  # noqa: BLE001  # raised where the items are taken
+            waiting.put((False, error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            more, item = waiting.get()
+            if not more:
+                if item is not None:
+                    raise item
+                return
+            yield item
+    finally:
+        over.set()
 
 
 def _done(function: Callable[..., Result], task: tuple[Any, ...]) -> tuple[Result, list[tuple[str, str]]]:

@@ -7,14 +7,10 @@ compressed or not. So work on many rows needs the memory of a few batches, and w
 from __future__ import annotations
 
 import glob
-import queue
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Final
 
 from splinework.errors import DataError, FileError
 from splinework.tabular.tables.read import table_chunks
@@ -22,7 +18,6 @@ from splinework.tabular.tables.table import FileTable, check_distinct
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from numpy.typing import NDArray
 
 BATCH_ROWS: Final = 32_768
 """Rows of a batch."""
@@ -31,8 +26,6 @@ MIN_PIECE_ROWS: Final = 1 << 20
 PARQUET, CSV = (".parquet", ".pq"), (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.bz2", ".csv.zst")
 _BUFFER_BYTES: Final = 1 << 17  # of each column that is read
 _BLOCK_BYTES: Final = 1 << 21  # of a CSV file
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -113,6 +106,22 @@ class ArrowRows:
         if first == 1:
             yield FileTable(self.schema.empty_table().to_pandas(), self.name, place="row")
 
+    def sample(self, most: int, tell: Callable[[float], None] = lambda share: None) -> FileTable:
+        """At most so many rows as one table, taken evenly from all; the index is the number of the row."""
+        import pandas as pd
+
+        kept: list[pd.DataFrame] = []
+        every, count = 1, 0
+        for table in self.tables(tell):
+            frame = table.frame
+            kept.append(frame[(frame.index.to_numpy() - 1) % every == 0])
+            count += len(kept[-1])
+            while count > most:  # twice as thin
+                every *= 2
+                kept = [part[(part.index.to_numpy() - 1) % every == 0] for part in kept]
+                count = sum(map(len, kept))
+        return FileTable(pd.concat(kept), self.name, place="row")
+
 
 def is_many(path: str) -> bool:
     """Whether a path means several files: a folder, or a pattern of names."""
@@ -167,40 +176,6 @@ def arrow_rows(path: str) -> ArrowRows:
         if name not in schema.names:
             schema = schema.append(pa.field(name, pa.array([fixed[name] for fixed in partitions]).type))
     return ArrowRows(path, schema, tuple(pieces))
-
-
-def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
-    """The same items, made by a thread that is at most `depth` of them ahead; Arrow and the kernels leave Python meanwhile."""
-    waiting: queue.Queue[tuple[bool, Any]] = queue.Queue(depth)
-    over = threading.Event()
-
-    def work() -> None:
-        try:
-            for item in items:
-                while not over.is_set():
-                    try:
-                        waiting.put((True, item), timeout=0.2)
-                        break
-                    except queue.Full:
-                        continue
-                if over.is_set():
-                    return
-            waiting.put((False, None))
-        except BaseException as error:  # noqa: BLE001  # raised where the items are taken
-            waiting.put((False, error))
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        while True:
-            more, item = waiting.get()
-            if not more:
-                if item is not None:
-                    raise item
-                return
-            yield item
-    finally:
-        over.set()
 
 
 def _files(path: str) -> tuple[list[str], str | None]:
@@ -301,67 +276,3 @@ def _pieces(path: str, metadata: Any, size: int, fixed: Mapping[str, Any]) -> It
         if rows >= MIN_PIECE_ROWS or group == len(counts) - 1:
             yield RowPiece(path, tuple(run), rows, size, rows / max(sum(counts), 1), fixed)
             run = []
-
-
-class NumberColumns:
-    """The columns of a batch where a table has a frame, for numbers only: no other copy of the cells is made.
-
-    Args:
-        batch: The rows; all columns are numbers or truth values.
-    """
-
-    def __init__(self, batch: pa.RecordBatch) -> None:
-        self._batch, self.columns = batch, list(batch.schema.names)
-
-    def __len__(self) -> int:
-        return int(self._batch.num_rows)
-
-    def __getitem__(self, name: str) -> _Values:
-        return _Values(as_numbers(self._batch.column(name)))
-
-
-class _Values:
-    """One column as `numbers` wants it."""
-
-    def __init__(self, values: NDArray[Any]) -> None:
-        self._values, self.dtype = values, values.dtype
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._values)
-
-    def to_numpy(self, dtype: Any) -> NDArray[Any]:
-        """The numbers in another kind."""
-        return self._values.astype(dtype, copy=False)
-
-
-def as_numbers(column: pa.Array) -> NDArray[Any]:
-    """A column of numbers or truth values for NumPy, NaN where a cell is missing; pandas is not loaded for it."""
-    import pyarrow as pa
-    from pyarrow import compute
-
-    if pa.types.is_boolean(column.type):
-        column = column.cast(pa.uint8())
-    if column.null_count or pa.types.is_float16(column.type):
-        column = compute.fill_null(column.cast(pa.float64(), safe=False), np.nan)
-    kind = np.dtype(column.type.to_pandas_dtype())
-    return np.frombuffer(column.buffers()[1], kind, count=column.offset + len(column))[column.offset :]
-
-
-def as_array(column: NDArray[Any]) -> pa.Array:
-    """A column as Arrow holds it; NaN is a missing cell. Numbers are not copied, and pandas is not loaded for them."""
-    import pyarrow as pa
-
-    if column.dtype != np.float64:
-        return pa.array(column.tolist())
-    missing = np.isnan(column)
-    empty = int(missing.sum())
-    valid = pa.py_buffer(np.packbits(~missing, bitorder="little")) if empty else None
-    return pa.Array.from_buffers(pa.float64(), len(column), [valid, pa.py_buffer(np.ascontiguousarray(column))], empty)
-
-
-def is_numeric(schema: pa.Schema, names: Iterable[str]) -> bool:
-    """Whether these columns are numbers or truth values."""
-    from pyarrow import types
-
-    tests = (types.is_integer, types.is_floating, types.is_boolean)
-    return all(any(test(schema.field(name).type) for test in tests) for name in names)
