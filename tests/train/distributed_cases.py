@@ -133,7 +133,7 @@ def lost_worker(folder: Path):
             os.kill(os.getpid(), signal.SIGKILL)
         return plain.of(block, share, *arguments)
 
-    row_blocks.TASKS["normal"] = row_blocks.Task(of)
+    row_blocks.TASKS["normal"] = row_blocks.BlockTask(of)
     return CASES["checkpoint"](folder)
 
 

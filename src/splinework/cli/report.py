@@ -47,7 +47,7 @@ def report(options: ReportOptions) -> None:
     """Write a page about MODEL, a file that `fit` or `discover` wrote, and its fit to the rows of DATA.
 
     DATA is a CSV or Parquet file, or - for the standard input; or a folder of such files, or a pattern: then the page shows
-    rows that are taken evenly from all, and the errors of all rows are told besides. The page needs no other file and no
+    rows that are taken evenly from all, and the errors of all rows are printed besides. The page needs no other file and no
     network. It shows the network, its edges and the formulas that were found with it; with DATA also the columns, and with
     the target among them the fit and its residuals.
 

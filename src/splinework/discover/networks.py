@@ -146,7 +146,7 @@ class NetworkSearch:
         return self.trials[-1]
 
     def _tried(self, plans: Sequence[Plan], *, budget: float, verb: str = "trying") -> list[NetworkTrial]:
-        """The plans' networks, several at once where joblib was told so; callbacks stay in this process."""
+        """The plans' networks, several at once where joblib is configured for it; callbacks stay in this process."""
         self.on_stage(f"{verb} {' and '.join(map(str, plans))}")
         common = self._common if len(plans) > 1 else replace(self._common, callbacks=self.options.callbacks)
         return in_parallel(_try, [(plan, self.rows, self.names, self.target, common, budget) for plan in plans])

@@ -77,7 +77,7 @@ class _Chain(torch.autograd.Function):
 
 
 def _places(tensors: Sequence[Tensor | None]) -> list[int]:
-    """Where tensors lie in memory."""
+    """The addresses of tensors in memory."""
     return [t.data_ptr() for t in tensors if t is not None]
 
 

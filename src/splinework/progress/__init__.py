@@ -15,12 +15,12 @@ MIN_WIDTH_FOR_BAR = 96
 
 
 def jobs() -> int:
-    """How many pieces of work are done at once: 1 unless joblib was told otherwise.
+    """How many pieces of work are done at once: 1 unless joblib is configured otherwise.
 
     >>> jobs()
     1
     """
-    if "joblib" not in sys.modules:  # then nobody can have told it
+    if "joblib" not in sys.modules:  # then nobody can have configured it
         return 1
     import joblib
 

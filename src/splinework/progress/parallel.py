@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 
 @contextmanager
 def with_jobs(count: int | None) -> Iterator[None]:
-    """Inside, so many processes of this machine share the work; None and 1 change nothing, -1 takes a process for each core.
+    """Inside, this number of local processes share the work; None and 1 change nothing, -1 takes a process for each core.
 
     Raises:
         ConfigError: For 0, or a number below -1.
@@ -41,7 +41,7 @@ def with_jobs(count: int | None) -> Iterator[None]:
 
 
 def in_parallel(function: Callable[..., Result], tasks: Iterable[tuple[Any, ...]]) -> list[Result]:
-    """`function(*task)` for every task, in order; several at once where joblib was told so.
+    """`function(*task)` for every task, in order; several at once where joblib is configured for it.
 
     Functions, arguments and results travel between processes, so they must be such as can be pickled. What a piece of work warns
     of is warned of here.
@@ -59,9 +59,9 @@ def in_parallel(function: Callable[..., Result], tasks: Iterable[tuple[Any, ...]
     import joblib
 
     found: list[Result] = []
-    for result, told in joblib.Parallel()(joblib.delayed(_done)(function, task) for task in listed):
+    for result, warned in joblib.Parallel()(joblib.delayed(_done)(function, task) for task in listed):
         found.append(result)
-        for kind, text in told:
+        for kind, text in warned:
             warn(text) if kind == "FitWarning" else warnings.warn(text, stacklevel=2)
     return found
 
@@ -102,10 +102,10 @@ def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
 
 def _done(function: Callable[..., Result], task: tuple[Any, ...]) -> tuple[Result, list[tuple[str, str]]]:
     """The result, and what was warned of meanwhile."""
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         result = function(*task)
-    return result, [(each.category.__name__, str(each.message)) for each in told if _matters(each.category)]
+    return result, [(each.category.__name__, str(each.message)) for each in caught if _matters(each.category)]
 
 
 def _matters(category: type[Warning]) -> bool:

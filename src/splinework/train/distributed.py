@@ -27,7 +27,7 @@ from splinework.nn.network import KAN
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import DataSplit
 from splinework.train.jacobian import ParameterVector
-from splinework.train.row_blocks import SHARED_BY, TASKS, Blocked, Node, block_range, grow, partial
+from splinework.train.row_blocks import SHARED_BY, TASKS, Blocked, Subtree, block_range, grow, partial
 from splinework.train.stream_objective import StreamObjective
 
 PATIENCE = timedelta(hours=2)
@@ -51,7 +51,7 @@ def compare(facts: Mapping[str, str]) -> None:
     """Makes sure that all processes are about to do the same.
 
     Args:
-        facts: What must be alike, by name, as texts; the first difference is reported.
+        facts: Texts that must be alike, by name; the first difference is reported.
 
     Raises:
         ConfigError: In every process, if one differs from process 0.
@@ -95,7 +95,7 @@ def leave() -> None:
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Ctrl-C waits until what was told has been done: half a message would end the fit of all."""
+    """Ctrl-C waits until a command has been carried out: half a message would end the fit of all."""
     if not hasattr(signal, "pthread_sigmask") or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -131,8 +131,8 @@ class Team:
     Attributes:
         split: The rows, which every process has once they are prepared.
         stream: The objective of rows that stream, or None.
-        dismissed: Whether process 0 has said that it failed.
-        messages: What this process has sent and received so far, as commands and as sums.
+        dismissed: Whether process 0 has reported that it failed.
+        messages: Number of commands and sums that this process has sent and received so far.
         traffic: The bytes of that.
     """
 
@@ -151,14 +151,14 @@ class Team:
     # ------------------------------------------------------------------------------------------------ process 0
 
     def lead(self, work: Callable[[], Result]) -> Result:
-        """Does the work; the others serve until it has ended, and are told if it failed."""
+        """Does the work; the others serve until it has ended, and get a message if it failed."""
         token = SHARED_BY.set(self)
         try:
             result = work()
         except BaseException as error:
             if _GROUP:
                 with contextlib.suppress(Exception):
-                    self._tell({"failed": (type(error).__name__, str(error) or type(error).__name__)})
+                    self._command({"failed": (type(error).__name__, str(error) or type(error).__name__)})
             raise
         finally:
             SHARED_BY.reset(token)
@@ -167,20 +167,20 @@ class Team:
     def hand_out(self, result: Any) -> None:
         """Gives the others what they wait for in `serve`."""
         with _uninterrupted(), _lost("while a result was handed out"):
-            self._tell({"result": result})
+            self._command({"result": result})
 
-    def total(self, objective: Blocked, task: str, arguments: tuple[Any, ...]) -> list[Node] | None:
+    def total(self, objective: Blocked, task: str, arguments: tuple[Any, ...]) -> list[Subtree] | None:
         """The subtrees of all blocks, worked out by all; None for rows that only this process has."""
         name = self._name(objective)
         if name is None or objective.n_blocks == 1:
             return None
         with _uninterrupted(), _lost("while a sum over the rows was worked out"):
             plain = tuple(_moved(each, torch.device("cpu")) for each in arguments)
-            self._tell({"rows": name, "task": task, "arguments": plain, "model": self._state(objective.model)})
+            self._command({"rows": name, "task": task, "arguments": plain, "model": self._state(objective.model)})
             return self._work(objective, task, arguments)
 
     def _name(self, objective: Any) -> str | None:
-        """What the others know these rows as."""
+        """The name by which the others know these rows; None if they do not have them."""
         if isinstance(objective, StreamObjective):
             return "stream" if self.stream is not None and objective.stream is self.stream.stream else None
         u = getattr(objective, "u", None)
@@ -212,14 +212,16 @@ class Team:
         """
         with _uninterrupted(), _lost("while this one waited for its next task"):
             while True:
-                told = self._hear()
-                if "result" in told:
-                    return told["result"]
-                if "failed" in told:
+                command = self._receive_command()
+                if "result" in command:
+                    return command["result"]
+                if "failed" in command:
                     self.dismissed = True
-                    _fail(*told["failed"])
-                objective = self._objective(told["rows"], told["model"])
-                self._work(objective, told["task"], tuple(_moved(each, self._device) for each in told["arguments"]))
+                    _fail(*command["failed"])
+                objective = self._objective(command["rows"], command["model"])
+                self._work(
+                    objective, command["task"], tuple(_moved(each, self._device) for each in command["arguments"])
+                )
 
     @property
     def _device(self) -> torch.device:
@@ -244,9 +246,9 @@ class Team:
 
     # ------------------------------------------------------------------------------------------------------- messages
 
-    def _work(self, objective: Any, task: str, arguments: tuple[Any, ...]) -> list[Node]:
+    def _work(self, objective: Any, task: str, arguments: tuple[Any, ...]) -> list[Subtree]:
         """This process's blocks, joined with those of the processes below it in the tree; sent on, but for process 0."""
-        nodes: list[Node] | None = None
+        nodes: list[Subtree] | None = None
         failure = ""
         try:
             nodes = partial(objective, *block_range(objective.n_blocks, self.rank, self.size), task, arguments)
@@ -270,20 +272,20 @@ class Team:
             raise SplineworkError(failure)
         return nodes or []
 
-    def _tell(self, what: Any) -> None:
+    def _command(self, what: Any) -> None:
         data = torch.frombuffer(bytearray(pickle.dumps(what)), dtype=torch.uint8)
         dist.broadcast(torch.tensor([len(data)]), 0, group=self.group)
         dist.broadcast(data, 0, group=self.group)
         self._count(data)
 
-    def _hear(self) -> Any:
+    def _receive_command(self) -> Any:
         count = torch.zeros(1, dtype=torch.long)
         dist.broadcast(count, 0, group=self.group)
         data = torch.empty(int(count), dtype=torch.uint8)
         dist.broadcast(data, 0, group=self.group)
         return pickle.loads(data.numpy().tobytes())  # noqa: S301  # from a process of this fit
 
-    def _send(self, to: int, nodes: list[Node], failure: str) -> None:
+    def _send(self, to: int, nodes: list[Subtree], failure: str) -> None:
         tensors = [[t.detach().cpu().contiguous() for t in node.tensors] for node in nodes]
         shapes = [(n.start, n.level, [(t.shape, t.dtype) for t in ts]) for n, ts in zip(nodes, tensors, strict=True)]
         head = torch.frombuffer(bytearray(pickle.dumps((failure, shapes))), dtype=torch.uint8)
@@ -294,7 +296,7 @@ class Team:
             dist.send(tensor, to, group=self.group)
         self._count(head, *sent)
 
-    def _receive(self, of: int) -> tuple[list[Node], str]:
+    def _receive(self, of: int) -> tuple[list[Subtree], str]:
         count = torch.zeros(1, dtype=torch.long)
         dist.recv(count, of, group=self.group)
         head = torch.empty(int(count), dtype=torch.uint8)
@@ -310,7 +312,7 @@ class Team:
                     dist.recv(tensor, of, group=self.group)
                     self.traffic += tensor.numel() * tensor.element_size()
                 tensors.append(tensor.to(self._device))
-            nodes.append(Node(start, level, tuple(tensors)))
+            nodes.append(Subtree(start, level, tuple(tensors)))
         return nodes, failure
 
     def _count(self, *parts: Tensor) -> None:

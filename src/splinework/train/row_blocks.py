@@ -49,7 +49,7 @@ class Blocked(Protocol):
 class Shares(Protocol):
     """Those who work out sums together; see `splinework.train.distributed`."""
 
-    def total(self, objective: Blocked, task: str, arguments: tuple[Any, ...]) -> "list[Node] | None":
+    def total(self, objective: Blocked, task: str, arguments: tuple[Any, ...]) -> "list[Subtree] | None":
         """The subtrees of all blocks, or None where they do not have these rows."""
 
 
@@ -58,7 +58,7 @@ SHARED_BY: ContextVar[Shares | None] = ContextVar("SHARED_BY", default=None)
 
 
 def block_count(rows: int) -> int:
-    """Blocks of so many rows, a power of two; 1 where they are too few.
+    """Number of blocks of these rows, a power of two; 1 where they are too few.
 
     >>> [block_count(rows) for rows in (10, 20_000, 1_000_000)]
     [1, 2, 64]
@@ -80,7 +80,7 @@ def block_range(n_blocks: int, part: int, parts: int) -> tuple[int, int]:
 
 @final
 @dataclass(frozen=True)
-class Node:
+class Subtree:
     """The sum over blocks `start … start + 2^level - 1`."""
 
     start: int
@@ -88,18 +88,18 @@ class Node:
     tensors: Tensors
 
 
-def grow(stack: list[Node], node: Node, merge: Callable[[Tensors, Tensors], Tensors]) -> None:
+def grow(stack: list[Subtree], node: Subtree, merge: Callable[[Tensors, Tensors], Tensors]) -> None:
     """Adds the node that follows the last one of the stack, and joins what are two halves of one subtree."""
     while stack and stack[-1].level == node.level and stack[-1].start % 2 ** (node.level + 1) == 0:
         before = stack.pop()
-        node = Node(before.start, node.level + 1, merge(before.tensors, node.tensors))
+        node = Subtree(before.start, node.level + 1, merge(before.tensors, node.tensors))
     stack.append(node)
 
 
-def partial(objective: Blocked, first: int, last: int, task: str, arguments: tuple[Any, ...]) -> list[Node]:
+def partial(objective: Blocked, first: int, last: int, task: str, arguments: tuple[Any, ...]) -> list[Subtree]:
     """The subtrees of some blocks."""
     work = TASKS[task]
-    stack: list[Node] = []
+    stack: list[Subtree] = []
     number, waiting = -1, None
     with torch.no_grad():
         for index, share, block in work.parts(objective, first, last, arguments):
@@ -108,10 +108,10 @@ def partial(objective: Blocked, first: int, last: int, task: str, arguments: tup
                 waiting = work.merge(waiting, found)
                 continue
             if waiting is not None:
-                grow(stack, Node(number, 0, waiting), work.merge)
+                grow(stack, Subtree(number, 0, waiting), work.merge)
             number, waiting = index, found
     if waiting is not None:
-        grow(stack, Node(number, 0, waiting), work.merge)
+        grow(stack, Subtree(number, 0, waiting), work.merge)
     return stack
 
 
@@ -143,8 +143,8 @@ def triangles(first: Tensors, second: Tensors) -> Tensors:
 
 
 @dataclass(frozen=True)
-class Task:
-    """What is worked out of a block, and how two results become one.
+class BlockTask:
+    """A piece of work on a block, and how two results become one.
 
     Attributes:
         of: `of(block, share, *arguments)`.
@@ -161,7 +161,7 @@ class Task:
         return objective.blocks(first, last)
 
 
-class _OperatorTask(Task):
+class _OperatorTask(BlockTask):
     """One on the operators of the blocks, which are kept where rows lie in memory."""
 
     def parts(
@@ -237,12 +237,12 @@ def _squares(here: CurvatureOperator, share: float, token: int, parameters: Para
     return tuple(blocks * share for _, blocks in here.squares())
 
 
-TASKS: dict[str, Task] = {
-    "value": Task(_value),
-    "gradient": Task(_gradient),
-    "normal": Task(_normal),
-    "triangle": Task(_triangle, triangles),
-    "geodesic": Task(_geodesic),
+TASKS: dict[str, BlockTask] = {
+    "value": BlockTask(_value),
+    "gradient": BlockTask(_gradient),
+    "normal": BlockTask(_normal),
+    "triangle": BlockTask(_triangle, triangles),
+    "geodesic": BlockTask(_geodesic),
     "begin": _OperatorTask(_begin),
     "times": _OperatorTask(_times),
     "squares": _OperatorTask(_squares),

@@ -81,7 +81,7 @@ def _follow(team: Team, model: KAN, x: Any, y: Any, options: TrainingOptions) ->
 
 
 def _facts(model: KAN, x: Any, y: Any, options: TrainingOptions) -> Mapping[str, str]:
-    """What must be alike in all processes, by name."""
+    """Texts that must be alike in all processes, by name."""
     config = getattr(model, "config", type(model).__name__)
     found = {
         "the version of splinework": version("splinework"),
@@ -120,7 +120,7 @@ def _short(text: str) -> str:
 
 
 def _shape_and_hash(values: Any) -> tuple[str, str]:
-    """Texts by which arrays and frames can be told apart; of what is no table of numbers, its kind."""
+    """Texts that differ for different arrays and frames; the kind of anything else."""
     if values is None:
         return "None", "None"
     try:

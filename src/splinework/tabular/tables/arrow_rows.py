@@ -55,7 +55,7 @@ class ArrowRows:
     """A data set.
 
     Attributes:
-        name: What it is called in messages.
+        name: Its name in messages.
         schema: Columns and their kinds; those of partitions come last.
         pieces: All rows, in order of the names of the files.
     """
@@ -107,7 +107,7 @@ class ArrowRows:
             yield FileTable(self.schema.empty_table().to_pandas(), self.name, place="row")
 
     def sample(self, most: int, tell: Callable[[float], None] = lambda share: None) -> FileTable:
-        """At most so many rows as one table, taken evenly from all; the index is the number of the row."""
+        """A table of at most `most` rows, taken evenly from all; the index is the number of the row."""
         import pandas as pd
 
         kept: list[pd.DataFrame] = []
@@ -253,7 +253,7 @@ def _csv_reader(path: str, style: tuple[str, str], kinds: Mapping[str, Any] | No
 
 
 def _partitions(files: Sequence[str], base: str | None) -> list[dict[str, Any]]:
-    """What names of folders such as `year=2024` say of each file; numbers where all are whole ones."""
+    """The columns that folders named like `year=2024` give to each file; numbers where all are whole ones."""
     found: list[dict[str, Any]] = []
     for file in files:
         parts = Path(file).relative_to(base).parent.parts if base is not None else ()
