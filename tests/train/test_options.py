@@ -73,6 +73,7 @@ VALUES = {
     "loss": Huber(0.5),
     "weights": np.linspace(1, 2, 60),
     "checkpoint": "record",
+    "distributed": False,
     "residuals": [Residual(plain, [[0.0, 0.0]])],
 }
 """A value of each option that is not its default."""
@@ -90,6 +91,7 @@ WRONG = {
     "budget": "long",
     "loss": "small",
     "checkpoint": 3,
+    "distributed": "yes",
     "residuals": [3],
 }
 

@@ -85,6 +85,12 @@ def budget(default: float) -> Any:
     )
 
 
+def jobs() -> Any:
+    """The number of processes that share the search."""
+    text = "Processes that share the search; -1 takes one for each core."
+    return option(default=1, within=(-1, 4096), metavar="N", help=text, group=SEARCH_GROUP)
+
+
 def seed(default: int | None = 0, **words: Any) -> Any:
     """The seed."""
     words = {"metavar": "N", "help": "Seed of everything random.", "group": SEARCH_GROUP, **words}

@@ -56,6 +56,22 @@ class Predictor:
         return found
 
     @property
+    def inputs(self) -> list[str]:
+        """The columns that the model takes."""
+        estimator = self._fitted.estimator
+        return self._fitted.features if estimator is None else [one.name for one in estimator.columns_.columns]
+
+    @property
+    def takes_numbers(self) -> bool:
+        """Whether all inputs are numbers, and none categories."""
+        return self._fitted.estimator is None
+
+    @property
+    def target(self) -> str:
+        """The column that the model predicts; of several, the first."""
+        return self._fitted.target
+
+    @property
     def remarks(self) -> list[str]:
         """Notes on all rows so far."""
         found = [*self._notes, *self._counts.remarks(self._fitted)]

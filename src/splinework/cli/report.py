@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -14,6 +15,14 @@ from splinework.cli.json_output import json_text
 from splinework.cli.options import argument, command, option, takes
 from splinework.cli.progress import Stages
 from splinework.errors import ConfigError
+
+if TYPE_CHECKING:
+    from splinework.cli.fitted import ModelFile
+    from splinework.cli.many_rows import ManyRows
+    from splinework.tabular.tables import FileTable
+
+MAX_ROWS: Final = 50_000
+"""Rows that a page shows of a data set of several files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +46,10 @@ class ReportOptions:
 def report(options: ReportOptions) -> None:
     """Write a page about MODEL, a file that `fit` or `discover` wrote, and its fit to the rows of DATA.
 
-    DATA is a CSV or Parquet file, or - for the standard input. The page needs no other file and no network. It shows the
-    network, its edges and the formulas that were found with it; with DATA also the columns, and with the target among them the
-    fit and its residuals.
+    DATA is a CSV or Parquet file, or - for the standard input; or a folder of such files, or a pattern: then the page shows
+    rows that are taken evenly from all, and the errors of all rows are printed besides. The page needs no other file and no
+    network. It shows the network, its edges and the formulas that were found with it; with DATA also the columns, and with
+    the target among them the fit and its residuals.
 
     \b
     Examples:
@@ -57,20 +67,40 @@ def report(options: ReportOptions) -> None:
         from splinework.cli.fitted import ModelFile
         from splinework.cli.pages import rows_of, write_page
         from splinework.tabular.tables import read_table
+        from splinework.tabular.tables.arrow_rows import is_many
 
-        fitted, rows = ModelFile(options.model), None
+        fitted, rows, all_rows = ModelFile(options.model), None, None
         if options.data is not None:
             stages.stage(f"reading {options.data if options.data != '-' else 'the standard input'}", after=1.0)
-            table = read_table(options.data, tell=stages.share, max_unpacked=options.max_unpacked)
+            if options.data != "-" and is_many(options.data):
+                table, all_rows = _many(options.data, fitted, stages)
+            else:
+                table = read_table(options.data, tell=stages.share, max_unpacked=options.max_unpacked)
             rows = rows_of(table, fitted, held_out=options.held_out)
         stages.stage("drawing the page", after=1.0)
         write_page(fitted, Path(options.out), rows=rows, title=options.title, tell=stages.share)
     if options.as_json:
         count = 0 if rows is None else len(rows.x)
-        results = {"rows": count, "notes": [] if rows is None else list(rows.remarks), "files": {"report": options.out}}
+        notes = [] if rows is None else list(rows.remarks)
+        results: dict[str, Any] = {"rows": count, "notes": notes, "files": {"report": options.out}}
+        if all_rows is not None:
+            results["figures"] = all_rows.figures.summary
         click.echo(json_text(results), nl=False)
     elif not options.quiet:
         click.echo(f"open   {options.out}")
     if rows is not None and not options.quiet:
-        for remark in rows.remarks:
+        for remark in [*rows.remarks, *([] if all_rows is None else all_rows.remarks)]:
             click.echo(f"note: {remark}", err=True)
+
+
+def _many(data: str, fitted: ModelFile, stages: Stages) -> tuple[FileTable, ManyRows]:
+    """Some rows of a data set, and the errors of all."""
+    from splinework.cli.many_rows import ManyRows
+    from splinework.cli.predictions import Predictor
+    from splinework.tabular.tables.arrow_rows import arrow_rows
+
+    work = ManyRows(arrow_rows(data), Predictor(fitted))
+    table = work.rows.sample(MAX_ROWS, stages.share)
+    stages.stage(f"predicting for {data}", after=1.0)
+    work.measure(stages)
+    return table, work

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from splinework.cli.artefacts import write_artefacts
 from splinework.cli.interrupts import InterruptHandler, answering
+from splinework.progress.parallel import with_jobs
 
 if TYPE_CHECKING:
     from splinework.cli.job import FitOutcome, FitSettings
@@ -75,7 +76,7 @@ def run_fit(
     with answering(stop.interrupt):
         began = time.monotonic()
         try:
-            with stop.searching(), stages.within(request.budget):
+            with stop.searching(), stages.within(request.budget), with_jobs(request.jobs):
                 found = search(prepared, settings, FitCallbacks(stages.stage, stages.step))
         except KeyboardInterrupt:
             stages.insist("interrupted before there was a formula; nothing was written")

@@ -17,6 +17,8 @@ from splinework.interpret.symbolic.expression import Splines
 from splinework.interpret.symbolic.formulas_of_edges import propose
 from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction
 from splinework.nn.network import KAN
+from splinework.progress import jobs
+from splinework.progress.parallel import in_parallel
 from splinework.train import History, Penalty, Roughness, TrainingOptions
 
 Array = NDArray[np.float64]
@@ -110,13 +112,15 @@ class NetworkSearch:
         until = time.monotonic() + screening
         good = MAX_GOOD_ERROR
         taken: list[Plan] = []
+        waiting: list[NetworkTrial] = []
         for number, plan in enumerate(todo):
             left = until - time.monotonic()
-            if self.trials and left <= 0:
+            if self.trials and left <= 0 and not waiting:
                 self.notes.append(f"time ran out before {len(todo) - number} of {len(todo)} shapes were tried")
                 break
-            self.on_stage(f"trying {plan}")
-            self.trials.append(self._try(plan, budget=max(left, 1.0)))
+            if not waiting:
+                waiting = self._tried(todo[number : number + jobs()], budget=max(left, 1.0))
+            self.trials.append(waiting.pop(0))
             if self.trials[-1].error < good:
                 self.trials[-1] = refined = self._refined(self.trials[-1])
                 good = 0.3 * refined.error
@@ -138,9 +142,14 @@ class NetworkSearch:
 
     def only(self, plan: Plan, *, budget: float) -> NetworkTrial:
         """One short fit, for a network where a formula was found without any."""
-        self.on_stage(f"fitting {plan}")
-        self.trials.append(self._try(plan, budget=budget))
+        self.trials += self._tried([plan], budget=budget, verb="fitting")
         return self.trials[-1]
+
+    def _tried(self, plans: Sequence[Plan], *, budget: float, verb: str = "trying") -> list[NetworkTrial]:
+        """The plans' networks, several at once where joblib is configured for it; callbacks stay in this process."""
+        self.on_stage(f"{verb} {' and '.join(map(str, plans))}")
+        common = self._common if len(plans) > 1 else replace(self._common, callbacks=self.options.callbacks)
+        return in_parallel(_try, [(plan, self.rows, self.names, self.target, common, budget) for plan in plans])
 
     @property
     def _common(self) -> TrainingOptions:
@@ -169,41 +178,42 @@ class NetworkSearch:
                 self.offer(expressions[0], splines)
         return self.done()
 
-    def _try(self, plan: Plan, *, budget: float) -> NetworkTrial:
-        """The plan's network at a grid that the rows can bear; under noise smoothed as held-out rows ask."""
-        rows = self.rows
-        model = KAN(
-            list(plan.shape),
-            basis=plan.bases(_affordable_grid(plan, len(rows.y))),
-            base=plan.base,
-            names=self.names,
-            output_names=[self.target],
-            input_scales=plan.input_scales,
-            output_scales=(plan.output_scale,),
-            generator=torch.Generator().manual_seed(self.options.seed),
-            dtype=torch.float64,
+
+def _try(
+    plan: Plan, rows: SplitRows, names: tuple[str, ...], target: str, common: TrainingOptions, budget: float
+) -> NetworkTrial:
+    """The plan's network at a grid that the rows can bear; under noise smoothed as held-out rows ask."""
+    model = KAN(
+        list(plan.shape),
+        basis=plan.bases(_affordable_grid(plan, len(rows.y))),
+        base=plan.base,
+        names=names,
+        output_names=[target],
+        input_scales=plan.input_scales,
+        output_scales=(plan.output_scale,),
+        generator=torch.Generator().manual_seed(common.seed),
+        dtype=torch.float64,
+    )
+    best: NetworkTrial | None = None
+    for penalties in ((), (Roughness(1e-4),), (Roughness(1e-2),)):
+        options = replace(
+            common,
+            grids=None,
+            starts=4 if best is None and len(plan.shape) > 2 else 1,
+            standardise=best is None,
+            penalties=penalties,
+            budget=budget,
+            weights=rows.weights,
         )
-        best: NetworkTrial | None = None
-        for penalties in ((), (Roughness(1e-4),), (Roughness(1e-2),)):
-            options = replace(
-                self._common,
-                grids=None,
-                starts=4 if best is None and len(plan.shape) > 2 else 1,
-                standardise=best is None,
-                penalties=penalties,
-                budget=budget,
-                callbacks=self.options.callbacks,
-                weights=rows.weights,
-            )
-            result = trial_fit(model if best is None else best.model, rows.x, rows.y, options)
-            trial = NetworkTrial(plan, result.model, result.history, rows.error(predictor(result.model)), penalties)
-            if best is not None and trial.error >= best.error:
-                break
-            best = trial
-            if trial.error < max(MAX_GOOD_ERROR, 1.1 * rows.error(predictor(result.model), fitted=True)):
-                break  # hardly any noise, or no sign of having followed it: nothing to smooth
-        assert best is not None
-        return best
+        result = trial_fit(model if best is None else best.model, rows.x, rows.y, options)
+        trial = NetworkTrial(plan, result.model, result.history, rows.error(predictor(result.model)), penalties)
+        if best is not None and trial.error >= best.error:
+            break
+        best = trial
+        if trial.error < max(MAX_GOOD_ERROR, 1.1 * rows.error(predictor(result.model), fitted=True)):
+            break  # hardly any noise, or no sign of having followed it: nothing to smooth
+    assert best is not None
+    return best
 
 
 def _affordable_grid(plan: Plan, rows: int) -> int:

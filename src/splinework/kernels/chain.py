@@ -48,6 +48,7 @@ class _Chain(torch.autograd.Function):
     ) -> Tensor:
         sums, ctx.addresses = native.forward_and_addresses(x, layers, units=units)
         ctx.units = units
+        ctx.places = _places(flat)
         # Masks and grids are saved too: torch then notices when they are written to before the backward pass.
         rest = [t for edges, spline in layers for t in (edges.mask, spline.grid, spline.pieces)]
         ctx.save_for_backward(x, *sums[:-1], *flat, *rest)
@@ -66,11 +67,18 @@ class _Chain(torch.autograd.Function):
             layers.append((EdgeParameters(c, scale, base, mask, bias), Spline(grid, pieces, *kind)))
         if torch.is_grad_enabled():
             return _differentiable(x, layers, ctx.units, g, ctx.needs_input_grad)
+        # Sharded parameters are set free after a layer's forward pass, and come back elsewhere.
+        addresses = ctx.addresses if ctx.places == _places(flat) else None
         wanted = [ctx.needs_input_grad[3 + at : 3 + at + _PER_LAYER] for at in range(0, len(flat), _PER_LAYER)]
         by_x, grads = native.backward(
-            x, layers, hidden, g, wanted, by_x=ctx.needs_input_grad[0], addresses=ctx.addresses, units=ctx.units
+            x, layers, hidden, g, wanted, by_x=ctx.needs_input_grad[0], addresses=addresses, units=ctx.units
         )
         return by_x, None, None, *(t for layer in grads for t in layer)
+
+
+def _places(tensors: Sequence[Tensor | None]) -> list[int]:
+    """The addresses of tensors in memory."""
+    return [t.data_ptr() for t in tensors if t is not None]
 
 
 def _differentiable(

@@ -125,8 +125,15 @@ class KANLayer(nn.Module):
         self.refresh()
         if self.grid_kind == "learnable":
             self.spacing = nn.Parameter(torch.zeros(inputs, self.basis.resolution, **like))
-        self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]
         self.register_load_state_dict_post_hook(_refresh)  # type: ignore[no-untyped-call]
+
+    def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:
+        for name in _RULES:  # room for shape constraints
+            if prefix + name in state and getattr(self, name) is None:
+                room = getattr(Shaping.none(*self.mask.shape), name)
+                dtype = state[prefix + name].dtype if room.is_floating_point() else room.dtype
+                self.register_buffer(name, torch.empty_like(room, dtype=dtype))
+        super()._load_from_state_dict(state, prefix, *rest)
 
     def forward(self, x: Tensor) -> Tensor:
         """The sums: `(…, I)` to `(…, J)`; any number of batch dimensions, an empty batch too.
@@ -142,7 +149,7 @@ class KANLayer(nn.Module):
         sums = layer_sums(self.table(), self.squash(flat), self.parts())
         if self.functions is not None:
             sums = self.functions.add_to(sums, flat)
-        return sums.reshape(*x.shape[:-1], self.outputs)
+        return sums if x.dim() == 2 else sums.reshape(*x.shape[:-1], self.outputs)
 
     def table(self) -> BasisTable:
         """The functions that the edges combine, on the present grid."""
@@ -339,12 +346,3 @@ class KANLayer(nn.Module):
 
 def _refresh(layer: KANLayer, _incompatible: object) -> None:
     layer.refresh()
-
-
-def _make_room(layer: Any, state: dict[str, Any], prefix: str, *_: object) -> None:
-    """Creates the buffers of shape constraints that a state dict contains."""
-    for name in _RULES:
-        if prefix + name in state and getattr(layer, name) is None:
-            room = getattr(Shaping.none(*layer.mask.shape), name)
-            dtype = state[prefix + name].dtype if room.is_floating_point() else room.dtype
-            layer.register_buffer(name, torch.empty_like(room, dtype=dtype))

@@ -17,6 +17,8 @@ from splinework.train.residual import ResidualObjective, ResidualTerm
 
 MAX_PRECONDITIONER_ROWS = 4000
 """Rows from which the preconditioner estimates an edge's block of the curvature."""
+MIN_BLOCKED_ROWS = 16_384
+"""Rows from which sums over all of them are sums over blocks (`splinework.train.row_blocks`)."""
 MIN_SAMPLE_ROWS, SAMPLE_VALUES_PER_PARAMETER, MIN_SAVING = 1000, 3, 1.5
 """Size of a sample for coarse work, with enough values a parameter for a fit that generalises; and how many times as many rows
 there must be for a sample to be worth while."""
@@ -28,6 +30,7 @@ class DataObjective(Objective):
 
     Attributes:
         seed: Seed of the sample that `subsample` draws.
+        preconditioned: Rows that the preconditioner is estimated from, together with those of other blocks.
     """
 
     u: Tensor = field(default_factory=lambda: torch.empty(0))
@@ -35,10 +38,36 @@ class DataObjective(Objective):
     criterion: Loss = field(default_factory=Squared)
     weights: Tensor | None = None
     seed: int = 0
+    preconditioned: int = MAX_PRECONDITIONER_ROWS
 
     @property
     def count(self) -> int:
         return self.u.shape[0]
+
+    @property
+    def n_blocks(self) -> int:
+        """Blocks that sums over all rows are made of; 1 where they are few."""
+        if self.count < MIN_BLOCKED_ROWS:
+            return 1
+        from splinework.train.row_blocks import block_count  # loaded where rows are many
+
+        return block_count(self.count)
+
+    def blocks(self, first: int, last: int) -> "Iterator[tuple[int, float, DataObjective]]":
+        """Blocks of rows: the number of each, its share of all rows, and its objective, without penalties."""
+        of, count = self.n_blocks, self.count
+        for index in range(first, last):
+            start, end = count * index // of, count * (index + 1) // of
+            u, t, w = self._rows(slice(start, end))
+            part = DataObjective(
+                self.model,
+                u=u,
+                t=t,
+                criterion=self.criterion,
+                weights=w,
+                preconditioned=max(self.preconditioned // of, 1),
+            )
+            yield index, (end - start) / count, part
 
     def subsample(self) -> "DataObjective":
         """A random sample where rows are many for the numbers of the model, else the objective itself.
@@ -79,7 +108,7 @@ class DataObjective(Objective):
     def _plain(self) -> bool:
         return isinstance(self.criterion, Squared) and self.weights is None
 
-    def _rows(self, part: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    def _rows(self, part: Tensor | slice | None) -> tuple[Tensor, Tensor, Tensor | None]:
         if part is None:
             return self.u, self.t, self.weights
         return self.u[part], self.t[part], None if self.weights is None else self.weights[part]
@@ -92,6 +121,10 @@ class DataObjective(Objective):
         return self._mean(self._seen(f), t, w)
 
     def differentiate(self, part: Tensor | None = None) -> float:
+        if part is None and self.n_blocks > 1:
+            from splinework.train.row_blocks import descend
+
+            return descend(self)
         if self._plain() and not self.penalties:
             u, t, _ = self._rows(part)
             error = error_in_one_call(self.model, u, t, gradient=True)
@@ -101,11 +134,16 @@ class DataObjective(Objective):
 
     @torch.no_grad()
     def loss_value(self) -> float:
+        if self.n_blocks > 1:
+            return float(self.total("value", False)[0][0])
         error = error_in_one_call(self.model, self.u, self.t, gradient=False) if self._plain() else None
         return float(self.loss()) if error is None else error
 
     @torch.no_grad()
     def normal_equations(self, parameters: ParameterVector, max_entries: int) -> tuple[Tensor, Tensor]:
+        if self.n_blocks > 1:
+            a, b = self.total("normal", parameters, max_entries)
+            return a, b
         size = parameters.read(self.model).numel()
         matrix, vector = self.u.new_zeros(size, size), self.u.new_zeros(size)
         step = max(max_entries // max(size * self.model.outputs, 1), 1)
@@ -119,7 +157,12 @@ class DataObjective(Objective):
 
     @torch.no_grad()
     def curvature_operator(self, parameters: ParameterVector) -> CurvatureOperator:
-        return _DataCurvature(*self._expanded(parameters, slice(None)), self.penalty_curvatures(parameters))
+        if self.n_blocks > 1:
+            from splinework.train.row_blocks import BlockCurvature
+
+            return BlockCurvature(self, parameters, self.penalty_curvatures(parameters))
+        every = max(self.count // self.preconditioned, 1)
+        return _DataCurvature(*self._expanded(parameters, slice(None)), self.penalty_curvatures(parameters), every)
 
     @property
     def is_sum_of_squares(self) -> bool:
@@ -127,6 +170,10 @@ class DataObjective(Objective):
 
     @torch.no_grad()
     def jacobian_blocks(self, parameters: ParameterVector, max_entries: int) -> Iterator[tuple[Tensor, Tensor]]:
+        if self.n_blocks > 1:  # a triangle has the same least squares as the rows that it is made of
+            (triangle,) = self.total("triangle", parameters, max_entries)
+            yield triangle[:, :-1], triangle[:, -1]
+            return
         size = parameters.read(self.model).numel()
         step = max(max_entries // max(size * self.model.outputs, 1), size)
         for start in range(0, self.count, step):
@@ -141,6 +188,8 @@ class DataObjective(Objective):
     def geodesic_gradient(
         self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float
     ) -> Tensor | None:
+        if self.n_blocks > 1:
+            return self.total("geodesic", parameters, start, move, share)[0]
         here, _, root = self._expanded(parameters, slice(None))
         tangent = here.times(move)
         parameters.write(self.model, start + share * move)
@@ -162,6 +211,8 @@ class DataObjective(Objective):
     def rmse(self, loss: float | None = None) -> float:
         if loss is not None and self._plain() and self.t.shape[1] == 1:
             return math.sqrt(loss) * float(self._unit[0])
+        if self.n_blocks > 1:
+            return math.sqrt(float(self.total("value", True)[0][1]))
         return self._error(self._seen(self.model.unit_forward(self.u)))
 
     @torch.no_grad()
@@ -198,15 +249,17 @@ class DataObjective(Objective):
 class _DataCurvature(CurvatureOperator):
     """`JᵀHJ` by a tangent and a backward pass."""
 
-    def __init__(self, here: Linearisation, half_gradient: Tensor, root: Tensor, penalties: Curvatures) -> None:
-        self.here, self.root, self.weighed = here, root, here.weighed(root)
+    def __init__(
+        self, here: Linearisation, half_gradient: Tensor, root: Tensor, penalties: Curvatures, every: int
+    ) -> None:
+        self.here, self.root, self.weighed, self.every = here, root, here.weighed(root), every
         super().__init__(here.transposed(half_gradient), self.weighed.squared_lengths(), penalties)
 
     def _loss_times(self, v: Tensor) -> Tensor:
         return self.here.transposed(_squared(self.root, self.here.times(v)))
 
     def _loss_squares(self) -> list[tuple[slice, Tensor]]:
-        return self.weighed.squares(max(len(self.root) // MAX_PRECONDITIONER_ROWS, 1))
+        return self.weighed.squares(self.every)
 
 
 def _squared(root: Tensor, v: Tensor) -> Tensor:
@@ -224,6 +277,10 @@ class JointObjective(DataObjective):
     """
 
     terms: tuple[ResidualTerm, ...] = ()
+
+    @property
+    def n_blocks(self) -> int:
+        return 1
 
     @property
     def _rest(self) -> ResidualObjective:

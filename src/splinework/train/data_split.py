@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -44,6 +45,11 @@ class DataSplit:
     def held_out_count(self) -> int:
         """Number of held-out rows."""
         return 0 if self.held_out is None else len(self.held_out.u)
+
+    @cached_property
+    def together(self) -> Samples:
+        """All rows."""
+        return self.used if self.held_out is None else join_samples(self.used, self.held_out)
 
 
 def join_samples(used: Samples, held_out: Samples) -> Samples:

@@ -19,6 +19,7 @@ from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.nn.arrays import as_columns, data_of
 from splinework.nn.network import KAN
 from splinework.nn.precision import delivered_dtype
+from splinework.progress import jobs
 from splinework.train.fitting import FitResult, fit
 from splinework.train.history import History
 from splinework.train.losses import make_loss
@@ -112,6 +113,7 @@ def ensemble(
 
     `bootstrap` draws as many rows as there are, with replacement; 15 % of the rows, out of those not drawn, judge the
     member's grids and steps, so that no repeated row is on both sides. `seeds` gives each member all rows but one fold.
+    Under `joblib.parallel_config` members are fitted at once (`splinework.progress.parallel`), and then callbacks are not called.
 
     Args:
         model: The network; its structure, units and frozen numbers are kept, the model is left unchanged.
@@ -153,9 +155,10 @@ def ensemble(
         raise DataError("there are no rows in x; at least one is needed.")
     generator = torch.Generator().manual_seed(chosen.seed)
     folds = torch.randperm(len(xs), generator=generator).tensor_split(members)
-    results: list[FitResult] = []
-    unseen = torch.zeros(members, len(xs), dtype=torch.bool)
-    for member in range(members):
+    unseen, at_once = torch.zeros(members, len(xs), dtype=torch.bool), min(jobs(), members)
+
+    def task(member: int) -> tuple[KAN, Tensor, Any, TrainingOptions]:
+        """The arguments of a member's fit."""
         drawn, judges, left = _draw(len(xs), folds[member], resample, validation is None, generator)
         begun = reinitialised(model, torch.Generator().manual_seed(_number(generator)))
         begun.take_names(x)
@@ -165,16 +168,32 @@ def ensemble(
             weights=w_own[0] if w_own else None,
             validation=_rows(xs, ys, ws, judges) if len(judges) else validation,
             seed=_number(generator),
-            budget=None if chosen.budget is None else chosen.budget / members,
+            budget=None if chosen.budget is None else chosen.budget / -(-members // at_once),
         )
-        result = fit(begun, x_own, y_own, options=own)
-        results.append(result)
         unseen[member, left] = True
-        if "interrupted" in result.history.notes[-1]:  # Ctrl-C ends the ensemble too, not one member after the other
-            if len(results) < 2:
-                raise KeyboardInterrupt
-            break
+        return begun, x_own, y_own, own
+
+    results: list[FitResult] = []
+    if at_once > 1:
+        from splinework.progress.parallel import in_parallel  # loaded where it is used
+
+        chosen = replace(chosen, progress=False, callbacks=())
+        results = in_parallel(_member, map(task, range(members)))
+    else:
+        for member in range(members):
+            results.append(_member(*task(member)))
+            if (
+                "interrupted" in results[-1].history.notes[-1]
+            ):  # Ctrl-C ends the ensemble, not one member after the other
+                if len(results) < 2:
+                    raise KeyboardInterrupt
+                break
     return _judged(results, unseen[: len(results)], xs, ys if regression else None)
+
+
+def _member(begun: KAN, x: Tensor, y: Any, options: TrainingOptions) -> FitResult:
+    """One of the fits."""
+    return fit(begun, x, y, options=options)
 
 
 def _check(members: Any, resample: Any) -> None:

@@ -16,24 +16,22 @@ from splinework.errors import ArgumentError, ConfigError
 from splinework.errors.foreign import not_a_model
 from splinework.nn.network import KAN
 from splinework.train.additive_network import fit_additive, is_linear
-from splinework.train.between_rows import N_COMPARED_POINTS, agree, new_points
 from splinework.train.curve import fit_curve
 from splinework.train.data_objective import DataObjective, JointObjective
-from splinework.train.data_split import DataSplit, Samples, join_samples, take_rows
+from splinework.train.data_split import DataSplit, Samples, take_rows
 from splinework.train.delivery import deliver
 from splinework.train.diagnostics import Finding, diagnose
 from splinework.train.history import History
 from splinework.train.journal import fingerprint_of, open_journal
 from splinework.train.losses import Loss, Squared
-from splinework.train.objective import Objective
-from splinework.train.options import FitKeywords, TrainingOptions, options_of, with_options
+from splinework.train.options import FitKeywords, TrainingOptions, is_shared, options_of, with_options
 from splinework.train.penalties import Penalty
 from splinework.train.plan import TrainingPlan, make_plan
 from splinework.train.residual import Residual
 from splinework.train.residual_terms import as_list, check_term, term_of
 from splinework.train.run import TrainingRun
 from splinework.train.sources import Source
-from splinework.train.stages import extend_margins, polish, run_stages
+from splinework.train.stages import extend_margins, polish, polish_strays, run_stages
 from splinework.train.stream import take_stream
 from splinework.train.stream_objective import StreamObjective
 from splinework.train.teacher import finish, is_teachable, run_taught_stages
@@ -43,6 +41,7 @@ from splinework.train.uncertainty import (
     TrainingData,
     check_level,
     contrast_widths,
+    evidence,
     intervals,
     posterior,
 )
@@ -144,40 +143,61 @@ def fit(
     chosen = options_of(fit, options, keywords, TrainingOptions)
     # Whatever the caller's: derivatives are needed here.
     with torch.inference_mode(False), torch.enable_grad():
-        work = working_copy(model, "fit", "x, y")
-        work.take_names(x)
-        rows, objective = prepare(work, x, y, chosen)
-        if len(chosen.residuals):
-            objective = _with_residuals(objective, chosen.residuals)
-        plan = make_plan(objective, chosen, smooth=chosen.smooths)
-        held_out = None if rows.held_out is None else objective_of(work, rows.held_out, rows.criterion, ())
-        run = TrainingRun.of(chosen, held_out, torch.Generator().manual_seed(chosen.seed))
-        if chosen.checkpoint is not None:
-            run.journal = open_journal(Path(chosen.checkpoint), _fingerprint(objective, rows, plan, chosen))
-        counts = f"{objective.count} rows to fit, {rows.held_out_count} held out"
-        run.history.decide("optimiser", f"optimiser {plan.method.name}, {plan.why}; {counts}")
-        if model.inputs > objective.count + rows.held_out_count:
-            run.warn(
-                f"{model.inputs} inputs for {objective.count + rows.held_out_count} rows: that many edges fit any target, and "
-                "nothing here leaves inputs out; splinework.tabular.KANRegressor and KANClassifier screen columns, or give fit "
-                "the columns that they keep."
-            )
-        run.judge_anew(objective, run.held_out)
-        with run.listening(chosen):
-            final, judge, taught = _take_all_steps(run, objective, rows, plan, chosen)
-        for finding in _findings(run, rows, judge, objective, taught=taught):
-            run.warn(finding.text)
-        run.history.decide("stop", f"ended: {run.stopped or 'converged'}")
-        return FitResult(deliver(run, model, final, x), run.history, _evidence(run, rows, final is not objective))
+        if is_shared(chosen):
+            from splinework.train.shared_fit import fit_together
+
+            return fit_together(model, x, y, chosen)
+        rows, objective = prepared(model, x, y, chosen)
+        outcome = conduct(model, x, rows, objective, chosen)
+        return FitResult(outcome.model, outcome.history, evidence(rows, outcome.penalties, outcome.polished))
 
 
-def _evidence(run: TrainingRun, rows: DataSplit, polished: bool) -> TrainingData:
-    """The rows that the best model was fitted to."""
-    everything, judging = rows.used, rows.held_out
-    if polished and judging is not None:
-        everything, judging = join_samples(everything, judging), None
-    others = None if judging is None else (judging.u, judging.t)
-    return TrainingData(everything.u, everything.t, everything.weights, run.best_penalties, others, rows.criterion.name)
+def prepared(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[DataSplit, DataObjective | StreamObjective]:
+    """The checked rows, and the objective for a copy of the model."""
+    work = working_copy(model, "fit", "x, y")
+    work.take_names(x)
+    rows, objective = prepare(work, x, y, options)
+    return rows, _with_residuals(objective, options.residuals) if len(options.residuals) else objective
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a fit: the model, the history, and what the model was fitted to, with these penalties.
+
+    Attributes:
+        polished: Whether to held-out rows too.
+    """
+
+    model: KAN
+    history: History
+    penalties: tuple[Penalty, ...]
+    polished: bool
+
+
+def conduct(
+    model: KAN, x: Any, rows: DataSplit, objective: DataObjective | StreamObjective, chosen: TrainingOptions
+) -> Outcome:
+    """The fit itself, from the plan to the model that is handed back."""
+    plan = make_plan(objective, chosen, smooth=chosen.smooths)
+    held_out = None if rows.held_out is None else objective_of(objective.model, rows.held_out, rows.criterion, ())
+    run = TrainingRun.of(chosen, held_out, torch.Generator().manual_seed(chosen.seed))
+    if chosen.checkpoint is not None:
+        run.journal = open_journal(Path(chosen.checkpoint), _fingerprint(objective, rows, plan, chosen))
+    counts = f"{objective.count} rows to fit, {rows.held_out_count} held out"
+    run.history.decide("optimiser", f"optimiser {plan.method.name}, {plan.why}; {counts}")
+    if model.inputs > objective.count + rows.held_out_count:
+        run.warn(
+            f"{model.inputs} inputs for {objective.count + rows.held_out_count} rows: that many edges fit any target, and "
+            "nothing here leaves inputs out; splinework.tabular.KANRegressor and KANClassifier screen columns, or give fit "
+            "the columns that they keep."
+        )
+    run.judge_anew(objective, run.held_out)
+    with run.listening(chosen):
+        final, judge, taught = _take_all_steps(run, objective, rows, plan, chosen)
+    for finding in _findings(run, rows, judge, objective, taught=taught):
+        run.warn(finding.text)
+    run.history.decide("stop", f"ended: {run.stopped or 'converged'}")
+    return Outcome(deliver(run, model, final, x), run.history, run.best_penalties, final is not objective)
 
 
 def _take_all_steps(
@@ -197,7 +217,7 @@ def _take_all_steps(
     try:
         if isinstance(objective, DataObjective) and is_linear(objective, plan) and not run.over:
             if rows.held_out is not None and rows.held_out_automatically:  # nothing is left for them to judge
-                everything = join_samples(rows.used, rows.held_out)
+                everything = rows.together
                 objective = replace(objective, u=everything.u, t=everything.t, weights=everything.weights)
                 run.held_out = None
             if objective.model.inputs == 1:
@@ -215,36 +235,19 @@ def _take_all_steps(
             judge, held_out = copy.deepcopy(run.best), run.held_out
             assert judge is not None
             assert held_out is not None
-            everything = join_samples(rows.used, rows.held_out)
+            everything = rows.together
             assert isinstance(objective, DataObjective)
             whole = replace(objective, u=everything.u, t=everything.t, weights=everything.weights)
             final = whole
             if learned != "rows":
                 finish(run, whole, plan, seed, learned)
-            elif not polish(run, whole, plan) or _polish_strays(run, objective.on(judge), held_out, seed):
+            elif not polish(run, whole, plan) or polish_strays(run, objective.on(judge), held_out, seed):
                 judge, final = None, objective
         if judge is None and learned == "rows" and isinstance(objective, DataObjective):
             extend_margins(run, objective)
     except KeyboardInterrupt:
         run.stopped = "interrupted; the best state so far was kept"
     return final, judge, learned != "rows"
-
-
-@torch.no_grad()
-def _polish_strays(run: TrainingRun, judged: DataObjective, held_out: Objective, seed: int) -> bool:
-    """Whether the polish changed the judged model by more than its error on held-out rows; then it is taken back.
-
-    Rows that are met exactly say nothing of what is between them, and nothing is held out any more that would.
-    """
-    if run.best is None or not isinstance(judged.criterion, Squared):
-        return False
-    fresh = new_points(judged.u, N_COMPARED_POINTS, seed)
-    error = held_out.on(judged.model).loss_value()
-    if agree(run.best.unit_forward(fresh), judged.model.unit_forward(fresh), 2 * error):
-        return False
-    run.judge_anew(judged, held_out)
-    run.history.decide("stop", "no polish on all rows: it changed the function by more than its held-out error")
-    return True
 
 
 def _with_residuals(objective: DataObjective | StreamObjective, residuals: Sequence[Residual]) -> JointObjective:

@@ -11,6 +11,8 @@ from splinework.splines.knots import extended, grid_points
 
 MARGIN_SHARE = 0.05
 """How far hidden grids reach beyond the activations: new data go further than those at hand, and so do later steps."""
+MAX_ADAPTING_ROWS = 20_000
+"""Rows, besides the outermost ones, at which a grid is adapted and its functions are fitted anew; more would not move it."""
 MAX_EXTENSION_SHARE = 0.5
 """Share of a grid's width beyond which a polynomial is not trusted to go on."""
 
@@ -32,7 +34,7 @@ def adapt_grids(model: KAN, u: Tensor) -> None:
             narrow = (most - least) < 0.5 * span
             if bool((outside | narrow).any()):
                 margin = MARGIN_SHARE if index else 0.0
-                adapt_layer(layer, u, grid_eps=model.config.grid_eps, margin=margin, tolerance=None)
+                adapt_layer(layer, _thinned(u), grid_eps=model.config.grid_eps, margin=margin, tolerance=None)
         u = nodes.combine(layer(u))
 
 
@@ -56,10 +58,16 @@ def extend_grids(model: KAN, u: Tensor, *, near: float = 0.2) -> None:
             close = (least < low + near * margin) | (most > high - near * margin)
             far = torch.maximum(low - least, most - high) > MAX_EXTENSION_SHARE * (high - low)
             if bool(far.any()):
-                adapt_layer(layer, u, grid_eps=model.config.grid_eps, margin=MARGIN_SHARE, tolerance=None)
+                adapt_layer(layer, _thinned(u), grid_eps=model.config.grid_eps, margin=MARGIN_SHARE, tolerance=None)
             elif bool(close.any()):
                 _move_ends(layer, torch.minimum(low, least - margin), torch.maximum(high, most + margin))
         u = nodes.combine(layer(u))
+
+
+def _thinned(u: Tensor) -> Tensor:
+    """Rows that stand for many: some, evenly taken, and those with the least and the greatest value of each column."""
+    every = len(u) // MAX_ADAPTING_ROWS
+    return u if every < 2 else torch.cat([u[::every], u[u.argmin(0)], u[u.argmax(0)]])
 
 
 def _move_ends(layer: KANLayer, low: Tensor, high: Tensor) -> None:

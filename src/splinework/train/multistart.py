@@ -6,6 +6,7 @@ Starts are made with few, low polynomials: there are fewer ways to be stuck. On 
 """
 
 import copy
+import time
 from dataclasses import replace
 
 import torch
@@ -15,8 +16,10 @@ from splinework.interpret.edit.refit import refitted
 from splinework.nn.initialise import initial_values
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
+from splinework.progress import jobs
 from splinework.splines.bases import Basis, make_basis
 from splinework.splines.cones import CONCAVE, CONVEX, DECREASING, INCREASING, greville
+from splinework.train.callbacks import Step
 from splinework.train.grid_adaptation import adapt_grids
 from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser
@@ -82,21 +85,61 @@ def _successive_halving(
     round_number = 1
     while True:
         scored: list[tuple[float, int, KAN]] = []
-        for number, model in enumerate(rivals, start=1):
+        stages = [
+            f"start {number} of {len(rivals)}" + (f", round {round_number}" if round_number > 1 else "")
+            for number in range(1, len(rivals) + 1)
+        ]
+        if _may_be_apart(run, objective, optimiser):
+            from splinework.progress.parallel import in_parallel  # loaded where it is used
+
+            before = time.monotonic()
+            budget = None if run.deadline is None else max(run.deadline - before, 0.0)
+            limits = (run.held_out, run.prefix, run.target, run.settles, budget)
+            tasks = [(objective.on(m), optimiser, steps, s, *limits) for m, s in zip(rivals, stages, strict=True)]
+            for number, (model, value, taken) in enumerate(in_parallel(_apart, tasks), start=1):
+                run.take_over(taken, before - run.began)
+                scored.append((value, number, model))
+        for number, model in enumerate(rivals[len(scored) :], start=1):
             if run.over and scored:
                 break
-            trial = objective.on(model)
-            stage = f"start {number} of {len(rivals)}" + (f", round {round_number}" if round_number > 1 else "")
-            adapt_grids(model, trial.activations())
-            value = run.advance(trial, optimiser, steps // 2, stage)
-            adapt_grids(model, trial.activations())
-            value = run.advance(trial, optimiser, steps - steps // 2, stage)
-            scored.append((value, number, model))
+            scored.append((_tried(run, objective.on(model), optimiser, steps, stages[number - 1]), number, model))
         scored.sort(key=lambda entry: entry[:2])
         rivals = [model for _, _, model in scored[: max(len(scored) // 3, 1)]]
         if len(rivals) == 1 or run.over:
             return rivals[0]
         steps, round_number = 2 * steps, round_number + 1
+
+
+def _tried(run: TrainingRun, trial: Objective, optimiser: Optimiser, steps: int, stage: str) -> float:
+    """Steps from one start; returns what is left of the objective."""
+    adapt_grids(trial.model, trial.activations())
+    run.advance(trial, optimiser, steps // 2, stage)
+    adapt_grids(trial.model, trial.activations())
+    return run.advance(trial, optimiser, steps - steps // 2, stage)
+
+
+def _may_be_apart(run: TrainingRun, objective: Objective, optimiser: Optimiser) -> bool:
+    """Whether starts may be tried in other processes with the same result: nothing is drawn, recorded or judged meanwhile."""
+    plain = optimiser.second_order and objective.is_cheap and not run.judging and run.remaining is None
+    return plain and run.journal.path is None and jobs() > 1
+
+
+def _apart(
+    trial: Objective,
+    optimiser: Optimiser,
+    steps: int,
+    stage: str,
+    held_out: Objective | None,
+    prefix: str,
+    target: float,
+    settles: float | None,
+    budget: float | None,
+) -> tuple[KAN, float, list[Step]]:
+    """One start in a process of its own: the network, what is left of the objective, and the steps."""
+    run = TrainingRun(held_out, torch.Generator(), judging=False, prefix=prefix, target=target, settles=settles)
+    run.deadline = None if budget is None else time.monotonic() + budget
+    value = _tried(run, trial, optimiser, steps, stage)
+    return trial.model, value, run.history.steps
 
 
 def _coarse_copy(model: KAN, recipe: Basis) -> KAN | None:

@@ -5,14 +5,17 @@ say which verb takes which: type checkers read them in its signature, and so doe
 """
 
 import inspect
+import multiprocessing
 import operator
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, final
 
+import torch
 from torch import Tensor
 
 from splinework.errors import ArgumentError, ConfigError
@@ -85,6 +88,7 @@ class FitKeywords(EnsembleKeywords, total=False):
     """Options of `fit`: all there are."""
 
     checkpoint: str | os.PathLike[str] | None
+    distributed: bool | None
 
 
 @explained_record
@@ -120,6 +124,8 @@ class TrainingOptions:
             training resumes from it, bit for bit as if it had never been interrupted.
         residuals: Residuals to minimise besides, such as `[sw.Residual(function, points, weight)]`; the mean of the squares of
             each is added to the loss, which is in units of the standardised outputs.
+        distributed: Whether all processes that `torchrun` or `torch.distributed` started fit one model together, each working out
+            sums over its share of the rows; None does where there are several.
 
     Raises:
         ConfigError: For an option that makes no sense.
@@ -144,6 +150,7 @@ class TrainingOptions:
     weights: Any = field(default=None, repr=False)
     checkpoint: str | os.PathLike[str] | None = None
     residuals: Sequence[Residual] = ()
+    distributed: bool | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("steps", 0), ("starts", 1), ("seed", 0)):
@@ -159,6 +166,10 @@ class TrainingOptions:
             raise ConfigError(f"penalties is a list such as [Sparsity(1e-3)], got {self.penalties!r}.")
         if self.degree not in ("auto", "keep"):
             raise ConfigError(f"degree is 'auto' (raised if that lowers the error) or 'keep', got {self.degree!r}.")
+        if self.distributed not in (True, False, None):
+            raise ConfigError(
+                f"distributed is True, False or None (where there are processes), got {self.distributed!r}."
+            )
         if self.standardise not in (True, False, "auto"):
             raise ConfigError(f"standardise is True, False or 'auto', got {self.standardise!r}.")
         if not isinstance(self.checkpoint, (str, os.PathLike, type(None))):
@@ -289,6 +300,29 @@ def options_of(
         if name not in allowed:
             raise ArgumentError(advice(verb.__name__, name, allowed))
     return replace(begun, **keywords)
+
+
+def is_shared(options: TrainingOptions) -> bool:
+    """Whether several processes fit one model: as asked for, or else where `torchrun` or the user connected them.
+
+    Raises:
+        ConfigError: If that is asked for, and there is one process.
+    """
+    if options.distributed is False:
+        return False
+    connected = torch.distributed.is_available() and torch.distributed.is_initialized()
+    if connected:
+        several = torch.distributed.get_world_size() > 1
+    else:  # workers of a pool inherit the variables of torchrun, and are no processes of its
+        several = multiprocessing.parent_process() is None and "RANK" in os.environ
+        several = several and os.environ.get("WORLD_SIZE", "1") not in ("", "1")
+    if options.distributed and not (several or connected):
+        raise ConfigError(
+            "distributed=True needs several processes: start the program with `torchrun --nproc-per-node 2 program.py`, or call "
+            "torch.distributed.init_process_group first."
+        )
+    # Fits in threads would mix up each other's sums.
+    return several and (bool(options.distributed) or threading.current_thread() is threading.main_thread())
 
 
 def changed(options: Any) -> tuple[str, ...]:

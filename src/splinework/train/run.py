@@ -168,6 +168,13 @@ class TrainingRun:
             self.journal.write()
         return values[-1]
 
+    def take_over(self, steps: Sequence[Step], after: float) -> None:
+        """Puts steps that were taken elsewhere, `after` seconds on, into the history."""
+        for step in steps:
+            self.taken += 1
+            self.history.steps.append(replace(step, number=self.taken, seconds=step.seconds + after))
+            self._call_back(self.history.steps[-1])
+
     @torch.no_grad()
     def score(self, objective: Objective) -> float:
         """The criterion of the best state: the root of the objective, on the held-out rows where there are any."""

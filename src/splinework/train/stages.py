@@ -4,8 +4,13 @@ import copy
 import math
 from dataclasses import replace
 
+import torch
+
 from splinework.nn.network import KAN
+from splinework.train.between_rows import N_COMPARED_POINTS, agree, new_points
+from splinework.train.data_objective import DataObjective
 from splinework.train.grid_adaptation import adapt_grids, extend_grids
+from splinework.train.losses import Squared
 from splinework.train.multistart import best_start, reinitialised
 from splinework.train.objective import MAX_CHEAP_WORK, Objective
 from splinework.train.optim import Optimiser
@@ -179,4 +184,21 @@ def polish(run: TrainingRun, everything: Objective, plan: TrainingPlan) -> bool:
     method = without_jump_penalty(plan.method) if smoothed else plan.method
     steps = MAX_POLISH_STEPS if everything.work <= MAX_CHEAP_WORK else MAX_EXPENSIVE_POLISH_STEPS
     run.advance(everything, method, steps, "polish", settles=1e-2)
+    return True
+
+
+@torch.no_grad()
+def polish_strays(run: TrainingRun, judged: DataObjective, held_out: Objective, seed: int) -> bool:
+    """Whether the polish changed the judged model by more than its error on held-out rows; then it is taken back.
+
+    Rows that are met exactly say nothing of what is between them, and nothing is held out any more that would.
+    """
+    if run.best is None or not isinstance(judged.criterion, Squared):
+        return False
+    fresh = new_points(judged.u, N_COMPARED_POINTS, seed)
+    error = held_out.on(judged.model).loss_value()
+    if agree(run.best.unit_forward(fresh), judged.model.unit_forward(fresh), 2 * error):
+        return False
+    run.judge_anew(judged, held_out)
+    run.history.decide("stop", "no polish on all rows: it changed the function by more than its held-out error")
     return True

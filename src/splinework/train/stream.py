@@ -71,23 +71,30 @@ class Stream:
         """A text that differs for other rows, as far as a pass shows."""
         return repr((self.source.identity, self.seed, self.pivot, self.count, self.mean_weight, self.facts))
 
-    def parts(self, model: KAN) -> Iterator[Samples]:
-        """All rows to fit, in order, in parts of about `size` rows.
+    @property
+    def n_blocks(self) -> int:
+        """Groups of rows that can be read by themselves."""
+        return self.source.n_groups
+
+    def blocks(self, model: KAN, first: int, last: int) -> Iterator[tuple[int, Samples]]:
+        """Rows to fit, in order, in parts of about `size` rows, with the number of the group that each is from.
 
         Raises:
             DataError: If there are more or fewer than there were.
         """
-        seen, waiting, waiting_rows = 0, list[Samples](), 0
-        for chunk in self.source.chunks(self.size):
-            part = self._part(model, chunk)
-            seen, waiting_rows = seen + len(part.u), waiting_rows + len(part.u)
-            waiting.append(part)
-            if waiting_rows >= self.size:
-                yield join_chunks(waiting)
-                waiting, waiting_rows = [], 0
-        if waiting_rows:
-            yield join_chunks(waiting)
-        if seen != self.count:
+        seen = 0
+        for index in range(first, last):
+            waiting, waiting_rows = list[Samples](), 0
+            for chunk in self.source.group(index, self.size):
+                part = self._part(model, chunk)
+                seen, waiting_rows = seen + len(part.u), waiting_rows + len(part.u)
+                waiting.append(part)
+                if waiting_rows >= self.size:
+                    yield index, join_chunks(waiting)
+                    waiting, waiting_rows = [], 0
+            if waiting_rows:
+                yield index, join_chunks(waiting)
+        if last - first == self.n_blocks and seen != self.count:
             raise DataError(
                 f"a pass over the rows gave {seen} to fit, and the first one {self.count}; every pass must give the same "
                 "rows, none dropped, and none changed at random."

@@ -1,6 +1,5 @@
 """The objective of a fit to rows that are not in memory: sums over chunks, each of which is a `DataObjective`."""
 
-import copy
 import math
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
@@ -77,24 +76,20 @@ class StreamObjective(Objective):
         """The mean loss; that of all rows is a number with a slope, and can be differentiated once."""
         if part is not None:
             return self._of(part, self.model).loss()
-        value, gradients = self._descend()
-        total = torch.tensor(value, dtype=self.sample.u.dtype, device=self.sample.u.device)
-        for parameter, gradient in gradients:
-            total = total + (gradient * (parameter - parameter.detach())).sum()
-        return total
+        value = replace(self, penalties=()).differentiate()
+        slope = torch.tensor(value, dtype=self.sample.u.dtype, device=self.sample.u.device)
+        for parameter in self.model.parameters():
+            if parameter.grad is not None:
+                slope = slope + (parameter.grad.clone() * (parameter - parameter.detach())).sum()
+        self.model.zero_grad()
+        return slope
 
     def differentiate(self, part: Samples | None = None) -> float:
         if part is not None:
             return self._of(part, self.model, *self.penalties).differentiate()
-        value, gradients = self._descend()
-        self.model.zero_grad()
-        if self.penalties:
-            penalty = self.penalty()
-            penalty.backward()
-            value += float(penalty.detach())
-        for parameter, gradient in gradients:
-            parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
-        return value
+        from splinework.train.row_blocks import descend
+
+        return descend(self)
 
     @torch.no_grad()
     def loss_value(self) -> float:
@@ -104,19 +99,26 @@ class StreamObjective(Objective):
     def rmse(self, loss: float | None = None) -> float:
         return self._looked().rmse
 
+    @property
+    def n_blocks(self) -> int:
+        """Blocks of rows that sums are made of."""
+        return self.stream.n_blocks
+
+    def blocks(self, first: int, last: int) -> Iterator[tuple[int, float, DataObjective]]:
+        """Objectives of the chunks, without penalties: the number of the block, the share of all rows, the objective."""
+        for index, part in self.stream.blocks(self.model, first, last):
+            yield index, len(part.u) / self.count, self._of(part, self.model)
+
     @torch.no_grad()
     def normal_equations(self, parameters: ParameterVector, max_entries: int) -> tuple[Tensor, Tensor]:
-        size = parameters.read(self.model).numel()
-        matrix, vector = self.sample.u.new_zeros(size, size), self.sample.u.new_zeros(size)
-        for share, here in self._chunks(self.model):
-            a, b = here.normal_equations(parameters, max_entries)
-            matrix.add_(a, alpha=share)
-            vector.add_(b, alpha=share)
+        matrix, vector = self.total("normal", parameters, max_entries)
         return matrix, vector
 
     @torch.no_grad()
     def curvature_operator(self, parameters: ParameterVector) -> CurvatureOperator:
-        return _StreamCurvature(self, parameters)
+        from splinework.train.row_blocks import BlockCurvature
+
+        return BlockCurvature(self, parameters, self.penalty_curvatures(parameters))
 
     @property
     def is_sum_of_squares(self) -> bool:
@@ -124,22 +126,14 @@ class StreamObjective(Objective):
 
     @torch.no_grad()
     def jacobian_blocks(self, parameters: ParameterVector, max_entries: int) -> Iterator[tuple[Tensor, Tensor]]:
-        for share, here in self._chunks(self.model):
-            for jacobian, residual in here.jacobian_blocks(parameters, max_entries):
-                yield jacobian * math.sqrt(share), residual * math.sqrt(share)
+        (triangle,) = self.total("triangle", parameters, max_entries)
+        yield triangle[:, :-1], triangle[:, -1]
 
     @torch.no_grad()
     def geodesic_gradient(
         self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float
     ) -> Tensor | None:
-        total = torch.zeros_like(start)
-        for part, here in self._chunks(self.model):
-            parameters.write(self.model, start)
-            bent = here.geodesic_gradient(parameters, start, move, share)
-            if bent is None:
-                return None
-            total.add_(bent, alpha=part)
-        return total
+        return self.total("geodesic", parameters, start, move, share)[0]
 
     def batches(self, size: int | None, generator: torch.Generator) -> Batches:
         if size is None or size >= self.count:
@@ -149,65 +143,16 @@ class StreamObjective(Objective):
     def _of(self, part: Samples, model: KAN, *penalties: Any) -> DataObjective:
         return DataObjective(model, penalties, u=part.u, t=part.t, criterion=self.criterion, weights=part.weights)
 
-    def _chunks(self, model: KAN) -> Iterator[tuple[float, DataObjective]]:
-        """Objectives of the chunks, without penalties, each with its share of all rows."""
-        for part in self.stream.parts(model):
-            yield len(part.u) / self.count, self._of(part, model)
-
-    def _descend(self) -> tuple[float, list[tuple[torch.nn.Parameter, Tensor]]]:
-        """The mean loss, and its gradient in the parameters that have one."""
-        value, parameters = 0.0, list(self.model.parameters())
-        total: list[Tensor | None] = [None] * len(parameters)
-        for share, here in self._chunks(self.model):
-            value += share * here.differentiate()
-            for k, parameter in enumerate(parameters):
-                if parameter.grad is not None:
-                    before = total[k]
-                    total[k] = share * parameter.grad if before is None else before.add_(parameter.grad, alpha=share)
-        self.model.zero_grad()
-        return value, [(p, g) for p, g in zip(parameters, total, strict=True) if g is not None]
-
     def _looked(self) -> _Memo:
         """Loss and error on all rows: from a pass, unless the model is as it was in the last one."""
         state = [layer.basis for layer in self.model.kan_layers], [*self.model.parameters(), *self.model.buffers()]
         known, memo = self.memo.state, self.memo
         if known and known[0] == state[0] and all(map(torch.equal, known[1], state[1])):
             return memo
-        loss = squares = 0.0
-        # The error of one output follows from the mean of its squares.
-        plain = isinstance(self.criterion, Squared) and self.sample.weights is None and self.model.outputs == 1
-        for share, here in self._chunks(self.model):
-            part = here.loss_value()
-            loss += share * part
-            squares += share * here.rmse(part if plain else None) ** 2
+        loss, squares = self.total("value", True)[0].tolist()
         memo.state = [state[0], [tensor.detach().clone() for tensor in state[1]]]
         memo.loss, memo.rmse = loss, math.sqrt(squares)
         return memo
-
-
-@final
-class _StreamCurvature(CurvatureOperator):
-    """`JᵀHJ` by one pass for each product."""
-
-    def __init__(self, objective: StreamObjective, parameters: ParameterVector) -> None:
-        # What is changed afterwards does not change this.
-        self.objective, self.parameters = objective.on(copy.deepcopy(objective.model)), parameters
-        size = parameters.read(objective.model).numel()
-        vector, diagonal = objective.sample.u.new_zeros(size), objective.sample.u.new_zeros(size)
-        for share, here in self._each():
-            vector.add_(here.vector, alpha=share)
-            diagonal.add_(here.diagonal, alpha=share)
-        super().__init__(vector, diagonal, objective.penalty_curvatures(parameters))
-
-    def _loss_times(self, v: Tensor) -> Tensor:
-        result = torch.zeros_like(v)
-        for share, here in self._each():
-            result.add_(here.times(v), alpha=share)
-        return result
-
-    def _each(self) -> Iterator[tuple[float, CurvatureOperator]]:
-        for share, here in self.objective._chunks(self.objective.model):
-            yield share, here.curvature_operator(self.parameters)
 
 
 @final

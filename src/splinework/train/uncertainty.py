@@ -26,6 +26,7 @@ from torch import Tensor
 from splinework.errors import ConfigError
 from splinework.nn.arrays import data_of
 from splinework.nn.network import KAN
+from splinework.train.data_split import DataSplit
 from splinework.train.jacobian import ParameterVector, linearise
 from splinework.train.linear_model import LinearModel, row_blocks
 from splinework.train.penalties import Penalty
@@ -56,6 +57,13 @@ class TrainingData:
     penalties: tuple[Penalty, ...] = ()
     held_out: tuple[Tensor, Tensor] | None = None
     loss: str = "squared"
+
+
+def evidence(rows: DataSplit, penalties: tuple[Penalty, ...], polished: bool) -> TrainingData:
+    """The rows that the best model was fitted to."""
+    everything, judging = (rows.together, None) if polished else (rows.used, rows.held_out)
+    others = None if judging is None else (judging.u, judging.t)
+    return TrainingData(everything.u, everything.t, everything.weights, penalties, others, rows.criterion.name)
 
 
 @final

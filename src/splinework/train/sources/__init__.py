@@ -12,7 +12,19 @@ if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.train.sources.loaders import BatchSource, batches
     from splinework.train.sources.mapped import ArraySource, memmap
     from splinework.train.sources.parquet_files import ParquetSource, parquet
+    from splinework.train.sources.relations import RelationSource, relation
 
-__all__ = ["ArraySource", "BatchSource", "Chunk", "ParquetSource", "Source", "batches", "memmap", "parquet"]
+__all__ = [
+    "ArraySource",
+    "BatchSource",
+    "Chunk",
+    "ParquetSource",
+    "RelationSource",
+    "Source",
+    "batches",
+    "memmap",
+    "parquet",
+    "relation",
+]
 
 __getattr__ = lazy(__name__)

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,15 @@ class Source(ABC):
             FileError: If a file cannot be read.
         """
 
+    @property
+    def n_groups(self) -> int:
+        """Groups of rows, one after the other, each of which can be read without the others."""
+        return 1
+
+    def group(self, index: int, size: int) -> Iterator[Chunk]:
+        """The rows of one group in order, at most `size` at a time."""
+        return self.chunks(size)
+
     @abstractmethod
     def shuffled(self, size: int, generator: torch.Generator) -> Iterator[Chunk]:
         """All rows, those that lie far apart in random order; where the order is not ours, the same as `chunks`."""
@@ -88,12 +98,32 @@ class PiecedSource(Source):
     def rows(self) -> int:
         return sum(self.pieces)
 
-    def chunks(self, size: int) -> Iterator[Chunk]:
-        first = 0
-        for piece in range(len(self.pieces)):
+    @cached_property
+    def _groups(self) -> list[tuple[int, int]]:
+        """Neighbouring pieces that together have rows enough: the number of the first one, and of its first row."""
+        groups, rows, total = [], MIN_PIECE_ROWS, 0
+        for piece, count in enumerate(self.pieces):
+            if rows >= MIN_PIECE_ROWS:
+                groups.append((piece, total))
+                rows = 0
+            rows, total = rows + count, total + count
+        return groups
+
+    @property
+    def n_groups(self) -> int:
+        return len(self._groups)
+
+    def group(self, index: int, size: int) -> Iterator[Chunk]:
+        ends = [*(piece for piece, _ in self._groups[1:]), len(self.pieces)]
+        start, first = self._groups[index]
+        for piece in range(start, ends[index]):
             for x, y, w in self.read(piece, size):
                 yield Chunk(first, x, y, w)
                 first += len(x)
+
+    def chunks(self, size: int) -> Iterator[Chunk]:
+        for index in range(self.n_groups):
+            yield from self.group(index, size)
 
     def shuffled(self, size: int, generator: torch.Generator) -> Iterator[Chunk]:
         starts = np.concatenate([[0], np.cumsum(self.pieces)]).tolist()
@@ -111,10 +141,13 @@ class PiecedSource(Source):
                 open_ones.insert(which, (first + len(rows[0]), piece_rows))
 
     def keys(self, chunk: Chunk, seed: int) -> np.ndarray:
-        return splitmix64(
-            np.arange(chunk.first, chunk.first + len(chunk.x), dtype=np.uint64)
-            + splitmix64(np.array([seed], np.uint64))
-        )
+        return row_keys(chunk, seed)
+
+
+def row_keys(chunk: Chunk, seed: int) -> np.ndarray:
+    """Keys from the numbers of the rows, where every pass gives them in the same order."""
+    rows = np.arange(chunk.first, chunk.first + len(chunk.x), dtype=np.uint64)
+    return splitmix64(rows + splitmix64(np.array([seed], np.uint64)))
 
 
 def splitmix64(numbers: np.ndarray) -> np.ndarray:

@@ -50,17 +50,8 @@ class ParquetSource(PiecedSource):
         inputs = self.inputs
         if inputs is None:
             rest = tuple(c for c in self.columns if c not in (*self.target, self.weights))
-            inputs = tuple(names) if set(names) <= set(rest) else rest
-            if inputs is rest and self.others:
-                raise DataError(
-                    f"{self.paths[0]} has columns without numbers ({_kinds(self.others)}); name those of x with "
-                    f"inputs=[…], out of {', '.join(rest)}."
-                )
-        if len(inputs) != len(names):
-            raise ShapeError(
-                f"the model takes {len(names)} inputs, and {len(inputs)} columns are left for x: {', '.join(inputs)}; name "
-                "them with inputs=[…]."
-            )
+            inputs = inputs_for(names, rest, self.others, self.paths[0])
+        check_inputs(names, inputs)
         return replace(self, inputs=inputs)
 
     def read(self, piece: int, size: int) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
@@ -73,9 +64,9 @@ class ParquetSource(PiecedSource):
             try:
                 for batch in opened.iter_batches(size, row_groups=list(groups), columns=wanted, use_threads=False):
                     yield (
-                        _numbers(batch, inputs),
-                        _numbers(batch, self.target),
-                        _numbers(batch, (self.weights,))[:, 0] if self.weights else None,
+                        numbers_of(batch, inputs),
+                        numbers_of(batch, self.target),
+                        numbers_of(batch, (self.weights,))[:, 0] if self.weights else None,
                     )
             except (OSError, pa.ArrowException) as error:
                 raise FileError(f"{self.paths[file]} cannot be read to its end: {error}.") from error
@@ -107,7 +98,7 @@ def parquet(
     others: dict[str, str] = {}
     for number, one in enumerate(paths):
         with _opened(one) as opened:
-            numeric, texts = _columns(opened.schema_arrow, named, one)
+            numeric, texts = numeric_columns(opened.schema_arrow, named, one)
             others.update(texts)
             columns = numeric if columns is None else [c for c in columns if c in numeric]
             counts = [opened.metadata.row_group(g).num_rows for g in range(opened.metadata.num_row_groups)]
@@ -148,7 +139,37 @@ def _opened(path: str) -> Any:
         raise FileError(f"{path} is no Parquet file ({error}); write the table as Parquet first.") from error
 
 
-def _columns(schema: Any, named: Sequence[str], path: str) -> tuple[list[str], list[tuple[str, str]]]:
+def inputs_for(
+    names: Sequence[str], rest: tuple[str, ...], others: Sequence[tuple[str, str]], where: str
+) -> tuple[str, ...]:
+    """Columns of x: those with the names of the model's inputs, or else all that are left.
+
+    Raises:
+        DataError: If some of these are no numbers.
+    """
+    if set(names) <= set(rest):
+        return tuple(names)
+    if others:
+        raise DataError(
+            f"{where} has columns without numbers ({_kinds(others)}); name those of x with inputs=[…], out of {', '.join(rest)}."
+        )
+    return rest
+
+
+def check_inputs(names: Sequence[str], inputs: Sequence[str]) -> None:
+    """Makes sure that there are as many columns as inputs.
+
+    Raises:
+        ShapeError: If there are more or fewer.
+    """
+    if len(inputs) != len(names):
+        raise ShapeError(
+            f"the model takes {len(names)} inputs, and {len(inputs)} columns are left for x: {', '.join(inputs)}; name them with "
+            "inputs=[…]."
+        )
+
+
+def numeric_columns(schema: Any, named: Sequence[str], path: str) -> tuple[list[str], list[tuple[str, str]]]:
     """Columns of numbers, and the others with their kinds; a DataError if one of those named is missing or no number."""
     from pyarrow import types
 
@@ -180,7 +201,7 @@ def _runs(counts: Sequence[int]) -> Iterator[tuple[tuple[int, ...], int]]:
         yield tuple(run), sum(counts[g] for g in run)
 
 
-def _numbers(batch: Any, names: Sequence[str]) -> Tensor:
+def numbers_of(batch: Any, names: Sequence[str]) -> Tensor:
     """Columns as `(n, columns)` in float64; what is missing becomes NaN."""
     import pyarrow as pa
 

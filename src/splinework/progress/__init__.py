@@ -1,4 +1,4 @@
-"""A progress line on the terminal: a spinner, a bar, a text and a time, given by the caller."""
+"""A progress line on the terminal: a spinner, a bar, a text and a time, given by the caller; `parallel` shares out work."""
 
 import os
 import sys
@@ -12,6 +12,19 @@ BAR_WIDTH = 12
 """Width of the bar in characters."""
 MIN_WIDTH_FOR_BAR = 96
 """Minimum width of a terminal, in characters, for showing the bar."""
+
+
+def jobs() -> int:
+    """How many pieces of work are done at once: 1 unless joblib is configured otherwise.
+
+    >>> jobs()
+    1
+    """
+    if "joblib" not in sys.modules:  # then nobody can have configured it
+        return 1
+    import joblib
+
+    return int(joblib.effective_n_jobs(None))
 
 
 def can_redraw() -> bool:
