@@ -40,7 +40,7 @@ class DemoOptions:
     quiet: bool = common.quiet()
 
 
-@command(short_help="See the main job done on real measurements, in a minute.")
+@command(short_help="Run the complete workflow on real measurements, in a minute.")
 @takes(DemoOptions)
 def demo(options: DemoOptions) -> None:
     """Find the law of the planets in 68 measured orbits, then compare models on 442 patients with diabetes."""

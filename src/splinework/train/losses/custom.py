@@ -1,4 +1,4 @@
-"""A loss of one's own: any function of outputs and targets that torch can differentiate.
+"""A custom loss: any function of outputs and targets that torch can differentiate.
 
 Slope and curvature come from `ρ(f, t)` by automatic differentiation (Griewank & Walther 2008).
 """

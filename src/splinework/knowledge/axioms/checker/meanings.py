@@ -25,7 +25,7 @@ _AWAY: Final = 1e-9
 def register_meaning(
     word: str, fields: Mapping[str, Any], meaning: Callable[[AxiomText, Scene], list[BoxClaim]]
 ) -> None:
-    """Tells the checker what an axiom of one's own means, apart from its meaning for the prover.
+    """Tells the checker what a custom axiom means, apart from its meaning for the prover.
 
     Args:
         word: Its word.
