@@ -72,7 +72,7 @@ class FittedCurves:
         return found
 
     def unseen(self, fold: Tensor) -> Tensor:
-        """Outputs `(n, q)` of a regression for every row by curves that have not seen it.
+        """Outputs `(n, q)` of a regression for every row, by curves fitted without it.
 
         The row itself is left out; of screened inputs its fold is, since the row has helped to choose those of all rows.
 

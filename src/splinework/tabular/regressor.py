@@ -159,8 +159,8 @@ class KANRegressor(RegressorMixin, KANEstimator):
 
         Raises:
             NotFittedError: Before a fit.
-            ValueError: If X does not match the table of the fit; if `interval` is no probability, needs more rows, or is
-                asked for together with `return_std`; and if the fit held no rows out.
+            ValueError: If X does not match the table of the fit; if `interval` is not a probability, needs more rows, or is
+                combined with `return_std`; and if the fit held out no rows.
 
         Example:
             >>> import numpy as np

@@ -276,7 +276,7 @@ def _new_figure() -> "Figure":
 
 
 def _mark_grids(ax: "Axes", steps: list[Step]) -> None:
-    """A thin line where grids or degrees change, and above it the new ones, unless that runs into the text before."""
+    """A thin line where grids or degrees change, labelled with the new values unless labels would overlap."""
     changes = [(steps[0], _grid_text(steps[0], None))]
     changes += [(after, _grid_text(after, before)) for before, after in itertools.pairwise(steps)]
     width = max(steps[-1].number - steps[0].number, 1)

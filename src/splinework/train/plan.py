@@ -38,7 +38,7 @@ class TrainingPlan:
     Attributes:
         method: The optimiser.
         why: Why this one, for the history.
-        starts: Number of random starts, of which the best goes on.
+        starts: Number of random starts, of which the best is kept.
         steps: Most steps in all, or None.
         stage_steps: Most steps of a stage where `steps` is None.
         grids: `auto`, resolutions to go through, or None to keep the grid.

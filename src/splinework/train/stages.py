@@ -111,7 +111,7 @@ def _smoothed(run: TrainingRun, objective: Objective, plan: TrainingPlan, begun:
     """The objective with the smoothing that its likelihood asks for, or as it is where that does not pay.
 
     A network that has followed the noise is a bad place to begin from, so one with hidden nodes begins `begun`, as coarse as its
-    start was; and so do others, of which the best goes on.
+    start was; and so do others, of which the best is kept.
     """
     before = selection_error(run, objective)
     smoothed = smooth_edges(run, objective if begun is None else objective.on(begun), plan.method)

@@ -33,7 +33,7 @@ def for_framed_models(verb: Callable[Concatenate[KAN, P], KAN]) -> Callable[Conc
 
 
 def replace_in_frame(model: FramedKAN, network: KAN) -> FramedKAN:
-    """The frame around another network, with corrections for what this one leaves of points and integrals.
+    """The frame around another network, with corrections recomputed for its deviations at given points and integrals.
 
     Features that the other network does not take are left out.
     """

@@ -103,7 +103,7 @@ class Custom(Loss):
 
 
 def _lifted(size: Tensor, slope: Tensor, value: Tensor) -> Tensor:
-    """Curvatures `(N, J)` along axes with these slopes; where there is none, that of a kink at the loss's zero."""
+    """Curvatures `(N, J)` along axes with these slopes; where the curvature is zero, that of a kink at the zero of the loss."""
     slope = slope.abs()
     total = slope.sum(1, keepdim=True)
     kink = slope * total / torch.maximum(value.abs()[:, None], KINK_WIDTH * total).clamp_min(1e-300)
