@@ -61,7 +61,7 @@ PHRASES = {
     r"all is there": "everything is installed",
     r"as scikit-learn has it": "in scikit-learn style",
     r"(is|are|was|were) no (inputs|categories|columns|parameters?)\b": "is not a",
-    r"(made|found|fitted|drawn|trained|worked out|measured|starts?) anew": "again, from scratch",
+    r"(made|found|fitted|drawn|trained|worked out|measured|estimated|starts?) anew": "again, from scratch",
     r"of one's own": "custom, your own",
     r"(was|were) worked out on (?!the fly)": "developed on",
     r"goes astray": "diverges",

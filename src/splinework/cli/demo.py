@@ -107,7 +107,7 @@ def _job(
 
 
 def _law(outcome: FitOutcome) -> list[str]:
-    """The first formula as a law of powers, measured off its values: slopes of log P over log M and log a."""
+    """The first formula as a law of powers, estimated from its values: slopes of log P over log M and log a."""
     import numpy as np
 
     (x, y), row = outcome.prepared.train, outcome.table.best

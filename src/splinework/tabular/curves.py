@@ -54,7 +54,7 @@ class FittedCurves:
 
         Args:
             parts: The masks `(n,)`.
-            anew: Whether penalties are estimated anew without each set. Those of all rows leak a little into the held-out loss.
+            anew: Whether penalties are re-estimated without each set. Those of all rows leak a little into the held-out loss.
                 Of screened inputs they always are.
         """
         rows, whole = (self.design, self.y), self.whole

@@ -98,7 +98,7 @@ class StopBelow:
         name: The field of `Step`, such as `rmse_validation`.
         level: The value at which it is enough.
         reason: The reason that is recorded in the history.
-        in_starts: Whether starts count, which are tried on coarser grids.
+        in_starts: Whether steps of the starts, which use coarser grids, count as well.
     """
 
     name: str

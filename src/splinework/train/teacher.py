@@ -69,7 +69,7 @@ class ProcessTeacher:
 
     @classmethod
     def of(cls, rows: Samples, seed: int, curves: SumOfCurves | None = None) -> ProcessTeacher:
-        """The teacher that learned from rows, blended with the curves as the rows that each has not seen say."""
+        """The teacher fitted to the rows, blended with the curves by weights from out-of-sample errors."""
         u, weights = rows.u.cpu(), None if rows.weights is None else rows.weights.cpu()
         alone = cls(tuple(fit_process(u, column, weights=weights, seed=seed) for column in rows.t.cpu().T))
         if curves is None:

@@ -61,7 +61,7 @@ class Sampler:
 
     Args:
         points: In which shares.
-        rows: Real rows, `(n, p)`, none where there are none.
+        rows: Real rows, `(n, p)`; empty if there are none.
         low: Lower ends of the box, `(p,)`.
         high: Upper ends.
         rng: Source of all that is random.
