@@ -20,17 +20,21 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+BACKEND = 'import matplotlib\nmatplotlib.use("Agg")\n'
 SETTINGS = """
-import matplotlib
-matplotlib.use("Agg")
 matplotlib.rcParams.update({"svg.hashsalt": "splinework", "svg.fonttype": "path", "figure.dpi": 110, "savefig.bbox": "tight"})
 """
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def code(page: Path, blocks: int | None = None) -> str:
-    """The Python blocks of a page, or the first few of them, as one script."""
-    return SETTINGS + "\n".join(_BLOCK.findall(page.read_text(encoding="utf-8"))[:blocks])
+def code(page: Path) -> str:
+    """The Python blocks of a page as one script."""
+    return BACKEND + SETTINGS + "\n".join(_BLOCK.findall(page.read_text(encoding="utf-8")))
+
+
+def hero() -> str:
+    """README's first block, with nothing set besides, so that it draws what it draws for a reader."""
+    return BACKEND + _BLOCK.findall((HERE.parent / "README.md").read_text(encoding="utf-8"))[0]
 
 
 def pictures(page: Path) -> list[str]:
@@ -71,6 +75,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--readme", action="store_true", help="Draw the picture of the README.")
     if parser.parse_args().readme:
-        run(code(HERE.parent / "README.md", 1), ["network.png"], HERE / "images")
+        run(hero(), ["network.png"], HERE / "images")
     else:
         draw(HERE / "figures")

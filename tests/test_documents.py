@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.bench_peers import PAGE, TABLES
 from tests.test_names import PUBLIC
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -113,3 +114,10 @@ def test_the_reference_has_every_public_name():
     assert [
         name for name in PUBLIC if name != "splinework" and f"api/{name.removeprefix('splinework.')}" not in listed
     ] == []
+
+
+@pytest.mark.parametrize("mark", TABLES)
+def test_the_comparison_shows_what_the_results_say(mark):
+    text = PAGE.read_text(encoding="utf-8")
+    shown = text.partition(f"<!-- {mark}: begin -->")[2].partition(f"<!-- {mark}: end -->")[0]
+    assert shown.strip() == TABLES[mark]().strip(), "python benchmarks/bench_peers.py --markdown writes it again"

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.image import imread
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
@@ -68,6 +70,10 @@ def test_every_python_block_runs_as_printed(page, tmp_path, monkeypatch, capsys)
     with _registries():
         for block in found:
             block.evaluate()
+    if page.stem == "README":
+        drawn, kept = (imread(folder / "network.png") for folder in (tmp_path, ROOT / "docs" / "images"))
+        assert drawn.shape == kept.shape
+        assert np.abs(drawn - kept).mean() < 0.02, "python docs/figures.py --readme draws it again"
     printed = capsys.readouterr().out
     promised = re.findall(r"^print\(.*\)  # (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     if page.stem in PROMISED:
