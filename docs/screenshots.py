@@ -36,7 +36,7 @@ VIEWS = {
     "dark-1280": (1280, 1800, "dark"),
     "light-390": (390, 1800, "light"),
 }
-"""Name → width, height, and what the page is told that the reader prefers."""
+"""Name → width, height, and the colour scheme that the page is shown in."""
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -86,7 +86,7 @@ def take(name: str, page: Path) -> None:
 
 
 def overflow(page: Path, width: int) -> int:
-    """By how many pixels a page is wider than its window."""
+    """Number of pixels by which a page is wider than its window."""
     with tempfile.TemporaryDirectory() as folder:
         probe = Path(folder) / "probe.html"
         probe.write_text(_PROBE.format(url=page.as_uri(), width=width, height=1000))

@@ -39,6 +39,7 @@ STANDARD = {
     r"carried_out": "executed",
     r"nobody(?=\()": "no_progress",
 }
+_ALONE = r"(?! (of these|that|which|left|to|for|in|whose|beyond|with|such|at))"
 # A phrase that no native speaker would write → what to write. Only in prose: documents, docstrings, messages.
 PHRASES = {
     r"parted by": "separated by",
@@ -60,7 +61,8 @@ PHRASES = {
     r"all (that )?there (is|are)\b": "all",
     r"all is there": "everything is installed",
     r"as scikit-learn has it": "in scikit-learn style",
-    r"(is|are|was|were) no (inputs|categories|columns|parameters?)\b": "is not a",
+    rf"(?<!there )is no (function|column|folder|number|integer|table|checkpoint|derivative|option|input)\b{_ALONE}": "is not a",
+    rf"(?<!there )(are|were) no (inputs|categories|columns|numbers)\b{_ALONE}": "are not",
     r"(made|found|fitted|drawn|trained|worked out|measured|estimated|starts?) anew": "again, from scratch",
     r"of one's own": "custom, your own",
     r"(was|were) worked out on (?!the fly)": "developed on",

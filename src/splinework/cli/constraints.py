@@ -83,7 +83,7 @@ class FormulaConstraints:
         """Refuses contradictory options, before any file is read.
 
         Raises:
-            ConfigError: For options that ask for different kinds of formulas, a noise that is no number, or an empty text.
+            ConfigError: For options that ask for different kinds of formulas, a noise that is not a number, or an empty text.
         """
         if self.noise is not None and not (math.isfinite(self.noise) and self.noise >= 0):
             raise ConfigError(

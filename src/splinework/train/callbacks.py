@@ -161,7 +161,7 @@ class PlotLive:
         every: Seconds between two pictures. Longer where drawing takes more than a twentieth of the time.
 
     Raises:
-        ConfigError: If the suffix is no format of matplotlib, or `every` is not a time.
+        ConfigError: If the suffix is not a format of matplotlib, or `every` is not a time.
         FileError: If the folder does not exist.
 
     >>> live = PlotLive()  # fit(..., callbacks=[live])

@@ -56,7 +56,7 @@ def effects(
         One effect per input.
 
     Raises:
-        ArgumentError: If the predictor is no function.
+        ArgumentError: If the predictor is not a function.
         ShapeError: If x has another number of columns, or fewer than two rows.
         DataError: If x or the outputs are not finite numbers, or the rows of the fit are too few for a band.
         ConfigError: If a group names an unknown input, points is less than two, or level is not a probability.

@@ -109,7 +109,7 @@ def rows_of(x: Any) -> Floats:
     """Rows as an array `(n, p)`.
 
     Raises:
-        DataError: If they are no numbers.
+        DataError: If they are not numbers.
         ShapeError: If they have another shape, or there is none.
     """
     rows = numbers_of(x, "x")

@@ -147,7 +147,8 @@ def _boundary(s: AxiomText, scene: Scene) -> list[BoxClaim]:
     wanted, zero = scene.formula(s.value), read(region_formula(s.face), scene.inputs)
     found = scene.same(s, lambda name: f"{name} == {s.value} on the boundary", lambda j, view: wanted(view))
     return [
-        replace(c, tolerance=0.0, vanishing=zero, open="the boundary of this region is no face of a box") for c in found
+        replace(c, tolerance=0.0, vanishing=zero, open="the boundary of this region is not a face of a box")
+        for c in found
     ]
 
 

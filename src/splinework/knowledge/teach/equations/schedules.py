@@ -67,7 +67,7 @@ class Slabs:
         count: As many as there would be if all were as long as the first.
 
     Raises:
-        ConfigError: If it is no whole number of at least 1.
+        ConfigError: If it is not a whole number of at least 1.
     """
 
     count: int = 20
