@@ -57,7 +57,7 @@ SEED ?= 0
 CROSS := aarch64-linux-gnu
 
 .PHONY: help demo test check test-all test-oldest mutants attack fuzz test-kernels sanitize test-aarch64 bench bench-training bench-formulas bench-tabular
-.PHONY: bench-panel bench-pde hardware-tools lint structure docs wheel wheel-check clean
+.PHONY: bench-panel bench-pde hardware-tools lint structure docs screenshots wheel wheel-check clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -147,12 +147,15 @@ hardware-tools: ## install the free programs that `splinework hardware` runs, on
 lint: $(TESTING) ## style, types and layers only
 	@$(lint)
 
+screenshots: docs ## take pictures of the documents, light, dark, narrow and in print, by Chromium, into build/screenshots/
+	@$(BIN)/python docs/screenshots.py
+
 structure: $(RUNTIME) ## count parts, arrows and loaded modules, and draw docs/images/structure.svg
 	@$(BIN)/python docs/structure.py --check --draw docs/images/structure.svg
 
-docs: $(DOCUMENTING) ## build docs/_build/html, warnings as errors
-	@rm -rf docs/api
-	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs docs/_build/html
+docs: $(DOCUMENTING) ## build docs/_build/html and the pictures in it, warnings as errors
+	@rm -rf docs/api docs/figures
+	@OMP_NUM_THREADS=1 $(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
 # Times in the files are those of the commit, so that two builds of one commit are equal to the byte.
@@ -166,7 +169,7 @@ wheel-check: wheel ## install each in an empty environment, and go from there to
 	@$(BIN)/python .ci/distributions.py dist
 
 clean: ## remove .venv, caches and built pages
-	rm -rf $(VENV) .venv-bench .venv-rivals .venv-oldest build dist docs/_build docs/api .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-bench .venv-rivals .venv-oldest build dist docs/_build docs/api docs/figures .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -f src/splinework/_native.*
 	find csrc/editable -mindepth 1 ! -name CMakeLists.txt ! -name .gitignore -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -183,7 +186,8 @@ define lint
 set -e; \
 echo "== ruff"; $(BIN)/ruff check .; $(BIN)/ruff format --check .; \
 echo "== mypy"; $(BIN)/mypy --strict; \
-echo "== import-linter"; $(BIN)/lint-imports --no-logo
+echo "== import-linter"; $(BIN)/lint-imports --no-logo; \
+echo "== language"; $(BIN)/codespell *.md docs/*.md docs/*.py src examples; $(BIN)/python -m tests.vocabulary --check
 endef
 
 # ---------------------------------------------------------------------------------------- the environment

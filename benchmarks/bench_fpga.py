@@ -107,7 +107,7 @@ def calibrate(args: argparse.Namespace) -> None:
 
 
 def estimator(args: argparse.Namespace) -> None:
-    """Estimate against synthesis on networks that were not calibrated with; estimates are made anew, latencies simulated."""
+    """Estimate against synthesis on networks that were not calibrated with; estimates are built again, latencies simulated."""
     work = random_work(args.targets, HELD_OUT, args.designs or 20)
     found = collect("estimator", work, again=args.again, render=args.render)
     rows = []

@@ -4,12 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.vocabulary import ROOT, fragments, offences, unusual
+from tests.vocabulary import PAGES, PHRASES, ROOT, draw, fragments, offences, phrases, unusual
 
-# The log and the changelog name things as they were called at the time.
-HISTORY = {"log.md", "CHANGELOG.md"}
 PARTS = sorted(path for path in (ROOT / "src" / "splinework").iterdir() if path.is_dir() and path.name != "__pycache__")
-PAGES = [path for path in [*ROOT.glob("*.md"), *sorted((ROOT / "docs").glob("*.md"))] if path.name not in HISTORY]
 
 
 def _files(place: Path) -> list[Path]:
@@ -37,3 +34,41 @@ def test_what_offends_is_found():
         '"""What is here."""\ndef f(order):\n    """Slope.\n\n    Args:\n        order: Of the derivative.\n    """\n'
     )
     assert [number for number, _ in fragments(source)] == [1, 6]
+
+
+REVIEWED = """
+failed, and not for what was typed
+whoever read the output went away
+Numbers or classes; as the target looks.
+Skip who needs more seconds for one call.
+by name or its beginning, parted by semicolons
+those are taken that the model was built with
+checkpoints that go on to the same bits
+what rows can tell at all
+Bits are those that formula and errors take to write down
+a smaller error would follow it.
+second order, as it pays for 42 parameters
+rows that nothing has seen
+`weights=` counts rows.
+Numbers of rows are no inputs
+it goes the other way by at most
+as scikit-learn has it
+all is there
+"""
+"""Sentences of an earlier state that a native speaker stumbled over."""
+
+
+@pytest.mark.parametrize("sentence", REVIEWED.strip().splitlines())
+def test_sentences_that_were_reworded_stay_away(sentence):
+    assert list(phrases(sentence)) or list(unusual(sentence))
+
+
+def test_a_phrase_is_found_across_the_end_of_a_line():
+    assert [number for number, _ in phrases("one\nwords parted\nby commas")] == [2]
+    assert "parted by" in PHRASES
+
+
+def test_random_sentences_are_drawn_from_a_seed():
+    pages = [ROOT / "README.md", ROOT / "src" / "splinework" / "cli" / "fit.py"]
+    assert draw(pages, 5, 1) == draw(pages, 5, 1) != draw(pages, 5, 2)
+    assert len(draw(pages, 5, 1)) == 5

@@ -84,7 +84,7 @@ def of(
     seeds: Sequence[int] | None,
     contenders: Sequence[str] | None,
 ) -> Shown:
-    """The answers of some suites; None stands for all that there are."""
+    """The answers of some suites; None stands for all available."""
     flat = suites.expanded(names)
     tasks = {name: suites.tasks(name) for name in flat}
     loaded = store.load(task.suite for group in tasks.values() for task in group)

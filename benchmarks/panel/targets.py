@@ -74,7 +74,7 @@ def names(half: str) -> list[str]:
 
 @cache
 def target(name: str) -> Target:
-    """A target by its name, drawn anew until its tail is light enough.
+    """A target by its name, redrawn until its tail is light enough.
 
     Raises:
         ConfigError: If there is no such family, or the seed is no whole number from 0 on.

@@ -87,12 +87,12 @@ def bench_options(*, configs: str, grids: str | None, threads: str | None) -> Ca
             metavar="1,2",
             help="Numbers of threads.",
         ),
-        click.option("--rounds", type=int, default=usual.rounds, show_default=True, help="Turns of each contender."),
+        click.option("--rounds", type=int, default=usual.rounds, show_default=True, help="Rounds for each contender."),
         click.option(
-            "--seconds", type=float, default=usual.seconds, show_default=True, help="Length of a turn, at least a call."
+            "--seconds", type=float, default=usual.seconds, show_default=True, help="Length of a round, at least one call."
         ),
         click.option(
-            "--cap", type=float, default=usual.cap, show_default=True, help="Skip who needs more seconds for one call."
+            "--cap", type=float, default=usual.cap, show_default=True, help="Skip any contender whose call takes longer than this."
         ),
         click.option(
             "--compile-mode",
@@ -105,10 +105,10 @@ def bench_options(*, configs: str, grids: str | None, threads: str | None) -> Ca
             "--only",
             default="",
             metavar="NAME;…",
-            help="Contenders, by name or its beginning, parted by semicolons.",
+            help="Contender names or prefixes, separated by semicolons.",
         ),
-        click.option("--memory/--no-memory", default=True, show_default=True, help="Measure the memory too."),
-        click.option("--quick", is_flag=True, help="Three short turns, whatever --rounds says: to see that it runs."),
+        click.option("--memory/--no-memory", default=True, show_default=True, help="Measure memory as well."),
+        click.option("--quick", is_flag=True, help="Three short rounds regardless of --rounds, as a smoke test."),
         click.option("--out", metavar="FILE", help="Write all results as JSON."),
         click.option("--quiet", is_flag=True, help="Print nothing but errors."),
     )
@@ -193,7 +193,7 @@ def _numbers(option: str, text: str) -> list[int]:
     try:
         return [int(word) for word in _words(text)]
     except ValueError as error:
-        raise ConfigError(f"{option} takes whole numbers parted by commas, such as 5,20; got {text!r}.") from error
+        raise ConfigError(f"{option} takes whole numbers separated by commas, such as 5,20; got {text!r}.") from error
 
 
 def _checked(path: Path) -> Path:

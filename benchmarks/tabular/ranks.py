@@ -25,7 +25,7 @@ class Ranks:
         scores: Scores (sets, contenders), the means over folds; infinite where a fold failed.
         each: Ranks (sets, contenders), 1 the best.
         mean: Mean rank of each contender.
-        low: 5th percentile of the mean rank when folds are drawn anew.
+        low: 5th percentile of the mean rank when folds are redrawn.
         high: 95th percentile.
     """
 

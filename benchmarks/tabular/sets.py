@@ -30,7 +30,7 @@ class TabularSet:
         item: Its name there.
         target: The column to predict; rows without it are left out.
         log: Whether the logarithm of the target is predicted, by every contender.
-        dropped: Columns that are no inputs: numbers of rows, or the target again.
+        dropped: Columns that are not inputs: numbers of rows, or the target again.
         codes: Columns of numbers that are names.
         rows: Number of rows that are drawn, by `SEED`, where there are more; None takes all.
         new: Whether it came when the estimators were as they are.

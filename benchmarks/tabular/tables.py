@@ -51,7 +51,7 @@ class Shown:
 
 
 def shown(store: Results, sets: Sequence[str] | None, contenders: Sequence[str] | None) -> Shown:
-    """The cells of some sets and contenders; None stands for all that there are."""
+    """The cells of some sets and contenders; None stands for all available."""
     found = store.load(contenders or KNOWN)
     present = {key.contender for key in found}
     return Shown(

@@ -28,7 +28,7 @@ QUICK = ("--budget", "0.3", "--quiet")
 
 
 def homes() -> pd.DataFrame:
-    """A table with a name that is no identifier, a category, and prices that are hardly ever negative."""
+    """A table with a name that is not an identifier, a category, and prices that are hardly ever negative."""
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"age": rng.uniform(20, 80, ROWS), "floor area": rng.uniform(20, 200, ROWS)})
     frame["kind"] = rng.choice(["flat", "house"], ROWS)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from splinework.cli import COMMANDS, main
-from splinework.cli.common import Seconds
+from splinework.cli.common import Amount
 from splinework.cli.config import _keys, as_toml
 from splinework.cli.options import list_text, split_list
 from tests.cli.stand_in import refused, said, tree
@@ -105,7 +105,7 @@ def values_of(parameter: click.Parameter) -> st.SearchStrategy[object]:
     if isinstance(parameter, click.Option) and parameter.is_flag:
         return st.booleans()
     kind = parameter.type
-    if isinstance(kind, Seconds):
+    if isinstance(kind, Amount):
         return st.floats(1e-3, 1e6)
     if isinstance(kind, click.Choice):
         return st.sampled_from([str(choice) for choice in kind.choices])

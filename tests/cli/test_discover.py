@@ -148,7 +148,7 @@ def test_splines_have_a_name_each_and_a_table(run, data, pipeline):
     folder = data.parent / "o"
     assert {path.name for path in folder.iterdir()} == FILES | {"splines.csv"}
     assert [row["formula"] for row in rows_of(folder / "equations.csv")][:2] == ["spline_1(a) + 1", "2*spline_2(a)"]
-    assert "spline_1 is no function of the library" in result.stdout
+    assert "spline_1 is not a function of the library" in result.stdout
     table = pd.read_csv(folder / "splines.csv")
     assert list(table) == ["spline", "place", "value"]
     for name, factor in (("spline_1", 2.0), ("spline_2", 3.0)):

@@ -66,17 +66,21 @@ def test_the_time_left_comes_from_a_budget_or_from_the_pace(clock):
     stages = Stages(quiet=True)
     stages.stage("fitting")
     assert stages.left() == ""
+    assert stages.done() is None
     with stages.within(30):
         assert stages.left() == "; at most 30 s left"
         clock.value += 25
+        assert stages.done() == pytest.approx(25 / 30)
         assert stages.left() == "; at most 5 s left"
         clock.value += 6
         assert stages.left() == "; finishing"
+        assert stages.done() < 1
     stages.stage("drawing")
     stages.share(0.5)
     assert stages.left() == ""  # too soon to tell
     clock.value += 10
     stages.share(0.25)
+    assert stages.done() == 0.25
     assert stages.left() == "; about 30 s left"
     stages.stage("writing")
     assert stages.left() == ""

@@ -31,7 +31,7 @@ def target_for(kind: type, y: np.ndarray) -> np.ndarray:
 
 
 def mixed(rows: int = 120, seed: int = 0) -> tuple[pd.DataFrame, pd.Series]:
-    """Numbers with gaps, texts, a constant and a name that is no identifier."""
+    """Numbers with gaps, texts, a constant and a name that is not an identifier."""
     rng = np.random.default_rng(seed)
     cut = rng.choice(["fair", "good", "ideal"], rows)
     carat = rng.uniform(0.2, 2, rows)

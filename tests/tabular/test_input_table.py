@@ -1,4 +1,4 @@
-"""Tables of every library in; what is no table is refused in scikit-learn's words, or by the name of the column."""
+"""Tables of every library in; what is not a table is refused in scikit-learn's words, or by the name of the column."""
 
 from __future__ import annotations
 

@@ -13,21 +13,21 @@ from splinework.cli.shared import debug_option, version_option
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
-    "demo": "See the main job done on real measurements, in a minute.",
+    "demo": "Run the complete workflow on real measurements, in a minute.",
     "fit": "Find formulas for one column of a table.",
     "discover": "Find the law behind one column of a table.",
     "predict": "Predict for new rows with a fitted model.",
-    "show": "Show what a fitted model is.",
-    "report": "Write a page about a fitted model, with data or without.",
-    "open": "Look at a network and edit it in the browser.",
+    "show": "Describe a fitted model.",
+    "report": "Write a report on a fitted model, with or without data.",
+    "open": "View and edit a network in the browser.",
     "verify": "Prove or refute axioms of a model, or check a certificate.",
-    "export": "Write a model for other programs and languages.",
+    "export": "Export a model to other programs and languages.",
     "hardware": "Build verified circuits and firmware from a fitted model.",
     "distil": "Distil any model from an ONNX file into a network of splines.",
     "reproduce": "Run experiments of the literature beside the published values.",
     "data": "List and write built-in tables, synthetic sets and simulators.",
     "doctor": "Show versions, cores, kernels and GPUs.",
-    "completion": "Print what makes a shell complete these commands.",
+    "completion": "Print the completion script for a shell.",
 }
 """Name → what the list of commands says. The command is what `splinework.cli.NAME` calls NAME."""
 

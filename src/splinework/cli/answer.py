@@ -29,7 +29,7 @@ def show_answer(outcome: FitOutcome) -> None:
             out.print(line)
     if left := splines_of(best):
         names = ", ".join(left)
-        verb = "is no function" if len(left) == 1 else "are no functions"
+        verb = "is not a function" if len(left) == 1 else "are not functions"
         out.print(f"{names} {verb} of the library: drawn in report.html, values in splines.csv")
     outcome.show_model()
     show_notes(outcome.notes)

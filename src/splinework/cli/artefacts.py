@@ -37,8 +37,8 @@ def write_artefacts(
         outcome: Results of the fit.
         folder: Where to.
         title: Title of the report.
-        files: Those that there may be. A model is written if there is one, splines if a formula still contains some; of an
-            earlier job they are removed.
+        files: Those that there may be. A model is written if there is one, splines if a formula still contains some; those
+            of an earlier run are removed.
         tell: Function called with the share of the report that is done.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Columns of words: which ones are categories, the task of a target of words, and the frame for the estimators."""
+"""Categorical columns: which text columns are categories, the task of a text target, and the frame for the estimators."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def repeats(column: NumericCells) -> bool:
 def frame_of(table: FileTable, wanted: EstimationTask, target: str, notes: list[str]) -> pd.DataFrame:
     """The features for the estimators: numbers, and categories as texts; None or NaN for missing cells.
 
-    Adds notes on columns that are left out, among them columns of words that are all different, unless these were asked for.
+    Adds notes on columns that are left out, among them text columns whose values are all different, unless these were asked for.
 
     Raises:
         DataError: If a column is neither, or none is left.

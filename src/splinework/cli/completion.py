@@ -12,7 +12,7 @@ from splinework.errors import ConfigError
 _SHELLS: Final = ("bash", "zsh", "fish", "powershell")
 
 
-@command(no_args_is_help=True, short_help="Print what makes a shell complete these commands.")
+@command(no_args_is_help=True, short_help="Print the completion script for a shell.")
 @click.argument("shell", type=click.Choice(_SHELLS))
 def completion(shell: str) -> None:
     """Print the script that makes SHELL complete commands, options, files, and the columns of a table after --target.

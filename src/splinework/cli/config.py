@@ -32,7 +32,7 @@ def options_in(path: str, context: click.Context) -> dict[str, Any]:
 
     Raises:
         FileError: If the file cannot be read.
-        ConfigError: If it is not TOML, has a key that is no option of the command, or a value that does not fit.
+        ConfigError: If it is not TOML, has a key that is not an option of the command, or a value that does not fit.
     """
     command = context.info_name or ""
     written = read_toml(path, _FORMAT_HINT, what="a file of options")
@@ -78,7 +78,7 @@ def _known(key: str, known: Mapping[str, click.Parameter], place: str, command: 
     parameter = known.get(key.replace("_", "-")) or known.get(key)
     if parameter is None or parameter.name is None:
         raise ConfigError(
-            f"{place} has a key {key!r}, which is no option of {command}; {nearest(key.replace('_', '-'), known)}"
+            f"{place} has a key {key!r}, which is not an option of {command}; {nearest(key.replace('_', '-'), known)}"
         )
     return parameter.name
 

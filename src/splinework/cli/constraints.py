@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from splinework.interpret.symbolic import FormulaTable
 
 
-CONSTRAINTS_GROUP: Final = "Known of the formula"
+CONSTRAINTS_GROUP: Final = "Prior knowledge"
 QUESTION_GROUP: Final = "Kind of formula (at most one)"
 
 
@@ -49,13 +49,13 @@ class FormulaConstraints:
         default=(),
         metavar="NAME,…",
         show_default="all",
-        help="Functions that formulas may have, beside powers: sin, exp, … or formulas over z, such as z*exp(-z).",
+        help="Functions that formulas may contain, besides powers: sin, exp, … or formulas over z, such as z*exp(-z).",
         group=CONSTRAINTS_GROUP,
     )
     start: str | None = option(
         metavar="FORMULA",
         show_default="none",
-        help="A formula to begin from: its numbers are fitted, terms and factors added or exchanged.",
+        help="A formula to start from; its constants are refitted, and terms and factors are added or replaced.",
         group=CONSTRAINTS_GROUP,
     )
     form: str | None = option(
@@ -83,7 +83,7 @@ class FormulaConstraints:
         """Refuses contradictory options, before any file is read.
 
         Raises:
-            ConfigError: For options that ask for different kinds of formulas, a noise that is no number, or an empty text.
+            ConfigError: For options that ask for different kinds of formulas, a noise that is not a number, or an empty text.
         """
         if self.noise is not None and not (math.isfinite(self.noise) and self.noise >= 0):
             raise ConfigError(

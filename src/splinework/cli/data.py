@@ -65,7 +65,10 @@ class DataOptions:
         "--equation", default=(), metavar="x=TEXT,…", help="Trajectories of dx/dt = TEXT.", group=_SOURCE_GROUP
     )
     recipe: str | None = option(
-        metavar="FILE.toml", shell_complete=files_of, help="What a file of --save-recipe says.", group=_SOURCE_GROUP
+        metavar="FILE.toml",
+        shell_complete=files_of,
+        help="A recipe file written by --save-recipe.",
+        group=_SOURCE_GROUP,
     )
     ranges: tuple[str, ...] = option(
         "--range",

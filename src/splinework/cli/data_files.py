@@ -45,7 +45,7 @@ def check_out(out: str | None, name: str, *, card: str | None, saved: str | None
 
 
 def is_parquet(out: str | None) -> bool:
-    """Whether a file is one of Parquet, by its name."""
+    """Whether a file name is that of a Parquet file."""
     return out is not None and Path(out).suffix.lower() in PARQUET_SUFFIXES
 
 

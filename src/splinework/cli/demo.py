@@ -40,7 +40,7 @@ class DemoOptions:
     quiet: bool = common.quiet()
 
 
-@command(short_help="See the main job done on real measurements, in a minute.")
+@command(short_help="Run the complete workflow on real measurements, in a minute.")
 @takes(DemoOptions)
 def demo(options: DemoOptions) -> None:
     """Find the law of the planets in 68 measured orbits, then compare models on 442 patients with diabetes."""
@@ -107,7 +107,7 @@ def _job(
 
 
 def _law(outcome: FitOutcome) -> list[str]:
-    """The first formula as a law of powers, measured off its values: slopes of log P over log M and log a."""
+    """The first formula as a law of powers, estimated from its values: slopes of log P over log M and log a."""
     import numpy as np
 
     (x, y), row = outcome.prepared.train, outcome.table.best

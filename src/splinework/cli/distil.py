@@ -121,7 +121,7 @@ def _rows(table: FileTable, names: list[str]) -> NDArray[float64]:
     """The columns, without rows with missing cells.
 
     Raises:
-        DataError: If a column is missing or holds no numbers, or no row is whole.
+        DataError: If a column is missing or holds no numbers, or every row has missing cells.
     """
     import numpy as np
 

@@ -50,14 +50,14 @@ class ExportOptions:
     as_json: bool = common.as_json()
 
 
-@command(no_args_is_help=True, short_help="Write a model for other programs and languages.")
+@command(no_args_is_help=True, short_help="Export a model to other programs and languages.")
 @takes(ExportOptions)
 def export(options: ExportOptions) -> None:
-    """Write MODEL, a file that `fit` or `discover` wrote, for other programs and languages.
+    """Export MODEL, a file written by `fit` or `discover`, to other programs and languages.
 
-    The file runs without splinework and gives the values of the model, in the units of the data. onnx and torch are graphs,
-    numpy, c and js source files without dependencies (numpy needs numpy), latex and sympy formulas. An existing FILE is
-    replaced when the new one is whole.
+    The file runs without splinework and reproduces the model in the units of the data. onnx and torch are graphs; numpy, c and
+    js are source files without dependencies (except NumPy); latex and sympy are formulas. An existing FILE is replaced once
+    the new one is complete.
 
     \b
     Examples:

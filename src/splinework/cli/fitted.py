@@ -31,7 +31,7 @@ class ModelFile:
         path: The file.
 
     Raises:
-        FileError: If it is no model.
+        FileError: If it is not a model.
     """
 
     def __init__(self, path: str) -> None:
@@ -212,7 +212,7 @@ def inputs_of(table: FileTable, fitted: ModelFile) -> tuple[Floats, RowCounts]:
     """The inputs of the model `(n, inputs)`, NaN if missing and not imputed by a mean, and what was noticed on them.
 
     Raises:
-        DataError: If a column is not there, or is no column of numbers.
+        DataError: If a column is not there, or is not a column of numbers.
     """
     refuse_lacking(table, fitted.features)
     columns, filled, empty = [], Counter[str](), Counter[str]()

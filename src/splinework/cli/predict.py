@@ -43,10 +43,10 @@ class PredictOptions:
 @command(no_args_is_help=True, short_help="Predict for new rows with a fitted model.")
 @takes(PredictOptions)
 def predict(options: PredictOptions) -> None:
-    """Predict with MODEL, a file that `fit` or `discover` wrote, for the rows of DATA (- for the standard input).
+    """Predict the rows of DATA (- for the standard input) with MODEL, a file written by `fit` or `discover`.
 
-    The columns of DATA are kept as they are and may come in any order; the prediction is one more column at the end. Rows
-    that lack a cell get no prediction, and are counted.
+    The columns of DATA are kept unchanged and may be in any order; the prediction is added as the last column. Rows with a
+    missing cell get no prediction and are counted.
 
     DATA is a CSV or Parquet file, a folder of such files, or a pattern such as 'rows-*.parquet'; folders named key=value
     become columns. With --out FOLDER/ there is a Parquet file for each piece of DATA, and the same command goes on where

@@ -43,7 +43,7 @@ class Predictor:
         """Predictions for all rows of a part of the table without missing cells.
 
         Raises:
-            DataError: If a column is not there, is no column of numbers, or is called as a prediction will be.
+            DataError: If a column is not there, is not a column of numbers, or is called as a prediction will be.
         """
         found = self._of_network(table) if self._fitted.estimator is None else self._of_estimator(table)
         for name in found:

@@ -1,4 +1,4 @@
-"""Progress on the error stream: the stage, the elapsed time and the remaining time.
+"""Progress on the error stream: the stage, the completed percentage, the elapsed time and the remaining time.
 
 On a terminal this is one line that is redrawn; else a plain line at the beginning of a stage and at intervals during it.
 """
@@ -36,7 +36,7 @@ class Stages:
         self.quiet = quiet
         self._began = self._stage_began = time.monotonic()
         self._text = self._detail = self._shown = ""
-        self._end: float | None = None  # of a budget, as the monotonic clock has it
+        self._limit: tuple[float, float] | None = None  # start and end of a budget, on the monotonic clock
         self._share: float | None = None
         self._due = float("inf")
         self._line: ProgressLine | None = None
@@ -83,11 +83,12 @@ class Stages:
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
         """Inside, the work is known to end after this number of seconds."""
-        self._end = time.monotonic() + seconds
+        now = time.monotonic()
+        self._limit = (now, now + seconds)
         try:
             yield
         finally:
-            self._end = None
+            self._limit = None
 
     def say(self, text: str) -> None:
         """Prints a sentence between the stages, unless quiet."""
@@ -101,11 +102,19 @@ class Stages:
         else:
             click.echo(text, err=True)
 
+    def done(self) -> float | None:
+        """The completed share, 0 to 1, of the budget or of the stage; None if unknown, and below 1 until the end."""
+        if self._limit is not None:
+            begin, end = self._limit
+            return min((time.monotonic() - begin) / max(end - begin, 1e-9), 0.99)
+        return None if self._share is None else min(self._share, 1.0)
+
     def left(self) -> str:
         """The remaining time in words, after a semicolon; empty if unknown."""
         now = time.monotonic()
-        if self._end is not None:
-            return f"; at most {duration(self._end - now)} left" if self._end > now else "; finishing"
+        if self._limit is not None:
+            end = self._limit[1]
+            return f"; at most {duration(end - now)} left" if end > now else "; finishing"
         spent, share = now - self._stage_began, self._share
         if share and spent >= _MIN_STAGE_SECONDS:
             return f"; about {duration(spent * (1 - share) / share)} left"
@@ -114,7 +123,8 @@ class Stages:
     def _text_now(self) -> ProgressText:
         """The current text of the line on the terminal."""
         text = f"{self._text or 'starting'}{self._detail}{self.left()}"
-        return ProgressText(text, duration(time.monotonic() - self._began), self._share)
+        share, elapsed = self.done(), duration(time.monotonic() - self._began)
+        return ProgressText(text, elapsed if share is None else f"{share:.0%} · {elapsed}", share)
 
     def _show(self) -> None:
         """Shows the stage in a plain line, unless there is a line that is redrawn."""
@@ -123,7 +133,9 @@ class Stages:
             self._due = now + (PERIOD_SECONDS if text != self._shown else max(PERIOD_SECONDS, now - self._stage_began))
             self._shown = text
             if self._line is None and not self.quiet:
-                click.echo(f"{time.monotonic() - self._began:6.1f} s  {text}", err=True)
+                share = self.done()
+                percentage = "" if share is None else f"{share:4.0%}  "
+                click.echo(f"{time.monotonic() - self._began:6.1f} s  {percentage}{text}", err=True)
 
     def _beat(self) -> None:
         """Repeats the plain line during a stage, until the end."""

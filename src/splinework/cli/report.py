@@ -41,15 +41,15 @@ class ReportOptions:
     as_json: bool = common.as_json()
 
 
-@command(no_args_is_help=True, short_help="Write a page about a fitted model, with data or without.")
+@command(no_args_is_help=True, short_help="Write a report on a fitted model, with or without data.")
 @takes(ReportOptions)
 def report(options: ReportOptions) -> None:
-    """Write a page about MODEL, a file that `fit` or `discover` wrote, and its fit to the rows of DATA.
+    """Write a report on MODEL, a file written by `fit` or `discover`, and on its fit to the rows of DATA.
 
-    DATA is a CSV or Parquet file, or - for the standard input; or a folder of such files, or a pattern: then the page shows
-    rows that are taken evenly from all, and the errors of all rows are printed besides. The page needs no other file and no
-    network. It shows the network, its edges and the formulas that were found with it; with DATA also the columns, and with
-    the target among them the fit and its residuals.
+    DATA is a CSV or Parquet file, or - for the standard input; or a folder of such files, or a pattern: then the report shows
+    rows drawn evenly from all of them, and the errors of all rows are printed. The report is one HTML file that loads nothing.
+    It shows the network, its edges and the formulas found with it; with DATA also the columns and, if the target is among
+    them, the fit and its residuals.
 
     \b
     Examples:

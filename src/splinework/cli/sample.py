@@ -57,7 +57,7 @@ def take_sample(
         classes: Whether the target may be words, which are then numbered in the order of the alphabet.
 
     Raises:
-        DataError: If a column is not there, or is no column of numbers, or cells are missing.
+        DataError: If a column is not there, or is not a column of numbers, or cells are missing.
     """
     if target not in table.columns:
         raise DataError(f"{table.name} has no column {target!r}; {nearest(target, table.columns)}{_headless(table)}")

@@ -54,9 +54,7 @@ def _set_print(context: click.Context) -> None:
 
 version_option = _switch("--version", _show_version, "Show the version and exit.")
 debug_option = _switch("--debug", _set_debug, "Show a traceback with an error.")
-_print_option = _switch(
-    "--print-config", _set_print, "Print all options as a file for --config, and do nothing else.", eager=False
-)
+_print_option = _switch("--print-config", _set_print, "Print all options as a file for --config and exit.", eager=False)
 
 
 def with_shared_options(command: click.Command) -> click.Command:

@@ -35,14 +35,14 @@ class ShowOptions:
     as_json: bool = common.as_json()
 
 
-@command(no_args_is_help=True, short_help="Show what a fitted model is.")
+@command(no_args_is_help=True, short_help="Describe a fitted model.")
 @takes(ShowOptions)
 def show(options: ShowOptions) -> int:
-    """Show what MODEL is, a file that `fit`, `discover` or splinework.save wrote.
+    """Describe MODEL, a file written by `fit`, `discover` or splinework.save.
 
-    Shape, inputs with their ranges, outputs, the edges that matter most, each with its curve and the function of the library that
-    comes closest to it, and the formulas that were found with it. Scores are worked out on rows drawn evenly from the ranges of
-    the inputs, since the file holds no data.
+    Prints its shape, inputs with their ranges, outputs, most important edges, each with its curve and the closest function of the
+    library, and the formulas found with it. Scores are computed on rows drawn uniformly from the ranges of the inputs, since the
+    file holds no data.
 
     \b
     Examples:

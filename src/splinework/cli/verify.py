@@ -116,7 +116,7 @@ def _box(ranges: tuple[str, ...]) -> dict[str, tuple[float, float]] | None:
     """Ranges by name.
 
     Raises:
-        ConfigError: If a text is no range.
+        ConfigError: If a text is not a range.
     """
     found: dict[str, tuple[float, float]] = {}
     for text in ranges:

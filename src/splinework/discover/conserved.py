@@ -73,7 +73,7 @@ def discover_conserved(z: Any, *, names: Sequence[str] | None = None, seed: int 
         independent. Where nothing is conserved, the one row is the constant 1.
 
     Raises:
-        ShapeError: If z is no table or list of tables of the same width.
+        ShapeError: If z is not a table or list of tables of the same width.
         DataError: For values that are not finite, or fewer than 20 rows.
 
     Example:

@@ -132,8 +132,8 @@ def as_table(values: Any, names: Sequence[str] | None, what: str, prefix: str = 
     """Numbers `(N, d)` and the names of their columns, by default those of a frame.
 
     Raises:
-        ShapeError: If it is no table, or there are not as many names as columns.
-        DataError: For values that are no numbers, or not finite.
+        ShapeError: If it is not a table, or there are not as many names as columns.
+        DataError: For values that are not numbers, or not finite.
     """
     if names is None and hasattr(values, "columns"):
         names = [str(c) for c in values.columns]

@@ -41,7 +41,7 @@ def discover_multioutput(
 ) -> FormulaTable:
     """Finds formulas for several targets of the same inputs, and what they have in common.
 
-    A formula found for one target is tried on the others, its constants fitted anew, before anything else is searched; a part
+    A formula found for one target is tried on the others, with its constants refitted, before anything else is searched; a part
     that occurs in several formulas is named in a note, and its constants are fitted to all its targets together where that
     makes the description shorter.
 

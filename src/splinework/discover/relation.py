@@ -32,7 +32,7 @@ from splinework.train.options import options_of, with_options
 MAX_DISTANCE_RATIO = 0.25
 """Largest ratio of the distance of the rows to that of shuffled rows."""
 MAX_DISTANCE = 0.25
-"""Distance, in units of the spreads, beyond which a surface is no relation."""
+"""Distance, in units of the spreads, beyond which a surface is not a relation."""
 MAX_HELD_OUT_RATIO = 1.5
 """Largest ratio of the distance of held-out rows to that of fitted rows."""
 MAX_EXACT_DISTANCE = 1e-6
@@ -76,7 +76,7 @@ def discover_relation(
         the one row is the constant 1, which is never 0, and a note says so.
 
     Raises:
-        ShapeError: If x is no table, or there are not as many names as columns.
+        ShapeError: If x is not a table, or there are not as many names as columns.
         DataError: For fewer than two columns that vary, or fewer than 20 rows.
         ConfigError: For an unknown option.
 
@@ -138,7 +138,7 @@ class _RelationSearch:
         self._solve()
 
     def _polynomial(self, leading: Sequence[tuple[int, ...]], degree: int) -> _Relation | None:
-        """One that is no multiple of those found: without monomials that a leading one divides."""
+        """One that is not a multiple of those found: without monomials that a leading one divides."""
         powers = [
             power
             for power in exponents(len(self.varying), degree)

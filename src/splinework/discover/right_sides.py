@@ -131,7 +131,7 @@ class RightSides:
         return CandidateRightSide(expression, loss + rest, error, loss / 8 + rest)
 
     def rivals(self, k: int, most: int) -> list[Any]:
-        """Candidates for a test on the trajectories: those short for trusting and for cautious eyes."""
+        """Candidates for a test on the trajectories: the shortest by an optimistic and by a cautious criterion."""
         cautious = sorted(self.found[k], key=lambda c: c.cautious)
         pairs = zip(self.found[k][:most], cautious[:most], strict=True)
         return list(dict.fromkeys(c.expression for pair in pairs for c in pair))

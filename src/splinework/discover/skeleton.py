@@ -60,7 +60,7 @@ def skeleton_of(form: PartialFormula, names: Sequence[str], *, forbidden: Collec
         forbidden: Columns that no unknown part may use.
 
     Raises:
-        FormulaError: If the form names what is no column, or an unknown part has no column left.
+        FormulaError: If the form names what is not a column, or an unknown part has no column left.
     """
     expression, holes = form.expression, []
     for number, hole in enumerate(form.holes):

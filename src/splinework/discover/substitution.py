@@ -96,7 +96,7 @@ def _together(filling: FilledFormula, target: FitTarget) -> dict[Any, float] | N
 
 
 def _variants(expression: Any) -> list[Any]:
-    """The expression, and the same with numbers freed that a search took for simple; the shorter description wins."""
+    """The expression, and a variant in which simple numbers are free again; the shorter description wins."""
     loose = FreeConstants.of([expression])
     if not len(expression.atoms(sympy.Float)) < len(loose.symbols) <= 12:
         return [expression]

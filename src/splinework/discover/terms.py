@@ -106,7 +106,7 @@ def functions(names: Sequence[str], x: Array) -> Terms:
 
 
 def supports(design: Array, target: Array, most: int = 10) -> list[tuple[int, ...]]:
-    """Sets of columns that explain a target well, for each size up to `most` the best that was met.
+    """Sets of columns that explain a target well, for each size up to `most` the best one found.
 
     Args:
         design: `(N, M)`, finite.

@@ -68,7 +68,7 @@ def fields_of(kind: Any, values: Any, where: str, readers: Readers = {}) -> dict
     """The fields of a dataclass, `typed`, by name.
 
     Raises:
-        ConfigError: If `values` is no table, lacks a field, has one too many, or one of another type.
+        ConfigError: If `values` is not a table, lacks a field, has one too many, or one of another type.
     """
     _checked(isinstance(values, Mapping), values, where, "a table of values")
     known = {field.name: field for field in fields(kind) if field.init}

@@ -40,10 +40,10 @@ def function_name(call: ast.Call) -> str:
     """The canonical name of the called function.
 
     Raises:
-        FormulaError: If it is no function of the language.
+        FormulaError: If it is not a function of the language.
     """
     if not isinstance(call.func, ast.Name) or call.func.id not in NAMES:
-        raise FormulaError(f"a formula calls {shortened(ast.unparse(call.func))}, which is no function.")
+        raise FormulaError(f"a formula calls {shortened(ast.unparse(call.func))}, which is not a function.")
     return NAMES[call.func.id].name
 
 

@@ -42,7 +42,7 @@ class Expression:
         names: Names of the columns, in order: distinct Python identifiers, which hide constants of the same name.
 
     Raises:
-        FormulaError: If the text cannot be parsed, or contains names that are no columns, constants or functions.
+        FormulaError: If the text cannot be parsed, or contains names that are not columns, constants or functions.
 
     Example:
         >>> radius = Expression("sqrt(x**2 + y**2)", ("x", "y"))

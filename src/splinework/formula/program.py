@@ -195,7 +195,7 @@ def compiled(text: str, names: Sequence[str], functions: Sequence[str] = ()) -> 
         functions: Names of further functions of any number of arguments, which the algebra must define.
 
     Raises:
-        FormulaError: If the text cannot be parsed, or contains names that are no columns, constants or functions.
+        FormulaError: If the text cannot be parsed, or contains names that are not columns, constants or functions.
     """
     if not isinstance(text, str):
         raise FormulaError(f"a formula is a str, got {type(text).__name__}; pass its text.")

@@ -77,7 +77,7 @@ def parse(text: str) -> ast.expr:
     """The syntax tree of a formula's text.
 
     Raises:
-        FormulaError: If it is no str, too long, or cannot be parsed.
+        FormulaError: If it is not a str, too long, or cannot be parsed.
     """
     return syntax_tree(read_tokens(text), text)
 
@@ -110,7 +110,7 @@ def read_tokens(text: str, more: str = "(?!)") -> list[str]:
         more: Pattern of further operators.
 
     Raises:
-        FormulaError: If it is no str, too long, or has other characters.
+        FormulaError: If it is not a str, too long, or has other characters.
     """
     if not isinstance(text, str):
         raise FormulaError(f"a formula is a str, got {type(text).__name__}; pass its text.")

@@ -69,7 +69,7 @@ class Superposition:
     Attributes:
         ranges: Ends of the range of each input.
         distribute: Whether powers of products become products of powers, which may save a layer but share less.
-        gather: Whether what a node takes from far below becomes a node of its own, which may be narrower.
+        gather: Whether contributions from several layers below are gathered in a node first, which may make layers narrower.
         functions: The functions of one variable.
         nodes: The nodes; the first ones are the inputs.
         inputs: The inputs as values.

@@ -131,7 +131,9 @@ def real_value(expression: Any) -> float:
     except (TypeError, OverflowError):
         value = complex("nan")
     if value.imag != 0 or not abs(value.real) < float("inf"):
-        raise FormulaError(f"the formula contains {expression}, which is no real number in float64; check its domain.")
+        raise FormulaError(
+            f"the formula contains {expression}, which is not a real number in float64; check its domain."
+        )
     return value.real
 
 

@@ -119,7 +119,7 @@ def targets_of(y: Any, rows: int, outputs: int, task: Task) -> NDArray[Any]:
     """Class indices `(rows,)`, int64, or values `(rows, outputs)`, float64.
 
     Raises:
-        DataError: If a class index is out of range, or a value is no number or not finite.
+        DataError: If a class index is out of range, or a value is not a number or not finite.
         ShapeError: If the shape of y does not match the rows and outputs.
     """
     values = np.asarray(y)

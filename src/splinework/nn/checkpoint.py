@@ -167,7 +167,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     if stat.S_ISDIR(mode):
         raise FileError(f"{path} is a folder; give the model file in it, such as {path / 'model.safetensors'}.")
     if not stat.S_ISREG(mode):  # opening a pipe would wait for its writer
-        raise FileError(f"{path} is no regular file; write the model to a file first.")
+        raise FileError(f"{path} is not a regular file; write the model to a file first.")
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}

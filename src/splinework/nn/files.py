@@ -182,7 +182,7 @@ def writing(place: Path) -> Iterator[None]:
 
 @contextmanager
 def _aside(folder: Path) -> Iterator[Path]:
-    """A temporary folder inside `folder`; what `old` in it holds comes back if this process dies."""
+    """A temporary folder inside `folder`; if this process dies, the contents of its `old` are restored."""
     from splinework.data.temporary import temporary_folder  # a fit without a checkpoint writes nothing
 
     with temporary_folder(folder) as aside:

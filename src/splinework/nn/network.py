@@ -291,7 +291,7 @@ class KAN(nn.Module):
         """Training mode of the module, as in torch; `sw.fit` is what trains.
 
         Raises:
-            ArgumentError: If mode is no truth value.
+            ArgumentError: If mode is not a truth value.
         """
         if not isinstance(mode, bool):
             raise ArgumentError(

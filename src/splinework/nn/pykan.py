@@ -65,7 +65,7 @@ def from_pykan(
 
     Args:
         path: The path that `saveckpt` was given; there are `<path>_config.yml` and `<path>_state`.
-        functions: Functions of one's own (pykan's `add_symbolic`, or `anonymous` ones) by their names there, or by edge as
+        functions: Custom functions (pykan's `add_symbolic`, or `anonymous` ones) by their names there, or by edge as
             `(layer, input, sum)`: formulas over u, such as `"j0(u)"`, or callables of tensors.
 
     Returns:

@@ -238,7 +238,7 @@ def _config(path: Path) -> dict[str, Any]:
             f"there is no {path}; pykan writes it from 0.1 on, by model.saveckpt(path), and older models are saved anew."
         ) from None
     except UnicodeDecodeError as error:
-        raise FileError(f"{path} is no text: {error}.") from error
+        raise FileError(f"{path} is not a text: {error}.") from error
     try:
         config = yaml.load(text, Loader=_loader(yaml))
     except (yaml.YAMLError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError, struct.error) as error:

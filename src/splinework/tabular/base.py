@@ -168,7 +168,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
             known = self._known(columns)
             rows = self._reweighted(replace(raw, x=columns.encode(raw.x)))
             rows = joined(self._rows(even=False), rows) if partial and not first else canonical(rows)
-            # Continued training would leave the shapes that axioms require, so with axioms every fit starts anew.
+            # Continued training would leave the shapes that axioms require, so with axioms every fit starts from scratch.
             anew = first or bool(known) or (partial and self._needs_new_fit(rows))
             self._ranges = ranges_of(raw.x, columns, () if first else getattr(self, "_ranges", None) or ())
             with suited_to(len(rows)):
@@ -258,7 +258,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
         table, where = self._table(X, "extrapolates")
         ranges: tuple[Range, ...] | None = getattr(self, "_ranges", None)
         if ranges is None:
-            raise DataError("the file of this estimator has no ranges of its columns; fit it again, and save it anew.")
+            raise DataError("the file of this estimator has no ranges of its columns; fit it again and save it again.")
         return where.back(beyond(table.values, self.columns_, ranges))
 
     def _nodes(self) -> int | str | tuple[int, ...]:

@@ -67,7 +67,7 @@ class NumericColumn(Column):
     Attributes:
         name: The user's name of the column.
         fill: Imputed value of missing numbers, the weighted median.
-        varies: Whether the numbers differ; a constant column is no input.
+        varies: Whether the numbers differ; a constant column is not an input.
         gaps: Whether some values, but not all, were missing in the fit.
     """
 
@@ -147,7 +147,7 @@ class CategoricalColumn(Column):
 @final
 @dataclass(frozen=True)
 class ScreenedColumn(Column):
-    """A column that was screened out: it belongs to the table, but is no input of the network.
+    """A column that was screened out: it belongs to the table, but is not an input of the network.
 
     Attributes:
         name: The user's name of the column.

@@ -54,7 +54,7 @@ def cross_validate(curves: FittedCurves, fold: Tensor, members: int, *, anew: bo
         curves: The fit to all rows.
         fold: Fold of each row, `(n,)`.
         members: Number of folds that are left out in turn.
-        anew: Whether penalties are estimated anew without each fold. Those of all rows leak a little into the held-out loss.
+        anew: Whether penalties are re-estimated without each fold. Those of all rows leak a little into the held-out loss.
     """
     parts = curves.without([fold == k for k in range(members)], anew=anew)
     offsets = torch.stack([part.values(curves.design) for part in parts], dim=1)

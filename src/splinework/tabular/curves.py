@@ -54,7 +54,7 @@ class FittedCurves:
 
         Args:
             parts: The masks `(n,)`.
-            anew: Whether penalties are estimated anew without each set. Those of all rows leak a little into the held-out loss.
+            anew: Whether penalties are re-estimated without each set. Those of all rows leak a little into the held-out loss.
                 Of screened inputs they always are.
         """
         rows, whole = (self.design, self.y), self.whole
@@ -72,7 +72,7 @@ class FittedCurves:
         return found
 
     def unseen(self, fold: Tensor) -> Tensor:
-        """Outputs `(n, q)` of a regression for every row by curves that have not seen it.
+        """Outputs `(n, q)` of a regression for every row, by curves fitted without it.
 
         The row itself is left out; of screened inputs its fold is, since the row has helped to choose those of all rows.
 

@@ -30,7 +30,7 @@ def ranges_of(values: Floats, columns: Columns, earlier: Sequence[Range] = ()) -
 def beyond(values: Floats, columns: Columns, ranges: Sequence[Range]) -> NDArray[np.bool_]:
     """Whether each row of a table has a value in some column that the fit has not seen the like of, `(n,)`.
 
-    Columns that were screened out have no say: predictions do not depend on them, and among thousands some value is always new.
+    Columns that were screened out are ignored: predictions do not depend on them, and among thousands some value is always new.
     """
     each = [
         _outside(values[:, i], column, known)

@@ -44,7 +44,7 @@ def curve_intervals(u: Tensor, settings: Hyperparameters, task: Task) -> int:
 
 
 def member_layer(layer: KANLayer, u: Tensor, settings: Hyperparameters, living: Tensor) -> KANLayer:
-    """The members' first grid, a refinement of the additive part's; the fewer inputs live, the finer.
+    """The members' first grid, a refinement of the additive part's; finer if fewer inputs are active.
 
     Args:
         layer: The additive part's layer.

@@ -53,7 +53,7 @@ def read_input(estimator: Any, x: Any, levels: dict[int, tuple[Level, ...]] | No
     Raises:
         ValueError: For another width or other names than in the fit, no rows, infinite values or texts in an array, as in
             scikit-learn; and for a column of dates or free text.
-        TypeError: For sparse matrices and values that are no numbers, as in scikit-learn.
+        TypeError: For sparse matrices and values that are not numbers, as in scikit-learn.
     """
     fitting = levels is None
     frame = _frame(x)
@@ -118,7 +118,7 @@ def _asked(estimator: Any, names: Sequence[str]) -> list[int]:
             places.append(item)
         else:
             raise ValueError(
-                f"categorical_features contains {item!r}, which is no feature; it takes names, indices below {len(names)} "
+                f"categorical_features contains {item!r}, which is not a feature; it takes names, indices below {len(names)} "
                 "or a mask."
             )
     return sorted(set(places))

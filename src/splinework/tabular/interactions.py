@@ -68,7 +68,7 @@ class InteractionTraining:
     kept: Tensor | None = None
 
     def run(self, design: DesignMatrix, columns: Sequence[Sequence[int]]) -> Interactions:
-        """The networks, trained again where held-out rows defend only some inputs; the better of both by held-out loss.
+        """The networks, trained again if only some inputs lower the held-out loss; the better of the two by held-out loss.
 
         After screening every part has inputs of its own, and a choice by all held-out rows would be known to each: there is none.
 

@@ -1,8 +1,8 @@
-"""The simplest sum of curves within one standard error of the best model: for whoever wants to read rather than to predict.
+"""The simplest sum of curves within one standard error of the best model: for reading rather than for predicting.
 
 The one-standard-error rule (Breiman, Friedman, Olshen and Stone 1984, §3.4.3; Hastie, Tibshirani and Friedman 2009, §7.10): of
 the models whose held-out loss exceeds the least one by no more than its standard error, the one with the fewest columns. The
-columns are ordered by what each costs when it goes; sums of the last k are fitted anew, with and without each fold.
+columns are ordered by what each costs when it goes; sums of the last k are refitted, with and without each fold.
 """
 
 from __future__ import annotations

@@ -48,12 +48,11 @@ class KANRegressor(RegressorMixin, KANEstimator):
         hidden: Nodes of the part with interactions, one number per hidden layer; 0 or () for an additive model; `auto` decides
             by held-out rows.
         grid: Intervals of every spline, or `auto`.
-        degree: Degree of the splines, from 1 to 9. Degree 0, which `KAN` allows, has no linear part for the penalty to spare.
+        degree: Degree of the splines, from 1 to 9. Degree 0, which `KAN` allows, has no linear part and is refused.
         members: Number of networks in the ensemble that is merged into one network, or `auto`.
         max_iter: Maximum number of training steps.
-        prefer: `accuracy` (the default, since an estimator is there to predict) for the model of least held-out loss;
-            `simplicity`, to read it, for the simplest one within one standard error of that: the sum of curves of the fewest
-            columns, if one is as good.
+        prefer: `accuracy` (the default) for the model of least held-out loss; `simplicity` for the simplest one within one
+            standard error of that: the sum of curves of the fewest columns, if one is as good.
         categorical_features: Categorical columns: `from_dtype` for the columns of a frame with texts or of a categorical type; or
             names, indices or a mask. The columns of an array are numeric unless listed here.
         warm_start: Whether `fit` continues from the network of the previous fit; the encoding of the columns then stays.
@@ -159,8 +158,8 @@ class KANRegressor(RegressorMixin, KANEstimator):
 
         Raises:
             NotFittedError: Before a fit.
-            ValueError: If X does not match the table of the fit; if `interval` is no probability, needs more rows, or is
-                asked for together with `return_std`; and if the fit held no rows out.
+            ValueError: If X does not match the table of the fit; if `interval` is not a probability, needs more rows, or is
+                combined with `return_std`; and if the fit held out no rows.
 
         Example:
             >>> import numpy as np

@@ -46,7 +46,7 @@ def without_idle_curves(
 ) -> CrossValidatedCurves:
     """The additive part without the curves whose absence lowers the held-out loss: as many, in order of theirs, as lower it most.
 
-    A loss within its standard error does not do: of columns that repeat each other each one could go, and all together cost.
+    A loss within its standard error is not enough: each of several redundant columns could be dropped alone, but not all of them.
 
     Args:
         curves: The cross-validated additive part.

@@ -267,7 +267,7 @@ def _criterion(
 
 
 def _solve(design: CurveCoordinates, products: _Products, j: int, strengths: Tensor) -> _Solution:
-    """The fixed point of the strengths `(2, d)` of one output, from given ones on."""
+    """The fixed point of the strengths `(2, d)` of one output, starting from given ones."""
     gram, moments, shape = products.gram, products.moments[:, j], design.means.shape
     constant = not float(products.squares[j]) > 0
     if constant:  # without noise the fixed point would go down for ever

@@ -98,7 +98,7 @@ class StopBelow:
         name: The field of `Step`, such as `rmse_validation`.
         level: The value at which it is enough.
         reason: The reason that is recorded in the history.
-        in_starts: Whether starts count, which are tried on coarser grids.
+        in_starts: Whether steps of the starts, which use coarser grids, count as well.
     """
 
     name: str
@@ -161,7 +161,7 @@ class PlotLive:
         every: Seconds between two pictures. Longer where drawing takes more than a twentieth of the time.
 
     Raises:
-        ConfigError: If the suffix is no format of matplotlib, or `every` is not a time.
+        ConfigError: If the suffix is not a format of matplotlib, or `every` is not a time.
         FileError: If the folder does not exist.
 
     >>> live = PlotLive()  # fit(..., callbacks=[live])
@@ -276,7 +276,7 @@ def _new_figure() -> "Figure":
 
 
 def _mark_grids(ax: "Axes", steps: list[Step]) -> None:
-    """A thin line where grids or degrees change, and above it the new ones, unless that runs into the text before."""
+    """A thin line where grids or degrees change, labelled with the new values unless labels would overlap."""
     changes = [(steps[0], _grid_text(steps[0], None))]
     changes += [(after, _grid_text(after, before)) for before, after in itertools.pairwise(steps)]
     width = max(steps[-1].number - steps[0].number, 1)

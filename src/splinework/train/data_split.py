@@ -27,7 +27,7 @@ class Samples:
     weights: Tensor | None
 
     def rows(self, which: Tensor) -> "Samples":
-        """Some of them, with weights of mean 1 again."""
+        """A subset of the rows, with weights rescaled to mean 1."""
         weights = None if self.weights is None else normalised_weights(self.weights[which])
         return Samples(self.u[which], self.t[which], weights)
 

@@ -29,7 +29,7 @@ MAX_UNEXPLAINED_SHARE = 0.9
 MAX_OUTSIDE_SHARE, MAX_HIDDEN_OUTSIDE_SHARE = 0.02, 0.25
 """Share of the rows of one input, and of the activations of a hidden layer, that may lie outside their grids."""
 MAX_ERROR_RATIO, SIGNIFICANCE_LEVEL = 2.0, 1e-3
-"""Largest ratio of held-out to training error that is no sign of overfitting, and the level of the F-test beyond it."""
+"""Largest ratio of held-out to training error that is not a sign of overfitting, and the level of the F-test beyond it."""
 MAX_HARMLESS_ERROR = 1e-2
 """A held-out error below this share of y's standard deviation does no harm, however small the training error."""
 

@@ -184,7 +184,7 @@ class StructureSearch:
     # ------------------------------------------------------------------------------------------------ elimination
 
     def eliminate(self) -> None:
-        """Takes out inputs, nodes and edges, those that matter least first, while the rest can make up for it.
+        """Removes inputs, nodes and edges, the least important first, as long as the rest can compensate.
 
         Many networks have the same output (what one node leaves over, another can take); this finds one with few edges.
         The weakest are tried together first, then fewer of them, then each one alone.

@@ -229,7 +229,7 @@ def _number(generator: torch.Generator) -> int:
 
 @torch.no_grad()
 def _values(models: tuple[KAN, ...], x: Any) -> Tensor:
-    """Outputs of all members, `(members, B, outputs)`, in raw units, of logarithmic outputs the logarithm."""
+    """Outputs of all members, `(members, B, outputs)`, in raw units; logarithms for logarithmic outputs."""
     values = []
     for model in models:
         work = copy.deepcopy(model).double()

@@ -11,7 +11,7 @@ from splinework.nn.network import KAN
 def squared_error_gradient(model: KAN, x: Tensor, y: Tensor) -> float:
     """Sets every parameter's `.grad` to the gradient of the mean squared error, and returns that error.
 
-    The same as `model.zero_grad(); loss = mse_loss(model(x), y); loss.backward()`, for a loop of one's own; for a small
+    The same as `model.zero_grad(); loss = mse_loss(model(x), y); loss.backward()`, for a custom training loop; for a small
     network several times faster, as no graph is built.
 
     Args:

@@ -69,7 +69,7 @@ def open_journal(path: Path | None, fingerprint: str) -> Journal:
     """The journal of this fit: the one on disk where there is one, else a new one.
 
     Raises:
-        FileError: If there is a file that is no checkpoint of a fit, or no folder for one.
+        FileError: If there is a file that is not a checkpoint of a fit, or no folder for one.
         ConfigError: If it is one of another fit.
     """
     if path is None:
@@ -86,7 +86,7 @@ def open_journal(path: Path | None, fingerprint: str) -> Journal:
         known, written = header["format"], header["fingerprint"]
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise FileError(
-            f"{path} is no checkpoint of a fit ({type(error).__name__}: {error}); give another path, or remove the file."
+            f"{path} is not a checkpoint of a fit ({type(error).__name__}: {error}); give another path, or remove the file."
         ) from error
     if known != FORMAT or written != fingerprint:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Several starts, of which the best goes on: a random start of a deep network often stalls, and tells so early.
+"""Several starts, of which the best is kept: a random start of a deep network often stalls, which shows early.
 
 Starts are made with few, low polynomials: there are fewer ways to be stuck. On `exp(½(sin π(a²+b²) + sin π(c²+d²)))` in
 [4, 2, 1, 1], 16 of 40 random starts of degree 2 on two intervals find the structure, of degree 3 on five 5 of 40
@@ -73,7 +73,7 @@ def best_start(run: TrainingRun, objective: Objective, optimiser: Optimiser, cou
         run.judging = True
         run.consider(objective)
     run.history.decide(
-        "start", f"{count} starts of {recipe}, of which the best goes on with {model.kan_layers[0].basis}"
+        "start", f"{count} starts of {recipe}, of which the best continues with {model.kan_layers[0].basis}"
     )
     return model
 

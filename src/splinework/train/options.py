@@ -85,7 +85,7 @@ class EnsembleKeywords(CommonKeywords, GrowthKeywords, DataKeywords, total=False
 
 
 class FitKeywords(EnsembleKeywords, total=False):
-    """Options of `fit`: all there are."""
+    """All options of `fit`."""
 
     checkpoint: str | os.PathLike[str] | None
     distributed: bool | None

@@ -38,7 +38,7 @@ class TrainingPlan:
     Attributes:
         method: The optimiser.
         why: Why this one, for the history.
-        starts: Number of random starts, of which the best goes on.
+        starts: Number of random starts, of which the best is kept.
         steps: Most steps in all, or None.
         stage_steps: Most steps of a stage where `steps` is None.
         grids: `auto`, resolutions to go through, or None to keep the grid.
@@ -101,7 +101,7 @@ def _choose(objective: Objective, optimiser: str | Optimiser) -> tuple[Optimiser
             )
         if frozen and method.second_order:
             raise ConfigError(
-                f"{method.name} moves every number of the model, and some are frozen; take optimiser='lbfgs'."
+                f"{method.name} moves every number of the model, and some are frozen; use optimiser='lbfgs'."
             )
         return method, "as asked for"
     size, numbers = model.parameter_count(active=True), objective.n_values
@@ -110,7 +110,7 @@ def _choose(objective: Objective, optimiser: str | Optimiser) -> tuple[Optimiser
     if irregular:
         why += ", some frozen or not linear in their layer"
     elif size <= MAX_LM_PARAMETERS and objective.work <= (MAX_STREAM_WORK if streamed else MAX_LM_WORK):
-        return LevenbergMarquardt(), f"second order, as it pays {why}"
+        return LevenbergMarquardt(), f"second order, affordable {why}"
     if streamed:
         batch = min(max(objective.count // N_STREAM_BATCHES, BATCH_ROWS), MAX_BATCH_ROWS)
         return Adam(batch=batch), f"mini-batches of {batch} {why} that are not in memory"

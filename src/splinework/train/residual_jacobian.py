@@ -222,7 +222,7 @@ def highest_order(model: KAN, evaluate: Evaluate) -> int:
 
 @contextmanager
 def _recording(model: KAN) -> Iterator[list[LayerSeries]]:
-    """Writes down all passages through the model, those of plain calls too, which go layer by layer meanwhile."""
+    """Records all passes through the model, including plain calls, which run layer by layer meanwhile."""
     with record_layers() as tape:
 
         def heard(layer: nn.Module, args: tuple[Tensor, ...], sums: Tensor) -> Tensor:

@@ -73,7 +73,7 @@ class Smoothing(Penalty):
         return 2 * torch.einsum("ijmn,inj->ijm", form, layer.edge_coefficients()), form
 
     def __repr__(self) -> str:
-        """Short, as the smoothing parameters are estimated anew where a fit is resumed."""
+        """Short, as the smoothing parameters are re-estimated where a fit is resumed."""
         return f"Smoothing(weight={self.weight})"
 
 

@@ -48,7 +48,7 @@ def solve(
     """Changes a copy of the model until the residuals vanish: `Σ weight · mean(residual²)` is minimised.
 
     As in `fit`, the numbers come from Levenberg–Marquardt on the exact Jacobian where the model is small enough, from
-    several starts of which the best goes on; grids are refined and degrees raised while that lowers the residual at
+    several starts of which the best is kept; grids are refined and degrees raised while that lowers the residual at
     points held out. Where the residual takes derivatives of order n, splines of a degree below n + 5 are replaced by
     such at once (unless `degree="keep"`): derivatives of a spline are n orders less accurate than the spline.
 

@@ -34,7 +34,7 @@ N_SMOOTHED_STARTS, MAX_SCARCE_VALUES_PER_PARAMETER = 4, 10
 """Starts that are smoothed where data are noisy and values per parameter fewer than this: the error of an overfitted start does
 not show which is the best, and the held-out rows do."""
 FOLLOWING_SHARES, MAX_ADAPTING_SHARE = (0.05, 0.15, 0.4, 0.8, 1.0), 0.4
-"""Shares of the steps of a first-order method after which grids follow, and from which on coefficients are not fitted anew."""
+"""Shares of the steps of a first-order method after which grids follow, and from which on coefficients are not refitted."""
 MIN_PART_STEPS = 10
 """Steps between two changes of the grids; fewer do not show whether a fit diverges."""
 MARGIN_ERROR_TOLERANCE, MARGIN_SPREAD_TOLERANCE = 0.01, 1e-9
@@ -96,7 +96,7 @@ def _needs_smoothing(run: TrainingRun, objective: Objective, plan: TrainingPlan)
 def _follow(run: TrainingRun, objective: Objective, method: Optimiser, steps: int, stage: str) -> None:
     """Steps of a first-order or quasi-Newton method in parts, between which the grids follow the activations.
 
-    A change of grids ends what such a method knows of the curvature, so there are few of them: coefficients are fitted anew while
+    A change of grids ends what such a method knows of the curvature, so there are few of them: coefficients are refitted while
     little is learned, later only the ends of the grids move.
     """
     done = 0
@@ -116,7 +116,7 @@ def _smoothed(run: TrainingRun, objective: Objective, plan: TrainingPlan, begun:
     """The objective with the smoothing that its likelihood asks for, or as it is where that does not pay.
 
     A network that has followed the noise is a bad place to begin from, so one with hidden nodes begins `begun`, as coarse as its
-    start was; and so do others, of which the best goes on.
+    start was; and so do others, of which the best is kept.
     """
     before = selection_error(run, objective)
     smoothed = smooth_edges(run, objective if begun is None else objective.on(begun), plan.method)

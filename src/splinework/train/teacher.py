@@ -69,7 +69,7 @@ class ProcessTeacher:
 
     @classmethod
     def of(cls, rows: Samples, seed: int, curves: SumOfCurves | None = None) -> ProcessTeacher:
-        """The teacher that learned from rows, blended with the curves as the rows that each has not seen say."""
+        """The teacher fitted to the rows, blended with the curves by weights from out-of-sample errors."""
         u, weights = rows.u.cpu(), None if rows.weights is None else rows.weights.cpu()
         alone = cls(tuple(fit_process(u, column, weights=weights, seed=seed) for column in rows.t.cpu().T))
         if curves is None:
@@ -140,7 +140,7 @@ def is_teachable(objective: DataObjective, plan: TrainingPlan, options: Training
 
 
 def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: TrainingPlan, seed: int) -> str:
-    """Goes through the stages of a fit that may be taught; the best state is the run's.
+    """Runs the stages of a fit that may have a teacher; the run keeps the best state.
 
     A sum of curves is the simplest network of all: it stays unless held-out rows clearly prefer another one.
 
@@ -179,7 +179,7 @@ def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: Training
 def _run_process_stages(
     run: TrainingRun, objective: DataObjective, plan: TrainingPlan, seed: int, curves: SumOfCurves | None
 ) -> tuple[bool, ProcessTeacher | None]:
-    """The stages of networks that learn from the rows or from a Gaussian process; the best state is the run's.
+    """Runs the stages of networks that learn from the rows or from a Gaussian process; the run keeps the best state.
 
     A Gaussian process is fitted first. Where it is less uncertain of the function than a row is, the network learns from it at
     once, and then from the rows, with the smoothing that they ask for; it must do better than by chance to replace the first.
@@ -239,7 +239,7 @@ def _run_process_stages(
 def teach(
     run: TrainingRun, objective: DataObjective, plan: TrainingPlan, teacher: ProcessTeacher, seed: int
 ) -> tuple[KAN, str]:
-    """Trains the network on the teacher's mean; the best state is the run's.
+    """Trains the network on the teacher's mean; the run keeps the best state.
 
     Args:
         run: A run, which is judged by points of the teacher's mean that the network does not learn from.

@@ -132,7 +132,7 @@ def test_units_that_are_the_same(text: str, same: str) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("kgg", r"'kgg' is no known unit; did you mean .*kg.*\[kgg\]"),
+        ("kgg", r"'kgg' is not a known unit; did you mean .*kg.*\[kgg\]"),
         ("m/s kg", "numerator or the denominator"),
         ("J/", "ends where"),
         ("(m", "not closed|ends"),
@@ -166,7 +166,7 @@ def test_no_text_does_worse_than_a_refusal(text: str) -> None:
         ("x=m,x=s", "two units"),
         ("x", "column=unit"),
         ("x=m,,t=s", "column=unit"),
-        ("z=m", "'z', which is no column"),
+        ("z=m", "'z', which is not a column"),
         ("x=metr", "the unit of 'x'.*metre"),
     ],
 )

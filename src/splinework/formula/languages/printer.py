@@ -151,7 +151,7 @@ class Printer:
             return self._pieces(expression)
         if expression.is_Function:
             return self._function(expression)
-        raise FormulaError(f"{expression} is no part of a real formula that can be written as {self.language}.")
+        raise FormulaError(f"{expression} is not a part of a real formula that can be written as {self.language}.")
 
     def _symbol(self, name: str) -> str:
         if self.names is None:
@@ -163,7 +163,7 @@ class Printer:
 
     def _number(self, number: Any) -> Shown:
         if number.is_finite is not True:
-            raise FormulaError(f"the formula contains {number}, which is no real number; check its domain.")
+            raise FormulaError(f"the formula contains {number}, which is not a real number; check its domain.")
         try:
             value = float(number)
         except OverflowError:
@@ -210,7 +210,7 @@ class Printer:
     def _power(self, expression: Any) -> Shown:
         base, exponent = expression.base, expression.exp
         if base.is_number and base.is_negative and exponent.is_number and exponent.is_integer is False:
-            raise FormulaError(f"the formula contains {expression}, which is no real number; check its domain.")
+            raise FormulaError(f"the formula contains {expression}, which is not a real number; check its domain.")
         if exponent.is_number and exponent.is_negative:
             return f"{self.integer(1)}/{self.within(sympy.Pow(base, -exponent), POWER)}", PRODUCT
         if exponent == sympy.Rational(1, 2):

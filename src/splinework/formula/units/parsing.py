@@ -69,7 +69,7 @@ def parse_units(
     found: dict[str, Dimension] = {}
     for name, unit in pairs:
         if names is not None and name not in names:
-            raise ConfigError(f"a unit is given for {name!r}, which is no column; {nearest(name, names)}")
+            raise ConfigError(f"a unit is given for {name!r}, which is not a column; {nearest(name, names)}")
         if name in found:
             raise ConfigError(f"{name!r} is given two units; name every column once.")
         try:
@@ -207,7 +207,7 @@ class _Parser:
         try:
             number = Fraction(text)
         except ValueError:
-            raise self._error(f"{text!r} is no exponent") from None
+            raise self._error(f"{text!r} is not an exponent") from None
         if max(abs(number.numerator), number.denominator) > _MAX_EXPONENT_PART:
             raise self._error(f"the exponent {text} is beyond {_MAX_EXPONENT_PART}")
         return number
@@ -218,7 +218,7 @@ class _Parser:
             raise self._error(f"the zero of {name} is a convention, no power law can hold; convert the column to K")
         if name not in known:
             raise self._error(
-                f"{name!r} is no known unit; {nearest(name, known)} A unit of your own is written [{name}]"
+                f"{name!r} is not a known unit; {nearest(name, known)} A unit of your own is written [{name}]"
             )
         return known[name]
 

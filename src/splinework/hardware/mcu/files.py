@@ -171,7 +171,7 @@ def _quantise(model: IntegerModel, options: McuOptions) -> list[str]:
         )
     return [
         f"""/* The nearest codes of a row of values, half to even. A value beyond its codes gets the nearest of them; the
-   result is how many did, or were no numbers. {text} */
+   result is how many did, or were not numbers. {text} */
 uint32_t $NAME_quantise(const float *values, $NAME_code_t *codes);"""
     ]
 

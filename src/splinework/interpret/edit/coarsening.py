@@ -39,7 +39,7 @@ def coarsen(model: KAN, grid: int | Sequence[int], *, x: Any) -> Edited:
         The coarser model, and by how much it differs on x.
 
     Raises:
-        ConfigError: If grid is no integer of at least 1, or not one per layer, or no layer has more intervals.
+        ConfigError: If grid is not an integer of at least 1, or not one per layer, or no layer has more intervals.
         ShapeError: If x has another number of columns, or no rows.
         DataError: If x does not hold numbers, or some are not finite.
 

@@ -40,7 +40,7 @@ def elevate(model: KAN, degree: int) -> KAN:
         The model of higher degree.
 
     Raises:
-        ConfigError: If the degree is no integer from 0 to 9, or a layer has a higher one or a learnable grid.
+        ConfigError: If the degree is not an integer from 0 to 9, or a layer has a higher one or a learnable grid.
 
     Example:
         >>> model = KAN([2, 3, 1], grid=4, dtype=torch.float64)
@@ -69,7 +69,7 @@ def raise_degree(model: KAN, degree: int, *, x: Any = None) -> KAN:
         The model of higher degree.
 
     Raises:
-        ConfigError: If the degree is no integer from 0 to 9, or a layer has a higher one or a learnable grid.
+        ConfigError: If the degree is not an integer from 0 to 9, or a layer has a higher one or a learnable grid.
         ShapeError: If x has another number of columns.
         DataError: If x does not hold numbers, or some are not finite.
 

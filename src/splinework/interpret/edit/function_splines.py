@@ -32,7 +32,7 @@ UNIT_MARGIN = 1.02
 def to_splines(
     model: KAN, x: Any = None, *, edges: Sequence[Sequence[int | str]] | None = None, grid: int | None = None
 ) -> Edited:
-    """Makes functions on edges splines, each closest to its function on the grid: a theory whose edges data may correct.
+    """Converts functions on edges to splines, each the closest one on its grid, so that data can correct a theory.
 
     Where no function is left, the network gets units as a fit would give them, so that `sw.fit` goes on from it as it is.
 

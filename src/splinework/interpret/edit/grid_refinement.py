@@ -38,7 +38,7 @@ def refine(model: KAN, grid: int | Sequence[int], *, x: Any = None) -> KAN:
         The refined copy.
 
     Raises:
-        ConfigError: If grid is no integer, or not one per layer, or a layer would get coarser.
+        ConfigError: If grid is not an integer, or not one per layer, or a layer would get coarser.
         ShapeError: If x has another number of columns.
         DataError: If x does not hold numbers, or some are not finite.
 

@@ -56,10 +56,10 @@ def effects(
         One effect per input.
 
     Raises:
-        ArgumentError: If the predictor is no function.
+        ArgumentError: If the predictor is not a function.
         ShapeError: If x has another number of columns, or fewer than two rows.
         DataError: If x or the outputs are not finite numbers, or the rows of the fit are too few for a band.
-        ConfigError: If a group names an unknown input, points is less than two, or level is no probability.
+        ConfigError: If a group names an unknown input, points is less than two, or level is not a probability.
 
     References:
         Friedman 2001 (partial dependence); for the band Wahba 1983 and `splinework.train.uncertainty`.

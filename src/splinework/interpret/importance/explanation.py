@@ -145,7 +145,7 @@ def explain(
         The terms, which print as a table; `frame()` has them for all rows.
 
     Raises:
-        ArgumentError: If the predictor is no function.
+        ArgumentError: If the predictor is not a function.
         ShapeError: If x has another number of columns, or there are fewer than two background rows.
         DataError: If x or the outputs are not finite numbers.
         ConfigError: If a group names an unknown input, or there are more than 60 inputs for pairs.

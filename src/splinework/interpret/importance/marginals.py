@@ -1,4 +1,4 @@
-"""The inputs as independent: each with the values that it has in the rows, drawn quasi-randomly or as a few points."""
+"""Independent inputs, each distributed as in the rows, sampled quasi-randomly or as a few points."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

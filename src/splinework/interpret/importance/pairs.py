@@ -81,7 +81,7 @@ def interactions(
         The share of every pair with its standard error, which prints as a table.
 
     Raises:
-        ArgumentError: If the predictor is no function.
+        ArgumentError: If the predictor is not a function.
         ShapeError: If x has another number of columns, or fewer than two rows.
         DataError: If x or the outputs are not finite numbers.
         ConfigError: If a group names an unknown input, or samples is less than 64.
@@ -158,10 +158,10 @@ def pair_surface(predictor: Any, x: Any, first: str | int, second: str | int, *,
         points: Values of each input, evenly spaced over its range.
 
     Returns:
-        The surface, and what of it is no sum of both inputs' own effects.
+        The surface, and what of it is not a sum of both inputs' own effects.
 
     Raises:
-        ArgumentError: If the predictor is no function.
+        ArgumentError: If the predictor is not a function.
         ShapeError: If x has another number of columns, or fewer than two rows.
         DataError: If x or the outputs are not finite numbers.
         ConfigError: If there is no such input, both are one, or it has several columns.

@@ -50,7 +50,7 @@ def permutation_importance(
         The growth of the loss for every input and output, with its standard error.
 
     Raises:
-        ArgumentError: If the predictor is no function.
+        ArgumentError: If the predictor is not a function.
         ShapeError: If x has another number of columns, or y another number of rows or outputs.
         DataError: If x or y are not finite numbers.
         ConfigError: If a group names an unknown input, or there are fewer than two repeats.

@@ -123,7 +123,7 @@ def row_function(predictor: Any, x: Any, groups: Iterable[Group] | None = None) 
 
 
 def _refusal(predictor: Any) -> str:
-    """The message for something that is no function, with the advice that other functions give for it."""
+    """The message for something that is not a function, with the advice that other functions give for it."""
     kind = f"the class {predictor.__name__}" if isinstance(predictor, type) else type(predictor).__name__
     advice = not_a_model("sw.explain", predictor, "x").partition("; ")[2]
     return f"predictor is a network, a fitted estimator or a function of rows, got {kind}; {advice}"

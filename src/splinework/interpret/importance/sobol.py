@@ -70,7 +70,7 @@ def sobol_indices(
         The indices of every input, or group, for every output.
 
     Raises:
-        ArgumentError: If the predictor is no function.
+        ArgumentError: If the predictor is not a function.
         ShapeError: If x has another number of columns, or fewer than two rows.
         DataError: If x or the outputs are not finite numbers.
         ConfigError: If a group names an unknown input, or samples is less than 64.

@@ -101,7 +101,7 @@ def importance(
         The measures; `print` shows them, `table` is a frame.
 
     Raises:
-        ArgumentError: If the predictor is no function.
+        ArgumentError: If the predictor is not a function.
         ShapeError: If x has another number of columns, or y another number of rows or outputs.
         DataError: If x, y or the outputs are not finite numbers.
         ConfigError: If a group names an unknown input, or there are fewer than two repeats.

@@ -51,7 +51,7 @@ def find_structure(
         The findings with effect, standard error and, for rows, p-value, and the tree of modules.
 
     Raises:
-        ShapeError: If x is no table, or sizes do not match.
+        ShapeError: If x is not a table, or sizes do not match.
         DataError: If a value is not finite, or there are fewer than 30 rows.
         ConfigError: For a tolerance or a level outside (0, 1), or an output that does not exist.
 

@@ -50,7 +50,7 @@ def symbolify(
         model: A fitted, preferably pruned network; unchanged.
         x: Data in raw units, `(N, inputs)`.
         y: Targets in raw units, `(N, outputs)` or `(N,)`.
-        library: Functions to choose from: their names, such as `sin`, formulas over `z`, or `LibraryFunction`s.
+        library: Functions to choose from: their names, such as `sin`, formulas over `z`, or `LibraryFunction` objects.
         rows: Maximum number of table rows for each output.
         budget: Seconds after which no further choices are tried.
         scale: Scale of y for the errors and the final fit, `linear` or `log`; None takes that of the model's outputs.

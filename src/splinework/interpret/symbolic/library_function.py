@@ -186,7 +186,7 @@ def if_positive(z: Array) -> Array:
 
 
 def powers(exponent: float) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
-    """z^exponent and its derivative; undefined for z < 0 if the exponent is no integer, for z ≤ 0 if it is negative."""
+    """z^exponent and its derivative; undefined for z < 0 if the exponent is not an integer, for z ≤ 0 if it is negative."""
     if exponent < 0:
         return without_warnings(lambda z: if_positive(z) ** exponent), without_warnings(
             lambda z: exponent * if_positive(z) ** (exponent - 1)

@@ -80,7 +80,7 @@ def own_function(
 
 
 def library_of(given: Sequence[str | LibraryFunction]) -> tuple[LibraryFunction, ...]:
-    """All powers, and the functions of a library: names of ours, such as `sin`, formulas over `z`, or `LibraryFunction`s.
+    """All powers, and the functions of a library: names of ours, such as `sin`, formulas over `z`, or `LibraryFunction` objects.
 
     Raises:
         ConfigError: If there are none, or a text is neither a name nor a formula.
@@ -102,7 +102,7 @@ def library_of(given: Sequence[str | LibraryFunction]) -> tuple[LibraryFunction,
 
 
 def functions_of(library: Sequence[str | LibraryFunction]) -> tuple[LibraryFunction, ...]:
-    """A library of `LibraryFunction`s as it is, and `library_of` one with names or formulas.
+    """A library of `LibraryFunction` objects as it is, and `library_of` one with names or formulas.
 
     Raises:
         ConfigError: As `library_of`.

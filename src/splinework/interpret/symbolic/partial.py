@@ -58,7 +58,7 @@ def parse_partial(text: str, names: Sequence[str], *, functions: Collection[str]
     """Parses a partial formula, such as `y = A*exp(?)*x2` or `A*?(x1, x3) + B`.
 
     Args:
-        text: A formula as in `parse_formula`. Capitalised names that are no columns are constants to be fitted; `?` is a part
+        text: A formula as in `parse_formula`. Capitalised names that are not columns are constants to be fitted; `?` is a part
             that may depend on all columns, `?(x1, x2)` one of these.
         names: Names of the columns.
         functions: Names of further functions of one argument.
@@ -146,7 +146,7 @@ class _Unknowns:
 
     def _hole(self, name: str, columns: tuple[str, ...]) -> Hole:
         if not columns:
-            raise self._error("has a `?`, but there are no columns for it to depend on.")
+            raise self._error("has a `?`, but no columns remain for it to depend on.")
         return Hole(sympy.Function(name.removeprefix(_HOLE), real=True)(*map(symbol, columns)), columns)
 
     def _error(self, what: str) -> FormulaError:

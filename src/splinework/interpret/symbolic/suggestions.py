@@ -158,7 +158,7 @@ def suggest(
         model: The network; of one in a frame, the network inside.
         x: Data in raw units, `(N, inputs)`.
         edge: `(layer, input, sum)` by index or name, or two names, such as `("x1", "h2")`.
-        library: Functions to try, by name, as formulas over z, or `LibraryFunction`s.
+        library: Functions to try, by name, as formulas over z, or `LibraryFunction` objects.
         rows: Most functions in the answer.
 
     Returns:

@@ -257,7 +257,7 @@ class _RelationReader:
         if output is None or len(fits) != 1 or wanted < 1:
             raise FormulaError(
                 f"d{wanted if wanted > 1 else ''} {word}/d {' d '.join(map(ast.unparse, along))} in "
-                f"{shortened(self.relation.text)} is no derivative of the outputs {', '.join(self.names.outputs)} along the "
+                f"{shortened(self.relation.text)} is not a derivative of the outputs {', '.join(self.names.outputs)} along the "
                 f"inputs {', '.join(self.names.inputs)}; write d f/d x, d2 f/d x2 or d2 f/d x d y."
             )
         return self.part(ModelTerm(output, fits.pop()))

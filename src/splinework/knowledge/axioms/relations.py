@@ -173,7 +173,7 @@ def _derivatives(tokens: Sequence[str], text: str) -> list[str]:
                 after += 2
         if not along or of in ("when", "and"):
             raise FormulaError(
-                f"{' '.join(tokens[at : at + 4])} in {shortened(text)} is no derivative; write d f/d x, d2 f/d x2 or "
+                f"{' '.join(tokens[at : at + 4])} in {shortened(text)} is not a derivative; write d f/d x, d2 f/d x2 or "
                 "d2 f/d x d y."
             )
         degree = order.group(1) or "1"

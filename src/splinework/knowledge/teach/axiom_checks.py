@@ -209,7 +209,7 @@ def _defined(spoken: CheckedFormulas, subject: Subject, points: int) -> bool:
 
 
 def _holds_on_points(axiom: Axiom, subject: Subject, spoken: CheckedFormulas, points: int) -> bool:
-    """Whether all claims hold on points; False where their domain is no box."""
+    """Whether all claims hold on points; False where their domain is not a box."""
     return all(_holds(claim, subject, spoken, points) for claim in axiom.claims(subject))
 
 

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 BATCH_ROWS = 8192
 MIN_PROBABILITY = 1e-4
-"""Probabilities beyond this and its complement are taken for it: the logarithm of a tree's 0 is no number."""
+"""Probabilities beyond this and its complement are taken for it: the logarithm of a tree's 0 is not a number."""
 
 
 @final
@@ -73,7 +73,7 @@ def black_box(teacher: Any, inputs: int, *, output: str | None = None) -> BlackB
     Raises:
         ConfigError: If it is none of these, or onnxruntime is missing.
         FileError: If the file is not there or cannot be read.
-        DataError: If its answers are no numbers.
+        DataError: If its answers are not numbers.
     """
     if isinstance(teacher, (str, Path)):
         return _of_onnx(Path(teacher), output)
@@ -133,7 +133,7 @@ def _numbers(answers: Any, rows: int) -> Floats:
         array = np.asarray(answers, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"the teacher's answers are no numbers ({error}); of a classifier take predict_proba, of several outputs one array."
+            f"the teacher's answers are not numbers ({error}); of a classifier take predict_proba, of several outputs one array."
         ) from error
     array = array[:, None] if array.ndim == 1 else array
     if array.ndim != 2 or len(array) != rows:

@@ -51,8 +51,8 @@ class DistillationResult:
         rows: R² on real rows that it has not seen, the least of the outputs'; NaN without real rows.
         box: R² on fresh points spread over the box.
         agreement: Share of the box's points at which student and teacher name the same class; NaN for values.
-        rounds: Per round the points learned from so far, and R² on the box.
-        asked: Number of answers that the teacher gave in all.
+        rounds: For each round the number of points used so far, and R² on the box.
+        asked: Total number of queries to the teacher.
         notes: Remarks for the user.
 
     >>> points = QueryPoints(total=200, rounds=0)

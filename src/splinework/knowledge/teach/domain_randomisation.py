@@ -55,7 +55,7 @@ def randomised(
         The rows, with the parameters as further inputs.
 
     Raises:
-        ConfigError: For a parameter that is no distribution, or a name that comes twice.
+        ConfigError: For a parameter that is not a distribution, or a name that comes twice.
         ShapeError: If x, names and what the simulator gives do not fit.
         DataError: If the simulator gives no finite numbers.
 
@@ -92,7 +92,7 @@ def marginalised(
         Mean and standard deviation, each `(n, q)` in the units of the simulator.
 
     Raises:
-        ConfigError: For a parameter that is no distribution, or fewer than 2 draws.
+        ConfigError: For a parameter that is not a distribution, or fewer than 2 draws.
         ShapeError: If x and what the simulator gives do not fit.
         DataError: If the simulator gives no finite numbers.
 

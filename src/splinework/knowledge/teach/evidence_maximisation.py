@@ -116,7 +116,7 @@ def _weighed(
 
 @torch.no_grad()
 def maximise_evidence_nonlinear(at: At, target: Tensor, blocks: Tensor) -> EvidenceFit:
-    """The same for values that are not linear in their numbers, by Gauss–Newton steps from zero.
+    """The same for values that are not linear in their parameters, by Gauss–Newton steps from zero.
 
     Args:
         at: Values and derivatives at some numbers.

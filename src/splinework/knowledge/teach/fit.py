@@ -116,7 +116,7 @@ def fit(
 
     Args:
         model: The network, of the raw inputs, or one that `KAN(…, features=[…])` made. Inputs without names take those of a
-            frame's columns. Where hard axioms ask for other inputs, or edges without a base function, its numbers are drawn anew.
+            frame's columns. Where hard axioms ask for other inputs, or edges without a base function, its numbers are reset.
         x: `(N, inputs)`: a tensor, an array or a frame, in raw units.
         y: `(N, outputs)`, or `(N,)` for one output.
         axioms: Recipes of `splinework.knowledge.axioms`, or their texts, such as `"monotone(age)"`.

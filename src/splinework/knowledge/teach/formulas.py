@@ -52,7 +52,7 @@ def symbolify(
         model: A fitted and, best, pruned network, in a frame or not; unchanged.
         x: Data in raw units, `(N, inputs)`.
         y: `(N, outputs)` or `(N,)`.
-        library: Functions to choose from: their names, such as `sin`, formulas over `z`, or `LibraryFunction`s.
+        library: Functions to choose from: their names, such as `sin`, formulas over `z`, or `LibraryFunction` objects.
         rows: Most rows of the table for each output.
         budget: Seconds after which no further choices are tried, and nothing more is proved.
         scale: `linear` or `log`: the scale of y on which the errors of formulas count; None takes that of the model's outputs,

@@ -58,7 +58,7 @@ class TestOutcome:
 @final
 @dataclass(frozen=True, eq=False)
 class ResidualSample:
-    """Residuals as families of functions see them.
+    """Residuals, scaled for comparison with families of functions.
 
     Attributes:
         fine: The family that meets the condition, at the rows, orthonormal, `(N, p)` with `p < N`.

@@ -63,7 +63,7 @@ class AxiomTest:
 @final
 @dataclass(frozen=True, eq=False)
 class _TestedCondition:
-    """One condition that an axiom sets one output."""
+    """One condition that an axiom imposes on one output."""
 
     axiom: Axiom
     output: int

@@ -61,7 +61,7 @@ class Sampler:
 
     Args:
         points: In which shares.
-        rows: Real rows, `(n, p)`, none where there are none.
+        rows: Real rows, `(n, p)`; empty if there are none.
         low: Lower ends of the box, `(p,)`.
         high: Upper ends.
         rng: Source of all that is random.
@@ -109,7 +109,7 @@ def rows_of(x: Any) -> Floats:
     """Rows as an array `(n, p)`.
 
     Raises:
-        DataError: If they are no numbers.
+        DataError: If they are not numbers.
         ShapeError: If they have another shape, or there is none.
     """
     rows = numbers_of(x, "x")

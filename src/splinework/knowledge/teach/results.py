@@ -9,7 +9,7 @@ from splinework.train.fitting import FitResult
 
 
 def plain_result(result: Any) -> Any:
-    """The fit of the network where axioms left it without a frame; anything that is no result as it is.
+    """The fit of the network where axioms left it without a frame; anything that is not a result as it is.
 
     Raises:
         ConfigError: If the network has a frame.

@@ -108,7 +108,7 @@ def transfer(
 
     The recipes are `residual`, `gauge` and `anchored` (see `charts`), each with strengths by the evidence of
     the measurements; and the rivals `simulator` (as it is), `real` (one smooth curve per input, measurements alone) and
-    `network` (a network of the simulator's shape, measurements alone). Strengths are found anew within every fold, so the
+    `network` (a network of the simulator's shape, measurements alone). Strengths are estimated again within every fold, so the
     errors are out of sample except for the selection itself. The winner is fitted to all measurements.
 
     Args:

@@ -177,7 +177,7 @@ def _asin(x: Tensor, r: int) -> Tensor:
 
 
 def _to_the(exponent: float) -> Derivatives:
-    """`x^p`: derivatives `p (p-1) … (p-r+1) x^(p-r)`, which end where p is a whole number."""
+    """`x^p`: derivatives `p (p-1) … (p-r+1) x^(p-r)`, which vanish beyond order p if p is a whole number."""
 
     def power(x: Tensor, r: int) -> Tensor:
         factor = math.prod(exponent - i for i in range(r))

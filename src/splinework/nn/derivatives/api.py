@@ -34,7 +34,7 @@ def jet(model: Model, x: Any, direction: Any, order: int = 2) -> tuple[Tensor, .
 
     Raises:
         ShapeError: If x or direction has another shape.
-        ConfigError: If order is no whole number or negative.
+        ConfigError: If order is not a whole number or negative.
         DataError: If x or direction does not hold numbers.
 
     >>> line = KAN([2, 1], base="identity", generator=torch.Generator().manual_seed(0))

@@ -140,7 +140,7 @@ def plot_surface(surface: "PairSurface", *, output: int = 0, interaction: bool =
     Args:
         surface: The result of `pair_surface`.
         output: Index of the output.
-        interaction: Whether to draw what is no sum of both effects, instead of all that the pair does.
+        interaction: Whether to draw what is not a sum of both effects, instead of all that the pair does.
         ax: Axes to draw on; None for a new figure.
 
     Returns:

@@ -96,7 +96,7 @@ def number(cell: Any, decimal: str = ".") -> float | None:
 
 
 def _from_object(cell: Any) -> float | None:
-    """The number in a cell that is no text, from a Parquet file."""
+    """The number in a cell that is not a text, from a Parquet file."""
     if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
         return np.nan
     if isinstance(cell, np.ndarray) or not hasattr(cell, "__float__"):

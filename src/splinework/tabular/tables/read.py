@@ -69,7 +69,7 @@ def read_table(
         The table.
 
     Raises:
-        FileError: If there is no such file, it is no table, or it unpacks to more.
+        FileError: If there is no such file, it is not a table, or it unpacks to more.
         DataError: If two columns have the same name.
     """
     import pandas as pd

@@ -15,11 +15,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, Final
 
-from splinework.errors import ConfigError, FileError, nearest
+from splinework.errors import ConfigError, FileError
 
 MIN_UNPACKED_BYTES: Final = 1 << 26
 MAX_RATIO: Final = 20
@@ -156,4 +157,9 @@ def _file_hint(path: Path) -> str:
         known = [beside.name for beside in path.parent.iterdir() if beside.is_file()]
     except OSError:
         return "give the path of a CSV or Parquet file."
-    return f"in this folder, {nearest(path.name, known)}"
+    stems = {name.partition(".")[0]: name for name in known}  # a suffix alone makes no name similar
+    near = [stems[stem] for stem in get_close_matches(path.name.partition(".")[0], stems, n=3, cutoff=0.6)]
+    if near:
+        return f"did you mean {' or '.join(map(repr, near))}?"
+    tables = [name for name in sorted(known) if name.lower().endswith((".csv", ".parquet", ".csv.gz", ".tsv"))]
+    return f"tables in this folder: {', '.join(map(repr, tables[:12])) or 'none'}."

@@ -1,4 +1,4 @@
-"""A loss of one's own: any function of outputs and targets that torch can differentiate.
+"""A custom loss: any function of outputs and targets that torch can differentiate.
 
 Slope and curvature come from `ρ(f, t)` by automatic differentiation (Griewank & Walther 2008).
 """
@@ -103,7 +103,7 @@ class Custom(Loss):
 
 
 def _lifted(size: Tensor, slope: Tensor, value: Tensor) -> Tensor:
-    """Curvatures `(N, J)` along axes with these slopes; where there is none, that of a kink at the loss's zero."""
+    """Curvatures `(N, J)` along axes with these slopes; where the curvature is zero, that of a kink at the zero of the loss."""
     slope = slope.abs()
     total = slope.sum(1, keepdim=True)
     kink = slope * total / torch.maximum(value.abs()[:, None], KINK_WIDTH * total).clamp_min(1e-300)

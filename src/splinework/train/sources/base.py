@@ -52,7 +52,7 @@ class Source(ABC):
 
         Raises:
             ShapeError: If the number of columns is another.
-            DataError: If columns are missing, or are no numbers.
+            DataError: If columns are missing, or are not numbers.
         """
 
     @abstractmethod

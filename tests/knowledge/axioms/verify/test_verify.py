@@ -106,7 +106,7 @@ FREE += [
 @pytest.mark.parametrize("axiom", [a for a in FREE if not isinstance(a, (SumToOne, Ordered))], ids=lambda a: a.text())
 def test_what_does_not_hold_is_refuted_by_decimals_that_reproduce(axiom):
     if isinstance(axiom, Boundary) and not isinstance(axiom.face, tuple):
-        pytest.skip("the boundary of a disc is no box")
+        pytest.skip("the boundary of a disc is not a box")
     model = smooth([2, 3, 1], 0)
     found = verify(model, axiom, box={"x1": (0.25, 1.0)} if isinstance(axiom, Units) else None, effort=10)
     assert found.status == "refuted", str(found)

@@ -160,7 +160,7 @@ def _separation(
 def _alternated(
     one: Array, two: Array, base: Array, y: Array, root: Array, fitted: Array, own: Array
 ) -> tuple[float, Array, Array, Array] | None:
-    """The squared error on fitted rows, both factors at all rows and what is added, from a start of the first factor.
+    """The squared error on fitted rows, both factors at all rows and the added constant, for a start of the first factor.
 
     None where they overflow.
     """

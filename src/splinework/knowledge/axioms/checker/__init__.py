@@ -1,4 +1,4 @@
-"""The checker of certificates: whether a certificate is true of a model, by means that share nothing with what made it."""
+"""The checker of certificates, which decides whether a certificate holds for a model and shares no code with the prover."""
 
 from splinework.knowledge.axioms.checker.certificates import CertificateCheck, check
 

@@ -109,7 +109,7 @@ def _value(node: ast.expr) -> Any:
         parts |= {str(each.arg): _value(each.value) for each in node.keywords}
         if set(parts) == set(_REGIONS[word]):
             return RegionText(word, tuple(parts[key] for key in _REGIONS[word]))
-    raise ValueError(f"{ast.unparse(node)[:80]!r} is no literal")
+    raise ValueError(f"{ast.unparse(node)[:80]!r} is not a literal")
 
 
 # --------------------------------------------------------------------------------------------------------- regions

@@ -91,7 +91,7 @@ def _content(certificate: Any) -> dict[str, Any]:
             raise Unreadable(f"{file} has more than {_MOST_BYTES >> 20} MiB, too large for a certificate")
         certificate = json.loads(file.read_text(encoding="utf-8"))
     if not isinstance(certificate, dict):
-        raise Unreadable(f"it is no certificate, but {type(certificate).__name__}")
+        raise Unreadable(f"it is not a certificate, but {type(certificate).__name__}")
     return certificate
 
 
@@ -111,7 +111,7 @@ def _demand(condition: bool, reason: str) -> None:
 def number(value: Any) -> float:
     """A number of a certificate: infinities are texts."""
     if isinstance(value, bool) or not (isinstance(value, (int, float)) or value in ("inf", "-inf", "nan")):
-        raise Unreadable(f"{value!r} is no number")
+        raise Unreadable(f"{value!r} is not a number")
     return float(value)
 
 
@@ -124,7 +124,7 @@ def faults_of(model: Any, content: Mapping[str, Any]) -> Iterator[str]:
     if is_integer(model):
         yield from _integer_faults(model, content)
         return
-    _demand(isinstance(model, (KAN, FramedKAN)), f"a {type(model).__name__} is no model")
+    _demand(isinstance(model, (KAN, FramedKAN)), f"a {type(model).__name__} is not a model")
     _demand(content["model"] == digest(model), "it refers to another model: the digests differ")
     reading = Reading(model)
     checker = ModelChecker(reading, {str(k): [number(end) for end in v] for k, v in content["box"].items()})

@@ -84,7 +84,7 @@ def division(text: str, lo: Floats, hi: Floats) -> Division:
 def _variable(letter: str, n: int) -> int:
     number = ord(letter) - ord("a")
     if not 0 <= number < n:
-        raise Unreadable(f"its division has {letter!r}, which is no variable")
+        raise Unreadable(f"its division has {letter!r}, which is not a variable")
     return number
 
 

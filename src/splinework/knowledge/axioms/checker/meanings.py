@@ -25,7 +25,7 @@ _AWAY: Final = 1e-9
 def register_meaning(
     word: str, fields: Mapping[str, Any], meaning: Callable[[AxiomText, Scene], list[BoxClaim]]
 ) -> None:
-    """Tells the checker what an axiom of one's own means, apart from its meaning for the prover.
+    """Tells the checker what a custom axiom means, apart from its meaning for the prover.
 
     Args:
         word: Its word.
@@ -147,7 +147,8 @@ def _boundary(s: AxiomText, scene: Scene) -> list[BoxClaim]:
     wanted, zero = scene.formula(s.value), read(region_formula(s.face), scene.inputs)
     found = scene.same(s, lambda name: f"{name} == {s.value} on the boundary", lambda j, view: wanted(view))
     return [
-        replace(c, tolerance=0.0, vanishing=zero, open="the boundary of this region is no face of a box") for c in found
+        replace(c, tolerance=0.0, vanishing=zero, open="the boundary of this region is not a face of a box")
+        for c in found
     ]
 
 

@@ -81,7 +81,7 @@ EXACT: Final[Mapping[str, Callable[..., Any]]] = {
 
 
 class _Operations:
-    """The functions that formulas of bases and base functions of one's own use."""
+    """The functions that formulas of custom bases and base functions use."""
 
     number, pi = _mp.mpf, +_mp.pi
     exp, log, sqrt, sin, cos, tanh, erfc = _mp.exp, _mp.log, _mp.sqrt, _mp.sin, _mp.cos, _mp.tanh, _mp.erfc

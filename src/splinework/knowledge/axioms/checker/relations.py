@@ -242,7 +242,7 @@ class _Reader:
         fits = {way for way in fits if len(way) == int(order)}
         j = self._output(of)
         if j is None or len(fits) != 1:
-            raise ValueError(f"d{order} {of} is no derivative")
+            raise ValueError(f"d{order} {of} is not a derivative")
         return self._term(j, fits.pop())
 
     def _term(self, j: int, along: tuple[int, ...], arguments: tuple[FormulaSteps, ...] = ()) -> ast.expr:

@@ -68,7 +68,7 @@ def _members(value: Mapping[str, Any], schema: Mapping[str, Any], named: Mapping
     known, rest = schema.get("properties", {}), schema.get("additionalProperties", True)
     for key, each in value.items():
         if key not in known and rest is False:
-            return f"{where} has {str(key)[:40]!r}, which is no field"
+            return f"{where} has {str(key)[:40]!r}, which is not a field"
         inner = known.get(key, rest)
         wrong = _fault(each, inner, named, f"{where}.{str(key)[:40]}") if isinstance(inner, dict) else ""
         if wrong:

@@ -1,4 +1,4 @@
-"""Taylor series of ranges, for bases and base functions of one's own, which come with a formula only."""
+"""Taylor series of ranges, for custom bases and base functions, which come with a formula only."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def _pattern(shape: tuple[int, ...]) -> Floats:
 def _values(claim: Claim, enclosure: Enclosure, x: Floats) -> Floats:
     found = enclose(claim, enclosure, x, x, gradient=False)
     value = np.where(np.isnan(found.value.hi) | ~found.inside, np.inf, found.value.hi)
-    return np.where(found.undefined & found.inside, -np.inf, value)  # where the model is no number, nothing holds
+    return np.where(found.undefined & found.inside, -np.inf, value)  # where the model is not a number, nothing holds
 
 
 def refute(claim: Claim, model: ExactModel, points: Floats, values: Floats) -> Counterexample | None:

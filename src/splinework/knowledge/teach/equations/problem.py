@@ -76,9 +76,9 @@ class EquationProblem:
         """The points inside, `(N, inputs)`: as given, or this number of them.
 
         Raises:
-            ConfigError: If it is no sensible number.
+            ConfigError: If it is not a sensible number.
             ShapeError: If points have another number of columns.
-            DataError: If they are no numbers.
+            DataError: If they are not numbers.
         """
         if given is None:
             given = N_POINTS.get(len(self.domain.inputs), N_POINTS_MANY_INPUTS)

@@ -12,7 +12,7 @@ class Whole:
     """The whole domain at once: starts, Levenberg–Marquardt, adaptive refinement.
 
     Attributes:
-        rounds: How often points are drawn anew afterwards, more of them where the residual is large, to go on from there
+        rounds: How often points are redrawn afterwards, more of them where the residual is large, to go on from there
             (residual-based adaptive distribution: Wu et al. 2023, doi 10.1016/j.cma.2022.115671).
 
     Raises:
@@ -67,7 +67,7 @@ class Slabs:
         count: As many as there would be if all were as long as the first.
 
     Raises:
-        ConfigError: If it is no whole number of at least 1.
+        ConfigError: If it is not a whole number of at least 1.
     """
 
     count: int = 20

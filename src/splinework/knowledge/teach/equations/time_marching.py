@@ -1,7 +1,7 @@
 """Time marching from slab to slab, with adaptive knots and slab lengths.
 
 A slab begins with exactly what the one before ends with: knots are only inserted, so its end is a spline on the next one's
-knots. What is left of the residual is parted by Legendre's polynomials in time: the part beyond the slab's own is an error
+knots. The remaining residual is decomposed by Legendre polynomials in time: the part beyond the slab's own is an error
 of time resolution, which a shorter slab reduces; the rest is an error of the knots, and cells with more than their share are
 halved.
 """
