@@ -23,8 +23,8 @@ def why_no_triton() -> str | None:
         return "Triton is not installed: pip install 'splinework[gpu]'"
     if not _INTERPRETED and torch.version.cuda is None and torch.version.hip is None:
         return (
-            f"torch {torch.__version__} is a build for processors; install one for GPUs (https://pytorch.org/get-started), or set "
-            f"TRITON_INTERPRET=1 for Triton's slow interpreter"
+            f"torch {torch.__version__} is a build for processors; install one for GPUs (https://pytorch.org/get-started), or "
+            f"set TRITON_INTERPRET=1 for Triton's slow interpreter"
         )
     return None
 
