@@ -66,6 +66,12 @@ class Backend:
         """The error, with its gradient in each parameter's `.grad`; None if autograd has to compute it."""
         return None
 
+    def prepared(
+        self, layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor, units: AffineUnits | None
+    ) -> chain.Prepared | None:
+        """The network for many calls without a graph, or None where nothing is gained by preparing it."""
+        return None
+
 
 @dataclass(frozen=True)
 class KernelBackend(Backend):
@@ -142,7 +148,7 @@ class TritonBackend(KernelBackend):
     ) -> float | None:
         own = [p for _, e in layers for p in (e.coefficients, e.spline_weight, e.base_weight, e.bias) if p is not None]
         wanted = [p for p in dict.fromkeys(own) if p.requires_grad] if gradient else []
-        if x.requires_grad or not self._recordable(layers, x) or any(not p.is_leaf or _listened_to(p) for p in own):
+        if x.requires_grad or not self._recordable(layers, x) or not all(map(chain.free, own)):
             return None
         from splinework.kernels.triton.graphs import recordings
 
@@ -205,7 +211,7 @@ class NativeBackend(KernelBackend):
         if fused is None or not native.fusable(fused[0][1]) or x.requires_grad or x.dtype not in _KINDS[:2]:
             return None
         parts = [(e.coefficients, e.spline_weight, e.base_weight, e.bias) for e, _ in fused]
-        if any(p is not None and (not p.is_leaf or _listened_to(p)) for own in parts for p in own):
+        if not all(p is None or chain.free(p) for own in parts for p in own):
             return None
         wanted = [[p is not None and p.requires_grad for p in own] for own in parts] if gradient else []
         error, found = native.squared_error(x, t, fused, wanted, units)
@@ -214,6 +220,12 @@ class NativeBackend(KernelBackend):
                 if p is not None and g is not None:
                     p.grad = g
         return error
+
+    def prepared(
+        self, layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor, units: AffineUnits | None
+    ) -> chain.Prepared | None:
+        fused = self.fused(layers, x)
+        return None if fused is None or not chain.Prepared.possible(fused, units) else chain.Prepared(fused, units)
 
     def fused(
         self, layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor
@@ -228,11 +240,6 @@ class NativeBackend(KernelBackend):
                 return None
             found.append((edges, spline))
         return found
-
-
-def _listened_to(p: Tensor) -> bool:
-    """Whether a hook waits for autograd's gradient of this tensor."""
-    return bool(p._backward_hooks or p._post_accumulate_grad_hooks)
 
 
 def _chosen(operators: Calculus, functional: Calculus) -> Calculus:

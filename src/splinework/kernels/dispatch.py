@@ -11,6 +11,7 @@ from splinework.errors import ConfigError, ShapeError
 from splinework.errors.foreign import explained
 from splinework.kernels import native
 from splinework.kernels.backends import Backend, NativeBackend, TritonBackend
+from splinework.kernels.chain import Prepared
 from splinework.kernels.edges import AffineUnits, EdgeParameters
 from splinework.kernels.table import BasisTable
 
@@ -278,3 +279,16 @@ def squared_error(
     """
     _check_columns(x, layers[0][1])
     return _backend(x).squared_error(layers, x, t, units, gradient)
+
+
+def prepared(
+    layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor, units: AffineUnits | None = None
+) -> Prepared | None:
+    """The network for many calls without a graph, or None if the backend gains nothing by preparing it.
+
+    Args:
+        layers: Table and parameters of every layer.
+        x: Points of a first call.
+        units: Units of x and of the result.
+    """
+    return _backend(x).prepared(layers, x, units)
