@@ -102,7 +102,7 @@ def test_use_gives_the_former_name_and_refuses_others():
     assert kernels.active() == "reference"
     assert kernels.use("native") == "reference"
     assert kernels.use("native") == "native"
-    with pytest.raises(ConfigError, match=r"native or reference, got 'nonsense'"):
+    with pytest.raises(ConfigError, match=r"native, triton or reference, got 'nonsense'"):
         kernels.use("nonsense")
     assert kernels.active() == "native"
 

@@ -208,7 +208,8 @@ class KAN(nn.Module):
     def unit_forward(self, u: Tensor) -> Tensor:
         """The network without scaling, in network units: `(…, inputs)` to `(…, outputs)`."""
         if self.is_plain():
-            return self._sums(u, None)
+            quick = None if torch.is_grad_enabled() else self.quick(u, scaled=False)
+            return self._sums(u, None) if quick is None else quick.sums(u)
         for layer, nodes in zip(self.layers, self._config.nodes[1:], strict=True):
             u = nodes.combine(layer(u))
         return u
