@@ -20,6 +20,7 @@ from splinework.kernels import AffineUnits, Prepared, active, network_sums, prep
 from splinework.kernels.torch_internals import hooks_of_all_modules, plain
 from splinework.nn.arrays import admitted, check_columns
 from splinework.nn.config import KANConfig
+from splinework.nn.initialise import present
 from splinework.nn.layer import KANLayer
 from splinework.nn.nodes import Nodes, shape_of
 from splinework.nn.scaling import Scaling
@@ -115,7 +116,7 @@ class KAN(nn.Module):
                 **options,
             )
         self._config = config
-        like: dict[str, Any] = {"dtype": dtype, "device": device}
+        like: dict[str, Any] = {"dtype": dtype, "device": present(device)}
         self.input_scaling = Scaling(config.input_scales, **like)
         self.output_scaling = Scaling(config.output_scales, **like)
         self.layers = nn.ModuleList(
