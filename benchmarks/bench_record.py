@@ -139,7 +139,7 @@ def instructions_of(name: str) -> int | None:
 
 
 def measured(name: str, rounds: int) -> dict[str, Any]:
-    """What the record holds of a case."""
+    """The figures of one case."""
     make, *sizes = CASES[name]
     pair = make(*sizes)
     ratios = sorted(ratio_of(pair, rounds) for _ in range(PASSES))

@@ -126,7 +126,7 @@ class Prepared:
 
 @functools.cache
 def _references() -> int:
-    """What `getrefcount` says of a gradient in a list that only its parameter holds besides; versions of torch differ."""
+    """The reference count of a gradient in a list that only its parameter holds besides; versions of torch differ."""
     p = torch.zeros(1, requires_grad=True)
     held = [torch.zeros(1)]
     p.grad = held[0]

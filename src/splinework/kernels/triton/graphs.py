@@ -67,7 +67,7 @@ class Recordings:
         """The results of `run(*inputs)`: computed the first time, recorded the second, replayed from then on.
 
         Args:
-            kind: What tells `run` from other functions.
+            kind: A name of the function and its constants.
             run: The call.
             inputs: Tensors whose values change from call to call.
             read: Tensors that `run` reads where they lie.

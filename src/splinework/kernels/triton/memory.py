@@ -35,7 +35,7 @@ def free(device: torch.device) -> int:
 
 
 def too_large(device: torch.device, rows: int, wanted: int, there: int) -> str:
-    """The sentence for a call of so many rows that wants more bytes than there are.
+    """The message for a call that needs more bytes than there are.
 
     >>> too_large(torch.device("cuda", 0), 1000, 4 * 10**9, 10**9)
     'cuda:0 has 1.00 GB of memory left, and this call with 1000 rows needs 4.00 GB more; about 250 rows at a time fit.'

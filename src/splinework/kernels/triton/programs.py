@@ -42,7 +42,7 @@ def _last(
 def _cells(
     x: tl.tensor, knots: tl.tensor, size: tl.tensor, K: tl.constexpr, TAIL: tl.constexpr, STEPS: tl.constexpr
 ) -> tl.tensor:
-    """For points x of one input: cell, x brought to the domain, local variable v, 1 / width, distance beyond, and a factor.
+    """The cell of points of one input, x clamped to the domain, the local variable v, 1 / width, distance beyond, and a factor.
 
     The factor is 0 where the splines vanish, 1 elsewhere.
     """
