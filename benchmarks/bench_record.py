@@ -1,7 +1,7 @@
 """A record of speed that does not depend on the machine, compared with the last one. What `make bench` runs.
 
-For each case: the time of a KAN as a multiple of the time of Linear + SiLU layers of the same widths, measured in turns in one
-process (processor time, the least of many rounds, three times over); the bytes that torch allocates in one call; and, where the system counts
+For each case: the processor time of a KAN as a multiple of that of Linear + SiLU layers of the same widths, measured in turns in
+one process (the least of many rounds, three times over); the bytes that torch allocates in one call; and, where the system counts
 them, the instructions of one call. A case that became worse by more than the noise is a regression: it is named, the record
 stays as it was, and the command fails. Otherwise the new record is written.
 

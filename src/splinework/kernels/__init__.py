@@ -7,14 +7,12 @@ then run over it unedited.
 """
 
 from splinework.kernels.backends import Backend
-from splinework.kernels.chain import Prepared
 from splinework.kernels.dispatch import (
     BACKENDS,
     active,
     contract,
     layer_sums,
     network_sums,
-    prepared,
     probe,
     scatter,
     squared_error,
@@ -30,13 +28,11 @@ __all__ = [
     "Backend",
     "BasisTable",
     "EdgeParameters",
-    "Prepared",
     "active",
     "check_extrapolation",
     "contract",
     "layer_sums",
     "network_sums",
-    "prepared",
     "probe",
     "scatter",
     "squared_error",

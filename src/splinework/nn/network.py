@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from splinework.errors import ArgumentError, ConfigError
 from splinework.errors.foreign import advice, explained, method_advice
-from splinework.kernels import AffineUnits, Prepared, active, network_sums, prepared
+from splinework.kernels import AffineUnits, active, network_sums
+from splinework.kernels.chain import Prepared
+from splinework.kernels.dispatch import prepared
 from splinework.kernels.torch_internals import hooks_of_all_modules, plain
 from splinework.nn.arrays import admitted, check_columns
 from splinework.nn.config import KANConfig

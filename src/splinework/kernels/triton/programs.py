@@ -103,7 +103,7 @@ def _spline(
 
 
 @triton.jit
-def _silu(x: tl.tensor, R: tl.constexpr) -> tl.tensor:
+def _sigmoid_linear(x: tl.tensor, R: tl.constexpr) -> tl.tensor:
     """The R-th derivative of `x σ(x)`, R = 0 … 4: `x σ^(R) + R σ^(R-1)`."""
     sigma = 1.0 / (1.0 + tl.exp(-x))
     bell = sigma * (1.0 - sigma)
@@ -131,13 +131,13 @@ def _base(
     TAIL: tl.constexpr,
     BASE: tl.constexpr,
 ) -> tl.tensor:
-    """The R-th derivative of the base function with its tail: SiLU, or values that are `given`."""
+    """The R-th derivative of the base function with its tail: `x σ(x)`, or values that are `given`."""
     if BASE == 2:
         value = tl.load(given, mask=live, other=0.0).to(x.dtype)
     else:
-        value = _silu(near, R)
+        value = _sigmoid_linear(near, R)
         if TAIL == 0 and R == 0:
-            value += _silu(near, 1) * beyond
+            value += _sigmoid_linear(near, 1) * beyond
         if (TAIL == 0 and R > 1) or (TAIL == 1 and R > 0):
             value = value * tl.where(beyond == 0.0, 1.0, 0.0).to(x.dtype)
     return value
