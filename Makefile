@@ -6,6 +6,8 @@ PYTHON ?=
 WORKERS ?= 2
 # Options of benchmarks/bench_kernels.py, such as --efficient-kan PATH --fast-kan PATH --network A,C.
 BENCH ?=
+# Options of benchmarks/bench_record.py, such as --accept or --rounds 100.
+RECORD ?=
 # Options of benchmarks/training.py, such as toys --seeds 1.
 TRAINING ?=
 # Options of benchmarks/bench_formulas.py, such as --seeds 0 --suite 27 --noise 0.
@@ -56,8 +58,8 @@ SECONDS ?= 30
 SEED ?= 0
 CROSS := aarch64-linux-gnu
 
-.PHONY: help demo test check test-all test-oldest mutants attack fuzz test-kernels sanitize test-aarch64 bench bench-training bench-formulas bench-tabular
-.PHONY: bench-panel bench-pde hardware-tools lint structure docs screenshots wheel wheel-check clean
+.PHONY: help demo test check test-all test-oldest mutants attack fuzz test-kernels sanitize test-aarch64 bench bench-rivals bench-training bench-formulas
+.PHONY: bench-tabular bench-panel bench-pde hardware-tools lint structure docs screenshots wheel wheel-check clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -110,7 +112,10 @@ test-aarch64: ## the same compiled for aarch64, under qemu
 	@$(call kernels,aarch64,-DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=$(CROSS)-g++)
 	qemu-aarch64 -L /usr/$(CROSS) build/kernels-aarch64/test_kernels --seed $(SEED) --seconds $(SECONDS)
 
-bench: $(RUNTIME) ## time KAN packages side by side; options in BENCH (about two hours without)
+bench: $(RUNTIME) ## record speed in units of plain layers; fails where it became worse than in the last record
+	@PYTHONPATH=. $(BIN)/python -m benchmarks.bench_record $(RECORD)
+
+bench-rivals: $(RUNTIME) ## time KAN packages side by side; options in BENCH (about two hours without)
 	@$(BIN)/python benchmarks/bench_kernels.py $(BENCH)
 
 bench-training: $(RUNTIME) ## what the default fit reaches on the toy problems of the KAN paper

@@ -1,4 +1,4 @@
-"""Networks of splines side by side: ours, other packages, and multilayer perceptrons. What `make bench` runs.
+"""Networks of splines side by side: ours, other packages, and multilayer perceptrons. What `make bench-rivals` runs.
 
 Every contender has a process of its own and they take turns; see `benchmarks/speed`. Packages on the index are installed
 into environments of their own; of repositories a path to a checkout is given. Writes the results as JSON, and from them the

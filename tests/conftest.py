@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # before matplotlib: no test opens a window
+# Before the kernels are imported, and inherited by workers: on the CPU, Triton's programs run in its interpreter.
+os.environ.setdefault("TRITON_INTERPRET", "0" if any(a.startswith("--device") for a in sys.argv) else "1")
 
+import pytest
+import torch
 from hypothesis import settings
 
 # The same examples on every run and no clock: a red test is red again for the next person.
@@ -18,6 +23,29 @@ collect_ignore = ["nn/pykan_models.py"]
 """A script for environments with pykan, which is looked at for doctests otherwise."""
 GC_THRESHOLDS = 20_000, 20, 20
 """Allocations, and collections of the younger generation, between two collections of garbage."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The device of the laws that hold on any: `pytest --device cuda tests/contracts tests/kernels/test_triton.py`."""
+    parser.addoption("--device", default="cpu", help="device of the laws that hold on any device (default: cpu)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the device the default one."""
+    if config.getoption("--device") != "cpu":
+        torch.set_default_device(config.getoption("--device"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Laws of all backends are slow in Triton's interpreter; its own tests have quick ones."""
+    if config.getoption("--device") == "cpu":
+        for item in items:
+            if (
+                getattr(getattr(item, "callspec", None), "params", {}).get("backend") is not None
+                and "triton" in item.name
+            ):
+                item.add_marker(pytest.mark.slow)
 
 
 def pytest_collection_finish() -> None:

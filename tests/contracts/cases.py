@@ -59,13 +59,18 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
     """Standard normal numbers in float64."""
-    return torch.randn(*shape, generator=seeded(seed), dtype=torch.float64)
+    return torch.randn(*shape, generator=seeded(seed), dtype=torch.float64, device="cpu").to(torch.get_default_device())
+
+
+def uniform(*shape: int, seed: int = 0) -> Tensor:
+    """Numbers between 0 and 1 in float64."""
+    return torch.rand(*shape, generator=seeded(seed), dtype=torch.float64, device="cpu").to(torch.get_default_device())
 
 
 def grid_of(basis: Basis, inputs: int = 3) -> Tensor:
     """A grid on the domains above; uneven for a basis that has knots."""
     low, high = (torch.tensor(ends[:inputs], dtype=torch.float64) for ends in (LOW, HIGH))
-    sample = low + (high - low) * torch.rand(80, inputs, generator=seeded(5), dtype=torch.float64) ** 2
+    sample = low + (high - low) * uniform(80, inputs, seed=5) ** 2
     return basis.adapt_grid(sample, low, high, 0.3)
 
 
@@ -78,7 +83,7 @@ def table_of(basis: Basis, base: str, extrapolation: str, inputs: int = 3) -> Ba
 def points(count: int, inputs: int = 3, *, beyond: float = 0.0, seed: int = 1) -> Tensor:
     """Points `(count, inputs)` in the domains, or up to `beyond` times their width outside."""
     low, high = (torch.tensor(ends[:inputs], dtype=torch.float64) for ends in (LOW, HIGH))
-    share = torch.rand(count, inputs, generator=seeded(seed), dtype=torch.float64)
+    share = uniform(count, inputs, seed=seed)
     return low + (high - low) * (share * (1 + 2 * beyond) - beyond)
 
 
@@ -167,7 +172,7 @@ def _derivative(formula: str, r: int) -> Callable[[Array, float], Array]:
 
 def table_oracle(table: BasisTable, x: Tensor, r: int = 0) -> Array:
     """What `BasisTable.rows` should be, `(B, I, size)`, worked out by the definition of each extrapolation."""
-    grid, points_BI = table.grid.detach().numpy(), x.detach().numpy()
+    grid, points_BI = table.grid.detach().cpu().numpy(), x.detach().cpu().numpy()
     rows = np.zeros((*points_BI.shape, table.size))
     for i in range(points_BI.shape[1]):
         rows[:, i] = _rows_of_one_input(table, grid[i], points_BI[:, i], r)

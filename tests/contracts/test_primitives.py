@@ -59,7 +59,7 @@ def test_primitives_equal_the_sums_that_define_them(backend: Backend, basis, bas
     x, s, c, g = operands(table)
     beta = table_oracle(table, x, r)
     contracted, probed, scattered = np.zeros((B, J)), np.zeros((B, I)), np.zeros((I, table.size, J))
-    factor, coefficient, pull = s.numpy(), c.numpy(), g.numpy()
+    factor, coefficient, pull = s.cpu().numpy(), c.cpu().numpy(), g.cpu().numpy()
     for b, i, m, j in np.ndindex(B, I, table.size, J):
         contracted[b, j] += factor[b, i] * beta[b, i, m] * coefficient[i, m, j]
         probed[b, i] += pull[b, j] * beta[b, i, m] * coefficient[i, m, j]
@@ -196,7 +196,7 @@ def test_the_third_derivative_by_autograd_is_the_oracle_s(backend: Backend, basi
             value = torch.zeros_like(x)
             break
         (value,) = torch.autograd.grad(value.sum(), x, create_graph=True)
-    truth = np.einsum("bi,bim,imj,bj->bi", s.numpy(), table_oracle(table, x, 3), c.numpy(), g.numpy())
+    truth = np.einsum("bi,bim,imj,bj->bi", s.cpu().numpy(), table_oracle(table, x, 3), c.cpu().numpy(), g.cpu().numpy())
     assert_same(value, truth, 1e-10)
 
 

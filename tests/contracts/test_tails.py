@@ -88,7 +88,7 @@ def test_zero_tails_leave_the_base_function_alone(basis, r):
         rows = table.rows(x, r)
         assert torch.equal(rows[..., :-1].abs(), torch.zeros_like(rows[..., :-1]))
         for i in range(3):
-            assert relative_distance(rows[:, i, -1], base_oracle("silu", x[:, i].numpy(), r)) <= 1e-12
+            assert relative_distance(rows[:, i, -1], base_oracle("silu", x[:, i].cpu().numpy(), r)) <= 1e-12
 
 
 @pytest.mark.parametrize("r", range(3))
@@ -109,7 +109,7 @@ def test_natural_tails_are_the_functions_as_they_are(basis):
     x = torch.stack([low - 0.2 * width, high + 0.3 * width])
     for r in range(3):
         for i in range(3):
-            truth = basis_oracle(basis, table.grid[i].numpy(), x[:, i].numpy(), r)
+            truth = basis_oracle(basis, table.grid[i].cpu().numpy(), x[:, i].cpu().numpy(), r)
             scale = np.abs(truth).max() or 1.0
             assert relative_distance(table.rows(x, r)[:, i] / scale, truth / scale) <= 1e-11
 

@@ -10,6 +10,7 @@ import sys
 import pytest
 import torch
 
+import splinework as sw
 from splinework import kernels
 from splinework.errors import ConfigError
 from splinework.kernels import native
@@ -102,7 +103,7 @@ def test_use_gives_the_former_name_and_refuses_others():
     assert kernels.active() == "reference"
     assert kernels.use("native") == "reference"
     assert kernels.use("native") == "native"
-    with pytest.raises(ConfigError, match=r"native or reference, got 'nonsense'"):
+    with pytest.raises(ConfigError, match=r"native, triton or reference, got 'nonsense'"):
         kernels.use("nonsense")
     assert kernels.active() == "native"
 
@@ -138,3 +139,14 @@ def test_every_kind_of_grid_by_both_backends(kind):
     kernels.use("native")
     for value, expected in zip(step(), truth, strict=True):
         assert torch.allclose(value, expected, rtol=1e-11, atol=1e-11)
+
+
+def test_a_device_that_is_not_there_is_named(tmp_path):
+    missing = f"cuda:{torch.cuda.device_count()}"
+    sw.save(sw.KAN([2, 1]), tmp_path / "model.safetensors")
+    for call in (
+        lambda: sw.KAN([2, 1], device=missing),
+        lambda: sw.load(tmp_path / "model.safetensors", device=missing),
+    ):
+        with pytest.raises(ConfigError, match=rf"{missing}.* is not there; .* have cpu"):
+            call()

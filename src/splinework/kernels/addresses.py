@@ -196,7 +196,13 @@ def target(wanted: Sequence[Tensor | None] | None) -> tuple[int, ...]:
 
 
 def check_operands(
-    x: Tensor, spline: Spline, c: Tensor | None = None, *, s: Tensor | None = None, g: Tensor | None = None
+    x: Tensor,
+    spline: Spline,
+    c: Tensor | None = None,
+    *,
+    s: Tensor | None = None,
+    g: Tensor | None = None,
+    device: str = "cpu",
 ) -> None:
     """Checks the operands of a primitive before any memory is touched.
 
@@ -206,10 +212,11 @@ def check_operands(
         c: Coefficients `(I, rows of the table, J)`.
         s: Factors `(B, I)`.
         g: Cotangents `(B, J)`.
+        device: The type of device that all must lie on.
 
     Raises:
         ShapeError: If shapes do not match.
-        DtypeError: If dtypes differ, or a tensor is not on the CPU.
+        DtypeError: If dtypes differ, or a tensor lies on another device.
     """
     inputs, k = spline.grid.shape[0] if spline.grid.dim() == 2 else -1, spline.degree
     if not 0 <= k <= 9 or inputs < 1 or not k < spline.size <= MAX_SPLINES:
@@ -232,8 +239,10 @@ def check_operands(
         if t is not None and (t.dtype != x.dtype or t.device != x.device):
             raise DtypeError(f"x is {x.dtype} on {x.device}, got {t.dtype} on {t.device} beside it.")
     for t in (x, spline.grid, spline.pieces):
-        if t.device.type != "cpu":
-            raise DtypeError(f"the native kernels run on the CPU, got a tensor on {t.device}.")
+        if t.device.type != device:
+            raise DtypeError(
+                f"the kernels take x, knots and pieces on one device, here {device}, got a tensor on {t.device}."
+            )
 
 
 def check_layer(x: Tensor, edges: EdgeParameters, spline: Spline, g: Tensor | None = None) -> None:

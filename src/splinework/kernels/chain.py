@@ -4,17 +4,21 @@ A small network ([2, 5, 1], a thousand rows) takes microseconds in the kernels a
 layer and direction. Compilers, transforms and gradients of gradients use the operators of `ops`.
 """
 
+import functools
 from collections.abc import Sequence
-from typing import Any
+from sys import getrefcount
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
 from splinework.kernels import native, ops
-from splinework.kernels.addresses import Spline
+from splinework.kernels.addresses import NULL_MATRIX, Addresses, Spline, rows_at, target
 from splinework.kernels.edges import AffineUnits, EdgeParameters
 
 _PER_LAYER = 4  # coefficients, spline_weight, base_weight, bias
+_NOTHING: Final = NULL_MATRIX * 3
+"""In place of factors and of values of a base function that the kernels do not know."""
 
 
 def chain(x: Tensor, layers: Sequence[tuple[EdgeParameters, Spline]], units: AffineUnits | None = None) -> Tensor:
@@ -35,6 +39,109 @@ def chain(x: Tensor, layers: Sequence[tuple[EdgeParameters, Spline]], units: Aff
         return native.forward_and_addresses(x, layers, units=units)[0][-1]
     out: Tensor = _Chain.apply(x, layers, units, *flat)  # type: ignore[no-untyped-call]
     return out
+
+
+class Prepared:
+    """A network whose addresses are worked out once, for calls without a graph: most of a small call is finding them.
+
+    It reads parameters where they lie, so that steps of an optimiser are followed. Who holds one asks `current` before each
+    call, and compares what else a network depends on.
+
+    Args:
+        layers: Edges and splines of each layer; all must be `native.fusable`.
+        units: Units of x and of the result.
+    """
+
+    def __init__(self, layers: Sequence[tuple[EdgeParameters, Spline]], units: AffineUnits | None) -> None:
+        self.kind = layers[0][0].coefficients.dtype
+        self._outputs = [edges.coefficients.shape[2] for edges, _ in layers]
+        self._addresses = Addresses(layers, self._outputs, 1, self.kind, units)
+        self._parts = [(e.coefficients, e.spline_weight, e.base_weight, e.bias) for e, _ in layers]
+        self._held = _tensors(layers, units)
+        self._places = [t.data_ptr() for t in self._held]
+        self._gradients: list[list[Tensor | None]] = []
+        self._wanted: list[bool] = []
+        self._targets: list[tuple[int, ...]] = []
+
+    @staticmethod
+    def possible(layers: Sequence[tuple[EdgeParameters, Spline]], units: AffineUnits | None) -> bool:
+        """Whether the tensors can be read where they lie, without a conversion."""
+        kind = layers[0][0].coefficients.dtype
+        if kind not in (torch.float32, torch.float64) or not all(native.fusable(spline) for _, spline in layers):
+            return False
+        return all(t.dtype == kind and t.is_contiguous() for t in _tensors(layers, units))
+
+    def current(self) -> bool:
+        """Whether all tensors still lie where they were."""
+        return [t.data_ptr() for t in self._held] == self._places
+
+    def sums(self, x: Tensor) -> Tensor:
+        """`chain` for points `(B, I)` of the dtype `kind`, without a graph."""
+        rows, (row, column), double = x.shape[0], x.stride(), self.kind == torch.float64
+        sums = [torch.empty((rows, j), dtype=self.kind) for j in self._outputs]
+        native.module().forward(
+            double, rows, (x.data_ptr(), row, column, *_NOTHING), self._addresses.layers,
+            [(y.data_ptr(), j) for y, j in zip(sums, self._outputs, strict=True)],
+            self._addresses.units, 0, torch.get_num_threads(), native.forced(),
+        )  # fmt: skip
+        return sums[-1]
+
+    def squared_error(self, x: Tensor, t: Tensor, *, gradient: bool) -> float | None:
+        """Mean squared error against targets `(B, J)`, with its gradient in each parameter's `.grad`; None if autograd has to.
+
+        The memory of a gradient that only the parameter holds is used again.
+        """
+        if x.requires_grad or not all(p is None or free(p) for own in self._parts for p in own):
+            return None
+        if gradient:
+            self._make_room()
+        rows, (row, column) = x.shape[0], x.stride()
+        sums = [torch.empty((rows, j), dtype=self.kind) for j in self._outputs]
+        keep: list[Any] = []
+        error: float = native.module().squared_error(
+            self.kind == torch.float64, rows, (x.data_ptr(), row, column, *_NOTHING), self._addresses.layers,
+            [(y.data_ptr(), j) for y, j in zip(sums, self._outputs, strict=True)], rows_at(t, keep),
+            self._targets if gradient else [], self._addresses.units, torch.get_num_threads(), native.forced(),
+        )  # fmt: skip
+        if gradient:
+            for own, found in zip(self._parts, self._gradients, strict=True):
+                for p, g in zip(own, found, strict=True):
+                    if p is not None and g is not None and p.grad is not g:
+                        p.grad = g
+        return error
+
+    def _make_room(self) -> None:
+        """Tensors for the gradients, new ones where somebody else holds the last ones."""
+        wanted = [p is not None and p.requires_grad for own in self._parts for p in own]
+        if wanted == self._wanted and all(
+            g is None or getrefcount(g) <= _references() for found in self._gradients for g in found
+        ):
+            return
+        self._wanted, flags = wanted, iter(wanted)
+        self._gradients = [
+            [torch.empty_like(p) if next(flags) and p is not None else None for p in own] for own in self._parts
+        ]
+        self._targets = [target(found) for found in self._gradients]
+
+
+@functools.cache
+def _references() -> int:
+    """The reference count of a gradient in a list that only its parameter holds besides; versions of torch differ."""
+    p = torch.zeros(1, requires_grad=True)
+    held = [torch.zeros(1)]
+    p.grad = held[0]
+    return max([getrefcount(g) for g in held])
+
+
+def free(p: Tensor) -> bool:
+    """Whether the gradient of a tensor is nobody's business but its own: a leaf, and no hook waits for it."""
+    return p.is_leaf and not (p._backward_hooks or p._post_accumulate_grad_hooks)
+
+
+def _tensors(layers: Sequence[tuple[EdgeParameters, Spline]], units: AffineUnits | None) -> list[Tensor]:
+    """All tensors that the sums are computed from, beside the points."""
+    found = [t for edges, spline in layers for t in (*vars(edges).values(), spline.grid, spline.pieces)]
+    return [t for t in (*found, *(() if units is None else vars(units).values())) if t is not None]
 
 
 class _Chain(torch.autograd.Function):

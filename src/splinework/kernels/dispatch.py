@@ -2,27 +2,58 @@
 
 import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 
+import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, ShapeError
 from splinework.errors.foreign import explained
 from splinework.kernels import native
-from splinework.kernels.backends import Backend, NativeBackend
+from splinework.kernels.backends import Backend, NativeBackend, TritonBackend
+from splinework.kernels.chain import Prepared
 from splinework.kernels.edges import AffineUnits, EdgeParameters
 from splinework.kernels.table import BasisTable
+
+_INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def why_no_triton() -> str | None:
+    """The reason why the Triton kernels cannot be used, and what to do; None if they can. GPUs are not looked for."""
+    if find_spec("triton") is None:
+        return "Triton is not installed: pip install 'splinework[gpu]'"
+    if not _INTERPRETED and torch.version.cuda is None and torch.version.hip is None:
+        return (
+            f"torch {torch.__version__} is a build for processors; install one for GPUs (https://pytorch.org/get-started), or "
+            f"set TRITON_INTERPRET=1 for Triton's slow interpreter"
+        )
+    return None
+
 
 BACKENDS: dict[str, Backend] = {"reference": Backend("reference")}
 if native.available():
     BACKENDS["native"] = NativeBackend("native")
+if why_no_triton() is None:
+    BACKENDS["triton"] = TritonBackend("triton", ("cuda", "cpu") if _INTERPRETED else ("cuda",))
 
 
 def _checked(name: str) -> Backend:
+    if name == "triton" and name in BACKENDS and not _INTERPRETED and not torch.cuda.is_available():
+        raise ConfigError(
+            "the Triton kernels run on GPUs, and this machine has none that torch can use (nvidia-smi lists them)."
+        )
     if name in BACKENDS:
         return BACKENDS[name]
     if name == "native":
         raise ConfigError(f"the native kernels are not there: {native.why_not()}")
-    raise ConfigError(f"the backend must be native or reference, got {name!r}.")
+    if name == "triton":
+        raise ConfigError(f"the Triton kernels are not there: {why_no_triton()}.")
+    raise ConfigError(f"the backend must be native, triton or reference, got {name!r}.")
+
+
+def _backend(x: Tensor) -> Backend:
+    """The selected backend; beside the native kernels, which are for the CPU, Triton's for tensors on a GPU."""
+    return BACKENDS.get("triton", _active) if x.is_cuda and _active.name == "native" else _active
 
 
 def _check_columns(x: Tensor, edges: EdgeParameters) -> None:
@@ -45,13 +76,13 @@ def use(name: str) -> str:
     """Selects the backend for the whole process.
 
     Args:
-        name: `native` or `reference`.
+        name: `native` (tensors on a GPU: Triton's kernels, if there), `triton` or `reference`.
 
     Returns:
         The name of the previous backend.
 
     Raises:
-        ConfigError: If the name is unknown, or the native kernels were not compiled.
+        ConfigError: If the name is unknown, the native kernels were not compiled, or Triton or a GPU is missing.
 
     >>> before = use("reference")
     >>> use(before)
@@ -103,7 +134,7 @@ def contract(table: BasisTable, x: Tensor, s: Tensor | None, c: Tensor, derivati
         >>> contract(layer.table(), torch.zeros(7, 2), None, layer.edge_coefficients()).shape
         torch.Size([7, 3])
     """
-    return _active.contract(table, x, s, c, derivative)
+    return _backend(x).contract(table, x, s, c, derivative)
 
 
 @explained
@@ -130,7 +161,7 @@ def probe(table: BasisTable, x: Tensor, c: Tensor, g: Tensor, derivative: int = 
         >>> probe(layer.table(), torch.zeros(7, 2), layer.edge_coefficients(), torch.ones(7, 3), 1).shape
         torch.Size([7, 2])
     """
-    return _active.probe(table, x, c, g, derivative)
+    return _backend(x).probe(table, x, c, g, derivative)
 
 
 @explained
@@ -156,7 +187,7 @@ def scatter(table: BasisTable, x: Tensor, s: Tensor | None, g: Tensor, derivativ
         >>> scatter(sw.KANLayer(2, 3, grid=4).table(), torch.zeros(7, 2), None, torch.ones(7, 3)).shape
         torch.Size([2, 8, 3])
     """
-    return _active.scatter(table, x, s, g, derivative)
+    return _backend(x).scatter(table, x, s, g, derivative)
 
 
 @explained
@@ -182,7 +213,7 @@ def layer_sums(table: BasisTable, x: Tensor, edges: EdgeParameters) -> Tensor:
         True
     """
     _check_columns(x, edges)
-    return _active.layer_sums(table, x, edges)
+    return _backend(x).layer_sums(table, x, edges)
 
 
 @explained
@@ -210,7 +241,7 @@ def network_sums(
         torch.Size([7, 1])
     """
     _check_columns(x, layers[0][1])
-    return _active.network_sums(layers, x, units)
+    return _backend(x).network_sums(layers, x, units)
 
 
 @explained
@@ -247,4 +278,17 @@ def squared_error(
         >>> _ = use(before)
     """
     _check_columns(x, layers[0][1])
-    return _active.squared_error(layers, x, t, units, gradient)
+    return _backend(x).squared_error(layers, x, t, units, gradient)
+
+
+def prepared(
+    layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor, units: AffineUnits | None = None
+) -> Prepared | None:
+    """The network for many calls without a graph, or None if the backend gains nothing by preparing it.
+
+    Args:
+        layers: Table and parameters of every layer.
+        x: Points of a first call.
+        units: Units of x and of the result.
+    """
+    return _backend(x).prepared(layers, x, units)

@@ -1,4 +1,4 @@
-"""The native kernels as autograd functions, for torch.func and forward-mode derivatives, which ignore operators' rules.
+"""The primitives as autograd functions, for torch.func and forward-mode derivatives, which ignore operators' rules.
 
 Nested transforms (`vmap` of `grad`, `jacfwd` of `jacrev`) are resolved one level at a time; each level uses the rules here and
 calls these functions again for the levels below.
@@ -15,13 +15,14 @@ from splinework.kernels.addresses import Spline
 from splinework.kernels.calculus import NOT_DIFFERENTIATED, Calculus, Call, fold, loop
 
 
-def _primitive(name: str, run: Call, mapped: Callable[[Call], Callable[..., Any]]) -> Call:
+def _primitive(name: str, run: Call, mapped: Callable[[Call], Callable[..., Any]], calculus: Calculus) -> Call:
     """A primitive with its differentiation and vmap rules; it takes operands, grid, pieces, degree, tail, base and order.
 
     Args:
         name: Name of the primitive in `Calculus`.
-        run: The native implementation.
+        run: The implementation for plain tensors.
         mapped: Makes the vmap rule of a call.
+        calculus: All three primitives, for the derivatives.
     """
 
     class Primitive(torch.autograd.Function):
@@ -49,6 +50,24 @@ def _primitive(name: str, run: Call, mapped: Callable[[Call], Callable[..., Any]
     return Primitive.apply
 
 
+def autograd_functions(implementation: Any) -> Calculus:
+    """The primitives of an implementation as autograd functions; each takes operands, grid, pieces, degree, tail, base and order.
+
+    Args:
+        implementation: A module with `contract`, `probe` and `scatter` for plain tensors, such as `native`.
+    """
+    rows: dict[str, Callable[[Call], Callable[..., Any]]] = {
+        "contract": lambda call: fold(call, (0, 1)),
+        "probe": lambda call: fold(call, (0, 2)),
+        "scatter": loop,
+    }
+    made: dict[str, Call] = {}
+    found = Calculus(*(lambda *args, name=name: made[name](*args) for name in rows))
+    for name, mapped in rows.items():
+        made[name] = _primitive(name, getattr(implementation, name), mapped, found)
+    return Calculus(**made)
+
+
 def save(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
     """Saves the tensors and options that the rules need."""
     *tensors, degree, tail, base, order = inputs
@@ -62,8 +81,4 @@ def saved(ctx: Any) -> tuple[list[Any], tuple[Any, ...], int]:
     return operands, (grid, pieces, *ctx.rest), ctx.order
 
 
-calculus = Calculus(
-    _primitive("contract", native.contract, lambda call: fold(call, (0, 1))),
-    _primitive("probe", native.probe, lambda call: fold(call, (0, 2))),
-    _primitive("scatter", native.scatter, loop),
-)
+calculus = autograd_functions(native)

@@ -84,6 +84,11 @@ def force(name: str) -> None:
     _forced = ALGORITHMS.index(name)
 
 
+def forced() -> int:
+    """The selected algorithm, as a number for the compiled module."""
+    return _forced
+
+
 _forced = 0
 force(os.environ.get("SPLINEWORK_KERNEL", "best"))
 

@@ -1,4 +1,4 @@
-"""The native kernels as torch operators, with their rules for autograd, vmap, fake tensors and torch.compile.
+"""The primitives as torch operators, with their rules for autograd, vmap, fake tensors and torch.compile.
 
 `contract`, `probe` and `scatter` are differentiable to any order (`calculus`). `layer` is `contract` fused with the weights and
 the mask of a layer, `layer_backward` computes its gradients in one pass; a gradient that is itself differentiated is computed
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from splinework.kernels import native
 from splinework.kernels.addresses import Spline, check_layer
-from splinework.kernels.calculus import NOT_DIFFERENTIATED, OPEN, Calculus, fold, loop
+from splinework.kernels.calculus import NOT_DIFFERENTIATED, Calculus, fold, loop
 from splinework.kernels.edges import EdgeParameters
 from splinework.kernels.functions import save, saved
 
@@ -22,14 +22,21 @@ _SPLINE = "Tensor grid, Tensor pieces, int degree, int tail, str base"
 _EDGES = "Tensor c, Tensor? scale, Tensor? base_weight, Tensor? mask"
 
 
-def _define(name: str, schema: str, run: Callable[..., Any], fake: Callable[..., Any]) -> Any:
+def _define(name: str, schema: str, run: Callable[..., Any], fake: Callable[..., Any], keys: Sequence[str]) -> Any:
     _library.define(f"{name}{schema}", tags=(torch.Tag.pt2_compliant_tag, torch.Tag.needs_fixed_stride_order))
-    _library.impl(name, run, "CPU")
+    for key in keys:
+        _library.impl(name, run, key)
     torch.library.register_fake(f"splinework::{name}", fake, lib=_library)
     return getattr(torch.ops.splinework, name).default
 
 
 # ------------------------------------------------------------------------------------------ the three primitives
+
+_SCHEMAS = {
+    "contract": f"(Tensor x, Tensor? s, Tensor c, {_SPLINE}, int order) -> Tensor",
+    "probe": f"(Tensor x, Tensor c, Tensor g, {_SPLINE}, int order) -> Tensor",
+    "scatter": f"(Tensor x, Tensor? s, Tensor g, {_SPLINE}, int order) -> Tensor",
+}
 
 
 def _by_kernels(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -42,37 +49,46 @@ def _fake_scatter(
     return x.new_empty((x.shape[1], grid.shape[1] - degree - 1 + (rest[1] != "none"), g.shape[1]))
 
 
-contract = _define(
-    "contract",
-    f"(Tensor x, Tensor? s, Tensor c, {_SPLINE}, int order) -> Tensor",
-    _by_kernels(native.contract),
-    lambda x, s, c, *rest: x.new_empty((x.shape[0], c.shape[2])),
-)
-probe = _define(
-    "probe",
-    f"(Tensor x, Tensor c, Tensor g, {_SPLINE}, int order) -> Tensor",
-    _by_kernels(native.probe),
-    lambda x, c, g, *rest: x.new_empty(x.shape),
-)
-scatter = _define(
-    "scatter",
-    f"(Tensor x, Tensor? s, Tensor g, {_SPLINE}, int order) -> Tensor",
-    _by_kernels(native.scatter),
-    _fake_scatter,
-)
-
-calculus = Calculus(contract, probe, scatter)
+_FAKES: dict[str, Callable[..., Tensor]] = {
+    "contract": lambda x, s, c, *rest: x.new_empty((x.shape[0], c.shape[2])),
+    "probe": lambda x, c, g, *rest: x.new_empty(x.shape),
+    "scatter": _fake_scatter,
+}
 
 
-def _differentiable(name: str) -> None:
+def define_primitives(prefix: str, keys: Sequence[str], implementation: Any) -> Calculus:
+    """Defines the operators `splinework::{prefix}contract`, `…probe` and `…scatter` with all their rules.
+
+    Args:
+        prefix: Beginning of their names.
+        keys: Torch's dispatch keys of the devices they are for, such as `CPU`.
+        implementation: A module with the three for plain tensors, such as `native`.
+    """
+    found = {
+        name: _define(prefix + name, schema, _by_kernels(getattr(implementation, name)), _FAKES[name], keys)
+        for name, schema in _SCHEMAS.items()
+    }
+    calculus = Calculus(**found)
+    rules = {
+        "contract": fold(found["contract"], (0, 1)),
+        "probe": fold(found["probe"], (0, 2)),
+        "scatter": loop(found["scatter"]),
+    }
+    for name, rule in rules.items():
+        _differentiable(prefix, name, calculus)
+        torch.library.register_vmap(found[name], rule, lib=_library)
+    return calculus
+
+
+def _differentiable(prefix: str, name: str, calculus: Calculus) -> None:
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Any, ...]:
         return (*calculus.pull(name, *saved(ctx), ctx.needs_input_grad, cotangent), *NOT_DIFFERENTIATED)
 
-    torch.library.register_autograd(f"splinework::{name}", backward, setup_context=save, lib=_library)
+    torch.library.register_autograd(f"splinework::{prefix}{name}", backward, setup_context=save, lib=_library)
 
 
-for _name in OPEN:
-    _differentiable(_name)
+calculus = define_primitives("", ("CPU",), native)
+contract, probe, scatter = calculus.contract, calculus.probe, calculus.scatter
 
 
 # --------------------------------------------------------------------------------------------------- a whole layer
@@ -106,12 +122,14 @@ layer = _define(
     f"(Tensor x, {_EDGES}, Tensor? bias, {_SPLINE}) -> Tensor",
     _layer,
     lambda x, c, *rest: x.new_empty((x.shape[0], c.shape[2])),
+    ("CPU",),
 )
 layer_backward = _define(
     "layer_backward",
     f"(Tensor g, Tensor x, {_EDGES}, {_SPLINE}, bool[] wanted) -> Tensor[]",
     _layer_backward,
     _fake_layer_backward,
+    ("CPU",),
 )
 
 
@@ -148,11 +166,5 @@ def _save_layer(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 torch.library.register_autograd("splinework::layer", _layer_gradients, setup_context=_save_layer, lib=_library)
 
 
-for _op, _rule in (
-    (contract, fold(contract, (0, 1))),
-    (probe, fold(probe, (0, 2))),
-    (scatter, loop(scatter)),
-    (layer, fold(layer, (0,))),
-    (layer_backward, loop(layer_backward)),
-):
-    torch.library.register_vmap(_op, _rule, lib=_library)
+torch.library.register_vmap(layer, fold(layer, (0,)), lib=_library)
+torch.library.register_vmap(layer_backward, loop(layer_backward), lib=_library)

@@ -16,6 +16,7 @@ from splinework.errors.foreign import explained
 from splinework.nn.config import config_from_dict
 from splinework.nn.files import write_whole
 from splinework.nn.frame import FramedKAN, frame_from_dict, network_of
+from splinework.nn.initialise import present
 from splinework.nn.network import KAN
 from splinework.nn.nodes import shape_of
 from splinework.splines.bases import basis_from_dict
@@ -84,6 +85,7 @@ def load(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") ->
 
     Raises:
         FileError: If the file is missing, truncated, not a splinework model, or of a newer format.
+        ConfigError: If the device is not there.
 
     Example:
         >>> import tempfile
@@ -93,6 +95,7 @@ def load(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") ->
         ...     sw.load(f"{folder}/model.safetensors").config.input_names
         ('mass', 'speed')
     """
+    present(device)
     header, tensors = _read(Path(path))
     try:
         model = network_from(header["config"], tensors)

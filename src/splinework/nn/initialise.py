@@ -1,4 +1,4 @@
-"""Initialisation of the parameters of a layer: one scheme, one function, one row in `SCHEMES`.
+"""Initialisation of the parameters of a layer: one scheme, one function, one row in `SCHEMES`; and the device they lie on.
 
 A scheme takes sizes and a generator and returns the coefficients c `(I, M, J)`, the base weights w_b `(I, J)` and the
 spline weights w_s `(I, J)`. All randomness comes from the generator.
@@ -21,6 +21,25 @@ class FactoryKeywords(TypedDict, total=False):
 
     dtype: torch.dtype | None
     device: torch.device | str | None
+
+
+def present(device: torch.device | str | None) -> torch.device | str | None:
+    """The device itself, once it is clear that this machine has it.
+
+    Raises:
+        ConfigError: If it is a GPU that is not there.
+    """
+    if device is None:
+        return None
+    found = torch.device(device)
+    count = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}.get(found.type)
+    if count is not None and (found.index or 0) >= count:
+        there = ", ".join(["cpu", *(f"{found.type}:{n}" for n in range(count))])
+        raise ConfigError(
+            f"device={str(device)!r} is not there; this machine and torch {torch.__version__} have {there}. Builds of torch for "
+            "GPUs: https://pytorch.org/get-started"
+        )
+    return device
 
 
 def paper_scheme(inputs: int, size: int, outputs: int, generator: torch.Generator | None, **like: Any) -> InitialValues:

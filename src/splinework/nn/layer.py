@@ -311,13 +311,13 @@ class KANLayer(nn.Module):
         """Recomputes the values that depend on the grid; needed after the grid has been written to."""
         # A meta tensor has no values, and without the buffer no loader fills it.
         self.prepared = None if self.grid.is_meta else self.basis.prepare(self.grid)
-        self._prepared_from = self.grid
+        self.prepared_from = self.grid
         self._cones = None
 
     def _prepared(self) -> Tensor:
         """Values that depend on the grid, recomputed if a loader replaced the grid without notice."""
         compiling = torch.compiler.is_compiling()
-        if self.prepared is not None and (compiling or self._prepared_from is self.grid):
+        if self.prepared is not None and (compiling or self.prepared_from is self.grid):
             return self.prepared
         if self.grid.is_meta or compiling or functional_transform():
             return self.basis.prepare(self.grid)  # not stored: it belongs to a transform, or has no values

@@ -8,6 +8,7 @@ import inspect
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import is_
 from typing import Any, Final, cast
 
 import torch
@@ -16,10 +17,13 @@ from torch import Tensor, nn
 from splinework import notebook_html
 from splinework.errors import ArgumentError, ConfigError
 from splinework.errors.foreign import advice, explained, method_advice
-from splinework.kernels import AffineUnits, network_sums
-from splinework.kernels.torch_internals import hooks_of_all_modules
+from splinework.kernels import AffineUnits, active, network_sums
+from splinework.kernels.chain import Prepared
+from splinework.kernels.dispatch import prepared
+from splinework.kernels.torch_internals import hooks_of_all_modules, plain
 from splinework.nn.arrays import admitted, check_columns
 from splinework.nn.config import KANConfig
+from splinework.nn.initialise import present
 from splinework.nn.layer import KANLayer
 from splinework.nn.nodes import Nodes, shape_of
 from splinework.nn.scaling import Scaling
@@ -128,7 +132,7 @@ class KAN(nn.Module):
                 **options,
             )
         self._config = config
-        like: dict[str, Any] = {"dtype": dtype, "device": device}
+        like: dict[str, Any] = {"dtype": dtype, "device": present(device)}
         self.input_scaling = Scaling(config.input_scales, **like)
         self.output_scaling = Scaling(config.output_scales, **like)
         self.layers = nn.ModuleList(
@@ -234,20 +238,52 @@ class KAN(nn.Module):
         check_columns(self, x, self.inputs, own)
         before, after = self.input_scaling, self.output_scaling
         if before.is_affine and after.is_affine and self.is_plain():
+            if not torch.is_grad_enabled() and (quick := self.quick(x)) is not None:
+                return quick.sums(x)
             return self._sums(x, AffineUnits(before.shift, before.scale, after.shift, after.scale))
         return after.inverse(self.unit_forward(before(x)))
 
     def unit_forward(self, u: Tensor) -> Tensor:
         """The network without scaling, in network units: `(…, inputs)` to `(…, outputs)`."""
         if self.is_plain():
-            return self._sums(u, None)
+            quick = None if torch.is_grad_enabled() else self.quick(u, scaled=False)
+            return self._sums(u, None) if quick is None else quick.sums(u)
         for layer, nodes in zip(self.layers, self._config.nodes[1:], strict=True):
             u = nodes.combine(layer(u))
         return u
 
+    def quick(self, x: Tensor, *, scaled: bool = True) -> Prepared | None:
+        """The network prepared for calls without a graph; None where a call needs more care.
+
+        Args:
+            x: Points `(B, inputs)`. The network must be `is_plain`, and its scaling affine.
+            scaled: Whether in raw units, or else in those of the network.
+        """
+        if not plain(x) or x.dim() != 2:
+            return None
+        ends = [self.input_scaling._buffers, self.output_scaling._buffers] if scaled else []
+        state: list[Any] = [active(), *(end[name] for end in ends for name in ("shift", "scale"))]
+        for layer in self.kan_layers:
+            own, fixed = layer._parameters, layer._buffers
+            if layer.prepared_from is not fixed["grid"] or "coefficients" not in own:
+                return None
+            state += own.values()
+            state += (fixed["mask"], fixed["grid"], fixed["prepared"], layer.basis, layer.base, layer.extrapolation)
+        cache: dict[bool, tuple[list[Any], Prepared | None]] = self.__dict__.setdefault("_quick", {})
+        known, quick = cache.get(scaled, ((), None))
+        if len(known) != len(state) or not all(map(is_, known, state)) or (quick is not None and not quick.current()):
+            layers = [(layer.table(), layer.parts()) for layer in self.kan_layers]
+            quick = prepared(layers, x, AffineUnits(*state[1:5]) if scaled else None)
+            cache[scaled] = (state, quick)
+        return quick if quick is not None and quick.kind == x.dtype else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_quick"}  # addresses are this process's
+
     def is_plain(self) -> bool:
         """Whether a forward pass is a plain chain of layers, without hooks, products or special grids."""
-        return all(_plain(layer, nodes) for layer, nodes in zip(self.layers, self._config.nodes[1:], strict=True))
+        layers = cast("nn.ModuleList", self._modules["layers"])
+        return not hooks_of_all_modules() and all(map(_plain, layers, self._config.nodes[1:]))
 
     def _sums(self, x: Tensor, units: AffineUnits | None) -> Tensor:
         layers = self.kan_layers
@@ -327,7 +363,6 @@ def _plain(layer: nn.Module, nodes: Nodes) -> bool:
         and layer.functions is None
         and not nodes.products
         and not (layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks)
-        and not hooks_of_all_modules()
     )
 
 

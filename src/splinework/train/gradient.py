@@ -52,4 +52,7 @@ def error_in_one_call(
         return None
     if x.dtype != model.kan_layers[0].coefficients.dtype:
         return None
+    quick = model.quick(x, scaled=units is not None)
+    if quick is not None:
+        return quick.squared_error(x, t, gradient=gradient)
     return squared_error([(layer.table(), layer.parts()) for layer in model.kan_layers], x, t, units, gradient=gradient)
