@@ -23,13 +23,15 @@ from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.nn.arrays import check_magnitudes, numbers_of
 from splinework.train.options import options_of, with_options
 
-MIN_ROWS = 8
+MIN_ROWS, MAX_SEEDS = 8, 6
+"""Fewest rows, and most formulas that evolution begins from."""
 INTERRUPTED_NOTE = "interrupted: the formulas found so far"
 """Note of a search that was interrupted."""
 MAX_NOISE_RATIO = 0.1
 """Error of a network, as a share of the noise that screening has estimated, below which screening begins anew."""
-SCREENING_SHARE, NETWORKS_SHARE = 0.45, 0.85
-"""Shares of the budget after which screening, and networks, begin nothing new; the rest is for the selection."""
+SCREENING_SHARE, FIRST_EVOLUTION_SHARE, NETWORKS_SHARE, EVOLUTION_SHARE = 0.3, 0.5, 0.7, 0.92
+"""Shares of the budget after which screening, evolution, networks, and evolution again begin nothing new; the rest is for the
+selection."""
 
 
 @with_options(SearchKeywords, SearchOptions)
@@ -112,6 +114,7 @@ class _RegressionSearch:
         self.pool = Pool(replace(self.data, x=rows.x, y=rows.y, weights=rows.weights), self.space.allows)
         self.screen = self._screen(self.pool, self._at(SCREENING_SHARE))
         self.networks = self._networks(rows, self.data.names, self.pool.offer)
+        self.evolution: Any = None
 
     def _screen(self, pool: Pool, deadline: float) -> Screen:
         return Screen(pool, (initial_problem(pool.target),), deadline, self.space.library)
@@ -156,13 +159,38 @@ class _RegressionSearch:
         if self.pool.exact or self._robust() or self.screen.settled:
             self.notes += ["screening: " + "; ".join(self.screen.path)] if self.screen.path else []
             return
+        if self._evolve(FIRST_EVOLUTION_SHARE):
+            return
         self._reduced()
         left = self._at(NETWORKS_SHARE) - time.monotonic()
         if not self.screen.settled and left > 0:
             todo = plans(self.data.x, self.data.y, self.scales, self.data.scale)
             self.networks.run(todo, 0.6 * left)
             self._screen_again()
+        self._evolve(EVOLUTION_SHARE)
         self.notes += self.networks.notes
+
+    def _evolve(self, share: float) -> bool:
+        """Evolution up to a share of the budget, seeded by what was found; True where nothing is left to explain."""
+        from splinework.interpret.symbolic import evolution
+
+        if not evolution.available():
+            return False
+        if self.evolution is None:
+            first, ends = self.screen.starts[-1], [end.problem for end in self.screen.ends[:1] if end.problem.steps]
+            names = [n for n, (_, f) in evolution.FUNCTIONS.items() if self.space.admits(f(symbol("z")))]
+            self.evolution = evolution.FormulaEvolution(
+                (first, *(end for end in ends if 0 < end.size <= first.size)),
+                names,
+                self.options.seed,
+                clean=self.screen.is_clean,
+            )
+        self.on_stage("varying and joining formulas")
+        for entry in self.pool.entries[:MAX_SEEDS]:
+            if not entry.proposal.splines:
+                self.evolution.begin_from(entry.expression)
+        self.evolution.run(self.pool.offer, lambda: self.screen.settled, deadline=self._at(share))
+        return self.screen.settled
 
     def _screen_again(self) -> None:
         """Screening with what the networks have shown of the noise, where this is far less than polynomials could tell."""

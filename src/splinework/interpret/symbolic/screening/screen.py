@@ -110,7 +110,7 @@ class Screen:
                 return
         singles = [end.problem for end in ends[:BEAM_WIDTH] if end.problem.size == 1]
         # Under noise a rich structure might hide the transform of a simple one, so that transforms come first then.
-        if self._is_clean and self._composed(singles):
+        if self.is_clean and self._composed(singles):
             return
         # A sum of products may reach the noise and yet approximate something simpler: try transforms of the target.
         for end in ends[: 1 if self.settled else BEAM_WIDTH]:
@@ -130,7 +130,7 @@ class Screen:
         for other in (problem, *transformed(problem, LOGARITHM)):
             if self._exchange(other):
                 return
-        if not self._is_clean:
+        if not self.is_clean:
             self._composed(singles)
 
     def _composed(self, problems: Sequence[ScreeningProblem]) -> bool:
@@ -163,7 +163,7 @@ class Screen:
         Data without noise are settled by an exact formula alone: what is left then is the error of an approximation.
         """
         pool = self.pool
-        if pool.exact or not pool.entries or self._is_clean:
+        if pool.exact or not pool.entries or self.is_clean:
             return pool.exact
         return pool.error <= 1.01 * self.noise and not pool.has_structure
 
@@ -171,10 +171,10 @@ class Screen:
     def _is_rough(self) -> bool:
         """Whether the best formula leaves a visible share of the spread, or the data have no noise and it is not exact."""
         error = self.pool.error / self.pool.target.unit if self.pool.entries else math.inf
-        return not self.pool.exact and (error > MIN_ROUGHNESS or self._is_clean)
+        return not self.pool.exact and (error > MIN_ROUGHNESS or self.is_clean)
 
     @property
-    def _is_clean(self) -> bool:
+    def is_clean(self) -> bool:
         """Whether the noise of the data is negligible."""
         return self.noise < MAX_CLEAN_NOISE * self.starts[-1].spread
 
@@ -235,7 +235,7 @@ class Screen:
     def _compose(self, problem: ScreeningProblem) -> None:
         """Offers sums, products and chains of functions for a problem of one column, until one settles it."""
         limits = {"library": self.library, **self._limits}
-        deeper = transformed(problem) if self._is_clean else ()
+        deeper = transformed(problem) if self.is_clean else ()
         with self._noting_path(problem):
             for guesses in itertools.chain(
                 composites.composite_candidates(problem, **limits),
