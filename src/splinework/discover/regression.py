@@ -19,6 +19,7 @@ from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.ranking import formula_rows
 from splinework.interpret.symbolic.screening import Screen, initial_problem, inliers
+from splinework.interpret.symbolic.screening.problem import LOGARITHM, transformed
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.nn.arrays import check_magnitudes, numbers_of
 from splinework.train.options import options_of, with_options
@@ -29,9 +30,10 @@ INTERRUPTED_NOTE = "interrupted: the formulas found so far"
 """Note of a search that was interrupted."""
 MAX_NOISE_RATIO = 0.1
 """Error of a network, as a share of the noise that screening has estimated, below which screening begins anew."""
-SCREENING_SHARE, FIRST_EVOLUTION_SHARE, NETWORKS_SHARE, EVOLUTION_SHARE = 0.3, 0.5, 0.7, 0.92
-"""Shares of the budget after which screening, evolution, networks, and evolution again begin nothing new; the rest is for the
-selection."""
+SCREENING_SHARE, NETWORKS_SHARE, EVOLUTION_SHARE = 0.45, 0.7, 0.92
+"""Shares of the budget after which screening, networks, and evolution begin nothing new; the rest is for the selection."""
+EARLY_SHARE = 0.2
+"""Share of the budget for evolution in the midst of screening."""
 
 
 @with_options(SearchKeywords, SearchOptions)
@@ -155,11 +157,10 @@ class _RegressionSearch:
             else:
                 self.screen.starts = (*changes(problem, entry.expression), *self.screen.starts)
         self.on_stage("screening: symmetries, factors, sums of products")
+        self.screen.further = lambda: self._evolve(time.monotonic() + EARLY_SHARE * self.budget)
         self.screen.run()
         if self.pool.exact or self._robust() or self.screen.settled:
             self.notes += ["screening: " + "; ".join(self.screen.path)] if self.screen.path else []
-            return
-        if self._evolve(FIRST_EVOLUTION_SHARE):
             return
         self._reduced()
         left = self._at(NETWORKS_SHARE) - time.monotonic()
@@ -167,17 +168,19 @@ class _RegressionSearch:
             todo = plans(self.data.x, self.data.y, self.scales, self.data.scale)
             self.networks.run(todo, 0.6 * left)
             self._screen_again()
-        self._evolve(EVOLUTION_SHARE)
+        self._evolve(self._at(EVOLUTION_SHARE))
         self.notes += self.networks.notes
 
-    def _evolve(self, share: float) -> bool:
-        """Evolution up to a share of the budget, seeded by what was found; True where nothing is left to explain."""
+    def _evolve(self, deadline: float) -> bool:
+        """Evolution, seeded by what was found; True where nothing is left to explain."""
         from splinework.interpret.symbolic import evolution
 
         if not evolution.available():
             return False
         if self.evolution is None:
             first, ends = self.screen.starts[-1], [end.problem for end in self.screen.ends[:1] if end.problem.steps]
+            if self.data.scale == "log":
+                ends = [*transformed(first, LOGARITHM), *ends]
             names = [n for n, (_, f) in evolution.FUNCTIONS.items() if self.space.admits(f(symbol("z")))]
             self.evolution = evolution.FormulaEvolution(
                 (first, *(end for end in ends if 0 < end.size <= first.size)),
@@ -189,7 +192,7 @@ class _RegressionSearch:
         for entry in self.pool.entries[:MAX_SEEDS]:
             if not entry.proposal.splines:
                 self.evolution.begin_from(entry.expression)
-        self.evolution.run(self.pool.offer, lambda: self.screen.settled, deadline=self._at(share))
+        self.evolution.run(self.pool.offer, lambda: self.screen.settled, deadline=deadline)
         return self.screen.settled
 
     def _screen_again(self) -> None:

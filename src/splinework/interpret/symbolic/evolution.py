@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -38,19 +38,23 @@ FUNCTIONS: dict[str, tuple[int, Any]] = {
 POWERS = (2.0, 3.0, -1.0, -2.0, 0.5, -0.5, 1.5, 4.0)
 POPULATION_NODES = (20, 36, 26, 36)
 """Most nodes of the formulas of each population."""
-CLEAN_ROWS, NOISY_ROWS = 256, 1000
+CLEAN_ROWS, NOISY_ROWS = 256, 512
 """Rows that constants are fitted to, for data without noise and with it."""
 EXACT = 1e-12
 """Root mean square error, as a share of the spread, below which a formula ends its population."""
+NEARLY_EXACT = 1e-9
+"""The same below which a formula for data without noise is offered at once."""
 WORK_PER_SECOND = 1.8e9
 """Steps of formulas times rows that one core goes through in a second: the unit of `effort`."""
 TURN = 0.15
 """Units of work of a population's turn, after which what it found is looked at."""
 NODE_NATS = 2.0
-MAX_OFFERS = 3
-"""Formulas of a population that are offered after a turn."""
-MIN_GAIN = 0.7
-"""Factor by which the error must be below that of what was offered before."""
+MAX_OFFERS = 4
+"""Formulas of a population that are offered in the end; of all populations twice as many."""
+MIN_GAIN = 3.0
+"""Nats by which a description must be shorter than all before to be offered at once."""
+LATENESS = 0.1
+"""Share of the time beyond it that the last offers may take."""
 
 
 def available() -> bool:
@@ -60,30 +64,26 @@ def available() -> bool:
 
 @dataclass
 class _Population:
-    """One population of a problem, with the formulas that it has offered: size and error."""
+    """One population of a problem."""
 
     native: Any
     problem: ScreeningProblem
     scales: Array
     unit: float
     rows: int
-    offered: list[tuple[int, float]] = field(default_factory=list)
     finished: bool = False
 
-    def fresh(self) -> list[tuple[float, Any]]:
-        """Formulas of the front that are better than all that were offered, with a description length; the shortest first."""
+    def front(self) -> list[tuple[float, float, Any]]:
+        """The formulas that no smaller one beats: about their description length, their mean squared error, and the tree."""
         found = []
         for size, rss, tree in self.native.front():
-            if all(rss < MIN_GAIN * error or size < other for other, error in self.offered):
-                length = self.rows / 2 * math.log(max(rss / self.rows, EXACT**2)) + NODE_NATS * size
-                found.append((length, size, rss, tree))
-        found = sorted(found, key=lambda each: each[0])[:MAX_OFFERS]
-        self.offered += [(size, rss) for _, size, rss, _ in found]
-        return [(rss, self.problem.wrap(self._expression(tree))) for _, _, rss, tree in found]
+            length = self.rows / 2 * math.log(max(rss / self.rows, EXACT**2)) + NODE_NATS * size
+            found.append((length, rss / self.rows, tree))
+        return sorted(found, key=lambda each: each[0])
 
-    def _expression(self, tree: Any) -> Any:
-        """The expression of a tree over the scaled columns, in the units of the problem."""
-        return _of_sum(tree, self.problem.expressions, self.scales, self.unit)
+    def expression(self, tree: Any) -> Any:
+        """The expression of a tree for the target of the data."""
+        return self.problem.wrap(_of_sum(tree, self.problem.expressions, self.scales, self.unit))
 
 
 @dataclass
@@ -105,6 +105,7 @@ class FormulaEvolution:
     threads: int = 1
 
     def __post_init__(self) -> None:
+        self.shortest, self.bar = math.inf, NEARLY_EXACT if self.clean else math.inf
         usable = [p for p in self.problems if p.size and p.spread > 0]
         self.populations = [
             population(usable[n % len(usable)], self.functions, (self.seed * 1000 + n), nodes, clean=self.clean)
@@ -137,7 +138,7 @@ class FormulaEvolution:
             deadline: Time of the monotonic clock.
             effort: Work in units of about a second on one core.
         """
-        spent = 0.0
+        spent, began = 0.0, time.monotonic()
         running = [each for each in self.populations if not each.finished]
         with ThreadPoolExecutor(max(min(self.threads, len(running)), 1)) as pool:
             while running and spent < effort and time.monotonic() < deadline:
@@ -146,14 +147,19 @@ class FormulaEvolution:
                 ends = list(pool.map(lambda each: each.native.run(share * WORK_PER_SECOND), running))
                 spent += sum(each.native.work() - b for each, b in zip(running, before, strict=True)) / WORK_PER_SECOND
                 for each, ended in zip(running, ends, strict=True):
-                    for _, expression in each.fresh():
-                        if time.monotonic() > deadline:
-                            return spent
-                        offer(expression)
+                    each.finished = ended
+                    length, error, tree = each.front()[0]
+                    if ended or length < self.shortest - MIN_GAIN and error < self.bar**2:
+                        self.shortest = min(length, self.shortest)
+                        offer(each.expression(tree))
                         if done():
                             return spent
-                    each.finished = ended
                 running = [each for each in running if not each.finished]
+        everything = [(*found, each) for each in self.populations for found in each.front()[:MAX_OFFERS]]
+        for _, _, tree, each in sorted(everything, key=lambda found: found[0])[: 2 * MAX_OFFERS]:
+            if time.monotonic() > deadline + LATENESS * abs(deadline - began):
+                break
+            offer(each.expression(tree))
         return spent
 
 

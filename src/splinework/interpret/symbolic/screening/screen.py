@@ -6,7 +6,7 @@ A solution g of what is left gives `f = wrap(g)` for the data, as in the recursi
 import itertools
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,6 +75,7 @@ class Screen:
         library: Functions of one column.
         ends: The irreducible problems, the smallest first.
         path: Reductions on the way to the best formula.
+        further: A search of another kind for the data, once the direct candidates have failed; it says whether nothing is left to do.
         noise: Least leave-one-out error of all surrogates, on the scale of the target: an estimate of the noise.
     """
 
@@ -82,6 +83,7 @@ class Screen:
     starts: tuple[ScreeningProblem, ...]
     deadline: float = math.inf
     library: Sequence[LibraryFunction] = LIBRARY
+    further: Callable[[], bool] | None = None
     ends: list[IrreducibleProblem] = field(default_factory=list)
     noise: float = math.inf
     path: tuple[str, ...] = ()
@@ -110,7 +112,8 @@ class Screen:
                 return
         singles = [end.problem for end in ends[:BEAM_WIDTH] if end.problem.size == 1]
         # Under noise a rich structure might hide the transform of a simple one, so that transforms come first then.
-        if self.is_clean and self._composed(singles):
+        searched = self._searched(problem)
+        if self.pool.exact or self.is_clean and (searched or self._composed(singles)):
             return
         # A sum of products may reach the noise and yet approximate something simpler: try transforms of the target.
         for end in ends[: 1 if self.settled else BEAM_WIDTH]:
@@ -132,6 +135,13 @@ class Screen:
                 return
         if not self.is_clean:
             self._composed(singles)
+
+    def _searched(self, problem: ScreeningProblem) -> bool:
+        """The search of another kind, once and for the data themselves; True where nothing is left to do."""
+        if self.further is None or problem is not self.starts[-1] or self._late():
+            return self.settled or self._late()
+        search, self.further = self.further, None
+        return search()
 
     def _composed(self, problems: Sequence[ScreeningProblem]) -> bool:
         """Tries richer structures for problems of one column where these are worth while; True where nothing is left to do."""
