@@ -1,7 +1,6 @@
 """Formulas from networks: plans from simple to rich, a short fit of each; good ones are refined, pruned and read as formulas."""
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from splinework.interpret.symbolic import clock
 from splinework.discover.options import SearchOptions
 from splinework.discover.plans import Plan
 from splinework.discover.structure import simplified, trial_fit
@@ -77,7 +77,7 @@ class NetworkSearch:
         target: Name of y.
         options: Options of the search, of which the seed and the callbacks are used.
         on_stage: Function called with a text at the beginning of each stage.
-        deadline: Time of the monotonic clock.
+        deadline: Time of `clock`.
         offer: Function called with an expression over the columns and the splines in it.
         done: Function that says whether an offered expression is good enough to stop.
         library: Functions for edges.
@@ -107,11 +107,11 @@ class NetworkSearch:
 
     def run(self, todo: Sequence[Plan], screening: float) -> None:
         """Tries the plans in order, for `screening` seconds at most; what is nearly exact goes on at once."""
-        until = time.monotonic() + screening
+        until = clock.now() + screening
         good = MAX_GOOD_ERROR
         taken: list[Plan] = []
         for number, plan in enumerate(todo):
-            left = until - time.monotonic()
+            left = until - clock.now()
             if self.trials and left <= 0:
                 self.notes.append(f"time ran out before {len(todo) - number} of {len(todo)} shapes were tried")
                 break
@@ -126,7 +126,7 @@ class NetworkSearch:
                         return
         for index in _promising(self.trials, self.rows.constant):
             trial = self.trials[index]
-            if time.monotonic() > self.deadline:
+            if clock.now() > self.deadline:
                 self.notes.append("time ran out before every promising shape was taken to a formula")
                 return
             if trial.plan in taken:
@@ -150,7 +150,7 @@ class NetworkSearch:
     def _refined(self, trial: NetworkTrial) -> NetworkTrial:
         """The trial with grids as fine as pay and without the edges that do not matter."""
         self.on_stage(f"refining {trial.plan}")
-        left = max(self.deadline - time.monotonic(), 2.0)
+        left = max(self.deadline - clock.now(), 2.0)
         rows = self.rows
         options = replace(self._common, starts=1, standardise=False, penalties=trial.penalties)
         model, history = simplified(
@@ -161,7 +161,7 @@ class NetworkSearch:
     def _take(self, trial: NetworkTrial) -> bool:
         """Offers formulas of a trial; True if one is good enough."""
         self.on_stage(f"formulas for {trial.plan}")
-        until = time.monotonic() + max(self.deadline - time.monotonic(), 2.0) / 2
+        until = clock.now() + max(self.deadline - clock.now(), 2.0) / 2
         model = trial.model.double().requires_grad_(False)
         x, y = (torch.from_numpy(np.ascontiguousarray(v)) for v in (self.rows.x, self.rows.y[:, None]))
         with np.errstate(all="ignore"):  # a search looks into every corner; what is not finite there is refused

@@ -18,6 +18,8 @@ class SearchKeywords(TypedDict, total=False):
     """The options of every search."""
 
     budget: float
+    effort: float | None
+    jobs: int | None
     seed: int
     progress: bool
     on_stage: Callable[[str], None] | None
@@ -37,6 +39,9 @@ class SearchOptions:
 
     Attributes:
         budget: Approximate time to take, in seconds.
+        effort: Work instead of time, in units of about a second on one core: the same seed and effort give the same answer on
+            the same kind of processor, however busy it is and whatever `jobs`. Of `discover` alone.
+        jobs: Populations of formulas that run at a time, of `discover` alone; by default as many as torch has threads.
         seed: Seed of everything random; the same seed gives the same result where the budget suffices.
         progress: Whether to show on a terminal what is being done.
         on_stage: Function called with a text at the beginning of each stage; nothing is shown on the terminal then.
@@ -51,6 +56,8 @@ class SearchOptions:
     """
 
     budget: float = 60.0
+    effort: float | None = None
+    jobs: int | None = None
     seed: int = 0
     progress: bool = True
     on_stage: Callable[[str], None] | None = None
@@ -60,4 +67,16 @@ class SearchOptions:
     def __post_init__(self) -> None:
         if not (isinstance(self.budget, int | float) and self.budget > 0 and math.isfinite(self.budget)):
             raise ConfigError(f"budget is a number of seconds above 0, got {self.budget!r}.")
+        if self.effort is not None and not (
+            isinstance(self.effort, int | float) and self.effort > 0 and math.isfinite(self.effort)
+        ):
+            raise ConfigError(f"effort is a number of units of work above 0, got {self.effort!r}.")
+        if self.jobs is not None and not (isinstance(self.jobs, int) and self.jobs > 0):
+            raise ConfigError(f"jobs is a number of threads, at least 1, got {self.jobs!r}.")
         TrainingOptions(seed=self.seed, callbacks=self.callbacks)  # which checks both
+
+
+def refuse_effort(options: SearchOptions, verb: str) -> None:
+    """Raises a ConfigError where work is to be counted by a search that knows only seconds."""
+    if options.effort is not None:
+        raise ConfigError(f"{verb} knows no effort, only a budget in seconds; effort is an option of discover.")

@@ -1,14 +1,16 @@
 """One column explained by others: screening first, networks for what it leaves, one pool of formulas, one table."""
 
 import math
-import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import torch
 from typing_extensions import Unpack
 
+from splinework.interpret.symbolic import clock
 from splinework.discover.networks import Array, NetworkSearch, NetworkTrial, SplitRows, predictor
 from splinework.discover.options import SearchKeywords, SearchOptions
 from splinework.discover.plans import Plan, choose_scale, describe, plans
@@ -80,10 +82,25 @@ def regress(
     scales = tuple(choose_scale(column) for column in xs.T)
     scale = choose_scale(ys) if noise is None else "linear"  # known noise is in the units of y
     data = FitTarget(xs, ys, labels, scale, counts, noise or 0.0)
+    with clock.counting_work() if chosen.effort is not None else nullcontext():
+        return _answer(data, target, scales, chosen, noise, space, shape, network)
+
+
+def _answer(
+    data: FitTarget,
+    target: str,
+    scales: tuple[str, ...],
+    chosen: SearchOptions,
+    noise: float | None,
+    space: SearchSpace,
+    shape: Sequence[Any] | None,
+    network: bool,
+) -> FormulaTable:
+    """The search, however it ends, and its table."""
     search = _RegressionSearch(
-        data, target, scales, chosen, chosen.on_stage or (lambda text: None), chosen.budget, noise, space
+        data, target, scales, chosen, chosen.on_stage or (lambda text: None), chosen.effort or chosen.budget, noise, space
     )
-    search.notes += describe((*labels, target), np.column_stack([xs, ys]), (*scales, data.scale))
+    search.notes += describe((*data.names, target), np.column_stack([data.x, data.y]), (*scales, data.scale))
     try:
         search.run(shape)
         if network:
@@ -110,7 +127,7 @@ class _RegressionSearch:
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.began = time.monotonic()
+        self.began = clock.now()
         self.rows = _split(self.data, self.options.seed)
         rows = self.rows
         self.pool = Pool(replace(self.data, x=rows.x, y=rows.y, weights=rows.weights), self.space.allows)
@@ -120,6 +137,10 @@ class _RegressionSearch:
 
     def _screen(self, pool: Pool, deadline: float) -> Screen:
         return Screen(pool, (initial_problem(pool.target),), deadline, self.space.library)
+
+    @property
+    def _limit(self) -> str:
+        return f"budget of {self.budget:g} s" if self.options.effort is None else f"effort of {self.budget:g} units"
 
     def _at(self, share: float) -> float:
         return self.began + share * self.budget
@@ -157,13 +178,13 @@ class _RegressionSearch:
             else:
                 self.screen.starts = (*changes(problem, entry.expression), *self.screen.starts)
         self.on_stage("screening: symmetries, factors, sums of products")
-        self.screen.further = lambda: self._evolve(time.monotonic() + EARLY_SHARE * self.budget)
+        self.screen.further = lambda: self._evolve(clock.now() + EARLY_SHARE * self.budget)
         self.screen.run()
         if self.pool.exact or self._robust() or self.screen.settled:
             self.notes += ["screening: " + "; ".join(self.screen.path)] if self.screen.path else []
             return
         self._reduced()
-        left = self._at(NETWORKS_SHARE) - time.monotonic()
+        left = self._at(NETWORKS_SHARE) - clock.now()
         if not self.screen.settled and left > 0:
             todo = plans(self.data.x, self.data.y, self.scales, self.data.scale)
             self.networks.run(todo, 0.6 * left)
@@ -187,6 +208,7 @@ class _RegressionSearch:
                 names,
                 self.options.seed,
                 clean=self.screen.is_clean,
+                threads=self.options.jobs or torch.get_num_threads(),
             )
         self.on_stage("varying and joining formulas")
         for entry in self.pool.entries[:MAX_SEEDS]:
@@ -207,7 +229,7 @@ class _RegressionSearch:
     def _robust(self) -> bool:
         """Screening again without the rows that are gross errors; True where that settles it."""
         target = self.pool.target
-        if time.monotonic() > self._at(SCREENING_SHARE):
+        if clock.now() > self._at(SCREENING_SHARE):
             return False
         kept = inliers(target.x, target.y, initial_problem(target).weights)
         if kept is None:
@@ -231,7 +253,7 @@ class _RegressionSearch:
     def _reduced(self) -> None:
         """Networks on what the reductions have left, where that is smaller than the data."""
         problem = self.screen.ends[0].problem
-        left = self._at(NETWORKS_SHARE) - time.monotonic()
+        left = self._at(NETWORKS_SHARE) - clock.now()
         if not 1 < problem.size <= 4 or not problem.steps or left < 1:
             return
         names = tuple(f"u{i + 1}" for i in range(problem.size))
@@ -241,7 +263,7 @@ class _RegressionSearch:
             return self.pool.offer(problem.wrap(expression.xreplace(back)), splines)
 
         networks = self._networks(_split(FitTarget(problem.columns, problem.y, names), self.options.seed), names, offer)
-        networks.deadline = time.monotonic() + 0.5 * left
+        networks.deadline = clock.now() + 0.5 * left
         networks.run(plans(problem.columns, problem.y, ("linear",) * problem.size, "linear"), 0.3 * left)
 
     def fit_quickly(self) -> None:
@@ -262,8 +284,8 @@ class _RegressionSearch:
         if best is not None:
             self.notes.append(f"network: {best.plan}, held-out error {best.error:.3g} of the spread")
         noise = self.noise if self.noise is not None else self.screen.noise
-        if time.monotonic() - self.began > self.budget:
-            self.notes.append(f"the budget of {self.budget:g} s was used up: the best so far")
+        if clock.now() - self.began > self.budget:
+            self.notes.append(f"the {self._limit} was used up: the best so far")
         return FormulaTable(
             tuple(found),
             (*([refusal] if refusal else []), *dict.fromkeys(self.notes)),

@@ -7,8 +7,6 @@ Several go on beside each other, each with a seed of its own, so that the answer
 """
 
 import math
-import os
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from typing import Any
 import numpy as np
 import sympy
 
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.problem import ScreeningProblem
 from splinework.kernels import native
@@ -135,17 +134,19 @@ class FormulaEvolution:
         Args:
             offer: Function called with an expression over the columns of the data.
             done: Function that says whether an offered expression is good enough to stop.
-            deadline: Time of the monotonic clock.
+            deadline: Time of `clock`.
             effort: Work in units of about a second on one core.
         """
-        spent, began = 0.0, time.monotonic()
+        spent, began = 0.0, clock.now()
         running = [each for each in self.populations if not each.finished]
         with ThreadPoolExecutor(max(min(self.threads, len(running)), 1)) as pool:
-            while running and spent < effort and time.monotonic() < deadline:
+            while running and spent < effort and clock.now() < deadline:
                 share = min(TURN, (effort - spent) / len(running))
                 before = [each.native.work() for each in running]
                 ends = list(pool.map(lambda each: each.native.run(share * WORK_PER_SECOND), running))
-                spent += sum(each.native.work() - b for each, b in zip(running, before, strict=True)) / WORK_PER_SECOND
+                work = sum(each.native.work() - b for each, b in zip(running, before, strict=True)) / WORK_PER_SECOND
+                clock.spend(work)
+                spent += work
                 for each, ended in zip(running, ends, strict=True):
                     each.finished = ended
                     length, error, tree = each.front()[0]
@@ -157,7 +158,7 @@ class FormulaEvolution:
                 running = [each for each in running if not each.finished]
         everything = [(*found, each) for each in self.populations for found in each.front()[:MAX_OFFERS]]
         for _, _, tree, each in sorted(everything, key=lambda found: found[0])[: 2 * MAX_OFFERS]:
-            if time.monotonic() > deadline + LATENESS * abs(deadline - began):
+            if clock.now() > deadline + LATENESS * abs(deadline - began):
                 break
             offer(each.expression(tree))
         return spent
@@ -195,11 +196,6 @@ def population(
         n * EXACT**2,
     )
     return _Population(made, problem, scales, unit, n)
-
-
-def threads_of(jobs: int | None) -> int:
-    """The number of threads for `jobs`, by default that of the processors."""
-    return jobs if jobs is not None else os.cpu_count() or 1
 
 
 def _power_of_two(column: Array) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 import sympy
 from sympy.core.function import AppliedUndef
 
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget, Template
 from splinework.interpret.symbolic.description_length import description_length
 from splinework.interpret.symbolic.expression import NamedSpline, Splines, compile_expression, node_count, symbol
@@ -18,6 +19,8 @@ from splinework.interpret.symbolic.library import Array
 MAX_NODES = 90
 """Maximum number of nodes of an expression."""
 MAX_ENTRIES = 24
+OFFER = 0.03
+"""Units of work of a fit."""
 MAX_EXACT_CONSTANTS = 4
 """Fitted constants up to which a formula that is right to eight digits is no approximation."""
 
@@ -126,6 +129,7 @@ class Pool:
         if self.allows is not None and not self.allows(expression):
             return None
         self.seen.add(expression)
+        clock.spend(OFFER)
         proposal = Proposal.of(expression, splines or {}, self.target)
         if not np.isfinite(proposal.target.x).all():
             return None

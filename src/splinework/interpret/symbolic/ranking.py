@@ -1,7 +1,6 @@
 """Rows of the table from the pool: snapped constants, simplified forms, the Pareto front, and posterior probabilities."""
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import sympy
 
+from splinework.interpret.symbolic import clock
 from splinework.formula.figures import rounded
 from splinework.interpret.symbolic.constants import FitTarget, Template, confidence_intervals, snap
 from splinework.interpret.symbolic.description_length import description_length
@@ -43,14 +43,14 @@ def formula_rows(
         rows: Maximum number of rows.
         everything: All data, to which the final constants are fitted; the pool's data by default.
         held: Held-out data, for the held-out error of the pool's fits.
-        deadline: Time on the monotonic clock after which only the best is given simple numbers and a short form.
+        deadline: Time of `clock` after which only the best is given simple numbers and a short form.
     """
     target = everything or pool.target
     found = [constant_row(target, name, held)]
     best = pool.entries[0].description if pool.entries else math.inf
     near = [e for n, e in enumerate(pool.entries[:6]) if n == 0 or e.description < best + MAX_NATS_BEHIND]
     for entry in near:
-        if entry is near[0] or time.monotonic() <= deadline:
+        if entry is near[0] or clock.now() <= deadline:
             found += _final_rows(entry, name, target, held, pool.allows, deadline)
         else:
             found += _unsnapped_row(entry, name, target, held)
@@ -83,7 +83,7 @@ def _final_rows(
     proposal = Proposal.of(whole, splines, target)
     found: list[FormulaRow] = []
     for variant in dict.fromkeys([proposal.bare, _multiplied_out(proposal.bare)]):
-        if found and time.monotonic() > deadline:
+        if found and clock.now() > deadline:
             break
         outcome = snap(Template(variant, proposal.target)) if usable(variant) else None
         if outcome is None:

@@ -5,7 +5,6 @@ A solution g of what is left gives `f = wrap(g)` for the data, as in the recursi
 
 import itertools
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import sympy
 
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.library import LIBRARY, Array, LibraryFunction
@@ -71,7 +71,7 @@ class Screen:
     Attributes:
         pool: Pool of the target, which collects the proposed formulas.
         starts: Initial problems, that of the data last: before it equivalent ones, such as one in dimensionless groups.
-        deadline: Time on the monotonic clock.
+        deadline: Time of `clock`.
         library: Functions of one column.
         ends: The irreducible problems, the smallest first.
         path: Reductions on the way to the best formula.
@@ -93,7 +93,7 @@ class Screen:
         with np.errstate(all="ignore"):  # trials that overflow are rejected
             end = self.deadline
             for number, start in enumerate(self.starts):  # each has an equal share of the time that is left
-                now = time.monotonic()
+                now = clock.now()
                 self.deadline = now + (end - now) / (len(self.starts) - number)
                 self._run(start)
                 if self.settled:
@@ -189,7 +189,7 @@ class Screen:
         return self.noise < MAX_CLEAN_NOISE * self.starts[-1].spread
 
     def _late(self) -> bool:
-        return time.monotonic() > self.deadline
+        return clock.now() > self.deadline
 
     def _reduced(self, problem: ScreeningProblem) -> list[IrreducibleProblem]:
         """The irreducible problems of a problem."""
@@ -290,7 +290,7 @@ class Screen:
         """Formulas of a part of the target over the columns of a problem, and their values, the best first."""
         names = tuple(f"u{n}" for n in range(problem.size))
         pool = Pool(FitTarget(problem.columns, y, names, weights=weights, noise=error), self.pool.allows)
-        share = time.monotonic() + SEPARATION_SHARE * (self.deadline - time.monotonic())
+        share = clock.now() + SEPARATION_SHARE * (self.deadline - clock.now())
         Screen(pool, (initial_problem(pool.target),), share, self.library).run()
         back = {symbol(name): e for name, e in zip(names, problem.expressions, strict=True)}
         found = [
