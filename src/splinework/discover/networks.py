@@ -39,6 +39,12 @@ class SplitRows:
         """Values of y on the scale on which errors are compared."""
         return np.log(y) if self.scale == "log" else y
 
+    def squares(self, predict: Callable[[Array], Array]) -> Array:
+        """Squared errors on the rows held out, relative to the variance of y; infinite where undefined."""
+        with np.errstate(all="ignore"):
+            gap = (self.flat(predict(self.held_x)) - self.flat(self.held_y)) / (float(self.flat(self.y).std()) or 1.0)
+            return np.where(np.isfinite(gap), gap**2, math.inf)
+
     def error(self, predict: Callable[[Array], Array], *, fitted: bool = False) -> float:
         """Root mean square on the rows held out, or those fitted, relative to the spread of y; infinite where undefined."""
         x, y = (self.x, self.y) if fitted else (self.held_x, self.held_y)

@@ -30,6 +30,8 @@ MIN_ROWS, MAX_SEEDS = 8, 6
 """Fewest rows, and most formulas that evolution begins from."""
 INTERRUPTED_NOTE = "interrupted: the formulas found so far"
 """Note of a search that was interrupted."""
+MAX_DOUBT, MIN_EXCESS = 2.0, 0.02
+"""Standard errors, and the share of it, by which the squared error of a formula may exceed the network's."""
 MAX_NOISE_RATIO = 0.1
 """Error of a network, as a share of the noise that screening has estimated, below which screening begins anew."""
 SCREENING_SHARE, NETWORKS_SHARE, EVOLUTION_SHARE = 0.45, 0.7, 0.92
@@ -329,11 +331,15 @@ def _refusal(best: FormulaRow, network: NetworkTrial | None, rows: SplitRows) ->
         return f"no formula explains {best.target}: nothing predicts it better than a constant"
     if network is None:
         return None
-    formula = rows.error(best.numpy())
-    luck = 3 / math.sqrt(2 * len(rows.held_y))  # of the ratio of two errors on this number of rows
-    if formula > (1.2 + luck) * rows.error(predictor(network.model)) + 1e-6:
+    mine, theirs = (rows.squares(predict) for predict in (best.numpy(), predictor(network.model)))
+    beyond = mine - theirs
+    doubt = MAX_DOUBT * float(beyond.std()) / math.sqrt(len(beyond))
+    if float(beyond.mean()) > doubt + MIN_EXCESS * float(theirs.mean()) + 1e-12:
+        explained = [max(1 - float(squares.mean()) / rows.constant**2, 0.0) for squares in (mine, theirs)]
+        share = f"; it catches {explained[0] / explained[1]:.0%} of the variance that the spline model explains"
         return (
-            f"no formula of the library explains this as well as the spline model does (held-out error {formula:.3g} "
-            f"against {network.error:.3g} of the spread); the best attempt is given, and the spline model remains"
+            f"no formula of the library explains this as well as the spline model does (held-out error "
+            f"{math.sqrt(mine.mean()):.3g} against {network.error:.3g} of the spread){share if explained[1] > 0 else ''}; "
+            "the best attempt is given, and the spline model remains"
         )
     return None
