@@ -62,5 +62,6 @@ def _grouped(expression: Any, levels: Mapping[Any, tuple[float, float]]) -> list
             alone.setdefault(next(iter(free)), []).append(part)
         else:
             others.append(with_level_effects(part, levels))
-    together = [with_level_effects(expression.func(*parts), levels) for parts in alone.values()]
-    return [*others, *together]
+    if len(alone) == 1 and not others:  # what is not finite on both levels
+        return [with_level_effects(part, levels) for part in expression.args]
+    return [*others, *(with_level_effects(expression.func(*parts), levels) for parts in alone.values())]
