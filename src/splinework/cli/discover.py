@@ -41,7 +41,9 @@ class SearchLimits:
         """
         given = [flag for flag, value in (("--effort", self.effort), ("--jobs", self.jobs)) if value is not None]
         if given and constraints.question is not None:
-            raise ConfigError(f"{' and '.join(given)} cannot be used together with --{constraints.question}; leave it out.")
+            raise ConfigError(
+                f"{' and '.join(given)} cannot be used together with --{constraints.question}; leave it out."
+            )
 
 
 @command(no_args_is_help=True, short_help="Find the law behind one column of a table.")

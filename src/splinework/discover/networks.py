@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from splinework.interpret.symbolic import clock
 from splinework.discover.options import SearchOptions
 from splinework.discover.plans import Plan
 from splinework.discover.structure import simplified, trial_fit
+from splinework.interpret.symbolic import clock
+from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import Splines
 from splinework.interpret.symbolic.formulas_of_edges import propose
 from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction
@@ -34,6 +35,15 @@ class SplitRows:
     held_y: Array
     scale: str = "linear"
     weights: Array | None = None
+
+    @classmethod
+    def of(cls, data: FitTarget, seed: int) -> "SplitRows":
+        """Holds out a fifth, at least four rows and at most 2000."""
+        order = np.random.default_rng(seed).permutation(len(data.y))
+        count = min(max(round(0.2 * len(order)), 4), 2000)
+        held, used = order[:count], order[count:]
+        weights = None if data.weights is None else data.weights[used]
+        return cls(data.x[used], data.y[used], data.x[held], data.y[held], data.scale, weights)
 
     def flat(self, y: Array) -> Array:
         """Values of y on the scale on which errors are compared."""

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from splinework.interpret.symbolic import clock
 from splinework.errors import FitWarning
 from splinework.interpret.edit.pruning import without_edges, without_weak
 from splinework.interpret.scores import attribution
+from splinework.interpret.symbolic import clock
 from splinework.nn.network import KAN
 from splinework.train import FitResult, History, TrainingOptions, fit
 from splinework.train.history import join_histories

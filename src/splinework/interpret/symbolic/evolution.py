@@ -1,7 +1,7 @@
 """Evolution of formulas: a population that is varied, fitted and selected for as long as there is time.
 
-Formulas are sums of terms `c T`, terms are products of factors, and a factor is a column, a function of a sum or a sum, to a power. The
-populations live in `csrc/evolution.cpp`: each keeps the best formulas of every size (an archive of elites; Mouret & Clune 2015,
+Formulas are sums of terms `c T`, terms are products of factors, and a factor is a column, a function of a sum or a sum, to a
+power. The populations live in `csrc/evolution.cpp`: each keeps the best formulas of every size (an archive of elites; Mouret & Clune 2015,
 arXiv 1504.04909), varies one, fits its constants by Levenberg–Marquardt on some of the rows, and begins anew where it stalls.
 Several go on beside each other, each with a seed of its own, so that the answer does not depend on the number of threads.
 """
@@ -117,7 +117,10 @@ class FormulaEvolution:
         first = self.problems[0]
         for each in self.populations:
             if each.problem is first:
-                tree = _to_sum(expression, {e: (i, float(s)) for i, (e, s) in enumerate(zip(first.expressions, each.scales, strict=True))})
+                tree = _to_sum(
+                    expression,
+                    {e: (i, float(s)) for i, (e, s) in enumerate(zip(first.expressions, each.scales, strict=True))},
+                )
                 if tree is not None:
                     each.native.seed(_scaled(tree, 1 / each.unit))
 
@@ -137,20 +140,24 @@ class FormulaEvolution:
             deadline: Time of `clock`.
             effort: Work in units of about a second on one core.
         """
-        spent, began = 0.0, clock.now()
+        spent: float = 0.0
+        began = clock.now()
         running = [each for each in self.populations if not each.finished]
         with ThreadPoolExecutor(max(min(self.threads, len(running)), 1)) as pool:
             while running and spent < effort and clock.now() < deadline:
                 share = min(TURN, (effort - spent) / len(running))
                 before = [each.native.work() for each in running]
-                ends = list(pool.map(lambda each: each.native.run(share * WORK_PER_SECOND), running))
-                work = sum(each.native.work() - b for each, b in zip(running, before, strict=True)) / WORK_PER_SECOND
+                turns = [pool.submit(each.native.run, share * WORK_PER_SECOND) for each in running]
+                ends = [turn.result() for turn in turns]
+                work: float = (
+                    sum(each.native.work() - b for each, b in zip(running, before, strict=True)) / WORK_PER_SECOND
+                )
                 clock.spend(work)
                 spent += work
                 for each, ended in zip(running, ends, strict=True):
                     each.finished = ended
                     length, error, tree = each.front()[0]
-                    if ended or length < self.shortest - MIN_GAIN and error < self.bar**2:
+                    if ended or (length < self.shortest - MIN_GAIN and error < self.bar**2):
                         self.shortest = min(length, self.shortest)
                         offer(each.expression(tree))
                         if done():
@@ -222,13 +229,17 @@ def _of_sum(tree: Any, columns: Sequence[Any], scales: Array, unit: float = 1.0)
     return sympy.Add(*parts)
 
 
-_BY_NUMBER = {number: function for number, function in FUNCTIONS.values()}
-_NUMBER_OF = {function: number for number, function in FUNCTIONS.values()}
+_BY_NUMBER: dict[int, Any] = dict(FUNCTIONS.values())
+_NUMBER_OF: dict[Any, int] = {function: number for number, function in FUNCTIONS.values()}
 
 
 def _exponent(power: float) -> Any:
     fraction = Fraction(power).limit_denominator(60)
-    return sympy.Rational(fraction.numerator, fraction.denominator) if abs(fraction - power) < 1e-12 else sympy.Float(power)
+    return (
+        sympy.Rational(fraction.numerator, fraction.denominator)
+        if abs(fraction - power) < 1e-12
+        else sympy.Float(power)
+    )
 
 
 def _to_sum(expression: Any, columns: dict[Any, tuple[int, float]]) -> Any:

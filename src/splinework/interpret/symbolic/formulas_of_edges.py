@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from sympy.core.function import AppliedUndef
 
-from splinework.interpret.symbolic import clock
 from splinework.errors import DataError, ShapeError
 from splinework.errors.foreign import explained
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import ColumnScaling, Splines, build_expressions
 from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction

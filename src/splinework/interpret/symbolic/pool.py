@@ -14,8 +14,8 @@ from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget, Template
 from splinework.interpret.symbolic.description_length import description_length
 from splinework.interpret.symbolic.expression import NamedSpline, Splines, compile_expression, node_count, symbol
-from splinework.interpret.symbolic.levenberg_marquardt import LeastSquaresSolution
 from splinework.interpret.symbolic.levels import two_valued, with_level_effects
+from splinework.interpret.symbolic.levenberg_marquardt import LeastSquaresSolution
 from splinework.interpret.symbolic.library import Array
 
 MAX_NODES = 90

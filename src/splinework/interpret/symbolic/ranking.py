@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import sympy
 
-from splinework.interpret.symbolic import clock
 from splinework.formula.figures import rounded
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget, Template, confidence_intervals, snap
 from splinework.interpret.symbolic.description_length import description_length
 from splinework.interpret.symbolic.expression import Splines, compile_expression, node_count

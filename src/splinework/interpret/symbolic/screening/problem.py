@@ -122,6 +122,14 @@ class ScreeningProblem:
         )
 
 
+@dataclass(frozen=True)
+class IrreducibleProblem:
+    """A problem without further reductions, and the error of its surrogate on the scale of the data's target."""
+
+    problem: ScreeningProblem
+    error: float
+
+
 def initial_problem(target: FitTarget) -> ScreeningProblem:
     """The problem of the data as they are."""
     weights = np.ones(len(target.y)) if target.weights is None else target.weights / target.weights.mean()

@@ -22,6 +22,7 @@ from splinework.interpret.symbolic.screening import composites, polynomials, ter
 from splinework.interpret.symbolic.screening.coordinates import additive_coordinates
 from splinework.interpret.symbolic.screening.problem import (
     LOGARITHM,
+    IrreducibleProblem,
     ScoredExpression,
     ScreeningProblem,
     initial_problem,
@@ -56,14 +57,6 @@ SEPARATION_SHARE = 0.3
 """Share of the time left for the formula of a part."""
 
 
-@dataclass(frozen=True)
-class IrreducibleProblem:
-    """A problem without further reductions, and the error of its surrogate on the scale of the data's target."""
-
-    problem: ScreeningProblem
-    error: float
-
-
 @dataclass
 class Screen:
     """Screening of one target.
@@ -75,7 +68,7 @@ class Screen:
         library: Functions of one column.
         ends: The irreducible problems, the smallest first.
         path: Reductions on the way to the best formula.
-        further: A search of another kind for the data, once the direct candidates have failed; it says whether nothing is left to do.
+        further: Another search, once the direct candidates have failed; it says whether nothing is left to do.
         noise: Least leave-one-out error of all surrogates, on the scale of the target: an estimate of the noise.
     """
 
@@ -113,7 +106,7 @@ class Screen:
         singles = [end.problem for end in ends[:BEAM_WIDTH] if end.problem.size == 1]
         # Under noise a rich structure might hide the transform of a simple one, so that transforms come first then.
         searched = self._searched(problem)
-        if self.pool.exact or self.is_clean and (searched or self._composed(singles)):
+        if self.pool.exact or (self.is_clean and (searched or self._composed(singles))):
             return
         # A sum of products may reach the noise and yet approximate something simpler: try transforms of the target.
         for end in ends[: 1 if self.settled else BEAM_WIDTH]:

@@ -99,11 +99,7 @@ class _BeamSearch:
                     done[key] = self.value(key) + depth * (math.log(self.rows) + 2 * math.log(count))
                     if rss <= self.floor or len(states) == BEAM_WIDTH:
                         break
-            if (
-                clock.now() > self.deadline
-                or not states
-                or any(float(s.left @ s.left) <= self.floor for s in states)
-            ):
+            if clock.now() > self.deadline or not states or any(float(s.left @ s.left) <= self.floor for s in states):
                 break
         ordered = sorted(done.items(), key=lambda entry: entry[1])
         longest: dict[int, tuple[Key, float]] = {}
