@@ -189,7 +189,10 @@ class Screen:
         scale = problem.spread
         level = [(fit_surrogate(problem.columns, problem.y, problem.weights), problem)]
         if level[0][0].error > 0.3 * scale:  # the polynomial cannot follow the data; try waves
-            level += [(_fit_to(w.problem), w.problem) for w in wave_reductions(problem)]
+            level += [
+                (fit_surrogate(w.problem.columns, w.problem.y, w.problem.weights), w.problem)
+                for w in wave_reductions(problem)
+            ]
             level = sorted(level, key=lambda entry: entry[0].error)[:BEAM_WIDTH]
         self.noise = min(self.noise, *(surrogate.error for surrogate, _ in level))
         noisy = level[0][0].error > MIN_NOISE * scale
@@ -201,7 +204,10 @@ class Screen:
                 if not smaller:
                     ends.append(IrreducibleProblem(at, surrogate.error))
                 following += smaller
-            level = [(_fit_to(at), at) for _, at in distinct(following)[: BEAM_WIDTH if noisy else MAX_CLEAR]]
+            level = [
+                (fit_surrogate(at.columns, at.y, at.weights), at)
+                for _, at in distinct(following)[: BEAM_WIDTH if noisy else MAX_CLEAR]
+            ]
             self.noise = min(self.noise, *(surrogate.error for surrogate, _ in level)) if level else self.noise
         ends += [IrreducibleProblem(at, surrogate.error) for surrogate, at in level]
         return sorted(ends, key=lambda end: (end.problem.size, end.error))
@@ -347,7 +353,3 @@ class Screen:
         yield polynomials.polynomial_candidates(problem, **self._limits)
         yield polynomials.fraction_candidates(problem, **self._limits)
         yield terms.sum_candidates(problem, rational=True, **self._limits)
-
-
-def _fit_to(problem: ScreeningProblem) -> PolynomialSurrogate:
-    return fit_surrogate(problem.columns, problem.y, problem.weights)
