@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -124,7 +125,9 @@ def test_a_formula_that_catches_less_than_the_network_says_how_much(monkeypatch,
     y = signal + 0.5 * random.normal(size=4000)
     data = SplitRows(x[2000:], y[2000:], x[:2000], y[:2000])
     network = NetworkTrial(Plan((1, 1), ("linear",), "linear", 1), None, None, 0.5)
-    monkeypatch.setattr("splinework.discover.refusal.predictor", lambda model: lambda at: np.sin(3 * at[:, 0]))
+    monkeypatch.setattr(
+        import_module("splinework.discover.refusal"), "predictor", lambda model: lambda at: np.sin(3 * at[:, 0])
+    )
     row = formula_row(sympy.Float(factor) * sympy.sin(3 * X), FitTarget(x, y, ("x1",)), "y", 1.0, {})
     said = refusal(row, network, data)
     assert (said is not None) == refused

@@ -17,6 +17,7 @@ import sympy
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import node_count, symbol
 from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.screening.surrogate import PolynomialSurrogate, fit_surrogate
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,11 @@ class IrreducibleProblem:
 
     problem: ScreeningProblem
     error: float
+
+
+def fit_to(problem: ScreeningProblem) -> PolynomialSurrogate:
+    """The polynomial that stands in for the target of a problem."""
+    return fit_surrogate(problem.columns, problem.y, problem.weights)
 
 
 def initial_problem(target: FitTarget) -> ScreeningProblem:

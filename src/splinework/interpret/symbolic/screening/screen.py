@@ -25,6 +25,7 @@ from splinework.interpret.symbolic.screening.problem import (
     IrreducibleProblem,
     ScoredExpression,
     ScreeningProblem,
+    fit_to,
     initial_problem,
     transformed,
 )
@@ -51,10 +52,8 @@ MAX_SEPARATION_ERROR, N_PARTS = 0.2, 2
 """Error of a separation, relative to the spread, above which it is none, and formulas of its part that are followed."""
 MAX_EXCHANGED_COLUMNS, N_COORDINATES = 4, 2
 """Columns up to which other coordinates are tried, and how many of them are followed."""
-MIN_FACTOR = 1e-9
-"""Least magnitude of a factor that is divided by, relative to its largest."""
-SEPARATION_SHARE = 0.3
-"""Share of the time left for the formula of a part."""
+MIN_FACTOR, SEPARATION_SHARE = 1e-9, 0.3
+"""Least magnitude of a factor that is divided by, relative to its largest, and share of the time left for a part's formula."""
 
 
 @dataclass
@@ -189,10 +188,7 @@ class Screen:
         scale = problem.spread
         level = [(fit_surrogate(problem.columns, problem.y, problem.weights), problem)]
         if level[0][0].error > 0.3 * scale:  # the polynomial cannot follow the data; try waves
-            level += [
-                (fit_surrogate(w.problem.columns, w.problem.y, w.problem.weights), w.problem)
-                for w in wave_reductions(problem)
-            ]
+            level += [(fit_to(w.problem), w.problem) for w in wave_reductions(problem)]
             level = sorted(level, key=lambda entry: entry[0].error)[:BEAM_WIDTH]
         self.noise = min(self.noise, *(surrogate.error for surrogate, _ in level))
         noisy = level[0][0].error > MIN_NOISE * scale
@@ -204,10 +200,7 @@ class Screen:
                 if not smaller:
                     ends.append(IrreducibleProblem(at, surrogate.error))
                 following += smaller
-            level = [
-                (fit_surrogate(at.columns, at.y, at.weights), at)
-                for _, at in distinct(following)[: BEAM_WIDTH if noisy else MAX_CLEAR]
-            ]
+            level = [(fit_to(at), at) for _, at in distinct(following)[: BEAM_WIDTH if noisy else MAX_CLEAR]]
             self.noise = min(self.noise, *(surrogate.error for surrogate, _ in level)) if level else self.noise
         ends += [IrreducibleProblem(at, surrogate.error) for surrogate, at in level]
         return sorted(ends, key=lambda end: (end.problem.size, end.error))
