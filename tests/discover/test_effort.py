@@ -129,15 +129,15 @@ def test_a_formula_that_catches_less_than_the_network_says_how_much(monkeypatch,
         import_module("splinework.discover.refusal"), "predictor", lambda model: lambda at: np.sin(3 * at[:, 0])
     )
     row = formula_row(sympy.Float(factor) * sympy.sin(3 * X), FitTarget(x, y, ("x1",)), "y", 1.0, {})
-    said = refusal(row, network, data)
-    assert (said is not None) == refused
+    message = refusal(row, network, data)
+    assert (message is not None) == refused
     if refused:
         explained = [
             1 - np.mean((y - f * signal)[:2000] ** 2) / np.mean((y[:2000] - y[2000:].mean()) ** 2)
             for f in (factor, 1.0)
         ]
-        assert f"it catches {explained[0] / explained[1]:.0%} of the variance" in said
-        assert "as well as the spline model does" in said
+        assert f"it catches {explained[0] / explained[1]:.0%} of the variance" in message
+        assert "as well as the spline model does" in message
 
 
 def test_a_formula_that_explodes_beyond_the_data_loses_against_one_that_does_not():

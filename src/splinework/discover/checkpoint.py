@@ -27,7 +27,7 @@ MAX_BYTES = 2**24
 
 @dataclass(frozen=True)
 class SearchCheckpoint:
-    """What is kept of a search.
+    """The state of a search that is stored.
 
     Attributes:
         kind: Always `KIND`.
@@ -97,7 +97,7 @@ def write_checkpoint(
 
     Args:
         path: The file.
-        before: What it held.
+        before: The checkpoint that the file holds now.
         formulas: Expressions over the columns, best first.
         names: Names of the columns.
 

@@ -5,7 +5,7 @@ import math
 from splinework.discover.networks import NetworkTrial, SplitRows, predictor
 from splinework.interpret.symbolic.table import FormulaRow
 
-MAX_DOUBT, MIN_EXCESS = 2.0, 0.02
+MAX_STANDARD_ERRORS, MIN_EXCESS = 2.0, 0.02
 """Standard errors, and the share of it, by which the squared error of a formula may exceed the network's."""
 
 
@@ -25,8 +25,8 @@ def refusal(best: FormulaRow, network: NetworkTrial | None, rows: SplitRows) -> 
         return None
     mine, theirs = (rows.squares(predict) for predict in (best.numpy(), predictor(network.model)))
     beyond = mine - theirs
-    doubt = MAX_DOUBT * float(beyond.std()) / math.sqrt(len(beyond))
-    if float(beyond.mean()) > doubt + MIN_EXCESS * float(theirs.mean()) + 1e-12:
+    tolerance = MAX_STANDARD_ERRORS * float(beyond.std()) / math.sqrt(len(beyond))
+    if float(beyond.mean()) > tolerance + MIN_EXCESS * float(theirs.mean()) + 1e-12:
         explained = [max(1 - float(squares.mean()) / rows.constant**2, 0.0) for squares in (mine, theirs)]
         share = f"; it catches {explained[0] / explained[1]:.0%} of the variance that the spline model explains"
         return (

@@ -93,7 +93,7 @@ class FormulaEvolution:
         problems: The problems, that of the data first; populations are shared out among them.
         functions: Names of the functions that formulas may have, of `FUNCTIONS`.
         seed: Seed of everything random.
-        clean: Whether the data have no noise to speak of.
+        clean: Whether the noise of the data is negligible.
         threads: Populations that run at a time.
     """
 
@@ -181,7 +181,7 @@ def population(
         functions: Names of `FUNCTIONS`.
         seed: Its seed.
         nodes: Most nodes of a formula.
-        clean: Whether the data have no noise to speak of.
+        clean: Whether the noise of the data is negligible.
     """
     n = min(len(problem.y), CLEAN_ROWS if clean else NOISY_ROWS)
     chosen = np.sort(np.random.default_rng(seed).permutation(len(problem.y))[:n])
