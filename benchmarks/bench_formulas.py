@@ -1,9 +1,9 @@
 """How many laws each finder of formulas recovers, side by side: splinework, Operon, gplearn, pykan; same rows, seconds, cores.
 
 Suites: 27 (dimensionless, of the KAN paper), main and bonus (Feynman, 100 and 20), classical (64 of Nguyen, Keijzer, Livermore
-and others), polynomials (40 sparse ones, drawn), noise, outside (no formula of the library), random (drawn from a grammar;
-random-7 is another draw), real (measurements); robust = idle, integers, collinear, outliers, fewer, categories (every tenth main
-equation from worse data); powers (the power products of main and bonus).
+and others), polynomials (40 sparse ones, drawn), levels (20 with categories, drawn), noise, outside (no formula of the library),
+random (drawn from a grammar; random-7 is another draw), real (measurements); robust = idle, integers, collinear, outliers,
+fewer, categories (every tenth main equation from worse data); powers (the power products of main and bonus).
 
 1000 rows, uniform in the ranges, noise of the level times std(y) in y. Solved: on 2000 fresh noiseless rows NRMSE < 1e-6 (with
 noise < 0.1 of its level, or symbolically equal), on a range 1.25 times as wide < 1e-4 (with noise < 0.2 of its level; rows where
@@ -53,6 +53,11 @@ def parser() -> argparse.ArgumentParser:
         "--limit", type=int, default=None, help="only this number of problems of each suite, the first ones"
     )
     made.add_argument("--budget", type=float, default=60.0, help="seconds an answer")
+    made.add_argument(
+        "--effort",
+        action="store_true",
+        help="splinework takes the budget as units of work, about a second on one core each: for busy machines",
+    )
     made.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="answers at once")
     made.add_argument("--threads", type=int, default=1, help="cores of each")
     made.add_argument("--rivals-python", default=None, metavar="PATH", help="interpreter that has the rivals' packages")
@@ -95,7 +100,9 @@ def run(chosen: argparse.Namespace) -> None:
     todo = jobs(chosen, who, found)
     longest = len(todo) * (chosen.budget + runner.GRACE) / chosen.jobs / 3600
     print(f"{len(todo)} answers to get, at most {longest:.1f} h", file=sys.stderr, flush=True)
-    runner.Runner(store, budget=chosen.budget, slots=chosen.jobs, threads=chosen.threads).run(todo)
+    runner.Runner(store, budget=chosen.budget, slots=chosen.jobs, threads=chosen.threads, effort=chosen.effort).run(
+        todo
+    )
     print(tables.page(tables.of(store, chosen.suite, chosen.noise, chosen.seeds, chosen.contenders)))
 
 

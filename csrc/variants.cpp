@@ -7,15 +7,18 @@
 
 namespace splinework {
 
-// variant.cpp, compiled once for each of these.
+// variant.cpp and formula_kernel.cpp, compiled once for each of these.
 #if defined(__x86_64__)
 extern const Kernels<float> kernels_avx512_f32;
 extern const Kernels<double> kernels_avx512_f64;
+extern const FormulaKernel formulas_avx512;
 extern const Kernels<float> kernels_avx2_f32;
 extern const Kernels<double> kernels_avx2_f64;
+extern const FormulaKernel formulas_avx2;
 #endif
 extern const Kernels<float> kernels_baseline_f32;
 extern const Kernels<double> kernels_baseline_f64;
+extern const FormulaKernel formulas_baseline;
 
 namespace {
 
@@ -29,13 +32,13 @@ struct Available {
         __builtin_cpu_init();  // the answers include whether the operating system saves the registers
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma")) {
-            *next++ = {"avx512", &kernels_avx512_f32, &kernels_avx512_f64};
+            *next++ = {"avx512", &kernels_avx512_f32, &kernels_avx512_f64, &formulas_avx512};
         }
         if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-            *next++ = {"avx2", &kernels_avx2_f32, &kernels_avx2_f64};
+            *next++ = {"avx2", &kernels_avx2_f32, &kernels_avx2_f64, &formulas_avx2};
         }
 #endif
-        *next = {"baseline", &kernels_baseline_f32, &kernels_baseline_f64};
+        *next = {"baseline", &kernels_baseline_f32, &kernels_baseline_f64, &formulas_baseline};
         const Variant* wished = find(std::getenv("SPLINEWORK_ISA"));
         used = wished ? wished : list;
     }
@@ -77,5 +80,7 @@ template <>
 const Kernels<double>& kernels<double>() {
     return *variant().f64;
 }
+
+const FormulaKernel& formula_kernel() { return *variant().formulas; }
 
 }  // namespace splinework

@@ -1,6 +1,7 @@
 // The kernels of one instruction set, and the choice of the best one that this processor has.
 #pragma once
 
+#include "formula_code.hpp"
 #include "layer.hpp"
 
 namespace splinework {
@@ -16,11 +17,13 @@ struct Kernels {
     double (*fma_peak)(int threads);  // multiply-adds per second that this processor reaches, measured
 };
 
-// Every variant defines these two, in its own translation units: kernels_avx512_f32, kernels_avx512_f64, and so on.
+// Every variant defines these, in its own translation units: kernels_avx512_f32, kernels_avx512_f64,
+// formulas_avx512, and so on.
 struct Variant {
     const char* name;  // "avx512", "avx2", "baseline" (x86-64: SSE2; aarch64: NEON)
     const Kernels<float>* f32;
     const Kernels<double>* f64;
+    const FormulaKernel* formulas;
 };
 
 // The variants that this build has and this processor can run, best first; ends with a null name.

@@ -28,6 +28,8 @@ from splinework.interpret.symbolic.expression import python, symbol
 
 GRACE = 20.0
 """Seconds after the budget, start of the process and import included, at which a process is stopped."""
+BUSY = 12
+"""Seconds that a unit of work may take on a busy machine."""
 NOTES = 6
 """Most notes that are kept."""
 
@@ -50,7 +52,8 @@ class Job:
 class Runner:
     """Some slots of some cores each."""
 
-    def __init__(self, results: Results, *, budget: float, slots: int, threads: int) -> None:
+    def __init__(self, results: Results, *, budget: float, slots: int, threads: int, effort: bool = False) -> None:
+        self.effort = effort
         self.results, self.budget, self.threads, self.slots = results, budget, threads, slots
         self.commit = commit()
         self._judging = threading.Lock()  # sympy keeps caches
@@ -95,6 +98,7 @@ class Runner:
             **self._evaluation(job, answer),
             "seconds": None if math.isnan(answer.seconds) else round(answer.seconds, 3),
             "budget": self.budget,
+            "effort": self.effort,
             "threads": self.threads,
             "formula": answer.formula,
             "splines": answer.splines,
@@ -125,6 +129,7 @@ class Runner:
         request = {
             "names": task.inputs,
             "budget": self.budget,
+            "effort": self.effort,
             "seed": job.seed,
             "threads": self.threads,
             "processors": processors,
@@ -142,7 +147,7 @@ class Runner:
             self._processes.add(process)
             ended = "it was stopped after its time"
             try:
-                code = process.wait(self.budget + GRACE)
+                code = process.wait(self.budget * (BUSY if self.effort else 1) + GRACE)
                 ended = f"its process ended with {code}" if code else ""
             except subprocess.TimeoutExpired:
                 pass

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.resources import files
 
-from benchmarks.formulas import changes, classical, grammar, measured, outside
+from benchmarks.formulas import changes, classical, grammar, levels, measured, outside
 from benchmarks.formulas.tasks import Task
 from benchmarks.formulas.truth import is_power_product
 from splinework.data import feynman, feynman_ids
@@ -88,6 +88,7 @@ _SUITES: dict[str, Callable[[], tuple[Task, ...]]] = {
     "bonus": _bonus,
     "classical": classical.classical,
     "polynomials": classical.polynomials,
+    "levels": levels.categories,
     "noise": outside.noise,
     "outside": outside.beyond,
     "random": lambda: grammar.suite(grammar.SEED),

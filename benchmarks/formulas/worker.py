@@ -46,6 +46,8 @@ def main(peer: Path, folder: Path) -> None:
 
     wanted = {"x": rows["x"], "y": rows["y"], "fresh": rows["fresh"], "wide": rows["wide"]}
     options = {key: request[key] for key in ("names", "budget", "seed", "threads")}
+    if request["effort"]:
+        os.environ["BENCH_EFFORT"] = str(request["budget"])
     try:
         contender.answer(say=say, **wanted, **options)
     except Exception as error:  # noqa: BLE001 - whatever goes wrong in a contender is its result

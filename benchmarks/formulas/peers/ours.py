@@ -1,5 +1,6 @@
-"""splinework: `discover` as it comes."""
+"""splinework: `discover` as it comes, or with units of work instead of seconds where the bench says so."""
 
+import os
 from typing import Any
 
 from sympy.core.function import AppliedUndef
@@ -9,8 +10,9 @@ from splinework.discover import discover
 
 def answer(x: Any, y: Any, fresh: Any, wide: Any, names: Any, budget: Any, seed: Any, threads: Any, say: Any) -> None:
     """The first row of the table."""
-    del threads  # from the environment
-    table = discover(x, y, names=names, budget=budget, seed=seed, progress=False)
+    effort = os.environ.get("BENCH_EFFORT")
+    limit = {"budget": budget} if effort is None else {"effort": float(effort)}
+    table = discover(x, y, names=names, seed=seed, jobs=threads, progress=False, **limit)
     best = table.best
     inside = sorted({s.name for call in best.expression.atoms(AppliedUndef) for s in call.free_symbols})
     predict = best.numpy()

@@ -72,10 +72,10 @@ def shape(note: str, default: str) -> Any:
     return option(metavar="2,5,1", show_default=default, help=text, group=MODEL_GROUP)
 
 
-def effort(default: float) -> Any:
+def effort(default: float | None, **words: Any) -> Any:
     """The limit of work, which does not depend on the load of the machine."""
-    words = "Limit of work, in units of about a second on one core."
-    return option(default=default, type=Amount("units of work"), metavar="WORK", help=words, group=SEARCH_GROUP)
+    text = "Limit of work, in units of about a second on one core."
+    return option(default=default, type=Amount("units of work"), metavar="WORK", help=text, group=SEARCH_GROUP, **words)
 
 
 def budget(default: float) -> Any:

@@ -2,24 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import click
 
+from splinework.cli import common
 from splinework.cli.answer import results, show_answer
 from splinework.cli.artefacts import DISCOVERED
 from splinework.cli.constraints import FormulaConstraints
 from splinework.cli.interrupts import INTERRUPTED
 from splinework.cli.json_output import json_text
-from splinework.cli.options import command, takes
+from splinework.cli.options import command, option, takes
 from splinework.cli.progress import Stages
 from splinework.cli.request import FitRequest, on_table
 from splinework.cli.run import run_fit
 from splinework.cli.terminal import show_next_steps
+from splinework.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchLimits:
+    """The options as they were given."""
+
+    effort: float | None = common.effort(None, show_default="seconds instead")
+    jobs: int | None = option(
+        metavar="N",
+        within=(1, 1024),
+        show_default="all processors",
+        help="Populations of formulas at a time.",
+        group=common.SEARCH_GROUP,
+    )
+
+    def check(self, constraints: FormulaConstraints) -> None:
+        """Refuses them for questions that are not answered by `sw.discover`.
+
+        Raises:
+            ConfigError: If one was given for such a question.
+        """
+        given = [flag for flag, value in (("--effort", self.effort), ("--jobs", self.jobs)) if value is not None]
+        if given and constraints.question is not None:
+            raise ConfigError(
+                f"{' and '.join(given)} cannot be used together with --{constraints.question}; leave it out."
+            )
 
 
 @command(no_args_is_help=True, short_help="Find the law behind one column of a table.")
 @on_table(budget=60.0, missing=("drop", "mean"))
 @takes(FormulaConstraints)
-def discover(request: FitRequest, constraints: FormulaConstraints) -> int:
+@takes(SearchLimits)
+def discover(request: FitRequest, constraints: FormulaConstraints, limits: SearchLimits) -> int:
     """Find the law behind one column of DATA, a CSV or Parquet file (- for the standard input).
 
     Prints formulas, best first: the shortest description of formula and errors together. Says so where no formula of the
@@ -39,6 +70,7 @@ def discover(request: FitRequest, constraints: FormulaConstraints) -> int:
       splinework discover run.csv --target x --ode time
     """
     constraints.check()
+    limits.check(constraints)
     folder = request.check(DISCOVERED)
 
     from splinework.cli.job import FitSettings
@@ -51,6 +83,8 @@ def discover(request: FitRequest, constraints: FormulaConstraints) -> int:
         missing=request.missing,
         constraints=constraints,
         tables_apart=True,
+        effort=limits.effort,
+        jobs=limits.jobs,
     )
     with Stages(quiet=request.quiet) as stages:
         stages.stage(f"reading {request.source}", after=0.5)

@@ -37,7 +37,8 @@ _MAX_FORMULAS: Final = 5  # formulas of a target that are kept
 class FitSettings:
     """Settings of a fit; None lets the data decide.
 
-    With `tables_apart`, the values of splines are written beside the formulas and not into them.
+    With `tables_apart`, the values of splines are written beside the formulas and not into them. `effort` and `jobs` are for
+    `discover` alone.
     """
 
     budget: float
@@ -47,6 +48,8 @@ class FitSettings:
     missing: str | None = None
     constraints: FormulaConstraints = field(default_factory=FormulaConstraints)
     tables_apart: bool = False
+    effort: float | None = None
+    jobs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,8 @@ class FitOutcome:
 
 def search(prepared: PreparedSample, settings: FitSettings, listener: FitCallbacks) -> FormulaTable:
     """Searches for formulas on the rows to fit."""
-    shape: dict[str, Any] = {} if settings.shape is None else {"shape": list(settings.shape)}
+    extra: dict[str, Any] = {} if settings.shape is None else {"shape": list(settings.shape)}
+    extra |= {k: v for k, v in (("effort", settings.effort), ("jobs", settings.jobs)) if v is not None}
     with suited_to(len(prepared.train[1])):
         return settings.constraints.search(
             *prepared.train,
@@ -142,7 +146,7 @@ def search(prepared: PreparedSample, settings: FitSettings, listener: FitCallbac
             progress=False,
             on_stage=listener.stage,
             callbacks=(listener.step,),
-            **shape,
+            **extra,
         )
 
 

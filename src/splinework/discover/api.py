@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import Unpack
 
+from splinework.discover.indicators import with_indicators
 from splinework.discover.inner_search import target_name
 from splinework.discover.options import SearchKeywords, SearchOptions
 from splinework.discover.regression import regress
@@ -47,7 +48,8 @@ def discover(
     proposed is fitted to the data as a whole and ranked by description length; the answer says where no formula holds.
 
     Args:
-        x: `(N, d)` array or frame.
+        x: `(N, d)` array or frame. A column of words becomes columns of 0 and 1 for each of its levels but the first, and a
+            note says which.
         y: `(N,)` numbers. For labels see `discover_classes`, for several columns `discover_multioutput`.
         names: Names of the columns of x; by default those of the frame, or `x1`, `x2`, ….
         target: Name of y; by default that of the series, or `y`.
@@ -83,8 +85,12 @@ def discover(
         y = x1/x2**2
     """
     chosen = options_of(discover, options, keywords, SearchOptions)
+    notes: list[str] = []
     if names is None and hasattr(x, "columns"):
-        names = [str(c) for c in x.columns]
+        if (coded := with_indicators(x)) is not None:
+            x, names, notes = coded
+        else:
+            names = [str(c) for c in x.columns]
     target = target_name(target, y)
     values = np.asarray(y)
     if values.dtype.kind in "bOUS" and not _numbers(values):
@@ -102,8 +108,10 @@ def discover(
         labels = list(names) if names is not None else [f"x{i + 1}" for i in range(columns)]
         space = _space(library, start, labels)
         if units is None:
-            return search(x, values, names=names, space=space)
-        return _balanced(x, values, labels, target, units, partial(search, space=space))
+            table = search(x, values, names=names, space=space)
+        else:
+            table = _balanced(x, values, labels, target, units, partial(search, space=space))
+    return replace(table, notes=(*table.notes, *notes)) if notes else table
 
 
 def _space(library: Sequence[str | LibraryFunction] | None, start: str | None, names: Sequence[str]) -> SearchSpace:

@@ -27,7 +27,7 @@ from splinework.discover.logits import (
     nats,
     probabilities,
 )
-from splinework.discover.options import InnerSearchKeywords, SearchOptions
+from splinework.discover.options import InnerSearchKeywords, SearchOptions, refuse_extras
 from splinework.discover.right_sides import structure_key
 from splinework.discover.snapping import FreeConstants, minimise, price, snap
 from splinework.discover.terms import Terms, exponents, functions, monomials, supports
@@ -91,6 +91,7 @@ def discover_classes(
         'P(kind=low)'
     """
     chosen = options_of(discover_classes, options, keywords, SearchOptions)
+    refuse_extras(chosen, "discover_classes")
     target = target_name(target, y)
     xs, columns = as_table(x, names, "discover_classes")
     seen = np.asarray(y).reshape(-1)

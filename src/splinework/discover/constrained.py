@@ -12,7 +12,7 @@ from typing_extensions import Unpack
 
 from splinework.discover.constraints import ForbiddenNames, contains, forbidden_names, required_terms
 from splinework.discover.inner_search import InnerSearch, as_table, inner_search, target_name
-from splinework.discover.options import InnerSearchKeywords, SearchOptions
+from splinework.discover.options import InnerSearchKeywords, SearchOptions, refuse_extras
 from splinework.discover.partial import MAX_FORMULAS, as_target, completion
 from splinework.discover.regression import INTERRUPTED_NOTE
 from splinework.discover.substitution import EXACT_TOLERANCE
@@ -73,6 +73,7 @@ def discover_constrained(
         y = x1*x2**2
     """
     chosen = options_of(discover_constrained, options, keywords, SearchOptions)
+    refuse_extras(chosen, "discover_constrained")
     target = target_name(target, y)
     columns, labels = as_table(x, names, "discover_constrained")
     data = as_target(columns, y, labels, "discover_constrained", weights)

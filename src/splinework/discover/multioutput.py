@@ -12,7 +12,7 @@ from typing_extensions import Unpack
 
 from splinework.discover.inner_search import InnerSearch, as_table, inner_search, run_search
 from splinework.discover.joint import JointLikelihood, common_parts
-from splinework.discover.options import InnerSearchKeywords, SearchOptions
+from splinework.discover.options import InnerSearchKeywords, SearchOptions, refuse_extras
 from splinework.discover.plans import choose_scale
 from splinework.discover.snapping import FreeConstants, Optimum, SnappedConstants, minimise, price, snap
 from splinework.discover.terms import Terms, exponents, functions, monomials, supports
@@ -70,6 +70,7 @@ def discover_multioutput(
         ['y1 = x1*x2', 'y2 = 3*x1*x2']
     """
     chosen = options_of(discover_multioutput, options, keywords, SearchOptions)
+    refuse_extras(chosen, "discover_multioutput")
     xs, inputs = as_table(x, names, "discover_multioutput")
     ys, outputs = as_table(y, targets, "discover_multioutput", prefix="y")
     if len(xs) != len(ys):

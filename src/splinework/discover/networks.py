@@ -1,7 +1,6 @@
 """Formulas from networks: plans from simple to rich, a short fit of each; good ones are refined, pruned and read as formulas."""
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,6 +12,8 @@ from numpy.typing import NDArray
 from splinework.discover.options import SearchOptions
 from splinework.discover.plans import Plan
 from splinework.discover.structure import simplified, trial_fit
+from splinework.interpret.symbolic import clock
+from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import Splines
 from splinework.interpret.symbolic.formulas_of_edges import propose
 from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction
@@ -37,9 +38,24 @@ class SplitRows:
     scale: str = "linear"
     weights: Array | None = None
 
+    @classmethod
+    def of(cls, data: FitTarget, seed: int) -> "SplitRows":
+        """Holds out a fifth, at least four rows and at most 2000."""
+        order = np.random.default_rng(seed).permutation(len(data.y))
+        count = min(max(round(0.2 * len(order)), 4), 2000)
+        held, used = order[:count], order[count:]
+        weights = None if data.weights is None else data.weights[used]
+        return cls(data.x[used], data.y[used], data.x[held], data.y[held], data.scale, weights)
+
     def flat(self, y: Array) -> Array:
         """Values of y on the scale on which errors are compared."""
         return np.log(y) if self.scale == "log" else y
+
+    def squares(self, predict: Callable[[Array], Array]) -> Array:
+        """Squared errors on the rows held out, relative to the variance of y; infinite where undefined."""
+        with np.errstate(all="ignore"):
+            gap = (self.flat(predict(self.held_x)) - self.flat(self.held_y)) / (float(self.flat(self.y).std()) or 1.0)
+            return np.where(np.isfinite(gap), gap**2, math.inf)
 
     def error(self, predict: Callable[[Array], Array], *, fitted: bool = False) -> float:
         """Root mean square on the rows held out, or those fitted, relative to the spread of y; infinite where undefined."""
@@ -79,7 +95,7 @@ class NetworkSearch:
         target: Name of y.
         options: Options of the search, of which the seed and the callbacks are used.
         on_stage: Function called with a text at the beginning of each stage.
-        deadline: Time of the monotonic clock.
+        deadline: Time of `clock`.
         offer: Function called with an expression over the columns and the splines in it.
         done: Function that says whether an offered expression is good enough to stop.
         library: Functions for edges.
@@ -109,12 +125,12 @@ class NetworkSearch:
 
     def run(self, todo: Sequence[Plan], screening: float) -> None:
         """Tries the plans in order, for `screening` seconds at most; what is nearly exact goes on at once."""
-        until = time.monotonic() + screening
+        until = clock.now() + screening
         good = MAX_GOOD_ERROR
         taken: list[Plan] = []
         waiting: list[NetworkTrial] = []
         for number, plan in enumerate(todo):
-            left = until - time.monotonic()
+            left = until - clock.now()
             if self.trials and left <= 0 and not waiting:
                 self.notes.append(f"time ran out before {len(todo) - number} of {len(todo)} shapes were tried")
                 break
@@ -130,7 +146,7 @@ class NetworkSearch:
                         return
         for index in _promising(self.trials, self.rows.constant):
             trial = self.trials[index]
-            if time.monotonic() > self.deadline:
+            if clock.now() > self.deadline:
                 self.notes.append("time ran out before every promising shape was taken to a formula")
                 return
             if trial.plan in taken:
@@ -159,7 +175,7 @@ class NetworkSearch:
     def _refined(self, trial: NetworkTrial) -> NetworkTrial:
         """The trial with grids as fine as pay and without the edges that do not matter."""
         self.on_stage(f"refining {trial.plan}")
-        left = max(self.deadline - time.monotonic(), 2.0)
+        left = max(self.deadline - clock.now(), 2.0)
         rows = self.rows
         options = replace(self._common, starts=1, standardise=False, penalties=trial.penalties)
         model, history = simplified(
@@ -170,7 +186,7 @@ class NetworkSearch:
     def _take(self, trial: NetworkTrial) -> bool:
         """Offers formulas of a trial; True if one is good enough."""
         self.on_stage(f"formulas for {trial.plan}")
-        until = time.monotonic() + max(self.deadline - time.monotonic(), 2.0) / 2
+        until = clock.now() + max(self.deadline - clock.now(), 2.0) / 2
         model = trial.model.double().requires_grad_(False)
         x, y = (torch.from_numpy(np.ascontiguousarray(v)) for v in (self.rows.x, self.rows.y[:, None]))
         with np.errstate(all="ignore"):  # a search looks into every corner; what is not finite there is refused

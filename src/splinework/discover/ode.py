@@ -16,7 +16,7 @@ from typing_extensions import Unpack
 
 from splinework.discover.derivatives import split
 from splinework.discover.inner_search import InnerSearch, as_table, inner_search, pareto_front, run_search
-from splinework.discover.options import InnerSearchKeywords, SearchOptions
+from splinework.discover.options import InnerSearchKeywords, SearchOptions, refuse_extras
 from splinework.discover.right_sides import RightSides, structure_key
 from splinework.discover.shooting import MIN_RELATIVE_ERROR, Segments, Shooting, cut, solve_trajectory
 from splinework.discover.snapping import FreeConstants, minimise, price, snap
@@ -81,6 +81,7 @@ def discover_ode(
         dx/dt = -2*x
     """
     chosen = options_of(discover_ode, options, keywords, SearchOptions)
+    refuse_extras(chosen, "discover_ode")
     xs, states = as_table(x, names, "discover_ode")
     ts = as_table(t, [clock], "discover_ode")[0][:, 0]
     if len(ts) != len(xs) or (trajectory is not None and len(trajectory) != len(xs)):

@@ -1,6 +1,7 @@
 """The options that all searches for formulas share."""
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypedDict, final
@@ -18,6 +19,9 @@ class SearchKeywords(TypedDict, total=False):
     """The options of every search."""
 
     budget: float
+    effort: float | None
+    jobs: int | None
+    checkpoint: str | os.PathLike[str] | None
     seed: int
     progress: bool
     on_stage: Callable[[str], None] | None
@@ -37,6 +41,11 @@ class SearchOptions:
 
     Attributes:
         budget: Approximate time to take, in seconds.
+        effort: Work instead of time, in units of about a second on one core: the same seed and effort give the same answer on
+            the same kind of processor, however busy it is and whatever `jobs`. Of `discover` alone.
+        jobs: Populations of formulas that run at a time, of `discover` alone; by default as many as torch has threads.
+        checkpoint: A file for the formulas found so far, of `discover` alone. If it exists and belongs to the same search, that
+            begins from them, with other random numbers.
         seed: Seed of everything random; the same seed gives the same result where the budget suffices.
         progress: Whether to show on a terminal what is being done.
         on_stage: Function called with a text at the beginning of each stage; nothing is shown on the terminal then.
@@ -51,6 +60,9 @@ class SearchOptions:
     """
 
     budget: float = 60.0
+    effort: float | None = None
+    jobs: int | None = None
+    checkpoint: str | os.PathLike[str] | None = None
     seed: int = 0
     progress: bool = True
     on_stage: Callable[[str], None] | None = None
@@ -60,4 +72,19 @@ class SearchOptions:
     def __post_init__(self) -> None:
         if not (isinstance(self.budget, int | float) and self.budget > 0 and math.isfinite(self.budget)):
             raise ConfigError(f"budget is a number of seconds above 0, got {self.budget!r}.")
+        if self.effort is not None and not (
+            isinstance(self.effort, int | float) and self.effort > 0 and math.isfinite(self.effort)
+        ):
+            raise ConfigError(f"effort is a number of units of work above 0, got {self.effort!r}.")
+        if self.jobs is not None and not (isinstance(self.jobs, int) and self.jobs > 0):
+            raise ConfigError(f"jobs is a number of threads, at least 1, got {self.jobs!r}.")
+        if not isinstance(self.checkpoint, (str, os.PathLike, type(None))):
+            raise ConfigError(f"checkpoint is the path of a file, got {self.checkpoint!r}.")
         TrainingOptions(seed=self.seed, callbacks=self.callbacks)  # which checks both
+
+
+def refuse_extras(options: SearchOptions, verb: str) -> None:
+    """Raises a ConfigError for options that only `discover` has."""
+    given = [name for name in ("effort", "jobs", "checkpoint") if getattr(options, name) is not None]
+    if given:
+        raise ConfigError(f"{verb} has no {' and no '.join(given)}, which discover has; leave it out.")

@@ -1,4 +1,4 @@
-"""Plans of networks to try: scales of the columns and shapes, from simple to rich."""
+"""Plans of networks to try: scales of the columns and shapes, from simple to rich; and rows that no search can take."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,8 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from splinework.errors import DataError, ShapeError
+from splinework.nn.arrays import check_magnitudes
 from splinework.splines.bases import DEFAULT_BASE, LINEAR_BASIS, Basis, make_basis
 
+MIN_ROWS = 8
+"""Fewest rows of a search."""
 MAX_INPUTS = 12
 """Largest number of inputs for which shapes with several hidden nodes are tried."""
 
@@ -102,3 +106,15 @@ def describe(names: tuple[str, ...], columns: NDArray[np.float64], scales: tuple
         for name, column, scale in zip(names, columns.T, scales, strict=True)
         if scale == "log"
     ]
+
+
+def check_rows(x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+    """Raises where the rows cannot be explained: a ShapeError or a DataError, as `regress` says."""
+    if x.ndim != 2 or len(x) != len(y):
+        raise ShapeError(f"discover takes x of shape (rows, columns) and as many y, got {x.shape} and {y.shape}.")
+    if len(y) < MIN_ROWS:
+        raise DataError(f"a formula needs at least {MIN_ROWS} rows to be more than a guess, got {len(y)}.")
+    bad = int((~np.isfinite(x)).sum() + (~np.isfinite(y)).sum())
+    if bad:
+        raise DataError(f"the data have {bad} values that are not finite numbers; drop or fill those rows first.")
+    check_magnitudes(np.column_stack([x, y]), "data", [*(f"x{i + 1}" for i in range(x.shape[1])), "y"])

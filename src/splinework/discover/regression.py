@@ -1,35 +1,42 @@
 """One column explained by others: screening first, networks for what it leaves, one pool of formulas, one table."""
 
 import math
-import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import torch
 from typing_extensions import Unpack
 
-from splinework.discover.networks import Array, NetworkSearch, NetworkTrial, SplitRows, predictor
+from splinework.discover.networks import Array, NetworkSearch, SplitRows
 from splinework.discover.options import SearchKeywords, SearchOptions
-from splinework.discover.plans import Plan, choose_scale, describe, plans
+from splinework.discover.plans import Plan, check_rows, choose_scale, describe, plans
+from splinework.discover.refusal import refusal
 from splinework.discover.search_space import EVERYTHING, SearchSpace, balanced, changes
-from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.errors import ConfigError, FileError
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.ranking import formula_rows
 from splinework.interpret.symbolic.screening import Screen, initial_problem, inliers
-from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
-from splinework.nn.arrays import check_magnitudes, numbers_of
+from splinework.interpret.symbolic.screening.problem import LOGARITHM, transformed
+from splinework.interpret.symbolic.table import FormulaTable
+from splinework.nn.arrays import numbers_of
 from splinework.train.options import options_of, with_options
 
-MIN_ROWS = 8
+MAX_SEEDS, SEEDS_APART = 6, 10_007
+"""Most formulas that evolution begins from, and what is added to the seed when a search goes on."""
 INTERRUPTED_NOTE = "interrupted: the formulas found so far"
 """Note of a search that was interrupted."""
 MAX_NOISE_RATIO = 0.1
 """Error of a network, as a share of the noise that screening has estimated, below which screening begins anew."""
-SCREENING_SHARE, NETWORKS_SHARE = 0.45, 0.85
-"""Shares of the budget after which screening, and networks, begin nothing new; the rest is for the selection."""
+SCREENING_SHARE, NETWORKS_SHARE, EVOLUTION_SHARE = 0.45, 0.7, 0.92
+"""Shares of the budget after which screening, networks, and evolution begin nothing new; the rest is for the selection."""
+EARLY_SHARE = 0.2
+"""Share of the budget for evolution in the midst of screening."""
 
 
 @with_options(SearchKeywords, SearchOptions)
@@ -69,26 +76,52 @@ def regress(
     if names is None and hasattr(x, "columns"):
         names = [str(c) for c in x.columns]
     xs, ys = numbers_of(x, "x"), numbers_of(y, "y").reshape(-1)
-    _check(xs, ys)
+    check_rows(xs, ys)
     labels = tuple(names) if names is not None else tuple(f"x{i + 1}" for i in range(xs.shape[1]))
     chosen = options_of(regress, options, keywords, SearchOptions)
     counts = None if weights is None else np.asarray(weights, dtype=float).reshape(-1)
     scales = tuple(choose_scale(column) for column in xs.T)
     scale = choose_scale(ys) if noise is None else "linear"  # known noise is in the units of y
     data = FitTarget(xs, ys, labels, scale, counts, noise or 0.0)
+    with clock.counting_work() if chosen.effort is not None else nullcontext():
+        return _answer(data, target, scales, chosen, noise, space, shape, network)
+
+
+def _answer(
+    data: FitTarget,
+    target: str,
+    scales: tuple[str, ...],
+    chosen: SearchOptions,
+    noise: float | None,
+    space: SearchSpace,
+    shape: Sequence[Any] | None,
+    network: bool,
+) -> FormulaTable:
+    """The search, however it ends, and its table."""
     search = _RegressionSearch(
-        data, target, scales, chosen, chosen.on_stage or (lambda text: None), chosen.budget, noise, space
+        data,
+        target,
+        scales,
+        chosen,
+        chosen.on_stage or (lambda text: None),
+        chosen.effort or chosen.budget,
+        noise,
+        space,
     )
-    search.notes += describe((*labels, target), np.column_stack([xs, ys]), (*scales, data.scale))
+    search.notes += describe((*data.names, target), np.column_stack([data.x, data.y]), (*scales, data.scale))
+    search.go_on()
     try:
         search.run(shape)
+        search.keep()
         if network:
             search.fit_quickly()
     except KeyboardInterrupt:
         search.notes.append(INTERRUPTED_NOTE)
+        search.keep()
     except ConfigError as error:  # a function of the user's that fails where the search has come to
         if not search.pool.entries:
             raise
+        search.keep()
         search.notes.append(f"{error} The search ended there: the formulas found so far")
     return search.table()
 
@@ -106,15 +139,47 @@ class _RegressionSearch:
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.began = time.monotonic()
-        self.rows = _split(self.data, self.options.seed)
+        self.began = clock.now()
+        self.rows = SplitRows.of(self.data, self.options.seed)
         rows = self.rows
         self.pool = Pool(replace(self.data, x=rows.x, y=rows.y, weights=rows.weights), self.space.allows)
         self.screen = self._screen(self.pool, self._at(SCREENING_SHARE))
         self.networks = self._networks(rows, self.data.names, self.pool.offer)
+        self.evolution: Any = None
+        self.before: Any = None
 
     def _screen(self, pool: Pool, deadline: float) -> Screen:
         return Screen(pool, (initial_problem(pool.target),), deadline, self.space.library)
+
+    def go_on(self) -> None:
+        """Takes the formulas of an earlier search from its checkpoint, where there is one."""
+        if self.options.checkpoint is None:
+            return
+        from splinework.discover import checkpoint
+
+        library = [each.name for each in self.space.library]
+        self.before = checkpoint.read_checkpoint(
+            self.options.checkpoint, checkpoint.search_of(self.data, library, self.noise)
+        )
+        for expression in self.before.expressions(self.data.names):
+            self.pool.offer(expression)
+        if self.before.runs:
+            self.notes.append(f"it went on from {len(self.before.formulas)} formulas of {self.options.checkpoint}")
+
+    def keep(self) -> None:
+        """Writes the formulas so far to the checkpoint, where there is one."""
+        if self.before is not None and self.options.checkpoint is not None:
+            from splinework.discover import checkpoint
+
+            found = [entry.expression for entry in self.pool.entries if not entry.proposal.splines]
+            try:
+                checkpoint.write_checkpoint(self.options.checkpoint, self.before, found, self.data.names)
+            except FileError as error:
+                self.notes.append(f"no checkpoint was written: {error}")
+
+    @property
+    def _limit(self) -> str:
+        return f"budget of {self.budget:g} s" if self.options.effort is None else f"effort of {self.budget:g} units"
 
     def _at(self, share: float) -> float:
         return self.began + share * self.budget
@@ -152,17 +217,44 @@ class _RegressionSearch:
             else:
                 self.screen.starts = (*changes(problem, entry.expression), *self.screen.starts)
         self.on_stage("screening: symmetries, factors, sums of products")
+        self.screen.further = lambda: self._evolve(clock.now() + EARLY_SHARE * self.budget)
         self.screen.run()
         if self.pool.exact or self._robust() or self.screen.settled:
             self.notes += ["screening: " + "; ".join(self.screen.path)] if self.screen.path else []
             return
         self._reduced()
-        left = self._at(NETWORKS_SHARE) - time.monotonic()
+        left = self._at(NETWORKS_SHARE) - clock.now()
         if not self.screen.settled and left > 0:
             todo = plans(self.data.x, self.data.y, self.scales, self.data.scale)
             self.networks.run(todo, 0.6 * left)
             self._screen_again()
+        self._evolve(self._at(EVOLUTION_SHARE))
         self.notes += self.networks.notes
+
+    def _evolve(self, deadline: float) -> bool:
+        """Evolution, seeded by what was found; True where nothing is left to explain."""
+        from splinework.interpret.symbolic import evolution
+
+        if not evolution.available():
+            return False
+        if self.evolution is None:
+            first, ends = self.screen.starts[-1], [end.problem for end in self.screen.ends[:1] if end.problem.steps]
+            if self.data.scale == "log":
+                ends = [*transformed(first, LOGARITHM), *ends]
+            names = [n for n, (_, f) in evolution.FUNCTIONS.items() if self.space.admits(f(symbol("z")))]
+            self.evolution = evolution.FormulaEvolution(
+                (first, *(end for end in ends if 0 < end.size <= first.size)),
+                names,
+                self.options.seed + SEEDS_APART * (0 if self.before is None else self.before.runs),
+                clean=self.screen.is_clean,
+                threads=self.options.jobs or torch.get_num_threads(),
+            )
+        self.on_stage("varying and joining formulas")
+        for entry in self.pool.entries[:MAX_SEEDS]:
+            if not entry.proposal.splines:
+                self.evolution.begin_from(entry.expression)
+        self.evolution.run(self.pool.offer, lambda: self.screen.settled, deadline=deadline)
+        return self.screen.settled
 
     def _screen_again(self) -> None:
         """Screening with what the networks have shown of the noise, where this is far less than polynomials could tell."""
@@ -176,7 +268,7 @@ class _RegressionSearch:
     def _robust(self) -> bool:
         """Screening again without the rows that are gross errors; True where that settles it."""
         target = self.pool.target
-        if time.monotonic() > self._at(SCREENING_SHARE):
+        if clock.now() > self._at(SCREENING_SHARE):
             return False
         kept = inliers(target.x, target.y, initial_problem(target).weights)
         if kept is None:
@@ -200,7 +292,7 @@ class _RegressionSearch:
     def _reduced(self) -> None:
         """Networks on what the reductions have left, where that is smaller than the data."""
         problem = self.screen.ends[0].problem
-        left = self._at(NETWORKS_SHARE) - time.monotonic()
+        left = self._at(NETWORKS_SHARE) - clock.now()
         if not 1 < problem.size <= 4 or not problem.steps or left < 1:
             return
         names = tuple(f"u{i + 1}" for i in range(problem.size))
@@ -209,8 +301,10 @@ class _RegressionSearch:
         def offer(expression: Any, splines: Any) -> object:
             return self.pool.offer(problem.wrap(expression.xreplace(back)), splines)
 
-        networks = self._networks(_split(FitTarget(problem.columns, problem.y, names), self.options.seed), names, offer)
-        networks.deadline = time.monotonic() + 0.5 * left
+        networks = self._networks(
+            SplitRows.of(FitTarget(problem.columns, problem.y, names), self.options.seed), names, offer
+        )
+        networks.deadline = clock.now() + 0.5 * left
         networks.run(plans(problem.columns, problem.y, ("linear",) * problem.size, "linear"), 0.3 * left)
 
     def fit_quickly(self) -> None:
@@ -227,60 +321,23 @@ class _RegressionSearch:
         held = replace(self.data, x=self.rows.held_x, y=self.rows.held_y, weights=None)
         found = formula_rows(self.pool, self.name, rows=10, everything=self.data, held=held, deadline=self._at(1.0))
         best = self.networks.best
-        refusal = _refusal(found[0], best, self.rows)
+        refused = refusal(found[0], best, self.rows)
         if best is not None:
             self.notes.append(f"network: {best.plan}, held-out error {best.error:.3g} of the spread")
         noise = self.noise if self.noise is not None else self.screen.noise
-        if time.monotonic() - self.began > self.budget:
-            self.notes.append(f"the budget of {self.budget:g} s was used up: the best so far")
+        if clock.now() - self.began > self.budget:
+            self.notes.append(f"the {self._limit} was used up: the best so far")
         return FormulaTable(
             tuple(found),
-            (*([refusal] if refusal else []), *dict.fromkeys(self.notes)),
+            (*([refused] if refused else []), *dict.fromkeys(self.notes)),
             None if best is None else best.model,
             None if best is None else best.history,
             noise if math.isfinite(noise) else None,
-            refusal,
+            refused,
         )
-
-
-def _check(x: Array, y: Array) -> None:
-    """Raises where the rows cannot be explained: a ShapeError or a DataError, as `regress` says."""
-    if x.ndim != 2 or len(x) != len(y):
-        raise ShapeError(f"discover takes x of shape (rows, columns) and as many y, got {x.shape} and {y.shape}.")
-    if len(y) < MIN_ROWS:
-        raise DataError(f"a formula needs at least {MIN_ROWS} rows to be more than a guess, got {len(y)}.")
-    bad = int((~np.isfinite(x)).sum() + (~np.isfinite(y)).sum())
-    if bad:
-        raise DataError(f"the data have {bad} values that are not finite numbers; drop or fill those rows first.")
-    check_magnitudes(np.column_stack([x, y]), "data", [*(f"x{i + 1}" for i in range(x.shape[1])), "y"])
 
 
 def _without(target: FitTarget, kept: Array) -> FitTarget:
     """The target with the rows that are not kept set aside."""
     weights = np.ones(len(kept)) if target.weights is None else target.weights
     return replace(target, weights=np.where(kept, weights, 1e-20 * weights.mean()))
-
-
-def _split(data: FitTarget, seed: int) -> SplitRows:
-    """Holds out a fifth, at least four rows and at most 2000."""
-    order = np.random.default_rng(seed).permutation(len(data.y))
-    count = min(max(round(0.2 * len(order)), 4), 2000)
-    held, used = order[:count], order[count:]
-    weights = None if data.weights is None else data.weights[used]
-    return SplitRows(data.x[used], data.y[used], data.x[held], data.y[held], data.scale, weights)
-
-
-def _refusal(best: FormulaRow, network: NetworkTrial | None, rows: SplitRows) -> str | None:
-    """The sentence that says so if there is no formula, or none as good as the network."""
-    if not best.inputs:
-        return f"no formula explains {best.target}: nothing predicts it better than a constant"
-    if network is None:
-        return None
-    formula = rows.error(best.numpy())
-    luck = 3 / math.sqrt(2 * len(rows.held_y))  # of the ratio of two errors on this number of rows
-    if formula > (1.2 + luck) * rows.error(predictor(network.model)) + 1e-6:
-        return (
-            f"no formula of the library explains this as well as the spline model does (held-out error {formula:.3g} "
-            f"against {network.error:.3g} of the spread); the best attempt is given, and the spline model remains"
-        )
-    return None

@@ -1,6 +1,5 @@
 """The smallest network that is as good as a fitted one: finer grids, pruning, single edges removed one by one."""
 
-import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +11,7 @@ from torch import Tensor
 from splinework.errors import FitWarning
 from splinework.interpret.edit.pruning import without_edges, without_weak
 from splinework.interpret.scores import attribution
+from splinework.interpret.symbolic import clock
 from splinework.nn.network import KAN
 from splinework.train import FitResult, History, TrainingOptions, fit
 from splinework.train.history import join_histories
@@ -20,6 +20,8 @@ MIN_THRESHOLD, MAX_THRESHOLD = 1e-4, 3e-2
 """Bounds of the attribution below which edges are pruned, otherwise three times the relative error."""
 MAX_CLEAN_ERROR = 0.05
 """Relative error up to which data are considered free of noise."""
+COUNTED_STEPS, COUNTED_FIT = 60, 0.5
+"""Most steps of a fit where work is counted instead of seconds, and the units that it counts for."""
 MAX_ERROR_RATIO, MAX_ERROR_RATIO_NOISY = 1.5, 1.01
 """Largest ratio of the held-out error of a smaller network (relative errors below 1e-5 count as equal)."""
 
@@ -42,7 +44,7 @@ def simplified(
     else:
         grown = FitResult(grown.model, join_histories(fallback, grown.history))
     columns = torch.as_tensor(x, dtype=torch.float64)
-    until = time.monotonic() + budget / 2
+    until = clock.now() + budget / 2
     best = grown
     reference = _error(best.model, held_x, held_y)
 
@@ -77,7 +79,7 @@ def _one_by_one(
     edges with an attribution up to `weakest` are tried: under noise, held-out rows cannot judge strong ones.
     """
     refused: set[tuple[int, int, int, int]] = set()
-    while time.monotonic() < until:
+    while clock.now() < until:
         scores = attribution(best.model, x).edges
         masks = [layer.mask.nonzero().tolist() for layer in best.model.kan_layers]
         alive = [(float(s[i, j]), l, i, j) for l, s in enumerate(scores) for i, j in masks[l]]
@@ -106,6 +108,9 @@ def _error(model: KAN, x: Any, y: Any) -> float:
 
 def trial_fit(model: KAN, x: Any, y: Any, options: TrainingOptions) -> FitResult:
     """`fit` without its warnings; the history has them all the same. Ctrl-C ends it, and what it is part of."""
+    if clock.counts_work():  # seconds are no limit then, but steps
+        options = replace(options, budget=None, steps=min(options.steps or COUNTED_STEPS, COUNTED_STEPS))
+        clock.spend(COUNTED_FIT)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FitWarning)
         result = fit(model, x, y, options=options)

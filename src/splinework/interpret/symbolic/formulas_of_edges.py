@@ -2,7 +2,6 @@
 
 import copy
 import math
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from sympy.core.function import AppliedUndef
 
 from splinework.errors import DataError, ShapeError
 from splinework.errors.foreign import explained
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import ColumnScaling, Splines, build_expressions
 from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction
@@ -78,7 +78,7 @@ def symbolify(
     functions = functions_of(library)
     model = copy.deepcopy(model).double().requires_grad_(False)
     xs, ys = _checked(model, x, y)
-    deadline = math.inf if budget is None else time.monotonic() + budget
+    deadline = math.inf if budget is None else clock.now() + budget
     table: list[FormulaRow] = []
     with np.errstate(all="ignore"):  # trials that are not finite are rejected
         options = edge_options(model, xs, functions, deadline)
@@ -88,7 +88,7 @@ def symbolify(
             own = scale or model.config.output_scales[index]
             pool = Pool(FitTarget(xs.numpy(), ys[:, index].numpy(), model.config.input_names, own))
             for expressions, splines in built:
-                if pool.entries and time.monotonic() > deadline:
+                if pool.entries and clock.now() > deadline:
                     break
                 if expressions[index].free_symbols:
                     pool.offer(expressions[index], splines)
@@ -132,7 +132,7 @@ def propose(
         xs: Data in raw units, `(N, inputs)`.
         ys: Targets, `(N, outputs)`.
         library: Library of functions.
-        deadline: Time on the monotonic clock after which no further choices are tried.
+        deadline: Time of `clock` after which no further choices are tried.
     """
     return _searched(model, xs, ys, edge_options(model, xs, library, deadline), deadline)
 

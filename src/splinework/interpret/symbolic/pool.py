@@ -3,21 +3,26 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import sympy
 from sympy.core.function import AppliedUndef
 
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget, Template
 from splinework.interpret.symbolic.description_length import description_length
 from splinework.interpret.symbolic.expression import NamedSpline, Splines, compile_expression, node_count, symbol
+from splinework.interpret.symbolic.levels import two_valued, with_level_effects
 from splinework.interpret.symbolic.levenberg_marquardt import LeastSquaresSolution
 from splinework.interpret.symbolic.library import Array
 
 MAX_NODES = 90
 """Maximum number of nodes of an expression."""
 MAX_ENTRIES = 24
+OFFER = 0.03
+"""Units of work of a fit."""
 MAX_EXACT_CONSTANTS = 4
 """Fitted constants up to which a formula that is right to eight digits is no approximation."""
 
@@ -90,6 +95,11 @@ class Pool:
     entries: list[PoolEntry] = field(default_factory=list)
     seen: set[Any] = field(default_factory=set)
 
+    @cached_property
+    def levels(self) -> dict[Any, tuple[float, float]]:
+        """The columns of two values, with these."""
+        return two_valued(self.target.x, self.target.names)
+
     @property
     def error(self) -> float:
         """Residual standard error of the best entry on the target's scale, corrected for degrees of freedom."""
@@ -121,11 +131,14 @@ class Pool:
 
     def offer(self, expression: Any, splines: Mapping[str, NamedSpline] | None = None) -> PoolEntry | None:
         """Fits an expression and adds it; None where it cannot be fitted, is too long or a duplicate."""
+        if levels := self.levels:
+            expression = with_level_effects(expression, levels)
         if expression in self.seen or not usable(expression):
             return None
         if self.allows is not None and not self.allows(expression):
             return None
         self.seen.add(expression)
+        clock.spend(OFFER)
         proposal = Proposal.of(expression, splines or {}, self.target)
         if not np.isfinite(proposal.target.x).all():
             return None

@@ -1,7 +1,6 @@
 """Rows of the table from the pool: snapped constants, simplified forms, the Pareto front, and posterior probabilities."""
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -11,6 +10,7 @@ import numpy as np
 import sympy
 
 from splinework.formula.figures import rounded
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget, Template, confidence_intervals, snap
 from splinework.interpret.symbolic.description_length import description_length
 from splinework.interpret.symbolic.expression import Splines, compile_expression, node_count
@@ -20,6 +20,10 @@ from splinework.interpret.symbolic.table import FormulaRow
 
 VERY_STRONG_EVIDENCE = 5.0
 """Nats by which a description must be shorter to be preferred to a simpler formula: a factor of 150."""
+WIDER, MAX_BEYOND, UNSTEADY = 1.25, 10.0, 20.0
+"""Width of the ranges on which formulas must not explode, the multiple of the data's that they may reach there, and the nats by
+which one that does must be shorter than one that does not.
+"""
 SHOWN_DIGITS = 5
 """Digits of numbers in printed tables."""
 MAX_NATS_BEHIND = 25.0
@@ -43,20 +47,20 @@ def formula_rows(
         rows: Maximum number of rows.
         everything: All data, to which the final constants are fitted; the pool's data by default.
         held: Held-out data, for the held-out error of the pool's fits.
-        deadline: Time on the monotonic clock after which only the best is given simple numbers and a short form.
+        deadline: Time of `clock` after which only the best is given simple numbers and a short form.
     """
     target = everything or pool.target
     found = [constant_row(target, name, held)]
     best = pool.entries[0].description if pool.entries else math.inf
     near = [e for n, e in enumerate(pool.entries[:6]) if n == 0 or e.description < best + MAX_NATS_BEHIND]
     for entry in near:
-        if entry is near[0] or time.monotonic() <= deadline:
+        if entry is near[0] or clock.now() <= deadline:
             found += _final_rows(entry, name, target, held, pool.allows, deadline)
         else:
             found += _unsnapped_row(entry, name, target, held)
     for entry in _simpler_entries([e for e in pool.entries if e not in near]):
         found += _unsnapped_row(entry, name, target, held)
-    return ranked(found, rows)
+    return ranked(found, rows, steady=partial(is_steady, target=target))
 
 
 def _simpler_entries(entries: Sequence[PoolEntry]) -> list[PoolEntry]:
@@ -83,7 +87,7 @@ def _final_rows(
     proposal = Proposal.of(whole, splines, target)
     found: list[FormulaRow] = []
     for variant in dict.fromkeys([proposal.bare, _multiplied_out(proposal.bare)]):
-        if found and time.monotonic() > deadline:
+        if found and clock.now() > deadline:
             break
         outcome = snap(Template(variant, proposal.target)) if usable(variant) else None
         if outcome is None:
@@ -183,12 +187,26 @@ def _error(expression: Any, splines: Splines, held: FitTarget) -> float:
     return error if math.isfinite(error) else math.inf
 
 
-def ranked(found: Sequence[FormulaRow], most: int) -> list[FormulaRow]:
+def is_steady(row: FormulaRow, target: FitTarget) -> bool:
+    """Whether a formula stays within a multiple of the data where the ranges are a little wider; columns keep their sign."""
+    low, high = target.x.min(0), target.x.max(0)
+    wide = (low + high) / 2 + WIDER * (target.x - (low + high) / 2)
+    wide = np.where(low > 0, np.maximum(wide, low / 2), np.where(high < 0, np.minimum(wide, high / 2), wide))
+    values = compile_expression(row.expression, target.names, row.splines)(wide)
+    centre = float(np.median(target.y))
+    most = MAX_BEYOND * float(np.abs(target.y - centre).max())
+    return not bool((np.abs(values - centre) > most).any())
+
+
+def ranked(
+    found: Sequence[FormulaRow], most: int, *, steady: Callable[[FormulaRow], bool] = lambda row: True
+) -> list[FormulaRow]:
     """The Pareto front of complexity and error, by description length, with posterior probabilities.
 
     The simplest of those that evidence does not tell from the shortest description comes first: that of the fewest fitted
     constants, then nodes. Of many forms that were tried one with a constant more is always a little better. A factor of 150 is
-    very strong evidence (Kass & Raftery 1995).
+    very strong evidence (Kass & Raftery 1995). One that is not `steady` beyond the data loses against one that is and whose
+    description is not much longer.
     """
     best: list[FormulaRow] = []
     for candidate in sorted(found, key=lambda r: (r.complexity, r.rmse)):
@@ -201,7 +219,12 @@ def ranked(found: Sequence[FormulaRow], most: int) -> list[FormulaRow]:
     for row in sorted(best, key=lambda r: r.description):
         shown.setdefault(rounded(row.text, SHOWN_DIGITS), row)  # no two rows that a reader could not tell apart
     ordered = list(shown.values())[:most]
-    alike = [r for r in ordered if r.description <= ordered[0].description + VERY_STRONG_EVIDENCE]
+    first = ordered[0]
+    if not steady(first):
+        near = (r for r in ordered if r.description <= first.description + UNSTEADY and r.inputs and steady(r))
+        first = next(near, first)
+    alike = [r for r in ordered if r.description <= first.description + VERY_STRONG_EVIDENCE]
+    alike = [r for r in alike if r is first or first is ordered[0] or steady(r)]
     simplest = min(alike, key=lambda r: (len(r.expression.atoms(sympy.Float)), r.complexity))
     weights = np.exp([min(ordered[0].description - r.description, 0.0) for r in ordered])
     rated = [(r, replace(r, probability=float(w))) for r, w in zip(ordered, weights / weights.sum(), strict=True)]

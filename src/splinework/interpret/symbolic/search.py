@@ -3,13 +3,13 @@
 import heapq
 import itertools
 import math
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.chosen_function import library_function
 from splinework.interpret.symbolic.edges import EdgeCandidate, edge_candidates, score
 from splinework.interpret.symbolic.library import IDENTITY, Array, LibraryFunction
@@ -55,7 +55,7 @@ class JointSearch:
         t: Outputs in network units, `(N, outputs)`.
         options: Options of each active edge.
         further: Further options, used if the first fit much worse than the network.
-        deadline: Time on the monotonic clock after which no further choices are tried.
+        deadline: Time of `clock` after which no further choices are tried.
     """
 
     model: KAN
@@ -89,7 +89,7 @@ class JointSearch:
         return float((self.model.unit_forward(torch.from_numpy(self.u)) - torch.from_numpy(self.t)).square().sum())
 
     def _late(self) -> bool:
-        return time.monotonic() > self.deadline
+        return clock.now() > self.deadline
 
     def _without(self, best: SearchState) -> SearchState:
         """Removes edges, the weakest first, while that lowers the BIC."""
@@ -230,7 +230,7 @@ def edge_options(
     """Options of every active edge: its best functions, a line, its spline where no function is close, and removal.
 
     An edge that is a function already has no other option. The second mapping has the remaining functions, since other edges
-    may compensate for any shape. After the deadline, on the monotonic clock, edges are lines or what they are.
+    may compensate for any shape. After the deadline, of the clock, edges are lines or what they are.
     """
     record = trace(model, xs)
     weights = sensitivities(model, xs)
@@ -251,7 +251,7 @@ def edge_options(
         )
         weight = weights[layer][:, j].numpy()[at]
         weight = weight + 1e-3 * weight.mean() + 1e-300
-        late = time.monotonic() > deadline
+        late = clock.now() > deadline
         found = [] if late else edge_candidates(inputs[at], values[at], weight, library)
         found = found or [_line(inputs[at], values[at])]
         chosen: list[Option] = [c for n, c in enumerate(found) if n < 5 or c.function.name in DEFAULT_FUNCTIONS]

@@ -5,7 +5,6 @@ The method is our own; no paper describes it. The numbers of the best are refine
 
 import itertools
 import math
-import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import sympy
 
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.library import BY_NAME, Array, LibraryFunction
 from splinework.interpret.symbolic.screening.problem import rational
 
@@ -98,7 +98,7 @@ def chains(
         degree: Degree of the polynomial.
         factors: Powers of the column beside the chain, and their values `(N,)`.
         names: Names of the functions that may be used.
-        deadline: Time on the monotonic clock after which no further functions are compared.
+        deadline: Time of `clock` after which no further functions are compared.
 
     Returns:
         Tuples of a factor, if there is one, and a `Chain`.
@@ -114,7 +114,7 @@ def chains(
     found: dict[tuple[Any, ...], list[tuple[float, tuple[Any, ...]]]] = {}
     with np.errstate(all="ignore"):
         for inner, power, b, shift, inside in _insides(x, size, names):
-            if time.monotonic() > deadline:
+            if clock.now() > deadline:
                 break
             for outer, scales in _outsides(inside, names):
                 if inner == outer == "1/x" or (inner, outer) in (("exp", "log"), ("log", "exp")):

@@ -8,7 +8,6 @@ best of each kind are refined by variable projection (Golub & Pereyra 1973; Kauf
 
 import itertools
 import math
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +15,7 @@ from fractions import Fraction
 import numpy as np
 import sympy
 
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.levenberg_marquardt import linear_least_squares, minimise
 from splinework.interpret.symbolic.library import LIBRARY, Array, LibraryFunction
 from splinework.interpret.symbolic.screening.atoms import BANK, Atom, Monomial, bank, kind_of
@@ -51,7 +51,7 @@ def composite_candidates(
     Args:
         problem: A problem of one column.
         floor: Residual sum of squares, on the scale of the data's target, below which fits are equally good.
-        deadline: Time on the monotonic clock after which nothing further is tried.
+        deadline: Time of `clock` after which nothing further is tried.
         library: The functions that may be used, of those in the bank.
     """
     search = _CompositeSearch.of(problem, floor, deadline, library)
@@ -60,13 +60,13 @@ def composite_candidates(
     for degree in DEGREES:
         yield search.refined(degree, search.singles(degree))
     for degree in DEGREES:
-        if time.monotonic() > deadline:
+        if clock.now() > deadline:
             return
         yield search.refined(degree, search.scaled(degree))
     for degrees in (SIMPLE_DEGREES, DEGREES[len(SIMPLE_DEGREES) :]):
         for kind in (search.pairs, search.products):
             for degree in degrees:
-                if time.monotonic() > deadline:
+                if clock.now() > deadline:
                     return
                 yield search.refined(degree, kind(degree))
         if degrees == SIMPLE_DEGREES:
@@ -78,7 +78,7 @@ def nested_candidates(
     problem: ScreeningProblem, *, floor: float, deadline: float, library: Sequence[LibraryFunction]
 ) -> Iterator[list[ScoredExpression]]:
     """Functions of functions, `d + c x^q F(a G(b x^p + g) + e)`, for a problem of one column; arguments as above."""
-    search = None if time.monotonic() > deadline else _CompositeSearch.of(problem, floor, deadline, library)
+    search = None if clock.now() > deadline else _CompositeSearch.of(problem, floor, deadline, library)
     if search is not None:
         yield search.nested(0)
 
@@ -201,7 +201,7 @@ class _CompositeSearch:
         aim = self._aim(degree)
         found: list[tuple[float, int, int]] = []
         for k in range(len(self.atoms)):
-            if time.monotonic() > self.deadline:
+            if clock.now() > self.deadline:
                 break
             rows, lengths = self._projected(self.values[k] * self.values[k:], degree)
             share = np.abs(rows @ aim) / np.where(lengths > 1e-9, lengths, np.inf)
@@ -238,7 +238,7 @@ class _CompositeSearch:
         for structure in structures:
             start = np.array([c for a in itertools.chain.from_iterable(structure) for c in a.start])
             trials += self._tried(structure, degree, start, steps)
-            if time.monotonic() > self.deadline:
+            if clock.now() > self.deadline:
                 break
         best: list[tuple[float, _Structure, Array]] = []
         for _, structure, place in sorted(trials, key=lambda trial: trial[0])[:finalists]:

@@ -7,7 +7,6 @@ is our own; no paper describes it.
 """
 
 import math
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -17,6 +16,7 @@ import numpy as np
 import sympy
 from scipy import optimize
 
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.problem import ScreeningProblem, rational
 from splinework.interpret.symbolic.screening.separable import sum_error
@@ -45,12 +45,12 @@ def additive_coordinates(problem: ScreeningProblem, *, deadline: float = math.in
 
     Args:
         problem: A problem of any number of columns; with fewer than two there are none.
-        deadline: Time on the monotonic clock after which no further pair is begun.
+        deadline: Time of `clock` after which no further pair is begun.
     """
     found = []
     for i in range(problem.size):
         for j in range(problem.size):
-            if i != j and time.monotonic() <= deadline:
+            if i != j and clock.now() <= deadline:
                 found += [AdditiveCoordinates(each, sum_error(each, i, DEGREE)) for each in _exchanged(problem, i, j)]
     return sorted((each for each in found if math.isfinite(each.error)), key=lambda each: each.error)
 

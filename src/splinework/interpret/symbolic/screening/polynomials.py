@@ -7,13 +7,13 @@ that its absence adds, `c_k² / [(AᵀA)⁻¹]_kk`, costs less than its code (ba
 
 import itertools
 import math
-import time
 from dataclasses import dataclass
 
 import numpy as np
 import sympy
 from scipy.linalg import solve_triangular
 
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.levenberg_marquardt import linear_least_squares
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.dictionary import POSITION_NATS, monomial_dictionary
@@ -49,7 +49,7 @@ def polynomial_candidates(
     Args:
         problem: A problem of any number of columns; none are returned for more than six.
         floor: Residual sum of squares, on the scale of the data's target, below which fits are equally good.
-        deadline: Time on the monotonic clock after which nothing further is tried.
+        deadline: Time of `clock` after which nothing further is tried.
         exact: Return only a polynomial of which rows determine all terms and which leaves no more than `floor`.
     """
     if not 1 <= problem.size <= MAX_COLUMNS:
@@ -69,7 +69,7 @@ def polynomial_candidates(
     dense = [rows.fit(exponents_up_to(problem.size, k)) for k in _likely_degrees(problem, errors, floor)]
     kept = [each for each in map(rows.without_needless_terms, dense) if not rows.is_series(each)]
     answers = [rows.answer(each) for each in sorted(kept, key=rows.score)]
-    if time.monotonic() > deadline:
+    if clock.now() > deadline:
         return answers
     degree = MAX_DEGREE
     while math.comb(problem.size + degree, degree) > MAX_SPARSE_TERMS:
@@ -87,7 +87,7 @@ def fraction_candidates(
     Args:
         problem: A problem of any number of columns; none are returned for more than three.
         floor: Residual sum of squares, on the scale of the data's target, below which fits are equally good.
-        deadline: Time on the monotonic clock after which nothing further is tried.
+        deadline: Time of `clock` after which nothing further is tried.
         exact: Return only a fraction that leaves no more than `floor`.
     """
     if not 1 <= problem.size <= MAX_FRACTION_COLUMNS:
@@ -96,7 +96,7 @@ def fraction_candidates(
     found: list[_Sum] = []
     least = math.inf
     for above, below in _fraction_sets(problem.size, len(problem.y)):
-        if time.monotonic() > deadline:
+        if clock.now() > deadline:
             break
         trial = rows.fit_fraction(above, below)
         if trial is None:

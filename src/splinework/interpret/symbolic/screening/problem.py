@@ -17,6 +17,7 @@ import sympy
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import node_count, symbol
 from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.screening.surrogate import PolynomialSurrogate, fit_surrogate
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,19 @@ class ScreeningProblem:
             wrap=lambda e: wrap(back(e)),
             steps=(*self.steps, f"{name} of the target"),
         )
+
+
+@dataclass(frozen=True)
+class IrreducibleProblem:
+    """A problem without further reductions, and the error of its surrogate on the scale of the data's target."""
+
+    problem: ScreeningProblem
+    error: float
+
+
+def fit_to(problem: ScreeningProblem) -> PolynomialSurrogate:
+    """The polynomial that stands in for the target of a problem."""
+    return fit_surrogate(problem.columns, problem.y, problem.weights)
 
 
 def initial_problem(target: FitTarget) -> ScreeningProblem:

@@ -5,8 +5,7 @@ A solution g of what is left gives `f = wrap(g)` for the data, as in the recursi
 
 import itertools
 import math
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import sympy
 
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.library import LIBRARY, Array, LibraryFunction
@@ -22,8 +22,10 @@ from splinework.interpret.symbolic.screening import composites, polynomials, ter
 from splinework.interpret.symbolic.screening.coordinates import additive_coordinates
 from splinework.interpret.symbolic.screening.problem import (
     LOGARITHM,
+    IrreducibleProblem,
     ScoredExpression,
     ScreeningProblem,
+    fit_to,
     initial_problem,
     transformed,
 )
@@ -50,18 +52,8 @@ MAX_SEPARATION_ERROR, N_PARTS = 0.2, 2
 """Error of a separation, relative to the spread, above which it is none, and formulas of its part that are followed."""
 MAX_EXCHANGED_COLUMNS, N_COORDINATES = 4, 2
 """Columns up to which other coordinates are tried, and how many of them are followed."""
-MIN_FACTOR = 1e-9
-"""Least magnitude of a factor that is divided by, relative to its largest."""
-SEPARATION_SHARE = 0.3
-"""Share of the time left for the formula of a part."""
-
-
-@dataclass(frozen=True)
-class IrreducibleProblem:
-    """A problem without further reductions, and the error of its surrogate on the scale of the data's target."""
-
-    problem: ScreeningProblem
-    error: float
+MIN_FACTOR, SEPARATION_SHARE = 1e-9, 0.3
+"""Least magnitude of a factor that is divided by, relative to its largest, and share of the time left for a part's formula."""
 
 
 @dataclass
@@ -71,10 +63,11 @@ class Screen:
     Attributes:
         pool: Pool of the target, which collects the proposed formulas.
         starts: Initial problems, that of the data last: before it equivalent ones, such as one in dimensionless groups.
-        deadline: Time on the monotonic clock.
+        deadline: Time of `clock`.
         library: Functions of one column.
         ends: The irreducible problems, the smallest first.
         path: Reductions on the way to the best formula.
+        further: Another search, once the direct candidates have failed; it says whether nothing is left to do.
         noise: Least leave-one-out error of all surrogates, on the scale of the target: an estimate of the noise.
     """
 
@@ -82,6 +75,7 @@ class Screen:
     starts: tuple[ScreeningProblem, ...]
     deadline: float = math.inf
     library: Sequence[LibraryFunction] = LIBRARY
+    further: Callable[[], bool] | None = None
     ends: list[IrreducibleProblem] = field(default_factory=list)
     noise: float = math.inf
     path: tuple[str, ...] = ()
@@ -91,7 +85,7 @@ class Screen:
         with np.errstate(all="ignore"):  # trials that overflow are rejected
             end = self.deadline
             for number, start in enumerate(self.starts):  # each has an equal share of the time that is left
-                now = time.monotonic()
+                now = clock.now()
                 self.deadline = now + (end - now) / (len(self.starts) - number)
                 self._run(start)
                 if self.settled:
@@ -110,7 +104,8 @@ class Screen:
                 return
         singles = [end.problem for end in ends[:BEAM_WIDTH] if end.problem.size == 1]
         # Under noise a rich structure might hide the transform of a simple one, so that transforms come first then.
-        if self._is_clean and self._composed(singles):
+        searched = self._searched(problem)
+        if self.pool.exact or (self.is_clean and (searched or self._composed(singles))):
             return
         # A sum of products may reach the noise and yet approximate something simpler: try transforms of the target.
         for end in ends[: 1 if self.settled else BEAM_WIDTH]:
@@ -130,8 +125,15 @@ class Screen:
         for other in (problem, *transformed(problem, LOGARITHM)):
             if self._exchange(other):
                 return
-        if not self._is_clean:
+        if not self.is_clean:
             self._composed(singles)
+
+    def _searched(self, problem: ScreeningProblem) -> bool:
+        """The search of another kind, once and for the data themselves; True where nothing is left to do."""
+        if self.further is None or problem is not self.starts[-1] or self._late():
+            return self.settled or self._late()
+        search, self.further = self.further, None
+        return search()
 
     def _composed(self, problems: Sequence[ScreeningProblem]) -> bool:
         """Tries richer structures for problems of one column where these are worth while; True where nothing is left to do."""
@@ -163,7 +165,7 @@ class Screen:
         Data without noise are settled by an exact formula alone: what is left then is the error of an approximation.
         """
         pool = self.pool
-        if pool.exact or not pool.entries or self._is_clean:
+        if pool.exact or not pool.entries or self.is_clean:
             return pool.exact
         return pool.error <= 1.01 * self.noise and not pool.has_structure
 
@@ -171,22 +173,22 @@ class Screen:
     def _is_rough(self) -> bool:
         """Whether the best formula leaves a visible share of the spread, or the data have no noise and it is not exact."""
         error = self.pool.error / self.pool.target.unit if self.pool.entries else math.inf
-        return not self.pool.exact and (error > MIN_ROUGHNESS or self._is_clean)
+        return not self.pool.exact and (error > MIN_ROUGHNESS or self.is_clean)
 
     @property
-    def _is_clean(self) -> bool:
+    def is_clean(self) -> bool:
         """Whether the noise of the data is negligible."""
         return self.noise < MAX_CLEAN_NOISE * self.starts[-1].spread
 
     def _late(self) -> bool:
-        return time.monotonic() > self.deadline
+        return clock.now() > self.deadline
 
     def _reduced(self, problem: ScreeningProblem) -> list[IrreducibleProblem]:
         """The irreducible problems of a problem."""
         scale = problem.spread
         level = [(fit_surrogate(problem.columns, problem.y, problem.weights), problem)]
         if level[0][0].error > 0.3 * scale:  # the polynomial cannot follow the data; try waves
-            level += [(_fit_to(w.problem), w.problem) for w in wave_reductions(problem)]
+            level += [(fit_to(w.problem), w.problem) for w in wave_reductions(problem)]
             level = sorted(level, key=lambda entry: entry[0].error)[:BEAM_WIDTH]
         self.noise = min(self.noise, *(surrogate.error for surrogate, _ in level))
         noisy = level[0][0].error > MIN_NOISE * scale
@@ -198,7 +200,7 @@ class Screen:
                 if not smaller:
                     ends.append(IrreducibleProblem(at, surrogate.error))
                 following += smaller
-            level = [(_fit_to(at), at) for _, at in distinct(following)[: BEAM_WIDTH if noisy else MAX_CLEAR]]
+            level = [(fit_to(at), at) for _, at in distinct(following)[: BEAM_WIDTH if noisy else MAX_CLEAR]]
             self.noise = min(self.noise, *(surrogate.error for surrogate, _ in level)) if level else self.noise
         ends += [IrreducibleProblem(at, surrogate.error) for surrogate, at in level]
         return sorted(ends, key=lambda end: (end.problem.size, end.error))
@@ -235,7 +237,7 @@ class Screen:
     def _compose(self, problem: ScreeningProblem) -> None:
         """Offers sums, products and chains of functions for a problem of one column, until one settles it."""
         limits = {"library": self.library, **self._limits}
-        deeper = transformed(problem) if self._is_clean else ()
+        deeper = transformed(problem) if self.is_clean else ()
         with self._noting_path(problem):
             for guesses in itertools.chain(
                 composites.composite_candidates(problem, **limits),
@@ -280,7 +282,7 @@ class Screen:
         """Formulas of a part of the target over the columns of a problem, and their values, the best first."""
         names = tuple(f"u{n}" for n in range(problem.size))
         pool = Pool(FitTarget(problem.columns, y, names, weights=weights, noise=error), self.pool.allows)
-        share = time.monotonic() + SEPARATION_SHARE * (self.deadline - time.monotonic())
+        share = clock.now() + SEPARATION_SHARE * (self.deadline - clock.now())
         Screen(pool, (initial_problem(pool.target),), share, self.library).run()
         back = {symbol(name): e for name, e in zip(names, problem.expressions, strict=True)}
         found = [
@@ -344,7 +346,3 @@ class Screen:
         yield polynomials.polynomial_candidates(problem, **self._limits)
         yield polynomials.fraction_candidates(problem, **self._limits)
         yield terms.sum_candidates(problem, rational=True, **self._limits)
-
-
-def _fit_to(problem: ScreeningProblem) -> PolynomialSurrogate:
-    return fit_surrogate(problem.columns, problem.y, problem.weights)

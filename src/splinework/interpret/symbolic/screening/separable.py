@@ -7,12 +7,12 @@ place of the constant a the target is an affine function of h.
 """
 
 import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.problem import ScreeningProblem
 from splinework.interpret.symbolic.screening.surrogate import chebyshev_basis
@@ -60,7 +60,7 @@ def separations(problem: ScreeningProblem, *, deadline: float = math.inf) -> lis
 
     Args:
         problem: A problem of any number of columns; with fewer than two there are none.
-        deadline: Time on the monotonic clock after which no further fits are begun.
+        deadline: Time of `clock` after which no further fits are begun.
     """
     if problem.size < 2:
         return []
@@ -125,7 +125,7 @@ def _separation(
     """The separation by polynomials of a degree; None where rows are too few, or time is up."""
     n = len(problem.y)
     others, most = problem.without(i), n // (2 * MIN_ROWS_PER_TERM)
-    if degree + 1 > most or time.monotonic() > deadline:
+    if degree + 1 > most or clock.now() > deadline:
         return None
     total = 1
     while total < degree and math.comb(others.size + total + 1, others.size) <= (
@@ -145,7 +145,7 @@ def _separation(
         trials = [
             _alternated(one, two, base, problem.y, root, fitted, one[:, k])
             for k in range(N_STARTS)
-            if time.monotonic() <= deadline
+            if clock.now() <= deadline
         ]
         best = min((each for each in trials if each is not None), key=lambda each: each[0], default=None)
         if best is None:

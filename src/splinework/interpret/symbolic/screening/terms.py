@@ -5,7 +5,6 @@ The next term is the one with the largest `(qᵀr)² / (qᵀq)`, q its part orth
 
 import itertools
 import math
-import time
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,6 +12,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.dictionary import TermDictionary, dictionary
 from splinework.interpret.symbolic.screening.problem import ScoredExpression, ScreeningProblem
@@ -99,11 +99,7 @@ class _BeamSearch:
                     done[key] = self.value(key) + depth * (math.log(self.rows) + 2 * math.log(count))
                     if rss <= self.floor or len(states) == BEAM_WIDTH:
                         break
-            if (
-                time.monotonic() > self.deadline
-                or not states
-                or any(float(s.left @ s.left) <= self.floor for s in states)
-            ):
+            if clock.now() > self.deadline or not states or any(float(s.left @ s.left) <= self.floor for s in states):
                 break
         ordered = sorted(done.items(), key=lambda entry: entry[1])
         longest: dict[int, tuple[Key, float]] = {}
@@ -156,7 +152,7 @@ class _BeamSearch:
             return self._pairs(above[:MAX_PAIRED_TERMS], None)
         found = []
         for index in np.flatnonzero(self.book.below)[:N_DENOMINATORS].tolist():
-            if time.monotonic() > self.deadline:
+            if clock.now() > self.deadline:
                 break
             best = sorted(self._pairs(above[:N_NUMERATORS], index), key=lambda entry: entry[1])[
                 :N_PAIRS_PER_DENOMINATOR
@@ -232,7 +228,7 @@ def sum_candidates(
     Args:
         problem: A problem of any number of columns.
         floor: Residual sum of squares, on the scale of the data's target, below which fits are equally good.
-        deadline: Time on the monotonic clock after which sums are no longer extended.
+        deadline: Time of `clock` after which sums are no longer extended.
         rational: Whether to fit quotients of two sums: `y = Σ a_k t_k - y Σ b_k t_k`, linear in a and b.
         book: The terms; None stands for the dictionary of the problem's columns.
         max_terms: Most terms of a sum.

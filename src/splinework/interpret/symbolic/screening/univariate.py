@@ -4,7 +4,6 @@ Candidates are `c xᵖ F(a x + b) + d` and `T⁻¹` of them. The method is our o
 """
 
 import math
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -12,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 import sympy
 
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.edges import edge_candidates
 from splinework.interpret.symbolic.expression import candidate_expression
 from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction
@@ -43,12 +43,12 @@ def univariate_candidates(
     Args:
         problem: A problem of one column.
         floor: Residual sum of squares, on the scale of the data's target, below which fits are equally good.
-        deadline: Time on the monotonic clock after which no further combinations are tried.
+        deadline: Time of `clock` after which no further combinations are tried.
         library: The functions.
     """
     found: list[ScoredExpression] = []
     for variant, extra in _variants(problem):
-        if found and time.monotonic() > deadline:
+        if found and clock.now() > deadline:
             break
         n = len(variant.y)
         total = float(np.sum(variant.weights * (variant.y - variant.level) ** 2))

@@ -1,0 +1,157 @@
+"""Laws of work instead of seconds, of checkpoints of a search, and of the sentence on what a formula catches."""
+
+import json
+from dataclasses import replace
+from importlib import import_module
+
+import numpy as np
+import pytest
+import sympy
+
+import splinework as sw
+from splinework.discover.checkpoint import KIND, SearchCheckpoint, read_checkpoint, search_of, write_checkpoint
+from splinework.discover.networks import NetworkTrial, SplitRows
+from splinework.discover.options import SearchOptions
+from splinework.discover.plans import Plan
+from splinework.discover.refusal import refusal
+from splinework.errors import ConfigError, FileError
+from splinework.interpret.symbolic.constants import FitTarget
+from splinework.interpret.symbolic.expression import symbol
+from splinework.interpret.symbolic.ranking import formula_row, is_steady, ranked
+
+X = symbol("x1")
+
+
+def rows(n: int = 120, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    x = np.random.default_rng(seed).uniform(0.5, 2.0, (n, 2))
+    return x, np.sin(x[:, 0] + 1.7 / x[:, 1]) * x[:, 1]
+
+
+def test_effort_and_jobs_are_checked_and_belong_to_discover():
+    for wrong in ({"effort": 0}, {"effort": "x"}, {"jobs": 0}, {"jobs": 1.5}, {"checkpoint": 3}):
+        with pytest.raises(ConfigError, match=next(iter(wrong))):
+            SearchOptions(**wrong)
+    x, y = rows(30)
+    for verb in (sw.discover_classes, sw.discover_multioutput, sw.discover_constrained):
+        with pytest.raises(ConfigError, match="has no effort"):
+            verb(x, y, effort=3.0, progress=False)
+    with pytest.raises(ConfigError, match="no jobs and no checkpoint"):
+        sw.discover_relation(x, jobs=2, checkpoint="c.json", progress=False)
+
+
+@pytest.mark.slow
+def test_the_same_effort_gives_the_same_table_on_any_number_of_threads():
+    x, y = rows()
+    y = y + 0.05 * np.random.default_rng(1).normal(size=len(y))
+    one, two = (sw.discover(x, y, effort=4.0, jobs=jobs, progress=False) for jobs in (1, 2))
+    assert [row.text for row in one] == [row.text for row in two]
+    assert one.notes == two.notes
+
+
+def target(n: int = 40) -> FitTarget:
+    x, y = rows(n)
+    return FitTarget(x, y, ("x1", "x2"))
+
+
+def test_a_checkpoint_keeps_formulas_to_all_digits(tmp_path):
+    data, place = target(), tmp_path / "search.json"
+    search = search_of(data, ["sin", "exp"], None)
+    first = read_checkpoint(place, search)
+    assert first == SearchCheckpoint(KIND, search)
+    formulas = [sympy.Float(1 / 3) * sympy.sin(X) ** sympy.Rational(3, 2), X**2 + sympy.Float(np.pi * 1e-7)]
+    write_checkpoint(place, first, formulas, data.names)
+    second = read_checkpoint(place, search)
+    assert second.runs == 1
+    for kept, given in zip(second.expressions(data.names), formulas, strict=True):
+        assert abs(float((kept - given).subs(X, 0.83))) < 1e-15
+
+
+def test_a_checkpoint_of_another_search_is_refused(tmp_path):
+    data, place = target(), tmp_path / "search.json"
+    search = search_of(data, ["sin"], None)
+    write_checkpoint(place, read_checkpoint(place, search), [X], data.names)
+    others = (
+        search_of(data, ["sin", "exp"], None),
+        search_of(data, ["sin"], 0.1),
+        search_of(replace(data, y=data.y + 1e-12), ["sin"], None),
+        search_of(replace(data, names=("x1", "z")), ["sin"], None),
+        search_of(replace(data, weights=data.x[:, 0]), ["sin"], None),
+    )
+    assert len({search, *others}) == 6
+    for other in others:
+        with pytest.raises(ConfigError, match="another search"):
+            read_checkpoint(place, other)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe", b"[1]", b'{"kind": "fit", "search": "x"}', b'{"kind": 3}', b"[" * 5000]
+)
+def test_a_file_of_another_kind_is_no_checkpoint(tmp_path, content):
+    place = tmp_path / "search.json"
+    place.write_bytes(content)
+    with pytest.raises(FileError, match="no checkpoint"):
+        read_checkpoint(place, "x")
+    with pytest.raises(FileError, match="no folder"):
+        read_checkpoint(tmp_path / "absent" / "search.json", "x")
+
+
+def test_a_formula_that_cannot_be_read_is_named(tmp_path):
+    place = tmp_path / "search.json"
+    place.write_text(json.dumps({"kind": KIND, "search": "x", "runs": 1, "formulas": ["import os"]}))
+    with pytest.raises(FileError, match="cannot be read"):
+        read_checkpoint(place, "x").expressions(["x1"])
+
+
+@pytest.mark.slow
+def test_a_search_goes_on_from_its_checkpoint(tmp_path):
+    x, y = rows()
+    place = tmp_path / "search.json"
+    sw.discover(x, y, effort=1.0, checkpoint=place, progress=False)
+    kept = json.loads(place.read_text())
+    assert kept["runs"] == 1
+    kept["formulas"] = ["3.0*sin(x1 + 1.5/x2)*x2"]  # what an earlier search may have been about to find
+    place.write_text(json.dumps(kept))
+    table = sw.discover(x, y, effort=1.0, checkpoint=place, progress=False)
+    assert table.best.rmse < 1e-9
+    assert any("it went on from 1 formulas" in note for note in table.notes)
+    assert json.loads(place.read_text())["runs"] == 2
+
+
+@pytest.mark.parametrize(("factor", "refused"), [(1.0, False), (0.97, False), (0.6, True), (0.2, True)])
+def test_a_formula_that_catches_less_than_the_network_says_how_much(monkeypatch, factor, refused):
+    random = np.random.default_rng(0)
+    x = random.uniform(-1, 1, (4000, 1))
+    signal = np.sin(3 * x[:, 0])
+    y = signal + 0.5 * random.normal(size=4000)
+    data = SplitRows(x[2000:], y[2000:], x[:2000], y[:2000])
+    network = NetworkTrial(Plan((1, 1), ("linear",), "linear", 1), None, None, 0.5)
+    monkeypatch.setattr(
+        import_module("splinework.discover.refusal"), "predictor", lambda model: lambda at: np.sin(3 * at[:, 0])
+    )
+    row = formula_row(sympy.Float(factor) * sympy.sin(3 * X), FitTarget(x, y, ("x1",)), "y", 1.0, {})
+    message = refusal(row, network, data)
+    assert (message is not None) == refused
+    if refused:
+        explained = [
+            1 - np.mean((y - f * signal)[:2000] ** 2) / np.mean((y[:2000] - y[2000:].mean()) ** 2)
+            for f in (factor, 1.0)
+        ]
+        assert f"it catches {explained[0] / explained[1]:.0%} of the variance" in message
+        assert "as well as the spline model does" in message
+
+
+def test_a_formula_that_explodes_beyond_the_data_loses_against_one_that_does_not():
+    x = np.linspace(1.0, 2.0, 100)[:, None]
+    y = x[:, 0]
+    data = FitTarget(x, y, ("x1",))
+    tame = formula_row(X + sympy.Float(1e-4), data, "y", 8.0, {})
+    pole = formula_row(X + sympy.Float(1e-6) / (sympy.Float(2.0601) - X), data, "y", 1.0, {})
+    assert is_steady(tame, data)
+    assert is_steady(formula_row(1 / X, data, "y", 1.0, {}), data)
+    wild = replace(pole, expression=X + sympy.exp(400 * (X - 2)) * sympy.Float(1e-9))
+    assert not is_steady(wild, data)
+    for gap, wins in ((15.0, tame), (25.0, wild)):
+        better = replace(wild, description=tame.description - gap, rmse=tame.rmse / 10)
+        first = ranked([tame, better], 5, steady=lambda row: is_steady(row, data))[0]
+        assert first.text == wins.text
+        assert ranked([tame, better], 5)[0].text == wild.text
