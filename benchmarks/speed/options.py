@@ -89,10 +89,18 @@ def bench_options(*, configs: str, grids: str | None, threads: str | None) -> Ca
         ),
         click.option("--rounds", type=int, default=usual.rounds, show_default=True, help="Rounds for each contender."),
         click.option(
-            "--seconds", type=float, default=usual.seconds, show_default=True, help="Length of a round, at least one call."
+            "--seconds",
+            type=float,
+            default=usual.seconds,
+            show_default=True,
+            help="Length of a round, at least one call.",
         ),
         click.option(
-            "--cap", type=float, default=usual.cap, show_default=True, help="Skip any contender whose call takes longer than this."
+            "--cap",
+            type=float,
+            default=usual.cap,
+            show_default=True,
+            help="Skip contenders whose call takes longer than this.",
         ),
         click.option(
             "--compile-mode",

@@ -7,10 +7,11 @@ import threading
 import time
 from typing import Any, Final, final
 
+import splinework
 from splinework.errors import ConfigError, SplineworkError
 from splinework.report.editor.session import EditSession
 from splinework.report.editor.verbs import Call
-from splinework.train.callbacks import Step, StopTraining
+from splinework.report.plot.protocols import StepLike
 
 MAX_POINTS: Final = 120
 """Points of the error curve that progress reports."""
@@ -69,10 +70,10 @@ class Refit:
             "curve": {"step": [each[0] for each in curve], "rmse": [_finite(each[1]) for each in curve]},
         }
 
-    def _watch(self, step: Step) -> None:
+    def _watch(self, step: StepLike) -> None:
         """The callback of the fit."""
         if self._cancelled.is_set():
-            raise StopTraining("cancelled")
+            raise splinework.train.StopTraining("cancelled")
         self._stage = step.stage
         self._steps.append((step.number, step.rmse_train, step.rmse_validation))
 
