@@ -81,7 +81,9 @@ def read_checkpoint(path: str | os.PathLike[str], search: str) -> SearchCheckpoi
         if found.kind != KIND:
             raise ValueError(f"its kind is {found.kind!r}")
     except (OSError, ValueError, ConfigError, RecursionError) as error:
-        raise FileError(f"{place} is no checkpoint of a search for formulas ({error}); name another file.") from error
+        raise FileError(
+            f"{place} is not a checkpoint of a search for formulas ({error}); name another file."
+        ) from error
     if found.search != search:
         raise ConfigError(
             f"{place} belongs to another search: the rows, the columns, the library or the noise differ. Name another file, or "

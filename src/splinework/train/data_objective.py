@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -135,14 +135,14 @@ class DataObjective(Objective):
     @torch.no_grad()
     def loss_value(self) -> float:
         if self.n_blocks > 1:
-            return float(self.total("value", False)[0][0])
+            return float(row_total(self, "value", False)[0][0])
         error = error_in_one_call(self.model, self.u, self.t, gradient=False) if self._plain() else None
         return float(self.loss()) if error is None else error
 
     @torch.no_grad()
     def normal_equations(self, parameters: ParameterVector, max_entries: int) -> tuple[Tensor, Tensor]:
         if self.n_blocks > 1:
-            a, b = self.total("normal", parameters, max_entries)
+            a, b = row_total(self, "normal", parameters, max_entries)
             return a, b
         size = parameters.read(self.model).numel()
         matrix, vector = self.u.new_zeros(size, size), self.u.new_zeros(size)
@@ -171,7 +171,7 @@ class DataObjective(Objective):
     @torch.no_grad()
     def jacobian_blocks(self, parameters: ParameterVector, max_entries: int) -> Iterator[tuple[Tensor, Tensor]]:
         if self.n_blocks > 1:  # a triangle has the same least squares as the rows that it is made of
-            (triangle,) = self.total("triangle", parameters, max_entries)
+            (triangle,) = row_total(self, "triangle", parameters, max_entries)
             yield triangle[:, :-1], triangle[:, -1]
             return
         size = parameters.read(self.model).numel()
@@ -189,7 +189,7 @@ class DataObjective(Objective):
         self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float
     ) -> Tensor | None:
         if self.n_blocks > 1:
-            return self.total("geodesic", parameters, start, move, share)[0]
+            return row_total(self, "geodesic", parameters, start, move, share)[0]
         here, _, root = self._expanded(parameters, slice(None))
         tangent = here.times(move)
         parameters.write(self.model, start + share * move)
@@ -212,7 +212,7 @@ class DataObjective(Objective):
         if loss is not None and self._plain() and self.t.shape[1] == 1:
             return math.sqrt(loss) * float(self._unit[0])
         if self.n_blocks > 1:
-            return math.sqrt(float(self.total("value", True)[0][1]))
+            return math.sqrt(float(row_total(self, "value", True)[0][1]))
         return self._error(self._seen(self.model.unit_forward(self.u)))
 
     @torch.no_grad()
@@ -326,3 +326,10 @@ class _SumOfCurvatures(CurvatureOperator):
 
     def _loss_times(self, v: Tensor) -> Tensor:
         return self.first.times(v) + self.second.times(v)
+
+
+def row_total(objective: Any, task: str, *arguments: Any) -> tuple[Tensor, ...]:
+    """A sum over all rows of an objective whose rows come in blocks; `splinework.train.row_blocks` has the tasks."""
+    from splinework.train.row_blocks import total  # loaded where rows are many
+
+    return total(objective, task, *arguments)

@@ -2,14 +2,18 @@
 
 import copy
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
+from splinework.errors import ArgumentError, ConfigError
+from splinework.errors.foreign import not_a_model
 from splinework.nn.network import KAN
 from splinework.nn.precision import delivered, delivered_dtype
+from splinework.train.history import History
 from splinework.train.objective import Objective
+from splinework.train.penalties import Penalty
 from splinework.train.run import TrainingRun
 
 
@@ -46,3 +50,35 @@ def deliver(run: TrainingRun, given: KAN, objective: Objective, *data: Any) -> K
         rmse_validation=math.nan if held is None else held.on(numbers).rmse_of(model),
     )
     return model
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a fit: the model, the history, and what the model was fitted to, with these penalties.
+
+    Attributes:
+        polished: Whether to held-out rows too.
+    """
+
+    model: KAN
+    history: History
+    penalties: tuple[Penalty, ...]
+    polished: bool
+
+
+def working_copy(model: KAN, verb: str, data: str) -> KAN:
+    """A copy to work on, in float64.
+
+    Args:
+        model: The user's argument.
+        verb: Name of the calling function, for messages.
+        data: The arguments after the model in its call, for messages.
+
+    Raises:
+        ConfigError: If it is no KAN, or has nothing to change.
+    """
+    if not isinstance(model, KAN):
+        raise ArgumentError(not_a_model(verb, model, data))
+    if not any(p.requires_grad for p in model.parameters()):
+        raise ConfigError("every number of the model is frozen; set requires_grad where something may change.")
+    return copy.deepcopy(model).double()

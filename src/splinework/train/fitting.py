@@ -12,14 +12,13 @@ from torch import Tensor
 from typing_extensions import Unpack
 
 from splinework import notebook_html
-from splinework.errors import ArgumentError, ConfigError
-from splinework.errors.foreign import not_a_model
+from splinework.errors import ConfigError
 from splinework.nn.network import KAN
 from splinework.train.additive_network import fit_additive, is_linear
 from splinework.train.curve import fit_curve
 from splinework.train.data_objective import DataObjective, JointObjective
 from splinework.train.data_split import DataSplit, Samples, take_rows
-from splinework.train.delivery import deliver
+from splinework.train.delivery import Outcome, deliver, working_copy
 from splinework.train.diagnostics import Finding, diagnose
 from splinework.train.history import History
 from splinework.train.journal import fingerprint_of, open_journal
@@ -146,9 +145,10 @@ def fit(
         if is_shared(chosen):
             from splinework.train.shared_fit import fit_together
 
-            return fit_together(model, x, y, chosen)
-        rows, objective = prepared(model, x, y, chosen)
-        outcome = conduct(model, x, rows, objective, chosen)
+            rows, outcome = fit_together(model, x, y, chosen, prepared, conduct)
+        else:
+            rows, objective = prepared(model, x, y, chosen)
+            outcome = conduct(model, x, rows, objective, chosen)
         return FitResult(outcome.model, outcome.history, evidence(rows, outcome.penalties, outcome.polished))
 
 
@@ -158,20 +158,6 @@ def prepared(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[Data
     work.take_names(x)
     rows, objective = prepare(work, x, y, options)
     return rows, _with_residuals(objective, options.residuals) if len(options.residuals) else objective
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The end of a fit: the model, the history, and what the model was fitted to, with these penalties.
-
-    Attributes:
-        polished: Whether to held-out rows too.
-    """
-
-    model: KAN
-    history: History
-    penalties: tuple[Penalty, ...]
-    polished: bool
 
 
 def conduct(
@@ -332,21 +318,3 @@ def prepare(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[DataS
 def objective_of(model: KAN, part: Samples, criterion: Loss, penalties: tuple[Penalty, ...]) -> DataObjective:
     """The objective of rows in memory."""
     return DataObjective(model, penalties, u=part.u, t=part.t, criterion=criterion, weights=part.weights)
-
-
-def working_copy(model: KAN, verb: str, data: str) -> KAN:
-    """A copy to work on, in float64.
-
-    Args:
-        model: The user's argument.
-        verb: Name of the calling function, for messages.
-        data: The arguments after the model in its call, for messages.
-
-    Raises:
-        ConfigError: If it is no KAN, or has nothing to change.
-    """
-    if not isinstance(model, KAN):
-        raise ArgumentError(not_a_model(verb, model, data))
-    if not any(p.requires_grad for p in model.parameters()):
-        raise ConfigError("every number of the model is frozen; set requires_grad where something may change.")
-    return copy.deepcopy(model).double()

@@ -12,7 +12,7 @@ from splinework.splines.knots import extended, grid_points
 MARGIN_SHARE = 0.05
 """How far hidden grids reach beyond the activations: new data go further than those at hand, and so do later steps."""
 MAX_ADAPTING_ROWS = 20_000
-"""Rows, besides the outermost ones, at which a grid is adapted and its functions are fitted anew; more would not move it."""
+"""Rows, besides the outermost ones, at which a grid is adapted and its functions are fitted again; more would not move it."""
 MAX_EXTENSION_SHARE = 0.5
 """Share of a grid's width beyond which a polynomial is not trusted to go on."""
 

@@ -178,12 +178,6 @@ class Objective(ABC):
         """The error of the model in its own dtype, where `self.model` has the same numbers in the dtype of the rows."""
         return self.rmse()
 
-    def total(self, task: str, *arguments: Any) -> tuple[Tensor, ...]:
-        """A sum over all rows of an objective whose rows come in blocks; `splinework.train.row_blocks` has the tasks."""
-        from splinework.train.row_blocks import total  # loaded where rows are many
-
-        return total(self, task, *arguments)  # type: ignore[arg-type]  # those that call it have blocks
-
     def value(self, part: Any = None) -> Tensor:
         """Loss and penalties, differentiable."""
         loss = self.loss(part)

@@ -2,7 +2,7 @@
 
 Many rows are cut into blocks, whose number depends on nothing but the rows. What an objective needs of all rows (its value,
 its gradient, `JᵀJ` and `Jᵀr`, …) is worked out block by block, and neighbours are added in pairs, then pairs of pairs: a
-binary tree. A process that has some of the blocks adds up whole subtrees, and what is left is added by whoever has both
+binary tree. A process that has some of the blocks adds up whole subtrees, and what is left is added by the process that has both
 halves. So where blocks are computed changes nothing, not even a rounding error, as long as the processors are of one kind.
 """
 
@@ -11,23 +11,20 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, final
+from typing import Any, Protocol, final
 
 import torch
 from torch import Tensor
 
 from splinework.nn.network import KAN
 from splinework.train.jacobian import ParameterVector
-from splinework.train.objective import CurvatureOperator, Curvatures
-
-if TYPE_CHECKING:  # this module is loaded by that one, where rows are many
-    from splinework.train.data_objective import DataObjective
+from splinework.train.objective import CurvatureOperator, Curvatures, Objective
 
 BLOCK_ROWS = 8192
 """Least rows of a block: fewer are worked out faster than a sum is sent."""
 
 Tensors = tuple[Tensor, ...]
-Block = tuple[int, float, "DataObjective"]
+Block = tuple[int, float, Objective]
 """Number of a block, its share of all rows, and its objective, without penalties. A block may come in several parts."""
 
 
@@ -187,13 +184,13 @@ def _operators(
         yield index, share, block.curvature_operator(parameters)
 
 
-def _value(block: "DataObjective", share: float, error: bool) -> Tensors:
+def _value(block: Objective, share: float, error: bool) -> Tensors:
     loss = block.loss_value()
     square = block.rmse(loss) ** 2 if error else 0.0
     return (torch.tensor([share * loss, share * square], dtype=torch.float64),)
 
 
-def _gradient(block: "DataObjective", share: float) -> Tensors:
+def _gradient(block: Objective, share: float) -> Tensors:
     with torch.enable_grad():
         value = block.differentiate()
     gradients = [
@@ -202,12 +199,12 @@ def _gradient(block: "DataObjective", share: float) -> Tensors:
     return torch.tensor([share * value], dtype=torch.float64), *gradients
 
 
-def _normal(block: "DataObjective", share: float, parameters: ParameterVector, max_entries: int) -> Tensors:
+def _normal(block: Objective, share: float, parameters: ParameterVector, max_entries: int) -> Tensors:
     matrix, vector = block.normal_equations(parameters, max_entries)
     return matrix.mul_(share), vector.mul_(share)
 
 
-def _triangle(block: "DataObjective", share: float, parameters: ParameterVector, max_entries: int) -> Tensors:
+def _triangle(block: Objective, share: float, parameters: ParameterVector, max_entries: int) -> Tensors:
     factor: Tensors | None = None
     for jacobian, residual in block.jacobian_blocks(parameters, max_entries):
         part = (torch.cat([jacobian, residual[:, None]], dim=1) * math.sqrt(share),)
@@ -217,7 +214,7 @@ def _triangle(block: "DataObjective", share: float, parameters: ParameterVector,
 
 
 def _geodesic(
-    block: "DataObjective", share: float, parameters: ParameterVector, start: Tensor, move: Tensor, step: float
+    block: Objective, share: float, parameters: ParameterVector, start: Tensor, move: Tensor, step: float
 ) -> Tensors:
     parameters.write(block.model, start)
     bent = block.geodesic_gradient(parameters, start, move, step)

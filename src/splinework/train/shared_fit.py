@@ -11,21 +11,35 @@ import torch
 
 from splinework.nn.network import KAN
 from splinework.train.data_objective import JointObjective
+from splinework.train.data_split import DataSplit
+from splinework.train.delivery import Outcome, working_copy
 from splinework.train.distributed import Team, compare, leave
-from splinework.train.fitting import FitResult, conduct, prepared, working_copy
 from splinework.train.options import TrainingOptions
 from splinework.train.sources import Source
 from splinework.train.stream_objective import StreamObjective
-from splinework.train.uncertainty import evidence
 
 OF_PROCESS_0 = ("callbacks", "checkpoint", "progress", "weights", "validation", "residuals", "distributed", "loss")
 """Options that only process 0 uses, or that have no text; arrays among them are compared by their hash."""
 
 
-def fit_together(model: KAN, x: Any, y: Any, options: TrainingOptions) -> FitResult:
-    """The fit, on all processes; each returns the result.
+Prepare = Callable[[KAN, Any, Any, TrainingOptions], tuple[DataSplit, Any]]
+Conduct = Callable[[KAN, Any, DataSplit, Any, TrainingOptions], Outcome]
+
+
+def fit_together(
+    model: KAN, x: Any, y: Any, options: TrainingOptions, prepared: Prepare, conduct: Conduct
+) -> tuple[DataSplit, Outcome]:
+    """The fit, on all processes; each returns the rows and the outcome.
 
     Rows in memory are prepared by each process; a source is read by process 0 once, and then each reads its own part of it.
+
+    Args:
+        model: The network.
+        x: The rows, or a source.
+        y: Their targets.
+        options: The options.
+        prepared: The function that checks the rows and makes the objective.
+        conduct: The function that fits the model to them.
 
     Raises:
         ConfigError: If the processes were given different things.
@@ -35,15 +49,17 @@ def fit_together(model: KAN, x: Any, y: Any, options: TrainingOptions) -> FitRes
     team = Team()
     try:
         if team.rank == 0:
-            return team.lead(lambda: _lead(team, model, x, y, options))
-        return _follow(team, model, x, y, options)
+            return team.lead(lambda: _lead(team, model, x, y, options, prepared, conduct))
+        return _follow(team, model, x, y, options, prepared)
     except Exception:
         if team.rank and not team.dismissed:
             leave()  # so that the others see it
         raise
 
 
-def _lead(team: Team, model: KAN, x: Any, y: Any, options: TrainingOptions) -> FitResult:
+def _lead(
+    team: Team, model: KAN, x: Any, y: Any, options: TrainingOptions, prepared: Prepare, conduct: Conduct
+) -> tuple[DataSplit, Outcome]:
     rows, objective = prepared(model, x, y, options)
     team.split = rows
     if isinstance(objective, StreamObjective):
@@ -60,10 +76,12 @@ def _lead(team: Team, model: KAN, x: Any, y: Any, options: TrainingOptions) -> F
         text = f"the rows are few enough for one of {team.size} processes"
     outcome.history.decide("processes", text)
     team.hand_out(outcome)
-    return FitResult(outcome.model, outcome.history, evidence(rows, outcome.penalties, outcome.polished))
+    return rows, outcome
 
 
-def _follow(team: Team, model: KAN, x: Any, y: Any, options: TrainingOptions) -> FitResult:
+def _follow(
+    team: Team, model: KAN, x: Any, y: Any, options: TrainingOptions, prepared: Prepare
+) -> tuple[DataSplit, Outcome]:
     found = team.serve()
     if found is None:
         rows, _ = prepared(model, x, y, replace(options, residuals=()))
@@ -74,7 +92,7 @@ def _follow(team: Team, model: KAN, x: Any, y: Any, options: TrainingOptions) ->
         team.stream = replace(bare, stream=replace(bare.stream, source=source), model=bare.model.to(device))
     team.split = rows
     outcome = team.serve()
-    return FitResult(outcome.model, outcome.history, evidence(rows, outcome.penalties, outcome.polished))
+    return rows, outcome
 
 
 # ------------------------------------------------------------------------------------------------- what must be alike

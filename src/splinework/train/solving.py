@@ -16,8 +16,8 @@ from splinework.nn.frame import Frame
 from splinework.nn.network import KAN
 from splinework.splines.bases import LINEAR_BASIS
 from splinework.train.data_split import HELD_OUT_SHARE, MIN_HELD_OUT_ROWS, set_units
-from splinework.train.delivery import deliver
-from splinework.train.fitting import FitResult, working_copy
+from splinework.train.delivery import deliver, working_copy
+from splinework.train.fitting import FitResult
 from splinework.train.grid_adaptation import extend_grids
 from splinework.train.jacobian import ParameterVector
 from splinework.train.journal import fingerprint_of, open_journal

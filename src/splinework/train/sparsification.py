@@ -18,9 +18,9 @@ from splinework.nn.precision import delivered
 from splinework.train.callbacks import Callback, StopBelow
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import DataSplit, Samples, take_rows
-from splinework.train.delivery import deliver
+from splinework.train.delivery import deliver, working_copy
 from splinework.train.elimination import MAX_ERROR_RATIO, StructureCandidate, StructureSearch, narrowed
-from splinework.train.fitting import FitResult, fit, working_copy
+from splinework.train.fitting import FitResult, fit
 from splinework.train.history import join_histories
 from splinework.train.losses import Squared
 from splinework.train.multistart import MIN_UNEXPLAINED_SHARE, best_start

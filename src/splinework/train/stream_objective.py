@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from splinework.nn.network import KAN
-from splinework.train.data_objective import DataObjective
+from splinework.train.data_objective import DataObjective, row_total
 from splinework.train.data_split import Samples
 from splinework.train.jacobian import ParameterVector
 from splinework.train.losses import Loss, Squared
@@ -111,7 +111,7 @@ class StreamObjective(Objective):
 
     @torch.no_grad()
     def normal_equations(self, parameters: ParameterVector, max_entries: int) -> tuple[Tensor, Tensor]:
-        matrix, vector = self.total("normal", parameters, max_entries)
+        matrix, vector = row_total(self, "normal", parameters, max_entries)
         return matrix, vector
 
     @torch.no_grad()
@@ -126,14 +126,14 @@ class StreamObjective(Objective):
 
     @torch.no_grad()
     def jacobian_blocks(self, parameters: ParameterVector, max_entries: int) -> Iterator[tuple[Tensor, Tensor]]:
-        (triangle,) = self.total("triangle", parameters, max_entries)
+        (triangle,) = row_total(self, "triangle", parameters, max_entries)
         yield triangle[:, :-1], triangle[:, -1]
 
     @torch.no_grad()
     def geodesic_gradient(
         self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float
     ) -> Tensor | None:
-        return self.total("geodesic", parameters, start, move, share)[0]
+        return row_total(self, "geodesic", parameters, start, move, share)[0]
 
     def batches(self, size: int | None, generator: torch.Generator) -> Batches:
         if size is None or size >= self.count:
@@ -149,7 +149,7 @@ class StreamObjective(Objective):
         known, memo = self.memo.state, self.memo
         if known and known[0] == state[0] and all(map(torch.equal, known[1], state[1])):
             return memo
-        loss, squares = self.total("value", True)[0].tolist()
+        loss, squares = row_total(self, "value", True)[0].tolist()
         memo.state = [state[0], [tensor.detach().clone() for tensor in state[1]]]
         memo.loss, memo.rmse = loss, math.sqrt(squares)
         return memo

@@ -4,7 +4,7 @@ A network of [2, 5, 1] with a thousand rows is microseconds of work and a dozen 
 the same shapes and the same parameter tensors is recorded; the graph reads the parameters where they lie, so that it follows
 an optimiser's steps. Each recording keeps its tensors alive, so that no address in it can become another tensor's.
 
-Whoever compiles gets the same from torch: `torch.compile(model, mode="reduce-overhead")`.
+Compiled models get the same from torch: `torch.compile(model, mode="reduce-overhead")`.
 """
 
 from __future__ import annotations

@@ -145,7 +145,7 @@ def inputs_for(
     """Columns of x: those with the names of the model's inputs, or else all that are left.
 
     Raises:
-        DataError: If some of these are no numbers.
+        DataError: If some of these are not numbers.
     """
     if set(names) <= set(rest):
         return tuple(names)
