@@ -64,7 +64,7 @@ def test_options_that_may_come_several_times_are_arrays(run, folder):
 @pytest.mark.parametrize(
     ("text", "fragments"),
     [
-        ("budgt = 3", ["run.toml has a key 'budgt'", "no option of fit", "did you mean 'budget'"]),
+        ("budgt = 3", ["run.toml has a key 'budgt'", "not an option of fit", "did you mean 'budget'"]),
         ("[fit]\nzzzzz = 3", ["[fit] of run.toml has a key 'zzzzz'", "there are: 'data', 'target'"]),
         ("config = 'x'", ["'config'"]),
         ("debug = true", ["'debug'"]),
@@ -118,7 +118,7 @@ def values_of(parameter: click.Parameter) -> st.SearchStrategy[object]:
     if kind is click.INT:
         return st.integers(-(10**6), 10**6)
     text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
-    several = isinstance(parameter, click.Option) and parameter.multiple
+    several = parameter.nargs == -1 or (isinstance(parameter, click.Option) and parameter.multiple)
     return st.lists(text, min_size=1, max_size=3).map(tuple) if several else text
 
 

@@ -94,7 +94,7 @@ def test_the_pareto_table_goes_from_simple_to_accurate(run, data, pipeline):
 def test_what_is_said(run, data, pipeline):
     pipeline.alter = known
     result = run("discover", "data.csv", "--target", "y", "--out", "o")
-    assert [re.split("s  |; at most", line)[1] for line in result.stderr.splitlines()] == [
+    assert [re.split(r"s  (?: *\d+%  )?|; at most", line)[1] for line in result.stderr.splitlines()] == [
         "screening", "fitting [1]", "measuring", "writing the report"
     ]  # fmt: skip
     assert "\x1b" not in result.output

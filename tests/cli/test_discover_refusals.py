@@ -53,7 +53,7 @@ def test_a_wrong_table_is_refused(refuse, content, fragments):
 @pytest.mark.parametrize(
     ("options", "fragments"),
     [
-        (["--units", "z=m"], ["--units", "'z'", "no column"]),
+        (["--units", "z=m"], ["--units", "'z'", "not a column"]),
         (["--units", "a"], ["--units", "such as 'x=m,t=s'"]),
         (["--units", "a=m,a=s"], ["two units"]),
         (["--units", "a=mm^"], ["the unit of 'a'"]),

@@ -90,7 +90,7 @@ def test_quiet_says_nothing(run, data, pipeline):
 
 def test_what_is_said_without_a_terminal(run, data, pipeline):
     result = run("fit", "data.csv", "--target", "y")
-    assert [re.split("s  |; at most", line)[1] for line in result.stderr.splitlines()] == [
+    assert [re.split(r"s  (?: *\d+%  )?|; at most", line)[1] for line in result.stderr.splitlines()] == [
         "screening", "fitting [1]", "measuring", "writing the report"
     ]  # fmt: skip
     assert "\x1b" not in result.output

@@ -89,7 +89,7 @@ def test_a_checkpoint_of_another_search_is_refused(tmp_path):
 def test_a_file_of_another_kind_is_no_checkpoint(tmp_path, content):
     place = tmp_path / "search.json"
     place.write_bytes(content)
-    with pytest.raises(FileError, match="no checkpoint"):
+    with pytest.raises(FileError, match="not a checkpoint"):
         read_checkpoint(place, "x")
     with pytest.raises(FileError, match="no folder"):
         read_checkpoint(tmp_path / "absent" / "search.json", "x")

@@ -131,7 +131,7 @@ def test_a_pipe_in_the_place_of_a_model_does_not_wait(tmp_path):
     import os
 
     os.mkfifo(tmp_path / "m")
-    with pytest.raises(FileError, match="no regular file"):
+    with pytest.raises(FileError, match="not a regular file"):
         sw.load(tmp_path / "m")
 
 
@@ -221,7 +221,7 @@ def test_no_field_of_a_column_takes_another_type(classifier, tmp_path, field, fa
 
 def test_a_checkpoint_of_another_kind_of_file_is_refused(tmp_path):
     Path(tmp_path, "c").write_bytes(b"\x00" * 100)
-    with pytest.raises(FileError, match="no checkpoint"):
+    with pytest.raises(FileError, match="not a checkpoint"):
         sw.fit(
             sw.KAN([1, 1]), [[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0], steps=1, checkpoint=tmp_path / "c", progress=False
         )

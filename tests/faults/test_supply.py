@@ -60,8 +60,9 @@ def test_nothing_imports_a_client_of_the_network():
     clients = re.compile(
         r"^\s*(?:import|from) (?:urllib\.request|http\.client|requests|httpx|aiohttp|ftplib|socket)\b", re.MULTILINE
     )
+    server = ROOT / "src/splinework/report/editor/server.py"  # which listens on 127.0.0.1
     found = [path for path in (ROOT / "src").rglob("*.py") if clients.search(path.read_text("utf-8"))]
-    assert found == []
+    assert found == [server]
 
 
 def release(folder: Path) -> str:

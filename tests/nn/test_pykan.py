@@ -213,7 +213,7 @@ def test_what_is_missing_is_named(tmp_path):
     with pytest.raises(FileError, match=r"there is no .*symbolic_state"):
         sw.from_pykan(stem)
     Path(f"{stem}_config.yml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(FileError, match="no text"):
+    with pytest.raises(FileError, match="not a text"):
         sw.from_pykan(stem)
 
 

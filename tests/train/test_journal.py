@@ -116,7 +116,7 @@ def test_a_checkpoint_says_its_format_and_another_one_is_refused(tmp_path, monke
 def test_a_file_of_another_kind_is_refused_and_left(tmp_path, content):
     path = tmp_path / "fit.checkpoint"
     path.write_bytes(content)
-    with pytest.raises(FileError, match="no checkpoint of a fit"):
+    with pytest.raises(FileError, match="not a checkpoint of a fit"):
         train(path)
     assert path.read_bytes() == content
 
@@ -127,7 +127,7 @@ def test_a_truncated_checkpoint_is_refused(tmp_path):
     content = path.read_bytes()
     for size in (9, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:size])
-        with pytest.raises(FileError, match="no checkpoint of a fit"):
+        with pytest.raises(FileError, match="not a checkpoint of a fit"):
             train(path)
 
 

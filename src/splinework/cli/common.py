@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any, Final
 
 import click
@@ -86,9 +87,14 @@ def budget(default: float) -> Any:
 
 
 def jobs() -> Any:
-    """The number of processes that share the search."""
-    text = "Processes that share the search; -1 takes one for each core."
-    return option(default=1, within=(-1, 4096), metavar="N", help=text, group=SEARCH_GROUP)
+    """The number of cores that share the work."""
+    text = "Cores that share the work; -1 takes all of them."
+    return option(within=(-1, 4096), metavar="N", help=text, show_default="one process", group=SEARCH_GROUP)
+
+
+def cores(given: int | None) -> int:
+    """The number of cores that an option `--jobs` stands for."""
+    return 1 if given is None else (os.cpu_count() or 1) if given == -1 else given
 
 
 def seed(default: int | None = 0, **words: Any) -> Any:

@@ -100,6 +100,8 @@ def _checked(parameter: click.Parameter, value: Any, path: str, context: click.C
 
 def _texts(parameter: click.Parameter, value: Any, place: str) -> Any:
     """Texts as on the command line, so that every type reads its usual input."""
+    if parameter.nargs == -1:  # words of an argument
+        return [_text(part, place) for part in (value if isinstance(value, list) else [value])]
     if isinstance(value, list):
         if not (isinstance(parameter, click.Option) and parameter.multiple):
             raise ConfigError(f"{place} takes one value; got an array of {len(value)}.")

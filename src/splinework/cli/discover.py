@@ -12,7 +12,7 @@ from splinework.cli.artefacts import DISCOVERED
 from splinework.cli.constraints import FormulaConstraints
 from splinework.cli.interrupts import INTERRUPTED
 from splinework.cli.json_output import json_text
-from splinework.cli.options import command, option, takes
+from splinework.cli.options import command, takes
 from splinework.cli.progress import Stages
 from splinework.cli.request import FitRequest, on_table
 from splinework.cli.run import run_fit
@@ -25,25 +25,15 @@ class SearchLimits:
     """The options as they were given."""
 
     effort: float | None = common.effort(None, show_default="seconds instead")
-    jobs: int | None = option(
-        metavar="N",
-        within=(1, 1024),
-        show_default="all processors",
-        help="Populations of formulas at a time.",
-        group=common.SEARCH_GROUP,
-    )
 
     def check(self, constraints: FormulaConstraints) -> None:
-        """Refuses them for questions that are not answered by `sw.discover`.
+        """Refuses an effort for questions that are not answered by `sw.discover`.
 
         Raises:
-            ConfigError: If one was given for such a question.
+            ConfigError: If it was given for such a question.
         """
-        given = [flag for flag, value in (("--effort", self.effort), ("--jobs", self.jobs)) if value is not None]
-        if given and constraints.question is not None:
-            raise ConfigError(
-                f"{' and '.join(given)} cannot be used together with --{constraints.question}; leave it out."
-            )
+        if self.effort is not None and constraints.question is not None:
+            raise ConfigError(f"--effort cannot be used together with --{constraints.question}; leave it out.")
 
 
 @command(no_args_is_help=True, short_help="Find the law behind one column of a table.")
@@ -84,7 +74,7 @@ def discover(request: FitRequest, constraints: FormulaConstraints, limits: Searc
         constraints=constraints,
         tables_apart=True,
         effort=limits.effort,
-        jobs=limits.jobs,
+        jobs=None if request.jobs is None or constraints.question is not None else common.cores(request.jobs),
     )
     with Stages(quiet=request.quiet) as stages:
         stages.stage(f"reading {request.source}", after=0.5)

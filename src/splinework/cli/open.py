@@ -44,7 +44,7 @@ class OpenOptions:
     as_json: bool = common.as_json()
 
 
-@command(no_args_is_help=True, short_help="Look at a network and edit it in the browser.")
+@command(no_args_is_help=True, short_help="View and edit a network in the browser.")
 @takes(OpenOptions)
 def open(options: OpenOptions) -> None:
     """Open MODEL, a file that `fit`, `discover` or `splinework.save` wrote, in a page in which it is looked at and edited.

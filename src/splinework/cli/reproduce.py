@@ -34,7 +34,7 @@ class ReproduceOptions:
     show_list: bool = option(
         "--list", default=False, help="List the experiments, their time and how far they are.", group=GROUP
     )
-    jobs: int = option(default=1, within=(1, 256), metavar="N", help="Number of processes.", group=GROUP)
+    jobs: int | None = common.jobs()
     out: str = common.out("DIR", "Folder for the results.", default="splinework-reproduce")
     quiet: bool = common.quiet()
     as_json: bool = common.as_json()
@@ -70,7 +70,7 @@ def reproduce(options: ReproduceOptions) -> None:
                 *options.names,
                 quick=options.quick,
                 out=options.out,
-                jobs=options.jobs,
+                jobs=common.cores(options.jobs),
                 progress=False,
                 on_stage=stages.stage,
             )

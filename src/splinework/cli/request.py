@@ -34,7 +34,7 @@ class FitRequest:
     max_unpacked: float | None = common.max_unpacked()
     budget: float = common.budget(45.0)
     seed: int = common.seed()
-    jobs: int = common.jobs()
+    jobs: int | None = common.jobs()
     out: str | None = common.out("DIR", "Folder for the results.", show_default="splinework-NAME")
     overwrite: bool = option(
         default=False, help="Replace earlier results in the folder; other files stay.", group=common.OUTPUT_GROUP

@@ -19,6 +19,7 @@ from splinework.errors import ConfigError, FileError
 from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import symbol
+from splinework.interpret.symbolic.library import LIBRARY
 from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.ranking import formula_rows
 from splinework.interpret.symbolic.screening import Screen, initial_problem, inliers
@@ -217,7 +218,8 @@ class _RegressionSearch:
             else:
                 self.screen.starts = (*changes(problem, entry.expression), *self.screen.starts)
         self.on_stage("screening: symmetries, factors, sums of products")
-        self.screen.further = lambda: self._evolve(clock.now() + EARLY_SHARE * self.budget)
+        if all(function in LIBRARY for function in self.space.library):  # populations know no functions of the user's
+            self.screen.further = lambda: self._evolve(clock.now() + EARLY_SHARE * self.budget)
         self.screen.run()
         if self.pool.exact or self._robust() or self.screen.settled:
             self.notes += ["screening: " + "; ".join(self.screen.path)] if self.screen.path else []

@@ -1,8 +1,8 @@
 """The configuration of a network: everything but its parameters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -11,6 +11,20 @@ from splinework.errors import ConfigError
 from splinework.errors.foreign import explained
 from splinework.nn.nodes import Nodes, shape_of
 from splinework.splines.bases import DEFAULT_BASE, Basis, activation, basis_from_dict
+
+PAPER_OPTIONS: Final[dict[str, Any]] = {
+    "grid": 3,
+    "degree": 3,
+    "basis": "bspline",
+    "base": DEFAULT_BASE,
+    "domain": (-1.0, 1.0),
+    "extrapolation": "zero",
+    "grid_kind": "adaptive",
+    "grid_eps": 0.02,
+    "init": "paper",
+    "bias": False,
+}
+"""The paper's choices, as options of `KAN`."""
 
 
 @dataclass(frozen=True)
@@ -191,3 +205,12 @@ def config_from_dict(values: dict[str, Any]) -> KANConfig:
     config: KANConfig = typed(KANConfig, values, "a network's config", readers)
     shape_of(config.nodes)
     return config
+
+
+def one_each(value: Any, count: int, what: str) -> list[Any]:
+    """One value per layer of edges."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if len(value) != count:
+            raise ConfigError(f"{what} takes one value or {count}, one per layer of edges; got {len(value)}.")
+        return list(value)
+    return [value] * count

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from operator import is_
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,26 +22,13 @@ from splinework.kernels.chain import Prepared
 from splinework.kernels.dispatch import prepared
 from splinework.kernels.torch_internals import hooks_of_all_modules, plain
 from splinework.nn.arrays import admitted, check_columns
-from splinework.nn.config import KANConfig
+from splinework.nn.config import PAPER_OPTIONS, KANConfig, one_each
 from splinework.nn.initialise import present
 from splinework.nn.layer import KANLayer
 from splinework.nn.nodes import Nodes, shape_of
 from splinework.nn.scaling import Scaling
-from splinework.splines.bases import DEFAULT_BASE, Basis, make_basis
+from splinework.splines.bases import Basis, make_basis
 
-PAPER_OPTIONS: Final[dict[str, Any]] = {
-    "grid": 3,
-    "degree": 3,
-    "basis": "bspline",
-    "base": DEFAULT_BASE,
-    "domain": (-1.0, 1.0),
-    "extrapolation": "zero",
-    "grid_kind": "adaptive",
-    "grid_eps": 0.02,
-    "init": "paper",
-    "bias": False,
-}
-"""The paper's choices, as options of `KAN`."""
 _KEYWORDS = ("shape", "grid", "degree", "basis", "names", "output_names", "features", "generator", "dtype", "device")
 _ELSEWHERE = {"nodes", "bases", "input_names", "output_names", "axioms"}
 """Arguments of `KAN`, and the fields of `KANConfig` that they set."""
@@ -110,15 +97,16 @@ class KAN(nn.Module):
             beside = [*options, *(key for key, (value, default) in usual.items() if value != default)]
             beside += [key for key, value in (("names", names), ("output_names", output_names)) if value is not None]
             if beside:
-                raise ConfigError(
-                    f"a KANConfig says it all, got {beside[0]} besides; use dataclasses.replace(config, …)."
-                )
+                raise ConfigError(f"a KANConfig is complete, got {beside[0]} besides; use dataclasses.replace.")
             config = shape
         else:
             nodes = shape_of(shape)
             count = len(nodes) - 1
             recipes = zip(
-                _each(basis, count, "basis"), _each(grid, count, "grid"), _each(degree, count, "degree"), strict=True
+                one_each(basis, count, "basis"),
+                one_each(grid, count, "grid"),
+                one_each(degree, count, "degree"),
+                strict=True,
             )
             unknown = set(options) - set(KANConfig.__dataclass_fields__) | set(options) & _ELSEWHERE
             if unknown:
@@ -169,14 +157,11 @@ class KAN(nn.Module):
 
         `φ(x) = w_b b(x) + w_s Σ_m c_m B_m(x)` with cubic B-splines that are zero beyond the extended grid, sums without a
         constant, `c ~ N(0, 0.1²)`, `w_s = 1`, Xavier-uniform `w_b`, grids of 3 intervals on [-1, 1] that follow the activations
-        at 2 % uniform and 98 % quantiles, as in the authors' code. `KAN(shape)` differs in its grid of 5 intervals and their
-        blend, in its linear continuation outside the grid, and in a constant per sum.
+        at 2 % uniform and 98 % quantiles, as in the authors' code. Train it by `options=sw.train.TrainingOptions.paper()`.
 
         Args:
             shape: Nodes per layer.
             **options: Options of `KAN` that take the place of the paper's.
-
-        To train it as the paper does: `sw.fit(model, x, y, options=sw.train.TrainingOptions.paper())`.
 
         >>> model = KAN.paper([2, 5, 1])
         >>> model.config.extrapolation, model.config.bias, model.parameter_count() == 15 * (3 + 3 + 2)
@@ -330,10 +315,8 @@ class KAN(nn.Module):
             ArgumentError: If mode is not a truth value.
         """
         if not isinstance(mode, bool):
-            raise ArgumentError(
-                f"model.train(mode) sets a mode of the module, True or False, got {type(mode).__name__}; to train, write "
-                "sw.fit(model, x, y)."
-            )
+            came = type(mode).__name__
+            raise ArgumentError(f"model.train(mode) takes True or False, got {came}; sw.fit(model, x, y) trains.")
         return super().train(mode)
 
     def __getattr__(self, name: str) -> Any:
@@ -364,12 +347,3 @@ def _plain(layer: nn.Module, nodes: Nodes) -> bool:
         and not nodes.products
         and not (layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks)
     )
-
-
-def _each(value: Any, count: int, what: str) -> list[Any]:
-    """One value per layer of edges."""
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        if len(value) != count:
-            raise ConfigError(f"{what} takes one value or {count}, one per layer of edges; got {len(value)}.")
-        return list(value)
-    return [value] * count

@@ -53,7 +53,7 @@ def embedded(value: Any) -> str:
     r"""JSON that is safe inside a script element: no markup begins in it, and numbers that are not finite are null.
 
     >>> embedded({"</script>": float("nan")})
-    '{"\u003c/script\u003e":null}'
+    '{"\\u003c/script\\u003e":null}'
     """
     written = json.dumps(_plain(value), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

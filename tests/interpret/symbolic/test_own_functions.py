@@ -9,7 +9,6 @@ from splinework.errors import ConfigError, FormulaError
 from splinework.interpret.symbolic import LIBRARY, own_function
 from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.own_functions import library_of, uses_only
-from splinework.interpret.symbolic.simplification import simplified
 
 X = np.random.default_rng(0).uniform(-2, 2, (200, 2))
 Z = np.linspace(-2, 2, 41) + 0.01
@@ -109,66 +108,14 @@ def test_a_search_uses_a_function_of_the_user_and_no_other():
 
 
 def test_a_function_that_fails_in_the_middle_keeps_what_was_found():
+    calls = iter(range(30))
+
     def value(z):
-        if np.any(np.abs(z) > 3.1):
+        if next(calls, None) is None:
             raise OverflowError("too far")
         return np.abs(z) * z
 
     y = np.exp(X[:, 0]) + np.tanh(3 * X[:, 1]) * X[:, 0]
     found = discover(X, y, library=["exp", own_function("mine", "abs(z)*z", value)], budget=6)
     assert len(found) >= 1
-    assert any("'mine' fails at" in note and "too far" in note and "so far" in note for note in found.notes)
-
-
-@pytest.mark.slow
-def test_parts_are_sought_with_the_functions_of_the_library():
-    """The tanh of a part is no use where the library has none: the parts of a sum have functions that it has, too."""
-    y = np.sin(2 * X[:, 0]) + np.sin(3 * X[:, 1] ** 2)
-    found = discover(X, y, library=["sin"], budget=40)
-    assert np.abs(found.best.numpy()(X) - y).max() <= 1e-6
-
-
-@pytest.mark.parametrize("banned", [sympy.cosh, sympy.sinh])
-def test_a_short_form_has_no_function_that_is_not_allowed(banned):
-    a = symbol("a")
-    form = sympy.exp(2 * a) + sympy.exp(-2 * a) + a * (sympy.exp(a) - sympy.exp(-a))
-    x = np.linspace(-1, 1, 50)[:, None]
-    assert simplified(form, ["a"], x).has(banned)
-    assert not simplified(form, ["a"], x, allows=lambda e: not e.has(banned)).has(banned)
-
-
-# ------------------------------------------------------------------------------------------------ a formula to start from
-
-STARTS = [
-    ("2*x1 + sin(3*x2)", "x1 + 2*sin(3*x2)"),  # its numbers
-    ("exp(x1)/2 + sin(3*x2) + x1**2", "exp(x1) + sin(3*x2)"),  # a term more
-    ("(1 + x2**2)*sin(5*x1)", "sin(4.9*x1)"),  # a factor more
-    ("tanh(2*x1) - x2**3", "sin(x1) - x2**3"),  # another term in place of one
-]
-
-
-@pytest.mark.parametrize(
-    ("truth", "start"), STARTS[:1] + [pytest.param(*s, marks=pytest.mark.slow) for s in STARTS[1:]]
-)
-def test_a_search_begins_from_a_formula(truth, start):
-    from splinework.formula.expression import Expression
-
-    y = Expression(truth, ["x1", "x2"])(X)
-    found = discover(X, y, start=start, budget=30)
-    assert np.abs(found.best.numpy()(X) - y).max() <= 1e-6 * y.std()
-
-
-@pytest.mark.slow
-def test_a_wrong_start_costs_nothing_but_time():
-    y = X[:, 0] * X[:, 1]
-    assert discover(X, y, start="exp(x1**2)", budget=20).best.text == "x1*x2"
-    found = discover(X, y, start="log(x1)", budget=20)
-    assert found.best.text == "x1*x2"
-    assert any("not finite" in note for note in found.notes)
-
-
-@pytest.mark.parametrize(("start", "words"), [("x3 + 1", ["'x3'", "'x1'"]), ("x1 +", ["x1 +"])])
-def test_a_start_that_cannot_be_read_is_refused(start, words):
-    with pytest.raises(FormulaError) as refused:
-        discover(X, 2 * X[:, 0], start=start)
-    assert all(word in str(refused.value) for word in words)
+    assert any("'mine' fails" in note and "too far" in note and "so far" in note for note in found.notes)

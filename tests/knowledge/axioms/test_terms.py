@@ -198,7 +198,7 @@ def test_arguments_of_calls_stay_in_the_box():
         ("boundary(disc((x, y), (9, 9), 1))", "no point of the boundary"),
         ("boundary(disc((x, q), (0, 0), 1))", "does not exist"),
         ("integral(1, over={x: (0, 1)})", "finite range for every input"),
-        ("units({x: kg}, quux)", "no known unit"),
+        ("units({x: kg}, quux)", "not a known unit"),
         ("f(x + 5, y) == 0", "has no effect on its domain"),
         ("f == 0 when x > 3", "has no effect on its domain"),
     ],

@@ -103,7 +103,7 @@ def test_log_odds_are_those_of_the_probabilities():
     [
         (3, ConfigError, "got int"),
         ("nowhere.onnx", FileError, "no ONNX file"),
-        (lambda x: "text", DataError, "no numbers"),
+        (lambda x: "text", DataError, "not numbers"),
         (lambda x: np.zeros(3), ShapeError, "one answer per row"),
         (lambda x: np.full(len(x), np.nan), DataError, "no finite number"),
         (lambda x: x.no_such_thing(), ConfigError, "neither an array"),

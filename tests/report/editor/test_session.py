@@ -255,8 +255,10 @@ def test_a_model_in_a_frame_is_edited_where_its_verbs_allow():
     session = EditSession(model, x=x)
     session.edit("fix", {"edge": ["a*b", "h1"], "function": "tanh"})
     assert session.model.network.kan_layers[0].functions is not None
-    with pytest.raises(ConfigError, match="without a frame"):
-        session.edit("widen", {"layer": 1, "count": 1})
+    before = session.model(x)
+    session.edit("widen", {"layer": 1, "count": 1})
+    assert session.model.network.config.shape == [3, 3, 1]
+    assert torch.allclose(session.model(x), before, atol=1e-12)
 
 
 def test_the_starting_model_may_be_of_any_precision():
