@@ -79,6 +79,7 @@ def test_separated_classes_are_told():
     assert ((table.best.numpy()(x) > 0.5) == (x[:, 0] > x[:, 1])).mean() > 0.99
 
 
+@pytest.mark.slow
 def test_an_interrupt_leaves_the_table_so_far():
     x, y, _ = labelled(LOGITS["line"], 300)
     table = discover_classes(x, y, search=interrupted, budget=5)

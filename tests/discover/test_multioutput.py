@@ -43,6 +43,7 @@ def test_a_part_found_once_is_used_in_sums():
     assert sympy.simplify(sympy.nsimplify(table.of("y2")[0].expression - (x1**2 - 1.7 * DECAY), rational=True)) == 0
 
 
+@pytest.mark.slow
 def test_common_parts_are_named_and_their_constants_are_one():
     x, y = rows(3.1 * DECAY, x1**2 - 1.7 * DECAY, noise=0.01)
     search = answering(3 * DECAY, 1.1 * x1**2 - 2 * sympy.exp(-0.4 * x1) * sympy.sin(2.2 * x2))

@@ -94,6 +94,7 @@ def test_a_column_that_is_a_formula_of_others_is_searched_for():
     assert sympy.simplify(table.best.expression - (x3 - formula)) == 0
 
 
+@pytest.mark.slow
 def test_an_interrupt_leaves_the_table_so_far():
     u = np.random.default_rng(3).uniform(-1, 1, 400)
     x = np.column_stack([columns("circle"), u, np.exp(np.sin(3 * u))])

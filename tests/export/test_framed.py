@@ -67,8 +67,8 @@ def usable(to: str) -> bool:
 
 
 QUICK = {
-    "onnx": ("answers", "corrected"),
-    "torch": ("both", "corrected"),
+    "onnx": ("answers",),
+    "torch": ("both",),
     "c": ("both", "odd-names"),
     "js": ("both", "odd-names"),
 }

@@ -36,7 +36,7 @@ def all_edges() -> KAN:
 
 
 MARKS = {"c": [runners.needs_compiler], "js": [runners.needs_node]}
-SLOW = {("onnx", "some"), ("torch", "all_edges")}
+SLOW = {("onnx", "some"), ("onnx", "all_edges"), ("torch", "all_edges")}
 """Tracing takes seconds: once each is enough for quick tests."""
 CASES = [
     pytest.param(to, made, marks=[*MARKS.get(to, []), *([pytest.mark.slow] if (to, made.__name__) in SLOW else [])])

@@ -86,6 +86,7 @@ def tiny():
     return model, export(model, "onnx", check=False)
 
 
+@pytest.mark.slow
 def test_onnx_keeps_numbers_of_any_size(tiny):
     """The optimiser of onnxscript takes numbers below 1e-8 for zero; units may be nanometres."""
     import onnxruntime

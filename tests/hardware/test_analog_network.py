@@ -141,6 +141,7 @@ def test_a_constant_edge_needs_no_elements_and_a_broken_one_is_refused() -> None
 @pytest.mark.parametrize(
     "shape", [[2, (1, 1), 1], *(pytest.param(s, marks=pytest.mark.slow) for s in ([2, 2, 1], [3, 2]))], ids=str
 )
+@pytest.mark.slow
 def test_a_trained_network_becomes_circuits(shape: list[object]) -> None:
     model, x = trained(shape)
     made = convert(model, x)

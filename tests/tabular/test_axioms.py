@@ -59,6 +59,7 @@ def test_a_monotone_column_is_so_for_rows_never_seen_whatever_the_rows_say(hidde
     assert repr(name) in status.axiom
 
 
+@pytest.mark.slow
 def test_three_ways_to_say_monotone_are_one() -> None:
     frame, y = homes()
     ways = [
@@ -124,6 +125,7 @@ def test_going_on_keeps_the_axioms() -> None:
     assert min(np.diff(model.predict(rows)).min() for rows in along(frame, "age")) >= -1e-9 * np.ptp(y)
 
 
+@pytest.mark.slow
 def test_clones_copies_and_files_keep_all(tmp_path: Any) -> None:
     frame, y = homes()
     model = KANRegressor(**CURVES, monotone={"age": 1}, axioms=[Bounded(-500, 500), "convex(z, strength=soft(0.1))"])
@@ -229,6 +231,7 @@ def sold() -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 @pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.slow
 def test_probabilities_of_the_second_class_are_monotone_and_bounded(sold: Any, sign: int) -> None:
     x, y = sold
     model = KANClassifier(**CURVES, monotone=[sign, 0, 0], axioms=["bounded(0.1, 0.8)", "positive()"]).fit(x, y)

@@ -69,6 +69,7 @@ def test_classes_come_with_the_first_call() -> None:
         model.partial_fit(x, np.full(120, "other"))
 
 
+@pytest.mark.slow
 def test_a_class_may_come_later() -> None:
     x, y = numbers(rows=150)
     target = labels(y, 3)

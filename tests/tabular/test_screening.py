@@ -182,6 +182,7 @@ def test_a_member_sees_only_inputs_that_were_chosen_without_its_fold(monkeypatch
     ],
     ids=lambda given: given.get("loss", "squared_error"),
 )
+@pytest.mark.slow
 def test_screened_tables_have_intervals_whatever_the_loss(given: dict[str, Any]) -> None:
     random = np.random.default_rng(0)
     X = random.normal(size=(1150, 100))

@@ -134,6 +134,7 @@ def test_the_inverse_temperature_is_the_factor_that_was_taken_away() -> None:
 
 
 @regression_first
+@pytest.mark.slow
 def test_the_same_rows_give_the_same_bits_whatever_the_unit_of_weights(task: Task) -> None:
     x = table()
     y = asked(task, x)
@@ -240,6 +241,7 @@ def test_many_clean_rows_are_fitted_to_the_rows_themselves() -> None:
 
 
 @pytest.mark.parametrize("noise", [0.0, pytest.param(0.2, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_waves_in_a_column_of_several_are_met(noise: float) -> None:
     rng = np.random.default_rng(1)
     x, fresh = rng.uniform(-1, 1, (400, 3)), rng.uniform(-0.95, 0.95, (1000, 3))

@@ -122,6 +122,7 @@ def test_a_column_that_is_idle_gets_a_flat_curve():
 
 @pytest.mark.parametrize("grid", [3, pytest.param(20, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("noise", "most"), [(0.0, 1e-6), (0.2, 0.08)])
+@pytest.mark.slow
 def test_waves_in_a_sum_are_met_from_any_starting_grid(grid, noise, most):
     rng = np.random.default_rng(3)
     x = rng.uniform(-2, 3, (1000, 3))

@@ -35,6 +35,7 @@ def test_the_structure_does_not_depend_on_the_penalty(penalty):
     assert result.model.active_edges() == 3
 
 
+@pytest.mark.slow
 def test_accuracy_comes_after_structure():
     x, new = uniform(300), uniform(200, seed=5)
     model = sparsify(fresh([2, 2, 1], grid=3), x, smooth(x), progress=False, accuracy=1e-6).model

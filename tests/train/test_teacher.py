@@ -135,6 +135,7 @@ def test_points_for_comparison_are_no_rows_and_go_beyond_them_a_little():
     assert bool((points < ends[0]).any())
 
 
+@pytest.mark.slow
 def test_a_taught_network_follows_its_teacher_beyond_the_outermost_rows():
     rng = np.random.default_rng(4)
     x, fresh = (2 * rng.uniform(0, 1, (rows, 2)) ** 2 - 1 for rows in (60, 2000))  # most rows at one end
@@ -172,6 +173,7 @@ def test_a_polish_that_changes_the_function_between_the_rows_is_taken_back(monke
     assert result.history[-1].rmse_train < 10 * wanted.history[-1].rmse_train + 1e-6
 
 
+@pytest.mark.slow
 def test_an_interruption_of_the_teaching_loses_nothing_of_what_the_rows_gave(monkeypatch):
     x = np.random.default_rng(3).uniform(-1, 1, (80, 2))
     y = np.exp(np.sin(5 * x[:, :1]) * x[:, 1:])

@@ -55,6 +55,7 @@ def test_for_one_layer_they_are_those_of_ordinary_least_squares(shape, kind):
 
 
 @pytest.mark.parametrize("shape", [[2, 3, 1], [2, (1, 2), 1]], ids=str)
+@pytest.mark.slow
 def test_directions_that_change_no_output_add_nothing(shape):
     x, y = noisy(400, inputs=2)
     model = fitted(shape, x, y)
@@ -162,6 +163,7 @@ def test_what_is_frozen_is_known():
     assert intervals(frozen, evidence_of(model, x, y), x, kind="mean").deviation.mean() < free.mean()
 
 
+@pytest.mark.slow
 def test_the_model_stays_and_a_posterior_saves_the_work():
     x, y = noisy(100, inputs=2)
     model = fitted([2, 2, 1], x, y).float()

@@ -129,6 +129,7 @@ def test_allen_cahn_is_what_differences_find():
     np.testing.assert_allclose(found, (4 * fine[::2] - coarse) / 3, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_allen_cahn_begins_as_it_should_and_is_even_and_periodic():
     at = np.column_stack([X, 0 * T])
     recipe = AllenCahnSet()

@@ -119,6 +119,7 @@ def test_a_pair_has_what_neither_does_alone():
     assert abs(found.pair_terms[0, 0, 0] + 0.2) < 1e-12
 
 
+@pytest.mark.slow
 def test_standard_errors_cover_the_mean_over_many_background_rows():
     inside = []
     for seed in range(1, 13):

@@ -48,7 +48,7 @@ TARGETS = {
 
 
 @pytest.mark.parametrize(
-    "name", [n if k % 7 == 0 else pytest.param(n, marks=pytest.mark.slow) for k, n in enumerate(TARGETS)]
+    "name", [n if k % 14 == 0 else pytest.param(n, marks=pytest.mark.slow) for k, n in enumerate(TARGETS)]
 )
 def test_chains_without_noise_are_found(name):
     truth, low, high = TARGETS[name]

@@ -62,6 +62,7 @@ def test_simple_ratios_are_exact_and_others_numbers():
     )
 
 
+@pytest.mark.slow
 def test_in_these_coordinates_the_target_is_a_sum():
     best = additive_coordinates(problem_of(TARGETS[0][0]))[0]
     assert separations(best.problem)[0].kind == SUM

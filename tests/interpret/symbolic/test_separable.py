@@ -108,6 +108,7 @@ def test_its_parts_follow_from_one_of_them(level, own, rest):
         assert np.abs(part - truth).max() <= 1e-4 * target.unit
 
 
+@pytest.mark.slow
 def test_roots_and_poles_near_zero_are_followed_on_a_logarithmic_scale():
     x = np.exp(np.random.default_rng(0).uniform(-6, 1, (800, 2)))
     for y in (np.sqrt(x[:, 0]) + 1 / np.sqrt(x[:, 1]), np.sqrt(x[:, 0]) * np.log(x[:, 1])):

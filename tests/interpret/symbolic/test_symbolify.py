@@ -47,6 +47,7 @@ def test_a_product_is_found_exactly(shape):
     assert symbolify(model, x, y).best.text == "x1*x2"
 
 
+@pytest.mark.slow
 def test_a_sum_is_found_and_an_idle_input_gone():
     model, x, y = trained([3, 1], lambda x: np.sin(np.pi * x[:, 0]) + x[:, 1] ** 2)
     best = symbolify(model, x, y).best
@@ -61,6 +62,7 @@ def test_a_power_law_on_log_scales():
     assert same(best.sympy(), 2 * X ** sympy.Rational(3, 2) / sympy.sqrt(Y))
 
 
+@pytest.mark.slow
 def test_only_the_output_on_a_log_scale():
     model, x, y = trained([2, 1], lambda x: np.exp(3 * x[:, 0] - x[:, 1] ** 2), output_scales=("log",))
     best = symbolify(model, x, y).best

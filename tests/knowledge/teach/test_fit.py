@@ -74,8 +74,8 @@ def fit(
     return sw.fit(model, x, y, axioms=axioms, **options)
 
 
-EVERY_DAY = {"monotone", "no interaction", "bounded", "periodic", "rotation", "boundary", "integral"}
-"""One of each way in which an axiom enters a network; the others run with the slow tests."""
+EVERY_DAY = {"monotone", "no interaction", "bounded", "periodic", "rotation", "boundary"}
+"""Ways in which an axiom enters a network; the others run with the slow tests."""
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in EVERY_DAY else pytest.mark.slow) for n in TRUTHS])
