@@ -116,6 +116,6 @@ def test_a_function_that_fails_in_the_middle_keeps_what_was_found():
         return np.abs(z) * z
 
     y = np.exp(X[:, 0]) + np.tanh(3 * X[:, 1]) * X[:, 0]
-    found = discover(X, y, library=["exp", own_function("mine", "abs(z)*z", value)], budget=3)
+    found = discover(X, y, library=["exp", own_function("mine", "abs(z)*z", value)], budget=6)
     assert len(found) >= 1
     assert any("'mine' fails" in note and "too far" in note and "so far" in note for note in found.notes)
