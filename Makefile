@@ -160,7 +160,7 @@ structure: $(RUNTIME) ## count parts, arrows and loaded modules, and draw docs/i
 
 docs: $(DOCUMENTING) ## build docs/_build/html and the pictures in it, warnings as errors
 	@rm -rf docs/api docs/figures
-	@OMP_NUM_THREADS=1 $(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs docs/_build/html
+	@OMP_NUM_THREADS=1 $(BIN)/python -m sphinx --jobs auto --quiet --fail-on-warning --keep-going -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
 # Times in the files are those of the commit, so that two builds of one commit are equal to the byte.

@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -52,21 +53,23 @@ def run(script: str, names: list[str], target: Path) -> None:
             stdout=subprocess.DEVNULL,
             env={**os.environ, "SOURCE_DATE_EPOCH": "0", "PYTHONWARNINGS": "ignore"},
         )
-        target.mkdir(exist_ok=True)
         for name in names:
             shutil.move(Path(folder) / name, target / name)
 
 
 def draw(target: Path) -> None:
-    """Draws what is missing or older than the text of its page."""
-    for page in sorted(HERE.glob("*.md")):
-        names = pictures(page)
-        if not names:
-            continue
-        script, mark = code(page), target / f".{page.stem}"
-        digest = hashlib.sha256(script.encode()).hexdigest()
-        if mark.exists() and mark.read_text() == digest and all((target / name).exists() for name in names):
-            continue
+    """Draws what is missing or older than the text of its page, as many pages at a time as there are cores."""
+    target.mkdir(exist_ok=True)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda page: draw_page(page, target), sorted(HERE.glob("*.md"))))
+
+
+def draw_page(page: Path, target: Path) -> None:
+    """Draws the pictures of a page, unless they are those of its present text."""
+    names, script, mark = pictures(page), code(page), target / f".{page.stem}"
+    digest = hashlib.sha256(script.encode()).hexdigest()
+    current = mark.exists() and mark.read_text() == digest and all((target / name).exists() for name in names)
+    if names and not current:
         run(script, names, target)
         mark.write_text(digest)
 
