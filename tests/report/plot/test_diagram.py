@@ -20,6 +20,7 @@ from splinework import KAN
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.interpret.scores import attribution
 from splinework.report.plot import plot
+from splinework.report.plot.curves import edge_curves, oriented
 from splinework.report.plot.style import VERMILION, new_figure
 
 SHAPES = ([1, 1], [2, 5, 1], [2, (3, 2), 1], [10, 1], [3, 4, 4, 2], [3, (1, [2, 4]), (0, [3]), 2], [30, 10, 1])
@@ -94,26 +95,49 @@ def test_a_node_without_edges_is_idle():
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_a_curve_is_the_edge_over_the_range_of_the_data(options):
+def test_a_curve_is_the_edge_over_the_range_of_the_data_up_to_signs_of_hidden_sums(options):
     model, x = network([2, (2, 1), 1], **options)
     ax = plot(model, x)
     (curves,) = artists(ax, "curves")
     (boxes,) = artists(ax, "boxes")
     drawn = dict(zip(keys(model), zip(curves.get_segments(), boxes.get_paths(), strict=True), strict=True))
-    u = model.input_scaling(x)
+    u, edges = model.input_scaling(x), {}
+    share = torch.linspace(0, 1, 96, dtype=torch.float64)[:, None]
     for l, (layer, nodes) in enumerate(zip(model.kan_layers, model.config.nodes[1:], strict=True)):
-        share = torch.linspace(0, 1, 96, dtype=torch.float64)[:, None]
         values = layer.edges((u.amin(0) + share * (u.amax(0) - u.amin(0))).detach()).detach().numpy()
         for i, j in torch.nonzero(layer.mask).tolist():
             segment, box = drawn.pop((l, i, j))
             low, high = box.vertices.min(0), box.vertices.max(0)
             inside = (segment - low) / (high - low)  # the curve takes the middle 80 % of its box
-            curve = values[:, i, j]
-            wanted = (curve - curve.min()) / (curve.max() - curve.min()) if np.ptp(curve) > 1e-9 else 0.5
             np.testing.assert_allclose(inside[:, 0], 0.1 + 0.8 * share[:, 0], atol=1e-9)
-            np.testing.assert_allclose(inside[:, 1], 0.1 + 0.8 * wanted, atol=1e-6)
+            edges[l, i, j] = values[:, i, j], (inside[:, 1] - 0.1) / 0.8
         u = nodes.combine(layer(u))
     assert not drawn
+
+    def equal(signs):
+        """Whether all curves are those of the network with these signs of the two hidden sums; factors have none."""
+        for (l, i, j), (curve, seen) in edges.items():
+            before, after = (1, (*signs, 1, 1)[j]) if l == 0 else ((*signs, 1)[i], 1)
+            wanted = after * curve[::before]
+            wanted = (wanted - wanted.min()) / (wanted.max() - wanted.min()) if np.ptp(wanted) > 1e-9 else 0.5
+            if not np.allclose(seen, wanted, atol=1e-6):
+                return False
+        return True
+
+    assert any(equal(signs) for signs in itertools.product((1, -1), repeat=2))
+
+
+def test_what_follows_a_hidden_sum_rises_with_it():
+    model, x = network([2, 3, 2, 1])
+    curves = edge_curves(model, x)
+    turned = oriented(curves, model.config.nodes)
+    for l in (1, 2):
+        for n in range(model.config.nodes[l].width):
+            out = (curves.layer == l) & (curves.source == n)
+            rises = (turned.y[out, -1] - turned.y[out, 0]) / np.ptp(turned.y[out], axis=1)
+            assert (turned.score[out] * rises).sum() >= 0
+    again = oriented(turned, model.config.nodes)
+    np.testing.assert_array_equal(again.y, turned.y)
 
 
 @pytest.mark.parametrize("beta", [0.5, 3.0])

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -16,6 +16,7 @@ from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.frame import FramedKAN
 from splinework.nn.frame.framed import names_of
 from splinework.nn.network import KAN
+from splinework.nn.nodes import Nodes
 from splinework.report.plot.protocols import Floats
 
 Integers = NDArray[np.int64]
@@ -127,6 +128,33 @@ def edge_curves(model: KAN, x: Any, *, points: int = 96, most: int | None = None
         parts.append((torch.full_like(i, l), i, j, score[i, j], x_TI[:, i].T, y_ET))
     layers, sources, targets, weights, at, values = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
     return Curves(layers, sources, targets, weights, at, values, tuple(ends.numpy() for ends in ranges))
+
+
+def oriented(curves: Curves, nodes: Sequence[Nodes]) -> Curves:
+    """The curves with a sign for every hidden sum, such that what follows it rises with it.
+
+    A hidden sum can be negated in a picture: the curves that lead to it are turned upside down, those that start at it are
+    mirrored. Then an exponential is not drawn as a falling curve of falling curves. Sums that multiply keep their sign.
+
+    Args:
+        curves: Curves of the active edges.
+        nodes: The layers of nodes of the network.
+    """
+    if not curves.y.shape[1]:
+        return curves
+    x, y = curves.x.copy(), curves.y.copy()
+    for l in range(len(nodes) - 2, 0, -1):
+        for n, group in enumerate(nodes[l].groups):
+            out, into = (
+                (curves.layer == l) & (curves.source == n),
+                (curves.layer == l - 1) & (curves.target == group[0]),
+            )
+            spans = np.ptp(y[out], axis=1)
+            rises = curves.score[out] * (y[out, -1] - y[out, 0]) / np.where(spans > 0, spans, 1.0)
+            if len(group) == 1 and rises.sum() < 0:
+                x[out], y[out] = -x[out, ::-1], y[out, ::-1]
+                y[into] = -y[into]
+    return replace(curves, x=x, y=y)
 
 
 def _ranges(model: KAN, x: Tensor) -> list[Tensor]:

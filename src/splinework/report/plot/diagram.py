@@ -15,7 +15,15 @@ from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 from splinework.report.plot import style
-from splinework.report.plot.curves import Curves, edge_curves, function_names, given_names, inside, unit_curves
+from splinework.report.plot.curves import (
+    Curves,
+    edge_curves,
+    function_names,
+    given_names,
+    inside,
+    oriented,
+    unit_curves,
+)
 from splinework.report.plot.layout import DiagramLayout, lay_out
 from splinework.report.plot.protocols import Floats, FormulaLike, TableLike, best_of
 
@@ -45,8 +53,8 @@ def plot(
     """Draws the network diagram: inputs below, outputs above, and the curve of each active edge over the range of the data.
 
     The opacity of an edge is `tanh(beta · score)` with the attribution score of KAN 2.0; masked edges are not drawn. Nodes that
-    add are marked +, nodes that multiply ×. With more than 400 active edges the boxes are omitted, and only the 5000 strongest
-    lines are drawn.
+    add are marked +, nodes that multiply ×. Hidden sums are drawn with the sign for which what follows rises with them. With more
+    than 400 active edges the boxes are omitted, and only the 5000 strongest lines are drawn.
 
     The artists have names (`artist.get_gid()`): `lines`, `boxes`, `curves` are one collection each, boxes and curves in
     the order layer, input, sum; the nodes are `inputs`, `sums`, `products`, and `idle` for those without edges.
@@ -85,7 +93,7 @@ def plot(
     inputs = [style.shown_name(n) for n in given_names(names, network.config.input_names, "names")]
     outputs = [style.shown_name(n) for n in given_names(output_names, _outputs(model), "output_names")]
     active = network.active_edges()
-    curves = edge_curves(network, seen, points=96 if active <= 80 else 48, most=MAX_BOXES)
+    curves = oriented(edge_curves(network, seen, points=96 if active <= 80 else 48, most=MAX_BOXES), nodes)
     widths = [len(row) * (max(map(_label_width, row)) + 0.15) for row in (inputs, outputs)]
     layout = lay_out(nodes, curves, boxes=active <= MAX_BOXES, label_widths=widths)
     pen = _frame(ax, layout, inputs, outputs, _formulas(table) or _answers(model), scale)
