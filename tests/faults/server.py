@@ -23,19 +23,21 @@ from tests.faults.tasks import TASKS
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Runs a task in a process of its own, with a fault; says how it ended, and what it wrote to the streams."""
     folder = Path(request["folder"])
-    streams = folder.with_name(folder.name + "-streams")
+    streams, place = os.pipe()  # no file, which a limit of the size of files would hold for
     began, child = time.monotonic(), os.fork()
     if child == 0:
-        place = os.open(streams, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(place, 1)
         os.dup2(place, 2)
+        sys.stdout, sys.stderr = (open(n, "w", encoding="utf-8", buffering=1, closefd=False) for n in (1, 2))  # noqa: SIM115
         os._exit(_run(folder, request))
+    os.close(place)
     if request.get("signal"):
         time.sleep(request["after"])
         os.kill(child, request["signal"])
     _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    return {"code": code, "seconds": time.monotonic() - began, "streams": streams.read_text()}
+    code, seconds = os.waitstatus_to_exitcode(status), time.monotonic() - began
+    with open(streams, encoding="utf-8") as written:
+        return {"code": code, "seconds": seconds, "streams": written.read()}
 
 
 def _run(folder: Path, request: dict[str, Any]) -> int:

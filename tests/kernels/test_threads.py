@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import faulthandler
 import multiprocessing
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -22,6 +25,8 @@ pytestmark = [
     # Python 3.12 and later warn of every fork beside threads; that it works is the law here.
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
 ]
+
+ROOT = Path(__file__).parents[2]
 
 
 def bits(found: dict[str, Tensor]) -> dict[str, bytes]:
@@ -120,12 +125,22 @@ def in_a_fork(work: Callable[[], object]) -> object:
             child.kill()
 
 
-def test_a_forked_child_goes_on(force):
-    force(threads=2)
+def in_a_fresh_process(check: Callable[[], None]) -> None:
+    """Runs a check where no earlier test can have made torch start threads of autograd, which it refuses in a fork."""
+    code = f"import torch; torch.set_num_threads(2); from {__name__} import {check.__name__} as check; check()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def check_a_fork() -> None:
     model, x = small_network()
     truth = step(model, x)  # the threads are there when the process forks
     assert in_a_fork(lambda: all(map(torch.equal, step(model, x), truth))) is True
     assert all(map(torch.equal, step(model, x), truth))
+
+
+def test_a_forked_child_goes_on():
+    in_a_fresh_process(check_a_fork)
 
 
 class Through(Dataset):
@@ -144,8 +159,7 @@ class Through(Dataset):
             return torch.cat([self.model(x), slope])
 
 
-def test_a_model_works_inside_the_workers_of_a_data_loader(force):
-    force(threads=2)
+def check_a_data_loader() -> None:
     model, x = small_network()
     data = Through(model, x[:40])
     step(model, x)
@@ -159,3 +173,7 @@ def test_a_model_works_inside_the_workers_of_a_data_loader(force):
         data, batch_size=10, num_workers=2, collate_fn=collate, timeout=60, multiprocessing_context="fork"
     )
     assert torch.equal(torch.cat(list(loader)), truth)
+
+
+def test_a_model_works_inside_the_workers_of_a_data_loader():
+    in_a_fresh_process(check_a_data_loader)
