@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from splinework.formula.figures import plural
-from splinework.progress import duration
 from splinework.reproduce import Experiment, FinishedCell, experiment_names, recipe
 from splinework.reproduce.figures import save_figure
 from splinework.reproduce.tables import result_text
+from splinework.train.progress_line import duration
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "reproduce"

@@ -6,8 +6,7 @@
     python docs/structure.py --at 482281a --draw docs/images/structure_before.svg
 
 A part is a package or module right under `src/splinework`; an arrow goes from one to another that it imports, wherever in the
-file the import stands. Rows are the layers of the import-linter contract in pyproject.toml; `errors` and the single module
-`progress` do not count.
+file the import stands. Rows are the layers of the import-linter contract in pyproject.toml; `errors` does not count.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = "src/splinework/"
-EVERYBODYS = {"__init__", "__main__", "errors", "progress"}
+EVERYBODYS = {"__init__", "__main__", "errors"}
 LIMITS = {"parts": 15, "arrows": 65, "modules of fit": 130, "modules of export": 140}
 
 _RUNS = {

@@ -11,8 +11,8 @@ import torch
 
 import splinework as sw
 from splinework.errors import ConfigError, FitWarning, warn
-from splinework.progress import jobs
-from splinework.progress.parallel import in_parallel, with_jobs
+from splinework.train.parallel import in_parallel, with_jobs
+from splinework.train.progress_line import jobs
 
 
 def rows(count: int = 80):

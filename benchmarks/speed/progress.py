@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from splinework.cli.progress import PERIOD_SECONDS
-from splinework.progress import can_redraw, duration
+from splinework.train.progress_line import can_redraw, duration
 
 
 class Progress:

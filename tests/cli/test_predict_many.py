@@ -15,10 +15,10 @@ import torch
 
 from splinework.nn.checkpoint import load, save
 from splinework.nn.network import KAN
-from splinework.progress.parallel import ahead
 from splinework.tabular.tables import arrow_rows as rows_module
 from splinework.tabular.tables.arrow_columns import as_array, as_numbers
 from splinework.tabular.tables.arrow_rows import arrow_rows
+from splinework.train.parallel import ahead
 from tests.cli.stand_in import refused
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from splinework.cli import progress
 from splinework.cli.progress import Stages
-from splinework.progress import can_redraw, duration
+from splinework.train.progress_line import can_redraw, duration
 
 if sys.platform != "win32":
     import pty

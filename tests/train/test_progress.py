@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from splinework.progress import duration
 from splinework.train import Step
 from splinework.train import progress as progress_module
 from splinework.train.progress import Progress
+from splinework.train.progress_line import duration
 
 
 def steps_of(errors, *, stage="grid 5", pace=1.0) -> list[Step]:

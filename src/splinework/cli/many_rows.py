@@ -19,10 +19,10 @@ from splinework.cli.predictions import Columns, Predictor
 from splinework.errors import ConfigError, DataError
 from splinework.formula.figures import plural
 from splinework.nn.files import whole_file, write_whole
-from splinework.progress.parallel import ahead
 from splinework.tabular.tables import FileTable
 from splinework.tabular.tables.arrow_columns import NumberColumns, as_array, as_numbers, is_numeric
 from splinework.tabular.tables.arrow_rows import ArrowRows, RowPiece
+from splinework.train.parallel import ahead
 
 if TYPE_CHECKING:
     import pyarrow as pa

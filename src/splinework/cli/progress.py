@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import click
 
-from splinework.progress import ProgressLine, ProgressText, can_redraw, duration
+from splinework.train.progress_line import ProgressLine, ProgressText, can_redraw, duration
 
 PERIOD_SECONDS: Final = 10.0
 """Seconds between two plain lines of one stage; increasing as long as their text is the same."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from splinework.cli.artefacts import write_artefacts
 from splinework.cli.interrupts import InterruptHandler, answering
-from splinework.progress.parallel import with_jobs
+from splinework.train.parallel import with_jobs
 
 if TYPE_CHECKING:
     from splinework.cli.job import FitOutcome, FitSettings

@@ -22,8 +22,8 @@ from splinework.interpret.symbolic.consistency import dimension_of
 from splinework.interpret.symbolic.library import LibraryFunction
 from splinework.interpret.symbolic.own_functions import library_of, uses_only
 from splinework.interpret.symbolic.table import FormulaTable
-from splinework.progress import stage_callback
 from splinework.train.options import options_of, with_options
+from splinework.train.progress_line import stage_callback
 
 
 @with_options(SearchKeywords, SearchOptions)

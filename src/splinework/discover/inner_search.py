@@ -17,7 +17,7 @@ from splinework.errors import DataError, ShapeError
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.nn.arrays import numbers_of
-from splinework.progress import stage_callback
+from splinework.train.progress_line import stage_callback
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from splinework.interpret.symbolic.expression import Splines
 from splinework.interpret.symbolic.formulas_of_edges import propose
 from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction
 from splinework.nn.network import KAN
-from splinework.progress import jobs
-from splinework.progress.parallel import in_parallel
 from splinework.train import History, Penalty, Roughness, TrainingOptions
+from splinework.train.parallel import in_parallel
+from splinework.train.progress_line import jobs
 
 Array = NDArray[np.float64]
 MAX_GOOD_ERROR = 0.05

@@ -29,8 +29,8 @@ from splinework.hardware.analog.yields import (
 from splinework.hardware.examples import Examples, merit, outputs_of
 from splinework.hardware.results import Progress
 from splinework.hardware.students import MAX_EDGES, Shape, shapes_for, shown, student
+from splinework.knowledge.teach.fit import fit
 from splinework.nn.network import KAN
-from splinework.train.fitting import fit
 
 _CELSIUS = tuple(float(c) for c in range(0, 90, 5))
 _MAX_RMSE_SHARE = 0.02  # Largest RMSE of a good chip relative to the span of the targets, for a regression

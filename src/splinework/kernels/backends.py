@@ -1,5 +1,6 @@
 """The backends: the three primitives, layers and whole networks, in plain torch, by the native kernels and in Triton."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -74,14 +75,14 @@ class Backend:
 
 
 @dataclass(frozen=True)
-class KernelBackend(Backend):
+class KernelBackend(Backend, ABC):
     """Kernels for B-splines on their devices; the reference for all other bases and devices."""
 
     devices: tuple[str, ...] = ()
 
+    @abstractmethod
     def calls(self) -> Calculus:
         """The three primitives as operators, or as autograd functions while a transform of torch.func is active."""
-        raise NotImplementedError
 
     def spline(self, table: BasisTable, x: Tensor) -> Spline | None:
         """The table as an argument of the kernels; None if they cannot evaluate it."""

@@ -167,7 +167,7 @@ def _findings(facts: ReportData, errors: dict[str, float], rows: ReportRows, out
     if len(squares) >= 30 and squares.sum() > 0 and squares[:few].sum() > 0.3 * squares.sum():
         share = squares[:few].sum() / squares.sum()
         found.append(
-            f"{plural(few, 'row')} of {len(squares)} carry {_percent(share)} of the squared error; see the rows below."
+            f"{_percent(share)} of the squared error comes from {plural(few, 'row')} of {len(squares)}; see the rows below."
         )
     return found
 

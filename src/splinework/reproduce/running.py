@@ -21,7 +21,6 @@ from splinework.errors import ConfigError
 from splinework.errors.foreign import explained
 from splinework.formula.figures import plural
 from splinework.nn.files import check_writable, write_into
-from splinework.progress import stage_callback
 from splinework.reproduce.experiment import (
     SCALES,
     BoundCheck,
@@ -36,6 +35,7 @@ from splinework.reproduce.figures import save_figure
 from splinework.reproduce.registry import experiment_names, recipe
 from splinework.reproduce.store import ResultStore
 from splinework.reproduce.tables import result_text
+from splinework.train.progress_line import stage_callback
 
 DEFAULT_FOLDER: Final = "splinework-reproduce"
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from splinework.formula.figures import DASH, figure, plural
-from splinework.progress import duration
 from splinework.reproduce.experiment import Experiment
+from splinework.train.progress_line import duration
 
 _MET = {True: "met", False: "**missed**", None: "not measured"}
 

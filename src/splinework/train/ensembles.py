@@ -19,12 +19,12 @@ from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.nn.arrays import as_columns, data_of
 from splinework.nn.network import KAN
 from splinework.nn.precision import delivered_dtype
-from splinework.progress import jobs
 from splinework.train.fitting import FitResult, fit
 from splinework.train.history import History
 from splinework.train.losses import make_loss
 from splinework.train.multistart import reinitialised
 from splinework.train.options import EnsembleKeywords, TrainingOptions, options_of, with_options
+from splinework.train.progress_line import jobs
 from splinework.train.uncertainty import MIN_TAIL_SCORES, IntervalEstimate, check_level
 
 RESAMPLES = ("bootstrap", "seeds")
@@ -113,7 +113,7 @@ def ensemble(
 
     `bootstrap` draws as many rows as there are, with replacement; 15 % of the rows, out of those not drawn, judge the
     member's grids and steps, so that no repeated row is on both sides. `seeds` gives each member all rows but one fold.
-    Under `joblib.parallel_config` members are fitted at once (`splinework.progress.parallel`), and then callbacks are not called.
+    Under `joblib.parallel_config` members are fitted at once (`splinework.train.parallel`), and then callbacks are not called.
 
     Args:
         model: The network; its structure, units and frozen numbers are kept, the model is left unchanged.
@@ -175,7 +175,7 @@ def ensemble(
 
     results: list[FitResult] = []
     if at_once > 1:
-        from splinework.progress.parallel import in_parallel  # loaded where it is used
+        from splinework.train.parallel import in_parallel  # loaded where it is used
 
         chosen = replace(chosen, progress=False, callbacks=())
         results = in_parallel(_member, map(task, range(members)))

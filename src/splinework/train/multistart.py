@@ -16,13 +16,13 @@ from splinework.interpret.edit.refit import refitted
 from splinework.nn.initialise import initial_values
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
-from splinework.progress import jobs
 from splinework.splines.bases import Basis, make_basis
 from splinework.splines.cones import CONCAVE, CONVEX, DECREASING, INCREASING, greville
 from splinework.train.callbacks import Step
 from splinework.train.grid_adaptation import adapt_grids
 from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser
+from splinework.train.progress_line import jobs
 from splinework.train.run import TrainingRun
 
 COARSE_BASIS = make_basis(grid=2, degree=2)
@@ -90,7 +90,7 @@ def _successive_halving(
             for number in range(1, len(rivals) + 1)
         ]
         if _may_be_apart(run, objective, optimiser):
-            from splinework.progress.parallel import in_parallel  # loaded where it is used
+            from splinework.train.parallel import in_parallel  # loaded where it is used
 
             before = time.monotonic()
             budget = None if run.deadline is None else max(run.deadline - before, 0.0)

@@ -4,8 +4,8 @@ import math
 import time
 from collections import deque
 
-from splinework.progress import ProgressLine, ProgressText, can_redraw, duration
 from splinework.train.callbacks import Step
+from splinework.train.progress_line import ProgressLine, ProgressText, can_redraw, duration
 
 DELAY_SECONDS = 1.0
 """Seconds before anything is shown."""

@@ -1,4 +1,4 @@
-"""A progress line on the terminal: a spinner, a bar, a text and a time, given by the caller; `parallel` shares out work."""
+"""A progress line on the terminal: a spinner, a bar, a text and a time, given by the caller."""
 
 import os
 import sys

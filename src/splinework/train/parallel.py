@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from splinework.errors import ConfigError, warn
-from splinework.progress import jobs
+from splinework.train.progress_line import jobs
 
 Result = TypeVar("Result")
 Item = TypeVar("Item")
