@@ -7,6 +7,7 @@ of processors do not matter, and the result is that of one process, to the bit w
 all have the result.
 """
 
+import atexit
 import contextlib
 import copy
 import pickle
@@ -44,6 +45,7 @@ def _group() -> Any:
         if not dist.is_initialized():
             dist.init_process_group("gloo", timeout=PATIENCE)
         _GROUP.append(dist.new_group(backend="gloo", timeout=PATIENCE))
+        atexit.register(leave)  # the threads of an open connection would end the interpreter by an abort
     return _GROUP[0]
 
 
