@@ -39,6 +39,9 @@ LIGHT_DAMPING_RATIO = 1e-2
 """Damping of linear parameters that are solved for anyway; without it, undetermined ones would grow freely."""
 MAX_QR_WORK = 2e11
 """Rows times parameters squared beyond which a QR factorisation takes too long."""
+MIN_NORMAL_DAMPING = 1e-11
+"""Least damping, of columns of unit length, at which normal equations are as good as a QR factorisation, which takes several times
+as long: rounding changes their eigenvalues by about 1e-14."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class MarquardtStepper(JumpPenaltyStepper):
         self.damped = torch.ones_like(values)
         self.damped[lightly] = LIGHT_DAMPING_RATIO
         self.damping, self.growth = recipe.damping, 2.0
-        self.exhausted, self.every = self.size == 0, 1
+        self.exhausted, self.every, self.needs_qr = self.size == 0, 1, False
         self.gradient_norm = self.step_norm = math.nan
         self.scale: Tensor | None = None
 
@@ -108,8 +111,8 @@ class MarquardtStepper(JumpPenaltyStepper):
             self.damping = min(self.damping * self.growth, 1e12)
             self.growth *= 2
         self._write(start)
-        if self._can_use_qr() and not self.uses_qr:
-            self.uses_qr, self.damping, self.growth = True, 1e-6, 2.0
+        if self._can_use_qr() and not self.needs_qr:
+            self.uses_qr, self.needs_qr, self.damping, self.growth = True, True, 1e-6, 2.0
         elif self._reduce_ratio():
             self.damping, self.growth = 1e-3, 2.0
         else:
@@ -117,7 +120,7 @@ class MarquardtStepper(JumpPenaltyStepper):
         return self.error
 
     def state(self) -> dict[str, Any]:
-        names = ("damping", "growth", "exhausted", "uses_qr", "scale", "ratio", "weight", "error", "jump_size")
+        names = ("damping", "growth", "exhausted", "uses_qr", "needs_qr", "scale", "ratio", "weight", "error", "jump_size")
         return {name: getattr(self, name) for name in names}
 
     def _moves(self, factor: DampedFactor, start: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
@@ -146,7 +149,7 @@ class MarquardtStepper(JumpPenaltyStepper):
         values = self.parameters.read(self.model)
         if not self.uses_qr and precision_needed(self.value, self.spread) and self._can_use_qr():
             self.uses_qr = True
-        if self.uses_qr:
+        if self.needs_qr or (self.uses_qr and self.damping < MIN_NORMAL_DAMPING):
             smooth = math.sqrt(self.weight) * self.jump_penalty.rows
             blocks = [(smooth, smooth @ values)] if self.weight and len(smooth) else []
             triangle, rest = triangle_of(self._blocks(blocks))
