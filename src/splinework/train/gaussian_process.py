@@ -32,6 +32,10 @@ MIN_NOISE, MAX_NOISE = 1e-6, 2.0
 """Bounds of the noise's standard deviation, in standard deviations of y."""
 
 
+CovarianceParts = tuple[Tensor, Tensor, Tensor, Tensor, list[tuple[Tensor, Tensor]]]
+"""What a covariance is the sum of; see `Covariance.parts`."""
+
+
 @dataclass(frozen=True)
 class Covariance:
     """The covariance function and the noise; `values` are natural logarithms.
@@ -55,23 +59,29 @@ class Covariance:
 
     def __call__(self, x: Tensor, z: Tensor) -> Tensor:
         """Covariances `(N, M)` without noise of `x (N, inputs)` and `z (M, inputs)`."""
-        return self._parts(x, z)[0]
+        return self.parts(x, z)[0]
 
     def variance(self, x: Tensor) -> Tensor:
         """The diagonal of `K(x, x)`, `(N,)`."""
         level = 1 + math.exp(2 * float(self.values[1])) + (float(self._of(4).square().sum()) if self.additive else 0.0)
         return (x * self._of(3)).square().sum(1) + level
 
-    def slopes(self, x: Tensor, weight: Tensor) -> Tensor:
-        """Derivatives of `Σ weight ∘ K(x, x)` by the logarithms, the noise's left out: `(len(values) - 1,)`."""
-        _, product, derivative, linear, curves = self._parts(x, x)
-        scaled = x / self._of(2)
+    def slopes(self, x: Tensor, weight: Tensor, parts: CovarianceParts) -> Tensor:
+        """Derivatives of `Σ weight ∘ K(x, x)` by the logarithms, the noise's left out: `(len(values) - 1,)`.
+
+        Args:
+            x: The points `(N, inputs)`.
+            weight: Contiguous, `(N, N)`.
+            parts: `parts(x, x)`.
+        """
+        _, product, derivative, linear, curves = parts
+        flat, scaled = weight.flatten(), x / self._of(2)
         by_length = weight * derivative
         square = 2 * ((scaled.square() * by_length.sum(1)[:, None]).sum(0) - (scaled * (by_length @ scaled)).sum(0))
-        found = [2 * (weight * product).sum()[None], -2 * square, 2 * (linear * (weight @ linear)).sum(0)]
+        found = [2 * (flat @ product.flatten())[None], -2 * square, 2 * (linear * (weight @ linear)).sum(0)]
         if self.additive:
-            found.append(torch.stack([2 * (weight * value).sum() for value, _ in curves]))
-            found.append(torch.stack([-2 * (weight * slope).sum() for _, slope in curves]))
+            found.append(torch.stack([2 * (flat @ value.flatten()) for value, _ in curves]))
+            found.append(torch.stack([-2 * (flat @ slope.flatten()) for _, slope in curves]))
         return torch.cat(found)
 
     def _of(self, part: int) -> Tensor:
@@ -79,20 +89,20 @@ class Covariance:
         start = 2 + (part - 2) * self.inputs
         return self.values[start : start + self.inputs].exp()
 
-    def _parts(self, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, list[tuple[Tensor, Tensor]]]:
+    def parts(self, x: Tensor, z: Tensor) -> CovarianceParts:
         """The sum; the joint term and its derivative by the squared distance; `aᵢ xᵢ`; each curve, and `r² κ'(r²)` of it."""
         a, b = x / self._of(2), z / self._of(2)
-        squares = (a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T).clamp_min(0)
+        squares = torch.addmm(b.square().sum(1)[None], a, b.T, alpha=-2).add_(a.square().sum(1)[:, None]).clamp_min_(0)
         size = math.exp(2 * float(self.values[1]))
-        product, derivative = (size * part for part in kappa(self.family, squares))
+        product, derivative = (part.mul_(size) for part in kappa(self.family, squares))
         linear = x * self._of(3)
-        total = product + linear @ (z * self._of(3)).T + 1
+        total = torch.addmm(product, linear, (z * self._of(3)).T).add_(1)
         curves = []
         if self.additive:
             for i, (size, length) in enumerate(zip(self._of(4).square().tolist(), self._of(5).tolist(), strict=True)):
-                square = ((x[:, i, None] - z[None, :, i]) / length).square()
+                square = (x[:, i, None] / length - z[None, :, i] / length).square_()
                 value, slope = kappa(self.family, square)
-                curves.append((size * value, size * slope * square))
+                curves.append((value.mul_(size), slope.mul_(square).mul_(size)))
                 total += curves[-1][0]
         return total, product, derivative, linear, curves
 
@@ -105,15 +115,17 @@ def kappa(family: Family, square: Tensor) -> tuple[Tensor, Tensor]:
     (tensor([1.0000, 0.3679]), tensor([-0.5000, -0.1839]))
     """
     if family == "squared exponential":
-        value = torch.exp(-square / 2)
-        return value, -value / 2
+        value = (square * -0.5).exp_()
+        return value, value * -0.5
     if family == "matern 5/2":
-        s = (5 * square).sqrt()
+        s = (5 * square).sqrt_()
         decay = torch.exp(-s)
-        return (1 + s + s.square() / 3) * decay, -5 / 6 * (1 + s) * decay
-    s = (3 * square).sqrt()
+        s += 1
+        slope = s * decay
+        return torch.addcmul(slope, square, decay, value=5 / 3), slope.mul_(-5 / 6)
+    s = (3 * square).sqrt_()
     decay = torch.exp(-s)
-    return (1 + s) * decay, -1.5 * decay
+    return s.add_(1).mul_(decay), decay.mul_(-1.5)
 
 
 @dataclass(frozen=True)
@@ -220,12 +232,13 @@ def _condition(
 
 def cholesky_factor(matrix: Tensor) -> Tensor:
     """The Cholesky factor, with as much on the diagonal as it takes."""
-    size = float(matrix.diagonal().mean())
     factor: Tensor
-    for share in (0.0, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6):
-        factor, failed = torch.linalg.cholesky_ex(matrix + share * size * torch.eye(len(matrix), dtype=matrix.dtype))
+    factor, failed = torch.linalg.cholesky_ex(matrix)
+    size = float(matrix.diagonal().mean())
+    for share in (1e-14, 1e-12, 1e-10, 1e-8, 1e-6):
         if not int(failed):
             break
+        factor, failed = torch.linalg.cholesky_ex(matrix + share * size * torch.eye(len(matrix), dtype=matrix.dtype))
     return factor
 
 
@@ -275,13 +288,14 @@ def _maximise(start: Covariance, z: Tensor, t: Tensor, inverse: Tensor, iteratio
 
 def _negative_evidence(covariance: Covariance, z: Tensor, t: Tensor, inverse: Tensor) -> tuple[float, Tensor]:
     """Minus the log marginal likelihood, without its constant, and its derivatives (R. & W. 2006, eqs. 2.30 and 5.9)."""
-    noise = covariance.noise * inverse
-    factor = cholesky_factor(covariance(z, z) + noise.diag())
+    noise, parts = covariance.noise * inverse, covariance.parts(z, z)
+    parts[0].diagonal().add_(noise)
+    factor = cholesky_factor(parts[0])
     loads = torch.cholesky_solve(t[:, None], factor)
     value = float(t @ loads[:, 0]) / 2 + float(factor.diagonal().log().sum())
-    weight = (torch.cholesky_inverse(factor) - loads @ loads.T) / 2
+    weight = torch.cholesky_inverse(factor).addr_(loads[:, 0], loads[:, 0], alpha=-1).div_(2)
     by_noise = 2 * (weight.diagonal() @ noise)
-    return value, torch.cat([by_noise[None], covariance.slopes(z, weight)])
+    return value, torch.cat([by_noise[None], covariance.slopes(z, weight.contiguous(), parts)])
 
 
 def _priors(covariance: Covariance) -> Callable[[Tensor], tuple[float, Tensor]]:
