@@ -189,6 +189,31 @@ double run_squared_error(int64_t batch, nb::tuple points_tuple, nb::list layers,
     return total / static_cast<double>(batch * outputs);
 }
 
+// Each layer, its inputs, the places of its edges' coefficients and of its biases; root, pull; matrix and vector, added to.
+// False, and nothing done, where that would take more than `budget` vectors of multiplications for a row.
+bool run_squares(int64_t rows, nb::list layers, nb::list inputs, nb::list places, nb::tuple root, nb::tuple pull,
+                 nb::tuple into, double budget, int threads) {
+    Expansion e;
+    e.rows = rows;
+    const auto read = read_layers<double>(layers);
+    require(nb::len(inputs) == read.size() && nb::len(places) == read.size(), "one entry per layer is needed");
+    for (size_t l = 0; l < read.size(); ++l) {
+        Reader place(places[l]);
+        ExpandedLayer own{read[l].layer, Reader(inputs[l]).matrix<const double>(), place.address<const int64_t>(), place.next()};
+        require(own.x && own.edges && own.layer.c && own.layer.base_kind != Base::given, "an expansion needs all of a layer");
+        e.layers.push_back(own);
+    }
+    e.root = Reader(root).matrix<const double>(), e.pull = Reader(pull).matrix<const double>();
+    Reader out(into);  // addresses of matrix and vector, and their size
+    auto *matrix = out.address<double>(), *vector = out.address<double>();
+    const int64_t size = out.next();
+    require(e.root && e.pull && matrix && vector, "an expansion needs factors, and where its squares go");
+    if (work_of_squares(e) > budget) return false;
+    nb::gil_scoped_release free;
+    add_squares(e, matrix, size, vector, threads);
+    return true;
+}
+
 // A sum is (constant or None, [(coefficient, [factor, ...]), ...]), a factor (kind, column, power, sum or None).
 nb::tuple to_tuple(const Sum& sum) {
     nb::list terms;
@@ -292,6 +317,7 @@ NB_MODULE(_native, m) {
         return (wide ? run_squared_error<double> : run_squared_error<float>)(batch, points, layers, sums, target, wanted, units,
                                                                              threads, algorithm);
     });
+    m.def("add_squares", &run_squares);
     nb::class_<Evolution>(m, "Evolution")
         .def("seed", [](Evolution& e, nb::tuple tree) { e.seed(to_sum(tree, e.columns())); })
         .def("run", [](Evolution& e, double work) { return e.run(work); }, nb::call_guard<nb::gil_scoped_release>())

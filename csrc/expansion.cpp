@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "arena.hpp"
 #include "expansion_sums.hpp"
 #include "workers.hpp"
 
@@ -72,9 +73,11 @@ void add_squares(const Expansion& e, double* matrix, int64_t size, double* vecto
     int64_t parts = std::clamp<int64_t>(e.rows / rows_of_part, 1, most_parts);
     parts = std::clamp<int64_t>(int64_t(most_numbers / double(layout.room)), 1, parts);
     const int64_t room = aligned(layout.room);
-    std::vector<double> sums(parts * room, 0.0);
+    Scratch scratch(Scratch::room<double>(parts * room));
+    double* sums = scratch.take<double>(parts * room);
+    std::fill_n(sums, parts * room, 0.0);
     for_each_item(parts, threads, [&](int64_t part) {
-        expansion_kernel().add(e, e.rows * part / parts, e.rows * (part + 1) / parts, sums.data() + part * room);
+        expansion_kernel().add(e, e.rows * part / parts, e.rows * (part + 1) / parts, sums + part * room);
     });
     for (int64_t part = 1; part < parts; ++part)
         for (int64_t k = 0; k < layout.room; ++k) sums[k] += sums[part * room + k];
@@ -86,7 +89,7 @@ void add_squares(const Expansion& e, double* matrix, int64_t size, double* vecto
                 if (place >= 0) vector[place] += sums[layout.vectors[l] + p * J + j];
             }
     }
-    for (const PairOfLayers& pair : layout.pairs) add_block(e, layout, pair, sums.data(), matrix, size);
+    for (const PairOfLayers& pair : layout.pairs) add_block(e, layout, pair, sums, matrix, size);
 }
 
 }  // namespace splinework

@@ -24,8 +24,7 @@ struct LayerRows {
     int64_t inputs, outputs;
     bool has_base;
     std::vector<int32_t> place;  // (rows, I): the function that the first value belongs to
-    std::vector<double> value;   // (rows, I, most_rows + padding)
-    std::vector<double> base;    // (rows, I)
+    std::vector<double> value;   // (rows, I, value_stride): the splines, the base function, zeros
     std::vector<double> slope;   // (rows, I, J): slopes of the edges
     std::vector<double> reach;   // (rows, O, J)
 };
@@ -43,7 +42,6 @@ class RowsOfExpansion {
             r.has_base = layer.base_kind != Base::none;
             r.place.resize(rows_at_once * layer.inputs);
             r.value.resize(rows_at_once * layer.inputs * value_stride);
-            r.base.assign(rows_at_once * layer.inputs, 0.0);
             r.slope.resize(l ? rows_at_once * layer.inputs * layer.outputs : 0);
             r.reach.resize(rows_at_once * e.outputs() * layer.outputs);
         }
@@ -90,7 +88,7 @@ class RowsOfExpansion {
                     std::memcpy(value, &w, (K + 1) * sizeof(real));
                 }
                 r.place[at] = static_cast<int32_t>(i * own.functions() + place);
-                if (r.has_base) r.base[at] = u.value[b];
+                if (r.has_base) value[K + 1] = u.value[b];
                 if (!l) continue;
                 const auto d = with_tail<K, 1>(splines, layer.extrapolation, u, b, 1);
                 real* to = r.slope.data() + at * J;
@@ -140,118 +138,140 @@ class RowsOfExpansion {
     std::vector<LayerRows> layers_;
 };
 
-// The functions of a layer that are not zero at a row, one after the other.
+// The functions of an input that are not zero at a row: splines one after the other, then the base function. The constant of a layer
+// is what its last input has and one more would have.
 struct Active {
-    std::vector<int64_t> place;
-    std::vector<double> value;
-    void read(const LayerRows& r, int64_t b, int64_t functions) {
-        place.clear(), value.clear();
-        const int64_t own = (functions - 1) / r.inputs;
-        for (int64_t i = 0; i < r.inputs; ++i) {
-            const int64_t at = b * r.inputs + i;
-            for (int m = 0; m < r.width; ++m) place.push_back(r.place[at] + m), value.push_back(r.value[at * value_stride + m]);
-            if (r.has_base) place.push_back((i + 1) * own - 1), value.push_back(r.base[at]);
-        }
-        place.push_back(functions - 1), value.push_back(1.0);
-    }
+    const double* value;
+    int64_t place, base_place;
+    int splines, count;
+    int64_t at(int n) const { return n < splines ? place + n : base_place; }
 };
 
-template <int V>
-inline void add_pair(double* to, const double* w, double factor, int64_t vectors) {
-    const int64_t count = V ? V : vectors;
-#pragma GCC unroll 8
-    for (int64_t v = 0; v < count; ++v) store(to + v * lanes, load(to + v * lanes) + factor * load(w + v * lanes));
+inline Active active(const LayerRows& r, int64_t b, int64_t i, int64_t functions) {
+    static const double one = 1.0;
+    if (i == r.inputs) return {&one, functions - 1, 0, 1, 1};
+    const int64_t at = b * r.inputs + i, own = (functions - 1) / r.inputs;
+    return {r.value.data() + at * value_stride, r.place[at], (i + 1) * own - 1, r.width, r.width + r.has_base};
 }
 
+typedef double vec_here __attribute__((vector_size(vector_bytes), may_alias));
+
+// Rows come innermost, so that what is added to stays in the nearest cache.
 template <int V>
-void add_by_pairs(const PairOfLayers& pair, const Active& a, const Active& b, int64_t functions, const double* w, double* sums) {
-    const int64_t vectors = pair.stride / lanes;
-    const size_t count = a.place.size(), other = b.place.size();
-    for (size_t p = 0; p < count; ++p) {
-        double* row = sums + pair.start + a.place[p] * functions * pair.stride;
-        for (size_t q = pair.same() ? p : 0; q < other; ++q)
-            add_pair<V>(row + b.place[q] * pair.stride, w, a.value[p] * b.value[q], vectors);
-    }
+void add_by_pairs(const PairOfLayers& pair, const LayerRows& one, const LayerRows& two, int64_t rows, int64_t first_functions,
+                  int64_t functions, const double* w, double* sums) {
+    const int64_t vectors = V ? V : pair.stride / lanes;
+    for (int64_t i = 0; i <= one.inputs; ++i)
+        for (int64_t k = pair.same() ? i : 0; k <= two.inputs; ++k)
+            for (int64_t b = 0; b < rows; ++b) {
+                const Active a = active(one, b, i, first_functions), c = active(two, b, k, functions);
+                const auto* from = reinterpret_cast<const vec_here*>(w + b * pair.stride);
+                for (int p = 0; p < a.count; ++p) {
+                    double* row = sums + pair.start + a.at(p) * functions * pair.stride;
+                    for (int q = pair.same() && i == k ? p : 0; q < c.count; ++q) {
+                        auto* to = reinterpret_cast<vec_here*>(row + c.at(q) * pair.stride);
+                        const double factor = a.value[p] * c.value[q];
+#pragma GCC unroll 8
+                        for (int64_t v = 0; v < vectors; ++v) to[v] += factor * from[v];
+                    }
+                }
+            }
 }
 
 // Lanes are the splines of an input of the second layer.
 template <int P>
-void add_by_functions(const PairOfLayers& pair, const Active& a, const LayerRows& second, int64_t row, int64_t functions,
-                      int64_t first_functions, const double* w, double* sums) {
-    const int64_t own = (functions - 1) / second.inputs;
-    const int64_t per_input = second.width + second.has_base;
-    for (int64_t k = 0; k < pair.pairs; ++k) {
-        double* block = sums + pair.start + k * first_functions * pair.stride;
-        for (size_t p = 0; p < a.place.size(); ++p) {
-            const double factor = a.value[p] * w[k];
-            double* to = block + a.place[p] * pair.stride;
-            for (int64_t i = pair.same() ? static_cast<int64_t>(p) / per_input : 0; i < second.inputs; ++i) {
-                const int64_t at = row * second.inputs + i;
-                typedef double splines_anywhere __attribute__((vector_size(P * sizeof(double)), aligned(8), may_alias));
-                auto* here = reinterpret_cast<splines_anywhere*>(to + second.place[at]);
-                *here += factor * *reinterpret_cast<const splines_anywhere*>(second.value.data() + at * value_stride);
-                if (second.has_base) to[(i + 1) * own - 1] += factor * second.base[at];
+void add_by_functions(const PairOfLayers& pair, const LayerRows& one, const LayerRows& two, int64_t rows, int64_t first_functions,
+                      int64_t functions, const double* w, double* sums) {
+    for (int64_t n = 0; n < pair.pairs; ++n) {
+        double* block = sums + pair.start + n * first_functions * pair.stride;
+        for (int64_t i = 0; i <= one.inputs; ++i)
+            for (int64_t k = pair.same() ? i : 0; k <= two.inputs; ++k)
+                for (int64_t b = 0; b < rows; ++b) {
+                    const Active a = active(one, b, i, first_functions), c = active(two, b, k, functions);
+                    const double factor = w[b * pair.pairs_apart() + n];
+                    if (k == two.inputs) {
+                        for (int p = 0; p < a.count; ++p) block[a.at(p) * pair.stride + c.place] += factor * a.value[p];
+                        continue;
+                    }
+                    pack<P> splines;
+                    std::memcpy(&splines, c.value, sizeof(splines));
+                    if (c.splines < P && c.count > c.splines) splines[c.splines] = 0;  // the base function has its own place
+                    splines *= factor;
+                    const double base = c.count > c.splines ? factor * c.value[c.splines] : 0.0;
+                    for (int p = 0; p < a.count; ++p) {
+                        double* to = block + a.at(p) * pair.stride;
+                        pack<P> here;
+                        std::memcpy(&here, to + c.place, sizeof(here));
+                        here += a.value[p] * splines;
+                        std::memcpy(to + c.place, &here, sizeof(here));
+                        if (two.has_base) to[c.base_place] += a.value[p] * base;
+                    }
+                }
+    }
+}
+
+// For each row the products of the sensitivities of two layers' sums, added up over the outputs.
+void weigh(const Expansion& e, const PairOfLayers& pair, const LayerRows& one, const LayerRows& two, int64_t start, int64_t rows,
+           double* w) {
+    const int64_t J = one.outputs, K = two.outputs, O = e.outputs(), apart = pair.pairs_apart();
+    for (int64_t b = 0; b < rows; ++b) {
+        double* to = w + b * apart;
+        for (int64_t n = 0; n < apart; ++n) to[n] = 0;
+        for (int64_t o = 0; o < O; ++o) {
+            const double root = e.root(start + b, o), square = root * root;
+            const double *s = one.reach.data() + (b * O + o) * J, *t = two.reach.data() + (b * O + o) * K;
+            int64_t n = 0;
+            for (int64_t j = 0; j < J; ++j) {
+                const double factor = square * s[j];
+                for (int64_t k = pair.same() ? j : 0; k < K; ++k) to[n++] += factor * t[k];
             }
-            to[functions - 1] += factor;
         }
     }
+}
+
+void add_pulled(const Expansion& e, const LayerRows& r, int64_t start, int64_t rows, int64_t functions, double* to) {
+    const int64_t J = r.outputs, O = e.outputs();
+    for (int64_t b = 0; b < rows; ++b)
+        for (int64_t j = 0; j < J; ++j) {
+            double pulled = 0;
+            for (int64_t o = 0; o < O; ++o) pulled += e.pull(start + b, o) * r.reach[(b * O + o) * J + j];
+            for (int64_t i = 0; i <= r.inputs; ++i) {
+                const Active a = active(r, b, i, functions);
+                for (int p = 0; p < a.count; ++p) to[a.at(p) * J + j] += pulled * a.value[p];
+            }
+        }
 }
 
 void add(const Expansion& e, int64_t first, int64_t last, double* sums) {
     const SumsLayout layout(e);
     RowsOfExpansion rows(e);
-    std::vector<Active> active(e.layers.size());
-    const int64_t O = e.outputs();
-    std::vector<double> scaled, w(aligned(1) + 8);
-    for (const PairOfLayers& pair : layout.pairs)
-        if (static_cast<size_t>(aligned(pair.pairs)) > w.size()) w.resize(aligned(pair.pairs));
+    int64_t apart = 0;
+    for (const PairOfLayers& pair : layout.pairs) apart = larger(apart, pair.pairs_apart());
+    Scratch scratch(Scratch::room<double>(apart * rows_at_once));
+    double* w = scratch.take<double>(apart * rows_at_once);
     for (int64_t start = first; start < last; start += rows_at_once) {
         const int64_t n = smaller(rows_at_once, last - start);
         rows.expand(start, n);
-        for (int64_t b = 0; b < n; ++b) {
-            for (size_t l = 0; l < active.size(); ++l) {
-                active[l].read(rows[l], b, layout.functions[l]);
-                const int64_t J = rows[l].outputs;
-                double* to = sums + layout.vectors[l];
-                for (int64_t j = 0; j < J; ++j) {
-                    double pulled = 0;
-                    for (int64_t o = 0; o < O; ++o) pulled += e.pull(start + b, o) * rows[l].reach[(b * O + o) * J + j];
-                    w[0] = pulled;
-                    for (size_t p = 0; p < active[l].place.size(); ++p) to[active[l].place[p] * J + j] += pulled * active[l].value[p];
+        for (size_t l = 0; l < e.layers.size(); ++l)
+            add_pulled(e, rows[static_cast<int>(l)], start, n, layout.functions[l], sums + layout.vectors[l]);
+        for (const PairOfLayers& pair : layout.pairs) {
+            const LayerRows &one = rows[pair.first], &two = rows[pair.second];
+            const int64_t before = layout.functions[pair.first], functions = layout.functions[pair.second];
+            weigh(e, pair, one, two, start, n, w);
+            const auto by_pairs = [&]<int V>() { add_by_pairs<V>(pair, one, two, n, before, functions, w, sums); };
+            const auto by_functions = [&]<int P>() { add_by_functions<P>(pair, one, two, n, before, functions, w, sums); };
+            if (pair.by_pairs) switch (pair.stride / lanes) {
+                    case 1: by_pairs.template operator()<1>(); break;
+                    case 2: by_pairs.template operator()<2>(); break;
+                    case 3: by_pairs.template operator()<3>(); break;
+                    case 4: by_pairs.template operator()<4>(); break;
+                    case 6: by_pairs.template operator()<6>(); break;
+                    default: by_pairs.template operator()<0>();
                 }
-            }
-            for (const PairOfLayers& pair : layout.pairs) {
-                const LayerRows &one = rows[pair.first], &two = rows[pair.second];
-                const int64_t J = one.outputs, K = two.outputs;
-                for (int64_t k = 0; k < aligned(pair.pairs); ++k) w[k] = 0;
-                for (int64_t o = 0; o < O; ++o) {
-                    const double root = e.root(start + b, o), square = root * root;
-                    const double *s = one.reach.data() + (b * O + o) * J, *t = two.reach.data() + (b * O + o) * K;
-                    int64_t k = 0;
-                    for (int64_t j = 0; j < J; ++j)
-                        for (int64_t i = pair.same() ? j : 0; i < K; ++i) w[k++] += square * s[j] * t[i];
-                }
-                const int64_t functions = layout.functions[pair.second];
-                if (pair.by_pairs) {
-                    const auto run = [&]<int V>() { add_by_pairs<V>(pair, active[pair.first], active[pair.second], functions, w.data(), sums); };
-                    switch (pair.stride / lanes) {
-                        case 1: run.template operator()<1>(); break;
-                        case 2: run.template operator()<2>(); break;
-                        case 3: run.template operator()<3>(); break;
-                        case 4: run.template operator()<4>(); break;
-                        case 6: run.template operator()<6>(); break;
-                        default: run.template operator()<0>();
-                    }
-                } else {
-                    const auto run = [&]<int P>() {
-                        add_by_functions<P>(pair, active[pair.first], two, b, functions, layout.functions[pair.first], w.data(), sums);
-                    };
-                    if (two.width <= 2) run.template operator()<2>();
-                    else if (two.width <= 4) run.template operator()<4>();
-                    else if (two.width <= 8) run.template operator()<8>();
-                    else run.template operator()<16>();
-                }
-            }
+            else if (two.width <= 2) by_functions.template operator()<2>();
+            else if (two.width <= 4) by_functions.template operator()<4>();
+            else if (two.width <= 8) by_functions.template operator()<8>();
+            else by_functions.template operator()<16>();
         }
     }
 }

@@ -25,6 +25,7 @@ struct PairOfLayers {
     int64_t start, room;  // where in the sums, and how many numbers
     bool by_pairs;
     bool same() const { return first == second; }
+    int64_t pairs_apart() const { return by_pairs ? stride : pairs; }  // of the weights of one row
 };
 
 struct SumsLayout {

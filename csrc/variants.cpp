@@ -7,18 +7,21 @@
 
 namespace splinework {
 
-// variant.cpp and formula_kernel.cpp, compiled once for each of these.
+// variant.cpp, formula_kernel.cpp and expansion_kernel.cpp, compiled once for each of these.
 #if defined(__x86_64__)
 extern const Kernels<float> kernels_avx512_f32;
 extern const Kernels<double> kernels_avx512_f64;
 extern const FormulaKernel formulas_avx512;
+extern const ExpansionKernel expansions_avx512;
 extern const Kernels<float> kernels_avx2_f32;
 extern const Kernels<double> kernels_avx2_f64;
 extern const FormulaKernel formulas_avx2;
+extern const ExpansionKernel expansions_avx2;
 #endif
 extern const Kernels<float> kernels_baseline_f32;
 extern const Kernels<double> kernels_baseline_f64;
 extern const FormulaKernel formulas_baseline;
+extern const ExpansionKernel expansions_baseline;
 
 namespace {
 
@@ -32,13 +35,13 @@ struct Available {
         __builtin_cpu_init();  // the answers include whether the operating system saves the registers
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma")) {
-            *next++ = {"avx512", &kernels_avx512_f32, &kernels_avx512_f64, &formulas_avx512};
+            *next++ = {"avx512", &kernels_avx512_f32, &kernels_avx512_f64, &formulas_avx512, &expansions_avx512};
         }
         if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-            *next++ = {"avx2", &kernels_avx2_f32, &kernels_avx2_f64, &formulas_avx2};
+            *next++ = {"avx2", &kernels_avx2_f32, &kernels_avx2_f64, &formulas_avx2, &expansions_avx2};
         }
 #endif
-        *next = {"baseline", &kernels_baseline_f32, &kernels_baseline_f64, &formulas_baseline};
+        *next = {"baseline", &kernels_baseline_f32, &kernels_baseline_f64, &formulas_baseline, &expansions_baseline};
         const Variant* wished = find(std::getenv("SPLINEWORK_ISA"));
         used = wished ? wished : list;
     }
@@ -82,5 +85,7 @@ const Kernels<double>& kernels<double>() {
 }
 
 const FormulaKernel& formula_kernel() { return *variant().formulas; }
+
+const ExpansionKernel& expansion_kernel() { return *variant().expansions; }
 
 }  // namespace splinework

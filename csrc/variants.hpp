@@ -1,6 +1,7 @@
 // The kernels of one instruction set, and the choice of the best one that this processor has.
 #pragma once
 
+#include "expansion.hpp"
 #include "formula_code.hpp"
 #include "layer.hpp"
 
@@ -18,12 +19,13 @@ struct Kernels {
 };
 
 // Every variant defines these, in its own translation units: kernels_avx512_f32, kernels_avx512_f64,
-// formulas_avx512, and so on.
+// formulas_avx512, expansions_avx512, and so on.
 struct Variant {
     const char* name;  // "avx512", "avx2", "baseline" (x86-64: SSE2; aarch64: NEON)
     const Kernels<float>* f32;
     const Kernels<double>* f64;
     const FormulaKernel* formulas;
+    const ExpansionKernel* expansions;
 };
 
 // The variants that this build has and this processor can run, best first; ends with a null name.

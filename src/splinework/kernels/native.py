@@ -111,7 +111,7 @@ def probe(x: Tensor, c: Tensor, g: Tensor, spline: Spline, order: int) -> Tensor
     """`reference.probe`: `(B, I)`."""
     check_operands(x, spline, c, g=g)
     out = torch.empty(x.shape, dtype=working(x.dtype))
-    _run_backward(x, [(_edges(c, spline), spline)], [], g, out, [None], probe_order=order)
+    run_backward(x, [(_edges(c, spline), spline)], [], g, out, [None], probe_order=order)
     return to_kind(out, x.dtype)
 
 
@@ -120,7 +120,7 @@ def scatter(x: Tensor, s: Tensor | None, g: Tensor, spline: Spline, order: int) 
     check_operands(x, spline, s=s, g=g)
     out = torch.empty((x.shape[1], spline.rows, g.shape[1]), dtype=working(x.dtype))
     wanted = (out[:, : spline.size], None, out[:, spline.size] if spline.base != "none" else None, None)
-    _run_backward(x, [(None, spline)], [], g, None, [wanted], s=s, scatter_order=order)
+    run_backward(x, [(None, spline)], [], g, None, [wanted], s=s, scatter_order=order)
     return to_kind(out, x.dtype)
 
 
@@ -232,7 +232,7 @@ def backward(
     kind = working(x.dtype)
     out = torch.empty(x.shape, dtype=kind) if by_x else None
     results = [_places(edges, want, kind) for (edges, _), want in zip(layers, wanted, strict=True)]
-    _run_backward(x, layers, hidden, g, out, results, addresses=addresses, units=units)
+    run_backward(x, layers, hidden, g, out, results, addresses=addresses, units=units)
     if x.dtype == kind:
         return out, results
     return (
@@ -241,7 +241,7 @@ def backward(
     )
 
 
-def _run_backward(
+def run_backward(
     x: Tensor,
     layers: Sequence[tuple[EdgeParameters | None, Spline]],
     hidden: Sequence[Tensor],

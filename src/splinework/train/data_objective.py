@@ -150,6 +150,8 @@ class DataObjective(Objective):
         for start in range(0, self.count, step):
             rows = slice(start, start + step)
             here, half_gradient, root = self._expanded(parameters, rows)
+            if root.dim() == 2 and here.add_squares(matrix, vector, root, half_gradient):
+                continue
             vector += here.transposed(half_gradient)
             here = here.weighed(root)
             here.gram(matrix, here.dense())
@@ -178,7 +180,7 @@ class DataObjective(Objective):
         step = max(max_entries // max(size * self.model.outputs, 1), size)
         for start in range(0, self.count, step):
             rows = slice(start, start + step)
-            here = Linearisation(self.model, parameters, self.u[rows])
+            here = self._linearised(parameters, rows)
             scale = torch.full_like(here.outputs, 1 / math.sqrt(self.n_values))
             if self.weights is not None:
                 scale = scale * self.weights[rows, None].sqrt()
@@ -229,9 +231,14 @@ class DataObjective(Objective):
             return math.nan
         return float(((response - self.t) * self._unit).square().mean().sqrt())
 
+    def _linearised(self, parameters: ParameterVector, rows: slice) -> Linearisation:
+        from splinework.train.native_linearisation import linearised  # loaded by the first second-order step
+
+        return linearised(self.model, parameters, self.u[rows])
+
     def _expanded(self, parameters: ParameterVector, rows: slice) -> tuple[Linearisation, Tensor, Tensor]:
         """Some rows linearised, half the gradient in their outputs, and the root of half the curvature; means of all rows."""
-        here = Linearisation(self.model, parameters, self.u[rows])
+        here = self._linearised(parameters, rows)
         gradient, curvature = self.criterion.expand(self._seen(here.outputs), self.t[rows], self._unit)
         if not self.criterion.regression:
             scale = self.model.output_scaling.scale

@@ -50,7 +50,7 @@ class ParameterVector:
         """Per layer, which part of the vector holds its edges' coefficients, and which its biases."""
         found, start = [], 0
         for layer, (i, _) in zip(model.kan_layers, self.edges, strict=True):
-            middle = start + len(i) * layer.table().size
+            middle = start + len(i) * (layer.basis.size + (layer.base_weight is not None))
             end = middle + (layer.outputs if layer.bias is not None else 0)
             found.append((slice(start, middle), slice(middle, end)))
             start = end
@@ -79,10 +79,10 @@ class ParameterVector:
     @torch.no_grad()
     def write(self, model: KAN, vector: Tensor) -> None:
         """Puts the vector into the model."""
-        for layer, (values, bias) in zip(model.kan_layers, self.unpack(model, vector), strict=True):
-            coefficients = layer.edge_coefficients()
-            alive = (layer.mask != 0)[:, None]
-            layer.set_edge_coefficients(torch.where(alive, values, coefficients))
+        for layer, (i, _), (values, bias) in zip(model.kan_layers, self.edges, self.unpack(model, vector), strict=True):
+            if len(i) < layer.mask.numel():
+                values = torch.where((layer.mask != 0)[:, None], values, layer.edge_coefficients())
+            layer.set_edge_coefficients(values)
             if layer.bias is not None and bias is not None:
                 layer.bias.copy_(bias)
         for layer, own in zip(model.kan_layers if self.functions else (), self.function_spans(model), strict=False):
@@ -93,9 +93,12 @@ class ParameterVector:
         """Per layer the coefficients `(I, size, J)`, zero at dead edges, and the biases `(J,)`."""
         found: list[tuple[Tensor, Tensor | None]] = []
         for layer, (i, j), (own, rest) in zip(model.kan_layers, self.edges, self.spans(model), strict=True):
-            size = layer.table().size
-            values = vector.new_zeros(layer.inputs, size, layer.outputs)
-            values[i, :, j] = vector[own].reshape(len(i), size)
+            size = layer.basis.size + (layer.base_weight is not None)
+            if len(i) == layer.mask.numel():
+                values = vector[own].reshape(layer.inputs, layer.outputs, size).transpose(1, 2).contiguous()
+            else:
+                values = vector.new_zeros(layer.inputs, size, layer.outputs)
+                values[i, :, j] = vector[own].reshape(len(i), size)
             found.append((values, vector[rest] if layer.bias is not None else None))
         return found
 
@@ -264,6 +267,10 @@ class Linearisation:
             if len(i):
                 found.append((own, blocks))
         return found
+
+    def add_squares(self, matrix: Tensor, vector: Tensor, root: Tensor, pull: Tensor) -> bool:
+        """Adds `JᵀR²J` and `Jᵀp` without J, where there is a faster way than products of it; else False, and nothing is done."""
+        return False
 
     @torch.no_grad()
     def gram(self, matrix: Tensor, jacobian: Tensor) -> None:

@@ -10,11 +10,13 @@ A round multiplies `λ_j` by `σ² (tr(S⁻ S_j) - tr(V S_j)) / (cᵀ S_j c)`, S
 import copy
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, final
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
 from splinework.interpret.edit.grid_refinement import refine_layer
+from splinework.kernels import BasisTable
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.train.coordinates import MAX_JACOBIAN_ENTRIES, covariance_of, free_directions
@@ -37,6 +39,8 @@ MAX_UPDATE_FACTOR = 30.0
 """Largest factor by which one update changes a smoothing parameter."""
 MIN_QUADRATURE_POINTS, POINTS_PER_INTERVAL = 65, 4
 """Evenly spaced points at which bends and slopes are averaged; a cell without any would be free to bend."""
+_FORMS: WeakKeyDictionary[KANLayer, tuple[BasisTable, Tensor]] = WeakKeyDictionary()
+"""The quadratic forms of layers, and the tables that they were worked out for."""
 MIN_VALUES_PER_PARAMETER, INITIAL_FACTOR = 2.0, 1e3
 """Rows per parameter below which smoothing does not wait for noise to show; and by how much stronger it then begins."""
 
@@ -79,8 +83,19 @@ class Smoothing(Penalty):
 
 @torch.no_grad()
 def penalty_matrices(layer: KANLayer) -> Tensor:
-    """The quadratic forms of an edge's bend and slope in its coefficients, `(2, I, size, size)`."""
+    """The quadratic forms of an edge's bend and slope in its coefficients, `(2, I, size, size)`; kept while its grid stays."""
     table = layer.table()
+    known = _FORMS.get(layer)
+    if known is not None:
+        seen, forms = known
+        if seen.prepared is table.prepared and (seen.basis, seen.base) == (table.basis, table.base):
+            return forms
+    forms = _penalty_matrices(table)
+    _FORMS[layer] = table, forms
+    return forms
+
+
+def _penalty_matrices(table: BasisTable) -> Tensor:
     low, high = table.basis.domain(table.grid)
     half = (high - low) / 2
     count = max(MIN_QUADRATURE_POINTS, POINTS_PER_INTERVAL * table.basis.resolution + 1)

@@ -86,16 +86,11 @@ class JumpPenalty:
 
     def add_to(self, matrix: Tensor, vector: Tensor, values: Tensor, weight: float) -> None:
         """Adds `weight SᵀS` to the matrix, and `weight SᵀS θ` to the vector, block by block."""
-        spans = self.parameters.spans(self.model)
-        for jumps, (i, _), (own, _) in zip(self.jumps, self.parameters.edges, spans, strict=True):
-            if jumps is None:
-                continue
-            forms = weight * torch.einsum("rim,rin->imn", jumps, jumps)
-            width = jumps.shape[2]
-            for edge, a in enumerate(i.tolist()):
-                part = slice(own.start + edge * width, own.start + (edge + 1) * width)
-                matrix[part, part] += forms[a]
-                vector[part] += forms[a] @ values[part]
+        for own, forms in self.forms:
+            edges, size = forms.shape[:2]
+            blocks = matrix[own, own].unflatten(1, (edges, size)).unflatten(0, (edges, size)).diagonal(dim1=0, dim2=2)
+            blocks.add_(forms.permute(1, 2, 0), alpha=weight)
+            vector[own] += weight * (forms @ values[own].view(edges, size, 1)).flatten()
 
 
 class JumpPenaltyStepper:
