@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from splinework.tabular import KANClassifier, KANRegressor
-from splinework.tabular.one_standard_error import standard_error
+from splinework.tabular.one_standard_error import fewest, standard_error
 
 
 def additive_table(rows: int, seed: int, idle: int = 4) -> tuple[pd.DataFrame, np.ndarray]:
@@ -60,13 +60,43 @@ def test_of_noise_the_simplest_model_is_the_constant():
 
 
 @pytest.mark.slow
-def test_an_interaction_that_a_sum_of_curves_lacks_stays():
-    random = np.random.default_rng(1)
-    x = random.uniform(-1, 1, (400, 3))
-    y = x[:, 0] * x[:, 1] + 0.05 * random.normal(size=400)
-    best, simple = (KANRegressor(prefer=prefer).fit(x, y) for prefer in ("accuracy", "simplicity"))
-    np.testing.assert_array_equal(best.predict(x), simple.predict(x))
-    assert simple.score(x, y) > 0.95
+@pytest.mark.parametrize(("seed", "classes"), [(0, False), (1, True)])
+def test_an_interaction_takes_few_hidden_nodes_that_see_its_columns_only(seed, classes):
+    random = np.random.default_rng(seed)
+    x = random.uniform(-1, 1, (400, 4))
+    y = 3 * x[:, 0] * x[:, 1] + x[:, 2] + 0.5 * random.normal(size=400)
+    kind, target = (KANClassifier, y > 0) if classes else (KANRegressor, y)
+    model = kind(prefer="simplicity", random_state=seed).fit(x, target)
+    layers = model.model_.kan_layers
+    assert len(layers) == 2
+    assert model.model_.active_edges() <= 30
+    seen = (layers[0].mask[:, 1:] != 0).any(dim=1)  # by hidden nodes; the first node is the sum of the curves
+    assert seen[0]
+    assert seen[1]
+    assert not (layers[0].mask[3] != 0).any()
+    fresh = random.uniform(-1, 1, (4000, 4))
+    truth = 3 * fresh[:, 0] * fresh[:, 1] + fresh[:, 2]
+    if classes:
+        assert np.mean(model.predict(fresh) == (truth > 0)) > 0.85
+    else:
+        assert np.mean((model.predict(fresh) - truth) ** 2) < 0.1 * np.var(truth)
+        found = model.predict(fresh, interval=0.9)
+        noisy = truth + 0.5 * random.normal(size=4000)
+        assert 0.85 < np.mean((found.lower <= noisy) & (noisy <= found.upper)) < 0.95
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_simplicity_prefers_lines_to_curves(seed):
+    random = np.random.default_rng(seed)
+    x = random.uniform(-1, 1, (300, 4))
+    y = 2 * x[:, 0] - x[:, 1] + np.cos(4 * x[:, 2]) + 0.3 * random.normal(size=300)
+    model = KANRegressor(hidden=0, prefer="simplicity").fit(x, y)
+    bent = []
+    for k in range(4):
+        rows = np.zeros((41, 4))
+        rows[:, k] = np.linspace(-0.9, 0.9, 41)
+        bent.append(np.abs(np.diff(model.predict(rows), 2)).max())
+    assert max(bent[0], bent[1], bent[3]) < 1e-9 < 1e-3 < bent[2]
 
 
 def test_the_standard_error_is_that_of_a_mean():
@@ -79,3 +109,17 @@ def test_the_standard_error_is_that_of_a_mean():
 def test_another_preference_is_refused():
     with pytest.raises(ValueError, match="'prefer' parameter of KANRegressor must be a str among"):
         KANRegressor(prefer="speed").fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])
+
+
+@pytest.mark.parametrize("most", [0, 1, 7, 30])
+def test_bisection_finds_the_smallest_number_that_will_do(most):
+    for needed in range(most + 2):
+        tried = []
+
+        def attempt(count, needed=needed, tried=tried):
+            tried.append(count)
+            return count if count >= needed else None
+
+        assert fewest(attempt, most) == (needed if needed <= most else None)
+        assert len(tried) == len(set(tried)) <= most.bit_length() + 1
+        assert set(tried) <= set(range(most + 1))

@@ -6,7 +6,7 @@ penalty. Cross products are summed over blocks of rows, so that beside the matri
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -50,18 +50,22 @@ class DesignMatrix:
         """Spline coefficients `(I, size, q)` of the curves with these coefficients `(P, q)`."""
         return torch.stack([lift @ coefficients[span] for lift, span in zip(self.lift, self.spans, strict=True)])
 
-    def of_inputs(self, inputs: Tensor) -> tuple[DesignMatrix, Tensor]:
+    def of_inputs(self, inputs: Tensor, straight: Collection[int] = ()) -> tuple[DesignMatrix, Tensor]:
         """The design matrix of some inputs only, and the places of its columns in this one.
 
         Args:
             inputs: Indices of the inputs, ascending.
+            straight: Inputs whose curves are lines: of their columns there is only the first.
         """
-        spans = [self.spans[i] for i in inputs.tolist()]
+        chosen = inputs.tolist()
+        spans = [slice(s.start, s.start + 1 if i in straight else s.stop) for i in chosen for s in (self.spans[i],)]
         columns = torch.cat([torch.arange(span.start, span.stop) for span in spans])
         blocks = torch.unique(self.blocks[columns], return_inverse=True)[1]
-        ends = torch.tensor([span.stop - span.start for span in spans]).cumsum(0).tolist()
+        widths = [span.stop - span.start for span in spans]
+        ends = torch.tensor(widths).cumsum(0).tolist()
         own = tuple(slice(start, stop) for start, stop in zip([0, *ends[:-1]], ends, strict=True))
-        return DesignMatrix(self.values[:, columns], blocks, tuple(self.lift[i] for i in inputs.tolist()), own), columns
+        lifts = tuple(self.lift[i][:, :width] for i, width in zip(chosen, widths, strict=True))
+        return DesignMatrix(self.values[:, columns], blocks, lifts, own), columns
 
     def inputs_of(self, columns: Tensor) -> Tensor:
         """The inputs, ascending, to which these columns belong."""

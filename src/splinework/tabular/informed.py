@@ -30,9 +30,8 @@ from splinework.tabular.ensemble import ProgressCallback
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.rows import WeightedRows, sampled
 from splinework.tabular.stacking import is_significant
-from splinework.tabular.tasks import Task
+from splinework.tabular.tasks import Task, targets_of
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
-from splinework.tabular.training import targets_of
 
 HIDDEN_NODES: Final = 5
 """Nodes of the hidden layer that is compared with an additive network."""

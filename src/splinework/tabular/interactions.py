@@ -77,9 +77,9 @@ class InteractionTraining:
             columns: Inputs of each column of the table.
         """
         if self.kept is not None:
-            return self._on(torch.ones(self.u.shape[1], dtype=torch.bool))
+            return self.on(torch.ones(self.u.shape[1], dtype=torch.bool))
         seen = candidates(self.parts, design, columns)
-        found = self._on(seen)
+        found = self.on(seen)
         if not found.groups:
             return found
         rows, shares = (self.u, self.t, self.weights, self.fold), found.mixture.stacking_weights
@@ -88,11 +88,11 @@ class InteractionTraining:
         )
         if not living.any() or torch.equal(living, seen):
             return found
-        fewer = self._on(living)
+        fewer = self.on(living)
         return fewer if fewer.mixture.loss <= found.mixture.loss else found
 
-    def _on(self, living: Tensor) -> Interactions:
-        """The networks whose hidden nodes see these inputs `(p,)`."""
+    def on(self, living: Tensor) -> Interactions:
+        """The networks whose hidden nodes see these inputs, a mask `(p,)`."""
         visible = living.expand(self.ensemble.members, -1)
         if self.kept is not None:
             visible = visible & self.kept[: self.ensemble.members]

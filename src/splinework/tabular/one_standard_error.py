@@ -1,14 +1,16 @@
 """The simplest sum of curves within one standard error of the best model: for reading rather than for predicting.
 
 The one-standard-error rule (Breiman, Friedman, Olshen and Stone 1984, §3.4.3; Hastie, Tibshirani and Friedman 2009, §7.10): of
-the models whose held-out loss exceeds the least one by no more than its standard error, the one with the fewest columns. The
-columns are ordered by what each costs when it goes; sums of the last k are refitted, with and without each fold.
+the models whose held-out loss exceeds the least one by no more than its standard error, the one with the fewest columns, and of
+these that with the most lines for curves. Columns and bends are ordered by what each costs when it goes; sums of the last k are
+refitted, with and without each fold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -16,7 +18,10 @@ from torch import Tensor
 from splinework.tabular.additive import MAX_PENALTY, AdditiveFit
 from splinework.tabular.cross_validation import MAX_REFIT_ROWS, CrossValidatedCurves, cross_validate
 from splinework.tabular.curves import FittedCurves, fit_curves
+from splinework.tabular.ensemble import held_out_rows
 from splinework.tabular.selection import removal_costs
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -24,13 +29,11 @@ class SimplerCurves:
     """A sum of curves of some columns.
 
     Attributes:
-        whole: The fit to all rows, with the columns of the whole design; the curves of the others are zero.
-        base: Out-of-fold outputs of the held-out rows, `(n, q)`.
-        loss: Their mean loss.
+        parts: The fits to all rows and without each fold, with the columns of the whole design; other curves are zero.
+        loss: The mean loss of the held-out rows.
     """
 
-    whole: AdditiveFit
-    base: Tensor
+    parts: CrossValidatedCurves
     loss: float
 
 
@@ -40,12 +43,60 @@ def standard_error(losses: Tensor, weights: Tensor) -> float:
     return float(torch.sqrt((weights**2) @ (losses - mean) ** 2) / weights.sum())
 
 
+def fewest(attempt: Callable[[int], Found | None], most: int) -> Found | None:
+    """What `attempt` finds for the smallest number from 0 to `most` for which it finds something; None where there is none.
+
+    By bisection: where a number will do, greater ones are taken to do, too.
+
+    >>> fewest(lambda count: str(count) if count >= 3 else None, 10)
+    '3'
+    """
+    best: Found | None = None
+    too_few, enough = -1, most + 1
+    while enough - too_few > 1:
+        count = (too_few + enough) // 2
+        found = attempt(count)
+        if found is None:
+            too_few = count
+        else:
+            enough, best = count, found
+    return best
+
+
+def curves_of(
+    curves: FittedCurves, fold: Tensor, members: int, inputs: Sequence[int], straight: Collection[int] = ()
+) -> CrossValidatedCurves:
+    """The curves of some inputs with and without each fold, as fits of all inputs with zeros for the others.
+
+    Args:
+        curves: The curves of all inputs, fitted to all rows.
+        fold: Fold of each row, `(n,)`.
+        members: Number of folds that are left out in turn.
+        inputs: The inputs; without any, the fits are constants.
+        straight: Those of them whose curves are lines.
+    """
+    design, y, weights, task = curves.design, curves.y, curves.weights, curves.task
+    if not inputs:
+        constants = [task.constant(y, weights * (fold != k)) for k in range(members)]
+        whole = _constant(curves.whole, task.constant(y, weights))
+        fits = [_constant(curves.whole, bias) for bias in constants]
+    else:
+        some, places = design.of_inputs(torch.tensor(sorted(inputs)), straight)
+        own = fit_curves(some, y, weights, task)
+        found = cross_validate(own, fold, members, anew=len(y) <= MAX_REFIT_ROWS)
+        whole, *fits = (_spread(each, places, design.width) for each in (found.whole, *found.parts))
+    offsets = torch.stack([part.values(design) for part in fits], dim=1)
+    held = held_out_rows(fold, members)
+    return CrossValidatedCurves(whole, tuple(fits), offsets, held, offsets[held, fold[held]])
+
+
 def simplest_curves(
     curves: FittedCurves, parts: CrossValidatedCurves, fold: Tensor, columns: Sequence[Sequence[int]], limit: float
 ) -> SimplerCurves | None:
     """The sum of curves of the fewest columns whose held-out loss is at most `limit`; None where there is none.
 
-    The number of columns is found by bisection: a sum of more of the columns that matter most is taken to be no worse.
+    Then as many of these curves as possible become lines. Both numbers are found by bisection: a sum of more of the columns, or
+    bends, that matter most is taken to be no worse.
 
     Args:
         curves: The curves of all columns, fitted to all rows.
@@ -54,40 +105,39 @@ def simplest_curves(
         columns: Inputs of each column of the table.
         limit: The highest mean loss of held-out rows that will do.
     """
-    costs, _ = removal_costs(parts, curves.design, curves.y, curves.weights, fold, columns)
-    order = sorted(range(len(columns)), key=costs.__getitem__, reverse=True)
-    task, held = parts.whole.task, parts.held
+    task, held, members = parts.whole.task, parts.held, len(parts.parts)
+    same = replace(curves, whole=parts.whole)
     t, weights = curves.y[held], curves.weights[held]
-    members = len(parts.parts)
+    rows = curves.y, curves.weights, fold
 
-    def of_first(count: int) -> SimplerCurves:
+    def judged(inputs: Sequence[int], straight: Collection[int]) -> SimplerCurves | None:
+        found = curves_of(same, fold, members, inputs, straight)
+        loss = float(weights @ task.loss(found.base, t) / weights.sum())
+        return SimplerCurves(found, loss) if loss <= limit else None
+
+    order = by_cost(removal_costs(parts, curves.design, *rows, columns)[0])
+    kept = list[int]()
+
+    def of_first(count: int) -> SimplerCurves | None:
         """The sum of the curves of the `count` columns that matter most."""
-        if count == 0:
-            constants = [task.constant(curves.y, curves.weights * (fold != k)) for k in range(members)]
-            whole, base = (
-                _constant(parts.whole, task.constant(curves.y, curves.weights)),
-                torch.stack(constants)[fold[held]],
-            )
-        else:
-            inputs = torch.tensor(sorted(i for k in order[:count] for i in columns[k]))
-            design, places = curves.design.of_inputs(inputs)
-            own = fit_curves(design, curves.y, curves.weights, task)
-            found = cross_validate(own, fold, members, anew=len(curves.y) <= MAX_REFIT_ROWS)
-            whole, base = _spread(found.whole, places, curves.design.width), found.base
-        return SimplerCurves(whole, base, float(weights @ task.loss(base, t) / weights.sum()))
+        inputs = [i for k in order[:count] for i in columns[k]]
+        found = judged(inputs, ())
+        if found is not None:
+            kept[:] = inputs
+        return found
 
-    best = None
-    too_few, enough = -1, len(columns) + 1
-    while enough - too_few > 1:
-        count = min((too_few + enough) // 2, len(columns))
-        found = of_first(count)
-        if found.loss <= limit:
-            enough, best = count, found
-        elif count == len(columns):
-            return best
-        else:
-            too_few = count
-    return best
+    best = fewest(of_first, len(columns))
+    if best is None:
+        return None
+    bent = [i for i in kept if curves.design.spans[i].stop - curves.design.spans[i].start > 1]
+    costs, _ = removal_costs(best.parts, curves.design, *rows, [[i] for i in bent], bends=True)
+    order_of_bends = [bent[k] for k in by_cost(costs)]
+    return fewest(lambda count: judged(kept, set(order_of_bends[count:])), len(bent)) or best
+
+
+def by_cost(costs: Sequence[float]) -> list[int]:
+    """The places of the costs, from the highest to the lowest."""
+    return sorted(range(len(costs)), key=costs.__getitem__, reverse=True)
 
 
 def _constant(like: AdditiveFit, bias: Tensor) -> AdditiveFit:

@@ -52,7 +52,8 @@ class KANRegressor(RegressorMixin, KANEstimator):
         members: Number of networks in the ensemble that is merged into one network, or `auto`.
         max_iter: Maximum number of training steps.
         prefer: `accuracy` (the default) for the model of least held-out loss; `simplicity` for the simplest one within one
-            standard error of that: the sum of curves of the fewest columns, if one is as good.
+            standard error of that, for reading: a constant, or the sum of curves of the fewest columns, with lines for curves
+            where these will do; else the network of the fewest hidden nodes, columns and edges.
         categorical_features: Categorical columns: `from_dtype` for the columns of a frame with texts or of a categorical type; or
             names, indices or a mask. The columns of an array are numeric unless listed here.
         warm_start: Whether `fit` continues from the network of the previous fit; the encoding of the columns then stays.

@@ -88,6 +88,8 @@ def removal_costs(
     weights: Tensor,
     fold: Tensor,
     columns: Sequence[Sequence[int]],
+    *,
+    bends: bool = False,
 ) -> tuple[list[float], list[Tensor]]:
     """The growth of the held-out loss, summed over the rows, without each column, and the column's outputs `(n, q)`.
 
@@ -98,6 +100,7 @@ def removal_costs(
         weights: Row weights `(n,)`.
         fold: Fold of each row, `(n,)`.
         columns: Inputs of each column.
+        bends: Whether only the bends of their curves go, and lines stay.
     """
     held, task = curves.held, curves.whole.task
     t, w, own = y[held], weights[held], fold[held]
@@ -105,7 +108,7 @@ def removal_costs(
 
     def share(inputs: Sequence[int]) -> Tensor:
         """Contribution of these inputs to the out-of-fold outputs."""
-        of = torch.cat([torch.arange(design.spans[i].start, design.spans[i].stop) for i in inputs])
+        of = torch.cat([torch.arange(design.spans[i].start + bends, design.spans[i].stop) for i in inputs])
         each = torch.einsum("np,kpq->nkq", design.values[held[:, None], of].to(parts.dtype), parts[:, of])
         return each[torch.arange(len(held)), own]
 
@@ -138,6 +141,31 @@ def defended_inputs(
 ) -> Tensor:
     """Whether hidden nodes predict held-out rows significantly worse when a column is permuted, for each input `(p,)`.
 
+    The arguments are those of `permuted_losses`.
+    """
+    rows = u, y, weights, fold
+    losses, permuted, own = permuted_losses(net, groups, stacking_weights, curves, *rows, columns, settings, generator)
+    found = torch.zeros(u.shape[1], dtype=torch.bool)
+    for inputs, each in zip(columns, permuted, strict=True):
+        found[list(inputs)] = is_significant(each - losses, own, DEFENDED_Z_SCORE)
+    return found
+
+
+def permuted_losses(
+    net: KAN,
+    groups: Sequence[DecayGroup],
+    stacking_weights: Sequence[float],
+    curves: CrossValidatedCurves,
+    u: Tensor,
+    y: Tensor,
+    weights: Tensor,
+    fold: Tensor,
+    columns: Sequence[Sequence[int]],
+    settings: EnsembleSettings,
+    generator: torch.Generator,
+) -> tuple[Tensor, list[Tensor], Tensor]:
+    """Losses `(m,)` of held-out rows, those with each column permuted for the hidden nodes, and the rows' weights.
+
     Args:
         net: The wide network.
         groups: Its trained groups.
@@ -156,7 +184,6 @@ def defended_inputs(
     order = torch.randperm(len(rows), generator=generator)
     shares = stacking_weights if any(stacking_weights) else [1 / len(groups)] * len(groups)
     trained = [(group, share) for group, share in zip(groups, shares, strict=True) if share and group.state is not None]
-    found = torch.zeros(u.shape[1], dtype=torch.bool)
     outputs = [base.clone() for _ in range(len(columns) + 1)]
     for group, share in trained:
         outputs[-1] += share * correction_of(net, group, u[rows], fold[rows], settings)
@@ -164,7 +191,5 @@ def defended_inputs(
             permuted = u[rows].clone()
             permuted[:, list(inputs)] = permuted[order][:, list(inputs)]
             outputs[k] += share * correction_of(net, group, permuted, fold[rows], settings)
-    losses = task.loss(outputs[-1], y[rows])
-    for k, inputs in enumerate(columns):
-        found[list(inputs)] = is_significant(task.loss(outputs[k], y[rows]) - losses, weights[rows], DEFENDED_Z_SCORE)
-    return found
+    *each, losses = (task.loss(values, y[rows]) for values in outputs)
+    return losses, each, weights[rows]

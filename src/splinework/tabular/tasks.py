@@ -10,9 +10,11 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self, final
+from typing import Any, ClassVar, Self, final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 MIN_PENALTY, MIN_PENALTY_CLASSES, MIN_PENALTY_LAPSES = 1e-6, 1.0, 1e-4
@@ -256,3 +258,13 @@ def moments(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     spread = torch.sqrt(share @ (values - mean) ** 2)
     floor = 1e-12 * values.abs().amax(0)
     return mean, torch.where(spread > floor, spread, torch.ones_like(spread))
+
+
+def targets_of(y: NDArray[Any], task: Task, classes: int = -1) -> Tensor:
+    """Targets `(n, q)`: numbers, or class indicators; `classes` is their number, by default that of the codes that occur."""
+    if task.is_regression:
+        return torch.from_numpy(np.ascontiguousarray(y, dtype=np.float64))
+    codes = torch.from_numpy(np.asarray(y).astype(np.int64))
+    if isinstance(task, Multiclass):
+        return torch.nn.functional.one_hot(codes, classes).double()
+    return codes.double()[:, None]

@@ -43,8 +43,9 @@ class KANTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KANEstim
         members: Number of networks whose hidden nodes are concatenated, or `auto`.
         max_iter: Maximum number of training steps.
         prefer: `accuracy` (the default, since an estimator is there to predict) for the model of least held-out loss;
-            `simplicity`, to read it, for the simplest one within one standard error of that: the sum of curves of the fewest
-            columns, if one is as good.
+            `simplicity` for the simplest one within one standard error of that, for reading: a constant, or the sum of curves
+            of the fewest columns, with lines for curves where these will do; else the network of the fewest hidden nodes,
+            columns and edges.
         categorical_features: Categorical columns.
         warm_start: Whether `fit` continues from the previous fit.
         formula_budget: Seconds for the search of `equations_`.

@@ -1,0 +1,308 @@
+"""The training of one network on standardised rows: curves, interactions, smooth estimates, and the choice among them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from splinework.nn.layer import KANLayer
+from splinework.nn.network import KAN
+from splinework.tabular.additive import AdditiveFit
+from splinework.tabular.assembly import CurvesAndNodes, Standardisation, additive_network, combined_network
+from splinework.tabular.constant import constant_network
+from splinework.tabular.cross_validation import CrossValidatedCurves, cross_validated
+from splinework.tabular.curves import FittedCurves, fit_curves, tuned_to_constant
+from splinework.tabular.design import make_design
+from splinework.tabular.ensemble import EnsembleSettings
+from splinework.tabular.ensemble_size import MIN_INTERACTION_ROWS, ensemble_settings, hidden_layers
+from splinework.tabular.few_nodes import fewest_nodes
+from splinework.tabular.grids import curve_intervals, quantile_layer
+from splinework.tabular.hyperparameters import Hyperparameters
+from splinework.tabular.interactions import Interactions, InteractionTraining
+from splinework.tabular.one_standard_error import simplest_curves, standard_error
+from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
+from splinework.tabular.screening import Screening, is_wide, screen
+from splinework.tabular.selection import columns_of, without_idle_curves
+from splinework.tabular.smooth import SmoothEstimate, fit_network, smooth_estimates
+from splinework.tabular.stacking import Stacking, calibrate, is_significant
+from splinework.tabular.tasks import Regression, Task
+from splinework.tabular.trained import TrainedNetwork, TrainingLog
+
+MIN_CLEAN_LOSS, MAX_CLEAN_LOSS = 1e-14, 1e-3
+"""Losses, as a share of the variance, between which a network is also fitted to the rows themselves."""
+
+
+@dataclass(frozen=True)
+class NetworkFit:
+    """The training of one network on standardised rows."""
+
+    raw_x: Tensor
+    raw_y: Tensor
+    u: Tensor
+    t: Tensor
+    weights: Tensor
+    fold: Tensor
+    scaling: Standardisation
+    task: Task
+    settings: Hyperparameters
+    seed: int
+    generator: torch.Generator
+    groups: Sequence[Sequence[int]]
+    owners: Tensor
+    names: Sequence[str] | None
+    screening: Screening | None = None
+
+    def is_wide(self) -> bool:
+        """Whether columns are to be screened."""
+        return is_wide(len(self.t), len(torch.unique(self.owners)))
+
+    def screened(self, log: TrainingLog) -> TrainedNetwork:
+        """The network of the inputs that screening keeps."""
+        layer = quantile_layer(self.u, self.t.shape[1], SCREENING_INTERVALS, self.settings.degree)
+        design = make_design(layer, self.u, self.weights, self.groups)
+        task = tuned_to_constant(self.t, self.weights, self.task)
+        found = screen(design, self.t, self.weights, task, self.fold, self.owners)
+        kept = tuple(found.inputs.tolist())
+        log("screening", 1, 1, found.loss)
+        log.history[-1] |= {"inputs": self.u.shape[1], "kept": len(kept)}
+        if not kept:
+            bias = self.scaling.y_shift + self.scaling.y_scale * self.task.constant(self.t, self.weights)
+            model = constant_network((self.names or ["x1"])[:1], bias.numpy())
+            return TrainedNetwork(model, found.loss, 1, log.history, kept=kept)
+        place = {i: at for at, i in enumerate(kept)}
+        own = replace(
+            self,
+            raw_x=self.raw_x[:, found.inputs],
+            u=self.u[:, found.inputs],
+            scaling=self.scaling.of_inputs(found.inputs),
+            groups=[[place[i] for i in group if i in place] for group in self.groups],
+            owners=self.owners[found.inputs],
+            names=[self.names[i] for i in kept] if self.names else None,
+            screening=found,
+        )
+        result = own.run(log)
+        return replace(result, kept=kept if result.kept is None else tuple(kept[i] for i in result.kept))
+
+    def run(self, log: TrainingLog) -> TrainedNetwork:
+        """The network of all inputs."""
+        intervals = curve_intervals(self.u, self.settings, self.task)
+        layer = quantile_layer(self.u, self.t.shape[1], intervals, self.settings.degree)
+        design = make_design(layer, self.u, self.weights, self.groups)
+        curves = fit_curves(design, self.t, self.weights, self.task, self.screening)
+        job = replace(self, task=curves.task)
+        loss = float(self.weights @ job.task.loss(curves.whole.values(design), self.t)) / len(self.t)
+        hidden, enough = hidden_layers(self.settings, len(self.t), self.t.shape[1]), len(self.t) >= MIN_INTERACTION_ROWS
+        compared = enough and not (self.task.is_regression and self.settings.prefer == "accuracy")
+        if log("curves", 1, 1, loss) or not (hidden or compared):
+            unseen = curves.unseen(self.fold) if self.task.is_regression else None
+            return job._additive(layer, curves, curves.whole, 1.0, unseen, loss, log)
+        ensemble, columns = ensemble_settings(self.settings, hidden, len(self.t)), columns_of(self.owners)
+        parts = cross_validated(curves, self.fold, ensemble.members)
+        if self.screening is None:
+            parts = without_idle_curves(parts, design, self.t, self.weights, self.fold, columns)
+        job = replace(job, task=parts.whole.task)
+        kept = None if self.screening is None else self.screening.kept
+        settings = job.settings
+        how = settings, ensemble, layer, parts, self.fold, self.generator, log, kept
+        training = InteractionTraining(self.u, self.t, self.weights, job.task, *how)
+        found = training.run(design, columns)
+        best = job._smooth(parts.held, found.mixture, log) or job._merged(curves, parts, layer, ensemble, found, log)
+        if settings.prefer == "accuracy" or self.screening is not None:
+            return best
+        return job._simplest(curves, layer, training, best, found.mixture.losses, log) or best
+
+    def _simplest(
+        self,
+        curves: FittedCurves,
+        layer: KANLayer,
+        training: InteractionTraining,
+        best: TrainedNetwork,
+        losses: Tensor,
+        log: TrainingLog,
+    ) -> TrainedNetwork | None:
+        """The simplest network within one standard error of the best, whose held-out losses are `losses` if it has no outputs.
+
+        The sum of curves of the fewest columns; where none will do, one with the fewest hidden nodes. None if neither will.
+        """
+        parts, columns = training.parts, columns_of(self.owners)
+        held = parts.held
+        limit = best.loss + self._standard_error(best, losses, held)
+        found = simplest_curves(curves, parts, self.fold, columns, limit)
+        if found is not None:
+            unseen, sharp = None, 1.0
+            if self.task.is_regression:
+                unseen = self._unseen(held, found.parts.base)
+            else:
+                sharp = calibrate(found.parts.base, self.t[held], self.weights[held], self.task)
+            return self._additive(layer, curves, found.parts.whole, sharp, unseen, found.loss, log)
+        if best.estimate is not None:
+            estimate, own_loss = best.estimate
+            allowed = (limit - own_loss) * float(self.scaling.y_scale.square().mean())
+            taught = estimate.smallest_network(self.seed, self.settings.max_iter, log, allowed)
+            if taught is not None:
+                return self._learned(estimate, own_loss, *taught, log)
+        few = fewest_nodes(training, curves, columns, limit) if self.settings.hidden == "auto" else None
+        if few is None:
+            return None
+        whole, mixture = few.parts.whole, few.mixture
+        job = replace(self, task=mixture.task)
+        unseen = None
+        if self.task.is_regression:
+            corrections = mixture.stacking_weights[0] * few.group.out_of_fold[held]
+            unseen = self._unseen(held, few.parts.base + corrections)
+        table, groups, how = curves.design.spline_coefficients(whole.coefficients), [few.group], few.ensemble
+        own = layer, table, whole.bias, few.net, groups, mixture.stacking_weights, mixture.inverse_temperature, how
+        return job._combined(own, unseen, mixture.loss, log, how.members - 1)
+
+    def _standard_error(self, best: TrainedNetwork, losses: Tensor, held: Tensor) -> float:
+        """The standard error of the held-out loss of the best network, of which `losses` are known where it has no outputs."""
+        if best.out_of_fold is not None:
+            unseen = (best.out_of_fold[held] - self.scaling.y_shift) / self.scaling.y_scale
+            known = ~torch.isnan(unseen[:, 0])
+            losses, held = self.task.loss(unseen[known], self.t[held][known]), held[known]
+        return standard_error(losses, self.weights[held])
+
+    def _unseen(self, held: Tensor, outputs: Tensor) -> Tensor:
+        """Outputs `(n, q)` that are known for the held-out rows only, NaN for the others."""
+        found = torch.full_like(self.t, float("nan"))
+        found[held] = outputs
+        return found
+
+    def _merged(
+        self,
+        curves: FittedCurves,
+        parts: CrossValidatedCurves,
+        layer: KANLayer,
+        ensemble: EnsembleSettings,
+        found: Interactions,
+        log: TrainingLog,
+    ) -> TrainedNetwork:
+        """The network of the curves and, where these predict held-out rows better, the interactions."""
+        mixture, held, design = found.mixture, parts.held, curves.design
+        additive = not any(mixture.stacking_weights) or (self.settings.hidden == "auto" and not mixture.improves)
+        unseen = None
+        if self.task.is_regression:
+            pairs = zip(mixture.stacking_weights, (group.out_of_fold[held] for group in found.groups), strict=True)
+            mixed = sum((share * each for share, each in pairs), torch.zeros_like(parts.base))
+            unseen = self._unseen(held, parts.base if additive else parts.base + mixed)
+        job = replace(self, task=mixture.task)
+        shares, sharp = mixture.stacking_weights, mixture.inverse_temperature
+        if additive:
+            return job._additive(layer, curves, parts.whole, sharp, unseen, mixture.loss, log)
+        table = design.spline_coefficients(torch.stack([part.coefficients for part in parts.parts]).mean(0))
+        bias = torch.stack([part.bias for part in parts.parts]).mean(0)
+        own = layer, table, bias, found.net, found.groups, shares, sharp, ensemble
+        return job._combined(own, unseen, mixture.loss, log)
+
+    def _combined(
+        self, parts: CurvesAndNodes, unseen: Tensor | None, loss: float, log: TrainingLog, member: int | None = None
+    ) -> TrainedNetwork:
+        """Curves and hidden nodes as one network."""
+        scaling, raw = self._calibrated(unseen)
+        model = combined_network(*parts, scaling=scaling, names=self.names, member=member)
+        return TrainedNetwork(model, loss, log.history[-1]["step"], log.history, raw, task=self.task)
+
+    def _calibrated(self, unseen: Tensor | None) -> tuple[Standardisation, Tensor | None]:
+        """The units with outputs shifted by what held-out rows say, and their outputs in raw units."""
+        if unseen is None:
+            return self.scaling, None
+        held = torch.nonzero(~torch.isnan(unseen[:, 0]))[:, 0]
+        shift = self.task.calibration(unseen[held], self.t[held], self.weights[held])
+        moved = self.scaling.y_shift + self.scaling.y_scale * shift
+        return replace(self.scaling, y_shift=moved), moved + self.scaling.y_scale * unseen
+
+    def _smooth(self, held: Tensor, mixture: Stacking, log: TrainingLog) -> TrainedNetwork | None:
+        """The network of a smooth estimate, where that predicts held-out rows better than curves and ensemble do.
+
+        Splines on the grids that the rows ask for are preferred, as the simpler model, unless these are better by more than a
+        standard error.
+        """
+        settings = self.settings
+        if self.screening is not None:
+            return None  # its left-out predictions would be those of inputs that the left-out rows helped to choose
+        if not (
+            isinstance(self.task, Regression)
+            and settings == Hyperparameters(max_iter=settings.max_iter, prefer=settings.prefer)
+        ):
+            return None
+        weights = self.weights[held]
+        rivals: list[tuple[float, int, SmoothEstimate]] = []
+        loss, best = mixture.loss, None
+        for found in smooth_estimates(self.raw_x, self.raw_y, self.weights, seed=self.seed, names=self.names):
+            unseen = (found.out_of_fold - self.scaling.y_shift) / self.scaling.y_scale
+            losses = self.task.loss(unseen[held], self.t[held])
+            own = float(weights @ losses / weights.sum())
+            if found.teacher is None and not is_significant(losses - mixture.losses, weights):
+                loss = max(loss, math.nextafter(own, math.inf))
+            rivals.append((own, len(rivals), found))
+        for own, _, found in sorted(rivals):
+            if own >= loss:
+                break
+            model, misfit = found.network(self.seed, settings.max_iter, log)
+            learned = self._learned(found, own, model, misfit, log)
+            if learned.loss < loss:
+                loss, best = learned.loss, learned
+        return self._fitted_if_better(held, loss, best, log)
+
+    def _learned(
+        self, estimate: SmoothEstimate, own: float, model: KAN, misfit: float, log: TrainingLog
+    ) -> TrainedNetwork:
+        """A network that has learned a smooth estimate: its errors are those of the estimate and its own misfit."""
+        total = own + misfit / float(self.scaling.y_scale.square().mean())
+        wider = (total / own) ** 0.5 if own > 0 else 1.0
+        unseen = self.raw_y + wider * (estimate.out_of_fold - self.raw_y)
+        steps = log.history[-1]["step"]
+        return TrainedNetwork(model, total, steps, log.history, unseen, estimate=(estimate, own))
+
+    def _fitted_if_better(
+        self, held: Tensor, loss: float, best: TrainedNetwork | None, log: TrainingLog
+    ) -> TrainedNetwork | None:
+        """The network fitted to the rows of all folds but one, where there is hardly any noise and it predicts those better."""
+        if not MIN_CLEAN_LOSS < loss <= MAX_CLEAN_LOSS:
+            return best
+        unseen = held[self.fold[held] == 0]
+        seen = self.fold != 0
+        model = fit_network(
+            self.raw_x[seen],
+            self.raw_y[seen],
+            self.weights[seen],
+            seed=self.seed,
+            max_iter=self.settings.max_iter,
+            on_step=log,
+            names=self.names,
+        )
+        if model is None:
+            return best
+        with torch.no_grad():
+            outputs = model(self.raw_x[unseen])
+        losses = self.task.loss((outputs - self.scaling.y_shift) / self.scaling.y_scale, self.t[unseen])
+        weights = self.weights[unseen]
+        own = float(weights @ losses / weights.sum())
+        if not own < loss:
+            return best
+        predicted = torch.full_like(self.raw_y, float("nan"))
+        predicted[unseen] = outputs
+        return TrainedNetwork(model, own, log.history[-1]["step"], log.history, predicted)
+
+    def _additive(
+        self,
+        layer: KANLayer,
+        curves: FittedCurves,
+        found: AdditiveFit,
+        factor: float,
+        unseen: Tensor | None,
+        loss: float,
+        log: TrainingLog,
+    ) -> TrainedNetwork:
+        """The additive network with its outputs times a factor; of screened inputs only those that all rows keep."""
+        scaling, raw = self._calibrated(unseen)
+        table, bias = factor * curves.design.spline_coefficients(found.coefficients), factor * found.bias
+        kept = self.screening.kept[-1] if self.screening is not None else None
+        inputs = torch.nonzero(kept)[:, 0] if kept is not None and bool(kept.any()) else None
+        model = additive_network(layer, table, bias, scaling, self.names, inputs)
+        own = tuple(inputs.tolist()) if inputs is not None else None
+        return TrainedNetwork(model, loss, log.history[-1]["step"], log.history, raw, own, self.task)
