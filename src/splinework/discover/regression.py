@@ -37,8 +37,8 @@ MAX_NOISE_RATIO = 0.1
 """Error of a network, as a share of the noise that screening has estimated, below which screening begins anew."""
 SCREENING_SHARE, NETWORKS_SHARE, EVOLUTION_SHARE = 0.45, 0.7, 0.92
 """Shares of the budget after which screening, networks, and evolution begin nothing new; the rest is for the selection."""
-EARLY_SHARE = 0.2
-"""Share of the budget for evolution in the midst of screening."""
+EARLY_SHARE, SHORTENING_SHARE = 0.2, 0.03
+"""Shares of the budget for evolution in the midst of screening, and for taking idle parts out of what it finds."""
 
 
 @with_options(SearchKeywords, SearchOptions)
@@ -231,15 +231,14 @@ class _RegressionSearch:
         self._reduced()
         left = self._at(NETWORKS_SHARE) - clock.now()
         if not self.screen.settled and left > 0:
-            todo = plans(self.data.x, self.data.y, self.scales, self.data.scale)
-            self.networks.run(todo, 0.6 * left)
+            self.networks.run(plans(self.data.x, self.data.y, self.scales, self.data.scale), 0.6 * left)
             self._screen_again()
         self._evolve(self._at(EVOLUTION_SHARE))
         self.notes += self.networks.notes
 
     def _evolve(self, deadline: float) -> bool:
         """Evolution, seeded by what was found; True where nothing is left to explain."""
-        from splinework.interpret.symbolic import evolution
+        from splinework.interpret.symbolic import evolution, shortening
 
         if not evolution.available():
             return False
@@ -256,10 +255,10 @@ class _RegressionSearch:
                 threads=self.options.jobs or torch.get_num_threads(),
             )
         self.on_stage("varying and joining formulas")
-        for entry in self.pool.entries[:MAX_SEEDS]:
-            if not entry.proposal.splines:
-                self.evolution.begin_from(entry.expression)
+        for entry in (each for each in self.pool.entries[:MAX_SEEDS] if not each.proposal.splines):
+            self.evolution.begin_from(entry.expression)
         self.evolution.run(self.pool.offer, lambda: self.screen.settled, deadline=deadline)
+        shortening.shorten(self.pool, lambda: clock.now() > deadline + SHORTENING_SHARE * self.budget)
         return self.screen.settled
 
     def _screen_again(self) -> None:
