@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from splinework.cli.levels import with_indicators
+from splinework.cli.levels import read_from, with_indicators
 from splinework.errors import DataError, FormulaError, nearest
 from splinework.formula.figures import plural
 from splinework.tabular.tables import FileTable
@@ -221,8 +221,9 @@ def inputs_of(table: FileTable, fitted: ModelFile) -> tuple[Floats, RowCounts]:
     Raises:
         DataError: If a column is not there, or is not a column of numbers.
     """
+    absent = [name for name in fitted.features if name not in table.columns]
+    refuse_lacking(table, read_from(absent, fitted.levels))
     table = with_indicators(table, fitted.levels)
-    refuse_lacking(table, fitted.features)
     columns, filled, empty = [], Counter[str](), Counter[str]()
     for name in fitted.features:
         values = column_of(table, name)

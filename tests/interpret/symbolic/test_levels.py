@@ -56,3 +56,16 @@ def test_only_columns_of_two_values_are_changed():
 def test_what_is_not_finite_on_a_level_stays():
     expression = 2.0 / P + sympy.log(P) + X
     assert with_level_effects(expression, [Category((1,), (P,), ((0.0, 1.0),))]).has(sympy.log)
+
+
+def test_levels_of_one_category_are_taken_together():
+    level = np.random.default_rng(1).integers(0, 3, 60)
+    x = np.column_stack([rows()[:, 0], level == 1, level == 2]).astype(float)
+    (category,) = categories_of(x, NAMES)
+    assert category.symbols == (P, Q)
+    assert np.array_equal(category.indicators(x), x[:, 1:])
+    expression = X * (1 + 0.5 * P) * (1 - 0.25 * Q) * sympy.exp(P + Q) + sympy.sin(3.0 * P * Q)
+    changed = with_level_effects(expression, [category])
+    assert np.allclose(compile_expression(changed, NAMES)(x), compile_expression(expression, NAMES)(x), rtol=1e-12)
+    (effect,) = [part for part in sympy.preorder_traversal(changed) if part.is_Add]
+    assert sympy.Poly(effect, P, Q).total_degree() == 1

@@ -10,6 +10,8 @@ MAX_STEPS, SLOWNESS = 30, 0.6
 """Steps, and the factor by which the floor under the weights falls in each."""
 MIN_SHARE, MAX_SUPPORT = 1e-4, 1 / 3
 """Share of the largest coefficient from which one counts, and most of these as a share of the rows."""
+MIN_FITTED = 1e-6
+"""Share of the largest coefficient from which one counts in the end, of columns of unit length."""
 MAX_RESIDUAL = 1e-9
 """Residual, as a share of the right side, of an exact solution."""
 STEP_WORK = 3e-10
@@ -54,7 +56,7 @@ def sparse_support(design: Array, y: Array) -> Array | None:
         if len(support) <= MAX_SUPPORT * n:
             found = np.linalg.lstsq(unit[:, support], y, rcond=None)[0]
             if float(np.linalg.norm(unit[:, support] @ found - y)) <= MAX_RESIDUAL * float(np.linalg.norm(y)):
-                return support
+                return support[np.abs(found) > MIN_FITTED * float(np.abs(found).max())]
     return None
 
 
