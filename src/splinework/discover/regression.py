@@ -253,6 +253,7 @@ class _RegressionSearch:
                 self.options.seed + SEEDS_APART * (0 if self.before is None else self.before.runs),
                 clean=self.screen.is_clean,
                 threads=self.options.jobs or torch.get_num_threads(),
+                powers=[p for p in evolution.POWERS if self.space.admits(symbol("z") ** p)],
             )
         self.on_stage("varying and joining formulas")
         for entry in (each for each in self.pool.entries[:MAX_SEEDS] if not each.proposal.splines):

@@ -156,7 +156,10 @@ class Pool:
             return None
         numbers = solution.rank * math.log(len(self.target.y)) / 2 + proposal.price
         length = description_length(expression, solution.rss, numbers, self.target)
-        entry = PoolEntry(proposal, template.put(solution.constants, {}), solution, length)
+        fitted = template.put(solution.constants, {})
+        if self.allows is not None and not self.allows(fitted):
+            return None
+        entry = PoolEntry(proposal, fitted, solution, length)
         if any(_is_duplicate(entry, other) for other in self.entries):
             return None
         self.entries = sorted([*self.entries, entry], key=lambda e: e.description)[:MAX_ENTRIES]
