@@ -95,9 +95,9 @@ def classical() -> tuple[Task, ...]:
     return tuple(found)
 
 
-def polynomials() -> tuple[Task, ...]:
+def polynomials(seed: int = 0) -> tuple[Task, ...]:
     """Sparse polynomials: columns, terms and degrees equally likely, coefficients in tenths, boxes about zero or beside it."""
-    generator = random.Random(0)
+    generator = random.Random(seed)
     found = []
     for number in range(N_POLYNOMIALS):
         inputs = _INPUTS[: generator.randint(1, MAX_COLUMNS)]
@@ -114,7 +114,7 @@ def polynomials() -> tuple[Task, ...]:
             for powers, c in terms.items()
         )
         low, high = generator.choice([(-1.0, 1.0), (-1.5, 1.0), (0.0, 1.5), (0.5, 2.0)])
-        found.append(_task("polynomials", f"{number:02d}", text, inputs, low, high))
+        found.append(_task(f"polynomials-{seed}" if seed else "polynomials", f"{number:02d}", text, inputs, low, high))
     return tuple(found)
 
 

@@ -17,18 +17,18 @@ from splinework.formula.expression import Expression
 N_SETS, MAX_CATEGORIES, MAX_LEVELS, DEPTH = 20, 3, 4, 2
 
 
-def categories() -> tuple[Task, ...]:
-    """The sets."""
-    generator = random.Random(0)
+def categories(seed: int = 0) -> tuple[Task, ...]:
+    """The sets of a seed: 0 was looked at while the search was built."""
+    generator = random.Random(seed)
     found: list[Task] = []
     while len(found) < N_SETS:
-        task = _drawn(generator, len(found))
+        task = _drawn(generator, f"levels-{seed}" if seed else "levels", len(found))
         if task is not None:
             found.append(task)
     return tuple(found)
 
 
-def _drawn(generator: random.Random, number: int) -> Task | None:
+def _drawn(generator: random.Random, suite: str, number: int) -> Task | None:
     numeric = [f"x{k + 1}" for k in range(generator.randint(1, 3))]
     sizes = [generator.randint(2, MAX_LEVELS) for _ in range(1 + number % MAX_CATEGORIES)]
     levels = [[f"c{k + 1}_{'qrs'[level]}" for level in range(size - 1)] for k, size in enumerate(sizes)]
@@ -55,7 +55,7 @@ def _drawn(generator: random.Random, number: int) -> Task | None:
 
     low = (*(r[0] for r in ranges), *(0.0 for names in levels for _ in names))
     high = (*(r[1] for r in ranges), *(1.0 for names in levels for _ in names))
-    task = Task("levels", f"{number:02d}", inputs, function, low, high, text, draw=draw)
+    task = Task(suite, f"{number:02d}", inputs, function, low, high, text, draw=draw)
     if not np.isfinite(function(draw(np.random.default_rng(0), 2000, 1.0))).all():
         return None
     x, y = task.training(0.0, 0)

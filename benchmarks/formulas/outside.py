@@ -8,7 +8,7 @@ from scipy.special import lambertw, y0, zeta
 
 from benchmarks.formulas.tasks import Floats, Task
 
-SEEDS = 20
+SEEDS = 40
 SIZES = ((1000, 3), (200, 5))
 """Rows and inputs of the noise, in turn; few rows and many inputs tempt most."""
 

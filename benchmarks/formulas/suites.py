@@ -32,7 +32,7 @@ def expanded(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def tasks(name: str) -> tuple[Task, ...]:
-    """The tasks of a suite; `random-7` is `random` drawn from seed 7.
+    """The tasks of a suite; `random-7`, `levels-7` and `polynomials-7` are drawn from seed 7.
 
     Raises:
         ConfigError: If there is no such suite.
@@ -42,8 +42,8 @@ def tasks(name: str) -> tuple[Task, ...]:
     if name in changes.NAMES:
         return tuple(changed for task in tasks("main")[::ROBUST_STEP] if (changed := changes.change(task, name)))
     stem, _, seed = name.partition("-")
-    if stem == "random" and (seed.isdigit() or name == stem):
-        return grammar.suite(int(seed) if seed else grammar.SEED)
+    if stem in _DRAWN and seed.isdigit():
+        return _DRAWN[stem](int(seed))
     if name not in _SUITES:
         raise ConfigError(f"--suite knows {', '.join((*_SUITES, POWERS, ROBUST, *changes.NAMES))}; got {name!r}.")
     return _SUITES[name]()
@@ -82,6 +82,11 @@ def _feynman(suite: str, names: Iterable[str], table: FeynmanTable) -> Iterable[
         yield Task(suite, name, found.inputs, found.function, found.low, found.high, found.formula)
 
 
+_DRAWN: dict[str, Callable[[int], tuple[Task, ...]]] = {
+    "random": grammar.suite,
+    "levels": levels.categories,
+    "polynomials": classical.polynomials,
+}
 _SUITES: dict[str, Callable[[], tuple[Task, ...]]] = {
     "27": _dimensionless,
     "main": _main,

@@ -155,3 +155,20 @@ def test_a_formula_that_explodes_beyond_the_data_loses_against_one_that_does_not
         first = ranked([tame, better], 5, steady=lambda row: is_steady(row, data))[0]
         assert first.text == wins.text
         assert ranked([tame, better], 5)[0].text == wild.text
+
+
+@pytest.mark.parametrize(
+    "most", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3.5, marks=pytest.mark.slow)]
+)
+def test_no_formula_has_larger_exponents_than_asked_for(most):
+    x, _ = rows(60)
+    table = sw.discover(x, x[:, 0] ** 4 / x[:, 1], max_exponent=most, effort=0.5, progress=False)
+    powers = [p for row in table for p in row.expression.atoms(sympy.Pow) if p.exp.is_number]
+    assert all(abs(p.exp) <= most for p in powers)
+
+
+@pytest.mark.parametrize("wrong", [0, 0.5, "2", float("nan"), True])
+def test_a_largest_exponent_is_checked(wrong):
+    x, y = rows(30)
+    with pytest.raises(ConfigError, match="max_exponent"):
+        sw.discover(x, y, max_exponent=wrong, progress=False)

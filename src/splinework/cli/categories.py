@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from splinework.cli.fitted import column_of
+from splinework.cli.levels import repeats, words_of
 from splinework.cli.sample import columns_of
 from splinework.errors import ConfigError, DataError
 from splinework.tabular.tables import FileTable, NumericCells, numbers
-from splinework.tabular.tables.parsing import MISSING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,16 +61,6 @@ def wanted_task(
     return None
 
 
-def repeats(column: NumericCells) -> bool:
-    """Whether a column holds categories: most of its cells are words, and these are repeated.
-
-    One word among numbers is a mistake, and words that are all different are names or dates: both are reported to the user.
-    """
-    words = {text.strip() for _, text in column.non_numeric}
-    known = len(column.non_numeric) + int((~np.isnan(column.values)).sum())
-    return bool(words) and 2 * len(column.non_numeric) >= known and 2 * len(words) <= len(column.non_numeric)
-
-
 def frame_of(table: FileTable, wanted: EstimationTask, target: str, notes: list[str]) -> pd.DataFrame:
     """The features for the estimators: numbers, and categories as texts; None or NaN for missing cells.
 
@@ -109,12 +99,6 @@ def as_frame(table: FileTable, columns: dict[str, bool]) -> pd.DataFrame:
     for name, words in columns.items():
         found[name] = pd.Series(words_of(table, name), dtype=object) if words else column_of(table, name)
     return pd.DataFrame(found)
-
-
-def words_of(table: FileTable, name: str) -> list[str | None]:
-    """The cells of a column as words, None where they are missing."""
-    cells = (str(cell).strip() if cell is not None else "" for cell in table.frame[name])
-    return [cell if cell.lower() not in MISSING else None for cell in cells]
 
 
 def classes_of(table: FileTable, target: str) -> NDArray[np.object_]:

@@ -58,6 +58,13 @@ class FormulaConstraints:
         help="A formula to start from; its constants are refitted, and terms and factors are added or replaced.",
         group=CONSTRAINTS_GROUP,
     )
+    max_exponent: float | None = option(
+        type=float,
+        metavar="N",
+        show_default="any",
+        help="Largest size of an exponent, such as 3 for x**3 and 1/x**3.",
+        group=CONSTRAINTS_GROUP,
+    )
     form: str | None = option(
         metavar="TEXT", help='A formula to complete, with ? for unknown parts: "y = A*exp(?)*x2".', group=QUESTION_GROUP
     )
@@ -144,6 +151,7 @@ class FormulaConstraints:
             "forbid": tuple(_in_formulas(name, columns) for name in self.forbid) or None,
             "library": self.library or None,
             "start": self.start,
+            "max_exponent": self.max_exponent,
         }
         given = {name: value for name, value in given.items() if value is not None}
         idle = [flag(FormulaConstraints, name) for name in given.keys() - inspect.signature(self._function).parameters]

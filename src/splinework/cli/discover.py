@@ -12,7 +12,7 @@ from splinework.cli.artefacts import DISCOVERED
 from splinework.cli.constraints import FormulaConstraints
 from splinework.cli.interrupts import INTERRUPTED
 from splinework.cli.json_output import json_text
-from splinework.cli.options import command, takes
+from splinework.cli.options import command, option, takes
 from splinework.cli.progress import Stages
 from splinework.cli.request import FitRequest, on_table
 from splinework.cli.run import run_fit
@@ -25,15 +25,21 @@ class SearchLimits:
     """The options as they were given."""
 
     effort: float | None = common.effort(None, show_default="seconds instead")
+    checkpoint: str | None = option(
+        metavar="FILE",
+        help="File for the formulas found so far; a search of the same rows goes on from it.",
+        group=common.SEARCH_GROUP,
+    )
 
     def check(self, constraints: FormulaConstraints) -> None:
-        """Refuses an effort for questions that are not answered by `sw.discover`.
+        """Refuses an effort and a checkpoint for questions that are not answered by `sw.discover`.
 
         Raises:
-            ConfigError: If it was given for such a question.
+            ConfigError: If one was given for such a question.
         """
-        if self.effort is not None and constraints.question is not None:
-            raise ConfigError(f"--effort cannot be used together with --{constraints.question}; leave it out.")
+        given = [name for name in ("effort", "checkpoint") if getattr(self, name) is not None]
+        if given and constraints.question is not None:
+            raise ConfigError(f"--{given[0]} cannot be used together with --{constraints.question}; leave it out.")
 
 
 @command(no_args_is_help=True, short_help="Find the law behind one column of a table.")
@@ -74,6 +80,7 @@ def discover(request: FitRequest, constraints: FormulaConstraints, limits: Searc
         constraints=constraints,
         tables_apart=True,
         effort=limits.effort,
+        checkpoint=limits.checkpoint,
         jobs=None if request.jobs is None or constraints.question is not None else common.cores(request.jobs),
     )
     with Stages(quiet=request.quiet) as stages:

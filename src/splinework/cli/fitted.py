@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from splinework.cli.levels import read_from, with_indicators
 from splinework.errors import DataError, FormulaError, nearest
 from splinework.formula.figures import plural
 from splinework.tabular.tables import FileTable
@@ -50,6 +51,7 @@ class ModelFile:
         self.input_names, self.output_names = inputs, outputs
         self.features = [self.columns.get(name, name) for name in inputs]
         self.targets = [self.columns.get(name, name) for name in outputs]
+        self.levels = {name: meaning for name, meaning in self._held("levels", dict).items() if _is_meaning(meaning)}
         self.means = {name: float(mean) for name, mean in self._held("means", dict).items() if _is_number(mean)}
         self.ranges = {
             name: (float(r[0]), float(r[1])) for name, r in self._held("ranges", dict).items() if _is_range(r)
@@ -164,6 +166,11 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
+def _is_meaning(value: Any) -> bool:
+    """Whether a value of a header says what a column of 0 and 1 is made of."""
+    return isinstance(value, list) and len(value) > 2 and all(isinstance(part, str) for part in value)
+
+
 def _is_range(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)) and value[0] <= value[1]
 
@@ -214,7 +221,9 @@ def inputs_of(table: FileTable, fitted: ModelFile) -> tuple[Floats, RowCounts]:
     Raises:
         DataError: If a column is not there, or is not a column of numbers.
     """
-    refuse_lacking(table, fitted.features)
+    absent = [name for name in fitted.features if name not in table.columns]
+    refuse_lacking(table, read_from(absent, fitted.levels))
+    table = with_indicators(table, fitted.levels)
     columns, filled, empty = [], Counter[str](), Counter[str]()
     for name in fitted.features:
         values = column_of(table, name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,8 +37,8 @@ _MAX_FORMULAS: Final = 5  # formulas of a target that are kept
 class FitSettings:
     """Settings of a fit; None lets the data decide.
 
-    With `tables_apart`, the values of splines are written beside the formulas and not into them. `effort` and `jobs` are for
-    `discover` alone.
+    With `tables_apart`, the values of splines are written beside the formulas and not into them. `effort`, `jobs` and
+    `checkpoint` are for `discover` alone.
     """
 
     budget: float
@@ -50,6 +50,7 @@ class FitSettings:
     tables_apart: bool = False
     effort: float | None = None
     jobs: int | None = None
+    checkpoint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class PreparedSample:
         columns: Identifier → name in the file, for the features and, last, the target.
         means: Name in the file → the mean that stands in for missing cells.
         notes: Decisions so far.
+        levels: What columns of 0 and 1 were made of; see `splinework.cli.levels`.
     """
 
     train: tuple[Floats, Floats]
@@ -77,6 +79,7 @@ class PreparedSample:
     columns: dict[str, str]
     means: dict[str, float]
     notes: tuple[str, ...]
+    levels: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def features(self) -> list[str]:
@@ -136,7 +139,8 @@ class FitOutcome:
 def search(prepared: PreparedSample, settings: FitSettings, listener: FitCallbacks) -> FormulaTable:
     """Searches for formulas on the rows to fit."""
     extra: dict[str, Any] = {} if settings.shape is None else {"shape": list(settings.shape)}
-    extra |= {k: v for k, v in (("effort", settings.effort), ("jobs", settings.jobs)) if v is not None}
+    own = {name: getattr(settings, name) for name in ("effort", "jobs", "checkpoint")}
+    extra |= {name: value for name, value in own.items() if value is not None}
     with suited_to(len(prepared.train[1])):
         return settings.constraints.search(
             *prepared.train,
@@ -239,7 +243,8 @@ def prepare(sample: TableSample, settings: FitSettings) -> PreparedSample:
     )
     renamed = [f"{name!r} is called {key} in formulas" for key, name in columns.items() if key != name]
     means = dict(zip(features, filled[varies].tolist(), strict=True)) if settings.missing == "mean" else {}
-    return PreparedSample((x[train], y[train]), (x[test], y[test]), columns, means, (*sample.notes, *notes, *renamed))
+    notes = [*sample.notes, *notes, *renamed]
+    return PreparedSample((x[train], y[train]), (x[test], y[test]), columns, means, tuple(notes), sample.levels)
 
 
 def split(rows: int, settings: FitSettings) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -291,6 +296,7 @@ def _header(prepared: PreparedSample, settings: FitSettings, notes: Sequence[str
         "features": prepared.features,
         "columns": prepared.columns,
         "means": prepared.means,
+        "levels": {name: list(meaning) for name, meaning in prepared.levels.items()},
         "ranges": {name: [float(c.min()), float(c.max())] for name, c in zip(prepared.features, x.T, strict=True)},
         "seed": settings.seed,
         "notes": list(notes),

@@ -88,7 +88,8 @@ def _without_target(table: FileTable, targets: Sequence[str], *, held_out: bool)
 
 def _estimator_rows(table: FileTable, fitted: ModelFile, *, held_out: bool) -> PageRows:
     """The rows of a table for an estimator: categories as words, missing cells as they are."""
-    from splinework.cli.categories import as_frame, words_of
+    from splinework.cli.categories import as_frame
+    from splinework.cli.levels import words_of
 
     estimator = fitted.estimator
     columns = {column.name: bool(column.levels) for column in estimator.columns_.columns}

@@ -11,6 +11,7 @@ import numpy as np
 from splinework.cli.categories import as_frame
 from splinework.cli.figures import model_values
 from splinework.cli.fitted import ModelFile, RowCounts, inputs_of, refuse_lacking
+from splinework.cli.levels import read_from
 from splinework.errors import DataError
 from splinework.formula.figures import plural
 from splinework.tabular.tables import FileTable
@@ -59,12 +60,16 @@ class Predictor:
     def inputs(self) -> list[str]:
         """The columns that the model takes."""
         estimator = self._fitted.estimator
-        return self._fitted.features if estimator is None else [one.name for one in estimator.columns_.columns]
+        return (
+            read_from(self._fitted.features, self._fitted.levels)
+            if estimator is None
+            else [one.name for one in estimator.columns_.columns]
+        )
 
     @property
     def takes_numbers(self) -> bool:
         """Whether all inputs are numbers, and none categories."""
-        return self._fitted.estimator is None
+        return self._fitted.estimator is None and not self._fitted.levels
 
     @property
     def target(self) -> str:

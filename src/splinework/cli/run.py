@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -64,10 +64,13 @@ def run_fit(
         SplineworkError: If something that the user gave cannot be used.
     """
     from splinework.cli.job import FitCallbacks, measure, prepare, search
+    from splinework.cli.levels import as_indicators
     from splinework.cli.sample import take_sample
 
     chosen = request.chosen(table, beside)
+    table, chosen, levels = as_indicators(table, request.target, chosen, missing=request.missing)
     sample = take_sample(table, request.target, chosen, missing=request.missing, classes=settings.constraints.classes)
+    sample = replace(sample, levels=levels)
     check(sample)
     prepared = prepare(sample, settings)
     stages.stage("loading torch", after=0.5)

@@ -2,8 +2,8 @@
 
 import re
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -30,6 +30,7 @@ class TableSample:
         features: Names of the columns of x, as the file has them.
         target: Name of y, as the file has it.
         notes: Notes on what was left out.
+        levels: What columns of 0 and 1 were made of; see `splinework.cli.levels`.
     """
 
     x: Floats
@@ -37,6 +38,7 @@ class TableSample:
     features: tuple[str, ...]
     target: str
     notes: tuple[str, ...] = ()
+    levels: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def take_sample(

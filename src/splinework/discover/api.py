@@ -1,6 +1,6 @@
 """`discover`: formulas for one column of numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,14 +12,14 @@ from splinework.discover.indicators import with_indicators
 from splinework.discover.inner_search import target_name
 from splinework.discover.options import SearchKeywords, SearchOptions
 from splinework.discover.regression import regress
-from splinework.discover.search_space import SearchSpace, with_free_numbers
+from splinework.discover.search_space import SearchSpace, with_free_numbers, within_exponents
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.formula.parse import parse_formula
 from splinework.formula.units.buckingham import balance
 from splinework.formula.units.dimensions import PURE
 from splinework.formula.units.parsing import parse_units
 from splinework.interpret.symbolic.consistency import dimension_of
-from splinework.interpret.symbolic.library import LibraryFunction
+from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction
 from splinework.interpret.symbolic.own_functions import library_of, uses_only
 from splinework.interpret.symbolic.table import FormulaTable
 from splinework.train.options import options_of, with_options
@@ -39,6 +39,7 @@ def discover(
     shape: Sequence[Any] | None = None,
     library: Sequence[str | LibraryFunction] | None = None,
     start: str | None = None,
+    max_exponent: float | None = None,
     options: SearchOptions | None = None,
     **keywords: Unpack[SearchKeywords],
 ) -> FormulaTable:
@@ -63,6 +64,7 @@ def discover(
             gives; all of ours by default. One that fails in the middle ends the search, with what was found and a note.
         start: A formula over the columns to begin from, such as `"2*x1 + sin(x2)"`. Its numbers are fitted, and terms and factors
             are added to it or exchanged.
+        max_exponent: Largest size of an exponent, such as 3, for `x**3` and `1/x**3`; any by default.
         **keywords: Fields of `SearchOptions`.
         options: These as one object, which keywords override.
 
@@ -75,7 +77,8 @@ def discover(
         ShapeError: If x and y do not fit each other, or y has several columns.
         DataError: For labels, fewer than 8 rows, values that are not finite, a target that is one of the inputs, or units that
             cannot be balanced.
-        ConfigError: For an unknown option, units without that of the target, or a library without functions.
+        ConfigError: For an unknown option, units without that of the target, a library without functions, or a largest exponent
+            below 1.
         FormulaError: If the formula to start from cannot be read, or has other columns.
 
     Example:
@@ -106,7 +109,7 @@ def discover(
         )
         columns = np.shape(x)[1] if np.ndim(x) == 2 else 0  # other shapes are refused by the search
         labels = list(names) if names is not None else [f"x{i + 1}" for i in range(columns)]
-        space = _space(library, start, labels)
+        space = _space(library, start, max_exponent, labels)
         if units is None:
             table = search(x, values, names=names, space=space)
         else:
@@ -114,13 +117,27 @@ def discover(
     return replace(table, notes=(*table.notes, *notes)) if notes else table
 
 
-def _space(library: Sequence[str | LibraryFunction] | None, start: str | None, names: Sequence[str]) -> SearchSpace:
-    """The search space of a library and a formula to start from."""
+def _space(
+    library: Sequence[str | LibraryFunction] | None,
+    start: str | None,
+    max_exponent: float | None,
+    names: Sequence[str],
+) -> SearchSpace:
+    """The search space of a library, a formula to start from and a largest exponent."""
     formula = None if start is None else with_free_numbers(parse_formula(start, names))
-    if library is None:
-        return SearchSpace(start=formula)
-    functions = library_of(library)
-    return SearchSpace(library=functions, allows=partial(uses_only, functions), start=formula)
+    limits: list[Callable[[Any], bool]] = []
+    if max_exponent is not None:
+        if isinstance(max_exponent, bool) or not isinstance(max_exponent, int | float) or not max_exponent >= 1:
+            raise ConfigError(f"max_exponent is the largest size of an exponent, at least 1, got {max_exponent!r}.")
+        limits.append(partial(within_exponents, max_exponent))
+    functions = LIBRARY if library is None else library_of(library)
+    if library is not None:
+        limits.append(partial(uses_only, functions))
+    return SearchSpace(
+        library=tuple(functions),
+        allows=(lambda expression: all(limit(expression) for limit in limits)) if limits else None,
+        start=formula,
+    )
 
 
 def _numbers(values: Any) -> bool:

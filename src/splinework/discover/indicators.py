@@ -1,6 +1,7 @@
 """Columns of categories as columns of 0 and 1: one for each level but the first, so that formulas hold effects of levels."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -48,12 +49,24 @@ def with_indicators(x: Any) -> tuple[Array, list[str], list[str]] | None:
                 "join levels."
             )
         texts = np.array([str(value) for value in values.tolist()])
-        made = [_free(f"{name}_{level}", [*columns, *names]) for level in levels[1:]]
+        made = indicator_names(name, levels, [*columns, *names])
         arrays += [(texts == level).astype(float) for level in levels[1:]]
         names += made
         ones = ", ".join(f"{new} is 1 where it is {level}" for new, level in zip(made, levels[1:], strict=True))
         notes.append(f"{name} is a category: {ones}, and it is {levels[0]} elsewhere")
     return np.column_stack(arrays), names, notes
+
+
+def indicator_names(name: str, levels: Sequence[str], taken: Sequence[str]) -> list[str]:
+    """Names for the columns of all levels of a category but the first.
+
+    >>> indicator_names("city", ["Bonn", "St. Ives", "Ulm"], ["city_Ulm"])
+    ['city_St__Ives', 'city_Ulm_']
+    """
+    found: list[str] = []
+    for level in levels[1:]:
+        found.append(_free(f"{name}_{level}", [*taken, *found]))
+    return found
 
 
 def _is_numeric(values: Any) -> bool:
@@ -63,7 +76,7 @@ def _is_numeric(values: Any) -> bool:
     return values.dtype.kind == "O" and all(isinstance(value, bool | int | float) for value in values.tolist())
 
 
-def _free(name: str, taken: list[str]) -> str:
+def _free(name: str, taken: Sequence[str]) -> str:
     """The name as an identifier that is not taken."""
     made = re.sub(r"\W", "_", name)
     while made in taken:

@@ -1,12 +1,14 @@
 """Plans of networks to try: scales of the columns and shapes, from simple to rich; and rows that no search can take."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from splinework.errors import DataError, ShapeError
+from splinework.interpret.symbolic.constants import FitTarget
+from splinework.interpret.symbolic.library import Array
 from splinework.nn.arrays import check_magnitudes
 from splinework.splines.bases import DEFAULT_BASE, LINEAR_BASIS, Basis, make_basis
 
@@ -118,3 +120,9 @@ def check_rows(x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
     if bad:
         raise DataError(f"the data have {bad} values that are not finite numbers; drop or fill those rows first.")
     check_magnitudes(np.column_stack([x, y]), "data", [*(f"x{i + 1}" for i in range(x.shape[1])), "y"])
+
+
+def set_aside(target: FitTarget, kept: Array) -> FitTarget:
+    """The target with the rows that are not kept set aside."""
+    weights = np.ones(len(kept)) if target.weights is None else target.weights
+    return replace(target, weights=np.where(kept, weights, 1e-20 * weights.mean()))

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from typing_extensions import Unpack
 
-from splinework.discover.networks import Array, NetworkSearch, SplitRows
+from splinework.discover.answer_model import network_of_answer
+from splinework.discover.networks import NetworkSearch, SplitRows
 from splinework.discover.options import SearchKeywords, SearchOptions
-from splinework.discover.plans import Plan, check_rows, choose_scale, describe, plans
+from splinework.discover.plans import Plan, check_rows, choose_scale, describe, plans, set_aside
 from splinework.discover.refusal import refusal
 from splinework.discover.search_space import EVERYTHING, SearchSpace, balanced, changes
 from splinework.errors import ConfigError, FileError
@@ -23,7 +24,7 @@ from splinework.interpret.symbolic.library import LIBRARY
 from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.ranking import formula_rows
 from splinework.interpret.symbolic.screening import Screen, initial_problem, inliers
-from splinework.interpret.symbolic.screening.problem import LOGARITHM, transformed
+from splinework.interpret.symbolic.screening.problem import LOGARITHM, ScreeningProblem, transformed
 from splinework.interpret.symbolic.table import FormulaTable
 from splinework.nn.arrays import numbers_of
 from splinework.train.options import options_of, with_options
@@ -36,8 +37,8 @@ MAX_NOISE_RATIO = 0.1
 """Error of a network, as a share of the noise that screening has estimated, below which screening begins anew."""
 SCREENING_SHARE, NETWORKS_SHARE, EVOLUTION_SHARE = 0.45, 0.7, 0.92
 """Shares of the budget after which screening, networks, and evolution begin nothing new; the rest is for the selection."""
-EARLY_SHARE = 0.2
-"""Share of the budget for evolution in the midst of screening."""
+EARLY_SHARE, SHORTENING_SHARE = 0.2, 0.03
+"""Shares of the budget for evolution in the midst of screening, and for taking idle parts out of what it finds."""
 
 
 @with_options(SearchKeywords, SearchOptions)
@@ -148,6 +149,7 @@ class _RegressionSearch:
         self.networks = self._networks(rows, self.data.names, self.pool.offer)
         self.evolution: Any = None
         self.before: Any = None
+        self.plain: list[ScreeningProblem] = []
 
     def _screen(self, pool: Pool, deadline: float) -> Screen:
         return Screen(pool, (initial_problem(pool.target),), deadline, self.space.library)
@@ -177,10 +179,6 @@ class _RegressionSearch:
                 checkpoint.write_checkpoint(self.options.checkpoint, self.before, found, self.data.names)
             except FileError as error:
                 self.notes.append(f"no checkpoint was written: {error}")
-
-    @property
-    def _limit(self) -> str:
-        return f"budget of {self.budget:g} s" if self.options.effort is None else f"effort of {self.budget:g} units"
 
     def _at(self, share: float) -> float:
         return self.began + share * self.budget
@@ -217,6 +215,12 @@ class _RegressionSearch:
                 return
             else:
                 self.screen.starts = (*changes(problem, entry.expression), *self.screen.starts)
+        if self.pool.categories:
+            from splinework.interpret.symbolic.screening.level_effects import without_categories
+
+            self.on_stage("taking out effects of levels")
+            self.plain = without_categories(problem, self.pool.categories, deadline=self._at(SCREENING_SHARE / 2))
+            self.screen.starts = (*self.plain, *self.screen.starts)
         self.on_stage("screening: symmetries, factors, sums of products")
         if all(function in LIBRARY for function in self.space.library):  # populations know no functions of the user's
             self.screen.further = lambda: self._evolve(clock.now() + EARLY_SHARE * self.budget)
@@ -227,15 +231,14 @@ class _RegressionSearch:
         self._reduced()
         left = self._at(NETWORKS_SHARE) - clock.now()
         if not self.screen.settled and left > 0:
-            todo = plans(self.data.x, self.data.y, self.scales, self.data.scale)
-            self.networks.run(todo, 0.6 * left)
+            self.networks.run(plans(self.data.x, self.data.y, self.scales, self.data.scale), 0.6 * left)
             self._screen_again()
         self._evolve(self._at(EVOLUTION_SHARE))
         self.notes += self.networks.notes
 
     def _evolve(self, deadline: float) -> bool:
         """Evolution, seeded by what was found; True where nothing is left to explain."""
-        from splinework.interpret.symbolic import evolution
+        from splinework.interpret.symbolic import evolution, shortening
 
         if not evolution.available():
             return False
@@ -245,17 +248,18 @@ class _RegressionSearch:
                 ends = [*transformed(first, LOGARITHM), *ends]
             names = [n for n, (_, f) in evolution.FUNCTIONS.items() if self.space.admits(f(symbol("z")))]
             self.evolution = evolution.FormulaEvolution(
-                (first, *(end for end in ends if 0 < end.size <= first.size)),
+                (first, *self.plain, *(end for end in ends if 0 < end.size <= first.size)),
                 names,
                 self.options.seed + SEEDS_APART * (0 if self.before is None else self.before.runs),
                 clean=self.screen.is_clean,
                 threads=self.options.jobs or torch.get_num_threads(),
+                powers=[p for p in evolution.POWERS if self.space.admits(symbol("z") ** p)],
             )
         self.on_stage("varying and joining formulas")
-        for entry in self.pool.entries[:MAX_SEEDS]:
-            if not entry.proposal.splines:
-                self.evolution.begin_from(entry.expression)
+        for entry in (each for each in self.pool.entries[:MAX_SEEDS] if not each.proposal.splines):
+            self.evolution.begin_from(entry.expression)
         self.evolution.run(self.pool.offer, lambda: self.screen.settled, deadline=deadline)
+        shortening.shorten(self.pool, lambda: clock.now() > deadline + SHORTENING_SHARE * self.budget)
         return self.screen.settled
 
     def _screen_again(self) -> None:
@@ -276,7 +280,7 @@ class _RegressionSearch:
         if kept is None:
             return False
         self.on_stage("screening without gross errors")
-        pool = Pool(_without(target, kept), self.space.allows)
+        pool = Pool(set_aside(target, kept), self.space.allows)
         screen = self._screen(pool, self._at(SCREENING_SHARE) + 0.5 * SCREENING_SHARE * self.budget)
         screen.run()
         if not screen.settled:
@@ -288,7 +292,7 @@ class _RegressionSearch:
         )
         everything = inliers(self.data.x, self.data.y, initial_problem(self.data).weights)
         if everything is not None:
-            self.data = _without(self.data, everything)
+            self.data = set_aside(self.data, everything)
         return True
 
     def _reduced(self) -> None:
@@ -324,22 +328,23 @@ class _RegressionSearch:
         found = formula_rows(self.pool, self.name, rows=10, everything=self.data, held=held, deadline=self._at(1.0))
         best = self.networks.best
         refused = refusal(found[0], best, self.rows)
+        model, which = network_of_answer(found[0], best, self.rows, self.data.x)
         if best is not None:
-            self.notes.append(f"network: {best.plan}, held-out error {best.error:.3g} of the spread")
+            self.notes += [
+                f"network: {best.plan}, held-out error {best.error:.3g} of the spread",
+                *([which] if which else []),
+            ]
         noise = self.noise if self.noise is not None else self.screen.noise
         if clock.now() - self.began > self.budget:
-            self.notes.append(f"the {self._limit} was used up: the best so far")
+            limit = (
+                f"budget of {self.budget:g} s" if self.options.effort is None else f"effort of {self.budget:g} units"
+            )
+            self.notes.append(f"the {limit} was used up: the best so far")
         return FormulaTable(
             tuple(found),
             (*([refused] if refused else []), *dict.fromkeys(self.notes)),
-            None if best is None else best.model,
+            model,
             None if best is None else best.history,
             noise if math.isfinite(noise) else None,
             refused,
         )
-
-
-def _without(target: FitTarget, kept: Array) -> FitTarget:
-    """The target with the rows that are not kept set aside."""
-    weights = np.ones(len(kept)) if target.weights is None else target.weights
-    return replace(target, weights=np.where(kept, weights, 1e-20 * weights.mean()))

@@ -20,7 +20,7 @@ from splinework.discover.joint import JointLikelihood
 from splinework.discover.options import InnerSearchKeywords, SearchOptions, refuse_extras
 from splinework.discover.snapping import FreeConstants, derivative, snap
 from splinework.discover.surfaces import MIN_DISTANCE, Surface, SurfaceFit
-from splinework.discover.terms import Terms, exponents, functions, monomials
+from splinework.discover.terms import Terms, exponents, functions, monomials, terms_of
 from splinework.errors import DataError
 from splinework.interpret.symbolic.description_length import structure_cost
 from splinework.interpret.symbolic.expression import compile_expression, symbol
@@ -203,7 +203,7 @@ class _RelationSearch:
 
     def _snapped(self, expression: Any) -> Any:
         """Simple numbers where the distances from the surface agree: the term with coefficient 1 is what the others add up to."""
-        lead = next(e for e in _terms(expression).values() if e.free_symbols)
+        lead = next(e for e in terms_of(expression).values() if e.free_symbols)
         rest = lead - expression
         steep = np.linalg.norm(self._slopes(expression), axis=1)
         weight = 1 / np.maximum(steep, 0.1 * float(np.median(steep)))
@@ -292,8 +292,14 @@ class _RelationSearch:
         steep = np.linalg.norm(self._slopes(expression), axis=1)
         return float(np.sqrt(np.mean((value / np.maximum(steep, 0.1 * float(np.median(steep)))) ** 2)))
 
+    def _is_rough(self, one: _Relation) -> bool:
+        """Whether another relation with all of its columns is kept much more closely."""
+        close = [r.distance for r in self.found if one.columns <= r.columns]
+        return one.distance > 2.0 * max(min(close), MIN_DISTANCE)
+
     def table(self) -> FormulaTable:
         """The relations, or the refusal."""
+        self.found = [r for r in self.found if not self._is_rough(r)]
         rows = []
         for r in sorted(self.found, key=lambda r: r.description):
             gain = 1 - (r.distance / r.shuffled) ** 2 if math.isfinite(r.shuffled) and r.shuffled > 0 else 1.0
@@ -312,11 +318,6 @@ def _leading(expression: Any, names: Sequence[str]) -> tuple[int, ...]:
     """Exponents of the monomial that comes first by total degree."""
     poly = sympy.Poly(sympy.expand(expression), *[symbol(n) for n in names])
     return max((tuple(int(e) for e in power) for power in poly.monoms()), key=lambda p: (sum(p), p))
-
-
-def _terms(expression: Any) -> dict[Any, Any]:
-    """The terms of a sum without their coefficients, with themselves as values."""
-    return {e: e for e in (part.as_coeff_Mul()[1] for part in sympy.Add.make_args(sympy.expand(expression)))}
 
 
 def _scaled(terms: Terms, surface: Surface, x: Array) -> Any:

@@ -37,6 +37,24 @@ class SearchSpace:
         return self.allows is None or self.allows(expression)
 
 
+def within_exponents(most: float, expression: Any) -> bool:
+    """Whether all powers of an expression, and powers of powers, have exponents of at most this size.
+
+    >>> x = sympy.Symbol("x")
+    >>> within_exponents(2, 3 / x**2 + sympy.sqrt(1 - x**2)), within_exponents(2, (x**2 + 1) ** 2)
+    (True, False)
+    """
+    powers = (part for part in sympy.preorder_traversal(expression) if part.is_Pow and part.exp.is_number)
+    return all(_order(power) <= most + 1e-9 for power in powers)
+
+
+def _order(expression: Any) -> float:
+    """The largest size of an exponent that the columns of an expression have outside of functions."""
+    if expression.is_Pow and expression.exp.is_number:
+        return abs(float(expression.exp)) * _order(expression.base)
+    return max(map(_order, expression.args)) if expression.is_Add or expression.is_Mul else 1.0
+
+
 EVERYTHING = SearchSpace()
 """No restriction, and nothing to begin from."""
 

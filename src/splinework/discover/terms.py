@@ -178,3 +178,8 @@ def _put_in(unit: Array, target: Array, most: int, first: Sequence[int] = ()) ->
         chosen.append(best)
         found.append(tuple(sorted(chosen)))
     return found
+
+
+def terms_of(expression: Any) -> dict[Any, Any]:
+    """The terms of a sum without their coefficients, with themselves as values."""
+    return {e: e for e in (part.as_coeff_Mul()[1] for part in sympy.Add.make_args(sympy.expand(expression)))}

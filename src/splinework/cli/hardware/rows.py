@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from splinework.cli.categories import as_frame, repeats, words_of
+from splinework.cli.categories import as_frame
 from splinework.cli.fitted import ModelFile, column_of, inputs_of, refuse_lacking
 from splinework.cli.job import FitSettings, split
+from splinework.cli.levels import repeats, words_of
 from splinework.errors import ConfigError, DataError, nearest
 from splinework.formula.figures import plural
 from splinework.tabular.tables import FileTable, numbers

@@ -47,6 +47,8 @@ WORK_PER_SECOND = 1.8e9
 """Steps of formulas times rows that one core goes through in a second: the unit of `effort`."""
 TURN = 0.15
 """Units of work of a population's turn, after which what it found is looked at."""
+SHORTER, MIN_NODES = 0.75, 12
+"""Ratio of the most nodes of a population to those of the one whose place it takes, and the least number."""
 NODE_NATS = 2.0
 MAX_OFFERS = 4
 """Formulas of a population that are offered in the end; of all populations twice as many."""
@@ -70,7 +72,7 @@ class _Population:
     scales: Array
     unit: float
     rows: int
-    finished: bool = False
+    nodes: int
 
     def front(self) -> list[tuple[float, float, Any]]:
         """The formulas that no smaller one beats: about their description length, their mean squared error, and the tree."""
@@ -95,6 +97,7 @@ class FormulaEvolution:
         seed: Seed of everything random.
         clean: Whether the noise of the data is negligible.
         threads: Populations that run at a time.
+        powers: Powers that parts of formulas may have beside 1.
     """
 
     problems: Sequence[ScreeningProblem]
@@ -102,15 +105,30 @@ class FormulaEvolution:
     seed: int = 0
     clean: bool = True
     threads: int = 1
+    powers: Sequence[float] = POWERS
 
     def __post_init__(self) -> None:
+        self.ended: list[_Population] = []
+        self.renewed = 0
         self.shortest, self.bar = math.inf, NEARLY_EXACT if self.clean else math.inf
         usable = [p for p in self.problems if p.size and p.spread > 0]
         self.populations = [
-            population(usable[n % len(usable)], self.functions, (self.seed * 1000 + n), nodes, clean=self.clean)
+            self._population(usable[n % len(usable)], self.seed * 1000 + n, nodes)
             for n, nodes in enumerate(POPULATION_NODES)
             if usable
         ]
+
+    def _begin_anew(self, place: int) -> None:
+        """Puts a population of shorter formulas in the place of one that has ended: its formula only approximates the law."""
+        old = self.populations[place]
+        self.ended = [*self.ended, old][-MAX_OFFERS:]
+        self.renewed += 1
+        nodes = max(int(SHORTER * old.nodes), MIN_NODES)
+        seed = self.seed * 1000 + len(self.populations) + self.renewed
+        self.populations[place] = self._population(old.problem, seed, nodes)
+
+    def _population(self, problem: ScreeningProblem, seed: int, nodes: int) -> _Population:
+        return population(problem, self.functions, seed, nodes, clean=self.clean, powers=self.powers)
 
     def begin_from(self, expression: Any) -> None:
         """A formula over the columns that populations of the data may begin from."""
@@ -142,9 +160,8 @@ class FormulaEvolution:
         """
         spent: float = 0.0
         began = clock.now()
-        running = [each for each in self.populations if not each.finished]
-        with ThreadPoolExecutor(max(min(self.threads, len(running)), 1)) as pool:
-            while running and spent < effort and clock.now() < deadline:
+        with ThreadPoolExecutor(max(min(self.threads, len(self.populations)), 1)) as pool:
+            while (running := self.populations) and spent < effort and clock.now() < deadline:
                 share = min(TURN, (effort - spent) / len(running))
                 before = [each.native.work() for each in running]
                 turns = [pool.submit(each.native.run, share * WORK_PER_SECOND) for each in running]
@@ -154,16 +171,17 @@ class FormulaEvolution:
                 )
                 clock.spend(work)
                 spent += work
-                for each, ended in zip(running, ends, strict=True):
-                    each.finished = ended
+                for place, (each, ended) in enumerate(zip(running, ends, strict=True)):
                     length, error, tree = each.front()[0]
                     if ended or (length < self.shortest - MIN_GAIN and error < self.bar**2):
                         self.shortest = min(length, self.shortest)
                         offer(each.expression(tree))
                         if done():
                             return spent
-                running = [each for each in running if not each.finished]
-        everything = [(*found, each) for each in self.populations for found in each.front()[:MAX_OFFERS]]
+                    if ended:
+                        self._begin_anew(place)
+        populations = [*self.populations, *self.ended]
+        everything = [(*found, each) for each in populations for found in each.front()[:MAX_OFFERS]]
         for _, _, tree, each in sorted(everything, key=lambda found: found[0])[: 2 * MAX_OFFERS]:
             if clock.now() > deadline + LATENESS * abs(deadline - began):
                 break
@@ -172,7 +190,13 @@ class FormulaEvolution:
 
 
 def population(
-    problem: ScreeningProblem, functions: Sequence[str], seed: int, nodes: int, *, clean: bool = True
+    problem: ScreeningProblem,
+    functions: Sequence[str],
+    seed: int,
+    nodes: int,
+    *,
+    clean: bool = True,
+    powers: Sequence[float] = POWERS,
 ) -> _Population:
     """A population for a problem.
 
@@ -182,6 +206,7 @@ def population(
         seed: Its seed.
         nodes: Most nodes of a formula.
         clean: Whether the noise of the data is negligible.
+        powers: Powers that parts may have beside 1.
     """
     n = min(len(problem.y), CLEAN_ROWS if clean else NOISY_ROWS)
     chosen = np.sort(np.random.default_rng(seed).permutation(len(problem.y))[:n])
@@ -197,12 +222,12 @@ def population(
         y.ctypes.data,
         root.ctypes.data,
         [FUNCTIONS[name][0] for name in functions],
-        list(POWERS),
+        list(powers),
         nodes,
         seed + 1,
         n * EXACT**2,
     )
-    return _Population(made, problem, scales, unit, n)
+    return _Population(made, problem, scales, unit, n, nodes)
 
 
 def _power_of_two(column: Array) -> float:

@@ -14,9 +14,9 @@ from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget, Template
 from splinework.interpret.symbolic.description_length import description_length
 from splinework.interpret.symbolic.expression import NamedSpline, Splines, compile_expression, node_count, symbol
-from splinework.interpret.symbolic.levels import two_valued, with_level_effects
+from splinework.interpret.symbolic.levels import Category, categories_of, with_level_effects
 from splinework.interpret.symbolic.levenberg_marquardt import LeastSquaresSolution
-from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.residuals import has_structure
 
 MAX_NODES = 90
 """Maximum number of nodes of an expression."""
@@ -94,11 +94,12 @@ class Pool:
     allows: Callable[[Any], bool] | None = None
     entries: list[PoolEntry] = field(default_factory=list)
     seen: set[Any] = field(default_factory=set)
+    _judged: tuple[PoolEntry, bool] | None = None
 
     @cached_property
-    def levels(self) -> dict[Any, tuple[float, float]]:
-        """The columns of two values, with these."""
-        return two_valued(self.target.x, self.target.names)
+    def categories(self) -> tuple[Category, ...]:
+        """The columns of two values, by category."""
+        return categories_of(self.target.x, self.target.names)
 
     @property
     def error(self) -> float:
@@ -111,10 +112,14 @@ class Pool:
     def has_structure(self) -> bool:
         """Whether the residuals of the best entry depend on the inputs."""
         best, target = self.entries[0], self.target
+        if self._judged is not None and self._judged[0] is best:
+            return self._judged[1]
         values = compile_expression(best.expression, target.names, best.proposal.splines)(target.x)
         with np.errstate(all="ignore"):
             flat = np.log(values) if target.scale == "log" else values
-        return has_structure(target.x, flat, (flat - target.flat) * target.root)
+        found = has_structure(target.x, flat, (flat - target.flat) * target.root)
+        self._judged = (best, found)
+        return found
 
     @property
     def exact(self) -> bool:
@@ -131,8 +136,8 @@ class Pool:
 
     def offer(self, expression: Any, splines: Mapping[str, NamedSpline] | None = None) -> PoolEntry | None:
         """Fits an expression and adds it; None where it cannot be fitted, is too long or a duplicate."""
-        if levels := self.levels:
-            expression = with_level_effects(expression, levels)
+        if self.categories:
+            expression = with_level_effects(expression, self.categories)
         if expression in self.seen or not usable(expression):
             return None
         if self.allows is not None and not self.allows(expression):
@@ -151,7 +156,10 @@ class Pool:
             return None
         numbers = solution.rank * math.log(len(self.target.y)) / 2 + proposal.price
         length = description_length(expression, solution.rss, numbers, self.target)
-        entry = PoolEntry(proposal, template.put(solution.constants, {}), solution, length)
+        fitted = template.put(solution.constants, {})
+        if self.allows is not None and not self.allows(fitted):
+            return None
+        entry = PoolEntry(proposal, fitted, solution, length)
         if any(_is_duplicate(entry, other) for other in self.entries):
             return None
         self.entries = sorted([*self.entries, entry], key=lambda e: e.description)[:MAX_ENTRIES]
@@ -170,42 +178,3 @@ def _is_duplicate(one: PoolEntry, other: PoolEntry) -> bool:
     gap = abs(one.solution.rss - other.solution.rss)
     same = gap <= 1e-6 * other.solution.rss or max(one.solution.rss, other.solution.rss) <= one.proposal.target.floor
     return same and other.description <= one.description and one.solution.rank == other.solution.rank
-
-
-MIN_Z_SCORE = 3.5
-"""Standard errors by which the correlation of neighbouring residuals must exceed zero."""
-MAX_ROWS = 2000
-"""Maximum number of rows in the test."""
-
-
-def has_structure(x: Array, fitted: Array, residuals: Array) -> bool:
-    """Whether residuals depend on the inputs: a test of the correlation between neighbours (von Neumann 1941).
-
-    Neighbours are nearest in all inputs jointly, and adjacent along each input and along the fitted value.
-
-    Args:
-        x: Inputs `(N, d)`.
-        fitted: Fitted values `(N,)`.
-        residuals: Residuals `(N,)`, about homoscedastic.
-    """
-    from scipy.spatial import cKDTree
-
-    thin = slice(None, None, max(len(residuals) // MAX_ROWS, 1))
-    x, fitted, residuals = x[thin], fitted[thin], residuals[thin]
-    # Ranks are robust against a few large residuals.
-    ranks = np.argsort(np.argsort(residuals)).astype(float)
-    ranks = (ranks - ranks.mean()) / (ranks.std() or 1.0)
-    spread = x.std(0)
-    varies = spread > 0
-    if varies.any():
-        points = x[:, varies] / spread[varies]
-        near = np.asarray(cKDTree(points).query(points, k=2)[1])[:, 1]
-        if _is_correlated(ranks, ranks[near]):
-            return True
-    orders = [np.argsort(column, kind="stable") for column in (*x[:, varies].T, fitted)]
-    return any(_is_correlated(ranks[order][1:], ranks[order][:-1]) for order in orders)
-
-
-def _is_correlated(one: Array, other: Array) -> bool:
-    correlation = float(np.mean(one * other))
-    return correlation * math.sqrt(len(one)) > MIN_Z_SCORE

@@ -15,7 +15,7 @@ from splinework.interpret.symbolic.constants import FitTarget, Template, confide
 from splinework.interpret.symbolic.description_length import description_length
 from splinework.interpret.symbolic.expression import Splines, compile_expression, node_count
 from splinework.interpret.symbolic.pool import Pool, PoolEntry, Proposal, usable
-from splinework.interpret.symbolic.simplification import run_within, simplified
+from splinework.interpret.symbolic.simplification import run_within, simplified, with_unit_constants
 from splinework.interpret.symbolic.table import FormulaRow
 
 VERY_STRONG_EVIDENCE = 5.0
@@ -86,7 +86,7 @@ def _final_rows(
     outside = None if held is None else _error(whole, splines, held)
     proposal = Proposal.of(whole, splines, target)
     found: list[FormulaRow] = []
-    for variant in dict.fromkeys([proposal.bare, _multiplied_out(proposal.bare)]):
+    for variant in dict.fromkeys([with_unit_constants(proposal.bare), _multiplied_out(proposal.bare)]):
         if found and clock.now() > deadline:
             break
         outcome = snap(Template(variant, proposal.target)) if usable(variant) else None

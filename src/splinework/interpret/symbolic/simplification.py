@@ -3,6 +3,7 @@
 Sympy's rewriting takes milliseconds or, for some expressions, hours.
 """
 
+import math
 import os
 import pickle
 import select
@@ -24,6 +25,8 @@ EQUALITY_TOLERANCE = 1e-9
 """Relative difference up to which two forms are equal."""
 MAX_DENOMINATOR, MAX_DIGITS, ROUNDING = 12, 9, 1e-11
 """Denominators and digits of simple numbers, and the relative difference up to which such a decimal is meant."""
+SHORT_DIGITS = 6
+"""Digits of decimals that are written as they are meant."""
 MIN_FACTORED_TERMS, MAX_FACTORED_TERMS = 3, 16
 """Terms of the sums that are factored."""
 SURE = 20.0
@@ -64,7 +67,49 @@ def _shortest(expression: Any, names: Sequence[str], x: Array, allows: Callable[
                     best = candidate
         if best == before:
             break
-    return best
+    return _with_short_decimals(best)
+
+
+def with_unit_constants(expression: Any) -> Any:
+    """The expression with products of several sums scaled so that the constants of all but one of these are 1.
+
+    The scale of each is free in `(a + b x) (c + d y)`, and with fitted numbers none of them is simple.
+
+    >>> x, y = symbol("x"), symbol("y")
+    >>> with_unit_constants((0.5 * x + 2.0) * (y + 3.0))
+    (0.25*x + 1.0)*(2.0*y + 6.0)
+    """
+    return expression.replace(lambda part: part.is_Mul, _scaled_product)
+
+
+def _scaled_product(product: Any) -> Any:
+    sums = [part for part in product.args if part.is_Add]
+    constants = {part: part.as_coeff_Add()[0] for part in sums}
+    named = [part for part in sums if constants[part].is_Float and constants[part] != 0]
+    named.sort(key=lambda part: (len(part.free_symbols), node_count(part), sympy.default_sort_key(part)))
+    scaled = named[: len(sums) - 1]
+    if not scaled:
+        return product
+    rest = [part for part in product.args if part not in scaled]
+    last = max((part for part in rest if part.is_Add), key=sympy.default_sort_key)
+    size = math.prod(float(constants[part]) for part in scaled)
+    inside = [_times(part, 1 / float(constants[part])) for part in scaled]
+    return sympy.Mul(*inside, _times(last, size), *(part for part in rest if part is not last))
+
+
+def _times(total: Any, factor: float) -> Any:
+    """A sum with all of its terms multiplied by a number."""
+    return sympy.Add(*(sympy.Float(factor) * term for term in total.args))
+
+
+def _with_short_decimals(expression: Any) -> Any:
+    """The expression with `0.15` for `0.14999999999999997`."""
+    swaps = {}
+    for number in expression.atoms(sympy.Float):
+        short = sympy.Float(f"{float(number):.{SHORT_DIGITS}g}")
+        if short != number and abs(float(short) / float(number) - 1) < 1e-13:
+            swaps[number] = short
+    return expression.xreplace(swaps)
 
 
 def _without_magnitudes(expression: Any, names: Sequence[str], x: Array) -> Any:

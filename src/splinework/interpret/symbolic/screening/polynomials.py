@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import sympy
-from scipy.linalg import solve_triangular
 
 from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.levenberg_marquardt import linear_least_squares
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.dictionary import POSITION_NATS, monomial_dictionary
 from splinework.interpret.symbolic.screening.problem import ScoredExpression, ScreeningProblem
+from splinework.interpret.symbolic.screening.sparse import losses_without, sparse_support
 from splinework.interpret.symbolic.screening.surrogate import Exponents, chebyshev_basis, exponents_up_to
 from splinework.interpret.symbolic.screening.terms import sum_candidates
 
@@ -31,6 +31,8 @@ MAX_FRACTION_TERMS = {1: 16, 2: 45, 3: 75}
 """Number of columns → most terms of a fraction before elimination, numerator and denominator together."""
 N_ROUNDS = 4
 """Iterations of the weights of a fraction."""
+MAX_WEIGHTED_TERMS, MAX_EXACT_TERMS = 3100, 20
+"""Most terms among which an exact sum is sought all at once, and most terms of that sum: a power series has more."""
 MAX_SUM_TERMS = 10
 """Most terms of a sum that is sought term by term."""
 INTEGER_TOLERANCE = 1e-4
@@ -64,6 +66,8 @@ def polynomial_candidates(
     many = math.comb(problem.size + MAX_DEGREE, MAX_DEGREE) > _most_terms(problem)
     if many and (low := _exact_of_low_degrees(rows)) is not None:
         return [rows.answer(rows.without_needless_terms(low))]
+    if many and (few := _exact_of_few_terms(rows)) is not None:
+        return [rows.answer(few)]
     if exact:
         return []
     dense = [rows.fit(exponents_up_to(problem.size, k)) for k in _likely_degrees(problem, errors, floor)]
@@ -169,7 +173,7 @@ class _ScaledRows:
 
     def fit(self, above: Exponents) -> _Sum:
         """The polynomial with these terms of least error."""
-        regressors, aim = self._monomials(above) * self.root[:, None], self.problem.y * self.root
+        regressors, aim = self.design(above), self.problem.y * self.root
         coefficients = linear_least_squares(regressors, aim)
         gap = regressors @ coefficients - aim
         return _Sum(above, above[:0], coefficients, float(gap @ gap), regressors, aim)
@@ -218,7 +222,13 @@ class _ScaledRows:
         while len(found.coefficients) > 1:
             code = math.log(n) + 2 * POSITION_NATS * np.concatenate([found.above, found.below[1:]]).sum(1)
             least = max(found.rss, self.floor)
-            loss = n * np.log(np.maximum(found.rss + _losses(found), self.floor) / least) - code
+            loss = (
+                n
+                * np.log(
+                    np.maximum(found.rss + losses_without(found.regressors, found.coefficients), self.floor) / least
+                )
+                - code
+            )
             order = [k for k in np.argsort(loss).tolist() if loss[k] < 0]
             if not order:
                 break
@@ -266,6 +276,10 @@ class _ScaledRows:
             terms.append(sympy.Mul(sympy.Integer(1) if k == unit else sympy.Float(c), *factors))
         return sympy.Add(*terms)
 
+    def design(self, above: Exponents) -> Array:
+        """Weighted monomials, `(N, terms)`."""
+        return np.asarray(self._monomials(above) * self.root[:, None])
+
     def _monomials(self, exponents: Exponents) -> Array:
         values = np.ones((len(self.u), len(exponents)))
         for i, column in enumerate(self.u.T):
@@ -275,17 +289,6 @@ class _ScaledRows:
 
 def _n_integers(coefficients: Array) -> int:
     return int((np.abs(coefficients - np.round(coefficients)) < INTEGER_TOLERANCE).sum())
-
-
-def _losses(found: _Sum) -> Array:
-    """Increase of the error without each of the terms, `c_k² / [(AᵀA)⁻¹]_kk`."""
-    lengths = np.maximum(np.linalg.norm(found.regressors, axis=0), 1e-300)
-    triangle: Array = np.linalg.qr(found.regressors / lengths)[1]
-    diagonal = np.diag(triangle)
-    triangle = triangle + np.diag(np.where(np.abs(diagonal) > 1e-15, 0.0, 1e-15 - diagonal))
-    inverse = solve_triangular(triangle, np.eye(len(triangle)))
-    losses: Array = (found.coefficients * lengths) ** 2 / np.maximum((inverse**2).sum(1), 1e-300)
-    return losses
 
 
 def _most_terms(problem: ScreeningProblem) -> float:
@@ -313,6 +316,19 @@ def _exact_of_low_degrees(rows: _ScaledRows) -> _Sum | None:
             return found if found.rss <= MAX_ERROR_RATIO * before else None
         before = found.rss
     return None
+
+
+def _exact_of_few_terms(rows: _ScaledRows) -> _Sum | None:
+    """An exact polynomial of few among more terms than rows: see `sparse_support`."""
+    degree = MAX_DEGREE
+    while degree > 1 and math.comb(rows.problem.size + degree, degree) > MAX_WEIGHTED_TERMS:
+        degree -= 1
+    every = exponents_up_to(rows.problem.size, degree)
+    support = sparse_support(rows.design(every), rows.problem.y * rows.root)
+    if support is None:
+        return None
+    found = rows.without_needless_terms(rows.fit(every[support]))
+    return found if found.rss <= rows.floor and len(found.above) <= MAX_EXACT_TERMS else None
 
 
 def _likely_degrees(problem: ScreeningProblem, errors: list[tuple[float, float]], floor: float) -> list[int]:

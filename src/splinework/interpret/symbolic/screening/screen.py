@@ -17,7 +17,8 @@ from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.library import LIBRARY, Array, LibraryFunction
-from splinework.interpret.symbolic.pool import Pool, PoolEntry
+from splinework.interpret.symbolic.pool import Pool
+from splinework.interpret.symbolic.residuals import process_error
 from splinework.interpret.symbolic.screening import composites, polynomials, terms, univariate
 from splinework.interpret.symbolic.screening.coordinates import additive_coordinates
 from splinework.interpret.symbolic.screening.problem import (
@@ -79,6 +80,7 @@ class Screen:
     ends: list[IrreducibleProblem] = field(default_factory=list)
     noise: float = math.inf
     path: tuple[str, ...] = ()
+    _smoothed: bool = False
 
     def run(self) -> None:
         """Screens until a formula is as accurate as the noise allows, or the deadline."""
@@ -167,7 +169,12 @@ class Screen:
         pool = self.pool
         if pool.exact or not pool.entries or self.is_clean:
             return pool.exact
-        return pool.error <= 1.01 * self.noise and not pool.has_structure
+        if pool.error > 1.01 * self.noise or pool.has_structure:
+            return False
+        if not self._smoothed:  # polynomials may have taken for noise what they cannot follow
+            self._smoothed, data = True, self.starts[-1]
+            self.noise = min(self.noise, process_error(data.columns, data.y, data.weights))
+        return pool.error <= 1.01 * self.noise
 
     @property
     def _is_rough(self) -> bool:
@@ -312,23 +319,18 @@ class Screen:
         """Arguments of every search for candidates: the error below which fits are equally good, and the deadline."""
         return {"floor": self.pool.target.floor, "deadline": self.deadline}
 
-    @property
-    def _best(self) -> PoolEntry | None:
-        return self.pool.entries[0] if self.pool.entries else None
-
     @contextmanager
     def _noting_path(self, problem: ScreeningProblem) -> Iterator[None]:
         """Notes the reductions of a problem if what is offered inside becomes the best formula."""
-        before = self._best
+        before = self.pool.entries[:1]
         yield
-        if self._best is not before:
+        if self.pool.entries[:1] != before:
             self.path = problem.steps
 
     def _offer(self, problem: ScreeningProblem) -> None:
         if problem.size == 0:
             self.pool.offer(problem.wrap(sympy.Float(problem.level)))
-            return
-        for guesses in self._guesses(problem):
+        for guesses in self._guesses(problem) if problem.size else ():
             self._offer_all(guesses)
             if self.pool.exact or self._late():
                 return

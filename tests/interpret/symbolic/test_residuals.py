@@ -1,0 +1,64 @@
+"""Laws of the judgement on residuals: noise has no structure, what a smooth function leaves has, and the error of a process is
+that of the noise."""
+
+import numpy as np
+import pytest
+
+from splinework.interpret.symbolic.residuals import _Kernel, has_structure, left_out_errors, process_error
+
+
+@pytest.mark.parametrize("columns", [1, 2, 4])
+def test_noise_has_no_structure(columns):
+    draw = np.random.default_rng(columns)
+    x = draw.uniform(-1, 1, (200, columns))
+    noise = {1: draw.normal(size=200), 2: draw.standard_t(3, size=200), 4: draw.uniform(-1, 1, 200)}[columns]
+    assert not has_structure(x, x @ np.ones(columns), noise)
+
+
+LEFT = {
+    "of two columns together": lambda x: np.sin(3 * x[:, 0]) * np.sin(3 * x[:, 1]),
+    "of a quotient": lambda x: x[:, 0] / (1.5 + x[:, 1]),
+    "of a few rows": lambda x: np.exp(-20 * ((x[:, 0] - 0.3) ** 2 + (x[:, 1] + 0.2) ** 2)),
+}
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_what_a_smooth_function_leaves_has_structure(name):
+    draw = np.random.default_rng(1)
+    x = draw.uniform(-1, 1, (400, 2))
+    y = LEFT[name](x)
+    line = np.column_stack([np.ones(400), x])
+    left = y - line @ np.linalg.lstsq(line, y, rcond=None)[0]
+    assert has_structure(x, x[:, 0], left + 0.5 * left.std() * draw.normal(size=400))
+
+
+def test_the_errors_of_a_process_are_those_of_the_noise():
+    draw = np.random.default_rng(2)
+    x = draw.uniform(-2, 2, (400, 2))
+    y = np.tanh(3 * x[:, 0]) * x[:, 1]
+    assert process_error(x, y, np.ones(400)) < 0.02 * y.std()  # polynomials of all degrees leave more
+    noisy = y + 0.3 * draw.normal(size=400)
+    assert 0.29 < process_error(x, noisy, np.ones(400)) < 0.36
+
+
+def test_errors_of_rows_left_out_are_those_of_fits_without_them():
+    draw = np.random.default_rng(3)
+    x, y = draw.normal(size=(30, 2)), draw.normal(size=30)
+    kernel = _Kernel(np.array([0.1, -0.3, 0.2, -1.0]))
+    covariance = kernel.of(x)
+    inverse = np.linalg.inv(covariance)
+    short = inverse @ y / np.diag(inverse)
+    for row in (0, 11, 29):
+        rest = np.arange(30) != row
+        direct = y[row] - covariance[row, rest] @ np.linalg.solve(covariance[np.ix_(rest, rest)], y[rest])
+        assert abs(direct - short[row]) < 1e-10
+    assert left_out_errors(x, y).shape == (30,)
+
+
+def test_the_gradient_of_the_likelihood_is_that_of_differences():
+    draw = np.random.default_rng(4)
+    x, y, numbers = draw.normal(size=(25, 2)), draw.normal(size=25), np.array([0.2, -0.1, 0.3, -0.7])
+    slope = _Kernel(numbers).loss(x, y)[1]
+    for i, step in enumerate(1e-6 * np.eye(4)):
+        around = _Kernel(numbers + step).loss(x, y)[0] - _Kernel(numbers - step).loss(x, y)[0]
+        assert abs(around / 2e-6 - slope[i]) < 1e-6
