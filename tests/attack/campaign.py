@@ -13,11 +13,12 @@ from splinework.knowledge.axioms.verify.certificate import from_dict
 from tests.attack.formulas import claims_of, violation
 from tests.attack.formulas import drawn as drawn_formula
 from tests.attack.integers import claims_of_integers, drawn_integers
+from tests.attack.kinds import shaped
+from tests.attack.networks import Trial, trials
 from tests.attack.networks import drawn as drawn_network
-from tests.attack.networks import trials
 
 FORGERY = 1e-6
-"""Of the scale of a claim: what a forger adds."""
+"""Of the spread, or of the size of a value: what a forger changes."""
 
 
 @dataclass
@@ -25,7 +26,7 @@ class Report:
     """What a campaign found.
 
     Attributes:
-        verdicts: Number of claims by kind of model, status and, where known, truth.
+        verdicts: Number of claims by kind of model, or word of the axiom, and status.
         failures: What is wrong, with its seed.
         forged: Number of forged certificates.
     """
@@ -34,12 +35,16 @@ class Report:
     failures: list[str] = field(default_factory=list)
     forged: int = 0
 
+    @property
+    def claims(self) -> int:
+        return sum(count for (_, status), count in self.verdicts.items() if not status.startswith("refused"))
+
     def note(self, kind: str, status: str) -> None:
         """Counts a verdict."""
         self.verdicts[kind, status] += 1
 
     def __str__(self) -> str:
-        lines = [f"{kind:10} {status:10} {count}" for (kind, status), count in sorted(self.verdicts.items())]
+        lines = [f"{kind:15} {status:10} {count}" for (kind, status), count in sorted(self.verdicts.items())]
         return "\n".join([*lines, f"forged     {self.forged}", f"failures   {len(self.failures)}", *self.failures])
 
 
@@ -47,8 +52,8 @@ def attack(seeds: range, *, budget: float = 1.0, report: Report | None = None) -
     """Attacks one model of every kind for each seed; adds to a report if given."""
     report = Report() if report is None else report
     for seed in seeds:
-        for kind in (_formula, _network, _integers):
-            kind(seed, np.random.default_rng(seed), budget, report)
+        for number, kind in enumerate((_formula, _network, _integers, _shaped, _shaped)):
+            kind(seed, np.random.default_rng([seed, number] if kind is _shaped else seed), budget, report)
     return report
 
 
@@ -85,6 +90,24 @@ def _network(seed: int, draw: np.random.Generator, budget: float, report: Report
             if not off <= trial.rounding or not abs(off - float(claim.value)) <= 1e-9 * (1 + abs(value)):
                 report.failures.append(f"{about} is refuted, but its value at the point is {value}")
     _certificate(f"seed {seed}, network", target.model, found, draw, report)
+    for trial, claim in zip(known, found.claims, strict=True):
+        if claim.status == "proved" and "bounded" in trial.text and np.isfinite(trial.worst):
+            _moved(f"seed {seed}, network", target.model, found, claim, trial, report)
+
+
+def _moved(about: str, model: Any, found: Certificate, claim: Any, trial: Trial, report: Report) -> None:
+    """A proof of a bound, under a bound that is false by a millionth of the spread."""
+    sign = 1.0 if "lower" in trial.text else -1.0
+    end = trial.text.partition("=")[2].rstrip(")")
+    by = sign * (trial.worst + FORGERY * max(claim.tolerance * 1e9, 1e-9) + 2 * trial.rounding)
+    other = repr(float(end) + by)
+    forged = replace(
+        claim,
+        axiom=claim.axiom.replace(end, other),
+        text=claim.text.replace(end, other),
+        bound=max(-claim.tolerance, claim.bound - abs(by)),
+    )
+    _refused(about, model, replace(found, claims=(forged,), axioms=(forged.axiom,), status="proved"), report)
 
 
 def _integers(seed: int, draw: np.random.Generator, budget: float, report: Report) -> None:
@@ -98,21 +121,39 @@ def _integers(seed: int, draw: np.random.Generator, budget: float, report: Repor
     _certificate(f"seed {seed}, integers", model, found, draw, report)
 
 
+def _shaped(seed: int, draw: np.random.Generator, budget: float, report: Report) -> None:
+    target = shaped(draw)
+    about = f"seed {seed}, {target.axiom} off by {target.off!r}"
+    found = verify(target.model, target.axiom, effort=min(budget, 0.3))
+    report.note(target.axiom.partition("(")[0], found.status)
+    tolerance = max(claim.tolerance for claim in found.claims)
+    if found.status == "proved" and target.slack < -tolerance - target.rounding:
+        report.failures.append(f"{about} is proved, but its function is {target.slack}")
+    if found.status == "refuted" and target.off == 0:
+        report.failures.append(f"{about} is refuted, but it holds")
+    _certificate(about, target.model, found, draw, report)
+
+
 def _certificate(about: str, model: Any, found: Certificate, draw: np.random.Generator, report: Report) -> None:
     """The certificate must be accepted, and no forgery of it."""
     verdict = check(model, found)
     if not verdict:
         report.failures.append(f"{about}: the checker rejects what verify has made: {verdict.reason}")
-    for number, claim in enumerate(found.claims):
-        if claim.status != "refuted" or claim.counterexample is None:
-            continue
-        forged = _forged(claim, draw)
-        claims = (*found.claims[:number], forged, *found.claims[number + 1 :])
-        states = {each.status for each in claims}
-        status = "refuted" if "refuted" in states else "unknown" if "unknown" in states else "proved"
-        report.forged += 1
-        if check(model, from_dict(replace(found, claims=claims, status=status).to_dict())):
-            report.failures.append(f"{about}: a forged certificate of {claim.axiom} is accepted")
+    by_axiom = {axiom: [claim for claim in found.claims if claim.axiom == axiom] for axiom in found.axioms}
+    for axiom, claims in by_axiom.items():
+        for number, claim in enumerate(claims):
+            if claim.status != "refuted" or claim.counterexample is None:
+                continue
+            forged = [*claims[:number], _forged(claim, draw), *claims[number + 1 :]]
+            states = {each.status for each in forged}
+            status = "refuted" if "refuted" in states else "unknown" if "unknown" in states else "proved"
+            _refused(about, model, replace(found, claims=tuple(forged), axioms=(axiom,), status=status), report)
+
+
+def _refused(about: str, model: Any, forged: Certificate, report: Report) -> None:
+    report.forged += 1
+    if check(model, from_dict(forged.to_dict())):
+        report.failures.append(f"{about}: a forged certificate of {forged.axioms[0]} is accepted")
 
 
 def _forged(claim: Any, draw: np.random.Generator) -> Any:

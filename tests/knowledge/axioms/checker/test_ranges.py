@@ -7,10 +7,10 @@ import mpmath
 import numpy as np
 import pytest
 
-from splinework.knowledge.axioms.checker.functions import CURVES, power
+from splinework.knowledge.axioms.checker.functions import CURVES, SeriesOperations, power
 from splinework.knowledge.axioms.checker.models import constant, variables
 from splinework.knowledge.axioms.checker.ranges import Range, exact, whole_power
-from splinework.knowledge.axioms.checker.series import SeriesOperations, variable
+from splinework.knowledge.axioms.checker.series import variable
 
 
 def drawn(seed: int, size: int = 400) -> tuple[Range, np.ndarray]:

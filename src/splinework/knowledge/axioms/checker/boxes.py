@@ -14,8 +14,8 @@ from splinework.knowledge.axioms.checker.ranges import Bundle, Floats, Mask, Ran
 
 _BATCH: Final = 1024
 _MOST_HALVINGS: Final = 48
-_MOST_BOXES: Final = 4_000
-_BOXES_PER_BOX: Final = 20
+_MOST_BOXES: Final = 1_000
+_BOXES_PER_BOX: Final = 4
 
 
 class BoxView(View):

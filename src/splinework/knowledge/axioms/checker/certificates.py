@@ -17,7 +17,7 @@ from splinework.knowledge.axioms.checker.claims import BoxClaim, Scene
 from splinework.knowledge.axioms.checker.divisions import division
 from splinework.knowledge.axioms.checker.formulas import Unreadable
 from splinework.knowledge.axioms.checker.identities import least
-from splinework.knowledge.axioms.checker.integers import CodeCheck, fault, integer_digest, is_integer
+from splinework.knowledge.axioms.checker.integers import CodeCheck, code_ranges, integer_digest, is_integer
 from splinework.knowledge.axioms.checker.meanings import claims_of
 from splinework.knowledge.axioms.checker.models import ModelRanges, Reading, digest
 from splinework.knowledge.axioms.checker.points import PointView
@@ -68,16 +68,19 @@ def check(model: Any, certificate: Any) -> CertificateCheck:
     try:
         content = _content(certificate)
         status = str(content.get("status", ""))
-        _checked(content)
-        wrong = next((reason for reason in faults_of(model, content) if reason), "")
+        conform(content)
+        plain = {key: value for key, value in content.items() if key != "seal"}
+        sealed = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+        _demand(content["seal"] == sealed, "it was changed after it was written: its seal does not match")
+        wrong = next(filter(None, faults_of(model, content)), "")
         stated = {claim["status"] for claim in content["claims"]}
         joint = "refuted" if "refuted" in stated else "unknown" if "unknown" in stated else "proved"
         if not wrong and status != joint:
             wrong = "its status is not that of its claims"
     except (Unreadable, SplineworkError, OSError) as error:
-        return CertificateCheck(False, str(error), status)
+        wrong = str(error)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
-        return CertificateCheck(False, f"it is inconsistent ({error!r})", status)
+        wrong = f"it is inconsistent ({error!r})"
     return CertificateCheck(not wrong, wrong, status)
 
 
@@ -95,24 +98,18 @@ def _content(certificate: Any) -> dict[str, Any]:
     return certificate
 
 
-def _checked(content: Mapping[str, Any]) -> None:
-    """Checks the format, the checksum and the types of all fields."""
-    conform(content)
-    plain = {key: value for key, value in content.items() if key != "seal"}
-    sealed = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
-    _demand(content.get("seal") == sealed, "it was changed after it was written: its seal does not match")
-
-
-def _demand(condition: bool, reason: str) -> None:
+def _demand(condition: object, reason: str) -> None:
     if not condition:
         raise Unreadable(reason)
 
 
-def number(value: Any) -> float:
-    """A number of a certificate: infinities are texts."""
-    if isinstance(value, bool) or not (isinstance(value, (int, float)) or value in ("inf", "-inf", "nan")):
-        raise Unreadable(f"{value!r} is not a number")
-    return float(value)
+def _numbers(value: Any) -> Any:
+    """A number of a certificate, whose infinities are texts, or several of them."""
+    if isinstance(value, list):
+        return [_numbers(each) for each in value]
+    if isinstance(value, dict):
+        return {str(key): _numbers(each) for key, each in value.items()}
+    return None if value is None else float(value)
 
 
 def faults_of(model: Any, content: Mapping[str, Any]) -> Iterator[str]:
@@ -121,41 +118,41 @@ def faults_of(model: Any, content: Mapping[str, Any]) -> Iterator[str]:
     Raises:
         Unreadable: If the certificate as a whole is not one of this model and its axioms.
     """
-    if is_integer(model):
-        yield from _integer_faults(model, content)
-        return
-    _demand(isinstance(model, (KAN, FramedKAN)), f"a {type(model).__name__} is not a model")
-    _demand(content["model"] == digest(model), "it refers to another model: the digests differ")
-    reading = Reading(model)
-    checker = ModelChecker(reading, {str(k): [number(end) for end in v] for k, v in content["box"].items()})
+    integer = is_integer(model)
+    _demand(integer or isinstance(model, (KAN, FramedKAN)), f"a {type(model).__name__} is not a model")
+    found = integer_digest(model) if integer else digest(model)
+    _demand(content["model"] == found, "it refers to another model: the digests differ")
+    box = _numbers(content["box"])
+    checker: Any = CodeCheck(model, code_ranges(model, box)) if integer else ModelChecker(Reading(model), box)
     expected = [claim for text in content["axioms"] for claim in checker.claims(text)]
     _demand(len(expected) == len(content["claims"]), "its claims are not those of its axioms")
-    for claim, result in zip(expected, content["claims"], strict=True):
-        yield checker.fault(claim, result)
-
-
-def _integer_faults(model: Any, content: Mapping[str, Any]) -> Iterator[str]:
-    _demand(content["model"] == integer_digest(model), "it refers to another model: the digests differ")
-    box = content["box"]
-    _demand(set(box) == {wire.name for wire in model.inputs}, "its box is not one range per input")
-    codes = []
-    for wire in model.inputs:
-        low, high = (number(end) for end in box[wire.name])
-        sound = low.is_integer() and high.is_integer() and wire.format.low <= low <= high <= wire.format.high
-        _demand(sound, f"its range of {wire.name} has no codes")
-        codes.append((int(low), int(high)))
-    checker = CodeCheck(model, codes)
-    expected = [claim for text in content["axioms"] for claim in checker.claims(text)]
-    _demand(len(expected) == len(content["claims"]), "its claims are not those of its axioms")
-    for claim, result in zip(expected, content["claims"], strict=True):
-        ends = [[float(pair[end]) for pair in codes] for end in (0, 1)]
-        same = result["text"] == claim.text and result["axiom"] == claim.axiom and result["names"] == checker.inputs
-        same &= [list(map(number, result[key])) for key in ("lo", "hi")] == ends and number(result["tolerance"]) == 0
-        values = {**result, "bound": number(result["bound"])}
-        if result["counterexample"] is not None:
-            values["counterexample"] = {k: number(v) for k, v in result["counterexample"].items()}
-        reason = fault(checker, claim, values) if same else "it is not what its axiom says"
+    for claim, stated in zip(expected, content["claims"], strict=True):
+        keys = ("bound", "tolerance", "lo", "hi", "counterexample")
+        result = {**stated, **{key: _numbers(stated[key]) for key in keys}}
+        reason = _other(claim, result) or _unlike(result) or checker.fault(claim, result)
         yield f"the claim {claim.text!r}: {reason}" if reason else ""
+
+
+def _other(claim: Any, result: Mapping[str, Any]) -> str:
+    """What a result says of another claim; empty if it is of this one."""
+    for key in ("axiom", "text", "names", "lo", "hi"):
+        if result[key] != (getattr(claim, key) if isinstance(getattr(claim, key), str) else list(getattr(claim, key))):
+            return f"its {'box' if key in ('lo', 'hi') else key} is not that of its axiom"
+    if not (math.isfinite(result["tolerance"]) and result["tolerance"] <= claim.tolerance * (1 + 1e-12)):
+        return f"its tolerance {result['tolerance']} is not that of its axiom, {claim.tolerance}"
+    return ""
+
+
+def _unlike(result: Mapping[str, Any]) -> str:
+    """What is inconsistent in a result; empty if nothing is."""
+    status, method, bound = result["status"], result["method"], result["bound"]
+    if status != "refuted" and (result["counterexample"] is not None or result["value"]):
+        return "it is not refuted, but has a counterexample"
+    if status == "proved" and not -result["tolerance"] <= bound:
+        return "it is proved, but its bound is below its tolerance"
+    if (status == "unknown") != (method == "none") or math.isnan(bound):
+        return f"it is {status} by the method {method} with the bound {bound}"
+    return ""
 
 
 class ModelChecker:
@@ -189,86 +186,47 @@ class ModelChecker:
 
     def fault(self, claim: BoxClaim, result: Mapping[str, Any]) -> str:
         """Why the result of a claim is not confirmed; empty if it is."""
-        reason = self._same(claim, result) or self._fault(claim, result)
-        return f"the claim {claim.text!r}: {reason}" if reason else ""
-
-    @staticmethod
-    def _same(claim: BoxClaim, result: Mapping[str, Any]) -> str:
-        for key, mine in (("axiom", claim.axiom), ("text", claim.text), ("names", list(claim.names))):
-            if result[key] != mine:
-                return f"its {key} is not that of its axiom"
-        for key, ends in (("lo", claim.lo), ("hi", claim.hi)):
-            if [number(v) for v in result[key]] != ends.tolist():
-                return "its box is not that of its axiom"
-        tolerance = number(result["tolerance"])
-        if not (math.isfinite(tolerance) and tolerance <= claim.tolerance * (1 + 1e-12)):
-            return f"its tolerance {tolerance} is not that of its axiom, {claim.tolerance}"
-        return ""
-
-    def _fault(self, claim: BoxClaim, result: Mapping[str, Any]) -> str:
-        status, method, bound = result["status"], result["method"], number(result["bound"])
-        tolerance = number(result["tolerance"])
+        status, method, bound = result["status"], result["method"], result["bound"]
         if status == "refuted" and claim.integral is None:
             return self._point(claim, result)
-        if result["counterexample"] is not None:
-            return "it is not refuted, but has a counterexample"
-        if status == "refuted":
-            return self._integral(claim, result)
-        if result["value"]:
-            return "it is not refuted, but has a value"
-        if status == "proved" and not -tolerance <= bound:
-            return "it is proved, but its bound is below its tolerance"
-        if (status == "unknown") != (method == "none"):
-            return f"it is {status} by the method {method}"
-        if status not in ("proved", "unknown") or math.isnan(bound):
-            return f"its status {status!r} or its bound is none"
         if status == "unknown" and bound == -math.inf:
             return ""
-        if claim.integral is not None:
-            return self._integral(claim, result)
-        if method == "formula":
-            return self._formula(claim, result)
-        if claim.open or method not in ("structure", "bounds", "none"):
-            return f"it has no proof by {method}"
         try:
-            boxes = division(result["tree"], claim.lo, claim.hi)
-            return self.boxes(claim).everywhere(boxes, bound)
+            if claim.integral is not None:
+                return self._integral(claim, result)
+            if method == "formula":
+                return self._formula(claim, result)
+            if claim.open or method not in ("structure", "bounds", "none"):
+                return f"it has no proof by {method}"
+            return self.boxes(claim).everywhere(division(result["tree"], claim.lo, claim.hi), bound)
         except Unreadable as error:
             return str(error)
 
     def _formula(self, claim: BoxClaim, result: Mapping[str, Any]) -> str:
-        bound = number(result["bound"])
+        bound = result["bound"]
         if result["tree"]:
             return "it is proved by a formula, but has a division"
-        try:
-            by_form = least(claim, self.reading) >= bound
-            if by_form and claim.equation:
-                return ""
-            found, _ = self.boxes(claim).values(claim.lo[None], claim.hi[None], slopes=False)
-            if found.sound.all() and (by_form or bool((found.v.lo >= bound).all())):
-                return ""
-        except Unreadable as error:
-            return str(error)
+        by_form = least(claim, self.reading) >= bound
+        if by_form and claim.equation:
+            return ""
+        found, _ = self.boxes(claim).values(claim.lo[None], claim.hi[None], slopes=False)
+        if found.sound.all() and (by_form or bool((found.v.lo >= bound).all())):
+            return ""
         return f"the bound {bound:.6g} does not follow from its formulas"
 
     def _point(self, claim: BoxClaim, result: Mapping[str, Any]) -> str:
         point = result["counterexample"]
-        if not isinstance(point, dict) or result["method"] != "point" or result["tree"]:
-            return "it is refuted, but without a counterexample"
-        values = [number(v) for v in point.values()]
-        if tuple(point) != claim.names or not all(
-            a <= v <= b for a, v, b in zip(claim.lo, values, claim.hi, strict=True)
-        ):
+        if point is None or result["method"] != "point" or result["tree"] or result["bound"] != -math.inf:
+            return "it is refuted, but not by a counterexample alone"
+        inside = (a <= v <= b for a, v, b in zip(claim.lo, point.values(), claim.hi, strict=True))
+        if tuple(point) != claim.names or not all(inside):
             return "its counterexample does not lie in its box"
-        if number(result["bound"]) != -math.inf:
-            return "it is refuted, but has a bound"
-        view = PointView(self.reading, values)
+        view = PointView(self.reading, list(point.values()))
         if any(low(view) > high(view) for low, high in claim.conditions):
             return "nothing is claimed at its counterexample"
-        value = claim.function(view)
-        if value >= -view.number(number(result["tolerance"])):
+        value, stated = claim.function(view), view.number(result["value"])
+        if value >= -view.number(result["tolerance"]):
             return "it holds at its counterexample"
-        stated = view.number(result["value"])
         infinite = abs(value) == math.inf or abs(stated) == math.inf
         same = (value != value and stated != stated) or value == stated
         same |= not infinite and bool(abs(value - stated) <= 1e-9 * abs(value))
@@ -277,15 +235,12 @@ class ModelChecker:
     def _integral(self, claim: BoxClaim, result: Mapping[str, Any]) -> str:
         """Whether an integral is within a distance of its value, or further away."""
         assert claim.integral is not None
-        if result["method"] not in ("bounds", "none"):
-            return f"it has no proof by {result['method']}"
         boxes = division(result["tree"], claim.lo, claim.hi)
-        if len(boxes.signs):
-            return "the division of an integral has faces"
+        if result["method"] not in ("bounds", "none") or len(boxes.signs) or result["counterexample"] is not None:
+            return "an integral is proved by bounds, without faces and counterexamples"
         found = self.boxes(claim).integral(boxes)
         low, high = float(found.lo[0] - claim.integral), float(found.hi[0] - claim.integral)
         if result["status"] != "refuted":
-            return "" if -max(abs(low), abs(high)) >= number(result["bound"]) else "its bound could not be confirmed"
+            return "" if -max(abs(low), abs(high)) >= result["bound"] else "its bound could not be confirmed"
         nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
-        value = float(result["value"])
-        return "" if nearest >= -value > number(result["tolerance"]) else "the integral may have its value"
+        return "" if nearest >= -float(result["value"]) > result["tolerance"] else "the integral may have its value"

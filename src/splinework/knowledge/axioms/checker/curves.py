@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from splinework.knowledge.axioms.checker.formulas import Unreadable
-from splinework.knowledge.axioms.checker.functions import CURVES, wave
+from splinework.knowledge.axioms.checker.functions import CURVES, SeriesOperations, wave
 from splinework.knowledge.axioms.checker.ranges import Floats, Range, down, exact, up
-from splinework.knowledge.axioms.checker.series import RangeSeries, SeriesOperations, constant, variable
+from splinework.knowledge.axioms.checker.series import RangeSeries, constant, variable
 from splinework.splines.bases import ACTIVATIONS
 
 _U = 2.0**-53

@@ -41,82 +41,43 @@ def division(text: str, lo: Floats, hi: Floats) -> Division:
     Raises:
         Unreadable: If the text is not exactly one division.
     """
-    n = len(lo)
+    n, signs = len(lo), [0] * len(lo)
     if len(text) > MOST_CHARACTERS:
         raise Unreadable(f"its division has more than {MOST_CHARACTERS} characters")
-    axis: list[int] = []
-    parent: list[int] = []
-    upper: list[bool] = []
-    faces: list[tuple[int, int, int]] = []
-    pending, at = [(-1, False)], 0
-    while pending:
-        if at >= len(text):
-            raise Unreadable("its division ends before it is complete")
-        letter = text[at]
-        at += 1
+    pending, leaves = [(lo.tolist(), hi.tolist())], list[tuple[list[float], list[float]]]()
+    faces = list[tuple[list[float], list[float], list[int]]]()
+    letters = iter(text)
+    for letter in letters:
+        if not pending:
+            raise Unreadable("its division goes on after it is complete")
         if letter in "LH":
-            if at >= len(text):
-                raise Unreadable("its division ends in the middle of a word")
-            faces.append((len(axis), _variable(text[at], n), 1 if letter == "L" else -1))
-            at += 1
+            along = _variable(next(letters, ""), n)
+            if signs[along]:
+                raise Unreadable("its division states the same face twice")
+            signs[along] = 1 if letter == "L" else -1
             continue
-        above, side = pending.pop()
-        node = len(axis)
-        parent.append(above)
-        upper.append(side)
+        low, high = pending.pop()
+        if any(signs):
+            faces.append((low, high, signs))
+            low, high = (
+                [other if sign * side < 0 else own for own, other, sign in zip(one, two, signs, strict=True)]
+                for one, two, side in ((low, high, 1), (high, low, -1))
+            )
+            signs = [0] * n
         if letter == ".":
-            axis.append(-1)
+            leaves.append((low, high))
         else:
-            axis.append(_variable(letter, n))
-            pending += [(node, True), (node, False)]
-    if at < len(text):
-        raise Unreadable("its division goes on after it is complete")
-    return _boxes(
-        np.array(axis),
-        np.array(parent),
-        np.array(upper, dtype=bool),
-        np.array(faces, dtype=np.int64).reshape(-1, 3),
-        lo,
-        hi,
-    )
+            i = _variable(letter, n)
+            middle = low[i] / 2 + high[i] / 2
+            pending += [([*low[:i], middle, *low[i + 1 :]], high), (low, [*high[:i], middle, *high[i + 1 :]])]
+    if pending or any(signs):
+        raise Unreadable("its division ends before it is complete")
+    ends = [np.array([leaf[end] for leaf in leaves]).reshape(-1, n) for end in (0, 1)]
+    statements = [np.array([face[part] for face in faces]).reshape(-1, n) for part in range(3)]
+    return Division(ends[0], ends[1], statements[0], statements[1], statements[2])
 
 
 def _variable(letter: str, n: int) -> int:
-    number = ord(letter) - ord("a")
-    if not 0 <= number < n:
+    if len(letter) != 1 or not 0 <= ord(letter) - ord("a") < n:
         raise Unreadable(f"its division has {letter!r}, which is not a variable")
-    return number
-
-
-def _boxes(
-    axis: np.ndarray, parent: np.ndarray, upper: np.ndarray, faces: np.ndarray, lo: Floats, hi: Floats
-) -> Division:
-    count, n = len(axis), len(lo)
-    low, high = np.empty((count, n)), np.empty((count, n))
-    signs = np.zeros((count, n), dtype=np.int64)
-    signs[faces[:, 0], faces[:, 1]] = faces[:, 2]
-    faced = np.unique(faces[:, 0])
-    if len(np.unique(faces[:, :2], axis=0)) < len(faces):
-        raise Unreadable("its division states the same face twice")
-    whole_low, whole_high = np.empty((count, n)), np.empty((count, n))
-    depth = np.zeros(count, dtype=np.int64)
-    for node in range(1, count):
-        depth[node] = depth[parent[node]] + 1
-    order = np.argsort(depth, kind="stable")
-    starts = np.searchsorted(depth[order], np.arange(int(depth.max()) + 2))
-    for level in range(len(starts) - 1):
-        rows = order[starts[level] : starts[level + 1]]
-        if level == 0:
-            base_low, base_high = lo[None].copy(), hi[None].copy()
-        else:
-            above = parent[rows]
-            base_low, base_high = low[above].copy(), high[above].copy()
-            along, every = axis[above], np.arange(len(rows))
-            middle = base_low[every, along] / 2 + base_high[every, along] / 2
-            base_low[every, along] = np.where(upper[rows], middle, base_low[every, along])
-            base_high[every, along] = np.where(upper[rows], base_high[every, along], middle)
-        whole_low[rows], whole_high[rows] = base_low, base_high
-        low[rows] = np.where(signs[rows] < 0, base_high, base_low)
-        high[rows] = np.where(signs[rows] > 0, base_low, base_high)
-    leaves = axis < 0
-    return Division(low[leaves], high[leaves], whole_low[faced], whole_high[faced], signs[faced])
+    return ord(letter) - ord("a")

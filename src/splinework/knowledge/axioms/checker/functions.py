@@ -1,21 +1,27 @@
-"""Elementary functions of ranges: values, first and second derivatives, and where there is certainly a value.
+"""Elementary functions of ranges: values, derivatives, and where there is certainly a value.
 
 A kink counts on a closed range, so that of two boxes that meet there one has it: its second derivative is unbounded towards the
-side to which the slope jumps. At a jump the slope is unbounded. Values are NumPy's and SciPy's, widened by their error.
+side to which the slope jumps. At a jump the slope is unbounded. Values are NumPy's and SciPy's, widened by their error;
+derivatives are Taylor series, in which the slope of each function is a formula.
 """
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from scipy import special
 
 from splinework.knowledge.axioms.checker.ranges import Bundle, Floats, Mask, Range, exact, through, whole_power
+from splinework.knowledge.axioms.checker.series import RangeSeries, by_derivatives, by_slope, constant, variable
 
 _ERROR: Final = 1e-14
 """Of a function of NumPy or SciPy, relative: more than the four units in the last place that are documented."""
 _LARGEST: Final = float(np.finfo(np.float64).max)
 _HALF_PI: Final = 1.5707963267948968
+_PI: Final = Range(np.array(3.141592653589793), np.array(3.1415926535897936))
+_BELL: Final = Range(np.array(1.1283791670955125), np.array(1.1283791670955128))
+"""2/√π."""
 
 
 class FunctionRanges(NamedTuple):
@@ -27,63 +33,26 @@ class FunctionRanges(NamedTuple):
     sound: Mask | None = None
 
 
-def _ends(f: Callable[[Floats], Floats], x: Range, least: float = -np.inf, most: float = np.inf) -> Range:
-    """An increasing function within its bounds."""
-    with np.errstate(all="ignore"):
-        lo, hi = f(x.lo), f(x.hi)
-        lo = np.where(np.isnan(lo), least, np.minimum(lo, _LARGEST))  # what overflows is at least the largest double
-        lo, hi = lo - np.abs(lo) * _ERROR, hi + np.abs(hi) * _ERROR
-    return Range(
-        np.maximum(np.where(np.isnan(lo), -np.inf, lo), least), np.minimum(np.where(np.isnan(hi), most, hi), most)
-    )
+def _ends(
+    f: Callable[[Floats], Floats],
+    least: float = -np.inf,
+    most: float = np.inf,
+    domain: tuple[float, float] = (-np.inf, np.inf),
+) -> Callable[[Range], Range]:
+    """An increasing function, within its bounds, over ranges cut to its domain."""
 
+    def of(x: Range) -> Range:
+        x = x.cut(*domain)
+        with np.errstate(all="ignore"):
+            lo, hi = f(x.lo), f(x.hi)
+            lo = np.where(
+                np.isnan(lo), least, np.minimum(lo, _LARGEST)
+            )  # what overflows is at least the largest double
+            lo, hi = lo - np.abs(lo) * _ERROR, hi + np.abs(hi) * _ERROR
+        lo, hi = np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), most, hi)
+        return Range(np.maximum(lo, least), np.minimum(hi, most))
 
-def _cut(x: Range, least: float, most: float = np.inf) -> Range:
-    return Range(np.clip(x.lo, least, most), np.clip(x.hi, least, most))
-
-
-def _one(x: Range) -> Range:
-    return exact(np.ones_like(x.lo))
-
-
-def _all(x: Range, size: float = np.inf) -> Range:
-    return Range(np.full_like(x.lo, -size), np.full_like(x.lo, size))
-
-
-def _exp(x: Range) -> FunctionRanges:
-    value = _ends(np.exp, x, 0.0)
-    return FunctionRanges(value, value, value)
-
-
-def logarithm(x: Range) -> FunctionRanges:
-    """`log x`; at 0 it has no value."""
-    held = _cut(x, 0.0)
-    slope = held.inverse()
-    return FunctionRanges(_ends(np.log, held), slope, -slope.square(), x.lo > 0)
-
-
-def _sqrt(x: Range) -> FunctionRanges:
-    value = _ends(np.sqrt, _cut(x, 0.0), 0.0)
-    slope = exact(0.5) * value.inverse()
-    return FunctionRanges(value, slope, -(slope * slope.square() * exact(2.0)), x.lo >= 0)
-
-
-def tanh(x: Range) -> FunctionRanges:
-    """`tanh x`."""
-    value = _ends(np.tanh, x, -1.0, 1.0)
-    slope = _cut(_one(x) - value.square(), 0.0, 1.0)
-    return FunctionRanges(value, slope, exact(-2.0) * value * slope)
-
-
-def _sigmoid(x: Range) -> FunctionRanges:
-    value, rest = (_ends(special.expit, each, 0.0, 1.0) for each in (x, -x))
-    slope = _cut(value * rest, 0.0, 0.25)
-    return FunctionRanges(value, slope, slope * (rest - value))
-
-
-def _softplus(x: Range) -> FunctionRanges:
-    first, second, *_ = _sigmoid(x)
-    return FunctionRanges(_ends(lambda z: np.logaddexp(0.0, z), x, 0.0), first, second)
+    return of
 
 
 def wave(x: Range, turn: int) -> Range:
@@ -97,34 +66,90 @@ def wave(x: Range, turn: int) -> Range:
     return Range(np.where(np.isnan(lo), -1.0, lo), np.where(np.isnan(hi), 1.0, hi))
 
 
-def _tan(x: Range) -> FunctionRanges:
-    cosine = wave(x, 1)
-    value = wave(x, 0) * cosine.inverse()
-    slope = _one(x) + value.square()
-    return FunctionRanges(value, slope, exact(2.0) * value * slope, (cosine.lo > 0) | (cosine.hi < 0))
+@dataclass(frozen=True)
+class _Curve:
+    """A function by its value over ranges and its slope, a function of u and then of its own series."""
+
+    value: Callable[[Range], Range]
+    slope: Callable[[RangeSeries], Callable[[RangeSeries], RangeSeries]]
+    sound: Callable[[Range], Mask] = lambda x: np.ones(x.lo.shape, dtype=bool)
+
+    def series(self, u: RangeSeries) -> RangeSeries:
+        """The series of the function of u."""
+        return by_slope(self.value(u.terms[0]), u, self.slope(u))
+
+    def __call__(self, x: Range) -> FunctionRanges:
+        value, first, half = self.series(variable(x, 2)).terms
+        return FunctionRanges(value, first, half * exact(2.0), self.sound(x))
 
 
-def _hyperbolic(x: Range) -> tuple[Range, Range]:
-    up, down = _ends(np.exp, x, 0.0), _ends(np.exp, -x, 0.0)
-    return _ends(np.sinh, x), _cut((up + down) * exact(0.5), 1.0)
+def _of_u(slope: Callable[[RangeSeries], RangeSeries]) -> Callable[[RangeSeries], Callable[[Any], RangeSeries]]:
+    """A slope that depends on u alone."""
+
+    def of(u: RangeSeries) -> Callable[[Any], RangeSeries]:
+        known = slope(u)
+        return lambda own: known
+
+    return of
 
 
-def _atan(x: Range) -> FunctionRanges:
-    slope = (_one(x) + x.square()).inverse()
-    return FunctionRanges(_ends(np.arctan, x, -_HALF_PI, _HALF_PI), slope, exact(-2.0) * x * slope.square())
+def _root(u: RangeSeries) -> RangeSeries:
+    """`√u`, of what cannot be negative."""
+    return _CURVES["sqrt"].series(u.cut(0.0))
 
 
-def _asin(x: Range) -> FunctionRanges:
-    held = _cut(x, -1.0, 1.0)
-    slope = exact(2.0) * _sqrt(_one(x) - held.square()).first
-    value = _ends(np.arcsin, held, -_HALF_PI, _HALF_PI)
-    return FunctionRanges(value, slope, held * slope * slope.square(), (x.lo >= -1) & (x.hi <= 1))
+def _both_exp(u: RangeSeries, sign: int) -> RangeSeries:
+    up, down = (_CURVES["exp"].series(each) for each in (u, -u))
+    return 0.5 * (up + down if sign > 0 else up - down)
 
 
-def _acos(x: Range) -> FunctionRanges:
-    value, slope, bend, sound = _asin(x)
-    right = Range(np.full_like(x.lo, 1.5707963267948963), np.full_like(x.lo, _HALF_PI))
-    return FunctionRanges(right - value, -slope, -bend, sound)
+def _tan(x: Range) -> Range:
+    return wave(x, 0) * wave(x, 1).inverse()
+
+
+def _cosh(x: Range) -> Range:
+    return _both_exp(constant(x, 0), 1).terms[0].cut(1.0)
+
+
+def _acos(x: Range) -> Range:
+    asin = _CURVES["asin"].value(x)
+    return Range(np.array(1.5707963267948963), np.array(_HALF_PI)) - asin
+
+
+_UNIT: Final = (-1.0, 1.0)
+_CURVES: Final[dict[str, _Curve]] = {
+    "exp": _Curve(_ends(np.exp, 0.0), lambda u: lambda own: own),
+    "log": _Curve(_ends(np.log, domain=(0.0, np.inf)), _of_u(lambda u: 1 / u.cut(0.0)), lambda x: x.lo > 0),
+    "sqrt": _Curve(_ends(np.sqrt, 0.0, domain=(0.0, np.inf)), lambda u: lambda own: 0.5 / own, lambda x: x.lo >= 0),
+    "tanh": _Curve(_ends(np.tanh, *_UNIT), lambda u: lambda own: (1 - own * own).cut(0.0, 1.0)),
+    "sigmoid": _Curve(_ends(special.expit, 0.0, 1.0), lambda u: lambda own: (own * (1 - own).cut(0.0, 1.0)).cut(0.0, 0.25)),
+    "softplus": _Curve(_ends(lambda z: np.logaddexp(0.0, z), 0.0), _of_u(lambda u: _CURVES["sigmoid"].series(u))),
+    "tan": _Curve(_tan, lambda u: lambda own: 1 + own * own, lambda x: (wave(x, 1).lo > 0) | (wave(x, 1).hi < 0)),
+    "sinh": _Curve(_ends(np.sinh), _of_u(lambda u: _both_exp(u, 1).cut(1.0))),
+    "cosh": _Curve(_cosh, _of_u(lambda u: _CURVES["sinh"].series(u))),
+    "atan": _Curve(_ends(np.arctan, -_HALF_PI, _HALF_PI), _of_u(lambda u: 1 / (1 + u * u))),
+    "asin": _Curve(_ends(np.arcsin, -_HALF_PI, _HALF_PI, _UNIT), _of_u(lambda u: 1 / _root(1 - u * u)),
+                   lambda x: (x.lo >= -1) & (x.hi <= 1)),
+    "acos": _Curve(_acos, _of_u(lambda u: -(1 / _root(1 - u * u))), lambda x: (x.lo >= -1) & (x.hi <= 1)),
+    "reciprocal": _Curve(Range.inverse, lambda u: lambda own: -(own * own), lambda x: (x.lo > 0) | (x.hi < 0)),
+    "cbrt": _Curve(_ends(np.cbrt), lambda u: lambda own: 1 / (3 * (own * own))),
+    "asinh": _Curve(_ends(np.arcsinh), _of_u(lambda u: 1 / _root(1 + u * u))),
+    "acosh": _Curve(_ends(np.arccosh, 0.0, domain=(1.0, np.inf)), _of_u(lambda u: 1 / _root(u * u - 1)),
+                    lambda x: x.lo >= 1),
+    "atanh": _Curve(_ends(np.arctanh, domain=_UNIT), _of_u(lambda u: 1 / (1 - u * u).cut(0.0)),
+                    lambda x: (x.lo > -1) & (x.hi < 1)),
+    "erf": _Curve(_ends(special.erf, *_UNIT), _of_u(lambda u: _bell(u))),
+    "erfc": _Curve(lambda x: -_ends(lambda z: -special.erfc(z), -2.0, 0.0)(x), _of_u(lambda u: -_bell(u))),
+}  # fmt: skip
+
+
+def _bell(u: RangeSeries) -> RangeSeries:
+    rate = _CURVES["exp"].series(-(u * u))
+    return RangeSeries([term * _BELL for term in rate.terms])
+
+
+def _all(x: Range, size: float = np.inf) -> Range:
+    return Range(np.full_like(x.lo, -size), np.full_like(x.lo, size))
 
 
 def _abs(x: Range) -> FunctionRanges:
@@ -144,47 +169,11 @@ def _floor(x: Range) -> FunctionRanges:
     return _step(value, ~(value.lo == value.hi))
 
 
-def _reciprocal(x: Range) -> FunctionRanges:
-    value = x.inverse()
-    return FunctionRanges(value, -value.square(), exact(2.0) * value * value.square(), (x.lo > 0) | (x.hi < 0))
-
-
-def _cbrt(x: Range) -> FunctionRanges:
-    value = _ends(np.cbrt, x)
-    slope = (exact(3.0) * value.square()).inverse()
-    by = value.inverse()
-    third = Range(np.array(1 / 3 - 1e-16), np.array(1 / 3 + 1e-16))
-    return FunctionRanges(value, slope, exact(-2.0) * third * slope * by * by.square())
-
-
-def _asinh(x: Range) -> FunctionRanges:
-    slope = _sqrt(_one(x) + x.square()).value.inverse()
-    return FunctionRanges(_ends(np.arcsinh, x), slope, -(x * slope * slope.square()))
-
-
-def _acosh(x: Range) -> FunctionRanges:
-    held = _cut(x, 1.0)
-    slope = _sqrt(held.square() - _one(x)).value.inverse()
-    return FunctionRanges(_ends(np.arccosh, held, 0.0), slope, -(held * slope * slope.square()), x.lo >= 1)
-
-
-def _atanh(x: Range) -> FunctionRanges:
-    held = _cut(x, -1.0, 1.0)
-    slope = _cut(_one(x) - held.square(), 0.0).inverse()
-    return FunctionRanges(_ends(np.arctanh, held), slope, exact(2.0) * held * slope.square(), (x.lo > -1) & (x.hi < 1))
-
-
-def _erf(x: Range) -> FunctionRanges:
-    factor = Range(np.full_like(x.lo, 1.1283791670955125), np.full_like(x.lo, 1.1283791670955128))  # 2/√π
-    slope = factor * _exp(-x.square()).value
-    return FunctionRanges(_ends(special.erf, x, -1.0, 1.0), slope, exact(-2.0) * x * slope)
-
-
 def _sinc(x: Range) -> FunctionRanges:
     """`∫₀¹ cos(πxt) dt`: slopes of at most π/2 and π²/3."""
-    angle = Range(np.full_like(x.lo, 3.141592653589793), np.full_like(x.lo, 3.1415926535897936)) * x
+    angle = _PI * x
     value = wave(angle, 0) * angle.inverse()
-    return FunctionRanges(_cut(value, -0.2173, 1.0), _all(x, 1.5708), _all(x, 3.29))
+    return FunctionRanges(value.cut(-0.2173, 1.0), _all(x, 1.5708), _all(x, 3.29))
 
 
 def _unknown(x: Range) -> FunctionRanges:
@@ -196,35 +185,45 @@ def _hidden(x: Range) -> FunctionRanges:
     return FunctionRanges(_all(x, 1.0), _all(x, 1.0), _all(x, 1.0))
 
 
+def _turned(turn: int) -> Callable[[Range], FunctionRanges]:
+    return lambda x: FunctionRanges(wave(x, turn), wave(x, turn + 1), wave(x, turn + 2))
+
+
 CURVES: Final[dict[str, Callable[[Range], FunctionRanges]]] = {
-    "exp": _exp,
-    "log": logarithm,
-    "sqrt": _sqrt,
-    "tanh": tanh,
-    "sigmoid": _sigmoid,
-    "softplus": _softplus,
-    "sin": lambda x: FunctionRanges(wave(x, 0), wave(x, 1), wave(x, 2)),
-    "cos": lambda x: FunctionRanges(wave(x, 1), wave(x, 2), wave(x, 3)),
-    "tan": _tan,
-    "sinh": lambda x: FunctionRanges(*_hyperbolic(x), _hyperbolic(x)[0]),
-    "cosh": lambda x: FunctionRanges(*_hyperbolic(x)[::-1], _hyperbolic(x)[1]),
-    "atan": _atan,
-    "asin": _asin,
-    "acos": _acos,
+    **{name: _CURVES[name] for name in _CURVES if name != "erfc"},
+    "sin": _turned(0),
+    "cos": _turned(1),
     "abs": _abs,
     "floor": _floor,
     "sign": lambda x: _step(Range(np.sign(x.lo), np.sign(x.hi)), (x.lo <= 0) & (x.hi >= 0)),
-    "reciprocal": _reciprocal,
-    "cbrt": _cbrt,
-    "asinh": _asinh,
-    "acosh": _acosh,
-    "atanh": _atanh,
-    "erf": _erf,
     "sinc": _sinc,
     "jv": _hidden,
     **dict.fromkeys(("gamma", "gammaln", "yv", "iv", "kv", "polygamma"), _unknown),
 }
 """Functions of one argument; the order of those that have one is not used."""
+
+
+class SeriesOperations:
+    """The functions of custom bases and base functions on series, `exp` to `erfc`."""
+
+    def __init__(self, like: Range, order: int) -> None:
+        self.like, self.order = like, order
+        self.pi = constant(exact(np.zeros_like(like.lo)) + _PI, order)
+
+    def number(self, value: float) -> RangeSeries:
+        return constant(exact(np.full_like(self.like.lo, value)), self.order)
+
+    def sin(self, u: RangeSeries, turn: int = 0) -> RangeSeries:
+        """Sine, advanced by quarter turns."""
+        return by_derivatives([wave(u.terms[0], turn + r) for r in range(len(u.terms))], u)
+
+    def cos(self, u: RangeSeries) -> RangeSeries:
+        return self.sin(u, 1)
+
+    def __getattr__(self, name: str) -> Callable[[RangeSeries], RangeSeries]:
+        if name not in _CURVES:
+            raise AttributeError(name)
+        return _CURVES[name].series
 
 
 def applied(name: str, f: Bundle) -> Bundle:
@@ -248,11 +247,10 @@ def power(f: Bundle, g: Bundle) -> Bundle:
         second = exact(p * (p - 1)) * whole_power(x, n - 2) if n * (n - 1) else zero
         away = np.asarray(((x.lo > 0) | (x.hi < 0)).all(-1)) if n < 0 else None
         return through(f, whole_power(x, n), first, second, away)
-    held = _cut(x, 0.0)
-    log = _ends(np.log, held)
+    log = _CURVES["log"].value(x)
 
     def of(q: Range) -> Range:
-        return _exp(q * log).value
+        return _CURVES["exp"].value(q * log)
 
     one, two = exact(p) - exact(1.0), exact(p) - exact(2.0)
     sound = (x.lo >= 0) if p > 0 else (x.lo > 0)

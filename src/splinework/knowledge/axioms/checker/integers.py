@@ -51,6 +51,21 @@ def _narrowed(sums: Integers, guard: int, wires: Sequence[Any]) -> Integers:
     return np.clip(sums, low, high)
 
 
+def code_ranges(model: Any, box: Mapping[str, Sequence[float]]) -> list[tuple[int, int]]:
+    """The ranges of codes of a box.
+
+    Raises:
+        Unreadable: If it is not one range of codes per input.
+    """
+    if set(box) != {wire.name for wire in model.inputs}:
+        raise Unreadable("its box is not one range per input")
+    for wire in model.inputs:
+        low, high = box[wire.name]
+        if not (low.is_integer() and high.is_integer() and wire.format.low <= low <= high <= wire.format.high):
+            raise Unreadable(f"its range of {wire.name} has no codes")
+    return [(int(low), int(high)) for low, high in (box[wire.name] for wire in model.inputs)]
+
+
 @dataclass
 class CodeCheck:
     """An integer model on ranges of codes, one per input."""
@@ -133,7 +148,39 @@ class CodeCheck:
         if s.word not in _MEANING:
             raise Unreadable(f"{s.word} is not defined for integer models")
         meant = range(len(self.outputs)) if s.output is None else [self.place(s.output, self.outputs)]
-        return [replace(claim, axiom=text) for j in meant for claim in _MEANING[s.word](s, self, j)]
+        lo, hi = ([float(pair[end]) for pair in self.codes] for end in (0, 1))
+        own: dict[str, Any] = {"axiom": text, "names": self.inputs, "lo": lo, "hi": hi}
+        return [replace(claim, **own) for j in meant for claim in _MEANING[s.word](s, self, j)]
+
+    def fault(self, claim: "CodeClaim", result: Mapping[str, Any]) -> str:
+        """Why the result of a claim is not confirmed; empty if it is."""
+        slack = claim.slack() if self.few and claim.slack is not None else None
+        worst = -np.inf if slack is None else float(slack.min())
+        if result["status"] == "refuted":
+            return self._counterexample(claim, slack, result)
+        if result["status"] == "proved" and result["method"] not in ("structure", "exhaustion"):
+            return f"it has no proof by {result['method']}"
+        if result["bound"] > max(worst, claim.bound()):
+            return f"the bound {result['bound']:.6g} is not what the tables give"
+        return ""
+
+    def _counterexample(self, claim: "CodeClaim", slack: Any, result: Mapping[str, Any]) -> str:
+        point = result["counterexample"]
+        if slack is None or point is None or list(point) != self.inputs or result["method"] != "exhaustion":
+            return "it is refuted, but without a counterexample"
+        at = []
+        for k, (wire, value) in enumerate(zip(self.model.inputs, point.values(), strict=True)):
+            codes = np.arange(self.codes[k][0], self.codes[k][1] + 1)
+            near = np.flatnonzero(np.isclose(decoded(wire, codes), value, rtol=1e-12, atol=1e-300))
+            if len(near) != 1:
+                return "its counterexample is no combination of codes"
+            at.append(int(near[0]) - (claim.start[1] if k == claim.start[0] else 0))
+        if any(not 0 <= index < size for index, size in zip(at, slack.shape, strict=True)):
+            return "its counterexample lies outside its codes"
+        value = float(slack[tuple(at)])
+        if not value < 0 or repr(value) != result["value"] or result["bound"] != float(slack.min()):
+            return "it has another value at its counterexample"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -146,6 +193,10 @@ class CodeClaim:
         start: An input, and the offset of the first code of the slack along it.
         bound: A bound of the slack by the tables alone.
         axiom: The text of the axiom.
+        names: Names of the inputs.
+        lo: The first code of every input.
+        hi: The last code.
+        tolerance: None.
     """
 
     text: str
@@ -153,6 +204,10 @@ class CodeClaim:
     start: tuple[int, int] = (0, 0)
     bound: Callable[[], float] = lambda: -np.inf
     axiom: str = ""
+    names: Sequence[str] = ()
+    lo: Sequence[float] = ()
+    hi: Sequence[float] = ()
+    tolerance: float = 0.0
 
 
 def _monotone(s: AxiomText, c: CodeCheck, j: int) -> list[CodeClaim]:
@@ -250,38 +305,3 @@ _MEANING: Final[Mapping[str, Callable[[AxiomText, CodeCheck, int], list[CodeClai
     "even": _even,
     "lipschitz": _lipschitz,
 }
-
-
-def fault(check: CodeCheck, claim: CodeClaim, result: Mapping[str, Any]) -> str:
-    """Why the result of a claim is not confirmed; empty if it is."""
-    status, bound = result["status"], result["bound"]
-    slack = claim.slack() if check.few and claim.slack is not None else None
-    worst = -np.inf if slack is None else float(slack.min())
-    if status == "refuted":
-        return _counterexample(check, claim, slack, result)
-    if result["counterexample"] is not None or result["value"]:
-        return "it is not refuted, but has a counterexample"
-    if status == "proved" and not (bound >= 0 and result["method"] in ("structure", "exhaustion")):
-        return "it is proved, but not by a bound that is not negative"
-    if bound > max(worst, claim.bound()):
-        return f"the bound {bound:.6g} is not what the tables give"
-    return ""
-
-
-def _counterexample(check: CodeCheck, claim: CodeClaim, slack: Any, result: Mapping[str, Any]) -> str:
-    point = result["counterexample"]
-    if slack is None or point is None or list(point) != check.inputs or result["method"] != "exhaustion":
-        return "it is refuted, but without a counterexample"
-    at = []
-    for k, (wire, value) in enumerate(zip(check.model.inputs, point.values(), strict=True)):
-        codes = np.arange(check.codes[k][0], check.codes[k][1] + 1)
-        near = np.flatnonzero(np.isclose(decoded(wire, codes), value, rtol=1e-12, atol=1e-300))
-        if len(near) != 1:
-            return "its counterexample is no combination of codes"
-        at.append(int(near[0]) - (claim.start[1] if k == claim.start[0] else 0))
-    if any(not 0 <= index < size for index, size in zip(at, slack.shape, strict=True)):
-        return "its counterexample lies outside its codes"
-    value = float(slack[tuple(at)])
-    if not value < 0 or repr(value) != result["value"] or result["bound"] != float(slack.min()):
-        return "it has another value at its counterexample"
-    return ""

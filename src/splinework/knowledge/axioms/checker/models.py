@@ -9,7 +9,7 @@ import numpy as np
 
 from splinework.knowledge.axioms.checker.edges import Edges
 from splinework.knowledge.axioms.checker.formulas import BUNDLES, FormulaSteps, Unreadable, read
-from splinework.knowledge.axioms.checker.functions import logarithm, tanh
+from splinework.knowledge.axioms.checker.functions import CURVES
 from splinework.knowledge.axioms.checker.layers import array, read_layer
 from splinework.knowledge.axioms.checker.ranges import Bundle, Floats, Pair, Range, beside, exact, through
 from splinework.nn.frame import FramedKAN, identifiers
@@ -121,7 +121,7 @@ class ModelRanges:
         scales, shift, factor = self.reading.scalings[0]
         if "log" in scales:
             log = np.array([scale == "log" for scale in scales])
-            value, first, second, _ = logarithm(u.v)
+            value, first, second, _ = CURVES["log"](u.v)
             one, zero = np.ones_like(u.v.lo), np.zeros_like(u.v.lo)
             chosen = [
                 Range(np.where(log, a.lo, b), np.where(log, a.hi, c))
@@ -149,7 +149,7 @@ class ModelRanges:
         if n.squashed:
             middle, half = (exact(n.low) + exact(n.high)) * exact(0.5), (exact(n.high) - exact(n.low)) * exact(0.5)
             inside = u.moved(-middle).scaled(half.inverse())
-            value, first, second, _ = tanh(inside.v)
+            value, first, second, _ = CURVES["tanh"](inside.v)
             u = through(inside, value, first, second).scaled(half).moved(middle)
         if number == len(self.tables):
             self.tables.append(Edges(n, Range(u.v.lo[0], u.v.hi[0])))

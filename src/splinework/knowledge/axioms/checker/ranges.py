@@ -96,6 +96,10 @@ class Range:
         """The largest magnitude."""
         return np.maximum(np.abs(self.lo), np.abs(self.hi))
 
+    def cut(self, least: float, most: float = np.inf) -> Range:
+        """The part between two numbers."""
+        return Range(np.clip(self.lo, least, most), np.clip(self.hi, least, most))
+
     def hull(self, other: Range) -> Range:
         """The smallest range that contains both."""
         return Range(np.minimum(self.lo, other.lo), np.maximum(self.hi, other.hi))
