@@ -165,7 +165,7 @@ def test_the_audit_finds_a_bound_and_an_installed_package_below_a_mended_release
 
 def built(folder: Path, *, native: bool) -> dict[str, bytes]:
     """The wheel and the sources, built in a copy of the tree at another place."""
-    pytest.importorskip("build")
+    pytest.importorskip("build.__main__")
     pytest.importorskip("scikit_build_core")
     pytest.importorskip("nanobind")
     tree = folder / "tree"
@@ -177,7 +177,7 @@ def built(folder: Path, *, native: bool) -> dict[str, bytes]:
     settings = {"SPLINEWORK_NATIVE" if native else "SPLINEWORK_PURE": "1", "SOURCE_DATE_EPOCH": "1700000000"}
     environment = {**os.environ, **settings}
     words = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "dist", tree]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, env=environment, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
     return {path.name: path.read_bytes() for path in sorted((folder / "dist").iterdir())}
 
