@@ -26,6 +26,8 @@ MUTANTS ?=
 ATTACK ?=
 # Options of tests/fuzz, such as --seconds 3600 --seed 7 --target model,estimator.
 FUZZ ?=
+# Options of tests/faults, such as --instants 200 --seed 7 --record.
+KILL ?=
 # The commit that `check` compares with; without, where the branch left main.
 BASE ?=
 # What the environment of the tests is installed with; the tests of packages that are missing are skipped.
@@ -58,7 +60,7 @@ SECONDS ?= 30
 SEED ?= 0
 CROSS := aarch64-linux-gnu
 
-.PHONY: help demo test check test-all test-oldest mutants attack fuzz test-kernels sanitize test-aarch64 bench bench-rivals bench-training bench-formulas
+.PHONY: help demo test check test-all test-oldest mutants attack fuzz kill audit test-kernels sanitize test-aarch64 bench bench-rivals bench-training bench-formulas
 .PHONY: bench-tabular bench-panel bench-pde hardware-tools lint structure docs screenshots wheel wheel-check clean
 .DEFAULT_GOAL := help
 
@@ -94,6 +96,12 @@ attack: $(TESTING) ## random models, claims near the truth, forged certificates 
 
 fuzz: $(TESTING) ## change what can be read a little, ten minutes long, and print what was neither read nor refused; options in FUZZ
 	@PYTHONPATH=. $(BIN)/python -m tests.fuzz $(FUZZ)
+
+kill: $(TESTING) ## kills, signals, failing disks and little memory at 1000 random instants, resumably; options in KILL
+	@PYTHONPATH=. $(BIN)/python -m tests.faults $(KILL)
+
+audit: $(TESTING) ## compare what is required and installed with the known weaknesses in .ci/advisories.csv, without a network
+	@$(BIN)/python .ci/audit.py
 
 test-kernels: ## the C++ kernels against their oracle, without Python
 	@$(call kernels,release,)

@@ -3,61 +3,25 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
-import torch
 
 from splinework.data import temporary
+from tests.faults.client import Server, calls, leftovers, prepared, same, state, sweep
 from tests.faults.tasks import TASKS, _fit
-from tests.loop.parts import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux" or shutil.which("gcc") is None, reason="needs Linux and gcc")
 COMMANDS = ("predict", "fit")
 """Tasks that run a command, and end with a code and a line."""
 QUICK_TASKS = [task for task in TASKS if task not in {"parquet", "save", "predict"}]
 """Tasks that take little time; the slow tests have all of them."""
-
-
-class Server:
-    """The process that forks the processes to be killed; see server.py."""
-
-    def __init__(self, folder: Path) -> None:
-        shim = folder / "shim.so"
-        subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", shim, ROOT / "tests/faults/shim.c", "-ldl"], check=True)
-        program = (
-            "import sys, types; tests = types.ModuleType('tests'); tests.__path__ = [sys.argv[1]]; sys.modules['tests'] = tests\n"
-            "import runpy; runpy.run_module('tests.faults.server', run_name='__main__')"
-        )
-        environment = {**os.environ, "LD_PRELOAD": str(shim), "OMP_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", program, str(ROOT / "tests")],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT,
-        )  # fmt: skip
-
-    def run(self, task: str, folder: Path, **fault: Any) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"task": task, "folder": str(folder), **fault}) + "\n")
-        self._process.stdin.flush()
-        found: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return found
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(timeout=60)
-        self._process.stdout.close()
 
 
 @pytest.fixture(scope="module")
@@ -74,33 +38,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(temporary, "MIN_AGE_SECONDS", 0.0)
     (tmp_path / "w").mkdir()
     return tmp_path / "w"
-
-
-def prepared(task: str, place: Path) -> Path:
-    """The folder with the old state of a task."""
-    shutil.rmtree(place)
-    place.mkdir()
-    TASKS[task].old(place)
-    return place
-
-
-def leftovers(place: Path) -> list[Path]:
-    return list(place.rglob(f"{temporary.PREFIX}*"))
-
-
-def sweep(place: Path) -> None:
-    """What the next run does where it writes."""
-    for folder in {path.parent for path in leftovers(place)}:
-        temporary.sweep(folder)
-
-
-def calls(server: Server, task: str, place: Path) -> int:
-    """Number of calls by which a task changes its folder."""
-    found = server.run(task, prepared(task, place), count=True)
-    assert found["code"] == 0, found
-    TASKS[task].check(place)
-    assert leftovers(place) == []
-    return int(found["streams"].split()[-1])
 
 
 def instants(count: int, most: int) -> list[int]:
@@ -122,14 +59,6 @@ def check_kills(server: Server, task: str, place: Path, most: int) -> int:
         if reference is not None:
             assert same(state(_fit(place)), reference), at
     return len(every)
-
-
-def state(fitted: Any) -> dict[str, torch.Tensor]:
-    return dict(fitted.model.state_dict())
-
-
-def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
-    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
 
 
 @pytest.mark.parametrize("task", QUICK_TASKS)
@@ -254,4 +183,26 @@ def test_what_is_in_use_is_not_swept(place):
                 os._exit(0)
         os.waitpid(child, 0)
         assert held.is_dir()
+    assert leftovers(place) == []
+
+
+@pytest.mark.parametrize("name", ["mkdir", "rmtree"])
+def test_an_interruption_while_a_temporary_folder_is_made_or_removed_leaves_none(place, monkeypatch, name):
+    """As a signal may come right after the call of the system."""
+    real, asked = getattr(Path if name == "mkdir" else shutil, name), []
+
+    def interrupted(*arguments: object, **words: object) -> None:
+        if name == "mkdir":
+            real(*arguments, **words)
+        if not asked:
+            asked.append(name)
+            raise KeyboardInterrupt
+        if name == "rmtree":
+            real(*arguments, **words)
+
+    monkeypatch.setattr(Path if name == "mkdir" else shutil, name, interrupted)
+    with pytest.raises(KeyboardInterrupt), temporary.temporary_folder(place) as held:
+        (held / "a").touch()
+    monkeypatch.undo()
+    assert asked == [name]
     assert leftovers(place) == []

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from tests.fuzz.cases import run
-from tests.fuzz.subjects import TARGETS
+from tests.fuzz.targets import TARGETS
 
 
 def main() -> int:

@@ -35,9 +35,7 @@ from splinework.nn.shaping import Shaping
 from splinework.splines.cones import CONVEX, INCREASING
 from splinework.tabular import KANClassifier, KANRegressor, KANTransformer, load
 from splinework.train.journal import open_journal
-from tests.fuzz.cases import Target
 from tests.fuzz.changes import changed, changed_bytes, changed_safetensors, changed_text, split_safetensors
-from tests.fuzz.tables import options, table
 from tests.hardware.cases import random_model
 from tests.tabular.tables import QUICK, labels, mixed, numbers
 
@@ -324,24 +322,3 @@ def place(rng: Random) -> None:
     name = changed_text("folder/model.safetensors", rng, ("..", "\x00", "/", "~", "a" * 300, "\ud800"))
     with pytest.raises(FileError):
         sw.load(Path(FOLDER, "none", name.lstrip("/")))
-
-
-TARGETS: dict[str, Target] = {
-    "model": model_file,
-    "estimator": estimator_file,
-    "certificate": certificate_file,
-    "golden": golden_file,
-    "marker": marker_file,
-    "recipe": recipe_values,
-    "checkpoint": journal_file,
-    "formula": formula,
-    "partial": partial_formula,
-    "unit": unit,
-    "axiom": axiom,
-    "axioms": axioms_file,
-    "toml": toml_file,
-    "place": place,
-    "table": table,
-    "options": options,
-}
-"""Every target by its name."""

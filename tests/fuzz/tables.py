@@ -127,12 +127,17 @@ def options(rng: Random) -> None:
     before = Path.cwd()
     os.chdir(place)  # words may stand where the name of a file does
     try:
-        _check(CliRunner().invoke(main, words, prog_name="splinework"), words)
+        check_result(CliRunner().invoke(main, words, prog_name="splinework"), words)
     finally:
         os.chdir(before)
 
 
-def _check(result: Result, words: list[str]) -> None:
+def check_result(result: Result, words: list[str]) -> None:
+    """Whether a command was done, or refused by one line without a traceback.
+
+    Raises:
+        AssertionError: If not.
+    """
     errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert result.exit_code in (0, 1, 2), (result.exit_code, words)
     assert "Traceback" not in result.output or "--debug" in words, words

@@ -10,7 +10,7 @@ import pytest
 
 from splinework.errors import ConfigError
 from tests.fuzz.cases import MAX_GROWTH_MB, run
-from tests.fuzz.subjects import TARGETS
+from tests.fuzz.targets import TARGETS
 
 SECONDS = 1.0
 """Processor time of a target in `make test`."""

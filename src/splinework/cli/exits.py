@@ -27,7 +27,15 @@ from typing import Any, Final, NoReturn, TextIO
 
 import click
 
-from splinework.cli.interrupts import INTERRUPTED, Interrupted, Terminated, answering, at_once, terminable
+from splinework.cli.interrupts import (
+    INTERRUPTED,
+    Interrupted,
+    Terminated,
+    answering,
+    at_once,
+    never_discarded,
+    terminable,
+)
 from splinework.errors import FitWarning, SplineworkError, bounded
 
 DONE: Final = 0
@@ -76,7 +84,7 @@ def run_and_exit(run: Callable[[], Any], handling: ErrorHandling) -> NoReturn:
 def _status(run: Callable[[], Any], handling: ErrorHandling) -> int:
     """Runs a command, prints its error if there is one, and returns the exit code."""
     try:
-        with answering(at_once), terminable(), _warnings_in_a_line(handling):
+        with never_discarded(), answering(at_once), terminable(), _warnings_in_a_line(handling):
             status = run()
             sys.stdout.flush()
     except (OutputClosed, BrokenPipeError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +14,9 @@ from typing import Final, NoReturn
 
 INTERRUPTED: Final = 130
 """Exit code of an interrupted command: 128 and the number of the signal, as in shells."""
+_MOMENT_SECONDS: Final = 0.01
+_DISCARDED: Final[list[BaseException | None]] = []
+"""What is to be raised again, see `never_discarded`; None where it has come too late."""
 STOPPING_MESSAGE: Final = "stopping: the best result so far will be written; press Ctrl-C again to quit without it"
 
 
@@ -59,6 +64,7 @@ class InterruptHandler:
             yield
         finally:
             self._searching = False
+            _DISCARDED[:] = [None for _ in _DISCARDED]  # the search has ended, and its result will be written
 
     def interrupt(self) -> None:
         """Handles Ctrl-C. After the search the first one has no effect, as files are being written."""
@@ -81,13 +87,42 @@ def answering(interrupt: Callable[[], None]) -> Iterator[None]:
         return
 
     def answer(number: int, frame: FrameType | None) -> None:
-        interrupt()
+        if not _DISCARDED:
+            interrupt()
+        elif (error := _DISCARDED.pop()) is not None:
+            raise error
 
     before = signal.signal(signal.SIGINT, answer)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def never_discarded() -> Iterator[None]:
+    """Inside, an interruption that Python would discard is raised again a moment later.
+
+    What a signal handler raises is printed and forgotten where Python was in a destructor or in the callback of a weak reference,
+    as they run after each import.
+    """
+
+    def again(found: sys.UnraisableHookArgs) -> None:
+        if not isinstance(found.exc_value, (Interrupted, SearchStopped, Terminated)):
+            before(found)
+            return
+        _DISCARDED.append(found.exc_value.with_traceback(None))
+        timer = threading.Timer(_MOMENT_SECONDS, _thread.interrupt_main)
+        timer.daemon = True
+        timer.start()
+
+    before = sys.unraisablehook
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+        _DISCARDED.clear()
 
 
 @contextmanager

@@ -8,12 +8,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import shutil
+import string
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Final
 
 PREFIX: Final = ".saving-"
@@ -23,6 +24,7 @@ MIN_AGE_SECONDS: Final = 60.0
 """Age below which a folder without a lock is left alone: between its making and its locking lies a moment."""
 SPARE_BYTES: Final = 2**22
 """Memory that is held back to tidy up with, where everything else is used up."""
+_LETTERS: Final = string.ascii_lowercase + string.digits
 _NAME: Final = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}")
 
 
@@ -35,13 +37,27 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
     """
     sweep(parent)
     spare = bytearray(SPARE_BYTES)
-    folder = Path(mkdtemp(prefix=PREFIX, dir=parent))
+    # The name first: an interruption may come as soon as the folder is there. Two processes that draw the same one of 36⁸ names
+    # at the same moment are left out of account.
+    folder = _unused_name(parent)
     try:
+        folder.mkdir(mode=0o700)
         with _lock(folder):
             yield folder
     finally:
         del spare
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+        except BaseException:  # an interruption
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+def _unused_name(parent: Path) -> Path:
+    while True:
+        name = parent / (PREFIX + "".join(secrets.choice(_LETTERS) for _ in range(8)))
+        if not os.path.lexists(name):
+            return name
 
 
 def sweep(parent: Path) -> None:

@@ -7,6 +7,7 @@ pykan writes, none of which makes an object.
 
 import os
 import struct
+import zipfile
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -205,6 +206,7 @@ def _tensor(state: dict[str, Tensor], key: str, shape: tuple[int | None, ...], s
 def _state(path: Path) -> dict[str, Tensor]:
     """The tensors of a state file."""
     try:
+        _check_stored(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise FileError(
@@ -218,7 +220,24 @@ def _state(path: Path) -> dict[str, Tensor]:
         ) from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) and isinstance(k, str) for k, v in state.items()):
         raise FileError(f"{path} holds {type(state).__name__}, not a state of named tensors.")
+    for name, value in state.items():
+        if value.layout != torch.strided or value.untyped_storage().nbytes() < value.numel() * value.element_size():
+            raise FileError(
+                f"{path}: {name:.60} does not hold all of its {value.numel()} numbers; save it again with pykan."
+            )
     return dict(state)
+
+
+def _check_stored(path: Path) -> None:
+    """Checks that a state is an archive whose members are not packed, as torch writes it: it takes the memory of its size.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise ValueError(f"it has {path.stat().st_size} bytes, and would unpack to {unpacked}; torch does not pack")
 
 
 def _config(path: Path) -> dict[str, Any]:

@@ -43,7 +43,13 @@ def _group() -> Any:
     """All processes, connected by gloo, whatever else they are connected by."""
     if not _GROUP:
         if not dist.is_initialized():
-            dist.init_process_group("gloo", timeout=PATIENCE)
+            try:
+                dist.init_process_group("gloo", timeout=PATIENCE)
+            except (ValueError, RuntimeError) as error:  # of the variables, or of the connection
+                raise ConfigError(
+                    f"the processes of this fit cannot be connected ({error}). The variables RANK, WORLD_SIZE, MASTER_ADDR and "
+                    "MASTER_PORT come from torchrun: start the program by it, or remove them and fit in one process."
+                ) from error
         _GROUP.append(dist.new_group(backend="gloo", timeout=PATIENCE))
         atexit.register(leave)  # the threads of an open connection would end the interpreter by an abort
     return _GROUP[0]

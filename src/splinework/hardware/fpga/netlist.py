@@ -75,10 +75,10 @@ def read_netlist(path: Path) -> dict[str, Module]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        modules = [module_of(name, raw) for name, raw in content["modules"].items()]
-    except (OSError, ValueError, LookupError, TypeError) as error:
+        modules = {module.name: module for module in (module_of(*each) for each in content["modules"].items())}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise FileError(f"{path} is not a netlist of yosys ({error}); install a supported version of yosys.") from error
-    return {module.name: module for module in modules}
+    return modules
 
 
 def module_of(name: str, raw: Mapping[str, Any]) -> Module:

@@ -1,6 +1,7 @@
 """Arrays of which only slices are in memory: memory-mapped files, mostly."""
 
 import hashlib
+import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +79,7 @@ def _mapped(array: Any, name: str) -> Any:
             array = np.load(array, mmap_mode="r")
         except FileNotFoundError as error:
             raise FileError(f"there is no file {array}; {name} takes an array or the path of a .npy file.") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, OverflowError, TypeError, tokenize.TokenError, SyntaxError, EOFError) as error:
             raise FileError(f"{array} cannot be mapped as {name} ({error}); save it with numpy.save.") from error
     array = array if isinstance(array, np.ndarray) else np.asarray(array)
     if array.dtype.kind not in "biuf":
