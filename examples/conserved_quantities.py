@@ -4,6 +4,9 @@ The first two are those of KAN 2.0 (Liu et al. 2024b, arXiv 2408.10205, §5: har
 then a pendulum with 1 % noise, Lotka and Volterra's populations, and Kepler's orbits. Neither time nor masses nor equations are
 given. `splinework reproduce conserved-quantities` compares the same systems with the paper.
 
+pykan's Physics_2A_conservation_law: x² + p²
+pykan's Physics_2B_conservation_law_2D: one of three quantities for each of three seeds
+
 Run: python examples/conserved_quantities.py (ten seconds)
 """
 

@@ -3,6 +3,9 @@
 The first is the example of Liu et al. 2024 (arXiv 2404.19756, §2.5.1); the second is the phase boundary of its tutorials, in
 which the last edge is known beforehand.
 
+pykan's hellokan: test RMSE 7e-11, exp(x2² + sin(3.1416 x1))
+pykan's Example_13_phase_transition: test RMSE 0.12
+
 Run: python examples/fix_and_train.py (half a minute)
 """
 

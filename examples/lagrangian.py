@@ -5,6 +5,8 @@ Lagrange is linear in L: with L a sum of terms, what multiplies the coefficients
 coefficients are its null vector. The sparsest one that vanishes on all rows is looked for. `splinework reproduce lagrangians`
 compares the same motions with the paper.
 
+pykan's Physics_1_Lagrangian: loss 5.0e-5 in 3 minutes
+
 Run: python examples/lagrangian.py (a few seconds)
 """
 

@@ -4,6 +4,8 @@ Of six columns x3 = exp(sin(πx1) + x2²) and x5 = x4³; the sixth has no relati
 finds one of the two by its seed; here both come back, with 5 % noise in all columns.
 `splinework reproduce unsupervised-relations` has the paper's network, and a contrastive one that finds both.
 
+pykan's Example_12_unsupervised_learning: one of the two relations, by the seed
+
 Run: python examples/relations.py (a minute)
 """
 
