@@ -64,8 +64,8 @@ class Curves:
 
     def only(self, chosen: Integers) -> "Curves":
         """Some of the edges, with the ranges of all nodes."""
-        parts = (self.layer, self.source, self.target, self.score, self.x, self.y)
-        return Curves(*(part[chosen] for part in parts), self.ranges)
+        ends = self.layer[chosen], self.source[chosen], self.target[chosen]
+        return Curves(*ends, self.score[chosen], self.x[chosen], self.y[chosen], self.ranges)
 
 
 def private_copy(model: Model, x: Any) -> tuple[Model, Tensor]:

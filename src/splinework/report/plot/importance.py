@@ -13,6 +13,7 @@ from splinework.report.plot.style import (
     INK,
     LINE_WIDTH,
     MUTED,
+    PALE_BLUE,
     SMALL_POINTS,
     VERMILION,
     axes_or_new,
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 MAX_BARS = 12
 """Inputs or terms that are drawn, the largest; the others are one bar, or are counted."""
 BAR_HEIGHT = 0.27
-PALE = "#a3cbe3"
-"""The blue of the series, paler: a bar that grid lines do not shine through."""
 
 
 def plot_importance(found: "Importance", *, output: int = 0, ax: Axes | None = None) -> Axes:
@@ -54,10 +53,10 @@ def plot_importance(found: "Importance", *, output: int = 0, ax: Axes | None = N
     ax = axes_or_new(ax, 5.2, 0.9 + BAR_HEIGHT * len(order))
     places = np.arange(len(order))
     errors = {"ecolor": INK, "elinewidth": 0.9, "capsize": 2.0}
-    ax.barh(places, total[order], 0.66, color=PALE, xerr=found.sobol.total_error[order, output], error_kw=errors)
+    ax.barh(places, total[order], 0.66, color=PALE_BLUE, xerr=found.sobol.total_error[order, output], error_kw=errors)
     ax.barh(places, np.maximum(first[order], 0), 0.66, color=BLUE)
     ax.barh([0], [0], color=BLUE, label="alone")
-    ax.barh([0], [0], color=PALE, label="with its interactions")
+    ax.barh([0], [0], color=PALE_BLUE, label="with its interactions")
     _rows(ax, [_shown(found.inputs[i]) for i in order])
     tidy(ax, x=f"share of the variance of {shown_name(found.outputs[output])}", title=_left_out(found.inputs))
     ax.set_xlim(left=0)
