@@ -177,10 +177,15 @@ class ExplanationMixin:
             tuple(tuple(np.flatnonzero(owners == i).tolist()) for i in range(len(columns))),
             self.model_ if isinstance(self.model_, KAN) else None,
             self._row_losses(),
+            self._row_slopes(),
         )
 
     def _row_losses(self) -> Callable[[Floats, Any], Floats] | None:
         """The loss of each row by outputs and the user's targets; None for squared errors."""
+        return None
+
+    def _row_slopes(self) -> Callable[[Floats, Any], Floats] | None:
+        """The derivative of each row's loss by the outputs; None for squared errors."""
         return None
 
     def plot(self, **options: Any) -> Axes:

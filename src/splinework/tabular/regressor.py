@@ -210,6 +210,17 @@ class KANRegressor(RegressorMixin, KANEstimator):
 
         return losses
 
+    def _row_slopes(self) -> Callable[[Floats, Any], Floats] | None:
+        task = self._task
+        if isinstance(task, Regression):
+            return None
+
+        def slopes(outputs: Floats, y: Any) -> Floats:
+            targets = numbers_of(y, "y").reshape(len(outputs), -1)
+            return np.asarray(task.slope(torch.from_numpy(outputs), torch.from_numpy(targets)).numpy())
+
+        return slopes
+
     @property
     def _explains_rows(self) -> bool:
         return isinstance(self._task, Regression)

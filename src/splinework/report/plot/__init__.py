@@ -11,7 +11,13 @@ from splinework.report.plot.film import Film
 from splinework.report.plot.fits import plot_fit, plot_residual_histogram, plot_residuals
 from splinework.report.plot.histograms import plot_activations, plot_grids
 from splinework.report.plot.history import plot_history
-from splinework.report.plot.importance import plot_effect, plot_explanation, plot_importance, plot_surface
+from splinework.report.plot.importance import (
+    plot_effect,
+    plot_explanation,
+    plot_importance,
+    plot_interactions,
+    plot_surface,
+)
 from splinework.report.plot.modules import plot_structure
 from splinework.report.plot.pareto import plot_pareto
 
@@ -26,6 +32,7 @@ __all__ = [
     "plot_grids",
     "plot_history",
     "plot_importance",
+    "plot_interactions",
     "plot_pareto",
     "plot_residual_histogram",
     "plot_residuals",

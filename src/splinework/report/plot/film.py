@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 1000
 """Rows on which curves and scores of a frame are computed, evenly thinned."""
-MAX_INCHES = 7.5
-"""Largest side of a frame; larger diagrams are drawn smaller."""
+MIN_INCHES, MAX_INCHES = 4.2, 7.5
+"""Least width of a frame, and its largest side; larger diagrams are drawn smaller."""
 CURVE_INCHES = 1.35
 """Height of the curve of errors."""
 
@@ -144,7 +144,7 @@ class Film:
         frames = self._shown()
         if not -len(frames) <= number < len(frames):
             raise ConfigError(f"the film has the frames 0 to {len(frames) - 1}, got {number}.")
-        figure = style.new_figure(*self._size(frames[-1]))
+        figure = style.new_figure(*self._size(frames))
         self._draw(figure, frames[number])
         return figure
 
@@ -168,7 +168,7 @@ class Film:
         frames = self._shown()
         pace = max(1, min(30, round(len(frames) / self.seconds)))
         frames = [*frames, *frames[-1:] * (2 * pace)]
-        figure = style.new_figure(*self._size(frames[-1]))
+        figure = style.new_figure(*self._size(frames))
         with tempfile.TemporaryDirectory() as folder:
             made = Path(folder) / f"film{goal.suffix.lower()}"
             writer = PillowWriter(fps=pace) if made.suffix == ".gif" else FFMpegWriter(fps=pace, codec="h264")
@@ -210,12 +210,12 @@ class Film:
         assert self._rows is not None
         return plot(model, self._rows, ax=ax, metric=self.metric, names=self.names)
 
-    def _size(self, frame: _Frame) -> tuple[float, float]:
-        """Width and height of a frame in inches: those of the last diagram, with the curve below; even numbers of pixels."""
-        ax = self._plot(frame.model)
-        box, dpi = ax.get_window_extent(), ax.figure.dpi
-        width, height = box.width / dpi, box.height / dpi
-        width = max(width, 3.2)
+    def _size(self, frames: Sequence[_Frame]) -> tuple[float, float]:
+        """Width and height in inches that the first and the last diagram need, with the curve; even numbers of pixels."""
+        axes = [self._plot(frame.model) for frame in (frames[0], frames[-1])]
+        boxes = [(ax.get_window_extent(), ax.figure.dpi) for ax in axes]
+        width = max(MIN_INCHES, *(box.width / dpi for box, dpi in boxes))
+        height = max(box.height / dpi for box, dpi in boxes)
         shrunk = min(1.0, MAX_INCHES / max(width, height))
         sizes = width * shrunk, height * shrunk + CURVE_INCHES
         first, second = (2 * math.ceil(each * self.dpi / 2) / self.dpi for each in sizes)
@@ -237,7 +237,7 @@ class Film:
                 ax.plot(numbers, errors, color=colour, linewidth=0.8, alpha=0.25)
                 ax.plot(numbers[seen], errors[seen], color=colour, linewidth=style.LINE_WIDTH, gid=name)
         ax.axvline(frame.number, color=style.MUTED, linewidth=0.8)
-        style.tidy(ax, x="step", title=f"{frame.step.stage}, step {frame.number}: RMSE {frame.step.rmse_train:.2g}")
+        style.tidy(ax, x="step", title=f"{style.shown_name(frame.step.stage)}: RMSE {frame.step.rmse_train:.2g}")
         ax.set_xlim(numbers[0] - 0.5, max(numbers[-1], numbers[0] + 1) + 0.5)
 
 
