@@ -217,6 +217,9 @@ class KANClassifier(ClassifierMixin, KANEstimator):
 
         return slopes
 
+    def _likelihood(self) -> Task:
+        return self._classes.task
+
     def _learn_likelihood(self, task: Task | None) -> None:
         if isinstance(task, Classification):
             self._classes = replace(self._classes, lapses=task.lapses)

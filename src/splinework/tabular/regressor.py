@@ -221,6 +221,17 @@ class KANRegressor(RegressorMixin, KANEstimator):
 
         return slopes
 
+    def _likelihood(self) -> Task:
+        return self._task
+
+    def _noise(self) -> Floats | None:
+        errors: ResidualModel | None = getattr(self, "_residuals", None)
+        if errors is None or not isinstance(self._task, Regression):
+            return None
+        x = self._rows().x
+        sizes = errors.sizes(x, outputs_of(self.model_, x), self._task) * errors.deviation
+        return np.asarray((sizes**2).mean(axis=0))
+
     @property
     def _explains_rows(self) -> bool:
         return isinstance(self._task, Regression)
