@@ -36,6 +36,7 @@ def labels(values, generator):
     return (generator.uniform(size=len(values)) < 1 / (1 + np.exp(-2 * values))).astype(int)
 
 
+@pytest.mark.slow
 def test_bands_of_ninety_percent_cover_about_that_share():
     assert 0.82 <= coverage(lambda: sw.KANRegressor(hidden=0), normal, truth, 6, 150) <= 0.99
 
@@ -81,6 +82,7 @@ def test_a_wider_level_is_wider_and_what_has_no_rows_has_no_band(tmp_path):
     assert all(np.all(each.width == 0) for each in effects(constant, x))
 
 
+@pytest.mark.slow
 def test_categories_and_several_outputs_have_bands():
     import pandas as pd
 

@@ -21,7 +21,7 @@ from splinework.report.plot import style
 from splinework.report.plot.curves import Curves, Integers, edge_curves, given_names, inside, unit_curves
 from splinework.report.plot.layout import DiagramLayout, lay_out
 from splinework.report.plot.metrics import Metric
-from splinework.report.plot.nodes import draw_names, draw_nodes
+from splinework.report.plot.nodes import MIN_NODE_OPACITY, draw_names, draw_nodes, strength_of
 from splinework.report.plot.orientation import Key, function_names, functions_of, oriented
 from splinework.report.plot.pen import LETTER_WIDTH, POINTS_PER_INCH, Pen, frame, label_width
 from splinework.report.plot.protocols import Floats, FormulaLike, TableLike, best_of
@@ -124,7 +124,7 @@ def plot(
     )
     plain = np.setdiff1d(np.arange(len(curves)), chosen)
     _draw_plain_lines(pen, layout, curves.only(plain), colours[plain], alone=not len(shown))
-    _draw_factors(pen, layout, nodes)
+    _draw_factors(pen, layout, curves, nodes, opacity)
     if len(shown):
         _draw_lines(pen, layout, shown, colours[chosen])
         _draw_boxes(pen, layout, shown, known[chosen], colours[chosen], opaque=len(plain) > 0)
@@ -213,17 +213,17 @@ def _ends(layout: DiagramLayout, curves: Curves) -> tuple[Floats, Floats]:
     return start, end
 
 
-def _draw_factors(pen: Pen, layout: DiagramLayout, nodes: Sequence[Nodes]) -> None:
-    """Lines from factors to products."""
-    factors = [
-        np.stack([layout.sums[l][j], layout.nodes[l + 1][node]])
-        for l, layer in enumerate(nodes[1:])
-        for node, group in enumerate(layer.groups)
-        for j in (group if len(group) > 1 else ())
-    ]
-    pen.ax.add_collection(
-        LineCollection(factors, colors=pen.ink, linewidths=1.2 * pen.size, zorder=1, gid="factors"), autolim=False
-    )
+def _draw_factors(pen: Pen, layout: DiagramLayout, curves: Curves, nodes: Sequence[Nodes], opacity: Floats) -> None:
+    """Lines from factors to products, with the opacity of the product."""
+    factors, colours = [], []
+    for l, layer in enumerate(nodes[1:], start=1):
+        for node, group in enumerate(layer.groups):
+            strength = strength_of(curves, opacity, l, node, group) or MIN_NODE_OPACITY
+            for j in group if len(group) > 1 else ():
+                factors.append(np.stack([layout.sums[l - 1][j], layout.nodes[l][node]]))
+                colours.append((*to_rgb(pen.ink), strength))
+    lines = LineCollection(factors, colors=colours, linewidths=1.2 * pen.size, zorder=1, gid="factors")
+    pen.ax.add_collection(lines, autolim=False)
 
 
 def _draw_boxes(

@@ -26,7 +26,7 @@ def draw_nodes(pen: Pen, layout: DiagramLayout, curves: Curves, nodes: Sequence[
     }
     for l, centres in enumerate(layout.nodes):
         for node, (centre, group) in enumerate(zip(centres, nodes[l].groups, strict=True)):
-            strength = _strength(curves, opacity, l, node, group)
+            strength = strength_of(curves, opacity, l, node, group)
             if strength is None:
                 dots["idle"].append((centre, 1.0))
                 continue
@@ -52,7 +52,7 @@ def draw_nodes(pen: Pen, layout: DiagramLayout, curves: Curves, nodes: Sequence[
             pen.ax.scatter(x, y, s=size**2, marker=sign, color=pen.paper, linewidths=1.1 * pen.size, zorder=5)
 
 
-def _strength(curves: Curves, opacity: Floats, l: int, node: int, group: Sequence[int]) -> float | None:
+def strength_of(curves: Curves, opacity: Floats, l: int, node: int, group: Sequence[int]) -> float | None:
     """Opacity of a node: that of its strongest edge, with a minimum; None without edges."""
     out = (curves.layer == l) & (curves.source == node)
     into = (curves.layer == l - 1) & np.isin(curves.target, group)
