@@ -18,6 +18,7 @@ COMMANDS = {
     "discover": "Find the law behind one column of a table.",
     "predict": "Predict for new rows with a fitted model.",
     "show": "Describe a fitted model.",
+    "plot": "Draw a picture of a fitted model, or a film of its fit.",
     "report": "Write a report on a fitted model, with or without data.",
     "open": "View and edit a network in the browser.",
     "verify": "Prove or refute axioms of a model, or check a certificate.",

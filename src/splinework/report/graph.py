@@ -9,7 +9,8 @@ import torch
 from splinework.nn.naming import node_names
 from splinework.nn.network import KAN
 from splinework.nn.trace import trace
-from splinework.report.plot.curves import Integers, edge_curves, function_names, private_copy
+from splinework.report.plot.curves import Integers, edge_curves, private_copy
+from splinework.report.plot.orientation import function_names
 from splinework.report.plot.protocols import Floats
 
 N_POINTS: Final = 48

@@ -20,7 +20,8 @@ from splinework.report.html import (
     table,
     text,
 )
-from splinework.report.plot.curves import edge_curves, function_names
+from splinework.report.plot.curves import edge_curves
+from splinework.report.plot.orientation import function_names
 
 MAX_EDGE_ROWS = 200
 PACKAGES = ("splinework", "torch", "numpy", "scipy", "sympy", "matplotlib")

@@ -175,6 +175,34 @@ def left_out(
     return unseen
 
 
+def posteriors(
+    found: AdditiveFit, design: DesignMatrix, y: Tensor, weights: Tensor, noise: Tensor | None = None
+) -> list[tuple[Tensor, Tensor, Tensor, float]]:
+    """For each output `(G, m, Λ, φ)`: given the rows its coefficients have the mean `(G + Λ)⁻¹ m` and covariance `φ (G + Λ)⁻¹`.
+
+    Args:
+        found: The fit to all rows.
+        design: The design matrix.
+        y: Targets `(n, q)`.
+        weights: Row weights `(n,)`, mean 1.
+        noise: A variance of the noise `(q,)` that is known to be no larger than what the curves leave: the prior variances of the
+            curves stay, so that their penalties fall with it. For a task without a dispersion it is not used.
+    """
+    task = found.task
+    work = _AdditiveSolver(design, y, weights, task)
+    parts = []
+    for j in range(y.shape[1]):
+        normal, penalties, size = work.normal(found, j), found.penalties[:, j].clone(), 1.0
+        if task.has_dispersion:
+            left = normal.residual(found.coefficients[:, j]).clamp_min(0)
+            size = float(left / (len(y) - 1 - found.degrees_of_freedom[j]).clamp_min(1.0))
+            if noise is not None and 0 < float(noise[j]) < size:
+                penalties *= float(noise[j]) / size
+                size = float(noise[j])
+        parts.append((normal.gram, normal.moments, penalties, size))
+    return parts
+
+
 @dataclass(frozen=True)
 class _NormalEquations:
     """Normal equations of weighted least squares about the means: `centre` of the columns, `level` of the target."""

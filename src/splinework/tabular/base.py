@@ -29,7 +29,7 @@ from splinework.tabular.callbacks import CallbackSupportMixin, as_callbacks, ste
 from splinework.tabular.column_axioms import ColumnAxiom
 from splinework.tabular.columns import Columns, Level, learn_columns
 from splinework.tabular.constant import constant_network, is_constant
-from splinework.tabular.explanation import ExplanationMixin
+from splinework.tabular.explanation import OF_ONE_NETWORK, ExplanationMixin
 from splinework.tabular.extrapolation import Range, beyond, ranges_of
 from splinework.tabular.fitted import check_fitted
 from splinework.tabular.hyperparameters import Hyperparameters
@@ -222,7 +222,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
             self.model_ = _named(found.model, *names)
             self.loss_, self.n_iter_, self.history_ = found.loss, max(1, found.steps), found.history
             self._learn_likelihood(found.task)
-        for name in ("_formulas", "_effects", "certificate_", "axiom_status_"):  # those of the previous network
+        for name in OF_ONE_NETWORK:  # those of the previous network
             self.__dict__.pop(name, None)
         if known:
             self.certificate_, self.axiom_status_ = certificate, statuses

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils import compute_class_weight
@@ -24,6 +25,7 @@ from splinework.tabular.fitted import check_fitted
 from splinework.tabular.namespaces import Namespace, to_numpy
 from splinework.tabular.rows import Floats, WeightedRows
 from splinework.tabular.tasks import Classification, Task
+from splinework.tabular.training import targets_of
 
 
 @explained
@@ -207,6 +209,17 @@ class KANClassifier(ClassifierMixin, KANEstimator):
             return -np.asarray(self._classes.log_probabilities(outputs)[np.arange(len(outputs)), codes])
 
         return losses
+
+    def _row_slopes(self) -> Callable[[Floats, Any], Floats]:
+        def slopes(outputs: Floats, y: Any) -> Floats:
+            task, codes = self._classes.task, self._classes.codes(labels_of(y, self))
+            targets = targets_of(codes, task, len(self._classes))
+            return np.asarray(task.slope(torch.from_numpy(outputs), targets).numpy())
+
+        return slopes
+
+    def _likelihood(self) -> Task:
+        return self._classes.task
 
     def _learn_likelihood(self, task: Task | None) -> None:
         if isinstance(task, Classification):

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state, estimator_html_repr
 
 from splinework.errors import DataError
-from splinework.interpret.importance.row_function import RowFunction
 from splinework.interpret.importance.sobol import sobol_indices
 from splinework.interpret.scores import attribution
 from splinework.nn.frame import FramedKAN, network_of
@@ -27,6 +26,7 @@ from splinework.tabular.diagram import diagram
 from splinework.tabular.fitted import check_fitted
 from splinework.tabular.importances import interaction_effects, permutation_table, total_effects
 from splinework.tabular.inner_network import InnerNetwork, inner_network, outputs_of
+from splinework.tabular.row_functions import FunctionMixin
 from splinework.tabular.rows import Floats, WeightedRows, unweighted
 
 if TYPE_CHECKING:
@@ -35,11 +35,13 @@ if TYPE_CHECKING:
 
     from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 
+OF_ONE_NETWORK = ("_formulas", "_effects", "_curves", "certificate_", "axiom_status_")
+"""Attributes that a new fit makes obsolete."""
 _listing: ContextVar[bool] = ContextVar("listing", default=False)
 """Whether all attributes are being listed, which must not start a search for formulas."""
 
 
-class ExplanationMixin:
+class ExplanationMixin(FunctionMixin):
     """Mixin of the estimators with the explanations.
 
     Attributes:
@@ -51,8 +53,6 @@ class ExplanationMixin:
     columns_: Columns
     formula_budget: float
     random_state: Any
-    _inputs: Callable[[Any, str], tuple[Floats, Any]]
-    _sample: WeightedRows | None
     _classes: Classes | None = None
 
     @property
@@ -151,37 +151,6 @@ class ExplanationMixin:
         """
         check_fitted(self)
         return permutation_table(self, X, y, repeats, scoring, sample_weight, self._classes is not None, self._seed())
-
-    def row_function(self, X: Any = None) -> RowFunction:
-        """The network as a function of the user's columns, as `sw.explain` and `sw.importance` read it.
-
-        A column is one input with all that encodes it, its levels or the indicator of its gaps. The outputs are the network's
-        own: log odds of a classifier, the logarithm of the mean for a loss with that link.
-
-        Args:
-            X: Covariates `(n, p)`; None for the rows of the fit.
-
-        Raises:
-            NotFittedError: Before a fit.
-            ValueError: If X does not match the table of the fit.
-        """
-        check_fitted(self)
-        owners = np.asarray(self.columns_.owners)
-        columns = self.columns_.columns
-        return RowFunction(
-            lambda inputs: outputs_of(self.model_, inputs),
-            lambda rows: self._inputs(rows, "explain")[0],
-            self._rows().x if X is None else self._inputs(X, "explain")[0],
-            tuple(column.name for column in columns),
-            self.columns_.targets,
-            tuple(tuple(np.flatnonzero(owners == i).tolist()) for i in range(len(columns))),
-            self.model_ if isinstance(self.model_, KAN) else None,
-            self._row_losses(),
-        )
-
-    def _row_losses(self) -> Callable[[Floats, Any], Floats] | None:
-        """The loss of each row by outputs and the user's targets; None for squared errors."""
-        return None
 
     def plot(self, **options: Any) -> Axes:
         """Plots the network on rows of the fit, with the options of `splinework.report.plot`.

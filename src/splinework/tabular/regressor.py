@@ -211,6 +211,28 @@ class KANRegressor(RegressorMixin, KANEstimator):
 
         return losses
 
+    def _row_slopes(self) -> Callable[[Floats, Any], Floats] | None:
+        task = self._task
+        if isinstance(task, Regression):
+            return None
+
+        def slopes(outputs: Floats, y: Any) -> Floats:
+            targets = numbers_of(y, "y").reshape(len(outputs), -1)
+            return np.asarray(task.slope(torch.from_numpy(outputs), torch.from_numpy(targets)).numpy())
+
+        return slopes
+
+    def _likelihood(self) -> Task:
+        return self._task
+
+    def _noise(self) -> Floats | None:
+        errors: ResidualModel | None = getattr(self, "_residuals", None)
+        if errors is None or not isinstance(self._task, Regression):
+            return None
+        x = self._rows().x
+        sizes = errors.sizes(x, outputs_of(self.model_, x), self._task) * errors.deviation
+        return np.asarray((sizes**2).mean(axis=0))
+
     @property
     def _explains_rows(self) -> bool:
         return isinstance(self._task, Regression)

@@ -1,7 +1,9 @@
 """Callbacks of a fit, called after every step: early stopping, and a picture that follows the fit.
 
 A callback is any function of a `Step`. One that is a context manager too is entered when a fit begins and left when it ends,
-however it ends; there it writes what it has held back.
+however it ends; there it writes what it has held back. One that has a method `watch(step, model)`, a `Watching`, is shown the
+network before it is called, at steps that this process takes with one network: not at those of starts that are compared, nor at
+those that a resumed fit has from its checkpoint.
 
 A callback may keep a state and need not store it: a fit that is resumed from a checkpoint first replays every recorded step, in
 order, with the same numbers. So a callback must accept the same step twice, and recognise by the number whether a fit begins: it
@@ -18,7 +20,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Protocol, final, runtime_checkable
 
 from splinework.errors import ConfigError, DataError, FileError
 from splinework.errors.foreign import explained
@@ -27,6 +29,8 @@ from splinework.nn.files import write_whole
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from splinework.nn.network import KAN
 
 
 @final
@@ -78,6 +82,29 @@ class Step:
 
 
 Callback = Callable[[Step], None]
+
+
+@runtime_checkable
+class Watching(Protocol):
+    """A callback that is shown the network; it copies what it keeps of it, and leaves it as it is.
+
+    >>> class Norms:
+    ...     def __init__(self):
+    ...         self.seen = []
+    ...
+    ...     def watch(self, step, model):
+    ...         self.seen.append(float(model.kan_layers[0].coefficients.norm()))
+    ...
+    ...     def __call__(self, step):
+    ...         pass
+    >>> isinstance(Norms(), Watching)
+    True
+    """
+
+    def watch(self, step: Step, model: "KAN") -> None:
+        """Called after every step, before the callback itself."""
+
+    def __call__(self, step: Step) -> None: ...
 
 
 class StopTraining(Exception):  # a signal, not an error

@@ -25,7 +25,7 @@ class Effect:
         outputs: Name of each output.
         values: Values of its columns, `(m, columns)`: evenly spaced over the range of one, all that occur if they are few.
         effect: `(m, outputs)`, in the units of the outputs.
-        width: Half width of the confidence band, `(m, outputs)`; None without a posterior.
+        width: Half width of the confidence band, `(m, outputs)`; None for what has no posterior, such as a bare network.
     """
 
     input: str
@@ -42,11 +42,12 @@ def effects(
     """The effect of each input for plotting, `E f(x_i, z) - E f(z)`: the curve itself, centred, for a sum of curves.
 
     The band is one of the effect, not of the prediction: the posterior of the difference, in which a constant that all values
-    share has no part.
+    share has no part. That of a fit is the posterior of its network, that of an estimator the posterior of curves of its columns,
+    fitted to the rows of its fit (`splinework.tabular.bands`).
 
     Args:
-        predictor: A network, in a frame or not; a fitted estimator; a function of an array `(n, inputs)`; or the result of
-            `sw.fit`, whose posterior gives the band.
+        predictor: A network, in a frame or not; a function of an array `(n, inputs)`; or, with bands, a fitted estimator or the
+            result of `sw.fit`.
         x: Rows, over which the other inputs are averaged; at most 128, evenly spread over them.
         groups: Inputs that count as one, by name or index.
         points: Values of an input at most.
@@ -70,7 +71,8 @@ def effects(
         [-3.0, 0.0, 3.0]
     """
     fitted = predictor if hasattr(predictor, "contrast_widths") else None
-    function = row_function(predictor if fitted is None else fitted.model, x, groups)
+    asked = predictor if fitted is None or hasattr(predictor, "row_function") else fitted.model
+    function = row_function(asked, x, groups)
     if not points >= 2:
         raise ConfigError(f"points is the number of values of an input, at least 2, got {points}.")
     rows = function.x[:: max(1, -(-len(function.x) // MAX_BACKGROUND))]
@@ -84,6 +86,7 @@ def effects(
         sets = np.repeat(rows[None], len(values), axis=0)
         sets[:, :, list(columns)] = values[:, None, :]
         outputs = function(sets.reshape(-1, rows.shape[1])).reshape(len(values), len(rows), -1)
-        width = None if fitted is None else np.asarray(fitted.contrast_widths(sets, rows, level=level))
-        found.append(Effect(name, function.outputs, values, outputs.mean(axis=1) - base, width))
+        width = None if fitted is None else fitted.contrast_widths(sets, rows, level=level)
+        band = None if width is None else np.asarray(width)
+        found.append(Effect(name, function.outputs, values, outputs.mean(axis=1) - base, band))
     return tuple(found)

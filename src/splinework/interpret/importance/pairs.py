@@ -1,15 +1,16 @@
 """Pairs of inputs that act together: how much of the variance, and the surface of each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from splinework.errors import ConfigError
+from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.errors.foreign import explained
 from splinework.interpret.importance.marginals import InputDistributions, exchanged
+from splinework.interpret.importance.pair_tests import PairTests
 from splinework.interpret.importance.row_function import Floats, Group, RowFunction, row_function
 from splinework.interpret.importance.sobol import SCRAMBLES, pairs_of_samples
 from splinework.interpret.importance.structure import input_components
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 MIN_SHARE = 1e-6
 """Total share of the variance below which an input is not looked at in pairs."""
+MIN_TESTED_ROWS = 20
+"""Rows below which nothing is tested."""
 MAX_BACKGROUND = 256
 """Rows over which a surface averages the other inputs."""
 
@@ -34,6 +37,8 @@ class PairInteractions:
         pairs: Indices of the inputs of each pair, in order.
         share: Share of the variance that both are part of, `(pairs, outputs)`.
         error: Its standard error; zero where the structure of a network excludes the interaction.
+        p_value: Probability of targets that differ as much from a function without the interaction, where the truth has none,
+            `(pairs, outputs)`; None without targets. It is one of each pair: of twenty idle ones, one is below 0.05 by chance.
     """
 
     inputs: tuple[str, ...]
@@ -41,10 +46,14 @@ class PairInteractions:
     pairs: tuple[tuple[int, int], ...]
     share: Floats
     error: Floats
+    p_value: Floats | None = None
 
     @property
     def table(self) -> "pd.DataFrame":
-        """The strongest pair first: `input`, `with`, `share` and `standard error`, of the output where it is largest."""
+        """The strongest pair first: `input`, `with`, `share`, `standard error` and, if there are targets, `p-value`.
+
+        Of several outputs each pair has the one where its share is largest.
+        """
         import pandas as pd
 
         best = self.share.argmax(axis=1) if len(self.pairs) else np.zeros(0, int)
@@ -55,39 +64,56 @@ class PairInteractions:
             "share": self.share[at, best],
             "standard error": self.error[at, best],
         }
+        if self.p_value is not None:
+            columns["p-value"] = self.p_value[at, best]
         return pd.DataFrame(columns).sort_values("share", ascending=False, kind="stable", ignore_index=True)
 
     def __str__(self) -> str:
-        return self.table.to_string(index=False, float_format=lambda value: f"{value:.4f}")
+        short = {"p-value": lambda value: f"{value:.2g}"} if self.p_value is not None else {}
+        return self.table.to_string(index=False, formatters=short, float_format=lambda value: f"{value:.4f}")
 
 
 @explained
 def interactions(
-    predictor: Any, x: Any, *, groups: Iterable[Group] | None = None, samples: int = 8192, seed: int = 0
+    predictor: Any,
+    x: Any,
+    y: Any = None,
+    *,
+    groups: Iterable[Group] | None = None,
+    samples: int = 8192,
+    seed: int = 0,
 ) -> PairInteractions:
     """The share of the variance that each pair of inputs has together, `Σ_{A ∋ i, j} Var(f_A) / Var(f)`.
 
     That is the superset importance, `¼ E[(f(x) - f(x_i') - f(x_j') + f(x_ij'))²]` over the variance: all terms of which both are
     part, so that it vanishes exactly where they do not act together. Inputs are taken as independent, as in `sobol_indices`.
 
+    The share is of the function; whether the data have the interaction, too, say the p-values: with the targets of rows that the
+    fit has not seen, the function without its interaction of a pair is tested against products of polynomials of both inputs, by
+    a score test that noise of unequal variance does not mislead (`pair_tests.py`). So a fit to noise has a share, but no small
+    p-value, and an interaction that the fit has missed has a small p-value, but no share. On rows of the fit itself the
+    residuals are too small, and the p-values with them.
+
     Args:
         predictor: A network, in a frame or not; a fitted estimator; or a function of an array `(n, inputs)`.
-        x: Rows, at least two.
+        x: Rows, at least two; for p-values rows that the fit has not seen.
+        y: Their targets, as the predictor was fitted to them, for p-values.
         groups: Inputs that count as one, by name or index.
         samples: Points of the quasi-random sample.
         seed: Seed of the scrambling.
 
     Returns:
-        The share of every pair with its standard error, which prints as a table.
+        The share of every pair with its standard error and, with targets, its p-value, which prints as a table.
 
     Raises:
         ArgumentError: If the predictor is not a function.
-        ShapeError: If x has another number of columns, or fewer than two rows.
-        DataError: If x or the outputs are not finite numbers.
+        ShapeError: If x has another number of columns, or fewer than two rows; or y another number of rows or outputs.
+        DataError: If x, y or the outputs are not finite numbers, or there are fewer than 20 rows with targets.
         ConfigError: If a group names an unknown input, or samples is less than 64.
 
     References:
-        Liu and Owen 2006 ("Estimating mean dimensionality of analysis of variance decompositions", JASA 101, 712).
+        Liu and Owen 2006 ("Estimating mean dimensionality of analysis of variance decompositions", JASA 101, 712); Wooldridge
+        1991 ("On the application of robust, regression-based diagnostics", Journal of Econometrics 47, 5).
 
     Example:
         >>> x = np.random.default_rng(0).uniform(-1, 1, (1000, 3))
@@ -117,7 +143,23 @@ def interactions(
     found = parts[:, first, second] / np.where(variance > 0, variance, 1.0)
     error = found.std(axis=0, ddof=1) / np.sqrt(SCRAMBLES)
     pairs = tuple(zip(first.tolist(), second.tolist(), strict=True))
-    return PairInteractions(function.inputs, function.outputs, pairs, found.mean(axis=0), error)
+    share = found.mean(axis=0)
+    p_value = None if y is None else _p_values(function, y, pairs, share, seed)
+    return PairInteractions(function.inputs, function.outputs, pairs, share, error, p_value)
+
+
+def _p_values(function: RowFunction, y: Any, pairs: Sequence[tuple[int, int]], share: Floats, seed: int) -> Floats:
+    """The p-value of each pair, `(pairs, outputs)`."""
+    if np.ndim(y) == 0 or len(y) != len(function.x):
+        raise ShapeError(f"y has a row for each of the {len(function.x)} of x, got {np.shape(y)}.")
+    if len(function.x) < MIN_TESTED_ROWS:
+        raise DataError(
+            f"p-values need at least {MIN_TESTED_ROWS} rows, got {len(function.x)}; give more, or leave y out."
+        )
+    acts = np.any(share > 0, axis=1).tolist()
+    tests = PairTests(function, y, sum(acts), seed)
+    found = [tests.p_values(i, j, acts=own) for (i, j), own in zip(pairs, acts, strict=True)]
+    return np.array(found).reshape(share.shape)
 
 
 def _mean_square(changes: Floats) -> Floats:

@@ -6,11 +6,10 @@ from typing import Any, final
 
 import numpy as np
 
-from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.errors import ConfigError
 from splinework.errors.foreign import explained
 from splinework.interpret.importance.marginals import exchanged
 from splinework.interpret.importance.row_function import Floats, Group, RowFunction, row_function
-from splinework.nn.arrays import numbers_of
 
 
 @final
@@ -85,13 +84,7 @@ def permuted(function: RowFunction, y: Any, *, repeats: int = 10, seed: int = 0)
 
 
 def _squared(function: RowFunction, y: Any) -> Any:
-    targets = numbers_of(y, "y")
-    targets = targets[:, None] if targets.ndim == 1 else targets
-    wanted = (len(function.x), len(function.outputs))
-    if targets.shape != wanted:
-        raise ShapeError(f"y has the shape {wanted}, one row for each of x, got {np.shape(y)}.")
-    if not np.all(np.isfinite(targets)):
-        raise DataError("y has values that are not finite numbers; drop those rows first.")
+    targets = function.targets(y, len(function.x))
     variance = targets.var(axis=0)
     scale = np.where(variance > 0, variance, 1.0)
     return lambda outputs: ((outputs - targets) ** 2).mean(axis=0) / scale

@@ -37,6 +37,8 @@ class RowFunction:
         network: The network that `call` computes, where it is one without a frame.
         loss: From outputs `(n, q)` and the user's targets to the loss of each row, `(n,)` or `(n, q)`; None is the squared error
             over the variance of the targets.
+        slope: From outputs and the user's targets to the derivative of each row's loss by the outputs, `(n, q)`; None is outputs
+            less targets.
     """
 
     call: Callable[[Floats], Floats]
@@ -47,6 +49,7 @@ class RowFunction:
     columns: tuple[tuple[int, ...], ...]
     network: KAN | None = None
     loss: Callable[[Floats, Any], Floats] | None = None
+    slope: Callable[[Floats, Any], Floats] | None = None
 
     def __call__(self, x: Floats) -> Floats:
         """Outputs `(n, q)`, in batches, checked to be finite."""
@@ -57,6 +60,31 @@ class RowFunction:
                 f"the function is not finite at {bad} of {len(x)} rows that combine the inputs of different rows; guard it there."
             )
         return values
+
+    def targets(self, y: Any, rows: int) -> Floats:
+        """Targets that are numbers, `(rows, q)`.
+
+        Raises:
+            ShapeError: If there is not one row for each of x, or the outputs are others.
+            DataError: If they are not finite numbers.
+        """
+        found = numbers_of(y, "y")
+        found = found[:, None] if found.ndim == 1 else found
+        wanted = (rows, len(self.outputs))
+        if found.shape != wanted:
+            raise ShapeError(f"y has the shape {wanted}, one row for each of x, got {np.shape(y)}.")
+        if not np.all(np.isfinite(found)):
+            raise DataError("y has values that are not finite numbers; drop those rows first.")
+        return found
+
+    def residuals(self, outputs: Floats, y: Any) -> Floats:
+        """What targets have beyond outputs, `(n, q)`: their difference, or the derivative of the log likelihood.
+
+        Raises:
+            ShapeError: If there is not one row of y for each of outputs.
+            DataError: If y is not finite numbers.
+        """
+        return self.targets(y, len(outputs)) - outputs if self.slope is None else -self.slope(outputs, y)
 
     def place(self, name: str | int) -> int:
         """The index of an input, given by name or index.

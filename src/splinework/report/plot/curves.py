@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.interpret.scores import attribution
 from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.frame import FramedKAN
 from splinework.nn.frame.framed import names_of
 from splinework.nn.network import KAN
-from splinework.nn.nodes import Nodes
+from splinework.report.plot.metrics import Metric, edge_scores
 from splinework.report.plot.protocols import Floats
 
 Integers = NDArray[np.int64]
@@ -35,7 +34,7 @@ class Curves:
         layer: Layer of each edge `(E,)`.
         source: Index of its input `(E,)`.
         target: Index of its sum `(E,)`; a product node has several sums.
-        score: Attribution score `(E,)`.
+        score: Score `(E,)` by the metric.
         x: Points over the range of the data in network units, `(E, T)`.
         y: Values of the edge at these points, `(E, T)`.
         ranges: Range of every node per layer, `(N_l, 2)`, without outputs.
@@ -57,10 +56,16 @@ class Curves:
         """`(layer, input, sum)` of each edge."""
         return list(zip(self.layer.tolist(), self.source.tolist(), self.target.tolist(), strict=True))
 
-    def strongest(self, count: int) -> Integers:
-        """Indices of the edges with the highest scores, sorted."""
-        chosen = np.argsort(-self.score, kind="stable")[:count]
+    def strongest(self, count: int, first: Floats | None = None) -> Integers:
+        """Indices of the edges with the highest scores, sorted; those with a higher number in `first` `(E,)` come before."""
+        score = np.nan_to_num(self.score, nan=0.0)
+        chosen = np.lexsort((-score,) if first is None else (-score, -first))[:count]
         return np.sort(chosen).astype(np.int64)
+
+    def only(self, chosen: Integers) -> "Curves":
+        """Some of the edges, with the ranges of all nodes."""
+        ends = self.layer[chosen], self.source[chosen], self.target[chosen]
+        return Curves(*ends, self.score[chosen], self.x[chosen], self.y[chosen], self.ranges)
 
 
 def private_copy(model: Model, x: Any) -> tuple[Model, Tensor]:
@@ -96,7 +101,9 @@ def inside(model: KAN | FramedKAN, x: Any) -> tuple[KAN, Any]:
 
 
 @torch.no_grad()
-def edge_curves(model: KAN, x: Any, *, points: int = 96, most: int | None = None) -> Curves:
+def edge_curves(
+    model: KAN, x: Any, *, points: int = 96, most: int | None = None, metric: Metric = "attribution"
+) -> Curves:
     """Curves and scores of every active edge.
 
     Args:
@@ -104,20 +111,22 @@ def edge_curves(model: KAN, x: Any, *, points: int = 96, most: int | None = None
         x: Data `(N, inputs)`, at least two rows.
         points: Number of points of each curve.
         most: Maximum number of active edges for which curves are computed; above it `x` and `y` are `(E, 0)`.
+        metric: What the scores are; see `splinework.report.plot.metrics.edge_scores`.
 
     Raises:
-        ShapeError: If x has another number of columns, or fewer than two rows.
+        ShapeError: If x has another number of columns, or fewer than two rows; or a matrix of scores another shape.
         DataError: If x does not hold finite numbers.
+        ConfigError: If the metric is not known, or its numbers are negative or not finite.
     """
     work, columns = private_copy(model, x)
     step = max(1, -(-len(columns) * sum(layer.mask.numel() for layer in work.kan_layers) // MAX_EDGE_VALUES))
-    scores = attribution(work, columns[::step])
+    scores = edge_scores(work, columns[::step], metric)
     ranges = _ranges(work, columns)
     if most is not None and work.active_edges() > most:
         points = 0
     share = torch.linspace(0, 1, points, dtype=torch.float64)[:, None]
     parts: list[tuple[Tensor, ...]] = []
-    for l, (layer, ends, score) in enumerate(zip(work.kan_layers, ranges, scores.edges, strict=True)):
+    for l, (layer, ends, score) in enumerate(zip(work.kan_layers, ranges, scores, strict=True)):
         i, j = torch.nonzero(layer.alive, as_tuple=True)
         x_TI = ends[:, 0] + share * (ends[:, 1] - ends[:, 0])
         if points:
@@ -128,33 +137,6 @@ def edge_curves(model: KAN, x: Any, *, points: int = 96, most: int | None = None
         parts.append((torch.full_like(i, l), i, j, score[i, j], x_TI[:, i].T, y_ET))
     layers, sources, targets, weights, at, values = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
     return Curves(layers, sources, targets, weights, at, values, tuple(ends.numpy() for ends in ranges))
-
-
-def oriented(curves: Curves, nodes: Sequence[Nodes]) -> Curves:
-    """The curves with a sign for every hidden sum, such that what follows it rises with it.
-
-    A hidden sum can be negated in a picture: the curves that lead to it are turned upside down, those that start at it are
-    mirrored. Then an exponential is not drawn as a falling curve of falling curves. Sums that multiply keep their sign.
-
-    Args:
-        curves: Curves of the active edges.
-        nodes: The layers of nodes of the network.
-    """
-    if not curves.y.shape[1]:
-        return curves
-    x, y = curves.x.copy(), curves.y.copy()
-    for l in range(len(nodes) - 2, 0, -1):
-        for n, group in enumerate(nodes[l].groups):
-            out, into = (
-                (curves.layer == l) & (curves.source == n),
-                (curves.layer == l - 1) & (curves.target == group[0]),
-            )
-            spans = np.ptp(y[out], axis=1)
-            rises = curves.score[out] * (y[out, -1] - y[out, 0]) / np.where(spans > 0, spans, 1.0)
-            if len(group) == 1 and rises.sum() < 0:
-                x[out], y[out] = -x[out, ::-1], y[out, ::-1]
-                y[into] = -y[into]
-    return replace(curves, x=x, y=y)
 
 
 def _ranges(model: KAN, x: Tensor) -> list[Tensor]:
@@ -170,13 +152,6 @@ def _ranges(model: KAN, x: Tensor) -> list[Tensor]:
                 found[l] = torch.stack([torch.minimum(found[l][:, 0], low), torch.maximum(found[l][:, 1], high)], dim=1)
             u = nodes.combine(layer(u))
     return found
-
-
-def function_names(model: KAN) -> dict[tuple[int, int, int], str]:
-    """Names of the edges that are functions, by `(layer, input, sum)`; held splines have none."""
-    layers = [(l, layer.functions) for l, layer in enumerate(model.kan_layers) if layer.functions is not None]
-    every = [(l, edge) for l, functions in layers for edge in functions.edges()]
-    return {(l, edge.i, edge.j): edge.family.name for l, edge in every if edge.family.spline is None}
 
 
 def unit_curves(y: Floats) -> Floats:

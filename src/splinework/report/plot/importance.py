@@ -13,6 +13,7 @@ from splinework.report.plot.style import (
     INK,
     LINE_WIDTH,
     MUTED,
+    PALE_BLUE,
     SMALL_POINTS,
     VERMILION,
     axes_or_new,
@@ -24,14 +25,12 @@ from splinework.report.plot.style import (
 if TYPE_CHECKING:
     from splinework.interpret.importance.effect import Effect
     from splinework.interpret.importance.explanation import Explanation
-    from splinework.interpret.importance.pairs import PairSurface
+    from splinework.interpret.importance.pairs import PairInteractions, PairSurface
     from splinework.interpret.importance.table import Importance
 
 MAX_BARS = 12
 """Inputs or terms that are drawn, the largest; the others are one bar, or are counted."""
 BAR_HEIGHT = 0.27
-PALE = "#a3cbe3"
-"""The blue of the series, paler: a bar that grid lines do not shine through."""
 
 
 def plot_importance(found: "Importance", *, output: int = 0, ax: Axes | None = None) -> Axes:
@@ -54,10 +53,10 @@ def plot_importance(found: "Importance", *, output: int = 0, ax: Axes | None = N
     ax = axes_or_new(ax, 5.2, 0.9 + BAR_HEIGHT * len(order))
     places = np.arange(len(order))
     errors = {"ecolor": INK, "elinewidth": 0.9, "capsize": 2.0}
-    ax.barh(places, total[order], 0.66, color=PALE, xerr=found.sobol.total_error[order, output], error_kw=errors)
+    ax.barh(places, total[order], 0.66, color=PALE_BLUE, xerr=found.sobol.total_error[order, output], error_kw=errors)
     ax.barh(places, np.maximum(first[order], 0), 0.66, color=BLUE)
     ax.barh([0], [0], color=BLUE, label="alone")
-    ax.barh([0], [0], color=PALE, label="with its interactions")
+    ax.barh([0], [0], color=PALE_BLUE, label="with its interactions")
     _rows(ax, [_shown(found.inputs[i]) for i in order])
     tidy(ax, x=f"share of the variance of {shown_name(found.outputs[output])}", title=_left_out(found.inputs))
     ax.set_xlim(left=0)
@@ -131,6 +130,43 @@ def plot_effect(effect: "Effect", *, output: int = 0, ax: Axes | None = None) ->
         ax.bar(np.arange(len(labels)), values, 0.66, color=BLUE, yerr=width)
         ax.set_xticks(np.arange(len(labels)), labels)
     tidy(ax, x=_shown(effect.input), y=f"effect on {shown_name(effect.outputs[output])}")
+    return ax
+
+
+def plot_interactions(found: "PairInteractions", *, output: int = 0, ax: Axes | None = None) -> Axes:
+    """Draws the share of the variance of each pair with its standard error, the largest first, and its p-value where it has one.
+
+    Args:
+        found: The result of `interactions`.
+        output: Index of the output.
+        ax: Axes to draw on; None for a new figure.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ConfigError: If there is no such output, or only one input.
+    """
+    _check_output(found.outputs, output)
+    if not found.pairs:
+        raise ConfigError("there are no pairs, since there is one input.")
+    share, error = found.share[:, output], found.error[:, output]
+    order = np.argsort(-share, kind="stable")[:MAX_BARS]
+    ax = axes_or_new(ax, 5.2, 0.9 + BAR_HEIGHT * len(order))
+    errors = {"ecolor": INK, "elinewidth": 0.9, "capsize": 2.0}
+    ax.barh(np.arange(len(order)), share[order], 0.66, color=BLUE, xerr=error[order], error_kw=errors)
+    names = [(found.inputs[i], found.inputs[j]) for i, j in found.pairs]
+    _rows(ax, [" & ".join(map(shown_name, names[k])) for k in order])
+    most = float((share + error)[order].max()) or 1.0
+    for place, k in enumerate(order):
+        if found.p_value is None:
+            break
+        p = found.p_value[k, output]
+        text = f"p = {p:.2g}" if p >= 0.001 else "p < 0.001"
+        ax.annotate(text, (share[k] + error[k] + 0.015 * most, place), va="center", fontsize=SMALL_POINTS, color=INK)
+    title = f"the {MAX_BARS} largest of {len(found.pairs)} pairs" if len(found.pairs) > MAX_BARS else ""
+    tidy(ax, x=f"share of the variance of {shown_name(found.outputs[output])} that both have together", title=title)
+    ax.set_xlim(0, (1.2 if found.p_value is not None else 1.06) * most)
     return ax
 
 

@@ -7,11 +7,13 @@ import re
 import textwrap
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from numpy.typing import NDArray
 
 INK = "#1b2430"
 MUTED = "#5b6675"
@@ -22,6 +24,8 @@ VERMILION = "#d55e00"
 GREEN = "#009e73"
 PURPLE = "#cc79a7"
 AMBER = "#e69f00"
+PALE_BLUE = "#a3cbe3"
+"""The blue of the series, paler: a bar that grid lines do not shine through."""
 SERIES = (BLUE, VERMILION, GREEN, PURPLE, AMBER)
 
 TEXT_POINTS = 9.0
@@ -45,6 +49,18 @@ def new_figure(width: float, height: float, *, arranged: bool = False) -> Figure
 def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
     """The axes given, or those of a new figure."""
     return new_figure(width, height, arranged=True).add_subplot() if ax is None else ax
+
+
+def gallery(count: int, columns: int | None = None, *, width: float = 2.3, height: float = 1.95) -> NDArray[np.object_]:
+    """Axes side by side in one figure, `(count,)`; of a size in inches each, at most `columns` in a row, 4 by default."""
+    axes = np.empty(count, dtype=object)
+    if count:
+        across = columns or min(4, count)
+        down = -(-count // across)
+        figure = new_figure(width * across, height * down, arranged=True)
+        for place in range(count):
+            axes[place] = figure.add_subplot(down, across, place + 1)
+    return axes
 
 
 def tidy(ax: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
