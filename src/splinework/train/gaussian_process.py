@@ -92,7 +92,7 @@ class Covariance:
     def parts(self, x: Tensor, z: Tensor) -> CovarianceParts:
         """The sum; the joint term and its derivative by the squared distance; `aᵢ xᵢ`; each curve, and `r² κ'(r²)` of it."""
         a, b = x / self._of(2), z / self._of(2)
-        squares = torch.addmm(b.square().sum(1)[None], a, b.T, alpha=-2).add_(a.square().sum(1)[:, None]).clamp_min_(0)
+        squares = (a.square().sum(1)[:, None] + b.square().sum(1)).addmm_(a, b.T, alpha=-2).clamp_min_(0)
         size = math.exp(2 * float(self.values[1]))
         product, derivative = (part.mul_(size) for part in kappa(self.family, squares))
         linear = x * self._of(3)
@@ -100,7 +100,7 @@ class Covariance:
         curves = []
         if self.additive:
             for i, (size, length) in enumerate(zip(self._of(4).square().tolist(), self._of(5).tolist(), strict=True)):
-                square = (x[:, i, None] / length - z[None, :, i] / length).square_()
+                square = (x[:, i, None] - z[None, :, i]).div_(length).square_()
                 value, slope = kappa(self.family, square)
                 curves.append((value.mul_(size), slope.mul_(square).mul_(size)))
                 total += curves[-1][0]

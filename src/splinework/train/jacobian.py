@@ -1,8 +1,7 @@
 """The exact Jacobian of a network's outputs with respect to every coefficient, as a matrix, as its square, and as an operator.
 
-An output depends on an edge's coefficients only through the sum that the edge goes into, so a column of the Jacobian is
-a row of the table times the sensitivity of the output to that sum; the sensitivities come from one backward pass over
-the layers, which is a `probe` per layer and output.
+An output depends on an edge's coefficients only through the sum that the edge goes into, so a column of the Jacobian is a row of
+the table times the sensitivity of the output to that sum, which comes from one backward pass over the layers.
 """
 
 import copy
@@ -22,6 +21,8 @@ from splinework.nn.nodes import Nodes
 if TYPE_CHECKING:  # loaded by networks that have such edges
     from splinework.nn.edge_functions import FunctionExpansion
 
+N_PRODUCT_PARTS, MIN_PRODUCT_COLUMNS = 6, 64
+"""Parts that a symmetric product is worked out in, and the least width of one."""
 MIN_SCATTER_PARAMETERS, MIN_SCATTER_RATIO = 128, 2.5
 """With at least this number of parameters, and this ratio of a layer's splines to those active at a point, the layer's part of
 JᵀJ is computed by `scatter`, not by a matrix product."""
@@ -269,7 +270,7 @@ class Linearisation:
         return found
 
     def add_squares(self, matrix: Tensor, vector: Tensor, root: Tensor, pull: Tensor) -> bool:
-        """Adds `JᵀR²J` and `Jᵀp` without J, where there is a faster way than products of it; else False, and nothing is done."""
+        """Adds `JᵀR²J` and `Jᵀp` where there is a faster way than products of J; else False, and nothing is done."""
         return False
 
     @torch.no_grad()
@@ -345,12 +346,12 @@ def _rows(table: BasisTable, x: Tensor) -> Tensor:
 
 
 def _add_product(matrix: Tensor, jacobian: Tensor, own: slice) -> None:
-    """Adds the rows `own` of JᵀJ from the diagonal on, and their mirror image."""
-    if own.start == own.stop:
-        return
-    flat = jacobian.flatten(0, 1)
-    matrix[own, own.start :].addmm_(flat[:, own].T, flat[:, own.start :])
-    _mirror(matrix, own)
+    """Adds the rows `own` of JᵀJ from the diagonal on, and their mirror image; in parts, as a part needs nothing left of itself."""
+    flat, width = jacobian.flatten(0, 1), max(MIN_PRODUCT_COLUMNS, (own.stop - own.start) // N_PRODUCT_PARTS)
+    for start in range(own.start, own.stop, width):
+        part = slice(start, min(start + width, own.stop))
+        matrix[part, start:].addmm_(flat[:, part].T, flat[:, start:])
+        _mirror(matrix, part)
 
 
 def _mirror(matrix: Tensor, own: slice) -> None:
