@@ -21,8 +21,6 @@ from splinework.nn.nodes import Nodes
 if TYPE_CHECKING:  # loaded by networks that have such edges
     from splinework.nn.edge_functions import FunctionExpansion
 
-N_PRODUCT_PARTS, MIN_PRODUCT_COLUMNS = 6, 64
-"""Parts that a symmetric product is worked out in, and the least width of one."""
 MIN_SCATTER_PARAMETERS, MIN_SCATTER_RATIO = 128, 2.5
 """With at least this number of parameters, and this ratio of a layer's splines to those active at a point, the layer's part of
 JᵀJ is computed by `scatter`, not by a matrix product."""
@@ -295,7 +293,7 @@ class Linearisation:
                     which = (j == one).nonzero()[:, 0]
                     factor = to_sums[:, output, one, None].expand(-1, passed.layer.inputs).contiguous()
                     wide[which] += scatter(table, seen, factor, columns)[i[which]]
-            _mirror(matrix, own)
+            matrix[own.stop :, own] = matrix[own, own.stop :].T
             _add_product(matrix, jacobian, rest)
         for numbers, _, _ in self._functions():
             _add_product(matrix, jacobian, numbers)
@@ -346,13 +344,9 @@ def _rows(table: BasisTable, x: Tensor) -> Tensor:
 
 
 def _add_product(matrix: Tensor, jacobian: Tensor, own: slice) -> None:
-    """Adds the rows `own` of JᵀJ from the diagonal on, and their mirror image; in parts, as a part needs nothing left of itself."""
-    flat, width = jacobian.flatten(0, 1), max(MIN_PRODUCT_COLUMNS, (own.stop - own.start) // N_PRODUCT_PARTS)
+    """Adds the rows `own` of JᵀJ from the diagonal on, and their mirror image, in parts, each from its diagonal on."""
+    flat, width = jacobian.flatten(0, 1), max(64, (own.stop - own.start) // 6)
     for start in range(own.start, own.stop, width):
         part = slice(start, min(start + width, own.stop))
         matrix[part, start:].addmm_(flat[:, part].T, flat[:, start:])
-        _mirror(matrix, part)
-
-
-def _mirror(matrix: Tensor, own: slice) -> None:
-    matrix[own.stop :, own] = matrix[own, own.stop :].T
+        matrix[part.stop :, part] = matrix[part, part.stop :].T
