@@ -168,9 +168,8 @@ class Linearisation:
         """J, `(N, outputs, P)`."""
         spans = self.parameters.spans(self.model)
         jacobian = self.outputs.new_empty(*self.outputs.shape, self.parameters.size(self.model))
-        for passed, to_sums, pairs, (own, rest) in zip(
-            self.layers, self.to_sums, self.parameters.edges, spans, strict=True
-        ):
+        layers = zip(self.layers, self.to_sums, self.parameters.edges, spans, strict=True)
+        for passed, to_sums, pairs, (own, rest) in layers:
             blocks = jacobian[..., own].unflatten(2, (len(pairs[0]), passed.layer.table().size))
             rows: dict[int, Tensor] = {}
             for edge, (i, j) in enumerate(zip(*(index.tolist() for index in pairs), strict=True)):
@@ -246,9 +245,9 @@ class Linearisation:
             Per layer where its edges' parameters are, and their blocks, `(edges, size, size)`.
         """
         found = []
-        for passed, to_sums, (i, j), (own, _) in zip(
-            self.layers, self.to_sums, self.parameters.edges, self.parameters.spans(self.model), strict=True
-        ):
+        spans = self.parameters.spans(self.model)
+        layers = zip(self.layers, self.to_sums, self.parameters.edges, spans, strict=True)
+        for passed, to_sums, (i, j), (own, _) in layers:
             size, weight = passed.layer.table().size, every * to_sums[::every].square().sum(1)
             blocks = weight.new_zeros(len(i), size, size)
             step = max(400_000 // (passed.layer.outputs * size), 1)
@@ -277,8 +276,9 @@ class Linearisation:
 
         Wide layers, in which few of the splines are active at a point, have their rows of the matrix by `scatter`.
         """
+        spans = self.parameters.spans(self.model)
         for passed, to_sums, (i, j), (own, rest) in zip(
-            self.layers, self.to_sums, self.parameters.edges, self.parameters.spans(self.model), strict=True
+            self.layers, self.to_sums, self.parameters.edges, spans, strict=True
         ):
             table = passed.layer.table()
             active = table.size - passed.layer.basis.resolution + 1
