@@ -166,10 +166,8 @@ class Linearisation:
     @torch.no_grad()
     def dense(self) -> Tensor:
         """J, `(N, outputs, P)`."""
-        spans = self.parameters.spans(self.model)
         jacobian = self.outputs.new_empty(*self.outputs.shape, self.parameters.size(self.model))
-        layers = zip(self.layers, self.to_sums, self.parameters.edges, spans, strict=True)
-        for passed, to_sums, pairs, (own, rest) in layers:
+        for passed, to_sums, pairs, (own, rest) in self._by_layer():
             blocks = jacobian[..., own].unflatten(2, (len(pairs[0]), passed.layer.table().size))
             rows: dict[int, Tensor] = {}
             for edge, (i, j) in enumerate(zip(*(index.tolist() for index in pairs), strict=True)):
@@ -245,9 +243,7 @@ class Linearisation:
             Per layer where its edges' parameters are, and their blocks, `(edges, size, size)`.
         """
         found = []
-        spans = self.parameters.spans(self.model)
-        layers = zip(self.layers, self.to_sums, self.parameters.edges, spans, strict=True)
-        for passed, to_sums, (i, j), (own, _) in layers:
+        for passed, to_sums, (i, j), (own, _) in self._by_layer():
             size, weight = passed.layer.table().size, every * to_sums[::every].square().sum(1)
             blocks = weight.new_zeros(len(i), size, size)
             step = max(400_000 // (passed.layer.outputs * size), 1)
@@ -276,10 +272,7 @@ class Linearisation:
 
         Wide layers, in which few of the splines are active at a point, have their rows of the matrix by `scatter`.
         """
-        spans = self.parameters.spans(self.model)
-        for passed, to_sums, (i, j), (own, rest) in zip(
-            self.layers, self.to_sums, self.parameters.edges, spans, strict=True
-        ):
+        for passed, to_sums, (i, j), (own, rest) in self._by_layer():
             table = passed.layer.table()
             active = table.size - passed.layer.basis.resolution + 1
             if table.size < MIN_SCATTER_RATIO * active or matrix.shape[0] < MIN_SCATTER_PARAMETERS:
@@ -297,6 +290,10 @@ class Linearisation:
             _add_product(matrix, jacobian, rest)
         for numbers, _, _ in self._functions():
             _add_product(matrix, jacobian, numbers)
+
+    def _by_layer(self) -> Iterator[tuple[LayerPass, Tensor, tuple[Tensor, Tensor], tuple[slice, slice]]]:
+        """Each layer with the sensitivities of its sums, its edges, and the places of its parameters."""
+        return zip(self.layers, self.to_sums, self.parameters.edges, self.parameters.spans(self.model), strict=True)
 
     def _functions(self, to_sums: list[Tensor] | None = None) -> Iterator[tuple[slice, "FunctionExpansion", Tensor]]:
         """The places of the numbers of functions, their derivatives, and the sensitivities of their sums, layer by layer."""
