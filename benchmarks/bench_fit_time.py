@@ -1,7 +1,8 @@
 """How long ten typical fits take, in seconds of processor time, and how large their errors are on rows of their own.
 
 Each task runs in a process of its own, so that imports count and no task warms the next. `--profile` prints where the time of
-one task goes. Run: python -m benchmarks.bench_fit_time [--task "NAME;NAME"] [--out FILE] [--profile]
+one task goes, `--against` puts an earlier record beside. Run: python -m benchmarks.bench_fit_time [--task "NAME;NAME"]
+[--out FILE] [--against FILE] [--profile]
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import argparse
 import cProfile
 import json
+import os
 import pstats
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -80,15 +81,21 @@ TASKS: Final[dict[str, tuple[Callable[[Array, Array], Predict], Callable[[Array]
 """What fits, the function, columns, rows, and noise in units of the function's standard deviation."""
 
 
+def _processor_time() -> float:
+    """Seconds of this process, and of those that it has started and waited for."""
+    own = os.times()
+    return own.user + own.system + own.children_user + own.children_system
+
+
 def timed(name: str) -> dict[str, float]:
     """Processor time of one task in this process, and its error on 2000 new rows in units of the standard deviation."""
     run, function, columns, rows, noise = TASKS[name]
     random = np.random.default_rng(0)
     x, new = random.uniform(-1, 1, (rows, columns)), random.uniform(-1, 1, (2000, columns))
     y, truth = function(x), function(new)
-    began = time.process_time()
+    began = _processor_time()
     predict = run(x, y + noise * y.std() * random.standard_normal(rows))
-    seconds = time.process_time() - began
+    seconds = _processor_time() - began
     return {"seconds": round(seconds, 2), "error": float(np.sqrt(np.mean((predict(new) - truth) ** 2)) / truth.std())}
 
 
@@ -97,6 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--task", default="", help="parts of names, with semicolons between; without, all ten")
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
+    parser.add_argument("--against", type=Path, help="a file that --out has written, whose figures are printed beside")
     parser.add_argument("--here", action="store_true", help="run in this process and print JSON")
     parser.add_argument("--profile", action="store_true", help="run in this process and print where the time goes")
     options = parser.parse_args()
@@ -105,8 +113,10 @@ def main() -> None:
     if options.here:
         print(json.dumps(timed(options.task)))
         return
-    found = {}
-    print("| task | seconds | error |\n|---|---|---|")
+    earlier = {} if options.against is None else json.loads(options.against.read_text(encoding="utf-8"))
+    found: dict[str, dict[str, float]] = {}
+    beside = ("| seconds before | error before |", "---|---|") if earlier else ("|", "")
+    print(f"| task | seconds | error {beside[0]}\n|---|---|---|{beside[1]}")
     for name in names:
         if options.profile:
             profile = cProfile.Profile()
@@ -116,10 +126,15 @@ def main() -> None:
             command = [sys.executable, "-m", "benchmarks.bench_fit_time", "--here", "--task", name]
             answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             found[name] = json.loads(answer.splitlines()[-1])
-        print(f"| {name} | {found[name]['seconds']:.1f} | {found[name]['error']:.2g} |", flush=True)
+        print(f"| {name} | {_columns(found[name])}" + (f" {_columns(earlier[name])}" if earlier else ""), flush=True)
         if options.out is not None:
             options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    print(f"| all | {sum(each['seconds'] for each in found.values()):.1f} | |")
+    totals = [sum(each[name]["seconds"] for name in names) for each in (found, earlier) if each]
+    print("| all | " + " | | ".join(f"{total:.1f}" for total in totals) + " | |")
+
+
+def _columns(record: dict[str, float]) -> str:
+    return f"{record['seconds']:.1f} | {record['error']:.2g} |"
 
 
 if __name__ == "__main__":

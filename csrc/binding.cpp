@@ -204,14 +204,13 @@ bool run_squares(int64_t rows, nb::list layers, nb::list inputs, nb::list places
         e.layers.push_back(own);
     }
     e.root = Reader(root).matrix<const double>(), e.pull = Reader(pull).matrix<const double>();
-    Reader out(into);  // addresses of matrix and vector, and their size
+    Reader out(into);
     auto *matrix = out.address<double>(), *vector = out.address<double>();
     const int64_t size = out.next();
     require(e.root && e.pull && matrix && vector, "an expansion needs factors, and where its squares go");
     if (work_of_squares(e) > budget) return false;
     nb::gil_scoped_release free;
-    add_squares(e, matrix, size, vector, threads);
-    return true;
+    return add_squares(e, matrix, size, vector, threads), true;
 }
 
 // A sum is (constant or None, [(coefficient, [factor, ...]), ...]), a factor (kind, column, power, sum or None).

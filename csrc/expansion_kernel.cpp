@@ -5,7 +5,7 @@
 namespace splinework {
 namespace {
 
-constexpr int64_t rows_at_once = 64;
+constexpr int64_t rows_at_once = 256;
 
 template <class F>
 void with_degree(int k, F&& f) {
@@ -138,77 +138,146 @@ class RowsOfExpansion {
     std::vector<LayerRows> layers_;
 };
 
-// The functions of an input that are not zero at a row: splines one after the other, then the base function. The constant of a layer
-// is what its last input has and one more would have.
+// The functions of an input that are not zero at some rows: splines one after the other, then the base function. The constant of a
+// layer is what one more input would have.
 struct Active {
-    const double* value;
-    int64_t place, base_place;
+    const double* value;      // of the first row
+    int64_t step;             // from row to row
+    const int32_t* place;     // of the first spline, or null for the constant
+    int64_t inputs, base_place;
     int splines, count;
-    int64_t at(int n) const { return n < splines ? place + n : base_place; }
+    const double* at(int64_t b) const { return value + b * step; }
+    int64_t first(int64_t b) const { return place ? place[b * inputs] : base_place; }
+    int64_t function(int64_t first, int n) const { return n < splines ? first + n : base_place; }
 };
 
-inline Active active(const LayerRows& r, int64_t b, int64_t i, int64_t functions) {
-    static const double one = 1.0;
-    if (i == r.inputs) return {&one, functions - 1, 0, 1, 1};
-    const int64_t at = b * r.inputs + i, own = (functions - 1) / r.inputs;
-    return {r.value.data() + at * value_stride, r.place[at], (i + 1) * own - 1, r.width, r.width + r.has_base};
+inline Active active(const LayerRows& r, int64_t i, int64_t functions) {
+    static const double one[value_stride] = {1.0};
+    if (i == r.inputs) return {one, 0, nullptr, 0, functions - 1, 1, 1};
+    const int64_t own = (functions - 1) / r.inputs;
+    return {r.value.data() + i * value_stride, r.inputs * value_stride, r.place.data() + i, r.inputs, (i + 1) * own - 1, r.width,
+            r.width + r.has_base};
 }
 
-typedef double vec_here __attribute__((vector_size(vector_bytes), may_alias));
+// Rows in order of the cell that an input lies in, those of a cell as they come in `from`.
+void sort_by_cell(const Active& a, const int32_t* from, int64_t rows, std::vector<int32_t>& tally, int32_t* to) {
+    if (!a.place) {
+        std::memcpy(to, from, static_cast<size_t>(rows) * sizeof(int32_t));
+        return;
+    }
+    int64_t low = a.first(0), high = low;
+    for (int64_t b = 1; b < rows; ++b) low = smaller(low, a.first(b)), high = larger(high, a.first(b));
+    tally.assign(high - low + 2, 0);
+    for (int64_t b = 0; b < rows; ++b) ++tally[a.first(b) - low + 1];
+    for (size_t c = 1; c < tally.size(); ++c) tally[c] += tally[c - 1];
+    for (int64_t b = 0; b < rows; ++b) to[tally[a.first(from[b]) - low]++] = from[b];
+}
 
-// Rows come innermost, so that what is added to stays in the nearest cache.
-template <int V>
-void add_by_pairs(const PairOfLayers& pair, const LayerRows& one, const LayerRows& two, int64_t rows, int64_t first_functions,
-                  int64_t functions, const double* w, double* sums) {
-    const int64_t vectors = V ? V : pair.stride / lanes;
-    for (int64_t i = 0; i <= one.inputs; ++i)
-        for (int64_t k = pair.same() ? i : 0; k <= two.inputs; ++k)
-            for (int64_t b = 0; b < rows; ++b) {
-                const Active a = active(one, b, i, first_functions), c = active(two, b, k, functions);
-                const auto* from = reinterpret_cast<const vec_here*>(w + b * pair.stride);
-                for (int p = 0; p < a.count; ++p) {
-                    double* row = sums + pair.start + a.at(p) * functions * pair.stride;
-                    for (int q = pair.same() && i == k ? p : 0; q < c.count; ++q) {
-                        auto* to = reinterpret_cast<vec_here*>(row + c.at(q) * pair.stride);
-                        const double factor = a.value[p] * c.value[q];
-#pragma GCC unroll 8
-                        for (int64_t v = 0; v < vectors; ++v) to[v] += factor * from[v];
-                    }
-                }
+// What rows of one cell of two inputs add. Their sums are kept in registers, two vectors of pairs for each of C functions.
+template <int C>
+void add_by_pairs(const PairOfLayers& pair, const Active& a, const Active& c, const int32_t* rows, int64_t n, int64_t functions,
+                  const double* w, double* sums) {
+    const int64_t first = a.first(rows[0]), second = c.first(rows[0]), vectors = pair.stride / lanes;
+    for (int p = 0; p < a.count; ++p) {
+        double* row = sums + pair.start + a.function(first, p) * functions * pair.stride;
+        for (int64_t v = 0; v < vectors; v += 2) {
+            const bool two = v + 1 < vectors;
+            vec one[C]{}, other[C]{};
+            for (int64_t r = 0; r < n; ++r) {
+                const double *from = w + rows[r] * pair.stride + v * lanes, *values = c.at(rows[r]);
+                const double factor = a.at(rows[r])[p];
+                const vec x = load(from) * factor, y = two ? load(from + lanes) * factor : vec{};
+                for (int q = 0; q < C; ++q) one[q] += x * values[q], other[q] += y * values[q];
             }
-}
-
-// Lanes are the splines of an input of the second layer.
-template <int P>
-void add_by_functions(const PairOfLayers& pair, const LayerRows& one, const LayerRows& two, int64_t rows, int64_t first_functions,
-                      int64_t functions, const double* w, double* sums) {
-    for (int64_t n = 0; n < pair.pairs; ++n) {
-        double* block = sums + pair.start + n * first_functions * pair.stride;
-        for (int64_t i = 0; i <= one.inputs; ++i)
-            for (int64_t k = pair.same() ? i : 0; k <= two.inputs; ++k)
-                for (int64_t b = 0; b < rows; ++b) {
-                    const Active a = active(one, b, i, first_functions), c = active(two, b, k, functions);
-                    const double factor = w[b * pair.pairs_apart() + n];
-                    if (k == two.inputs) {
-                        for (int p = 0; p < a.count; ++p) block[a.at(p) * pair.stride + c.place] += factor * a.value[p];
-                        continue;
-                    }
-                    pack<P> splines;
-                    std::memcpy(&splines, c.value, sizeof(splines));
-                    if (c.splines < P && c.count > c.splines) splines[c.splines] = 0;  // the base function has its own place
-                    splines *= factor;
-                    const double base = c.count > c.splines ? factor * c.value[c.splines] : 0.0;
-                    for (int p = 0; p < a.count; ++p) {
-                        double* to = block + a.at(p) * pair.stride;
-                        pack<P> here;
-                        std::memcpy(&here, to + c.place, sizeof(here));
-                        here += a.value[p] * splines;
-                        std::memcpy(to + c.place, &here, sizeof(here));
-                        if (two.has_base) to[c.base_place] += a.value[p] * base;
-                    }
-                }
+            for (int q = 0; q < C; ++q) {
+                double* to = row + c.function(second, q) * pair.stride + v * lanes;
+                store(to, load(to) + one[q]);
+                if (two) store(to + lanes, load(to + lanes) + other[q]);
+            }
+        }
     }
 }
+
+// The same where lanes are the functions of the second input, for pair number `k`; C functions of the first.
+template <int C>
+void add_by_functions(const PairOfLayers& pair, const Active& a, const Active& c, const int32_t* rows, int64_t n, int64_t k,
+                      const double* w, double* block) {
+    const int64_t first = a.first(rows[0]), second = c.first(rows[0]);
+    const auto run = [&]<int L>() {
+        pack<L> found[C]{};
+        for (int64_t r = 0; r < n; ++r) {
+            const double* values = a.at(rows[r]);
+            pack<L> x;
+            std::memcpy(&x, c.at(rows[r]), sizeof(x));
+            x *= w[rows[r] * pair.pairs + k];
+            for (int p = 0; p < C; ++p) found[p] += values[p] * x;
+        }
+        for (int p = 0; p < C; ++p) {
+            double* to = block + a.function(first, p) * pair.stride;
+            double each[L];
+            std::memcpy(each, &found[p], sizeof(each));
+            for (int q = 0; q < c.splines; ++q) to[second + q] += each[q];
+            if (c.count > c.splines) to[c.base_place] += each[c.splines];
+        }
+    };
+    if (c.count <= 4) run.template operator()<4>();
+    else if (c.count <= 8) run.template operator()<8>();
+    else run.template operator()<16>();
+}
+
+// Calls f with a number of functions, 1 to 11, as a constant.
+template <class F>
+void with_count(int count, F&& f) {
+    switch (count) {
+#define CASE(n) \
+    case n: f.template operator()<n>(); break;
+        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11)
+#undef CASE
+    }
+}
+
+// All that some rows add to the block of two layers. Rows of one cell of both inputs come together.
+class PairSums {
+  public:
+    PairSums(const PairOfLayers& pair, const LayerRows& one, const LayerRows& two, int64_t before, int64_t functions, int64_t rows)
+        : pair_(pair), one_(one), two_(two), before_(before), functions_(functions), rows_(rows), order_((two.inputs + 2) * rows) {
+        int32_t* own = order_.data() + (two.inputs + 1) * rows;  // the last is for the rows in order of both
+        for (int64_t b = 0; b < rows; ++b) own[b] = static_cast<int32_t>(b);
+        for (int64_t k = 0; k <= two.inputs; ++k)
+            sort_by_cell(active(two, k, functions), own, rows, tally_, order_.data() + k * rows);
+    }
+
+    void add(const double* w, double* sums) {
+        int32_t* order = order_.data() + (two_.inputs + 1) * rows_;
+        for (int64_t i = 0; i <= one_.inputs; ++i)
+            for (int64_t k = pair_.same() ? i : 0; k <= two_.inputs; ++k) {
+                const Active a = active(one_, i, before_), c = active(two_, k, functions_);
+                sort_by_cell(a, order_.data() + k * rows_, rows_, tally_, order);
+                for (int64_t start = 0, end = 0; start < rows_; start = end) {
+                    const int64_t first = a.first(order[start]), second = c.first(order[start]);
+                    while (end < rows_ && a.first(order[end]) == first && c.first(order[end]) == second) ++end;
+                    add_cell(a, c, order + start, end - start, w, sums);
+                }
+            }
+    }
+
+  private:
+    void add_cell(const Active& a, const Active& c, const int32_t* rows, int64_t n, const double* w, double* sums) {
+        if (pair_.by_pairs) {
+            with_count(c.count, [&]<int C>() { splinework::add_by_pairs<C>(pair_, a, c, rows, n, functions_, w, sums); });
+            return;
+        }
+        for (int64_t k = 0; k < pair_.pairs; ++k) {
+            double* block = sums + pair_.start + k * before_ * pair_.stride;
+            with_count(a.count, [&]<int C>() { splinework::add_by_functions<C>(pair_, a, c, rows, n, k, w, block); });
+        }
+    }
+
+    const PairOfLayers& pair_;
+    const LayerRows &one_, &two_;
+    int64_t before_, functions_, rows_;
+    std::vector<int32_t> order_, tally_;
+};
 
 // For each row the products of the sensitivities of two layers' sums, added up over the outputs.
 void weigh(const Expansion& e, const PairOfLayers& pair, const LayerRows& one, const LayerRows& two, int64_t start, int64_t rows,
@@ -236,8 +305,9 @@ void add_pulled(const Expansion& e, const LayerRows& r, int64_t start, int64_t r
             double pulled = 0;
             for (int64_t o = 0; o < O; ++o) pulled += e.pull(start + b, o) * r.reach[(b * O + o) * J + j];
             for (int64_t i = 0; i <= r.inputs; ++i) {
-                const Active a = active(r, b, i, functions);
-                for (int p = 0; p < a.count; ++p) to[a.at(p) * J + j] += pulled * a.value[p];
+                const Active a = active(r, i, functions);
+                const double* values = a.at(b);
+                for (int p = 0; p < a.count; ++p) to[a.function(a.first(b), p) * J + j] += pulled * values[p];
             }
         }
 }
@@ -258,20 +328,7 @@ void add(const Expansion& e, int64_t first, int64_t last, double* sums) {
             const LayerRows &one = rows[pair.first], &two = rows[pair.second];
             const int64_t before = layout.functions[pair.first], functions = layout.functions[pair.second];
             weigh(e, pair, one, two, start, n, w);
-            const auto by_pairs = [&]<int V>() { add_by_pairs<V>(pair, one, two, n, before, functions, w, sums); };
-            const auto by_functions = [&]<int P>() { add_by_functions<P>(pair, one, two, n, before, functions, w, sums); };
-            if (pair.by_pairs) switch (pair.stride / lanes) {
-                    case 1: by_pairs.template operator()<1>(); break;
-                    case 2: by_pairs.template operator()<2>(); break;
-                    case 3: by_pairs.template operator()<3>(); break;
-                    case 4: by_pairs.template operator()<4>(); break;
-                    case 6: by_pairs.template operator()<6>(); break;
-                    default: by_pairs.template operator()<0>();
-                }
-            else if (two.width <= 2) by_functions.template operator()<2>();
-            else if (two.width <= 4) by_functions.template operator()<4>();
-            else if (two.width <= 8) by_functions.template operator()<8>();
-            else by_functions.template operator()<16>();
+            PairSums(pair, one, two, before, functions, n).add(w, sums);
         }
     }
 }

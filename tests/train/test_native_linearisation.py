@@ -91,7 +91,10 @@ def test_squares_are_added_to_what_is_there_and_do_not_depend_on_threads() -> No
 @torch.no_grad()
 def test_what_the_kernels_do_not_know_is_left_to_the_reference() -> None:
     u = torch.rand(10, 2, dtype=torch.float64)
-    for model in (sw.KAN([2, 3, 1], dtype=torch.float64, base="tanh"), sw.KAN([2, 3, 1], basis="chebyshev", dtype=torch.float64)):
+    for model in (
+        sw.KAN([2, 3, 1], dtype=torch.float64, base="tanh"),
+        sw.KAN([2, 3, 1], basis="chebyshev", dtype=torch.float64),
+    ):
         assert not isinstance(linearised(model, ParameterVector.of(model), u), NativeLinearisation)
     model = sw.KAN([2, 3, 1], dtype=torch.float64)
     previous = sw.kernels.use("reference")

@@ -50,7 +50,7 @@ def predict(options: PredictOptions) -> None:
 
     DATA is a CSV or Parquet file, a folder of such files, or a pattern such as 'rows-*.parquet'; folders named key=value
     become columns. With --out FOLDER/ there is a Parquet file for each piece of DATA, and the same command goes on where
-    it was interrupted. Memory does not grow with the rows, unless a single Parquet file goes to CSV.
+    it was interrupted. Memory does not grow with the rows.
 
     \b
     Examples:

@@ -16,7 +16,7 @@ from splinework.kernels.dispatch import BACKENDS, active
 from splinework.kernels.edges import EdgeParameters
 from splinework.kernels.table import BasisTable
 
-SQUARES_PER_PRODUCT = 12
+SQUARES_PER_PRODUCT = 25
 """Multiply-adds of a matrix product that take as long as one scattered vector of `add_squares`."""
 
 

@@ -8,7 +8,7 @@ the squared exponential for smooth functions, or Matérn's of smoothness 5/2 or 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -89,22 +89,39 @@ class Covariance:
         start = 2 + (part - 2) * self.inputs
         return self.values[start : start + self.inputs].exp()
 
-    def parts(self, x: Tensor, z: Tensor) -> CovarianceParts:
-        """The sum; the joint term and its derivative by the squared distance; `aᵢ xᵢ`; each curve, and `r² κ'(r²)` of it."""
+    def parts(self, x: Tensor, z: Tensor, gaps: Sequence[Tensor] | None = None) -> CovarianceParts:
+        """The sum; the joint term and its derivative by the squared distance; `aᵢ xᵢ`; each curve, and `r² κ'(r²)` of it.
+
+        Args:
+            x: Points `(N, inputs)`.
+            z: Points `(M, inputs)`.
+            gaps: `gaps_between(x, z)`, where known already.
+        """
         a, b = x / self._of(2), z / self._of(2)
-        squares = torch.addmm(b.square().sum(1)[None], a, b.T, alpha=-2).add_(a.square().sum(1)[:, None]).clamp_min_(0)
+        squares = (a.square().sum(1)[:, None] + b.square().sum(1)).addmm_(a, b.T, alpha=-2).clamp_min_(0)
         size = math.exp(2 * float(self.values[1]))
         product, derivative = (part.mul_(size) for part in kappa(self.family, squares))
         linear = x * self._of(3)
         total = torch.addmm(product, linear, (z * self._of(3)).T).add_(1)
         curves = []
         if self.additive:
-            for i, (size, length) in enumerate(zip(self._of(4).square().tolist(), self._of(5).tolist(), strict=True)):
-                square = (x[:, i, None] / length - z[None, :, i] / length).square_()
-                value, slope = kappa(self.family, square)
-                curves.append((value.mul_(size), slope.mul_(square).mul_(size)))
-                total += curves[-1][0]
+            sizes, lengths = self._of(4).square().tolist(), self._of(5).tolist()
+            for gap, size, length in zip(gaps or gaps_between(x, z), sizes, lengths, strict=True):
+                if self.family == "squared exponential":
+                    value = (gap * (-0.5 / length**2)).add_(math.log(size)).exp_()
+                    slope = (value * gap).mul_(-0.5 / length**2)
+                else:
+                    square = gap / length**2
+                    value, slope = kappa(self.family, square)
+                    value, slope = value.mul_(size), slope.mul_(square).mul_(size)
+                curves.append((value, slope))
+                total += value
         return total, product, derivative, linear, curves
+
+
+def gaps_between(x: Tensor, z: Tensor) -> list[Tensor]:
+    """The squared distances along each input, `(N, M)` each, of `x (N, inputs)` and `z (M, inputs)`."""
+    return [(one[:, None] - other).square_() for one, other in zip(x.T, z.T, strict=True)]
 
 
 def kappa(family: Family, square: Tensor) -> tuple[Tensor, Tensor]:
@@ -265,13 +282,13 @@ def _estimate(z: Tensor, t: Tensor, inverse: Tensor) -> tuple[Covariance, float]
 
 def _maximise(start: Covariance, z: Tensor, t: Tensor, inverse: Tensor, iterations: int) -> tuple[Covariance, float]:
     """L-BFGS on the logarithms; the covariance with the best values, and the log density there."""
-    d, prior = start.inputs, _priors(start)
+    d, prior, gaps = start.inputs, _priors(start), gaps_between(z, z) if start.additive else None
     low = [math.log(MIN_NOISE), -4.0, *[-4.0] * d, *[-8.0] * d, *([-8.0] * d + [-4.0] * d) * start.additive]
     high = [math.log(MAX_NOISE), 5.0, *[8.0] * d, *[4.0] * d, *([4.0] * d + [5.0] * d) * start.additive]
 
     def cost(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         covariance = replace(start, values=torch.from_numpy(values.copy()))
-        value, slope = _negative_evidence(covariance, z, t, inverse)
+        value, slope = _negative_evidence(covariance, z, t, inverse, gaps)
         pulled, pull = prior(covariance.values)
         return value + pulled, (slope + pull).numpy()
 
@@ -286,9 +303,11 @@ def _maximise(start: Covariance, z: Tensor, t: Tensor, inverse: Tensor, iteratio
     return replace(start, values=torch.from_numpy(found.x)), -float(found.fun)
 
 
-def _negative_evidence(covariance: Covariance, z: Tensor, t: Tensor, inverse: Tensor) -> tuple[float, Tensor]:
+def _negative_evidence(
+    covariance: Covariance, z: Tensor, t: Tensor, inverse: Tensor, gaps: Sequence[Tensor] | None = None
+) -> tuple[float, Tensor]:
     """Minus the log marginal likelihood, without its constant, and its derivatives (R. & W. 2006, eqs. 2.30 and 5.9)."""
-    noise, parts = covariance.noise * inverse, covariance.parts(z, z)
+    noise, parts = covariance.noise * inverse, covariance.parts(z, z, gaps)
     parts[0].diagonal().add_(noise)
     factor = cholesky_factor(parts[0])
     loads = torch.cholesky_solve(t[:, None], factor)

@@ -1,8 +1,7 @@
 """The exact Jacobian of a network's outputs with respect to every coefficient, as a matrix, as its square, and as an operator.
 
-An output depends on an edge's coefficients only through the sum that the edge goes into, so a column of the Jacobian is
-a row of the table times the sensitivity of the output to that sum; the sensitivities come from one backward pass over
-the layers, which is a `probe` per layer and output.
+An output depends on an edge's coefficients only through the sum that the edge goes into, so a column of the Jacobian is a row of
+the table times the sensitivity of the output to that sum, which comes from one backward pass over the layers.
 """
 
 import copy
@@ -167,11 +166,8 @@ class Linearisation:
     @torch.no_grad()
     def dense(self) -> Tensor:
         """J, `(N, outputs, P)`."""
-        spans = self.parameters.spans(self.model)
         jacobian = self.outputs.new_empty(*self.outputs.shape, self.parameters.size(self.model))
-        for passed, to_sums, pairs, (own, rest) in zip(
-            self.layers, self.to_sums, self.parameters.edges, spans, strict=True
-        ):
+        for passed, to_sums, pairs, (own, rest) in self._by_layer():
             blocks = jacobian[..., own].unflatten(2, (len(pairs[0]), passed.layer.table().size))
             rows: dict[int, Tensor] = {}
             for edge, (i, j) in enumerate(zip(*(index.tolist() for index in pairs), strict=True)):
@@ -247,9 +243,7 @@ class Linearisation:
             Per layer where its edges' parameters are, and their blocks, `(edges, size, size)`.
         """
         found = []
-        for passed, to_sums, (i, j), (own, _) in zip(
-            self.layers, self.to_sums, self.parameters.edges, self.parameters.spans(self.model), strict=True
-        ):
+        for passed, to_sums, (i, j), (own, _) in self._by_layer():
             size, weight = passed.layer.table().size, every * to_sums[::every].square().sum(1)
             blocks = weight.new_zeros(len(i), size, size)
             step = max(400_000 // (passed.layer.outputs * size), 1)
@@ -269,7 +263,7 @@ class Linearisation:
         return found
 
     def add_squares(self, matrix: Tensor, vector: Tensor, root: Tensor, pull: Tensor) -> bool:
-        """Adds `JᵀR²J` and `Jᵀp` without J, where there is a faster way than products of it; else False, and nothing is done."""
+        """Adds `JᵀR²J` and `Jᵀp` where there is a faster way than products of J; else False, and nothing is done."""
         return False
 
     @torch.no_grad()
@@ -278,9 +272,7 @@ class Linearisation:
 
         Wide layers, in which few of the splines are active at a point, have their rows of the matrix by `scatter`.
         """
-        for passed, to_sums, (i, j), (own, rest) in zip(
-            self.layers, self.to_sums, self.parameters.edges, self.parameters.spans(self.model), strict=True
-        ):
+        for passed, to_sums, (i, j), (own, rest) in self._by_layer():
             table = passed.layer.table()
             active = table.size - passed.layer.basis.resolution + 1
             if table.size < MIN_SCATTER_RATIO * active or matrix.shape[0] < MIN_SCATTER_PARAMETERS:
@@ -294,10 +286,14 @@ class Linearisation:
                     which = (j == one).nonzero()[:, 0]
                     factor = to_sums[:, output, one, None].expand(-1, passed.layer.inputs).contiguous()
                     wide[which] += scatter(table, seen, factor, columns)[i[which]]
-            _mirror(matrix, own)
+            matrix[own.stop :, own] = matrix[own, own.stop :].T
             _add_product(matrix, jacobian, rest)
         for numbers, _, _ in self._functions():
             _add_product(matrix, jacobian, numbers)
+
+    def _by_layer(self) -> Iterator[tuple[LayerPass, Tensor, tuple[Tensor, Tensor], tuple[slice, slice]]]:
+        """Each layer with the sensitivities of its sums, its edges, and the places of its parameters."""
+        return zip(self.layers, self.to_sums, self.parameters.edges, self.parameters.spans(self.model), strict=True)
 
     def _functions(self, to_sums: list[Tensor] | None = None) -> Iterator[tuple[slice, "FunctionExpansion", Tensor]]:
         """The places of the numbers of functions, their derivatives, and the sensitivities of their sums, layer by layer."""
@@ -345,13 +341,9 @@ def _rows(table: BasisTable, x: Tensor) -> Tensor:
 
 
 def _add_product(matrix: Tensor, jacobian: Tensor, own: slice) -> None:
-    """Adds the rows `own` of JᵀJ from the diagonal on, and their mirror image."""
-    if own.start == own.stop:
-        return
-    flat = jacobian.flatten(0, 1)
-    matrix[own, own.start :].addmm_(flat[:, own].T, flat[:, own.start :])
-    _mirror(matrix, own)
-
-
-def _mirror(matrix: Tensor, own: slice) -> None:
-    matrix[own.stop :, own] = matrix[own, own.stop :].T
+    """Adds the rows `own` of JᵀJ from the diagonal on, and their mirror image, in parts, each from its diagonal on."""
+    flat, width = jacobian.flatten(0, 1), max(64, (own.stop - own.start) // 6)
+    for start in range(own.start, own.stop, width):
+        part = slice(start, min(start + width, own.stop))
+        matrix[part, start:].addmm_(flat[:, part].T, flat[:, start:])
+        matrix[part.stop :, part] = matrix[part, part.stop :].T

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from splinework.errors import FileError
 from splinework.tabular.tables.parsing import number
 from splinework.tabular.tables.source import TableSource, opened
 from splinework.tabular.tables.table import FileTable, check_distinct
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CHUNK_ROWS: Final = 20_000
 """Rows of a part of a table, unless another number is given."""
@@ -88,11 +91,11 @@ def table_chunks(
     tell: Callable[[float], None] = lambda share: None,
     max_unpacked: float | None = None,
 ) -> Iterator[FileTable]:
-    """Reads a table as `read_table` does, in parts that follow each other, so that a CSV file may be larger than memory.
+    """Reads a table as `read_table` does, in parts that follow each other, so that a file may be larger than memory.
 
     Args:
         source: The file; it is read twice.
-        rows: Number of rows of a part, the last one smaller; a table without rows is one part.
+        rows: Most rows of a part; all but the last of a CSV file have as many. A table without rows is one part.
         tell: As in `read_table`.
         max_unpacked: As in `read_table`.
 
@@ -106,11 +109,7 @@ def table_chunks(
         if head.startswith(b"PAR1") or Path(content.name.removesuffix(".gz")).suffix.lower() in (".parquet", ".pq"):
             if not head:
                 raise _empty(content.name)
-            table = _read_parquet(content)
-            yield from (
-                replace(table, frame=table.frame.iloc[at : at + rows])
-                for at in range(0, max(len(table.frame), 1), rows)
-            )
+            yield from _parquet_tables(content, rows)
             return
         for magic, kind, remedy in _OTHER_KINDS:
             if head.startswith(magic):
@@ -295,26 +294,42 @@ def _has_decimal_commas(rows: Iterable[Sequence[str]]) -> bool:
 
 
 def _read_parquet(content: TableSource) -> FileTable:
+    (table,) = _parquet_tables(content, None)
+    return table
+
+
+def _parquet_tables(content: TableSource, rows: int | None) -> Iterator[FileTable]:
+    """The table in parts of `rows` rows, or all of it."""
     import pandas as pd
 
-    name = content.name
+    name, first = content.name, 1
     try:
         _check_parquet_size(content)
-        frame = pd.read_parquet(content.stream)
-        for _, column in frame.select_dtypes(exclude="number").items():
-            list(column)  # decodes every cell, so that a damaged one raises here
+        from splinework.tabular.tables.parquet_parts import parquet_frames  # loaded for Parquet
+
+        for frame in [pd.read_parquet(content.stream)] if rows is None else parquet_frames(content.stream, rows):
+            for _, column in frame.select_dtypes(exclude="number").items():
+                list(column)  # decodes every cell, so that a damaged one raises here
+            yield _named(frame, name, first)
+            first += len(frame)
     except ImportError as error:
         raise FileError(f"reading {name} needs pyarrow; install it with: pip install pyarrow") from error
     except FileError:
         raise
     except (OSError, ValueError, ArithmeticError, LookupError, TypeError, MemoryError, NotImplementedError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise FileError(f"{name} is not a whole Parquet file ({first}); write it again, or as CSV.") from error
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise FileError(f"{name} is not a whole Parquet file ({why}); write it again, or as CSV.") from error
+
+
+def _named(frame: pd.DataFrame, name: str, first: int) -> FileTable:
+    """The frame with all columns by name, and its rows by number."""
+    import pandas as pd
+
     named = [level for level in frame.index.names if level is not None]
     frame = frame.reset_index(level=named) if named else frame
     frame.columns = pd.Index([str(column) for column in frame.columns], dtype=object)
     check_distinct(list(frame.columns), name)
-    frame.index = pd.RangeIndex(1, len(frame) + 1)
+    frame.index = pd.RangeIndex(first, first + len(frame))
     return FileTable(frame, name, place="row")
 
 

@@ -1,7 +1,8 @@
 """The steps of Levenberg–Marquardt: (generalised) Gauss–Newton on the exact Jacobian, damped in the units of each parameter.
 
-Steps come from the normal equations while those are accurate enough, and from a QR factorisation of the Jacobian itself
-once the error is so small that squaring its condition number would end the descent (about 1e-8 relative otherwise).
+Steps come from the normal equations while those are accurate enough, and from a QR factorisation of the Jacobian itself where the
+error is so small that squaring its condition number would end the descent (about 1e-8 relative otherwise) and the damping too
+light to make up for it, or a step from the normal equations has failed.
 
 A step solves `(JᵀJ + λD) δ = -Jᵀr`, D the squared lengths of the columns (Marquardt 1963; Moré 1978).
 """
@@ -40,8 +41,8 @@ LIGHT_DAMPING_RATIO = 1e-2
 MAX_QR_WORK = 2e11
 """Rows times parameters squared beyond which a QR factorisation takes too long."""
 MIN_NORMAL_DAMPING = 1e-11
-"""Least damping, of columns of unit length, at which normal equations are as good as a QR factorisation, which takes several times
-as long: rounding changes their eigenvalues by about 1e-14."""
+"""Least damping, of columns of unit length, at which normal equations are as good as a QR factorisation, which takes several
+times as long: rounding changes their eigenvalues by about 1e-14."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,18 @@ class MarquardtStepper(JumpPenaltyStepper):
         return self.error
 
     def state(self) -> dict[str, Any]:
-        names = ("damping", "growth", "exhausted", "uses_qr", "needs_qr", "scale", "ratio", "weight", "error", "jump_size")
+        names = (
+            "damping",
+            "growth",
+            "exhausted",
+            "uses_qr",
+            "needs_qr",
+            "scale",
+            "ratio",
+            "weight",
+            "error",
+            "jump_size",
+        )
         return {name: getattr(self, name) for name in names}
 
     def _moves(self, factor: DampedFactor, start: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
