@@ -28,7 +28,7 @@ from splinework.tabular.axiom_status import AxiomStatus
 from splinework.tabular.callbacks import CallbackSupportMixin, as_callbacks, step_callback, with_callbacks
 from splinework.tabular.column_axioms import ColumnAxiom
 from splinework.tabular.columns import Columns, Level, learn_columns
-from splinework.tabular.constant import constant_network, is_constant
+from splinework.tabular.constant import constant_network, is_constant, warn_of_constant
 from splinework.tabular.explanation import OF_ONE_NETWORK, ExplanationMixin
 from splinework.tabular.extrapolation import Range, beyond, ranges_of
 from splinework.tabular.fitted import check_fitted
@@ -219,6 +219,8 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
                 rows = replace(rows, x=rows.x[:, kept] if kept else np.zeros((len(rows), 1)))
                 names = columns.formula_names()
                 _warn_of_screening(columns, len(rows))
+            elif isinstance(found.model, KAN) and not found.model.active_edges():
+                warn_of_constant(columns.targets[0], len(rows))
             self.model_ = _named(found.model, *names)
             self.loss_, self.n_iter_, self.history_ = found.loss, max(1, found.steps), found.history
             self._learn_likelihood(found.task)

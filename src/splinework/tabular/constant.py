@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from splinework.errors import warn
 from splinework.nn.network import KAN
 from splinework.tabular.rows import Floats, WeightedRows
 
@@ -50,3 +51,11 @@ def class_logits(rows: WeightedRows, classes: int) -> Floats:
         logs = np.log(counts) - np.log(counts.sum())
     logs = logs.clip(min=-MAX_LOGIT)
     return np.asarray(logs[1:] - logs[:1] if classes == 2 else logs - logs.mean())
+
+
+def warn_of_constant(target: str, rows: int) -> None:
+    """Says that the model is a constant because nothing was better on held-out rows."""
+    warn(
+        f"nothing predicts {target} better than a constant on rows that the fit had not seen, so the model is one: the columns "
+        f"may not determine it, or {rows} rows are too few to show how."
+    )

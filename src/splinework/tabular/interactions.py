@@ -15,7 +15,7 @@ from splinework.tabular.design import DesignMatrix
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, ProgressCallback, train_ensemble, wide_network
 from splinework.tabular.grids import member_layer
 from splinework.tabular.hyperparameters import Hyperparameters
-from splinework.tabular.selection import candidates, defended_inputs
+from splinework.tabular.selection import MAX_IDLE_COST, candidates, defended_inputs
 from splinework.tabular.stacking import Stacking, stack
 from splinework.tabular.tasks import Task
 
@@ -68,7 +68,7 @@ class InteractionTraining:
     kept: Tensor | None = None
 
     def run(self, design: DesignMatrix, columns: Sequence[Sequence[int]]) -> Interactions:
-        """The networks, trained again if only some inputs lower the held-out loss; the better of the two by held-out loss.
+        """The networks, trained again if only some inputs lower the held-out loss; the first ones if theirs is clearly lower.
 
         After screening every part has inputs of its own, and a choice by all held-out rows would be known to each: there is none.
 
@@ -89,7 +89,8 @@ class InteractionTraining:
         if not living.any() or torch.equal(living, seen):
             return found
         fewer = self.on(living)
-        return fewer if fewer.mixture.loss <= found.mixture.loss else found
+        allowed = found.mixture.loss + MAX_IDLE_COST * abs(found.mixture.loss)
+        return fewer if fewer.mixture.loss <= allowed else found
 
     def on(self, living: Tensor) -> Interactions:
         """The networks whose hidden nodes see these inputs, a mask `(p,)`."""

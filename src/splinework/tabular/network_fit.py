@@ -23,7 +23,7 @@ from splinework.tabular.few_nodes import fewest_nodes
 from splinework.tabular.grids import curve_intervals, quantile_layer
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.interactions import Interactions, InteractionTraining
-from splinework.tabular.one_standard_error import simplest_curves, standard_error
+from splinework.tabular.one_standard_error import curves_of, simplest_curves, standard_error
 from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
 from splinework.tabular.screening import Screening, is_wide, screen
 from splinework.tabular.selection import columns_of, without_idle_curves
@@ -111,9 +111,33 @@ class NetworkFit:
         training = InteractionTraining(self.u, self.t, self.weights, job.task, *how)
         found = training.run(design, columns)
         best = job._smooth(parts.held, found.mixture, log) or job._merged(curves, parts, layer, ensemble, found, log)
-        if settings.prefer == "accuracy" or self.screening is not None:
+        if self.screening is not None:
             return best
+        constant = job._constant_if_as_good(curves, parts, layer, best, log)
+        if constant is not None or settings.prefer == "accuracy":
+            return constant or best
         return job._simplest(curves, layer, training, best, found.mixture.losses, log) or best
+
+    def _constant_if_as_good(
+        self,
+        curves: FittedCurves,
+        parts: CrossValidatedCurves,
+        layer: KANLayer,
+        best: TrainedNetwork,
+        log: TrainingLog,
+    ) -> TrainedNetwork | None:
+        """The constant, where a regression does not predict held-out rows better by more than a standard error; else None."""
+        if best.out_of_fold is None or self.settings.hidden != "auto":
+            return None
+        held = parts.held[~torch.isnan(best.out_of_fold[parts.held, 0])]
+        found = curves_of(curves, self.fold, len(parts.parts), ())
+        base = found.offsets[held, self.fold[held]]
+        unseen = (best.out_of_fold[held] - self.scaling.y_shift) / self.scaling.y_scale
+        losses, weights = self.task.loss(base, self.t[held]), self.weights[held]
+        if is_significant(losses - self.task.loss(unseen, self.t[held]), weights):
+            return None
+        loss = float(weights @ losses / weights.sum())
+        return self._additive(layer, curves, found.whole, 1.0, self._unseen(held, base), loss, log)
 
     def _simplest(
         self,

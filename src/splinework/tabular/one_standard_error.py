@@ -44,7 +44,7 @@ def standard_error(losses: Tensor, weights: Tensor) -> float:
 
 
 def fewest(attempt: Callable[[int], Found | None], most: int) -> Found | None:
-    """What `attempt` finds for the smallest number from 0 to `most` for which it finds something; None where there is none.
+    """Returns the result of `attempt` for the smallest number from 0 to `most` for which it has one; None where it has none.
 
     By bisection: where a number will do, greater ones are taken to do, too.
 

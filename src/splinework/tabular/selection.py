@@ -22,6 +22,8 @@ MAX_TESTED_ROWS = 1000
 
 DEFENDED_Z_SCORE = 2.0
 """Standard errors by which a column of hidden nodes must matter: with one, every sixth idle column would stay."""
+MAX_IDLE_COST = 0.002
+"""Share of the held-out loss that idle columns may cost when their curves go, or hidden nodes no longer see them."""
 MAX_LEVELS_WITHOUT_CURVE = 10
 """Inputs of a category up to which hidden nodes see it though it has no effect of its own; an interaction of more levels would
 take as many columns."""
@@ -44,9 +46,10 @@ def without_idle_curves(
     fold: Tensor,
     columns: Sequence[Sequence[int]],
 ) -> CrossValidatedCurves:
-    """The additive part without the curves whose absence lowers the held-out loss: as many, in order of theirs, as lower it most.
+    """The additive part without the curves that held-out rows do not miss: as many as cost next to nothing.
 
     A loss within its standard error is not enough: each of several redundant columns could be dropped alone, but not all of them.
+    An idle column lowers the loss by chance in every second table, so that all together may cost `MAX_IDLE_COST` of it.
 
     Args:
         curves: The cross-validated additive part.
@@ -61,12 +64,13 @@ def without_idle_curves(
     t, w = y[held], weights[held]
     losses = task.loss(curves.base, t)
     order = sorted(range(len(columns)), key=costs.__getitem__)
-    idle, gone, least = list[int](), torch.zeros_like(curves.base), 0.0
-    for count, k in enumerate(order[:-1], start=1):
+    gone, totals = torch.zeros_like(curves.base), [0.0]
+    for k in order[:-1]:
         gone = gone + shares[k]
-        cost = float(w @ (task.loss(curves.base - gone, t) - losses))
-        if cost <= least:
-            least, idle = cost, [i for column in order[:count] for i in columns[column]]
+        totals.append(float(w @ (task.loss(curves.base - gone, t) - losses)))
+    allowed = min(totals) + MAX_IDLE_COST * abs(float(w @ losses))
+    count = max(number for number, total in enumerate(totals) if total <= allowed)
+    idle = [i for column in order[:count] for i in columns[column]]
     if not idle:
         return curves
 
