@@ -42,7 +42,7 @@ def as_indicators(
         return table, None if features is None else list(features), {}
     import pandas as pd
 
-    from splinework.discover.indicators import MAX_LEVELS, indicator_names
+    from splinework.interpret.symbolic.levels import MAX_LEVELS, indicator_names
 
     made: dict[str, list[str]] = {}
     notes: list[str] = []
