@@ -56,7 +56,7 @@ def sparse_support(design: Array, y: Array) -> Array | None:
         if len(support) <= MAX_SUPPORT * n:
             found = np.linalg.lstsq(unit[:, support], y, rcond=None)[0]
             if float(np.linalg.norm(unit[:, support] @ found - y)) <= MAX_RESIDUAL * float(np.linalg.norm(y)):
-                return support[np.abs(found) > MIN_FITTED * float(np.abs(found).max())]
+                return np.asarray(support[np.abs(found) > MIN_FITTED * float(np.abs(found).max())])
     return None
 
 
