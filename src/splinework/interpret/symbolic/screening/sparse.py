@@ -65,8 +65,9 @@ def sparse_support(design: Array, y: Array) -> Array | None:
 
 
 def losses_without(regressors: Array, coefficients: Array) -> Array:
-    """Increase of the squared error of least squares without each of the terms, `c_k² / [(AᵀA)⁻¹]_kk`
-    (Seber & Lee 2003, "Linear Regression Analysis", section 3.8).
+    """Increase of the squared error of least squares without each of the terms, `c_k² / [(AᵀA)⁻¹]_kk`.
+
+    See Seber & Lee (2003), "Linear Regression Analysis", section 3.8.
 
     >>> losses_without(np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([1.0, 3.0])).tolist()
     [4.0, 9.0]
