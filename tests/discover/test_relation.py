@@ -69,6 +69,29 @@ def test_two_relations_that_do_not_follow_from_each_other():
         assert np.abs(row.numpy()(x)).max() < 1e-9
 
 
+PAIRS = {
+    "a sum and a product": lambda a, b, c, d: (a * b + c / 2, b * d**2),
+    "a square and a quotient": lambda a, b, c, d: (a**2 + b, c / d),
+    "a difference and a product": lambda a, b, c, d: (a - 2 * c, a * b * d),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("noise", [0.0, 0.01, 0.05])
+@pytest.mark.parametrize("name", PAIRS)
+def test_two_relations_among_six_columns_come_first(name, noise):
+    draw = np.random.default_rng(0)
+    free = draw.uniform(1, 3, (4, 600))
+    clean = np.column_stack([*free, *PAIRS[name](*free)])
+    found = discover_relation(clean + noise * clean.std(0) * draw.normal(size=clean.shape), budget=120, progress=False)
+    first = found.rows[:2]
+    assert len(first) == 2
+    assert max(distance(row, clean) for row in first) < max(0.3 * noise, 1e-6)  # of the rows without noise
+    slopes = [[sympy.diff(row.expression, symbol(n)).subs(dict(zip(map(symbol, row.names), clean[0], strict=True)))
+               for n in row.names] for row in first]  # fmt: skip
+    assert np.linalg.matrix_rank(np.array(slopes, dtype=float), tol=1e-3) == 2
+
+
 @pytest.mark.parametrize("kind", ["uniform", "normal", "skew", "correlated"])
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=slow), pytest.param(2, marks=slow)])
 def test_independent_columns_have_no_relation(kind, seed):

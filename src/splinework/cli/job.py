@@ -71,7 +71,7 @@ class PreparedSample:
         columns: Identifier → name in the file, for the features and, last, the target.
         means: Name in the file → the mean that stands in for missing cells.
         notes: Decisions so far.
-        levels: What columns of 0 and 1 were made of; see `splinework.cli.levels`.
+        levels: The categories that columns of 0 and 1 were made of; see `splinework.cli.levels`.
     """
 
     train: tuple[Floats, Floats]

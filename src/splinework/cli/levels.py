@@ -1,4 +1,4 @@
-"""Columns of words in a search for formulas: columns of 0 and 1, one for each level but the first, and their way back."""
+"""Categorical columns in a search for formulas: columns of 0 and 1, one for each level but the first, and their way back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def as_indicators(
         table: The table.
         target: The column to explain, which stays.
         features: The columns to explain it by; None takes all others.
-        missing: What is done with missing cells.
+        missing: Treatment of missing cells.
 
     Raises:
         DataError: If missing words are to be filled with a mean.
@@ -42,7 +42,7 @@ def as_indicators(
         return table, None if features is None else list(features), {}
     import pandas as pd
 
-    from splinework.discover.indicators import MAX_LEVELS, indicator_names
+    from splinework.interpret.symbolic.levels import MAX_LEVELS, indicator_names
 
     made: dict[str, list[str]] = {}
     notes: list[str] = []
@@ -89,7 +89,7 @@ def indicator(table: FileTable, meaning: Sequence[str]) -> Floats:
 
 
 def with_indicators(table: FileTable, levels: Levels) -> FileTable:
-    """The table with the columns of 0 and 1 that a model was fitted with, made of its columns of words where it has these."""
+    """The table with the columns of 0 and 1 that a model was fitted with, made of its categorical columns where it has these."""
     lacking = {new: meaning for new, meaning in levels.items() if new not in table.columns}
     made = {new: indicator(table, meaning) for new, meaning in lacking.items() if meaning[0] in table.columns}
     return replace(table, frame=table.frame.assign(**made)) if made else table

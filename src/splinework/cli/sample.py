@@ -30,7 +30,7 @@ class TableSample:
         features: Names of the columns of x, as the file has them.
         target: Name of y, as the file has it.
         notes: Notes on what was left out.
-        levels: What columns of 0 and 1 were made of; see `splinework.cli.levels`.
+        levels: The categories that columns of 0 and 1 were made of; see `splinework.cli.levels`.
     """
 
     x: Floats

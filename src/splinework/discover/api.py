@@ -69,9 +69,9 @@ def discover(
         options: These as one object, which keywords override.
 
     Returns:
-        The table of formulas, best first; its `model` is the fitted and pruned network where there is one, its `history` that
-        of the fit that led to it. Formulas that come from the data alone may be far more accurate than this network: predict with
-        `best`; the notes have the network's held-out error.
+        The table of formulas, best first; its `model` is the fitted and pruned network, or the network of the first formula where
+        that predicts held-out rows better, as a note says then. Its `history` is that of the fit that led to the trained network;
+        the notes have its held-out error.
 
     Raises:
         ShapeError: If x and y do not fit each other, or y has several columns.

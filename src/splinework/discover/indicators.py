@@ -1,16 +1,12 @@
 """Columns of categories as columns of 0 and 1: one for each level but the first, so that formulas hold effects of levels."""
 
-import re
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from splinework.errors import DataError
+from splinework.interpret.symbolic.levels import MAX_LEVELS, indicator_names
 from splinework.interpret.symbolic.library import Array
-
-MAX_LEVELS = 20
-"""Most levels of a category."""
 
 
 def with_indicators(x: Any) -> tuple[Array, list[str], list[str]] | None:
@@ -57,28 +53,8 @@ def with_indicators(x: Any) -> tuple[Array, list[str], list[str]] | None:
     return np.column_stack(arrays), names, notes
 
 
-def indicator_names(name: str, levels: Sequence[str], taken: Sequence[str]) -> list[str]:
-    """Names for the columns of all levels of a category but the first.
-
-    >>> indicator_names("city", ["Bonn", "St. Ives", "Ulm"], ["city_Ulm"])
-    ['city_St__Ives', 'city_Ulm_']
-    """
-    found: list[str] = []
-    for level in levels[1:]:
-        found.append(_free(f"{name}_{level}", [*taken, *found]))
-    return found
-
-
 def _is_numeric(values: Any) -> bool:
     """Whether an array holds numbers or truth values."""
     if values.dtype.kind in "biuf":
         return True
     return values.dtype.kind == "O" and all(isinstance(value, bool | int | float) for value in values.tolist())
-
-
-def _free(name: str, taken: Sequence[str]) -> str:
-    """The name as an identifier that is not taken."""
-    made = re.sub(r"\W", "_", name)
-    while made in taken:
-        made += "_"
-    return made

@@ -72,9 +72,9 @@ def test_no_neighbour_is_longer():
 @pytest.mark.parametrize(
     "expression",
     [
-        (0.5 * X + 2.0) * (Z + 3.0),
+        (0.5 * X + 2.0) * (1.5 * Z + 3.0),
         (0.99 + 0.3 * X) * (1.01 * sympy.exp(Z) - 2.0 * X) * Z,
-        sympy.sin((X - 4.0) * (2.0 * Z + 0.5) + 1.0),
+        sympy.sin((0.5 * X - 4.0) * (2.0 * Z + 0.5) + 1.0),
     ],
     ids=str,
 )
@@ -85,6 +85,11 @@ def test_unit_constants_keep_the_values_and_leave_one_scale(expression):
     (product,) = [e for e in sympy.preorder_traversal(made) if e.is_Mul and sum(p.is_Add for p in e.args) > 1]
     ones = [p.as_coeff_Add()[0] for p in product.args if p.is_Add]
     assert sum(abs(float(one) - 1) < 1e-15 for one in ones) >= len(ones) - 1
+
+
+def test_a_sum_that_has_a_scale_keeps_it():
+    for kept in ((X + 2.0) * (1.5 * Z + 3.0), (0.5 * X + 2.0) * Z, 3.0 * (X - 1.0) * (Z + 2.0)):
+        assert with_unit_constants(kept) == kept
 
 
 def test_numbers_are_written_as_they_are_meant():

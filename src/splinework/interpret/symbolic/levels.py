@@ -1,5 +1,6 @@
 """Columns of two values, such as indicators of categories: every function of those of one category alone is affine in them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
@@ -9,6 +10,9 @@ import sympy
 
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.library import Array
+
+MAX_LEVELS = 20
+"""Most levels of a category."""
 
 
 @final
@@ -121,3 +125,23 @@ def _grouped(expression: Any, owner: dict[Any, Category]) -> list[Any]:
     if len(alone) == 1 and not others:  # what is not finite on all levels
         return [_with_effects(part, owner) for part in expression.args]
     return [*others, *(_with_effects(expression.func(*parts), owner) for parts in alone.values())]
+
+
+def indicator_names(name: str, levels: Sequence[str], taken: Sequence[str]) -> list[str]:
+    """Names for the columns of all levels of a category but the first.
+
+    >>> indicator_names("city", ["Bonn", "St. Ives", "Ulm"], ["city_Ulm"])
+    ['city_St__Ives', 'city_Ulm_']
+    """
+    found: list[str] = []
+    for level in levels[1:]:
+        found.append(_free(f"{name}_{level}", [*taken, *found]))
+    return found
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    """The name as an identifier that is not taken."""
+    made = re.sub(r"\W", "_", name)
+    while made in taken:
+        made += "_"
+    return made

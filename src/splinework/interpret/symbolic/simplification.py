@@ -73,17 +73,18 @@ def _shortest(expression: Any, names: Sequence[str], x: Array, allows: Callable[
 def with_unit_constants(expression: Any) -> Any:
     """The expression with products of several sums scaled so that the constants of all but one of these are 1.
 
-    The scale of each is free in `(a + b x) (c + d y)`, and with fitted numbers none of them is simple.
+    The scale of each is free in `(a + b x) (c + d y)`, and with fitted numbers none of them is simple. A sum with a term without
+    a number, as `x + a`, has its scale.
 
     >>> x, y = symbol("x"), symbol("y")
-    >>> with_unit_constants((0.5 * x + 2.0) * (y + 3.0))
-    (0.25*x + 1.0)*(2.0*y + 6.0)
+    >>> with_unit_constants((0.5 * x + 2.0) * (1.5 * y + 3.0))
+    (0.25*x + 1.0)*(3.0*y + 6.0)
     """
     return expression.replace(lambda part: part.is_Mul, _scaled_product)
 
 
 def _scaled_product(product: Any) -> Any:
-    sums = [part for part in product.args if part.is_Add]
+    sums = [part for part in product.args if part.is_Add and all(t.as_coeff_Mul()[0].is_Float for t in part.args)]
     constants = {part: part.as_coeff_Add()[0] for part in sums}
     named = [part for part in sums if constants[part].is_Float and constants[part] != 0]
     named.sort(key=lambda part: (len(part.free_symbols), node_count(part), sympy.default_sort_key(part)))
@@ -91,7 +92,7 @@ def _scaled_product(product: Any) -> Any:
     if not scaled:
         return product
     rest = [part for part in product.args if part not in scaled]
-    last = max((part for part in rest if part.is_Add), key=sympy.default_sort_key)
+    last = max((part for part in rest if part in sums), key=sympy.default_sort_key)
     size = math.prod(float(constants[part]) for part in scaled)
     inside = [_times(part, 1 / float(constants[part])) for part in scaled]
     return sympy.Mul(*inside, _times(last, size), *(part for part in rest if part is not last))

@@ -150,7 +150,7 @@ def _reductions(state: _State, scale: float) -> Iterator[_State]:
 def _with_factor(
     state: _State, design: Array, category: Category, levels: Array, others: tuple[tuple[Category, Array], ...]
 ) -> _State | None:
-    """Without a category that multiplies the target."""
+    """The problem without a category that multiplies the target, by the factor of least error."""
     root, y = state.root, state.problem.y
     sizes = _scanned(design * root[:, None], y * root, levels)
     best: tuple[float, Array] | None = None
@@ -185,7 +185,7 @@ def _with_factor(
 
 
 def _scanned(design: Array, y: Array, levels: Array) -> Array:
-    """For each level the factor's difference from 1, of some, with which the rows of it and those of no level fit best."""
+    """The differences of the levels' factors from 1: of some factors, those with which a level and the first one fit best."""
     base = ~levels.any(axis=1)
     found = []
     for level in levels.T.astype(bool):
@@ -203,7 +203,7 @@ def _scanned(design: Array, y: Array, levels: Array) -> Array:
 def _with_effects(
     state: _State, design: Array, category: Category, levels: Array, others: tuple[tuple[Category, Array], ...]
 ) -> _State | None:
-    """Without a category whose effects are added, constant or in proportion to simple functions of other columns."""
+    """The problem without a category whose effects are added, constant or in proportion to functions of other columns."""
     root, target = state.root, state.problem.y * state.root
     n = len(target)
     q = _orthonormal(design * root[:, None])
@@ -251,7 +251,7 @@ def _with_effects(
 
 
 def _carriers(state: _State, others: Sequence[tuple[Category, Array]]) -> list[tuple[Any, Array]]:
-    """What effects may be in proportion to: 1, columns, products, simple functions, and levels of other categories."""
+    """The functions that effects may be in proportion to: 1, columns, products, simple ones, levels of other categories."""
     columns, names = state.problem.columns, state.problem.expressions
     found: list[tuple[Any, Array]] = [(sympy.Integer(1), np.ones(len(columns)))]
     for place, i in enumerate(state.numeric):

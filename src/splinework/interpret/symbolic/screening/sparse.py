@@ -19,10 +19,14 @@ STEP_WORK = 3e-10
 
 
 def sparse_support(design: Array, y: Array) -> Array | None:
-    """The places of the few columns that give `y` exactly, as FOCUSS finds them; None where it finds no such columns.
+    """The places of the few columns that give `y = A c` exactly, as FOCUSS finds them; None where it finds no such columns.
 
-    Least squares of least weighted norm, each coefficient weighted by the last step's (Gorodnitsky & Rao 1997), with a floor
-    under the weights that falls slowly (Chartrand & Yin 2008).
+    The solution of least `Σ c_k² / w_k` under `A c = y`,
+
+        c = W Aᵀ (A W Aᵀ)⁻¹ y,
+
+    each weight w_k the square of the last step's c_k (Gorodnitsky & Rao 1997) above a floor that falls slowly (Chartrand & Yin
+    2008).
 
     Args:
         design: `(N, terms)`, of more terms than rows or fewer.
@@ -56,12 +60,14 @@ def sparse_support(design: Array, y: Array) -> Array | None:
         if len(support) <= MAX_SUPPORT * n:
             found = np.linalg.lstsq(unit[:, support], y, rcond=None)[0]
             if float(np.linalg.norm(unit[:, support] @ found - y)) <= MAX_RESIDUAL * float(np.linalg.norm(y)):
-                return support[np.abs(found) > MIN_FITTED * float(np.abs(found).max())]
+                return np.asarray(support[np.abs(found) > MIN_FITTED * float(np.abs(found).max())])
     return None
 
 
 def losses_without(regressors: Array, coefficients: Array) -> Array:
     """Increase of the squared error of least squares without each of the terms, `c_k² / [(AᵀA)⁻¹]_kk`.
+
+    See Seber & Lee (2003), "Linear Regression Analysis", section 3.8.
 
     >>> losses_without(np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([1.0, 3.0])).tolist()
     [4.0, 9.0]
