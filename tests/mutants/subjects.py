@@ -21,7 +21,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     f"{_CHECKED}/boxes.py": (f"{_LAWS}/test_checker.py", f"{_LAWS}/test_forged.py"),
     f"{_CHECKED}/integers.py": (f"{_LAWS}/test_integer.py",),
     f"{_CHECKED}/meanings.py": (f"{_MEANING}/test_meaning.py",),
-    f"{_CHECKED}/divisions.py": (f"{_LAWS}/test_forged.py",),
+    f"{_CHECKED}/divisions.py": (f"{_MEANING}/test_divisions.py",),
     f"{_VERIFY}/smooth.py": (f"{_LAWS}/test_cells.py", f"{_LAWS}/test_enclosures.py"),
     f"{_VERIFY}/cells.py": (f"{_LAWS}/test_cells.py", f"{_LAWS}/test_enclosures.py"),
     f"{_VERIFY}/integer.py": (f"{_LAWS}/test_integer.py",),

@@ -17,7 +17,7 @@ FORMULAS = [
     "x*y*z - 2*x**2*y + z", "(x*y)**3/(1 + z**2)", "exp(x*y)*z", "log(2 + x)*y - z/x", "sqrt(1 + x**2 + y)*z",
     "tanh(x - 2*y)*sigmoid(z)", "softplus(x*z) + sin(x + y*z)*cos(z)", "x**y*z", "z**(-2)*x + y**0.5", "atan(x*y) + asin(0.3*z)",
     "acos(0.2*x)*y + sinh(z)*cosh(x*y)", "tan(0.3*x)*y*z", "asinh(x*y)+acosh(1.5+z)+atanh(0.3*x)", "erf(x*z)*y", "erfc(y)*x*z",
-    "cbrt(1+x)*y + z*abs(x)", "max(x*y, z) + min(x, y*z)", "where(x < y, x*y, z**2) + where(x >= y, z*x, y)", 
+    "cbrt(1+x)*y + z*abs(x)", "max(x*y, z) + min(x, y*z)", "where(x < y, x*y, z**2) + where(x >= y, z*x, y)",
     "(x + y)*(x + y) - (x*y)*(x*y)",
     "-(-x*y) + +z*0.5", "log10(3 + x)*hypot(y, z)", "expm1(x)*log1p(y)*exp2(z)", "pi*x*y - e*z", "sinc(x)*y*z", "x - floor(z)*y",
 ]  # fmt: skip
@@ -27,7 +27,8 @@ MP = {
         "erf", "erfc", "cbrt", "log10", "hypot", "expm1", "log1p", "floor",
     )},
     "sigmoid": lambda u: 1 / (1 + mpmath.exp(-u)), "softplus": lambda u: mpmath.log(1 + mpmath.exp(u)), "abs": abs,
-    "max": max, "min": min,    "where": lambda c, a, b: a if c else b, "exp2": lambda u: mpmath.mpf(2) ** u, "sinc": mpmath.sincpi,
+    "max": max, "min": min, "where": lambda c, a, b: a if c else b,
+    "exp2": lambda u: mpmath.mpf(2) ** u, "sinc": mpmath.sincpi,
     "pi": mpmath.mpf(float(np.pi)), "e": mpmath.mpf(float(np.e)),
 }  # fmt: skip
 
