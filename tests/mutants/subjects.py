@@ -13,7 +13,11 @@ _MEANING = "tests/knowledge/axioms/checker"
 TESTS: dict[str, tuple[str, ...]] = {
     f"{_CHECKED}/certificates.py": tuple(f"{_LAWS}/test_{name}.py" for name in ("checker", "forged", "certificate")),
     f"{_CHECKED}/ranges.py": (f"{_MEANING}/test_ranges.py", f"{_MEANING}/test_bundles.py", f"{_MEANING}/test_edges.py"),
-    f"{_CHECKED}/functions.py": (f"{_MEANING}/test_ranges.py", f"{_MEANING}/test_bundles.py", f"{_LAWS}/test_intervals.py"),
+    f"{_CHECKED}/functions.py": (
+        f"{_MEANING}/test_ranges.py",
+        f"{_MEANING}/test_bundles.py",
+        f"{_LAWS}/test_intervals.py",
+    ),
     f"{_CHECKED}/formulas.py": (f"{_MEANING}/test_bundles.py", f"{_MEANING}/test_meaning.py"),
     f"{_CHECKED}/edges.py": (f"{_MEANING}/test_edges.py", f"{_LAWS}/test_enclosures.py"),
     f"{_CHECKED}/curves.py": (f"{_MEANING}/test_edges.py", f"{_LAWS}/test_enclosures.py"),
@@ -46,6 +50,16 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return (taken[0].lo >= low) & (taken[0].hi <= high)",
         "return (taken[(-1)].lo >= low) & (taken[0].hi <= high)",
     ): "a function whose domain is not the line has one argument",
+    (
+        "src/splinework/knowledge/axioms/checker/series.py",
+        "share = Range(*(np.array(math.nextafter(1 / math.factorial(r), end)) for end in (0, 2)))",
+        "share = Range(*(np.array(math.nextafter(1 / math.factorial(r), end)) for end in (0, 3)))",
+    ): "the next number towards 2 is that towards 3",
+    (
+        "src/splinework/knowledge/axioms/checker/ranges.py",
+        "lo = np.where((np.abs(lo) < _SMALL) & ~rises, -_SMALL, np.where(rises, np.maximum(lo, 0), lo))",
+        "lo = np.where((np.abs(lo) < _SMALL) & ~rises, -_SMALL, np.where(rises, np.maximum(lo, (-1)), lo))",
+    ): "what is below 0 becomes 0 in the next line",
     (
         "src/splinework/train/journal.py",
         "stacklevel=2,",

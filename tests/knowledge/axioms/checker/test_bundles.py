@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from splinework.knowledge.axioms.checker.formulas import BUNDLES, read
+from splinework.knowledge.axioms.checker.formulas import BUNDLES, Unreadable, known_function, read
 from splinework.knowledge.axioms.checker.functions import CURVES, applied, wave
 from splinework.knowledge.axioms.checker.models import constant, variables
 from splinework.knowledge.axioms.checker.ranges import Bundle, Range, down, exact, up
@@ -83,6 +83,15 @@ def test_at_a_point_a_formula_has_its_exact_value_and_derivatives(text):
         ("where(x <= 1, y, z)", (-1, 5), [(-np.inf, np.inf)] * 3, dict.fromkeys(PAIRS, (-np.inf, np.inf))),
         ("where(x == z, y, z)", (4, 5), [(0, 0), (0, 0), (1, 1)], {}),
         ("where(x != z, y, z)", (-1, 3), [(0, 0), (1, 1), (0, 0)], {}),
+        ("where(2 == 2, y, z)", (-1, 3), [(0, 0), (1, 1), (0, 0)], {}),
+        ("where(2 != 2, y, z)", (4, 5), [(0, 0), (0, 0), (1, 1)], {}),
+        ("where(x == 2, y, z)", (-1, 5), [(-np.inf, np.inf)] * 3, dict.fromkeys(PAIRS, (-np.inf, np.inf))),
+        ("where(2 == x, y, z)", (-1, 5), [(-np.inf, np.inf)] * 3, dict.fromkeys(PAIRS, (-np.inf, np.inf))),
+        ("where(logical_and(x < 3, z > 3), y, z)", (-1, 3), [(0, 0), (1, 1), (0, 0)], {}),
+        ("where(logical_and(x > 3, z > 4.5), y, z)", (4, 5), [(0, 0), (0, 0), (1, 1)], {}),
+        ("where(logical_or(x < 3, z > 4.5), y, z)", (-1, 3), [(0, 0), (1, 1), (0, 0)], {}),
+        ("where(logical_or(x > 3, z < 3), y, z)", (4, 5), [(0, 0), (0, 0), (1, 1)], {}),
+        ("where(logical_not(x > 3), y, z)", (-1, 3), [(0, 0), (1, 1), (0, 0)], {}),
     ],
 )  # fmt: skip
 def test_over_a_box_ranges_are_those_by_hand(text, v, d, h):
@@ -94,6 +103,62 @@ def test_over_a_box_ranges_are_those_by_hand(text, v, d, h):
         assert held.lo[0] <= low
         assert high <= held.hi[0]
         np.testing.assert_allclose((held.lo[0], held.hi[0]), (low, high), rtol=1e-13, atol=1e-13)
+
+
+def test_names_of_functions_are_read_with_their_aliases_and_no_others():
+    for name in (
+        "ln",
+        "arctan",
+        "j0",
+        "j1",
+        "y0",
+        "y1",
+        "i0",
+        "i1",
+        "k0",
+        "k1",
+        "digamma",
+        "psi",
+        "loggamma",
+        "square",
+        "log2",
+    ):
+        assert known_function(name)
+        assert read(f"{name}(x)", NAMES).steps
+    for text in (
+        "j2(x)",
+        "sin(x, y)",
+        "min(x)",
+        "jv(x)",
+        "where(x)",
+        "x.real",
+        "x[0]",
+        "f(x)",
+        "'x'",
+        "lambda: 1",
+        "sin(x=1)",
+        "1 < x < 2",
+    ):
+        with pytest.raises(Unreadable):
+            read(text, NAMES)
+    assert not known_function("j2")
+    for name, wanted in (
+        ("log2", 1.0),
+        ("square", 4.0),
+        ("negative", -2.0),
+        ("ceil", 2.0),
+        ("expm1", np.expm1(2.0)),
+        ("exp2", 4.0),
+    ):
+        at = [2.0, 3.0, 4.0]
+        assert bundle(f"{name}(x)", at, at).v.lo.item() == pytest.approx(wanted, rel=1e-12)
+    for text, wanted in (
+        ("atan2(x, y)", np.arctan2(2, 3)),
+        ("power(x, y)", 8.0),
+        ("heaviside(x, y)", 1.0),
+        ("atan2(x, -y)", np.arctan2(2, -3)),
+    ):
+        assert bundle(text, at, at).v.hi.item() == pytest.approx(wanted, rel=1e-12)
 
 
 def test_where_one_of_two_is_chosen_only_that_one_needs_a_value():
