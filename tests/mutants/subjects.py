@@ -61,6 +61,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "lo = np.where((np.abs(lo) < _SMALL) & ~rises, -_SMALL, np.where(rises, np.maximum(lo, (-1)), lo))",
     ): "what is below 0 becomes 0 in the next line",
     (
+        "src/splinework/knowledge/axioms/checker/curves.py",
+        "for n in range(1, basis.harmonics + 1):",
+        "for n in range(1, basis.harmonics + 2):",
+    ): "a function more than there are coefficients is not read",
+    (
         "src/splinework/train/journal.py",
         "stacklevel=2,",
         "stacklevel=(1),",
