@@ -1,6 +1,7 @@
 """Certificates: how fast bounds and structural proofs are, whether small models are decided, whether any proof is wrong.
 
-Run: python benchmarks/bench_verify.py speed | monotone | sound [--first 0 --last 200 --points 1000000] | tamper [--count 1000]
+Run: python benchmarks/bench_verify.py speed | monotone | near
+     | sound [--first 0 --last 200 --points 1000000] | tamper [--count 1000]
 
 `sound` takes about a second per network with a million points on one core, and can go on anywhere: networks are numbered. Each
 command prints seconds of the process besides those of the clock, since other work on the machine lengthens the latter only.
@@ -9,6 +10,7 @@ command prints seconds of the process besides those of the clock, since other wo
 import argparse
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -190,6 +192,44 @@ def _attack(model: sw.KAN, box: dict[str, tuple[float, float]], points: int, see
     return np.concatenate(values)
 
 
+def near(count: int) -> None:
+    """Claims about smooth [8, 6, 1] networks, true and false, within 5 % of the truth: the share unknown at 3 units of work."""
+    found: Counter[str] = Counter()
+    proofs, checks = [], []
+    for number in range(count):
+        draw = np.random.default_rng(number)
+        model = smooth((8, 6, 1), number // 10)
+        box = dict.fromkeys(model.config.input_names, (-1.0, 1.0))
+        by = float(draw.choice([-1, 1]) * draw.uniform(0, 0.05))
+        values = _attack(model, box, 1 << 14, number)
+        spread, kind = float(np.ptp(values)), number % 4
+        if kind < 2:
+            end = float(values.max() + by * spread if kind else values.min() - by * spread)
+            text = f"bounded({'upper' if kind else 'lower'}={end!r})"
+        else:
+            x = torch.from_numpy(draw.uniform(-1, 1, (1 << 14, 8))).requires_grad_()
+            slope = torch.autograd.grad(model(x)[:, 0].sum(), x)[0][:, number % 8]
+            name, most = model.config.input_names[number % 8], float(slope.abs().max()) * (1 + by)
+            text = (
+                f"lipschitz({most!r}, along=({name!r},))"
+                if kind == 3
+                else f"monotone({name}, increasing={bool(slope.sum() > 0)})"
+            )
+        certificate, whole, _ = timed(lambda m=model, t=text, b=box: verify(m, t, box=b, effort=3.0), 1)
+        verdict, checked, _ = timed(lambda m=model, c=certificate: check(m, c), 1)
+        found[certificate.status] += 1
+        if certificate.status == "proved":
+            proofs.append(whole - checked)
+            checks.append(checked)
+        print(
+            f"{number} {text}: {certificate.status} in {whole:.2f} s, checked in {checked:.2f} s: {bool(verdict)}",
+            flush=True,
+        )
+    print(
+        f"{count} claims: {dict(found)}; checks of what is proved take {sum(checks) / sum(proofs):.2f} times the proofs"
+    )
+
+
 def tamper(count: int) -> None:
     """Certificates changed at random, with the old seal and with a new one."""
     rejected = sealed_rejected = sealed = 0
@@ -275,7 +315,7 @@ def _change(content: dict[str, Any], draw: np.random.Generator) -> bool:
 def main() -> None:
     """Runs one of the commands."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=("speed", "monotone", "sound", "tamper"))
+    parser.add_argument("command", choices=("speed", "monotone", "near", "sound", "tamper"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--count", type=int, default=0)
     parser.add_argument("--first", type=int, default=0)
@@ -287,6 +327,8 @@ def main() -> None:
         speed(given.seeds)
     elif given.command == "monotone":
         monotone(given.count or 50)
+    elif given.command == "near":
+        near(given.count or 100)
     elif given.command == "sound":
         sound(given.first, given.last, given.points)
     else:

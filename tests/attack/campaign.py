@@ -139,6 +139,9 @@ def _certificate(about: str, model: Any, found: Certificate, draw: np.random.Gen
     verdict = check(model, found)
     if not verdict:
         report.failures.append(f"{about}: the checker rejects what verify has made: {verdict.reason}")
+    for claim in found.claims:
+        if "not confirmed" in claim.reason:
+            report.failures.append(f"{about}: the checker rejects what the prover found: {claim.axiom}, {claim.reason}")
     by_axiom = {axiom: [claim for claim in found.claims if claim.axiom == axiom] for axiom in found.axioms}
     for axiom, claims in by_axiom.items():
         for number, claim in enumerate(claims):

@@ -78,6 +78,8 @@ STEPS = ("abs", "floor", "sign")
         ("floor", 0.2, 0.9, [(0, 0), (0, 0), (0, 0)]),
         ("floor", 0.2, 1, [(0, 1), (0, np.inf), (-np.inf, np.inf)]),
         ("sign", 1, 2, [(1, 1), (0, 0), (0, 0)]),
+        ("sign", -2, -0.5, [(-1, -1), (0, 0), (0, 0)]),
+        ("sign", 0.5, 2, [(1, 1), (0, 0), (0, 0)]),
         ("sign", -2, 0, [(-1, 0), (0, np.inf), (-np.inf, np.inf)]),
         ("sign", 0, 2, [(0, 1), (0, np.inf), (-np.inf, np.inf)]),
     ],
@@ -123,13 +125,13 @@ def test_taylor_series_hold_all_derivatives(name):
     """Of `g(x²/2 + 1/2)`, on short ranges, against differences in 60 digits."""
     x = np.array([0.3, 1.1, 2.0])
     held = Range(x - 1e-6, x + 1e-6)
-    u = variable(held, 4)
-    series = getattr(SeriesOperations(held, 4), name)((u * u + 1) / 2)
+    u = variable(held, 5)
+    series = getattr(SeriesOperations(held, 5), name)((u * u + 1) / 2)
     function = {"sigmoid": lambda t: 1 / (1 + mpmath.exp(-t))}.get(name) or getattr(mpmath, name)
     with mpmath.workdps(60):
-        for order in range(5):
+        for order in range(6):
             found = series.derivative(order)
             for k, point in enumerate(x):
                 true = mpmath.diff(lambda t: function((t * t + 1) / 2), mpmath.mpf(point), order)
                 assert found.lo[k] <= true <= found.hi[k]
-                assert found.hi[k] - found.lo[k] < 1e-3 * (1 + abs(float(true)))
+                assert found.hi[k] - found.lo[k] < 5e-3 * (1 + abs(float(true)))

@@ -8,7 +8,7 @@ import numpy as np
 
 from splinework.knowledge.axioms.checker.claims import BoxClaim, View
 from splinework.knowledge.axioms.checker.divisions import Division
-from splinework.knowledge.axioms.checker.formulas import BUNDLES
+from splinework.knowledge.axioms.checker.formulas import BUNDLES, Unreadable
 from splinework.knowledge.axioms.checker.models import ModelRanges, constant, variables
 from splinework.knowledge.axioms.checker.ranges import Bundle, Floats, Mask, Range, beside, exact
 
@@ -118,6 +118,8 @@ class BoxCheck:
             centre = np.where(d.lo >= 0, lo, np.where(d.hi <= 0, hi, between))
             away = Range(np.minimum(lo - centre, 0) * (1 + 1e-15), np.maximum(hi - centre, 0) * (1 + 1e-15))
         there, outside = self.values(centre, centre, slopes=False)
+        if not self.claim.conditions and bool((there.sound & (there.v.hi[:, 0] < bound)).any()):
+            raise Unreadable(f"the function at a point is below the bound {bound:.6g}")
         change = d * away
         total = there.v[:, 0]
         for i in range(lo.shape[1]):

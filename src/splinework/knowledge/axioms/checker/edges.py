@@ -5,6 +5,8 @@ a box inside a part, a function lies between its values at the ends, off by at m
 width, and not at all if it is monotone there; a box across several parts is the union of two such pieces and of whole parts.
 """
 
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +33,17 @@ _PARTS_OF_SMOOTH: Final = 96
 _OUTER_PARTS: Final = 24
 _FAR: Final = 48.0
 _U: Final = 2.0**-53
+
+
+class _Kept(dict[int, Any]):
+    """What is made of a number when it is first asked for."""
+
+    def __init__(self, make: Callable[[int], Any]) -> None:
+        super().__init__()
+        self.make = make
+
+    def __missing__(self, key: int) -> Any:
+        return self.setdefault(key, self.make(key))
 
 
 class Edges:
@@ -65,7 +78,11 @@ class Edges:
                 off = off + np.abs(value).max(2) * ((16 * k + 16) * _U)
                 value, off = (np.where(np.isfinite(each), each, 0.0) for each in (value, off))
                 self.orders.append((value, off, *signs(knots, c, k, self.cells)))
-        self._tabulate()
+        self.slope = [exact(np.zeros(n.weight.shape))] * 2
+        if n.extrapolation == "linear":
+            parts = [np.full((self.inputs, 1), np.flatnonzero(~self.outer)[at]) for at in (0, -1)]
+            self.slope = [self._body_at(self.body[at][:, None], parts[at], 1)[:, 0] for at in (0, 1)]
+        self.full, self.nodes, self.tables = _Kept(self._over_parts), _Kept(self._at_ends), _Kept(self._table)
 
     def _divide(self) -> None:
         """The ends of parts `(I, P + 1)`, the knot interval of each, and which parts lie outside the body."""
@@ -137,25 +154,19 @@ class Edges:
         dead = ~self.live[None, :, None]
         return Range(np.where(dead, 0.0, found.lo), np.where(dead, 0.0, found.hi))
 
-    def _tabulate(self) -> None:
-        lo, hi = self.ends[:, :-1], self.ends[:, 1:]
-        self.slope = [exact(np.zeros(self.n.weight.shape))] * 2
-        held = (np.clip(lo, *(end[:, None] for end in self.body)), np.clip(hi, *(end[:, None] for end in self.body)))
-        if self.n.extrapolation == "linear":
-            parts = [np.full((self.inputs, 1), np.flatnonzero(~self.outer)[at]) for at in (0, -1)]
-            self.slope = [self._body_at(self.body[at][:, None], parts[at], 1)[:, 0] for at in (0, 1)]
-        full = []
-        for order in range(_ORDERS):
-            where = Range(*held) if self.straight else Range(lo, hi)
-            spline = self._spline_on(where.lo, where.hi, order)
-            found = self._weighted(spline, where, order)
-            if self.straight:
-                found = self._tails(found, order)
-            full.append(found)
-        index = np.broadcast_to(np.arange(lo.shape[1]), lo.shape)
-        nodes = [[self._at(end.T, index.T, order) for end in (lo, hi)] for order in range(3)]
-        self.tables = [self._table(full, order, nodes[order]) for order in range(3)]
-        self.breaks = self._breaks(nodes)
+    def _over_parts(self, order: int) -> Range:
+        """The ranges of a derivative over all parts, `(I, P, J)`."""
+        where = Range(self.ends[:, :-1], self.ends[:, 1:])
+        if self.straight:
+            inside = [np.clip(end, *(rim[:, None] for rim in self.body)) for end in (where.lo, where.hi)]
+            where = Range(*inside)
+        found = self._weighted(self._spline_on(where.lo, where.hi, order), where, order)
+        return self._tails(found, order) if self.straight else found
+
+    def _at_ends(self, order: int) -> list[Range]:
+        """A derivative at the lower and at the upper ends of all parts, `(P, I, J)`."""
+        index = np.broadcast_to(np.arange(self.ends.shape[1] - 1), (self.inputs, self.ends.shape[1] - 1))
+        return [self._at(end.T, index.T, order) for end in (self.ends[:, :-1], self.ends[:, 1:])]
 
     def _tails(self, found: Range, order: int) -> Range:
         """Ranges with those of straight tails in place."""
@@ -172,10 +183,10 @@ class Edges:
                 lo[:, at], hi[:, at] = both.lo, both.hi
         return Range(lo, hi)
 
-    def _table(self, full: list[Range], order: int, nodes: list[Range]) -> tuple[Floats, list[Floats], list[Floats]]:
+    def _table(self, order: int) -> tuple[Floats, list[Floats], list[Floats]]:
         """The table of parts: values at their ends, how far the function leaves its chord, its range; and ranges of 2^l parts."""
-        left, right = (Range(r.lo.transpose(1, 0, 2), r.hi.transpose(1, 0, 2)) for r in nodes)
-        slope, bend, own = full[order + 1], full[order + 2], full[order]
+        left, right = (Range(r.lo.transpose(1, 0, 2), r.hi.transpose(1, 0, 2)) for r in self.nodes[order])
+        slope, bend, own = self.full[order + 1], self.full[order + 2], self.full[order]
         still = (slope.lo >= 0) | (slope.hi <= 0)
         below = np.where(still, 0.0, np.maximum(bend.hi, 0.0) * (0.125 * (1 + 1e-14)))
         above = np.where(still, 0.0, np.maximum(-bend.lo, 0.0) * (0.125 * (1 + 1e-14)))
@@ -198,7 +209,8 @@ class Edges:
         lo, hi = (np.where(np.isnan(end), side, end) for end, side in ((lo, -np.inf), (hi, np.inf)))
         return Range(np.maximum(lo, own.lo), np.minimum(hi, own.hi))
 
-    def _breaks(self, nodes: list[list[Range]]) -> list[tuple[int, float, int, Range]]:
+    @cached_property
+    def breaks(self) -> list[tuple[int, float, int, Range]]:
         """Places where edges jump (depth 0) or have a kink (depth 1): input, place, depth, and the range of the jump `(J,)`."""
         found = []
         for i in range(self.inputs):
@@ -211,7 +223,7 @@ class Edges:
                 if smooth >= 1 or before < 0:
                     continue
                 depth = max(smooth, -1) + 1
-                jump = nodes[depth][0][p, i] - nodes[depth][1][before, i]
+                jump = self.nodes[depth][0][p, i] - self.nodes[depth][1][before, i]
                 found.append((i, place, depth, jump))
         return found
 
@@ -289,9 +301,11 @@ class Edges:
         return [self._range(x, one, two, order) for order in range(orders + 1)]
 
     def _range(self, x: Range, one: Any, two: Any, order: int) -> Range:
-        packed, lows, highs = self.tables[order]
         start = self._at(x.lo, one, order)
         point = x.lo is x.hi or bool((x.lo == x.hi).all())
+        if point and order == 0 and (one == two).all():
+            return start
+        packed, lows, highs = self.tables[order]
         stop = start if point and (one == two).all() else self._at(x.hi, two, order)
         a = packed[self.rows, one]
         same, across = one == two, two - one
@@ -321,7 +335,7 @@ class Edges:
                     for first in (one[at, i] + 1, two[at, i] - 2**number):
                         lo[at, i] = np.minimum(lo[at, i], lows[number][i, first])
                         hi[at, i] = np.maximum(hi[at, i], highs[number][i, first])
-        for row, place, depth, jump in self.breaks:
+        for row, place, depth, jump in self.breaks if order else ():
             if order > depth:
                 met = ((x.lo[:, row] <= place) & (x.hi[:, row] >= place))[:, None]
                 either = order > depth + 1

@@ -3,28 +3,17 @@
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from splinework.knowledge.axioms.checker.claims import BoxClaim, View
 from splinework.knowledge.axioms.checker.forms import Atoms, Form, TooLarge, linear_part, number, ordered
 from splinework.knowledge.axioms.checker.formulas import Unreadable, without
+from splinework.knowledge.axioms.checker.functions import CURVES
 from splinework.knowledge.axioms.checker.models import Reading
 from splinework.knowledge.axioms.checker.ranges import Range, exact, whole_power
 from splinework.splines.bases import ACTIVATIONS
-
-_KNOWN: Final = {
-    "softplus": (0.0, np.inf),
-    "sigmoid": (0.0, 1.0),
-    "exp": (0.0, np.inf),
-    "sin": (-1.0, 1.0),
-    "cos": (-1.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "cosh": (1.0, np.inf),
-    "abs": (0.0, np.inf),
-}
-"""Ranges of functions."""
 
 
 class NetworkSymmetries:
@@ -167,8 +156,8 @@ class _Bounds:
             a, b = (self.of(each) for each in arguments)
             choose = np.minimum if kind == "min" else np.maximum
             return Range(choose(a.lo, b.lo), choose(a.hi, b.hi))
-        low, high = _KNOWN.get(kind, (-np.inf, np.inf))
-        return Range(np.array(low), np.array(high))
+        everything = Range(np.array(-np.inf), np.array(np.inf))
+        return CURVES[kind](self.of(arguments[0])).value if kind in CURVES else everything
 
     @staticmethod
     def _power(a: Range, p: Fraction) -> Range:

@@ -106,8 +106,8 @@ class CodeCheck:
             raise Unreadable(f"{name!r} is none of {', '.join(names)}")
         return list(names).index(name)
 
-    def steps(self, i: int, *, size: bool) -> tuple[Integers, Integers]:
-        """Bounds `(J,)` of the change of every output's code when a code of an input rises by one; `size`: of its magnitude."""
+    def steps(self, i: int) -> tuple[Integers, Integers]:
+        """Bounds `(J,)` of the change of every output's code when a code of an input rises by one."""
         low = high = np.array([int(k == i) for k in range(len(self.inputs))], dtype=np.int64)
         for number, layer in enumerate(self.model.layers):
             least, most = np.zeros(len(layer.outputs), dtype=np.int64), np.zeros(len(layer.outputs), dtype=np.int64)
@@ -120,7 +120,7 @@ class CodeCheck:
                     continue
                 step, spread = np.diff(held, axis=0), held.max(0) - held.min(0)
                 ends = [bound * each for bound in (low[k], high[k]) for each in (step.min(0), step.max(0))]
-                if low[k] < 0 < high[k] or low[k] <= 0 <= high[k]:
+                if low[k] <= 0 <= high[k]:
                     ends.append(np.zeros_like(spread))
                 # A change of several codes is a sum of as many steps, and at most the spread of the table.
                 least = least + np.maximum(np.minimum.reduce(ends), -spread)
@@ -128,7 +128,7 @@ class CodeCheck:
             if layer.guard:
                 least, most = (least >> layer.guard) - (least < 0), (most >> layer.guard) + (most > 0)
             low, high = least, most
-        return (np.zeros_like(low), np.maximum(np.abs(low), np.abs(high))) if size else (low, high)
+        return low, high
 
     def ranges(self) -> list[tuple[int, int]]:
         """Bounds of the code of every output."""
@@ -213,49 +213,39 @@ class CodeClaim:
 def _monotone(s: AxiomText, c: CodeCheck, j: int) -> list[CodeClaim]:
     i = c.place(s.input, c.inputs)
     sign = (1 if s.increasing else -1) * int(np.sign(c.wires[j].scale * c.model.inputs[i].scale))
-    text = f"{c.outputs[j]} never {'falls' if s.increasing else 'rises'} with {c.inputs[i]}, code by code"
 
     def bound() -> float:
-        low, high = c.steps(i, size=False)
+        low, high = c.steps(i)
         return 0.0 if (low[j] >= 0 if sign > 0 else high[j] <= 0) else -np.inf
 
-    changes = c.shape[i] > 1
-    return [CodeClaim(text, (lambda: sign * np.diff(c.values[..., j], axis=i)) if changes else None, bound=bound)]
+    text = f"{c.outputs[j]} never {'falls' if s.increasing else 'rises'} with {c.inputs[i]}, code by code"
+    slack = (lambda: sign * np.diff(c.values[..., j], axis=i)) if c.shape[i] > 1 else None
+    return [CodeClaim(text, slack, bound=bound)]
 
 
-def _bounded(s: AxiomText, c: CodeCheck, j: int, low: Any, high: Any) -> list[CodeClaim]:
-    found = []
-    for end, sign in ((low, 1), (high, -1)):
-        if end is None or not np.isfinite(end):
-            continue
+def _bounded(c: CodeCheck, j: int, low: Any, high: Any) -> list[CodeClaim]:
+    def claim(end: float, sign: int) -> CodeClaim:
+        def room(codes: Any) -> Any:
+            return sign * (decoded(c.wires[j], codes) - end)
 
-        def slack(end: float = float(end), sign: int = sign) -> Any:
-            return sign * (decoded(c.wires[j], c.values[..., j]) - end)
+        text = f"{c.outputs[j]} {'>=' if sign > 0 else '<='} {end!r}"
+        return CodeClaim(text, lambda: room(c.values[..., j]), bound=lambda: float(room(np.array(c.ranges()[j])).min()))
 
-        def bound(end: float = float(end), sign: int = sign) -> float:
-            least, most = np.sort(decoded(c.wires[j], np.array(c.ranges()[j]))).tolist()
-            return float(least - end if sign > 0 else end - most)
-
-        text = f"{c.outputs[j]} {'>=' if sign > 0 else '<='} {float(end)!r}"
-        found.append(CodeClaim(text, slack, bound=bound))
-    return found
+    ends = [(end, sign) for end, sign in ((low, 1), (high, -1)) if end is not None and np.isfinite(end)]
+    return [claim(float(end), sign) for end, sign in ends]
 
 
 def _symmetric(s: AxiomText, c: CodeCheck, j: int) -> list[CodeClaim]:
-    found, places = [], [c.place(name, c.inputs) for name in s.among]
-    for a, b in pairwise(places):
-
-        def slack(a: int = a, b: int = b) -> Any:
-            return -np.abs(c.values[..., j] - np.swapaxes(c.values[..., j], a, b))
-
-        def bound(a: int = a, b: int = b) -> float:
-            tables, wires = c.model.layers[0].tables, c.model.inputs
-            alike = replace(wires[a], name="") == replace(wires[b], name="") and c.codes[a] == c.codes[b]
-            return 0.0 if alike and np.array_equal(tables[a], tables[b]) else -np.inf
-
+    def claim(a: int, b: int) -> CodeClaim:
+        tables, wires, same = c.model.layers[0].tables, c.model.inputs, c.codes[a] == c.codes[b]
+        alike = (
+            same and replace(wires[a], name="") == replace(wires[b], name="") and np.array_equal(tables[a], tables[b])
+        )
         text = f"{c.outputs[j]} is the same with {c.inputs[a]} and {c.inputs[b]} exchanged"
-        found.append(CodeClaim(text, slack if c.codes[a] == c.codes[b] else None, bound=bound))
-    return found
+        slack = (lambda: -np.abs(c.values[..., j] - np.swapaxes(c.values[..., j], a, b))) if same else None
+        return CodeClaim(text, slack, bound=lambda: 0.0 if alike else -np.inf)
+
+    return [claim(a, b) for a, b in pairwise(c.place(name, c.inputs) for name in s.among)]
 
 
 def _even(s: AxiomText, c: CodeCheck, j: int) -> list[CodeClaim]:
@@ -281,26 +271,24 @@ def _even(s: AxiomText, c: CodeCheck, j: int) -> list[CodeClaim]:
 
 
 def _lipschitz(s: AxiomText, c: CodeCheck, j: int) -> list[CodeClaim]:
-    found = []
-    for i in [c.place(name, c.inputs) for name in s.along] or range(len(c.inputs)):
+    def claim(i: int) -> CodeClaim:
         wires = c.wires[j], c.model.inputs[i]
         ratio = abs(float(np.divide(*(w.scale * 2.0**-w.format.fraction for w in wires))))
 
-        def slack(i: int = i, ratio: float = ratio) -> Any:
-            return s.constant - ratio * np.abs(np.diff(c.values[..., j], axis=i))
-
-        def bound(i: int = i, ratio: float = ratio) -> float:
-            return float(s.constant - ratio * float(c.steps(i, size=True)[1][j]))
+        def room(steps: Any) -> Any:
+            return s.constant - ratio * np.abs(steps)
 
         text = f"{c.outputs[j]} changes by at most {s.constant!r} per unit of {c.inputs[i]}, code by code"
-        found.append(CodeClaim(text, slack if c.shape[i] > 1 else None, bound=bound))
-    return found
+        slack = (lambda: room(np.diff(c.values[..., j], axis=i))) if c.shape[i] > 1 else None
+        return CodeClaim(text, slack, bound=lambda: float(room(np.stack(c.steps(i))[:, j]).min()))
+
+    return [claim(i) for i in [c.place(name, c.inputs) for name in s.along] or range(len(c.inputs))]
 
 
 _MEANING: Final[Mapping[str, Callable[[AxiomText, CodeCheck, int], list[CodeClaim]]]] = {
     "monotone": _monotone,
-    "bounded": lambda s, c, j: _bounded(s, c, j, s.lower, s.upper),
-    "positive": lambda s, c, j: _bounded(s, c, j, 0.0, None),
+    "bounded": lambda s, c, j: _bounded(c, j, s.lower, s.upper),
+    "positive": lambda s, c, j: _bounded(c, j, 0.0, None),
     "symmetric": _symmetric,
     "even": _even,
     "lipschitz": _lipschitz,

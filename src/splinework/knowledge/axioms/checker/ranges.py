@@ -122,8 +122,10 @@ def whole_power(x: Range, n: int) -> Range:
         return whole_power(x, -n).inverse()
     if n == 0:
         return exact(np.ones_like(x.lo))
-    half = whole_power(x, n // 2).square() if n > 1 else exact(np.ones_like(x.lo))
-    return half * x if n % 2 else half
+    if n % 2:  # it rises
+        low, high = (whole_power(end, n - 1) * end for end in (exact(x.lo), exact(x.hi)))
+        return Range(low.lo, high.hi)
+    return whole_power(x, n // 2).square()
 
 
 Pair = tuple[int, int]

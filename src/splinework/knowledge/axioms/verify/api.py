@@ -153,7 +153,8 @@ class Prover:
         if claim.total is None:
             bound = least(claim, self.subject.model, claim.vanishing)
             if bound >= -claim.tolerance and (claim.equation or not self._undefined(claim)):
-                return replace(result, status="proved", method="formula", bound=_down(bound))
+                bound = 0.0 if bound == 0 else _with_slack(_down(bound), claim)
+                return replace(result, status="proved", method="formula", bound=bound)
         if claim.reason or claim.total is not None:
             return None
         found = enclose(claim, self.enclosure(claim), claim.lo[None], claim.hi[None], gradient=False)
