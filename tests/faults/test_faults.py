@@ -184,25 +184,3 @@ def test_what_is_in_use_is_not_swept(place):
         os.waitpid(child, 0)
         assert held.is_dir()
     assert leftovers(place) == []
-
-
-@pytest.mark.parametrize("name", ["mkdir", "rmtree"])
-def test_an_interruption_while_a_temporary_folder_is_made_or_removed_leaves_none(place, monkeypatch, name):
-    """As a signal may come right after the call of the system."""
-    real, asked = getattr(Path if name == "mkdir" else shutil, name), []
-
-    def interrupted(*arguments: object, **words: object) -> None:
-        if name == "mkdir":
-            real(*arguments, **words)
-        if not asked:
-            asked.append(name)
-            raise KeyboardInterrupt
-        if name == "rmtree":
-            real(*arguments, **words)
-
-    monkeypatch.setattr(Path if name == "mkdir" else shutil, name, interrupted)
-    with pytest.raises(KeyboardInterrupt), temporary.temporary_folder(place) as held:
-        (held / "a").touch()
-    monkeypatch.undo()
-    assert asked == [name]
-    assert leftovers(place) == []

@@ -163,21 +163,23 @@ def test_the_audit_finds_a_bound_and_an_installed_package_below_a_mended_release
     assert AUDIT["name_of"]("Scikit_Learn") == "scikit-learn"
 
 
-def built(folder: Path, *, native: bool) -> dict[str, bytes]:
-    """The wheel and the sources, built in a copy of the tree at another place."""
-    pytest.importorskip("build.__main__")
-    pytest.importorskip("scikit_build_core")
-    pytest.importorskip("nanobind")
-    tree = folder / "tree"
+def copied(folder: Path) -> Path:
+    """A copy of the files of the repository."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in listed.split("\0"):
-        if name and (ROOT / name).is_file():
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, tree / name)
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / "tree" / name)
+    return folder
+
+
+def built(folder: Path, *, native: bool) -> dict[str, bytes]:
+    """The wheel and the sources, built from the copy in a folder."""
     settings = {"SPLINEWORK_NATIVE" if native else "SPLINEWORK_PURE": "1", "SOURCE_DATE_EPOCH": "1700000000"}
-    environment = {**os.environ, **settings}
-    words = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "dist", tree]
-    done = subprocess.run(words, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+    words = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "dist", folder / "tree"]
+    done = subprocess.run(
+        words, env={**os.environ, **settings}, cwd=folder, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
     return {path.name: path.read_bytes() for path in sorted((folder / "dist").iterdir())}
 
@@ -187,8 +189,10 @@ def built(folder: Path, *, native: bool) -> dict[str, bytes]:
 def test_two_builds_in_different_folders_at_different_times_are_equal_to_the_byte(tmp_path, native):
     if native and (shutil.which("cmake") is None or shutil.which("c++") is None):
         pytest.skip("needs cmake and a compiler")
-    first = built(tmp_path / "a", native=native)
-    second = built(tmp_path / "another-and-longer-name", native=native)
+    for module in ("build.__main__", "scikit_build_core", "nanobind"):
+        pytest.importorskip(module)
+    folders = [copied(tmp_path / name) for name in ("a", "another-and-longer-name")]
+    first, second = (built(folder, native=native) for folder in folders)
     assert len(first) == 2
     assert {name: hashlib.sha256(content).hexdigest() for name, content in first.items()} == {
         name: hashlib.sha256(content).hexdigest() for name, content in second.items()

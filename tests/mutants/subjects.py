@@ -36,6 +36,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     "src/splinework/train/journal.py": ("tests/train/test_journal.py",),
     "src/splinework/splines/cones.py": ("tests/splines/test_cones.py",),
     "src/splinework/nn/checkpoint.py": ("tests/nn/test_checkpoint.py", "tests/nn/test_checkpoint_refusals.py"),
+    "src/splinework/data/temporary.py": ("tests/data/test_temporary.py",),
+    "src/splinework/nn/files.py": ("tests/nn/test_files.py",),
+    "src/splinework/errors/stored_values.py": ("tests/faults/test_schema.py",),
+    "src/splinework/tabular/tables/source.py": ("tests/tabular/test_tables.py", "tests/faults/test_bombs.py"),
+    "src/splinework/discover/checkpoint.py": ("tests/discover/test_effort.py",),
     "src/splinework/kernels/calculus.py": ("tests/kernels/test_derivatives.py", "tests/kernels/test_operators.py"),
 }
 

@@ -39,12 +39,14 @@ def data_of(model: "KAN", x: Any) -> Tensor:
 
     Raises:
         ShapeError: If the number of columns or dimensions is wrong.
-        DataError: If the values are not numbers, not finite, or not positive on a logarithmic scale.
+        DataError: If the values are not numbers, not finite, not positive on a logarithmic scale, or have squares beyond float64.
     """
     columns = inputs_of(model, x).detach()
     names, scales = model.config.input_names, model.config.input_scales
     check_finite(columns, "x", names)
-    check_finite(model.input_scaling(columns), "x", names, scales=scales)
+    u = model.input_scaling(columns)
+    check_finite(u, "x", names, scales=scales)
+    check_magnitudes(u.double().cpu().numpy(), "x", names)
     return columns
 
 

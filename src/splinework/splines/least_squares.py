@@ -6,6 +6,7 @@ The solution is `c = A⁺ b`, A⁺ the pseudo-inverse (Golub & Van Loan 2013, §
 import torch
 from torch import Tensor
 
+from splinework.errors import DataError
 from splinework.errors.foreign import explained
 
 
@@ -26,6 +27,7 @@ def solve_least_squares(design: Tensor, targets: Tensor, *, rcond: float | None 
 
     Raises:
         ShapeError: If shapes do not match.
+        DataError: If numbers are not finite, or their squares are beyond float64.
 
     >>> solve_least_squares(torch.tensor([[1.0, 1.0], [1.0, 1.0]]), torch.tensor([[2.0], [2.0]]))
     tensor([[1.],
@@ -42,5 +44,11 @@ def solve_least_squares(design: Tensor, targets: Tensor, *, rcond: float | None 
         # The triangular factor of a tall matrix has the same singular values and far fewer rows.
         q, a = torch.linalg.qr(a)
         b = q.mT @ b
+    if not bool(a.isfinite().all() and b.isfinite().all()):
+        sizes = [float(each.detach().abs().max()) for each in (design, targets)]
+        raise DataError(
+            f"least squares need numbers whose squares are finite, got up to {sizes[0]:g} in the design and {sizes[1]:g} in the "
+            "targets; leave such rows out, or choose other units."
+        )
     solution: Tensor = torch.linalg.lstsq(a, b, rcond=rcond, driver="gelsd").solution
     return (solution / length.mT).to(targets)

@@ -151,7 +151,7 @@ def auto_swap(model: KAN, x: Any) -> KAN:
             scores[layer - 1] = scores[layer - 1][:, [j for n in order for j in nodes[layer].groups[n]]]
             scores[layer] = scores[layer][order]
         before, cost = cost, _length(scores, nodes)
-        if cost >= before - 1e-12 * before:
+        if not cost < before - 1e-12 * before:
             return rearranged(model, orders)
 
 
