@@ -19,6 +19,7 @@ from typing import Any
 
 from splinework.formula.figures import plural
 from splinework.reproduce import Experiment, FinishedCell, experiment_names, recipe
+from splinework.reproduce.experiment import row_values
 from splinework.reproduce.figures import save_figure
 from splinework.reproduce.tables import result_text
 from splinework.train.progress_line import duration
@@ -64,7 +65,9 @@ def kept() -> Iterator[Kept]:
         for scale in SCALES:
             folder = RESULTS / name / scale
             if (folder / KEPT).exists():
-                yield recipe(name), json.loads((folder / KEPT).read_text("utf-8"))
+                one, result = recipe(name), json.loads((folder / KEPT).read_text("utf-8"))
+                rows = one.table([FinishedCell(**cell) for cell in result["cells"]])
+                yield one, {**result, "rows": [row_values(row) for row in rows]}
                 break
 
 

@@ -25,9 +25,11 @@ x = uniform(3000, 4)
 model, frames = sw.KAN([4, 2, 1, 1]), []
 with tempfile.TemporaryDirectory() as folder:
     for number in range(5):
-        model = sw.fit(model, x, nested(x), steps=20, starts=1 if number else None, grids=None, progress=False).model
+        model = sw.fit(
+            model, x, nested(x), steps=20 if number else 200, starts=1 if number else None, grids=None, progress=False
+        ).model
         axes = sw.plot(model, x)
-        axes.set_title(f"step {20 * (number + 1)}")
+        axes.set_title(f"step {200 + 20 * number}")
         axes.figure.savefig(Path(folder) / f"{number}.png", dpi=50)
         plt.close(axes.figure)
         frames.append((Path(folder) / f"{number}.png").read_bytes())

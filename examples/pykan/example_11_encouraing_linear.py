@@ -26,7 +26,7 @@ def bent(model: sw.KAN) -> list[float]:
 x, test = uniform(1000, 1), uniform(1000, 1, seed=1)
 start = sw.KAN([1, 1, 1, 1], base="identity", dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 shares, errors = [], []
-for penalties in ([], [sw.train.PykanSparsity(1e-3, l1=0.0, entropy=0.0, coefficients=10.0)]):
+for penalties in ([], [sw.train.PykanSparsity(3e-5, l1=0.0, entropy=0.0, coefficients=10.0)]):
     model = sw.fit(start, x, sine(x), steps=200, starts=1, degree="keep", penalties=penalties, progress=False).model
     shares.append(bent(model))
     errors.append(rmse(model, sine, test))

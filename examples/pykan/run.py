@@ -69,6 +69,11 @@ def run(script: str) -> dict[str, Any]:
     return {"reached": done.returncode == 0, "said": said, "seconds": round(seconds, 1)}
 
 
+def kept() -> dict[str, Any]:
+    """The results so far, by script."""
+    return dict(json.loads(RESULTS.read_text("utf-8"))) if RESULTS.exists() else {}
+
+
 def table(results: dict[str, Any]) -> str:
     """The table of the documents."""
     lines = []
@@ -100,21 +105,20 @@ def main() -> None:
     )
     parser.add_argument("--check", action="store_true", help="run nothing, fail where the table is not up to date")
     options = parser.parse_args()
-    results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
     if options.check:
         sys.exit(
-            0 if page(results) == PAGE.read_text("utf-8") else f"the table of {PAGE.name} is not that of the results"
+            0 if page(kept()) == PAGE.read_text("utf-8") else f"the table of {PAGE.name} is not that of the results"
         )
     for script in dict.fromkeys(each.script for each in notebooks()):
         if not options.names or script.split("/")[-1].startswith(tuple(options.names)):
-            results[script] = run(script)
+            found = run(script)
             print(
-                f"{script}: {'reached' if results[script]['reached'] else 'NOT REACHED'}, {results[script]['seconds']} s",
+                f"{script}: {'reached' if found['reached'] else 'NOT REACHED'}, {found['seconds']} s\n    {found['said']}",
                 flush=True,
             )
-            print(f"    {results[script]['said']}", flush=True)
-            RESULTS.write_text(json.dumps(dict(sorted(results.items())), indent=1, ensure_ascii=False) + "\n", "utf-8")
-    PAGE.write_text(page(results), "utf-8")
+            results = dict(sorted({**kept(), script: found}.items()))
+            RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    PAGE.write_text(page(kept()), "utf-8")
 
 
 if __name__ == "__main__":

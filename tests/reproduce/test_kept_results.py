@@ -26,6 +26,13 @@ def test_tables_and_checks_follow_from_the_kept_cells(one, result):
     assert {check["statement"]: check["met"] for check in result["checks"] if check["statement"] in own} == own
 
 
+@pytest.mark.parametrize(("one", "result"), KEPT, ids=[one.name for one, _ in KEPT])
+def test_a_row_that_our_default_misses_says_why(one, result):
+    for row in result["rows"]:
+        known = [why for name, why in one.reasons.items() if row["name"].startswith(name)]
+        assert (row["default_reached"] is not False) or (known and row["note"].endswith(known[0])), row["name"]
+
+
 def test_the_pages_are_those_of_the_kept_results():
     texts = reproduce_pages.written()
     assert len(texts) == len(KEPT) + 1

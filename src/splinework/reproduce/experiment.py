@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, get_args
 
@@ -153,6 +153,8 @@ class Experiment(ABC):
     """Process time in minutes of all cells, quick and full, as measured or estimated."""
     rival: ClassVar[str] = "MLP"
     """Heading of the rival's column."""
+    reasons: ClassVar[Mapping[str, str]] = {}
+    """Why our default misses the published value, by the beginning of the row's name."""
 
     @abstractmethod
     def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
@@ -165,6 +167,15 @@ class Experiment(ABC):
     @abstractmethod
     def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
         """The table. Cells may be missing after an interrupt: values that need them are None."""
+
+    def table(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
+        """The rows, those that our default misses with their reason."""
+        found = []
+        for row in self.rows(finished):
+            missed = row.default_reached is False
+            why = next((text for name, text in self.reasons.items() if missed and row.name.startswith(name)), "")
+            found.append(replace(row, note="; ".join(filter(None, [row.note, why]))))
+        return found
 
     def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
         """Statements about the results besides the two that are made of the rows (`row_checks`)."""
@@ -216,6 +227,20 @@ def row_checks(rows: Sequence[ComparisonRow]) -> list[BoundCheck]:
             OWN_METHOD_BOUND,
         ),
     ]
+
+
+def row_values(row: ComparisonRow) -> dict[str, Any]:
+    """A row as plain values of JSON."""
+    return {**vars(row), "default_reached": row.default_reached, "own_method_reached": row.own_method_reached}
+
+
+def all_hold(statement: str, flags: Sequence[bool]) -> list[BoundCheck]:
+    """The check that a statement holds in every case; none where there are no cases.
+
+    >>> all_hold("the law is exact", [True, False])[0].value
+    '1 of 2'
+    """
+    return [BoundCheck(statement, f"{sum(flags)} of {len(flags)}", all(flags))] if flags else []
 
 
 def _share(statement: str, reached: Sequence[bool | None], bound: float) -> BoundCheck:

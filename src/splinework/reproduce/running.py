@@ -30,6 +30,7 @@ from splinework.reproduce.experiment import (
     FinishedCell,
     Scale,
     row_checks,
+    row_values,
 )
 from splinework.reproduce.figures import save_figure
 from splinework.reproduce.registry import experiment_names, recipe
@@ -81,17 +82,13 @@ class ExperimentResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values of JSON, with the results of all cells."""
-        rows = [
-            {**vars(row), "default_reached": row.default_reached, "own_method_reached": row.own_method_reached}
-            for row in self.rows
-        ]
         return {
             "experiment": self.name,
             "scale": self.scale,
             "version": self.version,
             "met": self.met,
             "seconds": round(self.seconds, 1),
-            "rows": rows,
+            "rows": [row_values(row) for row in self.rows],
             "checks": [vars(check) for check in self.checks],
             "environments": list(self.environments),
             "cells": [vars(cell) for cell in self.finished],
@@ -200,7 +197,7 @@ def evaluate(each: Experiment, scale: Scale, folder: Path) -> ExperimentResult:
     """
     store, cells = ResultStore(folder, each), each.cells(scale)
     finished = store.finished(cells)
-    rows = each.rows(finished)
+    rows = each.table(finished)
     checks = [*row_checks(rows), *each.checks(finished)]
     both = [cell for one in SCALES for cell in each.cells(one)]
     result = ExperimentResult(

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
+from benchmarks.separability_cases import case
 from splinework.interpret.structure import find_structure
+from splinework.interpret.structure.findings import Evidence
 from splinework.interpret.structure.nested_models import Problem, evidence, linear_fit
 from splinework.interpret.structure.nonlinear_models import composite_fit, product_fit
+from splinework.interpret.structure.row_tests import RowTests
 from tests.interpret.structure.trees import node
 
 FUNCTIONS = {
@@ -43,6 +46,38 @@ def test_symmetries_of_rows():
     y = x[:, 0] ** 3 * np.cos(2 * x[:, 1]) + 0.01 * draw.normal(size=len(x))
     kinds = {(each.kind, each.groups[0]) for each in find_structure(x, y).holding if each.kind in ("even", "odd")}
     assert kinds == {("odd", ("x1",)), ("even", ("x2",))}
+
+
+@pytest.mark.parametrize(
+    ("text", "implied"),
+    [
+        ("x1 + x2", {"exchange of x1, x2"}),
+        ("x1*x2", {"exchange of x1, x2"}),
+        ("x1**2 + x2**2", {"exchange of x1, x2", "even in x1", "even in x2"}),
+        ("x1**2 - x2**2", {"even in x1", "even in x2"}),
+        ("x1 - x2", set()),
+    ],
+)
+def test_a_symmetry_that_another_one_implies_is_not_rejected_by_itself(text, implied, monkeypatch):
+    no = Evidence(0.011, 0.0005, 1e-8, False)
+    monkeypatch.setattr(RowTests, "exchange", lambda self, i, j: no)
+    monkeypatch.setattr(RowTests, "parity", lambda self, i, odd: no)
+    known = Evidence(0.0, 0.0, 1.0, True)
+    monkeypatch.setattr(
+        RowTests, "invariance", lambda self, form, i, j: known if form.format("x1", "x2") == text else no
+    )
+    x = np.random.default_rng(0).uniform(-1, 1, (200, 2))
+    found = find_structure(x, x[:, 0] ** 2 + x[:, 1])
+    symmetries = {each.statement for each in found.holding if each.kind in ("exchange", "even", "odd")}
+    assert symmetries == implied
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [39, 44])
+def test_functions_that_polynomials_of_all_inputs_cannot_follow(seed):
+    known = case(seed)
+    found = find_structure(*known.sample(1000, 0.0, 1000 + seed))
+    assert found.tree.key == known.key
 
 
 def test_p_values_of_a_structure_that_holds_are_not_small():

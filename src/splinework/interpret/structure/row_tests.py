@@ -89,7 +89,24 @@ class RowTests(StructureTests):
         return [tests[group] for group in groups]
 
     def composite(self, parts: Sequence[Group]) -> Evidence:
-        return self._test(composite_fit(self.problem, parts, self._starts(parts)))
+        test = self._test(composite_fit(self.problem, parts, self._starts(parts)))
+        return test if test.holds or max(map(len, parts)) == 1 else self._composite_of_values(parts, test)
+
+    def _composite_of_values(self, parts: Sequence[Group], rejected: Evidence) -> Evidence:
+        """The test with the values of each part as one column: polynomials of fewer columns follow a function further."""
+        own, x = [part for part in parts if len(part) > 1], self.problem.x
+        fits = [composite_fit(self.problem, [part], self._starts([part])) for part in own]
+        inside = {i for part in own for i in part}
+        outside = [i for i in range(x.shape[1]) if i not in inside]
+        if any(fit is None for fit in fits):
+            return rejected
+        columns = [x[:, outside], *(fit.values["inner"][:, None] for fit in fits if fit is not None)]
+        problem = Problem.of(np.hstack(columns), self.problem.y, self.problem.root)
+        single = [outside.index(part[0]) for part in parts if len(part) == 1]
+        summed = [(k,) for k in [*single, *range(len(outside), problem.x.shape[1])]]
+        tests = replace(self, names=tuple(map(str, range(problem.x.shape[1]))), problem=problem)
+        test = tests._test(composite_fit(problem, summed, tests._starts(summed)))
+        return test if test.holds else rejected
 
     def _starts(self, parts: Sequence[Group]) -> list[Array]:
         """Values near a function of the group's inputs: the smooth stand-in with the others held, or the target itself."""

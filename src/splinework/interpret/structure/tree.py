@@ -31,6 +31,8 @@ INVARIANCES: Final = {
     "{}**2 - {}**2": lambda a, b: a**2 - b**2,
 }
 """Expressions of two inputs, as text and as a function."""
+SYMMETRIC: Final = ("{} + {}", "{}*{}", "{}**2 + {}**2")
+"""Those that stay with the two inputs exchanged."""
 MAX_GROUPED_INPUTS: Final = 7
 """Inputs up to which all groups are tested; with more, pairs, triples and their complements only."""
 
@@ -108,17 +110,24 @@ class Analysis:
 
     def _symmetries(self, tests: StructureTests) -> None:
         count = len(tests.names)
-        for i in range(count):
-            for kind, odd in (("even", False), ("odd", True)):
-                self._note(tests, kind, [(i,)], tests.parity(i, odd))  # type: ignore[arg-type]
+        implied: dict[int, Evidence] = {}
         for i, j in combinations(range(count), 2):
-            self._note(tests, "exchange", [(i, j)], tests.exchange(i, j))
             tried = {text: tests.invariance(text, i, j) for text in INVARIANCES}
-            best = min((each for each in tried.values() if each and each.holds), key=lambda e: e.effect, default=None)
+            holding = {text: each for text, each in tried.items() if each and each.holds}
+            best = min(holding, key=lambda text: holding[text].effect, default="")
             for text, found in tried.items():
                 words = text.format(tests.names[i], tests.names[j])
-                if self._note(tests, "invariance", [(i, j)], found, words) and found is best:
+                if self._note(tests, "invariance", [(i, j)], found, words) and text == best:
                     self.known[frozenset({tests.names[i], tests.names[j]})] = words
+            self._note(
+                tests, "exchange", [(i, j)], _implied(tests.exchange(i, j), best in SYMMETRIC, holding.get(best))
+            )
+            if "**2" in best:
+                implied |= {i: holding[best], j: holding[best]}
+        for i in range(count):
+            for kind, odd in (("even", False), ("odd", True)):
+                found = _implied(tests.parity(i, odd), not odd, implied.get(i))
+                self._note(tests, kind, [(i,)], found)  # type: ignore[arg-type]
 
     def _node(self, tests: StructureTests) -> StructureNode:
         count = len(tests.names)
@@ -175,6 +184,11 @@ class Analysis:
 
     def _expression(self, names: Sequence[str]) -> str:
         return self.known.get(frozenset(names), "")
+
+
+def _implied(found: Evidence | None, implies: bool, known: Evidence | None) -> Evidence | None:
+    """A test, or that of a structure that holds and implies what was tested."""
+    return known if found is not None and not found.holds and implies and known is not None else found
 
 
 def groups(count: int) -> list[Group]:

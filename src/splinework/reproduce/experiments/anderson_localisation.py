@@ -21,6 +21,7 @@ from splinework.reproduce.experiment import (
     ExperimentCell,
     FinishedCell,
     Scale,
+    all_hold,
     matching,
 )
 
@@ -81,6 +82,16 @@ class AndersonLocalisation(Experiment):
     )
     minutes: ClassVar[tuple[float, float]] = (0.8, 8.0)
     rival: ClassVar[str] = "theory"
+    reasons: ClassVar[Mapping[str, str]] = {
+        "GAAM": (
+            "0.2 points of accuracy more below the theory than in the paper, whose sizes, ranges and bound "
+            "of a localised state are not published"
+        ),
+        "MAAM": (
+            "0.3 points of accuracy more below the theory than in the paper, whose sizes, ranges and bound "
+            "of a localised state are not published"
+        ),
+    }
 
     def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
         sites, seeds = (self.quick_sites, 1) if scale == "quick" else (self.sites, self.seeds)
@@ -154,8 +165,7 @@ class AndersonLocalisation(Experiment):
         found = []
         right = [cell.result["true"] for cell in finished]
         if finished:
-            text = "the closed form is that of the theory for every chain and seed"
-            found.append(BoundCheck(text, f"{sum(right)} of {len(right)}", all(right)))
+            found += all_hold("the closed form is that of the theory for every chain and seed", right)
             gaps = [cell.result["theory"] - cell.result["ours"] for cell in finished]
             text = "our network is at most 0.01 less accurate than the theory"
             found.append(BoundCheck(text, f"{max(gaps):.4f} at most", max(gaps) <= 0.01))

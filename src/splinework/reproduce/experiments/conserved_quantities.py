@@ -20,6 +20,7 @@ from splinework.reproduce.experiment import (
     ExperimentCell,
     FinishedCell,
     Scale,
+    all_hold,
     matching,
 )
 from splinework.reproduce.figures import COLOURS
@@ -159,8 +160,7 @@ class ConservedQuantities(Experiment):
 
     def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
         known = [right for cell in finished for right in cell.result["right"]]
-        text = "every known quantity is among the formulas, up to a factor"
-        return [BoundCheck(text, f"{sum(known)} of {len(known)}", all(known))] if known else []
+        return all_hold("every known quantity is among the formulas, up to a factor", known)
 
     def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
         for axes, (name, system) in zip(figure.subplots(1, len(SYSTEMS)), SYSTEMS.items(), strict=True):

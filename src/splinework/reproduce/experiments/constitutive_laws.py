@@ -20,6 +20,7 @@ from splinework.reproduce.experiment import (
     ExperimentCell,
     FinishedCell,
     Scale,
+    all_hold,
     matching,
 )
 from splinework.reproduce.figures import COLOURS
@@ -69,12 +70,7 @@ STRESSES: Final = {
         2.9e-11,
     ),
     "P12": Stress(
-        (0, 1),
-        0.5,
-        NAMES,
-        f"{SHEAR}*(F11*F21 + F12*F22 + F13*F23)",
-        ".42(F11 F21 + F12 F22 + F13 F23)",
-        6.8e-9,
+        (0, 1), 0.5, NAMES, f"{SHEAR}*(F11*F21 + F12*F22 + F13*F23)", ".42(F11 F21 + F12 F22 + F13 F23)", 6.8e-9
     ),
 }
 
@@ -152,9 +148,7 @@ class ConstitutiveLaws(Experiment):
         return found
 
     def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
-        right = [cell.result["right"] for cell in finished]
-        text = f"the law within {EXACT:g} on all rows"
-        return [BoundCheck(text, f"{sum(right)} of {len(right)}", all(right))] if right else []
+        return all_hold(f"the law within {EXACT:g} on all rows", [cell.result["right"] for cell in finished])
 
     def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
         for axes, (name, stress) in zip(figure.subplots(1, len(STRESSES)), STRESSES.items(), strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -33,6 +33,12 @@ class Feynman(FunctionTable):
     place: ClassVar[str] = "Table 2"
     target: ClassVar[float] = 0.1
     quick_every: ClassVar[int] = 4
+    reasons: ClassVar[Mapping[str, str]] = {
+        "I.26.2": (
+            "the slope of asin grows without bound towards n sin θ = ±1, which the box approaches to 0.01; "
+            "the ranges of the published value are not known"
+        ),
+    }
 
     def published(self) -> Sequence[PublishedFunction]:
         return _table()

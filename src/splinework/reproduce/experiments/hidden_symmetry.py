@@ -19,6 +19,7 @@ from splinework.reproduce.experiment import (
     ExperimentCell,
     FinishedCell,
     Scale,
+    all_hold,
     median_of,
 )
 from splinework.reproduce.figures import COLOURS
@@ -108,9 +109,7 @@ class HiddenSymmetry(Experiment):
         right, away = [cell.result["right"] for cell in finished], max(cell.result["away"] for cell in finished)
         return [
             BoundCheck(f"the metric is flat within {FLAT:g}", f"{away:.1e} at most", away < FLAT),
-            BoundCheck(
-                "the slope's formula is the published one for every seed", f"{sum(right)} of {len(right)}", all(right)
-            ),
+            *all_hold("the slope's formula is the published one for every seed", right),
         ]
 
     def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:

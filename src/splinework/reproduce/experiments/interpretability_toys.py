@@ -20,6 +20,7 @@ from splinework.reproduce.experiment import (
     ExperimentCell,
     FinishedCell,
     Scale,
+    all_hold,
     best_of,
     matching,
 )
@@ -119,6 +120,11 @@ class InterpretabilityToys(Experiment):
     )
     minutes: ClassVar[tuple[float, float]] = (2.0, 10.0)
     rival: ClassVar[str] = "error, ours"
+    reasons: ClassVar[Mapping[str, str]] = {
+        "first decimal digit": (
+            "ten classes meet at nine jumps, and the fit is cut after 10 s with 3.4 % of the rows wrong"
+        ),
+    }
 
     def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
         seeds = 2 if scale == "quick" else self.seeds
@@ -197,8 +203,7 @@ class InterpretabilityToys(Experiment):
     def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
         ours = [best_of(matching(finished, toy=name, method="ours"), "rank") for name in TOYS]
         known = [cell.result["reached"] for cell in ours if cell is not None]
-        text = "every toy reaches its published shape for some seed"
-        return [BoundCheck(text, f"{sum(known)} of {len(known)}", all(known))] if known else []
+        return all_hold("every toy reaches its published shape for some seed", known)
 
     def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
         axes = figure.subplots()

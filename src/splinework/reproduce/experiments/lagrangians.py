@@ -18,6 +18,7 @@ from splinework.reproduce.experiment import (
     ExperimentCell,
     FinishedCell,
     Scale,
+    all_hold,
     matching,
 )
 from splinework.reproduce.figures import COLOURS
@@ -112,12 +113,7 @@ class Lagrangians(Experiment):
         return found
 
     def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
-        right = [bool(cell.result["right"]) for cell in finished]
-        return (
-            [BoundCheck("the known Lagrangian up to a factor", f"{sum(right)} of {len(right)}", all(right))]
-            if right
-            else []
-        )
+        return all_hold("the known Lagrangian up to a factor", [bool(cell.result["right"]) for cell in finished])
 
     def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
         q, v = np.meshgrid(np.linspace(-2, 2, 60), np.linspace(-0.9, 0.9, 60))

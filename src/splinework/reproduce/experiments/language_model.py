@@ -57,6 +57,9 @@ class LanguageModel(Experiment):
     )
     minutes: ClassVar[tuple[float, float]] = (0.4, 6.0)
     rival: ClassVar[str] = "MLP"
+    reasons: ClassVar[Mapping[str, str]] = {
+        "feed-forward": "no parameter efficiency at this length of training: the claim does not hold here",
+    }
 
     def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
         seeds, steps = (1, 300) if scale == "quick" else (self.seeds, self.steps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, final
 
@@ -48,6 +48,9 @@ class SpecialFunctions(FunctionTable):
     place: ClassVar[str] = "Table 1"
     target: ClassVar[float] = 1 / 3
     quick_every: ClassVar[int] = 5
+    reasons: ClassVar[Mapping[str, str]] = {
+        "kv": "the ranges of v and x behind the published value are not known",
+    }
 
     def published(self) -> Sequence[PublishedFunction]:
         return TABLE
