@@ -74,8 +74,8 @@ def plot(options: PlotOptions) -> None:
     surface of a pair, and the tree of modules (structure).
     Without DATA the model is drawn on rows drawn evenly from the ranges of its inputs.
 
-    A film shows the network of MODEL being fitted anew to DATA, for --budget seconds at most; FILE is a .gif, or an .mp4 where
-    ffmpeg is installed.
+    A film shows a new network of the shape of MODEL being fitted to DATA, for --budget seconds at most; FILE is a .gif, or an
+    .mp4 where ffmpeg is installed.
 
     \b
     Examples:
@@ -198,7 +198,7 @@ def _most(options: PlotOptions) -> dict[str, Any]:
 
 
 def _function(fitted: ModelFile, x: Floats) -> Any:
-    """What importance and effects are asked of, by the names of the columns."""
+    """The function of the columns, by their names, for importance and effects."""
     from splinework.interpret.importance.row_function import row_function
 
     if fitted.estimator is not None:

@@ -98,17 +98,20 @@ class PairTests:
         return np.asarray(q[:, np.abs(np.diag(r)) > 1e-9 * np.abs(r).max()] * np.sqrt(len(self.x)))
 
     def _nuisance(self, i: int, j: int) -> Floats:
-        """A constant and functions of single inputs, of these two and of as many others as rows allow.
+        """A constant, functions of single inputs, and products of one of these two with another input, as many as rows allow.
 
-        Where inputs are correlated, products of both are much like polynomials of one, up to twice the degree.
+        None of them has both inputs. Where inputs are correlated, products of both are much like polynomials of one, up to twice
+        the degree, and like products with a third.
         """
         room = MAX_NUISANCE_SHARE * len(self.x)
         degree = 2 * self.degree if 4 * self.degree < room else self.degree
         both = (self._polynomials(self.function.columns[k], degree) for k in (i, j))
         parts = [np.ones((len(self.x), 1)), *both]
-        for k, own in enumerate(self.own):
-            if k not in (i, j) and sum(part.shape[1] for part in (*parts, own)) <= room:
-                parts.append(own)
+        others = [own for k, own in enumerate(self.own) if k not in (i, j) and own.shape[1]]
+        mixed = ((own[:, :2, None] * self.own[k][:, None, :2]).reshape(len(own), -1) for own in others for k in (i, j))
+        for part in (*others, *mixed):
+            if sum(each.shape[1] for each in (*parts, part)) <= room:
+                parts.append(part)
         return np.concatenate(parts, axis=1)
 
 

@@ -103,7 +103,7 @@ class FormulaRow:
     def network(self, ranges: Mapping[str, tuple[float, float]] | None = None) -> "KAN":
         """The network that computes the formula exactly, with functions on its edges, to look at, edit and train on.
 
-        `sw.symbolify` goes the other way: of a network of functions it gives the formula.
+        The inverse is `sw.symbolify`, which gives the formula of a network of functions.
 
         Args:
             ranges: Ends of the ranges of inputs, beside and before those of the data in `valid`.
