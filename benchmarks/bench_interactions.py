@@ -5,7 +5,7 @@ uniform; `correlated` mixes inputs (correlation about 0.4), `heteroscedastic` no
 fitted to the first half of the rows by `sw.fit`, and the pairs are tested on the other half; `seen` tests on the rows of the fit,
 which the documents advise against. Noise is a share of the standard deviation of the function.
 
-Run: python -m benchmarks.bench_interactions [--functions 40] [--rows 500] [--noise 0.2] [--budget 2]
+Run: python -m benchmarks.bench_interactions [--functions 40] [--rows 500] [--noise 0.2] [--budget 2] [--kinds …]
 """
 
 import argparse
@@ -57,11 +57,12 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=500)
     parser.add_argument("--noise", type=float, default=0.2)
     parser.add_argument("--budget", type=float, default=2.0)
+    parser.add_argument("--kinds", nargs="*", default=KINDS, choices=KINDS)
     given = parser.parse_args()
     print(
         "| rows | idle pairs | below 0.05 | below 0.01 | acting pairs | below 0.05 | below 0.01 |\n|---|---|---|---|---|---|---|"
     )
-    for kind in KINDS:
+    for kind in given.kinds:
         both = [p_values(seed, kind, given.rows, given.noise, given.budget) for seed in range(given.functions)]
         cells = [kind]
         for part in zip(*both, strict=True):

@@ -22,7 +22,7 @@ SLOW = {
     "defaults", "editing", "editor", "equations", "estimators", "formulas", "from-pysr", "gallery", "hardware", "hardware_analog",
     "hardware_fpga", "hardware_mcu", "howto-axioms", "howto-big-data", "howto-categories", "howto-certificate",
     "howto-classification", "howto-csv", "howto-deploy", "howto-equations", "howto-extend", "howto-formula", "howto-noise",
-    "howto-shape", "howto-torch", "howto-units", "index", "learning-from-simulators", "pde", "training", "tutorial",
+    "howto-shape", "howto-torch", "howto-units", "index", "learning-from-simulators", "pde", "reading", "training", "tutorial",
 }  # fmt: skip
 """Pages whose blocks take more than a second of a processor; `make test-all` runs them."""
 

@@ -34,6 +34,9 @@ class PlotOptions:
     model: str = argument(shell_complete=files_of)
     data: str | None = argument(required=False, shell_complete=files_of)
     max_unpacked: float | None = common.max_unpacked()
+    held_out: bool = option(
+        default=False, help="The rows of DATA were not used for training.", group=common.INPUT_GROUP
+    )
     kind: Literal[
         "diagram", "edges", "activations", "grids", "importance", "effects", "interactions", "pair", "structure", "film"
     ] = option(default="diagram", help="What to draw.", group=PICTURE_GROUP)
@@ -67,11 +70,12 @@ def plot(options: PlotOptions) -> None:
 
     The kinds are the network (diagram), its edges with the density of the data and, if DATA has the target, what the residuals
     ask of them (edges), histograms of the values of edges (activations) and of what the grids meet (grids), the importance of
-    the columns, their effects, the shares of pairs (interactions), the surface of a pair, and the tree of modules (structure).
+    the columns, their effects, the shares of pairs (interactions; with --held-out and the target also their p-values), the
+    surface of a pair, and the tree of modules (structure).
     Without DATA the model is drawn on rows drawn evenly from the ranges of its inputs.
 
-    A film shows the network of MODEL being fitted anew to DATA, for --budget seconds at most; FILE is a .gif, or an .mp4 where
-    ffmpeg is installed.
+    A film shows a new network of the shape of MODEL being fitted to DATA, for --budget seconds at most; FILE is a .gif, or an
+    .mp4 where ffmpeg is installed.
 
     \b
     Examples:
@@ -81,6 +85,8 @@ def plot(options: PlotOptions) -> None:
       splinework plot model.safetensors data.csv --kind film --out fit.gif
     """
     check_order(options.model, options.data)
+    if options.held_out and options.data is None:
+        raise ConfigError("--held-out is about the rows of DATA, but no DATA are given; name a file, or leave it out.")
     suffix = Path(options.out).suffix[1:].lower()
     allowed = FILM_SUFFIXES if options.kind == "film" else SUFFIXES
     if suffix not in allowed:
@@ -138,7 +144,8 @@ def _rows(options: PlotOptions, fitted: ModelFile, stages: Stages) -> tuple[Floa
                 f"{fitted.path} holds a model of categories, classes or gaps, whose network is not fitted by itself; make a film "
                 "of a network that `fit` found for columns of numbers."
             )
-        return fitted.estimator.row_function(rows.x).x, None, list(rows.remarks)
+        targets = None if hasattr(fitted.estimator, "classes_") else rows.y
+        return fitted.estimator.row_function(rows.x).x, targets, list(rows.remarks)
     return rows.x, rows.y, list(rows.remarks)
 
 
@@ -169,7 +176,8 @@ def _diagram(options: PlotOptions, fitted: ModelFile, x: Floats, y: Floats | Non
 def _edges(options: PlotOptions, fitted: ModelFile, x: Floats, y: Floats | None) -> Any:
     from splinework.report.plot import plot_edges
 
-    targets = None if fitted.frame is not None and fitted.frame.after else y
+    plain = fitted.estimator is None and (fitted.frame is None or not fitted.frame.after)
+    targets = y if plain else None
     return _first(plot_edges(fitted.model, x, targets, metric=options.metric, **_most(options)))
 
 
@@ -190,11 +198,11 @@ def _most(options: PlotOptions) -> dict[str, Any]:
 
 
 def _function(fitted: ModelFile, x: Floats) -> Any:
-    """What importance and effects are asked of, by the names of the columns."""
+    """The function of the columns, by their names, for importance and effects."""
     from splinework.interpret.importance.row_function import row_function
 
     if fitted.estimator is not None:
-        return _Asked(replace(fitted.estimator.row_function(), x=x))
+        return _AskedEstimator(replace(fitted.estimator.row_function(), x=x), fitted.estimator)
     return _Asked(replace(row_function(fitted.model, x), inputs=tuple(fitted.features), outputs=tuple(fitted.targets)))
 
 
@@ -206,6 +214,16 @@ class _Asked:
 
     def row_function(self, x: Any) -> Any:
         return self.function
+
+
+@dataclass(frozen=True)
+class _AskedEstimator(_Asked):
+    """The same with the bands of an estimator."""
+
+    estimator: Any
+
+    def contrast_widths(self, sets: Any, reference: Any, *, level: float) -> Any:
+        return self.estimator.contrast_widths(sets, reference, level=level)
 
 
 def _importance(options: PlotOptions, fitted: ModelFile, x: Floats, y: Floats | None) -> Any:
@@ -231,7 +249,8 @@ def _interactions(options: PlotOptions, fitted: ModelFile, x: Floats, y: Floats 
     from splinework.interpret.importance import interactions
     from splinework.report.plot import plot_interactions
 
-    return plot_interactions(interactions(_function(fitted, x), x, y, seed=options.seed)).figure
+    targets = y if options.held_out else None
+    return plot_interactions(interactions(_function(fitted, x), x, targets, seed=options.seed)).figure
 
 
 def _pair(options: PlotOptions, fitted: ModelFile, x: Floats, y: Floats | None) -> Any:

@@ -178,7 +178,7 @@ def left_out(
 def posteriors(
     found: AdditiveFit, design: DesignMatrix, y: Tensor, weights: Tensor, noise: Tensor | None = None
 ) -> list[tuple[Tensor, Tensor, Tensor, float]]:
-    """For each output `(G, m, Λ, φ)`: given the rows its coefficients have the mean `(G + Λ)⁻¹ m` and covariance `φ (G + Λ)⁻¹`.
+    """The posterior of each output's coefficients as `(G, m, Λ, φ)`, of mean `(G + Λ)⁻¹ m` and covariance `φ (G + Λ)⁻¹`.
 
     Args:
         found: The fit to all rows.

@@ -107,6 +107,13 @@ class Watching(Protocol):
     def __call__(self, step: Step) -> None: ...
 
 
+def notify(callback: Callback, step: Step, model: "KAN | None") -> None:
+    """Calls a callback with a step; one that watches the network is shown it before, where the step has one."""
+    if model is not None and isinstance(callback, Watching):
+        callback.watch(step, model)
+    callback(step)
+
+
 class StopTraining(Exception):  # a signal, not an error
     """Raised by a callback to end the fit; the best state so far is returned.
 

@@ -14,7 +14,7 @@ from torch.nn.utils import get_total_norm
 
 from splinework.errors import warn
 from splinework.nn.network import KAN
-from splinework.train.callbacks import Callback, Step, StopTraining, Watching
+from splinework.train.callbacks import Callback, Step, StopTraining, notify
 from splinework.train.coordinates import is_shaped, project_onto_shapes
 from splinework.train.history import History, history_from_dict
 from splinework.train.journal import CHECKPOINT_SECONDS, Journal, Snapshot
@@ -245,12 +245,9 @@ class TrainingRun:
         self._call_back(step, model)
 
     def _call_back(self, step: Step, model: KAN | None = None) -> None:
-        """Calls the callbacks; those that watch the model are shown it before, where there is one for the step."""
         for callback in self.callbacks:
             try:
-                if model is not None and isinstance(callback, Watching):
-                    callback.watch(step, model)
-                callback(step)
+                notify(callback, step, model)
             except StopTraining as signal:
                 self.stopped = str(signal) or "a callback ended the fit"
 

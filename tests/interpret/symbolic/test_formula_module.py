@@ -6,7 +6,9 @@ import pytest
 import sympy
 import torch
 
+from splinework.errors import ConfigError, FormulaError
 from splinework.formula.languages import FormulaModule
+from splinework.interpret.symbolic import symbolify
 from splinework.interpret.symbolic.expression import compile_expression
 from splinework.interpret.symbolic.table import FormulaRow
 from tests.interpret.symbolic.language_cases import NAMES, POINTS, SPLINES, X, Y, agrees
@@ -57,3 +59,29 @@ def test_the_constants_of_a_row_are_trained_towards_the_data():
 
 def test_a_formula_of_exact_numbers_has_nothing_to_train():
     assert list(FormulaModule(2 * X**2 / 3 + sympy.pi, NAMES).parameters()) == []
+
+
+@pytest.mark.parametrize(
+    "expression", [2.5 * sympy.sin(1.5 * X) + Y**2 / 3 - 0.25, sympy.exp(-0.7 * (X - Y) ** 2) * (1.2 + X), 2 * X * Y, X]
+)
+def test_a_formula_becomes_a_network_and_the_network_the_formula(expression):
+    """The network computes the formula, has all columns, and is read back as the same function."""
+    columns = tuple(str(name) for name in NAMES)
+    row = FormulaRow("energy", expression, columns, 0.0, 1.0, 0.0, valid=dict.fromkeys(columns[:1], (0.2, 1.4)))
+    model = row.network(dict.fromkeys(columns[1:], (0.2, 1.4)))
+    assert model.config.input_names == columns
+    assert model.config.output_names == ("energy",)
+    x = 0.2 + 1.2 * torch.rand(60, len(columns), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    wanted = row.numpy()(x.numpy())
+    assert agrees(model(x).detach().numpy()[:, 0], wanted)
+    again = symbolify(model, x, model(x).detach(), budget=5.0).best
+    assert agrees(again.numpy()(x.numpy()), wanted)
+
+
+def test_a_row_without_a_range_or_with_a_spline_is_no_network():
+    row = FormulaRow("y", X + Y, NAMES, 0.0, 1.0, 0.0, valid={str(NAMES[0]): (0.0, 1.0)})
+    with pytest.raises(ConfigError, match=repr(str(NAMES[1]))):
+        row.network()
+    held = FormulaRow("y", sympy.Function("spline_1")(X), NAMES, 0.0, 1.0, 0.0, splines=SPLINES)
+    with pytest.raises(FormulaError, match="spline_1"):
+        held.network()

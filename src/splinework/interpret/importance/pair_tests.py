@@ -43,7 +43,7 @@ class PairTests:
         draws = MAX_EVALUATIONS // (3 * max(pairs, 1) * count)
         self.draws, self.generator = max(2, min(MAX_DRAWS, draws)), np.random.default_rng(seed)
         self.degree = next((d for d in (3, 2) if count >= ROWS_PER_PRODUCT * d**2), 1)
-        self.own = [self._polynomials(columns) for columns in function.columns]
+        self.own = [self._polynomials(columns, self.degree) for columns in function.columns]
 
     def p_values(self, i: int, j: int, *, acts: bool) -> Floats:
         """The p-value of the interaction of two inputs, for each output.
@@ -80,7 +80,7 @@ class PairTests:
                 total = total + sign * self.function(rows) / self.draws
         return total
 
-    def _polynomials(self, columns: Sequence[int]) -> Floats:
+    def _polynomials(self, columns: Sequence[int], degree: int) -> Floats:
         """Functions of an input of mean zero, orthonormal at the rows, `(n, k)`: of its ranks, or its columns themselves."""
         values = self.x[:, list(columns)]
         values = values[:, values.std(axis=0) > 0]
@@ -91,18 +91,27 @@ class PairTests:
             matrix = values[:, np.sort(most)]
         else:
             ranks = rankdata(values[:, 0]) / len(values)
-            degree = min(self.degree, len(np.unique(ranks)) - 1)
+            degree = min(degree, len(np.unique(ranks)) - 1)
             matrix = np.stack([(2 * ranks - 1) ** d for d in range(1, degree + 1)], axis=1)
         matrix = matrix - matrix.mean(axis=0)
         q, r = np.linalg.qr(matrix)
         return np.asarray(q[:, np.abs(np.diag(r)) > 1e-9 * np.abs(r).max()] * np.sqrt(len(self.x)))
 
     def _nuisance(self, i: int, j: int) -> Floats:
-        """A constant and functions of single inputs, of these two and of as many others as rows allow."""
-        parts, room = [np.ones((len(self.x), 1)), self.own[i], self.own[j]], MAX_NUISANCE_SHARE * len(self.x)
-        for k, own in enumerate(self.own):
-            if k not in (i, j) and sum(part.shape[1] for part in (*parts, own)) <= room:
-                parts.append(own)
+        """A constant, functions of single inputs, and products of one of these two with another input, as many as rows allow.
+
+        None of them has both inputs. Where inputs are correlated, products of both are much like polynomials of one, up to twice
+        the degree, and like products with a third.
+        """
+        room = MAX_NUISANCE_SHARE * len(self.x)
+        degree = 2 * self.degree if 4 * self.degree < room else self.degree
+        both = (self._polynomials(self.function.columns[k], degree) for k in (i, j))
+        parts = [np.ones((len(self.x), 1)), *both]
+        others = [own for k, own in enumerate(self.own) if k not in (i, j) and own.shape[1]]
+        mixed = ((own[:, :2, None] * self.own[k][:, None, :2]).reshape(len(own), -1) for own in others for k in (i, j))
+        for part in (*others, *mixed):
+            if sum(each.shape[1] for each in (*parts, part)) <= room:
+                parts.append(part)
         return np.concatenate(parts, axis=1)
 
 

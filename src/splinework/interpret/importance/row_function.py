@@ -78,7 +78,7 @@ class RowFunction:
         return found
 
     def residuals(self, outputs: Floats, y: Any) -> Floats:
-        """What targets have beyond outputs, `(n, q)`: their difference, or the derivative of the log likelihood.
+        """The residuals of targets, `(n, q)`: targets less outputs, or the derivative of the log likelihood.
 
         Raises:
             ShapeError: If there is not one row of y for each of outputs.

@@ -1,17 +1,20 @@
 """The table of formulas, best first."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from splinework import notebook_html
-from splinework.errors import FormulaError
+from splinework.errors import ConfigError, FormulaError
 from splinework.formula.languages import FormulaModule, write
 from splinework.formula.languages.python import python, tabulated
 from splinework.interpret.symbolic.constants import FittedConstant
 from splinework.interpret.symbolic.expression import Splines, compile_expression, node_count
 from splinework.interpret.symbolic.library import Array
+
+if TYPE_CHECKING:
+    from splinework.nn.network import KAN
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,45 @@ class FormulaRow:
     def torch(self) -> FormulaModule:
         """A torch module of tensors `(..., columns)` -> `(...)`, with gradients, whose constants can be trained."""
         return FormulaModule(self.expression, self.names, self.splines)
+
+    def network(self, ranges: Mapping[str, tuple[float, float]] | None = None) -> "KAN":
+        """The network that computes the formula exactly, with functions on its edges, to look at, edit and train on.
+
+        The inverse is `sw.symbolify`, which gives the formula of a network of functions.
+
+        Args:
+            ranges: Ends of the ranges of inputs, beside and before those of the data in `valid`.
+
+        Returns:
+            The network of `sw.from_formula`, with all inputs in the order of the columns.
+
+        Raises:
+            FormulaError: If the formula has splines, which are no functions of the language, or is not finite on the ranges.
+            ConfigError: If the range of an input is not known.
+
+        Example:
+            >>> import sympy
+            >>> x = sympy.Symbol("x1", real=True)
+            >>> row = FormulaRow("y", sympy.sin(3.5 * x), ("x1", "x2"), rmse=0.0, r2=1.0, description=9.0)
+            >>> row.network({"x1": (-1, 1), "x2": (0, 2)}).config.shape
+            [2, 1]
+        """
+        from splinework.interpret.formula_network import from_formula
+
+        if self.splines:
+            raise FormulaError(
+                f"the formula has {', '.join(self.splines)}, and a network of functions has no splines of its own; take another "
+                "row, or fix the edges of the network that it comes from by sw.fix."
+            )
+        known = {**self.valid, **(ranges or {})}
+        lacking = [name for name in self.names if name not in known]
+        if lacking:
+            raise ConfigError(
+                f"the range of {', '.join(map(repr, lacking))} is not known; give it, such as "
+                f"network({{{lacking[0]!r}: (-1, 1)}})."
+            )
+        chosen = {name: known[name] for name in self.names}
+        return from_formula(self.text, chosen, names=self.names, output_names=[self.target])
 
     def export(self, language: str) -> str:
         """The formula in a language such as `c` or `excel`; see `splinework.formula.languages.write`.

@@ -111,7 +111,7 @@ def edge_curves(
         x: Data `(N, inputs)`, at least two rows.
         points: Number of points of each curve.
         most: Maximum number of active edges for which curves are computed; above it `x` and `y` are `(E, 0)`.
-        metric: What the scores are; see `splinework.report.plot.metrics.edge_scores`.
+        metric: Kind of score; see `splinework.report.plot.metrics.edge_scores`.
 
     Raises:
         ShapeError: If x has another number of columns, or fewer than two rows; or a matrix of scores another shape.

@@ -78,7 +78,7 @@ def plot(
             functions, which have their names.
         formulas: Whether functions have their formula in the name of their input, such as `2*sin(3*x1)`, instead of their name.
         table: Table of formulas, the best of which are written above.
-        metric: What the score is: `attribution` (KAN 2.0, the default), `variance` (share of the output's variance that changes
+        metric: Kind of score: `attribution` (KAN 2.0, the default), `variance` (share of the output's variance that changes
             without the edge), `spread` or `gain` (standard deviation of the edge, and over that of its input; pykan's
             `forward_u` and `forward_n`), or a matrix `(inputs, sums)` for each layer.
         most: How many edges have curves, from 0 to 400.
@@ -207,7 +207,7 @@ def _draw_lines(pen: Pen, layout: DiagramLayout, curves: Curves, colours: Floats
 
 
 def _ends(layout: DiagramLayout, curves: Curves) -> tuple[Floats, Floats]:
-    """Where each edge starts and ends, `(E, 2)` each."""
+    """Starts and ends of the edges, `(E, 2)` each."""
     start = np.array([layout.nodes[l][i] for l, i, _ in curves.keys]).reshape(-1, 2)
     end = np.array([layout.sums[l][j] for l, _, j in curves.keys]).reshape(-1, 2)
     return start, end

@@ -51,7 +51,7 @@ def plot_edges(
         most: Maximum number of edges, those with the highest scores.
         columns: Number of axes side by side; None chooses.
         labels: Texts such as `sin` for edges, by `(layer, input, sum)`; those that are functions have their names.
-        metric: What the scores are, as in `plot`.
+        metric: Kind of score, as in `plot`.
 
     Returns:
         One Axes per edge, by layer, input and sum, in one figure, `axes[0].figure`; empty without active edges.

@@ -37,7 +37,7 @@ def plot_activations(
         x: Data `(N, inputs)` in raw units, at least two rows.
         most: Maximum number of edges, those with the highest scores.
         columns: Number of axes side by side; None chooses.
-        metric: What the scores are, as in `plot`.
+        metric: Kind of score, as in `plot`.
 
     Returns:
         One Axes per edge, by layer, input and sum, in one figure; empty without active edges.

@@ -189,7 +189,8 @@ def plot_surface(surface: "PairSurface", *, output: int = 0, interaction: bool =
     values = (surface.interaction if interaction else surface.joint)[:, :, output].T
     ax = axes_or_new(ax, 4.4, 3.6)
     most = float(np.abs(values).max()) or 1.0
-    drawn: Any = ax.pcolormesh(surface.x, surface.y, values, cmap="RdBu_r", vmin=-most, vmax=most, shading="gouraud")
+    options: Any = {"cmap": "RdBu_r", "vmin": -most, "vmax": most, "shading": "gouraud", "rasterized": True}
+    drawn = ax.pcolormesh(surface.x, surface.y, values, **options)
     if np.ptp(values) > 1e-9 * most:
         lines = ax.contour(surface.x, surface.y, values, levels=8, colors=INK, linewidths=0.6)
         ax.clabel(lines, fontsize=SMALL_POINTS, fmt="%.2g")

@@ -38,7 +38,7 @@ def raw_values(scaling: Scaling, column: int, unit: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class SumResiduals:
-    """What rows ask of the sums of every layer: to first order their squares are least where `s_j` changes by `pull / squares`.
+    """Residuals carried back to the sums of every layer: to first order they are least where `s_j` changes by `pull / squares`.
 
     Attributes:
         pull: `Σ_o g_bjo r_bo` per layer, `(B, J)`, with `g` the derivatives of the outputs and `r` their residuals.
