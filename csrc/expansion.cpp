@@ -54,7 +54,7 @@ void add_block(const Expansion& e, const SumsLayout& layout, const PairOfLayers&
 
 }  // namespace
 
-double work_of_squares(const Expansion& e) {  // putting a row in order takes as long as about eight vectors
+double work_of_squares(const Expansion& e) {
     double found = 0;
     const SumsLayout layout(e);
     if (double(layout.room) > most_numbers) return 1e300;
@@ -62,8 +62,10 @@ double work_of_squares(const Expansion& e) {  // putting a row in order takes as
     for (const PairOfLayers& pair : layout.pairs) {
         const ExpandedLayer &one = e.layers[pair.first], &two = e.layers[pair.second];
         const double both = at_a_point(one) * (pair.same() ? 0.5 : 1.0);
-        const double sorting = double((one.layer.inputs + 1) * (two.layer.inputs + 1)) * (pair.same() ? 4.0 : 8.0);
-        found += sorting + both * (pair.by_pairs ? at_a_point(two) * double(pair.stride / sums_alignment)
+        // Putting a row in order takes as long as about eight vectors; where cells have few rows, so does what each begins with.
+        const double cells = double(one.layer.splines - one.layer.degree) * double(two.layer.splines - two.layer.degree);
+        const double pairs_of_inputs = double((one.layer.inputs + 1) * (two.layer.inputs + 1)) * (pair.same() ? 0.5 : 1.0);
+        found += pairs_of_inputs * (8.0 + 16.0 * std::min(1.0, cells / 256.0)) + both * (pair.by_pairs ? at_a_point(two) * double(pair.stride / sums_alignment)
                                                  : double((two.layer.inputs + 1) * pair.pairs));
     }
     return found;

@@ -22,14 +22,15 @@ void with_degree(int k, F&& f) {
 struct LayerRows {
     int width;                   // splines at a point
     int64_t inputs, outputs;
+    int64_t stride;              // from row to row of `value`
     bool has_base;
-    std::vector<int32_t> place;  // (rows, I): the function that the first value belongs to
-    std::vector<double> value;   // (rows, I, value_stride): the splines, the base function, zeros
+    std::vector<int32_t> place;  // (I, rows): the function that the first value belongs to
+    std::vector<double> value;   // (I, rows, stride): the splines, the base function, zeros
     std::vector<double> slope;   // (rows, I, J): slopes of the edges
     std::vector<double> reach;   // (rows, O, J)
 };
 
-constexpr int64_t value_stride = 16;
+constexpr int64_t most_stride = 16;
 
 class RowsOfExpansion {
   public:
@@ -40,8 +41,9 @@ class RowsOfExpansion {
             LayerRows& r = layers_[l];
             r.width = layer.degree + 1, r.inputs = layer.inputs, r.outputs = layer.outputs;
             r.has_base = layer.base_kind != Base::none;
+            r.stride = layer.rows() <= 8 ? 8 : most_stride;
             r.place.resize(rows_at_once * layer.inputs);
-            r.value.resize(rows_at_once * layer.inputs * value_stride);
+            r.value.resize(rows_at_once * layer.inputs * r.stride);
             r.slope.resize(l ? rows_at_once * layer.inputs * layer.outputs : 0);
             r.reach.resize(rows_at_once * e.outputs() * layer.outputs);
         }
@@ -73,12 +75,12 @@ class RowsOfExpansion {
             }
             const Splines<K> splines(axes_[l][i], layer, i == layer.inputs - 1);
             for (int64_t b = 0; b < n; ++b) {
-                const int64_t at = b * layer.inputs + i;
+                const int64_t at = i * rows_at_once + b;
                 // Beyond the domain, where knots are repeated or tails are zero, some of the k + 1 do not exist.
                 const int start = u.cell[b] - K;
                 const auto w = with_tail<K, 0>(splines, layer.extrapolation, u, b, 0);
-                real* value = r.value.data() + at * value_stride;
-                std::memset(value, 0, value_stride * sizeof(real));
+                real* value = r.value.data() + at * r.stride;
+                std::memset(value, 0, static_cast<size_t>(r.stride) * sizeof(real));
                 int place = start;
                 if (start < 0 || start + K >= layer.splines) {
                     place = start < 0 ? 0 : static_cast<int>(layer.splines) - K - 1;
@@ -91,7 +93,7 @@ class RowsOfExpansion {
                 if (r.has_base) value[K + 1] = u.value[b];
                 if (!l) continue;
                 const auto d = with_tail<K, 1>(splines, layer.extrapolation, u, b, 1);
-                real* to = r.slope.data() + at * J;
+                real* to = r.slope.data() + (b * layer.inputs + i) * J;
                 for (int64_t j = 0; j < J; ++j) to[j] = 0;
                 for (int m = 0; m <= K; ++m) {
                     if (start + m < 0 || start + m >= layer.splines) continue;
@@ -144,19 +146,18 @@ struct Active {
     const double* value;      // of the first row
     int64_t step;             // from row to row
     const int32_t* place;     // of the first spline, or null for the constant
-    int64_t inputs, base_place;
+    int64_t base_place;
     int splines, count;
     const double* at(int64_t b) const { return value + b * step; }
-    int64_t first(int64_t b) const { return place ? place[b * inputs] : base_place; }
+    int64_t first(int64_t b) const { return place ? place[b] : base_place; }
     int64_t function(int64_t first, int n) const { return n < splines ? first + n : base_place; }
 };
 
 inline Active active(const LayerRows& r, int64_t i, int64_t functions) {
-    static const double one[value_stride] = {1.0};
-    if (i == r.inputs) return {one, 0, nullptr, 0, functions - 1, 1, 1};
-    const int64_t own = (functions - 1) / r.inputs;
-    return {r.value.data() + i * value_stride, r.inputs * value_stride, r.place.data() + i, r.inputs, (i + 1) * own - 1, r.width,
-            r.width + r.has_base};
+    static const double one[most_stride] = {1.0};
+    if (i == r.inputs) return {one, 0, nullptr, functions - 1, 1, 1};
+    const int64_t own = (functions - 1) / r.inputs, start = i * rows_at_once;
+    return {r.value.data() + start * r.stride, r.stride, r.place.data() + start, (i + 1) * own - 1, r.width, r.width + r.has_base};
 }
 
 // Rows in order of the cell that an input lies in, those of a cell as they come in `from`.

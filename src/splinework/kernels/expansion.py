@@ -18,6 +18,8 @@ from splinework.kernels.table import BasisTable
 
 SQUARES_PER_PRODUCT = 25
 """Multiply-adds of a matrix product that take as long as one scattered vector of `add_squares`."""
+CALLS_PER_PRODUCT = 3e6
+"""As many vectors take as long as the calls by which a Jacobian is put together, whatever its rows."""
 
 
 class NativeExpansion:
@@ -92,7 +94,7 @@ class NativeExpansion:
             (root.data_ptr(), *root.stride()),
             (pull.data_ptr(), *pull.stride()),
             (matrix.data_ptr(), vector.data_ptr(), matrix.shape[0]),
-            root.shape[1] * matrix.shape[0] ** 2 / SQUARES_PER_PRODUCT,
+            root.shape[1] * matrix.shape[0] ** 2 / SQUARES_PER_PRODUCT + CALLS_PER_PRODUCT / len(root),
             torch.get_num_threads(),
         )
         return done
