@@ -4,12 +4,16 @@
 // `splinework/kernels/native.py` builds; `read_layer` below is its one reader. Shapes are checked there, ranges here.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
 
 #include <algorithm>
+#include <deque>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "adam.hpp"
 #include "evolution.hpp"
 #include "network.hpp"
 #include "workers.hpp"
@@ -132,22 +136,34 @@ std::vector<Sums<T>> read_sums(const Network<T>& network, nb::list tuples) {
     return sums;
 }
 
+// What a forward pass leaves for its backward pass, one for each layer.
+struct KeptPoints {
+    explicit KeptPoints(size_t count) : layers(count) {}
+    KeptPoints(const KeptPoints&) = delete;
+    std::deque<Kept> layers;
+};
+
+// Returns what is kept, or null where `keep` is false.
 template <class T>
-void run_forward(int64_t batch, nb::tuple points_tuple, nb::list layers, nb::list sums_tuples, nb::tuple units, int order,
-                 int threads, int algorithm) {
+std::unique_ptr<KeptPoints> run_forward(int64_t batch, nb::tuple points_tuple, nb::list layers, nb::list sums_tuples,
+                                        nb::tuple units, int order, int threads, int algorithm, bool keep) {
     const Points<T> points = read_points<T>(batch, points_tuple);
     const Network<T> network = read_network<T>(layers, units, threads, algorithm);
     const auto sums = read_sums(network, sums_tuples);
+    std::unique_ptr<KeptPoints> kept;
     nb::gil_scoped_release free;
-    network.forward(points, order, sums);
+    if (keep) kept = std::make_unique<KeptPoints>(network.layers.size());
+    network.forward(points, order, sums, kept ? &kept->layers : nullptr);
+    return kept;
 }
 
 template <class T>
 void run_backward(int64_t batch, nb::tuple points_tuple, nb::list layers, nb::list hidden_tuples, nb::tuple g_tuple,
                   nb::tuple probe_tuple, nb::list wanted_tuples, nb::tuple units, int probe_order, int scatter_order,
-                  int threads, int algorithm) {
+                  int threads, int algorithm, const KeptPoints* kept) {
     const Points<T> points = read_points<T>(batch, points_tuple);
     const Network<T> network = read_network<T>(layers, units, threads, algorithm);
+    require(!kept || kept->layers.size() == network.layers.size(), "points were kept for another network");
     std::vector<Matrix<const T>> hidden;
     for (nb::handle tuple : hidden_tuples) hidden.push_back(Reader(tuple).rows<const T>());
     const auto wanted = read_wanted<T>(wanted_tuples);
@@ -155,7 +171,7 @@ void run_backward(int64_t batch, nb::tuple points_tuple, nb::list layers, nb::li
     const Matrix<const T> g = Reader(g_tuple).rows<const T>();
     const Matrix<T> probe = Reader(probe_tuple).matrix<T>();
     nb::gil_scoped_release free;
-    network.backward(points, hidden, g, probe, wanted, probe_order, scatter_order);
+    network.backward(points, hidden, g, probe, wanted, probe_order, scatter_order, kept ? &kept->layers : nullptr);
 }
 
 // The mean squared error against `target` (B, J), and, where `wanted` is not empty, its gradients.
@@ -169,7 +185,8 @@ double run_squared_error(int64_t batch, nb::tuple points_tuple, nb::list layers,
     const auto target = Reader(target_tuple).rows<const T>();
     require(wanted.empty() || wanted.size() == network.layers.size(), "one entry per layer is needed");
     nb::gil_scoped_release free;
-    network.forward(points, 0, sums);
+    std::deque<Kept> kept(wanted.size());
+    network.forward(points, 0, sums, wanted.empty() ? nullptr : &kept);
     const int64_t outputs = network.outputs();
     Scratch scratch(Scratch::room<T>(batch * outputs));
     T* pull = scratch.take<T>(batch * outputs);
@@ -184,9 +201,21 @@ double run_squared_error(int64_t batch, nb::tuple points_tuple, nb::list layers,
     if (!wanted.empty()) {
         std::vector<Matrix<const T>> hidden;
         for (size_t l = 0; l + 1 < sums.size(); ++l) hidden.push_back({sums[l].y.data, sums[l].y.row, 1});
-        network.backward(points, hidden, {pull, outputs, 1}, Matrix<T>{}, wanted, 1, 0);
+        network.backward(points, hidden, {pull, outputs, 1}, Matrix<T>{}, wanted, 1, 0, &kept);
     }
     return total / static_cast<double>(batch * outputs);
+}
+
+// A step for tensors (value, gradient, mean, square, steps, size).
+template <class T>
+void run_adam(nb::list tensors, const AdamSettings& settings) {
+    for (nb::handle tuple : tensors) {
+        Reader r(tuple);
+        AdamTensor<T> t{};
+        t.value = r.address<T>(), t.gradient = r.address<const T>();
+        t.mean = r.address<T>(), t.square = r.address<T>(), t.steps = r.address<float>(), t.size = r.next();
+        adam_step(t, settings);
+    }
 }
 
 // A sum is (constant or None, [(coefficient, [factor, ...]), ...]), a factor (kind, column, power, sum or None).
@@ -277,20 +306,27 @@ nb::list variant_names() {
 
 NB_MODULE(_native, m) {
     m.doc() = "The native kernels; use them through splinework.kernels.";
+    nb::class_<KeptPoints>(m, "KeptPoints");
     m.def("forward", [](bool wide, int64_t batch, nb::tuple points, nb::list layers, nb::list sums, nb::tuple units, int order,
-                        int threads, int algorithm) {
-        (wide ? run_forward<double> : run_forward<float>)(batch, points, layers, sums, units, order, threads, algorithm);
+                        int threads, int algorithm, bool keep) {
+        return (wide ? run_forward<double> : run_forward<float>)(batch, points, layers, sums, units, order, threads, algorithm,
+                                                                 keep);
     });
     m.def("backward", [](bool wide, int64_t batch, nb::tuple points, nb::list layers, nb::list hidden, nb::tuple g,
                          nb::tuple probe, nb::list wanted, nb::tuple units, int probe_order, int scatter_order, int threads,
-                         int algorithm) {
+                         int algorithm, const KeptPoints* kept) {
         (wide ? run_backward<double> : run_backward<float>)(batch, points, layers, hidden, g, probe, wanted, units,
-                                                            probe_order, scatter_order, threads, algorithm);
-    });
+                                                            probe_order, scatter_order, threads, algorithm, kept);
+    }, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
+       nb::arg(), nb::arg(), nb::arg(), nb::arg().none());
     m.def("squared_error", [](bool wide, int64_t batch, nb::tuple points, nb::list layers, nb::list sums, nb::tuple target,
                               nb::list wanted, nb::tuple units, int threads, int algorithm) {
         return (wide ? run_squared_error<double> : run_squared_error<float>)(batch, points, layers, sums, target, wanted, units,
                                                                              threads, algorithm);
+    });
+    m.def("adam", [](bool wide, nb::list tensors, double rate, double beta1, double beta2, double epsilon, double decay,
+                     bool decoupled) {
+        (wide ? run_adam<double> : run_adam<float>)(tensors, {rate, beta1, beta2, epsilon, decay, decoupled});
     });
     nb::class_<Evolution>(m, "Evolution")
         .def("seed", [](Evolution& e, nb::tuple tree) { e.seed(to_sum(tree, e.columns())); })
