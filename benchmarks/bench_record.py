@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from splinework import KAN
-from splinework.train.gradient import squared_error_gradient
+from splinework.train import step as training_step
 
 RECORD: Final = Path(__file__).parent / "results" / "record.json"
 TOLERANCE: Final = {"ratio": 0.15, "bytes": 0.01, "instructions": 0.03}
@@ -76,8 +76,7 @@ def step_of(widths: Sequence[int], rows: int, grid: int) -> Pair:
     ours, theirs = (torch.optim.Adam(m.parameters(), fused=True) for m in (model, plain))
 
     def step() -> None:
-        squared_error_gradient(model, x, y)
-        ours.step()
+        training_step(model, ours, x, y)
 
     def other() -> None:
         theirs.zero_grad()

@@ -116,4 +116,15 @@ Scratch::~Scratch() {
     std::free(block);
 }
 
+Kept::~Kept() { delete scratch_; }
+
+char* Kept::make(size_t bytes, const void* maker, int64_t batch) {
+    delete scratch_;
+    scratch_ = nullptr, memory_ = nullptr;
+    scratch_ = new Scratch(bytes);
+    memory_ = scratch_->take<char>(static_cast<int64_t>(bytes));
+    maker_ = maker, batch_ = batch;
+    return memory_;
+}
+
 }  // namespace splinework

@@ -34,4 +34,25 @@ class Scratch {
     void* block_;
 };
 
+// Memory that outlives a call, for those who made it: a forward pass leaves there what its backward pass can use again.
+class Kept {
+  public:
+    Kept() = default;
+    ~Kept();
+    Kept(const Kept&) = delete;
+    Kept& operator=(const Kept&) = delete;
+
+    // Room for `bytes`, from now on `maker`'s, for a batch of so many rows. What was there is gone.
+    char* make(size_t bytes, const void* maker, int64_t batch);
+
+    // What `make` gave, or null where somebody else made it or for another batch.
+    char* of(const void* maker, int64_t batch) const { return maker == maker_ && batch == batch_ ? memory_ : nullptr; }
+
+  private:
+    Scratch* scratch_ = nullptr;
+    char* memory_ = nullptr;
+    const void* maker_ = nullptr;
+    int64_t batch_ = -1;
+};
+
 }  // namespace splinework

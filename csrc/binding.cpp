@@ -4,13 +4,17 @@
 // `splinework/kernels/native.py` builds; `read_layer` below is its one reader. Shapes are checked there, ranges here.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
 
 #include <algorithm>
+#include <deque>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "evolution.hpp"
+#include "adam.hpp"
+#include "binding.hpp"
 #include "network.hpp"
 #include "workers.hpp"
 
@@ -50,10 +54,6 @@ class Reader {
     nb::handle tuple_;
     int64_t size_, at_ = 0;
 };
-
-void require(bool condition, const char* what) {
-    if (!condition) throw std::invalid_argument(what);
-}
 
 template <class T>
 Edges<T> read_layer(nb::handle tuple) {
@@ -132,22 +132,34 @@ std::vector<Sums<T>> read_sums(const Network<T>& network, nb::list tuples) {
     return sums;
 }
 
+// What a forward pass leaves for its backward pass, one for each layer.
+struct KeptPoints {
+    explicit KeptPoints(size_t count) : layers(count) {}
+    KeptPoints(const KeptPoints&) = delete;
+    std::deque<Kept> layers;
+};
+
+// Returns what is kept, or null where `keep` is false.
 template <class T>
-void run_forward(int64_t batch, nb::tuple points_tuple, nb::list layers, nb::list sums_tuples, nb::tuple units, int order,
-                 int threads, int algorithm) {
+std::unique_ptr<KeptPoints> run_forward(int64_t batch, nb::tuple points_tuple, nb::list layers, nb::list sums_tuples,
+                                        nb::tuple units, int order, int threads, int algorithm, bool keep) {
     const Points<T> points = read_points<T>(batch, points_tuple);
     const Network<T> network = read_network<T>(layers, units, threads, algorithm);
     const auto sums = read_sums(network, sums_tuples);
+    std::unique_ptr<KeptPoints> kept;
     nb::gil_scoped_release free;
-    network.forward(points, order, sums);
+    if (keep) kept = std::make_unique<KeptPoints>(network.layers.size());
+    network.forward(points, order, sums, kept ? &kept->layers : nullptr);
+    return kept;
 }
 
 template <class T>
 void run_backward(int64_t batch, nb::tuple points_tuple, nb::list layers, nb::list hidden_tuples, nb::tuple g_tuple,
                   nb::tuple probe_tuple, nb::list wanted_tuples, nb::tuple units, int probe_order, int scatter_order,
-                  int threads, int algorithm) {
+                  int threads, int algorithm, const KeptPoints* kept) {
     const Points<T> points = read_points<T>(batch, points_tuple);
     const Network<T> network = read_network<T>(layers, units, threads, algorithm);
+    require(!kept || kept->layers.size() == network.layers.size(), "points were kept for another network");
     std::vector<Matrix<const T>> hidden;
     for (nb::handle tuple : hidden_tuples) hidden.push_back(Reader(tuple).rows<const T>());
     const auto wanted = read_wanted<T>(wanted_tuples);
@@ -155,7 +167,7 @@ void run_backward(int64_t batch, nb::tuple points_tuple, nb::list layers, nb::li
     const Matrix<const T> g = Reader(g_tuple).rows<const T>();
     const Matrix<T> probe = Reader(probe_tuple).matrix<T>();
     nb::gil_scoped_release free;
-    network.backward(points, hidden, g, probe, wanted, probe_order, scatter_order);
+    network.backward(points, hidden, g, probe, wanted, probe_order, scatter_order, kept ? &kept->layers : nullptr);
 }
 
 // The mean squared error against `target` (B, J), and, where `wanted` is not empty, its gradients.
@@ -169,7 +181,8 @@ double run_squared_error(int64_t batch, nb::tuple points_tuple, nb::list layers,
     const auto target = Reader(target_tuple).rows<const T>();
     require(wanted.empty() || wanted.size() == network.layers.size(), "one entry per layer is needed");
     nb::gil_scoped_release free;
-    network.forward(points, 0, sums);
+    std::deque<Kept> kept(wanted.size());
+    network.forward(points, 0, sums, wanted.empty() ? nullptr : &kept);
     const int64_t outputs = network.outputs();
     Scratch scratch(Scratch::room<T>(batch * outputs));
     T* pull = scratch.take<T>(batch * outputs);
@@ -184,7 +197,7 @@ double run_squared_error(int64_t batch, nb::tuple points_tuple, nb::list layers,
     if (!wanted.empty()) {
         std::vector<Matrix<const T>> hidden;
         for (size_t l = 0; l + 1 < sums.size(); ++l) hidden.push_back({sums[l].y.data, sums[l].y.row, 1});
-        network.backward(points, hidden, {pull, outputs, 1}, Matrix<T>{}, wanted, 1, 0);
+        network.backward(points, hidden, {pull, outputs, 1}, Matrix<T>{}, wanted, 1, 0, &kept);
     }
     return total / static_cast<double>(batch * outputs);
 }
@@ -213,82 +226,16 @@ bool run_squares(int64_t rows, nb::list layers, nb::list inputs, nb::list places
     return add_squares(e, matrix, size, vector, threads), true;
 }
 
-// A sum is (constant or None, [(coefficient, [factor, ...]), ...]), a factor (kind, column, power, sum or None).
-nb::tuple to_tuple(const Sum& sum) {
-    nb::list terms;
-    for (const Term& term : sum.terms) {
-        nb::list factors;
-        for (const Factor& f : term.factors) {
-            nb::object inside = f.inside.empty() ? nb::none() : nb::object(to_tuple(f.inside[0]));
-            factors.append(nb::make_tuple(static_cast<int>(f.kind), f.column, f.power, inside));
-        }
-        terms.append(nb::make_tuple(term.coefficient, factors));
+// A step for tensors (value, gradient, mean, square, steps, size).
+template <class T>
+void run_adam(nb::list tensors, const AdamSettings& settings) {
+    for (nb::handle tuple : tensors) {
+        Reader r(tuple);
+        AdamTensor<T> t{};
+        t.value = r.address<T>(), t.gradient = r.address<const T>();
+        t.mean = r.address<T>(), t.square = r.address<T>(), t.steps = r.address<float>(), t.size = r.next();
+        adam_step(t, settings);
     }
-    return nb::make_tuple(sum.has_constant ? nb::object(nb::float_(sum.constant)) : nb::none(), terms);
-}
-
-Sum to_sum(nb::handle tuple, int columns, int depth = 0) {
-    require(depth < 30, "a formula is nested too deeply");
-    Sum sum;
-    sum.has_constant = !tuple[0].is_none();
-    if (sum.has_constant) sum.constant = nb::cast<double>(tuple[0]);
-    for (nb::handle term_tuple : nb::list(tuple[1])) {
-        Term term;
-        term.coefficient = nb::cast<double>(term_tuple[0]);
-        for (nb::handle each : nb::list(term_tuple[1])) {
-            Factor f;
-            const int kind = nb::cast<int>(each[0]);
-            require(kind >= 0 && kind < operations && kind != static_cast<int>(Operation::product) &&
-                        kind != static_cast<int>(Operation::power), "a factor is a column, a sum or a function");
-            f.kind = static_cast<Operation>(kind);
-            f.column = nb::cast<int>(each[1]);
-            f.power = nb::cast<double>(each[2]);
-            require(f.column >= 0 && f.column < columns, "there is no such column");
-            if (f.kind != Operation::column) f.inside.push_back(to_sum(each[3], columns, depth + 1));
-            term.factors.push_back(std::move(f));
-        }
-        require(!term.factors.empty(), "a term has factors");
-        sum.terms.push_back(std::move(term));
-    }
-    return sum;
-}
-
-Rows read_rows(int64_t n, int64_t columns, int64_t x_address, int64_t y_address, int64_t root_address) {
-    require(n > 0 && columns > 0, "an evolution takes rows and columns");
-    const auto *x = reinterpret_cast<const double*>(x_address), *y = reinterpret_cast<const double*>(y_address),
-               *root = reinterpret_cast<const double*>(root_address);
-    Rows rows;
-    rows.padded = (n + block - 1) / block * block;
-    rows.columns = static_cast<int>(columns);
-    rows.x.resize(rows.padded * columns), rows.y.resize(rows.padded), rows.root.assign(rows.padded, 0.0);
-    for (int64_t b = 0; b < rows.padded; ++b) {
-        const int64_t from = b < n ? b : n - 1;
-        for (int64_t i = 0; i < columns; ++i) rows.x[i * rows.padded + b] = x[i * n + from];
-        rows.y[b] = y[from];
-        if (b < n) rows.root[b] = root[b];
-    }
-    return rows;
-}
-
-Evolution* make_evolution(int64_t n, int64_t columns, int64_t x, int64_t y, int64_t root, nb::list functions, nb::list powers,
-                          int max_nodes, uint64_t seed, double floor) {
-    Vocabulary words;
-    words.columns = static_cast<int>(columns);
-    for (nb::handle each : functions) {
-        const int kind = nb::cast<int>(each);
-        require(kind >= first_function && kind < operations, "there is no such function");
-        words.functions.push_back(static_cast<Operation>(kind));
-    }
-    for (nb::handle each : powers) words.powers.push_back(nb::cast<double>(each));
-    require(!words.powers.empty(), "powers are needed");
-    words.max_nodes = max_nodes;
-    return new Evolution(read_rows(n, columns, x, y, root), words, seed, floor);
-}
-
-nb::list front_of(const Evolution& evolution) {
-    nb::list found;
-    for (const Individual& each : evolution.front()) found.append(nb::make_tuple(each.size, each.rss, to_tuple(each.tree)));
-    return found;
 }
 
 nb::list variant_names() {
@@ -301,41 +248,30 @@ nb::list variant_names() {
 
 NB_MODULE(_native, m) {
     m.doc() = "The native kernels; use them through splinework.kernels.";
+    nb::class_<KeptPoints>(m, "KeptPoints");
     m.def("forward", [](bool wide, int64_t batch, nb::tuple points, nb::list layers, nb::list sums, nb::tuple units, int order,
-                        int threads, int algorithm) {
-        (wide ? run_forward<double> : run_forward<float>)(batch, points, layers, sums, units, order, threads, algorithm);
+                        int threads, int algorithm, bool keep) {
+        return (wide ? run_forward<double> : run_forward<float>)(batch, points, layers, sums, units, order, threads, algorithm,
+                                                                 keep);
     });
     m.def("backward", [](bool wide, int64_t batch, nb::tuple points, nb::list layers, nb::list hidden, nb::tuple g,
                          nb::tuple probe, nb::list wanted, nb::tuple units, int probe_order, int scatter_order, int threads,
-                         int algorithm) {
+                         int algorithm, const KeptPoints* kept) {
         (wide ? run_backward<double> : run_backward<float>)(batch, points, layers, hidden, g, probe, wanted, units,
-                                                            probe_order, scatter_order, threads, algorithm);
-    });
+                                                            probe_order, scatter_order, threads, algorithm, kept);
+    }, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
+       nb::arg(), nb::arg(), nb::arg(), nb::arg().none());
     m.def("squared_error", [](bool wide, int64_t batch, nb::tuple points, nb::list layers, nb::list sums, nb::tuple target,
                               nb::list wanted, nb::tuple units, int threads, int algorithm) {
         return (wide ? run_squared_error<double> : run_squared_error<float>)(batch, points, layers, sums, target, wanted, units,
                                                                              threads, algorithm);
     });
     m.def("add_squares", &run_squares);
-    nb::class_<Evolution>(m, "Evolution")
-        .def("seed", [](Evolution& e, nb::tuple tree) { e.seed(to_sum(tree, e.columns())); })
-        .def("run", [](Evolution& e, double work) { return e.run(work); }, nb::call_guard<nb::gil_scoped_release>())
-        .def("work", &Evolution::work)
-        .def("tried", &Evolution::tried)
-        .def("front", &front_of);
-    m.def("evolution", &make_evolution, nb::rv_policy::take_ownership);
-    m.def("formula_values", [](nb::tuple tree, int64_t n, int64_t columns, int64_t x, int64_t y, int64_t root, int64_t out) {
-        const Rows rows = read_rows(n, columns, x, y, root);
-        Code code;
-        std::vector<double> constants, values(rows.padded), normal(max_coefficients * max_coefficients), pull(max_coefficients);
-        require(compile(to_sum(tree, static_cast<int>(columns)), code, constants), "a formula has too many parts");
-        formula_kernel().values(code, constants.data(), rows, values.data());
-        std::copy_n(values.data(), n, reinterpret_cast<double*>(out));
-        const double rss = formula_kernel().squares(code, constants.data(), rows, normal.data(), pull.data());
-        nb::list gradient;
-        for (int k = 0; k < code.parameters; ++k) gradient.append(pull[k]);
-        return nb::make_tuple(rss, gradient);
+    m.def("adam", [](bool wide, nb::list tensors, double rate, double beta1, double beta2, double epsilon, double decay,
+                     bool decoupled) {
+        (wide ? run_adam<double> : run_adam<float>)(tensors, {rate, beta1, beta2, epsilon, decay, decoupled});
     });
+    bind_formulas(m);
     m.def("variants", &variant_names);
     m.def("variant", [] { return variant().name; });
     m.def("use_variant", [](const std::string& name) { return use_variant(name.c_str()); });

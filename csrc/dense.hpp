@@ -5,17 +5,13 @@
 // For instruction sets that pick lanes of two registers by an index (AVX-512); elsewhere `narrow` does the work.
 #pragma once
 
+#include "records.hpp"
 #include "tile.hpp"
 
 namespace splinework {
 namespace {
 
 #if defined(__AVX512F__)
-
-inline vec pick(vec low, vec high, ivec index) {
-    if constexpr (sizeof(real) == 4) return vec(_mm512_permutex2var_ps((__m512)low, (__m512i)index, (__m512)high));
-    else return vec(_mm512_permutex2var_pd((__m512d)low, (__m512i)index, (__m512d)high));
-}
 
 // Cells that an index can tell apart: those that points may lie in, and what is left and right of them.
 constexpr int64_t dense_places = 2 * lanes;
@@ -111,8 +107,10 @@ inline int64_t read_samples(const Layer<real>& layer, const Points<real>& points
         place = x > a.high ? ivec{} + integer(a.last - a.first + 2) : place;
         store(u.v + b, v);
         std::memcpy(u.place + b, &place, sizeof(place));
-        for (int r = 0; r < order_count && layer.base_kind == Base::silu; ++r)
-            store((r == 0 ? u.value : u.slope) + b, base_at(layer, x, inside, beyond, orders[r]));
+        if (layer.base_kind != Base::silu) continue;
+        const vec at = whole ? x : inside, sigma = logistic(at);
+        for (int r = 0; r < order_count; ++r)
+            store((r == 0 ? u.value : u.slope) + b, base_of(layer, x, at, sigma, beyond, orders[r]));
     }
     for (int r = 0; r < order_count && layer.base_kind == Base::given; ++r) {
         const auto& given = r == 0 ? points.base_values : points.base_slopes;

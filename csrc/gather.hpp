@@ -2,6 +2,7 @@
 // table of coefficients is made, but for the zeros of its gradient.
 #pragma once
 
+#include "chunk.hpp"
 #include "tile.hpp"
 
 namespace splinework {

@@ -2,6 +2,7 @@
 // multiply-add of a vector at a point. Coefficients are laid out by cell first, and their gradients gathered by cell.
 #pragma once
 
+#include "chunk.hpp"
 #include "tile.hpp"
 
 namespace splinework {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 #include <vector>
 
@@ -74,12 +75,13 @@ struct Network {
     int64_t inputs() const { return layers[0].layer.inputs; }
     int64_t outputs() const { return layers.back().layer.outputs; }
 
-    void forward(Points<T> points, int order, const std::vector<Sums<T>>& sums) const {
+    // `kept`: one for each layer, or null where no backward pass follows.
+    void forward(Points<T> points, int order, const std::vector<Sums<T>>& sums, std::deque<Kept>* kept) const {
         const int64_t batch = points.batch;
         Scratch scratch(units.room(batch, inputs()));
         units.enter(points, inputs(), scratch);
         for (size_t l = 0; l < layers.size(); ++l) {
-            kernels<T>().forward(layers[l].layer, points, order, sums[l], threads, algorithm);
+            kernels<T>().forward(layers[l].layer, points, order, sums[l], threads, algorithm, kept ? &(*kept)[l] : nullptr);
             points = Points<T>{};
             points.batch = batch;
             points.x = Matrix<const T>{sums[l].y.data, sums[l].y.row, 1};
@@ -89,9 +91,9 @@ struct Network {
             for (int64_t j = 0; j < outputs(); ++j) y(b, j) = y(b, j) * units.scale_out[j] + units.shift_out[j];
     }
 
-    // `hidden`: what the second and later layers were given. The orders are those of the first layer, 1 and 0 if more follow.
+    // `hidden`: what the second and later layers were given. `kept`: what the forward pass has left there, or null. The orders are those of the first layer, 1 and 0 if more follow.
     void backward(Points<T> points, const std::vector<Matrix<const T>>& hidden, Matrix<const T> g, const Matrix<T>& probe,
-                  const std::vector<Wanted<T>>& wanted, int probe_order, int scatter_order) const {
+                  const std::vector<Wanted<T>>& wanted, int probe_order, int scatter_order, const std::deque<Kept>* kept) const {
         const int64_t batch = points.batch;
         int64_t widest = 0;
         for (size_t l = 1; l < layers.size(); ++l) widest = std::max(widest, layers[l].layer.inputs);
@@ -119,7 +121,7 @@ struct Network {
                 out.probe = probe;
             }
             if (wanted[l].bias) bias_gradient(g, batch, layers[l].layer.outputs, wanted[l].bias);
-            kernels<T>().backward(layers[l].layer, at, out, threads, algorithm);
+            kernels<T>().backward(layers[l].layer, at, out, threads, algorithm, kept ? &(*kept)[l] : nullptr);
             g = Matrix<const T>{out.probe.data, out.probe.row, 1};
         }
         for (int64_t b = 0; b < batch && units.scale_in && probe; ++b)

@@ -70,7 +70,9 @@ inline Plan make_plan(const Layer<real>& layer, int64_t batch, int orders, int t
     const int64_t grid = layer.splines - layer.degree;
     int64_t block = 256;
     if (sorted) block = smaller(smaller(larger(40 * grid, 512), 2048), larger(64, batch / 2));
-    const int64_t per_row = layer.inputs * (int64_t{p.stride} * orders * static_cast<int64_t>(sizeof(real)) + 4);
+    // Sorted points do not depend on the orders: a forward pass keeps them for its backward pass.
+    const int64_t numbers = sorted ? p.rows + 4 : int64_t{p.stride} * orders;
+    const int64_t per_row = layer.inputs * (numbers * static_cast<int64_t>(sizeof(real)) + 4);
     block = smaller(block, larger(64, scratch_budget / larger(per_row, 1)));
     p.block = round_up(larger(smaller(block, batch), 1), 16);
     p.chunk = larger(1, scratch_budget / larger(1, per_row * p.block));

@@ -18,6 +18,11 @@ struct Axis {
     real inverse_bucket;
     int buckets;            // 0: the guess is linear between the ends
     const uint16_t* start;  // the cell that the left end of a bucket lies in
+
+    real rate(int cell) const {
+        const real width = t[cell + 1] - t[cell];
+        return real(1) / (width > 0 ? width : real(1));
+    }
 };
 
 inline int last_with_width(const real* t, int from, int to) {  // the last cell in [from, to] that has a width
@@ -93,10 +98,19 @@ struct Columns {
 constexpr int few_cells = 24;  // up to here every knot is compared; beyond, a guess is mended
 
 // inside = x brought to [low, high] (NaN: low), beyond = x - inside, the exact cell, and where in it.
+SPLINEWORK_ONE_COPY
 inline void find_cells(const Axis& a, Columns& u, int64_t n) {
     const int64_t padded = round_up(n, lanes);
     const int top = a.buckets ? a.buckets - 1 : a.last - a.first;
-    const bool whole = a.high > a.domain_high, counted = a.last - a.first < few_cells;
+    const bool whole = a.high > a.domain_high;
+    bool counted = a.last - a.first < few_cells;
+#if defined(__AVX512F__)
+    const int knots = a.last - a.first + 2;
+    const bool picked = knots > 8 && knots <= 2 * lanes && !a.buckets;  // two registers hold all knots
+    const vec low_knots = load_first(a.t + a.first, picked && knots < lanes ? knots : picked ? lanes : 0);
+    const vec high_knots = load_first(a.t + a.first + lanes, picked && knots > lanes ? knots - lanes : 0);
+    counted = counted && !picked;
+#endif
     for (int64_t b = n; b < padded; ++b) u.x[b] = a.low;
     ivec outside{};
     for (int64_t b = 0; b < padded; b += lanes) {
@@ -123,11 +137,19 @@ inline void find_cells(const Axis& a, Columns& u, int64_t n) {
             vec guess = (inside - a.low) * a.inverse_bucket;
             guess = choose(guess < real(top), guess, all(real(top)));
             for (int l = 0; l < lanes; ++l) cell[l] = static_cast<int32_t>(guess[l]);
+#if defined(__AVX512F__)
+            if (picked) {
+                const ivec index = __builtin_convertvector(guess, ivec);
+                left = pick(low_knots, high_knots, index), right = pick(low_knots, high_knots, index + integer(1));
+            }
+#else
+            constexpr bool picked = false;
+#endif
             if (a.buckets)
                 for (int l = 0; l < lanes; ++l) cell[l] = a.start[cell[l]];
             else
                 for (int l = 0; l < lanes; ++l) cell[l] += a.first;
-            left = look_up(a.t, cell), right = look_up(a.t + 1, cell);
+            if (!picked) left = look_up(a.t, cell), right = look_up(a.t + 1, cell);
             if (any((inside < left) | (inside >= right))) {
                 for (int l = 0; l < lanes; ++l) cell[l] = locate(a, u.inside[b + l], cell[l]);
                 left = look_up(a.t, cell), right = look_up(a.t + 1, cell);
@@ -146,10 +168,10 @@ inline void find_cells(const Axis& a, Columns& u, int64_t n) {
     u.outside = any(outside);
 }
 
-// One derivative of the base function with its tail; `order` as for the splines.
-inline vec base_at(const Layer<real>& layer, vec x, vec inside, vec beyond, int order) {
+// One derivative of the base function with its tail; `order` as for the splines. `s`: the logistic function where the base
+// function is evaluated, inside the ends where there are tails.
+inline vec base_of(const Layer<real>& layer, vec x, vec at, vec s, vec beyond, int order) {
     const bool tails = layer.extrapolation != Extrapolation::zero, linear = layer.extrapolation == Extrapolation::linear;
-    const vec at = tails ? inside : x, s = logistic(at);
     vec value = silu_derivative(at, s, order);
     if (!tails) return value;
     if (order == 0 && linear) value += silu_derivative(at, s, 1) * beyond;
@@ -157,9 +179,23 @@ inline vec base_at(const Layer<real>& layer, vec x, vec inside, vec beyond, int 
     return choose(x == x, value, x);
 }
 
-inline void base_column(const Layer<real>& layer, const Columns& u, int64_t n, int order, real* out) {
-    for (int64_t b = 0; b < round_up(n, lanes); b += lanes)
-        store(out + b, base_at(layer, load(u.x + b), load(u.inside + b), load(u.beyond + b), order));
+// The base function's derivatives for the columns of one input: SiLU's, or those that are given.
+SPLINEWORK_ONE_COPY
+inline void base_values(const Layer<real>& layer, const Points<real>& points, Columns& u, int64_t start, int64_t n, int64_t i,
+                        const int* orders, int count) {
+    real* out[2] = {u.value, u.slope};
+    if (layer.base_kind == Base::silu) {
+        const bool tails = layer.extrapolation != Extrapolation::zero;
+        for (int64_t b = 0; b < round_up(n, lanes); b += lanes) {
+            const vec x = load(u.x + b), at = tails ? load(u.inside + b) : x, s = logistic(at);
+            for (int r = 0; r < count; ++r) store(out[r] + b, base_of(layer, x, at, s, load(u.beyond + b), orders[r]));
+        }
+    } else if (layer.base_kind == Base::given) {
+        for (int r = 0; r < count; ++r) {
+            const auto& given = r == 0 ? points.base_values : points.base_slopes;
+            for (int64_t b = 0; b < n; ++b) out[r][b] = given(start + b, i);
+        }
+    }
 }
 
 // p! / (p - r)!, what the r-th derivative makes of the power p.
@@ -208,35 +244,92 @@ struct Splines {
         return value * power;
     }
 
-    // Value and slope at once.
-    void both(int cell, real v, real rate, pack<P>& value, pack<P>& slope) const {
+    // Coefficients of derivative r (`order` where that is not negative) in powers of v; zeros above its degree.
+    template <int order>
+    void polynomial(int cell, real rate, int r, pack<P>* powers) const {
+        const auto R = static_cast<unsigned>(order < 0 ? r : order);  // never negative, and the compiler may know
         const real* piece = pieces + int64_t{cell} * (K + 1) * (K + 1);
         if (piece == unsafe) piece = spare;
-        value = row(piece, K);
-        slope = pack<P>{};
-        for (int p = K - 1; p >= 0; --p) {
-            slope = slope * v + value;
-            value = value * v + row(piece, p);
+        real power = 1;
+        for (unsigned q = 0; q < R; ++q) power *= rate;
+        for (unsigned p = 0; p <= K; ++p) {
+            if (R > K || p > K - R) powers[p] = pack<P>{};
+            else if (R == 0) powers[p] = row(piece, static_cast<int>(p));
+            else powers[p] = row(piece, static_cast<int>(p + R)) * (falling.of[R][p + R] * power);
         }
-        slope = slope * rate;
     }
 
-    static pack<P> row(const real* piece, int p) {
-        if constexpr (P == 1) return pack<P>{piece[p]};
-        else return *reinterpret_cast<const P_anywhere*>(piece + p * (K + 1));
+    static pack<P> row(const real* piece, int p) { return at(piece + p * (K + 1)); }
+
+    static pack<P> at(const real* numbers) {
+        if constexpr (P == 1) return pack<P>{*numbers};
+        else return *reinterpret_cast<const P_anywhere*>(numbers);
     }
 };
 
-// The splines at one point, with their tail.
-template <int K, int order>
-inline pack<Splines<K>::P> with_tail(const Splines<K>& splines, Extrapolation tail, const Columns& u, int64_t b, int r) {
-    const int R = order < 0 ? r : order;
-    auto w = splines(u.cell[b], u.v[b], u.rate[b], R);
-    const real beyond = u.beyond[b];
-    if (beyond == 0) return w;
-    if (tail == Extrapolation::linear && R == 0) return w + splines(u.cell[b], u.v[b], u.rate[b], 1) * beyond;
-    if (u.x[b] != u.x[b]) return w * u.x[b] + u.x[b];
-    return tail == Extrapolation::zero || R > (tail == Extrapolation::linear ? 1 : 0) ? w * real(0) : w;
+// Derivative r of the splines at a point beyond the ends, or at one that is not a number; `beyond` says how far.
+template <int K>
+inline pack<Splines<K>::P> beyond_end(const Splines<K>& splines, Extrapolation tail, int cell, real v, real rate, real beyond,
+                                      int r) {
+    const auto w = splines(cell, v, rate, r);
+    if (tail == Extrapolation::linear && r == 0) return w + splines(cell, v, rate, 1) * beyond;
+    if (beyond != beyond) return w * beyond + beyond;
+    return tail == Extrapolation::zero || r > (tail == Extrapolation::linear ? 1 : 0) ? w * real(0) : w;
+}
+
+// Lane r: the sum of the lanes after it.
+template <int P>
+inline pack<P> sums_after(const pack<P>& terms) {
+    if constexpr (P == 1) {
+        return pack<P>{};
+    } else if constexpr (P == 4) {
+        const pack<4> none{};
+        pack<4> sum = __builtin_shufflevector(terms, none, 1, 2, 3, 4);
+        sum += __builtin_shufflevector(sum, none, 1, 2, 3, 4);
+        return sum + __builtin_shufflevector(sum, none, 2, 3, 4, 4);
+    } else {
+        pack<P> sum{};
+        for (int n = P - 2; n >= 0; --n) sum[n] = sum[n + 1] + terms[n + 1];
+        return sum;
+    }
+}
+
+// The axes of all inputs.
+class Axes {
+  public:
+    Axes(const Layer<real>& layer, const Plan& plan)
+        : buckets_(plan.batch >= 2 * layer.cells() ? smaller(2 * layer.cells(), 32768) : 0),
+          scratch_(Scratch::room<uint16_t>(buckets_ * plan.inputs) + Scratch::room<Axis>(plan.inputs)) {
+        uint16_t* bucket = scratch_.take<uint16_t>(buckets_ * plan.inputs);
+        axes_ = scratch_.take<Axis>(plan.inputs);
+        const bool few = plan.inputs * layer.cells() < serial_axes;
+        for_each_item(plan.groups, few ? 1 : plan.threads, [&](int64_t group) {
+            const int64_t stop = smaller(plan.inputs, (group + 1) * input_group);
+            for (int64_t i = group * input_group; i < stop; ++i)
+                axes_[i] = make_axis(layer, i, bucket + i * buckets_, static_cast<int>(buckets_));
+        });
+    }
+
+    const Axis& operator[](int64_t i) const { return axes_[i]; }
+
+  private:
+    static constexpr int64_t serial_axes = 16384;  // knots that are not worth a second thread
+    int64_t buckets_;
+    Scratch scratch_;
+    Axis* axes_;
+};
+
+// Whole cache lines in, one row per input out.
+SPLINEWORK_ONE_COPY
+inline void read_points(const Points<real>& points, int64_t start, int64_t n, int64_t low, int64_t high, real* x,
+                        int64_t stride) {
+    int64_t done = 0;  // rows
+    if (points.x.column == 1 && high - low == input_group)
+        for (; done + lanes <= n; done += lanes)
+            for (int64_t i = 0; i < input_group; i += lanes)
+                transpose(&points.x(start + done, low + i), points.x.row, x + i * stride + done, stride);
+    for (int64_t b = done; b < n; ++b)
+        for (int64_t i = low; i < high; ++i) x[(i - low) * stride + b] = points.x(start + b, i);
 }
 
 }  // namespace

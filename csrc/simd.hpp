@@ -11,6 +11,9 @@
 #include <immintrin.h>
 #endif
 
+// For what is called once for a whole column, by many kernels: one copy is enough.
+#define SPLINEWORK_ONE_COPY __attribute__((noinline))
+
 namespace splinework {
 namespace {
 
@@ -73,6 +76,14 @@ inline vec look_up(const real* table, const int32_t* index) {
     return v;
 #endif
 }
+
+#if defined(__AVX512F__)
+// What two registers hold, by an index into both.
+inline vec pick(vec low, vec high, ivec index) {
+    if constexpr (sizeof(real) == 4) return vec(_mm512_permutex2var_ps((__m512)low, (__m512i)index, (__m512)high));
+    else return vec(_mm512_permutex2var_pd((__m512d)low, (__m512i)index, (__m512d)high));
+}
+#endif
 
 // Whether the test holds in any lane.
 inline bool any(ivec where) {

@@ -1,6 +1,7 @@
 // The kernels for large batches. The samples of a cell form a run; its rows of coefficients stay in registers meanwhile.
 #pragma once
 
+#include "sorted_points.hpp"
 #include "tile.hpp"
 
 namespace splinework {
@@ -9,24 +10,24 @@ namespace {
 // Asks for the rows that a run further on brings in. In a wide table the next row is a page away, where no hardware looks.
 template <int NV>
 struct Ahead {
-    const Block& block;
+    const SortedInput& in;
     const Tile<NV>& tile;
     int degree;
     int32_t distance;  // runs: about as many as hold 16 samples
-    Ahead(const Block& block, const Tile<NV>& tile, int degree)
-        : block(block), tile(tile), degree(degree),
-          distance(1 + static_cast<int32_t>(16 * int64_t{block.count} / (block.runs[block.count].start + 1))) {}
+    Ahead(const SortedInput& in, const Tile<NV>& tile, int degree)
+        : in(in), tile(tile), degree(degree),
+          distance(1 + static_cast<int32_t>(16 * int64_t{in.count()} / (in.runs[in.count()].start + 1))) {}
     void operator()(int32_t r) const {
-        if (r + distance >= block.count) return;
-        const int64_t before = block.runs[r + distance - 1].first + degree + 1, first = block.runs[r + distance].first;
+        if (r + distance >= in.count()) return;
+        const int64_t before = in.runs[r + distance - 1].first + degree + 1, first = in.runs[r + distance].first;
         for (int64_t m = larger(before, first); m <= first + degree; ++m)
             for (int n = 0; n < NV && m >= 0 && m < tile.splines; ++n) __builtin_prefetch(tile.c + m * tile.row + n * lanes);
     }
 };
 
-// The rows that the records of a run multiply: k + 1 splines and the base function. From one cell to the next they move on by
-// one, so only one row is new.
-template <int R, int NV>
+// The rows that the records of a run multiply: k + 1 splines' coefficients, or the k differences of neighbouring ones, and the
+// base function's. From one cell to the next they move on by one, so only one row is new.
+template <int R, int NV, bool differences>
 struct Window {
     const Tile<NV>& tile;
     int32_t at;  // the first spline's number
@@ -36,33 +37,46 @@ struct Window {
         for (int n = 0; n < NV; ++n) rows[R - 1][n] = tile.base[n];
     }
 
+    void fetch(int64_t m, vec* row) const {
+        if constexpr (differences) tile.difference(m, row);
+        else tile.scaled_row(m, row);
+    }
+
     void move_to(int32_t first) {
         if (int64_t{first} - at == 1) {
 #pragma GCC unroll 11
             for (int a = 0; a + 2 < R; ++a)
 #pragma GCC unroll 4
                 for (int n = 0; n < NV; ++n) rows[a][n] = rows[a + 1][n];
-            tile.scaled_row(int64_t{first} + R - 2, rows[R - 2]);
+            if constexpr (R > 1) fetch(int64_t{first} + R - 2, rows[R - 2]);
         } else {
-            for (int a = 0; a + 1 < R; ++a) tile.scaled_row(int64_t{first} + a, rows[a]);
+            for (int a = 0; a + 1 < R; ++a) fetch(int64_t{first} + a, rows[a]);
         }
         at = first;
     }
 };
 
-// y[order[p]] += record_p · rows, for the samples of one run after the other.
+// The row of its block that a record of R numbers belongs to.
+template <int R>
+inline int64_t sample_of(const real* record) {
+    integer sample;
+    std::memcpy(&sample, record + R, sizeof(sample));
+    return sample;
+}
+
+// y[sample_p] += record_p · rows, for the samples of one run after the other.
 template <int R, int NV>
-void contract_runs(const Block& block, const Tile<NV>& tile, real* y) {
-    const real* records = block.records[0];
-    const Ahead<NV> ahead(block, tile, R - 2);
-    Window<R, NV> window(tile);
-    for (int32_t r = 0; r < block.count; ++r) {
+SPLINEWORK_ONE_COPY
+void contract_runs(const SortedInput& in, const real* records, const Tile<NV>& tile, real* y) {
+    const Ahead<NV> ahead(in, tile, R - 2);
+    Window<R, NV, false> window(tile);
+    for (int32_t r = 0; r < in.count(); ++r) {
         ahead(r);
-        window.move_to(block.runs[r].first);
-        const int32_t stop = block.runs[r + 1].start;
-        for (int32_t p = block.runs[r].start; p < stop; ++p) {
-            real* sums = y + int64_t{block.order[p]} * (NV * lanes);
-            const real* w = records + int64_t{p} * R;
+        window.move_to(in.runs[r].first);
+        const int32_t stop = in.runs[r + 1].start;
+        for (int32_t p = in.runs[r].start; p < stop; ++p) {
+            const real* w = records + int64_t{p} * (R + 1);
+            real* sums = y + sample_of<R>(w) * (NV * lanes);
             vec sum[NV];
 #pragma GCC unroll 4
             for (int n = 0; n < NV; ++n) sum[n] = load(sums + n * lanes);
@@ -78,20 +92,20 @@ void contract_runs(const Block& block, const Tile<NV>& tile, real* y) {
     }
 }
 
-// p[order[p]] += Σ over the tile of g · (record_p · rows).
-template <int R, int NV>
-void probe_runs(const Block& block, const Tile<NV>& tile, const real* g, real* out) {
-    const real* records = block.records[0];
-    const Ahead<NV> ahead(block, tile, R - 2);
-    Window<R, NV> window(tile);
-    for (int32_t r = 0; r < block.count; ++r) {
+// p[sample_p] += Σ over the tile of g · (record_p · rows).
+template <int R, int NV, bool differences>
+SPLINEWORK_ONE_COPY
+void probe_runs(const SortedInput& in, const real* records, const Tile<NV>& tile, const real* g, real* out) {
+    const Ahead<NV> ahead(in, tile, differences ? R - 1 : R - 2);
+    Window<R, NV, differences> window(tile);
+    for (int32_t r = 0; r < in.count(); ++r) {
         ahead(r);
-        window.move_to(block.runs[r].first);
-        const int32_t stop = block.runs[r + 1].start;
-        for (int32_t p = block.runs[r].start; p < stop; ++p) {
-            const int64_t b = block.order[p];
+        window.move_to(in.runs[r].first);
+        const int32_t stop = in.runs[r + 1].start;
+        for (int32_t p = in.runs[r].start; p < stop; ++p) {
+            const real* w = records + int64_t{p} * (R + 1);
+            const int64_t b = sample_of<R>(w);
             const real* pull = g + b * (NV * lanes);
-            const real* w = records + int64_t{p} * R;
             vec value[NV];
 #pragma GCC unroll 4
             for (int n = 0; n < NV; ++n) value[n] = all(w[0]) * window.rows[0][n];
@@ -109,10 +123,10 @@ void probe_runs(const Block& block, const Tile<NV>& tile, const real* g, real* o
     }
 }
 
-// sums[first + a] += Σ over the run of record_p[a] g[order[p]]. A row is added to its sum when the runs have gone past it.
+// sums[first + a] += Σ over the run of record_p[a] g[sample_p]. A row is added to its sum when the runs have gone past it.
 template <int R, int NV>
-void scatter_runs(const Block& block, int64_t splines, const real* g, real* sums, int which) {
-    const real* records = block.records[which];
+SPLINEWORK_ONE_COPY
+void scatter_runs(const SortedInput& in, const real* records, int64_t splines, const real* g, real* sums) {
     vec rows[R][NV] = {};
     const auto add = [&](int64_t m, const vec* row) {
         if (static_cast<uint64_t>(m) > static_cast<uint64_t>(splines)) return;  // at M is the base function's sum
@@ -120,11 +134,11 @@ void scatter_runs(const Block& block, int64_t splines, const real* g, real* sums
 #pragma GCC unroll 4
         for (int n = 0; n < NV; ++n) store(to + n * lanes, load(to + n * lanes) + row[n]);
     };
-    for (int32_t r = 0; r < block.count; ++r) {
-        const int32_t stop = block.runs[r + 1].start;
-        for (int32_t p = block.runs[r].start; p < stop; ++p) {
-            const real* pull = g + int64_t{block.order[p]} * (NV * lanes);
-            const real* w = records + int64_t{p} * R;
+    for (int32_t r = 0; r < in.count(); ++r) {
+        const int32_t stop = in.runs[r + 1].start;
+        for (int32_t p = in.runs[r].start; p < stop; ++p) {
+            const real* w = records + int64_t{p} * (R + 1);
+            const real* pull = g + sample_of<R>(w) * (NV * lanes);
             vec here[NV];
 #pragma GCC unroll 4
             for (int n = 0; n < NV; ++n) here[n] = load(pull + n * lanes);
@@ -135,8 +149,8 @@ void scatter_runs(const Block& block, int64_t splines, const real* g, real* sums
                 for (int n = 0; n < NV; ++n) rows[a][n] += weight * here[n];
             }
         }
-        const int64_t first = block.runs[r].first;
-        const bool next = r + 1 < block.count && block.runs[r + 1].first == first + 1;
+        const int64_t first = in.runs[r].first;
+        const bool next = r + 1 < in.count() && in.runs[r + 1].first == first + 1;
         if (next) {
             if (first < splines) add(first, rows[0]);
 #pragma GCC unroll 11
@@ -156,31 +170,86 @@ void scatter_runs(const Block& block, int64_t splines, const real* g, real* sums
 
 template <int R, int NV>
 struct Sorted {
-    static void forward(const Layer<real>& layer, const Plan& plan, const Living& life, const Chunk& chunk, int64_t first,
-                        int64_t last, const Sums<real>& out) {
-        for_each_item((last - first) * plan.tiles, plan.threads, [&](int64_t item) {
-            const int64_t q = first + item / plan.tiles, o = item % plan.tiles, low = o * plan.width();
-            const int64_t n = plan.rows_in(q), width = plan.width(), there = smaller(width, plan.outputs - low);
-            Scratch scratch(Scratch::room<real>(n * width));
-            real* y = scratch.take<real>(n * width);
-            for (int64_t j = 0; j < width; ++j) y[j] = out.bias && j < there ? out.bias[low + j] : real(0);
-            for (int64_t b = 1; b < n; ++b) std::memcpy(y + b * width, y, static_cast<size_t>(width) * sizeof(real));
-            for (int64_t i = 0; i < plan.inputs; ++i) {
-                if (life.at(i, o) == 0) continue;
-                contract_runs<R, NV>(chunk.block(q, i), Tile<NV>(layer, plan, life, i, o), y);
-            }
-            for (int64_t b = 0; b < n; ++b)
-                std::memcpy(&out.y(q * plan.block + b, low), y + b * width, static_cast<size_t>(there) * sizeof(real));
-        });
+    static constexpr int K = R - 2;
+
+    // `kept`: where the points are kept for the backward pass, or null.
+    static void forward(const Layer<real>& layer, const Points<real>& points, const Plan& plan, const Living& life, int order,
+                        const Sums<real>& out, char* kept) {
+        const int orders[2] = {order, 1};
+        const Sorter sorter(layer, points, plan, orders, kept ? 2 : 1);
+        const int64_t workspace = Sorter::workspace<K>(layer, order);
+        if (plan.tiles == 1 && plan.blocks() >= plan.threads) {
+            const SortedPoints all(layer, plan, kept ? plan.blocks() * plan.inputs : 0, kept);
+            for_each_item(plan.blocks(), plan.threads, [&](int64_t q) {
+                const size_t room = kept ? 0 : SortedPoints::room(layer, plan, input_group);
+                Scratch scratch(room + Scratch::room<real>(plan.block * (R + 1) + 16) + Scratch::room<real>(workspace));
+                const SortedPoints own(layer, plan, input_group, scratch.take<char>(static_cast<int64_t>(room)));
+                real* records = scratch.take<real>(plan.block * (R + 1) + 16);
+                real* work = scratch.take<real>(workspace);
+                sum_block(layer, plan, q, 0, out, [&](real* y) {
+                    for (int64_t low = 0; low < plan.inputs; low += input_group) {
+                        const int64_t high = smaller(plan.inputs, low + input_group);
+                        const auto at = [&](int64_t i) { return kept ? all.at(q * plan.inputs + i) : own.at(i - low); };
+                        const auto records_at = [&](int64_t) { return records; };
+                        sorter.sort_to_records<K>(q, low, high, life.inputs, order, kept, work, at, records_at, [&](int64_t i) {
+                            contract_runs<R, NV>(at(i), records, Tile<NV>(layer, plan, life, i, 0), y);
+                        });
+                    }
+                });
+            });
+            return;
+        }
+        const int64_t chunk = smaller(plan.chunk, plan.blocks()), slots = chunk * plan.inputs;
+        const size_t room = kept ? 0 : SortedPoints::room(layer, plan, slots);
+        Scratch scratch(room + Scratch::room<real>(slots * plan.block * (R + 1) + 16));
+        const SortedPoints all(layer, plan, kept ? plan.blocks() * plan.inputs : slots, kept ? kept : scratch.take<char>(static_cast<int64_t>(room)));
+        real* records = scratch.take<real>(slots * plan.block * (R + 1) + 16);
+        for (int64_t first = 0; first < plan.blocks(); first += chunk) {
+            const int64_t last = smaller(plan.blocks(), first + chunk);
+            const auto at = [&](int64_t q, int64_t i) { return all.at((kept ? q : q - first) * plan.inputs + i); };
+            const auto records_at = [&](int64_t q, int64_t i) { return records + ((q - first) * plan.inputs + i) * plan.block * (R + 1); };
+            for_each_item((last - first) * plan.groups, plan.threads, [&](int64_t item) {
+                const int64_t q = first + item / plan.groups, low = item % plan.groups * input_group;
+                const int64_t high = smaller(plan.inputs, low + input_group);
+                Scratch scratch(Scratch::room<real>(workspace));
+                real* work = scratch.take<real>(workspace);
+                sorter.sort_to_records<K>(
+                    q, low, high, life.inputs, order, kept, work, [&](int64_t i) { return at(q, i); },
+                    [&](int64_t i) { return records_at(q, i); }, [](int64_t) {});
+            });
+            for_each_item((last - first) * plan.tiles, plan.threads, [&](int64_t item) {
+                const int64_t q = first + item / plan.tiles, o = item % plan.tiles;
+                sum_block(layer, plan, q, o, out, [&](real* y) {
+                    for (int64_t i = 0; i < plan.inputs; ++i)
+                        if (life.at(i, o) != 0)
+                            contract_runs<R, NV>(at(q, i), records_at(q, i), Tile<NV>(layer, plan, life, i, o), y);
+                });
+            });
+        }
     }
 
-    // g packed by tile and block: rows of whole vectors, zeros beyond the last output.
-    static void pack_cotangent(const Plan& plan, const Matrix<const real>& g, int64_t first, int64_t last, real* packed) {
+    // What `sum(y)` adds to the bias, for one block and tile; y has rows of whole vectors.
+    template <class F>
+    static void sum_block(const Layer<real>&, const Plan& plan, int64_t q, int64_t o, const Sums<real>& out, F&& sum) {
+        const int64_t n = plan.rows_in(q), width = plan.width(), low = o * width, there = smaller(width, plan.outputs - low);
+        const bool in_place = there == width && out.y.row == width;
+        Scratch scratch(in_place ? 0 : Scratch::room<real>(n * width));
+        real* y = in_place ? &out.y(q * plan.block, low) : scratch.take<real>(n * width);
+        for (int64_t j = 0; j < width; ++j) y[j] = out.bias && j < there ? out.bias[low + j] : real(0);
+        for (int64_t b = 1; b < n; ++b) std::memcpy(y + b * width, y, static_cast<size_t>(width) * sizeof(real));
+        sum(y);
+        for (int64_t b = 0; b < n && !in_place; ++b)
+            std::memcpy(&out.y(q * plan.block + b, low), y + b * width, static_cast<size_t>(there) * sizeof(real));
+    }
+
+    // g by tile: rows of whole vectors, zeros beyond the last output.
+    static void pack_cotangent(const Plan& plan, const Matrix<const real>& g, real* packed) {
         const int64_t width = plan.width();
-        for_each_item((last - first) * plan.tiles, plan.threads, [&](int64_t item) {
-            const int64_t o = item / (last - first), q = first + item % (last - first), low = o * width;
+        const int threads = plan.batch * plan.outputs < serial_copy ? 1 : plan.threads;
+        for_each_item(plan.blocks() * plan.tiles, threads, [&](int64_t item) {
+            const int64_t o = item % plan.tiles, q = item / plan.tiles, low = o * width;
             const int64_t there = smaller(width, plan.outputs - low);
-            real* to = packed + item * plan.block * width;
+            real* to = packed + (o * plan.batch + q * plan.block) * width;
             for (int64_t b = 0; b < plan.rows_in(q); ++b, to += width) {
                 std::memcpy(to, &g(q * plan.block + b, low), static_cast<size_t>(there) * sizeof(real));
                 for (int64_t j = there; j < width; ++j) to[j] = 0;
@@ -188,65 +257,105 @@ struct Sorted {
         });
     }
 
-    static void probe(const Layer<real>& layer, const Plan& plan, const Living& life, const Chunk& chunk, int64_t first,
-                      int64_t last, const real* packed, const Gradients<real>& out) {
-        for_each_item((last - first) * plan.groups, plan.threads, [&](int64_t item) {
-            const int64_t q = first + item / plan.groups, low = item % plan.groups * input_group;
-            const int64_t high = smaller(plan.inputs, low + input_group), n = plan.rows_in(q);
-            Scratch scratch(Scratch::room<real>(input_group * plan.block));
-            real* p = scratch.take<real>(input_group * plan.block);
-            std::memset(p, 0, static_cast<size_t>(input_group * plan.block) * sizeof(real));
-            for (int64_t o = 0; o < plan.tiles; ++o) {
-                const real* g = packed + (o * (last - first) + q - first) * plan.block * plan.width();
-                for (int64_t i = low; i < high; ++i) {
-                    if (life.at(i, o) == 0) continue;
-                    probe_runs<R, NV>(chunk.block(q, i), Tile<NV>(layer, plan, life, i, o), g, p + (i - low) * plan.block);
-                }
-            }
-            for (int64_t b = 0; b < n; ++b)
-                for (int64_t i = low; i < high; ++i) out.probe(q * plan.block + b, i) = p[(i - low) * plan.block + b];
-        });
-    }
-
-    // Inputs whose sums stay in the cache beside a tile of g.
+    // Inputs that one item works on: as many as stay in the cache, fewer where threads would be idle.
     static int64_t inputs_together(const Layer<real>& layer, const Plan& plan) {
-        const int64_t bytes = (layer.splines + 1) * plan.width() * static_cast<int64_t>(sizeof(real));
-        return larger(1, smaller(input_group, (int64_t{256} << 10) / bytes));
+        const int64_t sums = (layer.splines + 1) * plan.width() * plan.tiles, records = plan.tiles > 1 ? plan.block * (2 * R + 1) : 0;
+        const int64_t bytes = (sums + records) * static_cast<int64_t>(sizeof(real));
+        const int64_t most = larger(1, smaller(input_group, cache_share / bytes));
+        return ceil_div(plan.inputs, round_up(ceil_div(plan.inputs, most), smaller(plan.threads, plan.inputs)));
     }
 
-    // The sums of one input and tile wait in the results from one chunk to the next; `spare` (I, tiles, M + 1, width) takes
-    // them where not all results are wanted.
-    static void scatter(const Layer<real>& layer, const Plan& plan, const Living& life, const Chunk& chunk, int64_t first,
-                        int64_t last, const real* packed, const Gradients<real>& out, real* spare, int which) {
-        const bool has_base = layer.base_kind != Base::none, done = last >= plan.blocks();
-        const int64_t together = inputs_together(layer, plan), groups = ceil_div(plan.inputs, together);
+    // Everything that concerns a group of inputs is one item: its columns of the probe and its gradients.
+    // `kept`: the points as the forward pass has sorted them, or null.
+    static void backward(const Layer<real>& layer, const Points<real>& points, const Plan& plan, const Living& life,
+                         const Gradients<real>& out, char* kept) {
+        const bool to_points = bool(out.probe), to_edges = out.c || out.scale || out.base;
+        constexpr bool can_differ = K > 0 && Sorter::exact<K>;
+        const bool differences = can_differ && out.probe_order > 0 && layer.extrapolation != Extrapolation::zero;
+        // The base function's columns in a Spot: value and slope where they are kept, else what is asked for in that order.
+        const int orders[2] = {to_points ? out.probe_order : out.scatter_order, out.scatter_order};
+        const int of_probe = kept ? 1 : 0, of_scatter = !kept && to_points ? 1 : 0;
+        const Sorter sorter(layer, points, plan, orders, to_points + to_edges);
+        const int64_t workspace = Sorter::workspace<K>(layer, static_cast<int>(larger(orders[0], orders[1])));
         const int64_t width = plan.width(), size = (layer.splines + 1) * width;
-        for_each_item(groups * plan.tiles, plan.threads, [&](int64_t item) {
-            const int64_t o = item / groups, low = item % groups * together, high = smaller(plan.inputs, low + together);
-            const auto bytes = static_cast<size_t>(smaller(width, plan.outputs - o * width)) * sizeof(real);
-            Scratch scratch(Scratch::room<real>(spare ? 0 : together * size));
-            real* own = spare ? nullptr : scratch.take<real>(together * size);
-            const auto at = [&](int64_t i) { return spare ? spare + (i * plan.tiles + o) * size : own + (i - low) * size; };
-            const auto waiting = [&](int64_t i, int64_t m) {
-                return m < layer.splines ? out.c + i * out.c_input + m * out.c_spline + o * width : &out.base(i, o * width);
-            };
-            const int64_t rows = layer.splines + has_base;
-            for (int64_t i = low; i < high; ++i) {
-                if (first == 0 || !spare) std::memset(at(i), 0, static_cast<size_t>(size) * sizeof(real));
-                for (int64_t m = 0; m < rows && first > 0 && !spare; ++m) std::memcpy(at(i) + m * width, waiting(i, m), bytes);
+        const bool in_place = plan.tiles == 1 && plan.outputs == width && out.g.row == width;
+        Scratch shared(in_place ? 0 : Scratch::room<real>(plan.batch * plan.tiles * width));
+        real* packed = in_place ? nullptr : shared.take<real>(plan.batch * plan.tiles * width);
+        if (!in_place) pack_cotangent(plan, out.g, packed);
+        const real* pulls = in_place ? out.g.data : packed;
+        const int64_t slots = plan.blocks() * plan.inputs;
+        const size_t whole = SortedPoints::room(layer, plan, slots);
+        const bool sorts = !kept && whole <= most_kept;
+        Scratch sorted(sorts ? whole : 0);
+        const SortedPoints all(layer, plan, slots, kept ? kept : sorted.take<char>(sorts ? static_cast<int64_t>(whole) : 0));
+        const bool ready = kept || sorts;
+        for_each_item(sorts ? plan.blocks() * plan.groups : 0, plan.threads, [&](int64_t item) {
+            const int64_t q = item / plan.groups, low = item % plan.groups * input_group;
+            sorter.sort<K>(q, low, smaller(plan.inputs, low + input_group), life.inputs,
+                           [&](int64_t i) { return all.at(q * plan.inputs + i); });
+        });
+        const int64_t together = inputs_together(layer, plan), at_once = plan.tiles == 1 ? 1 : together;
+        for_each_item(ceil_div(plan.inputs, together), plan.threads, [&](int64_t item) {
+            const int64_t low = item * together, high = smaller(plan.inputs, low + together);
+            const size_t room = ready ? 0 : SortedPoints::room(layer, plan, together);
+            const int64_t one = plan.block * (R + 1) + 16;
+            Scratch scratch(room + Scratch::room<real>(workspace) + 2 * Scratch::room<real>(at_once * one) +
+                            Scratch::room<real>(together * plan.block) +
+                            Scratch::room<real>(to_edges ? together * plan.tiles * size : 0));
+            const SortedPoints own(layer, plan, together, scratch.take<char>(static_cast<int64_t>(room)));
+            real* work = scratch.take<real>(workspace);
+            real* slopes = scratch.take<real>(at_once * one);
+            real* values = scratch.take<real>(at_once * one);
+            real* drawn = scratch.take<real>(together * plan.block);
+            real* sums = to_edges ? scratch.take<real>(together * plan.tiles * size) : nullptr;
+            if (to_edges) std::memset(sums, 0, static_cast<size_t>((high - low) * plan.tiles * size) * sizeof(real));
+            for (int64_t q = 0; q < plan.blocks(); ++q) {
+                const auto at = [&](int64_t i) { return ready ? all.at(q * plan.inputs + i) : own.at(i - low); };
+                if (!ready) sorter.sort<K>(q, low, high, life.inputs, at);
+                if (to_points) std::memset(drawn, 0, static_cast<size_t>((high - low) * plan.block) * sizeof(real));
+                for (int64_t start = low; start < high; start += at_once) {
+                    const int64_t stop = smaller(high, start + at_once);
+                    for (int64_t i = start; i < stop; ++i) {
+                        if (life.inputs && !life.inputs[i]) continue;
+                        if (to_points) {
+                            real* to = slopes + (i - start) * one;
+                            if (!differences) sorter.records<K>(at(i), q, i, out.probe_order, of_probe, false, work, to);
+                            if constexpr (can_differ)
+                                if (differences) sorter.difference_records<K>(at(i), q, i, out.probe_order, of_probe, work, to);
+                        }
+                        if (to_edges) sorter.records<K>(at(i), q, i, out.scatter_order, of_scatter, true, work, values + (i - start) * one);
+                    }
+                    for (int64_t o = 0; o < plan.tiles; ++o) {
+                        const real* g = pulls + (o * plan.batch + q * plan.block) * width;
+                        for (int64_t i = start; i < stop; ++i) {
+                            if (life.at(i, o) == 0) continue;
+                            if (to_points) {
+                                const Tile<NV> tile(layer, plan, life, i, o);
+                                const real* records = slopes + (i - start) * one;
+                                real* to = drawn + (i - low) * plan.block;
+                                if (!differences) probe_runs<R, NV, false>(at(i), records, tile, g, to);
+                                if constexpr (can_differ)
+                                    if (differences) probe_runs<R - 1, NV, true>(at(i), records, tile, g, to);
+                            }
+                            if (to_edges)
+                                scatter_runs<R, NV>(at(i), values + (i - start) * one, layer.splines, g,
+                                                    sums + ((i - low) * plan.tiles + o) * size);
+                        }
+                    }
+                }
+                for (int64_t b = 0; b < plan.rows_in(q) && to_points; ++b)
+                    for (int64_t i = low; i < high; ++i) out.probe(q * plan.block + b, i) = drawn[(i - low) * plan.block + b];
             }
-            for (int64_t q = first; q < last; ++q) {
-                const real* g = packed + (o * (last - first) + q - first) * plan.block * width;
-                for (int64_t i = low; i < high; ++i)
-                    if (life.at(i, o) != 0)
-                        scatter_runs<R, NV>(chunk.block(q, i), layer.splines, g, at(i), which);
-            }
-            for (int64_t i = low; i < high; ++i) {
-                if (done) finish<NV>(layer, out, Tile<NV>(layer, plan, life, i, o), i, o * width, at(i), has_base);
-                for (int64_t m = 0; m < rows && !done && !spare; ++m) std::memcpy(waiting(i, m), at(i) + m * width, bytes);
-            }
+            for (int64_t i = low; i < high && to_edges; ++i)
+                for (int64_t o = 0; o < plan.tiles; ++o)
+                    finish<NV>(layer, out, Tile<NV>(layer, plan, life, i, o), i, o * width,
+                               sums + ((i - low) * plan.tiles + o) * size, layer.base_kind != Base::none);
         });
     }
+
+  private:
+    static constexpr int64_t cache_share = int64_t{768} << 10;  // bytes of an item's sums and records
+    static constexpr int64_t serial_copy = 16384;               // numbers not worth a second thread
 };
 
 }  // namespace

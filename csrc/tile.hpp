@@ -1,7 +1,7 @@
 // A tile: one input's coefficients for a few vectors of neighbouring outputs, with scale and mask applied as rows are loaded.
 #pragma once
 
-#include "chunk.hpp"
+#include "plan.hpp"
 
 namespace splinework {
 namespace {
@@ -90,6 +90,14 @@ struct Tile {
         raw(m, out);
         if (scaled)
             for (int n = 0; n < NV; ++n) out[n] *= scale[n];
+    }
+
+    // What the coefficients of spline m + 1 are more than those of spline m, scaled.
+    void difference(int64_t m, vec* out) const {
+        vec before[NV];
+        raw(m, before);
+        raw(m + 1, out);
+        for (int n = 0; n < NV; ++n) out[n] = scaled ? (out[n] - before[n]) * scale[n] : out[n] - before[n];
     }
 };
 

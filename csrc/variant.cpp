@@ -6,6 +6,9 @@
 #include "sorted.hpp"
 
 namespace splinework {
+
+extern const Kernels<real> SPLINEWORK_KERNELS;
+
 namespace {
 
 // Calls f with the degree, or the number of rows, as a constant.
@@ -51,8 +54,19 @@ bool runs_dense(const Layer<real>& layer, const Points<real>& points, Algorithm 
 }
 #endif
 
+// Whether it pays to keep the points for the backward pass as they were sorted. With several tiles of outputs sorting is a small
+// part of the work, and writing and reading what is kept takes as long.
+bool worth_keeping(const Layer<real>& layer, [[maybe_unused]] const Points<real>& points, const Plan& plan, int order,
+                   [[maybe_unused]] Algorithm algorithm) {
+    if (plan.tiles > 1 || order != 0 || layer.base_kind == Base::given) return false;
+#if defined(__AVX512F__)
+    if (runs_dense(layer, points, algorithm, true)) return false;
+#endif
+    return SortedPoints::room(layer, plan, plan.blocks() * plan.inputs) <= most_kept;
+}
+
 void forward(const Layer<real>& layer, const Points<real>& points, int order, const Sums<real>& out, int threads,
-             Algorithm algorithm) {
+             Algorithm algorithm, Kept* kept) {
     if (points.batch == 0 || layer.outputs == 0) return;
 #if defined(__AVX512F__)
     if (runs_dense(layer, points, algorithm, false)) {
@@ -65,6 +79,13 @@ void forward(const Layer<real>& layer, const Points<real>& points, int order, co
     const Plan plan = make_plan(layer, points.batch, 1, threads, algorithm);
     Scratch scratch(living_room(plan));
     const Living life = living(layer, plan, scratch);
+    if (plan.algorithm == Algorithm::sorted) {
+        char* memory = nullptr;
+        if (kept && worth_keeping(layer, points, plan, order, algorithm))
+            memory = kept->make(SortedPoints::room(layer, plan, plan.blocks() * plan.inputs), &SPLINEWORK_KERNELS, points.batch);
+        with_tile(plan, layer.degree, [&](auto kernel) { kernel.forward(layer, points, plan, life, order, out, memory); });
+        return;
+    }
     const bool scaled[2] = {true, true};
     Chunk chunk(layer, points, plan, &order, scaled);
     const bool narrow = plan.algorithm == Algorithm::narrow;
@@ -75,9 +96,7 @@ void forward(const Layer<real>& layer, const Points<real>& points, int order, co
         const int64_t last = smaller(plan.blocks(), first + plan.chunk);
         with_degree(layer.degree, [&]<int K>() { chunk.prepare<K>(first, last, life.inputs); });
         if (narrow) with_narrow(plan, [&](auto kernel) { kernel.forward(layer, plan, life, chunk, first, last, out, laid); });
-        else if (plan.algorithm == Algorithm::gather)
-            with_gather(plan, [&](auto kernel) { kernel.forward(layer, plan, life, chunk, first, last, out); });
-        else with_tile(plan, layer.degree, [&](auto kernel) { kernel.forward(layer, plan, life, chunk, first, last, out); });
+        else with_gather(plan, [&](auto kernel) { kernel.forward(layer, plan, life, chunk, first, last, out); });
     }
 }
 
@@ -94,7 +113,7 @@ void clear(const Layer<real>& layer, int64_t batch, const Gradients<real>& out) 
 }
 
 void backward(const Layer<real>& layer, const Points<real>& points, const Gradients<real>& out, int threads,
-              Algorithm algorithm) {
+              Algorithm algorithm, const Kept* kept) {
     if (points.batch == 0 || layer.outputs == 0) return clear(layer, points.batch, out);
     const bool to_points = bool(out.probe), to_edges = out.c || out.scale || out.base;
     if (!to_points && !to_edges) return;
@@ -107,24 +126,24 @@ void backward(const Layer<real>& layer, const Points<real>& points, const Gradie
     }
 #endif
     const Plan plan = make_plan(layer, points.batch, to_points + to_edges, threads, algorithm);
+    Scratch scratch(living_room(plan));
+    const Living life = living(layer, plan, scratch);
+    if (plan.algorithm == Algorithm::sorted) {
+        const bool usual = layer.base_kind != Base::given && out.probe_order == 1 && out.scatter_order == 0;
+        char* memory = kept && usual ? kept->of(&SPLINEWORK_KERNELS, points.batch) : nullptr;
+        with_tile(plan, layer.degree, [&](auto kernel) { kernel.backward(layer, points, plan, life, out, memory); });
+        return;
+    }
     const int orders[2] = {to_points ? out.probe_order : out.scatter_order, out.scatter_order};
     const bool scaled[2] = {!to_points, true};  // the factors s belong to the batch's sums, not to the probe
     const int which = to_points ? 1 : 0;
-    Scratch scratch(living_room(plan));
-    const Living life = living(layer, plan, scratch);
     Chunk chunk(layer, points, plan, orders, scaled);
-    const bool narrow = plan.algorithm == Algorithm::narrow, sorted = plan.algorithm == Algorithm::sorted;
-    const int64_t table_size = layer.inputs * layer.cells() * layer.outputs * plan.stride;
-    const int64_t rows = smaller(plan.chunk, plan.blocks()) * plan.block;
-    const bool can_wait = plan.chunk >= plan.blocks() || (out.c && (out.base || layer.base_kind == Base::none));
-    const int64_t sums_size = narrow ? table_size : can_wait ? 0 : layer.inputs * plan.tiles * (layer.splines + 1) * plan.width();
-    Scratch more(Scratch::room<real>(narrow && to_points ? table_size : 0) +
-                 Scratch::room<real>(sorted ? rows * plan.tiles * plan.width() : 0) +
-                 Scratch::room<real>(to_edges && (narrow || sorted) ? sums_size : 0));
-    real* laid = narrow && to_points ? more.take<real>(table_size) : nullptr;
-    real* packed = sorted ? more.take<real>(rows * plan.tiles * plan.width()) : nullptr;
-    real* sums = to_edges && (narrow || (sorted && !can_wait)) ? more.take<real>(sums_size) : nullptr;
-    if (laid) with_narrow(plan, [&](auto kernel) { kernel.lay_out(layer, plan, laid); });
+    const bool narrow = plan.algorithm == Algorithm::narrow;
+    const int64_t table_size = narrow ? layer.inputs * layer.cells() * layer.outputs * plan.stride : 0;
+    Scratch more(Scratch::room<real>(to_points ? table_size : 0) + Scratch::room<real>(to_edges ? table_size : 0));
+    real* laid = to_points ? more.take<real>(table_size) : nullptr;
+    real* sums = to_edges ? more.take<real>(table_size) : nullptr;
+    if (narrow && to_points) with_narrow(plan, [&](auto kernel) { kernel.lay_out(layer, plan, laid); });
     for (int64_t first = 0; first < plan.blocks(); first += plan.chunk) {
         const int64_t last = smaller(plan.blocks(), first + plan.chunk);
         with_degree(layer.degree, [&]<int K>() { chunk.prepare<K>(first, last, life.inputs); });
@@ -133,16 +152,10 @@ void backward(const Layer<real>& layer, const Points<real>& points, const Gradie
                 if (to_points) kernel.probe(layer, plan, life, chunk, first, last, out, laid);
                 if (to_edges) kernel.scatter(layer, plan, life, chunk, first, last, out, sums, which);
             });
-        } else if (!sorted) {
+        } else {
             with_gather(plan, [&](auto kernel) {
                 if (to_points) kernel.probe(layer, plan, life, chunk, first, last, out);
                 if (to_edges) kernel.scatter(layer, plan, life, chunk, first, last, out, which);
-            });
-        } else {
-            with_tile(plan, layer.degree, [&](auto kernel) {
-                kernel.pack_cotangent(plan, out.g, first, last, packed);
-                if (to_points) kernel.probe(layer, plan, life, chunk, first, last, packed, out);
-                if (to_edges) kernel.scatter(layer, plan, life, chunk, first, last, packed, out, sums, which);
             });
         }
     }
@@ -150,7 +163,6 @@ void backward(const Layer<real>& layer, const Points<real>& points, const Gradie
 
 }  // namespace
 
-extern const Kernels<real> SPLINEWORK_KERNELS;
 const Kernels<real> SPLINEWORK_KERNELS{forward, backward, fma_peak};
 
 }  // namespace splinework

@@ -1,6 +1,7 @@
 // The kernels of one instruction set, and the choice of the best one that this processor has.
 #pragma once
 
+#include "arena.hpp"
 #include "expansion.hpp"
 #include "formula_code.hpp"
 #include "layer.hpp"
@@ -13,8 +14,9 @@ enum class Algorithm : int { best = 0, sorted = 1, gather = 2, narrow = 3, dense
 
 template <class T>
 struct Kernels {
-    void (*forward)(const Layer<T>&, const Points<T>&, int order, const Sums<T>&, int threads, Algorithm);
-    void (*backward)(const Layer<T>&, const Points<T>&, const Gradients<T>&, int threads, Algorithm);
+    // `kept`, if not null, may take what the backward pass of the same points can use again.
+    void (*forward)(const Layer<T>&, const Points<T>&, int order, const Sums<T>&, int threads, Algorithm, Kept* kept);
+    void (*backward)(const Layer<T>&, const Points<T>&, const Gradients<T>&, int threads, Algorithm, const Kept* kept);
     double (*fma_peak)(int threads);  // multiply-adds per second that this processor reaches, measured
 };
 

@@ -40,8 +40,10 @@ Results<T> evaluate(const Problem<T>& problem, const Kernels<T>& kernels, int th
     const Case& shape = problem.shape;
     const auto algorithm = static_cast<Algorithm>(shape.algorithm);
     Results<T> found = problem.room();
+    Kept kept;
+    Kept* keep = threads == 2 ? &kept : nullptr;  // what comes of kept points must not differ by a bit
     kernels.forward(problem.layer, problem.forward_points, shape.order, {found.y.matrix(), problem.bias.data()}, threads,
-                    algorithm);
+                    algorithm, keep);
     Gradients<T> gradients;
     gradients.g = problem.g.get();
     gradients.probe_order = shape.probe_order;
@@ -51,7 +53,7 @@ Results<T> evaluate(const Problem<T>& problem, const Kernels<T>& kernels, int th
     gradients.c_input = found.c.plane(), gradients.c_spline = found.c.row();
     if (shape.wanted & 4 && shape.scale) gradients.scale = found.scale.matrix();
     if (shape.wanted & 8 && shape.base) gradients.base = found.base.matrix();
-    if (shape.wanted) kernels.backward(problem.layer, problem.backward_points, gradients, threads, algorithm);
+    if (shape.wanted) kernels.backward(problem.layer, problem.backward_points, gradients, threads, algorithm, keep);
     return found;
 }
 

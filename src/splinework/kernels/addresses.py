@@ -65,7 +65,10 @@ class Addresses:
     Attributes:
         layers: One tuple per layer.
         units: Four addresses.
+        kept: What the forward pass kept for its backward pass, such as the points sorted by cell; None if nothing.
     """
+
+    kept: Any = None
 
     def __init__(
         self,

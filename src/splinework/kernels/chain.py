@@ -82,7 +82,7 @@ class Prepared:
         native.module().forward(
             double, rows, (x.data_ptr(), row, column, *_NOTHING), self._addresses.layers,
             [(y.data_ptr(), j) for y, j in zip(sums, self._outputs, strict=True)],
-            self._addresses.units, 0, torch.get_num_threads(), native.forced(),
+            self._addresses.units, 0, torch.get_num_threads(), native.forced(), False,
         )  # fmt: skip
         return sums[-1]
 
@@ -153,7 +153,7 @@ class _Chain(torch.autograd.Function):
         units: AffineUnits | None,
         *flat: Tensor | None,
     ) -> Tensor:
-        sums, ctx.addresses = native.forward_and_addresses(x, layers, units=units)
+        sums, ctx.addresses = native.forward_and_addresses(x, layers, units=units, keep=True)
         ctx.units = units
         ctx.places = _places(flat)
         # Masks and grids are saved too: torch then notices when they are written to before the backward pass.

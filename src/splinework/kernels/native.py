@@ -148,8 +148,9 @@ def forward_and_addresses(
     s: Tensor | None = None,
     order: int = 0,
     units: AffineUnits | None = None,
+    keep: bool = False,
 ) -> tuple[list[Tensor], Addresses]:
-    """`forward`, and the addresses that `backward` can reuse."""
+    """`forward`, and the addresses that `backward` can reuse; with `keep` also the sorted points, as `kept`."""
     kind = working(x.dtype)
     outputs = [edges.coefficients.shape[2] for edges, _ in layers]
     sums = [torch.empty((x.shape[0], j), dtype=kind) for j in outputs]
@@ -157,7 +158,9 @@ def forward_and_addresses(
     where = points(x, s, layers[0][1], (order,), addresses.keep, units)
     places = [(y.data_ptr(), j) for y, j in zip(sums, outputs, strict=True)]
     threads, double = torch.get_num_threads(), kind == torch.float64
-    module().forward(double, x.shape[0], where, addresses.layers, places, addresses.units, order, threads, _forced)
+    addresses.kept = module().forward(
+        double, x.shape[0], where, addresses.layers, places, addresses.units, order, threads, _forced, keep
+    )
     return (sums if x.dtype == kind else [to_kind(y, x.dtype) for y in sums]), addresses
 
 
@@ -276,4 +279,5 @@ def run_backward(
         scatter_order,
         torch.get_num_threads(),
         _forced,
+        addresses.kept,
     )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.train.callbacks import EarlyStopping, PlotLive, Step, StopTraining
     from splinework.train.ensembles import Ensemble, ensemble
     from splinework.train.fitting import FitResult, fit
+    from splinework.train.gradient import step
     from splinework.train.history import Decision, History
     from splinework.train.losses import Absolute, Custom, Huber, Logistic, Loss, Poisson, Quantile, Softmax, Squared
     from splinework.train.options import TrainingOptions
@@ -54,6 +55,7 @@ __all__ = [
     "fit",
     "solve",
     "sparsify",
+    "step",
 ]
 
 __getattr__ = lazy(__name__)

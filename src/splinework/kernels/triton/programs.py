@@ -122,7 +122,6 @@ def _sigmoid_linear(x: tl.tensor, R: tl.constexpr) -> tl.tensor:
 
 @triton.jit
 def _base(
-    x: tl.tensor,
     near: tl.tensor,
     beyond: tl.tensor,
     given: tl.tensor,
@@ -133,13 +132,13 @@ def _base(
 ) -> tl.tensor:
     """The R-th derivative of the base function with its tail: `x σ(x)`, or values that are `given`."""
     if BASE == 2:
-        value = tl.load(given, mask=live, other=0.0).to(x.dtype)
+        value = tl.load(given, mask=live, other=0.0).to(near.dtype)
     else:
         value = _sigmoid_linear(near, R)
         if TAIL == 0 and R == 0:
             value += _sigmoid_linear(near, 1) * beyond
         if (TAIL == 0 and R > 1) or (TAIL == 1 and R > 0):
-            value = value * tl.where(beyond == 0.0, 1.0, 0.0).to(x.dtype)
+            value = value * tl.where(beyond == 0.0, 1.0, 0.0).to(near.dtype)
     return value
 
 
@@ -147,6 +146,15 @@ def _base(
 def _place(t: tl.tuple, b: tl.tensor, i: tl.tensor) -> tl.tensor:
     """Address of element (b, i) of a matrix, which is its address and strides."""
     return t[0] + b * t[1] + i * t[2]
+
+
+@triton.jit
+def _located(
+    x: tl.tuple, knots: tl.tensor, b: tl.tensor, i: tl.tensor, live: tl.tensor, size: tl.tensor, FORM: tl.constexpr
+) -> tl.tensor:
+    """`_cells` of rows b of input i, 0 in place of points that are not `live`."""
+    at = tl.load(_place(x, b, i), mask=live, other=0.0).to(knots.dtype.element_ty)
+    return _cells(at, knots + i * (size + FORM[0] + 1), size, FORM[0], FORM[2], FORM[4])
 
 
 @triton.jit
@@ -182,7 +190,6 @@ def contract(
     R: tl.constexpr = FORM[1]
     TAIL: tl.constexpr = FORM[2]
     BASE: tl.constexpr = FORM[3]
-    STEPS: tl.constexpr = FORM[4]
     knots, pieces = table
     batch, inputs, size, outputs = sizes
     b = tl.program_id(0).to(tl.int64) * TILE[0] + tl.arange(0, TILE[0])
@@ -192,9 +199,8 @@ def contract(
     kind = knots.dtype.element_ty
     sums = tl.zeros([TILE[0], TILE[1]], dtype=kind)
     for i in range(start, tl.minimum(start + share, inputs)):
-        at = tl.load(_place(x, b, i), mask=live, other=0.0).to(kind)
         own = pieces + i * (size + K) * ((K + 1) * (K + 1))
-        cell, near, v, rate, beyond, inside = _cells(at, knots + i * (size + K + 1), size, K, TAIL, STEPS)
+        cell, near, v, rate, beyond, inside = _located(x, knots, b, i, live, size, FORM)
         factor = tl.full([TILE[0]], 1.0, dtype=kind)
         if SCALED:
             factor = tl.load(_place(s, b, i), mask=live, other=0.0).to(kind)
@@ -205,7 +211,7 @@ def contract(
             rows = tl.load(_place(c, i, m.to(tl.int64)[:, None]) + j[None, :] * c[3], mask=known, other=0.0)
             sums += w[:, None] * rows.to(kind)
         if BASE > 0:
-            w = _base(at, near, beyond, given + b * inputs + i, live, R, TAIL, BASE) * factor
+            w = _base(near, beyond, given + b * inputs + i, live, R, TAIL, BASE) * factor
             row = tl.load(_place(c, i, size.to(tl.int64)) + j * c[3], mask=there, other=0.0)
             sums += w[:, None] * row.to(kind)[None, :]
     place = out + (tl.program_id(2).to(tl.int64) * batch + b)[:, None] * outputs + j[None, :]
@@ -229,16 +235,14 @@ def probe(
     R: tl.constexpr = FORM[1]
     TAIL: tl.constexpr = FORM[2]
     BASE: tl.constexpr = FORM[3]
-    STEPS: tl.constexpr = FORM[4]
     knots, pieces = table
     batch, inputs, size, outputs = sizes
     b = tl.program_id(0).to(tl.int64) * TILE[0] + tl.arange(0, TILE[0])
     i = tl.program_id(1).to(tl.int64)
     live = b < batch
     kind = knots.dtype.element_ty
-    at = tl.load(_place(x, b, i), mask=live, other=0.0).to(kind)
     own = pieces + i * (size + K) * ((K + 1) * (K + 1))
-    cell, near, v, rate, beyond, inside = _cells(at, knots + i * (size + K + 1), size, K, TAIL, STEPS)
+    cell, near, v, rate, beyond, inside = _located(x, knots, b, i, live, size, FORM)
     sums = tl.zeros([TILE[0]], dtype=kind)
     for start in range(0, outputs, TILE[1]):
         j = start + tl.arange(0, TILE[1]).to(tl.int64)
@@ -251,7 +255,7 @@ def probe(
             rows = tl.load(_place(c, i, m.to(tl.int64)[:, None]) + j[None, :] * c[3], mask=known, other=0.0)
             sums += w * tl.sum(pull * rows.to(kind), axis=1)
         if BASE > 0:
-            w = _base(at, near, beyond, given + b * inputs + i, live, R, TAIL, BASE)
+            w = _base(near, beyond, given + b * inputs + i, live, R, TAIL, BASE)
             row = tl.load(_place(c, i, size.to(tl.int64)) + j * c[3], mask=there, other=0.0)
             sums += w * tl.sum(pull * row.to(kind)[None, :], axis=1)
     tl.store(out + b * inputs + i, sums.to(out.dtype.element_ty), mask=live)
@@ -271,8 +275,7 @@ def cells(
     b = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     i = tl.program_id(1).to(tl.int64)
     live = b < batch
-    at = tl.load(_place(x, b, i), mask=live, other=0.0).to(knots.dtype.element_ty)
-    found = _cells(at, knots + i * (size + FORM[0] + 1), size, FORM[0], FORM[2], FORM[4])
+    found = _located(x, knots, b, i, live, size, FORM)
     tl.store(out + i * batch + b, found[0], mask=live)
 
 
@@ -301,7 +304,6 @@ def scatter(
     R: tl.constexpr = FORM[1]
     TAIL: tl.constexpr = FORM[2]
     BASE: tl.constexpr = FORM[3]
-    STEPS: tl.constexpr = FORM[4]
     knots, pieces = table
     batch, inputs, size, outputs = sizes
     rows = size + (BASE > 0)
@@ -326,8 +328,7 @@ def scatter(
         live = b < stop
         if len(by_cell) > 0:
             b = tl.load(by_cell[0] + i * batch + b, mask=live, other=0)
-        at = tl.load(_place(x, b, i), mask=live, other=0.0).to(kind)
-        cell, near, v, rate, beyond, inside = _cells(at, knots + i * (size + K + 1), size, K, TAIL, STEPS)
+        cell, near, v, rate, beyond, inside = _located(x, knots, b, i, live, size, FORM)
         factor = tl.where(live, 1.0, 0.0).to(kind)
         if SCALED:
             factor = tl.load(_place(s, b, i), mask=live, other=0.0).to(kind)
@@ -337,7 +338,7 @@ def scatter(
             hit = (m[:, None] == (cell - K + a)[None, :]) & (m < size)[:, None]
             values = tl.where(hit, w[None, :], values)
         if BASE > 0:
-            w = _base(at, near, beyond, given + b * inputs + i, live, R, TAIL, BASE) * factor
+            w = _base(near, beyond, given + b * inputs + i, live, R, TAIL, BASE) * factor
             values = tl.where((m == size)[:, None], w[None, :], values)
         pull = tl.load(_place(g, b[:, None], j[None, :]), mask=live[:, None] & there[None, :], other=0.0)
         sums += tl.dot(values, pull.to(kind), input_precision="ieee", out_dtype=kind)

@@ -15,6 +15,7 @@ from splinework.errors import ConfigError
 from splinework.train.objective import Objective
 from splinework.train.optim.base import Optimiser, Stepper, trainable
 from splinework.train.optim.schedules import Schedule, make_schedule
+from splinework.train.optim.updates import update
 
 MAX_OBJECTIVE_RATIO = 1e3
 """An objective above this multiple of the initial one (or of the null model's, if larger) counts as diverged."""
@@ -123,7 +124,8 @@ class _FirstOrderStepper:
     def step(self) -> float | None:
         part = self.batches.next()
         # Some of torch's evaluate several times; all return the first value. It may be that before the step.
-        value = float(self.inner.step(lambda: self.objective.differentiate(part)))
+        value = update(self.inner, lambda: self.objective.differentiate(part))
+        assert value is not None
         per_epoch = self.batches.per_epoch
         # Of an epoch, not of one batch: that may well be a row which is far off.
         self.mean = value / per_epoch + (self.mean if self.taken % per_epoch else 0.0)
