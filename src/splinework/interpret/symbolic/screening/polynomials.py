@@ -324,8 +324,7 @@ def _exact_of_few_terms(rows: _ScaledRows) -> _Sum | None:
     while degree > 1 and math.comb(rows.problem.size + degree, degree) > MAX_WEIGHTED_TERMS:
         degree -= 1
     every = exponents_up_to(rows.problem.size, degree)
-    support = sparse_support(rows.design(every), rows.problem.y * rows.root)
-    if support is None:
+    if (support := sparse_support(rows.design(every), rows.problem.y * rows.root)) is None:
         return None
     found = rows.without_needless_terms(rows.fit(every[support]))
     return found if found.rss <= rows.floor and len(found.above) <= MAX_EXACT_TERMS else None
@@ -337,7 +336,7 @@ def _likely_degrees(problem: ScreeningProblem, errors: list[tuple[float, float]]
     described = [
         n * math.log(max(rss, floor) / n) + math.comb(d + k, d) * math.log(n) for k, (rss, _) in enumerate(errors)
     ]
-    return sorted({max(int(np.argmin(described)), 1), max(int(np.argmin([error for _, error in errors])), 1)})
+    return sorted({max(int(np.argmin(each)), 1) for each in (described, [error for _, error in errors])})
 
 
 def _fraction_sets(d: int, rows: int) -> list[tuple[Exponents, Exponents]]:
