@@ -38,7 +38,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "src/splinework/data/temporary.py": ("tests/data/test_temporary.py",),
     "src/splinework/nn/files.py": ("tests/nn/test_files.py",),
     "src/splinework/errors/stored_values.py": ("tests/faults/test_stored_values.py",),
-    "src/splinework/tabular/tables/source.py": ("tests/tabular/test_tables.py", "tests/faults/test_bombs.py"),
+    "src/splinework/tabular/tables/source.py": ("tests/tabular/test_source.py",),
     "src/splinework/discover/checkpoint.py": ("tests/discover/test_effort.py",),
     "src/splinework/kernels/calculus.py": ("tests/kernels/test_derivatives.py", "tests/kernels/test_operators.py"),
 }
