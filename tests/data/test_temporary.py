@@ -193,3 +193,42 @@ def test_names_that_are_taken_are_not_drawn(tmp_path, monkeypatch):
     with temporary_folder(tmp_path) as folder:
         assert folder.name == f"{PREFIX}bbbbbbbb"
     assert (tmp_path / f"{PREFIX}aaaaaaaa").is_dir()
+
+
+def test_names_are_of_letters_and_digits(tmp_path):
+    assert len(set(temporary._LETTERS)) == 36
+
+
+@pytest.mark.parametrize("how", ["the end", "sweeping"])
+def test_what_cannot_be_removed_stays_alone_and_is_no_error(tmp_path, monkeypatch, how):
+    refused: list[object] = []
+    real = os.unlink
+
+    def unlink(path: object, **words: object) -> None:
+        if not refused:
+            refused.append(path)
+            raise PermissionError
+        real(path, **words)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "unlink", unlink)
+    if how == "the end":
+        with temporary_folder(tmp_path) as folder:
+            for name in "abcd":
+                (folder / name).touch()
+    else:
+        folder = left_by_a_dead_process(tmp_path)
+        for name in "abc":
+            (folder / name).touch()
+        aged(folder, OLD)
+        sweep(tmp_path)
+    assert [path.name for path in folder.iterdir()] == refused
+
+
+def test_on_systems_without_locks_nothing_is_swept(tmp_path, monkeypatch):
+    import sys
+
+    folder = left_by_a_dead_process(tmp_path)
+    monkeypatch.setitem(sys.modules, "fcntl", None)  # as on Windows
+    with temporary_folder(tmp_path) as made:
+        assert made.is_dir()
+    assert list(tmp_path.iterdir()) == [folder]

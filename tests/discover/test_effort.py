@@ -95,6 +95,42 @@ def test_a_file_of_another_kind_is_no_checkpoint(tmp_path, content):
         read_checkpoint(tmp_path / "absent" / "search.json", "x")
 
 
+def test_a_checkpoint_is_read_up_to_a_size_and_keeps_each_formula_once(tmp_path, monkeypatch):
+    module = import_module("splinework.discover.checkpoint")
+    data, place = target(), tmp_path / "search.json"
+    search = search_of(data, ["sin"], None)
+    assert search == search_of(data, ["sin"], None)
+    assert search_of(data, ["exp", "sin"], None) == search_of(data, ["sin", "exp"], None)  # in any order
+    assert search_of(replace(data, x=data.x + 1e-12), ["sin"], None) != search
+    before = read_checkpoint(place, search)
+    write_checkpoint(place, replace(before, runs=4), [X, X**2, X, X**3], data.names)
+    found = read_checkpoint(place, search)
+    assert (found.runs, len(found.formulas), found.kind, found.search) == (5, 3, KIND, search)
+    assert found.expressions(data.names) == [X, X**2, X**3]
+    assert place.read_text().count("\n") > 4  # for the eyes of people too
+    size = place.stat().st_size
+    for most, fits in ((size, True), (size - 1, False)):
+        monkeypatch.setattr(module, "MAX_BYTES", most)
+        if fits:
+            assert read_checkpoint(place, search) == found
+        else:
+            with pytest.raises(FileError, match="it is too large"):
+                read_checkpoint(place, search)
+    monkeypatch.undo()
+    assert 2**20 < module.MAX_BYTES < 2**28
+    content = json.loads(place.read_text())
+    for change, said in (
+        ({"kind": "fit"}, "its kind is 'fit'"),
+        ({"runs": "1"}, "runs of checkpoint"),
+        ({"more": 1}, "more"),
+    ):
+        place.write_text(json.dumps(content | change))
+        with pytest.raises(FileError, match=said):
+            read_checkpoint(place, search)
+    with pytest.raises(FileError, match="cannot write"):
+        write_checkpoint(tmp_path / "absent" / "search.json", found, [X], data.names)
+
+
 def test_a_formula_that_cannot_be_read_is_named(tmp_path):
     place = tmp_path / "search.json"
     place.write_text(json.dumps({"kind": KIND, "search": "x", "runs": 1, "formulas": ["import os"]}))

@@ -6,18 +6,14 @@ import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import splinework as sw
 from splinework.data import RECIPES, from_dict, to_dict
-from splinework.data.noise import Gaussian
 from splinework.data.suites import suite_set
-from splinework.errors import ConfigError, SplineworkError
-from splinework.errors.stored_values import typed
+from splinework.errors import SplineworkError
 from splinework.hardware.folders import read_marker
 from splinework.hardware.golden import digest_of, read_golden
 from splinework.hardware.golden import to_dict as golden_dict
@@ -30,31 +26,6 @@ from splinework.tabular import load
 from tests.fuzz.changes import joined_safetensors, split_safetensors
 from tests.fuzz.subjects import certificates, estimators
 from tests.hardware.cases import random_model
-
-GOOD_AND_BAD = [
-    (int, 3, [True, 3.0, "3", None, [3]]),
-    (float, 3, [True, "3", None, 10**400]),
-    (float, "inf", ["infinity", ""]),
-    (bool, True, [1, "true", None]),
-    (str, "a", [1, None, ["a"], b"a"]),
-    (int | None, None, ["", 1.5]),
-    (str | float, 2.5, [None, True, []]),
-    (tuple[int, ...], [1, 2], [[1, 2.5], "12", {"1": 2}, None, 1]),
-    (tuple[float, float], [1, 2], [[1], [1, 2, 3], [1, "2"]]),
-    (dict[str, int], {"a": 1}, [{"a": "1"}, [["a", 1]], None]),
-    (Literal["a", "b"], "a", ["c", 1, None, ["a"]]),
-    (NDArray[np.float64], [[1, 2], [3, 4]], [[[1], [2, 3]], ["a"], [None], "1", {"a": 1}, [True], [10**400]]),
-    (Gaussian, {"gamma": 0.1}, [{"gamma": "x"}, {"gama": 0.1}, {}, [], {"gamma": 0.1, "of": 3}]),
-]
-
-
-@pytest.mark.parametrize(("hint", "good", "bad"), GOOD_AND_BAD, ids=lambda value: str(value)[:30])
-def test_a_value_has_the_type_of_its_field_or_is_refused(hint, good, bad):
-    found = typed(hint, good, "a field")
-    assert not isinstance(found, list)
-    for value in bad:
-        with pytest.raises(ConfigError, match="a field"):
-            typed(hint, value, "a field")
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from splinework.errors import FileError
-from splinework.nn.files import check_writable, whole_folder, write_into, write_whole
+from splinework.errors import ConfigError, FileError
+from splinework.nn.files import check_writable, read_toml, whole_folder, write_into, write_whole
 
 fcntl = pytest.importorskip("fcntl")
 
@@ -78,8 +78,13 @@ def test_a_folder_replaces_what_was_there_and_files_go_beside_it(tmp_path):
 
 def test_a_place_that_cannot_be_is_told_before_the_work(tmp_path):
     (tmp_path / "file").write_text("mine")
-    for place in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / ("x" * 5000), tmp_path / "a\0b"):
-        with pytest.raises(FileError):
+    for place, said in (
+        (tmp_path / "file", "file is a file; name another folder"),
+        (tmp_path / "file" / "below", "file is a file; name another folder"),
+        (tmp_path / ("x" * 5000), "too long"),
+        (tmp_path / "a\0b", "null"),
+    ):
+        with pytest.raises(FileError, match=said):
             check_writable(place)
     check_writable(tmp_path / "not" / "yet")
     assert tree(tmp_path) == {"file": b"mine"}
@@ -141,3 +146,51 @@ def test_a_pipe_stays_a_pipe(tmp_path):
     assert os.read(reader, 100) == b"content"
     os.close(reader)
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_folder_without_permission_is_told_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda place, mode: False)  # root may write anywhere
+    with pytest.raises(FileError, match="no permission; name another folder"):
+        check_writable(tmp_path / "new")
+
+
+def test_where_the_new_folder_cannot_take_its_place_the_old_one_comes_back(tmp_path, monkeypatch):
+    into_folder(tmp_path / "out", lambda: None)
+    (tmp_path / "out" / "sub" / "a").write_text("old")
+    before, real = tree(tmp_path), os.rename
+
+    def rename(source: Path, target: Path) -> None:
+        if Path(source).name == "new":
+            raise OSError(5, "Input/output error")
+        real(source, target)
+
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(FileError, match="Input/output error"):
+        into_folder(tmp_path / "out", lambda: None)
+    assert tree(tmp_path) == before
+
+
+def test_a_file_in_toml_is_read_up_to_its_limit_and_each_fault_has_its_message(tmp_path):
+    path = tmp_path / "t.toml"
+
+    def read(content: bytes, **options: int) -> dict[str, object]:
+        path.write_bytes(content)
+        return read_toml(path, "it takes TOML", what="a test", **options)
+
+    assert read(b"a = 1\n", most=6) == {"a": 1}
+    assert read(b"\xef\xbb\xbfa = 'e'\n") == {"a": "e"}
+    assert read(b"#" * (2**20)) == {}
+    for content, options, error, said in (
+        (b"a = 1\n\n", {"most": 6}, ConfigError, "has 7 bytes, too many for a test; it takes TOML"),
+        (b"#" * (2**20 + 1), {}, ConfigError, "has 1048577 bytes, too many for a test"),
+        (b"a = ", {}, ConfigError, "is not TOML: .* It takes TOML"),
+        (b"a = '\xff'", {}, ConfigError, "is not TOML: it is not a text in UTF-8; it takes TOML"),
+    ):
+        with pytest.raises(error, match=said):
+            read(content, **options)
+    with pytest.raises(FileError, match=r"there is no file .*none; it takes TOML"):
+        read_toml(tmp_path / "none", "it takes TOML", what="a test")
+    with pytest.raises(FileError, match=r"cannot read .*: Is a directory; it takes TOML"):
+        read_toml(tmp_path, "it takes TOML", what="a test")
+    with pytest.raises(ConfigError, match="is not TOML"):
+        read_toml(tmp_path / "a\0b", "it takes TOML", what="a test")

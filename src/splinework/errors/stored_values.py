@@ -94,7 +94,12 @@ def shown(value: Any) -> str:
         value = value[:60]
     elif isinstance(value, (list, tuple, dict)) and len(value) > 20:
         return f"{type(value).__name__} of {len(value)}"
-    text = repr(value) if not isinstance(value, int) or abs(value) < 10**40 else "a whole number of many digits"
+    if isinstance(value, int) and abs(value) >= 10**40:
+        return "a whole number of many digits"
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number in it has more digits than Python writes
+        text = type(value).__name__
     return text if len(text) <= 60 else text[:56] + "…"
 
 
