@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
-import numpy as np
 
 from splinework.cli import common
 from splinework.cli.complete import files_of
@@ -52,7 +51,11 @@ class PlotOptions:
     )
     formulas: bool = option(default=False, help="Write the formulas of edges that are functions.", group=PICTURE_GROUP)
     pair: tuple[str, ...] = option(
-        default=(), metavar="A,B", help="The two columns of a pair.", show_default="the strongest", group=PICTURE_GROUP
+        default=(),
+        metavar="COL,…",
+        help="The two columns of a pair.",
+        show_default="the strongest",
+        group=PICTURE_GROUP,
     )
     budget: float = common.budget(20.0)
     seed: int = common.seed()
@@ -268,6 +271,8 @@ def _pair(options: PlotOptions, fitted: ModelFile, x: Floats, y: Floats | None) 
 
 
 def _structure(options: PlotOptions, fitted: ModelFile, x: Floats, y: Floats | None) -> Any:
+    import numpy as np
+
     from splinework.interpret.structure import find_structure
     from splinework.report.plot import plot_structure
 

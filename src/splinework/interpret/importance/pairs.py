@@ -92,7 +92,7 @@ def interactions(
     fit has not seen, the function without its interaction of a pair is tested against products of polynomials of both inputs, by
     a score test that noise of unequal variance does not mislead (`pair_tests.py`). So a fit to noise has a share, but no small
     p-value, and an interaction that the fit has missed has a small p-value, but no share. On rows of the fit itself the
-    residuals are too small, and the p-values with them.
+    residuals are too small, and the p-values with them; with correlated inputs these are somewhat too small, too.
 
     Args:
         predictor: A network, in a frame or not; a fitted estimator; or a function of an array `(n, inputs)`.
