@@ -32,6 +32,13 @@ struct LayerRows {
 
 constexpr int64_t most_stride = 16;
 
+// Derivative r of the splines at a point, with their tail.
+template <int K>
+pack<Splines<K>::P> at_point(const Splines<K>& splines, Extrapolation tail, const Columns& u, int64_t b, int r) {
+    if (u.beyond[b] == 0) return splines(u.cell[b], u.v[b], u.rate[b], r);
+    return beyond_end(splines, tail, u.cell[b], u.v[b], u.rate[b], u.beyond[b], r);
+}
+
 class RowsOfExpansion {
   public:
     explicit RowsOfExpansion(const Expansion& e) : e_(e), axes_(e.layers.size()), layers_(e.layers.size()) {
@@ -66,19 +73,17 @@ class RowsOfExpansion {
         Scratch scratch(Columns::room(rows_at_once));
         Columns u(scratch, rows_at_once);
         const int64_t J = layer.outputs;
+        constexpr int orders[2] = {0, 1};
         for (int64_t i = 0; i < layer.inputs; ++i) {
             for (int64_t b = 0; b < n; ++b) u.x[b] = own.x(first + b, i);
             find_cells(axes_[l][i], u, n);
-            if (r.has_base) {
-                base_column(layer, u, n, 0, u.value);
-                if (l) base_column(layer, u, n, 1, u.slope);
-            }
+            if (r.has_base) base_values(layer, {}, u, first, n, i, orders, l ? 2 : 1);
             const Splines<K> splines(axes_[l][i], layer, i == layer.inputs - 1);
             for (int64_t b = 0; b < n; ++b) {
                 const int64_t at = i * rows_at_once + b;
                 // Beyond the domain, where knots are repeated or tails are zero, some of the k + 1 do not exist.
                 const int start = u.cell[b] - K;
-                const auto w = with_tail<K, 0>(splines, layer.extrapolation, u, b, 0);
+                const auto w = at_point(splines, layer.extrapolation, u, b, 0);
                 real* value = r.value.data() + at * r.stride;
                 std::memset(value, 0, static_cast<size_t>(r.stride) * sizeof(real));
                 int place = start;
@@ -92,7 +97,7 @@ class RowsOfExpansion {
                 r.place[at] = static_cast<int32_t>(i * own.functions() + place);
                 if (r.has_base) value[K + 1] = u.value[b];
                 if (!l) continue;
-                const auto d = with_tail<K, 1>(splines, layer.extrapolation, u, b, 1);
+                const auto d = at_point(splines, layer.extrapolation, u, b, 1);
                 real* to = r.slope.data() + (b * layer.inputs + i) * J;
                 for (int64_t j = 0; j < J; ++j) to[j] = 0;
                 for (int m = 0; m <= K; ++m) {
