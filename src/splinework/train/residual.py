@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import torch
 from torch import Tensor
@@ -13,7 +13,9 @@ from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.network import KAN
 from splinework.train.jacobian import ParameterVector
 from splinework.train.objective import Batches, CurvatureOperator, Curvatures, Objective, RowBatches
-from splinework.train.residual_jacobian import ResidualExpansion, expand
+
+if TYPE_CHECKING:  # loaded where there are residuals
+    from splinework.train.residual_jacobian import ResidualExpansion
 
 Function = Callable[..., Tensor]
 
@@ -186,10 +188,12 @@ class ResidualObjective(Objective):
 
     def _expansion(
         self, term: ResidualTerm, parameters: ParameterVector, rows: slice | None = None
-    ) -> ResidualExpansion:
+    ) -> "ResidualExpansion":
+        from splinework.train.residual_jacobian import expand  # loaded where there are residuals
+
         return expand(self.model, parameters, lambda: term.values(self.model, rows), coupled=term.coupled)
 
-    def _expanded(self, parameters: ParameterVector) -> list[tuple[float, ResidualExpansion]]:
+    def _expanded(self, parameters: ParameterVector) -> "list[tuple[float, ResidualExpansion]]":
         """All terms, each with what the square of one of its values counts."""
         return [(term.weight / term.n_values, self._expansion(term, parameters)) for term in self.terms]
 
@@ -197,7 +201,7 @@ class ResidualObjective(Objective):
 class _ResidualCurvature(CurvatureOperator):
     """`JᵀJ` by one pass forward and one backward through every layer's series."""
 
-    def __init__(self, terms: list[tuple[float, ResidualExpansion]], penalties: Curvatures) -> None:
+    def __init__(self, terms: "list[tuple[float, ResidualExpansion]]", penalties: Curvatures) -> None:
         self.terms = terms
         vectors = [here.transposed(factor * here.values) for factor, here in terms]
         squares = [factor * here.dense().flatten(0, 1).square().sum(0) for factor, here in terms]

@@ -13,7 +13,6 @@ from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.frame import Frame
 from splinework.nn.network import KAN
 from splinework.train.residual import Residual, ResidualTerm
-from splinework.train.residual_jacobian import is_separate
 
 
 def as_list(residuals: Any) -> list[Residual]:
@@ -123,4 +122,6 @@ def _parts(model: KAN, term: ResidualTerm, found: Tensor) -> bool:
         expected = (found[:, None] if found.dim() == 1 else found)[rows]
         if some.shape != expected.shape or not torch.allclose(some, expected, rtol=1e-6, atol=1e-9):
             return False
+    from splinework.train.residual_jacobian import is_separate  # loaded where there are residuals
+
     return is_separate(model, lambda: term.values(model))

@@ -28,7 +28,6 @@ from splinework.nn.arrays import data_of
 from splinework.nn.network import KAN
 from splinework.train.data_split import DataSplit
 from splinework.train.jacobian import ParameterVector, linearise
-from splinework.train.linear_model import LinearModel, row_blocks
 from splinework.train.penalties import Penalty
 
 MIN_VALUES_PER_PARAMETER = 20
@@ -103,6 +102,8 @@ def posterior(model: KAN, data: TrainingData) -> Posterior:
             "use splinework.train.ensembles.ensemble, which takes any loss."
         )
     work = copy.deepcopy(model).double()
+    from splinework.train.linear_model import LinearModel  # loaded where intervals are asked for
+
     system = LinearModel.of(work, data.u.double(), data.t.double(), data.weights, data.penalties)
     variance, total = system.noise_variance()
     inverse = system.directions / (system.squares + variance).sqrt()  # K⁻¹ = inverse inverse'
@@ -138,6 +139,8 @@ def posterior(model: KAN, data: TrainingData) -> Posterior:
 def variance_of_mean(model: KAN, known: Posterior, u: Tensor) -> tuple[Tensor, Tensor]:
     """Outputs and the variance of the noiseless function, each `(B, outputs)`, before inflation, in network units."""
     parameters, outputs, variance = ParameterVector.of(model), [], []
+    from splinework.train.linear_model import row_blocks  # loaded where intervals are asked for
+
     for rows in row_blocks(len(u), known.root.shape[0] * model.outputs):
         center, jacobian = linearise(model, parameters, u[rows])
         outputs.append(center)
