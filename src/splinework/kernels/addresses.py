@@ -65,7 +65,7 @@ class Addresses:
     Attributes:
         layers: One tuple per layer.
         units: Four addresses.
-        kept: What the forward pass kept for its backward pass, such as the points sorted by cell; None if nothing.
+        kept: The points sorted by cell, as the forward pass leaves them for its backward pass; None if it left none.
     """
 
     kept: Any = None

@@ -45,7 +45,7 @@ def squared_error_gradient(model: KAN, x: Tensor, y: Tensor) -> float:
 
 
 def step(model: KAN, optimiser: torch.optim.Optimizer, x: Tensor, y: Tensor) -> float:
-    """One step of an optimiser on the mean squared error, for a custom training loop; returns the error before it.
+    """One step of an optimiser on the mean squared error, for a custom training loop.
 
     The same as `squared_error_gradient(model, x, y); optimiser.step()`. With torch's Adam and AdamW the update is one native
     call too; their state is where torch keeps it, so that schedulers and `state_dict` work as ever.
@@ -55,6 +55,9 @@ def step(model: KAN, optimiser: torch.optim.Optimizer, x: Tensor, y: Tensor) -> 
         optimiser: An optimiser of `model.parameters()`.
         x: Inputs in raw units, `(B, inputs)`, in the model's dtype.
         y: Targets, `(B, outputs)`.
+
+    Returns:
+        The error before the step.
 
     Raises:
         ShapeError: If y is not `(B, outputs)`.

@@ -15,7 +15,6 @@ from splinework.errors import ConfigError
 from splinework.train.objective import Objective
 from splinework.train.optim.base import Optimiser, Stepper, trainable
 from splinework.train.optim.schedules import Schedule, make_schedule
-from splinework.train.optim.updates import update
 
 MAX_OBJECTIVE_RATIO = 1e3
 """An objective above this multiple of the initial one (or of the null model's, if larger) counts as diverged."""
@@ -123,6 +122,8 @@ class _FirstOrderStepper:
 
     def step(self) -> float | None:
         part = self.batches.next()
+        from splinework.train.optim.updates import update
+
         # Some of torch's evaluate several times; all return the first value. It may be that before the step.
         value = update(self.inner, lambda: self.objective.differentiate(part))
         assert value is not None

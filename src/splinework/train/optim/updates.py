@@ -1,5 +1,7 @@
 """The update of parameters from their gradients: in one native call for torch's Adam and AdamW, else torch's own step.
 
+Adam takes `m ← m + (1 - β₁)(g - m)`, `v ← β₂ v + (1 - β₂) g²` and `θ ← θ - η m / (1 - β₁ᵗ) / (√(v / (1 - β₂ᵗ)) + ε)` (Kingma & Ba
+2015); AdamW first multiplies θ by `1 - η λ` (Loshchilov & Hutter 2019).
 The state stays where torch keeps it, so that `state_dict`, schedulers and a change to torch's own step work as ever.
 """
 
@@ -71,7 +73,7 @@ def _usual(optimiser: Optimizer) -> bool:
 
 
 class _Places:
-    """Where an optimiser's numbers lie: parameters, gradients, running means and counts of steps.
+    """The addresses of an optimiser's parameters, gradients, running means and counts of steps.
 
     No gradient is held: its memory is used again only while nobody else holds it.
     """
@@ -151,7 +153,7 @@ def _usable(p: Tensor, held: list[Tensor]) -> bool:
 
 
 def _tuple(p: Tensor, held: list[Tensor]) -> tuple[int, ...]:
-    """What `run_adam` in csrc/binding.cpp reads."""
+    """The tuple that `run_adam` in csrc/binding.cpp reads."""
     assert p.grad is not None
     return (p.data_ptr(), p.grad.data_ptr(), *[t.data_ptr() for t in held], p.numel())
 
