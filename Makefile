@@ -22,7 +22,7 @@ PDE ?=
 PART ?=
 # Options of tests/mutants, such as --file src/splinework/formula/intervals.py --count 50 --seed 1.
 MUTANTS ?=
-# Options of tests/attack, such as --models 10000 --seed 5.
+# Options of tests/attack, such as --models 50 --seed 1000.
 ATTACK ?=
 # Options of tests/fuzz, such as --seconds 3600 --seed 7 --target model,estimator.
 FUZZ ?=

@@ -216,13 +216,13 @@ def near(count: int) -> None:
                 else f"monotone({name}, increasing={bool(slope.sum() > 0)})"
             )
         certificate, whole, _ = timed(lambda m=model, t=text, b=box: verify(m, t, box=b, effort=3.0), 1)
-        verdict, checked, _ = timed(lambda m=model, c=certificate: check(m, c), 1)
+        accepted, checked, _ = timed(lambda m=model, c=certificate: check(m, c), 1)
         found[certificate.status] += 1
         if certificate.status == "proved":
             proofs.append(whole - checked)
             checks.append(checked)
         print(
-            f"{number} {text}: {certificate.status} in {whole:.2f} s, checked in {checked:.2f} s: {bool(verdict)}",
+            f"{number} {text}: {certificate.status} in {whole:.2f} s, checked in {checked:.2f} s: {bool(accepted)}",
             flush=True,
         )
     print(

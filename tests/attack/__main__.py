@@ -1,4 +1,4 @@
-"""`python -m tests.attack --seed 0 --models 500`: exit code 1 where a verdict is false or a forged certificate is accepted.
+"""`python -m tests.attack --seed 0 --models 600`: exit code 1 where a verdict is false or a forged certificate is accepted.
 
 What each seed gave is kept in `build/attack.jsonl`, so that a run goes on where it was stopped, and runs of other seeds add to
 it; the sum over all of them is written to `benchmarks/results/attack.json`. Only results of the same prover and checker count.
@@ -24,7 +24,7 @@ def main() -> int:
     """Runs the campaign and prints what it found."""
     parser = argparse.ArgumentParser(prog="python -m tests.attack", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
-    parser.add_argument("--models", type=int, default=500, help="seeds, of five models each, about 20 claims")
+    parser.add_argument("--models", type=int, default=600, help="seeds, of five models each, about 17 claims")
     parser.add_argument("--budget", type=float, default=0.3, help="units of work for the claims of a model")
     parser.add_argument("--summary", type=Path, default=SUMMARY, help="where the sum is written")
     given = parser.parse_args()

@@ -235,6 +235,8 @@ def test_bundles_have_the_derivatives_that_are_asked_for_and_no_more(order):
         mixed = held.mixed()
         assert (mixed.d is None) == (order < 1)
         assert (mixed.h is None) == (order < 2)
+    plain = variables(at, at, 0, ()).part(0)
+    assert all(held.d is None for held in (x * plain, plain * x, x + plain))
     square = (whole * whole).mixed()
     np.testing.assert_allclose(square.v.lo, [[0.25, 4.0]], rtol=1e-14)
     if order:

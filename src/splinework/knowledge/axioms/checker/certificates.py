@@ -134,7 +134,7 @@ def faults_of(model: Any, content: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _other(claim: Any, result: Mapping[str, Any]) -> str:
-    """What a result says of another claim; empty if it is of this one."""
+    """Names a difference between a result and its claim; empty if there is none."""
     for key in ("axiom", "text", "names", "lo", "hi"):
         if result[key] != (getattr(claim, key) if isinstance(getattr(claim, key), str) else list(getattr(claim, key))):
             return f"its {'box' if key in ('lo', 'hi') else key} is not that of its axiom"
@@ -144,7 +144,7 @@ def _other(claim: Any, result: Mapping[str, Any]) -> str:
 
 
 def _unlike(result: Mapping[str, Any]) -> str:
-    """What is inconsistent in a result; empty if nothing is."""
+    """Names a contradiction within a result; empty if there is none."""
     status, method, bound = result["status"], result["method"], result["bound"]
     if status != "refuted" and (result["counterexample"] is not None or result["value"]):
         return "it is not refuted, but has a counterexample"

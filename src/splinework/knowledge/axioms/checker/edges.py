@@ -36,7 +36,7 @@ _U: Final = 2.0**-53
 
 
 class _Kept(dict[int, Any]):
-    """What is made of a number when it is first asked for."""
+    """Values by number, each made when it is read for the first time."""
 
     def __init__(self, make: Callable[[int], Any]) -> None:
         super().__init__()
