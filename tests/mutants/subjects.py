@@ -129,5 +129,10 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "_checked(isinstance(value, (list, int, float)) and not isinstance(value, bool), value, where, wanted)",
         "pass",
     ): "NumPy makes arrays of other kinds of such values, which the check below refuses by the same words",
+    (
+        "src/splinework/tabular/tables/source.py",
+        "def seek(self, offset: int, whence: int = 0) -> int:",
+        "def seek(self, offset: int, whence: int = (-1)) -> int:",
+    ): "the buffer above always says from where",
 }
 """(file, line as it is, line as it would be) → why no test can tell them apart."""
