@@ -42,9 +42,20 @@ def send_where_exceptions_are_discarded(number: int) -> None:
     assert reference() is None
 
 
+def interrupted_in_a_callback(number: int) -> None:
+    """The signal comes in the callback, and this waits for what is raised again."""
+    send_where_exceptions_are_discarded(number)
+    wait()
+
+
+def interrupted() -> None:
+    """The signal comes, and this waits for it."""
+    os.kill(os.getpid(), signal.SIGINT)
+    wait()
+
+
 def wait() -> None:
-    end = time.monotonic() + 5
-    while time.monotonic() < end:
+    for _ in range(500):
         time.sleep(0.01)
     pytest.fail("nothing was raised again")
 
@@ -52,8 +63,7 @@ def wait() -> None:
 @pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, Interrupted), (signal.SIGTERM, Terminated)])
 def test_an_interruption_in_a_callback_is_raised_again_outside_of_it(number, error, capsys):
     with pytest.raises(error), never_discarded(), answering(at_once), terminable():
-        send_where_exceptions_are_discarded(number)
-        wait()
+        interrupted_in_a_callback(number)
     assert capsys.readouterr().err == ""
 
 
@@ -62,12 +72,10 @@ def test_a_search_stops_though_the_callback_discarded_the_first_interrupt():
     handler = InterruptHandler(told.append)
     with never_discarded(), answering(handler.interrupt):
         with pytest.raises(SearchStopped), handler.searching():
-            send_where_exceptions_are_discarded(signal.SIGINT)
-            wait()
+            interrupted_in_a_callback(signal.SIGINT)
         assert len(told) == 1
         with pytest.raises(Interrupted):
-            os.kill(os.getpid(), signal.SIGINT)
-            wait()
+            interrupted()
 
 
 def test_a_search_that_has_ended_meanwhile_keeps_its_result():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import time
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,7 @@ def left_by_a_dead_process(parent: Path, age: float = OLD, name: str = "abcd_123
 
 
 def aged(folder: Path, seconds: float) -> None:
-    then = time.time() - seconds
+    then = folder.stat().st_mtime - seconds
     os.utime(folder, (then, then))
 
 

@@ -76,8 +76,9 @@ def test_a_checkpoint_of_another_search_is_refused(tmp_path):
         search_of(replace(data, y=data.y + 1e-12), ["sin"], None),
         search_of(replace(data, names=("x1", "z")), ["sin"], None),
         search_of(replace(data, weights=data.x[:, 0]), ["sin"], None),
+        search_of(replace(data, weights=data.x[:, 1]), ["sin"], None),
     )
-    assert len({search, *others}) == 6
+    assert len({search, *others}) == 7
     for other in others:
         with pytest.raises(ConfigError, match="another search"):
             read_checkpoint(place, other)

@@ -12,7 +12,7 @@ from splinework.errors import ConfigError
 from tests.fuzz.cases import MAX_GROWTH_MB, run
 from tests.fuzz.targets import TARGETS
 
-SECONDS = 1.0
+SECONDS = 0.6
 """Processor time of a target in `make test`."""
 
 
@@ -21,7 +21,7 @@ def test_whatever_comes_is_read_or_refused_by_a_sentence(name):
     run(name, TARGETS[name], seed=1, seconds=60, most=1)  # makes the files that the others change
     report = run(name, TARGETS[name], seed=0, seconds=SECONDS)
     assert report.failures == []
-    assert report.cases > 10
+    assert report.cases > 2
     assert report.read > 0 or name == "place"
 
 

@@ -140,5 +140,15 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "TRIAL_BYTES: Final = 1 << 18",
         "TRIAL_BYTES: Final = 1 << 19",
     ): "how much is written on trial is a choice",
+    (
+        "src/splinework/errors/stored_values.py",
+        "_checked(isinstance(value, (list, int, float)) and not isinstance(value, bool), value, where, wanted)",
+        "pass",
+    ): "NumPy makes arrays of other kinds of such values, which the check below refuses by the same words",
+    (
+        "src/splinework/tabular/tables/source.py",
+        "def seek(self, offset: int, whence: int = 0) -> int:",
+        "def seek(self, offset: int, whence: int = (-1)) -> int:",
+    ): "the buffer above always says from where",
 }
 """(file, line as it is, line as it would be) → why no test can tell them apart."""

@@ -32,6 +32,7 @@ def test_the_content_is_what_was_written_and_can_be_rewound_and_its_share_grows(
         assert found.share == 0.0
         assert found.stream.read(3) == CONTENT[:3]
         assert 0 < found.share <= 1.0
+        assert packed or found.share == 3 / found.size
         assert found.stream.tell() == 3
         found.stream.seek(0)
         assert found.stream.read() == CONTENT
@@ -47,6 +48,8 @@ def test_an_empty_file_and_one_of_a_byte_are_read():
             file.write(content)
             file.flush()
             assert everything(file.name) == content
+            with opened(file.name) as found:
+                assert found.share == 0.0
 
 
 def test_the_limit_is_a_size_or_a_ratio_and_counts_unpacked_bytes_only(tmp_path):

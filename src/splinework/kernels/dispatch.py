@@ -113,6 +113,9 @@ def active() -> str:
 def contract(table: BasisTable, x: Tensor, s: Tensor | None, c: Tensor, derivative: int = 0) -> Tensor:
     """Contraction over inputs and table rows: `Σ_i s_bi Σ_m β_m^{(r)}(x_bi) C_imj`, the forward pass for r = 0.
 
+    Like all functions of this module it computes in the precision of its tensors, also in half precision, which the reference
+    takes; models convert such rows to their own precision first.
+
     Args:
         table: The functions β.
         x: Points `(B, I)`.
