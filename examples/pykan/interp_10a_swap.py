@@ -12,7 +12,7 @@ import splinework as sw
 x = torch.tensor(list(product([0.0, 1.0], repeat=9)), dtype=torch.float64)
 y = (x.view(-1, 3, 3).sum(2) > 1.5).double().sum(1).gt(1.5).double()
 model = sw.sparsify(
-    sw.KAN([9, 10, 10, 1], generator=torch.Generator().manual_seed(0)), x, y, budget=300, progress=False
+    sw.KAN([9, 10, 10, 1], generator=torch.Generator().manual_seed(0)), x, y, budget=60, progress=False
 ).model
 swapped = sw.edit.auto_swap(model, x)
 right = float(((swapped(x)[:, 0] > 0.5) == (y > 0.5)).double().mean())

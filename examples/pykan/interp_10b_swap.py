@@ -15,7 +15,7 @@ def pairs(x: torch.Tensor) -> torch.Tensor:
 
 
 x, test = uniform(1000, 10), uniform(1000, 10, seed=1)
-model = sw.sparsify(sw.KAN([10, 10, 5]), x, pairs(x), budget=300, progress=False).model
+model = sw.sparsify(sw.KAN([10, 10, 5]), x, pairs(x), budget=60, progress=False).model
 mixed = sw.edit.permute(
     model, 1, torch.randperm(model.config.nodes[1].sums, generator=torch.Generator().manual_seed(0)).tolist()
 )
