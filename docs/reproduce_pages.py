@@ -51,6 +51,9 @@ results of another version lie beside the new ones and are never mixed with them
 `sw.reproduce.run("toys", quick=True)`, which returns the table, the checks and the results of all cells. An experiment
 is added as a file with a frozen recipe, see `splinework.reproduce.Experiment`.
 
+What KAN 2.0 shows in notebooks alone (auxiliary variables, swapped nodes, a sparse start, two moons, a phase boundary) is beside
+[pykan's notebooks](from-pykan.md#notebooks), each as a script.
+
 What was found is below, as it came out: a check that is missed is listed as missed. A value is *reached* by our default where it
 is as good as the published one, and by the paper's method where it is within a factor 2 of it (0.01 of an accuracy).
 

@@ -20,7 +20,7 @@ for edge, name in ((("x1", "h1"), "arctanh"), (("x2", "h1"), "arctanh"), (("h1",
     model = sw.fix(model, edge, name, x=x)
     model = sw.fit(model, x, added(x), starts=1, steps=100, grids=None, degree="keep", progress=False).model
 error = rmse(model, added, uniform(1000, 2, -0.9, 0.9, seed=1))
-best = sw.discover(x, added(x), names=["u", "v"], budget=20, progress=False).best
+best = sw.discover(x, added(x), names=["u", "v"], budget=300, progress=False).best
 print(f"artanh, artanh, tanh with test RMSE {error:.0e}; by discover {best}")
 assert error <= 2e-6
 assert best.rmse < 1e-9

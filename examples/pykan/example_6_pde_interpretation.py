@@ -12,7 +12,7 @@ import splinework as sw
 model = solved(200)
 x = uniform(1000, 2, seed=2)
 with torch.no_grad():
-    best = sw.discover(x, model(x)[:, 0], budget=30, progress=False).best
+    best = sw.discover(x, model(x)[:, 0], budget=60, progress=False).best
 square = error(model)
 away = abs(best.numpy()(x.numpy()) - (torch.sin(torch.pi * x[:, 0]) * torch.sin(torch.pi * x[:, 1])).numpy()).max()
 print(f"L2² {square:.0e}; {best}, off by {away:.0e} at most")

@@ -10,7 +10,7 @@ from splinework.reproduce.experiments.constitutive_laws import NAMES, SHEAR, STR
 
 x, stress = deformations(STRESSES["P12"], 1000, seed=0)
 prior = f"{SHEAR}*(F12 + F21)"
-table = sw.discover(x, stress, names=list(NAMES), start=prior, budget=200, progress=False)
+table = sw.discover(x, stress, names=list(NAMES), start=prior, budget=120, progress=False)
 test_x, test_y = deformations(STRESSES["P12"], 1000, seed=1)
 error = float(np.sqrt(np.mean((table.best.numpy()(test_x) - test_y) ** 2)))
 print(f"{table.best}, test RMSE {error:.0e}")
