@@ -24,8 +24,7 @@ from splinework.tabular.design import DesignMatrix, make_design
 from splinework.tabular.grids import curve_intervals, quantile_layer
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.rows import Floats, WeightedRows
-from splinework.tabular.tasks import Task, moments
-from splinework.tabular.training import targets_of
+from splinework.tabular.tasks import Task, moments, targets_of
 
 MIN_SHARE = 1e-9
 """What counts as nothing beside the rows' information."""

@@ -24,8 +24,7 @@ from splinework.tabular.constant import MAX_LOGIT, class_logits
 from splinework.tabular.fitted import check_fitted
 from splinework.tabular.namespaces import Namespace, to_numpy
 from splinework.tabular.rows import Floats, WeightedRows
-from splinework.tabular.tasks import Classification, Task
-from splinework.tabular.training import targets_of
+from splinework.tabular.tasks import Classification, Task, targets_of
 
 
 @explained
