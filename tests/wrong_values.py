@@ -178,6 +178,9 @@ RIGHT |= {
     "adapt_within.module": LAYER,
     "solve_equations.axioms": ["u_t = u_xx"],
     "LibraryFunction.name": "x^2",
+    "step.optimiser": torch.optim.Adam(MODEL.parameters()),
+    "step.x": torch.as_tensor(ROWS),
+    "step.y": torch.as_tensor(Y)[:, None],
     "marginalised.x": ROWS,
     "randomised.x": ROWS,
 }
@@ -213,7 +216,7 @@ KINDS = {
     "labels": "discover_classes.y",
     "tensor": "knots cells coefficients new design targets low high c g u "
     "contract.x layer_sums.x network_sums.x probe.x scatter.x "
-    "squared_error.x squared_error.t bspline_rows.x bspline_values.x adapted_knots.x",
+    "squared_error.x squared_error.t step.x step.y bspline_rows.x bspline_values.x adapted_knots.x",
     "whole": "layer where swap.first swap.second degree inputs outputs rows n factor flags grid",
     "number": "end radius equals constant grid_eps",
     "text": "about target source formula statement equation text name identifier group SpecialSet.function form",
@@ -224,7 +227,7 @@ KINDS = {
     "mapping": "equations start values parameters face ranges flow of_inputs",
     "one": "input coarsen.grid NoInteraction.first NoInteraction.second pair_surface.first pair_surface.second",
     "several": "group_inputs.inputs edge node merge.first merge.second order shape centre direction keep",
-    "instance": "residuals nodes bases kinds recipe axiom axioms kind first second table edges layers result module",
+    "instance": "residuals nodes bases kinds recipe axiom axioms kind first second table edges layers result module optimiser",
 }
 KIND_OF = {name: kind for kind, names in KINDS.items() for name in names.split()}
 

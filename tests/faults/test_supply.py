@@ -27,6 +27,7 @@ RUNS = {
     "fit": ["fit", "d.csv", "--target", "y", "--out", "o"],
     "discover": ["discover", "d.csv", "--target", "y", "--out", "p"],
     "predict": ["predict", "m.safetensors", "d.csv", "--out", "-"],
+    "plot": ["plot", "m.safetensors", "--out", "n.svg"],
     "show": ["show", "m.safetensors"],
     "report": ["report", "m.safetensors", "d.csv", "--out", "r.html"],
     "export": ["export", "m.safetensors", "--to", "c", "--out", "m.c"],

@@ -221,8 +221,8 @@ def inputs_of(table: FileTable, fitted: ModelFile) -> tuple[Floats, RowCounts]:
     Raises:
         DataError: If a column is not there, or is not a column of numbers.
     """
-    absent = [name for name in fitted.features if name not in table.columns]
-    refuse_lacking(table, read_from(absent, fitted.levels))
+    made = {name: meaning for name, meaning in fitted.levels.items() if name not in table.columns}
+    refuse_lacking(table, read_from(fitted.features, made))
     table = with_indicators(table, fitted.levels)
     columns, filled, empty = [], Counter[str](), Counter[str]()
     for name in fitted.features:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ShapeError
+from splinework.errors.foreign import explained
 from splinework.kernels import AffineUnits, squared_error
 from splinework.nn.network import KAN
 
@@ -44,6 +45,7 @@ def squared_error_gradient(model: KAN, x: Tensor, y: Tensor) -> float:
     return float(loss.detach())
 
 
+@explained
 def step(model: KAN, optimiser: torch.optim.Optimizer, x: Tensor, y: Tensor) -> float:
     """One step of an optimiser on the mean squared error, for a custom training loop.
 
