@@ -99,6 +99,7 @@ struct Sorted {
 
     // Inputs that one item works on: as many as stay in the cache, fewer where threads would be idle.
     static int64_t inputs_together(const Layer<real>& layer, const Plan& plan) {
+        if (plan.inputs == 0) return 1;
         const int64_t sums = (layer.splines + 1) * plan.width() * plan.tiles, records = plan.tiles > 1 ? plan.block * (2 * R + 1) : 0;
         const int64_t bytes = (sums + records) * static_cast<int64_t>(sizeof(real));
         const int64_t most = larger(1, smaller(input_group, cache_share / bytes));

@@ -114,7 +114,8 @@ class Pool:
         best, target = self.entries[0], self.target
         if self._judged is not None and self._judged[0] is best:
             return self._judged[1]
-        values = compile_expression(best.expression, target.names, best.proposal.splines)(target.x)
+        expression = best.proposal.whole(best.expression)
+        values = compile_expression(expression, target.names, best.proposal.splines)(target.x)
         with np.errstate(all="ignore"):
             flat = np.log(values) if target.scale == "log" else values
         found = has_structure(target.x, flat, (flat - target.flat) * target.root)
@@ -157,7 +158,7 @@ class Pool:
         numbers = solution.rank * math.log(len(self.target.y)) / 2 + proposal.price
         length = description_length(expression, solution.rss, numbers, self.target)
         fitted = template.put(solution.constants, {})
-        if self.allows is not None and not self.allows(fitted):
+        if self.allows is not None and not self.allows(proposal.whole(fitted)):
             return None
         entry = PoolEntry(proposal, fitted, solution, length)
         if any(_is_duplicate(entry, other) for other in self.entries):

@@ -272,6 +272,7 @@ def _line(x: Array, y: Array) -> EdgeCandidate:
     return EdgeCandidate(IDENTITY, 1.0, 0.0, float(slope), float(level), left)
 
 
+@torch.enable_grad()  # a search may be run where nothing is recorded
 def sensitivities(model: KAN, xs: torch.Tensor) -> list[torch.Tensor]:
     """Squared derivatives of the outputs, summed over outputs, by every sum: `(N, J)` per layer."""
     u = model.input_scaling(xs)
