@@ -2,7 +2,7 @@
 
 The formulas are drawn by the rule of `bench_attribution.py`, at 1000 rows uniform on (-1, 1); networks begin at [n, 5, 1].
 Seeds 0 to 19 served development, 100 to 119 are reported. A set is exact if every input that acts has an edge, and no other.
-Run: python benchmarks/bench_active_set.py [--seeds 100 120] [--noise 0.0] [--out FILE]
+Run: python -m benchmarks.bench_active_set [--seeds 100 120] [--noise 0.0] [--out FILE]
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How splinework compares with its peers, from the results that are in `benchmarks/results/`.
 
-    python benchmarks/bench_peers.py               # the tables
-    python benchmarks/bench_peers.py --markdown    # into docs/comparison.md
+    python -m benchmarks.bench_peers               # the tables
+    python -m benchmarks.bench_peers --markdown    # into docs/comparison.md
 
 Nothing is measured here: each table names the command that measures.
 """

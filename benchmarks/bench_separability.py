@@ -4,7 +4,7 @@ Functions are drawn by the rule of `separability_cases.py`: seeds 0 to 29 served
 sampled at 1000 rows with noise of 0, 1 and 5 % of its spread. Counted are three answers a function: the kind and the groups at
 the root (separability), all symmetries (invariances, exchange, parity, idle inputs), and the whole tree; further the share of
 structures that hold and are rejected (false alarms, to compare with the level of 1 %), and of those that do not hold and are not
-rejected. Run: python benchmarks/bench_separability.py [--seeds 30 60] [--noises 0 0.01 0.05] [--rows 1000] [--out FILE]
+rejected. Run: python -m benchmarks.bench_separability [--seeds 30 60] [--noises 0 0.01 0.05] [--rows 1000] [--out FILE]
 """
 
 from __future__ import annotations

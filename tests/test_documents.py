@@ -115,4 +115,4 @@ def test_the_reference_has_every_public_name():
 def test_the_comparison_shows_what_the_results_say(mark):
     text = PAGE.read_text(encoding="utf-8")
     shown = text.partition(f"<!-- {mark}: begin -->")[2].partition(f"<!-- {mark}: end -->")[0]
-    assert shown.strip() == TABLES[mark]().strip(), "python benchmarks/bench_peers.py --markdown writes it again"
+    assert shown.strip() == TABLES[mark]().strip(), "python -m benchmarks.bench_peers --markdown writes it again"
