@@ -14,6 +14,7 @@ LAYER = MODEL.kan_layers[0]
 KNOTS = torch.arange(-1.0, 4.0)[None]
 BOX = Box({"x": (0, 1)})
 DEEP = sw.KAN([2, (2, 1), 1], dtype=torch.float64)
+TRAINED = sw.KAN([2, 1], dtype=torch.float64)  # steps change it, and no other call may be given what they leave
 
 RIGHT = {
     # ------------------------------------------------------------------------------------------- models, rows, files
@@ -178,7 +179,8 @@ RIGHT |= {
     "adapt_within.module": LAYER,
     "solve_equations.axioms": ["u_t = u_xx"],
     "LibraryFunction.name": "x^2",
-    "step.optimiser": torch.optim.Adam(MODEL.parameters()),
+    "step.model": TRAINED,
+    "step.optimiser": torch.optim.Adam(TRAINED.parameters()),
     "step.x": torch.as_tensor(ROWS),
     "step.y": torch.as_tensor(Y)[:, None],
     "marginalised.x": ROWS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -43,7 +44,8 @@ class Call(NamedTuple):
     values: dict[str, Any]
 
     def __call__(self, **changed: Any) -> Any:
-        values = self.values | changed
+        # What an optimiser changes begins anew with each call.
+        values = (copy.deepcopy(self.values) if "optimiser" in self.values else self.values) | changed
         return self.function(
             *(values[name] for name in self.placed),
             **{name: value for name, value in values.items() if name not in self.placed},

@@ -21,7 +21,7 @@ from tests.tabular.tables import QUICK
 from tests.wrong_calls import ROWS, TARGET
 
 FEW = (1e300, 5e-324, np.nan, np.inf)
-OWN_PRECISION = ("kernels.", "splines.", "derivatives.edge_sums")
+OWN_PRECISION = ("kernels.", "splines.", "derivatives.edge_sums", "train.step")
 """Functions of tensors, which compute in the precision of what they are given."""
 BY_ROW = ("trace", "kernels.contract", "kernels.layer_sums", "kernels.network_sums", "derivatives.jet")
 """Functions with a result for each row."""
