@@ -7,16 +7,6 @@ namespace {
 
 constexpr int64_t rows_at_once = 256;
 
-template <class F>
-void with_degree(int k, F&& f) {
-    switch (k) {
-#define CASE(n) \
-    case n: f.template operator()<n>(); break;
-        CASE(0) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9)
-#undef CASE
-    }
-}
-
 // What some rows give of one layer: for each row and input the first spline that is not zero, the values of these and of the base
 // function, and for each row the sensitivities (O, J) of the outputs to the layer's sums.
 struct LayerRows {

@@ -332,5 +332,16 @@ inline void read_points(const Points<real>& points, int64_t start, int64_t n, in
         for (int64_t i = low; i < high; ++i) x[(i - low) * stride + b] = points.x(start + b, i);
 }
 
+// Calls f with the degree, or the number of rows, as a constant.
+template <class F>
+void with_degree(int k, F&& f) {
+    switch (k) {
+#define CASE(n) \
+    case n: f.template operator()<n>(); break;
+        CASE(0) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9)
+#undef CASE
+    }
+}
+
 }  // namespace
 }  // namespace splinework

@@ -11,17 +11,6 @@ extern const Kernels<real> SPLINEWORK_KERNELS;
 
 namespace {
 
-// Calls f with the degree, or the number of rows, as a constant.
-template <class F>
-void with_degree(int k, F&& f) {
-    switch (k) {
-#define CASE(n) \
-    case n: f.template operator()<n>(); break;
-        CASE(0) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9)
-#undef CASE
-    }
-}
-
 template <class F>
 void with_tile(const Plan& plan, int degree, F&& f) {
     with_degree(degree, [&]<int K>() {

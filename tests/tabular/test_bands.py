@@ -97,3 +97,15 @@ def test_categories_and_several_outputs_have_bands():
     before = effects(refitted, frame)[0].width
     refitted.fit(frame, 10 * y)
     np.testing.assert_allclose(effects(refitted, frame)[0].width, 10 * before, rtol=1e-6)
+
+
+@pytest.mark.parametrize("targets", [normal, labels])
+def test_features_that_were_learned_have_bands_of_their_network(targets):
+    x = rows(3, 120)
+    model = sw.KANTransformer(hidden=0, max_iter=20).fit(x, targets(truth(x), np.random.default_rng(2)))
+    estimator = sw.KANRegressor if targets is normal else sw.KANClassifier
+    same = estimator(hidden=0, max_iter=20, members=1).fit(x, targets(truth(x), np.random.default_rng(2)))
+    for found, wanted in zip(effects(model, x), effects(same, x), strict=True):
+        assert np.isfinite(found.width).all()
+        assert (found.width > 0).any()
+        assert np.allclose(found.effect, wanted.effect, atol=1e-6)

@@ -15,7 +15,7 @@ from splinework.tabular.design import DesignMatrix
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, ProgressCallback, train_ensemble, wide_network
 from splinework.tabular.grids import member_layer
 from splinework.tabular.hyperparameters import Hyperparameters
-from splinework.tabular.selection import MAX_IDLE_COST, candidates, defended_inputs
+from splinework.tabular.selection import MAX_IDLE_COST, candidates, defended_inputs, permuted_losses
 from splinework.tabular.stacking import Stacking, stack
 from splinework.tabular.tasks import Task
 
@@ -83,9 +83,10 @@ class InteractionTraining:
         if not found.groups:
             return found
         rows, shares = (self.u, self.t, self.weights, self.fold), found.mixture.stacking_weights
-        living = defended_inputs(
+        losses = permuted_losses(
             found.net, found.groups, shares, self.parts, *rows, columns, self.ensemble, self.generator
         )
+        living = defended_inputs(*losses, columns, self.u.shape[1])
         if not living.any() or torch.equal(living, seen):
             return found
         fewer = self.on(living)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -102,9 +103,9 @@ class FunctionMixin:
         effects = every.mean(axis=1) - outputs_of(self.model_, reference).mean(axis=0)
         return known.widths(sets, reference, effects, level)
 
+    @abstractmethod
     def _likelihood(self) -> Task:
         """The likelihood of the fit."""
-        raise NotImplementedError
 
     def _noise(self) -> Floats | None:
         """Variance of the noise of each output, as rows that the fit had not seen show it; None where they do not."""

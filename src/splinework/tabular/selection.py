@@ -131,27 +131,20 @@ def candidates(curves: CrossValidatedCurves, design: DesignMatrix, columns: Sequ
 
 
 def defended_inputs(
-    net: KAN,
-    groups: Sequence[DecayGroup],
-    stacking_weights: Sequence[float],
-    curves: CrossValidatedCurves,
-    u: Tensor,
-    y: Tensor,
-    weights: Tensor,
-    fold: Tensor,
-    columns: Sequence[Sequence[int]],
-    settings: EnsembleSettings,
-    generator: torch.Generator,
+    losses: Tensor, permuted: Sequence[Tensor], weights: Tensor, columns: Sequence[Sequence[int]], inputs: int
 ) -> Tensor:
-    """Whether hidden nodes predict held-out rows significantly worse when a column is permuted, for each input `(p,)`.
+    """Whether hidden nodes predict held-out rows significantly worse when a column is permuted, for each input `(inputs,)`.
 
-    The arguments are those of `permuted_losses`.
+    Args:
+        losses: Losses of held-out rows, `(m,)`; this and the next two as `permuted_losses` returns them.
+        permuted: Losses with each column permuted.
+        weights: Weights of these rows, `(m,)`.
+        columns: Inputs of each column.
+        inputs: Number of all inputs.
     """
-    rows = u, y, weights, fold
-    losses, permuted, own = permuted_losses(net, groups, stacking_weights, curves, *rows, columns, settings, generator)
-    found = torch.zeros(u.shape[1], dtype=torch.bool)
-    for inputs, each in zip(columns, permuted, strict=True):
-        found[list(inputs)] = is_significant(each - losses, own, DEFENDED_Z_SCORE)
+    found = torch.zeros(inputs, dtype=torch.bool)
+    for own, each in zip(columns, permuted, strict=True):
+        found[list(own)] = is_significant(each - losses, weights, DEFENDED_Z_SCORE)
     return found
 
 
