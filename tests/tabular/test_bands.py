@@ -82,6 +82,19 @@ def test_a_wider_level_is_wider_and_what_has_no_rows_has_no_band(tmp_path):
     assert all(np.all(each.width == 0) for each in effects(constant, x))
 
 
+def test_the_report_draws_the_bands_where_the_estimator_has_rows(tmp_path):
+    x = rows(0)
+    model = sw.KANRegressor(hidden=0).fit(x, normal(truth(x), np.random.default_rng(0)))
+    page = model.report(tmp_path / "a.html", equations=False).read_text()
+    assert page.count('class="band"') >= 2
+    assert "90 % confidence bands of the effect" in page
+    model._sample = None
+    other = model.report(
+        tmp_path / "b.html", x, normal(truth(x), np.random.default_rng(0)), equations=False
+    ).read_text()
+    assert 'class="band"' not in other.partition('id="effects"')[2].partition("</section>")[0]
+
+
 @pytest.mark.slow
 def test_categories_and_several_outputs_have_bands():
     import pandas as pd

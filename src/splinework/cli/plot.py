@@ -20,6 +20,7 @@ from splinework.errors import ConfigError, nearest
 if TYPE_CHECKING:
     from splinework.cli.fitted import ModelFile
     from splinework.cli.sample import Floats
+    from splinework.interpret.importance.row_function import RowFunction
 
 SUFFIXES: Final = ("png", "svg", "pdf")
 FILM_SUFFIXES: Final = ("gif", "mp4")
@@ -200,33 +201,13 @@ def _most(options: PlotOptions) -> dict[str, Any]:
     return {} if options.most is None else {"most": options.most}
 
 
-def _function(fitted: ModelFile, x: Floats) -> Any:
+def _function(fitted: ModelFile, x: Floats) -> RowFunction:
     """The function of the columns, by their names, for importance and effects."""
     from splinework.interpret.importance.row_function import row_function
 
     if fitted.estimator is not None:
-        return _AskedEstimator(replace(fitted.estimator.row_function(), x=x), fitted.estimator)
-    return _Asked(replace(row_function(fitted.model, x), inputs=tuple(fitted.features), outputs=tuple(fitted.targets)))
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A function of rows that says so itself."""
-
-    function: Any
-
-    def row_function(self, x: Any) -> Any:
-        return self.function
-
-
-@dataclass(frozen=True)
-class _AskedEstimator(_Asked):
-    """The same with the bands of an estimator."""
-
-    estimator: Any
-
-    def contrast_widths(self, sets: Any, reference: Any, *, level: float) -> Any:
-        return self.estimator.contrast_widths(sets, reference, level=level)
+        return replace(row_function(fitted.estimator, None), x=x)
+    return replace(row_function(fitted.model, x), inputs=tuple(fitted.features), outputs=tuple(fitted.targets))
 
 
 def _importance(options: PlotOptions, fitted: ModelFile, x: Floats, y: Floats | None) -> Any:
@@ -261,7 +242,7 @@ def _pair(options: PlotOptions, fitted: ModelFile, x: Floats, y: Floats | None) 
     from splinework.report.plot import plot_surface
 
     asked = _function(fitted, x)
-    names = list(asked.function.inputs)
+    names = list(asked.inputs)
     if unknown := [name for name in options.pair if name not in names]:
         raise ConfigError(f"--pair: the model has no column {unknown[0]!r}; {nearest(unknown[0], names)}")
     if len(names) < 2:

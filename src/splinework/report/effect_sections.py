@@ -1,8 +1,7 @@
 """The section on effects: what each column does to the outputs, centred, in their units and on a common scale."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,25 +22,6 @@ MIN_SHARE = 0.01
 N_POINTS = 33
 N_ROWS = 4000
 LEVEL = 0.9
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """Something that `effects` reads as a function of rows, with the bands of a fit if it has any."""
-
-    function: RowFunction
-
-    def row_function(self, x: Any) -> RowFunction:
-        return self.function
-
-
-@dataclass(frozen=True)
-class _AskedResult:
-    model: _Asked
-    result: Any
-
-    def contrast_widths(self, sets: Any, reference: Any, *, level: float) -> Any:
-        return self.result.contrast_widths(sets, reference, level=level)
 
 
 def effect_section(facts: ReportData) -> Html:
@@ -74,14 +54,13 @@ def effect_section(facts: ReportData) -> Html:
 
 
 def _found(facts: ReportData, function: RowFunction) -> tuple[Effect, ...]:
-    """The effects, with bands where the fit has a posterior."""
-    asked = _Asked(function)
-    if facts.result is not None and hasattr(facts.result, "contrast_widths") and "log" not in facts.output_scales:
+    """The effects, with bands where the fit has a posterior, whose units those of the outputs are."""
+    if function.widths is not None and "log" not in facts.output_scales:
         try:
-            return effects(_AskedResult(asked, facts.result), function.x, points=N_POINTS, level=LEVEL)
+            return effects(function, function.x, points=N_POINTS, level=LEVEL)
         except SplineworkError:  # a loss without a posterior, or too many parameters
             pass
-    return effects(asked, function.x, points=N_POINTS)
+    return effects(replace(function, widths=None), function.x, points=N_POINTS)
 
 
 def _order(facts: ReportData) -> list[int]:
@@ -180,8 +159,10 @@ def _of_classes(facts: ReportData, function: RowFunction, kept: Sequence[int], f
     task = facts.task
     assert task.probabilities is not None
     probabilities = task.probabilities
-    asked = replace(function, call=lambda x: probabilities(function.call(x)), outputs=facts.classes, network=None)
-    likely = effects(_Asked(asked), function.x, points=N_POINTS)
+    asked = replace(
+        function, call=lambda x: probabilities(function.call(x)), outputs=facts.classes, network=None, widths=None
+    )
+    likely = effects(asked, function.x, points=N_POINTS)
     parts.append(element("h3", text("On the probabilities")))
     shown = [1] if len(facts.classes) == 2 else list(range(len(facts.classes)))[:MAX_OUTPUTS]
     plain = _without_shares(facts)

@@ -84,7 +84,7 @@ class ReportData:
         certificate: Status of the axioms, or None.
         violations: Violations of soft axioms by text: root mean square and maximum.
         task: Columns of the user and classes; of a plain network every input is a column.
-        result: The result of the fit, if it knows how sure it is.
+        result: The result of the fit or the estimator, if it knows how sure it is (`contrast_widths`).
     """
 
     model: KAN | FramedKAN | None
@@ -124,7 +124,8 @@ class ReportData:
         names = tuple(column.name for column in self.columns)
         places = tuple(column.places for column in self.columns)
         found = row_function(self.model, rows.x)
-        return replace(found, inputs=names, columns=places, outputs=self.output_labels)
+        widths = getattr(self.result, "contrast_widths", None)
+        return replace(found, inputs=names, columns=places, outputs=self.output_labels, widths=widths)
 
     @cached_property
     def shares(self) -> Floats | None:

@@ -65,6 +65,7 @@ def write_report(
         metrics=metrics or {},
         certificate=getattr(estimator, "certificate_", None) or certified(estimator.model_),
         violations={},
+        result=estimator,
     )
     write_whole(Path(path), page_of(facts, tell).encode())
     return Path(path)

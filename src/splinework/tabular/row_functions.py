@@ -58,6 +58,7 @@ class FunctionMixin:
             self.model_ if isinstance(self.model_, KAN) else None,
             self._row_losses(),
             self._row_slopes(),
+            self.contrast_widths,
         )
 
     def _row_losses(self) -> Callable[[Floats, Any], Floats] | None:

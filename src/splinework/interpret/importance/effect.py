@@ -70,9 +70,9 @@ def effects(
         >>> effects(lambda x: 3 * x[:, 0], x, points=3)[0].effect.round(12).ravel().tolist()
         [-3.0, 0.0, 3.0]
     """
-    fitted = predictor if hasattr(predictor, "contrast_widths") else None
-    asked = predictor if fitted is None or hasattr(predictor, "row_function") else fitted.model
-    function = row_function(asked, x, groups)
+    of_fit = hasattr(predictor, "contrast_widths") and not hasattr(predictor, "row_function")
+    function = row_function(predictor.model if of_fit else predictor, x, groups)
+    widths = predictor.contrast_widths if of_fit else function.widths
     if not points >= 2:
         raise ConfigError(f"points is the number of values of an input, at least 2, got {points}.")
     rows = function.x[:: max(1, -(-len(function.x) // MAX_BACKGROUND))]
@@ -86,7 +86,7 @@ def effects(
         sets = np.repeat(rows[None], len(values), axis=0)
         sets[:, :, list(columns)] = values[:, None, :]
         outputs = function(sets.reshape(-1, rows.shape[1])).reshape(len(values), len(rows), -1)
-        width = None if fitted is None else fitted.contrast_widths(sets, rows, level=level)
+        width = None if widths is None else widths(sets, rows, level=level)
         band = None if width is None else np.asarray(width)
         found.append(Effect(name, function.outputs, values, outputs.mean(axis=1) - base, band))
     return tuple(found)

@@ -39,6 +39,8 @@ class RowFunction:
             over the variance of the targets.
         slope: From outputs and the user's targets to the derivative of each row's loss by the outputs, `(n, q)`; None is outputs
             less targets.
+        widths: Half widths `(m, q)`, or None, of intervals of mean outputs over rows `(m, B, p)` less that over rows `(B, p)`, by
+            `widths(sets, reference, level=level)`; None is a function that does not know how sure it is.
     """
 
     call: Callable[[Floats], Floats]
@@ -50,6 +52,7 @@ class RowFunction:
     network: KAN | None = None
     loss: Callable[[Floats, Any], Floats] | None = None
     slope: Callable[[Floats, Any], Floats] | None = None
+    widths: Callable[..., Any] | None = None
 
     def __call__(self, x: Floats) -> Floats:
         """Outputs `(n, q)`, in batches, checked to be finite."""
@@ -123,8 +126,8 @@ def row_function(predictor: Any, x: Any, groups: Iterable[Group] | None = None) 
     """The function that a network, an estimator or a callable is, with rows of its inputs.
 
     Args:
-        predictor: A network, in a frame or not; an estimator of this package, which says itself how it is read; or a function of
-            an array `(n, p)`, a torch module, or an object with `predict`.
+        predictor: A network, in a frame or not; an estimator of this package, which says itself how it is read; a function of
+            an array `(n, p)`, a torch module, or an object with `predict`; or a `RowFunction`, which has its rows already.
         x: Rows, as the predictor takes them; for an estimator None stands for the rows of its fit.
         groups: Inputs that belong together, by name or index.
 
@@ -136,8 +139,10 @@ def row_function(predictor: Any, x: Any, groups: Iterable[Group] | None = None) 
     """
     if isinstance(predictor, type):
         raise ArgumentError(_refusal(predictor))
-    if hasattr(predictor, "row_function"):
-        found: RowFunction = predictor.row_function(x)
+    if isinstance(predictor, RowFunction):
+        found = predictor
+    elif hasattr(predictor, "row_function"):
+        found = predictor.row_function(x)
     elif isinstance(predictor, (KAN, FramedKAN)):
         found = _of_network(predictor, x)
     else:
