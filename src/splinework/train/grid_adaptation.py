@@ -39,6 +39,18 @@ def adapt_grids(model: KAN, u: Tensor) -> None:
 
 
 @torch.no_grad()
+def off_grid_share(model: KAN, u: Tensor) -> float:
+    """The largest share of the rows `u (N, inputs)` that lie beyond the ends of a hidden node's grid."""
+    share = 0.0
+    for index, (layer, nodes) in enumerate(zip(model.kan_layers, model.config.nodes[1:], strict=True)):
+        if index and layer.grid_kind == "adaptive":
+            low, high = layer.basis.domain(layer.grid)
+            share = max(share, float(((u < low) | (u > high)).double().mean(0).max()))
+        u = nodes.combine(layer(u))
+    return share
+
+
+@torch.no_grad()
 def extend_grids(model: KAN, u: Tensor, *, near: float = 0.2) -> None:
     """Moves the ends of hidden grids outwards where activations have come near; the function inside is kept exactly.
 
@@ -53,7 +65,8 @@ def extend_grids(model: KAN, u: Tensor, *, near: float = 0.2) -> None:
     for index, (layer, nodes) in enumerate(zip(model.kan_layers, model.config.nodes[1:], strict=True)):
         if index and layer.grid_kind == "adaptive" and layer.basis.degree is not None:
             low, high = layer.basis.domain(layer.grid)
-            least, most = u.amin(0), u.amax(0)
+            seen = u if layer.shaping is None else layer.shaping.symmetrised(u, low, high)
+            least, most = seen.amin(0), seen.amax(0)
             margin = MARGIN_SHARE * (most - least)
             close = (least < low + near * margin) | (most > high - near * margin)
             far = torch.maximum(low - least, most - high) > MAX_EXTENSION_SHARE * (high - low)

@@ -3,6 +3,7 @@
 What is added is a weight times `Σ_t (s^(k)(t+) - s^(k)(t-))²` over the inner knots t (Dierckx 1993).
 """
 
+import math
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import derivative_jumps
+from splinework.train.grid_adaptation import extend_grids, off_grid_share
 from splinework.train.jacobian import ParameterVector
 from splinework.train.objective import Objective
 
@@ -18,6 +20,8 @@ MIN_WEIGHT, MIN_QR_WEIGHT, MAX_WEIGHT = 1e-14, 1e-26, 1e-3
 """Smallest weight of the jump penalty with the normal equations and with QR, and its initial value."""
 MIN_RATIO, MIN_QR_RATIO = 1e-4, 1e-8
 """Smallest ratios of the jump penalty to the error, with the normal equations and with QR."""
+MAX_OFF_GRID_SHARE = 0.01
+"""Share of the rows that a step may leave beyond the ends of a hidden grid, where following them would undo what it gained."""
 MAX_NOISELESS_SHARE = 1e-4
 """The ratio is reduced only where the error is below this share of the spread: above, a wiggle is noise or a poor start."""
 
@@ -107,7 +111,8 @@ class JumpPenaltyStepper:
     def __init__(self, objective: Objective, ratio: float) -> None:
         self.objective, self.model = objective, objective.model
         self.parameters = ParameterVector.of(self.model)
-        self.jump_penalty = JumpPenalty(self.model, self.parameters)
+        extend_grids(self.model, objective.activations(), near=0.0)
+        self._take_grids()
         self.ratio, self.weight = ratio, MAX_WEIGHT if ratio else 0.0
         self.spread = objective.spread or 1.0
         self.error, self.jump_size = self._evaluate()
@@ -122,6 +127,36 @@ class JumpPenaltyStepper:
         """Goes on where `state` was."""
         for name, value in state.items():
             setattr(self, name, value)
+
+    def _trial(self) -> tuple[float, float, float]:
+        """What the model at hand gains, its objective and its squared jumps; hidden grids have followed its activations.
+
+        A step that gains only on the tails of hidden grids, where edges are straight lines, is none: the next one would begin
+        where splines have no say. Not finite, or not positive, for a step to be refused.
+        """
+        error, jumps = self._evaluate()
+        gained = self.value - (error + self.weight * jumps)
+        if not (math.isfinite(gained) and gained > 0):
+            return gained, error, jumps
+        layers, u = self.model.kan_layers, self.objective.activations()
+        before, values = [(layer, layer.basis, layer.grid) for layer in layers], self.parameters.read(self.model)
+        extend_grids(self.model, u, near=0.0)
+        if all(layer.grid is grid for layer, _, grid in before):
+            return gained, error, jumps
+        self._take_grids()
+        followed, followed_jumps = self._evaluate()
+        gained_then = self.value - (followed + self.weight * followed_jumps)
+        if math.isfinite(gained_then) and gained_then > 0:
+            return gained_then, followed, followed_jumps
+        for layer, basis, grid in before:
+            layer.replace_grid(basis, grid, layer.edge_coefficients())
+        self._take_grids()
+        self.parameters.write(self.model, values)
+        return gained if off_grid_share(self.model, u) <= MAX_OFF_GRID_SHARE else -math.inf, error, jumps
+
+    def _take_grids(self) -> None:
+        """Works out again what depends on the grids."""
+        self.jump_penalty = JumpPenalty(self.model, self.parameters)
 
     def _evaluate(self) -> tuple[float, float]:
         """The objective, and the sum of the squared jumps."""
