@@ -1,5 +1,7 @@
 """Grids that follow the activations during training: adapted while little is learned, widened once much is."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -42,11 +44,9 @@ def adapt_grids(model: KAN, u: Tensor) -> None:
 def off_grid_share(model: KAN, u: Tensor) -> float:
     """The largest share of the rows `u (N, inputs)` that lie beyond the ends of a hidden node's grid."""
     share = 0.0
-    for index, (layer, nodes) in enumerate(zip(model.kan_layers, model.config.nodes[1:], strict=True)):
-        if index and layer.grid_kind == "adaptive":
-            low, high = layer.basis.domain(layer.grid)
-            share = max(share, float(((u < low) | (u > high)).double().mean(0).max()))
-        u = nodes.combine(layer(u))
+    for layer, seen in _hidden_layers(model, u):
+        low, high = layer.basis.domain(layer.grid)
+        share = max(share, float(((seen < low) | (seen > high)).double().mean(0).max()))
     return share
 
 
@@ -60,21 +60,31 @@ def extend_grids(model: KAN, u: Tensor, *, near: float = 0.2) -> None:
     Args:
         model: Changed in place.
         u: Training rows in network units, `(N, inputs)`.
-        near: Share of the margin that must be left; 1 for the last time, as new data will go further than those at hand.
+        near: Share of the margin that must be left; 1 for the last time, as new data will go further than those at hand; 0 to move
+            those only that activations have left.
     """
-    for index, (layer, nodes) in enumerate(zip(model.kan_layers, model.config.nodes[1:], strict=True)):
-        if index and layer.grid_kind == "adaptive" and layer.basis.degree is not None:
-            low, high = layer.basis.domain(layer.grid)
-            seen = u if layer.shaping is None else layer.shaping.symmetrised(u, low, high)
-            least, most = seen.amin(0), seen.amax(0)
-            margin = MARGIN_SHARE * (most - least)
-            close = (least < low + near * margin) | (most > high - near * margin)
-            far = torch.maximum(low - least, most - high) > MAX_EXTENSION_SHARE * (high - low)
-            if bool(far.any()):
-                adapt_layer(layer, _thinned(u), grid_eps=model.config.grid_eps, margin=MARGIN_SHARE, tolerance=None)
-            elif bool(close.any()):
-                _move_ends(layer, torch.minimum(low, least - margin), torch.maximum(high, most + margin))
+    for layer, activations in _hidden_layers(model, u):
+        low, high = layer.basis.domain(layer.grid)
+        seen = activations if layer.shaping is None else layer.shaping.symmetrised(activations, low, high)
+        least, most = seen.amin(0), seen.amax(0)
+        margin = MARGIN_SHARE * (most - least)
+        close = (least < low + near * margin) | (most > high - near * margin)
+        far = torch.maximum(low - least, most - high) > MAX_EXTENSION_SHARE * (high - low)
+        if bool(far.any()):
+            eps = model.config.grid_eps
+            adapt_layer(layer, _thinned(activations), grid_eps=eps, margin=MARGIN_SHARE, tolerance=None)
+        elif bool(close.any()):
+            _move_ends(layer, torch.minimum(low, least - margin), torch.maximum(high, most + margin))
+
+
+def _hidden_layers(model: KAN, u: Tensor) -> Iterator[tuple[KANLayer, Tensor]]:
+    """The layers behind hidden nodes whose grids may follow, with their inputs; a layer may be changed before the next is asked."""
+    for layer, following, nodes in zip(
+        model.kan_layers, model.kan_layers[1:], model.config.nodes[1:-1], strict=False
+    ):
         u = nodes.combine(layer(u))
+        if following.grid_kind == "adaptive" and following.basis.degree is not None:
+            yield following, u
 
 
 def _thinned(u: Tensor) -> Tensor:
