@@ -171,7 +171,9 @@ class Shares:
 def test_no_step_leaves_hidden_grids(optimiser, hidden, grid, noisy):
     x = uniform(150)
     y, shares = torch.sin(5 * x[:, :1] * x[:, 1:]) + noisy * noise(150), Shares(x)
-    fit = quick(fresh([2, *hidden, 1], grid=grid), x, y, optimiser=optimiser, steps=25, validation=0.0, callbacks=[shares])
+    fit = quick(
+        fresh([2, *hidden, 1], grid=grid), x, y, optimiser=optimiser, steps=25, validation=0.0, callbacks=[shares]
+    )
     assert len(shares.found) >= 10
     assert max(shares.found) <= MAX_OFF_GRID_SHARE
     assert off_grid_share(fit.model, fit.model.input_scaling(x)) <= MAX_OFF_GRID_SHARE

@@ -232,7 +232,8 @@ def _equations(design: CurveCoordinates, u: Tensor, t: Tensor, weights: Tensor) 
         moments += weighted.T @ off[at]
     count, centre = int((weights > 0).sum()), gram.new_zeros(design.width)
     return [
-        NormalEquations(count, centre, gram, *parts) for parts in zip(level, moments.T, weights @ off.square(), strict=True)
+        NormalEquations(count, centre, gram, *parts)
+        for parts in zip(level, moments.T, weights @ off.square(), strict=True)
     ]
 
 

@@ -78,10 +78,8 @@ def extend_grids(model: KAN, u: Tensor, *, near: float = 0.2) -> None:
 
 
 def _hidden_layers(model: KAN, u: Tensor) -> Iterator[tuple[KANLayer, Tensor]]:
-    """The layers behind hidden nodes whose grids may follow, with their inputs; a layer may be changed before the next is asked."""
-    for layer, following, nodes in zip(
-        model.kan_layers, model.kan_layers[1:], model.config.nodes[1:-1], strict=False
-    ):
+    """The layers behind hidden nodes whose grids may follow, with their inputs; one may be changed before the next comes."""
+    for layer, following, nodes in zip(model.kan_layers, model.kan_layers[1:], model.config.nodes[1:-1], strict=False):
         u = nodes.combine(layer(u))
         if following.grid_kind == "adaptive" and following.basis.degree is not None:
             yield following, u

@@ -1,7 +1,7 @@
-"""The linear mixed model behind every sum of curves: penalised normal equations, and variances by restricted maximum likelihood.
+"""The linear mixed model behind sums of curves: penalised normal equations, variances by restricted maximum likelihood.
 
-`Σ w (y - μ - Zc)² + Σ_j λ_j c_j²`, where the columns of a block share one λ, the ratio of the variance of the noise to that of the
-block's coefficients. Restricted maximum likelihood (REML) estimates it by the fixed point of Fellner and Schall (Wood & Fasiolo
+`Σ w (y - μ - Zc)² + Σ_j λ_j c_j²`, where the columns of a block share one λ, the ratio of the variance of the noise to that of
+the block's coefficients. Restricted maximum likelihood (REML) estimates it by the fixed point of Fellner and Schall (Wood & Fasiolo
 2017). A block that is not needed gets a large λ and vanishes.
 """
 
@@ -92,7 +92,13 @@ class PenalisedSolution:
         return left.clamp_min(MIN_RESIDUAL * self.equations.spread) / free
 
     def updated_penalties(
-        self, blocks: Tensor, least: float, most: float, *, noise: Tensor | float | None = None, at: Tensor | None = None
+        self,
+        blocks: Tensor,
+        least: float,
+        most: float,
+        *,
+        noise: Tensor | float | None = None,
+        at: Tensor | None = None,
     ) -> Tensor:
         """One step of the fixed point, `λ ← λ σ² (tr(S⁻S_j) - tr(V S_j)) / (cᵀS_jc)`, with `tr(S⁻S_j) = m / λ` for m columns.
 
