@@ -15,6 +15,10 @@ MARGIN_SHARE = 0.05
 """How far hidden grids reach beyond the activations: new data go further than those at hand, and so do later steps."""
 MAX_ADAPTING_ROWS = 20_000
 """Rows, besides the outermost ones, at which a grid is adapted and its functions are fitted again; more would not move it."""
+MAX_OFF_GRID_SHARE = 0.01
+"""Share of the rows that a state of a fit may leave beyond a hidden grid, where widening it would undo what was gained."""
+MIN_PART_STEPS = 10
+"""Steps between two changes of the grids by a method that does not move them itself; fewer do not show whether it diverges."""
 MAX_EXTENSION_SHARE = 0.5
 """Share of a grid's width beyond which a polynomial is not trusted to go on."""
 
@@ -50,6 +54,11 @@ def off_grid_share(model: KAN, u: Tensor) -> float:
     return share
 
 
+def strays(model: KAN, u: Tensor) -> bool:
+    """Whether a state of a fit leaves more than `MAX_OFF_GRID_SHARE` of its rows beyond a hidden grid."""
+    return off_grid_share(model, u) > MAX_OFF_GRID_SHARE
+
+
 @torch.no_grad()
 def extend_grids(model: KAN, u: Tensor, *, near: float = 0.2) -> None:
     """Moves the ends of hidden grids outwards where activations have come near; the function inside is kept exactly.
@@ -60,8 +69,8 @@ def extend_grids(model: KAN, u: Tensor, *, near: float = 0.2) -> None:
     Args:
         model: Changed in place.
         u: Training rows in network units, `(N, inputs)`.
-        near: Share of the margin that must be left; 1 for the last time, as new data will go further than those at hand; 0 to move
-            those only that activations have left.
+        near: Share of the margin that must be left; 1 for the last time, as new data will go further than those at hand; 0 to
+            move only ends that activations have left.
     """
     for layer, activations in _hidden_layers(model, u):
         low, high = layer.basis.domain(layer.grid)

@@ -1,8 +1,8 @@
 """The linear mixed model behind sums of curves: penalised normal equations, variances by restricted maximum likelihood.
 
 `Σ w (y - μ - Zc)² + Σ_j λ_j c_j²`, where the columns of a block share one λ, the ratio of the variance of the noise to that of
-the block's coefficients. Restricted maximum likelihood (REML) estimates it by the fixed point of Fellner and Schall (Wood & Fasiolo
-2017). A block that is not needed gets a large λ and vanishes.
+the block's coefficients. Restricted maximum likelihood (REML) estimates it by the fixed point of Fellner and Schall (Wood and
+Fasiolo 2017). A block that is not needed gets a large λ and vanishes.
 """
 
 from __future__ import annotations

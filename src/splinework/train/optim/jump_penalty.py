@@ -12,7 +12,7 @@ from torch import Tensor
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import derivative_jumps
-from splinework.train.grid_adaptation import extend_grids, off_grid_share
+from splinework.train.grid_adaptation import extend_grids, strays
 from splinework.train.jacobian import ParameterVector
 from splinework.train.objective import Objective
 
@@ -20,8 +20,6 @@ MIN_WEIGHT, MIN_QR_WEIGHT, MAX_WEIGHT = 1e-14, 1e-26, 1e-3
 """Smallest weight of the jump penalty with the normal equations and with QR, and its initial value."""
 MIN_RATIO, MIN_QR_RATIO = 1e-4, 1e-8
 """Smallest ratios of the jump penalty to the error, with the normal equations and with QR."""
-MAX_OFF_GRID_SHARE = 0.01
-"""Share of the rows that a step may leave beyond the ends of a hidden grid, where following them would undo what it gained."""
 MAX_NOISELESS_SHARE = 1e-4
 """The ratio is reduced only where the error is below this share of the spread: above, a wiggle is noise or a poor start."""
 
@@ -105,6 +103,8 @@ class JumpPenaltyStepper:
         ratio: Largest ratio of the jump penalty to the error; 0 switches it off.
     """
 
+    follows = True
+    """Whether hidden grids follow the activations as a part of every step."""
     uses_qr = False
     """Whether the steps come from a QR factorisation, which allows a weaker jump penalty."""
 
@@ -152,7 +152,7 @@ class JumpPenaltyStepper:
             layer.replace_grid(basis, grid, layer.edge_coefficients())
         self._take_grids()
         self.parameters.write(self.model, values)
-        return gained if off_grid_share(self.model, u) <= MAX_OFF_GRID_SHARE else -math.inf, error, jumps
+        return -math.inf if strays(self.model, u) else gained, error, jumps
 
     def _take_grids(self) -> None:
         """Works out again what depends on the grids."""
