@@ -7,14 +7,14 @@ from splinework.interpret.edit import insert, refine
 from splinework.splines import grid_points
 from splinework.train import refinement
 from splinework.train.data_objective import DataObjective
-from splinework.train.grid_adaptation import adapt_grids, extend_grids
+from splinework.train.grid_adaptation import MAX_OFF_GRID_SHARE, adapt_grids, extend_grids, off_grid_share
 from splinework.train.jacobian import ParameterVector
 from splinework.train.losses import Huber
 from splinework.train.optim import LevenbergMarquardt
 from splinework.train.refinement import MAX_CELL_SHARE, cell_scores, residual_knots
 from splinework.train.run import TrainingRun
 from tests.contracts.cases import relative_distance, seeded
-from tests.train.cases import SHAPES, descent, fresh, noise, objective_of, smooth, thinned, uniform
+from tests.train.cases import SHAPES, descent, fresh, noise, objective_of, quick, smooth, thinned, uniform
 
 PLACE = 0.3
 
@@ -149,3 +149,31 @@ def test_uneven_hidden_grids_are_widened_as_even_ones_and_fitted_on():
     again = objective.on(finer)
     values = descent(LevenbergMarquardt().attach(again, 15, seeded()), again, 15)
     assert values[-1] < 0.9 * values[0]
+
+
+class Shares:
+    """A callback that keeps the share of rows off hidden grids after every step."""
+
+    def __init__(self, x):
+        self.x, self.found = x, []
+
+    def watch(self, step, model):
+        self.found.append(off_grid_share(model, model.input_scaling(self.x)))
+
+    def __call__(self, step):
+        pass
+
+
+@pytest.mark.parametrize("optimiser", ["lm", "varpro", "newton-cg", "lbfgs", "adam"])
+@pytest.mark.parametrize("hidden", [[3], [3, 2]])
+@pytest.mark.parametrize(("grid", "noisy"), [(3, 0.0), (20, 0.1)])
+def test_hidden_grids_hold_the_activations_of_every_state_that_may_be_the_best(optimiser, hidden, grid, noisy):
+    x = uniform(150)
+    y, shares = torch.sin(5 * x[:, :1] * x[:, 1:]) + noisy * noise(150), Shares(x)
+    fit = quick(
+        fresh([2, *hidden, 1], grid=grid), x, y, optimiser=optimiser, steps=25, validation=0.0, callbacks=[shares]
+    )
+    if optimiser in ("lm", "varpro", "newton-cg"):
+        assert len(shares.found) >= 10
+        assert max(shares.found) <= MAX_OFF_GRID_SHARE
+    assert off_grid_share(fit.model, fit.model.input_scaling(x)) <= MAX_OFF_GRID_SHARE

@@ -20,7 +20,7 @@ from torch import Tensor
 from splinework.tabular.design import DesignMatrix
 from splinework.tabular.multinomial import solve_classes
 from splinework.tabular.tasks import Multiclass, Task
-from splinework.train.smoothing import fellner_schall_update
+from splinework.train.mixed_model import NormalEquations, PenalisedSolution
 
 MAX_ROUNDS = 30
 """Iterations of the fixed point; on most tables far fewer suffice."""
@@ -204,21 +204,6 @@ def posteriors(
 
 
 @dataclass(frozen=True)
-class _NormalEquations:
-    """Normal equations of weighted least squares about the means: `centre` of the columns, `level` of the target."""
-
-    centre: Tensor
-    gram: Tensor
-    level: Tensor
-    moments: Tensor
-    spread: Tensor
-
-    def residual(self, coefficients: Tensor) -> Tensor:
-        """Weighted residual sum of squares of these coefficients."""
-        return self.spread - 2 * self.moments @ coefficients + coefficients @ (self.gram @ coefficients)
-
-
-@dataclass(frozen=True)
 class _AdditiveSolver:
     """Rows and likelihood, with the steps that update a fit in place."""
 
@@ -238,29 +223,27 @@ class _AdditiveSolver:
             )
             state = replace(state, coefficients=coefficients, bias=bias)
         for j in range(self.y.shape[1]):
-            self._penalties(state, j, *(self.information(state, j)[1:] if together else self.solve(state, j)))
+            found = self.information(state, j) if together else self.solve(state, j)
+            noise = None if self.task.has_dispersion else 1.0
+            bounds, at = (self.task.min_penalty, MAX_PENALTY), state.coefficients[:, j]
+            state.penalties[:, j] = found.updated_penalties(self.design.blocks, *bounds, noise=noise, at=at)
         return state
 
-    def information(self, state: AdditiveFit, j: int) -> tuple[Tensor, Tensor, _NormalEquations]:
-        """Cholesky factor and inverse of output j's penalised normal equations, and these; sets its degrees of freedom."""
-        normal = self.normal(state, j)
-        loose = normal.gram.clone()
-        loose.diagonal().add_(state.penalties[:, j])
-        factor = torch.linalg.cholesky(loose)
-        inverse = torch.cholesky_inverse(factor)
-        state.degrees_of_freedom[j] = (inverse * normal.gram).sum()
-        return factor, inverse, normal
+    def information(self, state: AdditiveFit, j: int) -> PenalisedSolution:
+        """The solution of output j's normal equations at its penalties; sets its degrees of freedom."""
+        found = PenalisedSolution.of(self.normal(state, j), state.penalties[:, j].clone())
+        state.degrees_of_freedom[j] = found.freedom
+        return found
 
-    def solve(self, state: AdditiveFit, j: int) -> tuple[Tensor, _NormalEquations]:
-        """Solves for output j's coefficients at its penalties; returns the inverse of the penalised matrix, too."""
-        factor, inverse, normal = self.information(state, j)
-        found = torch.cholesky_solve(normal.moments[:, None], factor)[:, 0]
-        level = normal.level - normal.centre @ found
+    def solve(self, state: AdditiveFit, j: int) -> PenalisedSolution:
+        """Moves output j's coefficients to the solution at its penalties."""
+        found = self.information(state, j)
+        level = found.equations.level - found.equations.centre @ found.coefficients
         if self.task.is_quadratic:
-            state.coefficients[:, j], state.bias[j] = found, level
+            state.coefficients[:, j], state.bias[j] = found.coefficients, level
         else:
-            self._step(state, j, found, level)
-        return inverse, normal
+            self._step(state, j, found.coefficients, level)
+        return found
 
     def settle(self, state: AdditiveFit) -> None:
         """Solves for the coefficients at fixed penalties."""
@@ -273,23 +256,7 @@ class _AdditiveSolver:
             if adaptive and moved <= STEP_TOLERANCE * state.coefficients.abs().amax():
                 break
 
-    def _penalties(self, state: AdditiveFit, j: int, inverse: Tensor, normal: _NormalEquations) -> None:
-        """One Fellner–Schall update of output j's penalties; `tr(S⁻S_j) = m / λ` for a block of m columns."""
-        coefficients, penalties = state.coefficients[:, j], state.penalties[:, j]
-        noise = 1.0
-        if self.task.has_dispersion:
-            count = int((self.weights > 0).sum())
-            noise = float(
-                normal.residual(coefficients).clamp_min(0) / (count - 1 - state.degrees_of_freedom[j]).clamp_min(1.0)
-            )
-        blocks = self.design.blocks
-        sums = penalties.new_zeros(int(blocks.max()) + 1)
-        size = sums.index_add(0, blocks, coefficients**2)
-        asked = noise * sums.index_add(0, blocks, 1 / penalties - inverse.diagonal())
-        updated = fellner_schall_update(penalties, asked[blocks], size[blocks])
-        state.penalties[:, j] = updated.clamp(self.task.min_penalty, MAX_PENALTY)
-
-    def normal(self, state: AdditiveFit, j: int) -> _NormalEquations:
+    def normal(self, state: AdditiveFit, j: int) -> NormalEquations:
         """The normal equations of output j at the present outputs."""
         if self.task.is_quadratic:
             return self._fixed[j]
@@ -304,7 +271,7 @@ class _AdditiveSolver:
         return normal
 
     @cached_property
-    def _fixed(self) -> list[_NormalEquations]:
+    def _fixed(self) -> list[NormalEquations]:
         """The equations of every output of least squares, which stay the same."""
         return self._equations(self.y, self.weights, self._own_products)
 
@@ -313,12 +280,13 @@ class _AdditiveSolver:
         """Means and cross products of the columns with the rows' own weights."""
         return self.products or self.design.about_mean(self.weights)
 
-    def _equations(self, targets: Tensor, weights: Tensor, products: tuple[Tensor, Tensor]) -> list[_NormalEquations]:
+    def _equations(self, targets: Tensor, weights: Tensor, products: tuple[Tensor, Tensor]) -> list[NormalEquations]:
         levels = (weights @ targets) / weights.sum()
         off = targets - levels
         moments, spreads = self.design.moments(weights[:, None] * off), weights @ off**2
+        count = int((self.weights > 0).sum())
         return [
-            _NormalEquations(*products, level, moment, spread)
+            NormalEquations(count, *products, level, moment, spread)
             for level, moment, spread in zip(levels, moments.T, spreads, strict=True)
         ]
 

@@ -34,15 +34,13 @@ from splinework.train.curve import (
 )
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples
-from splinework.train.gaussian_process import cholesky_factor
-from splinework.train.smoothing import fellner_schall_update, penalty_matrices
+from splinework.train.mixed_model import NormalEquations, PenalisedSolution, restricted_fit
+from splinework.train.smoothing import penalty_matrices
 
 DEGREES, MIN_RESOLUTION, MAX_RESOLUTION = (3, 5), 5, 320
 """Degrees that are compared, and the fewest and most intervals; their number is doubled in between."""
 MAX_COLUMNS = 1000
 """Most coefficients of all curves together: a step of the fixed point costs their cube."""
-MAX_UPDATES, FREEDOM_TOLERANCE = 40, 2e-3
-"""Most steps of the fixed point, and the relative change of the effective parameters that ends them."""
 MIN_STRENGTH, MAX_STRENGTH, SMALL_SHARE = 1e-12, 1e8, 1e-3
 """Bounds of λ and μ, and small ones to start from, as a share of the sums of squares of the functions at the rows."""
 MIN_FREE_VALUES = 0.05
@@ -127,6 +125,14 @@ class CurveCoordinates:
         """Number of functions of all inputs."""
         return self.means.numel()
 
+    @property
+    def variances(self) -> Tensor:
+        """Number of the variance of every function, `(P,)`: those of the bends of all inputs, then those of the lines."""
+        inputs, size = self.means.shape
+        number = torch.arange(inputs, device=self.means.device)[:, None].repeat(1, size)
+        number[:, 0] += inputs
+        return number.flatten()
+
     def rows(self, u: Tensor) -> Tensor:
         """Centred values of all functions `(N, d · M)` at `u (N, d)`."""
         low, high = self.basis.domain(self.grid)
@@ -139,17 +145,6 @@ class CurveCoordinates:
         for start in range(0, len(u), step):
             at = slice(start, start + step)
             yield at, self.rows(u[at])
-
-
-@dataclass(frozen=True)
-class _Solution:
-    """Coefficients `(P,)`, strengths `(2, d)`, effective parameters and noise of one output, and a root of the inverse."""
-
-    coefficients: Tensor
-    strengths: Tensor
-    freedom: float
-    noise: float
-    root: Tensor
 
 
 def is_estimable(objective: DataObjective) -> bool:
@@ -189,35 +184,36 @@ def additive_fit(model: KAN, rows: Samples, max_columns: int = MAX_COLUMNS) -> S
                 best = score, basis, strengths
     assert best is not None
     design = CurveCoordinates.on(layer, best[1], u, weights)
-    products = _products(design, u, t, weights)
-    found = [_solve(design, products, j, best[2][:, :, j]) for j in range(t.shape[1])]
-    left_out, _ = _cross_validated(design, products, found, u, t, weights)
+    equations = _equations(design, u, t, weights)
+    found = [_solve(design, each, strengths) for each, strengths in zip(equations, best[2].unbind(2), strict=True)]
+    noise = tuple(float(each.noise().sqrt()) for each in found)
     return SumOfCurves(
-        _network(model, design, found, products.level),
-        torch.stack([each.strengths for each in found], dim=2),
-        tuple(each.freedom for each in found),
-        tuple(each.noise for each in found),
-        left_out,
-        tuple(each.noise * each.root for each in found),
+        _network(model, design, found),
+        _strengths(design, found),
+        tuple(1 + float(each.freedom) for each in found),
+        noise,
+        _cross_validated(design, found, u, t, weights)[0],
+        tuple(size * each.root for size, each in zip(noise, found, strict=True)),
         design,
     )
 
 
 def _cross_validated(
-    design: CurveCoordinates, products: _Products, found: Sequence[_Solution], u: Tensor, t: Tensor, weights: Tensor
+    design: CurveCoordinates, found: Sequence[PenalisedSolution], u: Tensor, t: Tensor, weights: Tensor
 ) -> tuple[Tensor, float]:
     """Residuals of the rows under the curves without them, `(N, q)`, and the criterion.
 
     That is the sum over the outputs of `log RSS - 2 log(1 - 1.4 edf / N)` or, if it is larger, of `log Σ left_out²`. Errors
     below what rounding leaves of the targets are not compared.
     """
-    errors, leverage = t - products.level, (weights / weights.sum())[:, None].repeat(1, t.shape[1])
+    errors, leverage = t - _levels(found), (weights / weights.sum())[:, None].repeat(1, t.shape[1])
+    roots = [each.root for each in found]
     for at, block in design.blocks(u):
-        for j, each in enumerate(found):
+        for j, (each, root) in enumerate(zip(found, roots, strict=True)):
             errors[at, j] -= block @ each.coefficients
-            leverage[at, j] += weights[at] * (block @ each.root).square().sum(1)
+            leverage[at, j] += weights[at] * (block @ root).square().sum(1)
     left_out = errors / (1 - leverage).clamp_min(MIN_FREE_SHARE)
-    left = 1 - FREEDOM_COST * torch.tensor([each.freedom for each in found]).to(t) / len(t)
+    left = 1 - FREEDOM_COST * torch.stack([1 + each.freedom for each in found]) / len(t)
     if bool((left < MIN_FREE_VALUES).any()):
         return left_out, math.inf
     floor = len(t) * (1e-8 * t.abs().amax(0).clamp_min(1e-100)).square()
@@ -225,18 +221,8 @@ def _cross_validated(
     return left_out, float(torch.maximum(generalised, torch.log(weights @ left_out.square() + floor)).sum())
 
 
-@dataclass(frozen=True)
-class _Products:
-    """Weighted cross products about the means: `gram` of the functions, `moments` with the targets, and the targets' own."""
-
-    count: int
-    gram: Tensor
-    moments: Tensor
-    squares: Tensor
-    level: Tensor
-
-
-def _products(design: CurveCoordinates, u: Tensor, t: Tensor, weights: Tensor) -> _Products:
+def _equations(design: CurveCoordinates, u: Tensor, t: Tensor, weights: Tensor) -> list[NormalEquations]:
+    """The normal equations of every output; the functions have their means taken off already."""
     level = weights @ t / weights.sum()
     off = t - level
     gram, moments = u.new_zeros(design.width, design.width), u.new_zeros(design.width, t.shape[1])
@@ -244,7 +230,11 @@ def _products(design: CurveCoordinates, u: Tensor, t: Tensor, weights: Tensor) -
         weighted = block * weights[at, None]
         gram += weighted.T @ block
         moments += weighted.T @ off[at]
-    return _Products(int((weights > 0).sum()), gram, moments, weights @ off.square(), level)
+    count, centre = int((weights > 0).sum()), gram.new_zeros(design.width)
+    return [
+        NormalEquations(count, centre, gram, *parts)
+        for parts in zip(level, moments.T, weights @ off.square(), strict=True)
+    ]
 
 
 def _criterion(
@@ -255,49 +245,33 @@ def _criterion(
     From large strengths on, or those `before` on fewer intervals, the fixed point may never see a wave; from small ones it may
     end at curves that follow the noise of few rows.
     """
-    products = _products(design, u, t, weights)
-    sizes = products.gram.diagonal().view(design.means.shape)
+    equations = _equations(design, u, t, weights)
+    sizes = equations[0].gram.diagonal().view(design.means.shape)
     large = torch.stack([sizes[:, 1:].mean(1), sizes[:, 0]]).clamp_min(1e-300)[:, :, None].expand(-1, -1, t.shape[1])
     tried = []
     for start in (large if before is None else before, SMALL_SHARE * large):
-        found = [_solve(design, products, j, start[:, :, j]) for j in range(t.shape[1])]
-        score = _cross_validated(design, products, found, u, t, weights)[1]
-        tried.append((score, torch.stack([each.strengths for each in found], dim=2)))
+        found = [_solve(design, each, strengths) for each, strengths in zip(equations, start.unbind(2), strict=True)]
+        tried.append((_cross_validated(design, found, u, t, weights)[1], _strengths(design, found)))
     return min(tried, key=lambda each: each[0])
 
 
-def _solve(design: CurveCoordinates, products: _Products, j: int, strengths: Tensor) -> _Solution:
+def _solve(design: CurveCoordinates, equations: NormalEquations, strengths: Tensor) -> PenalisedSolution:
     """The fixed point of the strengths `(2, d)` of one output, starting from given ones."""
-    gram, moments, shape = products.gram, products.moments[:, j], design.means.shape
-    constant = not float(products.squares[j]) > 0
-    if constant:  # without noise the fixed point would go down for ever
-        strengths = torch.full_like(strengths, MAX_STRENGTH)
-    before = math.inf
-    for number in range(MAX_UPDATES + 1):
-        penalties = torch.cat([strengths[1, :, None], strengths[0, :, None].expand(-1, shape[1] - 1)], dim=1).flatten()
-        scale = (gram.diagonal() + penalties).rsqrt()  # of a matrix whose diagonal is one rounding costs least
-        matrix = gram * scale[:, None] * scale
-        matrix.diagonal().add_(scale.square() * penalties)
-        factor = cholesky_factor(matrix)
-        inverse = torch.cholesky_inverse(factor)
-        coefficients = scale * torch.cholesky_solve((scale * moments)[:, None], factor)[:, 0]
-        covariance = inverse.diagonal() * scale.square()
-        freedom = float((1 - penalties * covariance).sum()) + 1
-        residual = products.squares[j] - coefficients @ (2 * moments - gram @ coefficients)
-        noise = float(residual.clamp_min(1e-30 * products.squares[j])) / max(products.count - freedom, 1.0)
-        if constant or number == MAX_UPDATES or abs(freedom - before) <= FREEDOM_TOLERANCE * freedom:
-            break
-        before = freedom
-        asked, sizes = (
-            torch.stack([each[:, 1:].sum(1), each[:, 0]])
-            for each in ((1 / penalties - covariance).view(shape), coefficients.square().view(shape))
-        )
-        strengths = fellner_schall_update(strengths, noise * asked, sizes).clamp(MIN_STRENGTH, MAX_STRENGTH)
-    root = scale[:, None] * torch.linalg.solve_triangular(factor, torch.eye(len(factor)).to(factor), upper=False).T
-    return _Solution(coefficients, strengths, freedom, noise**0.5, root)
+    blocks = design.variances
+    return restricted_fit(equations, blocks, strengths.flatten()[blocks], MIN_STRENGTH, MAX_STRENGTH)
 
 
-def _network(model: KAN, design: CurveCoordinates, found: Sequence[_Solution], level: Tensor) -> KAN:
+def _strengths(design: CurveCoordinates, found: Sequence[PenalisedSolution]) -> Tensor:
+    """λ and μ of every curve, `(2, d, q)`."""
+    penalties = torch.stack([each.penalties for each in found], dim=1).unflatten(0, design.means.shape)
+    return torch.stack([penalties[:, 1], penalties[:, 0]])
+
+
+def _levels(found: Sequence[PenalisedSolution]) -> Tensor:
+    return torch.stack([each.equations.level for each in found])
+
+
+def _network(model: KAN, design: CurveCoordinates, found: Sequence[PenalisedSolution]) -> KAN:
     """The network `[d, q]` of the curves."""
     basis = design.basis
     made = KAN(
@@ -314,7 +288,7 @@ def _network(model: KAN, design: CurveCoordinates, found: Sequence[_Solution], l
     values -= torch.einsum("im,imq->iq", design.means, coefficients)[:, None]  # splines sum up to one
     layer.replace_grid(basis, design.grid, values)
     assert layer.bias is not None
-    layer.bias.copy_(level)
+    layer.bias.copy_(_levels(found))
     return made
 
 

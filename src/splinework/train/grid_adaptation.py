@@ -1,5 +1,7 @@
 """Grids that follow the activations during training: adapted while little is learned, widened once much is."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -13,6 +15,10 @@ MARGIN_SHARE = 0.05
 """How far hidden grids reach beyond the activations: new data go further than those at hand, and so do later steps."""
 MAX_ADAPTING_ROWS = 20_000
 """Rows, besides the outermost ones, at which a grid is adapted and its functions are fitted again; more would not move it."""
+MAX_OFF_GRID_SHARE = 0.01
+"""Share of the rows that a state of a fit may leave beyond a hidden grid, where widening it would undo what was gained."""
+MIN_PART_STEPS = 10
+"""Steps between two changes of the grids by a method that does not move them itself; fewer do not show whether it diverges."""
 MAX_EXTENSION_SHARE = 0.5
 """Share of a grid's width beyond which a polynomial is not trusted to go on."""
 
@@ -39,6 +45,21 @@ def adapt_grids(model: KAN, u: Tensor) -> None:
 
 
 @torch.no_grad()
+def off_grid_share(model: KAN, u: Tensor) -> float:
+    """The largest share of the rows `u (N, inputs)` that lie beyond the ends of a hidden node's grid."""
+    share = 0.0
+    for layer, seen in _hidden_layers(model, u):
+        low, high = layer.basis.domain(layer.grid)
+        share = max(share, float(((seen < low) | (seen > high)).double().mean(0).max()))
+    return share
+
+
+def strays(model: KAN, u: Tensor) -> bool:
+    """Whether a state of a fit leaves more than `MAX_OFF_GRID_SHARE` of its rows beyond a hidden grid."""
+    return off_grid_share(model, u) > MAX_OFF_GRID_SHARE
+
+
+@torch.no_grad()
 def extend_grids(model: KAN, u: Tensor, *, near: float = 0.2) -> None:
     """Moves the ends of hidden grids outwards where activations have come near; the function inside is kept exactly.
 
@@ -48,20 +69,29 @@ def extend_grids(model: KAN, u: Tensor, *, near: float = 0.2) -> None:
     Args:
         model: Changed in place.
         u: Training rows in network units, `(N, inputs)`.
-        near: Share of the margin that must be left; 1 for the last time, as new data will go further than those at hand.
+        near: Share of the margin that must be left; 1 for the last time, as new data will go further than those at hand; 0 to
+            move only ends that activations have left.
     """
-    for index, (layer, nodes) in enumerate(zip(model.kan_layers, model.config.nodes[1:], strict=True)):
-        if index and layer.grid_kind == "adaptive" and layer.basis.degree is not None:
-            low, high = layer.basis.domain(layer.grid)
-            least, most = u.amin(0), u.amax(0)
-            margin = MARGIN_SHARE * (most - least)
-            close = (least < low + near * margin) | (most > high - near * margin)
-            far = torch.maximum(low - least, most - high) > MAX_EXTENSION_SHARE * (high - low)
-            if bool(far.any()):
-                adapt_layer(layer, _thinned(u), grid_eps=model.config.grid_eps, margin=MARGIN_SHARE, tolerance=None)
-            elif bool(close.any()):
-                _move_ends(layer, torch.minimum(low, least - margin), torch.maximum(high, most + margin))
+    for layer, activations in _hidden_layers(model, u):
+        low, high = layer.basis.domain(layer.grid)
+        seen = activations if layer.shaping is None else layer.shaping.symmetrised(activations, low, high)
+        least, most = seen.amin(0), seen.amax(0)
+        margin = MARGIN_SHARE * (most - least)
+        close = (least < low + near * margin) | (most > high - near * margin)
+        far = torch.maximum(low - least, most - high) > MAX_EXTENSION_SHARE * (high - low)
+        if bool(far.any()):
+            eps = model.config.grid_eps
+            adapt_layer(layer, _thinned(activations), grid_eps=eps, margin=MARGIN_SHARE, tolerance=None)
+        elif bool(close.any()):
+            _move_ends(layer, torch.minimum(low, least - margin), torch.maximum(high, most + margin))
+
+
+def _hidden_layers(model: KAN, u: Tensor) -> Iterator[tuple[KANLayer, Tensor]]:
+    """The layers behind hidden nodes whose grids may follow, with their inputs; one may be changed before the next comes."""
+    for layer, following, nodes in zip(model.kan_layers, model.kan_layers[1:], model.config.nodes[1:-1], strict=False):
         u = nodes.combine(layer(u))
+        if following.grid_kind == "adaptive" and following.basis.degree is not None:
+            yield following, u
 
 
 def _thinned(u: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from splinework.nn.network import KAN
 from splinework.splines import grid_points
 from splinework.splines.bases import LINEAR_BASIS
 from splinework.train.coordinates import effective_parameters
+from splinework.train.following import follow
 from splinework.train.grid_adaptation import extend_grids
 from splinework.train.jacobian import ParameterVector
 from splinework.train.objective import MAX_CHEAP_WORK, Objective
@@ -62,6 +63,9 @@ def converge(
         stage: Name of the stage; that of the steps on the sample is `stage, sample`.
         unless: Whether the sample has shown that steps on all rows would be in vain.
     """
+    if not optimiser.second_order and len(objective.model.kan_layers) > 1:
+        follow(run, objective, optimiser, steps, stage)
+        return
     scout = objective.subsample()
     if optimiser.second_order and scout.count < objective.count:
         # The error on rows of the sample says nothing of the others; held-out rows do.

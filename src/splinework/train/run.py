@@ -16,6 +16,7 @@ from splinework.errors import warn
 from splinework.nn.network import KAN
 from splinework.train.callbacks import Callback, Step, StopTraining, notify
 from splinework.train.coordinates import is_shaped, project_onto_shapes
+from splinework.train.grid_adaptation import MIN_PART_STEPS, strays
 from splinework.train.history import History, history_from_dict
 from splinework.train.journal import CHECKPOINT_SECONDS, Journal, Snapshot
 from splinework.train.objective import Objective
@@ -107,8 +108,8 @@ class TrainingRun:
     ) -> float:
         """Takes up to `steps` steps; returns the objective.
 
-        Ends early when the optimiser is exhausted, or when ten steps together gained less than the share `settles`
-        (that of the optimiser, where None is given).
+        Ends early when the optimiser is exhausted or has left the hidden grids, or when ten steps together gained less than
+        the share `settles` (that of the optimiser, where None is given).
         """
         number = self.stages
         self.stages += 1
@@ -143,17 +144,16 @@ class TrainingRun:
                 continue
             unseen = 0
             value = objective.value_on_all_rows() if value is None else value
-            length = _length(objective.model)
+            length = float(get_total_norm(objective.model.parameters()))
             if not (math.isfinite(value) and math.isfinite(length)):
                 self.stopped = (
                     "the fit diverged, or its numbers stopped being finite; the best state before that was kept"
                 )
                 break
             values.append(value)
-            self._record(objective, stepper, value, stage, length, time.monotonic() - began)
-            if stepper.exhausted or (
-                len(values) > window and values[-window - 1] - value <= share * values[-window - 1]
-            ):
+            strayed = self._record(objective, stepper, value, stage, length, time.monotonic() - began)
+            settled = len(values) > window and values[-window - 1] - value <= share * values[-window - 1]
+            if stepper.exhausted or settled or (strayed and count >= MIN_PART_STEPS):
                 break
             if self.journal.path is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
                 kept = {"stepper": stepper.state(), "values": values[-11:], "unseen": unseen, "count": count}
@@ -190,8 +190,8 @@ class TrainingRun:
     def record(self, objective: Objective, stage: str) -> None:
         """Puts a state that was found without steps into the history."""
         self.taken += 1
-        value = objective.value_on_all_rows()
-        self._record(objective, None, value, stage, _length(objective.model), 0.0)
+        length = float(get_total_norm(objective.model.parameters()))
+        self._record(objective, None, objective.value_on_all_rows(), stage, length, 0.0)
 
     def mark(self) -> None:
         """Remembers the best state so far, for `rewind`."""
@@ -214,7 +214,8 @@ class TrainingRun:
     @torch.no_grad()
     def _record(
         self, objective: Objective, stepper: Stepper | None, value: float, stage: str, length: float, seconds: float
-    ) -> None:
+    ) -> bool:
+        """Puts a step into the history; returns whether it left hidden grids behind, as it does not move them itself."""
         model = objective.model
         loss = value - float(objective.penalty()) if objective.penalties else value
         held = self._held_out_loss(model)
@@ -238,11 +239,13 @@ class TrainingRun:
         )
         self.history.steps.append(step)
         score = self._score(objective, value, held)
-        self.last_is_best = self.judging and score < self.best_score
+        strayed = not getattr(stepper, "follows", stepper is None) and strays(model, objective.activations())
+        self.last_is_best = self.judging and score < self.best_score and not strayed
         if self.last_is_best:
             self.best_score, self.best, self.best_penalties = score, _snapshot(model, self.best), objective.penalties
             self.best_stage = self.stages - 1
         self._call_back(step, model)
+        return strayed
 
     def _call_back(self, step: Step, model: KAN | None = None) -> None:
         for callback in self.callbacks:
@@ -330,15 +333,11 @@ class TrainingRun:
         return other
 
 
-def _length(model: KAN) -> float:
-    """Euclidean norm of all numbers; not finite where one of them is not."""
-    return float(get_total_norm(model.parameters()))
-
-
 def _snapshot(model: KAN, older: KAN | None) -> KAN:
-    """A copy of the model; into an older copy of it where the shape is the same, which is far faster."""
-    if older is None or [layer.basis for layer in older.kan_layers] != [layer.basis for layer in model.kan_layers]:
-        return copy.deepcopy(model)
+    """A copy of the model; into an older copy of it where shapes and grids are the same, which is far faster."""
+    layers = [] if older is None else zip(older.kan_layers, model.kan_layers, strict=True)
+    if older is None or any(a.basis != b.basis or not torch.equal(a.grid, b.grid) for a, b in layers):
+        return copy.deepcopy(model)  # layers keep what they have worked out from their grids
     new, old = _tensors(model), _tensors(older)
     if [t.shape for t in new] != [t.shape for t in old]:
         return copy.deepcopy(model)

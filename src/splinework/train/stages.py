@@ -13,7 +13,6 @@ from splinework.train.grid_adaptation import adapt_grids, extend_grids
 from splinework.train.losses import Squared
 from splinework.train.multistart import best_start, reinitialised
 from splinework.train.objective import MAX_CHEAP_WORK, Objective
-from splinework.train.optim import Optimiser
 from splinework.train.plan import TrainingPlan, is_expensive
 from splinework.train.refinement import (
     MAX_UNEXPLAINED_SHARE,
@@ -33,10 +32,6 @@ MIN_VALUES_PER_PARAMETER, MAX_NEGLIGIBLE_SHARE = 4, 1e-4
 N_SMOOTHED_STARTS, MAX_SCARCE_VALUES_PER_PARAMETER = 4, 10
 """Starts that are smoothed where data are noisy and values per parameter fewer than this: the error of an overfitted start does
 not show which is the best, and the held-out rows do."""
-FOLLOWING_SHARES, MAX_ADAPTING_SHARE = (0.05, 0.15, 0.4, 0.8, 1.0), 0.4
-"""Shares of the steps of a first-order method after which grids follow, and from which on coefficients are not refitted."""
-MIN_PART_STEPS = 10
-"""Steps between two changes of the grids; fewer do not show whether a fit diverges."""
 MARGIN_ERROR_TOLERANCE, MARGIN_SPREAD_TOLERANCE = 0.01, 1e-9
 """Shares of the error and of the spread by which wider grids may change the error of rows that lay beyond the old ones."""
 
@@ -62,11 +57,8 @@ def run_stages(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Ob
     begun = copy.deepcopy(objective.model) if plan.smooths != "never" and len(model.kan_layers) > 1 else None
     extend_grids(objective.model, objective.activations())
     stage = f"grid {objective.model.kan_layers[0].basis.resolution}"
-    if method.second_order or len(objective.model.kan_layers) == 1:
-        # A sample that is noisy says that smoothing comes next, which begins anew.
-        converge(run, objective, method, budget, stage, unless=lambda: _needs_smoothing(run, objective, plan))
-    else:
-        _follow(run, objective, method, budget, stage)
+    # A sample that is noisy says that smoothing comes next, which begins anew.
+    converge(run, objective, method, budget, stage, unless=lambda: _needs_smoothing(run, objective, plan))
     if run.over or (plan.grids == "auto" and not method.second_order):
         return objective
     finer = min(budget, MAX_REFINEMENT_STEPS) if method.second_order else budget
@@ -91,25 +83,6 @@ def _needs_smoothing(run: TrainingRun, objective: Objective, plan: TrainingPlan)
     if plan.smooths != "noisy":
         return plan.smooths == "always"
     return objective.unexplained_share() > MAX_UNEXPLAINED_SHARE or lacks_judge(run, objective)
-
-
-def _follow(run: TrainingRun, objective: Objective, method: Optimiser, steps: int, stage: str) -> None:
-    """Steps of a first-order or quasi-Newton method in parts, between which the grids follow the activations.
-
-    A change of grids ends what such a method knows of the curvature, so there are few of them: coefficients are refitted while
-    little is learned, later only the ends of the grids move.
-    """
-    done = 0
-    for share in FOLLOWING_SHARES:
-        part = round(share * steps) - done
-        if part < MIN_PART_STEPS and done + part < steps:
-            continue
-        run.advance(objective, method, part, stage)
-        done += part
-        if run.over or done == steps:
-            return
-        move = adapt_grids if share < MAX_ADAPTING_SHARE else extend_grids
-        move(objective.model, objective.activations())
 
 
 def _smoothed(run: TrainingRun, objective: Objective, plan: TrainingPlan, begun: KAN | None = None) -> Objective:
@@ -159,10 +132,14 @@ def extend_margins(run: TrainingRun, objective: Objective) -> None:
     """Widens the hidden grids of the best state to their whole margin, where that costs next to nothing: new data go further."""
     if run.best is None or not run.taken or not run.best_score < math.inf:
         return
-    wider = replace(objective.on(copy.deepcopy(run.best)), penalties=run.best_penalties)
+    present = replace(objective.on(run.best), penalties=run.best_penalties)
+    wider = present.on(copy.deepcopy(run.best))
     extend_grids(wider.model, wider.activations(), near=1.0)
-    score = run.score(wider)
-    if score <= run.best_score * (1 + MARGIN_ERROR_TOLERANCE) + MARGIN_SPREAD_TOLERANCE * wider.spread**0.5:
+    score, little = run.score(wider), MARGIN_SPREAD_TOLERANCE * wider.spread**0.5
+    # Held-out rows, which judge a state, are few: the rows of the fit see more of what the polynomials do further out.
+    fitted = [math.sqrt(max(each.value_on_all_rows(), 0.0)) for each in (wider, present)]
+    errors = ((score, run.best_score), fitted)
+    if all(after <= before * (1 + MARGIN_ERROR_TOLERANCE) + little for after, before in errors):
         run.best, run.best_score = wider.model, score
 
 

@@ -27,7 +27,7 @@ from splinework.train.options import TrainingOptions
 from splinework.train.plan import TrainingPlan
 from splinework.train.run import TrainingRun
 from splinework.train.smoothing import lacks_judge, smooth_edges
-from splinework.train.stages import run_stages
+from splinework.train.stages import extend_margins, run_stages
 
 MIN_ROWS, MAX_ROWS, MAX_INPUTS, MAX_OUTPUTS = 8, 20_000, 20, 6
 """Sizes for which there is a teacher: with fewer rows nothing can be estimated, more say enough themselves."""
@@ -283,6 +283,7 @@ def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed
     run.judge_anew(student, None)
     with run.approximating("teacher, ", TARGET_SHARE * knowing.uncertainty(points), SETTLES):
         run.advance(student, plan.method, N_FINAL_STEPS, "polish")
+    extend_margins(run, student)  # of a few rows one is more than the points that a grid may leave out
     run.best_penalties = penalties
 
 

@@ -3,6 +3,7 @@
 What is added is a weight times `Σ_t (s^(k)(t+) - s^(k)(t-))²` over the inner knots t (Dierckx 1993).
 """
 
+import math
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import derivative_jumps
+from splinework.train.grid_adaptation import extend_grids, strays
 from splinework.train.jacobian import ParameterVector
 from splinework.train.objective import Objective
 
@@ -101,13 +103,16 @@ class JumpPenaltyStepper:
         ratio: Largest ratio of the jump penalty to the error; 0 switches it off.
     """
 
+    follows = True
+    """Whether hidden grids follow the activations as a part of every step."""
     uses_qr = False
     """Whether the steps come from a QR factorisation, which allows a weaker jump penalty."""
 
     def __init__(self, objective: Objective, ratio: float) -> None:
         self.objective, self.model = objective, objective.model
         self.parameters = ParameterVector.of(self.model)
-        self.jump_penalty = JumpPenalty(self.model, self.parameters)
+        extend_grids(self.model, objective.activations(), near=0.0)
+        self._take_grids()
         self.ratio, self.weight = ratio, MAX_WEIGHT if ratio else 0.0
         self.spread = objective.spread or 1.0
         self.error, self.jump_size = self._evaluate()
@@ -122,6 +127,36 @@ class JumpPenaltyStepper:
         """Goes on where `state` was."""
         for name, value in state.items():
             setattr(self, name, value)
+
+    def _trial(self) -> tuple[float, float, float]:
+        """What the model at hand gains, its objective and its squared jumps; hidden grids have followed its activations.
+
+        A step that gains only on the tails of hidden grids, where edges are straight lines, is none: the next one would begin
+        where splines have no say. Not finite, or not positive, for a step to be refused.
+        """
+        error, jumps = self._evaluate()
+        gained = self.value - (error + self.weight * jumps)
+        if not (math.isfinite(gained) and gained > 0):
+            return gained, error, jumps
+        layers, u = self.model.kan_layers, self.objective.activations()
+        before, values = [(layer, layer.basis, layer.grid) for layer in layers], self.parameters.read(self.model)
+        extend_grids(self.model, u, near=0.0)
+        if all(layer.grid is grid for layer, _, grid in before):
+            return gained, error, jumps
+        self._take_grids()
+        followed, followed_jumps = self._evaluate()
+        gained_then = self.value - (followed + self.weight * followed_jumps)
+        if math.isfinite(gained_then) and gained_then > 0:
+            return gained_then, followed, followed_jumps
+        for layer, basis, grid in before:
+            layer.replace_grid(basis, grid, layer.edge_coefficients())
+        self._take_grids()
+        self.parameters.write(self.model, values)
+        return -math.inf if strays(self.model, u) else gained, error, jumps
+
+    def _take_grids(self) -> None:
+        """Works out again what depends on the grids."""
+        self.jump_penalty = JumpPenalty(self.model, self.parameters)
 
     def _evaluate(self) -> tuple[float, float]:
         """The objective, and the sum of the squared jumps."""

@@ -13,8 +13,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from splinework.train.coordinates import Coordinates
-from splinework.train.jacobian import ParameterVector
+from splinework.train.coordinates import Coordinates, is_shaped
 from splinework.train.objective import Objective
 from splinework.train.optim.base import Stepper
 from splinework.train.optim.damped_systems import DampedFactor, DampedSystem, NormalEquations
@@ -109,9 +108,14 @@ def _projected_newton(matrix: Tensor, vector: Tensor, low: Tensor, high: Tensor)
 class BoundedStepper(MarquardtStepper):
     """The stepper; what it moves are coordinates."""
 
-    def __init__(self, recipe: DampedLeastSquares, objective: Objective, coordinates: Coordinates) -> None:
+    coordinates: Coordinates
+    bounded: bool
+
+    def _take_grids(self) -> None:
+        super()._take_grids()
+        coordinates = Coordinates.of(self.model, self.parameters)
+        assert coordinates is not None
         self.coordinates, self.bounded = coordinates, coordinates.bounded
-        super().__init__(recipe, objective)
 
     def _read(self) -> Tensor:
         return self.coordinates.read(super()._read())
@@ -156,7 +160,4 @@ class LevenbergMarquardt(DampedLeastSquares):
     name: ClassVar[str] = "lm"
 
     def attach(self, objective: Objective, steps: int, generator: torch.Generator) -> Stepper:
-        coordinates = Coordinates.of(objective.model, ParameterVector.of(objective.model))
-        if coordinates is None:
-            return MarquardtStepper(self, objective)
-        return BoundedStepper(self, objective, coordinates)
+        return (BoundedStepper if is_shaped(objective.model) else MarquardtStepper)(self, objective)

@@ -101,8 +101,7 @@ class MarquardtStepper(JumpPenaltyStepper):
             factor = system.factor(self.damping)
             for move, straight in () if factor is None else self._moves(factor, start):
                 self._write(start + move)
-                error, roughness = self._evaluate()
-                gained = self.value - (error + self.weight * roughness)
+                gained, error, roughness = self._trial()
                 if math.isfinite(gained) and gained > 0:
                     self.step_norm = float(move.norm())
                     self._accept(gained / max(system.predicted_decrease(straight), 1e-300), error, roughness)

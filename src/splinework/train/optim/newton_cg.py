@@ -85,8 +85,7 @@ class _NewtonCGStepper(JumpPenaltyStepper):
         for _ in range(12):
             move, length, predicted_decrease = path.until(self.radius)
             self.parameters.write(self.model, start + move)
-            error, roughness = self._evaluate()
-            gained = before - (error + self.weight * roughness)
+            gained, error, roughness = self._trial()
             ratio = gained / max(predicted_decrease, 1e-300)
             # The last step promises less than the objective's rounding shows, and still brings digits of the numbers.
             self.exhausted = (

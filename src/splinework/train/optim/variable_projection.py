@@ -153,6 +153,10 @@ class _ProjectedStepper(MarquardtStepper):
         own, rest = ParameterVector.of(objective.model).spans(objective.model)[-1]
         super().__init__(recipe, objective, lightly=slice(own.start, rest.stop))
 
+    def _take_grids(self) -> None:
+        super()._take_grids()
+        self.last.jump_penalty = JumpPenalty(self.model, self.last.parameters)
+
     def step(self) -> float:
         if not self.projects and not self.exhausted:
             self.projects = True
