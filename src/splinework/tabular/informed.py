@@ -100,7 +100,7 @@ def train_informed(
     Raises:
         ConfigError: If two axioms contradict each other, or one cannot be built in.
     """
-    axioms = _all(known)
+    axioms = all_of(known)
     if axioms:  # contradictions are refused before anything is trained
         check_axioms(axioms, *names, box=torch.tensor(_box(rows), dtype=torch.float64), read_unit=read_unit)
     job = _InformedFit(rows, task, settings, seed, names, TrainingLog(on_step))
@@ -135,9 +135,7 @@ def check_constant(
     Raises:
         DataError: If a hard axiom does not hold for it.
     """
-    axioms = _all(known)
-    certificate = verify(model, axioms, box=_box(rows), effort=PROOF_EFFORT) if axioms else None
-    statuses = axiom_statuses(known, certificate, {})
+    certificate, statuses = certified(model, known, rows)
     for each in statuses:
         if each.strength == "hard" and each.status == "refuted":
             raise DataError(
@@ -147,7 +145,17 @@ def check_constant(
     return certificate, statuses
 
 
-def _all(known: Sequence[ColumnAxiom]) -> tuple[Axiom, ...]:
+def certified(
+    model: Model, known: Sequence[ColumnAxiom], rows: WeightedRows
+) -> tuple[Certificate | None, tuple[AxiomStatus, ...]]:
+    """The certificate of the axioms in the range of the rows, and the status of each."""
+    axioms = all_of(known)
+    certificate = verify(model, axioms, box=_box(rows), effort=PROOF_EFFORT) if axioms else None
+    return certificate, axiom_statuses(known, certificate, {})
+
+
+def all_of(known: Sequence[ColumnAxiom]) -> tuple[Axiom, ...]:
+    """The axioms in terms of inputs, each once."""
     return tuple(dict.fromkeys(axiom for each in known for axiom in each.axioms))
 
 

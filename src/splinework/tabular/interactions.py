@@ -12,6 +12,7 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.tabular.cross_validation import CrossValidatedCurves
 from splinework.tabular.design import DesignMatrix
+from splinework.tabular.directions import DirectedNetwork
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, ProgressCallback, train_ensemble, wide_network
 from splinework.tabular.grids import member_layer
 from splinework.tabular.hyperparameters import Hyperparameters
@@ -52,6 +53,7 @@ class InteractionTraining:
         generator: Generator of initial values and batches.
         log: Called with stage, step, steps and loss; True ends the stage.
         kept: Mask of the inputs that member k may use, row k of `(>= members, p)`; None for all.
+        signs: 1, -1 or 0 for each input along which outputs rise or fall; None without directions.
     """
 
     u: Tensor
@@ -66,6 +68,7 @@ class InteractionTraining:
     generator: torch.Generator
     log: ProgressCallback
     kept: Tensor | None = None
+    signs: Tensor | None = None
 
     def run(self, design: DesignMatrix, columns: Sequence[Sequence[int]]) -> Interactions:
         """The networks, trained again if only some inputs lower the held-out loss; the first ones if theirs is clearly lower.
@@ -99,13 +102,20 @@ class InteractionTraining:
         if self.kept is not None:
             visible = visible & self.kept[: self.ensemble.members]
         finer = member_layer(self.layer, self.u, self.settings, living)
-        net = wide_network(finer, self.u, self.t.shape[1], self.ensemble, self.generator, visible)
+        how, directed = (self.ensemble, self.generator), self._directed()
+        net = wide_network(finer, self.u, self.t.shape[1], *how, visible, directed)
         groups = list[DecayGroup]()
         if self.ensemble.hidden:
             rows = self.u, self.t, self.weights, self.parts.offsets, self.fold
-            groups = train_ensemble(net, *rows, self.task, self.ensemble, self.generator, self.log)
+            groups = train_ensemble(net, *rows, self.task, *how, self.log, directed)
         held = self.parts.held
         corrections = [group.out_of_fold[held] for group in groups]
         return Interactions(
             net, groups, stack(self.parts.base, corrections, self.t[held], self.weights[held], self.task)
         )
+
+    def _directed(self) -> DirectedNetwork | None:
+        if self.signs is None:
+            return None
+        blocks = self.ensemble.members * len(self.ensemble.weight_decays)
+        return DirectedNetwork.of(self.signs, self.ensemble.hidden, blocks, self.t.shape[1])

@@ -55,6 +55,7 @@ class NetworkFit:
     owners: Tensor
     names: Sequence[str] | None
     screening: Screening | None = None
+    signs: Tensor | None = None
 
     def is_wide(self) -> bool:
         """Whether columns are to be screened."""
@@ -92,7 +93,7 @@ class NetworkFit:
         intervals = curve_intervals(self.u, self.settings, self.task)
         layer = quantile_layer(self.u, self.t.shape[1], intervals, self.settings.degree)
         design = make_design(layer, self.u, self.weights, self.groups)
-        curves = fit_curves(design, self.t, self.weights, self.task, self.screening)
+        curves = fit_curves(design, self.t, self.weights, self.task, self.screening, self.signs)
         job = replace(self, task=curves.task)
         loss = float(self.weights @ job.task.loss(curves.whole.values(design), self.t)) / len(self.t)
         hidden, enough = hidden_layers(self.settings, len(self.t), self.t.shape[1]), len(self.t) >= MIN_INTERACTION_ROWS
@@ -107,7 +108,7 @@ class NetworkFit:
         job = replace(job, task=parts.whole.task)
         kept = None if self.screening is None else self.screening.kept
         settings = job.settings
-        how = settings, ensemble, layer, parts, self.fold, self.generator, log, kept
+        how = settings, ensemble, layer, parts, self.fold, self.generator, log, kept, self.signs
         training = InteractionTraining(self.u, self.t, self.weights, job.task, *how)
         found = training.run(design, columns)
         best = job._smooth(parts.held, found.mixture, log) or job._merged(curves, parts, layer, ensemble, found, log)
@@ -246,7 +247,7 @@ class NetworkFit:
         standard error.
         """
         settings = self.settings
-        if self.screening is not None:
+        if self.screening is not None or self.signs is not None:
             return None  # its left-out predictions would be those of inputs that the left-out rows helped to choose
         if not (
             isinstance(self.task, Regression)

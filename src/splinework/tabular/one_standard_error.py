@@ -81,8 +81,9 @@ def curves_of(
         whole = _constant(curves.whole, task.constant(y, weights))
         fits = [_constant(curves.whole, bias) for bias in constants]
     else:
-        some, places = design.of_inputs(torch.tensor(sorted(inputs)), straight)
-        own = fit_curves(some, y, weights, task)
+        chosen = torch.tensor(sorted(inputs))
+        some, places = design.of_inputs(chosen, straight)
+        own = fit_curves(some, y, weights, task, signs=None if curves.signs is None else curves.signs[chosen])
         found = cross_validate(own, fold, members, anew=len(y) <= MAX_REFIT_ROWS)
         whole, *fits = (_spread(each, places, design.width) for each in (found.whole, *found.parts))
     offsets = torch.stack([part.values(design) for part in fits], dim=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, final
@@ -15,7 +14,6 @@ from sklearn.utils._param_validation import Interval, StrOptions  # private; see
 
 from splinework.errors import ConfigError, DataError
 from splinework.errors.foreign import explained
-from splinework.nn.arrays import numbers_of
 from splinework.nn.frame import network_of
 from splinework.tabular.base import KANEstimator
 from splinework.tabular.callbacks import with_callbacks
@@ -200,28 +198,6 @@ class KANRegressor(RegressorMixin, KANEstimator):
             )
         return found
 
-    def _row_losses(self) -> Callable[[Floats, Any], Floats] | None:
-        task = self._task
-        if isinstance(task, Regression):
-            return None
-
-        def losses(outputs: Floats, y: Any) -> Floats:
-            targets = numbers_of(y, "y").reshape(len(outputs), -1)
-            return np.asarray(task.loss(torch.from_numpy(outputs), torch.from_numpy(targets)).numpy())
-
-        return losses
-
-    def _row_slopes(self) -> Callable[[Floats, Any], Floats] | None:
-        task = self._task
-        if isinstance(task, Regression):
-            return None
-
-        def slopes(outputs: Floats, y: Any) -> Floats:
-            targets = numbers_of(y, "y").reshape(len(outputs), -1)
-            return np.asarray(task.slope(torch.from_numpy(outputs), torch.from_numpy(targets)).numpy())
-
-        return slopes
-
     def _likelihood(self) -> Task:
         return self._task
 
@@ -232,10 +208,6 @@ class KANRegressor(RegressorMixin, KANEstimator):
         x = self._rows().x
         sizes = errors.sizes(x, outputs_of(self.model_, x), self._task) * errors.deviation
         return np.asarray((sizes**2).mean(axis=0))
-
-    @property
-    def _explains_rows(self) -> bool:
-        return isinstance(self._task, Regression)
 
     def _notes(self) -> list[str]:
         notes = super()._notes()

@@ -21,7 +21,7 @@ from splinework.tabular.constant import class_logits, mean_target
 from splinework.tabular.inner_network import MAX_BATCH_ROWS
 from splinework.tabular.namespaces import Namespace
 from splinework.tabular.rows import Floats, WeightedRows
-from splinework.tabular.tasks import Regression, Task
+from splinework.tabular.tasks import Task
 
 MAX_CLASSES = 20
 """Distinct integers up to which y holds classes, with `task="auto"`."""
@@ -117,9 +117,6 @@ class KANTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KANEstim
         self.__dict__.pop("classes_", None)
         self._classes = None
         return self._numbers(y, first=first)
-
-    def _likelihood(self) -> Task:
-        return Regression() if self._classes is None else self._classes.task
 
     def _constant(self, rows: WeightedRows) -> Floats:
         if self._classes is None:

@@ -1,0 +1,78 @@
+"""The choice of a training under axioms: curves and an ensemble where these hold all of them, else one network of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from splinework.knowledge.axioms import Hard
+from splinework.knowledge.axioms.kinds import Monotone
+from splinework.tabular.column_axioms import ColumnAxiom
+from splinework.tabular.hyperparameters import Hyperparameters
+from splinework.tabular.informed import InformedNetwork, all_of, certified, train_informed
+from splinework.tabular.inner_network import with_names
+from splinework.tabular.rows import WeightedRows
+from splinework.tabular.screening import is_wide
+from splinework.tabular.tasks import Multiclass, Task
+from splinework.tabular.training import train
+
+
+def train_known(
+    rows: WeightedRows,
+    known: Sequence[ColumnAxiom],
+    *,
+    task: Task,
+    settings: Hyperparameters,
+    seed: int,
+    names: tuple[Sequence[str], Sequence[str]],
+    groups: Sequence[Sequence[int]],
+    owners: Sequence[int],
+    on_step: Any = None,
+) -> InformedNetwork:
+    """Fits a network under axioms: monotone directions go into the training of all tables, others need `train_informed`.
+
+    Args:
+        rows: Canonical rows: inputs of the network, and targets `(n, q)` or class codes `(n,)`.
+        known: The user's axioms.
+        task: The likelihood.
+        settings: The hyperparameters.
+        seed: Random seed.
+        names: Names of inputs and of outputs.
+        groups: Inputs that are levels of one category.
+        owners: Column of the table to which each input belongs.
+        on_step: Called with stage, step, steps and loss; True ends the stage.
+
+    Raises:
+        ConfigError: If two axioms contradict each other, or one cannot be built in.
+    """
+    how: dict[str, Any] = {"task": task, "settings": settings, "seed": seed, "on_step": on_step}
+    signs = directions_of(known, names[0], task, len(rows))
+    if signs is None:
+        return train_informed(rows, known, names=names, **how)
+    how |= {"groups": groups, "owners": owners, "names": names[0], "signs": signs}
+    found = train(rows.x, rows.y, rows.weights, **how)
+    certificate, statuses = certified(with_names(found.model, *names), known, rows)
+    return InformedNetwork(**vars(found), certificate=certificate, statuses=statuses)
+
+
+def directions_of(known: Sequence[ColumnAxiom], inputs: Sequence[str], task: Task, rows: int) -> list[int] | None:
+    """The sign of each input, where the axioms are monotone directions only and curves with an ensemble can hold them.
+
+    Args:
+        known: The user's axioms.
+        inputs: Names of the inputs.
+        task: The likelihood; of three and more classes, the probabilities depend on all outputs.
+        rows: Number of rows.
+
+    Returns:
+        1, -1 or 0 for each input; None where the axioms need a network of their own.
+    """
+    if isinstance(task, Multiclass) or is_wide(rows, len(inputs)):
+        return None
+    signs = dict.fromkeys(inputs, 0)
+    for axiom in all_of(known):
+        plain = isinstance(axiom, Monotone) and axiom.strength == Hard() and isinstance(axiom.domain, str)
+        if not plain or axiom.output is not None or signs[str(axiom.input)] == -axiom.sign:
+            return None
+        signs[str(axiom.input)] = axiom.sign
+    return list(signs.values())
