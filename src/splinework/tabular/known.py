@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from splinework.knowledge.axioms import Hard
-from splinework.knowledge.axioms.kinds import Monotone
+from splinework.knowledge.axioms import Hard, Monotone
 from splinework.tabular.column_axioms import ColumnAxiom
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.informed import InformedNetwork, all_of, certified, train_informed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -42,6 +43,25 @@ def within(free: AdditiveFit, design: DesignMatrix, y: Tensor, weights: Tensor, 
         found = moved
         if change <= TOLERANCE * coefficients.abs().amax():
             break
+    return found
+
+
+def given_up(fits: Sequence[AdditiveFit], design: DesignMatrix, signs: Tensor) -> Tensor:
+    """What each fit's directed curves give to a full share of interactions, `(n, fits, q)`: half of their outputs.
+
+    Interactions that rise can add to a curve's slope, but never take from it: where a slope depends on other inputs, a curve of
+    the mean slope is too steep for some rows. With half of it, they can do either. Shares of two groups take away all of it at
+    most, so that the sum still rises.
+    """
+    halves = half_directed(design, signs)
+    return torch.stack([design.times(halves[:, None] * fit.coefficients) for fit in fits], dim=1)
+
+
+def half_directed(design: DesignMatrix, signs: Tensor) -> Tensor:
+    """One half for the coefficients `(P,)` of directed inputs, zero for the others."""
+    found = torch.zeros(design.width, dtype=torch.float64)
+    for i in torch.nonzero(signs)[:, 0].tolist():
+        found[design.spans[i]] = 0.5
     return found
 
 
