@@ -2,7 +2,7 @@
 
 The ensemble for predictions has a hundred hidden nodes. Here one network sees all rows, with 1, 2, 4 or 8 hidden nodes, and
 networks of the same kind without each fold say how well it predicts. The fewest nodes, then the fewest columns, then the fewest
-edges whose held-out losses the best model allows are taken: the one-standard-error rule of `one_standard_error.py` once more.
+edges whose held-out losses the best model allows are taken: the rule of `one_standard_error.py` once more.
 """
 
 from __future__ import annotations

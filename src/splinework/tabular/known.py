@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from splinework.errors import FitWarning
 from splinework.knowledge.axioms import Hard, Monotone
+from splinework.knowledge.teach.informed import given_rows
+from splinework.nn.network import KAN
 from splinework.tabular.column_axioms import ColumnAxiom
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.informed import InformedNetwork, all_of, certified, train_informed
@@ -50,7 +54,14 @@ def train_known(
         return train_informed(rows, known, names=names, **how)
     how |= {"groups": groups, "owners": owners, "names": names[0], "signs": signs}
     found = train(rows.x, rows.y, rows.weights, **how)
-    certificate, statuses = certified(with_names(found.model, *names), known, rows)
+    model = with_names(found.model, *names)
+    if isinstance(model, KAN) and task.is_regression:
+        from splinework.knowledge.teach.misspecification import axiom_tests  # which no fit without axioms needs
+
+        given = given_rows(model, rows.x, rows.y, "squared")
+        for test in axiom_tests(model, all_of(known), given):
+            warnings.warn(FitWarning(test.text), stacklevel=2)
+    certificate, statuses = certified(model, known, rows)
     return InformedNetwork(**vars(found), certificate=certificate, statuses=statuses)
 
 

@@ -151,7 +151,7 @@ class NetworkFit:
         losses: Tensor,
         log: TrainingLog,
     ) -> TrainedNetwork | None:
-        """The simplest network within one standard error of the best, whose held-out losses are `losses` if it has no outputs.
+        """The simplest network within two standard errors of the best, whose held-out losses are `losses` if it has no outputs.
 
         The sum of curves of the fewest columns; where none will do, one with the fewest hidden nodes. None if neither will.
         """

@@ -1,9 +1,10 @@
 """The simplest sum of curves within one standard error of the best model: for reading rather than for predicting.
 
 The one-standard-error rule (Breiman, Friedman, Olshen and Stone 1984, §3.4.3; Hastie, Tibshirani and Friedman 2009, §7.10) for
-paired differences: of the models whose held-out loss exceeds the least one by no more than the standard error of the difference,
-row by row, the one with the fewest columns, and of these that with the most lines for curves. The standard error of the least
-loss itself, as published, is mostly what hard and easy rows cost every model; with few rows much that is lost stays below it.
+paired differences: of the models whose held-out loss exceeds the least one by no more than two standard errors of the
+difference, row by row, the one with the fewest columns, and of these that with the most lines for curves. The standard error of
+the least loss itself, as published, is mostly what hard and easy rows cost every model; with few rows much that is lost stays
+below it. Two, since the least loss is the luckiest of several, and with one every sixth idle column would stay.
 Columns and bends are ordered by what each costs when it goes; sums of the last k are refitted, with and without each fold.
 """
 
@@ -20,7 +21,7 @@ from splinework.tabular.additive import MAX_PENALTY, AdditiveFit
 from splinework.tabular.cross_validation import MAX_REFIT_ROWS, CrossValidatedCurves, cross_validate
 from splinework.tabular.curves import FittedCurves, fit_curves
 from splinework.tabular.ensemble import held_out_rows
-from splinework.tabular.selection import removal_costs
+from splinework.tabular.selection import DEFENDED_Z_SCORE, removal_costs
 from splinework.tabular.stacking import is_significant
 
 Found = TypeVar("Found")
@@ -52,19 +53,19 @@ class Reference:
     weights: Tensor
 
     def allows(self, losses: Tensor) -> bool:
-        """Whether losses `(m,)` exceed those of the best model by no more than one standard error of the difference."""
+        """Whether losses `(m,)` exceed those of the best model by no more than two standard errors of the difference."""
         known = ~torch.isnan(self.losses)
-        return not is_significant((losses - self.losses)[known], self.weights[known])
+        return not is_significant((losses - self.losses)[known], self.weights[known], DEFENDED_Z_SCORE)
 
     def misfit(self) -> float:
-        """The mean square of a difference in outputs at which a squared loss grows by one standard error.
+        """The mean square of a difference in outputs at which a squared loss grows by that much.
 
         Residuals r and a difference d of their own, mean d² = m, change the loss of a row by 2 r d + d²: m on average, with a
-        standard error of 2 √(m mean r² / n), so that both are equal at 4 mean r² / n.
+        standard error of 2 √(m mean r² / n), so that z of them are equal to it at 4 z² mean r² / n.
         """
         known = ~torch.isnan(self.losses)
         weights = self.weights[known]
-        return 4 * float((weights @ self.losses[known]) / weights.sum()) / int(known.sum())
+        return (2 * DEFENDED_Z_SCORE) ** 2 * float((weights @ self.losses[known]) / weights.sum()) / int(known.sum())
 
 
 def fewest(attempt: Callable[[int], Found | None], most: int) -> Found | None:

@@ -49,8 +49,8 @@ class KANRegressor(RegressorMixin, KANEstimator):
         degree: Degree of the splines, from 1 to 9. Degree 0, which `KAN` allows, has no linear part and is refused.
         members: Number of networks in the ensemble that is merged into one network, or `auto`.
         max_iter: Maximum number of training steps.
-        prefer: `accuracy` (the default) for the model of least held-out loss; `simplicity` for the simplest one within one
-            standard error of that, for reading: a constant, or the sum of curves of the fewest columns, with lines for curves
+        prefer: `accuracy` (the default) for the model of least held-out loss; `simplicity` for the simplest one within two
+            standard errors of that, row by row: a constant, or the sum of curves of the fewest columns, with lines for curves
             where these will do; else the network of the fewest hidden nodes, columns and edges.
         categorical_features: Categorical columns: `from_dtype` for the columns of a frame with texts or of a categorical type; or
             names, indices or a mask. The columns of an array are numeric unless listed here.
@@ -62,7 +62,7 @@ class KANRegressor(RegressorMixin, KANEstimator):
             of 1, -1 and 0 per column, like scikit-learn's `monotonic_cst`.
         axioms: Further prior knowledge: axioms of `sw.axioms` or their texts, such as `["convex(age)", Positive()]`. Hard
             axioms, the default, hold by construction, also for unseen rows. They refer to numeric columns, in raw units. With
-            axioms a single network is fitted, additive or with hidden nodes, as held-out rows decide.
+            axioms other than monotone columns a single network is fitted, additive or with hidden nodes, as held-out rows decide.
 
         loss: What is minimised, by the names of scikit-learn's gradient boosting: `squared_error` for the mean, `absolute_error`
             for the median, `quantile`, `huber` for a mean that outliers move little, `poisson` for counts and `gamma` for
@@ -193,7 +193,7 @@ class KANRegressor(RegressorMixin, KANEstimator):
         if found is None:
             raise DataError(
                 "there are no errors on held-out rows to tell the uncertainty of predictions by: the network was trained "
-                "further by partial_fit or warm_start, under axioms, on a single row, or read from a file of an earlier "
+                "further by partial_fit or warm_start, under axioms other than monotone columns, on a single row, or read from a file of an earlier "
                 "version; fit a KANRegressor anew without these."
             )
         return found

@@ -43,7 +43,7 @@ class KANTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KANEstim
         members: Number of networks whose hidden nodes are concatenated, or `auto`.
         max_iter: Maximum number of training steps.
         prefer: `accuracy` (the default, since an estimator is there to predict) for the model of least held-out loss;
-            `simplicity` for the simplest one within one standard error of that, for reading: a constant, or the sum of curves
+            `simplicity` for the simplest one within two standard errors of that, row by row: a constant, or the sum of curves
             of the fewest columns, with lines for curves where these will do; else the network of the fewest hidden nodes,
             columns and edges.
         categorical_features: Categorical columns.
