@@ -171,8 +171,9 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
             known = self._known(columns)
             rows = self._reweighted(replace(raw, x=columns.encode(raw.x)))
             rows = joined(self._rows(even=False), rows) if partial and not first else canonical(rows)
-            # Continued training would leave the shapes that axioms require, so with axioms every fit starts from scratch.
-            anew = first or bool(known) or (partial and self._needs_new_fit(rows))
+            # Continued training would leave the shapes that axioms require, so with axioms every fit starts from scratch, as does
+            # the first one without them.
+            anew = first or bool(known) or hasattr(self, "axiom_status_") or (partial and self._needs_new_fit(rows))
             self._ranges = ranges_of(raw.x, columns, () if first else getattr(self, "_ranges", None) or ())
             with suited_to(len(rows)):
                 start = None if anew else self.model_
