@@ -14,6 +14,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.tabular.design import identities
@@ -37,7 +38,7 @@ class DirectedNetwork:
     @classmethod
     def of(cls, inputs: Tensor, widths: tuple[int, ...], blocks: int, outputs: int) -> DirectedNetwork:
         """The signs of `blocks` members with these hidden layers, given those of the inputs `(p,)`."""
-        before, signs, masks = inputs, [], []
+        before, signs, masks = inputs, list[Tensor](), list[Tensor]()
         for width in (*widths, outputs):
             last = len(signs) == len(widths)
             free = 0 if last or bool((inputs != 0).all()) else math.floor(FREE_SHARE * width)
@@ -77,10 +78,10 @@ class DirectedNetwork:
 
 
 @torch.no_grad()
-def settle(model: KAN, signs: Tensor) -> None:
+def settle(model: KAN | FramedKAN, signs: Tensor) -> None:
     """Removes what rounding left of steps against the directions, so that signs of coefficients prove them."""
     before = signs
-    for edges in model.kan_layers:
+    for edges in network_of(model).kan_layers:
         table, directed = edges.edge_coefficients(), before[:, None] * edges.mask
         spline, sign = table[:, : edges.basis.size], directed[:, None]
         table[:, : edges.basis.size] = torch.where(sign == 0, spline, sign * (sign * spline).cummax(1).values)

@@ -81,8 +81,9 @@ def directions_of(known: Sequence[ColumnAxiom], inputs: Sequence[str], task: Tas
         return None
     signs = dict.fromkeys(inputs, 0)
     for axiom in all_of(known):
-        plain = isinstance(axiom, Monotone) and axiom.strength == Hard() and isinstance(axiom.domain, str)
-        if not plain or axiom.output is not None or signs[str(axiom.input)] == -axiom.sign:
+        if not isinstance(axiom, Monotone) or axiom.strength != Hard() or not isinstance(axiom.domain, str):
+            return None
+        if axiom.output is not None or signs[str(axiom.input)] == -axiom.sign:
             return None
         signs[str(axiom.input)] = axiom.sign
     return list(signs.values())

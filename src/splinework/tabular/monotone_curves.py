@@ -102,9 +102,7 @@ def _least_distance(hessian: Tensor, moments: Tensor, rows: Tensor) -> Tensor:
     lack = -(rows @ free)
     if not bool((lack > 0).any()):
         return free
-    turned = torch.linalg.solve_triangular(
-        factor, rows.T, upper=False
-    )  # (P, m): the constraints in units of the factor
+    turned = torch.linalg.solve_triangular(factor, rows.T, upper=False)  # the constraints (P, m) in units of the factor
     size = turned.norm(dim=0).clamp_min(1e-300)
     turned, lack = turned / size, lack / size
     unit = lack.abs().amax()
@@ -114,4 +112,5 @@ def _least_distance(hessian: Tensor, moments: Tensor, rows: Tensor) -> Tensor:
     shares, _ = nnls(system, wanted, maxiter=10 * system.shape[1])
     residual = system @ shares - wanted
     step = torch.from_numpy(-residual[:-1] / residual[-1]) * unit
-    return free + torch.linalg.solve_triangular(factor.T, step[:, None], upper=True)[:, 0]
+    found: Tensor = free + torch.linalg.solve_triangular(factor.T, step[:, None], upper=True)[:, 0]
+    return found
