@@ -33,10 +33,9 @@ from splinework.tabular.explanation import OF_ONE_NETWORK, ExplanationMixin
 from splinework.tabular.extrapolation import Range, beyond, ranges_of
 from splinework.tabular.fitted import check_fitted
 from splinework.tabular.hyperparameters import Hyperparameters
-from splinework.tabular.informed import check_constant
 from splinework.tabular.inner_network import outputs_of, with_names
 from splinework.tabular.input_table import InputTable, read_input
-from splinework.tabular.known import train_known
+from splinework.tabular.known import check_constant, train_known
 from splinework.tabular.namespaces import Namespace, check_same_namespace, to_numpy
 from splinework.tabular.rows import Floats, WeightedRows, canonical, joined, sampled
 from splinework.tabular.tasks import Classification, Regression, Task
