@@ -54,7 +54,7 @@ class InteractionTraining:
         log: Called with stage, step, steps and loss; True ends the stage.
         kept: Mask of the inputs that member k may use, row k of `(>= members, p)`; None for all.
         signs: 1, -1 or 0 for each input along which outputs rise or fall; None without directions.
-        given_up: What the curves of each part give to a full share of interactions, `(n, members, q)`; None without directions.
+        given_up: Outputs of each part's curves that a full share of interactions replaces, `(n, members, q)`; None for nothing.
     """
 
     u: Tensor

@@ -47,7 +47,7 @@ def within(free: AdditiveFit, design: DesignMatrix, y: Tensor, weights: Tensor, 
 
 
 def given_up(fits: Sequence[AdditiveFit], design: DesignMatrix, signs: Tensor) -> Tensor:
-    """What each fit's directed curves give to a full share of interactions, `(n, fits, q)`: half of their outputs.
+    """Half of the outputs of each fit's directed curves, `(n, fits, q)`, which a full share of interactions replaces.
 
     Interactions that rise can add to a curve's slope, but never take from it: where a slope depends on other inputs, a curve of
     the mean slope is too steep for some rows. With half of it, they can do either. Shares of two groups take away all of it at

@@ -176,7 +176,7 @@ def permuted_losses(
         columns: Inputs of each column.
         settings: Hyperparameters of the ensemble.
         generator: Generator of the permutations.
-        given_up: What the curves of each part give to a full share of the networks, `(n, members, q)`; None for nothing.
+        given_up: Outputs of each part's curves that a full share of the networks replaces, `(n, members, q)`; None for nothing.
     """
     at = torch.randperm(len(curves.held), generator=generator)[:MAX_TESTED_ROWS]
     rows, base, task = curves.held[at], curves.base[at], curves.whole.task
