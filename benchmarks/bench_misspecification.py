@@ -157,7 +157,7 @@ def run(case: Case, rows: int, deviation: float, seed: int) -> dict[str, Any]:
         built = build(model, with_implied(axioms, model.config.input_names, model.config.output_names), given)
         fitted, _ = fit_with_penalties(built, axioms, given, settings)
         middle = time.process_time()
-        rejected = axiom_tests(fitted, axioms, given)
+        rejected = axiom_tests(fitted.model, axioms, given)
         ended = time.process_time()
     blamed = [number for number, axiom in enumerate(axioms) if any(axiom.text() in test.text for test in rejected)]
     return {"blamed": blamed, "fit": middle - began, "test": ended - middle}

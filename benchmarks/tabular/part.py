@@ -11,6 +11,8 @@ import pandas as pd
 
 CERTAIN = 1e-7
 """Probabilities are held between this and one minus this: a sure error costs 16 nats, not infinity."""
+INTERVAL = 0.9
+"""Probability that the intervals of a regression are asked to cover."""
 
 
 @dataclass(frozen=True)

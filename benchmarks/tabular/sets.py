@@ -1,4 +1,4 @@
-"""The twelve sets, chosen by the rule of docs/tabular.md, six that came later by the same rule, and their folds."""
+"""The twelve sets, chosen by the rule of docs/tabular.md, twice six that came later by the same rule, and their folds."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ FOLDS = 5
 SEED = 0
 """Seed of the folds, and of the rows that are drawn from a longer table."""
 Kind = Literal["regression", "classification"]
-Group = Literal["regression", "classification", "new"]
-GROUPS: tuple[Group, ...] = ("regression", "classification", "new")
-"""The sets that are ranked together: the first twelve by kind, then those that no development has looked at."""
+Group = Literal["regression", "classification", "new", "newest"]
+GROUPS: tuple[Group, ...] = ("regression", "classification", "new", "newest")
+"""The sets that are ranked together: the first twelve by kind, then those that no development had looked at when they came."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class TabularSet:
         dropped: Columns that are not inputs: numbers of rows, or the target again.
         codes: Columns of numbers that are names.
         rows: Number of rows that are drawn, by `SEED`, where there are more; None takes all.
-        new: Whether it came when the estimators were as they are.
+        came: The group that it came with, later than the first twelve; None for these.
     """
 
     name: str
@@ -45,12 +45,12 @@ class TabularSet:
     dropped: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     rows: int | None = None
-    new: bool = False
+    came: Group | None = None
 
     @property
     def group(self) -> Group:
         """The sets that it is ranked with."""
-        return "new" if self.new else self.kind
+        return self.came or self.kind
 
     def load(self) -> tuple[pd.DataFrame, np.ndarray]:
         """The inputs, numbers as float64 (a gap is NaN) and words as str (a gap is None), and what is to be predicted.
@@ -92,12 +92,18 @@ SETS: dict[str, TabularSet] = {
         TabularSet("hpc", "classification", "modeldata", "hpc_data", "class"),
         TabularSet("credit", "classification", "modeldata", "credit_data", "Status"),
         TabularSet("lending", "classification", "modeldata", "lending_club", "Class"),
-        TabularSet("boston", "regression", "MASS", "Boston", "medv", new=True),
-        TabularSet("windsor", "regression", "AER", "HousePrices", "price", log=True, new=True),
-        TabularSet("college", "regression", "ISLR", "College", "Outstate", new=True),
-        TabularSet("biopsy", "classification", "MASS", "biopsy", "class", dropped=("ID",), new=True),
-        TabularSet("juice", "classification", "ISLR", "OJ", "Purchase", new=True),
-        TabularSet("spam", "classification", "DAAG", "spam7", "yesno", new=True),
+        TabularSet("boston", "regression", "MASS", "Boston", "medv", came="new"),
+        TabularSet("windsor", "regression", "AER", "HousePrices", "price", log=True, came="new"),
+        TabularSet("college", "regression", "ISLR", "College", "Outstate", came="new"),
+        TabularSet("biopsy", "classification", "MASS", "biopsy", "class", dropped=("ID",), came="new"),
+        TabularSet("juice", "classification", "ISLR", "OJ", "Purchase", came="new"),
+        TabularSet("spam", "classification", "DAAG", "spam7", "yesno", came="new"),
+        TabularSet("salaries", "regression", "carData", "Salaries", "salary", log=True, came="newest"),
+        TabularSet("cps", "regression", "AER", "CPS1985", "wage", log=True, came="newest"),
+        TabularSet("wage", "regression", "ISLR", "Wage", "wage", log=True, dropped=("logwage",), came="newest"),
+        TabularSet("pima", "classification", "MASS", "Pima.tr2", "type", came="newest"),
+        TabularSet("titanic", "classification", "carData", "TitanicSurvival", "survived", came="newest"),
+        TabularSet("hmda", "classification", "AER", "HMDA", "deny", came="newest"),
     )
 }
 """The sets by group and kind, few rows first."""

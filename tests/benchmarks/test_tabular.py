@@ -37,7 +37,7 @@ def table_of(rows: int, seed: int, classes: int = 0) -> Part:
 
 
 def test_there_are_six_sets_in_each_group():
-    assert [sum(one.group == group for one in SETS.values()) for group in GROUPS] == [6, 6, 6]
+    assert [sum(one.group == group for one in SETS.values()) for group in GROUPS] == [6, 6, 6, 6]
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -100,6 +100,14 @@ def test_a_right_prediction_has_the_best_scores():
     assert (reason, facts["accuracy"], facts["auc"]) == ("", 1.0, 1.0)
     facts, _ = judge.judge(y.astype(float), y.astype(float), 0)
     assert (facts["score"], facts["r2"]) == (0.0, 1.0)
+    assert "covered" not in facts
+
+
+def test_intervals_are_judged_by_the_share_of_rows_inside():
+    y = np.array([0.0, 1.0, 2.0, 3.0])
+    ends = np.array([[0.0, 0.0], [1.5, 2.0], [1.0, 3.0], [2.0, 2.9]])
+    facts, reason = judge.judge(np.column_stack([y, ends]), y, 0)
+    assert (reason, facts["score"], facts["covered"]) == ("", 0.0, 0.5)
 
 
 # --------------------------------------------------------------------------------------------------------- the rivals

@@ -9,7 +9,7 @@ import torch
 
 from splinework.errors import FitWarning
 from splinework.tabular import KANClassifier, KANRegressor
-from splinework.tabular.one_standard_error import fewest, standard_error
+from splinework.tabular.one_standard_error import Reference, fewest
 
 
 def additive_table(rows: int, seed: int, idle: int = 4) -> tuple[pd.DataFrame, np.ndarray]:
@@ -46,9 +46,8 @@ def test_simplicity_costs_at_most_one_standard_error():
     best, simple = (KANRegressor(prefer=prefer).fit(x, y) for prefer in ("accuracy", "simplicity"))
     fresh, truth = additive_table(4000, 4)
     errors = [(model.predict(fresh) - truth) ** 2 for model in (best, simple)]
-    # The rule compares held-out losses of 400 rows; ten times as many fresh ones tell the means apart ten times as well.
-    allowed = standard_error(torch.as_tensor(errors[0]), torch.ones(4000, dtype=torch.float64)) * np.sqrt(4000 / 400)
-    assert errors[1].mean() <= errors[0].mean() + allowed
+    # Two standard errors of the difference on the 400 rows of the fit, and one more for their chance.
+    assert errors[1].mean() <= errors[0].mean() + 3 * np.std(errors[1] - errors[0]) / np.sqrt(400)
     assert simple.model_.active_edges() < best.model_.active_edges()
 
 
@@ -100,11 +99,28 @@ def test_simplicity_prefers_lines_to_curves(seed):
     assert max(bent[0], bent[1], bent[3]) < 1e-9 < 1e-3 < bent[2]
 
 
-def test_the_standard_error_is_that_of_a_mean():
-    losses = torch.arange(50, dtype=torch.float64)
-    weights = torch.ones(50, dtype=torch.float64)
-    assert standard_error(losses, weights) == pytest.approx(float(losses.std(correction=0)) / 50**0.5, rel=1e-12)
-    assert standard_error(losses, 7 * weights) == pytest.approx(standard_error(losses, weights), rel=1e-12)
+def test_a_model_is_allowed_up_to_two_standard_errors_of_the_paired_difference():
+    random = torch.Generator().manual_seed(0)
+    best, weights = torch.randn(400, generator=random).double().exp(), torch.rand(400, generator=random).double() + 0.5
+    change = torch.randn(400, generator=random).double()
+    change -= weights @ change / weights.sum()
+    error = float(torch.sqrt(weights**2 @ change**2) / weights.sum())
+    gap = torch.full((400,), float("nan"), dtype=torch.float64)
+    for scale in (1e-3, 1.0):  # what all models find hard does not count
+        for own in (best, torch.cat([best, gap])):
+            reference = Reference(own, torch.cat([weights, weights])[: len(own)])
+            for factor, allowed in ((1.9, True), (2.1, False)):
+                other = best + scale * (change + factor * error)
+                assert reference.allows(torch.cat([other, gap.nan_to_num(9.0)])[: len(own)]) is allowed
+
+
+def test_the_misfit_of_a_student_is_that_of_two_standard_errors():
+    random = torch.Generator().manual_seed(1)
+    residuals, apart = torch.randn(2, 200_000, generator=random, dtype=torch.float64)
+    reference = Reference(residuals**2, torch.ones_like(residuals))
+    apart *= (reference.misfit() / float(apart.square().mean())) ** 0.5
+    error = 2 * float((2 * residuals * apart).std()) / len(apart) ** 0.5
+    assert float(apart.square().mean()) == pytest.approx(error, rel=0.02)
 
 
 def test_another_preference_is_refused():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.tabular.part import Part, Stopwatch
+import numpy as np
+
+from benchmarks.tabular.part import INTERVAL, Part, Stopwatch
 from splinework.tabular import KANClassifier, KANRegressor
 
 
@@ -15,4 +17,6 @@ def answer(part: Part, seed: int, **options: Any) -> Any:
     model = (KANClassifier(**options) if part.classes else KANRegressor(**options)).fit(part.x, part.y)
     chosen = ", ".join(f"{name}={value}" for name, value in options.items()) or "defaults"
     facts = {"chosen": chosen, "tried": {}, "notes": [], "edges": model.model_.active_edges(), **watch.facts("last_")}
-    return (model.predict_proba if part.classes else model.predict), facts
+    if part.classes:
+        return model.predict_proba, facts
+    return (lambda x: np.column_stack(model.predict(x, interval=INTERVAL))), facts

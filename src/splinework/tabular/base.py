@@ -33,12 +33,12 @@ from splinework.tabular.explanation import OF_ONE_NETWORK, ExplanationMixin
 from splinework.tabular.extrapolation import Range, beyond, ranges_of
 from splinework.tabular.fitted import check_fitted
 from splinework.tabular.hyperparameters import Hyperparameters
-from splinework.tabular.informed import check_constant, train_informed
-from splinework.tabular.inner_network import outputs_of
+from splinework.tabular.inner_network import outputs_of, with_names
 from splinework.tabular.input_table import InputTable, read_input
+from splinework.tabular.known import check_constant, train_known
 from splinework.tabular.namespaces import Namespace, check_same_namespace, to_numpy
 from splinework.tabular.rows import Floats, WeightedRows, canonical, joined, sampled
-from splinework.tabular.tasks import Regression, Task
+from splinework.tabular.tasks import Classification, Regression, Task
 from splinework.tabular.trained import TrainedNetwork
 from splinework.tabular.training import train
 
@@ -129,7 +129,9 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
         return rows
 
     def _learn_likelihood(self, task: Task | None) -> None:
-        """Keeps what the fit has learned about the likelihood; None where it learned nothing."""
+        """Keeps the lapse rates that the fit has estimated; None where it learned nothing."""
+        if isinstance(task, Classification) and self._classes is not None:
+            self._classes = replace(self._classes, lapses=task.lapses)
 
     @abstractmethod
     def _constant(self, rows: WeightedRows) -> Floats:
@@ -168,8 +170,9 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
             known = self._known(columns)
             rows = self._reweighted(replace(raw, x=columns.encode(raw.x)))
             rows = joined(self._rows(even=False), rows) if partial and not first else canonical(rows)
-            # Continued training would leave the shapes that axioms require, so with axioms every fit starts from scratch.
-            anew = first or bool(known) or (partial and self._needs_new_fit(rows))
+            # Continued training would leave the shapes that axioms require, so with axioms every fit starts from scratch, as does
+            # the first one without them.
+            anew = first or bool(known) or hasattr(self, "axiom_status_") or (partial and self._needs_new_fit(rows))
             self._ranges = ranges_of(raw.x, columns, () if first else getattr(self, "_ranges", None) or ())
             with suited_to(len(rows)):
                 start = None if anew else self.model_
@@ -200,20 +203,20 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
         statuses: tuple[AxiomStatus, ...] = ()
         found: TrainedNetwork | None = None
         how: dict[str, Any] = {"task": task, "settings": settings, "seed": seed, "on_step": on_step}
+        how |= {"groups": columns.groups, "owners": columns.owners}
         if is_constant(rows):
-            self.model_ = _named(constant_network(names[0], self._constant(rows)), *names)
+            self.model_ = with_names(constant_network(names[0], self._constant(rows)), *names)
             if known:
                 certificate, statuses = check_constant(self.model_, known, rows)
             self.loss_, self.n_iter_, self.history_ = 0.0, 1, []
         else:
             full = rows if self._classes is None else self._classes.completed(rows)
             if known:
-                informed = train_informed(full, known, names=names, **how)
+                informed = train_known(full, known, names=names, **how)
                 certificate, statuses = informed.certificate, informed.statuses
                 found = informed
             else:
-                how |= {"groups": columns.groups, "owners": columns.owners, "names": names[0]}
-                found = train(full.x, full.y, full.weights, start=start, **how)
+                found = train(full.x, full.y, full.weights, start=start, names=names[0], **how)
             if found.kept is not None:
                 columns, kept = columns.keeping(found.kept)
                 rows = replace(rows, x=rows.x[:, kept] if kept else np.zeros((len(rows), 1)))
@@ -221,7 +224,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
                 _warn_of_screening(columns, len(rows))
             elif isinstance(found.model, KAN) and not found.model.active_edges():
                 warn_of_constant(columns.targets[0], len(rows))
-            self.model_ = _named(found.model, *names)
+            self.model_ = with_names(found.model, *names)
             self.loss_, self.n_iter_, self.history_ = found.loss, max(1, found.steps), found.history
             self._learn_likelihood(found.task)
         for name in OF_ONE_NETWORK:  # those of the previous network
@@ -338,13 +341,3 @@ def _weights(sample_weight: Any, table: InputTable) -> Floats:
     if not np.any(weights > 0):
         raise ValueError("Sample weights must contain at least one non-zero number.")
     return weights
-
-
-def _named(model: KAN | FramedKAN, inputs: Sequence[str], outputs: Sequence[str]) -> KAN | FramedKAN:
-    """The network with these names of inputs and outputs; a framed network has its names already."""
-    if isinstance(model, FramedKAN):
-        return model
-    config = replace(model.config, input_names=tuple(inputs), output_names=tuple(outputs))
-    named = KAN(config, dtype=torch.float64, generator=torch.Generator())
-    named.load_state_dict(model.state_dict())
-    return named.requires_grad_(False).eval()

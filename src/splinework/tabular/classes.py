@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
+from torch import Tensor
 
 from splinework.tabular.rows import Floats, WeightedRows, canonical
-from splinework.tabular.tasks import Binary, Multiclass, Task
+from splinework.tabular.tasks import Binary, Multiclass, Task, targets_of
 
 
 @final
@@ -48,6 +49,10 @@ class Classes:
                 f"`y` contains classes not in `self.classes_`: {unknown.tolist()}; they are {self.values.tolist()}."
             )
         return np.searchsorted(self.values, labels)
+
+    def indicators(self, codes: NDArray[np.intp]) -> Tensor:
+        """Targets `(n, q)` of the outputs for the indices of classes `(n,)`; a single class is the second of two."""
+        return targets_of(codes if len(self) > 1 else codes + 1, self.task, len(self))
 
     def names(self, y: Any) -> tuple[str, ...]:
         """Names of the logits; a series brings the name of the target."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils import compute_class_weight
@@ -24,7 +22,7 @@ from splinework.tabular.constant import MAX_LOGIT, class_logits
 from splinework.tabular.fitted import check_fitted
 from splinework.tabular.namespaces import Namespace, to_numpy
 from splinework.tabular.rows import Floats, WeightedRows
-from splinework.tabular.tasks import Classification, Task, targets_of
+from splinework.tabular.tasks import Task
 
 
 @explained
@@ -40,7 +38,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):
         members: Number of networks in the ensemble that is merged into one network, or `auto`.
         max_iter: Maximum number of training steps.
         prefer: `accuracy` (the default, since an estimator is there to predict) for the model of least held-out loss;
-            `simplicity` for the simplest one within one standard error of that, for reading: a constant, or the sum of curves
+            `simplicity` for the simplest one within two standard errors of that, row by row: a constant, or the sum of curves
             of the fewest columns, with lines for curves where these will do; else the network of the fewest hidden nodes,
             columns and edges.
         categorical_features: Categorical columns.
@@ -201,28 +199,6 @@ class KANClassifier(ClassifierMixin, KANEstimator):
         if not np.any(weighed.weights > 0):
             raise ValueError(f"class_weight={self.class_weight} leaves no row with a weight above zero; change it.")
         return weighed
-
-    def _row_losses(self) -> Callable[[Floats, Any], Floats]:
-        def losses(outputs: Floats, y: Any) -> Floats:
-            codes = self._classes.codes(labels_of(y, self))
-            return -np.asarray(self._classes.log_probabilities(outputs)[np.arange(len(outputs)), codes])
-
-        return losses
-
-    def _row_slopes(self) -> Callable[[Floats, Any], Floats]:
-        def slopes(outputs: Floats, y: Any) -> Floats:
-            task, codes = self._classes.task, self._classes.codes(labels_of(y, self))
-            targets = targets_of(codes, task, len(self._classes))
-            return np.asarray(task.slope(torch.from_numpy(outputs), targets).numpy())
-
-        return slopes
-
-    def _likelihood(self) -> Task:
-        return self._classes.task
-
-    def _learn_likelihood(self, task: Task | None) -> None:
-        if isinstance(task, Classification):
-            self._classes = replace(self._classes, lapses=task.lapses)
 
     def _constant(self, rows: WeightedRows) -> Floats:
         return class_logits(rows, len(self._classes)) if len(self._classes) > 1 else np.array([MAX_LOGIT])

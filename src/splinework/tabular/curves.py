@@ -11,6 +11,7 @@ from torch import Tensor
 
 from splinework.tabular.additive import AdditiveFit, fit_additive, left_out, refit_additive
 from splinework.tabular.design import DesignMatrix
+from splinework.tabular.monotone_curves import within
 from splinework.tabular.screening import Screening
 from splinework.tabular.tasks import Task
 
@@ -29,6 +30,7 @@ class FittedCurves:
         screening: How screened inputs are fitted; None where none were screened out.
         products: Means and cross products of the columns, where working weights are the rows' own.
         whole: The fit to all rows, and the likelihood with its widths and rates.
+        signs: 1, -1 or 0 for each input along which its curve rises or falls, `(p,)`; None without directions.
     """
 
     design: DesignMatrix
@@ -37,6 +39,7 @@ class FittedCurves:
     screening: Screening | None
     products: tuple[Tensor, Tensor] | None
     whole: AdditiveFit
+    signs: Tensor | None = None
 
     @property
     def task(self) -> Task:
@@ -45,9 +48,12 @@ class FittedCurves:
 
     def with_task(self, task: Task, start: Tensor | None = None) -> FittedCurves:
         """The curves fitted to all rows with another likelihood; `start` are penalties `(P, q)` to start from."""
-        return replace(
-            self, whole=_fitted(self.design, self.y, self.weights, task, self.screening, self.products, start)
-        )
+        found = _fitted(self.design, self.y, self.weights, task, self.screening, self.products, start)
+        return replace(self, whole=self._directed(found, self.weights))
+
+    def _directed(self, found: AdditiveFit, weights: Tensor) -> AdditiveFit:
+        """A fit with these row weights within the directions."""
+        return found if self.signs is None else within(found, self.design, self.y, weights, self.signs)
 
     def without(self, parts: Sequence[Tensor], *, anew: bool) -> list[AdditiveFit]:
         """The fits without each of these sets of held-out rows, given as masks; the k-th set is fold k of the screening.
@@ -65,10 +71,11 @@ class FittedCurves:
         for held in parts:
             seen = self.weights * ~held
             if anew:
-                found.append(fit_additive(*rows, seen, self.task, start=whole.penalties))
+                part = fit_additive(*rows, seen, self.task, start=whole.penalties)
             else:
                 products = self.design.without(self.products, self.weights, held) if self.products else None
-                found.append(refit_additive(whole, *rows, seen, products))
+                part = refit_additive(whole, *rows, seen, products)
+            found.append(self._directed(part, seen))
         return found
 
     def unseen(self, fold: Tensor) -> Tensor:
@@ -96,7 +103,12 @@ class FittedCurves:
 
 
 def fit_curves(
-    design: DesignMatrix, y: Tensor, weights: Tensor, task: Task, screening: Screening | None = None
+    design: DesignMatrix,
+    y: Tensor,
+    weights: Tensor,
+    task: Task,
+    screening: Screening | None = None,
+    signs: Tensor | None = None,
 ) -> FittedCurves:
     """Fits the curves to all rows, and the widths of the loss to their residuals.
 
@@ -106,12 +118,13 @@ def fit_curves(
         weights: Row weights `(n,)`, mean 1.
         task: The likelihood.
         screening: How screened inputs are fitted; None where none were screened out.
+        signs: 1, -1 or 0 for each input along which its curve rises or falls, `(p,)`; None without directions.
     """
     products = design.about_mean(weights) if task.has_fixed_weights and screening is None else None
     task = tuned_to_constant(y, weights, task)
-    found = FittedCurves(
-        design, y, weights, screening, products, _fitted(design, y, weights, task, screening, products)
-    )
+    whole = _fitted(design, y, weights, task, screening, products)
+    free = FittedCurves(design, y, weights, screening, products, whole, signs)
+    found = replace(free, whole=free._directed(whole, weights))
     for _ in range(N_TUNING_ROUNDS - 1):
         freedom = 1.0 + float(found.whole.degrees_of_freedom.mean())
         tuned = found.task.tuned(y - found.whole.values(design), weights, freedom)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
+from splinework.tabular.directions import DirectedNetwork
 from splinework.tabular.tasks import Task
 
 ProgressCallback = Callable[[str, int, int, float], bool]
@@ -83,6 +84,7 @@ def wide_network(
     settings: EnsembleSettings,
     generator: torch.Generator,
     visible: Tensor | None = None,
+    directed: DirectedNetwork | None = None,
 ) -> KAN:
     """All members as one block network in float32, its first layer on the grid of `layer`.
 
@@ -93,6 +95,7 @@ def wide_network(
         settings: Hyperparameters of the ensemble.
         generator: Generator of the initial values.
         visible: Mask of the inputs that member k may use, row k of `(>= members, p)`; by default all.
+        directed: Signs of the edges, where there are monotone directions.
     """
     blocks = settings.members * len(settings.weight_decays)
     widths = [layer.inputs, *(blocks * h for h in settings.hidden), blocks * outputs]
@@ -121,6 +124,8 @@ def wide_network(
             if number:
                 size = edges.inputs // blocks, edges.outputs // blocks
                 edges.mask.copy_(torch.block_diag(*[torch.ones(size)] * blocks))
+            if directed is not None:
+                directed.begin(edges, number)
             if number < len(settings.hidden):
                 _standardise(edges, h)
                 h = _through(edges, h)
@@ -163,6 +168,7 @@ def train_ensemble(
     settings: EnsembleSettings,
     generator: torch.Generator,
     on_step: ProgressCallback,
+    directed: DirectedNetwork | None = None,
 ) -> list[DecayGroup]:
     """Trains the wide network; member k of each group learns from the rows outside fold k.
 
@@ -177,6 +183,7 @@ def train_ensemble(
         settings: Hyperparameters of the ensemble.
         generator: Generator of the batches.
         on_step: Called at each evaluation with the loss on held-out rows; True ends the training.
+        directed: Signs of the edges, which every step keeps; None without monotone directions.
 
     Returns:
         One `DecayGroup` per weight decay.
@@ -199,6 +206,8 @@ def train_ensemble(
             for parameter, decay in decays:
                 parameter.mul_(1 - rate * decay)
         adam.step()
+        if directed is not None:
+            directed.project_all(net)
         if step % every == 0 or step == settings.steps:
             groups = held_out.evaluate(net, rows.u, groups, step)
             stop = on_step("interactions", step, settings.steps, min(group.loss for group in groups))

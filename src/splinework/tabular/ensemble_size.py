@@ -6,6 +6,9 @@ from splinework.tabular.ensemble import EnsembleSettings
 from splinework.tabular.hyperparameters import Hyperparameters
 
 N_FOLDS = 6
+MANY_FOLDS, MIN_MANY_ROWS, MAX_MANY_ROWS = 12, 1000, 10_000
+"""Folds of tables of these sizes, and so members: the mean of more starts varies less, and each of them sees more rows. Of fewer
+rows curves and smooth estimates are mostly ahead; of more the training takes long, and a start matters less."""
 HIDDEN_NODES = 8
 MIN_INTERACTION_ROWS = 30
 """Rows below which `hidden="auto"` fits no interactions."""
@@ -13,7 +16,8 @@ MIN_INTERACTION_ROWS = 30
 
 def n_members(settings: Hyperparameters, rows: int) -> int:
     """Members of each group of the ensemble: as given or one per fold, at most one per row."""
-    return min(N_FOLDS if settings.members == "auto" else int(settings.members), rows)
+    usual = MANY_FOLDS if MIN_MANY_ROWS <= rows <= MAX_MANY_ROWS else N_FOLDS
+    return min(usual if settings.members == "auto" else int(settings.members), rows)
 
 
 def hidden_layers(settings: Hyperparameters, rows: int, outputs: int) -> tuple[int, ...]:

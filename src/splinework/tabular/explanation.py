@@ -20,7 +20,6 @@ from splinework.interpret.scores import attribution
 from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
 from splinework.tabular import formulas
-from splinework.tabular.classes import Classes
 from splinework.tabular.columns import Columns
 from splinework.tabular.diagram import diagram
 from splinework.tabular.fitted import check_fitted
@@ -53,12 +52,6 @@ class ExplanationMixin(FunctionMixin):
     columns_: Columns
     formula_budget: float
     random_state: Any
-    _classes: Classes | None = None
-
-    @property
-    def _explains_rows(self) -> bool:
-        """Whether formulas are those of the targets, by least squares or as classes; else they are the network's own."""
-        return True
 
     @property
     def formulas_(self) -> FormulaTable:

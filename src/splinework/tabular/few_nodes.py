@@ -2,7 +2,7 @@
 
 The ensemble for predictions has a hundred hidden nodes. Here one network sees all rows, with 1, 2, 4 or 8 hidden nodes, and
 networks of the same kind without each fold say how well it predicts. The fewest nodes, then the fewest columns, then the fewest
-edges that keep the held-out loss below a limit are taken: the one-standard-error rule of `one_standard_error.py` once more.
+edges whose held-out losses the best model allows are taken: the rule of `one_standard_error.py` once more.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from splinework.tabular.cross_validation import CrossValidatedCurves
 from splinework.tabular.curves import FittedCurves
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, correction_of
 from splinework.tabular.interactions import InteractionTraining
-from splinework.tabular.one_standard_error import by_cost, curves_of, fewest
+from splinework.tabular.one_standard_error import Reference, by_cost, curves_of, fewest
 from splinework.tabular.selection import permuted_losses, removal_costs, without_idle_curves
 from splinework.tabular.stacking import Stacking, stack
 
@@ -52,15 +52,15 @@ class FewNodes:
 
 
 def fewest_nodes(
-    training: InteractionTraining, curves: FittedCurves, columns: Sequence[Sequence[int]], limit: float
+    training: InteractionTraining, curves: FittedCurves, columns: Sequence[Sequence[int]], best: Reference
 ) -> FewNodes | None:
-    """The smallest network whose held-out loss is at most `limit`; None where eight hidden nodes do not suffice.
+    """The smallest network whose held-out losses the best model allows; None where eight hidden nodes do not suffice.
 
     Args:
         training: The training of the ensemble; every fold must have a member.
         curves: The curves of all columns, fitted to all rows.
         columns: Inputs of each column of the table.
-        limit: The highest mean loss of held-out rows that will do.
+        best: The best model.
     """
     folds, every = len(training.parts.parts), tuple(i for inputs in columns for i in inputs)
     if int(training.fold.max()) >= folds:
@@ -69,10 +69,10 @@ def fewest_nodes(
         # One member more than there are folds: the last one sees all rows.
         ensemble = replace(training.ensemble, hidden=(nodes,), members=folds + 1)
         own = replace(training, ensemble=ensemble)
-        found = _trained(own, curves, training.parts, every, limit)
+        found = _trained(own, curves, training.parts, every, best)
         if found is not None:
-            found = _of_fewest_columns(own, curves, found, columns, limit)
-            return _of_fewest_edges(own, found, limit)
+            found = _of_fewest_columns(own, curves, found, columns, best)
+            return _of_fewest_edges(own, found, best)
     return None
 
 
@@ -81,22 +81,23 @@ def _trained(
     curves: FittedCurves,
     parts: CrossValidatedCurves,
     inputs: Sequence[int],
-    limit: float,
+    best: Reference,
 ) -> FewNodes | None:
-    """Hidden nodes that see these inputs, beside these curves; None where their held-out loss is above the limit."""
+    """Hidden nodes that see these inputs, beside these curves; None where the best model does not allow their losses."""
     offsets = torch.cat([parts.offsets, parts.whole.values(curves.design)[:, None]], dim=1)
     living = torch.zeros(training.u.shape[1], dtype=torch.bool)
     living[list(inputs)] = True
     own = replace(training, parts=replace(parts, offsets=offsets), task=parts.whole.task)
     trained = own.on(living)
-    best = None
+    found: FewNodes | None = None
     for group in trained.groups:
         if group.state is None:
             continue
         mixture = _weighed(own, group)
-        if mixture.improves and mixture.loss <= (limit if best is None else best.mixture.loss):
-            best = FewNodes(parts, trained.net, group, training.ensemble, mixture, tuple(inputs))
-    return best
+        better = found is None or mixture.loss <= found.mixture.loss
+        if mixture.improves and better and best.allows(mixture.losses):
+            found = FewNodes(parts, trained.net, group, training.ensemble, mixture, tuple(inputs))
+    return found
 
 
 def _weighed(training: InteractionTraining, group: DecayGroup) -> Stacking:
@@ -111,7 +112,7 @@ def _of_fewest_columns(
     curves: FittedCurves,
     found: FewNodes,
     columns: Sequence[Sequence[int]],
-    limit: float,
+    best: Reference,
 ) -> FewNodes:
     """The network of the fewest columns, in order of what the loss gains when their curves go and hidden nodes lose them."""
     rows = training.t, training.weights, training.fold
@@ -137,14 +138,14 @@ def _of_fewest_columns(
         same = replace(curves, whole=found.parts.whole)
         parts = curves_of(same, training.fold, len(found.parts.parts), inputs)
         parts = without_idle_curves(parts, curves.design, *rows, own)
-        return _trained(training, curves, parts, inputs, limit)
+        return _trained(training, curves, parts, inputs, best)
 
     return fewest(of_first, len(columns)) or found
 
 
 @torch.no_grad()
-def _of_fewest_edges(training: InteractionTraining, found: FewNodes, limit: float) -> FewNodes:
-    """The network without its weakest edges to hidden nodes: as many as the limit allows, the same share in every block."""
+def _of_fewest_edges(training: InteractionTraining, found: FewNodes, best: Reference) -> FewNodes:
+    """The network without its weakest edges to hidden nodes: as many as the best model allows, the same share in every block."""
     net, group, settings = found.net, found.group, found.ensemble
     assert group.state is not None
     own = replace(training, parts=found.parts)
@@ -170,6 +171,6 @@ def _of_fewest_edges(training: InteractionTraining, found: FewNodes, limit: floa
         out_of_fold[held] = correction_of(net, fewer, training.u[held], training.fold[held], settings)
         fewer = replace(fewer, out_of_fold=out_of_fold)
         mixture = _weighed(own, fewer)
-        if mixture.improves and mixture.loss <= limit:
+        if mixture.improves and best.allows(mixture.losses):
             return replace(found, group=fewer, mixture=mixture)
     return found

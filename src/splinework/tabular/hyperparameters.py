@@ -19,7 +19,7 @@ class Hyperparameters:
         degree: Degree of the splines.
         members: Size of the ensemble, or `auto`.
         max_iter: Maximum number of training steps.
-        prefer: `accuracy` for the model of least held-out loss, `simplicity` for the simplest within one standard error of it.
+        prefer: `accuracy` for the model of least held-out loss, `simplicity` for the simplest within two standard errors of it.
     """
 
     hidden: int | Sequence[int] | str = "auto"

@@ -9,12 +9,14 @@ import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Any, Final, NamedTuple, final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
-from splinework.errors import DataError, FitWarning
+from splinework.errors import FitWarning
 from splinework.knowledge.axioms import Axiom, Hard
 from splinework.knowledge.axioms.contradictions import check_axioms
 from splinework.knowledge.axioms.realise import anchored
@@ -28,7 +30,7 @@ from splinework.tabular.axiom_status import AxiomStatus, axiom_statuses
 from splinework.tabular.column_axioms import ColumnAxiom
 from splinework.tabular.ensemble import ProgressCallback
 from splinework.tabular.hyperparameters import Hyperparameters
-from splinework.tabular.rows import WeightedRows, sampled
+from splinework.tabular.rows import Floats, WeightedRows, sampled
 from splinework.tabular.stacking import is_significant
 from splinework.tabular.tasks import Task, targets_of
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
@@ -85,7 +87,8 @@ def train_informed(
     seed: int,
     names: tuple[Sequence[str], Sequence[str]],
     on_step: ProgressCallback | None = None,
-) -> InformedNetwork:
+    rival: Tensor | None = None,
+) -> InformedNetwork | None:
     """Fits a network under axioms: hard ones hold by construction, soft ones are penalties.
 
     Args:
@@ -96,26 +99,41 @@ def train_informed(
         seed: Random seed.
         names: Names of inputs and of outputs.
         on_step: Called with stage, step, steps and loss; True ends that stage with the best network so far.
+        rival: Outputs `(n, q)` of another model of a regression for rows that it has not seen.
+
+    Returns:
+        The network; None where the rival predicts the rows that are held out here no worse.
 
     Raises:
         ConfigError: If two axioms contradict each other, or one cannot be built in.
     """
-    axioms = _all(known)
+    axioms = all_of(known)
     if axioms:  # contradictions are refused before anything is trained
-        check_axioms(axioms, *names, box=torch.tensor(_box(rows), dtype=torch.float64), read_unit=read_unit)
+        check_axioms(axioms, *names, box=torch.tensor(box_of(rows), dtype=torch.float64), read_unit=read_unit)
     job = _InformedFit(rows, task, settings, seed, names, TrainingLog(on_step))
-    hidden, loss = job.hidden(tuple(axiom for axiom in axioms if axiom.strength == Hard()))
+    size = job.size(tuple(axiom for axiom in axioms if axiom.strength == Hard()))
+    if rival is not None and size.outputs is not None:
+        held = job.few(size.held)
+        if (
+            float(np.average(job.losses_of(rival[torch.from_numpy(size.held)], held), weights=held.weights))
+            <= size.loss
+        ):
+            return None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", FitWarning)
-        fitted = job.mean(sampled(rows, MAX_ROWS, seed), hidden, axioms)
+        fitted = job.mean(sampled(rows, MAX_ROWS, seed), size.hidden, axioms)
     for (
         warning
     ) in caught:  # advice on grids and penalties does not concern users of estimators, data against an axiom do
         text = str(warning.message)
         if not issubclass(warning.category, FitWarning) or any(axiom.text() in text for axiom in axioms):
             warnings.warn(text, warning.category, stacklevel=2)
-    if math.isnan(loss):
+    loss, unseen = size.loss, None
+    if size.outputs is None:
         loss = float(np.average(job.losses(fitted.model, rows), weights=rows.weights))
+    elif task.is_regression and len(rows) <= MAX_COMPARED_ROWS:
+        unseen = torch.full((len(rows), size.outputs.shape[1]), math.nan, dtype=torch.float64)
+        unseen[torch.from_numpy(size.held)] = size.outputs
     statuses = axiom_statuses(known, fitted.certificate, fitted.violations)
     for each in statuses:
         if each.strength == "hard" and each.status == "refuted":
@@ -124,34 +142,15 @@ def train_informed(
     model = fitted.model.requires_grad_(False).eval()
     history = job.log.history
     how: dict[str, Any] = {"task": task.of_right_labels(), "certificate": fitted.certificate, "statuses": statuses}
-    return InformedNetwork(model, loss, len(history), history, **how)
+    return InformedNetwork(model, loss, len(history), history, unseen, **how)
 
 
-def check_constant(
-    model: Model, known: Sequence[ColumnAxiom], rows: WeightedRows
-) -> tuple[Certificate | None, tuple[AxiomStatus, ...]]:
-    """Certificate and status of the axioms for a constant network.
-
-    Raises:
-        DataError: If a hard axiom does not hold for it.
-    """
-    axioms = _all(known)
-    certificate = verify(model, axioms, box=_box(rows), effort=PROOF_EFFORT) if axioms else None
-    statuses = axiom_statuses(known, certificate, {})
-    for each in statuses:
-        if each.strength == "hard" and each.status == "refuted":
-            raise DataError(
-                f"all inputs or all targets are equal, so the model is a constant, which violates {each.axiom} ({each.note}); "
-                "change the axiom or the data."
-            )
-    return certificate, statuses
-
-
-def _all(known: Sequence[ColumnAxiom]) -> tuple[Axiom, ...]:
+def all_of(known: Sequence[ColumnAxiom]) -> tuple[Axiom, ...]:
+    """The axioms in terms of inputs, each once."""
     return tuple(dict.fromkeys(axiom for each in known for axiom in each.axioms))
 
 
-def _box(rows: WeightedRows) -> list[tuple[float, float]]:
+def box_of(rows: WeightedRows) -> list[tuple[float, float]]:
     """Ranges of the inputs; that of a constant input has width 1."""
     low, high = rows.x.min(axis=0), rows.x.max(axis=0)
     return list(zip(low.tolist(), np.where(high > low, high, low + 1.0).tolist(), strict=True))
@@ -177,6 +176,15 @@ class _CertifiedModel:
     violations: Mapping[str, tuple[float, float]]
 
 
+class _Size(NamedTuple):
+    """Hidden layers with their mean held-out loss, the held-out rows, and the outputs there; NaN and None without any."""
+
+    hidden: tuple[int, ...]
+    loss: float
+    held: NDArray[np.intp]
+    outputs: Tensor | None
+
+
 @dataclass(frozen=True)
 class _InformedFit:
     """The training of one network under axioms."""
@@ -188,27 +196,32 @@ class _InformedFit:
     names: tuple[Sequence[str], Sequence[str]]
     log: TrainingLog
 
-    def hidden(self, hard: Sequence[Axiom]) -> tuple[tuple[int, ...], float]:
-        """The hidden layers, and the mean held-out loss; NaN where the user or the number of rows decides.
+    def size(self, hard: Sequence[Axiom]) -> _Size:
+        """The hidden layers by held-out rows, where neither the user nor the number of rows decides.
 
         Soft axioms are left out: their weights need further fits, and they hardly change the best size.
         """
-        asked = self.settings.layers()
-        if asked is not None:
-            return asked, math.nan
-        if len(self.rows) < MIN_HIDDEN_ROWS:
-            return (), math.nan
-        few = sampled(self.rows, MAX_COMPARED_ROWS, self.seed)
-        order = np.random.default_rng(self.seed).permutation(len(few))
-        count = round(HELD_OUT_SHARE * len(few))
-        held, seen = (WeightedRows(few.x[at], few.y[at], few.weights[at]) for at in (order[:count], order[count:]))
-        losses = []
+        asked, none = self.settings.layers(), np.zeros(0, dtype=np.intp)
+        if asked is not None or len(self.rows) < MIN_HIDDEN_ROWS:
+            return _Size(asked or (), math.nan, none, None)
+        order = np.random.default_rng(self.seed).permutation(min(len(self.rows), MAX_COMPARED_ROWS))
+        count = round(HELD_OUT_SHARE * len(order))
+        held, seen = self.few(order[:count]), self.few(order[count:])
+        outputs = []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FitWarning)  # of fits that are discarded
             for hidden in ((), (HIDDEN_NODES,)):
-                losses.append(self.losses(self.mean(seen, hidden, hard, held).model, held))
+                with torch.no_grad():
+                    outputs.append(self.mean(seen, hidden, hard, held).model(torch.from_numpy(held.x)))
+        losses = [self.losses_of(each, held) for each in outputs]
         better = is_significant(torch.from_numpy(losses[0] - losses[1]), torch.from_numpy(held.weights))
-        return ((HIDDEN_NODES,) if better else ()), float(np.average(losses[better], weights=held.weights))
+        loss = float(np.average(losses[better], weights=held.weights))
+        return _Size((HIDDEN_NODES,) if better else (), loss, order[:count], outputs[better])
+
+    def few(self, at: NDArray[np.intp]) -> WeightedRows:
+        """Rows of the sample in which sizes are compared."""
+        few = sampled(self.rows, MAX_COMPARED_ROWS, self.seed)
+        return WeightedRows(few.x[at], few.y[at], few.weights[at])
 
     def mean(
         self, rows: WeightedRows, hidden: Sequence[int], axioms: Sequence[Axiom], held: WeightedRows | None = None
@@ -300,9 +313,12 @@ class _InformedFit:
         return _CertifiedModel(result.model, result.certificate, result.violations)
 
     @torch.no_grad()
-    def losses(self, model: Model, rows: WeightedRows) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def losses(self, model: Model, rows: WeightedRows) -> Floats:
         """Loss of each row, `(n,)`; for a regression with standardised targets."""
-        outputs = model(torch.from_numpy(rows.x))
+        return self.losses_of(model(torch.from_numpy(rows.x)), rows)
+
+    def losses_of(self, outputs: Tensor, rows: WeightedRows) -> Floats:
+        """The same of given outputs `(n, q)`."""
         y = targets_of(rows.y, self.task, outputs.shape[1])
         if self.task.is_regression:
             spread = torch.from_numpy(np.asarray(self.rows.y, dtype=np.float64)).std(0, unbiased=False)

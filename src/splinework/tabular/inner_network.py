@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -47,6 +47,16 @@ def outputs_of(model: KAN | FramedKAN, inputs: Floats) -> Floats:
     """The outputs `(n, q)` of a network for inputs `(n, p)`, computed in batches, which do not change them."""
     parts = [model(part) for part in torch.from_numpy(inputs).split(MAX_BATCH_ROWS)]
     return np.asarray(torch.cat(parts).numpy())
+
+
+def with_names(model: Model, inputs: Sequence[str], outputs: Sequence[str]) -> Model:
+    """The network with these names of inputs and outputs; a framed network has its names already."""
+    if isinstance(model, FramedKAN):
+        return model
+    config = replace(model.config, input_names=tuple(inputs), output_names=tuple(outputs))
+    named = KAN(config, dtype=torch.float64, generator=torch.Generator())
+    named.load_state_dict(model.state_dict())
+    return named.requires_grad_(False).eval()
 
 
 def frame_notes(model: Model) -> list[str]:

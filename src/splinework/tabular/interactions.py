@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.tabular.cross_validation import CrossValidatedCurves
 from splinework.tabular.design import DesignMatrix
+from splinework.tabular.directions import DirectedNetwork
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, ProgressCallback, train_ensemble, wide_network
 from splinework.tabular.grids import member_layer
 from splinework.tabular.hyperparameters import Hyperparameters
@@ -52,6 +53,8 @@ class InteractionTraining:
         generator: Generator of initial values and batches.
         log: Called with stage, step, steps and loss; True ends the stage.
         kept: Mask of the inputs that member k may use, row k of `(>= members, p)`; None for all.
+        signs: 1, -1 or 0 for each input along which outputs rise or fall; None without directions.
+        given_up: Outputs of each part's curves that a full share of interactions replaces, `(n, members, q)`; None for nothing.
     """
 
     u: Tensor
@@ -66,6 +69,8 @@ class InteractionTraining:
     generator: torch.Generator
     log: ProgressCallback
     kept: Tensor | None = None
+    signs: Tensor | None = None
+    given_up: Tensor | None = None
 
     def run(self, design: DesignMatrix, columns: Sequence[Sequence[int]]) -> Interactions:
         """The networks, trained again if only some inputs lower the held-out loss; the first ones if theirs is clearly lower.
@@ -84,7 +89,7 @@ class InteractionTraining:
             return found
         rows, shares = (self.u, self.t, self.weights, self.fold), found.mixture.stacking_weights
         losses = permuted_losses(
-            found.net, found.groups, shares, self.parts, *rows, columns, self.ensemble, self.generator
+            found.net, found.groups, shares, self.parts, *rows, columns, self.ensemble, self.generator, self.given_up
         )
         living = defended_inputs(*losses, columns, self.u.shape[1])
         if not living.any() or torch.equal(living, seen):
@@ -99,13 +104,24 @@ class InteractionTraining:
         if self.kept is not None:
             visible = visible & self.kept[: self.ensemble.members]
         finer = member_layer(self.layer, self.u, self.settings, living)
-        net = wide_network(finer, self.u, self.t.shape[1], self.ensemble, self.generator, visible)
+        how, directed = (self.ensemble, self.generator), self._directed()
+        net = wide_network(finer, self.u, self.t.shape[1], *how, visible, directed)
         groups = list[DecayGroup]()
         if self.ensemble.hidden:
-            rows = self.u, self.t, self.weights, self.parts.offsets, self.fold
-            groups = train_ensemble(net, *rows, self.task, self.ensemble, self.generator, self.log)
+            offsets = self.parts.offsets if self.given_up is None else self.parts.offsets - self.given_up
+            rows = self.u, self.t, self.weights, offsets, self.fold
+            groups = train_ensemble(net, *rows, self.task, *how, self.log, directed)
         held = self.parts.held
+        if self.given_up is not None:
+            less = torch.zeros_like(self.t).index_copy(0, held, self.given_up[held, self.fold[held]])
+            groups = [g if g.state is None else replace(g, out_of_fold=g.out_of_fold - less) for g in groups]
         corrections = [group.out_of_fold[held] for group in groups]
         return Interactions(
             net, groups, stack(self.parts.base, corrections, self.t[held], self.weights[held], self.task)
         )
+
+    def _directed(self) -> DirectedNetwork | None:
+        if self.signs is None:
+            return None
+        blocks = self.ensemble.members * len(self.ensemble.weight_decays)
+        return DirectedNetwork.of(self.signs, self.ensemble.hidden, blocks, self.t.shape[1])

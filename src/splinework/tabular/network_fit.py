@@ -23,7 +23,8 @@ from splinework.tabular.few_nodes import fewest_nodes
 from splinework.tabular.grids import curve_intervals, quantile_layer
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.interactions import Interactions, InteractionTraining
-from splinework.tabular.one_standard_error import curves_of, simplest_curves, standard_error
+from splinework.tabular.monotone_curves import given_up, half_directed
+from splinework.tabular.one_standard_error import Reference, curves_of, simplest_curves
 from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
 from splinework.tabular.screening import Screening, is_wide, screen
 from splinework.tabular.selection import columns_of, without_idle_curves
@@ -55,6 +56,7 @@ class NetworkFit:
     owners: Tensor
     names: Sequence[str] | None
     screening: Screening | None = None
+    signs: Tensor | None = None
 
     def is_wide(self) -> bool:
         """Whether columns are to be screened."""
@@ -92,7 +94,7 @@ class NetworkFit:
         intervals = curve_intervals(self.u, self.settings, self.task)
         layer = quantile_layer(self.u, self.t.shape[1], intervals, self.settings.degree)
         design = make_design(layer, self.u, self.weights, self.groups)
-        curves = fit_curves(design, self.t, self.weights, self.task, self.screening)
+        curves = fit_curves(design, self.t, self.weights, self.task, self.screening, self.signs)
         job = replace(self, task=curves.task)
         loss = float(self.weights @ job.task.loss(curves.whole.values(design), self.t)) / len(self.t)
         hidden, enough = hidden_layers(self.settings, len(self.t), self.t.shape[1]), len(self.t) >= MIN_INTERACTION_ROWS
@@ -107,7 +109,8 @@ class NetworkFit:
         job = replace(job, task=parts.whole.task)
         kept = None if self.screening is None else self.screening.kept
         settings = job.settings
-        how = settings, ensemble, layer, parts, self.fold, self.generator, log, kept
+        lost = None if self.signs is None else given_up(parts.parts, design, self.signs)
+        how = settings, ensemble, layer, parts, self.fold, self.generator, log, kept, self.signs, lost
         training = InteractionTraining(self.u, self.t, self.weights, job.task, *how)
         found = training.run(design, columns)
         best = job._smooth(parts.held, found.mixture, log) or job._merged(curves, parts, layer, ensemble, found, log)
@@ -148,14 +151,14 @@ class NetworkFit:
         losses: Tensor,
         log: TrainingLog,
     ) -> TrainedNetwork | None:
-        """The simplest network within one standard error of the best, whose held-out losses are `losses` if it has no outputs.
+        """The simplest network within two standard errors of the best, whose held-out losses are `losses` if it has no outputs.
 
         The sum of curves of the fewest columns; where none will do, one with the fewest hidden nodes. None if neither will.
         """
         parts, columns = training.parts, columns_of(self.owners)
         held = parts.held
-        limit = best.loss + self._standard_error(best, losses, held)
-        found = simplest_curves(curves, parts, self.fold, columns, limit)
+        reference = self._reference(best, losses, held)
+        found = simplest_curves(curves, parts, self.fold, columns, reference)
         if found is not None:
             unseen, sharp = None, 1.0
             if self.task.is_regression:
@@ -165,11 +168,13 @@ class NetworkFit:
             return self._additive(layer, curves, found.parts.whole, sharp, unseen, found.loss, log)
         if best.estimate is not None:
             estimate, own_loss = best.estimate
-            allowed = (limit - own_loss) * float(self.scaling.y_scale.square().mean())
+            allowed = reference.misfit() * float(self.scaling.y_scale.square().mean())
             taught = estimate.smallest_network(self.seed, self.settings.max_iter, log, allowed)
             if taught is not None:
                 return self._learned(estimate, own_loss, *taught, log)
-        few = fewest_nodes(training, curves, columns, limit) if self.settings.hidden == "auto" else None
+        if self.settings.hidden != "auto" or self.signs is not None:
+            return None
+        few = fewest_nodes(training, curves, columns, reference)
         if few is None:
             return None
         whole, mixture = few.parts.whole, few.mixture
@@ -182,13 +187,12 @@ class NetworkFit:
         own = layer, table, whole.bias, few.net, groups, mixture.stacking_weights, mixture.inverse_temperature, how
         return job._combined(own, unseen, mixture.loss, log, how.members - 1)
 
-    def _standard_error(self, best: TrainedNetwork, losses: Tensor, held: Tensor) -> float:
-        """The standard error of the held-out loss of the best network, of which `losses` are known where it has no outputs."""
+    def _reference(self, best: TrainedNetwork, losses: Tensor, held: Tensor) -> Reference:
+        """The best network's held-out losses, which are `losses` where it has no outputs."""
         if best.out_of_fold is not None:
             unseen = (best.out_of_fold[held] - self.scaling.y_shift) / self.scaling.y_scale
-            known = ~torch.isnan(unseen[:, 0])
-            losses, held = self.task.loss(unseen[known], self.t[held][known]), held[known]
-        return standard_error(losses, self.weights[held])
+            losses = self.task.loss(unseen, self.t[held])
+        return Reference(losses, self.weights[held])
 
     def _unseen(self, held: Tensor, outputs: Tensor) -> Tensor:
         """Outputs `(n, q)` that are known for the held-out rows only, NaN for the others."""
@@ -217,7 +221,10 @@ class NetworkFit:
         shares, sharp = mixture.stacking_weights, mixture.inverse_temperature
         if additive:
             return job._additive(layer, curves, parts.whole, sharp, unseen, mixture.loss, log)
-        table = design.spline_coefficients(torch.stack([part.coefficients for part in parts.parts]).mean(0))
+        coefficients = torch.stack([part.coefficients for part in parts.parts]).mean(0)
+        if self.signs is not None:
+            coefficients = coefficients * (1 - sum(shares) * half_directed(design, self.signs))[:, None]
+        table = design.spline_coefficients(coefficients)
         bias = torch.stack([part.bias for part in parts.parts]).mean(0)
         own = layer, table, bias, found.net, found.groups, shares, sharp, ensemble
         return job._combined(own, unseen, mixture.loss, log)
@@ -246,7 +253,7 @@ class NetworkFit:
         standard error.
         """
         settings = self.settings
-        if self.screening is not None:
+        if self.screening is not None or self.signs is not None:
             return None  # its left-out predictions would be those of inputs that the left-out rows helped to choose
         if not (
             isinstance(self.task, Regression)

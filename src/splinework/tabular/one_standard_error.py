@@ -1,9 +1,11 @@
 """The simplest sum of curves within one standard error of the best model: for reading rather than for predicting.
 
-The one-standard-error rule (Breiman, Friedman, Olshen and Stone 1984, §3.4.3; Hastie, Tibshirani and Friedman 2009, §7.10): of
-the models whose held-out loss exceeds the least one by no more than its standard error, the one with the fewest columns, and of
-these that with the most lines for curves. Columns and bends are ordered by what each costs when it goes; sums of the last k are
-refitted, with and without each fold.
+The one-standard-error rule (Breiman, Friedman, Olshen and Stone 1984, §3.4.3; Hastie, Tibshirani and Friedman 2009, §7.10) for
+paired differences: of the models whose held-out loss exceeds the least one by no more than two standard errors of the
+difference, row by row, the one with the fewest columns, and of these that with the most lines for curves. The standard error of
+the least loss itself, as published, is mostly what hard and easy rows cost every model; with few rows much that is lost stays
+below it. Two, since the least loss is the luckiest of several, and with one every sixth idle column would stay.
+Columns and bends are ordered by what each costs when it goes; sums of the last k are refitted, with and without each fold.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from splinework.tabular.additive import MAX_PENALTY, AdditiveFit
 from splinework.tabular.cross_validation import MAX_REFIT_ROWS, CrossValidatedCurves, cross_validate
 from splinework.tabular.curves import FittedCurves, fit_curves
 from splinework.tabular.ensemble import held_out_rows
-from splinework.tabular.selection import removal_costs
+from splinework.tabular.selection import DEFENDED_Z_SCORE, removal_costs
+from splinework.tabular.stacking import is_significant
 
 Found = TypeVar("Found")
 
@@ -37,10 +40,32 @@ class SimplerCurves:
     loss: float
 
 
-def standard_error(losses: Tensor, weights: Tensor) -> float:
-    """The standard error of the weighted mean of the rows' losses `(n,)`."""
-    mean = weights @ losses / weights.sum()
-    return float(torch.sqrt((weights**2) @ (losses - mean) ** 2) / weights.sum())
+@dataclass(frozen=True)
+class Reference:
+    """The best model, against which simpler ones are judged.
+
+    Attributes:
+        losses: Its losses of the held-out rows, `(m,)`; NaN where there is none.
+        weights: The weights of these rows, `(m,)`.
+    """
+
+    losses: Tensor
+    weights: Tensor
+
+    def allows(self, losses: Tensor) -> bool:
+        """Whether losses `(m,)` exceed those of the best model by no more than two standard errors of the difference."""
+        known = ~torch.isnan(self.losses)
+        return not is_significant((losses - self.losses)[known], self.weights[known], DEFENDED_Z_SCORE)
+
+    def misfit(self) -> float:
+        """The mean square of a difference in outputs at which a squared loss grows by that much.
+
+        Residuals r and a difference d of their own, mean d² = m, change the loss of a row by 2 r d + d²: m on average, with a
+        standard error of 2 √(m mean r² / n), so that z of them are equal to it at 4 z² mean r² / n.
+        """
+        known = ~torch.isnan(self.losses)
+        weights = self.weights[known]
+        return (2 * DEFENDED_Z_SCORE) ** 2 * float((weights @ self.losses[known]) / weights.sum()) / int(known.sum())
 
 
 def fewest(attempt: Callable[[int], Found | None], most: int) -> Found | None:
@@ -81,8 +106,9 @@ def curves_of(
         whole = _constant(curves.whole, task.constant(y, weights))
         fits = [_constant(curves.whole, bias) for bias in constants]
     else:
-        some, places = design.of_inputs(torch.tensor(sorted(inputs)), straight)
-        own = fit_curves(some, y, weights, task)
+        chosen = torch.tensor(sorted(inputs))
+        some, places = design.of_inputs(chosen, straight)
+        own = fit_curves(some, y, weights, task, signs=None if curves.signs is None else curves.signs[chosen])
         found = cross_validate(own, fold, members, anew=len(y) <= MAX_REFIT_ROWS)
         whole, *fits = (_spread(each, places, design.width) for each in (found.whole, *found.parts))
     offsets = torch.stack([part.values(design) for part in fits], dim=1)
@@ -91,9 +117,9 @@ def curves_of(
 
 
 def simplest_curves(
-    curves: FittedCurves, parts: CrossValidatedCurves, fold: Tensor, columns: Sequence[Sequence[int]], limit: float
+    curves: FittedCurves, parts: CrossValidatedCurves, fold: Tensor, columns: Sequence[Sequence[int]], best: Reference
 ) -> SimplerCurves | None:
-    """The sum of curves of the fewest columns whose held-out loss is at most `limit`; None where there is none.
+    """The sum of curves of the fewest columns that the best model allows; None where there is none.
 
     Then as many of these curves as possible become lines. Both numbers are found by bisection: a sum of more of the columns, or
     bends, that matter most is taken to be no worse.
@@ -103,7 +129,7 @@ def simplest_curves(
         parts: Their cross-validation.
         fold: Fold of each row, `(n,)`.
         columns: Inputs of each column of the table.
-        limit: The highest mean loss of held-out rows that will do.
+        best: The best model.
     """
     task, held, members = parts.whole.task, parts.held, len(parts.parts)
     same = replace(curves, whole=parts.whole)
@@ -112,8 +138,9 @@ def simplest_curves(
 
     def judged(inputs: Sequence[int], straight: Collection[int]) -> SimplerCurves | None:
         found = curves_of(same, fold, members, inputs, straight)
-        loss = float(weights @ task.loss(found.base, t) / weights.sum())
-        return SimplerCurves(found, loss) if loss <= limit else None
+        losses = task.loss(found.base, t)
+        loss = float(weights @ losses / weights.sum())
+        return SimplerCurves(found, loss) if best.allows(losses) else None
 
     order = by_cost(removal_costs(parts, curves.design, *rows, columns)[0])
     kept = list[int]()
@@ -126,13 +153,13 @@ def simplest_curves(
             kept[:] = inputs
         return found
 
-    best = fewest(of_first, len(columns))
-    if best is None:
+    shortest = fewest(of_first, len(columns))
+    if shortest is None:
         return None
     bent = [i for i in kept if curves.design.spans[i].stop - curves.design.spans[i].start > 1]
-    costs, _ = removal_costs(best.parts, curves.design, *rows, [[i] for i in bent], bends=True)
+    costs, _ = removal_costs(shortest.parts, curves.design, *rows, [[i] for i in bent], bends=True)
     order_of_bends = [bent[k] for k in by_cost(costs)]
-    return fewest(lambda count: judged(kept, set(order_of_bends[count:])), len(bent)) or best
+    return fewest(lambda count: judged(kept, set(order_of_bends[count:])), len(bent)) or shortest
 
 
 def by_cost(costs: Sequence[float]) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, final
@@ -15,7 +14,6 @@ from sklearn.utils._param_validation import Interval, StrOptions  # private; see
 
 from splinework.errors import ConfigError, DataError
 from splinework.errors.foreign import explained
-from splinework.nn.arrays import numbers_of
 from splinework.nn.frame import network_of
 from splinework.tabular.base import KANEstimator
 from splinework.tabular.callbacks import with_callbacks
@@ -51,8 +49,8 @@ class KANRegressor(RegressorMixin, KANEstimator):
         degree: Degree of the splines, from 1 to 9. Degree 0, which `KAN` allows, has no linear part and is refused.
         members: Number of networks in the ensemble that is merged into one network, or `auto`.
         max_iter: Maximum number of training steps.
-        prefer: `accuracy` (the default) for the model of least held-out loss; `simplicity` for the simplest one within one
-            standard error of that, for reading: a constant, or the sum of curves of the fewest columns, with lines for curves
+        prefer: `accuracy` (the default) for the model of least held-out loss; `simplicity` for the simplest one within two
+            standard errors of that, row by row: a constant, or the sum of curves of the fewest columns, with lines for curves
             where these will do; else the network of the fewest hidden nodes, columns and edges.
         categorical_features: Categorical columns: `from_dtype` for the columns of a frame with texts or of a categorical type; or
             names, indices or a mask. The columns of an array are numeric unless listed here.
@@ -64,7 +62,7 @@ class KANRegressor(RegressorMixin, KANEstimator):
             of 1, -1 and 0 per column, like scikit-learn's `monotonic_cst`.
         axioms: Further prior knowledge: axioms of `sw.axioms` or their texts, such as `["convex(age)", Positive()]`. Hard
             axioms, the default, hold by construction, also for unseen rows. They refer to numeric columns, in raw units. With
-            axioms a single network is fitted, additive or with hidden nodes, as held-out rows decide.
+            axioms other than monotone columns a single network is fitted, additive or with hidden nodes, as held-out rows decide.
 
         loss: What is minimised, by the names of scikit-learn's gradient boosting: `squared_error` for the mean, `absolute_error`
             for the median, `quantile`, `huber` for a mean that outliers move little, `poisson` for counts and `gamma` for
@@ -195,32 +193,10 @@ class KANRegressor(RegressorMixin, KANEstimator):
         if found is None:
             raise DataError(
                 "there are no errors on held-out rows to tell the uncertainty of predictions by: the network was trained "
-                "further by partial_fit or warm_start, under axioms, on a single row, or read from a file of an earlier "
-                "version; fit a KANRegressor anew without these."
+                "further by partial_fit or warm_start, under axioms other than monotone columns, on a single row, or read from "
+                "a file of an earlier version; fit a KANRegressor anew without these."
             )
         return found
-
-    def _row_losses(self) -> Callable[[Floats, Any], Floats] | None:
-        task = self._task
-        if isinstance(task, Regression):
-            return None
-
-        def losses(outputs: Floats, y: Any) -> Floats:
-            targets = numbers_of(y, "y").reshape(len(outputs), -1)
-            return np.asarray(task.loss(torch.from_numpy(outputs), torch.from_numpy(targets)).numpy())
-
-        return losses
-
-    def _row_slopes(self) -> Callable[[Floats, Any], Floats] | None:
-        task = self._task
-        if isinstance(task, Regression):
-            return None
-
-        def slopes(outputs: Floats, y: Any) -> Floats:
-            targets = numbers_of(y, "y").reshape(len(outputs), -1)
-            return np.asarray(task.slope(torch.from_numpy(outputs), torch.from_numpy(targets)).numpy())
-
-        return slopes
 
     def _likelihood(self) -> Task:
         return self._task
@@ -232,10 +208,6 @@ class KANRegressor(RegressorMixin, KANEstimator):
         x = self._rows().x
         sizes = errors.sizes(x, outputs_of(self.model_, x), self._task) * errors.deviation
         return np.asarray((sizes**2).mean(axis=0))
-
-    @property
-    def _explains_rows(self) -> bool:
-        return isinstance(self._task, Regression)
 
     def _notes(self) -> list[str]:
         notes = super()._notes()

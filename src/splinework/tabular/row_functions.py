@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from splinework.interpret.importance.row_function import RowFunction
+from splinework.nn.arrays import numbers_of
 from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
 from splinework.tabular.bands import CurvePosterior, curve_posterior
+from splinework.tabular.classes import Classes, labels_of
 from splinework.tabular.columns import Columns
 from splinework.tabular.fitted import check_fitted
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.inner_network import outputs_of
 from splinework.tabular.rows import Floats, WeightedRows
-from splinework.tabular.tasks import Task
+from splinework.tabular.tasks import Regression, Task
 from splinework.train.uncertainty import check_level
 
 
@@ -31,6 +34,7 @@ class FunctionMixin:
     _inputs: Callable[[Any, str], tuple[Floats, Any]]
     _rows: Callable[..., WeightedRows]
     _sample: WeightedRows | None
+    _classes: Classes | None = None
 
     def row_function(self, X: Any = None) -> RowFunction:
         """The network as a function of the user's columns, as `sw.explain` and `sw.importance` read it.
@@ -56,18 +60,25 @@ class FunctionMixin:
             self.columns_.targets,
             tuple(tuple(np.flatnonzero(owners == i).tolist()) for i in range(len(columns))),
             self.model_ if isinstance(self.model_, KAN) else None,
-            self._row_losses(),
-            self._row_slopes(),
+            self._of_rows(lambda task, outputs, y: task.loss(outputs, y)),
+            self._of_rows(lambda task, outputs, y: task.slope(outputs, y)),
             self.contrast_widths,
         )
 
-    def _row_losses(self) -> Callable[[Floats, Any], Floats] | None:
-        """The loss of each row by outputs and the user's targets; None for squared errors."""
-        return None
+    def _of_rows(self, measure: Callable[[Task, Tensor, Tensor], Tensor]) -> Callable[[Floats, Any], Floats] | None:
+        """A measure of each row's loss by outputs and the user's targets; None for squared errors."""
+        task = self._likelihood()
+        if isinstance(task, Regression):
+            return None
 
-    def _row_slopes(self) -> Callable[[Floats, Any], Floats] | None:
-        """The derivative of each row's loss by the outputs; None for squared errors."""
-        return None
+        def measured(outputs: Floats, y: Any) -> Floats:
+            if self._classes is not None:
+                targets = self._classes.indicators(self._classes.codes(labels_of(y, self)))
+            else:
+                targets = torch.from_numpy(numbers_of(y, "y").reshape(len(outputs), -1))
+            return np.asarray(measure(task, torch.from_numpy(outputs), targets).numpy())
+
+        return measured
 
     def contrast_widths(self, sets: Any, reference: Any, *, level: float = 0.9) -> Floats | None:
         """Half widths of the bands of effects, `(m, q)`, as `splinework.interpret.importance.effects` asks for them.
@@ -104,9 +115,14 @@ class FunctionMixin:
         effects = every.mean(axis=1) - outputs_of(self.model_, reference).mean(axis=0)
         return known.widths(sets, reference, effects, level)
 
-    @abstractmethod
     def _likelihood(self) -> Task:
         """The likelihood of the fit."""
+        return Regression() if self._classes is None else self._classes.task
+
+    @property
+    def _explains_rows(self) -> bool:
+        """Whether formulas are those of the targets, by least squares or as classes; else they are the network's own."""
+        return self._classes is not None or isinstance(self._likelihood(), Regression)
 
     def _noise(self) -> Floats | None:
         """Variance of the noise of each output, as rows that the fit had not seen show it; None where they do not."""

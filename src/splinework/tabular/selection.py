@@ -160,6 +160,7 @@ def permuted_losses(
     columns: Sequence[Sequence[int]],
     settings: EnsembleSettings,
     generator: torch.Generator,
+    given_up: Tensor | None = None,
 ) -> tuple[Tensor, list[Tensor], Tensor]:
     """Losses `(m,)` of held-out rows, those with each column permuted for the hidden nodes, and the rows' weights.
 
@@ -175,12 +176,15 @@ def permuted_losses(
         columns: Inputs of each column.
         settings: Hyperparameters of the ensemble.
         generator: Generator of the permutations.
+        given_up: Outputs of each part's curves that a full share of the networks replaces, `(n, members, q)`; None for nothing.
     """
     at = torch.randperm(len(curves.held), generator=generator)[:MAX_TESTED_ROWS]
     rows, base, task = curves.held[at], curves.base[at], curves.whole.task
     order = torch.randperm(len(rows), generator=generator)
     shares = stacking_weights if any(stacking_weights) else [1 / len(groups)] * len(groups)
     trained = [(group, share) for group, share in zip(groups, shares, strict=True) if share and group.state is not None]
+    if given_up is not None:
+        base = base - sum(share for _, share in trained) * given_up[rows, fold[rows]]
     outputs = [base.clone() for _ in range(len(columns) + 1)]
     for group, share in trained:
         outputs[-1] += share * correction_of(net, group, u[rows], fold[rows], settings)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from splinework.nn.network import KAN
 from splinework.tabular.assembly import Standardisation
 from splinework.tabular.continuation import continue_training
+from splinework.tabular.directions import settle
 from splinework.tabular.ensemble import ProgressCallback
 from splinework.tabular.ensemble_size import N_FOLDS, n_members
 from splinework.tabular.hyperparameters import Hyperparameters
@@ -39,6 +40,7 @@ def train(
     on_step: ProgressCallback | None = None,
     start: KAN | None = None,
     names: Sequence[str] | None = None,
+    signs: Sequence[int] | None = None,
 ) -> TrainedNetwork:
     """Fits a network to rows; the result is a deterministic function of rows, settings and seed.
 
@@ -54,6 +56,7 @@ def train(
         on_step: Called with stage, step, steps and loss; True ends the stage.
         start: A network to continue from; its grids stay.
         names: Names of the inputs.
+        signs: 1, -1 or 0 for each input along which the outputs rise or fall by construction.
 
     Raises:
         ConfigError: If `grid`, `degree` or `hidden` is invalid.
@@ -70,5 +73,11 @@ def train(
     right, generator = task.of_right_labels(), torch.Generator().manual_seed(seed)
     fold = torch.randperm(len(t), generator=generator) % max(N_FOLDS, n_members(settings, len(t)))
     rows, known = (raw_x, raw_y, u, t, w, fold), (groups or (), belongs, names)
-    job = NetworkFit(*rows, scaling, right, settings, seed, generator, *known)
-    return job.screened(log) if job.is_wide() else job.run(log)
+    directions = None if signs is None else torch.tensor(signs, dtype=torch.float64)
+    job = NetworkFit(*rows, scaling, right, settings, seed, generator, *known, signs=directions)
+    if job.is_wide() and directions is None:
+        return job.screened(log)
+    found = job.run(log)
+    if directions is not None:
+        settle(found.model, directions)
+    return found

@@ -21,7 +21,7 @@ from splinework.tabular.constant import class_logits, mean_target
 from splinework.tabular.inner_network import MAX_BATCH_ROWS
 from splinework.tabular.namespaces import Namespace
 from splinework.tabular.rows import Floats, WeightedRows
-from splinework.tabular.tasks import Regression, Task
+from splinework.tabular.tasks import Task
 
 MAX_CLASSES = 20
 """Distinct integers up to which y holds classes, with `task="auto"`."""
@@ -43,7 +43,7 @@ class KANTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KANEstim
         members: Number of networks whose hidden nodes are concatenated, or `auto`.
         max_iter: Maximum number of training steps.
         prefer: `accuracy` (the default, since an estimator is there to predict) for the model of least held-out loss;
-            `simplicity` for the simplest one within one standard error of that, for reading: a constant, or the sum of curves
+            `simplicity` for the simplest one within two standard errors of that, row by row: a constant, or the sum of curves
             of the fewest columns, with lines for curves where these will do; else the network of the fewest hidden nodes,
             columns and edges.
         categorical_features: Categorical columns.
@@ -117,9 +117,6 @@ class KANTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KANEstim
         self.__dict__.pop("classes_", None)
         self._classes = None
         return self._numbers(y, first=first)
-
-    def _likelihood(self) -> Task:
-        return Regression() if self._classes is None else self._classes.task
 
     def _constant(self, rows: WeightedRows) -> Floats:
         if self._classes is None:

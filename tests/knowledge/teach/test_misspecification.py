@@ -16,7 +16,7 @@ from splinework.knowledge.axioms.language import axioms_of
 from splinework.knowledge.axioms.sampling import PenaltyContext
 from splinework.knowledge.teach.alternatives import alternative_space
 from splinework.knowledge.teach.fit import fit
-from splinework.knowledge.teach.informed import GivenRows, InformedFit, given_rows
+from splinework.knowledge.teach.informed import GivenRows, given_rows
 from splinework.knowledge.teach.likelihood_ratio import (
     ResidualSample,
     _EqualityTest,
@@ -47,7 +47,7 @@ def told(truth, fitted, axioms, *, inputs=1, count=200, low=-1.0, seed=0, noise=
     x = low + (1 - low) * torch.rand(count, inputs, generator=generator, dtype=torch.float64)
     y = truth(x) + noise * torch.randn(count, generator=generator, dtype=torch.float64)
     rows: GivenRows = given_rows(sw.KAN([inputs, 1]), x, y, "squared")
-    return axiom_tests(InformedFit(Known(fitted, inputs), None), axioms_of(axioms), rows)
+    return axiom_tests(Known(fitted, inputs), axioms_of(axioms), rows)
 
 
 def setting(inputs=1, count=200, low=-1.0) -> PenaltyContext:
@@ -115,7 +115,7 @@ def test_noise_that_grows_along_an_input_is_no_doubt():
         x = torch.rand(150, 1, generator=generator, dtype=torch.float64)
         y = x[:, 0] ** 3 * torch.randn(150, generator=generator, dtype=torch.float64)
         rows = given_rows(sw.KAN([1, 1]), x, y, "squared")
-        blamed += bool(axiom_tests(InformedFit(Known(truth, 1), None), axioms_of(["monotone(0)"]), rows))
+        blamed += bool(axiom_tests(Known(truth, 1), axioms_of(["monotone(0)"]), rows))
     assert blamed <= 3
 
 
@@ -140,7 +140,7 @@ def test_few_rows_say_nothing():
 def test_other_losses_say_nothing():
     x = torch.linspace(-1, 1, 100, dtype=torch.float64)[:, None]
     rows = given_rows(sw.KAN([1, 1]), x, x[:, 0] ** 2, "absolute")
-    assert axiom_tests(InformedFit(Known(lambda x: 0 * x[:, 0], 1), None), axioms_of(["monotone(0)"]), rows) == []
+    assert axiom_tests(Known(lambda x: 0 * x[:, 0], 1), axioms_of(["monotone(0)"]), rows) == []
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], options: Tr
         )
     for text, weight in weights.items():
         result.history.decide("axiom", f"{text} has the weight {weight:g}")
-    for test in axiom_tests(fitted, axioms, rows):
+    for test in axiom_tests(fitted.model, axioms, rows):
         result.history.decide("warning", test.text)
         warnings.warn(FitWarning(test.text), stacklevel=3)
     certificate = verify(fitted.model, axioms, box=rows.box(), effort=PROOF_EFFORT)

@@ -22,7 +22,7 @@ from splinework.knowledge.axioms.axiom import outputs_of
 from splinework.knowledge.axioms.linear import LinearCondition
 from splinework.knowledge.axioms.sampling import PenaltyContext, read_unit
 from splinework.knowledge.teach.alternatives import AlternativeSpace, alternative_space
-from splinework.knowledge.teach.informed import GivenRows, InformedFit
+from splinework.knowledge.teach.informed import GivenRows, Model
 from splinework.knowledge.teach.likelihood_ratio import ResidualSample, TestOutcome, likelihood_ratio_test
 from splinework.nn.frame.framed import names_of
 from splinework.train.losses import Squared
@@ -71,14 +71,14 @@ class _TestedCondition:
 
 
 @torch.no_grad()
-def axiom_tests(fitted: InformedFit, axioms: Sequence[Axiom], rows: GivenRows) -> list[AxiomTest]:
+def axiom_tests(model: Model, axioms: Sequence[Axiom], rows: GivenRows) -> list[AxiomTest]:
     """Tests of hard and soft axioms; returns those that the rows reject, smallest p-value first.
 
     Each axiom has its own test, in which the model may miss whatever the others are about, so that one that is right is not
     blamed for another. Their probabilities are corrected for their number (Holm 1979).
 
     Args:
-        fitted: The model that was fitted under the axioms.
+        model: The model that was fitted under the axioms.
         axioms: All axioms, those only to be verified included.
         rows: The training rows.
 
@@ -86,13 +86,13 @@ def axiom_tests(fitted: InformedFit, axioms: Sequence[Axiom], rows: GivenRows) -
         One test for each axiom that the rows reject at the level of 1 %; none for losses other than the squared one,
         or fewer than 20 rows.
     """
-    outputs = names_of(fitted.model)[1]
+    outputs = names_of(model)[1]
     tested = [axiom for axiom in axioms if not isinstance(axiom.strength, Verify)]
     if not tested or len(rows.x) < MIN_ROWS or not isinstance(rows.loss, Squared) or rows.y.shape[1] != len(outputs):
         return []
-    if bool(((rows.y - fitted.model(rows.x)).square().mean(0).sqrt() <= MISFIT_TOLERANCE * rows.spread).all()):
+    if bool(((rows.y - model(rows.x)).square().mean(0).sqrt() <= MISFIT_TOLERANCE * rows.spread).all()):
         return []  # every row is met: nothing is rejected
-    look = _TestSetting.at(fitted, tested, rows)
+    look = _TestSetting.at(model, tested, rows)
     if not look.free:
         return []
     seen: dict[int, list[tuple[TestOutcome, _TestedCondition]]] = {}
@@ -134,18 +134,18 @@ class _TestSetting:
     fine: AlternativeSpace | None
 
     @classmethod
-    def at(cls, fitted: InformedFit, axioms: Sequence[Axiom], rows: GivenRows) -> "_TestSetting":
+    def at(cls, model: Model, axioms: Sequence[Axiom], rows: GivenRows) -> "_TestSetting":
         x, y = _subsample(rows.x, MAX_ROWS).cpu(), _subsample(rows.y, MAX_ROWS).cpu()
-        like = next(fitted.model.parameters())
+        like = next(model.parameters())
 
         def predict(points: Tensor) -> Tensor:
-            found: Tensor = fitted.model(points.to(like))
+            found: Tensor = model(points.to(like))
             return found.to("cpu", torch.float64)
 
         one = torch.ones(1, dtype=torch.float64)
         box = torch.stack(rows.ends, dim=1).cpu()
         setting = PenaltyContext(
-            tuple(names_of(fitted.model)[0]),
+            tuple(names_of(model)[0]),
             ("y",),
             box,
             one,

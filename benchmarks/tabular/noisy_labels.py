@@ -1,0 +1,84 @@
+"""Classes with wrong labels and idle columns, drawn by a rule: accuracy, calibration error, and which columns the network keeps.
+
+A seed draws the number of classes (2 to 4), of columns that matter (2 to 4; as many are idle), of rows (300, 1000 or 3000), and
+the share of labels that are drawn evenly from all classes (0, 5, 10 or 20 %). The log odds of each class are a sum of curves of
+the columns that matter (lines, waves and parabolas with normal weights) and, in every second problem, a product of two, times a
+sharpness of 2 to 6. Inputs are normal. Scores are on 20,000 new rows with labels of the same kind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.tabular.tables import table
+from splinework.report.scores import calibration
+from splinework.tabular import KANClassifier
+
+FRESH = 20_000
+MOST = 0.02
+"""Calibration error that is wanted at most."""
+CURVES = (lambda x: x, lambda x: np.sin(2 * x), lambda x: x**2 - 1)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A drawn problem.
+
+    Attributes:
+        classes: Number of classes.
+        columns: Number of columns that matter; as many more are idle.
+        rows: Number of rows to learn from.
+        wrong: Share of the labels that are drawn evenly from all classes.
+        weights: Weight of each curve, `(columns, curves, classes)`.
+        product: Weight of the product of the first two columns, `(classes,)`.
+    """
+
+    classes: int
+    columns: int
+    rows: int
+    wrong: float
+    weights: np.ndarray
+    product: np.ndarray
+
+    @classmethod
+    def drawn(cls, seed: int) -> Problem:
+        """The problem of a seed."""
+        random = np.random.default_rng(seed)
+        classes, columns = int(random.integers(2, 5)), int(random.integers(2, 5))
+        rows, wrong = int(random.choice([300, 1000, 3000])), float(random.choice([0.0, 0.05, 0.1, 0.2]))
+        sharp = random.uniform(2, 6)
+        weights = sharp * random.normal(size=(columns, len(CURVES), classes)) / np.sqrt(columns)
+        product = sharp * random.normal(size=classes) * (seed % 2)
+        return cls(classes, columns, rows, wrong, weights, product)
+
+    def draw(self, rows: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Inputs `(rows, 2 columns)`, labels, and the probabilities of the labels `(rows, classes)`."""
+        random = np.random.default_rng([seed, rows])
+        x = random.normal(size=(rows, 2 * self.columns))
+        bases = np.stack([curve(x[:, : self.columns]) for curve in CURVES], axis=2)
+        odds = np.einsum("ncb,cbk->nk", bases, self.weights) + x[:, :1] * x[:, 1:2] * self.product
+        p = np.exp(odds - odds.max(axis=1, keepdims=True))
+        p = (1 - self.wrong) * p / p.sum(axis=1, keepdims=True) + self.wrong / self.classes
+        y = (p.cumsum(axis=1) < random.uniform(size=(rows, 1))).sum(axis=1)
+        return x, np.minimum(y, self.classes - 1), p
+
+
+def run(seeds: list[int]) -> str:
+    """The table of some seeds."""
+    lines = []
+    for seed in seeds:
+        problem = Problem.drawn(seed)
+        x, y, _ = problem.draw(problem.rows, seed)
+        model = KANClassifier().fit(x, y)
+        fresh, labels, truth = problem.draw(FRESH, seed)
+        found = np.asarray(model.predict_proba(fresh))
+        chosen = model.classes_[found.argmax(axis=1)]
+        error = calibration(found.max(axis=1), chosen == labels).error
+        idle = model.feature_importances_[problem.columns :]
+        what = (str(seed), str(problem.classes), str(2 * problem.columns), str(problem.rows), f"{problem.wrong:.0%}")
+        accuracy = [f"{(best == labels).mean():.3f}" for best in (chosen, truth.argmax(axis=1))]
+        lines.append((*what, *accuracy, f"{error:.3f}", f"{model.lapse_rates_.sum():.3f}", f"{idle.max():.4f}"))
+    head = ("seed", "classes", "columns", "rows", "wrong labels", "accuracy", "of the true rule", "calibration error")
+    return table((*head, "wrong labels, estimated", "importance of an idle column, at most"), lines)
