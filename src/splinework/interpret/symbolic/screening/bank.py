@@ -27,6 +27,8 @@ POWERS = (1.0, 2.0, 3.0, -1.0, 0.5, 1.5, -2.0)
 """Powers of the column inside; fractions for a positive one."""
 OUTER_POWERS = (-1.0, 0.5, -0.5, -2.0, 1.5, 3.0)
 """Powers of a sum, and of a function; the latter also squared."""
+COARSE_POWERS, N_POWERED = (-1.0, 0.5, 2.0), 6
+"""The same within other functions and products, and the rates of such functions."""
 FACTORS = (1.0, 2.0, -1.0, 0.5, 3.0, -2.0, -0.5, 1.5, -1.5, 2.5)
 """Powers of the column beside an atom."""
 WAVES, N_WAVES, N_COARSE_WAVES = ("sin", "cos"), 48, 20
@@ -196,11 +198,12 @@ def _of_power(v: Array, p: float, words: Collection[str], coarse: bool) -> Itera
         for b in (*rates, *((-b for b in rates) if name == "exp" else ())):
             bucket = round(math.log(abs(b))) if name in WAVES else b > 0
             yield (applied(name, (None, [(b, _column(p))])),), function(b * v), (name, p, bucket)
-        for b, r in itertools.product(few, () if rare or name == "exp" else (2.0, *OUTER_POWERS)):
+        powers = () if rare or name == "exp" else COARSE_POWERS if coarse else (2.0, *OUTER_POWERS)
+        for b, r in itertools.product(few[: N_POWERED if coarse else None], powers):
             values = function(b * v)
             if (r == int(r) or values.min() > 0) and np.abs(values).min() > (r < 0) * 1e-6:
                 yield (applied(name, (None, [(b, _column(p))]), r),), values**r, (name, p, r)
-    for r, (sign, g) in itertools.product(OUTER_POWERS, _signed_shifts(v)):
+    for r, (sign, g) in itertools.product(COARSE_POWERS if coarse else OUTER_POWERS, _signed_shifts(v)):
         if g:
             yield (applied("sum", (g, [(sign, _column(p))]), r),), (sign * v + g) ** r, ("sum", p, r, sign)
 
@@ -241,31 +244,23 @@ def nested(inner: Atoms, words: Collection[str]) -> Iterator[Atoms]:
     """Functions of `a A + e` for every atom A, and powers of such sums, atom by atom."""
     for (inside,), values, key in zip(inner.factors, inner.values, inner.keys, strict=True):
         found: list[_Found] = []
+        shifted = _signed_shifts(values)
         with np.errstate(all="ignore"):
             for name in words:
-                if name == "log":
-                    pairs = _signed_shifts(values)
-                elif name == "asin":
-                    pairs = [(share / float(np.abs(values).max()), 0.0) for share in (0.5, 0.9, 0.99)] + [(1.0, 0.0)]
-                else:
-                    starts = (0.0,) if name == "exp" else (0.0, 1.0, -1.0)
-                    pairs = [(sign * a, e) for a in SCALES for sign in (1.0, -1.0) for e in starts]
-                for a, e in pairs:
-                    found.append(
-                        (
-                            (applied(name, (e or None, [(a, [inside])])),),
-                            VALUES[name](a * values + e),
-                            (name, key, e == 0),
-                        )
-                    )
-            for r in OUTER_POWERS:
-                for sign, e in _signed_shifts(values):
-                    if e:
-                        found.append(
-                            (
-                                (applied("sum", (e, [(sign, [inside])]), r),),
-                                (sign * values + e) ** r,
-                                ("sum", r, sign, key),
-                            )
-                        )
+                for a, e in shifted if name == "log" else _scales(name, values):
+                    factor = applied(name, (e or None, [(a, [inside])]))
+                    found.append(((factor,), VALUES[name](a * values + e), (name, key, e == 0)))
+            for r, (sign, e) in itertools.product(OUTER_POWERS, shifted):
+                if e:
+                    factor = applied("sum", (e, [(sign, [inside])]), r)
+                    found.append(((factor,), (sign * values + e) ** r, ("sum", r, sign, key)))
             yield Atoms.of(found)
+
+
+def _scales(name: str, values: Array) -> list[tuple[float, float]]:
+    """Scales and shifts of the values of a function within another one; a sign where the outer one is neither even nor odd."""
+    if name == "asin":
+        return [(share / float(np.abs(values).max()), 0.0) for share in (0.5, 0.9, 0.99)] + [(1.0, 0.0)]
+    if name == "exp":
+        return [(sign * a, 0.0) for a in SCALES for sign in (1.0, -1.0)]
+    return list(itertools.product(SCALES, (0.0, 1.0, -1.0)))

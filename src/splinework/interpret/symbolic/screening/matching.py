@@ -33,8 +33,13 @@ from splinework.kernels import native
 
 N_ROWS = 128
 """Rows on which atoms are compared."""
-DEGREES = (0, 3)
-"""Degrees of the polynomial beside the atoms."""
+STAGES: tuple[tuple[str, tuple[int, ...]], ...] = (
+    *(("singles", (0,)), ("nested", (0,)), ("pairs", (0,)), ("products", (0,))),
+    *(("longer", ()), ("singles", (3,)), ("pairs", (3,)), ("products", (3,)), ("nested", (3,)), ("longer", ())),
+)
+"""What is tried for a curve, with the degree of a polynomial beside it, from simple to rich."""
+N_OF_TRANSFORMS = 3
+"""The first of these, which are tried for transforms of its target as well."""
 N_REFINED = 6000
 """Candidates of a kind that are refined."""
 N_PAIRED_FACTORS = 2
@@ -82,7 +87,7 @@ class CurveSearch:
         self.bank = self.bank or _Bank.of(self.x, words)
 
     def refined(self, trees: Iterable[Tree]) -> list[Any]:
-        """The expressions worth a fit to all rows, of some formulas after refinement; the best of every size are extended later."""
+        """Refined formulas that are worth a fit to all rows; the best of every size are extended later."""
         population = evolution.population(self.problem, self.bank.words, 0, MAX_NODES, clean=self.clean)
         for tree in trees:
             population.native.seed(tree)
@@ -298,16 +303,10 @@ def curve_candidates(
         return
     first = CurveSearch(problems[0], admits, clean)
     searches = itertools.chain([first], (CurveSearch(each, admits, clean, first.bank) for each in problems[1:]))
-    stages = [(name, degree) for degree in DEGREES for name in ("singles", "nested", "pairs", "products")]
-    for search in searches:
-        for name, degree in stages:
-            if search is not first and name == "products":
-                continue
-            if clock.now() > deadline:
-                break
-            yield getattr(search, name)(degree)
-        if search is first:
-            for _ in range(2):
-                if clock.now() <= deadline:
-                    yield first.longer()
+    with np.errstate(all="ignore"):  # atoms that overflow are left out
+        for search in searches:
+            for name, degree in STAGES if search is first else STAGES[:N_OF_TRANSFORMS]:
+                if clock.now() > deadline:
+                    break
+                yield getattr(search, name)(*degree)
     yield first.best()

@@ -22,7 +22,6 @@ from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.residuals import process_error
 from splinework.interpret.symbolic.screening import polynomials, terms, univariate
 from splinework.interpret.symbolic.screening.coordinates import additive_coordinates
-from splinework.interpret.symbolic.screening.matching import curve_candidates
 from splinework.interpret.symbolic.screening.problem import (
     LOGARITHM,
     IrreducibleProblem,
@@ -205,6 +204,8 @@ class Screen:
 
     def _compose(self, problem: ScreeningProblem) -> None:
         """Offers what the bank has for a problem of one column, and for transforms of its target, until one settles it."""
+        from splinework.interpret.symbolic.screening.matching import curve_candidates  # which needs problems itself
+
         deeper = transformed(problem) if self.is_clean else ()
         with self._noting_path(problem):
             for expressions in curve_candidates(
