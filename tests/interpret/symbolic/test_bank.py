@@ -1,4 +1,4 @@
-"""The bank of one column: its values are those of its formulas, its choices those of least squares, and what it holds is found."""
+"""The bank of one column: its values are those of its formulas, its choices those of least squares; what it holds is found."""
 
 import time
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not native.available(), reason="needs the compil
 X = symbol("x")
 WORDS = tuple(evolution.FUNCTIONS)
 COLUMNS = {"positive": np.linspace(0.3, 2.5, 40), "both signs": np.linspace(-1.5, 2.0, 40)}
-RATIONAL = 1e-7
+ROUNDING = 1e-7
 """Relative rounding of values that a wave turns a million times."""
 
 
@@ -76,9 +76,9 @@ def test_values_are_those_of_the_formula(column, kind):
             native.module().formula_values(
                 (None, [(1.0, list(factors))]), len(x), 1, *(a.ctypes.data for a in (x, zeros, ones, out))
             )
-            lines = np.column_stack([np.ones(len(x)), values])
-            left = out - lines @ np.linalg.lstsq(lines, out, rcond=None)[0]
-            assert np.abs(left).max() <= RATIONAL * np.ptp(out), key
+            lines, aim = np.column_stack([np.ones(len(x)), values / np.ptp(values)]), out / np.ptp(out)
+            left = aim - lines @ np.linalg.lstsq(lines, aim, rcond=None)[0]
+            assert np.abs(left).max() <= ROUNDING, key
     assert len(seen) >= 5
 
 

@@ -34,11 +34,11 @@ from splinework.kernels import native
 N_ROWS = 128
 """Rows on which atoms are compared."""
 STAGES: tuple[tuple[str, tuple[int, ...]], ...] = (
-    *(("singles", (0,)), ("nested", (0,)), ("pairs", (0,)), ("products", (0,))),
-    *(("longer", ()), ("singles", (3,)), ("pairs", (3,)), ("products", (3,)), ("nested", (3,)), ("longer", ())),
+    *(("singles", (0,)), ("singles", (3,)), ("nested", (0,)), ("pairs", (0,)), ("products", (0,))),
+    *(("longer", ()), ("pairs", (3,)), ("products", (3,)), ("nested", (3,)), ("longer", ())),
 )
 """What is tried for a curve, with the degree of a polynomial beside it, from simple to rich."""
-N_OF_TRANSFORMS = 3
+N_OF_TRANSFORMS = 4
 """The first of these, which are tried for transforms of its target as well."""
 N_REFINED = 6000
 """Candidates of a kind that are refined."""
