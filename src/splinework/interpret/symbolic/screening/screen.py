@@ -52,8 +52,9 @@ MAX_SEPARATION_ERROR, N_PARTS = 0.2, 2
 """Error of a separation, relative to the spread, above which it is none, and formulas of its part that are followed."""
 MAX_EXCHANGED_COLUMNS, N_COORDINATES = 4, 2
 """Columns up to which other coordinates are tried, and how many of them are followed."""
-MAX_SPANNED = 3
-"""Known functions beside which functions of the other columns are sought."""
+MAX_SPANNED, MAX_LOW_RANK_ERROR = 3, 1e-3
+"""Known functions beside which functions of the other columns are sought, and the error of two products, relative to the spread,
+up to which their span is read: the alternating fit ends early, and what is fitted beside the functions decides."""
 MIN_FACTOR, SEPARATION_SHARE = 1e-9, 0.3
 """Least magnitude of a factor that is divided by, relative to its largest, and share of the time left for a part's formula."""
 
@@ -226,8 +227,10 @@ class Screen:
         """Problems of a column less, where the target is a sum or a product with a function of one column, found first."""
         scale = problem.spread
         for each in separations(problem, deadline=self.deadline):
-            if self._late() or each.error > self._most_error(scale):
+            if self._late():
                 return
+            if each.error > max(self._most_error(scale), MAX_LOW_RANK_ERROR * scale * (each.kind == LOW_RANK)):
+                continue
             if not (self._is_rough or each.error < MAX_CLEAN_NOISE * scale):
                 return
             if each.error < CLEAR_ERROR_RATIO * self.noise:  # the least of many estimates would be too small

@@ -60,7 +60,7 @@ class Separation:
 
 
 def separations(problem: ScreeningProblem, *, deadline: float = math.inf) -> list[Separation]:
-    """A separation of each column from the others as a sum and as a product, or as both together, the best first.
+    """A separation of each column from the others as a sum and as a product, or as both together, the best first, then as two products.
 
     Args:
         problem: A problem of any number of columns; with fewer than two there are none.
@@ -77,7 +77,7 @@ def separations(problem: ScreeningProblem, *, deadline: float = math.inf) -> lis
             if richer is not None and richer.error < MIN_RICHER_GAIN * min(each.error for each in parts):
                 parts.append(richer)
         found += parts
-    return sorted(found, key=lambda each: each.error)
+    return sorted(found, key=lambda each: (each.kind == LOW_RANK, each.error))
 
 
 def coefficients_beside(problem: ScreeningProblem, known: Array) -> tuple[float, Array]:
