@@ -60,7 +60,7 @@ class Separation:
 
 
 def separations(problem: ScreeningProblem, *, deadline: float = math.inf) -> list[Separation]:
-    """A separation of each column from the others as a sum and as a product, or as both together, the best first, then as two products.
+    """A separation of each column from the others as a sum, a product or both, the best first, then as two products.
 
     Args:
         problem: A problem of any number of columns; with fewer than two there are none.
