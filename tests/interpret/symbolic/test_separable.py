@@ -11,10 +11,12 @@ from splinework.interpret.symbolic.screening.problem import initial_problem
 from splinework.interpret.symbolic.screening.separable import (
     AFFINE,
     JUDGING_EVERY,
+    LOW_RANK,
     PRODUCT,
     SUM,
-    affine_parts,
+    coefficients_beside,
     separations,
+    spanning_functions,
 )
 
 NAMES = ("a", "b", "c")
@@ -74,11 +76,13 @@ def test_the_terms_of_a_sum_are_found_up_to_a_constant(own, rest):
     assert np.abs(found.own + found.rest - target.y).max() <= 1e-2 * target.unit
 
 
-def test_what_is_neither_has_no_separation():
+def test_what_is_neither_has_no_separation_but_for_two_products():
     target = target_of(A * B + sympy.sin(3 * A + B) + A * C)
     found = separations(initial_problem(target))
-    assert len(found) == 6
-    assert found[0].error >= 0.1 * target.unit
+    simple = [each for each in found if each.kind != LOW_RANK]
+    assert len(simple) == 6
+    assert simple[0].error >= 0.1 * target.unit
+    assert {each.column for each in found[6:]} == {2}  # 1 and C
 
 
 AFFINE_TARGETS = (
@@ -104,8 +108,41 @@ def test_its_parts_follow_from_one_of_them(level, own, rest):
     target = target_of(level + own * rest)
     problem = initial_problem(target)
     wanted = [np.broadcast_to(compile_expression(e, target.names)(target.x), len(target.y)) for e in (own, level, rest)]
-    for part, truth in zip(affine_parts(problem, 0, wanted[2]), wanted, strict=False):
+    known = np.column_stack([wanted[2], np.ones(len(target.y))])
+    error, parts = coefficients_beside(problem.without(*range(1, problem.size)), known)
+    assert error <= 1e-4 * target.unit
+    for part, truth in zip(parts.T, wanted, strict=False):
         assert np.abs(part - truth).max() <= 1e-4 * target.unit
+
+
+LOW_RANKS = (
+    (A * sympy.exp(B), sympy.sin(A) * B**2),
+    (sympy.sin(2 * A) * sympy.cos(B), A * B),
+    (sympy.exp(-A) * (B + C), A**2 * sympy.sin(2 * B)),
+)
+
+
+@pytest.mark.parametrize("products", LOW_RANKS, ids=str)
+def test_a_sum_of_two_products_is_seen_and_its_factors_follow(products):
+    """The first factor lies in the span of those of column a; beside these, the others are what was multiplied."""
+    target = target_of(sum(products))
+    problem = initial_problem(target)
+    found = next(s for s in separations(problem) if (s.kind, s.column) == (LOW_RANK, 0))
+    assert found.error <= 2e-3 * target.unit
+    own, rest = zip(*(product.as_independent(B, C) for product in products), strict=True)
+    known = np.column_stack([compile_expression(e, target.names)(target.x) for e in own])
+    span = np.linalg.qr(np.column_stack([known, np.ones(len(known))]))[0]
+    assert np.linalg.norm(found.own - span @ (span.T @ found.own)) <= 0.03 * np.linalg.norm(found.own)
+    error, parts = coefficients_beside(problem.without(0), known)
+    assert error <= 1e-4 * target.unit
+    for part, e in zip(parts.T, rest, strict=True):
+        assert np.abs(part - compile_expression(e, target.names)(target.x)).max() <= 1e-3 * np.abs(part).max()
+
+
+def test_functions_of_which_an_expression_is_a_sum():
+    x = sympy.Symbol("x", real=True)
+    given = 0.3 * sympy.sin(2.0 * x + 0.7) - 1.5 * x * (x - 2) + 4
+    assert set(spanning_functions(given)) == {sympy.sin(2.0 * x), sympy.cos(2.0 * x), x, x**2, sympy.Integer(1)}
 
 
 @pytest.mark.slow

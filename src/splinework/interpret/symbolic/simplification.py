@@ -3,6 +3,7 @@
 Sympy's rewriting takes milliseconds or, for some expressions, hours.
 """
 
+import itertools
 import math
 import os
 import pickle
@@ -28,7 +29,9 @@ MAX_DENOMINATOR, MAX_DIGITS, ROUNDING = 12, 9, 1e-11
 SHORT_DIGITS = 6
 """Digits of decimals that are written as they are meant."""
 MIN_FACTORED_TERMS, MAX_FACTORED_TERMS = 3, 16
-"""Terms of the sums that are factored."""
+"""Terms of the sums that are factored and nested."""
+MAX_ORDERED = 3
+"""Columns of a sum that is nested by each of them first, in every order."""
 SURE = 20.0
 """Multiple of a time limit that is waited where work is counted, so that the load of the machine does not matter."""
 MAX_TOGETHER_NODES = 60
@@ -136,12 +139,13 @@ def _forms(expression: Any) -> list[Any]:
         lambda e: _with_hyperbolic_functions(sympy.powsimp(e)),
         _with_simple_numbers,
         _with_factored_sums,
+        _with_nested_sums,
         lambda e: sympy.powdenest(e, force=True),
     ]
     if node_count(expression) <= MAX_TOGETHER_NODES:
         steps += [sympy.together, lambda e: sympy.powsimp(sympy.factor_terms(sympy.together(e)))]
         if not expression.atoms(sympy.Float):
-            steps += [sympy.cancel, sympy.factor, sympy.horner, _with_completed_powers]
+            steps += [sympy.cancel, sympy.factor, _with_completed_powers]
     found = [expression]
     for step in steps:
         try:
@@ -182,18 +186,38 @@ def _with_simple_numbers(expression: Any) -> Any:
 def _with_factored_sums(expression: Any) -> Any:
     """The expression with sums of monomials written as products or powers, where their coefficients are short decimals."""
 
-    def factored(*terms: Any) -> Any:
-        monomials = [term for term in terms if term.is_polynomial(*term.free_symbols)]
-        numbers = {number for term in monomials for number in term.atoms(sympy.Float)}
-        short = {number: _decimal(float(number)) for number in numbers}
-        if not MIN_FACTORED_TERMS <= len(monomials) <= MAX_FACTORED_TERMS or None in short.values():
-            return sympy.Add(*terms)
-        whole = _with_coefficient_inside(sympy.factor(sympy.Add(*monomials).xreplace(short)))
+    def factored(total: Any) -> Any:
+        short = {number: _decimal(float(number)) for number in total.atoms(sympy.Float)}
+        if None in short.values():
+            return total
+        whole = _with_coefficient_inside(sympy.factor(total.xreplace(short)))
         long = {number for number in whole.atoms(sympy.Rational) if number.q > MAX_DENOMINATOR}
-        rest = [term for term in terms if term not in monomials]
-        return sympy.Add(*rest, whole.xreplace({number: sympy.Float(number) for number in long}))
+        return whole.xreplace({number: sympy.Float(number) for number in long})
 
-    return expression.replace(sympy.Add, factored)
+    return _with_sums_of_monomials(expression, factored)
+
+
+def _with_nested_sums(expression: Any) -> Any:
+    """The expression with sums of monomials in the shortest nested form (Horner), the columns in any order."""
+
+    def nested(total: Any) -> Any:
+        symbols = sorted(total.free_symbols, key=str)
+        orders = itertools.permutations(symbols) if len(symbols) <= MAX_ORDERED else [symbols]
+        return min((total, *(sympy.horner(total, *order) for order in orders)), key=node_count)
+
+    return _with_sums_of_monomials(expression, nested)
+
+
+def _with_sums_of_monomials(expression: Any, form: Callable[[Any], Any]) -> Any:
+    """The expression with another form of the part of each sum that is a polynomial."""
+
+    def changed(*terms: Any) -> Any:
+        monomials = [term for term in terms if term.is_polynomial(*term.free_symbols)]
+        if not MIN_FACTORED_TERMS <= len(monomials) <= MAX_FACTORED_TERMS:
+            return sympy.Add(*terms)
+        return sympy.Add(*(term for term in terms if term not in monomials), form(sympy.Add(*monomials)))
+
+    return expression.replace(sympy.Add, changed)
 
 
 def _with_coefficient_inside(product: Any) -> Any:

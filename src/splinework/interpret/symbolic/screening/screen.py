@@ -17,35 +17,34 @@ from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.library import LIBRARY, Array, LibraryFunction
+from splinework.interpret.symbolic.own_functions import uses_only
 from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.residuals import process_error
-from splinework.interpret.symbolic.screening import composites, polynomials, terms, univariate
+from splinework.interpret.symbolic.screening import polynomials, terms, univariate
 from splinework.interpret.symbolic.screening.coordinates import additive_coordinates
 from splinework.interpret.symbolic.screening.problem import (
     LOGARITHM,
     IrreducibleProblem,
     ScoredExpression,
     ScreeningProblem,
-    fit_to,
     initial_problem,
     transformed,
 )
-from splinework.interpret.symbolic.screening.reductions import common_reductions, distinct, suggested_reductions
-from splinework.interpret.symbolic.screening.separable import AFFINE, SUM, Separation, affine_parts, separations
-from splinework.interpret.symbolic.screening.surrogate import PolynomialSurrogate, fit_surrogate
-from splinework.interpret.symbolic.screening.waves import wave_reductions
-
-BEAM_WIDTH, MAX_VERIFIED = 3, 8
-"""Problems of each size that are reduced further, and reductions of each that are verified by a fit."""
-MAX_ERROR_RATIO, MAX_ERROR_RATIO_NOISY = 1.1, 1.02
-"""Tolerated increase of the leave-one-out error by a reduction."""
-MIN_NOISE = 1e-3
-"""Relative error of the surrogate from which the data count as noisy, and the second factor applies."""
-CLEAR_ERROR_RATIO, MAX_CLEAR = 0.5, 2
-"""Error ratio below which a reduction or separation is clear, and the number of clear ones after which the verification ends."""
-MIN_BLIND_NOISE, MAX_BLIND_COLUMNS = 0.03, 4
-"""Common reductions are tried without the gradient for fewer columns than this if the data are noisy, and for exactly this many
-from this relative error on."""
+from splinework.interpret.symbolic.screening.reducing import (
+    BEAM_WIDTH,
+    CLEAR_ERROR_RATIO,
+    MAX_ERROR_RATIO,
+    irreducible_problems,
+)
+from splinework.interpret.symbolic.screening.separable import (
+    AFFINE,
+    LOW_RANK,
+    SUM,
+    coefficients_beside,
+    separations,
+    spanning_functions,
+    varying_part,
+)
 
 MIN_ROUGHNESS, MAX_CLEAN_NOISE = 1e-2, 1e-6
 """Shares of the spread: what a formula must leave for richer structures to be tried, and the noise below which they are."""
@@ -53,6 +52,9 @@ MAX_SEPARATION_ERROR, N_PARTS = 0.2, 2
 """Error of a separation, relative to the spread, above which it is none, and formulas of its part that are followed."""
 MAX_EXCHANGED_COLUMNS, N_COORDINATES = 4, 2
 """Columns up to which other coordinates are tried, and how many of them are followed."""
+MAX_SPANNED, MAX_LOW_RANK_ERROR = 3, 1e-3
+"""Known functions beside which functions of the other columns are sought, and the error of two products, relative to the spread,
+up to which their span is read: the alternating fit ends early, and what is fitted beside the functions decides."""
 MIN_FACTOR, SEPARATION_SHARE = 1e-9, 0.3
 """Least magnitude of a factor that is divided by, relative to its largest, and share of the time left for a part's formula."""
 
@@ -192,49 +194,9 @@ class Screen:
 
     def _reduced(self, problem: ScreeningProblem) -> list[IrreducibleProblem]:
         """The irreducible problems of a problem."""
-        scale = problem.spread
-        level = [(fit_surrogate(problem.columns, problem.y, problem.weights), problem)]
-        if level[0][0].error > 0.3 * scale:  # the polynomial cannot follow the data; try waves
-            level += [(fit_to(w.problem), w.problem) for w in wave_reductions(problem)]
-            level = sorted(level, key=lambda entry: entry[0].error)[:BEAM_WIDTH]
-        self.noise = min(self.noise, *(surrogate.error for surrogate, _ in level))
-        noisy = level[0][0].error > MIN_NOISE * scale
-        ends: list[IrreducibleProblem] = []
-        while level and not self._late():
-            following: list[tuple[PolynomialSurrogate, ScreeningProblem]] = []
-            for surrogate, at in level:
-                smaller = list(self._verified(at, surrogate, scale)) if at.size else []
-                if not smaller:
-                    ends.append(IrreducibleProblem(at, surrogate.error))
-                following += smaller
-            level = [(fit_to(at), at) for _, at in distinct(following)[: BEAM_WIDTH if noisy else MAX_CLEAR]]
-            self.noise = min(self.noise, *(surrogate.error for surrogate, _ in level)) if level else self.noise
-        ends += [IrreducibleProblem(at, surrogate.error) for surrogate, at in level]
-        return sorted(ends, key=lambda end: (end.problem.size, end.error))
-
-    def _verified(
-        self, problem: ScreeningProblem, surrogate: PolynomialSurrogate, scale: float
-    ) -> Iterator[tuple[PolynomialSurrogate, ScreeningProblem]]:
-        """Verified reductions: smaller problems with no larger error; it ends after some clear ones."""
-        rough = surrogate.error / scale if scale > 0 else 0.0
-        allowed = (MAX_ERROR_RATIO if rough < MIN_NOISE else MAX_ERROR_RATIO_NOISY) * surrogate.error + 1e-10 * scale
-        clear = 0
-        d = problem.size
-        few = (d < MAX_BLIND_COLUMNS and rough > MIN_NOISE) or (d == MAX_BLIND_COLUMNS and rough > MIN_BLIND_NOISE)
-        for proposal in (
-            *suggested_reductions(problem, surrogate, rough)[:MAX_VERIFIED],
-            *(common_reductions(problem) if few else ()),
-        ):
-            if self._late() or clear >= MAX_CLEAR:
-                return
-            small = proposal.problem
-            if small.length > 45:  # too long a formula
-                continue
-            kind = surrogate.kind if small.size > 1 else None
-            smaller = fit_surrogate(small.columns, small.y, small.weights, kind=kind)
-            if smaller.error <= allowed:
-                clear += smaller.error <= max(CLEAR_ERROR_RATIO * surrogate.error, 1e-9 * scale)
-                yield smaller, small
+        ends, error = irreducible_problems(problem, self._late)
+        self.noise = min(self.noise, error)
+        return ends
 
     def _answer(self, problem: ScreeningProblem) -> None:
         """Offers candidates for a small problem until one is exact."""
@@ -242,35 +204,53 @@ class Screen:
             self._offer(problem)
 
     def _compose(self, problem: ScreeningProblem) -> None:
-        """Offers sums, products and chains of functions for a problem of one column, until one settles it."""
-        limits = {"library": self.library, **self._limits}
+        """Offers what the bank has for a problem of one column, and for transforms of its target, until one settles it."""
+        from splinework.interpret.symbolic.screening.matching import curve_candidates  # which needs problems itself
+
         deeper = transformed(problem) if self.is_clean else ()
         with self._noting_path(problem):
-            for guesses in itertools.chain(
-                composites.composite_candidates(problem, **limits),
-                *(composites.nested_candidates(other, **limits) for other in deeper),
+            for expressions in curve_candidates(
+                (problem, *deeper), admits=self._admits, clean=self.is_clean, deadline=self.deadline
             ):
+                for each in expressions:
+                    self.pool.offer(each)
+                    if self.pool.exact:
+                        return
                 if self.settled or self._late():
-                    break
-                self._offer_all(guesses)
+                    return
+
+    def _admits(self, expression: Any) -> bool:
+        """Whether the library has the functions of an expression, and the pool takes it."""
+        return uses_only(self.library, expression) and (self.pool.allows is None or self.pool.allows(expression))
 
     def _separated(self, problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
         """Problems of a column less, where the target is a sum or a product with a function of one column, found first."""
         scale = problem.spread
         for each in separations(problem, deadline=self.deadline):
-            if self._late() or each.error > self._most_error(scale):
+            if self._late():
                 return
+            if each.error > max(self._most_error(scale), MAX_LOW_RANK_ERROR * scale * (each.kind == LOW_RANK)):
+                continue
             if not (self._is_rough or each.error < MAX_CLEAN_NOISE * scale):
                 return
             if each.error < CLEAR_ERROR_RATIO * self.noise:  # the least of many estimates would be too small
                 self.noise = each.error
             one = problem.without(*(j for j in range(problem.size) if j != each.column))
-            if each.kind == AFFINE:
-                self._offer_affine(problem, one, each)
+            weights = problem.weights * (1.0 if each.kind == SUM else each.rest**2)
+            if each.kind in (AFFINE, LOW_RANK):
+                others = problem.without(each.column)
+                with self._noting_path(problem):
+                    if each.kind == AFFINE:
+                        size = math.sqrt(float(np.mean(problem.weights * each.rest**2)))
+                        beside = problem.weights * each.own**2
+                        known = self._parts(others, each.rest, beside, each.own_error * size)
+                        self._offer_products(problem, [(varying_part(e), sympy.Integer(1)) for e, _ in known], one)
+                    else:
+                        known = self._parts(one, each.own, weights, each.own_error)
+                        self._offer_products(problem, [spanning_functions(e) for e, _ in known], others)
                 if self.pool.exact:
                     return
                 continue
-            weights = problem.weights * (1.0 if each.kind == SUM else each.rest**2)
             for expression, part in self._parts(one, each.own, weights, each.own_error):
                 if each.kind == SUM:
                     yield problem.subtracted(part, expression).without(each.column)
@@ -298,21 +278,32 @@ class Screen:
         ]
         return [(expression, values) for expression, values in found if np.isfinite(values).all()]
 
-    def _offer_affine(self, problem: ScreeningProblem, one: ScreeningProblem, parts: Separation) -> None:
-        """Offers an affine function of one of the other columns, its coefficients functions of a column, each found alone."""
-        others, w = problem.without(parts.column), problem.weights
-        size = math.sqrt(float(np.mean(w * parts.rest**2)))
-        with self._noting_path(problem):
-            for inner, values in self._parts(others, parts.rest, w * parts.own**2, parts.own_error * size):
-                # The level takes the constant up.
-                constant, varying = inner.as_independent(*inner.free_symbols, as_Add=True)
-                values = values - float(constant)
-                own, added = affine_parts(problem, parts.column, values)
-                for factor, _ in self._parts(one, own, w * values**2, parts.own_error):
-                    for level, _ in self._parts(one, added, w, parts.error):
-                        self.pool.offer(problem.wrap(level + factor * varying))
-                        if self.pool.exact or self._late():
-                            break
+    def _offer_products(
+        self, problem: ScreeningProblem, spans: Sequence[tuple[Any, ...]], others: ScreeningProblem
+    ) -> None:
+        """Offers sums of products of known functions of some columns and functions of the others, each found alone."""
+        for span in spans:
+            if not 1 < len(span) <= MAX_SPANNED:
+                continue
+            known = np.column_stack([self._values(each) for each in span])
+            if not np.isfinite(known).all():
+                continue
+            error, parts = coefficients_beside(others, known)
+            if error > self._most_error(problem.spread):
+                continue
+            found = []
+            for values, own in zip(known.T, parts.T, strict=True):
+                size = math.sqrt(float(np.mean(problem.weights * values**2)))
+                found.append(self._parts(others, own, problem.weights * values**2, error / size))
+            for factors in itertools.product(*found):
+                self.pool.offer(problem.wrap(sympy.Add(*(t * f for t, (f, _) in zip(span, factors, strict=True)))))
+                if self.pool.exact or self._late():
+                    return
+
+    def _values(self, expression: Any) -> Array:
+        """The values of an expression over the columns of the data, `(N,)`."""
+        target = self.pool.target
+        return np.broadcast_to(compile_expression(expression, target.names)(target.x), len(target.y)).astype(float)
 
     @property
     def _limits(self) -> dict[str, Any]:

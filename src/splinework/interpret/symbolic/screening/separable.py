@@ -1,35 +1,39 @@
-"""Targets that join a function of one column and a function of the others: as a sum, a product, or both.
+"""Targets that join functions of one column and functions of the others: as a sum, a product, both, or a sum of two products.
 
 A sum is one least-squares problem (an additive model; Hastie & Tibshirani 1986). For a product alternating least squares fit
 `f(x) = a + g(x_i) h(x_rest)`, g and h polynomials: the first term of the singular value decomposition of a function of two groups
 of variables (Schmidt 1907). Unlike a logarithm or a ratio of slopes it needs no factor without zeros. With a function of `x_i` in
-place of the constant a the target is an affine function of h.
+place of the constant a the target is an affine function of h. Two products take the first two terms; their factors are known up
+to a linear map only, so that the functions of which one factor is the sum are looked for, and what stands beside each is fitted.
 """
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import sympy
 
 from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.problem import ScreeningProblem
 from splinework.interpret.symbolic.screening.surrogate import chebyshev_basis
 
-SUM, PRODUCT, AFFINE = "sum", "product", "affine"
+SUM, PRODUCT, AFFINE, LOW_RANK = "sum", "product", "affine", "low rank"
 DEGREES, MAX_TERMS = (10, 22, 46), 90
 """Degrees of factors of one column, of which the rows that judge choose, and most terms of a factor of several."""
 MIN_ROWS_PER_TERM = 6
 N_SWEEPS, MIN_GAIN = 40, 1e-3
 """Most sweeps of the alternating fit, and the relative gain below which they end."""
-N_STARTS = 4
+N_STARTS, RANK = 4, 2
+"""Starts of the alternating fit, and products of a sum of some."""
 JUDGING_EVERY = 5
 """One of this number of rows judges the factors and is not fitted."""
 MIN_SPAN = 3.0
 """Ratio of a positive column's largest and smallest value from which polynomials of its logarithm are tried."""
-MIN_AFFINE_GAIN = 0.1
-"""Share of the errors of a sum and of a product to which that of both together must fall."""
+MIN_RICHER_GAIN = 0.1
+"""Share of the errors of a sum and of a product to which that of both together, or of two products, must fall."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Separation:
     """The parts of a target at the rows: `level + own · rest`, or `own + rest` for a sum.
 
     Attributes:
-        kind: `sum`, `product` or `affine`.
+        kind: `sum`, `product`, `affine` or `low rank`; of the products of the latter the largest.
         column: Number of the column that has a part of its own.
         own: Values of its part, of a factor scaled to mean square 1, `(N,)`.
         rest: Values of the part of the other columns, `(N,)`.
@@ -56,7 +60,7 @@ class Separation:
 
 
 def separations(problem: ScreeningProblem, *, deadline: float = math.inf) -> list[Separation]:
-    """A separation of each column from the others as a sum and as a product, or as both together, the best first.
+    """A separation of each column from the others as a sum, a product or both, the best first, then as two products.
 
     Args:
         problem: A problem of any number of columns; with fewer than two there are none.
@@ -68,28 +72,37 @@ def separations(problem: ScreeningProblem, *, deadline: float = math.inf) -> lis
     for i in range(problem.size):
         fits = (_best_separation(problem, i, kind, deadline) for kind in (SUM, PRODUCT))
         parts = [each for each in fits if each is not None]
-        both = _best_separation(problem, i, AFFINE, deadline) if parts else None
-        if both is not None and both.error < MIN_AFFINE_GAIN * min(each.error for each in parts):
-            parts.append(both)
+        for kind in (AFFINE, LOW_RANK) if parts else ():
+            richer = _best_separation(problem, i, kind, deadline)
+            if richer is not None and richer.error < MIN_RICHER_GAIN * min(each.error for each in parts):
+                parts.append(richer)
         found += parts
-    return sorted(found, key=lambda each: each.error)
+    return sorted(found, key=lambda each: (each.kind == LOW_RANK, each.error))
 
 
-def affine_parts(problem: ScreeningProblem, i: int, values: Array) -> tuple[Array, Array]:
-    """The factor of given values of a function of the other columns, and what is added, both functions of column i, `(N,)`."""
+def coefficients_beside(problem: ScreeningProblem, known: Array) -> tuple[float, Array]:
+    """The functions of a problem's columns by which known values are multiplied in a sum that is the target.
+
+    Args:
+        problem: A problem with some of the columns.
+        known: The values `(N, K)`.
+
+    Returns:
+        The error on the rows that judge, and the functions at the rows, `(N, K)`.
+    """
     root = np.sqrt(problem.weights)
     fitted = np.arange(len(problem.y)) % JUDGING_EVERY != 0
-    best = math.inf, np.zeros(len(values)), np.zeros(len(values))
-    for logs in _scales(problem.without(*(j for j in range(problem.size) if j != i))):
-        for degree in DEGREES:
-            one = chebyshev_basis(problem.columns[:, [i]], degree, logs).design
-            if 2 * one.shape[1] * MIN_ROWS_PER_TERM > len(values):
+    best = math.inf, np.zeros(known.shape)
+    for logs in _scales(problem):
+        for degree in DEGREES if problem.size == 1 else range(1, DEGREES[0] + 1):
+            own = chebyshev_basis(problem.columns, degree, logs).design
+            if known.shape[1] * own.shape[1] * MIN_ROWS_PER_TERM > 2 * len(known):
                 break
-            c = _fit(np.hstack([one * values[:, None], one]), problem.y, root, fitted)
-            factor, level = one @ c[: one.shape[1]], one @ c[one.shape[1] :]
-            error = float(np.mean(((level + factor * values - problem.y) * root)[~fitted] ** 2))
-            best = min(best, (error, factor, level), key=lambda each: each[0])
-    return best[1], best[2]
+            c = _fit(_beside(own, known), problem.y, root, fitted)
+            parts = own @ c.reshape(known.shape[1], -1).T
+            error = float(np.mean((((known * parts).sum(1) - problem.y) * root)[~fitted] ** 2))
+            best = min(best, (error, parts), key=lambda each: each[0])
+    return math.sqrt(best[0]), best[1]
 
 
 def sum_error(problem: ScreeningProblem, i: int, degree: int) -> float:
@@ -105,7 +118,7 @@ def _best_separation(problem: ScreeningProblem, i: int, kind: str, deadline: flo
     if not usable:
         return None
     scale = min(usable, key=lambda key: usable[key].error)
-    degrees = DEGREES[1 : 2 if kind == AFFINE else None]
+    degrees = DEGREES[1 : 2 if kind in (AFFINE, LOW_RANK) else None]
     further = (_separation(problem, i, degree, np.array(scale), kind, deadline) for degree in degrees)
     return min((usable[scale], *(each for each in further if each is not None)), key=lambda each: each.error)
 
@@ -141,9 +154,11 @@ def _separation(
         own, rest, size, level = one[:, 1:] @ c[:degree], two @ c[degree:], 1.0, np.zeros(n)
         left = own + rest - problem.y
     else:
-        base = one if kind == AFFINE else one[:, :1]
+        base, rank = one if kind == AFFINE else one[:, :1], RANK if kind == LOW_RANK else 1
+        if rank * max(two.shape[1], one.shape[1]) * MIN_ROWS_PER_TERM > 2 * n or one.shape[1] < N_STARTS + rank:
+            return None
         trials = [
-            _alternated(one, two, base, problem.y, root, fitted, one[:, k])
+            _alternated(one, two, base, problem.y, root, fitted, one[:, k : k + rank])
             for k in range(N_STARTS)
             if clock.now() <= deadline
         ]
@@ -160,28 +175,62 @@ def _separation(
 def _alternated(
     one: Array, two: Array, base: Array, y: Array, root: Array, fitted: Array, own: Array
 ) -> tuple[float, Array, Array, Array] | None:
-    """The squared error on fitted rows, both factors at all rows and the added constant, for a start of the first factor.
+    """The squared error on fitted rows, both factors of the largest product and what is added to it, at all rows.
 
-    None where they overflow.
+    It starts from values of the first factors `(N, rank)`; None where they overflow.
     """
     before = math.inf
-    rest = level = np.ones_like(own)
+    rest = np.zeros_like(own)
+    level = np.zeros(len(own))
     for _ in range(N_SWEEPS):
-        rest = two @ _fit(np.hstack([two * own[:, None], base]), y, root, fitted)[: two.shape[1]]
-        c = _fit(np.hstack([one * rest[:, None], base]), y, root, fitted)
-        own, level = one @ c[: one.shape[1]], base @ c[one.shape[1] :]
-        size = math.sqrt(float(np.mean(own**2)))
-        if not (math.isfinite(size) and size > 0):
+        rest = _parts(two, own, base, y, root, fitted)[0]
+        if not np.isfinite(rest).all():
             return None
-        own, rest = own / size, rest * size
-        left = float(np.sum(((level + own * rest - y) * root)[fitted] ** 2))
+        own, level = _parts(one, rest, base, y, root, fitted)
+        if not (np.isfinite(own).all() and np.abs(own).max(0).min() > 0):
+            return None
+        own, mixed = np.linalg.qr(own)
+        own, rest = own * math.sqrt(len(own)), rest @ mixed.T / math.sqrt(len(own))
+        left = float(np.sum(((level + (own * rest).sum(1) - y) * root)[fitted] ** 2))
         if left >= (1 - MIN_GAIN) * before:
             break
         before = left
-    return left, own, rest, level
+    turn = np.linalg.svd(rest, full_matrices=False)[2].T  # the largest product first
+    return left, (own @ turn)[:, 0], (rest @ turn)[:, 0], level + (own @ turn * (rest @ turn))[:, 1:].sum(1)
+
+
+def _parts(basis: Array, known: Array, base: Array, y: Array, root: Array, fitted: Array) -> tuple[Array, Array]:
+    """Functions of a basis beside each of the known values, `(N, K)`, and what is added, `(N,)`."""
+    c = _fit(np.hstack([_beside(basis, known), base]), y, root, fitted)
+    count = known.shape[1] * basis.shape[1]
+    return basis @ c[:count].reshape(known.shape[1], -1).T, base @ c[count:]
+
+
+def _beside(basis: Array, known: Array) -> Array:
+    """All functions of a basis times each of the known values, `(N, K · terms)`."""
+    return np.hstack([basis * each[:, None] for each in known.T])
 
 
 def _fit(design: Array, y: Array, root: Array, fitted: Array) -> Array:
     """Coefficients of weighted least squares on the fitted rows."""
     found: Array = np.linalg.lstsq(design[fitted] * root[fitted, None], (y * root)[fitted], rcond=1e-12)[0]
     return found
+
+
+def varying_part(expression: Any) -> Any:
+    """The expression without the constant that is added to it."""
+    return expression.as_independent(*expression.free_symbols, as_Add=True)[1]
+
+
+def spanning_functions(expression: Any) -> tuple[Any, ...]:
+    """The functions of which an expression is a sum: its terms without numbers, with a wave's phase as two waves."""
+
+    def split(wave: Any) -> Any:
+        phase, turn = wave.args[0].as_coeff_Add()
+        other = sympy.cos if wave.func == sympy.sin else sympy.sin
+        sign = 1 if wave.func == sympy.sin else -1
+        return wave.func(turn) * sympy.cos(phase) + sign * other(turn) * sympy.sin(phase)
+
+    waves = expression.replace(lambda e: e.func in (sympy.sin, sympy.cos), split)
+    terms = sympy.Add.make_args(sympy.expand(waves, power_exp=False, power_base=False, log=False))
+    return tuple(dict.fromkeys(term.as_coeff_Mul()[1] for term in terms))
