@@ -34,6 +34,8 @@ MAX_NATS_BEHIND = 25.0
 NEARLY_EXACT = 1e-5
 """Error, as a share of the spread, up to which a formula is a law if the longer ones only approximate what it leaves: so much a
 solver, or a table of five to six digits, may be off."""
+INDEPENDENT_ROWS = 16
+"""Rows that judge whether the numbers of such a law are simple ones: what is no noise moves a constant for all rows alike."""
 MAX_SIMPLER = 4
 """Most rows of entries that are simpler than the best ones."""
 Found = TypeVar("Found")
@@ -66,17 +68,24 @@ def formula_rows(
     near = [e for n, e in enumerate(pool.entries[:6]) if n == 0 or e.description < best + MAX_NATS_BEHIND]
     most = len(pool.target.y) * (NEARLY_EXACT * pool.target.unit) ** 2
     laws = [e for e in pool.entries if e.solution.rss <= most]
-    if laws and (law := min(laws, key=lambda e: e.nodes)) not in near:
+    law = min(laws, key=lambda e: e.nodes, default=None)
+    if law is not None and law not in near:
         near.append(law)
     for entry in near:
         if entry is near[0] or clock.now() <= deadline:
-            found += _final_rows(entry, name, target, held, pool.allows, deadline)
+            rough = entry is law and _approximates(
+                law.proposal.whole(law.expression), law.proposal.splines, pool.target
+            )
+            found += _final_rows(entry, name, target, held, pool.allows, deadline, rough)
         else:
             found += _unsnapped_row(entry, name, target, held)
     for entry in _simpler_entries([e for e in pool.entries if e not in near]):
         found += _unsnapped_row(entry, name, target, held)
     return ranked(
-        found, rows, steady=partial(is_steady, target=target), approximates=partial(is_approximation, target=target)
+        found,
+        rows,
+        steady=partial(is_steady, target=target),
+        approximates=lambda row: _approximates(row.expression, row.splines, target),
     )
 
 
@@ -105,8 +114,9 @@ def _final_rows(
     held: FitTarget | None,
     allows: Callable[[Any], bool] | None,
     deadline: float,
+    rough: bool = False,
 ) -> list[FormulaRow]:
-    """The rows of one entry: as it is, and expanded where that gives another formula."""
+    """The rows of one entry: as it is, and expanded where that gives another formula; `rough` where errors are no noise."""
     splines = entry.proposal.splines
     whole = entry.proposal.whole(entry.expression)
     outside = None if held is None else _error(whole, splines, held)
@@ -116,6 +126,14 @@ def _final_rows(
         if found and clock.now() > deadline:
             break
         outcome = snap(Template(variant, proposal.target)) if usable(variant) else None
+        if (
+            rough
+            and outcome is not None
+            and (few := snap(Template(outcome[0], _some_rows(proposal.target)))) is not None
+        ):
+            again = Template(few[0], proposal.target)
+            if (solution := again.fit(again.start, {})) is not None:
+                outcome = again.put(solution.constants, {}), few[1]
         if outcome is None:
             continue
         short = simplified(outcome[0], proposal.target.names, proposal.target.x, allows=allows)
@@ -123,6 +141,14 @@ def _final_rows(
         if made is not None and made.inputs:
             found.append(replace(made, constants=confidence_intervals(short, proposal.target)))
     return found
+
+
+def _some_rows(target: FitTarget) -> FitTarget:
+    """The target at a few rows, spread over all of them."""
+    at = np.linspace(0, len(target.y) - 1, min(INDEPENDENT_ROWS, len(target.y))).astype(int)
+    return replace(
+        target, x=target.x[at], y=target.y[at], weights=None if target.weights is None else target.weights[at]
+    )
 
 
 def _unsnapped_row(entry: PoolEntry, name: str, target: FitTarget, held: FitTarget | None) -> list[FormulaRow]:
@@ -224,9 +250,9 @@ def is_steady(row: FormulaRow, target: FitTarget) -> bool:
     return not bool((np.abs(values - centre) > most).any())
 
 
-def is_approximation(row: FormulaRow, target: FitTarget) -> bool:
+def _approximates(expression: Any, splines: Splines, target: FitTarget) -> bool:
     """Whether a formula that is exact to five digits leaves more than rounding and noise."""
-    values = compile_expression(row.expression, target.names, row.splines)(target.x)
+    values = compile_expression(expression, target.names, splines)(target.x)
     rss = target.rss(values)
     if not target.rounding < rss <= len(values) * (NEARLY_EXACT * target.unit) ** 2:
         return False
