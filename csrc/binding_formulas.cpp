@@ -96,6 +96,7 @@ struct OwnCallable {
 struct PythonEvolution : Evolution {
     PythonEvolution(Rows rows, Vocabulary words, uint64_t seed, double floor, std::vector<std::unique_ptr<OwnCallable>> callables)
         : Evolution(std::move(rows), std::move(words), seed, floor), own_callables(std::move(callables)) {}
+    PythonEvolution(const PythonEvolution&) = delete;
 
     template <class F>
     auto checked(F&& act) {

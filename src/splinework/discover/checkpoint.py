@@ -107,7 +107,7 @@ class KeptSearch:
 
     Attributes:
         path: The file.
-        found: What earlier runs of the search have found.
+        found: Formulas of earlier runs of the search.
         question: Fingerprint of the question that it is a part of, if it is.
     """
 
@@ -117,7 +117,7 @@ class KeptSearch:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], search: str, question: str | None = None) -> "KeptSearch":
-        """From the file, with the errors of `read_checkpoint`."""
+        """The search as its file has it, with the errors of `read_checkpoint`."""
         found = read_checkpoint(path, question or search)
         if question is not None:
             found = found.parts.get(search, SearchCheckpoint(KIND, search))

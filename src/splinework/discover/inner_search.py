@@ -104,7 +104,7 @@ def inner_search(options: SearchOptions, *question: Any) -> Iterator[InnerSearch
 
     Args:
         options: The options of the question.
-        question: What is asked: arrays, and what has a text of its own. A checkpoint of another question is refused.
+        question: Arrays and texts that say what is asked; a checkpoint of another question is refused.
 
     Raises:
         ConfigError: For a checkpoint of another question.

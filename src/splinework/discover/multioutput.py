@@ -158,7 +158,8 @@ class _MultioutputSearch:
         others = sum(name not in own for name in self.targets[k:])
         name = self.targets[k]
         amount = own[name] if name in own else SEARCHES_SHARE * max(left - kept, 0.0) / others
-        space = replace(EVERYTHING, parts=self._parts())
+        parts = self._parts()
+        space = replace(EVERYTHING, parts=parts) if parts else EVERYTHING
         table = self.inner(self.x, self.y[:, k], self.names, name, amount / max(left, 1e-9), network=True, space=space)
         known = self.rows.get(k, [])
         self.rows[k] = list(table.rows)

@@ -99,7 +99,7 @@ def _simpler_entries(entries: Sequence[PoolEntry]) -> list[PoolEntry]:
 
 
 def _thinned(front: Sequence[Found], most: int, error: Callable[[Found], float]) -> list[Found]:
-    """At most so many of a Pareto front, the simplest first: without those that gain least over the simpler one before them."""
+    """A Pareto front, the simplest first, without those that gain least over the simpler one before them, until few are left."""
     kept = list(front)
     while len(kept) > most:
         gains = [error(a) / max(error(b), 1e-300) for a, b in pairwise(kept)]
