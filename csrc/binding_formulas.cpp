@@ -2,6 +2,10 @@
 #include "binding.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <exception>
+#include <limits>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -26,7 +30,7 @@ nb::tuple to_tuple(const Sum& sum) {
     return nb::make_tuple(sum.has_constant ? nb::object(nb::float_(sum.constant)) : nb::none(), terms);
 }
 
-Sum to_sum(nb::handle tuple, int columns, int depth = 0) {
+Sum to_sum(nb::handle tuple, int columns, int own = 0, int depth = 0) {
     require(depth < 30, "a formula is nested too deeply");
     Sum sum;
     sum.has_constant = !tuple[0].is_none();
@@ -37,13 +41,13 @@ Sum to_sum(nb::handle tuple, int columns, int depth = 0) {
         for (nb::handle each : nb::list(term_tuple[1])) {
             Factor f;
             const int kind = nb::cast<int>(each[0]);
-            require(kind >= 0 && kind < operations && kind != static_cast<int>(Operation::product) &&
+            require(kind >= 0 && kind < operations + own && kind != static_cast<int>(Operation::product) &&
                         kind != static_cast<int>(Operation::power), "a factor is a column, a sum or a function");
             f.kind = static_cast<Operation>(kind);
             f.column = nb::cast<int>(each[1]);
             f.power = nb::cast<double>(each[2]);
             require(f.column >= 0 && f.column < columns, "there is no such column");
-            if (f.kind != Operation::column) f.inside.push_back(to_sum(each[3], columns, depth + 1));
+            if (f.kind != Operation::column) f.inside.push_back(to_sum(each[3], columns, own, depth + 1));
             term.factors.push_back(std::move(f));
         }
         require(!term.factors.empty(), "a term has factors");
@@ -69,19 +73,63 @@ Rows read_rows(int64_t n, int64_t columns, int64_t x_address, int64_t y_address,
     return rows;
 }
 
-Evolution* make_evolution(int64_t n, int64_t columns, int64_t x, int64_t y, int64_t root, nb::list functions, nb::list powers,
-                          int max_nodes, uint64_t seed, double floor) {
+// A function of Python, called with whether its slope is wanted and the bytes of `block` numbers; it returns such bytes.
+struct OwnCallable {
+    nb::callable function;
+    std::exception_ptr failure;
+
+    static void call(void* context, bool slope, const double* z, double* out) {
+        auto& own = *static_cast<OwnCallable*>(context);
+        nb::gil_scoped_acquire locked;
+        std::fill_n(out, block, std::numeric_limits<double>::quiet_NaN());
+        if (own.failure) return;
+        try {
+            const auto made = nb::cast<nb::bytes>(own.function(slope, nb::bytes(z, block * sizeof(double))));
+            require(made.size() == block * sizeof(double), "a function gives as many numbers as it takes");
+            std::memcpy(out, made.data(), block * sizeof(double));
+        } catch (...) {
+            own.failure = std::current_exception();
+        }
+    }
+};
+
+struct PythonEvolution : Evolution {
+    PythonEvolution(Rows rows, Vocabulary words, uint64_t seed, double floor, std::vector<std::unique_ptr<OwnCallable>> callables)
+        : Evolution(std::move(rows), std::move(words), seed, floor), own_callables(std::move(callables)) {}
+    PythonEvolution(const PythonEvolution&) = delete;
+
+    template <class F>
+    auto checked(F&& act) {
+        auto found = act();
+        for (const auto& each : own_callables)
+            if (each->failure) std::rethrow_exception(std::exchange(each->failure, nullptr));
+        return found;
+    }
+
+    std::vector<std::unique_ptr<OwnCallable>> own_callables;
+};
+
+PythonEvolution* make_evolution(int64_t n, int64_t columns, int64_t x, int64_t y, int64_t root, nb::list functions, nb::list powers,
+                          int max_nodes, uint64_t seed, double floor, nb::list own) {
     Vocabulary words;
+    const int known = operations + static_cast<int>(own.size());
+    require(known <= 255, "there are too many functions");
     words.columns = static_cast<int>(columns);
     for (nb::handle each : functions) {
         const int kind = nb::cast<int>(each);
-        require(kind >= first_function && kind < operations, "there is no such function");
+        require(kind >= first_function && kind < known, "there is no such function");
         words.functions.push_back(static_cast<Operation>(kind));
     }
     for (nb::handle each : powers) words.powers.push_back(nb::cast<double>(each));
     require(!words.powers.empty(), "powers are needed");
     words.max_nodes = max_nodes;
-    return new Evolution(read_rows(n, columns, x, y, root), words, seed, floor);
+    Rows rows = read_rows(n, columns, x, y, root);
+    std::vector<std::unique_ptr<OwnCallable>> callables;
+    for (nb::handle each : own) {
+        callables.push_back(std::make_unique<OwnCallable>(OwnCallable{nb::cast<nb::callable>(each), nullptr}));
+        rows.own.push_back({&OwnCallable::call, callables.back().get()});
+    }
+    return new PythonEvolution(std::move(rows), words, seed, floor, std::move(callables));
 }
 
 nb::list front_of(const Evolution& evolution) {
@@ -93,12 +141,19 @@ nb::list front_of(const Evolution& evolution) {
 }  // namespace
 
 void bind_formulas(nb::module_& m) {
-    nb::class_<Evolution>(m, "Evolution")
-        .def("seed", [](Evolution& e, nb::tuple tree) { e.seed(to_sum(tree, e.columns())); })
-        .def("run", [](Evolution& e, double work) { return e.run(work); }, nb::call_guard<nb::gil_scoped_release>())
-        .def("work", &Evolution::work)
-        .def("tried", &Evolution::tried)
-        .def("front", &front_of);
+    nb::class_<PythonEvolution>(m, "Evolution")
+        .def("seed", [](PythonEvolution& e, nb::tuple tree) {
+            e.checked([&] { return e.seed(to_sum(tree, e.columns(), e.own())), true; });
+        })
+        .def("run", [](PythonEvolution& e, double work) {
+            return e.checked([&] {
+                nb::gil_scoped_release released;
+                return e.run(work);
+            });
+        })
+        .def("work", [](const PythonEvolution& e) { return e.work(); })
+        .def("tried", [](const PythonEvolution& e) { return e.tried(); })
+        .def("front", [](const PythonEvolution& e) { return front_of(e); });
     m.def("evolution", &make_evolution, nb::rv_policy::take_ownership);
     m.def("formula_values", [](nb::tuple tree, int64_t n, int64_t columns, int64_t x, int64_t y, int64_t root, int64_t out) {
         const Rows rows = read_rows(n, columns, x, y, root);

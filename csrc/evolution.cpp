@@ -135,7 +135,7 @@ void Evolution::add_by_residual(Sum& tree) {
         lone.terms[0].coefficient = 1;
         if (!compile(lone, code, c)) continue;
         kernel.values(code, c.data(), rows_, values.data());
-        work_ += static_cast<double>(code.steps.size()) * static_cast<double>(rows_.padded);
+        work_ += static_cast<double>(code.steps.size() + code.own * own_cost) * static_cast<double>(rows_.padded);
         double first = 0, second = 0, with = 0;
         for (int64_t n = 0; n < rows_.padded; ++n) {
             const double w = rows_.root[n] * rows_.root[n];
@@ -165,7 +165,7 @@ void Evolution::find_frequency(Sum& tree) {
     const auto evaluate = [&](const Sum& sum, std::vector<double>& out) {
         if (!compile(sum, code, c)) return false;
         kernel.values(code, c.data(), rows_, out.data());
-        work_ += static_cast<double>(code.steps.size() * n);
+        work_ += static_cast<double>((code.steps.size() + code.own * own_cost) * n);
         return true;
     };
     Sum& inside = term.factors[which].inside[0];

@@ -26,6 +26,7 @@ class Evolution {
     // Goes on for an amount of work, in steps times rows; true once a formula is exact, which ends it.
     bool run(double work);
     int columns() const { return words_.columns; }
+    int own() const { return static_cast<int>(rows_.own.size()); }
     double work() const { return work_; }
     int64_t tried() const { return tried_; }
     std::vector<Individual> front() const;  // of size and error, the smallest first

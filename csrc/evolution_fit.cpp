@@ -42,7 +42,7 @@ bool damped_step(const double* normal, const double* gradient, int n, double dam
 bool Evolution::fit(Individual& one, int steps) {
     if (!compile(one.tree, code_, constants_)) return false;
     const int n = code_.parameters;
-    const double cost = static_cast<double>(code_.steps.size() + n) * static_cast<double>(rows_.padded);
+    const double cost = static_cast<double>(code_.steps.size() + code_.own * own_cost + n) * static_cast<double>(rows_.padded);
     std::vector<double>& c = constants_;
     std::array<double, max_coefficients * max_coefficients> normal, further, factor;
     std::array<double, max_coefficients> gradient, next_gradient, step;

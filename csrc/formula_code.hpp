@@ -12,6 +12,17 @@ namespace splinework {
 enum class Operation : uint8_t { column, sum, product, power, exp, log, sin, cos, tanh, atan, asin, sinh, cosh, abs };
 constexpr int first_function = static_cast<int>(Operation::exp), operations = static_cast<int>(Operation::abs) + 1;
 
+constexpr int block = 64;  // rows that are worked on at once; `padded` is a multiple
+
+// A function of the caller's, or its slope, on `block` values. In formulas the k-th one is the operation `operations + k`.
+struct OwnFunction {
+    void (*call)(void* context, bool slope, const double* z, double* out);
+    void* context;
+};
+inline bool is_own(Operation operation) { return static_cast<int>(operation) >= operations; }
+inline int own_index(Operation operation) { return static_cast<int>(operation) - operations; }
+constexpr int own_cost = 400;  // steps in the time of which a function of the caller's, in Python, gives as many values
+
 constexpr int max_steps = 96, max_coefficients = 24;
 
 // One step; its value is that of `operation` on the values of earlier steps `arguments[first .. first + count)`.
@@ -31,10 +42,11 @@ struct Code {
     std::vector<int> arguments, coefficients;
     std::vector<int> free;
     int parameters = 0;
+    int own = 0;  // steps of functions of the caller's
 
     void clear() {
         steps.clear(), arguments.clear(), coefficients.clear(), free.clear();
-        parameters = 0;
+        parameters = own = 0;
     }
 };
 
@@ -43,9 +55,8 @@ struct Rows {
     int64_t padded = 0;
     int columns = 0;
     std::vector<double> x, y, root;
+    std::vector<OwnFunction> own;
 };
-
-constexpr int block = 64;  // rows that are worked on at once; `padded` is a multiple
 
 // The weighted residual sum of squares at constants `c`, infinite where a value is not finite. With `normal`, also J'J (row by row,
 // parameters x parameters) and J'r.

@@ -74,6 +74,7 @@ class Compiler {
         code_.arguments.insert(code_.arguments.end(), parts.begin(), parts.end());
         code_.coefficients.insert(code_.coefficients.end(), factors.begin(), factors.end());
         code_.coefficients.resize(code_.arguments.size(), -1);
+        code_.own += is_own(made.operation);
         code_.steps.push_back(made);
         return static_cast<int>(code_.steps.size()) - 1;
     }

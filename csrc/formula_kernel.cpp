@@ -30,6 +30,11 @@ void forward(const Code& code, const double* c, const Rows& rows, int64_t at, Wo
         double* out = w.value[s];
         const int* from = arguments + step.first;
         const double* a = step.count ? w.value[from[0]] : nullptr;
+        if (is_own(step.operation)) {
+            const OwnFunction& own = rows.own[own_index(step.operation)];
+            own.call(own.context, false, a, out);
+            continue;
+        }
         switch (step.operation) {
             case Operation::column: {
                 const double* x = rows.x.data() + step.column * rows.padded + at;
@@ -85,7 +90,7 @@ void forward(const Code& code, const double* c, const Rows& rows, int64_t at, Wo
 }
 
 // Derivatives of the last value by the free constants, as columns; one sweep backwards, as each row has one value.
-void backward(const Code& code, const double* c, Work& w, const int* fixed) {
+void backward(const Code& code, const double* c, const Rows& rows, Work& w, const int* fixed) {
     const int* arguments = code.arguments.data();
     const int last = static_cast<int>(code.steps.size()) - 1;
     bool pulled[max_steps] = {};
@@ -103,6 +108,13 @@ void backward(const Code& code, const double* c, Work& w, const int* fixed) {
         const double *g = w.pull[s], *y = w.value[s];
         const int* from = arguments + step.first;
         const double* a = w.value[from[0]];
+        if (is_own(step.operation)) {
+            alignas(64) double slope[block];
+            const OwnFunction& own = rows.own[own_index(step.operation)];
+            own.call(own.context, true, a, slope);
+            add(from[0], [&](int n) { return load(g + n) * load(slope + n); });
+            continue;
+        }
         switch (step.operation) {
             case Operation::column: break;
             case Operation::sum:
@@ -181,7 +193,7 @@ double squares(const Code& code, const double* c, const Rows& rows, double* norm
             left = left + gap * gap;
         });
         if (!normal) continue;
-        backward(code, c, w, fixed);
+        backward(code, c, rows, w, fixed);
         for (int i = 0; i < parameters; ++i) each([&](int n) { store(w.column[i] + n, load(w.column[i] + n) * load(root + n)); });
         int at_pair = 0;
         for (int i = 0; i < parameters; ++i) {

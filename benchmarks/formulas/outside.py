@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 from scipy.interpolate import BSpline
 from scipy.special import lambertw, y0, zeta
@@ -57,6 +60,22 @@ def beyond() -> tuple[Task, ...]:
         _beyond("W(x y)", lambda x: np.real(lambertw(x[:, 0] * x[:, 1])), (0.5, 0.5), (5.0, 5.0)),
         _beyond("ζ(x) + exp(-y)", lambda x: zeta(x[:, 0]) + np.exp(-x[:, 1]), (1.2, 0.0), (3.0, 3.0), ("x2",)),
     )
+
+
+def curves(seed: int = 0) -> tuple[Task, ...]:
+    """Twenty functions that no formula comes near: random splines of one column, their sums, and with a factor of another one."""
+    kinds = (
+        (lambda x, s: wiggle(x[:, 0], s), (1.0,), ()),
+        (lambda x, s: wiggle(x[:, 0], s) + wiggle(x[:, 1], s + 500), (1.0, 1.0), ()),
+        (lambda x, s: wiggle(x[:, 0], s) * np.exp(x[:, 1]), (1.0, 1.0), ("x2",)),
+    )
+    found = []
+    for number in range(20):
+        function, high, kept = kinds[number % len(kinds)]
+        drawn = partial(function, s=1000 * (seed + 1) + number)
+        low = (0.0,) * len(high)
+        found.append(replace(_beyond(f"{number:02d}", drawn, low, high, kept), suite=f"curves-{seed}"))
+    return tuple(found)
 
 
 def _beyond(name: str, function, low, high, kept: tuple[str, ...] = ()) -> Task:

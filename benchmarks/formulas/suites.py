@@ -32,7 +32,7 @@ def expanded(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def tasks(name: str) -> tuple[Task, ...]:
-    """The tasks of a suite; `random-7`, `levels-7` and `polynomials-7` are drawn from seed 7.
+    """The tasks of a suite; `random-7`, `levels-7`, `polynomials-7` and `curves-7` are drawn from seed 7.
 
     Raises:
         ConfigError: If there is no such suite.
@@ -86,6 +86,7 @@ _DRAWN: dict[str, Callable[[int], tuple[Task, ...]]] = {
     "random": grammar.suite,
     "levels": levels.categories,
     "polynomials": classical.polynomials,
+    "curves": outside.curves,
 }
 _SUITES: dict[str, Callable[[], tuple[Task, ...]]] = {
     "27": _dimensionless,

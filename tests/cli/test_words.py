@@ -76,7 +76,13 @@ def test_a_table_of_words_is_searched_and_predicted(run, folder, pipeline):
     refused(run("predict", "o/model.safetensors", "short.csv", "--out", "q.csv"), "wood")
 
 
-def test_a_checkpoint_is_for_discover_alone(run, folder, pipeline):
-    frame().to_csv(folder / "wood.csv", index=False)
-    result = run("discover", "wood.csv", "--target", "y", "--relation", "--checkpoint", "search.json")
-    refused(result, "--checkpoint cannot be used together with --relation")
+def test_effort_jobs_and_checkpoint_are_those_of_every_question(run, folder, pipeline):
+    frame()[["x", "y"]].to_csv(folder / "rows.csv", index=False)
+    limits = ("--effort", "3", "--jobs", "2", "--checkpoint", "search.json")
+    done = run("discover", "rows.csv", "--target", "y", "--relation", "--out", "o", *limits)
+    assert done.exit_code == 0, done.output
+    assert {name: pipeline.calls[0][name] for name in ("effort", "jobs", "checkpoint")} == {
+        "effort": 3.0,
+        "jobs": 2,
+        "checkpoint": "search.json",
+    }

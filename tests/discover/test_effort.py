@@ -9,15 +9,19 @@ import pytest
 import sympy
 
 import splinework as sw
-from splinework.discover.checkpoint import KIND, SearchCheckpoint, read_checkpoint, search_of, write_checkpoint
+from splinework.discover.checkpoint import KIND, KeptSearch, SearchCheckpoint, read_checkpoint, search_of
 from splinework.discover.networks import NetworkTrial, SplitRows
 from splinework.discover.options import SearchOptions
 from splinework.discover.plans import Plan
 from splinework.discover.refusal import refusal
+from splinework.discover.search_space import with_parts
 from splinework.errors import ConfigError, FileError
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.ranking import formula_row, is_steady, ranked
+from splinework.interpret.symbolic.screening import initial_problem
+from tests.discover.searches import answering
 
 X = symbol("x1")
 
@@ -27,16 +31,95 @@ def rows(n: int = 120, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return x, np.sin(x[:, 0] + 1.7 / x[:, 1]) * x[:, 1]
 
 
-def test_effort_and_jobs_are_checked_and_belong_to_discover():
+def test_effort_and_jobs_are_checked():
     for wrong in ({"effort": 0}, {"effort": "x"}, {"jobs": 0}, {"jobs": 1.5}, {"checkpoint": 3}):
         with pytest.raises(ConfigError, match=next(iter(wrong))):
             SearchOptions(**wrong)
+
+
+def recording(calls, spends=0.0):
+    """A search that says what it was given, and does some work."""
+
+    def search(x, y, *, names, target, budget, seed, on_stage, effort=None, checkpoint=None, question=None, space=None):
+        calls.append({"target": target, "effort": effort, "place": checkpoint, "question": question, "space": space})
+        clock.spend(spends)
+        return answering()(x, y, names=names, target=target, budget=budget, seed=seed, on_stage=on_stage)
+
+    return search
+
+
+def test_work_inside_of_work_counts_for_both():
+    with clock.counting_work():
+        began = clock.now()
+        with clock.counting_work():
+            clock.spend(3.0)
+        assert 3.0 < clock.now() - began < 3.2
+
+
+def test_a_question_shares_its_effort_and_its_file_among_its_searches(tmp_path):
     x, y = rows(30)
-    for verb in (sw.discover_classes, sw.discover_multioutput, sw.discover_constrained):
-        with pytest.raises(ConfigError, match="has no effort"):
-            verb(x, y, effort=3.0, progress=False)
-    with pytest.raises(ConfigError, match="no jobs and no checkpoint"):
-        sw.discover_relation(x, jobs=2, checkpoint="c.json", progress=False)
+    both, place, calls = np.column_stack([y, np.exp(y)]), tmp_path / "all.json", []
+    options = {"effort": 10.0, "checkpoint": place, "search": recording(calls, 4.0), "progress": False}
+    sw.discover_multioutput(x, both, **options)
+    assert [call["target"] for call in calls] == ["y1", "y2"]
+    first, second = (call["effort"] for call in calls)
+    assert first == pytest.approx(4.25, rel=0.1)  # half of what the searches may have
+    assert second == pytest.approx(0.85 * 6.0, rel=0.1)  # what the first has left
+    assert {call["place"] for call in calls} == {place}
+    assert len({call["question"] for call in calls}) == 1
+    KeptSearch.read(place, "a", calls[0]["question"]).write([X], ("x1",))
+    KeptSearch.read(place, "b", calls[0]["question"]).write([X**2, X], ("x1",))
+    KeptSearch.read(place, "a", calls[0]["question"]).write([X, X**3], ("x1",))
+    found = [KeptSearch.read(place, each, calls[0]["question"]).found for each in ("a", "b", "c")]
+    assert [each.runs for each in found] == [2, 1, 0]
+    assert found[0].expressions(["x1"]) == [X, X**3]
+    assert found[1].expressions(["x1"]) == [X**2, X]
+    for other in ({"x": x + 1e-9}, {"y": both * 2}, {"targets": ["a", "b"]}):
+        asked = {"x": x, "y": both, **other}
+        with pytest.raises(ConfigError, match="another search"):
+            sw.discover_multioutput(asked.pop("x"), asked.pop("y"), **asked, **options)
+
+
+def test_targets_may_have_times_of_their_own_and_see_the_parts_of_others():
+    x, _ = rows(40)
+    inside = np.sin(x[:, 0] * x[:, 1]) + x[:, 1]
+    y = np.column_stack([inside, np.tanh(inside) / (x[:, 0] + inside**2), np.cos(3 * x[:, 1] / x[:, 0])])
+    calls: list[dict] = []
+    options = {"search": recording(calls), "progress": False, "effort": 20.0}
+    sw.discover_multioutput(x, y, budgets={"y2": 5.0}, **options)
+    assert [call["effort"] for call in calls] == pytest.approx([(17.0 - 5.0) / 2, 5.0, 17.0], rel=0.1)
+    calls.clear()
+    sw.discover_multioutput(x, y, budgets={"y1": 2.0, "y2": 3.0, "y3": 4.0}, **options)
+    assert [call["effort"] for call in calls] == pytest.approx([2.0, 3.0, 4.0], rel=0.05)
+    for wrong, word in (
+        ({"y4": 1.0}, "no target"),
+        ({"y1": 0}, "above 0"),
+        ({"y1": "3"}, "above 0"),
+        ({"y1": 18.0}, "leave nothing"),
+    ):
+        with pytest.raises(ConfigError, match=word):
+            sw.discover_multioutput(x, y, budgets=wrong, **options)
+    calls.clear()
+    found = sympy.sin(X * symbol("x2")) + symbol("x2")
+
+    def search(x, y, *, names, target, budget, seed, on_stage, space=None):
+        calls.append({"target": target, "space": space})
+        return answering(found)(x, y, names=names, target=target, budget=budget, seed=seed, on_stage=on_stage)
+
+    sw.discover_multioutput(x, y[:, :2], budget=2.0, search=search, progress=False)
+    assert calls[0]["space"] is None
+    assert {found, sympy.sin(X * symbol("x2")), X * symbol("x2")} <= set(calls[1]["space"].parts)
+
+
+def test_a_part_of_another_formula_is_a_column_of_the_populations():
+    x, _ = rows(60)
+    part = sympy.sin(X * symbol("x2") ** 2)
+    data = FitTarget(x, np.exp(np.sin(x[:, 0] * x[:, 1] ** 2)) / x[:, 0], ("x1", "x2"))
+    problem = initial_problem(data)
+    (wider,) = with_parts(problem, [part, sympy.log(X - 10)], data)
+    assert wider.expressions == (*problem.expressions, part)  # the other one is not finite
+    assert np.array_equal(wider.columns[:, 2], np.sin(x[:, 0] * x[:, 1] ** 2))
+    assert with_parts(problem, [sympy.log(X - 10)], data) == ()
 
 
 @pytest.mark.slow
@@ -59,7 +142,7 @@ def test_a_checkpoint_keeps_formulas_to_all_digits(tmp_path):
     first = read_checkpoint(place, search)
     assert first == SearchCheckpoint(KIND, search)
     formulas = [sympy.Float(1 / 3) * sympy.sin(X) ** sympy.Rational(3, 2), X**2 + sympy.Float(np.pi * 1e-7)]
-    write_checkpoint(place, first, formulas, data.names)
+    KeptSearch(place, first).write(formulas, data.names)
     second = read_checkpoint(place, search)
     assert second.runs == 1
     for kept, given in zip(second.expressions(data.names), formulas, strict=True):
@@ -69,7 +152,7 @@ def test_a_checkpoint_keeps_formulas_to_all_digits(tmp_path):
 def test_a_checkpoint_of_another_search_is_refused(tmp_path):
     data, place = target(), tmp_path / "search.json"
     search = search_of(data, ["sin"], None)
-    write_checkpoint(place, read_checkpoint(place, search), [X], data.names)
+    KeptSearch.read(place, search).write([X], data.names)
     others = (
         search_of(data, ["sin", "exp"], None),
         search_of(data, ["sin"], 0.1),
@@ -104,7 +187,7 @@ def test_a_checkpoint_is_read_up_to_a_size_and_keeps_each_formula_once(tmp_path,
     assert search_of(data, ["exp", "sin"], None) == search_of(data, ["sin", "exp"], None)  # in any order
     assert search_of(replace(data, x=data.x + 1e-12), ["sin"], None) != search
     before = read_checkpoint(place, search)
-    write_checkpoint(place, replace(before, runs=4), [X, X**2, X, X**3], data.names)
+    KeptSearch(place, replace(before, runs=4)).write([X, X**2, X, X**3], data.names)
     found = read_checkpoint(place, search)
     assert (found.runs, len(found.formulas), found.kind, found.search) == (5, 3, KIND, search)
     assert found.expressions(data.names) == [X, X**2, X**3]
@@ -129,7 +212,7 @@ def test_a_checkpoint_is_read_up_to_a_size_and_keeps_each_formula_once(tmp_path,
         with pytest.raises(FileError, match=said):
             read_checkpoint(place, search)
     with pytest.raises(FileError, match="cannot write"):
-        write_checkpoint(tmp_path / "absent" / "search.json", found, [X], data.names)
+        KeptSearch(tmp_path / "absent" / "search.json", found).write([X], data.names)
 
 
 def test_a_formula_that_cannot_be_read_is_named(tmp_path):

@@ -17,7 +17,6 @@ from splinework.cli.progress import Stages
 from splinework.cli.request import FitRequest, on_table
 from splinework.cli.run import run_fit
 from splinework.cli.terminal import show_next_steps
-from splinework.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,16 +29,6 @@ class SearchLimits:
         help="File for the formulas found so far; a search of the same rows goes on from it.",
         group=common.SEARCH_GROUP,
     )
-
-    def check(self, constraints: FormulaConstraints) -> None:
-        """Refuses an effort and a checkpoint for questions that are not answered by `sw.discover`.
-
-        Raises:
-            ConfigError: If one was given for such a question.
-        """
-        given = [name for name in ("effort", "checkpoint") if getattr(self, name) is not None]
-        if given and constraints.question is not None:
-            raise ConfigError(f"--{given[0]} cannot be used together with --{constraints.question}; leave it out.")
 
 
 @command(no_args_is_help=True, short_help="Find the law behind one column of a table.")
@@ -66,7 +55,6 @@ def discover(request: FitRequest, constraints: FormulaConstraints, limits: Searc
       splinework discover run.csv --target x --ode time
     """
     constraints.check()
-    limits.check(constraints)
     folder = request.check(DISCOVERED)
 
     from splinework.cli.job import FitSettings
@@ -81,7 +69,7 @@ def discover(request: FitRequest, constraints: FormulaConstraints, limits: Searc
         tables_apart=True,
         effort=limits.effort,
         checkpoint=limits.checkpoint,
-        jobs=None if request.jobs is None or constraints.question is not None else common.cores(request.jobs),
+        jobs=None if request.jobs is None else common.cores(request.jobs),
     )
     with Stages(quiet=request.quiet) as stages:
         stages.stage(f"reading {request.source}", after=0.5)

@@ -38,7 +38,7 @@ class FitSettings:
     """Settings of a fit; None lets the data decide.
 
     With `tables_apart`, the values of splines are written beside the formulas and not into them. `effort`, `jobs` and
-    `checkpoint` are for `discover` alone.
+    `checkpoint` are those of the search.
     """
 
     budget: float

@@ -1,13 +1,14 @@
 """A search that is interrupted and goes on: the formulas found so far in a file, with a fingerprint of what is searched.
 
-The file is JSON. Going on means to begin from these formulas, with other random numbers than before.
+The file is JSON. Going on means to begin from these formulas, with other random numbers than before. A question that takes
+several searches has them all in its file, each under its own fingerprint.
 """
 
 import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +32,17 @@ class SearchCheckpoint:
 
     Attributes:
         kind: Always `KIND`.
-        search: Fingerprint of the data and of the functions that formulas may have.
+        search: Fingerprint of the data and of the functions that formulas may have, or of a question that takes several searches.
         runs: Number of searches that have written it.
         formulas: The formulas over the columns, best first.
+        parts: The searches of a question, by their fingerprints.
     """
 
     kind: str
     search: str
     runs: int = 0
     formulas: tuple[str, ...] = ()
+    parts: dict[str, "SearchCheckpoint"] = field(default_factory=dict)
 
     def expressions(self, names: Sequence[str]) -> list[Any]:
         """The formulas with numbers that can be fitted where they had any."""
@@ -52,13 +55,19 @@ class SearchCheckpoint:
         return found
 
 
+def fingerprint(*values: Any) -> str:
+    """A fingerprint of arrays of numbers, and of what JSON can hold."""
+    digest = hashlib.sha256()
+    for value in values:
+        numbers = isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
+        digest.update((np.ascontiguousarray(value, dtype="<f8").tobytes() if numbers else repr(value).encode()) + b"|")
+    return digest.hexdigest()
+
+
 def search_of(target: FitTarget, library: Sequence[str], noise: float | None) -> str:
     """The fingerprint of a search."""
-    digest = hashlib.sha256()
-    for array in (target.x, target.y, np.zeros(0) if target.weights is None else target.weights):
-        digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes() + b"|")
-    digest.update(json.dumps([list(target.names), sorted(library), noise]).encode())
-    return digest.hexdigest()
+    weights = np.zeros(0) if target.weights is None else target.weights
+    return fingerprint(target.x, target.y, weights, list(target.names), sorted(library), noise)
 
 
 def read_checkpoint(path: str | os.PathLike[str], search: str) -> SearchCheckpoint:
@@ -92,25 +101,46 @@ def read_checkpoint(path: str | os.PathLike[str], search: str) -> SearchCheckpoi
     return found
 
 
-def write_checkpoint(
-    path: str | os.PathLike[str], before: SearchCheckpoint, formulas: Sequence[Any], names: Sequence[str]
-) -> None:
-    """Replaces the file, atomically.
+@dataclass(frozen=True)
+class KeptSearch:
+    """A search and its checkpoint, which may be that of a question of several searches.
 
-    Args:
+    Attributes:
         path: The file.
-        before: The checkpoint that the file holds now.
-        formulas: Expressions over the columns, best first.
-        names: Names of the columns.
-
-    Raises:
-        FileError: If it cannot be written.
+        found: Formulas of earlier runs of the search.
+        question: Fingerprint of the question that it is a part of, if it is.
     """
-    from splinework.nn.files import write_whole
 
-    texts = tuple(dict.fromkeys(python(_plain(each), names) for each in formulas))
-    made = SearchCheckpoint(KIND, before.search, before.runs + 1, texts)
-    write_whole(Path(path), json.dumps(asdict(made), indent=1).encode())
+    path: Path
+    found: SearchCheckpoint
+    question: str | None = None
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str], search: str, question: str | None = None) -> "KeptSearch":
+        """The search as its file has it, with the errors of `read_checkpoint`."""
+        found = read_checkpoint(path, question or search)
+        if question is not None:
+            found = found.parts.get(search, SearchCheckpoint(KIND, search))
+        return cls(Path(path), found, question)
+
+    def write(self, formulas: Sequence[Any], names: Sequence[str]) -> None:
+        """Replaces the file, atomically.
+
+        Args:
+            formulas: Expressions over the columns, best first.
+            names: Names of the columns.
+
+        Raises:
+            FileError: If it cannot be written.
+        """
+        from splinework.nn.files import write_whole
+
+        texts = tuple(dict.fromkeys(python(_plain(each), names) for each in formulas))
+        made = SearchCheckpoint(KIND, self.found.search, self.found.runs + 1, texts)
+        if self.question is not None:
+            whole = read_checkpoint(self.path, self.question)
+            made = replace(whole, runs=whole.runs + 1, parts={**whole.parts, made.search: made})
+        write_whole(self.path, json.dumps(asdict(made), indent=1).encode())
 
 
 def _plain(expression: Any) -> Any:

@@ -27,7 +27,7 @@ from splinework.discover.logits import (
     nats,
     probabilities,
 )
-from splinework.discover.options import InnerSearchKeywords, SearchOptions, refuse_extras
+from splinework.discover.options import InnerSearchKeywords, SearchOptions
 from splinework.discover.right_sides import structure_key
 from splinework.discover.snapping import FreeConstants, minimise, price, snap
 from splinework.discover.terms import Terms, exponents, functions, monomials, supports
@@ -91,7 +91,6 @@ def discover_classes(
         'P(kind=low)'
     """
     chosen = options_of(discover_classes, options, keywords, SearchOptions)
-    refuse_extras(chosen, "discover_classes")
     target = target_name(target, y)
     xs, columns = as_table(x, names, "discover_classes")
     seen = np.asarray(y).reshape(-1)
@@ -99,7 +98,7 @@ def discover_classes(
         raise ShapeError(f"discover_classes takes as many labels as rows, got {len(seen)} and {len(xs)}.")
     kinds, numbers = _ordered(seen, reference, target)
     targets = [f"P({target}={kind})" for kind in kinds[1:]]
-    with inner_search(chosen) as inner:
+    with inner_search(chosen, "discover_classes", xs, seen.tolist(), columns, reference) as inner:
         return run_search(_ClassSearch(xs, numbers, columns, targets, inner))
 
 

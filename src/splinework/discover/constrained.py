@@ -1,7 +1,6 @@
 """`discover_constrained`: formulas that contain required terms, and no forbidden functions and columns."""
 
 import inspect
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,11 +11,12 @@ from typing_extensions import Unpack
 
 from splinework.discover.constraints import ForbiddenNames, contains, forbidden_names, required_terms
 from splinework.discover.inner_search import InnerSearch, as_table, inner_search, target_name
-from splinework.discover.options import InnerSearchKeywords, SearchOptions, refuse_extras
+from splinework.discover.options import InnerSearchKeywords, SearchOptions
 from splinework.discover.partial import MAX_FORMULAS, as_target, completion
 from splinework.discover.regression import INTERRUPTED_NOTE
 from splinework.discover.substitution import EXACT_TOLERANCE
 from splinework.errors import DataError
+from splinework.interpret.symbolic.clock import now
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.partial import Hole, PartialFormula
@@ -73,13 +73,12 @@ def discover_constrained(
         y = x1*x2**2
     """
     chosen = options_of(discover_constrained, options, keywords, SearchOptions)
-    refuse_extras(chosen, "discover_constrained")
     target = target_name(target, y)
     columns, labels = as_table(x, names, "discover_constrained")
     data = as_target(columns, y, labels, "discover_constrained", weights)
     forbidden = forbidden_names(forbid, labels)
     terms = required_terms(require, labels, forbidden)
-    with inner_search(chosen) as inner:
+    with inner_search(chosen, "discover_constrained", columns, y, labels, list(require), list(forbid), noise) as inner:
         if noise is not None and "noise" in inspect.signature(inner.search).parameters:
             inner = replace(inner, search=partial(inner.search, noise=noise))
         plain = _plain(data, target, forbidden, inner, 0.4 if terms else 1.0)
@@ -122,7 +121,7 @@ def _forced(
     notes: list[str] = []
     forms = _forms(target, terms, data.names)
     for number, form in enumerate(forms):
-        slot = replace(inner, deadline=time.monotonic() + inner.left / (len(forms) - number))
+        slot = replace(inner, deadline=now() + inner.left / (len(forms) - number))
         work = completion(form, data, target, forbidden, slot, noise)
         good = [a.row for a in work.found if forbidden.allows(a.row.expression) and _all_in(a.row, terms)]
         rows += good

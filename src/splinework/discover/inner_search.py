@@ -1,11 +1,11 @@
 """Common parts of the searches beyond one column: the search that they call inside, its deadline, interruption."""
 
 import inspect
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from splinework.discover.options import RegressionSearch, SearchOptions
 from splinework.discover.regression import INTERRUPTED_NOTE, regress
+from splinework.discover.search_space import EVERYTHING, SearchSpace
 from splinework.errors import DataError, ShapeError
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.nn.arrays import numbers_of
@@ -27,8 +29,9 @@ class InnerSearch:
     Attributes:
         search: The search, with the arguments of `regress`.
         seed: Seed of everything random.
-        deadline: Time of the monotonic clock.
+        deadline: Time of `clock`.
         on_stage: Function called with a text at the beginning of each stage.
+        checkpoint: A file for the formulas of all searches, and the fingerprint of the question that they belong to.
         halted: Targets whose search was interrupted.
     """
 
@@ -36,12 +39,13 @@ class InnerSearch:
     seed: int
     deadline: float
     on_stage: Callable[[str], None]
+    checkpoint: tuple[Path, str] | None = None
     halted: list[str] = field(default_factory=list)
 
     @property
     def left(self) -> float:
-        """Seconds left, not below 0."""
-        return max(self.deadline - time.monotonic(), 0.0)
+        """Seconds left, or units of work where these are counted, not below 0."""
+        return max(self.deadline - clock.now(), 0.0)
 
     def __call__(
         self,
@@ -53,8 +57,9 @@ class InnerSearch:
         *,
         weights: Array | None = None,
         network: bool = False,
+        space: SearchSpace = EVERYTHING,
     ) -> FormulaTable:
-        """Searches y(x) for this share of the time left, and at least one second.
+        """Searches y(x) for this share of what is left, and at least one second or unit of work.
 
         For a search without weights, rows are drawn in proportion to them. No network is fitted unless it is asked for.
 
@@ -67,13 +72,23 @@ class InnerSearch:
         if weights is not None and "weights" not in known:
             kept = _drawn(weights, self.seed)
             x, y = x[kept], y[kept]
-        options = {"weights": weights, "network": network, "progress": False}
+        amount = max(share * self.left, 1.0)
+        place, question = self.checkpoint or (None, None)
+        options = {
+            "weights": weights,
+            "network": network,
+            "progress": False,
+            "checkpoint": place,
+            "question": question,
+            "effort": amount if clock.counts_work() else None,
+            **({} if space is EVERYTHING else {"space": space}),
+        }
         table = self.search(
             x,
             y,
             names=list(names),
             target=target,
-            budget=max(share * self.left, 1.0),
+            budget=amount,
             seed=self.seed,
             on_stage=lambda text: self.on_stage(f"{target}: {text}"),
             **{name: value for name, value in options.items() if name in known},
@@ -84,11 +99,28 @@ class InnerSearch:
 
 
 @contextmanager
-def inner_search(options: SearchOptions) -> Iterator[InnerSearch]:
-    """An inner search whose time begins now, while a line on the terminal shows its stages where that is wanted."""
-    with stage_callback(options.progress, options.on_stage) as on_stage:
-        search = options.search or partial(regress, callbacks=options.callbacks)
-        yield InnerSearch(search, options.seed, time.monotonic() + options.budget, on_stage)
+def inner_search(options: SearchOptions, *question: Any) -> Iterator[InnerSearch]:
+    """An inner search whose time begins now, while a line on the terminal shows its stages where that is wanted.
+
+    Args:
+        options: The options of the question.
+        question: Arrays and texts that say what is asked; a checkpoint of another question is refused.
+
+    Raises:
+        ConfigError: For a checkpoint of another question.
+        FileError: For a checkpoint that cannot be read.
+    """
+    checkpoint = None
+    if options.checkpoint is not None:
+        from splinework.discover.checkpoint import fingerprint, read_checkpoint
+
+        checkpoint = Path(options.checkpoint), fingerprint(*question)
+        read_checkpoint(*checkpoint)
+    counting = clock.counting_work() if options.effort is not None else nullcontext()
+    with stage_callback(options.progress, options.on_stage) as on_stage, counting:
+        search = options.search or partial(regress, callbacks=options.callbacks, jobs=options.jobs)
+        deadline = clock.now() + (options.effort or options.budget)
+        yield InnerSearch(search, options.seed, deadline, on_stage, checkpoint)
 
 
 class InterruptibleSearch(Protocol):

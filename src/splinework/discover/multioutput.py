@@ -1,7 +1,7 @@
 """`discover_multioutput`: formulas for several targets of the same inputs, which may share their structure and parts of it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,19 +12,24 @@ from typing_extensions import Unpack
 
 from splinework.discover.inner_search import InnerSearch, as_table, inner_search, run_search
 from splinework.discover.joint import JointLikelihood, common_parts
-from splinework.discover.options import InnerSearchKeywords, SearchOptions, refuse_extras
+from splinework.discover.options import InnerSearchKeywords, SearchOptions
 from splinework.discover.plans import choose_scale
+from splinework.discover.search_space import EVERYTHING
 from splinework.discover.snapping import FreeConstants, Optimum, SnappedConstants, minimise, price, snap
 from splinework.discover.terms import Terms, exponents, functions, monomials, supports
-from splinework.errors import ConfigError, ShapeError
+from splinework.errors import ConfigError, ShapeError, nearest
 from splinework.interpret.symbolic.description_length import structure_cost
-from splinework.interpret.symbolic.expression import compile_expression
+from splinework.interpret.symbolic.expression import compile_expression, node_count
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.ranking import ranked
 from splinework.interpret.symbolic.simplification import simplified
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.train.options import options_of, with_options
 
+SEARCHES_SHARE = 0.85
+"""Share of the time for the searches of the targets; the rest is for what they have in common."""
+MAX_PARTS, MIN_PART_NODES = 4, 3
+"""Most parts of other formulas that a search is offered as columns, and nodes of the smallest."""
 EXACT_TOLERANCE = 1e-8
 """Error, relative to the spread of the target, below which a formula is considered exact."""
 
@@ -36,20 +41,22 @@ def discover_multioutput(
     *,
     names: Sequence[str] | None = None,
     targets: Sequence[str] | None = None,
+    budgets: Mapping[str, float] | None = None,
     options: SearchOptions | None = None,
     **keywords: Unpack[InnerSearchKeywords],
 ) -> FormulaTable:
     """Finds formulas for several targets of the same inputs, and what they have in common.
 
-    A formula found for one target is tried on the others, with its constants refitted, before anything else is searched; a part
-    that occurs in several formulas is named in a note, and its constants are fitted to all its targets together where that
-    makes the description shorter.
+    A formula found for one target is tried on the others, with its constants refitted, before anything else is searched, and its
+    parts are like further columns in their searches; a part that occurs in several formulas is named in a note, and its constants
+    are fitted to all its targets together where that makes the description shorter.
 
     Args:
         x: `(N, d)` array or frame.
         y: `(N, K)` array or frame.
         names: Names of the columns of x; by default those of the frame, or `x1`, `x2`, ….
         targets: Names of the columns of y; by default those of the frame, or `y1`, `y2`, ….
+        budgets: Seconds, or units of `effort`, for the search of single targets, by their names; the others share what is left.
         **keywords: Fields of `SearchOptions`.
         options: These as one object, which keywords override.
 
@@ -60,7 +67,8 @@ def discover_multioutput(
     Raises:
         ShapeError: If x and y do not fit each other.
         DataError: For values that are not finite, or too few rows.
-        ConfigError: If two columns have the same name, or for an unknown option.
+        ConfigError: If two columns have the same name, or for an unknown option, or a budget that is not positive, of an unknown
+            target, or that exceeds the whole together with others.
 
     Example:
         >>> import numpy as np, splinework as sw
@@ -70,15 +78,34 @@ def discover_multioutput(
         ['y1 = x1*x2', 'y2 = 3*x1*x2']
     """
     chosen = options_of(discover_multioutput, options, keywords, SearchOptions)
-    refuse_extras(chosen, "discover_multioutput")
     xs, inputs = as_table(x, names, "discover_multioutput")
     ys, outputs = as_table(y, targets, "discover_multioutput", prefix="y")
     if len(xs) != len(ys):
         raise ShapeError(f"discover_multioutput takes as many rows of x as of y, got {len(xs)} and {len(ys)}.")
     if len({*inputs, *outputs}) < len(inputs) + len(outputs):
         raise ConfigError(f"inputs and targets need names of their own, got {', '.join((*inputs, *outputs))}.")
-    with inner_search(chosen) as inner:
-        return run_search(_MultioutputSearch(xs, ys, inputs, outputs, inner))
+    own = dict(budgets or {})
+    chosen = _within(chosen, own, outputs)
+    with inner_search(chosen, "discover_multioutput", xs, ys, inputs, outputs) as inner:
+        return run_search(_MultioutputSearch(xs, ys, inputs, outputs, inner, own))
+
+
+def _within(options: SearchOptions, budgets: Mapping[str, float], targets: Sequence[str]) -> SearchOptions:
+    """The options with as much time as all targets take, where each has a budget of its own."""
+    for name, amount in budgets.items():
+        if name not in targets:
+            raise ConfigError(f"budgets has {name!r}, which is no target; {nearest(name, targets)}")
+        if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 < amount < math.inf:
+            raise ConfigError(f"the budget of {name} is a number above 0, got {amount!r}.")
+    total, kind = sum(budgets.values()) / SEARCHES_SHARE, "budget" if options.effort is None else "effort"
+    if len(budgets) == len(targets):
+        return replace(options, **{kind: total})
+    if total > (whole := getattr(options, kind)):
+        raise ConfigError(
+            f"the budgets of {', '.join(budgets)} leave nothing of a {kind} of {whole:g} for the other targets; raise it, or "
+            "give every target its own."
+        )
+    return options
 
 
 def _parts_of(expression: Any) -> list[Any]:
@@ -98,6 +125,7 @@ class _MultioutputSearch:
     names: tuple[str, ...]
     targets: tuple[str, ...]
     inner: InnerSearch
+    budgets: Mapping[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     rows: dict[int, list[FormulaRow]] = field(default_factory=dict)
     models: dict[str, Any] = field(default_factory=dict)
@@ -125,14 +153,27 @@ class _MultioutputSearch:
             self.notes.append(f"no formula needs {', '.join(idle)}")
 
     def _search(self, k: int) -> None:
-        share = 0.85 / (len(self.targets) - k)  # the rest is for what they have in common
-        table = self.inner(self.x, self.y[:, k], self.names, self.targets[k], share, network=True)
+        left, own = self.inner.left, self.budgets
+        kept = sum(own.get(name, 0.0) for name in self.targets[k:]) / SEARCHES_SHARE
+        others = sum(name not in own for name in self.targets[k:])
+        name = self.targets[k]
+        amount = own[name] if name in own else SEARCHES_SHARE * max(left - kept, 0.0) / others
+        parts = self._parts()
+        space = replace(EVERYTHING, parts=parts) if parts else EVERYTHING
+        table = self.inner(self.x, self.y[:, k], self.names, name, amount / max(left, 1e-9), network=True, space=space)
         known = self.rows.get(k, [])
         self.rows[k] = list(table.rows)
         for row in known:  # templates, described anew beside what the search has found
             self._insert(k, row.expression, row.notes)
         self.models[self.targets[k]], self.histories[self.targets[k]] = table.model, table.history
         self.notes += [f"{self.targets[k]}: {note}" for note in table.notes]
+
+    def _parts(self) -> tuple[Any, ...]:
+        """The largest parts of the formulas found so far."""
+        best = [rows[0].expression for rows in self.rows.values()]
+        nodes = [n for e in best if not e.atoms(AppliedUndef) for n in sympy.preorder_traversal(e) if n.free_symbols]
+        large = [n for n in dict.fromkeys(nodes) if node_count(n) >= MIN_PART_NODES]
+        return tuple(sorted(large, key=node_count, reverse=True)[:MAX_PARTS])
 
     def _error(self, k: int, expression: Any) -> float:
         """Root mean squared error relative to the spread; infinite for splines, which are not compiled here."""

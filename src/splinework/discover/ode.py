@@ -5,7 +5,6 @@ form and from the search for formulas; the constants, and the choice among the c
 """
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,11 +15,12 @@ from typing_extensions import Unpack
 
 from splinework.discover.derivatives import split
 from splinework.discover.inner_search import InnerSearch, as_table, inner_search, pareto_front, run_search
-from splinework.discover.options import InnerSearchKeywords, SearchOptions, refuse_extras
+from splinework.discover.options import InnerSearchKeywords, SearchOptions
 from splinework.discover.right_sides import RightSides, structure_key
 from splinework.discover.shooting import MIN_RELATIVE_ERROR, Segments, Shooting, cut, solve_trajectory
 from splinework.discover.snapping import FreeConstants, minimise, price, snap
 from splinework.errors import ConfigError, ShapeError
+from splinework.interpret.symbolic.clock import now
 from splinework.interpret.symbolic.description_length import structure_cost
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.simplification import simplified
@@ -81,7 +81,6 @@ def discover_ode(
         dx/dt = -2*x
     """
     chosen = options_of(discover_ode, options, keywords, SearchOptions)
-    refuse_extras(chosen, "discover_ode")
     xs, states = as_table(x, names, "discover_ode")
     ts = as_table(t, [clock], "discover_ode")[0][:, 0]
     if len(ts) != len(xs) or (trajectory is not None and len(trajectory) != len(xs)):
@@ -89,7 +88,7 @@ def discover_ode(
     if clock in states or len(set(states)) < len(states):
         raise ConfigError(f"states and time need names of their own, got {', '.join((*states, clock))}.")
     sides = RightSides(split(ts, xs, trajectory), states, clock, forced)
-    with inner_search(chosen) as inner:
+    with inner_search(chosen, "discover_ode", ts, xs, states, clock, forced) as inner:
         return run_search(_OdeSearch(sides, inner))
 
 
@@ -139,14 +138,14 @@ class _OdeSearch:
 
     def _choose(self, share: float) -> None:
         """Fits the best candidates together, then replaces each by its rivals, for a share of the time left."""
-        self.until = time.monotonic() + share * self.inner.left
+        self.until = now() + share * self.inner.left
         self.inner.on_stage("constants from the trajectories")
         self._offer([self.sides.found[k][0].expression for k in self._all])
         for k in self._all:
             for rival in self.sides.rivals(k, 3):
                 if self._exact:
                     return
-                if time.monotonic() > self.until:
+                if now() > self.until:
                     self.notes = list(dict.fromkeys([*self.notes, OUT_OF_TIME_NOTE]))
                     return
                 together = (
@@ -191,7 +190,7 @@ class _OdeSearch:
             return
         self.inner.on_stage("simple numbers")
         constants = FreeConstants.of(self.best.expressions)
-        until = max(self.inner.deadline, time.monotonic() + 5.0)
+        until = max(self.inner.deadline, now() + 5.0)
         shooting = self._shooting(constants, self.segments, until)
         outcome = snap(constants, shooting, self.segments.rows)
         if outcome is None or shooting.best is None:

@@ -42,10 +42,10 @@ class SearchOptions:
     Attributes:
         budget: Approximate time to take, in seconds.
         effort: Work instead of time, in units of about a second on one core: the same seed and effort give the same answer on
-            the same kind of processor, however busy it is and whatever `jobs`. Of `discover` alone.
-        jobs: Populations of formulas that run at a time, of `discover` alone; by default as many as torch has threads.
-        checkpoint: A file for the formulas found so far, of `discover` alone. If it exists and belongs to the same search, that
-            begins from them, with other random numbers.
+            the same kind of processor, however busy it is and whatever `jobs`.
+        jobs: Populations of formulas that run at a time; by default as many as torch has threads.
+        checkpoint: A file for the formulas found so far, those of each search for one column that a question takes. If it exists
+            and belongs to the same question, these begin from them, with other random numbers.
         seed: Seed of everything random; the same seed gives the same result where the budget suffices.
         progress: Whether to show on a terminal what is being done.
         on_stage: Function called with a text at the beginning of each stage; nothing is shown on the terminal then.
@@ -81,10 +81,3 @@ class SearchOptions:
         if not isinstance(self.checkpoint, (str, os.PathLike, type(None))):
             raise ConfigError(f"checkpoint is the path of a file, got {self.checkpoint!r}.")
         TrainingOptions(seed=self.seed, callbacks=self.callbacks)  # which checks both
-
-
-def refuse_extras(options: SearchOptions, verb: str) -> None:
-    """Raises a ConfigError for options that only `discover` has."""
-    given = [name for name in ("effort", "jobs", "checkpoint") if getattr(options, name) is not None]
-    if given:
-        raise ConfigError(f"{verb} has no {' and no '.join(given)}, which discover has; leave it out.")

@@ -14,7 +14,7 @@ from typing_extensions import Unpack
 from splinework.discover.completion import Completion
 from splinework.discover.constraints import ForbiddenNames, forbidden_names
 from splinework.discover.inner_search import InnerSearch, as_table, inner_search, target_name
-from splinework.discover.options import InnerSearchKeywords, SearchOptions, refuse_extras
+from splinework.discover.options import InnerSearchKeywords, SearchOptions
 from splinework.discover.plans import choose_scale
 from splinework.discover.regression import INTERRUPTED_NOTE
 from splinework.discover.skeleton import skeleton_of
@@ -78,13 +78,12 @@ def complete_formula(
         y = 2*exp(-3*x1)
     """
     chosen = options_of(complete_formula, options, keywords, SearchOptions)
-    refuse_extras(chosen, "complete_formula")
     target = target_name(target, y)
     columns, labels = as_table(x, names, "complete_formula")
     data = as_target(columns, y, labels, "complete_formula", weights)
     read = parse_partial(form, labels) if isinstance(form, str) else form
     forbidden = forbidden_names(forbid, labels)
-    with inner_search(chosen) as inner:
+    with inner_search(chosen, "complete_formula", columns, y, labels, str(form), list(forbid), noise) as inner:
         work = completion(read, data, read.target or target, forbidden, inner, noise)
     if not work.found:
         raise DataError(f"{read.expression} cannot be completed from these data: {work.reason}.")

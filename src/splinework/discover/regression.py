@@ -15,12 +15,11 @@ from splinework.discover.networks import NetworkSearch, SplitRows
 from splinework.discover.options import SearchKeywords, SearchOptions
 from splinework.discover.plans import Plan, check_rows, choose_scale, describe, plans, set_aside
 from splinework.discover.refusal import refusal
-from splinework.discover.search_space import EVERYTHING, SearchSpace, balanced, changes
+from splinework.discover.search_space import EVERYTHING, SearchSpace, balanced, changes, with_parts
 from splinework.errors import ConfigError, FileError
 from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import symbol
-from splinework.interpret.symbolic.library import LIBRARY
 from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.ranking import formula_rows
 from splinework.interpret.symbolic.screening import Screen, initial_problem, inliers
@@ -53,6 +52,7 @@ def regress(
     weights: Any = None,
     space: SearchSpace = EVERYTHING,
     network: bool = True,
+    question: str | None = None,
     options: SearchOptions | None = None,
     **keywords: Unpack[SearchKeywords],
 ) -> FormulaTable:
@@ -68,6 +68,7 @@ def regress(
         weights: `(N,)`, the weight of each squared error; all the same by default.
         space: The functions and groups that the search may use, and the formula that it begins from.
         network: Whether the table must have a network; it is faster without.
+        question: Fingerprint of the question that this is one search of, where the checkpoint is that of the question.
         **keywords: Fields of `SearchOptions`.
         options: These as one object, which keywords override.
 
@@ -86,7 +87,7 @@ def regress(
     scale = choose_scale(ys) if noise is None else "linear"  # known noise is in the units of y
     data = FitTarget(xs, ys, labels, scale, counts, noise or 0.0)
     with clock.counting_work() if chosen.effort is not None else nullcontext():
-        return _answer(data, target, scales, chosen, noise, space, shape, network)
+        return _answer(data, target, scales, chosen, noise, space, shape, network, question)
 
 
 def _answer(
@@ -98,6 +99,7 @@ def _answer(
     space: SearchSpace,
     shape: Sequence[Any] | None,
     network: bool,
+    question: str | None,
 ) -> FormulaTable:
     """The search, however it ends, and its table."""
     search = _RegressionSearch(
@@ -109,6 +111,7 @@ def _answer(
         chosen.effort or chosen.budget,
         noise,
         space,
+        question,
     )
     search.notes += describe((*data.names, target), np.column_stack([data.x, data.y]), (*scales, data.scale))
     search.go_on()
@@ -138,6 +141,7 @@ class _RegressionSearch:
     budget: float
     noise: float | None
     space: SearchSpace
+    question: str | None
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -148,7 +152,7 @@ class _RegressionSearch:
         self.screen = self._screen(self.pool, self._at(SCREENING_SHARE))
         self.networks = self._networks(rows, self.data.names, self.pool.offer)
         self.evolution: Any = None
-        self.before: Any = None
+        self.kept: Any = None
         self.plain: list[ScreeningProblem] = []
 
     def _screen(self, pool: Pool, deadline: float) -> Screen:
@@ -158,25 +162,21 @@ class _RegressionSearch:
         """Takes the formulas of an earlier search from its checkpoint, where there is one."""
         if self.options.checkpoint is None:
             return
-        from splinework.discover import checkpoint
+        from splinework.discover.checkpoint import KeptSearch, search_of
 
-        library = [each.name for each in self.space.library]
-        self.before = checkpoint.read_checkpoint(
-            self.options.checkpoint, checkpoint.search_of(self.data, library, self.noise)
-        )
-        for expression in self.before.expressions(self.data.names):
+        search = search_of(self.data, [each.name for each in self.space.library], self.noise)
+        self.kept = KeptSearch.read(self.options.checkpoint, search, self.question)
+        for expression in self.kept.found.expressions(self.data.names):
             self.pool.offer(expression)
-        if self.before.runs:
-            self.notes.append(f"it went on from {len(self.before.formulas)} formulas of {self.options.checkpoint}")
+        if self.kept.found.runs:
+            self.notes.append(f"it went on from {len(self.kept.found.formulas)} formulas of {self.options.checkpoint}")
 
     def keep(self) -> None:
         """Writes the formulas so far to the checkpoint, where there is one."""
-        if self.before is not None and self.options.checkpoint is not None:
-            from splinework.discover import checkpoint
-
+        if self.kept is not None:
             found = [entry.expression for entry in self.pool.entries if not entry.proposal.splines]
             try:
-                checkpoint.write_checkpoint(self.options.checkpoint, self.before, found, self.data.names)
+                self.kept.write(found, self.data.names)
             except FileError as error:
                 self.notes.append(f"no checkpoint was written: {error}")
 
@@ -222,8 +222,7 @@ class _RegressionSearch:
             self.plain = without_categories(problem, self.pool.categories, deadline=self._at(SCREENING_SHARE / 2))
             self.screen.starts = (*self.plain, *self.screen.starts)
         self.on_stage("screening: symmetries, factors, sums of products")
-        if all(function in LIBRARY for function in self.space.library):  # populations know no functions of the user's
-            self.screen.further = lambda: self._evolve(clock.now() + EARLY_SHARE * self.budget)
+        self.screen.further = lambda: self._evolve(clock.now() + EARLY_SHARE * self.budget)
         self.screen.run()
         if self.pool.exact or self._robust() or self.screen.settled:
             self.notes += ["screening: " + "; ".join(self.screen.path)] if self.screen.path else []
@@ -246,14 +245,16 @@ class _RegressionSearch:
             first, ends = self.screen.starts[-1], [end.problem for end in self.screen.ends[:1] if end.problem.steps]
             if self.data.scale == "log":
                 ends = [*transformed(first, LOGARITHM), *ends]
+            ends = [end for end in ends if 0 < end.size <= first.size]
             names = [n for n, (_, f) in evolution.FUNCTIONS.items() if self.space.admits(f(symbol("z")))]
             self.evolution = evolution.FormulaEvolution(
-                (first, *self.plain, *(end for end in ends if 0 < end.size <= first.size)),
+                (first, *with_parts(first, self.space.parts, self.pool.target), *self.plain, *ends),
                 names,
-                self.options.seed + SEEDS_APART * (0 if self.before is None else self.before.runs),
+                self.options.seed + SEEDS_APART * (0 if self.kept is None else self.kept.found.runs),
                 clean=self.screen.is_clean,
                 threads=self.options.jobs or torch.get_num_threads(),
                 powers=[p for p in evolution.POWERS if self.space.admits(symbol("z") ** p)],
+                own=evolution.called_back(self.space.library),
             )
         self.on_stage("varying and joining formulas")
         for entry in (each for each in self.pool.entries[:MAX_SEEDS] if not each.proposal.splines):
@@ -336,10 +337,8 @@ class _RegressionSearch:
             ]
         noise = self.noise if self.noise is not None else self.screen.noise
         if clock.now() - self.began > self.budget:
-            limit = (
-                f"budget of {self.budget:g} s" if self.options.effort is None else f"effort of {self.budget:g} units"
-            )
-            self.notes.append(f"the {limit} was used up: the best so far")
+            of = f"budget of {self.budget:g} s" if self.options.effort is None else f"effort of {self.budget:g} units"
+            self.notes.append(f"the {of} was used up: the best so far")
         return FormulaTable(
             tuple(found),
             (*([refused] if refused else []), *dict.fromkeys(self.notes)),

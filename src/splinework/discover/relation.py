@@ -17,7 +17,7 @@ from typing_extensions import Unpack
 from splinework.discover.dependences import Dependence, dependences, unbiased
 from splinework.discover.inner_search import InnerSearch, as_table, inner_search, run_search
 from splinework.discover.joint import JointLikelihood
-from splinework.discover.options import InnerSearchKeywords, SearchOptions, refuse_extras
+from splinework.discover.options import InnerSearchKeywords, SearchOptions
 from splinework.discover.snapping import FreeConstants, derivative, snap
 from splinework.discover.surfaces import MIN_DISTANCE, Surface, SurfaceFit
 from splinework.discover.terms import Terms, exponents, functions, monomials, terms_of
@@ -87,11 +87,10 @@ def discover_relation(
         0 = x1**2 + x2**2 - 1
     """
     chosen = options_of(discover_relation, options, keywords, SearchOptions)
-    refuse_extras(chosen, "discover_relation")
     xs, columns = as_table(x, names, "discover_relation")
     if len(xs) < MIN_ROWS:
         raise DataError(f"a relation needs at least {MIN_ROWS} rows to be more than a guess, got {len(xs)}.")
-    with inner_search(chosen) as inner:
+    with inner_search(chosen, "discover_relation", xs, columns) as inner:
         return run_search(_RelationSearch(xs, columns, inner))
 
 

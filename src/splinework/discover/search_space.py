@@ -1,6 +1,6 @@
 """The space that a search for formulas goes through: its functions, dimensionless groups, and the formula that it begins from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import sympy
 
 from splinework.formula.units.buckingham import Balance
+from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, monomial
 from splinework.interpret.symbolic.library import LIBRARY, Array, LibraryFunction
 from splinework.interpret.symbolic.screening import ScreeningProblem
@@ -25,12 +26,14 @@ class SearchSpace:
         library: Functions for edges and for what is left of one column.
         allows: Function that says whether an expression may be proposed; None for all.
         start: An expression over the columns to begin from.
+        parts: Expressions over the columns that may be parts of the formula, such as those of other targets.
     """
 
     balance: Balance | None = None
     library: tuple[LibraryFunction, ...] = LIBRARY
     allows: Callable[[Any], bool] | None = None
     start: Any = None
+    parts: tuple[Any, ...] = ()
 
     def admits(self, expression: Any) -> bool:
         """Whether an expression may be proposed."""
@@ -105,3 +108,13 @@ def _values(problem: ScreeningProblem, expression: Any) -> Array:
     """The values of an expression over the columns of the data, `(N,)`."""
     names = [each.name for each in problem.expressions]
     return np.broadcast_to(compile_expression(expression, names)(problem.columns), len(problem.y)).astype(float)
+
+
+def with_parts(problem: ScreeningProblem, parts: Sequence[Any], target: FitTarget) -> tuple[ScreeningProblem, ...]:
+    """The problem with expressions over the columns of the data as further columns, if any of them are finite."""
+    values = [compile_expression(part, target.names)(target.x) for part in parts]
+    known = [n for n, each in enumerate(values) if np.isfinite(each).all()]
+    if not known:
+        return ()
+    columns = np.column_stack([problem.columns, *(values[n] for n in known)])
+    return (replace(problem, columns=columns, expressions=(*problem.expressions, *(parts[n] for n in known))),)

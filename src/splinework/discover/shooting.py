@@ -6,7 +6,6 @@ likelihood of the constants alone, with Schur's complement as Fisher's informati
 """
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from splinework.discover.derivatives import Trajectory
 from splinework.discover.snapping import FreeConstants, derivative
+from splinework.interpret.symbolic.clock import now
 from splinework.interpret.symbolic.expression import compiled, symbol
 from splinework.interpret.symbolic.library import Array
 
@@ -106,7 +106,7 @@ class Shooting:
         segments: The data.
         starts: First guess of the segments' starts, `(n, S)`.
         noise: Guess of the noise of each state, `(n,)`: what the integration need not resolve.
-        until: Time of the monotonic clock, from which no constants are accepted, so that a fit ends with those it has.
+        until: Time of the clock of searches, from which no constants are accepted, so that a fit ends with those it has.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class Shooting:
 
     def __call__(self, constants: Array) -> tuple[float, Array, Array] | None:
         """Nats, gradient and information; the starts fitted on the way."""
-        if time.monotonic() > self.until or not (self._chosen or self._choose(constants)):
+        if now() > self.until or not (self._chosen or self._choose(constants)):
             return None
         starts = self._predicted(constants)
         best: _ShootingFit | None = None

@@ -62,7 +62,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
         "prefer": [StrOptions({"accuracy", "simplicity"})],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "warm_start": ["boolean"],
-        "formula_budget": [Interval(Real, 0, None, closed="neither")],
+        "formula_budget": [Interval(Real, 0, None, closed="neither"), dict],
         "callbacks": [callable, list, tuple, None],
         "random_state": ["random_state"],
     }
@@ -75,7 +75,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
     prefer: str = Hyperparameters.prefer
     categorical_features: Any = "from_dtype"
     warm_start: bool = False
-    formula_budget: float = 20.0
+    formula_budget: float | dict[str, Any] = 20.0
     callbacks: Any = None
     random_state: Any = 0
 

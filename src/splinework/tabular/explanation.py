@@ -50,12 +50,12 @@ class ExplanationMixin(FunctionMixin):
 
     model_: KAN | FramedKAN
     columns_: Columns
-    formula_budget: float
+    formula_budget: float | dict[str, Any]
     random_state: Any
 
     @property
     def formulas_(self) -> FormulaTable:
-        """Formulas as `discover` gives them, searched for on first access: for `formula_budget` seconds, on rows of the fit.
+        """Formulas as `discover` gives them, searched for on first access, within `formula_budget`, on rows of the fit.
 
         Raises:
             AttributeError: Before a fit (also a NotFittedError).
@@ -214,8 +214,10 @@ class ExplanationMixin(FunctionMixin):
             self._scores(),
             classes=None if self._classes is None else self._classes.values,
             target=target,
-            budget=self.formula_budget,
-            seed=self._seed(),
+            options={
+                "seed": self._seed(),
+                **(self.formula_budget if isinstance(self.formula_budget, dict) else {"budget": self.formula_budget}),
+            },
         )
 
     def _seed(self) -> int:

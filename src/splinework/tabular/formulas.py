@@ -32,8 +32,7 @@ def search(
     *,
     classes: NDArray[Any] | None,
     target: str,
-    budget: float,
-    seed: int,
+    options: dict[str, Any],
 ) -> FormulaTable:
     """Searches for formulas of the data or, where there are too few rows, of the network.
 
@@ -43,8 +42,7 @@ def search(
         importance: Importance of its inputs, `(p,)`.
         classes: Class labels, where the targets are class codes.
         target: Name of the class variable.
-        budget: About how many seconds to search.
-        seed: Random seed.
+        options: Options of the search, its seed among them.
     """
     from splinework.discover import discover, discover_classes, discover_multioutput  # with sympy, which no fit needs
     from splinework.knowledge.teach.formulas import symbolify
@@ -52,7 +50,7 @@ def search(
     kept = np.sort(np.argsort(-importance, kind="stable")[:MAX_INPUTS])
     inputs, outputs = names_of(model)
     names = [inputs[i] for i in kept]
-    common: dict[str, Any] = {"names": names, "budget": budget, "seed": seed, "progress": False}
+    common: dict[str, Any] = {"names": names, "progress": False, **options}
     even = unweighted(rows, len(rows))
     try:
         if classes is not None:
@@ -65,12 +63,18 @@ def search(
     except DataError:  # too few rows, overall or of a class
         if isinstance(model, FramedKAN):
             low, high = even.x.min(axis=0), even.x.max(axis=0)
-            x = np.random.default_rng(seed).uniform(low, high, (N_DRAWN_ROWS, len(low)))
+            x = np.random.default_rng(options["seed"]).uniform(low, high, (N_DRAWN_ROWS, len(low)))
             y = outputs_of(model, x)
             if len(outputs) == 1:
                 return discover(x[:, kept], y[:, 0], target=outputs[0], **common)
             return discover_multioutput(x[:, kept], y, targets=outputs, **common)
-        return symbolify(model, even.x, outputs_of(model, even.x), budget=budget)
+        return symbolify(
+            model,
+            even.x,
+            outputs_of(model, even.x),
+            budget=options.get("budget"),
+            effort=options.get("effort"),
+        )
 
 
 def as_frame(table: FormulaTable) -> pd.DataFrame:

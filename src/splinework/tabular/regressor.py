@@ -55,7 +55,8 @@ class KANRegressor(RegressorMixin, KANEstimator):
         categorical_features: Categorical columns: `from_dtype` for the columns of a frame with texts or of a categorical type; or
             names, indices or a mask. The columns of an array are numeric unless listed here.
         warm_start: Whether `fit` continues from the network of the previous fit; the encoding of the columns then stays.
-        formula_budget: Seconds for the search of `equations_`.
+        formula_budget: Seconds for the search of `equations_`, or a dict of options of `SearchOptions`, such as
+            `{"effort": 20, "checkpoint": "formulas.json"}`.
         callbacks: A function of a `splinework.train.Step`, or several, called after each step.
         random_state: Random seed; with None each fit draws another one.
         monotone: Columns in which the prediction is non-decreasing (1) or non-increasing (-1): `{"age": 1, "price": -1}`, or one

@@ -48,7 +48,8 @@ class KANTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KANEstim
             columns and edges.
         categorical_features: Categorical columns.
         warm_start: Whether `fit` continues from the previous fit.
-        formula_budget: Seconds for the search of `equations_`.
+        formula_budget: Seconds for the search of `equations_`, or a dict of options of `SearchOptions`, such as
+            `{"effort": 20, "checkpoint": "formulas.json"}`.
         callbacks: A function of a `splinework.train.Step`, or several.
         random_state: Random seed.
         task: `regression`, `classification`, or `auto` to infer it from y.

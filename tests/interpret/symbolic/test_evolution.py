@@ -1,12 +1,14 @@
 """Laws of the evolution of formulas: the native code against sympy, trees and expressions, exact targets, repeatability."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import sympy
 
-from splinework.interpret.symbolic import clock, evolution
+from splinework.errors import ConfigError
+from splinework.interpret.symbolic import LIBRARY, clock, evolution, own_function
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.pool import Pool
@@ -125,6 +127,39 @@ def test_a_population_that_begins_from_the_truth_has_it():
     search.begin_from(formula)
     search.run(pool.offer, lambda: pool.exact, effort=0.2)
     assert pool.exact
+
+
+SOFTSIGN = own_function("softsign", "z/(1 + abs(z))", lambda z: z / (1 + np.abs(z)), lambda z: 1 / (1 + np.abs(z)) ** 2)
+BELL = own_function("bell", "exp(-z**2)*z")
+
+
+@pytest.mark.parametrize("own", [SOFTSIGN, BELL], ids=lambda each: each.name)
+def test_functions_of_the_user_are_found_with_all_digits(own):
+    formula = 1.7 * own.build(2.3 * U - 3.1 * V) + 0.4 * U
+    at, y = problem(formula, rows(200))
+    pool = Pool(FitTarget(at.columns, y, NAMES))
+    search = evolution.FormulaEvolution([at], [], own=evolution.called_back((*LIBRARY, own)))
+    search.run(pool.offer, lambda: pool.exact, effort=20.0)
+    assert pool.exact  # whose constants need the slopes
+    assert pool.entries[0].solution.rss <= 1e-18 * float(y @ y)
+
+
+def test_a_function_that_fails_or_gives_too_few_numbers_ends_a_turn_with_its_error():
+    calls = iter(range(40))
+
+    def fails(z):
+        if next(calls, None) is None:
+            raise ConfigError("the function 'mine' fails")
+        return np.tanh(z)
+
+    at, _ = problem(FORMULAS[0], rows())
+    for value, error, word in ((fails, ConfigError, "'mine' fails"), (lambda z: z[:3], ValueError, "as many numbers")):
+        own = replace(SOFTSIGN, value=value)
+        with pytest.raises(error, match=word):
+            evolution.population(at, [], 0, 20, own=[own]).native.run(1e9)
+    kept = evolution.population(at, [], 0, 20, own=[SOFTSIGN])
+    kept.native.run(1e8)
+    assert len(kept.front()) > 1
 
 
 def test_work_is_counted_instead_of_seconds():

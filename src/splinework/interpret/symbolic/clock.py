@@ -37,7 +37,7 @@ def counts_work() -> bool:
 
 @contextmanager
 def counting_work() -> Iterator[None]:
-    """Counts work instead of seconds inside.
+    """Counts work instead of seconds inside; what a search inside of another has done counts for both.
 
     >>> with counting_work():
     ...     began = now()
@@ -45,8 +45,10 @@ def counting_work() -> Iterator[None]:
     ...     now() - began > 2
     True
     """
-    token = _spent.set([0.0])
+    counter = [0.0]
+    token = _spent.set(counter)
     try:
         yield
     finally:
         _spent.reset(token)
+        spend(counter[0])

@@ -4,6 +4,7 @@ Formulas are sums of terms `c T`, terms are products of factors, and a factor is
 power. The populations live in `csrc/evolution.cpp`: each keeps the best formulas of every size (an archive of elites; Mouret &
 Clune 2015, arXiv 1504.04909), varies one, fits its constants by Levenberg–Marquardt on some of the rows, and begins anew where it
 stalls. Several go on beside each other, each with a seed of its own, so that the answer does not depend on the number of threads.
+Functions that are not compiled are called back for, 64 rows at a time.
 """
 
 import math
@@ -11,13 +12,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
 import sympy
 
 from splinework.interpret.symbolic import clock
-from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.library import LIBRARY, Array, LibraryFunction
 from splinework.interpret.symbolic.screening.problem import ScreeningProblem
 from splinework.kernels import native
 
@@ -34,6 +36,8 @@ FUNCTIONS: dict[str, tuple[int, Any]] = {
     "cosh": (12, sympy.cosh),
 }
 """Functions of the populations: name, number in `csrc/formula_code.hpp`, sympy's function."""
+FIRST_OWN = 14
+"""Number of the first function that is called back for."""
 POWERS = (2.0, 3.0, -1.0, -2.0, 0.5, -0.5, 1.5, 4.0)
 POPULATION_NODES = (20, 36, 26, 36)
 """Most nodes of the formulas of each population."""
@@ -63,6 +67,11 @@ def available() -> bool:
     return native.available()
 
 
+def called_back(library: Sequence[LibraryFunction]) -> tuple[LibraryFunction, ...]:
+    """The functions of the user's in a library: populations know those of ours."""
+    return tuple(function for function in library if function not in LIBRARY and function.shape is None)
+
+
 @dataclass
 class _Population:
     """One population of a problem."""
@@ -73,6 +82,7 @@ class _Population:
     unit: float
     rows: int
     nodes: int
+    own: Sequence[LibraryFunction] = ()
 
     def front(self) -> list[tuple[float, float, Any]]:
         """The formulas that no smaller one beats: about their description length, their mean squared error, and the tree."""
@@ -84,7 +94,7 @@ class _Population:
 
     def expression(self, tree: Any) -> Any:
         """The expression of a tree for the target of the data."""
-        return self.problem.wrap(_of_sum(tree, self.problem.expressions, self.scales, self.unit))
+        return self.problem.wrap(_of_sum(tree, self.problem.expressions, self.scales, self.unit, self.own))
 
 
 @dataclass
@@ -98,6 +108,7 @@ class FormulaEvolution:
         clean: Whether the noise of the data is negligible.
         threads: Populations that run at a time.
         powers: Powers that parts of formulas may have beside 1.
+        own: Further functions, which are called back for.
     """
 
     problems: Sequence[ScreeningProblem]
@@ -106,6 +117,7 @@ class FormulaEvolution:
     clean: bool = True
     threads: int = 1
     powers: Sequence[float] = POWERS
+    own: Sequence[LibraryFunction] = ()
 
     def __post_init__(self) -> None:
         self.ended: list[_Population] = []
@@ -128,7 +140,7 @@ class FormulaEvolution:
         self.populations[place] = self._population(old.problem, seed, nodes)
 
     def _population(self, problem: ScreeningProblem, seed: int, nodes: int) -> _Population:
-        return population(problem, self.functions, seed, nodes, clean=self.clean, powers=self.powers)
+        return population(problem, self.functions, seed, nodes, clean=self.clean, powers=self.powers, own=self.own)
 
     def begin_from(self, expression: Any) -> None:
         """A formula over the columns that populations of the data may begin from."""
@@ -197,6 +209,7 @@ def population(
     *,
     clean: bool = True,
     powers: Sequence[float] = POWERS,
+    own: Sequence[LibraryFunction] = (),
 ) -> _Population:
     """A population for a problem.
 
@@ -207,6 +220,7 @@ def population(
         nodes: Most nodes of a formula.
         clean: Whether the noise of the data is negligible.
         powers: Powers that parts may have beside 1.
+        own: Further functions, which are called back for; one that fails ends a turn with its error.
     """
     n = min(len(problem.y), CLEAN_ROWS if clean else NOISY_ROWS)
     chosen = np.sort(np.random.default_rng(seed).permutation(len(problem.y))[:n])
@@ -221,13 +235,20 @@ def population(
         x.ctypes.data,
         y.ctypes.data,
         root.ctypes.data,
-        [FUNCTIONS[name][0] for name in functions],
+        [*(FUNCTIONS[name][0] for name in functions), *range(FIRST_OWN, FIRST_OWN + len(own))],
         list(powers),
         nodes,
         seed + 1,
         n * EXACT**2,
+        [partial(_on_bytes, each) for each in own],
     )
-    return _Population(made, problem, scales, unit, n, nodes)
+    return _Population(made, problem, scales, unit, n, nodes, own)
+
+
+def _on_bytes(function: LibraryFunction, slope: bool, numbers: bytes) -> bytes:
+    """The values, or slopes, of a function as bytes."""
+    found = (function.slope if slope else function.value)(np.frombuffer(numbers))
+    return np.asarray(found, dtype=float).tobytes()
 
 
 def _power_of_two(column: Array) -> float:
@@ -236,7 +257,9 @@ def _power_of_two(column: Array) -> float:
     return 1.0 if not 0 < size < math.inf or 0.1 < size < 20 else 2.0 ** round(math.log2(size))
 
 
-def _of_sum(tree: Any, columns: Sequence[Any], scales: Array, unit: float = 1.0) -> Any:
+def _of_sum(
+    tree: Any, columns: Sequence[Any], scales: Array, unit: float = 1.0, own: Sequence[LibraryFunction] = ()
+) -> Any:
     constant, terms = tree
     parts = [] if constant is None or constant == 0 else [sympy.Float(constant * unit)]
     for coefficient, factors in terms:
@@ -247,9 +270,10 @@ def _of_sum(tree: Any, columns: Sequence[Any], scales: Array, unit: float = 1.0)
                 size /= float(scales[column]) ** power
                 product *= columns[column] ** exponent
             elif kind == SUM:
-                product *= _of_sum(inside, columns, scales) ** exponent
+                product *= _of_sum(inside, columns, scales, own=own) ** exponent
             else:
-                product *= _BY_NUMBER[kind](_of_sum(inside, columns, scales)) ** exponent
+                build = own[kind - FIRST_OWN].build if kind >= FIRST_OWN else _BY_NUMBER[kind]
+                product *= build(_of_sum(inside, columns, scales, own=own)) ** exponent
         parts.append(sympy.Float(size) * product)
     return sympy.Add(*parts)
 

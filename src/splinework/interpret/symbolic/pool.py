@@ -85,10 +85,18 @@ class PoolEntry:
     solution: LeastSquaresSolution
     description: float
 
+    @cached_property
+    def nodes(self) -> int:
+        """Nodes of the expression."""
+        return node_count(self.expression)
+
 
 @dataclass
 class Pool:
-    """Fitted proposals for one target, the shortest description first; `allows` is a filter of expressions."""
+    """Fitted proposals for one target, the shortest description first; `allows` is a filter of expressions.
+
+    Beside those of the shortest descriptions it has every one that is shorter than all better ones.
+    """
 
     target: FitTarget
     allows: Callable[[Any], bool] | None = None
@@ -163,8 +171,17 @@ class Pool:
         entry = PoolEntry(proposal, fitted, solution, length)
         if any(_is_duplicate(entry, other) for other in self.entries):
             return None
-        self.entries = sorted([*self.entries, entry], key=lambda e: e.description)[:MAX_ENTRIES]
+        self.entries = _kept(sorted([*self.entries, entry], key=lambda e: e.description))
         return entry
+
+
+def _kept(entries: list[PoolEntry]) -> list[PoolEntry]:
+    kept, least = entries[:MAX_ENTRIES], min(each.nodes for each in entries[:MAX_ENTRIES])
+    for each in entries[MAX_ENTRIES:]:
+        if each.nodes < least:
+            kept.append(each)
+            least = each.nodes
+    return kept
 
 
 def usable(expression: Any) -> bool:

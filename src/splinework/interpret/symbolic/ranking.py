@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from itertools import pairwise
+from typing import Any, TypeVar
 
 import numpy as np
 import sympy
@@ -15,6 +16,8 @@ from splinework.interpret.symbolic.constants import FitTarget, Template, confide
 from splinework.interpret.symbolic.description_length import description_length
 from splinework.interpret.symbolic.expression import Splines, compile_expression, node_count
 from splinework.interpret.symbolic.pool import Pool, PoolEntry, Proposal, usable
+from splinework.interpret.symbolic.residuals import has_structure
+from splinework.interpret.symbolic.shortening import offer_without_small_parts
 from splinework.interpret.symbolic.simplification import run_within, simplified, with_unit_constants
 from splinework.interpret.symbolic.table import FormulaRow
 
@@ -28,6 +31,14 @@ SHOWN_DIGITS = 5
 """Digits of numbers in printed tables."""
 MAX_NATS_BEHIND = 25.0
 """Description length, relative to the best entry, up to which entries are snapped and simplified: that may change the order."""
+NEARLY_EXACT = 1e-5
+"""Error, as a share of the spread, up to which a formula is a law if the longer ones only approximate what it leaves: so much a
+solver, or a table of five to six digits, may be off."""
+INDEPENDENT_ROWS = 16
+"""Rows that judge whether the numbers of such a law are simple ones: what is no noise moves a constant for all rows alike."""
+MAX_SIMPLER = 4
+"""Most rows of entries that are simpler than the best ones."""
+Found = TypeVar("Found")
 
 
 def formula_rows(
@@ -51,25 +62,49 @@ def formula_rows(
     """
     target = everything or pool.target
     found = [constant_row(target, name, held)]
+    if clock.now() <= deadline:
+        offer_without_small_parts(pool)
     best = pool.entries[0].description if pool.entries else math.inf
     near = [e for n, e in enumerate(pool.entries[:6]) if n == 0 or e.description < best + MAX_NATS_BEHIND]
+    most = len(pool.target.y) * (NEARLY_EXACT * pool.target.unit) ** 2
+    laws = [e for e in pool.entries if e.solution.rss <= most]
+    law = min(laws, key=lambda e: e.nodes, default=None)
+    if law is not None and law not in near:
+        near.append(law)
     for entry in near:
         if entry is near[0] or clock.now() <= deadline:
-            found += _final_rows(entry, name, target, held, pool.allows, deadline)
+            rough = entry is law and _approximates(
+                law.proposal.whole(law.expression), law.proposal.splines, pool.target
+            )
+            found += _final_rows(entry, name, target, held, pool.allows, deadline, rough)
         else:
             found += _unsnapped_row(entry, name, target, held)
     for entry in _simpler_entries([e for e in pool.entries if e not in near]):
         found += _unsnapped_row(entry, name, target, held)
-    return ranked(found, rows, steady=partial(is_steady, target=target))
+    return ranked(
+        found,
+        rows,
+        steady=partial(is_steady, target=target),
+        approximates=lambda row: _approximates(row.expression, row.splines, target),
+    )
 
 
 def _simpler_entries(entries: Sequence[PoolEntry]) -> list[PoolEntry]:
     """The simple end of the table: successively shorter entries, the best of each length."""
     kept: list[PoolEntry] = []
     for entry in entries:
-        if not kept or node_count(entry.expression) < node_count(kept[-1].expression):
+        if not kept or entry.nodes < kept[-1].nodes:
             kept.append(entry)
-    return kept[:4]
+    return _thinned(kept[::-1], MAX_SIMPLER, lambda entry: math.sqrt(entry.solution.rss))
+
+
+def _thinned(front: Sequence[Found], most: int, error: Callable[[Found], float]) -> list[Found]:
+    """A Pareto front, the simplest first, without those that gain least over the simpler one before them, until few are left."""
+    kept = list(front)
+    while len(kept) > most:
+        gains = [error(a) / max(error(b), 1e-300) for a, b in pairwise(kept)]
+        kept.pop(1 + int(np.argmin(gains)))
+    return kept
 
 
 def _final_rows(
@@ -79,8 +114,9 @@ def _final_rows(
     held: FitTarget | None,
     allows: Callable[[Any], bool] | None,
     deadline: float,
+    rough: bool = False,
 ) -> list[FormulaRow]:
-    """The rows of one entry: as it is, and expanded where that gives another formula."""
+    """The rows of one entry: as it is, and expanded where that gives another formula; `rough` where errors are no noise."""
     splines = entry.proposal.splines
     whole = entry.proposal.whole(entry.expression)
     outside = None if held is None else _error(whole, splines, held)
@@ -90,6 +126,14 @@ def _final_rows(
         if found and clock.now() > deadline:
             break
         outcome = snap(Template(variant, proposal.target)) if usable(variant) else None
+        if (
+            rough
+            and outcome is not None
+            and (few := snap(Template(outcome[0], _some_rows(proposal.target)))) is not None
+        ):
+            again = Template(few[0], proposal.target)
+            if (solution := again.fit(again.start, {})) is not None:
+                outcome = again.put(solution.constants, {}), few[1]
         if outcome is None:
             continue
         short = simplified(outcome[0], proposal.target.names, proposal.target.x, allows=allows)
@@ -97,6 +141,14 @@ def _final_rows(
         if made is not None and made.inputs:
             found.append(replace(made, constants=confidence_intervals(short, proposal.target)))
     return found
+
+
+def _some_rows(target: FitTarget) -> FitTarget:
+    """The target at a few rows, spread over all of them."""
+    at = np.linspace(0, len(target.y) - 1, min(INDEPENDENT_ROWS, len(target.y))).astype(int)
+    return replace(
+        target, x=target.x[at], y=target.y[at], weights=None if target.weights is None else target.weights[at]
+    )
 
 
 def _unsnapped_row(entry: PoolEntry, name: str, target: FitTarget, held: FitTarget | None) -> list[FormulaRow]:
@@ -198,15 +250,30 @@ def is_steady(row: FormulaRow, target: FitTarget) -> bool:
     return not bool((np.abs(values - centre) > most).any())
 
 
+def _approximates(expression: Any, splines: Splines, target: FitTarget) -> bool:
+    """Whether a formula that is exact to five digits leaves more than rounding and noise."""
+    values = compile_expression(expression, target.names, splines)(target.x)
+    rss = target.rss(values)
+    if not target.rounding < rss <= len(values) * (NEARLY_EXACT * target.unit) ** 2:
+        return False
+    flat = np.log(values) if target.scale == "log" else values
+    return has_structure(target.x, flat, (flat - target.flat) * target.root)
+
+
 def ranked(
-    found: Sequence[FormulaRow], most: int, *, steady: Callable[[FormulaRow], bool] = lambda row: True
+    found: Sequence[FormulaRow],
+    most: int,
+    *,
+    steady: Callable[[FormulaRow], bool] = lambda row: True,
+    approximates: Callable[[FormulaRow], bool] = lambda row: False,
 ) -> list[FormulaRow]:
     """The Pareto front of complexity and error, by description length, with posterior probabilities.
 
     The simplest of those that evidence does not tell from the shortest description comes first: that of the fewest fitted
     constants, then nodes. Of many forms that were tried one with a constant more is always a little better. A factor of 150 is
     very strong evidence (Kass & Raftery 1995). One that is not `steady` beyond the data loses against one that is and whose
-    description is not much longer.
+    description is not much longer. One that `approximates` loses against the simplest that is exact to as many digits as a law
+    needs: each digit more of what that leaves has a shorter code than the digit itself, but no end.
     """
     best: list[FormulaRow] = []
     for candidate in sorted(found, key=lambda r: (r.complexity, r.rmse)):
@@ -218,13 +285,16 @@ def ranked(
     shown: dict[str, FormulaRow] = {}
     for row in sorted(best, key=lambda r: r.description):
         shown.setdefault(rounded(row.text, SHOWN_DIGITS), row)  # no two rows that a reader could not tell apart
-    ordered = list(shown.values())[:most]
+    front = sorted(shown.values(), key=lambda r: (r.complexity, -r.rmse))
+    ordered = sorted(_thinned(front, most, lambda r: r.rmse), key=lambda r: r.description)
     first = ordered[0]
     if not steady(first):
         near = (r for r in ordered if r.description <= first.description + UNSTEADY and r.inputs and steady(r))
         first = next(near, first)
     alike = [r for r in ordered if r.description <= first.description + VERY_STRONG_EVIDENCE]
     alike = [r for r in alike if r is first or first is ordered[0] or steady(r)]
+    if len(laws := [r for r in front if r.inputs and r.r2 >= 1 - NEARLY_EXACT**2]) > 1 and approximates(first):
+        alike = laws[:1]
     simplest = min(alike, key=lambda r: (len(r.expression.atoms(sympy.Float)), r.complexity))
     weights = np.exp([min(ordered[0].description - r.description, 0.0) for r in ordered])
     rated = [(r, replace(r, probability=float(w))) for r, w in zip(ordered, weights / weights.sum(), strict=True)]

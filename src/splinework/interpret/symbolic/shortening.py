@@ -1,14 +1,22 @@
-"""Shorter neighbours of a formula: one part less, or one part simpler, as long as the description gets shorter."""
+"""Shorter neighbours of a formula: one part less, or one part simpler, as long as the description gets shorter.
 
-from collections.abc import Callable, Iterator
+And the formula without its small parts, which is what is left of near-exact data but for a solver's error.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import sympy
 
+from splinework.interpret.symbolic.expression import compile_expression
+from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.pool import Pool
 
 MAX_ROUNDS, MAX_TRIALS = 12, 40
 """Most parts that are taken out one after the other, and most trials for each."""
+SHARES = tuple(10.0**-n for n in range(11, 2, -1))
+"""Shares of a sum that are small, each in turn."""
 
 
 def without_a_part(expression: Any) -> Iterator[Any]:
@@ -54,3 +62,50 @@ def shorten(pool: Pool, late: Callable[[], bool]) -> None:
             pool.offer(smaller)
         if pool.entries[0] is best:
             return
+
+
+def without_small_parts(expression: Any, names: Sequence[str], x: Array) -> Iterator[Any]:
+    """The expressions without terms below a share of the largest of their sum, exponents near whole numbers made whole.
+
+    Args:
+        expression: Expression without splines.
+        names: Names of the columns.
+        x: Columns `(N, d)`.
+
+    >>> x1 = sympy.Symbol("x1", real=True)
+    >>> found = without_small_parts(x1 ** sympy.Float(1.00001) + 1e-6 * sympy.sin(x1), ["x1"], np.ones((9, 1)))
+    >>> [str(each) for each in found]
+    ['x1**1.00001', 'x1']
+    """
+    sizes: list[tuple[float, Any, Any]] = []  # of a part, the whole that it is in, and what that is without it
+    for whole in expression.atoms(sympy.Add):
+        values = [compile_expression(each, names)(x) for each in whole.args]
+        with np.errstate(all="ignore"):
+            square = np.array([np.mean(each**2) for each in values])
+        if np.isfinite(square).all() and square.max() > 0:
+            sizes += [
+                (float(s), whole, each) for s, each in zip(np.sqrt(square / square.max()), whole.args, strict=True)
+            ]
+    exponents = [p for p in expression.atoms(sympy.Pow) if p.exp.is_Float and round(float(p.exp))]
+    before = expression
+    for share in SHARES:
+        small = {(whole, part) for size, whole, part in sizes if size < share}
+        near = {p for p in exponents if abs(float(p.exp) - round(float(p.exp))) < share}
+
+        def made(node: Any, small: set[Any] = small, near: set[Any] = near) -> Any:
+            if not node.args:
+                return node
+            parts = [made(each) for each in node.args if (node, each) not in small]
+            return parts[0] ** round(float(node.exp)) if node in near else node.func(*parts)
+
+        if (smaller := made(expression)) != before and smaller.free_symbols:
+            before = smaller
+            yield smaller
+
+
+def offer_without_small_parts(pool: Pool) -> None:
+    """Offers the best formula without its small parts."""
+    if pool.entries and not pool.entries[0].proposal.splines:
+        best, target = pool.entries[0].expression, pool.target
+        for smaller in without_small_parts(best, target.names, target.x):
+            pool.offer(smaller)

@@ -9,8 +9,9 @@ from typing import Any, Final, final
 
 import numpy as np
 
+from splinework.errors import ConfigError
 from splinework.errors.foreign import explained
-from splinework.interpret.symbolic import LIBRARY, FormulaRow, FormulaTable, LibraryFunction
+from splinework.interpret.symbolic import LIBRARY, FormulaRow, FormulaTable, LibraryFunction, clock
 from splinework.interpret.symbolic import symbolify as of_network
 from splinework.interpret.symbolic.own_functions import functions_of
 from splinework.interpret.symbolic.pool import Pool, PoolEntry
@@ -38,6 +39,7 @@ def symbolify(
     library: Sequence[str | LibraryFunction] = LIBRARY,
     rows: int = 8,
     budget: float | None = None,
+    effort: float | None = None,
     scale: str | None = None,
 ) -> FormulaTable:
     """Turns a model into formulas. For models without axioms this is `splinework.interpret.symbolic.symbolify`.
@@ -55,6 +57,8 @@ def symbolify(
         library: Functions to choose from: their names, such as `sin`, formulas over `z`, or `LibraryFunction` objects.
         rows: Most rows of the table for each output.
         budget: Seconds after which no further choices are tried, and nothing more is proved.
+        effort: Work instead of time, in units of about a second on one core, so that the same is tried on a busy machine; proofs
+            of axioms are limited in seconds all the same.
         scale: `linear` or `log`: the scale of y on which the errors of formulas count; None takes that of the model's outputs,
             and `linear` where a frame has answers.
 
@@ -64,7 +68,7 @@ def symbolify(
     Raises:
         ShapeError: If x or y do not fit the model or each other.
         DataError: If there are no rows, or values that are not finite.
-        ConfigError: If the library names an unknown function.
+        ConfigError: If the library names an unknown function, or for an effort that is not above 0.
 
     Example:
         >>> import torch
@@ -75,17 +79,21 @@ def symbolify(
         >>> print(best, "|", best.notes[-1])
         y = exp(x1) | proved: monotone('x1')
     """
+    if effort is not None:
+        if not effort > 0:
+            raise ConfigError(f"effort is a number of units of work above 0, got {effort!r}.")
+        with clock.counting_work():
+            return symbolify(model, x, y, library=library, rows=rows, budget=effort, scale=scale)
     if isinstance(model, KAN) and not model.config.axioms:
         return of_network(model, x, y, library=library, rows=rows, budget=budget, scale=scale)
     functions = functions_of(library)
-    until = math.inf if budget is None else time.monotonic() + budget
+    until = math.inf if budget is None else clock.now() + budget
     with np.errstate(all="ignore"):  # a search looks into every corner; what is not finite there is refused
         case = compose(model, x, y, scale)
         built = case.proposals(functions, until)
         axioms = axioms_of(list(case.network.config.axioms))
-        search = _Choice(
-            case, AxiomChecker(case.subject(), axioms, min(until, time.monotonic() + PROOF_SECONDS)), rows, until
-        )
+        proofs = time.monotonic() + min(until - clock.now(), PROOF_SECONDS)
+        search = _Choice(case, AxiomChecker(case.subject(), axioms, proofs), rows, until)
         found = [search.rows_of(built, j) for j in range(len(case.outputs))]
         if search.judge.joint:
             found = search.together(found)
@@ -104,7 +112,7 @@ class _Choice:
         case: The model and its data.
         judge: Checks axioms.
         most: Rows of each output at most.
-        until: On the monotonic clock; after it no further proposals are fitted.
+        until: Time of the clock of searches; after it no further proposals are fitted.
     """
 
     case: Composed
@@ -117,7 +125,7 @@ class _Choice:
         case, name = self.case, self.case.outputs[output]
         pool = Pool(case.target(output))
         for expressions, splines in built:
-            if pool.entries and time.monotonic() > self.until:
+            if pool.entries and clock.now() > self.until:
                 break
             if expressions[output].free_symbols:
                 pool.offer(expressions[output], splines)
