@@ -2,6 +2,7 @@
 #include "binding.hpp"
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -84,9 +85,14 @@ Evolution* make_evolution(int64_t n, int64_t columns, int64_t x, int64_t y, int6
     return new Evolution(read_rows(n, columns, x, y, root), words, seed, floor);
 }
 
-nb::list front_of(const Evolution& evolution) {
+nb::list front_of(Evolution& evolution) {
+    std::vector<Individual> front;
+    {
+        std::lock_guard alone(evolution.in_use);
+        front = evolution.front();
+    }
     nb::list found;
-    for (const Individual& each : evolution.front()) found.append(nb::make_tuple(each.size, each.rss, to_tuple(each.tree)));
+    for (const Individual& each : front) found.append(nb::make_tuple(each.size, each.rss, to_tuple(each.tree)));
     return found;
 }
 
@@ -94,10 +100,17 @@ nb::list front_of(const Evolution& evolution) {
 
 void bind_formulas(nb::module_& m) {
     nb::class_<Evolution>(m, "Evolution")
-        .def("seed", [](Evolution& e, nb::tuple tree) { e.seed(to_sum(tree, e.columns())); })
-        .def("run", [](Evolution& e, double work) { return e.run(work); }, nb::call_guard<nb::gil_scoped_release>())
-        .def("work", &Evolution::work)
-        .def("tried", &Evolution::tried)
+        .def("seed", [](Evolution& e, nb::tuple tree) {
+            const Sum sum = to_sum(tree, e.columns());
+            std::lock_guard alone(e.in_use);
+            e.seed(sum);
+        })
+        .def("run", [](Evolution& e, double work) {
+            std::lock_guard alone(e.in_use);
+            return e.run(work);
+        }, nb::call_guard<nb::gil_scoped_release>())
+        .def("work", [](Evolution& e) { return std::lock_guard(e.in_use), e.work(); })
+        .def("tried", [](Evolution& e) { return std::lock_guard(e.in_use), e.tried(); })
         .def("front", &front_of);
     m.def("evolution", &make_evolution, nb::rv_policy::take_ownership);
     m.def("formula_values", [](nb::tuple tree, int64_t n, int64_t columns, int64_t x, int64_t y, int64_t root, int64_t out) {

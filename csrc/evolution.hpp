@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <mutex>
 #include <unordered_map>
 #include <vector>
 
@@ -29,6 +30,7 @@ class Evolution {
     double work() const { return work_; }
     int64_t tried() const { return tried_; }
     std::vector<Individual> front() const;  // of size and error, the smallest first
+    std::mutex in_use;  // held by whoever calls the others from Python: `run` lets go of the interpreter's lock, if there is one
 
   private:
     struct Attempts {
