@@ -114,7 +114,9 @@ def test_edges_that_are_functions_and_frames_come_back_in_the_oldest_format_that
 
 def test_a_model_with_layers_of_several_dtypes_is_read_in_the_widest(tmp_path):
     model = KAN([2, 2, 2, 2, 1], generator=seeded())
-    for layer, dtype in zip(model.kan_layers, (torch.float32, torch.float16, torch.float64, torch.bfloat16), strict=True):
+    for layer, dtype in zip(
+        model.kan_layers, (torch.float32, torch.float16, torch.float64, torch.bfloat16), strict=True
+    ):
         layer.to(dtype)
     save(model, tmp_path / "m.safetensors")
     own, back = model.state_dict(), load(tmp_path / "m.safetensors").state_dict()

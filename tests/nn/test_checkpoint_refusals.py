@@ -191,7 +191,9 @@ def test_each_part_of_a_config_that_does_not_fit_is_named(tmp_path):
     for change in (lambda bases: bases.append(bases[0]), lambda bases: bases.pop()):
         wrong = json.loads(json.dumps(whole))
         change(wrong["config"]["bases"])
-        with pytest.raises(FileError, match=f"2 layers of edges need as many bases, got {len(wrong['config']['bases'])}"):
+        with pytest.raises(
+            FileError, match=f"2 layers of edges need as many bases, got {len(wrong['config']['bases'])}"
+        ):
             load(with_header(path, wrong, numbers_of(model)))
     for index, change in itertools.product((0, 1), (-1, 1)):
         wrong = json.loads(json.dumps(whole))
@@ -202,7 +204,9 @@ def test_each_part_of_a_config_that_does_not_fit_is_named(tmp_path):
         (held,) = (family["spline"] for family in wrong["config"]["functions"][index] if family["spline"])
         for size in (held[0]["grid"] + 2 * change, 10**9):
             held[0]["grid"] = size
-            with pytest.raises(FileError, match=f"layer {index} holds splines of .* functions with coefficients of shape"):
+            with pytest.raises(
+                FileError, match=f"layer {index} holds splines of .* functions with coefficients of shape"
+            ):
                 load(with_header(path, wrong, numbers_of(model)))
 
 
@@ -260,7 +264,11 @@ def test_a_folder_and_a_missing_file_are_refused(tmp_path):
         load(tmp_path)
     with pytest.raises(FileError, match=r"there is no file .*nowhere"):
         load(tmp_path / "nowhere")
-    for wrong, said in (("bad\0name", "cannot read .*null"), ("x" * 5000, "cannot read .*long"), (os.devnull, "regular")):
+    for wrong, said in (
+        ("bad\0name", "cannot read .*null"),
+        ("x" * 5000, "cannot read .*long"),
+        (os.devnull, "regular"),
+    ):
         with pytest.raises(FileError, match=said):
             load(wrong)
     with pytest.raises(OSError, match=r"no file"):  # also the builtin of its kind
