@@ -60,7 +60,7 @@ SECONDS ?= 30
 SEED ?= 0
 CROSS := aarch64-linux-gnu
 
-.PHONY: help demo test check test-all test-oldest mutants attack fuzz kill audit test-kernels sanitize test-aarch64 bench bench-rivals bench-training bench-formulas
+.PHONY: help demo test check test-all test-oldest mutants attack fuzz kill audit test-kernels sanitize sanitize-python test-aarch64 bench bench-rivals bench-training bench-formulas
 .PHONY: bench-tabular bench-panel bench-pde hardware-tools lint structure docs screenshots wheel wheel-check clean
 .DEFAULT_GOAL := help
 
@@ -112,6 +112,14 @@ sanitize: ## the same under the address, undefined-behaviour and thread sanitize
 	build/kernels-address/test_kernels --seed $(SEED) --seconds $(SECONDS)
 	@$(call kernels,thread,-DSPLINEWORK_SANITIZE=thread)
 	build/kernels-thread/test_kernels --seed $(SEED) --seconds $(SECONDS)
+
+# Python has none of the sanitizers' runtime in it, so it is loaded first, and the C++ library before torch's, for exceptions.
+sanitize-python: $(TESTING) ## the tests of the kernels in Python under the address and undefined-behaviour sanitizers (gcc)
+	@rm -rf build/sanitized
+	@SPLINEWORK_NATIVE=1 $(PIP) --no-deps --target build/sanitized --config-settings=build-dir=build/sanitized-module \
+	  --config-settings=cmake.define.SPLINEWORK_SANITIZE=address,undefined --config-settings=cmake.define.CMAKE_CXX_FLAGS_RELEASE=-O1 .
+	@LD_PRELOAD="$$(for name in asan ubsan stdc++; do $(CXX) -print-file-name=lib$$name.so; done | xargs)" \
+	  ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=build/sanitized:. $(PYTEST) tests/kernels
 
 test-aarch64: ## the same compiled for aarch64, under qemu
 	@for tool in $(CROSS)-g++ qemu-aarch64; do \

@@ -6,6 +6,7 @@
 #include <exception>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -98,8 +99,12 @@ struct PythonEvolution : Evolution {
         : Evolution(std::move(rows), std::move(words), seed, floor), own_callables(std::move(callables)) {}
     PythonEvolution(const PythonEvolution&) = delete;
 
+    // What `act` gives, alone among threads and without the interpreter's lock: who waited for the other threads with that lock
+    // would keep it from the functions of Python that they call.
     template <class F>
-    auto checked(F&& act) {
+    auto alone(F&& act) {
+        nb::gil_scoped_release released;
+        std::lock_guard locked(in_use);
         auto found = act();
         for (const auto& each : own_callables)
             if (each->failure) std::rethrow_exception(std::exchange(each->failure, nullptr));
@@ -107,6 +112,7 @@ struct PythonEvolution : Evolution {
     }
 
     std::vector<std::unique_ptr<OwnCallable>> own_callables;
+    std::mutex in_use;
 };
 
 PythonEvolution* make_evolution(int64_t n, int64_t columns, int64_t x, int64_t y, int64_t root, nb::list functions, nb::list powers,
@@ -132,9 +138,10 @@ PythonEvolution* make_evolution(int64_t n, int64_t columns, int64_t x, int64_t y
     return new PythonEvolution(std::move(rows), words, seed, floor, std::move(callables));
 }
 
-nb::list front_of(const Evolution& evolution) {
+nb::list front_of(PythonEvolution& evolution) {
     nb::list found;
-    for (const Individual& each : evolution.front()) found.append(nb::make_tuple(each.size, each.rss, to_tuple(each.tree)));
+    for (const Individual& each : evolution.alone([&] { return evolution.front(); }))
+        found.append(nb::make_tuple(each.size, each.rss, to_tuple(each.tree)));
     return found;
 }
 
@@ -143,17 +150,13 @@ nb::list front_of(const Evolution& evolution) {
 void bind_formulas(nb::module_& m) {
     nb::class_<PythonEvolution>(m, "Evolution")
         .def("seed", [](PythonEvolution& e, nb::tuple tree) {
-            e.checked([&] { return e.seed(to_sum(tree, e.columns(), e.own())), true; });
+            const Sum sum = to_sum(tree, e.columns(), e.own());
+            e.alone([&] { return e.seed(sum), true; });
         })
-        .def("run", [](PythonEvolution& e, double work) {
-            return e.checked([&] {
-                nb::gil_scoped_release released;
-                return e.run(work);
-            });
-        })
-        .def("work", [](const PythonEvolution& e) { return e.work(); })
-        .def("tried", [](const PythonEvolution& e) { return e.tried(); })
-        .def("front", [](const PythonEvolution& e) { return front_of(e); });
+        .def("run", [](PythonEvolution& e, double work) { return e.alone([&] { return e.run(work); }); })
+        .def("work", [](PythonEvolution& e) { return e.alone([&] { return e.work(); }); })
+        .def("tried", [](PythonEvolution& e) { return e.alone([&] { return e.tried(); }); })
+        .def("front", &front_of);
     m.def("evolution", &make_evolution, nb::rv_policy::take_ownership);
     m.def("formula_values", [](nb::tuple tree, int64_t n, int64_t columns, int64_t x, int64_t y, int64_t root, int64_t out) {
         const Rows rows = read_rows(n, columns, x, y, root);

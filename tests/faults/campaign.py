@@ -72,7 +72,8 @@ class Campaign:
     def instant(self, seed: int, number: int) -> dict[str, Any]:
         """Runs an instant; its key `wrong` is empty where everything is as it should be."""
         draw = Random(f"{seed}:{number}")
-        task = draw.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+        tasks = iter(lambda: draw.choices(list(WEIGHTS), list(WEIGHTS.values()))[0], "")
+        task = next(task for task in tasks if task in ALL_TASKS)  # not one whose program is missing here
         kind, fault = self._fault(task, draw)
         about = {"number": number, "task": task, "kind": kind, "fault": fault}
         try:

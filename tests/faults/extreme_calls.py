@@ -36,10 +36,11 @@ EXTREME = (1e300, -1e300, 1e-300, 5e-324, np.finfo(float).max, np.nan, np.inf, -
 
 
 class Call(NamedTuple):
-    """A public function, the names of its arguments that are numbers, and a right call of it."""
+    """A public function, the names of its arguments that are numbers or networks, and a right call of it."""
 
     function: Callable[..., Any]
     data: tuple[str, ...]
+    networks: tuple[str, ...]
     placed: tuple[str, ...]
     values: dict[str, Any]
 
@@ -57,7 +58,7 @@ def _of(short: str, name: str, table: dict[str, Any]) -> Any:
 
 
 def calls() -> Iterator[tuple[str, Call]]:
-    """Every public function with an argument of numbers."""
+    """Every public function with an argument of numbers, or a network."""
     for name, function in PUBLIC.items():
         short, more = name.split(".")[-1], MORE.get(name, MORE.get(name.split(".")[-1], {}))
         needed = [
@@ -67,8 +68,10 @@ def calls() -> Iterator[tuple[str, Call]]:
         ]
         values = {p.name: _of(short, p.name, RIGHT) for p in needed} | more
         data = tuple(key for key in values if _of(short, key, KIND_OF) in KINDS and has_numbers(values[key]))
-        if data:
-            yield name, Call(function, data, tuple(p.name for p in needed if p.kind is p.POSITIONAL_OR_KEYWORD), values)
+        placed = tuple(p.name for p in needed if p.kind is p.POSITIONAL_OR_KEYWORD)
+        networks = tuple(key for key, value in values.items() if isinstance(value, torch.nn.Module))
+        if data or networks:
+            yield name, Call(function, data, networks, placed, values)
 
 
 def has_numbers(value: Any) -> bool:
@@ -87,6 +90,18 @@ def extremes(value: Any, numbers: tuple[float, ...] = EXTREME) -> Iterator[tuple
             changed = value.detach().clone() if isinstance(value, torch.Tensor) else value.copy()
             changed[place] = fitting
             yield f"{number:g} in the {where}", changed
+
+
+def damaged(network: torch.nn.Module, number: float) -> Iterator[torch.nn.Module]:
+    """The same network with a coefficient, all parameters, all grids, or all units of another size."""
+    for place in ("first", "parameters", "grid", "scaling"):
+        changed = copy.deepcopy(network)
+        own = list(changed.parameters())
+        tensors = [value for name, value in changed.named_buffers() if place in name]
+        for tensor in [own[0].view(-1)[:1]] if place == "first" else own if place == "parameters" else tensors:
+            largest = float(torch.finfo(tensor.dtype).max)
+            tensor.detach().fill_(min(number, largest) if np.isfinite(number) else number)
+        yield changed
 
 
 def narrow(value: Any, dtype: torch.dtype) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ import splinework as sw
 from splinework.errors import MAX_MESSAGE_LENGTH, SplineworkError
 from splinework.nn.trace import Trace
 from splinework.tabular import load
-from tests.faults.extreme_calls import CALLS, EXTREME, SLOW, extremes, narrow, numbers_in
+from tests.faults.extreme_calls import CALLS, EXTREME, SLOW, damaged, extremes, narrow, numbers_in
 from tests.tabular.tables import QUICK
 from tests.wrong_calls import ROWS, TARGET
 
@@ -25,8 +26,9 @@ OWN_PRECISION = ("kernels.", "splines.", "derivatives.edge_sums", "train.step")
 """Functions of tensors, which compute in the precision of what they are given."""
 BY_ROW = ("trace", "kernels.contract", "kernels.layer_sums", "kernels.network_sums", "derivatives.jet")
 """Functions with a result for each row."""
-each_quick = pytest.mark.parametrize("name", [name for name in CALLS if name not in SLOW])
-each_slow = pytest.mark.parametrize("name", [name for name in CALLS if name in SLOW])
+each_quick = pytest.mark.parametrize("name", [name for name, call in CALLS.items() if call.data and name not in SLOW])
+each_slow = pytest.mark.parametrize("name", [name for name, call in CALLS.items() if call.data and name in SLOW])
+ON_NETWORKS = {call.function.__qualname__: name for name, call in CALLS.items() if call.networks}
 
 
 def answered(call: Callable[[], Any]) -> Any:
@@ -72,6 +74,18 @@ def test_extreme_numbers_are_served_or_refused_by_a_sentence(name):
 @each_slow
 def test_extreme_numbers_are_served_or_refused_by_functions_that_search(name):
     check_extremes(name, (1e300, np.nan) if name.startswith("hardware") else EXTREME)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in ON_NETWORKS.values()]
+)
+def test_networks_with_extreme_numbers_are_served_or_refused_by_a_sentence(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    call = CALLS[name]
+    for number, argument in itertools.product((np.nan, 1e300), call.networks):
+        for network in damaged(call.values[argument], number):
+            more = {"optimiser": torch.optim.Adam(network.parameters())} if "optimiser" in call.values else {}
+            answered(lambda argument=argument, network=network, more=more: call(**{argument: network}, **more))
 
 
 @each_quick

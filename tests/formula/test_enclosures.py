@@ -115,3 +115,13 @@ def test_a_range_is_that_of_the_formula_to_rounding(text, low, high, wanted):
     np.testing.assert_allclose((lower[0], upper[0]), wanted, rtol=1e-13, atol=0)
     assert lower[0] <= wanted[0]
     assert wanted[1] <= upper[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "defined"), [("exp(x)", [True, False]), ("-exp(x)", [True, False]), ("7", [True, True])]
+)
+def test_a_formula_is_continuous_on_many_boxes_where_it_is_on_each(text, defined):
+    low, high = np.zeros(2), np.array([1.0, 1000.0])
+    assert [continuous(text, box(0, end)) for end in high] == defined
+    assert continuous(text, {"x": (low, high)}) == all(defined)
+    assert all(end.shape == (2,) for end in enclose(text, {"x": (low, high)}))

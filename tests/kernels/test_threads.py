@@ -6,6 +6,7 @@ import faulthandler
 import multiprocessing
 import subprocess
 import sys
+import sysconfig
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -100,6 +101,13 @@ def test_four_python_threads_at_once_get_the_bits_of_one(force, threads):
         worker.join(timeout=60)
         assert not worker.is_alive()
     assert wrong == []
+
+
+@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this Python has its lock always")
+def test_the_module_does_not_turn_the_lock_of_a_free_threaded_python_on():
+    code = "import splinework._native, sys; print(sys._is_gil_enabled())"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.stdout, done.returncode) == ("False\n", 0), done.stderr[-3000:]
 
 
 def in_a_fork(work: Callable[[], object]) -> object:

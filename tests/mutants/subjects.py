@@ -56,6 +56,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return (taken[(-1)].lo >= low) & (taken[0].hi <= high)",
     ): "a function whose domain is not the line has one argument",
     (
+        "src/splinework/formula/enclosures.py",
+        'return ELEMENTARY["exp"](multiply(b, ELEMENTARY["log"](a)[0]))[0]',
+        'return ELEMENTARY["exp"](multiply(b, ELEMENTARY["log"](a)[0]))[(-1)]',
+    ): "the derivatives of the exponential are itself",
+    (
         "src/splinework/knowledge/axioms/checker/series.py",
         "share = Range(*(np.array(math.nextafter(1 / math.factorial(r), end)) for end in (0, 2)))",
         "share = Range(*(np.array(math.nextafter(1 / math.factorial(r), end)) for end in (0, 3)))",

@@ -11,11 +11,13 @@ import pytest
 import torch
 
 from splinework.errors import ConfigError, FileError
-from splinework.nn.checkpoint import load, read_header, save
+from splinework.nn.checkpoint import FORMAT_VERSION, load, read_header, save
+from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.layer import GRID_KINDS
 from splinework.nn.network import KAN
 from splinework.splines.bases import BASES
 from tests.contracts.cases import normal, seeded
+from tests.nn.edge_function_cases import mixed
 
 # A learnable grid needs knots.
 FAMILIES = [(b, kind) for b in BASES for kind in GRID_KINDS if kind != "learnable" or b == "bspline"]
@@ -93,6 +95,32 @@ def test_every_option_comes_back(tmp_path, options):
     model = example(**options)
     save(model, tmp_path / "m.safetensors")
     assert_same(model, load(tmp_path / "m.safetensors"), normal(9, 2))
+
+
+def test_edges_that_are_functions_and_frames_come_back_in_the_oldest_format_that_has_them(tmp_path):
+    assert FORMAT_VERSION == 2
+    frame = Frame(("x", "y"), ("x*y", "y"), ("u", "v"))
+    functions = [mixed(), mixed(base="none")]
+    for model, number in ((example(), 1), *((model, 2) for model in functions), (FramedKAN(functions[0], frame), 2)):
+        save(model, tmp_path / "m.safetensors")
+        header, back = read_header(tmp_path / "m.safetensors"), load(tmp_path / "m.safetensors")
+        assert (header["format"], header["notes"]) == (number, {})
+        assert ("frame" in header) == isinstance(model, FramedKAN)
+        if isinstance(model, FramedKAN):
+            assert back.frame == model.frame
+            model, back = model.network, back.network
+        assert_same(model, back, normal(9, 2))
+
+
+def test_a_model_with_layers_of_several_dtypes_is_read_in_the_widest(tmp_path):
+    model = KAN([2, 2, 2, 2, 1], generator=seeded())
+    for layer, dtype in zip(
+        model.kan_layers, (torch.float32, torch.float16, torch.float64, torch.bfloat16), strict=True
+    ):
+        layer.to(dtype)
+    save(model, tmp_path / "m.safetensors")
+    own, back = model.state_dict(), load(tmp_path / "m.safetensors").state_dict()
+    assert all(value.dtype == torch.float64 and torch.equal(value, own[key].double()) for key, value in back.items())
 
 
 def test_a_refined_layer_comes_back(tmp_path):

@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import os
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,10 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save as to_bytes
 
-from splinework.errors import FileError
+from splinework.errors import ConfigError, FileError
 from splinework.nn.checkpoint import FORMAT_VERSION, load, read_header, save
 from splinework.nn.network import KAN
+from splinework.nn.shaping import Shaping
 from tests.contracts.cases import normal
+from tests.nn.edge_function_cases import mixed
 from tests.nn.test_checkpoint import example
 
 
@@ -28,9 +32,16 @@ def saved(tmp_path) -> Path:
 def with_header(path: Path, header: object, tensors: dict[str, torch.Tensor] | None = None) -> Path:
     """A file with that header and the tensors of a good model, or others."""
     text = header if isinstance(header, str) else json.dumps(header)
-    own = {key: value.detach() for key, value in example().state_dict().items()}
-    path.write_bytes(to_bytes(own if tensors is None else tensors, metadata={"splinework": text}))
+    path.write_bytes(to_bytes(numbers_of(example()) if tensors is None else tensors, metadata={"splinework": text}))
     return path
+
+
+def numbers_of(model: KAN) -> dict[str, torch.Tensor]:
+    return {key: value.detach() for key, value in model.state_dict().items()}
+
+
+def header_of(model: KAN, **changed: object) -> dict[str, Any]:
+    return {"format": 1, "version": "0", "config": json.loads(json.dumps(model.config.to_dict())), **changed}
 
 
 @pytest.mark.parametrize("share", [k / 20 for k in range(20)])
@@ -173,6 +184,59 @@ def test_tensors_that_do_not_fit_the_header_are_refused(tmp_path, change):
         load(with_header(tmp_path / "m.safetensors", header, tensors))
 
 
+def test_each_part_of_a_config_that_does_not_fit_is_named(tmp_path):
+    path, model = tmp_path / "m.safetensors", mixed()
+    whole = header_of(model)
+    load(with_header(path, whole, numbers_of(model)))
+    for change in (lambda bases: bases.append(bases[0]), lambda bases: bases.pop()):
+        wrong = json.loads(json.dumps(whole))
+        change(wrong["config"]["bases"])
+        with pytest.raises(
+            FileError, match=f"2 layers of edges need as many bases, got {len(wrong['config']['bases'])}"
+        ):
+            load(with_header(path, wrong, numbers_of(model)))
+    for index, change in itertools.product((0, 1), (-1, 1)):
+        wrong = json.loads(json.dumps(whole))
+        wrong["config"]["bases"][index]["grid"] += change
+        with pytest.raises(FileError, match=f"layer {index} should have coefficients of shape"):
+            load(with_header(path, wrong, numbers_of(model)))
+        wrong = json.loads(json.dumps(whole))
+        (held,) = (family["spline"] for family in wrong["config"]["functions"][index] if family["spline"])
+        for size in (held[0]["grid"] + 2 * change, 10**9):
+            held[0]["grid"] = size
+            with pytest.raises(
+                FileError, match=f"layer {index} holds splines of .* functions with coefficients of shape"
+            ):
+                load(with_header(path, wrong, numbers_of(model)))
+
+
+def test_numbers_and_rules_of_edges_that_no_network_has_are_refused(tmp_path):
+    path, model = tmp_path / "m.safetensors", KAN([2, 1], base="none", dtype=torch.float64)
+    model.kan_layers[0].shape(Shaping.none(2, 1))
+    load(with_header(path, header_of(model), numbers_of(model)))
+    (flags,) = (key for key in model.state_dict() if key.endswith("flags"))
+    for numbers, said in (
+        ({flags: torch.full((2, 1), 17)}, "these shapes of an edge are incompatible: increasing, even"),
+        ({key: value.int() for key, value in numbers_of(model).items()}, "numbers of a network are of a dtype"),
+    ):
+        with pytest.raises(FileError, match=said):
+            load(with_header(path, header_of(model), {**numbers_of(model), **numbers}))
+
+
+def test_a_device_that_is_not_there_is_refused_before_the_file_is_read(tmp_path):
+    with pytest.raises(ConfigError, match="'cuda:99' is not there"):
+        load(tmp_path / "nowhere", device="cuda:99")
+
+
+@pytest.mark.parametrize("number", [None, "1", 1.5, [], FORMAT_VERSION + 1])
+def test_a_format_that_is_no_number_up_to_the_newest_is_refused(tmp_path, number):
+    path = tmp_path / "m.safetensors"
+    for known in (1, FORMAT_VERSION):
+        load(with_header(path, header_of(example(), format=known)))
+    with pytest.raises(FileError, match="has format"):
+        load(with_header(path, header_of(example(), format=number)))
+
+
 def test_a_newer_format_is_refused_with_both_numbers_and_the_way_out(tmp_path):
     header = {"format": FORMAT_VERSION + 1, "version": "9.9.9", "config": {}}
     with pytest.raises(FileError) as caught:
@@ -200,7 +264,12 @@ def test_a_folder_and_a_missing_file_are_refused(tmp_path):
         load(tmp_path)
     with pytest.raises(FileError, match=r"there is no file .*nowhere"):
         load(tmp_path / "nowhere")
-    with pytest.raises(FileError):
-        load("bad\0name")
+    for wrong, said in (
+        ("bad\0name", "cannot read .*null"),
+        ("x" * 5000, "cannot read .*long"),
+        (os.devnull, "regular"),
+    ):
+        with pytest.raises(FileError, match=said):
+            load(wrong)
     with pytest.raises(OSError, match=r"no file"):  # also the builtin of its kind
         read_header(tmp_path / "nowhere")

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from splinework.errors import ConfigError
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
 from splinework.splines.bases import Basis
 
@@ -124,6 +125,9 @@ def network_arrays(network: FrozenNetwork) -> NetworkArrays:
 
     Args:
         network: The network in float64.
+
+    Raises:
+        ConfigError: If a grid is not finite, or has no length.
     """
     families: dict[tuple[Any, ...], BasisFamily] = {}
     tables = [_layer_tables(layer, families) for layer in network.layers]
@@ -176,6 +180,10 @@ def _grid_number(family: BasisFamily, grid: Floats, prepared: Floats) -> int:
             return number
     family.points.append(points)
     if family.basis.degree is not None:
+        if not np.isfinite(points).all() or points[0] >= points[-1]:
+            raise ConfigError(
+                "a grid of the model is not finite, or has no length, so it cannot be exported. Fit it again."
+            )
         family.last.append(int(np.flatnonzero(points[:-1] < points[-1])[-1]))
         known_pieces = {_key(piece): number for number, piece in enumerate(family.pieces)}
         numbers = []

@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from functools import reduce
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def save(model: KAN | FramedKAN, path: str | os.PathLike[str], *, notes: dict[st
 
 @explained
 def load(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") -> Any:
-    """Reads a model that `save` wrote, in its dtype.
+    """Reads a model that `save` wrote, in its dtype; in the widest where its layers have several.
 
     Args:
         path: Path of the file.
@@ -143,10 +144,10 @@ def network_from(config: Any, tensors: dict[str, torch.Tensor]) -> KAN:
                     raise ConfigError(
                         f"layer {index} holds splines of {size} functions with coefficients of shape {got}"
                     )
-    dtypes = [tensor.dtype for tensor in tensors.values() if tensor.dtype != torch.int64]  # the rules of edges
-    if not set(dtypes) <= set(_DTYPES):
-        raise ConfigError(f"the numbers of a network are of a dtype of {_DTYPES}, got {set(dtypes)}")
-    dtype = dtypes[0]
+    dtypes = {tensor.dtype for tensor in tensors.values() if tensor.dtype != torch.int64}  # the rules of edges
+    if not dtypes <= set(_DTYPES):
+        raise ConfigError(f"the numbers of a network are of a dtype of {_DTYPES}, got {dtypes}")
+    dtype = reduce(torch.promote_types, (own.dtype for key, own in tensors.items() if key.endswith(".coefficients")))
     model = KAN(config_from_dict(config), dtype=dtype, generator=torch.Generator())
     model.load_state_dict(tensors)
     model.unset_dtype = dtype

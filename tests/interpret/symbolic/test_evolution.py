@@ -1,5 +1,6 @@
 """Laws of the evolution of formulas: the native code against sympy, trees and expressions, exact targets, repeatability."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 
@@ -172,3 +173,20 @@ def test_work_is_counted_instead_of_seconds():
     before = clock.now()
     clock.spend(100.0)
     assert clock.now() - before < 100.0
+
+
+def test_threads_that_share_a_population_take_turns():
+    """`run` lets go of the interpreter's lock, which a free-threaded Python does not even have."""
+    noise = np.random.default_rng(1).normal(size=150)
+    target = initial_problem(FitTarget(rows(), noise, NAMES))
+
+    def found(threads: int) -> list[tuple[int, float, object]]:
+        made = evolution.population(target, ["sin", "exp"], 0, 12).native
+        with ThreadPoolExecutor(threads) as pool:
+            turns = [pool.submit(made.run, 1e7) for _ in range(4)]
+            while not all(turn.done() for turn in turns):
+                sizes = [size for size, *_ in made.front()]
+                assert sizes == sorted(set(sizes))
+        return made.front()
+
+    assert found(4) == found(1)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from splinework.errors import ConfigError, ShapeError
+from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.errors.foreign import explained
 from splinework.interpret.edit.difference import Edited, change, unconstrained
 from splinework.interpret.edit.growth import deepen
@@ -43,7 +43,7 @@ def group_inputs(model: KAN, x: Any, inputs: Sequence[int | str]) -> Edited:
         ConfigError: If there are no such inputs, fewer than two, an edge of theirs is a function, or the model fulfils axioms by
             construction.
         ShapeError: If x has another number of columns, or fewer than two rows.
-        DataError: If x does not hold numbers, or some are not finite.
+        DataError: If x does not hold numbers, or some are not finite, or edges of the group are not finite on it.
 
     Example:
         >>> import splinework as sw
@@ -67,6 +67,11 @@ def group_inputs(model: KAN, x: Any, inputs: Sequence[int | str]) -> Edited:
         raise ShapeError(f"group_inputs compares contributions on at least 2 rows, got {data.shape[0]}.")
     parts = trace(model, data).layers[0].edges[:, group]
     contributions = parts.sum(1)
+    if not bool(contributions.isfinite().all()):
+        raise DataError(
+            f"edges of inputs {', '.join(str(i) for i in group)} are not finite on x, so nothing can be said of their sum; "
+            "fit the model again, or leave those inputs out."
+        )
     centred = contributions - contributions.mean(0)
     direction = torch.linalg.svd(centred.double(), full_matrices=False)[2][0].to(parts)
     common = contributions @ direction

@@ -82,7 +82,7 @@ def edge_candidates(
         One candidate for each function that is defined on the inputs and not degenerate there.
     """
     total = float(weights.sum())
-    if not len(x) or total <= 0 or x.max() <= x.min():
+    if not len(x) or total <= 0 or not 0 < float(x.max()) - float(x.min()) < np.inf:
         return []
     order = np.argsort(x, kind="stable")
     x, y, w = x[order], y[order], weights[order] / total

@@ -143,7 +143,7 @@ def identifiable(model: KAN, x: Any, *, y: Any = None, noise: float | None = Non
     Raises:
         ConfigError: If the model is no KAN, or the noise negative.
         ShapeError: If x or y do not fit the model, or there are fewer than two rows.
-        DataError: If values are not finite.
+        DataError: If values are not finite, or the model or its derivatives are not on x.
 
     >>> x = torch.tensor([[0.0], [0.1], [0.2], [0.9], [1.0]], dtype=torch.float64)
     >>> identifiable(KAN([1, 1], grid=5, domain=(0, 1), dtype=torch.float64), x).status

@@ -15,6 +15,7 @@ from scipy.stats import f as fisher
 from scipy.stats import ncf
 from torch import Tensor
 
+from splinework.errors import DataError
 from splinework.nn.network import KAN
 from splinework.train.jacobian import ParameterVector, linearise
 
@@ -59,12 +60,17 @@ class LinearisedSystem:
         model: The network, in float64.
         u: Rows in network units, `(n, p)`.
         weight: How many rows each of these stands for.
+
+    Raises:
+        DataError: If the model or its derivatives are not finite on the rows.
     """
 
     def __init__(self, model: KAN, u: Tensor, weight: float = 1.0) -> None:
         self.model, self.parameters = model, ParameterVector.of(model)
         self.outputs, jacobian = linearise(model, self.parameters, u)
         matrix = jacobian.flatten(0, 1)
+        if not bool((self.outputs.sum() + matrix.square().sum()).isfinite()):
+            raise DataError("the model is not finite on these rows, or steeper than float64 can square; fit it again.")
         self.numbers, self.weight = round(len(matrix) * weight), weight
         self.lengths = matrix.square().sum(0).sqrt().clamp_min(1e-300)
         self.unit = matrix / self.lengths
