@@ -24,8 +24,10 @@ MAX_EVIDENCE_ROWS = 300
 """Rows that hyperparameters are estimated from: few numbers need no more, and an evaluation costs the cube."""
 MAX_EXACT_ROWS, N_INDUCING_ROWS = 2000, 1000
 """Rows up to which the process is exact; with more it is a regression on the covariances with a sample of this size."""
-TRIAL_ITERATIONS, MAX_ITERATIONS = 12, 80
-"""Iterations of L-BFGS from each start, and from the best of them on."""
+TRIAL_ROWS, TRIAL_ITERATIONS, MAX_ITERATIONS = 150, 12, 80
+"""Rows and iterations of L-BFGS by which the starts are compared, and most iterations from the best of them on, on all rows."""
+MIN_GAIN = 1e-6
+"""Share of the log density that an iteration must gain, or there are no more: a thousandth of a unit, where two are evidence."""
 START_LENGTHS = (1.5, 0.4)
 """Length scales that the search begins with, in standard deviations of an input, times the root of the number of inputs."""
 MIN_NOISE, MAX_NOISE = 1e-6, 2.0
@@ -201,7 +203,9 @@ class GaussianProcess:
 
 
 @torch.no_grad()
-def fit_process(x: Tensor, y: Tensor, *, weights: Tensor | None = None, seed: int = 0) -> GaussianProcess:
+def fit_process(
+    x: Tensor, y: Tensor, *, weights: Tensor | None = None, seed: int = 0, begun: Covariance | None = None
+) -> GaussianProcess:
     """Hyperparameters of the largest marginal likelihood, and the posterior mean.
 
     Args:
@@ -209,6 +213,7 @@ def fit_process(x: Tensor, y: Tensor, *, weights: Tensor | None = None, seed: in
         y: Targets `(N,)`.
         weights: Row weights `(N,)` of mean 1: the variance of a row's noise is inversely proportional to its weight.
         seed: Seed of the sample of rows that hyperparameters are estimated from.
+        begun: The covariance of a process of nearly the same rows, from which the search goes on; None searches from the start.
 
     Returns:
         The process.
@@ -226,7 +231,7 @@ def fit_process(x: Tensor, y: Tensor, *, weights: Tensor | None = None, seed: in
     order = torch.randperm(len(z), generator=torch.Generator().manual_seed(seed))
     inverse = torch.ones_like(t) if weights is None else 1 / weights.clamp_min(1e-6)
     few = order[:MAX_EVIDENCE_ROWS]
-    covariance, evidence = _estimate(z[few], t[few], inverse[few])
+    covariance, evidence = _estimate(z[few], t[few], inverse[few], begun)
     nodes = z if len(z) <= MAX_EXACT_ROWS else z[order[:N_INDUCING_ROWS]]
     loads, left_out, factor = _condition(covariance, z, t, inverse, nodes)
     return GaussianProcess(covariance, evidence, shift, scale, centre, spread, nodes, loads, spread * left_out, factor)
@@ -264,15 +269,21 @@ def cholesky_factor(matrix: Tensor) -> Tensor:
     return factor
 
 
-def _estimate(z: Tensor, t: Tensor, inverse: Tensor) -> tuple[Covariance, float]:
-    """The covariance of the largest posterior density: family and start first, then a curve per input besides."""
+def _estimate(z: Tensor, t: Tensor, inverse: Tensor, begun: Covariance | None = None) -> tuple[Covariance, float]:
+    """The covariance of the largest posterior density: family and start first, then a curve per input besides.
+
+    Where a covariance of nearly the same rows is known, the search goes on from there.
+    """
     inputs, pairs = z.shape[1], RowPairs.of(z)
-    tried = []
+    if begun is not None:
+        return _maximise(begun, pairs, t, inverse, MAX_ITERATIONS)
+    tried, some = [], RowPairs.of(z[:TRIAL_ROWS])
     for family in FAMILIES:
         for length in START_LENGTHS:
             values = torch.full((2 + 2 * inputs,), math.log(length * math.sqrt(inputs)), dtype=z.dtype)
             values[0], values[1], values[2 + inputs :] = math.log(0.1), 0.0, math.log(0.1)
-            tried.append(_maximise(Covariance(family, values, inputs), pairs, t, inverse, TRIAL_ITERATIONS))
+            start = Covariance(family, values, inputs)
+            tried.append(_maximise(start, some, t[:TRIAL_ROWS], inverse[:TRIAL_ROWS], TRIAL_ITERATIONS))
     best = max(tried, key=lambda each: each[1])
     found = _maximise(best[0], pairs, t, inverse, MAX_ITERATIONS)
     if inputs == 1:
@@ -305,7 +316,7 @@ def _maximise(
         jac=True,
         method="L-BFGS-B",
         bounds=list(zip(low, high, strict=True)),
-        options={"maxiter": iterations},
+        options={"maxiter": iterations, "ftol": MIN_GAIN},
     )
     return replace(start, values=torch.from_numpy(found.x)), -float(found.fun)
 
