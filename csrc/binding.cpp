@@ -16,6 +16,7 @@
 #include "adam.hpp"
 #include "binding.hpp"
 #include "network.hpp"
+#include "two_loops.hpp"
 #include "workers.hpp"
 
 namespace nb = nanobind;
@@ -238,6 +239,20 @@ void run_adam(nb::list tensors, const AdamSettings& settings) {
     }
 }
 
+// H q in place of q, from pairs (s, y) and their 1 / s'y, oldest first.
+template <class T>
+void run_two_loops(nb::list tuples, nb::list inverses, uintptr_t q, int64_t size) {
+    std::vector<CurvaturePair<T>> pairs;
+    for (size_t k = 0; k < tuples.size(); ++k) {
+        Reader r(tuples[k]);
+        const T *step = r.address<const T>(), *change = r.address<const T>();
+        pairs.push_back({step, change, nb::cast<double>(inverses[k])});
+    }
+    require(!pairs.empty(), "a pair is needed");
+    nb::gil_scoped_release free;
+    two_loops(pairs, reinterpret_cast<T*>(q), size);
+}
+
 nb::list variant_names() {
     nb::list names;
     for (const Variant* v = available_variants(); v->name; ++v) names.append(v->name);
@@ -270,6 +285,9 @@ NB_MODULE(_native, m) {
     m.def("adam", [](bool wide, nb::list tensors, double rate, double beta1, double beta2, double epsilon, double decay,
                      bool decoupled) {
         (wide ? run_adam<double> : run_adam<float>)(tensors, {rate, beta1, beta2, epsilon, decay, decoupled});
+    });
+    m.def("two_loops", [](bool wide, nb::list pairs, nb::list inverses, uintptr_t q, int64_t size) {
+        (wide ? run_two_loops<double> : run_two_loops<float>)(pairs, inverses, q, size);
     });
     bind_formulas(m);
     m.def("variants", &variant_names);

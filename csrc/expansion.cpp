@@ -61,12 +61,12 @@ double work_of_squares(const Expansion& e) {
     const auto at_a_point = [](const ExpandedLayer& l) { return double(l.layer.inputs * l.layer.rows() + 1); };
     for (const PairOfLayers& pair : layout.pairs) {
         const ExpandedLayer &one = e.layers[pair.first], &two = e.layers[pair.second];
-        const double both = at_a_point(one) * (pair.same() ? 0.5 : 1.0);
+        const double half = pair.same() ? 0.5 : 1.0, vectors = double(pair.stride / sums_alignment);
         // Putting a row in order takes as long as about eight vectors; where cells have few rows, so does what each begins with.
         const double cells = double(one.layer.splines - one.layer.degree) * double(two.layer.splines - two.layer.degree);
-        const double pairs_of_inputs = double((one.layer.inputs + 1) * (two.layer.inputs + 1)) * (pair.same() ? 0.5 : 1.0);
-        found += pairs_of_inputs * (8.0 + 16.0 * std::min(1.0, cells / 256.0)) + both * (pair.by_pairs ? at_a_point(two) * double(pair.stride / sums_alignment)
-                                                 : double((two.layer.inputs + 1) * pair.pairs));
+        const double in_order = 8.0 + 16.0 * std::min(1.0, cells / 256.0);
+        found += pair.by_pairs ? half * (double((one.layer.inputs + 1) * (two.layer.inputs + 1)) * in_order + at_a_point(one) * at_a_point(two) * vectors)
+                               : double(one.layer.inputs + 1) * 8.0 + half * double(pair.pairs) * at_a_point(one) * vectors;
     }
     return found;
 }

@@ -194,33 +194,6 @@ void add_by_pairs(const PairOfLayers& pair, const Active& a, const Active& c, co
     }
 }
 
-// The same where lanes are the functions of the second input, for pair number `k`; C functions of the first.
-template <int C>
-void add_by_functions(const PairOfLayers& pair, const Active& a, const Active& c, const int32_t* rows, int64_t n, int64_t k,
-                      const double* w, double* block) {
-    const int64_t first = a.first(rows[0]), second = c.first(rows[0]);
-    const auto run = [&]<int L>() {
-        pack<L> found[C]{};
-        for (int64_t r = 0; r < n; ++r) {
-            const double* values = a.at(rows[r]);
-            pack<L> x;
-            std::memcpy(&x, c.at(rows[r]), sizeof(x));
-            x *= w[rows[r] * pair.pairs + k];
-            for (int p = 0; p < C; ++p) found[p] += values[p] * x;
-        }
-        for (int p = 0; p < C; ++p) {
-            double* to = block + a.function(first, p) * pair.stride;
-            double each[L];
-            std::memcpy(each, &found[p], sizeof(each));
-            for (int q = 0; q < c.splines; ++q) to[second + q] += each[q];
-            if (c.count > c.splines) to[c.base_place] += each[c.splines];
-        }
-    };
-    if (c.count <= 4) run.template operator()<4>();
-    else if (c.count <= 8) run.template operator()<8>();
-    else run.template operator()<16>();
-}
-
 // Calls f with a number of functions, 1 to 11, as a constant.
 template <class F>
 void with_count(int count, F&& f) {
@@ -252,27 +225,79 @@ class PairSums {
                 for (int64_t start = 0, end = 0; start < rows_; start = end) {
                     const int64_t first = a.first(order[start]), second = c.first(order[start]);
                     while (end < rows_ && a.first(order[end]) == first && c.first(order[end]) == second) ++end;
-                    add_cell(a, c, order + start, end - start, w, sums);
+                    with_count(c.count, [&]<int C>() {
+                        add_by_pairs<C>(pair_, a, c, order + start, end - start, functions_, w, sums);
+                    });
                 }
             }
     }
 
   private:
-    void add_cell(const Active& a, const Active& c, const int32_t* rows, int64_t n, const double* w, double* sums) {
-        if (pair_.by_pairs) {
-            with_count(c.count, [&]<int C>() { splinework::add_by_pairs<C>(pair_, a, c, rows, n, functions_, w, sums); });
-            return;
-        }
-        for (int64_t k = 0; k < pair_.pairs; ++k) {
-            double* block = sums + pair_.start + k * before_ * pair_.stride;
-            with_count(a.count, [&]<int C>() { splinework::add_by_functions<C>(pair_, a, c, rows, n, k, w, block); });
-        }
-    }
-
     const PairOfLayers& pair_;
     const LayerRows &one_, &two_;
     int64_t before_, functions_, rows_;
     std::vector<int32_t> order_, tally_;
+};
+
+// Where there are few pairs of sums lanes are functions of the second layer, side by side as they are in the sums, zeros included.
+// Rows come in order of the cell of one input of the first layer, whose functions' sums stay in registers.
+class FunctionSums {
+  public:
+    FunctionSums(const PairOfLayers& pair, const LayerRows& one, const LayerRows& two, int64_t before, int64_t functions, int64_t rows)
+        : pair_(pair), one_(one), before_(before), rows_(rows), columns_(rows * pair.stride), order_((one.inputs + 1) * rows),
+          values_(rows * most_stride) {
+        for (int64_t k = 0; k <= two.inputs; ++k) {
+            const Active c = active(two, k, functions);
+            for (int64_t b = 0; b < rows; ++b)
+                for (int n = 0; n < c.count; ++n) columns_[b * pair.stride + c.function(c.first(b), n)] = c.at(b)[n];
+        }
+        std::vector<int32_t> own(rows), tally;
+        for (int64_t b = 0; b < rows; ++b) own[b] = static_cast<int32_t>(b);
+        for (int64_t i = 0; i <= one.inputs; ++i) sort_by_cell(active(one, i, before), own.data(), rows, tally, order_.data() + i * rows);
+    }
+
+    void add(const double* w, double* sums) {
+        for (int64_t k = 0; k < pair_.pairs; ++k)
+            for (int64_t i = 0; i <= one_.inputs; ++i) {
+                const Active a = active(one_, i, before_);
+                with_count(a.count, [&]<int C>() { add_input<C>(a, order_.data() + i * rows_, w + k, sums + pair_.start + k * before_ * pair_.stride); });
+            }
+    }
+
+  private:
+    template <int C>
+    void add_input(const Active& a, const int32_t* order, const double* w, double* block) {
+        constexpr int free_registers = registers - registers / 4;  // the rest holds columns and values
+        constexpr int V = C * 4 <= free_registers ? 4 : C * 2 <= free_registers ? 2 : 1;
+        for (int64_t r = 0; r < rows_; ++r)
+            for (int p = 0; p < C; ++p) values_[r * C + p] = w[order[r] * pair_.pairs] * a.at(order[r])[p];
+        for (int64_t start = 0, end = 0; start < rows_; start = end) {
+            const int64_t first = a.first(order[start]);
+            while (end < rows_ && a.first(order[end]) == first) ++end;
+            const int64_t low = pair_.same() ? first / (V * lanes) * (V * lanes) : 0;  // the other half is its mirror image
+            for (int64_t column = low; column < pair_.stride; column += V * lanes) {
+                vec found[C][V]{};
+                for (int64_t r = start; r < end; ++r) {
+                    const double* from = columns_.data() + order[r] * pair_.stride + column;
+                    for (int v = 0; v < V; ++v) {
+                        const vec x = load(from + v * lanes);
+                        for (int p = 0; p < C; ++p) found[p][v] += values_[r * C + p] * x;
+                    }
+                }
+                for (int p = 0; p < C; ++p) {
+                    double* to = block + a.function(first, p) * pair_.stride + column;
+                    for (int v = 0; v < V; ++v) store(to + v * lanes, load(to + v * lanes) + found[p][v]);
+                }
+            }
+        }
+    }
+
+    const PairOfLayers& pair_;
+    const LayerRows& one_;
+    int64_t before_, rows_;
+    std::vector<double> columns_;  // (rows, stride): the values of the functions of the second layer
+    std::vector<int32_t> order_;   // (I + 1, rows)
+    std::vector<double> values_;   // (rows, C), in order
 };
 
 // For each row the products of the sensitivities of two layers' sums, added up over the outputs.
@@ -324,7 +349,8 @@ void add(const Expansion& e, int64_t first, int64_t last, double* sums) {
             const LayerRows &one = rows[pair.first], &two = rows[pair.second];
             const int64_t before = layout.functions[pair.first], functions = layout.functions[pair.second];
             weigh(e, pair, one, two, start, n, w);
-            PairSums(pair, one, two, before, functions, n).add(w, sums);
+            if (pair.by_pairs) PairSums(pair, one, two, before, functions, n).add(w, sums);
+            else FunctionSums(pair, one, two, before, functions, n).add(w, sums);
         }
     }
 }

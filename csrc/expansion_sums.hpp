@@ -14,9 +14,9 @@ namespace splinework {
 
 constexpr int64_t sums_alignment = 8;     // numbers in a vector, at most
 constexpr int64_t few_pairs = 3;          // up to here functions, not pairs, are the lanes of a vector
-constexpr int64_t overhang = 16;          // a vector of splines may reach beyond the end of a row of functions
+constexpr int64_t row_alignment = 32;     // of a row of functions: four vectors
 
-inline int64_t aligned(int64_t n) { return (n + sums_alignment - 1) / sums_alignment * sums_alignment; }
+inline int64_t aligned(int64_t n, int64_t to = sums_alignment) { return (n + to - 1) / to * to; }
 
 struct PairOfLayers {
     int first, second;    // first <= second
@@ -44,7 +44,7 @@ struct SumsLayout {
                 const int64_t j = e.layers[a].layer.outputs, k = e.layers[b].layer.outputs;
                 PairOfLayers pair{a, b, a == b ? j * (j + 1) / 2 : j * k, 0, 0, 0, true};
                 pair.by_pairs = pair.pairs > few_pairs;
-                pair.stride = pair.by_pairs ? aligned(pair.pairs) : aligned(functions[b] + overhang);
+                pair.stride = pair.by_pairs ? aligned(pair.pairs) : aligned(functions[b], row_alignment);
                 pair.room = pair.by_pairs ? functions[a] * functions[b] * pair.stride : pair.pairs * functions[a] * pair.stride;
                 pairs.push_back(pair);
             }

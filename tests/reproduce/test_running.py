@@ -7,6 +7,7 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+import joblib
 import pytest
 from click.testing import CliRunner
 
@@ -230,6 +231,13 @@ def test_the_command_refuses_an_unknown_name(tmp_path):
     assert ended.exit_code == 2
     assert "did you mean 'toys'" in ended.output
     assert not (tmp_path / "new").exists()
+
+
+def test_cells_run_where_joblib_is_configured_to_run_them(record, tmp_path):
+    with joblib.parallel_config("threading", n_jobs=3):
+        found = run(tmp_path)
+    assert sorted(record.ran) == [1, 2, 3]
+    assert [cell.result["square"] for cell in found.finished] == [1, 4, 9]
 
 
 @pytest.mark.slow

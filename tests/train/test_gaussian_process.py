@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from splinework.train import gaussian_process
-from splinework.train.gaussian_process import FAMILIES, Covariance, _condition, fit_process, kappa
+from splinework.train.gaussian_process import FAMILIES, Covariance, RowPairs, _condition, fit_process, kappa
 
 
 def rows(count, inputs=2, noise=0.0, seed=0):
@@ -49,13 +49,13 @@ def test_the_covariance_is_the_sum_that_its_definition_says(family, additive):
 @pytest.mark.parametrize(("family", "additive"), [*product(FAMILIES, (False, True))])
 def test_the_derivatives_of_the_evidence_are_those_of_differences(family, additive):
     one, (x, y) = covariance(family, additive), rows(20)
-    inverse = torch.linspace(0.5, 2, 20, dtype=torch.float64)
-    _, slope = gaussian_process._negative_evidence(one, x, y, inverse)
+    inverse, pairs = torch.linspace(0.5, 2, 20, dtype=torch.float64), RowPairs.of(x)
+    _, slope = gaussian_process._negative_evidence(one, pairs, y, inverse)
     for k in range(len(one.values)):
         step = torch.zeros_like(one.values)
         step[k] = 1e-5
         up, down = (
-            gaussian_process._negative_evidence(replace(one, values=one.values + s * step), x, y, inverse)[0]
+            gaussian_process._negative_evidence(replace(one, values=one.values + s * step), pairs, y, inverse)[0]
             for s in (1, -1)
         )
         assert float(slope[k]) == pytest.approx((up - down) / 2e-5, rel=1e-5, abs=1e-6)

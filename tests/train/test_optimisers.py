@@ -59,6 +59,25 @@ def test_nor_with_penalties(recipe, penalty):
     assert values[-1] < 0.9 * values[0]
 
 
+@pytest.mark.parametrize("native", [False, True])
+def test_the_direction_of_lbfgs_is_that_of_the_matrix_that_its_pairs_make(monkeypatch, native):
+    if not native:
+        monkeypatch.setattr("splinework.kernels.native.available", lambda: False)
+    model, x = thinned([2, 3, 1]), uniform(60)
+    objective = objective_of(model, x, smooth(x))
+    stepper: Any = LBFGS(memory=4).attach(objective, 20, seeded())
+    descent(stepper, objective, 7)
+    assert len(stepper.pairs) == 4
+    s, y, _ = stepper.pairs[-1]
+    eye = torch.eye(len(s), dtype=s.dtype)
+    inverse = s.dot(y) / y.dot(y) * eye
+    for s, y, _ in stepper.pairs:  # Nocedal & Wright 2006, eq. 7.16
+        project = eye - torch.outer(y, s) / s.dot(y)
+        inverse = project.T @ inverse @ project + torch.outer(s, s) / s.dot(y)
+    expected = -inverse @ stepper.gradient
+    assert float((stepper.direction(stepper.gradient) - expected).norm()) < 1e-8 * float(expected.norm())
+
+
 @pytest.mark.parametrize("name", sorted(OPTIMISERS))
 @every_shape
 def test_masks_are_kept_and_dead_edges_do_not_move_the_output(shape, name):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import signal
 import threading
@@ -36,6 +35,8 @@ from splinework.reproduce.figures import save_figure
 from splinework.reproduce.registry import experiment_names, recipe
 from splinework.reproduce.store import ResultStore
 from splinework.reproduce.tables import result_text
+from splinework.train.parallel import one_by_one, with_jobs
+from splinework.train.progress_line import jobs as at_once
 from splinework.train.progress_line import stage_callback
 
 DEFAULT_FOLDER: Final = "splinework-reproduce"
@@ -139,7 +140,8 @@ def run(
         names: Names of experiments (`experiment_names()`); all without any.
         quick: Whether to run the short recipes, with fewer seeds, sizes or functions.
         out: Folder of the results.
-        jobs: Number of processes that run cells. Each computes with one thread if there are several.
+        jobs: Number of local processes that run cells; 1 leaves it to `joblib.parallel_config`, so that clusters of Dask and Ray
+            serve. A cell in a process beside others computes with one thread.
         progress: Whether to show progress on a terminal.
         on_stage: Function that is called with the name of every cell instead.
 
@@ -237,20 +239,27 @@ def _run_missing(each: Experiment, scale: Scale, folder: Path, jobs: int, say: C
 
 
 def _names_of_finished(each: Experiment, missing: Sequence[ExperimentCell], folder: Path, jobs: int) -> Iterator[str]:
-    """Runs the cells; yields the name of one before it is run, or with several processes of the one that was waited for."""
-    if jobs == 1 or len(missing) < 2:
+    """Runs the cells; yields the name of one before it is run, or with several processes of the one that is waited for."""
+    with with_jobs(jobs):
+        results = one_by_one(run_cell if at_once() == 1 else _run_apart, [(each.name, c, folder) for c in missing])
         for cell in missing:
             yield cell.name
-            run_cell(each.name, cell, folder)
-        return
-    # A process of its own for every cell's thread pools; leaving the block terminates them.
-    with multiprocessing.get_context("spawn").Pool(min(jobs, len(missing)), _one_thread) as pool:
-        waiting = [(cell.name, pool.apply_async(run_cell, (each.name, cell, folder))) for cell in missing]
-        for name, outcome in waiting:
-            yield name
-            while not outcome.ready():
-                outcome.wait(0.2)  # short, so that Ctrl-C is seen
-            outcome.get()
+            next(results)
+
+
+def _run_apart(name: str, cell: ExperimentCell, folder: Path) -> FinishedCell:
+    """Runs one cell beside others: in a process of its own by one thread, and Ctrl-C is left to the parent."""
+    if threading.current_thread() is not threading.main_thread():  # of a process whose threads are not ours to set
+        return run_cell(name, cell, folder)
+    import torch
+
+    threads, answer = torch.get_num_threads(), signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    try:
+        return run_cell(name, cell, folder)
+    finally:
+        torch.set_num_threads(threads)
+        signal.signal(signal.SIGINT, answer)
 
 
 def run_cell(name: str, cell: ExperimentCell, folder: Path) -> FinishedCell:
@@ -260,14 +269,6 @@ def run_cell(name: str, cell: ExperimentCell, folder: Path) -> FinishedCell:
         warnings.simplefilter("ignore")  # fits of published settings are what they are: the results show it
         result = each.run(cell.settings)
     return ResultStore(folder, each).write(cell, result, time.process_time() - began)
-
-
-def _one_thread() -> None:
-    """Prepares a process of the pool: one thread, and Ctrl-C is left to the parent."""
-    import torch
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from splinework.nn.network import KAN
-from splinework.tabular.ensemble import BatchSampler, ProgressCallback
+from splinework.tabular.ensemble import Adam, BatchSampler, ProgressCallback
 from splinework.tabular.tasks import Task
 
 LEARNING_RATE = 2e-3
@@ -48,15 +48,13 @@ def continue_training(
     count = len(u)
     batch = min(BATCH_SIZE, count)
     steps = min(max_iter, max(MIN_STEPS, min(MAX_STEPS, MAX_EPOCHS * -(-count // batch))))
-    adam = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=LEARNING_RATE)
+    adam = Adam([p for p in model.parameters() if p.requires_grad])
     order, loss = BatchSampler(count, batch, generator), float("nan")
     for step in range(1, steps + 1):
         rows = next(order)
-        adam.param_groups[0]["lr"] = LEARNING_RATE * (1 - (step - 1) / steps)
-        adam.zero_grad(set_to_none=True)
         outputs = model.unit_forward(u[rows])
-        (weights[rows] @ task.loss(outputs, t[rows]) / batch).backward()
-        adam.step()
+        outputs.backward(weights[rows, None] / batch * task.slope(outputs.detach(), t[rows]))
+        adam.step(LEARNING_RATE * (1 - (step - 1) / steps))
         if step % max(1, steps // N_REPORTS) == 0 or step == steps:
             with torch.no_grad():
                 loss = float(weights @ task.loss(model.unit_forward(u), t)) / count

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
@@ -193,19 +194,17 @@ def train_ensemble(
     rows = _SinglePrecisionRows.of(u, y, weights, offsets, fold, settings)
     parameters = [p for p in net.parameters() if p.requires_grad]
     decays = _decays(net, settings)
-    adam = torch.optim.Adam(parameters, lr=settings.learning_rate, betas=(0.9, 0.99), fused=True)
+    optimiser = Adam(parameters, betas=(0.9, 0.99))
     order = BatchSampler(len(u), rows.batch_size, generator)
     every = max(1, settings.steps // N_EVALUATIONS)
     for step in range(1, settings.steps + 1):
         rate = settings.learning_rate * min(1.0, step / WARMUP_STEPS)
         rate = rate * 0.5 * (1 + math.cos(math.pi * (step - 1) / settings.steps))
-        adam.param_groups[0]["lr"] = rate
-        adam.zero_grad(set_to_none=True)
-        rows.loss(net, next(order), task).backward()
+        rows.differentiate(net, next(order), task)
         with torch.no_grad():
             for parameter, decay in decays:
                 parameter.mul_(1 - rate * decay)
-        adam.step()
+        optimiser.step(rate)
         if directed is not None:
             directed.project_all(net)
         if step % every == 0 or step == settings.steps:
@@ -256,12 +255,42 @@ class _SinglePrecisionRows:
         everywhere = offsets[:, : settings.members].repeat(1, groups, 1)
         return cls(u.float(), y.float(), seen.float(), everywhere.float(), min(settings.batch_size, len(u)))
 
-    def loss(self, net: KAN, rows: Tensor, task: Task) -> Tensor:
-        """The sum of the members' losses; they share no parameters, so each gets its own gradient."""
-        offsets = self.offsets[rows]
-        outputs = offsets + net.unit_forward(self.u[rows]).view(offsets.shape)
+    def differentiate(self, net: KAN, rows: Tensor, task: Task) -> None:
+        """Adds the gradient of the sum of the members' losses; they share no parameters, so each gets its own."""
+        corrections, offsets = net.unit_forward(self.u[rows]), self.offsets[rows]
+        outputs = offsets + corrections.detach().view(offsets.shape)
         targets = self.y[rows][:, None].expand(offsets.shape)
-        return (self.weights[rows] * task.loss(outputs, targets)).sum() / len(rows)
+        slopes = task.slope(outputs.flatten(0, 1), targets.flatten(0, 1)).view(offsets.shape)
+        corrections.backward((self.weights[rows, :, None] / len(rows) * slopes).flatten(1))
+
+
+class Adam:
+    """Adam (Kingma & Ba 2015) on the gradients that parameters have, which it takes from them.
+
+    An optimiser object of torch loads torch's compiler when it is made, which takes longer than many a training here.
+
+    Args:
+        parameters: What is moved.
+        betas: The shares that the two running means keep.
+    """
+
+    def __init__(self, parameters: Sequence[Tensor], betas: tuple[float, float] = (0.9, 0.999)) -> None:
+        self._parameters, self._betas = list(parameters), betas
+        self._means, self._squares = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
+        self._counts = [torch.zeros(()) for _ in parameters]
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        """One step of this learning rate."""
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        assert len(gradients) == len(self._parameters)
+        beta1, beta2 = self._betas
+        adam(
+            self._parameters, gradients, self._means, self._squares, [], self._counts,
+            fused=True, amsgrad=False, beta1=beta1, beta2=beta2, lr=rate, weight_decay=0.0, eps=1e-8, maximize=False,
+        )  # fmt: skip
+        for p in self._parameters:
+            p.grad = None
 
 
 class BatchSampler:

@@ -199,7 +199,7 @@ def _take_all_steps(
         What was minimised last; the model before a polish, which held-out rows judged; and whether a smooth estimate taught it.
     """
     judge, final, seed = None, objective, options.seed
-    learned = "rows"
+    learned, teacher = "rows", None
     try:
         if isinstance(objective, DataObjective) and is_linear(objective, plan) and not run.over:
             if rows.held_out is not None and rows.held_out_automatically:  # nothing is left for them to judge
@@ -212,7 +212,7 @@ def _take_all_steps(
                 fit_additive(run, objective, plan)
             return objective, None, True
         if isinstance(objective, DataObjective) and is_teachable(objective, plan, options):
-            learned = run_taught_stages(run, objective, plan, seed)
+            learned, teacher = run_taught_stages(run, objective, plan, seed)
         else:
             run_stages(run, objective, plan)
         # A stream keeps its held-out rows for itself: they are few of many, and each step would be one more pass.
@@ -226,7 +226,7 @@ def _take_all_steps(
             whole = replace(objective, u=everything.u, t=everything.t, weights=everything.weights)
             final = whole
             if learned != "rows":
-                finish(run, whole, plan, seed, learned)
+                finish(run, whole, plan, seed, teacher if learned == "process" else None)
             elif not polish(run, whole, plan) or polish_strays(run, objective.on(judge), held_out, seed):
                 judge, final = None, objective
         if judge is None and learned == "rows" and isinstance(objective, DataObjective):

@@ -8,7 +8,7 @@ the squared exponential for smooth functions, or Matérn's of smoothness 5/2 or 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -24,16 +24,42 @@ MAX_EVIDENCE_ROWS = 300
 """Rows that hyperparameters are estimated from: few numbers need no more, and an evaluation costs the cube."""
 MAX_EXACT_ROWS, N_INDUCING_ROWS = 2000, 1000
 """Rows up to which the process is exact; with more it is a regression on the covariances with a sample of this size."""
-TRIAL_ITERATIONS, MAX_ITERATIONS = 12, 80
-"""Iterations of L-BFGS from each start, and from the best of them on."""
+TRIAL_ROWS, TRIAL_ITERATIONS, MAX_ITERATIONS = 150, 12, 80
+"""Rows and iterations of L-BFGS by which the starts are compared, and most iterations from the best of them on, on all rows."""
+MIN_GAIN = 1e-6
+"""Share of the log density that an iteration must gain, or there are no more: a thousandth of a unit, where two are evidence."""
 START_LENGTHS = (1.5, 0.4)
 """Length scales that the search begins with, in standard deviations of an input, times the root of the number of inputs."""
 MIN_NOISE, MAX_NOISE = 1e-6, 2.0
 """Bounds of the noise's standard deviation, in standard deviations of y."""
 
 
-CovarianceParts = tuple[Tensor, Tensor, Tensor, Tensor, list[tuple[Tensor, Tensor]]]
-"""What a covariance is the sum of; see `Covariance.parts`."""
+@dataclass(frozen=True)
+class RowPairs:
+    """All pairs of N rows, each once, and each row with itself: what a symmetric matrix is made of, P = N (N + 1) / 2 numbers.
+
+    Attributes:
+        places: Where the pair is in the flattened lower triangle, `(P,)`.
+        counts: How often it is in the whole matrix, `(P,)`: 2, or 1 on the diagonal.
+        gaps: Squared distances along each input, `(inputs, P)`.
+        products: Products of the two values of each input, `(inputs, P)`.
+    """
+
+    places: Tensor
+    counts: Tensor
+    gaps: Tensor
+    products: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor) -> RowPairs:
+        """Those of x `(N, inputs)`.
+
+        >>> RowPairs.of(torch.tensor([[1.0], [3.0]])).gaps
+        tensor([[0., 4., 0.]])
+        """
+        i, j = torch.tril_indices(len(x), len(x))
+        one, other = x[i].T.contiguous(), x[j].T.contiguous()
+        return cls(i * len(x) + j, 2.0 - (i == j).to(x), (one - other).square_(), one * other)
 
 
 @dataclass(frozen=True)
@@ -59,69 +85,50 @@ class Covariance:
 
     def __call__(self, x: Tensor, z: Tensor) -> Tensor:
         """Covariances `(N, M)` without noise of `x (N, inputs)` and `z (M, inputs)`."""
-        return self.parts(x, z)[0]
+        a, b = x / self._of(2), z / self._of(2)
+        squares = (a.square().sum(1)[:, None] + b.square().sum(1)).addmm_(a, b.T, alpha=-2).clamp_min_(0)
+        total = kappa(self.family, squares)[0].mul_(math.exp(2 * float(self.values[1])))
+        total = torch.addmm(total, x * self._of(3), (z * self._of(3)).T).add_(1)
+        if self.additive:
+            a, b = x / self._of(5), z / self._of(5)
+            for one, other, size in zip(a.T, b.T, self._of(4).square().tolist(), strict=True):
+                total.add_(kappa(self.family, (one[:, None] - other).square_())[0], alpha=size)
+        return total
 
     def variance(self, x: Tensor) -> Tensor:
         """The diagonal of `K(x, x)`, `(N,)`."""
         level = 1 + math.exp(2 * float(self.values[1])) + (float(self._of(4).square().sum()) if self.additive else 0.0)
         return (x * self._of(3)).square().sum(1) + level
 
-    def slopes(self, x: Tensor, weight: Tensor, parts: CovarianceParts) -> Tensor:
-        """Derivatives of `Σ weight ∘ K(x, x)` by the logarithms, the noise's left out: `(len(values) - 1,)`.
+    def expand(self, pairs: RowPairs) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """The covariances of pairs of rows, and their derivatives by all logarithms but the noise's.
 
         Args:
-            x: The points `(N, inputs)`.
-            weight: Contiguous, `(N, N)`.
-            parts: `parts(x, x)`.
+            pairs: P pairs.
+
+        Returns:
+            The covariances `(P,)`, and the function of weights `(P,)` that is the derivative of `Σ weight ∘ covariances`,
+            `(len(values) - 1,)`; it can be called once.
         """
-        _, product, derivative, linear, curves = parts
-        flat, scaled = weight.flatten(), x / self._of(2)
-        by_length = weight * derivative
-        square = 2 * ((scaled.square() * by_length.sum(1)[:, None]).sum(0) - (scaled * (by_length @ scaled)).sum(0))
-        found = [2 * (flat @ product.flatten())[None], -2 * square, 2 * (linear * (weight @ linear)).sum(0)]
-        if self.additive:
-            found.append(torch.stack([2 * (flat @ value.flatten()) for value, _ in curves]))
-            found.append(torch.stack([-2 * (flat @ slope.flatten()) for _, slope in curves]))
-        return torch.cat(found)
+        size, near, slopes = math.exp(2 * float(self.values[1])), self._of(2) ** -2, self._of(3).square()
+        joint, bend = (part.mul_(size) for part in kappa(self.family, near @ pairs.gaps))
+        total = (joint + 1).addmv_(pairs.products.T, slopes)
+        sizes, close = (self._of(4).square(), self._of(5) ** -2) if self.additive else (slopes[:0], near[:0])
+        curves, bends = kappa(self.family, close[:, None] * pairs.gaps[: len(close)])
+        total.addmv_(curves.T, sizes)
+
+        def derivatives(weight: Tensor) -> Tensor:
+            by_length = -2 * near * (pairs.gaps @ bend.mul_(weight))
+            by_width = -2 * sizes * close * (bends.mul_(pairs.gaps[: len(close)]) @ weight)
+            by_slope, by_size = 2 * slopes * (pairs.products @ weight), 2 * sizes * (curves @ weight)
+            return torch.cat([2 * (weight @ joint)[None], by_length, by_slope, by_size, by_width])
+
+        return total, derivatives
 
     def _of(self, part: int) -> Tensor:
         """The exponentials of l, a, b or m: parts 2 to 5."""
         start = 2 + (part - 2) * self.inputs
         return self.values[start : start + self.inputs].exp()
-
-    def parts(self, x: Tensor, z: Tensor, gaps: Sequence[Tensor] | None = None) -> CovarianceParts:
-        """The sum; the joint term and its derivative by the squared distance; `aᵢ xᵢ`; each curve, and `r² κ'(r²)` of it.
-
-        Args:
-            x: Points `(N, inputs)`.
-            z: Points `(M, inputs)`.
-            gaps: `gaps_between(x, z)`, where known already.
-        """
-        a, b = x / self._of(2), z / self._of(2)
-        squares = (a.square().sum(1)[:, None] + b.square().sum(1)).addmm_(a, b.T, alpha=-2).clamp_min_(0)
-        size = math.exp(2 * float(self.values[1]))
-        product, derivative = (part.mul_(size) for part in kappa(self.family, squares))
-        linear = x * self._of(3)
-        total = torch.addmm(product, linear, (z * self._of(3)).T).add_(1)
-        curves = []
-        if self.additive:
-            sizes, lengths = self._of(4).square().tolist(), self._of(5).tolist()
-            for gap, size, length in zip(gaps or gaps_between(x, z), sizes, lengths, strict=True):
-                if self.family == "squared exponential":
-                    value = (gap * (-0.5 / length**2)).add_(math.log(size)).exp_()
-                    slope = (value * gap).mul_(-0.5 / length**2)
-                else:
-                    square = gap / length**2
-                    value, slope = kappa(self.family, square)
-                    value, slope = value.mul_(size), slope.mul_(square).mul_(size)
-                curves.append((value, slope))
-                total += value
-        return total, product, derivative, linear, curves
-
-
-def gaps_between(x: Tensor, z: Tensor) -> list[Tensor]:
-    """The squared distances along each input, `(N, M)` each, of `x (N, inputs)` and `z (M, inputs)`."""
-    return [(one[:, None] - other).square_() for one, other in zip(x.T, z.T, strict=True)]
 
 
 def kappa(family: Family, square: Tensor) -> tuple[Tensor, Tensor]:
@@ -196,7 +203,9 @@ class GaussianProcess:
 
 
 @torch.no_grad()
-def fit_process(x: Tensor, y: Tensor, *, weights: Tensor | None = None, seed: int = 0) -> GaussianProcess:
+def fit_process(
+    x: Tensor, y: Tensor, *, weights: Tensor | None = None, seed: int = 0, begun: Covariance | None = None
+) -> GaussianProcess:
     """Hyperparameters of the largest marginal likelihood, and the posterior mean.
 
     Args:
@@ -204,6 +213,7 @@ def fit_process(x: Tensor, y: Tensor, *, weights: Tensor | None = None, seed: in
         y: Targets `(N,)`.
         weights: Row weights `(N,)` of mean 1: the variance of a row's noise is inversely proportional to its weight.
         seed: Seed of the sample of rows that hyperparameters are estimated from.
+        begun: The covariance of a process of nearly the same rows, from which the search goes on; None searches from the start.
 
     Returns:
         The process.
@@ -221,7 +231,7 @@ def fit_process(x: Tensor, y: Tensor, *, weights: Tensor | None = None, seed: in
     order = torch.randperm(len(z), generator=torch.Generator().manual_seed(seed))
     inverse = torch.ones_like(t) if weights is None else 1 / weights.clamp_min(1e-6)
     few = order[:MAX_EVIDENCE_ROWS]
-    covariance, evidence = _estimate(z[few], t[few], inverse[few])
+    covariance, evidence = _estimate(z[few], t[few], inverse[few], begun)
     nodes = z if len(z) <= MAX_EXACT_ROWS else z[order[:N_INDUCING_ROWS]]
     loads, left_out, factor = _condition(covariance, z, t, inverse, nodes)
     return GaussianProcess(covariance, evidence, shift, scale, centre, spread, nodes, loads, spread * left_out, factor)
@@ -259,36 +269,44 @@ def cholesky_factor(matrix: Tensor) -> Tensor:
     return factor
 
 
-def _estimate(z: Tensor, t: Tensor, inverse: Tensor) -> tuple[Covariance, float]:
-    """The covariance of the largest posterior density: family and start first, then a curve per input besides."""
-    inputs = z.shape[1]
-    tried = []
+def _estimate(z: Tensor, t: Tensor, inverse: Tensor, begun: Covariance | None = None) -> tuple[Covariance, float]:
+    """The covariance of the largest posterior density: family and start first, then a curve per input besides.
+
+    Where a covariance of nearly the same rows is known, the search goes on from there.
+    """
+    inputs, pairs = z.shape[1], RowPairs.of(z)
+    if begun is not None:
+        return _maximise(begun, pairs, t, inverse, MAX_ITERATIONS)
+    tried, some = [], RowPairs.of(z[:TRIAL_ROWS])
     for family in FAMILIES:
         for length in START_LENGTHS:
             values = torch.full((2 + 2 * inputs,), math.log(length * math.sqrt(inputs)), dtype=z.dtype)
             values[0], values[1], values[2 + inputs :] = math.log(0.1), 0.0, math.log(0.1)
-            tried.append(_maximise(Covariance(family, values, inputs), z, t, inverse, TRIAL_ITERATIONS))
+            start = Covariance(family, values, inputs)
+            tried.append(_maximise(start, some, t[:TRIAL_ROWS], inverse[:TRIAL_ROWS], TRIAL_ITERATIONS))
     best = max(tried, key=lambda each: each[1])
-    found = _maximise(best[0], z, t, inverse, MAX_ITERATIONS)
+    found = _maximise(best[0], pairs, t, inverse, MAX_ITERATIONS)
     if inputs == 1:
         return found
     curves = torch.tensor([math.log(0.3), math.log(0.7)], dtype=z.dtype).repeat_interleave(inputs)
     more = replace(found[0], values=torch.cat([found[0].values, curves]), additive=True)
     additive = replace(more, values=more.values.clone())
     additive.values[1] = math.log(0.05)  # a sum of curves and next to nothing else
-    rivals = [_maximise(start, z, t, inverse, MAX_ITERATIONS) for start in (more, additive)]
+    rivals = [_maximise(start, pairs, t, inverse, MAX_ITERATIONS) for start in (more, additive)]
     return max([found, *rivals], key=lambda each: each[1])
 
 
-def _maximise(start: Covariance, z: Tensor, t: Tensor, inverse: Tensor, iterations: int) -> tuple[Covariance, float]:
+def _maximise(
+    start: Covariance, pairs: RowPairs, t: Tensor, inverse: Tensor, iterations: int
+) -> tuple[Covariance, float]:
     """L-BFGS on the logarithms; the covariance with the best values, and the log density there."""
-    d, prior, gaps = start.inputs, _priors(start), gaps_between(z, z) if start.additive else None
+    d, prior = start.inputs, _priors(start)
     low = [math.log(MIN_NOISE), -4.0, *[-4.0] * d, *[-8.0] * d, *([-8.0] * d + [-4.0] * d) * start.additive]
     high = [math.log(MAX_NOISE), 5.0, *[8.0] * d, *[4.0] * d, *([4.0] * d + [5.0] * d) * start.additive]
 
     def cost(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         covariance = replace(start, values=torch.from_numpy(values.copy()))
-        value, slope = _negative_evidence(covariance, z, t, inverse, gaps)
+        value, slope = _negative_evidence(covariance, pairs, t, inverse)
         pulled, pull = prior(covariance.values)
         return value + pulled, (slope + pull).numpy()
 
@@ -298,23 +316,23 @@ def _maximise(start: Covariance, z: Tensor, t: Tensor, inverse: Tensor, iteratio
         jac=True,
         method="L-BFGS-B",
         bounds=list(zip(low, high, strict=True)),
-        options={"maxiter": iterations},
+        options={"maxiter": iterations, "ftol": MIN_GAIN},
     )
     return replace(start, values=torch.from_numpy(found.x)), -float(found.fun)
 
 
-def _negative_evidence(
-    covariance: Covariance, z: Tensor, t: Tensor, inverse: Tensor, gaps: Sequence[Tensor] | None = None
-) -> tuple[float, Tensor]:
+def _negative_evidence(covariance: Covariance, pairs: RowPairs, t: Tensor, inverse: Tensor) -> tuple[float, Tensor]:
     """Minus the log marginal likelihood, without its constant, and its derivatives (R. & W. 2006, eqs. 2.30 and 5.9)."""
-    noise, parts = covariance.noise * inverse, covariance.parts(z, z, gaps)
-    parts[0].diagonal().add_(noise)
-    factor = cholesky_factor(parts[0])
+    noise, (values, derivatives) = covariance.noise * inverse, covariance.expand(pairs)
+    lower = t.new_zeros(len(t), len(t))
+    lower.view(-1)[pairs.places] = values
+    lower.diagonal().add_(noise)
+    factor = cholesky_factor(lower)
     loads = torch.cholesky_solve(t[:, None], factor)
     value = float(t @ loads[:, 0]) / 2 + float(factor.diagonal().log().sum())
     weight = torch.cholesky_inverse(factor).addr_(loads[:, 0], loads[:, 0], alpha=-1).div_(2)
     by_noise = 2 * (weight.diagonal() @ noise)
-    return value, torch.cat([by_noise[None], covariance.slopes(z, weight.contiguous(), parts)])
+    return value, torch.cat([by_noise[None], derivatives(weight.take(pairs.places).mul_(pairs.counts))])
 
 
 def _priors(covariance: Covariance) -> Callable[[Tensor], tuple[float, Tensor]]:

@@ -49,8 +49,9 @@ def squared_error_gradient(model: KAN, x: Tensor, y: Tensor) -> float:
 def step(model: KAN, optimiser: torch.optim.Optimizer, x: Tensor, y: Tensor) -> float:
     """One step of an optimiser on the mean squared error, for a custom training loop.
 
-    The same as `squared_error_gradient(model, x, y); optimiser.step()`. With torch's Adam and AdamW the update is one native
-    call too; their state is where torch keeps it, so that schedulers and `state_dict` work as ever.
+    The same as `squared_error_gradient(model, x, y); optimiser.step()`, or for an optimiser that looks several times in a step,
+    as torch's L-BFGS does, the same as a step with that gradient for its closure. With torch's Adam and AdamW the update is one
+    native call too; their state is where torch keeps it, so that schedulers and `state_dict` work as ever.
 
     Args:
         model: The network.
@@ -73,8 +74,8 @@ def step(model: KAN, optimiser: torch.optim.Optimizer, x: Tensor, y: Tensor) -> 
     """
     from splinework.train.optim.updates import update
 
-    error = squared_error_gradient(model, x, y)
-    update(optimiser)
+    error = update(optimiser, lambda: squared_error_gradient(model, x, y))
+    assert error is not None
     return error
 
 

@@ -53,17 +53,29 @@ def in_parallel(function: Callable[..., Result], tasks: Iterable[tuple[Any, ...]
     >>> in_parallel(pow, [(2, 3), (3, 2)])
     [8, 9]
     """
+    return list(one_by_one(function, tasks))
+
+
+def one_by_one(function: Callable[..., Result], tasks: Iterable[tuple[Any, ...]]) -> Iterator[Result]:
+    """The same, each result as soon as it and those before it are there; a backend without that gives them all at the end.
+
+    In this process a piece of work begins when its result is asked for.
+
+    >>> next(one_by_one(pow, [(2, 3), (3, 2)]))
+    8
+    """
     listed = list(tasks)
     if len(listed) < 2 or jobs() == 1:
-        return [function(*task) for task in listed]
+        yield from (function(*task) for task in listed)
+        return
     import joblib
 
-    found: list[Result] = []
-    for result, warned in joblib.Parallel()(joblib.delayed(_done)(function, task) for task in listed):
-        found.append(result)
+    streams = joblib.parallel.get_active_backend()[0].supports_return_generator
+    work = joblib.Parallel(return_as="generator" if streams else "list")
+    for result, warned in work(joblib.delayed(_done)(function, task) for task in listed):
         for kind, text in warned:
             warn(text) if kind == "FitWarning" else warnings.warn(text, stacklevel=2)
-    return found
+        yield result
 
 
 def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:

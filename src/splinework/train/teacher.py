@@ -68,10 +68,21 @@ class ProcessTeacher:
     share: float = 1.0
 
     @classmethod
-    def of(cls, rows: Samples, seed: int, curves: SumOfCurves | None = None) -> ProcessTeacher:
-        """The teacher fitted to the rows, blended with the curves by weights from out-of-sample errors."""
+    def of(
+        cls, rows: Samples, seed: int, curves: SumOfCurves | None = None, earlier: ProcessTeacher | None = None
+    ) -> ProcessTeacher:
+        """The teacher fitted to the rows, blended with the curves by weights from out-of-sample errors.
+
+        Args:
+            rows: The rows.
+            seed: Seed of the sample of rows that hyperparameters are estimated from.
+            curves: A sum of curves, or None.
+            earlier: A teacher fitted to most of these rows, from which the search for hyperparameters goes on.
+        """
         u, weights = rows.u.cpu(), None if rows.weights is None else rows.weights.cpu()
-        alone = cls(tuple(fit_process(u, column, weights=weights, seed=seed) for column in rows.t.cpu().T))
+        begun = [None] * rows.t.shape[1] if earlier is None else [each.covariance for each in earlier.processes]
+        columns = zip(rows.t.cpu().T, begun, strict=True)
+        alone = cls(tuple(fit_process(u, column, weights=weights, seed=seed, begun=one) for column, one in columns))
         if curves is None:
             return alone
         share = blending_share(alone.left_out, curves.left_out.cpu())
@@ -139,7 +150,9 @@ def is_teachable(objective: DataObjective, plan: TrainingPlan, options: Training
     )
 
 
-def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: TrainingPlan, seed: int) -> str:
+def run_taught_stages(
+    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, seed: int
+) -> tuple[str, ProcessTeacher | None]:
     """Runs the stages of a fit that may have a teacher; the run keeps the best state.
 
     A sum of curves is the simplest network of all: it stays unless held-out rows clearly prefer another one.
@@ -151,7 +164,7 @@ def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: Training
         seed: Seed of the points that are drawn.
 
     Returns:
-        What the best state has learned from: `curves`, a Gaussian `process` or the `rows`.
+        What the best state has learned from: `curves`, a Gaussian `process` or the `rows`; and the process, where there is one.
     """
     judge, curves = run.held_out, None
     if is_estimable(objective) and may_hold_curves(objective.model):
@@ -159,10 +172,11 @@ def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: Training
         if _share_left(curves.left_out, objective) < MAX_CLEAN_SHARE:
             take_curves(run, objective, plan, curves)
             run.history.decide("teacher", "a sum of curves leaves nothing to explain")
-            return "curves"
+            return "curves", None
     taught, process = _run_process_stages(run, objective, plan, seed, curves)
+    learned = "process" if taught else "rows"
     if curves is None or run.over or _is_exact(run, objective):
-        return "process" if taught else "rows"
+        return learned, process
     assert run.best is not None
     assert judge is None or isinstance(judge, DataObjective)
     fresh = new_points(objective.u, N_COMPARED_POINTS, seed)
@@ -170,10 +184,10 @@ def run_taught_stages(run: TrainingRun, objective: DataObjective, plan: Training
     if judge is not None:
         suffices = suffices and not _prefers(run.best, curves, judge, fresh, clearly=True)
     if not (suffices and (judge is not None or process is not None)):
-        return "process" if taught else "rows"
+        return learned, process
     take_curves(run, objective, plan, curves)
     run.history.decide("teacher", "a sum of curves, one per input: held-out rows do not ask for more")
-    return "curves"
+    return "curves", None
 
 
 def _run_process_stages(
@@ -266,10 +280,12 @@ def teach(
     return run.best, f"{len(points)} points of {teacher} taught the network, which differs by {100 * misfit:.2g} %"
 
 
-def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed: int, taught: str) -> None:
-    """The last steps of a network that learned from `curves` or a `process`: these learn from all rows, and it from them."""
+def finish(
+    run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed: int, teacher: ProcessTeacher | None
+) -> None:
+    """The last steps of a network that learned from a process, or from curves: that learns from all rows, and it from that."""
     assert run.best is not None
-    if taught == "curves":
+    if teacher is None:
         run.held_out = None
         take_curves(run, everything, plan, additive_fit(everything.model, rows_of(everything)))
         return
@@ -277,7 +293,7 @@ def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed
     curves = None
     if is_estimable(everything) and may_hold_curves(everything.model):
         curves = additive_fit(everything.model, rows_of(everything))
-    knowing = ProcessTeacher.of(rows_of(everything), seed, curves)
+    knowing = ProcessTeacher.of(rows_of(everything), seed, curves, teacher)
     points = _points(everything, seed)
     student = replace(everything, u=points, t=knowing(points), weights=None)
     run.judge_anew(student, None)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.errors.foreign import explained
+from splinework.kernels import native
 from splinework.train.objective import Objective
 from splinework.train.optim.base import Optimiser, Stepper
 from splinework.train.optim.line_search_descent import Descent
@@ -48,7 +49,7 @@ class LBFGS(Optimiser):
 class _LBFGSStepper(Descent):
     def __init__(self, recipe: LBFGS, objective: Objective) -> None:
         super().__init__(objective)
-        self.pairs: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=recipe.memory)
+        self.pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=recipe.memory)
         """s, y and 1/(sᵀy), oldest first."""
 
     @property
@@ -59,6 +60,11 @@ class _LBFGSStepper(Descent):
         """The two loops of algorithm 7.4, from `H = (sᵀy/yᵀy) I` of the last pair (eq. 7.20)."""
         q = -gradient
         if not self.pairs:
+            return q
+        if native.available() and q.device.type == "cpu" and q.dtype in (torch.float32, torch.float64):
+            addresses = [(s.data_ptr(), y.data_ptr()) for s, y, _ in self.pairs]
+            inverses = [inverse for _, _, inverse in self.pairs]
+            native.module().two_loops(q.dtype == torch.float64, addresses, inverses, q.data_ptr(), q.numel())
             return q
         shares = []
         for s, y, inverse in reversed(self.pairs):
@@ -72,7 +78,7 @@ class _LBFGSStepper(Descent):
 
     def learn(self, s: Tensor, y: Tensor, bend: float) -> None:
         if self.has_curvature(s, y):
-            self.pairs.append((s, y, 1 / s.dot(y)))
+            self.pairs.append((s, y, 1 / float(s.dot(y))))
 
     def forget(self) -> None:
         self.pairs.clear()
@@ -82,4 +88,6 @@ class _LBFGSStepper(Descent):
 
     def remember(self, memory: dict[str, Any]) -> None:
         self.pairs.clear()
-        self.pairs.extend(tuple(t.to(self.gradient) for t in pair) for pair in memory["pairs"])
+        self.pairs.extend(
+            (s.to(self.gradient), y.to(self.gradient), float(inverse)) for s, y, inverse in memory["pairs"]
+        )
