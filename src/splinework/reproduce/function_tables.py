@@ -79,14 +79,12 @@ class FunctionTable(ex.Experiment):
         sweep = {"grids": list(grids), "steps": steps}
         found = []
         for one in chosen:
-            own, inputs, label = (
-                {"function": one.name, "rows": self.rows_count},
-                one.best[0],
-                "{function}, {shape}, seed {seed}",
-            )
+            own, inputs = {"function": one.name, "rows": self.rows_count}, one.best[0]
+            label = "{function}, {shape}, seed {seed}"
             shapes = [list(shape) for shape in dict.fromkeys([one.best] if quick else [one.best, one.smallest])]
             axes = {"shape": shapes, "seed": range(seeds)}
             found += ex.swept(f"paper, {label}", {**own, **sweep, "method": "paper"}, **axes)
+            axes["shape"] = [*shapes, *([[inputs, self.wide, 1]] if [inputs, self.wide, 1] not in shapes else [])]
             found += ex.swept(f"default, {label}", {**own, "method": "ours"}, **axes)
             sparse = {**own, "method": "sparse", "shape": [inputs, self.wide, 1]}
             found += ex.swept("sparsify, {function}, seed {seed}", sparse, seed=range(seeds))
