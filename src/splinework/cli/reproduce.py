@@ -122,4 +122,6 @@ def _show(result: ExperimentResult) -> None:
     click.echo((result.folder / "table.md").read_text(encoding="utf-8"))
     if result.foreign:
         click.echo(f"{result.foreign} results there are of another recipe or version; they were not used")
-    click.echo(f"{'all checks met' if result.met else 'not all checks met'}: {result.folder}\n")
+    whole = len(result.finished) == result.cells
+    state = "all checks met" if result.met else "not all checks met" if whole else "not all cells were run"
+    click.echo(f"{state}: {result.folder}\n")

@@ -74,9 +74,8 @@ class AuxiliaryVariables(ex.Experiment):
     def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
         found, place = [], "authors' notebook Interp_8"
         for given in GIVEN:
-            cells, known = ex.matching(finished, given=given), {"place": place, "published": NOTEBOOK}
-            own = known if given == "β and γ" else {}
-            found.append(ex.compared(f"given {given}", "test RMSE", cells, "error", **own))
+            cells, published = ex.matching(finished, given=given), NOTEBOOK if given == "β and γ" else None
+            found.append(ex.compared(f"given {given}", "test RMSE", cells, "error", published=published, place=place))
         formulas = ex.matching(finished, method="formula")
         law = {"ours": ex.first_of(formulas, "formula"), "ours_reached": ex.every_of(formulas, "right"), "place": place}
         return [*found, ex.ComparisonRow("formula, given nothing", "text", "m0·γ, given γ", **law)]

@@ -67,13 +67,17 @@ class ClassIncremental(ex.Experiment):
         return {"overall": overall, "phases": last, "parameters": count(module)}
 
     def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
-        options = {"by": "model", "columns": COLUMNS, "better": "higher"}
+        options: dict[str, Any] = {"by": "model", "columns": COLUMNS, "better": "higher"}
         found = []
         for n, classes in enumerate(PHASES):
             name, how = f"digits {classes[0]} to {classes[-1]} after the last phase", partial(_median, place=n)
             found.append(ex.compared(name, "test accuracy", finished, "phases", how=how, place="§4.4", **options))
         name, how = "all digits after the last phase", partial(_median, place=-1)
-        own = {"published": "KAN below MLP", "place": "§4.4, Table 3", "note": "reached: as the MLP or better"}
+        own: dict[str, Any] = {
+            "published": "KAN below MLP",
+            "place": "§4.4, Table 3",
+            "note": "reached: as the MLP or better",
+        }
         row = ex.compared(name, "test accuracy", finished, "overall", how=how, **options, **own)
         if row.paper is None or row.ours is None or row.rival is None:
             return [*found, row]

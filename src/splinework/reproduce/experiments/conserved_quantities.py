@@ -133,7 +133,7 @@ class ConservedQuantities(ex.Experiment):
             ours = "; ".join(cells[0].result["formulas"]) if cells else None
             known = "; ".join(system.expected) or "two energies and the angular momentum"
             published = {"published": system.published, "place": "§5"} if system.published else {}
-            shown = {"ours": ours, "rival": known, "ours_reached": reached, **published}
+            shown: dict[str, Any] = {"ours": ours, "rival": known, "ours_reached": reached, **published}
             found.append(ex.ComparisonRow(system.title, f"{system.count} independent", **shown))
         return found
 

@@ -74,25 +74,23 @@ class ContinualLearning(ex.Experiment):
     minutes: ClassVar[tuple[float, float]] = (0.8, 2.5)
 
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
-        found = []
-        for seed in range(1 if scale == "quick" else self.seeds):
-            common = {"rows": self.rows_count, "steps": self.steps, "seed": seed}
-            line = {**common, "problem": "line", "shape": [1, 1], "grid": self.grid}
-            for name in SETTINGS:
-                found.append(ex.ExperimentCell(f"{name}, seed {seed}", {**line, "method": "paper", "setting": name}))
-            found.append(ex.ExperimentCell(f"default, seed {seed}", {**line, "method": "default"}))
-            found.append(ex.ExperimentCell(f"recipe, seed {seed}", {**line, "method": "recipe"}))
-            perceptron = {**common, "problem": "line", "method": "rival", "shape": [1, 50, 50, 1]}
-            found.append(ex.ExperimentCell(f"MLP, seed {seed}", perceptron))
-            for width in (2, 5):
-                deep = {**line, "shape": [1, width, 1], "grid": self.square_grid, "method": "recipe"}
-                found.append(ex.ExperimentCell(f"recipe, [1, {width}, 1], seed {seed}", deep))
-            flat = {**line, "problem": "sum", "shape": [2, 1], "method": "recipe"}
-            found.append(ex.ExperimentCell(f"recipe, sum of two lines, seed {seed}", flat))
-            square = {**common, "problem": "square", "shape": [2, 5, 1], "grid": self.square_grid, "method": "recipe"}
-            found.append(ex.ExperimentCell(f"recipe, square, seed {seed}", square))
-            square = {**common, "problem": "square", "method": "rival", "shape": [2, 50, 50, 1]}
-            found.append(ex.ExperimentCell(f"MLP, square, seed {seed}", square))
+        common = {"rows": self.rows_count, "steps": self.steps}
+        line = {**common, "problem": "line", "shape": [1, 1], "grid": self.grid}
+        square = {**common, "problem": "square"}
+        deep = {**line, "method": "recipe", "grid": self.square_grid}
+        others: list[tuple[str, dict[str, Any]]] = [
+            ("default", {**line, "method": "default"}),
+            ("recipe", {**line, "method": "recipe"}),
+            ("MLP", {**common, "problem": "line", "method": "rival", "shape": [1, 50, 50, 1]}),
+            *((f"recipe, [1, {width}, 1]", {**deep, "shape": [1, width, 1]}) for width in (2, 5)),
+            ("recipe, sum of two lines", {**line, "method": "recipe", "problem": "sum", "shape": [2, 1]}),
+            ("recipe, square", {**square, "method": "recipe", "shape": [2, 5, 1], "grid": self.square_grid}),
+            ("MLP, square", {**square, "method": "rival", "shape": [2, 50, 50, 1]}),
+        ]
+        seeds = range(1 if scale == "quick" else self.seeds)
+        found = ex.swept("{setting}, seed {seed}", {**line, "method": "paper"}, setting=SETTINGS, seed=seeds)
+        for name, settings in others:
+            found += ex.swept(f"{name}, seed {{seed}}", settings, seed=seeds)
         return found
 
     def run(self, settings: ex.Values) -> ex.Values:
@@ -116,70 +114,58 @@ class ContinualLearning(ex.Experiment):
         return {**result, "last": result["everywhere"][-1], "on_seen": result["seen"][-1]}
 
     def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
-        line = ex.matching(finished, problem="line")
-        own, default = ex.matching(line, method="paper", setting="paper"), ex.matching(line, method="default")
-        recipe, rival = ex.matching(line, method="recipe", shape=[1, 1]), ex.matching(line, method="rival")
-        training, end = _training(recipe), ex.median_of(default, "last")
-        rounded = None if training is None else float(f"{training:.2e}") <= PUBLISHED_TRAINING
+        line, flat = (ex.matching(finished, problem=problem) for problem in ("line", "sum"))
+        paper, recipe, rival = (
+            ex.matching(line, method="paper", setting="paper"),
+            ex.matching(line, method="recipe", shape=[1, 1]),
+            ex.matching(line, method="rival"),
+        )
+        training = _training(recipe)
+        worst: dict[str, Any] = {"paper": _training(paper), "ours": training, "rival": _training(rival)}
+        worst["ours_reached"] = None if training is None else float(f"{training:.2e}") <= PUBLISHED_TRAINING
+        worst |= {"place": "notebook Example_8, every phase", "note": "ours: the recipe, compared as printed"}
+        ends: dict[str, Any] = {"paper": ex.median_of(paper, "last"), "ours": ex.median_of(recipe, "last")}
+        ends |= {"rival": ex.median_of(rival, "last"), "place": "Fig. 3.4, no number", "note": "ours: the recipe"}
+        default = ex.median_of(ex.matching(line, method="default"), "last")
         found = [
+            ex.ComparisonRow("training rows, worst phase", "RMSE", PUBLISHED_TRAINING, **worst),
+            ex.ComparisonRow("all of [-1, 1], recipe", "RMSE", **ends),
             ex.ComparisonRow(
-                "training rows, worst phase",
-                "RMSE",
-                published=PUBLISHED_TRAINING,
-                paper=_training(own),
-                ours=training,
-                rival=_training(rival),
-                place="notebook Example_8, every phase",
-                ours_reached=rounded,
-                note="ours: the recipe, compared as printed",
-            ),
-            ex.ComparisonRow(
-                "all of [-1, 1], recipe",
-                "RMSE",
-                paper=ex.median_of(own, "last"),
-                ours=ex.median_of(recipe, "last"),
-                rival=ex.median_of(rival, "last"),
-                place="Fig. 3.4, no number",
-                note="ours: the recipe",
-            ),
-            ex.ComparisonRow(
-                "all of [-1, 1], default", "RMSE", ours=end, note="begins anew with every fit and forgets"
+                "all of [-1, 1], default", "RMSE", ours=default, note="begins anew with every fit and forgets"
             ),
         ]
         for name in list(SETTINGS)[1:]:
             value = ex.median_of(ex.matching(line, method="paper", setting=name), "last")
             found.append(ex.ComparisonRow(f"paper's settings {name}", "RMSE", paper=value))
         for width in (2, 5):
-            value = ex.median_of(ex.matching(line, shape=[1, width, 1]), "last")
-            note = "a hidden node meets every phase"
+            value, note = (
+                ex.median_of(ex.matching(line, shape=[1, width, 1]), "last"),
+                "a hidden node meets every phase",
+            )
             found.append(ex.ComparisonRow(f"recipe, [1, {width}, 1]", "RMSE", ours=value, note=note))
-        flat = ex.matching(finished, problem="sum")
         note = "off the diagonal each phase leaves open how a constant is shared by the two edges"
-        for key, where in (("on_seen", "rows seen"), ("last", "the square")):
-            label = f"recipe, sum of two lines, {where}"
-            found.append(ex.ComparisonRow(label, "RMSE", ours=ex.median_of(flat, key), note=note))
-        square, other = (ex.matching(finished, problem="square", method=method) for method in ("recipe", "rival"))
-        for key, where in (("on_seen", "rows seen"), ("last", "the square")):
-            label, note = f"recipe, peaks on a square, {where}", "peaks of two inputs need hidden nodes"
-            ours, theirs = ex.median_of(square, key), ex.median_of(other, key)
-            found.append(ex.ComparisonRow(label, "RMSE", ours=ours, rival=theirs, note=note))
+        alone = "peaks of two inputs need hidden nodes"
+        shown = (
+            ("sum of two lines", flat, note),
+            ("peaks on a square", ex.matching(finished, problem="square"), alone),
+        )
+        for name, cells, note in shown:
+            for key, where in (("on_seen", "rows seen"), ("last", "the square")):
+                columns = {"ours": "recipe", "rival": "rival"}
+                found.append(ex.compared(f"recipe, {name}, {where}", "RMSE", cells, key, columns=columns, note=note))
         return found
 
     def checks(self, finished: ex.Cells) -> list[ex.BoundCheck]:
         line = ex.matching(finished, problem="line", shape=[1, 1])
         local = [*ex.matching(line, method="paper", setting="paper"), *ex.matching(line, method="recipe")]
-        if not local:
-            return []
-        most = max(max(cell.result["untouched"]) for cell in local)
-        worst = max(cell.result["last"] for cell in local)
+        most = max((max(each) for each in ex.values_of(local, "untouched")), default=None)
+        end, most_text = max(ex.values_of(local, "last"), default=None), f"{most or 0:g}"
         found = [
-            ex.BoundCheck("coefficients that meet no row of a phase change by exactly 0", f"{most:g}", most == 0),
-            ex.BoundCheck(
-                f"RMSE over all of [-1, 1] after five phases at most {MAX_ERROR:g}", f"{worst:.2g}", worst <= MAX_ERROR
-            ),
+            *ex.bounded("coefficients that meet no row of a phase change by exactly 0", most, most=0, text=most_text),
+            *ex.bounded("RMSE over all of [-1, 1] after five phases at most {}", end, most=MAX_ERROR),
         ]
         changed = [cell for name in list(SETTINGS)[1:] for cell in ex.matching(line, method="paper", setting=name)]
-        if changed:
+        if local and changed:
             least = min(changed, key=lambda cell: float(cell.result["last"]))
             text = "every single change of the paper's settings makes it forget (RMSE above 0.01)"
             value = f"least {least.result['last']:.2g}, {least.settings['setting']}"

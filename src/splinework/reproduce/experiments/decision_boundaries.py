@@ -57,9 +57,9 @@ class DecisionBoundaries(ex.Experiment):
             best = sw.discover_classes(x.numpy(), y[:, 0].numpy(), budget=settings["budget"], **quiet).best
             chance, text = torch.as_tensor(best.numpy()(test.numpy()))[:, None], str(best)
         elif method == "rival":
-            begun = MLP([x.shape[1], 20, 20, 1], activation="tanh", **own)
-            options = {"optimiser": "lbfgs", "validation_fraction": 0.0, "seed": seed}
-            chance = fit_mlp(begun, x, y, steps=600, **options)(test).detach()
+            mlp = MLP([x.shape[1], 20, 20, 1], activation="tanh", **own)
+            fitted = fit_mlp(mlp, x, y, steps=600, optimiser="lbfgs", seed=seed, validation_fraction=0.0)
+            chance = fitted(test).detach()
         elif method == "paper":
             shape, grids, steps = ([2, 1], [3], 20) if task == "moons" else ([3, 1, 1], [3, 5, 10, 20], 50)
             begun = sw.KAN.paper(shape, **own)
@@ -67,8 +67,9 @@ class DecisionBoundaries(ex.Experiment):
             options = sw.train.TrainingOptions.paper(grids=grids, steps=steps, **quiet)
             chance = sw.fit(begun, x, y, options=options).model(test).detach()
         elif task == "moons":
-            fitted = sw.KANClassifier(random_state=seed).fit(x.numpy(), y[:, 0].numpy())
-            chance = torch.as_tensor(fitted.predict_proba(test.numpy())[:, 1:])
+            classifier: Any = sw.KANClassifier
+            found = classifier(random_state=seed).fit(x.numpy(), y[:, 0].numpy())
+            chance = torch.as_tensor(found.predict_proba(test.numpy())[:, 1:])
         else:
             chance = sw.fit(sw.KAN([3, 1], **own), x, y, loss="logistic", **quiet).model(test).detach().sigmoid()
         right = float(((chance > 0.5) == (truth > 0.5)).double().mean())

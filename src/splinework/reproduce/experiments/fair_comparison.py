@@ -87,7 +87,7 @@ class FairComparison(ex.Experiment):
         found = []
         for task, kind in KINDS.items():
             cells, high = ex.matching(finished, task=task), task in CLASSES
-            value = {model: ex.median_of(ex.matching(cells, model=model), "score") for model in MODELS}
+            value: dict[str, Any] = {model: ex.median_of(ex.matching(cells, model=model), "score") for model in MODELS}
             row = ex.compared(
                 f"{kind}: {task}", "test accuracy" if high else "test RMSE / std", cells, "score",
                 by="model", columns={"paper": "kan", "ours": "ours", "rival": "parameters"},
@@ -95,7 +95,7 @@ class FairComparison(ex.Experiment):
                 place="Figs. 1-4", better="higher" if high else "lower",
             )  # fmt: skip
             if all(each is not None for each in value.values()):
-                good = {model: each if high else -each for model, each in value.items()}  # type: ignore[operator]
+                good = {model: each if high else -each for model, each in value.items()}
                 best = max(good[model] for model in ("parameters", "operations", "local"))
                 note = f"MLP at equal operations {value['operations']:.3g}, by the local count {value['local']:.3g}"
                 kan_wins = (good["kan"] > best) == (kind == "formula")

@@ -69,7 +69,7 @@ class FormulaCompiler(ex.Experiment):
         counts: dict[str, Any] = {"published": "all of 120", "ours_reached": exact == len(every)} if every else {}
         counts |= {"ours": f"{exact} of {len(every)}", "place": "§3"}
         median = float(np.median(np.square(known))) if known else None
-        residual = {"ours": median, "place": "authors' notebook, no. 36"}
+        residual: dict[str, Any] = {"ours": median, "place": "authors' notebook, no. 36"}
         return [
             ex.ComparisonRow("equations compiled exactly", "count", **counts),
             ex.ComparisonRow("squared residual, relative", "median", NOTEBOOK, **residual),

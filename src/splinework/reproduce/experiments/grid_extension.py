@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar, Final, final
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 
@@ -56,22 +56,16 @@ class GridExtension(ex.Experiment):
         grids, steps, seeds = (
             ((3, 5, 10, 20, 50, 100), 50, 1) if scale == "quick" else (self.grids, self.steps, self.seeds)
         )
-        common = {"rows": self.rows_count}
-        found = []
-        for shape in self.shapes:
-            for seed in range(seeds):
-                own = {**common, "shape": list(shape), "seed": seed}
-                by_paper = {**own, "method": "paper", "grids": list(grids), "steps": steps}
-                label = f"{list(shape)}, seed {seed}"
-                found.append(ex.ExperimentCell(f"staircase {label}", by_paper))
-                found.append(ex.ExperimentCell(f"default {label}", {**own, "method": "ours"}))
-        for seed in range(seeds):
-            settings = {**common, "method": "rival", "shape": [2, 16, 16, 1], "seed": seed, "steps": 1800}
-            found.append(ex.ExperimentCell(f"MLP, seed {seed}", settings))
-        for degree in (2, 3, 5):
-            settings = {"method": "rates", "degree": degree, "grids": list(self.rate_grids)}
-            found.append(ex.ExperimentCell(f"rates of degree {degree}", settings))
-        return found
+        own = {"rows": self.rows_count}
+        axes: dict[str, Any] = {"shape": [list(shape) for shape in self.shapes], "seed": range(seeds)}
+        by_paper = {**own, "method": "paper", "grids": list(grids), "steps": steps}
+        rival, rates = {**own, "method": "rival", "shape": [2, 16, 16, 1], "steps": 1800}, {"method": "rates"}
+        return [
+            *ex.swept("staircase {shape}, seed {seed}", by_paper, **axes),
+            *ex.swept("default {shape}, seed {seed}", {**own, "method": "ours"}, **axes),
+            *ex.swept("MLP, seed {seed}", rival, seed=range(seeds)),
+            *ex.swept("rates of degree {degree}", {**rates, "grids": list(self.rate_grids)}, degree=(2, 3, 5)),
+        ]
 
     def run(self, settings: ex.Values) -> ex.Values:
         if settings["method"] == "rates":

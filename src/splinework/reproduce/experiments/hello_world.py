@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final, final
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 import torch
@@ -83,11 +83,11 @@ class HelloWorld(ex.Experiment):
         ours, by_paper = (ex.matching(finished, method=method) for method in ("ours", "paper"))
         first = ex.first_of([cell for cell in ours if cell.result["exact"]], "formula")
         seconds = float(np.median([cell.seconds for cell in ours])) if ours else None
-        own = {"ours": first, "rival": seconds, "ours_reached": first is not None if ours else None}
+        own: dict[str, Any] = {"ours": first, "rival": seconds, "ours_reached": first is not None if ours else None}
         found = [ex.ComparisonRow("formula", "text", "exp(sin(3.14*x1) + x2**2)", **own, place="§2.5.2")]
         for weight in self.weights:
             shares = {"paper": _three(ex.matching(by_paper, weight=weight)), "ours": _three(ours)}
-            options = {"place": "App. C", "better": "higher"}
+            options: dict[str, Any] = {"place": "App. C", "better": "higher"}
             found.append(ex.ComparisonRow(f"three edges, λ = {weight:g}", "share of seeds", **shares, **options))
         exact, place = ex.mean_of(ours, "exact"), "authors' notebook hellokan"
         note = "" if exact is None else f"exact for {exact:.0%} of the seeds"

@@ -105,9 +105,11 @@ class Knots(ex.Experiment):
     def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
         titles = {"all": "[17, 1, classes]", "three": "[3, 1, classes], μ_r, μ_i, λ", "mlp": "MLP of 4 × 64 on all"}
         common: dict[str, Any] = {"better": "higher", "note": "another set: not comparable"}
-        found = []
+        found: list[ex.ComparisonRow] = []
         for model, title in titles.items():
-            own = {"rival" if model == "mlp" else "ours": ex.median_of(ex.matching(finished, model=model), "accuracy")}
+            own: dict[str, Any] = {
+                "rival" if model == "mlp" else "ours": ex.median_of(ex.matching(finished, model=model), "accuracy")
+            }
             own |= {"published": f"{MODELS[model]:.3f}", "place": "Table 3", **common}
             found.append(ex.ComparisonRow(title, "test accuracy", **own))
         scores = ex.values_of(ex.matching(finished, model="formulas"), "scores")

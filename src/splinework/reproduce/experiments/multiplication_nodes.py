@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final, final
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 import torch
@@ -77,8 +77,16 @@ class MultiplicationNodes(ex.Experiment):
             ex.matching(finished, task=task) for task in ("product", "sums", "scores", "inputs")
         )
         short = ["x1*x2" in text and len(text) < 12 for text in ex.values_of(product, "formula")]
-        formula = {"ours": ex.first_of(product, "formula"), "rival": ex.first_of(sums, "formula"), "place": "§2"}
-        errors = {"ours": ex.median_of(product, "error"), "rival": ex.median_of(sums, "error"), "place": "notebook"}
+        formula: dict[str, Any] = {
+            "ours": ex.first_of(product, "formula"),
+            "rival": ex.first_of(sums, "formula"),
+            "place": "§2",
+        }
+        errors: dict[str, Any] = {
+            "ours": ex.median_of(product, "error"),
+            "rival": ex.median_of(sums, "error"),
+            "place": "notebook",
+        }
         found = [
             ex.ComparisonRow("x·y", "formula", "x_1*x_2", **formula, ours_reached=all(short) if short else None),
             ex.ComparisonRow("x·y, pruned", "test RMSE", 1.7e-7, **errors),
@@ -87,15 +95,11 @@ class MultiplicationNodes(ex.Experiment):
             values, true = ([each[i] for each in ex.values_of(scores, key)] for key in ("scores", "true"))
             near = bool(np.allclose(values, true, atol=0.01)) if values else None
             mine = float(np.median(values)) if values else None
-            own = {"ours": mine, "place": "notebook", "better": "higher", "ours_reached": near}
+            own: dict[str, Any] = {"ours": mine, "place": "notebook", "better": "higher", "ours_reached": near}
             found.append(ex.ComparisonRow(f"score of x{i}", "attribution", published, **own))
         share = ex.mean_of(inputs, "right")
-        own = {
-            "ours": share,
-            "place": "notebook",
-            "better": "higher",
-            "ours_reached": None if share is None else share == 1,
-        }
+        own = {"ours": share, "place": "notebook", "better": "higher"}
+        own["ours_reached"] = None if share is None else share == 1
         name = "first eight of 100 inputs in their order"
         return [*found, ex.ComparisonRow(name, "share of seeds", "5, and 1 spurious", **own)]
 

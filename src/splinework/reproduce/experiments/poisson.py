@@ -65,25 +65,26 @@ class PoissonEquation(ex.Experiment):
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
         quick = scale == "quick"
         inside, edge = (500, 160) if quick else self.points
-        found = []
-        for problem in PROBLEMS:
-            for seed in range(1 if quick else self.seeds):
-                own = {"problem": problem, "seed": seed, "inside": inside, "edge": edge}
-                for shape in self.shapes[:2] if quick else self.shapes:
-                    steps, grids = (15, self.grids[:2]) if quick else (self.steps, self.grids)
-                    settings = {**own, "method": "paper", "shape": list(shape), "grids": list(grids), "steps": steps}
-                    found.append(ex.ExperimentCell(f"KAN {list(shape)}, {problem}, seed {seed}", settings))
-                # The default is what a user writes: its points are those of the page on differential equations.
-                settings = {**own, "method": "ours", "shape": [2, 2, 1], "inside": 1500, "edge": 308}
-                found.append(ex.ExperimentCell(f"default, {problem}, seed {seed}", settings))
-                steps, widths = (400, self.widths[:2]) if quick else (self.perceptron_steps, self.widths)
-                for width in widths:
-                    layers = [2, width, width, width, 1]
-                    settings = {**own, "method": "rival", "shape": layers, "steps": steps}
-                    found.append(ex.ExperimentCell(f"MLP {layers}, {problem}, seed {seed}", settings))
-            settings = {"method": "rates", "problem": problem, "degree": 3, "grids": list(self.rate_grids)}
-            found.append(ex.ExperimentCell(f"rates, {problem}", settings))
-        return found
+        steps, grids = (15, self.grids[:2]) if quick else (self.steps, self.grids)
+        mlp_steps, widths = (400, self.widths[:2]) if quick else (self.perceptron_steps, self.widths)
+        shapes = [list(shape) for shape in (self.shapes[:2] if quick else self.shapes)]
+        own, axes = {"inside": inside, "edge": edge}, {"problem": PROBLEMS, "seed": range(1 if quick else self.seeds)}
+        by_paper = {**own, "method": "paper", "grids": list(grids), "steps": steps}
+        # The default is what a user writes: its points are those of the page on differential equations.
+        default = {"inside": 1500, "edge": 308, "method": "ours", "shape": [2, 2, 1]}
+        mlps = [[2, width, width, width, 1] for width in widths]
+        rates = {"method": "rates", "degree": 3, "grids": list(self.rate_grids)}
+        return [
+            *ex.swept("KAN {shape}, {problem}, seed {seed}", by_paper, **axes, shape=shapes),
+            *ex.swept("default, {problem}, seed {seed}", default, **axes),
+            *ex.swept(
+                "MLP {shape}, {problem}, seed {seed}",
+                {**own, "method": "rival", "steps": mlp_steps},
+                **axes,
+                shape=mlps,
+            ),
+            *ex.swept("rates, {problem}", rates, problem=PROBLEMS),
+        ]
 
     def run(self, settings: ex.Values) -> ex.Values:
         problem = settings["problem"]

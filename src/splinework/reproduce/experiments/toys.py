@@ -87,22 +87,17 @@ class Toys(ex.Experiment):
         quick = scale == "quick"
         found = []
         for toy in TOYS:
-            rows = min(toy.rows, QUICK_ROWS) if quick else toy.rows
             grids = toy.grids[: toy.quick_grids] if quick else toy.grids
-            for seed in range(1 if quick else self.seeds):
-                own = {"function": toy.problem, "rows": rows, "seed": seed, "shape": list(toy.shape)}
-                label = f"{toy.problem}, seed {seed}"
-                steps = QUICK_STEPS if quick else self.steps
-                by_paper = {**own, "method": "paper", "grids": list(grids), "steps": steps}
-                found.append(ex.ExperimentCell(f"KAN of the paper, {label}", by_paper))
-                found.append(ex.ExperimentCell(f"default, {label}", {**own, "method": "ours"}))
+            own = {"function": toy.problem, "rows": min(toy.rows, QUICK_ROWS) if quick else toy.rows}
+            ours, seeds = {**own, "method": "ours", "shape": list(toy.shape)}, range(1 if quick else self.seeds)
+            by_paper = {**ours, "method": "paper", "grids": list(grids), "steps": QUICK_STEPS if quick else self.steps}
+            found += ex.swept("KAN of the paper, {function}, seed {seed}", by_paper, seed=seeds)
+            found += ex.swept("default, {function}, seed {seed}", ours, seed=seeds)
             steps, widths = (300, (5, 20)) if quick else (self.perceptron_steps, self.widths)
             for depth in self.depths:
-                for width in widths:
-                    shape = [toy.shape[0], *[width] * (depth - 1), 1]
-                    settings = {"method": "rival", "depth": depth, "seed": 0, "steps": steps, "shape": shape}
-                    settings |= {"function": toy.problem, "rows": rows}
-                    found.append(ex.ExperimentCell(f"MLP {shape}, {toy.problem}", settings))
+                mlps = [[toy.shape[0], *[width] * (depth - 1), 1] for width in widths]
+                rival = {**own, "method": "rival", "depth": depth, "seed": 0, "steps": steps}
+                found += ex.swept("MLP {shape}, {function}", rival, shape=mlps)
         return found
 
     def run(self, settings: ex.Values) -> ex.Values:
@@ -126,8 +121,9 @@ class Toys(ex.Experiment):
             if paper is not None:
                 steps, last, rows = paper.settings["steps"], paper.settings["grids"][-1], paper.settings["rows"]
                 note = f"{rows} rows; paper's method here: {steps} steps on each grid, up to G = {last}"
-            name, known = f"{toy.problem}, {list(toy.shape)}", {"place": "Fig. 3.1, best", "note": note}
-            row = ex.compared(name, "test RMSE", own, "test", how=ex.lowest_of, published=toy.published, **known)
+            name, known = f"{toy.problem}, {list(toy.shape)}", toy.published
+            place = "Fig. 3.1, best"
+            row = ex.compared(name, "test RMSE", own, "test", how=ex.lowest_of, published=known, place=place, note=note)
             found.append(replace(row, ours=ex.median_of(ex.matching(own, method="ours"), "test")))
         return found
 

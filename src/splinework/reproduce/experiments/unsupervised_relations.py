@@ -81,7 +81,7 @@ class UnsupervisedRelations(ex.Experiment):
             "both relations, and no other", share, finished, "all", how=ex.mean_of,
             published="one of the two by seed", place="§4.2, Fig. 4.2", better="higher",
         )  # fmt: skip
-        one = {"paper": ex.mean_of(paper, "one"), "place": "§4.2", "better": "higher"}
+        one: dict[str, Any] = {"paper": ex.mean_of(paper, "one"), "place": "§4.2", "better": "higher"}
         one["paper_reached"] = any(ex.values_of(paper, "one")) if paper else None
         return [
             replace(both, ours_reached=None if both.ours is None else both.ours == 1),
