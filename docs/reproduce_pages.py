@@ -4,7 +4,8 @@
     python docs/reproduce_pages.py                                                        # write the pages of the kept ones
     python docs/reproduce_pages.py --check                                                # fail where a page is not up to date
 
-An experiment's full results are shown where there are any, else its quick ones. Nothing is run here.
+An experiment's full results are shown where there are any, also of a part of the cells (`--only`), else its quick ones. Nothing
+is run here.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ comes out here, our default and a rival side by side.
 ```text
 splinework reproduce --list                    # what there is, how long it takes, how far it is
 splinework reproduce toys --quick              # one experiment, the short recipe
+splinework reproduce feynman --only default    # of the full recipe, the cells of our default alone
 splinework reproduce --jobs 2 --out results    # all of them, in two processes
 ```
 
@@ -51,8 +53,9 @@ results of another version lie beside the new ones and are never mixed with them
 `sw.reproduce.run("toys", quick=True)`, which returns the table, the checks and the results of all cells. An experiment
 is added as a file with a frozen recipe, see `splinework.reproduce.Experiment`.
 
-What KAN 2.0 shows in notebooks alone (auxiliary variables, swapped nodes, a sparse start, two moons, a phase boundary) is beside
-[pykan's notebooks](from-pykan.md#notebooks), each as a script.
+`--only TEXT,…` runs the cells with one of these texts in their names: a row of a table (`--only I.6.2`), a method (`--only
+default,sparsify`), a seed. A table says how many of its cells there are. The notebooks of KAN 2.0, each as a script, are beside
+[pykan's](from-pykan.md#notebooks).
 
 What was found is below, as it came out: a check that is missed is listed as missed. A value is *reached* by our default where it
 is as good as the published one, and by the paper's method where it is within a factor 2 of it (0.01 of an accuracy).

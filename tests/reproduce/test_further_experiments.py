@@ -1,5 +1,6 @@
 """Small cells of toys, relations, phase boundaries, KAN 2.0 and comparisons of others, and laws of what they share."""
 
+import itertools
 import json
 import math
 
@@ -24,6 +25,7 @@ from splinework.reproduce.experiments.language_model import (
     characters,
     forward_part,
 )
+from splinework.reproduce.experiments.modular_structures import STARTS, SWAPPED, nearest
 from splinework.reproduce.experiments.unsupervised_relations import columns
 from splinework.reproduce.module_training import (
     best_rate,
@@ -37,6 +39,7 @@ from splinework.reproduce.module_training import (
 )
 
 SMALL = {
+    "auxiliary-variables": {"method": "paper", "given": "nothing", "seed": 0},
     "class-incremental": {"model": "local", "seed": 0, "steps": 5, "rate": 3e-3},
     "fair-comparison": {"task": "wine", "model": "parameters", "seed": 0, "steps": 5},
     "formula-compiler": {"names": ["I.6.2", "I.9.18"], "rows": 50, "seed": 0},
@@ -47,6 +50,8 @@ SMALL = {
     },
 }
 SLOW = {
+    "decision-boundaries": {"task": "phase", "method": "paper", "seed": 0},
+    "modular-structures": {"task": "exp_sine", "start": "sparse", "steps": 20, "seed": 0},
     "anderson-localisation": {"model": "mosaic", "seed": 0, "sites": 89, "chains": 20},
     "conserved-quantities": {"system": "oscillator", "points": 100, "seed": 0},
     "interpretability-toys": {"toy": "quotient", "method": "paper", "seed": 0, "rows": 100, "weight": 1e-2},
@@ -161,6 +166,23 @@ def test_stresses_are_their_formulas(name):
     x, y = deformations(stress, 50, 0)
     values = sympy.lambdify([sympy.Symbol(each) for each in stress.inputs], sympy.sympify(stress.formula))(*x.T)
     assert np.abs(values - y).max() < 1e-12
+
+
+@pytest.mark.parametrize("sides", [pair for shape in STARTS.values() for pair in itertools.pairwise(shape)] + [(7, 3)])
+def test_a_sparse_start_leaves_no_node_alone_and_joins_the_nearest(sides):
+    edges = nearest(*sides)
+    assert edges.any(0).all()
+    assert edges.any(1).all()
+    assert edges.sum() < sides[0] * sides[1] or min(sides) == 1
+    assert torch.equal(edges, edges.flip(0, 1))  # as symmetric as the line
+
+
+@pytest.mark.parametrize("task", SWAPPED)
+def test_tasks_whose_nodes_are_swapped_fit_their_shapes(task):
+    shape, rows = SWAPPED[task]
+    x, y = rows(0)
+    assert (x.shape[1], y.shape[1], len(x)) == (shape[0], shape[-1], len(y))
+    assert 0.4 < float((y > 0.5).double().mean()) < 0.6 or task == "pairs"
 
 
 def test_the_compiler_has_the_equations_of_the_data_set():

@@ -195,6 +195,22 @@ def test_jobs_that_make_no_sense_are_refused(record, tmp_path, jobs):
     assert record.ran == []
 
 
+@pytest.mark.parametrize(("only", "expected"), [(["2"], [2]), ("3", [3]), (["1", "3"], [1, 3]), ([], [1, 2, 3])])
+def test_cells_with_a_text_in_their_names_alone_are_run_and_the_rest_goes_on(record, tmp_path, only, expected):
+    part = run(tmp_path, only=only)
+    assert record.ran == expected
+    assert (len(part.finished), part.met) == (len(expected), len(expected) == 3)
+    assert run(tmp_path).met
+    assert sorted(record.ran) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("only", [["nothing has this"], [""]])
+def test_a_text_that_no_name_has_is_refused_with_examples(record, tmp_path, only):
+    with pytest.raises(ConfigError, match=r"no cell has .* in its name; the first are 'square of 1'"):
+        run(tmp_path / "new", only=only)
+    assert (record.ran, (tmp_path / "new").exists()) == ([], False)
+
+
 def invoke(*arguments: str):
     return CliRunner().invoke(main, ["reproduce", *arguments], prog_name="splinework")
 

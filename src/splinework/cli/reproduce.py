@@ -31,6 +31,9 @@ class ReproduceOptions:
 
     names: tuple[str, ...] = argument(required=False, nargs=-1, metavar="[NAME]…", shell_complete=_names_complete)
     quick: bool = option(default=False, help="Run the short recipes: fewer seeds, sizes and functions.", group=GROUP)
+    only: tuple[str, ...] = option(
+        metavar="TEXT,…", default=(), help="Run the cells with one of these in their names alone.", group=GROUP
+    )
     show_list: bool = option(
         "--list", default=False, help="List the experiments, their time and how far they are.", group=GROUP
     )
@@ -54,6 +57,7 @@ def reproduce(options: ReproduceOptions) -> None:
       splinework reproduce --list
       splinework reproduce grid-extension --quick
       splinework reproduce --quick --jobs 2 --out results
+      splinework reproduce feynman --only default,sparsify
     """
     from splinework.reproduce.registry import recipe
     from splinework.reproduce.running import run, status
@@ -71,6 +75,7 @@ def reproduce(options: ReproduceOptions) -> None:
                 quick=options.quick,
                 out=options.out,
                 jobs=common.cores(options.jobs),
+                only=options.only,
                 progress=False,
                 on_stage=stages.stage,
             )
@@ -117,4 +122,6 @@ def _show(result: ExperimentResult) -> None:
     click.echo((result.folder / "table.md").read_text(encoding="utf-8"))
     if result.foreign:
         click.echo(f"{result.foreign} results there are of another recipe or version; they were not used")
-    click.echo(f"{'all checks met' if result.met else 'not all checks met'}: {result.folder}\n")
+    whole = len(result.finished) == result.cells
+    state = "all checks met" if result.met else "not all checks met" if whole else "not all cells were run"
+    click.echo(f"{state}: {result.folder}\n")

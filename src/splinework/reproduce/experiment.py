@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, get_args
 
+import numpy as np
+
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Figure
 
 Scale = Literal["quick", "full"]
+Values = Mapping[str, Any]
+"""Plain values of JSON."""
 SCALES: Final[tuple[Scale, ...]] = get_args(Scale)
 OWN_METHOD_FACTOR: Final = 2.0
 """Factor of the published error up to which the paper's own method counts as reproduced."""
@@ -64,6 +69,9 @@ class FinishedCell:
     settings: Mapping[str, Any]
     result: Mapping[str, Any]
     seconds: float
+
+
+Cells = Sequence[FinishedCell]
 
 
 @dataclass(frozen=True)
@@ -181,9 +189,29 @@ class Experiment(ABC):
         """Statements about the results besides the two that are made of the rows (`row_checks`)."""
         return []
 
-    @abstractmethod
     def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
-        """Draws the figure."""
+        """Draws the figure: the numbers of the table, if a subclass has none like the paper's."""
+        from splinework.reproduce.figures import draw_rows
+
+        draw_rows(self.rows(finished), self.rival, figure)
+
+
+# ---------------------------------------------------------------------------- how recipes state cells, values, rows and checks
+
+
+def swept(name: str, common: Values | None = None, /, **axes: Iterable[Any]) -> list[ExperimentCell]:
+    """A cell for each combination of settings, the last axis running fastest.
+
+    Args:
+        name: Name of the cells with settings in braces.
+        common: Settings of all cells.
+        axes: Values of each other setting.
+
+    >>> [cell.name for cell in swept("{model}, seed {seed}", {"rows": 10}, model=["a", "b"], seed=range(2))]
+    ['a, seed 0', 'a, seed 1', 'b, seed 0', 'b, seed 1']
+    """
+    every = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+    return [ExperimentCell(name.format(**{**(common or {}), **own}), {**(common or {}), **own}) for own in every]
 
 
 def matching(finished: Iterable[FinishedCell], **settings: Any) -> list[FinishedCell]:
@@ -196,20 +224,108 @@ def matching(finished: Iterable[FinishedCell], **settings: Any) -> list[Finished
     return [each for each in finished if all(each.settings.get(key) == value for key, value in settings.items())]
 
 
+def values_of(finished: Iterable[FinishedCell], key: str) -> list[Any]:
+    """The values of the results that have this key, without None."""
+    return [each.result[key] for each in finished if each.result.get(key) is not None]
+
+
 def median_of(finished: Iterable[FinishedCell], key: str) -> float | None:
-    """The median of a number of the results; None if no cell has it.
+    """The median of a number of the results, the lower of two; None if no cell has it.
 
     >>> median_of([FinishedCell("a", {}, {"rmse": value}, 0.1) for value in (1.0, 2.0, 9.0)], "rmse")
     2.0
     """
-    values = sorted(each.result[key] for each in finished if each.result.get(key) is not None)
+    values = sorted(values_of(finished, key))
     return None if not values else float(values[(len(values) - 1) // 2])
+
+
+def mean_of(finished: Iterable[FinishedCell], key: str) -> float | None:
+    """The mean of a number of the results, or the share of those that are true; None if no cell has it."""
+    values = values_of(finished, key)
+    return float(np.mean(values)) if values else None
+
+
+def lowest_of(finished: Iterable[FinishedCell], key: str) -> float | None:
+    """The lowest number under a key; None if no cell has it."""
+    return min(map(float, values_of(finished, key)), default=None)
+
+
+def first_of(finished: Iterable[FinishedCell], key: str) -> Any:
+    """The first value under a key; None if no cell has it."""
+    return next(iter(values_of(finished, key)), None)
+
+
+def every_of(finished: Iterable[FinishedCell], key: str) -> bool | None:
+    """Whether what is under a key is true in all cells that have it; None if no cell has it."""
+    values = values_of(finished, key)
+    return all(values) if values else None
 
 
 def best_of(finished: Iterable[FinishedCell], key: str) -> FinishedCell | None:
     """The cell with the lowest number under a key; None if no cell has it."""
     found = [each for each in finished if each.result.get(key) is not None]
     return min(found, key=lambda each: float(each.result[key])) if found else None
+
+
+def compared(
+    name: str,
+    measure: str,
+    finished: Iterable[FinishedCell],
+    key: str,
+    *,
+    by: str = "method",
+    columns: Mapping[str, Any] | None = None,
+    how: Callable[[Iterable[FinishedCell], str], Any] = median_of,
+    **known: Any,
+) -> ComparisonRow:
+    """A row whose columns are made of the results of cells that differ in one setting.
+
+    Args:
+        name: Name of the row.
+        measure: Name of the quantity.
+        finished: Cells.
+        key: Name of the value in the results.
+        by: Setting that tells the columns apart.
+        columns: Value of that setting for `paper`, `ours` and `rival`; by default the names of the columns.
+        how: Function that makes one value of many cells.
+        known: Further attributes of the row.
+
+    >>> cells = [FinishedCell(m, {"method": m}, {"rmse": value}, 0.1) for m, value in (("paper", 0.2), ("ours", 0.1))]
+    >>> row = compared("a", "RMSE", cells, "rmse", published=0.15)
+    >>> row.paper, row.ours, row.rival, row.default_reached
+    (0.2, 0.1, None, True)
+    """
+    cells, of = list(finished), columns if columns is not None else {each: each for each in ("paper", "ours", "rival")}
+    values = {column: how(matching(cells, **{by: value}), key) for column, value in of.items()}
+    return ComparisonRow(name, measure, **values, **known)
+
+
+def bounded(
+    statement: str,
+    value: float | None,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    text: str | None = None,
+) -> list[BoundCheck]:
+    """The check that a value is within a bound; none where there is no value.
+
+    Args:
+        statement: Statement, to which the bound is added where it has braces: `the error is at most {}`.
+        value: Value that was found.
+        least: Lower bound.
+        most: Upper bound.
+        text: Value as text; two digits by default.
+
+    >>> bounded("the error is at most {}", 2e-3, most=1e-2)
+    [BoundCheck(statement='the error is at most 0.01', value='0.002', met=True)]
+    """
+    if value is None:
+        return []
+    bound = least if least is not None else most
+    met = (least is None or value >= least) and (most is None or value <= most)
+    found = text if text is not None else f"{value:.2g}"
+    return [BoundCheck(statement.format("" if bound is None else f"{bound:g}"), found, bool(met))]
 
 
 def row_checks(rows: Sequence[ComparisonRow]) -> list[BoundCheck]:

@@ -6,15 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from splinework.reproduce.experiment import Experiment, FinishedCell
+import numpy as np
+
+from splinework.reproduce.experiment import ComparisonRow, Experiment, FinishedCell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLOURS: Final = {"paper": "#c1440e", "ours": "#24507f", "rival": "#7a8793", "published": "#1f2328"}
 """Colours of the paper's method here, our default, the rival and published values."""
 SIZE: Final = (8.0, 4.5)
 """Width and height in inches."""
+WIDE: Final = 50.0
+"""Ratio of the largest to the smallest number from which on a scale is logarithmic."""
 
 
 def save_figure(experiment: Experiment, finished: Sequence[FinishedCell], path: Path) -> None:
@@ -26,6 +31,30 @@ def save_figure(experiment: Experiment, finished: Sequence[FinishedCell], path: 
         figure = Figure(figsize=SIZE, layout="constrained")
         experiment.draw(finished, figure)
         figure.savefig(path, format="svg", metadata={"Date": None})
+
+
+def draw_rows(rows: Sequence[ComparisonRow], rival: str, figure: Figure) -> None:
+    """Draws the numbers of a table as points, with axes for each measure of which there are any."""
+    labels = {"published": "published", "paper": "paper's method here", "ours": "our default", "rival": rival}
+    found: dict[str, list[ComparisonRow]] = {}
+    for row in rows:
+        if any(np.isfinite(_number(getattr(row, key))) for key in labels):
+            found.setdefault(row.measure, []).append(row)
+    places = figure.subplots(1, max(len(found), 1), squeeze=False)[0]
+    for axes, (measure, own) in zip(places, found.items(), strict=False):
+        values = {key: np.array([_number(getattr(row, key)) for row in own]) for key in labels}
+        for key, label in labels.items():
+            axes.plot(values[key], "o", color=COLOURS[key], label=label)
+        positive = np.concatenate([each[each > 0] for each in values.values()])
+        wide = positive.size > 0 and positive.max() > WIDE * positive.min()
+        axes.set(ylabel=measure, yscale="log" if wide else "linear")
+        axes.set_xticks(range(len(own)), [row.name.partition(", [")[0] for row in own], rotation=60, ha="right")
+        axes.grid(True, axis="y", alpha=0.3)
+        legend(axes)
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else float("nan")
 
 
 def log_axes(axes: Axes, x: str, y: str, title: str = "") -> None:

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from torch import Tensor
 
 import splinework as sw
-from splinework.reproduce.experiment import (
-    BoundCheck,
-    ComparisonRow,
-    Experiment,
-    ExperimentCell,
-    FinishedCell,
-    Scale,
-    best_of,
-    matching,
-)
-from splinework.reproduce.figures import COLOURS, legend
+from splinework.reproduce import experiment as ex
 from splinework.reproduce.paper_method import minimise, paper_network, rmse, train_by_paper
 from splinework.reproduce.rivals import Rows, default_fit, perceptron_fit, tensors
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 MAX_SMALL_ERROR: Final = 1e-2
 """Test RMSE that the smallest shape has to reach."""
@@ -57,7 +44,7 @@ class PublishedFunction:
 
 
 @dataclass(frozen=True)
-class FunctionTable(Experiment):
+class FunctionTable(ex.Experiment):
     """A table of functions. A subclass lists them and draws their rows."""
 
     rows_count: int = 1000
@@ -84,46 +71,35 @@ class FunctionTable(Experiment):
     def sample(self, name: str, count: int, seed: int) -> tuple[Any, Any]:
         """Rows of a function: x `(count, inputs)` and y."""
 
-    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
+    def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
         quick = scale == "quick"
         chosen = self.published()[:: self.quick_every] if quick else self.published()
         grids, steps, seeds = (self.grids[:4], 15, 1) if quick else (self.grids, self.steps, self.seeds)
+        widths, depths, steps_of_mlp = ((5, 20), (3,), 300) if quick else (self.perceptron_widths, self.depths, 1800)
+        sweep = {"grids": list(grids), "steps": steps}
         found = []
         for one in chosen:
-            inputs = one.best[0]
-            for seed in range(seeds):
-                own = {"function": one.name, "rows": self.rows_count, "seed": seed}
-                by_paper = {**own, "grids": list(grids), "steps": steps}
-                for which, shape in (("best", one.best), ("smallest", one.smallest)):
-                    if which == "smallest" and (quick or shape == one.best):
-                        continue
-                    label = f"{one.name}, {list(shape)}, seed {seed}"
-                    settings = {**by_paper, "method": "paper", "shape": list(shape)}
-                    found.append(ExperimentCell(f"paper, {label}", settings))
-                    found.append(ExperimentCell(f"default, {label}", {**own, "method": "ours", "shape": list(shape)}))
-                sparse = {**own, "method": "sparse", "shape": [inputs, self.wide, 1]}
-                found.append(ExperimentCell(f"sparsify, {one.name}, seed {seed}", sparse))
-                if seed:  # sweeps have one seed
-                    continue
-                for depth in () if quick else self.depths:
-                    shape = (inputs, *[self.wide] * (depth - 1), 1)
-                    settings = {**by_paper, "method": "paper", "shape": list(shape)}
-                    found.append(ExperimentCell(f"paper, unpruned, {one.name}, {list(shape)}, seed {seed}", settings))
-                    for penalty in self.penalties:
-                        pruned = {**settings, "method": "pruned", "penalty": penalty}
-                        label = f"{one.name}, {list(shape)}, {penalty:g}, seed {seed}"
-                        found.append(ExperimentCell(f"paper, pruned, {label}", pruned))
-                widths, depths, steps_of_mlp = (
-                    ((5, 20), (3,), 300) if quick else (self.perceptron_widths, self.depths, 1800)
-                )
-                for width in widths:
-                    for depth in depths:
-                        shape = (inputs, *[width] * (depth - 1), 1)
-                        settings = {**own, "method": "rival", "shape": list(shape), "steps": steps_of_mlp}
-                        found.append(ExperimentCell(f"MLP {list(shape)}, {one.name}, seed {seed}", settings))
+            own, inputs = {"function": one.name, "rows": self.rows_count}, one.best[0]
+            label = "{function}, {shape}, seed {seed}"
+            shapes = [list(shape) for shape in dict.fromkeys([one.best] if quick else [one.best, one.smallest])]
+            axes = {"shape": shapes, "seed": range(seeds)}
+            found += ex.swept(f"paper, {label}", {**own, **sweep, "method": "paper"}, **axes)
+            axes["shape"] = [*shapes, *([[inputs, self.wide, 1]] if [inputs, self.wide, 1] not in shapes else [])]
+            found += ex.swept(f"default, {label}", {**own, "method": "ours"}, **axes)
+            sparse = {**own, "method": "sparse", "shape": [inputs, self.wide, 1]}
+            found += ex.swept("sparsify, {function}, seed {seed}", sparse, seed=range(seeds))
+            own["seed"] = 0  # sweeps have one seed
+            wide = [] if quick else [[inputs, *[self.wide] * (depth - 1), 1] for depth in self.depths]
+            unpruned = {**own, **sweep, "method": "paper"}
+            found += ex.swept("paper, unpruned, {function}, {shape}, seed {seed}", unpruned, shape=wide)
+            label, axes = "{function}, {shape}, {penalty:g}, seed {seed}", {"shape": wide, "penalty": self.penalties}
+            found += ex.swept(f"paper, pruned, {label}", {**own, **sweep, "method": "pruned"}, **axes)
+            mlps = [[inputs, *[width] * (depth - 1), 1] for width in widths for depth in depths]
+            rival = {**own, "method": "rival", "steps": steps_of_mlp}
+            found += ex.swept("MLP {shape}, {function}, seed {seed}", rival, shape=mlps)
         return found
 
-    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run(self, settings: ex.Values) -> ex.Values:
         name, seed, shape, method = (settings[key] for key in ("function", "seed", "shape", "method"))
         rows = tensors(*self.sample(name, settings["rows"], seed))
         test = tensors(*self.sample(name, settings["rows"], 10_000 + seed))
@@ -146,75 +122,48 @@ class FunctionTable(Experiment):
             "tests": [stage.test for stage in stages],
         }
 
-    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
+    def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
         found = []
         for one in self.published():
-            own = matching(finished, function=one.name)
+            own = ex.matching(finished, function=one.name)
             if not own:
                 continue
-            paper = best_of([cell for cell in own if cell.settings["method"] in ("paper", "pruned")], "test")
-            ours = best_of(matching(own, method="ours"), "test")
-            sparse, rival = (
-                best_of(matching(own, method="sparse"), "test"),
-                best_of(matching(own, method="rival"), "test"),
-            )
-            notes = [] if ours is None else [f"std of the target {ours.result['spread']:.3g}"]
-            small = _smallest(own)
+            by = {name: ex.matching(own, method=name) for name in ("paper", "pruned", "ours", "sparse", "rival")}
+            ours, sparse = (ex.best_of(by[name], "test") for name in ("ours", "sparse"))
+            small, notes = _smallest(own), []
+            if ours is not None:
+                notes.append(f"std of the target {ours.result['spread']:.3g}")
             if small is not None:
                 notes.append(f"smallest shape below {MAX_SMALL_ERROR:g}: {small}, published {list(one.smallest)}")
             if sparse is not None:
                 notes.append(f"sparsify: {sparse.result['shape']} with {sparse.result['test']:.1e}")
             if ours is not None:
-                notes.append(f"fit on the published shape: {ours.result['test']:.1e}")
-            notes.append(f"published MLP {one.perceptron:.3g}")
+                notes.append(f"fit on {ours.settings['shape']}: {ours.result['test']:.1e}")
             found.append(
-                ComparisonRow(
+                ex.ComparisonRow(
                     f"{one.name}, {list(one.best)}",
                     "test RMSE",
-                    published=one.best_error,
-                    paper=_error(paper),
-                    ours=_error(best_of([each for each in (ours, sparse) if each is not None], "test")),
-                    rival=_error(rival),
+                    one.best_error,
+                    paper=ex.lowest_of([*by["paper"], *by["pruned"]], "test"),
+                    ours=ex.lowest_of([*by["ours"], *by["sparse"]], "test"),
+                    rival=ex.lowest_of(by["rival"], "test"),
                     place=self.place,
-                    note="; ".join(notes),
+                    note="; ".join([*notes, f"published MLP {one.perceptron:.3g}"]),
                 )
             )
         return found
 
-    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
-        ratios = []
-        rows = self.rows(finished)
-        for row in rows:
-            if isinstance(row.ours, float) and isinstance(row.published, float):
-                ratios.append(row.ours / row.published)
-        if not ratios:
-            return []
-        middle = float(np.median(ratios))
-        beaten = [row.ours < row.rival for row in rows if isinstance(row.ours, float) and isinstance(row.rival, float)]
+    def checks(self, finished: ex.Cells) -> list[ex.BoundCheck]:
+        pairs = [(row.ours, row.published, row.rival) for row in self.rows(finished)]
+        ratios = [ours / known for ours, known, _ in pairs if isinstance(ours, float) and isinstance(known, float)]
+        beaten = [ours < rival for ours, _, rival in pairs if isinstance(ours, float) and isinstance(rival, float)]
+        middle, count = float(np.median(ratios)) if ratios else None, sum(beaten) if beaten else None
         text = f"median over the functions of our RMSE over the paper's best at most {self.target:.3g}"
+        other = "our default is more exact than the best MLP here in at least 90% of the rows"
         return [
-            BoundCheck(text, f"{middle:.2g}", middle <= self.target),
-            BoundCheck("our default is more exact than the best MLP here in at least 90% of the rows",
-                       f"{sum(beaten)} of {len(beaten)}", sum(beaten) >= 0.9 * len(beaten)),
-        ]  # fmt: skip
-
-    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
-        rows = self.rows(finished)
-        axes = figure.subplots()
-        places = np.arange(len(rows))
-        labels = {
-            "published": "published KAN",
-            "paper": "paper's method here",
-            "ours": "our default",
-            "rival": "best MLP here",
-        }
-        for key, label in labels.items():
-            values = [getattr(row, key) or np.nan for row in rows]
-            axes.plot(places, values, "o", color=COLOURS[key], label=label)
-        axes.set(yscale="log", ylabel="test RMSE", title=self.place)
-        axes.set_xticks(places, [row.name.partition(",")[0] for row in rows], rotation=60, ha="right")
-        axes.grid(True, axis="y", alpha=0.3)
-        legend(axes)
+            *ex.bounded(text, middle, most=self.target),
+            *ex.bounded(other, count, least=0.9 * len(beaten), text=f"{count} of {len(beaten)}"),
+        ]
 
 
 def _sparsified(shape: Sequence[int], rows: Rows, test: Rows, seed: int) -> dict[str, Any]:
@@ -240,11 +189,7 @@ def _pruned(model: sw.KAN, rows: Rows, test: Rows, penalty: float) -> sw.KAN:
     return sw.prune(sparse, rows[0])
 
 
-def _error(cell: FinishedCell | None) -> float | None:
-    return None if cell is None else float(cell.result["test"])
-
-
-def _smallest(own: Sequence[FinishedCell]) -> list[int] | None:
+def _smallest(own: ex.Cells) -> list[int] | None:
     """The shape with the fewest edges among those below the bound, of any of our fits."""
     shapes = [
         cell.result.get("shape", cell.settings["shape"])

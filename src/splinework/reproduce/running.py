@@ -40,6 +40,8 @@ from splinework.train.progress_line import jobs as at_once
 from splinework.train.progress_line import stage_callback
 
 DEFAULT_FOLDER: Final = "splinework-reproduce"
+EXAMPLES: Final = 3
+"""Names of cells that a message shows."""
 
 
 @final
@@ -128,6 +130,7 @@ def run(
     quick: bool = False,
     out: str | os.PathLike[str] = DEFAULT_FOLDER,
     jobs: int = 1,
+    only: Sequence[str] = (),
     progress: bool = True,
     on_stage: Callable[[str], None] | None = None,
 ) -> list[ExperimentResult]:
@@ -142,6 +145,8 @@ def run(
         out: Folder of the results.
         jobs: Number of local processes that run cells; 1 leaves it to `joblib.parallel_config`, so that clusters of Dask and Ray
             serve. A cell in a process beside others computes with one thread.
+        only: Texts; of the cells without a result, those whose names have one of them in it are run, such as `("I.6.2",)` for
+            a row of a table, or `("default", "sparsify")` for a method. All by default.
         progress: Whether to show progress on a terminal.
         on_stage: Function that is called with the name of every cell instead.
 
@@ -149,7 +154,7 @@ def run(
         A result for each experiment, in the order of the names.
 
     Raises:
-        ConfigError: If a name is unknown or jobs is not positive.
+        ConfigError: If a name is unknown, jobs is not positive, or no cell has one of the texts in its name.
         FileError: If the folder cannot be written, or a file of a result is damaged.
 
     Example:
@@ -162,11 +167,16 @@ def run(
     if not isinstance(jobs, int) or jobs < 1:
         raise ConfigError(f"jobs is the number of processes, at least 1, got {jobs!r}.")
     folder, scale = Path(out), SCALES[0] if quick else SCALES[1]
+    texts = [only] if isinstance(only, str) else list(only)
+    chosen = {each.name: _chosen(each.cells(scale), texts) for each in wanted}
+    if not any(chosen.values()):
+        some = ", ".join(repr(cell.name) for cell in wanted[0].cells(scale)[:EXAMPLES])
+        raise ConfigError(f"no cell has {' or '.join(map(repr, texts))} in its name; the first are {some}.")
     check_writable(folder)
     results = []
     with stage_callback(progress, on_stage) as say, _interrupts():
         for each in wanted:
-            _run_missing(each, scale, folder, jobs, say)
+            _run_missing(each, chosen[each.name], folder, jobs, say)
             results.append(evaluate(each, scale, folder))
     return results
 
@@ -229,8 +239,15 @@ def _write_text(text: str, path: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _run_missing(each: Experiment, scale: Scale, folder: Path, jobs: int, say: Callable[[str], None]) -> None:
-    store, cells = ResultStore(folder, each), each.cells(scale)
+def _chosen(cells: Sequence[ExperimentCell], texts: Sequence[str]) -> list[ExperimentCell]:
+    """The cells with one of some texts in their names; all without any."""
+    return [cell for cell in cells if not texts or any(text and text in cell.name for text in texts)]
+
+
+def _run_missing(
+    each: Experiment, cells: Sequence[ExperimentCell], folder: Path, jobs: int, say: Callable[[str], None]
+) -> None:
+    store = ResultStore(folder, each)
     missing = [cell for cell in cells if store.read(cell) is None]
     done = len(cells) - len(missing)
     for name in _names_of_finished(each, missing, folder, jobs):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 import torch
@@ -13,20 +13,8 @@ from numpy.typing import NDArray
 
 import splinework as sw
 from splinework.data.simulators.localisation import LocalisationSet
+from splinework.reproduce import experiment as ex
 from splinework.reproduce.boundary_terms import boundary_formulas
-from splinework.reproduce.experiment import (
-    BoundCheck,
-    ComparisonRow,
-    Experiment,
-    ExperimentCell,
-    FinishedCell,
-    Scale,
-    all_hold,
-    matching,
-)
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 EXTENDED: Final = 0.55
 """Fractal dimension D from which on a state counts as extended: the valley between the two peaks of its histogram."""
@@ -59,7 +47,7 @@ PUBLISHED_FORMS: Final = {
 
 @final
 @dataclass(frozen=True)
-class AndersonLocalisation(Experiment):
+class AndersonLocalisation(ex.Experiment):
     """Three chains: which of their states are extended, by networks, in closed form and by theory."""
 
     sites: int = 987
@@ -93,17 +81,12 @@ class AndersonLocalisation(Experiment):
         ),
     }
 
-    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
+    def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
         sites, seeds = (self.quick_sites, 1) if scale == "quick" else (self.sites, self.seeds)
-        return [
-            ExperimentCell(
-                f"{model}, seed {seed}", {"model": model, "seed": seed, "sites": sites, "chains": self.chains}
-            )
-            for seed in range(seeds)
-            for model in SHAPES
-        ]
+        common = {"sites": sites, "chains": self.chains}
+        return ex.swept("{model}, seed {seed}", common, seed=range(seeds), model=SHAPES)
 
-    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run(self, settings: ex.Values) -> ex.Values:
         model, seed = settings["model"], settings["seed"]
         chain = LocalisationSet(model, sites=settings["sites"])
         x, y = states(chain, settings["chains"], seed=2 * seed)
@@ -127,53 +110,33 @@ class AndersonLocalisation(Experiment):
             "points": [[*map(float, row), float(kind)] for row, kind in zip(test[:600], truth[:600], strict=True)],
         }
 
-    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
+    def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
         found = []
         for model, title in TITLES.items():
-            cells = matching(finished, model=model)
-            mean = {key: float(np.mean([c.result[key] for c in cells] or [0.0])) for key in ("paper", "ours", "theory")}
+            cells = ex.matching(finished, model=model)
+            mean = {key: ex.mean_of(cells, key) or 0.0 for key in ("paper", "ours", "theory")}
             below = {key: mean["theory"] - mean[key] if cells else None for key in ("paper", "ours")}
-            found.append(
-                ComparisonRow(
-                    f"{title}, network",
-                    "test accuracy below the theory's",
-                    PUBLISHED.get(model),
-                    below["paper"],
-                    below["ours"],
-                    place=PLACE,
-                    paper_reached=_near(below["paper"], PUBLISHED.get(model)),
-                    note=", ".join(f"{key} {value:.3f}" for key, value in mean.items() if cells),
-                )
-            )
-            forms = ", ".join(dict.fromkeys(c.result["form"] for c in cells)) or None
-            right = all(c.result["true"] for c in cells) if cells else None
-            found.append(
-                ComparisonRow(
-                    f"{title}, closed form",
-                    "sum > 0 where extended",
-                    PUBLISHED_FORMS[model],
-                    None,
-                    forms,
-                    TRUE_FORMS[model][0],
-                    PLACE,
-                    ours_reached=right,
-                )
-            )
+            own: dict[str, Any] = {"published": PUBLISHED.get(model), **below, "place": PLACE}
+            own["paper_reached"] = _near(below["paper"], PUBLISHED.get(model))
+            own["note"] = ", ".join(f"{key} {value:.3f}" for key, value in mean.items() if cells)
+            found.append(ex.ComparisonRow(f"{title}, network", "test accuracy below the theory's", **own))
+            own = {"published": PUBLISHED_FORMS[model], "rival": TRUE_FORMS[model][0], "place": PLACE}
+            own["ours"] = ", ".join(dict.fromkeys(ex.values_of(cells, "form"))) or None
+            own["ours_reached"] = ex.every_of(cells, "true")
+            found.append(ex.ComparisonRow(f"{title}, closed form", "sum > 0 where extended", **own))
         return found
 
-    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
-        found = []
-        right = [cell.result["true"] for cell in finished]
-        if finished:
-            found += all_hold("the closed form is that of the theory for every chain and seed", right)
-            gaps = [cell.result["theory"] - cell.result["ours"] for cell in finished]
-            text = "our network is at most 0.01 less accurate than the theory"
-            found.append(BoundCheck(text, f"{max(gaps):.4f} at most", max(gaps) <= 0.01))
-        return found
+    def checks(self, finished: ex.Cells) -> list[ex.BoundCheck]:
+        most = max((cell.result["theory"] - cell.result["ours"] for cell in finished), default=None)
+        right, text = ex.values_of(finished, "true"), "our network is at most {} less accurate than the theory"
+        return [
+            *ex.all_hold("the closed form is that of the theory for every chain and seed", right),
+            *ex.bounded(text, most, most=0.01, text=f"{most or 0:.4f} at most"),
+        ]
 
-    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+    def draw(self, finished: ex.Cells, figure: ex.Figure) -> None:
         for axes, (model, title) in zip(figure.subplots(1, 3), TITLES.items(), strict=True):
-            for cell in matching(finished, model=model, seed=0):
+            for cell in ex.matching(finished, model=model, seed=0):
                 points = np.array(cell.result["points"])
                 across, label = (points[:, 1], "λ") if model == "mosaic" else (_combined(model, points), _AXIS[model])
                 axes.scatter(across, points[:, 0], c=points[:, -1], s=4, cmap="coolwarm_r")

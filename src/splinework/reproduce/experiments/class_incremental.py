@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 import splinework as sw
-from splinework.reproduce.experiment import (
-    BoundCheck,
-    ComparisonRow,
-    Experiment,
-    ExperimentCell,
-    FinishedCell,
-    Scale,
-    matching,
-)
+from splinework.reproduce import experiment as ex
 from splinework.reproduce.experiments.fair_comparison import task_rows
 from splinework.reproduce.figures import COLOURS
 from splinework.reproduce.module_training import count, kan, perceptron, train, width_of
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 PHASES: Final = ((0, 1, 2, 3), (4, 5, 6), (7, 8, 9))
 """Classes of the digits in the order in which they come."""
 WIDTH: Final = 12
 MODELS: Final = ("kan", "mlp", "local")
+COLUMNS: Final = {"paper": "kan", "ours": "local", "rival": "mlp"}
 
 
 @final
 @dataclass(frozen=True)
-class ClassIncremental(Experiment):
+class ClassIncremental(ex.Experiment):
     """Digits whose classes come in three phases; the accuracy on all classes so far."""
 
     seeds: int = 5
@@ -56,15 +47,11 @@ class ClassIncremental(Experiment):
         "all digits": "every phase moves curves that all classes share; others found the same",
     }
 
-    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
+    def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
         seeds, steps = (1, 200) if scale == "quick" else (self.seeds, self.steps)
-        return [
-            ExperimentCell(f"{model}, seed {seed}", {"model": model, "seed": seed, "steps": steps, "rate": 3e-3})
-            for model in MODELS
-            for seed in range(seeds)
-        ]
+        return ex.swept("{model}, seed {seed}", {"steps": steps, "rate": 3e-3}, model=MODELS, seed=range(seeds))
 
-    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run(self, settings: ex.Values) -> ex.Values:
         seed = settings["seed"]
         x, y, test, truth = task_rows("digits", seed)
         module = _model(settings["model"], x.shape[1], seed)
@@ -79,52 +66,33 @@ class ClassIncremental(Experiment):
         last = [_accuracy(module, test, truth, list(classes)) for classes in PHASES]
         return {"overall": overall, "phases": last, "parameters": count(module)}
 
-    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
+    def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
+        options: dict[str, Any] = {"by": "model", "columns": COLUMNS, "better": "higher"}
         found = []
         for n, classes in enumerate(PHASES):
-            value = {model: _median(matching(finished, model=model), "phases", n) for model in MODELS}
-            found.append(
-                ComparisonRow(
-                    f"digits {classes[0]} to {classes[-1]} after the last phase",
-                    "test accuracy",
-                    None,
-                    value["kan"],
-                    value["local"],
-                    value["mlp"],
-                    "§4.4",
-                    "higher",
-                )
-            )
-        value = {model: _median(matching(finished, model=model), "overall", -1) for model in MODELS}
-        known = None not in value.values()
-        found.append(
-            ComparisonRow(
-                "all digits after the last phase",
-                "test accuracy",
-                "KAN below MLP",
-                value["kan"],
-                value["local"],
-                value["mlp"],
-                "§4.4, Table 3",
-                "higher",
-                paper_reached=value["kan"] <= value["mlp"] if known else None,  # type: ignore[operator]
-                ours_reached=value["local"] >= value["mlp"] if known else None,  # type: ignore[operator]
-                note="reached: as the MLP or better",
-            )
-        )
-        return found
+            name, how = f"digits {classes[0]} to {classes[-1]} after the last phase", partial(_median, place=n)
+            found.append(ex.compared(name, "test accuracy", finished, "phases", how=how, place="§4.4", **options))
+        name, how = "all digits after the last phase", partial(_median, place=-1)
+        own: dict[str, Any] = {
+            "published": "KAN below MLP",
+            "place": "§4.4, Table 3",
+            "note": "reached: as the MLP or better",
+        }
+        row = ex.compared(name, "test accuracy", finished, "overall", how=how, **options, **own)
+        if row.paper is None or row.ours is None or row.rival is None:
+            return [*found, row]
+        forgets, holds = row.paper <= row.rival, row.ours >= row.rival  # type: ignore[operator]
+        return [*found, replace(row, paper_reached=forgets, ours_reached=holds)]
 
-    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
-        first = [cell.result["phases"][0] for cell in matching(finished, model="local")]
-        if not first:
-            return []
+    def checks(self, finished: ex.Cells) -> list[ex.BoundCheck]:
+        first = _median(ex.matching(finished, model="local"), "phases", 0)
         text = "the most local KAN keeps at least half of the first phase's digits"
-        return [BoundCheck(text, f"{np.median(first):.2f}", bool(np.median(first) >= 0.5))]
+        return ex.bounded(text, first, least=0.5, text=f"{first or 0:.2f}")
 
-    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+    def draw(self, finished: ex.Cells, figure: ex.Figure) -> None:
         axes = figure.subplots()
         for model, colour in zip(MODELS, ("paper", "rival", "ours"), strict=True):
-            for n, cell in enumerate(matching(finished, model=model)):
+            for n, cell in enumerate(ex.matching(finished, model=model)):
                 label = model if n == 0 else None
                 axes.plot(range(1, len(PHASES) + 1), cell.result["overall"], "o-", color=COLOURS[colour], label=label)
         axes.set(xlabel="phase", ylabel="accuracy on the classes so far", ylim=(0, 1), xticks=range(1, len(PHASES) + 1))
@@ -149,8 +117,9 @@ def _accuracy(module: nn.Module, x: Tensor, y: Tensor, classes: Sequence[int]) -
     return float((module(x[use]).argmax(1) == y[use]).double().mean())
 
 
-def _median(cells: Sequence[FinishedCell], key: str, place: int) -> float | None:
-    return float(np.median([cell.result[key][place] for cell in cells])) if cells else None
+def _median(cells: Iterable[ex.FinishedCell], key: str, place: int) -> float | None:
+    values = [each[place] for each in ex.values_of(cells, key)]
+    return float(np.median(values)) if values else None
 
 
 EXPERIMENT = ClassIncremental()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 import sympy
@@ -13,20 +13,8 @@ from scipy.integrate import solve_ivp
 
 from splinework.discover import discover_conserved
 from splinework.formula.parse import parse_formula
-from splinework.reproduce.experiment import (
-    BoundCheck,
-    ComparisonRow,
-    Experiment,
-    ExperimentCell,
-    FinishedCell,
-    Scale,
-    all_hold,
-    matching,
-)
+from splinework.reproduce import experiment as ex
 from splinework.reproduce.figures import COLOURS
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
 
@@ -106,7 +94,7 @@ SYSTEMS: Final = {
 
 @final
 @dataclass(frozen=True)
-class ConservedQuantities(Experiment):
+class ConservedQuantities(ex.Experiment):
     """Trajectories of five systems, and the quantities that `discover_conserved` finds."""
 
     points: int = 100
@@ -122,10 +110,10 @@ class ConservedQuantities(Experiment):
     minutes: ClassVar[tuple[float, float]] = (0.2, 0.2)
     rival: ClassVar[str] = "known"
 
-    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
-        return [ExperimentCell(name, {"system": name, "points": self.points, "seed": 0}) for name in SYSTEMS]
+    def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
+        return ex.swept("{system}", {"points": self.points, "seed": 0}, system=SYSTEMS)
 
-    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run(self, settings: ex.Values) -> ex.Values:
         system = SYSTEMS[settings["system"]]
         table = discover_conserved(trajectories(system, settings["points"], settings["seed"]), names=list(system.names))
         found = [row.expression for row in table.rows]
@@ -137,32 +125,23 @@ class ConservedQuantities(Experiment):
             "count": len(table.rows),
         }
 
-    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
+    def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
         found = []
         for name, system in SYSTEMS.items():
-            cells = matching(finished, system=name)
-            ours = "; ".join(cells[0].result["formulas"]) if cells else None
+            cells = ex.matching(finished, system=name)
             reached = all(cells[0].result["right"]) and cells[0].result["count"] >= system.count if cells else None
+            ours = "; ".join(cells[0].result["formulas"]) if cells else None
             known = "; ".join(system.expected) or "two energies and the angular momentum"
-            found.append(
-                ComparisonRow(
-                    system.title,
-                    f"{system.count} independent",
-                    system.published or None,
-                    None,
-                    ours,
-                    known,
-                    "§5" if system.published else "",
-                    ours_reached=reached,
-                )
-            )
+            published = {"published": system.published, "place": "§5"} if system.published else {}
+            shown: dict[str, Any] = {"ours": ours, "rival": known, "ours_reached": reached, **published}
+            found.append(ex.ComparisonRow(system.title, f"{system.count} independent", **shown))
         return found
 
-    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
+    def checks(self, finished: ex.Cells) -> list[ex.BoundCheck]:
         known = [right for cell in finished for right in cell.result["right"]]
-        return all_hold("every known quantity is among the formulas, up to a factor", known)
+        return ex.all_hold("every known quantity is among the formulas, up to a factor", known)
 
-    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+    def draw(self, finished: ex.Cells, figure: ex.Figure) -> None:
         for axes, (name, system) in zip(figure.subplots(1, len(SYSTEMS)), SYSTEMS.items(), strict=True):
             for z in trajectories(system, self.points, 0):
                 axes.plot(z[:, 0], z[:, 1], color=COLOURS["ours"], linewidth=0.7)

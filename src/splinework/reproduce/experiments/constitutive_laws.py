@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 import sympy
@@ -13,20 +13,8 @@ from numpy.typing import NDArray
 import splinework as sw
 from splinework.formula.parse import parse_formula
 from splinework.interpret.structure import find_structure
-from splinework.reproduce.experiment import (
-    BoundCheck,
-    ComparisonRow,
-    Experiment,
-    ExperimentCell,
-    FinishedCell,
-    Scale,
-    all_hold,
-    matching,
-)
+from splinework.reproduce import experiment as ex
 from splinework.reproduce.figures import COLOURS
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
 
@@ -77,7 +65,7 @@ STRESSES: Final = {
 
 @final
 @dataclass(frozen=True)
-class ConstitutiveLaws(Experiment):
+class ConstitutiveLaws(ex.Experiment):
     """Two entries of the stress of a neo-Hookean solid: structure, then formula."""
 
     rows_count: int = 1000
@@ -96,16 +84,12 @@ class ConstitutiveLaws(Experiment):
     minutes: ClassVar[tuple[float, float]] = (1.0, 3.0)
     rival: ClassVar[str] = "structure found"
 
-    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
-        seeds = 1 if scale == "quick" else 3
+    def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
+        seeds = range(1 if scale == "quick" else 3)
         common = {"rows": self.rows_count, "budget": self.budget}
-        return [
-            ExperimentCell(f"{name}, seed {seed}", {**common, "stress": name, "seed": seed})
-            for name in STRESSES
-            for seed in range(seeds)
-        ]
+        return ex.swept("{stress}, seed {seed}", common, stress=STRESSES, seed=seeds)
 
-    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run(self, settings: ex.Values) -> ex.Values:
         stress, seed = STRESSES[settings["stress"]], settings["seed"]
         x, y = deformations(stress, settings["rows"], seed)
         structure = find_structure(x, y, names=list(stress.inputs))
@@ -122,35 +106,22 @@ class ConstitutiveLaws(Experiment):
             "idle": list(structure.idle),
         }
 
-    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
+    def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
         found = []
         for name, stress in STRESSES.items():
-            cells = matching(finished, stress=name)
-            first = cells[0].result if cells else {}
-            right = all(cell.result["right"] for cell in cells) if cells else None
-            found.append(
-                ComparisonRow(
-                    name,
-                    "formula",
-                    stress.published,
-                    None,
-                    first.get("formula"),
-                    first.get("structure"),
-                    "§5",
-                    ours_reached=right,
-                )
-            )
-            worst = max(cell.result["gap"] for cell in cells) if cells else None
-            note = "published: a loss" if cells else ""
-            found.append(
-                ComparisonRow(f"{name}, error", "largest error", stress.loss, None, worst, None, "§5", note=note)
-            )
+            cells = ex.matching(finished, stress=name)
+            known = {"ours": ex.first_of(cells, "formula"), "ours_reached": ex.every_of(cells, "right"), "place": "§5"}
+            structure = ex.first_of(cells, "structure")
+            found.append(ex.ComparisonRow(name, "formula", stress.published, rival=structure, **known))
+            worst = max(ex.values_of(cells, "gap"), default=None)
+            known = {"ours": worst, "place": "§5", "note": "published: a loss" if cells else ""}
+            found.append(ex.ComparisonRow(f"{name}, error", "largest error", stress.loss, **known))
         return found
 
-    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
-        return all_hold(f"the law within {EXACT:g} on all rows", [cell.result["right"] for cell in finished])
+    def checks(self, finished: ex.Cells) -> list[ex.BoundCheck]:
+        return ex.all_hold(f"the law within {EXACT:g} on all rows", [cell.result["right"] for cell in finished])
 
-    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+    def draw(self, finished: ex.Cells, figure: ex.Figure) -> None:
         for axes, (name, stress) in zip(figure.subplots(1, len(STRESSES)), STRESSES.items(), strict=True):
             x, y = deformations(stress, 300, 0)
             axes.plot(x[:, stress.entry[1]], y, "o", markersize=2, color=COLOURS["ours"])

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 import torch
 from torch import Tensor
 
 import splinework as sw
-from splinework.reproduce.experiment import (
-    BoundCheck,
-    ComparisonRow,
-    Experiment,
-    ExperimentCell,
-    FinishedCell,
-    Scale,
-    matching,
-    median_of,
-)
+from splinework.reproduce import experiment as ex
 from splinework.reproduce.figures import COLOURS
 from splinework.reproduce.paper_method import follow_grids, minimise, rmse
 from splinework.reproduce.perceptron import MLP, fit_mlp
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 CENTRES: Final = (-0.8, -0.4, 0.0, 0.4, 0.8)
 HALF: Final = 0.2
@@ -59,7 +47,7 @@ FROZEN: Final[dict[str, Any]] = {
 
 @final
 @dataclass(frozen=True)
-class ContinualLearning(Experiment):
+class ContinualLearning(ex.Experiment):
     """Phases of a line, of a sum of two lines and of a square, for several settings and networks."""
 
     rows_count: int = 100
@@ -85,29 +73,27 @@ class ContinualLearning(Experiment):
     )
     minutes: ClassVar[tuple[float, float]] = (0.8, 2.5)
 
-    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
-        found = []
-        for seed in range(1 if scale == "quick" else self.seeds):
-            common = {"rows": self.rows_count, "steps": self.steps, "seed": seed}
-            line = {**common, "problem": "line", "shape": [1, 1], "grid": self.grid}
-            for name in SETTINGS:
-                found.append(ExperimentCell(f"{name}, seed {seed}", {**line, "method": "paper", "setting": name}))
-            found.append(ExperimentCell(f"default, seed {seed}", {**line, "method": "default"}))
-            found.append(ExperimentCell(f"recipe, seed {seed}", {**line, "method": "recipe"}))
-            perceptron = {**common, "problem": "line", "method": "rival", "shape": [1, 50, 50, 1]}
-            found.append(ExperimentCell(f"MLP, seed {seed}", perceptron))
-            for width in (2, 5):
-                deep = {**line, "shape": [1, width, 1], "grid": self.square_grid, "method": "recipe"}
-                found.append(ExperimentCell(f"recipe, [1, {width}, 1], seed {seed}", deep))
-            flat = {**line, "problem": "sum", "shape": [2, 1], "method": "recipe"}
-            found.append(ExperimentCell(f"recipe, sum of two lines, seed {seed}", flat))
-            square = {**common, "problem": "square", "shape": [2, 5, 1], "grid": self.square_grid, "method": "recipe"}
-            found.append(ExperimentCell(f"recipe, square, seed {seed}", square))
-            square = {**common, "problem": "square", "method": "rival", "shape": [2, 50, 50, 1]}
-            found.append(ExperimentCell(f"MLP, square, seed {seed}", square))
+    def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
+        common = {"rows": self.rows_count, "steps": self.steps}
+        line = {**common, "problem": "line", "shape": [1, 1], "grid": self.grid}
+        square = {**common, "problem": "square"}
+        deep = {**line, "method": "recipe", "grid": self.square_grid}
+        others: list[tuple[str, dict[str, Any]]] = [
+            ("default", {**line, "method": "default"}),
+            ("recipe", {**line, "method": "recipe"}),
+            ("MLP", {**common, "problem": "line", "method": "rival", "shape": [1, 50, 50, 1]}),
+            *((f"recipe, [1, {width}, 1]", {**deep, "shape": [1, width, 1]}) for width in (2, 5)),
+            ("recipe, sum of two lines", {**line, "method": "recipe", "problem": "sum", "shape": [2, 1]}),
+            ("recipe, square", {**square, "method": "recipe", "shape": [2, 5, 1], "grid": self.square_grid}),
+            ("MLP, square", {**square, "method": "rival", "shape": [2, 50, 50, 1]}),
+        ]
+        seeds = range(1 if scale == "quick" else self.seeds)
+        found = ex.swept("{setting}, seed {seed}", {**line, "method": "paper"}, setting=SETTINGS, seed=seeds)
+        for name, settings in others:
+            found += ex.swept(f"{name}, seed {{seed}}", settings, seed=seeds)
         return found
 
-    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run(self, settings: ex.Values) -> ex.Values:
         network: Any = None
         x_all, y_all = everywhere(settings["problem"])
         seen: list[Tensor] = []
@@ -127,85 +113,75 @@ class ContinualLearning(Experiment):
                 result["curve"] = network(x_all[::10])[:, 0].tolist()
         return {**result, "last": result["everywhere"][-1], "on_seen": result["seen"][-1]}
 
-    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
-        line = matching(finished, problem="line")
-        own, default = matching(line, method="paper", setting="paper"), matching(line, method="default")
-        recipe, rival = matching(line, method="recipe", shape=[1, 1]), matching(line, method="rival")
-        training, end = _training(recipe), median_of(default, "last")
-        rounded = None if training is None else float(f"{training:.2e}") <= PUBLISHED_TRAINING
+    def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
+        line, flat = (ex.matching(finished, problem=problem) for problem in ("line", "sum"))
+        paper, recipe, rival = (
+            ex.matching(line, method="paper", setting="paper"),
+            ex.matching(line, method="recipe", shape=[1, 1]),
+            ex.matching(line, method="rival"),
+        )
+        training = _training(recipe)
+        worst: dict[str, Any] = {"paper": _training(paper), "ours": training, "rival": _training(rival)}
+        worst["ours_reached"] = None if training is None else float(f"{training:.2e}") <= PUBLISHED_TRAINING
+        worst |= {"place": "notebook Example_8, every phase", "note": "ours: the recipe, compared as printed"}
+        ends: dict[str, Any] = {"paper": ex.median_of(paper, "last"), "ours": ex.median_of(recipe, "last")}
+        ends |= {"rival": ex.median_of(rival, "last"), "place": "Fig. 3.4, no number", "note": "ours: the recipe"}
+        default = ex.median_of(ex.matching(line, method="default"), "last")
         found = [
-            ComparisonRow(
-                "training rows, worst phase",
-                "RMSE",
-                published=PUBLISHED_TRAINING,
-                paper=_training(own),
-                ours=training,
-                rival=_training(rival),
-                place="notebook Example_8, every phase",
-                ours_reached=rounded,
-                note="ours: the recipe, compared as printed",
+            ex.ComparisonRow("training rows, worst phase", "RMSE", PUBLISHED_TRAINING, **worst),
+            ex.ComparisonRow("all of [-1, 1], recipe", "RMSE", **ends),
+            ex.ComparisonRow(
+                "all of [-1, 1], default", "RMSE", ours=default, note="begins anew with every fit and forgets"
             ),
-            ComparisonRow(
-                "all of [-1, 1], recipe",
-                "RMSE",
-                paper=median_of(own, "last"),
-                ours=median_of(recipe, "last"),
-                rival=median_of(rival, "last"),
-                place="Fig. 3.4, no number",
-                note="ours: the recipe",
-            ),
-            ComparisonRow("all of [-1, 1], default", "RMSE", ours=end, note="begins anew with every fit and forgets"),
         ]
         for name in list(SETTINGS)[1:]:
-            value = median_of(matching(line, method="paper", setting=name), "last")
-            found.append(ComparisonRow(f"paper's settings {name}", "RMSE", paper=value))
+            value = ex.median_of(ex.matching(line, method="paper", setting=name), "last")
+            found.append(ex.ComparisonRow(f"paper's settings {name}", "RMSE", paper=value))
         for width in (2, 5):
-            value = median_of(matching(line, shape=[1, width, 1]), "last")
-            note = "a hidden node meets every phase"
-            found.append(ComparisonRow(f"recipe, [1, {width}, 1]", "RMSE", ours=value, note=note))
-        flat = matching(finished, problem="sum")
+            value, note = (
+                ex.median_of(ex.matching(line, shape=[1, width, 1]), "last"),
+                "a hidden node meets every phase",
+            )
+            found.append(ex.ComparisonRow(f"recipe, [1, {width}, 1]", "RMSE", ours=value, note=note))
         note = "off the diagonal each phase leaves open how a constant is shared by the two edges"
-        for key, where in (("on_seen", "rows seen"), ("last", "the square")):
-            label = f"recipe, sum of two lines, {where}"
-            found.append(ComparisonRow(label, "RMSE", ours=median_of(flat, key), note=note))
-        square, other = (matching(finished, problem="square", method=method) for method in ("recipe", "rival"))
-        for key, where in (("on_seen", "rows seen"), ("last", "the square")):
-            label, note = f"recipe, peaks on a square, {where}", "peaks of two inputs need hidden nodes"
-            ours, theirs = median_of(square, key), median_of(other, key)
-            found.append(ComparisonRow(label, "RMSE", ours=ours, rival=theirs, note=note))
+        alone = "peaks of two inputs need hidden nodes"
+        shown = (
+            ("sum of two lines", flat, note),
+            ("peaks on a square", ex.matching(finished, problem="square"), alone),
+        )
+        for name, cells, note in shown:
+            for key, where in (("on_seen", "rows seen"), ("last", "the square")):
+                columns = {"ours": "recipe", "rival": "rival"}
+                found.append(ex.compared(f"recipe, {name}, {where}", "RMSE", cells, key, columns=columns, note=note))
         return found
 
-    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
-        line = matching(finished, problem="line", shape=[1, 1])
-        local = [*matching(line, method="paper", setting="paper"), *matching(line, method="recipe")]
-        if not local:
-            return []
-        most = max(max(cell.result["untouched"]) for cell in local)
-        worst = max(cell.result["last"] for cell in local)
+    def checks(self, finished: ex.Cells) -> list[ex.BoundCheck]:
+        line = ex.matching(finished, problem="line", shape=[1, 1])
+        local = [*ex.matching(line, method="paper", setting="paper"), *ex.matching(line, method="recipe")]
+        most = max((max(each) for each in ex.values_of(local, "untouched")), default=None)
+        end, most_text = max(ex.values_of(local, "last"), default=None), f"{most or 0:g}"
         found = [
-            BoundCheck("coefficients that meet no row of a phase change by exactly 0", f"{most:g}", most == 0),
-            BoundCheck(
-                f"RMSE over all of [-1, 1] after five phases at most {MAX_ERROR:g}", f"{worst:.2g}", worst <= MAX_ERROR
-            ),
+            *ex.bounded("coefficients that meet no row of a phase change by exactly 0", most, most=0, text=most_text),
+            *ex.bounded("RMSE over all of [-1, 1] after five phases at most {}", end, most=MAX_ERROR),
         ]
-        changed = [cell for name in list(SETTINGS)[1:] for cell in matching(line, method="paper", setting=name)]
-        if changed:
+        changed = [cell for name in list(SETTINGS)[1:] for cell in ex.matching(line, method="paper", setting=name)]
+        if local and changed:
             least = min(changed, key=lambda cell: float(cell.result["last"]))
             text = "every single change of the paper's settings makes it forget (RMSE above 0.01)"
             value = f"least {least.result['last']:.2g}, {least.settings['setting']}"
-            found.append(BoundCheck(text, value, least.result["last"] > 1e-2))
+            found.append(ex.BoundCheck(text, value, least.result["last"] > 1e-2))
         return found
 
-    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+    def draw(self, finished: ex.Cells, figure: ex.Figure) -> None:
         x = everywhere("line")[0][::10]
         truth = peaks(x, "line")[:, 0]
         shown = {
-            "the paper's settings": matching(finished, method="paper", setting="paper", seed=0),
-            "recipe with sw.fit": matching(finished, method="recipe", problem="line", shape=[1, 1], seed=0),
-            "our default": matching(finished, method="default", seed=0),
-            "MLP": matching(finished, method="rival", problem="line", seed=0),
-            "with a base function": matching(finished, setting="with a base function", seed=0),
-            "recipe, [1, 5, 1]": matching(finished, shape=[1, 5, 1], seed=0),
+            "the paper's settings": ex.matching(finished, method="paper", setting="paper", seed=0),
+            "recipe with sw.fit": ex.matching(finished, method="recipe", problem="line", shape=[1, 1], seed=0),
+            "our default": ex.matching(finished, method="default", seed=0),
+            "MLP": ex.matching(finished, method="rival", problem="line", seed=0),
+            "with a base function": ex.matching(finished, setting="with a base function", seed=0),
+            "recipe, [1, 5, 1]": ex.matching(finished, shape=[1, 5, 1], seed=0),
         }
         axes = figure.subplots(2, 3, sharex=True, sharey=True).ravel()
         for place, (name, cells) in zip(axes, shown.items(), strict=True):
@@ -245,7 +221,7 @@ def everywhere(problem: str) -> tuple[Tensor, Tensor]:
     return x, peaks(x, problem)
 
 
-def local_network(settings: Mapping[str, Any], change: Mapping[str, Any]) -> sw.KAN:
+def local_network(settings: ex.Values, change: Mapping[str, Any]) -> sw.KAN:
     """A network in which as little as possible acts everywhere."""
     generator = torch.Generator().manual_seed(settings["seed"])
     options = {"base": change["base"], "bias": change["bias"], "grid_kind": "adaptive" if change["follow"] else "fixed"}
@@ -257,7 +233,7 @@ def local_network(settings: Mapping[str, Any], change: Mapping[str, Any]) -> sw.
     return model
 
 
-def _learn(network: Any, x: Tensor, y: Tensor, settings: Mapping[str, Any]) -> Any:
+def _learn(network: Any, x: Tensor, y: Tensor, settings: ex.Values) -> Any:
     """The network after one more phase; None begins."""
     method, steps, seed = settings["method"], settings["steps"], settings["seed"]
     if method == "rival":
@@ -296,7 +272,7 @@ def _largest_change(before: sw.KAN, after: sw.KAN, x: Tensor) -> float:
         return float((moved * ~met.any(0)[:, :, None]).max())
 
 
-def _training(cells: Sequence[FinishedCell]) -> float | None:
+def _training(cells: ex.Cells) -> float | None:
     values = [max(cell.result["training"]) for cell in cells]
     return float(np.median(values)) if values else None
 

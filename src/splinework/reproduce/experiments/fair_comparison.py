@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 import splinework as sw
-from splinework.reproduce.experiment import (
-    BoundCheck,
-    ComparisonRow,
-    Experiment,
-    ExperimentCell,
-    FinishedCell,
-    Scale,
-    matching,
-    median_of,
-)
+from splinework.reproduce import experiment as ex
 from splinework.reproduce.figures import COLOURS
 from splinework.reproduce.module_training import (
     best_rate,
@@ -32,9 +23,6 @@ from splinework.reproduce.module_training import (
     perceptron_operations,
     width_of,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 WIDTHS: Final = {"digits": 12, "breast_cancer": 6, "wine": 6, "diabetes": 4, "ellipkinc": 5, "legendre": 5}
 """Hidden nodes of the KAN."""
@@ -52,7 +40,7 @@ MODELS: Final = ("kan", "parameters", "operations", "local", "ours")
 
 @final
 @dataclass(frozen=True)
-class FairComparison(Experiment):
+class FairComparison(ex.Experiment):
     """Six tasks, a KAN, and perceptrons that cost the same; and our default."""
 
     seeds: int = 3
@@ -77,16 +65,11 @@ class FairComparison(Experiment):
         "table: breast_cancer": "as published, the MLP is better",
     }
 
-    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
+    def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
         seeds, steps = (1, 400) if scale == "quick" else (self.seeds, self.steps)
-        return [
-            ExperimentCell(f"{task}/{model}/seed {seed}", {"task": task, "model": model, "seed": seed, "steps": steps})
-            for task in WIDTHS
-            for model in MODELS
-            for seed in range(seeds)
-        ]
+        return ex.swept("{task}/{model}/seed {seed}", {"steps": steps}, task=WIDTHS, model=MODELS, seed=range(seeds))
 
-    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run(self, settings: ex.Values) -> ex.Values:
         task, seed = settings["task"], settings["seed"]
         x, y, test, truth = task_rows(task, seed)
         classes = CLASSES.get(task)
@@ -100,58 +83,43 @@ class FairComparison(Experiment):
             predicted = module(test)
         return {"score": score(predicted, truth, classes), "parameters": count(module), "kind": KINDS[task]}
 
-    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
+    def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
         found = []
         for task, kind in KINDS.items():
-            value = {model: median_of(matching(finished, task=task, model=model), "score") for model in MODELS}
-            published = "KAN" if kind == "formula" else "MLP"
-            measure = "test accuracy" if task in CLASSES else "test RMSE / std"
-            if any(each is None for each in value.values()):
-                found.append(ComparisonRow(f"{kind}: {task}", measure, f"{published} better"))
-                continue
-            rivals = [value["parameters"], value["operations"], value["local"]]
-            high = task in CLASSES
-            best = max(rivals) if high else min(rivals)  # type: ignore[type-var]
-            kan_wins = value["kan"] > best if high else value["kan"] < best  # type: ignore[operator]
-            ours_wins = value["ours"] >= best if high else value["ours"] <= best  # type: ignore[operator]
-            note = f"MLP at equal operations {value['operations']:.3g}, by the local count {value['local']:.3g}"
-            found.append(
-                ComparisonRow(
-                    f"{kind}: {task}",
-                    measure,
-                    f"{published} better",
-                    value["kan"],
-                    value["ours"],
-                    value["parameters"],
-                    "Figs. 1-4",
-                    "higher" if high else "lower",
-                    paper_reached=kan_wins == (published == "KAN"),
-                    ours_reached=ours_wins,
-                    note=note,
-                )
-            )
+            cells, high = ex.matching(finished, task=task), task in CLASSES
+            value: dict[str, Any] = {model: ex.median_of(ex.matching(cells, model=model), "score") for model in MODELS}
+            row = ex.compared(
+                f"{kind}: {task}", "test accuracy" if high else "test RMSE / std", cells, "score",
+                by="model", columns={"paper": "kan", "ours": "ours", "rival": "parameters"},
+                published=f"{'KAN' if kind == 'formula' else 'MLP'} better",
+                place="Figs. 1-4", better="higher" if high else "lower",
+            )  # fmt: skip
+            if all(each is not None for each in value.values()):
+                good = {model: each if high else -each for model, each in value.items()}
+                best = max(good[model] for model in ("parameters", "operations", "local"))
+                note = f"MLP at equal operations {value['operations']:.3g}, by the local count {value['local']:.3g}"
+                kan_wins = (good["kan"] > best) == (kind == "formula")
+                row = replace(row, paper_reached=kan_wins, ours_reached=good["ours"] >= best, note=note)
+            found.append(row)
         return found
 
-    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
-        wins = 0
-        known = [
-            task for task in KINDS if all(matching(finished, task=task, model=model) for model in ("kan", "parameters"))
-        ]
-        for task in known:
-            mine, other = (
-                median_of(matching(finished, task=task, model=model), "score") for model in ("kan", "parameters")
-            )
-            wins += (mine > other) if task in CLASSES else (mine < other)  # type: ignore[operator]
+    def checks(self, finished: ex.Cells) -> list[ex.BoundCheck]:
+        wins = []
+        for task in KINDS:
+            cells = ex.matching(finished, task=task)
+            mine, other = (ex.median_of(ex.matching(cells, model=model), "score") for model in ("kan", "parameters"))
+            if mine is not None and other is not None:
+                wins.append(mine > other if task in CLASSES else mine < other)
         text = "the KAN trained by AdamW is better than the perceptron with as many parameters in at least half of the tasks"
-        return [BoundCheck(text, f"{wins} of {len(known)}", 2 * wins >= len(known))] if known else []
+        return ex.bounded(text, sum(wins) if wins else None, least=len(wins) / 2, text=f"{sum(wins)} of {len(wins)}")
 
-    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+    def draw(self, finished: ex.Cells, figure: ex.Figure) -> None:
         colours = {"kan": COLOURS["paper"], "ours": COLOURS["ours"]}
         for axes, high in zip(figure.subplots(1, 2), (True, False), strict=True):
             tasks = [task for task in KINDS if (task in CLASSES) == high]
             for n, task in enumerate(tasks):
                 for m, model in enumerate(MODELS):
-                    values = [cell.result["score"] for cell in matching(finished, task=task, model=model)]
+                    values = [cell.result["score"] for cell in ex.matching(finished, task=task, model=model)]
                     label = model if n == 0 else None
                     places = np.full(len(values), n + 0.12 * (m - 2))
                     axes.plot(places, values, "osv^D"[m], color=colours.get(model, COLOURS["rival"]), label=label)

@@ -25,9 +25,9 @@ class Feynman(FunctionTable):
         "of `splinework.data.feynman`. The published value is the lowest of its three KAN columns (by hand, pruned, "
         "unpruned); its MLPs have width 5. The paper's sweep has shapes of width 5 and depths 2 to 6 and three seeds, "
         "unpruned and pruned at λ = 1e-2 and 1e-3, through the grids 3 to 200; here depths 2 to 4 and one seed. Our "
-        "default is the better of two calls with nothing set, `sw.fit` on the paper's best shape and `sw.sparsify` "
-        "from [d, 5, 1]; both are in the note. The quick recipe takes every fourth formula, the best shapes only, "
-        "four grids and 15 steps on each."
+        "default is the best of three calls with nothing set, `sw.fit` on the paper's best shape and on [d, 5, 1], "
+        "which is among its unpruned ones, and `sw.sparsify` from there; they are in the note. The quick recipe takes "
+        "every fourth formula, the best shapes only, four grids and 15 steps on each."
     )
     minutes: ClassVar[tuple[float, float]] = (4.0, 320.0)
     place: ClassVar[str] = "Table 2"

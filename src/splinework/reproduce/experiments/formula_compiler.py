@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 import torch
 
 import splinework as sw
 from splinework.data import feynman, feynman_ids
-from splinework.reproduce.experiment import BoundCheck, ComparisonRow, Experiment, ExperimentCell, FinishedCell, Scale
+from splinework.reproduce import experiment as ex
 from splinework.reproduce.figures import COLOURS
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 EXACT: Final = 1e-12
 """Largest relative difference of a compiled network."""
@@ -27,7 +24,7 @@ PART: Final = 20
 
 @final
 @dataclass(frozen=True)
-class FormulaCompiler(Experiment):
+class FormulaCompiler(ex.Experiment):
     """Each equation as a network, compared with the equation on random rows."""
 
     rows_count: int = 1000
@@ -43,15 +40,12 @@ class FormulaCompiler(Experiment):
     minutes: ClassVar[tuple[float, float]] = (0.1, 0.1)
     rival: ClassVar[str] = "–"
 
-    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
-        names = equation_names()
+    def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
+        names, common = equation_names(), {"rows": self.rows_count, "seed": 0}
         parts = [names[k : k + PART] for k in range(0, len(names), PART)]
-        return [
-            ExperimentCell(f"equations {part[0]} to {part[-1]}", {"names": part, "rows": self.rows_count, "seed": 0})
-            for part in parts
-        ]
+        return [ex.ExperimentCell(f"equations {part[0]} to {part[-1]}", {**common, "names": part}) for part in parts]
 
-    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run(self, settings: ex.Values) -> ex.Values:
         found = []
         for name in settings["names"]:
             recipe = feynman(name, table="dimensional")
@@ -68,36 +62,28 @@ class FormulaCompiler(Experiment):
             found.append({"name": name, "away": away, "shape": str(model.config.shape), "edges": model.active_edges()})
         return {"equations": found}
 
-    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
+    def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
         every = [each for cell in finished for each in cell.result["equations"]]
         known = [each["away"] for each in every if each["away"] is not None]
         exact = sum(away < EXACT for away in known)
+        counts: dict[str, Any] = {"published": "all of 120", "ours_reached": exact == len(every)} if every else {}
+        counts |= {"ours": f"{exact} of {len(every)}", "place": "§3"}
         median = float(np.median(np.square(known))) if known else None
+        residual: dict[str, Any] = {"ours": median, "place": "authors' notebook, no. 36"}
         return [
-            ComparisonRow(
-                "equations compiled exactly",
-                "count",
-                "all of 120" if every else None,
-                None,
-                f"{exact} of {len(every)}",
-                None,
-                "§3",
-                ours_reached=exact == len(every) if every else None,
-            ),
-            ComparisonRow(
-                "squared residual, relative", "median", NOTEBOOK, None, median, None, "authors' notebook, no. 36"
-            ),
+            ex.ComparisonRow("equations compiled exactly", "count", **counts),
+            ex.ComparisonRow("squared residual, relative", "median", NOTEBOOK, **residual),
         ]
 
-    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
+    def checks(self, finished: ex.Cells) -> list[ex.BoundCheck]:
         every = [each for cell in finished for each in cell.result["equations"]]
         missing = [each["name"] for each in every if each["away"] is None or each["away"] >= EXACT]
         if not every:
             return []
         text = f"every equation is compiled to a network within {EXACT:g} of its largest value"
-        return [BoundCheck(text, f"missing: {', '.join(missing)}" if missing else f"all {len(every)}", not missing)]
+        return [ex.BoundCheck(text, f"missing: {', '.join(missing)}" if missing else f"all {len(every)}", not missing)]
 
-    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+    def draw(self, finished: ex.Cells, figure: ex.Figure) -> None:
         every = [each for cell in finished for each in cell.result["equations"] if each["away"] is not None]
         axes = figure.subplots()
         axes.scatter(

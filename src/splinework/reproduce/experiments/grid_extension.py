@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 
 from splinework.data import problem
-from splinework.reproduce.experiment import (
-    BoundCheck,
-    ComparisonRow,
-    Experiment,
-    ExperimentCell,
-    FinishedCell,
-    Scale,
-    matching,
-    median_of,
-)
+from splinework.reproduce import experiment as ex
 from splinework.reproduce.figures import COLOURS, legend, log_axes
 from splinework.reproduce.paper_method import paper_network, train_by_paper
 from splinework.reproduce.rates import derivative_errors, exponents
 from splinework.reproduce.rivals import default_fit, perceptron_fit, tensors
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 FUNCTION: Final = "exp(sin(pi*x) + y**2)"
 NOTEBOOK: Final = {5: 6.4e-3, 10: 3.8e-4, 20: 4.7e-5, 50: 1.3e-5, 100: 1.1e-5}
@@ -39,7 +27,7 @@ SLOPE_SLACK: Final = 0.3
 
 @final
 @dataclass(frozen=True)
-class GridExtension(Experiment):
+class GridExtension(ex.Experiment):
     """The staircase of grid extension, the U of the test error, and the slopes in C^m norms."""
 
     rows_count: int = 1000
@@ -64,28 +52,22 @@ class GridExtension(Experiment):
     )
     minutes: ClassVar[tuple[float, float]] = (1.0, 12.0)
 
-    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
+    def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
         grids, steps, seeds = (
             ((3, 5, 10, 20, 50, 100), 50, 1) if scale == "quick" else (self.grids, self.steps, self.seeds)
         )
-        common = {"rows": self.rows_count}
-        found = []
-        for shape in self.shapes:
-            for seed in range(seeds):
-                own = {**common, "shape": list(shape), "seed": seed}
-                by_paper = {**own, "method": "paper", "grids": list(grids), "steps": steps}
-                label = f"{list(shape)}, seed {seed}"
-                found.append(ExperimentCell(f"staircase {label}", by_paper))
-                found.append(ExperimentCell(f"default {label}", {**own, "method": "ours"}))
-        for seed in range(seeds):
-            settings = {**common, "method": "rival", "shape": [2, 16, 16, 1], "seed": seed, "steps": 1800}
-            found.append(ExperimentCell(f"MLP, seed {seed}", settings))
-        for degree in (2, 3, 5):
-            settings = {"method": "rates", "degree": degree, "grids": list(self.rate_grids)}
-            found.append(ExperimentCell(f"rates of degree {degree}", settings))
-        return found
+        own = {"rows": self.rows_count}
+        axes: dict[str, Any] = {"shape": [list(shape) for shape in self.shapes], "seed": range(seeds)}
+        by_paper = {**own, "method": "paper", "grids": list(grids), "steps": steps}
+        rival, rates = {**own, "method": "rival", "shape": [2, 16, 16, 1], "steps": 1800}, {"method": "rates"}
+        return [
+            *ex.swept("staircase {shape}, seed {seed}", by_paper, **axes),
+            *ex.swept("default {shape}, seed {seed}", {**own, "method": "ours"}, **axes),
+            *ex.swept("MLP, seed {seed}", rival, seed=range(seeds)),
+            *ex.swept("rates of degree {degree}", {**rates, "grids": list(self.rate_grids)}, degree=(2, 3, 5)),
+        ]
 
-    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run(self, settings: ex.Values) -> ex.Values:
         if settings["method"] == "rates":
             return {"errors": [derivative_errors(FUNCTION, settings["degree"], grid) for grid in settings["grids"]]}
         toy, seed, count = problem("exp_sine"), settings["seed"], settings["rows"]
@@ -99,47 +81,49 @@ class GridExtension(Experiment):
         tests = [stage.test for stage in stages]
         return {"stages": [stage.to_dict() for stage in stages], "best": min(tests), "last": tests[-1]}
 
-    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
-        stairs = matching(finished, method="paper", shape=[2, 1, 1])
-        ours = median_of(matching(finished, method="ours", shape=[2, 1, 1]), "test")
-        rival = median_of(matching(finished, method="rival"), "test")
+    def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
+        stairs = ex.matching(finished, method="paper", shape=[2, 1, 1])
+        ours = ex.median_of(ex.matching(finished, method="ours", shape=[2, 1, 1]), "test")
+        rival = ex.median_of(ex.matching(finished, method="rival"), "test")
         found = []
         for grid, published in NOTEBOOK.items():
             place = f"authors' notebook Example_8_scaling, G = {grid}"
             name, paper = f"[2, 1, 1], G = {grid}", _median_at(stairs, grid, "test")
             inside = _median_at(stairs, grid, "inside")
             note = "" if inside is None else f"paper's method, test rows within the training rows' range: {inside:.2g}"
-            found.append(ComparisonRow(name, "test RMSE", published, paper, ours, rival, place, note=note))
-        wide = median_of(matching(finished, method="paper", shape=[2, 5, 1]), "best")
-        ours = median_of(matching(finished, method="ours", shape=[2, 5, 1]), "test")
-        found.append(ComparisonRow("[2, 5, 1], best grid", "test RMSE", None, wide, ours, rival, "Fig. 2.3, no number"))
+            found.append(ex.ComparisonRow(name, "test RMSE", published, paper, ours, rival, place, note=note))
+        wide = ex.median_of(ex.matching(finished, method="paper", shape=[2, 5, 1]), "best")
+        ours = ex.median_of(ex.matching(finished, method="ours", shape=[2, 5, 1]), "test")
+        found.append(
+            ex.ComparisonRow("[2, 5, 1], best grid", "test RMSE", None, wide, ours, rival, "Fig. 2.3, no number")
+        )
         return found
 
-    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
+    def checks(self, finished: ex.Cells) -> list[ex.BoundCheck]:
         found = []
         for shape in self.shapes:
-            stairs = matching(finished, method="paper", shape=list(shape))
+            stairs = ex.matching(finished, method="paper", shape=list(shape))
             if stairs:
                 found += _staircase_checks(list(shape), stairs)
-        for cell in matching(finished, method="rates"):
+        for cell in ex.matching(finished, method="rates"):
             degree = cell.settings["degree"]
             for m, slope in enumerate(exponents(cell.settings["grids"], cell.result["errors"])):
                 wanted = degree + 1 - m
                 text = f"degree {degree}, derivatives of order {m}: exponent of 1/G at least {wanted - SLOPE_SLACK:g}"
-                found.append(BoundCheck(text, f"{slope:.2f}", slope >= wanted - SLOPE_SLACK))
+                found.append(ex.BoundCheck(text, f"{slope:.2f}", slope >= wanted - SLOPE_SLACK))
         return found
 
-    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+    def draw(self, finished: ex.Cells, figure: ex.Figure) -> None:
         left, middle, right = figure.subplots(1, 3)
         for axes, shape in zip((left, middle), self.shapes, strict=True):
-            for cell in matching(finished, method="paper", shape=list(shape), seed=0):
+            for cell in ex.matching(finished, method="paper", shape=list(shape), seed=0):
                 curve = np.array([point for stage in cell.result["stages"] for point in stage["curve"]]).reshape(-1, 2)
                 steps = 10 * np.arange(1, len(curve) + 1)
                 axes.plot(steps, curve[:, 0], color=COLOURS["paper"], label="training")
                 axes.plot(steps, curve[:, 1], color=COLOURS["ours"], label="test")
             axes.set(yscale="log", xlabel="step of L-BFGS", ylabel="RMSE", title=f"{list(shape)}")
             legend(axes)
-        for cell in matching(finished, method="rates", degree=3):
+        for cell in ex.matching(finished, method="rates", degree=3):
             errors, grids = np.array(cell.result["errors"]), cell.settings["grids"]
             for m, slope in enumerate(exponents(cell.settings["grids"], cell.result["errors"])):
                 right.plot(grids, errors[:, m], "o-", label=f"order {m}: $G^{{-{slope:.2f}}}$")
@@ -147,13 +131,13 @@ class GridExtension(Experiment):
         legend(right)
 
 
-def _median_at(stairs: Sequence[FinishedCell], grid: int, key: str) -> float | None:
+def _median_at(stairs: ex.Cells, grid: int, key: str) -> float | None:
     """The median over seeds of a number at the end of the training on a grid."""
     values = [stage[key] for cell in stairs for stage in cell.result["stages"] if stage["grid"] == grid]
     return float(np.median(values)) if values else None
 
 
-def _staircase_checks(shape: list[int], stairs: Sequence[FinishedCell]) -> list[BoundCheck]:
+def _staircase_checks(shape: list[int], stairs: ex.Cells) -> list[ex.BoundCheck]:
     """Checks of the training error, which falls with every grid, of the U of the test error, and of exact refinements."""
     falls, turns, exact = [], [], []
     for cell in stairs:
@@ -164,12 +148,12 @@ def _staircase_checks(shape: list[int], stairs: Sequence[FinishedCell]) -> list[
         exact += [after["jump"] for before, after in pairwise(stages) if after["grid"] % before["grid"] == 0]
     where = f"{shape}: "
     found = [
-        BoundCheck(f"{where}training error falls after every extension but the last", _counted(falls), all(falls)),
-        BoundCheck(f"{where}test error has its minimum before the finest grid", _counted(turns), all(turns)),
+        ex.BoundCheck(f"{where}training error falls after every extension but the last", _counted(falls), all(falls)),
+        ex.BoundCheck(f"{where}test error has its minimum before the finest grid", _counted(turns), all(turns)),
     ]
     if exact:
         text = f"{where}extension to nested knots changes no output by more than {NESTED:g} of the largest"
-        found.append(BoundCheck(text, f"{max(exact):.1e}", max(exact) <= NESTED))
+        found.append(ex.BoundCheck(text, f"{max(exact):.1e}", max(exact) <= NESTED))
     return found
 
 

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 import torch
 
 import splinework as sw
 from splinework.data import problem
-from splinework.reproduce.experiment import (
-    BoundCheck,
-    ComparisonRow,
-    Experiment,
-    ExperimentCell,
-    FinishedCell,
-    Scale,
-    all_hold,
-    matching,
-    median_of,
-)
+from splinework.reproduce import experiment as ex
 from splinework.reproduce.figures import COLOURS
 from splinework.reproduce.paper_method import rmse
 from splinework.reproduce.rivals import tensors
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 NOTEBOOK: Final = 1.1e-10
 """Test RMSE at the end of the authors' notebook hellokan, April 2024."""
@@ -38,7 +25,7 @@ EDGES: Final = (("x1", "h1"), ("x2", "h1"), ("h1", "y"))
 
 @final
 @dataclass(frozen=True)
-class HelloWorld(Experiment):
+class HelloWorld(ex.Experiment):
     """exp(sin πx1 + x2²): three edges, three functions, one formula."""
 
     seeds: int = 20
@@ -57,17 +44,15 @@ class HelloWorld(Experiment):
     minutes: ClassVar[tuple[float, float]] = (0.8, 6.0)
     rival: ClassVar[str] = "seconds, ours"
 
-    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
-        seeds = 3 if scale == "quick" else self.seeds
-        found = []
-        for seed in range(seeds):
-            found.append(ExperimentCell(f"sparsify, seed {seed}", {"method": "ours", "seed": seed}))
-            for weight in self.weights:
-                settings = {"method": "paper", "seed": seed, "weight": weight, "entropy": 10.0, "steps": 400}
-                found.append(ExperimentCell(f"penalty {weight:g}, seed {seed}", settings))
-        return found
+    def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
+        seeds = range(3 if scale == "quick" else self.seeds)
+        by_paper = {"method": "paper", "entropy": 10.0, "steps": 400}
+        return [
+            *ex.swept("sparsify, seed {seed}", {"method": "ours"}, seed=seeds),
+            *ex.swept("penalty {weight:g}, seed {seed}", by_paper, seed=seeds, weight=self.weights),
+        ]
 
-    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run(self, settings: ex.Values) -> ex.Values:
         toy, seed = problem("exp_sine"), settings["seed"]
         (x, y), test = (tensors(*toy.sample(1000, seed=number)) for number in (seed, 10_000 + seed))
         generator = torch.Generator().manual_seed(seed)
@@ -94,66 +79,39 @@ class HelloWorld(Experiment):
         error = rmse(model, *test)
         return {"edges": edges, "error": error, "formula": formula, "exact": error < EXACT, "functions": functions}
 
-    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
-        ours = matching(finished, method="ours")
-        three = [cell for cell in ours if cell.result["edges"] == 3]
+    def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
+        ours, by_paper = (ex.matching(finished, method=method) for method in ("ours", "paper"))
+        first = ex.first_of([cell for cell in ours if cell.result["exact"]], "formula")
         seconds = float(np.median([cell.seconds for cell in ours])) if ours else None
-        first = next((cell.result["formula"] for cell in ours if cell.result["exact"]), None)
-        found = [
-            ComparisonRow(
-                "formula",
-                "text",
-                "exp(sin(3.14*x1) + x2**2)",
-                None,
-                first,
-                seconds,
-                "§2.5.2",
-                ours_reached=first is not None if ours else None,
-            )
-        ]
-        exact = float(np.mean([cell.result["exact"] for cell in ours])) if ours else None
-        error = median_of([cell for cell in three if cell.result["exact"]], "error")
+        own: dict[str, Any] = {"ours": first, "rival": seconds, "ours_reached": first is not None if ours else None}
+        found = [ex.ComparisonRow("formula", "text", "exp(sin(3.14*x1) + x2**2)", **own, place="§2.5.2")]
         for weight in self.weights:
-            cells = matching(finished, method="paper", weight=weight)
-            share = float(np.mean([cell.result["edges"] == 3 for cell in cells])) if cells else None
-            mine = float(np.mean([cell.result["edges"] == 3 for cell in ours])) if ours else None
-            found.append(
-                ComparisonRow(
-                    f"three edges, λ = {weight:g}", "share of seeds", None, share, mine, None, "App. C", better="higher"
-                )
-            )
-        exact_paper = [cell for cell in matching(finished, method="paper") if cell.result["exact"]]
-        found.append(
-            ComparisonRow(
-                "after fixing the edges",
-                "test RMSE",
-                NOTEBOOK,
-                median_of(exact_paper, "error"),
-                error,
-                None,
-                "authors' notebook hellokan",
-                note="" if exact is None else f"exact for {exact:.0%} of the seeds",
-            )
-        )
-        return found
-
-    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
-        ours = matching(finished, method="ours")
-        if not ours:
-            return []
-        slow = max(cell.seconds for cell in ours)
+            shares = {"paper": _three(ex.matching(by_paper, weight=weight)), "ours": _three(ours)}
+            options: dict[str, Any] = {"place": "App. C", "better": "higher"}
+            found.append(ex.ComparisonRow(f"three edges, λ = {weight:g}", "share of seeds", **shares, **options))
+        exact, place = ex.mean_of(ours, "exact"), "authors' notebook hellokan"
+        note = "" if exact is None else f"exact for {exact:.0%} of the seeds"
+        right = [cell for cell in finished if cell.result["exact"]]
         return [
-            *all_hold(
-                "sparsify, prune, fix: the exact formula for every seed", [cell.result["exact"] for cell in ours]
+            *found,
+            ex.compared(
+                "after fixing the edges", "test RMSE", right, "error", published=NOTEBOOK, place=place, note=note
             ),
-            BoundCheck("each in less than 10 s of processor time", f"{slow:.1f} s at most", slow < 10),
         ]
 
-    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+    def checks(self, finished: ex.Cells) -> list[ex.BoundCheck]:
+        ours = ex.matching(finished, method="ours")
+        slow, exact = max((cell.seconds for cell in ours), default=None), ex.values_of(ours, "exact")
+        return [
+            *ex.all_hold("sparsify, prune, fix: the exact formula for every seed", exact),
+            *ex.bounded("each in less than {} s of processor time", slow, most=10, text=f"{slow or 0:.1f} s at most"),
+        ]
+
+    def draw(self, finished: ex.Cells, figure: ex.Figure) -> None:
         axes = figure.subplots()
         labels = [*(f"λ = {weight:g}" for weight in self.weights), "sparsify"]
-        groups = [matching(finished, method="paper", weight=weight) for weight in self.weights] + [
-            matching(finished, method="ours")
+        groups = [ex.matching(finished, method="paper", weight=weight) for weight in self.weights] + [
+            ex.matching(finished, method="ours")
         ]
         for n, (label, cells) in enumerate(zip(labels, groups, strict=True)):
             colour = COLOURS["ours" if label == "sparsify" else "paper"]
@@ -178,6 +136,12 @@ def fixed(model: sw.KAN, x: torch.Tensor, y: torch.Tensor) -> tuple[sw.KAN, list
         model = sw.fix(model, edge, names[-1], x=x)
         model = sw.fit(model, x, y, starts=1, steps=60, grids=None, degree="keep", progress=False).model
     return model, names
+
+
+def _three(cells: ex.Cells) -> float | None:
+    """The share of cells that three edges are left in."""
+    edges = ex.values_of(cells, "edges")
+    return float(np.mean([each == len(EDGES) for each in edges])) if edges else None
 
 
 EXPERIMENT = HelloWorld()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from typing import Any, ClassVar, Final, final
 
 import sympy
 import torch
@@ -12,29 +12,18 @@ from torch import Tensor
 
 import splinework as sw
 from splinework.nn.derivatives import partials
-from splinework.reproduce.experiment import (
-    BoundCheck,
-    ComparisonRow,
-    Experiment,
-    ExperimentCell,
-    FinishedCell,
-    Scale,
-    all_hold,
-    median_of,
-)
+from splinework.reproduce import experiment as ex
 from splinework.reproduce.figures import COLOURS
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 RADII: Final = (1.2, 3.0)
 """Range of the radius; the horizon is at 1."""
 FLAT: Final = 1e-6
+PUBLISHED: Final = "F = 2√r + ln((√r − 1)/(√r + 1))"
 
 
 @final
 @dataclass(frozen=True)
-class HiddenSymmetry(Experiment):
+class HiddenSymmetry(ex.Experiment):
     """F of t = T - F(r) by a spline from the equation alone, then the formula of its slope."""
 
     seeds: int = 5
@@ -53,14 +42,11 @@ class HiddenSymmetry(Experiment):
     minutes: ClassVar[tuple[float, float]] = (0.5, 2.0)
     rival: ClassVar[str] = "known"
 
-    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
-        seeds = 2 if scale == "quick" else self.seeds
-        return [
-            ExperimentCell(f"seed {seed}", {"seed": seed, "points": 300, "budget": self.budget})
-            for seed in range(seeds)
-        ]
+    def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
+        seeds = range(2 if scale == "quick" else self.seeds)
+        return ex.swept("seed {seed}", {"points": 300, "budget": self.budget}, seed=seeds)
 
-    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run(self, settings: ex.Values) -> ex.Values:
         r, slope, away = flat_time(settings["points"], settings["seed"])
         search: dict[str, Any] = {"budget": settings["budget"], "seed": settings["seed"], "progress": False}
         best = sw.discover(r, slope.abs(), names=["r"], target="F'", **search).best
@@ -74,45 +60,24 @@ class HiddenSymmetry(Experiment):
             "one_sign": bool((slope > 0).all() | (slope < 0).all()),
         }
 
-    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
-        right = all(cell.result["right"] for cell in finished) if finished else None
-        formula = finished[0].result["formula"] if finished else None
-        smooth = sum(cell.result["one_sign"] for cell in finished) / len(finished) if finished else None
-        away = median_of(finished, "loss")
+    def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
+        law = {"ours": ex.first_of(finished, "formula"), "ours_reached": ex.every_of(finished, "right")}
+        away, smooth = ex.median_of(finished, "loss"), ex.mean_of(finished, "one_sign")
+        text, note = "square of the metric's largest error", "published: a mean square"
         return [
-            ComparisonRow(
-                "flatness after refinement",
-                "square of the metric's largest error",
-                1e-15,
-                None,
-                away,
-                None,
-                "§5",
-                note="published: a mean square",
-            ),
-            ComparisonRow("smooth solution", "share of seeds", 1 / 3, None, smooth, None, "§5", "higher"),
-            ComparisonRow(
-                "formula",
-                "text",
-                "F = 2√r + ln((√r − 1)/(√r + 1))",
-                None,
-                formula,
-                "F' = √r/(r − 1)",
-                "§5",
-                ours_reached=right,
-            ),
+            ex.ComparisonRow("flatness after refinement", text, 1e-15, ours=away, place="§5", note=note),
+            ex.ComparisonRow("smooth solution", "share of seeds", 1 / 3, ours=smooth, place="§5", better="higher"),
+            ex.ComparisonRow("formula", "text", PUBLISHED, rival="F' = √r/(r − 1)", place="§5", **law),
         ]
 
-    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
-        if not finished:
-            return []
-        right, away = [cell.result["right"] for cell in finished], max(cell.result["away"] for cell in finished)
+    def checks(self, finished: ex.Cells) -> list[ex.BoundCheck]:
+        away = max(ex.values_of(finished, "away"), default=None)
         return [
-            BoundCheck(f"the metric is flat within {FLAT:g}", f"{away:.1e} at most", away < FLAT),
-            *all_hold("the slope's formula is the published one for every seed", right),
+            *ex.bounded("the metric is flat within {}", away, most=FLAT, text=f"{away or 0:.1e} at most"),
+            *ex.all_hold("the slope's formula is the published one for every seed", ex.values_of(finished, "right")),
         ]
 
-    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+    def draw(self, finished: ex.Cells, figure: ex.Figure) -> None:
         axes = figure.subplots()
         r = torch.linspace(*RADII, 200, dtype=torch.float64)
         axes.plot(r, 2 * r.sqrt() + torch.log((r.sqrt() - 1) / (r.sqrt() + 1)), color=COLOURS["ours"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 import torch
@@ -13,23 +13,10 @@ from numpy.typing import NDArray
 from scipy.special import j0
 
 import splinework as sw
-from splinework.reproduce.experiment import (
-    BoundCheck,
-    ComparisonRow,
-    Experiment,
-    ExperimentCell,
-    FinishedCell,
-    Scale,
-    all_hold,
-    best_of,
-    matching,
-)
+from splinework.reproduce import experiment as ex
 from splinework.reproduce.figures import COLOURS
 from splinework.reproduce.paper_method import rmse
 from splinework.reproduce.rivals import tensors
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
 
@@ -92,6 +79,7 @@ TOYS: Final = {
         lambda x: np.hypot(x[:, 0] - x[:, 1], x[:, 2] - x[:, 3]),
     ),
 }
+METHODS: Final = ("paper", "ours")
 ACCURATE: Final = 0.02
 """Test error, relative to the spread, up to which a pruned network still is the function."""
 ACCURATE_CLASSES: Final = 0.98
@@ -100,7 +88,7 @@ ACCURATE_CLASSES: Final = 0.98
 
 @final
 @dataclass(frozen=True)
-class InterpretabilityToys(Experiment):
+class InterpretabilityToys(ex.Experiment):
     """Networks pruned from the start shape to the published one, by the paper's penalty and pruning and by `sparsify`."""
 
     rows_count: int = 1000
@@ -126,17 +114,12 @@ class InterpretabilityToys(Experiment):
         ),
     }
 
-    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
-        seeds = 2 if scale == "quick" else self.seeds
+    def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
+        seeds = range(2 if scale == "quick" else self.seeds)
         common = {"rows": self.rows_count, "weight": self.weight}
-        return [
-            ExperimentCell(f"{toy}/{method}/seed {seed}", {**common, "toy": toy, "method": method, "seed": seed})
-            for toy in TOYS
-            for method in ("paper", "ours")
-            for seed in range(seeds)
-        ]
+        return ex.swept("{toy}/{method}/seed {seed}", common, toy=TOYS, method=METHODS, seed=seeds)
 
-    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run(self, settings: ex.Values) -> ex.Values:
         toy, seed = TOYS[settings["toy"]], settings["seed"]
         classes = settings["toy"] == "digit"
         (x, y), test = (_rows(toy, settings["rows"], each) for each in (seed, 10_000 + seed))
@@ -171,45 +154,32 @@ class InterpretabilityToys(Experiment):
             "rank": edges if good else 100 + error,
         }
 
-    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
+    def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
         found = []
         for name, toy in TOYS.items():
-            texts, reached, notes = {}, {}, []
-            best = {
-                method: best_of(matching(finished, toy=name, method=method), "rank") for method in ("paper", "ours")
-            }
-            for method, cell in best.items():
-                cells = matching(finished, toy=name, method=method)
-                texts[method] = None if cell is None else f"{cell.result['shape']}, {cell.result['edges']} edges"
-                reached[method] = None if cell is None else bool(cell.result["reached"])
+            own: dict[str, Any] = {"published": f"{list(toy.published)}, {toy.edges} edges", "place": "§4.1, Fig. 4.1"}
+            notes = []
+            for method in METHODS:
+                cells = ex.matching(finished, toy=name, method=method)
+                best = ex.best_of(cells, "rank")
+                if best is not None:
+                    own[method] = f"{best.result['shape']}, {best.result['edges']} edges"
+                    own[f"{method}_reached"] = bool(best.result["reached"])
+                    own |= {"rival": best.result["error"]} if method == "ours" else {}
                 notes.append(f"{method} {sum(each.result['reached'] for each in cells)} of {len(cells)} seeds")
-            ours = best["ours"]
-            found.append(
-                ComparisonRow(
-                    toy.about,
-                    "pruned shape",
-                    f"{list(toy.published)}, {toy.edges} edges",
-                    texts["paper"],
-                    texts["ours"],
-                    None if ours is None else ours.result["error"],
-                    "§4.1, Fig. 4.1",
-                    paper_reached=reached["paper"],
-                    ours_reached=reached["ours"],
-                    note="; ".join(notes),
-                )
-            )
+            found.append(ex.ComparisonRow(toy.about, "pruned shape", **own, note="; ".join(notes)))
         return found
 
-    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
-        ours = [best_of(matching(finished, toy=name, method="ours"), "rank") for name in TOYS]
+    def checks(self, finished: ex.Cells) -> list[ex.BoundCheck]:
+        ours = [ex.best_of(ex.matching(finished, toy=name, method="ours"), "rank") for name in TOYS]
         known = [cell.result["reached"] for cell in ours if cell is not None]
-        return all_hold("every toy reaches its published shape for some seed", known)
+        return ex.all_hold("every toy reaches its published shape for some seed", known)
 
-    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+    def draw(self, finished: ex.Cells, figure: ex.Figure) -> None:
         axes = figure.subplots()
         for n, name in enumerate(TOYS):
-            for shift, method in ((-0.15, "paper"), (0.15, "ours")):
-                cells = matching(finished, toy=name, method=method)
+            for shift, method in zip((-0.15, 0.15), METHODS, strict=True):
+                cells = ex.matching(finished, toy=name, method=method)
                 places, edges = [n + shift] * len(cells), [cell.result["edges"] for cell in cells]
                 label = "as the paper prunes" if method == "paper" else "sparsify"
                 axes.plot(places, edges, "o", color=COLOURS[method], alpha=0.6, label=label if n == 0 else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 import torch
@@ -15,21 +15,9 @@ from splinework.data import load_knots
 from splinework.data.knots import KNOT_FEATURES, KNOT_TARGET
 from splinework.errors import DataError
 from splinework.interpret.scores import attribution
+from splinework.reproduce import experiment as ex
 from splinework.reproduce.contrastive import contrastive_relations
-from splinework.reproduce.experiment import (
-    BoundCheck,
-    ComparisonRow,
-    Experiment,
-    ExperimentCell,
-    FinishedCell,
-    Scale,
-    matching,
-    median_of,
-)
 from splinework.reproduce.figures import COLOURS
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
 
@@ -62,7 +50,7 @@ FORMULAS: Final[Mapping[str, tuple[str, float, Callable[[Floats, Floats, Floats]
 
 @final
 @dataclass(frozen=True)
-class Knots(Experiment):
+class Knots(ex.Experiment):
     """Signature from 17 invariants, from three, and by the paper's formulas; relations among the invariants."""
 
     seeds: int = 3
@@ -80,17 +68,14 @@ class Knots(Experiment):
     )
     minutes: ClassVar[tuple[float, float]] = (0.4, 1.5)
 
-    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
-        seeds = 1 if scale == "quick" else self.seeds
-        found = []
-        for seed in range(seeds):
-            for model in MODELS:
-                found.append(ExperimentCell(f"{model}, seed {seed}", {"model": model, "seed": seed, "steps": 150}))
-            found.append(ExperimentCell(f"formulas, seed {seed}", {"model": "formulas", "seed": seed}))
-            found.append(ExperimentCell(f"relations, seed {seed}", {"model": "relations", "seed": seed}))
-        return found
+    def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
+        seeds = range(1 if scale == "quick" else self.seeds)
+        return [
+            *ex.swept("{model}, seed {seed}", {"steps": 150}, model=MODELS, seed=seeds),
+            *ex.swept("{model}, seed {seed}", model=("formulas", "relations"), seed=seeds),
+        ]
 
-    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run(self, settings: ex.Values) -> ex.Values:
         try:
             frame = load_knots()
         except DataError as error:
@@ -117,75 +102,50 @@ class Knots(Experiment):
         x = (x - x[used].mean(0)) / np.where(x[used].std(0) > 0, x[used].std(0), 1)
         return {**classified(x, signature, used, rest, settings), "names": names}
 
-    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
+    def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
         titles = {"all": "[17, 1, classes]", "three": "[3, 1, classes], μ_r, μ_i, λ", "mlp": "MLP of 4 × 64 on all"}
-        found = []
+        common: dict[str, Any] = {"better": "higher", "note": "another set: not comparable"}
+        found: list[ex.ComparisonRow] = []
         for model, title in titles.items():
-            value = median_of(matching(finished, model=model), "accuracy")
-            ours, rival = (None, value) if model == "mlp" else (value, None)
-            note = "another set: not comparable"
-            found.append(
-                ComparisonRow(
-                    title, "test accuracy", f"{MODELS[model]:.3f}", None, ours, rival, "Table 3", "higher", note=note
-                )
-            )
-        cells = [cell for cell in matching(finished, model="formulas") if "scores" in cell.result]
+            own: dict[str, Any] = {
+                "rival" if model == "mlp" else "ours": ex.median_of(ex.matching(finished, model=model), "accuracy")
+            }
+            own |= {"published": f"{MODELS[model]:.3f}", "place": "Table 3", **common}
+            found.append(ex.ComparisonRow(title, "test accuracy", **own))
+        scores = ex.values_of(ex.matching(finished, model="formulas"), "scores")
         for key, (text, published, _) in FORMULAS.items():
-            value = float(np.median([cell.result["scores"][key] for cell in cells])) if cells else None
-            found.append(
-                ComparisonRow(
-                    f"formula {key}: {text}",
-                    "test accuracy",
-                    f"{published:.3f}",
-                    None,
-                    value,
-                    None,
-                    "Table 4",
-                    "higher",
-                    note=note,
-                )
-            )
-        relations = [
-            {tuple(sorted(each)) for each in cell.result["relations"]} for cell in _with(finished, "relations")
-        ]
-        texts = sorted({" · ".join(each) for found_ in relations for each in found_})
-        hit = all(any(set(KNOWN) == set(each) for each in found_) for found_ in relations) if relations else None
-        found.append(
-            ComparisonRow(
-                "relations, no target",
-                "sets of columns",
-                "V = μ_r λ, signature, injectivity radius",
-                None,
-                "; ".join(texts) or None,
-                None,
-                "§4.3, Fig. 4.5",
-                ours_reached=hit,
-                note="reached: V, here of the cusp, by its sides; the others are not in this table",
-            )
-        )
-        return found
+            own = {"ours": float(np.median([each[key] for each in scores])) if scores else None, "place": "Table 4"}
+            own |= {"published": f"{published:.3f}", **common}
+            found.append(ex.ComparisonRow(f"formula {key}: {text}", "test accuracy", **own))
+        relations = [{tuple(sorted(each)) for each in sets} for sets in ex.values_of(finished, "relations")]
+        hit = [any(set(KNOWN) == set(each) for each in sets) for sets in relations]
+        own = {
+            "published": "V = μ_r λ, signature, injectivity radius",
+            "ours": "; ".join(sorted({" · ".join(each) for sets in relations for each in sets})) or None,
+            "ours_reached": all(hit) if hit else None,
+            "place": "§4.3, Fig. 4.5",
+            "note": "reached: V, here of the cusp, by its sides; the others are not in this table",
+        }
+        return [*found, ex.ComparisonRow("relations, no target", "sets of columns", **own)]
 
-    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
-        missing = [cell.result["missing"] for cell in finished if "missing" in cell.result]
+    def checks(self, finished: ex.Cells) -> list[ex.BoundCheck]:
+        missing = ex.first_of(finished, "missing")
         if missing:
-            return [BoundCheck("the table of knots is installed", missing[0], None)]
+            return [ex.BoundCheck("the table of knots is installed", missing, None)]
+        best = [max(each, key=each.get) for each in ex.values_of(ex.matching(finished, model="formulas"), "scores")]
         found = []
-        cells = [cell for cell in matching(finished, model="formulas") if "scores" in cell.result]
-        if cells:
-            best = [max(cell.result["scores"], key=cell.result["scores"].get) for cell in cells]
-            found.append(
-                BoundCheck(
-                    "formula A is the best of the three, as in the paper", ", ".join(best), set(best) <= {"A", "E"}
-                )
-            )
-        all_, three = (median_of(matching(finished, model=model), "accuracy") for model in ("all", "three"))
+        if best:
+            text, held = "formula A is the best of the three, as in the paper", set(best) <= {"A", "E"}
+            found.append(ex.BoundCheck(text, ", ".join(best), held))
+        all_, three = (ex.median_of(ex.matching(finished, model=model), "accuracy") for model in ("all", "three"))
         if all_ is not None and three is not None:
-            found.append(BoundCheck("17 invariants are better than three", f"{all_:.3f} and {three:.3f}", all_ > three))
+            text = "17 invariants are better than three"
+            found.append(ex.BoundCheck(text, f"{all_:.3f} and {three:.3f}", all_ > three))
         return found
 
-    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+    def draw(self, finished: ex.Cells, figure: ex.Figure) -> None:
         axes = figure.subplots()
-        for cell in matching(finished, model="all", seed=0):
+        for cell in ex.matching(finished, model="all", seed=0):
             if "scores" in cell.result:
                 order = np.argsort(cell.result["scores"])
                 axes.barh(range(len(order)), np.array(cell.result["scores"])[order], color=COLOURS["ours"])
@@ -200,7 +160,7 @@ def best_factor(value: Floats, signature: Floats) -> float:
     return float(factors[int(np.argmax(right))])
 
 
-def classified(x: Floats, signature: Floats, used: Any, rest: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+def classified(x: Floats, signature: Floats, used: Any, rest: Any, settings: ex.Values) -> dict[str, Any]:
     """A network of one hidden node that predicts the signature as a class, or a perceptron."""
     kinds, labels = np.unique(signature, return_inverse=True)
     if settings["model"] == "mlp":
@@ -221,10 +181,6 @@ def classified(x: Floats, signature: Floats, used: Any, rest: Any, settings: Map
         right = float(np.mean(model(torch.as_tensor(x[rest])).argmax(1).numpy() == labels[rest]))
     scores = attribution(model, torch.as_tensor(x[used])).nodes[0].tolist()
     return {"accuracy": right, "classes": len(kinds), "scores": scores}
-
-
-def _with(finished: Sequence[FinishedCell], key: str) -> list[FinishedCell]:
-    return [cell for cell in finished if key in cell.result]
 
 
 EXPERIMENT = Knots()

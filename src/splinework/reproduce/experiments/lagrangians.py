@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 import sympy
 from numpy.typing import NDArray
 
 from splinework.formula.parse import parse_formula
-from splinework.reproduce.experiment import (
-    BoundCheck,
-    ComparisonRow,
-    Experiment,
-    ExperimentCell,
-    FinishedCell,
-    Scale,
-    all_hold,
-    matching,
-)
+from splinework.reproduce import experiment as ex
 from splinework.reproduce.figures import COLOURS
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
 
@@ -67,7 +55,7 @@ MOTIONS: Final = {
 
 @final
 @dataclass(frozen=True)
-class Lagrangians(Experiment):
+class Lagrangians(ex.Experiment):
     """The sparsest Lagrangian whose equation of Euler and Lagrange holds on all rows."""
 
     name: ClassVar[str] = "lagrangians"
@@ -81,10 +69,10 @@ class Lagrangians(Experiment):
     minutes: ClassVar[tuple[float, float]] = (0.1, 0.1)
     rival: ClassVar[str] = "known"
 
-    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
-        return [ExperimentCell(name, {"motion": name, "seed": 0, "limit": 0.9}) for name in MOTIONS]
+    def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
+        return ex.swept("{motion}", {"seed": 0, "limit": 0.9}, motion=MOTIONS)
 
-    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run(self, settings: ex.Values) -> ex.Values:
         motion = MOTIONS[settings["motion"]]
         found = sparse_lagrangian(motion.acceleration, settings["limit"], settings["seed"])
         known = parse_formula(motion.expected, list(_SYMBOLS))
@@ -93,29 +81,19 @@ class Lagrangians(Experiment):
             "right": found is not None and sympy.simplify(found / known).is_number,
         }
 
-    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
+    def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
         found = []
         for name, motion in MOTIONS.items():
-            cells = matching(finished, motion=name)
-            ours, right = (cells[0].result["formula"], bool(cells[0].result["right"])) if cells else (None, None)
-            found.append(
-                ComparisonRow(
-                    motion.title,
-                    "Lagrangian, up to a factor",
-                    motion.published,
-                    None,
-                    ours,
-                    motion.expected,
-                    "§5",
-                    ours_reached=right,
-                )
-            )
+            cells = ex.matching(finished, motion=name)
+            own = {"ours": ex.first_of(cells, "formula"), "ours_reached": ex.every_of(cells, "right")}
+            own |= {"rival": motion.expected, "place": "§5"}
+            found.append(ex.ComparisonRow(motion.title, "Lagrangian, up to a factor", motion.published, **own))
         return found
 
-    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
-        return all_hold("the known Lagrangian up to a factor", [bool(cell.result["right"]) for cell in finished])
+    def checks(self, finished: ex.Cells) -> list[ex.BoundCheck]:
+        return ex.all_hold("the known Lagrangian up to a factor", ex.values_of(finished, "right"))
 
-    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+    def draw(self, finished: ex.Cells, figure: ex.Figure) -> None:
         q, v = np.meshgrid(np.linspace(-2, 2, 60), np.linspace(-0.9, 0.9, 60))
         for axes, (name, motion) in zip(figure.subplots(1, len(MOTIONS)), MOTIONS.items(), strict=True):
             known = sympy.lambdify(list(_SYMBOLS.values()), parse_formula(motion.expected, list(_SYMBOLS)))

@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 import splinework as sw
-from splinework.reproduce.experiment import (
-    BoundCheck,
-    ComparisonRow,
-    Experiment,
-    ExperimentCell,
-    FinishedCell,
-    Scale,
-    matching,
-    median_of,
-)
+from splinework.reproduce import experiment as ex
 from splinework.reproduce.figures import COLOURS
 from splinework.reproduce.module_training import count
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 SIZE, CONTEXT, HEADS, LAYERS, BATCH = 32, 32, 2, 2, 32  # of the transformer
 KINDS: Final = ("mlp", "kan")
@@ -39,7 +27,7 @@ CHECKED: Final = 40
 
 @final
 @dataclass(frozen=True)
-class LanguageModel(Experiment):
+class LanguageModel(ex.Experiment):
     """Bits per character of a transformer of two layers on text that ships with scikit-learn."""
 
     seeds: int = 3
@@ -61,18 +49,12 @@ class LanguageModel(Experiment):
         "feed-forward": "no parameter efficiency at this length of training: the claim does not hold here",
     }
 
-    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
+    def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
         seeds, steps = (1, 300) if scale == "quick" else (self.seeds, self.steps)
-        return [
-            ExperimentCell(
-                f"{kind}, {part}, seed {seed}", {"kind": kind, "part": part, "seed": seed, "steps": steps, "rate": 3e-3}
-            )
-            for part in PARTS
-            for kind in KINDS
-            for seed in range(seeds)
-        ]
+        common = {"steps": steps, "rate": 3e-3}
+        return ex.swept("{kind}, {part}, seed {seed}", common, part=PARTS, kind=KINDS, seed=range(seeds))
 
-    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run(self, settings: ex.Values) -> ex.Values:
         text = characters()
         cut = int(0.9 * len(text))
         used, held = text[:cut], text[cut:]
@@ -95,44 +77,38 @@ class LanguageModel(Experiment):
             found = float(np.mean([float(bits(model, *batch(held, fresh))) for _ in range(CHECKED)]))
         return {"bits": found, "parameters": count(model), "part": model.part, "curve": curve}
 
-    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
+    def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
         found = []
         for part, wanted in PARTS.items():
-            mine = median_of(matching(finished, kind="kan", part=part), "bits")
-            other = median_of(matching(finished, kind="mlp", part=part), "bits")
-            seconds = [
-                float(np.median([c.seconds for c in matching(finished, kind=kind, part=part)] or [math.nan]))
-                for kind in KINDS
-            ]
-            known = mine is not None and other is not None
-            note = f"processor time KAN {seconds[1]:.0f} s, MLP {seconds[0]:.0f} s" if known else ""
-            found.append(
-                ComparisonRow(
-                    f"feed-forward part of {wanted} parameters",
-                    "bits per character",
-                    None,
-                    None,
-                    mine,
-                    other,
-                    "§6 of the KAN paper: a claim",
-                    ours_reached=None if mine is None or other is None else mine <= other,
-                    note=note,
-                )
+            cells = ex.matching(finished, part=part)
+            times = {kind: [cell.seconds for cell in ex.matching(cells, kind=kind)] for kind in KINDS}
+            row = ex.compared(
+                f"feed-forward part of {wanted} parameters",
+                "bits per character",
+                cells,
+                "bits",
+                by="kind",
+                columns={"ours": "kan", "rival": "mlp"},
+                place="§6 of the KAN paper: a claim",
             )
+            if row.ours is not None and row.rival is not None:
+                note = f"processor time KAN {np.median(times['kan']):.0f} s, MLP {np.median(times['mlp']):.0f} s"
+                row = replace(row, ours_reached=row.ours <= row.rival, note=note)  # type: ignore[operator]
+            found.append(row)
         return found
 
-    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
-        half = median_of(matching(finished, kind="kan", part="half"), "bits")
-        full = median_of(matching(finished, kind="mlp", part="equal"), "bits")
+    def checks(self, finished: ex.Cells) -> list[ex.BoundCheck]:
+        half = ex.median_of(ex.matching(finished, kind="kan", part="half"), "bits")
+        full = ex.median_of(ex.matching(finished, kind="mlp", part="equal"), "bits")
         if half is None or full is None:
             return []
         text = "a KAN with half of the parameters is as good as the MLP"
-        return [BoundCheck(text, f"{half:.3f} bits, MLP {full:.3f}", half <= full)]
+        return ex.bounded(text, half, most=full, text=f"{half:.3f} bits, MLP {full:.3f}")
 
-    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+    def draw(self, finished: ex.Cells, figure: ex.Figure) -> None:
         left, right = figure.subplots(1, 2)
         for kind, colour in zip(KINDS, ("rival", "ours"), strict=True):
-            for n, cell in enumerate(matching(finished, kind=kind, part="equal")):
+            for n, cell in enumerate(ex.matching(finished, kind=kind, part="equal")):
                 label = kind.upper() if n == 0 else None
                 left.plot(
                     50 * np.arange(1, len(cell.result["curve"]) + 1),
@@ -140,7 +116,7 @@ class LanguageModel(Experiment):
                     color=COLOURS[colour],
                     label=label,
                 )
-            cells = matching(finished, kind=kind)
+            cells = ex.matching(finished, kind=kind)
             right.plot(
                 [c.result["part"] for c in cells],
                 [c.result["bits"] for c in cells],

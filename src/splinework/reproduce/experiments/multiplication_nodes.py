@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 import torch
 
 import splinework as sw
 from splinework.interpret.scores import attribution
-from splinework.reproduce.experiment import (
-    BoundCheck,
-    ComparisonRow,
-    Experiment,
-    ExperimentCell,
-    FinishedCell,
-    Scale,
-    matching,
-    median_of,
-)
+from splinework.reproduce import experiment as ex
 from splinework.reproduce.figures import COLOURS
 from splinework.reproduce.paper_method import rmse
 from splinework.reproduce.rivals import tensors
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 SCORES: Final = (0.89, 0.52, 0.11, 0.004)
 """Scores of the four inputs in the authors' notebook, from a fitted network."""
@@ -35,7 +23,7 @@ N_INPUTS: Final = 100
 
 @final
 @dataclass(frozen=True)
-class MultiplicationNodes(Experiment):
+class MultiplicationNodes(ex.Experiment):
     """The product by squares and by a product node; scores of inputs; a hundred inputs of which few matter."""
 
     seeds: int = 5
@@ -52,15 +40,11 @@ class MultiplicationNodes(Experiment):
     minutes: ClassVar[tuple[float, float]] = (0.6, 3.0)
     rival: ClassVar[str] = "sum nodes alone"
 
-    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
-        seeds = 1 if scale == "quick" else self.seeds
-        found = []
-        for seed in range(seeds):
-            for task in ("product", "sums", "scores", "inputs"):
-                found.append(ExperimentCell(f"{task}, seed {seed}", {"task": task, "seed": seed}))
-        return found
+    def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
+        seeds = range(1 if scale == "quick" else self.seeds)
+        return ex.swept("{task}, seed {seed}", seed=seeds, task=("product", "sums", "scores", "inputs"))
 
-    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run(self, settings: ex.Values) -> ex.Values:
         task, seed = settings["task"], settings["seed"]
         draw, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
         count, inputs = (1000, {"product": 2, "sums": 2, "scores": 4, "inputs": N_INPUTS}[task])
@@ -88,72 +72,46 @@ class MultiplicationNodes(Experiment):
         order = scores.argsort(descending=True).tolist()
         return {"scores": scores.tolist()[:20], "true": true, "order": order[:8], "right": order[:8] == list(range(8))}
 
-    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
-        product, sums = matching(finished, task="product"), matching(finished, task="sums")
-        formula = product[0].result["formula"] if product else None
-        other = sums[0].result["formula"] if sums else None
-        exact = (
-            all("x1*x2" in cell.result["formula"] and len(cell.result["formula"]) < 12 for cell in product)
-            if product
-            else None
+    def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
+        product, sums, scores, inputs = (
+            ex.matching(finished, task=task) for task in ("product", "sums", "scores", "inputs")
         )
+        short = ["x1*x2" in text and len(text) < 12 for text in ex.values_of(product, "formula")]
+        formula: dict[str, Any] = {
+            "ours": ex.first_of(product, "formula"),
+            "rival": ex.first_of(sums, "formula"),
+            "place": "§2",
+        }
+        errors: dict[str, Any] = {
+            "ours": ex.median_of(product, "error"),
+            "rival": ex.median_of(sums, "error"),
+            "place": "notebook",
+        }
         found = [
-            ComparisonRow("x·y", "formula", "x_1*x_2", None, formula, other, "§2", ours_reached=exact),
-            ComparisonRow(
-                "x·y, pruned",
-                "test RMSE",
-                1.7e-7,
-                None,
-                median_of(product, "error"),
-                median_of(sums, "error"),
-                "notebook",
-            ),
+            ex.ComparisonRow("x·y", "formula", "x_1*x_2", **formula, ours_reached=all(short) if short else None),
+            ex.ComparisonRow("x·y, pruned", "test RMSE", 1.7e-7, **errors),
         ]
-        scores = matching(finished, task="scores")
         for i, published in enumerate(SCORES):
-            values = [cell.result["scores"][i] for cell in scores]
-            true = [cell.result["true"][i] for cell in scores]
-            mine = float(np.median(values)) if values else None
+            values, true = ([each[i] for each in ex.values_of(scores, key)] for key in ("scores", "true"))
             near = bool(np.allclose(values, true, atol=0.01)) if values else None
-            found.append(
-                ComparisonRow(
-                    f"score of x{i}",
-                    "attribution",
-                    published,
-                    None,
-                    mine,
-                    None,
-                    "notebook",
-                    "higher",
-                    ours_reached=near,
-                )
-            )
-        inputs = matching(finished, task="inputs")
-        share = float(np.mean([cell.result["right"] for cell in inputs])) if inputs else None
-        found.append(
-            ComparisonRow(
-                "first eight of 100 inputs in their order",
-                "share of seeds",
-                "5, and 1 spurious",
-                None,
-                share,
-                None,
-                "notebook",
-                "higher",
-                ours_reached=None if share is None else share == 1,
-            )
-        )
-        return found
+            mine = float(np.median(values)) if values else None
+            own: dict[str, Any] = {"ours": mine, "place": "notebook", "better": "higher", "ours_reached": near}
+            found.append(ex.ComparisonRow(f"score of x{i}", "attribution", published, **own))
+        share = ex.mean_of(inputs, "right")
+        own = {"ours": share, "place": "notebook", "better": "higher"}
+        own["ours_reached"] = None if share is None else share == 1
+        name = "first eight of 100 inputs in their order"
+        return [*found, ex.ComparisonRow(name, "share of seeds", "5, and 1 spurious", **own)]
 
-    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
-        cells = matching(finished, task="scores")
+    def checks(self, finished: ex.Cells) -> list[ex.BoundCheck]:
+        cells = ex.matching(finished, task="scores")
         gaps = [abs(a - b) for cell in cells for a, b in zip(cell.result["scores"], cell.result["true"], strict=False)]
-        text = "attribution of a sum is std f_i / std f within 0.01"
-        return [BoundCheck(text, f"{max(gaps):.4f} at most", max(gaps) <= 0.01)] if gaps else []
+        text, most = "attribution of a sum is std f_i / std f within {}", max(gaps, default=None)
+        return ex.bounded(text, most, most=0.01, text=f"{most or 0:.4f} at most")
 
-    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+    def draw(self, finished: ex.Cells, figure: ex.Figure) -> None:
         axes = figure.subplots()
-        for cell in matching(finished, task="inputs"):
+        for cell in ex.matching(finished, task="inputs"):
             axes.plot(range(20), np.maximum(cell.result["scores"], 1e-8), "o", color=COLOURS["ours"], alpha=0.6)
         scale = np.sqrt(4 / 45 / (4 / 45 / (1 - 0.25)))
         axes.plot(range(20), scale * 0.5 ** np.arange(20), color=COLOURS["published"], linewidth=1, label="exact")

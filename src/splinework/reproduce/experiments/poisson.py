@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 import torch
 from torch import Tensor
 
 import splinework as sw
-from splinework.reproduce.experiment import (
-    BoundCheck,
-    ComparisonRow,
-    Experiment,
-    ExperimentCell,
-    FinishedCell,
-    Scale,
-    best_of,
-    matching,
-    median_of,
-)
+from splinework.reproduce import experiment as ex
 from splinework.reproduce.figures import COLOURS, legend, log_axes
 from splinework.reproduce.paper_method import edge_grid_count, minimise, paper_network
 from splinework.reproduce.perceptron import MLP
 from splinework.reproduce.rates import derivative_errors, exponents
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 PI: Final = math.pi
 WEIGHT: Final = 0.01
@@ -51,7 +38,7 @@ PUBLISHED: Final[dict[str, tuple[float, float | None, str]]] = {
 
 @final
 @dataclass(frozen=True)
-class PoissonEquation(Experiment):
+class PoissonEquation(ex.Experiment):
     """Both right-hand sides, by the paper's method, by our default and by MLPs; and the rates of approximation."""
 
     shapes: tuple[tuple[int, ...], ...] = ((2, 2, 1), (2, 5, 1), (2, 10, 1))
@@ -75,81 +62,88 @@ class PoissonEquation(Experiment):
     )
     minutes: ClassVar[tuple[float, float]] = (2.0, 120.0)
 
-    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
+    def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
         quick = scale == "quick"
         inside, edge = (500, 160) if quick else self.points
-        found = []
-        for problem in PROBLEMS:
-            for seed in range(1 if quick else self.seeds):
-                own = {"problem": problem, "seed": seed, "inside": inside, "edge": edge}
-                for shape in self.shapes[:2] if quick else self.shapes:
-                    steps, grids = (15, self.grids[:2]) if quick else (self.steps, self.grids)
-                    settings = {**own, "method": "paper", "shape": list(shape), "grids": list(grids), "steps": steps}
-                    found.append(ExperimentCell(f"KAN {list(shape)}, {problem}, seed {seed}", settings))
-                # The default is what a user writes: its points are those of the page on differential equations.
-                settings = {**own, "method": "ours", "shape": [2, 2, 1], "inside": 1500, "edge": 308}
-                found.append(ExperimentCell(f"default, {problem}, seed {seed}", settings))
-                steps, widths = (400, self.widths[:2]) if quick else (self.perceptron_steps, self.widths)
-                for width in widths:
-                    layers = [2, width, width, width, 1]
-                    settings = {**own, "method": "rival", "shape": layers, "steps": steps}
-                    found.append(ExperimentCell(f"MLP {layers}, {problem}, seed {seed}", settings))
-            settings = {"method": "rates", "problem": problem, "degree": 3, "grids": list(self.rate_grids)}
-            found.append(ExperimentCell(f"rates, {problem}", settings))
-        return found
+        steps, grids = (15, self.grids[:2]) if quick else (self.steps, self.grids)
+        mlp_steps, widths = (400, self.widths[:2]) if quick else (self.perceptron_steps, self.widths)
+        shapes = [list(shape) for shape in (self.shapes[:2] if quick else self.shapes)]
+        own, axes = {"inside": inside, "edge": edge}, {"problem": PROBLEMS, "seed": range(1 if quick else self.seeds)}
+        by_paper = {**own, "method": "paper", "grids": list(grids), "steps": steps}
+        # The default is what a user writes: its points are those of the page on differential equations.
+        default = {"inside": 1500, "edge": 308, "method": "ours", "shape": [2, 2, 1]}
+        mlps = [[2, width, width, width, 1] for width in widths]
+        rates = {"method": "rates", "degree": 3, "grids": list(self.rate_grids)}
+        return [
+            *ex.swept("KAN {shape}, {problem}, seed {seed}", by_paper, **axes, shape=shapes),
+            *ex.swept("default, {problem}, seed {seed}", default, **axes),
+            *ex.swept(
+                "MLP {shape}, {problem}, seed {seed}",
+                {**own, "method": "rival", "steps": mlp_steps},
+                **axes,
+                shape=mlps,
+            ),
+            *ex.swept("rates, {problem}", rates, problem=PROBLEMS),
+        ]
 
-    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run(self, settings: ex.Values) -> ex.Values:
         problem = settings["problem"]
         if settings["method"] == "rates":
             return {"errors": [derivative_errors(PROBLEMS[problem], settings["degree"], g) for g in settings["grids"]]}
         points = collocation(settings["inside"], settings["edge"], settings["seed"])
         return _SOLVERS[settings["method"]](settings, problem, points)
 
-    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
+    def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
         found = []
         for problem, (published, _, place) in PUBLISHED.items():
-            own = matching(finished, problem=problem)
-            best, rival = best_of(matching(own, method="paper"), "l2"), best_of(matching(own, method="rival"), "l2")
-            ours = matching(own, method="ours")
+            own = ex.matching(finished, problem=problem)
+            best, rival = (
+                ex.best_of(ex.matching(own, method="paper"), "l2"),
+                ex.best_of(ex.matching(own, method="rival"), "l2"),
+            )
+            ours = ex.matching(own, method="ours")
             for key, name in (("l2", "L2²"), ("h1", "H1²")):
                 paper, other = (None if each is None else each.result[key] for each in (best, rival))
                 note = "" if best is None else f"paper's method: best is {best.settings['shape']}"
                 known = (published, place) if key == "l2" else (None, "Fig. 3.3, no number")
                 label = f"u = {PROBLEMS[problem]}"
                 found.append(
-                    ComparisonRow(label, name, known[0], paper, median_of(ours, key), other, known[1], note=note)
+                    ex.ComparisonRow(label, name, known[0], paper, ex.median_of(ours, key), other, known[1], note=note)
                 )
         return found
 
-    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
+    def checks(self, finished: ex.Cells) -> list[ex.BoundCheck]:
         found = []
-        for cell in matching(finished, method="rates"):
+        for cell in ex.matching(finished, method="rates"):
             for m, slope in enumerate(exponents(cell.settings["grids"], cell.result["errors"])):
                 wanted = cell.settings["degree"] + 1 - m
                 text = f"{cell.settings['problem']}, derivatives of order {m}: exponent of 1/G at least {wanted - SLOPE_SLACK:g}"
-                found.append(BoundCheck(text, f"{slope:.2f}", slope >= wanted - SLOPE_SLACK))
+                found.append(ex.BoundCheck(text, f"{slope:.2f}", slope >= wanted - SLOPE_SLACK))
         solved = [cell for cell in finished if "residual" in cell.result]
         if solved:
             shares = [_stability(cell) for cell in solved]
             text = f"‖u - u*‖ at most {STABILITY:g} (‖Δu - f‖/λ₁ + ‖u‖ at the edge), λ₁ = π²/2, in every run"
-            found.append(BoundCheck(text, f"largest factor {max(shares):.2f}", max(shares) <= STABILITY))
+            found.append(ex.BoundCheck(text, f"largest factor {max(shares):.2f}", max(shares) <= STABILITY))
         for problem in PROBLEMS:
-            own = matching(finished, problem=problem)
-            kan, mlp = best_of(matching(own, method="paper"), "l2"), best_of(matching(own, method="rival"), "l2")
+            own = ex.matching(finished, problem=problem)
+            kan, mlp = (
+                ex.best_of(ex.matching(own, method="paper"), "l2"),
+                ex.best_of(ex.matching(own, method="rival"), "l2"),
+            )
             if kan is not None and mlp is not None:
                 value = " and ".join(f"{one.result['l2']:.1e} with {one.result['parameters']}" for one in (kan, mlp))
                 met = kan.result["l2"] < mlp.result["l2"] and kan.result["parameters"] < mlp.result["parameters"]
                 text = f"{problem}: the best KAN of the paper's method is more exact than the best MLP, with fewer parameters"
-                found.append(BoundCheck(text, value, met))
+                found.append(ex.BoundCheck(text, value, met))
         return found
 
-    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+    def draw(self, finished: ex.Cells, figure: ex.Figure) -> None:
         grid = figure.subplots(2, 3)
         for line, problem in zip(grid, PROBLEMS, strict=True):
-            own = [cell for cell in matching(finished, problem=problem) if "l2" in cell.result]
+            own = [cell for cell in ex.matching(finished, problem=problem) if "l2" in cell.result]
             for axes, (x, y) in zip(line, (("parameters", "l2"), ("parameters", "h1"), ("seconds", "l2")), strict=True):
                 for method, label in (("paper", "KAN, paper's method"), ("ours", "our default"), ("rival", "MLP")):
-                    chosen = matching(own, method=method)
+                    chosen = ex.matching(own, method=method)
                     where = [cell.seconds if x == "seconds" else cell.result[x] for cell in chosen]
                     axes.plot(where, [cell.result[y] for cell in chosen], "o", color=COLOURS[method], label=label)
                 label = "processor seconds" if x == "seconds" else "parameters"
@@ -199,7 +193,7 @@ def _loss(problem: str, points: tuple[Tensor, Tensor]) -> Callable[[Any], Tensor
     return lambda model: WEIGHT * (laplacian(model, inside) - target).square().mean() + model(edge).square().mean()
 
 
-def _by_paper(settings: Mapping[str, Any], problem: str, points: tuple[Tensor, Tensor]) -> dict[str, Any]:
+def _by_paper(settings: ex.Values, problem: str, points: tuple[Tensor, Tensor]) -> dict[str, Any]:
     grids, exact = settings["grids"], solution(problem, points[0])
     model, stages = paper_network(settings["shape"], grids[0], settings["seed"]), []
     rows = points[0], exact
@@ -212,7 +206,7 @@ def _by_paper(settings: Mapping[str, Any], problem: str, points: tuple[Tensor, T
     return {**min(stages, key=lambda stage: float(stage["l2"])), "stages": stages}
 
 
-def _by_default(settings: Mapping[str, Any], problem: str, points: tuple[Tensor, Tensor]) -> dict[str, Any]:
+def _by_default(settings: ex.Values, problem: str, points: tuple[Tensor, Tensor]) -> dict[str, Any]:
     inside, edge = points
     generator = torch.Generator().manual_seed(settings["seed"])
     model = sw.KAN(settings["shape"], generator=generator, dtype=torch.float64)
@@ -224,7 +218,7 @@ def _by_default(settings: Mapping[str, Any], problem: str, points: tuple[Tensor,
     return _measured(solved, problem, points)
 
 
-def _by_perceptron(settings: Mapping[str, Any], problem: str, points: tuple[Tensor, Tensor]) -> dict[str, Any]:
+def _by_perceptron(settings: ex.Values, problem: str, points: tuple[Tensor, Tensor]) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(settings["seed"])
     model = MLP(settings["shape"], activation="tanh", generator=generator, dtype=torch.float64)
     value_of = _loss(problem, points)
@@ -265,7 +259,7 @@ def _measured(model: Any, problem: str, points: tuple[Tensor, Tensor]) -> dict[s
     }
 
 
-def _stability(cell: FinishedCell) -> float:
+def _stability(cell: ex.FinishedCell) -> float:
     """The error over its a-priori bound."""
     bound = cell.result["residual"] / EIGENVALUE + cell.result["edge"]
     return float(np.sqrt(cell.result["l2"]) / bound)

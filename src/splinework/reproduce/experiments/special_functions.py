@@ -40,9 +40,10 @@ class SpecialFunctions(FunctionTable):
         "nor counts of rows: the ranges here are those of `splinework.data.SpecialSet`, so compare orders of "
         "magnitude, and the standard deviation of each target. The paper's sweep has shapes of width 5 and depths 2 "
         "to 6 and three seeds, unpruned and pruned at λ = 1e-2 and 1e-3, through the grids 3 to 200; here depths 2 to "
-        "4 and one seed. Copies of the paper differ in the best shape of ellipj. Our default is the better of two "
-        "calls with nothing set, `sw.fit` on the paper's best shape and `sw.sparsify` from [2, 5, 1]; both are in the "
-        "note. The quick recipe takes every fifth function, the best shapes only, four grids and 15 steps on each."
+        "4 and one seed. Copies of the paper differ in the best shape of ellipj. Our default is the best of three "
+        "calls with nothing set, `sw.fit` on the paper's best shape and on [2, 5, 1], which is among its unpruned "
+        "ones, and `sw.sparsify` from there; they are in the note. The quick recipe takes every fifth function, the "
+        "best shapes only, four grids and 15 steps on each."
     )
     minutes: ClassVar[tuple[float, float]] = (1.5, 165.0)
     place: ClassVar[str] = "Table 1"

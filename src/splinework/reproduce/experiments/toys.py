@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 
 from splinework.data import problem
-from splinework.reproduce.experiment import (
-    BoundCheck,
-    ComparisonRow,
-    Experiment,
-    ExperimentCell,
-    FinishedCell,
-    Scale,
-    best_of,
-    matching,
-    median_of,
-)
+from splinework.reproduce import experiment as ex
 from splinework.reproduce.figures import COLOURS, log_axes
 from splinework.reproduce.paper_method import edge_grid_count, paper_network, train_by_paper
 from splinework.reproduce.rivals import default_fit, perceptron_fit, tensors
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 MIN_EXPONENT: Final = 3.0
 """Exponent of the paper's method in N that is asked for: the paper's curves have about 3 to 4, its theory 4."""
@@ -70,7 +57,7 @@ TOYS: Final = (
 
 @final
 @dataclass(frozen=True)
-class Toys(Experiment):
+class Toys(ex.Experiment):
     """KAN by the paper's optimiser and by our default, against MLPs of depth 2 to 5."""
 
     steps: int = 200
@@ -96,29 +83,24 @@ class Toys(Experiment):
         "mean_sine_100": "1000 rows for 100 curves in the quick recipe; the full one has 10 000",
     }
 
-    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
+    def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
         quick = scale == "quick"
         found = []
         for toy in TOYS:
-            rows = min(toy.rows, QUICK_ROWS) if quick else toy.rows
             grids = toy.grids[: toy.quick_grids] if quick else toy.grids
-            for seed in range(1 if quick else self.seeds):
-                own = {"function": toy.problem, "rows": rows, "seed": seed, "shape": list(toy.shape)}
-                label = f"{toy.problem}, seed {seed}"
-                steps = QUICK_STEPS if quick else self.steps
-                by_paper = {**own, "method": "paper", "grids": list(grids), "steps": steps}
-                found.append(ExperimentCell(f"KAN of the paper, {label}", by_paper))
-                found.append(ExperimentCell(f"default, {label}", {**own, "method": "ours"}))
+            own = {"function": toy.problem, "rows": min(toy.rows, QUICK_ROWS) if quick else toy.rows}
+            ours, seeds = {**own, "method": "ours", "shape": list(toy.shape)}, range(1 if quick else self.seeds)
+            by_paper = {**ours, "method": "paper", "grids": list(grids), "steps": QUICK_STEPS if quick else self.steps}
+            found += ex.swept("KAN of the paper, {function}, seed {seed}", by_paper, seed=seeds)
+            found += ex.swept("default, {function}, seed {seed}", ours, seed=seeds)
             steps, widths = (300, (5, 20)) if quick else (self.perceptron_steps, self.widths)
             for depth in self.depths:
-                for width in widths:
-                    shape = [toy.shape[0], *[width] * (depth - 1), 1]
-                    settings = {"method": "rival", "depth": depth, "seed": 0, "steps": steps, "shape": shape}
-                    settings |= {"function": toy.problem, "rows": rows}
-                    found.append(ExperimentCell(f"MLP {shape}, {toy.problem}", settings))
+                mlps = [[toy.shape[0], *[width] * (depth - 1), 1] for width in widths]
+                rival = {**own, "method": "rival", "depth": depth, "seed": 0, "steps": steps}
+                found += ex.swept("MLP {shape}, {function}", rival, shape=mlps)
         return found
 
-    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run(self, settings: ex.Values) -> ex.Values:
         toy, seed = problem(settings["function"]), settings["seed"]
         rows = tensors(*toy.sample(settings["rows"], seed=seed))
         test = tensors(*toy.sample(5000, seed=10_000 + seed))
@@ -131,59 +113,49 @@ class Toys(Experiment):
         counts = [edge_grid_count(settings["shape"], stage.grid) for stage in stages]
         return {"N": counts, "tests": [stage.test for stage in stages], "test": min(stage.test for stage in stages)}
 
-    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
+    def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
         found = []
         for toy in TOYS:
-            own = matching(finished, function=toy.problem)
-            best, paper = (best_of(matching(own, method=method), "test") for method in ("rival", "paper"))
-            note = ""
+            own, note = ex.matching(finished, function=toy.problem), ""
+            paper = ex.best_of(ex.matching(own, method="paper"), "test")
             if paper is not None:
                 steps, last, rows = paper.settings["steps"], paper.settings["grids"][-1], paper.settings["rows"]
                 note = f"{rows} rows; paper's method here: {steps} steps on each grid, up to G = {last}"
-            found.append(
-                ComparisonRow(
-                    f"{toy.problem}, {list(toy.shape)}",
-                    "test RMSE",
-                    toy.published,
-                    None if paper is None else paper.result["test"],
-                    median_of(matching(own, method="ours"), "test"),
-                    None if best is None else best.result["test"],
-                    "Fig. 3.1, best",
-                    note=note,
-                )
-            )
+            name, known = f"{toy.problem}, {list(toy.shape)}", toy.published
+            place = "Fig. 3.1, best"
+            row = ex.compared(name, "test RMSE", own, "test", how=ex.lowest_of, published=known, place=place, note=note)
+            found.append(replace(row, ours=ex.median_of(ex.matching(own, method="ours"), "test")))
         return found
 
-    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
+    def checks(self, finished: ex.Cells) -> list[ex.BoundCheck]:
         found = []
         for toy in TOYS:
-            own = matching(finished, function=toy.problem)
-            steep = [exponent(cell.result["N"], cell.result["tests"]) for cell in matching(own, method="paper")]
+            own = ex.matching(finished, function=toy.problem)
+            steep = [exponent(cell.result["N"], cell.result["tests"]) for cell in ex.matching(own, method="paper")]
             known = [value for value in steep if value is not None]
-            text = f"{toy.problem}: exponent of 1/N of the paper's KAN before its minimum at least {MIN_EXPONENT:g}"
-            if known:
-                middle = float(np.median(known))
-                found.append(BoundCheck(text, f"{middle:.2f}", middle >= MIN_EXPONENT))
-                flat = [value for value in map(_exponent_of_depth(own), self.depths) if value is not None]
-                if flat:
-                    text = f"{toy.problem}: steeper than the MLPs of every depth"
-                    found.append(BoundCheck(text, f"MLPs {max(flat):.2f} at most", middle > max(flat)))
+            middle = float(np.median(known)) if known else None
+            text = f"{toy.problem}: exponent of 1/N of the paper's KAN before its minimum at least {{}}"
+            found += ex.bounded(text, middle, least=MIN_EXPONENT, text=f"{middle or 0:.2f}")
+            flat = [value for value in map(_exponent_of_depth(own), self.depths) if value is not None]
+            if flat and middle is not None:
+                text = f"{toy.problem}: steeper than the MLPs of every depth"
+                found.append(ex.BoundCheck(text, f"MLPs {max(flat):.2f} at most", middle > max(flat)))
         return found
 
-    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+    def draw(self, finished: ex.Cells, figure: ex.Figure) -> None:
         axes = figure.subplots(2, 3).ravel()
         for place, toy in zip(axes, TOYS, strict=False):
-            own = matching(finished, function=toy.problem)
-            for cell in matching(own, method="paper", seed=0):
+            own = ex.matching(finished, function=toy.problem)
+            for cell in ex.matching(own, method="paper", seed=0):
                 place.plot(
                     cell.result["N"], cell.result["tests"], "o-", color=COLOURS["paper"], label="KAN, paper's method"
                 )
-            for cell in matching(own, method="ours", seed=0):
+            for cell in ex.matching(own, method="ours", seed=0):
                 place.plot(
                     cell.result["parameters"], cell.result["test"], "*", color=COLOURS["ours"], label="our default"
                 )
             for depth, shade in zip(self.depths, np.linspace(0.3, 1.0, len(self.depths)), strict=True):
-                points = _curve(matching(own, method="rival", depth=depth))
+                points = _curve(ex.matching(own, method="rival", depth=depth))
                 if points:
                     place.plot(
                         *zip(*points, strict=True),
@@ -210,14 +182,14 @@ def exponent(sizes: Sequence[float], errors: Sequence[float]) -> float | None:
     return float(-np.polyfit(np.log(sizes[:last]), np.log(errors[:last]), 1)[0])
 
 
-def _curve(cells: Sequence[FinishedCell]) -> list[tuple[int, float]]:
+def _curve(cells: ex.Cells) -> list[tuple[int, float]]:
     """Parameters and errors, by size."""
     return sorted((cell.result["parameters"], cell.result["test"]) for cell in cells)
 
 
-def _exponent_of_depth(own: Sequence[FinishedCell]) -> Any:
+def _exponent_of_depth(own: ex.Cells) -> Any:
     def of(depth: int) -> float | None:
-        points = _curve(matching(own, method="rival", depth=depth))
+        points = _curve(ex.matching(own, method="rival", depth=depth))
         if len(points) < 2:
             return None
         sizes, errors = np.log(np.array(points)).T

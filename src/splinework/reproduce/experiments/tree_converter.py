@@ -4,28 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from typing import ClassVar, Final, final
 
 import numpy as np
 import torch
 
 import splinework as sw
 from splinework.interpret.structure import find_structure
-from splinework.reproduce.experiment import (
-    BoundCheck,
-    ComparisonRow,
-    Experiment,
-    ExperimentCell,
-    FinishedCell,
-    Scale,
-    all_hold,
-    matching,
-)
+from splinework.reproduce import experiment as ex
 from splinework.reproduce.figures import COLOURS
 from splinework.reproduce.paper_method import rmse
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 TREES: Final = {
     "additive": ("sin(3*x1) + x2**2 + x3*x4", (4, 4, 1)),
@@ -36,11 +24,15 @@ TREES: Final = {
 """Formulas and shapes of the fitted networks."""
 TOLERANCE: Final = 0.02
 """Effect that counts as none for a fitted network."""
+UNSEEN_SUM: Final = (
+    "the modules are found; that they add is read off ratios of derivatives, in which the error of "
+    "the network grows, and rows alone show it"
+)
 
 
 @final
 @dataclass(frozen=True)
-class TreeConverter(Experiment):
+class TreeConverter(ex.Experiment):
     """The tree of a function from its derivatives, and the same tree from a fitted network and from rows."""
 
     seeds: int = 3
@@ -55,26 +47,13 @@ class TreeConverter(Experiment):
     )
     minutes: ClassVar[tuple[float, float]] = (1.2, 4.0)
     rival: ClassVar[str] = "from rows alone"
-    reasons: ClassVar[Mapping[str, str]] = {
-        "((x1**2": (
-            "the modules are found; that they add is read off ratios of derivatives, in which the error of "
-            "the network grows, and rows alone show it"
-        ),
-        "sin((x1": (
-            "the modules are found; that they add is read off ratios of derivatives, in which the error of "
-            "the network grows, and rows alone show it"
-        ),
-    }
+    reasons: ClassVar[Mapping[str, str]] = dict.fromkeys(("((x1**2", "sin((x1"), UNSEEN_SUM)
 
-    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
-        seeds = 1 if scale == "quick" else self.seeds
-        return [
-            ExperimentCell(f"{name}, seed {seed}", {"tree": name, "seed": seed, "rows": 800})
-            for name in TREES
-            for seed in range(seeds)
-        ]
+    def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
+        seeds = range(1 if scale == "quick" else self.seeds)
+        return ex.swept("{tree}, seed {seed}", {"rows": 800}, tree=TREES, seed=seeds)
 
-    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run(self, settings: ex.Values) -> ex.Values:
         text, shape = TREES[settings["tree"]]
         seed, d = settings["seed"], shape[0]
         x = np.random.default_rng(seed).uniform(0.2, 1.5, (settings["rows"], d))
@@ -92,42 +71,40 @@ class TreeConverter(Experiment):
             "error": rmse(fitted, points, y) / float(y.std()),
         }
 
-    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
+    def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
         found = []
         for name, (text, _) in TREES.items():
-            cells = matching(finished, tree=name)
-            first = cells[0].result if cells else {}
-            known = first.get("exact")
-            same = all(cell.result["fitted"] == cell.result["exact"] for cell in cells) if cells else None
-            found.append(
-                ComparisonRow(
-                    text, "tree", known, None, first.get("fitted"), first.get("data"), "§4.2", ours_reached=same
-                )
-            )
+            cells = ex.matching(finished, tree=name)
+            exact, fitted, data = (ex.first_of(cells, key) for key in ("exact", "fitted", "data"))
+            own = {
+                "ours": fitted,
+                "rival": data,
+                "place": "§4.2",
+                "ours_reached": all(_same(cells, "fitted")) if cells else None,
+            }
+            found.append(ex.ComparisonRow(text, "tree", exact, **own))
         return found
 
-    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
-        if not finished:
-            return []
-        same = [cell.result["fitted"] == cell.result["exact"] for cell in finished]
-        data = [cell.result["data"] == cell.result["exact"] for cell in finished]
+    def checks(self, finished: ex.Cells) -> list[ex.BoundCheck]:
         return [
-            *all_hold("the fitted network has the tree of the exact function", same),
-            *all_hold("rows alone show the tree of the exact function", data),
+            *ex.all_hold("the fitted network has the tree of the exact function", _same(finished, "fitted")),
+            *ex.all_hold("rows alone show the tree of the exact function", _same(finished, "data")),
         ]
 
-    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+    def draw(self, finished: ex.Cells, figure: ex.Figure) -> None:
         axes = figure.subplots()
         for n, name in enumerate(TREES):
-            for cell in matching(finished, tree=name):
-                same = cell.result["fitted"] == cell.result["exact"]
-                axes.plot(n, cell.result["error"], "o" if same else "x", color=COLOURS["ours"])
+            for cell in ex.matching(finished, tree=name):
+                mark = "o" if all(_same([cell], "fitted")) else "x"
+                axes.plot(n, cell.result["error"], mark, color=COLOURS["ours"])
         axes.set_xticks(range(len(TREES)), list(TREES))
-        axes.set(
-            yscale="log",
-            ylabel="relative error of the network",
-            title="fitted networks; a cross has another tree than the function",
-        )
+        title = "fitted networks; a cross has another tree than the function"
+        axes.set(yscale="log", ylabel="relative error of the network", title=title)
+
+
+def _same(finished: ex.Cells, key: str) -> list[bool]:
+    """Whether the tree under a key is that of the exact function, for every cell."""
+    return [cell.result[key] == cell.result["exact"] for cell in finished]
 
 
 EXPERIMENT = TreeConverter()

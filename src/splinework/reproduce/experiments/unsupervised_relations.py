@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 import torch
 
 import splinework as sw
 from splinework.interpret.scores import attribution
+from splinework.reproduce import experiment as ex
 from splinework.reproduce.contrastive import Floats, contrast, contrastive_relations, relation_error, relation_network
-from splinework.reproduce.experiment import (
-    BoundCheck,
-    ComparisonRow,
-    Experiment,
-    ExperimentCell,
-    FinishedCell,
-    Scale,
-    matching,
-)
 from splinework.reproduce.figures import COLOURS
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 TRUE_RELATIONS: Final = ((0, 1, 2), (3, 4))
 """x3 = exp(sin πx1 + x2²) and x5 = x4³, by the indices of the columns."""
@@ -34,7 +23,7 @@ ALIVE: Final = 0.1
 
 @final
 @dataclass(frozen=True)
-class UnsupervisedRelations(Experiment):
+class UnsupervisedRelations(ex.Experiment):
     """Six columns with two relations; which of them one network finds, and whether all are found."""
 
     rows_count: int = 1000
@@ -55,19 +44,17 @@ class UnsupervisedRelations(Experiment):
     minutes: ClassVar[tuple[float, float]] = (2.0, 3.0)
     rival: ClassVar[str] = "discover_relation"
 
-    def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
-        found = []
-        for seed in range(self.seeds):
-            common = {"rows": self.rows_count, "seed": seed}
-            found.append(ExperimentCell(f"all relations, seed {seed}", {**common, "method": "ours"}))
-            by_paper = {**common, "method": "paper", "grid": 3, "steps": 50, "weight": 2e-3, "entropy": 10.0}
-            found.append(ExperimentCell(f"one network, seed {seed}", by_paper))
-        for seed in range(1 if scale == "quick" else 5):
-            settings = {"method": "rival", "rows": self.rows_count, "seed": seed, "budget": 40}
-            found.append(ExperimentCell(f"discover_relation, seed {seed}", settings))
-        return found
+    def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
+        common, seeds = {"rows": self.rows_count}, range(self.seeds)
+        by_paper = {**common, "method": "paper", "grid": 3, "steps": 50, "weight": 2e-3, "entropy": 10.0}
+        search = {**common, "method": "rival", "budget": 40}
+        return [
+            *ex.swept("all relations, seed {seed}", {**common, "method": "ours"}, seed=seeds),
+            *ex.swept("one network, seed {seed}", by_paper, seed=seeds),
+            *ex.swept("discover_relation, seed {seed}", search, seed=range(1 if scale == "quick" else 5)),
+        ]
 
-    def run(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run(self, settings: ex.Values) -> ex.Values:
         x, seed = columns(settings["rows"], settings["seed"]), settings["seed"]
         if settings["method"] == "ours":
             relations = contrastive_relations(x, seed=seed)
@@ -88,51 +75,39 @@ class UnsupervisedRelations(Experiment):
             }
         return one_network(x, settings)
 
-    def rows(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
-        paper, ours = matching(finished, method="paper"), matching(finished, method="ours")
-        rival = matching(finished, method="rival")
+    def rows(self, finished: ex.Cells) -> list[ex.ComparisonRow]:
+        paper, share = ex.matching(finished, method="paper"), "share of seeds"
+        both = ex.compared(
+            "both relations, and no other", share, finished, "all", how=ex.mean_of,
+            published="one of the two by seed", place="§4.2, Fig. 4.2", better="higher",
+        )  # fmt: skip
+        one: dict[str, Any] = {"paper": ex.mean_of(paper, "one"), "place": "§4.2", "better": "higher"}
+        one["paper_reached"] = any(ex.values_of(paper, "one")) if paper else None
         return [
-            ComparisonRow(
-                "both relations, and no other",
-                "share of seeds",
-                published="one of the two by seed",
-                paper=_share(paper, "all"),
-                ours=_share(ours, "all"),
-                rival=_share(rival, "all"),
-                place="§4.2, Fig. 4.2",
-                better="higher",
-                ours_reached=None if not ours else _share(ours, "all") == 1,
-            ),
-            ComparisonRow(
-                "exactly one of the two",
-                "share of seeds",
-                published="seeds 0 and 2024",
-                paper=_share(paper, "one"),
-                place="§4.2",
-                better="higher",
-                paper_reached=None if not paper else any(cell.result["one"] for cell in paper),
-            ),
+            replace(both, ours_reached=None if both.ours is None else both.ours == 1),
+            ex.ComparisonRow("exactly one of the two", share, "seeds 0 and 2024", **one),
         ]
 
-    def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
-        ours = matching(finished, method="ours")
-        if not ours:
+    def checks(self, finished: ex.Cells) -> list[ex.BoundCheck]:
+        relations = ex.values_of(ex.matching(finished, method="ours"), "relations")
+        if not relations:
             return []
-        both = sum(cell.result["all"] for cell in ours)
-        idle = sum(any(5 in relation for relation in cell.result["relations"]) for cell in ours)
+        both = sum(ex.values_of(ex.matching(finished, method="ours"), "all"))
+        idle, count = sum(any(5 in each for each in sets) for sets in relations), len(relations)
+        text = f"both relations in each of {self.seeds} seeds"
         return [
-            BoundCheck(f"both relations in each of {self.seeds} seeds", f"{both} of {len(ours)}", both == self.seeds),
-            BoundCheck("x6, which is independent, in no relation", f"{idle} of {len(ours)} seeds", idle == 0),
+            *ex.bounded(text, both, least=self.seeds, text=f"{both} of {count}"),
+            *ex.bounded("x6, which is independent, in no relation", idle, most=0, text=f"{idle} of {count} seeds"),
         ]
 
-    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+    def draw(self, finished: ex.Cells, figure: ex.Figure) -> None:
         left, right = figure.subplots(1, 2)
-        cells = matching(finished, method="paper")
+        cells = ex.matching(finished, method="paper")
         if cells:
             left.imshow([cell.result["scores"] for cell in cells], cmap="Blues", vmin=0, vmax=1, aspect="auto")
         left.set(xlabel="column", ylabel="seed", title="attribution, one network by the paper's method")
         left.set_xticks(range(6), [f"x{i + 1}" for i in range(6)])
-        for cell in matching(finished, method="ours"):
+        for cell in ex.matching(finished, method="ours"):
             for relation in cell.result["relations"]:
                 right.plot(relation, [cell.settings["seed"]] * len(relation), "o-", color=COLOURS["ours"], alpha=0.6)
         right.set(xlabel="column", ylabel="seed", title="relations found by deflation")
@@ -148,7 +123,7 @@ def columns(rows: int, seed: int) -> Floats:
     return x
 
 
-def one_network(x: Floats, settings: Mapping[str, Any]) -> dict[str, Any]:
+def one_network(x: Floats, settings: ex.Values) -> dict[str, Any]:
     """The paper's single network: L-BFGS with the penalty of eq. 2.20; which columns it uses."""
     seed = settings["seed"]
     x = (x - x.mean(0)) / x.std(0)
@@ -167,10 +142,6 @@ def one_network(x: Floats, settings: Mapping[str, Any]) -> dict[str, Any]:
         "one": used in TRUE_RELATIONS,
         "all": False,  # one network shows one set of columns
     }
-
-
-def _share(cells: Sequence[FinishedCell], key: str) -> float | None:
-    return float(np.mean([cell.result[key] for cell in cells])) if cells else None
 
 
 EXPERIMENT = UnsupervisedRelations()
