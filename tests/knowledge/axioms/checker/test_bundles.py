@@ -6,10 +6,9 @@ import mpmath
 import numpy as np
 import pytest
 
-from splinework.knowledge.axioms.checker.formulas import BUNDLES, Unreadable, known_function, read
-from splinework.knowledge.axioms.checker.functions import CURVES, applied, wave
-from splinework.knowledge.axioms.checker.models import constant, variables
-from splinework.knowledge.axioms.checker.ranges import Bundle, Range, down, exact, up
+from splinework.knowledge.axioms.checker.formulas import Unreadable, known_function, read
+from splinework.knowledge.axioms.checker.functions import CURVES, Bundles, applied, wave
+from splinework.knowledge.axioms.checker.ranges import Bundle, Range, down, exact, up, variables
 
 NAMES = ("x", "y", "z")
 PAIRS = tuple((a, b) for a in range(3) for b in range(a, 3))
@@ -35,7 +34,7 @@ MP = {
 
 def bundle(text: str, lo, hi) -> Bundle:
     whole = variables(np.atleast_2d(lo), np.atleast_2d(hi), 2, PAIRS)
-    return read(text, NAMES).run([whole.part(i) for i in range(3)], BUNDLES, lambda v: constant(whole, v)).mixed()
+    return read(text, NAMES).run(whole.parts(), Bundles(whole)).mixed()
 
 
 @pytest.mark.parametrize("text", FORMULAS)

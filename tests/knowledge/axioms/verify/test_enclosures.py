@@ -7,8 +7,8 @@ import torch
 import splinework as sw
 from splinework.formula.intervals import Interval
 from splinework.knowledge.axioms.checker.models import ModelRanges, Reading
-from splinework.knowledge.axioms.checker.models import variables as variables_of
 from splinework.knowledge.axioms.checker.ranges import Range
+from splinework.knowledge.axioms.checker.ranges import variables as variables_of
 from splinework.knowledge.axioms.verify.edges import EdgeTable
 from splinework.knowledge.axioms.verify.jets import JetSpace, variables
 from splinework.knowledge.axioms.verify.network import Enclosure

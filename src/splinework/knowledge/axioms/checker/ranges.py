@@ -111,9 +111,17 @@ def exact(value: Any) -> Range:
     return Range(held, held)
 
 
-def around(value: Floats, error: Floats) -> Range:
-    """Numbers within an error of values."""
-    return Range(down(value - error), up(value + error))
+def around(value: Floats) -> Range:
+    """Numbers of which these are the roundings."""
+    return Range(down(value), up(value))
+
+
+def sum_of(parts: Sequence[Range]) -> Range:
+    """The sum of one or more ranges."""
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
 
 
 def whole_power(x: Range, n: int) -> Range:
@@ -155,18 +163,12 @@ class Bundle:
         """The same with gradients by all variables."""
         if not self.unmixed:
             return self
-        batch, width = self.v.lo.shape
-        d = h = None
-        every = np.arange(width)
-        if self.d is not None:
-            d = Range(np.zeros((batch, width, width)), np.zeros((batch, width, width)))
-            d.lo[:, every, every], d.hi[:, every, every] = self.d.lo, self.d.hi
-        if self.h is not None:
-            shape = (batch, len(self.pairs), width)
-            h = Range(np.zeros(shape), np.zeros(shape))
-            for p, (a, b) in enumerate(self.pairs):
-                if a == b:
-                    h.lo[:, p, a], h.hi[:, p, a] = self.h.lo[:, a], self.h.hi[:, a]
+        own = np.eye(self.v.lo.shape[1], dtype=bool)
+        d, h = (
+            None if each is None else Range(*(np.where(own, end[:, None], 0.0) for end in (each.lo, each.hi)))
+            for each in (self.d, self.h)
+        )
+        h = None if h is None else on_diagonal(h, self.pairs)
         return replace(self, d=d, h=h, unmixed=False)
 
     def part(self, w: int) -> Bundle:
@@ -174,6 +176,10 @@ class Bundle:
         held, at = self.mixed(), (Ellipsis, slice(w, w + 1))
         d, h = (None if each is None else each[at] for each in (held.d, held.h))
         return replace(held, v=held.v[at], d=d, h=h)
+
+    def parts(self) -> list[Bundle]:
+        """All of the functions."""
+        return [self.part(w) for w in range(self.v.lo.shape[1])]
 
     def __add__(self, other: Bundle) -> Bundle:
         a, b = self.mixed(), other.mixed()
@@ -252,6 +258,16 @@ def squares(d: Range, pairs: Sequence[Pair]) -> Range:
     return found
 
 
+def on_diagonal(own: Range, pairs: Sequence[Pair]) -> Range:
+    """Second derivatives by pairs of functions of one variable each, `(B, n, W)`: those of other pairs vanish."""
+    shape = (own.lo.shape[0], len(pairs), own.lo.shape[2])
+    h = Range(np.zeros(shape), np.zeros(shape))
+    for p, (a, b) in enumerate(pairs):
+        if a == b:
+            h.lo[:, p], h.hi[:, p] = own.lo[:, a], own.hi[:, a]
+    return h
+
+
 def beside(parts: Sequence[Bundle]) -> Bundle:
     """Functions side by side."""
     held = [part.mixed() for part in parts]
@@ -267,3 +283,18 @@ def beside(parts: Sequence[Bundle]) -> Bundle:
     sound = np.logical_and.reduce([part.sound for part in held])
     d, h = (together([getattr(part, key) for part in held]) for key in ("d", "h"))
     return Bundle(held[0].pairs, v, d, h, sound)
+
+
+def variables(lo: Floats, hi: Floats, order: int, pairs: Sequence[Pair]) -> Bundle:
+    """The variables themselves over boxes `(B, n)`."""
+    d = exact(np.ones_like(lo)) if order >= 1 else None
+    h = exact(np.zeros_like(lo)) if order >= 2 else None
+    return Bundle(tuple(pairs), Range(lo, hi), d, h, np.ones(len(lo), dtype=bool), unmixed=True)
+
+
+def constant(like: Bundle, value: float) -> Bundle:
+    """A constant as one function over the boxes of another bundle."""
+    batch, n = len(like.sound), 0 if like.d is None else like.d.lo.shape[1]
+    d = None if like.d is None else exact(np.zeros((batch, n, 1)))
+    h = None if like.h is None else exact(np.zeros((batch, len(like.pairs), 1)))
+    return Bundle(like.pairs, exact(np.full((batch, 1), value)), d, h, np.ones(batch, dtype=bool))
