@@ -89,7 +89,7 @@ class BoxCheck:
         with np.errstate(invalid="ignore", over="ignore", divide="ignore", under="ignore"):
             whole = variables(lo, hi, order, self.pairs if order == 2 else ())
             view = BoxView(self.model, whole, len(reading.inputs), len(reading.outputs))
-            found = self.claim.function(view).mixed()
+            found = self.claim.function(view)
             outside = np.zeros(len(lo), dtype=bool)
             for low, high in self.claim.conditions:
                 a, b = low(view), high(view)

@@ -46,7 +46,9 @@ class Edges:
             self._divide(finer)
             self.order = max(order, self.degree + 1) if smooth else order
             self._expand()
-            limit = np.where(self.outer, _WIDE_OUTSIDE, _WIDE)[:, None] * self.full[0][:, ~self.outer].size.max(initial=0)
+            limit = np.where(self.outer, _WIDE_OUTSIDE, _WIDE)[:, None] * self.full[0][:, ~self.outer].size.max(
+                initial=0
+            )
             near = np.diff(self.ends)[:, :, None] < _FAR
             if not smooth or ((self.off[0] <= limit) | ~near).all():
                 break

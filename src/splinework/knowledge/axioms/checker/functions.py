@@ -289,7 +289,6 @@ def _compared(name: str) -> Callable[[Bundle, Bundle], Truth]:
 def _chosen(condition: Truth, f: Bundle, g: Bundle) -> Bundle:
     """One of two; where the condition is open, either value and any slope."""
     always, never = condition
-    f, g = f.mixed(), g.mixed()
 
     def part(x: Range | None, y: Range | None, more: int) -> Range | None:
         if x is None or y is None:

@@ -255,7 +255,10 @@ def _symmetric(c: CodeCheck, j: int, among: Sequence[Any]) -> list[CodeClaim]:
             np.arange(len(c.inputs)),
         )
         order[[a, b]] = b, a
-        slack = lambda x: -np.abs(c.at(x, j) - c.at(x[:, order], j))  # noqa: E731
+
+        def slack(x: Integers) -> Any:
+            return -np.abs(c.at(x, j) - c.at(x[:, order], j))
+
         return CodeClaim(text, slack, lambda: 0.0 if alike else -np.inf, c.codes if same else None)
 
     return [claim(a, b) for a, b in pairwise(place(name, c.inputs) for name in among)]
@@ -284,7 +287,10 @@ def _lipschitz(c: CodeCheck, j: int, constant: float, along: Sequence[Any] = ())
         ratio = abs(float(np.divide(*(w.scale * 2.0**-w.format.fraction for w in (c.wires[j], c.model.inputs[i])))))
         text = f"{c.outputs[j]} changes by at most {constant!r} per unit of {c.inputs[i]}, code by code"
         step, codes = _step(c, i, j)
-        room = lambda steps: constant - ratio * np.abs(steps)  # noqa: E731
+
+        def room(steps: Integers) -> Any:
+            return constant - ratio * np.abs(steps)
+
         return CodeClaim(text, lambda x: room(step(x)), lambda: float(room(c.steps(i)[:, j]).min()), codes)
 
     return [claim(i) for i in [place(name, c.inputs) for name in along] or range(len(c.inputs))]

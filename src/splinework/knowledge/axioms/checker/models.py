@@ -21,7 +21,6 @@ from splinework.knowledge.axioms.checker.ranges import (
     Range,
     beside,
     exact,
-    on_diagonal,
     squares,
     sum_of,
     variables,
@@ -122,19 +121,12 @@ class ModelRanges:
             self.tables.append(Edges(n, Range(u.v.lo[0], u.v.hi[0])))
         order = 0 if u.d is None else 1 if u.h is None else 2
         value, *slopes = self.tables[number].ranges(u.v, order)
-        d = h = None
-        if u.unmixed and u.d is not None:
-            d = slopes[0] * u.d[:, :, None]
-            if u.h is not None:
-                own = slopes[1] * u.d.square()[:, :, None] + slopes[0] * u.h[:, :, None]
-                h = on_diagonal(own, u.pairs)
-        elif u.d is not None:
-            d = _weighted_sum(slopes[0], u.d)
-            if u.h is not None:
-                h = _weighted_sum(slopes[0], u.h)
-                h = h + _weighted_sum(slopes[1], squares(u.d, u.pairs)) if u.pairs else h
+        d = None if u.d is None else _weighted_sum(slopes[0], u.d)
+        h = None if u.h is None else _weighted_sum(slopes[0], u.h)
+        if h is not None and u.d is not None and u.pairs:
+            h = h + _weighted_sum(slopes[1], squares(u.d, u.pairs))
         total = sum_of([value[:, i] for i in range(value.lo.shape[1])]) + exact(n.bias)
-        return replace(u, v=total, d=d, h=h, unmixed=False)
+        return replace(u, v=total, d=d, h=h)
 
 
 def _by_column(u: Bundle, scales: Sequence[str], name: str) -> Bundle:
@@ -152,7 +144,14 @@ def _products(u: Bundle, groups: Sequence[Sequence[int]]) -> Bundle:
 
 def _weighted_sum(edges: Range, inner: Range) -> Range:
     """`Σ_i φ'_ij u_pi`: `(B, I, J)` and `(B, P, I)` to `(B, P, J)`."""
-    return sum_of([edges[:, None, i] * inner[:, :, i, None] for i in range(edges.lo.shape[1])])
+    total = Range(*np.zeros((2, len(inner.lo), inner.lo.shape[1], edges.lo.shape[2])))
+    for i in range(edges.lo.shape[1]):
+        rows = np.flatnonzero(
+            ((inner.lo[:, :, i] != 0) | (inner.hi[:, :, i] != 0)).any(0)
+        )  # many variables do not matter
+        part = total[:, rows] + edges[:, None, i] * inner[:, rows, i, None]
+        total.lo[:, rows], total.hi[:, rows] = part.lo, part.hi
+    return total
 
 
 def spread_of(model: ModelRanges) -> Floats:

@@ -177,7 +177,7 @@ class _Reader:
                 trees = [self._resolved(each) for each in args]
                 if j is not None and len(trees) != len(self.inputs):
                     raise ValueError("the model is called with another number of inputs")
-                return ast.Call(node.func if j is None else _term("F", (j,)), trees, [])  # type: ignore[attr-defined]
+                return ast.Call(node.func if j is None else _term("F", (j,)), trees, [])
             case ast.Constant():
                 return node
         raise ValueError(f"{ast.unparse(node)[:80]!r} is no formula")
