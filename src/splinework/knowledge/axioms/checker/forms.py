@@ -6,6 +6,7 @@ equal forms; but what has equal forms is equal wherever both have a value.
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +21,7 @@ from splinework.knowledge.axioms.checker.ranges import Range, exact, sum_of, who
 from splinework.splines.bases import ACTIVATIONS
 
 _MOST_TERMS: Final = 600
-_MOST_POWER: Final = 8
+_MOST_POWER, _MOST_POWER_OF_NUMBERS = 8, 64
 _EPS: Final = sympy.Dummy("infinitesimal", positive=True)
 
 
@@ -66,9 +67,10 @@ def _multiplied(a: Any, b: Any) -> Any:
 
 
 def _power(a: Any, b: Any) -> Any:
-    if (a.is_Add and b.is_Integer and abs(b) > _MOST_POWER) or (a.is_zero and not b.is_positive):
+    most = _MOST_POWER if a.is_Add else _MOST_POWER_OF_NUMBERS if a.is_Rational else np.inf
+    if (a.is_zero and not b.is_positive) or (b.is_Rational and abs(b) > most):
         raise TooLarge
-    return a**b
+    return reduce(_multiplied, [a] * int(b)) if a.is_Add and b.is_Integer and b > 0 else a**b
 
 
 def _sorted(name: str) -> Callable[[Any, Any], Any]:
