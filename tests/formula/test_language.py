@@ -19,9 +19,9 @@ from splinework.formula.program import compiled, derivative_programs
 from splinework.formula.reverse_mode import DifferentiatedProgram
 from splinework.formula.sympy_bridge import program_of_expression, symbol
 from splinework.knowledge.axioms import parse_axiom
-from splinework.knowledge.axioms.checker.formulas import BUNDLES, read
-from splinework.knowledge.axioms.checker.models import constant as of_number
-from splinework.knowledge.axioms.checker.models import variables as of_variables
+from splinework.knowledge.axioms.checker.formulas import read
+from splinework.knowledge.axioms.checker.functions import Bundles
+from splinework.knowledge.axioms.checker.ranges import variables as of_variables
 from splinework.knowledge.axioms.verify.exact import EXACT_ALGEBRA, number
 from splinework.knowledge.axioms.verify.jets import ALGEBRA as PROVER
 from splinework.nn.derivatives.algebra import algebra_of
@@ -138,7 +138,7 @@ def proved(text, lo, hi):
 
 def checked(text, lo, hi):
     x = of_variables(lo, hi, 1, ())
-    found = read(text, COLUMNS).run([x.part(i) for i in range(2)], BUNDLES, lambda n: of_number(x, n))
+    found = read(text, COLUMNS).run(x.parts(), Bundles(x))
     return (found.v.lo[:, 0], found.v.hi[:, 0]), (found.d.lo[:, 0, 0], found.d.hi[:, 0, 0])
 
 

@@ -12,9 +12,8 @@ from splinework.errors import ConfigError
 from splinework.knowledge.axioms import register
 from splinework.knowledge.axioms.axiom import Axiom, SingleInputAxiom
 from splinework.knowledge.axioms.checker import check
-from splinework.knowledge.axioms.checker.axioms import FIELDS, AxiomText
 from splinework.knowledge.axioms.checker.claims import BoxClaim, Scene
-from splinework.knowledge.axioms.checker.meanings import register_meaning
+from splinework.knowledge.axioms.checker.meanings import MEANINGS, register_meaning
 from splinework.knowledge.axioms.contradictions import find_contradictions
 from splinework.knowledge.axioms.facts import SlopeSign
 from splinework.knowledge.axioms.fields import number_of
@@ -81,32 +80,27 @@ class MaximumAt(SingleInputAxiom):
 @pytest.fixture(autouse=True)
 def registered() -> Iterator[None]:
     register(MaximumAt)
-    register_meaning("maximum_at", {"input": None, "at": 0.0}, meaning)
+    register_meaning("maximum_at", meaning)
     yield
-    del WORDS[MaximumAt.word], FIELDS[MaximumAt.word]
+    del WORDS[MaximumAt.word], MEANINGS[MaximumAt.word]
 
 
-def meaning(s: AxiomText, scene: Scene) -> list[BoxClaim]:
+def meaning(scene: Scene, input: Any, at: float = 0.0) -> list[BoxClaim]:
     """The same claims, for the checker."""
-    i = scene.place(s.input)
-    up = scene.each(s, lambda name: f"{name} rises up to {s.at:g}", lambda j, view: view.partial(j, (i,)), along=(i,))
-    falling = scene.each(
-        s,
-        lambda name: f"{name} falls after {s.at:g}",
-        lambda j, view: view.do("neg", view.partial(j, (i,))),
-        along=(i,),
-    )
+    i = scene.place(input)
+    up = scene.each(lambda j, name: (f"{name} rises up to {at:g}", f"D[{j}, {i}]"), along=(i,))
+    falling = scene.each(lambda j, name: (f"{name} falls after {at:g}", f"-D[{j}, {i}]"), along=(i,))
     for claim in up:
-        claim.hi[i] = s.at
+        claim.hi[i] = at
     for claim in falling:
-        claim.lo[i] = s.at
+        claim.lo[i] = at
     return up + falling
 
 
 def test_without_a_meaning_of_its_own_for_the_checker_nothing_is_proved():
-    del FIELDS[MaximumAt.word]
+    del MEANINGS[MaximumAt.word]
     found = sw.verify(formula_model("x y", z="exp(-3*x**2) + y"), "maximum_at(x)", box=BOX)
-    FIELDS[MaximumAt.word] = {"input": None, "at": 0.0}
+    register_meaning("maximum_at", meaning)
     assert found.status == "unknown"
     assert "maximum_at" in found.claims[0].reason
 

@@ -6,10 +6,9 @@ import mpmath
 import numpy as np
 import pytest
 
-from splinework.knowledge.axioms.checker.formulas import BUNDLES, Unreadable, known_function, read
-from splinework.knowledge.axioms.checker.functions import CURVES, applied, wave
-from splinework.knowledge.axioms.checker.models import constant, variables
-from splinework.knowledge.axioms.checker.ranges import Bundle, Range, down, exact, up
+from splinework.knowledge.axioms.checker.formulas import Unreadable, known_function, read
+from splinework.knowledge.axioms.checker.functions import CURVES, Bundles, applied, wave
+from splinework.knowledge.axioms.checker.ranges import Bundle, Range, down, exact, up, variables
 
 NAMES = ("x", "y", "z")
 PAIRS = tuple((a, b) for a in range(3) for b in range(a, 3))
@@ -35,7 +34,7 @@ MP = {
 
 def bundle(text: str, lo, hi) -> Bundle:
     whole = variables(np.atleast_2d(lo), np.atleast_2d(hi), 2, PAIRS)
-    return read(text, NAMES).run([whole.part(i) for i in range(3)], BUNDLES, lambda v: constant(whole, v)).mixed()
+    return read(text, NAMES).run(whole.parts(), Bundles(whole))
 
 
 @pytest.mark.parametrize("text", FORMULAS)
@@ -232,18 +231,15 @@ def test_bundles_have_the_derivatives_that_are_asked_for_and_no_more(order):
     ):
         assert (held.d is None) == (order < 1)
         assert (held.h is None) == (order < 2)
-        mixed = held.mixed()
-        assert (mixed.d is None) == (order < 1)
-        assert (mixed.h is None) == (order < 2)
     plain = variables(at, at, 0, ()).part(0)
     assert all(held.d is None for held in (x * plain, plain * x, x + plain))
-    square = (whole * whole).mixed()
+    square = whole * whole
     np.testing.assert_allclose(square.v.lo, [[0.25, 4.0]], rtol=1e-14)
     if order:
         np.testing.assert_allclose(square.d.lo[0], [[1.0, 0.0], [0.0, 4.0]], atol=1e-13)
     if order == 2:
         np.testing.assert_allclose(square.h.hi[0], [[2.0, 0.0], [0.0, 0.0], [0.0, 2.0]], atol=1e-13)
-        bent = applied("exp", whole.scaled(exact([2.0, 3.0]))).mixed()
+        bent = applied("exp", whole.scaled(exact([2.0, 3.0])))
         np.testing.assert_allclose(
             bent.h.hi[0], [[4 * np.e, 0.0], [0.0, 0.0], [0.0, 9 * np.exp(6.0)]], rtol=1e-12, atol=1e-12
         )

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 import splinework as sw
-from splinework.knowledge.axioms.checker.curves import bernstein, slopes
 from splinework.knowledge.axioms.checker.edges import Edges
 from splinework.knowledge.axioms.checker.layers import read_layer
 from splinework.knowledge.axioms.checker.ranges import Range
@@ -88,22 +87,3 @@ def test_tails_go_on_as_they_should(tails, slope, bend):
     assert second.lo.item() == second.hi.item() == 0
     across = held.ranges(box(0.5, 1.5), 2)[2]
     assert (across.lo.item() == -np.inf) == (bend == np.inf)
-
-
-@pytest.mark.parametrize("degree", [1, 3, 5])
-def test_errors_of_coefficients_are_carried_on_and_rounding_is_added(degree):
-    """Each of k stages costs at most twelve units of the largest coefficient; a derivative adds two errors."""
-    knots = np.arange(2.0 * degree + 5)[None]
-    size = knots.shape[1] - degree - 1
-    zero, one = np.zeros((1, size, 1)), np.ones((1, size, 1))
-    cell = np.array([degree])
-    lo, hi = knots[:, cell], knots[:, cell + 1]
-    assert bernstein(knots, zero, one, degree, cell, lo, hi)[1].item() == 1 + 1e-12
-    assert bernstein(knots, one, zero, degree, cell, lo, hi)[1].item() == (12 * degree + 12) * 2.0**-53
-    steps, error = slopes(knots, zero, one, degree)
-    assert error[0, degree, 0] == pytest.approx(2 * (1 + 1e-12), rel=1e-15)
-    assert error[0, 0, 0] == pytest.approx(1 + 1e-12, rel=1e-15)
-    assert not steps.any()
-    steps, error = slopes(knots, 3 * np.arange(size)[None, :, None] ** 1.0, zero, degree)
-    np.testing.assert_allclose(steps[0, 1:-1, 0], 3)
-    np.testing.assert_array_equal(error, 8 * 2.0**-53 * np.abs(steps))

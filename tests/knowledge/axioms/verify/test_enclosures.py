@@ -7,8 +7,8 @@ import torch
 import splinework as sw
 from splinework.formula.intervals import Interval
 from splinework.knowledge.axioms.checker.models import ModelRanges, Reading
-from splinework.knowledge.axioms.checker.models import variables as variables_of
 from splinework.knowledge.axioms.checker.ranges import Range
+from splinework.knowledge.axioms.checker.ranges import variables as variables_of
 from splinework.knowledge.axioms.verify.edges import EdgeTable
 from splinework.knowledge.axioms.verify.jets import JetSpace, variables
 from splinework.knowledge.axioms.verify.network import Enclosure
@@ -109,7 +109,7 @@ def test_networks_stay_in_their_ranges(arithmetic, seed):
         if jet.h is not None:
             checks.append((jet.h.lo, jet.h.hi, bends))
     else:
-        held = ModelRanges(Reading(model), Range(*box)).run(variables_of(lo, hi, 2, pairs)).mixed()
+        held = ModelRanges(Reading(model), Range(*box)).run(variables_of(lo, hi, 2, pairs))
         bends = np.stack([bend[..., a, b] for a, b in pairs], 2)
         parts = (held.v, y), (held.d, slope.swapaxes(2, 3)), (held.h, bends)
         checks = [(part.lo, part.hi, values) for part, values in parts]

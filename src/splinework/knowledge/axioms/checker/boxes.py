@@ -8,9 +8,10 @@ import numpy as np
 
 from splinework.knowledge.axioms.checker.claims import BoxClaim, View
 from splinework.knowledge.axioms.checker.divisions import Division
-from splinework.knowledge.axioms.checker.formulas import BUNDLES, Unreadable
-from splinework.knowledge.axioms.checker.models import ModelRanges, constant, variables
-from splinework.knowledge.axioms.checker.ranges import Bundle, Floats, Mask, Range, beside, exact
+from splinework.knowledge.axioms.checker.formulas import Unreadable
+from splinework.knowledge.axioms.checker.functions import BUNDLES
+from splinework.knowledge.axioms.checker.models import ModelRanges
+from splinework.knowledge.axioms.checker.ranges import Bundle, Floats, Mask, Range, beside, constant, exact, variables
 
 _BATCH: Final = 1024
 _MOST_HALVINGS: Final = 48
@@ -25,7 +26,7 @@ class BoxView(View):
 
     def __init__(self, model: ModelRanges | None, whole: Bundle, inputs: int, outputs: int) -> None:
         self.model, self.whole, self.inputs, self.outputs = model, whole, inputs, outputs
-        self.x = [whole.part(i) for i in range(whole.v.lo.shape[1])]
+        self.x = whole.parts()
         self.asked: list[Range] = []
 
     def number(self, value: float) -> Bundle:
@@ -81,15 +82,14 @@ class BoxCheck:
         self.pairs = tuple(sorted(pairs))
         self.width = np.where(claim.hi > claim.lo, claim.hi - claim.lo, 1.0)
 
-    def values(self, lo: Floats, hi: Floats, *, slopes: bool) -> tuple[Bundle, Mask]:
-        """The function over boxes, and a mask of the boxes on which nothing is claimed."""
-        order = min(self.claim.order + slopes, 2)
-        pairs = self.pairs if order == 2 else ()
+    def values(self, lo: Floats, hi: Floats, order: int) -> tuple[Bundle, Mask]:
+        """The function over boxes with derivatives up to an order, and a mask of the boxes on which nothing is claimed."""
+        order = min(self.claim.order + order, 2)
         reading = self.model.reading
         with np.errstate(invalid="ignore", over="ignore", divide="ignore", under="ignore"):
-            whole = variables(lo, hi, order, pairs)
+            whole = variables(lo, hi, order, self.pairs if order == 2 else ())
             view = BoxView(self.model, whole, len(reading.inputs), len(reading.outputs))
-            found = self.claim.function(view).mixed()
+            found = self.claim.function(view)
             outside = np.zeros(len(lo), dtype=bool)
             for low, high in self.claim.conditions:
                 a, b = low(view), high(view)
@@ -99,7 +99,7 @@ class BoxCheck:
     def holds(self, lo: Floats, hi: Floats, bound: float) -> tuple[Mask, Floats | None]:
         """A mask of the boxes on which the function is at least a bound, and the sizes of its slopes."""
         slopes = self.finite and self.claim.order < 2
-        found, outside = self.values(lo, hi, slopes=slopes)
+        found, outside = self.values(lo, hi, int(slopes))
         good = outside | (found.sound & (found.v.lo[:, 0] >= bound))
         if not slopes or found.d is None:
             return good, None
@@ -117,7 +117,7 @@ class BoxCheck:
             between = np.clip(np.where(np.isfinite(between), between, lo / 2 + hi / 2), lo, hi)
             centre = np.where(d.lo >= 0, lo, np.where(d.hi <= 0, hi, between))
             away = Range(np.minimum(lo - centre, 0) * (1 + 1e-15), np.maximum(hi - centre, 0) * (1 + 1e-15))
-        there, outside = self.values(centre, centre, slopes=False)
+        there, outside = self.values(centre, centre, 0)
         if not self.claim.conditions and bool((there.sound & (there.v.hi[:, 0] < bound)).any()):
             raise Unreadable(f"the function at a point is below the bound {bound:.6g}")
         change = d * away
@@ -128,7 +128,7 @@ class BoxCheck:
 
     def signed(self, lo: Floats, hi: Floats, signs: np.ndarray) -> tuple[Mask, Floats | None]:
         """A mask of the boxes on which slopes have the stated signs, and their sizes."""
-        found, _ = self.values(lo, hi, slopes=True)
+        found, _ = self.values(lo, hi, 1)
         if found.d is None or self.claim.order == 2:
             return np.zeros(len(lo), dtype=bool), None
         d = found.d[..., 0]
@@ -186,13 +186,10 @@ class BoxCheck:
         return total
 
     def _midpoint(self, lo: Floats, hi: Floats) -> Range:
-        reading = self.model.reading
-        with np.errstate(invalid="ignore", over="ignore", divide="ignore", under="ignore"):
-            whole = variables(lo, hi, 2, self.pairs)
-            found = self.claim.function(BoxView(self.model, whole, len(reading.inputs), len(reading.outputs))).mixed()
+        found, _ = self.values(lo, hi, 2)
         middle = lo / 2 + hi / 2
         slack = 4e-16 * np.maximum(np.abs(lo), np.abs(hi)) * (hi > lo)
-        at, _ = self.values(np.maximum(middle - slack, lo), np.minimum(middle + slack, hi), slopes=False)
+        at, _ = self.values(np.maximum(middle - slack, lo), np.minimum(middle + slack, hi), 0)
         total, width = at.v[:, 0], exact(hi) - exact(lo)
         size = exact(np.ones(len(lo)))
         for a in range(lo.shape[1]):

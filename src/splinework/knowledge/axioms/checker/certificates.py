@@ -16,14 +16,12 @@ from splinework.knowledge.axioms.checker.boxes import BoxCheck, reach_of
 from splinework.knowledge.axioms.checker.claims import BoxClaim, Scene
 from splinework.knowledge.axioms.checker.divisions import division
 from splinework.knowledge.axioms.checker.formulas import Unreadable
-from splinework.knowledge.axioms.checker.identities import least
 from splinework.knowledge.axioms.checker.integers import CodeCheck, code_ranges, integer_digest, is_integer
 from splinework.knowledge.axioms.checker.meanings import claims_of
-from splinework.knowledge.axioms.checker.models import ModelRanges, Reading, digest
+from splinework.knowledge.axioms.checker.models import ModelRanges, Reading, digest, spread_of
 from splinework.knowledge.axioms.checker.points import PointView
 from splinework.knowledge.axioms.checker.ranges import Range
 from splinework.knowledge.axioms.checker.schema import conform
-from splinework.knowledge.axioms.checker.spread import spread_of
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 
@@ -206,10 +204,12 @@ class ModelChecker:
         bound = result["bound"]
         if result["tree"]:
             return "it is proved by a formula, but has a division"
+        from splinework.knowledge.axioms.checker.forms import least  # SymPy takes half a second
+
         by_form = least(claim, self.reading) >= bound
         if by_form and claim.equation:
             return ""
-        found, _ = self.boxes(claim).values(claim.lo[None], claim.hi[None], slopes=False)
+        found, _ = self.boxes(claim).values(claim.lo[None], claim.hi[None], 0)
         if found.sound.all() and (by_form or bool((found.v.lo >= bound).all())):
             return ""
         return f"the bound {bound:.6g} does not follow from its formulas"

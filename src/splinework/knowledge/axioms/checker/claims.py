@@ -1,27 +1,28 @@
-"""Claims of axioms: functions that are nowhere negative on boxes, with their tolerances.
+"""Claims of axioms, functions that are nowhere negative on boxes, and the reader of the texts of axioms."""
 
-A function is written once, for any `View`: ranges over boxes, a point in 60 digits, or normal forms.
-"""
-
+import ast
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Final
 
 import numpy as np
 
-from splinework.knowledge.axioms.checker.axioms import AxiomText
-from splinework.knowledge.axioms.checker.formulas import FormulaSteps, Unreadable, read
+from splinework.knowledge.axioms.checker.formulas import Program, Unreadable, read
 from splinework.knowledge.axioms.checker.ranges import Floats
 
 VALUE, SLOPE, EQUATION = 1e-9, 1e-6, 1e-6
 """Tolerances of inequalities of values, of derivatives, and of equations, relative to their size."""
+_HIGHEST: Final = 2
+"""The highest order of derivatives that is enclosed."""
+Extra = Sequence[tuple[str, tuple[float, float]]]
+"""Further variables with their ranges."""
 
 
 class View(ABC):
-    """A claim's function is evaluated in a view: variables, the model, and the operations on them.
+    """That in which a claim is evaluated: ranges over boxes, a point in 60 digits, or normal forms.
 
     Attributes:
         x: The variables, the model's inputs first.
@@ -43,21 +44,6 @@ class View(ABC):
     def partial(self, output: int, along: tuple[int, ...]) -> Any:
         """A derivative of an output at the variables, of order 0 to 2."""
 
-    def do(self, name: str, *arguments: Any) -> Any:
-        """An operation, also on plain numbers."""
-        return self.algebra[name](*(self.number(float(a)) if isinstance(a, (int, float)) else a for a in arguments))
-
-    def run(self, program: FormulaSteps, columns: Sequence[Any]) -> Any:
-        """A formula."""
-        return program.run(columns, self.algebra, self.number)
-
-    def apart(self, a: Any, b: Any) -> Any:
-        """`-|a - b|`."""
-        return self.do("neg", self.do("abs", self.do("sub", a, b)))
-
-
-Function = Callable[[View], Any]
-
 
 @dataclass(frozen=True)
 class BoxClaim:
@@ -71,10 +57,9 @@ class BoxClaim:
         hi: Upper ends.
         function: The function.
         tolerance: How far it may be negative.
-        along: The derivatives in it.
         equation: Whether it states that two sides are equal: then it is made where both have a value.
         conditions: It is made where the first of each pair is at most the second.
-        open: Why it cannot be decided on boxes; empty if it can.
+        unbounded: Why it cannot be decided on boxes; empty if it can.
         integral: The value that the integral of the function over the box has; None for other claims.
         vanishing: A formula that is zero where the claim is made; None if that is the box.
     """
@@ -84,33 +69,47 @@ class BoxClaim:
     names: tuple[str, ...]
     lo: Floats
     hi: Floats
-    function: Function
+    function: Program
     tolerance: float
-    along: tuple[tuple[int, ...], ...] = ((),)
     equation: bool = False
-    conditions: tuple[tuple[Function, Function], ...] = ()
-    open: str = ""
+    conditions: tuple[tuple[Program, Program], ...] = ()
+    unbounded: str = ""
     integral: float | None = None
-    vanishing: FormulaSteps | None = None
+    vanishing: Program | None = None
+
+    @cached_property
+    def along(self) -> set[tuple[int, ...]]:
+        """The derivatives in it."""
+        return self.function.along.union(*(side.along for pair in self.conditions for side in pair)) or {()}
 
     @property
     def order(self) -> int:
         """The highest order of derivatives."""
-        return max(map(len, self.along), default=0)
+        return max(map(len, self.along))
+
+    @property
+    def open(self) -> str:
+        """Why it cannot be decided on boxes; empty if it can."""
+        sides = (self.function, *(side for pair in self.conditions for side in pair))
+        if any(side.nested for side in sides):
+            return "the model is applied to its own output"
+        return f"it has derivatives of order {self.order}" if self.order > _HIGHEST else self.unbounded
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A model's names and a box.
+    """A model's names and a box, and an axiom about it.
 
     Attributes:
         inputs: Names of the inputs.
-        symbols: The inputs in formulas.
         outputs: Names of the outputs.
         lo: Lower ends, `(I,)`.
         hi: Upper ends.
         spread: The range of every output, `(J,)`.
         lowest: The lowest value of every input, for a claim about all numbers.
+        axiom: The text of the axiom.
+        domain: Its domain.
+        output: The output that it is about; None if it is about all.
     """
 
     inputs: tuple[str, ...]
@@ -119,113 +118,181 @@ class Scene:
     hi: Floats
     spread: Floats
     lowest: Floats
-    symbols: tuple[str, ...] = field(default=())
+    axiom: str = ""
+    domain: Any = "grid"
+    output: Any = None
 
     def place(self, name: Any, names: Sequence[str] | None = None) -> int:
         """The index of an input, or of another name."""
-        known = self.inputs if names is None else names
-        if isinstance(name, int) and not isinstance(name, bool) and 0 <= name < len(known):
-            return name
-        if isinstance(name, str) and name in known:
-            return list(known).index(name)
-        raise Unreadable(f"{name!r} is none of {', '.join(known)}")
+        return place(name, self.inputs if names is None else names)
+
+    @property
+    def meant(self) -> list[int]:
+        """The outputs that the axiom is about."""
+        return [*range(len(self.outputs))] if self.output is None else [self.place(self.output, self.outputs)]
 
     def width(self, i: int) -> float:
         return float(self.hi[i] - self.lo[i]) or 1.0
 
-    def formula(self, value: Any) -> Function:
-        """A number, or a formula in the inputs."""
+    def formula(self, value: Any) -> str:
+        """A number, or a formula in the inputs, as a part of a claim."""
         if isinstance(value, str):
-            program = read(value, self.inputs)
-            return lambda view: view.run(program, view.x[: len(self.inputs)])
-        return lambda view: view.number(float(value))
+            read(value, self.inputs)
+            return f"({value})"
+        return f"({float(value)!r})"
 
-    def box(self, s: AxiomText) -> tuple[Floats, Floats]:
-        """The box of an axiom."""
+    def at(self, changed: Mapping[int, str]) -> str:
+        """Arguments of the model, some of them changed."""
+        return ", ".join(changed.get(i, f"X[{i}]") for i in range(len(self.inputs)))
+
+    def claim(self, text: str, function: str, tolerance: float, *, extra: Extra = (), **more: Any) -> BoxClaim:
+        """The claim that a function is nowhere negative on the box of the axiom; of an equation, that it is zero."""
         lo, hi = self.lo.copy(), self.hi.copy()
-        if s.domain == "all":
-            return self.lowest.copy(), np.full(len(lo), np.inf)
-        for name, (low, high) in () if s.domain == "grid" else s.domain:
-            i = self.place(name)
-            lo[i] = low if math.isfinite(low) else lo[i]
-            hi[i] = high if math.isfinite(high) else hi[i]
-        return lo, hi
-
-    def claim(self, s: AxiomText, text: str, function: Function, tolerance: float, **more: Any) -> BoxClaim:
-        """A claim on the box of an axiom."""
-        lo, hi = self.box(s)
-        return BoxClaim(s.text, text, self.inputs, lo, hi, function, tolerance, **more)
+        if self.domain == "all":
+            lo, hi = self.lowest.copy(), np.full(len(lo), np.inf)
+        elif self.domain != "grid":
+            for name, (low, high) in self.domain:
+                i = self.place(name)
+                lo[i] = low if math.isfinite(low) else lo[i]
+                hi[i] = high if math.isfinite(high) else hi[i]
+        lo, hi = (np.append(end, [ends[side] for _, ends in extra]) for side, end in enumerate((lo, hi)))
+        names = (*self.inputs, *(name for name, _ in extra))
+        if more.get("equation"):
+            function = f"-abs({function})"
+        return BoxClaim(
+            self.axiom, text, names, lo, hi, read(function, self.inputs, claim=True), float(tolerance), **more
+        )
 
     def each(
         self,
-        s: AxiomText,
-        text: Callable[[str], str],
-        function: Callable[[int, View], Any],
+        of: Callable[[int, str], tuple[str, str]],
         *,
-        along: tuple[int, ...] = (),
-        equal: bool = False,
+        along: Sequence[int] = (),
         size: float | None = None,
         **more: Any,
     ) -> list[BoxClaim]:
-        """A claim for every output that an axiom is about."""
+        """A claim for every output that is meant, by words and function of its number and name."""
         found = []
-        for j in range(len(self.outputs)) if s.output is None else [self.place(s.output, self.outputs)]:
+        for j in self.meant:
             scale = float(self.spread[j]) / math.prod(map(self.width, along)) if size is None else size
-            relative = EQUATION if equal else SLOPE if along else VALUE
-            given = {"along": (along,), "equation": equal, **more}
-            found.append(self.claim(s, text(self.outputs[j]), partial(function, j), relative * scale, **given))
+            relative = EQUATION if more.get("equation") else SLOPE if along else VALUE
+            found.append(self.claim(*of(j, self.outputs[j]), relative * scale, **more))
         return found
 
-    def same(
-        self, s: AxiomText, text: Callable[[str], str], to: Callable[[int, View], Any], along: Any = (), **more: Any
-    ) -> list[BoxClaim]:
-        """Claims that outputs, or derivatives of them, are equal to something."""
-        return self.each(s, text, lambda j, v: v.apart(v.partial(j, along), to(j, v)), along=along, equal=True, **more)
+    def same(self, of: Callable[[int, str], tuple[str, str]], **more: Any) -> list[BoxClaim]:
+        """Equations for every output that is meant, by words and the difference of their sides."""
+        return self.each(of, equation=True, **more)
 
-    def moved(
-        self,
-        s: AxiomText,
-        text: str,
-        move: Callable[[View], Sequence[Any]],
-        sign: int = 1,
-        extra: Sequence[tuple[str, tuple[float, float]]] = (),
-    ) -> list[BoxClaim]:
-        """Claims that outputs are the same, or opposite, at other inputs."""
-
-        def there(j: int, view: View) -> Any:
-            value = view.f(move(view))[j]
-            return value if sign > 0 else view.do("neg", value)
-
-        return [extended(c, extra) for c in self.same(s, lambda name: text.replace("f(", f"{name}("), there)]
-
-    def with_input(self, i: int, new: Function) -> Callable[[View], list[Any]]:
-        """The inputs with one of them replaced."""
-
-        def move(view: View) -> list[Any]:
-            x = list(view.x[: len(self.inputs)])
-            x[i] = new(view)
-            return x
-
-        return move
-
-    def on_face(self, s: AxiomText, i: int, end: float, value: Any, along: tuple[int, ...] = ()) -> list[BoxClaim]:
+    def on_face(self, i: int, end: float, value: Any, along: tuple[int, ...] = ()) -> list[BoxClaim]:
         """Claims about outputs, or derivatives of them, on a face."""
-        wanted, x = self.formula(value), self.inputs[i]
+        x, wanted, term = self.inputs[i], self.formula(value), "".join(f", {k}" for k in along)
 
-        def words(name: str) -> str:
-            what = f"d {name}/d {self.inputs[along[0]]}" if along else name
-            return f"{what} == {value} at {x} = {end:g}"
+        def of(j: int, f: str) -> tuple[str, str]:
+            what = f"d {f}/d {self.inputs[along[0]]}" if along else f
+            return f"{what} == {value} at {x} = {end:g}", f"D[{j}{term}] - {wanted}"
 
-        found = self.same(s, words, lambda j, view: wanted(view), along)
+        found = self.same(of, along=along)
         for claim in found:
             claim.lo[i] = claim.hi[i] = end
         return found
 
+    def about(self, text: str) -> tuple["Scene", tuple[Any, ...], dict[str, Any], str]:
+        """The scene of an axiom, with the values and the word of its text."""
+        word, given, named = parse(text)
+        named.pop("strength", None)
+        own = replace(self, axiom=text, domain=named.pop("domain", "grid"), output=named.pop("output", None))
+        return own, given, named, word
 
-def extended(claim: BoxClaim, extra: Sequence[tuple[str, tuple[float, float]]]) -> BoxClaim:
-    """A claim with further variables."""
-    if not extra:
-        return claim
-    lo, hi = ([ends[side] for _, ends in extra] for side in (0, 1))
-    names = (*claim.names, *(name for name, _ in extra))
-    return replace(claim, names=names, lo=np.concatenate([claim.lo, lo]), hi=np.concatenate([claim.hi, hi]))
+
+def place(name: Any, known: Sequence[str]) -> int:
+    """The index of a name, or an index."""
+    if isinstance(name, int) and not isinstance(name, bool) and 0 <= name < len(known):
+        return name
+    if isinstance(name, str) and name in known:
+        return list(known).index(name)
+    raise Unreadable(f"{name!r} is none of {', '.join(known)}")
+
+
+# ------------------------------------------------------------------------------------------------- texts of axioms
+
+_REGIONS: Final = {
+    "box": ("ranges",),
+    "disc": ("among", "centre", "radius"),
+    **dict.fromkeys(("union", "intersection", "difference"), ("first", "second")),
+}
+
+
+@dataclass(frozen=True)
+class RegionText:
+    """A region of some inputs, as it is written."""
+
+    word: str
+    parts: tuple[Any, ...]
+
+
+def parse(text: str) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    """The word of an axiom, its values in order, and those by name.
+
+    Raises:
+        Unreadable: If it is not a call with literal values.
+    """
+    try:
+        tree = ast.parse(text, mode="eval").body
+        if not (isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name)):
+            raise ValueError("it is no axiom")
+        return tree.func.id, tuple(map(_value, tree.args)), {str(k.arg): _value(k.value) for k in tree.keywords}
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
+        raise Unreadable(f"the axiom {text[:80]!r} cannot be read ({error})") from None
+
+
+def _value(node: ast.expr) -> Any:
+    match node:
+        case ast.Constant(value=value):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_value(operand)
+        case ast.Name(id="inf"):
+            return math.inf
+        case ast.Tuple(elts=elements):
+            return tuple(map(_value, elements))
+        case ast.Call(func=ast.Name(id=name)) if name.lower() in _REGIONS:
+            keys = _REGIONS[name.lower()]
+            parts = dict(zip(keys, map(_value, node.args), strict=False))
+            parts |= {str(each.arg): _value(each.value) for each in node.keywords}
+            if set(parts) == set(keys):
+                return RegionText(name.lower(), tuple(parts[key] for key in keys))
+    raise ValueError(f"{ast.unparse(node)[:80]!r} is not a literal")
+
+
+def region_formula(region: RegionText, *, signed: bool = False) -> str:
+    """A function that vanishes on the boundary of a region and is positive inside; signed: negative outside (Rvachev)."""
+    if region.word == "box":
+        first, *others = _sides(region.parts[0])
+        if not signed:
+            return "*".join((first, *others))
+        for side in others:
+            first = _both(f"({first})", side)
+        return first
+    if region.word == "disc":
+        among, centre, radius = region.parts
+        squares = "+".join(f"({name}-({float(c)!r}))**2" for name, c in zip(among, centre, strict=True))
+        return f"(({float(radius) ** 2!r}-({squares}))/{2 * float(radius)!r})"
+    a, b = (f"({region_formula(part, signed=True)})" for part in region.parts)
+    if region.word == "union":
+        return f"({a}+{b}+sqrt({a}**2+{b}**2))"
+    return _both(a, f"(-{b})" if region.word == "difference" else b)
+
+
+def _both(a: str, b: str) -> str:
+    return f"({a}+{b}-sqrt({a}**2+{b}**2))"
+
+
+def _sides(ranges: Sequence[tuple[str, tuple[float, float]]]) -> list[str]:
+    found = []
+    for name, (low, high) in ranges:
+        below, above = f"({name}-({float(low)!r}))", f"(({float(high)!r})-{name})"
+        if math.isfinite(low) and math.isfinite(high):
+            found.append(f"({below}*{above}/{float(high) - float(low)!r})")
+        elif math.isfinite(low) or math.isfinite(high):
+            found.append(below if math.isfinite(low) else above)
+    return found

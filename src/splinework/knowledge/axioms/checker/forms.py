@@ -1,226 +1,267 @@
-"""Normal forms of formulas in exact rational arithmetic: sums of products of powers of atoms.
+"""Claims by formulas: what follows from the formulas around a network and from equal numbers in it, in SymPy's normal forms.
 
-An atom is a variable, an output of the network at normal forms, or a function of normal forms. Equal functions need not have
+The network is an unknown function of its features, the same for features that it cannot tell apart. Equal functions need not have
 equal forms; but what has equal forms is equal wherever both have a value.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from functools import reduce
 from typing import Any, Final
 
-from splinework.knowledge.axioms.checker.functions import CURVES
+import numpy as np
+import sympy
+from sympy.core.function import AppliedUndef
 
-Monomial = tuple[tuple[str, Fraction], ...]
-_ODD: Final = frozenset({"sin", "tan", "sinh", "tanh", "asin", "atan", "asinh", "atanh", "erf", "cbrt", "sign"})
-_EVEN: Final = frozenset({"cos", "cosh", "abs", "sinc"})
+from splinework.knowledge.axioms.checker.claims import BoxClaim, View
+from splinework.knowledge.axioms.checker.formulas import FUNCTIONS, ORDERED, Unreadable
+from splinework.knowledge.axioms.checker.functions import CURVES
+from splinework.knowledge.axioms.checker.models import Reading
+from splinework.knowledge.axioms.checker.ranges import Range, exact, sum_of, whole_power
+from splinework.splines.bases import ACTIVATIONS
+
 _MOST_TERMS: Final = 600
-_MOST_POWER: Final = 8
+_MOST_POWER, _MOST_POWER_OF_NUMBERS = 8, 64
+_EPS: Final = sympy.Dummy("infinitesimal", positive=True)
 
 
 class TooLarge(Exception):
     """A form is too large, or has no normal form here."""
 
 
-class Form:
-    """A sum of monomials with rational coefficients."""
-
-    def __init__(self, terms: Mapping[Monomial, Fraction]) -> None:
-        self.terms = {m: c for m, c in terms.items() if c}
-        if len(self.terms) > _MOST_TERMS:
+def _normal(e: Any) -> Any:
+    """The normal form: a sum of products, powers of sums without common factors, and no square of a cosine."""
+    for _ in range(4):
+        before, e = e, sympy.expand(e.replace(_split, _drawn_out))
+        e = sympy.expand(
+            e.replace(lambda t: t.is_Pow and isinstance(t.base, sympy.cos) and t.exp.is_integer and t.exp >= 2, _sines)
+        )
+        if len(sympy.Add.make_args(e)) > _MOST_TERMS:
             raise TooLarge
-        self.key = " + ".join(f"{c}*{_shown(m)}" for m, c in sorted(self.terms.items()))
-
-    def __add__(self, other: Form) -> Form:
-        found = dict(self.terms)
-        for m, c in other.terms.items():
-            found[m] = found.get(m, Fraction(0)) + c
-        return Form(found)
-
-    def times(self, factor: Fraction) -> Form:
-        """Times a number."""
-        return Form({m: c * factor for m, c in self.terms.items()})
-
-    @property
-    def constant(self) -> Fraction | None:
-        """The number that it is, or None."""
-        if not self.terms:
-            return Fraction(0)
-        return self.terms[()] if set(self.terms) == {()} else None
-
-    @property
-    def falls(self) -> bool:
-        """Whether its first coefficient is negative: of a form and its opposite, exactly one does, unless both are zero."""
-        return bool(self.terms) and min(self.terms.items())[1] < 0
+        if e == before:
+            break
+    return e
 
 
-def _shown(m: Monomial) -> str:
-    return "*".join(f"[{atom}]^{power}" for atom, power in m)
+def _split(t: Any) -> bool:
+    return bool(t.is_Pow and t.base.is_Add and not (t.exp.is_integer and t.exp > 0))
 
 
-def number(value: Any) -> Form:
-    """A number, exactly."""
+def _drawn_out(t: Any) -> Any:
+    return sympy.expand_power_base(sympy.factor_terms(sympy.expand(t.base), sign=True) ** t.exp)
+
+
+def _sines(t: Any) -> Any:
+    return (1 - sympy.sin(t.base.args[0]) ** 2) * t.base ** (t.exp - 2)
+
+
+def _unknown(name: str, *arguments: Any) -> Any:
+    return sympy.Function(name, real=True)(*map(_normal, arguments))
+
+
+def _multiplied(a: Any, b: Any) -> Any:
+    a, b = _normal(a), _normal(b)
+    if len(sympy.Add.make_args(a)) * len(sympy.Add.make_args(b)) > 4 * _MOST_TERMS:
+        raise TooLarge
+    return _normal(a * b)
+
+
+def _power(a: Any, b: Any) -> Any:
+    most = _MOST_POWER if a.is_Add else _MOST_POWER_OF_NUMBERS if a.is_Rational else np.inf
+    if (a.is_zero and not b.is_positive) or (b.is_Rational and abs(b) > most):
+        raise TooLarge
+    return reduce(_multiplied, [a] * int(b)) if a.is_Add and b.is_Integer and b > 0 else a**b
+
+
+def _sorted(name: str) -> Callable[[Any, Any], Any]:
+    def of(a: Any, b: Any) -> Any:
+        a, b = sorted((_normal(a), _normal(b)), key=sympy.default_sort_key)
+        return a if a == b else _unknown(name, a, b)
+
+    return of
+
+
+def _where(condition: Any, a: Any, b: Any) -> Any:
+    a, b = _normal(a), _normal(b)
+    return a if a == b else _unknown("where", condition, a, b)
+
+
+_KNOWN: Final = {
+    name: getattr(sympy, name)
+    for name in ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "atan", "asinh", "atanh", "erf",
+                 "floor", "sign")
+} | {"abs": sympy.Abs}  # fmt: skip
+_ALGEBRA: Final[Mapping[str, Callable[..., Any]]] = {
+    **{name: (lambda a, name=name: _unknown(name, a)) for name in (*FUNCTIONS, *ORDERED)},
+    **{name: (lambda a, f=f: f(_normal(a))) for name, f in _KNOWN.items()},
+    **{
+        name: (lambda *a, name=name: _unknown(name, *a))
+        for name in ("lt", "le", "gt", "ge", "eq", "ne", "logical_and", "logical_or", "logical_not")
+    },
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "neg": lambda a: -a,
+    "pos": lambda a: a,
+    "mul": _multiplied,
+    "div": lambda a, b: _multiplied(a, _power(_normal(b), sympy.Integer(-1))),
+    "pow": lambda a, b: _power(_normal(a), _normal(b)),
+    "reciprocal": lambda a: _power(_normal(a), sympy.Integer(-1)),
+    "min": _sorted("min"),
+    "max": _sorted("max"),
+    "where": _where,
+}
+
+
+def _alike(r: Reading) -> list[int]:
+    """The first input with the same edges to the last bit, for every input."""
+    n, (scales, shift, factor) = r.layers[0], r.scalings[0]
+    rows, found = (n.knots, n.c, n.weight, n.base_weight, shift, factor), list[int]()
+    for i in range(len(n.weight)):
+        same = (j for j in found if scales[i] == scales[j] and all(np.array_equal(row[i], row[j]) for row in rows))
+        found.append(next(same, i))
+    return found
+
+
+def _middle(knots: Any) -> Fraction | None:
+    t = [Fraction(float(value)) for value in knots]
+    sums = {a + b for a, b in zip(t, reversed(t), strict=True)}
+    return sums.pop() / 2 if len(sums) == 1 else None
+
+
+def _centre(r: Reading, i: int) -> Any:
+    """The raw value about which all edges of an input are even, or None."""
+    n, (scales, shift, factor) = r.layers[0], r.scalings[0]
+    middle = _middle(n.knots[i])
+    even = n.degree >= 0 and np.array_equal(n.c[i], n.c[i][::-1]) and not n.base_weight[i].any()
+    if middle is None or not even or scales[i] != "linear":
+        return None
+    return sympy.Rational(middle * Fraction(float(factor[i])) + Fraction(float(shift[i])))
+
+
+def _odd(r: Reading) -> bool:
+    """Whether the network is an odd function of all its inputs."""
+    if any("log" in scales or shift.any() for scales, shift, _ in r.scalings):
+        return False
+    for n, groups in zip(r.layers, r.groups, strict=True):
+        plain = (n.base == "none" or ACTIVATIONS[n.base].odd) and not n.bias.any()
+        centred = n.degree >= 0 and all(_middle(knots) == 0 for knots in n.knots)
+        if any(len(group) > 1 for group in groups) or not (plain and centred and np.array_equal(n.c, -n.c[:, ::-1])):
+            return False
+    return True
+
+
+class FormView(View):
+    """A claim's variables in normal forms."""
+
+    algebra = _ALGEBRA
+
+    def __init__(self, claim: BoxClaim, reading: Reading) -> None:
+        self.claim, self.reading = claim, reading
+        self.alike, self.odd = _alike(reading), _odd(reading)
+        self.centres = [_centre(reading, i) for i in range(len(self.alike))]
+        ends = enumerate(zip(claim.lo.tolist(), claim.hi.tolist(), strict=True))
+        signs = {"positive": lambda low, _: low > 0, "negative": lambda _, high: high < 0}
+        self.x = [
+            self.number(low)
+            if low == high
+            else sympy.Symbol(f"x{i}", real=True, **{sign: True for sign, holds in signs.items() if holds(low, high)})
+            for i, (low, high) in ends
+        ]
+
+    def number(self, value: float) -> Any:
+        if not np.isfinite(value):
+            raise TooLarge
+        return sympy.Rational(float(value))
+
+    def f(self, arguments: Sequence[Any]) -> list[Any]:
+        r, zero = self.reading, self.claim.vanishing
+        features = [_normal(e) for e in ([each.run(arguments, self) for each in r.before] or arguments)]
+        for i, centre in enumerate(self.centres):
+            if centre is not None:
+                features[i] = min(features[i], _normal(2 * centre - features[i]), key=sympy.default_sort_key)
+        for first in set(self.alike):
+            members = [i for i, owner in enumerate(self.alike) if owner == first]
+            held = sorted((features[i] for i in members), key=sympy.default_sort_key)
+            for i, feature in zip(members, held, strict=True):
+                features[i] = feature
+        sign, keys = 1, [sympy.default_sort_key(e) for e in features]
+        if self.odd and [sympy.default_sort_key(_normal(-e)) for e in features] < keys:
+            features, sign = [_normal(-e) for e in features], -1
+        z = [sign * _unknown(f"network{j}", *features) for j in range(len(r.scalings[1][1]))]
+        after = [each if zero is None else each.without(zero) for each in r.after]
+        return [each.run([*arguments, *z], self) for each in after] or z
+
+    def partial(self, output: int, along: tuple[int, ...]) -> Any:
+        x = list(self.x[: len(self.reading.inputs)])
+        if not along:
+            return self.f(x)[output]
+        if len(along) > 1:
+            raise TooLarge
+        x[along[0]] = x[along[0]] + _EPS
+        moved = _normal(self.f(x)[output])
+        hidden = {atom: sympy.Dummy("bounded") for atom in moved.atoms(AppliedUndef) if atom.has(_EPS)}
+        try:
+            powers = sympy.Poly(moved.xreplace(hidden), _EPS)
+        except sympy.PolynomialError:
+            raise TooLarge from None
+        if any(powers.nth(k).has(*hidden.values()) for k in (0, 1) if hidden):
+            raise TooLarge
+        return powers.nth(1)
+
+
+def least(claim: BoxClaim, reading: Reading) -> float:
+    """A lower bound of a claim's function by its normal form; minus infinity if there is none."""
     try:
-        return Form({(): Fraction(value)})
-    except (ValueError, OverflowError):
-        raise TooLarge from None
+        with np.errstate(all="ignore"):
+            form = _normal(claim.function(FormView(claim, reading)))
+            if form.atoms(sympy.Abs) and _numerator_vanishes(form):
+                return 0.0
+            return float(_range(form, claim).lo)
+    except (TooLarge, Unreadable, ArithmeticError, RecursionError, TypeError, ValueError):
+        return -np.inf
 
 
-class Atoms:
-    """The atoms that occur, and the operations of formulas on forms.
-
-    Args:
-        positive: Whether an atom, by its name and key, is positive wherever claims are made.
-    """
-
-    def __init__(self, positive: Callable[[str], bool]) -> None:
-        self.held: dict[str, tuple[str, tuple[Any, ...]]] = {}
-        self.given = positive
-        self.algebra: dict[str, Callable[..., Any]] = {
-            "add": lambda a, b: a + b,
-            "sub": lambda a, b: a + b.times(Fraction(-1)),
-            "mul": self.multiplied,
-            "div": lambda a, b: self.multiplied(a, self.power(b, Fraction(-1))),
-            "pow": self._pow,
-            "neg": lambda a: a.times(Fraction(-1)),
-            "pos": lambda a: a,
-            "sqrt": lambda a: self.power(a, Fraction(1, 2)),
-            "reciprocal": lambda a: self.power(a, Fraction(-1)),
-            "exp": self._exp,
-            "floor": self._floor,
-            "min": lambda a, b: self._extreme("min", a, b),
-            "max": lambda a, b: self._extreme("max", a, b),
-            "where": lambda c, a, b: a if a.key == b.key else self.atom("where", number(0), a, b, name=c),
-            **{
-                sign: (lambda a, b, sign=sign: f"{sign}({a.key}; {b.key})")
-                for sign in ("lt", "le", "gt", "ge", "eq", "ne")
-            },
-            **{f"logical_{sign}": (lambda *c, sign=sign: f"{sign}({'; '.join(c)})") for sign in ("and", "or", "not")},
-        }
-        for name in CURVES:
-            self.algebra.setdefault(name, lambda a, name=name: self._function(name, a))
-
-    def atom(self, kind: str, *arguments: Any, name: str = "") -> Form:
-        """An atom as a form."""
-        key = f"{kind}{name}({', '.join(a.key if isinstance(a, Form) else str(a) for a in arguments)})"
-        self.held[key] = (kind, arguments)
-        return Form({((key, Fraction(1)),): Fraction(1)})
-
-    def positive(self, atom: str) -> bool:
-        """Whether an atom is certainly positive."""
-        return self.held[atom][0] == "exp" or self.given(atom)
-
-    def multiplied(self, a: Form, b: Form) -> Form:
-        """`a b`."""
-        if len(a.terms) * len(b.terms) > _MOST_TERMS * 4:
-            raise TooLarge
-        found: dict[Monomial, Fraction] = {}
-        for m, c in a.terms.items():
-            for n, e in b.terms.items():
-                powers: dict[str, Fraction] = dict(m)
-                for atom, power in n:
-                    powers[atom] = powers.get(atom, Fraction(0)) + power
-                key = tuple(sorted((atom, power) for atom, power in powers.items() if power))
-                found[key] = found.get(key, Fraction(0)) + c * e
-        return self._without_cosines(Form(found))
-
-    def _without_cosines(self, form: Form) -> Form:
-        """`cos²` as `1 - sin²`."""
-        for m, c in form.terms.items():
-            for atom, power in m:
-                if self.held[atom][0] == "cos" and power >= 2:
-                    rest = Form({tuple((x, p - 2 if x == atom else p) for x, p in m if x != atom or p != 2): c})
-                    sine = self._function("sin", self.held[atom][1][0])
-                    other = Form({n: e for n, e in form.terms.items() if n != m})
-                    return self._without_cosines(
-                        other + rest + self.multiplied(rest, self.multiplied(sine, sine)).times(Fraction(-1))
-                    )
-        return form
-
-    def _pow(self, a: Form, b: Form) -> Form:
-        if b.constant is None:
-            return self.atom("pow", a, b)
-        return self.power(a, b.constant)
-
-    def power(self, a: Form, p: Fraction) -> Form:
-        """`a^p`."""
-        if p.denominator == 1 and 0 <= p <= _MOST_POWER:
-            found = number(1)
-            for _ in range(int(p)):
-                found = self.multiplied(found, a)
-            return found
-        if not a.terms:
-            raise TooLarge
-        # What is common to all terms and positive is drawn out; of a single term everything, if the power is whole.
-        single = len(a.terms) == 1 and p.denominator == 1
-        shared: dict[str, Fraction] = dict(next(iter(a.terms)))
-        for m in a.terms:
-            powers = dict(m)
-            shared = {x: min(q, powers[x]) for x, q in shared.items() if x in powers}
-        out = {x: q for x, q in shared.items() if single or self.positive(x)}
-        size = min(a.terms.items())[1]
-        size = size if p.denominator == 1 else abs(size)
-        inner = Form({
-            tuple((x, q - out.get(x, Fraction(0))) for x, q in m if q != out.get(x, Fraction(0))): c / size
-            for m, c in a.terms.items()
-        })  # fmt: skip
-        if p.denominator == 1:
-            factor = number(size**p)
-        else:
-            factor = number(1) if size == 1 else self.atom("pow", number(size), p)
-        factor = self.multiplied(factor, Form({tuple(sorted((x, q * p) for x, q in out.items())): Fraction(1)}))
-        if inner.constant == 1:
-            return factor
-        key = next(iter(self.atom("base", inner).terms))[0][0]
-        return self.multiplied(factor, Form({((key, p),): Fraction(1)}))
-
-    def _exp(self, a: Form) -> Form:
-        found = number(1)
-        for m, c in a.terms.items():
-            key = next(iter(self.atom("exp", Form({m: Fraction(1)})).terms))[0][0]
-            found = self.multiplied(found, Form({((key, c),): Fraction(1)}))
-        return found
-
-    def _floor(self, a: Form) -> Form:
-        whole = a.terms.get((), Fraction(0)).__floor__()
-        rest = a + number(-whole)
-        return number(whole) if rest.constant is not None else self.atom("floor", rest) + number(whole)
-
-    def _extreme(self, kind: str, a: Form, b: Form) -> Form:
-        if a.key == b.key:
-            return a
-        return self.atom(kind, *sorted((a, b), key=lambda form: form.key))
-
-    def _function(self, kind: str, a: Form) -> Form:
-        if kind == "abs" and a.constant is not None:
-            return number(abs(a.constant))
-        if kind in _ODD and not a.terms:
-            return number(0)
-        flipped = a.falls and kind in (*_ODD, *_EVEN)
-        found = self.atom(kind, a.times(Fraction(-1)) if flipped else a)
-        return found.times(Fraction(-1)) if flipped and kind in _ODD else found
+def _numerator_vanishes(form: Any) -> bool:
+    """Whether what a claim says to be zero is a fraction with the numerator zero."""
+    inner = (
+        form.args[-1].args[0] if form.is_Mul and form.args[0] == -1 and isinstance(form.args[-1], sympy.Abs) else None
+    )
+    return inner is not None and sympy.expand(sympy.fraction(sympy.together(inner))[0]) == 0
 
 
-def linear_part(form: Form, atoms: Atoms, small: str) -> Form:
-    """The coefficient of an infinitesimal.
-
-    Raises:
-        TooLarge: If another atom depends on it.
-    """
-    found: dict[Monomial, Fraction] = {}
-    for m, c in form.terms.items():
-        power = dict(m).get(small, Fraction(0))
-        if power >= 2:
-            continue
-        if power not in (0, 1) or any(small in x for x, _ in m if x != small):
-            raise TooLarge
-        if power == 1:
-            key = tuple((x, q) for x, q in m if x != small)
-            found[key] = found.get(key, Fraction(0)) + c
-    return Form(found)
-
-
-def ordered(forms: Sequence[Form]) -> list[Form]:
-    """Forms by their keys."""
-    return sorted(forms, key=lambda form: form.key)
+def _range(e: Any, claim: BoxClaim) -> Range:
+    """The range of a normal form over the box of a claim."""
+    everything = Range(np.array(-np.inf), np.array(np.inf))
+    if e.is_Rational:
+        value = float(e)
+        return (
+            exact(value)
+            if sympy.Rational(value) == e
+            else Range(*(np.nextafter(value, end) for end in (-np.inf, np.inf)))
+        )
+    if e.is_Symbol:
+        i = int(e.name[1:])
+        return Range(claim.lo[i], claim.hi[i])
+    if e.is_Add:
+        return sum_of([_range(part, claim) for part in e.args])
+    if e.is_Mul:
+        total = exact(1.0)
+        for part in e.args:
+            total = total * _range(part, claim)
+        return total
+    if isinstance(e, sympy.exp):
+        return CURVES["exp"](_range(e.args[0], claim)).value
+    if e.is_Pow and e.exp.is_Rational:
+        base = _range(e.base, claim)
+        if e.exp.is_Integer and 0 < e.exp <= 64:
+            return whole_power(base, int(e.exp))
+        if e.exp == -1 and (base.lo > 0 or base.hi < 0):
+            return base.inverse()
+        even = e.exp.q % 2 == 0 or e.exp.p % 2 == 0
+        return Range(np.array(0.0 if even or base.lo >= 0 else -np.inf), np.array(np.inf))
+    name = type(e).__name__.lower()
+    if name in ("min", "max"):
+        a, b = (_range(part, claim) for part in e.args)
+        choose = np.minimum if name == "min" else np.maximum
+        return Range(choose(a.lo, b.lo), choose(a.hi, b.hi))
+    return CURVES[name](_range(e.args[0], claim)).value if name in CURVES else everything

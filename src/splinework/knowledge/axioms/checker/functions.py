@@ -5,15 +5,24 @@ side to which the slope jumps. At a jump the slope is unbounded. Values are NumP
 derivatives are Taylor series, in which the slope of each function is a formula.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from scipy import special
 
-from splinework.knowledge.axioms.checker.ranges import Bundle, Floats, Mask, Range, exact, through, whole_power
-from splinework.knowledge.axioms.checker.series import RangeSeries, by_derivatives, by_slope, constant, variable
+from splinework.knowledge.axioms.checker.ranges import (
+    Bundle,
+    Floats,
+    Mask,
+    Range,
+    constant,
+    exact,
+    through,
+    whole_power,
+)
+from splinework.knowledge.axioms.checker.series import RangeSeries, by_slopes, variable
 
 _ERROR: Final = 1e-14
 """Of a function of NumPy or SciPy, relative: more than the four units in the last place that are documented."""
@@ -76,11 +85,11 @@ class _Curve:
 
     def series(self, u: RangeSeries) -> RangeSeries:
         """The series of the function of u."""
-        return by_slope(self.value(u.terms[0]), u, self.slope(u))
+        return by_slopes([self.value(u.terms[0])], u, [self.slope(u)])[0]
 
     def __call__(self, x: Range) -> FunctionRanges:
-        value, first, half = self.series(variable(x, 2)).terms
-        return FunctionRanges(value, first, half * exact(2.0), self.sound(x))
+        found = self.series(variable(x, 2))
+        return FunctionRanges(*(found.derivative(r) for r in range(3)), self.sound(x))
 
 
 def _of_u(slope: Callable[[RangeSeries], RangeSeries]) -> Callable[[RangeSeries], Callable[[Any], RangeSeries]]:
@@ -108,7 +117,7 @@ def _tan(x: Range) -> Range:
 
 
 def _cosh(x: Range) -> Range:
-    return _both_exp(constant(x, 0), 1).terms[0].cut(1.0)
+    return _both_exp(RangeSeries([x], 0), 1).terms[0].cut(1.0)
 
 
 def _acos(x: Range) -> Range:
@@ -145,7 +154,7 @@ _CURVES: Final[dict[str, _Curve]] = {
 
 def _bell(u: RangeSeries) -> RangeSeries:
     rate = _CURVES["exp"].series(-(u * u))
-    return RangeSeries([term * _BELL for term in rate.terms])
+    return rate * RangeSeries([_BELL], u.order)
 
 
 def _all(x: Range, size: float = np.inf) -> Range:
@@ -204,18 +213,20 @@ CURVES: Final[dict[str, Callable[[Range], FunctionRanges]]] = {
 
 
 class SeriesOperations:
-    """The functions of custom bases and base functions on series, `exp` to `erfc`."""
+    """The functions of bases and base functions on series of a shape, `exp` to `erfc`."""
 
-    def __init__(self, like: Range, order: int) -> None:
-        self.like, self.order = like, order
-        self.pi = constant(exact(np.zeros_like(like.lo)) + _PI, order)
+    def __init__(self, shape: tuple[int, ...], order: int) -> None:
+        self.shape, self.order = shape, order
+        self.pi = RangeSeries([Range(*(np.broadcast_to(end, shape) for end in (_PI.lo, _PI.hi)))], order)
 
-    def number(self, value: float) -> RangeSeries:
-        return constant(exact(np.full_like(self.like.lo, value)), self.order)
+    def number(self, value: Any) -> RangeSeries:
+        """A constant."""
+        return RangeSeries([exact(np.broadcast_to(value, self.shape))], self.order)
 
     def sin(self, u: RangeSeries, turn: int = 0) -> RangeSeries:
         """Sine, advanced by quarter turns."""
-        return by_derivatives([wave(u.terms[0], turn + r) for r in range(len(u.terms))], u)
+        values = [wave(u.terms[0], turn + more) for more in (0, 1)]
+        return by_slopes(values, u, [lambda sine, cosine: cosine, lambda sine, cosine: -sine])[0]
 
     def cos(self, u: RangeSeries) -> RangeSeries:
         return self.sin(u, 1)
@@ -255,3 +266,82 @@ def power(f: Bundle, g: Bundle) -> Bundle:
     one, two = exact(p) - exact(1.0), exact(p) - exact(2.0)
     sound = (x.lo >= 0) if p > 0 else (x.lo > 0)
     return through(f, of(exact(p)), exact(p) * of(one), exact(p) * one * of(two), np.asarray(sound.all(-1)))
+
+
+# --------------------------------------------------------------------------------------------------------- bundles
+
+Truth = tuple[Mask, Mask]
+"""Where a condition certainly holds, and where it certainly does not, `(B,)` each."""
+
+
+def _compared(name: str) -> Callable[[Bundle, Bundle], Truth]:
+    def of(f: Bundle, g: Bundle) -> Truth:
+        lo, hi = (f.v.lo - g.v.hi)[:, 0], (f.v.hi - g.v.lo)[:, 0]  # a difference of doubles has the exact sign
+        if name in ("eq", "ne"):
+            same, apart = (lo == 0) & (hi == 0), (lo > 0) | (hi < 0)
+            return (same, apart) if name == "eq" else (apart, same)
+        less = {"lt": (hi < 0, lo >= 0), "le": (hi <= 0, lo > 0)}
+        return less[name] if name in less else less["le" if name == "gt" else "lt"][::-1]
+
+    return of
+
+
+def _chosen(condition: Truth, f: Bundle, g: Bundle) -> Bundle:
+    """One of two; where the condition is open, either value and any slope."""
+    always, never = condition
+
+    def part(x: Range | None, y: Range | None, more: int) -> Range | None:
+        if x is None or y is None:
+            return None
+        a, n = (mask.reshape((-1,) + (1,) * more) for mask in (always, never))
+        both = x.hull(y) if more == 1 else Range(np.full_like(x.lo, -np.inf), np.full_like(x.hi, np.inf))
+        return Range(np.where(a, x.lo, np.where(n, y.lo, both.lo)), np.where(a, x.hi, np.where(n, y.hi, both.hi)))
+
+    value = part(f.v, g.v, 1)
+    assert value is not None
+    sound = (f.sound | never) & (g.sound | always)
+    return Bundle(f.pairs, value, part(f.d, g.d, 2), part(f.h, g.h, 2), sound)
+
+
+def _extreme(largest: bool) -> Callable[[Bundle, Bundle], Bundle]:
+    choose = np.maximum if largest else np.minimum
+
+    def of(f: Bundle, g: Bundle) -> Bundle:
+        apart = applied("abs", f + -g)
+        half = (f + g + (apart if largest else -apart)).scaled(exact(0.5))
+        return replace(half, v=Range(choose(f.v.lo, g.v.lo), choose(f.v.hi, g.v.hi)))
+
+    return of
+
+
+BUNDLES: Final[Mapping[str, Callable[..., Any]]] = {
+    "add": lambda f, g: f + g,
+    "sub": lambda f, g: f + -g,
+    "mul": lambda f, g: f * g,
+    "div": lambda f, g: f * applied("reciprocal", g),
+    "pow": power,
+    "neg": lambda f: -f,
+    "pos": lambda f: f,
+    "min": _extreme(False),
+    "max": _extreme(True),
+    "where": _chosen,
+    "logical_and": lambda p, q: (p[0] & q[0], p[1] | q[1]),
+    "logical_or": lambda p, q: (p[0] | q[0], p[1] & q[1]),
+    "logical_not": lambda p: (p[1], p[0]),
+    **{name: _compared(name) for name in ("lt", "le", "gt", "ge", "eq", "ne")},
+    **{name: (lambda f, name=name: applied(name, f)) for name in CURVES},
+}
+"""The operations of formulas on bundles."""
+
+
+class Bundles:
+    """The operations of formulas on bundles over the boxes of one of them."""
+
+    algebra = BUNDLES
+
+    def __init__(self, like: Bundle) -> None:
+        self.like = like
+
+    def number(self, value: float) -> Bundle:
+        """A constant."""
+        return constant(self.like, value)

@@ -1,7 +1,7 @@
 """Certificates of integer models: tables and exact sums at every combination of codes, or bounds by the tables alone."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.knowledge.axioms.checker.axioms import AxiomText, parse
+from splinework.knowledge.axioms.checker.claims import parse, place
 from splinework.knowledge.axioms.checker.formulas import Unreadable
 
 Integers = NDArray[np.int64]
@@ -66,6 +66,33 @@ def code_ranges(model: Any, box: Mapping[str, Sequence[float]]) -> list[tuple[in
     return [(int(low), int(high)) for low, high in (box[wire.name] for wire in model.inputs)]
 
 
+@dataclass(frozen=True)
+class CodeClaim:
+    """A claim about codes.
+
+    Attributes:
+        text: The claim in words.
+        slack: The values that must not be negative, `(n,)`, at codes `(n, I)`.
+        bound: A bound of them by the tables alone.
+        codes: The first and last codes at which it is made; None if it is made nowhere.
+        axiom: The text of the axiom.
+        names: Names of the inputs.
+        lo: The first code of every input.
+        hi: The last code.
+        tolerance: None.
+    """
+
+    text: str
+    slack: Callable[[Integers], Any]
+    bound: Callable[[], float] = lambda: -np.inf
+    codes: Sequence[tuple[int, int]] | None = None
+    axiom: str = ""
+    names: Sequence[str] = ()
+    lo: Sequence[float] = ()
+    hi: Sequence[float] = ()
+    tolerance: float = 0.0
+
+
 @dataclass
 class CodeCheck:
     """An integer model on ranges of codes, one per input."""
@@ -76,8 +103,8 @@ class CodeCheck:
     def __post_init__(self) -> None:
         self.wires = self.model.layers[-1].outputs
         self.inputs, self.outputs = [w.name for w in self.model.inputs], [w.name for w in self.wires]
-        self.shape = tuple(high - low + 1 for low, high in self.codes)
-        self.few = float(np.prod([float(n) for n in self.shape])) <= _MOST_COMBINATIONS
+        self.first, self.shape = (np.array(each) for each in zip(*((a, b - a + 1) for a, b in self.codes), strict=True))
+        self.few = float(np.prod(self.shape.astype(float))) <= _MOST_COMBINATIONS
 
     def run(self, codes: Integers) -> Integers:
         """The codes of the outputs for codes `(n, I)`."""
@@ -90,27 +117,18 @@ class CodeCheck:
         return now
 
     @cached_property
-    def values(self) -> Integers:
-        """The outputs at all combinations, `(codes…, J)`."""
-        lows, parts = np.array([low for low, _ in self.codes]), []
-        for first in range(0, total := int(np.prod(self.shape)), _CHUNK):
-            index = np.unravel_index(np.arange(first, min(first + _CHUNK, total)), self.shape)
-            parts.append(self.run(lows + np.column_stack(index)))
-        return np.concatenate(parts).reshape(*self.shape, -1)
+    def _values(self) -> Integers:
+        return np.concatenate([self.run(each) for each in _combinations(self.codes)]).reshape(*self.shape, -1)
 
-    def place(self, name: Any, names: Sequence[str]) -> int:
-        """The index of an input or output."""
-        if isinstance(name, int) and 0 <= name < len(names):
-            return name
-        if name not in names:
-            raise Unreadable(f"{name!r} is none of {', '.join(names)}")
-        return list(names).index(name)
+    def at(self, codes: Integers, j: int) -> Integers:
+        """An output at codes `(n, I)`."""
+        return self._values[(*(codes - self.first).T, j)]  # type: ignore[no-any-return]
 
-    def steps(self, i: int) -> tuple[Integers, Integers]:
-        """Bounds `(J,)` of the change of every output's code when a code of an input rises by one."""
-        low = high = np.array([int(k == i) for k in range(len(self.inputs))], dtype=np.int64)
+    def steps(self, i: int) -> Integers:
+        """Bounds `(2, J)` of the change of every output's code when a code of an input rises by one."""
+        low = high = (np.arange(len(self.inputs)) == i).astype(np.int64)
         for number, layer in enumerate(self.model.layers):
-            least, most = np.zeros(len(layer.outputs), dtype=np.int64), np.zeros(len(layer.outputs), dtype=np.int64)
+            least, most = np.zeros((2, len(layer.outputs)), dtype=np.int64)
             for k, table in enumerate(layer.tables):
                 held = np.asarray(table, dtype=np.int64)
                 if number == 0:
@@ -128,7 +146,7 @@ class CodeCheck:
             if layer.guard:
                 least, most = (least >> layer.guard) - (least < 0), (most >> layer.guard) + (most > 0)
             low, high = least, most
-        return low, high
+        return np.stack([low, high])
 
     def ranges(self) -> list[tuple[int, int]]:
         """Bounds of the code of every output."""
@@ -142,153 +160,146 @@ class CodeCheck:
             now, wires = list(zip(ends[0].tolist(), ends[1].tolist(), strict=True)), layer.outputs
         return now
 
-    def claims(self, text: str) -> list["CodeClaim"]:
+    def claims(self, text: str) -> list[CodeClaim]:
         """The claims of an axiom."""
-        s = parse(text)
-        if s.word not in _MEANING:
-            raise Unreadable(f"{s.word} is not defined for integer models")
-        meant = range(len(self.outputs)) if s.output is None else [self.place(s.output, self.outputs)]
+        word, given, named = parse(text)
+        if word not in _MEANING:
+            raise Unreadable(f"{word} is not defined for integer models")
+        output = named.pop("output", None)
+        more = {key: value for key, value in named.items() if key not in ("domain", "strength")}
+        meant = range(len(self.outputs)) if output is None else [place(output, self.outputs)]
         lo, hi = ([float(pair[end]) for pair in self.codes] for end in (0, 1))
         own: dict[str, Any] = {"axiom": text, "names": self.inputs, "lo": lo, "hi": hi}
-        return [replace(claim, **own) for j in meant for claim in _MEANING[s.word](s, self, j)]
+        try:
+            return [replace(claim, **own) for j in meant for claim in _MEANING[word](self, j, *given, **more)]
+        except TypeError as error:
+            raise Unreadable(f"the axiom {text[:80]!r} cannot be read ({error})") from None
 
-    def fault(self, claim: "CodeClaim", result: Mapping[str, Any]) -> str:
+    def fault(self, claim: CodeClaim, result: Mapping[str, Any]) -> str:
         """Why the result of a claim is not confirmed; empty if it is."""
-        slack = claim.slack() if self.few and claim.slack is not None else None
-        worst = -np.inf if slack is None else float(slack.min())
+        worst = -np.inf
+        if self.few and claim.codes is not None and all(low <= high for low, high in claim.codes):
+            worst = min(float(claim.slack(each).min()) for each in _combinations(claim.codes))
         if result["status"] == "refuted":
-            return self._counterexample(claim, slack, result)
+            return self._counterexample(claim, worst, result)
         if result["status"] == "proved" and result["method"] not in ("structure", "exhaustion"):
             return f"it has no proof by {result['method']}"
         if result["bound"] > max(worst, claim.bound()):
             return f"the bound {result['bound']:.6g} is not what the tables give"
         return ""
 
-    def _counterexample(self, claim: "CodeClaim", slack: Any, result: Mapping[str, Any]) -> str:
+    def _counterexample(self, claim: CodeClaim, worst: float, result: Mapping[str, Any]) -> str:
         point = result["counterexample"]
-        if slack is None or point is None or list(point) != self.inputs or result["method"] != "exhaustion":
+        if worst == -np.inf or point is None or list(point) != self.inputs or result["method"] != "exhaustion":
             return "it is refuted, but without a counterexample"
         at = []
-        for k, (wire, value) in enumerate(zip(self.model.inputs, point.values(), strict=True)):
-            codes = np.arange(self.codes[k][0], self.codes[k][1] + 1)
-            near = np.flatnonzero(np.isclose(decoded(wire, codes), value, rtol=1e-12, atol=1e-300))
+        for wire, value, (low, high) in zip(self.model.inputs, point.values(), claim.codes or (), strict=True):
+            codes = np.arange(low, high + 1)
+            near = codes[np.isclose(decoded(wire, codes), value, rtol=1e-12, atol=1e-300)]
             if len(near) != 1:
                 return "its counterexample is no combination of codes"
-            at.append(int(near[0]) - (claim.start[1] if k == claim.start[0] else 0))
-        if any(not 0 <= index < size for index, size in zip(at, slack.shape, strict=True)):
-            return "its counterexample lies outside its codes"
-        value = float(slack[tuple(at)])
-        if not value < 0 or repr(value) != result["value"] or result["bound"] != float(slack.min()):
+            at.append(near[0])
+        found = float(claim.slack(np.array([at]))[0])
+        if not found < 0 or repr(found) != result["value"] or result["bound"] != worst:
             return "it has another value at its counterexample"
         return ""
 
 
-@dataclass(frozen=True)
-class CodeClaim:
-    """A claim about codes.
-
-    Attributes:
-        text: The claim in words.
-        slack: The values that must not be negative, at every combination, from all outputs; None if there is no such combination.
-        start: An input, and the offset of the first code of the slack along it.
-        bound: A bound of the slack by the tables alone.
-        axiom: The text of the axiom.
-        names: Names of the inputs.
-        lo: The first code of every input.
-        hi: The last code.
-        tolerance: None.
-    """
-
-    text: str
-    slack: Callable[[], Any] | None
-    start: tuple[int, int] = (0, 0)
-    bound: Callable[[], float] = lambda: -np.inf
-    axiom: str = ""
-    names: Sequence[str] = ()
-    lo: Sequence[float] = ()
-    hi: Sequence[float] = ()
-    tolerance: float = 0.0
+def _combinations(codes: Sequence[tuple[int, int]]) -> Iterator[Integers]:
+    """All combinations of codes, the last input's first, in pieces `(n, I)`."""
+    lows, shape = np.array([low for low, _ in codes]), [high - low + 1 for low, high in codes]
+    for first in range(0, total := int(np.prod(shape)), _CHUNK):
+        index = np.unravel_index(np.arange(first, min(first + _CHUNK, total)), shape)
+        yield lows + np.column_stack(index)
 
 
-def _monotone(s: AxiomText, c: CodeCheck, j: int) -> list[CodeClaim]:
-    i = c.place(s.input, c.inputs)
-    sign = (1 if s.increasing else -1) * int(np.sign(c.wires[j].scale * c.model.inputs[i].scale))
-
-    def bound() -> float:
-        low, high = c.steps(i)
-        return 0.0 if (low[j] >= 0 if sign > 0 else high[j] <= 0) else -np.inf
-
-    text = f"{c.outputs[j]} never {'falls' if s.increasing else 'rises'} with {c.inputs[i]}, code by code"
-    slack = (lambda: sign * np.diff(c.values[..., j], axis=i)) if c.shape[i] > 1 else None
-    return [CodeClaim(text, slack, bound=bound)]
+def _step(c: CodeCheck, i: int, j: int) -> tuple[Callable[[Integers], Integers], list[tuple[int, int]]]:
+    """The change of an output when a code of an input rises by one, and the codes from which it can."""
+    one = (np.arange(len(c.inputs)) == i).astype(np.int64)
+    codes = [(low, high - (k == i)) for k, (low, high) in enumerate(c.codes)]
+    return lambda x: c.at(x + one, j) - c.at(x, j), codes
 
 
-def _bounded(c: CodeCheck, j: int, low: Any, high: Any) -> list[CodeClaim]:
+def _monotone(c: CodeCheck, j: int, input: Any, increasing: bool = True) -> list[CodeClaim]:
+    i = place(input, c.inputs)
+    sign = (1 if increasing else -1) * int(np.sign(c.wires[j].scale * c.model.inputs[i].scale))
+    text = f"{c.outputs[j]} never {'falls' if increasing else 'rises'} with {c.inputs[i]}, code by code"
+    step, codes = _step(c, i, j)
+    return [
+        CodeClaim(
+            text, lambda x: sign * step(x), lambda: 0.0 if (sign * c.steps(i)[:, j] >= 0).all() else -np.inf, codes
+        )
+    ]
+
+
+def _bounded(c: CodeCheck, j: int, lower: Any = None, upper: Any = None) -> list[CodeClaim]:
     def claim(end: float, sign: int) -> CodeClaim:
         def room(codes: Any) -> Any:
             return sign * (decoded(c.wires[j], codes) - end)
 
         text = f"{c.outputs[j]} {'>=' if sign > 0 else '<='} {end!r}"
-        return CodeClaim(text, lambda: room(c.values[..., j]), bound=lambda: float(room(np.array(c.ranges()[j])).min()))
+        return CodeClaim(text, lambda x: room(c.at(x, j)), lambda: float(room(np.array(c.ranges()[j])).min()), c.codes)
 
-    ends = [(end, sign) for end, sign in ((low, 1), (high, -1)) if end is not None and np.isfinite(end)]
+    ends = [(end, sign) for end, sign in ((lower, 1), (upper, -1)) if end is not None and np.isfinite(end)]
     return [claim(float(end), sign) for end, sign in ends]
 
 
-def _symmetric(s: AxiomText, c: CodeCheck, j: int) -> list[CodeClaim]:
+def _symmetric(c: CodeCheck, j: int, among: Sequence[Any]) -> list[CodeClaim]:
     def claim(a: int, b: int) -> CodeClaim:
         tables, wires, same = c.model.layers[0].tables, c.model.inputs, c.codes[a] == c.codes[b]
         alike = (
             same and replace(wires[a], name="") == replace(wires[b], name="") and np.array_equal(tables[a], tables[b])
         )
-        text = f"{c.outputs[j]} is the same with {c.inputs[a]} and {c.inputs[b]} exchanged"
-        slack = (lambda: -np.abs(c.values[..., j] - np.swapaxes(c.values[..., j], a, b))) if same else None
-        return CodeClaim(text, slack, bound=lambda: 0.0 if alike else -np.inf)
+        text, order = (
+            f"{c.outputs[j]} is the same with {c.inputs[a]} and {c.inputs[b]} exchanged",
+            np.arange(len(c.inputs)),
+        )
+        order[[a, b]] = b, a
 
-    return [claim(a, b) for a, b in pairwise(c.place(name, c.inputs) for name in s.among)]
+        def slack(x: Integers) -> Any:
+            return -np.abs(c.at(x, j) - c.at(x[:, order], j))
+
+        return CodeClaim(text, slack, lambda: 0.0 if alike else -np.inf, c.codes if same else None)
+
+    return [claim(a, b) for a, b in pairwise(place(name, c.inputs) for name in among)]
 
 
-def _even(s: AxiomText, c: CodeCheck, j: int) -> list[CodeClaim]:
-    i = c.place(s.input, c.inputs)
+def _even(c: CodeCheck, j: int, input: Any, centre: float = 0.0) -> list[CodeClaim]:
+    i = place(input, c.inputs)
     wire, (low, high) = c.model.inputs[i], c.codes[i]
-    text = f"{c.outputs[j]} is even in {c.inputs[i]} about {s.centre!r}, code by code"
-    step = wire.scale * 2.0**-wire.format.fraction
-    twice = 2 * (s.centre - float(decoded(wire, 0))) / step
+    text = f"{c.outputs[j]} is even in {c.inputs[i]} about {centre!r}, code by code"
+    twice = 2 * (centre - float(decoded(wire, 0))) / (wire.scale * 2.0**-wire.format.fraction)
+    own = np.arange(len(c.inputs)) == i
     if wire.log or abs(twice - round(twice)) > 1e-6:
-        return [CodeClaim(text, None)]
+        return [CodeClaim(text, lambda x: np.zeros(len(x)))]
     first, last = max(low, round(twice) - high), min(high, round(twice) - low)
-    inside = np.arange(first, last + 1) - low
-
-    def slack() -> Any:
-        values = np.moveaxis(c.values[..., j], i, 0)[inside]
-        return np.moveaxis(-np.abs(values - values[::-1]), 0, i)
-
-    def bound() -> float:
-        held = np.asarray(c.model.layers[0].tables[i])[inside + low - wire.format.low]
-        return 0.0 if np.array_equal(held, held[::-1]) else -np.inf
-
-    return [CodeClaim(text, slack if len(inside) else None, (i, first - low), bound)]
+    held = np.asarray(c.model.layers[0].tables[i])[max(first - wire.format.low, 0) : max(last - wire.format.low + 1, 0)]
+    return [CodeClaim(
+        text,
+        lambda x: -np.abs(c.at(x, j) - c.at(np.where(own, round(twice) - x, x), j)),
+        lambda: 0.0 if np.array_equal(held, held[::-1]) else -np.inf,
+        [(first, last) if k == i else codes for k, codes in enumerate(c.codes)],
+    )]  # fmt: skip
 
 
-def _lipschitz(s: AxiomText, c: CodeCheck, j: int) -> list[CodeClaim]:
+def _lipschitz(c: CodeCheck, j: int, constant: float, along: Sequence[Any] = ()) -> list[CodeClaim]:
     def claim(i: int) -> CodeClaim:
-        wires = c.wires[j], c.model.inputs[i]
-        ratio = abs(float(np.divide(*(w.scale * 2.0**-w.format.fraction for w in wires))))
+        ratio = abs(float(np.divide(*(w.scale * 2.0**-w.format.fraction for w in (c.wires[j], c.model.inputs[i])))))
+        text = f"{c.outputs[j]} changes by at most {constant!r} per unit of {c.inputs[i]}, code by code"
+        step, codes = _step(c, i, j)
 
-        def room(steps: Any) -> Any:
-            return s.constant - ratio * np.abs(steps)
+        def room(steps: Integers) -> Any:
+            return constant - ratio * np.abs(steps)
 
-        text = f"{c.outputs[j]} changes by at most {s.constant!r} per unit of {c.inputs[i]}, code by code"
-        slack = (lambda: room(np.diff(c.values[..., j], axis=i))) if c.shape[i] > 1 else None
-        return CodeClaim(text, slack, bound=lambda: float(room(np.stack(c.steps(i))[:, j]).min()))
+        return CodeClaim(text, lambda x: room(step(x)), lambda: float(room(c.steps(i)[:, j]).min()), codes)
 
-    return [claim(i) for i in [c.place(name, c.inputs) for name in s.along] or range(len(c.inputs))]
+    return [claim(i) for i in [place(name, c.inputs) for name in along] or range(len(c.inputs))]
 
 
-_MEANING: Final[Mapping[str, Callable[[AxiomText, CodeCheck, int], list[CodeClaim]]]] = {
+_MEANING: Final[Mapping[str, Callable[..., list[CodeClaim]]]] = {
     "monotone": _monotone,
-    "bounded": lambda s, c, j: _bounded(c, j, s.lower, s.upper),
-    "positive": lambda s, c, j: _bounded(c, j, 0.0, None),
+    "bounded": _bounded,
+    "positive": lambda c, j: _bounded(c, j, 0.0),
     "symmetric": _symmetric,
     "even": _even,
     "lipschitz": _lipschitz,

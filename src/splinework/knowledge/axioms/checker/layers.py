@@ -1,4 +1,4 @@
-"""The checker's own reader of the layers of a network."""
+"""The checker's own reader of the layers of a network, and its meaning of their bases."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 
 from splinework.knowledge.axioms.checker.formulas import Unreadable
 from splinework.knowledge.axioms.checker.ranges import Floats
+from splinework.splines.bases import ACTIVATIONS
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,46 @@ class LayerReading:
     bias: Floats
     extrapolation: str
     squashed: bool
+
+    @property
+    def straight(self) -> bool:
+        """Whether edges go on as straight lines outside the grid."""
+        return self.extrapolation in ("linear", "constant")
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a basis without knots goes on outside the grid by its formula."""
+        return (
+            self.degree < 0 and not self.straight and (self.extrapolation == "natural" or self.basis.vanishes_outside)
+        )
+
+    def rows(self, x: Any, low: Any, high: Any, f: Any) -> list[Any]:
+        """The functions of a basis without knots, for any numbers with functions f."""
+        width = high - low
+        if self.family == "fourier":
+            angles = [(x - low) * (2 * f.pi * n / width) for n in range(1, self.basis.harmonics + 1)]
+            return [f.number(1.0), *(row for angle in angles for row in (f.cos(angle), f.sin(angle)))]
+        if self.family == "gaussian_rbf":
+            gaps = self.basis.centres - 1
+            by = gaps / (f.number(float(self.basis.width)) * width)
+            distances = [(x - (low + width * m / gaps)) * by for m in range(gaps + 1)]
+            return [f.exp(-(u * u)) for u in distances]
+        if self.family == "chebyshev":
+            u, found = (2 * x - (low + high)) / width, [f.number(1.0)]
+            for m in range(1, self.basis.order + 1):
+                found.append(u if m == 1 else 2 * u * found[-1] - found[-2])
+            return found
+        return [row + f.number(0.0) for row in self.basis.formula(x, low, high, f)]
+
+    def base_of(self, x: Any, f: Any) -> Any:
+        """The base function, for any numbers with functions f.
+
+        Raises:
+            Unreadable: If there is no such function.
+        """
+        if self.base not in ACTIVATIONS:
+            raise Unreadable(f"there is no base function {self.base!r}")
+        return ACTIVATIONS[self.base].formula(x, f)
 
 
 def array(tensor: Any) -> Floats:

@@ -1,21 +1,35 @@
-"""The checker's own reader of models, and their values as bundles: formulas, scalings, layers, products."""
+"""The checker's own reader of models, and their ranges: formulas, scalings, layers, products."""
 
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import mul
+from typing import Final
 
 import numpy as np
 
+from splinework.errors import ConfigError
 from splinework.knowledge.axioms.checker.edges import Edges
-from splinework.knowledge.axioms.checker.formulas import BUNDLES, FormulaSteps, Unreadable, read
-from splinework.knowledge.axioms.checker.functions import CURVES
+from splinework.knowledge.axioms.checker.formulas import Program, Unreadable, read
+from splinework.knowledge.axioms.checker.functions import Bundles, applied
 from splinework.knowledge.axioms.checker.layers import array, read_layer
-from splinework.knowledge.axioms.checker.ranges import Bundle, Floats, Pair, Range, beside, exact, through
+from splinework.knowledge.axioms.checker.ranges import (
+    Bundle,
+    Floats,
+    Range,
+    beside,
+    exact,
+    squares,
+    sum_of,
+    variables,
+)
 from splinework.nn.frame import FramedKAN, identifiers
 from splinework.nn.network import KAN
 
 MODELS = KAN | FramedKAN
+_POINTS: Final = 256
 
 
 class Reading:
@@ -45,8 +59,8 @@ class Reading:
             for s in (self.network.input_scaling, self.network.output_scaling)
         ]
         self.symbols = identifiers(self.inputs)
-        self.before: list[FormulaSteps] = []
-        self.after: list[FormulaSteps] = []
+        self.before: list[Program] = []
+        self.after: list[Program] = []
         if frame is not None:
             self.before = [read(text, self.symbols) for text in frame.features]
             hidden = tuple(frame.hidden_names)
@@ -57,16 +71,6 @@ class Reading:
         numbers = [part for n in self.layers for part in (n.knots, n.c, n.weight, n.base_weight, n.bias)]
         if not all(np.isfinite(part).all() for part in numbers):
             raise Unreadable("the model has numbers that are not finite")
-
-    def grid(self) -> tuple[Floats, Floats] | None:
-        """The box of the grids of the first layer in raw inputs; None if formulas stand before it."""
-        if self.before:
-            return None
-        scales, shift, factor = self.scalings[0]
-        ends = [end * factor + shift for end in (self.layers[0].low, self.layers[0].high)]
-        log = np.array([scale == "log" for scale in scales])
-        with np.errstate(over="ignore"):
-            return np.where(log, np.exp(ends[0]), ends[0]), np.where(log, np.exp(ends[1]), ends[1])
 
 
 def digest(model: MODELS) -> str:
@@ -92,126 +96,87 @@ class ModelRanges:
 
     def run(self, x: Bundle) -> Bundle:
         """The outputs for raw inputs `(B, I)`."""
-        r = self.reading
-        u = self._formulas(r.before, x) if r.before else x
-        u = self._scaled_in(u)
-        for number, groups in enumerate(r.groups):
-            u = self._products(self._layer(number, u), groups)
-        scales, shift, factor = r.scalings[1]
-        u = u.scaled(exact(factor)) if (factor != 1).any() else u
-        u = u.moved(exact(shift)) if (shift != 0).any() else u
-        u = self._by_column(u, scales, "exp")
-        if not r.after:
-            return u
-        columns = [*(x.part(i) for i in range(len(r.inputs))), *(u.part(j) for j in range(u.v.lo.shape[1]))]
-        return beside([each.run(columns, BUNDLES, lambda value: constant(x, value)) for each in r.after])
-
-    def _formulas(self, programs: Sequence[FormulaSteps], x: Bundle) -> Bundle:
-        columns = [x.part(i) for i in range(x.v.lo.shape[1])]
-        return beside([each.run(columns, BUNDLES, lambda value: constant(x, value)) for each in programs])
-
-    @staticmethod
-    def _by_column(u: Bundle, scales: Sequence[str], name: str) -> Bundle:
-        if "log" not in scales:
-            return u
-        parts = [u.part(i) for i in range(len(scales))]
-        return beside([BUNDLES[name](p) if scale == "log" else p for p, scale in zip(parts, scales, strict=True)])
-
-    def _scaled_in(self, u: Bundle) -> Bundle:
-        scales, shift, factor = self.reading.scalings[0]
+        r, raw = self.reading, x.parts() if self.reading.before or self.reading.after else []
+        u = beside([each.run(raw, Bundles(x)) for each in r.before]) if r.before else x
+        scales, shift, factor = r.scalings[0]
         if "log" in scales:
             log = np.array([scale == "log" for scale in scales])
-            value, first, second, _ = CURVES["log"](u.v)
-            one, zero = np.ones_like(u.v.lo), np.zeros_like(u.v.lo)
-            chosen = [
-                Range(np.where(log, a.lo, b), np.where(log, a.hi, c))
-                for a, b, c in ((value, u.v.lo, u.v.hi), (first, one, one), (second, zero, zero))
-            ]
             # An input may come as close to 0 as it likes.
-            u = through(u, chosen[0], chosen[1], chosen[2], np.asarray(((u.v.lo >= 0) | ~log).all(-1)))
-        u = u.moved(exact(-shift)) if (shift != 0).any() else u
-        return u.scaled(exact(factor).inverse()) if (factor != 1).any() else u
-
-    @staticmethod
-    def _products(u: Bundle, groups: Sequence[Sequence[int]]) -> Bundle:
-        if all(group == [j] for j, group in enumerate(groups)):
-            return u
-        nodes = []
-        for group in groups:
-            node = u.part(group[0])
-            for j in group[1:]:
-                node = node * u.part(j)
-            nodes.append(node)
-        return beside(nodes)
+            u = replace(_by_column(u, scales, "log"), sound=u.sound & ((u.v.lo >= 0) | ~log).all(-1))
+        u = u.moved(exact(-shift)) if shift.any() else u
+        u = u.scaled(exact(factor).inverse()) if (factor != 1).any() else u
+        for number, groups in enumerate(r.groups):
+            u = _products(self._layer(number, u), groups)
+        scales, shift, factor = r.scalings[1]
+        u = u.scaled(exact(factor)) if (factor != 1).any() else u
+        u = _by_column(u.moved(exact(shift)) if shift.any() else u, scales, "exp")
+        return beside([each.run([*raw, *u.parts()], Bundles(x)) for each in r.after]) if r.after else u
 
     def _layer(self, number: int, u: Bundle) -> Bundle:
         n = self.reading.layers[number]
         if n.squashed:
             middle, half = (exact(n.low) + exact(n.high)) * exact(0.5), (exact(n.high) - exact(n.low)) * exact(0.5)
-            inside = u.moved(-middle).scaled(half.inverse())
-            value, first, second, _ = CURVES["tanh"](inside.v)
-            u = through(inside, value, first, second).scaled(half).moved(middle)
+            u = applied("tanh", u.moved(-middle).scaled(half.inverse())).scaled(half).moved(middle)
         if number == len(self.tables):
             self.tables.append(Edges(n, Range(u.v.lo[0], u.v.hi[0])))
         order = 0 if u.d is None else 1 if u.h is None else 2
-        ranges = self.tables[number].ranges(u.v, order)
-        v = _sum(ranges[0]) + exact(n.bias)
-        d = h = None
-        if u.unmixed and u.d is not None:
-            d = ranges[1] * u.d[:, :, None]
-            if u.h is not None:
-                own = ranges[2] * u.d.square()[:, :, None] + ranges[1] * u.h[:, :, None]
-                h = _on_diagonal(own, u.pairs)
-        elif u.d is not None:
-            d = _weighted_sum(ranges[1], u.d)
-            if u.h is not None:
-                i, j = np.array(u.pairs, dtype=np.intp).reshape(-1, 2).T
-                square = u.d[:, i] * u.d[:, j]
-                for p in np.flatnonzero(i == j):
-                    own = u.d[:, i[p]].square()
-                    square.lo[:, p], square.hi[:, p] = own.lo, own.hi
-                h = _weighted_sum(ranges[2], square) + _weighted_sum(ranges[1], u.h)
-        return replace(u, v=v, d=d, h=h, unmixed=False)
+        value, *slopes = self.tables[number].ranges(u.v, order)
+        d = None if u.d is None else _weighted_sum(slopes[0], u.d)
+        h = None if u.h is None else _weighted_sum(slopes[0], u.h)
+        if h is not None and u.d is not None and u.pairs:
+            h = h + _weighted_sum(slopes[1], squares(u.d, u.pairs))
+        total = sum_of([value[:, i] for i in range(value.lo.shape[1])]) + exact(n.bias)
+        return replace(u, v=total, d=d, h=h)
 
 
-def _sum(a: Range) -> Range:
-    """The sum over axis 1."""
-    total = a[:, 0]
-    for i in range(1, a.lo.shape[1]):
-        total = total + a[:, i]
-    return total
+def _by_column(u: Bundle, scales: Sequence[str], name: str) -> Bundle:
+    """A function of the columns with logarithmic scales."""
+    if "log" not in scales:
+        return u
+    return beside([applied(name, p) if scale == "log" else p for p, scale in zip(u.parts(), scales, strict=True)])
+
+
+def _products(u: Bundle, groups: Sequence[Sequence[int]]) -> Bundle:
+    if all(group == [j] for j, group in enumerate(groups)):
+        return u
+    return beside([reduce(mul, [u.part(j) for j in group]) for group in groups])
 
 
 def _weighted_sum(edges: Range, inner: Range) -> Range:
     """`Σ_i φ'_ij u_pi`: `(B, I, J)` and `(B, P, I)` to `(B, P, J)`."""
-    total: Range | None = None
+    total = Range(*np.zeros((2, len(inner.lo), inner.lo.shape[1], edges.lo.shape[2])))
     for i in range(edges.lo.shape[1]):
-        part = edges[:, None, i] * inner[:, :, i, None]
-        total = part if total is None else total + part
-    assert total is not None
+        rows = np.flatnonzero(
+            ((inner.lo[:, :, i] != 0) | (inner.hi[:, :, i] != 0)).any(0)
+        )  # many variables do not matter
+        part = total[:, rows] + edges[:, None, i] * inner[:, rows, i, None]
+        total.lo[:, rows], total.hi[:, rows] = part.lo, part.hi
     return total
 
 
-def _on_diagonal(own: Range, pairs: Sequence[Pair]) -> Range:
-    """Second derivatives by pairs of functions that each have one variable: those of other pairs vanish."""
-    shape = (own.lo.shape[0], len(pairs), own.lo.shape[2])
-    h = Range(np.zeros(shape), np.zeros(shape))
-    for p, (a, b) in enumerate(pairs):
-        if a == b:
-            h.lo[:, p], h.hi[:, p] = own.lo[:, a], own.hi[:, a]
-    return h
+def spread_of(model: ModelRanges) -> Floats:
+    """The range of every output, `(J,)`, never 0: on the points `lo + (hi - lo) frac(n φ^-i)`, n = 1 … 256, i = 1 … I.
 
+    φ is the root of `φ^(I+1) = φ + 1` (Roberts 2018). Points at which the model has no value are left out.
 
-def variables(lo: Floats, hi: Floats, order: int, pairs: Sequence[Pair]) -> Bundle:
-    """The variables themselves over boxes `(B, n)`."""
-    d = exact(np.ones_like(lo)) if order >= 1 else None
-    h = exact(np.zeros_like(lo)) if order >= 2 else None
-    return Bundle(tuple(pairs), Range(lo, hi), d, h, np.ones(len(lo), dtype=bool), unmixed=True)
-
-
-def constant(like: Bundle, value: float) -> Bundle:
-    """A constant as one function over the boxes of another bundle."""
-    batch, n = len(like.sound), 0 if like.d is None else like.d.lo.shape[1]
-    d = None if like.d is None else exact(np.zeros((batch, n, 1)))
-    h = None if like.h is None else exact(np.zeros((batch, len(like.pairs), 1)))
-    return Bundle(like.pairs, exact(np.full((batch, 1), value)), d, h, np.ones(batch, dtype=bool))
+    Raises:
+        ConfigError: If it is beyond float64.
+    """
+    lo, hi = model.reach.lo, model.reach.hi
+    root = 1.5
+    for _ in range(64):
+        root = (1 + root) ** (1 / (len(lo) + 1))
+    share = np.mod(np.arange(1, _POINTS + 1)[:, None] * root ** -np.arange(1.0, len(lo) + 1), 1.0)
+    x = lo + (hi - lo) * share
+    with np.errstate(all="ignore"):
+        found = model.run(variables(x, x, 0, ()))
+        values = found.v.lo / 2 + found.v.hi / 2
+        held = values[np.isfinite(values).all(1) & found.sound]
+        spread: Floats = np.ptp(held, axis=0) if len(held) else np.ones(values.shape[1])
+        size = np.abs(held).max(0, initial=0.0)
+    if not np.isfinite(spread).all():
+        raise ConfigError(
+            "the outputs of the model on the box differ by more than float64 can hold, so that no tolerance is finite; give a "
+            "smaller box, or rescale the outputs."
+        )
+    return np.where(spread > 1e-9 * size, spread, np.where(size > 0, size, 1.0))

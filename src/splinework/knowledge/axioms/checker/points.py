@@ -9,10 +9,8 @@ from typing import Any, Final
 import mpmath  # type: ignore[import-untyped]
 
 from splinework.knowledge.axioms.checker.claims import View
-from splinework.knowledge.axioms.checker.curves import member
 from splinework.knowledge.axioms.checker.layers import LayerReading
 from splinework.knowledge.axioms.checker.models import Reading
-from splinework.splines.bases import ACTIVATIONS
 
 _mp = mpmath.mp.clone()
 _mp.dps = 60
@@ -80,30 +78,53 @@ EXACT: Final[Mapping[str, Callable[..., Any]]] = {
 """The operations of formulas on numbers of 60 digits."""
 
 
-class _Operations:
-    """The functions that formulas of custom bases and base functions use."""
+class _Functions:
+    """The functions of bases and base functions."""
 
     number, pi = _mp.mpf, +_mp.pi
     exp, log, sqrt, sin, cos, tanh, erfc = _mp.exp, _mp.log, _mp.sqrt, _mp.sin, _mp.cos, _mp.tanh, _mp.erfc
     sigmoid = EXACT["sigmoid"]
 
 
-def precise(reading: Reading, x: Sequence[Any]) -> list[Any]:
-    """The outputs of a model for raw inputs in 60 digits."""
-    raw = [_mp.mpf(value) for value in x]
-    u = [each.run(raw, EXACT, _mp.mpf) for each in reading.before] if reading.before else raw
-    scales, shift, factor = reading.scalings[0]
-    u = [
-        ((EXACT["log"](v) if scale == "log" else v) - _mp.mpf(float(a))) / _mp.mpf(float(b))
-        for v, scale, a, b in zip(u, scales, shift, factor, strict=True)
-    ]
-    for n, groups in zip(reading.layers, reading.groups, strict=True):
-        sums = _layer(n, u)
-        u = [_mp.fprod(sums[j] for j in group) for group in groups]
-    scales, shift, factor = reading.scalings[1]
-    u = [v * _mp.mpf(float(b)) + _mp.mpf(float(a)) for v, a, b in zip(u, shift, factor, strict=True)]
-    u = [_mp.exp(v) if scale == "log" else v for v, scale in zip(u, scales, strict=True)]
-    return [each.run([*raw, *u], EXACT, _mp.mpf) for each in reading.after] if reading.after else u
+class PointView(View):
+    """A claim's variables at one point."""
+
+    algebra = EXACT
+
+    def __init__(self, reading: Reading, x: Sequence[Any]) -> None:
+        self.reading, self.x = reading, [_mp.mpf(value) for value in x]
+
+    def number(self, value: float) -> Any:
+        return _mp.mpf(float(value))
+
+    def f(self, arguments: Sequence[Any]) -> list[Any]:
+        r, u = self.reading, list(arguments)
+        u = [each.run(arguments, self) for each in r.before] or u
+        columns = zip(u, *r.scalings[0], strict=True)
+        u = [(EXACT["log"](v) if s == "log" else v) - self.number(a) for v, s, a, _ in columns]
+        u = [v / self.number(b) for v, b in zip(u, r.scalings[0][2], strict=True)]
+        for n, groups in zip(r.layers, r.groups, strict=True):
+            sums = _layer(n, u)
+            u = [_mp.fprod(sums[j] for j in group) for group in groups]
+        columns = zip(u, *r.scalings[1], strict=True)
+        u = [_mp.exp(v * b + a) if s == "log" else v * b + a for v, s, a, b in columns]
+        return [each.run([*arguments, *u], self) for each in r.after] or u
+
+    def partial(self, output: int, along: tuple[int, ...]) -> Any:
+        x = self.x[: len(self.reading.inputs)]
+        if not along:
+            return self.f(x)[output]
+        h = _STEPS[len(along)]
+
+        def at(*moves: int) -> Any:
+            y = list(x)
+            for i, move in zip(along, moves, strict=True):
+                y[i] = y[i] + move * h
+            return self.f(y)[output]
+
+        if len(along) == 1:
+            return (at(1) - at(-1)) / (2 * h)
+        return (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / (4 * h * h)
 
 
 def _layer(n: LayerReading, u: Sequence[Any]) -> list[Any]:
@@ -116,60 +137,37 @@ def _layer(n: LayerReading, u: Sequence[Any]) -> list[Any]:
             middle, half = (low + high) / 2, (high - low) / 2
             x = middle + half * _mp.tanh((x - middle) / half)
         near = min(max(x, low), high)
-        if n.extrapolation in ("linear", "constant"):
-            rows, base = _rows(n, i, near, low, high), _base(n.base, near)
-            if n.extrapolation == "linear" and near != x:
-                h = _STEPS[1] * (1 if near == low else -1)  # into the grid, where both are smooth
-                ahead = [_rows(n, i, near + k * h, low, high) for k in range(3)]
-                slope = {m: _forward([row.get(m, 0) for row in ahead], h) for row in ahead for m in row}
-                rows = {m: rows.get(m, 0) + slope.get(m, 0) * (x - near) for m in {*rows, *slope}}
-                base += _forward([_base(n.base, near + k * h) for k in range(3)], h) * (x - near)
-        else:
-            cut = n.extrapolation == "zero" and n.degree < 0 and not n.basis.vanishes_outside and near != x
-            rows, base = {} if cut else _rows(n, i, x, low, high), _base(n.base, x)
-        for j in range(len(sums)):
-            if n.weight[i, j]:
-                part = _mp.fsum(row * _mp.mpf(float(n.c[i, m, j])) for m, row in rows.items())
-                sums[j] += _mp.mpf(float(n.weight[i, j])) * part
-            sums[j] += _mp.mpf(float(n.base_weight[i, j])) * base
+        if not n.straight:
+            dead = n.degree < 0 and not n.goes_on and near != x
+            values = [_edges(n, i, x, dead)]
+        elif n.extrapolation == "constant" or near == x:
+            values = [_edges(n, i, near)]
+        else:  # the slope at the end, by three points within the grid
+            h = _STEPS[1] * (1 if near == low else -1)
+            at, one, two = ([part * w for part in _edges(n, i, near + k * h)] for k, w in enumerate((-3, 4, -1)))
+            share = (x - near) / (2 * h)
+            values = [_edges(n, i, near), *([part * share for part in each] for each in (at, one, two))]
+        sums = [_mp.fsum([s, *(each[j] for each in values)]) for j, s in enumerate(sums)]
     return sums
 
 
-def _forward(values: Sequence[Any], h: Any) -> Any:
-    """The slope at the first of three equally spaced points."""
-    return (-3 * values[0] + 4 * values[1] - values[2]) / (2 * h)
+def _edges(n: LayerReading, i: int, x: Any, dead: bool = False) -> list[Any]:
+    """The edges of an input at x."""
+    low, high = _mp.mpf(float(n.low[i])), _mp.mpf(float(n.high[i]))
+    rows = {}
+    if not dead:
+        rows = _splines(n, i, x, high) if n.degree >= 0 else dict(enumerate(n.rows(x, low, high, _Functions)))
+    base = _mp.mpf(0) if n.base == "none" else n.base_of(x, _Functions)
+    return [
+        _mp.mpf(float(n.weight[i, j])) * _mp.fsum(row * _mp.mpf(float(n.c[i, m, j])) for m, row in rows.items())
+        + _mp.mpf(float(n.base_weight[i, j])) * base
+        for j in range(n.weight.shape[1])
+    ]
 
 
-def _base(name: str, x: Any) -> Any:
-    if name == "none":
-        return _mp.mpf(0)
-    return member(name, ACTIVATIONS).formula(x, _Operations)
-
-
-def _rows(n: LayerReading, i: int, x: Any, low: Any, high: Any) -> dict[int, Any]:
-    """The functions of a basis that are not zero at x."""
-    if n.degree >= 0:
-        return _splines([_mp.mpf(float(t)) for t in n.knots[i]], n.degree, x, high)
-    width = high - low
-    if n.family == "fourier":
-        angles = [2 * _mp.pi * k * (x - low) / width for k in range(n.basis.harmonics + 1)]
-        return {0: _mp.mpf(1)} | {2 * k - 1: _mp.cos(a) for k, a in enumerate(angles) if k} | {
-            2 * k: _mp.sin(a) for k, a in enumerate(angles) if k
-        }  # fmt: skip
-    if n.family == "chebyshev":
-        u, rows = (2 * x - low - high) / width, [_mp.mpf(1)]
-        for m in range(1, n.basis.order + 1):
-            rows.append(u if m == 1 else 2 * u * rows[-1] - rows[-2])
-        return dict(enumerate(rows))
-    if n.family == "gaussian_rbf":
-        gaps = n.basis.centres - 1
-        scale = _mp.mpf(float(n.basis.width)) * width / gaps
-        return {m: _mp.exp(-(((x - low - width * m / gaps) / scale) ** 2)) for m in range(n.basis.centres)}
-    return dict(enumerate(n.basis.formula(x, low, high, _Operations)))
-
-
-def _splines(t: Sequence[Any], degree: int, x: Any, high: Any) -> dict[int, Any]:
-    """B-splines by the recursion of Cox and de Boor; the last interval of the grid has its right end."""
+def _splines(n: LayerReading, i: int, x: Any, high: Any) -> dict[int, Any]:
+    """B-splines that are not zero, by the recursion of Cox and de Boor; the last interval of the grid has its right end."""
+    t, degree = [_mp.mpf(float(value)) for value in n.knots[i]], n.degree
     if not t[0] <= x <= t[-1]:
         return {}
     cells = [m for m in range(len(t) - 1) if t[m] < t[m + 1]]
@@ -187,34 +185,3 @@ def _splines(t: Sequence[Any], degree: int, x: Any, high: Any) -> dict[int, Any]
                 raised[m - 1] = raised.get(m - 1, 0) + (1 - share) * value
         values = raised
     return {m: value for m, value in values.items() if 0 <= m < len(t) - degree - 1}
-
-
-class PointView(View):
-    """A claim's variables at one point."""
-
-    algebra = EXACT
-
-    def __init__(self, reading: Reading, x: Sequence[Any]) -> None:
-        self.reading, self.x = reading, [_mp.mpf(value) for value in x]
-
-    def number(self, value: float) -> Any:
-        return _mp.mpf(value)
-
-    def f(self, arguments: Sequence[Any]) -> list[Any]:
-        return precise(self.reading, arguments)
-
-    def partial(self, output: int, along: tuple[int, ...]) -> Any:
-        x = self.x[: len(self.reading.inputs)]
-        if not along:
-            return self.f(x)[output]
-        h = _STEPS[len(along)]
-
-        def at(*moves: int) -> Any:
-            y = list(x)
-            for i, move in zip(along, moves, strict=True):
-                y[i] = y[i] + move * h
-            return self.f(y)[output]
-
-        if len(along) == 1:
-            return (at(1) - at(-1)) / (2 * h)
-        return (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / (4 * h * h)

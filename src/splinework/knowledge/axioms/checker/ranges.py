@@ -111,9 +111,17 @@ def exact(value: Any) -> Range:
     return Range(held, held)
 
 
-def around(value: Floats, error: Floats) -> Range:
-    """Numbers within an error of values."""
-    return Range(down(value - error), up(value + error))
+def around(value: Floats) -> Range:
+    """Numbers of which these are the roundings."""
+    return Range(down(value), up(value))
+
+
+def sum_of(parts: Sequence[Range]) -> Range:
+    """The sum of one or more ranges."""
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
 
 
 def whole_power(x: Range, n: int) -> Range:
@@ -138,10 +146,9 @@ class Bundle:
     Attributes:
         pairs: The second derivatives that are known.
         v: Values `(B, W)`.
-        d: Gradients `(B, n, W)`; of an unmixed bundle, whose function w depends on variable w alone, `(B, W)`. None if unknown.
-        h: Second derivatives `(B, P, W)`; of an unmixed one `(B, W)`. None if unknown.
+        d: Gradients `(B, n, W)`; None if unknown.
+        h: Second derivatives `(B, P, W)`; None if unknown.
         sound: A mask `(B,)`: the functions certainly have a value everywhere on the box.
-        unmixed: Whether function w depends on variable w alone.
     """
 
     pairs: tuple[Pair, ...]
@@ -149,36 +156,20 @@ class Bundle:
     d: Range | None
     h: Range | None
     sound: Mask
-    unmixed: bool = False
-
-    def mixed(self) -> Bundle:
-        """The same with gradients by all variables."""
-        if not self.unmixed:
-            return self
-        batch, width = self.v.lo.shape
-        d = h = None
-        every = np.arange(width)
-        if self.d is not None:
-            d = Range(np.zeros((batch, width, width)), np.zeros((batch, width, width)))
-            d.lo[:, every, every], d.hi[:, every, every] = self.d.lo, self.d.hi
-        if self.h is not None:
-            shape = (batch, len(self.pairs), width)
-            h = Range(np.zeros(shape), np.zeros(shape))
-            for p, (a, b) in enumerate(self.pairs):
-                if a == b:
-                    h.lo[:, p, a], h.hi[:, p, a] = self.h.lo[:, a], self.h.hi[:, a]
-        return replace(self, d=d, h=h, unmixed=False)
 
     def part(self, w: int) -> Bundle:
         """One of the functions."""
-        held, at = self.mixed(), (Ellipsis, slice(w, w + 1))
-        d, h = (None if each is None else each[at] for each in (held.d, held.h))
-        return replace(held, v=held.v[at], d=d, h=h)
+        at = (Ellipsis, slice(w, w + 1))
+        d, h = (None if each is None else each[at] for each in (self.d, self.h))
+        return replace(self, v=self.v[at], d=d, h=h)
+
+    def parts(self) -> list[Bundle]:
+        """All of the functions."""
+        return [self.part(w) for w in range(self.v.lo.shape[1])]
 
     def __add__(self, other: Bundle) -> Bundle:
-        a, b = self.mixed(), other.mixed()
-        d, h = (None if x is None or y is None else x + y for x, y in ((a.d, b.d), (a.h, b.h)))
-        return replace(a, v=a.v + b.v, d=d, h=h, sound=a.sound & b.sound)
+        d, h = (None if x is None or y is None else x + y for x, y in ((self.d, other.d), (self.h, other.h)))
+        return replace(self, v=self.v + other.v, d=d, h=h, sound=self.sound & other.sound)
 
     def __neg__(self) -> Bundle:
         d, h = (None if each is None else -each for each in (self.d, self.h))
@@ -188,7 +179,7 @@ class Bundle:
         if self is other:
             two = exact(2.0)
             return through(self, self.v.square(), two * self.v, exact(np.full(self.v.lo.shape, 2.0)))
-        a, b = self.mixed(), other.mixed()
+        a, b = self, other
         d = h = None
         if a.d is not None and b.d is not None:
             d = a.d * b.v[:, None] + b.d * a.v[:, None]
@@ -210,34 +201,24 @@ class Bundle:
 
     def slope(self, a: int) -> Bundle:
         """The derivative along a variable, with its gradient if second derivatives are known."""
-        held = self.mixed()
-        assert held.d is not None
+        assert self.d is not None
         d = None
-        if held.h is not None:
-            rows = [held.pairs.index((min(a, b), max(a, b))) for b in range(held.d.lo.shape[1])]
-            d = held.h[:, rows]
-        return replace(held, v=held.d[:, a], d=d, h=None)
+        if self.h is not None:
+            d = self.h[:, [self.pairs.index((min(a, b), max(a, b))) for b in range(self.d.lo.shape[1])]]
+        return replace(self, v=self.d[:, a], d=d, h=None)
 
     def bend(self, a: int, b: int) -> Bundle:
         """A second derivative."""
-        held = self.mixed()
-        assert held.h is not None
-        return replace(held, v=held.h[:, held.pairs.index((min(a, b), max(a, b)))], d=None, h=None)
+        assert self.h is not None
+        return replace(self, v=self.h[:, self.pairs.index((min(a, b), max(a, b)))], d=None, h=None)
 
 
 def through(f: Bundle, value: Range, first: Range, second: Range, sound: Mask | None = None) -> Bundle:
     """The chain rule for a function of one variable with these derivatives over `f.v`."""
-    d = h = None
-    if f.unmixed:
-        d = None if f.d is None else f.d * first
-        if f.d is not None and f.h is not None:
-            h = f.d.square() * second + f.h * first
-    elif f.d is not None:
-        d = f.d * first[:, None]
-        if f.h is not None:
-            h = f.h * first[:, None]
-            if f.pairs:
-                h = h + squares(f.d, f.pairs) * second[:, None]
+    d = None if f.d is None else f.d * first[:, None]
+    h = None if f.h is None else f.h * first[:, None]
+    if h is not None and f.d is not None and f.pairs:
+        h = h + squares(f.d, f.pairs) * second[:, None]
     return replace(f, v=value, d=d, h=h, sound=f.sound if sound is None else f.sound & sound)
 
 
@@ -254,7 +235,6 @@ def squares(d: Range, pairs: Sequence[Pair]) -> Range:
 
 def beside(parts: Sequence[Bundle]) -> Bundle:
     """Functions side by side."""
-    held = [part.mixed() for part in parts]
 
     def together(ranges: list[Range | None]) -> Range | None:
         known = [each for each in ranges if each is not None]
@@ -262,8 +242,24 @@ def beside(parts: Sequence[Bundle]) -> Bundle:
             return None
         return Range(np.concatenate([r.lo for r in known], -1), np.concatenate([r.hi for r in known], -1))
 
-    v = together([part.v for part in held])
+    v = together([part.v for part in parts])
     assert v is not None
-    sound = np.logical_and.reduce([part.sound for part in held])
-    d, h = (together([getattr(part, key) for part in held]) for key in ("d", "h"))
-    return Bundle(held[0].pairs, v, d, h, sound)
+    sound = np.logical_and.reduce([part.sound for part in parts])
+    d, h = (together([getattr(part, key) for part in parts]) for key in ("d", "h"))
+    return Bundle(parts[0].pairs, v, d, h, sound)
+
+
+def variables(lo: Floats, hi: Floats, order: int, pairs: Sequence[Pair]) -> Bundle:
+    """The variables themselves over boxes `(B, n)`."""
+    (batch, n), pairs = lo.shape, tuple(pairs)
+    d = exact(np.broadcast_to(np.eye(n), (batch, n, n))) if order >= 1 else None
+    h = exact(np.zeros((batch, len(pairs), n))) if order >= 2 else None
+    return Bundle(pairs, Range(lo, hi), d, h, np.ones(batch, dtype=bool))
+
+
+def constant(like: Bundle, value: float) -> Bundle:
+    """A constant as one function over the boxes of another bundle."""
+    batch, n = len(like.sound), 0 if like.d is None else like.d.lo.shape[1]
+    d = None if like.d is None else exact(np.zeros((batch, n, 1)))
+    h = None if like.h is None else exact(np.zeros((batch, len(like.pairs), 1)))
+    return Bundle(like.pairs, exact(np.full((batch, 1), value)), d, h, np.ones(batch, dtype=bool))

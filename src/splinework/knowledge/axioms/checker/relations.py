@@ -1,57 +1,30 @@
-"""Relations about a model, `f(x, y) == f(y, x)`, `u_t + u*u_x = 0.1*u_xx`, `d f/d x >= 0 when y > 0`, as functions of a view."""
-
-from __future__ import annotations
+"""Relations about a model, `f(x, y) == f(y, x)`, `u_t + u*u_x = 0.1*u_xx`, `d f/d x >= 0 when y > 0`, as claims."""
 
 import ast
 import itertools
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
 
-from splinework.knowledge.axioms.checker.formulas import CONSTANTS, FormulaSteps, Unreadable, known_function, program_of
-
-if TYPE_CHECKING:
-    from splinework.knowledge.axioms.checker.claims import Function, View
+from splinework.knowledge.axioms.checker.claims import EQUATION, BoxClaim, Scene
+from splinework.knowledge.axioms.checker.formulas import CONSTANTS, Program, Unreadable, known_function, program_of
 
 _SIGNS: Final = re.compile(r"==|>=|<=|=|<|>")
 _DERIVATIVE: Final = re.compile(r"\bd(\d*)\s+(\w+)\s*/((?:\s*\bd\s+\w+)+)")
 _ANY: Final = ("f", "u")
 """Names of any single output."""
+_Chain = tuple[list[ast.expr], list[str]]
 
 
-@dataclass(frozen=True)
-class RelationMeaning:
-    """A relation that has been read.
-
-    Attributes:
-        functions: The functions that are nowhere negative where it holds.
-        free: Further variables, with the input whose range each has.
-        along: The derivatives at the variables in it.
-        deepest: The highest order of derivatives.
-        equation: Whether it is an equation.
-        conditions: Pairs of functions, the first of which is at most the second where it is stated.
-        open: Why it cannot be decided on boxes, or empty.
-    """
-
-    functions: tuple[Function, ...]
-    free: dict[str, int]
-    along: tuple[tuple[int, ...], ...]
-    deepest: int
-    equation: bool
-    conditions: tuple[tuple[Function, Function], ...]
-    open: str
-
-
-def relation_of(
-    text: str, inputs: Sequence[str], outputs: Sequence[str], output: Any, unknowns: Sequence[tuple[str, float]]
-) -> list[tuple[RelationMeaning, int]]:
-    """The relation about each output that is meant, and the output whose size counts.
+def relation_of(text: str, scene: Scene, unknowns: Sequence[tuple[str, float]]) -> list[list[BoxClaim]]:
+    """The claims of a relation about each output that is meant.
 
     Raises:
         Unreadable: If it cannot be read.
     """
-    single = list(outputs).index(output) if isinstance(output, str) and output in outputs else output
+    inputs, outputs = list(scene.inputs), list(scene.outputs)
+    single = outputs.index(scene.output) if isinstance(scene.output, str) and scene.output in outputs else scene.output
     try:
         whole, *rest = re.split(r"\bwhen\b", _DERIVATIVE.sub(_as_call, text))
         parts = [_sides(part) for part in (whole, *(p for each in rest for p in re.split(r"\band\b", each)))]
@@ -61,7 +34,7 @@ def relation_of(
             known = {*inputs, *outputs}
             if any(w not in known and w.split("_")[0] in _ANY and w.split("_")[0] not in known for w in words):
                 meant = list(range(len(outputs)))
-        return [(_Reader(inputs, outputs, j, unknowns, parts).relation(), j or 0) for j in meant]
+        return [_Reader(scene, j, dict(unknowns)).claims(text, parts) for j in meant]
     except (SyntaxError, ValueError, RecursionError, MemoryError, TypeError) as error:
         raise Unreadable(f"the relation {text[:80]!r} cannot be read ({error})") from None
 
@@ -71,7 +44,7 @@ def _as_call(found: re.Match[str]) -> str:
     return f"derivative({found.group(2)}, {int(found.group(1) or 1)}, {', '.join(along)})"
 
 
-def _sides(text: str) -> tuple[list[ast.expr], list[str]]:
+def _sides(text: str) -> _Chain:
     """The sides of a chain and the signs between them; signs in parentheses belong to conditions of `where`."""
     pieces, signs, depth, start, at = [], [], 0, 0, 0
     while at < len(text):
@@ -87,18 +60,46 @@ def _sides(text: str) -> tuple[list[ast.expr], list[str]]:
 
 
 class _Reader:
-    """Turns syntax trees into programs over inputs, further variables, coefficients and terms of the model."""
+    """Puts variables, coefficients and terms of the model in place of the names of a relation."""
 
-    def __init__(
-        self, inputs: Sequence[str], outputs: Sequence[str], output: int | None, unknowns: Any, parts: Any
-    ) -> None:
-        self.inputs, self.outputs, self.output, self.parts = list(inputs), list(outputs), output, parts
-        self.values = [float(value) for _, value in unknowns]
-        self.plain = [*inputs, *(name for name, _ in unknowns)]
-        self.free = self._free()
-        self.columns = [*inputs, *self.free, *(name for name, _ in unknowns)]
-        self.terms: dict[tuple[Any, ...], str] = {}
-        self.programs: list[tuple[int, tuple[int, ...], tuple[FormulaSteps, ...]]] = []
+    def __init__(self, scene: Scene, output: int | None, unknowns: dict[str, float]) -> None:
+        self.scene, self.output, self.unknowns = scene, output, unknowns
+        self.inputs, self.outputs = list(scene.inputs), list(scene.outputs)
+        self.plain = [*self.inputs, *unknowns]
+        self.free: dict[str, int] = {}
+
+    def claims(self, text: str, parts: Sequence[_Chain]) -> list[BoxClaim]:
+        """The claims of a chain, where chains of conditions hold."""
+        self.free = self._free([side for sides, _ in parts for side in sides])
+        (sides, signs), *others = [([self._resolved(side) for side in each], between) for each, between in parts]
+        conditions = []
+        for held, between in others:
+            for sign, *pair in zip(between, held[:-1], held[1:], strict=True):
+                low, high = (self._program(side) for side in (pair[::-1] if sign[0] == ">" else pair))
+                conditions.append((low, high))
+        equation = not signs or signs[0] in ("=", "==")
+        functions = [sides[0]] if not signs else []
+        for sign, a, b in zip(signs, sides[:-1], sides[1:], strict=True):
+            functions.append(ast.BinOp(b, ast.Sub(), a) if sign[0] == "<" else ast.BinOp(a, ast.Sub(), b))
+        found = []
+        for function, sign in zip(functions, signs or ["="], strict=True):
+            if sign in ("=", "=="):
+                function = ast.UnaryOp(ast.USub(), ast.Call(ast.Name("abs"), [function], []))
+            extra = [(name, (float(self.scene.lo[i]), float(self.scene.hi[i]))) for name, i in self.free.items()]
+            claim = self.scene.claim(text, "0", 0.0, extra=extra)
+            for place, i in enumerate(self.free.values(), len(self.inputs)):
+                claim.lo[place], claim.hi[place] = claim.lo[i], claim.hi[i]
+            found.append(
+                replace(claim, function=self._program(function), equation=equation, conditions=tuple(conditions))
+            )
+        # One tolerance for all links of a chain.
+        deepest = max(claim.order for claim in found)
+        j = self.output or 0
+        size = float(self.scene.spread[j]) if deepest == 0 else 1.0
+        return [replace(claim, tolerance=EQUATION * size) for claim in found]
+
+    def _program(self, tree: ast.expr) -> Program:
+        return program_of(tree, (*self.inputs, *self.free), claim=True)
 
     def _output(self, name: str) -> int | None:
         if name in self.plain:
@@ -114,12 +115,12 @@ class _Reader:
     def _called(self, name: str) -> int | None:
         return None if known_function(name) and name not in self.outputs else self._output(name)
 
-    def _derivative(self, name: str) -> tuple[int, tuple[int, ...]] | None:
+    def _derivative(self, name: str) -> tuple[int, ...] | None:
         found = set()
         for at, letter in enumerate(name):
             j = self._output(name[:at]) if letter == "_" and at else None
             if j is not None:
-                found |= {(j, along) for along in self._along(name[at + 1 :]) if along}
+                found |= {(j, *along) for along in self._along(name[at + 1 :]) if along}
         if len(found) > 1:
             raise ValueError(f"{name} has two meanings")
         return found.pop() if found else None
@@ -133,100 +134,55 @@ class _Reader:
                 found |= {tuple(sorted((i, *rest))) for rest in self._along(word[len(name) :].lstrip("_"))}
         return found
 
-    def _free(self) -> dict[str, int]:
+    def _free(self, trees: Sequence[ast.expr]) -> dict[str, int]:
+        """Further variables, with the input whose range each has."""
         alone: dict[str, int] = {}
         within: dict[str, int] = {}
-        for tree in (side for sides, _ in self.parts for side in sides):
-            for call in (n for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)):
-                if self._called(call.func.id) is None:  # type: ignore[attr-defined]
-                    continue
-                for place, argument in enumerate(call.args):
-                    called = {id(n.func) for n in ast.walk(argument) if isinstance(n, ast.Call)}
-                    for n in ast.walk(argument):
-                        if not isinstance(n, ast.Name) or id(n) in called or n.id in (*self.plain, *CONSTANTS, *_ANY):
-                            continue
-                        if n.id not in self.outputs and self._derivative(n.id) is None:
-                            (alone if isinstance(argument, ast.Name) else within).setdefault(n.id, place)
+        for call in (n for tree in trees for n in ast.walk(tree)):
+            if (
+                not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name))
+                or self._called(call.func.id) is None
+            ):
+                continue
+            for place, argument in enumerate(call.args):
+                called = {id(n.func) for n in ast.walk(argument) if isinstance(n, ast.Call)}
+                for n in ast.walk(argument):
+                    if not isinstance(n, ast.Name) or id(n) in called or n.id in (*self.plain, *CONSTANTS, *_ANY):
+                        continue
+                    if n.id not in self.outputs and self._derivative(n.id) is None:
+                        (alone if isinstance(argument, ast.Name) else within).setdefault(n.id, place)
         return {name: min(alone.get(name, place), len(self.inputs) - 1) for name, place in {**alone, **within}.items()}
 
-    def relation(self) -> RelationMeaning:
-        sides = [[self._program(side) for side in each] for each, _ in self.parts]
-        signs = [each for _, each in self.parts]
-        conditions = []
-        for programs, between in zip(sides[1:], signs[1:], strict=True):
-            for sign, a, b in zip(between, programs[:-1], programs[1:], strict=True):
-                low, high = (b, a) if sign[0] == ">" else (a, b)
-                conditions.append((self._side(low), self._side(high)))
-        plain = all(not t or all(max(_used(p), default=0) < len(self.columns) for p in t) for _, _, t in self.programs)
-        here = tuple(along for _, along, arguments in self.programs if not arguments)
-        between = signs[0]
-        return RelationMeaning(
-            functions=tuple(self._function(sides[0], between, n) for n in range(max(1, len(between)))),
-            free=self.free,
-            along=here,
-            deepest=max((len(along) for _, along, _ in self.programs), default=0),
-            equation=not between or between[0] in ("=", "=="),
-            conditions=tuple(conditions),
-            open="" if plain else "the model is applied to its own output",
-        )
-
-    def _known(self, view: View) -> list[Any]:
-        count = len(self.inputs) + len(self.free)
-        columns = [*view.x[:count], *(view.number(value) for value in self.values)]
-        for j, along, arguments in self.programs:
-            if arguments:
-                columns.append(view.f([view.run(each, columns) for each in arguments])[j])
-            else:
-                columns.append(view.partial(j, along))
-        return columns
-
-    def _side(self, program: FormulaSteps) -> Callable[[View], Any]:
-        return lambda view: view.run(program, self._known(view))
-
-    def _function(self, sides: Sequence[FormulaSteps], signs: Sequence[str], number: int) -> Callable[[View], Any]:
-        def of(view: View) -> Any:
-            columns = self._known(view)
-            values = [view.run(side, columns) for side in sides]
-            if not signs:
-                return view.apart(values[0], 0.0)
-            a, b, sign = values[number], values[number + 1], signs[number]
-            if sign in ("=", "=="):
-                return view.apart(a, b)
-            return view.do("sub", a, b) if sign[0] == ">" else view.do("sub", b, a)
-
-        return of
-
-    def _program(self, tree: ast.expr) -> FormulaSteps:
-        return program_of(self._resolved(tree), [*self.columns, *self.terms.values()])
-
     def _resolved(self, node: ast.expr) -> ast.expr:
-        """The tree with names in place of what the model says."""
-        if isinstance(node, ast.Name):
-            if node.id in self.columns:
-                return node
-            j = self._output(node.id)
-            found = (j, ()) if j is not None else self._derivative(node.id)
-            return node if found is None else self._term(*found)
-        if isinstance(node, ast.BinOp):
-            return ast.BinOp(self._resolved(node.left), node.op, self._resolved(node.right))
-        if isinstance(node, ast.UnaryOp):
-            return ast.UnaryOp(node.op, self._resolved(node.operand))
-        if isinstance(node, ast.Compare):
-            return ast.Compare(self._resolved(node.left), node.ops, [self._resolved(c) for c in node.comparators])
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if node.func.id == "derivative":
+        """The tree with what the model says in place of names."""
+        match node:
+            case ast.Name(id=name):
+                if name in self.unknowns:
+                    return ast.Constant(float(self.unknowns[name]))
+                if name in self.inputs or name in self.free:
+                    return node
+                j = self._output(name)
+                found = (j,) if j is not None else self._derivative(name)
+                return node if found is None else _term("D", found)
+            case ast.BinOp(left=left, op=op, right=right):
+                return ast.BinOp(self._resolved(left), op, self._resolved(right))
+            case ast.UnaryOp(op=op, operand=operand):
+                return ast.UnaryOp(op, self._resolved(operand))
+            case ast.Compare(left=left, ops=ops, comparators=others):
+                return ast.Compare(self._resolved(left), ops, [self._resolved(each) for each in others])
+            case ast.Call(func=ast.Name(id="derivative")):
                 return self._differential(node)
-            j = self._called(node.func.id)
-            trees = [self._resolved(each) for each in node.args]
-            if j is None:
-                return ast.Call(node.func, trees, [])
-            if len(trees) != len(self.inputs):
-                raise ValueError("the model is called with another number of inputs")
-            names = [*self.columns, *self.terms.values()]
-            return self._term(j, (), tuple(program_of(each, names) for each in trees))
-        return node
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
+                j = self._called(name)
+                trees = [self._resolved(each) for each in args]
+                if j is not None and len(trees) != len(self.inputs):
+                    raise ValueError("the model is called with another number of inputs")
+                return ast.Call(node.func if j is None else _term("F", (j,)), trees, [])
+            case ast.Constant():
+                return node
+        raise ValueError(f"{ast.unparse(node)[:80]!r} is no formula")
 
-    def _differential(self, node: ast.Call) -> ast.expr:
+    def _differential(self, node: Any) -> ast.expr:
         """`derivative(f, 2, x, y)`, where `x2` may be the input x2, or x twice."""
         of, order, *words = (ast.unparse(each) for each in node.args)
         ways = []
@@ -243,15 +199,9 @@ class _Reader:
         j = self._output(of)
         if j is None or len(fits) != 1:
             raise ValueError(f"d{order} {of} is not a derivative")
-        return self._term(j, fits.pop())
-
-    def _term(self, j: int, along: tuple[int, ...], arguments: tuple[FormulaSteps, ...] = ()) -> ast.expr:
-        key = (j, along, arguments)
-        if key not in self.terms:
-            self.terms[key] = f" term {len(self.terms)}"
-            self.programs.append(key)
-        return ast.Name(self.terms[key])
+        return _term("D", (j, *fits.pop()))
 
 
-def _used(program: FormulaSteps) -> list[int]:
-    return [int(step.value) for step in program.steps if step.name == "column"]
+def _term(kind: str, place: tuple[int, ...]) -> ast.expr:
+    held = ast.Tuple([ast.Constant(i) for i in place]) if kind == "D" else ast.Constant(place[0])
+    return ast.Subscript(ast.Name(kind), held)

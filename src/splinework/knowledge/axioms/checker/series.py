@@ -4,37 +4,40 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
-from splinework.knowledge.axioms.checker.ranges import Range, exact
+from splinework.knowledge.axioms.checker.ranges import Range, exact, sum_of
 
 
 class RangeSeries:
-    """The derivatives of a function over ranges, each divided by the factorial of its order."""
+    """The derivatives of a function over ranges, each divided by the factorial of its order; those left out are zero."""
 
     __array_ufunc__ = None
     rank = 1
 
-    def __init__(self, terms: Sequence[Range]) -> None:
-        self.terms = list(terms)
+    def __init__(self, terms: Sequence[Range], order: int) -> None:
+        self.terms, self.order = list(terms[: order + 1]), order
+
+    def term(self, k: int) -> Range:
+        """A derivative, divided by the factorial of its order."""
+        return self.terms[k] if k < len(self.terms) else exact(np.zeros_like(self.terms[0].lo))
 
     def derivative(self, order: int) -> Range:
         """The derivative of an order."""
-        return self.terms[order] * exact(float(math.factorial(order)))
+        return self.term(order) * exact(float(math.factorial(order)))
 
     def _lifted(self, other: Any) -> RangeSeries:
-        if isinstance(other, RangeSeries):
-            return other
-        zero = exact(np.zeros_like(self.terms[0].lo))
-        return RangeSeries([zero + exact(float(other)), *[zero] * (len(self.terms) - 1)])
+        return other if isinstance(other, RangeSeries) else RangeSeries([exact(float(other))], self.order)
 
     def __add__(self, other: Any) -> RangeSeries:
-        return RangeSeries([a + b for a, b in zip(self.terms, self._lifted(other).terms, strict=True)])
+        pairs = zip_longest(self.terms, self._lifted(other).terms)
+        return RangeSeries([a if b is None else b if a is None else a + b for a, b in pairs], self.order)
 
     def __neg__(self) -> RangeSeries:
-        return RangeSeries([-a for a in self.terms])
+        return RangeSeries([-a for a in self.terms], self.order)
 
     def __sub__(self, other: Any) -> RangeSeries:
         return self + -self._lifted(other)
@@ -43,18 +46,22 @@ class RangeSeries:
         return self._lifted(other) + -self
 
     def __mul__(self, other: Any) -> RangeSeries:
-        held = self._lifted(other)
-        found = [_sum([self.terms[j] * held.terms[k - j] for j in range(k + 1)]) for k in range(len(self.terms))]
-        if held is self:
-            found[0] = self.terms[0].square()
-        return RangeSeries(found)
+        a, b = self.terms, self._lifted(other).terms
+        found = [
+            sum_of([a[j] * b[k - j] for j in range(max(0, k - len(b) + 1), min(k + 1, len(a)))])
+            for k in range(min(len(a) + len(b) - 1, self.order + 1))
+        ]
+        if other is self:
+            found[0] = a[0].square()
+        return RangeSeries(found, self.order)
 
     def __truediv__(self, other: Any) -> RangeSeries:
-        by, found = self._lifted(other), list[Range]()
-        inverse = by.terms[0].inverse()
-        for k, term in enumerate(self.terms):
-            found.append((term - _sum([by.terms[j] * found[k - j] for j in range(1, k + 1)], term)) * inverse)
-        return RangeSeries(found)
+        by, found = self._lifted(other).terms, list[Range]()
+        inverse = by[0].inverse()
+        for k in range(len(self.terms) if len(by) == 1 else self.order + 1):
+            taken = [by[j] * found[k - j] for j in range(1, min(k + 1, len(by)))]
+            found.append((self.term(k) - sum_of(taken) if taken else self.term(k)) * inverse)
+        return RangeSeries(found, self.order)
 
     def __rtruediv__(self, other: Any) -> RangeSeries:
         return self._lifted(other) / self
@@ -63,43 +70,23 @@ class RangeSeries:
 
     def cut(self, least: float, most: float = np.inf) -> RangeSeries:
         """The same, of a function whose values are known to lie between bounds."""
-        return RangeSeries([self.terms[0].cut(least, most), *self.terms[1:]])
+        return RangeSeries([self.terms[0].cut(least, most), *self.terms[1:]], self.order)
 
 
-def _sum(parts: Sequence[Range], like: Range | None = None) -> Range:
-    total = parts[0] if parts else exact(np.zeros_like(like.lo))  # type: ignore[union-attr]
-    for part in parts[1:]:
-        total = total + part
-    return total
-
-
-def by_slope(first: Range, u: RangeSeries, slope: Callable[[RangeSeries], RangeSeries]) -> RangeSeries:
-    """The function of u with a given value, whose derivative by u is a function of its own series, to the order known so far."""
-    found = [first]
-    for k in range(1, len(u.terms)):
-        rate = slope(RangeSeries(found))
-        total = _sum([exact(float(j)) * u.terms[j] * rate.terms[k - j] for j in range(1, k + 1)])
-        found.append(total * exact(float(k)).inverse())
-    return RangeSeries(found)
-
-
-def by_derivatives(known: Sequence[Range], u: RangeSeries) -> RangeSeries:
-    """The function of u whose derivatives of all orders over the range of u are known."""
-    rest = RangeSeries([exact(np.zeros_like(u.terms[0].lo)), *u.terms[1:]])
-    found, power = constant(known[0], len(u.terms) - 1), constant(exact(np.ones_like(u.terms[0].lo)), len(u.terms) - 1)
-    for r in range(1, len(u.terms)):
-        power = power * rest
-        share = Range(*(np.array(math.nextafter(1 / math.factorial(r), end)) for end in (0, 2)))
-        found = found + RangeSeries([known[r] * share * term for term in power.terms])
-    return found
-
-
-def constant(value: Range, order: int) -> RangeSeries:
-    """A constant."""
-    return RangeSeries([value, *[exact(np.zeros_like(value.lo))] * order])
+def by_slopes(
+    first: Sequence[Range], u: RangeSeries, slopes: Sequence[Callable[..., RangeSeries]]
+) -> list[RangeSeries]:
+    """Functions of u with given values, whose derivatives by u are functions of their own series, to the order known so far."""
+    found = [[value] for value in first]
+    for k in range(1, u.order + 1 if len(u.terms) > 1 else 1):
+        own = [RangeSeries(terms, k - 1) for terms in found]
+        for terms, slope in zip(found, slopes, strict=True):
+            rate = slope(*own)
+            parts = [exact(float(j)) * u.terms[j] * rate.term(k - j) for j in range(1, min(k + 1, len(u.terms)))]
+            terms.append(sum_of(parts) * exact(float(k)).inverse())
+    return [RangeSeries(terms, u.order) for terms in found]
 
 
 def variable(x: Range, order: int) -> RangeSeries:
     """The variable."""
-    terms = [x, exact(np.ones_like(x.lo)), *[exact(np.zeros_like(x.lo))] * (order - 1)]
-    return RangeSeries(terms[: order + 1])
+    return RangeSeries([x, exact(np.ones_like(x.lo))], order)

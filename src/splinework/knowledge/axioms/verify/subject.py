@@ -17,9 +17,8 @@ from splinework.errors.foreign import not_a_model
 from splinework.formula.intervals import Floats
 from splinework.knowledge.axioms.axiom import Axiom, Name, outputs_of, place
 from splinework.knowledge.axioms.checker.formulas import Unreadable
-from splinework.knowledge.axioms.checker.models import ModelRanges, Reading
+from splinework.knowledge.axioms.checker.models import ModelRanges, Reading, spread_of
 from splinework.knowledge.axioms.checker.ranges import Range
-from splinework.knowledge.axioms.checker.spread import spread_of
 from splinework.knowledge.axioms.verify.claim import Along, Argument, Claim, Define, Environment
 from splinework.knowledge.axioms.verify.numbers import Model, array, names_of, network_of
 from splinework.nn.frame import Expression, FramedKAN
