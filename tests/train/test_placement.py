@@ -164,9 +164,20 @@ class Shares:
         pass
 
 
-@pytest.mark.parametrize("optimiser", ["lm", "varpro", "newton-cg", "lbfgs", "adam"])
-@pytest.mark.parametrize("hidden", [[3], [3, 2]])
-@pytest.mark.parametrize(("grid", "noisy"), [(3, 0.0), (20, 0.1)])
+@pytest.mark.parametrize(
+    ("optimiser", "hidden", "grid", "noisy"),
+    [
+        ("lm", [3], 20, 0.1),
+        ("lm", [3, 2], 3, 0.0),
+        ("lbfgs", [3, 2], 3, 0.0),
+        *(
+            pytest.param(optimiser, hidden, *case, marks=pytest.mark.slow)
+            for optimiser in ("lm", "varpro", "newton-cg", "lbfgs", "adam")
+            for hidden in ([3], [3, 2])
+            for case in ((3, 0.0), (20, 0.1))
+        ),
+    ],
+)
 def test_hidden_grids_hold_the_activations_of_every_state_that_may_be_the_best(optimiser, hidden, grid, noisy):
     x = uniform(150)
     y, shares = torch.sin(5 * x[:, :1] * x[:, 1:]) + noisy * noise(150), Shares(x)
