@@ -40,7 +40,7 @@ def test_ranks_are_those_of_scipy():
 def test_mean_ranks_lie_in_their_interval_and_sum_to_what_ranks_do(tmp_path):
     random = np.random.default_rng(1)
     found = {
-        Key(c, s, k): record(c, s, k, float(random.uniform()))
+        Key(c, s, k): record(c, s, k, float(random.uniform()) + "abc".index(c) / 4)
         for c, s, k in itertools.product("abc", SETS, range(FOLDS))
     }
     made = ranks.of(found, tuple(SETS), "abc")

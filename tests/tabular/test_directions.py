@@ -108,3 +108,18 @@ def test_directions_that_hold_cost_little_and_are_proved_with_interactions(kind)
     assert errors[1] <= 2 * errors[0] + 0.01
     if kind is KANRegressor:
         assert len(known.model_.config.shape) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("known", [{"axioms": ["concave(x0)"]}, {"monotone": [0, 1]}])
+def test_intervals_under_axioms_cover_new_rows(known):
+    random = np.random.default_rng(5)
+
+    def draw(rows):
+        x = random.uniform(-1, 1, (rows, 2))
+        return x, np.exp(x[:, 1]) - x[:, 0] ** 2 + 0.3 * random.normal(size=rows)
+
+    model = KANRegressor(**known).fit(*draw(300))
+    fresh, y = draw(4000)
+    found = model.predict(fresh, interval=0.9)
+    assert 0.83 <= np.mean((found.lower <= y) & (y <= found.upper)) <= 0.97

@@ -102,7 +102,7 @@ def train_informed(
         rival: Outputs `(n, q)` of another model of a regression for rows that it has not seen.
 
     Returns:
-        The network; None where the rival predicts the rows that are held out here no worse.
+        The network; None where the rival predicts the rows that are held out here better by more than a standard error.
 
     Raises:
         ConfigError: If two axioms contradict each other, or one cannot be built in.
@@ -114,10 +114,8 @@ def train_informed(
     size = job.size(tuple(axiom for axiom in axioms if axiom.strength == Hard()))
     if rival is not None and size.outputs is not None:
         held = job.few(size.held)
-        if (
-            float(np.average(job.losses_of(rival[torch.from_numpy(size.held)], held), weights=held.weights))
-            <= size.loss
-        ):
+        gains = job.losses_of(size.outputs, held) - job.losses_of(rival[torch.from_numpy(size.held)], held)
+        if is_significant(torch.from_numpy(gains), torch.from_numpy(held.weights)):
             return None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", FitWarning)

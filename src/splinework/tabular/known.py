@@ -1,7 +1,7 @@
 """The choice of a training under axioms: curves and an ensemble where these hold all of them, else one network of its own.
 
-Of few rows both are trained, and held-out rows choose: networks of Levenberg and Marquardt's steps are ahead where the target is
-smooth, the ensemble where it is rough.
+Of few rows both are trained: one network by Levenberg and Marquardt's steps is the simpler model, and ahead where the target is
+smooth; the ensemble is taken where it predicts held-out rows better by more than a standard error.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ The one-standard-error rule (Breiman, Friedman, Olshen and Stone 1984, §3.4.3; 
 paired differences: of the models whose held-out loss exceeds the least one by no more than two standard errors of the
 difference, row by row, the one with the fewest columns, and of these that with the most lines for curves. The standard error of
 the least loss itself, as published, is mostly what hard and easy rows cost every model; with few rows much that is lost stays
-below it. Two, since the least loss is the luckiest of several, and with one every sixth idle column would stay.
+below it, which is why it is the lesser of both limits that counts. Two, since the least loss is the luckiest of several, and
+with one every sixth idle column would stay.
 Columns and bends are ordered by what each costs when it goes; sums of the last k are refitted, with and without each fold.
 """
 
@@ -53,9 +54,16 @@ class Reference:
     weights: Tensor
 
     def allows(self, losses: Tensor) -> bool:
-        """Whether losses `(m,)` exceed those of the best model by no more than two standard errors of the difference."""
+        """Whether losses `(m,)` exceed those of the best model by no more than chance: two standard errors of the difference.
+
+        And by no more than one of the best model's own loss, where the difference varies more than that.
+        """
         known = ~torch.isnan(self.losses)
-        return not is_significant((losses - self.losses)[known], self.weights[known], DEFENDED_Z_SCORE)
+        own, weights = self.losses[known], self.weights[known]
+        gaps, total = losses[known] - own, weights.sum()
+        error = torch.sqrt((weights**2) @ (own - weights @ own / total) ** 2) / total
+        within = bool(weights @ gaps / total <= error)
+        return within and not is_significant(gaps, weights, DEFENDED_Z_SCORE)
 
     def misfit(self) -> float:
         """The mean square of a difference in outputs at which a squared loss grows by that much.

@@ -194,8 +194,9 @@ class KANRegressor(RegressorMixin, KANEstimator):
         if found is None:
             raise DataError(
                 "there are no errors on held-out rows to tell the uncertainty of predictions by: the network was trained "
-                "further by partial_fit or warm_start, under axioms other than monotone columns, on a single row, or read from "
-                "a file of an earlier version; fit a KANRegressor anew without these."
+                "further by partial_fit or warm_start, on a single row, under axioms with no row held out (fewer than 60 or more "
+                "than 1000 rows, or a number for hidden), or read from a file of an earlier version; fit a KANRegressor anew "
+                "without these."
             )
         return found
 
