@@ -13,7 +13,7 @@ from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.screening import bank
-from splinework.interpret.symbolic.screening.matching import CurveSearch, curve_candidates
+from splinework.interpret.symbolic.screening.matching import Bank, CurveSearch, curve_candidates
 from splinework.interpret.symbolic.screening.problem import initial_problem, transformed
 from splinework.kernels import native
 
@@ -37,7 +37,8 @@ def everything(expression):
 
 
 def search_of(target, admits=everything, *, clean=True):
-    return CurveSearch(initial_problem(target), admits, clean)
+    problem = initial_problem(target)
+    return CurveSearch(problem, clean, Bank.of(problem, admits))
 
 
 def found_in(target, *, transforms=False):
@@ -186,7 +187,7 @@ def test_drawn_composites_are_found(truth):
 def test_a_deadline_ends_it_and_a_constant_column_has_none():
     target = target_of(sympy.cos(3 * X), -1, 2)
     late = {"admits": everything, "clean": True, "deadline": time.monotonic() - 1}
-    assert list(curve_candidates([initial_problem(target)], **late)) == [[]]
+    assert list(curve_candidates([initial_problem(target)], **late)) == []
     still = FitTarget(np.ones((50, 1)), np.arange(50.0), ("x",))
     assert list(curve_candidates([initial_problem(still)], admits=everything, clean=True)) == []
 

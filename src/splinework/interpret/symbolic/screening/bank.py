@@ -91,7 +91,7 @@ class Atoms:
             tuple((power, key) for key in self.keys),
         )
 
-    def some(self, kept: Array) -> "Atoms":
+    def some(self, kept: NDArray[np.intp]) -> "Atoms":
         """Some of the atoms, by number."""
         which = kept.tolist()
         return Atoms(tuple(self.factors[k] for k in which), self.values[kept], tuple(self.keys[k] for k in which))

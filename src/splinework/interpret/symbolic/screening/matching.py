@@ -6,7 +6,6 @@ third term by orthogonal matching pursuit (Pati, Rezaiifar & Krishnaprasad 1993)
 best of every group, some thousands, are refined in compiled code.
 """
 
-import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -59,36 +58,79 @@ CHUNK = 256
 Tree = Any
 
 
+@dataclass(frozen=True)
+class Bank:
+    """The atoms of a column, on rows thinned in its order.
+
+    Attributes:
+        rows: Numbers of the rows.
+        x: Values of the column there, divided by the scale that the populations give it.
+        words: Functions that may be used.
+        factors: Powers of the column, and their values.
+        every: All atoms; `scaled`: also times powers of the column.
+        inner: Those that stand within others and in products; `inner_scaled`: likewise.
+    """
+
+    rows: NDArray[np.intp]
+    x: Array
+    words: tuple[str, ...]
+    factors: tuple[tuple[float, Array], ...]
+    every: Atoms
+    scaled: Atoms
+    inner: Atoms
+    inner_scaled: Atoms
+
+    @classmethod
+    def of(cls, problem: ScreeningProblem, admits: Callable[[Any], bool]) -> "Bank":
+        """The atoms of the column of a problem, of what may be used."""
+        words = [n for n, (_, f) in evolution.FUNCTIONS.items() if admits(f(symbol("z")))]
+        column, scales = problem.columns[:, 0], evolution.population(problem, words, 0, MAX_NODES).scales
+        order = np.argsort(column, kind="stable")
+        rows = order[np.unique(np.linspace(0, len(order) - 1, N_ROWS).round().astype(int))]
+        x = np.ascontiguousarray(column[rows] / scales[0])
+        usable = ((p, power_values(x, p)) for p in FACTORS)
+        factors = tuple((p, values) for p, values in usable if values is not None)
+        plain, own, inner = monomials(x, words), atoms(x, words), atoms(x, words, coarse=True)
+        every = plain.with_all(own)
+        return cls(
+            rows,
+            x,
+            tuple(words),
+            factors,
+            every,
+            every.with_all(*(own.times(*each) for each in factors[:N_PAIRED_FACTORS])).in_groups(),
+            inner.in_groups(),
+            inner.with_all(*(inner.times(*each) for each in factors[: N_PAIRED_FACTORS + 1])),
+        )
+
+
 @dataclass
 class CurveSearch:
     """The bank beside a problem of one column.
 
     Attributes:
         problem: The problem.
-        admits: Says whether an expression may be used.
         clean: Whether the noise of the data is negligible.
-        bank: Atoms of the column on the rows that are compared; problems of the same column share them.
+        bank: The atoms of its column; problems of the same column share them.
+        found: The best formulas so far, about their description length and their trees.
     """
 
     problem: ScreeningProblem
-    admits: Callable[[Any], bool]
     clean: bool
-    bank: "_Bank | None" = None
+    bank: Bank
     found: list[tuple[float, Tree]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        words = [n for n, (_, f) in evolution.FUNCTIONS.items() if self.admits(f(symbol("z")))]
-        self.population = evolution.population(self.problem, words, 0, MAX_NODES, clean=self.clean)
-        order = np.argsort(self.problem.columns[:, 0], kind="stable")
-        some = order[np.unique(np.linspace(0, len(order) - 1, N_ROWS).round().astype(int))]
-        self.y = self.problem.y[some] / self.population.unit
-        self.root = np.sqrt(self.problem.weights[some] / self.problem.weights.mean())
-        self.x = np.ascontiguousarray(self.problem.columns[some, 0] / self.population.scales[0])
-        self.bank = self.bank or _Bank.of(self.x, words)
+        self.y = self.problem.y[self.bank.rows] / self._population().unit
+        self.root = np.sqrt(self.problem.weights[self.bank.rows] / self.problem.weights.mean())
+        self.x = self.bank.x
+
+    def _population(self) -> Any:
+        return evolution.population(self.problem, self.bank.words, 0, MAX_NODES, clean=self.clean)
 
     def refined(self, trees: Iterable[Tree]) -> list[Any]:
         """Refined formulas that are worth a fit to all rows; the best of every size are extended later."""
-        population = evolution.population(self.problem, self.bank.words, 0, MAX_NODES, clean=self.clean)
+        population = self._population()
         for tree in trees:
             population.native.seed(tree)
         population.native.run(0.0)  # shortens what is exact
@@ -100,7 +142,8 @@ class CurveSearch:
 
     def best(self) -> list[Any]:
         """The best formulas so far, exact or not."""
-        return [self.population.expression(tree) for _, tree in self.found[:N_OFFERED]]
+        population = self._population()
+        return [population.expression(tree) for _, tree in self.found[:N_OFFERED]]
 
     def singles(self, degree: int) -> list[Any]:
         """Single atoms, perhaps times a power of the column."""
@@ -218,35 +261,6 @@ class CurveSearch:
         ]
 
 
-@dataclass(frozen=True)
-class _Bank:
-    """The atoms of a column: every one, also with powers of the column, and those within others, likewise."""
-
-    words: tuple[str, ...]
-    factors: tuple[tuple[float, Array], ...]
-    every: Atoms
-    scaled: Atoms
-    inner: Atoms
-    inner_scaled: Atoms
-
-    @classmethod
-    def of(cls, x: Array, words: Sequence[str]) -> "_Bank":
-        """The atoms with some functions for values of the column."""
-        usable = ((p, power_values(x, p)) for p in FACTORS)
-        factors = tuple((p, values) for p, values in usable if values is not None)
-        plain, own, inner = monomials(x, words), atoms(x, words), atoms(x, words, coarse=True)
-        every = plain.with_all(own)
-        some = factors[:N_PAIRED_FACTORS]
-        return cls(
-            tuple(words),
-            factors,
-            every,
-            every.with_all(*(own.times(*each) for each in some)).in_groups(),
-            inner.in_groups(),
-            inner.with_all(*(inner.times(*each) for each in factors[: N_PAIRED_FACTORS + 1])),
-        )
-
-
 def _tree(terms: Sequence[Sequence[Factor]], degree: int) -> Tree:
     """The sum of products of factors beside a polynomial, its coefficients to be found."""
     powers = [(0.0, [(COLUMN, 0, float(k), None)]) for k in range(1, degree + 1)]
@@ -284,7 +298,7 @@ def _best_pairs(
         k = int(which.ravel()[place])
         if k not in rows:
             rows[k] = np.nan_to_num(gains(slice(k, k + 1))[0])
-        yield one.factors[k], two.factors[starts[group] + int(rows[k][starts[group] : ends[group]].argmax())]
+        yield one.factors[k], two.factors[int(starts[group] + rows[k][starts[group] : ends[group]].argmax())]
 
 
 def curve_candidates(
@@ -298,15 +312,16 @@ def curve_candidates(
         clean: Whether the noise of the data is negligible; then only what is nearly exact is worth a fit before the end.
         deadline: Time of `clock` after which nothing further is tried.
     """
-    column = problems[0].columns[:, 0]
-    if not (native.available() and column.max() > column.min()):
+    column, usable = problems[0].columns[:, 0], [each for each in problems if each.spread > 0]
+    if not (native.available() and usable and column.max() > column.min() and clock.now() <= deadline):
         return
-    first = CurveSearch(problems[0], admits, clean)
-    searches = itertools.chain([first], (CurveSearch(each, admits, clean, first.bank) for each in problems[1:]))
     with np.errstate(all="ignore"):  # atoms that overflow are left out
-        for search in searches:
-            for name, degree in STAGES if search is first else STAGES[:N_OF_TRANSFORMS]:
+        bank = Bank.of(problems[0], admits)
+        first = search = CurveSearch(usable[0], clean, bank)
+        for number, problem in enumerate(usable):
+            search = search if number == 0 else CurveSearch(problem, clean, bank)
+            for name, degree in STAGES[: N_OF_TRANSFORMS if number else None]:
                 if clock.now() > deadline:
                     break
                 yield getattr(search, name)(*degree)
-    yield first.best()
+        yield first.best()

@@ -226,15 +226,17 @@ class Screen:
     def _separated(self, problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
         """Problems of a column less, where the target is a sum or a product with a function of one column, found first."""
         scale = problem.spread
-        for each in separations(problem, deadline=self.deadline):
+        found = separations(problem, deadline=self.deadline)
+        least = min((each.error for each in found), default=math.inf)
+        if least < CLEAR_ERROR_RATIO * self.noise:  # the least of many estimates would be too small
+            self.noise = least
+        for each in found:
             if self._late():
                 return
             if each.error > max(self._most_error(scale), MAX_LOW_RANK_ERROR * scale * (each.kind == LOW_RANK)):
                 continue
             if not (self._is_rough or each.error < MAX_CLEAN_NOISE * scale):
                 return
-            if each.error < CLEAR_ERROR_RATIO * self.noise:  # the least of many estimates would be too small
-                self.noise = each.error
             one = problem.without(*(j for j in range(problem.size) if j != each.column))
             weights = problem.weights * (1.0 if each.kind == SUM else each.rest**2)
             if each.kind in (AFFINE, LOW_RANK):

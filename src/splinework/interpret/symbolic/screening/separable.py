@@ -27,7 +27,9 @@ MIN_ROWS_PER_TERM = 6
 N_SWEEPS, MIN_GAIN = 40, 1e-3
 """Most sweeps of the alternating fit, and the relative gain below which they end."""
 N_STARTS, RANK = 4, 2
-"""Starts of the alternating fit, and products of a sum of some."""
+"""Starts of the alternating fit of one product, and products of a sum of some."""
+MAX_PRODUCTS = 0.7
+"""Products of both bases, as a share of the rows, of which a fit starts several products."""
 JUDGING_EVERY = 5
 """One of this number of rows judges the factors and is not fitted."""
 MIN_SPAN = 3.0
@@ -155,11 +157,11 @@ def _separation(
         left = own + rest - problem.y
     else:
         base, rank = one if kind == AFFINE else one[:, :1], RANK if kind == LOW_RANK else 1
-        if rank * max(two.shape[1], one.shape[1]) * MIN_ROWS_PER_TERM > 2 * n or one.shape[1] < N_STARTS + rank:
+        if rank * max(two.shape[1], one.shape[1]) * MIN_ROWS_PER_TERM > 2 * n:
             return None
         trials = [
-            _alternated(one, two, base, problem.y, root, fitted, one[:, k : k + rank])
-            for k in range(N_STARTS)
+            _alternated(one, two, base, problem.y, root, fitted, start)
+            for start in _starts(one, two, problem.y, root, fitted, rank)
             if clock.now() <= deadline
         ]
         best = min((each for each in trials if each is not None), key=lambda each: each[0], default=None)
@@ -170,6 +172,19 @@ def _separation(
     error = math.sqrt(float(np.mean((left * root)[~fitted] ** 2)))
     own_error = error / max(size, 1e-300) * math.sqrt((degree + 1) / fitted.sum())
     return Separation(kind, i, own, rest, level, error, own_error)
+
+
+def _starts(one: Array, two: Array, y: Array, root: Array, fitted: Array, rank: int) -> list[Array]:
+    """Values of the first factors to begin from, `(N, rank)` each: functions of the basis.
+
+    For several factors those of largest singular value in a fit of the products of both bases, as many as rows determine.
+    """
+    if rank == 1:
+        return [one[:, [k]] for k in range(N_STARTS)]
+    few = one[:, : DEGREES[0] + 1]
+    some = two[:, : max(int(MAX_PRODUCTS * fitted.sum() / few.shape[1]), rank)]
+    c = _fit(_beside(few, some), y, root, fitted).reshape(some.shape[1], -1)
+    return [few @ np.linalg.svd(c.T, full_matrices=False)[0][:, :rank]]
 
 
 def _alternated(
