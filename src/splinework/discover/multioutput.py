@@ -97,13 +97,13 @@ def _within(options: SearchOptions, budgets: Mapping[str, float], targets: Seque
             raise ConfigError(f"budgets has {name!r}, which is no target; {nearest(name, targets)}")
         if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 < amount < math.inf:
             raise ConfigError(f"the budget of {name} is a number above 0, got {amount!r}.")
-    total, kind = sum(budgets.values()) / SEARCHES_SHARE, "budget" if options.effort is None else "effort"
+    total = sum(budgets.values()) / SEARCHES_SHARE
     if len(budgets) == len(targets):
-        return replace(options, **{kind: total})
-    if total > (whole := getattr(options, kind)):
+        return replace(options, budget=total) if options.effort is None else replace(options, effort=total)
+    if total > (whole := options.effort or options.budget):
         raise ConfigError(
-            f"the budgets of {', '.join(budgets)} leave nothing of a {kind} of {whole:g} for the other targets; raise it, or "
-            "give every target its own."
+            f"the budgets of {', '.join(budgets)} leave nothing of {whole:g} for the other targets; raise the whole, or give "
+            "every target its own."
         )
     return options
 
