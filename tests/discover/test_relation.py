@@ -83,7 +83,7 @@ def test_two_relations_among_six_columns_come_first(name, noise):
     draw = np.random.default_rng(0)
     free = draw.uniform(1, 3, (4, 600))
     clean = np.column_stack([*free, *PAIRS[name](*free)])
-    found = discover_relation(clean + noise * clean.std(0) * draw.normal(size=clean.shape), budget=120, progress=False)
+    found = discover_relation(clean + noise * clean.std(0) * draw.normal(size=clean.shape), effort=10, progress=False)
     first = found.rows[:2]
     assert len(first) == 2
     assert max(distance(row, clean) for row in first) < max(0.3 * noise, 1e-6)  # of the rows without noise

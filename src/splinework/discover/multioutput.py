@@ -97,13 +97,13 @@ def _within(options: SearchOptions, budgets: Mapping[str, float], targets: Seque
             raise ConfigError(f"budgets has {name!r}, which is no target; {nearest(name, targets)}")
         if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 < amount < math.inf:
             raise ConfigError(f"the budget of {name} is a number above 0, got {amount!r}.")
-    total, kind = sum(budgets.values()) / SEARCHES_SHARE, "budget" if options.effort is None else "effort"
+    total = sum(budgets.values()) / SEARCHES_SHARE
     if len(budgets) == len(targets):
-        return replace(options, **{kind: total})
-    if total > (whole := getattr(options, kind)):
+        return replace(options, budget=total) if options.effort is None else replace(options, effort=total)
+    if total > (whole := options.effort or options.budget):
         raise ConfigError(
-            f"the budgets of {', '.join(budgets)} leave nothing of a {kind} of {whole:g} for the other targets; raise it, or "
-            "give every target its own."
+            f"the budgets of {', '.join(budgets)} leave nothing of {whole:g} for the other targets; raise the whole, or give "
+            "every target its own."
         )
     return options
 
@@ -158,7 +158,7 @@ class _MultioutputSearch:
         others = sum(name not in own for name in self.targets[k:])
         name = self.targets[k]
         amount = own[name] if name in own else SEARCHES_SHARE * max(left - kept, 0.0) / others
-        parts = self._parts()
+        parts = self._parts([j for j in self.rows if j != k])
         space = replace(EVERYTHING, parts=parts) if parts else EVERYTHING
         table = self.inner(self.x, self.y[:, k], self.names, name, amount / max(left, 1e-9), network=True, space=space)
         known = self.rows.get(k, [])
@@ -168,9 +168,9 @@ class _MultioutputSearch:
         self.models[self.targets[k]], self.histories[self.targets[k]] = table.model, table.history
         self.notes += [f"{self.targets[k]}: {note}" for note in table.notes]
 
-    def _parts(self) -> tuple[Any, ...]:
-        """The largest parts of the formulas found so far."""
-        best = [rows[0].expression for rows in self.rows.values()]
+    def _parts(self, others: Sequence[int]) -> tuple[Any, ...]:
+        """The largest parts of the best formulas of other targets."""
+        best = [self.rows[j][0].expression for j in others]
         nodes = [n for e in best if not e.atoms(AppliedUndef) for n in sympy.preorder_traversal(e) if n.free_symbols]
         large = [n for n in dict.fromkeys(nodes) if node_count(n) >= MIN_PART_NODES]
         return tuple(sorted(large, key=node_count, reverse=True)[:MAX_PARTS])

@@ -2,7 +2,11 @@
 
 import math
 
+import numpy as np
+
 from splinework.discover.networks import NetworkTrial, SplitRows, predictor
+from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.residuals import MAX_PROCESS_ROWS, left_out_errors
 from splinework.interpret.symbolic.table import FormulaRow
 
 MAX_STANDARD_ERRORS, MIN_EXCESS = 2.0, 0.02
@@ -12,7 +16,8 @@ MAX_STANDARD_ERRORS, MIN_EXCESS = 2.0, 0.02
 def refusal(best: FormulaRow, network: NetworkTrial | None, rows: SplitRows) -> str | None:
     """The sentence that says so if there is no formula, or none as good as the network.
 
-    None as good: its squared errors on held-out rows exceed the network's by more than a few standard errors of the difference.
+    None as good: its squared errors on held-out rows exceed the network's by more than a few standard errors of the difference,
+    or those on the rows that it was fitted to exceed a Gaussian process's, each row left out.
 
     Args:
         best: The formula.
@@ -24,9 +29,7 @@ def refusal(best: FormulaRow, network: NetworkTrial | None, rows: SplitRows) -> 
     if network is None:
         return None
     mine, theirs = (rows.squares(predict) for predict in (best.numpy(), predictor(network.model)))
-    beyond = mine - theirs
-    tolerance = MAX_STANDARD_ERRORS * float(beyond.std()) / math.sqrt(len(beyond))
-    if float(beyond.mean()) > tolerance + MIN_EXCESS * float(theirs.mean()) + 1e-12:
+    if _exceeds(mine, theirs):
         explained = [max(1 - float(squares.mean()) / rows.constant**2, 0.0) for squares in (mine, theirs)]
         share = f"; it catches {explained[0] / explained[1]:.0%} of the variance that the spline model explains"
         return (
@@ -34,4 +37,23 @@ def refusal(best: FormulaRow, network: NetworkTrial | None, rows: SplitRows) -> 
             f"{math.sqrt(mine.mean()):.3g} against {network.error:.3g} of the spread){share if explained[1] > 0 else ''}; "
             "the best attempt is given, and the spline model remains"
         )
+    few = slice(None, None, -(-len(rows.y) // MAX_PROCESS_ROWS))
+    x, y = rows.x[few], rows.flat(rows.y)[few]
+    with np.errstate(all="ignore"):
+        left = (rows.flat(best.numpy()(x)) - y) / (float(y.std()) or 1.0)
+    if float(np.mean(left**2)) > 1e-12 and _exceeds(
+        left**2, smooth := (left_out_errors(x, y) / (float(y.std()) or 1.0)) ** 2
+    ):
+        return (
+            f"no formula of the library explains this as well as a smooth function does (error {math.sqrt(np.mean(left**2)):.3g} "
+            f"against {math.sqrt(np.mean(smooth)):.3g} of the spread, of a Gaussian process on rows left out); the best attempt "
+            "is given"
+        )
     return None
+
+
+def _exceeds(mine: Array, theirs: Array) -> bool:
+    """Whether squared errors are larger than others by some standard errors of the difference, and by a share of them."""
+    beyond = mine - theirs
+    tolerance = MAX_STANDARD_ERRORS * float(beyond.std()) / math.sqrt(len(beyond))
+    return float(beyond.mean()) > tolerance + MIN_EXCESS * float(theirs.mean()) + 1e-12

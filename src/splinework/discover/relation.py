@@ -129,6 +129,8 @@ class _RelationSearch:
             if not relations:
                 break
             best = min(relations, key=lambda r: r.description)
+            # Rows are half as far from a square, which is no other relation: the first of those that it follows from.
+            best = next(r for r in relations if r is best or self._follows(best, [r], 0.3))
             self.found.append(best)
             leading.append(_leading(best.expression, self.varying))
         for terms in self._others():
