@@ -119,7 +119,7 @@ sanitize-python: $(TESTING) ## the tests of the kernels in Python under the addr
 	@SPLINEWORK_NATIVE=1 $(PIP) --no-deps --target build/sanitized --config-settings=build-dir=build/sanitized-module \
 	  --config-settings=cmake.define.SPLINEWORK_SANITIZE=address,undefined --config-settings=cmake.define.CMAKE_CXX_FLAGS_RELEASE=-O1 .
 	@LD_PRELOAD="$$(for name in asan ubsan stdc++; do $(CXX) -print-file-name=lib$$name.so; done | xargs)" \
-	  ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=build/sanitized:. $(PYTEST) tests/kernels
+	  ASAN_OPTIONS=detect_leaks=0 PYTHONPATH="$(CURDIR)/build/sanitized:$(CURDIR)" $(PYTEST) tests/kernels
 
 test-aarch64: ## the same compiled for aarch64, under qemu
 	@for tool in $(CROSS)-g++ qemu-aarch64; do \

@@ -82,7 +82,7 @@ def test_extreme_numbers_are_served_or_refused_by_functions_that_search(name):
 def test_networks_with_extreme_numbers_are_served_or_refused_by_a_sentence(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     call = CALLS[name]
-    for number, argument in itertools.product((np.nan, 1e300), call.networks):
+    for number, argument in itertools.product((np.nan,) if name in SLOW else (np.nan, 1e300), call.networks):
         for network in damaged(call.values[argument], number):
             more = {"optimiser": torch.optim.Adam(network.parameters())} if "optimiser" in call.values else {}
             answered(lambda argument=argument, network=network, more=more: call(**{argument: network}, **more))
