@@ -1,4 +1,4 @@
-"""Predictions between the rows: draws points where further rows would lie, compares two models there, and weighs two predictors."""
+"""Predictions between the rows: draws points where further rows would lie, compares two models there, weighs two predictors."""
 
 import torch
 from torch import Tensor
