@@ -65,7 +65,8 @@ double work_of_squares(const Expansion& e) {
         // Putting a row in order takes as long as about eight vectors; where cells have few rows, so does what each begins with.
         const double cells = double(one.layer.splines - one.layer.degree) * double(two.layer.splines - two.layer.degree);
         const double in_order = 8.0 + 16.0 * std::min(1.0, cells / 256.0);
-        found += pair.by_pairs ? half * (double((one.layer.inputs + 1) * (two.layer.inputs + 1)) * in_order + at_a_point(one) * at_a_point(two) * vectors)
+        const double inputs = double((one.layer.inputs + 1) * (two.layer.inputs + 1));
+        found += pair.by_pairs ? half * (inputs * in_order + at_a_point(one) * at_a_point(two) * vectors)
                                : double(one.layer.inputs + 1) * 8.0 + half * double(pair.pairs) * at_a_point(one) * vectors;
     }
     return found;

@@ -243,9 +243,10 @@ class PairSums {
 // Rows come in order of the cell of one input of the first layer, whose functions' sums stay in registers.
 class FunctionSums {
   public:
-    FunctionSums(const PairOfLayers& pair, const LayerRows& one, const LayerRows& two, int64_t before, int64_t functions, int64_t rows)
-        : pair_(pair), one_(one), before_(before), rows_(rows), columns_(rows * pair.stride), order_((one.inputs + 1) * rows),
-          values_(rows * most_stride) {
+    FunctionSums(const PairOfLayers& pair, const LayerRows& one, const LayerRows& two, int64_t before, int64_t functions,
+                 int64_t rows)
+        : pair_(pair), one_(one), before_(before), rows_(rows), columns_(rows * pair.stride),
+          order_((one.inputs + 1) * rows), values_(rows * most_stride) {
         for (int64_t k = 0; k <= two.inputs; ++k) {
             const Active c = active(two, k, functions);
             for (int64_t b = 0; b < rows; ++b)
@@ -253,14 +254,16 @@ class FunctionSums {
         }
         std::vector<int32_t> own(rows), tally;
         for (int64_t b = 0; b < rows; ++b) own[b] = static_cast<int32_t>(b);
-        for (int64_t i = 0; i <= one.inputs; ++i) sort_by_cell(active(one, i, before), own.data(), rows, tally, order_.data() + i * rows);
+        for (int64_t i = 0; i <= one.inputs; ++i)
+            sort_by_cell(active(one, i, before), own.data(), rows, tally, order_.data() + i * rows);
     }
 
     void add(const double* w, double* sums) {
         for (int64_t k = 0; k < pair_.pairs; ++k)
             for (int64_t i = 0; i <= one_.inputs; ++i) {
                 const Active a = active(one_, i, before_);
-                with_count(a.count, [&]<int C>() { add_input<C>(a, order_.data() + i * rows_, w + k, sums + pair_.start + k * before_ * pair_.stride); });
+                double* block = sums + pair_.start + k * before_ * pair_.stride;
+                with_count(a.count, [&]<int C>() { add_input<C>(a, order_.data() + i * rows_, w + k, block); });
             }
     }
 

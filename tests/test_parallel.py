@@ -43,6 +43,11 @@ def started():
     return sw.fit(model(), *rows(), grids=None, degree="keep", validation=0.2, progress=False)
 
 
+def sparsified():
+    """A network with few edges, for whose structures several starts are tried."""
+    return sw.sparsify(model(), *rows(), grids=None, degree="keep", progress=False)
+
+
 def same(first, second) -> None:
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -50,16 +55,17 @@ def same(first, second) -> None:
 
 def assert_alike_under(backend: str, **options) -> None:
     """All that is shared out is what it is in one process."""
-    ensemble, fit, answer = pooled(), started(), found()
+    ensemble, fit, sparse, answer = pooled(), started(), sparsified(), found()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with joblib.parallel_config(backend, **options):
             assert jobs() > 1
-            at_once, apart, discovered = pooled(), started(), found()
+            at_once, apart, thin, discovered = pooled(), started(), sparsified(), found()
     for own, other in zip(ensemble.models, at_once.models, strict=True):
         same(own.state_dict(), other.state_dict())
     torch.testing.assert_close(ensemble.coverage, at_once.coverage, equal_nan=True)
     same(fit.model.state_dict(), apart.model.state_dict())
+    same(sparse.model.state_dict(), thin.model.state_dict())
     told = [[(s.number, s.stage, s.objective) for s in each.history.steps] for each in (fit, apart)]
     assert told[0] == told[1]
     assert str(answer.rows[0]) == str(discovered.rows[0])

@@ -10,10 +10,11 @@ import splinework as sw
 from splinework.splines.bases import BSpline
 from splinework.train.additive import CurveCoordinates, _equations, _solve, _strengths, additive_fit
 from splinework.train.additive_network import may_hold_curves, put_curves
+from splinework.train.between_rows import blending_share
 from splinework.train.curve import MAX_MARGIN, grid_range
 from splinework.train.data_split import Samples
 from splinework.train.smoothing import penalty_matrices
-from splinework.train.teacher import ProcessTeacher, blending_share
+from splinework.train.teacher import ProcessTeacher
 
 
 def spread_of(values):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from splinework.nn.network import KAN
-from splinework.tabular.ensemble import Adam, BatchSampler, ProgressCallback
+from splinework.tabular.ensemble import AdamState, BatchSampler, ProgressCallback
 from splinework.tabular.tasks import Task
 
 LEARNING_RATE = 2e-3
@@ -48,7 +48,7 @@ def continue_training(
     count = len(u)
     batch = min(BATCH_SIZE, count)
     steps = min(max_iter, max(MIN_STEPS, min(MAX_STEPS, MAX_EPOCHS * -(-count // batch))))
-    adam = Adam([p for p in model.parameters() if p.requires_grad])
+    adam = AdamState([p for p in model.parameters() if p.requires_grad])
     order, loss = BatchSampler(count, batch, generator), float("nan")
     for step in range(1, steps + 1):
         rows = next(order)

@@ -194,7 +194,7 @@ def train_ensemble(
     rows = _SinglePrecisionRows.of(u, y, weights, offsets, fold, settings)
     parameters = [p for p in net.parameters() if p.requires_grad]
     decays = _decays(net, settings)
-    optimiser = Adam(parameters, betas=(0.9, 0.99))
+    optimiser = AdamState(parameters, betas=(0.9, 0.99))
     order = BatchSampler(len(u), rows.batch_size, generator)
     every = max(1, settings.steps // N_EVALUATIONS)
     for step in range(1, settings.steps + 1):
@@ -264,13 +264,13 @@ class _SinglePrecisionRows:
         corrections.backward((self.weights[rows, :, None] / len(rows) * slopes).flatten(1))
 
 
-class Adam:
+class AdamState:
     """Adam (Kingma & Ba 2015) on the gradients that parameters have, which it takes from them.
 
     An optimiser object of torch loads torch's compiler when it is made, which takes longer than many a training here.
 
     Args:
-        parameters: What is moved.
+        parameters: The tensors that it changes.
         betas: The shares that the two running means keep.
     """
 

@@ -1,4 +1,4 @@
-"""Predictions between the rows: draws points where further rows would lie, and compares two models there."""
+"""Predictions between the rows: draws points where further rows would lie, compares two models there, weighs two predictors."""
 
 import torch
 from torch import Tensor
@@ -12,6 +12,8 @@ N_OUTERMOST, REACH = 3, 3.0
 rows lies about three (the logarithm of twenty) beyond the largest of them, where the tail is exponential."""
 N_COMPARED_POINTS = 500
 """Points at which two predictions are compared."""
+PRIOR_ROWS = 10
+"""Rows that a pull towards equal weights of two predictors is worth."""
 MAX_DISAGREEMENT = 4.0
 """How much more two predictions may differ between the rows, in mean square, than by their errors on held-out rows."""
 
@@ -73,3 +75,17 @@ def agree(one: Tensor, other: Tensor, errors: float) -> bool:
         errors: Sum of both models' mean squared errors on held-out rows.
     """
     return bool((one - other).square().mean() <= MAX_DISAGREEMENT * errors)
+
+
+def blending_share(one: Tensor, other: Tensor) -> float:
+    """The weight of one predictor beside another that the residuals `(N, q)` of rows which neither has seen ask for, from 0 to 1.
+
+    Least squares, with a pull towards equal weights that is worth `PRIOR_ROWS` rows: of two predictors that are nearly as good
+    the mean is better than either.
+    """
+    apart = one - other
+    pull = PRIOR_ROWS * float(torch.minimum(one.square().mean(), other.square().mean()))
+    size = float(apart.square().mean(1).sum()) + pull
+    if size == 0:
+        return 0.5
+    return min(max((0.5 * pull - float((other * apart).mean(1).sum())) / size, 0.0), 1.0)

@@ -52,11 +52,7 @@ class RowPairs:
 
     @classmethod
     def of(cls, x: Tensor) -> RowPairs:
-        """Those of x `(N, inputs)`.
-
-        >>> RowPairs.of(torch.tensor([[1.0], [3.0]])).gaps
-        tensor([[0., 4., 0.]])
-        """
+        """Those of x `(N, inputs)`."""
         i, j = torch.tril_indices(len(x), len(x))
         one, other = x[i].T.contiguous(), x[j].T.contiguous()
         return cls(i * len(x) + j, 2.0 - (i == j).to(x), (one - other).square_(), one * other)
@@ -270,10 +266,7 @@ def cholesky_factor(matrix: Tensor) -> Tensor:
 
 
 def _estimate(z: Tensor, t: Tensor, inverse: Tensor, begun: Covariance | None = None) -> tuple[Covariance, float]:
-    """The covariance of the largest posterior density: family and start first, then a curve per input besides.
-
-    Where a covariance of nearly the same rows is known, the search goes on from there.
-    """
+    """The covariance of the largest posterior density, from `begun` on, or family and start first, then a curve per input too."""
     inputs, pairs = z.shape[1], RowPairs.of(z)
     if begun is not None:
         return _maximise(begun, pairs, t, inverse, MAX_ITERATIONS)

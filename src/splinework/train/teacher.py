@@ -18,7 +18,7 @@ from torch import Tensor
 from splinework.nn.network import KAN
 from splinework.train.additive import SumOfCurves, additive_fit, is_estimable
 from splinework.train.additive_network import MAX_CLEAN_SHARE, may_hold_curves, rows_of, take_curves
-from splinework.train.between_rows import N_COMPARED_POINTS, agree, draw_points, new_points
+from splinework.train.between_rows import N_COMPARED_POINTS, agree, blending_share, draw_points, new_points
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples
 from splinework.train.gaussian_process import MAX_EXACT_ROWS, GaussianProcess, fit_process
@@ -43,8 +43,8 @@ TARGET_SHARE = 0.25
 """Share of the teacher's own uncertainty below which following it more closely is not worth while: it adds 3 % to the error."""
 N_STARTS, N_FINAL_STEPS, SETTLES = 4, 30, 0.2
 """Starts of the network, steps after the teacher has seen all rows, and the gain of ten steps below which a stage ends."""
-PRIOR_ROWS, MAX_SHARE = 10, 0.99
-"""Rows that a pull towards equal weights of process and curves is worth; the weight of the process from which on it is alone."""
+MAX_SHARE = 0.99
+"""The weight of the process from which on it is alone."""
 MIN_FREE_SHARE = 0.1
 """Least share of the rows that is left beside the hyperparameters of a process."""
 N_UNCERTAINTY_POINTS = 200
@@ -313,20 +313,6 @@ def _inflation(process: GaussianProcess) -> float:
     """The factor of a process's left-out residuals that allows for its hyperparameters."""
     count = len(process.left_out)
     return math.sqrt(count / max(count - len(process.covariance.values) / 2, MIN_FREE_SHARE * count))
-
-
-def blending_share(one: Tensor, other: Tensor) -> float:
-    """The weight of one predictor beside another that the residuals `(N, q)` of rows which neither has seen ask for, from 0 to 1.
-
-    Least squares, with a pull towards equal weights that is worth `PRIOR_ROWS` rows: of two predictors that are nearly as good
-    the mean is better than either.
-    """
-    apart = one - other
-    pull = PRIOR_ROWS * float(torch.minimum(one.square().mean(), other.square().mean()))
-    size = float(apart.square().mean(1).sum()) + pull
-    if size == 0:
-        return 0.5
-    return min(max((0.5 * pull - float((other * apart).mean(1).sum())) / size, 0.0), 1.0)
 
 
 def _share_left(errors: Tensor, objective: DataObjective) -> float:
