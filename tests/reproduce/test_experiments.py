@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 import splinework as sw
 from splinework.reproduce import FinishedCell, experiment_names, recipe
-from splinework.reproduce.experiment import SCALES, row_checks
+from splinework.reproduce.experiment import SCALES
 from splinework.reproduce.experiments.continual_learning import CENTRES, HALF, peaks, phases
 from splinework.reproduce.experiments.poisson import PROBLEMS, laplacian, solution, source
 from splinework.reproduce.experiments.toys import exponent
@@ -28,6 +28,7 @@ from splinework.reproduce.paper_method import (
 from splinework.reproduce.perceptron import MLP
 from splinework.reproduce.rates import derivative_errors, exponents
 from splinework.reproduce.rivals import tensors
+from splinework.reproduce.tables import row_checks
 
 NAMES = experiment_names()
 FEW = {"seed": 0, "steps": 5}

@@ -27,10 +27,6 @@ OWN_METHOD_FACTOR: Final = 2.0
 """Factor of the published error up to which the paper's own method counts as reproduced."""
 OWN_METHOD_SHARE: Final = 0.01
 """Amount by which an accuracy may be below the published one to count as reproduced."""
-DEFAULT_BOUND: Final = 0.9
-"""Share of the rows in which our default is to reach the published value."""
-OWN_METHOD_BOUND: Final = 0.8
-"""Share of the rows in which the paper's own method is to reach the published value here."""
 
 
 @dataclass(frozen=True)
@@ -328,23 +324,6 @@ def bounded(
     return [BoundCheck(statement.format("" if bound is None else f"{bound:g}"), found, bool(met))]
 
 
-def row_checks(rows: Sequence[ComparisonRow]) -> list[BoundCheck]:
-    """The two statements that every table is held to: published values reached by our default, and by the paper's method here.
-
-    >>> row_checks([ComparisonRow("a", "RMSE", published=1.0, ours=0.5)])[0].met
-    True
-    """
-    limit = f"within a factor {OWN_METHOD_FACTOR:g}, or {OWN_METHOD_SHARE:g} of accuracy"
-    return [
-        _share("our default reaches the published value", [row.default_reached for row in rows], DEFAULT_BOUND),
-        _share(
-            f"the paper's method here reaches the published value ({limit})",
-            [row.own_method_reached for row in rows],
-            OWN_METHOD_BOUND,
-        ),
-    ]
-
-
 def row_values(row: ComparisonRow) -> dict[str, Any]:
     """A row as plain values of JSON."""
     return {**vars(row), "default_reached": row.default_reached, "own_method_reached": row.own_method_reached}
@@ -357,14 +336,6 @@ def all_hold(statement: str, flags: Sequence[bool]) -> list[BoundCheck]:
     '1 of 2'
     """
     return [BoundCheck(statement, f"{sum(flags)} of {len(flags)}", all(flags))] if flags else []
-
-
-def _share(statement: str, reached: Sequence[bool | None], bound: float) -> BoundCheck:
-    known = [each for each in reached if each is not None]
-    text = f"{statement} in at least {bound:.0%} of the rows"
-    if not known:
-        return BoundCheck(text, "nothing to compare", None)
-    return BoundCheck(text, f"{sum(known)} of {len(known)}", sum(known) >= bound * len(known))
 
 
 def _is_number(value: object) -> bool:

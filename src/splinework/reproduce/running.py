@@ -28,13 +28,12 @@ from splinework.reproduce.experiment import (
     ExperimentCell,
     FinishedCell,
     Scale,
-    row_checks,
     row_values,
 )
 from splinework.reproduce.figures import save_figure
 from splinework.reproduce.registry import experiment_names, recipe
 from splinework.reproduce.store import ResultStore
-from splinework.reproduce.tables import result_text
+from splinework.reproduce.tables import result_text, row_checks
 from splinework.train.parallel import one_by_one, with_jobs
 from splinework.train.progress_line import jobs as at_once
 from splinework.train.progress_line import stage_callback

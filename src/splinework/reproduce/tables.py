@@ -1,15 +1,42 @@
-"""The results of an experiment as Markdown: the table, the checks, the environment."""
+"""What every table is held to, and the results of an experiment as Markdown: the table, the checks, the environment."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from splinework.formula.figures import DASH, figure, plural
-from splinework.reproduce.experiment import Experiment
+from splinework.reproduce.experiment import (
+    OWN_METHOD_FACTOR,
+    OWN_METHOD_SHARE,
+    BoundCheck,
+    ComparisonRow,
+    Experiment,
+)
 from splinework.train.progress_line import duration
 
+DEFAULT_BOUND: Final = 0.9
+"""Share of the rows in which our default is to reach the published value."""
+OWN_METHOD_BOUND: Final = 0.8
+"""Share of the rows in which the paper's own method is to reach the published value here."""
 _MET = {True: "met", False: "**missed**", None: "not measured"}
+
+
+def row_checks(rows: Sequence[ComparisonRow]) -> list[BoundCheck]:
+    """The two statements that every table is held to: published values reached by our default, and by the paper's method here.
+
+    >>> row_checks([ComparisonRow("a", "RMSE", published=1.0, ours=0.5)])[0].met
+    True
+    """
+    limit = f"within a factor {OWN_METHOD_FACTOR:g}, or {OWN_METHOD_SHARE:g} of accuracy"
+    return [
+        _share("our default reaches the published value", [row.default_reached for row in rows], DEFAULT_BOUND),
+        _share(
+            f"the paper's method here reaches the published value ({limit})",
+            [row.own_method_reached for row in rows],
+            OWN_METHOD_BOUND,
+        ),
+    ]
 
 
 def result_text(experiment: Experiment, result: Mapping[str, Any]) -> str:
@@ -80,3 +107,11 @@ def _rows(rows: Sequence[Mapping[str, Any]], rival: str) -> list[str]:
                 cells[shown.index(key)] += " ✓" if reached else " ✗"
         lines.append("| " + " | ".join(cells) + " |")
     return lines
+
+
+def _share(statement: str, reached: Sequence[bool | None], bound: float) -> BoundCheck:
+    known = [each for each in reached if each is not None]
+    text = f"{statement} in at least {bound:.0%} of the rows"
+    if not known:
+        return BoundCheck(text, "nothing to compare", None)
+    return BoundCheck(text, f"{sum(known)} of {len(known)}", sum(known) >= bound * len(known))

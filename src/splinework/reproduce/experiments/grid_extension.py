@@ -50,7 +50,7 @@ class GridExtension(ex.Experiment):
         "[2, 1, 1] whose edges are the best splines for sin πx, y² and exp: Theorem 2.1 promises an error of G^-(k+1-m) for "
         "derivatives of order m."
     )
-    minutes: ClassVar[tuple[float, float]] = (1.0, 12.0)
+    minutes: ClassVar[tuple[float, float]] = (1.0, 30.0)
 
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
         grids, steps, seeds = (

@@ -86,7 +86,7 @@ class HelloWorld(ex.Experiment):
         own: dict[str, Any] = {"ours": first, "rival": seconds, "ours_reached": first is not None if ours else None}
         found = [ex.ComparisonRow("formula", "text", "exp(sin(3.14*x1) + x2**2)", **own, place="§2.5.2")]
         for weight in self.weights:
-            shares = {"paper": _three(ex.matching(by_paper, weight=weight)), "ours": _three(ours)}
+            shares: dict[str, Any] = {"paper": _three(ex.matching(by_paper, weight=weight)), "ours": _three(ours)}
             options: dict[str, Any] = {"place": "App. C", "better": "higher"}
             found.append(ex.ComparisonRow(f"three edges, λ = {weight:g}", "share of seeds", **shares, **options))
         exact, place = ex.mean_of(ours, "exact"), "authors' notebook hellokan"
