@@ -87,3 +87,25 @@ def test_tails_go_on_as_they_should(tails, slope, bend):
     assert second.lo.item() == second.hi.item() == 0
     across = held.ranges(box(0.5, 1.5), 2)[2]
     assert (across.lo.item() == -np.inf) == (bend == np.inf)
+
+
+@pytest.mark.parametrize("basis", ["chebyshev", "fourier", "gaussian_rbf"])
+def test_edges_without_knots_go_on_by_their_formula(basis):
+    """Over boxes that reach far beyond the domain; at points the ranges are hardly wider than rounding."""
+    generator = torch.Generator().manual_seed(0)
+    model = sw.KAN(
+        [1, 1], basis=basis, base="none", extrapolation="natural", bias=False, dtype=torch.float64, generator=generator
+    )
+    held = Edges(read_layer(model.kan_layers[0]), Range(np.array([-2.5]), np.array([2.5])))
+    draw = np.random.default_rng(0)
+    ends = np.sort(draw.uniform(-2.5, 2.5, (200, 2)), axis=1)
+    x = ends[:, :1] + np.linspace(0, 1, 101) * (ends[:, 1:] - ends[:, :1])
+    with torch.no_grad():
+        values = model(torch.from_numpy(x.reshape(-1, 1))).numpy().reshape(x.shape)
+    size = np.abs(values).max()
+    found = held.ranges(Range(ends[:, :1], ends[:, 1:]), 0)[0]
+    assert (found.lo[:, 0, 0] <= values.min(1) + 1e-12 * size).all()
+    assert (found.hi[:, 0, 0] >= values.max(1) - 1e-12 * size).all()
+    point = held.ranges(Range(x[:, :1], x[:, :1]), 0)[0]
+    assert (point.hi - point.lo <= 1e-7 * size).all()
+    assert (np.abs((point.hi + point.lo)[:, 0, 0] / 2 - values[:, 0]) <= 1e-7 * size).all()

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from splinework.knowledge.axioms.checker.formulas import Program, Unreadable, read
+from splinework.knowledge.axioms.checker.formulas import FormulaSteps, Unreadable, read
 from splinework.knowledge.axioms.checker.ranges import Floats
 
 VALUE, SLOPE, EQUATION = 1e-9, 1e-6, 1e-6
@@ -22,7 +22,7 @@ Extra = Sequence[tuple[str, tuple[float, float]]]
 
 
 class View(ABC):
-    """That in which a claim is evaluated: ranges over boxes, a point in 60 digits, or normal forms.
+    """The number type in which a claim is evaluated: ranges over boxes, a point in 60 digits, or normal forms.
 
     Attributes:
         x: The variables, the model's inputs first.
@@ -69,13 +69,13 @@ class BoxClaim:
     names: tuple[str, ...]
     lo: Floats
     hi: Floats
-    function: Program
+    function: FormulaSteps
     tolerance: float
     equation: bool = False
-    conditions: tuple[tuple[Program, Program], ...] = ()
+    conditions: tuple[tuple[FormulaSteps, FormulaSteps], ...] = ()
     unbounded: str = ""
     integral: float | None = None
-    vanishing: Program | None = None
+    vanishing: FormulaSteps | None = None
 
     @cached_property
     def along(self) -> set[tuple[int, ...]]:

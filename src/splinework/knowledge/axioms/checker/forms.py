@@ -48,7 +48,9 @@ def _split(t: Any) -> bool:
 
 
 def _drawn_out(t: Any) -> Any:
-    return sympy.expand_power_base(sympy.factor_terms(sympy.expand(t.base), sign=True) ** t.exp)
+    base = sympy.expand(t.base)
+    sign = -1 if t.exp.is_integer and base.could_extract_minus_sign() else 1
+    return sign**t.exp * sympy.expand_power_base(sympy.factor_terms(sign * base) ** t.exp)
 
 
 def _sines(t: Any) -> Any:

@@ -53,7 +53,7 @@ def known_function(name: str) -> bool:
     return _ALIASES.get(name, name) in _ARITY or _ALIASES.get(name, name) in _DEFINED
 
 
-class Step(NamedTuple):
+class FormulaStep(NamedTuple):
     """An operation on the values of earlier steps; or a column, a number, an output (`f`), a derivative (`d`) with its value."""
 
     name: str
@@ -62,10 +62,10 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Program:
+class FormulaSteps:
     """A formula as steps, of which equal ones stand once and the last is its value."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[FormulaStep, ...]
 
     def run(self, columns: Sequence[Any], view: Any) -> Any:
         """The value in a view, which has the operations; functions that it lacks are evaluated by their definition."""
@@ -104,11 +104,11 @@ class Program:
             on_model.append(step.name in ("f", "d") or any(on_model[a] for a in step.arguments))
         return any(s.name == "f" and any(on_model[a] for a in s.arguments) for s in self.steps)
 
-    def without(self, part: "Program") -> "Program":
+    def without(self, part: "FormulaSteps") -> "FormulaSteps":
         """The same with zero in place of a part that is written as another program over the first columns."""
         known: dict[tuple[Any, ...], int] = {}
 
-        def keys(steps: Sequence[Step]) -> list[int]:
+        def keys(steps: Sequence[FormulaStep]) -> list[int]:
             found: list[int] = []
             for step in steps:
                 key = (step.name, tuple(found[a] for a in step.arguments), step.value)
@@ -117,11 +117,11 @@ class Program:
 
         wanted = keys(part.steps)[part.steps[-1].arguments[0]]
         pairs = zip(self.steps, keys(self.steps), strict=True)
-        return Program(tuple(Step("number") if key == wanted else step for step, key in pairs))
+        return FormulaSteps(tuple(FormulaStep("number") if key == wanted else step for step, key in pairs))
 
 
 @lru_cache(maxsize=4096)
-def read(text: str, names: tuple[str, ...] = (), *, claim: bool = False) -> Program:
+def read(text: str, names: tuple[str, ...] = (), *, claim: bool = False) -> FormulaSteps:
     """The program of a text over columns.
 
     Raises:
@@ -133,14 +133,14 @@ def read(text: str, names: tuple[str, ...] = (), *, claim: bool = False) -> Prog
         raise Unreadable(f"the formula {text[:80]!r} cannot be read ({error})") from None
 
 
-def program_of(tree: ast.expr, names: Sequence[str] = (), *, claim: bool = False) -> Program:
+def program_of(tree: ast.expr, names: Sequence[str] = (), *, claim: bool = False) -> FormulaSteps:
     """The program of a syntax tree."""
-    steps: dict[Step, int] = {}
+    steps: dict[FormulaStep, int] = {}
     values: list[int] = []
     pending: list[tuple[Any, int]] = [(tree, -1)]
     while pending:
         node, count = pending.pop()
-        if isinstance(node, Step):  # the operation, after its operands
+        if isinstance(node, FormulaStep):  # the operation, after its operands
             arguments = tuple(values[len(values) - count :])
             del values[len(values) - count :]
             values.append(steps.setdefault(node._replace(arguments=arguments), len(steps)))
@@ -148,31 +148,31 @@ def program_of(tree: ast.expr, names: Sequence[str] = (), *, claim: bool = False
         step, operands = _step(node, names, claim)
         pending.append((step, len(operands)))
         pending += [(each, -1) for each in reversed(operands)]
-    return Program((*steps, Step("pos", (values[0],))))
+    return FormulaSteps((*steps, FormulaStep("pos", (values[0],))))
 
 
-def _step(node: ast.expr, names: Sequence[str], claim: bool) -> tuple[Step, list[ast.expr]]:
+def _step(node: ast.expr, names: Sequence[str], claim: bool) -> tuple[FormulaStep, list[ast.expr]]:
     match node:
         case ast.BinOp(op=op) if type(op) in _SIGNS:
-            return Step(_SIGNS[type(op)]), [node.left, node.right]
+            return FormulaStep(_SIGNS[type(op)]), [node.left, node.right]
         case ast.UnaryOp(op=op) if type(op) in _SIGNS:
-            return Step(_SIGNS[type(op)]), [node.operand]
+            return FormulaStep(_SIGNS[type(op)]), [node.operand]
         case ast.Compare(ops=[op]) if type(op) in _SIGNS:
-            return Step(_SIGNS[type(op)]), [node.left, node.comparators[0]]
+            return FormulaStep(_SIGNS[type(op)]), [node.left, node.comparators[0]]
         case ast.Constant(value=value) if type(value) in (int, float):
-            return Step("number", (), float(str(value))), []
+            return FormulaStep("number", (), float(str(value))), []
         case ast.Name(id=name) if name in names:
-            return Step("column", (), list(names).index(name)), []
+            return FormulaStep("column", (), list(names).index(name)), []
         case ast.Name(id=name) if name in CONSTANTS:
-            return Step("number", (), CONSTANTS[name]), []
+            return FormulaStep("number", (), CONSTANTS[name]), []
         case ast.Subscript(value=ast.Name(id=name)) if claim and name in ("X", "F", "D"):
             place = ast.literal_eval(node.slice)
             along = place if isinstance(place, tuple) else (place,)
-            return (Step("column", (), place) if name == "X" else Step("d", (), along)), []
+            return (FormulaStep("column", (), place) if name == "X" else FormulaStep("d", (), along)), []
         case ast.Call(func=ast.Subscript(slice=place)) if claim:
-            return Step("f", (), ast.literal_eval(place)), node.args
+            return FormulaStep("f", (), ast.literal_eval(place)), node.args
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
             name = _ALIASES.get(name, name)
             if len(args) == (_ARITY[name] if name in _ARITY else _DEFINED.get(name, (-1, ""))[0]):
-                return Step(name), args[name in ORDERED :]
+                return FormulaStep(name), args[name in ORDERED :]
     raise Unreadable(f"the checker cannot read {ast.unparse(node)[:80]!r}")

@@ -12,7 +12,7 @@ import numpy as np
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.checker.edges import Edges
-from splinework.knowledge.axioms.checker.formulas import Program, Unreadable, read
+from splinework.knowledge.axioms.checker.formulas import FormulaSteps, Unreadable, read
 from splinework.knowledge.axioms.checker.functions import Bundles, applied
 from splinework.knowledge.axioms.checker.layers import array, read_layer
 from splinework.knowledge.axioms.checker.ranges import (
@@ -59,8 +59,8 @@ class Reading:
             for s in (self.network.input_scaling, self.network.output_scaling)
         ]
         self.symbols = identifiers(self.inputs)
-        self.before: list[Program] = []
-        self.after: list[Program] = []
+        self.before: list[FormulaSteps] = []
+        self.after: list[FormulaSteps] = []
         if frame is not None:
             self.before = [read(text, self.symbols) for text in frame.features]
             hidden = tuple(frame.hidden_names)

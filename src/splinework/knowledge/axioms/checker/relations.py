@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from splinework.knowledge.axioms.checker.claims import EQUATION, BoxClaim, Scene
-from splinework.knowledge.axioms.checker.formulas import CONSTANTS, Program, Unreadable, known_function, program_of
+from splinework.knowledge.axioms.checker.formulas import CONSTANTS, FormulaSteps, Unreadable, known_function, program_of
 
 _SIGNS: Final = re.compile(r"==|>=|<=|=|<|>")
 _DERIVATIVE: Final = re.compile(r"\bd(\d*)\s+(\w+)\s*/((?:\s*\bd\s+\w+)+)")
@@ -98,7 +98,7 @@ class _Reader:
         size = float(self.scene.spread[j]) if deepest == 0 else 1.0
         return [replace(claim, tolerance=EQUATION * size) for claim in found]
 
-    def _program(self, tree: ast.expr) -> Program:
+    def _program(self, tree: ast.expr) -> FormulaSteps:
         return program_of(tree, (*self.inputs, *self.free), claim=True)
 
     def _output(self, name: str) -> int | None:

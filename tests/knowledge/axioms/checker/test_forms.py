@@ -1,0 +1,62 @@
+"""Normal forms: they have the values of their formulas, and those of equal functions are equal."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import sympy
+
+from splinework.knowledge.axioms.checker.forms import FormView, TooLarge, _normal
+from splinework.knowledge.axioms.checker.formulas import read
+
+NAMES = ("x", "y", "z")
+X = sympy.symbols("x y z", real=True)
+P = sympy.symbols("x y z", positive=True)
+VIEW = SimpleNamespace(algebra=FormView.algebra, number=lambda value: sympy.Rational(float(value)))
+
+
+def form(text: str, symbols=X):
+    return _normal(read(text, NAMES).run(symbols, VIEW))
+
+
+@pytest.mark.parametrize("symbols", [X, P], ids=["real", "positive"])
+@pytest.mark.parametrize(
+    "text",
+    ["(x + y)**3/(x - y)", "sin(x)**2*cos(y)**3 - x*cos(x)**2", "exp(x + 2*y)/exp(y - z)", "sqrt(4*x**2 + 4*y**2*x**2)*z",
+     "abs(x - y)*abs(y - x)", "(x*y)**2/(x**2 + y**2)", "1/(2*x - 2*z) + 1/(z - x)", "log(exp(x)) + tanh(-x)",
+     "sqrt((x*exp(y))**2)", "floor(x + 2) - floor(x)", "(x**2*z**2 + y**2*z**2)**-0.5", "sign(x)*abs(x)*0.1 - 0.3*x"],
+)  # fmt: skip
+def test_a_normal_form_has_the_values_of_its_formula(text, symbols):
+    at = (1.25, 0.5, 2.75) if symbols is P else (-1.25, 0.5, 2.75)
+    numbers = {name: np.float64(value) for name, value in zip(NAMES, at, strict=True)}
+    known = {name: getattr(np, name) for name in ("sin", "cos", "exp", "sqrt", "abs", "log", "tanh", "floor", "sign")}
+    true = eval(text, known, numbers)
+    found = form(text, symbols).subs(dict(zip(symbols, map(sympy.Rational, at), strict=True)))
+    assert complex(found) == pytest.approx(true, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("sin(x)**2 + cos(x)**2", "1"), ("1/(x - y)", "-1/(y - x)"), ("sqrt(4*x**2 + 4*y**2)", "2*sqrt(y**2 + x**2)"),
+     ("(x*y)**0.5", "x**0.5*y**0.5"), ("min(x, y)", "min(y, x)"), ("log(x*y)", "log(y) + log(x)"), ("x*(y + z)", "z*x + y*x"),
+     ("sqrt((x*z)**2 + (y*z)**2)/z", "sqrt(x**2 + y**2)"), ("sigmoid(x + y)", "sigmoid(y + x)"), ("cos(x - y)", "cos(y - x)")],
+)  # fmt: skip
+def test_equal_functions_of_positive_numbers_have_equal_forms(one, other):
+    assert form(one, P) == form(other, P)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("sqrt(x**2)", "x"), ("(x*y)**0.5", "x**0.5*y**0.5"), ("log(x*y)", "log(x) + log(y)"), ("sigmoid(x)", "sigmoid(-x)"),
+     ("min(x, y)", "max(x, y)"), ("where(x < y, x, y)", "where(x > y, x, y)"), ("floor(x + 0.5)", "floor(x)")],
+)  # fmt: skip
+def test_functions_of_real_numbers_that_differ_have_other_forms(one, other):
+    assert form(one) != form(other)
+
+
+@pytest.mark.parametrize(
+    "text", ["9**9**9", "(x + y)**9", "x/0", "1.5**1e9", "(x + y + z + 1)**8*(x - y + z - 2)**8*(x*y - 3)**8"]
+)
+def test_what_would_be_too_large_is_refused_before_it_is_worked_out(text):
+    with pytest.raises(TooLarge):
+        form(text)
