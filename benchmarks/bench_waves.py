@@ -20,7 +20,7 @@ WAVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "J0(20x)": lambda x: j0(20 * x),
     "sin 40x": lambda x: np.sin(40 * x),
     "sin 9(x + 1.2)²": lambda x: np.sin(9 * (x + 1.2) ** 2),
-    "sin 60(x + 1)^1.5": lambda x: np.sin(60 * (x + 1) ** 1.5 / 2),
+    "sin 30(x + 1)^1.5": lambda x: np.sin(30 * (x + 1) ** 1.5),
     "exp(-3x²) cos 90x": lambda x: np.exp(-3 * x**2) * np.cos(90 * x),
 }
 """Up to thirty waves in [-1, 1]."""

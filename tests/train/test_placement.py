@@ -198,9 +198,7 @@ def test_margins_are_not_widened_where_a_row_of_the_fit_loses_what_held_out_rows
             layer.set_edge_coefficients(1.4 * greville(layer.grid, 5)[:, :, None])
         inner = model.kan_layers[1]
         inner.set_edge_coefficients(inner.edge_coefficients() + noise(inner.basis.size).view(1, -1, 1))
-        y = model(
-            x
-        )  # on the tails, where activations go to ±1.4 beyond grids to ±1, and polynomials are another function
+        y = model(x)  # activations go to ±1.4 on the tails of a grid to ±1, where the polynomials are another function
     objective = objective_of(model, x, y)
     run = TrainingRun(objective_of(model, x[40:61], y[40:61]), seeded())
     run.taken = 1
