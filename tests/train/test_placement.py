@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from splinework.interpret.edit import insert, refine
-from splinework.splines import grid_points
+from splinework.splines import greville, grid_points
 from splinework.train import refinement
 from splinework.train.data_objective import DataObjective
 from splinework.train.grid_adaptation import MAX_OFF_GRID_SHARE, adapt_grids, extend_grids, off_grid_share
@@ -13,6 +13,7 @@ from splinework.train.losses import Huber
 from splinework.train.optim import LevenbergMarquardt
 from splinework.train.refinement import MAX_CELL_SHARE, cell_scores, residual_knots
 from splinework.train.run import TrainingRun
+from splinework.train.stages import extend_margins
 from tests.contracts.cases import relative_distance, seeded
 from tests.train.cases import SHAPES, descent, fresh, noise, objective_of, quick, smooth, thinned, uniform
 
@@ -188,3 +189,23 @@ def test_hidden_grids_hold_the_activations_of_every_state_that_may_be_the_best(o
         assert len(shares.found) >= 10
         assert max(shares.found) <= MAX_OFF_GRID_SHARE
     assert off_grid_share(fit.model, fit.model.input_scaling(x)) <= MAX_OFF_GRID_SHARE
+
+
+def test_margins_are_not_widened_where_a_row_of_the_fit_loses_what_held_out_rows_do_not_see():
+    model, x = fresh([1, 1, 1], grid=4, degree=5, base="none"), torch.linspace(-1, 1, 101, dtype=torch.float64)[:, None]
+    with torch.no_grad():
+        for layer in model.kan_layers:
+            layer.set_edge_coefficients(1.4 * greville(layer.grid, 5)[:, :, None])
+        inner = model.kan_layers[1]
+        inner.set_edge_coefficients(inner.edge_coefficients() + noise(inner.basis.size).view(1, -1, 1))
+        y = model(x)  # activations go to ±1.4 on the tails of a grid to ±1, where the polynomials are another function
+    objective = objective_of(model, x, y)
+    run = TrainingRun(objective_of(model, x[40:61], y[40:61]), seeded())
+    run.taken = 1
+    run.judge_anew(objective, run.held_out)
+    best = run.best
+    extend_margins(run, objective)
+    assert run.best is best
+    extend_grids(model, x, near=1.0)
+    assert relative_distance(model(x), y) > 1e-3  # what would have been handed back
+    assert relative_distance(model(x[40:61]), y[40:61]) < 1e-9

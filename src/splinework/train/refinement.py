@@ -52,6 +52,7 @@ def converge(
     stage: str,
     *,
     unless: Callable[[], bool] = lambda: False,
+    shares: Sequence[float] = (1.0,),
 ) -> None:
     """Takes up to `steps` steps of a stage, where rows are many for a second-order method on a sample of them first.
 
@@ -62,9 +63,10 @@ def converge(
         steps: Most steps on the sample, or on all rows where there is none.
         stage: Name of the stage; that of the steps on the sample is `stage, sample`.
         unless: Whether the sample has shown that steps on all rows would be in vain.
+        shares: Shares of the steps of a first-order or quasi-Newton method after which grids follow in any case.
     """
     if not optimiser.second_order and len(objective.model.kan_layers) > 1:
-        follow(run, objective, optimiser, steps, stage)
+        follow(run, objective, optimiser, steps, stage, shares)
         return
     scout = objective.subsample()
     if optimiser.second_order and scout.count < objective.count:

@@ -9,6 +9,7 @@ import torch
 from splinework.nn.network import KAN
 from splinework.train.between_rows import N_COMPARED_POINTS, agree, new_points
 from splinework.train.data_objective import DataObjective
+from splinework.train.following import FOLLOWING_SHARES
 from splinework.train.grid_adaptation import adapt_grids, extend_grids
 from splinework.train.losses import Squared
 from splinework.train.multistart import best_start, reinitialised
@@ -58,7 +59,15 @@ def run_stages(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Ob
     extend_grids(objective.model, objective.activations())
     stage = f"grid {objective.model.kan_layers[0].basis.resolution}"
     # A sample that is noisy says that smoothing comes next, which begins anew.
-    converge(run, objective, method, budget, stage, unless=lambda: _needs_smoothing(run, objective, plan))
+    converge(
+        run,
+        objective,
+        method,
+        budget,
+        stage,
+        unless=lambda: _needs_smoothing(run, objective, plan),
+        shares=FOLLOWING_SHARES,
+    )
     if run.over or (plan.grids == "auto" and not method.second_order):
         return objective
     finer = min(budget, MAX_REFINEMENT_STEPS) if method.second_order else budget
