@@ -11,7 +11,7 @@ import torch
 from sklearn.metrics import mean_gamma_deviance, mean_pinball_loss, mean_poisson_deviance
 
 from splinework.errors import ConfigError
-from splinework.tabular import KANRegressor, load
+from splinework.tabular import KANClassifier, KANRegressor, KANTransformer, load
 from splinework.tabular.additive import fit_additive
 from splinework.tabular.design import make_design
 from splinework.tabular.grids import quantile_layer
@@ -230,3 +230,23 @@ def test_held_out_rows_correct_a_quantile(monkeypatch: pytest.MonkeyPatch) -> No
     assert np.ptp(moved) < 1e-9
     assert abs(moved[0]) > 1e-3
     assert abs(np.mean(model._residuals.scores <= 0) - 0.9) <= 1 / 80
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("kind", [KANClassifier, KANTransformer])
+def test_losses_and_slopes_of_rows_are_those_of_the_labels(kind, count):
+    random = np.random.default_rng(count)
+    x, labels = random.normal(size=(40, 2)), np.array(["a", "b", "c"])[np.arange(40) % count]
+    model = kind(hidden=0).fit(x, labels)
+    function = model.row_function()
+    outputs = model.model_(torch.from_numpy(x)).detach().numpy()
+    losses = function.loss(outputs, labels)
+    if kind is KANClassifier:
+        wanted = -model.predict_log_proba(x)[np.arange(40), np.searchsorted(model.classes_, labels)]
+        np.testing.assert_allclose(losses, wanted, rtol=1e-9, atol=1e-12)
+    slopes = function.slope(outputs, labels)
+    for j in range(outputs.shape[1]):
+        step = np.zeros(outputs.shape[1])
+        step[j] = 1e-6
+        change = (function.loss(outputs + step, labels) - function.loss(outputs - step, labels)) / 2e-6
+        np.testing.assert_allclose(slopes[:, j], change, rtol=1e-5, atol=1e-7)
