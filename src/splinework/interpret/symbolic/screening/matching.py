@@ -306,6 +306,8 @@ def curve_candidates(
 ) -> Iterator[list[Any]]:
     """Expressions for the target of the data, from simple structures to rich ones, each list the shortest description first.
 
+    There are none without the compiled populations.
+
     Args:
         problems: Problems of one column, the same in all: that of a curve, and transforms of its target.
         admits: Says whether an expression may be used.
