@@ -66,7 +66,7 @@ def polynomial_candidates(
     many = math.comb(problem.size + MAX_DEGREE, MAX_DEGREE) > _most_terms(problem)
     if many and (low := _exact_of_low_degrees(rows)) is not None:
         return [rows.answer(rows.without_needless_terms(low))]
-    if many and (few := _exact_of_few_terms(rows)) is not None:
+    if many and (few := _exact_of_few_terms(rows, deadline)) is not None:
         return [rows.answer(few)]
     if exact:
         return []
@@ -318,13 +318,13 @@ def _exact_of_low_degrees(rows: _ScaledRows) -> _Sum | None:
     return None
 
 
-def _exact_of_few_terms(rows: _ScaledRows) -> _Sum | None:
+def _exact_of_few_terms(rows: _ScaledRows, deadline: float) -> _Sum | None:
     """An exact polynomial of few among more terms than rows: see `sparse_support`."""
     degree = MAX_DEGREE
     while degree > 1 and math.comb(rows.problem.size + degree, degree) > MAX_WEIGHTED_TERMS:
         degree -= 1
     every = exponents_up_to(rows.problem.size, degree)
-    if (support := sparse_support(rows.design(every), rows.problem.y * rows.root)) is None:
+    if (support := sparse_support(rows.design(every), rows.problem.y * rows.root, deadline=deadline)) is None:
         return None
     found = rows.without_needless_terms(rows.fit(every[support]))
     return found if found.rss <= rows.floor and len(found.above) <= MAX_EXACT_TERMS else None

@@ -1,5 +1,7 @@
 """Sparse sums: exact ones of more terms than rows, and what each term of a sum is worth."""
 
+import math
+
 import numpy as np
 from scipy.linalg import solve_triangular
 
@@ -18,7 +20,7 @@ STEP_WORK = 3e-10
 """Units of work for each row, row and term."""
 
 
-def sparse_support(design: Array, y: Array) -> Array | None:
+def sparse_support(design: Array, y: Array, *, deadline: float = math.inf) -> Array | None:
     """The places of the few columns that give `y = A c` exactly, as FOCUSS finds them; None where it finds no such columns.
 
     The solution of least `Σ c_k² / w_k` under `A c = y`,
@@ -31,6 +33,7 @@ def sparse_support(design: Array, y: Array) -> Array | None:
     Args:
         design: `(N, terms)`, of more terms than rows or fewer.
         y: `(N,)`.
+        deadline: Time of `clock`; a third of what is left until then is used.
 
     >>> draw = np.random.default_rng(0)
     >>> design = draw.normal(size=(60, 200))
@@ -43,7 +46,10 @@ def sparse_support(design: Array, y: Array) -> Array | None:
         return None
     unit = design / np.where(lengths > 0, lengths, 1.0)
     weights, floor = np.ones(unit.shape[1]), 1.0
+    began = clock.now()
     for _ in range(MAX_STEPS):
+        if clock.now() > began + (deadline - began) / 3:
+            return None
         clock.spend(STEP_WORK * n * n * unit.shape[1])
         gram = (unit * weights) @ unit.T
         gram[np.diag_indices(n)] += 1e-13 * float(np.trace(gram)) / n
