@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from splinework.formula.enclosures import chosen, compared, continuous, enclose
-from splinework.formula.intervals import Interval
+from splinework.formula.intervals import Interval, intersect, reciprocal
 
 LOW, HIGH = np.array([0.0, 1.0, 1.0, 2.0, 0.0, 1.0]), np.array([1.0, 1.0, 2.0, 3.0, 3.0, 1.5])
 """Boxes that lie before, at, behind and around the point 1, some of them touching it."""
@@ -125,3 +125,17 @@ def test_a_formula_is_continuous_on_many_boxes_where_it_is_on_each(text, defined
     assert [continuous(text, box(0, end)) for end in high] == defined
     assert continuous(text, {"x": (low, high)}) == all(defined)
     assert all(end.shape == (2,) for end in enclose(text, {"x": (low, high)}))
+
+
+@pytest.mark.parametrize("end", [1e-3, 0.5, 1.0, 2.0])
+def test_the_reciprocal_of_an_interval_that_ends_at_a_zero_of_either_sign_is_a_half_line(end):
+    for zero in (0.0, -0.0):
+        right = reciprocal(Interval(np.array([zero]), np.array([end])))
+        left = reciprocal(Interval(np.array([-end]), np.array([zero])))
+        assert (left.lo, right.hi) == (-np.inf, np.inf)
+        assert 0 < right.lo <= 1 / end <= -left.hi + 1e-12
+
+
+def test_the_intersection_of_intervals_that_touch_is_their_point():
+    found = intersect(Interval(*np.array([[0.0], [1.0]])), Interval(*np.array([[1.0], [2.0]])))
+    assert (found.lo, found.hi) == (1.0, 1.0)

@@ -41,7 +41,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     f"{_VERIFY}/integer.py": (f"{_LAWS}/test_integer.py",),
     f"{_VERIFY}/tree.py": (f"{_LAWS}/test_forged.py",),
     "src/splinework/formula/enclosures.py": ("tests/formula/test_enclosures.py", f"{_LAWS}/test_intervals.py"),
-    "src/splinework/formula/intervals.py": (f"{_LAWS}/test_rounding.py", f"{_LAWS}/test_intervals.py"),
+    "src/splinework/formula/intervals.py": (
+        "tests/formula/test_enclosures.py",
+        f"{_LAWS}/test_rounding.py",
+        f"{_LAWS}/test_intervals.py",
+    ),
     "src/splinework/train/uncertainty.py": ("tests/train/test_uncertainty.py",),
     "src/splinework/train/journal.py": ("tests/train/test_journal.py",),
     "src/splinework/splines/cones.py": ("tests/splines/test_cones.py",),
