@@ -1,4 +1,4 @@
-"""What every table is held to, and the results of an experiment as Markdown: the table, the checks, the environment."""
+"""The results of an experiment as Markdown (table, checks, environment), and the two checks that all tables share."""
 
 from __future__ import annotations
 
