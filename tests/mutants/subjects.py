@@ -20,7 +20,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     f"{_CHECKED}/formulas.py": (f"{_MEANING}/test_bundles.py", f"{_MEANING}/test_meaning.py"),
     f"{_CHECKED}/edges.py": (f"{_MEANING}/test_edges.py", f"{_LAWS}/test_enclosures.py"),
-    f"{_CHECKED}/layers.py": (f"{_MEANING}/test_edges.py", f"{_MEANING}/test_meaning.py", f"{_LAWS}/test_enclosures.py"),
+    f"{_CHECKED}/layers.py": (
+        f"{_MEANING}/test_edges.py",
+        f"{_MEANING}/test_meaning.py",
+        f"{_LAWS}/test_enclosures.py",
+    ),
     f"{_CHECKED}/models.py": (f"{_LAWS}/test_enclosures.py", f"{_LAWS}/test_checker.py"),
     f"{_CHECKED}/points.py": (f"{_MEANING}/test_meaning.py",),
     f"{_CHECKED}/forms.py": (f"{_LAWS}/test_checker.py", f"{_LAWS}/test_verify.py"),
