@@ -89,7 +89,7 @@ class _Curve:
 
     def __call__(self, x: Range) -> FunctionRanges:
         found = self.series(variable(x, 2))
-        return FunctionRanges(*(found.derivative(r) for r in range(3)), self.sound(x))
+        return FunctionRanges(found.derivative(0), found.derivative(1), found.derivative(2), self.sound(x))
 
 
 def _of_u(slope: Callable[[RangeSeries], RangeSeries]) -> Callable[[RangeSeries], Callable[[Any], RangeSeries]]:
