@@ -16,7 +16,8 @@ inline ivec all_bits(integer x) { return x - ivec{}; }
 constexpr double to_integer = 6755399441055744.0;  // 1.5 * 2^52: adding it leaves the nearest whole number in the low bits
 
 inline vec log_of(vec x) {
-    const ivec raw = bits(x);
+    const ivec valid = x > all(1e-300) && x < all(1e300);
+    const ivec raw = bits(valid ? x : all(1.0));  // the bits of NaN would overflow below
     const ivec high = (raw + all_bits(0x3ff0000000000000LL - 0x3fe6a09e667f3bcdLL)) & all_bits(0x7ff0000000000000LL);
     const ivec exponent = (high >> 52) - all_bits(1023);
     const vec m = number(raw - (exponent << 52));  // within [sqrt(1/2), sqrt(2))
@@ -27,7 +28,7 @@ inline vec log_of(vec x) {
     p = p * t + all(1.0 / 13), p = p * t + all(1.0 / 11), p = p * t + all(1.0 / 9), p = p * t + all(1.0 / 7);
     p = p * t + all(1.0 / 5), p = p * t + all(1.0 / 3), p = p * t + all(1.0);
     const vec found = all(2.0) * s * p + e * all(0.693147180559945309417);
-    return x > all(1e-300) && x < all(1e300) ? found : all(__builtin_nan(""));
+    return valid ? found : all(__builtin_nan(""));
 }
 
 inline vec sin_of(vec x) {
