@@ -238,22 +238,23 @@ class _RegressionSearch:
     def _evolve(self, deadline: float) -> bool:
         """Evolution, seeded by what was found; True where nothing is left to explain."""
         from splinework.interpret.symbolic import evolution, shortening
+        from splinework.interpret.symbolic.screening import populations
 
-        if not evolution.available():
+        if not populations.available():
             return False
         if self.evolution is None:
             first, ends = self.screen.starts[-1], [end.problem for end in self.screen.ends[:1] if end.problem.steps]
             if self.data.scale == "log":
                 ends = [*transformed(first, LOGARITHM), *ends]
             ends = [end for end in ends if 0 < end.size <= first.size]
-            names = [n for n, (_, f) in evolution.FUNCTIONS.items() if self.space.admits(f(symbol("z")))]
+            names = [n for n, (_, f) in populations.FUNCTIONS.items() if self.space.admits(f(symbol("z")))]
             self.evolution = evolution.FormulaEvolution(
                 (first, *with_parts(first, self.space.parts, self.pool.target), *self.plain, *ends),
                 names,
                 self.options.seed + SEEDS_APART * (0 if self.kept is None else self.kept.found.runs),
                 clean=self.screen.is_clean,
                 threads=self.options.jobs or torch.get_num_threads(),
-                powers=[p for p in evolution.POWERS if self.space.admits(symbol("z") ** p)],
+                powers=[p for p in populations.POWERS if self.space.admits(symbol("z") ** p)],
                 own=evolution.called_back(self.space.library),
             )
         self.on_stage("varying and joining formulas")

@@ -186,10 +186,8 @@ class Experiment(ABC):
         return []
 
     def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
-        """Draws the figure: the numbers of the table, if a subclass has none like the paper's."""
-        from splinework.reproduce.figures import draw_rows
-
-        draw_rows(self.rows(finished), self.rival, figure)
+        """Draws a figure like the paper's; without this method the figure has the numbers of the table."""
+        raise NotImplementedError
 
 
 # ---------------------------------------------------------------------------- how recipes state cells, values, rows and checks

@@ -29,7 +29,10 @@ def save_figure(experiment: Experiment, finished: Sequence[FinishedCell], path: 
 
     with mpl.rc_context({"svg.hashsalt": experiment.name, "font.size": 9, "axes.titlesize": 8, "legend.fontsize": 7}):
         figure = Figure(figsize=SIZE, layout="constrained")
-        experiment.draw(finished, figure)
+        if type(experiment).draw is Experiment.draw:
+            draw_rows(experiment.rows(finished), experiment.rival, figure)
+        else:
+            experiment.draw(finished, figure)
         figure.savefig(path, format="svg", metadata={"Date": None})
 
 

@@ -51,11 +51,11 @@ class PenalisedSolution:
     """The solution at penalties `(P,)`.
 
     Attributes:
-        equations: What is solved.
+        equations: The normal equations.
         penalties: The penalties.
         coefficients: `(P,)`.
         freedom: Effective parameters, the mean not among them.
-        scale: Of a matrix whose diagonal is one rounding costs least: what brings its columns there, `(P,)`.
+        scale: Factors of rows and columns that give the penalised matrix a diagonal of ones, where rounding costs least, `(P,)`.
         factor: The Cholesky factor of the scaled matrix.
         variances: Diagonal of the inverse of the penalised matrix, `(P,)`.
     """
@@ -83,7 +83,8 @@ class PenalisedSolution:
     def root(self) -> Tensor:
         """A root of the inverse of the penalised matrix, `(P, P)`."""
         unit = torch.eye(len(self.factor)).to(self.factor)
-        return self.scale[:, None] * torch.linalg.solve_triangular(self.factor, unit, upper=False).T
+        root: Tensor = self.scale[:, None] * torch.linalg.solve_triangular(self.factor, unit, upper=False).T
+        return root
 
     def noise(self, coefficients: Tensor | None = None) -> Tensor:
         """The variance of the noise, by the residuals of these coefficients, or of the solution."""

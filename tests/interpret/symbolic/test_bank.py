@@ -8,7 +8,7 @@ import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from splinework.interpret.symbolic import evolution
+from splinework.interpret.symbolic.screening import populations
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.pool import Pool
@@ -19,7 +19,7 @@ from splinework.kernels import native
 
 pytestmark = pytest.mark.skipif(not native.available(), reason="needs the compiled populations")
 X = symbol("x")
-WORDS = tuple(evolution.FUNCTIONS)
+WORDS = tuple(populations.FUNCTIONS)
 COLUMNS = {"positive": np.linspace(0.3, 2.5, 40), "both signs": np.linspace(-1.5, 2.0, 40)}
 ROUNDING = 1e-7
 """Relative rounding of values that a wave turns a million times."""

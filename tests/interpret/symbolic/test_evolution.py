@@ -13,7 +13,7 @@ from splinework.interpret.symbolic import LIBRARY, clock, evolution, own_functio
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.pool import Pool
-from splinework.interpret.symbolic.screening import initial_problem
+from splinework.interpret.symbolic.screening import initial_problem, populations
 from splinework.kernels import native
 
 pytestmark = pytest.mark.skipif(not native.available(), reason="populations are compiled")
@@ -53,7 +53,7 @@ def test_native_values_and_gradients_are_those_of_the_formula(formula, variant):
     before = native.module().variant()
     native.module().use_variant(variant)
     try:
-        tree = evolution._to_sum(formula, {U: (0, 1.0), V: (1, 1.0)})
+        tree = populations.to_sum(formula, {U: (0, 1.0), V: (1, 1.0)})
         values, rss, gradient = native_values(tree, x, y, root)
         expected = compile_expression(formula, NAMES)(x)
         assert np.abs(values / expected - 1).max() < 1e-12
@@ -72,8 +72,8 @@ def test_native_values_and_gradients_are_those_of_the_formula(formula, variant):
 @pytest.mark.parametrize("formula", FORMULAS, ids=str)
 def test_a_tree_is_the_expression_that_it_was_made_of(formula):
     scales = np.array([4.0, 0.5])
-    tree = evolution._to_sum(formula, {U: (0, 4.0), V: (1, 0.5)})
-    back = evolution._of_sum(tree, (U, V), scales)
+    tree = populations.to_sum(formula, {U: (0, 4.0), V: (1, 0.5)})
+    back = populations.of_sum(tree, (U, V), scales)
     x = rows(seed=1)
     assert np.allclose(compile_expression(back, NAMES)(x), compile_expression(formula, NAMES)(x), rtol=1e-12)
     values, _, _ = native_values(tree, x / scales, np.zeros(len(x)), np.ones(len(x)))
@@ -81,8 +81,8 @@ def test_a_tree_is_the_expression_that_it_was_made_of(formula):
 
 
 def test_functions_without_a_tree_have_none():
-    assert evolution._to_sum(sympy.erf(U) + V, {U: (0, 1.0), V: (1, 1.0)}) is None
-    assert evolution._to_sum(U**V, {U: (0, 1.0), V: (1, 1.0)}) is None
+    assert populations.to_sum(sympy.erf(U) + V, {U: (0, 1.0), V: (1, 1.0)}) is None
+    assert populations.to_sum(U**V, {U: (0, 1.0), V: (1, 1.0)}) is None
 
 
 @pytest.mark.parametrize("formula", [sympy.sin(U + 1.3 / V) * U, sympy.atan(5.0 * U - V) * V + 0.5 * U**2], ids=str)
@@ -110,7 +110,7 @@ def test_the_same_work_gives_the_same_formulas_on_any_number_of_threads():
 
 def test_the_front_has_less_error_with_more_nodes():
     at, _ = problem(FORMULAS[2] + sympy.sin(5.0 * V) * U, rows(200))
-    one = evolution.population(at, ["sin", "log"], 0, 24)
+    one = populations.population(at, ["sin", "log"], 0, 24)
     one.native.run(2e8)
     front = one.native.front()
     assert len(front) > 3
@@ -157,8 +157,8 @@ def test_a_function_that_fails_or_gives_too_few_numbers_ends_a_turn_with_its_err
     for value, error, word in ((fails, ConfigError, "'mine' fails"), (lambda z: z[:3], ValueError, "as many numbers")):
         own = replace(SOFTSIGN, value=value)
         with pytest.raises(error, match=word):
-            evolution.population(at, [], 0, 20, own=[own]).native.run(1e9)
-    kept = evolution.population(at, [], 0, 20, own=[SOFTSIGN])
+            populations.population(at, [], 0, 20, own=[own]).native.run(1e9)
+    kept = populations.population(at, [], 0, 20, own=[SOFTSIGN])
     kept.native.run(1e8)
     assert len(kept.front()) > 1
 
@@ -181,7 +181,7 @@ def test_threads_that_share_a_population_take_turns():
     target = initial_problem(FitTarget(rows(), noise, NAMES))
 
     def found(threads: int) -> list[tuple[int, float, object]]:
-        made = evolution.population(target, ["sin", "exp"], 0, 12).native
+        made = populations.population(target, ["sin", "exp"], 0, 12).native
         with ThreadPoolExecutor(threads) as pool:
             turns = [pool.submit(made.run, 1e7) for _ in range(4)]
             while not all(turn.done() for turn in turns):

@@ -69,7 +69,7 @@ def group_inputs(model: KAN, x: Any, inputs: Sequence[int | str]) -> Edited:
     contributions = parts.sum(1)
     if not bool(contributions.isfinite().all()):
         raise DataError(
-            f"edges of inputs {', '.join(str(i) for i in group)} are not finite on x, so nothing can be said of their sum; "
+            f"edges of inputs {', '.join(str(i) for i in group)} are not finite on x, so their sum has no principal component; "
             "fit the model again, or leave those inputs out."
         )
     centred = contributions - contributions.mean(0)

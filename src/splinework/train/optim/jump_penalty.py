@@ -129,10 +129,10 @@ class JumpPenaltyStepper:
             setattr(self, name, value)
 
     def _trial(self) -> tuple[float, float, float]:
-        """What the model at hand gains, its objective and its squared jumps; hidden grids have followed its activations.
+        """The gain of the trial state, its objective and its squared jumps, after hidden grids have followed its activations.
 
-        A step that gains only on the tails of hidden grids, where edges are straight lines, is none: the next one would begin
-        where splines have no say. Not finite, or not positive, for a step to be refused.
+        A step that gains only on the tails of hidden grids, where edges are straight lines, is refused: the next one would begin
+        beyond the splines. The gain of a refused step is not finite or not positive.
         """
         error, jumps = self._evaluate()
         gained = self.value - (error + self.weight * jumps)

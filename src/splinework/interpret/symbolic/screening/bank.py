@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.interpret.symbolic.evolution import COLUMN, FUNCTIONS, SUM
+from splinework.interpret.symbolic.screening.populations import COLUMN, FUNCTIONS, SUM
 from splinework.interpret.symbolic.library import Array
 
 VALUES: dict[str, Any] = {
@@ -49,7 +49,7 @@ MIN_SPREAD = 1e-9
 """Squared spread of an atom, relative to its squares, below which it is a constant, nearly to rounding."""
 
 Factor = tuple[int, int, float, Any]
-"""A factor of a formula's tree as `evolution.py` has them."""
+"""A factor of a formula's tree as `populations.py` has them."""
 _Found = tuple[tuple[Factor, ...], Array, Any]
 
 
@@ -223,9 +223,9 @@ def _of_two_powers(x: Array, words: Collection[str]) -> Iterator[_Found]:
             if "log" in words:
                 yield (applied("log", (level, parabola)),), np.log(near**2 + 1 / b**2), ("log bump",)
             if "exp" in words:
-                inside = (None, [(-(b**2), _column(2.0)), (2 * b**2 * centre, _column(1.0))])
+                hill = (None, [(-(b**2), _column(2.0)), (2 * b**2 * centre, _column(1.0))])
                 values = np.exp(-(b**2) * (x**2 - 2 * centre * x) - (b * centre) ** 2)
-                yield (applied("exp", inside),), values, ("gauss", b > 3)
+                yield (applied("exp", hill),), values, ("gauss", b > 3)
     for one, two in TWO_POWERS:
         u, v = power_values(x, one), power_values(x, two)
         if u is None or v is None:

@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.interpret.symbolic import clock, evolution
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.bank import (
-    COLUMN,
     FACTORS,
     Atoms,
     Factor,
@@ -26,6 +25,13 @@ from splinework.interpret.symbolic.screening.bank import (
     monomials,
     nested,
     power_values,
+)
+from splinework.interpret.symbolic.screening.populations import (
+    COLUMN,
+    FUNCTIONS,
+    WORK_PER_SECOND,
+    Population,
+    population,
 )
 from splinework.interpret.symbolic.screening.problem import ScreeningProblem
 from splinework.kernels import native
@@ -83,8 +89,8 @@ class Bank:
     @classmethod
     def of(cls, problem: ScreeningProblem, admits: Callable[[Any], bool]) -> "Bank":
         """The atoms of the column of a problem, of what may be used."""
-        words = [n for n, (_, f) in evolution.FUNCTIONS.items() if admits(f(symbol("z")))]
-        column, scales = problem.columns[:, 0], evolution.population(problem, words, 0, MAX_NODES).scales
+        words = [n for n, (_, f) in FUNCTIONS.items() if admits(f(symbol("z")))]
+        column, scales = problem.columns[:, 0], population(problem, words, 0, MAX_NODES).scales
         order = np.argsort(column, kind="stable")
         rows = order[np.unique(np.linspace(0, len(order) - 1, N_ROWS).round().astype(int))]
         x = np.ascontiguousarray(column[rows] / scales[0])
@@ -125,25 +131,25 @@ class CurveSearch:
         self.root = np.sqrt(self.problem.weights[self.bank.rows] / self.problem.weights.mean())
         self.x = self.bank.x
 
-    def _population(self) -> Any:
-        return evolution.population(self.problem, self.bank.words, 0, MAX_NODES, clean=self.clean)
+    def _population(self) -> Population:
+        return population(self.problem, self.bank.words, 0, MAX_NODES, clean=self.clean)
 
     def refined(self, trees: Iterable[Tree]) -> list[Any]:
         """Refined formulas that are worth a fit to all rows; the best of every size are extended later."""
-        population = self._population()
+        refined = self._population()
         for tree in trees:
-            population.native.seed(tree)
-        population.native.run(0.0)  # shortens what is exact
-        clock.spend(population.native.work() / evolution.WORK_PER_SECOND)
-        front = population.front()
+            refined.native.seed(tree)
+        refined.native.run(0.0)  # shortens what is exact
+        clock.spend(refined.native.work() / WORK_PER_SECOND)
+        front = refined.front()
         self.found = sorted([*self.found, *((score, tree) for score, _, tree in front)], key=lambda e: e[0])[:N_SEEDS]
         bar = NEARLY_EXACT**2 if self.clean else math.inf
-        return [population.expression(tree) for _, error, tree in front[:N_OFFERED] if error < bar]
+        return [refined.expression(tree) for _, error, tree in front[:N_OFFERED] if error < bar]
 
     def best(self) -> list[Any]:
         """The best formulas so far, exact or not."""
-        population = self._population()
-        return [population.expression(tree) for _, tree in self.found[:N_OFFERED]]
+        refined = self._population()
+        return [refined.expression(tree) for _, tree in self.found[:N_OFFERED]]
 
     def singles(self, degree: int) -> list[Any]:
         """Single atoms, perhaps times a power of the column."""

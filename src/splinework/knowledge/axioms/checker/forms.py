@@ -57,6 +57,11 @@ def _sines(t: Any) -> Any:
     return (1 - sympy.sin(t.base.args[0]) ** 2) * t.base ** (t.exp - 2)
 
 
+def _symbol(name: str, low: float, high: float) -> sympy.Symbol:
+    signs: dict[str, Any] = {"positive": True} if low > 0 else {"negative": True} if high < 0 else {}
+    return sympy.Symbol(name, real=True, **signs)
+
+
 def _unknown(name: str, *arguments: Any) -> Any:
     return sympy.Function(name, real=True)(*map(_normal, arguments))
 
@@ -162,13 +167,7 @@ class FormView(View):
         self.alike, self.odd = _alike(reading), _odd(reading)
         self.centres = [_centre(reading, i) for i in range(len(self.alike))]
         ends = enumerate(zip(claim.lo.tolist(), claim.hi.tolist(), strict=True))
-        signs = {"positive": lambda low, _: low > 0, "negative": lambda _, high: high < 0}
-        self.x = [
-            self.number(low)
-            if low == high
-            else sympy.Symbol(f"x{i}", real=True, **{sign: True for sign, holds in signs.items() if holds(low, high)})
-            for i, (low, high) in ends
-        ]
+        self.x = [self.number(low) if low == high else _symbol(f"x{i}", low, high) for i, (low, high) in ends]
 
     def number(self, value: float) -> Any:
         if not np.isfinite(value):
