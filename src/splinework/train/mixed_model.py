@@ -83,13 +83,15 @@ class PenalisedSolution:
     def root(self) -> Tensor:
         """A root of the inverse of the penalised matrix, `(P, P)`."""
         unit = torch.eye(len(self.factor)).to(self.factor)
-        return self.scale[:, None] * torch.linalg.solve_triangular(self.factor, unit, upper=False).T
+        root: Tensor = self.scale[:, None] * torch.linalg.solve_triangular(self.factor, unit, upper=False).T
+        return root
 
     def noise(self, coefficients: Tensor | None = None) -> Tensor:
         """The variance of the noise, by the residuals of these coefficients, or of the solution."""
         left = self.equations.residual(self.coefficients if coefficients is None else coefficients)
         free = (self.equations.count - 1 - self.freedom).clamp_min(1.0)
-        return left.clamp_min(MIN_RESIDUAL * self.equations.spread) / free
+        noise: Tensor = left.clamp_min(MIN_RESIDUAL * self.equations.spread) / free
+        return noise
 
     def updated_penalties(
         self,
