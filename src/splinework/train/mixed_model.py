@@ -90,7 +90,8 @@ class PenalisedSolution:
         """The variance of the noise, by the residuals of these coefficients, or of the solution."""
         left = self.equations.residual(self.coefficients if coefficients is None else coefficients)
         free = (self.equations.count - 1 - self.freedom).clamp_min(1.0)
-        return left.clamp_min(MIN_RESIDUAL * self.equations.spread) / free
+        noise: Tensor = left.clamp_min(MIN_RESIDUAL * self.equations.spread) / free
+        return noise
 
     def updated_penalties(
         self,
