@@ -8,11 +8,10 @@ import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from splinework.interpret.symbolic.screening import populations
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.pool import Pool
-from splinework.interpret.symbolic.screening import bank
+from splinework.interpret.symbolic.screening import bank, populations
 from splinework.interpret.symbolic.screening.matching import Bank, CurveSearch, curve_candidates
 from splinework.interpret.symbolic.screening.problem import initial_problem, transformed
 from splinework.kernels import native

@@ -1,8 +1,9 @@
 """Evolution of formulas: a population that is varied, fitted and selected for as long as there is time.
 
-The populations (`screening/populations.py`) live in `csrc/evolution.cpp`: each keeps the best formulas of every size (an archive of elites; Mouret &
-Clune 2015, arXiv 1504.04909), varies one, fits its constants by Levenberg–Marquardt on some of the rows, and begins anew where it
-stalls. Several go on beside each other, each with a seed of its own, so that the answer does not depend on the number of threads.
+The populations (`screening/populations.py`) live in `csrc/evolution.cpp`: each keeps the best formulas of every size (an archive
+of elites; Mouret & Clune 2015, arXiv 1504.04909), varies one, fits its constants by Levenberg–Marquardt on some of the rows, and
+begins anew where it stalls. Several go on beside each other, each with a seed of its own, so that the answer does not depend on
+the number of threads.
 """
 
 import math

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.interpret.symbolic.screening.populations import COLUMN, FUNCTIONS, SUM
 from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.screening.populations import COLUMN, FUNCTIONS, SUM
 
 VALUES: dict[str, Any] = {
     **{name: getattr(np, name) for name in ("exp", "log", "sin", "cos", "tanh", "sinh", "cosh")},

@@ -133,6 +133,7 @@ def _power_of_two(column: Array) -> float:
 def of_sum(
     tree: Any, columns: Sequence[Any], scales: Array, unit: float = 1.0, own: Sequence[LibraryFunction] = ()
 ) -> Any:
+    """The expression of a tree whose columns were divided by scales, times a unit."""
     constant, terms = tree
     parts = [] if constant is None or constant == 0 else [sympy.Float(constant * unit)]
     for coefficient, factors in terms:
@@ -208,5 +209,6 @@ def _to_factor(factor: Any, columns: dict[Any, tuple[int, float]]) -> tuple[floa
 
 
 def scaled(tree: Any, factor: float) -> Any:
+    """The tree of a factor times a sum."""
     constant, terms = tree
     return (None if constant is None else constant * factor, [(c * factor, list(factors)) for c, factors in terms])
