@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from splinework.tabular.ensemble import EnsembleSettings
 from splinework.tabular.hyperparameters import Hyperparameters
+from splinework.tabular.tasks import Classification, Task
 
 N_FOLDS = 6
 MANY_FOLDS, MIN_MANY_ROWS, MAX_MANY_ROWS = 12, 1000, 10_000
-"""Folds of tables of these sizes, and so members: the mean of more starts varies less, and each of them sees more rows. Of fewer
-rows curves and smooth estimates are mostly ahead; of more the training takes long, and a start matters less."""
+"""Folds of a classification of so many rows, and so members: a log loss pays for what one start is too sure of, and the mean of more
+varies less. Of fewer rows curves are mostly ahead; of more a start matters less. A regression gains nothing (docs/log.md)."""
 HIDDEN_NODES = 8
 MIN_INTERACTION_ROWS = 30
 """Rows below which `hidden="auto"` fits no interactions."""
 
 
-def n_members(settings: Hyperparameters, rows: int) -> int:
+def n_members(settings: Hyperparameters, rows: int, task: Task) -> int:
     """Members of each group of the ensemble: as given or one per fold, at most one per row."""
-    usual = MANY_FOLDS if MIN_MANY_ROWS <= rows <= MAX_MANY_ROWS else N_FOLDS
+    many = isinstance(task, Classification) and MIN_MANY_ROWS <= rows <= MAX_MANY_ROWS
+    usual = MANY_FOLDS if many else N_FOLDS
     return min(usual if settings.members == "auto" else int(settings.members), rows)
 
 
@@ -29,7 +31,9 @@ def hidden_layers(settings: Hyperparameters, rows: int, outputs: int) -> tuple[i
     return (max(HIDDEN_NODES, min(2 * HIDDEN_NODES, 2 * outputs)),) if rows >= MIN_INTERACTION_ROWS else ()
 
 
-def ensemble_settings(settings: Hyperparameters, hidden: tuple[int, ...], rows: int) -> EnsembleSettings:
+def ensemble_settings(settings: Hyperparameters, hidden: tuple[int, ...], rows: int, task: Task) -> EnsembleSettings:
     """Settings of the training of an ensemble with these hidden layers."""
     steps = min(settings.max_iter, max(300, min(4 * rows, max(2000, rows // 5))))
-    return EnsembleSettings(hidden, n_members(settings, rows), steps=steps, batch_size=256 if rows <= 10_000 else 512)
+    return EnsembleSettings(
+        hidden, n_members(settings, rows, task), steps=steps, batch_size=256 if rows <= 10_000 else 512
+    )

@@ -71,7 +71,7 @@ def train(
         loss, steps, model = continue_training(start, raw_x, raw_y, w, task, settings.max_iter, seed, log)
         return TrainedNetwork(model, loss, steps, log.history)
     right, generator = task.of_right_labels(), torch.Generator().manual_seed(seed)
-    fold = torch.randperm(len(t), generator=generator) % max(N_FOLDS, n_members(settings, len(t)))
+    fold = torch.randperm(len(t), generator=generator) % max(N_FOLDS, n_members(settings, len(t), right))
     rows, known = (raw_x, raw_y, u, t, w, fold), (groups or (), belongs, names)
     directions = None if signs is None else torch.tensor(signs, dtype=torch.float64)
     job = NetworkFit(*rows, scaling, right, settings, seed, generator, *known, signs=directions)
