@@ -75,11 +75,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         'return ELEMENTARY["exp"](multiply(b, ELEMENTARY["log"](a)[0]))[(-1)]',
     ): "the derivatives of the exponential are itself",
     (
-        "src/splinework/knowledge/axioms/checker/series.py",
-        "share = Range(*(np.array(math.nextafter(1 / math.factorial(r), end)) for end in (0, 2)))",
-        "share = Range(*(np.array(math.nextafter(1 / math.factorial(r), end)) for end in (0, 3)))",
-    ): "the next number towards 2 is that towards 3",
-    (
         "src/splinework/knowledge/axioms/checker/ranges.py",
         "lo = np.where((np.abs(lo) < _SMALL) & ~rises, -_SMALL, np.where(rises, np.maximum(lo, 0), lo))",
         "lo = np.where((np.abs(lo) < _SMALL) & ~rises, -_SMALL, np.where(rises, np.maximum(lo, (-1)), lo))",

@@ -16,6 +16,7 @@ from splinework.reproduce.experiment import SCALES
 from splinework.reproduce.experiments.continual_learning import CENTRES, HALF, peaks, phases
 from splinework.reproduce.experiments.poisson import PROBLEMS, laplacian, solution, source
 from splinework.reproduce.experiments.toys import exponent
+from splinework.reproduce.figures import draw_experiment
 from splinework.reproduce.paper_method import (
     edge_grid_count,
     follow_grids,
@@ -105,7 +106,7 @@ def test_a_small_cell_runs_and_its_results_are_read(name, place):
     assert result
     assert all(map(math.isfinite, numbers))
     finished = [FinishedCell("small", settings, result, 0.1)]
-    one.draw(finished, Figure())
+    draw_experiment(one, finished, Figure())
     assert all(isinstance(check.statement, str) for check in one.checks(finished))
     if settings["method"] != "rates":
         shown = [getattr(row, settings["method"]) for row in one.rows(finished)]

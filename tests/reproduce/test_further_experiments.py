@@ -27,6 +27,7 @@ from splinework.reproduce.experiments.language_model import (
 )
 from splinework.reproduce.experiments.modular_structures import STARTS, SWAPPED, nearest
 from splinework.reproduce.experiments.unsupervised_relations import columns
+from splinework.reproduce.figures import draw_experiment
 from splinework.reproduce.module_training import (
     best_rate,
     count,
@@ -70,7 +71,7 @@ def test_a_small_cell_runs_and_its_results_are_read(name):
     result = json.loads(json.dumps(one.run(settings)))
     assert all(math.isfinite(value) for value in result.values() if isinstance(value, float))
     finished = [FinishedCell("small", settings, result, 0.1)]
-    one.draw(finished, Figure())
+    draw_experiment(one, finished, Figure())
     assert all(isinstance(check.value, str) for check in one.checks(finished))
     assert one.rows(finished)
 

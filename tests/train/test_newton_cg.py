@@ -76,7 +76,7 @@ def test_it_ends_where_levenberg_marquardt_ends(shape, penalties):
                 parameter.add_(0.02 * normal(*parameter.shape, seed=k))
         objective = objective_of(model, x, y, *penalties)
         ends.append(descent(recipe.attach(objective, steps, seeded()), objective, steps)[-1])
-    assert ends[1] == pytest.approx(ends[0], rel=1e-6 if len(shape) == 2 else 0.05)  # flat valleys have no one end
+    assert ends[1] == pytest.approx(ends[0], rel=1e-6 if len(shape) == 2 else 0.1)  # flat valleys have no one end
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])

@@ -307,9 +307,9 @@ def test_options_of_an_estimator_reach_its_fits(monkeypatch):
 
     monkeypatch.setattr(informed_fit, "fit", record)
     seen = []
-    estimator = KANRegressor(monotone=[0, 1], max_iter=4, grid=6, hidden=0, callbacks=seen.append, random_state=3)
+    estimator = KANRegressor(axioms=["convex(x1)"], max_iter=4, grid=6, hidden=0, callbacks=seen.append, random_state=3)
     estimator.fit(X.numpy(), Y.numpy(), sample_weight=np.linspace(1, 2, 60))
-    KANRegressor(monotone=[0, 1], max_iter=4, hidden=0, random_state=4).fit(X.numpy(), Y.numpy())
+    KANRegressor(axioms=["convex(x1)"], max_iter=4, hidden=0, random_state=4).fit(X.numpy(), Y.numpy())
     one, other = found
     assert (one.steps, one.grids, other.grids, one.degree) == (4, None, "auto", "keep")
     assert seen

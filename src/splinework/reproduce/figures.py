@@ -29,11 +29,16 @@ def save_figure(experiment: Experiment, finished: Sequence[FinishedCell], path: 
 
     with mpl.rc_context({"svg.hashsalt": experiment.name, "font.size": 9, "axes.titlesize": 8, "legend.fontsize": 7}):
         figure = Figure(figsize=SIZE, layout="constrained")
-        if type(experiment).draw is Experiment.draw:
-            draw_rows(experiment.rows(finished), experiment.rival, figure)
-        else:
-            experiment.draw(finished, figure)
+        draw_experiment(experiment, finished, figure)
         figure.savefig(path, format="svg", metadata={"Date": None})
+
+
+def draw_experiment(experiment: Experiment, finished: Sequence[FinishedCell], figure: Figure) -> None:
+    """Draws the figure of an experiment, or the numbers of its table if it has none of its own."""
+    if type(experiment).draw is Experiment.draw:
+        draw_rows(experiment.rows(finished), experiment.rival, figure)
+    else:
+        experiment.draw(finished, figure)
 
 
 def draw_rows(rows: Sequence[ComparisonRow], rival: str, figure: Figure) -> None:

@@ -20,7 +20,7 @@ from torch import Tensor
 from splinework.tabular.design import DesignMatrix
 from splinework.tabular.multinomial import solve_classes
 from splinework.tabular.tasks import Multiclass, Task
-from splinework.train.mixed_model import NormalEquations, PenalisedSolution
+from splinework.train.mixed_model import MixedModelEquations, PenalisedSolution
 
 MAX_ROUNDS = 30
 """Iterations of the fixed point; on most tables far fewer suffice."""
@@ -256,7 +256,7 @@ class _AdditiveSolver:
             if adaptive and moved <= STEP_TOLERANCE * state.coefficients.abs().amax():
                 break
 
-    def normal(self, state: AdditiveFit, j: int) -> NormalEquations:
+    def normal(self, state: AdditiveFit, j: int) -> MixedModelEquations:
         """The normal equations of output j at the present outputs."""
         if self.task.is_quadratic:
             return self._fixed[j]
@@ -271,7 +271,7 @@ class _AdditiveSolver:
         return normal
 
     @cached_property
-    def _fixed(self) -> list[NormalEquations]:
+    def _fixed(self) -> list[MixedModelEquations]:
         """The equations of every output of least squares, which stay the same."""
         return self._equations(self.y, self.weights, self._own_products)
 
@@ -280,13 +280,15 @@ class _AdditiveSolver:
         """Means and cross products of the columns with the rows' own weights."""
         return self.products or self.design.about_mean(self.weights)
 
-    def _equations(self, targets: Tensor, weights: Tensor, products: tuple[Tensor, Tensor]) -> list[NormalEquations]:
+    def _equations(
+        self, targets: Tensor, weights: Tensor, products: tuple[Tensor, Tensor]
+    ) -> list[MixedModelEquations]:
         levels = (weights @ targets) / weights.sum()
         off = targets - levels
         moments, spreads = self.design.moments(weights[:, None] * off), weights @ off**2
         count = int((self.weights > 0).sum())
         return [
-            NormalEquations(count, *products, level, moment, spread)
+            MixedModelEquations(count, *products, level, moment, spread)
             for level, moment, spread in zip(levels, moments.T, spreads, strict=True)
         ]
 

@@ -8,7 +8,7 @@ from splinework.tabular.tasks import Classification, Task
 
 N_FOLDS = 6
 MANY_FOLDS, MIN_MANY_ROWS, MAX_MANY_ROWS = 12, 1000, 10_000
-"""Folds of a classification of so many rows, and so members: a log loss pays for what one start is too sure of, and the mean of
+"""Folds of a classification of this size, and so members: a log loss pays for what one start is too sure of, and the mean of
 more varies less. Of fewer rows curves are mostly ahead; of more a start matters less. A regression gains nothing."""
 HIDDEN_NODES = 8
 MIN_INTERACTION_ROWS = 30

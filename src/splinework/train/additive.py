@@ -34,7 +34,7 @@ from splinework.train.curve import (
 )
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples
-from splinework.train.mixed_model import NormalEquations, PenalisedSolution, restricted_fit
+from splinework.train.mixed_model import MixedModelEquations, PenalisedSolution, restricted_fit
 from splinework.train.smoothing import penalty_matrices
 
 DEGREES, MIN_RESOLUTION, MAX_RESOLUTION = (3, 5), 5, 320
@@ -221,7 +221,7 @@ def _cross_validated(
     return left_out, float(torch.maximum(generalised, torch.log(weights @ left_out.square() + floor)).sum())
 
 
-def _equations(design: CurveCoordinates, u: Tensor, t: Tensor, weights: Tensor) -> list[NormalEquations]:
+def _equations(design: CurveCoordinates, u: Tensor, t: Tensor, weights: Tensor) -> list[MixedModelEquations]:
     """The normal equations of every output; the functions have their means taken off already."""
     level = weights @ t / weights.sum()
     off = t - level
@@ -232,7 +232,7 @@ def _equations(design: CurveCoordinates, u: Tensor, t: Tensor, weights: Tensor) 
         moments += weighted.T @ off[at]
     count, centre = int((weights > 0).sum()), gram.new_zeros(design.width)
     return [
-        NormalEquations(count, centre, gram, *parts)
+        MixedModelEquations(count, centre, gram, *parts)
         for parts in zip(level, moments.T, weights @ off.square(), strict=True)
     ]
 
@@ -255,7 +255,7 @@ def _criterion(
     return min(tried, key=lambda each: each[0])
 
 
-def _solve(design: CurveCoordinates, equations: NormalEquations, strengths: Tensor) -> PenalisedSolution:
+def _solve(design: CurveCoordinates, equations: MixedModelEquations, strengths: Tensor) -> PenalisedSolution:
     """The fixed point of the strengths `(2, d)` of one output, starting from given ones."""
     blocks = design.variances
     return restricted_fit(equations, blocks, strengths.flatten()[blocks], MIN_STRENGTH, MAX_STRENGTH)

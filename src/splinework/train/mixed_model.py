@@ -22,7 +22,7 @@ MIN_RESIDUAL = 1e-30
 
 
 @dataclass(frozen=True)
-class NormalEquations:
+class MixedModelEquations:
     """Normal equations of weighted least squares about the means.
 
     Attributes:
@@ -60,7 +60,7 @@ class PenalisedSolution:
         variances: Diagonal of the inverse of the penalised matrix, `(P,)`.
     """
 
-    equations: NormalEquations
+    equations: MixedModelEquations
     penalties: Tensor
     coefficients: Tensor
     freedom: Tensor
@@ -69,7 +69,7 @@ class PenalisedSolution:
     variances: Tensor
 
     @classmethod
-    def of(cls, equations: NormalEquations, penalties: Tensor) -> PenalisedSolution:
+    def of(cls, equations: MixedModelEquations, penalties: Tensor) -> PenalisedSolution:
         """Solves the equations."""
         scale = (equations.gram.diagonal() + penalties).rsqrt()
         matrix = equations.gram * scale[:, None] * scale
@@ -120,7 +120,7 @@ class PenalisedSolution:
 
 
 def restricted_fit(
-    equations: NormalEquations, blocks: Tensor, penalties: Tensor, least: float, most: float
+    equations: MixedModelEquations, blocks: Tensor, penalties: Tensor, least: float, most: float
 ) -> PenalisedSolution:
     """The fixed point: least squares whose penalties are of the largest restricted likelihood.
 

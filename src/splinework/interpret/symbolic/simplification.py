@@ -31,7 +31,7 @@ SHORT_DIGITS = 6
 MIN_FACTORED_TERMS, MAX_FACTORED_TERMS = 3, 16
 """Terms of the sums that are factored and nested."""
 MAX_ORDERED = 3
-"""Columns of a sum that is nested by each of them first, in every order."""
+"""Columns of a sum that is nested by each of them first, in every order, and of a fraction that is taken apart in each."""
 SURE = 20.0
 """Multiple of a time limit that is waited where work is counted, so that the load of the machine does not matter."""
 MAX_TOGETHER_NODES = 60
@@ -145,7 +145,7 @@ def _forms(expression: Any) -> list[Any]:
     if node_count(expression) <= MAX_TOGETHER_NODES:
         steps += [sympy.together, lambda e: sympy.powsimp(sympy.factor_terms(sympy.together(e)))]
         if not expression.atoms(sympy.Float):
-            steps += [sympy.cancel, sympy.factor, _with_completed_powers]
+            steps += [sympy.cancel, sympy.factor, _with_completed_powers, _with_partial_fractions]
     found = [expression]
     for step in steps:
         try:
@@ -153,6 +153,12 @@ def _forms(expression: Any) -> list[Any]:
         except (sympy.PolynomialError, NotImplementedError, ValueError, TypeError, ZeroDivisionError, RecursionError):
             continue  # not applicable to this expression
     return found
+
+
+def _with_partial_fractions(expression: Any) -> Any:
+    """The shortest of the expression's partial fractions in each of its columns."""
+    symbols = sorted(expression.free_symbols, key=str)[:MAX_ORDERED]
+    return min((sympy.apart(expression, symbol) for symbol in symbols), key=node_count, default=expression)
 
 
 def _with_hyperbolic_functions(expression: Any) -> Any:

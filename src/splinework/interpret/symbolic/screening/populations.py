@@ -2,7 +2,7 @@
 
 Formulas are sums of terms `c T`, terms are products of factors, and a factor is a column, a function of a sum or a sum, to a
 power: `(constant or None, [(coefficient, [(kind, column, power, sum or None), …]), …])`. `csrc/evolution.cpp` varies and fits
-them; functions that are not compiled are called back for, 64 rows at a time.
+them (an archive of elites; Mouret & Clune 2015); functions that are not compiled are called back for, 64 rows at a time.
 """
 
 import math

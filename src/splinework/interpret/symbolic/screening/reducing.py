@@ -1,4 +1,7 @@
-"""Repeated reductions of a problem, each verified by a fit with one column less, until nothing more can be taken away."""
+"""Repeated reductions of a problem, each verified by a fit with one column less, until nothing more can be taken away.
+
+A solution g of a smaller problem gives `f = wrap(g)`, as in the recursion of AI Feynman (Udrescu & Tegmark 2020).
+"""
 
 from collections.abc import Callable, Iterator
 
