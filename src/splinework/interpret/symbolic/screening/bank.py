@@ -1,9 +1,9 @@
 """The bank: small expressions of one column on grids of their numbers, with which every curve is compared.
 
 An atom is a function of a sum of powers of the column, `F(Σ c x^p)^r`, perhaps to a power itself, or a power of such a sum. Its
-values are kept on some rows; a free scale and shift outside are eliminated by least squares (variable projection; Golub & Pereyra
-1973), numbers inside stand on a grid whose neighbours a few steps of Levenberg–Marquardt reach. The grid of a kind is as coarse as these steps allow, which is what bounds its size: some
-thousand atoms, so that all pairs of them are compared in about a second.
+values are kept on some rows; a free scale and shift outside are eliminated by least squares (Golub & Pereyra 1973), numbers
+inside stand on a grid whose neighbours a few steps of Levenberg–Marquardt reach. The grid of a kind is as coarse as these steps
+allow, which is what bounds its size: some thousand atoms, so that all pairs of them are compared in about a second.
 """
 
 import itertools
