@@ -87,7 +87,9 @@ def _network(seed: int, draw: np.random.Generator, budget: float, report: Report
             value = float(target.values(np.array([[claim.counterexample[name] for name in target.names]]))[0])
             end = float(trial.text.partition("=")[2].rstrip(")"))
             off = value - end if "lower" in trial.text else end - value
-            if not off <= trial.rounding or not abs(off - float(claim.value)) <= 1e-9 * (1 + abs(value)):
+            stated = float(claim.value)
+            same = abs(off - stated) <= 1e-9 * (1 + abs(value)) if np.isfinite(value) else not np.isfinite(stated)
+            if off > trial.rounding or not same:
                 report.failures.append(f"{about} is refuted, but its value at the point is {value}")
     _certificate(f"seed {seed}, network", target.model, found, draw, report)
     for trial, claim in zip(known, found.claims, strict=True):

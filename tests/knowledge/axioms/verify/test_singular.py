@@ -6,7 +6,9 @@ import torch
 
 import splinework as sw
 from splinework.errors import ConfigError
+from splinework.knowledge.axioms.checker import check
 from splinework.knowledge.axioms.verify import verify
+from splinework.nn.frame import Frame, FramedKAN
 from tests.attack.formulas import TERMS, Formula, claims_of, drawn, violation
 
 
@@ -40,6 +42,17 @@ def test_where_a_model_is_no_number_nothing_holds_and_the_point_is_told_at_once(
     for claim in found.claims:
         assert claim.value == "nan"
         assert not torch.isfinite(model(torch.tensor([[claim.counterexample["x"]]], dtype=torch.float64))).any()
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_a_pole_on_a_face_refutes_both_bounds_and_the_checker_confirms_them(sign):
+    """The limits have signs, what division by zero gives has none in exact arithmetic: neither is a number."""
+    network = sw.KAN([1, 1], names=["x"], dtype=torch.float64)
+    model = FramedKAN(network, Frame(("x",), (), ("y",), (f"{sign}(2+z1*z1)/(x-1.0)",), ranges=((-1.0, 1.0),)))
+    found = verify(model, ["bounded(lower=-1e6)", "bounded(upper=1e6)"], box={"x": (-1.0, 1.0)}, effort=5.0)
+    assert "refuted" in [claim.status for claim in found.claims]
+    assert check(model, found).valid
+    assert not any("confirmed" in claim.reason for claim in found.claims)
 
 
 def test_a_logarithmic_input_with_a_box_through_zero_is_refuted_at_once():
