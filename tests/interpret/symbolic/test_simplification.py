@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import sympy
 
-from splinework.interpret.symbolic.simplification import run_within
+from splinework.interpret.symbolic.expression import compile_expression, node_count, symbol
+from splinework.interpret.symbolic.simplification import run_within, simplified
 
 X = sympy.Symbol("x", real=True)
 
@@ -28,3 +29,18 @@ def test_what_fails_is_left():
 def test_the_symbols_are_the_same():
     dummy = sympy.Dummy("d")
     assert run_within(30.0, sympy.expand, (X + dummy) * X, otherwise=None) == X**2 + dummy * X
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "most"),
+    [("asin", "sin", 0.5), ("asin", "cos", 1), ("acos", "sin", 0.5), ("acos", "cos", 1), ("atan", "tan", 0.5)],
+)
+def test_inverses_within_one_period_are_written_as_what_they_are(outer, inner, most):
+    u = symbol("a") / 2 - symbol("b")
+    expression = getattr(sympy, outer)(getattr(sympy, inner)(u))
+    rows = np.random.default_rng(0).uniform(-1, 1, (200, 2)) * most * np.pi / 1.5
+    found = simplified(expression, ["a", "b"], rows)
+    assert node_count(found) < node_count(expression) or (found != expression and not found.has(getattr(sympy, inner)))
+    values = [compile_expression(each, ["a", "b"])(rows) for each in (found, expression)]
+    np.testing.assert_allclose(*values, rtol=0, atol=1e-12)
+    assert simplified(expression, ["a", "b"], 1.2 * rows / np.abs(rows).max() * most * np.pi) == expression

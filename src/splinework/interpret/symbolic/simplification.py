@@ -55,7 +55,7 @@ def _shortest(expression: Any, names: Sequence[str], x: Array, allows: Callable[
         symbol(n): sympy.Symbol(n, positive=True) for n, column in zip(names, x.T, strict=True) if column.min() > 0
     }
     back = {new: old for old, new in positive.items()}
-    expression = _without_magnitudes(expression, names, x)
+    expression = _on_rows(expression, names, x)
     rows = x[:: max(len(x) // 64, 1)]
     truth = compile_expression(expression, names)(rows)
     slack = EQUALITY_TOLERANCE * float(np.abs(truth[np.isfinite(truth)]).max(initial=0.0))
@@ -63,7 +63,7 @@ def _shortest(expression: Any, names: Sequence[str], x: Array, allows: Callable[
     for _ in range(2):
         before = best
         for form in _forms(before.xreplace(positive)):
-            candidate = _without_magnitudes(form.xreplace(back), names, x)
+            candidate = _on_rows(form.xreplace(back), names, x)
             if node_count(candidate) < node_count(best) and (allows is None or allows(candidate)):
                 values = compile_expression(candidate, names)(rows)
                 if np.allclose(values, truth, rtol=EQUALITY_TOLERANCE, atol=slack, equal_nan=True):
@@ -116,9 +116,24 @@ def _with_short_decimals(expression: Any) -> Any:
     return expression.xreplace(swaps)
 
 
-def _without_magnitudes(expression: Any, names: Sequence[str], x: Array) -> Any:
-    """The expression without absolute values of terms that have one sign on all rows."""
+_INVERSES: dict[tuple[Any, Any], tuple[float, Callable[[Any], Any]]] = {
+    (sympy.asin, sympy.sin): (math.pi / 2, lambda u: u),
+    (sympy.asin, sympy.cos): (math.pi, lambda u: sympy.pi / 2 - sympy.Abs(u)),
+    (sympy.acos, sympy.sin): (math.pi / 2, lambda u: sympy.pi / 2 - u),
+    (sympy.acos, sympy.cos): (math.pi, sympy.Abs),
+    (sympy.atan, sympy.tan): (math.pi / 2, lambda u: u),
+}
+"""An inverse of a function of u: the largest |u| for which it is simpler, and what it is there."""
+
+
+def _on_rows(expression: Any, names: Sequence[str], x: Array) -> Any:
+    """The expression by what its parts are on all rows: inverses within one period, absolute values of one sign."""
     swaps = {}
+    for part in expression.atoms(*{outer for outer, _ in _INVERSES}):
+        most, inverse = _INVERSES.get((part.func, part.args[0].func), (0.0, None))
+        if inverse is not None and (np.abs(compile_expression(part.args[0].args[0], names)(x)) <= most).all():
+            swaps[part] = inverse(part.args[0].args[0])
+    expression, swaps = expression.xreplace(swaps), {}
     for part in expression.atoms(sympy.Abs):
         values = compile_expression(part.args[0], names)(x)
         if (values >= 0).all():
