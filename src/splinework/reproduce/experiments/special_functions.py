@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, final
 
@@ -49,9 +49,6 @@ class SpecialFunctions(FunctionTable):
     place: ClassVar[str] = "Table 1"
     target: ClassVar[float] = 1 / 3
     quick_every: ClassVar[int] = 5
-    reasons: ClassVar[Mapping[str, str]] = {
-        "kv": "these results are without the fit on [2, 5, 1], which has 3.1e-6 (seed 0)",
-    }
 
     def published(self) -> Sequence[PublishedFunction]:
         return TABLE
