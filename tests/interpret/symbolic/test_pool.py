@@ -50,6 +50,7 @@ def test_a_filter_sees_the_splines_of_what_was_fitted():
     assert all(e.has(SPLINE) and e.free_symbols == {X} for e in seen)
 
 
+@pytest.mark.slow
 def test_formulas_of_a_network_are_proposed_where_nothing_is_recorded():
     model = KAN([2, 2, 1], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     x = 2 * torch.rand(100, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64) - 1
