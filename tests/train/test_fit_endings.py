@@ -158,12 +158,16 @@ def test_an_interrupt_returns_the_best_state(at):
     assert len(result.history) == at
     assert "interrupted" in result.history.notes[-1]
     assert same_state(model, state)
-    best = min(step.rmse_validation for step in result.history)
+    steps = result.history.steps
+    started = [
+        step for step in steps if not step.stage.startswith("start")
+    ]  # starts are compared by the rows of the fit
+    best = min(step.rmse_validation for step in started or [min(steps, key=lambda step: step.rmse_train)])
     held_out = fit(result.model, X, Y, steps=0, progress=False)  # the same rows are held out with the same seed
     assert len(held_out.history) == 0
     order = torch.randperm(80, generator=torch.Generator().manual_seed(0))[:12]
-    # Coarse starts are taken over by the model's own splines, nearly as close: cells that have grown are not those of even grids.
-    assert (result.model(X[order]) - Y[order]).square().mean().sqrt().item() <= best * (1 + 0.05)
+    # Coarse starts are taken over by the model's own splines, which come as close, or closer.
+    assert (result.model(X[order]) - Y[order]).square().mean().sqrt().item() <= best * (1 + 1e-3)
 
 
 def test_any_other_error_of_a_callback_is_the_caller_s():

@@ -1,7 +1,8 @@
 """The abstract experiment: cells that are run one by one, and a table, checks and a figure of their results.
 
-An experiment is a frozen dataclass, the recipe. `cells` lists what is to be run, `run` does one of them, and `rows`, `checks` and
-`draw` read the finished ones. None of them looks at files; `store` and `running` do that.
+An experiment is a frozen dataclass, the recipe. `cells` lists what is to be run, `run` does one of them, and `rows` and `checks`
+read the finished ones, as does `draw` of an experiment with a figure of its own. None of them looks at files; `store` and
+`running` do that.
 """
 
 from __future__ import annotations
@@ -184,10 +185,6 @@ class Experiment(ABC):
     def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
         """Statements about the results besides the two that are made of the rows (`row_checks`)."""
         return []
-
-    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
-        """Draws a figure like the paper's; without this method the figure has the numbers of the table."""
-        raise NotImplementedError
 
 
 # ---------------------------------------------------------------------------- how recipes state cells, values, rows and checks

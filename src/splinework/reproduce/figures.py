@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -22,6 +22,14 @@ WIDE: Final = 50.0
 """Ratio of the largest to the smallest number from which on a scale is logarithmic."""
 
 
+@runtime_checkable
+class ExperimentWithFigure(Protocol):
+    """An experiment that draws a figure like the paper's."""
+
+    def draw(self, finished: Sequence[FinishedCell], figure: Figure) -> None:
+        """Draws the finished cells; some may be missing after an interrupt."""
+
+
 def save_figure(experiment: Experiment, finished: Sequence[FinishedCell], path: Path) -> None:
     """Draws an experiment and writes the figure."""
     import matplotlib as mpl
@@ -35,10 +43,10 @@ def save_figure(experiment: Experiment, finished: Sequence[FinishedCell], path: 
 
 def draw_experiment(experiment: Experiment, finished: Sequence[FinishedCell], figure: Figure) -> None:
     """Draws the figure of an experiment, or the numbers of its table if it has none of its own."""
-    if type(experiment).draw is Experiment.draw:
-        draw_rows(experiment.rows(finished), experiment.rival, figure)
-    else:
+    if isinstance(experiment, ExperimentWithFigure):
         experiment.draw(finished, figure)
+    else:
+        draw_rows(experiment.rows(finished), experiment.rival, figure)
 
 
 def draw_rows(rows: Sequence[ComparisonRow], rival: str, figure: Figure) -> None:

@@ -139,17 +139,18 @@ class JumpPenaltyStepper:
         if not (math.isfinite(gained) and gained > 0):
             return gained, error, jumps
         layers, u = self.model.kan_layers, self.objective.activations()
-        before, values = [(layer, layer.basis, layer.grid) for layer in layers], self.parameters.read(self.model)
+        values = self.parameters.read(self.model)
+        before = [(layer, layer.basis, layer.grid, layer.edge_coefficients().clone()) for layer in layers]
         extend_grids(self.model, u, near=0.0)
-        if all(layer.grid is grid for layer, _, grid in before):
+        if all(layer.grid is grid for layer, _, grid, _ in before):
             return gained, error, jumps
         self._take_grids()
         followed, followed_jumps = self._evaluate()
         gained_then = self.value - (followed + self.weight * followed_jumps)
         if math.isfinite(gained_then) and gained_then > 0:
             return gained_then, followed, followed_jumps
-        for layer, basis, grid in before:
-            layer.replace_grid(basis, grid, layer.edge_coefficients())
+        for layer, basis, grid, coefficients in before:  # also those that are frozen
+            layer.replace_grid(basis, grid, coefficients)
         self._take_grids()
         self.parameters.write(self.model, values)
         return -math.inf if strays(self.model, u) else gained, error, jumps
