@@ -13,8 +13,8 @@ from splinework.train.additive_network import may_hold_curves, put_curves
 from splinework.train.between_rows import blending_share
 from splinework.train.curve import MAX_MARGIN, grid_range
 from splinework.train.data_split import Samples
+from splinework.train.process_teacher import ProcessTeacher
 from splinework.train.smoothing import penalty_matrices
-from splinework.train.teacher import ProcessTeacher
 
 
 def spread_of(values):

@@ -7,7 +7,8 @@ from scipy.special import j0
 
 import splinework as sw
 from splinework.splines.bases import BSpline
-from splinework.train.curve import PENALISED_DERIVATIVE, PenalisedSpline, _penalty_rows
+from splinework.train.curve import PENALISED_DERIVATIVE, PenalisedSpline, _penalty_rows, smooth_curve
+from splinework.train.data_split import Samples
 
 
 def spread_of(values):
@@ -83,6 +84,31 @@ def test_waves_under_noise_are_smoothed_not_missed(name, noise):
     fresh = np.linspace(x.min(), x.max(), 3001)[:, None]
     error = model(torch.from_numpy(fresh)).detach().numpy() - truth(fresh)
     assert spread_of(error) < 0.5 * noise * spread_of(truth(fresh))
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.2])
+@pytest.mark.parametrize("shape", [[1, 3, 1], [1, 4, 5, 1], [1, [3, 2], 1]])
+def test_hidden_nodes_change_nothing_for_one_input(shape, noise):
+    rng = np.random.default_rng(7)
+    x = rng.uniform(-1, 1, (60, 1))
+    y = np.sin(12 * x) + noise * rng.normal(size=x.shape)
+    fresh = torch.linspace(-1.5, 1.5, 400, dtype=torch.float64)[:, None]  # beyond the rows, too
+    plain, deep = (sw.fit(sw.KAN(each), x, y, progress=False).model for each in ([1, 1], shape))
+    scale = float(plain(fresh).detach().abs().max())
+    assert float((plain(fresh) - deep(fresh)).detach().abs().max()) < 1e-9 * scale
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+def test_of_few_noisy_rows_a_process_knows_more_than_cross_validation(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-1, 1, (40, 1))
+    y = np.sin(4 * (x + 1.2) ** 2) + 0.1 * rng.normal(size=x.shape)
+    fresh = torch.linspace(float(x.min()), float(x.max()), 1000, dtype=torch.float64)[:, None]
+    rows = Samples(torch.from_numpy(x), torch.from_numpy(y), None)
+    spline = smooth_curve(sw.KAN([1, 1], dtype=torch.float64), rows)
+    model = sw.fit(sw.KAN([1, 1]), x, y, progress=False).model
+    errors = [spread_of(f(fresh).detach().numpy() - np.sin(4 * (fresh.numpy() + 1.2) ** 2)) for f in (model, spline)]
+    assert errors[0] < 0.8 * errors[1]
 
 
 def test_outputs_have_their_own_smoothness_and_rows_of_weight_zero_do_not_count():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,9 @@ def environment() -> dict[str, Any]:
     }
 
 
+@cache
 def package_version() -> str:
-    """The version of this package."""
+    """The version of this package, read once: a list of all experiments asks for it thousands of times."""
     return version("splinework")
 
 

@@ -21,18 +21,18 @@ from splinework.interpret.edit.pruning import without_weak
 from splinework.nn.network import KAN
 from splinework.tabular.ensemble import ProgressCallback
 from splinework.train.additive import SumOfCurves, additive_fit, is_estimable
-from splinework.train.additive_network import take_curves
+from splinework.train.additive_network import put_curves, take_curves
 from splinework.train.between_rows import N_COMPARED_POINTS, new_points
 from splinework.train.callbacks import Step, StopTraining
 from splinework.train.curve import MIN_ROWS as MIN_CURVE_ROWS
-from splinework.train.curve import set_curves
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples, set_units
 from splinework.train.fitting import fit
 from splinework.train.options import TrainingOptions
 from splinework.train.plan import make_plan
+from splinework.train.process_teacher import ProcessTeacher, estimated_curve
 from splinework.train.run import TrainingRun
-from splinework.train.teacher import ProcessTeacher, teach
+from splinework.train.teacher import teach
 
 MIN_ROWS, MAX_ROWS, MAX_COVARIATES, MAX_TARGETS = 20, 10_000, 20, 4
 """Sizes of the tables for which the rival is fitted."""
@@ -166,7 +166,9 @@ def smooth_estimates(
     if inputs == 1:
         if len(torch.unique(x)) < MIN_CURVE_ROWS or count > MAX_ROWS:
             return []
-        return [SmoothEstimate(unseen(set_curves(model, rows)[1]), objective, None)]
+        curve, left_out, _ = estimated_curve(model, rows, seed)
+        put_curves(model, curve, rows.u)
+        return [SmoothEstimate(unseen(left_out), objective, None)]
     found, curves = [], None
     if is_estimable(objective):
         curves = additive_fit(model, rows)

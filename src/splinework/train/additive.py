@@ -29,7 +29,9 @@ from splinework.train.curve import (
     MAX_SELECTION_ROWS,
     MIN_ROWS,
     ROWS_PER_INTERVAL,
+    CurveEstimate,
     grid_range,
+    spline_network,
     tolerance_of,
 )
 from splinework.train.data_objective import DataObjective
@@ -52,31 +54,18 @@ BLOCK_ENTRIES = 2**22
 
 
 @dataclass(frozen=True)
-class SumOfCurves:
-    """The curves of one or more outputs.
+class SumOfCurves(CurveEstimate):
+    """The curves of several inputs.
 
     Attributes:
-        network: The network `[d, q]` of the curves, in units of the rows.
         strengths: λ and μ of every curve, `(2, d, q)`, relative to the sum of the weighted squared residuals.
-        freedom: Effective parameters of every output, the constant among them.
-        noise: Standard deviation of the noise of every output.
-        left_out: Residual of every row under the curves without it, `(N, q)`.
         roots: For every output a root of the covariance of the coefficients, `(P, P)`, in the coordinates of `design`.
         design: The coordinates.
     """
 
-    network: KAN
     strengths: Tensor
-    freedom: tuple[float, ...]
-    noise: tuple[float, ...]
-    left_out: Tensor
     roots: tuple[Tensor, ...]
     design: CurveCoordinates
-
-    def __call__(self, u: Tensor) -> Tensor:
-        """The sums of the curves `(N, q)` at `u (N, d)`."""
-        found: Tensor = self.network.unit_forward(u)
-        return found
 
     def deviation(self, u: Tensor) -> Tensor:
         """Standard deviations of the sums `(N, q)`, from the posterior of the coefficients; beyond the grid those of its ends."""
@@ -188,11 +177,11 @@ def additive_fit(model: KAN, rows: Samples, max_columns: int = MAX_COLUMNS) -> S
     found = [_solve(design, each, strengths) for each, strengths in zip(equations, best[2].unbind(2), strict=True)]
     noise = tuple(float(each.noise().sqrt()) for each in found)
     return SumOfCurves(
-        _network(model, design, found),
-        _strengths(design, found),
+        _network(layer, design, found),
         tuple(1 + float(each.freedom) for each in found),
         noise,
         _cross_validated(design, found, u, t, weights)[0],
+        _strengths(design, found),
         tuple(size * each.root for size, each in zip(noise, found, strict=True)),
         design,
     )
@@ -271,25 +260,12 @@ def _levels(found: Sequence[PenalisedSolution]) -> Tensor:
     return torch.stack([each.equations.level for each in found])
 
 
-def _network(model: KAN, design: CurveCoordinates, found: Sequence[PenalisedSolution]) -> KAN:
+def _network(like: KANLayer, design: CurveCoordinates, found: Sequence[PenalisedSolution]) -> KAN:
     """The network `[d, q]` of the curves."""
-    basis = design.basis
-    made = KAN(
-        [len(design.grid), len(found)],
-        grid=basis.grid,
-        degree=basis.degree,
-        base="none",
-        dtype=torch.float64,
-        generator=torch.Generator(),
-    ).to(design.grid.device)
-    layer = made.kan_layers[0]
     coefficients = torch.stack([each.coefficients.view(design.means.shape) for each in found], dim=-1)
     values = torch.einsum("ism,imq->isq", design.lift, coefficients)
     values -= torch.einsum("im,imq->iq", design.means, coefficients)[:, None]  # splines sum up to one
-    layer.replace_grid(basis, design.grid, values)
-    assert layer.bias is not None
-    layer.bias.copy_(_levels(found))
-    return made
+    return spline_network(like, design.basis, design.grid, values, _levels(found))
 
 
 def _resolutions(u: Tensor, degree: int, max_columns: int) -> Iterator[int]:

@@ -15,25 +15,61 @@ from splinework.splines import greville
 from splinework.splines.bases import BSpline
 from splinework.train.additive import SumOfCurves, additive_fit, is_estimable
 from splinework.train.coordinates import effective_parameters
-from splinework.train.curve import FREEDOM_COST, is_curve, is_plain_fit
+from splinework.train.curve import FREEDOM_COST, MIN_ROWS, CurveEstimate
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples
+from splinework.train.losses import Squared
 from splinework.train.objective import Objective
 from splinework.train.plan import TrainingPlan
+from splinework.train.process_teacher import MAX_CLEAN_SHARE, estimated_curve
 from splinework.train.refinement import MIN_VALUES_PER_PARAMETER, converge, raise_degrees, refine_grids
 from splinework.train.run import TrainingRun
-from splinework.train.smoothing import Smoothing
+from splinework.train.smoothing import Smoothing, penalty_matrices
 
-MAX_CLEAN_SHARE = 1e-4
-"""Share of the variance left, below which richer splines without penalties are tried, too."""
+N_STRENGTHS = 301
+"""Strengths of a penalty that are compared, ten for each power of ten."""
 MAX_GROWN_ERROR = 0.3
-"""They are taken if their error is below this share of that with penalties: of a smooth function it falls by orders of magnitude,
-of one with kinks hardly, while without penalties nothing holds them between the rows."""
+"""Of clean rows, richer splines without penalties are tried, too, and taken if their error is below this share of that with
+penalties: of a smooth function it falls by orders of magnitude, of one with kinks hardly, while without penalties nothing holds
+them between the rows."""
 
 
 def is_linear(objective: DataObjective, plan: TrainingPlan) -> bool:
-    """Whether a fit is that of one curve or a sum of several: a network without hidden nodes by default settings."""
-    return is_curve(objective, plan) or (is_plain_fit(objective, plan) and is_estimable(objective))
+    """Whether a fit is that of one curve or a sum of several: least squares by default of a network without hidden nodes.
+
+    Whatever its hidden nodes, a network of one input is a curve, unless it goes on from its own numbers, with `starts=1`.
+    """
+    model = objective.model
+    return (
+        plan.smooths == "noisy"
+        and plan.raises
+        and plan.steps is None
+        and type(objective) is DataObjective
+        and isinstance(objective.criterion, Squared)
+        and not objective.penalties
+        and (len(model.kan_layers) == 1 or (model.inputs == 1 and plan.starts != 1))
+        and may_hold_curves(model)
+        and _are_estimable(objective)
+    )
+
+
+def _are_estimable(objective: DataObjective) -> bool:
+    """Whether the rows determine curves."""
+    if objective.model.inputs > 1:
+        return is_estimable(objective)
+    return objective.spread > 0 and len(torch.unique(objective.u)) >= MIN_ROWS
+
+
+def estimated_curves(objective: DataObjective) -> SumOfCurves | None:
+    """The curves of several inputs; None where the network cannot be them, or the rows do not determine them."""
+    if not (may_hold_curves(objective.model) and is_estimable(objective)):
+        return None
+    return additive_fit(objective.model, rows_of(objective))
+
+
+def leaves_nothing(curves: CurveEstimate, objective: DataObjective) -> bool:
+    """Whether rows that the curves have not seen are met so well that there is no noise, and nothing else to explain."""
+    return float(curves.left_out.square().mean()) < MAX_CLEAN_SHARE * objective.spread
 
 
 def may_hold_curves(model: KAN) -> bool:
@@ -44,6 +80,7 @@ def may_hold_curves(model: KAN) -> bool:
         and layer.grid_kind == "adaptive"
         and layer.shaping is None
         and layer.bias is not None
+        and layer.functions is None
         and bool((layer.mask != 0).all())
         and all(parameter.requires_grad for parameter in layer.parameters())
         and nodes.sums >= model.outputs
@@ -52,7 +89,7 @@ def may_hold_curves(model: KAN) -> bool:
 
 
 @torch.no_grad()
-def put_curves(model: KAN, curves: SumOfCurves, u: Tensor) -> None:
+def put_curves(model: KAN, curves: CurveEstimate, u: Tensor) -> None:
     """Makes a network the sum of curves: each output passes one node of every hidden layer, and all other edges go.
 
     Args:
@@ -92,9 +129,13 @@ def _reaching(layer: KANLayer, sums: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def fit_additive(run: TrainingRun, objective: DataObjective, plan: TrainingPlan) -> None:
+def fit_linear(run: TrainingRun, objective: DataObjective, plan: TrainingPlan, seed: int) -> None:
     """Fits a network `[d, q]` to rows, of which none need be held out; the result is the best state of the run."""
-    take_curves(run, objective, plan, additive_fit(objective.model, rows_of(objective)))
+    if objective.model.inputs > 1:
+        return take_curves(run, objective, plan, additive_fit(objective.model, rows_of(objective)))
+    curve, left_out, found = estimated_curve(objective.model, rows_of(objective), seed)
+    _take(run, objective, curve, _equivalent_strengths(curve, rows_of(objective), left_out))
+    run.history.decide("grid", found)
 
 
 def rows_of(objective: DataObjective) -> Samples:
@@ -109,15 +150,12 @@ def take_curves(run: TrainingRun, objective: DataObjective, plan: TrainingPlan, 
     Where next to nothing is left, there is no noise to smooth away: then finer grids and higher degrees without penalties are
     tried, too, and stay if generalised cross-validation clearly prefers them.
     """
-    model = copy.deepcopy(objective.model)
-    put_curves(model, curves, objective.u)
-    fitted = replace(objective, model=copy.deepcopy(model), penalties=(_penalty(model, curves),))
-    run.judge_anew(fitted, run.held_out)
-    run.record(fitted, f"curves of {curves.design.basis}")
+    fitted = _take(run, objective, curves, curves.strengths)
     freedom = ", ".join(f"{f:.3g}" for f in curves.freedom)
     run.history.decide("grid", f"{curves.design.basis} by cross-validation: {freedom} effective parameters")
     if fitted.unexplained_share() > MAX_CLEAN_SHARE or run.over:
         return
+    model = copy.deepcopy(fitted.model)
     kept, before = (
         (run.best, run.best_score, run.best_penalties),
         _generalisation_error(run, fitted, sum(curves.freedom)),
@@ -142,6 +180,16 @@ def take_curves(run: TrainingRun, objective: DataObjective, plan: TrainingPlan, 
         )
 
 
+def _take(run: TrainingRun, objective: DataObjective, curves: CurveEstimate, strengths: Tensor) -> DataObjective:
+    """Makes the curves, of which `strengths` are λ and μ, the best state of the run, and returns it."""
+    model = copy.deepcopy(objective.model)
+    put_curves(model, curves, objective.u)
+    fitted = replace(objective, model=model, penalties=(_penalty(model, strengths / objective.t.numel()),))
+    run.judge_anew(fitted, run.held_out)
+    run.record(fitted, f"curves of {curves.network.kan_layers[0].basis}")
+    return fitted
+
+
 def _grown(run: TrainingRun, plain: Objective, plan: TrainingPlan) -> Objective:
     """The curves without penalties, with the degrees and grids that pay."""
     converge(run, plain, plan.method, plan.stage_steps, f"grid {plain.model.kan_layers[0].basis.resolution}")
@@ -157,8 +205,32 @@ def _generalisation_error(run: TrainingRun, objective: Objective, freedom: float
     return math.sqrt(max(objective.loss_value(), 0.0)) / left if left > 0 else math.inf
 
 
-def _penalty(model: KAN, curves: SumOfCurves) -> Smoothing:
-    """The penalty of a mean over rows and outputs of which the curves in a network are the minimum."""
-    strengths = [layer.coefficients.new_zeros(2, layer.inputs, layer.outputs) for layer in model.kan_layers]
-    strengths[0][:, :, : model.outputs] = curves.strengths / curves.left_out.numel()
-    return Smoothing(1.0, tuple(strengths))
+def _penalty(model: KAN, strengths: Tensor) -> Smoothing:
+    """The penalty of the first layer's edges by which a sum of curves is the minimum, from λ and μ `(2, d, q)`."""
+    found = [layer.coefficients.new_zeros(2, layer.inputs, layer.outputs) for layer in model.kan_layers]
+    found[0][:, :, : model.outputs] = strengths
+    return Smoothing(1.0, tuple(found))
+
+
+def _equivalent_strengths(curve: CurveEstimate, rows: Samples, left_out: Tensor) -> Tensor:
+    """λ and μ, `(2, 1, q)`, with which splines would have as many effective parameters as the estimate that they show.
+
+    An estimate follows rows by the share by which their residuals are smaller than without them: that is its freedom, which
+    standard errors rest on. Directions `a` that rows see and `1 - a` that bend keep `Σ a / (a + λ (1 - a))` of it.
+    """
+    layer = curve.network.kan_layers[0]
+    table = layer.table().rows(rows.u, 0)[:, 0]
+    seen = table.T @ (table if rows.weights is None else rows.weights[:, None] * table)
+    bent = penalty_matrices(layer)[0, 0]
+    balance = seen.trace() / bent.trace()
+    size, axes = torch.linalg.eigh(seen + balance * bent)
+    kept = size > 1e-12 * size[-1]
+    axes = axes[:, kept] / size[kept].sqrt()
+    share = torch.linalg.eigvalsh(axes.T @ seen @ axes).clamp(0, 1)
+    counted = torch.ones_like(rows.u[:, :1]) if rows.weights is None else (rows.weights > 0)[:, None].to(rows.t)
+    errors, unseen = counted * (rows.t - curve(rows.u)), counted * left_out
+    free = ((errors * unseen).sum(0) / unseen.square().sum(0).clamp_min(1e-300)).clamp(0, 1)
+    strengths = torch.logspace(-20, 10, N_STRENGTHS, dtype=share.dtype, device=share.device)
+    freedom = (share / (share + strengths[:, None] * (1 - share)).clamp_min(1e-300)).sum(1)
+    nearest = (freedom[:, None] - counted.sum() * (1 - free)).abs().argmin(0)
+    return torch.stack([balance * strengths[nearest], torch.zeros_like(free)])[:, None]

@@ -1,4 +1,4 @@
-"""A network of one input and no hidden node: a spline whose degree, grid and smoothness are chosen by one criterion.
+"""Functions of one input: a spline whose degree, grid and smoothness are chosen by one criterion.
 
 The coefficients minimise `Σ w (y - f(x))² + λ ∫ (d³f/dx³)²` (O'Sullivan 1986; Eilers & Marx 1996) for splines of degree 3 to 9 on
 grids up to a third as fine as the rows; degree, grid and λ are those of the least cross-validation, generalised (Craven & Wahba
@@ -8,10 +8,10 @@ is noise or a wave: a fine grid with a penalty is right for both.
 
 from __future__ import annotations
 
-import copy
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,11 +21,7 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines.bases import BSpline
 from splinework.train.between_rows import reached
-from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples
-from splinework.train.losses import Squared
-from splinework.train.plan import TrainingPlan
-from splinework.train.run import TrainingRun
 
 MAX_MARGIN = 0.05
 """Share of the range of the rows by which a grid goes beyond them at most."""
@@ -44,6 +40,32 @@ MAX_TOLERANCE, MAX_DEVIANCE = 0.01, 2.0
 which is what a parameter costs in twice the log likelihood (Akaike 1974)."""
 LOG_STRENGTHS = np.linspace(-20.0, 6.0, 105)
 """Decimal logarithms of λ that are compared, relative to the ratio of the two quadratic forms."""
+
+
+@dataclass(frozen=True)
+class CurveEstimate(ABC):
+    """One or more outputs that are sums of curves, one per input, with what is known of their errors.
+
+    Attributes:
+        network: The network `[d, q]` of the curves, in units of the rows.
+        freedom: Effective parameters of every output, the constant among them.
+        noise: Standard deviation of the noise of every output.
+        left_out: Residual of every row under the curves without it, `(N, q)`.
+    """
+
+    network: KAN
+    freedom: tuple[float, ...]
+    noise: tuple[float, ...]
+    left_out: Tensor
+
+    def __call__(self, u: Tensor) -> Tensor:
+        """The sums of the curves `(N, q)` at `u (N, d)`."""
+        found: Tensor = self.network.unit_forward(u)
+        return found
+
+    @abstractmethod
+    def deviation(self, u: Tensor) -> Tensor:
+        """Standard deviations of the sums `(N, q)`, from the posterior of the coefficients; beyond the grid those of its ends."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +104,10 @@ class PenalisedSpline:
         square = self.seen.square()
         return square / (square + strengths[:, None] * self.bent.square()).clamp_min(1e-300)
 
+    def root(self, strength: float) -> Tensor:
+        """A root of the covariance of the coefficients `(M, M)`, where the noise has the variance one."""
+        return self.lift / (self.seen.square() + strength * self.bent.square()).clamp_min(1e-300).sqrt()
+
     def coefficients(self, y: Tensor, strength: float) -> Tensor:
         """The spline's coefficients for weighted targets `y (N,)`."""
         damped = self.seen / (self.seen.square() + strength * self.bent.square()).clamp_min(1e-300)
@@ -105,53 +131,37 @@ class Choice:
     score: float
 
 
-def is_curve(objective: DataObjective, plan: TrainingPlan) -> bool:
-    """Whether a fit is that of a curve: least squares of a B-spline network `[1, q]` by default settings."""
-    return is_plain_fit(objective, plan) and objective.model.inputs == 1 and len(torch.unique(objective.u)) >= MIN_ROWS
+@dataclass(frozen=True)
+class SmoothCurve(CurveEstimate):
+    """The spline that was chosen for one or more outputs, with its coefficients.
 
+    Attributes:
+        chosen: Degree, grid and strengths.
+        roots: For every output a root of the covariance of the coefficients, `(M, M)`.
+    """
 
-def is_plain_fit(objective: DataObjective, plan: TrainingPlan) -> bool:
-    """Whether a fit is that of a sum of curves: least squares of a B-spline network `[d, q]` by default settings."""
-    layer = objective.model.kan_layers[0]
-    return (
-        plan.smooths == "noisy"
-        and plan.raises
-        and plan.steps is None
-        and type(objective) is DataObjective
-        and isinstance(objective.criterion, Squared)
-        and not objective.penalties
-        and len(objective.model.kan_layers) == 1
-        and type(layer.basis) is BSpline
-        and layer.grid_kind == "adaptive"
-        and layer.shaping is None
-        and layer.bias is not None
-        and bool((layer.mask != 0).all())
-        and not objective.model.config.nodes[1].products
-    )
+    chosen: Choice
+    roots: tuple[Tensor, ...]
+
+    @torch.no_grad()
+    def deviation(self, u: Tensor) -> Tensor:
+        """Standard deviations `(N, q)` at `u (N, 1)`, from the posterior of the coefficients; beyond the grid of its ends."""
+        layer = self.network.kan_layers[0]
+        low, high = layer.basis.domain(layer.grid)
+        rows = layer.basis.rows(u.clamp(low, high), layer.grid, layer.basis.prepare(layer.grid), 0)[:, 0]
+        return torch.stack([(rows @ root).norm(dim=1) for root in self.roots], dim=1)
 
 
 @torch.no_grad()
-def fit_curve(run: TrainingRun, objective: DataObjective) -> None:
-    """Fits the network's curves to rows, of which none need be held out; the result is the best state of the run."""
-    model = copy.deepcopy(objective.model)
-    chosen, _ = set_curves(model, Samples(objective.u, objective.t, objective.weights))
-    fitted = replace(objective, model=model)
-    run.judge_anew(fitted, run.held_out)
-    run.record(fitted, f"curve of {chosen.basis}")
-    freedom = ", ".join(f"{f:.3g}" for f in chosen.freedom)
-    run.history.decide("grid", f"{chosen.basis} by cross-validation: {freedom} effective parameters")
-
-
-@torch.no_grad()
-def set_curves(model: KAN, rows: Samples) -> tuple[Choice, Tensor]:
-    """Gives a network `[1, q]` the grid and the coefficients of the chosen spline.
+def smooth_curve(model: KAN, rows: Samples) -> SmoothCurve:
+    """Fits the curves of one input.
 
     Args:
-        model: The network, changed in place.
-        rows: The rows in network units.
+        model: A network whose first layer says what the domain of the input is; unchanged.
+        rows: The rows in network units, with at least `MIN_ROWS` values of the input.
 
     Returns:
-        The choice, and the residual of every row under the spline without it, `(N, q)`; of the chosen degree, grid and strength.
+        The curves of the least criterion.
     """
     layer = model.kan_layers[0]
     x, t = rows.u[:, 0], rows.t
@@ -161,18 +171,45 @@ def set_curves(model: KAN, rows: Samples) -> tuple[Choice, Tensor]:
     grid = chosen.basis.make_grid(low, high)
     spline = PenalisedSpline.on(chosen.basis, grid, x, root)
     plain = chosen.basis.rows(x[:, None], grid, chosen.basis.prepare(grid), 0)[:, 0]
-    values = layer.edge_coefficients()
-    table = values.new_zeros(1, chosen.basis.size + values.shape[1] - layer.basis.size, values.shape[2])
-    left_out = torch.empty_like(t)
-    for j, strength in enumerate(chosen.strengths):
-        coefficients = spline.coefficients(root * t[:, j], strength)
-        leverage = spline.left.square() @ spline.filters(t.new_tensor([strength]))[0]
-        left_out[:, j] = (t[:, j] - plain @ coefficients) / (1 - leverage).clamp_min(1e-12)
-        table[0, : chosen.basis.size, j] = coefficients
-    layer.replace_grid(chosen.basis, grid, table)
+    values = torch.stack([spline.coefficients(root * t[:, j], each) for j, each in enumerate(chosen.strengths)], dim=1)
+    errors = t - plain @ values
+    left = (root > 0).sum() - t.new_tensor(chosen.freedom)
+    noise = (root.square() @ errors.square() / left.clamp_min(1)).sqrt()
+    leverage = spline.left.square() @ spline.filters(t.new_tensor(chosen.strengths)).T
+    return SmoothCurve(
+        spline_network(layer, chosen.basis, grid, values[None], t.new_zeros(t.shape[1])),
+        chosen.freedom,
+        tuple(noise.tolist()),
+        errors / (1 - leverage).clamp_min(1e-12),
+        chosen,
+        tuple(size * spline.root(each) for size, each in zip(noise, chosen.strengths, strict=True)),
+    )
+
+
+def spline_network(like: KANLayer, basis: BSpline, grid: Tensor, values: Tensor, bias: Tensor) -> KAN:
+    """A network `[d, q]` of splines alone.
+
+    Args:
+        like: A layer whose edges go on outside their grids as those of the network are to.
+        basis: Degree and number of intervals.
+        grid: Knots `(d, K)`.
+        values: Coefficients `(d, size, q)`.
+        bias: Constants `(q,)`.
+    """
+    made = KAN(
+        [len(grid), len(bias)],
+        grid=basis.grid,
+        degree=basis.degree,
+        base="none",
+        extrapolation=like.extrapolation,
+        dtype=torch.float64,
+        generator=torch.Generator(),
+    ).to(grid.device)
+    layer = made.kan_layers[0]
+    layer.replace_grid(basis, grid, values)
     assert layer.bias is not None
-    layer.bias.zero_()
-    return chosen, left_out
+    layer.bias.copy_(bias)
+    return made
 
 
 def grid_range(layer: KANLayer, u: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,8 +14,7 @@ from typing_extensions import Unpack
 from splinework import notebook_html
 from splinework.errors import ConfigError
 from splinework.nn.network import KAN
-from splinework.train.additive_network import fit_additive, is_linear
-from splinework.train.curve import fit_curve
+from splinework.train.additive_network import fit_linear, is_linear
 from splinework.train.data_objective import DataObjective, JointObjective
 from splinework.train.data_split import DataSplit, Samples, take_rows
 from splinework.train.delivery import Outcome, deliver, working_copy
@@ -206,10 +205,7 @@ def _take_all_steps(
                 everything = rows.together
                 objective = replace(objective, u=everything.u, t=everything.t, weights=everything.weights)
                 run.held_out = None
-            if objective.model.inputs == 1:
-                fit_curve(run, objective)
-            else:
-                fit_additive(run, objective, plan)
+            fit_linear(run, objective, plan, seed)
             return objective, None, True
         if isinstance(objective, DataObjective) and is_teachable(objective, plan, options):
             learned, teacher = run_taught_stages(run, objective, plan, seed)

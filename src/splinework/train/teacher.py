@@ -10,21 +10,21 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from splinework.nn.network import KAN
-from splinework.train.additive import SumOfCurves, additive_fit, is_estimable
-from splinework.train.additive_network import MAX_CLEAN_SHARE, may_hold_curves, rows_of, take_curves
-from splinework.train.between_rows import N_COMPARED_POINTS, agree, blending_share, draw_points, new_points
+from splinework.train.additive_network import estimated_curves, leaves_nothing, rows_of, take_curves
+from splinework.train.between_rows import N_COMPARED_POINTS, agree, draw_points, new_points
+from splinework.train.curve import CurveEstimate
 from splinework.train.data_objective import DataObjective
-from splinework.train.data_split import Samples
-from splinework.train.gaussian_process import MAX_EXACT_ROWS, GaussianProcess, fit_process
+from splinework.train.gaussian_process import MAX_EXACT_ROWS
 from splinework.train.losses import Squared
 from splinework.train.options import TrainingOptions
 from splinework.train.plan import TrainingPlan
+from splinework.train.process_teacher import ProcessTeacher
 from splinework.train.run import TrainingRun
 from splinework.train.smoothing import lacks_judge, smooth_edges
 from splinework.train.stages import extend_margins, run_stages
@@ -43,89 +43,6 @@ TARGET_SHARE = 0.25
 """Share of the teacher's own uncertainty below which following it more closely is not worth while: it adds 3 % to the error."""
 N_STARTS, N_FINAL_STEPS, SETTLES = 4, 30, 0.2
 """Starts of the network, steps after the teacher has seen all rows, and the gain of ten steps below which a stage ends."""
-MAX_SHARE = 0.99
-"""The weight of the process from which on it is alone."""
-MIN_FREE_SHARE = 0.1
-"""Least share of the rows that is left beside the hyperparameters of a process."""
-N_UNCERTAINTY_POINTS = 200
-"""Points at which the teacher's uncertainty is evaluated."""
-
-
-@dataclass(frozen=True)
-class ProcessTeacher:
-    """A Gaussian process per output, in network units, and curves blended with it (stacking, Wolpert 1992).
-
-    The process lives on the CPU, and takes points of any device.
-
-    Attributes:
-        processes: One per output.
-        curves: A sum of curves, or None.
-        share: The weight of the process; one less it is that of the curves.
-    """
-
-    processes: tuple[GaussianProcess, ...]
-    curves: SumOfCurves | None = None
-    share: float = 1.0
-
-    @classmethod
-    def of(
-        cls, rows: Samples, seed: int, curves: SumOfCurves | None = None, earlier: ProcessTeacher | None = None
-    ) -> ProcessTeacher:
-        """The teacher fitted to the rows, blended with the curves by weights from out-of-sample errors.
-
-        Args:
-            rows: The rows.
-            seed: Seed of the sample of rows that hyperparameters are estimated from.
-            curves: A sum of curves, or None.
-            earlier: A teacher fitted to most of these rows, from which the search for hyperparameters goes on.
-        """
-        u, weights = rows.u.cpu(), None if rows.weights is None else rows.weights.cpu()
-        begun = [None] * rows.t.shape[1] if earlier is None else [each.covariance for each in earlier.processes]
-        columns = zip(rows.t.cpu().T, begun, strict=True)
-        alone = cls(tuple(fit_process(u, column, weights=weights, seed=seed, begun=one) for column, one in columns))
-        if curves is None:
-            return alone
-        share = blending_share(alone.left_out, curves.left_out.cpu())
-        return alone if share > MAX_SHARE else cls(alone.processes, curves, share)
-
-    @torch.no_grad()
-    def __call__(self, u: Tensor) -> Tensor:
-        """The posterior means `(N, outputs)`."""
-        means = torch.stack([process(u.cpu()) for process in self.processes], dim=1).to(u.device)
-        return means if self.curves is None else self.share * means + (1 - self.share) * self.curves(u)
-
-    @torch.no_grad()
-    def uncertainty(self, u: Tensor) -> float:
-        """Root mean square of the posterior standard deviations over some of the points, and outputs."""
-        u = u[:N_UNCERTAINTY_POINTS]
-        deviations = torch.stack([process.deviation(u.cpu()) for process in self.processes], dim=1)
-        squares = self.share**2 * deviations.square().mean()
-        if self.curves is not None:
-            squares = squares + ((1 - self.share) * self.curves.deviation(u)).square().mean().cpu()
-        return math.sqrt(float(squares))
-
-    @property
-    def noise(self) -> float:
-        """Root mean square of the outputs' noise, in network units."""
-        return math.sqrt(sum(process.noise**2 for process in self.processes) / len(self.processes))
-
-    @property
-    def left_out(self) -> Tensor:
-        """Residual of every row under the teacher without it, `(N, outputs)`.
-
-        Hyperparameters have seen all rows, which makes those of a process too small: by as much, about, as half a row for each.
-        """
-        errors = torch.stack([process.left_out * _inflation(process) for process in self.processes], dim=1)
-        return errors if self.curves is None else self.share * errors + (1 - self.share) * self.curves.left_out.cpu()
-
-    def __str__(self) -> str:
-        share = max(process.covariance.noise for process in self.processes) ** 0.5
-        text = f"a Gaussian process ({self.processes[0].covariance.family}, noise {100 * share:.2g} % of the spread)"
-        return (
-            text
-            if self.curves is None
-            else f"{100 * self.share:.0f} % {text} and {100 - 100 * self.share:.0f} % curves"
-        )
 
 
 def is_teachable(objective: DataObjective, plan: TrainingPlan, options: TrainingOptions) -> bool:
@@ -166,13 +83,11 @@ def run_taught_stages(
     Returns:
         What the best state has learned from: `curves`, a Gaussian `process` or the `rows`; and the process, where there is one.
     """
-    judge, curves = run.held_out, None
-    if is_estimable(objective) and may_hold_curves(objective.model):
-        curves = additive_fit(objective.model, rows_of(objective))
-        if _share_left(curves.left_out, objective) < MAX_CLEAN_SHARE:
-            take_curves(run, objective, plan, curves)
-            run.history.decide("teacher", "a sum of curves leaves nothing to explain")
-            return "curves", None
+    judge, curves = run.held_out, estimated_curves(objective)
+    if curves is not None and leaves_nothing(curves, objective):
+        take_curves(run, objective, plan, curves)
+        run.history.decide("teacher", "a sum of curves leaves nothing to explain")
+        return "curves", None
     taught, process = _run_process_stages(run, objective, plan, seed, curves)
     learned = "process" if taught else "rows"
     if curves is None or run.over or _is_exact(run, objective):
@@ -191,7 +106,7 @@ def run_taught_stages(
 
 
 def _run_process_stages(
-    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, seed: int, curves: SumOfCurves | None
+    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, seed: int, curves: CurveEstimate | None
 ) -> tuple[bool, ProcessTeacher | None]:
     """Runs the stages of networks that learn from the rows or from a Gaussian process; the run keeps the best state.
 
@@ -286,14 +201,12 @@ def finish(
     """The last steps of a network that learned from a process, or from curves: that learns from all rows, and it from that."""
     assert run.best is not None
     if teacher is None:
-        run.held_out = None
-        take_curves(run, everything, plan, additive_fit(everything.model, rows_of(everything)))
+        run.held_out, curves = None, estimated_curves(everything)
+        assert curves is not None
+        take_curves(run, everything, plan, curves)
         return
     everything, penalties = everything.on(copy.deepcopy(run.best)), run.best_penalties
-    curves = None
-    if is_estimable(everything) and may_hold_curves(everything.model):
-        curves = additive_fit(everything.model, rows_of(everything))
-    knowing = ProcessTeacher.of(rows_of(everything), seed, curves, teacher)
+    knowing = ProcessTeacher.of(rows_of(everything), seed, estimated_curves(everything), teacher)
     points = _points(everything, seed)
     student = replace(everything, u=points, t=knowing(points), weights=None)
     run.judge_anew(student, None)
@@ -307,17 +220,6 @@ def _points(objective: DataObjective, seed: int) -> Tensor:
     """Draws the points that the network learns from: the rows, and others where further rows would lie."""
     count = max(MIN_POINTS, POINTS_PER_PARAMETER * objective.model.parameter_count(active=True))
     return draw_points(objective.u, count, torch.Generator().manual_seed(seed))
-
-
-def _inflation(process: GaussianProcess) -> float:
-    """The factor of a process's left-out residuals that allows for its hyperparameters."""
-    count = len(process.left_out)
-    return math.sqrt(count / max(count - len(process.covariance.values) / 2, MIN_FREE_SHARE * count))
-
-
-def _share_left(errors: Tensor, objective: DataObjective) -> float:
-    """The mean square of errors as a share of the variance of the targets."""
-    return float(errors.square().mean()) / objective.spread
 
 
 def _clearly_less(one: Tensor, other: Tensor) -> bool:

@@ -17,6 +17,7 @@ from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples, set_units
 from splinework.train.losses import Squared
 from splinework.train.options import TrainingOptions
+from splinework.train.process_teacher import ProcessTeacher
 from splinework.train.teacher import (
     MAX_INPUTS,
     MAX_OUTPUTS,
@@ -24,7 +25,6 @@ from splinework.train.teacher import (
     MIN_POINTS,
     MIN_ROWS,
     POINTS_PER_PARAMETER,
-    ProcessTeacher,
 )
 
 

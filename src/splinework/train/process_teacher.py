@@ -1,0 +1,145 @@
+"""Gaussian processes blended with curves: the smooth estimate that networks learn from where rows are few or noisy."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from splinework.nn.network import KAN
+from splinework.train.between_rows import blending_share
+from splinework.train.curve import CurveEstimate, grid_range, smooth_curve
+from splinework.train.data_split import Samples
+from splinework.train.gaussian_process import MAX_EXACT_ROWS, GaussianProcess, fit_process
+
+MAX_SHARE = 0.99
+"""The weight of the process from which on it is alone."""
+MIN_FREE_SHARE = 0.1
+"""Least share of the rows that is left beside the hyperparameters of a process."""
+N_UNCERTAINTY_POINTS = 200
+"""Points at which the teacher's uncertainty is evaluated."""
+MAX_CLEAN_SHARE = 1e-4
+"""Share of the variance left, below which curves have found the function itself, and no other estimate is asked."""
+POINTS_PER_ROW, MIN_CURVE_POINTS, MAX_CURVE_POINTS = 4, 200, 1000
+"""Even points at which a spline of one input learns the mean of a process: as many for each row, within bounds."""
+
+
+@dataclass(frozen=True)
+class ProcessTeacher:
+    """A Gaussian process per output, in network units, and curves blended with it (stacking, Wolpert 1992).
+
+    The process lives on the CPU, and takes points of any device.
+
+    Attributes:
+        processes: One per output.
+        curves: A sum of curves, or None.
+        share: The weight of the process; one less it is that of the curves.
+    """
+
+    processes: tuple[GaussianProcess, ...]
+    curves: CurveEstimate | None = None
+    share: float = 1.0
+
+    @classmethod
+    def of(
+        cls, rows: Samples, seed: int, curves: CurveEstimate | None = None, earlier: ProcessTeacher | None = None
+    ) -> ProcessTeacher:
+        """The teacher fitted to the rows, blended with the curves by weights from out-of-sample errors.
+
+        Args:
+            rows: The rows.
+            seed: Seed of the sample of rows that hyperparameters are estimated from.
+            curves: A sum of curves, or None.
+            earlier: A teacher fitted to most of these rows, from which the search for hyperparameters goes on.
+        """
+        u, weights = rows.u.cpu(), None if rows.weights is None else rows.weights.cpu()
+        begun = [None] * rows.t.shape[1] if earlier is None else [each.covariance for each in earlier.processes]
+        columns = zip(rows.t.cpu().T, begun, strict=True)
+        alone = cls(tuple(fit_process(u, column, weights=weights, seed=seed, begun=one) for column, one in columns))
+        if curves is None:
+            return alone
+        share = blending_share(alone.left_out, curves.left_out.cpu())
+        return alone if share > MAX_SHARE else cls(alone.processes, curves, share)
+
+    @torch.no_grad()
+    def __call__(self, u: Tensor) -> Tensor:
+        """The posterior means `(N, outputs)`."""
+        means = torch.stack([process(u.cpu()) for process in self.processes], dim=1).to(u.device)
+        return means if self.curves is None else self.share * means + (1 - self.share) * self.curves(u)
+
+    @torch.no_grad()
+    def uncertainty(self, u: Tensor) -> float:
+        """Root mean square of the posterior standard deviations over some of the points, and outputs."""
+        u = u[:N_UNCERTAINTY_POINTS]
+        deviations = torch.stack([process.deviation(u.cpu()) for process in self.processes], dim=1)
+        squares = self.share**2 * deviations.square().mean()
+        if self.curves is not None:
+            squares = squares + ((1 - self.share) * self.curves.deviation(u)).square().mean().cpu()
+        return math.sqrt(float(squares))
+
+    @property
+    def noise(self) -> float:
+        """Root mean square of the outputs' noise, in network units."""
+        return math.sqrt(sum(process.noise**2 for process in self.processes) / len(self.processes))
+
+    @property
+    def left_out(self) -> Tensor:
+        """Residual of every row under the teacher without it, `(N, outputs)`.
+
+        Hyperparameters have seen all rows, which makes those of a process too small: by as much, about, as half a row for each.
+        """
+        errors = torch.stack([process.left_out * _inflation(process) for process in self.processes], dim=1)
+        return errors if self.curves is None else self.share * errors + (1 - self.share) * self.curves.left_out.cpu()
+
+    def __str__(self) -> str:
+        share = max(process.covariance.noise for process in self.processes) ** 0.5
+        text = f"a Gaussian process ({self.processes[0].covariance.family}, noise {100 * share:.2g} % of the spread)"
+        return (
+            text
+            if self.curves is None
+            else f"{100 * self.share:.0f} % {text} and {100 - 100 * self.share:.0f} % curves"
+        )
+
+
+@torch.no_grad()
+def estimated_curve(model: KAN, rows: Samples, seed: int) -> tuple[CurveEstimate, Tensor, str]:
+    """The curve of one input: a spline or, if a process knows more of noisy rows, the spline of the mean of both, blended.
+
+    A spline is chosen by cross-validation, which of a few dozen rows may see no wave at all; a process, chosen by its marginal
+    likelihood, may take a kink for noise. Weights from the residuals of rows that neither has seen say how far to follow which.
+
+    Args:
+        model: A network whose first layer says what the domain of the input is; unchanged.
+        rows: The rows in network units, with at least `MIN_ROWS` values of the input.
+        seed: Seed of the sample of rows that hyperparameters of a process are estimated from.
+
+    Returns:
+        The curve, the residual of every row under the estimate without it `(N, q)`, and how it was found.
+    """
+    curve = smooth_curve(model, rows)
+    freedom = ", ".join(f"{f:.3g}" for f in curve.freedom)
+    found = curve, curve.left_out, f"{curve.chosen.basis} by cross-validation: {freedom} effective parameters"
+    counted = torch.ones_like(rows.u[:, 0], dtype=torch.bool) if rows.weights is None else rows.weights > 0
+    known = Samples(rows.u[counted], rows.t[counted], None if rows.weights is None else rows.weights[counted])
+    curve = replace(curve, left_out=curve.left_out[counted])
+    clean = curve.left_out.square().mean(0) < MAX_CLEAN_SHARE * known.t.var(0, correction=0)
+    if bool(clean.all()) or len(known.u) > MAX_EXACT_ROWS:
+        return found
+    teacher = ProcessTeacher.of(known, seed, curve)
+    if teacher.share == 0:
+        return found
+    low, high = grid_range(model.kan_layers[0], rows.u)
+    count = min(max(POINTS_PER_ROW * len(rows.u), MIN_CURVE_POINTS), MAX_CURVE_POINTS)
+    points = low + (high - low) * torch.linspace(0, 1, count, dtype=low.dtype, device=low.device)[:, None]
+    taught = smooth_curve(model, Samples(points, torch.where(clean, curve(points), teacher(points)), None))
+    left_out = rows.t - taught(rows.u)  # rows that do not count are unseen
+    left_out[counted] = torch.where(clean, curve.left_out, teacher.left_out.to(clean.device))
+    return taught, left_out, f"{taught.chosen.basis} for the mean of {teacher}"
+
+
+def _inflation(process: GaussianProcess) -> float:
+    """The factor of a process's left-out residuals that allows for its hyperparameters."""
+    count = len(process.left_out)
+    return math.sqrt(count / max(count - len(process.covariance.values) / 2, MIN_FREE_SHARE * count))
