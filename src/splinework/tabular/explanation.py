@@ -136,11 +136,11 @@ class ExplanationMixin(FunctionMixin):
             NotFittedError: Before a fit.
 
         Example:
-            >>> from sklearn.datasets import load_iris
-            >>> from splinework.tabular import KANClassifier
-            >>> X, y = load_iris(return_X_y=True)
-            >>> KANClassifier(hidden=0, grid=3).fit(X[::2], y[::2]).permutation_importances(X[1::2], y[1::2]).shape
-            (4, 3)
+            >>> from sklearn.datasets import load_diabetes
+            >>> from splinework.tabular import KANRegressor
+            >>> X, y = load_diabetes(return_X_y=True)
+            >>> KANRegressor(hidden=0, grid=3).fit(X[::2], y[::2]).permutation_importances(X[1::2], y[1::2]).shape
+            (10, 3)
         """
         check_fitted(self)
         return permutation_table(self, X, y, repeats, scoring, sample_weight, self._classes is not None, self._seed())
