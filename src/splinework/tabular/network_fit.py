@@ -263,7 +263,8 @@ class NetworkFit:
         weights = self.weights[held]
         rivals: list[tuple[float, int, SmoothEstimate]] = []
         loss, best = mixture.loss, None
-        for found in smooth_estimates(self.raw_x, self.raw_y, self.weights, seed=self.seed, names=self.names):
+        rows = self.raw_x, self.raw_y, self.weights, self.fold
+        for found in smooth_estimates(*rows, seed=self.seed, names=self.names):
             unseen = (found.out_of_fold - self.scaling.y_shift) / self.scaling.y_scale
             losses = self.task.loss(unseen[held], self.t[held])
             own = float(weights @ losses / weights.sum())
