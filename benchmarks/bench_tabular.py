@@ -51,7 +51,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--markdown", action="store_true", help="table, speed: write it into docs/tabular.md")
     made.add_argument("--page", type=Path, default=tables.PAGE, help="the page that --markdown writes into")
     made.add_argument("--seeds", type=numbers, default=list(range(10)), help="labels: of the drawn problems")
-    made.add_argument("--sharp", action="store_true", help="labels: three classes that the columns tell apart nearly always")
+    made.add_argument(
+        "--sharp", action="store_true", help="labels: three classes that the columns tell apart nearly always"
+    )
     made.add_argument("--threads", type=int, default=2, help="speed: of the fit")
     return made
 

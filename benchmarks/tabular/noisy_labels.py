@@ -87,4 +87,6 @@ def run(seeds: list[int], *, is_sharp: bool) -> str:
         accuracy.append(f"{(chosen == truth.argmax(axis=1)).mean():.3f}")
         lines.append((*what, *accuracy, f"{error:.3f}", f"{model.lapse_rates_.sum():.3f}", f"{idle.max():.4f}"))
     head = ("seed", "classes", "columns", "rows", "wrong labels", "accuracy", "of the true rule", "agrees with it")
-    return table((*head, "calibration error", "wrong labels, estimated", "importance of an idle column, at most"), lines)
+    return table(
+        (*head, "calibration error", "wrong labels, estimated", "importance of an idle column, at most"), lines
+    )
