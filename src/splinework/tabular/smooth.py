@@ -197,9 +197,11 @@ def _held_out(
             return []
         seen = Samples(u, t, weights)
         some = None if curves is None else additive_refit(model, seen, curves)
-        own = ProcessTeacher.of(seen, seed, some, teacher)
-        for error, each in zip(errors, (own,) if some is None else (some, own), strict=True):
-            error[held] = rows.t[held] - each(rows.u[held])
+        predictors: list[Callable[[Tensor], Tensor]] = [ProcessTeacher.of(seen, seed, some, teacher)]
+        if some is not None:
+            predictors.insert(0, some)
+        for error, predict in zip(errors, predictors, strict=True):
+            error[held] = rows.t[held] - predict(rows.u[held])
     return errors
 
 
