@@ -188,7 +188,7 @@ def additive_fit(model: KAN, rows: Samples, max_columns: int = MAX_COLUMNS) -> S
 
 @torch.no_grad()
 def additive_refit(model: KAN, rows: Samples, curves: SumOfCurves) -> SumOfCurves:
-    """The sum of curves of some of the rows on splines like those of all, its strengths estimated anew.
+    """The sum of curves of some of the rows on splines like those of all, its strengths estimated again.
 
     Args:
         model: As for `additive_fit`.
