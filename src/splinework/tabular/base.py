@@ -33,7 +33,7 @@ from splinework.tabular.explanation import OF_ONE_NETWORK, ExplanationMixin
 from splinework.tabular.extrapolation import Range, beyond, ranges_of
 from splinework.tabular.fitted import check_fitted
 from splinework.tabular.hyperparameters import Hyperparameters
-from splinework.tabular.informed import InformedFit
+from splinework.tabular.informed import AxiomFit
 from splinework.tabular.inner_network import outputs_of, with_names
 from splinework.tabular.input_table import InputTable, read_input
 from splinework.tabular.known import check_constant, train_known
@@ -211,7 +211,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
         else:
             full = rows if self._classes is None else self._classes.completed(rows)
             if known:
-                job = InformedFit(full, task, settings, seed, names, on_step)
+                job = AxiomFit(full, task, settings, seed, names, on_step)
                 informed = train_known(job, known, columns.groups, columns.owners)
                 certificate, statuses = informed.certificate, informed.statuses
                 found = informed

@@ -120,7 +120,7 @@ class _Size(NamedTuple):
 
 
 @dataclass(frozen=True)
-class InformedFit:
+class AxiomFit:
     """The training of one network under axioms.
 
     Attributes:

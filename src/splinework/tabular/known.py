@@ -17,7 +17,7 @@ from splinework.knowledge.teach.informed import given_rows
 from splinework.nn.network import KAN
 from splinework.tabular.axiom_status import AxiomStatus, axiom_statuses
 from splinework.tabular.column_axioms import ColumnAxiom
-from splinework.tabular.informed import MAX_COMPARED_ROWS, PROOF_EFFORT, InformedFit, InformedNetwork, all_of, box_of
+from splinework.tabular.informed import MAX_COMPARED_ROWS, PROOF_EFFORT, AxiomFit, InformedNetwork, all_of, box_of
 from splinework.tabular.inner_network import Model, with_names
 from splinework.tabular.rows import WeightedRows
 from splinework.tabular.screening import is_wide
@@ -26,7 +26,7 @@ from splinework.tabular.training import train
 
 
 def train_known(
-    job: InformedFit, known: Sequence[ColumnAxiom], groups: Sequence[Sequence[int]], owners: Sequence[int]
+    job: AxiomFit, known: Sequence[ColumnAxiom], groups: Sequence[Sequence[int]], owners: Sequence[int]
 ) -> InformedNetwork:
     """Fits a network under axioms: monotone directions go into the training of all tables, others need one of its own.
 
