@@ -125,7 +125,8 @@ def test_smooth_estimates_of_noise_are_not_better_than_the_mean() -> None:
     fold, weights = torch.arange(80) % 6, torch.ones(80, dtype=torch.float64)
     means = torch.stack([y[fold != k].mean(0) for k in range(6)])[fold]
     for each in smooth_estimates(x, y, weights, fold, seed=0):
-        gains = (means - y).square() - (each.out_of_fold.detach() - y).square()
+        assert not each.out_of_fold.requires_grad
+        gains = (means - y).square() - (each.out_of_fold - y).square()
         assert not is_significant(gains[:, 0], weights)
 
 

@@ -185,6 +185,7 @@ def smooth_estimates(
     return found
 
 
+@torch.no_grad()
 def _held_out(
     model: KAN, rows: Samples, fold: Tensor, seed: int, curves: SumOfCurves | None, teacher: ProcessTeacher
 ) -> list[Tensor]:
