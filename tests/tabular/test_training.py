@@ -11,9 +11,11 @@ from splinework.nn.layer import KANLayer
 from splinework.splines import refine_coefficients
 from splinework.tabular import KANRegressor
 from splinework.tabular.assembly import Standardisation, combined_network
-from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, train_ensemble, wide_network
+from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, train_ensemble, wide_network, with_all_inputs
+from splinework.tabular.grids import layer_of
 from splinework.tabular.hyperparameters import Hyperparameters
-from splinework.tabular.stacking import calibrate, stack
+from splinework.tabular.smooth import smooth_estimates
+from splinework.tabular.stacking import calibrate, is_significant, stack
 from splinework.tabular.tasks import Binary, Multiclass, Regression, Task
 from splinework.tabular.training import train
 
@@ -99,6 +101,33 @@ def test_a_member_never_learns_from_its_fold() -> None:
         ends.append(net.unit_forward(x.float()).detach())
     assert torch.equal(ends[0][:, 1], ends[1][:, 1])
     assert not torch.equal(ends[0][:, 0], ends[1][:, 0])
+
+
+def test_a_network_of_some_inputs_is_one_of_all_inputs_that_ignores_the_others() -> None:
+    generator = torch.Generator().manual_seed(0)
+    layer = KANLayer(5, 1, grid=4, domain=(-3, 3), base="none", dtype=torch.float64)
+    u, inputs, settings = torch.from_numpy(table(inputs=5)), torch.tensor([1, 4]), EnsembleSettings((3, 2), members=2)
+    some = wide_network(layer_of(layer, inputs), u[:, inputs], 1, settings, generator)
+    states = [{n: (1 + k) * v if "coefficients" in n else v for n, v in some.state_dict().items()} for k in range(2)]
+    groups = [DecayGroup(k, torch.zeros(len(u), 1), state, 1, 0.0) for k, state in enumerate(states)]
+    full, spread = with_all_inputs(some, groups, layer, inputs)
+    other = torch.where(torch.isin(torch.arange(5), inputs), u, u.flip(0))
+    for own, group in zip(groups, spread, strict=True):
+        some.load_state_dict(own.state)
+        full.load_state_dict(group.state)
+        for rows in (u, other):
+            assert torch.allclose(full.unit_forward(rows.float()), some.unit_forward(u[:, inputs].float()), atol=1e-6)
+
+
+def test_smooth_estimates_of_noise_are_not_better_than_the_mean() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(80, k, generator=generator, dtype=torch.float64) for k in (8, 1))
+    fold, weights = torch.arange(80) % 6, torch.ones(80, dtype=torch.float64)
+    means = torch.stack([y[fold != k].mean(0) for k in range(6)])[fold]
+    for each in smooth_estimates(x, y, weights, fold, seed=0):
+        assert not each.out_of_fold.requires_grad
+        gains = (means - y).square() - (each.out_of_fold - y).square()
+        assert not is_significant(gains[:, 0], weights)
 
 
 @each_task

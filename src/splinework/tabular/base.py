@@ -33,6 +33,7 @@ from splinework.tabular.explanation import OF_ONE_NETWORK, ExplanationMixin
 from splinework.tabular.extrapolation import Range, beyond, ranges_of
 from splinework.tabular.fitted import check_fitted
 from splinework.tabular.hyperparameters import Hyperparameters
+from splinework.tabular.informed import AxiomFit
 from splinework.tabular.inner_network import outputs_of, with_names
 from splinework.tabular.input_table import InputTable, read_input
 from splinework.tabular.known import check_constant, train_known
@@ -202,8 +203,6 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
         certificate: Certificate | None = None
         statuses: tuple[AxiomStatus, ...] = ()
         found: TrainedNetwork | None = None
-        how: dict[str, Any] = {"task": task, "settings": settings, "seed": seed, "on_step": on_step}
-        how |= {"groups": columns.groups, "owners": columns.owners}
         if is_constant(rows):
             self.model_ = with_names(constant_network(names[0], self._constant(rows)), *names)
             if known:
@@ -212,11 +211,14 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
         else:
             full = rows if self._classes is None else self._classes.completed(rows)
             if known:
-                informed = train_known(full, known, names=names, **how)
+                job = AxiomFit(full, task, settings, seed, names, on_step)
+                informed = train_known(job, known, columns.groups, columns.owners)
                 certificate, statuses = informed.certificate, informed.statuses
                 found = informed
             else:
-                found = train(full.x, full.y, full.weights, start=start, names=names[0], **how)
+                how: dict[str, Any] = {"task": task, "settings": settings, "seed": seed, "on_step": on_step}
+                how |= {"groups": columns.groups, "owners": columns.owners, "names": names[0]}
+                found = train(full.x, full.y, full.weights, start=start, **how)
             if found.kept is not None:
                 columns, kept = columns.keeping(found.kept)
                 rows = replace(rows, x=rows.x[:, kept] if kept else np.zeros((len(rows), 1)))

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from splinework.nn.network import KAN
-from splinework.tabular.ensemble import AdamState, BatchSampler, ProgressCallback
+from splinework.tabular.adam import AdamState, BatchSampler
+from splinework.tabular.ensemble import ProgressCallback
 from splinework.tabular.tasks import Task
 
 LEARNING_RATE = 2e-3

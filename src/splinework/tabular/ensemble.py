@@ -8,15 +8,16 @@ trained and `stacking.py` weighs them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.adam import adam
 
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
+from splinework.tabular.adam import AdamState, BatchSampler
 from splinework.tabular.directions import DirectedNetwork
 from splinework.tabular.tasks import Task
 
@@ -131,6 +132,34 @@ def wide_network(
                 _standardise(edges, h)
                 h = _through(edges, h)
     return net
+
+
+@torch.no_grad()
+def with_all_inputs(
+    net: KAN, groups: Sequence[DecayGroup], layer: KANLayer, inputs: Tensor
+) -> tuple[KAN, list[DecayGroup]]:
+    """A trained network of some inputs, and the states of its groups, with closed edges from all other inputs of a layer."""
+    if len(inputs) == layer.inputs:
+        return net, list(groups)
+    resolutions = [edges.basis.resolution for edges in net.kan_layers]
+    degree, first = net.kan_layers[0].basis.size - resolutions[0], "layers.0."
+    made: dict[str, Any] = {"degree": degree, "domain": (-3.0, 3.0), "dtype": torch.float32}
+    full = KAN([layer.inputs, *net.config.shape[1:]], grid=resolutions, generator=torch.Generator(), **made)
+    blank = full.state_dict()
+
+    def spread(name: str, value: Tensor) -> Tensor:
+        if value.shape == blank[name].shape:
+            return value
+        if name == f"{first}grid":
+            return layer.grid.to(value.dtype)
+        like = torch.zeros_like(blank[name]) if name.startswith(first) else blank[name]
+        return like.index_copy(0, inputs, value)
+
+    def spread_all(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: spread(name, value) for name, value in state.items()}
+
+    full.load_state_dict(spread_all(net.state_dict()))
+    return full, [replace(g, state=None if g.state is None else spread_all(g.state)) for g in groups]
 
 
 def _standardise(edges: KANLayer, h: Tensor) -> None:
@@ -262,49 +291,6 @@ class _SinglePrecisionRows:
         targets = self.y[rows][:, None].expand(offsets.shape)
         slopes = task.slope(outputs.flatten(0, 1), targets.flatten(0, 1)).view(offsets.shape)
         corrections.backward((self.weights[rows, :, None] / len(rows) * slopes).flatten(1))
-
-
-class AdamState:
-    """Adam (Kingma & Ba 2015) on the gradients that parameters have, which it takes from them.
-
-    An optimiser object of torch loads torch's compiler when it is made, which takes longer than many a training here.
-
-    Args:
-        parameters: The tensors that it changes.
-        betas: The shares that the two running means keep.
-    """
-
-    def __init__(self, parameters: Sequence[Tensor], betas: tuple[float, float] = (0.9, 0.999)) -> None:
-        self._parameters, self._betas = list(parameters), betas
-        self._means, self._squares = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
-        self._counts = [torch.zeros(()) for _ in parameters]
-
-    @torch.no_grad()
-    def step(self, rate: float) -> None:
-        """One step of this learning rate."""
-        gradients = [p.grad for p in self._parameters if p.grad is not None]
-        assert len(gradients) == len(self._parameters)
-        beta1, beta2 = self._betas
-        adam(
-            self._parameters, gradients, self._means, self._squares, [], self._counts,
-            fused=True, amsgrad=False, beta1=beta1, beta2=beta2, lr=rate, weight_decay=0.0, eps=1e-8, maximize=False,
-        )  # fmt: skip
-        for p in self._parameters:
-            p.grad = None
-
-
-class BatchSampler:
-    """Endless batches of row indices, drawn without replacement in each epoch."""
-
-    def __init__(self, count: int, batch_size: int, generator: torch.Generator) -> None:
-        self._count, self._batch, self._generator = count, batch_size, generator
-        self._rows, self._at = torch.randperm(count, generator=generator), 0
-
-    def __next__(self) -> Tensor:
-        if self._at + self._batch > self._count:
-            self._rows, self._at = torch.randperm(self._count, generator=self._generator), 0
-        self._at += self._batch
-        return self._rows[self._at - self._batch : self._at]
 
 
 class _HeldOutLoss:

@@ -62,6 +62,14 @@ def member_layer(layer: KANLayer, u: Tensor, settings: Hyperparameters, living: 
     return finer
 
 
+def layer_of(layer: KANLayer, inputs: Tensor) -> KANLayer:
+    """A layer with the grids of these inputs, without coefficients."""
+    found = _empty_layer(len(inputs), layer.outputs, layer.basis.resolution, layer.basis.size - layer.basis.resolution)
+    found.grid.copy_(layer.grid[inputs])
+    found.refresh()
+    return found
+
+
 def _empty_layer(inputs: int, outputs: int, grid: int, degree: int) -> KANLayer:
     """A layer whose grid will be set."""
     like: dict[str, Any] = {"dtype": torch.float64, "generator": torch.Generator()}

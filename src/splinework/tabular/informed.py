@@ -9,6 +9,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, NamedTuple, final
 
 import numpy as np
@@ -78,71 +79,6 @@ class InformedNetwork(TrainedNetwork):
     statuses: tuple[AxiomStatus, ...] = ()
 
 
-def train_informed(
-    rows: WeightedRows,
-    known: Sequence[ColumnAxiom],
-    *,
-    task: Task,
-    settings: Hyperparameters,
-    seed: int,
-    names: tuple[Sequence[str], Sequence[str]],
-    on_step: ProgressCallback | None = None,
-    rival: Tensor | None = None,
-) -> InformedNetwork | None:
-    """Fits a network under axioms: hard ones hold by construction, soft ones are penalties.
-
-    Args:
-        rows: Canonical rows: inputs of the network, and targets `(n, q)` or class codes `(n,)`.
-        known: The user's axioms.
-        task: Regression, binary or multi-class.
-        settings: The hyperparameters; `members` networks with a hidden layer are averaged into one.
-        seed: Random seed.
-        names: Names of inputs and of outputs.
-        on_step: Called with stage, step, steps and loss; True ends that stage with the best network so far.
-        rival: Outputs `(n, q)` of another model of a regression for rows that it has not seen.
-
-    Returns:
-        The network; None where the rival predicts the rows that are held out here better by more than a standard error.
-
-    Raises:
-        ConfigError: If two axioms contradict each other, or one cannot be built in.
-    """
-    axioms = all_of(known)
-    if axioms:  # contradictions are refused before anything is trained
-        check_axioms(axioms, *names, box=torch.tensor(box_of(rows), dtype=torch.float64), read_unit=read_unit)
-    job = _InformedFit(rows, task, settings, seed, names, TrainingLog(on_step))
-    size = job.size(tuple(axiom for axiom in axioms if axiom.strength == Hard()))
-    if rival is not None and size.outputs is not None:
-        held = job.few(size.held)
-        gains = job.losses_of(size.outputs, held) - job.losses_of(rival[torch.from_numpy(size.held)], held)
-        if is_significant(torch.from_numpy(gains), torch.from_numpy(held.weights)):
-            return None
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", FitWarning)
-        fitted = job.mean(sampled(rows, MAX_ROWS, seed), size.hidden, axioms)
-    for (
-        warning
-    ) in caught:  # advice on grids and penalties does not concern users of estimators, data against an axiom do
-        text = str(warning.message)
-        if not issubclass(warning.category, FitWarning) or any(axiom.text() in text for axiom in axioms):
-            warnings.warn(text, warning.category, stacklevel=2)
-    loss, unseen = size.loss, None
-    if size.outputs is None:
-        loss = float(np.average(job.losses(fitted.model, rows), weights=rows.weights))
-    elif task.is_regression and len(rows) <= MAX_COMPARED_ROWS:
-        unseen = torch.full((len(rows), size.outputs.shape[1]), math.nan, dtype=torch.float64)
-        unseen[torch.from_numpy(size.held)] = size.outputs
-    statuses = axiom_statuses(known, fitted.certificate, fitted.violations)
-    for each in statuses:
-        if each.strength == "hard" and each.status == "refuted":
-            text = f"the model violates {each.axiom} ({each.note}), which cannot hold by construction beside the other axioms"
-            warnings.warn(f"{text}; give one of them strength='soft'.", FitWarning, stacklevel=2)
-    model = fitted.model.requires_grad_(False).eval()
-    history = job.log.history
-    how: dict[str, Any] = {"task": task.of_right_labels(), "certificate": fitted.certificate, "statuses": statuses}
-    return InformedNetwork(model, loss, len(history), history, unseen, **how)
-
-
 def all_of(known: Sequence[ColumnAxiom]) -> tuple[Axiom, ...]:
     """The axioms in terms of inputs, each once."""
     return tuple(dict.fromkeys(axiom for each in known for axiom in each.axioms))
@@ -184,15 +120,81 @@ class _Size(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _InformedFit:
-    """The training of one network under axioms."""
+class AxiomFit:
+    """The training of one network under axioms.
+
+    Attributes:
+        rows: Canonical rows: inputs of the network, and targets `(n, q)` or class codes `(n,)`.
+        task: The likelihood.
+        settings: The hyperparameters; `members` networks with a hidden layer are averaged into one.
+        seed: Random seed.
+        names: Names of inputs and of outputs.
+        on_step: Called with stage, step, steps and loss; True ends that stage with the best network so far.
+    """
 
     rows: WeightedRows
     task: Task
     settings: Hyperparameters
     seed: int
     names: tuple[Sequence[str], Sequence[str]]
-    log: TrainingLog
+    on_step: ProgressCallback | None = None
+
+    @cached_property
+    def log(self) -> TrainingLog:
+        """The steps of all fits."""
+        return TrainingLog(self.on_step)
+
+    def train(self, known: Sequence[ColumnAxiom], rival: Tensor | None = None) -> InformedNetwork | None:
+        """The network: hard axioms hold by construction, soft ones are penalties.
+
+        Args:
+            known: The user's axioms.
+            rival: Outputs `(n, q)` of another model of a regression for rows that it has not seen.
+
+        Returns:
+            The network; None where the rival predicts the rows that are held out here better by more than a standard error.
+
+        Raises:
+            ConfigError: If two axioms contradict each other, or one cannot be built in.
+        """
+        axioms = all_of(known)
+        if axioms:  # contradictions are refused before anything is trained
+            check_axioms(
+                axioms, *self.names, box=torch.tensor(box_of(self.rows), dtype=torch.float64), read_unit=read_unit
+            )
+        size = self.size(tuple(axiom for axiom in axioms if axiom.strength == Hard()))
+        if rival is not None and size.outputs is not None:
+            held = self.few(size.held)
+            gains = self.losses_of(size.outputs, held) - self.losses_of(rival[torch.from_numpy(size.held)], held)
+            if is_significant(torch.from_numpy(gains), torch.from_numpy(held.weights)):
+                return None
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", FitWarning)
+            fitted = self.mean(sampled(self.rows, MAX_ROWS, self.seed), size.hidden, axioms)
+        # Advice on grids and penalties does not concern users of estimators, data against an axiom do.
+        for warning in caught:
+            text = str(warning.message)
+            if not issubclass(warning.category, FitWarning) or any(axiom.text() in text for axiom in axioms):
+                warnings.warn(text, warning.category, stacklevel=2)
+        loss, unseen = size.loss, None
+        if size.outputs is None:
+            loss = float(np.average(self.losses(fitted.model, self.rows), weights=self.rows.weights))
+        elif self.task.is_regression and len(self.rows) <= MAX_COMPARED_ROWS:
+            unseen = torch.full((len(self.rows), size.outputs.shape[1]), math.nan, dtype=torch.float64)
+            unseen[torch.from_numpy(size.held)] = size.outputs
+        statuses = axiom_statuses(known, fitted.certificate, fitted.violations)
+        for each in statuses:
+            if each.strength == "hard" and each.status == "refuted":
+                text = f"the model violates {each.axiom} ({each.note}), which cannot hold by construction beside the other axioms"
+                warnings.warn(f"{text}; give one of them strength='soft'.", FitWarning, stacklevel=2)
+        model = fitted.model.requires_grad_(False).eval()
+        history = self.log.history
+        how: dict[str, Any] = {
+            "task": self.task.of_right_labels(),
+            "certificate": fitted.certificate,
+            "statuses": statuses,
+        }
+        return InformedNetwork(model, loss, len(history), history, unseen, **how)
 
     def size(self, hard: Sequence[Axiom]) -> _Size:
         """The hidden layers by held-out rows, where neither the user nor the number of rows decides.

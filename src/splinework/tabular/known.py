@@ -17,8 +17,7 @@ from splinework.knowledge.teach.informed import given_rows
 from splinework.nn.network import KAN
 from splinework.tabular.axiom_status import AxiomStatus, axiom_statuses
 from splinework.tabular.column_axioms import ColumnAxiom
-from splinework.tabular.hyperparameters import Hyperparameters
-from splinework.tabular.informed import MAX_COMPARED_ROWS, PROOF_EFFORT, InformedNetwork, all_of, box_of, train_informed
+from splinework.tabular.informed import MAX_COMPARED_ROWS, PROOF_EFFORT, AxiomFit, InformedNetwork, all_of, box_of
 from splinework.tabular.inner_network import Model, with_names
 from splinework.tabular.rows import WeightedRows
 from splinework.tabular.screening import is_wide
@@ -27,44 +26,31 @@ from splinework.tabular.training import train
 
 
 def train_known(
-    rows: WeightedRows,
-    known: Sequence[ColumnAxiom],
-    *,
-    task: Task,
-    settings: Hyperparameters,
-    seed: int,
-    names: tuple[Sequence[str], Sequence[str]],
-    groups: Sequence[Sequence[int]],
-    owners: Sequence[int],
-    on_step: Any = None,
+    job: AxiomFit, known: Sequence[ColumnAxiom], groups: Sequence[Sequence[int]], owners: Sequence[int]
 ) -> InformedNetwork:
-    """Fits a network under axioms: monotone directions go into the training of all tables, others need `train_informed`.
+    """Fits a network under axioms: monotone directions go into the training of all tables, others need one of its own.
 
     Args:
-        rows: Canonical rows: inputs of the network, and targets `(n, q)` or class codes `(n,)`.
+        job: The rows and settings.
         known: The user's axioms.
-        task: The likelihood.
-        settings: The hyperparameters.
-        seed: Random seed.
-        names: Names of inputs and of outputs.
         groups: Inputs that are levels of one category.
         owners: Column of the table to which each input belongs.
-        on_step: Called with stage, step, steps and loss; True ends the stage.
 
     Raises:
         ConfigError: If two axioms contradict each other, or one cannot be built in.
     """
-    how: dict[str, Any] = {"task": task, "settings": settings, "seed": seed, "on_step": on_step}
+    rows, task, settings, names = job.rows, job.task, job.settings, job.names
     signs = directions_of(known, names[0], task, len(rows))
     if signs is None:
-        alone = train_informed(rows, known, names=names, **how)
+        alone = job.train(known)
         assert alone is not None  # there is no rival
         return alone
+    how: dict[str, Any] = {"task": task, "settings": settings, "seed": job.seed, "on_step": job.on_step}
     more: dict[str, Any] = {"groups": groups, "owners": owners, "names": names[0], "signs": signs}
     found = train(rows.x, rows.y, rows.weights, **how, **more)
     few = task.is_regression and len(rows) <= MAX_COMPARED_ROWS and settings.layers() is None
     if few and found.out_of_fold is not None:
-        smooth = train_informed(rows, known, names=names, rival=found.out_of_fold, **how)
+        smooth = job.train(known, rival=found.out_of_fold)
         if smooth is not None:
             return smooth
     model = with_names(found.model, *names)

@@ -102,7 +102,8 @@ class NetworkFit:
         if log("curves", 1, 1, loss) or not (hidden or compared):
             unseen = curves.unseen(self.fold) if self.task.is_regression else None
             return job._additive(layer, curves, curves.whole, 1.0, unseen, loss, log)
-        ensemble, columns = ensemble_settings(self.settings, hidden, len(self.t), self.task), columns_of(self.owners)
+        ensemble = ensemble_settings(self.settings, hidden, len(self.t), self.task, self.signs is not None)
+        columns = columns_of(self.owners)
         parts = cross_validated(curves, self.fold, ensemble.members)
         if self.screening is None:
             parts = without_idle_curves(parts, design, self.t, self.weights, self.fold, columns)
@@ -263,7 +264,8 @@ class NetworkFit:
         weights = self.weights[held]
         rivals: list[tuple[float, int, SmoothEstimate]] = []
         loss, best = mixture.loss, None
-        for found in smooth_estimates(self.raw_x, self.raw_y, self.weights, seed=self.seed, names=self.names):
+        rows = self.raw_x, self.raw_y, self.weights, self.fold
+        for found in smooth_estimates(*rows, seed=self.seed, names=self.names):
             unseen = (found.out_of_fold - self.scaling.y_shift) / self.scaling.y_scale
             losses = self.task.loss(unseen[held], self.t[held])
             own = float(weights @ losses / weights.sum())

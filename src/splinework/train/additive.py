@@ -172,9 +172,32 @@ def additive_fit(model: KAN, rows: Samples, max_columns: int = MAX_COLUMNS) -> S
             if best is None or score < best[0] - t.shape[1] * tolerance_of(len(few[0])):
                 best = score, basis, strengths
     assert best is not None
-    design = CurveCoordinates.on(layer, best[1], u, weights)
+    return _on(model, rows, best[1], best[2])
+
+
+@torch.no_grad()
+def additive_refit(model: KAN, rows: Samples, curves: SumOfCurves) -> SumOfCurves:
+    """The sum of curves of some of the rows on splines like those of all, its strengths estimated again.
+
+    Args:
+        model: As for `additive_fit`.
+        rows: The rows in network units, of inputs that vary.
+        curves: The fit to all rows.
+    """
+    weights = rows.u.new_ones(len(rows.u)) if rows.weights is None else rows.weights
+    basis = curves.design.basis
+    coordinates = CurveCoordinates.on(model.kan_layers[0], basis, rows.u, weights)
+    return _on(model, rows, basis, _criterion(coordinates, rows.u, rows.t, weights, curves.strengths)[1])
+
+
+def _on(model: KAN, rows: Samples, basis: BSpline, start: Tensor) -> SumOfCurves:
+    """The curves on these splines, their strengths the fixed point from given ones `(2, d, q)` on."""
+    u, t = rows.u, rows.t
+    weights = u.new_ones(len(u)) if rows.weights is None else rows.weights
+    layer = model.kan_layers[0]
+    design = CurveCoordinates.on(layer, basis, u, weights)
     equations = _equations(design, u, t, weights)
-    found = [_solve(design, each, strengths) for each, strengths in zip(equations, best[2].unbind(2), strict=True)]
+    found = [_solve(design, each, strengths) for each, strengths in zip(equations, start.unbind(2), strict=True)]
     noise = tuple(float(each.noise().sqrt()) for each in found)
     return SumOfCurves(
         _network(layer, design, found),
