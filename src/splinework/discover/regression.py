@@ -13,7 +13,7 @@ from typing_extensions import Unpack
 from splinework.discover.answer_model import network_of_answer
 from splinework.discover.networks import NetworkSearch, SplitRows
 from splinework.discover.options import SearchKeywords, SearchOptions
-from splinework.discover.plans import Plan, check_rows, choose_scale, describe, plans, set_aside
+from splinework.discover.plans import Plan, check_rows, choose_scale, describe, names_of, plans, set_aside, weights_of
 from splinework.discover.refusal import refusal
 from splinework.discover.search_space import EVERYTHING, SearchSpace, balanced, changes, with_parts
 from splinework.errors import ConfigError, FileError
@@ -74,18 +74,18 @@ def regress(
 
     Raises:
         ShapeError: If x and y do not fit each other.
-        DataError: For fewer than 8 rows, or values that are not finite.
+        DataError: For fewer than 8 rows, values that are not finite, or weights that are none.
+        ConfigError: If two columns have one name, or the noise is negative.
     """
     if names is None and hasattr(x, "columns"):
         names = [str(c) for c in x.columns]
     xs, ys = numbers_of(x, "x"), numbers_of(y, "y").reshape(-1)
-    check_rows(xs, ys)
-    labels = tuple(names) if names is not None else tuple(f"x{i + 1}" for i in range(xs.shape[1]))
+    check_rows(xs, ys, "discover", noise)
+    labels = names_of(names, xs.shape[1], "discover")
     chosen = options_of(regress, options, keywords, SearchOptions)
-    counts = None if weights is None else np.asarray(weights, dtype=float).reshape(-1)
     scales = tuple(choose_scale(column) for column in xs.T)
     scale = choose_scale(ys) if noise is None else "linear"  # known noise is in the units of y
-    data = FitTarget(xs, ys, labels, scale, counts, noise or 0.0)
+    data = FitTarget(xs, ys, labels, scale, weights_of(weights, len(ys), "discover"), noise or 0.0)
     with clock.counting_work() if chosen.effort is not None else nullcontext():
         return _answer(data, target, scales, chosen, noise, space, shape, network, question)
 
