@@ -225,7 +225,7 @@ def _of_two_powers(x: Array, words: Collection[str]) -> Iterator[_Found]:
             if "exp" in words:
                 hill = (None, [(-(b**2), _column(2.0)), (2 * b**2 * centre, _column(1.0))])
                 values = np.exp(-(b**2) * (x**2 - 2 * centre * x) - (b * centre) ** 2)
-                yield (applied("exp", hill),), values, ("gauss", b > 3)
+                yield (applied("exp", hill),), values, ("gauss", centre, b > 3)
     for one, two in TWO_POWERS:
         u, v = power_values(x, one), power_values(x, two)
         if u is None or v is None:

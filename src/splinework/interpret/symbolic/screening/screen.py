@@ -96,10 +96,8 @@ class Screen:
                     return
 
     def _run(self, problem: ScreeningProblem) -> None:
-        for search in (polynomials.polynomial_candidates, polynomials.fraction_candidates):
-            self._offer_all(search(problem, exact=True, **self._limits))
-            if self.pool.exact:
-                return
+        if self._is_rational(problem):
+            return
         ends = self._reduced(problem)
         self.ends = sorted([*self.ends, *ends], key=lambda end: (end.problem.size, end.error))
         for end in ends:
@@ -107,6 +105,8 @@ class Screen:
             if self.pool.exact:
                 return
         singles = [end.problem for end in ends[:BEAM_WIDTH] if end.problem.size == 1]
+        if any(self._is_rational(other) for each in singles for other in transformed(each)):
+            return
         # Under noise a rich structure might hide the transform of a simple one, so that transforms come first then.
         searched = self._searched(problem)
         if self.pool.exact or (self.is_clean and (searched or self._composed(singles))):
@@ -131,6 +131,14 @@ class Screen:
                 return
         if not self.is_clean:
             self._composed(singles)
+
+    def _is_rational(self, problem: ScreeningProblem) -> bool:
+        """Offers the polynomials and fractions that are the target to rounding; True where one settles it."""
+        for search in (polynomials.polynomial_candidates, polynomials.fraction_candidates):
+            self._offer_all(search(problem, exact=True, **self._limits))
+            if self.pool.exact:
+                return True
+        return False
 
     def _searched(self, problem: ScreeningProblem) -> bool:
         """The search of another kind, once and for the data themselves; True where nothing is left to do."""
