@@ -40,7 +40,7 @@ N_ROWS = 128
 """Rows on which atoms are compared."""
 STAGES: tuple[tuple[str, tuple[int, ...]], ...] = (
     *(("singles", (0,)), ("singles", (3,)), ("nested", (0,)), ("pairs", (0,)), ("products", (0,))),
-    *(("longer", ()), ("pairs", (3,)), ("products", (3,)), ("nested", (3,)), ("longer", ())),
+    *(("longer", ()), ("pairs", (1,)), ("pairs", (3,)), ("products", (3,)), ("nested", (3,)), ("longer", ())),
 )
 """What is tried for a curve, with the degree of a polynomial beside it, from simple to rich."""
 N_OF_TRANSFORMS = 4

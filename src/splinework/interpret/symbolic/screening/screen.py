@@ -135,10 +135,9 @@ class Screen:
     def _is_rational(self, problem: ScreeningProblem) -> bool:
         """Offers the polynomials and fractions that are the target to rounding; True where one settles it."""
         for search in (polynomials.polynomial_candidates, polynomials.fraction_candidates):
-            self._offer_all(search(problem, exact=True, **self._limits))
-            if self.pool.exact:
-                return True
-        return False
+            if not self.pool.exact:
+                self._offer_all(search(problem, exact=True, **self._limits))
+        return self.pool.exact
 
     def _searched(self, problem: ScreeningProblem) -> bool:
         """The search of another kind, once and for the data themselves; True where nothing is left to do."""
