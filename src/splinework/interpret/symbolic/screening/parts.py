@@ -177,7 +177,8 @@ class PartedTarget:
         """Formulas of one part of an inner sum, in a unit."""
         weights = problem.weights * (unit * each.slope) ** 2
         size = math.sqrt(float(np.mean(weights)))
-        return self._parts(problem, each.parts[:, n] / unit, weights, each.error / size) if size > 0 else []
+        found = self._parts(problem, each.parts[:, n] / unit, weights, each.error / size) if size > 0 else []
+        return [(expression, values) for expression, values in found if expression.free_symbols]
 
     def _most_error(self, scale: float) -> float:
         """The error up to which parts of a target of this spread are followed: that of the best surrogate, or nearly none."""
