@@ -36,8 +36,8 @@ MAX_NOISE_RATIO = 0.1
 """Error of a network, as a share of the noise that screening has estimated, below which screening begins anew."""
 SCREENING_SHARE, NETWORKS_SHARE, EVOLUTION_SHARE = 0.45, 0.7, 0.92
 """Shares of the budget after which screening, networks, and evolution begin nothing new; the rest is for the selection."""
-EARLY_SHARE, SHORTENING_SHARE = 0.2, 0.03
-"""Shares of the budget for evolution in the midst of screening, and for taking idle parts out of what it finds."""
+EARLY_SHARE, SHORTENING_SHARE, MIN_FIT_SHARE = 0.2, 0.03, 0.02
+"""Shares of the budget for evolution in the midst of screening, for taking idle parts out, and for a network at the end."""
 
 
 @with_options(SearchKeywords, SearchOptions)
@@ -299,8 +299,7 @@ class _RegressionSearch:
 
     def _reduced(self) -> None:
         """Networks on what the reductions have left, where that is smaller than the data."""
-        problem = self.screen.ends[0].problem
-        left = self._at(NETWORKS_SHARE) - clock.now()
+        problem, left = self.screen.ends[0].problem, self._at(NETWORKS_SHARE) - clock.now()
         if not 1 < problem.size <= 4 or not problem.steps or left < 1:
             return
         names = tuple(f"u{i + 1}" for i in range(problem.size))
@@ -316,11 +315,12 @@ class _RegressionSearch:
         networks.run(plans(problem.columns, problem.y, ("linear",) * problem.size, "linear"), 0.3 * left)
 
     def fit_quickly(self) -> None:
-        """A network of the data where none was fitted yet."""
+        """A network of the data where none was fitted yet, within what is left of the budget."""
         if self.networks.trials:
             return
         for plan in plans(self.data.x, self.data.y, self.scales, self.data.scale)[:3]:
-            if self.networks.only(plan, budget=min(2.0, 0.1 * self.budget)).error < 0.02:
+            left = max(self._at(1.0) - clock.now(), MIN_FIT_SHARE * self.budget)
+            if self.networks.only(plan, budget=min(2.0, 0.1 * self.budget, left)).error < 0.02:
                 return
 
     def table(self) -> FormulaTable:

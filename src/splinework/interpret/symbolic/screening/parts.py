@@ -1,7 +1,7 @@
 """The parts of a target: factors, terms and inner sums of a few columns are found first, which leaves a smaller problem.
 
-Each part is a target of its own with its own screening. In `f = g + h`, `f = g · h` or `f = F(g + h)` what is left without g, or with
-g + h in place of two columns, is a smaller problem, whose `wrap` puts the part back (Udrescu & Tegmark 2020).
+Each part is a target of its own with its own screening. In `f = g + h`, `f = g · h` or `f = F(g + h)` what is left without g, or
+with g + h in place of two columns, is a smaller problem, whose `wrap` puts the part back (Udrescu & Tegmark 2020).
 """
 
 import itertools
