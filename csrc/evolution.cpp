@@ -9,7 +9,7 @@ namespace splinework {
 namespace {
 
 constexpr size_t cell_size = 12;
-constexpr int few_steps = 4, many_steps = 24, max_attempts = 4;
+constexpr int few_steps = 4, some_steps = 8, many_steps = 24, max_attempts = 4;
 constexpr double promising = 1.5;  // times the error of the worst that is kept: fitted on
 constexpr size_t max_remembered = 1 << 20;
 constexpr double patience = 4e9;  // work without any gain after which it begins anew
@@ -38,7 +38,7 @@ void Evolution::begin_anew() {
 
 void Evolution::seed(const Sum& tree) {
     seeds_.push_back(tree);
-    consider(tree);
+    consider(tree, true);
 }
 
 double Evolution::error_of_smaller(int size) const {
@@ -53,12 +53,12 @@ bool Evolution::is_allowed(uint64_t key) {
     return found == attempts_.end() || found->second.count < max_attempts;
 }
 
-void Evolution::consider(Sum tree) {
+void Evolution::consider(Sum tree, bool given) {
     Individual one;
     tree.has_constant = true;
     one.size = nodes(tree);
     one.key = structure(tree);
-    if (one.size > words_.max_nodes || !is_allowed(one.key)) {
+    if (one.size > words_.max_nodes || !(given || is_allowed(one.key))) {
         work_ += 20;
         return;
     }
@@ -66,7 +66,7 @@ void Evolution::consider(Sum tree) {
     ++tried_;
     Attempts& past = attempts_[one.key];
     ++past.count;
-    if (!fit(one, few_steps)) return;
+    if (!fit(one, given ? some_steps : few_steps)) return;
     const std::vector<Individual>& cell = cells_[one.size];
     const double worst = cell.size() < cell_size ? std::numeric_limits<double>::infinity() : cell.back().rss;
     const double bar = std::min(worst, error_of_smaller(one.size) * 4);

@@ -39,7 +39,7 @@ class Evolution {
 
     void begin_anew();
     bool fit(Individual& one, int steps);
-    void consider(Sum tree);
+    void consider(Sum tree, bool given = false);  // a given one is a start of its own, however often its structure was tried
     const Individual& parent();
     void keep(Individual one);
     bool is_allowed(uint64_t key);

@@ -282,6 +282,12 @@ CALLS = {
         (lambda f: sw.discover(X, Y, ["a", "b"]), TypeError, ["names=['a', 'b']"]),
         (lambda f: sw.discover([["u", "v"]] * 60, Y), ValueError, ["numbers"]),
         (lambda f: sw.discover(GAPS, Y), ValueError, ["not finite"]),
+        (lambda f: sw.discover(X, Y, names=["a"]), ValueError, ["1 names", "2 columns"]),
+        (lambda f: sw.discover(X, Y, names=["a", "a"]), ValueError, ["'a'", "differ"]),
+        (lambda f: sw.discover_relation(X, names=["a", "a"]), ValueError, ["'a'", "differ"]),
+        (lambda f: sw.discover(X, Y, weights=[1.0]), ValueError, ["weight", "60"]),
+        (lambda f: sw.discover(X, Y, weights=np.zeros(60)), ValueError, ["weight", "not all 0"]),
+        (lambda f: sw.discover(X, Y, noise=-1.0), ValueError, ["noise", "-1"]),
     ],
     "solve": [
         (lambda f: sw.solve(MODEL), TypeError, ["'residuals'", "solve(model, residuals)"]),

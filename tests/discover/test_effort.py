@@ -10,7 +10,7 @@ import sympy
 
 import splinework as sw
 from splinework.discover.checkpoint import KIND, KeptSearch, SearchCheckpoint, read_checkpoint, search_of
-from splinework.discover.networks import NetworkTrial, SplitRows
+from splinework.discover.networks import NetworkSearch, NetworkTrial, SplitRows
 from splinework.discover.options import SearchOptions
 from splinework.discover.plans import Plan
 from splinework.discover.refusal import refusal
@@ -292,3 +292,23 @@ def test_a_largest_exponent_is_checked(wrong):
     x, y = rows(30)
     with pytest.raises(ConfigError, match="max_exponent"):
         sw.discover(x, y, max_exponent=wrong, progress=False)
+
+
+def test_the_last_networks_keep_to_what_is_left_of_the_budget(monkeypatch):
+    """Where no network was fitted before: up to three, the first for as long as is left, all for a fiftieth at least."""
+    regression, spent = import_module("splinework.discover.regression"), []
+
+    def run(self, shape):
+        self.pool.offer(sympy.Float(2.0) * X)
+        clock.spend(9.6)
+
+    def only(self, plan, *, budget):
+        spent.append(budget)
+        clock.spend(budget)
+        return NetworkTrial(plan, None, None, 1.0)
+
+    monkeypatch.setattr(regression._RegressionSearch, "run", run)
+    monkeypatch.setattr(NetworkSearch, "only", only)
+    sw.discover(*rows(), effort=10, progress=False)
+    assert len(spent) == 3
+    assert sum(spent) <= 10 - 9.6 + 2 * 0.2

@@ -75,7 +75,7 @@ def discover_constrained(
     chosen = options_of(discover_constrained, options, keywords, SearchOptions)
     target = target_name(target, y)
     columns, labels = as_table(x, names, "discover_constrained")
-    data = as_target(columns, y, labels, "discover_constrained", weights)
+    data = as_target(columns, y, labels, "discover_constrained", weights, noise)
     forbidden = forbidden_names(forbid, labels)
     terms = required_terms(require, labels, forbidden)
     with inner_search(chosen, "discover_constrained", columns, y, labels, list(require), list(forbid), noise) as inner:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinework.discover.options import RegressionSearch, SearchOptions
+from splinework.discover.plans import names_of
 from splinework.discover.regression import INTERRUPTED_NOTE, regress
 from splinework.discover.search_space import EVERYTHING, SearchSpace
 from splinework.errors import DataError, ShapeError
@@ -165,6 +166,7 @@ def as_table(values: Any, names: Sequence[str] | None, what: str, prefix: str = 
 
     Raises:
         ShapeError: If it is not a table, or there are not as many names as columns.
+        ConfigError: If two columns have one name.
         DataError: For values that are not numbers, or not finite.
     """
     if names is None and hasattr(values, "columns"):
@@ -173,12 +175,11 @@ def as_table(values: Any, names: Sequence[str] | None, what: str, prefix: str = 
     array = array[:, None] if array.ndim == 1 else array
     if array.ndim != 2 or 0 in array.shape:
         raise ShapeError(f"{what} takes a table of shape (rows, columns) with some of each, got {array.shape}.")
-    if names is not None and len(names) != array.shape[1]:
-        raise ShapeError(f"{what} got {len(names)} names for {array.shape[1]} columns; give one name a column.")
+    labels = names_of(names, array.shape[1], what, prefix)
     bad = int((~np.isfinite(array)).sum())
     if bad:
         raise DataError(f"{what} got {bad} values that are not finite numbers; drop or fill those rows first.")
-    return array, tuple(names) if names is not None else tuple(f"{prefix}{i + 1}" for i in range(array.shape[1]))
+    return array, labels
 
 
 def target_name(target: str | None, y: Any) -> str:

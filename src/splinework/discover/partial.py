@@ -15,10 +15,10 @@ from splinework.discover.completion import Completion
 from splinework.discover.constraints import ForbiddenNames, forbidden_names
 from splinework.discover.inner_search import InnerSearch, as_table, inner_search, target_name
 from splinework.discover.options import InnerSearchKeywords, SearchOptions
-from splinework.discover.plans import choose_scale
+from splinework.discover.plans import check_rows, choose_scale, weights_of
 from splinework.discover.regression import INTERRUPTED_NOTE
 from splinework.discover.skeleton import skeleton_of
-from splinework.errors import DataError, ShapeError
+from splinework.errors import DataError
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.partial import PartialFormula, parse_partial
@@ -29,8 +29,6 @@ from splinework.train.options import options_of, with_options
 
 MAX_FORMULAS = 8
 """Largest number of formulas in the result."""
-_MIN_ROWS = 8
-"""Number of rows that a formula needs."""
 
 
 @with_options(InnerSearchKeywords, SearchOptions)
@@ -80,7 +78,7 @@ def complete_formula(
     chosen = options_of(complete_formula, options, keywords, SearchOptions)
     target = target_name(target, y)
     columns, labels = as_table(x, names, "complete_formula")
-    data = as_target(columns, y, labels, "complete_formula", weights)
+    data = as_target(columns, y, labels, "complete_formula", weights, noise)
     read = parse_partial(form, labels) if isinstance(form, str) else form
     forbidden = forbidden_names(forbid, labels)
     with inner_search(chosen, "complete_formula", columns, y, labels, str(form), list(forbid), noise) as inner:
@@ -115,29 +113,22 @@ def completion(
     return work
 
 
-def as_target(columns: Array, y: Any, names: tuple[str, ...], what: str, weights: Any = None) -> FitTarget:
+def as_target(
+    columns: Array, y: Any, names: tuple[str, ...], what: str, weights: Any = None, noise: float | None = None
+) -> FitTarget:
     """The target on its scale, once checked against the columns, without rows of weight 0.
 
     Raises:
         ShapeError: If there are not as many values as rows.
-        DataError: For values that are not finite, all the same, or too few.
+        DataError: For values that are not finite, all the same, or too few, or weights that are none.
+        ConfigError: If the noise is negative.
     """
     values = numbers_of(y, f"y of {what}").reshape(-1)
-    if len(values) != len(columns):
-        raise ShapeError(f"{what} takes as many y as rows of x, got {len(values)} and {len(columns)}.")
-    if len(values) < _MIN_ROWS:
-        raise DataError(f"a formula needs at least {_MIN_ROWS} rows to be more than a guess, got {len(values)}.")
-    bad = int((~np.isfinite(values)).sum())
-    if bad:
-        raise DataError(f"{what} got {bad} values of y that are not finite numbers; drop or fill those rows first.")
+    check_rows(columns, values, what, noise)
     if np.ptp(values) == 0:
         raise DataError(f"y is {values[0]:g} in every row; there is nothing to explain.")
-    if weights is None:
+    counts = weights_of(weights, len(values), what)
+    if counts is None:
         return FitTarget(columns, values, names, choose_scale(values))
-    counts = np.asarray(weights, dtype=float).reshape(-1)
-    if len(counts) != len(values) or not (np.isfinite(counts).all() and (counts >= 0).all() and counts.any()):
-        raise DataError(
-            f"{what} takes a weight of 0 or more for each of {len(values)} rows, not all 0; check the weights."
-        )
     kept = counts > 0
     return FitTarget(columns[kept], values[kept], names, choose_scale(values[kept]), counts[kept])

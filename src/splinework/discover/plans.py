@@ -1,12 +1,14 @@
-"""Plans of networks to try: scales of the columns and shapes, from simple to rich; and rows that no search can take."""
+"""Plans of networks to try: scales of the columns and shapes, from simple to rich; and data that no search can take."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.errors import DataError, ShapeError
+from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.library import Array
 from splinework.nn.arrays import check_magnitudes
@@ -110,16 +112,49 @@ def describe(names: tuple[str, ...], columns: NDArray[np.float64], scales: tuple
     ]
 
 
-def check_rows(x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
-    """Raises where the rows cannot be explained: a ShapeError or a DataError, as `regress` says."""
+def check_rows(x: NDArray[np.float64], y: NDArray[np.float64], what: str, noise: float | None = None) -> None:
+    """Raises where the rows cannot be explained: a ShapeError, DataError or ConfigError, as `regress` says."""
     if x.ndim != 2 or len(x) != len(y):
-        raise ShapeError(f"discover takes x of shape (rows, columns) and as many y, got {x.shape} and {y.shape}.")
+        raise ShapeError(f"{what} takes x of shape (rows, columns) and as many y, got {x.shape} and {y.shape}.")
     if len(y) < MIN_ROWS:
         raise DataError(f"a formula needs at least {MIN_ROWS} rows to be more than a guess, got {len(y)}.")
     bad = int((~np.isfinite(x)).sum() + (~np.isfinite(y)).sum())
     if bad:
         raise DataError(f"the data have {bad} values that are not finite numbers; drop or fill those rows first.")
+    if noise is not None and not 0 <= noise < math.inf:
+        raise ConfigError(f"noise is a standard deviation, a finite number of 0 or more, got {noise!r}.")
     check_magnitudes(np.column_stack([x, y]), "data", [*(f"x{i + 1}" for i in range(x.shape[1])), "y"])
+
+
+def names_of(names: Sequence[str] | None, columns: int, what: str, prefix: str = "x") -> tuple[str, ...]:
+    """The names of columns, by default the prefix and a number.
+
+    Raises:
+        ShapeError: If there are not as many names as columns.
+        ConfigError: If two columns have one name.
+    """
+    if names is None:
+        return tuple(f"{prefix}{i + 1}" for i in range(columns))
+    if len(names) != columns:
+        raise ShapeError(f"{what} got {len(names)} names for {columns} columns; give one name a column.")
+    twice = next((name for n, name in enumerate(names) if name in names[:n]), None)
+    if twice is not None:
+        raise ConfigError(f"{what} got the name {twice!r} for two columns; names must differ.")
+    return tuple(names)
+
+
+def weights_of(weights: Any, rows: int, what: str) -> Array | None:
+    """The weights of rows, `(N,)`; None for none.
+
+    Raises:
+        DataError: Unless there is a weight of 0 or more for each row, not all 0.
+    """
+    if weights is None:
+        return None
+    found = np.asarray(weights, dtype=float).reshape(-1)
+    if len(found) != rows or not (np.isfinite(found).all() and (found >= 0).all() and found.any()):
+        raise DataError(f"{what} takes a weight of 0 or more for each of {rows} rows, not all 0; check the weights.")
+    return found
 
 
 def set_aside(target: FitTarget, kept: Array) -> FitTarget:

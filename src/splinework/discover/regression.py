@@ -13,7 +13,7 @@ from typing_extensions import Unpack
 from splinework.discover.answer_model import network_of_answer
 from splinework.discover.networks import NetworkSearch, SplitRows
 from splinework.discover.options import SearchKeywords, SearchOptions
-from splinework.discover.plans import Plan, check_rows, choose_scale, describe, plans, set_aside
+from splinework.discover.plans import Plan, check_rows, choose_scale, describe, names_of, plans, set_aside, weights_of
 from splinework.discover.refusal import refusal
 from splinework.discover.search_space import EVERYTHING, SearchSpace, balanced, changes, with_parts
 from splinework.errors import ConfigError, FileError
@@ -36,8 +36,8 @@ MAX_NOISE_RATIO = 0.1
 """Error of a network, as a share of the noise that screening has estimated, below which screening begins anew."""
 SCREENING_SHARE, NETWORKS_SHARE, EVOLUTION_SHARE = 0.45, 0.7, 0.92
 """Shares of the budget after which screening, networks, and evolution begin nothing new; the rest is for the selection."""
-EARLY_SHARE, SHORTENING_SHARE = 0.2, 0.03
-"""Shares of the budget for evolution in the midst of screening, and for taking idle parts out of what it finds."""
+EARLY_SHARE, SHORTENING_SHARE, MIN_FIT_SHARE = 0.2, 0.03, 0.02
+"""Shares of the budget for evolution in the midst of screening, for taking idle parts out, and for a network at the end."""
 
 
 @with_options(SearchKeywords, SearchOptions)
@@ -74,18 +74,18 @@ def regress(
 
     Raises:
         ShapeError: If x and y do not fit each other.
-        DataError: For fewer than 8 rows, or values that are not finite.
+        DataError: For fewer than 8 rows, values that are not finite, or weights that are none.
+        ConfigError: If two columns have one name, or the noise is negative.
     """
     if names is None and hasattr(x, "columns"):
         names = [str(c) for c in x.columns]
     xs, ys = numbers_of(x, "x"), numbers_of(y, "y").reshape(-1)
-    check_rows(xs, ys)
-    labels = tuple(names) if names is not None else tuple(f"x{i + 1}" for i in range(xs.shape[1]))
+    check_rows(xs, ys, "discover", noise)
+    labels = names_of(names, xs.shape[1], "discover")
     chosen = options_of(regress, options, keywords, SearchOptions)
-    counts = None if weights is None else np.asarray(weights, dtype=float).reshape(-1)
     scales = tuple(choose_scale(column) for column in xs.T)
     scale = choose_scale(ys) if noise is None else "linear"  # known noise is in the units of y
-    data = FitTarget(xs, ys, labels, scale, counts, noise or 0.0)
+    data = FitTarget(xs, ys, labels, scale, weights_of(weights, len(ys), "discover"), noise or 0.0)
     with clock.counting_work() if chosen.effort is not None else nullcontext():
         return _answer(data, target, scales, chosen, noise, space, shape, network, question)
 
@@ -299,8 +299,7 @@ class _RegressionSearch:
 
     def _reduced(self) -> None:
         """Networks on what the reductions have left, where that is smaller than the data."""
-        problem = self.screen.ends[0].problem
-        left = self._at(NETWORKS_SHARE) - clock.now()
+        problem, left = self.screen.ends[0].problem, self._at(NETWORKS_SHARE) - clock.now()
         if not 1 < problem.size <= 4 or not problem.steps or left < 1:
             return
         names = tuple(f"u{i + 1}" for i in range(problem.size))
@@ -316,11 +315,12 @@ class _RegressionSearch:
         networks.run(plans(problem.columns, problem.y, ("linear",) * problem.size, "linear"), 0.3 * left)
 
     def fit_quickly(self) -> None:
-        """A network of the data where none was fitted yet."""
+        """A network of the data where none was fitted yet, within what is left of the budget."""
         if self.networks.trials:
             return
         for plan in plans(self.data.x, self.data.y, self.scales, self.data.scale)[:3]:
-            if self.networks.only(plan, budget=min(2.0, 0.1 * self.budget)).error < 0.02:
+            left = max(self._at(1.0) - clock.now(), MIN_FIT_SHARE * self.budget)
+            if self.networks.only(plan, budget=min(2.0, 0.1 * self.budget, left)).error < 0.02:
                 return
 
     def table(self) -> FormulaTable:

@@ -188,7 +188,7 @@ def composites(draw):
 
 
 @pytest.mark.slow
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(composites())
 def test_drawn_composites_are_found(truth):
     pool = found_in(target_of(truth, -2.5, 2.5))

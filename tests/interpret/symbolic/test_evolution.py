@@ -130,6 +130,17 @@ def test_a_population_that_begins_from_the_truth_has_it():
     assert pool.exact
 
 
+def test_each_formula_to_begin_from_is_a_start_of_its_own():
+    """Of a structure only some attempts are made by chance; the starts of a grid are all of one structure."""
+    at, _ = problem(sympy.sin(40.0 * U) * V, rows(200))
+    one = populations.population(at, ["sin"], 0, 24)
+    for rate in (*np.linspace(2.0, 30.0, 15), 39.9):
+        inside = (None, [(rate * one.scales[0], [(populations.COLUMN, 0, 1.0, None)])])
+        factors = [(populations.FUNCTIONS["sin"][0], 0, 1.0, inside), (populations.COLUMN, 1, 1.0, None)]
+        one.native.seed((0.0, [(1.0, factors)]))
+    assert one.front()[0][1] <= 1e-20
+
+
 SOFTSIGN = own_function("softsign", "z/(1 + abs(z))", lambda z: z / (1 + np.abs(z)), lambda z: 1 / (1 + np.abs(z)) ** 2)
 BELL = own_function("bell", "exp(-z**2)*z")
 

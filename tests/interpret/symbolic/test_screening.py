@@ -241,6 +241,17 @@ def test_richer_structures_are_tried_where_a_simple_law_leaves_much(left, tried,
     assert bool(composed) == tried
 
 
+@pytest.mark.parametrize("outer", [sympy.log, sympy.atan, lambda e: 1 / sympy.sqrt(e)], ids=["log", "atan", "root"])
+def test_functions_of_a_polynomial_need_no_bank(outer, monkeypatch):
+    """The bank would take all the time before a transform of the target is a polynomial."""
+    monkeypatch.setattr(Screen, "_answer", lambda self, problem: None)  # which takes seconds
+    monkeypatch.setattr(Screen, "_compose", lambda self, problem: pytest.fail("the bank was asked"))
+    data = problem(outer(0.3 * A * (A + 1) * (A**2 + 1.7)), count=200).without(1, 2)
+    pool = Pool(FitTarget(data.columns, data.y, ("a",)))
+    Screen(pool, (initial_problem(pool.target),)).run()
+    assert pool.exact
+
+
 def test_weights_that_vanish_are_no_error():
     """As of a target over 150 orders of magnitude that was divided by a power of a column."""
     x = np.linspace(1, 2, 50)[:, None]

@@ -188,7 +188,8 @@ def _of_power(v: Array, p: float, words: Collection[str], coarse: bool) -> Itera
             continue
         if name in WAVES:
             count = N_WAVES if p == 1 and not coarse else N_COARSE_WAVES
-            rates, few = _wave_rates(v, count), _wave_rates(v, N_COARSE_WAVES // 2)
+            few = _wave_rates(v, N_COARSE_WAVES if p == 1 else N_COARSE_WAVES // 2)
+            rates = _wave_rates(v, count)
         elif name == "asin":
             rates = [1.0, *(share / float(np.abs(v).max()) for share in (0.5, 0.9, 0.99))]
         else:
@@ -197,7 +198,8 @@ def _of_power(v: Array, p: float, words: Collection[str], coarse: bool) -> Itera
             rates = few[::2] if rare else few
         for b in (*rates, *((-b for b in rates) if name == "exp" else ())):
             bucket = round(math.log(abs(b))) if name in WAVES else b > 0
-            yield (applied(name, (None, [(b, _column(p))])),), function(b * v), (name, p, bucket)
+            phase = 0.0 if name == "cos" else None  # which is to be found
+            yield (applied(name, (phase, [(b, _column(p))])),), function(b * v), (name, p, bucket)
         powers = () if rare or name == "exp" else COARSE_POWERS if coarse else (2.0, *OUTER_POWERS)
         for b, r in itertools.product(few[: N_POWERED if coarse else None], powers):
             values = function(b * v)
@@ -225,7 +227,7 @@ def _of_two_powers(x: Array, words: Collection[str]) -> Iterator[_Found]:
             if "exp" in words:
                 hill = (None, [(-(b**2), _column(2.0)), (2 * b**2 * centre, _column(1.0))])
                 values = np.exp(-(b**2) * (x**2 - 2 * centre * x) - (b * centre) ** 2)
-                yield (applied("exp", hill),), values, ("gauss", b > 3)
+                yield (applied("exp", hill),), values, ("gauss", centre, b > 3)
     for one, two in TWO_POWERS:
         u, v = power_values(x, one), power_values(x, two)
         if u is None or v is None:

@@ -40,7 +40,7 @@ N_ROWS = 128
 """Rows on which atoms are compared."""
 STAGES: tuple[tuple[str, tuple[int, ...]], ...] = (
     *(("singles", (0,)), ("singles", (3,)), ("nested", (0,)), ("pairs", (0,)), ("products", (0,))),
-    *(("longer", ()), ("pairs", (3,)), ("products", (3,)), ("nested", (3,)), ("longer", ())),
+    *(("longer", ()), ("pairs", (1,)), ("pairs", (3,)), ("products", (3,)), ("nested", (3,)), ("longer", ())),
 )
 """What is tried for a curve, with the degree of a polynomial beside it, from simple to rich."""
 N_OF_TRANSFORMS = 4
@@ -57,8 +57,8 @@ NEARLY_EXACT = 1e-9
 """Error, as a share of the spread, below which a formula for data without noise is worth a fit to all rows."""
 N_OFFERED = 6
 MAX_NODES = 60
-WORK = 2e-9
-"""Units of work of comparing two numbers."""
+WORK, PAIR_WORK = 2e-9, 3e-10
+"""Units of work of comparing two numbers, and in a matrix product of single precision."""
 CHUNK = 256
 
 Tree = Any
@@ -175,7 +175,7 @@ class CurveSearch:
             both = along[some, None] ** 2 + across**2 - 2 * gram * along[some, None] * across
             return np.asarray(both / np.where(apart > MIN_NEW_SQUARE, apart, np.inf))
 
-        clock.spend(WORK * N_ROWS * len(rows) * len(others))
+        clock.spend(PAIR_WORK * N_ROWS * len(rows) * len(others))
         return self.refined(_tree((a, b), degree) for a, b in _best_pairs(one, two, gains))
 
     def products(self, degree: int) -> list[Any]:

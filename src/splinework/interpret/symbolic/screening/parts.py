@@ -1,0 +1,235 @@
+"""The parts of a target: factors, terms and inner sums of a few columns are found first, which leaves a smaller problem.
+
+Each part is a target of its own with its own screening. In `f = g + h`, `f = g · h` or `f = F(g + h)` what is left without g, or
+with g + h in place of two columns, is a smaller problem, whose `wrap` puts the part back (Udrescu & Tegmark 2020).
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sympy
+
+from splinework.interpret.symbolic import clock
+from splinework.interpret.symbolic.constants import FitTarget
+from splinework.interpret.symbolic.expression import compile_expression, symbol
+from splinework.interpret.symbolic.library import LIBRARY, Array, LibraryFunction
+from splinework.interpret.symbolic.pool import Pool
+from splinework.interpret.symbolic.residuals import process_error
+from splinework.interpret.symbolic.screening.inner_sums import InnerSum, inner_sums
+from splinework.interpret.symbolic.screening.problem import (
+    IrreducibleProblem,
+    ScreeningProblem,
+    fit_to,
+    initial_problem,
+)
+from splinework.interpret.symbolic.screening.reducing import CLEAR_ERROR_RATIO, MAX_ERROR_RATIO
+from splinework.interpret.symbolic.screening.separable import (
+    AFFINE,
+    LOW_RANK,
+    SUM,
+    coefficients_beside,
+    separations,
+    spanning_functions,
+    varying_part,
+)
+
+MIN_ROUGHNESS, MAX_CLEAN_NOISE = 1e-2, 1e-6
+"""Shares of the spread: what a formula must leave for richer structures to be tried, and the noise below which they are."""
+MAX_SEPARATION_ERROR, N_PARTS = 0.2, 2
+"""Error of a separation, relative to the spread, above which it is none, and formulas of its part that are followed."""
+MAX_SPANNED, MAX_LOW_RANK_ERROR = 3, 1e-3
+"""Known functions beside which functions of the other columns are sought, and the error of two products, relative to the spread,
+up to which their span is read: the alternating fit ends early, and what is fitted beside the functions decides."""
+MIN_FACTOR, SEPARATION_SHARE = 1e-9, 0.3
+"""Least magnitude of a factor that is divided by, relative to its largest, and share of the time left for a part's formula."""
+MAX_JOINED_RATIO = 10.0
+"""Error of an inner sum with the formulas of its parts, relative to that without."""
+
+
+@dataclass
+class PartedTarget:
+    """A target, what was found for it, and its parts.
+
+    Attributes:
+        pool: Pool of the target, which collects the proposed formulas.
+        starts: Initial problems, that of the data last: before it equivalent ones, such as one in dimensionless groups.
+        deadline: Time of `clock`.
+        library: Functions of one column.
+        ends: The irreducible problems, the smallest first.
+        path: Reductions on the way to the best formula.
+        further: Another search, once the direct candidates have failed; it says whether nothing is left to do.
+        noise: Least leave-one-out error of all surrogates, on the scale of the target: an estimate of the noise.
+    """
+
+    pool: Pool
+    starts: tuple[ScreeningProblem, ...]
+    deadline: float = math.inf
+    library: Sequence[LibraryFunction] = LIBRARY
+    further: Callable[[], bool] | None = None
+    ends: list[IrreducibleProblem] = field(default_factory=list)
+    noise: float = math.inf
+    path: tuple[str, ...] = ()
+    _smoothed: bool = False
+
+    def run(self) -> None:
+        """Looks for formulas of the target."""
+        raise NotImplementedError
+
+    @property
+    def settled(self) -> bool:
+        """Whether the best formula is as accurate as the best surrogate, with residuals like noise.
+
+        Data without noise are settled by an exact formula alone: what is left then is the error of an approximation.
+        """
+        pool = self.pool
+        if pool.exact or not pool.entries or self.is_clean:
+            return pool.exact
+        if pool.error > 1.01 * self.noise or pool.has_structure:
+            return False
+        if not self._smoothed:  # polynomials may have taken for noise what they cannot follow
+            self._smoothed, data = True, self.starts[-1]
+            self.noise = min(self.noise, process_error(data.columns, data.y, data.weights))
+        return pool.error <= 1.01 * self.noise
+
+    @property
+    def _is_rough(self) -> bool:
+        """Whether the best formula leaves a visible share of the spread, or the data have no noise and it is not exact."""
+        error = self.pool.error / self.pool.target.unit if self.pool.entries else math.inf
+        return not self.pool.exact and (error > MIN_ROUGHNESS or self.is_clean)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the noise of the data is negligible."""
+        return self.noise < MAX_CLEAN_NOISE * self.starts[-1].spread
+
+    def _late(self) -> bool:
+        return clock.now() > self.deadline
+
+    @contextmanager
+    def _noting_path(self, problem: ScreeningProblem) -> Iterator[None]:
+        """Notes the reductions of a problem if what is offered inside becomes the best formula."""
+        before = self.pool.entries[:1]
+        yield
+        if self.pool.entries[:1] != before:
+            self.path = problem.steps
+
+    def _separated(self, problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
+        """Problems of a column less, where the target is a sum or a product with a function of one column, found first."""
+        scale = problem.spread
+        found = separations(problem, deadline=self.deadline)
+        least = min((each.error for each in found), default=math.inf)
+        if least < CLEAR_ERROR_RATIO * self.noise:  # the least of many estimates would be too small
+            self.noise = least
+        for each in found:
+            if self._late():
+                return
+            if each.error > max(self._most_error(scale), MAX_LOW_RANK_ERROR * scale * (each.kind == LOW_RANK)):
+                continue
+            if not (self._is_rough or each.error < MAX_CLEAN_NOISE * scale):
+                return
+            one = problem.without(*(j for j in range(problem.size) if j != each.column))
+            weights = problem.weights * (1.0 if each.kind == SUM else each.rest**2)
+            if each.kind in (AFFINE, LOW_RANK):
+                others = problem.without(each.column)
+                with self._noting_path(problem):
+                    if each.kind == AFFINE:
+                        size = math.sqrt(float(np.mean(problem.weights * each.rest**2)))
+                        beside = problem.weights * each.own**2
+                        known = self._parts(others, each.rest, beside, each.own_error * size)
+                        self._offer_products(problem, [(varying_part(e), sympy.Integer(1)) for e, _ in known], one)
+                    else:
+                        known = self._parts(one, each.own, weights, each.own_error)
+                        self._offer_products(problem, [spanning_functions(e) for e, _ in known], others)
+                if self.pool.exact:
+                    return
+                continue
+            for expression, part in self._parts(one, each.own, weights, each.own_error):
+                if each.kind == SUM:
+                    yield problem.subtracted(part, expression).without(each.column)
+                elif (least := MIN_FACTOR * float(np.abs(part).max())) > 0:
+                    factor = np.where(np.abs(part) < least, least, part)
+                    whole, level = problem, float(each.level[0])
+                    if abs(level) > MIN_FACTOR * scale:
+                        whole = problem.subtracted(each.level, sympy.Float(level))
+                    yield whole.divided(factor, expression).without(each.column)
+
+    def _joined(self, problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
+        """Problems of a column less, where two columns act through a sum of functions of each, which are found first."""
+        most = self._most_error(problem.spread)
+        for each in inner_sums(problem, most=most, deadline=self.deadline) if self._is_rough else ():
+            one, two = (problem.without(*(k for k in range(problem.size) if k != n)) for n in each.columns)
+            for expression, _ in self._inner_parts(one, each, 0, 1.0):
+                unit = _leading_number(expression)
+                for other, _ in self._inner_parts(two, each, 1, unit):
+                    for whole in _inner_wholes(varying_part(expression) / unit + varying_part(other)):
+                        values = self._values(whole)
+                        if np.isfinite(values).all() and np.ptp(values) > 0:
+                            smaller = problem.merged(*each.columns, values, whole)
+                            if fit_to(smaller).error <= MAX_JOINED_RATIO * max(each.error, most):
+                                yield smaller
+
+    def _inner_parts(self, problem: ScreeningProblem, each: InnerSum, n: int, unit: float) -> list[tuple[Any, Array]]:
+        """Formulas of one part of an inner sum, in a unit."""
+        weights = problem.weights * (unit * each.slope) ** 2
+        size = math.sqrt(float(np.mean(weights)))
+        found = self._parts(problem, each.parts[:, n] / unit, weights, each.error / size) if size > 0 else []
+        return [(expression, values) for expression, values in found if expression.free_symbols]
+
+    def _most_error(self, scale: float) -> float:
+        """The error up to which parts of a target of this spread are followed: that of the best surrogate, or nearly none."""
+        return min(MAX_SEPARATION_ERROR * scale, max(MAX_ERROR_RATIO * self.noise, MAX_CLEAN_NOISE * scale))
+
+    def _parts(self, problem: ScreeningProblem, y: Array, weights: Array, error: float) -> list[tuple[Any, Array]]:
+        """Formulas of a part of the target over the columns of a problem, and their values, the best first."""
+        names = tuple(f"u{n}" for n in range(problem.size))
+        pool = Pool(FitTarget(problem.columns, y, names, weights=weights, noise=error), self.pool.allows)
+        share = clock.now() + SEPARATION_SHARE * (self.deadline - clock.now())
+        type(self)(pool, (initial_problem(pool.target),), share, self.library).run()
+        back = {symbol(name): e for name, e in zip(names, problem.expressions, strict=True)}
+        found = [
+            (entry.expression.xreplace(back), compile_expression(entry.expression, names)(problem.columns))
+            for entry in pool.entries[:N_PARTS]
+        ]
+        return [(expression, values) for expression, values in found if np.isfinite(values).all()]
+
+    def _offer_products(
+        self, problem: ScreeningProblem, spans: Sequence[tuple[Any, ...]], others: ScreeningProblem
+    ) -> None:
+        """Offers sums of products of known functions of some columns and functions of the others, each found alone."""
+        for span in spans:
+            if not 1 < len(span) <= MAX_SPANNED:
+                continue
+            known = np.column_stack([self._values(each) for each in span])
+            if not np.isfinite(known).all():
+                continue
+            error, parts = coefficients_beside(others, known)
+            if error > self._most_error(problem.spread):
+                continue
+            found = []
+            for values, own in zip(known.T, parts.T, strict=True):
+                size = math.sqrt(float(np.mean(problem.weights * values**2)))
+                found.append(self._parts(others, own, problem.weights * values**2, error / size))
+            for factors in itertools.product(*found):
+                self.pool.offer(problem.wrap(sympy.Add(*(t * f for t, (f, _) in zip(span, factors, strict=True)))))
+                if self.pool.exact or self._late():
+                    return
+
+    def _values(self, expression: Any) -> Array:
+        """The values of an expression over the columns of the data, `(N,)`."""
+        target = self.pool.target
+        return np.broadcast_to(compile_expression(expression, target.names)(target.x), len(target.y)).astype(float)
+
+
+def _leading_number(expression: Any) -> float:
+    """The number before the first term that varies."""
+    return float(sympy.Add.make_args(varying_part(expression))[0].as_coeff_Mul()[0])
+
+
+def _inner_wholes(total: Any) -> tuple[Any, ...]:
+    """A sum, and before it the product that it is the logarithm of, where it has logarithms."""
+    return (sympy.exp(total), total) if total.has(sympy.log) else (total,)
