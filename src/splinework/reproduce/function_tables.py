@@ -56,6 +56,7 @@ class FunctionTable(ex.Experiment):
     depths: tuple[int, ...] = (2, 3, 4)
     perceptron_widths: tuple[int, ...] = (5, 20, 50, 100)
 
+    version: ClassVar[int] = 2
     place: ClassVar[str]
     """Place of the published values."""
     target: ClassVar[float]

@@ -27,7 +27,7 @@ class AuxiliaryVariables(ex.Experiment):
     """The relativistic mass from its three columns, with β and γ beside them, with β alone, and with neither."""
 
     seeds: int = 3
-    budget: float = 60.0
+    effort: float = 60.0
 
     name: ClassVar[str] = "auxiliary-variables"
     title: ClassVar[str] = "Auxiliary variables, KAN 2.0 §3.1"
@@ -44,7 +44,7 @@ class AuxiliaryVariables(ex.Experiment):
         name, methods = "{method}, given {given}, seed {seed}", ("paper", "ours")
         return [
             *ex.swept(name, method=methods, given=GIVEN, seed=seeds),
-            *ex.swept("formula, seed {seed}", {"method": "formula", "budget": self.budget}, seed=seeds),
+            *ex.swept("formula, seed {seed}", {"method": "formula", "effort": self.effort}, seed=seeds),
         ]
 
     def run(self, settings: ex.Values) -> ex.Values:
@@ -53,7 +53,7 @@ class AuxiliaryVariables(ex.Experiment):
         x, test = (drawn(generator) for _ in range(2))
         quiet: dict[str, Any] = {"seed": seed, "progress": False}
         if settings["method"] == "formula":
-            best = sw.discover(x, mass(x), names=list(NAMES), target="m", budget=settings["budget"], **quiet).best
+            best = sw.discover(x, mass(x), names=list(NAMES), target="m", effort=settings["effort"], **quiet).best
             error = float((torch.as_tensor(best.numpy()(test.numpy())) - mass(test)).square().mean().sqrt())
             return {"formula": str(best), "error": error, "right": error < EXACT}
         features, shape = GIVEN[settings["given"]], [3 + len(GIVEN[settings["given"]]), (0, 1), 1]

@@ -25,7 +25,7 @@ class DecisionBoundaries(ex.Experiment):
     """Classes of two moons, and of the sign of a sum of a sine, a cosine and a tangent."""
 
     seeds: int = 3
-    budget: float = 30.0
+    effort: float = 30.0
 
     name: ClassVar[str] = "decision-boundaries"
     title: ClassVar[str] = "Two moons and a phase boundary, notebooks of KAN 2.0"
@@ -44,7 +44,7 @@ class DecisionBoundaries(ex.Experiment):
         name, methods = "{task}, {method}, seed {seed}", ("paper", "ours", "rival")
         return [
             *ex.swept(name, task=("moons", "phase"), method=methods, seed=seeds),
-            *ex.swept(name, {"budget": self.budget}, task=("formula",), method=("ours",), seed=seeds),
+            *ex.swept(name, {"effort": self.effort}, task=("formula",), method=("ours",), seed=seeds),
         ]
 
     def run(self, settings: ex.Values) -> ex.Values:
@@ -54,7 +54,7 @@ class DecisionBoundaries(ex.Experiment):
         own: dict[str, Any] = {"dtype": torch.float64, "generator": torch.Generator().manual_seed(seed)}
         text = None
         if task == "formula":
-            best = sw.discover_classes(x.numpy(), y[:, 0].numpy(), budget=settings["budget"], **quiet).best
+            best = sw.discover_classes(x.numpy(), y[:, 0].numpy(), effort=settings["effort"], **quiet).best
             chance, text = torch.as_tensor(best.numpy()(test.numpy()))[:, None], str(best)
         elif method == "rival":
             mlp = MLP([x.shape[1], 20, 20, 1], activation="tanh", **own)

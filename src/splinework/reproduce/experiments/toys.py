@@ -67,6 +67,7 @@ class Toys(ex.Experiment):
     perceptron_steps: int = 1800
 
     name: ClassVar[str] = "toys"
+    version: ClassVar[int] = 2
     title: ClassVar[str] = "Five toy functions, KANs against MLPs at each number of parameters, KAN paper Fig. 3.1"
     about: ClassVar[str] = (
         "Five functions on [-1, 1]^d that a small network represents exactly. The paper's method goes through finer and finer "
