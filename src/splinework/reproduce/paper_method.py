@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
@@ -32,6 +33,8 @@ NOISE: Final = 0.1
 """Size of the random part of the numbers at the start."""
 HISTORY, ITERATIONS = 10, 20
 """Pairs that L-BFGS keeps, and its iterations in a step."""
+PRUNING_STEPS, MIN_SCORE = 50, 1e-2
+"""Steps with the sparsity penalty before nodes are removed, and the score below which they are."""
 RECORD_EVERY: Final = 10
 """Steps between two points of the recorded curve."""
 
@@ -82,9 +85,15 @@ def paper_network(shape: Sequence[Any], grid: int, seed: int, *, degree: int = 3
 
 
 def train_by_paper(
-    model: sw.KAN, rows: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor], *, grids: Sequence[int], steps: int
+    model: sw.KAN,
+    rows: tuple[Tensor, Tensor],
+    test: tuple[Tensor, Tensor],
+    *,
+    grids: Sequence[int],
+    steps: int,
+    loss: Callable[[sw.KAN], Tensor] | None = None,
 ) -> tuple[sw.KAN, list[GridStage]]:
-    """Trains on squared error through finer and finer grids.
+    """Trains through finer and finer grids.
 
     Args:
         model: The network on the first grid; it is left unchanged.
@@ -92,6 +101,7 @@ def train_by_paper(
         test: Test rows.
         grids: Numbers of intervals, the first being the model's.
         steps: Steps of L-BFGS on every grid.
+        loss: As of `minimise`.
 
     Returns:
         The network on the last grid whose training stayed finite, and a stage for each grid.
@@ -101,7 +111,7 @@ def train_by_paper(
         before = model
         model = sw.refine(model, grid=grid, x=rows[0]) if number else model
         jump = _change(before, model, rows[0]) if number else 0.0
-        model, curve = minimise(model, rows, test, steps=steps)
+        model, curve = minimise(model, rows, test, steps=steps, loss=loss)
         stages.append(GridStage(grid, rmse(model, *rows), rmse(model, *test), jump, tuple(curve)))
         if not math.isfinite(stages[-1].train):
             break
@@ -151,6 +161,31 @@ def minimise(
         if last is None or not math.isfinite(last):
             break
     return model, curve
+
+
+def prune_by_paper(
+    model: sw.KAN, rows: tuple[Tensor, Tensor], weight: float, loss: Callable[[sw.KAN], Tensor] | None = None
+) -> sw.KAN:
+    """Training with the penalty of eq. 2.20, then hidden nodes removed by eq. 2.21; all stay if no path would be left.
+
+    Args:
+        model: The network; it is left unchanged.
+        rows: Training rows.
+        weight: The factor λ of the penalty.
+        loss: Function of the network that the penalty is added to; the mean squared error of the rows by default.
+    """
+    sparsity, (x, y) = sw.train.Sparsity(weight), rows
+
+    def penalised(network: sw.KAN) -> Tensor:
+        u, total = x, (network(x) - y).square().mean() if loss is None else loss(network)
+        for layer, nodes in zip(network.kan_layers, network.config.nodes[1:], strict=True):
+            total, u = total + sparsity.value(layer, u), nodes.combine(layer(u))
+        return total
+
+    sparse, _ = minimise(model, rows, rows, steps=PRUNING_STEPS, loss=penalised)
+    with suppress(sw.SplineworkError):
+        return sw.prune(sparse, x, by="magnitude", nodes=MIN_SCORE, edges=0.0, inputs=0.0)
+    return sparse
 
 
 def rmse(model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> float:

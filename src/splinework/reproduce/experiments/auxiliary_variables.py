@@ -11,6 +11,7 @@ from torch import Tensor
 
 import splinework as sw
 from splinework.reproduce import experiment as ex
+from splinework.reproduce.paper_method import ITERATIONS
 
 BETA, GAMMA = "v/c", "1/sqrt(1 - v**2/c**2)"
 GIVEN: Final[Mapping[str, list[str]]] = {"β and γ": [BETA, GAMMA], "β": [BETA], "nothing": []}
@@ -30,6 +31,7 @@ class AuxiliaryVariables(ex.Experiment):
     effort: float = 60.0
 
     name: ClassVar[str] = "auxiliary-variables"
+    version: ClassVar[int] = 2
     title: ClassVar[str] = "Auxiliary variables, KAN 2.0 §3.1"
     about: ClassVar[str] = (
         "m = m0 / √(1 − v²/c²) from 1000 rows of m0, v and c. The authors' notebook hands the network [5, (0, 1), 1] two "
@@ -64,7 +66,7 @@ class AuxiliaryVariables(ex.Experiment):
             "generator": generator,
         }
         if settings["method"] == "paper":
-            options = sw.train.TrainingOptions.paper(grids=[3, 5, 10], steps=50, **quiet)
+            options = sw.train.TrainingOptions.paper(grids=[3, 5, 10], steps=50 * ITERATIONS, **quiet)
             model = sw.fit(sw.KAN.paper(shape, **own), x, mass(x), options=options).model
         else:
             model = sw.fit(sw.KAN(shape, **own), x, mass(x), **quiet).model
