@@ -78,6 +78,7 @@ def paper_network(shape: Sequence[Any], grid: int, seed: int, *, degree: int = 3
     model = sw.KAN(list(shape), grid=grid, degree=degree, dtype=torch.float64, **options)
     with torch.no_grad():
         for layer in model.kan_layers:
+            assert layer.base_weight is not None
             draws = torch.randn(layer.base_weight.shape, generator=generator, dtype=torch.float64)
             layer.base_weight.copy_(layer.inputs**-0.5 + NOISE * (2 * draws - 1))
             layer.coefficients.uniform_(-NOISE / 2 / grid, NOISE / 2 / grid, generator=generator)
