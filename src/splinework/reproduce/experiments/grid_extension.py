@@ -52,9 +52,7 @@ class GridExtension(ex.Experiment):
     minutes: ClassVar[tuple[float, float]] = (1.0, 30.0)
 
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
-        grids, steps, seeds = (
-            ((3, 5, 10, 20, 50, 100), 50, 1) if scale == "quick" else (self.grids, self.steps, self.seeds)
-        )
+        grids, steps, seeds = (self.grids[:-1], 50, 1) if scale == "quick" else (self.grids, self.steps, self.seeds)
         own = {"rows": self.rows_count}
         axes: dict[str, Any] = {"shape": [list(shape) for shape in self.shapes], "seed": range(seeds)}
         by_paper = {**own, "method": "paper", "grids": list(grids), "steps": steps}
