@@ -206,7 +206,7 @@ def edge_grid_count(shape: Sequence[int], grid: int) -> int:
 
 @dataclass(frozen=True)
 class _SquaredError:
-    """What an optimiser asks of an objective."""
+    """An objective as an optimiser asks for it: the squared error of rows."""
 
     model: sw.KAN
     x: Tensor
