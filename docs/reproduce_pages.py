@@ -22,7 +22,7 @@ from splinework.formula.figures import plural
 from splinework.reproduce import Experiment, FinishedCell, experiment_names, recipe
 from splinework.reproduce.experiment import row_values
 from splinework.reproduce.figures import save_figure
-from splinework.reproduce.tables import result_text
+from splinework.reproduce.tables import result_text, value_text
 from splinework.train.progress_line import duration
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,6 +63,10 @@ is as good as the published one, and by the paper's method where it is within a 
 | experiment | recipe | rows reached by our default | by the paper's method | checks met | time |
 |---|---|---|---|---|---|
 """
+
+
+MISSED = """| row | measure | published | our default | reason |
+|---|---|---|---|---|"""
 
 
 def kept() -> Iterator[Kept]:
@@ -109,7 +113,33 @@ def index(found: list[Kept]) -> str:
             f"{sum(known)} of {len(known)} | {duration(result['seconds'])} |"
         )
     entries = "\n".join(f"reproduce/{one.name}" for one, _ in found)
-    return HEAD + "\n".join(lines) + f"\n\n```{{toctree}}\n:hidden:\n\n{entries}\n```\n"
+    every = [row for _, result in found for row in result["rows"]]
+    shares = [_share(every, key) for key in ("default_reached", "own_method_reached")]
+    parts = [
+        HEAD + "\n".join(lines),
+        f"In all, our default reaches {shares[0]} published values, and the paper's method {shares[1]}.",
+        "## Rows that our default misses",
+        "\n".join(
+            [
+                MISSED,
+                *(
+                    _missed(one, row)
+                    for one, result in found
+                    for row in result["rows"]
+                    if row["default_reached"] is False
+                ),
+            ]
+        ),
+        f"```{{toctree}}\n:hidden:\n\n{entries}\n```",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _missed(one: Experiment, row: dict[str, Any]) -> str:
+    """A row that our default misses, with its reason alone."""
+    why = next((text for name, text in one.reasons.items() if row["name"].startswith(name)), "")
+    published, ours = (value_text(row[key]) for key in ("published", "ours"))
+    return f"| [{row['name']}](reproduce/{one.name}.md) | {row['measure']} | {published} | {ours} | {why} |"
 
 
 def _share(rows: list[dict[str, Any]], key: str) -> str:

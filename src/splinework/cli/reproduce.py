@@ -12,6 +12,7 @@ from splinework.cli.interrupts import Interrupted, Terminated
 from splinework.cli.json_output import json_text
 from splinework.cli.options import argument, command, option, takes
 from splinework.cli.progress import Stages
+from splinework.formula.figures import plural
 
 if TYPE_CHECKING:
     from splinework.reproduce.running import ExperimentResult, ExperimentStatus
@@ -110,7 +111,7 @@ def _show_list(found: list[ExperimentStatus], *, as_json: bool) -> None:
     show_table("experiments, with the processor time of their recipes", layout, rows)
     foreign = sum(each.foreign for each in found)
     if foreign:
-        click.echo(f"{foreign} results there are of another recipe or version; they are not used")
+        click.echo(f"{plural(foreign, 'result')} of another recipe or version: kept there, not used")
 
 
 def _progress(done: int, cells: int) -> str:
@@ -121,7 +122,7 @@ def _show(result: ExperimentResult) -> None:
     click.echo(f"# {result.name}\n")
     click.echo((result.folder / "table.md").read_text(encoding="utf-8"))
     if result.foreign:
-        click.echo(f"{result.foreign} results there are of another recipe or version; they were not used")
+        click.echo(f"{plural(result.foreign, 'result')} of another recipe or version: kept there, not used")
     whole = len(result.finished) == result.cells
     state = "all checks met" if result.met else "not all checks met" if whole else "not all cells were run"
     click.echo(f"{state}: {result.folder}\n")

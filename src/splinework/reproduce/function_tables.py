@@ -9,17 +9,14 @@ from itertools import pairwise
 from typing import Any, ClassVar, Final
 
 import numpy as np
-from torch import Tensor
 
 import splinework as sw
 from splinework.reproduce import experiment as ex
-from splinework.reproduce.paper_method import minimise, paper_network, rmse, train_by_paper
+from splinework.reproduce.paper_method import paper_network, prune_by_paper, rmse, train_by_paper
 from splinework.reproduce.rivals import Rows, default_fit, perceptron_fit, tensors
 
 MAX_SMALL_ERROR: Final = 1e-2
 """Test RMSE that the smallest shape has to reach."""
-PRUNING_STEPS: Final = 50
-"""Steps of L-BFGS with the sparsity penalty before nodes are removed."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +53,7 @@ class FunctionTable(ex.Experiment):
     depths: tuple[int, ...] = (2, 3, 4)
     perceptron_widths: tuple[int, ...] = (5, 20, 50, 100)
 
+    version: ClassVar[int] = 2
     place: ClassVar[str]
     """Place of the published values."""
     target: ClassVar[float]
@@ -112,7 +110,7 @@ class FunctionTable(ex.Experiment):
             return _sparsified(shape, rows, test, seed)
         model = paper_network(shape, settings["grids"][0], seed)
         if method == "pruned":
-            model = _pruned(model, rows, test, settings["penalty"])
+            model = prune_by_paper(model, rows, settings["penalty"])
         model, stages = train_by_paper(model, rows, test, grids=settings["grids"], steps=settings["steps"])
         best = min(stages, key=lambda stage: stage.test)
         return {
@@ -171,22 +169,6 @@ def _sparsified(shape: Sequence[int], rows: Rows, test: Rows, seed: int) -> dict
     model = sw.KAN(list(shape), dtype=rows[0].dtype)
     found = sw.sparsify(model, *rows, seed=seed, progress=False).model
     return {"test": rmse(found, *test), "shape": found.config.shape, "edges": found.active_edges()}
-
-
-def _pruned(model: sw.KAN, rows: Rows, test: Rows, penalty: float) -> sw.KAN:
-    """The paper's way: train with the penalty of eq. 2.20, then remove what is not important."""
-    sparsity = sw.train.Sparsity(penalty)
-
-    def loss(network: sw.KAN) -> Tensor:
-        u = rows[0]
-        total: Tensor = (network(u) - rows[1]).square().mean()
-        for layer, nodes in zip(network.kan_layers, network.config.nodes[1:], strict=True):
-            total = total + sparsity.value(layer, u)
-            u = nodes.combine(layer(u))
-        return total
-
-    sparse, _ = minimise(model, rows, test, steps=PRUNING_STEPS, loss=loss)
-    return sw.prune(sparse, rows[0])
 
 
 def _smallest(own: ex.Cells) -> list[int] | None:

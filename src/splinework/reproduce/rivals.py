@@ -63,5 +63,5 @@ def perceptron_fit(
     """
     generator = torch.Generator().manual_seed(seed)
     model = MLP(shape, activation=activation, generator=generator, dtype=torch.float64)
-    fitted = fit_mlp(model, *rows, steps=steps, optimiser="lbfgs", seed=seed, validation_fraction=0.0)
+    fitted = fit_mlp(model, *rows, steps=steps)
     return {"test": rmse(fitted, *test), "parameters": fitted.parameter_count()}

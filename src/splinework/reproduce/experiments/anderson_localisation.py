@@ -15,6 +15,7 @@ import splinework as sw
 from splinework.data.simulators.localisation import LocalisationSet
 from splinework.reproduce import experiment as ex
 from splinework.reproduce.boundary_terms import boundary_formulas
+from splinework.reproduce.paper_method import ITERATIONS
 
 EXTENDED: Final = 0.55
 """Fractal dimension D from which on a state counts as extended: the valley between the two peaks of its histogram."""
@@ -56,6 +57,7 @@ class AndersonLocalisation(ex.Experiment):
     seeds: int = 3
 
     name: ClassVar[str] = "anderson-localisation"
+    version: ClassVar[int] = 2
     title: ClassVar[str] = "Phase boundaries of quasiperiodic chains, KAN paper §4.4"
     about: ClassVar[str] = (
         "Eigenstates of three tight-binding chains with a mobility edge (mosaic, generalised Aubry–André, and a "
@@ -94,7 +96,8 @@ class AndersonLocalisation(ex.Experiment):
         generator = torch.Generator().manual_seed(seed)
         begun = sw.KAN(OUR_SHAPES[model], dtype=torch.float64, generator=generator)
         ours = sw.fit(begun, x, y, loss="logistic", seed=seed, progress=False).model
-        options = sw.train.TrainingOptions.paper(grids=[3, 5], steps=100, loss="logistic", seed=seed, progress=False)
+        trained: dict[str, Any] = {"grids": [3, 5], "steps": 20 * ITERATIONS, "loss": "logistic"}
+        options = sw.train.TrainingOptions.paper(**trained, seed=seed, progress=False)
         begun = sw.KAN.paper(SHAPES[model], dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
         paper = sw.fit(begun, (x - x.mean(0)) / x.std(0), y, options=options).model
         names = ["E", *(each.name for each in chain.parameters())]

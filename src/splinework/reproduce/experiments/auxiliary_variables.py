@@ -11,6 +11,7 @@ from torch import Tensor
 
 import splinework as sw
 from splinework.reproduce import experiment as ex
+from splinework.reproduce.paper_method import ITERATIONS
 
 BETA, GAMMA = "v/c", "1/sqrt(1 - v**2/c**2)"
 GIVEN: Final[Mapping[str, list[str]]] = {"β and γ": [BETA, GAMMA], "β": [BETA], "nothing": []}
@@ -27,9 +28,10 @@ class AuxiliaryVariables(ex.Experiment):
     """The relativistic mass from its three columns, with β and γ beside them, with β alone, and with neither."""
 
     seeds: int = 3
-    budget: float = 60.0
+    effort: float = 60.0
 
     name: ClassVar[str] = "auxiliary-variables"
+    version: ClassVar[int] = 2
     title: ClassVar[str] = "Auxiliary variables, KAN 2.0 §3.1"
     about: ClassVar[str] = (
         "m = m0 / √(1 − v²/c²) from 1000 rows of m0, v and c. The authors' notebook hands the network [5, (0, 1), 1] two "
@@ -44,7 +46,7 @@ class AuxiliaryVariables(ex.Experiment):
         name, methods = "{method}, given {given}, seed {seed}", ("paper", "ours")
         return [
             *ex.swept(name, method=methods, given=GIVEN, seed=seeds),
-            *ex.swept("formula, seed {seed}", {"method": "formula", "budget": self.budget}, seed=seeds),
+            *ex.swept("formula, seed {seed}", {"method": "formula", "effort": self.effort}, seed=seeds),
         ]
 
     def run(self, settings: ex.Values) -> ex.Values:
@@ -53,7 +55,7 @@ class AuxiliaryVariables(ex.Experiment):
         x, test = (drawn(generator) for _ in range(2))
         quiet: dict[str, Any] = {"seed": seed, "progress": False}
         if settings["method"] == "formula":
-            best = sw.discover(x, mass(x), names=list(NAMES), target="m", budget=settings["budget"], **quiet).best
+            best = sw.discover(x, mass(x), names=list(NAMES), target="m", effort=settings["effort"], **quiet).best
             error = float((torch.as_tensor(best.numpy()(test.numpy())) - mass(test)).square().mean().sqrt())
             return {"formula": str(best), "error": error, "right": error < EXACT}
         features, shape = GIVEN[settings["given"]], [3 + len(GIVEN[settings["given"]]), (0, 1), 1]
@@ -64,7 +66,7 @@ class AuxiliaryVariables(ex.Experiment):
             "generator": generator,
         }
         if settings["method"] == "paper":
-            options = sw.train.TrainingOptions.paper(grids=[3, 5, 10], steps=50, **quiet)
+            options = sw.train.TrainingOptions.paper(grids=[3, 5, 10], steps=50 * ITERATIONS, **quiet)
             model = sw.fit(sw.KAN.paper(shape, **own), x, mass(x), options=options).model
         else:
             model = sw.fit(sw.KAN(shape, **own), x, mass(x), **quiet).model

@@ -69,7 +69,7 @@ class ConstitutiveLaws(ex.Experiment):
     """Two entries of the stress of a neo-Hookean solid: structure, then formula."""
 
     rows_count: int = 1000
-    budget: float = 120.0
+    effort: float = 120.0
 
     name: ClassVar[str] = "constitutive-laws"
     title: ClassVar[str] = "Constitutive laws, KAN 2.0 §5"
@@ -86,14 +86,14 @@ class ConstitutiveLaws(ex.Experiment):
 
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
         seeds = range(1 if scale == "quick" else 3)
-        common = {"rows": self.rows_count, "budget": self.budget}
+        common = {"rows": self.rows_count, "effort": self.effort}
         return ex.swept("{stress}, seed {seed}", common, stress=STRESSES, seed=seeds)
 
     def run(self, settings: ex.Values) -> ex.Values:
         stress, seed = STRESSES[settings["stress"]], settings["seed"]
         x, y = deformations(stress, settings["rows"], seed)
         structure = find_structure(x, y, names=list(stress.inputs))
-        search: dict[str, Any] = {"budget": settings["budget"], "seed": seed, "progress": False}
+        search: dict[str, Any] = {"effort": settings["effort"], "seed": seed, "progress": False}
         best = sw.discover(x, y, names=list(stress.inputs), target=settings["stress"], **search).best
         symbols = {name: sympy.Symbol(name, real=True) for name in stress.inputs}
         known = parse_formula(stress.formula, list(symbols))

@@ -57,6 +57,7 @@ class ContinualLearning(ex.Experiment):
     square_grid: int = 40
 
     name: ClassVar[str] = "continual-learning"
+    version: ClassVar[int] = 2
     title: ClassVar[str] = "Continual learning of five peaks, KAN paper Fig. 3.4"
     about: ClassVar[str] = (
         "y is a sum of five peaks exp(-300 (x - c)²) with centres -0.8, -0.4, 0, 0.4 and 0.8. In each of five phases a network "
@@ -242,9 +243,7 @@ def _learn(network: Any, x: Tensor, y: Tensor, settings: ex.Values) -> Any:
             generator = torch.Generator().manual_seed(seed)
             begun = MLP(settings["shape"], activation="tanh", generator=generator, dtype=torch.float64)
             begun.standardise(*everywhere(settings["problem"]))
-        return fit_mlp(
-            begun, x, y, steps=PERCEPTRON_FACTOR * steps, optimiser="lbfgs", seed=seed, validation_fraction=0.0
-        )
+        return fit_mlp(begun, x, y, steps=PERCEPTRON_FACTOR * steps)
     if method == "default":
         begun = sw.KAN(settings["shape"], dtype=torch.float64) if network is None else network
         return sw.fit(begun, x, y, seed=seed, progress=False).model

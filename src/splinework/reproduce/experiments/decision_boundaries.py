@@ -12,6 +12,7 @@ import torch
 import splinework as sw
 from splinework.reproduce import experiment as ex
 from splinework.reproduce.figures import COLOURS
+from splinework.reproduce.paper_method import ITERATIONS
 from splinework.reproduce.perceptron import MLP, fit_mlp
 from splinework.reproduce.rivals import Rows, tensors
 
@@ -25,9 +26,10 @@ class DecisionBoundaries(ex.Experiment):
     """Classes of two moons, and of the sign of a sum of a sine, a cosine and a tangent."""
 
     seeds: int = 3
-    budget: float = 30.0
+    effort: float = 30.0
 
     name: ClassVar[str] = "decision-boundaries"
+    version: ClassVar[int] = 2
     title: ClassVar[str] = "Two moons and a phase boundary, notebooks of KAN 2.0"
     about: ClassVar[str] = (
         "Two moons with noise 0.1, 1000 rows: a network [2, 1] by the paper's method (L-BFGS on squared error, 3 intervals, 20 "
@@ -44,7 +46,7 @@ class DecisionBoundaries(ex.Experiment):
         name, methods = "{task}, {method}, seed {seed}", ("paper", "ours", "rival")
         return [
             *ex.swept(name, task=("moons", "phase"), method=methods, seed=seeds),
-            *ex.swept(name, {"budget": self.budget}, task=("formula",), method=("ours",), seed=seeds),
+            *ex.swept(name, {"effort": self.effort}, task=("formula",), method=("ours",), seed=seeds),
         ]
 
     def run(self, settings: ex.Values) -> ex.Values:
@@ -54,17 +56,17 @@ class DecisionBoundaries(ex.Experiment):
         own: dict[str, Any] = {"dtype": torch.float64, "generator": torch.Generator().manual_seed(seed)}
         text = None
         if task == "formula":
-            best = sw.discover_classes(x.numpy(), y[:, 0].numpy(), budget=settings["budget"], **quiet).best
+            best = sw.discover_classes(x.numpy(), y[:, 0].numpy(), effort=settings["effort"], **quiet).best
             chance, text = torch.as_tensor(best.numpy()(test.numpy()))[:, None], str(best)
         elif method == "rival":
             mlp = MLP([x.shape[1], 20, 20, 1], activation="tanh", **own)
-            fitted = fit_mlp(mlp, x, y, steps=600, optimiser="lbfgs", seed=seed, validation_fraction=0.0)
+            fitted = fit_mlp(mlp, x, y, steps=600)
             chance = fitted(test).detach()
         elif method == "paper":
             shape, grids, steps = ([2, 1], [3], 20) if task == "moons" else ([3, 1, 1], [3, 5, 10, 20], 50)
             begun = sw.KAN.paper(shape, **own)
             begun = begun if task == "moons" else sw.fix(begun, ("h1", "y"), "tanh", numbers=(1, 0, 0.5, 0.5))
-            options = sw.train.TrainingOptions.paper(grids=grids, steps=steps, **quiet)
+            options = sw.train.TrainingOptions.paper(grids=grids, steps=steps * ITERATIONS, **quiet)
             chance = sw.fit(begun, x, y, options=options).model(test).detach()
         elif task == "moons":
             classifier: Any = sw.KANClassifier

@@ -7,10 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Final, final
 
 from splinework.data import feynman
 from splinework.reproduce.function_tables import FunctionTable, PublishedFunction
+
+UNKNOWN_RANGE: Final = (
+    "the ranges of the published value are not known, and on these the paper's method is further from it"
+)
 
 
 @final
@@ -34,10 +38,10 @@ class Feynman(FunctionTable):
     target: ClassVar[float] = 0.1
     quick_every: ClassVar[int] = 4
     reasons: ClassVar[Mapping[str, str]] = {
-        "I.26.2": (
-            "the slope of asin grows without bound towards n sin θ = ±1, which the box approaches to 0.01; the ranges of the "
-            "published value are not known; these results are without the fit on [2, 5, 1], which has 2.5e-4 (seed 0)"
-        ),
+        "I.6.2b": UNKNOWN_RANGE,
+        "I.26.2": "the slope of asin grows without bound towards n sin θ = ±1, which the box approaches to 0.01; "
+        + UNKNOWN_RANGE,
+        "I.29.16": "a root with a cone where a = 1 and θ1 = θ2, from 1000 rows of three inputs; " + UNKNOWN_RANGE,
     }
 
     def published(self) -> Sequence[PublishedFunction]:

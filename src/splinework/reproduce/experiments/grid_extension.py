@@ -38,14 +38,13 @@ class GridExtension(ex.Experiment):
     rate_grids: tuple[int, ...] = (5, 10, 20, 40, 80)
 
     name: ClassVar[str] = "grid-extension"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     title: ClassVar[str] = "Staircase of grid extension, KAN paper Fig. 2.3, and the rates of eqs. 2.13-2.16"
     about: ClassVar[str] = (
         "f(x, y) = exp(sin πx + y²) on [-1, 1]², 1000 rows to train on and 1000 to test. The networks [2, 5, 1] and [2, 1, 1] "
         "are trained on a grid of 3 intervals, then on finer and finer ones, each begun from the last by least squares. The "
         "training error falls after every extension; the test error rises again once there are about as many parameters as rows. "
-        "The paper's splines end where the training rows end, so on fine grids most of the test error is that of the few rows "
-        "beyond; the error without them is in the last column. The paper prints no numbers; those compared with are of the "
+        "The paper prints no numbers; those compared with are of the "
         "authors' notebook Example_8_scaling of April 2024, which takes 50 steps on a grid. The rates are of the network "
         "[2, 1, 1] whose edges are the best splines for sin πx, y² and exp: Theorem 2.1 promises an error of G^-(k+1-m) for "
         "derivatives of order m."
@@ -53,9 +52,7 @@ class GridExtension(ex.Experiment):
     minutes: ClassVar[tuple[float, float]] = (1.0, 30.0)
 
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
-        grids, steps, seeds = (
-            ((3, 5, 10, 20, 50, 100), 50, 1) if scale == "quick" else (self.grids, self.steps, self.seeds)
-        )
+        grids, steps, seeds = (self.grids[:-1], 50, 1) if scale == "quick" else (self.grids, self.steps, self.seeds)
         own = {"rows": self.rows_count}
         axes: dict[str, Any] = {"shape": [list(shape) for shape in self.shapes], "seed": range(seeds)}
         by_paper = {**own, "method": "paper", "grids": list(grids), "steps": steps}
@@ -89,9 +86,7 @@ class GridExtension(ex.Experiment):
         for grid, published in NOTEBOOK.items():
             place = f"authors' notebook Example_8_scaling, G = {grid}"
             name, paper = f"[2, 1, 1], G = {grid}", _median_at(stairs, grid, "test")
-            inside = _median_at(stairs, grid, "inside")
-            note = "" if inside is None else f"paper's method, test rows within the training rows' range: {inside:.2g}"
-            found.append(ex.ComparisonRow(name, "test RMSE", published, paper, ours, rival, place, note=note))
+            found.append(ex.ComparisonRow(name, "test RMSE", published, paper, ours, rival, place))
         wide = ex.median_of(ex.matching(finished, method="paper", shape=[2, 5, 1]), "best")
         ours = ex.median_of(ex.matching(finished, method="ours", shape=[2, 5, 1]), "test")
         found.append(

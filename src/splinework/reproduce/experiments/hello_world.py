@@ -32,6 +32,7 @@ class HelloWorld(ex.Experiment):
     weights: tuple[float, ...] = (1e-3, 1e-2, 1e-1)
 
     name: ClassVar[str] = "hello-world"
+    version: ClassVar[int] = 2
     title: ClassVar[str] = "Sparsify, prune, fix the edges and read the formula, KAN paper §2.5"
     about: ClassVar[str] = (
         "f = exp(sin πx1 + x2²), 1000 rows, from [2, 5, 1]. The steps of the paper: training with the penalty of eq. "
@@ -75,7 +76,7 @@ class HelloWorld(ex.Experiment):
         if edges != len(EDGES):
             return {"edges": edges, "error": rmse(model, *test), "formula": None, "exact": False, "functions": []}
         model, functions = fixed(model, x, y)
-        formula = str(sw.symbolify(model, x, y[:, 0], budget=5).best)
+        formula = str(sw.symbolify(model, x, y[:, 0], effort=5).best)
         error = rmse(model, *test)
         return {"edges": edges, "error": error, "formula": formula, "exact": error < EXACT, "functions": functions}
 

@@ -27,7 +27,7 @@ class HiddenSymmetry(ex.Experiment):
     """F of t = T - F(r) by a spline from the equation alone, then the formula of its slope."""
 
     seeds: int = 5
-    budget: float = 20.0
+    effort: float = 20.0
 
     name: ClassVar[str] = "hidden-symmetry"
     title: ClassVar[str] = "The hidden symmetry of a black hole, KAN 2.0 §5"
@@ -44,11 +44,11 @@ class HiddenSymmetry(ex.Experiment):
 
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
         seeds = range(2 if scale == "quick" else self.seeds)
-        return ex.swept("seed {seed}", {"points": 300, "budget": self.budget}, seed=seeds)
+        return ex.swept("seed {seed}", {"points": 300, "effort": self.effort}, seed=seeds)
 
     def run(self, settings: ex.Values) -> ex.Values:
         r, slope, away = flat_time(settings["points"], settings["seed"])
-        search: dict[str, Any] = {"budget": settings["budget"], "seed": settings["seed"], "progress": False}
+        search: dict[str, Any] = {"effort": settings["effort"], "seed": settings["seed"], "progress": False}
         best = sw.discover(r, slope.abs(), names=["r"], target="F'", **search).best
         gap = None if best.splines else distance_from_published(best.expression)
         return {

@@ -18,7 +18,6 @@ from splinework.reproduce.rivals import Rows, tensors
 
 STARTS: Final = {"exp_sine": (2, 5, 1), "exp_sine_4": (4, 2, 1, 1)}
 """Functions that are fitted from a sparse start, with their shapes."""
-BUDGET: Final = 60.0
 KEEPS: Final = 1e-10
 """Change of the largest output by a swap of nodes that is rounding."""
 
@@ -31,6 +30,7 @@ class ModularStructures(ex.Experiment):
     seeds: int = 3
 
     name: ClassVar[str] = "modular-structures"
+    version: ClassVar[int] = 2
     title: ClassVar[str] = "Modular structures: sparse starts and swapped nodes, KAN 2.0 §3.2"
     about: ClassVar[str] = (
         "In a sparse start every input keeps the nearest node of the next layer and every node its nearest input, all other "
@@ -51,7 +51,7 @@ class ModularStructures(ex.Experiment):
             *ex.swept(
                 "{start} start, {task}, seed {seed}", {"steps": 200}, task=STARTS, start=("sparse", "full"), seed=seeds
             ),
-            *ex.swept("swap, {task}, seed {seed}", {"budget": BUDGET}, task=SWAPPED, seed=seeds),
+            *ex.swept("swap, {task}, seed {seed}", task=SWAPPED, seed=seeds),
         ]
 
     def run(self, settings: ex.Values) -> ex.Values:
@@ -68,7 +68,7 @@ class ModularStructures(ex.Experiment):
         shape, rows_of = SWAPPED[task]
         x, y = rows_of(seed)
         begun = sw.KAN(list(shape), dtype=torch.float64, generator=generator)
-        model = sw.sparsify(begun, x, y, budget=settings["budget"], seed=seed, progress=False).model
+        model = sw.sparsify(begun, x, y, seed=seed, progress=False).model
         mixed = sw.edit.permute(model, 1, torch.randperm(model.config.nodes[1].sums, generator=generator).tolist())
         swapped = sw.edit.auto_swap(mixed, x)
         costs = [sw.edit.connection_cost(each, x) for each in (mixed, swapped)]

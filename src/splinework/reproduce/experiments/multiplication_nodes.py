@@ -29,6 +29,7 @@ class MultiplicationNodes(ex.Experiment):
     seeds: int = 5
 
     name: ClassVar[str] = "multiplication-nodes"
+    version: ClassVar[int] = 2
     title: ClassVar[str] = "Multiplication nodes and attribution, KAN 2.0 §2 and §4.1"
     about: ClassVar[str] = (
         "x·y by a network of sums, [2, 5, 1], and by one with product nodes, [2, (5, 2), 1]; both are made sparse. "
@@ -53,7 +54,7 @@ class MultiplicationNodes(ex.Experiment):
             rows, fresh = tensors(x, x[:, 0] * x[:, 1]), tensors(test, test[:, 0] * test[:, 1])
             begun = sw.KAN([2, (5, 2) if task == "product" else 5, 1], dtype=torch.float64, generator=generator)
             model = sw.sparsify(begun, *rows, seed=seed, progress=False).model
-            formula = str(sw.symbolify(model, x, rows[1][:, 0], budget=5).best)
+            formula = str(sw.symbolify(model, x, rows[1][:, 0], effort=5).best)
             return {
                 "error": rmse(model, *fresh),
                 "shape": str(model.config.shape),

@@ -51,6 +51,7 @@ class PoissonEquation(ex.Experiment):
     rate_grids: tuple[int, ...] = (5, 10, 20, 40)
 
     name: ClassVar[str] = "poisson"
+    version: ClassVar[int] = 2
     title: ClassVar[str] = "Poisson's equation, KANs and MLPs in L² and H¹, KAN paper Fig. 3.3"
     about: ClassVar[str] = (
         "u_xx + u_yy = f on [-1, 1]² with u = 0 at the edge. The paper's text has u = sin πx sin πy², the authors' notebook u = "

@@ -47,7 +47,7 @@ class UnsupervisedRelations(ex.Experiment):
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
         common, seeds = {"rows": self.rows_count}, range(self.seeds)
         by_paper = {**common, "method": "paper", "grid": 3, "steps": 50, "weight": 2e-3, "entropy": 10.0}
-        search = {**common, "method": "rival", "budget": 40}
+        search = {**common, "method": "rival", "effort": 40}
         return [
             *ex.swept("all relations, seed {seed}", {**common, "method": "ours"}, seed=seeds),
             *ex.swept("one network, seed {seed}", by_paper, seed=seeds),
@@ -65,7 +65,7 @@ class UnsupervisedRelations(ex.Experiment):
             }
         if settings["method"] == "rival":
             names = [f"x{i + 1}" for i in range(x.shape[1])]
-            table = sw.discover_relation(x, names=names, budget=settings["budget"], seed=seed, progress=False)
+            table = sw.discover_relation(x, names=names, effort=settings["effort"], seed=seed, progress=False)
             sets = sorted({tuple(sorted(names.index(name) for name in row.inputs)) for row in table.rows})
             formulas = [str(row) for row in table.rows]
             return {
