@@ -35,8 +35,8 @@ class CertificateCheck:
     Attributes:
         valid: Whether the certificate is valid for the model.
         reason: Why it is not.
-        status: The status that the certificate states: `proved`, `refuted`, `unknown`; empty where it is no certificate, or one of
-            another model, so that there was nothing to check.
+        status: The status that the certificate states: `proved`, `refuted`, `unknown`; empty where it is no certificate, or one
+            of another model, so that there was nothing to check.
     """
 
     valid: bool
@@ -91,7 +91,10 @@ def _content(certificate: Any) -> dict[str, Any]:
     if isinstance(certificate, (str, os.PathLike)):
         file = Path(certificate)
         try:
-            _demand(file.stat().st_size <= _MOST_BYTES, f"it has more than {_MOST_BYTES >> 20} MiB, too large for a certificate")
+            _demand(
+                file.stat().st_size <= _MOST_BYTES,
+                f"it has more than {_MOST_BYTES >> 20} MiB, too large for a certificate",
+            )
             certificate = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)

@@ -8,7 +8,7 @@ against what is off give good ones. Only the bound by the last prices is rounded
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -22,8 +22,17 @@ Prices = tuple[Floats, Floats]
 
 @dataclass
 class _Grid:
-    """A layer on points `(B, M, I)` of its inputs: values and slopes of the edges there, ranges of their second and third derivatives
-    on the boxes, and the ends of the slopes of the inputs, `(B, I)` each."""
+    """A layer on points of its inputs.
+
+    Attributes:
+        points: The points, `(B, M, I)`.
+        value: Values of the edges there, `(B, M, I, J)`.
+        slope: Their slopes.
+        bend: Their second derivatives on the boxes, `(B, I, J)`.
+        third: Their third derivatives.
+        ends: The ends of the ranges of the slopes of the inputs, `(B, I)` each.
+        bias: The constants of the sums, `(J,)`.
+    """
 
     points: Floats
     value: Range
@@ -39,7 +48,7 @@ class _Grid:
         return [r.lo / 2 + r.hi / 2 for r in (self.value, self.slope)]
 
     def parts(self, prices: Prices) -> Prices:
-        """What the inputs cost in the next layer, `(B, M, I)`: as values, and per unit of their slopes."""
+        """The prices of inputs in the next layer, `(B, M, I)`: as values, and per unit of their slopes."""
         return _times(self.middles[0], prices[0]), _times(self.middles[1], prices[1])
 
 
@@ -94,7 +103,7 @@ def _over(a: Floats, b: Floats) -> Floats:
 
 
 def _step(grids: Sequence[_Grid], prices: Sequence[Prices]) -> tuple[Floats, list[Prices]]:
-    """The bound on the points, not rounded, and how prices should change: as far as their equations are off at the least values."""
+    """The bound on the points, not rounded, and how prices should change: as far as their equations are off."""
     total, moves = np.zeros(len(prices[0][0])), list[Prices]()
     sent: Prices = (np.zeros(1), np.zeros(1))
     for number, (grid, after) in enumerate(zip(grids, prices, strict=True)):
@@ -112,9 +121,7 @@ def _step(grids: Sequence[_Grid], prices: Sequence[Prices]) -> tuple[Floats, lis
             width, wide = grid.points[:, -1] - grid.points[:, 0], grid.ends[-1] - grid.ends[0]
             spread = np.ptp(plain + mean[:, None] * turned, axis=1), np.ptp(turned, axis=1)
             moves.append((_over(spread[0] * (sent[0] - x), width**2), _over(spread[1] * (sent[1] - d), wide)))
-        value, slope = (
-            np.take_along_axis(middle, place[..., None], 1)[:, 0] for middle in grid.middles
-        )
+        value, slope = (np.take_along_axis(middle, place[..., None], 1)[:, 0] for middle in grid.middles)
         sent = value.sum(1) + grid.bias, (slope * d[..., None]).sum(1)
     return total, [*moves, (np.zeros_like(prices[-1][0]), np.zeros_like(prices[-1][1]))]
 

@@ -227,7 +227,10 @@ class Edges:
     @cached_property
     def corners(self) -> Floats:
         """Places at which slopes of edges may have a kink, `(K, I)`, filled up with ends of the reach."""
-        inner = (sorted({float(x) for x in ends[1:-1] if self._smoothness(i, float(x)) < 2}) for i, ends in enumerate(self.ends))
+        inner = (
+            sorted({float(x) for x in ends[1:-1] if self._smoothness(i, float(x)) < 2})
+            for i, ends in enumerate(self.ends)
+        )
         found = [[float(ends[0]), *places] for ends, places in zip(self.ends, inner, strict=True)]
         most = max(map(len, found))
         return np.array([places + [places[0]] * (most - len(places)) for places in found]).T

@@ -138,7 +138,10 @@ class ModelRanges:
         lo, hi = known.lo.copy(), known.hi.copy()
         for j, sign in itertools.product(range(lo.shape[1]), signs):
             bound = lower_bound(edges, held, j, float(sign))
-            lo[:, j], hi[:, j] = np.fmax(lo[:, j], bound if sign > 0 else -np.inf), np.fmin(hi[:, j], -bound if sign < 0 else np.inf)
+            lo[:, j], hi[:, j] = (
+                np.fmax(lo[:, j], bound if sign > 0 else -np.inf),
+                np.fmin(hi[:, j], -bound if sign < 0 else np.inf),
+            )
         hi = np.maximum(lo, hi)
         if along < 0 or u.d is None:
             return replace(u, v=Range(lo, hi))

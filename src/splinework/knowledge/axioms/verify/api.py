@@ -126,7 +126,8 @@ def confirmed(model: Any, certificate: Certificate) -> Certificate:
             tree="",
             counterexample=None,
             value="",
-            reason=result.reason or ("" if result.status == "unknown" else f"found {result.status}, but not confirmed: {fault}"),
+            reason=result.reason
+            or ("" if result.status == "unknown" else f"found {result.status}, but not confirmed: {fault}"),
         )
         if fault
         else result

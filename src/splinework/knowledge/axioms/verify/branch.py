@@ -65,7 +65,7 @@ class BoxBounds:
         points: A point of every box, `(B, n)`.
         values: Upper bounds of the function there, `(B,)`.
         undefined: A mask of boxes on which the function may have no value.
-        room: What the bounds must exceed a level by, for the checker to confirm them, `(B,)`.
+        room: The distance by which bounds must exceed a level, for the checker to confirm them, `(B,)`.
     """
 
     lower: Floats
@@ -146,7 +146,9 @@ class _OpenBoxes:
         self.boxes = 0
         self.rounds = 0
         slopes = {along[0] for along in claim.derivatives if along}
-        self.sides: tuple[int, ...] = (1, -1) if claim.order < 2 and len(slopes) < 2 and len(enclosure.chain) > 1 else ()
+        self.sides: tuple[int, ...] = (
+            (1, -1) if claim.order < 2 and len(slopes) < 2 and len(enclosure.chain) > 1 else ()
+        )
         self.gain, self.sharp = 1.0, 0
         self.singular: Floats | None = None
 

@@ -90,7 +90,9 @@ def sharpened(
         for j in range(found.shape[1]):
             for side in sides:
                 bound = side * _Dual(layers, side, j, slopes=entering[0][1] is not None).least()
-                lo[:, j], hi[:, j] = (np.fmax(lo[:, j], bound), hi[:, j]) if side > 0 else (lo[:, j], np.fmin(hi[:, j], bound))
+                lo[:, j], hi[:, j] = (
+                    (np.fmax(lo[:, j], bound), hi[:, j]) if side > 0 else (lo[:, j], np.fmin(hi[:, j], bound))
+                )
     return intersect(found, Interval(lo, hi))
 
 
@@ -194,4 +196,5 @@ def _upper(factor: Floats, held: Interval) -> Floats:
     """An upper bound of `Σ_j factor_j x_j` for x in `(B, I, J)`: `(B, I)`."""
     by = factor[:, None]
     ends = np.where(by == 0, 0.0, np.maximum(by * held.lo, by * held.hi))
-    return ends.sum(2) + gamma(held.shape[2] + 4) * np.abs(ends).sum(2)
+    found: Floats = ends.sum(2) + gamma(held.shape[2] + 4) * np.abs(ends).sum(2)
+    return found

@@ -40,9 +40,13 @@ class EdgeTable:
     def corners(self) -> Floats:
         """Places at which slopes may have a kink, `(K, I)`; inputs with fewer have a bound of their grid again."""
         pieces = self.pieces
-        places = [row[kept] for row, kept in zip(pieces.cells.bounds[:, 1:-1], pieces.smoothness < MAX_ORDER, strict=True)]
+        places = [
+            row[kept] for row, kept in zip(pieces.cells.bounds[:, 1:-1], pieces.smoothness < MAX_ORDER, strict=True)
+        ]
         most = max(map(len, places))
-        return np.stack([np.pad(row, (0, most - len(row)), mode="edge" if len(row) else "constant") for row in places], 1)
+        return np.stack(
+            [np.pad(row, (0, most - len(row)), mode="edge" if len(row) else "constant") for row in places], 1
+        )
 
     @cached_property
     def signs(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:

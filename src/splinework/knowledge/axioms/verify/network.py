@@ -36,7 +36,7 @@ Stage = Callable[[Jet], Jet]
 
 
 class Sharpening(NamedTuple):
-    """What is bounded with multipliers: slopes along these variables, or without any values; from below (1), above (-1), or both."""
+    """The slopes along some variables, or values, that are bounded with multipliers: from below (1), above (-1), or both."""
 
     along: tuple[int, ...]
     sides: tuple[int, ...] = (1, -1)
