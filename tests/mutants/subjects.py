@@ -40,6 +40,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     f"{_VERIFY}/cells.py": (f"{_LAWS}/test_cells.py", f"{_LAWS}/test_enclosures.py"),
     f"{_VERIFY}/integer.py": (f"{_LAWS}/test_integer.py",),
     f"{_VERIFY}/tree.py": (f"{_LAWS}/test_forged.py",),
+    f"{_VERIFY}/duals.py": (f"{_LAWS}/test_duals.py",),
+    f"{_CHECKED}/duals.py": (f"{_LAWS}/test_duals.py",),
     "src/splinework/formula/enclosures.py": ("tests/formula/test_enclosures.py", f"{_LAWS}/test_intervals.py"),
     "src/splinework/formula/intervals.py": (
         "tests/formula/test_enclosures.py",
