@@ -15,10 +15,11 @@ from splinework.knowledge.axioms.verify.network import Enclosure, Sharpening
 
 FAMILIES = [
     {"degree": 3, "base": "none"},
-    {"degree": 2, "base": "tanh"},
+    {"degree": 2, "base": "none"},
     {"degree": 5, "base": "none", "extrapolation": "zero"},
 ]
 MORE_FAMILIES = [
+    {"degree": 3, "base": "tanh"},
     {"degree": 3, "base": "silu", "extrapolation": "constant"},
     {"basis": "chebyshev", "base": "none"},
     {"basis": "fourier", "base": "none"},
@@ -38,12 +39,13 @@ FAMILY_CASES = [
 
 
 def network(shape: list[int], seed: int, **values) -> sw.KAN:
-    """Random edges."""
+    """Random edges and constants."""
     generator = torch.Generator().manual_seed(seed)
     model = sw.KAN(shape, dtype=torch.float64, generator=generator, **values)
     with torch.no_grad():
         for layer in model.kan_layers:
             layer.coefficients.normal_(0, 0.5, generator=generator)
+            layer.bias.normal_(0, 0.5, generator=generator)
     return model
 
 
@@ -93,7 +95,7 @@ def test_bounds_with_multipliers_hold_and_are_no_worse_than_plain_ones(bounds, f
     draw = np.random.default_rng(1)
     for seed in range(2):
         model = network(shape, seed, **family)
-        lo = draw.uniform(-1.2, 1, (8, shape[0]))
+        lo = draw.uniform(-1.2, 1, (6, shape[0]))
         hi = lo + draw.uniform(0.02, 0.9, lo.shape)
         for along in (-1, 0):
             plain, sharp = (bounds(model, lo, hi, along, sides) for sides in ((), (1, -1)))
