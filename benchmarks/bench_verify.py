@@ -26,6 +26,10 @@ from splinework.knowledge.axioms.verify.exact import ExactModel
 
 TARGETS = {(2, 5, 1): 0.1, (4, 5, 1): 1.0, (4, 5, 5, 1): 5.0, (8, 5, 1): 60.0}
 KINDS = ("linear", "constant", "zero", "natural")
+CHANGED = (
+    "bound", "tree", "box", "model", "status", "point", "lo", "text", "seconds", "axioms", "claims", "tolerance",
+)  # fmt: skip
+"""What `tamper` changes in a certificate."""
 BASES = ("none", "silu", "tanh", "sin", "gelu", "identity")
 
 
@@ -279,24 +283,7 @@ def _change(content: dict[str, Any], draw: np.random.Generator) -> bool:
     """One change in place; returns whether the certificate then says what is not so, whatever its seal."""
     claim = content["claims"][int(draw.integers(len(content["claims"])))]
     proved = claim["status"] == "proved"
-    name = str(
-        draw.choice(
-            [
-                "bound",
-                "tree",
-                "box",
-                "model",
-                "status",
-                "point",
-                "lo",
-                "text",
-                "seconds",
-                "axioms",
-                "claims",
-                "tolerance",
-            ]
-        )
-    )
+    name = str(draw.choice(CHANGED))
     if name == "bound":
         claim["bound"] = 1e3 if proved else -1e-3
     elif name == "tree":

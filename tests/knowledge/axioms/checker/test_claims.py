@@ -49,7 +49,8 @@ def test_the_range_of_an_output_is_that_on_256_points_of_roberts(inputs):
     points, names = lo + (hi - lo) * share, [f"x{i}" for i in range(inputs)]
     # Each is largest at one point of the sequence, whose first and last ones are among them.
     answers = [
-        f"0*z{place} - " + " - ".join(f"({name} - ({c!r}))**2" for name, c in zip(names, points[n].tolist(), strict=True))
+        f"0*z{place} - "
+        + " - ".join(f"({name} - ({c!r}))**2" for name, c in zip(names, points[n].tolist(), strict=True))
         for place, n in enumerate((0, 1, 100, 254, 255), 1)
     ]
     network = sw.KAN([inputs, 5], dtype=torch.float64, generator=torch.Generator().manual_seed(0))
