@@ -6,9 +6,11 @@ import torch
 
 import splinework as sw
 from splinework.formula.intervals import Interval
+from splinework.knowledge.axioms.checker import duals as checker_duals
 from splinework.knowledge.axioms.checker.models import ModelRanges, Reading
 from splinework.knowledge.axioms.checker.ranges import Range
 from splinework.knowledge.axioms.checker.ranges import variables as checked_variables
+from splinework.knowledge.axioms.verify import duals as prover_duals
 from splinework.knowledge.axioms.verify import verify
 from splinework.knowledge.axioms.verify.jets import JetSpace, variables
 from splinework.knowledge.axioms.verify.network import Enclosure, Sharpening
@@ -129,6 +131,18 @@ def test_one_side_leaves_the_other_as_it_was(bounds):
     np.testing.assert_array_equal(both.lo, below.lo)
     np.testing.assert_array_equal(both.hi, above.hi)
     assert (both.lo > plain.lo).all()
+
+
+@pytest.mark.parametrize("bounds", [proved, checked])
+def test_boxes_are_bounded_in_pieces_without_a_difference(bounds, monkeypatch):
+    model = network([2, 2, 1], 0, base="none")
+    lo = np.random.default_rng(3).uniform(-1, 0.4, (7, 2))
+    whole = bounds(model, lo, lo + 0.5, 0, (1, -1))
+    for module in (prover_duals, checker_duals):
+        monkeypatch.setattr(module, "_MOST_NUMBERS", 3 * 13 * 4)
+    parts = bounds(model, lo, lo + 0.5, 0, (1, -1))
+    np.testing.assert_allclose(parts.lo, whole.lo, rtol=1e-9)
+    np.testing.assert_allclose(parts.hi, whole.hi, rtol=1e-9)
 
 
 def test_claims_about_sums_of_many_variables_are_decided_on_few_boxes():

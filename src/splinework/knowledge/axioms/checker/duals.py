@@ -8,7 +8,7 @@ against what is off give good ones. Only the bound by the last prices is rounded
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from splinework.knowledge.axioms.checker.edges import Edges
 from splinework.knowledge.axioms.checker.ranges import ULP, Floats, Range, exact, sum_of
 
 _POINTS, _STEPS = 13, 32
+_MOST_NUMBERS: Final = 1 << 21
+"""In an array."""
 Prices = tuple[Floats, Floats]
 """Of values and of slopes, `(B, I)` each."""
 
@@ -74,6 +76,12 @@ def lower_bound(
         output: The output.
         sign: 1 or -1.
     """
+    rows = max(_MOST_NUMBERS // (_POINTS * max(layer.n.weight.size for layer in edges)), 1)
+    count = len(entering[0][0].lo)
+    if count > rows:
+        parts = [slice(first, first + rows) for first in range(0, count, rows)]
+        pieces = [[(x[part], None if d is None else d[part]) for x, d in entering] for part in parts]
+        return np.concatenate([lower_bound(edges, piece, output, sign) for piece in pieces])
     grids = [_grid(layer, *each) for layer, each in zip(edges, entering, strict=True)]
     nothing = np.zeros((len(grids[0].points), edges[-1].n.weight.shape[1]))
     unit = nothing.copy()

@@ -21,6 +21,8 @@ from splinework.knowledge.axioms.verify.edges import EdgeTable
 
 _INTERVALS: Final = 12
 _STEPS: Final = 32
+_MOST_NUMBERS: Final = 1 << 21
+"""In an array: edges times points of the grid times boxes."""
 COST: Final = 10
 """Of a bound, relative to plain bounds of a box."""
 
@@ -84,6 +86,15 @@ def sharpened(
     Returns:
         Bounds that are at least as good.
     """
+    most = max(table.numbers.weight.size for table in tables)
+    rows = max(_MOST_NUMBERS // (most * (_INTERVALS + 1)), 1)
+    if len(found.lo) > rows:
+        pieces = []
+        for first in range(0, len(found.lo), rows):
+            part = slice(first, first + rows)
+            inner = [(y.take(part), None if d is None else d.take(part)) for y, d in entering]
+            pieces.append(sharpened(tables, inner, found.take(part), sides))
+        return Interval(*(np.concatenate(ends) for ends in zip(*pieces, strict=True)))
     layers = [_layer(table, *each) for table, each in zip(tables, entering, strict=True)]
     lo, hi = found.lo.copy(), found.hi.copy()
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
