@@ -1,7 +1,7 @@
 """Certificates: how fast bounds and structural proofs are, whether small models are decided, whether any proof is wrong.
 
 Run: python benchmarks/bench_verify.py speed | monotone | near
-     | sound [--first 0 --last 200 --points 1000000] | tamper [--count 1000]
+     | sound [--points 1000000] | tamper [--count 1000]; near and sound take [--first 0 --last 200], too
 
 `sound` takes about a second per network with a million points on one core, and can go on anywhere: networks are numbered. Each
 command prints seconds of the process besides those of the clock, since other work on the machine lengthens the latter only.
@@ -26,6 +26,10 @@ from splinework.knowledge.axioms.verify.exact import ExactModel
 
 TARGETS = {(2, 5, 1): 0.1, (4, 5, 1): 1.0, (4, 5, 5, 1): 5.0, (8, 5, 1): 60.0}
 KINDS = ("linear", "constant", "zero", "natural")
+CHANGED = (
+    "bound", "tree", "box", "model", "status", "point", "lo", "text", "seconds", "axioms", "claims", "tolerance",
+)  # fmt: skip
+"""What `tamper` changes in a certificate."""
 BASES = ("none", "silu", "tanh", "sin", "gelu", "identity")
 
 
@@ -140,7 +144,7 @@ def sound(first: int, last: int, points: int) -> None:
             for name, s in zip(model.config.input_names, scales, strict=True)
         }
         top, low = (bound(model, box=box, largest=largest, gap=0.02, effort=4) for largest in (True, False))
-        values = _attack(model, box, points, seed)
+        values = _attack(_value(model), box, points, seed)
         # In float64 the network itself is right to some 1e-13 of the numbers in it.
         slack = 1e-12 * (1 + np.abs(values).max())
         wrong = int((values > top.upper + slack).sum() + (values < -low.upper - slack).sum())
@@ -170,51 +174,66 @@ def _slopes(model: sw.KAN, box: dict[str, tuple[float, float]], points: int, see
     return wrong
 
 
-@torch.no_grad()
-def _attack(model: sw.KAN, box: dict[str, tuple[float, float]], points: int, seed: int) -> Any:
+def _value(model: sw.KAN) -> Callable[[torch.Tensor], torch.Tensor]:
+    return lambda x: model(x)[:, 0]
+
+
+def _slope(model: sw.KAN, i: int) -> Callable[[torch.Tensor], torch.Tensor]:
+    def of(x: torch.Tensor) -> torch.Tensor:
+        x = x if x.requires_grad else x.requires_grad_()
+        return torch.autograd.grad(model(x)[:, 0].sum(), x, create_graph=True)[0][:, i]
+
+    return of
+
+
+def _attack(
+    function: Callable[[torch.Tensor], torch.Tensor], box: dict[str, tuple[float, float]], points: int, seed: int
+) -> Any:
+    """Values of a function on Sobol's points, and on an ascent and a descent from the best of them."""
     lo, hi = (torch.tensor([pair[end] for pair in box.values()], dtype=torch.float64) for end in (0, 1))
     engine = torch.quasirandom.SobolEngine(len(lo), scramble=True, seed=seed)
     values, best = [], []
     for start in range(0, points, 1 << 16):
         x = lo + (hi - lo) * engine.draw(min(1 << 16, points - start), dtype=torch.float64)
-        y = model(x)[:, 0]
+        y = function(x).detach()
         values.append(y.numpy())
-        best += [x[y.argmax()], x[y.argmin()]]
+        best += [x[y.argmax()].detach(), x[y.argmin()].detach()]
     for sign in (1.0, -1.0):
         x = torch.stack(best).requires_grad_()
         step = 0.05 * (hi - lo)
         for _ in range(30):
-            with torch.enable_grad():
-                slope = torch.autograd.grad(model(x)[:, 0].sum(), x)[0]
+            y = function(x)
+            values.append(y.detach().numpy())
+            slope = torch.autograd.grad(y.sum(), x)[0]
             x = torch.clamp(x + sign * step * torch.sign(slope), lo, hi).detach().requires_grad_()
-            values.append(model(x)[:, 0].numpy())
             step = step * 0.8
+        values.append(function(x).detach().numpy())
     return np.concatenate(values)
 
 
-def near(count: int) -> None:
+def _near_claim(model: sw.KAN, box: dict[str, tuple[float, float]], number: int) -> str:
+    """A claim within 5 % of the truth on either side: a bound of the values (kinds 0, 1) or of a slope (2, 3)."""
+    draw = np.random.default_rng(number)
+    by = float(draw.choice([-1, 1]) * draw.uniform(0, 0.05))
+    kind, i = number % 4, number // 4 % 8
+    values = _attack(_value(model) if kind < 2 else _slope(model, i), box, 1 << 14, number)
+    name, spread = model.config.input_names[i], float(np.ptp(values))
+    if kind == 3:
+        return f"lipschitz({float(np.abs(values).max()) * (1 + by)!r}, along=({name!r},))"
+    end = float(values.max() + by * spread if kind == 1 else values.min() - by * spread)
+    if kind == 2:
+        return f"residual('d y/d {name} >= {end!r}')"
+    return f"bounded({'upper' if kind else 'lower'}={end!r})"
+
+
+def near(first: int, last: int) -> None:
     """Claims about smooth [8, 6, 1] networks, true and false, within 5 % of the truth: the share unknown at 3 units of work."""
     found: Counter[str] = Counter()
     proofs, checks = [], []
-    for number in range(count):
-        draw = np.random.default_rng(number)
+    for number in range(first, last):
         model = smooth((8, 6, 1), number // 10)
         box = dict.fromkeys(model.config.input_names, (-1.0, 1.0))
-        by = float(draw.choice([-1, 1]) * draw.uniform(0, 0.05))
-        values = _attack(model, box, 1 << 14, number)
-        spread, kind = float(np.ptp(values)), number % 4
-        if kind < 2:
-            end = float(values.max() + by * spread if kind else values.min() - by * spread)
-            text = f"bounded({'upper' if kind else 'lower'}={end!r})"
-        else:
-            x = torch.from_numpy(draw.uniform(-1, 1, (1 << 14, 8))).requires_grad_()
-            slope = torch.autograd.grad(model(x)[:, 0].sum(), x)[0][:, number % 8]
-            name, most = model.config.input_names[number % 8], float(slope.abs().max()) * (1 + by)
-            text = (
-                f"lipschitz({most!r}, along=({name!r},))"
-                if kind == 3
-                else f"monotone({name}, increasing={bool(slope.sum() > 0)})"
-            )
+        text = _near_claim(model, box, number)
         certificate, whole, _ = timed(lambda m=model, t=text, b=box: verify(m, t, box=b, effort=3.0), 1)
         accepted, checked, _ = timed(lambda m=model, c=certificate: check(m, c), 1)
         found[certificate.status] += 1
@@ -225,9 +244,8 @@ def near(count: int) -> None:
             f"{number} {text}: {certificate.status} in {whole:.2f} s, checked in {checked:.2f} s: {bool(accepted)}",
             flush=True,
         )
-    print(
-        f"{count} claims: {dict(found)}; checks of what is proved take {sum(checks) / sum(proofs):.2f} times the proofs"
-    )
+    ratio = sum(checks) / max(sum(proofs), 1e-9)
+    print(f"{last - first} claims: {dict(found)}; checks of what is proved take {ratio:.2f} times the proofs")
 
 
 def tamper(count: int) -> None:
@@ -265,24 +283,7 @@ def _change(content: dict[str, Any], draw: np.random.Generator) -> bool:
     """One change in place; returns whether the certificate then says what is not so, whatever its seal."""
     claim = content["claims"][int(draw.integers(len(content["claims"])))]
     proved = claim["status"] == "proved"
-    name = str(
-        draw.choice(
-            [
-                "bound",
-                "tree",
-                "box",
-                "model",
-                "status",
-                "point",
-                "lo",
-                "text",
-                "seconds",
-                "axioms",
-                "claims",
-                "tolerance",
-            ]
-        )
-    )
+    name = str(draw.choice(CHANGED))
     if name == "bound":
         claim["bound"] = 1e3 if proved else -1e-3
     elif name == "tree":
@@ -328,7 +329,7 @@ def main() -> None:
     elif given.command == "monotone":
         monotone(given.count or 50)
     elif given.command == "near":
-        near(given.count or 100)
+        near(given.first, given.last)
     elif given.command == "sound":
         sound(given.first, given.last, given.points)
     else:

@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from splinework.knowledge.axioms.verify import verify
 from splinework.nn.checkpoint import save
 from splinework.nn.network import KAN
 
@@ -94,8 +95,28 @@ def test_claims_are_written_for_other_solvers_in_the_order_of_the_certificate(ru
 )
 def test_wrong_use_is_refused_with_a_way_out(run, model, arguments, message):
     result = run("verify", model, *arguments)
-    if arguments == ["none.json"]:
-        assert result.exit_code == 1  # a certificate that cannot be read is not right
-    else:
-        assert result.exit_code == 2, result.output
+    assert result.exit_code == 2, result.output
     assert message in result.output
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(b"hello", "JSON", id="a text"),
+        pytest.param(b"\xf8" * 9000, "JSON", id="bytes"),
+        pytest.param(b'{"a": 1}', "lacks 'format'", id="other values"),
+        pytest.param(b"[]", "list", id="a list"),
+        pytest.param(None, "another model", id="of another model"),
+    ],
+)
+def test_what_is_no_certificate_of_the_model_is_refused_in_one_line(run, model, folder, content, message):
+    if content is None:
+        other = KAN([1, 1], base="identity", names=["a"])
+        verify(other, "bounded(-99, 99)").save(folder / "c.json")
+    else:
+        (folder / "c.json").write_bytes(content)
+    result = run("verify", model, "c.json")
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = (line for line in result.stderr.splitlines() if line.startswith("error: "))
+    assert message in line
+    assert len(line) <= 500

@@ -13,7 +13,7 @@ from splinework.cli.complete import files_of
 from splinework.cli.json_output import json_text
 from splinework.cli.options import argument, command, option, takes
 from splinework.cli.progress import Stages
-from splinework.errors import ConfigError
+from splinework.errors import ConfigError, FileError
 
 if TYPE_CHECKING:
     from splinework.knowledge.axioms.checker import CertificateCheck
@@ -153,6 +153,8 @@ def _show(found: Certificate, out: str | None) -> None:
 
 
 def _checked(result: CertificateCheck, path: str, *, as_json: bool) -> int:
+    if not (result.valid or result.status):
+        raise FileError(f"{path} is no certificate of this model: {result.reason}; create it by verify with --out.")
     if as_json:
         values = {"certificate": path, "valid": result.valid, "status": result.status, "reason": result.reason}
         click.echo(json_text(values), nl=False)

@@ -87,7 +87,7 @@ def test_errors_of_coefficients_go_through_to_cells():
     np.testing.assert_allclose(loose - plain, 0.5, rtol=1e-9)
     assert (loose - plain > 0.5).all()
     np.testing.assert_allclose(plain, gamma(32) * np.abs(c[:, 1:5]).max(1, keepdims=True), rtol=1e-12)
-    (_, none, _), (slopes, first, _), (_, second, _) = derivative_splines(knots, c, 3)
+    (_, none, _), (slopes, first, _), (_, second, _), _ = derivative_splines(knots, c, 3)
     assert (none == 0).all()
     np.testing.assert_allclose(first, gamma(6) * np.abs(slopes), rtol=1e-9)
     assert (second[:, 1:-1] > gamma(6)).any()

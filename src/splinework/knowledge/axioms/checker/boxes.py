@@ -10,10 +10,12 @@ from splinework.knowledge.axioms.checker.claims import BoxClaim, View
 from splinework.knowledge.axioms.checker.divisions import Division
 from splinework.knowledge.axioms.checker.formulas import Unreadable
 from splinework.knowledge.axioms.checker.functions import BUNDLES
-from splinework.knowledge.axioms.checker.models import ModelRanges
+from splinework.knowledge.axioms.checker.models import ModelRanges, Sharpening
 from splinework.knowledge.axioms.checker.ranges import Bundle, Floats, Mask, Range, beside, constant, exact, variables
 
-_BATCH: Final = 1024
+_BATCH: Final = 256
+_WORTHWHILE, _PATIENCE = 1 / 16, 8
+"""The share of boxes that multipliers should confirm, and after how many batches they are tried again all the same."""
 _MOST_HALVINGS: Final = 48
 _MOST_BOXES: Final = 1_000
 _BOXES_PER_BOX: Final = 4
@@ -24,8 +26,10 @@ class BoxView(View):
 
     algebra = BUNDLES
 
-    def __init__(self, model: ModelRanges | None, whole: Bundle, inputs: int, outputs: int) -> None:
-        self.model, self.whole, self.inputs, self.outputs = model, whole, inputs, outputs
+    def __init__(
+        self, model: ModelRanges | None, whole: Bundle, inputs: int, outputs: int, sharp: Sharpening | None = None
+    ) -> None:
+        self.model, self.whole, self.inputs, self.outputs, self.sharp = model, whole, inputs, outputs, sharp
         self.x = whole.parts()
         self.asked: list[Range] = []
 
@@ -37,18 +41,18 @@ class BoxView(View):
         self.asked.append(joined.v)
         return self._columns(joined)
 
-    def _columns(self, x: Bundle) -> list[Bundle]:
+    def _columns(self, x: Bundle, sharp: Sharpening | None = None) -> list[Bundle]:
         if self.model is None:
             size = np.full((len(x.sound), self.outputs), np.inf)
             found = Bundle((), Range(-size, size), None, None, x.sound)
         else:
-            found = self.model.run(x)
+            found = self.model.run(x, sharp)
         return [found.part(j) for j in range(self.outputs)]
 
     @cached_property
     def _here(self) -> list[Bundle]:
         alone = self.inputs == self.whole.v.lo.shape[1]
-        return self._columns(self.whole if alone else beside(self.x[: self.inputs]))
+        return self._columns(self.whole if alone else beside(self.x[: self.inputs]), self.sharp)
 
     def partial(self, output: int, along: tuple[int, ...]) -> Bundle:
         found = self._here[output]
@@ -80,15 +84,17 @@ class BoxCheck:
             elif len(along) == 1:
                 pairs |= {(min(along[0], i), max(along[0], i)) for i in range(n)}
         self.pairs = tuple(sorted(pairs))
+        self.gain, self.asked = 1.0, 0
+        self.signs: list[tuple[int, ...]] = [(1,), (-1,), (1, -1)]
         self.width = np.where(claim.hi > claim.lo, claim.hi - claim.lo, 1.0)
 
-    def values(self, lo: Floats, hi: Floats, order: int) -> tuple[Bundle, Mask]:
+    def values(self, lo: Floats, hi: Floats, order: int, sharp: Sharpening | None = None) -> tuple[Bundle, Mask]:
         """The function over boxes with derivatives up to an order, and a mask of the boxes on which nothing is claimed."""
         order = min(self.claim.order + order, 2)
         reading = self.model.reading
         with np.errstate(invalid="ignore", over="ignore", divide="ignore", under="ignore"):
             whole = variables(lo, hi, order, self.pairs if order == 2 else ())
-            view = BoxView(self.model, whole, len(reading.inputs), len(reading.outputs))
+            view = BoxView(self.model, whole, len(reading.inputs), len(reading.outputs), sharp)
             found = self.claim.function(view)
             outside = np.zeros(len(lo), dtype=bool)
             for low, high in self.claim.conditions:
@@ -108,6 +114,15 @@ class BoxCheck:
         rows = np.flatnonzero(~good & found.sound)
         if len(rows):
             good[rows] |= self._by_slopes(lo[rows], hi[rows], d[rows], bound)
+            rows = rows[~good[rows]]
+        slopes_of = {along[0] for along in self.claim.along if along}
+        self.asked += 1
+        if len(rows) and len(slopes_of) < 2 and (self.gain >= _WORTHWHILE or self.asked % _PATIENCE == 0):
+            held = [self.values(lo[rows], hi[rows], 0, (min(slopes_of, default=-1), signs))[0].v.lo[:, 0] >= bound
+                    for signs in self.signs]  # fmt: skip
+            # Most claims depend on one side of an output: the first that confirms all that both do.
+            self.signs = [self.signs[next(n for n, each in enumerate(held) if (each >= held[-1]).all())]]
+            good[rows], self.gain = held[-1], float(held[-1].mean())
         return good, size
 
     def _by_slopes(self, lo: Floats, hi: Floats, d: Range, bound: float) -> Mask:

@@ -35,7 +35,8 @@ class CertificateCheck:
     Attributes:
         valid: Whether the certificate is valid for the model.
         reason: Why it is not.
-        status: The status that the certificate states: `proved`, `refuted`, `unknown`.
+        status: The status that the certificate states: `proved`, `refuted`, `unknown`; empty where it is no certificate, or one
+            of another model, so that there was nothing to check.
     """
 
     valid: bool
@@ -65,8 +66,9 @@ def check(model: Any, certificate: Any) -> CertificateCheck:
     status = ""
     try:
         content = _content(certificate)
-        status = str(content.get("status", ""))
         conform(content)
+        _same_model(model, content)
+        status = content["status"]
         plain = {key: value for key, value in content.items() if key != "seal"}
         sealed = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
         _demand(content["seal"] == sealed, "it was changed after it was written: its seal does not match")
@@ -75,10 +77,10 @@ def check(model: Any, certificate: Any) -> CertificateCheck:
         joint = "refuted" if "refuted" in stated else "unknown" if "unknown" in stated else "proved"
         if not wrong and status != joint:
             wrong = "its status is not that of its claims"
-    except (Unreadable, SplineworkError, OSError) as error:
+    except (Unreadable, SplineworkError) as error:
         wrong = str(error)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
-        wrong = f"it is inconsistent ({error!r})"
+        wrong = f"it is inconsistent ({repr(error)[:200]})"
     return CertificateCheck(not wrong, wrong, status)
 
 
@@ -88,9 +90,15 @@ def _content(certificate: Any) -> dict[str, Any]:
         certificate = certificate.to_dict()
     if isinstance(certificate, (str, os.PathLike)):
         file = Path(certificate)
-        if file.stat().st_size > _MOST_BYTES:
-            raise Unreadable(f"{file} has more than {_MOST_BYTES >> 20} MiB, too large for a certificate")
-        certificate = json.loads(file.read_text(encoding="utf-8"))
+        try:
+            _demand(
+                file.stat().st_size <= _MOST_BYTES,
+                f"it has more than {_MOST_BYTES >> 20} MiB, too large for a certificate",
+            )
+            certificate = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise Unreadable(f"it cannot be read as JSON ({reason})") from None
     if not isinstance(certificate, dict):
         raise Unreadable(f"it is not a certificate, but {type(certificate).__name__}")
     return certificate
@@ -99,6 +107,13 @@ def _content(certificate: Any) -> dict[str, Any]:
 def _demand(condition: object, reason: str) -> None:
     if not condition:
         raise Unreadable(reason)
+
+
+def _same_model(model: Any, content: Mapping[str, Any]) -> None:
+    integer = is_integer(model)
+    _demand(integer or isinstance(model, (KAN, FramedKAN)), f"a {type(model).__name__} is not a model")
+    found = integer_digest(model) if integer else digest(model)
+    _demand(content["model"] == found, "it refers to another model: the digests differ")
 
 
 def _numbers(value: Any) -> Any:
@@ -116,12 +131,9 @@ def faults_of(model: Any, content: Mapping[str, Any]) -> Iterator[str]:
     Raises:
         Unreadable: If the certificate as a whole is not one of this model and its axioms.
     """
-    integer = is_integer(model)
-    _demand(integer or isinstance(model, (KAN, FramedKAN)), f"a {type(model).__name__} is not a model")
-    found = integer_digest(model) if integer else digest(model)
-    _demand(content["model"] == found, "it refers to another model: the digests differ")
+    _same_model(model, content)
     box = _numbers(content["box"])
-    checker: Any = CodeCheck(model, code_ranges(model, box)) if integer else ModelChecker(Reading(model), box)
+    checker: Any = CodeCheck(model, code_ranges(model, box)) if is_integer(model) else ModelChecker(Reading(model), box)
     expected = [claim for text in content["axioms"] for claim in checker.claims(text)]
     _demand(len(expected) == len(content["claims"]), "its claims are not those of its axioms")
     for claim, stated in zip(expected, content["claims"], strict=True):

@@ -224,8 +224,42 @@ class Edges:
         repeated = int((self.knots[i] == place).sum()) if self.n.degree >= 0 else 0
         return self.degree - repeated if repeated else 99
 
+    @cached_property
+    def corners(self) -> Floats:
+        """Places at which slopes of edges may have a kink, `(K, I)`, filled up with ends of the reach."""
+        inner = (
+            sorted({float(x) for x in ends[1:-1] if self._smoothness(i, float(x)) < 2})
+            for i, ends in enumerate(self.ends)
+        )
+        found = [[float(ends[0]), *places] for ends, places in zip(self.ends, inner, strict=True)]
+        most = max(map(len, found))
+        return np.array([places + [places[0]] * (most - len(places)) for places in found]).T
+
+    def third(self, x: Range) -> Range:
+        """Third derivatives over boxes `(B, I)`, apart from kinks of slopes."""
+        x, one, two = self._parts(x)
+        full = self.full[3]
+        lo, hi = full.lo[self.rows, one], full.hi[self.rows, one]
+        for step in range(1, int((two - one).max(initial=0)) + 1):
+            part = np.minimum(one + step, two)
+            lo, hi = np.minimum(lo, full.lo[self.rows, part]), np.maximum(hi, full.hi[self.rows, part])
+        for row, place, _, _ in self.breaks:
+            met = ((x.lo[:, row] <= place) & (x.hi[:, row] >= place))[:, None]
+            lo[:, row], hi[:, row] = np.where(met, -np.inf, lo[:, row]), np.where(met, np.inf, hi[:, row])
+        return Range(lo, hi)
+
+    def points(self, x: Floats) -> list[Range]:
+        """Values and slopes at points `(B, I)`; at a jump, those of one side."""
+        held, part, _ = self._parts(exact(x))
+        return [self._at(held.lo, part, order) for order in (0, 1)]
+
     def ranges(self, x: Range, orders: int) -> list[Range]:
         """The derivatives 0 … orders of every edge over boxes `(B, I)`: ranges `(B, I, J)`."""
+        x, one, two = self._parts(x)
+        return [self._range(x, one, two, order) for order in range(orders + 1)]
+
+    def _parts(self, x: Range) -> tuple[Range, Any, Any]:
+        """Boxes within the reach, and the first and the last part of each."""
         same = x.lo is x.hi
         lo = np.clip(x.lo, self.ends[:, 0], self.ends[:, -1])  # no value beyond the reach occurs
         x = Range(lo, lo if same else np.clip(x.hi, self.ends[:, 0], self.ends[:, -1]))
@@ -235,7 +269,7 @@ class Edges:
             before = np.searchsorted(ends, x.hi[:, i], side="left") - 1
             one[:, i], two[:, i] = np.minimum(after, before), np.maximum(after, before)
         one, two = (np.clip(part, 0, self.ends.shape[1] - 2) for part in (one, two))
-        return [self._range(x, one, two, order) for order in range(orders + 1)]
+        return x, one, two
 
     def _range(self, x: Range, one: Any, two: Any, order: int) -> Range:
         start, apart = self._at(x.lo, one, order), one != two

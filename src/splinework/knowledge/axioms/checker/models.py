@@ -1,16 +1,18 @@
 """The checker's own reader of models, and their ranges: formulas, scalings, layers, products."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import reduce
+from functools import cached_property, reduce
 from operator import mul
 from typing import Final
 
 import numpy as np
 
 from splinework.errors import ConfigError
+from splinework.knowledge.axioms.checker.duals import lower_bound
 from splinework.knowledge.axioms.checker.edges import Edges
 from splinework.knowledge.axioms.checker.formulas import FormulaSteps, Unreadable, read
 from splinework.knowledge.axioms.checker.functions import Bundles, applied
@@ -30,6 +32,8 @@ from splinework.nn.network import KAN
 
 MODELS = KAN | FramedKAN
 _POINTS: Final = 256
+Sharpening = tuple[int, Sequence[int]]
+"""The variable along which slopes are bounded with multipliers, -1 for values; below (1), above (-1) or on both sides."""
 
 
 class Reading:
@@ -94,8 +98,15 @@ class ModelRanges:
         with np.errstate(all="ignore"):
             self.run(variables(reach.lo[None], reach.hi[None], 0, ()))  # makes the tables, layer by layer
 
-    def run(self, x: Bundle) -> Bundle:
-        """The outputs for raw inputs `(B, I)`."""
+    @cached_property
+    def first(self) -> int:
+        """The first of the last layers that take and give sums as they are; their number if there is none."""
+        plain = [all(group == [j] for j, group in enumerate(groups)) for groups in self.reading.groups]
+        starts = [k for k, n in enumerate(self.reading.layers) if n.squashed or (k and not plain[k - 1])]
+        return max(starts, default=0) if plain[-1] else len(plain)
+
+    def run(self, x: Bundle, sharp: Sharpening | None = None) -> Bundle:
+        """The outputs for raw inputs `(B, I)`; what is sharp is bounded with multipliers."""
         r, raw = self.reading, x.parts() if self.reading.before or self.reading.after else []
         u = beside([each.run(raw, Bundles(x)) for each in r.before]) if r.before else x
         scales, shift, factor = r.scalings[0]
@@ -105,18 +116,48 @@ class ModelRanges:
             u = replace(_by_column(u, scales, "log"), sound=u.sound & ((u.v.lo >= 0) | ~log).all(-1))
         u = u.moved(exact(-shift)) if shift.any() else u
         u = u.scaled(exact(factor).inverse()) if (factor != 1).any() else u
+        entering = []
         for number, groups in enumerate(r.groups):
+            u = self._squashed(number, u)
+            entering.append(u)
             u = _products(self._layer(number, u), groups)
+        if sharp is not None:
+            u = self._sharpened(u, entering, *sharp)
         scales, shift, factor = r.scalings[1]
         u = u.scaled(exact(factor)) if (factor != 1).any() else u
         u = _by_column(u.moved(exact(shift)) if shift.any() else u, scales, "exp")
         return beside([each.run([*raw, *u.parts()], Bundles(x)) for each in r.after]) if r.after else u
 
-    def _layer(self, number: int, u: Bundle) -> Bundle:
+    def _sharpened(self, u: Bundle, entering: Sequence[Bundle], along: int, signs: Sequence[int]) -> Bundle:
+        """Better bounds of the sums that leave the last layer, or of their slopes along a variable."""
+        edges, parts = self.tables[self.first :], entering[self.first :]
+        known = u.v if along < 0 else u.d[:, along] if u.d is not None else None
+        if len(edges) < 2 or known is None:
+            return u
+        held = [(e.v, None if along < 0 or e.d is None else e.d[:, along]) for e in parts]
+        lo, hi = known.lo.copy(), known.hi.copy()
+        for j, sign in itertools.product(range(lo.shape[1]), signs):
+            bound = lower_bound(edges, held, j, float(sign))
+            lo[:, j], hi[:, j] = (
+                np.fmax(lo[:, j], bound if sign > 0 else -np.inf),
+                np.fmin(hi[:, j], -bound if sign < 0 else np.inf),
+            )
+        hi = np.maximum(lo, hi)
+        if along < 0 or u.d is None:
+            return replace(u, v=Range(lo, hi))
+        d = Range(u.d.lo.copy(), u.d.hi.copy())
+        d.lo[:, along], d.hi[:, along] = lo, hi
+        return replace(u, d=d)
+
+    def _squashed(self, number: int, u: Bundle) -> Bundle:
         n = self.reading.layers[number]
         if n.squashed:
             middle, half = (exact(n.low) + exact(n.high)) * exact(0.5), (exact(n.high) - exact(n.low)) * exact(0.5)
             u = applied("tanh", u.moved(-middle).scaled(half.inverse())).scaled(half).moved(middle)
+        return u
+
+    def _layer(self, number: int, u: Bundle) -> Bundle:
+        n = self.reading.layers[number]
         if number == len(self.tables):
             self.tables.append(Edges(n, Range(u.v.lo[0], u.v.hi[0])))
         order = 0 if u.d is None else 1 if u.h is None else 2

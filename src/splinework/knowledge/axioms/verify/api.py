@@ -84,25 +84,35 @@ def verify(
     found: list[ClaimResult | None] = [prover.quick(axiom, claim) for axiom, claim in pending]
     left = [number for number, result in enumerate(found) if result is None]
     work = WorkBudget(effort)
-    for place, number in enumerate(left):
-        part = work.share(1.0 if place == len(left) - 1 else _BUDGET_SHARE)
-        found[number] = prover.slow(*pending[number], work=part)
-        work.returned(part)
     ranges = {
         name: (float(low), float(high)) for name, low, high in zip(subject.inputs, subject.lo, subject.hi, strict=True)
     }
-    certificate = new(
-        [result for result in found if result is not None],
-        axioms=tuple(axiom.text() for axiom in listed),
-        model=digest(subject.model),
-        box=ranges,
-        seconds=0.0,
-    )
-    return replace(confirmed(model, certificate), seconds=round(time.monotonic() - start, 4))
+    while True:
+        for place, number in enumerate(left):
+            part = work.share(1.0 if place == len(left) - 1 else _BUDGET_SHARE)
+            found[number] = prover.slow(*pending[number], work=part)
+            work.returned(part)
+        results = [result for result in found if result is not None]
+        certificate = new(
+            results,
+            axioms=tuple(axiom.text() for axiom in listed),
+            model=digest(subject.model),
+            box=ranges,
+            seconds=0.0,
+        )
+        certificate = confirmed(model, certificate)
+        # The checker's ranges on the undivided box may be too wide.
+        pairs = enumerate(zip(results, certificate.claims, strict=True))
+        left = [number for number, (one, other) in pairs if one.method == "structure" != other.method]
+        if not left:
+            return replace(certificate, seconds=round(time.monotonic() - start, 4))
 
 
 def confirmed(model: Any, certificate: Certificate) -> Certificate:
-    """A certificate with only those results that the checker confirms; the others become unknown, and say so."""
+    """A certificate with only those results that the checker confirms; the others become unknown, and say so.
+
+    What is unknown anyway only loses its bound.
+    """
     try:
         faults = list(faults_of(model, certificate.to_dict()))
     except Unreadable as error:
@@ -116,7 +126,8 @@ def confirmed(model: Any, certificate: Certificate) -> Certificate:
             tree="",
             counterexample=None,
             value="",
-            reason=f"found {result.status}, but not confirmed: {fault}",
+            reason=result.reason
+            or ("" if result.status == "unknown" else f"found {result.status}, but not confirmed: {fault}"),
         )
         if fault
         else result

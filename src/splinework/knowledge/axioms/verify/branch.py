@@ -14,15 +14,18 @@ import numpy as np
 from splinework.formula.intervals import Floats, Interval, down, gamma
 from splinework.knowledge.axioms.verify.cells import MAX_ORDER
 from splinework.knowledge.axioms.verify.claim import Bounds, Claim, enclose
+from splinework.knowledge.axioms.verify.duals import COST
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.tree import Tree, halves
 from splinework.knowledge.axioms.verify.work import WorkBudget
 
-_BATCH_SIZES: Final = (8, 64, 512)
+_BATCH_SIZES: Final = (8, 64, 256)
 _MIN_RELATIVE_WIDTH: Final = 1e-13
 _MIN_RELATIVE_SLOPE: Final = 1e-6
 _ROOM: Final = 0.01
 """What a bound or a slope must exceed its level by, relative to the width of its enclosure: the checker's are a little wider."""
+_WORTHWHILE, _PATIENCE = 1 / 16, 8
+"""The share of open boxes that multipliers should close, and the rounds after which they are tried again all the same."""
 _SINGULAR_WIDTH: Final = 1e-6
 """The relative width at which a box on which the function may have no value ends the search: division cannot help."""
 
@@ -62,6 +65,7 @@ class BoxBounds:
         points: A point of every box, `(B, n)`.
         values: Upper bounds of the function there, `(B,)`.
         undefined: A mask of boxes on which the function may have no value.
+        room: The distance by which bounds must exceed a level, for the checker to confirm them, `(B,)`.
     """
 
     lower: Floats
@@ -69,6 +73,7 @@ class BoxBounds:
     points: Floats
     values: Floats
     undefined: np.ndarray
+    room: Floats
 
 
 def bound_below(claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats) -> BoxBounds:
@@ -77,13 +82,16 @@ def bound_below(claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats) -> B
     lower = np.where(np.isnan(first.value.lo), -np.inf, first.value.lo)
     centre, change = (lo / 2 + hi / 2, None) if first.gradient is None else mean_value(first, lo, hi)
     there = enclose(claim, enclosure, centre, centre, gradient=False)
-    if change is not None:
-        with np.errstate(invalid="ignore"):
-            form = down(there.value.lo + change)
-        lower = np.maximum(lower, np.where(np.isnan(form) | first.undefined, -np.inf, form))
-    lower = np.where(first.outside, np.inf, lower)
     value = np.where(there.inside, there.value.hi, np.inf)
-    return BoxBounds(lower, first.gradient, centre, value, first.undefined & ~first.outside)
+    with np.errstate(invalid="ignore"):
+        room = _ROOM * (first.value.hi - lower)
+        if change is not None:
+            form = down(there.value.lo + change)
+            form = np.where(np.isnan(form) | first.undefined, -np.inf, form)
+            room = np.where(form > lower, _ROOM * (value - form), room)
+            lower = np.maximum(lower, form)
+    lower = np.where(first.outside, np.inf, lower)
+    return BoxBounds(lower, first.gradient, centre, value, first.undefined & ~first.outside, room)
 
 
 def mean_value(bounds: Bounds, lo: Floats, hi: Floats) -> tuple[Floats, Floats]:
@@ -116,9 +124,10 @@ def search(
     """
     state = _OpenBoxes(claim, enclosure, target, gap)
     while state.count and state.undecided() and state.singular is None and work.left and state.boxes < most:
-        before = state.boxes
+        before, sharp = state.boxes, state.sharp
         state.step()
         work.spend(enclosure, state.boxes - before, min(claim.order + 1, MAX_ORDER))
+        work.spend(enclosure, COST * (state.sharp - sharp), claim.order)
     return state.outcome()
 
 
@@ -136,6 +145,11 @@ class _OpenBoxes:
         self.closed = np.inf
         self.boxes = 0
         self.rounds = 0
+        slopes = {along[0] for along in claim.derivatives if along}
+        self.sides: tuple[int, ...] = (
+            (1, -1) if claim.order < 2 and len(slopes) < 2 and len(enclosure.chain) > 1 else ()
+        )
+        self.gain, self.sharp = 1.0, 0
         self.singular: Floats | None = None
 
     @property
@@ -163,9 +177,9 @@ class _OpenBoxes:
         small = found.undefined & ((hi - lo) <= _SINGULAR_WIDTH * self.root_width).all(1)
         if small.any():
             self.singular = np.stack([lo[small][0], hi[small][0]])
-        lower = np.maximum(found.lower, before)
+        lower = np.maximum(self._with_multipliers(found, lo, hi), before)
         with np.errstate(invalid="ignore"):
-            room = _ROOM * (found.values - found.lower)
+            room = np.where(lower > found.lower, _ROOM * (found.values - lower), found.room)
         done = lower >= self._level() + np.where(np.isfinite(room), room, 0.0)
         self.closed = min(self.closed, float(lower[done].min(initial=np.inf)))
         lo, hi, node, lower = lo[~done], hi[~done], node[~done], lower[~done]
@@ -187,6 +201,25 @@ class _OpenBoxes:
         self.hi = np.concatenate([self.hi[kept], children[1]])
         self.node = np.concatenate([self.node[kept], children[2]])
         self.bound = np.concatenate([self.bound[kept], lower])
+
+    def _with_multipliers(self, found: BoxBounds, lo: Floats, hi: Floats) -> Floats:
+        """Lower bounds, better ones where boxes are open; not in every round if they have closed few boxes."""
+        lower, level = found.lower.copy(), self._level()
+        rows = np.flatnonzero((lower < level) & ~found.undefined)
+        if not (self.sides and len(rows)) or (self.gain < _WORTHWHILE and self.rounds % _PATIENCE):
+            return lower
+
+        def bound(sides: tuple[int, ...]) -> Floats:
+            self.sharp += len(rows) * len(sides) * self.enclosure.chain[-1][1].numbers.weight.shape[1]
+            return enclose(self.claim, self.enclosure, lo[rows], hi[rows], gradient=False, sides=sides).value.lo
+
+        better = bound(self.sides)
+        if len(self.sides) == 2:  # most claims depend on one side of one output
+            alone = next((one for one in ((1,), (-1,)) if (bound(one) >= better).all()), None)
+            self.sides = self.sides if alone is None else alone
+        lower[rows] = np.fmax(lower[rows], better)
+        self.gain = float((lower[rows] >= level).mean())
+        return lower
 
     def _level(self) -> float:
         """The bound at which a box is closed: the target, or within `gap` of the smallest value found."""

@@ -103,7 +103,7 @@ def derivative_splines(knots: Floats, c: Floats, degree: int) -> list[tuple[Floa
     """
     error = np.zeros_like(c)
     found = [(c, error, degree)]
-    for k in range(degree, max(degree - MAX_ORDER, 0), -1):
+    for k in range(degree, max(degree - MAX_ORDER - 1, 0), -1):
         rim = np.zeros((c.shape[0], 1, c.shape[2]))
         wide, loose = np.concatenate([rim, c, rim], 1), np.concatenate([rim, error, rim], 1)
         size = wide.shape[1] - 1

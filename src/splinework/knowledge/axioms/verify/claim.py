@@ -13,7 +13,7 @@ import numpy as np
 
 from splinework.formula.intervals import Floats, Interval, exactly
 from splinework.knowledge.axioms.verify.jets import ALGEBRA, Jet, JetSpace, Pair, constant, joined, variables
-from splinework.knowledge.axioms.verify.network import Enclosure
+from splinework.knowledge.axioms.verify.network import Enclosure, Sharpening
 from splinework.nn.frame import Expression
 
 Along = tuple[int, ...]
@@ -124,6 +124,7 @@ class JetEnvironment(Environment):
     enclosure: Enclosure | None
     point: Jet
     inputs: int
+    sharp: Sharpening | None = None
     algebra: Mapping[str, Callable[..., Any]] = field(default_factory=lambda: ALGEBRA)
 
     def __post_init__(self) -> None:
@@ -147,7 +148,8 @@ class JetEnvironment(Environment):
     def _at_x(self) -> Jet:
         if self._here is None:
             whole = self.inputs == self.point.v.shape[1]
-            self._here = self._run(self.point if whole else joined(self.x[: self.inputs]))
+            assert self.enclosure is not None
+            self._here = self.enclosure.run(self.point if whole else joined(self.x[: self.inputs]), self.sharp)
         return self._here
 
     def partial(self, output: int, along: Along) -> Jet:
@@ -176,11 +178,24 @@ class Bounds:
     undefined: np.ndarray
 
 
-def enclose(claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats, *, gradient: bool) -> Bounds:
-    """Bounds of the function of a claim over boxes `(B, n)`, regardless of its conditions."""
+def enclose(
+    claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats, *, gradient: bool, sides: tuple[int, ...] = ()
+) -> Bounds:
+    """Bounds of the function of a claim over boxes `(B, n)`, regardless of its conditions.
+
+    Args:
+        claim: The function.
+        enclosure: The model.
+        lo: Lower ends of the boxes.
+        hi: Upper ends.
+        gradient: Whether the gradient is bounded, too.
+        sides: The sides of outputs, or of their slopes, that are bounded with multipliers: 1 below, -1 above.
+    """
     space = claim.space(gradient=gradient)
     point = variables(space, lo, hi)
-    env = JetEnvironment(enclosure, point, claim.inputs)
+    slopes = {along[0] for along in claim.derivatives if len(along) == 1}
+    sharp = Sharpening(tuple(sorted(slopes)), sides) if sides else None
+    env = JetEnvironment(enclosure, point, claim.inputs, sharp)
     found: Jet = claim.define(env)
     batch, n = lo.shape
     value = Interval(*(np.broadcast_to(end[:, 0], (batch,)) for end in found.v))

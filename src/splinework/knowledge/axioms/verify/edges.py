@@ -29,8 +29,24 @@ class EdgeTable:
         """The edges as polynomials."""
         return pieces_of(self.numbers, self.reach)
 
+    @cached_property
+    def _bent(self) -> EdgePieces:
+        return pieces_of(self.numbers, self.reach, MAX_ORDER + 1)  # bounds of high derivatives take time
+
     def __post_init__(self) -> None:
         self.turns: dict[int, TurningPoints] = {}  # filled on first use of an order
+
+    @cached_property
+    def corners(self) -> Floats:
+        """Places at which slopes may have a kink, `(K, I)`; inputs with fewer have a bound of their grid again."""
+        pieces = self.pieces
+        places = [
+            row[kept] for row, kept in zip(pieces.cells.bounds[:, 1:-1], pieces.smoothness < MAX_ORDER, strict=True)
+        ]
+        most = max(map(len, places))
+        return np.stack(
+            [np.pad(row, (0, most - len(row)), mode="edge" if len(row) else "constant") for row in places], 1
+        )
 
     @cached_property
     def signs(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
@@ -59,9 +75,10 @@ class EdgeTable:
         return [self._range(x, ends, order) for order in range(orders + 1)]
 
     def _range(self, x: Interval, ends: list[tuple[np.ndarray, Floats]], order: int) -> Interval:
+        pieces = self.pieces if order <= MAX_ORDER else self._bent
         if order not in self.turns:
-            self.turns[order] = turning_points(self.pieces, order)
-        turns, part = self.turns[order], self.pieces.orders[order]
+            self.turns[order] = turning_points(pieces, order)
+        turns, part = self.turns[order], pieces.orders[order]
         values = [_horner(part.powers, cell, local) for cell, local in ends]
         lo, hi = np.minimum(values[0], values[-1]), np.maximum(values[0], values[-1])
         if len(turns.x) and (len(values) > 1 or order):
@@ -72,7 +89,7 @@ class EdgeTable:
                 np.maximum(hi, np.where(inside, most, -np.inf), out=hi)
         lo, hi = lo - turns.margin, hi + turns.margin
         lo, hi = np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
-        if order:
+        if order in self.signs:
             rising, falling = self.signs[order]
             lo = np.where(rising, np.maximum(lo, 0), lo)
             hi = np.where(falling, np.minimum(hi, 0), hi)

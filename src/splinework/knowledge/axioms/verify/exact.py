@@ -30,7 +30,7 @@ number: Final = _mp.mpf
 
 
 def _real(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that returns NaN where it has no real value, as in IEEE 754."""
+    """A function that returns NaN where it has no real value, at poles too."""
 
     def of(*arguments: Any) -> Any:
         try:
@@ -42,13 +42,7 @@ def _real(function: Callable[..., Any]) -> Callable[..., Any]:
     return of
 
 
-def _divided(a: Any, b: Any) -> Any:
-    return a / b if b else _mp.nan if not a or _mp.isnan(a) else _mp.inf * _mp.sign(a)
-
-
 def _power(a: Any, b: Any) -> Any:
-    if not a and b < 0:
-        return _mp.inf
     return a ** (int(b) if _mp.isint(b) else b)
 
 
@@ -57,7 +51,7 @@ EXACT_ALGEBRA: Final[Mapping[str, Callable[..., Any]]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
-    "div": _divided,
+    "div": _real(lambda a, b: a / b),
     "pow": _real(_power),
     "neg": lambda a: -a,
     "pos": lambda a: a,

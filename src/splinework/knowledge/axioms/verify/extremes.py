@@ -188,7 +188,9 @@ def _at_corners(pieces: EdgePieces, order: int, slope: Floats, directions: _Dire
     with np.errstate(invalid="ignore"):
         turns |= np.abs(left - right) > 4 * (error[:, 1:] + error[:, :-1])
     low, high = np.minimum(left, right), np.maximum(left, right)
-    for lower in range(order):
+    for lower in range(
+        min(order, MAX_ORDER)
+    ):  # at a jump of second derivatives, third ones have a value on either side
         if not (pieces.smoothness < lower).any():
             continue
         before, after = _sides(pieces.orders[lower].powers, cells)

@@ -6,12 +6,14 @@ rounding errors, which are not part of a certificate.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from splinework.formula.enclosures import ELEMENTARY
 from splinework.formula.intervals import Interval, add, exactly, multiply, reciprocal, squared, stack, total, zeros
 from splinework.knowledge.axioms.verify.domains import either
+from splinework.knowledge.axioms.verify.duals import sharpened
 from splinework.knowledge.axioms.verify.edges import EdgeTable
 from splinework.knowledge.axioms.verify.jets import (
     ALGEBRA,
@@ -33,6 +35,13 @@ from splinework.nn.scaling import Scaling
 Stage = Callable[[Jet], Jet]
 
 
+class Sharpening(NamedTuple):
+    """The slopes along some variables, or values, that are bounded with multipliers: from below (1), above (-1), or both."""
+
+    along: tuple[int, ...]
+    sides: tuple[int, ...] = (1, -1)
+
+
 @dataclass
 class Enclosure:
     """The enclosure of a model over boxes of its raw inputs.
@@ -51,6 +60,7 @@ class Enclosure:
         now = Interval(self.reach.lo[None], self.reach.hi[None])
         jet = Jet(JetSpace(now.shape[1]), now)
         self.stages = []
+        self.chain: list[tuple[int, EdgeTable]] = []  # the last layers whose sums enter the next as they are
         if isinstance(self.model, FramedKAN) and self.model.frame.before:
             before = self.model.frame.before
             jet = self._then(lambda j: _formulas(before, j.columns(), j.space), jet)
@@ -58,14 +68,18 @@ class Enclosure:
         for layer, nodes in zip(network.kan_layers, network.config.nodes[1:], strict=True):
             numbers = layer_numbers(layer)
             if numbers.squashed:
+                self.chain = []
                 jet = self._then(_squashing(numbers), jet)
             table = EdgeTable(numbers, _line(Interval(jet.v.lo[0], jet.v.hi[0])))
+            self.chain.append((len(self.stages), table))
             last = [_summing(table), *([_combining(nodes)] if nodes.products else [])]
             if layer is network.kan_layers[-1]:  # the range of the outputs is not needed
                 self.stages += [*last, _leaving(network.output_scaling)]
             else:
                 for stage in last:
                     jet = self._then(stage, jet)
+            if nodes.products:
+                self.chain = []
 
     @property
     def edges(self) -> int:
@@ -75,15 +89,36 @@ class Enclosure:
         layers = network_of(self.model).kan_layers
         return sum(n.inputs * n.outputs for n in layers) + sum(len(each.program.steps) for each in formulas)
 
+    def _sharpened(self, jet: Jet, entering: Sequence[Jet], sharp: Sharpening) -> Jet:
+        tables = [table for _, table in self.chain]
+        if not sharp.along:
+            return replace(jet, v=sharpened(tables, [(each.v, None) for each in entering], jet.v, sharp.sides))
+        if jet.d is None:
+            return jet
+        inner = [each.dense().d for each in entering]
+        d = Interval(jet.d.lo.copy(), jet.d.hi.copy())
+        for i in sharp.along:
+            held = [
+                (each.v, zeros(*each.v.shape) if s is None else s.take(slice(None), i))
+                for each, s in zip(entering, inner, strict=True)
+            ]
+            d.lo[:, i], d.hi[:, i] = sharpened(tables, held, d.take(slice(None), i), sharp.sides)
+        return replace(jet, d=d)
+
     def _then(self, stage: Stage, jet: Jet) -> Jet:
         self.stages.append(stage)
         return stage(jet)
 
-    def run(self, x: Jet) -> Jet:
-        """The outputs for raw inputs, both as jets."""
-        jet = x
-        for stage in self.stages:
+    def run(self, x: Jet, sharp: Sharpening | None = None) -> Jet:
+        """The outputs for raw inputs, both as jets; what is sharp is bounded with multipliers."""
+        jet, entering = x, []
+        at = [number for number, _ in self.chain]
+        for number, stage in enumerate(self.stages):
+            if number in at:
+                entering.append(jet)
             jet = stage(jet)
+            if sharp is not None and at and number == at[-1]:
+                jet = self._sharpened(jet, entering, sharp)
         if isinstance(self.model, FramedKAN) and self.model.frame.after:
             jet = _formulas(self.model.frame.after, [*x.columns(), *jet.columns()], jet.space)
         return jet

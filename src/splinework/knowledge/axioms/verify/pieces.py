@@ -40,7 +40,7 @@ class EdgePieces:
 
     Attributes:
         cells: The cells, `(I, C)`.
-        orders: Values, first and second derivatives.
+        orders: Values, first and second derivatives, and further ones if asked for.
         smoothness: Number of continuous derivatives at every inner bound, `(I, C - 1)`; -1 if values may jump.
     """
 
@@ -58,12 +58,13 @@ class _Section:
     interval: np.ndarray
 
 
-def pieces_of(numbers: LayerNumbers, reach: Interval) -> EdgePieces:
+def pieces_of(numbers: LayerNumbers, reach: Interval, highest: int = MAX_ORDER) -> EdgePieces:
     """The edges of a layer as polynomials.
 
     Args:
         numbers: The layer.
         reach: Ranges of its inputs, `(I,)`, possibly infinite.
+        highest: The highest order of derivatives.
 
     Raises:
         ConfigError: If the basis has no known bounds on the ranges of its inputs.
@@ -79,7 +80,7 @@ def pieces_of(numbers: LayerNumbers, reach: Interval) -> EdgePieces:
         np.concatenate([part.stop for part in parts], 1),
         np.concatenate([part.interval for part in parts], 1),
     )
-    inner = [_inside(numbers, body, order) for order in range(MAX_ORDER + 1)]
+    inner = [_inside(numbers, body, order) for order in range(highest + 1)]
     ends = [_beyond(numbers, body, inner, reach, side) for side in (-1, 1)]
     orders = tuple(_joined([left, middle, right]) for left, middle, right in zip(ends[0], inner, ends[1], strict=True))
     return EdgePieces(_cells(body, reach, tails), orders, _smoothness(numbers, body))

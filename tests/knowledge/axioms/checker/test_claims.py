@@ -1,0 +1,61 @@
+"""What the checker's claims are made of, held against geometry and formulas: regions, and the range of an output."""
+
+import numpy as np
+import pytest
+import torch
+
+import splinework as sw
+from splinework.knowledge.axioms.checker.claims import RegionText, region_formula
+from splinework.knowledge.axioms.checker.models import ModelRanges, Reading, spread_of
+from splinework.knowledge.axioms.checker.ranges import Range
+from splinework.nn.frame import Frame, FramedKAN
+
+BOX = RegionText("box", ((("a", (-1.0, 0.5)), ("b", (0.0, 2.0))),))
+STRIP = RegionText("box", ((("a", (-0.75, np.inf)),),))
+DISC = RegionText("disc", (("a", "b"), (0.25, 0.5), 0.75))
+INSIDE = {
+    "box": lambda a, b: np.minimum(np.minimum(a + 1, 0.5 - a), np.minimum(b, 2 - b)),
+    "strip": lambda a, b: a + 0.75,
+    "disc": lambda a, b: 0.75 - np.hypot(a - 0.25, b - 0.5),
+}
+REGIONS = [
+    (BOX, INSIDE["box"]),
+    (STRIP, INSIDE["strip"]),
+    (DISC, INSIDE["disc"]),
+    (RegionText("union", (BOX, DISC)), lambda a, b: np.maximum(INSIDE["box"](a, b), INSIDE["disc"](a, b))),
+    (RegionText("intersection", (BOX, DISC)), lambda a, b: np.minimum(INSIDE["box"](a, b), INSIDE["disc"](a, b))),
+    (RegionText("difference", (BOX, DISC)), lambda a, b: np.minimum(INSIDE["box"](a, b), -INSIDE["disc"](a, b))),
+]
+
+
+@pytest.mark.parametrize(("region", "inside"), REGIONS, ids=lambda each: getattr(each, "word", ""))
+def test_the_formula_of_a_region_is_positive_inside_and_zero_on_its_boundary_only(region, inside):
+    a, b = np.meshgrid(np.linspace(-2, 2, 33), np.linspace(-2, 3, 41))  # many on faces, to the last bit
+    known = inside(a, b)
+    for signed in (True, False):
+        value = eval(region_formula(region, signed=signed), {"sqrt": np.sqrt, "a": a, "b": b})
+        np.testing.assert_array_equal(value[known > 0] > 1e-12, True)
+        np.testing.assert_allclose(value[known == 0], 0, atol=1e-12)
+        if signed:
+            np.testing.assert_array_equal(value[known < 0] < -1e-12, True)
+
+
+@pytest.mark.parametrize("inputs", [1, 2, 3])
+def test_the_range_of_an_output_is_that_on_256_points_of_roberts(inputs):
+    polynomial = [1.0, *[0.0] * (inputs - 1), -1.0, -1.0]  # φ^(I+1) = φ + 1
+    root = max(np.roots(polynomial).real)
+    share = np.arange(1, 257)[:, None] * root ** -np.arange(1.0, inputs + 1) % 1
+    lo, hi = -np.ones(inputs), np.arange(1.0, inputs + 1)
+    points, names = lo + (hi - lo) * share, [f"x{i}" for i in range(inputs)]
+    # Each is largest at one point of the sequence, whose first and last ones are among them.
+    answers = [
+        f"0*z{place} - "
+        + " - ".join(f"({name} - ({c!r}))**2" for name, c in zip(names, points[n].tolist(), strict=True))
+        for place, n in enumerate((0, 1, 100, 254, 255), 1)
+    ]
+    network = sw.KAN([inputs, 5], dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    outputs = tuple(f"y{n}" for n in range(len(answers)))
+    model = FramedKAN(network, Frame(tuple(names), (), outputs, tuple(answers)))
+    found = spread_of(ModelRanges(Reading(model), Range(lo, hi)))
+    values = model(torch.from_numpy(points)).detach().numpy()
+    np.testing.assert_allclose(found, np.ptp(values, axis=0), rtol=1e-10)

@@ -1,0 +1,154 @@
+"""Bounds with multipliers, the prover's and the checker's: never above what is true, and far better than plain ones."""
+
+import numpy as np
+import pytest
+import torch
+
+import splinework as sw
+from splinework.formula.intervals import Interval
+from splinework.knowledge.axioms.checker import duals as checker_duals
+from splinework.knowledge.axioms.checker.models import ModelRanges, Reading
+from splinework.knowledge.axioms.checker.ranges import Range
+from splinework.knowledge.axioms.checker.ranges import variables as checked_variables
+from splinework.knowledge.axioms.verify import duals as prover_duals
+from splinework.knowledge.axioms.verify import verify
+from splinework.knowledge.axioms.verify.jets import JetSpace, variables
+from splinework.knowledge.axioms.verify.network import Enclosure, Sharpening
+
+FAMILIES = [
+    {"degree": 3, "base": "none"},
+    {"degree": 2, "base": "none"},
+    {"degree": 5, "base": "none", "extrapolation": "zero"},
+]
+MORE_FAMILIES = [
+    {"degree": 3, "base": "tanh"},
+    {"degree": 3, "base": "silu", "extrapolation": "constant"},
+    {"basis": "chebyshev", "base": "none"},
+    {"basis": "fourier", "base": "none"},
+    {"degree": 1, "base": "sin"},
+]
+
+
+def named(family: dict[str, object]) -> str:
+    """The values of a family, joined."""
+    return "-".join(map(str, family.values()))
+
+
+FAMILY_CASES = [
+    *(pytest.param(family, id=named(family)) for family in FAMILIES),
+    *(pytest.param(family, id=named(family), marks=pytest.mark.slow) for family in MORE_FAMILIES),
+]
+
+
+def network(shape: list[int], seed: int, **values) -> sw.KAN:
+    """Random edges and constants."""
+    generator = torch.Generator().manual_seed(seed)
+    model = sw.KAN(shape, dtype=torch.float64, generator=generator, **values)
+    with torch.no_grad():
+        for layer in model.kan_layers:
+            layer.coefficients.normal_(0, 0.5, generator=generator)
+            layer.bias.normal_(0, 0.5, generator=generator)
+    return model
+
+
+def gentle(shape: list[int], seed: int) -> sw.KAN:
+    """Sines of half a period."""
+    model = network(shape, seed, base="none")
+    with torch.no_grad():
+        for layer in model.kan_layers:
+            x = torch.linspace(-1.6, 1.6, layer.basis.size, dtype=torch.float64)[None, :, None]
+            layer.coefficients.copy_(0.4 * torch.sin(1.2 * x + 4 * layer.coefficients[:, :1]))
+    return model
+
+
+def proved(model: sw.KAN, lo: np.ndarray, hi: np.ndarray, along: int, sides: tuple[int, ...]) -> Interval:
+    """The prover's bounds of the output (along < 0), or of its slope."""
+    enclosure = Enclosure(model, Interval(lo.min(0), hi.max(0)))
+    x = variables(JetSpace(lo.shape[1], 1 if along >= 0 else 0), lo, hi)
+    found = enclosure.run(x, Sharpening((along,) if along >= 0 else (), sides) if sides else None)
+    return found.v.take(slice(None), 0) if along < 0 else found.dense().d.take(slice(None), along, 0)
+
+
+def checked(model: sw.KAN, lo: np.ndarray, hi: np.ndarray, along: int, sides: tuple[int, ...]) -> Range:
+    """The checker's."""
+    ranges = ModelRanges(Reading(model), Range(lo.min(0), hi.max(0)))
+    with np.errstate(all="ignore"):
+        found = ranges.run(checked_variables(lo, hi, 1, ()), (along, sides) if sides else None)
+    return found.v[:, 0] if along < 0 else found.d[:, along, 0]
+
+
+def extremes(model: sw.KAN, lo: np.ndarray, hi: np.ndarray, along: int) -> tuple[np.ndarray, np.ndarray]:
+    """The least and greatest value or slope at 400 points of each box, ends among them."""
+    draw = np.random.default_rng(0)
+    share = (
+        np.linspace(0, 1, 400)[:, None] if lo.shape[1] == 1 else draw.uniform(-0.2, 1.2, (400, lo.shape[1])).clip(0, 1)
+    )
+    x = torch.from_numpy((lo[:, None] + (hi - lo)[:, None] * share).reshape(-1, lo.shape[1])).requires_grad_()
+    y = model(x)[:, 0]
+    found = y if along < 0 else torch.autograd.grad(y.sum(), x)[0][:, along]
+    values = found.detach().numpy().reshape(len(lo), -1)
+    return values.min(1), values.max(1)
+
+
+@pytest.mark.parametrize("bounds", [proved, checked])
+@pytest.mark.parametrize("family", FAMILY_CASES)
+@pytest.mark.parametrize("shape", [[1, 1, 1], [2, 2, 2, 1]], ids=str)
+def test_bounds_with_multipliers_hold_and_are_no_worse_than_plain_ones(bounds, family, shape):
+    draw = np.random.default_rng(1)
+    for seed in range(2):
+        model = network(shape, seed, **family)
+        lo = draw.uniform(-1.2, 1, (6, shape[0]))
+        hi = lo + draw.uniform(0.02, 0.9, lo.shape)
+        for along in (-1, 0):
+            plain, sharp = (bounds(model, lo, hi, along, sides) for sides in ((), (1, -1)))
+            least, most = extremes(model, lo, hi, along)
+            noise = 1e-12 * (1 + np.abs(least) + np.abs(most))
+            assert (sharp.lo <= least + noise).all()
+            assert (sharp.hi >= most - noise).all()
+            assert (sharp.lo >= plain.lo).all()
+            assert (sharp.hi <= plain.hi).all()
+
+
+@pytest.mark.parametrize("bounds", [proved, checked])
+@pytest.mark.parametrize("along", [-1, 0])
+def test_on_gentle_networks_little_is_left_of_what_plain_bounds_give_away(bounds, along):
+    model = gentle([3, 3, 1], 1)
+    lo = np.random.default_rng(2).uniform(-1, 0.4, (24, 3))
+    hi = lo + 0.5
+    least, most = extremes(model, lo, hi, along)
+    plain, sharp = (bounds(model, lo, hi, along, sides) for sides in ((), (1, -1)))
+    given = [((each.hi - each.lo) - (most - least)).mean() for each in (plain, sharp)]
+    assert given[1] < 0.25 * given[0]
+
+
+@pytest.mark.parametrize("bounds", [proved, checked])
+def test_one_side_leaves_the_other_as_it_was(bounds):
+    model = network([2, 3, 1], 0)
+    lo, hi = np.full((3, 2), -0.5), np.full((3, 2), 0.5)
+    plain, below, above, both = (bounds(model, lo, hi, 0, sides) for sides in ((), (1,), (-1,), (1, -1)))
+    np.testing.assert_array_equal(below.hi, plain.hi)
+    np.testing.assert_array_equal(above.lo, plain.lo)
+    np.testing.assert_array_equal(both.lo, below.lo)
+    np.testing.assert_array_equal(both.hi, above.hi)
+    assert (both.lo > plain.lo).all()
+
+
+@pytest.mark.parametrize("bounds", [proved, checked])
+def test_boxes_are_bounded_in_pieces_without_a_difference(bounds, monkeypatch):
+    model = network([2, 2, 1], 0, base="none")
+    lo = np.random.default_rng(3).uniform(-1, 0.4, (7, 2))
+    whole = bounds(model, lo, lo + 0.5, 0, (1, -1))
+    for module in (prover_duals, checker_duals):
+        monkeypatch.setattr(module, "_MOST_NUMBERS", 3 * 13 * 4)
+    parts = bounds(model, lo, lo + 0.5, 0, (1, -1))
+    np.testing.assert_allclose(parts.lo, whole.lo, rtol=1e-9)
+    np.testing.assert_allclose(parts.hi, whole.hi, rtol=1e-9)
+
+
+def test_claims_about_sums_of_many_variables_are_decided_on_few_boxes():
+    model = gentle([6, 3, 1], 3)
+    lo, hi = -np.ones((1, 6)), np.ones((1, 6))
+    least, most = extremes(model, lo, hi, 0)
+    steepest = 1.4 * float(max(abs(least[0]), abs(most[0])))
+    found = verify(model, f"lipschitz({steepest!r}, along=('x1',))", effort=3)
+    assert (found.status, found.boxes < 3000) == ("proved", True)
