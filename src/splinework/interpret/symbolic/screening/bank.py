@@ -96,6 +96,11 @@ class Atoms:
         which = kept.tolist()
         return Atoms(tuple(self.factors[k] for k in which), self.values[kept], tuple(self.keys[k] for k in which))
 
+    def hills_and_waves(self) -> NDArray[np.intp]:
+        """The numbers of the hills, and of the waves of a square and the column."""
+        waves = {(name, *TWO_POWERS[0]) for name in WAVES}
+        return np.flatnonzero([key[0] == "gauss" or key[:3] in waves for key in self.keys])
+
     def in_groups(self) -> "Atoms":
         """The atoms in the order of their groups."""
         return self.some(np.argsort(self.groups, kind="stable"))
