@@ -238,7 +238,7 @@ def _of_two_powers(x: Array, words: Collection[str]) -> Iterator[_Found]:
         if u is None or v is None:
             continue
         for name in words:
-            rates = _wave_rates(u, N_COARSE_WAVES)[1::2] if name in WAVES else _rates(u, COARSE_RATES)[1:]
+            rates = [1.0, *_wave_rates(u, N_COARSE_WAVES)[1::2]] if name in WAVES else _rates(u, COARSE_RATES)[1:]
             for a, t in itertools.product(rates, RATIOS):
                 b = t * a * float(np.ptp(u) / np.ptp(v))
                 w = a * u + b * v
