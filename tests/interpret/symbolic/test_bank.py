@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import sympy
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from splinework.discover import discover
@@ -188,7 +188,7 @@ def composites(draw):
 
 
 @pytest.mark.slow
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10, deadline=None, phases=[Phase.generate])  # a smaller example would take minutes
 @given(composites())
 def test_drawn_composites_are_found(truth):
     pool = found_in(target_of(truth, -2.5, 2.5))

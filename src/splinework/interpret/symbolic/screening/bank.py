@@ -96,6 +96,11 @@ class Atoms:
         which = kept.tolist()
         return Atoms(tuple(self.factors[k] for k in which), self.values[kept], tuple(self.keys[k] for k in which))
 
+    def hills_and_waves(self) -> NDArray[np.intp]:
+        """The numbers of the hills, and of the waves of a square and the column."""
+        waves = {(name, *TWO_POWERS[0]) for name in WAVES}
+        return np.flatnonzero([key[0] == "gauss" or key[:3] in waves for key in self.keys])
+
     def in_groups(self) -> "Atoms":
         """The atoms in the order of their groups."""
         return self.some(np.argsort(self.groups, kind="stable"))
@@ -233,7 +238,7 @@ def _of_two_powers(x: Array, words: Collection[str]) -> Iterator[_Found]:
         if u is None or v is None:
             continue
         for name in words:
-            rates = _wave_rates(u, N_COARSE_WAVES)[1::2] if name in WAVES else _rates(u, COARSE_RATES)[1:]
+            rates = [1.0, *_wave_rates(u, N_COARSE_WAVES)[1::2]] if name in WAVES else _rates(u, COARSE_RATES)[1:]
             for a, t in itertools.product(rates, RATIOS):
                 b = t * a * float(np.ptp(u) / np.ptp(v))
                 w = a * u + b * v

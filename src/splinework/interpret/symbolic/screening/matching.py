@@ -75,6 +75,7 @@ class Bank:
         factors: Powers of the column, and their values.
         every: All atoms; `scaled`: also times powers of the column.
         inner: Those that stand within others and in products; `inner_scaled`: likewise.
+        beside: Those that stand beside these in products: also hills, and waves of a square and the column.
     """
 
     rows: NDArray[np.intp]
@@ -85,6 +86,7 @@ class Bank:
     scaled: Atoms
     inner: Atoms
     inner_scaled: Atoms
+    beside: Atoms
 
     @classmethod
     def of(cls, problem: ScreeningProblem, admits: Callable[[Any], bool]) -> "Bank":
@@ -107,6 +109,7 @@ class Bank:
             every.with_all(*(own.times(*each) for each in factors[:N_PAIRED_FACTORS])).in_groups(),
             inner.in_groups(),
             inner.with_all(*(inner.times(*each) for each in factors[: N_PAIRED_FACTORS + 1])),
+            inner.with_all(own.some(own.hills_and_waves())).in_groups(),
         )
 
 
@@ -180,7 +183,7 @@ class CurveSearch:
 
     def products(self, degree: int) -> list[Any]:
         """Products of two atoms, perhaps times a power of the column."""
-        one, two = self.bank.inner_scaled, self.bank.inner
+        one, two = self.bank.inner_scaled, self.bank.beside
         flat = self._flat(degree)
         weights = np.column_stack([self._aim(flat) * self.root, *(flat * self.root[:, None]).T])
 
