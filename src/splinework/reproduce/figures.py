@@ -60,6 +60,8 @@ def draw_rows(rows: Sequence[ComparisonRow], rival: str, figure: Figure) -> None
     for axes, (measure, own) in zip(places, found.items(), strict=False):
         values = {key: np.array([_number(getattr(row, key)) for row in own]) for key in labels}
         for key, label in labels.items():
+            if not np.isfinite(values[key]).any():
+                continue  # and no entry of the legend for what there is nothing of
             axes.plot(values[key], "o", color=COLOURS[key], label=label)
         positive = np.concatenate([each[each > 0] for each in values.values()])
         wide = positive.size > 0 and positive.max() > WIDE * positive.min()
