@@ -43,6 +43,14 @@ def test_the_midpoint_rule_encloses_an_integral_by_its_second_derivatives_and_no
     assert found.lo[0] <= exact <= found.hi[0]
 
 
+@pytest.mark.parametrize("text", ["exp(800*a) + 0*b", "atan(1/a) + 0*b", "1/(a - 0.5)**2 + 0*b"])
+def test_a_point_refutes_where_values_are_beyond_float64_or_missing(text):
+    model = formula(text)
+    found = verify(model, "bounded(upper=-2)", box={"a": (0, 1), "b": (0, 1)})
+    assert found.status == "refuted"
+    assert check(model, found)
+
+
 def test_a_proof_by_formula_has_no_boxes():
     model = formula("a*(1 - a)*b")
     found = verify(model, "boundary({'a': (0, 1)})", box={"a": (0, 1), "b": (0, 1)})

@@ -94,8 +94,8 @@ class PointView(View):
     def __init__(self, reading: Reading, x: Sequence[Any]) -> None:
         self.reading, self.x = reading, [_mp.mpf(value) for value in x]
 
-    def number(self, value: float) -> Any:
-        return _mp.mpf(float(value))
+    def number(self, value: float | str) -> Any:
+        return _mp.mpf(value if isinstance(value, str) else float(value))  # a text may say more than float64 holds
 
     def f(self, arguments: Sequence[Any]) -> list[Any]:
         r, u = self.reading, list(arguments)
