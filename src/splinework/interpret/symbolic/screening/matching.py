@@ -74,8 +74,9 @@ class Bank:
         words: Functions that may be used.
         factors: Powers of the column, and their values.
         every: All atoms; `scaled`: also times powers of the column.
-        inner: Those that stand within others and in products; `inner_scaled`: likewise.
-        beside: Those that stand beside these in products: also hills, and waves of a square and the column.
+        inner: Those that stand within others.
+        inner_scaled: Those of products, also times powers of the column: beside the inner ones hills, and waves of a square and
+            the column; `beside`: the other factors.
     """
 
     rows: NDArray[np.intp]
@@ -99,7 +100,7 @@ class Bank:
         usable = ((p, power_values(x, p)) for p in FACTORS)
         factors = tuple((p, values) for p, values in usable if values is not None)
         plain, own, inner = monomials(x, words), atoms(x, words), atoms(x, words, coarse=True)
-        every = plain.with_all(own)
+        every, further = plain.with_all(own), own.some(own.hills_and_waves())
         return cls(
             rows,
             x,
@@ -108,8 +109,8 @@ class Bank:
             every,
             every.with_all(*(own.times(*each) for each in factors[:N_PAIRED_FACTORS])).in_groups(),
             inner.in_groups(),
-            inner.with_all(*(inner.times(*each) for each in factors[: N_PAIRED_FACTORS + 1])),
-            inner.with_all(own.some(own.hills_and_waves())).in_groups(),
+            inner.with_all(further, *(inner.times(*each) for each in factors[: N_PAIRED_FACTORS + 1])),
+            inner.with_all(further).in_groups(),
         )
 
 
