@@ -38,9 +38,10 @@ MIN_ROWS, MAX_ROWS, MAX_COVARIATES, MAX_TARGETS = 20, 10_000, 20, 4
 """Sizes of the tables for which the rival is fitted."""
 MAX_CURVE_ROWS = 100_000
 """Rows up to which a sum of curves may be the rival; beyond `MAX_ROWS` a process knows too few of them."""
-MAX_REFIT_ROWS = 50
-"""Rows per covariate up to which variances are estimated again without each fold. With those of all rows the left-out losses of
-19 covariates in 210 rows were a third too small, of 10 in 353 rows 4 %, of 8 in 824 rows 4 to 8 %."""
+MAX_REFIT_ROWS = 20
+"""Rows per covariate, which has two variances, up to which these are estimated again without each fold. With those of all rows
+the left-out losses of 19 covariates in 210 rows were a third too small; of 10 in 353 rows they were 4 %, which is less than what
+estimates of fewer rows lose."""
 MIN_FITTED_ROWS, MAX_FITTED_ROWS = 500, 4000
 """Rows from which on a network may be fitted to the rows themselves, and the most that it sees."""
 MAX_HIDDEN, MAX_PARAMETERS, GRID, DEGREE = 11, 1000, 5, 3
