@@ -34,6 +34,7 @@ def test_a_changed_module_calls_for_its_doctests_its_namesakes_and_its_importers
     assert len(chosen) <= choice.MAX_FILES + len(choice.ALWAYS)
 
 
+@pytest.mark.slow
 def test_a_module_that_many_import_says_what_was_left():
     chosen = choice.choose(["src/splinework/errors/__init__.py"])
     assert len(chosen.left) > 50

@@ -120,6 +120,7 @@ def test_export_and_hardware_say_what_they_cannot(run: Any, folder: Path, made: 
     assert tree(folder) == before
 
 
+@pytest.mark.slow
 def test_the_end_of_a_fit_is_a_table_of_statuses(run: Any, table: pd.DataFrame) -> None:
     axioms = ["--axiom", "monotone(floor_area)", "--axiom", "concave(age, strength=soft(0.1))"]
     result = run("fit", "homes.csv", "--target", "price", "--features", "age,floor area", *axioms, "--budget", "0.3")

@@ -153,6 +153,7 @@ def test_ctrl_c_ends_fit_with_the_best_model(fitted):
     assert np.sqrt(np.mean((predicted.y_predicted - predicted.y) ** 2)) < predicted.y.std()
 
 
+@pytest.mark.slow
 def test_ctrl_c_twice_ends_discover_at_once(fitted):
     before = tree(fitted)
     status, said = interrupted(fitted, 2)

@@ -98,6 +98,7 @@ def known_functions() -> sw.KAN:
     return sw.fit(model, x, torch.sin(3 * x[:, :1]) + x[:, 1:] ** 2, validation=None).model
 
 
+@pytest.mark.slow
 def test_known_functions_are_recognised():
     model = known_functions()
     names = run_python(export(model, "sympy", recognise=True))

@@ -19,6 +19,7 @@ from tests.formula.calls import NUMERIC, call
 from tests.interpret.symbolic.language_cases import NAMES, POINTS, X, Y, agrees, disagreements, expressions, numbers
 
 
+@pytest.mark.slow
 def test_every_text_of_ours_is_read_back():
     def again(found):
         return numbers([parse_formula(write(e, NAMES, "numpy"), NAMES) for e in found])
@@ -217,6 +218,7 @@ def test_every_formula_is_read_or_refused_in_time(text):
     outcome(parse_formula, text)
 
 
+@pytest.mark.slow
 def test_long_sums_are_read():
     text = " + ".join(f"{n}.5*sin({n}*x1)" for n in range(1, 400))
     truth = Expression(text, NAMES)(POINTS)

@@ -22,6 +22,7 @@ def inside(ranges, count: int = 50) -> torch.Tensor:
     return low + share * (high - low)
 
 
+@pytest.mark.slow
 def test_all_feynman_formulas_are_networks_equal_to_sympy():
     worst = 0.0
     for name in feynman_ids(table="dimensional"):

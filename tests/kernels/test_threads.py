@@ -147,6 +147,7 @@ def check_a_fork() -> None:
     assert all(map(torch.equal, step(model, x), truth))
 
 
+@pytest.mark.slow
 def test_a_forked_child_goes_on():
     in_a_fresh_process(check_a_fork)
 
@@ -183,5 +184,6 @@ def check_a_data_loader() -> None:
     assert torch.equal(torch.cat(list(loader)), truth)
 
 
+@pytest.mark.slow
 def test_a_model_works_inside_the_workers_of_a_data_loader():
     in_a_fresh_process(check_a_data_loader)

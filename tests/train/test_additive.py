@@ -177,6 +177,7 @@ def test_an_additive_target_gives_a_network_of_curves_and_no_more_edges(seed):
     assert spread_of(model(torch.from_numpy(fresh)).detach().numpy() - truth(fresh)) < 0.006 * spread_of(truth(fresh))
 
 
+@pytest.mark.slow
 def test_a_product_is_not_taken_for_a_sum():
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, (200, 2))

@@ -76,6 +76,7 @@ def test_waves_without_noise_are_met_from_any_starting_grid(name, grid):
 
 
 @pytest.mark.parametrize(("name", "noise"), [*((name, 0.2) for name in WAVES), ("sin 40x", 0.5)])
+@pytest.mark.slow
 def test_waves_under_noise_are_smoothed_not_missed(name, noise):
     rng, truth = np.random.default_rng(2), WAVES[name]
     x = rng.uniform(-1, 1, (400, 1))

@@ -66,6 +66,7 @@ def test_every_loss_falls(case):
 
 @pytest.mark.parametrize("penalties", [(), (Roughness(1e-3),)], ids=["none", "jump_size"])
 @pytest.mark.parametrize("shape", [[2, 1], [2, 1, 1], [2, 2, 1]], ids=str)
+@pytest.mark.slow
 def test_it_ends_where_levenberg_marquardt_ends(shape, penalties):
     ends = []
     for recipe, steps in ((LevenbergMarquardt(jump_penalty=0.0), 40), (NewtonCG(jump_penalty=0.0), 40)):

@@ -81,6 +81,7 @@ def test_one_layer_is_solved_in_one_step(inputs, basis):
 
 
 @pytest.mark.parametrize("shape", [[2, 1], [2, 1, 1], [2, 2, 1]], ids=str)
+@pytest.mark.slow
 def test_it_ends_where_levenberg_marquardt_ends(shape):
     ends = []
     for recipe in (LevenbergMarquardt(jump_penalty=0.0), VariableProjection(jump_penalty=0.0)):

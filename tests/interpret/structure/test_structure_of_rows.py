@@ -32,6 +32,7 @@ def rows(name, noise, count=600, seed=0):
 
 @pytest.mark.parametrize("noise", [0.0, 0.02])
 @pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.slow
 def test_the_tree_is_that_of_the_function(name, noise):
     found = find_structure(*rows(name, noise))
     assert found.tree.key == FUNCTIONS[name][1]

@@ -107,6 +107,7 @@ def test_a_search_uses_a_function_of_the_user_and_no_other():
     }
 
 
+@pytest.mark.slow
 def test_a_function_that_fails_in_the_middle_keeps_what_was_found():
     calls = iter(range(30))
 

@@ -188,6 +188,7 @@ def test_the_shortest_of_expanded_factored_and_shifted_forms_is_written(long, sh
         ("8*a/(3*b - 1) - 3/b**2", 1, 4),
     ],
 )
+@pytest.mark.slow
 def test_discover_writes_them_down(text, low, high):
     truth = sympy.sympify(text, {"a": SYMBOLS[0], "b": SYMBOLS[1]})
     columns = len(truth.free_symbols)

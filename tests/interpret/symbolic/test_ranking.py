@@ -63,6 +63,7 @@ def test_longer_formulas_cost_more():
     assert structure_length(sympy.Integer(2) * A, 2) < structure_length(sympy.Integer(97) * A, 2)
 
 
+@pytest.mark.slow
 def test_noise_has_no_structure_and_a_trend_has():
     draw = np.random.default_rng(0)
     flagged = 0

@@ -91,6 +91,7 @@ AFFINE_TARGETS = (
 
 
 @pytest.mark.parametrize(("level", "own", "rest"), AFFINE_TARGETS, ids=str)
+@pytest.mark.slow
 def test_a_sum_and_a_product_together_are_found(level, own, rest):
     target = target_of(level + own * rest)
     found = separations(initial_problem(target))[0]
@@ -121,6 +122,7 @@ LOW_RANKS = (
 
 
 @pytest.mark.parametrize("products", LOW_RANKS, ids=str)
+@pytest.mark.slow
 def test_a_sum_of_two_products_is_seen_and_its_factors_follow(products):
     """The first factor lies in the span of those of column a; beside these, the others are what was multiplied."""
     target = target_of(sum(products))

@@ -191,6 +191,7 @@ def test_a_soft_axiom_lowers_its_violation(weight):
     ],
     ids=str,
 )
+@pytest.mark.slow
 def test_soft_axioms_of_all_kinds_train(axiom):
     x, y = rows(lambda a, b: a**2 - b**2, 100)
     result = fit([axiom], x, y, steps=20)

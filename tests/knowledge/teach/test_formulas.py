@@ -76,9 +76,7 @@ KNOWN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n in {"edges", "boundary"} else pytest.mark.slow) for n in KNOWN]
-)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n == "edges" else pytest.mark.slow) for n in KNOWN])
 def test_a_law_is_found_in_the_raw_inputs_with_the_frame_in_it_and_proved(name):
     axioms, shape, law = KNOWN[name]
     x, a, b, _ = rows()

@@ -70,7 +70,7 @@ class AndersonLocalisation(ex.Experiment):
         "first two, where the theory's boundaries are |λE| = 1 and αE = 2(1 − λ), and λ cos for the third, where it "
         "is λ cosh p = E + e^p."
     )
-    minutes: ClassVar[tuple[float, float]] = (0.8, 8.0)
+    minutes: ClassVar[tuple[float, float]] = (0.7, 8.0)
     rival: ClassVar[str] = "theory"
     reasons: ClassVar[Mapping[str, str]] = {
         "GAAM": (

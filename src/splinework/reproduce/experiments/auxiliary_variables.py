@@ -39,7 +39,7 @@ class AuxiliaryVariables(ex.Experiment):
         "the grids 3, 5 and 10, 50 steps on each, without its penalty. Ours is `sw.fit` on the same shape with nothing set, "
         "with the same columns and with fewer; and `discover` with none of them, which has to find both."
     )
-    minutes: ClassVar[tuple[float, float]] = (0.4, 1.2)
+    minutes: ClassVar[tuple[float, float]] = (0.5, 1.2)
 
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
         seeds = range(1 if scale == "quick" else self.seeds)

@@ -81,7 +81,7 @@ class ConstitutiveLaws(ex.Experiment):
         "needed a seed, a sparse start and two thresholds; its run with the linear law as a prior ended in a wrong "
         "formula."
     )
-    minutes: ClassVar[tuple[float, float]] = (1.0, 3.0)
+    minutes: ClassVar[tuple[float, float]] = (0.2, 3.0)
     rival: ClassVar[str] = "structure found"
 
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:

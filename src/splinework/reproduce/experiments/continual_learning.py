@@ -72,7 +72,7 @@ class ContinualLearning(ex.Experiment):
         "the recipe goes there is measured too. In class-incremental learning others found that KANs forget more than MLPs "
         "(arXiv 2407.16674)."
     )
-    minutes: ClassVar[tuple[float, float]] = (0.8, 2.5)
+    minutes: ClassVar[tuple[float, float]] = (0.6, 2.5)
 
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
         common = {"rows": self.rows_count, "steps": self.steps}

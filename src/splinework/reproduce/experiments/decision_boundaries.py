@@ -39,7 +39,7 @@ class DecisionBoundaries(ex.Experiment):
         "`sw.fit` of the sum [3, 1] with the logistic loss, and its error that of the probability. The MLP is [d, 20, 20, 1], "
         "trained on squared error."
     )
-    minutes: ClassVar[tuple[float, float]] = (0.8, 2.5)
+    minutes: ClassVar[tuple[float, float]] = (0.3, 2.5)
 
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
         seeds = range(1 if scale == "quick" else self.seeds)

@@ -49,7 +49,7 @@ class GridExtension(ex.Experiment):
         "[2, 1, 1] whose edges are the best splines for sin πx, y² and exp: Theorem 2.1 promises an error of G^-(k+1-m) for "
         "derivatives of order m."
     )
-    minutes: ClassVar[tuple[float, float]] = (1.5, 30.0)
+    minutes: ClassVar[tuple[float, float]] = (1.6, 30.0)
 
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
         grids, steps, seeds = (self.grids[:-1], 50, 1) if scale == "quick" else (self.grids, self.steps, self.seeds)

@@ -39,7 +39,7 @@ class HiddenSymmetry(ex.Experiment):
         "is solved for, and `discover` finds the formula of its slope, whose integral is Painlevé's and Gullstrand's."
     )
     version: ClassVar[int] = 2
-    minutes: ClassVar[tuple[float, float]] = (0.5, 2.0)
+    minutes: ClassVar[tuple[float, float]] = (0.2, 2.0)
     rival: ClassVar[str] = "known"
 
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:

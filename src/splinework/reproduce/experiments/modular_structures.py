@@ -42,7 +42,7 @@ class ModularStructures(ex.Experiment):
         "three majorities of nine bits and on five sums of pairs, and swap until modules can be seen. Here `sparsify` comes "
         "first, then `auto_swap`; the connection cost, the sum of attribution times length, is to fall."
     )
-    minutes: ClassVar[tuple[float, float]] = (0.8, 2.5)
+    minutes: ClassVar[tuple[float, float]] = (1.0, 2.5)
     rival: ClassVar[str] = "full start"
 
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:

@@ -38,7 +38,7 @@ class MultiplicationNodes(ex.Experiment):
         "not matter; ours is the order of the first eight scores and the number of others among the first eight, by "
         "the model of one curve for each input."
     )
-    minutes: ClassVar[tuple[float, float]] = (0.6, 3.0)
+    minutes: ClassVar[tuple[float, float]] = (0.5, 3.0)
     rival: ClassVar[str] = "sum nodes alone"
 
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:

@@ -45,7 +45,7 @@ class SpecialFunctions(FunctionTable):
         "ones, and `sw.sparsify` from there; they are in the note. The quick recipe takes every fifth function, the "
         "best shapes only, four grids and 15 steps on each."
     )
-    minutes: ClassVar[tuple[float, float]] = (2.0, 175.0)
+    minutes: ClassVar[tuple[float, float]] = (1.4, 175.0)
     place: ClassVar[str] = "Table 1"
     target: ClassVar[float] = 1 / 3
     quick_every: ClassVar[int] = 5

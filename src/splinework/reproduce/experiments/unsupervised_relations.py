@@ -41,7 +41,7 @@ class UnsupervisedRelations(ex.Experiment):
         "permuted rows, and the next network must find another one. A seed counts if exactly the two relations were "
         "found, and nothing else."
     )
-    minutes: ClassVar[tuple[float, float]] = (2.0, 3.0)
+    minutes: ClassVar[tuple[float, float]] = (2.8, 3.0)
     rival: ClassVar[str] = "discover_relation"
 
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:

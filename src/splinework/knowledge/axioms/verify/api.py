@@ -83,7 +83,7 @@ def verify(
     pending = [(axiom, claim) for axiom in listed for claim in axiom.claims(subject)]
     found: list[ClaimResult | None] = [prover.quick(axiom, claim) for axiom, claim in pending]
     left = [number for number, result in enumerate(found) if result is None]
-    work = WorkBudget(effort)
+    work, refused = WorkBudget(effort), dict[int, ClaimResult]()
     ranges = {
         name: (float(low), float(high)) for name, low, high in zip(subject.inputs, subject.lo, subject.hi, strict=True)
     }
@@ -105,7 +105,12 @@ def verify(
         pairs = enumerate(zip(results, certificate.claims, strict=True))
         left = [number for number, (one, other) in pairs if one.method == "structure" != other.method]
         if not left:
-            return replace(certificate, seconds=round(time.monotonic() - start, 4))
+            break
+        refused = {number: certificate.claims[number] for number in left}
+    claims = tuple(
+        refused.get(number, each) if each.status == "unknown" else each for number, each in enumerate(certificate.claims)
+    )
+    return replace(certificate, claims=claims, seconds=round(time.monotonic() - start, 4))
 
 
 def confirmed(model: Any, certificate: Certificate) -> Certificate:
