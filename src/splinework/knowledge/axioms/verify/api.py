@@ -108,7 +108,8 @@ def verify(
             break
         refused = {number: certificate.claims[number] for number in left}
     claims = tuple(
-        refused.get(number, each) if each.status == "unknown" else each for number, each in enumerate(certificate.claims)
+        refused.get(number, each) if each.status == "unknown" else each
+        for number, each in enumerate(certificate.claims)
     )
     return replace(certificate, claims=claims, seconds=round(time.monotonic() - start, 4))
 
