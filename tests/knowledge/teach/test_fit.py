@@ -74,7 +74,7 @@ def fit(
     return sw.fit(model, x, y, axioms=axioms, **options)
 
 
-EVERY_DAY = {"monotone", "no interaction", "bounded", "periodic", "rotation", "boundary"}
+EVERY_DAY = {"monotone", "no interaction", "periodic", "boundary"}
 """Ways in which an axiom enters a network; the others run with the slow tests."""
 
 
