@@ -112,6 +112,18 @@ def test_of_few_noisy_rows_a_process_knows_more_than_cross_validation(seed):
     assert errors[0] < 0.8 * errors[1]
 
 
+def test_standard_deviations_are_those_of_the_errors():
+    u = torch.rand(120, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2 - 1
+    fresh = torch.linspace(-0.95, 0.95, 200, dtype=torch.float64)[:, None]
+    squares = []
+    for seed in range(12):
+        noise = 0.3 * torch.randn(120, 1, generator=torch.Generator().manual_seed(seed + 1), dtype=torch.float64)
+        curve = smooth_curve(sw.KAN([1, 1], dtype=torch.float64), Samples(u, torch.sin(6 * u) + noise, None))
+        assert 0.2 < curve.noise[0] < 0.4
+        squares.append(((curve(fresh) - torch.sin(6 * fresh)).detach() / curve.deviation(fresh)).square().mean())
+    assert 0.5 < float(torch.stack(squares).mean()) < 2
+
+
 def test_outputs_have_their_own_smoothness_and_rows_of_weight_zero_do_not_count():
     rng = np.random.default_rng(3)
     x = rng.uniform(-1, 1, (300, 1))

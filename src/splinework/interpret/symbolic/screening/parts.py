@@ -6,6 +6,7 @@ with g + h in place of two columns, is a smaller problem, whose `wrap` puts the 
 
 import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -52,7 +53,7 @@ MAX_JOINED_RATIO = 10.0
 
 
 @dataclass
-class PartedTarget:
+class PartedTarget(ABC):
     """A target, what was found for it, and its parts.
 
     Attributes:
@@ -76,9 +77,9 @@ class PartedTarget:
     path: tuple[str, ...] = ()
     _smoothed: bool = False
 
+    @abstractmethod
     def run(self) -> None:
         """Looks for formulas of the target."""
-        raise NotImplementedError
 
     @property
     def settled(self) -> bool:
