@@ -121,6 +121,7 @@ def test_the_first_candidate_explains_more_than_others(monkeypatch, kind, degree
     ("text", "low", "high"),
     [
         ("1/3 + x + sin(x**2)", -3, 3),
+        ("3*Abs(x - 0.7)", -2, 2),
         *(
             pytest.param(*case, marks=pytest.mark.slow)
             for case in (
@@ -139,6 +140,8 @@ def test_the_first_candidate_explains_more_than_others(monkeypatch, kind, degree
                 ("x*sin(3*log(x))", 0.2, 4),
                 ("atan(0.8*sinh(x))", -2, 2),
                 ("x**3 + x**2 + x + sin(x) + sin(x**2)", -2, 2),
+                ("Abs(x + 0.5)/2 - Abs(x - 0.8)/2", -2, 2),
+                ("sin(3*x) + Abs(x**2 - 1.3)", -2, 2),
             )
         ),
     ],
@@ -158,6 +161,7 @@ def test_one_of_each_kind_is_found(text, low, high):
         ("1/(2 + sin(1.7*x))", -3, 3),
         ("exp(-0.35*x)*sin(4.2*x + 0.7)", 0, 8),
         ("cosh(exp(-(0.72*x)**2))", 0.3, 3),
+        ("Abs(x + 0.5)/2 - Abs(x - 0.8)/2", -2, 2),  # smooth functions take its kinks for noise
     ],
 )
 def test_what_the_bank_alone_does_not_reach_the_search_does(text, low, high):

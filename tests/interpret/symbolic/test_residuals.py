@@ -4,7 +4,13 @@ that of the noise."""
 import numpy as np
 import pytest
 
-from splinework.interpret.symbolic.residuals import _Kernel, has_structure, left_out_errors, process_error
+from splinework.interpret.symbolic.residuals import (
+    _Kernel,
+    has_structure,
+    left_out_errors,
+    local_noise,
+    process_error,
+)
 
 
 @pytest.mark.parametrize("columns", [1, 2, 4])
@@ -62,3 +68,27 @@ def test_the_gradient_of_the_likelihood_is_that_of_differences():
     for i, step in enumerate(1e-6 * np.eye(4)):
         around = _Kernel(numbers + step).loss(x, y)[0] - _Kernel(numbers - step).loss(x, y)[0]
         assert abs(around / 2e-6 - slope[i]) < 1e-6
+
+
+@pytest.mark.parametrize("count", [60, 400])
+@pytest.mark.parametrize(
+    "curve",
+    [np.abs, np.sign, np.floor, lambda x: np.clip(x, -0.5, 0.8), lambda x: x**5 - np.maximum(x, 0.2) ** 2],
+    ids=["abs", "sign", "floor", "clip", "splines"],
+)
+def test_a_curve_without_noise_has_none_beside_its_kinks(curve, count):
+    """Pieces of polynomials of degree five or less are exact between rows, however unevenly these lie."""
+    x = np.random.default_rng(count).uniform(-2, 2, count)
+    assert local_noise(x, curve(x)) <= 1e-9
+    assert local_noise(x, curve(x) + 0.01 * np.cos(1e4 * x)) > 1e-3
+
+
+@pytest.mark.parametrize("size", [1e-5, 1.0])
+def test_the_noise_of_a_curve_is_found_in_its_units(size):
+    """The median of 4000 dependent errors has a standard error of some per cent; equal inputs are averages of two rows."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-2, 2, 4000)
+    y = np.abs(x) + size * rng.standard_normal(len(x))
+    assert local_noise(x, y) == pytest.approx(size, rel=0.1)
+    assert local_noise(np.repeat(x, 2), np.repeat(y, 2)) == pytest.approx(local_noise(x, y), rel=1e-12)
+    assert local_noise(x[:7], y[:7]) == np.inf

@@ -21,7 +21,7 @@ from splinework.interpret.symbolic.screening.populations import COLUMN, FUNCTION
 
 VALUES: dict[str, Any] = {
     **{name: getattr(np, name) for name in ("exp", "log", "sin", "cos", "tanh", "sinh", "cosh")},
-    **{"atan": np.arctan, "asin": np.arcsin},
+    **{"atan": np.arctan, "asin": np.arcsin, "abs": np.abs},
 }
 POWERS = (1.0, 2.0, 3.0, -1.0, 0.5, 1.5, -2.0)
 """Powers of the column inside; fractions for a positive one."""
@@ -141,6 +141,12 @@ def _rates(v: Array, rates: Array) -> list[float]:
     return [1.0, *(rates / float(np.abs(v).max())).tolist()]
 
 
+def _kinks(v: Array) -> list[float]:
+    """Values within the range of others."""
+    found: list[float] = np.linspace(float(v.min()), float(v.max()), N_CENTRES + 2)[1:-1].tolist()
+    return found
+
+
 def _signed_shifts(v: Array) -> list[tuple[float, float]]:
     """Signs, and numbers that make v with this sign positive: none where it is, and others."""
     found = []
@@ -191,6 +197,10 @@ def _of_power(v: Array, p: float, words: Collection[str], coarse: bool) -> Itera
             for sign, g in _signed_shifts(v):
                 yield (applied(name, (g or None, [(sign, _column(p))])),), np.log(sign * v + g), (name, p, sign, g == 0)
             continue
+        if name == "abs":
+            for kink in _kinks(v):
+                yield (applied(name, (-kink, [(1.0, _column(p))])),), np.abs(v - kink), (name, p, kink)
+            continue
         if name in WAVES:
             count = N_WAVES if p == 1 and not coarse else N_COARSE_WAVES
             few = _wave_rates(v, N_COARSE_WAVES if p == 1 else N_COARSE_WAVES // 2)
@@ -237,7 +247,7 @@ def _of_two_powers(x: Array, words: Collection[str]) -> Iterator[_Found]:
         u, v = power_values(x, one), power_values(x, two)
         if u is None or v is None:
             continue
-        for name in words:
+        for name in (each for each in words if each != "abs"):
             rates = [1.0, *_wave_rates(u, N_COARSE_WAVES)[1::2]] if name in WAVES else _rates(u, COARSE_RATES)[1:]
             for a, t in itertools.product(rates, RATIOS):
                 b = t * a * float(np.ptp(u) / np.ptp(v))
@@ -268,6 +278,8 @@ def _scales(name: str, values: Array) -> list[tuple[float, float]]:
     """Scales and shifts of the values of a function within another one; a sign where the outer one is neither even nor odd."""
     if name == "asin":
         return [(share / float(np.abs(values).max()), 0.0) for share in (0.5, 0.9, 0.99)] + [(1.0, 0.0)]
+    if name == "abs":
+        return [(1.0, -kink) for kink in _kinks(values)[1::2]]
     if name == "exp":
         return [(sign * a, 0.0) for a in SCALES for sign in (1.0, -1.0)]
     return list(itertools.product(SCALES, (0.0, 1.0, -1.0)))

@@ -19,7 +19,7 @@ from splinework.interpret.symbolic.library import Array, LibraryFunction
 from splinework.interpret.symbolic.screening.problem import ScreeningProblem
 from splinework.kernels import native
 
-COLUMN, SUM = 0, 1
+COLUMN, SUM, ABS = 0, 1, 13
 FUNCTIONS: dict[str, tuple[int, Any]] = {
     "exp": (4, sympy.exp),
     "log": (5, sympy.log),
@@ -30,6 +30,7 @@ FUNCTIONS: dict[str, tuple[int, Any]] = {
     "asin": (10, sympy.asin),
     "sinh": (11, sympy.sinh),
     "cosh": (12, sympy.cosh),
+    "abs": (ABS, sympy.Abs),
 }
 """Functions of the populations: name, number in `csrc/formula_code.hpp`, sympy's function."""
 FIRST_OWN = 14
@@ -146,6 +147,9 @@ def of_sum(
             elif kind == SUM:
                 product *= of_sum(inside, columns, scales, own=own) ** exponent
             else:
+                if kind == ABS:  # one constant less: |a x + b| = |a| |x + b/a|
+                    lead = abs(inside[1][0][0]) or 1.0
+                    inside, size = scaled(inside, 1 / lead), size * lead**power
                 build = own[kind - FIRST_OWN].build if kind >= FIRST_OWN else _BY_NUMBER[kind]
                 product *= build(of_sum(inside, columns, scales, own=own)) ** exponent
         parts.append(sympy.Float(size) * product)

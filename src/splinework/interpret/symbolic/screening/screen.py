@@ -11,9 +11,10 @@ import sympy
 
 from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.own_functions import uses_only
+from splinework.interpret.symbolic.residuals import local_noise
 from splinework.interpret.symbolic.screening import polynomials, terms, univariate
 from splinework.interpret.symbolic.screening.coordinates import additive_coordinates
-from splinework.interpret.symbolic.screening.parts import PartedTarget
+from splinework.interpret.symbolic.screening.parts import MAX_CLEAN_NOISE, PartedTarget
 from splinework.interpret.symbolic.screening.problem import (
     LOGARITHM,
     IrreducibleProblem,
@@ -47,6 +48,7 @@ class Screen(PartedTarget):
     def _run(self, problem: ScreeningProblem) -> None:
         if self._is_rational(problem):
             return
+        self._look_past_kinks()
         ends = self._reduced(problem)
         self.ends = sorted([*self.ends, *ends], key=lambda end: (end.problem.size, end.error))
         for end in ends:
@@ -82,6 +84,14 @@ class Screen(PartedTarget):
                 return
         if not self.is_clean:
             self._composed(singles)
+
+    def _look_past_kinks(self) -> None:
+        """Notices that rows of one column have no noise where smooth functions cannot tell, as the target has kinks or jumps."""
+        data = self.starts[-1]
+        if data.size == 1 and not (self.pool.target.noise or self.is_clean):
+            noise = local_noise(data.columns[:, 0], data.y)
+            if noise < MAX_CLEAN_NOISE * data.spread:
+                self.noise = min(self.noise, noise)
 
     def _is_rational(self, problem: ScreeningProblem) -> bool:
         """Offers the polynomials and fractions that are the target to rounding; True where one settles it."""
