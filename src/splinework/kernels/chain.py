@@ -69,7 +69,7 @@ class Prepared:
         kind = layers[0][0].coefficients.dtype
         if kind not in (torch.float32, torch.float64) or not all(native.fusable(spline) for _, spline in layers):
             return False
-        return all(t.dtype == kind and t.is_contiguous() for t in _tensors(layers, units))
+        return all(t.dtype == kind and t.is_cpu and t.is_contiguous() for t in _tensors(layers, units))
 
     def current(self) -> bool:
         """Whether all tensors still lie where they were."""
@@ -78,7 +78,7 @@ class Prepared:
     def sums(self, x: Tensor) -> Tensor:
         """`chain` for points `(B, I)` of the dtype `kind`, without a graph."""
         rows, (row, column), double = x.shape[0], x.stride(), self.kind == torch.float64
-        sums = [torch.empty((rows, j), dtype=self.kind) for j in self._outputs]
+        sums = [x.new_empty(rows, j) for j in self._outputs]
         native.module().forward(
             double, rows, (x.data_ptr(), row, column, *_NOTHING), self._addresses.layers,
             [(y.data_ptr(), j) for y, j in zip(sums, self._outputs, strict=True)],
@@ -96,7 +96,7 @@ class Prepared:
         if gradient:
             self._make_room()
         rows, (row, column) = x.shape[0], x.stride()
-        sums = [torch.empty((rows, j), dtype=self.kind) for j in self._outputs]
+        sums = [x.new_empty(rows, j) for j in self._outputs]
         keep: list[Any] = []
         error: float = native.module().squared_error(
             self.kind == torch.float64, rows, (x.data_ptr(), row, column, *_NOTHING), self._addresses.layers,
