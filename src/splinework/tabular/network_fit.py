@@ -297,7 +297,7 @@ class NetworkFit:
         return TrainedNetwork(model, total, steps, log.history, unseen, estimate=(estimate, own))
 
     def _fitted(self, held: Tensor, loss: float, log: TrainingLog) -> TrainedNetwork | None:
-        """A network fitted to the rows of all folds but one, where the least loss says that there is hardly any noise; else None."""
+        """A network fitted to the rows of all folds but one; None where the least loss says that there is noise."""
         if not MIN_CLEAN_LOSS < loss <= MAX_CLEAN_LOSS:
             return None
         unseen = held[self.fold[held] == 0]

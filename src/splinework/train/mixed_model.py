@@ -93,7 +93,7 @@ class PenalisedSolution:
         return found
 
     def agrees(self, other: PenalisedSolution) -> bool:
-        """Whether another solution of the same equations has as many effective parameters and errors, to the fixed point's tolerance."""
+        """Whether another solution has as many effective parameters and the same noise, to the tolerance of the fixed point."""
         pairs = (1 + self.freedom, 1 + other.freedom), (self.noise(), other.noise())
         return all(abs(float(a - b)) <= FREEDOM_TOLERANCE * float(a) for a, b in pairs)
 
