@@ -64,7 +64,7 @@ def test_strengths_are_those_of_the_largest_restricted_likelihood():
     design = CurveCoordinates.on(
         sw.KANLayer(2, 1, dtype=torch.float64), BSpline(20, 3), rows.u, torch.ones(200).double()
     )
-    (equations,) = _equations(design, rows.u, rows.t, torch.ones(200).double())
+    (equations,) = _equations(design.width, design.blocks(rows.u), rows.t, torch.ones(200).double())
     found = _solve(design, equations, torch.ones(2, 2).double())
     z, y = design.rows(rows.u), rows.t[:, 0] - rows.t[:, 0].mean()
 
