@@ -192,12 +192,6 @@ class KAN(nn.Module):
         return [layer for layer in cast("nn.ModuleList", layers) if isinstance(layer, KANLayer)]
 
     @property
-    def _scalings(self) -> tuple[Scaling, Scaling]:
-        """`self.input_scaling` and `self.output_scaling`, without asking `__getattr__`."""
-        own = self._modules
-        return cast("Scaling", own["input_scaling"]), cast("Scaling", own["output_scaling"])
-
-    @property
     def dtype_unset(self) -> bool:
         """Whether nobody chose the dtype, by `dtype=` or by a call such as `model.double()`: a fit takes that of its data."""
         return self.unset_dtype == next(self.parameters()).dtype
@@ -229,17 +223,16 @@ class KAN(nn.Module):
         if not isinstance(x, Tensor) or x.dtype != own.dtype or x.dim() < 2:
             x = admitted(x, own, self.inputs, self._config.input_names)
         check_columns(self, x, self.inputs, own)
-        before, after = self._scalings
+        before, after = self.input_scaling, self.output_scaling
         if before.is_affine and after.is_affine and self.is_plain():
             return self._sums(x, AffineUnits(before.shift, before.scale, after.shift, after.scale))
         return after.inverse(self.unit_forward(before(x)))
 
     def unit_forward(self, u: Tensor) -> Tensor:
         """The network without scaling, in network units: `(…, inputs)` to `(…, outputs)`."""
-        if not torch.is_grad_enabled() and (quick := self.quick(u, scaled=False)) is not None:
-            return quick.sums(u)
-        if self.is_plain():
-            return self._sums(u, None)
+        quick = None if torch.is_grad_enabled() else self.quick(u, scaled=False)
+        if quick is not None or self.is_plain():
+            return self._sums(u, None) if quick is None else quick.sums(u)
         for layer, nodes in zip(self.layers, self._config.nodes[1:], strict=True):
             u = nodes.combine(layer(u))
         return u
@@ -251,13 +244,11 @@ class KAN(nn.Module):
             x: Points `(B, inputs)`, or what else a call is given.
             scaled: Whether in raw units, or else in those of the network.
         """
-        if not plain(x) or x.dim() != 2 or x.shape[1] != self.inputs or not x.is_cpu or not self.is_plain():
+        ends = cast("list[Scaling]", [self._modules[n] for n in ("input_scaling", "output_scaling") if scaled])
+        affine = not scaled or (ends[0].is_affine and ends[1].is_affine)
+        if not (plain(x) and x.dim() == 2 and x.shape[1] == self.inputs and x.is_cpu and self.is_plain() and affine):
             return None
-        state: list[Any] = [active()]
-        for end in self._scalings if scaled else ():
-            if not end.is_affine:
-                return None
-            state += end._buffers.values()
+        state: list[Any] = [active(), *[t for end in ends for t in end._buffers.values()]]
         for layer in self.kan_layers:
             own, fixed = layer._parameters, layer._buffers
             if layer.prepared_from is not fixed["grid"] or "coefficients" not in own:
