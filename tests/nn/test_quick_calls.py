@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from splinework import kernels, refine
+from splinework.errors import SplineworkError
 from splinework.nn.network import KAN
 from splinework.train.gradient import squared_error_gradient
 from tests.contracts.cases import normal
@@ -101,6 +102,20 @@ def test_any_strides_and_sizes_of_points():
     model, x = network(), normal(6, 6, seed=3)
     for view in (x[:, :3], x[:, ::2], x[:3].T, x[:0, :3], x[:1, :3]):
         assert torch.equal(quick(model, view), slow(model, view.contiguous()))
+
+
+@pytest.mark.parametrize(
+    "wrong", [normal(5, 2), normal(4), normal(5, 3).to("meta")], ids=["columns", "one row", "device"]
+)
+def test_a_prepared_network_refuses_what_any_network_refuses(wrong):
+    model = network()
+    quick(model, normal(5, 3))
+    messages = []
+    for call in (quick, slow):
+        with pytest.raises(SplineworkError) as refused:
+            call(model, wrong)
+        messages.append((type(refused.value), str(refused.value)))
+    assert messages[0] == messages[1]
 
 
 def test_the_gradient_s_memory_is_used_again_unless_somebody_holds_it():

@@ -64,9 +64,11 @@ def test_strengths_are_those_of_the_largest_restricted_likelihood():
     design = CurveCoordinates.on(
         sw.KANLayer(2, 1, dtype=torch.float64), BSpline(20, 3), rows.u, torch.ones(200).double()
     )
-    (equations,) = _equations(design, rows.u, rows.t, torch.ones(200).double())
+    (equations,) = _equations(design.width, design.blocks(rows.u), rows.t, torch.ones(200).double())
     found = _solve(design, equations, torch.ones(2, 2).double())
     z, y = design.rows(rows.u), rows.t[:, 0] - rows.t[:, 0].mean()
+    spread = z @ torch.linalg.solve(equations.gram + found.penalties.diag(), z.T)
+    assert torch.allclose(found.deviations(z), spread.diagonal(), rtol=1e-9)
 
     def deviance(logs):
         """Minus twice the restricted log likelihood of the mixed model, the noise profiled out (Harville 1977)."""

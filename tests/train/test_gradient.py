@@ -1,4 +1,4 @@
-"""`squared_error_gradient` is the gradient of the mean squared error, whoever works it out."""
+"""Gradients of the mean squared error and of a loss by its slope, whoever works them out, are those of autograd."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 import splinework as sw
 from splinework import kernels
 from splinework.errors import ShapeError
-from splinework.train.gradient import squared_error_gradient
+from splinework.train.gradient import output_gradient, squared_error_gradient
 from tests.contracts.cases import normal, relative_distance, seeded
 
 
@@ -50,6 +50,12 @@ def test_it_is_what_autograd_finds(name, backend):
         for p, expected in zip(model.parameters(), gradients, strict=True):
             assert p.grad is not None
             assert relative_distance(p.grad, expected) <= 1e-12
+        # Of any loss by its slope at the outputs, here the sum of their sines.
+        u = model.input_scaling(x)
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        gradients = torch.autograd.grad(model.unit_forward(u).sin().sum(), parameters)
+        output_gradient(model, u, torch.cos)
+        assert all(relative_distance(p.grad, g) <= 1e-12 for p, g in zip(parameters, gradients, strict=True))
     finally:
         kernels.use(before)
 

@@ -207,20 +207,8 @@ class NativeBackend(KernelBackend):
         units: AffineUnits | None,
         gradient: bool,
     ) -> float | None:
-        fused = self.fused(layers, x)
-        # The kernels must know the first layer's base function, since one call computes its value and its slope.
-        if fused is None or not native.fusable(fused[0][1]) or x.requires_grad or x.dtype not in _KINDS[:2]:
-            return None
-        parts = [(e.coefficients, e.spline_weight, e.base_weight, e.bias) for e, _ in fused]
-        if not all(p is None or chain.free(p) for own in parts for p in own):
-            return None
-        wanted = [[p is not None and p.requires_grad for p in own] for own in parts] if gradient else []
-        error, found = native.squared_error(x, t, fused, wanted, units)
-        for own, gradients in zip(parts, found, strict=gradient):
-            for p, g in zip(own, gradients, strict=True):
-                if p is not None and g is not None:
-                    p.grad = g
-        return error
+        quick = self.prepared(layers, x, units)
+        return None if quick is None or quick.kind != x.dtype else quick.squared_error(x, t, gradient=gradient)
 
     def prepared(
         self, layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor, units: AffineUnits | None

@@ -5,7 +5,7 @@ layer and direction. Compilers, transforms and gradients of gradients use the op
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from sys import getrefcount
 from typing import Any, Final
 
@@ -69,7 +69,7 @@ class Prepared:
         kind = layers[0][0].coefficients.dtype
         if kind not in (torch.float32, torch.float64) or not all(native.fusable(spline) for _, spline in layers):
             return False
-        return all(t.dtype == kind and t.is_contiguous() for t in _tensors(layers, units))
+        return all(t.dtype == kind and t.is_cpu and t.is_contiguous() for t in _tensors(layers, units))
 
     def current(self) -> bool:
         """Whether all tensors still lie where they were."""
@@ -77,38 +77,68 @@ class Prepared:
 
     def sums(self, x: Tensor) -> Tensor:
         """`chain` for points `(B, I)` of the dtype `kind`, without a graph."""
-        rows, (row, column), double = x.shape[0], x.stride(), self.kind == torch.float64
-        sums = [torch.empty((rows, j), dtype=self.kind) for j in self._outputs]
-        native.module().forward(
-            double, rows, (x.data_ptr(), row, column, *_NOTHING), self._addresses.layers,
-            [(y.data_ptr(), j) for y, j in zip(sums, self._outputs, strict=True)],
-            self._addresses.units, 0, torch.get_num_threads(), native.forced(), False,
+        return self._forward(x, keep=False)[0][-1]
+
+    def _forward(self, x: Tensor, *, keep: bool) -> tuple[list[Tensor], Any]:
+        """The sums of every layer, and what a backward pass may use again where `keep` is true."""
+        sums = [x.new_empty(x.shape[0], j) for j in self._outputs]
+        kept = native.module().forward(
+            *self._points(x), self._addresses.layers, [(y.data_ptr(), j) for y, j in zip(sums, self._outputs, strict=True)],
+            self._addresses.units, 0, torch.get_num_threads(), native.forced(), keep,
         )  # fmt: skip
-        return sums[-1]
+        return sums, kept
+
+    def _points(self, x: Tensor) -> tuple[Any, ...]:
+        return self.kind == torch.float64, x.shape[0], (x.data_ptr(), *x.stride(), *_NOTHING)
 
     def squared_error(self, x: Tensor, t: Tensor, *, gradient: bool) -> float | None:
         """Mean squared error against targets `(B, J)`, with its gradient in each parameter's `.grad`; None if autograd has to.
 
         The memory of a gradient that only the parameter holds is used again.
         """
-        if x.requires_grad or not all(p is None or free(p) for own in self._parts for p in own):
+        if not self._owns_gradients(x):
             return None
         if gradient:
             self._make_room()
-        rows, (row, column) = x.shape[0], x.stride()
-        sums = [torch.empty((rows, j), dtype=self.kind) for j in self._outputs]
+        sums = [x.new_empty(x.shape[0], j) for j in self._outputs]
         keep: list[Any] = []
         error: float = native.module().squared_error(
-            self.kind == torch.float64, rows, (x.data_ptr(), row, column, *_NOTHING), self._addresses.layers,
+            *self._points(x), self._addresses.layers,
             [(y.data_ptr(), j) for y, j in zip(sums, self._outputs, strict=True)], rows_at(t, keep),
             self._targets if gradient else [], self._addresses.units, torch.get_num_threads(), native.forced(),
         )  # fmt: skip
         if gradient:
-            for own, found in zip(self._parts, self._gradients, strict=True):
-                for p, g in zip(own, found, strict=True):
-                    if p is not None and g is not None and p.grad is not g:
-                        p.grad = g
+            self._hand_over()
         return error
+
+    def differentiate(self, x: Tensor, slope: Callable[[Tensor], Tensor]) -> bool:
+        """The gradient of `Σ g f` in each parameter's `.grad`, with g `(B, J)` the slope of a loss at the outputs f.
+
+        Returns:
+            Whether that was done; else nothing was, and autograd has to.
+        """
+        if not self._owns_gradients(x):
+            return False
+        sums, kept = self._forward(x, keep=True)
+        keep: list[Any] = []
+        g = rows_at(slope(sums[-1]), keep)
+        self._make_room()
+        native.module().backward(
+            *self._points(x), self._addresses.layers, [(y.data_ptr(), y.shape[1]) for y in sums[:-1]], g, NULL_MATRIX,
+            self._targets, self._addresses.units, 1, 0, torch.get_num_threads(), native.forced(), kept,
+        )  # fmt: skip
+        self._hand_over()
+        return True
+
+    def _owns_gradients(self, x: Tensor) -> bool:
+        return not x.requires_grad and all(p is None or free(p) for own in self._parts for p in own)
+
+    def _hand_over(self) -> None:
+        """Gives each parameter the gradient that was written to its place."""
+        for own, found in zip(self._parts, self._gradients, strict=True):
+            for p, g in zip(own, found, strict=True):
+                if p is not None and g is not None and p.grad is not g:
+                    p.grad = g
 
     def _make_room(self) -> None:
         """Tensors for the gradients, new ones where somebody else holds the last ones."""

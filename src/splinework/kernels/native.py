@@ -164,37 +164,6 @@ def forward_and_addresses(
     return (sums if x.dtype == kind else [to_kind(y, x.dtype) for y in sums]), addresses
 
 
-def squared_error(
-    x: Tensor,
-    t: Tensor,
-    layers: Sequence[tuple[EdgeParameters, Spline]],
-    wanted: Sequence[Sequence[bool]],
-    units: AffineUnits | None,
-) -> tuple[float, list[list[Tensor | None]]]:
-    """Mean squared error of the last sums against `t` `(B, J)`, and the gradients of each layer's parts as in `backward`.
-
-    If `wanted` is empty, only the error is computed.
-    """
-    kind = working(x.dtype)
-    outputs = [edges.coefficients.shape[2] for edges, _ in layers]
-    sums = [torch.empty((x.shape[0], j), dtype=kind) for j in outputs]
-    addresses = Addresses(layers, outputs, 1, kind, units)
-    results = [_places(edges, want, kind) for (edges, _), want in zip(layers, wanted, strict=bool(wanted))]
-    error: float = module().squared_error(
-        kind == torch.float64,
-        x.shape[0],
-        points(x, None, layers[0][1], (0,), addresses.keep, units),
-        addresses.layers,
-        [(y.data_ptr(), j) for y, j in zip(sums, outputs, strict=True)],
-        rows_at(to_kind(t, kind), addresses.keep),
-        [target(r) for r in results],
-        addresses.units,
-        torch.get_num_threads(),
-        _forced,
-    )
-    return error, results
-
-
 def _places(edges: EdgeParameters, wanted: Sequence[bool], kind: torch.dtype) -> list[Tensor | None]:
     """Empty tensors for the requested gradients of coefficients, spline_weight, base_weight and bias."""
     own = (edges.coefficients, edges.spline_weight, edges.base_weight, edges.bias)

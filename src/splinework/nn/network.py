@@ -217,21 +217,21 @@ class KAN(nn.Module):
             DataError: If x does not hold numbers.
             DtypeError: If x lies on another device, or has a dtype that the model's cannot hold without loss.
         """
+        if not torch.is_grad_enabled() and (quick := self.quick(x)) is not None:
+            return quick.sums(x)
         own = self.kan_layers[0].coefficients
         if not isinstance(x, Tensor) or x.dtype != own.dtype or x.dim() < 2:
             x = admitted(x, own, self.inputs, self._config.input_names)
         check_columns(self, x, self.inputs, own)
         before, after = self.input_scaling, self.output_scaling
         if before.is_affine and after.is_affine and self.is_plain():
-            if not torch.is_grad_enabled() and (quick := self.quick(x)) is not None:
-                return quick.sums(x)
             return self._sums(x, AffineUnits(before.shift, before.scale, after.shift, after.scale))
         return after.inverse(self.unit_forward(before(x)))
 
     def unit_forward(self, u: Tensor) -> Tensor:
         """The network without scaling, in network units: `(…, inputs)` to `(…, outputs)`."""
-        if self.is_plain():
-            quick = None if torch.is_grad_enabled() else self.quick(u, scaled=False)
+        quick = None if torch.is_grad_enabled() else self.quick(u, scaled=False)
+        if quick is not None or self.is_plain():
             return self._sums(u, None) if quick is None else quick.sums(u)
         for layer, nodes in zip(self.layers, self._config.nodes[1:], strict=True):
             u = nodes.combine(layer(u))
@@ -241,13 +241,14 @@ class KAN(nn.Module):
         """The network prepared for calls without a graph; None where a call needs more care.
 
         Args:
-            x: Points `(B, inputs)`. The network must be `is_plain`, and its scaling affine.
+            x: Points `(B, inputs)`, or what else a call is given.
             scaled: Whether in raw units, or else in those of the network.
         """
-        if not plain(x) or x.dim() != 2:
+        ends = cast("list[Scaling]", [self._modules[n] for n in ("input_scaling", "output_scaling") if scaled])
+        affine = not scaled or (ends[0].is_affine and ends[1].is_affine)
+        if not (plain(x) and x.dim() == 2 and x.shape[1] == self.inputs and x.is_cpu and self.is_plain() and affine):
             return None
-        ends = [self.input_scaling._buffers, self.output_scaling._buffers] if scaled else []
-        state: list[Any] = [active(), *(end[name] for end in ends for name in ("shift", "scale"))]
+        state: list[Any] = [active(), *[t for end in ends for t in end._buffers.values()]]
         for layer in self.kan_layers:
             own, fixed = layer._parameters, layer._buffers
             if layer.prepared_from is not fixed["grid"] or "coefficients" not in own:

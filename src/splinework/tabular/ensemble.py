@@ -20,6 +20,7 @@ from splinework.nn.network import KAN
 from splinework.tabular.adam import AdamState, BatchSampler
 from splinework.tabular.directions import DirectedNetwork
 from splinework.tabular.tasks import Task
+from splinework.train.gradient import output_gradient
 
 ProgressCallback = Callable[[str, int, int, float], bool]
 """Called with the stage, the step, the maximum number of steps and the loss; True ends the stage."""
@@ -285,12 +286,15 @@ class _SinglePrecisionRows:
         return cls(u.float(), y.float(), seen.float(), everywhere.float(), min(settings.batch_size, len(u)))
 
     def differentiate(self, net: KAN, rows: Tensor, task: Task) -> None:
-        """Adds the gradient of the sum of the members' losses; they share no parameters, so each gets its own."""
-        corrections, offsets = net.unit_forward(self.u[rows]), self.offsets[rows]
-        outputs = offsets + corrections.detach().view(offsets.shape)
-        targets = self.y[rows][:, None].expand(offsets.shape)
-        slopes = task.slope(outputs.flatten(0, 1), targets.flatten(0, 1)).view(offsets.shape)
-        corrections.backward((self.weights[rows, :, None] / len(rows) * slopes).flatten(1))
+        """Takes the gradient of the sum of the members' losses; they share no parameters, so each gets its own."""
+        offsets, weights = self.offsets[rows], self.weights[rows, :, None] / len(rows)
+        targets = self.y[rows][:, None].expand(offsets.shape).flatten(0, 1)
+
+        def slope(corrections: Tensor) -> Tensor:
+            outputs = offsets + corrections.view(offsets.shape)
+            return (weights * task.slope(outputs.flatten(0, 1), targets).view(offsets.shape)).flatten(1)
+
+        output_gradient(net, self.u[rows], slope)
 
 
 class _HeldOutLoss:

@@ -272,14 +272,19 @@ class NetworkFit:
             if found.teacher is None and not is_significant(losses - mixture.losses, weights):
                 loss = max(loss, math.nextafter(own, math.inf))
             rivals.append((own, len(rivals), found))
-        for own, _, found in sorted(rivals):
+        rivals.sort()
+        # A network that learns an estimate has at least its loss, so one fitted to the rows may show that none need learn.
+        fitted = self._fitted(held, min([loss, *(own for own, *_ in rivals)]), log)
+        if fitted is not None and fitted.loss < loss:
+            loss, best = fitted.loss, fitted
+        for own, _, found in rivals:
             if own >= loss:
                 break
             model, misfit = found.network(self.seed, settings.max_iter, log)
             learned = self._learned(found, own, model, misfit, log)
             if learned.loss < loss:
                 loss, best = learned.loss, learned
-        return self._fitted_if_better(held, loss, best, log)
+        return best
 
     def _learned(
         self, estimate: SmoothEstimate, own: float, model: KAN, misfit: float, log: TrainingLog
@@ -291,12 +296,10 @@ class NetworkFit:
         steps = log.history[-1]["step"]
         return TrainedNetwork(model, total, steps, log.history, unseen, estimate=(estimate, own))
 
-    def _fitted_if_better(
-        self, held: Tensor, loss: float, best: TrainedNetwork | None, log: TrainingLog
-    ) -> TrainedNetwork | None:
-        """The network fitted to the rows of all folds but one, where there is hardly any noise and it predicts those better."""
+    def _fitted(self, held: Tensor, loss: float, log: TrainingLog) -> TrainedNetwork | None:
+        """A network fitted to the rows of all folds but one; None where the least loss says that there is noise."""
         if not MIN_CLEAN_LOSS < loss <= MAX_CLEAN_LOSS:
-            return best
+            return None
         unseen = held[self.fold[held] == 0]
         seen = self.fold != 0
         model = fit_network(
@@ -309,16 +312,14 @@ class NetworkFit:
             names=self.names,
         )
         if model is None:
-            return best
+            return None
         with torch.no_grad():
             outputs = model(self.raw_x[unseen])
         losses = self.task.loss((outputs - self.scaling.y_shift) / self.scaling.y_scale, self.t[unseen])
         weights = self.weights[unseen]
-        own = float(weights @ losses / weights.sum())
-        if not own < loss:
-            return best
         predicted = torch.full_like(self.raw_y, float("nan"))
         predicted[unseen] = outputs
+        own = float(weights @ losses / weights.sum())
         return TrainedNetwork(model, own, log.history[-1]["step"], log.history, predicted)
 
     def _additive(

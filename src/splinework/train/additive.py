@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -51,6 +51,10 @@ MIN_FREE_SHARE = 0.01
 """Lower bound of one less a row's leverage, as a row that the curves follow wherever it goes says nothing."""
 BLOCK_ENTRIES = 2**22
 """Entries of the design matrix that are held at once where all cross products are summed."""
+
+
+Blocks = Iterable[tuple[slice, Tensor]]
+"""Parts of the rows, and the values of all functions there."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ class CurveCoordinates:
         table = self.basis.rows(u.clamp(low, high), self.grid, self.basis.prepare(self.grid), 0)
         return (torch.einsum("bis,ism->bim", table, self.lift) - self.means).flatten(1)
 
-    def blocks(self, u: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    def blocks(self, u: Tensor) -> Blocks:
         """The rows in parts."""
         step = max(BLOCK_ENTRIES // max(self.width, 1), 1)
         for start in range(0, len(u), step):
@@ -167,6 +171,8 @@ def additive_fit(model: KAN, rows: Samples, max_columns: int = MAX_COLUMNS) -> S
     for degree in DEGREES:
         strengths = None
         for resolution in _resolutions(u, degree, max_columns):
+            if best is not None and degree > best[1].degree and resolution > 2 * best[1].resolution:
+                break  # what these splines might follow, those of the lower degree have not found either
             basis = BSpline(resolution, degree)
             score, strengths = _criterion(CurveCoordinates.on(layer, basis, few[0], few[2]), *few, strengths)
             if best is None or score < best[0] - t.shape[1] * tolerance_of(len(few[0])):
@@ -196,14 +202,14 @@ def _on(model: KAN, rows: Samples, basis: BSpline, start: Tensor) -> SumOfCurves
     weights = u.new_ones(len(u)) if rows.weights is None else rows.weights
     layer = model.kan_layers[0]
     design = CurveCoordinates.on(layer, basis, u, weights)
-    equations = _equations(design, u, t, weights)
+    equations = _equations(design.width, design.blocks(u), t, weights)
     found = [_solve(design, each, strengths) for each, strengths in zip(equations, start.unbind(2), strict=True)]
     noise = tuple(float(each.noise().sqrt()) for each in found)
     return SumOfCurves(
         _network(layer, design, found),
         tuple(1 + float(each.freedom) for each in found),
         noise,
-        _cross_validated(design, found, u, t, weights)[0],
+        _cross_validated(design.blocks(u), found, t, weights)[0],
         _strengths(design, found),
         tuple(size * each.root for size, each in zip(noise, found, strict=True)),
         design,
@@ -211,7 +217,7 @@ def _on(model: KAN, rows: Samples, basis: BSpline, start: Tensor) -> SumOfCurves
 
 
 def _cross_validated(
-    design: CurveCoordinates, found: Sequence[PenalisedSolution], u: Tensor, t: Tensor, weights: Tensor
+    blocks: Blocks, found: Sequence[PenalisedSolution], t: Tensor, weights: Tensor
 ) -> tuple[Tensor, float]:
     """Residuals of the rows under the curves without them, `(N, q)`, and the criterion.
 
@@ -219,11 +225,10 @@ def _cross_validated(
     below what rounding leaves of the targets are not compared.
     """
     errors, leverage = t - _levels(found), (weights / weights.sum())[:, None].repeat(1, t.shape[1])
-    roots = [each.root for each in found]
-    for at, block in design.blocks(u):
-        for j, (each, root) in enumerate(zip(found, roots, strict=True)):
+    for at, block in blocks:
+        for j, each in enumerate(found):
             errors[at, j] -= block @ each.coefficients
-            leverage[at, j] += weights[at] * (block @ root).square().sum(1)
+            leverage[at, j] += weights[at] * each.deviations(block)
     left_out = errors / (1 - leverage).clamp_min(MIN_FREE_SHARE)
     left = 1 - FREEDOM_COST * torch.stack([1 + each.freedom for each in found]) / len(t)
     if bool((left < MIN_FREE_VALUES).any()):
@@ -233,16 +238,16 @@ def _cross_validated(
     return left_out, float(torch.maximum(generalised, torch.log(weights @ left_out.square() + floor)).sum())
 
 
-def _equations(design: CurveCoordinates, u: Tensor, t: Tensor, weights: Tensor) -> list[MixedModelEquations]:
+def _equations(width: int, blocks: Blocks, t: Tensor, weights: Tensor) -> list[MixedModelEquations]:
     """The normal equations of every output; the functions have their means taken off already."""
     level = weights @ t / weights.sum()
     off = t - level
-    gram, moments = u.new_zeros(design.width, design.width), u.new_zeros(design.width, t.shape[1])
-    for at, block in design.blocks(u):
+    gram, moments = t.new_zeros(width, width), t.new_zeros(width, t.shape[1])
+    for at, block in blocks:
         weighted = block * weights[at, None]
         gram += weighted.T @ block
         moments += weighted.T @ off[at]
-    count, centre = int((weights > 0).sum()), gram.new_zeros(design.width)
+    count, centre = int((weights > 0).sum()), gram.new_zeros(width)
     return [
         MixedModelEquations(count, centre, gram, *parts)
         for parts in zip(level, moments.T, weights @ off.square(), strict=True)
@@ -257,14 +262,17 @@ def _criterion(
     From large strengths on, or those `before` on fewer intervals, the fixed point may never see a wave; from small ones it may
     end at curves that follow the noise of few rows.
     """
-    equations = _equations(design, u, t, weights)
+    blocks = list(design.blocks(u))  # of a few thousand rows
+    equations = _equations(design.width, blocks, t, weights)
     sizes = equations[0].gram.diagonal().view(design.means.shape)
     large = torch.stack([sizes[:, 1:].mean(1), sizes[:, 0]]).clamp_min(1e-300)[:, :, None].expand(-1, -1, t.shape[1])
-    tried = []
-    for start in (large if before is None else before, SMALL_SHARE * large):
-        found = [_solve(design, each, strengths) for each, strengths in zip(equations, start.unbind(2), strict=True)]
-        tried.append((_cross_validated(design, found, u, t, weights)[1], _strengths(design, found)))
-    return min(tried, key=lambda each: each[0])
+    first, second = (
+        [_solve(design, each, strengths) for each, strengths in zip(equations, start.unbind(2), strict=True)]
+        for start in (large if before is None else before, SMALL_SHARE * large)
+    )
+    tried = [first] if all(map(PenalisedSolution.agrees, first, second)) else [first, second]
+    scored = [(_cross_validated(blocks, found, t, weights)[1], _strengths(design, found)) for found in tried]
+    return min(scored, key=lambda each: each[0])
 
 
 def _solve(design: CurveCoordinates, equations: MixedModelEquations, strengths: Tensor) -> PenalisedSolution:

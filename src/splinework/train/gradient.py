@@ -1,5 +1,7 @@
 """The gradient of the mean squared error, and a step down it, in one call each where the native kernels can do it all."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -43,6 +45,22 @@ def squared_error_gradient(model: KAN, x: Tensor, y: Tensor) -> float:
     loss = torch.nn.functional.mse_loss(model(x), y)
     loss.backward()
     return float(loss.detach())
+
+
+def output_gradient(model: KAN, u: Tensor, slope: Callable[[Tensor], Tensor]) -> None:
+    """Sets every parameter's `.grad` to the gradient of `Σ g f`, with g the slope of a loss at the outputs f.
+
+    Args:
+        model: The network.
+        u: Inputs in network units, `(B, inputs)`, in the model's dtype.
+        slope: From outputs in network units, `(B, outputs)`, to the derivatives of a loss in them.
+    """
+    quick = model.quick(u, scaled=False)
+    if quick is None or not quick.differentiate(u, slope):
+        model.zero_grad()
+        with torch.enable_grad():
+            outputs = model.unit_forward(u)
+        outputs.backward(slope(outputs.detach()))
 
 
 @explained

@@ -86,6 +86,17 @@ class PenalisedSolution:
         root: Tensor = self.scale[:, None] * torch.linalg.solve_triangular(self.factor, unit, upper=False).T
         return root
 
+    def deviations(self, rows: Tensor) -> Tensor:
+        """`zᵀ A⁻¹ z` with the penalised matrix A, for every row z of `(N, P)`."""
+        scaled = torch.linalg.solve_triangular(self.factor, (rows * self.scale).T, upper=False)
+        found: Tensor = scaled.square().sum(0)
+        return found
+
+    def agrees(self, other: PenalisedSolution) -> bool:
+        """Whether another solution has as many effective parameters and the same noise, to the tolerance of the fixed point."""
+        pairs = (1 + self.freedom, 1 + other.freedom), (self.noise(), other.noise())
+        return all(abs(float(a - b)) <= FREEDOM_TOLERANCE * float(a) for a, b in pairs)
+
     def noise(self, coefficients: Tensor | None = None) -> Tensor:
         """The variance of the noise, by the residuals of these coefficients, or of the solution."""
         left = self.equations.residual(self.coefficients if coefficients is None else coefficients)

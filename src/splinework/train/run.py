@@ -104,12 +104,19 @@ class TrainingRun:
         warn(text)
 
     def advance(
-        self, objective: Objective, optimiser: Optimiser, steps: int, stage: str, *, settles: float | None = None
+        self,
+        objective: Objective,
+        optimiser: Optimiser,
+        steps: int,
+        stage: str,
+        *,
+        settles: float | None = None,
+        patience: int | None = None,
     ) -> float:
         """Takes up to `steps` steps; returns the objective.
 
-        Ends early when the optimiser is exhausted or has left the hidden grids, or when ten steps together gained less than
-        the share `settles` (that of the optimiser, where None is given).
+        Ends early when the optimiser is exhausted or has left the hidden grids, or when the last `patience` steps (the
+        objective's) gained less than at the rate of the share `settles` (the optimiser's) in ten.
         """
         number = self.stages
         self.stages += 1
@@ -126,9 +133,8 @@ class TrainingRun:
             stepper.restore(state["stepper"])
             self.generator.set_state(state["generator"])
             values, unseen, done = list(state["values"]), state["unseen"], state["count"]
-        window, holds = objective.patience, is_shaped(objective.model) and not optimiser.second_order
-        settles = self.settles if settles is None else settles
-        share = (optimiser.settles if settles is None else settles) * (window / 10)
+        window, holds = patience or objective.patience, is_shaped(objective.model) and not optimiser.second_order
+        share = next(s for s in (settles, self.settles, optimiser.settles) if s is not None) * window / 10
         saved = time.monotonic()
         for count in range(done + 1, steps + 1):
             if self.over:
@@ -146,9 +152,7 @@ class TrainingRun:
             value = objective.value_on_all_rows() if value is None else value
             length = float(get_total_norm(objective.model.parameters()))
             if not (math.isfinite(value) and math.isfinite(length)):
-                self.stopped = (
-                    "the fit diverged, or its numbers stopped being finite; the best state before that was kept"
-                )
+                self.stopped = "the fit diverged, or its numbers stopped being finite; the best state before was kept"
                 break
             values.append(value)
             strayed = self._record(objective, stepper, value, stage, length, time.monotonic() - began)
@@ -264,8 +268,6 @@ class TrainingRun:
         penalty = float(replace(objective, penalties=counted).penalty()) if counted else 0.0
         return math.sqrt(max(held + max(penalty, 0.0), 0.0))
 
-    # ------------------------------------------------------------------------------------------------- the record
-
     def _kept(self, objective: Objective, first: int) -> dict[str, Any]:
         """The model, the counts, and the steps from number `first` on."""
         return {
@@ -308,9 +310,8 @@ class TrainingRun:
             stopped = self.stopped
             self._call_back(step)
             self.stopped = stopped
-        if self.stages > len(self.journal.done) or (
-            self.stages == len(self.journal.done) and self.journal.current is None
-        ):
+        ahead = self.stages - len(self.journal.done)
+        if ahead > 0 or (ahead == 0 and self.journal.current is None):
             self._restore_book(objective.model)
 
     def _restore_book(self, model: KAN) -> None:

@@ -22,7 +22,7 @@ from splinework.nn.network import KAN
 from splinework.train.coordinates import MAX_JACOBIAN_ENTRIES, covariance_of, free_directions
 from splinework.train.grid_adaptation import extend_grids
 from splinework.train.jacobian import ParameterVector, edge_blocks
-from splinework.train.objective import Objective
+from splinework.train.objective import MAX_CHEAP_WORK, Objective
 from splinework.train.optim import DampedLeastSquares, NewtonCG, Optimiser
 from splinework.train.penalties import Penalty
 from splinework.train.run import TrainingRun
@@ -150,10 +150,12 @@ def _estimate(
 ) -> tuple[tuple[Tensor, ...], float]:
     """Updates the smoothing parameters in turn with steps, at least so often; returns them and the effective parameters."""
     freedom = now = float("inf")
+    patience = None if plain.work <= MAX_CHEAP_WORK else 1  # an expensive step that gains nothing is the last
     for number in range(MAX_UPDATES):
         strengths, now = _update_smoothing(plain, strengths)
         smoothed = replace(plain, penalties=(*plain.penalties, Smoothing(1.0, strengths)))
-        run.advance(smoothed, optimiser, STEPS_PER_UPDATE if len(plain.model.kan_layers) > 1 else 2, "smoothing")
+        steps = STEPS_PER_UPDATE if len(plain.model.kan_layers) > 1 else 2
+        run.advance(smoothed, optimiser, steps, "smoothing", patience=patience)
         if run.over or (number >= least and abs(now - freedom) <= FREEDOM_TOLERANCE * now):
             break
         freedom = now

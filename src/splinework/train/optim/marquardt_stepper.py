@@ -40,7 +40,7 @@ LIGHT_DAMPING_RATIO = 1e-2
 """Damping of linear parameters that are solved for anyway; without it, undetermined ones would grow freely."""
 MAX_QR_WORK = 2e11
 """Rows times parameters squared beyond which a QR factorisation takes too long."""
-MIN_NORMAL_DAMPING = 1e-11
+MIN_NORMAL_DAMPING = 1e-13
 """Least damping, of columns of unit length, at which normal equations are as good as a QR factorisation, which takes several
 times as long: rounding changes their eigenvalues by about 1e-14."""
 
