@@ -47,6 +47,7 @@ class Screen(PartedTarget):
     def _run(self, problem: ScreeningProblem) -> None:
         if self._is_rational(problem):
             return
+        self._offer_all(terms.sum_candidates(problem, **self._limits))  # whatever the reductions make of it
         ends = self._reduced(problem)
         self.ends = sorted([*self.ends, *ends], key=lambda end: (end.problem.size, end.error))
         for end in ends:
