@@ -284,7 +284,8 @@ def ranked(
         if not best or candidate.rmse < 0.999 * min(b.rmse for b in best):
             best.append(candidate)
     winner = min(found, key=lambda r: r.description)
-    if all(winner.text != candidate.text for candidate in best):
+    if winner not in best:  # instead of what is no shorter, nor visibly more accurate
+        best = [r for r in best if r.complexity < winner.complexity or r.rmse < 0.999 * winner.rmse]
         best.append(winner)
     shown: dict[str, FormulaRow] = {}
     for row in sorted(best, key=lambda r: r.description):

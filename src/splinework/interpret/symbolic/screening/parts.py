@@ -19,7 +19,7 @@ from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.library import LIBRARY, Array, LibraryFunction
-from splinework.interpret.symbolic.pool import Pool
+from splinework.interpret.symbolic.pool import MAX_EXACT_CONSTANTS, Pool
 from splinework.interpret.symbolic.residuals import process_error
 from splinework.interpret.symbolic.screening.inner_sums import InnerSum, inner_sums
 from splinework.interpret.symbolic.screening.problem import (
@@ -83,12 +83,13 @@ class PartedTarget(ABC):
 
     @property
     def settled(self) -> bool:
-        """Whether the best formula is as accurate as the best surrogate, with residuals like noise.
+        """Whether the best formula is as accurate as the best surrogate, with few constants and residuals like noise.
 
-        Data without noise are settled by an exact formula alone: what is left then is the error of an approximation.
+        Data without noise are settled by an exact formula alone: what is left then is the error of an approximation. With noise
+        many constants may be an approximation too, of something shorter.
         """
         pool = self.pool
-        if pool.exact or not pool.entries or self.is_clean:
+        if pool.exact or not pool.entries or self.is_clean or pool.entries[0].solution.rank > MAX_EXACT_CONSTANTS:
             return pool.exact
         if pool.error > 1.01 * self.noise or pool.has_structure:
             return False

@@ -21,10 +21,8 @@ from splinework.interpret.symbolic.screening.problem import (
     ScreeningProblem,
     transformed,
 )
-from splinework.interpret.symbolic.screening.reducing import (
-    BEAM_WIDTH,
-    irreducible_problems,
-)
+from splinework.interpret.symbolic.screening.reducing import BEAM_WIDTH, irreducible_problems
+from splinework.interpret.symbolic.screening.wave_factors import without_wave_factors
 
 MAX_EXCHANGED_COLUMNS, N_COORDINATES = 4, 2
 """Columns up to which other coordinates are tried, and how many of them are followed."""
@@ -57,7 +55,16 @@ class Screen(PartedTarget):
         singles = [end.problem for end in ends[:BEAM_WIDTH] if end.problem.size == 1]
         if any(self._is_rational(other) for each in singles for other in transformed(each)):
             return
-        # Under noise a rich structure might hide the transform of a simple one, so that transforms come first then.
+        if self.is_clean:
+            divided = [each for whole in singles for each in without_wave_factors(whole)]
+            for each in divided:
+                self._answer(each)
+                if self.pool.exact:
+                    return
+            singles = [*divided, *singles]
+            self.ends = [*(IrreducibleProblem(each, 0.0) for each in divided), *self.ends]
+        elif not self.settled:
+            self._composed(singles)  # evolution under noise is content with what only approximates a curve
         searched = self._searched(problem)
         if self.pool.exact or (self.is_clean and (searched or self._composed(singles))):
             return
@@ -81,8 +88,6 @@ class Screen(PartedTarget):
         for other in (problem, *transformed(problem, LOGARITHM)):
             if self._exchange(other):
                 return
-        if not self.is_clean:
-            self._composed(singles)
 
     def _is_rational(self, problem: ScreeningProblem) -> bool:
         """Offers the polynomials and fractions that are the target to rounding; True where one settles it."""
