@@ -22,7 +22,7 @@ from splinework.interpret.symbolic.screening.problem import (
     transformed,
 )
 from splinework.interpret.symbolic.screening.reducing import BEAM_WIDTH, irreducible_problems
-from splinework.interpret.symbolic.screening.wave_factors import without_wave_factors
+from splinework.interpret.symbolic.screening.wave_factors import damped_waves, without_wave_factors
 
 MAX_EXCHANGED_COLUMNS, N_COORDINATES = 4, 2
 """Columns up to which other coordinates are tried, and how many of them are followed."""
@@ -55,12 +55,17 @@ class Screen(PartedTarget):
         singles = [end.problem for end in ends[:BEAM_WIDTH] if end.problem.size == 1]
         if any(self._is_rational(other) for each in singles for other in transformed(each)):
             return
+        if problem.size > 1 and self._followed(self._separated(problem, exact=True)):
+            return
         if self.is_clean:
-            divided = [each for whole in singles for each in without_wave_factors(whole)]
-            for each in divided:
-                self._answer(each)
+            divided = [each for each in map(without_wave_factors, singles) if each is not None]
+            for each in (*singles, *divided):
+                if (waves := damped_waves(each)) is not None:
+                    self.pool.offer(waves)
                 if self.pool.exact:
                     return
+            for each in divided:
+                self._answer(each)
             singles = [*divided, *singles]
             self.ends = [*(IrreducibleProblem(each, 0.0) for each in divided), *self.ends]
         elif not self.settled:

@@ -25,21 +25,23 @@ NEAR = 1e-4
 """Distance, as a share of half the range, up to which a zero is where a wave has one."""
 POWERS = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0)
 """Powers of the column that may be factors."""
-RATES = np.linspace(-6, 6, 25)
-"""Exponents of an exponential at the end of the range, from which the best is sought."""
+PENCIL, MAX_EXPONENTS = 1e-9, 9
+"""Singular values that are none, relative to the largest, and most exponents of a sum of damped waves."""
 DEGREE = math.log(1 / EXACT)
 """What a degree less gains."""
+MORE = 1.3
+"""Gain of a wave that is a factor, relative to that of the polynomial with its zeros: 1.5 to 2.7 for drawn ones, 1.1 for others."""
 
 
-def without_wave_factors(problem: ScreeningProblem) -> tuple[ScreeningProblem, ...]:
-    """The problem divided by the waves that are its factors and by powers of the column beside them, if any; also by an exponential.
+def without_wave_factors(problem: ScreeningProblem) -> ScreeningProblem | None:
+    """The problem divided by the waves that are its factors, and by powers of the column beside them; None without waves.
 
     Args:
         problem: A problem of one column, without noise.
     """
     column = problem.columns[:, 0]
     if len(column) < 4 * MAX_DEGREE or not np.ptp(column) > 0:
-        return ()
+        return None
     curve = _Curve(problem)
     product, least = np.ones_like(column), curve.slowness(np.ones_like(column))
     taken: list[Any] = []
@@ -52,10 +54,67 @@ def without_wave_factors(problem: ScreeningProblem) -> tuple[ScreeningProblem, .
             least, product = best[0], product * best[2]
             taken.append(best[3])
         if not taken:
-            return ()
-    values, made = curve.exponential(product)
-    without = problem.divided(product, sympy.Mul(*taken))
-    return (problem.divided(product * values, sympy.Mul(*taken, made)), without)
+            return None
+    return problem.divided(product, sympy.Mul(*taken))
+
+
+def damped_waves(problem: ScreeningProblem) -> Any | None:
+    """The sum of a few exponentials and damped waves that a curve is, for the data's target; None where it is none.
+
+    Values of a polynomial that stands in for the curve, at equal distances, satisfy a linear recurrence; its roots are found as
+    eigenvalues of a shift (matrix pencil; Hua & Sarkar, IEEE Trans. Acoust. Speech Signal Process. 38, 1990).
+
+    Args:
+        problem: A problem of one column, without noise.
+    """
+    column, expression = problem.columns[:, 0], problem.expressions[0]
+    if len(column) < 4 * MAX_DEGREE or not np.ptp(column) > 0:
+        return None
+    curve = _Curve(problem)
+    places = np.linspace(-1, 1, 2 * MAX_DEGREE + 1)
+    values = chebyshev.chebval(places, curve.coefficients(np.ones_like(column)))
+    _, sizes, right = np.linalg.svd(np.lib.stride_tricks.sliding_window_view(values, MAX_DEGREE))
+    count = int((sizes > PENCIL * sizes[0]).sum())
+    if not 1 < count <= MAX_EXPONENTS:
+        return None
+    shift = np.linalg.lstsq(right[:count, :-1].T, right[:count, 1:].T, rcond=None)[0]
+    with np.errstate(all="ignore"):
+        found = np.log(np.linalg.eigvals(shift).astype(complex)) / (places[1] - places[0]) / curve.half
+    found = found[(found.imag >= 0) & (np.abs(found) * curve.half < MAX_DEGREE / 2)]  # others follow rounding
+    groups = np.cumsum(np.diff(np.sort(found.real), prepend=-np.inf) > NEAR)  # dampings that differ by errors alone are one
+    exponents = [
+        (float(np.mean(np.sort(found.real)[groups == group])), float(each.imag))
+        for each, group in zip(found[np.argsort(found.real, kind="stable")], groups, strict=True)
+    ]
+    for _ in range(2):  # then without those that have no part in it
+        waves = [(*each, f) for each in exponents for f in ((np.cos, np.sin) if each[1] > NEAR else (np.cos,))]
+        basis = np.column_stack([np.exp(a * column) * wave(b * column) * curve.root for a, b, wave in waves])
+        size = np.linalg.lstsq(basis, curve.target, rcond=None)[0]
+        shares = np.linalg.norm(basis, axis=0) * np.abs(size) / np.linalg.norm(curve.target)
+        exponents = [each for each in exponents if max(s for s, w in zip(shares, waves, strict=True) if w[:2] == each) > NEAR]
+        if not exponents:
+            return None
+    if np.linalg.norm(curve.target - basis @ size) > NEAR**2 * np.linalg.norm(curve.target):
+        return None
+    terms: dict[float, Any] = {}
+    for each in exponents:
+        along = [float(number) for number, wave in zip(size, waves, strict=True) if wave[:2] == each]
+        damping = each[0] if abs(each[0]) > NEAR else 0.0
+        terms[damping] = terms.get(damping, 0) + _wave(along, each[1], expression)
+    parts = (sympy.exp(sympy.Float(d) * expression) * total if d else total for d, total in terms.items())
+    return problem.wrap(sympy.Add(*parts))
+
+
+def _wave(sizes: list[float], rate: float, expression: Any) -> Any:
+    """The wave of a cosine and a sine of these sizes, as one of them where the other is nothing; a number for no rate."""
+    if len(sizes) == 1:
+        return sympy.Float(sizes[0])
+    size, phase, turns = math.hypot(*sizes), math.atan2(*sizes), sympy.Float(rate) * expression
+    if abs(math.cos(phase)) < NEAR:
+        return sympy.Float(math.copysign(size, sizes[0])) * sympy.cos(turns)
+    if abs(math.sin(phase)) < NEAR:
+        return sympy.Float(math.copysign(size, sizes[1])) * sympy.sin(turns)
+    return sympy.Float(size) * sympy.sin(turns + sympy.Float(phase))
 
 
 class _Curve:
@@ -80,9 +139,13 @@ class _Curve:
         relative = np.sqrt(rest / float(self.target @ self.target))
         return float(np.log(np.maximum(relative, EXACT) / EXACT).sum())
 
+    def coefficients(self, factor: Array) -> Array:
+        """Those of the polynomial that stands in for the target divided by a factor."""
+        return np.asarray(np.linalg.lstsq(self.basis * factor[:, None], self.target, rcond=None)[0])
+
     def zeros(self, factor: Array) -> Array:
         """The places within the range at which the target divided by a factor is zero, in units of half the range."""
-        found = np.linalg.lstsq(self.basis * factor[:, None], self.target, rcond=None)[0]
+        found = self.coefficients(factor)
         kept = np.flatnonzero(np.abs(found) > EXACT * np.abs(found).max())
         if len(kept) == 0 or kept[-1] == 0:
             return np.zeros(0)
@@ -92,7 +155,7 @@ class _Curve:
 
     def waves(self, product: Array) -> Iterator[tuple[Array, Any]]:
         """The waves that vanish only where the target does, within the range, and there several times."""
-        zeros, seen = self.zeros(product), set[tuple[int, int]]()
+        zeros, seen, before = self.zeros(product), set[tuple[int, int]](), self.slowness(product)
         for first, second in itertools.combinations(zeros.tolist(), 2):
             gap = second - first
             places = first + gap * np.arange(math.ceil((-1 - first) / gap), math.floor((1 - first) / gap) + 1)
@@ -106,7 +169,8 @@ class _Curve:
             key = (round(rate / NEAR), round(abs(phase) / NEAR))
             values = np.sin(rate * self.column + phase)
             alike = np.prod((self.column - self.middle) / self.half - nearest[:, None], axis=0)
-            if key in seen or self.slowness(product * values) > self.slowness(product * alike) - 1.5 * DEGREE:
+            gains = [before - self.slowness(product * factor) for factor in (values, alike)]
+            if key in seen or gains[0] < MORE * max(gains[1], DEGREE):
                 continue
             seen.add(key)
             turns = sympy.Float(rate) * self.expression
@@ -120,15 +184,3 @@ class _Curve:
         for power in POWERS:
             if self.column.min() > 0 or power in (1, 2, 3):
                 yield self.column**power, self.expression ** sympy.nsimplify(power)
-
-    def exponential(self, product: Array) -> tuple[Array, Any]:
-        """The exponential without which the errors fall earliest; for a sum of waves times one, this is the one."""
-        from scipy.optimize import minimize_scalar
-
-        def slowness(rate: float) -> float:
-            return self.slowness(product * np.exp(rate * (self.column - self.middle) / self.half))
-
-        found = float(min(RATES, key=slowness))
-        step = RATES[1] - RATES[0]
-        rate = float(minimize_scalar(slowness, (found - step, found + step), tol=1e-10).x) / self.half
-        return np.exp(rate * self.column), sympy.exp(sympy.Float(rate) * self.expression)
