@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import sympy
 from numpy.polynomial import chebyshev
+from numpy.typing import NDArray
 
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.problem import ScreeningProblem
@@ -25,8 +26,8 @@ NEAR = 1e-4
 """Distance, as a share of half the range, up to which a zero is where a wave has one."""
 POWERS = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0)
 """Powers of the column that may be factors."""
-PENCIL, MAX_EXPONENTS = 1e-9, 9
-"""Singular values that are none, relative to the largest, and most exponents of a sum of damped waves."""
+MAX_EXPONENTS = 9
+"""Most exponents of a sum of damped waves, each wave having two."""
 DEGREE = math.log(1 / EXACT)
 """What a degree less gains."""
 MORE = 1.3
@@ -67,42 +68,46 @@ def damped_waves(problem: ScreeningProblem) -> Any | None:
     Args:
         problem: A problem of one column, without noise.
     """
-    column, expression = problem.columns[:, 0], problem.expressions[0]
+    column = problem.columns[:, 0]
     if len(column) < 4 * MAX_DEGREE or not np.ptp(column) > 0:
         return None
     curve = _Curve(problem)
     places = np.linspace(-1, 1, 2 * MAX_DEGREE + 1)
     values = chebyshev.chebval(places, curve.coefficients(np.ones_like(column)))
-    _, sizes, right = np.linalg.svd(np.lib.stride_tricks.sliding_window_view(values, MAX_DEGREE))
-    count = int((sizes > PENCIL * sizes[0]).sum())
-    if not 1 < count <= MAX_EXPONENTS:
-        return None
-    shift = np.linalg.lstsq(right[:count, :-1].T, right[:count, 1:].T, rcond=None)[0]
-    with np.errstate(all="ignore"):
-        found = np.log(np.linalg.eigvals(shift).astype(complex)) / (places[1] - places[0]) / curve.half
-    found = found[(found.imag >= 0) & (np.abs(found) * curve.half < MAX_DEGREE / 2)]  # others follow rounding
-    groups = np.cumsum(np.diff(np.sort(found.real), prepend=-np.inf) > NEAR)  # dampings that differ by errors alone are one
-    exponents = [
-        (float(np.mean(np.sort(found.real)[groups == group])), float(each.imag))
-        for each, group in zip(found[np.argsort(found.real, kind="stable")], groups, strict=True)
-    ]
+    right = np.linalg.svd(np.lib.stride_tricks.sliding_window_view(values, MAX_DEGREE))[2]
+    for count in range(2, MAX_EXPONENTS + 1):
+        shift = np.linalg.lstsq(right[:count, :-1].T, right[:count, 1:].T, rcond=None)[0]
+        with np.errstate(all="ignore"):
+            found = np.log(np.linalg.eigvals(shift).astype(complex)) / (places[1] - places[0]) / curve.half
+        found = found[(found.imag >= 0) & (np.abs(found) * curve.half < MAX_DEGREE / 2)]  # others follow rounding
+        fitted = _fitted_waves(curve, found[np.argsort(found.real, kind="stable")])
+        if fitted is not None:
+            return problem.wrap(fitted)
+    return None
+
+
+def _fitted_waves(curve: "_Curve", found: NDArray[np.complex128]) -> Any | None:
+    """The sum of waves with these exponents in the order of their dampings; None where the curve is none."""
+    groups = np.cumsum(np.diff(found.real, prepend=-np.inf) > NEAR)  # dampings that differ by errors alone are one
+    exponents = [(float(np.mean(found.real[groups == group])), float(e.imag)) for e, group in zip(found, groups, strict=True)]
+    column, waves, size = curve.column, list[Any](), np.zeros(0)
     for _ in range(2):  # then without those that have no part in it
         waves = [(*each, f) for each in exponents for f in ((np.cos, np.sin) if each[1] > NEAR else (np.cos,))]
+        if not waves:
+            return None
         basis = np.column_stack([np.exp(a * column) * wave(b * column) * curve.root for a, b, wave in waves])
         size = np.linalg.lstsq(basis, curve.target, rcond=None)[0]
-        shares = np.linalg.norm(basis, axis=0) * np.abs(size) / np.linalg.norm(curve.target)
-        exponents = [each for each in exponents if max(s for s, w in zip(shares, waves, strict=True) if w[:2] == each) > NEAR]
-        if not exponents:
+        if np.linalg.norm(curve.target - basis @ size) > NEAR**2 * np.linalg.norm(curve.target):
             return None
-    if np.linalg.norm(curve.target - basis @ size) > NEAR**2 * np.linalg.norm(curve.target):
-        return None
+        shares = np.linalg.norm(basis, axis=0) * np.abs(size) / np.linalg.norm(curve.target)
+        large = {wave[:2] for share, wave in zip(shares, waves, strict=True) if share > NEAR}
+        exponents = [each for each in exponents if each in large]
     terms: dict[float, Any] = {}
     for each in exponents:
         along = [float(number) for number, wave in zip(size, waves, strict=True) if wave[:2] == each]
         damping = each[0] if abs(each[0]) > NEAR else 0.0
-        terms[damping] = terms.get(damping, 0) + _wave(along, each[1], expression)
-    parts = (sympy.exp(sympy.Float(d) * expression) * total if d else total for d, total in terms.items())
-    return problem.wrap(sympy.Add(*parts))
+        terms[damping] = terms.get(damping, 0) + _wave(along, each[1], curve.expression)
+    return sympy.Add(*(sympy.exp(sympy.Float(d) * curve.expression) * e if d else e for d, e in terms.items()))
 
 
 def _wave(sizes: list[float], rate: float, expression: Any) -> Any:
