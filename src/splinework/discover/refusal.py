@@ -72,8 +72,8 @@ def share_caught(best: FormulaRow, network: NetworkTrial, rows: SplitRows) -> st
     if share - error >= ENOUGH:
         return None
     return (
-        f"the formula catches {max(share, 0.0):.0%} of the variance that the spline model explains on rows held out, with a standard "
-        f"error of {error:.0%}"
+        f"the formula catches {max(share, 0.0):.0%} of the variance that the spline model explains on rows held out, with a "
+        f"standard error of {error:.0%}"
     )
 
 

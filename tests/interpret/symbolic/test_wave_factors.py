@@ -1,4 +1,4 @@
-"""Laws of waves that a curve is a sum of or a product with: sums come back as they were, factors leave the rest, nothing is made up."""
+"""Laws of waves in a curve: sums of them come back as they were, factors leave the rest, and nothing is made up."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,14 @@ def test_a_sum_of_damped_waves_comes_back(seed):
 
 @pytest.mark.parametrize(
     "expression",
-    [sympy.exp(-(X**2)), 1 / (1 + X**2), X**3 - X, sympy.tanh(2 * X), sympy.sin(X**2) * sympy.cos(X), sympy.sqrt(X + 2)],
+    [
+        sympy.exp(-(X**2)),
+        1 / (1 + X**2),
+        X**3 - X,
+        sympy.tanh(2 * X),
+        sympy.sin(X**2) * sympy.cos(X),
+        sympy.sqrt(X + 2),
+    ],
     ids=str,
 )
 def test_what_is_no_sum_of_waves_and_has_no_wave_as_a_factor_is_left_alone(expression):
@@ -59,5 +66,6 @@ def test_waves_and_powers_are_divided_by_and_leave_the_rest(rest, rate, phase, p
     np.testing.assert_allclose(ratio / ratio[0], (target.x[:, 0] / target.x[0, 0]) ** powers[0], rtol=1e-4)
     assert smaller.wrap(sympy.Integer(1)).has(sympy.sin, sympy.cos)
     assert np.allclose(
-        compile_expression(smaller.wrap(symbol("r")), ["x", "r"])(np.column_stack([target.x[:, 0], smaller.y])), target.y
+        compile_expression(smaller.wrap(symbol("r")), ["x", "r"])(np.column_stack([target.x[:, 0], smaller.y])),
+        target.y,
     )

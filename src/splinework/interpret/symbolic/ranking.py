@@ -41,7 +41,7 @@ SHORTENING_SHARE = 0.4
 MAX_FRONT = 6
 """Most rows of entries that are simpler, or more accurate, than the best ones."""
 STRONG_EVIDENCE = 3.0
-"""Nats of errors that a part of a formula must explain, or a longer formula, to be shown: a factor of 20 (Kass & Raftery 1995)."""
+"""Nats of errors that a part of a formula, or a longer one, must explain to be shown: a factor of 20 (Kass & Raftery 1995)."""
 Found = TypeVar("Found")
 
 

@@ -31,7 +31,7 @@ MAX_EXPONENTS = 9
 DEGREE = math.log(1 / EXACT)
 """What a degree less gains."""
 MORE = 1.3
-"""Gain of a wave that is a factor, relative to that of the polynomial with its zeros: 1.5 to 2.7 for drawn ones, 1.1 for others."""
+"""Gain of a wave that is a factor, relative to that of the polynomial with its zeros: 1.5 to 2.7 where drawn, else up to 1.1."""
 
 
 def without_wave_factors(problem: ScreeningProblem) -> ScreeningProblem | None:
@@ -48,7 +48,9 @@ def without_wave_factors(problem: ScreeningProblem) -> ScreeningProblem | None:
     taken: list[Any] = []
     for kind in (curve.waves, curve.powers):
         for _ in range(MAX_FACTORS):
-            trials = [(curve.slowness(product * values), n, values, made) for n, (values, made) in enumerate(kind(product))]
+            trials = [
+                (curve.slowness(product * values), n, values, made) for n, (values, made) in enumerate(kind(product))
+            ]
             best = min(trials, key=lambda trial: trial[:2], default=None)
             if best is None or best[0] > least - DEGREE:
                 break
@@ -89,7 +91,9 @@ def damped_waves(problem: ScreeningProblem) -> Any | None:
 def _fitted_waves(curve: "_Curve", found: NDArray[np.complex128]) -> Any | None:
     """The sum of waves with these exponents in the order of their dampings; None where the curve is none."""
     groups = np.cumsum(np.diff(found.real, prepend=-np.inf) > NEAR)  # dampings that differ by errors alone are one
-    exponents = [(float(np.mean(found.real[groups == group])), float(e.imag)) for e, group in zip(found, groups, strict=True)]
+    exponents = [
+        (float(np.mean(found.real[groups == group])), float(e.imag)) for e, group in zip(found, groups, strict=True)
+    ]
     column, waves, size = curve.column, list[Any](), np.zeros(0)
     for _ in range(2):  # then without those that have no part in it
         waves = [(*each, f) for each in exponents for f in ((np.cos, np.sin) if each[1] > NEAR else (np.cos,))]
