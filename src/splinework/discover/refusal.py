@@ -12,7 +12,7 @@ from splinework.interpret.symbolic.table import FormulaRow
 MAX_STANDARD_ERRORS, MIN_EXCESS = 2.0, 0.02
 """Standard errors, and the share of it, by which the squared error of a formula may exceed the network's."""
 ENOUGH = 0.95
-"""Share of the variance that the network explains from which nothing is said about it."""
+"""Share of the variance that the network explains from which there is no note on it."""
 
 
 def refusal(best: FormulaRow, network: NetworkTrial | None, rows: SplitRows) -> str | None:

@@ -261,9 +261,8 @@ class _RegressionSearch:
         for entry in (each for each in self.pool.entries[:MAX_SEEDS] if not each.proposal.splines):
             self.evolution.begin_from(entry.expression)
         self.evolution.run(self.pool.offer, lambda: self.screen.settled, deadline=deadline)
-        if self.pool.entries:
-            late = deadline + SHORTENING_SHARE * self.budget
-            shortening.shortened(self.pool, self.pool.entries[0], lambda: clock.now() > late)
+        for best in self.pool.entries[:1]:
+            shortening.shortened(self.pool, best, lambda: clock.now() > deadline + SHORTENING_SHARE * self.budget)
         return self.screen.settled
 
     def _screen_again(self) -> None:
@@ -332,20 +331,18 @@ class _RegressionSearch:
         found = formula_rows(self.pool, self.name, rows=10, everything=self.data, held=held, deadline=self._at(1.0))
         best = self.networks.best
         refused = refusal(found[0], best, self.rows)
-        caught = None if refused is not None or best is None else share_caught(found[0], best, self.rows)
+        said = refused or (None if best is None else share_caught(found[0], best, self.rows))
         model, which = network_of_answer(found[0], best, self.rows, self.data.x)
         if best is not None:
-            self.notes += [
-                f"network: {best.plan}, held-out error {best.error:.3g} of the spread",
-                *([which] if which else []),
-            ]
+            text = f"network: {best.plan}, held-out error {best.error:.3g} of the spread"
+            self.notes += [text, *filter(None, [which])]
         noise = self.noise if self.noise is not None else self.screen.noise
         if clock.now() - self.began > self.budget:
             of = f"budget of {self.budget:g} s" if self.options.effort is None else f"effort of {self.budget:g} units"
             self.notes.append(f"the {of} was used up: the best so far")
         return FormulaTable(
             tuple(found),
-            (*(each for each in (refused, caught) if each), *dict.fromkeys(self.notes)),
+            (*([said] if said else []), *dict.fromkeys(self.notes)),
             model,
             None if best is None else best.history,
             noise if math.isfinite(noise) else None,

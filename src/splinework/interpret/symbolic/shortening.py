@@ -53,7 +53,7 @@ def _smaller(part: Any) -> Iterator[Any]:
 
 
 def shortened(pool: Pool, entry: PoolEntry, late: Callable[[], bool], most: float = math.inf) -> PoolEntry:
-    """What is left of a formula without its parts, one after the other, as long as that is a shorter description.
+    """Takes parts out of a formula, one after the other, as long as that is a shorter description; returns what is left.
 
     Args:
         pool: The pool that the formula is of; what is tried is offered to it.

@@ -12,10 +12,8 @@ import sympy
 from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.own_functions import uses_only
 from splinework.interpret.symbolic.screening import polynomials, terms, univariate
-from splinework.interpret.symbolic.screening.coordinates import additive_coordinates
 from splinework.interpret.symbolic.screening.parts import PartedTarget
 from splinework.interpret.symbolic.screening.problem import (
-    LOGARITHM,
     IrreducibleProblem,
     ScoredExpression,
     ScreeningProblem,
@@ -23,9 +21,6 @@ from splinework.interpret.symbolic.screening.problem import (
 )
 from splinework.interpret.symbolic.screening.reducing import BEAM_WIDTH, irreducible_problems
 from splinework.interpret.symbolic.screening.wave_factors import damped_waves, without_wave_factors
-
-MAX_EXCHANGED_COLUMNS, N_COORDINATES = 4, 2
-"""Columns up to which other coordinates are tried, and how many of them are followed."""
 
 
 class Screen(PartedTarget):
@@ -90,9 +85,6 @@ class Screen(PartedTarget):
             return
         if not self.is_clean and self._followed(each for whole in larger for each in self._joined(whole)):
             return
-        for other in (problem, *transformed(problem, LOGARITHM)):
-            if self._exchange(other):
-                return
 
     def _is_rational(self, problem: ScreeningProblem) -> bool:
         """Offers the polynomials and fractions that are the target to rounding; True where one settles it."""
@@ -114,18 +106,6 @@ class Screen(PartedTarget):
             if self._is_rough:
                 self._compose(problem)
             if self.settled or self._late():
-                return True
-        return False
-
-    def _exchange(self, problem: ScreeningProblem) -> bool:
-        """Goes on in coordinates in which the target is a sum, where there are such; True where that settles it or time is up."""
-        if not 2 <= problem.size <= MAX_EXCHANGED_COLUMNS or not self._is_rough or self._late():
-            return self.settled or self._late()
-        limit = self._most_error(problem.spread)
-        for each in additive_coordinates(problem, deadline=self.deadline)[:N_COORDINATES]:
-            if each.error > limit:
-                break
-            if self._followed(self._separated(each.problem)):
                 return True
         return False
 

@@ -1,8 +1,8 @@
-"""Waves that a curve is a product with: it vanishes where they do, at equally spaced places, and without them turns less often.
+"""Waves in a curve: sums of a few damped ones, `Σ c_k exp(a_k x) sin(b_k x + φ_k)`, and those that it is a product with.
 
-What is left is judged by the errors of polynomials of every degree that stand in for it. Without a factor of the law they fall
-earlier than without a polynomial that has the same zeros; what is no factor leaves poles beyond the range, so that they fall no
-earlier (Trefethen, Approximation Theory and Approximation Practice, chapter 8). The method is our own; no paper describes it.
+A curve vanishes where a factor of it does. What is left is judged by the errors of polynomials of every degree that stand in for
+it. Without a factor of the law they fall earlier than without a polynomial that has the same zeros; what is no factor leaves
+poles beyond the range, so that they fall no earlier (Trefethen 2013, chapter 8). The method is our own; no paper describes it.
 """
 
 import itertools
@@ -65,7 +65,7 @@ def damped_waves(problem: ScreeningProblem) -> Any | None:
     """The sum of a few exponentials and damped waves that a curve is, for the data's target; None where it is none.
 
     Values of a polynomial that stands in for the curve, at equal distances, satisfy a linear recurrence; its roots are found as
-    eigenvalues of a shift (matrix pencil; Hua & Sarkar, IEEE Trans. Acoust. Speech Signal Process. 38, 1990).
+    eigenvalues of a shift (matrix pencil; Hua & Sarkar 1990, doi:10.1109/29.56027).
 
     Args:
         problem: A problem of one column, without noise.
