@@ -13,7 +13,7 @@ from splinework.discover.checkpoint import KIND, KeptSearch, SearchCheckpoint, r
 from splinework.discover.networks import NetworkSearch, NetworkTrial, SplitRows
 from splinework.discover.options import SearchOptions
 from splinework.discover.plans import Plan
-from splinework.discover.refusal import refusal
+from splinework.discover.refusal import refusal, share_caught
 from splinework.discover.search_space import with_parts
 from splinework.errors import ConfigError, FileError
 from splinework.interpret.symbolic import clock
@@ -256,8 +256,28 @@ def test_a_formula_that_catches_less_than_the_network_says_how_much(monkeypatch,
             1 - np.mean((y - f * signal)[:2000] ** 2) / np.mean((y[:2000] - y[2000:].mean()) ** 2)
             for f in (factor, 1.0)
         ]
-        assert f"it catches {explained[0] / explained[1]:.0%} of the variance" in message
+        assert f"the formula catches {explained[0] / explained[1]:.0%} of the variance" in message
         assert "as well as the spline model does" in message
+    else:
+        assert share_caught(row, network, data) is None
+
+
+def test_where_few_rows_cannot_tell_whether_a_formula_is_as_good_the_share_is_said_with_its_error(monkeypatch):
+    random = np.random.default_rng(4)
+    x = random.uniform(-1, 1, (60, 1))
+    y = np.sin(3 * x[:, 0]) + 0.5 * random.normal(size=60)
+    data = SplitRows(x[30:], y[30:], x[:30], y[:30])
+    network = NetworkTrial(Plan((1, 1), ("linear",), "linear", 1), None, None, 0.5)
+    monkeypatch.setattr(
+        import_module("splinework.discover.refusal"), "predictor", lambda model: lambda at: np.sin(3 * at[:, 0])
+    )
+    row = formula_row(sympy.Float(0.7) * sympy.sin(3 * X), FitTarget(x, y, ("x1",)), "y", 1.0, {})
+    assert refusal(row, network, data) is None
+    worse = (0.7 * np.sin(3 * x[:30, 0]) - y[:30]) ** 2 - (np.sin(3 * x[:30, 0]) - y[:30]) ** 2
+    explained = np.mean((y[:30] - y[30:].mean()) ** 2) - np.mean((np.sin(3 * x[:30, 0]) - y[:30]) ** 2)
+    share, error = 1 - worse.mean() / explained, worse.std() / np.sqrt(30) / explained
+    assert f"catches {share:.0%} of the variance" in share_caught(row, network, data)
+    assert f"standard error of {error:.0%}" in share_caught(row, network, data)
 
 
 def test_a_formula_that_explodes_beyond_the_data_loses_against_one_that_does_not():

@@ -50,7 +50,7 @@ def discover(request: FitRequest, constraints: FormulaConstraints, limits: Searc
     Examples:
       splinework discover orbits.csv --target period_days
       splinework discover fall.csv --target y --units "y=m,g=m/s^2,t=s"
-      splinework discover data.csv --target y --features x1,x2 --noise 0.1 --budget 120
+      splinework discover data.csv --target y --features x1,x2 --noise-sd 0.1 --budget 120
       splinework discover data.csv --target y --form "y = A*exp(?)*x2" --forbid tan,sinh
       splinework discover run.csv --target x --ode time
     """

@@ -11,6 +11,8 @@ from splinework.interpret.symbolic.table import FormulaRow
 
 MAX_STANDARD_ERRORS, MIN_EXCESS = 2.0, 0.02
 """Standard errors, and the share of it, by which the squared error of a formula may exceed the network's."""
+ENOUGH = 0.95
+"""Share of the variance that the network explains from which there is no note on it."""
 
 
 def refusal(best: FormulaRow, network: NetworkTrial | None, rows: SplitRows) -> str | None:
@@ -30,11 +32,10 @@ def refusal(best: FormulaRow, network: NetworkTrial | None, rows: SplitRows) -> 
         return None
     mine, theirs = (rows.squares(predict) for predict in (best.numpy(), predictor(network.model)))
     if _exceeds(mine, theirs):
-        explained = [max(1 - float(squares.mean()) / rows.constant**2, 0.0) for squares in (mine, theirs)]
-        share = f"; it catches {explained[0] / explained[1]:.0%} of the variance that the spline model explains"
+        share = share_caught(best, network, rows)
         return (
             f"no formula of the library explains this as well as the spline model does (held-out error "
-            f"{math.sqrt(mine.mean()):.3g} against {network.error:.3g} of the spread){share if explained[1] > 0 else ''}; "
+            f"{math.sqrt(mine.mean()):.3g} against {network.error:.3g} of the spread){'' if share is None else f'; {share}'}; "
             "the best attempt is given, and the spline model remains"
         )
     few = slice(None, None, -(-len(rows.y) // MAX_PROCESS_ROWS))
@@ -50,6 +51,30 @@ def refusal(best: FormulaRow, network: NetworkTrial | None, rows: SplitRows) -> 
             "is given"
         )
     return None
+
+
+def share_caught(best: FormulaRow, network: NetworkTrial, rows: SplitRows) -> str | None:
+    """How much of the variance that the network explains on held-out rows the formula catches, with the standard error.
+
+    None where that is nearly all of it beyond one standard error of the difference, or the network explains nothing.
+
+    Args:
+        best: The formula.
+        network: The best network.
+        rows: The data, some of them held out.
+    """
+    mine, theirs = (rows.squares(predict) for predict in (best.numpy(), predictor(network.model)))
+    explained = rows.constant**2 - float(theirs.mean())
+    if not explained > 0 or not np.isfinite(mine).all():
+        return None
+    share = 1 - float((mine - theirs).mean()) / explained
+    error = float((mine - theirs).std()) / math.sqrt(len(mine)) / explained
+    if share - error >= ENOUGH:
+        return None
+    return (
+        f"the formula catches {max(share, 0.0):.0%} of the variance that the spline model explains on rows held out, with a "
+        f"standard error of {error:.0%}"
+    )
 
 
 def _exceeds(mine: Array, theirs: Array) -> bool:

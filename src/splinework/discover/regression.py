@@ -14,7 +14,7 @@ from splinework.discover.answer_model import network_of_answer
 from splinework.discover.networks import NetworkSearch, SplitRows
 from splinework.discover.options import SearchKeywords, SearchOptions
 from splinework.discover.plans import Plan, check_rows, choose_scale, describe, names_of, plans, set_aside, weights_of
-from splinework.discover.refusal import refusal
+from splinework.discover.refusal import refusal, share_caught
 from splinework.discover.search_space import EVERYTHING, SearchSpace, balanced, changes, with_parts
 from splinework.errors import ConfigError, FileError
 from splinework.interpret.symbolic import clock
@@ -34,7 +34,7 @@ INTERRUPTED_NOTE = "interrupted: the formulas found so far"
 """Note of a search that was interrupted."""
 MAX_NOISE_RATIO = 0.1
 """Error of a network, as a share of the noise that screening has estimated, below which screening begins anew."""
-SCREENING_SHARE, NETWORKS_SHARE, EVOLUTION_SHARE = 0.45, 0.7, 0.92
+SCREENING_SHARE, NETWORKS_SHARE, EVOLUTION_SHARE = 0.45, 0.7, 0.88
 """Shares of the budget after which screening, networks, and evolution begin nothing new; the rest is for the selection."""
 EARLY_SHARE, SHORTENING_SHARE, MIN_FIT_SHARE = 0.2, 0.03, 0.02
 """Shares of the budget for evolution in the midst of screening, for taking idle parts out, and for a network at the end."""
@@ -261,7 +261,8 @@ class _RegressionSearch:
         for entry in (each for each in self.pool.entries[:MAX_SEEDS] if not each.proposal.splines):
             self.evolution.begin_from(entry.expression)
         self.evolution.run(self.pool.offer, lambda: self.screen.settled, deadline=deadline)
-        shortening.shorten(self.pool, lambda: clock.now() > deadline + SHORTENING_SHARE * self.budget)
+        for best in self.pool.entries[:1]:
+            shortening.shortened(self.pool, best, lambda: clock.now() > deadline + SHORTENING_SHARE * self.budget)
         return self.screen.settled
 
     def _screen_again(self) -> None:
@@ -330,19 +331,18 @@ class _RegressionSearch:
         found = formula_rows(self.pool, self.name, rows=10, everything=self.data, held=held, deadline=self._at(1.0))
         best = self.networks.best
         refused = refusal(found[0], best, self.rows)
+        said = refused or (None if best is None else share_caught(found[0], best, self.rows))
         model, which = network_of_answer(found[0], best, self.rows, self.data.x)
         if best is not None:
-            self.notes += [
-                f"network: {best.plan}, held-out error {best.error:.3g} of the spread",
-                *([which] if which else []),
-            ]
+            text = f"network: {best.plan}, held-out error {best.error:.3g} of the spread"
+            self.notes += [text, *filter(None, [which])]
         noise = self.noise if self.noise is not None else self.screen.noise
         if clock.now() - self.began > self.budget:
             of = f"budget of {self.budget:g} s" if self.options.effort is None else f"effort of {self.budget:g} units"
             self.notes.append(f"the {of} was used up: the best so far")
         return FormulaTable(
             tuple(found),
-            (*([refused] if refused else []), *dict.fromkeys(self.notes)),
+            (*([said] if said else []), *dict.fromkeys(self.notes)),
             model,
             None if best is None else best.history,
             noise if math.isfinite(noise) else None,

@@ -18,7 +18,6 @@ from splinework.interpret.symbolic.screening import (
 from splinework.interpret.symbolic.screening.problem import TARGET_TRANSFORMS, transformed
 from splinework.interpret.symbolic.screening.reductions import common_reductions, suggested_reductions
 from splinework.interpret.symbolic.screening.surrogate import fit_surrogate
-from splinework.interpret.symbolic.screening.waves import wave_reductions
 
 A, B, C = (symbol(n) for n in "abc")
 NAMES = ("a", "b", "c")
@@ -112,16 +111,6 @@ def test_maps(entry):
     np.testing.assert_allclose(entry.slope(y), (entry.value(y + step) - entry.value(y - step)) / (2 * step), rtol=1e-6)
     back = [float(entry.back(sympy.Float(float(v)), 1)) for v in entry.value(y)]
     np.testing.assert_allclose(back, y, rtol=1e-12)
-
-
-@pytest.mark.parametrize(
-    "form", [sympy.sin(7 * A * B) * C, 2 + C * sympy.cos(9 * A / B), sympy.sin(12 * A) * B**2, sympy.cos(8 * (A - B))]
-)
-def test_waves_are_found_where_polynomials_fail(form):
-    data = problem(form, count=800)
-    best = wave_reductions(data)[0]
-    assert best.share > 0.85
-    assert str(best.problem.expressions[-1]) in {"a*b", "a/b", "b/a", "a", "a - b"}
 
 
 SUMS = {

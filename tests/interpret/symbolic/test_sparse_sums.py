@@ -10,7 +10,7 @@ from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.screening.polynomials import polynomial_candidates
 from splinework.interpret.symbolic.screening.problem import initial_problem
 from splinework.interpret.symbolic.screening.sparse import losses_without, sparse_support
-from splinework.interpret.symbolic.shortening import shorten, without_a_part
+from splinework.interpret.symbolic.shortening import shortened, without_a_part
 from splinework.interpret.symbolic.simplification import simplified, with_unit_constants
 
 X, Z = symbol("x"), symbol("z")
@@ -55,11 +55,25 @@ def test_idle_parts_of_the_best_formula_go():
     target = FitTarget(x, np.sin(2.3 * x[:, 0]) * x[:, 1], ("x", "z"))
     pool = Pool(target)
     pool.offer(sympy.sin(2.2 * X) * Z * sympy.tanh(40.0 * X + 9.0) + 1e-9 / X)
-    shorten(pool, lambda: False)
+    shortened(pool, pool.entries[0], lambda: False)
     assert pool.exact
     assert pool.entries[0].expression.free_symbols == {X, Z}
     assert not pool.entries[0].expression.has(sympy.tanh)
     assert len(sympy.Add.make_args(pool.entries[0].expression)) == 1
+
+
+@pytest.mark.parametrize("function", [sympy.exp, sympy.sin, sympy.atan, sympy.cosh])
+def test_a_function_that_is_a_straight_line_on_the_rows_is_written_as_one_and_what_matters_stays(function):
+    random = np.random.default_rng(2)
+    x = np.column_stack([random.uniform(0.5, 2.0, 200), random.uniform(0.3, 0.4, 200)])
+    y = x[:, 0] ** 2 + 3 * x[:, 1] + 0.05 * random.normal(size=200)
+    pool = Pool(FitTarget(x, y, ("x", "z")))
+    entry = pool.offer(1.1 * X**2 + 2.0 * function(1.2 * Z) + 0.1 * sympy.tanh(X * Z))
+    short = shortened(pool, entry, lambda: False, 3.0)
+    assert not short.expression.atoms(sympy.Function)
+    assert short.expression.free_symbols == {X, Z}
+    assert short.expression.has(X**2)
+    assert short.errors <= entry.errors + 3.0 * entry.nodes
 
 
 def test_no_neighbour_is_longer():

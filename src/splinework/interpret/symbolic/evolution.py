@@ -15,6 +15,7 @@ from typing import Any
 from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction
 from splinework.interpret.symbolic.screening.populations import (
+    EXACT,
     FUNCTIONS,
     POWERS,
     WORK_PER_SECOND,
@@ -34,7 +35,7 @@ TURN = 0.15
 SHORTER, MIN_NODES = 0.75, 12
 """Ratio of the most nodes of a population to those of the one whose place it takes, and the least number."""
 MAX_OFFERS = 4
-"""Formulas of a population that are offered in the end; of all populations twice as many."""
+"""Formulas of a population that are offered in the end for their short description; of all populations twice as many."""
 MIN_GAIN = 3.0
 """Nats by which a description must be shorter than all before to be offered at once."""
 LATENESS = 0.1
@@ -141,10 +142,23 @@ class FormulaEvolution:
                             return spent
                     if ended:
                         self._begin_anew(place)
-        populations = [*self.populations, *self.ended]
-        everything = [(*found, each) for each in populations for found in each.front()[:MAX_OFFERS]]
-        for _, _, tree, each in sorted(everything, key=lambda found: found[0])[: 2 * MAX_OFFERS]:
+        for tree, each in self._answers():
             if clock.now() > deadline + LATENESS * abs(deadline - began):
                 break
             offer(each.expression(tree))
         return spent
+
+    def _answers(self) -> list[tuple[Any, Population]]:
+        """The trees of shortest description, then the best of each size, with their populations."""
+        fronts = [(*f, each) for each in (*self.populations, *self.ended) for f in each.front()[:MAX_OFFERS]]
+        chosen = sorted(fronts, key=lambda found: found[0])[: 2 * MAX_OFFERS]
+        least, steps = math.inf, []
+        for each in (*self.populations, *self.ended):
+            for length, error, tree in each.front():
+                errors = each.rows / 2 * math.log(max(error, EXACT**2))
+                steps.append((length - errors, errors, tree, each))
+        for _, errors, tree, each in sorted(steps, key=lambda step: step[:2]):
+            if errors < least - MIN_GAIN:
+                least = errors
+                chosen.append((0.0, 0.0, tree, each))
+        return [(tree, each) for *_, tree, each in chosen]

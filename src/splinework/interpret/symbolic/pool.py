@@ -90,6 +90,12 @@ class PoolEntry:
         """Nodes of the expression."""
         return node_count(self.expression)
 
+    @property
+    def errors(self) -> float:
+        """Code length of the errors in nats, up to a constant."""
+        target = self.proposal.target
+        return len(target.y) / 2 * math.log(max(self.solution.rss, target.floor))
+
 
 @dataclass
 class Pool:
@@ -145,6 +151,14 @@ class Pool:
 
     def offer(self, expression: Any, splines: Mapping[str, NamedSpline] | None = None) -> PoolEntry | None:
         """Fits an expression and adds it; None where it cannot be fitted, is too long or a duplicate."""
+        entry = self.fitted(expression, splines)
+        if entry is None or any(_is_duplicate(entry, other) for other in self.entries):
+            return None
+        self.entries = _kept(sorted([*self.entries, entry], key=lambda e: e.description))
+        return entry
+
+    def fitted(self, expression: Any, splines: Mapping[str, NamedSpline] | None = None) -> PoolEntry | None:
+        """Fits an expression; None where it cannot be fitted, is too long or has been fitted before."""
         if self.categories:
             expression = with_level_effects(expression, self.categories)
         if expression in self.seen or not usable(expression):
@@ -168,11 +182,7 @@ class Pool:
         fitted = template.put(solution.constants, {})
         if self.allows is not None and not self.allows(proposal.whole(fitted)):
             return None
-        entry = PoolEntry(proposal, fitted, solution, length)
-        if any(_is_duplicate(entry, other) for other in self.entries):
-            return None
-        self.entries = _kept(sorted([*self.entries, entry], key=lambda e: e.description))
-        return entry
+        return PoolEntry(proposal, fitted, solution, length)
 
 
 def _kept(entries: list[PoolEntry]) -> list[PoolEntry]:

@@ -17,7 +17,7 @@ from splinework.interpret.symbolic.description_length import description_length
 from splinework.interpret.symbolic.expression import Splines, compile_expression, node_count
 from splinework.interpret.symbolic.pool import Pool, PoolEntry, Proposal, usable
 from splinework.interpret.symbolic.residuals import has_structure
-from splinework.interpret.symbolic.shortening import offer_without_small_parts
+from splinework.interpret.symbolic.shortening import offer_without_small_parts, shortened
 from splinework.interpret.symbolic.simplification import run_within, simplified, with_unit_constants
 from splinework.interpret.symbolic.table import FormulaRow
 
@@ -36,8 +36,12 @@ NEARLY_EXACT = 1e-5
 solver, or a table of five to six digits, may be off."""
 INDEPENDENT_ROWS = 16
 """Rows that judge whether the numbers of such a law are simple ones: what is no noise moves a constant for all rows alike."""
-MAX_SIMPLER = 4
-"""Most rows of entries that are simpler than the best ones."""
+SHORTENING_SHARE = 0.4
+"""Share of the time left in which rows are shortened; the rest is for their numbers."""
+MAX_FRONT = 6
+"""Most rows of entries that are simpler, or more accurate, than the best ones."""
+STRONG_EVIDENCE = 3.0
+"""Nats of errors that a part of a formula, or a longer one, must explain to be shown: a factor of 20 (Kass & Raftery 1995)."""
 Found = TypeVar("Found")
 
 
@@ -71,7 +75,9 @@ def formula_rows(
     law = min(laws, key=lambda e: e.nodes, default=None)
     if law is not None and law not in near:
         near.append(law)
-    for entry in near:
+    shown = [*near, *(e for e in _front(pool.entries) if e not in near)]
+    until = clock.now() + SHORTENING_SHARE * (deadline - clock.now())
+    for entry in [shortened(pool, e, lambda: clock.now() > until, STRONG_EVIDENCE) for e in shown]:
         if entry is near[0] or clock.now() <= deadline:
             rough = entry is law and _approximates(
                 law.proposal.whole(law.expression), law.proposal.splines, pool.target
@@ -79,8 +85,6 @@ def formula_rows(
             found += _final_rows(entry, name, target, held, pool.allows, deadline, rough)
         else:
             found += _unsnapped_row(entry, name, target, held)
-    for entry in _simpler_entries([e for e in pool.entries if e not in near]):
-        found += _unsnapped_row(entry, name, target, held)
     return ranked(
         found,
         rows,
@@ -89,13 +93,13 @@ def formula_rows(
     )
 
 
-def _simpler_entries(entries: Sequence[PoolEntry]) -> list[PoolEntry]:
-    """The simple end of the table: successively shorter entries, the best of each length."""
+def _front(entries: Sequence[PoolEntry]) -> list[PoolEntry]:
+    """The entries that no shorter one is as accurate as, from a constant on, without those that gain least."""
     kept: list[PoolEntry] = []
-    for entry in entries:
-        if not kept or entry.nodes < kept[-1].nodes:
+    for entry in sorted(entries, key=lambda e: (e.nodes, e.solution.rss)):
+        if not kept or entry.errors < kept[-1].errors - STRONG_EVIDENCE:
             kept.append(entry)
-    return _thinned(kept[::-1], MAX_SIMPLER, lambda entry: math.sqrt(entry.solution.rss))
+    return _thinned(kept, MAX_FRONT, lambda entry: math.sqrt(entry.solution.rss))
 
 
 def _thinned(front: Sequence[Found], most: int, error: Callable[[Found], float]) -> list[Found]:
@@ -280,7 +284,8 @@ def ranked(
         if not best or candidate.rmse < 0.999 * min(b.rmse for b in best):
             best.append(candidate)
     winner = min(found, key=lambda r: r.description)
-    if all(winner.text != candidate.text for candidate in best):
+    if winner not in best:  # instead of what is no shorter, nor visibly more accurate
+        best = [r for r in best if r.complexity < winner.complexity or r.rmse < 0.999 * winner.rmse]
         best.append(winner)
     shown: dict[str, FormulaRow] = {}
     for row in sorted(best, key=lambda r: r.description):

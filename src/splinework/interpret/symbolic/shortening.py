@@ -3,6 +3,8 @@
 And the formula without its small parts, which is what is left of near-exact data but for a solver's error.
 """
 
+import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -11,7 +13,7 @@ import sympy
 
 from splinework.interpret.symbolic.expression import compile_expression
 from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.pool import Pool
+from splinework.interpret.symbolic.pool import Pool, PoolEntry
 
 MAX_ROUNDS, MAX_TRIALS = 12, 40
 """Most parts that are taken out one after the other, and most trials for each."""
@@ -50,18 +52,27 @@ def _smaller(part: Any) -> Iterator[Any]:
         yield part.args[0]
 
 
-def shorten(pool: Pool, late: Callable[[], bool]) -> None:
-    """Offers what is left of the best formula without its parts, one after the other, as long as that is better."""
-    for _ in range(MAX_ROUNDS):
-        if not pool.entries or pool.entries[0].proposal.splines or late():
-            return
-        best = pool.entries[0]
-        for count, smaller in enumerate(without_a_part(best.expression)):
-            if count == MAX_TRIALS or late():
-                break
-            pool.offer(smaller)
-        if pool.entries[0] is best:
-            return
+def shortened(pool: Pool, entry: PoolEntry, late: Callable[[], bool], most: float = math.inf) -> PoolEntry:
+    """Takes parts out of a formula, one after the other, as long as that is a shorter description; returns what is left.
+
+    Args:
+        pool: The pool that the formula is of; what is tried is offered to it.
+        entry: The formula.
+        late: Says whether time is up.
+        most: Nats of errors that taking out one part may cost.
+    """
+    for _ in range(0 if entry.proposal.splines else MAX_ROUNDS):
+        best = entry
+        for smaller in itertools.islice(without_a_part(entry.expression), MAX_TRIALS):
+            if late():
+                return best
+            trial = pool.offer(smaller)
+            if trial is not None and trial.description < best.description and trial.errors <= entry.errors + most:
+                best = trial
+        if best is entry:
+            break
+        entry = best
+    return entry
 
 
 def without_small_parts(expression: Any, names: Sequence[str], x: Array) -> Iterator[Any]:

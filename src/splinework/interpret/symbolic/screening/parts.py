@@ -19,7 +19,7 @@ from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.library import LIBRARY, Array, LibraryFunction
-from splinework.interpret.symbolic.pool import Pool
+from splinework.interpret.symbolic.pool import MAX_EXACT_CONSTANTS, Pool
 from splinework.interpret.symbolic.residuals import process_error
 from splinework.interpret.symbolic.screening.inner_sums import InnerSum, inner_sums
 from splinework.interpret.symbolic.screening.problem import (
@@ -33,6 +33,7 @@ from splinework.interpret.symbolic.screening.separable import (
     AFFINE,
     LOW_RANK,
     SUM,
+    Separation,
     coefficients_beside,
     separations,
     spanning_functions,
@@ -76,6 +77,7 @@ class PartedTarget(ABC):
     noise: float = math.inf
     path: tuple[str, ...] = ()
     _smoothed: bool = False
+    _separations: tuple[ScreeningProblem, list[Separation]] | None = None
 
     @abstractmethod
     def run(self) -> None:
@@ -83,12 +85,13 @@ class PartedTarget(ABC):
 
     @property
     def settled(self) -> bool:
-        """Whether the best formula is as accurate as the best surrogate, with residuals like noise.
+        """Whether the best formula is as accurate as the best surrogate, with few constants and residuals like noise.
 
-        Data without noise are settled by an exact formula alone: what is left then is the error of an approximation.
+        Data without noise are settled by an exact formula alone: what is left then is the error of an approximation. With noise
+        many constants may be an approximation too, of something shorter.
         """
         pool = self.pool
-        if pool.exact or not pool.entries or self.is_clean:
+        if pool.exact or not pool.entries or self.is_clean or pool.entries[0].solution.rank > MAX_EXACT_CONSTANTS:
             return pool.exact
         if pool.error > 1.01 * self.noise or pool.has_structure:
             return False
@@ -119,16 +122,23 @@ class PartedTarget(ABC):
         if self.pool.entries[:1] != before:
             self.path = problem.steps
 
-    def _separated(self, problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
-        """Problems of a column less, where the target is a sum or a product with a function of one column, found first."""
+    def _separated(self, problem: ScreeningProblem, *, exact: bool = False) -> Iterator[ScreeningProblem]:
+        """Problems of a column less, where the target is a sum or a product with a function of one column, found first.
+
+        With `exact` only where what is left is rounding: then no other way of looking at the problem is simpler.
+        """
         scale = problem.spread
-        found = separations(problem, deadline=self.deadline)
+        if self._separations is None or self._separations[0] is not problem:
+            self._separations = problem, separations(problem, deadline=self.deadline)
+        found = self._separations[1]
         least = min((each.error for each in found), default=math.inf)
         if least < CLEAR_ERROR_RATIO * self.noise:  # the least of many estimates would be too small
             self.noise = least
         for each in found:
             if self._late():
                 return
+            if exact and each.error > MAX_CLEAN_NOISE * scale:
+                continue
             if each.error > max(self._most_error(scale), MAX_LOW_RANK_ERROR * scale * (each.kind == LOW_RANK)):
                 continue
             if not (self._is_rough or each.error < MAX_CLEAN_NOISE * scale):

@@ -84,12 +84,6 @@ class ScreeningProblem:
             steps=(*self.steps, f"only {expression} of {self.expressions[i]} and {self.expressions[j]} matters"),
         )
 
-    def exchanged(self, j: int, column: Array, expression: Any) -> "ScreeningProblem":
-        """The problem with a function of some columns in place of a column."""
-        columns, expressions = self.columns.copy(), list(self.expressions)
-        columns[:, j], expressions[j] = column, expression
-        return replace(self, columns=columns, expressions=tuple(expressions), steps=(*self.steps, f"in {expression}"))
-
     def divided(self, factor: Array, expression: Any) -> "ScreeningProblem":
         """The problem of the target divided by a factor."""
         wrap = self.wrap

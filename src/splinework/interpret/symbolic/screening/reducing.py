@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from splinework.interpret.symbolic.screening.problem import IrreducibleProblem, ScreeningProblem, fit_to
 from splinework.interpret.symbolic.screening.reductions import common_reductions, distinct, suggested_reductions
 from splinework.interpret.symbolic.screening.surrogate import PolynomialSurrogate, fit_surrogate
-from splinework.interpret.symbolic.screening.waves import wave_reductions
 
 BEAM_WIDTH, MAX_VERIFIED = 3, 8
 """Problems of each size that are reduced further, and reductions of each that are verified by a fit."""
@@ -32,10 +31,7 @@ def irreducible_problems(problem: ScreeningProblem, late: Callable[[], bool]) ->
     """
     scale = problem.spread
     level = [(fit_surrogate(problem.columns, problem.y, problem.weights), problem)]
-    if level[0][0].error > 0.3 * scale:  # the polynomial cannot follow the data; try waves
-        level += [(fit_to(w.problem), w.problem) for w in wave_reductions(problem)]
-        level = sorted(level, key=lambda entry: entry[0].error)[:BEAM_WIDTH]
-    least = min(surrogate.error for surrogate, _ in level)
+    least = level[0][0].error
     noisy = level[0][0].error > MIN_NOISE * scale
     ends: list[IrreducibleProblem] = []
     while level and not late():

@@ -13,22 +13,15 @@ from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.own_functions import uses_only
 from splinework.interpret.symbolic.residuals import local_noise
 from splinework.interpret.symbolic.screening import polynomials, terms, univariate
-from splinework.interpret.symbolic.screening.coordinates import additive_coordinates
 from splinework.interpret.symbolic.screening.parts import MAX_CLEAN_NOISE, PartedTarget
 from splinework.interpret.symbolic.screening.problem import (
-    LOGARITHM,
     IrreducibleProblem,
     ScoredExpression,
     ScreeningProblem,
     transformed,
 )
-from splinework.interpret.symbolic.screening.reducing import (
-    BEAM_WIDTH,
-    irreducible_problems,
-)
-
-MAX_EXCHANGED_COLUMNS, N_COORDINATES = 4, 2
-"""Columns up to which other coordinates are tried, and how many of them are followed."""
+from splinework.interpret.symbolic.screening.reducing import BEAM_WIDTH, irreducible_problems
+from splinework.interpret.symbolic.screening.wave_factors import damped_waves, without_wave_factors
 
 
 class Screen(PartedTarget):
@@ -49,6 +42,7 @@ class Screen(PartedTarget):
         if self._is_rational(problem):
             return
         self._look_past_kinks()
+        self._offer_all(terms.sum_candidates(problem, **self._limits))  # whatever the reductions make of it
         ends = self._reduced(problem)
         self.ends = sorted([*self.ends, *ends], key=lambda end: (end.problem.size, end.error))
         for end in ends:
@@ -58,7 +52,21 @@ class Screen(PartedTarget):
         singles = [end.problem for end in ends[:BEAM_WIDTH] if end.problem.size == 1]
         if any(self._is_rational(other) for each in singles for other in transformed(each)):
             return
-        # Under noise a rich structure might hide the transform of a simple one, so that transforms come first then.
+        if problem.size > 1 and self._followed(self._separated(problem, exact=True)):
+            return
+        if self.is_clean:
+            divided = [each for each in map(without_wave_factors, singles) if each is not None]
+            for each in (*singles, *divided):
+                if (waves := damped_waves(each)) is not None:
+                    self.pool.offer(waves)
+                if self.pool.exact:
+                    return
+            for each in divided:
+                self._answer(each)
+            singles = [*divided, *singles]
+            self.ends = [*(IrreducibleProblem(each, 0.0) for each in divided), *self.ends]
+        elif not self.settled:
+            self._composed(singles)  # evolution under noise is content with what only approximates a curve
         searched = self._searched(problem)
         if self.pool.exact or (self.is_clean and (searched or self._composed(singles))):
             return
@@ -79,11 +87,6 @@ class Screen(PartedTarget):
             return
         if not self.is_clean and self._followed(each for whole in larger for each in self._joined(whole)):
             return
-        for other in (problem, *transformed(problem, LOGARITHM)):
-            if self._exchange(other):
-                return
-        if not self.is_clean:
-            self._composed(singles)
 
     def _look_past_kinks(self) -> None:
         """Notices that rows of one column have no noise where smooth functions cannot tell, as the target has kinks or jumps."""
@@ -113,18 +116,6 @@ class Screen(PartedTarget):
             if self._is_rough:
                 self._compose(problem)
             if self.settled or self._late():
-                return True
-        return False
-
-    def _exchange(self, problem: ScreeningProblem) -> bool:
-        """Goes on in coordinates in which the target is a sum, where there are such; True where that settles it or time is up."""
-        if not 2 <= problem.size <= MAX_EXCHANGED_COLUMNS or not self._is_rough or self._late():
-            return self.settled or self._late()
-        limit = self._most_error(problem.spread)
-        for each in additive_coordinates(problem, deadline=self.deadline)[:N_COORDINATES]:
-            if each.error > limit:
-                break
-            if self._followed(self._separated(each.problem)):
                 return True
         return False
 

@@ -107,12 +107,6 @@ def coefficients_beside(problem: ScreeningProblem, known: Array) -> tuple[float,
     return math.sqrt(best[0]), best[1]
 
 
-def sum_error(problem: ScreeningProblem, i: int, degree: int) -> float:
-    """The error of a sum of a function of column i and one of the others, by polynomials of the columns themselves."""
-    found = _separation(problem, i, degree, np.zeros(problem.size, bool), SUM, math.inf)
-    return math.inf if found is None else found.error
-
-
 def _best_separation(problem: ScreeningProblem, i: int, kind: str, deadline: float) -> Separation | None:
     """The separation by the degree and the scale of the columns, linear or logarithmic, that the judging rows prefer."""
     trials = {tuple(logs): _separation(problem, i, DEGREES[0], logs, kind, deadline) for logs in _scales(problem)}
