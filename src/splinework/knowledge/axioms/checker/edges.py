@@ -52,6 +52,7 @@ class Edges:
             near = np.diff(self.ends)[:, :, None] < _FAR
             if not smooth or ((self.off[0] <= limit) | ~near).all():
                 break
+        self._cut()
         self.table = cache(self._table)
 
     def _divide(self, finer: int) -> None:
@@ -164,6 +165,37 @@ class Edges:
                 self.taylor.append(np.stack(means, 2))
                 self.off.append(np.where(np.isnan(off), np.inf, off))
 
+    def _cut(self) -> None:
+        """Divides parts where an edge or its slope turns: an extremum inside a part would be known up to curvature only."""
+        index = np.broadcast_to(np.arange(self.ends.shape[1] - 1), (len(self.rows), self.ends.shape[1] - 1)).T
+        turns, inputs = [np.empty(0)], [np.empty(0, dtype=np.intp)]
+        for order in (1, 2):
+            first, last = (self._at(end.T, index, order) for end in (self.ends[:, :-1], self.ends[:, 1:]))
+            rises = (first.hi < 0) & (last.lo > 0)
+            p, i, j = np.nonzero(rises | ((first.lo > 0) & (last.hi < 0)))
+            lo, hi, c = self.ends[i, p], self.ends[i, p + 1], self.taylor[order][i, p, :, j]
+            for _ in range(56):
+                middle, value = lo / 2 + hi / 2, np.zeros(len(p))
+                for k in range(c.shape[1] - 1, -1, -1):
+                    value = value * (middle - self.centre[i, p]) + c[:, k]
+                before = (value < 0) == rises[p, i, j]
+                lo, hi = np.where(before, middle, lo), np.where(before, hi, middle)
+            turns.append(hi)
+            inputs.append(i)
+        found, owner = np.concatenate(turns), np.concatenate(inputs)
+        each = [np.sort(found[owner == i]) for i in self.rows]
+        most = max(map(len, each))
+        rest = [
+            np.concatenate([own, np.full(most - len(own), ends[-1])]) for own, ends in zip(each, self.ends, strict=True)
+        ]
+        ends = np.concatenate([self.ends, np.array(rest)], 1)
+        order_of = np.argsort(ends, axis=1, kind="stable")
+        part = np.minimum(np.cumsum(order_of < self.ends.shape[1], 1) - 1, self.ends.shape[1] - 2)[:, :-1]
+        rows = self.rows[:, None]
+        self.ends, self.centre = ends[rows, order_of], self.centre[rows, part]
+        self.taylor, self.off = ([held[rows, part] for held in several] for several in (self.taylor, self.off))
+        self.full = [Range(r.lo[rows, part], r.hi[rows, part]) for r in self.full]
+
     def _at(self, x: Floats, part: Any, order: int) -> Range:
         """A derivative at points `(B, I)` of given parts, `(B, I, J)`."""
         c, off, full = self.taylor[order][self.rows, part], self.off[order][self.rows, part], self.full[order]
@@ -181,19 +213,21 @@ class Edges:
         index = np.broadcast_to(np.arange(self.ends.shape[1] - 1), (len(self.rows), self.ends.shape[1] - 1)).T
         left, right = (self._at(end.T, index, order) for end in (self.ends[:, :-1], self.ends[:, 1:]))
         left, right = (Range(r.lo.transpose(1, 0, 2), r.hi.transpose(1, 0, 2)) for r in (left, right))
-        slope, bend, own = self.full[order + 1], self.full[order + 2], self.full[order]
-        still = (slope.lo >= 0) | (slope.hi <= 0)
-        below = np.where(still, 0.0, np.maximum(bend.hi, 0.0) * _BOW)
-        above = np.where(still, 0.0, np.maximum(-bend.lo, 0.0) * _BOW)
+        slope = self.full[3] if order == 2 else _own(self.table(order + 1)[0])
+        bend, own = self.full[order + 2], self.full[order]
+        back = np.maximum(np.minimum(-slope.lo, slope.hi), 0.0)
+        below, above = np.maximum(bend.hi, 0.0) * _BOW, np.maximum(-bend.lo, 0.0) * _BOW
         width = (self.ends[:, 1:] - self.ends[:, :-1])[:, :, None]
-        own = _bowed(left.hull(right), below, above, width, own)
+        packed = np.stack([own.lo, own.hi, left.lo, left.hi, right.lo, right.hi, below, above, back], 2)
+        own = _beyond(left.hull(right), packed, width)
+        packed[:, :, 0], packed[:, :, 1] = own.lo, own.hi
         empty = (width <= 0) & np.ones(own.lo.shape, dtype=bool)
         lows, highs = [np.where(empty, np.inf, own.lo)], [np.where(empty, -np.inf, own.hi)]
         while 2 ** len(lows) <= lows[0].shape[1]:
             half = 2 ** (len(lows) - 1)
             lows.append(np.minimum(lows[-1][:, :-half], lows[-1][:, half:]))
             highs.append(np.maximum(highs[-1][:, :-half], highs[-1][:, half:]))
-        return np.stack([left.lo, left.hi, right.lo, right.hi, below, above, own.lo, own.hi], 2), lows, highs
+        return packed, lows, highs
 
     @cached_property
     def breaks(self) -> list[tuple[int, float, int, Range]]:
@@ -207,10 +241,8 @@ class Edges:
                 inside = self.reach.lo[i] < place < self.reach.hi[i] and self.ends[i, p + 1] > place
                 if inside and smooth < 1 and len(before):
                     depth = max(smooth, -1) + 1
-                    table = self.table(depth)[0]
-                    jump = Range(table[i, p, 0], table[i, p, 1]) - Range(
-                        table[i, before[-1], 2], table[i, before[-1], 3]
-                    )
+                    after, until = self.table(depth)[0][i, p], self.table(depth)[0][i, before[-1]]
+                    jump = Range(after[2], after[3]) - Range(until[4], until[5])
                     found.append((i, place, depth, jump))
         return found
 
@@ -280,15 +312,13 @@ class Edges:
         packed, lows, highs = self.table(order)
         a, other = packed[self.rows, one], apart[:, :, None]
         rim = np.minimum(self.ends[self.rows, one + 1], x.hi)
-        end = Range(np.where(other, a[:, :, 2], stop.lo), np.where(other, a[:, :, 3], stop.hi))
-        found = _bowed(
-            start.hull(end), a[:, :, 4], a[:, :, 5], (np.where(apart, rim, x.hi) - x.lo)[:, :, None], _own(a)
-        )
+        end = Range(np.where(other, a[:, :, 4], stop.lo), np.where(other, a[:, :, 5], stop.hi))
+        found = _beyond(start.hull(end), a, (np.where(apart, rim, x.hi) - x.lo)[:, :, None])
         lo, hi = found.lo, found.hi
         if apart.any():
             b = packed[self.rows, two]
             width = (x.hi - np.maximum(self.ends[self.rows, two], x.lo))[:, :, None]
-            last = _bowed(Range(b[:, :, 0], b[:, :, 1]).hull(stop), b[:, :, 4], b[:, :, 5], width, _own(b))
+            last = _beyond(Range(b[:, :, 2], b[:, :, 3]).hull(stop), b, width)
             lo, hi = np.where(other, np.minimum(lo, last.lo), lo), np.where(other, np.maximum(hi, last.hi), hi)
             level = np.log2(np.maximum(two - one - 1, 1)).astype(np.intp)
             for number in range(int(level.max()) + 1):
@@ -306,15 +336,21 @@ class Edges:
 
 
 def _own(row: Floats) -> Range:
-    return Range(row[:, :, 6], row[:, :, 7])
+    return Range(row[:, :, 0], row[:, :, 1])
 
 
-def _bowed(ends: Range, below: Floats, above: Floats, width: Floats, own: Range) -> Range:
-    """The range between the ends of a piece, widened by how far the function leaves its chord, within that of its part."""
+def _beyond(ends: Range, row: Floats, width: Floats) -> Range:
+    """The range between the ends of a piece, widened by how far the function leaves it, within that of its part.
+
+    It leaves its chord by curvature times the squared width at most, and its values at the ends by the slope that is against
+    the others: nowhere if it has one sign.
+    """
+    own, (below, above, back) = _own(row), (row[:, :, k] for k in (6, 7, 8))
+    width = np.where(width > 0, width, 0.0) * (1 + 4e-14)
     with np.errstate(invalid="ignore", over="ignore"):
-        square = np.where(width > 0, width * width, 0.0) * (1 + 4e-14)
-        lo = ends.lo - np.where(below == 0, 0.0, below * square)
-        hi = ends.hi + np.where(above == 0, 0.0, above * square)
+        turned = np.where(back == 0, 0.0, back * width)
+        lo = ends.lo - np.where(below == 0, 0.0, np.fmin(below * width * width, turned))
+        hi = ends.hi + np.where(above == 0, 0.0, np.fmin(above * width * width, turned))
     lo, hi = (np.where(np.isnan(end), side, end) for end, side in ((down(lo), -np.inf), (up(hi), np.inf)))
     return Range(np.maximum(lo, own.lo), np.minimum(hi, own.hi))
 
