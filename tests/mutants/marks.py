@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import gc
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 
@@ -58,19 +58,16 @@ class Marked:
         """Numbers of the spans of the same outermost function."""
         return {n for n, span in enumerate(self.spans) if span.outer == self.spans[number].outer}
 
-    def replace(self, source: str) -> None:
-        """Gives functions that are loaded the code of another text.
+    def replace(self, source: str, loaded: Iterable[FunctionType]) -> None:
+        """Gives those of some functions that are of this program the code of another text.
 
         Raises:
             ValueError: The functions of the other text cannot be told apart by their order, or have other outer variables.
         """
         mutant = compile(source, self.path, "exec", dont_inherit=True)
         fresh = {id(old): new for old, new in _pairs(self.code, mutant)}
-        gc.unfreeze()
-        for function in [each for each in gc.get_objects() if isinstance(each, FunctionType)]:
-            new = fresh.get(id(function.__code__))
-            if new is not None:
-                function.__code__ = new
+        for function in loaded:
+            function.__code__ = fresh.get(id(function.__code__), function.__code__)
 
     def _mark(self, node: ast.AST, outer: int | None) -> None:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
@@ -107,6 +104,14 @@ class Marked:
     def _place(self, node: ast.stmt | ast.expr) -> tuple[int, int]:
         end = (node.end_lineno or 1) - 1, node.end_col_offset or 0
         return self._lines[node.lineno - 1] + node.col_offset, self._lines[end[0]] + end[1]
+
+
+def functions() -> list[FunctionType]:
+    """All functions that there are."""
+    gc.unfreeze()
+    found = [each for each in gc.get_objects() if type(each) is FunctionType]
+    gc.freeze()
+    return found
 
 
 def _pairs(old: CodeType, new: CodeType) -> Iterator[tuple[CodeType, CodeType]]:

@@ -28,7 +28,7 @@ from typing import Any, Literal
 import pytest
 
 from tests.loop.imports import module_of
-from tests.mutants.marks import Marked
+from tests.mutants.marks import Marked, functions
 from tests.mutants.operators import Mutant
 
 LOADED = (
@@ -143,7 +143,8 @@ class _Turn:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        items = {item.nodeid: item for item in session.items}
+        items, paths = {item.nodeid: item for item in session.items}, {each.path for each in self.marked.values()}
+        self.loaded = [each for each in functions() if each.__code__.co_filename in paths]
         early = {file: sorted(each.reached) for file, each in self.marked.items()}
         self.known = {name: self.known.get(name) or self._measured(item) for name, item in items.items()}
         self._say(self.known)
@@ -173,7 +174,7 @@ class _Turn:
     def _run(self, items: Mapping[str, pytest.Item], told: Any, file: str = "", source: str = "") -> int:
         if file:
             try:
-                self.marked[file].replace(source)
+                self.marked[file].replace(source, self.loaded)
             except ValueError:
                 return UNLIKE
         first = next(iter(items.values()))

@@ -53,7 +53,7 @@ class Edges:
             if not smooth or ((self.off[0] <= limit) | ~near).all():
                 break
         self._cut()
-        self.table = cache(self._table)
+        self.table, self.places = cache(self._table), cache(self._places)
 
     def _divide(self, finer: int) -> None:
         """The ends of parts `(I, P + 1)`, the knot interval of each, and which parts lie outside the body."""
@@ -221,13 +221,18 @@ class Edges:
         packed = np.stack([own.lo, own.hi, left.lo, left.hi, right.lo, right.hi, below, above, back], 2)
         own = _beyond(left.hull(right), packed, width)
         packed[:, :, 0], packed[:, :, 1] = own.lo, own.hi
-        empty = (width <= 0) & np.ones(own.lo.shape, dtype=bool)
+        lows, highs = self._levels(own)
+        return packed, lows, highs
+
+    def _levels(self, own: Range) -> tuple[list[Floats], list[Floats]]:
+        """Ranges over 1, 2, 4, … adjacent parts, given those of parts `(I, P, J)`."""
+        empty = (np.diff(self.ends)[:, :, None] <= 0) & np.ones(own.lo.shape, dtype=bool)
         lows, highs = [np.where(empty, np.inf, own.lo)], [np.where(empty, -np.inf, own.hi)]
         while 2 ** len(lows) <= lows[0].shape[1]:
             half = 2 ** (len(lows) - 1)
             lows.append(np.minimum(lows[-1][:, :-half], lows[-1][:, half:]))
             highs.append(np.maximum(highs[-1][:, :-half], highs[-1][:, half:]))
-        return packed, lows, highs
+        return lows, highs
 
     @cached_property
     def breaks(self) -> list[tuple[int, float, int, Range]]:
@@ -256,34 +261,33 @@ class Edges:
         repeated = int((self.knots[i] == place).sum()) if self.n.degree >= 0 else 0
         return self.degree - repeated if repeated else 99
 
-    @cached_property
-    def corners(self) -> Floats:
-        """Places at which slopes of edges may have a kink, `(K, I)`, filled up with ends of the reach."""
+    def _places(self, below: int) -> Floats:
+        """Places with fewer continuous derivatives, `(K, I)`, filled up with ends of the reach."""
         inner = (
-            sorted({float(x) for x in ends[1:-1] if self._smoothness(i, float(x)) < 2})
+            sorted({float(x) for x in ends[1:-1] if self._smoothness(i, float(x)) < below})
             for i, ends in enumerate(self.ends)
         )
         found = [[float(ends[0]), *places] for ends, places in zip(self.ends, inner, strict=True)]
         most = max(map(len, found))
-        return np.array([places + [places[0]] * (most - len(places)) for places in found]).T
+        return np.array([places + [places[0]] * (most - len(places)) for places in found]).T[most == 1 :]
 
-    def third(self, x: Range) -> Range:
-        """Third derivatives over boxes `(B, I)`, apart from kinks of slopes."""
+    def bends(self, x: Range, order: int) -> Range:
+        """Second or third derivatives over boxes `(B, I)`, apart from the places where lower ones jump."""
         x, one, two = self._parts(x)
-        full = self.full[3]
-        lo, hi = full.lo[self.rows, one], full.hi[self.rows, one]
-        for step in range(1, int((two - one).max(initial=0)) + 1):
-            part = np.minimum(one + step, two)
-            lo, hi = np.minimum(lo, full.lo[self.rows, part]), np.maximum(hi, full.hi[self.rows, part])
-        for row, place, _, _ in self.breaks:
-            met = ((x.lo[:, row] <= place) & (x.hi[:, row] >= place))[:, None]
-            lo[:, row], hi[:, row] = np.where(met, -np.inf, lo[:, row]), np.where(met, np.inf, hi[:, row])
+        levels = self.table(2)[1:] if order == 2 else self._thirds
+        lo = np.full((*one.shape, levels[0][0].shape[2]), np.inf)
+        hi = -lo
+        _hull(lo, hi, levels, one, two)
         return Range(lo, hi)
 
-    def points(self, x: Floats) -> list[Range]:
-        """Values and slopes at points `(B, I)`; at a jump, those of one side."""
-        held, part, _ = self._parts(exact(x))
-        return [self._at(held.lo, part, order) for order in (0, 1)]
+    @cached_property
+    def _thirds(self) -> tuple[list[Floats], list[Floats]]:
+        return self._levels(self.full[3])
+
+    def points(self, x: Floats, right: np.ndarray) -> list[Range]:
+        """Values and slopes at points `(B, I)`; where they jump, those on the right where a mask says so, else on the left."""
+        held, before, after = self._parts(exact(x))
+        return [self._at(held.lo, np.where(right, after, before), order) for order in (0, 1)]
 
     def ranges(self, x: Range, orders: int) -> list[Range]:
         """The derivatives 0 … orders of every edge over boxes `(B, I)`: ranges `(B, I, J)`."""
@@ -320,12 +324,7 @@ class Edges:
             width = (x.hi - np.maximum(self.ends[self.rows, two], x.lo))[:, :, None]
             last = _beyond(Range(b[:, :, 2], b[:, :, 3]).hull(stop), b, width)
             lo, hi = np.where(other, np.minimum(lo, last.lo), lo), np.where(other, np.maximum(hi, last.hi), hi)
-            level = np.log2(np.maximum(two - one - 1, 1)).astype(np.intp)
-            for number in range(int(level.max()) + 1):
-                at, i = np.nonzero((level == number) & (two - one > 1))
-                for first in (one[at, i] + 1, two[at, i] - 2**number):
-                    lo[at, i] = np.minimum(lo[at, i], lows[number][i, first])
-                    hi[at, i] = np.maximum(hi[at, i], highs[number][i, first])
+            _hull(lo, hi, (lows, highs), one + 1, two - 1)
         for row, place, depth, jump in self.breaks if order else ():
             if order > depth:
                 met = ((x.lo[:, row] <= place) & (x.hi[:, row] >= place))[:, None]
@@ -333,6 +332,17 @@ class Edges:
                 lo[:, row] = np.where(met & (either | (jump.lo < 0)), -np.inf, lo[:, row])
                 hi[:, row] = np.where(met & (either | (jump.hi > 0)), np.inf, hi[:, row])
         return Range(lo, hi)
+
+
+def _hull(lo: Floats, hi: Floats, levels: tuple[list[Floats], list[Floats]], first: Any, last: Any) -> None:
+    """Widens ranges by those of the parts from a first to a last one, if there are any."""
+    count = last - first + 1
+    level = np.log2(np.maximum(count, 1)).astype(np.intp)
+    for number, (low, high) in enumerate(zip(*levels, strict=True)):
+        at, i = np.nonzero((level == number) & (count > 0))
+        for part in (first[at, i], last[at, i] + 1 - 2**number):
+            lo[at, i] = np.minimum(lo[at, i], low[i, part])
+            hi[at, i] = np.maximum(hi[at, i], high[i, part])
 
 
 def _own(row: Floats) -> Range:
