@@ -111,6 +111,8 @@ class Server:
             program = compile(text, marked.path, "exec", dont_inherit=True)
             seconds = {name: self.measured[name]["seconds"] for name in names}
             code, name = _forked(lambda told: self._pytest({file: (program, set())}, names, _Watch(seconds, told)))
+        if code == BROKEN:
+            sys.exit(f"The tests could not be run on a mutant of {file}.\n{name}")
         self.found[file, name] += 1
         return "survived" if code == 0 else "found" if code > 0 else "timeout"
 
@@ -250,6 +252,4 @@ def _forked(run: Callable[[Any], int]) -> tuple[int, str]:
             os.waitpid(child, 0)
         told.seek(0)
         code, text = os.waitstatus_to_exitcode(status) if done else -1, told.read()
-    if code == BROKEN:
-        raise RuntimeError(text)
     return code, text

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 import splinework as sw
-from splinework.knowledge.axioms.checker.claims import RegionText, region_formula
+from splinework.knowledge.axioms.checker.claims import RegionText, Scene, region_formula
+from splinework.knowledge.axioms.checker.formulas import Unreadable
 from splinework.knowledge.axioms.checker.models import ModelRanges, Reading, spread_of
 from splinework.knowledge.axioms.checker.ranges import Range
 from splinework.nn.frame import Frame, FramedKAN
@@ -59,3 +60,11 @@ def test_the_range_of_an_output_is_that_on_256_points_of_roberts(inputs):
     found = spread_of(ModelRanges(Reading(model), Range(lo, hi)))
     values = model(torch.from_numpy(points)).detach().numpy()
     np.testing.assert_allclose(found, np.ptp(values, axis=0), rtol=1e-10)
+
+
+@pytest.mark.parametrize("value", ["F[0]", "D[0, 1]", "X[0]", "1) + (F[0]", "b"])
+def test_a_formula_in_an_axiom_has_nothing_but_inputs(value):
+    scene = Scene(("a",), ("y",), np.zeros(1), np.ones(1), np.ones(1), np.full(1, -np.inf))
+    assert scene.formula("a + 1") == "(a + 1)"
+    with pytest.raises(Unreadable):
+        scene.formula(value)
