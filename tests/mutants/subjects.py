@@ -73,6 +73,11 @@ TESTS: dict[str, tuple[str, ...]] = {
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
         f"{_CHECKED}/boxes.py",
+        "_WORTHWHILE, _PATIENCE = 1 / 16, 8",
+        "_WORTHWHILE, _PATIENCE = 1 / 17, 8",
+    ): "when multipliers are worth their time is a choice",
+    (
+        f"{_CHECKED}/boxes.py",
         "if len(rows) and len(slopes_of) < 2 and (self.gain >= _WORTHWHILE or self.asked % _PATIENCE == 0):",
         "if len(rows) and len(slopes_of) <= 2 and (self.gain >= _WORTHWHILE or self.asked % _PATIENCE == 0):",
     ): "a claim of two slopes is bounded better by multipliers for one of them, which takes time",
