@@ -72,6 +72,11 @@ TESTS: dict[str, tuple[str, ...]] = {
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
+        f"{_CHECKED}/duals.py",
+        "return total, [*moves, (np.zeros_like(prices[-1][0]), np.zeros_like(prices[-1][1]))]",
+        "return total, [*moves, (np.zeros_like(prices[-1][0]), np.zeros_like(prices[-1][(0)]))]",
+    ): "prices of values and slopes are as many",
+    (
         f"{_CHECKED}/boxes.py",
         "_WORTHWHILE, _PATIENCE = 1 / 16, 8",
         "_WORTHWHILE, _PATIENCE = 1 / 17, 8",

@@ -125,6 +125,37 @@ def test_on_gentle_networks_little_is_left_of_what_plain_bounds_give_away(bounds
 
 
 @pytest.mark.parametrize("bounds", [proved, checked])
+@pytest.mark.parametrize("along", [-1, 0])
+@pytest.mark.parametrize("scale", [2.0**-10, 2.0**10])
+def test_bounds_do_not_depend_on_the_units_of_hidden_sums(bounds, along, scale):
+    model, other = gentle([3, 3, 1], 1), gentle([3, 3, 1], 1)
+    first, second = other.kan_layers
+    with torch.no_grad():
+        first.coefficients.mul_(scale)
+        first.bias.mul_(scale)
+        second.grid.mul_(scale)
+    second.refresh()
+    lo = np.random.default_rng(2).uniform(-1, 0.4, (4, 3))
+    one, two = (bounds(each, lo, lo + 0.5, along, (1, -1)) for each in (model, other))
+    np.testing.assert_allclose(two.lo, one.lo, rtol=1e-9)
+    np.testing.assert_allclose(two.hi, one.hi, rtol=1e-9)
+
+
+def test_the_sum_of_priced_ranges_holds_whatever_is_in_them():
+    draw = np.random.default_rng(0)
+    low = draw.normal(size=(2, 5, 3, 4))
+    r, price = Range(low, low + draw.choice([0, 1e-13, 0.5], low.shape)), draw.normal(size=(2, 4))
+    found = checker_duals._priced_points(r, price)
+    chosen = np.where(price[:, None, None] > 0, r.lo, r.hi), np.where(price[:, None, None] > 0, r.hi, r.lo)
+    least, most = (
+        np.einsum("bmij,bj->bmi", each.astype(np.longdouble), price.astype(np.longdouble)) for each in chosen
+    )
+    assert (found.lo <= least).all()
+    assert (found.hi >= most).all()
+    assert (found.hi - found.lo <= 2 * (most - least) + 1e-12).all()
+
+
+@pytest.mark.parametrize("bounds", [proved, checked])
 def test_one_side_leaves_the_other_as_it_was(bounds):
     model = network([2, 3, 1], 0)
     lo, hi = np.full((3, 2), -0.5), np.full((3, 2), 0.5)

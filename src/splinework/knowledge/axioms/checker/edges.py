@@ -271,14 +271,16 @@ class Edges:
         most = max(map(len, found))
         return np.array([places + [places[0]] * (most - len(places)) for places in found]).T[most == 1 :]
 
-    def bends(self, x: Range, order: int) -> Range:
-        """Second or third derivatives over boxes `(B, I)`, apart from the places where lower ones jump."""
+    def bends(self, x: Range) -> list[Range]:
+        """Second and third derivatives over boxes `(B, I)`, apart from the places where lower ones jump."""
         x, one, two = self._parts(x)
-        levels = self.table(2)[1:] if order == 2 else self._thirds
-        lo = np.full((*one.shape, levels[0][0].shape[2]), np.inf)
-        hi = -lo
-        _hull(lo, hi, levels, one, two)
-        return Range(lo, hi)
+        found = []
+        for levels in (self.table(2)[1:], self._thirds):
+            lo = np.full((*one.shape, levels[0][0].shape[2]), np.inf)
+            hi = -lo
+            _hull(lo, hi, levels, one, two)
+            found.append(Range(lo, hi))
+        return found
 
     @cached_property
     def _thirds(self) -> tuple[list[Floats], list[Floats]]:
