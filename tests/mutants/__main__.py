@@ -127,9 +127,9 @@ def _options() -> argparse.Namespace:
 def _server(tests: dict[str, tuple[str, ...]], files: set[str]) -> Server:
     """Loads the tests of some files, and measures those that are not known."""
     needed = list(dict.fromkeys(test for file in tests if file in files for test in tests[file]))
-    sources = {file: (ROOT / file).read_text(encoding="utf-8") for file in tests}
+    sources = {file: (ROOT / file).read_text(encoding="utf-8") for file in subjects.TESTS}
     library = _digest(*(path.read_text(encoding="utf-8") for path in sorted((ROOT / "src").rglob("*.py"))))
-    state = {test: _digest(library, *_texts(test), *tests) for test in needed}
+    state = {test: _digest(library, *_texts(test), *sources) for test in needed}
     known = {
         each["test"]: each for each in _entries(MEASURED) if each["state"] == state.get(each["test"].partition("::")[0])
     }

@@ -72,6 +72,11 @@ TESTS: dict[str, tuple[str, ...]] = {
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
+        f"{_CHECKED}/edges.py",
+        "share = np.arange(count + 1) / count",
+        "share = np.arange((count)) / count",
+    ): "how many parts there are outside of the body is a choice",
+    (
         f"{_CHECKED}/duals.py",
         "return total, [*moves, (np.zeros_like(prices[-1][0]), np.zeros_like(prices[-1][1]))]",
         "return total, [*moves, (np.zeros_like(prices[-1][0]), np.zeros_like(prices[-1][(0)]))]",
