@@ -4,8 +4,8 @@ from pathlib import Path
 
 from tests.mutants import subjects
 from tests.mutants.__main__ import sample
-from tests.mutants.marks import Marked, functions
 from tests.mutants.operators import differs, mutants
+from tests.mutants.tracing import Traced, functions
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = '''
@@ -80,7 +80,7 @@ def test_each_equivalent_mutant_is_one_of_its_file_with_a_reason():
         assert len(reason) > 20
 
 
-MARKED = '''
+PROGRAM = '''
 def outer(x):
     """Says."""
     def inner(y):
@@ -104,20 +104,20 @@ class Thing:
 '''
 
 
-def test_marks_say_which_statements_are_run_and_change_nothing_else():
-    marked, names = Marked(MARKED, "marked.py"), {}
-    exec(marked.code, names | {"__reached__": marked.reached.add}, names)
-    assert marked.reached == set()
+def test_tracing_says_which_statements_are_run_and_change_nothing_else():
+    traced, names = Traced(PROGRAM, "traced.py"), {}
+    exec(traced.code, names | {"__reached__": traced.reached.add}, names)
+    assert traced.reached == set()
     plain = {}
-    exec(MARKED, plain)
-    lines = MARKED.encode()
+    exec(PROGRAM, plain)
+    lines = PROGRAM.encode()
 
     def reached(*steps):
-        marked.reached.clear()
-        names["__reached__"] = marked.reached.add
+        traced.reached.clear()
+        names["__reached__"] = traced.reached.add
         for step in steps:
             assert step(names) == step(plain)
-        return {lines[marked.spans[n].start : marked.spans[n].end].split(b"\n")[0].decode() for n in marked.reached}
+        return {lines[traced.spans[n].start : traced.spans[n].end].split(b"\n")[0].decode() for n in traced.reached}
 
     assert names["outer"].__doc__ == "Says."
     body = {"def inner(y):", "if x > 3:", "for k in range(x):", "return [each * 2 for each in (x,)]"}
@@ -130,15 +130,15 @@ def test_marks_say_which_statements_are_run_and_change_nothing_else():
 
 
 def test_a_mutant_takes_the_place_of_functions_that_are_loaded():
-    for mutant in mutants(MARKED):
-        marked, names = Marked(MARKED, "marked.py"), {"__reached__": lambda number: None}
-        exec(marked.code, names)
+    for mutant in mutants(PROGRAM):
+        traced, names = Traced(PROGRAM, "traced.py"), {"__reached__": lambda number: None}
+        exec(traced.code, names)
         expected = {}
-        exec(mutant.apply(MARKED), expected)
+        exec(mutant.apply(PROGRAM), expected)
         thing = names["Thing"]
-        if marked.innermost(mutant) is None:
+        if traced.innermost(mutant) is None:
             continue  # read when the module is loaded
-        marked.replace(mutant.apply(MARKED), [names["outer"], *thing.table.values(), thing.area])
+        traced.replace(mutant.apply(PROGRAM), [names["outer"], *thing.table.values(), thing.area])
         for value in (0, 2, 5):
             assert _outcome(names["outer"], value) == _outcome(expected["outer"], value), mutant
             assert _outcome(thing.table["b"], value) == _outcome(expected["Thing"].table["b"], value), mutant

@@ -28,8 +28,8 @@ from typing import Any, Literal
 import pytest
 
 from tests.loop.imports import module_of
-from tests.mutants.marks import Marked, functions
 from tests.mutants.operators import Mutant
+from tests.mutants.tracing import Traced, functions
 
 LOADED = (
     "torch",
@@ -80,13 +80,13 @@ class Server:
         if any(name.partition(".")[0] == "splinework" for name in sys.modules):
             raise RuntimeError("splinework is loaded already, so a mutant would not be")
         self.root, self.found = root, Counter[tuple[str, str]]()
-        self.marked = {file: Marked(source, str(root / file)) for file, source in sources.items()}
+        self.traced = {file: Traced(source, str(root / file)) for file, source in sources.items()}
         pipes = [os.pipe(), os.pipe()]
         sys.stdout.flush()
         if not os.fork():
             os.close(pipes[0][1])  # so that the end of this process is the end of that one
-            plugin = _Turn(self.marked, known, os.fdopen(pipes[0][0]), os.fdopen(pipes[1][1], "w", 1))
-            self._pytest({file: (each.code, each.reached) for file, each in self.marked.items()}, tests, plugin)
+            plugin = _Turn(self.traced, known, os.fdopen(pipes[0][0]), os.fdopen(pipes[1][1], "w", 1))
+            self._pytest({file: (each.code, each.reached) for file, each in self.traced.items()}, tests, plugin)
             os._exit(0)
         os.close(pipes[1][1])
         self._asked, self._answers = os.fdopen(pipes[0][1], "w", 1), os.fdopen(pipes[1][0])
@@ -95,8 +95,8 @@ class Server:
 
     def outcome(self, file: str, mutant: Mutant, source: str, tests: Sequence[str]) -> Outcome:
         """Whether some test of these files fails with a mutant of a file; no answer in time counts as found, too."""
-        marked, text = self.marked[file], mutant.apply(source)
-        number = marked.innermost(mutant)
+        traced, text = self.traced[file], mutant.apply(source)
+        number = traced.innermost(mutant)
         names = [
             name
             for name, each in self.measured.items()
@@ -104,11 +104,11 @@ class Server:
         ]
         names.sort(key=lambda name: self.measured[name]["seconds"] / (1 + 4 * self.found[file, name]))
         code, name = (UNLIKE if names else 0), ""
-        if names and number is not None and not marked.together(number) & {*self._early.get(file, ())}:
+        if names and number is not None and not traced.together(number) & {*self._early.get(file, ())}:
             self._asked.write(json.dumps([file, text, names]) + "\n")
             code, name = self._answer()
         if code == UNLIKE:
-            program = compile(text, marked.path, "exec", dont_inherit=True)
+            program = compile(text, traced.path, "exec", dont_inherit=True)
             seconds = {name: self.measured[name]["seconds"] for name in names}
             code, name = _forked(lambda told: self._pytest({file: (program, set())}, names, _Watch(seconds, told)))
         if code == BROKEN:
@@ -140,14 +140,14 @@ class Server:
 class _Turn:
     """In pytest: instead of running the tests, measures those that are not known, and answers what is asked about mutants."""
 
-    def __init__(self, marked: Mapping[str, Marked], known: Mapping[str, Any], asked: Any, answers: Any) -> None:
-        self.marked, self.known, self.asked, self.answers = marked, known, asked, answers
+    def __init__(self, traced: Mapping[str, Traced], known: Mapping[str, Any], asked: Any, answers: Any) -> None:
+        self.traced, self.known, self.asked, self.answers = traced, known, asked, answers
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        items, paths = {item.nodeid: item for item in session.items}, {each.path for each in self.marked.values()}
+        items, paths = {item.nodeid: item for item in session.items}, {each.path for each in self.traced.values()}
         self.loaded = [each for each in functions() if each.__code__.co_filename in paths]
-        early = {file: sorted(each.reached) for file, each in self.marked.items()}
+        early = {file: sorted(each.reached) for file, each in self.traced.items()}
         self.known = {name: self.known.get(name) or self._measured(item) for name, item in items.items()}
         self._say(self.known)
         self._say(early)
@@ -162,11 +162,11 @@ class _Turn:
 
     def _measured(self, item: pytest.Item) -> dict[str, Any]:
         def run(told: Any) -> int:
-            for each in self.marked.values():
+            for each in self.traced.values():
                 each.reached.clear()
             started = time.process_time()
             self._run({item.nodeid: item}, told)
-            reached = {file: sorted(each.reached) for file, each in self.marked.items() if each.reached}
+            reached = {file: sorted(each.reached) for file, each in self.traced.items() if each.reached}
             json.dump({"seconds": time.process_time() - started, "reached": reached}, told)
             return 0
 
@@ -176,7 +176,7 @@ class _Turn:
     def _run(self, items: Mapping[str, pytest.Item], told: Any, file: str = "", source: str = "") -> int:
         if file:
             try:
-                self.marked[file].replace(source, self.loaded)
+                self.traced[file].replace(source, self.loaded)
             except ValueError:
                 return UNLIKE
         first = next(iter(items.values()))

@@ -27,7 +27,7 @@ class Span:
     outer: int
 
 
-class Marked:
+class Traced:
     """A source whose functions say which of their statements are run.
 
     Args:
@@ -35,7 +35,7 @@ class Marked:
         path: Its place, for tracebacks.
 
     Attributes:
-        spans: What is marked; outside of functions nothing is.
+        spans: What is traced; outside of functions nothing is.
         code: The program, which calls `__reached__` with the number of a span.
         reached: The numbers that it called so far.
     """
@@ -91,11 +91,11 @@ class Marked:
 
     def _block(self, body: list[ast.stmt], outer: int) -> list[ast.stmt]:
         text = isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
-        marked = body[:text]
+        traced = body[:text]
         for statement in body[text:]:
             self._mark(statement, outer)
-            marked += [ast.copy_location(ast.Expr(self._call(statement, outer)), statement), statement]
-        return marked
+            traced += [ast.copy_location(ast.Expr(self._call(statement, outer)), statement), statement]
+        return traced
 
     def _call(self, node: ast.stmt | ast.expr, outer: int) -> ast.Call:
         self.spans.append(Span(*self._place(node), outer))
