@@ -67,7 +67,8 @@ def _grid(edges: Edges, x: Range, slope: Range | None) -> _Grid:
     flat = edges.points(*(each.reshape(-1, points.shape[2]) for each in (points, right)))
     found = [Range(*(end.reshape(*points.shape, -1) for end in (r.lo, r.hi))) for r in flat]
     ends = [np.zeros_like(x.lo)] if slope is None else [slope.lo, slope.hi]
-    return _Grid(points, found[0], found[1], *edges.bends(x), ends, edges.n.bias)
+    second, third = edges.bends(x)
+    return _Grid(points, found[0], found[1], second, third, ends, edges.n.bias)
 
 
 def lower_bound(
