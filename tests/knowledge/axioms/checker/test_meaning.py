@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import splinework as sw
+from splinework.formula.functions import FUNCTIONS
 from splinework.knowledge.axioms.checker.certificates import ModelChecker
 from splinework.knowledge.axioms.checker.formulas import Unreadable
 from splinework.knowledge.axioms.checker.models import Reading
@@ -12,6 +13,7 @@ from splinework.knowledge.axioms.checker.points import PointView
 from splinework.knowledge.axioms.language import parse_axiom
 from splinework.knowledge.axioms.verify.exact import ExactEnvironment, ExactModel
 from splinework.knowledge.axioms.verify.subject import subject_of
+from splinework.nn.frame import Frame, FramedKAN
 from tests.knowledge.axioms.verify.models import any_model, box_for
 
 AXIOMS = [
@@ -59,6 +61,7 @@ AXIOMS = [
     "invariant('sign', 'x1')",
     "invariant('rotation', (('x1', 'x2', 'x3'),))",
     "additive()",
+    "additive((('x1', 'x3'),))",
     "ordered(outputs=('y2', 'y1'))",
     "sum_to_one(outputs=('y2', 'y1'))",
     "boundary({'x3': (-1, 1)})",
@@ -119,10 +122,29 @@ def test_models_have_the_same_values_in_sixty_digits(seed):
             assert abs(mine - theirs) <= 1e-20 * (1 + abs(theirs))
 
 
+WITHOUT_RULE = {"digamma", "logical_not", *(f"{kind}{order}" for kind in "ijky" for order in (0, 1))}
+"""Functions at points that the checker does not know."""
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name, each in FUNCTIONS.items() if each.arity == 1 and name not in WITHOUT_RULE)
+)
+def test_a_function_has_its_float_values_in_sixty_digits_wherever_it_has_any(name):
+    network = sw.KAN([1, 1], names=["x"], dtype=torch.float64)
+    model = FramedKAN(network, Frame(("x",), answers=(f"{name}(x)+0*z1",)))
+    for x in (-2.5, -1.5, -0.5, 0.25, 0.75, 1.5, 4.0):
+        with torch.no_grad():
+            value = float(model(torch.tensor([[x]], dtype=torch.float64)))
+        for (found,) in (ExactModel(model)([x]), PointView(Reading(model), [x]).f([x])):
+            assert np.isnan(value) or abs(float(found) - value) <= 1e-9 * (1 + abs(value)), x
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "monotone(x9)", "monotone()", "nothing(x1)", "bounded(__import__('os'))", "monotone(x1).text", "law('f(x1) == 0')",
-     "law('g(x1, x2, x3) == 0')", "residual('y1_x1 +')", "law('f[0] == 1')", "boundary({'x1': (0, 1)}, 'open(1)')"],
+     "law('g(x1, x2, x3) == 0')", "residual('y1_x1 +')", "law('f[0] == 1')", "law('f(x1, x2, x3, s) == 0')",
+     "through(((0.0, 0.1, 0.2),), ((5.0, 6.0, 7.0),))", "through(((0.0, 0.1),), ((5.0, 6.0),))",
+     "boundary({'x1': (0, 1)}, 'open(1)')"],
 )  # fmt: skip
 def test_what_cannot_be_read_is_refused(text):
     reading = Reading(model_of(0))
