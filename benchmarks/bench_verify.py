@@ -1,7 +1,8 @@
 """Certificates: how fast bounds and structural proofs are, whether small models are decided, whether any proof is wrong.
 
 Run: python benchmarks/bench_verify.py speed | monotone | near
-     | sound [--points 1000000] | tamper [--count 1000]; near and sound take [--first 0 --last 200], too
+     | sound [--points 1000000] | tamper [--count 1000]; near and sound take [--first 0 --last 200], too,
+and near [--degree 3]
 
 `sound` takes about a second per network with a million points on one core, and can go on anywhere: networks are numbered. Each
 command prints seconds of the process besides those of the clock, since other work on the machine lengthens the latter only.
@@ -33,10 +34,10 @@ CHANGED = (
 BASES = ("none", "silu", "tanh", "sin", "gelu", "identity")
 
 
-def smooth(shape: tuple[int, ...], seed: int) -> sw.KAN:
-    """A network of gentle edges, as fits to smooth functions have: sines of half a period and straight lines, cubic, G = 5."""
+def smooth(shape: tuple[int, ...], seed: int, degree: int = 3) -> sw.KAN:
+    """A network of gentle edges, as fits to smooth functions have: sines of half a period and straight lines, G = 5."""
     generator = torch.Generator().manual_seed(seed)
-    model = sw.KAN(list(shape), base="none", dtype=torch.float64, generator=generator)
+    model = sw.KAN(list(shape), degree=degree, base="none", dtype=torch.float64, generator=generator)
     with torch.no_grad():
         for layer in model.kan_layers:
             x = torch.linspace(-1.6, 1.6, layer.basis.size, dtype=torch.float64)[None, :, None]
@@ -226,12 +227,12 @@ def _near_claim(model: sw.KAN, box: dict[str, tuple[float, float]], number: int)
     return f"bounded({'upper' if kind else 'lower'}={end!r})"
 
 
-def near(first: int, last: int) -> None:
+def near(first: int, last: int, degree: int) -> None:
     """Claims about smooth [8, 6, 1] networks, true and false, within 5 % of the truth: the share unknown at 3 units of work."""
     found: Counter[str] = Counter()
     proofs, checks = [], []
     for number in range(first, last):
-        model = smooth((8, 6, 1), number // 10)
+        model = smooth((8, 6, 1), number // 10, degree)
         box = dict.fromkeys(model.config.input_names, (-1.0, 1.0))
         text = _near_claim(model, box, number)
         certificate, whole, _ = timed(lambda m=model, t=text, b=box: verify(m, t, box=b, effort=3.0), 1)
@@ -322,6 +323,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--last", type=int, default=200)
     parser.add_argument("--points", type=int, default=1_000_000)
+    parser.add_argument("--degree", type=int, default=3)
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.command == "speed":
@@ -329,7 +331,7 @@ def main() -> None:
     elif given.command == "monotone":
         monotone(given.count or 50)
     elif given.command == "near":
-        near(given.first, given.last)
+        near(given.first, given.last, given.degree)
     elif given.command == "sound":
         sound(given.first, given.last, given.points)
     else:

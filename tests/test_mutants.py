@@ -5,6 +5,7 @@ from pathlib import Path
 from tests.mutants import subjects
 from tests.mutants.__main__ import sample
 from tests.mutants.operators import differs, mutants
+from tests.mutants.tracing import Traced, functions
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = '''
@@ -77,3 +78,82 @@ def test_each_equivalent_mutant_is_one_of_its_file_with_a_reason():
         near = [each for each in mutants(source) if start <= each.start < start + 200]
         assert any(new in each.apply(source) for each in near), new
         assert len(reason) > 20
+
+
+PROGRAM = '''
+def outer(x):
+    """Says."""
+    def inner(y):
+        return y + 1
+    if x > 3:
+        x = inner(x)
+    elif x < 0:
+        x = -x
+    for k in range(x):
+        try:
+            continue
+        except ValueError:
+            x = 7
+    return [each * 2 for each in (x,)]
+
+class Thing:
+    size = 4
+    table = {"a": lambda z: z * 2, "b": lambda z: z - 1}
+    def area(self, factor=2):
+        return self.size * factor
+'''
+
+
+def test_tracing_says_which_statements_are_run_and_change_nothing_else():
+    traced, names = Traced(PROGRAM, "traced.py"), {}
+    exec(traced.code, names | {"__reached__": traced.reached.add}, names)
+    assert traced.reached == set()
+    plain = {}
+    exec(PROGRAM, plain)
+    lines = PROGRAM.encode()
+
+    def reached(*steps):
+        traced.reached.clear()
+        names["__reached__"] = traced.reached.add
+        for step in steps:
+            assert step(names) == step(plain)
+        return {lines[traced.spans[n].start : traced.spans[n].end].split(b"\n")[0].decode() for n in traced.reached}
+
+    assert names["outer"].__doc__ == "Says."
+    body = {"def inner(y):", "if x > 3:", "for k in range(x):", "return [each * 2 for each in (x,)]"}
+    loop, other = {"try:", "continue"}, {"elif x < 0:"}
+    assert reached(lambda m: m["outer"](0)) == body | other
+    assert reached(lambda m: m["outer"](5)) == body | loop | {"x = inner(x)", "return y + 1"}
+    assert reached(lambda m: m["outer"](-1)) == body | other | loop | {"x = -x"}
+    assert reached(lambda m: m["Thing"].table["b"](3)) == {"z - 1"}
+    assert reached(lambda m: m["Thing"]().area()) == {"return self.size * factor"}
+
+
+def test_a_mutant_takes_the_place_of_functions_that_are_loaded():
+    for mutant in mutants(PROGRAM):
+        traced, names = Traced(PROGRAM, "traced.py"), {"__reached__": lambda number: None}
+        exec(traced.code, names)
+        expected = {}
+        exec(mutant.apply(PROGRAM), expected)
+        thing = names["Thing"]
+        if traced.innermost(mutant) is None:
+            continue  # read when the module is loaded
+        traced.replace(mutant.apply(PROGRAM), [names["outer"], *thing.table.values(), thing.area])
+        for value in (0, 2, 5):
+            assert _outcome(names["outer"], value) == _outcome(expected["outer"], value), mutant
+            assert _outcome(thing.table["b"], value) == _outcome(expected["Thing"].table["b"], value), mutant
+            assert _outcome(thing().area, value) == _outcome(expected["Thing"]().area, value), mutant
+
+
+def test_functions_that_are_loaded_are_found_wherever_they_are_kept():
+    def here():
+        return 1
+
+    assert here in functions()
+
+
+def _outcome(function, value):
+    try:
+        return function(value)
+    except (ArithmeticError, NameError, TypeError) as error:
+        return type(error)

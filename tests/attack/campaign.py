@@ -84,7 +84,7 @@ def _network(seed: int, draw: np.random.Generator, budget: float, report: Report
         if claim.status == "proved" and trial.worst < -claim.tolerance - trial.rounding:
             report.failures.append(f"{about} is proved, but its function is {trial.worst}")
         if claim.status == "refuted" and "bounded" in trial.text and np.isfinite(trial.worst):
-            value = float(target.values(np.array([[claim.counterexample[name] for name in target.names]]))[0])
+            value = target.value(claim.counterexample)
             end = float(trial.text.partition("=")[2].rstrip(")"))
             off = value - end if "lower" in trial.text else end - value
             stated = float(claim.value)

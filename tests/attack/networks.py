@@ -37,6 +37,15 @@ class Target:
         with torch.no_grad():
             return self.model(torch.from_numpy(x)).double().numpy()[:, 0]
 
+    def value(self, point: dict[str, float]) -> float:
+        """The first output at a point; NaN at a pole of a feature, beyond which a network may go on with finite numbers."""
+        given = {name: np.float64(value) for name, value in point.items()}
+        features = getattr(getattr(self.model, "frame", None), "features", ())
+        with np.errstate(all="ignore"):
+            entering = [eval(text, {"floor": np.floor, "sqrt": np.sqrt, **given}) for text in features]
+        found = self.values(np.array([[point[name] for name in self.names]]))[0]
+        return float(found) if np.isfinite(entering).all() else np.nan
+
     def slopes(self, x: np.ndarray, i: int) -> tuple[np.ndarray, np.ndarray]:
         """Quotients of differences along an input, inside the box, and how much rounding may change them."""
         step = 1e-4 * (self.hi[i] - self.lo[i])

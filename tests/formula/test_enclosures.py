@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from splinework.formula.enclosures import chosen, compared, continuous, enclose
-from splinework.formula.intervals import Interval, intersect, reciprocal
+from splinework.formula.intervals import Interval, intersect, multiply, reciprocal
 
 LOW, HIGH = np.array([0.0, 1.0, 1.0, 2.0, 0.0, 1.0]), np.array([1.0, 1.0, 2.0, 3.0, 3.0, 1.5])
 """Boxes that lie before, at, behind and around the point 1, some of them touching it."""
@@ -106,6 +106,7 @@ def test_a_formula_is_continuous_where_no_part_is_undefined_unbounded_or_jumps(t
         ("where(logical_or(x < -2, x > 3), 1, 0)", 0, 1, (0, 0)),
         ("where(logical_not(x < 2), 1, 0)", 0, 1, (0, 0)),
         ("where(logical_not(x > 2), 1, 0)", 0, 1, (1, 1)),
+        ("(x + 1)**x", 1, 2, (2, 9)),
         ("7", 0, 1, (7, 7)),
     ],
 )
@@ -139,3 +140,20 @@ def test_the_reciprocal_of_an_interval_that_ends_at_a_zero_of_either_sign_is_a_h
 def test_the_intersection_of_intervals_that_touch_is_their_point():
     found = intersect(Interval(*np.array([[0.0], [1.0]])), Interval(*np.array([[1.0], [2.0]])))
     assert (found.lo, found.hi) == (1.0, 1.0)
+
+
+def test_a_formula_without_variables_has_one_range():
+    lower, upper = enclose("2 + 1", {})
+    assert (lower.shape, upper.shape, lower[0], upper[0]) == ((1,), (1,), 3.0, 3.0)
+
+
+ENDS = [(-2.0, -0.1), (-0.1, 0.0), (0.0, 0.0), (0.0, 0.1), (0.1, 2.0), (-0.1, 0.1)]
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-170])
+def test_a_product_has_the_sign_of_its_factors_to_the_last_bit(size):
+    a, b = (size * np.array(each).T for each in zip(*[(one, other) for one in ENDS for other in ENDS], strict=True))
+    found = multiply(Interval(*a), Interval(*b))
+    signs = np.stack([np.sign(x) * np.sign(y) for x in a for y in b])
+    assert ((found.lo >= 0) == (signs >= 0).all(0)).all()
+    assert ((found.hi <= 0) == (signs <= 0).all(0)).all()

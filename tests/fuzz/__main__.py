@@ -21,27 +21,35 @@ def main() -> int:
     parser.add_argument("--target", default=",".join(TARGETS))
     parser.add_argument("--first", type=int, default=0, help="number of the first case of each target")
     parser.add_argument("--most", type=int, default=None, help="number of cases of each target")
-    parser.add_argument("--record", action="store_true", help="write the numbers into benchmarks/results/fuzz.json")
+    parser.add_argument("--record", action="store_true", help="add the numbers to benchmarks/results/fuzz.json")
     given = parser.parse_args()
-    names, failed, rows = given.target.split(","), 0, {}
+    names, failed = given.target.split(","), 0
     for name in names:
         found = run(
             name, TARGETS[name], seed=given.seed, seconds=given.seconds / len(names), first=given.first, most=given.most
         )
         failed += len(found.failures)
-        rows[name] = {"cases": found.cases, "read": found.read, "refused": found.refused, "failed": len(found.failures)}
         print(
             f"{name:12} {found.cases:7} cases: {found.read} read, {found.refused} refused, {len(found.failures)} failed",
             flush=True,
         )
         for failure in found.failures[:20]:
             print(f"  {failure}", flush=True)
-    if given.record:
-        known = json.loads(RECORD.read_text(encoding="utf-8"))["targets"] if RECORD.is_file() else {}
-        targets = {name: rows.get(name, known.get(name)) for name in TARGETS if name in rows or name in known}
-        total = {key: sum(row[key] for row in targets.values()) for key in ("cases", "failed")}
-        RECORD.write_text(json.dumps({"total": total, "targets": targets}, indent=1) + "\n", encoding="utf-8")
+        if given.record:
+            counts = {"cases": found.cases, "read": found.read, "refused": found.refused, "failed": len(found.failures)}
+            recorded(name, given.seed, counts)
     return 1 if failed else 0
+
+
+def recorded(name: str, seed: int, counts: dict[str, int]) -> None:
+    """Adds what a target gave with a seed to the sum of earlier seeds."""
+    known = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {}
+    targets, seeds = known.get("targets", {}), known.get("seeds", [])
+    targets[name] = {key: targets.get(name, {}).get(key, 0) + count for key, count in counts.items()}
+    targets = {each: targets[each] for each in TARGETS if each in targets}
+    total = {key: sum(row[key] for row in targets.values()) for key in ("cases", "failed")}
+    found = {"total": total, "seeds": sorted({*seeds, seed}), "targets": targets}
+    RECORD.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

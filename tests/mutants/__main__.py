@@ -1,9 +1,10 @@
 """Plants faults, runs the tests that belong to each file, and prints the share that they find and the mutants that survive.
 
-Nothing is written into the sources: a forked process, which has torch loaded, gets the mutant instead of the file when it imports
-the module. Results are kept in `build/mutants.jsonl`, and hold as long as the mutant and its tests stay the same, byte by byte.
+Nothing is written into the sources: a forked process, which has the library and the tests loaded, gets the mutant in place of
+functions, and runs the tests that reach it until one fails. Results are kept in `build/mutants.jsonl`, and hold as long as the
+mutant and its tests stay the same, byte by byte.
 
-Run: python -m tests.mutants [--file PATH] [--count 240] [--seed 0] [--survivors]
+Run: python -m tests.mutants [--file PATH …] [--count 240] [--seed 0] [--survivors]
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 from tests.loop.parts import ROOT
 from tests.mutants import subjects
 from tests.mutants.operators import Mutant, differs, mutants
 from tests.mutants.server import Server
 
-RESULTS = ROOT / "build" / "mutants.jsonl"
-MIN_TIMEOUT, TIMEOUT_RATIO = 30.0, 5.0
-"""Seconds that a run of tests may take at least, and how many times longer than the sources as they are."""
+RESULTS, MEASURED = ROOT / "build" / "mutants.jsonl", ROOT / "build" / "mutants-tests.jsonl"
 
 
 @dataclass(frozen=True)
@@ -61,24 +62,21 @@ class Case:
 
 def main() -> int:
     options = _options()
-    files = [options.file] if options.file else list(subjects.TESTS)
-    cases = sample(files, options.count, options.seed)
+    cases = sample(options.file, options.count, options.seed)
+    files = list(dict.fromkeys(case.file for case in cases))
+    tests = {file: tuple(test for test in subjects.TESTS[file] if (ROOT / test).is_file()) for file in files}
     known, outcomes = _known(), {}
-    server = Server(ROOT)
-    for file in files:
-        tests = tuple(test for test in subjects.TESTS[file] if (ROOT / test).is_file())
-        laws = _digest(*tests, *((ROOT / test).read_text(encoding="utf-8") for test in tests))
-        limit = 0.0
-        for case in (case for case in cases if case.file == file):
-            entry = known.get(case.key)
-            if not entry or (entry["laws"] != laws and not (options.survivors and entry["outcome"] != "survived")):
-                limit = limit or _limit(server, file, tests)
-                started = time.monotonic()
-                outcome = server.outcome(file, case.mutant.apply(case.source), tests, limit)
-                entry = {"key": case.key, "laws": laws, "outcome": outcome, "seconds": time.monotonic() - started}
-                _keep(entry)
-                print("." if outcome != "survived" else "S", end="", flush=True)
-            outcomes[case] = entry["outcome"]
+    laws = {file: _digest(*(text for test in tests[file] for text in (test, *_texts(test)))) for file in files}
+    wanted = [case for case in cases if not _holds(known.get(case.key), laws[case.file], options.survivors)]
+    server = _server(tests, {case.file for case in wanted}) if wanted else None
+    for case in cases:
+        if server and case in wanted:
+            started = time.monotonic()
+            outcome = server.outcome(case.file, case.mutant, case.source, tests[case.file])
+            known[case.key] = {"key": case.key, "laws": laws[case.file], "outcome": outcome}
+            _keep(known[case.key] | {"seconds": round(time.monotonic() - started, 2)}, RESULTS)
+            print("." if outcome != "survived" else "S", end="", flush=True)
+        outcomes[case] = known[case.key]["outcome"]
     print()
     return report(outcomes)
 
@@ -112,38 +110,67 @@ def report(outcomes: dict[Case, str]) -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--file", choices=list(subjects.TESTS), metavar="PATH", help="Only this file.")
+    parser.add_argument(
+        "--file",
+        choices=list(subjects.TESTS),
+        default=list(subjects.TESTS),
+        nargs="+",
+        metavar="PATH",
+        help="Only these.",
+    )
     parser.add_argument("--count", type=int, default=240, help="Mutants in all.")
     parser.add_argument("--seed", type=int, default=0, help="Which mutants are drawn.")
     parser.add_argument("--survivors", action="store_true", help="Trust what was found before; run survivors again.")
     return parser.parse_args()
 
 
-def _limit(server: Server, file: str, tests: tuple[str, ...]) -> float:
-    started = time.monotonic()
-    source = (ROOT / file).read_text(encoding="utf-8")
-    if server.outcome(file, source, tests, 1200) != "survived":
-        sys.exit(f"The tests of {file} fail without a fault: {' '.join(tests)}")
-    taken = time.monotonic() - started
-    print(f"\n== {file}: its tests take {taken:.0f} s", flush=True)
-    return max(MIN_TIMEOUT, TIMEOUT_RATIO * taken)
+def _server(tests: dict[str, tuple[str, ...]], files: set[str]) -> Server:
+    """Loads the tests of some files, and measures those that are not known."""
+    needed = list(dict.fromkeys(test for file in tests if file in files for test in tests[file]))
+    sources = {file: (ROOT / file).read_text(encoding="utf-8") for file in subjects.TESTS}
+    library = _digest(*(path.read_text(encoding="utf-8") for path in sorted((ROOT / "src").rglob("*.py"))))
+    state = {test: _digest(library, *_texts(test), *sources) for test in needed}
+    known = {
+        each["test"]: each for each in _entries(MEASURED) if each["state"] == state.get(each["test"].partition("::")[0])
+    }
+    server = Server(ROOT, sources, needed, known)
+    failing = [name for name, measured in server.measured.items() if not measured]
+    if failing:
+        sys.exit("Without a fault these fail: " + " ".join(failing))
+    for name, measured in server.measured.items():
+        if name not in known:
+            _keep({**measured, "test": name, "state": state[name.partition("::")[0]]}, MEASURED)
+    print(
+        f"{len(server.measured)} tests, {sum(each['seconds'] for each in server.measured.values()):.0f} s", flush=True
+    )
+    return server
 
 
-def _entries() -> Iterator[dict[str, str]]:
-    for line in RESULTS.read_text(encoding="utf-8").splitlines() if RESULTS.is_file() else []:
+def _texts(test: str) -> list[str]:
+    """A file of tests, and what its folder shares."""
+    shared = [each for each in sorted((ROOT / test).parent.glob("*.py")) if not each.name.startswith("test_")]
+    return [path.read_text(encoding="utf-8") for path in (ROOT / test, *shared)]
+
+
+def _holds(entry: dict[str, str] | None, laws: str, survivors: bool) -> bool:
+    return entry is not None and (entry["laws"] == laws or (survivors and entry["outcome"] != "survived"))
+
+
+def _entries(path: Path) -> Iterator[dict[str, Any]]:
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
         try:
             yield json.loads(line)
         except json.JSONDecodeError:
             continue  # cut off by a kill
 
 
-def _known() -> dict[str, dict[str, str]]:
-    return {entry["key"]: entry for entry in _entries()}
+def _known() -> dict[str, dict[str, Any]]:
+    return {entry["key"]: entry for entry in _entries(RESULTS)}
 
 
-def _keep(entry: dict[str, object]) -> None:
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a", encoding="utf-8") as file:
+def _keep(entry: dict[str, Any], path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(entry) + "\n")
 
 

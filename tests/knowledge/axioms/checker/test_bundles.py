@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from splinework.knowledge.axioms.checker.formulas import Unreadable, known_function, read
-from splinework.knowledge.axioms.checker.functions import CURVES, Bundles, applied, wave
-from splinework.knowledge.axioms.checker.ranges import Bundle, Range, down, exact, up, variables
+from splinework.knowledge.axioms.checker.functions import BUNDLES, CURVES, Bundles, applied, wave
+from splinework.knowledge.axioms.checker.ranges import Bundle, Range, constant, down, exact, up, variables
 
 NAMES = ("x", "y", "z")
 PAIRS = tuple((a, b) for a in range(3) for b in range(a, 3))
@@ -261,3 +261,33 @@ def test_cuts_hulls_and_sizes_are_those_of_both_ends():
     assert (ends.lo[0], ends.hi[0], (-ends).lo[0], (-ends).hi[0]) == (-np.inf, np.inf, -np.inf, np.inf)
     ends = exact(np.array([-np.inf])) + Range(np.array([0.0]), np.array([np.inf]))
     assert (ends.lo[0], ends.hi[0]) == (-np.inf, np.inf)
+
+
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_a_constant_is_one_function_without_derivatives(order):
+    like = variables(np.zeros((3, 2)), np.ones((3, 2)), order, ((0, 0), (0, 1)) if order == 2 else ())
+    found = constant(like, 2.5)
+    assert found.v.lo.tolist() == found.v.hi.tolist() == [[2.5]] * 3
+    for part, shape in ((found.d, (3, 2, 1)), (found.h, (3, 2, 1))):
+        assert part is None or (part.lo.shape == part.hi.shape == shape and not part.lo.any() and not part.hi.any())
+    assert [found.d is not None, found.h is not None] == [order >= 1, order >= 2]
+
+
+def test_conditions_of_conditions_are_those_of_logic_with_unknown_between():
+    """Conditions as pairs: where they certainly hold, and where they certainly do not."""
+    kinds = {True: (True, False), False: (False, True), None: (False, False)}
+    for a, b in itertools.product(kinds, kinds):
+        p, q = (tuple(np.array([part]) for part in kinds[each]) for each in (a, b))
+        least, most = ({True: 1, False: 0, None: 0}, {True: 1, False: 0, None: 1})
+        for name, of in (("logical_and", min), ("logical_or", max)):
+            found = BUNDLES[name](p, q)
+            assert (bool(found[0]), not found[1]) == (bool(of(least[a], least[b])), bool(of(most[a], most[b])))
+        turned = BUNDLES["logical_not"](p)
+        assert (bool(turned[0]), bool(turned[1])) == kinds[a][::-1]
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_a_wave_over_everything_is_between_minus_one_and_one(turn):
+    found = wave(Range(np.array([-np.inf, 0.0, 0.0]), np.array([np.inf, np.inf, 100.0])), turn)
+    assert found.lo.tolist() == [-1.0] * 3
+    assert found.hi.tolist() == [1.0] * 3

@@ -1,13 +1,20 @@
 """What the checker's claims are made of, held against geometry and formulas: regions, and the range of an output."""
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from scipy import special
 
 import splinework as sw
-from splinework.knowledge.axioms.checker.claims import RegionText, region_formula
+from splinework.knowledge.axioms.checker.claims import RegionText, Scene, region_formula
+from splinework.knowledge.axioms.checker.formulas import Unreadable
 from splinework.knowledge.axioms.checker.models import ModelRanges, Reading, spread_of
+from splinework.knowledge.axioms.checker.points import EXACT, _mp
 from splinework.knowledge.axioms.checker.ranges import Range
+from splinework.knowledge.axioms.checker.relations import relation_of
 from splinework.nn.frame import Frame, FramedKAN
 
 BOX = RegionText("box", ((("a", (-1.0, 0.5)), ("b", (0.0, 2.0))),))
@@ -59,3 +66,52 @@ def test_the_range_of_an_output_is_that_on_256_points_of_roberts(inputs):
     found = spread_of(ModelRanges(Reading(model), Range(lo, hi)))
     values = model(torch.from_numpy(points)).detach().numpy()
     np.testing.assert_allclose(found, np.ptp(values, axis=0), rtol=1e-10)
+
+
+@pytest.mark.parametrize("value", ["F[0]", "D[0, 1]", "X[0]", "1) + (F[0]", "b"])
+def test_a_formula_in_an_axiom_has_nothing_but_inputs(value):
+    scene = Scene(("a",), ("y",), np.zeros(1), np.ones(1), np.ones(1), np.full(1, -np.inf))
+    assert scene.formula("a + 1") == "(a + 1)"
+    with pytest.raises(Unreadable):
+        scene.formula(value)
+
+
+def test_a_derivative_that_may_be_of_two_kinds_is_refused():
+    ends = np.zeros(2), np.ones(2)
+    scene = Scene(("x", "xx"), ("y",), *ends, np.ones(1), np.full(2, -np.inf))
+    assert relation_of("u_x = 0", scene, ())[0][0].along == {(0,)}
+    assert relation_of("u_xxx = 0", replace(scene, inputs=("x", "t")), ())[0][0].along == {(0, 0, 0)}
+    with pytest.raises(Unreadable, match="two meanings"):
+        relation_of("u_xx = 0", scene, ())
+
+
+VALUES = {
+    **{name: getattr(np, name) for name in ("exp", "sqrt", "tanh", "sin", "cos", "tan", "sinh", "cosh")},
+    **{name: getattr(np, name) for name in ("floor", "sign", "cbrt", "sinc", "log", "abs", "reciprocal")},
+    **{f"a{name}": getattr(np, f"arc{name}") for name in ("tan", "sin", "cos", "sinh", "tanh")},
+    "softplus": lambda x: np.logaddexp(0, x),
+    **{"sigmoid": special.expit, "erf": special.erf, "gamma": special.gamma, "gammaln": special.gammaln},
+    **{"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "pow": np.power},
+    **{"neg": np.negative, "pos": np.positive, "min": np.minimum, "max": np.maximum},
+    **{"lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal},
+    **{"logical_and": np.logical_and, "logical_or": np.logical_or, "logical_not": np.logical_not, "where": np.where},
+    "acosh": np.arccosh,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(EXACT))
+def test_operations_in_sixty_digits_are_those_of_numpy_or_nan(name):
+    count = {
+        "where": 3,
+        **dict.fromkeys(("add", "sub", "mul", "div", "pow", "min", "max", "lt", "le", "gt", "ge", "eq", "ne"), 2),
+    }
+    count |= {"logical_and": 2, "logical_or": 2}
+    numbers = (0.0, 1.0) if "logical" in name else (-1.5, -0.5, 0.0, 0.25, 0.5, 1.0, 2.0)
+    for values in itertools.product(numbers, repeat=count.get(name, 1)):
+        with np.errstate(all="ignore"):
+            expected = float(VALUES[name](*values))
+        found = EXACT[name](*map(_mp.mpf, values))
+        if np.isfinite(expected):
+            assert abs(float(found) - expected) <= 4e-16 * max(1, abs(expected)), values
+        else:
+            assert not abs(found) < np.inf, values

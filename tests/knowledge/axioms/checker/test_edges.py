@@ -85,8 +85,8 @@ def test_tails_go_on_as_they_should(tails, slope, bend):
     assert first.lo.item() <= slope <= first.hi.item() <= slope + 1e-12
     assert value.lo.item() <= 1 + slope * 0.5 <= 1 + slope * 1.5 <= value.hi.item() + 1e-12
     assert second.lo.item() == second.hi.item() == 0
-    across = held.ranges(box(0.5, 1.5), 2)[2]
-    assert (across.lo.item() == -np.inf) == (bend == np.inf)
+    for across in (held.ranges(box(0.5, 1.5), 2)[2], held.ranges(box(-1.5, -0.5), 2)[2]):
+        assert (across.lo.item() == -np.inf) == (bend == np.inf)
 
 
 @pytest.mark.parametrize("basis", ["chebyshev", "fourier", "gaussian_rbf"])
@@ -109,3 +109,29 @@ def test_edges_without_knots_go_on_by_their_formula(basis):
     point = held.ranges(Range(x[:, :1], x[:, :1]), 0)[0]
     assert (point.hi - point.lo <= 1e-7 * size).all()
     assert (np.abs((point.hi + point.lo)[:, 0, 0] / 2 - values[:, 0]) <= 1e-7 * size).all()
+
+
+@pytest.mark.parametrize("base", ["none", "gelu", "sin"])
+@pytest.mark.parametrize("degree", [2, 3, 6])
+def test_extremes_inside_a_box_are_known_to_rounding(degree, base):
+    """Of values and slopes, although curvature times the squared width of a part is far more."""
+    generator = torch.Generator().manual_seed(degree)
+    model = sw.KAN([1, 2], degree=degree, grid=3, base=base, dtype=torch.float64, generator=generator)
+    with torch.no_grad():
+        model.kan_layers[0].coefficients.normal_(0, 1, generator=generator)
+    found = Edges(read_layer(model.kan_layers[0]), Range(np.array([-0.9]), np.array([0.9]))).ranges(box(-0.9, 0.9), 1)
+
+    def edge(x, order, j):
+        x = torch.from_numpy(x[:, None]).requires_grad_()
+        y = model(x)[:, j] - model.kan_layers[0].bias[j]
+        return (torch.autograd.grad(y.sum(), x)[0][:, 0] if order else y).detach().numpy()
+
+    for order, j, sign in [(order, j, sign) for order in (0, 1) for j in (0, 1) for sign in (1, -1)]:
+        lo, hi = -0.9, 0.9
+        for _ in range(9):  # closer and closer around the least value
+            x = np.linspace(lo, hi, 801)
+            values = sign * edge(x, order, j)
+            at = int(values.argmin())
+            lo, hi = x[max(at - 1, 0)], x[min(at + 1, 800)]
+        least = found[order].lo[0, 0, j] if sign > 0 else -found[order].hi[0, 0, j]
+        assert values.min() - 2e-11 * np.abs(values).max() <= least <= values.min() + 1e-13 * np.abs(values).max()

@@ -1,5 +1,6 @@
 """The checker's own arithmetic of integrals, held against numbers worked out by hand, and proofs that say too much."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -60,3 +61,16 @@ def test_a_proof_by_formula_has_no_boxes():
     verdict = check(model, replace(found, claims=(replace(claim, tree="."), *others)))
     assert not verdict
     assert "has a division" in verdict.reason
+    for more in (1e-9, 1e-3, 1.0):
+        assert not check(model, replace(found, claims=(replace(claim, bound=claim.bound + more), *others)))
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path):
+    file = tmp_path / "c.json"
+    file.touch()
+    os.truncate(file, (1 << 28) + 1)  # no space is taken
+    verdict = check(formula("a + 0*b"), file)
+    assert not verdict
+    assert "256 MiB" in verdict.reason
+    os.truncate(file, 1 << 10)
+    assert "JSON" in check(formula("a + 0*b"), file).reason

@@ -12,8 +12,10 @@ from splinework.hardware.formats import Format, Wire
 from splinework.hardware.integer import IntegerLayer, IntegerModel
 from splinework.knowledge.axioms import Bounded, Convex, Even, Lipschitz, Monotone, Positive, Symmetric
 from splinework.knowledge.axioms.checker import check
+from splinework.knowledge.axioms.checker.integers import CodeCheck
 from splinework.knowledge.axioms.verify import verify
 from splinework.knowledge.axioms.verify.integer import MAX_COMBINATIONS, Codes, integer_digest
+from tests.attack.integers import drawn_integers
 
 
 def model(bits: int = 4, inputs: int = 2, seed: int = 0, *, rising: bool = False, twins: bool = False) -> IntegerModel:
@@ -300,3 +302,35 @@ def test_values_are_those_of_every_output_at_every_code():
     wanted = tables[0][:, None] + tables[1][None, 1:3]
     assert held.values.tolist() == wanted.tolist()
     assert held.range() == [(5, 13), (8, 16)]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_checkers_bounds_by_tables_hold_for_all_steps_and_codes(seed):
+    """Where an input acts through both hidden sums, their changes add up."""
+    draw = np.random.default_rng(seed)
+    m = drawn_integers(draw)
+    whole = [(w.format.low, w.format.high) for w in m.inputs]
+    for ranges in (whole, [(low, max(low, high - 1)) for low, high in whole]):
+        held = CodeCheck(m, ranges)
+        codes = np.array(list(itertools.product(*(range(low, high + 1) for low, high in ranges))))
+        y = m.run(codes)[:, 0].reshape(held.shape)
+        ((low, high),) = held.ranges()
+        assert low <= y.min() <= y.max() <= high
+        for i in range(len(ranges)):
+            steps = np.diff(y, axis=i)
+            if steps.size:
+                (least, most) = held.steps(i)[:, 0]
+                assert least <= steps.min() <= steps.max() <= most
+
+
+def test_a_claim_about_no_codes_has_no_proof():
+    """The mirror image of a code about this centre is none."""
+    m = model(3, 1)
+    held = CodeCheck(m, [(m.inputs[0].format.low, m.inputs[0].format.high)])
+    (claim,) = held.claims("even('x0', centre=0.1234)")
+    proved = {"status": "proved", "method": "structure", "bound": 0.0, "counterexample": None, "value": ""}
+    assert "not what the tables give" in held.fault(claim, proved)
+    assert "no proof by" in held.fault(claim, proved | {"method": "bounds"})
+    ends = m.inputs[0].decode(np.array([m.inputs[0].format.low, m.inputs[0].format.high]))
+    (uneven,) = held.claims(f"even('x0', centre={float(ends.mean())!r})")
+    assert "not what the tables give" in held.fault(uneven, proved)

@@ -90,6 +90,26 @@ def test_what_holds_by_construction_is_proved_by_structure_and_confirmed(shape, 
     assert check(model, json.loads(found.to_json())), check(model, found).reason
 
 
+@pytest.mark.parametrize("base", ["gelu", "none"])
+@pytest.mark.parametrize("degree", [3, 4])
+def test_a_bound_close_to_the_least_value_of_a_hidden_edge_is_confirmed(degree, base):
+    """That value is taken on a curve in the box, which no division could enclose so closely."""
+    generator = torch.Generator().manual_seed(degree)
+    model = sw.KAN([2, 1, 1], degree=degree, base=base, dtype=torch.float64, generator=generator)
+    with torch.no_grad():
+        for layer in model.kan_layers:
+            layer.coefficients.normal_(0, 1, generator=generator)
+    inner, outer = model.kan_layers
+    axis = torch.linspace(-1, 1, 100, dtype=torch.float64)
+    with torch.no_grad():
+        sums = inner(torch.cartesian_prod(axis, axis))
+        u = torch.linspace(sums.min(), sums.max(), 200_001, dtype=torch.float64)[:, None]
+        values = outer(u)[1:-1, 0].numpy()
+    end = float(values.min() - 2e-9 * np.ptp(values))
+    found = verify(model, f"bounded({end!r})", box=[(-1, 1), (-1, 1)], effort=0.5)
+    assert (found.status, found.claims[0].method) == ("proved", "structure"), str(found)
+
+
 FREE = [axiom.values[1] for axiom in HARD if axiom.values[1].inputs in ((), ("x1",), ("x2",), TWO)]
 FREE += [
     Lipschitz(0.1),

@@ -16,6 +16,7 @@ from splinework.knowledge.axioms.checker.edges import Edges
 from splinework.knowledge.axioms.checker.ranges import ULP, Floats, Range, exact, sum_of
 
 _POINTS, _STEPS = 13, 32
+_SHARE: Final = np.linspace(0.0, 1.0, _POINTS)[:, None]
 _MOST_NUMBERS: Final = 1 << 21
 """In an array."""
 Prices = tuple[Floats, Floats]
@@ -55,14 +56,19 @@ class _Grid:
 
 
 def _grid(edges: Edges, x: Range, slope: Range | None) -> _Grid:
+    """The grid has all corners, and twice those where what is asked jumps."""
     low, high = x.lo[:, None], x.hi[:, None]
-    share = np.linspace(0.0, 1.0, _POINTS)[:, None]
-    points = np.sort(np.concatenate([low + (high - low) * share, np.clip(edges.corners, low, high)], 1), 1)
-    points = np.clip(points, low, high)
-    flat = edges.points(points.reshape(-1, points.shape[2]))
+    twice = edges.places(0 if slope is None else 1)
+    points = np.concatenate(
+        [low + (high - low) * _SHARE, *(np.clip(held, low, high) for held in (edges.places(2), twice))], 1
+    )
+    ranked = np.argsort(points, 1, kind="stable")
+    points, right = np.clip(np.take_along_axis(points, ranked, 1), low, high), ranked >= points.shape[1] - len(twice)
+    flat = edges.points(*(each.reshape(-1, points.shape[2]) for each in (points, right)))
     found = [Range(*(end.reshape(*points.shape, -1) for end in (r.lo, r.hi))) for r in flat]
     ends = [np.zeros_like(x.lo)] if slope is None else [slope.lo, slope.hi]
-    return _Grid(points, found[0], found[1], edges.ranges(x, 2)[2], edges.third(x), ends, edges.n.bias)
+    second, third = edges.bends(x)
+    return _Grid(points, found[0], found[1], second, third, ends, edges.n.bias)
 
 
 def lower_bound(
@@ -82,6 +88,8 @@ def lower_bound(
         parts = [slice(first, first + rows) for first in range(0, count, rows)]
         pieces = [[(x[part], None if d is None else d[part]) for x, d in entering] for part in parts]
         return np.concatenate([lower_bound(edges, piece, output, sign) for piece in pieces])
+    if entering[0][1] is not None and any(depth == 0 for layer in edges for _, _, depth, _ in layer.breaks):
+        return np.full(count, -np.inf)  # a chord across a jump has any slope
     grids = [_grid(layer, *each) for layer, each in zip(edges, entering, strict=True)]
     nothing = np.zeros((len(grids[0].points), edges[-1].n.weight.shape[1]))
     unit = nothing.copy()

@@ -52,7 +52,8 @@ class Edges:
             near = np.diff(self.ends)[:, :, None] < _FAR
             if not smooth or ((self.off[0] <= limit) | ~near).all():
                 break
-        self.table = cache(self._table)
+        self._cut()
+        self.table, self.places = cache(self._table), cache(self._places)
 
     def _divide(self, finer: int) -> None:
         """The ends of parts `(I, P + 1)`, the knot interval of each, and which parts lie outside the body."""
@@ -164,6 +165,37 @@ class Edges:
                 self.taylor.append(np.stack(means, 2))
                 self.off.append(np.where(np.isnan(off), np.inf, off))
 
+    def _cut(self) -> None:
+        """Divides parts where an edge or its slope turns: an extremum inside a part would be known up to curvature only."""
+        index = np.broadcast_to(np.arange(self.ends.shape[1] - 1), (len(self.rows), self.ends.shape[1] - 1)).T
+        turns, inputs = [np.empty(0)], [np.empty(0, dtype=np.intp)]
+        for order in (1, 2):
+            first, last = (self._at(end.T, index, order) for end in (self.ends[:, :-1], self.ends[:, 1:]))
+            rises = (first.hi < 0) & (last.lo > 0)
+            p, i, j = np.nonzero(rises | ((first.lo > 0) & (last.hi < 0)))
+            lo, hi, c = self.ends[i, p], self.ends[i, p + 1], self.taylor[order][i, p, :, j]
+            for _ in range(56):
+                middle, value = lo / 2 + hi / 2, np.zeros(len(p))
+                for k in range(c.shape[1] - 1, -1, -1):
+                    value = value * (middle - self.centre[i, p]) + c[:, k]
+                before = (value < 0) == rises[p, i, j]
+                lo, hi = np.where(before, middle, lo), np.where(before, hi, middle)
+            turns.append(hi)
+            inputs.append(i)
+        found, owner = np.concatenate(turns), np.concatenate(inputs)
+        each = [np.sort(found[owner == i]) for i in self.rows]
+        most = max(map(len, each))
+        rest = [
+            np.concatenate([own, np.full(most - len(own), ends[-1])]) for own, ends in zip(each, self.ends, strict=True)
+        ]
+        ends = np.concatenate([self.ends, np.array(rest)], 1)
+        order_of = np.argsort(ends, axis=1, kind="stable")
+        part = np.minimum(np.cumsum(order_of < self.ends.shape[1], 1) - 1, self.ends.shape[1] - 2)[:, :-1]
+        rows = self.rows[:, None]
+        self.ends, self.centre = ends[rows, order_of], self.centre[rows, part]
+        self.taylor, self.off = ([held[rows, part] for held in several] for several in (self.taylor, self.off))
+        self.full = [Range(r.lo[rows, part], r.hi[rows, part]) for r in self.full]
+
     def _at(self, x: Floats, part: Any, order: int) -> Range:
         """A derivative at points `(B, I)` of given parts, `(B, I, J)`."""
         c, off, full = self.taylor[order][self.rows, part], self.off[order][self.rows, part], self.full[order]
@@ -181,19 +213,26 @@ class Edges:
         index = np.broadcast_to(np.arange(self.ends.shape[1] - 1), (len(self.rows), self.ends.shape[1] - 1)).T
         left, right = (self._at(end.T, index, order) for end in (self.ends[:, :-1], self.ends[:, 1:]))
         left, right = (Range(r.lo.transpose(1, 0, 2), r.hi.transpose(1, 0, 2)) for r in (left, right))
-        slope, bend, own = self.full[order + 1], self.full[order + 2], self.full[order]
-        still = (slope.lo >= 0) | (slope.hi <= 0)
-        below = np.where(still, 0.0, np.maximum(bend.hi, 0.0) * _BOW)
-        above = np.where(still, 0.0, np.maximum(-bend.lo, 0.0) * _BOW)
+        slope = self.full[3] if order == 2 else _own(self.table(order + 1)[0])
+        bend, own = self.full[order + 2], self.full[order]
+        back = np.maximum(np.minimum(-slope.lo, slope.hi), 0.0)
+        below, above = np.maximum(bend.hi, 0.0) * _BOW, np.maximum(-bend.lo, 0.0) * _BOW
         width = (self.ends[:, 1:] - self.ends[:, :-1])[:, :, None]
-        own = _bowed(left.hull(right), below, above, width, own)
-        empty = (width <= 0) & np.ones(own.lo.shape, dtype=bool)
+        packed = np.stack([own.lo, own.hi, left.lo, left.hi, right.lo, right.hi, below, above, back], 2)
+        own = _beyond(left.hull(right), packed, width)
+        packed[:, :, 0], packed[:, :, 1] = own.lo, own.hi
+        lows, highs = self._levels(own)
+        return packed, lows, highs
+
+    def _levels(self, own: Range) -> tuple[list[Floats], list[Floats]]:
+        """Ranges over 1, 2, 4, … adjacent parts, given those of parts `(I, P, J)`."""
+        empty = (np.diff(self.ends)[:, :, None] <= 0) & np.ones(own.lo.shape, dtype=bool)
         lows, highs = [np.where(empty, np.inf, own.lo)], [np.where(empty, -np.inf, own.hi)]
         while 2 ** len(lows) <= lows[0].shape[1]:
             half = 2 ** (len(lows) - 1)
             lows.append(np.minimum(lows[-1][:, :-half], lows[-1][:, half:]))
             highs.append(np.maximum(highs[-1][:, :-half], highs[-1][:, half:]))
-        return np.stack([left.lo, left.hi, right.lo, right.hi, below, above, own.lo, own.hi], 2), lows, highs
+        return lows, highs
 
     @cached_property
     def breaks(self) -> list[tuple[int, float, int, Range]]:
@@ -207,10 +246,8 @@ class Edges:
                 inside = self.reach.lo[i] < place < self.reach.hi[i] and self.ends[i, p + 1] > place
                 if inside and smooth < 1 and len(before):
                     depth = max(smooth, -1) + 1
-                    table = self.table(depth)[0]
-                    jump = Range(table[i, p, 0], table[i, p, 1]) - Range(
-                        table[i, before[-1], 2], table[i, before[-1], 3]
-                    )
+                    after, until = self.table(depth)[0][i, p], self.table(depth)[0][i, before[-1]]
+                    jump = Range(after[2], after[3]) - Range(until[4], until[5])
                     found.append((i, place, depth, jump))
         return found
 
@@ -224,34 +261,35 @@ class Edges:
         repeated = int((self.knots[i] == place).sum()) if self.n.degree >= 0 else 0
         return self.degree - repeated if repeated else 99
 
-    @cached_property
-    def corners(self) -> Floats:
-        """Places at which slopes of edges may have a kink, `(K, I)`, filled up with ends of the reach."""
+    def _places(self, below: int) -> Floats:
+        """Places with fewer continuous derivatives, `(K, I)`, filled up with ends of the reach."""
         inner = (
-            sorted({float(x) for x in ends[1:-1] if self._smoothness(i, float(x)) < 2})
+            sorted({float(x) for x in ends[1:-1] if self._smoothness(i, float(x)) < below})
             for i, ends in enumerate(self.ends)
         )
         found = [[float(ends[0]), *places] for ends, places in zip(self.ends, inner, strict=True)]
         most = max(map(len, found))
-        return np.array([places + [places[0]] * (most - len(places)) for places in found]).T
+        return np.array([places + [places[0]] * (most - len(places)) for places in found]).T[most == 1 :]
 
-    def third(self, x: Range) -> Range:
-        """Third derivatives over boxes `(B, I)`, apart from kinks of slopes."""
+    def bends(self, x: Range) -> list[Range]:
+        """Second and third derivatives over boxes `(B, I)`, apart from the places where lower ones jump."""
         x, one, two = self._parts(x)
-        full = self.full[3]
-        lo, hi = full.lo[self.rows, one], full.hi[self.rows, one]
-        for step in range(1, int((two - one).max(initial=0)) + 1):
-            part = np.minimum(one + step, two)
-            lo, hi = np.minimum(lo, full.lo[self.rows, part]), np.maximum(hi, full.hi[self.rows, part])
-        for row, place, _, _ in self.breaks:
-            met = ((x.lo[:, row] <= place) & (x.hi[:, row] >= place))[:, None]
-            lo[:, row], hi[:, row] = np.where(met, -np.inf, lo[:, row]), np.where(met, np.inf, hi[:, row])
-        return Range(lo, hi)
+        found = []
+        for levels in (self.table(2)[1:], self._thirds):
+            lo = np.full((*one.shape, levels[0][0].shape[2]), np.inf)
+            hi = -lo
+            _hull(lo, hi, levels, one, two)
+            found.append(Range(lo, hi))
+        return found
 
-    def points(self, x: Floats) -> list[Range]:
-        """Values and slopes at points `(B, I)`; at a jump, those of one side."""
-        held, part, _ = self._parts(exact(x))
-        return [self._at(held.lo, part, order) for order in (0, 1)]
+    @cached_property
+    def _thirds(self) -> tuple[list[Floats], list[Floats]]:
+        return self._levels(self.full[3])
+
+    def points(self, x: Floats, right: np.ndarray) -> list[Range]:
+        """Values and slopes at points `(B, I)`; where they jump, those on the right where a mask says so, else on the left."""
+        held, before, after = self._parts(exact(x))
+        return [self._at(held.lo, np.where(right, after, before), order) for order in (0, 1)]
 
     def ranges(self, x: Range, orders: int) -> list[Range]:
         """The derivatives 0 … orders of every edge over boxes `(B, I)`: ranges `(B, I, J)`."""
@@ -280,22 +318,15 @@ class Edges:
         packed, lows, highs = self.table(order)
         a, other = packed[self.rows, one], apart[:, :, None]
         rim = np.minimum(self.ends[self.rows, one + 1], x.hi)
-        end = Range(np.where(other, a[:, :, 2], stop.lo), np.where(other, a[:, :, 3], stop.hi))
-        found = _bowed(
-            start.hull(end), a[:, :, 4], a[:, :, 5], (np.where(apart, rim, x.hi) - x.lo)[:, :, None], _own(a)
-        )
+        end = Range(np.where(other, a[:, :, 4], stop.lo), np.where(other, a[:, :, 5], stop.hi))
+        found = _beyond(start.hull(end), a, (np.where(apart, rim, x.hi) - x.lo)[:, :, None])
         lo, hi = found.lo, found.hi
         if apart.any():
             b = packed[self.rows, two]
             width = (x.hi - np.maximum(self.ends[self.rows, two], x.lo))[:, :, None]
-            last = _bowed(Range(b[:, :, 0], b[:, :, 1]).hull(stop), b[:, :, 4], b[:, :, 5], width, _own(b))
+            last = _beyond(Range(b[:, :, 2], b[:, :, 3]).hull(stop), b, width)
             lo, hi = np.where(other, np.minimum(lo, last.lo), lo), np.where(other, np.maximum(hi, last.hi), hi)
-            level = np.log2(np.maximum(two - one - 1, 1)).astype(np.intp)
-            for number in range(int(level.max()) + 1):
-                at, i = np.nonzero((level == number) & (two - one > 1))
-                for first in (one[at, i] + 1, two[at, i] - 2**number):
-                    lo[at, i] = np.minimum(lo[at, i], lows[number][i, first])
-                    hi[at, i] = np.maximum(hi[at, i], highs[number][i, first])
+            _hull(lo, hi, (lows, highs), one + 1, two - 1)
         for row, place, depth, jump in self.breaks if order else ():
             if order > depth:
                 met = ((x.lo[:, row] <= place) & (x.hi[:, row] >= place))[:, None]
@@ -305,16 +336,33 @@ class Edges:
         return Range(lo, hi)
 
 
+def _hull(lo: Floats, hi: Floats, levels: tuple[list[Floats], list[Floats]], first: Any, last: Any) -> None:
+    """Widens ranges by those of the parts from a first to a last one, if there are any."""
+    count = last - first + 1
+    level = np.log2(np.maximum(count, 1)).astype(np.intp)
+    for number, (low, high) in enumerate(zip(*levels, strict=True)):
+        at, i = np.nonzero((level == number) & (count > 0))
+        for part in (first[at, i], last[at, i] + 1 - 2**number):
+            lo[at, i] = np.minimum(lo[at, i], low[i, part])
+            hi[at, i] = np.maximum(hi[at, i], high[i, part])
+
+
 def _own(row: Floats) -> Range:
-    return Range(row[:, :, 6], row[:, :, 7])
+    return Range(row[:, :, 0], row[:, :, 1])
 
 
-def _bowed(ends: Range, below: Floats, above: Floats, width: Floats, own: Range) -> Range:
-    """The range between the ends of a piece, widened by how far the function leaves its chord, within that of its part."""
+def _beyond(ends: Range, row: Floats, width: Floats) -> Range:
+    """The range between the ends of a piece, widened by how far the function leaves it, within that of its part.
+
+    It leaves its chord by curvature times the squared width at most, and its values at the ends by the slope that is against
+    the others: nowhere if it has one sign.
+    """
+    own, (below, above, back) = _own(row), (row[:, :, k] for k in (6, 7, 8))
+    width = np.where(width > 0, width, 0.0) * (1 + 4e-14)
     with np.errstate(invalid="ignore", over="ignore"):
-        square = np.where(width > 0, width * width, 0.0) * (1 + 4e-14)
-        lo = ends.lo - np.where(below == 0, 0.0, below * square)
-        hi = ends.hi + np.where(above == 0, 0.0, above * square)
+        turned = np.where(back == 0, 0.0, back * width)
+        lo = ends.lo - np.where(below == 0, 0.0, np.fmin(below * width * width, turned))
+        hi = ends.hi + np.where(above == 0, 0.0, np.fmin(above * width * width, turned))
     lo, hi = (np.where(np.isnan(end), side, end) for end, side in ((down(lo), -np.inf), (up(hi), np.inf)))
     return Range(np.maximum(lo, own.lo), np.minimum(hi, own.hi))
 

@@ -46,10 +46,11 @@ _NAMES: Final = {
             "floor", "sign", "erf", "gamma",
         )
     },
-    "abs": "fabs", "gammaln": "loggamma",
+    "abs": "fabs",
 }  # fmt: skip
 EXACT: Final[Mapping[str, Callable[..., Any]]] = {
     **{name: _real(getattr(_mp, of)) for name, of in _NAMES.items()},
+    "gammaln": _real(lambda x: _mp.log(_mp.fabs(_mp.gamma(x)))),
     "cbrt": _real(lambda x: _mp.sign(x) * _mp.fabs(x) ** (_mp.mpf(1) / 3)),
     "sigmoid": _real(lambda x: 1 / (1 + _mp.exp(-x))),
     "softplus": _real(lambda x: _mp.log1p(_mp.exp(-_mp.fabs(x))) + max(x, 0)),

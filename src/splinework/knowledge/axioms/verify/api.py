@@ -117,12 +117,17 @@ def verify(
 def confirmed(model: Any, certificate: Certificate) -> Certificate:
     """A certificate with only those results that the checker confirms; the others become unknown, and say so.
 
-    What is unknown anyway only loses its bound.
+    What is proved with a bound that the checker does not confirm may be so with the least one that proves it. What is unknown
+    anyway only loses its bound.
     """
-    try:
-        faults = list(faults_of(model, certificate.to_dict()))
-    except Unreadable as error:
-        faults = [str(error)] * len(certificate.claims)
+    faults = _faults(model, certificate)
+    weaker = tuple(
+        replace(result, bound=-result.tolerance) if fault and result.status == "proved" else result
+        for result, fault in zip(certificate.claims, faults, strict=True)
+    )
+    if weaker != certificate.claims:
+        certificate = replace(certificate, claims=weaker)
+        faults = _faults(model, certificate)
     claims = tuple(
         replace(
             result,
@@ -140,6 +145,13 @@ def confirmed(model: Any, certificate: Certificate) -> Certificate:
         for result, fault in zip(certificate.claims, faults, strict=True)
     )
     return replace(certificate, claims=claims, status=status_of(claims))
+
+
+def _faults(model: Any, certificate: Certificate) -> list[str]:
+    try:
+        return list(faults_of(model, certificate.to_dict()))
+    except Unreadable as error:
+        return [str(error)] * len(certificate.claims)
 
 
 @dataclass

@@ -9,7 +9,7 @@ its error is at most `2 (h/4)⁸ max|f⁽⁸⁺ʳ⁾| / 8!`. Tails are polynomia
 from dataclasses import dataclass
 from functools import lru_cache
 from math import comb
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -56,12 +56,12 @@ class Cells:
         local: Floats = (x - self.origin[rows, cell]) / self.width[rows, cell] - self.offset[rows, cell]
         return local
 
-    def find(self, x: Floats) -> np.ndarray:
-        """The cell of every point: `(B, I)`."""
+    def find(self, x: Floats, side: Literal["left", "right"] = "right") -> np.ndarray:
+        """The cell of every point: `(B, I)`; of a bound, that on a side."""
         last = self.bounds.shape[1] - 2
         found = np.empty(x.shape, dtype=np.intp)
         for i in range(x.shape[1]):
-            found[:, i] = np.searchsorted(self.bounds[i, 1:-1], x[:, i], side="right")
+            found[:, i] = np.searchsorted(self.bounds[i, 1:-1], x[:, i], side=side)
         return np.clip(found, 0, last)
 
 

@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 
 from splinework.formula.intervals import Floats, Interval, gamma, intersect
+from splinework.knowledge.axioms.verify.cells import MAX_ORDER
 from splinework.knowledge.axioms.verify.edges import EdgeTable
 
 _INTERVALS: Final = 12
@@ -52,19 +53,19 @@ class _Layer:
 
 
 def _layer(table: EdgeTable, y: Interval, d: Interval | None) -> _Layer:
+    """The grid has all corners, and twice those where what is asked jumps."""
     share = np.arange(_INTERVALS + 1)[:, None] / _INTERVALS
     low, high = y.lo[:, None], y.hi[:, None]
-    points = np.sort(np.concatenate([low * (1 - share) + high * share, np.clip(table.corners, low, high)], 1), 1)
+    orders = 0 if d is None else 1
+    twice = table.places(orders)
+    corners = np.concatenate([table.places(MAX_ORDER), twice])
+    points = np.concatenate([low * (1 - share) + high * share, np.clip(corners, low, high)], 1)
+    ranked = np.argsort(points, 1, kind="stable")
+    points, right = np.take_along_axis(points, ranked, 1), ranked >= points.shape[1] - len(twice)
     batch, count, inputs = points.shape
-    flat = points.reshape(-1, inputs)
-    orders = 1 if d is None else 2
-    found = []
-    for thin in table.ranges(Interval(flat, flat), orders - 1):
-        lo, hi = (end.reshape(batch, count, *end.shape[1:]) for end in thin)
-        middle = lo / 2 + hi / 2
-        found.append((middle, np.maximum(hi - middle, middle - lo).max(1)))
-    inside = Interval(np.nextafter(y.lo, np.inf), np.nextafter(y.hi, -np.inf))  # kinks at the ends do not matter
-    bends = table.ranges(Interval(np.minimum(inside.lo, y.hi), np.maximum(inside.hi, y.lo)), orders + 1)[2:]
+    flat = table.points(points.reshape(-1, inputs), right.reshape(-1, inputs), orders)
+    found = [(value.reshape(batch, count, *value.shape[1:]), off[None]) for value, off in flat]
+    bends = [table.bends(y, order) for order in range(MAX_ORDER, MAX_ORDER + orders + 1)]
     ends = np.zeros((1, batch, inputs)) if d is None else np.stack([*d])[: 1 + int((d.lo < d.hi).any())]
     return _Layer(points, found[0], found[-1], bends[0], bends[-1], ends, table.numbers.bias)
 
@@ -86,6 +87,8 @@ def sharpened(
     Returns:
         Bounds that are at least as good.
     """
+    if entering[0][1] is not None and any((table.pieces.smoothness < 0).any() for table in tables):
+        return found  # a chord across a jump has any slope
     most = max(table.numbers.weight.size for table in tables)
     rows = max(_MOST_NUMBERS // (most * (_INTERVALS + 1)), 1)
     if len(found.lo) > rows:

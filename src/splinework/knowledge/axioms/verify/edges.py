@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
 from splinework.formula.intervals import Floats, Interval
+from splinework.knowledge.axioms.verify.cells import Polynomials
 from splinework.knowledge.axioms.verify.extremes import MAX_ORDER, TurningPoints, turning_points
 from splinework.knowledge.axioms.verify.numbers import LayerNumbers
 from splinework.knowledge.axioms.verify.pieces import EdgePieces, pieces_of
@@ -34,15 +36,12 @@ class EdgeTable:
         return pieces_of(self.numbers, self.reach, MAX_ORDER + 1)  # bounds of high derivatives take time
 
     def __post_init__(self) -> None:
-        self.turns: dict[int, TurningPoints] = {}  # filled on first use of an order
+        self.turns: dict[tuple[int, bool], TurningPoints] = {}  # filled on first use
 
-    @cached_property
-    def corners(self) -> Floats:
-        """Places at which slopes may have a kink, `(K, I)`; inputs with fewer have a bound of their grid again."""
+    def places(self, below: int) -> Floats:
+        """Places with fewer continuous derivatives, `(K, I)`; inputs that have fewer of them have one again, or 0."""
         pieces = self.pieces
-        places = [
-            row[kept] for row, kept in zip(pieces.cells.bounds[:, 1:-1], pieces.smoothness < MAX_ORDER, strict=True)
-        ]
+        places = [row[kept] for row, kept in zip(pieces.cells.bounds[:, 1:-1], pieces.smoothness < below, strict=True)]
         most = max(map(len, places))
         return np.stack(
             [np.pad(row, (0, most - len(row)), mode="edge" if len(row) else "constant") for row in places], 1
@@ -63,22 +62,45 @@ class EdgeTable:
         Returns:
             Intervals `(B, I, J)`.
         """
-        cells = self.pieces.cells
-        ends = []
         same = x.lo is x.hi
-        for point in (x.lo,) if same else (x.lo, x.hi):
-            inside = np.clip(point, cells.bounds[:, 0], cells.bounds[:, -1])
-            cell = cells.find(inside)
-            with np.errstate(invalid="ignore"):
-                local = cells.local(inside, cell)
-            ends.append((cell, local))
+        ends = [self._cell(point) for point in ((x.lo,) if same else (x.lo, x.hi))]
         return [self._range(x, ends, order) for order in range(orders + 1)]
 
-    def _range(self, x: Interval, ends: list[tuple[np.ndarray, Floats]], order: int) -> Interval:
+    def bends(self, x: Interval, order: int) -> Interval:
+        """Ranges of second or third derivatives, apart from the places where lower ones jump."""
+        return self._range(x, [self._cell(x.lo), self._cell(x.hi, "left")], order, apart=True)
+
+    def points(self, x: Floats, right: np.ndarray, orders: int) -> list[tuple[Floats, Floats]]:
+        """Derivatives 0 … orders at points `(B, I)`, `(B, I, J)`, and how far they may be off, `(I, J)`.
+
+        Where they jump, those on the right where a mask says so, else on the left.
+        """
+        cells = [self._cell(x, side) for side in ("left", "right")]
+        cell, local = (np.where(right, after, before) for before, after in zip(*cells, strict=True))
+        found = []
+        for order in range(orders + 1):
+            part, turns = self._turning(order, apart=False)
+            found.append((_horner(part.powers, cell, local), turns.margin))
+        return found
+
+    def _cell(self, x: Floats, side: Literal["left", "right"] = "right") -> tuple[np.ndarray, Floats]:
+        """The cells of points, those on a side of bounds, and the places in them."""
+        cells = self.pieces.cells
+        inside = np.clip(x, cells.bounds[:, 0], cells.bounds[:, -1])
+        cell = cells.find(inside, side)
+        with np.errstate(invalid="ignore"):
+            return cell, cells.local(inside, cell)
+
+    def _turning(self, order: int, *, apart: bool) -> tuple[Polynomials, TurningPoints]:
         pieces = self.pieces if order <= MAX_ORDER else self._bent
-        if order not in self.turns:
-            self.turns[order] = turning_points(pieces, order)
-        turns, part = self.turns[order], pieces.orders[order]
+        if (order, apart) not in self.turns:
+            self.turns[order, apart] = turning_points(pieces, order, apart=apart)
+        return pieces.orders[order], self.turns[order, apart]
+
+    def _range(
+        self, x: Interval, ends: list[tuple[np.ndarray, Floats]], order: int, *, apart: bool = False
+    ) -> Interval:
+        part, turns = self._turning(order, apart=apart)
         values = [_horner(part.powers, cell, local) for cell, local in ends]
         lo, hi = np.minimum(values[0], values[-1]), np.maximum(values[0], values[-1])
         if len(turns.x) and (len(values) > 1 or order):

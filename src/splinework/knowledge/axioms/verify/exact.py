@@ -48,6 +48,7 @@ def _power(a: Any, b: Any) -> Any:
 
 EXACT_ALGEBRA: Final[Mapping[str, Callable[..., Any]]] = {
     **{each.name: _real(getattr(_mp, each.mpmath)) for each in FUNCTIONS.values() if each.mpmath},
+    "gammaln": _real(lambda x: _mp.log(_mp.fabs(_mp.gamma(x)))),  # mpmath's is complex for negative numbers
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,

@@ -37,14 +37,14 @@ class TurningPoints:
     margin: Floats
 
 
-def turning_points(pieces: EdgePieces, order: int) -> TurningPoints:
-    """Critical points, kinks and jumps of the order-th derivative of every edge."""
+def turning_points(pieces: EdgePieces, order: int, *, apart: bool = False) -> TurningPoints:
+    """Critical points, kinks and jumps of the order-th derivative of every edge; its infinite values, or all apart from them."""
     cells, part = pieces.cells, pieces.orders[order]
     slope = _slope(part.powers)
     error = _error(pieces, order)
     directions = _critical(slope[:, 1:-1])
     slack = directions.slack
-    found = [_at_roots(part.powers, cells, directions), _at_corners(pieces, order, slope, directions)]
+    found = [_at_roots(part.powers, cells, directions), _at_corners(pieces, order, slope, directions, apart)]
     where, x, low, high = (np.concatenate(list(parts)) for parts in zip(*found, strict=True))
     inputs, outputs = slack.shape
     table = _by_edge(where, [x, low, high], inputs * outputs)
@@ -177,7 +177,7 @@ def _at_roots(powers: Floats, cells: Cells, directions: _Directions) -> _Points:
     return i * powers.shape[3] + j, x, value, value
 
 
-def _at_corners(pieces: EdgePieces, order: int, slope: Floats, directions: _Directions) -> _Points:
+def _at_corners(pieces: EdgePieces, order: int, slope: Floats, directions: _Directions, apart: bool) -> _Points:
     """Bounds of cells at which the function changes direction, has a kink or jumps, or a lower derivative jumps."""
     cells, powers = pieces.cells, pieces.orders[order].powers
     left, right = _sides(powers, cells)
@@ -188,9 +188,8 @@ def _at_corners(pieces: EdgePieces, order: int, slope: Floats, directions: _Dire
     with np.errstate(invalid="ignore"):
         turns |= np.abs(left - right) > 4 * (error[:, 1:] + error[:, :-1])
     low, high = np.minimum(left, right), np.maximum(left, right)
-    for lower in range(
-        min(order, MAX_ORDER)
-    ):  # at a jump of second derivatives, third ones have a value on either side
+    # At a jump of second derivatives, third ones have a value on either side.
+    for lower in () if apart else range(min(order, MAX_ORDER)):
         if not (pieces.smoothness < lower).any():
             continue
         before, after = _sides(pieces.orders[lower].powers, cells)
