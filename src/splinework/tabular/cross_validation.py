@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from splinework.tabular.additive import AdditiveFit
 from splinework.tabular.curves import FittedCurves
+from splinework.tabular.design import DesignMatrix
 from splinework.tabular.ensemble import held_out_rows
 from splinework.tabular.stacking import is_significant
 from splinework.tabular.tasks import Classification, Task
@@ -80,6 +81,30 @@ def cross_validated(curves: FittedCurves, fold: Tensor, members: int) -> CrossVa
         if found.task != curves.task:
             curves = found if count <= MAX_LAPSE_ROWS else curves.with_task(found.task, found.whole.penalties)
     return cross_validate(curves, fold, members, anew=count <= MAX_REFIT_ROWS)
+
+
+def with_design(
+    curves: FittedCurves, parts: CrossValidatedCurves, design: DesignMatrix, fold: Tensor
+) -> tuple[FittedCurves, CrossValidatedCurves]:
+    """The curves of a classification and their cross-validation, on another design matrix where held-out labels ask for it.
+
+    They do where it predicts them better by more than a standard error: at the penalties of all rows, which is cheap, and then
+    with those that are estimated without each fold. Lapse rates stay as they are.
+
+    Args:
+        curves: The curves, fitted to all rows by a likelihood of right labels.
+        parts: Their cross-validation.
+        design: The other design matrix.
+        fold: Fold of each row, `(n,)`.
+    """
+    task, held = parts.whole.task, parts.held
+    y, weights = curves.y[held], curves.weights[held]
+    losses, other = task.loss(parts.base, y), replace(curves, design=design).with_task(task)
+    for anew in sorted({False, len(fold) <= MAX_REFIT_ROWS}):
+        found = cross_validate(other, fold, len(parts.parts), anew=anew)
+        if not is_significant(losses - task.loss(found.base, y), weights):
+            return curves, parts
+    return other, found
 
 
 def _with_lapses(curves: FittedCurves, fold: Tensor, members: int) -> FittedCurves:
