@@ -219,8 +219,11 @@ def make_design(layer: KANLayer, u: Tensor, weights: Tensor, groups: Sequence[Se
     for at in row_blocks(len(u), layer.inputs * size):
         rows = basis(u[at]).transpose(0, 1)
         for inputs, stack in zip(alike, stacks, strict=True):
-            into = starts[inputs, None] + torch.arange(stack.shape[2])
-            values[at, into] = (rows[inputs] @ stack).transpose(0, 1).to(dtype)
+            columns = (rows[inputs] @ stack).transpose(0, 1).to(dtype)
+            if len(alike) == 1:
+                values[at] = columns.flatten(1)
+            else:
+                values[at, starts[inputs, None] + torch.arange(stack.shape[2])] = columns
     return DesignMatrix(values, torch.tensor(blocks), tuple(lifts), tuple(spans))
 
 
