@@ -95,12 +95,14 @@ def show(text: str, chosen: argparse.Namespace, mark: str) -> None:
 
 
 def act(chosen: argparse.Namespace) -> None:
-    """Does what a subcommand asks for."""
+    """Does what a subcommand asks for; without a choice tables and pictures are those of the first twelve sets."""
+    store = results.Results(chosen.results)
+    of_page = chosen.sets or [name for name, one in sets.SETS.items() if one.group == one.kind]
+    shown = store, of_page, chosen.contenders or contenders.ON_PAGE
     if chosen.command == "run":
         run(chosen)
     elif chosen.command == "table":
-        store = results.Results(chosen.results)
-        show(tables.page(store, chosen.sets, chosen.contenders), chosen, "table")
+        show(tables.page(*shown), chosen, "table")
     elif chosen.command == "labels":
         print(noisy_labels.run(chosen.seeds, is_sharp=chosen.sharp))
     elif chosen.command == "speed":
@@ -109,8 +111,7 @@ def act(chosen: argparse.Namespace) -> None:
     else:
         from benchmarks.tabular import pictures
 
-        store = results.Results(chosen.results)
-        for path in pictures.draw(tables.shown(store, chosen.sets, chosen.contenders), chosen.pictures):
+        for path in pictures.draw(tables.shown(*shown), chosen.pictures):
             print(path)
 
 

@@ -13,6 +13,8 @@ from splinework.errors import ConfigError
 
 PEERS = Path(__file__).resolve().parent / "peers"
 OURS, SIMPLE = "kan", "kan-simple"
+ON_PAGE = [OURS, "linear", "boosting", "mlp", "gam", "ebm", SIMPLE]
+"""Those in the tables of docs/tabular.md."""
 
 
 @dataclass(frozen=True)

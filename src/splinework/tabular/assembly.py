@@ -35,6 +35,23 @@ class Standardisation:
         return Standardisation(self.x_shift[inputs], self.x_scale[inputs], self.y_shift, self.y_scale)
 
 
+@dataclass(frozen=True)
+class HiddenNodes:
+    """Hidden nodes of one layer.
+
+    Attributes:
+        first: Coefficients of their edges from the inputs, `(p, size + 1, nodes)`; the last one is that of the base function.
+        last: Coefficients of their edges to the outputs, `(nodes, size + 1, q)`.
+        grid: Knots of the latter, `(nodes, knots)`.
+        bias: What they add to the outputs' biases, `(q,)`.
+    """
+
+    first: Tensor
+    last: Tensor
+    grid: Tensor
+    bias: Tensor
+
+
 def additive_network(
     layer: KANLayer,
     curves: Tensor,
@@ -74,6 +91,7 @@ def combined_network(
     scaling: Standardisation,
     names: Sequence[str] | None,
     member: int | None = None,
+    further: HiddenNodes | None = None,
 ) -> KAN:
     """Additive part and ensemble as one network: the mean over a group's members is a sum over hidden nodes.
 
@@ -89,6 +107,7 @@ def combined_network(
         scaling: Standardisation of inputs and outputs.
         names: Names of the inputs.
         member: The member of each group that is taken; by default the mean over all.
+        further: Hidden nodes besides, of networks of one hidden layer.
     """
     outputs = curves.shape[2]
     used = [
@@ -97,7 +116,8 @@ def combined_network(
         if weight and group.state is not None
     ]
     size = len(used) * (settings.members if member is None else 1)
-    widths = [layer.inputs, *(outputs + size * h for h in settings.hidden), outputs]
+    more = 0 if further is None else len(further.last)
+    widths = [layer.inputs, *(outputs + size * h + more for h in settings.hidden), outputs]
     wide = net.kan_layers
     model = KAN(
         widths,
@@ -110,9 +130,9 @@ def combined_network(
     )
     for number, (edges, source) in enumerate(zip(model.kan_layers, wide, strict=True)):
         last = number == len(wide) - 1
-        table, biases, living, grid = _parts(source, used, settings, number, last, outputs, member)
+        table, biases, living, grid = _parts(source, used, settings, number, last, outputs, member, further)
         if number == 0:
-            own = _finer(layer, curves, source)
+            own = finer_curves(layer, curves, source)
             table = torch.cat([torch.cat([own, torch.zeros_like(own[:, :1])], 1), table], dim=2)
             biases, living = torch.cat([bias, biases]), torch.cat([_living(own), living], dim=1)
         else:
@@ -131,6 +151,7 @@ def _parts(
     last: bool,
     outputs: int,
     member: int | None,
+    further: HiddenNodes | None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The members' edges of one layer: coefficients `(I, size + 1, J)`, biases, mask and grid, without the additive part."""
     tables, biases, living = [], [], []
@@ -162,6 +183,12 @@ def _parts(
     grid = source.grid.double()
     if number:
         grid = grid[:1].expand(sum(t.shape[0] for t in tables), -1)
+    if further is not None:
+        own = further.last if last else further.first
+        tables.append(own)
+        biases.append(further.bias if last else own.new_zeros(own.shape[2]))
+        living.append(own.any(1).to(own.dtype))
+        grid = torch.cat([grid, further.grid]) if last else grid
     if last:
         return torch.cat(tables), torch.stack(biases).sum(0), torch.cat(living), grid
     if number == 0:
@@ -196,7 +223,7 @@ def _living(curves: Tensor) -> Tensor:
     return curves.any(dim=1).to(curves.dtype)
 
 
-def _finer(layer: KANLayer, curves: Tensor, target: KANLayer) -> Tensor:
+def finer_curves(layer: KANLayer, curves: Tensor, target: KANLayer) -> Tensor:
     """The curves on the members' grid, exactly, since it contains the layer's knots."""
     factor = target.basis.resolution // layer.basis.resolution
     if factor == 1:

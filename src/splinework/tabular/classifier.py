@@ -31,6 +31,8 @@ from splinework.tabular.tasks import Task
 class KANClassifier(ClassifierMixin, KANEstimator):
     """Kolmogorov–Arnold network classifier for two or more classes, with calibrated probabilities.
 
+    Curves of the columns, and products of two where these predict held-out labels better, come first; an ensemble adds the rest.
+
     Parameters:
         hidden: Nodes of the part with interactions; see `KANRegressor` for this and the following parameters.
         grid: Intervals of every spline, or `auto`.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from splinework.tabular.additive import AdditiveFit
 from splinework.tabular.curves import FittedCurves
+from splinework.tabular.design import DesignMatrix
 from splinework.tabular.ensemble import held_out_rows
 from splinework.tabular.stacking import is_significant
 from splinework.tabular.tasks import Classification, Task
@@ -24,6 +25,9 @@ LAPSES = (0.05, 0.1, 0.2, 0.4)
 """Shares of labels that are drawn regardless of the inputs, as tried; the best one is improved on."""
 LAPSE_STEPS = 20
 """Steps of expectation maximisation for the lapse rates of held-out labels; large logits need few."""
+MORE_TERMS_Z_SCORE = 2.0
+"""Standard errors by which held-out labels must be predicted better with more terms: with one, two of four folds of breast_cancer
+(455 rows, 30 columns) took products or knots that new rows did not thank."""
 FIRST_LAPSES = 1
 """Where the walk over them begins: up while held-out labels are predicted better, else down."""
 
@@ -80,6 +84,30 @@ def cross_validated(curves: FittedCurves, fold: Tensor, members: int) -> CrossVa
         if found.task != curves.task:
             curves = found if count <= MAX_LAPSE_ROWS else curves.with_task(found.task, found.whole.penalties)
     return cross_validate(curves, fold, members, anew=count <= MAX_REFIT_ROWS)
+
+
+def with_design(
+    curves: FittedCurves, parts: CrossValidatedCurves, design: DesignMatrix, fold: Tensor
+) -> tuple[FittedCurves, CrossValidatedCurves]:
+    """The curves of a classification and their cross-validation, on another design matrix where held-out labels ask for it.
+
+    They do where it predicts them significantly better: at the penalties of all rows, which is cheap, and then with those that
+    are estimated without each fold. Lapse rates stay as they are.
+
+    Args:
+        curves: The curves, fitted to all rows by a likelihood of right labels.
+        parts: Their cross-validation.
+        design: The other design matrix.
+        fold: Fold of each row, `(n,)`.
+    """
+    task, held = parts.whole.task, parts.held
+    y, weights = curves.y[held], curves.weights[held]
+    losses, other = task.loss(parts.base, y), replace(curves, design=design).with_task(task)
+    for anew in sorted({False, len(fold) <= MAX_REFIT_ROWS}):
+        found = cross_validate(other, fold, len(parts.parts), anew=anew)
+        if not is_significant(losses - task.loss(found.base, y), weights, MORE_TERMS_Z_SCORE):
+            return curves, parts
+    return other, found
 
 
 def _with_lapses(curves: FittedCurves, fold: Tensor, members: int) -> FittedCurves:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,6 +26,14 @@ MIN_BEND = 1e-9
 """Eigenvalues of a penalty below this share of the largest are those of constant and linear functions."""
 
 
+class Product(NamedTuple):
+    """A column that is the product of two inputs' lines, less its mean."""
+
+    first: int
+    second: int
+    mean: float
+
+
 @dataclass(frozen=True)
 class DesignMatrix:
     """The design matrix: `values @ coefficients` are the sums of curves at the rows, where each curve has mean zero.
@@ -33,13 +42,15 @@ class DesignMatrix:
         values: `(n, P)`, in float32 where it is large; use `times`, `moments` and `about_mean` for products in float64.
         blocks: Block number of each column, `(P,)`; the columns of a block share one variance.
         lift: Per input a matrix `(size, m)` from the coefficients of its columns to spline coefficients.
-        spans: Columns of each input.
+        spans: Columns of each input, and then of each product.
+        products: Products of two inputs' lines, which have a column each.
     """
 
     values: Tensor
     blocks: Tensor
     lift: tuple[Tensor, ...]
     spans: tuple[slice, ...]
+    products: tuple[Product, ...] = ()
 
     @property
     def width(self) -> int:
@@ -48,10 +59,26 @@ class DesignMatrix:
 
     def spline_coefficients(self, coefficients: Tensor) -> Tensor:
         """Spline coefficients `(I, size, q)` of the curves with these coefficients `(P, q)`."""
-        return torch.stack([lift @ coefficients[span] for lift, span in zip(self.lift, self.spans, strict=True)])
+        return torch.stack([lift @ coefficients[span] for lift, span in zip(self.lift, self.spans, strict=False)])
+
+    def with_products(self, pairs: Sequence[tuple[int, int]], weights: Tensor) -> DesignMatrix:
+        """The design matrix with the products of these pairs of inputs besides, each a block of its own.
+
+        Args:
+            pairs: Indices of the inputs.
+            weights: Row weights `(n,)`.
+        """
+        lines = self.values[:, [span.start for span in self.spans]]
+        columns = torch.stack([lines[:, i] * lines[:, j] for i, j in pairs], dim=1)
+        means = (weights / weights.sum()) @ columns.to(weights.dtype)
+        values = torch.cat([self.values, columns - means.to(columns.dtype)], dim=1)
+        blocks = torch.cat([self.blocks, int(self.blocks.max()) + 1 + torch.arange(len(pairs))])
+        spans = self.spans + tuple(slice(k, k + 1) for k in range(self.width, values.shape[1]))
+        products = tuple(Product(i, j, mean) for (i, j), mean in zip(pairs, means.tolist(), strict=True))
+        return DesignMatrix(values, blocks, self.lift, spans, products)
 
     def of_inputs(self, inputs: Tensor, straight: Collection[int] = ()) -> tuple[DesignMatrix, Tensor]:
-        """The design matrix of some inputs only, and the places of its columns in this one.
+        """The design matrix of the curves of some inputs only, and the places of its columns in this one.
 
         Args:
             inputs: Indices of the inputs, ascending.
@@ -192,8 +219,11 @@ def make_design(layer: KANLayer, u: Tensor, weights: Tensor, groups: Sequence[Se
     for at in row_blocks(len(u), layer.inputs * size):
         rows = basis(u[at]).transpose(0, 1)
         for inputs, stack in zip(alike, stacks, strict=True):
-            into = starts[inputs, None] + torch.arange(stack.shape[2])
-            values[at, into] = (rows[inputs] @ stack).transpose(0, 1).to(dtype)
+            columns = (rows[inputs] @ stack).transpose(0, 1).to(dtype)
+            if len(alike) == 1:
+                values[at] = columns.flatten(1)
+            else:
+                values[at, starts[inputs, None] + torch.arange(stack.shape[2])] = columns
     return DesignMatrix(values, torch.tensor(blocks), tuple(lifts), tuple(spans))
 
 

@@ -25,8 +25,9 @@ from splinework.train.gradient import output_gradient
 ProgressCallback = Callable[[str, int, int, float], bool]
 """Called with the stage, the step, the maximum number of steps and the loss; True ends the stage."""
 
-N_EVALUATIONS = 40
-"""Evaluations on held-out rows in a full training."""
+N_EVALUATIONS, MAX_ROWS_PER_STEP = 40, 256
+"""Evaluations on held-out rows in a full training; fewer where they would predict more rows than this for each step, which in a
+short training on many rows takes longer than the steps."""
 PATIENCE = 14
 """Evaluations without improvement of any group after which training ends."""
 WARMUP_STEPS = 50
@@ -226,7 +227,7 @@ def train_ensemble(
     decays = _decays(net, settings)
     optimiser = AdamState(parameters, betas=(0.9, 0.99))
     order = BatchSampler(len(u), rows.batch_size, generator)
-    every = max(1, settings.steps // N_EVALUATIONS)
+    every = max(1, settings.steps // N_EVALUATIONS, len(held_out.held) // MAX_ROWS_PER_STEP)
     for step in range(1, settings.steps + 1):
         rate = settings.learning_rate * min(1.0, step / WARMUP_STEPS)
         rate = rate * 0.5 * (1 + math.cos(math.pi * (step - 1) / settings.steps))

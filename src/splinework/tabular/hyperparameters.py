@@ -29,6 +29,10 @@ class Hyperparameters:
     max_iter: int = 5000
     prefer: str = "accuracy"
 
+    def is_auto(self) -> bool:
+        """Whether the user leaves all of the network's shape and training to the estimator."""
+        return self == Hyperparameters(max_iter=self.max_iter, prefer=self.prefer)
+
     def layers(self) -> tuple[int, ...] | None:
         """Nodes of the hidden layers; None for `auto`.
 

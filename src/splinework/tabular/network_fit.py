@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.interactions import Interactions, InteractionTraining
 from splinework.tabular.monotone_curves import given_up, half_directed
 from splinework.tabular.one_standard_error import Reference, curves_of, simplest_curves
+from splinework.tabular.products import nodes_of_products, with_more_terms
 from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
 from splinework.tabular.screening import Screening, is_wide, screen
 from splinework.tabular.selection import columns_of, without_idle_curves
@@ -106,7 +108,12 @@ class NetworkFit:
         columns = columns_of(self.owners)
         parts = cross_validated(curves, self.fold, ensemble.members)
         if self.screening is None:
-            parts = without_idle_curves(parts, design, self.t, self.weights, self.fold, columns)
+            if self.settings.is_auto() and self.signs is None and not self.task.is_regression:
+                rows = self.u, self.groups, self.owners, self.fold
+                curves, parts, layer = with_more_terms(curves, parts, layer, *rows)
+                design = curves.design
+            single = [[i] for i in range(len(design.lift), len(design.spans))]
+            parts = without_idle_curves(parts, design, self.t, self.weights, self.fold, [*columns, *single])
         job = replace(job, task=parts.whole.task)
         kept = None if self.screening is None else self.screening.kept
         settings = job.settings
@@ -186,7 +193,7 @@ class NetworkFit:
             unseen = self._unseen(held, few.parts.base + corrections)
         table, groups, how = curves.design.spline_coefficients(whole.coefficients), [few.group], few.ensemble
         own = layer, table, whole.bias, few.net, groups, mixture.stacking_weights, mixture.inverse_temperature, how
-        return job._combined(own, unseen, mixture.loss, log, how.members - 1)
+        return job._combined(own, unseen, mixture.loss, log, member=how.members - 1)
 
     def _reference(self, best: TrainedNetwork, losses: Tensor, held: Tensor) -> Reference:
         """The best network's held-out losses, which are `losses` where it has no outputs."""
@@ -220,22 +227,25 @@ class NetworkFit:
             unseen = self._unseen(held, parts.base if additive else parts.base + mixed)
         job = replace(self, task=mixture.task)
         shares, sharp = mixture.stacking_weights, mixture.inverse_temperature
-        if additive:
+        fits = [parts.whole] if additive else parts.parts
+        coefficients = torch.stack([fit.coefficients for fit in fits]).mean(0)
+        bias = torch.stack([fit.bias for fit in fits]).mean(0)
+        products = nodes_of_products(design, coefficients, layer, found.net)
+        if additive and products is None:
             return job._additive(layer, curves, parts.whole, sharp, unseen, mixture.loss, log)
-        coefficients = torch.stack([part.coefficients for part in parts.parts]).mean(0)
         if self.signs is not None:
             coefficients = coefficients * (1 - sum(shares) * half_directed(design, self.signs))[:, None]
+        shares = (0.0,) * len(shares) if additive else shares
         table = design.spline_coefficients(coefficients)
-        bias = torch.stack([part.bias for part in parts.parts]).mean(0)
         own = layer, table, bias, found.net, found.groups, shares, sharp, ensemble
-        return job._combined(own, unseen, mixture.loss, log)
+        return job._combined(own, unseen, mixture.loss, log, further=products)
 
     def _combined(
-        self, parts: CurvesAndNodes, unseen: Tensor | None, loss: float, log: TrainingLog, member: int | None = None
+        self, parts: CurvesAndNodes, unseen: Tensor | None, loss: float, log: TrainingLog, **nodes: Any
     ) -> TrainedNetwork:
-        """Curves and hidden nodes as one network."""
+        """Curves and hidden nodes as one network; `nodes` are the last arguments of `combined_network`."""
         scaling, raw = self._calibrated(unseen)
-        model = combined_network(*parts, scaling=scaling, names=self.names, member=member)
+        model = combined_network(*parts, scaling=scaling, names=self.names, **nodes)
         return TrainedNetwork(model, loss, log.history[-1]["step"], log.history, raw, task=self.task)
 
     def _calibrated(self, unseen: Tensor | None) -> tuple[Standardisation, Tensor | None]:
@@ -256,10 +266,7 @@ class NetworkFit:
         settings = self.settings
         if self.screening is not None or self.signs is not None:
             return None  # its left-out predictions would be those of inputs that the left-out rows helped to choose
-        if not (
-            isinstance(self.task, Regression)
-            and settings == Hyperparameters(max_iter=settings.max_iter, prefer=settings.prefer)
-        ):
+        if not (isinstance(self.task, Regression) and settings.is_auto()):
             return None
         weights = self.weights[held]
         rivals: list[tuple[float, int, SmoothEstimate]] = []

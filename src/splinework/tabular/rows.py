@@ -49,13 +49,16 @@ def canonical(rows: WeightedRows) -> WeightedRows:
     if y.dtype.kind == "f":
         y = y + 0.0
     columns = [*(y[:, None] if y.ndim == 1 else y).T, *x.T]
-    order = np.lexsort((weights, *columns))
-    fresh = np.zeros(len(x), dtype=bool)
-    fresh[:1] = True
-    for column in columns:
-        ordered = column[order]
-        before, after = ordered[:-1], ordered[1:]
-        fresh[1:] |= (before != after) & ~((before != before) & (after != after))
+    for keys in (columns[-1:], columns):  # most tables are sorted by their last column already
+        order = np.lexsort((weights, *keys))
+        fresh = np.zeros(len(x), dtype=bool)
+        fresh[:1] = True
+        for column in keys:
+            ordered = column[order]
+            before, after = ordered[:-1], ordered[1:]
+            fresh[1:] |= (before != after) & ~((before != before) & (after != after))
+        if fresh.all():
+            break
     starts = np.flatnonzero(fresh)
     sums = np.add.reduceat(weights[order], starts) if len(starts) else weights
     first = order[starts]

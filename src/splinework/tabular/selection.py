@@ -125,7 +125,7 @@ def removal_costs(
 
 def candidates(curves: CrossValidatedCurves, design: DesignMatrix, columns: Sequence[Sequence[int]]) -> Tensor:
     """Whether hidden nodes may see an input, `(p,)`: all but those of categories of many levels that have no curves."""
-    alive = [bool(curves.whole.coefficients[span].any()) for span in design.spans]
+    alive = [bool(curves.whole.coefficients[span].any()) for span in design.spans[: len(design.lift)]]
     found = torch.ones(len(alive), dtype=torch.bool)
     for inputs in columns:
         found[list(inputs)] = len(inputs) <= MAX_LEVELS_WITHOUT_CURVE or any(alive[i] for i in inputs)
