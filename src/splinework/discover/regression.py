@@ -331,7 +331,7 @@ class _RegressionSearch:
         found = formula_rows(self.pool, self.name, rows=10, everything=self.data, held=held, deadline=self._at(1.0))
         best = self.networks.best
         refused = refusal(found[0], best, self.rows)
-        said = refused or (None if best is None else share_caught(found[0], best, self.rows))
+        stated = refused or (None if best is None else share_caught(found[0], best, self.rows))
         model, which = network_of_answer(found[0], best, self.rows, self.data.x)
         if best is not None:
             text = f"network: {best.plan}, held-out error {best.error:.3g} of the spread"
@@ -342,7 +342,7 @@ class _RegressionSearch:
             self.notes.append(f"the {of} was used up: the best so far")
         return FormulaTable(
             tuple(found),
-            (*([said] if said else []), *dict.fromkeys(self.notes)),
+            (*([stated] if stated else []), *dict.fromkeys(self.notes)),
             model,
             None if best is None else best.history,
             noise if math.isfinite(noise) else None,
