@@ -111,7 +111,7 @@ class InterpretabilityToys(ex.Experiment):
     minutes: ClassVar[tuple[float, float]] = (4.0, 11.0)
     rival: ClassVar[str] = "error, ours"
     own_method_reasons: ClassVar[Mapping[str, str]] = {
-        "√(": "what the penalty leaves of three hidden layers is not brought back to the function by the steps after it",
+        "√(": "what the penalty leaves of two hidden layers is not brought back to the function by the steps after it",
     }
 
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:

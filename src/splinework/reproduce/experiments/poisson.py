@@ -154,7 +154,7 @@ class PoissonEquation(ex.Experiment):
                     axes.plot(where, [cell.result[y] for cell in chosen], "o", color=COLOURS[method], label=label)
                 label = "processor seconds" if x == "seconds" else "parameters"
                 log_axes(axes, label, "L2²" if y == "l2" else "H1²", f"u = {PROBLEMS[problem]}")
-        legend(grid[0][0])
+        legend(grid[0][2])
 
 
 def solution(problem: str, p: Tensor) -> Tensor:
