@@ -22,7 +22,7 @@ FUNCTIONS, NETWORKS = "notebook Interp_5, 100 rows", "notebook Interp_6"
 
 @final
 @dataclass(frozen=True)
-class Tree:
+class ModuleTree:
     """A function and its tree.
 
     Attributes:
@@ -30,8 +30,8 @@ class Tree:
         tree: The tree of the function.
         ends: Ends of every input.
         shape: Shape of the network whose tree is found; None for that of the function itself.
-        published: What is published; empty where nothing is.
-        place: Where.
+        published: Published result; an empty text where there is none.
+        place: Place of the published result.
     """
 
     function: str
@@ -52,12 +52,12 @@ OTHER: Final = "f4(f5(x5**2 + x6**2) + f6(x7**2 + x8**2))"
 ONE, TWO = SQUARES.format("x1", "x2", "x3", "x4"), SQUARES.format("x5", "x6", "x7", "x8")
 AWAY: Final = (0.2, 1.5)
 TREES: Final = {
-    "two nested": Tree(f"{ONE}**2 + {TWO}**2", f"{NESTED} + {OTHER}", published="this tree", place=FUNCTIONS),
-    "nested": Tree(f"{ONE}**2 + x5**2", f"{NESTED} + f4(x5)", published="this tree", place=FUNCTIONS),
-    "pairs": Tree(ONE, PAIRS, published="this tree", place=NETWORKS),
-    "pairs, network": Tree(ONE, PAIRS, shape=(4, 5, 5, 1), published="this tree, but a product", place=NETWORKS),
-    "root, network": Tree(f"{ONE}**0.5", NESTED, AWAY, (4, 4, 2, 1)),
-    "shift, network": Tree("sin((x1 - x2)**2 + 2*x3)", "f1(f2(x1 - x2) + f3(x3))", AWAY, (3, 3, 1)),
+    "two nested": ModuleTree(f"{ONE}**2 + {TWO}**2", f"{NESTED} + {OTHER}", published="this tree", place=FUNCTIONS),
+    "nested": ModuleTree(f"{ONE}**2 + x5**2", f"{NESTED} + f4(x5)", published="this tree", place=FUNCTIONS),
+    "pairs": ModuleTree(ONE, PAIRS, published="this tree", place=NETWORKS),
+    "pairs, network": ModuleTree(ONE, PAIRS, shape=(4, 5, 5, 1), published="this tree, but a product", place=NETWORKS),
+    "root, network": ModuleTree(f"{ONE}**0.5", NESTED, AWAY, (4, 4, 2, 1)),
+    "shift, network": ModuleTree("sin((x1 - x2)**2 + 2*x3)", "f1(f2(x1 - x2) + f3(x3))", AWAY, (3, 3, 1)),
 }
 TOLERANCE, PAPER_ROWS, PAPER_STEPS = 0.02, 100, 100
 """Effect that counts as none for the paper's network, rows at which trees of functions are found, and steps of its training."""
