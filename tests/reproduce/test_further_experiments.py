@@ -55,7 +55,7 @@ SLOW = {
     "modular-structures": {"task": "exp_sine", "start": "sparse", "steps": 20, "seed": 0},
     "anderson-localisation": {"model": "mosaic", "seed": 0, "sites": 89, "chains": 20},
     "conserved-quantities": {"system": "oscillator", "points": 100, "seed": 0},
-    "interpretability-toys": {"toy": "quotient", "method": "paper", "seed": 0, "rows": 100, "weight": 1e-2},
+    "interpretability-toys": {"toy": "quotient", "method": "paper", "seed": 0, "rows": 100, "weight": 1e-2, "steps": 5},
     "multiplication-nodes": {"task": "scores", "seed": 0},
     "constitutive-laws": {"stress": "P12", "seed": 0, "rows": 300, "budget": 20},
     "hello-world": {"method": "ours", "seed": 0},
