@@ -22,7 +22,7 @@ from splinework.formula.figures import plural
 from splinework.reproduce import Experiment, FinishedCell, experiment_names, recipe
 from splinework.reproduce.experiment import row_values
 from splinework.reproduce.figures import save_figure
-from splinework.reproduce.tables import result_text, value_text
+from splinework.reproduce.tables import result_text, row_checks, value_text
 from splinework.train.progress_line import duration
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,15 +58,16 @@ default,sparsify`), a seed. A table says how many of its cells there are. The no
 [pykan's](from-pykan.md#notebooks).
 
 What was found is below, as it came out: a check that is missed is listed as missed. A value is *reached* by our default where it
-is as good as the published one, and by the paper's method where it is within a factor 2 of it (0.01 of an accuracy).
+is as good as the published one, and by the paper's method where it is within a factor 2 of it (0.01 of an accuracy). Rows
+without a published value, such as those of a rival alone, are in the tables and do not count here.
 
 | experiment | recipe | rows reached by our default | by the paper's method | checks met | time |
 |---|---|---|---|---|---|
 """
 
 
-MISSED = """| row | measure | published | our default | reason |
-|---|---|---|---|---|"""
+COLUMNS = {"ours": ("our default", "default_reached"), "paper": ("the paper's method", "own_method_reached")}
+"""Columns of which the missed rows are listed: their name, and the key of whether a row is reached."""
 
 
 def kept() -> Iterator[Kept]:
@@ -76,8 +77,11 @@ def kept() -> Iterator[Kept]:
             folder = RESULTS / name / scale
             if (folder / KEPT).exists():
                 one, result = recipe(name), json.loads((folder / KEPT).read_text("utf-8"))
-                rows = one.table([FinishedCell(**cell) for cell in result["cells"]])
-                yield one, {**result, "rows": [row_values(row) for row in rows]}
+                finished = [FinishedCell(**cell) for cell in result["cells"]]
+                rows = one.table(finished)
+                checks = [vars(check) for check in (*row_checks(rows), *one.checks(finished))]
+                shown = [{**row_values(row), "why": one.why(row)} for row in rows]
+                yield one, {**result, "rows": shown, "checks": checks}
                 break
 
 
@@ -118,32 +122,27 @@ def index(found: list[Kept]) -> str:
     parts = [
         HEAD + "\n".join(lines),
         f"In all, our default reaches {shares[0]} published values, and the paper's method {shares[1]}.",
-        "## Rows that our default misses",
-        "\n".join(
-            [
-                MISSED,
-                *(
-                    _missed(one, row)
-                    for one, result in found
-                    for row in result["rows"]
-                    if row["default_reached"] is False
-                ),
-            ]
-        ),
+        *(_missed(found, place, column) for place, column in enumerate(COLUMNS)),
         f"```{{toctree}}\n:hidden:\n\n{entries}\n```",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _missed(one: Experiment, row: dict[str, Any]) -> str:
-    """A row that our default misses, with its reason alone."""
-    why = next((text for name, text in one.reasons.items() if row["name"].startswith(name)), "")
-    published, ours = (value_text(row[key]) for key in ("published", "ours"))
-    return f"| [{row['name']}](reproduce/{one.name}.md) | {row['measure']} | {published} | {ours} | {why} |"
+def _missed(found: list[Kept], place: int, column: str) -> str:
+    """The rows that a column misses, each with its reason alone; `place` is that of the column's reasons."""
+    name, key = COLUMNS[column]
+    lines = [f"## Rows that {name} misses", f"| row | measure | published | {name} | reason |\n|---|---|---|---|---|"]
+    for one, result in found:
+        for row in result["rows"]:
+            if row[key] is False:
+                published, value = (value_text(row[each]) for each in ("published", column))
+                where = f"[{row['name']}](reproduce/{one.name}.md)"
+                lines[-1] += f"\n| {where} | {row['measure']} | {published} | {value} | {row['why'][place]} |"
+    return "\n\n".join(lines)
 
 
 def _share(rows: list[dict[str, Any]], key: str) -> str:
-    known = [row[key] for row in rows if row[key] is not None]
+    known = [row[key] for row in rows if row["published"] is not None and row[key] is not None]
     return f"{sum(known)} of {len(known)}" if known else "–"
 
 

@@ -40,7 +40,7 @@ from splinework.reproduce.module_training import (
 )
 
 SMALL = {
-    "auxiliary-variables": {"method": "paper", "given": "nothing", "seed": 0},
+    "auxiliary-variables": {"method": "paper", "given": "β and γ", "seed": 0, "steps": 3},
     "class-incremental": {"model": "local", "seed": 0, "steps": 5, "rate": 3e-3},
     "fair-comparison": {"task": "wine", "model": "parameters", "seed": 0, "steps": 5},
     "formula-compiler": {"names": ["I.6.2", "I.9.18"], "rows": 50, "seed": 0},
@@ -55,13 +55,13 @@ SLOW = {
     "modular-structures": {"task": "exp_sine", "start": "sparse", "steps": 20, "seed": 0},
     "anderson-localisation": {"model": "mosaic", "seed": 0, "sites": 89, "chains": 20},
     "conserved-quantities": {"system": "oscillator", "points": 100, "seed": 0},
-    "interpretability-toys": {"toy": "quotient", "method": "paper", "seed": 0, "rows": 100, "weight": 1e-2},
+    "interpretability-toys": {"toy": "quotient", "method": "paper", "seed": 0, "rows": 100, "weight": 1e-2, "steps": 5},
     "multiplication-nodes": {"task": "scores", "seed": 0},
     "constitutive-laws": {"stress": "P12", "seed": 0, "rows": 300, "budget": 20},
     "hello-world": {"method": "ours", "seed": 0},
     "hidden-symmetry": {"seed": 0, "points": 100, "budget": 20},
     "knots": {"model": "formulas", "seed": 0},
-    "tree-converter": {"tree": "additive", "seed": 0, "rows": 400},
+    "tree-converter": {"tree": "pairs", "seed": 0, "rows": 400},
 }
 
 

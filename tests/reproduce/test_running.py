@@ -176,7 +176,11 @@ def test_rows_are_held_to_the_published_value_and_to_twice_its_error():
     assert [check.value for check in row_checks([*rows, *accuracy])] == ["2 of 4", "2 of 4"]
     texts = ComparisonRow("e", "formula", "x*y", "x*y", "x*y", ours_reached=True)
     assert (texts.default_reached, texts.own_method_reached) == (True, None)
-    assert [check.met for check in row_checks([ComparisonRow("f", "RMSE")])] == [None, None]
+    unpublished = [
+        ComparisonRow("f", "RMSE"),
+        ComparisonRow("g", "RMSE", ours=1.0, ours_reached=False, paper_reached=True),
+    ]
+    assert [check.met for check in row_checks(unpublished)] == [None, None]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import splinework as sw
+from splinework.data import SpecialSet
 from splinework.train import Roughness, fitting
 from splinework.train.between_rows import agree, draw_points, new_points
 from splinework.train.fitting import prepare
@@ -62,6 +63,17 @@ def test_a_function_that_a_network_meets_exactly_is_not_left_to_the_process():
     fresh = np.random.default_rng(1).uniform(-0.95, 0.95, (500, 2))
     error = model(torch.from_numpy(fresh)).detach().numpy()[:, 0] - fresh[:, 0] * fresh[:, 1]
     assert error.std() < 1e-7
+
+
+@pytest.mark.slow
+def test_a_network_follows_a_clean_teacher_by_higher_degrees():
+    """Cubic splines on the grids that the points allow end at 1e-5 of the spread."""
+    rows, fresh = (SpecialSet("sph_harm22").draw(count, seed=seed) for count, seed in ((1000, 11), (1000, 12)))
+    model = sw.KAN([2, 5, 1], dtype=torch.float64, generator=torch.Generator().manual_seed(11))
+    result = sw.fit(model, rows.x, rows.y, progress=False)
+    error = (result.model(torch.from_numpy(fresh.x)).detach().numpy()[:, 0] - fresh.y.ravel()).std()
+    assert "taught the network" in "".join(each.text for each in result.history.decisions)
+    assert error < 3e-6 * fresh.y.std()
 
 
 @pytest.mark.slow

@@ -160,6 +160,8 @@ class Experiment(ABC):
     """Heading of the rival's column."""
     reasons: ClassVar[Mapping[str, str]] = {}
     """Why our default misses the published value, by the beginning of the row's name."""
+    own_method_reasons: ClassVar[Mapping[str, str]] = {}
+    """Why the paper's method misses it here, likewise."""
 
     @abstractmethod
     def cells(self, scale: Scale) -> Sequence[ExperimentCell]:
@@ -174,13 +176,21 @@ class Experiment(ABC):
         """The table. Cells may be missing after an interrupt: values that need them are None."""
 
     def table(self, finished: Sequence[FinishedCell]) -> list[ComparisonRow]:
-        """The rows, those that our default misses with their reason."""
+        """The rows, those that our default or the paper's method misses with their reasons."""
         found = []
         for row in self.rows(finished):
-            missed = row.default_reached is False
-            why = next((text for name, text in self.reasons.items() if missed and row.name.startswith(name)), "")
-            found.append(replace(row, note="; ".join(filter(None, [row.note, why]))))
+            default, paper = self.why(row)
+            notes = [row.note, default, f"paper's method: {paper}" if paper else ""]
+            found.append(replace(row, note="; ".join(filter(None, notes))))
         return found
+
+    def why(self, row: ComparisonRow) -> tuple[str, str]:
+        """Why our default, and why the paper's method, misses the published value of a row; empty if it does not."""
+
+        def reason(reached: bool | None, known: Mapping[str, str]) -> str:
+            return next((text for name, text in known.items() if reached is False and row.name.startswith(name)), "")
+
+        return reason(row.default_reached, self.reasons), reason(row.own_method_reached, self.own_method_reasons)
 
     def checks(self, finished: Sequence[FinishedCell]) -> list[BoundCheck]:
         """Statements about the results besides the two that are made of the rows (`row_checks`)."""

@@ -53,7 +53,7 @@ class FunctionTable(ex.Experiment):
     depths: tuple[int, ...] = (2, 3, 4)
     perceptron_widths: tuple[int, ...] = (5, 20, 50, 100)
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     place: ClassVar[str]
     """Place of the published values."""
     target: ClassVar[float]
@@ -110,7 +110,7 @@ class FunctionTable(ex.Experiment):
             return _sparsified(shape, rows, test, seed)
         model = paper_network(shape, settings["grids"][0], seed)
         if method == "pruned":
-            model = prune_by_paper(model, rows, settings["penalty"])
+            model = prune_by_paper(model, rows, sw.train.Sparsity(settings["penalty"]), steps=50)
         model, stages = train_by_paper(model, rows, test, grids=settings["grids"], steps=settings["steps"])
         best = min(stages, key=lambda stage: stage.test)
         return {

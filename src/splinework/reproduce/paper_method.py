@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 import splinework as sw
+from splinework.interpret.edit.adaptation import adapt_layer
 from splinework.train.gradient import squared_error_gradient
 from splinework.train.optim.lbfgs import LBFGS
 
@@ -27,14 +28,16 @@ LAST_UPDATE, UPDATES = 50, 10  # on every grid
 """The step before which grids follow the activations, and how often they do so."""
 GRID_EPS: Final = 1.0
 """How even an adapted grid is, from quantiles (0) to uniform (1): the release of the paper has 1, later ones 0.02."""
-MARGIN: Final = 0.005
-"""Margin of an adapted grid as a share of the activations' range: 0.01 at either end of inputs in [-1, 1]."""
+MARGIN: Final = 0.01
+"""Margin of an adapted grid at either end, in units of the activations."""
 NOISE: Final = 0.1
 """Size of the random part of the numbers at the start."""
 HISTORY, ITERATIONS = 10, 20
 """Pairs that L-BFGS keeps, and its iterations in a step."""
-PRUNING_STEPS, MIN_SCORE = 50, 1e-2
-"""Steps with the sparsity penalty before nodes are removed, and the score below which they are."""
+PRUNING_STEPS: Final = 20
+"""Steps with the sparsity penalty before nodes are removed, those of the authors' notebooks."""
+NODES: Final = {"by": "magnitude", "nodes": 1e-2, "edges": 0.0, "inputs": 0.0}
+"""Pruning of hidden nodes by eq. 2.21."""
 RECORD_EVERY: Final = 10
 """Steps between two points of the recorded curve."""
 
@@ -119,9 +122,16 @@ def train_by_paper(
     return model, stages
 
 
+@torch.no_grad()
 def follow_grids(model: sw.KAN, x: Tensor) -> None:
     """Moves the grids to the activations, in place: as in the authors' code, L-BFGS keeps what it has learned."""
-    model.load_state_dict(sw.adapt(model, x, grid_eps=GRID_EPS, margin=MARGIN).state_dict())
+    moved = copy.deepcopy(model)
+    u = moved.input_scaling(x)
+    for layer, nodes in zip(moved.kan_layers, moved.config.nodes[1:], strict=True):
+        if layer.grid_kind == "adaptive":
+            adapt_layer(layer, u, grid_eps=GRID_EPS, margin=MARGIN / (u.amax(0) - u.amin(0)), tolerance=None)
+        u = nodes.combine(layer(u))
+    model.load_state_dict(moved.state_dict())
 
 
 def minimise(
@@ -165,27 +175,35 @@ def minimise(
 
 
 def prune_by_paper(
-    model: sw.KAN, rows: tuple[Tensor, Tensor], weight: float, loss: Callable[[sw.KAN], Tensor] | None = None
+    model: sw.KAN,
+    rows: tuple[Tensor, Tensor],
+    penalty: sw.train.Sparsity,
+    *,
+    steps: int = PRUNING_STEPS,
+    loss: Callable[[sw.KAN], Tensor] | None = None,
+    **scores: Any,
 ) -> sw.KAN:
-    """Training with the penalty of eq. 2.20, then hidden nodes removed by eq. 2.21; all stay if no path would be left.
+    """Training with the penalty of eq. 2.20, then weak parts removed; all stay if no path would be left.
 
     Args:
         model: The network; it is left unchanged.
         rows: Training rows.
-        weight: The factor λ of the penalty.
+        penalty: The penalty, its factor λ and that of the entropy.
+        steps: Steps of L-BFGS.
         loss: Function of the network that the penalty is added to; the mean squared error of the rows by default.
+        scores: Options of `sw.prune`; hidden nodes by eq. 2.21 by default.
     """
-    sparsity, (x, y) = sw.train.Sparsity(weight), rows
+    x, y = rows
 
     def penalised(network: sw.KAN) -> Tensor:
         u, total = x, (network(x) - y).square().mean() if loss is None else loss(network)
         for layer, nodes in zip(network.kan_layers, network.config.nodes[1:], strict=True):
-            total, u = total + sparsity.value(layer, u), nodes.combine(layer(u))
+            total, u = total + penalty.value(layer, u), nodes.combine(layer(u))
         return total
 
-    sparse, _ = minimise(model, rows, rows, steps=PRUNING_STEPS, loss=penalised)
+    sparse, _ = minimise(model, rows, rows, steps=steps, loss=penalised)
     with suppress(sw.SplineworkError):
-        return sw.prune(sparse, x, by="magnitude", nodes=MIN_SCORE, edges=0.0, inputs=0.0)
+        return sw.prune(sparse, x, **(scores or NODES))
     return sparse
 
 

@@ -187,7 +187,7 @@ def teach(
     run.judge_anew(student, replace(student, u=unseen, t=teacher(unseen)))
     try:
         with run.approximating("teacher, ", TARGET_SHARE * teacher.uncertainty(unseen), SETTLES):
-            run_stages(run, student, replace(plan, starts=min(plan.starts, N_STARTS), smooths="never", raises=False))
+            run_stages(run, student, replace(plan, starts=min(plan.starts, N_STARTS), smooths="never"))
     finally:
         run.held_out = judge
     assert run.best is not None

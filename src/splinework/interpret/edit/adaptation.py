@@ -86,8 +86,10 @@ def check_following(grid_eps: float, margin: float, tolerance: float | None) -> 
 
 
 @torch.no_grad()
-def adapt_layer(layer: KANLayer, x: Tensor, *, grid_eps: float, margin: float, tolerance: float | None) -> None:
-    """Adapts one layer in place to its activations x `(B, I)`; see `adapt`."""
+def adapt_layer(
+    layer: KANLayer, x: Tensor, *, grid_eps: float, margin: float | Tensor, tolerance: float | None
+) -> None:
+    """Adapts one layer in place to its activations x `(B, I)`; see `adapt`. A margin may be one for each input, `(I,)`."""
     if layer.shaping is not None:
         x = layer.shaping.symmetrised(x, *layer.basis.domain(layer.grid))
     low, high, constant = _ranges(layer, x, margin)
@@ -107,7 +109,7 @@ def adapt_layer(layer: KANLayer, x: Tensor, *, grid_eps: float, margin: float, t
     layer.replace_grid(layer.basis, grid, values)
 
 
-def _ranges(layer: KANLayer, x: Tensor, margin: float) -> tuple[Tensor, Tensor, Tensor]:
+def _ranges(layer: KANLayer, x: Tensor, margin: float | Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Ends of the new grids, and a mask of the constant inputs, which get the old width around their value."""
     low, high = x.amin(0), x.amax(0)
     old_low, old_high = layer.basis.domain(layer.grid)

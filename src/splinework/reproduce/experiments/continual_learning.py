@@ -57,7 +57,7 @@ class ContinualLearning(ex.Experiment):
     square_grid: int = 40
 
     name: ClassVar[str] = "continual-learning"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     title: ClassVar[str] = "Continual learning of five peaks, KAN paper Fig. 3.4"
     about: ClassVar[str] = (
         "y is a sum of five peaks exp(-300 (x - c)²) with centres -0.8, -0.4, 0, 0.4 and 0.8. In each of five phases a network "

@@ -64,6 +64,9 @@ class FairComparison(ex.Experiment):
         "vision": "as published, the MLP is better",
         "table: breast_cancer": "as published, the MLP is better",
     }
+    own_method_reasons: ClassVar[Mapping[str, str]] = {
+        "table: wine": "one more of 54 rows is right than by the MLP, which is no difference",
+    }
 
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:
         seeds, steps = (1, 400) if scale == "quick" else (self.seeds, self.steps)

@@ -38,7 +38,7 @@ class GridExtension(ex.Experiment):
     rate_grids: tuple[int, ...] = (5, 10, 20, 40, 80)
 
     name: ClassVar[str] = "grid-extension"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     title: ClassVar[str] = "Staircase of grid extension, KAN paper Fig. 2.3, and the rates of eqs. 2.13-2.16"
     about: ClassVar[str] = (
         "f(x, y) = exp(sin πx + y²) on [-1, 1]², 1000 rows to train on and 1000 to test. The networks [2, 5, 1] and [2, 1, 1] "
