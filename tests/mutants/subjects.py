@@ -24,6 +24,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{_MEANING}/test_meaning.py",
     ),
     f"{_CHECKED}/edges.py": (f"{_MEANING}/test_edges.py", f"{_LAWS}/test_enclosures.py", f"{_LAWS}/test_duals.py"),
+    f"{_CHECKED}/pieces.py": (f"{_MEANING}/test_edges.py", f"{_LAWS}/test_enclosures.py", f"{_LAWS}/test_duals.py"),
     f"{_CHECKED}/layers.py": (
         f"{_MEANING}/test_edges.py",
         f"{_MEANING}/test_meaning.py",
