@@ -194,3 +194,8 @@ def test_a_file_in_toml_is_read_up_to_its_limit_and_each_fault_has_its_message(t
         read_toml(tmp_path, "it takes TOML", what="a test")
     with pytest.raises(ConfigError, match="is not TOML"):
         read_toml(tmp_path / "a\0b", "it takes TOML", what="a test")
+
+
+def test_a_name_with_a_null_character_is_refused():
+    with pytest.raises(FileError, match="null character"):
+        write_whole(Path("a\0b"), b"")

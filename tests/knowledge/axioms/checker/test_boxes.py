@@ -115,7 +115,7 @@ def test_multipliers_are_tried_while_they_confirm_boxes_and_every_eighth_time_el
         tried.clear()
         assert not check.holds(lo, hi, 1e9)[0].any()
         counts.append(sum(each is not None for each in tried))
-    assert counts == [3, *[0] * 6, 1, *[0] * 7, 1, 0]
+    assert counts == [3, *[0] * 6, 3, *[0] * 7, 3, 0]
 
 
 def test_halves_are_looked_at_where_a_box_is_not_confirmed_along_the_largest_effect():

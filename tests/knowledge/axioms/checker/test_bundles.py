@@ -1,6 +1,7 @@
 """Functions of several variables with their derivatives: exact and tight at points, by hand over boxes."""
 
 import itertools
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -291,3 +292,22 @@ def test_a_wave_over_everything_is_between_minus_one_and_one(turn):
     found = wave(Range(np.array([-np.inf, 0.0, 0.0]), np.array([np.inf, np.inf, 100.0])), turn)
     assert found.lo.tolist() == [-1.0] * 3
     assert found.hi.tolist() == [1.0] * 3
+
+
+def test_a_sum_in_a_formula_is_rounded_only_where_it_is_not_exact():
+    draw = np.random.default_rng(0)
+    a, b = (np.round(draw.normal(size=(400, 1)), 3) * 2.0 ** draw.integers(-3, 60, (400, 1)) for _ in range(2))
+    a[:100], b[:100] = np.round(a[:100]), np.round(b[:100])
+    a[:3], b[:3] = [[np.inf], [1e308], [5e-324]], [[1.0], [1e308], [5e-324]]
+    none = variables(a, a, 0, ())
+    found = (none + variables(b, b, 0, ())).v
+    assert np.isnan(found.lo[0, 0]) or found.hi[0, 0] == np.inf
+    assert found.hi[1, 0] == np.inf
+    known = 0
+    for x, y, lo, hi in zip(a[2:, 0], b[2:, 0], found.lo[2:, 0], found.hi[2:, 0], strict=True):
+        total = Fraction(x) + Fraction(y)
+        assert Fraction(lo) <= total <= Fraction(hi)
+        assert (lo == hi) == (Fraction(x + y) == total)
+        known += lo == hi
+    assert 50 < known < 390
+    assert BUNDLES["sub"](variables(a, a, 0, ()), variables(a, a, 0, ())).v.hi[5, 0] == 0

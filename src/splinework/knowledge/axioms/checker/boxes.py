@@ -121,7 +121,8 @@ class BoxCheck:
             held = [self.values(lo[rows], hi[rows], 0, (min(slopes_of, default=-1), signs))[0].v.lo[:, 0] >= bound
                     for signs in self.signs]  # fmt: skip
             # Most claims depend on one side of an output: the first that confirms all that both do.
-            self.signs = [self.signs[next(n for n, each in enumerate(held) if (each >= held[-1]).all())]]
+            if held[-1].any():
+                self.signs = [self.signs[next(n for n, each in enumerate(held) if (each >= held[-1]).all())]]
             good[rows], self.gain = held[-1], float(held[-1].mean())
         return good, size
 

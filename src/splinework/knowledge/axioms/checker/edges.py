@@ -7,7 +7,6 @@ several parts is the union of two such pieces and of whole parts.
 """
 
 import math
-from fractions import Fraction
 from functools import cache, cached_property
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ import numpy as np
 from splinework.knowledge.axioms.checker.formulas import Unreadable
 from splinework.knowledge.axioms.checker.functions import SeriesOperations
 from splinework.knowledge.axioms.checker.layers import LayerReading
+from splinework.knowledge.axioms.checker.pieces import between, derivative_coefficients, from_chebyshev, range_of, widen
 from splinework.knowledge.axioms.checker.ranges import Floats, Range, around, down, exact, sum_of, up
 from splinework.knowledge.axioms.checker.series import variable
 
@@ -36,11 +36,11 @@ class Edges:
         self.rows = np.arange(len(n.weight))
         self.degree, self.knots, c = n.degree, n.knots, exact(n.c)
         if n.family == "chebyshev":
-            self.degree, c = n.c.shape[1] - 1, _from_chebyshev(n.c)
+            self.degree, c = n.c.shape[1] - 1, from_chebyshev(n.c)
             self.knots = np.concatenate([np.repeat(end[:, None], self.degree + 1, 1) for end in (n.low, n.high)], 1)
         self.c = [c]
         for k in range(self.degree, 0, -1):
-            self.c.append(_slopes(self.knots, self.c[-1], k))
+            self.c.append(derivative_coefficients(self.knots, self.c[-1], k))
         smooth = self.degree < 0 or n.base not in ("none", "identity")
         for order, finer in _DIVISIONS if smooth else ((max(self.degree, 1), 1),):
             self._divide(finer)
@@ -213,13 +213,13 @@ class Edges:
         index = np.broadcast_to(np.arange(self.ends.shape[1] - 1), (len(self.rows), self.ends.shape[1] - 1)).T
         left, right = (self._at(end.T, index, order) for end in (self.ends[:, :-1], self.ends[:, 1:]))
         left, right = (Range(r.lo.transpose(1, 0, 2), r.hi.transpose(1, 0, 2)) for r in (left, right))
-        slope = self.full[3] if order == 2 else _own(self.table(order + 1)[0])
+        slope = self.full[3] if order == 2 else range_of(self.table(order + 1)[0])
         bend, own = self.full[order + 2], self.full[order]
         back = np.maximum(np.minimum(-slope.lo, slope.hi), 0.0)
         below, above = np.maximum(bend.hi, 0.0) * _BOW, np.maximum(-bend.lo, 0.0) * _BOW
         width = (self.ends[:, 1:] - self.ends[:, :-1])[:, :, None]
         packed = np.stack([own.lo, own.hi, left.lo, left.hi, right.lo, right.hi, below, above, back], 2)
-        own = _beyond(left.hull(right), packed, width)
+        own = between(left.hull(right), packed, width)
         packed[:, :, 0], packed[:, :, 1] = own.lo, own.hi
         lows, highs = self._levels(own)
         return packed, lows, highs
@@ -278,7 +278,7 @@ class Edges:
         for levels in (self.table(2)[1:], self._thirds):
             lo = np.full((*one.shape, levels[0][0].shape[2]), np.inf)
             hi = -lo
-            _hull(lo, hi, levels, one, two)
+            widen(lo, hi, levels, one, two)
             found.append(Range(lo, hi))
         return found
 
@@ -319,14 +319,14 @@ class Edges:
         a, other = packed[self.rows, one], apart[:, :, None]
         rim = np.minimum(self.ends[self.rows, one + 1], x.hi)
         end = Range(np.where(other, a[:, :, 4], stop.lo), np.where(other, a[:, :, 5], stop.hi))
-        found = _beyond(start.hull(end), a, (np.where(apart, rim, x.hi) - x.lo)[:, :, None])
+        found = between(start.hull(end), a, (np.where(apart, rim, x.hi) - x.lo)[:, :, None])
         lo, hi = found.lo, found.hi
         if apart.any():
             b = packed[self.rows, two]
             width = (x.hi - np.maximum(self.ends[self.rows, two], x.lo))[:, :, None]
-            last = _beyond(Range(b[:, :, 2], b[:, :, 3]).hull(stop), b, width)
+            last = between(Range(b[:, :, 2], b[:, :, 3]).hull(stop), b, width)
             lo, hi = np.where(other, np.minimum(lo, last.lo), lo), np.where(other, np.maximum(hi, last.hi), hi)
-            _hull(lo, hi, (lows, highs), one + 1, two - 1)
+            widen(lo, hi, (lows, highs), one + 1, two - 1)
         for row, place, depth, jump in self.breaks if order else ():
             if order > depth:
                 met = ((x.lo[:, row] <= place) & (x.hi[:, row] >= place))[:, None]
@@ -334,58 +334,3 @@ class Edges:
                 lo[:, row] = np.where(met & (either | (jump.lo < 0)), -np.inf, lo[:, row])
                 hi[:, row] = np.where(met & (either | (jump.hi > 0)), np.inf, hi[:, row])
         return Range(lo, hi)
-
-
-def _hull(lo: Floats, hi: Floats, levels: tuple[list[Floats], list[Floats]], first: Any, last: Any) -> None:
-    """Widens ranges by those of the parts from a first to a last one, if there are any."""
-    count = last - first + 1
-    level = np.log2(np.maximum(count, 1)).astype(np.intp)
-    for number, (low, high) in enumerate(zip(*levels, strict=True)):
-        at, i = np.nonzero((level == number) & (count > 0))
-        for part in (first[at, i], last[at, i] + 1 - 2**number):
-            lo[at, i] = np.minimum(lo[at, i], low[i, part])
-            hi[at, i] = np.maximum(hi[at, i], high[i, part])
-
-
-def _own(row: Floats) -> Range:
-    return Range(row[:, :, 0], row[:, :, 1])
-
-
-def _beyond(ends: Range, row: Floats, width: Floats) -> Range:
-    """The range between the ends of a piece, widened by how far the function leaves it, within that of its part.
-
-    It leaves its chord by curvature times the squared width at most, and its values at the ends by the slope that is against
-    the others: nowhere if it has one sign.
-    """
-    own, (below, above, back) = _own(row), (row[:, :, k] for k in (6, 7, 8))
-    width = np.where(width > 0, width, 0.0) * (1 + 4e-14)
-    with np.errstate(invalid="ignore", over="ignore"):
-        turned = np.where(back == 0, 0.0, back * width)
-        lo = ends.lo - np.where(below == 0, 0.0, np.fmin(below * width * width, turned))
-        hi = ends.hi + np.where(above == 0, 0.0, np.fmin(above * width * width, turned))
-    lo, hi = (np.where(np.isnan(end), side, end) for end, side in ((down(lo), -np.inf), (up(hi), np.inf)))
-    return Range(np.maximum(lo, own.lo), np.minimum(hi, own.hi))
-
-
-def _slopes(knots: Floats, c: Range, degree: int) -> Range:
-    """The coefficients of the derivative of splines on the same knots, one more than before."""
-    wide = Range(*(np.pad(end, ((0, 0), (1, 1), (0, 0))) for end in (c.lo, c.hi)))
-    size = wide.lo.shape[1] - 1
-    low, high = knots[:, :size, None], knots[:, degree : degree + size, None]
-    rate = exact(float(degree)) * (exact(np.where(high > low, high, low + 1)) - exact(low)).inverse()
-    return (wide[:, 1:] - wide[:, :-1]) * rate * exact(np.where(high > low, 1.0, 0.0))
-
-
-def _from_chebyshev(c: Floats) -> Range:
-    """Bernstein coefficients `(I, M, J)` of sums of Chebyshev polynomials."""
-    degree, total = c.shape[1] - 1, exact(np.zeros_like(c))
-    for n in range(degree + 1):
-        row = [Fraction((-1) ** (n - i) * math.comb(2 * n, 2 * i), math.comb(n, i)) for i in range(n + 1)]
-        for k in range(n, degree):  # raised by one degree at a time
-            row = [
-                Fraction(i, k + 1) * row[max(i - 1, 0)] + Fraction(k + 1 - i, k + 1) * row[min(i, k)]
-                for i in range(k + 2)
-            ]
-        value = np.array([float(each) for each in row])[:, None]
-        total = total + Range(np.nextafter(value, -np.inf), np.nextafter(value, np.inf)) * exact(c[:, None, n])
-    return total

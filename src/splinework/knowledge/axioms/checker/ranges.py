@@ -139,6 +139,17 @@ def whole_power(x: Range, n: int) -> Range:
 Pair = tuple[int, int]
 
 
+def _closely(a: Range, b: Range) -> Range:
+    """A sum whose ends are not rounded where they are exact (Knuth): `1 + x` may lie at the end of a domain."""
+    total, ends = a + b, list[Floats]()
+    with np.errstate(invalid="ignore", over="ignore"):
+        for x, y, rounded in ((a.lo, b.lo, total.lo), (a.hi, b.hi, total.hi)):
+            plain = x + y
+            back = plain - x
+            ends.append(np.where((x - (plain - back)) + (y - back) == 0, plain, rounded))
+    return Range(ends[0], ends[1])
+
+
 @dataclass(frozen=True)
 class Bundle:
     """W functions of n variables over B boxes.
@@ -169,7 +180,7 @@ class Bundle:
 
     def __add__(self, other: Bundle) -> Bundle:
         d, h = (None if x is None or y is None else x + y for x, y in ((self.d, other.d), (self.h, other.h)))
-        return replace(self, v=self.v + other.v, d=d, h=h, sound=self.sound & other.sound)
+        return replace(self, v=_closely(self.v, other.v), d=d, h=h, sound=self.sound & other.sound)
 
     def __neg__(self) -> Bundle:
         d, h = (None if each is None else -each for each in (self.d, self.h))
