@@ -43,7 +43,7 @@ class HiddenNodes:
         first: Coefficients of their edges from the inputs, `(p, size + 1, nodes)`; the last one is that of the base function.
         last: Coefficients of their edges to the outputs, `(nodes, size + 1, q)`.
         grid: Knots of the latter, `(nodes, knots)`.
-        bias: What they add to the outputs' biases, `(q,)`.
+        bias: Constants `(q,)` that are added to the outputs' biases.
     """
 
     first: Tensor

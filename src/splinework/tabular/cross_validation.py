@@ -103,7 +103,7 @@ def with_design(
     task, held = parts.whole.task, parts.held
     y, weights = curves.y[held], curves.weights[held]
     losses, other = task.loss(parts.base, y), replace(curves, design=design).with_task(task)
-    for anew in sorted({False, len(fold) <= MAX_REFIT_ROWS}):
+    for anew in (False, True):
         found = cross_validate(other, fold, len(parts.parts), anew=anew)
         if not is_significant(losses - task.loss(found.base, y), weights, MORE_TERMS_Z_SCORE):
             return curves, parts

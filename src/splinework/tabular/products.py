@@ -16,7 +16,7 @@ from torch import Tensor
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.tabular.assembly import HiddenNodes, finer_curves
-from splinework.tabular.cross_validation import CrossValidatedCurves, with_design
+from splinework.tabular.cross_validation import MAX_REFIT_ROWS, CrossValidatedCurves, with_design
 from splinework.tabular.curves import FittedCurves
 from splinework.tabular.design import DesignMatrix, make_design
 from splinework.tabular.grids import MORE_UNIFORM, quantile_layer
@@ -36,6 +36,8 @@ def with_more_terms(
 ) -> tuple[FittedCurves, CrossValidatedCurves, KANLayer]:
     """The curves of a classification with products, and on more uniform knots, where either predicts held-out labels better.
 
+    Of at most `MAX_REFIT_ROWS` rows, whose penalties can be estimated without each fold.
+
     Args:
         curves: The curves, fitted to all rows by a likelihood of right labels.
         parts: Their cross-validation.
@@ -48,6 +50,8 @@ def with_more_terms(
     Returns:
         The curves, their cross-validation and their layer.
     """
+    if len(fold) > MAX_REFIT_ROWS:
+        return curves, parts, layer  # at penalties that all rows have set, more terms nearly always look better
     pairs, weights = strong_pairs(curves.design, parts.whole.coefficients, owners), curves.weights
     if pairs:
         curves, parts = with_design(curves, parts, curves.design.with_products(pairs, weights), fold)
