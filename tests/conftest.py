@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # before matplotlib: no test opens a window
@@ -13,6 +14,9 @@ os.environ.setdefault("TRITON_INTERPRET", "0" if any(a.startswith("--device") fo
 import pytest
 import torch
 from hypothesis import settings
+
+# Programs that a shell starts in the background ignore Ctrl-C, and so would what the tests start to interrupt it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples on every run and no clock: a red test is red again for the next person.
 settings.register_profile("laws", deadline=None, derandomize=True, database=None, max_examples=50)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import DtypeError, ShapeError
-from splinework.kernels import native, ops
+from splinework.kernels import layer_sums, native, ops, squared_error
 from splinework.splines.bases import BSpline
 from tests.contracts.cases import normal
 from tests.kernels.cases import Problem, needs_native, problem, spline_of
@@ -167,6 +167,22 @@ def test_knots_that_the_pieces_were_not_made_for_are_refused(request, name):
     for change in ({"grid": grid}, {"pieces": other.prepare(grid)}, {"degree": 2}, {"degree": 4}, {"degree": -1}):
         bad = tuple({**given, **change}.values())
         assert in_a_fork(lambda bad=bad: refused_with(lambda: op(*bad))) == "ShapeError", list(change)
+
+
+@pytest.mark.parametrize("change", [lambda t: t[:3], lambda t: t[:, :1], lambda t: t[:, 0], lambda t: t[None]])
+def test_targets_of_another_shape_are_refused_before_compiled_code_reads_them(change):
+    p = problem(size=(6, 3, 4))
+    assert (
+        in_a_fork(lambda: refused_with(lambda: squared_error([(p.table, p.edges)], p.x, change(p.g)))) == "ShapeError"
+    )
+
+
+def test_targets_of_another_precision_mean_the_same_numbers():
+    p = problem(size=(6, 3, 4))
+    edges = replace(p.edges, **{key: None if part is None else part.detach() for key, part in vars(p.edges).items()})
+    errors = [squared_error([(p.table, edges)], p.x, t, gradient=False) for t in (p.g.float(), p.g.float().double())]
+    truth = float((layer_sums(p.table, p.x, edges) - p.g.float()).square().mean())
+    assert errors[0] == errors[1] == pytest.approx(truth, rel=1e-12)
 
 
 def test_the_largest_grids_are_refused_by_name_or_evaluated():

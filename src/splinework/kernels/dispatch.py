@@ -61,6 +61,14 @@ def _check_columns(x: Tensor, edges: EdgeParameters) -> None:
         raise ShapeError(f"x has a column per input, (…, {edges.coefficients.shape[0]}), got {tuple(x.shape)}.")
 
 
+def _checked_targets(t: Tensor, x: Tensor, edges: EdgeParameters) -> Tensor:
+    """Targets of the shape and dtype of the sums, which compiled code reads without asking."""
+    shape = (*x.shape[:-1], edges.coefficients.shape[2])
+    if tuple(t.shape) != shape:
+        raise ShapeError(f"t has a row per point and a column per output, {shape}, got {tuple(t.shape)}.")
+    return t.to(edges.coefficients.dtype)
+
+
 def _initial_backend() -> Backend:
     wanted = os.environ.get("SPLINEWORK_BACKEND", "")
     return _checked(wanted) if wanted else BACKENDS.get("native", BACKENDS["reference"])
@@ -281,7 +289,7 @@ def squared_error(
         >>> _ = use(before)
     """
     _check_columns(x, layers[0][1])
-    return _backend(x).squared_error(layers, x, t, units, gradient)
+    return _backend(x).squared_error(layers, x, _checked_targets(t, x, layers[-1][1]), units, gradient)
 
 
 def prepared(
