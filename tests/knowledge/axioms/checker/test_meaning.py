@@ -73,6 +73,7 @@ AXIOMS = [
     "integral(-40.0, over={'x1': (0, 0.5), 'x3': (-0.25, 1)}, output='y2')",
     "residual('y2_x3 <= 4')",
     "law('f_x1 + 2*f_x2 > 0 when x1 >= x2')",
+    "law('f(x1, f(x2, x1, x3), x3) >= -9')",
 ]
 
 
@@ -109,6 +110,15 @@ def test_a_claim_has_one_meaning(text):
             pairs = [(a.function, b.define), *zip(sum(a.conditions, ()), sum(b.conditions, ()), strict=True)]
             for own, other in pairs:
                 assert abs(own(view) - other(env)) <= 1e-15 * (1 + abs(other(env)))
+
+
+def test_all_numbers_are_the_positive_ones_where_a_scale_is_logarithmic():
+    model = sw.KAN([3, 2], input_scales=["linear", "log", "log"], dtype=torch.float64)
+    (claim, *_) = ModelChecker(Reading(model), {"x1": (-1, 1), "x2": (1, 2), "x3": (1, 2)}).claims(
+        "bounded(0, 1, domain='all')"
+    )
+    assert claim.lo.dtype == claim.hi.dtype == np.float64
+    assert (claim.lo.tolist(), claim.hi.tolist()) == ([-np.inf, 0.0, 0.0], [np.inf] * 3)
 
 
 @pytest.mark.parametrize("seed", range(16))
