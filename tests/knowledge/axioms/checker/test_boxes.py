@@ -255,9 +255,7 @@ def test_bends_are_known_to_rounding(text, holds, above):
 def test_the_middle_of_a_box_is_asked_with_its_rounding(monkeypatch):
     check, asked = check_of(network(0), "bounded(lower=0.0)"), []
     plain = check.values
-    monkeypatch.setattr(
-        check, "values", lambda lo, hi, order: (asked.append((lo, hi)), plain(lo, hi, order))[1]
-    )
+    monkeypatch.setattr(check, "values", lambda lo, hi, order: (asked.append((lo, hi)), plain(lo, hi, order))[1])
     check.pairs = ((0, 0), (0, 1), (1, 1))
     lo, hi = np.sort(np.random.default_rng(0).uniform(-1, 1, (2, 64, 2)), axis=0)
     assert check._midpoint(lo, hi).lo.dtype == np.float64

@@ -171,7 +171,8 @@ def test_where_one_of_two_is_chosen_only_that_one_needs_a_value():
 
 def test_a_choice_is_made_in_each_box_by_itself():
     ends = np.array([[1.0, -1.0, 4.0], [3.0, -1.0, 4.0], [1.0, -1.0, 4.0], [1.0, 0.5, 4.0]])
-    found = bundle("where(x < 2.5, y, z)", ends, ends + [[0.5, 1.0, 1.0], [0.5, 1.0, 1.0], [2.0, 1.0, 1.0], [1.0, 1.0, 1.0]])
+    widths = np.array([[0.5, 1.0, 1.0], [0.5, 1.0, 1.0], [2.0, 1.0, 1.0], [1.0, 1.0, 1.0]])
+    found = bundle("where(x < 2.5, y, z)", ends, ends + widths)
     assert found.v.lo.dtype == np.float64
     assert found.v.lo.tolist() == [[-1.0], [4.0], [-1.0], [0.5]]
     assert found.v.hi.tolist() == [[0.0], [5.0], [5.0], [1.5]]

@@ -152,7 +152,8 @@ def test_a_function_has_its_float_values_in_sixty_digits_wherever_it_has_any(nam
 @pytest.mark.parametrize(
     "text",
     ["", "monotone(x9)", "monotone()", "nothing(x1)", "bounded(__import__('os'))", "monotone(x1).text", "law('f(x1) == 0')",
-     "law('g(x1, x2, x3) == 0')", "invariant('reflection', (('x1', 'x2'),))", "residual('y1_x1 +')", "law('f[0] == 1')", "law('f(x1, x2, x3, s) == 0')",
+     "law('g(x1, x2, x3) == 0')",
+     "invariant('reflection', (('x1', 'x2'),))", "residual('y1_x1 +')", "law('f[0] == 1')", "law('f(x1, x2, x3, s) == 0')",
      "through(((0.0, 0.1, 0.2),), ((5.0, 6.0, 7.0),))", "through(((0.0, 0.1),), ((5.0, 6.0),))",
      "boundary({'x1': (0, 1)}, 'open(1)')"],
 )  # fmt: skip

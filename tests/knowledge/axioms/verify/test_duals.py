@@ -186,3 +186,36 @@ def test_claims_about_sums_of_many_variables_are_decided_on_few_boxes():
     steepest = 1.4 * float(max(abs(least[0]), abs(most[0])))
     found = verify(model, f"lipschitz({steepest!r}, along=('x1',))", effort=3)
     assert (found.status, found.boxes < 3000) == ("proved", True)
+
+
+@pytest.mark.parametrize("bounds", [proved, checked])
+def test_across_jumps_slopes_stay_as_they_were(bounds):
+    model = network([1, 2, 1], 2, degree=0, base="tanh")
+    lo = np.linspace(-1, 0.5, 4)[:, None]
+    plain, sharp = (bounds(model, lo, lo + 0.5, 0, sides) for sides in ((), (1, -1)))
+    np.testing.assert_array_equal(sharp.lo, plain.lo)
+    np.testing.assert_array_equal(sharp.hi, plain.hi)
+
+
+def test_between_the_points_a_bound_loses_an_eighth_of_the_curvature_times_their_squared_distance():
+    """Where slopes are zero, unbounded third derivatives cost nothing."""
+    y, none, wide = np.linspace(0, 1, 5)[None, :, None], np.zeros((1, 1, 1)), np.full((1, 1, 1), np.inf)
+    flat = np.zeros((1, 5, 1, 1)), none
+    layer = prover_duals._Layer(y, flat, flat, Interval(none, none + 2), Interval(-wide, wide), none, np.zeros(1))
+    with np.errstate(invalid="ignore"):
+        found = [prover_duals._Dual([layer], 1.0, 0, slopes=slopes)._proved() for slopes in (False, True)]
+    assert found[0].dtype == np.float64
+    assert np.concatenate(found) == pytest.approx([-2 * 0.25**2 / 8, 0], rel=1e-9, abs=1e-12)
+
+
+def test_slopes_at_every_kink_are_known_from_both_sides():
+    model = network([1, 1], 0, degree=1, grid=4, base="none")
+    reach = Interval(np.full((1, 1), -0.8), np.full((1, 1), 0.8))
+    ((_, table),) = Enclosure(model, Interval(reach.lo[0], reach.hi[0])).chain
+    layer = prover_duals._layer(table, reach, Interval(np.ones((1, 1)), np.ones((1, 1))))
+    y, slope = layer.y[0, :, 0], layer.slope[0][0, :, 0, 0]
+    beside = torch.tensor([[-0.6], [-0.4], [-0.1], [0.1], [0.4], [0.6]], dtype=torch.float64)
+    steps = torch.autograd.functional.jacobian(lambda x: model(x).sum(), beside)
+    for kink, before, after in ((-0.5, 0, 1), (0.0, 2, 3), (0.5, 4, 5)):
+        there = slope[np.abs(y - kink) < 1e-9]
+        np.testing.assert_allclose([there[0], there[-1]], steps[[before, after], 0], rtol=1e-9)
