@@ -13,7 +13,7 @@ from splinework.knowledge.axioms.checker.boxes import BoxCheck, reach_of
 from splinework.knowledge.axioms.checker.certificates import ModelChecker
 from splinework.knowledge.axioms.checker.divisions import Division, division
 from splinework.knowledge.axioms.checker.formulas import Unreadable
-from splinework.knowledge.axioms.checker.models import ModelRanges, Reading
+from splinework.knowledge.axioms.checker.models import ModelRanges, Reading, _weighted_sum
 from splinework.knowledge.axioms.checker.ranges import Range, variables
 
 SQUARE = {"x1": (-1.0, 1.0), "x2": (-1.0, 1.0)}
@@ -285,3 +285,11 @@ def test_inputs_are_mapped_into_a_grid_that_is_not_about_zero():
     assert (found.lo <= true + 1e-15).all()
     assert (true - 1e-15 <= found.hi).all()
     assert (found.hi - found.lo < 1e-12).all()
+
+
+def test_sums_over_inputs_leave_out_zeros_and_nothing_else():
+    inner = Range(*(np.array(end)[None, :, None] for end in ([0.0, 0.0, -1.0, -1.0, 1.0], [0.0, 1.0, 0.0, 1.0, 1.0])))
+    found = _weighted_sum(Range(np.full((1, 1, 1), 2.0), np.full((1, 1, 1), 3.0)), inner)
+    assert found.lo.dtype == np.float64
+    np.testing.assert_allclose(found.lo[0, :, 0], [0, 0, -3, -3, 2], rtol=1e-15)
+    np.testing.assert_allclose(found.hi[0, :, 0], [0, 3, 0, 3, 3], rtol=1e-15)

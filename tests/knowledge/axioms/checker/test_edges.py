@@ -11,7 +11,6 @@ import torch
 import splinework as sw
 from splinework.knowledge.axioms.checker.edges import Edges
 from splinework.knowledge.axioms.checker.layers import read_layer
-from splinework.knowledge.axioms.checker.models import _weighted_sum
 from splinework.knowledge.axioms.checker.pieces import between
 from splinework.knowledge.axioms.checker.ranges import Range
 
@@ -180,11 +179,3 @@ def test_a_basis_of_its_own_is_evaluated_by_its_formula():
     f = SimpleNamespace(number=float, exp=math.exp)
     assert replace(known, family="own", basis=basis).rows(0.5, -1.0, 1.0, f) == [1.0, 0.75, math.exp(0.5)]
     assert known.rows(0.5, -1.0, 1.0, f)[:4] == [1.0, 0.5, -0.5, -1.0]
-
-
-def test_sums_over_inputs_leave_out_zeros_and_nothing_else():
-    inner = Range(*(np.array(end)[None, :, None] for end in ([0.0, 0.0, -1.0, -1.0, 1.0], [0.0, 1.0, 0.0, 1.0, 1.0])))
-    found = _weighted_sum(Range(np.full((1, 1, 1), 2.0), np.full((1, 1, 1), 3.0)), inner)
-    assert found.lo.dtype == np.float64
-    np.testing.assert_allclose(found.lo[0, :, 0], [0, 0, -3, -3, 2], rtol=1e-15)
-    np.testing.assert_allclose(found.hi[0, :, 0], [0, 3, 0, 3, 3], rtol=1e-15)

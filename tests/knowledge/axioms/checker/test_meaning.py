@@ -112,15 +112,6 @@ def test_a_claim_has_one_meaning(text):
                 assert abs(own(view) - other(env)) <= 1e-15 * (1 + abs(other(env)))
 
 
-def test_all_numbers_are_the_positive_ones_where_a_scale_is_logarithmic():
-    model = sw.KAN([3, 2], input_scales=["linear", "log", "log"], dtype=torch.float64)
-    (claim, *_) = ModelChecker(Reading(model), {"x1": (-1, 1), "x2": (1, 2), "x3": (1, 2)}).claims(
-        "bounded(0, 1, domain='all')"
-    )
-    assert claim.lo.dtype == claim.hi.dtype == np.float64
-    assert (claim.lo.tolist(), claim.hi.tolist()) == ([-np.inf, 0.0, 0.0], [np.inf] * 3)
-
-
 @pytest.mark.parametrize("seed", range(16))
 def test_models_have_the_same_values_in_sixty_digits(seed):
     model = any_model(seed)
