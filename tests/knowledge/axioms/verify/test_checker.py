@@ -83,3 +83,11 @@ def test_all_numbers_are_the_positive_ones_where_a_scale_is_logarithmic():
     )
     assert claim.lo.dtype == claim.hi.dtype == np.float64
     assert (claim.lo.tolist(), claim.hi.tolist()) == ([-np.inf, 0.0, 0.0], [np.inf] * 3)
+
+
+def test_what_is_zero_by_its_formula_is_confirmed_with_no_margin():
+    model = formula("a*b + exp(a + b)")
+    found = verify(model, "symmetric(a, b)", box={"a": (0, 1), "b": (0, 1)})
+    (claim,) = found.claims
+    assert (claim.method, claim.bound) == ("formula", 0.0)
+    assert check(model, found)
