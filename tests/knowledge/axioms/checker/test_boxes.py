@@ -270,6 +270,8 @@ def test_a_model_is_enclosed_wherever_a_claim_asks_it():
     (claim,) = ModelChecker(Reading(model), SQUARE).claims("periodic('x1', period=0.75)")
     found = reach_of(claim, 2, 1)
     assert (found.lo.tolist(), found.hi.tolist()) == ([-1.0, -1.0], [pytest.approx(1.75), 1.0])
+    (claim,) = ModelChecker(Reading(model), SQUARE).claims("law('f(x1, f(x1, x2)) >= -9')")
+    assert (reach_of(claim, 2, 1).lo.tolist(), reach_of(claim, 2, 1).hi.tolist()) == ([-1.0, -np.inf], [1.0, np.inf])
     (claim,) = ModelChecker(Reading(model), SQUARE).claims("bounded(lower=0.0)")
     assert (reach_of(claim, 2, 1).lo.tolist(), reach_of(claim, 2, 1).hi.tolist()) == ([-1.0] * 2, [1.0] * 2)
 
