@@ -72,6 +72,7 @@ def test_a_question_shares_its_effort_and_its_file_among_its_searches(tmp_path):
     KeptSearch.read(place, "a", calls[0]["question"]).write([X, X**3], ("x1",))
     found = [KeptSearch.read(place, each, calls[0]["question"]).found for each in ("a", "b", "c")]
     assert [each.runs for each in found] == [2, 1, 0]
+    assert read_checkpoint(place, calls[0]["question"]).runs == 3
     assert found[0].expressions(["x1"]) == [X, X**3]
     assert found[1].expressions(["x1"]) == [X**2, X]
     for other in ({"x": x + 1e-9}, {"y": both * 2}, {"targets": ["a", "b"]}):

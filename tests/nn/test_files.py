@@ -199,3 +199,12 @@ def test_a_file_in_toml_is_read_up_to_its_limit_and_each_fault_has_its_message(t
 def test_a_name_with_a_null_character_is_refused():
     with pytest.raises(FileError, match="null character"):
         write_whole(Path("a\0b"), b"")
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_name(tmp_path, monkeypatch):
+    done, synced, renamed = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: (done.append(os.fstat(file).st_size), synced(file))[1])
+    monkeypatch.setattr(os, "replace", lambda old, new: (done.append(Path(new).name), renamed(old, new))[1])
+    write_whole(tmp_path / "a", b"12345")
+    assert done == [5, "a"]
+    assert (tmp_path / "a").read_bytes() == b"12345"

@@ -103,6 +103,7 @@ def test_places_that_hold_no_table_are_refused_by_name(tmp_path, monkeypatch):
         (Path("/dev/null"), "/dev/null is a device; give a CSV or Parquet file, or - for the standard input"),
         (tmp_path / "order.csv", "there is no file .*order.csv; did you mean 'orders.csv'"),
         (tmp_path / "zzz.csv", "there is no file .*zzz.csv; tables in this folder: 'orders.csv', 'other.parquet'\\."),
+        (tmp_path / "letters.csv", "tables in this folder"),
         (tmp_path / "folder.csv" / "x", "tables in this folder: none"),
         (tmp_path / "none" / "zzz.csv", "there is no file .*; give the path of a CSV or Parquet file"),
         (tmp_path / "orders.csv" / "x", "cannot read .*: Not a directory"),

@@ -10,7 +10,7 @@ from scipy import stats
 from splinework.errors import ConfigError, DataError
 from splinework.train import Roughness, linear_model
 from splinework.train.jacobian import ParameterVector, linearise
-from splinework.train.uncertainty import Posterior, TrainingData, intervals, posterior
+from splinework.train.uncertainty import Posterior, TrainingData, contrast_widths, intervals, posterior
 from tests.contracts.cases import relative_distance
 from tests.interpret.edit.cases import same_state, state_of
 from tests.train.cases import fresh, noise, quick, smooth, uniform
@@ -220,6 +220,30 @@ def test_rows_of_the_fit_count_no_more_than_those_held_out_and_distance_from_the
     assert torch.equal(known.degrees, alone.degrees.clamp_max(count) + count)
     assert known.root.shape[1] == alone.root.shape[1] - 1
     assert torch.equal(known.root, alone.root[:, :-1])
+    deviation = intervals(model, replace(known, inflation=torch.ones(1)), held[0]).deviation
+    scores = ((held[1] - model(held[0])) / deviation).square().sum(0)
+    own = alone.degrees.clamp_max(count)
+    assert relative_distance(known.inflation.square(), (own + scores) / (own + count)) <= 1e-9
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_a_difference_of_means_has_the_deviation_of_its_derivative_by_the_parameters(scale):
+    x, y = noisy(60)
+    y = y.exp() if scale == "log" else y
+    model = quick(fresh([1, 1], output_scales=[scale]), x, y, validation=0, standardise=False, steps=5).model
+    known = posterior(model, evidence_of(model, x, y))
+    sets, reference, parameters = x[:6].reshape(2, 3, 1), x[6:8], ParameterVector.of(model)
+
+    def mean(rows):
+        jacobian = linearise(model, parameters, model.input_scaling(rows))[1]
+        return ((model(rows) if scale == "log" else torch.ones(len(rows), 1))[:, :, None] * jacobian).mean(0)
+
+    found = contrast_widths(model, known, sets, reference, 0.8)
+    for width, rows in zip(found, sets, strict=True):
+        deviation = ((mean(rows) - mean(reference)) @ known.root).norm() * known.inflation
+        assert relative_distance(width, torch.as_tensor(stats.t.ppf(0.9, known.degrees)) * deviation.detach()) <= 1e-9
+    assert contrast_widths(model, known, reference[None], reference, 0.8).abs().max() <= 1e-12
+    assert torch.equal(intervals(model, known, x).upper, intervals(model, known, x, level=0.9).upper)
 
 
 def test_errors_show_the_shape_of_the_noise_where_more_than_half_of_the_rows_are_left():

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 import splinework as sw
-from splinework.knowledge.axioms.checker.boxes import BoxCheck
+from splinework.knowledge.axioms.checker.boxes import BoxCheck, reach_of
 from splinework.knowledge.axioms.checker.certificates import ModelChecker
 from splinework.knowledge.axioms.checker.divisions import Division, division
 from splinework.knowledge.axioms.checker.formulas import Unreadable
-from splinework.knowledge.axioms.checker.models import Reading
-from splinework.knowledge.axioms.checker.ranges import Range
+from splinework.knowledge.axioms.checker.models import ModelRanges, Reading, _weighted_sum
+from splinework.knowledge.axioms.checker.ranges import Range, variables
 
 SQUARE = {"x1": (-1.0, 1.0), "x2": (-1.0, 1.0)}
 
@@ -233,3 +233,65 @@ def test_the_mean_value_is_taken_about_the_best_point(monkeypatch, slopes, least
     assert check._by_slopes(*box, d, least - 1e-12).all()
     assert least == 0 or not check._by_slopes(*box, d, least + 1e-12).any()
     assert {order for _, order in asked} == {0}
+
+
+@pytest.mark.parametrize(
+    ("text", "holds", "above"),
+    [("convex('x1')", 2.0, 2.0), ("convex('x2')", 0.0, 0.0), ("no_interaction('x1', 'x2')", 0.0, 0.0)],
+)
+def test_bends_are_known_to_rounding(text, holds, above):
+    """Of `x1² + x2`."""
+    model = sw.KAN([2, 1], degree=2, grid=1, base="none", bias=False, dtype=torch.float64)
+    layer = model.kan_layers[0]
+    with torch.no_grad():
+        t = layer.grid
+        layer.coefficients.copy_(torch.stack([t[0][1:-2] * t[0][2:-1], (t[1][1:-2] + t[1][2:-1]) / 2])[:, :, None])
+    check, (lo, hi) = check_of(model, text), np.array([[[-0.5, -1.0]], [[0.75, 0.5]]])
+    assert check.holds(lo, hi, holds - 1e-12)[0].all()
+    with contextlib.suppress(Unreadable):
+        assert not check.holds(lo, hi, above + 1e-12)[0].any()
+
+
+def test_the_middle_of_a_box_is_asked_with_its_rounding(monkeypatch):
+    check, asked = check_of(network(0), "bounded(lower=0.0)"), []
+    plain = check.values
+    monkeypatch.setattr(check, "values", lambda lo, hi, order: (asked.append((lo, hi)), plain(lo, hi, order))[1])
+    check.pairs = ((0, 0), (0, 1), (1, 1))
+    lo, hi = np.sort(np.random.default_rng(0).uniform(-1, 1, (2, 64, 2)), axis=0)
+    assert check._midpoint(lo, hi).lo.dtype == np.float64
+    for low, high, a, b in zip(lo.flat, hi.flat, *(end.flat for end in asked[1]), strict=True):
+        middle = (Fraction(low) + Fraction(high)) / 2
+        assert Fraction(low) <= Fraction(a) < middle < Fraction(b) <= Fraction(high)
+        assert b - a <= 2e-15
+
+
+def test_a_model_is_enclosed_wherever_a_claim_asks_it():
+    model = network(0)
+    (claim,) = ModelChecker(Reading(model), SQUARE).claims("periodic('x1', period=0.75)")
+    found = reach_of(claim, 2, 1)
+    assert (found.lo.tolist(), found.hi.tolist()) == ([-1.0, -1.0], [pytest.approx(1.75), 1.0])
+    (claim,) = ModelChecker(Reading(model), SQUARE).claims("law('f(x1, f(x1, x2)) >= -9')")
+    assert (reach_of(claim, 2, 1).lo.tolist(), reach_of(claim, 2, 1).hi.tolist()) == ([-1.0, -np.inf], [1.0, np.inf])
+    (claim,) = ModelChecker(Reading(model), SQUARE).claims("bounded(lower=0.0)")
+    assert (reach_of(claim, 2, 1).lo.tolist(), reach_of(claim, 2, 1).hi.tolist()) == ([-1.0] * 2, [1.0] * 2)
+
+
+def test_inputs_are_mapped_into_a_grid_that_is_not_about_zero():
+    reading = Reading(sw.KAN([2, 1], dtype=torch.float64))
+    low, high = np.array([0.5, -3.0]), np.array([2.0, -1.0])
+    reading.layers[0] = replace(reading.layers[0], squashed=True, low=low, high=high)
+    x = np.array([[0.25, 4.0], [1.25, -2.0], [9.0, -2.5]])
+    found = ModelRanges(reading, Range(x.min(0), x.max(0)))._squashed(0, variables(x, x, 0, ())).v
+    middle, half = (low + high) / 2, (high - low) / 2
+    true = middle + half * np.tanh((x - middle) / half)
+    assert (found.lo <= true + 1e-15).all()
+    assert (true - 1e-15 <= found.hi).all()
+    assert (found.hi - found.lo < 1e-12).all()
+
+
+def test_sums_over_inputs_leave_out_zeros_and_nothing_else():
+    inner = Range(*(np.array(end)[None, :, None] for end in ([0.0, 0.0, -1.0, -1.0, 1.0], [0.0, 1.0, 0.0, 1.0, 1.0])))
+    found = _weighted_sum(Range(np.full((1, 1, 1), 2.0), np.full((1, 1, 1), 3.0)), inner)
+    assert found.lo.dtype == np.float64
+    np.testing.assert_allclose(found.lo[0, :, 0], [0, 0, -3, -3, 2], rtol=1e-15)
+    np.testing.assert_allclose(found.hi[0, :, 0], [0, 3, 0, 3, 3], rtol=1e-15)

@@ -169,6 +169,17 @@ def test_where_one_of_two_is_chosen_only_that_one_needs_a_value():
     assert not bundle("z + log(y)", at, at).sound.any()
 
 
+def test_a_choice_is_made_in_each_box_by_itself():
+    ends = np.array([[1.0, -1.0, 4.0], [3.0, -1.0, 4.0], [1.0, -1.0, 4.0], [1.0, 0.5, 4.0]])
+    widths = np.array([[0.5, 1.0, 1.0], [0.5, 1.0, 1.0], [2.0, 1.0, 1.0], [1.0, 1.0, 1.0]])
+    found = bundle("where(x < 2.5, y, z)", ends, ends + widths)
+    assert found.v.lo.dtype == np.float64
+    assert found.v.lo.tolist() == [[-1.0], [4.0], [-1.0], [0.5]]
+    assert found.v.hi.tolist() == [[0.0], [5.0], [5.0], [1.5]]
+    assert found.d.lo[:, :, 0].tolist() == [[0, 1, 0], [0, 0, 1], [-np.inf] * 3, [0, 1, 0]]
+    assert np.isfinite(found.h.hi[:, :, 0]).all(1).tolist() == [True, True, False, True]
+
+
 def test_derivatives_are_found_by_their_variables():
     found = bundle("x*y**2*z", [1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
     for (i, j), wanted in zip(PAIRS, (0, 12, 4, 6, 4, 0), strict=True):

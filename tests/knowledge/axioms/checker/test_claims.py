@@ -80,6 +80,7 @@ def test_a_derivative_that_may_be_of_two_kinds_is_refused():
     ends = np.zeros(2), np.ones(2)
     scene = Scene(("x", "xx"), ("y",), *ends, np.ones(1), np.full(2, -np.inf))
     assert relation_of("u_x = 0", scene, ())[0][0].along == {(0,)}
+    assert relation_of("u__x = 0", scene, ())[0][0].along == {(0,)}
     assert relation_of("u_xxx = 0", replace(scene, inputs=("x", "t")), ())[0][0].along == {(0, 0, 0)}
     with pytest.raises(Unreadable, match="two meanings"):
         relation_of("u_xx = 0", scene, ())

@@ -1,5 +1,9 @@
 """Ranges of edges where their reasons are sharp: turning points inside a part, faces of parts, kinks, and signs."""
 
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +11,7 @@ import torch
 import splinework as sw
 from splinework.knowledge.axioms.checker.edges import Edges
 from splinework.knowledge.axioms.checker.layers import read_layer
+from splinework.knowledge.axioms.checker.pieces import between
 from splinework.knowledge.axioms.checker.ranges import Range
 
 
@@ -135,3 +140,42 @@ def test_extremes_inside_a_box_are_known_to_rounding(degree, base):
             lo, hi = x[max(at - 1, 0)], x[min(at + 1, 800)]
         least = found[order].lo[0, 0, j] if sign > 0 else -found[order].hi[0, 0, j]
         assert values.min() - 2e-11 * np.abs(values).max() <= least <= values.min() + 1e-13 * np.abs(values).max()
+
+
+def test_only_the_width_in_the_first_part_counts_for_it():
+    """Of `12 (x - m)²`, whose part turns at m, over a box that begins beyond m and ends three parts on."""
+    width = 0.5 / 8
+    m = 2.5 * width
+    held = edges(4, lambda t: torch.prod(t - m, 1)).ranges(box(m + 0.3 * width, m + 3.5 * width), 2)[2]
+    assert 0.95 * width**2 <= held.lo.item() <= 12 * (0.3 * width) ** 2
+    assert 12 * (3.5 * width) ** 2 <= held.hi.item() <= 12 * (3.5 * width) ** 2 + 1e-11
+
+
+@pytest.mark.parametrize("basis", ["chebyshev", "fourier"])
+def test_edges_without_knots_that_end_with_the_grid_jump_there(basis):
+    generator = torch.Generator().manual_seed(1)
+    model = sw.KAN([1, 1], basis=basis, base="none", extrapolation="zero", dtype=torch.float64, generator=generator)
+    held = Edges(read_layer(model.kan_layers[0]), Range(np.array([-2.0]), np.array([2.0])))
+    last = held.ranges(box(1.0, 1.0), 0)[0]
+    slope = held.ranges(box(0.9, 1.1), 1)[1]
+    value = model(torch.ones(1, 1, dtype=torch.float64)).item() - model.kan_layers[0].bias.item()
+    assert abs(value) > 1e-3
+    assert last.lo.item() <= value <= last.hi.item()
+    assert (slope.lo.item() == -np.inf, slope.hi.item() == np.inf) == (value > 0, value < 0)
+    assert np.isfinite(held.ranges(box(0.9, 0.99), 1)[1].hi).all()
+
+
+def test_a_piece_that_does_not_turn_stays_between_its_ends_however_wide_it_is():
+    ends, row = Range(*np.array([[[[1.0]]], [[[2.0]]]])), np.array([-9.0, 9.0, 0, 0, 0, 0, 1.0, 1.0, 0.0])
+    for width in (1.0, np.inf):
+        found = between(ends, row[None, None, :, None], np.full((1, 1, 1), width))
+        assert found.lo.dtype == np.float64
+        np.testing.assert_allclose([found.lo.item(), found.hi.item()], [1, 2], rtol=1e-15)
+
+
+def test_a_basis_of_its_own_is_evaluated_by_its_formula():
+    known = read_layer(sw.KAN([1, 1], basis="chebyshev", dtype=torch.float64).kan_layers[0])
+    basis = SimpleNamespace(formula=lambda x, low, high, f: [1.0, (x - low) / (high - low), f.exp(x)])
+    f = SimpleNamespace(number=float, exp=math.exp)
+    assert replace(known, family="own", basis=basis).rows(0.5, -1.0, 1.0, f) == [1.0, 0.75, math.exp(0.5)]
+    assert known.rows(0.5, -1.0, 1.0, f)[:4] == [1.0, 0.5, -0.5, -1.0]

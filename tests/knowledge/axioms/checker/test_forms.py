@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy
 
-from splinework.knowledge.axioms.checker.forms import FormView, TooLarge, _normal
+from splinework.knowledge.axioms.checker.forms import FormView, TooLarge, _normal, _range
 from splinework.knowledge.axioms.checker.formulas import read
 
 NAMES = ("x", "y", "z")
@@ -60,3 +60,16 @@ def test_functions_of_real_numbers_that_differ_have_other_forms(one, other):
 def test_what_would_be_too_large_is_refused_before_it_is_worked_out(text):
     with pytest.raises(TooLarge):
         form(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [("3*x0*x1", -15, 30), ("x0**2 - x1", -5, 1), ("exp(x0)*x1", 3 * np.exp(-1), 5 * np.exp(2)), ("1/x1", 0.2, 1 / 3)],
+)
+def test_the_range_of_a_form_is_that_by_hand(text, low, high):
+    claim = SimpleNamespace(lo=np.array([-1.0, 3.0]), hi=np.array([2.0, 5.0]))
+    found = _range(sympy.sympify(text, locals={f"x{i}": sympy.Symbol(f"x{i}", real=True) for i in (0, 1)}), claim)
+    assert found.lo.dtype == np.float64
+    np.testing.assert_allclose((found.lo, found.hi), (low, high), rtol=1e-13)
+    assert found.lo <= low * (1 - 1e-16)
+    assert high * (1 - 1e-16) <= found.hi

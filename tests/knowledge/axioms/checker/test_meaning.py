@@ -73,6 +73,7 @@ AXIOMS = [
     "integral(-40.0, over={'x1': (0, 0.5), 'x3': (-0.25, 1)}, output='y2')",
     "residual('y2_x3 <= 4')",
     "law('f_x1 + 2*f_x2 > 0 when x1 >= x2')",
+    "law('f(x1, f(x2, x1, x3), x3) >= -9')",
 ]
 
 
@@ -142,7 +143,8 @@ def test_a_function_has_its_float_values_in_sixty_digits_wherever_it_has_any(nam
 @pytest.mark.parametrize(
     "text",
     ["", "monotone(x9)", "monotone()", "nothing(x1)", "bounded(__import__('os'))", "monotone(x1).text", "law('f(x1) == 0')",
-     "law('g(x1, x2, x3) == 0')", "residual('y1_x1 +')", "law('f[0] == 1')", "law('f(x1, x2, x3, s) == 0')",
+     "law('g(x1, x2, x3) == 0')",
+     "invariant('reflection', (('x1', 'x2'),))", "residual('y1_x1 +')", "law('f[0] == 1')", "law('f(x1, x2, x3, s) == 0')",
      "through(((0.0, 0.1, 0.2),), ((5.0, 6.0, 7.0),))", "through(((0.0, 0.1),), ((5.0, 6.0),))",
      "boundary({'x1': (0, 1)}, 'open(1)')"],
 )  # fmt: skip

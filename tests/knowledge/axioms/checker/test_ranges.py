@@ -54,7 +54,8 @@ def test_signs_are_kept_and_zero_times_anything_is_zero():
     assert ((zero * any_).hi == 0).all()
     tiny = exact([1e-200])
     assert (tiny * tiny).lo[0] == 0 < (tiny * tiny).hi[0] <= 1e-289
-    assert (tiny * -tiny).hi[0] == 0 > (tiny * -tiny).lo[0] >= -1e-289
+    for product in (tiny * -tiny, -tiny * tiny):
+        assert product.hi[0] == 0 > product.lo[0] >= -1e-289
     up = Range(np.zeros(4), np.array([0.0, 1.0, 1e-320, np.inf]))
     assert ((up + up).lo == 0).all()
     assert ((up * up).lo == 0).all()

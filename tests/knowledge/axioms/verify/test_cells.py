@@ -1,6 +1,7 @@
 """Edges as polynomials on cells: the error that each states is never less than its own, and not far more."""
 
 import math
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -272,3 +273,15 @@ def test_the_straight_line_far_out_is_that_of_the_side_with_an_allowance_for_wha
     assert smooth.straight(ACTIVATIONS["identity"], side) == (1.0, 0.0, 0.0)
     assert smooth.straight(ACTIVATIONS["sin"], side)[:2] == (0.0, 0.0)
     assert 1.0 <= smooth.straight(ACTIVATIONS["sin"], side)[2] <= 1.01
+
+
+def test_errors_of_coefficients_are_carried_on_in_full_where_those_of_the_derivative_vanish():
+    """Of a straight line on the integers, where all rates are exact."""
+    _, (slopes, first, _), (bends, second, _), *_ = derivative_splines(
+        np.arange(12.0)[None], np.arange(8.0)[None, :, None], 3
+    )
+    assert slopes[0, 1:8, 0].tolist() == [1.0] * 7
+    assert bends[0, 2:8, 0].tolist() == [0.0] * 6
+    assert second.dtype == np.float64
+    for m in range(2, 8):
+        assert Fraction(second[0, m, 0]) >= Fraction(first[0, m - 1, 0]) + Fraction(first[0, m, 0])

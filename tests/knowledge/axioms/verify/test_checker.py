@@ -74,3 +74,20 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path):
     assert "256 MiB" in verdict.reason
     os.truncate(file, 1 << 10)
     assert "JSON" in check(formula("a + 0*b"), file).reason
+
+
+def test_all_numbers_are_the_positive_ones_where_a_scale_is_logarithmic():
+    model = sw.KAN([3, 2], input_scales=["linear", "log", "log"], dtype=torch.float64)
+    (claim, *_) = ModelChecker(Reading(model), {"x1": (-1, 1), "x2": (1, 2), "x3": (1, 2)}).claims(
+        "bounded(0, 1, domain='all')"
+    )
+    assert claim.lo.dtype == claim.hi.dtype == np.float64
+    assert (claim.lo.tolist(), claim.hi.tolist()) == ([-np.inf, 0.0, 0.0], [np.inf] * 3)
+
+
+def test_what_is_zero_by_its_formula_is_confirmed_with_no_margin():
+    model = formula("a*b + exp(a + b)")
+    found = verify(model, "symmetric(a, b)", box={"a": (0, 1), "b": (0, 1)})
+    (claim,) = found.claims
+    assert (claim.method, claim.bound) == ("formula", 0.0)
+    assert check(model, found)

@@ -126,19 +126,20 @@ def test_on_gentle_networks_little_is_left_of_what_plain_bounds_give_away(bounds
 
 @pytest.mark.parametrize("bounds", [proved, checked])
 @pytest.mark.parametrize("along", [-1, 0])
-@pytest.mark.parametrize("scale", [2.0**-10, 2.0**10])
-def test_bounds_do_not_depend_on_the_units_of_hidden_sums(bounds, along, scale):
+@pytest.mark.parametrize(("scale", "shift"), [(2.0**-10, 0.0), (2.0**10, 0.0), (1.0, 64.0)])
+def test_bounds_do_not_depend_on_the_units_of_hidden_sums(bounds, along, scale, shift):
     model, other = gentle([3, 3, 1], 1), gentle([3, 3, 1], 1)
     first, second = other.kan_layers
     with torch.no_grad():
         first.coefficients.mul_(scale)
-        first.bias.mul_(scale)
-        second.grid.mul_(scale)
+        first.bias.mul_(scale).add_(shift)
+        second.grid.mul_(scale).add_(shift)
     second.refresh()
     lo = np.random.default_rng(2).uniform(-1, 0.4, (4, 3))
     one, two = (bounds(each, lo, lo + 0.5, along, (1, -1)) for each in (model, other))
-    np.testing.assert_allclose(two.lo, one.lo, rtol=1e-9)
-    np.testing.assert_allclose(two.hi, one.hi, rtol=1e-9)
+    close = 1e-3 if shift else 1e-9  # knots are rounded where they are moved
+    np.testing.assert_allclose(two.lo, one.lo, rtol=close)
+    np.testing.assert_allclose(two.hi, one.hi, rtol=close)
 
 
 def test_the_sum_of_priced_ranges_holds_whatever_is_in_them():
@@ -186,3 +187,39 @@ def test_claims_about_sums_of_many_variables_are_decided_on_few_boxes():
     steepest = 1.4 * float(max(abs(least[0]), abs(most[0])))
     found = verify(model, f"lipschitz({steepest!r}, along=('x1',))", effort=3)
     assert (found.status, found.boxes < 3000) == ("proved", True)
+
+
+@pytest.mark.parametrize("bounds", [proved, checked])
+def test_across_jumps_slopes_stay_as_they_were(bounds):
+    """Of hidden sums at the end of the grid, where the functions end, too."""
+    model = network([1, 2, 1], 2, basis="chebyshev", base="none", extrapolation="zero")
+    lo = np.linspace(-0.9, 0.4, 8)[:, None]
+    plain, sharp = (bounds(model, lo, lo + 0.5, 0, sides) for sides in ((), (1, -1)))
+    assert np.isinf(plain.hi - plain.lo).sum() >= 2
+    np.testing.assert_array_equal(sharp.lo, plain.lo)
+    np.testing.assert_array_equal(sharp.hi, plain.hi)
+
+
+def test_between_the_points_a_bound_loses_an_eighth_of_the_curvature_times_their_squared_distance():
+    """Where slopes are zero, unbounded third derivatives cost nothing."""
+    y, none, wide = np.linspace(0, 1, 5)[None, :, None], np.zeros((1, 1, 1)), np.full((1, 1, 1), np.inf)
+    flat = np.zeros((1, 5, 1, 1))
+    bends = Interval(none, none + 2), Interval(-wide, wide)
+    layer = prover_duals._Layer(y, (flat, none + 0.125), (flat, none), *bends, none, np.zeros(1))
+    with np.errstate(invalid="ignore"):
+        found = [prover_duals._Dual([layer], 1.0, 0, slopes=slopes)._proved() for slopes in (False, True)]
+    assert found[0].dtype == np.float64
+    assert np.concatenate(found) == pytest.approx([-2 * 0.25**2 / 8 - 0.125, 0], rel=1e-9, abs=1e-12)
+
+
+def test_slopes_at_every_kink_are_known_from_both_sides():
+    model = network([1, 1], 0, degree=1, grid=4, base="none")
+    reach = Interval(np.full((1, 1), -0.8), np.full((1, 1), 0.8))
+    ((_, table),) = Enclosure(model, Interval(reach.lo[0], reach.hi[0])).chain
+    layer = prover_duals._layer(table, reach, Interval(np.ones((1, 1)), np.ones((1, 1))))
+    y, slope = layer.y[0, :, 0], layer.slope[0][0, :, 0, 0]
+    beside = torch.tensor([[-0.6], [-0.4], [-0.1], [0.1], [0.4], [0.6]], dtype=torch.float64)
+    steps = torch.autograd.functional.jacobian(lambda x: model(x).sum(), beside)
+    for kink, before, after in ((-0.5, 0, 1), (0.0, 2, 3), (0.5, 4, 5)):
+        there = slope[np.abs(y - kink) < 1e-9]
+        np.testing.assert_allclose([there[0], there[-1]], steps[[before, after], 0], rtol=1e-9)

@@ -10,6 +10,9 @@ import torch
 import splinework as sw
 from splinework.errors import DataError
 from splinework.knowledge.axioms.checker import check
+from splinework.knowledge.axioms.checker.certificates import ModelChecker
+from splinework.knowledge.axioms.checker.divisions import division
+from splinework.knowledge.axioms.checker.models import Reading
 from splinework.knowledge.axioms.verify import bound, verify
 from splinework.knowledge.axioms.verify.certificate import from_dict
 from splinework.knowledge.axioms.verify.tree import Tree, halves, leaves_of
@@ -117,6 +120,11 @@ def test_an_integral_is_confirmed_to_its_margin(offset):
         assert claim.tolerance < seen < offset
         assert not forged(model, found, value=repr(-offset * (1 + MARGIN)))
         assert forged(model, found, value=repr(-seen * (1 - MARGIN)))
+        (known,) = ModelChecker(Reading(model), found.box).claims(found.axioms[0])
+        held = ModelChecker(Reading(model), found.box).boxes(known).integral(division(claim.tree, known.lo, known.hi))
+        nearest = float(equals + offset - held.hi[0])
+        assert forged(model, found, value=repr(-nearest))
+        assert not forged(model, found, value=repr(-math.nextafter(nearest, 1.0)))
         assert not forged(model, found, status="proved", value="", bound=-claim.tolerance)
         assert not forged(model, found, value=repr(-claim.tolerance * 0.5))
         assert not forged(model, found, counterexample={"x1": 0.5})

@@ -12,7 +12,7 @@ from splinework.hardware.formats import Format, Wire
 from splinework.hardware.integer import IntegerLayer, IntegerModel
 from splinework.knowledge.axioms import Bounded, Convex, Even, Lipschitz, Monotone, Positive, Symmetric
 from splinework.knowledge.axioms.checker import check
-from splinework.knowledge.axioms.checker.integers import CodeCheck
+from splinework.knowledge.axioms.checker.integers import CodeCheck, is_integer
 from splinework.knowledge.axioms.verify import verify
 from splinework.knowledge.axioms.verify.integer import MAX_COMBINATIONS, Codes, integer_digest
 from tests.attack.integers import drawn_integers
@@ -334,3 +334,10 @@ def test_a_claim_about_no_codes_has_no_proof():
     ends = m.inputs[0].decode(np.array([m.inputs[0].format.low, m.inputs[0].format.high]))
     (uneven,) = held.claims(f"even('x0', centre={float(ends.mean())!r})")
     assert "not what the tables give" in held.fault(uneven, proved)
+
+
+def test_what_has_no_parameters_is_no_integer_model_by_that_alone():
+    parts = dict.fromkeys(("inputs", "layers", "run", "encode"))
+    assert is_integer(SimpleNamespace(**parts))
+    assert not is_integer(SimpleNamespace(**parts, parameters=None))
+    assert not any(is_integer(SimpleNamespace(**{key: None for key in parts if key != name})) for name in parts)
