@@ -142,6 +142,18 @@ def test_the_table_is_a_front_with_probabilities_and_held_out_errors():
     assert all(later.rmse <= earlier.rmse for earlier, later in itertools.pairwise(front))
 
 
+def test_two_forms_of_an_exact_formula_are_one_row():
+    target = data(sympy.Rational(5, 2) * sympy.Abs(A - sympy.Rational(3, 5)) + B**2)
+    forms = (B**2 + 5 * sympy.Abs(A - sympy.Rational(3, 5)) / 2, B**2 + sympy.Abs(5 * A / 2 - F(1.5)))
+    pool = Pool(target)
+    for form in forms:
+        pool.offer(form.evalf())
+    rows = formula_rows(pool, "y")
+    assert len([r for r in rows if r.rmse <= 1e-12]) == 1
+    made = [formula_row(form, target, "y", numbers, {}) for form, numbers in zip(forms, (4.0, 3.0), strict=True)]
+    assert ranked(made, 5, rounding=1e-13) == [replace(made[1], probability=1.0)]
+
+
 def test_noise_gives_a_constant():
     draw = np.random.default_rng(0)
     target = FitTarget(draw.uniform(size=(200, 2)), draw.normal(size=200), ("a", "b"))

@@ -90,6 +90,7 @@ def formula_rows(
         rows,
         steady=partial(is_steady, target=target),
         approximates=lambda row: _approximates(row.expression, row.splines, target),
+        rounding=math.sqrt(target.rounding / len(target.y)) if target.scale == "linear" else 0.0,
     )
 
 
@@ -270,6 +271,7 @@ def ranked(
     *,
     steady: Callable[[FormulaRow], bool] = lambda row: True,
     approximates: Callable[[FormulaRow], bool] = lambda row: False,
+    rounding: float = 0.0,
 ) -> list[FormulaRow]:
     """The Pareto front of complexity and error, by description length, with posterior probabilities.
 
@@ -277,15 +279,16 @@ def ranked(
     constants, then nodes. Of many forms that were tried one with a constant more is always a little better. A factor of 150 is
     very strong evidence (Kass & Raftery 1995). One that is not `steady` beyond the data loses against one that is and whose
     description is not much longer. One that `approximates` loses against the simplest that is exact to as many digits as a law
-    needs: each digit more of what that leaves has a shorter code than the digit itself, but no end.
+    needs: each digit more of what that leaves has a shorter code than the digit itself, but no end. Errors up to `rounding` are
+    equal.
     """
     best: list[FormulaRow] = []
     for candidate in sorted(found, key=lambda r: (r.complexity, r.rmse)):
-        if not best or candidate.rmse < 0.999 * min(b.rmse for b in best):
+        if not best or candidate.rmse < 0.999 * min(b.rmse for b in best) > rounding:
             best.append(candidate)
     winner = min(found, key=lambda r: r.description)
     if winner not in best:  # instead of what is no shorter, nor visibly more accurate
-        best = [r for r in best if r.complexity < winner.complexity or r.rmse < 0.999 * winner.rmse]
+        best = [r for r in best if r.complexity < winner.complexity or r.rmse < 0.999 * winner.rmse > rounding]
         best.append(winner)
     shown: dict[str, FormulaRow] = {}
     for row in sorted(best, key=lambda r: r.description):
