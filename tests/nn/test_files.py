@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from splinework.errors import ConfigError, FileError
+from splinework.nn import files
 from splinework.nn.files import check_writable, read_toml, whole_folder, write_into, write_whole
 
 fcntl = pytest.importorskip("fcntl")
@@ -154,7 +156,19 @@ def test_a_folder_without_permission_is_told_before_the_work(tmp_path, monkeypat
         check_writable(tmp_path / "new")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems exchange no names")
+def test_a_folder_is_replaced_by_one_exchange_of_names(tmp_path, monkeypatch):
+    """Between two renamings a kill would leave no folder."""
+    into_folder(tmp_path / "out", lambda: None)
+    (tmp_path / "out" / "sub" / "a").write_text("old")
+    monkeypatch.setattr(os, "rename", lambda *_: pytest.fail("two names are changed one after the other"))
+    into_folder(tmp_path / "out", lambda: None)
+    assert os.listdir(tmp_path) == ["out"]
+    assert (tmp_path / "out" / "sub" / "a").read_text() != "old"
+
+
 def test_where_the_new_folder_cannot_take_its_place_the_old_one_comes_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_exchanged", lambda *_: False)  # as on a system that cannot
     into_folder(tmp_path / "out", lambda: None)
     (tmp_path / "out" / "sub" / "a").write_text("old")
     before, real = tree(tmp_path), os.rename

@@ -90,6 +90,8 @@ def whole_folder(place: Path) -> Iterator[Path]:
                 old.parent.mkdir()
                 yield new
                 if folder.exists():
+                    if _exchanged(new, folder):
+                        return
                     os.rename(folder, old)
                 try:
                     os.rename(new, folder)
@@ -102,6 +104,17 @@ def whole_folder(place: Path) -> Iterator[Path]:
                 with contextlib.suppress(OSError):
                     path.rmdir()
             raise
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Exchanges two names in one call, so that neither is ever missing; False where the system or the disk cannot."""
+    if sys.platform != "linux":
+        return False
+    import ctypes
+
+    exchange = getattr(ctypes.CDLL(None), "renameat2", None)
+    here, exchanging = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return exchange is not None and exchange(here, os.fsencode(one), here, os.fsencode(other), exchanging) == 0
 
 
 def check_writable(folder: Path) -> None:

@@ -151,14 +151,6 @@ class Pool:
 
     def offer(self, expression: Any, splines: Mapping[str, NamedSpline] | None = None) -> PoolEntry | None:
         """Fits an expression and adds it; None where it cannot be fitted, is too long or a duplicate."""
-        entry = self.fitted(expression, splines)
-        if entry is None or any(_is_duplicate(entry, other) for other in self.entries):
-            return None
-        self.entries = _kept(sorted([*self.entries, entry], key=lambda e: e.description))
-        return entry
-
-    def fitted(self, expression: Any, splines: Mapping[str, NamedSpline] | None = None) -> PoolEntry | None:
-        """Fits an expression; None where it cannot be fitted, is too long or has been fitted before."""
         if self.categories:
             expression = with_level_effects(expression, self.categories)
         if expression in self.seen or not usable(expression):
@@ -182,7 +174,11 @@ class Pool:
         fitted = template.put(solution.constants, {})
         if self.allows is not None and not self.allows(proposal.whole(fitted)):
             return None
-        return PoolEntry(proposal, fitted, solution, length)
+        entry = PoolEntry(proposal, fitted, solution, length)
+        if any(_is_duplicate(entry, other) for other in self.entries):
+            return None
+        self.entries = _kept(sorted([*self.entries, entry], key=lambda e: e.description))
+        return entry
 
 
 def _kept(entries: list[PoolEntry]) -> list[PoolEntry]:

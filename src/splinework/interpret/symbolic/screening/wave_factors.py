@@ -40,11 +40,11 @@ def without_wave_factors(problem: ScreeningProblem) -> ScreeningProblem | None:
     Args:
         problem: A problem of one column, without noise.
     """
-    column = problem.columns[:, 0]
-    if len(column) < 4 * MAX_DEGREE or not np.ptp(column) > 0:
+    curve = _Curve.of(problem)
+    if curve is None:
         return None
-    curve = _Curve(problem)
-    product, least = np.ones_like(column), curve.slowness(np.ones_like(column))
+    product = np.ones_like(curve.column)
+    least = curve.slowness(product)
     taken: list[Any] = []
     for kind in (curve.waves, curve.powers):
         for _ in range(MAX_FACTORS):
@@ -70,12 +70,11 @@ def damped_waves(problem: ScreeningProblem) -> Any | None:
     Args:
         problem: A problem of one column, without noise.
     """
-    column = problem.columns[:, 0]
-    if len(column) < 4 * MAX_DEGREE or not np.ptp(column) > 0:
+    curve = _Curve.of(problem)
+    if curve is None:
         return None
-    curve = _Curve(problem)
     places = np.linspace(-1, 1, 2 * MAX_DEGREE + 1)
-    values = chebyshev.chebval(places, curve.coefficients(np.ones_like(column)))
+    values = chebyshev.chebval(places, curve.coefficients(np.ones_like(curve.column)))
     right = np.linalg.svd(np.lib.stride_tricks.sliding_window_view(values, MAX_DEGREE))[2]
     for count in range(2, MAX_EXPONENTS + 1):
         shift = np.linalg.lstsq(right[:count, :-1].T, right[:count, 1:].T, rcond=None)[0]
@@ -135,6 +134,12 @@ class _Curve:
         self.root = np.sqrt(problem.weights)
         self.basis = chebyshev.chebvander((self.column - self.middle) / self.half, MAX_DEGREE) * self.root[:, None]
         self.target = problem.y * self.root
+
+    @classmethod
+    def of(cls, problem: ScreeningProblem) -> "_Curve | None":
+        """The curve of a problem of one column; None where rows are too few for the polynomials, or all at one place."""
+        column = problem.columns[:, 0]
+        return cls(problem) if len(column) >= 4 * MAX_DEGREE and np.ptp(column) > 0 else None
 
     def slowness(self, factor: Array) -> float:
         """The sum of the logarithms of the errors that polynomials of all degrees leave beside a factor, above an exact one."""
