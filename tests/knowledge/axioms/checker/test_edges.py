@@ -116,6 +116,31 @@ def test_edges_without_knots_go_on_by_their_formula(basis):
     assert (np.abs((point.hi + point.lo)[:, 0, 0] / 2 - values[:, 0]) <= 1e-7 * size).all()
 
 
+@pytest.mark.parametrize("far", [90.0, 1e4])
+def test_a_fourier_series_has_no_more_over_many_periods_than_over_one(far):
+    """However many it goes through: sums of steep edges reach tens of periods beyond the grid of the next layer."""
+    generator = torch.Generator().manual_seed(1)
+    layer = sw.KAN(
+        [1, 1],
+        basis="fourier",
+        base="none",
+        extrapolation="natural",
+        bias=False,
+        dtype=torch.float64,
+        generator=generator,
+    ).kan_layers[0]
+    held = Edges(read_layer(layer), Range(np.array([-far]), np.array([far])))
+    period, once = 2.0, held.ranges(box(-1.0, 1.0), 1)
+    for lo, hi in ((-far, -1.0), (1.0, far), (50.0, 50.0 + period), (-far, far)) if far < 250 else ((-250.0, 250.0),):
+        for one, many in zip(once, held.ranges(box(lo, hi), 1), strict=True):
+            size = one.size.item()
+            assert one.lo.item() - 1e-8 * size <= many.lo.item() <= one.lo.item() + 1e-8 * size
+            assert one.hi.item() - 1e-8 * size <= many.hi.item() <= one.hi.item() + 1e-8 * size
+    everywhere = held.ranges(box(-far, far), 0)[0]
+    assert everywhere.lo.item() <= once[0].lo.item() + 1e-8
+    assert everywhere.hi.item() >= once[0].hi.item() - 1e-8
+
+
 @pytest.mark.parametrize("base", ["none", "gelu", "sin"])
 @pytest.mark.parametrize("degree", [2, 3, 6])
 def test_extremes_inside_a_box_are_known_to_rounding(degree, base):

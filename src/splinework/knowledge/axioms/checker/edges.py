@@ -24,6 +24,8 @@ _DIVISIONS: Final = ((6, 1), (9, 1), (12, 1), (12, 4), (12, 16))
 _WIDE, _WIDE_OUTSIDE = 1e-13, 1e-9
 """Errors of a Taylor polynomial, relative to the edges, that a finer division should lower, in the body and outside."""
 _PARTS_PER_INTERVAL, _PARTS_OF_SMOOTH, _OUTER_PARTS, _FAR = 8, 96, 24, 48.0
+_MOST_PERIODS: Final = 128
+"""Of a Fourier series outside the body, that are divided as the body is; further out it has its range over a period and more."""
 _U: Final = 2.0**-53
 _BOW: Final = 0.125 * (1 + 1e-14)
 
@@ -84,6 +86,13 @@ class Edges:
         points = np.stack([rim, end], 1)
         if not self.n.straight and (self.n.goes_on or self.n.base not in ("none", "identity")):
             near, count = np.clip(end, -_FAR - np.abs(rim), _FAR + np.abs(rim)), _OUTER_PARTS * finer
+            if self.n.family == "fourier" and self.n.goes_on:
+                period = self.n.high - self.n.low
+                periods = np.minimum(np.abs(end - rim) / period, _MOST_PERIODS)
+                near, count = (
+                    rim + side * periods * period,
+                    math.ceil(periods.max(initial=1)) * _PARTS_OF_SMOOTH * finer,
+                )
             share = np.arange(count + 1) / count
             points = np.concatenate([rim[:, None] * (1 - share) + near[:, None] * share, end[:, None]], 1)
             points[:, 0], points[:, -2] = rim, near
@@ -241,10 +250,11 @@ class Edges:
         for i in range(len(self.rows)):
             for p in range(1, self.ends.shape[1] - 1):
                 place = float(self.ends[i, p])
-                before = np.flatnonzero(self.ends[i, :p] < place)
-                smooth = self._smoothness(i, place)
                 inside = self.reach.lo[i] < place < self.reach.hi[i] and self.ends[i, p + 1] > place
-                if inside and smooth < 1 and len(before):
+                if not inside or (smooth := self._smoothness(i, place)) >= 1:
+                    continue
+                before = np.flatnonzero(self.ends[i, :p] < place)
+                if len(before):
                     depth = max(smooth, -1) + 1
                     after, until = self.table(depth)[0][i, p], self.table(depth)[0][i, before[-1]]
                     jump = Range(after[2], after[3]) - Range(until[4], until[5])
