@@ -57,14 +57,3 @@ def with_names(model: Model, inputs: Sequence[str], outputs: Sequence[str]) -> M
     named = KAN(config, dtype=torch.float64, generator=torch.Generator())
     named.load_state_dict(model.state_dict())
     return named.requires_grad_(False).eval()
-
-
-def frame_notes(model: Model) -> list[str]:
-    """Notes on the formulas before and after the network; none for a network without a frame."""
-    if not isinstance(model, FramedKAN):
-        return []
-    pairs = zip(model.output_names, model.frame.answers, strict=False)
-    return [
-        *(f"input {i} of the network shown is {text}" for i, text in enumerate(model.frame.features, start=1)),
-        *(f"{name} = {text}, where z1, z2, … are the outputs of the network shown" for name, text in pairs),
-    ]

@@ -8,14 +8,13 @@ import pytest
 import torch
 
 import splinework as sw
-from splinework.errors import DataError
 from splinework.knowledge.axioms.checker import check
 from splinework.knowledge.axioms.checker.certificates import ModelChecker
 from splinework.knowledge.axioms.checker.divisions import division
 from splinework.knowledge.axioms.checker.models import Reading
 from splinework.knowledge.axioms.verify import bound, verify
 from splinework.knowledge.axioms.verify.certificate import from_dict
-from splinework.knowledge.axioms.verify.tree import Tree, halves, leaves_of
+from splinework.knowledge.axioms.verify.tree import Tree, halves
 from splinework.nn.frame import Frame, FramedKAN
 from tests.knowledge.axioms.verify.models import cube, smooth
 
@@ -216,27 +215,6 @@ def test_a_certificate_speaks_of_this_model_this_box_and_these_axioms():
 # ------------------------------------------------------------------------------------------------------ the division
 
 
-def boxes(text, lo=(0.0, 0.0), hi=(1.0, 2.0)):
-    found = leaves_of(text, np.array(lo), np.array(hi))
-    return found.lo.tolist(), found.hi.tolist(), [part.tolist() for part in found.faces]
-
-
-def test_a_text_is_the_boxes_and_faces_that_it_says():
-    assert boxes(".") == ([[0, 0]], [[1, 2]], [[], [], [], []])
-    assert boxes("ab...")[:2] == ([[0, 0], [0, 1], [0.5, 0]], [[0.5, 1], [0.5, 2], [1, 2]])
-    assert boxes("Lab..") == ([[0, 0], [0, 1]], [[0, 1], [0, 2]], [[[0, 0]], [[1, 2]], [0], [1]])
-    assert boxes("Hab..") == ([[1, 0], [1, 1]], [[1, 1], [1, 2]], [[[0, 0]], [[1, 2]], [0], [-1]])
-    low, high, faces = boxes("b.LbHaa..")
-    assert (low, high) == ([[0, 0], [1, 1], [1, 1]], [[1, 1], [1, 1], [1, 1]])
-    assert faces == [[[0, 1], [0, 1]], [[1, 2], [1, 1]], [1, 0], [1, -1]]
-
-
-@pytest.mark.parametrize("text", ["", "a.", "a...", "..", "c..", "`..", "La", "L", "LLa.", "L.", "aL..", "H", "LHa.."])
-def test_a_text_that_divides_nothing_or_too_much_is_refused(text):
-    with pytest.raises(DataError, match="the division of a box"):
-        boxes(text)
-
-
 @pytest.mark.parametrize("variables", [1, 3, 61, 62, 63, 125])
 def test_a_tree_is_read_as_it_was_made(variables):
     draw = np.random.default_rng(variables)
@@ -262,9 +240,9 @@ def test_a_tree_is_read_as_it_was_made(variables):
     wanted = sorted((at[node][0].tolist(), at[node][1].tolist()) for node in todo)
     text = tree.text()
     assert (text.count("."), text.count("L") + text.count("H")) == (61, len(sides))
-    found = leaves_of(text, lo, hi)
+    found = division(text, lo, hi)
     assert sorted(zip(found.lo.tolist(), found.hi.tolist(), strict=True)) == wanted
-    assert sorted(zip(found.faces[3].tolist(), found.faces[2].tolist(), strict=True)) == sorted(
+    assert sorted((int(k), int(i)) for row in found.signs for i, k in enumerate(row) if k) == sorted(
         (k, int(i)) for k, i in sides
     )
     assert tree.whole
@@ -281,7 +259,7 @@ def test_many_nodes_are_split_at_once_and_halves_meet_in_the_middle():
         nodes = np.concatenate([first, first + 1])
         nothing = np.zeros((len(nodes), 2), dtype=bool)
         tree.face(nodes, nothing, nothing)  # there is room for the notes of every node
-    found = leaves_of(tree.text(), np.zeros(2), np.ones(2))
+    found = division(tree.text(), np.zeros(2), np.ones(2))
     assert sorted(found.lo[:, 0].tolist()) == [k / 256 for k in range(256)]
     assert sorted(found.hi[:, 0].tolist()) == [(k + 1) / 256 for k in range(256)]
     low, high = halves(np.array([[0.0, 5.0]]), np.array([[1.0, 9.0]]), np.array([1]))

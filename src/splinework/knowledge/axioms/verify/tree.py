@@ -5,16 +5,12 @@ states that the function is non-decreasing (non-increasing) along the variable, 
 is a box whose bound is sufficient.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from splinework.errors import DataError
 from splinework.formula.intervals import Floats
 
-MAX_CHARACTERS: Final = 40_000_000
 _FIRST_LETTER: Final = ord("a")
 _WORD_BITS: Final = 62
 """Variables in one word of a mask: an int64 with its sign left alone."""
@@ -98,78 +94,3 @@ def _joined(words: np.ndarray) -> list[int]:
             mask | word << number * _WORD_BITS for mask, word in zip(found, words[:, number].tolist(), strict=True)
         ]
     return found
-
-
-@dataclass(frozen=True)
-class Leaves:
-    """The statements that prove a bound, according to the text of a division.
-
-    Attributes:
-        lo: Lower ends of the boxes whose bound must be sufficient, `(m, n)`.
-        hi: Upper ends.
-        faces: Boxes, the variable, and the sign that the slope along it must have: +1 not negative, -1 not positive.
-    """
-
-    lo: Floats
-    hi: Floats
-    faces: tuple[Floats, Floats, np.ndarray, np.ndarray]
-
-
-def leaves_of(text: str, lo: Floats, hi: Floats) -> Leaves:
-    """The boxes and slopes encoded by a text; together they prove a bound on the whole root.
-
-    Raises:
-        DataError: If the text is not exactly one complete division of the root.
-    """
-    if len(text) > MAX_CHARACTERS:
-        raise DataError(f"the division of a box has {len(text)} characters, more than {MAX_CHARACTERS}.")
-    found_lo, found_hi, face_lo, face_hi, faces = [], [], [], [], []
-    stack = [(lo.copy(), hi.copy())]
-    reader = _tokens(text, len(lo))
-    for kind, variable in reader:
-        if not stack:
-            raise DataError("the division of a box continues after it is complete.")
-        low, high = stack[-1]
-        if kind in "LH":
-            face_lo.append(low.copy())
-            face_hi.append(high.copy())
-            faces.append((variable, 1 if kind == "L" else -1))
-            if kind == "L":
-                high[variable] = low[variable]
-            else:
-                low[variable] = high[variable]
-            continue
-        stack.pop()
-        if kind == ".":
-            found_lo.append(low)
-            found_hi.append(high)
-            continue
-        middle = low[variable] / 2 + high[variable] / 2
-        upper = (low.copy(), high.copy())
-        upper[0][variable] = middle
-        high[variable] = middle
-        stack += [upper, (low, high)]
-    if stack:
-        raise DataError("the division of a box is incomplete.")
-    n = len(lo)
-    sides = np.array(faces, dtype=np.int64).reshape(-1, 2)
-    rows = [np.array(boxes, dtype=np.float64).reshape(-1, n) for boxes in (found_lo, found_hi, face_lo, face_hi)]
-    return Leaves(rows[0], rows[1], (rows[2], rows[3], sides[:, 0], sides[:, 1]))
-
-
-def _tokens(text: str, variables: int) -> Iterator[tuple[str, int]]:
-    side = ""
-    for letter in text:
-        if letter in "LH" and not side:
-            side = letter
-            continue
-        if letter == "." and not side:
-            yield ".", -1
-            continue
-        number = ord(letter) - _FIRST_LETTER
-        if not 0 <= number < variables:
-            raise DataError(f"the division of a box has {letter!r}, which is not a variable.")
-        yield (side or "s"), number
-        side = ""
-    if side:
-        raise DataError("the division of a box ends in the middle of a word.")
