@@ -226,6 +226,29 @@ def test_a_sample_is_taken_evenly_and_is_all_where_rows_are_few(run, folder):
         assert len(set(np.diff(found))) == 1
 
 
+@pytest.mark.parametrize("command", ["fit", "discover"])
+@pytest.mark.parametrize("kind", ["csv", "partitions", "parquet"])
+def test_a_folder_is_fitted_as_one_file_with_its_rows_is(run, folder, pipeline, command, kind, monkeypatch):
+    table = frame()
+    written(kind, table)
+    table.to_csv("one.csv", index=False)
+    options = ("--target", "y", "--features", "a,b", "--json", "--quiet")
+    results = [run(command, data, *options) for data in (kind, "one.csv")]
+    assert [result.exit_code for result in results] == [0, 0], results[0].output
+    whole, single = (call for call in pipeline.calls)
+    np.testing.assert_allclose(whole["x"], single["x"], rtol=1e-15)
+    np.testing.assert_allclose(whole["y"], single["y"], rtol=1e-15)
+    monkeypatch.setattr("splinework.cli.request.MAX_ROWS", 20)
+    told = json.loads(run(command, kind, *options, "--overwrite").stdout)
+    assert told["metrics"]["n_train"] + told["metrics"]["n_test"] == 13
+    assert "13 of 50 rows were taken, evenly from all files" in told["notes"]
+
+
+def test_a_folder_without_a_target_lists_its_columns(run, folder):
+    written("partitions", frame())
+    refused(run("fit", "partitions"), "--target is missing; partitions has 'id', 'b', 'word', 'a', 'y', 'year'.")
+
+
 def test_a_report_on_a_folder_shows_some_rows_and_tells_the_errors_of_all(run, folder, model, monkeypatch):
     monkeypatch.setattr("splinework.cli.report.MAX_ROWS", 20)
     written("parquet", frame())

@@ -115,8 +115,9 @@ def test_a_constant_column_is_named_where_the_shape_does_not_fit(refuse):
     )
 
 
-def test_a_folder_in_place_of_the_data_is_refused(run, folder, pipeline):
-    refused(run("fit", ".", "--target", "y"), "is a folder")
+def test_a_folder_without_tables_is_refused(run, folder, pipeline):
+    Path("empty").mkdir()
+    refused(run("fit", "empty", "--target", "y"), "there is no Parquet or CSV file in empty")
 
 
 def test_many_columns_of_text_make_no_endless_message(refuse):

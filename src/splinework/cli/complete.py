@@ -10,6 +10,8 @@ from typing import Final
 import click
 from click.shell_completion import CompletionItem
 
+from splinework.errors import SplineworkError
+
 _HEAD_BYTES: Final = 65_536  # bytes that hold the first line
 _KINDS_FOLDER: Final = Path(__file__).parents[1] / "knowledge" / "axioms" / "kinds"
 _WORD_PATTERN: Final = re.compile(r'^    word: ClassVar\[str\] = "(\w+)"$', re.MULTILINE)
@@ -70,6 +72,10 @@ def header_of(place: str) -> list[str]:
     """The names of the columns of a table, none if there is no such table."""
     try:
         path = Path(place)
+        if place != "-" and not path.is_file():
+            from splinework.tabular.tables.arrow_rows import arrow_rows
+
+            return arrow_rows(place).columns
         if path.suffix.lower() in (".parquet", ".pq"):
             from pyarrow.parquet import read_schema
 
@@ -83,7 +89,7 @@ def header_of(place: str) -> list[str]:
                 content = packed.read(_HEAD_BYTES)
         encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
         first = content.decode(encoding, errors="replace").splitlines()[0]
-    except (OSError, ValueError, EOFError, IndexError, ImportError):
+    except (OSError, ValueError, EOFError, IndexError, ImportError, SplineworkError):
         return []
     if not first.replace("\t", "").isprintable():
         return []  # no text

@@ -38,6 +38,8 @@ class SearchLimits:
 def discover(request: FitRequest, constraints: FormulaConstraints, limits: SearchLimits) -> int:
     """Find the law behind one column of DATA, a CSV or Parquet file (- for the standard input).
 
+    DATA may be a folder of such files, or a pattern such as 'rows-*.parquet': at most 100,000 rows are taken, evenly from all.
+
     Prints formulas, best first: the shortest description of formula and errors together. Says so where no formula of the
     library explains the data. Nothing in DATA or in an option is ever run as code.
 

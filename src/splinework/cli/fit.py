@@ -36,6 +36,8 @@ class ModelOptions:
 def fit(request: FitRequest, model: ModelOptions, axioms: AxiomOptions) -> int:
     """Find formulas for one column of DATA, a CSV or Parquet file (- for the standard input).
 
+    DATA may be a folder of such files, or a pattern such as 'rows-*.parquet': at most 100,000 rows are taken, evenly from all.
+
     Writes model.safetensors, equations.csv, metrics.json and report.html into one folder.
 
     Columns of repeated words are categories, and a target of such words is classified. Then, and with --missing learn, the

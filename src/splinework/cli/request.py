@@ -19,6 +19,8 @@ from splinework.errors import ConfigError
 if TYPE_CHECKING:
     from splinework.tabular.tables import FileTable
 
+MAX_ROWS: Final = 100_000
+"""Rows that are fitted of a data set of several files."""
 _MISSING_TEXTS: Final = {"drop": "leave out their rows", "mean": "fill in the mean", "learn": "learn a value for them"}
 
 
@@ -83,13 +85,16 @@ class FitRequest:
         return folder
 
     def table(self, tell: Callable[[float], None]) -> FileTable:
-        """The table; `tell` is called with the share of it that is read.
+        """The table; `tell` is called with the share of it that is read. Of several files at most `MAX_ROWS` rows are taken.
 
         Raises:
             SplineworkError: If there is none.
         """
         from splinework.tabular.tables import read_table
+        from splinework.tabular.tables.arrow_rows import arrow_rows, is_many
 
+        if self.data != "-" and is_many(self.data):
+            return arrow_rows(self.data).sample(MAX_ROWS, tell)
         return read_table(self.data, tell=tell, max_unpacked=self.max_unpacked)
 
     def chosen(self, table: FileTable, beside: str | None = None) -> list[str] | None:
@@ -104,11 +109,8 @@ class FitRequest:
     def predict(self, files: Mapping[str, str]) -> list[list[str]]:
         """The command that predicts with the model among the files, if there is one."""
         rows = self.data if self.data != "-" else "NEW.csv"
-        return [
-            ["splinework", "predict", path, rows, "--out", "predictions.csv"]
-            for kind, path in files.items()
-            if kind == "model"
-        ]
+        out = "predictions/" if Path(rows).is_dir() else "predictions.csv"
+        return [["splinework", "predict", path, rows, "--out", out] for kind, path in files.items() if kind == "model"]
 
 
 def on_table(*, budget: float, missing: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -107,20 +107,22 @@ class ArrowRows:
             yield FileTable(self.schema.empty_table().to_pandas(), self.name, place="row")
 
     def sample(self, most: int, tell: Callable[[float], None] = lambda share: None) -> FileTable:
-        """A table of at most `most` rows, taken evenly from all; the index is the number of the row."""
+        """A table of at most `most` rows, taken evenly from all, with a note of how many; the index is the number of the row."""
         import pandas as pd
 
         kept: list[pd.DataFrame] = []
-        every, count = 1, 0
+        every, count, last = 1, 0, 0
         for table in self.tables(tell):
             frame = table.frame
+            last += len(frame)
             kept.append(frame[(frame.index.to_numpy() - 1) % every == 0])
             count += len(kept[-1])
             while count > most:  # twice as thin
                 every *= 2
                 kept = [part[(part.index.to_numpy() - 1) % every == 0] for part in kept]
                 count = sum(map(len, kept))
-        return FileTable(pd.concat(kept), self.name, place="row")
+        notes = (f"{count:,} of {last:,} rows were taken, evenly from all files",) if every > 1 else ()
+        return FileTable(pd.concat(kept), self.name, notes, place="row")
 
 
 def is_many(path: str) -> bool:
