@@ -1,6 +1,7 @@
 """Functions of several variables with their derivatives: exact and tight at points, by hand over boxes."""
 
 import itertools
+import operator
 from fractions import Fraction
 
 import mpmath
@@ -296,6 +297,30 @@ def test_conditions_of_conditions_are_those_of_logic_with_unknown_between():
             assert (bool(found[0]), not found[1]) == (bool(of(least[a], least[b])), bool(of(most[a], most[b])))
         turned = BUNDLES["logical_not"](p)
         assert (bool(turned[0]), bool(turned[1])) == kinds[a][::-1]
+
+
+@pytest.mark.parametrize("name", ["lt", "le", "gt", "ge", "eq", "ne"])
+def test_a_comparison_of_ranges_is_certain_where_all_of_their_numbers_agree(name):
+    """Ends that meet, that are points, and that are less than one apart."""
+    ends = (-2.0, -0.5, 0.0, 0.25, 1.0)
+    ranges = [(lo, hi) for lo in ends for hi in ends if lo <= hi]
+    pairs = [(a, b) for a in ranges for b in ranges]
+    f, g = (
+        Bundle(
+            (),
+            Range(*(np.array([[pair[side][end]] for pair in pairs]) for end in (0, 1))),
+            None,
+            None,
+            np.ones(len(pairs)) > 0,
+        )
+        for side in (0, 1)
+    )
+    always, never = BUNDLES[name](f, g)
+    for (a, b), yes, no in zip(pairs, always, never, strict=True):
+        x, y = (np.linspace(*each, 9) if each[0] < each[1] else np.array(each[:1]) for each in (a, b))
+        x, y = np.union1d(x, np.clip(b, *a)), np.union1d(y, np.clip(a, *b))
+        held = getattr(operator, name)(x[:, None], y)
+        assert (bool(yes), bool(no)) == (bool(held.all()), bool(not held.any())), (a, b)
 
 
 @pytest.mark.parametrize("turn", range(4))

@@ -48,6 +48,43 @@ def test_squares_inverses_and_powers_hold_the_exact_ones():
         holds(whole_power(a[away], -n), [Fraction(p) ** -n for p in x[away]])
 
 
+ENDS = (-math.inf, -3.0, -1.0, -0.3, -1e-200, 0.0, 1e-200, 0.3, 1.0, 3.0, math.inf)
+"""Ends of ranges whose products overflow, underflow, vanish and are exact."""
+
+
+def times(x: float, y: float) -> Fraction | float:
+    if x == 0 or y == 0:
+        return Fraction(0)
+    if math.isinf(x) or math.isinf(y):
+        return math.copysign(math.inf, x) * math.copysign(1, y)
+    return Fraction(x) * Fraction(y)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_products_of_all_signs_and_sizes_hold_the_exact_ones_and_keep_their_signs(alone):
+    """What is small or zero beside others in an array is treated as it is by itself."""
+    ranges = [(lo, hi) for lo in ENDS for hi in ENDS if lo <= hi and not (math.isinf(lo) and lo == hi)]
+    pairs = [(a, b) for a in ranges for b in ranges]
+    both = [[np.array([pair[side][end] for pair in pairs]) for end in (0, 1)] for side in (0, 1)]
+    if alone:
+        pairs, both = pairs[::7], [[end[::7] for end in side] for side in both]
+        each = [
+            Range(*(e[k : k + 1] for e in both[0])) * Range(*(e[k : k + 1] for e in both[1])) for k in range(len(pairs))
+        ]
+        found = Range(np.concatenate([r.lo for r in each]), np.concatenate([r.hi for r in each]))
+    else:
+        found = Range(*both[0]) * Range(*both[1])
+    for lo, hi, (a, b) in zip(found.lo.tolist(), found.hi.tolist(), pairs, strict=True):
+        corners = [times(x, y) for x in a for y in b]
+        least, most = min(corners), max(corners)
+        assert lo <= least, (a, b)
+        assert most <= hi, (a, b)
+        assert lo >= 0 or least < 0, (a, b)
+        assert hi <= 0 or most > 0, (a, b)
+        assert lo == least or lo >= least - abs(least) * Fraction(2) ** -50 - Fraction(2e-290), (a, b)
+        assert hi == most or hi <= most + abs(most) * Fraction(2) ** -50 + Fraction(2e-290), (a, b)
+
+
 def test_signs_are_kept_and_zero_times_anything_is_zero():
     zero, any_ = exact(np.zeros(3)), Range(np.array([-1.0, -np.inf, 2.0]), np.array([3.0, np.inf, 5.0]))
     assert ((zero * any_).lo == 0).all()
