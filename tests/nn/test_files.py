@@ -222,3 +222,11 @@ def test_a_file_is_on_the_disk_before_it_takes_its_name(tmp_path, monkeypatch):
     write_whole(tmp_path / "a", b"12345")
     assert done == [5, "a"]
     assert (tmp_path / "a").read_bytes() == b"12345"
+
+
+def test_the_trial_of_a_folder_writes_enough_to_notice_a_full_disk(tmp_path, monkeypatch):
+    sizes: list[int] = []
+    monkeypatch.setattr(files.os, "fsync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size))
+    check_writable(tmp_path / "new")
+    assert max(sizes) >= 1 << 16
+    assert not (tmp_path / "new").exists()

@@ -58,6 +58,9 @@ def test_the_limit_is_a_size_or_a_ratio_and_counts_unpacked_bytes_only(tmp_path)
     size = path.stat().st_size
     with opened(path) as found:
         assert found.limit == MIN_UNPACKED_BYTES
+    assert (
+        f"{MIN_UNPACKED_BYTES >> 20}, or {MAX_RATIO} times the file" == "64, or 20 times the file"
+    )  # as the commands say
     assert len(everything(path, max_unpacked=2)) == 2**21
     for megabytes, bytes_, next_ in ((1.5, 1572864, 4), (1, 1048576, 4), (0.5, 524288, 4), (0.001, 1048, 4)):
         with pytest.raises(FileError) as caught:

@@ -245,8 +245,6 @@ def _mirror(count: int, *, odd: bool) -> Floats:
     right = np.arange(count // 2, count)
     mirror[right, np.arange(half)] = 1.0
     mirror[count - 1 - right, np.arange(half)] = -1.0 if odd else 1.0
-    if odd and count % 2:
-        mirror[count // 2, 0] = 0.0
     return mirror
 
 

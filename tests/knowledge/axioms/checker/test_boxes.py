@@ -295,3 +295,22 @@ def test_sums_over_inputs_leave_out_zeros_and_nothing_else():
     assert found.lo.dtype == np.float64
     np.testing.assert_allclose(found.lo[0, :, 0], [0, 0, -3, -3, 2], rtol=1e-15)
     np.testing.assert_allclose(found.hi[0, :, 0], [0, 3, 0, 3, 3], rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "first"),
+    [([2, 3, 1], "adaptive", 0), ([2, 3, 3, 1], "normalised", 2), ([2, (1, 1), 1], "adaptive", 1),
+     ([2, (1, 1), 2, 1], "adaptive", 1), ([2, 3, (0, 1)], "adaptive", 2), ([2, (1, 1), 2, (1, 1)], "adaptive", 3)],
+)  # fmt: skip
+def test_multipliers_are_for_the_last_layers_that_take_and_give_sums_as_they_are(shape, kind, first):
+    model = sw.KAN(shape, grid_kind=kind, dtype=torch.float64)
+    inputs = model.inputs
+    assert ModelRanges(Reading(model), Range(-np.ones(inputs), np.ones(inputs))).first == first
+
+
+@pytest.mark.parametrize(("low", "sound"), [(0.2, True), (0.0, True), (-0.1, False), (2.0, True)])
+def test_a_logarithmic_input_has_a_value_where_it_is_not_negative(low, sound):
+    model = sw.KAN([2, 1], input_scales=["linear", "log"], dtype=torch.float64)
+    lo, hi = np.array([[-1.0, low]]), np.array([[1.0, 3.0]])
+    found = ModelRanges(Reading(model), Range(lo[0], hi[0])).run(variables(lo, hi, 0, ()))
+    assert bool(found.sound[0]) == sound

@@ -3,6 +3,7 @@
 import itertools
 import operator
 from fractions import Fraction
+from types import SimpleNamespace
 
 import mpmath
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from splinework.knowledge.axioms.checker.formulas import Unreadable, known_function, read
 from splinework.knowledge.axioms.checker.functions import BUNDLES, CURVES, Bundles, applied, wave
+from splinework.knowledge.axioms.checker.points import EXACT
 from splinework.knowledge.axioms.checker.ranges import Bundle, Range, constant, down, exact, up, variables
 
 NAMES = ("x", "y", "z")
@@ -143,6 +145,8 @@ def test_names_of_functions_are_read_with_their_aliases_and_no_others():
         with pytest.raises(Unreadable):
             read(text, NAMES)
     assert not known_function("j2")
+    with pytest.raises(Unreadable, match="no rule for digamma"):
+        read("x + digamma(y)", NAMES).run([1, 2, 3], SimpleNamespace(algebra=EXACT))
     for name, wanted in (
         ("log2", 1.0),
         ("square", 4.0),

@@ -116,3 +116,26 @@ def test_operations_in_sixty_digits_are_those_of_numpy_or_nan(name):
             assert abs(float(found) - expected) <= 4e-16 * max(1, abs(expected)), values
         else:
             assert not abs(found) < np.inf, values
+
+
+def test_the_formula_of_a_box_is_the_product_of_its_sides_unless_it_has_signs():
+    a, b = np.meshgrid(np.linspace(-0.9, 0.4, 5), np.linspace(0.1, 1.9, 5))
+    value = eval(region_formula(BOX), {"sqrt": np.sqrt, "a": a, "b": b})
+    np.testing.assert_allclose(value, (a + 1) * (0.5 - a) / 1.5 * b * (2 - b) / 2, rtol=1e-14)
+
+
+@pytest.mark.parametrize("text", ["u_x = 0", "f(x, t) = 0", "d u / d x = 0"])
+def test_a_relation_of_any_output_is_about_each(text):
+    ends = np.zeros(2), np.ones(2)
+    scene = Scene(("x", "t"), ("y", "w"), *ends, np.ones(2), np.full(4, -np.inf))
+    assert [len(claims) for claims in relation_of(text, scene, ())] == [1, 1]
+    assert len(relation_of(text, replace(scene, output="w"), ())) == 1
+    assert len(relation_of("w_x = 0", scene, ())) == 1
+
+
+@pytest.mark.parametrize("text", ["y(s, t) = y(x, s + 1)", "y(x, s + 1) = y(s, t)"])
+def test_a_further_variable_has_the_range_of_the_input_in_whose_place_it_stands_alone(text):
+    scene = Scene(("x", "t"), ("y",), np.array([-3.0, 10.0]), np.array([-2.0, 20.0]), np.ones(1), np.full(2, -np.inf))
+    (claim, *_), *_ = relation_of(text, scene, ())
+    assert claim.names[-1] == "s"
+    assert (claim.lo[-1], claim.hi[-1]) == (-3.0, -2.0)

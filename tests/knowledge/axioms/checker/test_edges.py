@@ -204,3 +204,12 @@ def test_a_basis_of_its_own_is_evaluated_by_its_formula():
     f = SimpleNamespace(number=float, exp=math.exp)
     assert replace(known, family="own", basis=basis).rows(0.5, -1.0, 1.0, f) == [1.0, 0.75, math.exp(0.5)]
     assert known.rows(0.5, -1.0, 1.0, f)[:4] == [1.0, 0.5, -0.5, -1.0]
+
+
+def test_multipliers_have_corners_where_slopes_have_kinks():
+    """Straight tails go on with the slope at the end, so the curvature jumps there; flat ones have a kink in the value."""
+    for tails, below in (("linear", 1), ("constant", 0)):
+        held = edges(3, lambda t: t[:, 0] * t[:, 1] * t[:, 2], tails=tails, reach=2.0)
+        for most in range(4):
+            rims = {-1.0, 1.0} & set(held.places(most).ravel().tolist())
+            assert rims == ({-1.0, 1.0} if most > below else set()), (tails, most)

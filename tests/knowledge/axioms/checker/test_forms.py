@@ -5,9 +5,20 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import sympy
+import torch
 
-from splinework.knowledge.axioms.checker.forms import FormView, TooLarge, _normal, _range
+import splinework as sw
+from splinework.knowledge.axioms.checker.forms import (
+    FormView,
+    TooLarge,
+    _centre,
+    _normal,
+    _numerator_vanishes,
+    _odd,
+    _range,
+)
 from splinework.knowledge.axioms.checker.formulas import read
+from splinework.knowledge.axioms.checker.models import Reading
 
 NAMES = ("x", "y", "z")
 X = sympy.symbols("x y z", real=True)
@@ -73,3 +84,70 @@ def test_the_range_of_a_form_is_that_by_hand(text, low, high):
     np.testing.assert_allclose((found.lo, found.hi), (low, high), rtol=1e-13)
     assert found.lo <= low * (1 - 1e-16)
     assert high * (1 - 1e-16) <= found.hi
+
+
+def even_in_x0(domain: tuple[float, float], shift: float, scale: float) -> sw.KAN:
+    """A network whose edges from the first input are even about the middle of its grid."""
+    generator = torch.Generator().manual_seed(0)
+    model = sw.KAN(
+        [2, 3, 1], names=["x0", "x1"], base="none", grid=4, domain=domain, dtype=torch.float64, generator=generator
+    )
+    first = model.kan_layers[0]
+    with torch.no_grad():
+        first.coefficients[0] += first.coefficients[0].flip(0).clone()
+    model.input_scaling.set(torch.tensor([shift, 0.25]), torch.tensor([scale, 2.0]))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("domain", "shift", "scale"), [((-1.0, 1.0), 0.0, 1.0), ((-0.5, 1.5), 0.75, 2.0), ((0.0, 4.0), -1.0, 0.5)]
+)
+def test_the_centre_of_even_edges_is_where_the_model_is_even(domain, shift, scale):
+    model = even_in_x0(domain, shift, scale)
+    centre = _centre(Reading(model), 0)
+    assert _centre(Reading(model), 1) is None
+    away, other = torch.linspace(0.1, 3.0, 7, dtype=torch.float64), torch.linspace(-1, 1, 7, dtype=torch.float64)
+    values = [model(torch.stack([float(centre) + side * away, other], 1)) for side in (1, -1)]
+    torch.testing.assert_close(values[0], values[1], rtol=1e-12, atol=1e-12)
+    with torch.no_grad():
+        model.kan_layers[0].coefficients[0, 0, 1] += 1e-9
+    assert _centre(Reading(model), 0) is None
+
+
+def odd_network() -> sw.KAN:
+    generator = torch.Generator().manual_seed(0)
+    model = sw.KAN([2, 3, 2], base="tanh", dtype=torch.float64, generator=generator)
+    with torch.no_grad():
+        for layer in model.kan_layers:
+            layer.coefficients -= layer.coefficients.flip(1).clone()
+            layer.bias.zero_()
+    return model
+
+
+ODDITIES = {
+    "nothing": lambda model: None,
+    "one bias": lambda model: model.kan_layers[0].bias[1].fill_(0.5),
+    "every bias": lambda model: model.kan_layers[1].bias.fill_(0.5),
+    "a coefficient": lambda model: model.kan_layers[0].coefficients[0, 3].add_(0.1),
+    "a shift": lambda model: model.input_scaling.set(torch.tensor([0.0, 0.5]), torch.tensor([1.0, 1.0])),
+    "a shift of an output": lambda model: model.output_scaling.set(torch.tensor([0.0, 0.5]), torch.tensor([1.0, 1.0])),
+}
+
+
+@pytest.mark.parametrize("change", ODDITIES)
+def test_a_network_is_odd_where_its_parts_are_and_only_there(change):
+    model, x = odd_network(), torch.linspace(-1.4, 1.4, 14, dtype=torch.float64).reshape(7, 2)
+    with torch.no_grad():
+        ODDITIES[change](model)
+        odd = bool(torch.allclose(model(x), -model(-x), rtol=1e-12, atol=1e-12))
+    assert _odd(Reading(model)) == odd == (change == "nothing")
+
+
+def test_an_equation_holds_where_a_numerator_vanishes():
+    x, y = X[:2]
+    zero = x / (x + y) + y / (x + y) - 1
+    assert _numerator_vanishes(-sympy.Abs(zero, evaluate=False))
+    for other in (zero + 1, x - y, 1 / x):
+        assert not _numerator_vanishes(-sympy.Abs(other, evaluate=False))
+    assert not _numerator_vanishes(x - y)
+    assert not _numerator_vanishes(sympy.Abs(zero, evaluate=False))

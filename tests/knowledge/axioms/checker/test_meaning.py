@@ -123,6 +123,18 @@ def test_models_have_the_same_values_in_sixty_digits(seed):
             assert abs(mine - theirs) <= 1e-20 * (1 + abs(theirs))
 
 
+@pytest.mark.parametrize("tails", ["linear", "constant", "zero"])
+@pytest.mark.parametrize("degree", [1, 2, 3])
+def test_straight_and_other_tails_have_the_same_values_in_sixty_digits(degree, tails):
+    """Of straight splines the slope jumps at either end of the grid."""
+    generator = torch.Generator().manual_seed(degree)
+    model = sw.KAN([1, 2], degree=degree, grid=3, extrapolation=tails, dtype=torch.float64, generator=generator)
+    reading, exact = Reading(model), ExactModel(model)
+    for x in (-3.25, -1.0, 0.4, 1.0, 2.75):
+        for mine, theirs in zip(PointView(reading, [x]).f([x]), exact([x]), strict=True):
+            assert abs(mine - theirs) <= 1e-20 * (1 + abs(theirs))
+
+
 WITHOUT_RULE = {"digamma", "logical_not", *(f"{kind}{order}" for kind in "ijky" for order in (0, 1))}
 """Functions at points that the checker does not know."""
 

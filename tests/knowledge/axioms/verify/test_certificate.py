@@ -11,7 +11,7 @@ import torch
 
 import splinework as sw
 from splinework.errors import FileError
-from splinework.knowledge.axioms.checker import boxes, check
+from splinework.knowledge.axioms.checker import boxes, certificates, check
 from splinework.knowledge.axioms.verify import Certificate, bound, verify
 from splinework.knowledge.axioms.verify.certificate import from_dict, seal
 from splinework.knowledge.axioms.verify.numbers import digest
@@ -59,6 +59,14 @@ def test_a_file_that_is_no_certificate_is_refused(tmp_path):
     with pytest.raises(FileError, match="format"):
         Certificate.load(path)
     assert not check(smooth([2, 1]), path)
+
+
+def test_a_certificate_has_a_largest_size(tmp_path, monkeypatch):
+    model, path = smooth([2, 1]), tmp_path / "c.json"
+    verify(model, "bounded(-100, 100)").save(path)
+    for spare, accepted in ((0, True), (-1, False)):
+        monkeypatch.setattr(certificates, "_MOST_BYTES", path.stat().st_size + spare)
+        assert bool(check(model, path)) == accepted
 
 
 def test_the_digest_is_of_the_numbers_and_of_what_they_mean():

@@ -133,6 +133,8 @@ def test_an_integral_is_confirmed_to_its_margin(offset):
         assert check(model, found)
         assert not forged(model, found, bound=0.0)
         assert not forged(model, found, bound=claim.bound / 100)
+        for value in (2 * claim.tolerance, 0.5):  # it may be anything within the enclosure, zero among it
+            assert not forged(model, found, status="refuted", value=repr(-value))
         assert not forged(model, found, tree=".")
         assert not forged(model, found, status="refuted", value="-1e-9")
 

@@ -12,7 +12,7 @@ from splinework.hardware.formats import Format, Wire
 from splinework.hardware.integer import IntegerLayer, IntegerModel
 from splinework.knowledge.axioms import Bounded, Convex, Even, Lipschitz, Monotone, Positive, Symmetric
 from splinework.knowledge.axioms.checker import check
-from splinework.knowledge.axioms.checker.integers import CodeCheck, is_integer
+from splinework.knowledge.axioms.checker.integers import CodeCheck, decoded, is_integer
 from splinework.knowledge.axioms.verify import verify
 from splinework.knowledge.axioms.verify.integer import MAX_COMBINATIONS, Codes, integer_digest
 from tests.attack.integers import drawn_integers
@@ -341,3 +341,10 @@ def test_what_has_no_parameters_is_no_integer_model_by_that_alone():
     assert is_integer(SimpleNamespace(**parts))
     assert not is_integer(SimpleNamespace(**parts, parameters=None))
     assert not any(is_integer(SimpleNamespace(**{key: None for key in parts if key != name})) for name in parts)
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_codes_have_the_values_that_their_wire_gives_them(log):
+    wire = Wire("x", Format(5, 3, signed=True), 0.75, -1.5, log)
+    codes = np.arange(wire.format.low, wire.format.high + 1)
+    np.testing.assert_array_equal(decoded(wire, codes), wire.decode(codes))
