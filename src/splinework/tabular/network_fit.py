@@ -20,7 +20,6 @@ from splinework.tabular.curves import FittedCurves, fit_curves, tuned_to_constan
 from splinework.tabular.design import make_design
 from splinework.tabular.ensemble import EnsembleSettings
 from splinework.tabular.ensemble_size import MIN_INTERACTION_ROWS, ensemble_settings, hidden_layers
-from splinework.tabular.few_nodes import fewest_nodes
 from splinework.tabular.grids import curve_intervals, quantile_layer
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.interactions import Interactions, InteractionTraining
@@ -32,6 +31,7 @@ from splinework.tabular.screening import Screening, is_wide, screen
 from splinework.tabular.selection import columns_of, without_idle_curves
 from splinework.tabular.smooth import SmoothEstimate, fit_network, smooth_estimates
 from splinework.tabular.stacking import Stacking, calibrate, is_significant
+from splinework.tabular.student import Lesson
 from splinework.tabular.tasks import Regression, Task
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 
@@ -127,7 +127,7 @@ class NetworkFit:
         constant = job._constant_if_as_good(curves, parts, layer, best, log)
         if constant is not None or settings.prefer == "accuracy":
             return constant or best
-        return job._simplest(curves, layer, training, best, found.mixture.losses, log) or best
+        return job._simplest(curves, layer, parts, best, found, log) or best
 
     def _constant_if_as_good(
         self,
@@ -154,53 +154,42 @@ class NetworkFit:
         self,
         curves: FittedCurves,
         layer: KANLayer,
-        training: InteractionTraining,
+        parts: CrossValidatedCurves,
         best: TrainedNetwork,
-        losses: Tensor,
+        interactions: Interactions,
         log: TrainingLog,
     ) -> TrainedNetwork | None:
-        """The simplest network within two standard errors of the best, whose held-out losses are `losses` if it has no outputs.
+        """The simplest network within two standard errors of the best.
 
         The sum of curves of the fewest columns; where none will do, one with the fewest hidden nodes. None if neither will.
         """
-        parts, columns = training.parts, columns_of(self.owners)
-        held = parts.held
-        reference = self._reference(best, losses, held)
+        columns, held = columns_of(self.owners), parts.held
+        if best.out_of_fold is None:
+            unseen, task = interactions.unseen(parts), interactions.mixture.task
+        else:
+            unseen, task = (best.out_of_fold[held] - self.scaling.y_shift) / self.scaling.y_scale, self.task
+        reference = Reference(task.loss(unseen, self.t[held]), self.weights[held])
         found = simplest_curves(curves, parts, self.fold, columns, reference)
         if found is not None:
-            unseen, sharp = None, 1.0
+            outputs, sharp = None, 1.0
             if self.task.is_regression:
-                unseen = self._unseen(held, found.parts.base)
+                outputs = self._unseen(held, found.parts.base)
             else:
                 sharp = calibrate(found.parts.base, self.t[held], self.weights[held], self.task)
-            return self._additive(layer, curves, found.parts.whole, sharp, unseen, found.loss, log)
-        if best.estimate is not None:
-            estimate, own_loss = best.estimate
-            allowed = reference.misfit() * float(self.scaling.y_scale.square().mean())
-            taught = estimate.smallest_network(self.seed, self.settings.max_iter, log, allowed)
-            if taught is not None:
-                return self._learned(estimate, own_loss, *taught, log)
-        if self.settings.hidden != "auto" or self.signs is not None:
+            return self._additive(layer, curves, found.parts.whole, sharp, outputs, found.loss, log)
+        if self.settings.hidden != "auto" or self.signs is not None or not isinstance(best.model, KAN):
             return None
-        few = fewest_nodes(training, curves, columns, reference)
-        if few is None:
+        how = best.model, self.raw_x, self.t, held, unseen, self.scaling.y_scale, task, reference
+        lesson = Lesson(*how, columns, self.names, self.seed, self.settings.max_iter, log)
+        model = lesson.smallest()
+        if model is None:
             return None
-        whole, mixture = few.parts.whole, few.mixture
-        job = replace(self, task=mixture.task)
-        unseen = None
-        if self.task.is_regression:
-            corrections = mixture.stacking_weights[0] * few.group.out_of_fold[held]
-            unseen = self._unseen(held, few.parts.base + corrections)
-        table, groups, how = curves.design.spline_coefficients(whole.coefficients), [few.group], few.ensemble
-        own = layer, table, whole.bias, few.net, groups, mixture.stacking_weights, mixture.inverse_temperature, how
-        return job._combined(own, unseen, mixture.loss, log, member=how.members - 1)
-
-    def _reference(self, best: TrainedNetwork, losses: Tensor, held: Tensor) -> Reference:
-        """The best network's held-out losses, which are `losses` where it has no outputs."""
-        if best.out_of_fold is not None:
-            unseen = (best.out_of_fold[held] - self.scaling.y_shift) / self.scaling.y_scale
-            losses = self.task.loss(unseen, self.t[held])
-        return Reference(losses, self.weights[held])
+        with torch.no_grad():
+            losses, moved = lesson.losses(model(self.raw_x[held])), model(self.raw_x) - best.model(self.raw_x)
+        known = ~torch.isnan(losses)
+        loss = float(self.weights[held][known] @ losses[known] / self.weights[held][known].sum())
+        raw = None if best.out_of_fold is None else best.out_of_fold + moved
+        return TrainedNetwork(model, loss, log.history[-1]["step"], log.history, raw, task=best.task)
 
     def _unseen(self, held: Tensor, outputs: Tensor) -> Tensor:
         """Outputs `(n, q)` that are known for the held-out rows only, NaN for the others."""
@@ -301,7 +290,7 @@ class NetworkFit:
         wider = (total / own) ** 0.5 if own > 0 else 1.0
         unseen = self.raw_y + wider * (estimate.out_of_fold - self.raw_y)
         steps = log.history[-1]["step"]
-        return TrainedNetwork(model, total, steps, log.history, unseen, estimate=(estimate, own))
+        return TrainedNetwork(model, total, steps, log.history, unseen)
 
     def _fitted(self, held: Tensor, loss: float, log: TrainingLog) -> TrainedNetwork | None:
         """A network fitted to the rows of all folds but one; None where the least loss says that there is noise."""

@@ -19,6 +19,7 @@ from scipy.special import fdtrc, stdtr
 
 from splinework.interpret.structure.fields import Array
 from splinework.interpret.structure.findings import Evidence
+from splinework.interpret.symbolic.residuals import MAX_PROCESS_ROWS, left_out_errors
 from splinework.interpret.symbolic.screening.surrogate import chebyshev_basis, exponents_up_to
 
 MAX_TERMS_SHARE: Final = 0.25
@@ -79,6 +80,16 @@ class Problem:
         fit = linear_fit(self, self.x)
         assert fit is not None
         return fit
+
+    @property
+    def some(self) -> slice:
+        """The rows that a Gaussian process learns from."""
+        return slice(None, None, max(-(-len(self.y) // MAX_PROCESS_ROWS), 1))
+
+    @cached_property
+    def process(self) -> Array:
+        """Weighted residual of each of these rows under a Gaussian process without it."""
+        return self.root[self.some] * left_out_errors(self.x[self.some], self.y[self.some], MAX_PROCESS_ROWS)
 
     @cached_property
     def alternatives(self) -> tuple[Array, Array]:
