@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +12,7 @@ from torch import Tensor
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.tabular.additive import AdditiveFit
-from splinework.tabular.assembly import CurvesAndNodes, Standardisation, additive_network, combined_network
+from splinework.tabular.assembly import Standardisation, additive_network, combined_network
 from splinework.tabular.constant import constant_network
 from splinework.tabular.cross_validation import CrossValidatedCurves, cross_validated
 from splinework.tabular.curves import FittedCurves, fit_curves, tuned_to_constant
@@ -226,16 +225,10 @@ class NetworkFit:
             coefficients = coefficients * (1 - sum(shares) * half_directed(design, self.signs))[:, None]
         shares = (0.0,) * len(shares) if additive else shares
         table = design.spline_coefficients(coefficients)
-        own = layer, table, bias, found.net, found.groups, shares, sharp, ensemble
-        return job._combined(own, unseen, mixture.loss, log, further=products)
-
-    def _combined(
-        self, parts: CurvesAndNodes, unseen: Tensor | None, loss: float, log: TrainingLog, **nodes: Any
-    ) -> TrainedNetwork:
-        """Curves and hidden nodes as one network; `nodes` are the last arguments of `combined_network`."""
-        scaling, raw = self._calibrated(unseen)
-        model = combined_network(*parts, scaling=scaling, names=self.names, **nodes)
-        return TrainedNetwork(model, loss, log.history[-1]["step"], log.history, raw, task=self.task)
+        scaling, raw = job._calibrated(unseen)
+        own = layer, table, bias, found.net, found.groups, shares, sharp, ensemble, scaling, self.names
+        model = combined_network(*own, further=products)
+        return TrainedNetwork(model, mixture.loss, log.history[-1]["step"], log.history, raw, task=job.task)
 
     def _calibrated(self, unseen: Tensor | None) -> tuple[Standardisation, Tensor | None]:
         """The units with outputs shifted by what held-out rows say, and their outputs in raw units."""
