@@ -124,10 +124,14 @@ class StructuredFit:
     values: dict[str, Array]
 
     @cached_property
+    def free(self) -> Array:
+        """One less the leverage of every row: the share of its variance that is left of noise."""
+        return np.asarray(np.maximum(1 - (self.columns**2).sum(1), 1e-2))
+
+    @cached_property
     def left_out(self) -> Array:
         """Residual of every row under the model without it, to first order."""
-        leverage = (self.columns**2).sum(1)
-        return np.asarray(self.left / np.maximum(1 - leverage, 1e-2))
+        return np.asarray(self.left / self.free)
 
     @property
     def error(self) -> float:

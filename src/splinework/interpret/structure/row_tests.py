@@ -61,17 +61,17 @@ class RowTests(StructureTests):
         return RowTests(names, Problem.of(x, y), level, tolerance)
 
     def _test(self, fit: StructuredFit | None) -> Evidence:
-        """The test of a model, which must also predict rows as well as a Gaussian process: else neither resolves the function.
+        """The test of a model, the noise beside which must be no more than the errors of a Gaussian process.
 
-        Polynomials may be too few for it, and what they leave looks like noise to more of them.
+        Polynomials may be too few to follow a function, and what they leave looks like noise to more of them.
         """
         found = evidence(self.problem, fit, self.level, self.tolerance)
         self.least = self.least if fit is None else min(self.least, fit.error)
         if not found.holds or fit is None or fit.error <= self.tolerance:
             return found
-        own, process = fit.left_out[self.problem.some], self.problem.process
-        missed = float(np.mean(own**2 - process**2))
-        if missed <= self.tolerance**2 or paired(own, process) >= self.level:
+        noise, errors = (fit.left / np.sqrt(fit.free))[self.problem.some], self.problem.process
+        missed = float(np.mean(noise**2 - errors**2))
+        if missed <= self.tolerance**2 or paired(noise, errors) >= self.level:
             return found
         return replace(found, effect=float(np.sqrt(missed)), holds=False, resolved=False)
 
