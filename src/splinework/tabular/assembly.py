@@ -87,6 +87,7 @@ def combined_network(
     settings: EnsembleSettings,
     scaling: Standardisation,
     names: Sequence[str] | None,
+    member: int | None = None,
     further: HiddenNodes | None = None,
 ) -> KAN:
     """Additive part and ensemble as one network: the mean over a group's members is a sum over hidden nodes.
@@ -102,6 +103,7 @@ def combined_network(
         settings: Settings with which the ensemble was trained.
         scaling: Standardisation of inputs and outputs.
         names: Names of the inputs.
+        member: The member of each group that is taken; by default the mean over all.
         further: Hidden nodes besides, of networks of one hidden layer.
     """
     outputs = curves.shape[2]
@@ -110,7 +112,7 @@ def combined_network(
         for group, weight in zip(groups, stacking_weights, strict=True)
         if weight and group.state is not None
     ]
-    size = len(used) * settings.members
+    size = len(used) * (settings.members if member is None else 1)
     more = 0 if further is None else len(further.last)
     widths = [layer.inputs, *(outputs + size * h + more for h in settings.hidden), outputs]
     wide = net.kan_layers
@@ -125,7 +127,7 @@ def combined_network(
     )
     for number, (edges, source) in enumerate(zip(model.kan_layers, wide, strict=True)):
         last = number == len(wide) - 1
-        table, biases, living, grid = _parts(source, used, settings, number, last, outputs, further)
+        table, biases, living, grid = _parts(source, used, settings, number, last, outputs, member, further)
         if number == 0:
             own = finer_curves(layer, curves, source)
             table = torch.cat([torch.cat([own, torch.zeros_like(own[:, :1])], 1), table], dim=2)
@@ -145,14 +147,17 @@ def _parts(
     number: int,
     last: bool,
     outputs: int,
+    member: int | None,
     further: HiddenNodes | None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The members' edges of one layer: coefficients `(I, size + 1, J)`, biases, mask and grid, without the additive part."""
     tables, biases, living = [], [], []
     blocks = settings.members * len(settings.weight_decays)
+    start, taken = (0, settings.members) if member is None else (member, 1)
     for group, weight in used:
         assert group.state is not None
-        span = slice(group.index * settings.members, (group.index + 1) * settings.members)
+        begin = group.index * settings.members + start
+        span = slice(begin, begin + taken)
         of = {
             name.split(".")[-1]: v.double() for name, v in group.state.items() if name.startswith(f"layers.{number}.")
         }
@@ -163,7 +168,7 @@ def _parts(
         columns = slice(span.start * j, span.stop * j)
         table, mask, own = table[rows, :, columns], of["mask"][rows, columns], of["bias"][columns]
         if last:
-            scale = weight / settings.members
+            scale = weight / taken
             table, own = (
                 scale * (table * mask[:, None]).unflatten(2, (-1, outputs)).sum(2),
                 scale * own.view(-1, outputs).sum(0),

@@ -46,14 +46,6 @@ class Interactions:
     groups: list[DecayGroup]
     mixture: Stacking
 
-    def unseen(self, parts: CrossValidatedCurves) -> Tensor:
-        """Outputs of the mixture for the held-out rows, `(m, q)`."""
-        found = parts.base
-        if self.mixture.improves:
-            pairs = zip(self.mixture.stacking_weights, self.groups, strict=True)
-            found = sum((share * group.out_of_fold[parts.held] for share, group in pairs), found)
-        return self.mixture.inverse_temperature * found
-
 
 @dataclass(frozen=True)
 class InteractionTraining:

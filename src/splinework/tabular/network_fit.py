@@ -19,6 +19,7 @@ from splinework.tabular.curves import FittedCurves, fit_curves, tuned_to_constan
 from splinework.tabular.design import make_design
 from splinework.tabular.ensemble import EnsembleSettings
 from splinework.tabular.ensemble_size import MIN_INTERACTION_ROWS, ensemble_settings, hidden_layers
+from splinework.tabular.few_nodes import fewest_nodes
 from splinework.tabular.grids import curve_intervals, quantile_layer
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.interactions import Interactions, InteractionTraining
@@ -120,13 +121,14 @@ class NetworkFit:
         how = settings, ensemble, layer, parts, self.fold, self.generator, log, kept, self.signs, lost
         training = InteractionTraining(self.u, self.t, self.weights, job.task, *how)
         found = training.run(design, columns)
-        best = job._smooth(parts.held, found.mixture, log) or job._merged(curves, parts, layer, ensemble, found, log)
+        smooth = job._smooth(parts.held, found.mixture, log)
+        best = smooth or job._merged(curves, parts, layer, ensemble, found, log)
         if self.screening is not None:
             return best
         constant = job._constant_if_as_good(curves, parts, layer, best, log)
         if constant is not None or settings.prefer == "accuracy":
             return constant or best
-        return job._simplest(curves, layer, parts, best, found, log) or best
+        return job._simplest(curves, layer, training, smooth, found.mixture.losses, log) or best
 
     def _constant_if_as_good(
         self,
@@ -153,42 +155,51 @@ class NetworkFit:
         self,
         curves: FittedCurves,
         layer: KANLayer,
-        parts: CrossValidatedCurves,
-        best: TrainedNetwork,
-        interactions: Interactions,
+        training: InteractionTraining,
+        smooth: TrainedNetwork | None,
+        losses: Tensor,
         log: TrainingLog,
     ) -> TrainedNetwork | None:
-        """The simplest network within two standard errors of the best.
+        """The simplest network within two standard errors of the best: a `smooth` one, or one with these held-out losses.
 
         The sum of curves of the fewest columns; where none will do, one with the fewest hidden nodes. None if neither will.
         """
-        columns, held = columns_of(self.owners), parts.held
-        if best.out_of_fold is None:
-            unseen, task = interactions.unseen(parts), interactions.mixture.task
-        else:
-            unseen, task = (best.out_of_fold[held] - self.scaling.y_shift) / self.scaling.y_scale, self.task
-        reference = Reference(task.loss(unseen, self.t[held]), self.weights[held])
+        parts, columns = training.parts, columns_of(self.owners)
+        held, weights = parts.held, self.weights[parts.held]
+        outputs = None
+        if smooth is not None and smooth.out_of_fold is not None:
+            outputs = (smooth.out_of_fold[held] - self.scaling.y_shift) / self.scaling.y_scale
+            losses = self.task.loss(outputs, self.t[held])
+        reference = Reference(losses, weights)
         found = simplest_curves(curves, parts, self.fold, columns, reference)
         if found is not None:
-            outputs, sharp = None, 1.0
+            unseen, sharp = None, 1.0
             if self.task.is_regression:
-                outputs = self._unseen(held, found.parts.base)
+                unseen = self._unseen(held, found.parts.base)
             else:
-                sharp = calibrate(found.parts.base, self.t[held], self.weights[held], self.task)
-            return self._additive(layer, curves, found.parts.whole, sharp, outputs, found.loss, log)
-        if self.settings.hidden != "auto" or self.signs is not None or not isinstance(best.model, KAN):
+                sharp = calibrate(found.parts.base, self.t[held], weights, self.task)
+            return self._additive(layer, curves, found.parts.whole, sharp, unseen, found.loss, log)
+        if smooth is not None and outputs is not None and isinstance(smooth.model, KAN):
+            how = smooth.model, self.raw_x, self.t, held, outputs, self.scaling.y_scale, self.task, reference
+            lesson = Lesson(*how, columns, self.names, self.seed, self.settings.max_iter, log)
+            model = lesson.smallest()
+            if model is not None:
+                return lesson.result(model, smooth)
+        if self.settings.hidden != "auto" or self.signs is not None:
             return None
-        how = best.model, self.raw_x, self.t, held, unseen, self.scaling.y_scale, task, reference
-        lesson = Lesson(*how, columns, self.names, self.seed, self.settings.max_iter, log)
-        model = lesson.smallest()
-        if model is None:
+        few = fewest_nodes(training, curves, columns, reference)
+        if few is None:
             return None
-        with torch.no_grad():
-            losses, moved = lesson.losses(model(self.raw_x[held])), model(self.raw_x) - best.model(self.raw_x)
-        known = ~torch.isnan(losses)
-        loss = float(self.weights[held][known] @ losses[known] / self.weights[held][known].sum())
-        raw = None if best.out_of_fold is None else best.out_of_fold + moved
-        return TrainedNetwork(model, loss, log.history[-1]["step"], log.history, raw, task=best.task)
+        whole, mixture = few.parts.whole, few.mixture
+        unseen = None
+        if self.task.is_regression:
+            corrections = mixture.stacking_weights[0] * few.group.out_of_fold[held]
+            unseen = self._unseen(held, few.parts.base + corrections)
+        scaling, raw = replace(self, task=mixture.task)._calibrated(unseen)
+        table, how_trained = curves.design.spline_coefficients(whole.coefficients), few.ensemble
+        own = layer, table, whole.bias, few.net, [few.group], mixture.stacking_weights, mixture.inverse_temperature
+        model = combined_network(*own, how_trained, scaling, self.names, member=how_trained.members - 1)
+        return TrainedNetwork(model, mixture.loss, log.history[-1]["step"], log.history, raw, task=mixture.task)
 
     def _unseen(self, held: Tensor, outputs: Tensor) -> Tensor:
         """Outputs `(n, q)` that are known for the held-out rows only, NaN for the others."""

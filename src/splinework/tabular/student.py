@@ -1,7 +1,7 @@
-"""The smallest network that says what the best model says, as far as held-out rows can tell: few hidden nodes, then few edges.
+"""The smallest network that says what a smooth one says, as far as held-out rows can tell: few hidden nodes, then few edges.
 
-The best model's function is known wherever one likes and without noise, so that second-order steps teach it to a network of a few
-hidden nodes (knowledge distillation, Hinton et al. 2015), at the rows and at points between them. That network then loses its
+A smooth function is known wherever one likes and without noise, so that second-order steps teach it to a network of a few hidden
+nodes (knowledge distillation, Hinton et al. 2015), at the rows and at points between them. That network then loses its
 weakest edges, and what is left is taught again. The student knows the rows by its teacher only: its prediction of a row that it
 has not seen is the teacher's, moved by what both differ there. Held-out rows judge it by the rule of `one_standard_error.py`.
 """
@@ -18,11 +18,11 @@ from torch import Tensor
 
 from splinework.interpret.edit.pruning import prune
 from splinework.nn.network import KAN
-from splinework.tabular.additive import MIN_WORKING_WEIGHT
 from splinework.tabular.ensemble import ProgressCallback
 from splinework.tabular.one_standard_error import Reference, by_cost, fewest
 from splinework.tabular.smooth import DEGREE, GRID, step_teller
 from splinework.tabular.tasks import Task
+from splinework.tabular.trained import TrainedNetwork
 from splinework.train.between_rows import draw_points, new_points
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import set_units
@@ -45,7 +45,7 @@ class Lesson:
     """What a student learns, and by what it is judged.
 
     Attributes:
-        teacher: The best model, in raw units.
+        teacher: A smooth network, in raw units.
         x: Rows `(n, p)` in raw units.
         t: Targets `(n, q)` as the likelihood takes them.
         held: The rows by which models are judged, `(m,)`.
@@ -75,7 +75,7 @@ class Lesson:
     on_step: ProgressCallback
 
     def smallest(self) -> KAN | None:
-        """The student of the fewest hidden nodes, and then edges, that held-out rows allow; None where eight nodes do not do."""
+        """The student of the fewest hidden nodes, and then edges, that held-out rows allow; None where there is none."""
         inputs = self.inputs()
         for nodes in NODES:
             student = _Student(self, inputs, nodes)
@@ -98,6 +98,15 @@ class Lesson:
     def allows(self, model: Callable[[Tensor], Tensor]) -> bool:
         """Whether the teacher's held-out losses allow those of a model in raw units."""
         return self.best.allows(self.losses(model(self.x[self.held])))
+
+    @torch.no_grad()
+    def result(self, model: KAN, teacher: TrainedNetwork) -> TrainedNetwork:
+        """The student in its teacher's place."""
+        losses = self.losses(model(self.x[self.held]))
+        known = ~torch.isnan(losses)
+        weights = self.best.weights[known]
+        unseen = None if teacher.out_of_fold is None else teacher.out_of_fold + model(self.x) - self.teacher(self.x)
+        return replace(teacher, model=model, loss=float(weights @ losses[known] / weights.sum()), out_of_fold=unseen)
 
     @torch.no_grad()
     def inputs(self) -> Tensor:
@@ -149,14 +158,9 @@ class _Student:
 
     @torch.no_grad()
     def _objective(self, model: KAN, u: Tensor) -> DataObjective:
-        """The teacher's outputs at points, which count as much as the likelihood curves with them."""
-        outputs, task = self.lesson.teacher(model.input_scaling.inverse(u)), self.lesson.task
-        unit, one = outputs / self.lesson.y_scale, torch.ones(len(u), dtype=u.dtype)
-        curved = [task.working(unit, unit, one, j, MIN_WORKING_WEIGHT)[1] for j in range(outputs.shape[1])]
-        weights = torch.stack(curved).mean(0)
-        return DataObjective(
-            model, u=u, t=model.output_scaling(outputs), weights=weights / weights.mean(), seed=self.lesson.seed
-        )
+        """The teacher's outputs at points."""
+        outputs = model.output_scaling(self.lesson.teacher(model.input_scaling.inverse(u)))
+        return DataObjective(model, u=u, t=outputs, seed=self.lesson.seed)
 
     def taught(self) -> KAN:
         """The network after its lesson."""

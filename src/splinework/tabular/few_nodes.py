@@ -1,0 +1,180 @@
+"""One small network for reading, where a sum of curves alone is too far from the best model: curves and a few hidden nodes.
+
+The ensemble for predictions has a hundred hidden nodes. Here one network sees all rows, with 1 to 8 hidden nodes, and networks
+of the same kind without each fold say how well it predicts. The fewest nodes, then the fewest columns, then the fewest edges whose
+held-out losses the best model allows are taken: the rule of `one_standard_error.py` once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from splinework.interpret.scores import attribution
+from splinework.nn.network import KAN
+from splinework.tabular.cross_validation import CrossValidatedCurves
+from splinework.tabular.curves import FittedCurves
+from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, correction_of
+from splinework.tabular.interactions import InteractionTraining
+from splinework.tabular.one_standard_error import Reference, by_cost, curves_of, fewest
+from splinework.tabular.selection import permuted_losses, removal_costs, without_idle_curves
+from splinework.tabular.stacking import Stacking, stack
+
+MAX_NODES = 8
+"""Most hidden nodes that are tried."""
+PRUNED_SHARES = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
+"""Shares of the edges to hidden nodes that are tried to go, weakest first."""
+MAX_SCORED_ROWS = 500
+"""Rows on which edges are scored."""
+
+
+@dataclass(frozen=True)
+class FewNodes:
+    """Curves and a few hidden nodes.
+
+    Attributes:
+        parts: The curves, of all rows and without each fold.
+        net: The wide network, one block for each fold and a last one for all rows.
+        group: The trained blocks.
+        ensemble: The settings with which they were trained.
+        mixture: How the hidden nodes are weighed.
+        inputs: Inputs that the network sees.
+    """
+
+    parts: CrossValidatedCurves
+    net: KAN
+    group: DecayGroup
+    ensemble: EnsembleSettings
+    mixture: Stacking
+    inputs: tuple[int, ...]
+
+
+def fewest_nodes(
+    training: InteractionTraining, curves: FittedCurves, columns: Sequence[Sequence[int]], best: Reference
+) -> FewNodes | None:
+    """The smallest network whose held-out losses the best model allows; None where eight hidden nodes do not suffice.
+
+    Args:
+        training: The training of the ensemble; every fold must have a member.
+        curves: The curves of all columns, fitted to all rows.
+        columns: Inputs of each column of the table.
+        best: The best model.
+    """
+    folds, every = len(training.parts.parts), tuple(i for inputs in columns for i in inputs)
+    if int(training.fold.max()) >= folds:
+        return None
+
+    def of_nodes(nodes: int) -> tuple[InteractionTraining, FewNodes] | None:
+        # One member more than there are folds: the last one sees all rows.
+        ensemble = replace(training.ensemble, hidden=(nodes,), members=folds + 1)
+        own = replace(training, ensemble=ensemble)
+        found = _trained(own, curves, training.parts, every, best) if nodes else None
+        return None if found is None else (own, found)
+
+    chosen = fewest(of_nodes, MAX_NODES)
+    if chosen is None:
+        return None
+    own, found = chosen
+    return _of_fewest_edges(own, _of_fewest_columns(own, curves, found, columns, best), best)
+
+
+def _trained(
+    training: InteractionTraining,
+    curves: FittedCurves,
+    parts: CrossValidatedCurves,
+    inputs: Sequence[int],
+    best: Reference,
+) -> FewNodes | None:
+    """Hidden nodes that see these inputs, beside these curves; None where the best model does not allow their losses."""
+    offsets = torch.cat([parts.offsets, parts.whole.values(curves.design)[:, None]], dim=1)
+    living = torch.zeros(training.u.shape[1], dtype=torch.bool)
+    living[list(inputs)] = True
+    own = replace(training, parts=replace(parts, offsets=offsets), task=parts.whole.task)
+    trained = own.on(living)
+    found: FewNodes | None = None
+    for group in trained.groups:
+        if group.state is None:
+            continue
+        mixture = _weighed(own, group)
+        better = found is None or mixture.loss <= found.mixture.loss
+        if mixture.improves and better and best.allows(mixture.losses):
+            found = FewNodes(parts, trained.net, group, training.ensemble, mixture, tuple(inputs))
+    return found
+
+
+def _weighed(training: InteractionTraining, group: DecayGroup) -> Stacking:
+    """The curves with the corrections of one group."""
+    parts, held = training.parts, training.parts.held
+    corrections = [group.out_of_fold[held]]
+    return stack(parts.base, corrections, training.t[held], training.weights[held], parts.whole.task)
+
+
+def _of_fewest_columns(
+    training: InteractionTraining,
+    curves: FittedCurves,
+    found: FewNodes,
+    columns: Sequence[Sequence[int]],
+    best: Reference,
+) -> FewNodes:
+    """The network of the fewest columns, in order of what the loss gains when their curves go and hidden nodes lose them."""
+    rows = training.t, training.weights, training.fold
+    of_curves, _ = removal_costs(found.parts, curves.design, *rows, columns)
+    groups, shares = [found.group], found.mixture.stacking_weights
+    losses, of_columns, weights = permuted_losses(
+        found.net, groups, shares, found.parts, training.u, *rows, columns, found.ensemble, training.generator
+    )
+    scale = float(training.weights[found.parts.held].sum() / weights.sum())
+    costs = [
+        max(own, 0.0) + scale * max(float(weights @ (without - losses)), 0.0)
+        for own, without in zip(of_curves, of_columns, strict=True)
+    ]
+    order = by_cost(costs)
+
+    def of_first(count: int) -> FewNodes | None:
+        if count == len(columns):
+            return found
+        own = [list(columns[k]) for k in order[:count]]
+        inputs = [i for each in own for i in each]
+        if len(inputs) < 2:  # hidden nodes are for what inputs do together
+            return None
+        same = replace(curves, whole=found.parts.whole)
+        parts = curves_of(same, training.fold, len(found.parts.parts), inputs)
+        parts = without_idle_curves(parts, curves.design, *rows, own)
+        return _trained(training, curves, parts, inputs, best)
+
+    return fewest(of_first, len(columns)) or found
+
+
+@torch.no_grad()
+def _of_fewest_edges(training: InteractionTraining, found: FewNodes, best: Reference) -> FewNodes:
+    """The network without its weakest edges to hidden nodes: as many as the best model allows, the same share in every block."""
+    net, group, settings = found.net, found.group, found.ensemble
+    assert group.state is not None
+    own = replace(training, parts=found.parts)
+    held = found.parts.held
+    net.load_state_dict(group.state)
+    at = torch.randperm(len(training.u), generator=training.generator)[:MAX_SCORED_ROWS]
+    u = training.u[at].float()
+    first = net.kan_layers[0]
+    blocks = settings.members * len(settings.weight_decays)
+    scores = attribution(net, u).edges[0].unflatten(1, (blocks, -1)).movedim(1, 0).flatten(1)
+    alive = (first.mask != 0).unflatten(1, (blocks, -1)).movedim(1, 0).flatten(1)
+    scores = torch.where(alive, scores, torch.full_like(scores, float("inf")))
+    living, ranks = int(alive[0].sum()), scores.argsort(dim=1).argsort(dim=1)
+    means = first.edges(u).mean(0)
+    for share in PRUNED_SHARES:
+        gone = (ranks < round(share * living)).unflatten(1, (first.inputs, -1)).movedim(0, 1).flatten(1)
+        state = {name: value.clone() for name, value in group.state.items()}
+        name = next(key.removesuffix("mask") for key in state if key.startswith("layers.0.") and key.endswith("mask"))
+        state[f"{name}mask"][gone] = 0
+        state[f"{name}bias"] += (means * gone).sum(0)
+        fewer = replace(group, state=state)
+        out_of_fold = torch.zeros_like(group.out_of_fold)
+        out_of_fold[held] = correction_of(net, fewer, training.u[held], training.fold[held], settings)
+        fewer = replace(fewer, out_of_fold=out_of_fold)
+        mixture = _weighed(own, fewer)
+        if mixture.improves and best.allows(mixture.losses):
+            return replace(found, group=fewer, mixture=mixture)
+    return found
