@@ -140,6 +140,22 @@ def combined_network(
     return _in_units(model, scaling)
 
 
+@torch.no_grad()
+def close_first_output(model: KAN) -> None:
+    """Takes the hidden nodes' part of the first output from all outputs, which leaves the probabilities of classes as they are.
+
+    Args:
+        model: A combined network whose curves have no part in the first output; changed in place.
+    """
+    last, outputs = model.kan_layers[-1], model.outputs
+    assert last.bias is not None
+    table = last.edge_coefficients()
+    table[outputs:] -= table[outputs:, :, :1]
+    last.bias.sub_(last.bias[0].clone())
+    last.set_edge_coefficients(table)
+    last.mask[:, 0] = 0
+
+
 def _parts(
     source: KANLayer,
     used: Sequence[tuple[DecayGroup, float]],

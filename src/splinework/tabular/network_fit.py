@@ -12,7 +12,7 @@ from torch import Tensor
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.tabular.additive import AdditiveFit
-from splinework.tabular.assembly import Standardisation, additive_network, combined_network
+from splinework.tabular.assembly import Standardisation, additive_network, close_first_output, combined_network
 from splinework.tabular.constant import constant_network
 from splinework.tabular.cross_validation import CrossValidatedCurves, cross_validated
 from splinework.tabular.curves import FittedCurves, fit_curves, tuned_to_constant
@@ -32,7 +32,7 @@ from splinework.tabular.selection import columns_of, without_idle_curves
 from splinework.tabular.smooth import SmoothEstimate, fit_network, smooth_estimates
 from splinework.tabular.stacking import Stacking, calibrate, is_significant
 from splinework.tabular.student import Lesson
-from splinework.tabular.tasks import Regression, Task
+from splinework.tabular.tasks import Multiclass, Regression, Task
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 
 MIN_CLEAN_LOSS, MAX_CLEAN_LOSS = 1e-14, 1e-3
@@ -178,7 +178,8 @@ class NetworkFit:
                 unseen = self._unseen(held, found.parts.base)
             else:
                 sharp = calibrate(found.parts.base, self.t[held], weights, self.task)
-            return self._additive(layer, curves, found.parts.whole, sharp, unseen, found.loss, log)
+            fit = self._against_first(found.parts.whole)
+            return self._additive(layer, curves, fit, sharp, unseen, found.loss, log)
         if smooth is not None and outputs is not None and isinstance(smooth.model, KAN):
             how = smooth.model, self.raw_x, self.t, held, outputs, self.scaling.y_scale, self.task, reference
             lesson = Lesson(*how, columns, self.names, self.seed, self.settings.max_iter, log)
@@ -187,10 +188,9 @@ class NetworkFit:
                 return lesson.result(model, smooth)
         if self.settings.hidden != "auto" or self.signs is not None:
             return None
-        few = fewest_nodes(training, curves, columns, reference)
-        if few is None:
+        if (few := fewest_nodes(training, curves, columns, reference)) is None:
             return None
-        whole, mixture = few.parts.whole, few.mixture
+        whole, mixture = self._against_first(few.parts.whole), few.mixture
         unseen = None
         if self.task.is_regression:
             corrections = mixture.stacking_weights[0] * few.group.out_of_fold[held]
@@ -199,7 +199,15 @@ class NetworkFit:
         table, how_trained = curves.design.spline_coefficients(whole.coefficients), few.ensemble
         own = layer, table, whole.bias, few.net, [few.group], mixture.stacking_weights, mixture.inverse_temperature
         model = combined_network(*own, how_trained, scaling, self.names, member=how_trained.members - 1)
+        if isinstance(self.task, Multiclass):
+            close_first_output(model)
         return TrainedNetwork(model, mixture.loss, log.history[-1]["step"], log.history, raw, task=mixture.task)
+
+    def _against_first(self, fit: AdditiveFit) -> AdditiveFit:
+        """Curves with the same probabilities of several classes, of which the first has none."""
+        if not isinstance(self.task, Multiclass):
+            return fit
+        return replace(fit, coefficients=fit.coefficients - fit.coefficients[:, :1], bias=fit.bias - fit.bias[:1])
 
     def _unseen(self, held: Tensor, outputs: Tensor) -> Tensor:
         """Outputs `(n, q)` that are known for the held-out rows only, NaN for the others."""
@@ -237,8 +245,8 @@ class NetworkFit:
         shares = (0.0,) * len(shares) if additive else shares
         table = design.spline_coefficients(coefficients)
         scaling, raw = job._calibrated(unseen)
-        own = layer, table, bias, found.net, found.groups, shares, sharp, ensemble, scaling, self.names
-        model = combined_network(*own, further=products)
+        own = layer, table, bias, found.net, found.groups, shares, sharp, ensemble
+        model = combined_network(*own, scaling, self.names, further=products)
         return TrainedNetwork(model, mixture.loss, log.history[-1]["step"], log.history, raw, task=job.task)
 
     def _calibrated(self, unseen: Tensor | None) -> tuple[Standardisation, Tensor | None]:
