@@ -178,8 +178,7 @@ class NetworkFit:
                 unseen = self._unseen(held, found.parts.base)
             else:
                 sharp = calibrate(found.parts.base, self.t[held], weights, self.task)
-            fit = self._against_first(found.parts.whole)
-            return self._additive(layer, curves, fit, sharp, unseen, found.loss, log)
+            return self._additive(layer, curves, found.parts.whole, sharp, unseen, found.loss, log)
         if smooth is not None and outputs is not None and isinstance(smooth.model, KAN):
             how = smooth.model, self.raw_x, self.t, held, outputs, self.scaling.y_scale, self.task, reference
             lesson = Lesson(*how, columns, self.names, self.seed, self.settings.max_iter, log)
@@ -205,7 +204,7 @@ class NetworkFit:
 
     def _against_first(self, fit: AdditiveFit) -> AdditiveFit:
         """Curves with the same probabilities of several classes, of which the first has none."""
-        if not isinstance(self.task, Multiclass):
+        if not isinstance(self.task, Multiclass) or self.settings.prefer == "accuracy":
             return fit
         return replace(fit, coefficients=fit.coefficients - fit.coefficients[:, :1], bias=fit.bias - fit.bias[:1])
 
@@ -342,6 +341,7 @@ class NetworkFit:
     ) -> TrainedNetwork:
         """The additive network with its outputs times a factor; of screened inputs only those that all rows keep."""
         scaling, raw = self._calibrated(unseen)
+        found = self._against_first(found)
         table, bias = factor * curves.design.spline_coefficients(found.coefficients), factor * found.bias
         kept = self.screening.kept[-1] if self.screening is not None else None
         inputs = torch.nonzero(kept)[:, 0] if kept is not None and bool(kept.any()) else None
