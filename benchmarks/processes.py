@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import platform
+import queue
 import re
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = {
@@ -24,6 +32,11 @@ PACKAGES = {
     "splinework": "splinework",
 }
 """Module -> package: the versions of those that a contender loads are kept."""
+LOADING = 300.0
+"""Seconds for the packages of a model."""
+BUSY = 5.0
+"""Seconds on the wall for each second of processor time that a fit may use."""
+SPENT = getattr(signal, "SIGXCPU", 0)
 
 
 def environment(threads: int) -> dict[str, str]:
@@ -99,3 +112,119 @@ def without_folders(text: str) -> str:
     "cannot import 'x' from 'y' (y.py)"
     """
     return re.sub(r"(?<![\w.])(?:[A-Za-z]:)?[/\\](?:[^\s/\\]+[/\\])+", "", text)
+
+
+class Stopwatch:
+    """Runs from its making on: on the wall, and on the processor, of this process and of those that it has ended."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), _processor()
+
+    def facts(self, prefix: str = "") -> dict[str, float]:
+        """Both in seconds, as results have them: `seconds` and `cpu_seconds`."""
+        wall, cpu = time.perf_counter() - self._wall, _processor() - self._cpu
+        return {f"{prefix}seconds": round(wall, 3), f"{prefix}cpu_seconds": round(cpu, 3)}
+
+
+def _processor() -> float:
+    return sum(os.times()[:4])
+
+
+@cache
+def imports(python: str, modules: Sequence[str]) -> bool:
+    """Whether an interpreter finds these, without loading them."""
+    tops = sorted({module.partition(".")[0] for module in modules})
+    text = f"import importlib.util as u, sys; sys.exit(any(u.find_spec(name) is None for name in {tops!r}))"
+    try:
+        return subprocess.run([python, "-c", text], capture_output=True, env=environment(1)).returncode == 0
+    except OSError:
+        return False
+
+
+class Worker:
+    """A process that answers questions of one environment."""
+
+    def __init__(self, python: str, threads: int = 1) -> None:
+        self._python, self._threads = python, threads
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        self._reader = threading.Thread()
+
+    def ask(self, question: dict[str, Any], write: Callable[[Path], None], limit: float) -> tuple[dict[str, Any], Any]:
+        """Facts, and predictions of the fresh rows unless something went wrong.
+
+        Args:
+            question: The `module` whose `ready` answers, and what it needs to know.
+            write: Writes the rows into a folder.
+            limit: Seconds of processor time.
+        """
+        import numpy as np
+
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            write(folder)
+            problem = self._wait(json.dumps({**question, "folder": name, "limit": limit}), limit)
+            if problem:
+                stopped = problem.startswith("stopped")
+                return {"problem": problem, "seconds": None, "cpu_seconds": limit if stopped else None}, None
+            facts = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
+            return facts, None if facts["problem"] else np.load(folder / "predicted.npy")
+
+    def close(self) -> None:
+        """Ends the process."""
+        process, self._process = self._process, None
+        if process is not None:
+            stop(process)
+            self._reader.join()
+            for pipe in filter(None, (process.stdin, process.stdout)):
+                with suppress(OSError):
+                    pipe.close()
+
+    def _wait(self, question: str, limit: float) -> str:
+        """Waits for the answer; the reason if none came, otherwise an empty text."""
+        process = self._started()
+        assert process.stdin is not None
+        try:
+            process.stdin.write(question.encode() + b"\n")
+            process.stdin.flush()
+            word = self._lines.get(timeout=LOADING)
+            if word == "started":
+                word = self._lines.get(timeout=BUSY * limit)
+            if word == "done":
+                return ""
+            code = process.wait()
+            self.close()
+            return f"stopped after {limit:g} s" if code == -SPENT else f"its process ended with {code}"
+        except queue.Empty:
+            self.close()
+            return f"stopped after {limit:g} s"
+        except OSError:
+            self.close()
+            return "its process ended before the question"
+        except BaseException:
+            self.close()
+            raise
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            self._lines = queue.Queue()
+            self._process = subprocess.Popen(
+                [self._python, str(Path(__file__).with_name("worker.py"))],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment(self._threads),
+                start_new_session=True,
+            )
+            self._reader = threading.Thread(target=_read, args=(self._process, self._lines), daemon=True)
+            self._reader.start()
+        return self._process
+
+
+def _read(process: subprocess.Popen[bytes], found: queue.Queue[str | None]) -> None:
+    """Passes on the lines of a process, then None."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        found.put(line.decode(errors="replace").strip())
+    found.put(None)

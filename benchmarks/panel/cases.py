@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -57,6 +58,10 @@ class Sample:
     def constant(self) -> float:
         """The error of predicting the mean of the rows."""
         return self.error(float(self.y.mean()))
+
+    def write(self, folder: Path) -> None:
+        """Writes the rows for a process."""
+        np.savez(folder / "rows.npz", x=self.x, y=self.y, fresh=self.fresh)
 
 
 @dataclass(frozen=True)

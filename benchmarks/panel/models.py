@@ -9,6 +9,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -189,3 +191,13 @@ KNOWN = {
     )
 }
 OURS = ("fit", "regressor")
+
+
+def ready(question: dict[str, Any], folder: Path) -> Callable[[], tuple[Array, dict[str, Any]]]:
+    """What a process of `benchmarks.worker` does with a question: a model learns rows and predicts others."""
+    model = KNOWN[question["model"]]
+    for module in model.modules:
+        import_module(module)
+    with np.load(folder / "rows.npz") as rows:
+        x, y, fresh = rows["x"], rows["y"], rows["fresh"]
+    return lambda: (model.fit(x, y)(fresh), {})

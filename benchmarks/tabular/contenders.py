@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
-from benchmarks.processes import environment
+from benchmarks.processes import imports
 from splinework.errors import ConfigError
 
 PEERS = Path(__file__).resolve().parent / "peers"
@@ -74,19 +72,10 @@ def chosen(names: list[str], rivals_python: str | None) -> tuple[list[Contender]
         found = KNOWN[name]
         if name not in (OURS, SIMPLE) and rivals_python:
             found = replace(found, python=rivals_python)
-        if _imports(found):
+        if imports(found.python, ("pandas", "pyarrow", found.module)):
             present.append(found)
         else:
             absent.append(
                 f"{name} does not take part: {found.python} has no {found.module}; pip install {found.package}"
             )
     return present, absent
-
-
-@cache
-def _imports(contender: Contender) -> bool:
-    command = [contender.python, "-c", f"import pandas, pyarrow, {contender.module}"]
-    try:
-        return subprocess.run(command, capture_output=True, timeout=120, env=environment(1)).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False

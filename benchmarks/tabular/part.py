@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import time
+import importlib.util
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,17 +49,18 @@ def loss(predicted: np.ndarray, y: np.ndarray, classes: int) -> float:
     return float(-np.log(np.clip(predicted[np.arange(len(y)), y], CERTAIN, 1 - CERTAIN)).mean())
 
 
-class Stopwatch:
-    """Runs from its making on: on the wall, and on the processor, of this process and of those that it has ended."""
+def ready(question: dict[str, Any], folder: Path) -> Callable[[], tuple[np.ndarray, dict[str, Any]]]:
+    """What a process of `benchmarks.worker` does with a question: the file of a contender learns the rows and predicts others."""
+    train, test = (pd.read_parquet(folder / f"{name}.parquet") for name in ("train", "test"))
+    spec = importlib.util.spec_from_file_location("contender", question["contender"])
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{question['contender']} is no file of Python")
+    part = Part(train, np.load(folder / "y.npy"), question["classes"])
+    contender = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(contender)
 
-    def __init__(self) -> None:
-        self._wall, self._cpu = time.perf_counter(), _processor()
+    def fitted() -> tuple[np.ndarray, dict[str, Any]]:
+        predict, further = contender.answer(part, question["seed"])
+        return predict(test), further
 
-    def facts(self, prefix: str = "") -> dict[str, float]:
-        """Both in seconds, as results have them: `seconds` and `cpu_seconds`."""
-        wall, cpu = time.perf_counter() - self._wall, _processor() - self._cpu
-        return {f"{prefix}seconds": round(wall, 3), f"{prefix}cpu_seconds": round(cpu, 3)}
-
-
-def _processor() -> float:
-    return sum(os.times()[:4])
+    return fitted

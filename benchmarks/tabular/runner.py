@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,14 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.processes import commit, duration, environment, say, stop
+from benchmarks.processes import Worker, commit, duration, say
 from benchmarks.tabular.contenders import Contender
 from benchmarks.tabular.judge import judge
 from benchmarks.tabular.results import Key, Record, Results
 from benchmarks.tabular.sets import SEED, TabularSet
-
-PROBLEM = 300
-"""Most letters of an error that are kept."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +52,12 @@ class Question:
         train, test = list(cell.set.folds())[cell.fold]
         return cls(x.iloc[train], y[train], x.iloc[test], y[test], len(names))
 
+    def write(self, folder: Path) -> None:
+        """Writes the rows for a process."""
+        self.train.reset_index(drop=True).to_parquet(folder / "train.parquet")
+        self.test.reset_index(drop=True).to_parquet(folder / "test.parquet")
+        np.save(folder / "y.npy", self.y)
+
 
 class Runner:
     """Some cells at once, each with some threads and a limit of seconds."""
@@ -65,7 +65,7 @@ class Runner:
     def __init__(self, results: Results, *, limit: float, slots: int, threads: int) -> None:
         self.results, self.limit, self.threads, self.slots = results, limit, threads, slots
         self.commit = commit()
-        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._workers: set[Worker] = set()
         self._stopped = False
 
     def run(self, cells: Sequence[Cell]) -> None:
@@ -81,8 +81,8 @@ class Runner:
             except KeyboardInterrupt:
                 self._stopped = True
                 pool.shutdown(wait=False, cancel_futures=True)
-                for process in tuple(self._processes):
-                    stop(process)
+                for worker in tuple(self._workers):
+                    worker.close()
                 raise
 
     def _one(self, cell: Cell) -> Record:
@@ -101,55 +101,22 @@ class Runner:
             "threads": self.threads,
             "commit": self.commit,
             **facts,
-            "error": " ".join((facts["error"] or wrong).split())[:PROBLEM],
+            "error": facts.pop("problem") or wrong,
         }
         if not self._stopped:
             self.results.add(record)
         return record
 
     def ask(self, contender: Contender, question: Question) -> tuple[dict[str, Any], np.ndarray | None]:
-        """Runs the process; returns its facts and its predictions, None if there are none."""
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            question.train.reset_index(drop=True).to_parquet(folder / "train.parquet")
-            question.test.reset_index(drop=True).to_parquet(folder / "test.parquet")
-            np.save(folder / "y.npy", question.y)
-            request = {"classes": question.classes, "seed": SEED, "threads": self.threads}
-            (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-            ended = self._wait(contender, folder)
-            return _read(folder, ended)
-
-    def _wait(self, contender: Contender, folder: Path) -> str:
-        """How the process ended, empty where it ended well."""
-        command = [contender.python, str(Path(__file__).with_name("worker.py")), str(contender.path), str(folder)]
-        with (folder / "output.txt").open("wb") as output:
-            process = subprocess.Popen(
-                command,
-                stdout=output,
-                stderr=output,
-                env=environment(self.threads),
-                start_new_session=True,
-            )
-            self._processes.add(process)
-            try:
-                code = process.wait(self.limit)
-                return f"its process ended with {code}" if code else ""
-            except subprocess.TimeoutExpired:
-                return f"it was stopped after {self.limit:g} s"
-            finally:
-                stop(process)
-                self._processes.discard(process)
-
-
-def _read(folder: Path, ended: str) -> tuple[dict[str, Any], np.ndarray | None]:
-    """The facts and the predictions that the process wrote."""
-    path, values = folder / "answer.json", folder / "predicted.npy"
-    if not path.exists():
-        output = (folder / "output.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        reason = ended if ended.startswith("it was stopped") else ": ".join([ended or "no answer", *output[-1:]])
-        return {"seconds": None, "cpu_seconds": None, "error": reason}, None
-    facts = json.loads(path.read_text(encoding="utf-8"))
-    return facts, np.load(values) if values.exists() and not facts["error"] else None
+        """Its facts and its predictions, None if there are none; a process of its own for every question."""
+        worker = Worker(contender.python, self.threads)
+        asked = {"contender": str(contender.path), "classes": question.classes, "seed": SEED}
+        self._workers.add(worker)
+        try:
+            return worker.ask({"module": "benchmarks.tabular.part", **asked}, question.write, self.limit)
+        finally:
+            worker.close()
+            self._workers.discard(worker)
 
 
 def line(record: Record) -> str:

@@ -87,7 +87,7 @@ def run(names: list[str], chosen: argparse.Namespace) -> str:
         for contender in who:
             facts, predicted = runner.ask(contender, asked)
             judged, wrong = judge(predicted, asked.truth, asked.classes)
-            facts["error"] = facts["error"] or wrong
+            facts["error"] = facts.pop("problem") or wrong
             size = {"rows": len(asked.y), "columns": asked.train.shape[1]}
             record = {"problem": name, "contender": contender.name, **size, **judged, **facts}
             lines.append(chosen.results / FILE, {**record, "threads": chosen.threads, "commit": runner.commit})

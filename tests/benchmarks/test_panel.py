@@ -178,7 +178,7 @@ def test_unknown_models_are_named_and_absent_ones_said(monkeypatch):
         runner.chosen(["forest"], None)
     with pytest.raises(ConfigError, match="--label is a word"):
         runner.chosen(["linear"], None, "a/b")
-    monkeypatch.setattr(runner, "_imports", lambda python, modules: python == "/there" or not modules)
+    monkeypatch.setattr(runner, "imports", lambda python, modules: python == "/there" or not modules)
     present, absent = runner.chosen(["constant", "gam", "ebm", "linear"], "/there", "new")
     assert [(entry.name, entry.python == "/there") for entry in present] == [
         ("constant@new", False),
@@ -215,15 +215,19 @@ def test_a_run_goes_on_and_a_label_is_a_model_of_its_own(tmp_path, monkeypatch, 
 def test_a_fit_that_is_stopped_is_named_and_the_next_one_runs(monkeypatch):
     sample = cases.Case("wavy-4", 40, 0.0).sample()
     worker = runner.Worker(sys.executable)
+
+    def ask(model, some, limit):
+        return worker.ask({"module": "benchmarks.panel.models", "model": model}, some.write, limit)
+
     try:
-        facts, predicted = worker.ask("no such model", sample, 60)
+        facts, predicted = ask("no such model", sample, 60)
         assert facts["problem"].startswith("KeyError")
         assert predicted is None
-        facts, predicted = worker.ask("constant", sample, 60)
+        facts, predicted = ask("constant", sample, 60)
         assert (facts["problem"], len(predicted)) == ("", 4000)
-        facts, predicted = worker.ask("gp", cases.Case("mixed-2", 1000, 0.2).sample(), 0.01)
+        facts, predicted = ask("gp", cases.Case("mixed-2", 1000, 0.2).sample(), 0.01)
         assert (facts["problem"], predicted) == ("stopped after 0.01 s", None)
-        assert worker.ask("constant", sample, 60)[1] is not None
+        assert ask("constant", sample, 60)[1] is not None
     finally:
         worker.close()
 

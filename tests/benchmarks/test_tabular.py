@@ -239,7 +239,7 @@ def test_whatever_a_contender_does_there_is_a_result(tmp_path):
     assert found["nan"]["error"] == "89 of its predictions are not finite"
     assert found["raise"]["error"] == "ValueError: no luck"
     assert found["crash"]["error"] == "its process ended with 3"
-    assert found["hang"]["error"] == "it was stopped after 2 s"
+    assert found["hang"]["error"] == "stopped after 2 s"
     assert found["import"]["error"].startswith("ModuleNotFoundError")
     assert [name for name, record in found.items() if record["score"] is not None] == ["good"]
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from splinework.errors import FitWarning
-from splinework.tabular import KANClassifier, KANRegressor
+from splinework.tabular import KANClassifier, KANRegressor, network_fit
+from splinework.tabular.network_fit import NetworkFit
 from splinework.tabular.one_standard_error import Reference, fewest
 
 
@@ -114,15 +115,6 @@ def test_a_model_is_allowed_up_to_two_standard_errors_of_the_paired_difference()
                 assert reference.allows(torch.cat([other, gap.nan_to_num(9.0)])[: len(own)]) is allowed
 
 
-def test_the_misfit_of_a_student_is_that_of_two_standard_errors():
-    random = torch.Generator().manual_seed(1)
-    residuals, apart = torch.randn(2, 200_000, generator=random, dtype=torch.float64)
-    reference = Reference(residuals**2, torch.ones_like(residuals))
-    apart *= (reference.misfit() / float(apart.square().mean())) ** 0.5
-    error = 2 * float((2 * residuals * apart).std()) / len(apart) ** 0.5
-    assert float(apart.square().mean()) == pytest.approx(error, rel=0.02)
-
-
 def test_another_preference_is_refused():
     with pytest.raises(ValueError, match="'prefer' parameter of KANRegressor must be a str among"):
         KANRegressor(prefer="speed").fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])
@@ -140,3 +132,21 @@ def test_bisection_finds_the_smallest_number_that_will_do(most):
         assert fewest(attempt, most) == (needed if needed <= most else None)
         assert len(tried) == len(set(tried)) <= most.bit_length() + 1
         assert set(tried) <= set(range(most + 1))
+
+
+@pytest.mark.parametrize("hidden", [0, pytest.param("auto", marks=pytest.mark.slow)])
+def test_of_several_classes_the_first_has_no_edges_and_probabilities_stay(hidden, monkeypatch):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(240, 3))
+    y = np.argmax(
+        np.stack([0 * x[:, 0], 3 * x[:, 0], 6 * x[:, 1] * x[:, 0] + x[:, 1]], 1) + random.gumbel(size=(240, 3)), 1
+    )
+    model = KANClassifier(hidden=hidden, prefer="simplicity").fit(x, y)
+    monkeypatch.setattr(NetworkFit, "_against_first", lambda self, fit: fit)
+    monkeypatch.setattr(network_fit, "close_first_output", lambda model: None)
+    whole = KANClassifier(hidden=hidden, prefer="simplicity").fit(x, y)
+    fresh = random.normal(size=(100, 3))
+    np.testing.assert_allclose(model.predict_proba(fresh), whole.predict_proba(fresh), atol=1e-9)
+    assert not model.model_.kan_layers[-1].mask[:, 0].any()
+    assert model.model_.active_edges() <= 0.7 * whole.model_.active_edges()
+    assert len(model.model_.kan_layers) == (1 if hidden == 0 else 2)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.tabular.part import Part, Stopwatch
+from benchmarks.processes import Stopwatch
+from benchmarks.tabular.part import Part
 from benchmarks.tabular.peers.encode import GAP, words
 
 

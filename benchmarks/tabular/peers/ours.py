@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.tabular.part import INTERVAL, Part, Stopwatch
+from benchmarks.processes import Stopwatch
+from benchmarks.tabular.part import INTERVAL, Part
 from splinework.tabular import KANClassifier, KANRegressor
 
 

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
-from benchmarks.tabular.part import Part, Stopwatch, loss
+from benchmarks.processes import Stopwatch
+from benchmarks.tabular.part import Part, loss
 
 MANY = 1500
 INNER = 3

@@ -17,9 +17,6 @@ from splinework.tabular.ensemble import DecayGroup, EnsembleSettings
 HALF_DOMAIN = 4.0
 """Half the width of the hidden grids; the identity edges that pass the additive sums on are straight everywhere."""
 
-CurvesAndNodes = tuple[KANLayer, Tensor, Tensor, KAN, Sequence[DecayGroup], Sequence[float], float, EnsembleSettings]
-"""What `combined_network` puts together: its first eight arguments."""
-
 
 @dataclass(frozen=True)
 class Standardisation:
@@ -141,6 +138,22 @@ def combined_network(
         edges.mask.copy_(living)
         _set(edges, grid, factor * table, factor * biases)
     return _in_units(model, scaling)
+
+
+@torch.no_grad()
+def close_first_output(model: KAN) -> None:
+    """Takes the hidden nodes' part of the first output from all outputs, which leaves the probabilities of classes as they are.
+
+    Args:
+        model: A combined network whose curves have no part in the first output; changed in place.
+    """
+    last, outputs = model.kan_layers[-1], model.outputs
+    assert last.bias is not None
+    table = last.edge_coefficients()
+    table[outputs:] -= table[outputs:, :, :1]
+    last.bias.sub_(last.bias[0].clone())
+    last.set_edge_coefficients(table)
+    last.mask[:, 0] = 0
 
 
 def _parts(

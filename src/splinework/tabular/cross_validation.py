@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -61,9 +62,18 @@ def cross_validate(curves: FittedCurves, fold: Tensor, members: int, *, anew: bo
         anew: Whether penalties are re-estimated without each fold. Those of all rows leak a little into the held-out loss.
     """
     parts = curves.without([fold == k for k in range(members)], anew=anew)
-    offsets = torch.stack([part.values(curves.design) for part in parts], dim=1)
-    held = held_out_rows(fold, members)
-    return CrossValidatedCurves(curves.whole, tuple(parts), offsets, held, offsets[held, fold[held]])
+    return of_parts(curves.whole, parts, curves.design, fold)
+
+
+def of_parts(
+    whole: AdditiveFit, parts: Sequence[AdditiveFit], design: DesignMatrix, fold: Tensor
+) -> CrossValidatedCurves:
+    """The cross-validation that these fits without each fold are, on the rows of a design matrix."""
+    biases = torch.stack([part.bias for part in parts])
+    sums = design.times(torch.cat([part.coefficients for part in parts], dim=1))  # the matrix is read once for all
+    offsets = sums.unflatten(1, biases.shape) + biases
+    held = held_out_rows(fold, len(parts))
+    return CrossValidatedCurves(whole, tuple(parts), offsets, held, offsets[held, fold[held]])
 
 
 def cross_validated(curves: FittedCurves, fold: Tensor, members: int) -> CrossValidatedCurves:

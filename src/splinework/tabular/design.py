@@ -122,7 +122,7 @@ class DesignMatrix:
     def about_mean(self, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Weighted means of the columns `(P,)` and their cross products about them `(P, P)`."""
         centre = self.moments(weights) / weights.sum()
-        return centre, self._cross_products(weights, centre)
+        return centre, self._cross_products(weights, centre)[1]
 
     def square_distances(self, centre: Tensor, factor: Tensor) -> Tensor:
         """Squared distances `(n,)` of the rows from `centre` `(P,)` in the metric of the inverse of `factor @ factor.T`."""
@@ -143,19 +143,23 @@ class DesignMatrix:
         centre, gram = whole
         out = weights * held
         left = weights.sum() - out.sum()
-        shift = (centre * out.sum() - self.moments(out)) / left  # of the mean, by Steiner's theorem taken off below
-        return centre + shift, gram - self._cross_products(out, centre) - left * torch.outer(shift, shift)
+        sums, products = self._cross_products(out, centre)
+        shift = -sums / left  # of the mean, by Steiner's theorem taken off below
+        return centre + shift, gram - products - left * torch.outer(shift, shift)
 
-    def _cross_products(self, weights: Tensor, centre: Tensor) -> Tensor:
-        found: Tensor = centre.new_zeros(self.width, self.width)
+    def _cross_products(self, weights: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
+        """Weighted sums `(P,)` and cross products `(P, P)` of the columns less `centre`, over the rows that have a weight."""
+        sums, found = torch.zeros_like(centre), centre.new_zeros(self.width, self.width)
         for at, part in self._parts():
             own = weights[at]
             used = own > 0
             if not bool(used.all()):
                 part, own = part[used], own[used]
             centred = part.to(centre.dtype) - centre
-            found.addmm_(centred.T, own[:, None] * centred)
-        return found
+            weighted = own[:, None] * centred
+            sums += weighted.sum(0)
+            found.addmm_(centred.T, weighted)
+        return sums, found
 
     def _parts(self) -> Iterator[tuple[slice, Tensor]]:
         for at in row_blocks(len(self.values), self.width):

@@ -1,8 +1,8 @@
 """One small network for reading, where a sum of curves alone is too far from the best model: curves and a few hidden nodes.
 
-The ensemble for predictions has a hundred hidden nodes. Here one network sees all rows, with 1, 2, 4 or 8 hidden nodes, and
-networks of the same kind without each fold say how well it predicts. The fewest nodes, then the fewest columns, then the fewest
-edges whose held-out losses the best model allows are taken: the rule of `one_standard_error.py` once more.
+The ensemble for predictions has a hundred hidden nodes. Here one network sees all rows, with 1 to 8 hidden nodes, and networks
+of the same kind without each fold say how well it predicts. The fewest nodes, then the fewest columns, then the fewest edges
+whose held-out losses the best model allows are taken: the rule of `one_standard_error.py` once more.
 """
 
 from __future__ import annotations
@@ -22,10 +22,8 @@ from splinework.tabular.one_standard_error import Reference, by_cost, curves_of,
 from splinework.tabular.selection import permuted_losses, removal_costs, without_idle_curves
 from splinework.tabular.stacking import Stacking, stack
 
-NODES = (1, 2, 4, 8)
-"""Numbers of hidden nodes that are tried."""
-PRUNED_SHARES = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
-"""Shares of the edges to hidden nodes that are tried to go, weakest first."""
+NODES = (1, 2, 3, 4, 6, 8)
+"""Numbers of hidden nodes that are tried, the fewest first: more of them are not always better, as each has another start."""
 MAX_SCORED_ROWS = 500
 """Rows on which edges are scored."""
 
@@ -65,6 +63,7 @@ def fewest_nodes(
     folds, every = len(training.parts.parts), tuple(i for inputs in columns for i in inputs)
     if int(training.fold.max()) >= folds:
         return None
+
     for nodes in NODES:
         # One member more than there are folds: the last one sees all rows.
         ensemble = replace(training.ensemble, hidden=(nodes,), members=folds + 1)
@@ -148,9 +147,8 @@ def _of_fewest_edges(training: InteractionTraining, found: FewNodes, best: Refer
     """The network without its weakest edges to hidden nodes: as many as the best model allows, the same share in every block."""
     net, group, settings = found.net, found.group, found.ensemble
     assert group.state is not None
-    own = replace(training, parts=found.parts)
-    held = found.parts.held
-    net.load_state_dict(group.state)
+    trained, own, held = group.state, replace(training, parts=found.parts), found.parts.held
+    net.load_state_dict(trained)
     at = torch.randperm(len(training.u), generator=training.generator)[:MAX_SCORED_ROWS]
     u = training.u[at].float()
     first = net.kan_layers[0]
@@ -160,9 +158,11 @@ def _of_fewest_edges(training: InteractionTraining, found: FewNodes, best: Refer
     scores = torch.where(alive, scores, torch.full_like(scores, float("inf")))
     living, ranks = int(alive[0].sum()), scores.argsort(dim=1).argsort(dim=1)
     means = first.edges(u).mean(0)
-    for share in PRUNED_SHARES:
-        gone = (ranks < round(share * living)).unflatten(1, (first.inputs, -1)).movedim(0, 1).flatten(1)
-        state = {name: value.clone() for name, value in group.state.items()}
+
+    def of_first(count: int) -> FewNodes | None:
+        """The network with this number of edges to the hidden nodes of each block."""
+        gone = (ranks < living - count).unflatten(1, (first.inputs, -1)).movedim(0, 1).flatten(1)
+        state = {name: value.clone() for name, value in trained.items()}
         name = next(key.removesuffix("mask") for key in state if key.startswith("layers.0.") and key.endswith("mask"))
         state[f"{name}mask"][gone] = 0
         state[f"{name}bias"] += (means * gone).sum(0)
@@ -171,6 +171,8 @@ def _of_fewest_edges(training: InteractionTraining, found: FewNodes, best: Refer
         out_of_fold[held] = correction_of(net, fewer, training.u[held], training.fold[held], settings)
         fewer = replace(fewer, out_of_fold=out_of_fold)
         mixture = _weighed(own, fewer)
-        if mixture.improves and best.allows(mixture.losses):
-            return replace(found, group=fewer, mixture=mixture)
-    return found
+        return (
+            replace(found, group=fewer, mixture=mixture) if mixture.improves and best.allows(mixture.losses) else None
+        )
+
+    return fewest(of_first, living - 1) or found

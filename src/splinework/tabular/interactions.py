@@ -28,7 +28,8 @@ from splinework.tabular.stacking import Stacking, stack
 from splinework.tabular.tasks import Task
 
 SCOUT_STEPS = 1000
-"""Steps of the first training where the last one takes more than twice as many, as it does of tables of over 10,000 rows."""
+"""Steps of the first training, with one weight decay, where the last one takes more than twice as many, as it does of tables of
+over 10,000 rows."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class InteractionTraining:
     def run(self, design: DesignMatrix, columns: Sequence[Sequence[int]]) -> Interactions:
         """The networks, trained again if only some inputs lower the held-out loss; the first ones if theirs is clearly lower.
 
-        Of long trainings the first one is short, as it only has to tell which inputs matter.
+        Of long trainings the first one is short and has one group, as it only has to tell which inputs matter.
 
         After screening every part has inputs of its own, and a choice by all held-out rows would be known to each: there is none.
 
@@ -96,14 +97,15 @@ class InteractionTraining:
         if self.kept is not None:
             return self.on(torch.ones(self.u.shape[1], dtype=torch.bool))
         seen = candidates(self.parts, design, columns)
-        quick = min(self.ensemble.steps, SCOUT_STEPS) if self.ensemble.steps > 2 * SCOUT_STEPS else self.ensemble.steps
-        scout = replace(self, ensemble=replace(self.ensemble, steps=quick))
-        found = scout.on(seen)
+        first = self.ensemble
+        if first.steps > 2 * SCOUT_STEPS:
+            first = replace(first, steps=SCOUT_STEPS, weight_decays=first.weight_decays[:1])
+        found = replace(self, ensemble=first).on(seen)
         if not found.groups:
             return found
         rows, shares = (self.u, self.t, self.weights, self.fold), found.mixture.stacking_weights
         losses = permuted_losses(
-            found.net, found.groups, shares, self.parts, *rows, columns, self.ensemble, self.generator, self.given_up
+            found.net, found.groups, shares, self.parts, *rows, columns, first, self.generator, self.given_up
         )
         living = defended_inputs(*losses, columns, self.u.shape[1])
         if living.any() and not torch.equal(living, seen):
@@ -111,7 +113,7 @@ class InteractionTraining:
             allowed = found.mixture.loss + MAX_IDLE_COST * abs(found.mixture.loss)
             if fewer.mixture.loss <= allowed:
                 return fewer
-        return found if quick == self.ensemble.steps else self.on(seen)
+        return found if first is self.ensemble else self.on(seen)
 
     def on(self, living: Tensor) -> Interactions:
         """The networks whose hidden nodes see these inputs, a mask `(p,)`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +12,7 @@ from torch import Tensor
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.tabular.additive import AdditiveFit
-from splinework.tabular.assembly import CurvesAndNodes, Standardisation, additive_network, combined_network
+from splinework.tabular.assembly import Standardisation, additive_network, close_first_output, combined_network
 from splinework.tabular.constant import constant_network
 from splinework.tabular.cross_validation import CrossValidatedCurves, cross_validated
 from splinework.tabular.curves import FittedCurves, fit_curves, tuned_to_constant
@@ -32,7 +31,8 @@ from splinework.tabular.screening import Screening, is_wide, screen
 from splinework.tabular.selection import columns_of, without_idle_curves
 from splinework.tabular.smooth import SmoothEstimate, fit_network, smooth_estimates
 from splinework.tabular.stacking import Stacking, calibrate, is_significant
-from splinework.tabular.tasks import Regression, Task
+from splinework.tabular.student import Lesson
+from splinework.tabular.tasks import Multiclass, Regression, Task
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 
 MIN_CLEAN_LOSS, MAX_CLEAN_LOSS = 1e-14, 1e-3
@@ -121,13 +121,14 @@ class NetworkFit:
         how = settings, ensemble, layer, parts, self.fold, self.generator, log, kept, self.signs, lost
         training = InteractionTraining(self.u, self.t, self.weights, job.task, *how)
         found = training.run(design, columns)
-        best = job._smooth(parts.held, found.mixture, log) or job._merged(curves, parts, layer, ensemble, found, log)
+        smooth = job._smooth(parts.held, found.mixture, log)
+        best = smooth or job._merged(curves, parts, layer, ensemble, found, log)
         if self.screening is not None:
             return best
         constant = job._constant_if_as_good(curves, parts, layer, best, log)
         if constant is not None or settings.prefer == "accuracy":
             return constant or best
-        return job._simplest(curves, layer, training, best, found.mixture.losses, log) or best
+        return job._simplest(curves, layer, training, smooth, found.mixture.losses, log) or best
 
     def _constant_if_as_good(
         self,
@@ -155,52 +156,57 @@ class NetworkFit:
         curves: FittedCurves,
         layer: KANLayer,
         training: InteractionTraining,
-        best: TrainedNetwork,
+        smooth: TrainedNetwork | None,
         losses: Tensor,
         log: TrainingLog,
     ) -> TrainedNetwork | None:
-        """The simplest network within two standard errors of the best, whose held-out losses are `losses` if it has no outputs.
+        """The simplest network within two standard errors of the best: a `smooth` one, or one with these held-out losses.
 
         The sum of curves of the fewest columns; where none will do, one with the fewest hidden nodes. None if neither will.
         """
         parts, columns = training.parts, columns_of(self.owners)
-        held = parts.held
-        reference = self._reference(best, losses, held)
+        held, weights = parts.held, self.weights[parts.held]
+        outputs = None
+        if smooth is not None and smooth.out_of_fold is not None:
+            outputs = (smooth.out_of_fold[held] - self.scaling.y_shift) / self.scaling.y_scale
+            losses = self.task.loss(outputs, self.t[held])
+        reference = Reference(losses, weights)
         found = simplest_curves(curves, parts, self.fold, columns, reference)
         if found is not None:
             unseen, sharp = None, 1.0
             if self.task.is_regression:
                 unseen = self._unseen(held, found.parts.base)
             else:
-                sharp = calibrate(found.parts.base, self.t[held], self.weights[held], self.task)
+                sharp = calibrate(found.parts.base, self.t[held], weights, self.task)
             return self._additive(layer, curves, found.parts.whole, sharp, unseen, found.loss, log)
-        if best.estimate is not None:
-            estimate, own_loss = best.estimate
-            allowed = reference.misfit() * float(self.scaling.y_scale.square().mean())
-            taught = estimate.smallest_network(self.seed, self.settings.max_iter, log, allowed)
-            if taught is not None:
-                return self._learned(estimate, own_loss, *taught, log)
+        if smooth is not None and outputs is not None and isinstance(smooth.model, KAN):
+            how = smooth.model, self.raw_x, self.t, held, outputs, self.scaling.y_scale, self.task, reference
+            lesson = Lesson(*how, columns, self.names, self.seed, self.settings.max_iter, log)
+            model = lesson.smallest()
+            if model is not None:
+                return lesson.result(model, smooth)
         if self.settings.hidden != "auto" or self.signs is not None:
             return None
-        few = fewest_nodes(training, curves, columns, reference)
-        if few is None:
+        if (few := fewest_nodes(training, curves, columns, reference)) is None:
             return None
-        whole, mixture = few.parts.whole, few.mixture
-        job = replace(self, task=mixture.task)
+        whole, mixture = self._against_first(few.parts.whole), few.mixture
         unseen = None
         if self.task.is_regression:
             corrections = mixture.stacking_weights[0] * few.group.out_of_fold[held]
             unseen = self._unseen(held, few.parts.base + corrections)
-        table, groups, how = curves.design.spline_coefficients(whole.coefficients), [few.group], few.ensemble
-        own = layer, table, whole.bias, few.net, groups, mixture.stacking_weights, mixture.inverse_temperature, how
-        return job._combined(own, unseen, mixture.loss, log, member=how.members - 1)
+        scaling, raw = replace(self, task=mixture.task)._calibrated(unseen)
+        table, how_trained = curves.design.spline_coefficients(whole.coefficients), few.ensemble
+        own = layer, table, whole.bias, few.net, [few.group], mixture.stacking_weights, mixture.inverse_temperature
+        model = combined_network(*own, how_trained, scaling, self.names, member=how_trained.members - 1)
+        if isinstance(self.task, Multiclass):
+            close_first_output(model)
+        return TrainedNetwork(model, mixture.loss, log.history[-1]["step"], log.history, raw, task=mixture.task)
 
-    def _reference(self, best: TrainedNetwork, losses: Tensor, held: Tensor) -> Reference:
-        """The best network's held-out losses, which are `losses` where it has no outputs."""
-        if best.out_of_fold is not None:
-            unseen = (best.out_of_fold[held] - self.scaling.y_shift) / self.scaling.y_scale
-            losses = self.task.loss(unseen, self.t[held])
-        return Reference(losses, self.weights[held])
+    def _against_first(self, fit: AdditiveFit) -> AdditiveFit:
+        """Curves with the same probabilities of several classes, of which the first has none."""
+        if not isinstance(self.task, Multiclass) or self.settings.prefer == "accuracy":
+            return fit
+        return replace(fit, coefficients=fit.coefficients - fit.coefficients[:, :1], bias=fit.bias - fit.bias[:1])
 
     def _unseen(self, held: Tensor, outputs: Tensor) -> Tensor:
         """Outputs `(n, q)` that are known for the held-out rows only, NaN for the others."""
@@ -237,16 +243,10 @@ class NetworkFit:
             coefficients = coefficients * (1 - sum(shares) * half_directed(design, self.signs))[:, None]
         shares = (0.0,) * len(shares) if additive else shares
         table = design.spline_coefficients(coefficients)
+        scaling, raw = job._calibrated(unseen)
         own = layer, table, bias, found.net, found.groups, shares, sharp, ensemble
-        return job._combined(own, unseen, mixture.loss, log, further=products)
-
-    def _combined(
-        self, parts: CurvesAndNodes, unseen: Tensor | None, loss: float, log: TrainingLog, **nodes: Any
-    ) -> TrainedNetwork:
-        """Curves and hidden nodes as one network; `nodes` are the last arguments of `combined_network`."""
-        scaling, raw = self._calibrated(unseen)
-        model = combined_network(*parts, scaling=scaling, names=self.names, **nodes)
-        return TrainedNetwork(model, loss, log.history[-1]["step"], log.history, raw, task=self.task)
+        model = combined_network(*own, scaling, self.names, further=products)
+        return TrainedNetwork(model, mixture.loss, log.history[-1]["step"], log.history, raw, task=job.task)
 
     def _calibrated(self, unseen: Tensor | None) -> tuple[Standardisation, Tensor | None]:
         """The units with outputs shifted by what held-out rows say, and their outputs in raw units."""
@@ -301,7 +301,7 @@ class NetworkFit:
         wider = (total / own) ** 0.5 if own > 0 else 1.0
         unseen = self.raw_y + wider * (estimate.out_of_fold - self.raw_y)
         steps = log.history[-1]["step"]
-        return TrainedNetwork(model, total, steps, log.history, unseen, estimate=(estimate, own))
+        return TrainedNetwork(model, total, steps, log.history, unseen)
 
     def _fitted(self, held: Tensor, loss: float, log: TrainingLog) -> TrainedNetwork | None:
         """A network fitted to the rows of all folds but one; None where the least loss says that there is noise."""
@@ -341,6 +341,7 @@ class NetworkFit:
     ) -> TrainedNetwork:
         """The additive network with its outputs times a factor; of screened inputs only those that all rows keep."""
         scaling, raw = self._calibrated(unseen)
+        found = self._against_first(found)
         table, bias = factor * curves.design.spline_coefficients(found.coefficients), factor * found.bias
         kept = self.screening.kept[-1] if self.screening is not None else None
         inputs = torch.nonzero(kept)[:, 0] if kept is not None and bool(kept.any()) else None

@@ -19,9 +19,8 @@ import torch
 from torch import Tensor
 
 from splinework.tabular.additive import MAX_PENALTY, AdditiveFit
-from splinework.tabular.cross_validation import MAX_REFIT_ROWS, CrossValidatedCurves, cross_validate
+from splinework.tabular.cross_validation import MAX_REFIT_ROWS, CrossValidatedCurves, cross_validate, of_parts
 from splinework.tabular.curves import FittedCurves, fit_curves
-from splinework.tabular.ensemble import held_out_rows
 from splinework.tabular.selection import DEFENDED_Z_SCORE, removal_costs
 from splinework.tabular.stacking import is_significant
 
@@ -64,16 +63,6 @@ class Reference:
         error = torch.sqrt((weights**2) @ (own - weights @ own / total) ** 2) / total
         within = bool(weights @ gaps / total <= error)
         return within and not is_significant(gaps, weights, DEFENDED_Z_SCORE)
-
-    def misfit(self) -> float:
-        """The mean square of a difference in outputs at which a squared loss grows by that much.
-
-        Residuals r and a difference d of their own, mean d² = m, change the loss of a row by 2 r d + d²: m on average, with a
-        standard error of 2 √(m mean r² / n), so that z of them are equal to it at 4 z² mean r² / n.
-        """
-        known = ~torch.isnan(self.losses)
-        weights = self.weights[known]
-        return (2 * DEFENDED_Z_SCORE) ** 2 * float((weights @ self.losses[known]) / weights.sum()) / int(known.sum())
 
 
 def fewest(attempt: Callable[[int], Found | None], most: int) -> Found | None:
@@ -119,9 +108,7 @@ def curves_of(
         own = fit_curves(some, y, weights, task, signs=None if curves.signs is None else curves.signs[chosen])
         found = cross_validate(own, fold, members, anew=len(y) <= MAX_REFIT_ROWS)
         whole, *fits = (_spread(each, places, design.width) for each in (found.whole, *found.parts))
-    offsets = torch.stack([part.values(design) for part in fits], dim=1)
-    held = held_out_rows(fold, members)
-    return CrossValidatedCurves(whole, tuple(fits), offsets, held, offsets[held, fold[held]])
+    return of_parts(whole, fits, design, fold)
 
 
 def simplest_curves(

@@ -6,13 +6,14 @@ All inputs of a column are tested together, so that the fifty levels of a catego
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from splinework.nn.network import KAN
 from splinework.tabular.additive import AdditiveFit
-from splinework.tabular.cross_validation import CrossValidatedCurves
+from splinework.tabular.cross_validation import CrossValidatedCurves, of_parts
 from splinework.tabular.design import DesignMatrix
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, correction_of
 from splinework.tabular.stacking import is_significant
@@ -80,11 +81,9 @@ def without_idle_curves(
         coefficients = fit.coefficients.clone()
         for i in idle:
             coefficients[design.spans[i]] = 0.0
-        return AdditiveFit(coefficients, fit.bias, fit.penalties, fit.degrees_of_freedom, fit.task)
+        return replace(fit, coefficients=coefficients)
 
-    flattened = tuple(flat(part) for part in curves.parts)
-    offsets = torch.stack([part.values(design) for part in flattened], dim=1)
-    return CrossValidatedCurves(flat(curves.whole), flattened, offsets, held, offsets[held, fold[held]])
+    return of_parts(flat(curves.whole), [flat(part) for part in curves.parts], design, fold)
 
 
 def removal_costs(

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from splinework.errors import FitWarning
-from splinework.interpret.edit.pruning import without_weak
 from splinework.nn.network import KAN
 from splinework.tabular.ensemble import ProgressCallback
 from splinework.train.additive import SumOfCurves, additive_fit, additive_refit, is_estimable
@@ -46,10 +45,6 @@ MIN_FITTED_ROWS, MAX_FITTED_ROWS = 500, 4000
 """Rows from which on a network may be fitted to the rows themselves, and the most that it sees."""
 MAX_HIDDEN, MAX_PARAMETERS, GRID, DEGREE = 11, 1000, 5, 3
 """Hidden nodes of the network (two per covariate and one, but no more parameters than this), and its splines."""
-FEW_NODES = (1, 2, 3, 5, 8)
-"""Hidden nodes of the networks for reading that are tried."""
-THRESHOLDS = (0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
-"""Attributions below which edges of such a network go, as tried."""
 MAX_WIDER_PARAMETERS = 1500
 """Most parameters of the second network; training takes time in proportion to their cube."""
 
@@ -78,7 +73,7 @@ class SmoothEstimate:
         if self.teacher is None and self.curves is None:
             return self.objective.model, 0.0
 
-        tell = _teller(on_step, "smooth", max_iter)
+        tell = step_teller(on_step, "smooth", max_iter)
         run = TrainingRun(None, torch.Generator().manual_seed(seed), callbacks=(tell,), remaining=max_iter)
         if self.teacher is None:
             assert self.curves is not None
@@ -96,45 +91,6 @@ class SmoothEstimate:
                 if less < misfit:
                     model, misfit = wider, less
         return model, misfit**2 * float(self.objective.model.output_scaling.scale.square().mean())
-
-    def smallest_network(
-        self, seed: int, max_iter: int, on_step: ProgressCallback, allowed: float
-    ) -> tuple[KAN, float] | None:
-        """The network of the fewest hidden nodes, and then edges, that differs from the process by at most `allowed`.
-
-        Args:
-            seed: Seed of initial values and points.
-            max_iter: Number of steps that is shown as the most.
-            on_step: Called with stage, step, steps and loss.
-            allowed: The highest mean square of the difference, in the units of y.
-
-        Returns:
-            The network in raw units and that mean square; None where eight hidden nodes do not do, or splines are the estimate.
-        """
-        if self.teacher is None:
-            return None
-        own, teacher = self.objective.model, self.teacher
-        points = new_points(self.objective.u, N_COMPARED_POINTS, seed)
-        wanted, scale = teacher(points), float(own.output_scaling.scale.square().mean())
-        rows = own.input_scaling.inverse(self.objective.u)
-
-        def misfit(model: KAN) -> float:
-            with torch.no_grad():
-                return scale * float((model.unit_forward(points) - wanted).square().mean())
-
-        tell = _teller(on_step, "smooth", max_iter)
-        for nodes in FEW_NODES:
-            run = TrainingRun(None, torch.Generator().manual_seed(seed), callbacks=(tell,), remaining=max_iter)
-            smaller = self.objective.on(_in_same_units(own, [own.inputs, nodes, own.outputs], seed))
-            with torch.inference_mode(False), torch.enable_grad():
-                model, _ = self._taught(run, smaller, seed)
-            if misfit(model) <= allowed:
-                pruned = (without_weak(model, rows, threshold) for threshold in THRESHOLDS)
-                found = next((each for each in pruned if misfit(each) <= allowed), model)
-                return found, misfit(found)
-            if run.over:
-                break
-        return None
 
     def _taught(self, run: TrainingRun, objective: DataObjective, seed: int) -> tuple[KAN, float]:
         """The network of an objective that the teacher trained, and the root mean square by which it differs, in its units."""
@@ -245,11 +201,11 @@ def fit_network(
             weights=weights[some],
             seed=seed,
             progress=False,
-            callbacks=(_teller(on_step, "fit", max_iter),),
+            callbacks=(step_teller(on_step, "fit", max_iter),),
         ).model
 
 
-def _teller(on_step: ProgressCallback, stage: str, max_iter: int) -> Callable[[Step], None]:
+def step_teller(on_step: ProgressCallback, stage: str, max_iter: int) -> Callable[[Step], None]:
     """The callback of a fit that passes every step on."""
 
     def tell(step: Step) -> None:

@@ -10,7 +10,6 @@ from torch import Tensor
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 from splinework.tabular.ensemble import ProgressCallback
-from splinework.tabular.smooth import SmoothEstimate
 from splinework.tabular.tasks import Task
 
 
@@ -27,7 +26,6 @@ class TrainedNetwork:
             rows that no part was blind to. None where no row was held out.
         kept: Indices of the inputs that the network has, where others were screened out; None for all of them.
         task: The likelihood, with estimated lapse rates; None if it is the given one.
-        estimate: The smooth estimate that the network has learned, and its own loss; None where there is none.
     """
 
     model: KAN | FramedKAN
@@ -37,7 +35,6 @@ class TrainedNetwork:
     out_of_fold: Tensor | None = None
     kept: tuple[int, ...] | None = None
     task: Task | None = None
-    estimate: tuple[SmoothEstimate, float] | None = None
 
 
 class TrainingLog:

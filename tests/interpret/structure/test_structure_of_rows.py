@@ -114,3 +114,36 @@ def test_a_violation_is_found_and_measured():
 def test_more_noise_than_function_claims_no_interaction_but_says_so():
     found = find_structure(*rows("sum", 30.0))
     assert found.tree is None or all(each.evidence.error > 0.01 for each in found.findings)
+
+
+UNRESOLVED = {
+    "waves": (2, lambda a, b: np.sin(7 * a + 3 * b) * np.cos(5 * b)),
+    "circles": (3, lambda a, b, c: np.cos(6 * np.sqrt(a**2 + b**2 + c**2))),
+    "product of waves": (4, lambda a, b, c, d: np.sin(5 * (a + b)) * np.sin(4 * c) + 0 * d),
+    "pairs": (4, lambda a, b, c, d: np.sin(9 * a * b) + np.sin(9 * c * d)),
+}
+
+
+@pytest.mark.parametrize("name", UNRESOLVED)
+def test_rows_that_do_not_resolve_a_function_are_no_noise_and_state_nothing(name):
+    columns, function = UNRESOLVED[name]
+    x = np.random.default_rng(0).uniform(-1, 1, (120, columns))
+    found = find_structure(x, function(*x.T))
+    assert found.idle == ()
+    assert found.tree.kind == "function"
+    assert all(child.kind == "input" for child in found.tree.children)
+    assert not {each.kind for each in found.holding} & {"idle", "sum", "product", "group", "composite"}
+    assert all(str(each).split(": ")[-1].startswith("not resolved") for each in found.unresolved)
+    assert f"{len(found.unresolved)} of {len(found.findings)} structures are not told" in str(found)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_is_resolved_and_said(seed):
+    draw = np.random.default_rng(seed)
+    x, noise = draw.uniform(-1, 1, (200, 3)), 0.3
+    y = np.sin(2 * x[:, 0]) + x[:, 1] ** 2
+    found = find_structure(x, y + noise * y.std() * draw.normal(size=200))
+    assert found.unresolved == ()
+    assert found.tree.key == node("sum", "x1", "x2")
+    assert found.unexplained == pytest.approx(noise / np.hypot(1, noise), rel=0.25)
+    assert "noise, or structure that the rows do not resolve" in str(found)

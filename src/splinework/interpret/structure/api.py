@@ -79,7 +79,7 @@ def find_structure(
         tests = DerivativeTests(labels, field, tolerance, float(np.std(field.f[np.isfinite(field.f)])))
     analysis = Analysis()
     tree = analysis.run(tests)
-    return Structure(labels, tuple(analysis.findings), tree)
+    return Structure(labels, tuple(analysis.findings), tree, tests.unexplained)
 
 
 def _table(values: Any, names: Sequence[str] | None, what: str) -> tuple[Array, tuple[str, ...]]:

@@ -21,12 +21,15 @@ class Evidence:
         p_value: Probability of rows that contradict the structure as much as these, if it holds; None for a callable, which is
             known exactly at the points.
         holds: Whether the structure is not rejected.
+        resolved: Whether the models that are compared follow the rows; where they do not, a structure is not rejected, as noise
+            would not be, but does not hold either.
     """
 
     effect: float
     error: float
     p_value: float | None
     holds: bool
+    resolved: bool = True
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ class StructureFinding:
     def __str__(self) -> str:
         e = self.evidence
         p = "" if e.p_value is None else f", p = {e.p_value:.2g}"
-        return f"{self.statement}: {'yes' if e.holds else 'no'} (effect {e.effect:.2g} ± {e.error:.1g}{p})"
+        answer = "yes" if e.holds else "no" if e.resolved else "not resolved"
+        return f"{self.statement}: {answer} (effect {e.effect:.2g} ± {e.error:.1g}{p})"
 
 
 @dataclass(frozen=True)
@@ -172,16 +176,24 @@ class Structure:
         names: The inputs.
         findings: Everything that was tested, with its evidence.
         tree: The modules that what holds implies; None for a constant.
+        unexplained: Share of the spread that no model here explains on rows left out, which is noise or structure that the rows
+            do not resolve; None for a callable.
     """
 
     names: tuple[str, ...]
     findings: tuple[StructureFinding, ...]
     tree: StructureNode | None
+    unexplained: float | None = None
 
     @property
     def holding(self) -> tuple[StructureFinding, ...]:
         """The findings that hold."""
         return tuple(finding for finding in self.findings if finding.holds)
+
+    @property
+    def unresolved(self) -> tuple[StructureFinding, ...]:
+        """The findings that the rows do not tell: polynomials of so few rows miss what a Gaussian process still predicts."""
+        return tuple(finding for finding in self.findings if not finding.evidence.resolved)
 
     @property
     def idle(self) -> tuple[str, ...]:
@@ -200,4 +212,11 @@ class Structure:
 
     def __str__(self) -> str:
         tree = [] if self.tree is None else [self.tree.text()]
-        return "\n".join([self.formula(), *tree, *(str(each) for each in self.holding)])
+        said = [str(each) for each in self.holding]
+        if self.unresolved:
+            said.append(
+                f"{len(self.unresolved)} of {len(self.findings)} structures are not told: these rows do not resolve them"
+            )
+        if self.unexplained is not None:
+            said.append(f"noise, or structure that the rows do not resolve: {self.unexplained:.2g} of the spread")
+        return "\n".join([self.formula(), *tree, *said])

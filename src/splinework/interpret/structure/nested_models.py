@@ -19,6 +19,7 @@ from scipy.special import fdtrc, stdtr
 
 from splinework.interpret.structure.fields import Array
 from splinework.interpret.structure.findings import Evidence
+from splinework.interpret.symbolic.residuals import MAX_PROCESS_ROWS, MAX_TUNING_ROWS, left_out_errors
 from splinework.interpret.symbolic.screening.surrogate import chebyshev_basis, exponents_up_to
 
 MAX_TERMS_SHARE: Final = 0.25
@@ -35,6 +36,8 @@ MAX_SCORE_SHARE: Final = 0.06
 """Terms per row up to which their covariance is estimated from the residuals themselves."""
 ROUNDING: Final = 1e-9
 """Relative residual below which a structure holds as well as numbers do."""
+TUNING_ROWS_PER_COLUMN: Final = 125
+"""Rows per column by which the length scales of a process are chosen: of eight columns 250 in all did not see what 1000 see."""
 PATIENCE: Final = 2
 """Successive larger models without a lower leave-one-out error after which the search ends."""
 
@@ -80,6 +83,17 @@ class Problem:
         assert fit is not None
         return fit
 
+    @property
+    def some(self) -> slice:
+        """The rows that a Gaussian process learns from."""
+        return slice(None, None, max(-(-len(self.y) // MAX_PROCESS_ROWS), 1))
+
+    @cached_property
+    def process(self) -> Array:
+        """Weighted residual of each of these rows under a Gaussian process without it."""
+        tuned = max(MAX_TUNING_ROWS, TUNING_ROWS_PER_COLUMN * self.x.shape[1])
+        return self.root[self.some] * left_out_errors(self.x[self.some], self.y[self.some], tuned)
+
     @cached_property
     def alternatives(self) -> tuple[Array, Array]:
         """Polynomials of all inputs, weighted and of length 1, by growing degree `(N, terms)`, and their degrees."""
@@ -113,10 +127,14 @@ class StructuredFit:
     values: dict[str, Array]
 
     @cached_property
+    def free(self) -> Array:
+        """One less the leverage of every row: the share of its variance that is left of noise."""
+        return np.asarray(np.maximum(1 - (self.columns**2).sum(1), 1e-2))
+
+    @cached_property
     def left_out(self) -> Array:
         """Residual of every row under the model without it, to first order."""
-        leverage = (self.columns**2).sum(1)
-        return np.asarray(self.left / np.maximum(1 - leverage, 1e-2))
+        return np.asarray(self.left / self.free)
 
     @property
     def error(self) -> float:

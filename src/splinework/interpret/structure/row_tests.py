@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -39,12 +40,20 @@ class RowTests(StructureTests):
         problem: The rows.
         level: The probability at which a structure that holds is rejected.
         tolerance: The largest effect that counts as none.
+        least: The least error of all models so far, on rows left out.
     """
 
     names: tuple[str, ...]
     problem: Problem
     level: float
     tolerance: float
+    least: float = math.inf
+
+    @property
+    def unexplained(self) -> float:
+        """Share of the spread that no model explains on rows left out."""
+        own = min(self.least, self.problem.unstructured.error)
+        return own if own <= self.tolerance else min(own, float(np.sqrt(np.mean(self.problem.process**2))))
 
     @staticmethod
     def of(x: Array, y: Array, names: tuple[str, ...], level: float, tolerance: float) -> RowTests:
@@ -52,7 +61,19 @@ class RowTests(StructureTests):
         return RowTests(names, Problem.of(x, y), level, tolerance)
 
     def _test(self, fit: StructuredFit | None) -> Evidence:
-        return evidence(self.problem, fit, self.level, self.tolerance)
+        """The test of a model, the noise beside which must be no more than the errors of a Gaussian process.
+
+        Polynomials may be too few to follow a function, and what they leave looks like noise to more of them.
+        """
+        found = evidence(self.problem, fit, self.level, self.tolerance)
+        self.least = self.least if fit is None else min(self.least, fit.error)
+        if not found.holds or fit is None or fit.error <= self.tolerance:
+            return found
+        noise, errors = (fit.left / np.sqrt(fit.free))[self.problem.some], self.problem.process
+        missed = float(np.mean(noise**2 - errors**2))
+        if missed <= self.tolerance**2 or paired(noise, errors) >= self.level:
+            return found
+        return replace(found, effect=float(np.sqrt(missed)), holds=False, resolved=False)
 
     def _without(self, i: int) -> Array:
         return np.delete(self.problem.x, i, axis=1)

@@ -42,6 +42,11 @@ class StructureTests(ABC):
 
     names: tuple[str, ...]
 
+    @property
+    def unexplained(self) -> float | None:
+        """Share of the spread that no model explains; None where the function itself is known."""
+        return None
+
     @abstractmethod
     def idle(self, i: int) -> Evidence:
         """Column i has no effect."""
@@ -138,6 +143,9 @@ class Analysis:
         parts = components(count, joined)
         if len(parts) > 1:
             return self._split(tests, "sum", parts)
+        if not all(each.evidence.resolved for each in self.findings[-len(pairs) :]):
+            inputs = tuple(StructureNode("input", (name,)) for name in tests.names)  # all else needs more of the rows
+            return StructureNode("function", tests.names, inputs, self._expression(tests.names))
         parts = self._factors(tests)
         if len(parts) > 1:
             return self._split(tests, "product", parts)

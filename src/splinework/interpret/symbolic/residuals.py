@@ -127,7 +127,7 @@ def local_noise(x: Array, y: Array) -> float:
     return 1.4826 * float(np.median(np.abs(errors) / np.sqrt(1 + (weights**2).sum(1))))
 
 
-def left_out_errors(x: Array, y: Array) -> Array:
+def left_out_errors(x: Array, y: Array, tuned: int = MAX_TUNING_ROWS) -> Array:
     """Errors of a Gaussian process on every row, predicted by the others, `(N,)`.
 
     A squared exponential kernel with a length scale for each column, and noise, by the largest marginal likelihood of some rows.
@@ -135,6 +135,7 @@ def left_out_errors(x: Array, y: Array) -> Array:
     Args:
         x: Columns `(N, d)`.
         y: Target `(N,)`.
+        tuned: Most rows of the choice of length scales.
 
     >>> x = np.linspace(0, 1, 60)[:, None]
     >>> bool(np.abs(left_out_errors(x, np.sin(6 * x[:, 0]))).max() < 1e-3)
@@ -147,7 +148,7 @@ def left_out_errors(x: Array, y: Array) -> Array:
     x = (x - x.mean(0)) / np.where(spread > 0, spread, 1.0)
     level, size = float(y.mean()), float(y.std()) or 1.0
     y = (y - level) / size
-    kernel = _tuned(x, y)
+    kernel = _tuned(x, y, tuned)
     factor = cho_factor(kernel.of(x), lower=True)
     inverse = cho_solve(factor, np.eye(len(y)))
     return np.asarray(size * (inverse @ y) / np.diag(inverse))
@@ -192,11 +193,11 @@ class _Kernel:
         return value + 0.025 * float((self.numbers[:-2] ** 2).sum()), slope + np.array([*prior, 0.0, 0.0])
 
 
-def _tuned(x: Array, y: Array) -> _Kernel:
-    """The kernel of the largest marginal likelihood of some of the rows."""
+def _tuned(x: Array, y: Array, most: int) -> _Kernel:
+    """The kernel of the largest marginal likelihood of at most this many of the rows."""
     from scipy.optimize import minimize
 
-    some = slice(None, None, max(-(-len(y) // MAX_TUNING_ROWS), 1))
+    some = slice(None, None, max(-(-len(y) // most), 1))
     bounds = [(-4.0, 5.0)] * x.shape[1] + [(-4.0, 6.0), (-20.0, 1.0)]
     best: tuple[float, Array] | None = None
     for start in STARTS:

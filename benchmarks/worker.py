@@ -1,8 +1,9 @@
-"""A process that fits one model after another: each line of its input names a model and a folder with `rows.npz`.
+"""A process that fits one contender after another: each line of its input is a question, with a module and a folder.
 
-It answers `started` once the model's packages are loaded and the clock runs, and `done` once `answer.json` and, if nothing went
-wrong, `predicted.npy` are in the folder. Where the system can, a fit that uses more processor time than the question allows ends
-the process, so that a busy machine stops no fit early. Run by `runner`, in the environment that has the packages.
+The module's `ready(question, folder)` loads packages and rows and returns a function that fits and predicts. `started` is
+answered once that function is there and the clock runs, and `done` once `answer.json` and, if nothing went wrong, `predicted.npy`
+are in the folder. Where the system can, a fit that uses more processor time than the question allows ends the process, so that a
+busy machine stops no fit early. Run by `benchmarks.processes.Worker`, in the environment that has the packages.
 """
 
 import gc
@@ -43,29 +44,26 @@ def _answer(question: dict[str, Any], folder: Path, answers: Any) -> dict[str, A
     """One fit and its predictions; the facts about it."""
     import numpy as np
 
-    from benchmarks.panel.models import KNOWN
-    from benchmarks.processes import loaded_versions, without_folders
-    from benchmarks.tabular.part import Stopwatch
+    from benchmarks.processes import Stopwatch, loaded_versions, without_folders
 
     facts: dict[str, Any] = {"problem": ""}
-    model = question["model"]
-    with np.load(folder / "rows.npz") as rows:
-        x, y, fresh = rows["x"], rows["y"], rows["fresh"]
     watch = Stopwatch()
     try:
-        for module in KNOWN[model].modules:
-            import_module(module)
+        fitted = import_module(question["module"]).ready(question, folder)
         facts["versions"] = loaded_versions()
+        os.chdir(folder)  # some leave files where they run
         _allow(question["limit"])
         print("started", file=answers, flush=True)
         watch = Stopwatch()
-        predicted = np.asarray(KNOWN[model].fit(x, y)(fresh), dtype=float)
-        np.save(folder / "predicted.npy", predicted)
-    except Exception as error:  # noqa: BLE001 - whatever goes wrong in a model is its result
+        predicted, further = fitted()
+        np.save(folder / "predicted.npy", np.asarray(predicted, dtype=float))
+        facts |= further
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong in a contender is its result
         traceback.print_exc()
         facts["problem"] = without_folders(" ".join(f"{type(error).__name__}: {error}".split()))[:PROBLEM]
     facts |= watch.facts()
     _allow(None)
+    os.chdir(folder.parent)
     return facts
 
 
