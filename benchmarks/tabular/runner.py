@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import tempfile
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.processes import commit, duration, environment, say, stop
+from benchmarks.campaign import Processes, last_words
+from benchmarks.processes import commit
 from benchmarks.tabular.contenders import Contender
 from benchmarks.tabular.judge import judge
 from benchmarks.tabular.results import Key, Record, Results
@@ -63,27 +61,13 @@ class Runner:
     """Some cells at once, each with some threads and a limit of seconds."""
 
     def __init__(self, results: Results, *, limit: float, slots: int, threads: int) -> None:
-        self.results, self.limit, self.threads, self.slots = results, limit, threads, slots
+        self.results, self.limit, self.threads = results, limit, threads
         self.commit = commit()
-        self._processes: set[subprocess.Popen[bytes]] = set()
-        self._stopped = False
+        self._processes = Processes(slots)
 
     def run(self, cells: Sequence[Cell]) -> None:
         """Runs all of them, in order; prints each result to stderr, and how long the rest may take."""
-        began = time.monotonic()
-        with ThreadPoolExecutor(self.slots) as pool:
-            waiting = [pool.submit(self._one, cell) for cell in cells]
-            try:
-                for number, future in enumerate(waiting, start=1):
-                    record = future.result()
-                    left = (time.monotonic() - began) / number * (len(cells) - number)
-                    say(f"[{number}/{len(cells)}] {line(record)}; about {duration(left)} left")
-            except KeyboardInterrupt:
-                self._stopped = True
-                pool.shutdown(wait=False, cancel_futures=True)
-                for process in tuple(self._processes):
-                    stop(process)
-                raise
+        self._processes.run(cells, self._one, line)
 
     def _one(self, cell: Cell) -> Record:
         question = Question.of(cell)
@@ -103,7 +87,7 @@ class Runner:
             **facts,
             "error": " ".join((facts["error"] or wrong).split())[:PROBLEM],
         }
-        if not self._stopped:
+        if not self._processes.is_stopped:
             self.results.add(record)
         return record
 
@@ -121,32 +105,18 @@ class Runner:
 
     def _wait(self, contender: Contender, folder: Path) -> str:
         """How the process ended, empty where it ended well."""
-        command = [contender.python, str(Path(__file__).with_name("worker.py")), str(contender.path), str(folder)]
-        with (folder / "output.txt").open("wb") as output:
-            process = subprocess.Popen(
-                command,
-                stdout=output,
-                stderr=output,
-                env=environment(self.threads),
-                start_new_session=True,
-            )
-            self._processes.add(process)
-            try:
-                code = process.wait(self.limit)
-                return f"its process ended with {code}" if code else ""
-            except subprocess.TimeoutExpired:
-                return f"it was stopped after {self.limit:g} s"
-            finally:
-                stop(process)
-                self._processes.discard(process)
+        worker = Path(__file__).with_name("worker.py")
+        code = self._processes.wait(contender, worker, folder, seconds=self.limit, threads=self.threads)
+        if code is None:
+            return f"it was stopped after {self.limit:g} s"
+        return f"its process ended with {code}" if code else ""
 
 
 def _read(folder: Path, ended: str) -> tuple[dict[str, Any], np.ndarray | None]:
     """The facts and the predictions that the process wrote."""
     path, values = folder / "answer.json", folder / "predicted.npy"
     if not path.exists():
-        output = (folder / "output.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        reason = ended if ended.startswith("it was stopped") else ": ".join([ended or "no answer", *output[-1:]])
+        reason = ended if ended.startswith("it was stopped") else ": ".join([ended or "no answer", *last_words(folder)])
         return {"seconds": None, "cpu_seconds": None, "error": reason}, None
     facts = json.loads(path.read_text(encoding="utf-8"))
     return facts, np.load(values) if values.exists() and not facts["error"] else None

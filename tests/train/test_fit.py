@@ -48,7 +48,12 @@ DATA = {
 UNITS = {"as usual", "one row", "tiny units", "huge units", "mixed units", "far from zero", "an outlier"}
 """Data for which single precision is something else than double."""
 IN_A_DTYPE = [
-    pytest.param(*DATA[name], dtype, id=f"{name}-{dtype}", marks=() if dtype == torch.float64 or name in UNITS else pytest.mark.slow)
+    pytest.param(
+        *DATA[name],
+        dtype,
+        id=f"{name}-{dtype}",
+        marks=() if dtype == torch.float64 or name in UNITS else pytest.mark.slow,
+    )
     for name in DATA
     for dtype in (torch.float64, torch.float32)
 ]
