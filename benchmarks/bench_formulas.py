@@ -23,6 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks import campaign
 from benchmarks.commands import main_of
 from benchmarks.formulas import contenders, results, runner, suites, tables
 
@@ -93,7 +94,7 @@ def run(chosen: argparse.Namespace) -> None:
     chosen.limit = QUICK["limit"] if quick and chosen.limit is None else chosen.limit
     chosen.suite = suites.expanded(chosen.suite or [QUICK["suite"]])
     chosen.noise, chosen.seeds = chosen.noise or (0.0,), chosen.seeds or (0,)
-    who, absent = contenders.chosen(chosen.contenders or ["splinework"], chosen.rivals_python)
+    who, absent = campaign.chosen(chosen.contenders or ["splinework"], contenders.KNOWN, chosen.rivals_python)
     for sentence in absent:
         print(sentence, file=sys.stderr)
     store = results.Results(chosen.results)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks import campaign
 from benchmarks.commands import main_of
 from benchmarks.processes import say
 from benchmarks.tabular import contenders, noisy_labels, results, runner, sets, speed, tables
@@ -73,7 +74,7 @@ def some_sets(chosen: argparse.Namespace) -> list[sets.TabularSet]:
 
 
 def run(chosen: argparse.Namespace) -> None:
-    who, absent = contenders.chosen(chosen.contenders or list(contenders.KNOWN), chosen.rivals_python)
+    who, absent = campaign.chosen(chosen.contenders or list(contenders.KNOWN), contenders.KNOWN, chosen.rivals_python)
     for sentence in absent:
         say(sentence)
     store = results.Results(chosen.results)

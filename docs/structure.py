@@ -19,7 +19,8 @@ import re
 import subprocess
 import sys
 import tarfile
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -109,6 +110,14 @@ def part_of(path: str) -> str:
     return path.split("/")[0].removesuffix(".py")
 
 
+def statements(text: str) -> Iterator[ast.AST]:
+    """The nodes of a file but for its expressions, which are most of them; parents come before children."""
+    nodes: deque[ast.AST] = deque([ast.parse(text)])
+    while nodes:
+        yield (node := nodes.popleft())
+        nodes.extend(child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr))
+
+
 def imported(text: str) -> list[str]:
     """The modules that a file imports, wherever it does so.
 
@@ -116,7 +125,7 @@ def imported(text: str) -> list[str]:
     ['a.b', 'c.d']
     """
     found = []
-    for node in ast.walk(ast.parse(text)):
+    for node in statements(text):
         if isinstance(node, ast.ImportFrom):
             found.append(node.module or "")
         elif isinstance(node, ast.Import):

@@ -3,10 +3,13 @@
 import ast
 import inspect
 from collections import defaultdict
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from docs.structure import statements
 
 SOURCES = Path(__file__).resolve().parent.parent / "src" / "splinework"
 PARTS = sorted(path.name for path in SOURCES.iterdir() if path.is_dir() and path.name != "__pycache__")
@@ -28,10 +31,17 @@ PUBLIC = (
 )
 
 
-def _classes(folder: Path) -> dict[str, list[str]]:
+@cache
+def _classes(part: str = "*") -> dict[str, list[str]]:
+    """Name of a class → the files that define it, in one part or in all."""
     found: dict[str, list[str]] = defaultdict(list)
-    for path in sorted(folder.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    if part == "*":
+        for each in ["", *PARTS]:
+            for name, places in _classes(each).items():
+                found[name].extend(places)
+        return found
+    for path in sorted((SOURCES / part).rglob("*.py") if part else SOURCES.glob("*.py")):
+        for node in statements(path.read_text(encoding="utf-8")):
             if isinstance(node, ast.ClassDef):
                 found[node.name].append(str(path.relative_to(SOURCES)))
     return found
@@ -39,11 +49,11 @@ def _classes(folder: Path) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_no_two_classes_of_a_part_share_a_name(part):
-    assert {name: places for name, places in _classes(SOURCES / part).items() if len(places) > 1} == {}
+    assert {name: places for name, places in _classes(part).items() if len(places) > 1} == {}
 
 
 def test_no_two_classes_without_underscore_share_a_name():
-    shared = {name: places for name, places in _classes(SOURCES).items() if len(places) > 1 and name[0] != "_"}
+    shared = {name: places for name, places in _classes().items() if len(places) > 1 and name[0] != "_"}
     assert shared == {}
 
 

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from docs.structure import statements
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # A word that nobody outside this project would search for → the term of the field.
@@ -81,8 +83,9 @@ EXEMPT = {"log.md", "CHANGELOG.md", "style.md"}
 PAGES = [path for path in [*ROOT.glob("*.md"), *sorted((ROOT / "docs").glob("*.md"))] if path.name not in EXEMPT]
 # `is_told`, `tell_of_doubts` and `Doubt` are words as well: a name is taken apart at underscores and capitals.
 _WORDS = {re.compile(rf"(?<![A-Za-z]){word}(?![A-Za-z])", re.IGNORECASE): term for word, term in STANDARD.items()}
-_ANY_WORD = re.compile("|".join(word.pattern for word in _WORDS), re.IGNORECASE)
-_ANY_PHRASE = re.compile("|".join(phrase.pattern for phrase in _PHRASES), re.IGNORECASE)
+# Where a word begins is asked once at a place, not once for every word.
+_ANY_WORD = re.compile(rf"(?<![A-Za-z])(?:{'|'.join(STANDARD)})(?![A-Za-z])", re.IGNORECASE)
+_ANY_PHRASE = re.compile(rf"\b(?:{'|'.join(PHRASES)})", re.IGNORECASE)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 # "Of the derivative.", "What a layer does.": no sentence, and no noun that says what the thing is.
@@ -143,7 +146,7 @@ def draw(paths: list[Path], count: int, seed: int) -> list[str]:
 
 def fragments(source: str) -> Iterator[tuple[int, str]]:
     """Line number and message for every docstring that opens with a fragment, or has one as the meaning of an argument."""
-    for node in ast.walk(ast.parse(source)):
+    for node in statements(source):
         if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         docstring = ast.get_docstring(node)

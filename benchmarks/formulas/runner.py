@@ -5,23 +5,21 @@ from __future__ import annotations
 import json
 import math
 import queue
-import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.campaign import Processes, last_words
 from benchmarks.formulas.contenders import Contender
 from benchmarks.formulas.judge import Answer, Evaluation, judge
 from benchmarks.formulas.results import Key, Record, Results
 from benchmarks.formulas.tasks import Task
-from benchmarks.processes import commit, cores, duration, package_version, say, stop
+from benchmarks.processes import commit, cores, package_version, say
 from splinework.errors import FormulaError
 from splinework.formula.parse import parse_formula
 from splinework.interpret.symbolic.expression import python, symbol
@@ -54,32 +52,17 @@ class Runner:
 
     def __init__(self, results: Results, *, budget: float, slots: int, threads: int, effort: bool = False) -> None:
         self.effort = effort
-        self.results, self.budget, self.threads, self.slots = results, budget, threads, slots
+        self.results, self.budget, self.threads = results, budget, threads
         self.commit = commit()
         self._judging = threading.Lock()  # sympy keeps caches
-        self._processes: set[subprocess.Popen[bytes]] = set()
-        self._stopped = False
+        self._processes = Processes(slots)
         self._free: queue.Queue[list[int]] = queue.Queue()
         for processors in cores(slots, threads):
             self._free.put(processors)
 
     def run(self, jobs: Sequence[Job]) -> None:
         """Runs all of them, in order; prints each result to stderr, and how long the rest may take."""
-        began, spent = time.monotonic(), 0.0
-        with ThreadPoolExecutor(self.slots) as pool:
-            waiting = [pool.submit(self._one, job) for job in jobs]
-            try:
-                for number, future in enumerate(waiting, start=1):
-                    record = future.result()
-                    spent = time.monotonic() - began
-                    left = spent / number * (len(jobs) - number)
-                    say(f"[{number}/{len(jobs)}] {_line(record)}; about {duration(left)} left")
-            except KeyboardInterrupt:
-                self._stopped = True
-                pool.shutdown(wait=False, cancel_futures=True)
-                for process in tuple(self._processes):
-                    stop(process)
-                raise
+        self._processes.run(jobs, self._one, _line)
 
     def _one(self, job: Job) -> Record:
         processors = self._free.get()
@@ -107,7 +90,7 @@ class Runner:
             "version": package_version(),
             "commit": self.commit,
         }
-        if not self._stopped:
+        if not self._processes.is_stopped:
             self.results.add(record)
         return record
 
@@ -135,25 +118,10 @@ class Runner:
             "processors": processors,
         }
         (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-        command = [contender.python, str(Path(__file__).with_name("worker.py")), str(contender.path), str(folder)]
-        with (folder / "output.txt").open("wb") as output:
-            process = subprocess.Popen(
-                command,
-                stdout=output,
-                stderr=output,
-                env=contender.environment(self.threads),
-                start_new_session=True,
-            )
-            self._processes.add(process)
-            ended = "it was stopped after its time"
-            try:
-                code = process.wait(self.budget * (BUSY if self.effort else 1) + GRACE)
-                ended = f"its process ended with {code}" if code else ""
-            except subprocess.TimeoutExpired:
-                pass
-            finally:
-                stop(process)
-                self._processes.discard(process)
+        limit = self.budget * (BUSY if self.effort else 1) + GRACE
+        worker = Path(__file__).with_name("worker.py")
+        code = self._processes.wait(contender, worker, folder, seconds=limit, threads=self.threads)
+        ended = "it was stopped after its time" if code is None else f"its process ended with {code}" if code else ""
         return _read(folder, task, ended)
 
 
@@ -168,8 +136,7 @@ def _read(folder: Path, task: Task, ended: str) -> Answer:
         except (FormulaError, RecursionError) as reason:
             formula, error = "", f"unreadable: {reason}"
     if not facts:
-        output = (folder / "output.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        error = ": ".join([error or "no answer", *output[-1:]])[:300]
+        error = ": ".join([error or "no answer", *last_words(folder)])[:300]
     values = folder / "values.npz"
     arrays = dict(np.load(values)) if values.exists() else {}
     splines = facts.get("splines")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.processes import Worker, commit, duration, say
+from benchmarks.campaign import Processes
+from benchmarks.processes import Worker, commit
 from benchmarks.tabular.contenders import Contender
 from benchmarks.tabular.judge import judge
 from benchmarks.tabular.results import Key, Record, Results
@@ -63,27 +62,13 @@ class Runner:
     """Some cells at once, each with some threads and a limit of seconds."""
 
     def __init__(self, results: Results, *, limit: float, slots: int, threads: int) -> None:
-        self.results, self.limit, self.threads, self.slots = results, limit, threads, slots
+        self.results, self.limit, self.threads = results, limit, threads
         self.commit = commit()
-        self._workers: set[Worker] = set()
-        self._stopped = False
+        self._processes = Processes(slots)
 
     def run(self, cells: Sequence[Cell]) -> None:
         """Runs all of them, in order; prints each result to stderr, and how long the rest may take."""
-        began = time.monotonic()
-        with ThreadPoolExecutor(self.slots) as pool:
-            waiting = [pool.submit(self._one, cell) for cell in cells]
-            try:
-                for number, future in enumerate(waiting, start=1):
-                    record = future.result()
-                    left = (time.monotonic() - began) / number * (len(cells) - number)
-                    say(f"[{number}/{len(cells)}] {line(record)}; about {duration(left)} left")
-            except KeyboardInterrupt:
-                self._stopped = True
-                pool.shutdown(wait=False, cancel_futures=True)
-                for worker in tuple(self._workers):
-                    worker.close()
-                raise
+        self._processes.run(cells, self._one, line)
 
     def _one(self, cell: Cell) -> Record:
         question = Question.of(cell)
@@ -103,7 +88,7 @@ class Runner:
             **facts,
             "error": facts.pop("problem") or wrong,
         }
-        if not self._stopped:
+        if not self._processes.is_stopped:
             self.results.add(record)
         return record
 
@@ -111,12 +96,8 @@ class Runner:
         """Its facts and its predictions, None if there are none; a process of its own for every question."""
         worker = Worker(contender.python, self.threads)
         asked = {"contender": str(contender.path), "classes": question.classes, "seed": SEED}
-        self._workers.add(worker)
-        try:
+        with self._processes.stoppable(worker.close):
             return worker.ask({"module": "benchmarks.tabular.part", **asked}, question.write, self.limit)
-        finally:
-            worker.close()
-            self._workers.discard(worker)
 
 
 def line(record: Record) -> str:

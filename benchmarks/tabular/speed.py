@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks import lines
+from benchmarks import campaign, lines
 from benchmarks.processes import say
 from benchmarks.tabular import contenders
 from benchmarks.tabular.judge import judge
@@ -78,7 +78,7 @@ def question(name: str) -> Question:
 
 def run(names: list[str], chosen: argparse.Namespace) -> str:
     """Times one contender after the other, keeps what came, and returns the table."""
-    who, absent = contenders.chosen(names, chosen.rivals_python)
+    who, absent = campaign.chosen(names, contenders.KNOWN, chosen.rivals_python)
     for sentence in absent:
         say(sentence)
     runner = Runner(Results(chosen.results), limit=chosen.limit, slots=1, threads=chosen.threads)

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import bench_tabular
+from benchmarks.campaign import chosen
 from benchmarks.tabular import contenders, judge, runner
 from benchmarks.tabular.part import CERTAIN, Part, loss
 from benchmarks.tabular.peers import boosting, encode, linear, mlp, tuning
@@ -219,7 +220,7 @@ def stand_in(folder: Path, name: str) -> contenders.Contender:
     body = ANSWERS[name]
     text = "import nothing_of_this_name" if body is None else f"import numpy as np\ndef answer(part, seed):\n    {body}"
     (folder / f"{name}.py").write_text(text)
-    return contenders.Contender(name, name, str(folder / f"{name}.py"), "numpy", "numpy")
+    return contenders.Contender(name, str(folder / f"{name}.py"), "numpy", "numpy", title=name)
 
 
 @pytest.mark.slow
@@ -254,8 +255,8 @@ def test_classes_are_asked_for_by_their_numbers():
 
 def test_unknown_contenders_are_named_and_absent_ones_said():
     with pytest.raises(ConfigError, match="--contenders knows kan, kan-simple, linear"):
-        contenders.chosen(["forest"], None)
-    present, absent = contenders.chosen(["linear"], "/nowhere/python")
+        chosen(["forest"], contenders.KNOWN, None)
+    present, absent = chosen(["linear"], contenders.KNOWN, "/nowhere/python")
     assert present == []
     assert absent == ["linear does not take part: /nowhere/python has no sklearn; pip install scikit-learn"]
 

@@ -113,9 +113,10 @@ def laws(module: ModuleType, **given: Any) -> list[Any]:
                 if isinstance(names, str) and names not in given:
                     axes.append([(names, value) for value in mark.args[1]])
             for values in itertools.product(*axes):
-                found.append(
-                    pytest.param(law, given | dict(values), id=f"{name}-{'-'.join(str(v) for _, v in values)}"[:120])
-                )
+                title = "-".join([name, *(str(v) for _, v in values)])
+                # As everywhere, laws of all backends are slow in Triton's interpreter.
+                marks = pytest.mark.slow if "triton" in title else ()
+                found.append(pytest.param(law, given | dict(values), id=title[:120], marks=marks))
     return found
 
 
@@ -142,8 +143,8 @@ def test_a_new_base_function_obeys_the_laws_of_base_functions(law: Callable[...,
 
 
 def test_the_laws_are_there():
-    assert len(OF_BASES) > 100  # how many there are depends on the backends of this machine
-    assert len(OF_FUNCTIONS) > 30
+    assert len(OF_BASES) > 50  # how many there are depends on the backends of this machine
+    assert len(OF_FUNCTIONS) > 10
     names = {parameter.values[0].__name__ for parameter in [*OF_BASES, *OF_FUNCTIONS]}
     assert "test_primitives_equal_the_sums_that_define_them" in names
     assert "test_no_derivative_is_beyond_its_bound" in names

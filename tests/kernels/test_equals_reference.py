@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -28,22 +31,25 @@ from tests.kernels.cases import (
 )
 
 pytestmark = needs_native
-every_algorithm = pytest.mark.parametrize("algorithm", ALGORITHMS)
-every_variant = pytest.mark.parametrize("variant", VARIANTS)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 
 
-def assert_equals_reference(p: Problem) -> None:
-    """In value and in every gradient, in units of `Σ|terms|`."""
+Ways = Sequence[Mapping[str, Any]]
+"""Settings of `force`, one after the other; the truth is worked out once for all of them."""
+BY_EVERY_ALGORITHM: Ways = [{"algorithm": algorithm} for algorithm in ALGORITHMS]
+
+
+def assert_equals_reference(p: Problem, force: Callable[..., None], ways: Ways = BY_EVERY_ALGORITHM) -> None:
+    """In value and in every gradient, in units of `Σ|terms|`, in each of the ways."""
     double, tolerance = p.double(), TOLERANCE[p.x.dtype]
-    truth, sizes, found = sums_and_gradients("reference", double), magnitudes(double), sums_and_gradients("native", p)
-    assert found.keys() == truth.keys()
-    errors = {key: worst(found[key], truth[key], sizes[key]) for key in truth}
-    assert all(found[key].dtype == p.x.dtype for key in found)
-    assert max(errors.values()) <= tolerance, errors
-
-
-HAS_DENSE = VARIANTS[0] == "avx512"
+    truth, sizes = sums_and_gradients("reference", double), magnitudes(double)
+    for way in ways:
+        force(**way)
+        found = sums_and_gradients("native", p)
+        assert found.keys() == truth.keys()
+        errors = {key: worst(found[key], truth[key], sizes[key]) for key in truth}
+        assert all(found[key].dtype == p.x.dtype for key in found)
+        assert max(errors.values()) <= tolerance, (way, p.table.basis, errors)
 
 
 # ------------------------------------------------------------------------------------------------- whole layers
@@ -55,45 +61,36 @@ def test_any_two_settings_together_give_the_reference_s_sums_and_gradients(force
     how = {name: case[name] for name in ("algorithm", "variant", "threads")}
     what = {name: value for name, value in case.items() if name not in how}
     seed = sum(map(ord, str(case)))
-    force(**how)
-    assert_equals_reference(problem(**what, dtype=dtype, seed=seed))
+    assert_equals_reference(problem(**what, dtype=dtype, seed=seed), force, [how])
 
 
-@every_variant
-@every_algorithm
 @every_dtype
-def test_every_degree_by_every_algorithm_on_every_processor(force, dtype, algorithm, variant):
-    force(algorithm=algorithm, variant=variant)
+def test_every_degree_by_every_algorithm_on_every_processor(force, dtype):
+    ways = [{"algorithm": algorithm, "variant": variant} for variant in VARIANTS for algorithm in ALGORITHMS]
     for degree in range(10):
         for size in ((70, 3, 9), (40, 2, 3)):
-            assert_equals_reference(problem(degree=degree, grid=4, size=size, dtype=dtype, seed=degree))
+            assert_equals_reference(problem(degree=degree, grid=4, size=size, dtype=dtype, seed=degree), force, ways)
 
 
-@every_algorithm
 @every_dtype
-def test_grids_of_thousands_of_cells(force, dtype, algorithm):
-    force(algorithm=algorithm)
+def test_grids_of_thousands_of_cells(force, dtype):
     knots = "uniform" if dtype == torch.float32 else "repeated"
-    assert_equals_reference(problem(degree=2, grid=4096, knots=knots, size=(300, 2, 3), dtype=dtype))
+    assert_equals_reference(problem(degree=2, grid=4096, knots=knots, size=(300, 2, 3), dtype=dtype), force)
 
 
-@every_algorithm
 @pytest.mark.parametrize("base", ["identity", "tanh", "sin", "gelu", "silu"])
-def test_every_base_function_by_every_algorithm(force, algorithm, base):
-    force(algorithm=algorithm)
+def test_every_base_function_by_every_algorithm(force, base):
     for extrapolation in ("linear", "constant", "zero"):
         for grid in (1, 5):
-            assert_equals_reference(problem(base=base, extrapolation=extrapolation, grid=grid, size=(33, 2, 3)))
+            assert_equals_reference(problem(base=base, extrapolation=extrapolation, grid=grid, size=(33, 2, 3)), force)
 
 
-@every_algorithm
 @every_extrapolation
-def test_cells_of_no_width_by_every_algorithm(force, extrapolation, algorithm):
-    force(algorithm=algorithm)
+def test_cells_of_no_width_by_every_algorithm(force, extrapolation):
     for degree in range(6):
         for grid in (3, 4, 9):  # the first cell of the domain among those that have no width
             p = problem(degree=degree, grid=grid, knots="repeated", extrapolation=extrapolation, size=(64, 2, 2))
-            assert_equals_reference(p)
+            assert_equals_reference(p, force)
 
 
 SAME_SIGN = {"y", "x", "coefficients", "spline_weight", "base_weight"}
@@ -137,12 +134,10 @@ def primitives(p: Problem, s: torch.Tensor | None, r: int, backend: str) -> dict
     }
 
 
-@every_algorithm
 @pytest.mark.parametrize("base", ["silu", "none", pytest.param("sin", marks=pytest.mark.slow)])
 @every_extrapolation
 @every_dtype
-def test_primitives_of_every_order(request, force, dtype, extrapolation, base, algorithm):
-    force(algorithm=algorithm)
+def test_primitives_of_every_order(force, dtype, extrapolation, base):
     tolerance = TOLERANCE[dtype]
     for r in range(7 if dtype == torch.float64 else 5):  # a base function's own higher derivatives cancel in float32
         for degree, knots in ((3, "adapted"), (5, "repeated"), (1, "uniform")):
@@ -159,14 +154,14 @@ def test_primitives_of_every_order(request, force, dtype, extrapolation, base, a
                 "scatter": torch.einsum("bi,bim,bj->imj", factor, rows, pull),
             }
             truth = primitives(double, s.double(), r, "reference")
-            for name, value in primitives(p, s, r, "native").items():
-                assert worst(value, truth[name], sizes[name]) <= tolerance, (name, r, degree)
+            for algorithm in ALGORITHMS:
+                force(algorithm=algorithm)
+                for name, value in primitives(p, s, r, "native").items():
+                    assert worst(value, truth[name], sizes[name]) <= tolerance, (name, r, degree, algorithm)
 
 
-@every_algorithm
 @pytest.mark.parametrize("basis", [b for b in RECIPES if isinstance(b, BSpline)], ids=name_of)
-def test_primitives_are_the_sums_that_define_them_by_every_algorithm(force, basis, algorithm):
-    force(algorithm=algorithm)
+def test_primitives_are_the_sums_that_define_them_by_every_algorithm(force, basis):
     for extrapolation in ("linear", "zero"):
         table = table_of(basis, "silu", extrapolation)
         x, s, c, g = points(40, beyond=0.3), normal(40, 3, seed=2), normal(3, table.size, 2, seed=3), normal(40, 2)
@@ -177,14 +172,12 @@ def test_primitives_are_the_sums_that_define_them_by_every_algorithm(force, basi
                 "probe": np.einsum("bim,imj,bj->bi", beta, c, g),
                 "scatter": np.einsum("bi,bim,bj->imj", s, beta, g),
             }
-            backend = BACKENDS["native"]
-            found = {
-                "contract": backend.contract(table, x, s, c, r),
-                "probe": backend.probe(table, x, c, g, r),
-                "scatter": backend.scatter(table, x, s, g, r),
-            }
-            for name, value in found.items():
-                assert np.abs(value.numpy() - truth[name]).max() <= 1e-11 * np.abs(truth[name]).max(), (name, r)
+            operands = {"contract": (x, s, c), "probe": (x, c, g), "scatter": (x, s, g)}
+            for algorithm in ALGORITHMS:
+                force(algorithm=algorithm)
+                for name, given in operands.items():
+                    error = getattr(BACKENDS["native"], name)(table, *given, r).numpy() - truth[name]
+                    assert np.abs(error).max() <= 1e-11 * np.abs(truth[name]).max(), (name, r, algorithm)
 
 
 @every_dtype

@@ -45,9 +45,9 @@ def importers(file: str) -> list[str]:
 
 
 def _modules(file: str) -> Iterator[str]:
-    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    nodes = list(ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))))
     aliases = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for name in node.names:
                 yield name.name
@@ -57,7 +57,7 @@ def _modules(file: str) -> Iterator[str]:
             for name in node.names:
                 yield (module := _holder(node.module, name.name))
                 aliases[name.asname or name.name] = module
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in aliases:
             yield _holder(aliases[node.value.id], node.attr)
 
