@@ -50,7 +50,8 @@ class Screen(PartedTarget):
             if self.pool.exact:
                 return
         singles = [end.problem for end in ends[:BEAM_WIDTH] if end.problem.size == 1]
-        if any(self._is_rational(other) for each in singles for other in transformed(each)):
+        wholes = singles if any(each is problem for each in singles) else [problem, *singles]
+        if any(self._is_rational(other) for each in wholes for other in transformed(each)):
             return
         if problem.size > 1 and self._followed(self._separated(problem, exact=True)):
             return
