@@ -43,7 +43,7 @@ from splinework.interpret.symbolic.screening.separable import (
 MIN_ROUGHNESS, MAX_CLEAN_NOISE = 1e-2, 1e-6
 """Shares of the spread: what a formula must leave for richer structures to be tried, and the noise below which they are."""
 MAX_SHORT_NODES = 12
-"""Nodes up to which evolution is not asked for something shorter: few of its formulas are, and it finds those of few more at once."""
+"""Nodes up to which evolution is not asked for something shorter: it finds those of few more at once."""
 MAX_SEPARATION_ERROR, N_PARTS = 0.2, 2
 """Error of a separation, relative to the spread, above which it is none, and formulas of its part that are followed."""
 MAX_SPANNED, MAX_LOW_RANK_ERROR = 3, 1e-3
