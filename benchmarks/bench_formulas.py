@@ -2,8 +2,9 @@
 
 Suites: 27 (dimensionless, of the KAN paper), main and bonus (Feynman, 100 and 20), classical (64 of Nguyen, Keijzer, Livermore
 and others), polynomials (40 sparse ones, drawn), levels (20 with categories, drawn), noise, outside (no formula of the library),
-random (drawn from a grammar; random-7, levels-7 and polynomials-7 are other draws), curves-7 (random splines, drawn), real
-(measurements); robust = idle, integers, collinear, outliers, fewer, categories (every tenth main equation from worse data);
+random (drawn from a grammar; random-7, levels-7 and polynomials-7 are other draws), curves-7 (random splines, drawn), laws-7 (as
+scientists fit them, 100 to 1000 rows and their own noise, numbers drawn; odd seeds are for development), real (measurements);
+robust = idle, integers, collinear, outliers, fewer, categories (every tenth main equation from worse data);
 powers (the power products of main and bonus).
 
 1000 rows, uniform in the ranges, noise of the level times std(y) in y. Solved: on 2000 fresh noiseless rows NRMSE < 1e-6 (with

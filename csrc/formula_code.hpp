@@ -9,8 +9,8 @@
 
 namespace splinework {
 
-enum class Operation : uint8_t { column, sum, product, power, exp, log, sin, cos, tanh, atan, asin, sinh, cosh, abs };
-constexpr int first_function = static_cast<int>(Operation::exp), operations = static_cast<int>(Operation::abs) + 1;
+enum class Operation : uint8_t { column, sum, product, power, exp, log, sin, cos, tanh, atan, asin, sinh, cosh, abs, relu };
+constexpr int first_function = static_cast<int>(Operation::exp), operations = static_cast<int>(Operation::relu) + 1;
 
 constexpr int block = 64;  // rows that are worked on at once; `padded` is a multiple
 

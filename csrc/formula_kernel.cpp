@@ -85,6 +85,7 @@ void forward(const Code& code, const double* c, const Rows& rows, int64_t at, Wo
                 });
                 break;
             case Operation::abs: each([&](int n) { store(out + n, abs_of(load(a + n))); }); break;
+            case Operation::relu: each([&](int n) { store(out + n, all(0.5) * (load(a + n) + abs_of(load(a + n)))); }); break;
         }
     }
 }
@@ -165,6 +166,7 @@ void backward(const Code& code, const double* c, const Rows& rows, Work& w, cons
             case Operation::abs:
                 add(from[0], [&](int n) { return load(a + n) < all(0.0) ? -load(g + n) : load(g + n); });
                 break;
+            case Operation::relu: add(from[0], [&](int n) { return load(a + n) > all(0.0) ? load(g + n) : all(0.0); }); break;
         }
     }
 }

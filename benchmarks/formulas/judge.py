@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.formulas.tasks import FAR, Floats, Task
+from benchmarks.formulas.tasks import FAR, ROWS, Floats, Task
 from benchmarks.formulas.truth import rounded, simplified, size
 from splinework.errors import FormulaError
 from splinework.formula.expression import Expression
@@ -16,7 +16,8 @@ from splinework.formula.parse import parse_formula
 from splinework.interpret.symbolic.expression import compile_expression
 
 EXACT = 1e-6
-"""Largest NRMSE on fresh noiseless rows, where there was no noise; with noise `NOISY` times its level."""
+"""Largest NRMSE on fresh noiseless rows, where there was no noise; with noise `NOISY` times its level, of 1000 rows or more, and
+as much more as the standard error of fewer rows is."""
 NOISY = 0.1
 WIDE = 1e-4
 """The same on the wide range; with noise `WIDE_NOISY` times its level."""
@@ -137,8 +138,9 @@ def _formula(evaluation: Evaluation, task: Task, level: float, answer: Answer, g
     if given is not None:
         evaluation.idle = sorted(s.name for s in given.free_symbols - truth.free_symbols)
         evaluation.equal, evaluation.srbench = alike(truth, given, task.inputs, x, DIGITS[level > 0])
-    evaluation.exact = evaluation.equal or _below(evaluation.nrmse, NOISY * level or EXACT)
-    evaluation.holds = _below(evaluation.wide, WIDE_NOISY * level or WIDE)
+    error = level * math.sqrt(max(ROWS / task.rows, 1.0))  # the standard error of what fewer rows tell is larger
+    evaluation.exact = evaluation.equal or _below(evaluation.nrmse, NOISY * error or EXACT)
+    evaluation.holds = _below(evaluation.wide, WIDE_NOISY * error or WIDE)
     most = LONGER * evaluation.truth_nodes
     if evaluation.exact and evaluation.holds and evaluation.nodes > most and given is not None:
         shorter = simplified(answer.formula, task.inputs)  # of every contender: only who prints badly gains

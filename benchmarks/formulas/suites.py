@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.resources import files
 
-from benchmarks.formulas import changes, classical, grammar, levels, measured, outside
+from benchmarks.formulas import changes, classical, grammar, laws, levels, measured, outside
 from benchmarks.formulas.tasks import Task
 from benchmarks.formulas.truth import is_power_product
 from splinework.data import feynman, feynman_ids
@@ -32,7 +32,7 @@ def expanded(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def tasks(name: str) -> tuple[Task, ...]:
-    """The tasks of a suite; `random-7`, `levels-7`, `polynomials-7` and `curves-7` are drawn from seed 7.
+    """The tasks of a suite; `random-7`, `laws-7`, `levels-7`, `polynomials-7` and `curves-7` are drawn from seed 7.
 
     Raises:
         ConfigError: If there is no such suite.
@@ -87,6 +87,7 @@ _DRAWN: dict[str, Callable[[int], tuple[Task, ...]]] = {
     "levels": levels.categories,
     "polynomials": classical.polynomials,
     "curves": outside.curves,
+    "laws": laws.suite,
 }
 _SUITES: dict[str, Callable[[], tuple[Task, ...]]] = {
     "27": _dimensionless,

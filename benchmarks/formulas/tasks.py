@@ -37,6 +37,7 @@ class Task:
         learn: The same as `draw`, for the rows of training alone.
         spoil: Changes y of training, after the noise: gross outliers.
         kept: Inputs that a refusal should leave outside its splines.
+        noise: The only level of noise that it is asked at; the levels that are asked for if None.
     """
 
     suite: str
@@ -52,9 +53,12 @@ class Task:
     learn: Draw | None = field(default=None, repr=False, compare=False)
     spoil: Callable[[np.random.Generator, Floats], Floats] | None = field(default=None, repr=False, compare=False)
     kept: tuple[str, ...] = ()
+    noise: float | None = None
 
     def levels(self, asked: tuple[float, ...]) -> tuple[float, ...]:
         """Those of the noise levels that make sense."""
+        if self.noise is not None:
+            return (self.noise,)
         return asked if self.wanted in ("formula", "refusal") else (0.0,)
 
     def training(self, level: float, seed: int) -> tuple[Floats, Floats]:

@@ -21,7 +21,7 @@ from splinework.formula.parse import parse_formula
 from splinework.interpret.symbolic.expression import compile_expression
 
 ROOT = Path(__file__).resolve().parents[2]
-SUITES = ("27", "main", "bonus", "random", "classical", "polynomials")
+SUITES = ("27", "main", "bonus", "random", "classical", "polynomials", "laws-1", "laws-2")
 LAW = suites.tasks("27")[0]
 
 
@@ -38,7 +38,18 @@ def evaluation(task, formula: str, level: float = 0.0, **facts) -> judge.Evaluat
 
 
 def test_there_are_as_many_problems_as_the_targets_say():
-    assert [len(suites.tasks(name)) for name in (*SUITES, "noise", "powers")] == [27, 100, 20, 30, 64, 40, 40, 38]
+    assert [len(suites.tasks(name)) for name in (*SUITES, "noise", "powers")] == [
+        27,
+        100,
+        20,
+        30,
+        64,
+        40,
+        15,
+        15,
+        40,
+        38,
+    ]
     assert suites.expanded(["27", "robust", "idle"]) == ("27", *changes.NAMES)
 
 

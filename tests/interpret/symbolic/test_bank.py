@@ -122,6 +122,7 @@ def test_the_first_candidate_explains_more_than_others(monkeypatch, kind, degree
     [
         ("1/3 + x + sin(x**2)", -3, 3),
         ("3*Abs(x - 0.7)", -2, 2),
+        ("Max(0.4 - x, 0)**2 + x/2", -2, 2),
         *(
             pytest.param(*case, marks=pytest.mark.slow)
             for case in (

@@ -147,6 +147,15 @@ def test_equal_numbers_stay_equal():
     assert float(snapped.coeff(X)) == pytest.approx(0.9)
 
 
+@pytest.mark.parametrize("ratio", [1.0, 1.05])
+def test_numbers_that_may_be_the_same_become_one_and_others_stay(ratio):
+    form = F(2.34171) * X / (1 + (F(2.34171 * ratio) / Y - 1) * sympy.exp(F(-0.7313) * X))
+    for seed in range(3):
+        data = target(form, noise=1e-3, seed=seed)
+        snapped, _ = snap(near(form, data))
+        assert len(snapped.atoms(sympy.Float)) == (2 if ratio == 1 else 3), snapped
+
+
 def test_the_unit_of_y_does_not_change_what_is_snapped_inside():
     form = F(1.0) * sympy.exp(F(-0.5001) * X**2 / Y**2)
     for unit in (1e-12, 1.0, 1e9):

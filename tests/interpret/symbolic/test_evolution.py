@@ -25,6 +25,7 @@ FORMULAS = (
     0.8 * sympy.log(1.5 * U + 2.0 * V + 0.1) / (U + 1.3),
     sympy.sqrt(U + 0.5 * V) + 2.0 * sympy.atan(3.0 * U) * sympy.cosh(0.5 * V),
     1.1 * sympy.asin(0.4 * U) + sympy.sinh(V) * sympy.cos(U) ** 3 - 4.0,
+    1.3 * sympy.Max(U, V**2, 0.9) ** 2 - sympy.Min(0.7 * U - V, 0) + sympy.Abs(U - 1.1) + 0.2,
 )
 
 

@@ -225,6 +225,18 @@ def test_an_approximation_with_many_constants_is_not_exact():
         assert pool.exact == exact
 
 
+def test_a_formula_with_a_number_less_is_tried_for_an_exponential_of_several_columns():
+    """Newton's cooling, which under noise is near to `a + 93.7 exp(-0.0146 a - 0.045 b)`."""
+    draw = np.random.default_rng(0)
+    x = draw.uniform([15, 0], [25, 40], (300, 2))
+    truth = A + (90 - A) * sympy.exp(F(-0.045) * B)
+    pool = Pool(FitTarget(x, compile_expression(truth, ["a", "b"])(x) + 0.3 * draw.normal(size=300), ("a", "b")))
+    pool.offer(F(1.0) * A + F(93.7) * sympy.exp(F(-0.0146) * A + F(-0.045) * B))
+    first = formula_rows(pool, "y")[0]
+    assert len(first.expression.atoms(sympy.Float)) == 2
+    assert np.abs(first.numpy()(x) - compile_expression(truth, ["a", "b"])(x)).max() < 0.3
+
+
 def test_exact_numbers_are_simpler_than_fitted_ones():
     x = symbol("x1")
     target = FitTarget(np.linspace(1, 2, 50)[:, None], np.linspace(1, 2, 50), ("x1",))

@@ -174,6 +174,7 @@ FORMULAS = {
     "a gaussian of a ratio": sympy.exp(-(A**2) / (2 * B**2)) / C,
     "a square in the target": sympy.sqrt(A**2 + 2 * B * C),
     "a lens": 1 / (1 / A + B / C),
+    "a resonance": 1 / sympy.sqrt((2.79 - A**2) ** 2 + (B * A) ** 2),
 }
 
 
@@ -185,6 +186,21 @@ def test_formulas_are_found(name):
     screen.run()
     assert pool.exact
     assert screen.settled
+
+
+@pytest.mark.parametrize(
+    ("form", "waits"),
+    [(1.5 * sympy.exp(-0.7 * A * B), False), (1.2 * sympy.sin(A * B) * sympy.exp(-C) / (A + B) + 0.5 * C**2, True)],
+)
+def test_under_noise_only_a_short_formula_settles_before_evolution(form, waits):
+    data = problem(form, noise=0.05)
+    pool = Pool(FitTarget(data.columns, data.y, NAMES))
+    screen = Screen(pool, (initial_problem(pool.target),))
+    screen.noise = fit_surrogate(data.columns, data.y, data.weights).error
+    pool.offer(form)
+    assert screen.settled
+    screen.further = lambda: False
+    assert screen.settled != waits
 
 
 def test_rows_may_come_in_any_order():

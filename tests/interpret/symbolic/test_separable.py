@@ -77,7 +77,7 @@ def test_the_terms_of_a_sum_are_found_up_to_a_constant(own, rest):
 
 
 def test_what_is_neither_has_no_separation():
-    target = target_of(A * B + sympy.sin(3 * A + B) + A * C)
+    target = target_of(A * C + sympy.sin(3 * A * B + B * C))
     found = separations(initial_problem(target))
     assert len(found) == 6
     assert found[0].error >= 0.1 * target.unit
@@ -118,12 +118,13 @@ LOW_RANKS = (
     (A * sympy.exp(B), sympy.sin(A) * B**2),
     (sympy.sin(2 * A) * sympy.cos(B), A * B),
     (sympy.exp(-A) * (B + C), A**2 * sympy.sin(2 * B)),
+    (A**2 * sympy.sin(B), sympy.exp(-A) * B, sympy.cos(A) * sympy.tanh(B)),
 )
 
 
 @pytest.mark.parametrize("products", LOW_RANKS, ids=str)
 @pytest.mark.slow
-def test_a_sum_of_two_products_is_seen_and_its_factors_follow(products):
+def test_a_sum_of_products_is_seen_and_its_factors_follow(products):
     """The first factor lies in the span of those of column a; beside these, the others are what was multiplied."""
     target = target_of(sum(products))
     problem = initial_problem(target)

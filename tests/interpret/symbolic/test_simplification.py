@@ -31,6 +31,23 @@ def test_the_symbols_are_the_same():
     assert run_within(30.0, sympy.expand, (X + dummy) * X, otherwise=None) == X**2 + dummy * X
 
 
+@pytest.mark.parametrize("of", [sympy.Max, sympy.Min])
+@pytest.mark.parametrize("factor", [1, sympy.Float(2.6), -symbol("c")], ids=str)
+def test_the_larger_and_the_smaller_of_two_are_written_as_such(of, factor):
+    """However they come: with half the sum and half the difference, and as one side and what the other has beyond it."""
+    names, (a, b, c) = ("a", "b", "c"), (symbol(name) for name in "abc")
+    rows = np.random.default_rng(0).uniform([-1, -1, 0.5], [1, 1, 2], (200, 3))
+    one, other, sign = a / 2 - 3, 2 * a - b, 1 if of == sympy.Max else -1
+    wanted = factor * of(one, other)
+    halves = (one + other) / 2 + sign * sympy.Abs(one - other) / 2
+    beyond = one + sign * sympy.Max(sign * (other - one), 0)
+    for form in (halves, beyond):
+        found = simplified(sympy.expand(factor * form), names, rows)
+        assert node_count(found) <= node_count(wanted), found
+        np.testing.assert_allclose(*(compile_expression(e, names)(rows) for e in (found, wanted)), rtol=1e-9)
+    assert simplified(c * sympy.Max(one, 5 * c), names, rows) == 5 * c**2  # on all rows
+
+
 @pytest.mark.parametrize(
     ("outer", "inner", "most"),
     [("asin", "sin", 0.5), ("asin", "cos", 1), ("acos", "sin", 0.5), ("acos", "cos", 1), ("atan", "tan", 0.5)],

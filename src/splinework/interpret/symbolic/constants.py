@@ -4,6 +4,7 @@ A constant is snapped (to 0, an integer, a small fraction, a multiple of π, …
 of fit is shorter than the digits it replaces: the criterion is description length, not a tolerance.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,12 +18,14 @@ from scipy import special
 from splinework.errors import FormulaError
 from splinework.formula.reverse_mode import DifferentiatedProgram
 from splinework.formula.sympy_bridge import program_of_expression
-from splinework.interpret.symbolic.expression import compiled, symbol
+from splinework.interpret.symbolic.expression import compile_expression, compiled, symbol
 from splinework.interpret.symbolic.levenberg_marquardt import LeastSquaresSolution, minimise
 from splinework.interpret.symbolic.library import Array
 
 MIN_SNAP_GAIN = 2.3
 """Nats that a snap must save: about one false snap per twenty random numbers known to three digits."""
+NEARLY_EQUAL = 1e-4
+"""Relative difference of two constants that are tried as one; standard errors know nothing of what only their sum determines."""
 CANCELLATION, MAX_CANCELLATION = 8.0, 1e-4
 """Rounding errors of the largest value by which a sum of terms is off, and the largest relative error that this may explain."""
 ROUNDING_NATS = 0.5 - 0.5 * math.log(3)
@@ -180,7 +183,7 @@ class Template:
 
 
 def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
-    """Fits, snaps greedily and refits; no snap increases the description length.
+    """Fits, snaps greedily, makes one of two that are nearly equal, and refits; nothing increases the description length.
 
     Returns:
         The expression, and the code length of its constants in nats; None where it cannot be fitted.
@@ -218,6 +221,16 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
         again = snap(Template(expression, target), rounds=rounds)
         if again is not None:
             return again[0], again[1] + code
+    errors, choice = standard_errors(solution, free, target), math.log(max(len(free), 1)) + MIN_SNAP_GAIN
+    for i, j in itertools.combinations(free, 2):
+        one, other = (sympy.Float(solution.constants[k]) for k in (i, j))
+        near = abs(one - other) < max(5 * math.hypot(errors[i], errors[j]), NEARLY_EQUAL * abs(one))
+        if near and {one, other} <= expression.atoms(sympy.Float):
+            again = snap(Template(expression.xreplace({other: one}), target), rounds=rounds)
+            rss = target.rss(compile_expression(expression if again is None else again[0], target.names)(target.x))
+            loss = n / 2 * math.log(max(rss, target.floor) / max(solution.rss, target.floor))
+            if again is not None and loss + again[1] + choice < price:
+                return again[0], again[1] + code + choice
     return expression, price + code
 
 

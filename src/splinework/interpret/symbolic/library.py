@@ -207,7 +207,7 @@ _FUNCTIONS = (
     # Piecewise functions.
     _entry("abs", 2.8, "abs(z)", np.abs, np.sign, free=SHIFT),
     _entry(
-        *("relu", 3.5, "(z+abs(z))/2"),
+        *("relu", 3.5, "max(z, 0)"),
         lambda z: np.maximum(z, 0),
         lambda z: np.where(np.isnan(z), z, 1.0 * (z > 0)),
         free=SHIFT,

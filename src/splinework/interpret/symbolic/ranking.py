@@ -17,7 +17,7 @@ from splinework.interpret.symbolic.description_length import description_length
 from splinework.interpret.symbolic.expression import Splines, compile_expression, node_count
 from splinework.interpret.symbolic.pool import Pool, PoolEntry, Proposal, usable
 from splinework.interpret.symbolic.residuals import has_structure
-from splinework.interpret.symbolic.shortening import offer_without_small_parts, shortened
+from splinework.interpret.symbolic.shortening import offer_without_small_parts, shortened, with_other_constants
 from splinework.interpret.symbolic.simplification import run_within, simplified, with_unit_constants
 from splinework.interpret.symbolic.table import FormulaRow
 
@@ -38,6 +38,8 @@ INDEPENDENT_ROWS = 16
 """Rows that judge whether the numbers of such a law are simple ones: what is no noise moves a constant for all rows alike."""
 SHORTENING_SHARE = 0.4
 """Share of the time left in which rows are shortened; the rest is for their numbers."""
+MAX_REWRITTEN = 3
+"""Entries that are tried in forms which may need fewer constants."""
 MAX_FRONT = 6
 """Most rows of entries that are simpler, or more accurate, than the best ones."""
 STRONG_EVIDENCE = 3.0
@@ -77,6 +79,12 @@ def formula_rows(
         near.append(law)
     shown = [*near, *(e for e in _front(pool.entries) if e not in near)]
     until = clock.now() + SHORTENING_SHARE * (deadline - clock.now())
+    if not pool.exact:  # else numbers are exact too, and no others are as good
+        forms = (
+            form for e in near[:MAX_REWRITTEN] if not e.proposal.splines for form in with_other_constants(e.expression)
+        )
+        tried = (pool.offer(form) for form in forms if clock.now() < until)
+        shown += [e for e in tried if e is not None and e.description < best + MAX_NATS_BEHIND]
     for entry in [shortened(pool, e, lambda: clock.now() > until, STRONG_EVIDENCE) for e in shown]:
         if entry is near[0] or clock.now() <= deadline:
             rough = entry is law and _approximates(

@@ -14,6 +14,7 @@ import sympy
 from splinework.interpret.symbolic.expression import compile_expression
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.pool import Pool, PoolEntry
+from splinework.interpret.symbolic.simplification import with_extremes
 
 MAX_ROUNDS, MAX_TRIALS = 12, 40
 """Most parts that are taken out one after the other, and most trials for each."""
@@ -50,6 +51,23 @@ def _smaller(part: Any) -> Iterator[Any]:
             yield part.base
     elif isinstance(part, sympy.Function) and len(part.args) == 1:
         yield part.args[0]
+    elif isinstance(part, sympy.Max | sympy.Min):
+        yield from part.args
+
+
+def with_other_constants(expression: Any) -> Iterator[Any]:
+    """Functions that are nearly the same and may need fewer constants: extremes for absolute values, factors for exponentials.
+
+    >>> x, y = sympy.symbols("x y", real=True)
+    >>> sorted(str(each) for each in with_other_constants(sympy.exp(x / 9 - y) + x + abs(x + 1)))
+    ['exp(x/9 - y) + Max(-1, 2*x + 1)', 'x + (1 - y)*exp(x/9) + Abs(x + 1)', 'x + (x/9 + 1)*exp(-y) + Abs(x + 1)']
+    """
+    if (extremes := with_extremes(expression)) != expression:
+        yield extremes
+    for part in expression.atoms(sympy.exp):
+        for term in sympy.Add.make_args(part.args[0]):
+            if term.free_symbols and (rest := part.args[0] - term).free_symbols:
+                yield expression.xreplace({part: (1 + term) * sympy.exp(rest)})
 
 
 def shortened(pool: Pool, entry: PoolEntry, late: Callable[[], bool], most: float = math.inf) -> PoolEntry:

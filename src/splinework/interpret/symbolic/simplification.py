@@ -11,7 +11,7 @@ import select
 import signal
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -134,12 +134,12 @@ def _on_rows(expression: Any, names: Sequence[str], x: Array) -> Any:
         if inverse is not None and (np.abs(compile_expression(part.args[0].args[0], names)(x)) <= most).all():
             swaps[part] = inverse(part.args[0].args[0])
     expression, swaps = expression.xreplace(swaps), {}
-    for part in expression.atoms(sympy.Abs):
-        values = compile_expression(part.args[0], names)(x)
-        if (values >= 0).all():
-            swaps[part] = part.args[0]
-        elif (values <= 0).all():
-            swaps[part] = -part.args[0]
+    for part in expression.atoms(sympy.Abs, sympy.Max, sympy.Min):
+        above, below = part.args if len(part.args) == 2 else (part.args[0], -part.args[0])
+        above, below = (below, above) if isinstance(part, sympy.Min) else (above, below)
+        values = compile_expression(above - below, names)(x)
+        if (values >= 0).all() or (values <= 0).all():
+            swaps[part] = above if (values >= 0).all() else below
     return expression.xreplace(swaps)
 
 
@@ -152,6 +152,7 @@ def _forms(expression: Any) -> list[Any]:
         lambda e: sympy.powsimp(e, combine="base", force=True),
         sympy.expand_power_base,
         lambda e: _with_hyperbolic_functions(sympy.powsimp(e)),
+        with_extremes,
         _with_simple_numbers,
         _with_factored_sums,
         _with_nested_sums,
@@ -168,6 +169,39 @@ def _forms(expression: Any) -> list[Any]:
         except (sympy.PolynomialError, NotImplementedError, ValueError, TypeError, ZeroDivisionError, RecursionError):
             continue  # not applicable to this expression
     return found
+
+
+def with_extremes(expression: Any) -> Any:
+    """The expression with sums `a + k|b|` as the larger, or for negative k the smaller, of `a + kb` and `a - kb`.
+
+    What is added to an extreme, and a factor of one sign beside it, go inside as far as they are in both sides.
+
+    >>> x, y = symbol("x"), symbol("y")
+    >>> with_extremes(x / 2 + 3 * y / 4 + abs(x / 2 - 3 * y / 4)), with_extremes((x - abs(x) + 1) ** 2)
+    (Max(x, 3*y/2), (2*Min(0, x) + 1)**2)
+    >>> with_extremes(x - 2 * sympy.Max(0, x - y)), with_extremes((x - y) * sympy.Max(0, x - y))
+    (Min(x, -x + 2*y), Max(0, x - y)**2)
+    """
+    return expression.replace(lambda part: part.is_Add or part.is_Mul, _with_extreme)
+
+
+def _with_extreme(whole: Any) -> Any:
+    for term in sympy.Add.make_args(whole):
+        for part in sympy.Mul.make_args(term):
+            factor, sides = term / part, (part.args[0], -part.args[0]) if isinstance(part, sympy.Abs) else part.args
+            if not isinstance(part, sympy.Abs | sympy.Max | sympy.Min) or len(sides) != 2:
+                continue
+            if 0 in sides and sum(sides) in sympy.Mul.make_args(factor):  # u max(u, 0)
+                return whole - term + factor / sum(sides) * part**2
+            ends = [sympy.Add.make_args(sympy.expand_mul(whole - term + factor * side)) for side in sides]
+            own = [sympy.Add(*(each for each in end if each not in ends[1 - n])) for n, end in enumerate(ends)]
+            if not (factor.is_positive or factor.is_negative) or sympy.Add(*own) == 0:
+                continue
+            extreme = sympy.Max if isinstance(part, sympy.Min) == factor.is_negative else sympy.Min
+            units = {abs(each.as_coeff_Mul()[0]) for side in own for each in sympy.Add.make_args(side)} - {0}
+            scaled = (u * extreme(*(sympy.expand_mul(side / u) for side in own)) for u in sorted(units))
+            return sympy.Add(*(each for each in ends[0] if each in ends[1]), min(scaled, key=node_count))
+    return whole
 
 
 def _with_partial_fractions(expression: Any) -> Any:
@@ -207,13 +241,14 @@ def _with_simple_numbers(expression: Any) -> Any:
 def _with_factored_sums(expression: Any) -> Any:
     """The expression with sums of monomials written as products or powers, where their coefficients are short decimals."""
 
-    def factored(total: Any) -> Any:
+    def factored(total: Any) -> Iterator[Any]:
         short = {number: _decimal(float(number)) for number in total.atoms(sympy.Float)}
         if None in short.values():
-            return total
+            yield total
+            return
         whole = _with_coefficient_inside(sympy.factor(total.xreplace(short)))
         long = {number for number in whole.atoms(sympy.Rational) if number.q > MAX_DENOMINATOR}
-        return whole.xreplace({number: sympy.Float(number) for number in long})
+        yield whole.xreplace({number: sympy.Float(number) for number in long})
 
     return _with_sums_of_monomials(expression, factored)
 
@@ -221,24 +256,35 @@ def _with_factored_sums(expression: Any) -> Any:
 def _with_nested_sums(expression: Any) -> Any:
     """The expression with sums of monomials in the shortest nested form (Horner), the columns in any order."""
 
-    def nested(total: Any) -> Any:
+    def nested(total: Any) -> Iterator[Any]:
         symbols = sorted(total.free_symbols, key=str)
-        orders = itertools.permutations(symbols) if len(symbols) <= MAX_ORDERED else [symbols]
-        return min((total, *(sympy.horner(total, *order) for order in orders)), key=node_count)
+        yield total
+        for order in itertools.permutations(symbols) if len(symbols) <= MAX_ORDERED else [symbols]:
+            yield sympy.horner(total, *order)
 
     return _with_sums_of_monomials(expression, nested)
 
 
-def _with_sums_of_monomials(expression: Any, form: Callable[[Any], Any]) -> Any:
-    """The expression with another form of the part of each sum that is a polynomial."""
+def _with_sums_of_monomials(expression: Any, forms_of: Callable[[Any], Iterable[Any]]) -> Any:
+    """The expression with the shortest form of each sum of monomials, in the columns and in the functions that it has twice."""
 
     def changed(*terms: Any) -> Any:
-        monomials = [term for term in terms if term.is_polynomial(*term.free_symbols)]
+        shared = _shared_factors(terms)
+        back = {place: factor for factor, place in shared.items()}
+        monomials = [term for term in terms if term.xreplace(shared).is_polynomial(*term.xreplace(shared).free_symbols)]
         if not MIN_FACTORED_TERMS <= len(monomials) <= MAX_FACTORED_TERMS:
             return sympy.Add(*terms)
-        return sympy.Add(*(term for term in terms if term not in monomials), form(sympy.Add(*monomials)))
+        forms = [each.xreplace(back) for each in forms_of(sympy.Add(*monomials).xreplace(shared))]
+        return sympy.Add(*(term for term in terms if term not in monomials), min(forms, key=node_count))
 
     return expression.replace(sympy.Add, changed)
+
+
+def _shared_factors(terms: Sequence[Any]) -> dict[Any, Any]:
+    """Stand-ins for the factors other than columns and their powers that several terms have."""
+    factors = [each for term in terms for each in sympy.Mul.make_args(term)]
+    several = {each for each in factors if factors.count(each) > 1 and not each.is_polynomial(*each.free_symbols)}
+    return {each: sympy.Dummy(f"f{n}") for n, each in enumerate(sorted(several, key=sympy.default_sort_key))}
 
 
 def _with_coefficient_inside(product: Any) -> Any:

@@ -22,6 +22,7 @@ from splinework.interpret.symbolic.screening.populations import COLUMN, FUNCTION
 VALUES: dict[str, Any] = {
     **{name: getattr(np, name) for name in ("exp", "log", "sin", "cos", "tanh", "sinh", "cosh")},
     **{"atan": np.arctan, "asin": np.arcsin, "abs": np.abs},
+    "relu": lambda v: np.maximum(v, 0.0),
 }
 POWERS = (1.0, 2.0, 3.0, -1.0, 0.5, 1.5, -2.0)
 """Powers of the column inside; fractions for a positive one."""
@@ -33,6 +34,8 @@ FACTORS = (1.0, 2.0, -1.0, 0.5, 3.0, -2.0, -0.5, 1.5, -1.5, 2.5)
 """Powers of the column beside an atom."""
 WAVES, N_WAVES, N_COARSE_WAVES = ("sin", "cos"), 48, 20
 """Functions whose rates are even, and the number of rates, in quarters of a wave on the rows, of the column and of its powers."""
+KINKED = {"abs": ((1.0, 1.0),), "relu": ((1.0, 1.0), (-1.0, 1.0), (1.0, 2.0), (-1.0, 2.0))}
+"""Functions with a kink, and the signs and powers with which they are tried."""
 RATES, COARSE_RATES = np.geomspace(0.15, 24.0, 11), np.geomspace(0.3, 8.0, 5)
 """Rates of other functions, for arguments within [-1, 1]."""
 RARE_POWERS = (3.0, 1.5, -2.0)
@@ -197,9 +200,10 @@ def _of_power(v: Array, p: float, words: Collection[str], coarse: bool) -> Itera
             for sign, g in _signed_shifts(v):
                 yield (applied(name, (g or None, [(sign, _column(p))])),), np.log(sign * v + g), (name, p, sign, g == 0)
             continue
-        if name == "abs":
-            for kink in _kinks(v):
-                yield (applied(name, (-kink, [(1.0, _column(p))])),), np.abs(v - kink), (name, p, kink)
+        if name in KINKED:
+            for kink, (sign, r) in itertools.product(_kinks(v), KINKED[name]):
+                inside = (-sign * kink, [(sign, _column(p))])
+                yield (applied(name, inside, r),), function(sign * (v - kink)) ** r, (name, p, kink, sign, r)
             continue
         if name in WAVES:
             count = N_WAVES if p == 1 and not coarse else N_COARSE_WAVES
@@ -247,7 +251,7 @@ def _of_two_powers(x: Array, words: Collection[str]) -> Iterator[_Found]:
         u, v = power_values(x, one), power_values(x, two)
         if u is None or v is None:
             continue
-        for name in (each for each in words if each != "abs"):
+        for name in (each for each in words if each not in KINKED):
             rates = [1.0, *_wave_rates(u, N_COARSE_WAVES)[1::2]] if name in WAVES else _rates(u, COARSE_RATES)[1:]
             for a, t in itertools.product(rates, RATIOS):
                 b = t * a * float(np.ptp(u) / np.ptp(v))
@@ -278,8 +282,9 @@ def _scales(name: str, values: Array) -> list[tuple[float, float]]:
     """Scales and shifts of the values of a function within another one; a sign where the outer one is neither even nor odd."""
     if name == "asin":
         return [(share / float(np.abs(values).max()), 0.0) for share in (0.5, 0.9, 0.99)] + [(1.0, 0.0)]
-    if name == "abs":
-        return [(1.0, -kink) for kink in _kinks(values)[1::2]]
+    if name in KINKED:
+        signs = {sign for sign, _ in KINKED[name]}
+        return [(sign, -sign * kink) for kink in _kinks(values)[1::2] for sign in sorted(signs)]
     if name == "exp":
         return [(sign * a, 0.0) for a in SCALES for sign in (1.0, -1.0)]
     return list(itertools.product(SCALES, (0.0, 1.0, -1.0)))

@@ -42,6 +42,8 @@ from splinework.interpret.symbolic.screening.separable import (
 
 MIN_ROUGHNESS, MAX_CLEAN_NOISE = 1e-2, 1e-6
 """Shares of the spread: what a formula must leave for richer structures to be tried, and the noise below which they are."""
+MAX_SHORT_NODES = 12
+"""Nodes up to which evolution is not asked for something shorter: it finds those of few more at once."""
 MAX_SEPARATION_ERROR, N_PARTS = 0.2, 2
 """Error of a separation, relative to the spread, above which it is none, and formulas of its part that are followed."""
 MAX_SPANNED, MAX_LOW_RANK_ERROR = 3, 1e-3
@@ -88,11 +90,13 @@ class PartedTarget(ABC):
         """Whether the best formula is as accurate as the best surrogate, with few constants and residuals like noise.
 
         Data without noise are settled by an exact formula alone: what is left then is the error of an approximation. With noise
-        many constants may be an approximation too, of something shorter.
+        many constants, or before evolution many nodes, may be an approximation too, of something shorter.
         """
         pool = self.pool
         if pool.exact or not pool.entries or self.is_clean or pool.entries[0].solution.rank > MAX_EXACT_CONSTANTS:
             return pool.exact
+        if self.further is not None and pool.entries[0].nodes > MAX_SHORT_NODES:
+            return False
         if pool.error > 1.01 * self.noise or pool.has_structure:
             return False
         if not self._smoothed:  # polynomials may have taken for noise what they cannot follow

@@ -19,7 +19,14 @@ from splinework.interpret.symbolic.library import Array, LibraryFunction
 from splinework.interpret.symbolic.screening.problem import ScreeningProblem
 from splinework.kernels import native
 
-COLUMN, SUM, ABS = 0, 1, 13
+COLUMN, SUM, ABS, RELU = 0, 1, 13, 14
+
+
+def relu(u: Any) -> Any:
+    """The larger of an expression and 0."""
+    return sympy.Max(u, 0)
+
+
 FUNCTIONS: dict[str, tuple[int, Any]] = {
     "exp": (4, sympy.exp),
     "log": (5, sympy.log),
@@ -31,9 +38,10 @@ FUNCTIONS: dict[str, tuple[int, Any]] = {
     "sinh": (11, sympy.sinh),
     "cosh": (12, sympy.cosh),
     "abs": (ABS, sympy.Abs),
+    "relu": (RELU, relu),
 }
 """Functions of the populations: name, number in `csrc/formula_code.hpp`, sympy's function."""
-FIRST_OWN = 14
+FIRST_OWN = 15
 """Number of the first function that is called back for."""
 POWERS = (2.0, 3.0, -1.0, -2.0, 0.5, -0.5, 1.5, 4.0)
 CLEAN_ROWS, NOISY_ROWS = 256, 512
@@ -147,7 +155,7 @@ def of_sum(
             elif kind == SUM:
                 product *= of_sum(inside, columns, scales, own=own) ** exponent
             else:
-                if kind == ABS:  # one constant less: |a x + b| = |a| |x + b/a|
+                if kind in (ABS, RELU):  # one constant less: |a x + b| = |a| |x + b/a|
                     lead = abs(inside[1][0][0]) or 1.0
                     inside, size = scaled(inside, 1 / lead), size * lead**power
                 build = own[kind - FIRST_OWN].build if kind >= FIRST_OWN else _BY_NUMBER[kind]
@@ -157,7 +165,7 @@ def of_sum(
 
 
 _BY_NUMBER: dict[int, Any] = dict(FUNCTIONS.values())
-_NUMBER_OF: dict[Any, int] = {function: number for number, function in FUNCTIONS.values()}
+_NUMBER_OF: dict[Any, int] = {**{function: number for number, function in FUNCTIONS.values()}, sympy.Max: RELU}
 
 
 def _exponent(power: float) -> Any:
@@ -173,6 +181,9 @@ def to_sum(expression: Any, columns: dict[Any, tuple[int, float]]) -> Any:
     """The tree of an expression; None where it has a function that trees have not."""
     constant: float | None = None
     terms = []
+    expression = expression.replace(
+        lambda e: e.func == sympy.Min or (e.func == sympy.Max and 0 not in e.args), _from_zero
+    )
     for term in sympy.Add.make_args(expression):
         if term.is_number:
             constant = (constant or 0.0) + float(term)
@@ -191,6 +202,12 @@ def to_sum(expression: Any, columns: dict[Any, tuple[int, float]]) -> Any:
     return (constant, terms)
 
 
+def _from_zero(extreme: Any) -> Any:
+    """The smaller or larger of several expressions by the larger of an expression and 0."""
+    first, rest = extreme.args[0], extreme.func(*extreme.args[1:])
+    return first + relu(rest - first) if extreme.func == sympy.Max else first - relu(first - rest)
+
+
 def _to_factor(factor: Any, columns: dict[Any, tuple[int, float]]) -> tuple[float, Any] | None:
     """The number that a factor of a tree stands beside, and the factor."""
     base, power = (factor.base, factor.exp) if factor.is_Pow else (factor, sympy.Integer(1))
@@ -202,7 +219,7 @@ def _to_factor(factor: Any, columns: dict[Any, tuple[int, float]]) -> tuple[floa
     function = SUM if base.is_Add else _NUMBER_OF.get(base.func)
     if function is None:
         return None
-    inside = to_sum(base if base.is_Add else base.args[0], columns)
+    inside = to_sum(base if base.is_Add else base.args[-1], columns)
     if inside is None or not inside[1]:
         return None
     size = 1.0

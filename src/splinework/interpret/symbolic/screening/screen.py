@@ -50,7 +50,8 @@ class Screen(PartedTarget):
             if self.pool.exact:
                 return
         singles = [end.problem for end in ends[:BEAM_WIDTH] if end.problem.size == 1]
-        if any(self._is_rational(other) for each in singles for other in transformed(each)):
+        wholes = singles if any(each is problem for each in singles) else [problem, *singles]
+        if any(self._is_rational(other) for each in wholes for other in transformed(each)):
             return
         if problem.size > 1 and self._followed(self._separated(problem, exact=True)):
             return
@@ -105,10 +106,10 @@ class Screen(PartedTarget):
 
     def _searched(self, problem: ScreeningProblem) -> bool:
         """The search of another kind, once and for the data themselves; True where nothing is left to do."""
-        if self.further is None or problem is not self.starts[-1] or self._late():
-            return self.settled or self._late()
-        search, self.further = self.further, None
-        return search()
+        if self.further is not None and problem is self.starts[-1] and not self._late():
+            self.further()
+            self.further = None
+        return self.settled or self._late()
 
     def _composed(self, problems: Sequence[ScreeningProblem]) -> bool:
         """Tries richer structures for problems of one column where these are worth while; True where nothing is left to do."""

@@ -1,4 +1,4 @@
-"""Targets that join functions of one column and functions of the others: as a sum, a product, both, or a sum of two products.
+"""Targets that join functions of one column and of the others: as a sum, a product, both, or a sum of two or three products.
 
 A sum is one least-squares problem (an additive model; Hastie & Tibshirani 1986). For a product alternating least squares fit
 `f(x) = a + g(x_i) h(x_rest)`, g and h polynomials: the first term of the singular value decomposition of a function of two groups
@@ -26,14 +26,16 @@ DEGREES, MAX_TERMS = (10, 22, 46), 90
 MIN_ROWS_PER_TERM = 6
 N_SWEEPS, MIN_GAIN = 40, 1e-3
 """Most sweeps of the alternating fit, and the relative gain below which they end."""
-N_STARTS, RANK = 4, 2
-"""Starts of the alternating fit of one product, and products of a sum of some."""
+N_STARTS, RANKS = 4, (2, 3)
+"""Starts of the alternating fit of one product, and numbers of products of a sum of some."""
 MAX_PRODUCTS = 0.7
 """Products of both bases, as a share of the rows, of which a fit starts several products."""
 JUDGING_EVERY = 5
 """One of this number of rows judges the factors and is not fitted."""
 MIN_SPAN = 3.0
 """Ratio of a positive column's largest and smallest value from which polynomials of its logarithm are tried."""
+EXACT = 1e-12
+"""Error, as a share of the spread, that is rounding: nothing richer is tried."""
 MIN_RICHER_GAIN = 0.1
 """Share of the errors of a sum and of a product to which that of both together, or of two products, must fall."""
 
@@ -74,8 +76,10 @@ def separations(problem: ScreeningProblem, *, deadline: float = math.inf) -> lis
     for i in range(problem.size):
         fits = (_best_separation(problem, i, kind, deadline) for kind in (SUM, PRODUCT))
         parts = [each for each in fits if each is not None]
-        for kind in (AFFINE, LOW_RANK) if parts else ():
-            richer = _best_separation(problem, i, kind, deadline)
+        for kind, rank in ((AFFINE, 1), *((LOW_RANK, rank) for rank in RANKS)) if parts else ():
+            if min(each.error for each in parts) <= EXACT * problem.spread:
+                break
+            richer = _best_separation(problem, i, kind, deadline, rank)
             if richer is not None and richer.error < MIN_RICHER_GAIN * min(each.error for each in parts):
                 parts.append(richer)
         found += parts
@@ -107,15 +111,15 @@ def coefficients_beside(problem: ScreeningProblem, known: Array) -> tuple[float,
     return math.sqrt(best[0]), best[1]
 
 
-def _best_separation(problem: ScreeningProblem, i: int, kind: str, deadline: float) -> Separation | None:
+def _best_separation(problem: ScreeningProblem, i: int, kind: str, deadline: float, rank: int = 1) -> Separation | None:
     """The separation by the degree and the scale of the columns, linear or logarithmic, that the judging rows prefer."""
-    trials = {tuple(logs): _separation(problem, i, DEGREES[0], logs, kind, deadline) for logs in _scales(problem)}
+    trials = {tuple(logs): _separation(problem, i, DEGREES[0], logs, kind, rank, deadline) for logs in _scales(problem)}
     usable = {scale: each for scale, each in trials.items() if each is not None}
     if not usable:
         return None
     scale = min(usable, key=lambda key: usable[key].error)
     degrees = DEGREES[1 : 2 if kind in (AFFINE, LOW_RANK) else None]
-    further = (_separation(problem, i, degree, np.array(scale), kind, deadline) for degree in degrees)
+    further = (_separation(problem, i, degree, np.array(scale), kind, rank, deadline) for degree in degrees)
     return min((usable[scale], *(each for each in further if each is not None)), key=lambda each: each.error)
 
 
@@ -129,7 +133,7 @@ def _scales(problem: ScreeningProblem) -> Iterator[Array]:
 
 
 def _separation(
-    problem: ScreeningProblem, i: int, degree: int, logs: Array, kind: str, deadline: float
+    problem: ScreeningProblem, i: int, degree: int, logs: Array, kind: str, rank: int, deadline: float
 ) -> Separation | None:
     """The separation by polynomials of a degree; None where rows are too few, or time is up."""
     n = len(problem.y)
@@ -150,7 +154,7 @@ def _separation(
         own, rest, size, level = one[:, 1:] @ c[:degree], two @ c[degree:], 1.0, np.zeros(n)
         left = own + rest - problem.y
     else:
-        base, rank = one if kind == AFFINE else one[:, :1], RANK if kind == LOW_RANK else 1
+        base = one if kind == AFFINE else one[:, :1]
         if rank * max(two.shape[1], one.shape[1]) * MIN_ROWS_PER_TERM > 2 * n:
             return None
         trials = [
