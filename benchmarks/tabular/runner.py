@@ -74,6 +74,7 @@ class Runner:
         question = Question.of(cell)
         facts, predicted = self.ask(cell.contender, question)
         judged, wrong = judge(predicted, question.truth, question.classes)
+        problem = facts.pop("problem")
         record: Record = {
             "set": cell.set.name,
             "kind": cell.set.kind,
@@ -86,7 +87,7 @@ class Runner:
             "threads": self.threads,
             "commit": self.commit,
             **facts,
-            "error": facts.pop("problem") or wrong,
+            "error": problem or wrong,
         }
         if not self._processes.is_stopped:
             self.results.add(record)
