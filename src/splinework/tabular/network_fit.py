@@ -12,7 +12,7 @@ from torch import Tensor
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.tabular.additive import AdditiveFit
-from splinework.tabular.assembly import Standardisation, additive_network, close_first_output, combined_network
+from splinework.tabular.assembly import Standardisation, additive_network, combined_network, for_reading
 from splinework.tabular.constant import constant_network
 from splinework.tabular.cross_validation import CrossValidatedCurves, cross_validated
 from splinework.tabular.curves import FittedCurves, fit_curves, tuned_to_constant
@@ -198,8 +198,7 @@ class NetworkFit:
         table, how_trained = curves.design.spline_coefficients(whole.coefficients), few.ensemble
         own = layer, table, whole.bias, few.net, [few.group], mixture.stacking_weights, mixture.inverse_temperature
         model = combined_network(*own, how_trained, scaling, self.names, member=how_trained.members - 1)
-        if isinstance(self.task, Multiclass):
-            close_first_output(model)
+        model = for_reading(model, self.raw_x, self.task)
         return TrainedNetwork(model, mixture.loss, log.history[-1]["step"], log.history, raw, task=mixture.task)
 
     def _against_first(self, fit: AdditiveFit) -> AdditiveFit:
