@@ -31,7 +31,7 @@ from splinework.tabular.screening import Screening, is_wide, screen
 from splinework.tabular.selection import columns_of, without_idle_curves
 from splinework.tabular.smooth import SmoothEstimate, fit_network, smooth_estimates
 from splinework.tabular.stacking import Stacking, calibrate, is_significant
-from splinework.tabular.student import Lesson
+from splinework.tabular.student import Distillation
 from splinework.tabular.tasks import Multiclass, Regression, Task
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 
@@ -181,10 +181,10 @@ class NetworkFit:
             return self._additive(layer, curves, found.parts.whole, sharp, unseen, found.loss, log)
         if smooth is not None and outputs is not None and isinstance(smooth.model, KAN):
             how = smooth.model, self.raw_x, self.t, held, outputs, self.scaling.y_scale, self.task, reference
-            lesson = Lesson(*how, columns, self.names, self.seed, self.settings.max_iter, log)
-            model = lesson.smallest()
+            distillation = Distillation(*how, columns, self.names, self.seed, self.settings.max_iter, log)
+            model = distillation.smallest()
             if model is not None:
-                return lesson.result(model, smooth)
+                return distillation.result(model, smooth)
         if self.settings.hidden != "auto" or self.signs is not None:
             return None
         if (few := fewest_nodes(training, curves, columns, reference)) is None:
