@@ -156,7 +156,7 @@ def test_of_several_classes_the_first_has_no_edges_and_probabilities_stay(hidden
 def test_classes_without_the_first_output_have_the_same_probabilities():
     """Of a network whose first hidden nodes carry the curves of each class, that of the first class none."""
     generator = torch.Generator().manual_seed(0)
-    model = KAN([2, 5, 3], dtype=torch.float64, generator=generator)
+    model = KAN([2, 40, 3], dtype=torch.float64, generator=generator)
     first, last = model.kan_layers
     with torch.no_grad():
         for layer in (first, last):
@@ -167,7 +167,7 @@ def test_classes_without_the_first_output_have_the_same_probabilities():
         first.mask[:, 0] = 0
         first.bias[0] = 0
         last.mask[:3] = torch.eye(3, dtype=torch.float64)
-        last.set_edge_coefficients(torch.where(torch.arange(5)[:, None, None] == 0, 0.0, last.edge_coefficients()))
+        last.set_edge_coefficients(torch.where(torch.arange(40)[:, None, None] == 0, 0.0, last.edge_coefficients()))
         x = torch.rand(50, 2, generator=generator, dtype=torch.float64)
         before = torch.softmax(model(x), 1)
         close_first_output(model)

@@ -167,7 +167,7 @@ def close_first_output(model: KAN) -> None:
     last, outputs = model.kan_layers[-1], model.outputs
     assert last.bias is not None
     table = last.edge_coefficients()
-    table[outputs:] -= table[outputs:, :, :1]
+    table[outputs:] -= table[outputs:, :, :1].clone()
     last.bias.sub_(last.bias[0].clone())
     last.set_edge_coefficients(table)
     last.mask[:, 0] = 0

@@ -195,9 +195,10 @@ class NetworkFit:
             corrections = mixture.stacking_weights[0] * few.group.out_of_fold[held]
             unseen = self._unseen(held, few.parts.base + corrections)
         scaling, raw = replace(self, task=mixture.task)._calibrated(unseen)
-        table, how_trained = curves.design.spline_coefficients(whole.coefficients), few.ensemble
+        table = curves.design.spline_coefficients(whole.coefficients)
         own = layer, table, whole.bias, few.net, [few.group], mixture.stacking_weights, mixture.inverse_temperature
-        model = combined_network(*own, how_trained, scaling, self.names, member=how_trained.members - 1)
+        last, products = few.ensemble.members - 1, nodes_of_products(curves.design, whole.coefficients, layer, few.net)
+        model = combined_network(*own, few.ensemble, scaling, self.names, member=last, further=products)
         model = for_reading(model, self.raw_x, self.task)
         return TrainedNetwork(model, mixture.loss, log.history[-1]["step"], log.history, raw, task=mixture.task)
 
