@@ -194,7 +194,7 @@ OURS = ("fit", "regressor")
 
 
 def ready(question: dict[str, Any], folder: Path) -> Callable[[], tuple[Array, dict[str, Any]]]:
-    """What a process of `benchmarks.worker` does with a question: a model learns rows and predicts others."""
+    """A model that will learn the rows of a folder and predict others, for `benchmarks.worker`."""
     model = KNOWN[question["model"]]
     for module in model.modules:
         import_module(module)

@@ -50,7 +50,7 @@ def loss(predicted: np.ndarray, y: np.ndarray, classes: int) -> float:
 
 
 def ready(question: dict[str, Any], folder: Path) -> Callable[[], tuple[np.ndarray, dict[str, Any]]]:
-    """What a process of `benchmarks.worker` does with a question: the file of a contender learns the rows and predicts others."""
+    """A contender that will learn the rows of a folder and predict others, for `benchmarks.worker`."""
     train, test = (pd.read_parquet(folder / f"{name}.parquet") for name in ("train", "test"))
     spec = importlib.util.spec_from_file_location("contender", question["contender"])
     if spec is None or spec.loader is None:

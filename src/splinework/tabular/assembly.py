@@ -8,12 +8,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from splinework.interpret.edit.pruning import without_weak
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import refine_coefficients
 from splinework.tabular.design import identities
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings
+from splinework.tabular.tasks import Multiclass, Task
 
+MIN_ATTRIBUTION = 1e-9
+"""Attribution below which an edge is a constant but for rounding."""
 HALF_DOMAIN = 4.0
 """Half the width of the hidden grids; the identity edges that pass the additive sums on are straight everywhere."""
 
@@ -140,6 +144,19 @@ def combined_network(
     return _in_units(model, scaling)
 
 
+def for_reading(model: KAN, x: Tensor, task: Task) -> KAN:
+    """A combined network without nodes that have no inputs, and of several classes without the first one's output.
+
+    Args:
+        model: The network, whose curves have no part in the first output of several.
+        x: Rows `(n, p)` in raw units.
+        task: The likelihood.
+    """
+    if isinstance(task, Multiclass):
+        close_first_output(model)
+    return without_weak(model, x, MIN_ATTRIBUTION)
+
+
 @torch.no_grad()
 def close_first_output(model: KAN) -> None:
     """Takes the hidden nodes' part of the first output from all outputs, which leaves the probabilities of classes as they are.
@@ -150,7 +167,7 @@ def close_first_output(model: KAN) -> None:
     last, outputs = model.kan_layers[-1], model.outputs
     assert last.bias is not None
     table = last.edge_coefficients()
-    table[outputs:] -= table[outputs:, :, :1]
+    table[outputs:] -= table[outputs:, :, :1].clone()
     last.bias.sub_(last.bias[0].clone())
     last.set_edge_coefficients(table)
     last.mask[:, 0] = 0

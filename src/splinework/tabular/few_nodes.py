@@ -16,7 +16,7 @@ from splinework.interpret.scores import attribution
 from splinework.nn.network import KAN
 from splinework.tabular.cross_validation import CrossValidatedCurves
 from splinework.tabular.curves import FittedCurves
-from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, correction_of
+from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, train_ensemble
 from splinework.tabular.interactions import InteractionTraining
 from splinework.tabular.one_standard_error import Reference, by_cost, curves_of, fewest
 from splinework.tabular.selection import permuted_losses, removal_costs, without_idle_curves
@@ -38,7 +38,6 @@ class FewNodes:
         group: The trained blocks.
         ensemble: The settings with which they were trained.
         mixture: How the hidden nodes are weighed.
-        inputs: Inputs that the network sees.
     """
 
     parts: CrossValidatedCurves
@@ -46,7 +45,6 @@ class FewNodes:
     group: DecayGroup
     ensemble: EnsembleSettings
     mixture: Stacking
-    inputs: tuple[int, ...]
 
 
 def fewest_nodes(
@@ -63,7 +61,6 @@ def fewest_nodes(
     folds, every = len(training.parts.parts), tuple(i for inputs in columns for i in inputs)
     if int(training.fold.max()) >= folds:
         return None
-
     for nodes in NODES:
         # One member more than there are folds: the last one sees all rows.
         ensemble = replace(training.ensemble, hidden=(nodes,), members=folds + 1)
@@ -71,7 +68,7 @@ def fewest_nodes(
         found = _trained(own, curves, training.parts, every, best)
         if found is not None:
             found = _of_fewest_columns(own, curves, found, columns, best)
-            return _of_fewest_edges(own, found, best)
+            return _of_fewest_edges(own, curves, found, best)
     return None
 
 
@@ -83,27 +80,34 @@ def _trained(
     best: Reference,
 ) -> FewNodes | None:
     """Hidden nodes that see these inputs, beside these curves; None where the best model does not allow their losses."""
-    offsets = torch.cat([parts.offsets, parts.whole.values(curves.design)[:, None]], dim=1)
     living = torch.zeros(training.u.shape[1], dtype=torch.bool)
     living[list(inputs)] = True
-    own = replace(training, parts=replace(parts, offsets=offsets), task=parts.whole.task)
+    own = _beside(training, curves, parts)
     trained = own.on(living)
-    found: FewNodes | None = None
-    for group in trained.groups:
+    like = FewNodes(parts, trained.net, trained.groups[0], training.ensemble, trained.mixture)
+    return _allowed(own, like, trained.groups, best)
+
+
+def _beside(training: InteractionTraining, curves: FittedCurves, parts: CrossValidatedCurves) -> InteractionTraining:
+    """The training beside these curves, those without each fold and, for the last member, those of all rows."""
+    offsets = torch.cat([parts.offsets, parts.whole.values(curves.design)[:, None]], dim=1)
+    return replace(training, parts=replace(parts, offsets=offsets), task=parts.whole.task)
+
+
+def _allowed(
+    training: InteractionTraining, like: FewNodes, groups: Sequence[DecayGroup], best: Reference
+) -> FewNodes | None:
+    """The network with the best of its groups; None where the best model does not allow the losses of any."""
+    found, held = None, training.parts.held
+    for group in groups:
         if group.state is None:
             continue
-        mixture = _weighed(own, group)
+        rows = training.t[held], training.weights[held], training.task
+        mixture = stack(training.parts.base, [group.out_of_fold[held]], *rows)
         better = found is None or mixture.loss <= found.mixture.loss
         if mixture.improves and better and best.allows(mixture.losses):
-            found = FewNodes(parts, trained.net, group, training.ensemble, mixture, tuple(inputs))
+            found = replace(like, group=group, mixture=mixture)
     return found
-
-
-def _weighed(training: InteractionTraining, group: DecayGroup) -> Stacking:
-    """The curves with the corrections of one group."""
-    parts, held = training.parts, training.parts.held
-    corrections = [group.out_of_fold[held]]
-    return stack(parts.base, corrections, training.t[held], training.weights[held], parts.whole.task)
 
 
 def _of_fewest_columns(
@@ -142,22 +146,21 @@ def _of_fewest_columns(
     return fewest(of_first, len(columns)) or found
 
 
-@torch.no_grad()
-def _of_fewest_edges(training: InteractionTraining, found: FewNodes, best: Reference) -> FewNodes:
-    """The network without its weakest edges to hidden nodes: as many as the best model allows, the same share in every block."""
+def _of_fewest_edges(training: InteractionTraining, curves: FittedCurves, found: FewNodes, best: Reference) -> FewNodes:
+    """The network without its weakest edges to hidden nodes, trained again: as many as the best model allows, in every block."""
     net, group, settings = found.net, found.group, found.ensemble
     assert group.state is not None
-    trained, own, held = group.state, replace(training, parts=found.parts), found.parts.held
+    trained, own = group.state, _beside(training, curves, found.parts)
     net.load_state_dict(trained)
     at = torch.randperm(len(training.u), generator=training.generator)[:MAX_SCORED_ROWS]
-    u = training.u[at].float()
-    first = net.kan_layers[0]
+    u, first = training.u[at].float(), net.kan_layers[0]
     blocks = settings.members * len(settings.weight_decays)
-    scores = attribution(net, u).edges[0].unflatten(1, (blocks, -1)).movedim(1, 0).flatten(1)
-    alive = (first.mask != 0).unflatten(1, (blocks, -1)).movedim(1, 0).flatten(1)
-    scores = torch.where(alive, scores, torch.full_like(scores, float("inf")))
-    living, ranks = int(alive[0].sum()), scores.argsort(dim=1).argsort(dim=1)
-    means = first.edges(u).mean(0)
+    with torch.no_grad():
+        scores = attribution(net, u).edges[0].unflatten(1, (blocks, -1)).movedim(1, 0).flatten(1)
+        alive = (first.mask != 0).unflatten(1, (blocks, -1)).movedim(1, 0).flatten(1)
+        scores = torch.where(alive, scores, torch.full_like(scores, float("inf")))
+        living, ranks = int(alive[0].sum()), scores.argsort(dim=1).argsort(dim=1)
+        means = first.edges(u).mean(0)
 
     def of_first(count: int) -> FewNodes | None:
         """The network with this number of edges to the hidden nodes of each block."""
@@ -166,13 +169,9 @@ def _of_fewest_edges(training: InteractionTraining, found: FewNodes, best: Refer
         name = next(key.removesuffix("mask") for key in state if key.startswith("layers.0.") and key.endswith("mask"))
         state[f"{name}mask"][gone] = 0
         state[f"{name}bias"] += (means * gone).sum(0)
-        fewer = replace(group, state=state)
-        out_of_fold = torch.zeros_like(group.out_of_fold)
-        out_of_fold[held] = correction_of(net, fewer, training.u[held], training.fold[held], settings)
-        fewer = replace(fewer, out_of_fold=out_of_fold)
-        mixture = _weighed(own, fewer)
-        return (
-            replace(found, group=fewer, mixture=mixture) if mixture.improves and best.allows(mixture.losses) else None
-        )
+        net.load_state_dict(state)
+        rows = own.u, own.t, own.weights, own.parts.offsets, own.fold
+        groups = train_ensemble(net, *rows, own.task, settings, own.generator, own.log)
+        return _allowed(own, found, groups, best)
 
     return fewest(of_first, living - 1) or found

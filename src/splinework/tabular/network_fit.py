@@ -12,7 +12,7 @@ from torch import Tensor
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.tabular.additive import AdditiveFit
-from splinework.tabular.assembly import Standardisation, additive_network, close_first_output, combined_network
+from splinework.tabular.assembly import Standardisation, additive_network, combined_network, for_reading
 from splinework.tabular.constant import constant_network
 from splinework.tabular.cross_validation import CrossValidatedCurves, cross_validated
 from splinework.tabular.curves import FittedCurves, fit_curves, tuned_to_constant
@@ -31,7 +31,7 @@ from splinework.tabular.screening import Screening, is_wide, screen
 from splinework.tabular.selection import columns_of, without_idle_curves
 from splinework.tabular.smooth import SmoothEstimate, fit_network, smooth_estimates
 from splinework.tabular.stacking import Stacking, calibrate, is_significant
-from splinework.tabular.student import Lesson
+from splinework.tabular.student import Distillation
 from splinework.tabular.tasks import Multiclass, Regression, Task
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 
@@ -181,10 +181,10 @@ class NetworkFit:
             return self._additive(layer, curves, found.parts.whole, sharp, unseen, found.loss, log)
         if smooth is not None and outputs is not None and isinstance(smooth.model, KAN):
             how = smooth.model, self.raw_x, self.t, held, outputs, self.scaling.y_scale, self.task, reference
-            lesson = Lesson(*how, columns, self.names, self.seed, self.settings.max_iter, log)
-            model = lesson.smallest()
+            distillation = Distillation(*how, columns, self.names, self.seed, self.settings.max_iter, log)
+            model = distillation.smallest()
             if model is not None:
-                return lesson.result(model, smooth)
+                return distillation.result(model, smooth)
         if self.settings.hidden != "auto" or self.signs is not None:
             return None
         if (few := fewest_nodes(training, curves, columns, reference)) is None:
@@ -195,11 +195,11 @@ class NetworkFit:
             corrections = mixture.stacking_weights[0] * few.group.out_of_fold[held]
             unseen = self._unseen(held, few.parts.base + corrections)
         scaling, raw = replace(self, task=mixture.task)._calibrated(unseen)
-        table, how_trained = curves.design.spline_coefficients(whole.coefficients), few.ensemble
+        table = curves.design.spline_coefficients(whole.coefficients)
         own = layer, table, whole.bias, few.net, [few.group], mixture.stacking_weights, mixture.inverse_temperature
-        model = combined_network(*own, how_trained, scaling, self.names, member=how_trained.members - 1)
-        if isinstance(self.task, Multiclass):
-            close_first_output(model)
+        last, products = few.ensemble.members - 1, nodes_of_products(curves.design, whole.coefficients, layer, few.net)
+        model = combined_network(*own, few.ensemble, scaling, self.names, member=last, further=products)
+        model = for_reading(model, self.raw_x, self.task)
         return TrainedNetwork(model, mixture.loss, log.history[-1]["step"], log.history, raw, task=mixture.task)
 
     def _against_first(self, fit: AdditiveFit) -> AdditiveFit:

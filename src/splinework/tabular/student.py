@@ -1,4 +1,4 @@
-"""The smallest network that says what a smooth one says, as far as held-out rows can tell: few hidden nodes, then few edges.
+"""The smallest network that says what a smooth one says, within what held-out rows allow: few hidden nodes, then few edges.
 
 A smooth function is known wherever one likes and without noise, so that second-order steps teach it to a network of a few hidden
 nodes (knowledge distillation, Hinton et al. 2015), at the rows and at points between them. That network then loses its
@@ -41,8 +41,8 @@ N_REFIT_STEPS = 15
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """What a student learns, and by what it is judged.
+class Distillation:
+    """A teacher and its rows, and how its students are judged.
 
     Attributes:
         teacher: A smooth network, in raw units.
@@ -136,34 +136,34 @@ class Lesson:
 class _Student:
     """One size of student, its points and its training."""
 
-    def __init__(self, lesson: Lesson, inputs: Tensor, nodes: int) -> None:
-        self.lesson = lesson
-        x, outputs = lesson.x, len(lesson.y_scale)
-        like: dict[str, Any] = {"dtype": torch.float64, "generator": torch.Generator().manual_seed(lesson.seed)}
-        model = KAN([x.shape[1], nodes, outputs], grid=GRID, degree=DEGREE, names=lesson.names, **like)
+    def __init__(self, distillation: Distillation, inputs: Tensor, nodes: int) -> None:
+        self.distillation = distillation
+        x, outputs = distillation.x, len(distillation.y_scale)
+        like: dict[str, Any] = {"dtype": torch.float64, "generator": torch.Generator().manual_seed(distillation.seed)}
+        model = KAN([x.shape[1], nodes, outputs], grid=GRID, degree=DEGREE, names=distillation.names, **like)
         with torch.no_grad():
             open_ = torch.zeros(x.shape[1], 1, dtype=torch.float64).index_fill(0, inputs, 1.0)
             model.kan_layers[0].mask.mul_(open_)
-            set_units(model, x, lesson.teacher(x), always=True)
+            set_units(model, x, distillation.teacher(x), always=True)
             u = model.input_scaling(x)
         count = max(MIN_POINTS, POINTS_PER_PARAMETER * model.parameter_count(active=True))
-        points = draw_points(u, count, torch.Generator().manual_seed(lesson.seed))
-        unseen = new_points(u, round(HELD_OUT_SHARE * count), lesson.seed)
+        points = draw_points(u, count, torch.Generator().manual_seed(distillation.seed))
+        unseen = new_points(u, round(HELD_OUT_SHARE * count), distillation.seed)
         self.objective, judge = (self._objective(model, at) for at in (points, unseen))
         self.plan = replace(make_plan(self.objective, TrainingOptions(), smooth=False), smooths="never")
-        tell = step_teller(lesson.on_step, "student", lesson.max_iter)
+        tell = step_teller(distillation.on_step, "student", distillation.max_iter)
         self.run = TrainingRun(
-            judge, torch.Generator().manual_seed(lesson.seed), callbacks=(tell,), remaining=lesson.max_iter
+            judge, torch.Generator().manual_seed(distillation.seed), callbacks=(tell,), remaining=distillation.max_iter
         )
 
     @torch.no_grad()
     def _objective(self, model: KAN, u: Tensor) -> DataObjective:
         """The teacher's outputs at points."""
-        outputs = model.output_scaling(self.lesson.teacher(model.input_scaling.inverse(u)))
-        return DataObjective(model, u=u, t=outputs, seed=self.lesson.seed)
+        outputs = model.output_scaling(self.distillation.teacher(model.input_scaling.inverse(u)))
+        return DataObjective(model, u=u, t=outputs, seed=self.distillation.seed)
 
     def taught(self) -> KAN:
-        """The network after its lesson."""
+        """The network that has learned the teacher's function."""
         with torch.inference_mode(False), torch.enable_grad(), self.run.approximating("student, ", 0.0, SETTLES):
             run_stages(self.run, self.objective, replace(self.plan, starts=min(self.plan.starts, N_STARTS)))
         assert self.run.best is not None
@@ -173,10 +173,10 @@ class _Student:
         """The network with this number of edges at most, the strongest, and taught again; None where it is not allowed then."""
         if count < 1 or self.run.stopped:
             return None
-        smaller = prune(model, self.lesson.x, edges=0.0, nodes=0.0, inputs=0.0, keep_edges=count)
+        smaller = prune(model, self.distillation.x, edges=0.0, nodes=0.0, inputs=0.0, keep_edges=count)
         objective = self.objective.on(smaller)
         with torch.inference_mode(False), torch.enable_grad():
             self.run.judge_anew(objective, self.run.held_out)
             self.run.advance(objective, self.plan.method, N_REFIT_STEPS, "student, fewer edges")
         assert self.run.best is not None
-        return self.run.best if self.lesson.allows(self.run.best) else None
+        return self.run.best if self.distillation.allows(self.run.best) else None

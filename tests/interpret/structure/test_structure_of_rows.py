@@ -134,7 +134,7 @@ def test_rows_that_do_not_resolve_a_function_are_no_noise_and_state_nothing(name
     assert all(child.kind == "input" for child in found.tree.children)
     assert not {each.kind for each in found.holding} & {"idle", "sum", "product", "group", "composite"}
     assert all(str(each).split(": ")[-1].startswith("not resolved") for each in found.unresolved)
-    assert f"{len(found.unresolved)} of {len(found.findings)} structures are not told" in str(found)
+    assert f"{len(found.unresolved)} of {len(found.findings)} structures are not resolved" in str(found)
 
 
 @pytest.mark.parametrize("seed", range(3))

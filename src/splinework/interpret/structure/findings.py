@@ -192,7 +192,7 @@ class Structure:
 
     @property
     def unresolved(self) -> tuple[StructureFinding, ...]:
-        """The findings that the rows do not tell: polynomials of so few rows miss what a Gaussian process still predicts."""
+        """The findings that the rows do not resolve: polynomials of so few rows miss what a Gaussian process still predicts."""
         return tuple(finding for finding in self.findings if not finding.evidence.resolved)
 
     @property
@@ -212,11 +212,9 @@ class Structure:
 
     def __str__(self) -> str:
         tree = [] if self.tree is None else [self.tree.text()]
-        said = [str(each) for each in self.holding]
+        lines = [str(each) for each in self.holding]
         if self.unresolved:
-            said.append(
-                f"{len(self.unresolved)} of {len(self.findings)} structures are not told: these rows do not resolve them"
-            )
+            lines.append(f"{len(self.unresolved)} of {len(self.findings)} structures are not resolved by these rows")
         if self.unexplained is not None:
-            said.append(f"noise, or structure that the rows do not resolve: {self.unexplained:.2g} of the spread")
-        return "\n".join([self.formula(), *tree, *said])
+            lines.append(f"noise, or structure that the rows do not resolve: {self.unexplained:.2g} of the spread")
+        return "\n".join([self.formula(), *tree, *lines])
