@@ -46,6 +46,13 @@ UNYIELDED = (
 )
 
 
+def _marks(case: Any, name: str) -> Any:
+    """Slow are checks of a code that another estimator's quick checks run: arrays of other libraries, and what all of them fit."""
+    kind = type(case.values[0])
+    repeated = kind is not KANRegressor if "array_api" in name else kind is KANTransformer and "transform" not in name
+    return (*case.marks, pytest.mark.slow) if repeated else case.marks
+
+
 def _name(check: Any) -> str:
     """The name of a check, with what it is asked for."""
     return f"{check.func.__name__}-{'-'.join(map(str, check.keywords.values()))}".rstrip("-")
@@ -54,7 +61,7 @@ def _name(check: Any) -> str:
 @pytest.mark.parametrize(
     ("estimator", "check"),
     [
-        pytest.param(given, check, id=f"{case.id}-{_name(check)}", marks=case.marks)
+        pytest.param(given, check, id=f"{case.id}-{_name(check)}", marks=_marks(case, _name(check)))
         for case in ESTIMATORS
         for given, check in checks.estimator_checks_generator(case.values[0])
     ],
