@@ -47,7 +47,7 @@ UNYIELDED = (
 
 
 def _marks(case: Any, name: str) -> Any:
-    """Slow are checks of a code that another estimator's quick checks run: arrays of other libraries, and what all of them fit."""
+    """Slow are checks of what another estimator's quick checks run: arrays of other libraries, and what all of them fit."""
     kind = type(case.values[0])
     repeated = kind is not KANRegressor if "array_api" in name else kind is KANTransformer and "transform" not in name
     return (*case.marks, pytest.mark.slow) if repeated else case.marks
