@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import gc
-import math
 import os
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # before matplotlib: no test opens a window
 # Before the kernels are imported, and inherited by workers: on the CPU, Triton's programs run in its interpreter.
@@ -17,6 +15,8 @@ os.environ.setdefault("TRITON_INTERPRET", "0" if any(a.startswith("--device") fo
 import pytest
 import torch
 from hypothesis import settings
+
+from tests.families import thinned
 
 # Programs that a shell starts in the background ignore Ctrl-C, and so would what the tests start to interrupt it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -28,8 +28,6 @@ settings.load_profile("laws")
 
 collect_ignore = ["nn/pykan_models.py"]
 """A script for environments with pykan, which is looked at for doctests otherwise."""
-QUICK = 12
-"""Members of a family of crossed settings that run at once."""
 GC_THRESHOLDS = 20_000, 20, 20
 """Allocations, and collections of the younger generation, between two collections of garbage."""
 
@@ -60,23 +58,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for family in () if config.getoption("--whole-families") else families.values():
         for item in thinned(family):
             item.add_marker(pytest.mark.slow)
-
-
-def thinned(family: Sequence[pytest.Function]) -> list[pytest.Function]:
-    """The members of a family that are left to the slow tests: so many that about `QUICK` are quick where settings are crossed.
-
-    Members are quick whose places in their settings add up to a multiple of some number, as in a Latin square: every value of
-    every setting is in some of them, beside various values of the others.
-    """
-    marks = [mark.args[0] for mark in family[0].iter_markers("parametrize")]
-    together = [[name.strip() for name in names.split(",")] if isinstance(names, str) else names for names in marks]
-    of_fixtures = family[0].callspec.params.keys() - {name for names in together for name in names}
-    crossed = [*(names[0] for names in together), *sorted(of_fixtures)]
-    chosen = [[id(item.callspec.params[name]) for name in crossed] for item in family]
-    places = [{value: place for place, value in enumerate(dict.fromkeys(axis))} for axis in zip(*chosen, strict=True)]
-    step = min(math.ceil(len(family) / QUICK), sorted(map(len, places))[-2]) if len(places) > 1 else 1
-    sums = [sum(place[value] for place, value in zip(places, each, strict=True)) for each in chosen]
-    return [item for item, total in zip(family, sums, strict=True) if total % step]
 
 
 def pytest_collection_finish() -> None:
