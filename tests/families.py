@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-QUICK = 12
+QUICK = 8
 """Members of a family of crossed settings that run at once."""
 
 
