@@ -10,12 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
+from benchmarks.lines import Record
 from benchmarks.processes import duration, environment, say, stop
 from splinework.errors import ConfigError
-
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
