@@ -25,7 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import campaign
-from benchmarks.commands import main_of
+from benchmarks.commands import integers, main_of, words
 from benchmarks.formulas import contenders, results, runner, suites, tables
 
 QUICK = {"suite": "27", "noise": "0", "limit": 4}
@@ -36,20 +36,12 @@ def numbers(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(","))
 
 
-def seeds(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
-
-
-def words(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("command", choices=("run", "table", "plot"))
     made.add_argument("--suite", type=words, default=None, help="of the suites above; run: 27, table and plot: all")
     made.add_argument("--noise", type=numbers, default=None, help="levels, such as 0,0.001,0.01,0.1; run: 0")
-    made.add_argument("--seeds", type=seeds, default=None, help="such as 0,1,2; run: 0")
+    made.add_argument("--seeds", type=integers, default=None, help="such as 0,1,2; run: 0")
     made.add_argument("--contenders", type=words, default=None, help=", ".join(contenders.KNOWN))
     made.add_argument("--problems", type=words, default=None, help="names of problems within the suites")
     made.add_argument(

@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.commands import main_of
+from benchmarks.commands import main_of, words
 from benchmarks.panel import cases, models, results, runner, tables, targets
 from benchmarks.panel.families import FAMILIES
 from benchmarks.processes import say
@@ -29,10 +29,6 @@ from benchmarks.tabular.tables import write
 from splinework.errors import ConfigError
 
 LIMIT = 120.0
-
-
-def words(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def cell(text: str) -> tuple[int, float]:

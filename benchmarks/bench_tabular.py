@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import campaign
-from benchmarks.commands import main_of
+from benchmarks.commands import integers, main_of, words
 from benchmarks.processes import say
 from benchmarks.tabular import contenders, noisy_labels, results, runner, sets, speed, tables
 from splinework.errors import ConfigError
@@ -29,20 +29,12 @@ from splinework.errors import ConfigError
 LIMIT = 900.0
 
 
-def words(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def numbers(text: str) -> list[int]:
-    return [int(part) for part in words(text)]
-
-
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("command", choices=("run", "table", "plot", "speed", "labels"))
     made.add_argument("--contenders", type=words, default=None, help=f"of {', '.join(contenders.KNOWN)}; all")
     made.add_argument("--sets", type=words, default=None, help=f"of {', '.join(sets.SETS)}; all")
-    made.add_argument("--folds", type=numbers, default=list(range(sets.FOLDS)), help="such as 0,1; all five")
+    made.add_argument("--folds", type=integers, default=list(range(sets.FOLDS)), help="such as 0,1; all five")
     made.add_argument("--limit", type=float, default=LIMIT, help="seconds a cell, tuning included")
     made.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="cells at once, a thread each")
     made.add_argument("--rivals-python", default=None, metavar="PATH", help="interpreter that has the rivals' packages")
@@ -51,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--pictures", type=Path, default=None, help="folder of the picture; docs/tabular")
     made.add_argument("--markdown", action="store_true", help="table, speed: write it into docs/tabular.md")
     made.add_argument("--page", type=Path, default=tables.PAGE, help="the page that --markdown writes into")
-    made.add_argument("--seeds", type=numbers, default=list(range(10)), help="labels: of the drawn problems")
+    made.add_argument("--seeds", type=integers, default=list(range(10)), help="labels: of the drawn problems")
     made.add_argument(
         "--sharp", action="store_true", help="labels: three classes that the columns tell apart nearly always"
     )

@@ -11,12 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
+from benchmarks.lines import Record
 from benchmarks.processes import duration, environment, imports, say, stop
 from splinework.errors import ConfigError
-
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ class Processes:
 
     @contextmanager
     def stoppable(self, end: Callable[[], None]) -> Iterator[None]:
-        """What is called when this is left, or by an interrupt before."""
+        """Calls `end` when this is left, or by an interrupt before."""
         self._ends.add(end)
         try:
             yield

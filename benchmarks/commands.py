@@ -9,6 +9,16 @@ from collections.abc import Callable
 from splinework.errors import ConfigError
 
 
+def words(text: str) -> list[str]:
+    """The parts of an option that is a list, such as `kan,gam`."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def integers(text: str) -> list[int]:
+    """The same for whole numbers."""
+    return [int(part) for part in words(text)]
+
+
 def main_of(made: argparse.ArgumentParser, act: Callable[[argparse.Namespace], None], kept: str) -> int:
     """Parses the arguments and acts on them; the exit code.
 

@@ -1,12 +1,17 @@
-"""Files of results with a line of JSON each, written so that a benchmark can be killed and go on."""
+"""Folders of results with a line of JSON each, written so that a benchmark can be killed and go on."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Generic, TypeVar
+
+KeyT = TypeVar("KeyT")
+Record = dict[str, Any]
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
@@ -26,3 +31,27 @@ def append(path: Path, record: dict[str, Any]) -> None:
         stream.write("\n" * torn + json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
         stream.flush()
         os.fsync(stream.fileno())
+
+
+class Store(ABC, Generic[KeyT]):
+    """The files of a folder, one for each value of a field; the last line of a key counts."""
+
+    field: ClassVar[str]
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = threading.Lock()
+
+    @abstractmethod
+    def key(self, record: Record) -> KeyT | None:
+        """The fields that identify a line; None for one that counts no more."""
+
+    def load(self, names: Iterable[str]) -> dict[KeyT, Record]:
+        """The lines of some files."""
+        records = (record for name in dict.fromkeys(names) for record in read(self.folder / f"{name}.jsonl"))
+        return {key: record for record in records if (key := self.key(record)) is not None}
+
+    def add(self, record: Record) -> None:
+        """Appends one line, to be there whatever happens next."""
+        with self._lock:
+            append(self.folder / f"{record[self.field]}.jsonl", record)

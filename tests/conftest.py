@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+from collections import defaultdict
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # before matplotlib: no test opens a window
 # Before the kernels are imported, and inherited by workers: on the CPU, Triton's programs run in its interpreter.
@@ -14,6 +15,8 @@ os.environ.setdefault("TRITON_INTERPRET", "0" if any(a.startswith("--device") fo
 import pytest
 import torch
 from hypothesis import settings
+
+from tests.families import thinned
 
 # Programs that a shell starts in the background ignore Ctrl-C, and so would what the tests start to interrupt it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -32,6 +35,7 @@ GC_THRESHOLDS = 20_000, 20, 20
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The device of the laws that hold on any: `pytest --device cuda tests/contracts tests/kernels/test_triton.py`."""
     parser.addoption("--device", default="cpu", help="device of the laws that hold on any device (default: cpu)")
+    parser.addoption("--whole-families", action="store_true", help="all members of crossed settings are quick tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,14 +46,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Laws of all backends are slow in Triton's interpreter; its own tests have quick ones."""
-    if config.getoption("--device") == "cpu":
-        for item in items:
-            if (
-                getattr(getattr(item, "callspec", None), "params", {}).get("backend") is not None
-                and "triton" in item.name
-            ):
-                item.add_marker(pytest.mark.slow)
+    """Laws of all backends are slow in Triton's interpreter; its own tests have quick ones. Large families are thinned."""
+    families: dict[tuple[str, str], list[pytest.Function]] = defaultdict(list)
+    for item in items:
+        if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+            continue
+        if config.getoption("--device") == "cpu" and "triton" in item.name and item.callspec.params.get("backend"):
+            item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("slow") is None:
+            families[item.location[0], item.originalname].append(item)
+    for family in () if config.getoption("--whole-families") else families.values():
+        for item in thinned(family):
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_collection_finish() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.families import every
 from tests.test_names import PUBLIC, SOURCES
 
 
@@ -56,14 +57,14 @@ def _own(value: Any) -> str:
     return inspect.cleandoc(vars(value).get("__doc__") or "") if inspect.isclass(value) else inspect.getdoc(value) or ""
 
 
-@pytest.mark.parametrize("name", NAMES)
+@every("name", NAMES)
 def test_it_opens_with_one_sentence(name):
     opening = _own(NAMES[name]).split("\n\n")[0]
     assert re.match(r"[A-Z0-9`]", opening), f"no docstring of its own: {opening!r}"
     assert opening.rstrip().endswith((".", ":")), opening
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - EXCEPTIONS))
+@every("name", sorted(set(NAMES) - EXCEPTIONS))
 def test_every_argument_is_explained(name):
     text = _own(NAMES[name])
     if inspect.isclass(NAMES[name]):
@@ -74,14 +75,14 @@ def test_every_argument_is_explained(name):
     assert [each for each in _parameters(NAMES[name]) if each not in explained] == []
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@every("name", FUNCTIONS)
 def test_it_says_what_comes_back_and_what_is_raised(name):
     text, returns = _own(FUNCTIONS[name]), inspect.signature(FUNCTIONS[name]).return_annotation
     assert _section(text, "Raises").strip(), "no Raises"
     assert _section(text, "Returns", "Yields").strip() or returns in (None, "None"), "no Returns"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@every("name", NAMES)
 def test_it_has_an_example(name):
     assert ">>>" in _own(NAMES[name])
 

@@ -9,6 +9,7 @@ import pytest
 
 from splinework.cli import main
 from splinework.cli.options import Command, Option
+from tests.families import every
 from tests.test_docstrings import _parameters, _public
 
 SYNONYMS = {
@@ -92,7 +93,7 @@ def test_a_default_is_shown_in_one_way_and_a_list_marked_as_one(name):
 PARAMETERS = {name: _parameters(value) for name, value in _public().items() if name.split(".")[-1] not in ESTIMATORS}
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@every("name", PARAMETERS)
 def test_no_keyword_has_a_name_that_another_function_has_for_the_idea(name):
     refused = {other: idea for idea, others in SYNONYMS.items() for other in others}
     taken = [each for each in PARAMETERS[name] if each in refused and f"{name}.{each}" not in ELAPSED]

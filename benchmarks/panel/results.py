@@ -1,18 +1,16 @@
-"""Files of results: one line of JSON a case, one file a model; the last line of a key counts."""
+"""Files of results: one line of JSON a case, one file a model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
-from benchmarks import lines
+from benchmarks.lines import Record, Store
 from benchmarks.panel.cases import Case
 from benchmarks.panel.targets import RULES
 
 FOLDER = Path(__file__).resolve().parents[1] / "results" / "panel"
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -28,25 +26,19 @@ class Key:
     case: Case
 
 
-class Results:
+class Results(Store[Key]):
     """The files of a folder."""
 
+    field: ClassVar[str] = "model"
+
     def __init__(self, folder: Path = FOLDER) -> None:
-        self.folder = folder
+        super().__init__(folder)
 
     def models(self) -> list[str]:
         """Names of those that there are results of, labels included."""
         return sorted(path.stem for path in self.folder.glob("*.jsonl"))
 
-    def load(self, models: Iterable[str]) -> dict[Key, Record]:
-        """The results of some models, of the present rules."""
-        found = {}
-        for name in dict.fromkeys(models):
-            for record in lines.read(self.folder / f"{name}.jsonl"):
-                if record["rules"] == RULES:
-                    found[Key(name, Case(record["target"], record["rows"], record["noise"]))] = record
-        return found
-
-    def add(self, record: Record) -> None:
-        """Appends one."""
-        lines.append(self.folder / f"{record['model']}.jsonl", record)
+    def key(self, record: Record) -> Key | None:
+        """The key of a line of the present rules."""
+        case = Case(record["target"], record["rows"], record["noise"])
+        return Key(record["model"], case) if record["rules"] == RULES else None

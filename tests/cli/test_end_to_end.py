@@ -77,7 +77,7 @@ def test_predictions_come_through_a_pipe(fitted):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["fit", "none.csv", "--target", "y"],
+        pytest.param(["fit", "none.csv", "--target", "y"], marks=pytest.mark.slow),
         pytest.param(["fit", "d.csv", "--target", "z"], marks=pytest.mark.slow),
         pytest.param(["fit", "d.csv", "--target", "y", "--out", "o"], marks=pytest.mark.slow),
         ["predict", "o/model.safetensors", "d.csv", "--out", "/dev/full"],

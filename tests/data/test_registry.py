@@ -15,6 +15,7 @@ from splinework.data.sample import Sample
 from splinework.errors import ConfigError, DataError
 from splinework.formula.expression import Expression
 from splinework.knowledge.axioms.language import parse_axiom
+from tests.families import every
 
 NAMES = data_names()
 MEASURED = [name for name in NAMES if data_set(name).measured]
@@ -94,13 +95,13 @@ def test_the_rows_of_a_problem_are_those_of_its_sample(name):
 
 @pytest.mark.parametrize("name", thinned(DRAWN))
 def test_the_same_seed_gives_the_same_bytes(name):
-    first, again, other = drawn_of(name), data_set(name).draw(40, seed=1), data_set(name).draw(40, seed=2)
+    first, again, other = drawn_of(name), data_set(name).draw(40, seed=1), data_set(name).draw(4, seed=2)
     assert first.digest == again.digest != other.digest
     assert first.x.tobytes() == again.x.tobytes()
     assert first.y.tobytes() == again.y.tobytes()
 
 
-@pytest.mark.parametrize("name", DRAWN)
+@every("name", DRAWN)
 def test_a_recipe_survives_json_and_its_card_is_json(name):
     found = data_set(name)
     assert from_dict(json.loads(json.dumps(to_dict(found.recipe), allow_nan=False)), RECIPES) == found.recipe
@@ -114,7 +115,7 @@ def test_a_recipe_survives_json_and_its_card_is_json(name):
     assert all(f"| {name} |" in page for name in drawn.names)
 
 
-@pytest.mark.parametrize("name", DRAWN)
+@every("name", DRAWN)
 def test_columns_targets_and_truth_are_of_the_table(name):
     found = data_set(name)
     drawn = drawn_of(name)
@@ -130,7 +131,7 @@ def test_columns_targets_and_truth_are_of_the_table(name):
         parse_axiom(text)
 
 
-@pytest.mark.parametrize("name", [name for name in SINGLE if data_set(name).formula and name not in CLASSES])
+@every("name", [name for name in SINGLE if data_set(name).formula and name not in CLASSES])
 def test_the_formula_of_the_truth_is_the_target(name):
     if name == "pure_noise":
         return

@@ -15,6 +15,7 @@ from sympy.parsing.sympy_parser import parse_expr
 from splinework.data import BenchmarkProblem, feynman, feynman_ids, problem, problem_names
 from splinework.errors import ConfigError, DataError
 from splinework.formula.expression import Expression
+from tests.families import every
 
 REGISTERED = [problem(name) for name in problem_names()]
 DIMENSIONLESS = [feynman(identifier) for identifier in feynman_ids()]
@@ -27,11 +28,7 @@ def global_states() -> tuple[bytes, bytes, object]:
     return torch.get_rng_state().numpy().tobytes(), np.asarray(legacy).tobytes(), random.getstate()
 
 
-def label(recipe: BenchmarkProblem) -> str:
-    return f"{recipe.name}-{len(recipe.inputs)}"
-
-
-every_problem = pytest.mark.parametrize("recipe", EVERY, ids=label)
+every_problem = every("recipe", EVERY)
 
 # the definitions, written out by hand from the paper
 DEFINITIONS = {
@@ -70,7 +67,7 @@ def test_the_spread_of_the_feynman_problems_is_that_of_the_table() -> None:
     assert y.std() == pytest.approx(0.0211, rel=0.01)
 
 
-@pytest.mark.parametrize("recipe", [*DIMENSIONLESS, *DIMENSIONAL], ids=label)
+@every("recipe", [*DIMENSIONLESS, *DIMENSIONAL])
 def test_a_feynman_formula_equals_sympy(recipe: BenchmarkProblem) -> None:
     symbols = [sympy.Symbol(name) for name in recipe.inputs]
     expression = parse_expr(recipe.formula, local_dict=dict(zip(recipe.inputs, symbols, strict=True)))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from splinework.data import data_names, data_set
 from splinework.formula.units.dimensions import BASE_UNITS, Dimension
 from splinework.formula.units.parsing import parse_dimension
+from tests.families import every
 
 FACTORS = {unit: 0.6 + 0.13 * place for place, unit in enumerate(BASE_UNITS)}
 KNOWN = [
@@ -23,7 +23,7 @@ def test_all_but_one_have_a_unit_of_their_target():
     assert len(KNOWN) == 119
 
 
-@pytest.mark.parametrize("name", KNOWN)
+@every("name", KNOWN)
 def test_a_law_of_physics_does_not_depend_on_the_base_units(name):
     found = data_set(name)
     drawn = found.draw(16, seed=0)

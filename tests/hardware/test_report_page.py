@@ -53,7 +53,7 @@ def figures(kind: str, metric: str = "accuracy") -> dict:
 
 def full(kind: str = "fpga", word: str = "plain", **more) -> ArtefactReport:
     """A report with everything."""
-    front = plot_front([(57, 97.4), (40, 96.0), (90, 97.0)], chosen=0, labels=[word, "b", "c"])
+    front = plot_front([(57, 97.4), (40, 96.0), (90, 97.0)], chosen=0)
     return ArtefactReport(
         word,
         kind,

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -21,75 +22,71 @@ from tests.kernels.cases import ALGORITHMS, VARIANTS, needs_native
 
 pytestmark = needs_native
 
-REPORT = """
-import json, torch
-from splinework import kernels
-from splinework.kernels import native
-from splinework.nn.network import KAN
-
-model = KAN([2, 9, 3], generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-x = torch.linspace(-2, 2, 60, dtype=torch.float64).reshape(30, 2)
-y = model(x)
-y.square().sum().backward()
-values = [*y.flatten().tolist(), *(n for p in model.parameters() for n in p.grad.flatten().tolist())]
-print(json.dumps({"backend": kernels.active(), "variant": native.module().variant(), "values": values}))
+REPORTS = """
+import json, os, sys, traceback
+import torch
+for environment in json.loads(sys.argv[1]):  # each in a process of its own, which has torch and nothing of ours
+    if os.fork():
+        os.wait()
+        continue
+    os.environ.update(environment)
+    try:
+        from splinework import kernels
+        from splinework.kernels import native
+        from splinework.nn.network import KAN
+        model = KAN([2, 9, 3], generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+        x = torch.linspace(-2, 2, 60, dtype=torch.float64).reshape(30, 2)
+        y = model(x)
+        y.square().sum().backward()
+        values = [*y.flatten().tolist(), *(n for p in model.parameters() for n in p.grad.flatten().tolist())]
+        found = {"backend": kernels.active(), "variant": native.module().variant(), "values": values}
+    except Exception:
+        found = {"error": traceback.format_exc()}
+    print(json.dumps(found), flush=True)
+    os._exit(0)
 """
-
-
-def in_a_process(**environment: str) -> subprocess.CompletedProcess[str]:
-    """A fresh Python that says what it runs on, and what comes out."""
-    own = {key: value for key, value in os.environ.items() if not key.startswith("SPLINEWORK_")}
-    path = os.pathsep.join(p for p in sys.path if p)
-    return subprocess.run(
-        [sys.executable, "-c", REPORT],
-        env={**own, "PYTHONPATH": path, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def report(**environment: str) -> dict[str, object]:
-    done = in_a_process(**environment)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+VARIABLES = ("SPLINEWORK_BACKEND", "SPLINEWORK_KERNEL", "SPLINEWORK_ISA")
+ENVIRONMENTS: dict[str, dict[str, str]] = {
+    "usual": {},
+    "reference": {"SPLINEWORK_BACKEND": "reference"},
+    **{variant: {"SPLINEWORK_BACKEND": "native", "SPLINEWORK_ISA": variant} for variant in VARIANTS},
+    **{variable: {variable: "nonsense"} for variable in VARIABLES},
+}
 
 
 @pytest.fixture(scope="module")
-def usual() -> dict[str, object]:
-    return report()
+def reports() -> dict[str, dict[str, Any]]:
+    """What a fresh Python runs on, and what comes out, by its environment."""
+    own = {key: value for key, value in os.environ.items() if not key.startswith("SPLINEWORK_")}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", REPORTS, json.dumps(list(ENVIRONMENTS.values()))],
+        env={**own, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    return dict(zip(ENVIRONMENTS, map(json.loads, done.stdout.splitlines()), strict=True))
 
 
-def test_the_native_kernels_are_the_default(usual):
-    assert usual["backend"] == "native"
-    assert usual["variant"] == VARIANTS[0]
+def test_the_native_kernels_are_the_default(reports):
+    assert reports["usual"]["backend"] == "native"
+    assert reports["usual"]["variant"] == VARIANTS[0]
 
 
-def test_the_environment_chooses_the_reference(usual):
-    found = report(SPLINEWORK_BACKEND="reference")
-    assert found["backend"] == "reference"
+@pytest.mark.parametrize("name", ["reference", *VARIANTS])
+def test_the_environment_chooses_the_backend_and_the_instruction_set(name, reports):
+    found, usual = reports[name], reports["usual"]
+    assert (found["backend"] if name == "reference" else found["variant"]) == name
     assert torch.allclose(torch.tensor(found["values"]), torch.tensor(usual["values"]), rtol=1e-11, atol=1e-11)
 
 
-@pytest.mark.parametrize("name", [pytest.param(v, marks=pytest.mark.slow) for v in VARIANTS[:-1]] + ["baseline"])
-def test_the_environment_chooses_the_instruction_set(name, usual):
-    found = report(SPLINEWORK_BACKEND="native", SPLINEWORK_ISA=name)
-    assert found["backend"] == "native"
-    assert found["variant"] == name
-    assert torch.allclose(torch.tensor(found["values"]), torch.tensor(usual["values"]), rtol=1e-11, atol=1e-11)
-
-
-@pytest.mark.parametrize(
-    "variable",
-    ["SPLINEWORK_BACKEND", *(pytest.param(v, marks=pytest.mark.slow) for v in ("SPLINEWORK_KERNEL", "SPLINEWORK_ISA"))],
-)
-def test_nonsense_in_the_environment_is_refused_with_the_choices(variable):
-    done = in_a_process(**{variable: "nonsense"})
-    assert done.returncode != 0
-    assert "ConfigError" in done.stderr
-    assert "'nonsense'" in done.stderr
-    assert any(choice in done.stderr for choice in ("native", "sorted", "baseline"))
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_nonsense_in_the_environment_is_refused_with_the_choices(variable, reports):
+    error = reports[variable]["error"]
+    assert "ConfigError" in error
+    assert "'nonsense'" in error
+    assert any(choice in error for choice in ("native", "sorted", "baseline"))
 
 
 def test_an_instruction_set_that_is_not_there_is_not_used():

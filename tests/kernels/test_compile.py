@@ -62,7 +62,7 @@ def step(loss: Callable[[KAN, Tensor], Tensor], model: KAN, x: Tensor) -> list[T
     ],
     ids=str,
 )
-@every_loss
+@pytest.mark.parametrize("loss", ["values", pytest.param("equation", marks=pytest.mark.slow)])
 @every_compiler
 def test_one_graph_forward_and_backward(compiler, loss, options):
     model, x = network([2, 3, 1], grid=3, **options), normal(20, 2, seed=4)

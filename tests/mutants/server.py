@@ -133,7 +133,7 @@ class Server:
             0, _Finder({module_of(file): (self.root / file, *each) for file, each in programs.items()})
         )
         sys.dont_write_bytecode = True
-        options = ["-q", "-p", "no:cacheprovider", "--tb=no", "--assert=plain"]
+        options = ["-q", "-p", "no:cacheprovider", "--tb=no", "--assert=plain", "--whole-families"]
         return int(pytest.main([*options, *tests], plugins=[plugin]))
 
 

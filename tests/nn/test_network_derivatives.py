@@ -112,7 +112,10 @@ def test_an_ensemble_under_vmap_is_its_members(grid_kind):
 
 
 @pytest.mark.parametrize("shape", [[2, (1, [3, 2]), 1], pytest.param([2, 3, 1], marks=pytest.mark.slow)], ids=str)
-@every_kind
+@pytest.mark.parametrize(
+    "grid_kind",
+    ["adaptive", "normalised", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("fixed", "learnable"))],
+)
 def test_torch_compile_finds_no_graph_break(grid_kind, shape):
     torch.compiler.reset()
     model = network(shape, grid_kind=grid_kind)

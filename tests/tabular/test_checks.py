@@ -46,6 +46,17 @@ UNYIELDED = (
 )
 
 
+REPEATED = ("global", "polars", "train-True", "array_api")
+"""Parts of names of checks that ask the same again: of other libraries, of arrays that cannot be written to."""
+
+
+def _marks(case: Any, name: str) -> Any:
+    """Slow are checks of what another estimator's quick checks run."""
+    kind = type(case.values[0])
+    repeated = any(part in name for part in REPEATED) or (kind is KANTransformer and "transform" not in name)
+    return (*case.marks, pytest.mark.slow) if repeated and kind is not KANRegressor else case.marks
+
+
 def _name(check: Any) -> str:
     """The name of a check, with what it is asked for."""
     return f"{check.func.__name__}-{'-'.join(map(str, check.keywords.values()))}".rstrip("-")
@@ -54,7 +65,7 @@ def _name(check: Any) -> str:
 @pytest.mark.parametrize(
     ("estimator", "check"),
     [
-        pytest.param(given, check, id=f"{case.id}-{_name(check)}", marks=case.marks)
+        pytest.param(given, check, id=f"{case.id}-{_name(check)}", marks=_marks(case, _name(check)))
         for case in ESTIMATORS
         for given, check in checks.estimator_checks_generator(case.values[0])
     ],
@@ -73,7 +84,7 @@ def test_every_check_of_scikit_learn_passes(estimator: Any, check: Any) -> None:
 @pytest.mark.parametrize(
     ("estimator", "name"),
     [
-        pytest.param(case.values[0], name, id=f"{case.id}-{name}", marks=case.marks)
+        pytest.param(case.values[0], name, id=f"{case.id}-{name}", marks=_marks(case, name))
         for case in ESTIMATORS
         for name in UNYIELDED
         if hasattr(checks, name) and (name not in OF_TRANSFORMERS or hasattr(case.values[0], "transform"))

@@ -86,10 +86,10 @@ def session() -> KAN:
         {"steps": 25},
         {"optimiser": LBFGS(), "steps": 60, "starts": 1},
         {"optimiser": "adam", "steps": 60, "starts": 1},
-        {"optimiser": "adamw", "steps": 60, "starts": 1},
+        pytest.param({"optimiser": "adamw", "steps": 60, "starts": 1}, marks=pytest.mark.slow),
         {"optimiser": "newton-cg", "steps": 15, "starts": 1},
-        {"optimiser": "varpro", "steps": 15, "starts": 1},
-        {"optimiser": "ssbroyden", "steps": 30, "starts": 1},
+        pytest.param({"optimiser": "varpro", "steps": 15, "starts": 1}, marks=pytest.mark.slow),
+        pytest.param({"optimiser": "ssbroyden", "steps": 30, "starts": 1}, marks=pytest.mark.slow),
     ],
     ids=lambda o: str(o.get("optimiser", o)),
 )

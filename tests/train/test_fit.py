@@ -14,7 +14,6 @@ from splinework.train import Roughness, Sparsity
 from splinework.train.optim import Adam
 from tests.contracts.cases import normal, relative_distance
 from tests.interpret.edit.cases import BASES, same_state, state_of, storages
-from tests.spanning import spanning
 from tests.train.cases import fresh, quick, smooth, thinned, uniform
 
 X = uniform(100)
@@ -45,21 +44,8 @@ DATA = {
 }
 
 
-UNITS = {"as usual", "one row", "tiny units", "huge units", "mixed units", "far from zero", "an outlier"}
-"""Data for which single precision is something else than double."""
-IN_A_DTYPE = [
-    pytest.param(
-        *DATA[name],
-        dtype,
-        id=f"{name}-{dtype}",
-        marks=() if dtype == torch.float64 or name in UNITS else pytest.mark.slow,
-    )
-    for name in DATA
-    for dtype in (torch.float64, torch.float32)
-]
-
-
-@pytest.mark.parametrize(("x", "y", "dtype"), IN_A_DTYPE)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize(("x", "y"), DATA.values(), ids=DATA)
 def test_any_data_end_in_a_finite_model_that_is_no_worse_than_the_mean(x, y, dtype):
     model = fresh([2, 2, 1], dtype=dtype)
     result = quick(model, x, y, validation=0)
@@ -74,7 +60,9 @@ def test_any_data_end_in_a_finite_model_that_is_no_worse_than_the_mean(x, y, dty
     assert result.history.notes[-1].startswith("ended: ")
 
 
-@spanning(shape=([2, (1, 1), 2], [2, 1]), basis=BASES, grid_kind=GRID_KINDS)
+@pytest.mark.parametrize("grid_kind", GRID_KINDS)
+@pytest.mark.parametrize("basis", BASES)
+@pytest.mark.parametrize("shape", [[2, 1], [2, (1, 1), 2]], ids=str)
 def test_any_model_learns(shape, basis, grid_kind):
     if grid_kind == "learnable" and basis != "bspline":
         return
@@ -104,10 +92,10 @@ def test_logarithmic_scales_make_a_power_law_a_line():
     assert ((result.model(x) / y).log().abs() < 1e-6).all()
 
 
-@spanning(
-    grid_kind=GRID_KINDS,
-    options=({}, {"penalties": [Sparsity(1e-3), Roughness(1e-4)]}, {"optimiser": "lbfgs"}),
+@pytest.mark.parametrize(
+    "options", [{}, {"penalties": [Sparsity(1e-3), Roughness(1e-4)]}, {"optimiser": "lbfgs"}], ids=str
 )
+@pytest.mark.parametrize("grid_kind", GRID_KINDS)
 def test_the_model_the_data_and_the_world_are_as_before(grid_kind, options, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     model, x, y = thinned([2, (1, 1), 1], grid_kind=grid_kind), X.clone(), Y.clone()

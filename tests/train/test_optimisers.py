@@ -27,10 +27,10 @@ from splinework.train.optim import (
 )
 from tests.contracts.cases import normal, relative_distance, seeded
 from tests.interpret.edit.cases import BASES
-from tests.spanning import spanning
 from tests.train.cases import SHAPES, descent, fresh, objective_of, smooth, thinned, uniform
 
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
+every_kind = pytest.mark.parametrize("grid_kind", GRID_KINDS)
 SECOND = (LevenbergMarquardt(jump_penalty=0.0), LBFGS(), BFGS(), SSBFGS(), SSBroyden())
 
 
@@ -38,7 +38,9 @@ def two(x: torch.Tensor, outputs: int) -> torch.Tensor:
     return torch.cat([smooth(x), x[:, :1] * x[:, 1:2]], dim=1)[:, :outputs]
 
 
-@spanning(recipe={r.name: r for r in (SECOND[0], LBFGS(), SSBroyden())}, grid_kind=GRID_KINDS, shape=SHAPES[::-1])
+@pytest.mark.parametrize("recipe", [SECOND[0], LBFGS(), SSBroyden()], ids=lambda r: r.name)
+@every_kind
+@every_shape
 def test_the_objective_never_increases(shape, grid_kind, recipe):
     model, x = thinned(shape, grid_kind=grid_kind), uniform(80)
     objective = objective_of(model, x, two(x, model.outputs))
@@ -47,7 +49,8 @@ def test_the_objective_never_increases(shape, grid_kind, recipe):
     assert values[-1] < values[0]
 
 
-@spanning(penalty=(Sparsity(1e-2), Roughness(1e-3)), recipe={r.name: r for r in SECOND})
+@pytest.mark.parametrize("penalty", [Sparsity(1e-2), Roughness(1e-3)], ids=lambda p: type(p).__name__)
+@pytest.mark.parametrize("recipe", SECOND, ids=lambda r: r.name)
 def test_nor_with_penalties(recipe, penalty):
     model, x = thinned([2, 3, 1]), uniform(80)
     objective = objective_of(model, x, smooth(x), penalty)

@@ -6,7 +6,6 @@ The error is `√(Σ (y - f)² / n)`, the share explained `R² = 1 - Σ (y - f)�
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -21,17 +20,15 @@ if TYPE_CHECKING:
 _CHUNK_ROWS: Final = 65_536  # rows at a time, so that memory stays small
 
 
-def model_values(model: KAN | FramedKAN, x: Floats, tell: Callable[[float], None] = lambda share: None) -> Floats:
-    """The outputs `(n, outputs)` of a model for x `(n, inputs)`, in float64; `tell` is called with the share that is done."""
+def model_values(model: KAN | FramedKAN, x: Floats) -> Floats:
+    """The outputs `(n, outputs)` of a model for x `(n, inputs)`, in float64."""
     import torch
 
     like = next(model.parameters())
     parts = [np.zeros((0, model.outputs))]
     with torch.no_grad():
-        chunks = np.array_split(x, max(1, math.ceil(len(x) / _CHUNK_ROWS)))
-        for done, chunk in enumerate(chunks, start=1):
+        for chunk in np.array_split(x, max(1, math.ceil(len(x) / _CHUNK_ROWS))):
             parts.append(model(torch.from_numpy(np.ascontiguousarray(chunk)).to(like)).double().cpu().numpy())
-            tell(done / len(chunks))
     return np.concatenate(parts)
 
 

@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from splinework.data.designs import Design, Uniform
+from splinework.data.designs import Uniform
 from splinework.data.formulas import FormulaSet
 from splinework.data.inputs import Input
 from splinework.errors import DataError, nearest
@@ -49,16 +49,12 @@ def suite_names() -> tuple[str, ...]:
     return tuple(_entries())
 
 
-_UNIFORM: Final = Uniform()
-
-
 @cache
-def suite_set(name: str, design: Design = _UNIFORM) -> FormulaSet:
+def suite_set(name: str) -> FormulaSet:
     """A formula of a suite as a set.
 
     Args:
         name: One of `suite_names()`.
-        design: Design of the inputs.
 
     Raises:
         DataError: If the name is unknown; the message suggests similar ones.
@@ -73,4 +69,4 @@ def suite_set(name: str, design: Design = _UNIFORM) -> FormulaSet:
     names = {one.name for one in inputs}
     target = "f" if "y" in names else "y"
     source = f"formula of the {suite.capitalize()} suite"
-    return FormulaSet(formula, inputs, design, target=target, name=name, about=_ABOUT[suite], source=source)
+    return FormulaSet(formula, inputs, Uniform(), target=target, name=name, about=_ABOUT[suite], source=source)

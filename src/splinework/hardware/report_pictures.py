@@ -71,9 +71,7 @@ def plot_front(
     chosen: int | None = None,
     x: str = "LUTs",
     y: str = "accuracy, %",
-    labels: Sequence[str] = (),
     better: str = "more",
-    ax: Axes | None = None,
 ) -> Axes:
     """Draws networks by cost and merit, their Pareto front, and the chosen network.
 
@@ -82,18 +80,14 @@ def plot_front(
         chosen: Index of the chosen point.
         x: Label of the cost axis.
         y: Label of the merit axis.
-        labels: Labels of the points; empty for none.
         better: `more` if a larger merit is better, else `less`.
-        ax: Axes to draw on; None makes a new figure.
 
     Raises:
-        DataError: If there are no points, or the number of labels differs.
+        DataError: If there are no points.
     """
-    if not points or len(labels) not in (0, len(points)):
-        raise DataError(
-            f"a front needs points, and a label for each or none; got {len(points)} points and {len(labels)} labels."
-        )
-    ax = style.axes_or_new(ax, 4.6, 3.0)
+    if not points:
+        raise DataError("a front needs points, got none.")
+    ax = style.axes_or_new(None, 4.6, 3.0)
     sign = 1 if better == "more" else -1
     front: list[tuple[float, float]] = []
     for cost, merit in sorted(points, key=lambda point: (point[0], -sign * point[1])):
@@ -105,16 +99,6 @@ def plot_front(
     if chosen is not None:
         cost, merit = points[chosen]
         ax.scatter([cost], [merit], s=110, facecolors="none", edgecolors=style.VERMILION, zorder=4, gid="chosen")
-    for point, label in zip(points, labels, strict=False):
-        ax.annotate(
-            style.shown_name(label),
-            point,
-            xytext=(6, 4),
-            textcoords="offset points",
-            fontsize=style.SMALL_POINTS,
-            color=style.MUTED,
-            parse_math=False,
-        )
     style.tidy(ax, x=x, y=y)
     ax.margins(x=0.08, y=0.12)
     return ax

@@ -27,7 +27,6 @@ def graph_of(
     names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
     most: int = MAX_CURVES,
-    digits: int = 5,
 ) -> dict[str, Any]:
     """The graph that `assets/network.js` draws, of values that JSON can hold.
 
@@ -43,7 +42,6 @@ def graph_of(
         names: Names of the inputs; by default those of the model.
         output_names: Names of the outputs; by default those of the model.
         most: Maximum number of edges.
-        digits: Significant digits of the numbers.
 
     Raises:
         ShapeError: If x has another number of columns, or fewer than two rows.
@@ -77,11 +75,11 @@ def graph_of(
                 "layer": l,
                 "from": i,
                 "to": owners[l][j],
-                "share": _rounded(shares[e : e + 1], digits)[0],
+                "share": _rounded(shares[e : e + 1])[0],
                 "label": labels.get((l, i, j)),
                 "state": "function" if (l, i, j) in labels else "spline",
-                "x": _rounded(raw[e], digits),
-                "y": _rounded(curves.y[e], digits),
+                "x": _rounded(raw[e]),
+                "y": _rounded(curves.y[e]),
                 "density": _density(values[l][:, i], curves.x[e, 0], curves.x[e, -1]),
                 "finite": fine,
             }
@@ -115,6 +113,6 @@ def _density(values: Floats, low: float, high: float) -> list[int]:
     return [int(count) for count in counts]
 
 
-def _rounded(values: Floats, digits: int) -> list[float | None]:
-    """Values with a number of significant digits, None where they are not finite."""
-    return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in values.tolist()]
+def _rounded(values: Floats) -> list[float | None]:
+    """Values with five significant digits, None where they are not finite."""
+    return [float(f"{value:.5g}") if np.isfinite(value) else None for value in values.tolist()]

@@ -21,6 +21,7 @@ from splinework.formula.units.buckingham import balance
 from splinework.formula.units.dimensions import BASE_UNITS, PURE, Dimension, product
 from splinework.formula.units.parsing import parse_dimension, parse_units
 from splinework.interpret.symbolic.expression import monomial, symbol
+from tests.families import every
 
 RATIONALS = st.fractions(-3, 3, max_denominator=4)
 DIMENSIONS = st.dictionaries(st.sampled_from([*BASE_UNITS, "EUR"]), RATIONALS, max_size=4).map(Dimension.of)
@@ -179,7 +180,7 @@ def test_columns_and_units_that_do_not_fit_are_refused(text: str, told: str) -> 
 
 
 @pytest.mark.parametrize("temperature", ["T", "[T]"])
-@pytest.mark.parametrize("name", equations())
+@every("name", equations())
 def test_every_law_of_physics_balances(name: str, temperature: str) -> None:
     inputs, target = columns(equations()[name], temperature)
     found = balance(inputs, target)
@@ -196,7 +197,7 @@ def test_every_law_of_physics_balances(name: str, temperature: str) -> None:
     assert max((abs(p) for group in found.groups for p in group.values()), default=0) <= 4
 
 
-@pytest.mark.parametrize("name", equations())
+@every("name", equations())
 def test_every_law_of_physics_is_one_of_its_groups(name: str) -> None:
     """Inputs changed so that no group changes: the law over its product of powers does not change."""
     row = equations()[name]

@@ -47,10 +47,11 @@ def longer(form, size):
     return [sympy.Add(*terms[:n]) for n in (2, 3, 5)]
 
 
+OFTEN = (("product", "a wave", 1e-6), ("quotient", "a bend", 1e-9), ("decay", "noise", 1e-6))
 CASES = [
     pytest.param(
         form, rest, size, id=f"{form}, {rest}, {size:g}",
-        marks=() if (form, rest) in (("product", "a wave"), ("quotient", "a bend"), ("decay", "noise")) else pytest.mark.slow,
+        marks=() if (form, rest, size) in OFTEN else pytest.mark.slow,
     )
     for form in FORMS for rest in RESTS for size in ((1e-9, 1e-6) if rest != "nothing" else (0.0,))
 ]  # fmt: skip

@@ -219,7 +219,12 @@ def test_noise_alone_gives_a_constant(seed):
 # -------------------------------------------------------------------------------------- what goes in
 
 
-@pytest.mark.parametrize("kind", ["tensor", "float32", "array", "frame", "lists", "shuffled frame"])
+OFTEN = ("float32", "lists", "shuffled frame")
+
+
+@pytest.mark.parametrize(
+    "kind", [*OFTEN, *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("tensor", "array", "frame"))]
+)
 def test_data_of_every_kind(kind):
     curves = {(0, 0, 0): lambda v: v**2, (0, 1, 0): lambda v: 2 * v}
     model = network([2, 1], curves, names=["a", "b"], grid=10)

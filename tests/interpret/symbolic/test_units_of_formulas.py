@@ -12,6 +12,7 @@ from splinework.formula.units.dimensions import PURE
 from splinework.formula.units.parsing import parse_dimension, parse_units
 from splinework.interpret.symbolic.consistency import dimension_of
 from splinework.interpret.symbolic.expression import symbol
+from tests.families import every
 from tests.formula.units.test_units import columns, equations, to_sympy
 
 x, t, v, m = (symbol(name) for name in "xtvm")
@@ -19,7 +20,7 @@ UNITS = parse_units("x=m,t=s,v=m/s,m=kg")
 C = sympy.Float
 
 
-@pytest.mark.parametrize("name", equations())
+@every("name", equations())
 def test_true_laws_are_consistent_and_broken_ones_are_not(name: str) -> None:
     inputs, target = columns(equations()[name], "[T]")
     law = to_sympy(ast.parse(equations()[name]["formula"], mode="eval"))
@@ -32,7 +33,7 @@ def test_true_laws_are_consistent_and_broken_ones_are_not(name: str) -> None:
     assert "EUR" in wrong.conflict
 
 
-@pytest.mark.parametrize("name", equations())
+@every("name", equations())
 def test_a_law_whose_columns_lost_their_units_gets_them_back(name: str) -> None:
     """Every input in turn as an unknown: where the law determines its unit, it is the right one."""
     inputs, target = columns(equations()[name], "[T]")

@@ -216,8 +216,8 @@ def test_simulated_rows_are_fitted_first():
         ({"x": uniform(4000, 3), "y": torch.zeros(4000)}, ConfigError),
     ],
 )
-def test_refusals(simulated, change, error):
-    given = {"simulated": simulated, "x": uniform(20, 3), "y": torch.zeros(20, 1)} | change
+def test_refusals(change, error):
+    given = {"simulated": sw.KAN([3, 4, 1], dtype=F64), "x": uniform(20, 3), "y": torch.zeros(20, 1)} | change
     with pytest.raises(error):
         transfer(given.pop("simulated"), given.pop("x"), given.pop("y"), progress=False, **given)
 

@@ -14,9 +14,9 @@ from splinework.report.plot import style
 _WORDS = {"accuracy": "accuracy, %", "rmse": "RMSE"}
 
 
-def plot_yield(found: YieldResult, *, ax: Axes | None = None) -> Axes:
-    """Draws the histogram of a metric over chips, with the nominal value and the limit; None for `ax` makes a new figure."""
-    ax = style.axes_or_new(ax, 4.6, 2.9)
+def plot_yield(found: YieldResult) -> Axes:
+    """Draws the histogram of a metric over chips, with the nominal value and the limit."""
+    ax = style.axes_or_new(None, 4.6, 2.9)
     factor = _factor(found.metric)
     values = factor * found.values
     ax.hist(values, bins=_bins(values), color=style.BLUE, alpha=0.8, edgecolor=style.PAPER, linewidth=0.6, gid="chips")
@@ -32,15 +32,12 @@ def plot_yield(found: YieldResult, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_conditions(
-    rows: Sequence[YieldAtCondition], by: Literal["celsius", "years"], *, ax: Axes | None = None
-) -> Axes:
+def plot_conditions(rows: Sequence[YieldAtCondition], by: Literal["celsius", "years"]) -> Axes:
     """Draws a metric against temperature or years: mean and central 90 % of chips, with and without calibration.
 
     Args:
         rows: Result of `over_temperature` or `over_years`.
         by: The condition on the horizontal axis.
-        ax: Axes to draw on; None makes a new figure.
 
     Raises:
         DataError: If there are no rows.
@@ -49,7 +46,7 @@ def plot_conditions(
         raise DataError("a plot over conditions needs at least one row, got none.")
     x = "temperature, °C" if by == "celsius" else f"years at {rows[0].celsius:g} °C"
     places = [getattr(row, by) for row in rows]
-    ax = style.axes_or_new(ax, 4.6, 2.9)
+    ax = style.axes_or_new(None, 4.6, 2.9)
     metric = rows[0].plain.metric
     factor = _factor(metric)
     calibrated = [row.calibrated for row in rows if row.calibrated is not None]

@@ -1,0 +1,30 @@
+"""Thinned families still have every value of every setting, and a law of many members names the one that breaks it."""
+
+import itertools
+from types import SimpleNamespace
+
+import pytest
+
+from tests.families import every, thinned
+
+
+@pytest.mark.parametrize("sizes", [(3, 8), (8, 3, 3), (10, 10), (2, 40), (2, 2, 2, 7), (30,)], ids=str)
+def test_every_value_of_every_setting_is_quick(sizes):
+    axes = {f"a{n}": [object() for _ in range(size)] for n, size in enumerate(sizes)}
+    marks = [pytest.mark.parametrize(name, values).mark for name, values in axes.items()]
+    members = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+    family = [SimpleNamespace(callspec=SimpleNamespace(params=m), iter_markers=lambda _: marks) for m in members]
+    slow = {id(item) for item in thinned(family)}
+    quick = [item.callspec.params for item in family if id(item) not in slow]
+    assert all({params[name] for params in quick} == set(values) for name, values in axes.items())
+    assert (len(quick) < len(family)) == (len(sizes) > 1)
+
+
+def test_the_member_that_breaks_a_law_is_named():
+    @every("n", [1, 2, 3])
+    def law(n, fixture):
+        assert n != fixture
+
+    law(fixture=4)
+    with pytest.raises(AssertionError, match="n = 2"):
+        law(fixture=2)
