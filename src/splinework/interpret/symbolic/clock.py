@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-QUESTION = 0.02
+QUESTION = 0.004
 """Units that are counted each time that a search asks whether it is late."""
 _spent: ContextVar[list[float] | None] = ContextVar("_spent", default=None)
 

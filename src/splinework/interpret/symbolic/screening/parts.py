@@ -51,6 +51,8 @@ MAX_SPANNED, MAX_LOW_RANK_ERROR = 3, 1e-3
 up to which their span is read: the alternating fit ends early, and what is fitted beside the functions decides."""
 MIN_FACTOR, SEPARATION_SHARE = 1e-9, 0.3
 """Least magnitude of a factor that is divided by, relative to its largest, and share of the time left for a part's formula."""
+MAX_EXACT_SUM = 1e-5
+"""Error, relative to the spread, below which an inner sum is exact but for polynomials: they end at 1e-6 to 1e-10."""
 MAX_JOINED_RATIO = 10.0
 """Error of an inner sum with the formulas of its parts, relative to that without."""
 
@@ -173,9 +175,12 @@ class PartedTarget(ABC):
                         whole = problem.subtracted(each.level, sympy.Float(level))
                     yield whole.divided(factor, expression).without(each.column)
 
-    def _joined(self, problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
-        """Problems of a column less, where two columns act through a sum of functions of each, which are found first."""
-        most = self._most_error(problem.spread)
+    def _joined(self, problem: ScreeningProblem, *, exact: bool = False) -> Iterator[ScreeningProblem]:
+        """Problems of a column less, where two columns act through a sum of functions of each, which are found first.
+
+        With `exact` only where what is left is the error of polynomials.
+        """
+        most = MAX_EXACT_SUM * problem.spread if exact else self._most_error(problem.spread)
         for each in inner_sums(problem, most=most, deadline=self.deadline) if self._is_rough else ():
             one, two = (problem.without(*(k for k in range(problem.size) if k != n)) for n in each.columns)
             for expression, _ in self._inner_parts(one, each, 0, 1.0):

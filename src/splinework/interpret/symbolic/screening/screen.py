@@ -55,6 +55,8 @@ class Screen(PartedTarget):
             return
         if problem.size > 1 and self._followed(self._separated(problem, exact=True)):
             return
+        if problem.size > 1 and self._followed(self._joined(problem, exact=True)):
+            return
         if self.is_clean:
             divided = [each for each in map(without_wave_factors, singles) if each is not None]
             for each in (*singles, *divided):

@@ -27,8 +27,9 @@ FACTOR_EXPONENTS = tuple(Fraction(a, 2) for a in (0, 1, -1, 2, -2, 3, -3, 4, -4,
 """Exponents of the column as a factor of the function."""
 INNER_EXPONENTS = (Fraction(1), Fraction(2), Fraction(-1), Fraction(1, 2), Fraction(-2))
 """Exponents of the column as the argument of the function."""
-
 RARER_INNER_EXPONENTS = (Fraction(3, 2), Fraction(3), Fraction(-1, 2), Fraction(-3, 2), Fraction(-3))
+WORK = 0.045
+"""Units of work of fitting the library to a curve."""
 
 
 def univariate_candidates(
@@ -54,6 +55,7 @@ def univariate_candidates(
         total = float(np.sum(variant.weights * (variant.y - variant.level) ** 2))
         if not total > 0:
             continue
+        clock.spend(WORK)
         for c in edge_candidates(variant.columns[:, 0], variant.y, variant.weights, library, floor=floor / total)[:3]:
             expression = candidate_expression(c, variant.expressions[0])
             rss = max(c.unexplained * total, floor)
