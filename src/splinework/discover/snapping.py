@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import sympy
 
-from splinework.interpret.symbolic.constants import MIN_SNAP_GAIN, ROUNDING_NATS, simple_numbers
+from splinework.interpret.symbolic.constants import MIN_SNAP_GAIN, ROUNDING_NATS
 from splinework.interpret.symbolic.expression import compiled, symbol
 from splinework.interpret.symbolic.levenberg_marquardt import Evaluation, damped_steps
 from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.simple_numbers import simple_numbers
 
 Objective = Callable[[Array], tuple[float, Array, Array] | None]
 """From constants `(P,)` to nats, their gradient `(P,)` and Fisher's information `(P, P)`; None outside the domain."""
