@@ -97,7 +97,7 @@ class Problem:
         return self.root[self.some] * left_out_errors(self.x[self.some], self.y[self.some], tuned)
 
     def missed(self, fit: StructuredFit) -> float:
-        """What a model misses of the target that the process predicts, as a share of the spread; none where that is chance."""
+        """Share of the spread that a model misses and the process predicts; none where that is chance."""
         noise = (fit.left / np.sqrt(fit.free))[self.some]
         if paired(noise, self.process) >= MISSED_LEVEL:
             return 0.0
