@@ -38,6 +38,8 @@ ROUNDING: Final = 1e-9
 """Relative residual below which a structure holds as well as numbers do."""
 TUNING_ROWS_PER_COLUMN: Final = 125
 """Rows per column by which the length scales of a process are chosen: of eight columns 250 in all did not see what 1000 see."""
+MISSED_LEVEL: Final = 0.01
+"""Probability that errors of a process are as much smaller by chance."""
 PATIENCE: Final = 2
 """Successive larger models without a lower leave-one-out error after which the search ends."""
 
@@ -93,6 +95,13 @@ class Problem:
         """Weighted residual of each of these rows under a Gaussian process without it."""
         tuned = max(MAX_TUNING_ROWS, TUNING_ROWS_PER_COLUMN * self.x.shape[1])
         return self.root[self.some] * left_out_errors(self.x[self.some], self.y[self.some], tuned)
+
+    def missed(self, fit: StructuredFit) -> float:
+        """Share of the spread that a model misses and the process predicts; none where that is chance."""
+        noise = (fit.left / np.sqrt(fit.free))[self.some]
+        if paired(noise, self.process) >= MISSED_LEVEL:
+            return 0.0
+        return math.sqrt(max(float(np.mean(noise**2 - self.process**2)), 0.0))
 
     @cached_property
     def alternatives(self) -> tuple[Array, Array]:

@@ -27,6 +27,8 @@ N_REFERENCES: Final = 3
 """Points of the other inputs at which a module's values are read off the smooth stand-in, to begin with."""
 MAX_ERROR_RATIO: Final = 0.7
 """Ratio of the error of a module's model to those of all that contradict it, below which the module holds."""
+MAX_MISSED: Final = 0.1
+"""Share of the spread that a model may miss of what a process predicts: all but a hundredth of the variance is followed then."""
 MIN_OVERLAP: Final = 0.5
 """Share of two inputs' ranges that they must have in common to be exchanged, and of a range that must mirror itself."""
 
@@ -69,11 +71,10 @@ class RowTests(StructureTests):
         self.least = self.least if fit is None else min(self.least, fit.error)
         if not found.holds or fit is None or fit.error <= self.tolerance:
             return found
-        noise, errors = (fit.left / np.sqrt(fit.free))[self.problem.some], self.problem.process
-        missed = float(np.mean(noise**2 - errors**2))
-        if missed <= self.tolerance**2 or paired(noise, errors) >= self.level:
+        missed = self.problem.missed(fit)
+        if missed <= MAX_MISSED:
             return found
-        return replace(found, effect=float(np.sqrt(missed)), holds=False, resolved=False)
+        return replace(found, effect=missed, holds=False, resolved=False)
 
     def _without(self, i: int) -> Array:
         return np.delete(self.problem.x, i, axis=1)
@@ -103,7 +104,7 @@ class RowTests(StructureTests):
             against = [other for other in groups if _overlap(group, other)]
             rivals = [self.problem.unstructured, *(each for other in against if (each := fits[other]) is not None)]
             best = min(rivals, key=lambda each: each.error)
-            contradicted = any(other in accepted for other in against)
+            contradicted = any(other in accepted for other in against) or not tests[group].resolved
             if fit is not None and not contradicted and fit.error < MAX_ERROR_RATIO * best.error:
                 p_value = max(tests[group].p_value or 0.0, paired(fit.left_out, best.left_out))
                 tests[group] = replace(tests[group], p_value=p_value, holds=True)
