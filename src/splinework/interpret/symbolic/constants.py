@@ -17,7 +17,7 @@ from scipy import special
 from splinework.errors import FormulaError
 from splinework.formula.reverse_mode import DifferentiatedProgram
 from splinework.formula.sympy_bridge import program_of_expression
-from splinework.interpret.symbolic.expression import compile_expression, compiled, symbol
+from splinework.interpret.symbolic.expression import compiled, symbol
 from splinework.interpret.symbolic.levenberg_marquardt import LeastSquaresSolution, minimise
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.simple_numbers import simple_numbers
@@ -26,6 +26,8 @@ MIN_SNAP_GAIN = 2.3
 """Nats that a snap must save: about one false snap per twenty random numbers known to three digits."""
 NEARLY_EQUAL = 1e-4
 """Relative difference of two constants that are tried as one; standard errors know nothing of what only their sum determines."""
+MAX_PAIRS = 3
+"""Pairs of constants that are tried as one, the nearest first."""
 CANCELLATION, MAX_CANCELLATION = 8.0, 1e-4
 """Rounding errors of the largest value by which a sum of terms is off, and the largest relative error that this may explain."""
 ROUNDING_NATS = 0.5 - 0.5 * math.log(3)
@@ -221,16 +223,23 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
         again = snap(Template(expression, target), rounds=rounds)
         if again is not None:
             return again[0], again[1] + code
-    errors, choice = standard_errors(solution, free, target), math.log(max(len(free), 1)) + MIN_SNAP_GAIN
-    for i, j in itertools.combinations(free, 2):
+    errors = standard_errors(solution, free, target)
+    known = [i for i in free if abs(solution.constants[i]) > 5 * errors[i]]
+    choice = math.log(max(len(free), 1)) + MIN_SNAP_GAIN
+    near = []
+    for i, j in itertools.combinations(known, 2):
         one, other = (sympy.Float(solution.constants[k]) for k in (i, j))
-        near = abs(one - other) < max(5 * math.hypot(errors[i], errors[j]), NEARLY_EQUAL * abs(one))
-        if near and {one, other} <= expression.atoms(sympy.Float):
-            again = snap(Template(expression.xreplace({other: one}), target), rounds=rounds)
-            rss = target.rss(compile_expression(expression if again is None else again[0], target.names)(target.x))
-            loss = n / 2 * math.log(max(rss, target.floor) / max(solution.rss, target.floor))
-            if again is not None and loss + again[1] + choice < price:
-                return again[0], again[1] + code + choice
+        size = max(math.hypot(errors[i], errors[j]), NEARLY_EQUAL / 5 * abs(one))
+        if abs(one - other) < 5 * size and {one, other} <= expression.atoms(sympy.Float):
+            near.append((float(abs(one - other) / size), one, other))
+    for _, one, other in sorted(near)[:MAX_PAIRS]:
+        tied = Template(expression.xreplace({other: one}), target)
+        trial = tied.fit(tied.start, {})
+        if trial is not None:
+            loss = n / 2 * math.log(max(trial.rss, target.floor) / max(solution.rss, target.floor))
+            if loss + _number_length(trial, list(range(len(tied.start))), target) + choice < price:
+                again = snap(tied, rounds=rounds)
+                return (expression, price + code) if again is None else (again[0], again[1] + code + choice)
     return expression, price + code
 
 
