@@ -139,7 +139,10 @@ def chosen_function(function: Any) -> ChosenFunction:
 
 def formula_of(function: LibraryFunction) -> str:
     """F over u, as one reads it."""
-    return str(function.build(symbol(VARIABLE))).replace("Abs(", "abs(").replace("besselj(", "jv(")
+    text = str(function.build(symbol(VARIABLE)))
+    for theirs, ours in (("Abs(", "abs("), ("Max(", "max("), ("Min(", "min("), ("besselj(", "jv(")):
+        text = text.replace(theirs, ours)
+    return text
 
 
 def _of_library(function: LibraryFunction) -> ChosenFunction:
