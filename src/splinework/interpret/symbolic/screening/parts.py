@@ -32,6 +32,7 @@ from splinework.interpret.symbolic.screening.reducing import CLEAR_ERROR_RATIO, 
 from splinework.interpret.symbolic.screening.separable import (
     AFFINE,
     LOW_RANK,
+    MAX_CLEAN_NOISE,
     SUM,
     Separation,
     coefficients_beside,
@@ -40,8 +41,8 @@ from splinework.interpret.symbolic.screening.separable import (
     varying_part,
 )
 
-MIN_ROUGHNESS, MAX_CLEAN_NOISE = 1e-2, 1e-6
-"""Shares of the spread: what a formula must leave for richer structures to be tried, and the noise below which they are."""
+MIN_ROUGHNESS = 1e-2
+"""Share of the spread that a formula must leave for richer structures to be tried; they are too where there is no noise."""
 MAX_SHORT_NODES = 12
 """Nodes up to which evolution is not asked for something shorter: it finds those of few more at once."""
 MAX_SEPARATION_ERROR, N_PARTS = 0.2, 2

@@ -13,7 +13,7 @@ from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.own_functions import uses_only
 from splinework.interpret.symbolic.residuals import local_noise
 from splinework.interpret.symbolic.screening import polynomials, terms, univariate
-from splinework.interpret.symbolic.screening.parts import MAX_CLEAN_NOISE, PartedTarget
+from splinework.interpret.symbolic.screening.parts import PartedTarget
 from splinework.interpret.symbolic.screening.problem import (
     IrreducibleProblem,
     ScoredExpression,
@@ -21,6 +21,7 @@ from splinework.interpret.symbolic.screening.problem import (
     transformed,
 )
 from splinework.interpret.symbolic.screening.reducing import BEAM_WIDTH, irreducible_problems
+from splinework.interpret.symbolic.screening.separable import MAX_CLEAN_NOISE
 from splinework.interpret.symbolic.screening.wave_factors import damped_waves, without_wave_factors
 
 

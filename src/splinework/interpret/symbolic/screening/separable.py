@@ -34,8 +34,8 @@ JUDGING_EVERY = 5
 """One of this number of rows judges the factors and is not fitted."""
 MIN_SPAN = 3.0
 """Ratio of a positive column's largest and smallest value from which polynomials of its logarithm are tried."""
-EXACT = 1e-12
-"""Error, as a share of the spread, that is rounding: nothing richer is tried."""
+EXACT, MAX_CLEAN_NOISE = 1e-12, 1e-6
+"""Errors, as shares of the spread, that are rounding (nothing richer is tried), and that are no noise but those of polynomials."""
 MIN_RICHER_GAIN = 0.1
 """Share of the errors of a sum and of a product to which that of both together, or of two products, must fall."""
 
@@ -51,7 +51,7 @@ class Separation:
         rest: Values of the part of the other columns, `(N,)`.
         level: Values that are added to a product, `(N,)`: a constant, or for `affine` a function of the column.
         error: Weighted root mean square of what is left on rows that were not fitted.
-        own_error: Standard error of `own` by that, averaged over the rows.
+        own_error: Standard error of `own` by that, averaged over the rows; an error of polynomials is all of it that of `own`.
     """
 
     kind: str
@@ -168,8 +168,8 @@ def _separation(
         _, own, rest, level = best
         left, size = level + own * rest - problem.y, math.sqrt(float(np.mean((rest * root) ** 2)))
     error = math.sqrt(float(np.mean((left * root)[~fitted] ** 2)))
-    own_error = error / max(size, 1e-300) * math.sqrt((degree + 1) / fitted.sum())
-    return Separation(kind, i, own, rest, level, error, own_error)
+    share = 1.0 if error < MAX_CLEAN_NOISE * problem.spread else math.sqrt((degree + 1) / fitted.sum())
+    return Separation(kind, i, own, rest, level, error, share * error / max(size, 1e-300))
 
 
 def _starts(one: Array, two: Array, y: Array, root: Array, fitted: Array, rank: int) -> list[Array]:
