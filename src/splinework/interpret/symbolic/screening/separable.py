@@ -35,7 +35,7 @@ JUDGING_EVERY = 5
 MIN_SPAN = 3.0
 """Ratio of a positive column's largest and smallest value from which polynomials of its logarithm are tried."""
 EXACT, MAX_CLEAN_NOISE = 1e-12, 1e-6
-"""Errors, as shares of the spread, that are rounding (nothing richer is tried), and that are no noise but those of polynomials."""
+"""Errors, as shares of the spread, that are rounding (nothing richer is tried), and that are those of polynomials, no noise."""
 MIN_RICHER_GAIN = 0.1
 """Share of the errors of a sum and of a product to which that of both together, or of two products, must fall."""
 
