@@ -95,7 +95,7 @@ def _tables(options: PredictOptions, stages: Stages) -> Iterator[FileTable]:
     from splinework.tabular.tables import table_chunks
     from splinework.tabular.tables.arrow_rows import arrow_rows, is_many
 
-    if options.data == "-" or not is_many(options.data):
+    if not is_many(options.data):
         yield from table_chunks(options.data, tell=stages.share, max_unpacked=options.max_unpacked)
         return
     rows = arrow_rows(options.data)

@@ -72,7 +72,7 @@ def report(options: ReportOptions) -> None:
         fitted, rows, all_rows = ModelFile(options.model), None, None
         if options.data is not None:
             stages.stage(f"reading {options.data if options.data != '-' else 'the standard input'}", after=1.0)
-            if options.data != "-" and is_many(options.data):
+            if is_many(options.data):
                 table, all_rows = _many(options.data, fitted, stages)
             else:
                 table = read_table(options.data, tell=stages.share, max_unpacked=options.max_unpacked)

@@ -93,7 +93,7 @@ class FitRequest:
         from splinework.tabular.tables import read_table
         from splinework.tabular.tables.arrow_rows import arrow_rows, is_many
 
-        if self.data != "-" and is_many(self.data):
+        if is_many(self.data):
             return arrow_rows(self.data).sample(MAX_ROWS, tell)
         return read_table(self.data, tell=tell, max_unpacked=self.max_unpacked)
 

@@ -12,6 +12,7 @@ from splinework.interpret.symbolic.screening.separable import (
     AFFINE,
     JUDGING_EVERY,
     LOW_RANK,
+    MAX_CLEAN_NOISE,
     PRODUCT,
     SUM,
     coefficients_beside,
@@ -191,3 +192,23 @@ def test_discover_finds_sums_and_products_that_change_their_sign(truth):
     fresh = target_of(truth, seed=4)
     assert np.abs(table.best.numpy()(fresh.x) - fresh.y).max() <= 1e-7 * fresh.unit
     assert table.best.complexity <= 16
+
+
+@pytest.mark.parametrize(
+    ("own", "rest"),
+    [
+        (sympy.exp(sympy.sin(sympy.pi * A)), sympy.exp(B**2)),
+        (1 / (A**2 + sympy.Rational(1, 3)), 2 + sympy.sin(3 * B)),
+        (sympy.exp(sympy.sin(3 * A)), sympy.cos(3 * B) + 2),
+        (sympy.exp(sympy.cos(4 * A)), 3 + B * C),
+    ],
+)
+def test_the_error_of_a_factor_is_what_polynomials_leave_of_an_exact_product(own, rest):
+    """Not less by the number of rows, as that of noise is: a formula of the factor would not count as exact."""
+    problem = initial_problem(target_of(own * rest, count=1000))
+    best = next(each for each in separations(problem) if each.kind == PRODUCT and each.column == 0)
+    assert best.error < MAX_CLEAN_NOISE * problem.spread
+    truth = compile_expression(own, ("a",))(problem.columns[:, :1])
+    slope = (truth @ best.own) / (truth @ truth)
+    actual = float(np.sqrt(np.mean((best.own - slope * truth) ** 2)))
+    assert actual <= 4 * best.own_error

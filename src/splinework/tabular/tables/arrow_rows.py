@@ -126,8 +126,8 @@ class ArrowRows:
 
 
 def is_many(path: str) -> bool:
-    """Whether a path means several files: a folder, or a pattern of names."""
-    return Path(path).is_dir() or (not Path(path).exists() and glob.has_magic(path))
+    """Whether a path means several files: a folder, or a pattern of names; `-` is the standard input."""
+    return path != "-" and (Path(path).is_dir() or (not Path(path).exists() and glob.has_magic(path)))
 
 
 def arrow_rows(path: str) -> ArrowRows:
