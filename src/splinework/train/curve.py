@@ -1,9 +1,10 @@
 """Functions of one input: a spline whose degree, grid and smoothness are chosen by one criterion.
 
-The coefficients minimise `Σ w (y - f(x))² + λ ∫ (d³f/dx³)²` (O'Sullivan 1986; Eilers & Marx 1996) for splines of degree 3 to 9 on
-grids up to a third as fine as the rows; degree, grid and λ are those of the least cross-validation, generalised (Craven & Wahba
-1979) or ordinary, whichever is the larger. Nobody has to decide whether what a coarse grid leaves
-is noise or a wave: a fine grid with a penalty is right for both.
+The coefficients minimise `Σ w (y - f(x))² + λ ∫ (dᵐf/dxᵐ)²` (O'Sullivan 1986; Eilers & Marx 1996) for splines of degree k from
+3 to 9 on grids up to a third as fine as the rows, with m = 3 or m = k: the higher derivative hardly touches a function that is
+smooth, and yet holds it where rows are far apart. Degree, grid, m and λ are those of the least cross-validation, generalised
+(Craven & Wahba 1979) or ordinary, whichever is the larger. Nobody has to decide whether what a coarse grid leaves is noise or a
+wave: a fine grid with a penalty is right for both.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ MIN_ROWS, ROWS_PER_INTERVAL = 8, 3
 """Distinct values of x below which there is no choice to make, and those that an interval needs."""
 MAX_SELECTION_ROWS = 4000
 """Rows by which degree, grid and smoothness are chosen; the coefficients are those of all rows."""
-PENALISED_DERIVATIVE, N_GAUSS_POINTS = 3, 5
+LEAST_DERIVATIVE = 3
+"""The lowest derivative that is penalised; the highest is the last one that a spline has."""
 FREEDOM_COST = 1.4
 """What an effective parameter counts in the criterion: with 1 it follows the noise of one data set in ten (Kim & Gu 2004)."""
 MIN_FREE_SHARE = 1e-13
@@ -38,7 +40,7 @@ MIN_FREE_SHARE = 1e-13
 MAX_TOLERANCE, MAX_DEVIANCE = 0.01, 2.0
 """Share by which the criterion of a smaller spline may be worse, so that it is preferred; and the same times the number of rows,
 which is what a parameter costs in twice the log likelihood (Akaike 1974)."""
-LOG_STRENGTHS = np.linspace(-20.0, 6.0, 105)
+LOG_STRENGTHS = np.linspace(-30.0, 6.0, 145)
 """Decimal logarithms of λ that are compared, relative to the ratio of the two quadratic forms."""
 
 
@@ -74,6 +76,7 @@ class PenalisedSpline:
 
     Attributes:
         basis: Degree and number of intervals.
+        order: The order of the penalised derivative.
         left: Orthonormal directions in the space of rows, `(N, M)`.
         seen: Cosines: how much of each direction is seen by the rows, `(M,)`.
         bent: Sines: how much of it is penalised, `(M,)`.
@@ -81,23 +84,26 @@ class PenalisedSpline:
     """
 
     basis: BSpline
+    order: int
     left: Tensor
     seen: Tensor
     bent: Tensor
     lift: Tensor
 
     @classmethod
-    def on(cls, basis: BSpline, grid: Tensor, x: Tensor, root: Tensor) -> PenalisedSpline:
-        """The decomposition for rows `x (N,)` with square roots of weights `root (N,)`."""
+    def on(cls, basis: BSpline, grid: Tensor, x: Tensor, root: Tensor) -> Iterator[PenalisedSpline]:
+        """The decompositions for rows `x (N,)` with square roots of weights `root (N,)`, one for each derivative penalised."""
         prepared = basis.prepare(grid)
         rows = root[:, None] * basis.rows(x[:, None], grid, prepared, 0)[:, 0]
-        penalty = _penalty_rows(basis, grid, prepared)
-        balance = float(rows.norm() / penalty.norm())
-        orthogonal, triangle = torch.linalg.qr(torch.cat([rows, balance * penalty]))
-        left, seen, right = torch.linalg.svd(orthogonal[: len(x)], full_matrices=False)
-        bent = (orthogonal[len(x) :] @ right.T).norm(dim=0)
-        lift = torch.linalg.solve_triangular(triangle, right.T, upper=True)
-        return cls(basis, left, seen, bent, lift)
+        directions, small = torch.linalg.qr(rows)
+        for order in sorted({LEAST_DERIVATIVE, basis.degree}):
+            penalty = penalty_rows(basis, grid, order)
+            balance = float(rows.norm() / penalty.norm())
+            orthogonal, triangle = torch.linalg.qr(torch.cat([small, balance * penalty]))
+            left, seen, right = torch.linalg.svd(orthogonal[: len(small)], full_matrices=False)
+            bent = (orthogonal[len(small) :] @ right.T).norm(dim=0)
+            lift = torch.linalg.solve_triangular(triangle, right.T, upper=True)
+            yield cls(basis, order, directions @ left, seen, bent, lift)
 
     def filters(self, strengths: Tensor) -> Tensor:
         """Share of every direction that the fit keeps, `(S, M)`, at strengths `(S,)` relative to the balance of both forms."""
@@ -120,12 +126,14 @@ class Choice:
 
     Attributes:
         basis: Degree and number of intervals.
+        order: The order of the penalised derivative.
         strengths: Strength of the penalty for every output.
         freedom: Effective number of parameters of every output.
         score: Logarithm of the criterion, summed over the outputs.
     """
 
     basis: BSpline
+    order: int
     strengths: tuple[float, ...]
     freedom: tuple[float, ...]
     score: float
@@ -169,7 +177,7 @@ def smooth_curve(model: KAN, rows: Samples) -> SmoothCurve:
     root = torch.ones_like(x) if rows.weights is None else rows.weights.sqrt()
     chosen = choose(x, t, root, low, high)
     grid = chosen.basis.make_grid(low, high)
-    spline = PenalisedSpline.on(chosen.basis, grid, x, root)
+    spline = next(each for each in PenalisedSpline.on(chosen.basis, grid, x, root) if each.order == chosen.order)
     plain = chosen.basis.rows(x[:, None], grid, chosen.basis.prepare(grid), 0)[:, 0]
     values = torch.stack([spline.coefficients(root * t[:, j], each) for j, each in enumerate(chosen.strengths)], dim=1)
     errors = t - plain @ values
@@ -253,8 +261,8 @@ def choose(x: Tensor, t: Tensor, root: Tensor, low: Tensor, high: Tensor) -> Cho
     for degree in DEGREES:
         for resolution in _resolutions(len(torch.unique(x)), degree):
             basis = BSpline(resolution, degree)
-            spline = PenalisedSpline.on(basis, basis.make_grid(low, high), x, root)
-            found.append(_best_strengths(spline, root[:, None] * t, strengths))
+            splines = PenalisedSpline.on(basis, basis.make_grid(low, high), x, root)
+            found += [_best_strengths(each, root[:, None] * t, strengths) for each in splines]
     least = min(each.score for each in found)
     tolerance = t.shape[1] * tolerance_of(len(t))
     return min(
@@ -286,7 +294,7 @@ def _best_strengths(spline: PenalisedSpline, y: Tensor, strengths: Tensor) -> Ch
     score = torch.where(((left > 0) & (alone.amin(0) > MIN_FREE_SHARE))[:, None], score, torch.inf)
     best = score.argmin(0)
     chosen = tuple(strengths[best].tolist())
-    return Choice(spline.basis, chosen, tuple(freedom[best].tolist()), float(score.amin(0).sum()))
+    return Choice(spline.basis, spline.order, chosen, tuple(freedom[best].tolist()), float(score.amin(0).sum()))
 
 
 def _resolutions(distinct: int, degree: int) -> Iterator[int]:
@@ -299,12 +307,13 @@ def _resolutions(distinct: int, degree: int) -> Iterator[int]:
     yield most
 
 
-def _penalty_rows(basis: BSpline, grid: Tensor, prepared: Tensor) -> Tensor:
-    """Rows whose sum of squares is `∫ (d³f/dx³)²` over the grid, by Gauss's rule in every cell: `(R, M)`."""
-    nodes, weights = (torch.from_numpy(part).to(grid) for part in np.polynomial.legendre.leggauss(N_GAUSS_POINTS))
+def penalty_rows(basis: BSpline, grid: Tensor, order: int) -> Tensor:
+    """Rows `(R, M)` whose sum of squares is the integral of the squared derivative, by Gauss's rule in every cell."""
+    count = basis.degree - order + 1  # of the points with which the rule is exact
+    nodes, weights = (torch.from_numpy(part).to(grid) for part in np.polynomial.legendre.leggauss(count))
     low, high = basis.domain(grid)
     ends = low + (high - low) * torch.linspace(0, 1, basis.grid + 1, dtype=grid.dtype, device=grid.device)
     half = torch.diff(ends) / 2
     points = ((ends[:-1] + ends[1:]) / 2)[:, None] + half[:, None] * nodes
-    rows = basis.rows(points.reshape(-1, 1), grid, prepared, PENALISED_DERIVATIVE)[:, 0]
+    rows = basis.rows(points.reshape(-1, 1), grid, basis.prepare(grid), order)[:, 0]
     return (half[:, None] * weights).reshape(-1, 1).sqrt() * rows
