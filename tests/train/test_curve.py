@@ -178,3 +178,19 @@ def test_a_row_far_from_the_others_does_not_make_the_curve_wild(far):
     model = sw.fit(sw.KAN([1, 1]), x, y, progress=False).model
     values = model(torch.linspace(far - 0.2, 1.1, 500, dtype=torch.float64)[:, None]).detach()
     assert float(values.abs().max()) < 10
+
+
+@pytest.mark.parametrize("count", [8, 9, 11, 40])
+@pytest.mark.parametrize("law", ["uniform", "skewed", "repeated", "clustered"])
+def test_curves_of_few_or_uneven_rows_are_finite_and_not_wild(count, law):
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        x = np.r_[-1, 1, rng.uniform(-1, 1, count - 2)]
+        near = np.round(5 * x) / 5 + 1e-9 * x
+        x = {"uniform": x, "skewed": x**9, "repeated": np.repeat(x, 3), "clustered": near}[law]
+        y = np.sin(5 * x) + seed * rng.normal(size=x.shape)
+        rows = Samples(torch.from_numpy(x[:, None]), torch.from_numpy(y[:, None]), None)
+        curve = smooth_curve(sw.KAN([1, 1], dtype=torch.float64), rows)
+        values = curve(torch.linspace(-1, 1, 300, dtype=torch.float64)[:, None]).detach()
+        assert torch.isfinite(torch.cat([values, curve.left_out, curve.deviation(rows.u)])).all()
+        assert float(values.abs().max()) < 10 * np.abs(y).max()

@@ -92,11 +92,15 @@ class PenalisedSpline:
 
     @classmethod
     def on(cls, basis: BSpline, grid: Tensor, x: Tensor, root: Tensor) -> Iterator[PenalisedSpline]:
-        """The decompositions for rows `x (N,)` with square roots of weights `root (N,)`, one for each derivative penalised."""
+        """The decompositions for rows `x (N,)` with square roots of weights `root (N,)`, one for each derivative penalised.
+
+        Polynomials of a lower degree are free, so that a derivative of order m takes m different rows.
+        """
         prepared = basis.prepare(grid)
         rows = root[:, None] * basis.rows(x[:, None], grid, prepared, 0)[:, 0]
         directions, small = torch.linalg.qr(rows)
-        for order in sorted({LEAST_DERIVATIVE, basis.degree}):
+        known = len(torch.unique(x[root > 0]))
+        for order in (each for each in sorted({LEAST_DERIVATIVE, basis.degree}) if each <= known):
             penalty = penalty_rows(basis, grid, order)
             balance = float(rows.norm() / penalty.norm())
             orthogonal, triangle = torch.linalg.qr(torch.cat([small, balance * penalty]))
