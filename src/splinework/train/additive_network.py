@@ -15,13 +15,13 @@ from splinework.splines import greville
 from splinework.splines.bases import BSpline
 from splinework.train.additive import SumOfCurves, additive_fit, is_estimable
 from splinework.train.coordinates import effective_parameters
-from splinework.train.curve import FREEDOM_COST, MIN_ROWS, CurveEstimate
+from splinework.train.curve import FREEDOM_COST, MAX_CLEAN_SHARE, MIN_ROWS, CurveEstimate
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples
 from splinework.train.losses import Squared
 from splinework.train.objective import Objective
 from splinework.train.plan import TrainingPlan
-from splinework.train.process_teacher import MAX_CLEAN_SHARE, estimated_curve
+from splinework.train.process_teacher import estimated_curve
 from splinework.train.refinement import MIN_VALUES_PER_PARAMETER, converge, raise_degrees, refine_grids
 from splinework.train.run import TrainingRun
 from splinework.train.smoothing import Smoothing, penalty_matrices

@@ -1,10 +1,11 @@
 """Functions of one input: a spline whose degree, grid and smoothness are chosen by one criterion.
 
 The coefficients minimise `Σ w (y - f(x))² + λ ∫ (dᵐf/dxᵐ)²` (O'Sullivan 1986; Eilers & Marx 1996) for splines of degree k from
-3 to 9 on grids up to a third as fine as the rows, with m = 3 or m = k: the higher derivative hardly touches a function that is
-smooth, and yet holds it where rows are far apart. Degree, grid, m and λ are those of the least cross-validation, generalised
-(Craven & Wahba 1979) or ordinary, whichever is the larger. Nobody has to decide whether what a coarse grid leaves is noise or a
-wave: a fine grid with a penalty is right for both.
+3 to 9 on grids up to a third as fine as the rows, with m = 3 or, where there is hardly any noise, m = k: the higher derivative
+hardly touches a function that is smooth, and yet holds it where rows are far apart; under noise it lets curves loose beyond the
+outermost rows. Degree, grid, m and λ are those of the least cross-validation, generalised (Craven & Wahba 1979) or ordinary,
+whichever is the larger. Nobody has to decide whether what a coarse grid leaves is noise or a wave: a fine grid with a penalty is
+right for both.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ MAX_SELECTION_ROWS = 4000
 """Rows by which degree, grid and smoothness are chosen; the coefficients are those of all rows."""
 LEAST_DERIVATIVE = 3
 """The lowest derivative that is penalised; the highest is the last one that a spline has."""
+MAX_CLEAN_SHARE = 1e-4
+"""Share of the variance left, below which curves have found the function itself, and no other estimate is asked."""
 FREEDOM_COST = 1.4
 """What an effective parameter counts in the criterion: with 1 it follows the noise of one data set in ten (Kim & Gu 2004)."""
 MIN_FREE_SHARE = 1e-13
@@ -40,7 +43,7 @@ MIN_FREE_SHARE = 1e-13
 MAX_TOLERANCE, MAX_DEVIANCE = 0.01, 2.0
 """Share by which the criterion of a smaller spline may be worse, so that it is preferred; and the same times the number of rows,
 which is what a parameter costs in twice the log likelihood (Akaike 1974)."""
-LOG_STRENGTHS = np.linspace(-30.0, 6.0, 145)
+LOG_STRENGTHS = np.linspace(-20.0, 6.0, 105)
 """Decimal logarithms of λ that are compared, relative to the ratio of the two quadratic forms."""
 
 
@@ -91,23 +94,16 @@ class PenalisedSpline:
     lift: Tensor
 
     @classmethod
-    def on(cls, basis: BSpline, grid: Tensor, x: Tensor, root: Tensor) -> Iterator[PenalisedSpline]:
-        """The decompositions for rows `x (N,)` with square roots of weights `root (N,)`, one for each derivative penalised.
-
-        Polynomials of a lower degree are free, so that a derivative of order m takes m different rows.
-        """
-        prepared = basis.prepare(grid)
-        rows = root[:, None] * basis.rows(x[:, None], grid, prepared, 0)[:, 0]
-        directions, small = torch.linalg.qr(rows)
-        known = len(torch.unique(x[root > 0]))
-        for order in (each for each in sorted({LEAST_DERIVATIVE, basis.degree}) if each <= known):
-            penalty = penalty_rows(basis, grid, order)
-            balance = float(rows.norm() / penalty.norm())
-            orthogonal, triangle = torch.linalg.qr(torch.cat([small, balance * penalty]))
-            left, seen, right = torch.linalg.svd(orthogonal[: len(small)], full_matrices=False)
-            bent = (orthogonal[len(small) :] @ right.T).norm(dim=0)
-            lift = torch.linalg.solve_triangular(triangle, right.T, upper=True)
-            yield cls(basis, order, directions @ left, seen, bent, lift)
+    def on(cls, basis: BSpline, grid: Tensor, x: Tensor, root: Tensor, order: int) -> PenalisedSpline:
+        """The decomposition for rows `x (N,)` with square roots of weights `root (N,)`, of which `order` are different."""
+        rows = root[:, None] * basis.rows(x[:, None], grid, basis.prepare(grid), 0)[:, 0]
+        penalty = penalty_rows(basis, grid, order)
+        balance = float(rows.norm() / penalty.norm())
+        orthogonal, triangle = torch.linalg.qr(torch.cat([rows, balance * penalty]))
+        left, seen, right = torch.linalg.svd(orthogonal[: len(x)], full_matrices=False)
+        bent = (orthogonal[len(x) :] @ right.T).norm(dim=0)
+        lift = torch.linalg.solve_triangular(triangle, right.T, upper=True)
+        return cls(basis, order, left, seen, bent, lift)
 
     def filters(self, strengths: Tensor) -> Tensor:
         """Share of every direction that the fit keeps, `(S, M)`, at strengths `(S,)` relative to the balance of both forms."""
@@ -181,7 +177,7 @@ def smooth_curve(model: KAN, rows: Samples) -> SmoothCurve:
     root = torch.ones_like(x) if rows.weights is None else rows.weights.sqrt()
     chosen = choose(x, t, root, low, high)
     grid = chosen.basis.make_grid(low, high)
-    spline = next(each for each in PenalisedSpline.on(chosen.basis, grid, x, root) if each.order == chosen.order)
+    spline = PenalisedSpline.on(chosen.basis, grid, x, root, chosen.order)
     plain = chosen.basis.rows(x[:, None], grid, chosen.basis.prepare(grid), 0)[:, 0]
     values = torch.stack([spline.coefficients(root * t[:, j], each) for j, each in enumerate(chosen.strengths)], dim=1)
     errors = t - plain @ values
@@ -260,18 +256,21 @@ def choose(x: Tensor, t: Tensor, root: Tensor, low: Tensor, high: Tensor) -> Cho
     counted = (root > 0).nonzero()[:, 0]  # the others are no rows to the criterion
     few = counted[x[counted].argsort()][:: math.ceil(len(counted) / MAX_SELECTION_ROWS)]  # evenly over the range
     x, t, root = x[few], t[few], root[few]
-    strengths = torch.from_numpy(10.0**LOG_STRENGTHS).to(x)
-    found = []
-    for degree in DEGREES:
-        for resolution in _resolutions(len(torch.unique(x)), degree):
-            basis = BSpline(resolution, degree)
-            splines = PenalisedSpline.on(basis, basis.make_grid(low, high), x, root)
-            found += [_best_strengths(each, root[:, None] * t, strengths) for each in splines]
-    least = min(each.score for each in found)
-    tolerance = t.shape[1] * tolerance_of(len(t))
-    return min(
-        (each for each in found if each.score <= least + tolerance), key=lambda each: (each.basis.size, each.score)
-    )
+    y, strengths, distinct = root[:, None] * t, torch.from_numpy(10.0**LOG_STRENGTHS).to(x), len(torch.unique(x))
+
+    def tried(degree: int, order: int) -> list[Choice]:
+        bases = [BSpline(resolution, degree) for resolution in _resolutions(distinct, degree)]
+        splines = (PenalisedSpline.on(each, each.make_grid(low, high), x, root, order) for each in bases)
+        return [_best_strengths(each, y, strengths) for each in splines]
+
+    found = [each for degree in DEGREES for each in tried(degree, LEAST_DERIVATIVE)]
+    best = min(found, key=lambda each: each.score)
+    spread = root.square() @ (t - root.square() @ t / root.square().sum()).square()
+    if best.score < float(torch.log(MAX_CLEAN_SHARE * spread.clamp_min(1e-300)).sum()):
+        higher = [each for each in DEGREES if LEAST_DERIVATIVE < each <= distinct and each >= best.basis.degree]
+        found += [each for degree in higher for each in tried(degree, degree)]
+    least = min(each.score for each in found) + t.shape[1] * tolerance_of(len(t))
+    return min((each for each in found if each.score <= least), key=lambda each: (each.basis.size, each.score))
 
 
 def _best_strengths(spline: PenalisedSpline, y: Tensor, strengths: Tensor) -> Choice:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from splinework.nn.network import KAN
 from splinework.train.between_rows import blending_share
-from splinework.train.curve import CurveEstimate, grid_range, smooth_curve
+from splinework.train.curve import MAX_CLEAN_SHARE, CurveEstimate, grid_range, smooth_curve
 from splinework.train.data_split import Samples
 from splinework.train.gaussian_process import MAX_EXACT_ROWS, GaussianProcess, fit_process
 
@@ -20,8 +20,6 @@ MIN_FREE_SHARE = 0.1
 """Least share of the rows that is left beside the hyperparameters of a process."""
 N_UNCERTAINTY_POINTS = 200
 """Points at which the teacher's uncertainty is evaluated."""
-MAX_CLEAN_SHARE = 1e-4
-"""Share of the variance left, below which curves have found the function itself, and no other estimate is asked."""
 POINTS_PER_ROW, MIN_CURVE_POINTS, MAX_CURVE_POINTS = 4, 200, 1000
 """Even points at which a spline of one input learns the mean of a process: as many for each row, within bounds."""
 
