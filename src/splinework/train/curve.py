@@ -99,11 +99,14 @@ class PenalisedSpline:
         rows = root[:, None] * basis.rows(x[:, None], grid, basis.prepare(grid), 0)[:, 0]
         penalty = penalty_rows(basis, grid, order)
         balance = float(rows.norm() / penalty.norm())
-        orthogonal, triangle = torch.linalg.qr(torch.cat([rows, balance * penalty]))
-        left, seen, right = torch.linalg.svd(orthogonal[: len(x)], full_matrices=False)
-        bent = (orthogonal[len(x) :] @ right.T).norm(dim=0)
+        directions, seen_part = torch.linalg.qr(
+            rows
+        )  # first by itself: with the penalty at once clean waves err ten times as much
+        orthogonal, triangle = torch.linalg.qr(torch.cat([seen_part, balance * penalty]))
+        left, seen, right = torch.linalg.svd(orthogonal[: len(seen_part)], full_matrices=False)
+        bent = (orthogonal[len(seen_part) :] @ right.T).norm(dim=0)
         lift = torch.linalg.solve_triangular(triangle, right.T, upper=True)
-        return cls(basis, order, left, seen, bent, lift)
+        return cls(basis, order, directions @ left, seen, bent, lift)
 
     def filters(self, strengths: Tensor) -> Tensor:
         """Share of every direction that the fit keeps, `(S, M)`, at strengths `(S,)` relative to the balance of both forms."""
