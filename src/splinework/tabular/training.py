@@ -23,6 +23,7 @@ from splinework.tabular.ensemble_size import N_FOLDS, n_members
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.network_fit import NetworkFit
 from splinework.tabular.rows import Floats
+from splinework.tabular.smooth import even_scales
 from splinework.tabular.tasks import Task, moments, targets_of
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 
@@ -63,6 +64,9 @@ def train(
     """
     raw_x, w = torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(np.asarray(weights) / np.mean(weights))
     raw_y = targets_of(y, task)
+    transform = even_scales(raw_x, raw_y, w, task, seed) if start is None and settings.is_auto() else None
+    given = raw_x
+    raw_x = given if transform is None else transform(given)
     scaling = Standardisation(*moments(raw_x, w), *task.units(raw_y, w))
     u, t = (raw_x - scaling.x_shift) / scaling.x_scale, task.in_units(raw_y, scaling.y_shift, scaling.y_scale)
     belongs = torch.arange(u.shape[1]) if owners is None else torch.as_tensor(owners)
@@ -75,9 +79,9 @@ def train(
     rows, known = (raw_x, raw_y, u, t, w, fold), (groups or (), belongs, names)
     directions = None if signs is None else torch.tensor(signs, dtype=torch.float64)
     job = NetworkFit(*rows, scaling, right, settings, seed, generator, *known, signs=directions)
-    if job.is_wide() and directions is None:
-        return job.screened(log)
-    found = job.run(log)
+    found = job.screened(log) if job.is_wide() and directions is None else job.run(log)
+    if transform is not None:
+        found = found.on_raw_inputs(transform, given, float(scaling.y_scale.mean()))
     if directions is not None:
         settle(found.model, directions)
     return found
