@@ -36,16 +36,18 @@ def network(transform: InputTransform, x: torch.Tensor, seed: int, **options: ob
 def test_what_is_skewed_gets_even_in_any_units_and_rises(seed: int) -> None:
     x = skewed(seed)
     transform = InputTransform.of(x)
-    assert transform is not None and transform.inputs.tolist() == [1, 2]
+    assert transform is not None
+    assert transform.inputs.tolist() == [1, 2]
     other = InputTransform.of(1e6 * x + 3.0)
     assert other is not None
     torch.testing.assert_close(other(1e6 * x + 3.0)[:, 1:3], transform(x)[:, 1:3], rtol=1e-6, atol=1e-6)
     fresh = torch.linspace(-1e9, 1e9, 999, dtype=torch.float64)[:, None].expand(-1, 4)
-    assert bool((torch.diff(transform(fresh), dim=0) > 0).all()) and bool(transform(fresh).isfinite().all())
+    assert bool((torch.diff(transform(fresh), dim=0) > 0).all())
+    assert bool(transform(fresh).isfinite().all())
     assert InputTransform.of(x[:, [0, 3]]) is None
 
 
-@pytest.mark.parametrize("degree, grid, base", [(3, 5, "silu"), (1, 3, "none"), (5, 7, "silu"), (3, 40, "none")])
+@pytest.mark.parametrize(("degree", "grid", "base"), [(3, 5, "silu"), (1, 3, "none"), (5, 7, "silu"), (3, 40, "none")])
 def test_the_network_of_raw_inputs_is_the_same_function(degree: int, grid: int, base: str) -> None:
     x = skewed(degree)
     transform = InputTransform.of(x)
@@ -71,7 +73,8 @@ def test_the_left_out_rows_choose() -> None:
     rows = torch.ones(len(x), dtype=torch.float64)
     on_logs = torch.log(x[:, 1:2]) + 0.1 * x[:, :1]
     found = even_scales(x, torch.sin(2 * on_logs), rows, Regression(), 0)
-    assert found is not None and 1 in found.inputs.tolist()
+    assert found is not None
+    assert 1 in found.inputs.tolist()
     assert even_scales(x, x[:, 1:2] + 0.1 * x[:, 2:3], rows, Regression(), 0) is None
 
 

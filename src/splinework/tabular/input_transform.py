@@ -80,7 +80,7 @@ class InputTransform:
         Args:
             model: A network whose first layer consists of splines.
             x: Rows `(n, p)` on the raw scales, which give the transformed inputs their units.
-            tolerance: Root mean square by which the outputs of the rows may change, unless the finest splines change them by more.
+            tolerance: Root mean square by which the outputs of the rows may change; the finest splines may change them by more.
         """
         outputs, intervals = model(self(x)), MIN_INTERVALS
         while True:
@@ -119,7 +119,7 @@ class InputTransform:
 
 
 def _evening(values: Tensor) -> tuple[float, float] | None:
-    """c and w of a column `(n,)`; None where it is even enough as it is."""
+    """The centre and the width of a column `(n,)`; None where it is even enough as it is."""
     ordered = values.sort().values
     different, counts = torch.unique(ordered, return_counts=True)
     if len(different) < MIN_VALUES:
@@ -139,5 +139,5 @@ def _evening(values: Tensor) -> tuple[float, float] | None:
         apart = (ordered - centre).abs()
         for width in torch.quantile(apart[apart > 0], apart.new_tensor(WIDTHS)).clamp_min(MIN_WIDTH * apart.amax()):
             tried.append((departure(torch.asinh((ordered - centre) / width)), float(centre), float(width)))
-    least, centre, width = min(tried)
-    return (centre, width) if least <= MAX_DEPARTURE * before else None
+    least, *found = min(tried)
+    return (found[0], found[1]) if least <= MAX_DEPARTURE * before else None

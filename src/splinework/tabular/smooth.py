@@ -159,12 +159,8 @@ def even_scales(x: Tensor, y: Tensor, weights: Tensor, task: Task, seed: int) ->
         task: The likelihood: there is none unless it is that of least squares.
         seed: Seed of the sample of rows that are asked.
     """
-    if not (
-        isinstance(task, Regression)
-        and MIN_ROWS <= len(x)
-        and x.shape[1] <= MAX_COVARIATES
-        and y.shape[1] <= MAX_TARGETS
-    ):
+    narrow = x.shape[1] <= MAX_COVARIATES and y.shape[1] <= MAX_TARGETS
+    if not (isinstance(task, Regression) and narrow and len(x) >= MIN_ROWS):
         return None
     some = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:MAX_COMPARED_ROWS]
     x, y, weights = x[some], y[some], weights[some]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,6 +13,8 @@ from splinework.nn.network import KAN
 from splinework.tabular.ensemble import ProgressCallback
 from splinework.tabular.input_transform import InputTransform
 from splinework.tabular.tasks import Task
+
+Found = TypeVar("Found", bound="TrainedNetwork")
 
 MAX_CHANGE = 0.01
 """Share of the held-out errors by which predictions may change as a network leaves the scales on which it was trained."""
@@ -43,7 +45,7 @@ class TrainedNetwork:
     task: Task | None = None
     transform: InputTransform | None = None
 
-    def on_raw_inputs(self, transform: InputTransform, x: Tensor, spread: float) -> TrainedNetwork:
+    def on_raw_inputs(self: Found, transform: InputTransform, x: Tensor, spread: float) -> Found:
         """The result for the inputs themselves, of one for transformed inputs of x `(n, p)` and targets of this deviation."""
         model, kept = self.model, self.kept
         if not isinstance(model, KAN) or not model.active_edges():

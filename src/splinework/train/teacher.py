@@ -239,12 +239,18 @@ def _prefers(
 ) -> bool:
     """Whether held-out rows prefer a rival to a smooth prediction, and the rival does not go astray between the rows.
 
-    It is preferred where its squared error is smaller, `clearly`: by more than a standard error.
+    It is preferred where its squared error is smaller, `clearly`: by more than a standard error. Else by more than chance makes
+    of the luckiest of many states, as those rows have chosen it: two standard errors of a root mean square.
     """
     errors = [(f(held_out.u) - held_out.t).square().mean(1) for f in (smooth, rival.unit_forward)]
     if held_out.weights is not None:
         errors = [error * held_out.weights for error in errors]
     loss = errors[0] - errors[1]
-    if loss.mean() <= (loss.std() / math.sqrt(len(loss)) if clearly else 0.0):
+    least = (
+        loss.std() / math.sqrt(len(loss))
+        if clearly
+        else errors[1].mean() * ((1 + 2 * (2 * len(loss)) ** -0.5) ** 2 - 1)
+    )
+    if loss.mean() <= least:
         return False
     return agree(smooth(fresh), rival.unit_forward(fresh), float(errors[0].mean() + errors[1].mean()))
