@@ -20,6 +20,7 @@ from splinework.errors import FitWarning
 from splinework.nn.network import KAN
 from splinework.tabular.ensemble import ProgressCallback
 from splinework.tabular.input_transform import InputTransform
+from splinework.tabular.stacking import is_significant
 from splinework.tabular.tasks import Regression, Task
 from splinework.train.additive import SumOfCurves, additive_fit, additive_refit, is_estimable
 from splinework.train.additive_network import put_curves, take_curves
@@ -152,6 +153,8 @@ def smooth_estimates(
 def even_scales(x: Tensor, y: Tensor, weights: Tensor, task: Task, seed: int) -> InputTransform | None:
     """The transform of skewed covariates, where a Gaussian process on their even scales predicts left-out rows better.
 
+    Better is: by more than a standard error.
+
     Args:
         x: Covariates `(n, p)`.
         y: Targets `(n, q)`.
@@ -169,13 +172,11 @@ def even_scales(x: Tensor, y: Tensor, weights: Tensor, task: Task, seed: int) ->
         return None
     t = (y - y.mean(0)) / y.std(0).clamp_min(1e-300)
 
-    def loss(v: Tensor) -> float:
+    def losses(v: Tensor) -> Tensor:
         units = (v - v.mean(0)) / v.std(0).clamp_min(1e-300)
-        return float(
-            (weights @ ProcessTeacher.of(Samples(units, t, weights / weights.mean()), seed).left_out.square()).sum()
-        )
+        return ProcessTeacher.of(Samples(units, t, weights / weights.mean()), seed).left_out.square().sum(1)
 
-    return transform if loss(transform(x)) < loss(x) else None
+    return transform if is_significant(losses(x) - losses(transform(x)), weights) else None
 
 
 @torch.no_grad()

@@ -88,6 +88,15 @@ def stack(base: Tensor, corrections: Sequence[Tensor], y: Tensor, weights: Tenso
     return Stacking(tuple(stacking_weights), inverse_temperature, loss, improves, task, losses)
 
 
+def final_prediction_error(choices: int, rows: int) -> float:
+    """The factor by which errors of other rows exceed those of rows that have chosen some numbers (Akaike 1969).
+
+    >>> final_prediction_error(4, 44)
+    1.2
+    """
+    return (rows + choices) / max(rows - choices, 1)
+
+
 def is_significant(gains: Tensor, weights: Tensor, z_score: float = MIN_Z_SCORE) -> bool:
     """Whether the mean of the rows' gains `(n,)` exceeds this many standard errors."""
     mean = weights @ gains / weights.sum()
