@@ -30,15 +30,13 @@ from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
 from splinework.tabular.screening import Screening, is_wide, screen
 from splinework.tabular.selection import columns_of, without_idle_curves
 from splinework.tabular.smooth import SmoothEstimate, fit_network, smooth_estimates
-from splinework.tabular.stacking import Stacking, calibrate, final_prediction_error, is_significant
+from splinework.tabular.stacking import Stacking, calibrate, is_significant
 from splinework.tabular.student import Distillation
 from splinework.tabular.tasks import Multiclass, Regression, Task
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 
 MIN_CLEAN_LOSS, MAX_CLEAN_LOSS = 1e-14, 1e-3
 """Losses, as a share of the variance, between which a network is also fitted to the rows themselves."""
-CHOICES = 2
-"""Numbers that held-out rows choose for each group of an ensemble: the step where it stops and its weight."""
 
 
 @dataclass(frozen=True)
@@ -263,7 +261,7 @@ class NetworkFit:
         """The network of a smooth estimate, where that predicts held-out rows better than curves and ensemble do.
 
         Splines on the grids that the rows ask for are preferred, as the simpler model, unless these are better by more than a
-        standard error. The loss of an ensemble is that of rows which chose when it stops and how much of it counts.
+        standard error.
         """
         settings = self.settings
         if self.screening is not None or self.signs is not None:
@@ -272,10 +270,7 @@ class NetworkFit:
             return None
         weights = self.weights[held]
         rivals: list[tuple[float, int, SmoothEstimate]] = []
-        loss, best = (
-            mixture.loss * final_prediction_error(CHOICES * sum(map(bool, mixture.stacking_weights)), len(held)),
-            None,
-        )
+        loss, best = mixture.expected_loss, None
         rows = self.raw_x, self.raw_y, self.weights, self.fold
         for found in smooth_estimates(*rows, seed=self.seed, names=self.names):
             unseen = (found.out_of_fold - self.scaling.y_shift) / self.scaling.y_scale
