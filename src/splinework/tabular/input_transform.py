@@ -68,11 +68,6 @@ class InputTransform:
         found[:, self.inputs] = torch.asinh((x[:, self.inputs] - self.centre) / self.width)
         return found
 
-    def of_inputs(self, kept: Tensor) -> InputTransform:
-        """The transform of these inputs only, whose indices ascend."""
-        there = torch.isin(self.inputs, kept)
-        return InputTransform(torch.searchsorted(kept, self.inputs[there]), self.centre[there], self.width[there])
-
     @torch.no_grad()
     def on_raw_inputs(self, model: KAN, x: Tensor, tolerance: float) -> KAN:
         """The network of x for one of v: of transformed inputs to the accuracy of splines, of the others exactly.

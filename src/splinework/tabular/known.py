@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
-
-import numpy as np
-import torch
 
 from splinework.errors import DataError, FitWarning
 from splinework.knowledge.axioms import Hard, Monotone
@@ -54,14 +50,7 @@ def train_known(
     found = train(rows.x, rows.y, rows.weights, **how, **more)
     few = task.is_regression and len(rows) <= MAX_COMPARED_ROWS and settings.layers() is None
     if few and found.out_of_fold is not None:
-        transform, x = found.transform, torch.from_numpy(rows.x)
-        if transform is not None:
-            job = replace(job, rows=replace(rows, x=transform(x).numpy()))
         smooth = job.train(known, rival=found.out_of_fold)
-        if smooth is not None and transform is not None:
-            smooth = smooth.on_raw_inputs(transform, x, float(np.std(rows.y)))
-            certificate, statuses = certified(smooth.model, known, rows)
-            smooth = replace(smooth, certificate=certificate, statuses=statuses)
         if smooth is not None:
             return smooth
     model = with_names(found.model, *names)

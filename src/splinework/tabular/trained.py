@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from splinework.nn.frame import FramedKAN
@@ -13,8 +12,6 @@ from splinework.nn.network import KAN
 from splinework.tabular.ensemble import ProgressCallback
 from splinework.tabular.input_transform import InputTransform
 from splinework.tabular.tasks import Task
-
-Found = TypeVar("Found", bound="TrainedNetwork")
 
 MAX_CHANGE = 0.01
 """Share of the held-out errors by which predictions may change as a network leaves the scales on which it was trained."""
@@ -33,7 +30,6 @@ class TrainedNetwork:
             rows that no part was blind to. None where no row was held out.
         kept: Indices of the inputs that the network has, where others were screened out; None for all of them.
         task: The likelihood, with estimated lapse rates; None if it is the given one.
-        transform: The even scales of inputs on which the network was trained, which it has left since; None without any.
     """
 
     model: KAN | FramedKAN
@@ -43,19 +39,12 @@ class TrainedNetwork:
     out_of_fold: Tensor | None = None
     kept: tuple[int, ...] | None = None
     task: Task | None = None
-    transform: InputTransform | None = None
 
-    def on_raw_inputs(self: Found, transform: InputTransform, x: Tensor, spread: float) -> Found:
+    def on_raw_inputs(self, transform: InputTransform, x: Tensor, spread: float) -> TrainedNetwork:
         """The result for the inputs themselves, of one for transformed inputs of x `(n, p)` and targets of this deviation."""
-        model, kept = self.model, self.kept
-        if not isinstance(model, KAN) or not model.active_edges():
+        if not isinstance(self.model, KAN) or not self.model.active_edges():
             return self
-        own = transform
-        if kept is not None:
-            own, x = transform.of_inputs(torch.tensor(kept)), x[:, list(kept)]
-        return replace(
-            self, model=own.on_raw_inputs(model, x, MAX_CHANGE * self.loss**0.5 * spread), transform=transform
-        )
+        return replace(self, model=transform.on_raw_inputs(self.model, x, MAX_CHANGE * self.loss**0.5 * spread))
 
 
 class TrainingLog:
