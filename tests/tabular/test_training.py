@@ -130,6 +130,20 @@ def test_smooth_estimates_of_noise_are_not_better_than_the_mean() -> None:
         assert not is_significant(gains[:, 0], weights)
 
 
+def test_the_loss_of_rows_that_chose_is_less_than_that_of_others():
+    generator, seen, expected, others = torch.Generator().manual_seed(0), [], [], []
+    for _ in range(40):
+        y = torch.randn(50, 1, dtype=torch.float64, generator=generator)
+        steps = 0.5 * torch.randn(20, 50, 1, dtype=torch.float64, generator=generator)
+        best = min(steps, key=lambda step: float((y - step).square().sum()))
+        found = stack(0 * y, [best], y, torch.ones(50, dtype=torch.float64), Regression())
+        fresh = torch.randn(50, 1, dtype=torch.float64, generator=generator)
+        seen.append(found.loss)
+        expected.append(found.expected_loss)
+        others.append(float(Regression().loss(found.stacking_weights[0] * best, fresh).mean()))
+    assert np.mean(seen) < np.mean(expected) < np.mean(others)
+
+
 @each_task
 def test_a_blend_is_never_worse_than_curves_alone_and_finds_a_true_correction(task: Task) -> None:
     generator = torch.Generator().manual_seed(0)

@@ -1,5 +1,7 @@
 """Teachers: where rows are few or noisy a network is as good as a Gaussian process, and where it can be better it is."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from splinework.train.fitting import prepare
 from splinework.train.gaussian_process import fit_process
 from splinework.train.options import TrainingOptions
 from splinework.train.plan import make_plan
-from splinework.train.teacher import is_teachable
+from splinework.train.teacher import is_teachable, prefers
 
 
 def friedman(x):
@@ -166,6 +168,15 @@ def test_predictions_agree_as_far_as_their_errors_say():
     wild[:40] = 3.0
     assert agree(one, zero, 0.01)
     assert not agree(one, wild, 0.02)
+
+
+@pytest.mark.parametrize(("rows", "ratio", "preferred"), [(6, 0.2, False), (6, 0.9, True), (600, 0.2, True)])
+def test_a_rival_that_held_out_rows_have_chosen_must_be_better_than_their_luck(rows, ratio, preferred):
+    noise = torch.randn(rows, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(rows))
+    held_out = SimpleNamespace(u=torch.zeros(rows, 1, dtype=torch.float64), t=noise, weights=None)
+    rival = SimpleNamespace(unit_forward=lambda u: ratio * noise if len(u) == rows else u)
+    fresh = torch.zeros(9, 1, dtype=torch.float64)
+    assert prefers(rival, lambda u: 0 * u, held_out, fresh, clearly=False) is preferred
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ from splinework.tabular.monotone_curves import given_up, half_directed
 from splinework.tabular.one_standard_error import Reference, curves_of, simplest_curves
 from splinework.tabular.products import nodes_of_products, with_more_terms
 from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
-from splinework.tabular.screening import Screening, is_wide, screen
+from splinework.tabular.screening import Screening, screen
 from splinework.tabular.selection import columns_of, without_idle_curves
 from splinework.tabular.smooth import SmoothEstimate, fit_network, smooth_estimates
 from splinework.tabular.stacking import Stacking, calibrate, is_significant
@@ -59,10 +59,6 @@ class NetworkFit:
     names: Sequence[str] | None
     screening: Screening | None = None
     signs: Tensor | None = None
-
-    def is_wide(self) -> bool:
-        """Whether columns are to be screened."""
-        return is_wide(len(self.t), len(torch.unique(self.owners)))
 
     def screened(self, log: TrainingLog) -> TrainedNetwork:
         """The network of the inputs that screening keeps."""
@@ -270,7 +266,7 @@ class NetworkFit:
             return None
         weights = self.weights[held]
         rivals: list[tuple[float, int, SmoothEstimate]] = []
-        loss, best = mixture.loss, None
+        loss, best = mixture.expected_loss, None
         rows = self.raw_x, self.raw_y, self.weights, self.fold
         for found in smooth_estimates(*rows, seed=self.seed, names=self.names):
             unseen = (found.out_of_fold - self.scaling.y_shift) / self.scaling.y_scale

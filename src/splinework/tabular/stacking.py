@@ -24,6 +24,8 @@ PRIOR_STD = 0.2
 """Prior standard deviation of the logarithm of the inverse temperature, about which a hundred rows say little."""
 MIN_Z_SCORE = 1.0
 """Interactions are kept where they lower the held-out loss by more than this many standard errors; else the additive model is."""
+CHOICES = 2
+"""Numbers that held-out rows choose for each group: the step where it stops and its weight."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,12 @@ class Stacking:
     improves: bool
     task: Task
     losses: Tensor
+
+    @property
+    def expected_loss(self) -> float:
+        """The loss of other rows than those that chose where each group stops and what it weighs (Akaike 1969)."""
+        rows, choices = len(self.losses), CHOICES * sum(map(bool, self.stacking_weights))
+        return self.loss * (rows + choices) / max(rows - choices, 1)
 
 
 def stack(base: Tensor, corrections: Sequence[Tensor], y: Tensor, weights: Tensor, task: Task) -> Stacking:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor
@@ -10,7 +10,11 @@ from torch import Tensor
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 from splinework.tabular.ensemble import ProgressCallback
+from splinework.tabular.input_transform import InputTransform
 from splinework.tabular.tasks import Task
+
+MAX_CHANGE = 0.01
+"""Share of the held-out errors by which predictions may change as a network leaves the scales on which it was trained."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,12 @@ class TrainedNetwork:
     out_of_fold: Tensor | None = None
     kept: tuple[int, ...] | None = None
     task: Task | None = None
+
+    def on_raw_inputs(self, transform: InputTransform, x: Tensor, spread: float) -> TrainedNetwork:
+        """The result for the inputs themselves, of one for transformed inputs of x `(n, p)` and targets of this deviation."""
+        if not isinstance(self.model, KAN) or not self.model.active_edges():
+            return self
+        return replace(self, model=transform.on_raw_inputs(self.model, x, MAX_CHANGE * self.loss**0.5 * spread))
 
 
 class TrainingLog:

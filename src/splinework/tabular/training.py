@@ -23,6 +23,8 @@ from splinework.tabular.ensemble_size import N_FOLDS, n_members
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.network_fit import NetworkFit
 from splinework.tabular.rows import Floats
+from splinework.tabular.screening import is_wide
+from splinework.tabular.smooth import even_scales
 from splinework.tabular.tasks import Task, moments, targets_of
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 
@@ -63,9 +65,14 @@ def train(
     """
     raw_x, w = torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(np.asarray(weights) / np.mean(weights))
     raw_y = targets_of(y, task)
+    belongs = torch.arange(raw_x.shape[1]) if owners is None else torch.as_tensor(owners)
+    wide = is_wide(len(raw_x), len(torch.unique(belongs))) and signs is None
+    free = start is None and signs is None and settings.is_auto() and not wide
+    transform = even_scales(raw_x, raw_y, w, task, seed) if free else None
+    given = raw_x
+    raw_x = given if transform is None else transform(given)
     scaling = Standardisation(*moments(raw_x, w), *task.units(raw_y, w))
     u, t = (raw_x - scaling.x_shift) / scaling.x_scale, task.in_units(raw_y, scaling.y_shift, scaling.y_scale)
-    belongs = torch.arange(u.shape[1]) if owners is None else torch.as_tensor(owners)
     log = TrainingLog(on_step)
     if start is not None:
         loss, steps, model = continue_training(start, raw_x, raw_y, w, task, settings.max_iter, seed, log)
@@ -75,9 +82,9 @@ def train(
     rows, known = (raw_x, raw_y, u, t, w, fold), (groups or (), belongs, names)
     directions = None if signs is None else torch.tensor(signs, dtype=torch.float64)
     job = NetworkFit(*rows, scaling, right, settings, seed, generator, *known, signs=directions)
-    if job.is_wide() and directions is None:
-        return job.screened(log)
-    found = job.run(log)
+    found = job.screened(log) if wide else job.run(log)
+    if transform is not None:
+        found = found.on_raw_inputs(transform, given, float(scaling.y_scale.mean()))
     if directions is not None:
         settle(found.model, directions)
     return found

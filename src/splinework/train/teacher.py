@@ -97,7 +97,7 @@ def run_taught_stages(
     fresh = new_points(objective.u, N_COMPARED_POINTS, seed)
     suffices = process is None or not _clearly_less(process.left_out, curves.left_out)
     if judge is not None:
-        suffices = suffices and not _prefers(run.best, curves, judge, fresh, clearly=True)
+        suffices = suffices and not prefers(run.best, curves, judge, fresh, clearly=True)
     if not (suffices and (judge is not None or process is not None)):
         return learned, process
     take_curves(run, objective, plan, curves)
@@ -144,7 +144,7 @@ def _run_process_stages(
         if run.over or (_is_exact(run, objective) and not lacks_judge(run, objective)):
             return False, teacher
         teacher = ProcessTeacher.of(rows, seed, curves) if teacher is None else teacher
-        if judge is not None and _prefers(rival, teacher, judge, fresh, clearly=False):
+        if judge is not None and prefers(rival, teacher, judge, fresh, clearly=False):
             run.history.decide("teacher", f"{teacher} predicts held-out rows no better: not followed")
             return False, teacher
         try:
@@ -156,7 +156,7 @@ def _run_process_stages(
             run.judge_anew(objective.on(rival), None)
             return False, teacher
     run.judge_anew(objective.on(taught), judge)
-    if judge is not None and _prefers(rival, taught.unit_forward, judge, fresh, clearly=noisy):
+    if judge is not None and prefers(rival, taught.unit_forward, judge, fresh, clearly=noisy):
         run.best, run.best_score, run.best_penalties = rival, rival_score, penalties
         run.history.decide("teacher", f"{sentence}; held-out rows prefer the network that learned from the rows")
         return False, teacher
@@ -234,17 +234,28 @@ def _is_exact(run: TrainingRun, objective: DataObjective) -> bool:
 
 
 @torch.no_grad()
-def _prefers(
+def prefers(
     rival: KAN, smooth: Callable[[Tensor], Tensor], held_out: DataObjective, fresh: Tensor, *, clearly: bool
 ) -> bool:
     """Whether held-out rows prefer a rival to a smooth prediction, and the rival does not go astray between the rows.
 
-    It is preferred where its squared error is smaller, `clearly`: by more than a standard error.
+    Args:
+        rival: A network.
+        smooth: The smooth prediction, of points `(M, inputs)`.
+        held_out: The rows that decide.
+        fresh: Points between the rows, `(M, inputs)`.
+        clearly: Whether the rival's squared error must be less by more than a standard error. Else it must be less by more than
+            two standard errors of a root mean square: these rows have chosen the rival, the luckiest of many states.
     """
     errors = [(f(held_out.u) - held_out.t).square().mean(1) for f in (smooth, rival.unit_forward)]
     if held_out.weights is not None:
         errors = [error * held_out.weights for error in errors]
     loss = errors[0] - errors[1]
-    if loss.mean() <= (loss.std() / math.sqrt(len(loss)) if clearly else 0.0):
+    least = (
+        loss.std() / math.sqrt(len(loss))
+        if clearly
+        else errors[1].mean() * ((1 + 2 * (2 * len(loss)) ** -0.5) ** 2 - 1)
+    )
+    if loss.mean() <= least:
         return False
     return agree(smooth(fresh), rival.unit_forward(fresh), float(errors[0].mean() + errors[1].mean()))
