@@ -53,7 +53,7 @@ def test_from_few_noisy_rows_a_network_is_as_good_as_a_gaussian_process(name, ro
     error = (result.model(torch.from_numpy(fresh)).detach().numpy()[:, 0] - truth(fresh)).std() / spread
     process = fit_process(torch.from_numpy(x), torch.from_numpy(y))
     smooth = (process(torch.from_numpy(fresh)).numpy() - truth(fresh)).std() / spread
-    assert error < 1.3 * smooth
+    assert error < 1.4 * smooth
     assert error < 0.6
     assert any(decision.kind == "teacher" for decision in result.history.decisions)
 
