@@ -118,7 +118,7 @@ def _answer(
     try:
         search.run(shape)
         search.keep()
-        if network:
+        if network and not search.screen.settled:  # else the network is that of the formula
             search.fit_quickly()
     except KeyboardInterrupt:
         search.notes.append(INTERRUPTED_NOTE)
@@ -128,7 +128,7 @@ def _answer(
             raise
         search.keep()
         search.notes.append(f"{error} The search ended there: the formulas found so far")
-    return search.table()
+    return search.table(network)
 
 
 @dataclass
@@ -260,9 +260,21 @@ class _RegressionSearch:
         self.on_stage("varying and joining formulas")
         for entry in (each for each in self.pool.entries[:MAX_SEEDS] if not each.proposal.splines):
             self.evolution.begin_from(entry.expression)
-        self.evolution.run(self.pool.offer, lambda: self.screen.settled, deadline=deadline)
+        late = deadline + SHORTENING_SHARE * self.budget
+        shorter: Any = None
+
+        def settled() -> bool:
+            """Whether the best formula settles it, in its shortest form where it leaves no more than noise."""
+            nonlocal shorter
+            best = self.pool.entries[0]
+            if best is not shorter and not self.pool.exact and self.pool.error <= 1.01 * self.screen.noise:
+                shorter = shortening.shortened(self.pool, best, lambda: clock.now() > late)
+            return self.screen.settled
+
+        self.evolution.run(self.pool.offer, settled, deadline=deadline)
         for best in self.pool.entries[:1]:
-            shortening.shortened(self.pool, best, lambda: clock.now() > deadline + SHORTENING_SHARE * self.budget)
+            if best is not shorter:
+                shortening.shortened(self.pool, best, lambda: clock.now() > late)
         return self.screen.settled
 
     def _screen_again(self) -> None:
@@ -324,18 +336,21 @@ class _RegressionSearch:
             if self.networks.only(plan, budget=min(2.0, 0.1 * self.budget, left)).error < 0.02:
                 return
 
-    def table(self) -> FormulaTable:
-        """The answer."""
+    def table(self, network: bool) -> FormulaTable:
+        """The answer, with a network where one is asked for."""
         self.on_stage("choosing among the formulas")
         held = replace(self.data, x=self.rows.held_x, y=self.rows.held_y, weights=None)
         found = formula_rows(self.pool, self.name, rows=10, everything=self.data, held=held, deadline=self._at(1.0))
+        model, which = network_of_answer(found[0], self.networks.best, self.rows, self.data.x)
+        if network and model is None:
+            self.fit_quickly()
+            model, which = network_of_answer(found[0], self.networks.best, self.rows, self.data.x)
         best = self.networks.best
         refused = refusal(found[0], best, self.rows)
         stated = refused or (None if best is None else share_caught(found[0], best, self.rows))
-        model, which = network_of_answer(found[0], best, self.rows, self.data.x)
         if best is not None:
-            text = f"network: {best.plan}, held-out error {best.error:.3g} of the spread"
-            self.notes += [text, *filter(None, [which])]
+            self.notes.append(f"network: {best.plan}, held-out error {best.error:.3g} of the spread")
+        self.notes += filter(None, [which])
         noise = self.noise if self.noise is not None else self.screen.noise
         if clock.now() - self.began > self.budget:
             of = f"budget of {self.budget:g} s" if self.options.effort is None else f"effort of {self.budget:g} units"

@@ -27,6 +27,7 @@ from splinework.interpret.symbolic.screening.problem import (
     ScreeningProblem,
     fit_to,
     initial_problem,
+    transformed,
 )
 from splinework.interpret.symbolic.screening.reducing import CLEAR_ERROR_RATIO, MAX_ERROR_RATIO
 from splinework.interpret.symbolic.screening.separable import (
@@ -38,13 +39,14 @@ from splinework.interpret.symbolic.screening.separable import (
     coefficients_beside,
     separations,
     spanning_functions,
+    sums,
     varying_part,
 )
 
 MIN_ROUGHNESS = 1e-2
 """Share of the spread that a formula must leave for richer structures to be tried; they are too where there is no noise."""
 MAX_SHORT_NODES = 12
-"""Nodes up to which evolution is not asked for something shorter: it finds those of few more at once."""
+"""Nodes up to which neither evolution nor transforms of the target are asked for something shorter than what noise leaves."""
 MAX_SEPARATION_ERROR, N_PARTS = 0.2, 2
 """Error of a separation, relative to the spread, above which it is none, and formulas of its part that are followed."""
 MAX_SPANNED, MAX_LOW_RANK_ERROR = 3, 1e-3
@@ -82,6 +84,7 @@ class PartedTarget(ABC):
     noise: float = math.inf
     path: tuple[str, ...] = ()
     _smoothed: bool = False
+    _known: ScreeningProblem | None = None
     _separations: tuple[ScreeningProblem, list[Separation]] | None = None
 
     @abstractmethod
@@ -129,6 +132,14 @@ class PartedTarget(ABC):
         if self.pool.entries[:1] != before:
             self.path = problem.steps
 
+    def _summed(self, problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
+        """Problems of a column less, where the target or a transform of it is exactly a sum with a function of one column."""
+        for whole in (problem, *transformed(problem)):
+            if self._late():
+                return
+            exact = [e for e in sums(whole, deadline=self.deadline) if e.error <= MAX_CLEAN_NOISE * whole.spread]
+            yield from self._followed_parts(whole, exact)
+
     def _separated(self, problem: ScreeningProblem, *, exact: bool = False) -> Iterator[ScreeningProblem]:
         """Problems of a column less, where the target is a sum or a product with a function of one column, found first.
 
@@ -141,11 +152,16 @@ class PartedTarget(ABC):
         least = min((each.error for each in found), default=math.inf)
         if least < CLEAR_ERROR_RATIO * self.noise:  # the least of many estimates would be too small
             self.noise = least
+        yield from self._followed_parts(
+            problem, [e for e in found if not exact or e.error <= MAX_CLEAN_NOISE * scale]
+        )
+
+    def _followed_parts(self, problem: ScreeningProblem, found: Sequence[Separation]) -> Iterator[ScreeningProblem]:
+        """Problems of a column less, by the formulas of the function of one column in each separation."""
+        scale = problem.spread
         for each in found:
             if self._late():
                 return
-            if exact and each.error > MAX_CLEAN_NOISE * scale:
-                continue
             if each.error > max(self._most_error(scale), MAX_LOW_RANK_ERROR * scale * (each.kind == LOW_RANK)):
                 continue
             if not (self._is_rough or each.error < MAX_CLEAN_NOISE * scale):

@@ -38,6 +38,8 @@ MAX_SUM_TERMS = 10
 INTEGER_TOLERANCE = 1e-4
 MAX_ERROR_RATIO = 1e-8
 """By how much the squared error falls at the last term of a polynomial; at the next term of a power series it falls less."""
+MAX_ROUNDING = 1e-13
+"""Least singular value of columns of unit length up to which rounding may be all of it."""
 MAX_SERIES_SHARE = 1e-14
 """Share of the sum of squares that is left by an approximation; noise leaves more, and what is exact less."""
 N_KEPT = 3
@@ -99,7 +101,8 @@ def fraction_candidates(
     rows = _ScaledRows.of(problem, floor)
     found: list[_Sum] = []
     least = math.inf
-    for above, below in _fraction_sets(problem.size, len(problem.y)):
+    sets = _fraction_sets(problem.size, len(problem.y))
+    for above, below in rows.possible(sets) if exact else sets:
         if problem.size > 1 and clock.now() > deadline:  # all of one column take a tenth of a second
             break
         trial = rows.fit_fraction(above, below)
@@ -177,6 +180,23 @@ class _ScaledRows:
         coefficients = linear_least_squares(regressors, aim)
         gap = regressors @ coefficients - aim
         return _Sum(above, above[:0], coefficients, float(gap @ gap), regressors, aim)
+
+    def possible(self, sets: list[tuple[Exponents, Exponents]]) -> list[tuple[Exponents, Exponents]]:
+        """The sets of terms of which a fraction may leave no more than the floor; judged by the largest sets alone.
+
+        What a fraction p/q leaves is at least `σ / max |q|`, σ the least singular value of the terms of `p - y q`.
+        """
+        every = exponents_up_to(self.problem.size, MAX_DEGREE)
+        monomials = self._monomials(every)
+        left: list[tuple[int, int]] = []
+        for m, k in _largest([(len(above), len(below)) for above, below in sets]):
+            both = np.hstack([monomials[:, :m], -self.problem.y[:, None] * monomials[:, :k]]) * self.root[:, None]
+            lengths = np.linalg.norm(both, axis=0)
+            least = np.linalg.svd(np.linalg.qr(both / np.maximum(lengths, 1e-300), mode="r"), compute_uv=False)[-1]
+            below_one = np.linalg.norm(np.abs(monomials[:, :k]).max(0) / np.maximum(lengths[m:], 1e-300))
+            if least <= MAX_ROUNDING + math.sqrt(self.floor) * below_one:
+                left.append((m, k))
+        return [each for each in sets if any(len(each[0]) <= m and len(each[1]) <= k for m, k in left)]
 
     def fit_fraction(self, above: Exponents, below: Exponents) -> _Sum | None:
         """The fraction with these terms; None where none is finite.
@@ -337,6 +357,11 @@ def _likely_degrees(problem: ScreeningProblem, errors: list[tuple[float, float]]
         n * math.log(max(rss, floor) / n) + math.comb(d + k, d) * math.log(n) for k, (rss, _) in enumerate(errors)
     ]
     return sorted({max(int(np.argmin(each)), 1) for each in (described, [error for _, error in errors])})
+
+
+def _largest(counts: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The pairs of numbers of terms that no other pair contains."""
+    return [one for one in counts if not any(one != two and one[0] <= two[0] and one[1] <= two[1] for two in counts)]
 
 
 def _fraction_sets(d: int, rows: int) -> list[tuple[Exponents, Exponents]]:

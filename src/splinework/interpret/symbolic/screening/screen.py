@@ -13,7 +13,7 @@ from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.own_functions import uses_only
 from splinework.interpret.symbolic.residuals import local_noise
 from splinework.interpret.symbolic.screening import polynomials, terms, univariate
-from splinework.interpret.symbolic.screening.parts import PartedTarget
+from splinework.interpret.symbolic.screening.parts import MAX_SHORT_NODES, PartedTarget
 from splinework.interpret.symbolic.screening.problem import (
     IrreducibleProblem,
     ScoredExpression,
@@ -44,8 +44,12 @@ class Screen(PartedTarget):
             return
         self._look_past_kinks()
         self._offer_all(terms.sum_candidates(problem, **self._limits))  # whatever the reductions make of it
+        self._known = problem
         ends = self._reduced(problem)
         self.ends = sorted([*self.ends, *ends], key=lambda end: (end.problem.size, end.error))
+        summed = self._summed(problem) if problem.size > 1 else iter(())
+        if ends[0].problem is problem and self._followed(summed):
+            return
         for end in ends:
             self._answer(end.problem)
             if self.pool.exact:
@@ -54,10 +58,10 @@ class Screen(PartedTarget):
         wholes = singles if any(each is problem for each in singles) else [problem, *singles]
         if any(self._is_rational(other) for each in wholes for other in transformed(each)):
             return
-        if problem.size > 1 and self._followed(self._separated(problem, exact=True)):
-            return
-        if problem.size > 1 and self._followed(self._joined(problem, exact=True)):
-            return
+        if problem.size > 1:
+            exact = (summed, self._separated(problem, exact=True), self._joined(problem, exact=True))
+            if any(map(self._followed, exact)):
+                return
         if self.is_clean:
             divided = [each for each in map(without_wave_factors, singles) if each is not None]
             for each in (*singles, *divided):
@@ -80,7 +84,7 @@ class Screen(PartedTarget):
             return
         # A sum of products may reach the noise and yet approximate something simpler: try transforms of the target.
         for end in ends[: 1 if self.settled else BEAM_WIDTH]:
-            if self.settled and end.problem.size <= 1:
+            if self.settled and (end.problem.size <= 1 or self.pool.entries[0].nodes <= MAX_SHORT_NODES):
                 return
             for other in transformed(end.problem):
                 for further in self._reduced(other)[:BEAM_WIDTH]:
@@ -183,8 +187,9 @@ class Screen(PartedTarget):
 
     def _guesses(self, problem: ScreeningProblem) -> Iterator[list[ScoredExpression]]:
         if problem.size == 1:
-            yield univariate.univariate_candidates(problem, library=self.library, **self._limits)[:6]
-        yield terms.sum_candidates(problem, **self._limits)
+            yield univariate.univariate_candidates(problem, library=self.library, **self._limits)
+        if problem is not self._known:
+            yield terms.sum_candidates(problem, **self._limits)
         yield polynomials.polynomial_candidates(problem, **self._limits)
         yield polynomials.fraction_candidates(problem, **self._limits)
         yield terms.sum_candidates(problem, rational=True, **self._limits)
