@@ -65,13 +65,18 @@ def _shortest(expression: Any, names: Sequence[str], x: Array, allows: Callable[
         before = best
         for form in _forms(before.xreplace(positive)):
             candidate = _on_rows(form.xreplace(back), names, x)
-            if node_count(candidate) < node_count(best) and (allows is None or allows(candidate)):
+            if _size(candidate) < _size(best) and (allows is None or allows(candidate)):
                 values = compile_expression(candidate, names)(rows)
                 if np.allclose(values, truth, rtol=EQUALITY_TOLERANCE, atol=slack, equal_nan=True):
                     best = candidate
         if best == before:
             break
     return _with_short_decimals(best)
+
+
+def _size(expression: Any) -> tuple[int, int]:
+    """Nodes, and how many of them are functions: of two forms as long, arithmetic is easier to read."""
+    return node_count(expression), sum(isinstance(part, sympy.Function) for part in sympy.preorder_traversal(expression))
 
 
 def with_unit_constants(expression: Any) -> Any:
@@ -153,6 +158,8 @@ def _forms(expression: Any) -> list[Any]:
         lambda e: sympy.powsimp(e, combine="base", force=True),
         sympy.expand_power_base,
         lambda e: _with_hyperbolic_functions(sympy.powsimp(e)),
+        lambda e: sympy.expand_mul(_with_powers_of_logarithms(e, 1)),
+        lambda e: sympy.expand_mul(_with_powers_of_logarithms(e, -1)),
         with_extremes,
         _with_simple_numbers,
         _with_factored_sums,
@@ -194,6 +201,17 @@ def _with_hyperbolic_functions(expression: Any) -> Any:
         return sympy.Add(*left)
 
     return expression.replace(sympy.Add, joined)
+
+
+def _with_powers_of_logarithms(expression: Any, end: int) -> Any:
+    """The expression with hyperbolic tangents of logarithms as powers: `1 + tanh(log(x)/2)` is `2/(1 + 1/x)`.
+
+    A tangent is what is above its limit at the `end` -1 or below that at 1.
+    """
+    return expression.replace(
+        lambda part: isinstance(part, sympy.tanh) and part.has(sympy.log),
+        lambda part: end - 2 * end / (1 + sympy.exp(2 * end * part.args[0])),
+    )
 
 
 def _with_simple_numbers(expression: Any) -> Any:
