@@ -222,7 +222,7 @@ class _RegressionSearch:
             self.plain = without_categories(problem, self.pool.categories, deadline=self._at(SCREENING_SHARE / 2))
             self.screen.starts = (*self.plain, *self.screen.starts)
         self.on_stage("screening: symmetries, factors, sums of products")
-        self.screen.further = lambda: self._evolve(clock.now() + EARLY_SHARE * self.budget)
+        self.screen.further = lambda share: self._evolve(clock.now() + share * EARLY_SHARE * self.budget)
         self.screen.run()
         if self.pool.exact or self._robust() or self.screen.settled:
             self.notes += ["screening: " + "; ".join(self.screen.path)] if self.screen.path else []
@@ -267,11 +267,11 @@ class _RegressionSearch:
             """Whether the best formula settles it, in its shortest form where it leaves no more than noise."""
             nonlocal shorter
             best = self.pool.entries[0]
-            if best is not shorter and not self.pool.exact and self.pool.error <= 1.01 * self.screen.noise:
+            if best is not shorter and not self.pool.exact and self.screen.leaves_noise:
                 shorter = shortening.shortened(self.pool, best, lambda: clock.now() > late)
             return self.screen.settled
 
-        self.evolution.run(self.pool.offer, settled, deadline=deadline)
+        self.evolution.run(self.pool.offer, settled, lambda: self.screen.leaves_noise, deadline=deadline)
         for best in self.pool.entries[:1]:
             if best is not shorter:
                 shortening.shortened(self.pool, best, lambda: clock.now() > late)

@@ -33,6 +33,8 @@ MIN_FACTORED_TERMS, MAX_FACTORED_TERMS = 3, 16
 """Terms of the sums that are factored and nested."""
 MAX_ORDERED = 3
 """Columns of a sum that is nested by each of them first, in every order, and of a fraction that is taken apart in each."""
+MAX_ANGLES = 4
+"""Most times that a wave is faster than another of which it is written as powers."""
 SURE = 20.0
 """Multiple of a time limit that is waited where work is counted, so that the load of the machine does not matter."""
 MAX_TOGETHER_NODES = 60
@@ -162,6 +164,7 @@ def _forms(expression: Any) -> list[Any]:
         lambda e: sympy.expand_mul(_with_powers_of_logarithms(e, -1)),
         with_extremes,
         _with_simple_numbers,
+        _with_powers_of_waves,
         _with_factored_sums,
         _with_nested_sums,
         lambda e: sympy.powdenest(e, force=True),
@@ -212,6 +215,20 @@ def _with_powers_of_logarithms(expression: Any, end: int) -> Any:
         lambda part: isinstance(part, sympy.tanh) and part.has(sympy.log),
         lambda part: end - 2 * end / (1 + sympy.exp(2 * end * part.args[0])),
     )
+
+
+def _with_powers_of_waves(expression: Any) -> Any:
+    """The expression with powers of waves for those of multiple angles: `cos(x)**3` for `3*cos(x)/4 + cos(3*x)/4`."""
+    waves, swaps, back = expression.atoms(sympy.sin, sympy.cos), {}, {}
+    for slow in {wave.args[0] for wave in waves}:
+        turn = sympy.Dummy(real=True)
+        back[turn] = slow
+        for wave in waves:
+            times = wave.args[0] / slow
+            if times.is_number and abs(times - round(times)) < EQUALITY_TOLERANCE and 1 < abs(times) <= MAX_ANGLES:
+                swaps[wave] = wave.func(int(round(times)) * turn)
+    found = sympy.expand_trig(expression.xreplace(swaps)).xreplace(back)
+    return _with_simple_numbers(sympy.expand_mul(_with_simple_numbers(found)))
 
 
 def _with_simple_numbers(expression: Any) -> Any:

@@ -47,6 +47,8 @@ MIN_ROUGHNESS = 1e-2
 """Share of the spread that a formula must leave for richer structures to be tried; they are too where there is no noise."""
 MAX_SHORT_NODES = 12
 """Nodes up to which neither evolution nor transforms of the target are asked for something shorter than what noise leaves."""
+MIN_EXCESS, TERM_NATS = 0.01, 8.0
+"""Share by which the error of a formula may exceed that of the best surrogate, or by as many nats as a further term costs."""
 MAX_SEPARATION_ERROR, N_PARTS = 0.2, 2
 """Error of a separation, relative to the spread, above which it is none, and formulas of its part that are followed."""
 MAX_SPANNED, MAX_LOW_RANK_ERROR = 3, 1e-3
@@ -71,7 +73,8 @@ class PartedTarget(ABC):
         library: Functions of one column.
         ends: The irreducible problems, the smallest first.
         path: Reductions on the way to the best formula.
-        further: Another search, once the direct candidates have failed; it says whether nothing is left to do.
+        further: Another search, once the direct candidates have failed, for a share of its time; it says whether nothing is left
+            to do.
         noise: Least leave-one-out error of all surrogates, on the scale of the target: an estimate of the noise.
     """
 
@@ -79,7 +82,7 @@ class PartedTarget(ABC):
     starts: tuple[ScreeningProblem, ...]
     deadline: float = math.inf
     library: Sequence[LibraryFunction] = LIBRARY
-    further: Callable[[], bool] | None = None
+    further: Callable[[float], bool] | None = None
     ends: list[IrreducibleProblem] = field(default_factory=list)
     noise: float = math.inf
     path: tuple[str, ...] = ()
@@ -101,14 +104,20 @@ class PartedTarget(ABC):
         pool = self.pool
         if pool.exact or not pool.entries or self.is_clean or pool.entries[0].solution.rank > MAX_EXACT_CONSTANTS:
             return pool.exact
-        if self.further is not None and pool.entries[0].nodes > MAX_SHORT_NODES:
-            return False
-        if pool.error > 1.01 * self.noise or pool.has_structure:
+        may_be_long = self.further is not None and pool.entries[0].nodes > MAX_SHORT_NODES
+        return not may_be_long and self.leaves_noise
+
+    @property
+    def leaves_noise(self) -> bool:
+        """Whether the best formula is as accurate as the best surrogate, with residuals like noise."""
+        pool = self.pool
+        most = 1 + max(MIN_EXCESS, TERM_NATS / len(pool.target.y))
+        if not pool.entries or pool.error > most * self.noise or pool.has_structure:
             return False
         if not self._smoothed:  # polynomials may have taken for noise what they cannot follow
             self._smoothed, data = True, self.starts[-1]
             self.noise = min(self.noise, process_error(data.columns, data.y, data.weights))
-        return pool.error <= 1.01 * self.noise
+        return pool.error <= most * self.noise
 
     @property
     def _is_rough(self) -> bool:

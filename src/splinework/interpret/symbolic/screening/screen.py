@@ -11,6 +11,7 @@ import sympy
 
 from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.own_functions import uses_only
+from splinework.interpret.symbolic.pool import MAX_EXACT_CONSTANTS
 from splinework.interpret.symbolic.residuals import local_noise
 from splinework.interpret.symbolic.screening import polynomials, terms, univariate
 from splinework.interpret.symbolic.screening.parts import MAX_SHORT_NODES, PartedTarget
@@ -23,6 +24,10 @@ from splinework.interpret.symbolic.screening.problem import (
 from splinework.interpret.symbolic.screening.reducing import BEAM_WIDTH, irreducible_problems
 from splinework.interpret.symbolic.screening.separable import MAX_CLEAN_NOISE
 from splinework.interpret.symbolic.screening.wave_factors import damped_waves, without_wave_factors
+
+
+FIRST_SHARE = 0.25
+"""Share of the time of the other search that comes before richer structures under noise, as these take longer."""
 
 
 class Screen(PartedTarget):
@@ -52,7 +57,7 @@ class Screen(PartedTarget):
             return
         for end in ends:
             self._answer(end.problem)
-            if self.pool.exact:
+            if self.settled:
                 return
         singles = [end.problem for end in ends[:BEAM_WIDTH] if end.problem.size == 1]
         wholes = singles if any(each is problem for each in singles) else [problem, *singles]
@@ -73,7 +78,7 @@ class Screen(PartedTarget):
                 self._answer(each)
             singles = [*divided, *singles]
             self.ends = [*(IrreducibleProblem(each, 0.0) for each in divided), *self.ends]
-        elif not self.settled:
+        elif not self._is_simple and not self._searched(problem, FIRST_SHARE):
             self._composed(singles)  # evolution under noise is content with what only approximates a curve
         searched = self._searched(problem)
         if self.pool.exact or (self.is_clean and (searched or self._composed(singles))):
@@ -111,11 +116,12 @@ class Screen(PartedTarget):
                 self._offer_all(search(problem, exact=True, **self._limits))
         return self.pool.exact
 
-    def _searched(self, problem: ScreeningProblem) -> bool:
-        """The search of another kind, once and for the data themselves; True where nothing is left to do."""
-        if self.further is not None and problem is self.starts[-1] and not self._late():
-            self.further()
-            self.further = None
+    def _searched(self, problem: ScreeningProblem, share: float = 1.0) -> bool:
+        """The search of another kind, for a share of its time and for the data themselves; True where nothing is left to do."""
+        if self.further is not None and problem is self.starts[-1] and not (self.settled or self._late()):
+            self.further(share)
+            if share == 1:
+                self.further = None
         return self.settled or self._late()
 
     def _composed(self, problems: Sequence[ScreeningProblem]) -> bool:
@@ -123,9 +129,15 @@ class Screen(PartedTarget):
         for problem in problems:
             if self._is_rough:
                 self._compose(problem)
-            if self.settled or self._late():
+            if self._is_simple or self._late():
                 return True
         return False
+
+    @property
+    def _is_simple(self) -> bool:
+        """Whether few constants leave nothing but noise: only a formula of fewer nodes can be better."""
+        few = bool(self.pool.entries) and self.pool.entries[0].solution.rank <= MAX_EXACT_CONSTANTS
+        return self.pool.exact if self.is_clean else few and self.leaves_noise
 
     def _followed(self, problems: Iterable[ScreeningProblem]) -> bool:
         """Goes on with smaller problems; True where one settles it or time is up."""
@@ -159,7 +171,7 @@ class Screen(PartedTarget):
                     self.pool.offer(each)
                     if self.pool.exact:
                         return
-                if self.settled or self._late():
+                if self._is_simple or self._late():
                     return
 
     def _admits(self, expression: Any) -> bool:
