@@ -36,7 +36,7 @@ MAX_NOISE_RATIO = 0.1
 """Error of a network, as a share of the noise that screening has estimated, below which screening begins anew."""
 SCREENING_SHARE, NETWORKS_SHARE, EVOLUTION_SHARE = 0.45, 0.7, 0.88
 """Shares of the budget after which screening, networks, and evolution begin nothing new; the rest is for the selection."""
-EARLY_SHARE, SHORTENING_SHARE, MIN_FIT_SHARE = 0.2, 0.03, 0.02
+EARLY_SHARE, SHORTENING_SHARE, MIN_FIT_SHARE = 0.2, 0.05, 0.02
 """Shares of the budget for evolution in the midst of screening, for taking idle parts out, and for a network at the end."""
 
 
@@ -150,7 +150,19 @@ class _RegressionSearch:
         rows = self.rows
         self.pool = Pool(replace(self.data, x=rows.x, y=rows.y, weights=rows.weights), self.space.allows)
         self.screen = self._screen(self.pool, self._at(SCREENING_SHARE))
-        self.networks = self._networks(rows, self.data.names, self.pool.offer)
+        self.networks = NetworkSearch(
+            rows,
+            self.data.names,
+            self.name,
+            self.options,
+            self.on_stage,
+            self._at(NETWORKS_SHARE),
+            self.pool.offer,
+            lambda: self.pool.exact,
+            tuple(
+                f for f in self.space.library if self.space.allows is None or self.space.admits(f.build(symbol("z")))
+            ),
+        )
         self.evolution: Any = None
         self.kept: Any = None
         self.plain: list[ScreeningProblem] = []
@@ -183,19 +195,6 @@ class _RegressionSearch:
     def _at(self, share: float) -> float:
         return self.began + share * self.budget
 
-    def _networks(self, rows: SplitRows, names: tuple[str, ...], offer: Callable[..., object]) -> NetworkSearch:
-        return NetworkSearch(
-            rows,
-            names,
-            self.name,
-            self.options,
-            self.on_stage,
-            self._at(NETWORKS_SHARE),
-            offer,
-            lambda: self.pool.exact,
-            tuple(f for f in self.space.library if self.space.admits(f.build(symbol("z")))),
-        )
-
     def run(self, shape: Sequence[Any] | None) -> None:
         """The formula to start from, screening, then networks where that leaves something to explain."""
         if shape is not None:
@@ -227,7 +226,6 @@ class _RegressionSearch:
         if self.pool.exact or self._robust() or self.screen.settled:
             self.notes += ["screening: " + "; ".join(self.screen.path)] if self.screen.path else []
             return
-        self._reduced()
         left = self._at(NETWORKS_SHARE) - clock.now()
         if not self.screen.settled and left > 0:
             self.networks.run(plans(self.data.x, self.data.y, self.scales, self.data.scale), 0.6 * left)
@@ -237,7 +235,7 @@ class _RegressionSearch:
 
     def _evolve(self, deadline: float) -> bool:
         """Evolution, seeded by what was found; True where nothing is left to explain."""
-        from splinework.interpret.symbolic import evolution, shortening
+        from splinework.interpret.symbolic import evolution
         from splinework.interpret.symbolic.screening import populations
 
         if not populations.available():
@@ -261,20 +259,13 @@ class _RegressionSearch:
         for entry in (each for each in self.pool.entries[:MAX_SEEDS] if not each.proposal.splines):
             self.evolution.begin_from(entry.expression)
         late = deadline + SHORTENING_SHARE * self.budget
-        shorter: Any = None
 
         def settled() -> bool:
-            """Whether the best formula settles it, in its shortest form where it leaves no more than noise."""
-            nonlocal shorter
-            best = self.pool.entries[0]
-            if best is not shorter and not self.pool.exact and self.screen.leaves_noise:
-                shorter = shortening.shortened(self.pool, best, lambda: clock.now() > late)
+            self.screen.shorten(late)
             return self.screen.settled
 
         self.evolution.run(self.pool.offer, settled, lambda: self.screen.leaves_noise, deadline=deadline)
-        for best in self.pool.entries[:1]:
-            if best is not shorter:
-                shortening.shortened(self.pool, best, lambda: clock.now() > late)
+        self.screen.shorten(late, always=True)
         return self.screen.settled
 
     def _screen_again(self) -> None:
@@ -309,23 +300,6 @@ class _RegressionSearch:
         if everything is not None:
             self.data = set_aside(self.data, everything)
         return True
-
-    def _reduced(self) -> None:
-        """Networks on what the reductions have left, where that is smaller than the data."""
-        problem, left = self.screen.ends[0].problem, self._at(NETWORKS_SHARE) - clock.now()
-        if not 1 < problem.size <= 4 or not problem.steps or left < 1:
-            return
-        names = tuple(f"u{i + 1}" for i in range(problem.size))
-        back = {symbol(n): e for n, e in zip(names, problem.expressions, strict=True)}
-
-        def offer(expression: Any, splines: Any) -> object:
-            return self.pool.offer(problem.wrap(expression.xreplace(back)), splines)
-
-        networks = self._networks(
-            SplitRows.of(FitTarget(problem.columns, problem.y, names), self.options.seed), names, offer
-        )
-        networks.deadline = clock.now() + 0.5 * left
-        networks.run(plans(problem.columns, problem.y, ("linear",) * problem.size, "linear"), 0.3 * left)
 
     def fit_quickly(self) -> None:
         """A network of the data where none was fitted yet, within what is left of the budget."""

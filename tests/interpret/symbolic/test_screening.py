@@ -237,7 +237,7 @@ def test_richer_structures_are_tried_where_a_simple_law_leaves_much(left, tried,
     x = np.sort(np.random.default_rng(0).uniform(-2, 2, (200, 1)), axis=0)
     y = np.tanh(x[:, 0]) + left * np.sin(3 * np.arange(200))
     composed = []
-    monkeypatch.setattr(Screen, "_compose", lambda self, problem: composed.append(problem))
+    monkeypatch.setattr(Screen, "_compose", lambda self, problem: iter([composed.append(problem)]))
     pool = Pool(FitTarget(x, y, ("a",)))
     found = Screen(pool, (initial_problem(pool.target),))
     monkeypatch.setattr(Screen, "settled", property(lambda self: self.pool.exact))

@@ -7,7 +7,8 @@ import pytest
 import sympy
 
 from splinework.interpret.symbolic.expression import compile_expression, node_count, symbol
-from splinework.interpret.symbolic.simplification import run_within, simplified
+from splinework.interpret.symbolic.simplification import simplified
+from splinework.interpret.symbolic.time_limit import run_within
 
 X = sympy.Symbol("x", real=True)
 
@@ -72,7 +73,10 @@ U, V = symbol("a"), symbol("b")
     [
         (lambda u: 0.75 * sympy.cos(u) + 0.25 * sympy.cos(3 * u), lambda u: sympy.cos(u) ** 3),
         (lambda u: 1.5 * sympy.sin(u) - 0.5 * sympy.sin(3 * u) - V, lambda u: 2 * sympy.sin(u) ** 3 - V),
-        (lambda u: 1.3 + 1.3 * sympy.tanh(u * sympy.log(U) / U - 0.55), lambda u: 2.6 / (1 + 3.004 * U ** (-2 * u / U))),
+        (
+            lambda u: 1.3 + 1.3 * sympy.tanh(u * sympy.log(U) / U - 0.55),
+            lambda u: 2.6 / (1 + 3.004 * U ** (-2 * u / U)),
+        ),
         (lambda u: V - V * sympy.tanh(sympy.log(3 * u**2) / 2), lambda u: 2 * V / (1 + 3 * u**2)),
     ],
 )
@@ -82,4 +86,6 @@ def test_powers_are_written_as_such(long, short, rate):
     found = simplified(long(rate * U), ["a", "b"], rows)
     assert node_count(found) <= node_count(short(rate * U))
     assert not found.has(sympy.tanh) or node_count(found) < node_count(short(rate * U))
-    np.testing.assert_allclose(*(compile_expression(e, "ab")(rows) for e in (found, long(rate * U))), rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(
+        *(compile_expression(e, "ab")(rows) for e in (found, long(rate * U))), rtol=1e-8, atol=1e-8
+    )

@@ -19,7 +19,7 @@ from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.library import LIBRARY, Array, LibraryFunction
-from splinework.interpret.symbolic.pool import MAX_EXACT_CONSTANTS, Pool
+from splinework.interpret.symbolic.pool import MAX_EXACT_CONSTANTS, Pool, PoolEntry
 from splinework.interpret.symbolic.residuals import process_error
 from splinework.interpret.symbolic.screening.inner_sums import InnerSum, inner_sums
 from splinework.interpret.symbolic.screening.problem import (
@@ -42,6 +42,7 @@ from splinework.interpret.symbolic.screening.separable import (
     sums,
     varying_part,
 )
+from splinework.interpret.symbolic.shortening import shortened
 
 MIN_ROUGHNESS = 1e-2
 """Share of the spread that a formula must leave for richer structures to be tried; they are too where there is no noise."""
@@ -88,6 +89,7 @@ class PartedTarget(ABC):
     path: tuple[str, ...] = ()
     _smoothed: bool = False
     _known: ScreeningProblem | None = None
+    _shortened: PoolEntry | None = None
     _separations: tuple[ScreeningProblem, list[Separation]] | None = None
 
     @abstractmethod
@@ -118,6 +120,13 @@ class PartedTarget(ABC):
             self._smoothed, data = True, self.starts[-1]
             self.noise = min(self.noise, process_error(data.columns, data.y, data.weights))
         return pool.error <= most * self.noise
+
+    def shorten(self, late: float, *, always: bool = False) -> None:
+        """Takes needless parts out of the best formula, until a time of `clock`: a short one that leaves noise, or any."""
+        for best in self.pool.entries[:1]:
+            may_settle = best.nodes <= 2 * MAX_SHORT_NODES and not self.pool.exact and self.leaves_noise
+            if best is not self._shortened and (always or may_settle):
+                self._shortened = shortened(self.pool, best, lambda: clock.now() > late)
 
     @property
     def _is_rough(self) -> bool:
@@ -161,9 +170,7 @@ class PartedTarget(ABC):
         least = min((each.error for each in found), default=math.inf)
         if least < CLEAR_ERROR_RATIO * self.noise:  # the least of many estimates would be too small
             self.noise = least
-        yield from self._followed_parts(
-            problem, [e for e in found if not exact or e.error <= MAX_CLEAN_NOISE * scale]
-        )
+        yield from self._followed_parts(problem, [e for e in found if not exact or e.error <= MAX_CLEAN_NOISE * scale])
 
     def _followed_parts(self, problem: ScreeningProblem, found: Sequence[Separation]) -> Iterator[ScreeningProblem]:
         """Problems of a column less, by the formulas of the function of one column in each separation."""

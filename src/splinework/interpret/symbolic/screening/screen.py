@@ -25,9 +25,10 @@ from splinework.interpret.symbolic.screening.reducing import BEAM_WIDTH, irreduc
 from splinework.interpret.symbolic.screening.separable import MAX_CLEAN_NOISE
 from splinework.interpret.symbolic.screening.wave_factors import damped_waves, without_wave_factors
 
-
-FIRST_SHARE = 0.25
-"""Share of the time of the other search that comes before richer structures under noise, as these take longer."""
+N_TURNS, FIRST_TURN = 4, 0.5
+"""Turns of the other search, before which richer structures of one column have as much time, and units of the first: single
+functions take about as long.
+"""
 
 
 class Screen(PartedTarget):
@@ -78,10 +79,8 @@ class Screen(PartedTarget):
                 self._answer(each)
             singles = [*divided, *singles]
             self.ends = [*(IrreducibleProblem(each, 0.0) for each in divided), *self.ends]
-        elif not self._is_simple and not self._searched(problem, FIRST_SHARE):
-            self._composed(singles)  # evolution under noise is content with what only approximates a curve
-        searched = self._searched(problem)
-        if self.pool.exact or (self.is_clean and (searched or self._composed(singles))):
+        searched = self._searched(problem, singles)
+        if self.pool.exact or (self.is_clean and searched):
             return
         irreducible = [end.problem for end in ends[:BEAM_WIDTH]]
         larger = (problem, *(each for each in irreducible if each is not problem))
@@ -116,22 +115,31 @@ class Screen(PartedTarget):
                 self._offer_all(search(problem, exact=True, **self._limits))
         return self.pool.exact
 
-    def _searched(self, problem: ScreeningProblem, share: float = 1.0) -> bool:
-        """The search of another kind, for a share of its time and for the data themselves; True where nothing is left to do."""
-        if self.further is not None and problem is self.starts[-1] and not (self.settled or self._late()):
-            self.further(share)
-            if share == 1:
-                self.further = None
-        return self.settled or self._late()
+    def _searched(self, problem: ScreeningProblem, singles: Sequence[ScreeningProblem]) -> bool:
+        """Richer structures for problems of one column, by turns with another search of the data; True where nothing is left.
 
-    def _composed(self, problems: Sequence[ScreeningProblem]) -> bool:
-        """Tries richer structures for problems of one column where these are worth while; True where nothing is left to do."""
-        for problem in problems:
-            if self._is_rough:
-                self._compose(problem)
-            if self._is_simple or self._late():
-                return True
-        return False
+        Which of them finds a curve first cannot be told, and by turns none takes more than twice the time that it needs. Under
+        noise the other search is content with what only approximates it.
+        """
+        stages = (None for each in singles if self._is_rough for _ in self._compose(each))
+
+        def compose(until: float) -> None:
+            while not (self._is_simple or self._late() or clock.now() > until) and next(stages, self) is None:
+                pass
+
+        if self.further is not None and problem is self.starts[-1]:
+            turns, took = (N_TURNS, FIRST_TURN) if singles else (1, 0.0)
+            for _ in range(turns):
+                compose(clock.now() + took)
+                if self.settled or self._late():
+                    break
+                began = clock.now()
+                if self.further(1 / turns):
+                    break
+                took = clock.now() - began
+            self.further = None
+        compose(self.deadline)
+        return self.settled or self._late()
 
     @property
     def _is_simple(self) -> bool:
@@ -158,21 +166,21 @@ class Screen(PartedTarget):
         with self._noting_path(problem):
             self._offer(problem)
 
-    def _compose(self, problem: ScreeningProblem) -> None:
-        """Offers what the bank has for a problem of one column, and for transforms of its target, until one settles it."""
+    def _compose(self, problem: ScreeningProblem) -> Iterator[None]:
+        """Offers what the bank has for a problem of one column, and for transforms of its target, one kind after the other."""
         from splinework.interpret.symbolic.screening.matching import curve_candidates  # which needs problems itself
 
         deeper = transformed(problem) if self.is_clean else ()
-        with self._noting_path(problem):
-            for expressions in curve_candidates(
-                (problem, *deeper), admits=self._admits, clean=self.is_clean, deadline=self.deadline
-            ):
+        for expressions in curve_candidates(
+            (problem, *deeper), admits=self._admits, clean=self.is_clean, deadline=self.deadline
+        ):
+            with self._noting_path(problem):
                 for each in expressions:
-                    self.pool.offer(each)
-                    if self.pool.exact:
-                        return
-                if self._is_simple or self._late():
-                    return
+                    if not self.pool.exact:
+                        self.pool.offer(each)
+                if not self.is_clean:
+                    self.shorten(self.deadline)
+            yield
 
     def _admits(self, expression: Any) -> bool:
         """Whether the library has the functions of an expression, and the pool takes it."""

@@ -66,9 +66,9 @@ def univariate_candidates(
                 continue
             clock.spend(WORK)
             column = variant.columns[:, 0]
-            fits = edge_candidates(
-                column, variant.y, variant.weights, functions, floor=floor / total, efforts=effort
-            )[:3]
+            fits = edge_candidates(column, variant.y, variant.weights, functions, floor=floor / total, efforts=effort)[
+                :3
+            ]
             for c in fits:
                 code = c.constants * math.log(n) + 2 * (c.function.cost + extra)
                 rss = max(c.unexplained * total, floor)
