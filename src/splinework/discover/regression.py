@@ -118,14 +118,17 @@ def _answer(
     try:
         search.run(shape)
         search.keep()
-        if network and not search.screen.settled:  # else the network is that of the formula
+        if network and not search.screen.settled:  # else the network is that of the formula, where it has one
             search.fit_quickly()
+            network = False
     except KeyboardInterrupt:
+        network = False
         search.notes.append(INTERRUPTED_NOTE)
         search.keep()
     except ConfigError as error:  # a function of the user's that fails where the search has come to
         if not search.pool.entries:
             raise
+        network = False
         search.keep()
         search.notes.append(f"{error} The search ended there: the formulas found so far")
     return search.table(network)

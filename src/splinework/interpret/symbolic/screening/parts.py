@@ -112,19 +112,23 @@ class PartedTarget(ABC):
     @property
     def leaves_noise(self) -> bool:
         """Whether the best formula is as accurate as the best surrogate, with residuals like noise."""
-        pool = self.pool
-        most = 1 + max(MIN_EXCESS, TERM_NATS / len(pool.target.y))
-        if not pool.entries or pool.error > most * self.noise or pool.has_structure:
+        if not self._is_accurate or self.pool.has_structure:
             return False
         if not self._smoothed:  # polynomials may have taken for noise what they cannot follow
             self._smoothed, data = True, self.starts[-1]
             self.noise = min(self.noise, process_error(data.columns, data.y, data.weights))
-        return pool.error <= most * self.noise
+        return self._is_accurate
+
+    @property
+    def _is_accurate(self) -> bool:
+        """Whether the best formula is as accurate as the best surrogate, but for what a further term costs."""
+        most = 1 + max(MIN_EXCESS, TERM_NATS / len(self.pool.target.y))
+        return bool(self.pool.entries) and self.pool.error <= most * self.noise
 
     def shorten(self, late: float, *, always: bool = False) -> None:
-        """Takes needless parts out of the best formula, until a time of `clock`: a short one that leaves noise, or any."""
+        """Takes needless parts out of the best formula, until a time of `clock`: a short one of the noise's size, or any."""
         for best in self.pool.entries[:1]:
-            may_settle = best.nodes <= 2 * MAX_SHORT_NODES and not self.pool.exact and self.leaves_noise
+            may_settle = best.nodes <= 2 * MAX_SHORT_NODES and not self.pool.exact and self._is_accurate
             if best is not self._shortened and (always or may_settle):
                 self._shortened = shortened(self.pool, best, lambda: clock.now() > late)
 

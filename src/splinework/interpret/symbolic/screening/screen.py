@@ -118,7 +118,7 @@ class Screen(PartedTarget):
     def _searched(self, problem: ScreeningProblem, singles: Sequence[ScreeningProblem]) -> bool:
         """Richer structures for problems of one column, by turns with another search of the data; True where nothing is left.
 
-        Which of them finds a curve first cannot be told, and by turns none takes more than twice the time that it needs. Under
+        Which of them finds a curve first is not known, and by turns none takes more than twice the time that it needs. Under
         noise the other search is content with what only approximates it.
         """
         stages = (None for each in singles if self._is_rough for _ in self._compose(each))
