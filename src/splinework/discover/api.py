@@ -71,7 +71,7 @@ def discover(
     Returns:
         The table of formulas, best first; its `model` is the fitted and pruned network, or the network of the first formula where
         that predicts held-out rows better, as a note says then. Its `history` is that of the fit that led to the trained network;
-        the notes have its held-out error.
+        the notes have its held-out error. None is trained, and there is no history, where a formula leaves nothing but noise.
 
     Raises:
         ShapeError: If x and y do not fit each other, or y has several columns.

@@ -36,7 +36,7 @@ MAX_NOISE_RATIO = 0.1
 """Error of a network, as a share of the noise that screening has estimated, below which screening begins anew."""
 SCREENING_SHARE, NETWORKS_SHARE, EVOLUTION_SHARE = 0.45, 0.7, 0.88
 """Shares of the budget after which screening, networks, and evolution begin nothing new; the rest is for the selection."""
-EARLY_SHARE, SHORTENING_SHARE, MIN_FIT_SHARE = 0.2, 0.03, 0.02
+EARLY_SHARE, SHORTENING_SHARE, MIN_FIT_SHARE = 0.2, 0.05, 0.02
 """Shares of the budget for evolution in the midst of screening, for taking idle parts out, and for a network at the end."""
 
 
@@ -118,17 +118,20 @@ def _answer(
     try:
         search.run(shape)
         search.keep()
-        if network:
+        if network and not search.screen.settled:  # else the network is that of the formula, where it has one
             search.fit_quickly()
+            network = False
     except KeyboardInterrupt:
+        network = False
         search.notes.append(INTERRUPTED_NOTE)
         search.keep()
     except ConfigError as error:  # a function of the user's that fails where the search has come to
         if not search.pool.entries:
             raise
+        network = False
         search.keep()
         search.notes.append(f"{error} The search ended there: the formulas found so far")
-    return search.table()
+    return search.table(network)
 
 
 @dataclass
@@ -150,7 +153,19 @@ class _RegressionSearch:
         rows = self.rows
         self.pool = Pool(replace(self.data, x=rows.x, y=rows.y, weights=rows.weights), self.space.allows)
         self.screen = self._screen(self.pool, self._at(SCREENING_SHARE))
-        self.networks = self._networks(rows, self.data.names, self.pool.offer)
+        self.networks = NetworkSearch(
+            rows,
+            self.data.names,
+            self.name,
+            self.options,
+            self.on_stage,
+            self._at(NETWORKS_SHARE),
+            self.pool.offer,
+            lambda: self.pool.exact,
+            tuple(
+                f for f in self.space.library if self.space.allows is None or self.space.admits(f.build(symbol("z")))
+            ),
+        )
         self.evolution: Any = None
         self.kept: Any = None
         self.plain: list[ScreeningProblem] = []
@@ -183,19 +198,6 @@ class _RegressionSearch:
     def _at(self, share: float) -> float:
         return self.began + share * self.budget
 
-    def _networks(self, rows: SplitRows, names: tuple[str, ...], offer: Callable[..., object]) -> NetworkSearch:
-        return NetworkSearch(
-            rows,
-            names,
-            self.name,
-            self.options,
-            self.on_stage,
-            self._at(NETWORKS_SHARE),
-            offer,
-            lambda: self.pool.exact,
-            tuple(f for f in self.space.library if self.space.admits(f.build(symbol("z")))),
-        )
-
     def run(self, shape: Sequence[Any] | None) -> None:
         """The formula to start from, screening, then networks where that leaves something to explain."""
         if shape is not None:
@@ -222,12 +224,11 @@ class _RegressionSearch:
             self.plain = without_categories(problem, self.pool.categories, deadline=self._at(SCREENING_SHARE / 2))
             self.screen.starts = (*self.plain, *self.screen.starts)
         self.on_stage("screening: symmetries, factors, sums of products")
-        self.screen.further = lambda: self._evolve(clock.now() + EARLY_SHARE * self.budget)
+        self.screen.further = lambda share: self._evolve(clock.now() + share * EARLY_SHARE * self.budget)
         self.screen.run()
         if self.pool.exact or self._robust() or self.screen.settled:
             self.notes += ["screening: " + "; ".join(self.screen.path)] if self.screen.path else []
             return
-        self._reduced()
         left = self._at(NETWORKS_SHARE) - clock.now()
         if not self.screen.settled and left > 0:
             self.networks.run(plans(self.data.x, self.data.y, self.scales, self.data.scale), 0.6 * left)
@@ -237,7 +238,7 @@ class _RegressionSearch:
 
     def _evolve(self, deadline: float) -> bool:
         """Evolution, seeded by what was found; True where nothing is left to explain."""
-        from splinework.interpret.symbolic import evolution, shortening
+        from splinework.interpret.symbolic import evolution
         from splinework.interpret.symbolic.screening import populations
 
         if not populations.available():
@@ -260,9 +261,14 @@ class _RegressionSearch:
         self.on_stage("varying and joining formulas")
         for entry in (each for each in self.pool.entries[:MAX_SEEDS] if not each.proposal.splines):
             self.evolution.begin_from(entry.expression)
-        self.evolution.run(self.pool.offer, lambda: self.screen.settled, deadline=deadline)
-        for best in self.pool.entries[:1]:
-            shortening.shortened(self.pool, best, lambda: clock.now() > deadline + SHORTENING_SHARE * self.budget)
+        late = deadline + SHORTENING_SHARE * self.budget
+
+        def settled() -> bool:
+            self.screen.shorten(late)
+            return self.screen.settled
+
+        self.evolution.run(self.pool.offer, settled, lambda: self.screen.leaves_noise, deadline=deadline)
+        self.screen.shorten(late, always=True)
         return self.screen.settled
 
     def _screen_again(self) -> None:
@@ -298,23 +304,6 @@ class _RegressionSearch:
             self.data = set_aside(self.data, everything)
         return True
 
-    def _reduced(self) -> None:
-        """Networks on what the reductions have left, where that is smaller than the data."""
-        problem, left = self.screen.ends[0].problem, self._at(NETWORKS_SHARE) - clock.now()
-        if not 1 < problem.size <= 4 or not problem.steps or left < 1:
-            return
-        names = tuple(f"u{i + 1}" for i in range(problem.size))
-        back = {symbol(n): e for n, e in zip(names, problem.expressions, strict=True)}
-
-        def offer(expression: Any, splines: Any) -> object:
-            return self.pool.offer(problem.wrap(expression.xreplace(back)), splines)
-
-        networks = self._networks(
-            SplitRows.of(FitTarget(problem.columns, problem.y, names), self.options.seed), names, offer
-        )
-        networks.deadline = clock.now() + 0.5 * left
-        networks.run(plans(problem.columns, problem.y, ("linear",) * problem.size, "linear"), 0.3 * left)
-
     def fit_quickly(self) -> None:
         """A network of the data where none was fitted yet, within what is left of the budget."""
         if self.networks.trials:
@@ -324,18 +313,21 @@ class _RegressionSearch:
             if self.networks.only(plan, budget=min(2.0, 0.1 * self.budget, left)).error < 0.02:
                 return
 
-    def table(self) -> FormulaTable:
-        """The answer."""
+    def table(self, network: bool) -> FormulaTable:
+        """The answer, with a network where one is asked for."""
         self.on_stage("choosing among the formulas")
         held = replace(self.data, x=self.rows.held_x, y=self.rows.held_y, weights=None)
         found = formula_rows(self.pool, self.name, rows=10, everything=self.data, held=held, deadline=self._at(1.0))
+        model, which = network_of_answer(found[0], self.networks.best, self.rows, self.data.x)
+        if network and model is None:
+            self.fit_quickly()
+            model, which = network_of_answer(found[0], self.networks.best, self.rows, self.data.x)
         best = self.networks.best
         refused = refusal(found[0], best, self.rows)
         stated = refused or (None if best is None else share_caught(found[0], best, self.rows))
-        model, which = network_of_answer(found[0], best, self.rows, self.data.x)
         if best is not None:
-            text = f"network: {best.plan}, held-out error {best.error:.3g} of the spread"
-            self.notes += [text, *filter(None, [which])]
+            self.notes.append(f"network: {best.plan}, held-out error {best.error:.3g} of the spread")
+        self.notes += filter(None, [which])
         noise = self.noise if self.noise is not None else self.screen.noise
         if clock.now() - self.began > self.budget:
             of = f"budget of {self.budget:g} s" if self.options.effort is None else f"effort of {self.budget:g} units"

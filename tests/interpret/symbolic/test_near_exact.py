@@ -5,7 +5,7 @@ import pytest
 import sympy
 
 from splinework.interpret.symbolic.constants import FitTarget
-from splinework.interpret.symbolic.expression import compile_expression, symbol
+from splinework.interpret.symbolic.expression import compile_expression, node_count, symbol
 from splinework.interpret.symbolic.pool import MAX_ENTRIES, Pool
 from splinework.interpret.symbolic.ranking import formula_rows
 from splinework.interpret.symbolic.shortening import without_small_parts
@@ -114,3 +114,23 @@ def test_a_pool_keeps_the_short_beside_many_long_ones():
     best = formula_rows(pool, "y", rows=4)
     assert len(best) <= 4
     assert any(row.expression == A * B for row in best)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+@pytest.mark.parametrize(
+    ("imitation", "law"),
+    [
+        (lambda u: 7318.0 * sympy.atan(7318.0 * sympy.exp(u)) - 11494.1, lambda u: 1 - sympy.exp(-u)),
+        (lambda u: 1e6 * sympy.tanh(7 + u / 2.0) - 999997.3, lambda u: 2.7 - 1.663 * sympy.exp(-u)),
+    ],
+)
+def test_a_large_multiple_of_what_is_near_its_limit_gives_way_to_what_is_left_up_to_it(imitation, law, noise):
+    draw = np.random.default_rng(0)
+    x = draw.uniform(0.5, 5, (200, 2))
+    y = compile_expression(B * law(1.28 * A / B), NAMES)(x)
+    pool = Pool(FitTarget(x, y + noise * y.std() * draw.normal(size=200), NAMES))
+    assert pool.offer(B * imitation(1.28 * A / B)) is not None
+    best = formula_rows(pool, "y")[0]
+    assert not best.expression.has(sympy.atan, sympy.tanh)
+    assert best.complexity <= node_count(B * law(1.28 * A / B)) + 2
+    assert max(abs(float(number)) for number in best.expression.atoms(sympy.Number)) < 10

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from splinework.discover import discover
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, node_count, symbol
-from splinework.interpret.symbolic.screening.polynomials import fraction_candidates, polynomial_candidates
+from splinework.interpret.symbolic.screening.fraction_terms import fraction_sets, possible_sets
+from splinework.interpret.symbolic.screening.polynomials import _ScaledRows, fraction_candidates, polynomial_candidates
 from splinework.interpret.symbolic.screening.problem import initial_problem
-from splinework.interpret.symbolic.screening.surrogate import chebyshev_basis
+from splinework.interpret.symbolic.screening.surrogate import chebyshev_basis, exponents_up_to
 from splinework.interpret.symbolic.simplification import simplified
 
 NAMES = ("a", "b", "c", "d")
@@ -85,6 +86,21 @@ def test_a_fraction_of_polynomials_is_found_with_its_terms(columns, data):
     assert np.abs(values - truth.y).max() <= 1e-7 * np.abs(truth.y).max()
     assert len(sympy.Poly(top, *SYMBOLS).terms()) <= len(sympy.Poly(above, *SYMBOLS).terms())
     assert len(sympy.Poly(bottom, *SYMBOLS).terms()) <= columns + 1
+    assert fraction_candidates(initial_problem(target), floor=target.floor, exact=True)  # its terms are not ruled out
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3])
+def test_no_fraction_leaves_less_than_the_largest_sets_of_terms_say(columns):
+    """Whatever the terms of a set that is ruled out: what is left of a target that is no fraction is above the floor."""
+    target = rows_of(sympy.exp(sympy.sin(4 * SYMBOLS[0]) + sum(SYMBOLS[1:columns])), columns, noise=0.3)
+    for floor in (target.floor, 1e-14 * float(target.y @ target.y)):
+        rows, sets = _ScaledRows.of(initial_problem(target), floor), fraction_sets(columns, len(target.y), 10)
+        every = rows.monomials(exponents_up_to(columns, 10))
+        left = possible_sets(sets, every, target.y, rows.root, floor)
+        possible = {(len(above), len(below)) for above, below in left}
+        gone = [each for each in sets if (len(each[0]), len(each[1])) not in possible]
+        assert gone
+        assert all(found is None or found.rss > floor for found in (rows.fit_fraction(*each) for each in gone))
 
 
 def test_a_high_total_degree_of_low_degrees_in_each_column_is_found():

@@ -7,7 +7,8 @@ import pytest
 import sympy
 
 from splinework.interpret.symbolic.expression import compile_expression, node_count, symbol
-from splinework.interpret.symbolic.simplification import run_within, simplified
+from splinework.interpret.symbolic.simplification import simplified
+from splinework.interpret.symbolic.time_limit import run_within
 
 X = sympy.Symbol("x", real=True)
 
@@ -61,3 +62,30 @@ def test_inverses_within_one_period_are_written_as_what_they_are(outer, inner, m
     values = [compile_expression(each, ["a", "b"])(rows) for each in (found, expression)]
     np.testing.assert_allclose(*values, rtol=0, atol=1e-12)
     assert simplified(expression, ["a", "b"], 1.2 * rows / np.abs(rows).max() * most * np.pi) == expression
+
+
+U, V = symbol("a"), symbol("b")
+
+
+@pytest.mark.parametrize("rate", [1, 2.3, sympy.Rational(3, 2)])
+@pytest.mark.parametrize(
+    ("long", "short"),
+    [
+        (lambda u: 0.75 * sympy.cos(u) + 0.25 * sympy.cos(3 * u), lambda u: sympy.cos(u) ** 3),
+        (lambda u: 1.5 * sympy.sin(u) - 0.5 * sympy.sin(3 * u) - V, lambda u: 2 * sympy.sin(u) ** 3 - V),
+        (
+            lambda u: 1.3 + 1.3 * sympy.tanh(u * sympy.log(U) / U - 0.55),
+            lambda u: 2.6 / (1 + 3.004 * U ** (-2 * u / U)),
+        ),
+        (lambda u: V - V * sympy.tanh(sympy.log(3 * u**2) / 2), lambda u: 2 * V / (1 + 3 * u**2)),
+    ],
+)
+def test_powers_are_written_as_such(long, short, rate):
+    """Sums of waves of multiple angles, and hyperbolic tangents of logarithms: the same values with no more nodes."""
+    rows = np.random.default_rng(0).uniform(0.3, 3, (200, 2))
+    found = simplified(long(rate * U), ["a", "b"], rows)
+    assert node_count(found) <= node_count(short(rate * U))
+    assert not found.has(sympy.tanh) or node_count(found) < node_count(short(rate * U))
+    np.testing.assert_allclose(
+        *(compile_expression(e, "ab")(rows) for e in (found, long(rate * U))), rtol=1e-8, atol=1e-8
+    )

@@ -31,6 +31,8 @@ EFFORTS = (SearchEffort(12, 2, ((18, 1), (8, 3), (5, 5))), SearchEffort(1000, 4,
 """The second is used where the residuals of the first are not noise."""
 REFINEMENT_STEPS, MIN_REFINEMENT_GAIN = 40, 1e-6
 """Steps on the curve itself, and the least relative gain of a step."""
+MIN_UNEXPLAINED = 1e-20
+"""Unexplained share of variance below which it is rounding."""
 MAX_BINNED_RATE = 2 * math.pi * 8
 """Rate of a sine over the span above which binning blurs it, so that it is fitted to the curve directly."""
 
@@ -64,6 +66,7 @@ def edge_candidates(
     *,
     floor: float = 1e-12,
     degenerate: bool = False,
+    efforts: Sequence[SearchEffort] = EFFORTS,
 ) -> list[EdgeCandidate]:
     """The library fitted to a curve, best first by `n ln(unexplained) + constants ln n + 2 cost`.
 
@@ -77,6 +80,7 @@ def edge_candidates(
         library: Functions to fit.
         floor: Unexplained share of variance below which fits are equally good.
         degenerate: Whether to keep functions that are indistinguishable from simpler ones.
+        efforts: Extents of the search, each for what the one before leaves more than noise of.
 
     Returns:
         One candidate for each function that is defined on the inputs and not degenerate there.
@@ -91,11 +95,11 @@ def edge_candidates(
     low, reach = float(x.min()), float(np.ptp(x))
     t = (x - low) / reach
     with np.errstate(all="ignore"):  # trials that overflow are rejected
-        for effort in EFFORTS:
+        for effort in efforts:
             found = _fitted_library(library, t, y, w, low / reach, floor, effort)
-            if not found or not _structured(min(found, key=lambda start: start.unexplained), t, y, w):
+            fits = [_in_units_of_x(start, low, reach) for start in found]
+            if not fits or not leaves_structure(min(fits, key=lambda fit: fit.unexplained), x, y, w):
                 break
-        fits = [_in_units_of_x(start, low, reach) for start in found]
     fits = [fit for fit in fits if np.isfinite(fit.unexplained + fit.c)]
     fits = [fit for fit in fits if degenerate or not fit.function.degenerate(fit.a, reach)]
     return sorted(fits, key=lambda fit: score(fit, len(x), floor))
@@ -175,13 +179,13 @@ def _siblings(found: Sequence[FunctionStart], library: Sequence[LibraryFunction]
     ]
 
 
-def _structured(best: FunctionStart, t: Array, y: Array, w: Array) -> bool:
-    """Whether the residuals of the best function are autocorrelated (von Neumann's ratio)."""
-    if best.unexplained < 1e-20:  # rounding
+def leaves_structure(fit: EdgeCandidate, x: Array, y: Array, weights: Array) -> bool:
+    """Whether the residuals of a function are autocorrelated along x (von Neumann's ratio)."""
+    if fit.unexplained < MIN_UNEXPLAINED:
         return False
-    value = best.function.at(float(best.place[2])).value(best.place[0] * t + best.place[1])
-    left = np.sqrt(w) * (y - best.c * value - best.d)
-    return bool(np.square(np.diff(left)).sum() < (2 - 8 / math.sqrt(len(t))) * (left @ left))
+    order = np.argsort(x, kind="stable")
+    left = (np.sqrt(weights) * (y - fit(x)))[order]
+    return bool(np.square(np.diff(left)).sum() < (2 - 8 / math.sqrt(len(x))) * (left @ left))
 
 
 def _roughness(t: Array, y: Array, w: Array) -> float:

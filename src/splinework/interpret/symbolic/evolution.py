@@ -30,6 +30,8 @@ POPULATION_NODES = (20, 36, 26, 36)
 """Most nodes of the formulas of each population."""
 NEARLY_EXACT = 1e-9
 """Root mean square error, as a share of the spread, below which a formula for data without noise is offered at once."""
+PATIENCE = 1.0
+"""Units of work without a shorter formula, and as many again as it took to find the last one, after which none is expected."""
 TURN = 0.15
 """Units of work of a population's turn, after which what it found is looked at."""
 SHORTER, MIN_NODES = 0.75, 12
@@ -108,6 +110,7 @@ class FormulaEvolution:
         self,
         offer: Callable[[Any], object],
         done: Callable[[], bool],
+        content: Callable[[], bool] = lambda: False,
         *,
         deadline: float = math.inf,
         effort: float = math.inf,
@@ -117,10 +120,11 @@ class FormulaEvolution:
         Args:
             offer: Function called with an expression over the columns of the data.
             done: Function that says whether an offered expression is good enough to stop.
+            content: Function that says whether only a shorter one can be better; then it ends after some work without one.
             deadline: Time of `clock`.
             effort: Work in units of about a second on one core.
         """
-        spent: float = 0.0
+        spent = gained = 0.0
         began = clock.now()
         with ThreadPoolExecutor(max(min(self.threads, len(self.populations)), 1)) as pool:
             while (running := self.populations) and spent < effort and clock.now() < deadline:
@@ -136,12 +140,16 @@ class FormulaEvolution:
                 for place, (each, ended) in enumerate(zip(running, ends, strict=True)):
                     length, error, tree = each.front()[0]
                     if ended or (length < self.shortest - MIN_GAIN and error < self.bar**2):
+                        if length < self.shortest - MIN_GAIN:
+                            gained = spent
                         self.shortest = min(length, self.shortest)
                         offer(each.expression(tree))
                         if done():
                             return spent
                     if ended:
                         self._begin_anew(place)
+                if spent > 2 * gained + PATIENCE and content():
+                    break
         for tree, each in self._answers():
             if clock.now() > deadline + LATENESS * abs(deadline - began):
                 break

@@ -74,6 +74,7 @@ def _monomial(name: str, top: int, bottom: int = 1, cost: float = 2.1) -> Librar
     )
 
 
+@lru_cache(maxsize=4096)
 def power(exponent: float, *, shift: bool = True) -> LibraryFunction:
     """A power with a free exponent: `c (x + b)^p + d`, or without a shift `c x^p + d`.
 

@@ -18,8 +18,9 @@ from splinework.interpret.symbolic.expression import Splines, compile_expression
 from splinework.interpret.symbolic.pool import Pool, PoolEntry, Proposal, usable
 from splinework.interpret.symbolic.residuals import has_structure
 from splinework.interpret.symbolic.shortening import offer_without_small_parts, shortened, with_other_constants
-from splinework.interpret.symbolic.simplification import run_within, simplified, with_unit_constants
+from splinework.interpret.symbolic.simplification import simplified, with_unit_constants
 from splinework.interpret.symbolic.table import FormulaRow
+from splinework.interpret.symbolic.time_limit import run_within
 
 VERY_STRONG_EVIDENCE = 5.0
 """Nats by which a description must be shorter to be preferred to a simpler formula: a factor of 150."""

@@ -22,12 +22,20 @@ SHARES = tuple(10.0**-n for n in range(11, 2, -1))
 """Shares of a sum that are small, each in turn."""
 
 
+_FAR_OUT: dict[Any, Callable[[Any], Any]] = {
+    sympy.atan: lambda u: sympy.Float(math.pi / 2) - 1 / u,
+    sympy.tanh: lambda u: 1 - 2 * sympy.exp(-2 * u),
+}
+"""Functions with a limit, and what they are near it: large multiples of them imitate what is left up to it."""
+
+
 def without_a_part(expression: Any) -> Iterator[Any]:
-    """The expressions with a term of a sum or a factor of a product less, a function's argument for it, or a power less.
+    """The expressions with a term of a sum or a factor of a product less, what a function is near 0 or far out, or a power less.
 
     >>> x = sympy.Symbol("x")
-    >>> sorted(str(each) for each in without_a_part(x * sympy.tanh(3 * x) + 1))
-    ['3*x**2 + 1', 'tanh(3*x) + 1', 'x + 1', 'x*tanh(3) + 1', 'x*tanh(3*x)', 'x*tanh(x) + 1']
+    >>> sorted(map(str, without_a_part(x * sympy.tanh(3 * x) + 1)))  # doctest: +NORMALIZE_WHITESPACE
+    ['3*x**2 + 1', 'tanh(3*x) + 1', 'x + 1', 'x*(1 - 2*exp(-6*x)) + 1',
+     'x*tanh(3) + 1', 'x*tanh(3*x)', 'x*tanh(x) + 1']
     """
     seen = {expression}
     for part in sympy.preorder_traversal(expression):
@@ -51,12 +59,17 @@ def _smaller(part: Any) -> Iterator[Any]:
             yield part.base
     elif isinstance(part, sympy.Function) and len(part.args) == 1:
         yield part.args[0]
+        if part.func in _FAR_OUT:
+            yield _FAR_OUT[part.func](part.args[0])
     elif isinstance(part, sympy.Max | sympy.Min):
         yield from part.args
 
 
 def with_other_constants(expression: Any) -> Iterator[Any]:
-    """Functions that are nearly the same and may need fewer constants: extremes for absolute values, factors for exponentials.
+    """Functions that are nearly the same and may need fewer constants.
+
+    Extremes for absolute values, factors for exponentials, and for a hyperbolic tangent beside a number a logistic function,
+    which is zero at one end.
 
     >>> x, y = sympy.symbols("x y", real=True)
     >>> sorted(str(each) for each in with_other_constants(sympy.exp(x / 9 - y) + x + abs(x + 1)))
@@ -68,6 +81,12 @@ def with_other_constants(expression: Any) -> Iterator[Any]:
         for term in sympy.Add.make_args(part.args[0]):
             if term.free_symbols and (rest := part.args[0] - term).free_symbols:
                 yield expression.xreplace({part: (1 + term) * sympy.exp(rest)})
+    for part in expression.atoms(sympy.Add):
+        number, rest = part.as_coeff_Add()
+        for step in (each for each in rest.atoms(sympy.tanh) if number != 0 and rest.coeff(each) != 0):
+            for sign in (1, -1):
+                logistic = sign * 2 / (1 + sympy.exp(-2 * sign * step.args[0]))
+                yield expression.xreplace({part: rest.xreplace({step: logistic})})
 
 
 def shortened(pool: Pool, entry: PoolEntry, late: Callable[[], bool], most: float = math.inf) -> PoolEntry:

@@ -5,12 +5,6 @@ Sympy's rewriting takes milliseconds or, for some expressions, hours.
 
 import itertools
 import math
-import os
-import pickle
-import select
-import signal
-import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
@@ -18,10 +12,10 @@ from typing import Any
 import numpy as np
 import sympy
 
-from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.expression import compile_expression, node_count, symbol
 from splinework.interpret.symbolic.extremes import with_extremes
 from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.time_limit import run_within
 
 EQUALITY_TOLERANCE = 1e-9
 """Relative difference up to which two forms are equal."""
@@ -33,8 +27,8 @@ MIN_FACTORED_TERMS, MAX_FACTORED_TERMS = 3, 16
 """Terms of the sums that are factored and nested."""
 MAX_ORDERED = 3
 """Columns of a sum that is nested by each of them first, in every order, and of a fraction that is taken apart in each."""
-SURE = 20.0
-"""Multiple of a time limit that is waited where work is counted, so that the load of the machine does not matter."""
+MAX_ANGLES = 4
+"""Most times that a wave is faster than another of which it is written as powers."""
 MAX_TOGETHER_NODES = 60
 """Maximum number of nodes for putting an expression over a common denominator, which can be slow."""
 
@@ -65,13 +59,20 @@ def _shortest(expression: Any, names: Sequence[str], x: Array, allows: Callable[
         before = best
         for form in _forms(before.xreplace(positive)):
             candidate = _on_rows(form.xreplace(back), names, x)
-            if node_count(candidate) < node_count(best) and (allows is None or allows(candidate)):
+            if _size(candidate) < _size(best) and (allows is None or allows(candidate)):
                 values = compile_expression(candidate, names)(rows)
                 if np.allclose(values, truth, rtol=EQUALITY_TOLERANCE, atol=slack, equal_nan=True):
                     best = candidate
         if best == before:
             break
     return _with_short_decimals(best)
+
+
+def _size(expression: Any) -> tuple[int, int]:
+    """Nodes, and how many of them are functions: of two forms as long, arithmetic is easier to read."""
+    return node_count(expression), sum(
+        isinstance(part, sympy.Function) for part in sympy.preorder_traversal(expression)
+    )
 
 
 def with_unit_constants(expression: Any) -> Any:
@@ -153,8 +154,11 @@ def _forms(expression: Any) -> list[Any]:
         lambda e: sympy.powsimp(e, combine="base", force=True),
         sympy.expand_power_base,
         lambda e: _with_hyperbolic_functions(sympy.powsimp(e)),
+        lambda e: sympy.expand_mul(_with_powers_of_logarithms(e, 1)),
+        lambda e: sympy.expand_mul(_with_powers_of_logarithms(e, -1)),
         with_extremes,
         _with_simple_numbers,
+        _with_powers_of_waves,
         _with_factored_sums,
         _with_nested_sums,
         lambda e: sympy.powdenest(e, force=True),
@@ -194,6 +198,31 @@ def _with_hyperbolic_functions(expression: Any) -> Any:
         return sympy.Add(*left)
 
     return expression.replace(sympy.Add, joined)
+
+
+def _with_powers_of_logarithms(expression: Any, end: int) -> Any:
+    """The expression with hyperbolic tangents of logarithms as powers: `1 + tanh(log(x)/2)` is `2/(1 + 1/x)`.
+
+    A tangent is what is above its limit at the `end` -1 or below that at 1.
+    """
+    return expression.replace(
+        lambda part: isinstance(part, sympy.tanh) and part.has(sympy.log),
+        lambda part: end - 2 * end / (1 + sympy.exp(2 * end * part.args[0])),
+    )
+
+
+def _with_powers_of_waves(expression: Any) -> Any:
+    """The expression with powers of waves for those of multiple angles: `cos(x)**3` for `3*cos(x)/4 + cos(3*x)/4`."""
+    waves, swaps, back = expression.atoms(sympy.sin, sympy.cos), {}, {}
+    for slow in {wave.args[0] for wave in waves}:
+        turn = sympy.Dummy(real=True)
+        back[turn] = slow
+        for wave in waves:
+            times = wave.args[0] / slow
+            if times.is_number and abs(times - round(times)) < EQUALITY_TOLERANCE and 1 < abs(times) <= MAX_ANGLES:
+                swaps[wave] = wave.func(round(times) * turn)
+    found = sympy.expand_trig(expression.xreplace(swaps)).xreplace(back)
+    return _with_simple_numbers(sympy.expand_mul(_with_simple_numbers(found)))
 
 
 def _with_simple_numbers(expression: Any) -> Any:
@@ -296,54 +325,3 @@ def _completed(polynomial: Any) -> Any:
                 stand_in = sympy.Dummy(s.name)
                 polynomial, back[stand_in] = moved.xreplace({s: stand_in}), s + shift
     return polynomial.xreplace(back)
-
-
-def run_within(budget: float, function: Callable[..., Any], *args: Any, otherwise: Any) -> Any:
-    """`function(*args)` in a child process, or `otherwise` if that fails or takes longer than `budget` seconds.
-
-    The child is a fork of this process, so that only the result is transferred. On platforms without `fork` (Windows) the result
-    is `otherwise`.
-    """
-    if not hasattr(os, "fork"):
-        return otherwise
-    reader, writer = os.pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # about other threads, whose locks the child does not use
-        child = os.fork()
-    if child == 0:
-        _answer(writer, function, args)
-    os.close(writer)
-    try:
-        patience = SURE if clock.counts_work() else 1.0  # the same answer however slow the machine
-        return _received(reader, time.monotonic() + patience * budget, otherwise)
-    finally:
-        os.close(reader)
-        os.kill(child, signal.SIGKILL)  # safe if it has ended: its id is not reused before waitpid
-        os.waitpid(child, 0)
-
-
-def _answer(writer: int, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-    """Body of the child: writes the result and exits without the parent's exit handlers."""
-    try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        data = memoryview(pickle.dumps(function(*args)))
-        while data:
-            data = data[os.write(writer, data) :]
-    finally:
-        os._exit(0)
-
-
-def _received(reader: int, deadline: float, otherwise: Any) -> Any:
-    chunks = []
-    while True:
-        ready, _, _ = select.select([reader], [], [], max(deadline - time.monotonic(), 0.0))
-        if not ready:
-            return otherwise
-        chunk = os.read(reader, 1 << 16)
-        if not chunk:
-            break
-        chunks.append(chunk)
-    try:
-        return pickle.loads(b"".join(chunks))  # noqa: S301  # from our own child
-    except (EOFError, pickle.UnpicklingError):
-        return otherwise  # the child failed

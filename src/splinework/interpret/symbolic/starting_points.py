@@ -172,8 +172,13 @@ def _table(functions: tuple[LibraryFunction, ...]) -> _StartTable:
     return _curves(functions, _CENTRES)
 
 
+@lru_cache(maxsize=128)
+def _places(functions: tuple[LibraryFunction, ...]) -> list[Array]:
+    return [function.starts() for function in functions]
+
+
 def _curves(functions: tuple[LibraryFunction, ...], t: Array) -> _StartTable:
-    places = [function.starts() for function in functions]
+    places = _places(functions)
     rows = np.concatenate([_values(f, p, t) for f, p in zip(functions, places, strict=True)] or [np.empty((0, len(t)))])
     with np.errstate(all="ignore"):
         rows = rows - rows.mean(1, keepdims=True)

@@ -268,11 +268,12 @@ def nested(inner: Atoms, words: Collection[str]) -> Iterator[Atoms]:
         shifted = _signed_shifts(values)
         with np.errstate(all="ignore"):
             for name in words:
-                for a, e in shifted if name == "log" else _scales(name, values):
-                    factor = applied(name, (e or None, [(a, [inside])]))
-                    found.append(((factor,), VALUES[name](a * values + e), (name, key, e == 0)))
-            for r, (sign, e) in itertools.product(OUTER_POWERS, shifted):
-                if e:
+                scales = shifted if name == "log" else _scales(name, values)
+                rates, shifts = np.array(scales).reshape(-1, 2).T[:, :, None]
+                for (a, e), made in zip(scales, VALUES[name](rates * values + shifts), strict=True):
+                    found.append(((applied(name, (e or None, [(a, [inside])])),), made, (name, key, e == 0)))
+            for r in OUTER_POWERS:
+                for sign, e in (each for each in shifted if each[1]):
                     factor = applied("sum", (e, [(sign, [inside])]), r)
                     found.append(((factor,), (sign * values + e) ** r, ("sum", r, sign, key)))
             yield Atoms.of(found)

@@ -39,11 +39,11 @@ from splinework.kernels import native
 N_ROWS = 128
 """Rows on which atoms are compared."""
 STAGES: tuple[tuple[str, tuple[int, ...]], ...] = (
-    *(("singles", (0,)), ("singles", (3,)), ("nested", (0,)), ("pairs", (0,)), ("products", (0,))),
+    *(("singles", (0,)), ("singles", (3,)), ("products", (0,)), ("pairs", (0,)), ("nested", (0,))),
     *(("longer", ()), ("pairs", (1,)), ("pairs", (3,)), ("products", (3,)), ("nested", (3,)), ("longer", ())),
 )
-"""What is tried for a curve, with the degree of a polynomial beside it, from simple to rich."""
-N_OF_TRANSFORMS = 4
+"""What is tried for a curve, with the degree of a polynomial beside it, from simple to rich, and of these from fast to slow."""
+N_OF_TRANSFORMS = 5
 """The first of these, which are tried for transforms of its target as well."""
 N_REFINED = 6000
 """Candidates of a kind that are refined."""
@@ -198,7 +198,7 @@ class CurveSearch:
                 np.divide(parts[:, 0] ** 2, rest, out=row, where=rest > 1e-9 * whole)
             return found
 
-        clock.spend(WORK * 2 * N_ROWS * len(one.values) * len(two.values))
+        clock.spend(WORK * N_ROWS * len(one.values) * len(two.values))
         return self.refined(_tree(((*a, *b),), degree) for a, b in _best_pairs(one, two, gains))
 
     def longer(self) -> list[Any]:

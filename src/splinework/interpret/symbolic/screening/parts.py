@@ -19,7 +19,7 @@ from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.library import LIBRARY, Array, LibraryFunction
-from splinework.interpret.symbolic.pool import MAX_EXACT_CONSTANTS, Pool
+from splinework.interpret.symbolic.pool import MAX_EXACT_CONSTANTS, Pool, PoolEntry
 from splinework.interpret.symbolic.residuals import process_error
 from splinework.interpret.symbolic.screening.inner_sums import InnerSum, inner_sums
 from splinework.interpret.symbolic.screening.problem import (
@@ -27,6 +27,7 @@ from splinework.interpret.symbolic.screening.problem import (
     ScreeningProblem,
     fit_to,
     initial_problem,
+    transformed,
 )
 from splinework.interpret.symbolic.screening.reducing import CLEAR_ERROR_RATIO, MAX_ERROR_RATIO
 from splinework.interpret.symbolic.screening.separable import (
@@ -38,13 +39,17 @@ from splinework.interpret.symbolic.screening.separable import (
     coefficients_beside,
     separations,
     spanning_functions,
+    sums,
     varying_part,
 )
+from splinework.interpret.symbolic.shortening import shortened
 
 MIN_ROUGHNESS = 1e-2
 """Share of the spread that a formula must leave for richer structures to be tried; they are too where there is no noise."""
 MAX_SHORT_NODES = 12
-"""Nodes up to which evolution is not asked for something shorter: it finds those of few more at once."""
+"""Nodes up to which neither evolution nor transforms of the target are asked for something shorter than what noise leaves."""
+MIN_EXCESS, TERM_NATS = 0.01, 8.0
+"""Share by which the error of a formula may exceed that of the best surrogate, or by as many nats as a further term costs."""
 MAX_SEPARATION_ERROR, N_PARTS = 0.2, 2
 """Error of a separation, relative to the spread, above which it is none, and formulas of its part that are followed."""
 MAX_SPANNED, MAX_LOW_RANK_ERROR = 3, 1e-3
@@ -69,7 +74,8 @@ class PartedTarget(ABC):
         library: Functions of one column.
         ends: The irreducible problems, the smallest first.
         path: Reductions on the way to the best formula.
-        further: Another search, once the direct candidates have failed; it says whether nothing is left to do.
+        further: Another search, once the direct candidates have failed, for a share of its time; it says whether nothing is left
+            to do.
         noise: Least leave-one-out error of all surrogates, on the scale of the target: an estimate of the noise.
     """
 
@@ -77,11 +83,13 @@ class PartedTarget(ABC):
     starts: tuple[ScreeningProblem, ...]
     deadline: float = math.inf
     library: Sequence[LibraryFunction] = LIBRARY
-    further: Callable[[], bool] | None = None
+    further: Callable[[float], bool] | None = None
     ends: list[IrreducibleProblem] = field(default_factory=list)
     noise: float = math.inf
     path: tuple[str, ...] = ()
     _smoothed: bool = False
+    _known: ScreeningProblem | None = None
+    _shortened: PoolEntry | None = None
     _separations: tuple[ScreeningProblem, list[Separation]] | None = None
 
     @abstractmethod
@@ -98,14 +106,31 @@ class PartedTarget(ABC):
         pool = self.pool
         if pool.exact or not pool.entries or self.is_clean or pool.entries[0].solution.rank > MAX_EXACT_CONSTANTS:
             return pool.exact
-        if self.further is not None and pool.entries[0].nodes > MAX_SHORT_NODES:
-            return False
-        if pool.error > 1.01 * self.noise or pool.has_structure:
+        may_be_long = self.further is not None and pool.entries[0].nodes > MAX_SHORT_NODES
+        return not may_be_long and self.leaves_noise
+
+    @property
+    def leaves_noise(self) -> bool:
+        """Whether the best formula is as accurate as the best surrogate, with residuals like noise."""
+        if not self._is_accurate or self.pool.has_structure:
             return False
         if not self._smoothed:  # polynomials may have taken for noise what they cannot follow
             self._smoothed, data = True, self.starts[-1]
             self.noise = min(self.noise, process_error(data.columns, data.y, data.weights))
-        return pool.error <= 1.01 * self.noise
+        return self._is_accurate
+
+    @property
+    def _is_accurate(self) -> bool:
+        """Whether the best formula is as accurate as the best surrogate, but for what a further term costs."""
+        most = 1 + max(MIN_EXCESS, TERM_NATS / len(self.pool.target.y))
+        return bool(self.pool.entries) and self.pool.error <= most * self.noise
+
+    def shorten(self, late: float, *, always: bool = False) -> None:
+        """Takes needless parts out of the best formula, until a time of `clock`: a short one of the noise's size, or any."""
+        for best in self.pool.entries[:1]:
+            may_settle = best.nodes <= 2 * MAX_SHORT_NODES and not self.pool.exact and self._is_accurate
+            if best is not self._shortened and (always or may_settle):
+                self._shortened = shortened(self.pool, best, lambda: clock.now() > late)
 
     @property
     def _is_rough(self) -> bool:
@@ -129,6 +154,14 @@ class PartedTarget(ABC):
         if self.pool.entries[:1] != before:
             self.path = problem.steps
 
+    def _summed(self, problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
+        """Problems of a column less, where the target or a transform of it is exactly a sum with a function of one column."""
+        for whole in (problem, *transformed(problem)):
+            if self._late():
+                return
+            exact = [e for e in sums(whole, deadline=self.deadline) if e.error <= MAX_CLEAN_NOISE * whole.spread]
+            yield from self._followed_parts(whole, exact)
+
     def _separated(self, problem: ScreeningProblem, *, exact: bool = False) -> Iterator[ScreeningProblem]:
         """Problems of a column less, where the target is a sum or a product with a function of one column, found first.
 
@@ -141,11 +174,14 @@ class PartedTarget(ABC):
         least = min((each.error for each in found), default=math.inf)
         if least < CLEAR_ERROR_RATIO * self.noise:  # the least of many estimates would be too small
             self.noise = least
+        yield from self._followed_parts(problem, [e for e in found if not exact or e.error <= MAX_CLEAN_NOISE * scale])
+
+    def _followed_parts(self, problem: ScreeningProblem, found: Sequence[Separation]) -> Iterator[ScreeningProblem]:
+        """Problems of a column less, by the formulas of the function of one column in each separation."""
+        scale = problem.spread
         for each in found:
             if self._late():
                 return
-            if exact and each.error > MAX_CLEAN_NOISE * scale:
-                continue
             if each.error > max(self._most_error(scale), MAX_LOW_RANK_ERROR * scale * (each.kind == LOW_RANK)):
                 continue
             if not (self._is_rough or each.error < MAX_CLEAN_NOISE * scale):

@@ -5,7 +5,6 @@ denominator of the previous iteration makes its errors those of the quotient (Sa
 that its absence adds, `c_k² / [(AᵀA)⁻¹]_kk`, costs less than its code (backward elimination by description length).
 """
 
-import itertools
 import math
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.levenberg_marquardt import linear_least_squares
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.dictionary import POSITION_NATS, monomial_dictionary
+from splinework.interpret.symbolic.screening.fraction_terms import fraction_sets, possible_sets
 from splinework.interpret.symbolic.screening.problem import ScoredExpression, ScreeningProblem
 from splinework.interpret.symbolic.screening.sparse import losses_without, sparse_support
 from splinework.interpret.symbolic.screening.surrogate import Exponents, chebyshev_basis, exponents_up_to
@@ -27,8 +27,6 @@ MAX_DEGREE, MAX_DEGREE_OF_ONE = 10, 12
 """Highest total degree of a polynomial in several columns, and in one."""
 MIN_ROWS_PER_TERM, MAX_DENSE_TERMS, MAX_SPARSE_TERMS = 1.5, 600, 1100
 """Least rows for each term before elimination, most such terms, and most terms among which a sum is sought term by term."""
-MAX_FRACTION_TERMS = {1: 16, 2: 45, 3: 75}
-"""Number of columns → most terms of a fraction before elimination, numerator and denominator together."""
 N_ROUNDS = 4
 """Iterations of the weights of a fraction."""
 MAX_WEIGHTED_TERMS, MAX_EXACT_TERMS = 3100, 20
@@ -99,7 +97,11 @@ def fraction_candidates(
     rows = _ScaledRows.of(problem, floor)
     found: list[_Sum] = []
     least = math.inf
-    for above, below in _fraction_sets(problem.size, len(problem.y)):
+    sets = fraction_sets(problem.size, len(problem.y), MAX_DEGREE)
+    if exact:
+        every = rows.monomials(exponents_up_to(problem.size, MAX_DEGREE))
+        sets = possible_sets(sets, every, problem.y, rows.root, floor)
+    for above, below in sets:
         if problem.size > 1 and clock.now() > deadline:  # all of one column take a tenth of a second
             break
         trial = rows.fit_fraction(above, below)
@@ -184,7 +186,7 @@ class _ScaledRows:
         The terms of the denominator may come in any order: that of the largest coefficient is put first.
         """
         y = self.problem.y
-        over, under = self._monomials(above), self._monomials(below)
+        over, under = self.monomials(above), self.monomials(below)
         both = np.hstack([over, -y[:, None] * under]) * self.root[:, None]
         lengths = np.maximum(np.linalg.norm(both, axis=0), 1e-300)
         null = np.linalg.svd(both / lengths, full_matrices=False)[2][-1] / lengths
@@ -251,7 +253,7 @@ class _ScaledRows:
         if not len(found.below):
             return self.fit(above)
         below = np.delete(found.below, [k - m + 1 for k in gone if k >= m], axis=0)
-        return self._refined(above, below, self._monomials(above), self._monomials(below))
+        return self._refined(above, below, self.monomials(above), self.monomials(below))
 
     def answer(self, found: _Sum) -> ScoredExpression:
         """The sum as an expression of the problem's own columns."""
@@ -278,9 +280,10 @@ class _ScaledRows:
 
     def design(self, above: Exponents) -> Array:
         """Weighted monomials, `(N, terms)`."""
-        return np.asarray(self._monomials(above) * self.root[:, None])
+        return np.asarray(self.monomials(above) * self.root[:, None])
 
-    def _monomials(self, exponents: Exponents) -> Array:
+    def monomials(self, exponents: Exponents) -> Array:
+        """The values of monomials of the scaled columns, `(N, terms)`."""
         values = np.ones((len(self.u), len(exponents)))
         for i, column in enumerate(self.u.T):
             values *= column[:, None] ** exponents[:, i]
@@ -337,14 +340,3 @@ def _likely_degrees(problem: ScreeningProblem, errors: list[tuple[float, float]]
         n * math.log(max(rss, floor) / n) + math.comb(d + k, d) * math.log(n) for k, (rss, _) in enumerate(errors)
     ]
     return sorted({max(int(np.argmin(each)), 1) for each in (described, [error for _, error in errors])})
-
-
-def _fraction_sets(d: int, rows: int) -> list[tuple[Exponents, Exponents]]:
-    """Pairs of terms of the numerator and the denominator up to total degrees, fewest terms first."""
-    most = min(MAX_FRACTION_TERMS[d], rows // 3)
-    found = []
-    for m, n in itertools.product(range(MAX_DEGREE), range(1, MAX_DEGREE)):
-        count = math.comb(d + m, d) + math.comb(d + n, d)
-        if count <= most:
-            found.append((count, n, exponents_up_to(d, m), exponents_up_to(d, n)))
-    return [(above, below) for _, _, above, below in sorted(found, key=lambda entry: entry[:2])]

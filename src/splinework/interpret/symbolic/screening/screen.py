@@ -11,9 +11,10 @@ import sympy
 
 from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.own_functions import uses_only
+from splinework.interpret.symbolic.pool import MAX_EXACT_CONSTANTS
 from splinework.interpret.symbolic.residuals import local_noise
 from splinework.interpret.symbolic.screening import polynomials, terms, univariate
-from splinework.interpret.symbolic.screening.parts import PartedTarget
+from splinework.interpret.symbolic.screening.parts import MAX_SHORT_NODES, PartedTarget
 from splinework.interpret.symbolic.screening.problem import (
     IrreducibleProblem,
     ScoredExpression,
@@ -23,6 +24,11 @@ from splinework.interpret.symbolic.screening.problem import (
 from splinework.interpret.symbolic.screening.reducing import BEAM_WIDTH, irreducible_problems
 from splinework.interpret.symbolic.screening.separable import MAX_CLEAN_NOISE
 from splinework.interpret.symbolic.screening.wave_factors import damped_waves, without_wave_factors
+
+N_TURNS, FIRST_TURN = 4, 0.5
+"""Turns of the other search, before which richer structures of one column have as much time, and units of the first: single
+functions take about as long.
+"""
 
 
 class Screen(PartedTarget):
@@ -44,20 +50,24 @@ class Screen(PartedTarget):
             return
         self._look_past_kinks()
         self._offer_all(terms.sum_candidates(problem, **self._limits))  # whatever the reductions make of it
+        self._known = problem
         ends = self._reduced(problem)
         self.ends = sorted([*self.ends, *ends], key=lambda end: (end.problem.size, end.error))
+        summed = self._summed(problem) if problem.size > 1 else iter(())
+        if ends[0].problem is problem and self._followed(summed):
+            return
         for end in ends:
             self._answer(end.problem)
-            if self.pool.exact:
+            if self.settled:
                 return
         singles = [end.problem for end in ends[:BEAM_WIDTH] if end.problem.size == 1]
         wholes = singles if any(each is problem for each in singles) else [problem, *singles]
         if any(self._is_rational(other) for each in wholes for other in transformed(each)):
             return
-        if problem.size > 1 and self._followed(self._separated(problem, exact=True)):
-            return
-        if problem.size > 1 and self._followed(self._joined(problem, exact=True)):
-            return
+        if problem.size > 1:
+            exact = (summed, self._separated(problem, exact=True), self._joined(problem, exact=True))
+            if any(map(self._followed, exact)):
+                return
         if self.is_clean:
             divided = [each for each in map(without_wave_factors, singles) if each is not None]
             for each in (*singles, *divided):
@@ -69,10 +79,8 @@ class Screen(PartedTarget):
                 self._answer(each)
             singles = [*divided, *singles]
             self.ends = [*(IrreducibleProblem(each, 0.0) for each in divided), *self.ends]
-        elif not self.settled:
-            self._composed(singles)  # evolution under noise is content with what only approximates a curve
-        searched = self._searched(problem)
-        if self.pool.exact or (self.is_clean and (searched or self._composed(singles))):
+        searched = self._searched(problem, singles)
+        if self.pool.exact or (self.is_clean and searched):
             return
         irreducible = [end.problem for end in ends[:BEAM_WIDTH]]
         larger = (problem, *(each for each in irreducible if each is not problem))
@@ -80,7 +88,7 @@ class Screen(PartedTarget):
             return
         # A sum of products may reach the noise and yet approximate something simpler: try transforms of the target.
         for end in ends[: 1 if self.settled else BEAM_WIDTH]:
-            if self.settled and end.problem.size <= 1:
+            if self.settled and (end.problem.size <= 1 or self.pool.entries[0].nodes <= MAX_SHORT_NODES):
                 return
             for other in transformed(end.problem):
                 for further in self._reduced(other)[:BEAM_WIDTH]:
@@ -107,21 +115,37 @@ class Screen(PartedTarget):
                 self._offer_all(search(problem, exact=True, **self._limits))
         return self.pool.exact
 
-    def _searched(self, problem: ScreeningProblem) -> bool:
-        """The search of another kind, once and for the data themselves; True where nothing is left to do."""
-        if self.further is not None and problem is self.starts[-1] and not self._late():
-            self.further()
+    def _searched(self, problem: ScreeningProblem, singles: Sequence[ScreeningProblem]) -> bool:
+        """Richer structures for problems of one column, by turns with another search of the data; True where nothing is left.
+
+        Which of them finds a curve first is not known, and by turns none takes more than twice the time that it needs. Under
+        noise the other search is content with what only approximates it.
+        """
+        stages = (None for each in singles if self._is_rough for _ in self._compose(each))
+
+        def compose(until: float) -> None:
+            while not (self._is_simple or self._late() or clock.now() > until) and next(stages, self) is None:
+                pass
+
+        if self.further is not None and problem is self.starts[-1]:
+            turns, took = (N_TURNS, FIRST_TURN) if singles else (1, 0.0)
+            for _ in range(turns):
+                compose(clock.now() + took)
+                if self.settled or self._late():
+                    break
+                began = clock.now()
+                if self.further(1 / turns):
+                    break
+                took = clock.now() - began
             self.further = None
+        compose(self.deadline)
         return self.settled or self._late()
 
-    def _composed(self, problems: Sequence[ScreeningProblem]) -> bool:
-        """Tries richer structures for problems of one column where these are worth while; True where nothing is left to do."""
-        for problem in problems:
-            if self._is_rough:
-                self._compose(problem)
-            if self.settled or self._late():
-                return True
-        return False
+    @property
+    def _is_simple(self) -> bool:
+        """Whether few constants leave nothing but noise: only a formula of fewer nodes can be better."""
+        few = bool(self.pool.entries) and self.pool.entries[0].solution.rank <= MAX_EXACT_CONSTANTS
+        return self.pool.exact if self.is_clean else few and self.leaves_noise
 
     def _followed(self, problems: Iterable[ScreeningProblem]) -> bool:
         """Goes on with smaller problems; True where one settles it or time is up."""
@@ -142,21 +166,21 @@ class Screen(PartedTarget):
         with self._noting_path(problem):
             self._offer(problem)
 
-    def _compose(self, problem: ScreeningProblem) -> None:
-        """Offers what the bank has for a problem of one column, and for transforms of its target, until one settles it."""
+    def _compose(self, problem: ScreeningProblem) -> Iterator[None]:
+        """Offers what the bank has for a problem of one column, and for transforms of its target, one kind after the other."""
         from splinework.interpret.symbolic.screening.matching import curve_candidates  # which needs problems itself
 
         deeper = transformed(problem) if self.is_clean else ()
-        with self._noting_path(problem):
-            for expressions in curve_candidates(
-                (problem, *deeper), admits=self._admits, clean=self.is_clean, deadline=self.deadline
-            ):
+        for expressions in curve_candidates(
+            (problem, *deeper), admits=self._admits, clean=self.is_clean, deadline=self.deadline
+        ):
+            with self._noting_path(problem):
                 for each in expressions:
-                    self.pool.offer(each)
-                    if self.pool.exact:
-                        return
-                if self.settled or self._late():
-                    return
+                    if not self.pool.exact:
+                        self.pool.offer(each)
+                if not self.is_clean:
+                    self.shorten(self.deadline)
+            yield
 
     def _admits(self, expression: Any) -> bool:
         """Whether the library has the functions of an expression, and the pool takes it."""
@@ -183,8 +207,9 @@ class Screen(PartedTarget):
 
     def _guesses(self, problem: ScreeningProblem) -> Iterator[list[ScoredExpression]]:
         if problem.size == 1:
-            yield univariate.univariate_candidates(problem, library=self.library, **self._limits)[:6]
-        yield terms.sum_candidates(problem, **self._limits)
+            yield univariate.univariate_candidates(problem, library=self.library, **self._limits)
+        if problem is not self._known:
+            yield terms.sum_candidates(problem, **self._limits)
         yield polynomials.polynomial_candidates(problem, **self._limits)
         yield polynomials.fraction_candidates(problem, **self._limits)
         yield terms.sum_candidates(problem, rational=True, **self._limits)

@@ -63,6 +63,17 @@ class Separation:
     own_error: float
 
 
+def sums(problem: ScreeningProblem, *, deadline: float = math.inf) -> list[Separation]:
+    """The separation of each column from the others as a sum: one problem of least squares each.
+
+    Args:
+        problem: A problem of several columns.
+        deadline: Time of `clock` after which no further fits are begun.
+    """
+    found = (_best_separation(problem, i, SUM, deadline) for i in range(problem.size))
+    return sorted((each for each in found if each is not None), key=lambda each: each.error)
+
+
 def separations(problem: ScreeningProblem, *, deadline: float = math.inf) -> list[Separation]:
     """A separation of each column from the others as a sum, a product or both, the best first, then as two products.
 

@@ -12,7 +12,7 @@ import numpy as np
 import sympy
 
 from splinework.interpret.symbolic import clock
-from splinework.interpret.symbolic.edges import edge_candidates
+from splinework.interpret.symbolic.edges import EFFORTS, EdgeCandidate, edge_candidates, leaves_structure
 from splinework.interpret.symbolic.expression import candidate_expression
 from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction
 from splinework.interpret.symbolic.screening.problem import (
@@ -28,8 +28,12 @@ FACTOR_EXPONENTS = tuple(Fraction(a, 2) for a in (0, 1, -1, 2, -2, 3, -3, 4, -4,
 INNER_EXPONENTS = (Fraction(1), Fraction(2), Fraction(-1), Fraction(1, 2), Fraction(-2))
 """Exponents of the column as the argument of the function."""
 RARER_INNER_EXPONENTS = (Fraction(3, 2), Fraction(3), Fraction(-1, 2), Fraction(-3, 2), Fraction(-3))
-WORK = 0.045
-"""Units of work of fitting the library to a curve."""
+N_KEPT = 6
+"""Expressions that are kept."""
+MAX_THOROUGH = 12
+"""Variants that are searched thoroughly, the best ones of a first look."""
+WORK = 0.02
+"""Units of work of fitting the library to a curve at a time."""
 
 
 def univariate_candidates(
@@ -47,23 +51,47 @@ def univariate_candidates(
         deadline: Time of `clock` after which no further combinations are tried.
         library: The functions.
     """
-    found: list[ScoredExpression] = []
-    for variant, extra in _variants(problem):
-        if found and clock.now() > deadline:
+    variants = sorted(_variants(problem), key=lambda each: each[1])
+    found: list[tuple[float, int, EdgeCandidate]] = []
+    rough: list[tuple[float, int]] = []
+    limit = math.inf
+    for effort, order in ((EFFORTS[:1], enumerate(variants)), (EFFORTS[1:], _best_first(variants, rough))):
+        for number, (variant, extra) in order:
+            if found and clock.now() > deadline:
+                break
+            n = len(variant.y)
+            total = float(np.sum(variant.weights * (variant.y - variant.level) ** 2))
+            functions = [f for f in library if f.constants * math.log(n) + 2 * (f.cost + extra) < limit]
+            if not total > 0 or not functions:
+                continue
+            clock.spend(WORK)
+            column = variant.columns[:, 0]
+            fits = edge_candidates(column, variant.y, variant.weights, functions, floor=floor / total, efforts=effort)[
+                :3
+            ]
+            for c in fits:
+                code = c.constants * math.log(n) + 2 * (c.function.cost + extra)
+                rss = max(c.unexplained * total, floor)
+                found.append((n * math.log(rss / n) + code, number, c))
+                if rss <= floor:  # only shorter ones are better
+                    limit = min(limit, code)
+            if fits and leaves_structure(fits[0], column, variant.y, variant.weights):
+                rough.append((found[-len(fits)][0], number))
+        if limit < math.inf:
             break
-        n = len(variant.y)
-        total = float(np.sum(variant.weights * (variant.y - variant.level) ** 2))
-        if not total > 0:
-            continue
-        clock.spend(WORK)
-        for c in edge_candidates(variant.columns[:, 0], variant.y, variant.weights, library, floor=floor / total)[:3]:
-            expression = candidate_expression(c, variant.expressions[0])
-            rss = max(c.unexplained * total, floor)
-            score = n * math.log(rss / n) + c.constants * math.log(n) + 2 * (c.function.cost + extra)
-            found.append(ScoredExpression(variant, expression, score))
-            if rss <= floor and extra == 0:
-                return sorted(found, key=lambda g: g.score)
-    return sorted(found, key=lambda g: g.score)
+    best = sorted(found, key=lambda each: each[0])[:N_KEPT]
+    return [
+        ScoredExpression(variants[k][0], candidate_expression(c, variants[k][0].expressions[0]), score)
+        for score, k, c in best
+    ]
+
+
+def _best_first(
+    variants: Sequence[tuple[ScreeningProblem, float]], rough: Sequence[tuple[float, int]]
+) -> Iterator[tuple[int, tuple[ScreeningProblem, float]]]:
+    """The variants of which more than noise was left, those of shortest description first."""
+    for _, number in sorted(rough)[:MAX_THOROUGH]:
+        yield number, variants[number]
 
 
 def _variants(problem: ScreeningProblem) -> Iterator[tuple[ScreeningProblem, float]]:
