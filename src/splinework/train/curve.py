@@ -261,19 +261,23 @@ def choose(x: Tensor, t: Tensor, root: Tensor, low: Tensor, high: Tensor) -> Cho
     x, t, root = x[few], t[few], root[few]
     y, strengths, distinct = root[:, None] * t, torch.from_numpy(10.0**LOG_STRENGTHS).to(x), len(torch.unique(x))
 
-    def tried(degree: int, order: int) -> list[Choice]:
-        bases = [BSpline(resolution, degree) for resolution in _resolutions(distinct, degree)]
+    def tried(degree: int, order: int, least: int, most: int) -> list[Choice]:
+        bases = [BSpline(each, degree) for each in _resolutions(distinct, degree) if least <= each <= most]
         splines = (PenalisedSpline.on(each, each.make_grid(low, high), x, root, order) for each in bases)
         return [_best_strengths(each, y, strengths) for each in splines]
 
-    found = [each for degree in DEGREES for each in tried(degree, LEAST_DERIVATIVE)]
-    best = min(found, key=lambda each: each.score)
+    def simplest(found: list[Choice]) -> Choice:
+        least = min(each.score for each in found) + t.shape[1] * tolerance_of(len(t))
+        return min((each for each in found if each.score <= least), key=lambda each: (each.basis.size, each.score))
+
+    found = [each for degree in DEGREES for each in tried(degree, LEAST_DERIVATIVE, 1, MAX_RESOLUTION)]
+    best = simplest(found)
     spread = root.square() @ (t - root.square() @ t / root.square().sum()).square()
     if best.score < float(torch.log(MAX_CLEAN_SHARE * spread.clamp_min(1e-300)).sum()):
+        near = best.basis.resolution // 2, 2 * best.basis.resolution
         higher = [each for each in DEGREES if LEAST_DERIVATIVE < each <= distinct and each >= best.basis.degree]
-        found += [each for degree in higher for each in tried(degree, degree)]
-    least = min(each.score for each in found) + t.shape[1] * tolerance_of(len(t))
-    return min((each for each in found if each.score <= least), key=lambda each: (each.basis.size, each.score))
+        found += [each for degree in higher for each in tried(degree, degree, *near)]
+    return simplest(found)
 
 
 def _best_strengths(spline: PenalisedSpline, y: Tensor, strengths: Tensor) -> Choice:
