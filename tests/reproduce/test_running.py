@@ -267,7 +267,7 @@ def test_processes_give_the_same_results_as_one(tmp_path):
     cells = [cell for cell in one.cells("quick") if cell.settings["method"] == "rates"]
     for jobs in (1, 2):
         folder = tmp_path / str(jobs)
-        list(running._names_of_finished(one, cells, folder, jobs))
+        assert list(running._completed([one], {one.name: cells}, folder, jobs, str)) == [one]
         results.append({path.name: json.loads(path.read_text())["result"] for path in Path(folder).rglob("*.json")})
     assert len(results[0]) == 3
     assert results[0] == results[1]

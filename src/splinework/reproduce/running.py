@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -172,12 +172,8 @@ def run(
         some = ", ".join(repr(cell.name) for cell in wanted[0].cells(scale)[:EXAMPLES])
         raise ConfigError(f"no cell has {' or '.join(map(repr, texts))} in its name; the first are {some}.")
     check_writable(folder)
-    results = []
     with stage_callback(progress, on_stage) as say, _interrupts():
-        for each in wanted:
-            _run_missing(each, chosen[each.name], folder, jobs, say)
-            results.append(evaluate(each, scale, folder))
-    return results
+        return [evaluate(each, scale, folder) for each in _completed(wanted, chosen, folder, jobs, say)]
 
 
 def status(folder: str | os.PathLike[str] = DEFAULT_FOLDER) -> list[ExperimentStatus]:
@@ -243,24 +239,28 @@ def _chosen(cells: Sequence[ExperimentCell], texts: Sequence[str]) -> list[Exper
     return [cell for cell in cells if not texts or any(text and text in cell.name for text in texts)]
 
 
-def _run_missing(
-    each: Experiment, cells: Sequence[ExperimentCell], folder: Path, jobs: int, say: Callable[[str], None]
-) -> None:
-    store = ResultStore(folder, each)
-    missing = [cell for cell in cells if store.read(cell) is None]
-    done = len(cells) - len(missing)
-    for name in _names_of_finished(each, missing, folder, jobs):
-        say(f"{each.name}: {done} of {plural(len(cells), 'cell')} done; {name}")
-        done += 1
+def _completed(
+    wanted: Sequence[Experiment],
+    chosen: Mapping[str, Sequence[ExperimentCell]],
+    folder: Path,
+    jobs: int,
+    say: Callable[[str], None],
+) -> Iterator[Experiment]:
+    """Runs the cells without a result, those of all experiments in one row; yields an experiment when its own are done.
 
-
-def _names_of_finished(each: Experiment, missing: Sequence[ExperimentCell], folder: Path, jobs: int) -> Iterator[str]:
-    """Runs the cells; yields the name of one before it is run, or with several processes of the one that is waited for."""
+    Says the name of a cell before it is run, or with several processes of the one that is waited for.
+    """
+    stores = {each.name: ResultStore(folder, each) for each in wanted}
+    missing = {name: [cell for cell in cells if stores[name].read(cell) is None] for name, cells in chosen.items()}
     with with_jobs(jobs):
-        results = one_by_one(run_cell if at_once() == 1 else _run_apart, [(each.name, c, folder) for c in missing])
-        for cell in missing:
-            yield cell.name
-            next(results)
+        work = [(name, cell, folder) for name, cells in missing.items() for cell in cells]
+        results = one_by_one(run_cell if at_once() == 1 else _run_apart, work)
+        for each in wanted:
+            cells, own = chosen[each.name], missing[each.name]
+            for done, cell in enumerate(own, start=len(cells) - len(own)):
+                say(f"{each.name}: {done} of {plural(len(cells), 'cell')} done; {cell.name}")
+                next(results)
+            yield each
 
 
 def _run_apart(name: str, cell: ExperimentCell, folder: Path) -> FinishedCell:
