@@ -23,6 +23,8 @@ WAVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "sin 30(x + 1)^1.5": lambda x: np.sin(30 * (x + 1) ** 1.5),
     "exp(-3x²) cos 90x": lambda x: np.exp(-3 * x**2) * np.cos(90 * x),
     "sin 25πx": lambda x: np.sin(25 * np.pi * x),
+    "sin 94x": lambda x: np.sin(94 * x),
+    "sin 46(x + 1)²": lambda x: np.sin(46 * (x + 1) ** 2),
 }
 """Up to thirty waves in [-1, 1]."""
 

@@ -62,11 +62,11 @@ WAVES = {
 @pytest.mark.parametrize(
     ("name", "grid"),
     [
-        ("J0(20x)", 3),
+        ("sin 40x", 3),
         ("a narrow bump on a line", 3),
         *(
             pytest.param(*c, marks=pytest.mark.slow)
-            for c in (("sin 40x", 3), ("sin 25πx", 13), ("sin 9(x + 1.2)²", 3), ("J0(20x)", 20))
+            for c in (("J0(20x)", 3), ("sin 25πx", 13), ("sin 9(x + 1.2)²", 3), ("J0(20x)", 20))
         ),
     ],
 )
@@ -192,3 +192,15 @@ def test_curves_of_few_or_uneven_rows_are_finite_and_not_wild(count, law):
         values = curve(torch.linspace(-1, 1, 300, dtype=torch.float64)[:, None]).detach()
         assert torch.isfinite(torch.cat([values, curve.left_out, curve.deviation(rows.u)])).all()
         assert float(values.abs().max()) < 10 * np.abs(y).max()
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.05, 0.5])
+def test_a_higher_derivative_is_penalised_of_clean_rows_only(noise):
+    """Under noise it would let curves loose beyond the rows."""
+    rng = np.random.default_rng(2)
+    x = rng.uniform(-1, 1, (300, 1))
+    y = np.sin(20 * x) + noise * rng.normal(size=x.shape)
+    rows = Samples(torch.from_numpy(x), torch.from_numpy(y), None)
+    chosen = smooth_curve(sw.KAN([1, 1], dtype=torch.float64), rows).chosen
+    assert chosen.basis.degree > 3 or noise
+    assert chosen.order == (3 if noise else chosen.basis.degree)

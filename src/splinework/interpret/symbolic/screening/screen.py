@@ -121,11 +121,12 @@ class Screen(PartedTarget):
         Which of them finds a curve first is not known, and by turns none takes more than twice the time that it needs. Under
         noise the other search is content with what only approximates it.
         """
-        stages = (None for each in singles if self._is_rough for _ in self._compose(each))
+        stages = (True for each in singles if self._is_rough for _ in self._compose(each))
 
         def compose(until: float) -> None:
-            while not (self._is_simple or self._late() or clock.now() > until) and next(stages, self) is None:
-                pass
+            more = True
+            while more and not (self._is_simple or self._late() or clock.now() > until):
+                more = next(stages, False)
 
         if self.further is not None and problem is self.starts[-1]:
             turns, took = (N_TURNS, FIRST_TURN) if singles else (1, 0.0)
