@@ -23,9 +23,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_info
 
-from splinework.kernels.threads import is_worker, suited_to
 from splinework.tabular import KANClassifier, KANRegressor, KANTransformer
 from splinework.train import EarlyStopping, Step, StopTraining
+from splinework.train.threads import is_worker, suited_to
 from tests.tabular.tables import KINDS, QUICK, labels, mixed, numbers, target_for
 
 each_kind = pytest.mark.parametrize("kind", KINDS)

@@ -5,7 +5,9 @@ import math
 import pandas as pd
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 
+import splinework as sw
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.splines.bases import BSpline
 from splinework.train import Roughness, fit
@@ -253,3 +255,48 @@ def test_every_number_of_data_may_be_used_once():
     x, y = normal(45, 2), noise(45)
     result = fit(thinned([2, 2, 1]), x, y, validation=0.5, steps=4, progress=False)
     assert note(result).endswith("23 rows to fit, 22 held out")
+
+
+# -------------------------------------------------------------------------------------------------------- threads
+
+
+def watched(work, *arguments, **settings) -> set[int]:
+    """The numbers of threads that steps of this work had, where two are there; afterwards there must be two again."""
+    seen, before, blas = set(), torch.get_num_threads(), threadpool_info()
+    torch.set_num_threads(2)
+    try:
+        work(*arguments, progress=False, callbacks=[lambda step: seen.add(torch.get_num_threads())], **settings)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert threadpool_info() == blas
+    return seen
+
+
+@pytest.mark.filterwarnings("ignore::splinework.errors.FitWarning")
+def test_small_fits_have_one_thread_and_large_ones_all():
+    wide, rows = sw.KAN([20, 20, 1]), uniform(1000, inputs=20)
+    few = {"steps": 1, "starts": 1, "grids": None}
+    assert watched(fit, sw.KAN([2, 2, 1]), X, Y, **few) == {1}
+    assert watched(sw.solve, sw.KAN([2, 2, 1]), [sw.Residual(lambda model, x: model(x) - 1, X)], **few) == {1}
+    assert watched(fit, wide, rows, rows[:, :1], optimiser=Adam(), **few) == {2}
+
+
+@pytest.mark.slow
+def test_small_searches_have_one_thread():
+    assert watched(sw.sparsify, sw.KAN([2, 1]), X[:20], Y[:20], accuracy=0.5) == {1}
+    assert watched(sw.discover, X, Y + noise(100), effort=3) == {1}
+
+
+def test_threads_come_back_after_an_error():
+    def fails(step) -> None:
+        raise ArithmeticError
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(ArithmeticError):
+            fit(sw.KAN([2, 2, 1]), X, Y, progress=False, callbacks=[fails])
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

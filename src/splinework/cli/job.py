@@ -18,7 +18,6 @@ from splinework.cli.splines import NAME_PATTERN, named_apart
 from splinework.cli.versions import own_version
 from splinework.errors import ConfigError, DataError
 from splinework.formula.figures import plural, ranks
-from splinework.kernels.threads import suited_to
 from splinework.tabular.tables import identifiers
 
 if TYPE_CHECKING:
@@ -141,17 +140,16 @@ def search(prepared: PreparedSample, settings: FitSettings, listener: FitCallbac
     extra: dict[str, Any] = {} if settings.shape is None else {"shape": list(settings.shape)}
     own = {name: getattr(settings, name) for name in ("effort", "jobs", "checkpoint")}
     extra |= {name: value for name, value in own.items() if value is not None}
-    with suited_to(len(prepared.train[1])):
-        return settings.constraints.search(
-            *prepared.train,
-            prepared.columns,
-            budget=settings.budget,
-            seed=settings.seed,
-            progress=False,
-            on_stage=listener.stage,
-            callbacks=(listener.step,),
-            **extra,
-        )
+    return settings.constraints.search(
+        *prepared.train,
+        prepared.columns,
+        budget=settings.budget,
+        seed=settings.seed,
+        progress=False,
+        on_stage=listener.stage,
+        callbacks=(listener.step,),
+        **extra,
+    )
 
 
 def measure(table: FormulaTable, prepared: PreparedSample, settings: FitSettings, *, began: float) -> FitOutcome:

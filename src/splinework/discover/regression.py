@@ -27,6 +27,7 @@ from splinework.interpret.symbolic.screening.problem import LOGARITHM, Screening
 from splinework.interpret.symbolic.table import FormulaTable
 from splinework.nn.arrays import numbers_of
 from splinework.train.options import options_of, with_options
+from splinework.train.threads import suited_to
 
 MAX_SEEDS, SEEDS_APART = 6, 10_007
 """Most formulas that evolution begins from, and what is added to the seed when a search goes on."""
@@ -86,7 +87,8 @@ def regress(
     scales = tuple(choose_scale(column) for column in xs.T)
     scale = choose_scale(ys) if noise is None else "linear"  # known noise is in the units of y
     data = FitTarget(xs, ys, labels, scale, weights_of(weights, len(ys), "discover"), noise or 0.0)
-    with clock.counting_work() if chosen.effort is not None else nullcontext():
+    chosen = replace(chosen, jobs=chosen.jobs or torch.get_num_threads())
+    with suited_to(len(ys)), clock.counting_work() if chosen.effort is not None else nullcontext():
         return _answer(data, target, scales, chosen, noise, space, shape, network, question)
 
 
@@ -254,7 +256,7 @@ class _RegressionSearch:
                 names,
                 self.options.seed + SEEDS_APART * (0 if self.kept is None else self.kept.found.runs),
                 clean=self.screen.is_clean,
-                threads=self.options.jobs or torch.get_num_threads(),
+                threads=self.options.jobs or 1,
                 powers=[p for p in populations.POWERS if self.space.admits(symbol("z") ** p)],
                 own=evolution.called_back(self.space.library),
             )

@@ -19,7 +19,6 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError, Str
 
 from splinework.errors import DataError, warn
 from splinework.errors.foreign import explained
-from splinework.kernels.threads import suited_to
 from splinework.knowledge.axioms.verify import Certificate
 from splinework.nn.arrays import check_magnitudes
 from splinework.nn.frame import FramedKAN
@@ -42,6 +41,7 @@ from splinework.tabular.rows import Floats, WeightedRows, canonical, joined, sam
 from splinework.tabular.tasks import Classification, Regression, Task
 from splinework.tabular.trained import TrainedNetwork
 from splinework.tabular.training import train
+from splinework.train.threads import suited_to
 
 Own = TypeVar("Own", bound="KANEstimator")
 MAX_STORED_ROWS = 2000

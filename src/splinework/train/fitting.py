@@ -33,6 +33,7 @@ from splinework.train.stages import extend_margins, polish, polish_strays, run_s
 from splinework.train.stream import take_stream
 from splinework.train.stream_objective import StreamObjective
 from splinework.train.teacher import finish, is_teachable, run_taught_stages
+from splinework.train.threads import one_thread
 from splinework.train.uncertainty import (
     IntervalEstimate,
     Posterior,
@@ -177,7 +178,7 @@ def conduct(
             "the columns that they keep."
         )
     run.judge_anew(objective, run.held_out)
-    with run.listening(chosen):
+    with one_thread(objective.is_small), run.listening(chosen):
         final, judge, taught = _take_all_steps(run, objective, rows, plan, chosen)
     for finding in _findings(run, rows, judge, objective, taught=taught):
         run.warn(finding.text)

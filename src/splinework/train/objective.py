@@ -16,6 +16,8 @@ from splinework.train.penalties import Penalty
 
 MAX_CHEAP_WORK, PATIENCE, EXPENSIVE_PATIENCE = 2e9, 10, 3
 """Multiplications of a second-order step beyond which it is expensive; and the patience with cheap and expensive steps."""
+MAX_SMALL_WORK = 1e10
+"""Multiplications of a second-order step from which a second thread saves a third of the time; below, next to nothing."""
 
 
 class Batches(Protocol):
@@ -110,6 +112,11 @@ class Objective(ABC):
     def work(self) -> float:
         """Multiplications of a second-order step: values times the square of the parameters."""
         return float(self.n_values * self.model.parameter_count(active=True) ** 2)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the steps are too short for several threads: what these save they lose by waiting for each other."""
+        return self.is_cheap and self.work <= MAX_SMALL_WORK
 
     @property
     def patience(self) -> int:

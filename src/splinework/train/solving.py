@@ -31,6 +31,7 @@ from splinework.train.residual_jacobian import expand, highest_order, matches_au
 from splinework.train.residual_terms import as_list, check_term, term_of
 from splinework.train.run import TrainingRun
 from splinework.train.stages import polish, run_stages
+from splinework.train.threads import one_thread
 
 MAX_START_ROUNDS, MAX_START_RESIDUAL = 4, 1e-7
 """Rounds of starts, and the share of the mean square at which a converged start is good enough to end them."""
@@ -96,7 +97,7 @@ def solve(
         if warning:
             run.warn(warning)
         run.judge_anew(task.objective, run.held_out)
-        with run.listening(chosen):
+        with one_thread(task.whole.is_small), run.listening(chosen):
             _take_all_steps(run, task, plan, chosen.starts is None)
         run.history.decide("stop", f"ended: {run.stopped or 'converged'}")
         assert run.best is not None

@@ -28,6 +28,7 @@ from splinework.train.options import SparsifyKeywords, TrainingOptions, options_
 from splinework.train.penalties import GroupLasso, Penalty
 from splinework.train.plan import make_plan
 from splinework.train.run import TrainingRun
+from splinework.train.threads import one_thread
 
 N_DENSE_STARTS, N_DENSE_STEPS, N_PENALISED_STEPS = 3, 30, 8
 """Of the network as it came: starts, steps without the penalty, and with it."""
@@ -95,7 +96,7 @@ def sparsify(
         timed = replace(chosen, budget=None if budget is None else 0.6 * budget)
         search = _new_search(work, take_rows(work, x, y, chosen), x, timed)
         search.run.deadline = None if timed.budget is None else began + timed.budget
-        with search.run.listening(timed):
+        with one_thread(search.objective.is_small), search.run.listening(timed):
             _run_search(search, penalties)
     run = search.run
     if run.stopped:

@@ -1,14 +1,18 @@
-"""Number of threads of a fit: one if other workers run beside it, or if its arrays are small."""
+"""Number of threads of a fit: one if other workers run beside it, or if its arrays are small.
+
+Threads that wait for each other after every small product of matrices keep two processors busy for the work of one, and where
+another program needs one of them, each product waits for that: a fit of 6 s took 78 s.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import torch
-from threadpoolctl import threadpool_limits
 
 MIN_ROWS_FOR_THREADS = 20_000
 """Number of rows from which a second thread saves more than it costs."""
@@ -21,12 +25,14 @@ class _Limit:
         self._lock = threading.Lock()
         self._inside = 0
         self._torch = 1
-        self._blas: threadpool_limits | None = None
+        self._blas: Any = None
 
     def enter(self) -> None:
         with self._lock:
             self._inside += 1
             if self._inside == 1:
+                from threadpoolctl import threadpool_limits  # loaded by the first fit
+
                 self._torch = torch.get_num_threads()
                 self._blas = threadpool_limits(limits=1)
             torch.set_num_threads(1)
@@ -55,9 +61,9 @@ def is_worker() -> bool:
 
 
 @contextmanager
-def suited_to(rows: int) -> Iterator[None]:
-    """Context that limits torch and BLAS to one thread in a worker or for few rows, and restores them afterwards."""
-    if rows >= MIN_ROWS_FOR_THREADS and not is_worker():
+def one_thread(limited: bool = True) -> Iterator[None]:
+    """Context that limits torch and BLAS to one thread, unless told not to, and restores them afterwards."""
+    if not limited:
         yield
         return
     _limit.enter()
@@ -65,3 +71,8 @@ def suited_to(rows: int) -> Iterator[None]:
         yield
     finally:
         _limit.leave()
+
+
+def suited_to(rows: int) -> AbstractContextManager[None]:
+    """`one_thread` in a worker or for few rows, else a context that does nothing."""
+    return one_thread(rows < MIN_ROWS_FOR_THREADS or is_worker())
