@@ -58,6 +58,7 @@ def stream(folder):
 QUICK = {"progress": False, "starts": 1, "grids": None, "degree": "keep", "steps": 6}
 CASES = {
     "lm": lambda folder: sw.fit(model(), *rows(), **{**QUICK, "steps": 12, "starts": 2, "grids": [5, 8]}),
+    "starts": lambda folder: sw.fit(model(2), *rows(), progress=False, starts=5, grids=None, degree="keep"),
     "smoothing": lambda folder: sw.fit(model(), *rows(), **{**QUICK, "penalties": [Roughness("auto")]}),
     "newton-cg": lambda folder: sw.fit(model(), *rows(), optimiser=NewtonCG(), **QUICK),
     "lbfgs": lambda folder: sw.fit(model(), *rows(), optimiser="lbfgs", **QUICK),
@@ -137,7 +138,25 @@ def lost_worker(folder: Path):
     return CASES["checkpoint"](folder)
 
 
-CASES["lost"], CASES["own loops"] = lost_worker, own_loops
+def failing_start(folder: Path):
+    """A start that fails in process 1."""
+    from splinework.train import multistart
+
+    tried = multistart._tried
+
+    def fails(*arguments):
+        if RANK:
+            raise ArithmeticError("no start")
+        return tried(*arguments)
+
+    multistart._tried = fails
+    try:
+        return CASES["starts"](folder)
+    finally:
+        multistart._tried = tried
+
+
+CASES["lost"], CASES["own loops"], CASES["failing start"] = lost_worker, own_loops, failing_start
 
 
 def facts_of(result):

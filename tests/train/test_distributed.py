@@ -20,7 +20,7 @@ from splinework.train.row_blocks import TASKS, block_count, block_range, grow, p
 from tests.train.distributed_cases import CASES, facts_of
 
 SCRIPT = Path(__file__).with_name("distributed_cases.py")
-SAME = ("lm", "smoothing", "newton-cg", "lbfgs", "adam", "huber", "few", "stream")
+SAME = ("lm", "starts", "smoothing", "newton-cg", "lbfgs", "adam", "huber", "few", "stream")
 
 
 def run(folder: Path, cases: str, size: int, *, dies: bool = False) -> list[dict[str, dict]]:
@@ -95,7 +95,17 @@ def test_two_processes_resume_what_one_began_and_the_other_way_round(tmp_path):
 
 @pytest.mark.slow
 def test_what_differs_is_named_before_the_first_step_and_every_process_can_go_on(tmp_path):
-    names = ["other rows", "other values", "other seed", "other model", "not finite", "failing", "alone", "few"]
+    names = [
+        "other rows",
+        "other values",
+        "other seed",
+        "other model",
+        "not finite",
+        "failing",
+        "alone",
+        "few",
+        "failing start",
+    ]
     both = run(tmp_path, ",".join(names), 2)
     said = {
         "other rows": ("ConfigError", r"the shape of x is (301, 2)", "(300, 2)", "process 1"),
@@ -110,6 +120,8 @@ def test_what_differs_is_named_before_the_first_step_and_every_process_can_go_on
             assert all(word in each[case]["text"] for word in words), each[case]["text"]
         assert len(each["alone"]["steps"]) == 6
         assert len(each["few"]["steps"]) == 6
+    assert {each["failing start"]["error"] for each in both} == {"SplineworkError"}
+    assert "process 1 failed with ArithmeticError: no start" in both[0]["failing start"]["text"]
     assert both[0]["failing"] == {"error": "ValueError", "text": "no disk"}
     assert both[1]["failing"]["error"] == "SplineworkError"
     assert "ValueError: no disk" in both[1]["failing"]["text"]

@@ -33,7 +33,7 @@ def draw_points(u: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """
     rows, inputs = u.shape
     chosen = torch.randint(rows, (max(count - rows, 0),), generator=generator).to(u.device)
-    codes = torch.stack([torch.tensor(len(torch.unique(column)) <= MAX_CODES) for column in u.T]).to(u.device)
+    codes = torch.tensor([_is_code(column) for column in u.T]).to(u.device)
     bandwidth = (4 / (inputs + 2) / rows) ** (1 / (inputs + 4))
     values, vectors = torch.linalg.eigh(torch.cov(u.T).reshape(inputs, inputs))
     drawn = torch.randn(len(chosen), inputs, generator=generator, dtype=u.dtype).to(u.device)
@@ -53,9 +53,15 @@ def draw_points(u: Tensor, count: int, generator: torch.Generator) -> Tensor:
 
 def reached(u: Tensor) -> tuple[Tensor, Tensor]:
     """How far further rows may lie beyond the rows `u (N, inputs)`: lower and upper ends `(inputs,)`."""
-    ends, last = u.sort(0).values, min(N_OUTERMOST, len(u) - 1)
+    last = min(N_OUTERMOST, len(u) - 1)
     share = REACH / last
-    return ends[0] - share * (ends[last] - ends[0]), ends[-1] + share * (ends[-1] - ends[-1 - last])
+    low, high = (u.topk(last + 1, 0, largest=largest).values for largest in (False, True))
+    return low[0] - share * (low[last] - low[0]), high[0] + share * (high[0] - high[last])
+
+
+def _is_code(column: Tensor) -> bool:
+    """Whether a column has few distinct values; the first rows of most others show that they are more."""
+    return all(len(torch.unique(part)) <= MAX_CODES for part in (column[:1000], column))
 
 
 def new_points(u: Tensor, count: int, seed: int) -> Tensor:

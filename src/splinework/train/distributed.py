@@ -2,9 +2,9 @@
 
 Every process calls `fit` with the same arguments. Process 0 goes through the fit as it would alone; whenever it needs a sum
 over all rows (a loss, a gradient, `JᵀJ`), it tells the others, each of which works out its blocks of rows, and subtrees of
-the sum pass up a tree of processes (`splinework.train.row_blocks`). So decisions are taken in one place, clocks and kinds
-of processors do not matter, and the result is that of one process, to the bit where the processors are alike. At the end
-all have the result.
+the sum pass up a tree of processes (`splinework.train.row_blocks`). Starts on a sample are divided, too. So decisions are
+taken in one place, clocks do not matter, and the result is that of one process, to the bit where processors are alike. At the
+end all have it.
 """
 
 import atexit
@@ -13,10 +13,10 @@ import copy
 import pickle
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, NoReturn, TypeVar, final
+from typing import Any, NoReturn, final
 
 import torch
 import torch.distributed as dist
@@ -28,13 +28,12 @@ from splinework.nn.network import KAN
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import DataSplit
 from splinework.train.jacobian import ParameterVector
-from splinework.train.row_blocks import SHARED_BY, TASKS, Blocked, Subtree, block_range, grow, partial
+from splinework.train.row_blocks import SHARED_BY, TASKS, Blocked, Result, Subtree, block_range, grow, partial
 from splinework.train.stream_objective import StreamObjective
 
 PATIENCE = timedelta(hours=2)
 """How long a process waits for another one that neither answers nor ends."""
 
-Result = TypeVar("Result")
 _GROUP: list[Any] = []
 """The group over which commands and sums pass, once it was made."""
 
@@ -187,6 +186,12 @@ class Team:
             self._command({"rows": name, "task": task, "arguments": plain, "model": self._state(objective.model)})
             return self._work(objective, task, arguments)
 
+    def share_out(self, function: Callable[..., Result], tasks: Sequence[tuple[Any, ...]]) -> list[Result]:
+        """`function(*task)` for every task, in order, each worked out by one of the processes."""
+        with _uninterrupted(), _lost("while independent tasks were worked out"):
+            self._command({"function": function, "tasks": tasks})
+            return self._own_share(function, tasks)
+
     def _name(self, objective: Any) -> str | None:
         """The name by which the others know these rows; None if they do not have them."""
         if isinstance(objective, StreamObjective):
@@ -226,6 +231,9 @@ class Team:
                 if "failed" in command:
                     self.dismissed = True
                     _fail(*command["failed"])
+                if "tasks" in command:
+                    self._own_share(**command)
+                    continue
                 objective = self._objective(command["rows"], command["model"])
                 self._work(
                     objective, command["task"], tuple(_moved(each, self._device) for each in command["arguments"])
@@ -279,6 +287,21 @@ class Team:
         if failure:
             raise SplineworkError(failure)
         return nodes or []
+
+    def _own_share(self, function: Callable[..., Result], tasks: Sequence[tuple[Any, ...]]) -> list[Result]:
+        """This process's tasks, gathered by process 0, which returns the results of all."""
+        done, failure = [], ""
+        try:
+            done = [function(*task) for task in tasks[self.rank :: self.size]]
+        except Exception as error:  # noqa: BLE001  # process 0 raises it, whatever it is
+            failure = f"process {self.rank} failed with {type(error).__name__}: {error}"
+        everybody: list[Any] = [None] * self.size
+        dist.gather_object((done, failure), None if self.rank else everybody, group=self.group)
+        if failures := [failed for _, failed in (everybody if self.rank == 0 else ()) if failed]:
+            raise SplineworkError(failures[0])
+        return (
+            [] if self.rank else [everybody[number % self.size][0][number // self.size] for number in range(len(tasks))]
+        )
 
     def _command(self, what: Any) -> None:
         data = torch.frombuffer(bytearray(pickle.dumps(what)), dtype=torch.uint8)

@@ -7,7 +7,9 @@ Starts are made with few, low polynomials: there are fewer ways to be stuck. On 
 
 import copy
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -59,7 +61,9 @@ def best_start(run: TrainingRun, objective: Objective, optimiser: Optimiser, cou
             rivals += [reinitialised(model, run.generator) for _ in range(count - 1)]
         return _successive_halving(run, objective, rivals, optimiser, steps)
     rivals = [reinitialised(coarse, run.generator) for _ in range(count)]
-    run.judging = False  # coarse ones are not what was asked for
+    # Coarse ones are not what was asked for, so they are judged by nobody, and what is told of their errors may be as coarse.
+    held_out, run.judging = run.held_out, False
+    run.held_out = None if held_out is None else held_out.subsample()
     try:
         best = _successive_halving(run, objective, rivals, optimiser, steps)
     except KeyboardInterrupt:
@@ -70,7 +74,7 @@ def best_start(run: TrainingRun, objective: Objective, optimiser: Optimiser, cou
     else:
         _copy_function(model, best, objective.activations())
     finally:
-        run.judging = True
+        run.held_out, run.judging = held_out, True
         run.consider(objective)
     run.history.decide(
         "start", f"{count} starts of {recipe}, of which the best continues with {model.kan_layers[0].basis}"
@@ -89,14 +93,13 @@ def _successive_halving(
             f"start {number} of {len(rivals)}" + (f", round {round_number}" if round_number > 1 else "")
             for number in range(1, len(rivals) + 1)
         ]
-        if _may_be_apart(run, objective, optimiser):
-            from splinework.train.parallel import in_parallel  # loaded where it is used
-
+        apart = _other_processes(run, objective, optimiser)
+        if apart is not None:
             before = time.monotonic()
             budget = None if run.deadline is None else max(run.deadline - before, 0.0)
             limits = (run.held_out, run.prefix, run.target, run.settles, budget)
             tasks = [(objective.on(m), optimiser, steps, s, *limits) for m, s in zip(rivals, stages, strict=True)]
-            for number, (model, value, taken) in enumerate(in_parallel(_apart, tasks), start=1):
+            for number, (model, value, taken) in enumerate(apart(_apart, tasks), start=1):
                 run.take_over(taken, before - run.began)
                 scored.append((value, number, model))
         for number, model in enumerate(rivals[len(scored) :], start=1):
@@ -118,10 +121,24 @@ def _tried(run: TrainingRun, trial: Objective, optimiser: Optimiser, steps: int,
     return run.advance(trial, optimiser, steps - steps // 2, stage)
 
 
-def _may_be_apart(run: TrainingRun, objective: Objective, optimiser: Optimiser) -> bool:
-    """Whether starts may be tried in other processes with the same result: nothing is drawn, recorded or judged meanwhile."""
+def _other_processes(run: TrainingRun, objective: Objective, optimiser: Optimiser) -> Callable[..., list[Any]] | None:
+    """What tries starts in several processes: those of the fit, or joblib's where it is configured for some.
+
+    None where there are none, or the result would be another one: nothing may be drawn, recorded or judged meanwhile.
+    """
     plain = optimiser.second_order and objective.is_cheap and not run.judging and run.remaining is None
-    return plain and run.journal.path is None and jobs() > 1
+    if not plain or run.journal.path is not None:
+        return None
+    from splinework.train.row_blocks import SHARED_BY  # loaded where it is used
+
+    together = SHARED_BY.get()
+    if together is not None:
+        return together.share_out
+    if jobs() == 1:
+        return None
+    from splinework.train.parallel import in_parallel
+
+    return in_parallel
 
 
 def _apart(

@@ -8,10 +8,10 @@ halves. So where blocks are computed changes nothing, not even a rounding error,
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, final
+from typing import Any, Protocol, TypeVar, final
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ from splinework.train.objective import CurvatureOperator, Curvatures, Objective
 BLOCK_ROWS = 8192
 """Least rows of a block: fewer are worked out faster than a sum is sent."""
 
+Result = TypeVar("Result")
 Tensors = tuple[Tensor, ...]
 Block = tuple[int, float, Objective]
 """Number of a block, its share of all rows, and its objective, without penalties. A block may come in several parts."""
@@ -48,6 +49,9 @@ class Shares(Protocol):
 
     def total(self, objective: Blocked, task: str, arguments: tuple[Any, ...]) -> "list[Subtree] | None":
         """The subtrees of all blocks, or None where they do not have these rows."""
+
+    def share_out(self, function: Callable[..., Result], tasks: Sequence[tuple[Any, ...]]) -> list[Result]:
+        """`function(*task)` for every task, each of them by one."""
 
 
 SHARED_BY: ContextVar[Shares | None] = ContextVar("SHARED_BY", default=None)
