@@ -7,8 +7,9 @@ from scipy.special import j0
 
 import splinework as sw
 from splinework.splines.bases import BSpline
-from splinework.train.curve import PenalisedSpline, penalty_rows, smooth_curve
+from splinework.train.curve import smooth_curve
 from splinework.train.data_split import Samples
+from splinework.train.penalised_spline import PenalisedSpline, penalty_rows
 
 
 def spread_of(values):
@@ -178,7 +179,7 @@ def test_a_row_far_from_the_others_does_not_make_the_curve_wild(far):
     assert float(values.abs().max()) < 10
 
 
-@pytest.mark.parametrize("count", [8, 9, 11, 40])
+@pytest.mark.parametrize("count", [8, 9, 11, 40, 150])
 @pytest.mark.parametrize("law", ["uniform", "skewed", "repeated", "clustered"])
 def test_curves_of_few_or_uneven_rows_are_finite_and_not_wild(count, law):
     for seed in range(2):

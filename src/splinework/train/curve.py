@@ -5,7 +5,8 @@ The coefficients minimise `Σ w (y - f(x))² + λ ∫ (dᵐf/dxᵐ)²` (O'Sulliv
 hardly touches a function that is smooth, and yet holds it where rows are far apart; under noise it lets curves loose beyond the
 outermost rows. Degree, grid, m and λ are those of the least cross-validation, generalised (Craven & Wahba 1979) or ordinary,
 whichever is the larger. Nobody has to decide whether what a coarse grid leaves is noise or a wave: a fine grid with a penalty is
-right for both.
+right for both. Where rows are not met so, a function of a limited band is fitted too (`splinework.train.band_limited`); if that
+errs far less, the spline is the one nearest to it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -22,8 +23,10 @@ from torch import Tensor
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines.bases import BSpline
+from splinework.train.band_limited import BandLimited
 from splinework.train.between_rows import reached
 from splinework.train.data_split import Samples
+from splinework.train.penalised_spline import PenalisedSpline
 
 MAX_MARGIN = 0.05
 """Share of the range of the rows by which a grid goes beyond them at most."""
@@ -36,6 +39,13 @@ LEAST_DERIVATIVE = 3
 """The lowest derivative that is penalised; the highest is the last one that a spline has."""
 MAX_CLEAN_SHARE = 1e-4
 """Share of the variance left, below which curves have found the function itself, and no other estimate is asked."""
+MAX_MET_SHARE = 1e-20
+"""The same, below which the rows are met, and no function of a limited band is asked either."""
+WAVES, MAX_BAND_RESOLUTION = (16, 32, 64, 128, 256), 2560
+"""Waves in a period of such functions that are tried, and the most intervals of a spline that stands for one."""
+MAX_BAND_ERROR = 0.3
+"""Share of the spline's error by cross-validation that one of these must be below: of smooth functions it is by orders of
+magnitude, of others hardly, and then nothing holds it between the rows."""
 FREEDOM_COST = 1.4
 """What an effective parameter counts in the criterion: with 1 it follows the noise of one data set in ten (Kim & Gu 2004)."""
 MIN_FREE_SHARE = 1e-13
@@ -74,56 +84,6 @@ class CurveEstimate(ABC):
 
 
 @dataclass(frozen=True)
-class PenalisedSpline:
-    """Splines of one basis on given rows, ready for all strengths of the penalty: a generalised singular value decomposition.
-
-    Attributes:
-        basis: Degree and number of intervals.
-        order: The order of the penalised derivative.
-        left: Orthonormal directions in the space of rows, `(N, M)`.
-        seen: Cosines: how much of each direction is seen by the rows, `(M,)`.
-        bent: Sines: how much of it is penalised, `(M,)`.
-        lift: Coefficients of the directions `(M, M)`.
-    """
-
-    basis: BSpline
-    order: int
-    left: Tensor
-    seen: Tensor
-    bent: Tensor
-    lift: Tensor
-
-    @classmethod
-    def on(cls, basis: BSpline, grid: Tensor, x: Tensor, root: Tensor, order: int) -> PenalisedSpline:
-        """The decomposition for rows `x (N,)` with square roots of weights `root (N,)`, of which `order` are different."""
-        rows = root[:, None] * basis.rows(x[:, None], grid, basis.prepare(grid), 0)[:, 0]
-        penalty = penalty_rows(basis, grid, order)
-        balance = float(rows.norm() / penalty.norm())
-        directions, seen_part = torch.linalg.qr(
-            rows
-        )  # first by itself: with the penalty at once clean waves err ten times as much
-        orthogonal, triangle = torch.linalg.qr(torch.cat([seen_part, balance * penalty]))
-        left, seen, right = torch.linalg.svd(orthogonal[: len(seen_part)], full_matrices=False)
-        bent = (orthogonal[len(seen_part) :] @ right.T).norm(dim=0)
-        lift = torch.linalg.solve_triangular(triangle, right.T, upper=True)
-        return cls(basis, order, directions @ left, seen, bent, lift)
-
-    def filters(self, strengths: Tensor) -> Tensor:
-        """Share of every direction that the fit keeps, `(S, M)`, at strengths `(S,)` relative to the balance of both forms."""
-        square = self.seen.square()
-        return square / (square + strengths[:, None] * self.bent.square()).clamp_min(1e-300)
-
-    def root(self, strength: float) -> Tensor:
-        """A root of the covariance of the coefficients `(M, M)`, where the noise has the variance one."""
-        return self.lift / (self.seen.square() + strength * self.bent.square()).clamp_min(1e-300).sqrt()
-
-    def coefficients(self, y: Tensor, strength: float) -> Tensor:
-        """The spline's coefficients for weighted targets `y (N,)`."""
-        damped = self.seen / (self.seen.square() + strength * self.bent.square()).clamp_min(1e-300)
-        return self.lift @ (damped * (self.left.T @ y))
-
-
-@dataclass(frozen=True)
 class Choice:
     """The spline that was chosen for one or more outputs.
 
@@ -133,6 +93,7 @@ class Choice:
         strengths: Strength of the penalty for every output.
         freedom: Effective number of parameters of every output.
         score: Logarithm of the criterion, summed over the outputs.
+        waves: Those in a period of the function that the spline stands for; 0 where it stands for itself.
     """
 
     basis: BSpline
@@ -140,6 +101,16 @@ class Choice:
     strengths: tuple[float, ...]
     freedom: tuple[float, ...]
     score: float
+    waves: int = 0
+
+    def on(self, grid: Tensor, x: Tensor, root: Tensor) -> PenalisedSpline:
+        """The spline on rows `x (N,)` with square roots of weights `root (N,)`."""
+        if not self.waves:
+            return PenalisedSpline.on(self.basis, grid, x, root, self.order)
+        low, high = self.basis.domain(grid)
+        series = BandLimited.on(x, root, float(low), float(high), self.waves)
+        seen = torch.ones_like(series.left[0])
+        return PenalisedSpline(self.basis, 0, series.left, seen, 0 * seen, series.spline(self.basis, grid))
 
 
 @dataclass(frozen=True)
@@ -180,7 +151,7 @@ def smooth_curve(model: KAN, rows: Samples) -> SmoothCurve:
     root = torch.ones_like(x) if rows.weights is None else rows.weights.sqrt()
     chosen = choose(x, t, root, low, high)
     grid = chosen.basis.make_grid(low, high)
-    spline = PenalisedSpline.on(chosen.basis, grid, x, root, chosen.order)
+    spline = chosen.on(grid, x, root)
     plain = chosen.basis.rows(x[:, None], grid, chosen.basis.prepare(grid), 0)[:, 0]
     values = torch.stack([spline.coefficients(root * t[:, j], each) for j, each in enumerate(chosen.strengths)], dim=1)
     errors = t - plain @ values
@@ -264,7 +235,10 @@ def choose(x: Tensor, t: Tensor, root: Tensor, low: Tensor, high: Tensor) -> Cho
     def tried(degree: int, order: int, least: int, most: int) -> list[Choice]:
         bases = [BSpline(each, degree) for each in _resolutions(distinct, degree) if least <= each <= most]
         splines = (PenalisedSpline.on(each, each.make_grid(low, high), x, root, order) for each in bases)
-        return [_best_strengths(each, y, strengths) for each in splines]
+        return [
+            Choice(each.basis, order, *_best_strengths(each.left, each.filters(strengths), y, strengths))
+            for each in splines
+        ]
 
     def simplest(found: list[Choice]) -> Choice:
         least = min(each.score for each in found) + t.shape[1] * tolerance_of(len(t))
@@ -277,34 +251,72 @@ def choose(x: Tensor, t: Tensor, root: Tensor, low: Tensor, high: Tensor) -> Cho
         near = best.basis.resolution // 2, 2 * best.basis.resolution
         higher = [each for each in DEGREES if LEAST_DERIVATIVE < each <= distinct and each >= best.basis.degree]
         found += [each for degree in higher for each in tried(degree, degree, *near)]
-    return simplest(found)
+        best = simplest(found)
+    met = float(torch.log(MAX_MET_SHARE * spread.clamp_min(1e-300)).sum())
+    return best if best.score <= met else _band_limited(best, met, x, y, root, float(low), float(high))
 
 
-def _best_strengths(spline: PenalisedSpline, y: Tensor, strengths: Tensor) -> Choice:
-    """Chooses, for every output, the strength of the least criterion.
+def _band_limited(best: Choice, met: float, x: Tensor, y: Tensor, root: Tensor, low: float, high: float) -> Choice:
+    """The same choice, or the spline that stands for a function of a limited band, where that errs far less.
 
-    That is `log RSS - 2 log(1 - cost edf / N)` or, if it is larger, the logarithm of the sum of squares of the rows' residuals
-    under the spline without them (Allen 1974). The first sees the average leverage only: where most rows are at one end of the
-    range, it takes splines that a single row determines at the other end, and that are anything beyond it.
+    The waves in a period are doubled until that pays no longer, and the intervals until the spline differs from the function by
+    less than this errs by cross-validation, or than the criterion `met` says.
     """
-    along = spline.left.T @ y
-    filters = spline.filters(strengths)
+    series, none = None, x.new_zeros(1)
+    best = replace(best, score=best.score + 2 * y.shape[1] * math.log(MAX_BAND_ERROR))
+    most = (len(torch.unique(x)) // ROWS_PER_INTERVAL - 1) // 2
+    for waves in dict.fromkeys(min(each, most) for each in WAVES if most >= WAVES[0]):
+        trial = BandLimited.on(x, root, low, high, waves)
+        found = Choice(best.basis, 0, *_best_strengths(trial.left, torch.ones_like(trial.left[:1]), y, none), waves)
+        if found.score < best.score:
+            best, series = found, trial
+        elif series is not None:
+            break
+    if series is None:
+        return best
+    error = math.exp(max(best.score, met) / y.shape[1]) / len(x)
+    basis = BSpline(best.basis.grid, DEGREES[-1])
+    while True:
+        grid = basis.make_grid(x.new_tensor([low]), x.new_tensor([high]))
+        between = torch.linspace(low, high, 4 * basis.grid + 1, dtype=x.dtype).to(x.device)[1::2]
+        values = series.spline(basis, grid) @ (series.left.T @ y)
+        off = basis.rows(between[:, None], grid, basis.prepare(grid), 0)[:, 0] @ values - series.values(between, y)
+        if float(off.square().mean()) <= error or 2 * basis.grid > MAX_BAND_RESOLUTION:
+            return replace(best, basis=basis)
+        basis = BSpline(2 * basis.grid, DEGREES[-1])
+
+
+def _best_strengths(
+    left: Tensor, filters: Tensor, y: Tensor, strengths: Tensor
+) -> tuple[tuple[float, ...], tuple[float, ...], float]:
+    """The strength of the least criterion for every output, with its effective parameters, and the sum of the criteria.
+
+    Args:
+        left: Orthonormal directions in the space of rows, `(N, M)`.
+        filters: Share of every direction that the fit keeps, `(S, M)`.
+        y: Weighted targets `(N, q)`.
+        strengths: Those of the penalty, `(S,)`.
+
+    The criterion is `log RSS - 2 log(1 - cost edf / N)` or, if it is larger, the logarithm of the sum of squares of the rows'
+    residuals under the fit without them (Allen 1974). The first sees the average leverage only: where most rows are at one end of
+    the range, it takes splines that a single row determines at the other end, and that are anything beyond it.
+    """
+    along = left.T @ y
     freedom = filters.sum(1)
-    left = 1 - FREEDOM_COST * freedom / len(y)
-    square = spline.left.square()
+    free = 1 - FREEDOM_COST * freedom / len(y)
+    square = left.square()
     alone = (1 - square.sum(1, keepdim=True)).clamp_min(0) + square @ (1 - filters).T
-    taken = torch.stack([(spline.left * each) @ (1 - filters).T for each in along.T], dim=-1)
-    residual = (y - spline.left @ along)[:, None] + taken
+    taken = torch.stack([(left * each) @ (1 - filters).T for each in along.T], dim=-1)
+    residual = (y - left @ along)[:, None] + taken
     error = residual.square().sum(0)
     unseen = (residual / alone.clamp_min(MIN_FREE_SHARE)[:, :, None]).square().sum(0)
     # Rounding leaves about this much of a function that is met exactly; below it splines are not compared.
     floor = len(y) * (1e-15 * y.abs().amax(0).clamp_min(1e-300)).square()
-    score = torch.log(error + floor) - 2 * torch.log(left.clamp_min(1e-12))[:, None]
+    score = torch.log(error + floor) - 2 * torch.log(free.clamp_min(1e-12))[:, None]
     score = torch.maximum(score, torch.log(unseen + floor))
-    score = torch.where(((left > 0) & (alone.amin(0) > MIN_FREE_SHARE))[:, None], score, torch.inf)
+    score = torch.where(((free > 0) & (alone.amin(0) > MIN_FREE_SHARE))[:, None], score, torch.inf)
     best = score.argmin(0)
-    chosen = tuple(strengths[best].tolist())
-    return Choice(spline.basis, spline.order, chosen, tuple(freedom[best].tolist()), float(score.amin(0).sum()))
+    return tuple(strengths[best].tolist()), tuple(freedom[best].tolist()), float(score.amin(0).sum())
 
 
 def _resolutions(distinct: int, degree: int) -> Iterator[int]:
@@ -315,15 +327,3 @@ def _resolutions(distinct: int, degree: int) -> Iterator[int]:
         yield resolution
         resolution *= 2
     yield most
-
-
-def penalty_rows(basis: BSpline, grid: Tensor, order: int) -> Tensor:
-    """Rows `(R, M)` whose sum of squares is the integral of the squared derivative, by Gauss's rule in every cell."""
-    count = basis.degree - order + 1  # of the points with which the rule is exact
-    nodes, weights = (torch.from_numpy(part).to(grid) for part in np.polynomial.legendre.leggauss(count))
-    low, high = basis.domain(grid)
-    ends = low + (high - low) * torch.linspace(0, 1, basis.grid + 1, dtype=grid.dtype, device=grid.device)
-    half = torch.diff(ends) / 2
-    points = ((ends[:-1] + ends[1:]) / 2)[:, None] + half[:, None] * nodes
-    rows = basis.rows(points.reshape(-1, 1), grid, basis.prepare(grid), order)[:, 0]
-    return (half[:, None] * weights).reshape(-1, 1).sqrt() * rows

@@ -1,0 +1,71 @@
+"""Functions of a limited band by least squares: Fourier series whose period is longer than the range that is asked for.
+
+A series of a period of one and a half times the range reaches any analytic function inside, periodic or not, as fast as its
+frequencies allow (Fourier extension: Boyd 2002; Huybrechs 2010). Of the many coefficients that do, a truncated singular value
+decomposition takes small ones, which keeps them exact to rounding (Adcock & Huybrechs 2019). Where rows have gaps of less than
+half a wave it errs by orders of magnitude less than splines, which know of smoothness up to some derivative only.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from splinework.splines.bases import BSpline
+
+EXTENSION = 1.5
+"""The period over the width of the range."""
+ROUNDING = 1e-14
+"""Singular values below this share of the largest are left out."""
+POINTS_PER_INTERVAL = 3
+"""Points of every interval at which a spline is fitted to the series."""
+
+
+@dataclass(frozen=True)
+class BandLimited:
+    """The series of up to a number of waves on given rows: a singular value decomposition.
+
+    Attributes:
+        low: Lower end of the range.
+        high: Its upper end.
+        waves: The largest number of waves in a period.
+        left: Orthonormal directions in the space of rows, `(N, r)`.
+        lift: Coefficients of the series for each of them, `(2 waves + 1, r)`.
+    """
+
+    low: float
+    high: float
+    waves: int
+    left: Tensor
+    lift: Tensor
+
+    @classmethod
+    def on(cls, x: Tensor, root: Tensor, low: float, high: float, waves: int) -> BandLimited:
+        """The decomposition for rows `x (N,)` with square roots of weights `root (N,)`."""
+        left, sizes, right = torch.linalg.svd(root[:, None] * _series(x, low, high, waves), full_matrices=False)
+        kept = sizes > ROUNDING * sizes[0]
+        return cls(low, high, waves, left[:, kept], right.T[:, kept] / sizes[kept])
+
+    def values(self, x: Tensor, y: Tensor) -> Tensor:
+        """The series for weighted targets `y (N, q)`, at `x (M,)`: `(M, q)`."""
+        return _series(x, self.low, self.high, self.waves) @ (self.lift @ (self.left.T @ y))
+
+    def spline(self, basis: BSpline, grid: Tensor) -> Tensor:
+        """Coefficients `(M, r)` of the nearest splines, for each direction."""
+        points = torch.linspace(self.low, self.high, POINTS_PER_INTERVAL * basis.grid + 1, dtype=grid.dtype)
+        points = points.to(grid.device)
+        rows = basis.rows(points[:, None], grid, basis.prepare(grid), 0)[:, 0]
+        nearest: Tensor = torch.linalg.lstsq(
+            rows, _series(points, self.low, self.high, self.waves) @ self.lift
+        ).solution
+        return nearest
+
+
+def _series(x: Tensor, low: float, high: float, waves: int) -> Tensor:
+    """A constant, and the cosines and sines of 1 to `waves` waves in a period, at `x (N,)`: `(N, 2 waves + 1)`."""
+    turns = 2 * math.pi / (EXTENSION * (high - low)) * torch.arange(1, waves + 1, dtype=x.dtype, device=x.device)
+    angles = (x - (low + high) / 2)[:, None] * turns
+    return torch.cat([torch.ones_like(x)[:, None], angles.cos(), angles.sin()], dim=1)

@@ -1,0 +1,100 @@
+"""Functions of a limited band: exact on their own kind between the rows, and taken only where they err far less than splines."""
+
+import numpy as np
+import pytest
+import torch
+
+import splinework as sw
+from splinework.splines.bases import BSpline
+from splinework.train.band_limited import BandLimited
+from splinework.train.curve import smooth_curve
+from splinework.train.data_split import Samples
+
+
+def rows_of(count: int, seed: int) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).uniform(-1, 1, count))
+
+
+def drawn(seed: int, waves: float):
+    """A sum of three waves whose frequency and size change along the range, of at most so many turns over it."""
+    rng = np.random.default_rng([7, seed])
+    turns, phase, bend = rng.uniform(0.5, 1, 3) * waves * np.pi / 1.5, rng.uniform(0, 6, 3), rng.uniform(-0.2, 0.2, 3)
+    return lambda x: sum(
+        np.exp(b * x) * np.sin(t * (x + b * x**2) + p) for t, b, p in zip(turns, bend, phase, strict=True)
+    )
+
+
+def chosen(x, y):
+    rows = Samples(torch.as_tensor(x)[:, None], torch.as_tensor(y)[:, None], None)
+    return smooth_curve(sw.KAN([1, 1], dtype=torch.float64), rows)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("waves", [4, 16, 40])
+def test_a_series_of_the_band_is_met_between_the_rows_and_by_the_spline(waves, weighted):
+    x, between = rows_of(6 * waves + 60, waves), torch.linspace(-1, 1, 501, dtype=torch.float64)
+    root = 0.5 + rows_of(len(x), 1).abs() if weighted else torch.ones_like(x)
+    own = torch.randn(2, waves, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+    def series(u):
+        angles = (2 * np.pi / 3) * u[:, None] * torch.arange(1, waves + 1)
+        return 3.0 + angles.cos() @ own[0] + angles.sin() @ own[1]
+
+    found = BandLimited.on(x, root, -1.0, 1.0, waves)
+    y = root[:, None] * series(x)
+    torch.testing.assert_close(found.left.T @ found.left, torch.eye(found.left.shape[1], dtype=torch.float64))
+    torch.testing.assert_close(found.values(between, y), series(between), rtol=0, atol=1e-6)
+    basis = BSpline(12 * waves, 9)
+    grid = basis.make_grid(torch.tensor([-1.0]).double(), torch.tensor([1.0]).double())
+    values = (
+        basis.rows(between[:, None], grid, basis.prepare(grid), 0)[:, 0]
+        @ found.spline(basis, grid)
+        @ (found.left.T @ y)
+    )
+    torch.testing.assert_close(values, series(between), rtol=0, atol=1e-6)
+
+
+def test_residuals_left_out_are_those_of_fits_without_the_row():
+    x, y = rows_of(120, 3), torch.sin(40 * rows_of(120, 3))
+    ends, ones = torch.tensor([-1.0, 1.0]).double(), torch.ones(119).double()
+    whole = BandLimited.on(x, torch.ones(120).double(), -1.0, 1.0, 8)  # of full rank, where the formula is exact
+    off = (y - whole.left @ (whole.left.T @ y)) / (1 - whole.left.square().sum(1))
+    for row in (0, 17, 119):
+        others = torch.arange(120) != row
+        without = BandLimited.on(x[others], ones, *ends.tolist(), 8)
+        torch.testing.assert_close(
+            y[row] - without.values(x[row : row + 1], y[others, None])[0, 0], off[row], rtol=1e-6, atol=0
+        )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_waves_that_rows_just_resolve_are_met(seed):
+    """Of 300 rows a spline leaves up to a hundredth of ten waves, where rows are far apart."""
+    truth, x = drawn(seed, 10), np.random.default_rng(seed).uniform(-1, 1, 300)
+    curve = chosen(x, truth(x))
+    fresh = np.linspace(x.min(), x.max(), 2000)
+    off = curve(torch.from_numpy(fresh[:, None])).detach().numpy()[:, 0] - truth(fresh)
+    assert np.sqrt(np.mean(off**2)) < 1e-9 * truth(fresh).std()
+    assert torch.isfinite(curve.deviation(torch.from_numpy(fresh[:, None]))).all()
+
+
+@pytest.mark.parametrize("noise", [0.001, 0.1, 1.0])
+@pytest.mark.parametrize("waves", [0.5, 8])
+def test_noise_and_kinks_are_left_to_splines(waves, noise):
+    x, rng = np.random.default_rng(1).uniform(-1, 1, 300), np.random.default_rng(2)
+    smooth = drawn(5, waves)(x)
+    assert chosen(x, smooth + noise * rng.normal(size=300)).chosen.waves == 0
+    assert chosen(x, smooth + np.abs(x - noise / 2)).chosen.waves == 0
+
+
+def test_all_outputs_are_met():
+    x = np.random.default_rng(4).uniform(-1, 1, 300)
+    truths = [drawn(seed, 9) for seed in (11, 12)]
+    y = np.stack([truth(x) for truth in truths], axis=1)
+    rows = Samples(torch.from_numpy(x[:, None]), torch.from_numpy(y), None)
+    curve = smooth_curve(sw.KAN([1, 2], dtype=torch.float64), rows)
+    fresh = np.linspace(x.min(), x.max(), 2000)
+    off = curve(torch.from_numpy(fresh[:, None])).detach().numpy() - np.stack(
+        [truth(fresh) for truth in truths], axis=1
+    )
+    assert np.sqrt(np.mean(off**2)) < 1e-8
