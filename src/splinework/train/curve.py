@@ -157,12 +157,16 @@ def smooth_curve(model: KAN, rows: Samples) -> SmoothCurve:
     errors = t - plain @ values
     left = (root > 0).sum() - t.new_tensor(chosen.freedom)
     noise = (root.square() @ errors.square() / left.clamp_min(1)).sqrt()
-    leverage = spline.left.square() @ spline.filters(t.new_tensor(chosen.strengths)).T
+    filters = spline.filters(t.new_tensor(chosen.strengths)).T
+    leverage = spline.left.square() @ filters
+    # Where a row's leverage is near one, what the spline misses of the function that it stands for would grow out of all bounds.
+    met = spline.left @ (filters * (spline.left.T @ (root[:, None] * t)))
+    residual = torch.where(root[:, None] > 0, t - met / root[:, None], errors)
     return SmoothCurve(
         spline_network(layer, chosen.basis, grid, values[None], t.new_zeros(t.shape[1])),
         chosen.freedom,
         tuple(noise.tolist()),
-        errors / (1 - leverage).clamp_min(1e-12),
+        residual / (1 - leverage).clamp_min(1e-12),
         chosen,
         tuple(size * spline.root(each) for size, each in zip(noise, chosen.strengths, strict=True)),
     )

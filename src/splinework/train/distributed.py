@@ -297,11 +297,10 @@ class Team:
             failure = f"process {self.rank} failed with {type(error).__name__}: {error}"
         everybody: list[Any] = [None] * self.size
         dist.gather_object((done, failure), None if self.rank else everybody, group=self.group)
-        if failures := [failed for _, failed in (everybody if self.rank == 0 else ()) if failed]:
-            raise SplineworkError(failures[0])
-        return (
-            [] if self.rank else [everybody[number % self.size][0][number // self.size] for number in range(len(tasks))]
-        )
+        if failure := next((failed for _, failed in filter(None, everybody) if failed), ""):
+            raise SplineworkError(failure)
+        mine = range(0 if self.rank else len(tasks))
+        return [everybody[number % self.size][0][number // self.size] for number in mine]
 
     def _command(self, what: Any) -> None:
         data = torch.frombuffer(bytearray(pickle.dumps(what)), dtype=torch.uint8)

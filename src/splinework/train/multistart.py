@@ -61,7 +61,7 @@ def best_start(run: TrainingRun, objective: Objective, optimiser: Optimiser, cou
             rivals += [reinitialised(model, run.generator) for _ in range(count - 1)]
         return _successive_halving(run, objective, rivals, optimiser, steps)
     rivals = [reinitialised(coarse, run.generator) for _ in range(count)]
-    # Coarse ones are not what was asked for, so they are judged by nobody, and what is told of their errors may be as coarse.
+    # Coarse ones are not what was asked for, so nobody judges them, and their errors in the history may be as coarse.
     held_out, run.judging = run.held_out, False
     run.held_out = None if held_out is None else held_out.subsample()
     try:
@@ -122,7 +122,7 @@ def _tried(run: TrainingRun, trial: Objective, optimiser: Optimiser, steps: int,
 
 
 def _other_processes(run: TrainingRun, objective: Objective, optimiser: Optimiser) -> Callable[..., list[Any]] | None:
-    """What tries starts in several processes: those of the fit, or joblib's where it is configured for some.
+    """The function that tries starts in several processes: those of the fit, or joblib's where it is configured for some.
 
     None where there are none, or the result would be another one: nothing may be drawn, recorded or judged meanwhile.
     """

@@ -62,7 +62,7 @@ def is_worker() -> bool:
 
 @contextmanager
 def one_thread(limited: bool = True) -> Iterator[None]:
-    """Context that limits torch and BLAS to one thread, unless told not to, and restores them afterwards."""
+    """Context that limits torch and BLAS to one thread where `limited`, and restores them afterwards."""
     if not limited:
         yield
         return
