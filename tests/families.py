@@ -31,21 +31,25 @@ def thinned(family: Sequence[pytest.Function]) -> list[pytest.Function]:
     return [item for item, total in zip(family, sums, strict=True) if total % step]
 
 
-def every(argument: str, members: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def every(
+    arguments: str | tuple[str, ...], members: Iterable[Any]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """`parametrize` in one test, where a test each would cost more than the law; a failure names its member."""
     members = list(members)
+    names = (arguments,) if isinstance(arguments, str) else arguments
 
     def decorate(law: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(law)
         def test(**fixtures: Any) -> None:
             for member in members:
+                values = (member,) if isinstance(arguments, str) else member
                 try:
-                    law(**{argument: member}, **fixtures)
-                except Exception as error:
-                    raise AssertionError(f"{argument} = {member!r}: {error}") from error
+                    law(**dict(zip(names, values, strict=True)), **fixtures)
+                except (Exception, pytest.fail.Exception) as error:
+                    raise AssertionError(f"{', '.join(names)} = {member!r}: {error}") from error
 
         signature = inspect.signature(law)
-        others = [value for name, value in signature.parameters.items() if name != argument]
+        others = [value for name, value in signature.parameters.items() if name not in names]
         test.__signature__ = signature.replace(parameters=others)  # type: ignore[attr-defined]
         return test
 

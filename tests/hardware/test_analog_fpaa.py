@@ -13,6 +13,7 @@ from splinework.hardware.analog.fpaa import FpaaDevice, blocks_of, device_of, sa
 from splinework.hardware.analog.fpaa_check import check_fpaa, form_problems, problems, schema
 from splinework.hardware.analog.fpaa_placement import fpaa_document, place
 from splinework.hardware.analog.network import AnalogLayer, AnalogNetwork, Element, ProductNode
+from tests.families import every
 from tests.hardware.imperfection_cases import random_network
 
 
@@ -155,7 +156,7 @@ MUTANTS = {
 }
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+@every("name", MUTANTS)
 def test_a_broken_document_is_found(name):
     document = copy.deepcopy(DOCUMENTS["small"])
     MUTANTS[name](document)

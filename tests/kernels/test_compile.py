@@ -41,7 +41,7 @@ def fit(model: KAN, x: Tensor) -> Tensor:
 
 
 LOSSES: dict[str, Callable[[KAN, Tensor], Tensor]] = {"values": fit, "equation": burgers}
-every_loss = pytest.mark.parametrize("loss", LOSSES)
+every_loss = pytest.mark.parametrize("loss", ["values", pytest.param("equation", marks=pytest.mark.slow)])
 
 
 def step(loss: Callable[[KAN, Tensor], Tensor], model: KAN, x: Tensor) -> list[Tensor]:
@@ -62,7 +62,7 @@ def step(loss: Callable[[KAN, Tensor], Tensor], model: KAN, x: Tensor) -> list[T
     ],
     ids=str,
 )
-@pytest.mark.parametrize("loss", ["values", pytest.param("equation", marks=pytest.mark.slow)])
+@every_loss
 @every_compiler
 def test_one_graph_forward_and_backward(compiler, loss, options):
     model, x = network([2, 3, 1], grid=3, **options), normal(20, 2, seed=4)

@@ -16,6 +16,7 @@ from splinework.data.simulators.ode import substituted
 from splinework.data.simulators.systems import system, system_names
 from splinework.errors import ConfigError, DataError, FormulaError
 from splinework.formula.expression import Expression
+from tests.families import every
 
 QUICK = {name: system(name, points=40) for name in system_names()}
 
@@ -149,7 +150,7 @@ def test_a_chaotic_system_ends_in_time():
         system("lorenz", end=17.0)
 
 
-@pytest.mark.parametrize(
+@every(
     ("make", "error", "fragment"),
     [
         (lambda: system("lorentz"), DataError, "lorenz"),

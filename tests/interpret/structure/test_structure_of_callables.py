@@ -7,6 +7,7 @@ import torch
 import splinework as sw
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.interpret.structure import find_structure
+from tests.families import every
 from tests.interpret.structure.trees import node
 
 CASES = {
@@ -122,7 +123,7 @@ def test_the_text_shows_tree_and_evidence():
     assert len(list(found.tree.walk())) == 7
 
 
-@pytest.mark.parametrize(
+@every(
     ("call", "error"),
     [
         (lambda: find_structure(lambda x: x[:, 0], np.ones(40)), ShapeError),

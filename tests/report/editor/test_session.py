@@ -13,6 +13,7 @@ from splinework.nn.naming import sum_names
 from splinework.report.editor.arguments import literal
 from splinework.report.editor.session import EditSession
 from splinework.report.editor.verbs import VERBS
+from tests.families import every
 from tests.report.editor.sessions import SHAPES, equal, files_of, model_of, run, session_of
 
 
@@ -237,7 +238,7 @@ def test_names_that_clash_are_written_by_index():
                 session.undo()
 
 
-@pytest.mark.parametrize(
+@every(
     "value",
     ["plain", 'a "quoted" name', "it's", "back\\slash", "line\nbreak", "é→x", ("a", 1), (2,), [None, 1.5], {"a": [1]}],
 )
