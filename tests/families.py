@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
 
 QUICK = 8
-"""Members of a family of crossed settings that run at once."""
+"""Members of a family of crossed settings that run at once, and more where that many do not have every value."""
 
 
 def thinned(family: Sequence[pytest.Function]) -> list[pytest.Function]:
-    """The members of a family that are left to the slow tests: so many that about `QUICK` are quick where settings are crossed.
+    """The members of a family that are left to the slow tests: where settings are crossed, all but `QUICK` or a few more.
 
-    Members are quick whose places in their settings add up to a multiple of some number, as in a Latin square: every value of
-    every setting is in some of them, beside various values of the others.
+    Each quick member has most settings with a value that none before it has, or else that few have: every value of every setting
+    is in some of them, beside various values of the others.
     """
     marks = [mark.args[0] for mark in family[0].iter_markers("parametrize")]
     together = [[name.strip() for name in names.split(",")] if isinstance(names, str) else names for names in marks]
-    of_fixtures = family[0].callspec.params.keys() - {name for names in together for name in names}
-    crossed = [*(names[0] for names in together), *sorted(of_fixtures)]
-    chosen = [[id(item.callspec.params[name]) for name in crossed] for item in family]
-    places = [{value: place for place, value in enumerate(dict.fromkeys(axis))} for axis in zip(*chosen, strict=True)]
-    step = min(math.ceil(len(family) / QUICK), sorted(map(len, places))[-2]) if len(places) > 1 else 1
-    sums = [sum(place[value] for place, value in zip(places, each, strict=True)) for each in chosen]
-    return [item for item, total in zip(family, sums, strict=True) if total % step]
+    fixtures = family[0].callspec.params.keys() - {name for names in together for name in names}
+    axes = [*together, *([name] for name in sorted(fixtures))]
+    if len(axes) < 2:
+        return []
+    values = [[(*names, *(id(item.callspec.params[name]) for name in names)) for names in axes] for item in family]
+    counts, left = dict.fromkeys(itertools.chain(*values), 0), list(range(len(family)))
+    while left and (len(family) - len(left) < QUICK or not all(counts.values())):
+        quick = min(left, key=lambda n: sum(counts[value] or -len(family) for value in values[n]))
+        left.remove(quick)
+        for value in values[quick]:
+            counts[value] += 1
+    return [family[n] for n in left]
 
 
 def every(
