@@ -62,7 +62,7 @@ def dtype_of(model):
     return found.pop()
 
 
-EVERY_DAY = {"NumPy float64", "pandas", "torch float32", "torch float64", "list"}
+EVERY_DAY = {"NumPy float64", "pandas", "torch float32", "list"}
 """Kinds of data that a change is checked with at once; the others run with the slow tests."""
 
 
