@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -13,12 +12,14 @@ import pytest
 QUICK = 8
 """Members of a family of crossed settings that run at once, and more where that many do not have every value."""
 
+GOLDEN_RATIO = (5**0.5 - 1) / 2
+
 
 def thinned(family: Sequence[pytest.Function]) -> list[pytest.Function]:
     """The members of a family that are left to the slow tests: where settings are crossed, all but `QUICK` or a few more.
 
-    Each quick member has most settings with a value that none before it has, or else that few have: every value of every setting
-    is in some of them, beside various values of the others.
+    Members that lie evenly over the family are taken where they have a value of a setting that none before them has: every value
+    of every setting is in some of them, beside various values of the others.
     """
     marks = [mark.args[0] for mark in family[0].iter_markers("parametrize")]
     together = [[name.strip() for name in names.split(",")] if isinstance(names, str) else names for names in marks]
@@ -27,13 +28,14 @@ def thinned(family: Sequence[pytest.Function]) -> list[pytest.Function]:
     if len(axes) < 2:
         return []
     values = [[(*names, *(id(item.callspec.params[name]) for name in names)) for names in axes] for item in family]
-    counts, left = dict.fromkeys(itertools.chain(*values), 0), list(range(len(family)))
-    while left and (len(family) - len(left) < QUICK or not all(counts.values())):
-        quick = min(left, key=lambda n: sum(counts[value] or -len(family) for value in values[n]))
-        left.remove(quick)
-        for value in values[quick]:
-            counts[value] += 1
-    return [family[n] for n in left]
+    spread = sorted(range(len(family)), key=lambda n: n * GOLDEN_RATIO % 1)
+    quick, seen = [], set()
+    for n in spread:
+        if not seen.issuperset(values[n]):
+            quick.append(n)
+            seen.update(values[n])
+    quick += [n for n in spread if n not in quick][: max(QUICK - len(quick), 0)]
+    return [item for n, item in enumerate(family) if n not in quick]
 
 
 def every(
