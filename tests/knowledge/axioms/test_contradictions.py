@@ -95,6 +95,7 @@ CONFLICTS = [
     ("initial(t, value=x**2); boundary({x: (-1, 1)}, 0)", "the second 0", "impossible"),
     ("initial(t, value=0); initial(t, value=1)", "the second 1", "impossible"),
     ("initial(t, value=1 - x**2, rate=1); boundary({x: (-1, 1)}, 0)", "changes at the rate 0", "impossible"),
+    ("initial(t, value=1 - x**2, rate=2); boundary({x: (-1, 1)}, 2*t)", "changes at the rate", None),
     ("boundary({x: (-1, 1)}, 3); bounded(upper=2)", "the value 3 at x = -1", "impossible"),
     ("initial(t, value=x); positive()", "does not lie at 0 or above", "impossible"),
     ("boundary({x: (-inf, 1)}, 0); boundary({x: (-1, inf)}, 1); monotone(x)", "1 at x = -1 and 0 at 1", "impossible"),
