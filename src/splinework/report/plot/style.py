@@ -124,7 +124,7 @@ def thinned(count: int, most: int = MAX_POINTS) -> slice:
 
 
 def bin_range(values: NDArray[np.float64], count: int) -> tuple[float, float]:
-    """The range of a histogram of so many bins: that of finite values, or a wider one where they differ by rounding only."""
+    """The range that `count` bins cover: that of finite values, or a wider one where they differ by rounding only."""
     low, high = float(values.min()), float(values.max())
     least = 4 * count * float(np.spacing(max(abs(low), abs(high))))
     if high - low > least:
