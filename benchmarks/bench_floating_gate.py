@@ -115,12 +115,7 @@ def write_verify() -> None:
             array = CellArray(1000, seed=0)
             done = program(array, targets, WriteVerify(bits=bits), readout=Readout(kind), prior=prior)
             middle, most_of, most = np.quantile(done.pulses, [0.5, 0.95, 1.0])
-            found = {
-                "pulses_median": middle,
-                "pulses_95": most_of,
-                "pulses_most": most,
-                "within": done.within(bits),
-            }
+            found = {"pulses_median": middle, "pulses_95": most_of, "pulses_most": most, "within": done.within(bits)}
             numbers[f"{kind}-{bits}"] = found
             print(f"| {kind} | {bits} | " + " | ".join(f"{v:.4g}" for v in found.values()) + " |", flush=True)
     table, mapped = np.random.default_rng(2).normal(size=(60, 10)), {}

@@ -112,8 +112,7 @@ REGISTERED = {name: (formula, inputs) for name, formula, inputs in formulas_of_t
 
 
 @pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=() if n % 4 == 0 else pytest.mark.slow) for n, name in enumerate(REGISTERED)],
+    "name", [pytest.param(name, marks=() if n % 4 == 0 else pytest.mark.slow) for n, name in enumerate(REGISTERED)]
 )
 def test_everything_stated_of_a_registered_formula_holds(name):
     formula, inputs = REGISTERED[name]

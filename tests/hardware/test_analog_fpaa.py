@@ -31,11 +31,7 @@ def rich_network() -> AnalogNetwork:
     return replace(net, layers=(made,), output_units=units, output_names=("a", "b"))
 
 
-NETWORKS = {
-    "small": random_network(0, (2, 3, 1), 4),
-    "wide": random_network(1, (6, 3, 2), 6),
-    "rich": rich_network(),
-}
+NETWORKS = {"small": random_network(0, (2, 3, 1), 4), "wide": random_network(1, (6, 3, 2), 6), "rich": rich_network()}
 DOCUMENTS = {name: fpaa_document(network, swaps=500) for name, network in NETWORKS.items()}
 
 

@@ -68,7 +68,7 @@ def test_the_folder_is_whole_and_the_netlist_agrees(built):
     place, made = built
     assert made.passed
     assert {str(p.relative_to(place)) for p in place.rglob("*") if p.is_file()} == {
-        *("analog.json", "fpaa.json", "spice/net.cir", "report.json", "report.html", "artefact.json"),
+        *("analog.json", "fpaa.json", "spice/net.cir", "report.json", "report.html", "artefact.json")
     }
     report = json.loads((place / "report.json").read_text())
     assert max(report["verification"]["rms_by_celsius"].values()) <= MAX_RMS_SHARE

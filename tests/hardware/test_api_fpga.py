@@ -63,13 +63,7 @@ def test_the_folder_is_whole_and_its_report_has_all_figures(built):
     assert json.loads((place / "design.json").read_text())["latency_cycles"] == report["latency_cycles"]
     assert read_golden(place / "golden.json").classes == ("a", "b", "c")
     page = (place / "report.html").read_text()
-    for text in (
-        ".in_ready(in_ready)",
-        "splinework hardware check",
-        "no run of the vendor",
-        "a, b, c",
-        "formal proof",
-    ):
+    for text in (".in_ready(in_ready)", "splinework hardware check", "no run of the vendor", "a, b, c", "formal proof"):
         assert text in page
 
 

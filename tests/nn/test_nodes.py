@@ -11,14 +11,7 @@ from splinework.nn.nodes import Nodes, nodes_of, shape_of
 from tests.contracts.cases import normal, relative_distance
 from tests.families import every
 
-CASES = (
-    Nodes(3),
-    Nodes(0, (2,)),
-    Nodes(2, (2, 2)),
-    Nodes(1, (3, 2, 5)),
-    Nodes(0, (4, 4)),
-    Nodes(4, (5,)),
-)
+CASES = (Nodes(3), Nodes(0, (2,)), Nodes(2, (2, 2)), Nodes(1, (3, 2, 5)), Nodes(0, (4, 4)), Nodes(4, (5,)))
 every_nodes = pytest.mark.parametrize("nodes", CASES, ids=str)
 
 

@@ -116,13 +116,7 @@ def test_a_stiff_system_is_solved_by_radau_with_its_jacobian():
 
 def test_units_are_those_of_states_over_time():
     drawn = QUICK["pendulum"].draw(40)
-    assert drawn.units == {
-        "t": "s",
-        "theta": "rad",
-        "omega": "rad/s",
-        "dtheta_dt": "rad/s",
-        "domega_dt": "rad/s/s",
-    }
+    assert drawn.units == {"t": "s", "theta": "rad", "omega": "rad/s", "dtheta_dt": "rad/s", "domega_dt": "rad/s/s"}
 
 
 def test_noise_is_on_the_derivatives_and_the_truth_is_at_the_recorded_states():

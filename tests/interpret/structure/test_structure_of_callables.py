@@ -33,10 +33,7 @@ CASES = {
         node("function", node("composite", node("composite", "x1", "x2"), "x3"), "x4"),
     ),
 }
-CASES["product plus a constant"] = (
-    CASES["product plus a constant"][0],
-    node("product", "x1", node("sum", "x2", "x3")),
-)
+CASES["product plus a constant"] = (CASES["product plus a constant"][0], node("product", "x1", node("sum", "x2", "x3")))
 
 
 def points(rows=200, seed=0):

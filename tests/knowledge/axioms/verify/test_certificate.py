@@ -79,8 +79,7 @@ def test_the_digest_is_of_the_numbers_and_of_what_they_mean():
     assert digest(other) != first
     assert digest(smooth([2, 3, 1], 1)) != first
     renamed = sw.KAN(
-        sw.KANConfig(model.config.nodes, model.config.bases, base="none", input_names=("a", "b")),
-        dtype=torch.float64,
+        sw.KANConfig(model.config.nodes, model.config.bases, base="none", input_names=("a", "b")), dtype=torch.float64
     )
     renamed.load_state_dict(model.state_dict())
     assert digest(renamed) != first
