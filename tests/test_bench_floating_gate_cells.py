@@ -6,7 +6,6 @@ import pytest
 from benchmarks.analog.characterise import characterise
 from benchmarks.analog.memory import Cell, CellArray, growth, product_for
 from benchmarks.analog.programming import READOUTS, Prior, Readout, WriteVerify, program
-from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.hardware.analog.imperfections import RetentionLaw
 
 QUIET = Cell(pulse_spread=0.0, read_noise=0.0, strength_spread=0.0, slope_spread=0.0, kappa_spread=0.0, low_spread=0.0)
@@ -188,17 +187,3 @@ def test_errors_grow_with_years_and_temperature():
         assert np.median(start - array.v) > 0
     assert (np.diff(rms, axis=0) > 0).all()
     assert (np.diff(rms, axis=1) > 0).all()
-
-
-def test_refusals_say_what_is_expected():
-    array = CellArray(4, seed=0)
-    with pytest.raises(DataError, match="between 0 and 1"):
-        program(array, [0.1, 0.2, 0.3, 1.5])
-    with pytest.raises(ShapeError, match="4 cells"):
-        program(array, [0.1])
-    with pytest.raises(ConfigError, match="low < high"):
-        Cell(low=2.0)
-    with pytest.raises(ConfigError, match="1 to 16 bits"):
-        WriteVerify(bits=0)
-    with pytest.raises(ConfigError, match="years"):
-        array.age(-1.0, 55.0)
