@@ -1,6 +1,6 @@
 """Floating-gate memory and analogue networks: write-verify, noise-aware training, temperature, retention, a chip in the loop.
 
-Everything is simulated with the stated models; no figure here was measured on a chip. Pictures and numbers go to
+Everything is simulated with the stated models; no figure here was measured on a chip. Numbers go to
 benchmarks/results/floating_gate. Run:
 python benchmarks/bench_floating_gate.py write-verify|noise|temperature|retention|tuning
 """
@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,20 +23,17 @@ from sklearn.model_selection import train_test_split
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import splinework as sw
-from benchmarks.analog.characterise import characterise, endurance_curve, error_curve, levels, retention_curve
+from benchmarks.analog.characterise import characterise
 from benchmarks.analog.device import SimulatedChip
 from benchmarks.analog.mapping import Mapping, map_table
 from benchmarks.analog.memory import CellArray
-from benchmarks.analog.plots import plot_endurance, plot_error_curve, plot_retention
 from benchmarks.analog.programming import READOUTS, Readout, WriteVerify, program
 from benchmarks.analog.tuning import Tuning, tune
-from splinework.hardware.analog.chips import Imperfection
 from splinework.hardware.analog.convert import convert
 from splinework.hardware.analog.fitting import EdgeFitRecipe
-from splinework.hardware.analog.imperfections import ACCEPTANCE, Mismatch, Programming, ReadNoise
+from splinework.hardware.analog.imperfections import ACCEPTANCE, Programming, ReadNoise
 from splinework.hardware.analog.network import AnalogNetwork
 from splinework.hardware.analog.noise_aware import NoiseAwareRecipe, train_through_device
-from splinework.hardware.analog.yield_plots import plot_conditions, plot_yield
 from splinework.hardware.analog.yields import MonteCarloRecipe, over_temperature, over_years, yields
 
 RESULTS = Path(__file__).parent / "results" / "floating_gate"
@@ -107,72 +104,20 @@ def save(name: str, numbers: dict[str, object]) -> None:
     path.write_text(json.dumps(before | numbers, indent=1) + "\n")
 
 
-def picture(name: str, ax: object) -> None:
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    ax.figure.savefig(RESULTS / f"{name}.png", dpi=150)
-
-
-@dataclass(frozen=True)
-class Ablation:
-    """The cost of one imperfection: the metric's loss with it alone, and by how much leaving it out would lower the loss."""
-
-    name: str
-    alone: float
-    saved: float
-
-
-def ablation(
-    network: AnalogNetwork,
-    x: np.ndarray,
-    y: np.ndarray,
-    imperfections: Sequence[Imperfection],
-    *,
-    recipe: MonteCarloRecipe | None = None,
-) -> tuple[Ablation, ...]:
-    """Each imperfection alone, and all but it; arguments as for `yields`."""
-    everything = yields(network, x, y, imperfections, recipe=recipe).loss
-    rows = []
-    for imperfection in imperfections:
-        rest = [other for other in imperfections if other is not imperfection]
-        alone = yields(network, x, y, [imperfection], recipe=recipe).loss
-        without = yields(network, x, y, rest, recipe=recipe).loss
-        rows.append(Ablation(type(imperfection).__name__, alone, everything - without))
-    return tuple(rows)
-
-
 def write_verify() -> None:
-    """Pulses and errors of 1000 cells, random targets; endurance, retention, and a mapped table."""
+    """Pulses and errors of 1000 cells, random targets, and a mapped table."""
     targets, numbers = np.random.default_rng(1).random(1000), {}
-    print("| value | bits | pulses median | 95 % | most | within half a step | levels (1 %) | erases a cell |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| value | bits | pulses median | 95 % | most | within half a step |")
+    print("|---|---|---|---|---|---|")
     for kind in READOUTS:
         for bits in (6, 8, 10):
             prior = characterise(CellArray(64, seed=99))
             array = CellArray(1000, seed=0)
             done = program(array, targets, WriteVerify(bits=bits), readout=Readout(kind), prior=prior)
             middle, most_of, most = np.quantile(done.pulses, [0.5, 0.95, 1.0])
-            found = {
-                "pulses_median": middle,
-                "pulses_95": most_of,
-                "pulses_most": most,
-                "within": done.within(bits),
-                "levels": levels(done.values - done.targets),
-                "erases": float(done.erases.mean()),
-            }
+            found = {"pulses_median": middle, "pulses_95": most_of, "pulses_most": most, "within": done.within(bits)}
             numbers[f"{kind}-{bits}"] = found
             print(f"| {kind} | {bits} | " + " | ".join(f"{v:.4g}" for v in found.values()) + " |", flush=True)
-            if (kind, bits) == ("current", 8):
-                picture("write_verify", plot_error_curve(error_curve(done)))
-    worn, kept = endurance_curve(), retention_curve()
-    picture("endurance", plot_endurance(worn))
-    picture("memory_retention", plot_retention(kept))
-    print("\n| cycles | window, V | pulses median | reached | levels |\n|---|---|---|---|---|")
-    for row in worn:
-        print(f"| {row.cycles:g} | {row.window:.3f} | {row.pulses:g} | {100 * row.reached:.1f} % | {row.levels} |")
-    print("\n| °C | years | rms error, % | 99 %, % | levels | drift, µV |\n|---|---|---|---|---|---|")
-    for row in kept:
-        errors = f"{100 * row.rms:.3f} | {100 * row.worst:.3f}"
-        print(f"| {row.celsius:g} | {row.years:g} | {errors} | {row.levels} | {1e6 * row.drift:.3g} |")
     table, mapped = np.random.default_rng(2).normal(size=(60, 10)), {}
     print("\n| table 60 × 10 | cells | rms, % | worst, % | bits | broken | saved | spares used | lost |")
     print("|---|---|---|---|---|---|---|---|---|")
@@ -188,8 +133,7 @@ def write_verify() -> None:
         mapped[name] = asdict(r)
         errors = f"{100 * r.rms:.3f} | {100 * r.worst:.2f} | {r.bits:.1f}"
         print(f"| {name} | {r.cells} | {errors} | {r.broken} | {r.saved} | {r.spares_used} | {len(r.lost)} |")
-    rows = {"endurance": [asdict(r) for r in worn], "retention": [asdict(r) for r in kept], "mapping": mapped}
-    save("write_verify", {"programming": numbers, **rows})
+    save("write_verify", {"programming": numbers, "mapping": mapped})
 
 
 def noise(names: list[str], draws: int) -> None:
@@ -223,12 +167,6 @@ def noise(names: list[str], draws: int) -> None:
                 exact - after.mean,
             ]
             print(f"| {name} | {label} | " + " | ".join(f"{100 * v:.2f}" for v in cells) + " |", flush=True)
-            if label.startswith("1 %"):
-                picture(f"yield_{name}", plot_yield(after))
-        costs = ablation(network, data.x_new, data.y_new, [*HARSH, Mismatch()], recipe=MonteCarloRecipe(draws=draws))
-        numbers[f"{name} ablation"] = [asdict(c) for c in costs]
-        shown = ", ".join(f"{c.name} {100 * c.alone:.2f}" for c in costs)
-        print(f"| {name} | points lost to each alone, 5 %, 1.5 % and κ 1 % | {shown} | | | | | | |", flush=True)
     save("noise", numbers)
 
 
@@ -241,7 +179,6 @@ def temperature(names: list[str], draws: int) -> None:
         rows = over_temperature(
             network, data.x_new, data.y_new, recipe=MonteCarloRecipe(draws=draws), calibration=data.x[:64]
         )
-        picture(f"temperature_{name}", plot_conditions(rows, "celsius"))
         numbers[name] = [
             {"celsius": r.celsius, "plain": r.plain.to_dict(), "calibrated": r.calibrated.to_dict()} for r in rows
         ]
@@ -259,7 +196,6 @@ def retention(names: list[str], draws: int) -> None:
         for celsius in (55.0, 85.0, 125.0):
             recipe = MonteCarloRecipe(draws=draws)
             rows = over_years(network, data.x_new, data.y_new, celsius=celsius, recipe=recipe, calibration=data.x[:64])
-            picture(f"retention_{name}_{celsius:.0f}", plot_conditions(rows, "years"))
             numbers[f"{name} {celsius:g}"] = [
                 {"years": r.years, "plain": r.plain.to_dict(), "calibrated": r.calibrated.to_dict()} for r in rows
             ]

@@ -22,7 +22,7 @@ import tarfile
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from html import escape
 from pathlib import Path
 
@@ -37,13 +37,18 @@ _RUNS = {
 }
 _SCRIPT = """
 import json, sys, tempfile, warnings
-import torch
-import splinework as sw
-warnings.simplefilter("ignore")
+import os, torch
 x = torch.rand(40, 2, generator=torch.Generator().manual_seed(0))
-with tempfile.TemporaryDirectory() as folder:
-    {run}
-print(json.dumps(sorted(name for name in sys.modules if name.split(".")[0] == "splinework")))
+for run in json.loads(sys.argv[1]):  # each in a process of its own, which has torch and nothing of ours
+    if os.fork():
+        os.wait()
+        continue
+    import splinework as sw
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as folder:
+        exec(run)
+    print(json.dumps(sorted(name for name in sys.modules if name.split(".")[0] == "splinework")), flush=True)
+    os._exit(0)
 """
 
 
@@ -163,12 +168,12 @@ def rows_of(settings: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(name.strip(" ()") for name in layer.split("|")) for layer in layers)
 
 
-def loaded(what: str) -> list[str]:
-    """The modules of splinework that a fresh process has after `sw.fit` or `sw.export`."""
-    script = _SCRIPT.format(run=_RUNS[what])
-    ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    names: list[str] = json.loads(ended.stdout)
-    return names
+@cache
+def loaded() -> dict[str, list[str]]:
+    """The modules of splinework that a fresh process has after `sw.fit`, and after `sw.export`."""
+    command = [sys.executable, "-c", _SCRIPT, json.dumps(list(_RUNS.values()))]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return dict(zip(_RUNS, map(json.loads, ended.stdout.splitlines()), strict=True))
 
 
 # ------------------------------------------------------------------------------------------------------ the picture
@@ -254,8 +259,7 @@ def main() -> None:
     print(f"{figures['parts']} parts, {figures['arrows']} arrows, {len(house.files)} files, {house.lines()} lines")
     for part in sorted(house.parts, key=house.lines, reverse=True):
         print(f"  {part:12} {house.lines(part):6} lines {house.count(part):4} files")
-    for what in () if options.at else _RUNS:
-        names = loaded(what)
+    for what, names in ({} if options.at else loaded()).items():
         figures[f"modules of {what}"] = len(names)
         print(f"sw.{what} loads {len(names)} modules", *(names if options.modules else ()), sep="\n  ")
     if options.draw:

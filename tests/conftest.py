@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 from collections import defaultdict
+from collections.abc import Generator
+from pathlib import Path
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # before matplotlib: no test opens a window
 # Before the kernels are imported, and inherited by workers: on the CPU, Triton's programs run in its interpreter.
@@ -42,6 +44,15 @@ def pytest_configure(config: pytest.Config) -> None:
     """Makes the device the default one."""
     if config.getoption("--device") != "cpu":
         torch.set_default_device(config.getoption("--device"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path: Path) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Test files are not searched for doctests, of which they have none."""
+    found = yield
+    return [
+        each for each in found if not (file_path.name.startswith("test_") and type(each).__name__ == "DoctestModule")
+    ]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from benchmarks.analog.mapping import Mapping, map_table
-from splinework.errors import ConfigError, DataError
 
 
 def table(seed: int = 0, rows: int = 20, columns: int = 5) -> np.ndarray:
@@ -73,12 +72,3 @@ def test_nothing_is_lost_silently():
 def test_the_partner_of_a_broken_cell_makes_it_good_where_it_can():
     saved = sum(map_table(table(s, 40), Mapping(stuck=0.15, spares=0), seed=s).report.saved for s in range(4))
     assert saved > 0
-
-
-def test_refusals_say_what_is_expected():
-    with pytest.raises(DataError, match="rows and columns"):
-        map_table([1.0, 2.0], seed=0)
-    with pytest.raises(DataError, match="finite"):
-        map_table([[1.0, np.nan]], seed=0)
-    with pytest.raises(ConfigError, match="1 or 2 pairs"):
-        Mapping(slices=3)

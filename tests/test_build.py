@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import pytest
+from tests.families import every
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted(path for path in (ROOT / "csrc").rglob("*.?pp") if "editable" not in path.parts)
@@ -12,7 +12,7 @@ def test_there_are_sources():
     assert len(SOURCES) > 10
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+@every("path", SOURCES)
 def test_a_source_is_short_and_says_what_is_in_it(path):
     lines = path.read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 350

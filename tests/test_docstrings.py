@@ -6,8 +6,6 @@ import re
 from importlib import import_module
 from typing import Any
 
-import pytest
-
 from tests.families import every
 from tests.test_names import PUBLIC, SOURCES
 
@@ -132,7 +130,7 @@ def _public_docstrings(name: str) -> list[tuple[str, str]]:
     return [(n.name, ast.get_docstring(n) or "") for n in tree.body if isinstance(n, kinds) and n.name[0] != "_"]
 
 
-@pytest.mark.parametrize(("name", "text"), _with_formulas().items(), ids=lambda value: value[:40])
+@every(("name", "text"), _with_formulas().items())
 def test_it_has_its_formula_and_its_source(name, text):
     public = _public_docstrings(name)
     assert [each for each, own in public if not FORMULA.search(own) and not FORMULA.search(text)] == [], "no formula"

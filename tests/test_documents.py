@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.bench_peers import PAGE, TABLES
+from tests.families import every
 from tests.test_names import PUBLIC
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -56,7 +57,7 @@ def leads_nowhere(page: Path, target: str) -> bool:
     return not (drawn or file.exists() or file.with_suffix(".md").exists())
 
 
-@pytest.mark.parametrize("page", [*PAGES, DOCS.parent / "README.md"], ids=lambda page: page.stem)
+@every("page", [*PAGES, DOCS.parent / "README.md"])
 def test_every_link_leads_somewhere(page):
     made_by_the_build = {f"api/{name}" for name in ("index",)}
     assert [

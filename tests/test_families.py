@@ -28,3 +28,13 @@ def test_the_member_that_breaks_a_law_is_named():
     law(fixture=4)
     with pytest.raises(AssertionError, match="n = 2"):
         law(fixture=2)
+
+
+def test_several_arguments_and_a_refusal_that_did_not_come_are_told_too():
+    @every(("n", "wrong"), [(1, True), (2, False)])
+    def law(n, wrong):
+        with pytest.raises(ValueError, match="wrong"):
+            int("wrong" if wrong else "1")
+
+    with pytest.raises(AssertionError, match=r"n, wrong = \(2, False\): DID NOT RAISE"):
+        law()

@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import click
-import pytest
 
 from splinework.cli import main
 from splinework.cli.options import Command, Option
@@ -58,7 +57,7 @@ def _meaning(option: Option) -> tuple[object, ...]:
     return type(option.type), option.multiple, option.is_flag, metavar, text
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@every("name", COMMANDS)
 def test_every_option_of_a_command_is_one_of_ours(name):
     assert isinstance(COMMANDS[name], Command)
     own = [each for each in COMMANDS[name].params if isinstance(each, click.Option)]
@@ -81,7 +80,7 @@ def test_no_option_has_a_name_that_another_option_has_for_the_idea():
     assert {option: refused[option] for option in named if option in refused} == {}
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@every("name", COMMANDS)
 def test_a_default_is_shown_in_one_way_and_a_list_marked_as_one(name):
     for option in _options(COMMANDS[name]):
         assert "by default" not in (option.help or ""), option.opts

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.families import every
+
 yaml = pytest.importorskip("yaml")
 if sys.version_info >= (3, 11):
     import tomllib
@@ -149,7 +151,7 @@ def test_a_workflow_says_when_and_where_it_runs_and_may_do_little(path):
         )
 
 
-@pytest.mark.parametrize("name", STEPS)
+@every("name", STEPS)
 def test_a_step_runs_a_command_or_an_action_of_a_version(name):
     step = STEPS[name]
     assert ("run" in step) != ("uses" in step)
@@ -157,7 +159,7 @@ def test_a_step_runs_a_command_or_an_action_of_a_version(name):
         assert re.fullmatch(r"[\w.-]+/[\w.-]+@(v\d+(\.\d+)*|release/v\d+)", step["uses"])
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@every("name", COMMANDS)
 def test_what_a_workflow_calls_exists(name):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"\bmake ((?:[a-z0-9]+-)*[a-z0-9]+)", COMMANDS[name]):

@@ -19,10 +19,11 @@ from splinework.splines.bases import ACTIVATIONS, BASES
 ROOT = Path(__file__).parent.parent
 SLOW = {
     "README", "axioms", "concept-certificates", "concept-edges", "concept-grids", "concept-smoothing", "concept-sparsity",
-    "defaults", "editing", "editor", "equations", "estimators", "formulas", "from-pysr", "gallery", "hardware", "hardware_analog",
-    "hardware_fpga", "hardware_mcu", "howto-axioms", "howto-big-data", "howto-categories", "howto-certificate",
-    "howto-classification", "howto-csv", "howto-deploy", "howto-equations", "howto-extend", "howto-formula", "howto-noise",
-    "howto-shape", "howto-torch", "howto-units", "index", "learning-from-simulators", "pde", "reading", "training", "tutorial",
+    "data", "defaults", "editing", "editor", "equations", "estimators", "formulas", "from-formula", "from-pysr", "gallery",
+    "hardware", "hardware_analog", "hardware_fpga", "hardware_mcu", "howto-axioms", "howto-big-data", "howto-categories",
+    "howto-certificate", "howto-classification", "howto-csv", "howto-deploy", "howto-equations", "howto-extend",
+    "howto-formula", "howto-noise", "howto-shape", "howto-torch", "howto-units", "index", "learning-from-simulators", "pde",
+    "reading", "structure-of-functions", "training", "tutorial",
 }  # fmt: skip
 """Pages whose blocks take more than a second of a processor; `make test-all` runs them."""
 

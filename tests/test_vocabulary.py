@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.families import every
 from tests.vocabulary import PAGES, PHRASES, ROOT, draw, fragments, offences, phrases, unusual
 
 PARTS = sorted(path for path in (ROOT / "src" / "splinework").iterdir() if path.is_dir() and path.name != "__pycache__")
@@ -22,7 +23,7 @@ def test_top_level_modules_do_too():
     assert [line for path in sorted((ROOT / "src" / "splinework").glob("*.py")) for line in offences(path)] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@every("page", PAGES)
 def test_documents_do_too(page):
     assert offences(page) == []
 
@@ -58,7 +59,7 @@ all is there
 """Sentences of an earlier state that a native speaker stumbled over."""
 
 
-@pytest.mark.parametrize("sentence", REVIEWED.strip().splitlines())
+@every("sentence", REVIEWED.strip().splitlines())
 def test_sentences_that_were_reworded_stay_away(sentence):
     assert list(phrases(sentence)) or list(unusual(sentence))
 

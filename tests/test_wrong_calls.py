@@ -15,6 +15,7 @@ import splinework as sw
 from splinework.errors import SplineworkError
 from splinework.errors.foreign import ROWS as TABLE
 from splinework.errors.foreign_methods import METHODS
+from tests.families import every
 from tests.wrong_calls import CALLS, FITS, MODEL, WRONG_DATA, WRONG_OPTIONS, X, Y
 
 
@@ -54,15 +55,12 @@ def test_data_that_cannot_be_fitted_are_told_why(verb, number):
     _check(lambda: call(FITS[verb][0]), (ValueError, TypeError), parts)
 
 
-@pytest.mark.parametrize(
-    ("name", "way"),
-    [
+@every(("name", "way"), [
         ("fit", "sw.fit(model, x, y)"), ("prune", "sw.prune(model, x)"), ("plot", "sw.plot(model, x)"),
         ("symbolic_formula", "sw.symbolify("), ("auto_symbolic", "sw.symbolify("), ("suggest_symbolic", "sw.suggest("),
         ("refine", "sw.refine(model, grid"), ("predict", "model(x)"), ("saveckpt", "sw.save("), ("attribute", "attribution("),
         ("update_grid_from_samples", "sw.adapt("), ("regularization_loss", "penalties="),
-    ],
-)  # fmt: skip
+    ])  # fmt: skip
 def test_a_method_of_another_package_is_told_the_function(name, way):
     assert not hasattr(MODEL, name)
     with pytest.raises(AttributeError) as caught:

@@ -11,7 +11,7 @@ from typing import Final, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.errors import DataError
 from splinework.hardware.analog.chips import Imperfection, draw
 from splinework.hardware.analog.ekv import ZERO_CELSIUS
 from splinework.hardware.analog.imperfections import Mismatch, Programming, ReadNoise
@@ -82,11 +82,6 @@ class SimulatedChip:
         celsius: float = 27.0,
         seed: int,
     ) -> None:
-        if min(trim, read_back) < 0 or pulses_per_cell < 1:
-            raise ConfigError(
-                f"trim and read_back are not negative, a cell takes a pulse or more; got {trim}, {read_back}, "
-                f"{pulses_per_cell}."
-            )
         self._network = network
         self._programming, self._noise = programming or Programming(), noise or ReadNoise()
         self._trim, self._read_back, self._cost = trim, read_back, pulses_per_cell
@@ -141,8 +136,6 @@ class SimulatedChip:
         p = parameters
         arrays = [np.array(v, dtype=np.float64) for v in (p.gains, p.centres, p.offsets, p.node_gains, p.node_trims)]
         self._network.with_parameters(AnalogParameters(*arrays))  # refuses other lengths
-        if not all(np.isfinite(v).all() for v in arrays):
-            raise DataError("cells are programmed to finite values; some of those given are not.")
         limit = self._network.technology.current_max
         if (np.abs(arrays[0]) > limit * (1 + 1e-9)).any():
             raise DataError(f"currents are at most {limit:g} A, got {np.abs(arrays[0]).max():g} A; use more elements.")
@@ -150,8 +143,6 @@ class SimulatedChip:
 
     def _run(self, rows: ArrayLike) -> tuple[tuple[Floats, ...], Floats]:
         x = np.asarray(rows, dtype=np.float64)
-        if x.ndim != 2:
-            raise ShapeError(f"a device takes rows of shape (B, inputs), got {x.shape}.")
         noise = self._noise.span * self._random.standard_normal((len(x), self._network.node_count))
         found = self._network.signals(
             x,

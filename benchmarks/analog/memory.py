@@ -18,7 +18,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from splinework.errors import ConfigError, ShapeError
 from splinework.hardware.analog.ekv import (
     NOMINAL,
     ZERO_CELSIUS,
@@ -95,27 +94,6 @@ class Cell:
     wear_power: float = 0.6
     retention: RetentionLaw = field(default_factory=RetentionLaw)
 
-    def __post_init__(self) -> None:
-        positive = (
-            "capacitance",
-            "specific_current",
-            "injection",
-            "reference_current",
-            "injection_voltage",
-            "tunnelling",
-        )
-        more = ("tunnelling_voltage", "erase_voltage", "erase_seconds", "wear_cycles", "wear_power")
-        for name in (*positive, *more):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name} of a cell is above 0, got {getattr(self, name)}.")
-        if not self.low < self.high:
-            raise ConfigError(f"a cell has low < high, got {self.low} and {self.high}.")
-        if not 0 < self.kappa <= 1:
-            raise ConfigError(f"kappa lies between 0 and 1, got {self.kappa}.")
-        for name in ("strength_spread", "slope_spread", "kappa_spread", "low_spread", "pulse_spread", "read_noise"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(f"{name} of a cell lies between 0 and 1, got {getattr(self, name)}.")
-
     def current(self, v: ArrayLike, kappa: ArrayLike | None = None, *, celsius: float = 27.0) -> Floats:
         """The channel's current, amperes, at a floating-gate voltage and drive together."""
         slope = np.asarray(self.kappa if kappa is None else kappa) / thermal_voltage(celsius + ZERO_CELSIUS)
@@ -144,16 +122,9 @@ class CellArray:
         cell: Properties that all cells share.
         seed: Seed of all random numbers.
         stuck: Share of cells that are broken: half of them are off, half at some voltage, whatever is done.
-
-    Raises:
-        ConfigError: If there is no cell, or the share is not from 0 up to 1.
     """
 
     def __init__(self, count: int, cell: Cell | None = None, *, seed: int, stuck: float = 0.0) -> None:
-        if count < 1:
-            raise ConfigError(f"an array has at least one cell, got {count}.")
-        if not 0 <= stuck < 1:
-            raise ConfigError(f"stuck is the share of broken cells, from 0 up to 1, got {stuck}.")
         self.cell = cell or Cell()
         self.random = np.random.default_rng(seed)
         normal = self.random.standard_normal
@@ -195,16 +166,12 @@ class CellArray:
 
     def read(self, reads: int = 1, which: Mask | None = None) -> Floats:
         """Measured currents, the mean of `reads` readings, amperes, `(n,)`; NaN for cells that are not read."""
-        if reads < 1:
-            raise ConfigError(f"a measurement takes at least one reading, got {reads}.")
         noise = self.cell.read_noise / np.sqrt(reads) * self.random.standard_normal(len(self))
         seen = self.cell.current(self.shown() + noise, self.kappa, celsius=self.celsius)
         return seen if which is None else np.where(which, seen, np.nan)
 
     def sense(self, reads: int = 1, which: Mask | None = None) -> Floats:
         """Measured voltages of the gates through a follower, the mean of `reads` readings; NaN for cells not read."""
-        if reads < 1:
-            raise ConfigError(f"a measurement takes at least one reading, got {reads}.")
         noise = self.cell.read_noise / np.sqrt(reads) * self.random.standard_normal(len(self))
         seen = self.shown() + noise
         return seen if which is None else np.where(which, seen, np.nan)
@@ -217,9 +184,6 @@ class CellArray:
             gate: The drive of the gate in the pulse over that for reading, volts.
             seconds: Length of the pulse.
             which: The cells that get it; None for all.
-
-        Raises:
-            ShapeError: If there is not one number for each cell.
         """
         drain, gate, seconds = (self._each(a, n) for a, n in ((drain, "drain"), (gate, "gate"), (seconds, "seconds")))
         cell = self.cell
@@ -266,8 +230,6 @@ class CellArray:
 
     def cycle(self, times: float) -> None:
         """Wears every cell by `times` further program and erase cycles; the cells end erased."""
-        if times < 0:
-            raise ConfigError(f"cells are cycled 0 times or more, got {times}.")
         self.cycles = self.cycles + times
         self._move(self.window()[0], None)
 
@@ -279,8 +241,6 @@ class CellArray:
 
     def _each(self, values: ArrayLike, name: str) -> Floats:
         array = np.asarray(values, dtype=np.float64)
-        if array.ndim and array.shape != (len(self),):
-            raise ShapeError(f"{name} is one number or one for each of {len(self)} cells, got shape {array.shape}.")
         return np.broadcast_to(array, (len(self),))
 
     def _move(self, v: Floats, which: Mask | None) -> None:

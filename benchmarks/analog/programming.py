@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from benchmarks.analog.memory import Cell, CellArray, Floats, Mask, product_for
-from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.hardware.analog.ekv import NOMINAL, thermal_voltage
 
 Integers = NDArray[np.int64]
@@ -35,12 +34,6 @@ class Readout:
     full: float = 100e-9
     low: float = 0.15
     high: float = 0.85
-
-    def __post_init__(self) -> None:
-        if self.kind not in READOUTS:
-            raise ConfigError(f"a readout is one of {', '.join(READOUTS)}, got {self.kind!r}.")
-        if not (self.full > 0 and self.low < self.high):
-            raise ConfigError(f"a readout needs full > 0 and low < high, got {self.full}, {self.low} and {self.high}.")
 
     def measure(self, array: CellArray, reads: int, which: Mask | None = None) -> Floats:
         """Measured values, `(n,)`; NaN for cells that are not asked."""
@@ -77,10 +70,6 @@ class Prior:
     strength_spread: float = 0.4
     slope: float = 4.0
     slope_spread: float = 0.3
-
-    def __post_init__(self) -> None:
-        if not (self.slope > 0 and self.strength_spread > 0 and self.slope_spread > 0):
-            raise ConfigError(f"slope and spreads of a prior are above 0, got {self}.")
 
 
 @dataclass(frozen=True)
@@ -120,20 +109,6 @@ class WriteVerify:
     fine_reads: int = 16
     most_pulses: int = 60
     most_erases: int = 3
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.bits <= 16:
-            raise ConfigError(f"a cell is programmed to 1 to 16 bits, got {self.bits}.")
-        if not (0 < self.accept <= 1 and self.sigmas >= 0):
-            raise ConfigError(f"accept lies between 0 and 1 and sigmas is >= 0, got {self.accept} and {self.sigmas}.")
-        if not 0 < self.shortest <= self.pulse <= self.longest:
-            raise ConfigError(
-                f"pulses need shortest <= pulse <= longest, got {self.shortest}, {self.pulse}, {self.longest}."
-            )
-        if not (self.drain_low < self.drain_high and self.drain_step > 0 and self.gate_step > 0 and self.channel > 0):
-            raise ConfigError("drain_low < drain_high; steps of converters and the channel's current are above 0.")
-        if min(self.coarse_reads, self.fine_reads, self.most_pulses) < 1 or self.most_erases < 0:
-            raise ConfigError("a cell takes at least one pulse and one reading, and no negative number of erases.")
 
     @property
     def tolerance(self) -> float:
@@ -303,17 +278,9 @@ def program(
         readout: Quantity that is the value of a cell.
         prior: Prior knowledge of the cells' injection; `characterise` measures it.
         which: The cells that are programmed; None for all. The others take no pulse.
-
-    Raises:
-        ShapeError: If there is not one target for each cell.
-        DataError: If a target lies outside 0 to 1.
     """
     recipe, readout, prior = recipe or WriteVerify(), readout or Readout(), prior or Prior()
     wanted = np.asarray(targets, dtype=np.float64)
-    if wanted.shape != (len(array),):
-        raise ShapeError(f"an array of {len(array)} cells takes as many targets, got an array of shape {wanted.shape}.")
-    if not ((wanted >= 0) & (wanted <= 1)).all():
-        raise DataError("targets lie between 0 and 1 of full scale; scale the table first, as `map_table` does.")
     run = _Run(array, wanted, recipe, readout, prior)
     chosen = np.ones(len(array), dtype=np.bool_) if which is None else which
     run.look(chosen)

@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from benchmarks.analog.device import Device, Probed
-from splinework.errors import ConfigError
 from splinework.hardware.analog.ekv import ZERO_CELSIUS
 from splinework.hardware.analog.network import AnalogNetwork, AnalogParameters, AnalogUnits, Floats
 from splinework.hardware.analog.noise_aware import ScaledParameters, check_rows, loss_of, loss_scale
@@ -58,18 +57,6 @@ class Tuning:
     temperature: float = 0.1
     celsius: float = 27.0
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        if unknown := [stage for stage in self.stages if stage not in STAGES]:
-            raise ConfigError(f"stages are of {', '.join(STAGES)}, got {', '.join(map(repr, unknown))}.")
-        if (
-            min(self.steps, self.reads) < 1
-            or not 0 < self.held_out < 1
-            or min(self.least, self.smallest, self.writing) < 0
-        ):
-            raise ConfigError(
-                "steps and reads are at least 1, held_out lies between 0 and 1; least, smallest and writing are not negative."
-            )
 
 
 @dataclass(frozen=True)

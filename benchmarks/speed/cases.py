@@ -10,11 +10,7 @@ from typing import Any, Final
 from splinework.errors import ConfigError
 
 DEGREE: Final = 3
-MODES: Final = {
-    "forward": "forward, no gradient",
-    "backward": "forward + backward",
-    "adam": "whole Adam step",
-}
+MODES: Final = {"forward": "forward, no gradient", "backward": "forward + backward", "adam": "whole Adam step"}
 DTYPES: Final = ("float32", "float64")
 
 

@@ -66,20 +66,10 @@ def bench_options(*, configs: str, grids: str | None, threads: str | None) -> Ca
             help="Networks: A-E, W for widths.",
         ),
         click.option(
-            "--grid",
-            default=grids,
-            show_default=True if grids else "each one's own",
-            metavar="5,100",
-            help="Grids G.",
+            "--grid", default=grids, show_default=True if grids else "each one's own", metavar="5,100", help="Grids G."
         ),
         click.option("--mode", default=",".join(MODES), show_default=True, metavar="M,…", help="What to time."),
-        click.option(
-            "--dtype",
-            default=DTYPES[0],
-            show_default=True,
-            metavar="D,…",
-            help="float32, float64 or both.",
-        ),
+        click.option("--dtype", default=DTYPES[0], show_default=True, metavar="D,…", help="float32, float64 or both."),
         click.option(
             "--threads",
             default=threads,
@@ -110,10 +100,7 @@ def bench_options(*, configs: str, grids: str | None, threads: str | None) -> Ca
             help="Mode of torch.compile.",
         ),
         click.option(
-            "--only",
-            default="",
-            metavar="NAME;…",
-            help="Contender names or prefixes, separated by semicolons.",
+            "--only", default="", metavar="NAME;…", help="Contender names or prefixes, separated by semicolons."
         ),
         click.option("--memory/--no-memory", default=True, show_default=True, help="Measure memory as well."),
         click.option("--quick", is_flag=True, help="Three short rounds regardless of --rounds, as a smoke test."),

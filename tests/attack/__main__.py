@@ -14,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from benchmarks.lines import append, read
 from tests.attack.campaign import attack
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,9 +45,7 @@ def main() -> int:
             "failures": report.failures,
             "seconds": round(time.process_time() - start, 2),
         }
-        KEPT.parent.mkdir(exist_ok=True)
-        with KEPT.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+        append(KEPT, entry)
         for failure in report.failures:
             print(failure, flush=True)
         if seed % 25 == 24:
@@ -68,9 +67,7 @@ def sources() -> str:
 
 def kept() -> dict[tuple[str, float, int], dict[str, Any]]:
     """What was found before, by sources, budget and seed."""
-    lines = KEPT.read_text(encoding="utf-8").splitlines() if KEPT.is_file() else []
-    entries = [json.loads(line) for line in lines if line.endswith("}")]
-    return {(entry["sources"], entry["budget"], entry["seed"]): entry for entry in entries}
+    return {(entry["sources"], entry["budget"], entry["seed"]): entry for entry in read(KEPT)}
 
 
 def summary(entries: list[dict[str, Any]]) -> dict[str, Any]:

@@ -91,12 +91,6 @@ def test_a_wrong_option_is_refused(refuse, options, fragments):
     refuse(GOOD, options, *fragments)
 
 
-def test_data_among_the_results_is_not_replaced(run, folder, pipeline):
-    (folder / "pareto.csv").write_text(GOOD)
-    refused(run("discover", "pareto.csv", "--target", "y", "--out", ".", "--overwrite"), "would replace pareto.csv")
-    assert (folder / "pareto.csv").read_text() == GOOD
-
-
 def test_a_column_that_copies_the_target_where_it_has_cells_is_one(run, folder, pipeline):
     (folder / "d.csv").write_text(HEAD + "".join(f"{i * i},{'' if i == 3 else i},{i}\n" for i in range(20)))
     refused(run("discover", "d.csv", "--target", "y", "--missing", "mean"), "equals 'b'")
@@ -126,23 +120,6 @@ def test_ctrl_c_is_told_in_json(run, folder, pipeline):
     assert result.exit_code == 130
     assert json.loads(result.stdout)["interrupted"] is True
     assert result.stderr == "interrupted: what was found so far is in splinework-d\n"
-
-
-def test_ctrl_c_twice_ends_at_once_and_writes_nothing(run, folder, pipeline):
-    def twice() -> None:
-        try:
-            interrupt()
-        except KeyboardInterrupt:
-            interrupt()
-
-    (folder / "d.csv").write_text(GOOD)
-    before = tree(folder)
-    pipeline.hook = twice
-    result = run("discover", "d.csv", "--target", "y")
-    assert result.exit_code == 130
-    assert result.stderr.endswith("interrupted\n")
-    assert result.stdout == ""
-    assert tree(folder) == before
 
 
 def test_ctrl_c_before_there_is_a_formula_says_so(run, folder, pipeline):

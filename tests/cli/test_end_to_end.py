@@ -80,8 +80,8 @@ def test_predictions_come_through_a_pipe(fitted):
         pytest.param(["fit", "none.csv", "--target", "y"], marks=pytest.mark.slow),
         pytest.param(["fit", "d.csv", "--target", "z"], marks=pytest.mark.slow),
         pytest.param(["fit", "d.csv", "--target", "y", "--out", "o"], marks=pytest.mark.slow),
-        ["predict", "o/model.safetensors", "d.csv", "--out", "/dev/full"],
-        pytest.param(["nonsense"], marks=pytest.mark.slow),
+        pytest.param(["predict", "o/model.safetensors", "d.csv", "--out", "/dev/full"], marks=pytest.mark.slow),
+        ["nonsense"],
     ],
 )
 def test_a_refusal_is_one_line_and_exit_code_2(fitted, arguments):

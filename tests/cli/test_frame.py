@@ -18,6 +18,7 @@ from splinework.cli import COMMANDS, main
 from splinework.cli.exits import ErrorHandling, run_and_exit
 from splinework.cli.frame import CommandGroup
 from splinework.errors import DataError, FitWarning
+from tests.families import every
 
 HEAVY = ["numpy", "pandas", "rich", "torch", "sklearn", "scipy", "sympy", "matplotlib", "pyarrow", "tomllib"]
 HERE = {**os.environ, "PYTHONPATH": str(Path(splinework.__file__).parents[1])}
@@ -84,7 +85,7 @@ def test_the_help_takes_less_than_four_tenths_of_a_second():
         assert statistics.median(times) < 0.4
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@every("name", COMMANDS)
 def test_the_list_of_commands_says_what_each_one_says(name):
     context = click.Context(main)
     command = main.get_command(context, name)

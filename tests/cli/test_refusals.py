@@ -146,10 +146,11 @@ def test_places_that_are_no_folders_are_refused(refuse, folder):
     refuse(GOOD, ["--target", "y", "--out", "o", "--overwrite"], "metrics.json is a folder")
 
 
-def test_data_among_the_results_is_not_replaced(run, folder, pipeline):
-    (folder / "equations.csv").write_text(GOOD)
-    refused(run("fit", "equations.csv", "--target", "y", "--out", ".", "--overwrite"), "would replace equations.csv")
-    assert (folder / "equations.csv").read_text() == GOOD
+@pytest.mark.parametrize(("command", "name"), [("fit", "equations.csv"), ("discover", "pareto.csv")])
+def test_data_among_the_results_is_not_replaced(run, folder, pipeline, command, name):
+    (folder / name).write_text(GOOD)
+    refused(run(command, name, "--target", "y", "--out", ".", "--overwrite"), f"would replace {name}")
+    assert (folder / name).read_text() == GOOD
 
 
 def test_a_folder_without_permission_is_refused_before_the_work(refuse, monkeypatch):
@@ -221,7 +222,8 @@ def test_ctrl_c_ends_the_search_with_130_and_keeps_the_best_model(run, folder, p
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_ctrl_c_twice_ends_at_once_and_writes_nothing(run, folder, pipeline):
+@pytest.mark.parametrize("command", ["fit", "discover"])
+def test_ctrl_c_twice_ends_at_once_and_writes_nothing(run, folder, pipeline, command):
     def twice():
         try:
             signal.raise_signal(signal.SIGINT)
@@ -231,9 +233,10 @@ def test_ctrl_c_twice_ends_at_once_and_writes_nothing(run, folder, pipeline):
     (folder / "d.csv").write_text(GOOD)
     before = tree(folder)
     pipeline.hook = twice
-    result = run("fit", "d.csv", "--target", "y")
+    result = run(command, "d.csv", "--target", "y")
     assert result.exit_code == 130
     assert result.stderr.endswith("interrupted\n")
+    assert result.stdout == ""
     assert tree(folder) == before
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 

@@ -12,6 +12,7 @@ from splinework.data.marginals import Marginals
 from splinework.data.random_streams import BLOCK_ROWS
 from splinework.data.serialisation import from_dict, to_dict
 from splinework.errors import ConfigError, ShapeError
+from tests.families import every
 
 BOX = [(-1.0, 2.0), (10.0, 20.0), (0.0, 1e-3)]
 CASES = [
@@ -27,7 +28,7 @@ CASES = [
     Faces(5),
     Joined((Sobol(), Corners(), Faces(2))),
 ]
-every_design = pytest.mark.parametrize("design", CASES, ids=repr)
+every_design = every("design", CASES)
 
 
 @every_design
@@ -143,7 +144,7 @@ def test_older_scipy_takes_the_generator_as_seed():
     assert designs._engine(Engine, 2, generator).generator is generator
 
 
-@pytest.mark.parametrize(
+@every(
     ("make", "fragment"),
     [
         (lambda: SOBOL.points(0, BOX), "rows"),

@@ -20,6 +20,7 @@ from splinework.data.noise import Gaussian, Missing, Outliers
 from splinework.data.serialisation import toml_text
 from splinework.errors import ConfigError, DataError, FormulaError
 from splinework.formula.expression import Expression
+from tests.families import every
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -119,7 +120,7 @@ def test_a_frame_has_inputs_first():
     assert frame.isna().to_numpy().any()
 
 
-@pytest.mark.parametrize(
+@every(
     ("make", "error", "fragment"),
     [
         (lambda: FormulaSet("1", ()), ConfigError, "needs inputs"),
@@ -153,7 +154,7 @@ def test_what_cannot_be_is_refused(make, error, fragment):
 GOOD = to_dict(RICH)
 
 
-@pytest.mark.parametrize(
+@every(
     ("change", "fragment"),
     [
         ({"kind": "FormulaSett"}, "did you mean 'FormulaSet'"),

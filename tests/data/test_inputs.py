@@ -10,6 +10,7 @@ from scipy import stats
 
 from splinework.data.inputs import Input, check_inputs, correlated
 from splinework.errors import ConfigError, FormulaError
+from tests.families import every
 
 LEVELS = (np.arange(4000) + 0.5) / 4000
 NORMAL = stats.truncnorm(-3, 3, loc=5.0, scale=1.0)
@@ -55,7 +56,7 @@ def test_correlated_levels_stay_uniform_and_have_their_rank_correlation():
     assert np.isfinite(correlated(np.array([[0.0, 1.0, 0.5]]), table)).all()
 
 
-@pytest.mark.parametrize(
+@every(
     ("make", "fragment"),
     [
         (lambda: Input("x", 1, 1), "low < high"),

@@ -23,6 +23,7 @@ from splinework.data.noise import (
 )
 from splinework.data.serialisation import from_dict, to_dict
 from splinework.errors import ConfigError, FormulaError
+from tests.families import every
 
 INPUTS = (Input("a", 1.0, 3.0), Input("b", -2.0, 2.0))
 ROWS = 20_000
@@ -39,7 +40,7 @@ MODELS = [
     Missing(0.1, "all"),
     Drift(0.3),
 ]
-every_model = pytest.mark.parametrize("model", MODELS, ids=repr)
+every_model = every("model", MODELS)
 
 
 def drawn(*models, rows=ROWS, seed=1):
@@ -147,7 +148,7 @@ def test_models_are_applied_in_order_with_a_stream_each():
     assert abs(np.corrcoef(first, second)[0, 1]) < 0.03
 
 
-@pytest.mark.parametrize(
+@every(
     ("make", "fragment"),
     [
         (lambda: Gaussian(-0.1), "gamma"),

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from splinework.data import data_names, data_set
+from tests.families import every
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
 
@@ -23,9 +22,7 @@ def test_the_names_exist():
         assert data_set(name).name == name
 
 
-@pytest.mark.parametrize(
-    "kind", ["feynman", "feynman-si", "special", "nguyen", "keijzer", "korns", "strogatz", "structure"]
-)
+@every("kind", ["feynman", "feynman-si", "special", "nguyen", "keijzer", "korns", "strogatz", "structure"])
 def test_the_kinds_exist(kind):
     assert f"`{kind}:" in PAGE
     assert any(name.startswith(f"{kind}:") for name in data_names())

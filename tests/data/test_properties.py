@@ -24,6 +24,7 @@ from splinework.formula.enclosures import continuous, enclose
 from splinework.formula.expression import Expression
 from splinework.formula.functions import FUNCTIONS
 from splinework.formula.reading import names_in, parse
+from tests.families import every
 from tests.formula.calls import NUMERIC
 
 RULES = [
@@ -111,8 +112,7 @@ REGISTERED = {name: (formula, inputs) for name, formula, inputs in formulas_of_t
 
 
 @pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=() if n % 4 == 0 else pytest.mark.slow) for n, name in enumerate(REGISTERED)],
+    "name", [pytest.param(name, marks=() if n % 4 == 0 else pytest.mark.slow) for n, name in enumerate(REGISTERED)]
 )
 def test_everything_stated_of_a_registered_formula_holds(name):
     formula, inputs = REGISTERED[name]
@@ -150,10 +150,8 @@ def test_an_enclosure_holds_every_value(text):
         assert known.all()
 
 
-@pytest.mark.parametrize(
-    "text", [f"{name}(0.3*x + 0.2)" for name in RULES if name != "acosh"] + ["arccosh(x + 2)", "x**y", "hypot(x, 2*y)",
-    "arctan2(x, y)", "power(x, 2*y)", "x**3/(1 + x*y)", "exp(-(x - y)**2/2)*sin(3*x)", "-x**-2 + y*2**x"],
-)  # fmt: skip
+@every("text", [f"{name}(0.3*x + 0.2)" for name in RULES if name != "acosh"] + ["arccosh(x + 2)", "x**y", "hypot(x, 2*y)",
+    "arctan2(x, y)", "power(x, 2*y)", "x**3/(1 + x*y)", "exp(-(x - y)**2/2)*sin(3*x)", "-x**-2 + y*2**x"])  # fmt: skip
 def test_a_derivative_is_that_of_sympy_or_of_differences(text):
     function = Expression(text, ["x", "y"])
     x = 0.2 + 0.6 * CORNERS
@@ -192,7 +190,7 @@ def test_stated_invariances_hold():
         np.testing.assert_allclose(recipe.evaluate(moved), recipe.evaluate(x), rtol=1e-12)
 
 
-@pytest.mark.parametrize(
+@every(
     ("name", "expected"),
     [
         ("additive", "additive()"),

@@ -11,6 +11,7 @@ from splinework.data.inputs import Input
 from splinework.data.random_formulas import canonical, rejection, total_index
 from splinework.errors import ConfigError, FormulaError
 from splinework.formula.expression import Expression
+from tests.families import every
 
 BOX = (Input("x1", 0.5, 3.0), Input("x2", 0.5, 3.0))
 CASES = [(depth, inputs, seed) for depth, inputs in ((2, 1), (3, 2), (4, 3)) for seed in range(4)]
@@ -39,7 +40,7 @@ def test_seeds_differ():
     assert len({RandomFormula(3, 2, seed).formulas()[0] for seed in range(10)}) > 8
 
 
-@pytest.mark.parametrize(
+@every(
     ("text", "reason"),
     [
         ("x1*x2", ""),

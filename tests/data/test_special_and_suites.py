@@ -11,6 +11,7 @@ from splinework.data import SpecialSet, data_names, data_set
 from splinework.data.special import special_names
 from splinework.data.suites import suite_names, suite_set
 from splinework.errors import DataError
+from tests.families import every
 
 # standard deviations over these ranges, computed independently
 SPREADS = {
@@ -34,7 +35,7 @@ def test_the_fifteen_of_the_table_are_there():
     assert {f"special:{name}" for name in SPREADS} <= set(data_names())
 
 
-@pytest.mark.parametrize("name", SPREADS)
+@every("name", SPREADS)
 def test_the_spread_is_that_of_the_range(name):
     assert SpecialSet(name).draw(4096, seed=0).y.std() == pytest.approx(SPREADS[name], rel=0.02)
 
@@ -66,7 +67,7 @@ def test_harmonics_are_the_real_parts_of_scipys(order, degree):
     assert drawn.truth.active == (("azimuth", "polar") if order else ("polar",))
 
 
-@pytest.mark.parametrize("name", special_names())
+@every("name", special_names())
 def test_stated_monotonicity_holds(name):
     recipe = SpecialSet(name)
     box = {one.name: one for one in recipe.box()}

@@ -47,7 +47,7 @@ DEFINITIONS = {
 SPREADS = {"bessel": 0.298, "exp_sine": 1.404, "product": 0.331, "mean_sine_100": 0.0584, "exp_sine_4": 0.578}
 
 
-@pytest.mark.parametrize("name", problem_names())
+@every("name", problem_names())
 def test_a_registered_problem_equals_its_definition(name: str) -> None:
     recipe = problem(name)
     x, _ = recipe.sample(500, seed=1)

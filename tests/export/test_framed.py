@@ -66,13 +66,8 @@ def usable(to: str) -> bool:
     return not (to == "c" and runners.COMPILER is None) and not (to == "js" and runners.NODE is None)
 
 
-QUICK = {
-    "onnx": ("answers",),
-    "torch": ("both",),
-    "c": ("both", "odd-names"),
-    "js": ("both", "odd-names"),
-}
-"""Of what takes a second or more: every part of a frame once."""
+QUICK = {"onnx": ("answers",), "torch": (), "c": ("both", "odd-names"), "js": ("both", "odd-names")}
+"""Of what takes a second or more: every part of a frame once; the graph of onnx is the one that torch gets."""
 CASES = [
     pytest.param(to, name, marks=[] if name in QUICK.get(to, FRAMES) else [pytest.mark.slow])
     for to in EXACT

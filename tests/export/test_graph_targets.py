@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import numpy as np
@@ -13,6 +14,7 @@ from splinework.export import export, freeze
 from splinework.export import onnx as onnx_module
 from splinework.export.double_functions import InDouble
 from splinework.export.graph import Graph
+from splinework.nn.network import KAN
 from splinework.splines.bases import activation
 from tests.export.cases import Case, distance, pairwise, peculiar, points, whole_family
 from tests.export.runners import run_without_splinework
@@ -41,11 +43,23 @@ def test_the_graph_equals_the_model(case, dtype):
         assert torch.equal(graph(peculiar(case, model)).isnan(), model(peculiar(case, model)).isnan())
 
 
-def check_onnx(case: Case, dtype: torch.dtype) -> None:
-    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
-    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+def onnx_of(case: Case, dtype: torch.dtype) -> tuple[KAN, bytes]:
+    """A model and its file; making one takes seconds."""
+    for name in ("onnxruntime", "onnxscript"):
+        pytest.importorskip(name, reason=f"{name} is not installed")
     model = case.model(dtype)
-    content = export(model, "onnx", notes={"columns": {"x1": "mass, kg"}})
+    return model, export(model, "onnx", notes={"columns": {"x1": "mass, kg"}})
+
+
+@pytest.fixture(scope="module")
+def onnx_file():
+    return onnx_of(*FEW[0])
+
+
+def check_onnx(case: Case, dtype: torch.dtype, model: KAN, content: bytes) -> None:
+    import onnx
+    import onnxruntime as runtime
+
     proto = onnx.load_from_string(content)
     onnx.checker.check_model(proto, full_check=True)
     assert {node.domain for node in proto.graph.node} == {""}  # no operator of anybody's own
@@ -70,28 +84,20 @@ def check_onnx(case: Case, dtype: torch.dtype) -> None:
         assert (np.isnan(predict(x)) == model(x).isnan().numpy()).all()
 
 
-def test_onnx_equals_the_model():
-    check_onnx(*FEW[0])
+def test_onnx_equals_the_model(onnx_file):
+    check_onnx(*FEW[0], *onnx_file)
 
 
-@pytest.fixture(scope="module")
-def tiny():
-    """A model in tiny units, and its file."""
-    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+@pytest.mark.slow
+def test_onnx_keeps_numbers_of_any_size():
+    """The optimiser of onnxscript takes numbers below 1e-8 for zero; units may be nanometres."""
+    onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     pytest.importorskip("onnxscript", reason="onnxscript is not installed")
     model = Case([1, 1], base="gelu").model()
     with torch.no_grad():
         model.input_scaling.set(torch.tensor([3e-9]), torch.tensor([1e-9]))
         model.output_scaling.set(torch.tensor([-2e-9]), torch.tensor([1e-9]))
-    return model, export(model, "onnx", check=False)
-
-
-@pytest.mark.slow
-def test_onnx_keeps_numbers_of_any_size(tiny):
-    """The optimiser of onnxscript takes numbers below 1e-8 for zero; units may be nanometres."""
-    import onnxruntime
-
-    model, content = tiny
+    content = export(model, "onnx", check=False)
     x = 3e-9 + 1e-9 * torch.linspace(-2, 2, 50, dtype=torch.float64)[:, None]
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     assert np.abs(session.run(None, {"x": x.numpy()})[0] - model(x).numpy()).max() <= 1e-20
@@ -100,7 +106,8 @@ def test_onnx_keeps_numbers_of_any_size(tiny):
 @pytest.mark.slow
 @pytest.mark.parametrize("case", [FEW[1][0], *pairwise(), *whole_family()[:20]], ids=str)
 def test_onnx_equals_the_model_over_the_family(case):
-    check_onnx(case, torch.float32 if case.degree % 2 else torch.float64)
+    dtype = torch.float32 if case.degree % 2 else torch.float64
+    check_onnx(case, dtype, *onnx_of(case, dtype))
 
 
 def check_program(case: Case, dtype: torch.dtype) -> None:
@@ -108,12 +115,16 @@ def check_program(case: Case, dtype: torch.dtype) -> None:
     exported = export(model, "torch")
     called = {str(node.target) for node in exported.graph.nodes if node.op == "call_function"}
     assert all(name.startswith("aten.") or "getitem" in name for name in called), called
+    assert not any("stack_trace" in node.meta for node in exported.graph.nodes)  # which would tell where it was made
     program = exported.module()
     x = points(case, model)
     assert distance(model, x, program(x).detach()) <= tolerance(dtype)
     for rows in BATCHES:
         x = case.raw(rows, 3, model)
         assert distance(model, x, program(x).detach()) <= tolerance(dtype)
+    x = case.raw(20, 0, model).requires_grad_(True)
+    got, expected = (torch.autograd.grad(f(x).sum(), x)[0] for f in (program, model))
+    assert (got - expected).abs().max() <= 10 * tolerance(dtype) * expected.abs().max()
 
 
 @pytest.mark.parametrize(("case", "dtype"), FEW, ids=str)
@@ -140,11 +151,6 @@ def test_a_program_runs_where_splinework_is_not(tmp_path):
     assert str(tmp_path.parent).encode() not in (tmp_path / "m.pt2").read_bytes()
 
 
-def test_a_program_does_not_tell_where_it_was_made():
-    exported = export(Case([2, 1]).model(), "torch")
-    assert not any("stack_trace" in node.meta for node in exported.graph.nodes)
-
-
 def test_what_is_missing_for_onnx_is_named(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None)
     with pytest.raises(ConfigError, match=r"needs onnx and onnxscript.*splinework\[onnx\]"):
@@ -156,13 +162,12 @@ def test_onnx_refuses_a_dtype_that_it_does_not_keep():
         export(Case([2, 1]).model(torch.bfloat16), "onnx")
 
 
-def test_a_file_that_differs_from_the_model_is_refused(tiny):
-    model, content = tiny
+def test_a_file_that_differs_from_the_model_is_refused(onnx_file):
+    model, content = onnx_file
     onnx_module._check(content, freeze(model))
+    other = copy.deepcopy(model)
     with torch.no_grad():
-        other = Case([1, 1], base="gelu").model(seed=5)
-        other.input_scaling.load_state_dict(model.input_scaling.state_dict())
-        other.output_scaling.load_state_dict(model.output_scaling.state_dict())
+        other.kan_layers[0].coefficients.add_(0.1)
     with pytest.raises(SplineworkError, match="differ from the model's"):
         onnx_module._check(content, freeze(other))
 
@@ -175,12 +180,3 @@ def test_gelu_without_the_error_function_is_gelu():
         ours, theirs = InDouble(activation("gelu")).derivative(x, order), activation("gelu").derivative(x, order)
         assert torch.allclose(ours[: -order or None], theirs[: -order or None], rtol=1e-14, atol=1e-15)
     assert InDouble(activation("gelu")).derivative(torch.tensor([torch.nan]), 0).isnan().all()
-
-
-def test_a_program_has_the_gradients_of_the_model():
-    case = Case([2, 3, 1])
-    model = case.model()
-    x = case.raw(20, 0, model).requires_grad_(True)
-    program = export(model, "torch").module()
-    got, expected = (torch.autograd.grad(f(x).sum(), x)[0] for f in (program, model))
-    assert (got - expected).abs().max() <= 1e-13

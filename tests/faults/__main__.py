@@ -14,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from benchmarks.lines import append, read
 from splinework.data import temporary
 from tests.faults.campaign import Campaign
 from tests.faults.client import Server
@@ -32,7 +33,7 @@ def main() -> int:
     parser.add_argument("--number", type=int, default=None, help="this instant only, whether it has been tried or not")
     parser.add_argument("--record", action="store_true", help="write the table into benchmarks/results/kills.json")
     given = parser.parse_args()
-    known = {(entry["seed"], entry["number"]): entry for entry in _entries()}
+    known = {(entry["seed"], entry["number"]): entry for entry in read(RESULTS)}
     numbers = range(given.instants) if given.number is None else [given.number]
     missing = [n for n in numbers if given.number is not None or (given.seed, n) not in known]
     temporary.MIN_AGE_SECONDS = 0.0  # type: ignore[misc]  # what a killed process leaves may be swept at once
@@ -46,7 +47,7 @@ def main() -> int:
                 break
             entry = {"seed": given.seed, **campaign.instant(given.seed, number)}
             known[given.seed, number] = entry
-            _keep(entry)
+            append(RESULTS, entry)
             if entry["wrong"]:
                 print(json.dumps(entry), flush=True)
         campaign.server.close()
@@ -67,22 +68,6 @@ def summary(entries: list[dict[str, Any]]) -> dict[str, Any]:
         "faults": dict(sorted(Counter(entry["kind"] for entry in entries).items())),
         "codes": dict(sorted(Counter(str(entry.get("code")) for entry in entries).items())),
     }
-
-
-def _entries() -> list[dict[str, Any]]:
-    found = []
-    for line in RESULTS.read_text(encoding="utf-8").splitlines() if RESULTS.is_file() else []:
-        try:
-            found.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue  # cut off by a kill
-    return found
-
-
-def _keep(entry: dict[str, Any]) -> None:
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(entry) + "\n")
 
 
 if __name__ == "__main__":

@@ -180,15 +180,5 @@ LONG_TASKS = {
 }  # fmt: skip
 """Tasks of the campaign only."""
 ALL_TASKS = {**TASKS, **LONG_TASKS}
-EXACT = (
-    "save",
-    "export",
-    "predict",
-    "artefact",
-    "parquet",
-    "many rows",
-    "parts",
-    "mcu",
-    "fpga",
-)
+EXACT = ("save", "export", "predict", "artefact", "parquet", "many rows", "parts", "mcu", "fpga")
 """Tasks whose files do not depend on the run, byte by byte."""

@@ -23,6 +23,7 @@ from splinework.knowledge.axioms.language import parse_axiom
 from splinework.nn.frame import Frame
 from splinework.tabular import KANClassifier, load
 from splinework.tabular.tables import read_table, table_chunks
+from tests.families import every
 from tests.fuzz.changes import joined_safetensors, split_safetensors
 from tests.tabular.tables import QUICK, labels, numbers
 
@@ -161,7 +162,7 @@ def test_long_formulas_of_a_frame_are_refused_before_they_are_joined_or_read():
             Frame(("x",), features, ("y",), (), (), corrections)
 
 
-@pytest.mark.parametrize(
+@every(
     "call",
     [
         lambda text: parse_shape("2," + text),

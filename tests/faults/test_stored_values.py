@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from splinework.data.noise import Gaussian
 from splinework.errors import MAX_MESSAGE_LENGTH, ConfigError
 from splinework.errors.stored_values import fields_of, shown, typed
+from tests.families import every
 
 GOOD_AND_BAD = [
     (int, 3, [True, 3.0, "3", None, [3]]),
@@ -32,7 +33,7 @@ GOOD_AND_BAD = [
 ]
 
 
-@pytest.mark.parametrize(("hint", "good", "bad"), GOOD_AND_BAD, ids=lambda value: str(value)[:30])
+@every(("hint", "good", "bad"), GOOD_AND_BAD)
 def test_a_value_has_the_type_of_its_field_or_is_refused(hint, good, bad):
     found = typed(hint, good, "a field")
     assert not isinstance(found, list)
@@ -71,7 +72,7 @@ class Derived(Own):
     """A class derived from it."""
 
 
-@pytest.mark.parametrize(
+@every(
     ("hint", "value", "expected"),
     [
         (float, 3, 3.0),
@@ -94,7 +95,6 @@ class Derived(Own):
         (Outer, {"inner": {"n": 1, "words": ["a"]}, "scale": "nan", "choice": "b"}, None),
         (Outer, {"inner": {"n": 0}, "table": {"k": {"n": 2}}}, Outer(Inner(0), table={"k": Inner(2)})),
     ],
-    ids=str,
 )
 def test_a_value_comes_out_as_the_type_of_its_field(hint, value, expected):
     found = typed(hint, value, "it")
@@ -116,7 +116,7 @@ def test_arrays_are_float64_and_hold_the_numbers():
             typed(NDArray[np.float64], value, "it")
 
 
-@pytest.mark.parametrize(
+@every(
     ("hint", "value", "message"),
     [
         (int, "3", "it is a whole number, got '3'."),
@@ -140,7 +140,6 @@ def test_arrays_are_float64_and_hold_the_numbers():
         (Inner, {"n": "x"}, "n of it is a whole number, got 'x'."),
         (Outer, {"inner": {"n": 1, "words": [2]}}, "words of inner of it is a text, got 2."),
     ],
-    ids=str,
 )
 def test_the_message_says_where_what_and_what_came(hint, value, message):
     with pytest.raises(ConfigError) as caught:

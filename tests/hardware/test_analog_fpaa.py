@@ -13,6 +13,7 @@ from splinework.hardware.analog.fpaa import FpaaDevice, blocks_of, device_of, sa
 from splinework.hardware.analog.fpaa_check import check_fpaa, form_problems, problems, schema
 from splinework.hardware.analog.fpaa_placement import fpaa_document, place
 from splinework.hardware.analog.network import AnalogLayer, AnalogNetwork, Element, ProductNode
+from tests.families import every
 from tests.hardware.imperfection_cases import random_network
 
 
@@ -30,11 +31,7 @@ def rich_network() -> AnalogNetwork:
     return replace(net, layers=(made,), output_units=units, output_names=("a", "b"))
 
 
-NETWORKS = {
-    "small": random_network(0, (2, 3, 1), 4),
-    "wide": random_network(1, (6, 3, 2), 6),
-    "rich": rich_network(),
-}
+NETWORKS = {"small": random_network(0, (2, 3, 1), 4), "wide": random_network(1, (6, 3, 2), 6), "rich": rich_network()}
 DOCUMENTS = {name: fpaa_document(network, swaps=500) for name, network in NETWORKS.items()}
 
 
@@ -155,7 +152,7 @@ MUTANTS = {
 }
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+@every("name", MUTANTS)
 def test_a_broken_document_is_found(name):
     document = copy.deepcopy(DOCUMENTS["small"])
     MUTANTS[name](document)

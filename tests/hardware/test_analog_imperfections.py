@@ -122,11 +122,7 @@ def test_chips_together_are_the_chips_one_by_one():
 
 @pytest.mark.parametrize(
     "imperfections",
-    [
-        [Mismatch(kappa=0.0, node_gain=0.05, node_offset=0.02)],
-        [Temperature(85.0)],
-        [Retention(10.0, 125.0)],
-    ],
+    [[Mismatch(kappa=0.0, node_gain=0.05, node_offset=0.02)], [Temperature(85.0)], [Retention(10.0, 125.0)]],
     ids=["nodes", "Temperature", "Retention"],
 )
 def test_calibration_lowers_the_error(imperfections):

@@ -11,6 +11,7 @@ from splinework.hardware.examples import examples, figures_of, merit, outputs_of
 from splinework.hardware.quantisation import quantise
 from splinework.hardware.students import MAX_EDGES, shapes_for, student
 from splinework.hardware.training import QuantisedFit, TrainingStage
+from tests.families import every
 from tests.hardware.api_cases import QUICK, classes, curves, rows, says, trained
 
 
@@ -33,7 +34,7 @@ def test_given_rows_to_judge_by_are_those_judged_by():
     assert len(found.x) == 30
 
 
-@pytest.mark.parametrize(
+@every(
     ("changes", "error", "said"),
     [
         ({"x": None}, ConfigError, "give x and y"),
@@ -160,7 +161,7 @@ def test_what_is_picked_is_what_was_asked_for():
     assert pick(errors, max_luts=None, max_loss=0.05).area == 60
 
 
-@pytest.mark.parametrize(
+@every(
     ("changes", "said"),
     [
         ({"bits": 0}, "1 to 12 bits"),

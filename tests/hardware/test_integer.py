@@ -14,6 +14,7 @@ from splinework.hardware.golden import ChangedError, digest, read_golden, to_dic
 from splinework.hardware.integer import IntegerLayer, IntegerModel, accumulator_width, equal
 from splinework.hardware.reach import reach
 from splinework.hardware.simplify import simplify
+from tests.families import every
 from tests.hardware.cases import corner_codes, random_model
 
 SEEDS = range(12)
@@ -54,7 +55,7 @@ def test_reach_is_exact_in_a_first_layer() -> None:
         assert set(np.flatnonzero(flags)) == set((column - wire.format.low).tolist())
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@every("seed", SEEDS)
 def test_simplify_keeps_the_outputs(seed: int) -> None:
     model = random_model(seed, (4, 5, 4, 2), density=0.4)
     dead = model.layers[1]

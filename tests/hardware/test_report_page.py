@@ -23,6 +23,7 @@ from splinework.hardware.report_page import (
     write_report,
 )
 from splinework.hardware.report_pictures import plot_front, tables_of
+from tests.families import every
 from tests.hardware.cases import random_model
 from tests.report.pages import HOSTILE, Page, page
 
@@ -151,7 +152,7 @@ def test_the_same_report_gives_the_same_bytes():
     assert report_html(full()) == report_html(full())
 
 
-@pytest.mark.parametrize("name", FPGA)
+@every("name", FPGA)
 def test_a_missing_figure_is_refused_by_name(name):
     values = figures("fpga")
     del values[name]

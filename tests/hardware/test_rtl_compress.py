@@ -10,6 +10,7 @@ from splinework.hardware.fpga.compress_edges import folded, joined, narrowed, od
 from splinework.hardware.fpga.compress_split import MirroredTable, OperandTable, SplitTable, opposites, split
 from splinework.hardware.fpga.cost import functions, lookups, per_bit, shared_with_adder
 from splinework.hardware.fpga.schedule import chains_needed, connect
+from tests.families import every
 from tests.hardware.evaluate import node_value
 
 XCUP = FpgaOptions()
@@ -60,7 +61,7 @@ def edge_worth(edge: OperandTable, rows: Integers) -> Integers:
     return edge.values[address]
 
 
-@pytest.mark.parametrize("seed", range(20))
+@every("seed", range(20))
 def test_a_function_of_fewest_inputs_keeps_ones_and_zeros_and_needs_each_input(seed: int) -> None:
     rng = np.random.default_rng(seed)
     places = int(rng.integers(1, 8))
@@ -93,7 +94,7 @@ def test_the_pieces_of_a_table_add_up_to_it_on_all_codes_that_occur(bits: int, s
             assert way.fused <= way.head
 
 
-@pytest.mark.parametrize("seed", range(8))
+@every("seed", range(8))
 def test_a_carry_bit_makes_smooth_tables_cheaper_and_never_dearer(seed: int) -> None:
     edge = smooth(seed, 6, amplitude=14.0)
     plain = min(way.fused for way in split(edge, 0, XCUP))
@@ -113,7 +114,7 @@ def test_straight_tables_are_wires() -> None:
         assert way.table.shift == slope.bit_length() - 1
 
 
-@pytest.mark.parametrize("seed", range(10))
+@every("seed", range(10))
 def test_inputs_that_do_not_matter_are_left_out(seed: int) -> None:
     rng = np.random.default_rng(seed)
     edge = smooth(seed, 6, care=0.5)
@@ -192,7 +193,7 @@ def test_equal_and_opposite_bits_count_once() -> None:
     assert [per_bit(n, 6) for n in range(10)] == [0, 0, 1, 1, 1, 1, 1, 3, 6, 12]
 
 
-@pytest.mark.parametrize("count", range(2, 20))
+@every("count", range(2, 20))
 def test_chains_fit_into_their_levels(count: int) -> None:
     least = (count - 1).bit_length()
     tables = tuple(

@@ -13,6 +13,7 @@ from splinework.hardware.fpga.cost import lookups
 from splinework.hardware.fpga.plan import design
 from splinework.hardware.integer import IntegerLayer, IntegerModel
 from splinework.hardware.reach import reach
+from tests.families import every
 from tests.hardware.cases import corner_codes, random_model
 from tests.hardware.evaluate import evaluate
 from tests.hardware.rtl_cases import PLAIN, VARIANTS, family
@@ -28,7 +29,7 @@ def circuit_of(name: str, variant: str) -> FpgaDesign:
     return design(MODELS[name], VARIANTS[variant])
 
 
-@pytest.mark.parametrize(("name", "variant"), PAIRS)
+@every(("name", "variant"), PAIRS)
 def test_a_circuit_is_its_golden_model(name: str, variant: str) -> None:
     model = MODELS[name]
     codes = corner_codes(model, 4000)
@@ -53,7 +54,7 @@ def test_every_word_is_wide_enough_for_what_occurs_and_no_wider(name: str, varia
                     assert word.width + word.shift <= Format.holding(node.low, node.high).width
 
 
-@pytest.mark.parametrize(("name", "variant"), PAIRS)
+@every(("name", "variant"), PAIRS)
 def test_words_are_ready_when_they_are_read_and_each_is_read_once(name: str, variant: str) -> None:
     for layer in circuit_of(name, variant).layers:
         for node in layer.nodes:

@@ -12,6 +12,7 @@ from splinework.errors import ConfigError, FormulaError
 from splinework.formula import Expression
 from splinework.formula.parse import parse_formula
 from splinework.interpret.symbolic.expression import compile_expression
+from tests.families import every
 
 SQUARE = {"x": (-1.0, 1.0), "y": (-1.0, 1.0)}
 
@@ -99,7 +100,7 @@ def test_grids_lie_where_the_values_are():
         assert (high - low <= 1.05 * span).all()
 
 
-@pytest.mark.parametrize(("call", "error", "parts"), [
+@every(("call", "error", "parts"), [
     (lambda: sw.from_formula("x + z", SQUARE), FormulaError, ["'z'", "ranges", "'x'"]),
     (lambda: sw.from_formula("1/x", SQUARE), FormulaError, ["1/x", "x = 0"]),
     (lambda: sw.from_formula(["x", "1/(x - 0.3)"], SQUARE), FormulaError, ["x = 0.3"]),

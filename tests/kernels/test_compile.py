@@ -41,7 +41,7 @@ def fit(model: KAN, x: Tensor) -> Tensor:
 
 
 LOSSES: dict[str, Callable[[KAN, Tensor], Tensor]] = {"values": fit, "equation": burgers}
-every_loss = pytest.mark.parametrize("loss", LOSSES)
+every_loss = pytest.mark.parametrize("loss", ["values", pytest.param("equation", marks=pytest.mark.slow)])
 
 
 def step(loss: Callable[[KAN, Tensor], Tensor], model: KAN, x: Tensor) -> list[Tensor]:
@@ -51,19 +51,10 @@ def step(loss: Callable[[KAN, Tensor], Tensor], model: KAN, x: Tensor) -> list[T
     return [value.detach(), *torch.autograd.grad(value, [x, *model.parameters()], materialize_grads=True)]
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        *(
-            pytest.param(o, marks=pytest.mark.slow)
-            for o in ({"base": "tanh"}, {"extrapolation": "zero", "base": "none"})
-        ),
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize("loss", ["values", pytest.param("equation", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("options", [{}, {"base": "tanh"}, {"extrapolation": "zero", "base": "none"}], ids=str)
+@every_loss
 @every_compiler
+@pytest.mark.slow  # what any number of rows needs is quick
 def test_one_graph_forward_and_backward(compiler, loss, options):
     model, x = network([2, 3, 1], grid=3, **options), normal(20, 2, seed=4)
     compiled = torch.compile(LOSSES[loss], fullgraph=True, backend=compiler)

@@ -28,7 +28,7 @@ from tests.kernels.cases import (
 )
 
 pytestmark = needs_native
-many = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 ODD = (0.0, -0.0, 5e-324, -2.2e-308, 1e-40, 1e-30, 0.5, -1.0, 1.0, 3.0, 1e6, -1e6, 1e30, -1e30)
 NOT_FINITE = (float("nan"), float("inf"), -float("inf"))

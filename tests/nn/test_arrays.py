@@ -12,6 +12,7 @@ from splinework.errors import DataError, ShapeError
 from splinework.nn.arrays import as_columns, check_finite, data_of, inputs_of
 from splinework.nn.network import KAN
 from tests.contracts.cases import normal
+from tests.families import every
 
 NAMES = ("mass", "speed")
 DOUBLE, SINGLE = torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float32)
@@ -123,7 +124,7 @@ def test_data_must_be_finite_in_the_model_s_units():
         data_of(model, [[1.0, 1.0], [1.0, np.inf]])
 
 
-@pytest.mark.parametrize(
+@every(
     ("values", "error", "told"),
     [
         (normal(5, 3), ShapeError, ["x must have shape (rows, 2)", "per input", "(5, 3)"]),

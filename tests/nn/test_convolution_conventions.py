@@ -10,6 +10,7 @@ import torch
 from splinework.errors import ConfigError, DtypeError, ShapeError
 from splinework.nn.convolution import KANConv1d, KANConv2d
 from tests.contracts.cases import relative_distance
+from tests.families import every
 from tests.nn.convolution_cases import DOUBLE, KINDS, conv_of, image, randomised
 
 every_kind = pytest.mark.parametrize("dimensions", [1, 2])
@@ -77,7 +78,7 @@ def test_a_layer_says_what_it_is():
 # ------------------------------------------------------------------------------------------------------------ errors
 
 
-@pytest.mark.parametrize(
+@every(
     ("options", "told"),
     [
         ({"in_channels": 0}, ["in_channels", "at least 1", "0"]),
@@ -105,7 +106,7 @@ def test_a_wrong_setting_is_refused_by_name_value_and_way_out(options, told):
         assert word in str(caught.value)
 
 
-@pytest.mark.parametrize(
+@every(
     ("x", "options", "error", "told"),
     [
         (torch.zeros(7, 6, **DOUBLE), {}, ShapeError, ["(batch, 2, height, width)", "(7, 6)"]),

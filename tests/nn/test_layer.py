@@ -11,7 +11,8 @@ import torch
 from splinework.errors import ConfigError, DtypeError, ShapeError
 from splinework.nn.layer import GRID_KINDS, KANLayer
 from splinework.splines.bases import BSpline, Chebyshev
-from tests.contracts.cases import RECIPES, every_recipe, name_of, normal, relative_distance, seeded, table_oracle
+from tests.contracts.cases import RECIPES, every_recipe, normal, relative_distance, seeded, table_oracle
+from tests.families import every
 
 every_kind = pytest.mark.parametrize("grid_kind", GRID_KINDS)
 # A learnable grid needs knots.
@@ -190,7 +191,7 @@ def test_the_same_generator_gives_the_same_layer_and_leaves_torch_s_own_alone(ba
 # ------------------------------------------------------------------------------------------- manners as a module
 
 
-@pytest.mark.parametrize(("basis", "grid_kind"), FAMILIES, ids=name_of)
+@every(("basis", "grid_kind"), FAMILIES)
 def test_a_trip_through_another_dtype_works_out_the_basis_again(basis, grid_kind):
     layer = layer_of(basis=basis, grid_kind=grid_kind)
     move_grid(layer)
@@ -259,7 +260,7 @@ def test_autocast_is_let_through():
 # ------------------------------------------------------------------------------------------------------- errors
 
 
-@pytest.mark.parametrize(
+@every(
     ("options", "told"),
     [
         ({"inputs": 0}, ["at least one input", "0 and 2"]),
@@ -287,7 +288,7 @@ def test_a_wrong_setting_is_refused_by_name_value_and_way_out(options, told):
         assert word in str(caught.value)
 
 
-@pytest.mark.parametrize(
+@every(
     ("x", "error", "told"),
     [
         (torch.zeros(4, 2, **DOUBLE), ShapeError, ["(…, 3)", "(4, 2)"]),

@@ -18,6 +18,7 @@ from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 from splinework.splines.bases import BSpline, Chebyshev, Fourier, GaussianRBF
 from tests.contracts.cases import normal, relative_distance, seeded
+from tests.families import every
 
 DOUBLE = {"dtype": torch.float64}
 SHAPES = ([2, 1], [2, 3, 1], [2, (1, 2), (0, [3]), 2], [2, (2, [2, 5]), (1, [4]), 1], [1, 1, 1, 1, 1])
@@ -224,7 +225,7 @@ def test_names_are_given_or_made_up():
 # ------------------------------------------------------------------------------------------------------- errors
 
 
-@pytest.mark.parametrize(
+@every(
     ("make", "told"),
     [
         (lambda: KAN([3]), ["at least two layers", "[3]"]),
@@ -268,7 +269,7 @@ def test_a_wrong_network_is_refused_by_name_value_and_way_out(make, told):
         assert word in str(caught.value)
 
 
-@pytest.mark.parametrize(
+@every(
     ("x", "error", "told"),
     [
         (torch.zeros(4, 3, **DOUBLE), ShapeError, ["KAN", "(…, 2)", "(4, 3)"]),

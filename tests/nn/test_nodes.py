@@ -9,15 +9,9 @@ import torch
 from splinework.errors import ConfigError
 from splinework.nn.nodes import Nodes, nodes_of, shape_of
 from tests.contracts.cases import normal, relative_distance
+from tests.families import every
 
-CASES = (
-    Nodes(3),
-    Nodes(0, (2,)),
-    Nodes(2, (2, 2)),
-    Nodes(1, (3, 2, 5)),
-    Nodes(0, (4, 4)),
-    Nodes(4, (5,)),
-)
+CASES = (Nodes(3), Nodes(0, (2,)), Nodes(2, (2, 2)), Nodes(1, (3, 2, 5)), Nodes(0, (4, 4)), Nodes(4, (5,)))
 every_nodes = pytest.mark.parametrize("nodes", CASES, ids=str)
 
 
@@ -87,9 +81,7 @@ def test_a_shape_is_its_entries():
     assert shape_of((1, 1)) == (Nodes(1), Nodes(1))
 
 
-@pytest.mark.parametrize(
-    "entry", ["5", 2.5, None, True, (3,), (3, 2, 1), (3, -1), (2.5, 1), (3, "2"), (3, [2, 0.5]), {}]
-)
+@every("entry", ["5", 2.5, None, True, (3,), (3, 2, 1), (3, -1), (2.5, 1), (3, "2"), (3, [2, 0.5]), {}])
 def test_a_wrong_entry_is_refused_with_what_came_and_examples(entry):
     with pytest.raises(ConfigError) as caught:
         nodes_of(entry)

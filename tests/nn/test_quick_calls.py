@@ -15,6 +15,7 @@ from splinework.errors import SplineworkError
 from splinework.nn.network import KAN
 from splinework.train.gradient import squared_error_gradient
 from tests.contracts.cases import normal
+from tests.families import every
 from tests.kernels.cases import needs_native
 
 pytestmark = needs_native
@@ -72,7 +73,7 @@ def put_back():
     kernels.use(before)
 
 
-@pytest.mark.parametrize("change", CHANGES)
+@every("change", CHANGES)
 def test_the_next_call_follows_every_change(change):
     model, x = network(), 3 * normal(5, 3, seed=3)
     first = quick(model, x)

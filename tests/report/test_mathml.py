@@ -11,6 +11,7 @@ import sympy
 from splinework.errors import FormulaError
 from splinework.report.html import number, r_squared, text
 from splinework.report.mathml import typeset
+from tests.families import every
 
 x, y = sympy.symbols("x1 y")
 
@@ -45,7 +46,7 @@ def _parse(expression: sympy.Expr) -> ET.Element:
     return ET.fromstring(written)
 
 
-@pytest.mark.parametrize(
+@every(
     ("expression", "wanted"),
     [
         (sympy.exp(sympy.sin(3.14159265 * x) + 0.9999999 * y**2), "f=ey2+sin(3.142x1)"),
@@ -58,7 +59,6 @@ def _parse(expression: sympy.Expr) -> ET.Element:
         (sympy.Function("spline_0_1")(x) + 1, "f=spline_0_1(x1)+1"),
         (sympy.Symbol("mass_kg") * sympy.log(y), "f=mass_kglog(y)"),
     ],
-    ids=str,
 )
 def test_formulas_are_written_with_few_digits(expression, wanted):
     assert words(expression) == wanted

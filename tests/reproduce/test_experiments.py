@@ -29,6 +29,7 @@ from splinework.reproduce.perceptron import MLP
 from splinework.reproduce.rates import derivative_errors, exponents
 from splinework.reproduce.rivals import tensors
 from splinework.reproduce.tables import row_checks
+from tests.families import every
 
 NAMES = experiment_names()
 FEW = {"seed": 0, "steps": 5}
@@ -63,7 +64,7 @@ def ids(scale: str, name: str) -> list[str]:
     return [cell.name for cell in recipe(name).cells(scale)]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@every("name", NAMES)
 def test_a_recipe_is_frozen_named_and_says_where_it_comes_from(name):
     one = recipe(name)
     assert one.name == name
@@ -85,7 +86,7 @@ def test_cells_are_plain_distinct_and_the_same_every_time(name, scale):
         assert json.loads(json.dumps(cell.settings)) == cell.settings == again.settings
 
 
-@pytest.mark.parametrize("name", NAMES)
+@every("name", NAMES)
 def test_without_results_nothing_is_claimed(name):
     one = recipe(name)
     rows = one.rows([])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-
 from docs import reproduce_pages
+from tests.families import every
 
 KEPT = list(reproduce_pages.kept())
 
 
-@pytest.mark.parametrize(("one", "result"), KEPT, ids=[one.name for one, _ in KEPT])
+@every(("one", "result"), KEPT)
 def test_kept_results_have_all_cells_of_a_quick_recipe_and_no_others_of_a_full_one(one, result):
     names = {cell["name"] for cell in result["cells"]}
     assert len(result["cells"]) == len(names)
@@ -19,7 +18,7 @@ def test_kept_results_have_all_cells_of_a_quick_recipe_and_no_others_of_a_full_o
     assert result["environments"]
 
 
-@pytest.mark.parametrize(("one", "result"), KEPT, ids=[one.name for one, _ in KEPT])
+@every(("one", "result"), KEPT)
 def test_a_row_that_our_default_or_the_paper_s_method_misses_says_why(one, result):
     for row in result["rows"]:
         for reached, why in zip((row["default_reached"], row["own_method_reached"]), row["why"], strict=True):

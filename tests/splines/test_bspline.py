@@ -7,6 +7,7 @@ from torch import Tensor
 
 from splinework.splines import bspline_rows, bspline_values, cell_polynomials
 from tests.contracts.cases import bspline_oracle, relative_distance
+from tests.families import every
 
 KINDS = ("uniform", "clamped", "random", "repeated")
 DEGREES = range(10)
@@ -92,7 +93,7 @@ def test_derivatives_of_every_order_equal_scipy(degree, kind, grid):
         assert relative_distance(rows_at(x, knots, degree, r) / scale, truth / scale) <= 1e-11, r
 
 
-@pytest.mark.parametrize("degree", DEGREES)
+@every("degree", DEGREES)
 def test_a_derivative_that_jumps_is_the_one_from_the_right_and_at_the_upper_end_from_the_left(degree):
     knots = knots_of("random", degree, 6)
     inner, high = knots[degree : degree + 6], knots[degree + 6]
@@ -158,7 +159,7 @@ def test_the_few_values_are_the_non_zero_columns_of_all_rows(degree, kind):
     assert torch.equal(rebuilt, rows)
 
 
-@pytest.mark.parametrize("degree", DEGREES)
+@every("degree", DEGREES)
 def test_inputs_with_different_knots_do_not_mix(degree):
     grids = torch.stack([torch.tensor(knots_of("random", degree, 6, seed)) for seed in range(3)])
     x = torch.tensor(np.random.default_rng(2).uniform(-1, 1, (40, 3)))
@@ -198,7 +199,7 @@ def test_the_gradient_with_respect_to_the_knots_is_right(degree, kind):
         assert torch.autograd.grad(rows(grid).square().sum(), grid)[0].abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("degree", DEGREES)
+@every("degree", DEGREES)
 def test_cells_of_no_width_and_splines_of_no_width_are_zero(degree):
     knots = torch.tensor([[0.0] * (degree + 2) + [1.0] * (degree + 2)], dtype=torch.float64)
     cells = cell_polynomials(knots, degree)

@@ -14,6 +14,7 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.shaping import Shaping
 from splinework.splines import bspline_rows, cell_polynomials, cone, greville, uniform_knots
 from splinework.splines.cones import CONCAVE, CONVEX, DECREASING, EVEN, INCREASING, ODD, PERIODIC, check_flags
+from tests.families import every
 
 SHAPES = {
     "any": 0,
@@ -132,7 +133,7 @@ def test_a_layer_refuses_shapes_that_do_not_go_together_and_stays_as_it_was(flag
     assert layer.shaping is None
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@every("name", SHAPES)
 def test_the_nearest_is_the_nearest_by_another_solver(name):
     degree, grid = 3, 6
     knots = knots_of(degree, grid, SHAPES[name])
@@ -187,7 +188,7 @@ def test_every_leg_of_the_control_polygon_may_be_as_steep_as_allowed_and_no_stee
         assert np.isclose(np.abs(slopes), steepest, rtol=1e-6).sum() >= len(slopes) - middle
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@every("name", SHAPES)
 def test_every_spline_of_the_shape_is_one_of_its_cone(name):
     """The coordinates reach as far as the shape does: its extreme members are in the cone."""
     flags, degree, grid = SHAPES[name], 2, 6

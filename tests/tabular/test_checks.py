@@ -48,13 +48,15 @@ UNYIELDED = (
 
 REPEATED = ("global", "polars", "train-True", "array_api")
 """Parts of names of checks that ask the same again: of other libraries, of arrays that cannot be written to."""
+OWN = {KANClassifier: ("class", "proba", "weight_equivalence", "pickle"), KANTransformer: ("transform",)}
+"""Parts of names of the quick checks of estimators; `KANRegressor` has all that are not slow, by the same code."""
 
 
 def _marks(case: Any, name: str) -> Any:
     """Slow are checks of what another estimator's quick checks run."""
     kind = type(case.values[0])
-    repeated = any(part in name for part in REPEATED) or (kind is KANTransformer and "transform" not in name)
-    return (*case.marks, pytest.mark.slow) if repeated and kind is not KANRegressor else case.marks
+    repeated = kind in OWN and (any(part in name for part in REPEATED) or not any(part in name for part in OWN[kind]))
+    return (*case.marks, pytest.mark.slow) if repeated else case.marks
 
 
 def _name(check: Any) -> str:

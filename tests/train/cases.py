@@ -29,6 +29,11 @@ def smooth(x: Tensor) -> Tensor:
     return torch.exp(torch.sin(torch.pi * x[:, :1]) + x[:, 1:2] ** 2)
 
 
+def two(x: Tensor, outputs: int) -> Tensor:
+    """Up to two such targets, `(N, outputs)`."""
+    return torch.cat([smooth(x), x[:, :1] * x[:, 1:2]], dim=1)[:, :outputs]
+
+
 def fresh(shape: Sequence[Any], *, seed: int = 0, **options: Any) -> KAN:
     """A network as it is born."""
     return KAN(shape, generator=seeded(seed), **{"dtype": torch.float64, **options})

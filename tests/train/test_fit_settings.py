@@ -13,6 +13,7 @@ from splinework.splines.bases import BSpline
 from splinework.train import Roughness, fit
 from splinework.train.optim import Adam
 from tests.contracts.cases import normal
+from tests.families import every
 from tests.interpret.edit.cases import state_of
 from tests.train.cases import fresh, noise, quick, smooth, thinned, uniform
 
@@ -179,7 +180,7 @@ HALF.kan_layers[0].bias.requires_grad_(False)
 LOG = fresh([2, 1], input_scales=["log", "linear"], output_scales=["log"])
 
 
-@pytest.mark.parametrize(
+@every(
     ("arguments", "options", "error", "told"),
     [
         ((fresh([2, 1]), X[:, :1], Y), {}, ShapeError, ["x must have shape (rows, 2)", "(100, 1)"]),
@@ -203,7 +204,7 @@ def test_wrong_data_or_models_are_refused_with_what_came_and_the_way_out(argumen
         assert word in str(caught.value)
 
 
-@pytest.mark.parametrize(
+@every(
     ("options", "error", "told"),
     [
         ({"steps": -1}, ConfigError, ["steps", "at least 0", "-1"]),
@@ -237,7 +238,6 @@ def test_wrong_data_or_models_are_refused_with_what_came_and_the_way_out(argumen
         ({"penalties": Roughness(1.0)}, ConfigError, ["penalties", "Roughness"]),
         ({"penalties": ["l1"]}, ConfigError, ["penalties", "l1"]),
     ],
-    ids=str,
 )
 def test_a_wrong_setting_is_refused_with_what_came_and_the_way_out(options, error, told):
     with pytest.raises(error) as caught:

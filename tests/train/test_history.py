@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from splinework.errors import ConfigError
 from splinework.train import History, Step
 from splinework.train.history import METADATA_KEY, Decision, history_from_dict, join_histories
+from tests.families import every
 
 WHOLE = st.integers(-(2**40), 2**40)
 LAYERS = st.lists(WHOLE, max_size=3).map(tuple)
@@ -144,7 +145,7 @@ def damaged(change) -> Any:
     return values
 
 
-@pytest.mark.parametrize(
+@every(
     "values",
     [
         None,
@@ -170,7 +171,6 @@ def damaged(change) -> Any:
         damaged(lambda v: v["decisions"].append([1, "stop"])),
         damaged(lambda v: v["decisions"].append(["1", "stop", "done"])),
     ],
-    ids=str,
 )
 def test_what_is_no_recorded_history_is_refused(values):
     with pytest.raises(ConfigError, match="recorded history"):

@@ -21,6 +21,15 @@ def at_every_step(monkeypatch):
     monkeypatch.setattr(running, "CHECKPOINT_SECONDS", -1.0)
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A fit without a checkpoint, the same fit with one, and the file of that one."""
+    path = tmp_path_factory.mktemp("finished") / "fit.checkpoint"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "CHECKPOINT_SECONDS", -1.0)
+        return train(), train(path), path
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -73,17 +82,17 @@ def test_a_callback_with_a_state_is_told_the_recorded_steps_first(tmp_path):
     assert same(train(path, callbacks=[EarlyStopping(6, 0.2)]), whole)
 
 
-def test_a_fit_that_is_done_is_not_done_again(tmp_path):
-    path = tmp_path / "fit.checkpoint"
-    first = train(path)
+def test_a_fit_that_is_done_is_not_done_again(finished):
+    _, first, path = finished
     written = path.read_bytes()
     assert same(train(path), first)
     assert path.read_bytes() == written
 
 
-def test_recording_changes_nothing_and_writes_one_file(tmp_path):
-    assert same(train(tmp_path / "fit.checkpoint"), train())
-    assert [entry.name for entry in tmp_path.iterdir()] == ["fit.checkpoint"]
+def test_recording_changes_nothing_and_writes_one_file(finished):
+    without, recorded, path = finished
+    assert same(recorded, without)
+    assert list(path.parent.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(
@@ -95,9 +104,8 @@ def test_recording_changes_nothing_and_writes_one_file(tmp_path):
     ],
     ids=str,
 )
-def test_the_checkpoint_of_another_fit_is_refused(tmp_path, other):
-    path = tmp_path / "fit.checkpoint"
-    train(path)
+def test_the_checkpoint_of_another_fit_is_refused(finished, other):
+    path = finished[-1]
     with pytest.raises(ConfigError, match=r"checkpoint of another fit.*give another path, or remove the file"):
         train(path, **other)
 
@@ -121,17 +129,15 @@ def test_a_file_of_another_kind_is_refused_and_left(tmp_path, content):
     assert path.read_bytes() == content
 
 
-def test_a_truncated_checkpoint_is_refused(tmp_path):
-    path = tmp_path / "fit.checkpoint"
-    train(path)
-    content = path.read_bytes()
+def test_a_truncated_checkpoint_is_refused(finished, tmp_path):
+    path, content = tmp_path / "fit.checkpoint", finished[-1].read_bytes()
     for size in (9, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:size])
         with pytest.raises(FileError, match="not a checkpoint of a fit"):
             train(path)
 
 
-def test_a_disk_that_fills_is_told_of_and_the_last_good_checkpoint_stays(tmp_path, monkeypatch):
+def test_a_disk_that_fills_is_told_of_and_the_last_good_checkpoint_stays(finished, tmp_path, monkeypatch):
     path = tmp_path / "fit.checkpoint"
     with pytest.raises(Killed):
         train(path, die_at=8)
@@ -144,7 +150,7 @@ def test_a_disk_that_fills_is_told_of_and_the_last_good_checkpoint_stays(tmp_pat
         patch.setattr("os.fsync", full)
         with pytest.warns(FitWarning, match=r"no checkpoint was written.*No space left"):
             result = train(path)
-    assert same(result, train())
+    assert same(result, finished[0])
     assert path.read_bytes() == good
     assert [entry.name for entry in tmp_path.iterdir()] == ["fit.checkpoint"]
     assert same(train(path), result)

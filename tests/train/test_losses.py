@@ -10,6 +10,7 @@ from torch import Tensor
 
 from splinework.train.losses import Absolute, Custom, Huber, Logistic, Loss, Poisson, Quantile, Softmax, Squared
 from tests.contracts.cases import normal, relative_distance
+from tests.families import every
 from tests.train.loss_cases import CASES, ONE, UNIT, cauchy, coupled, every_case
 
 MAJORISED = [case for case in CASES if case.loss.regression]
@@ -110,7 +111,7 @@ def test_softmax_of_two_classes_is_logistic():
     assert relative_distance(curvature[:, 1:, 1][right], truth[1][right]) <= 1e-12
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c.loss.regression or c.kind in ("counts", "labels")], ids=str)
+@every("case", [c for c in CASES if c.loss.regression or c.kind in ("counts", "labels")])
 def test_independent_outputs_are_averaged(case):
     if isinstance(case.loss, Quantile):
         return

@@ -26,6 +26,7 @@ from splinework.train.losses import (
     make_loss,
 )
 from tests.contracts.cases import normal, relative_distance, seeded
+from tests.families import every
 from tests.train.loss_cases import ONE, cauchy, every_case
 
 # ------------------------------------------------------------------------------------- what minimisation gives
@@ -255,7 +256,7 @@ def test_y_has_a_column_per_output_but_for_quantiles_and_classes():
 # ------------------------------------------------------------------------------------------------------- errors
 
 
-@pytest.mark.parametrize(
+@every(
     ("act", "error", "told"),
     [
         (lambda: make_loss("l2"), ConfigError, ["squared, huber, absolute", "'l2'"]),

@@ -11,6 +11,7 @@ import torch
 from splinework.errors import ConfigError
 from splinework.nn.layer import GRID_KINDS
 from splinework.train import Roughness, Sparsity
+from splinework.train.data_objective import DataObjective
 from splinework.train.grid_adaptation import extend_grids
 from splinework.train.jacobian import ParameterVector, linearise
 from splinework.train.optim import (
@@ -20,43 +21,47 @@ from splinework.train.optim import (
     SSBFGS,
     Adam,
     LevenbergMarquardt,
+    NewtonCG,
     OneCycle,
     SSBroyden,
     TorchOptimiser,
+    VariableProjection,
     make_optimiser,
 )
 from tests.contracts.cases import normal, relative_distance, seeded
+from tests.families import every
 from tests.interpret.edit.cases import BASES
-from tests.train.cases import SHAPES, descent, fresh, objective_of, smooth, thinned, uniform
+from tests.train.cases import SHAPES, descent, fresh, objective_of, smooth, thinned, two, uniform
+from tests.train.loss_cases import every_case
 
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
-every_kind = pytest.mark.parametrize("grid_kind", GRID_KINDS)
-SECOND = (LevenbergMarquardt(jump_penalty=0.0), LBFGS(), BFGS(), SSBFGS(), SSBroyden())
+GAUSS_NEWTON = tuple(recipe(jump_penalty=0.0) for recipe in (LevenbergMarquardt, NewtonCG, VariableProjection))
+SECOND = (*GAUSS_NEWTON, LBFGS(), BFGS(), SSBFGS(), SSBroyden())
+PENALTIES = ((Sparsity(1e-2),), (Roughness(1e-3),), (Sparsity(1e-3), Roughness(1e-3)))
+SETTINGS = [*((kind, ()) for kind in GRID_KINDS), *(("adaptive", penalties) for penalties in PENALTIES)]
+by_name = {"ids": lambda recipe: recipe.name}
 
 
-def two(x: torch.Tensor, outputs: int) -> torch.Tensor:
-    return torch.cat([smooth(x), x[:, :1] * x[:, 1:2]], dim=1)[:, :outputs]
-
-
-@pytest.mark.parametrize("recipe", [SECOND[0], LBFGS(), SSBroyden()], ids=lambda r: r.name)
-@every_kind
+@pytest.mark.parametrize("recipe", SECOND, **by_name)
+@pytest.mark.parametrize(("grid_kind", "penalties"), SETTINGS, ids=lambda v: str(v)[:30])
 @every_shape
-def test_the_objective_never_increases(shape, grid_kind, recipe):
+def test_the_objective_never_increases(shape, grid_kind, penalties, recipe):
     model, x = thinned(shape, grid_kind=grid_kind), uniform(80)
-    objective = objective_of(model, x, two(x, model.outputs))
-    values = descent(recipe.attach(objective, 20, seeded()), objective, 12)
+    objective = objective_of(model, x, two(x, model.outputs), *penalties)
+    steps = 4 if recipe.name == "varpro" else 8  # whose steps take longest
+    values = descent(recipe.attach(objective, 20, seeded()), objective, steps)
     assert all(b <= a * (1 + 1e-12) for a, b in itertools.pairwise(values))
-    assert values[-1] < values[0]
+    assert values[-1] < 0.95 * values[0]
 
 
-@pytest.mark.parametrize("penalty", [Sparsity(1e-2), Roughness(1e-3)], ids=lambda p: type(p).__name__)
-@pytest.mark.parametrize("recipe", SECOND, ids=lambda r: r.name)
-def test_nor_with_penalties(recipe, penalty):
-    model, x = thinned([2, 3, 1]), uniform(80)
-    objective = objective_of(model, x, smooth(x), penalty)
-    values = descent(recipe.attach(objective, 20, seeded()), objective, 15)
-    assert all(b <= a * (1 + 1e-12) for a, b in itertools.pairwise(values))
-    assert values[-1] < 0.9 * values[0]
+@pytest.mark.parametrize("recipe", GAUSS_NEWTON[1:], **by_name)
+@every_case
+def test_nor_does_any_loss(case, recipe):
+    model, x = thinned([2, 3, 3]), uniform(60)
+    objective = DataObjective(model, u=x, t=case.targets(model(x).detach()), criterion=case.loss)
+    values = descent(recipe.attach(objective, 20, seeded()), objective, 6)
+    assert all(b <= a + 1e-12 * abs(a) for a, b in itertools.pairwise(values))
+    assert values[-1] < values[0] - 0.02 * abs(values[0])
 
 
 @pytest.mark.parametrize("native", [False, True])
@@ -146,25 +151,45 @@ def test_going_on_from_a_state_gives_the_same_bits_as_never_having_stopped(recip
         assert torch.equal(parameters[0], parameters[2])
 
 
-# ---------------------------------------------------------------------------------------- Levenberg–Marquardt
+# --------------------------------------------------------------------------------------- Gauss–Newton methods
 
 
 @pytest.mark.parametrize("basis", BASES)
 @pytest.mark.parametrize("inputs", [1, 3])
-def test_one_layer_is_solved_as_the_linear_problem_that_it_is(inputs, basis):
+@pytest.mark.parametrize(("recipe", "steps"), [*zip(GAUSS_NEWTON, (50, 60, 1), strict=True)], ids=str)
+def test_one_layer_is_solved_as_the_linear_problem_that_it_is(inputs, basis, recipe, steps):
     model, x = fresh([inputs, 1], basis=basis), uniform(200, inputs)
     y = torch.exp(torch.sin(3 * x)).prod(1, keepdim=True) + 0.1 * normal(200, 1)
     design = linearise(model, ParameterVector.of(model), x)[1][:, 0].numpy()
-    truth = design @ np.linalg.lstsq(design, y.numpy(), rcond=None)[0]
+    truth = torch.from_numpy(design @ np.linalg.lstsq(design, y.numpy(), rcond=None)[0])
     objective = objective_of(model, x, y)
-    descent(LevenbergMarquardt(jump_penalty=0.0).attach(objective, 50, seeded()), objective, 50)
-    assert relative_distance(model(x), truth) <= 1e-8
-    # The jump penalty, which is on by default, costs little.
-    again = fresh([inputs, 1], basis=basis)
-    usual = objective_of(again, x, y)
-    descent(LevenbergMarquardt().attach(usual, 50, seeded()), usual, 50)
-    best = float(((torch.from_numpy(truth) - y) ** 2).mean())
-    assert best * (1 - 1e-9) <= usual.value().item() <= best * (1 + 0.05)
+    descent(recipe.attach(objective, steps, seeded()), objective, steps)
+    # Together with the base function Chebyshev's polynomials of one input are nearly dependent (condition 2e6): by products
+    # alone the objective's own rounding ends the descent there.
+    products_end = (recipe.name, basis, inputs) == ("newton-cg", "chebyshev", 1)
+    assert relative_distance(model(x), truth) <= (1e-7 if products_end else 1e-10 if steps == 1 else 1e-8)
+    if recipe.name == "lm":  # the jump penalty, which is on by default, costs little
+        usual = objective_of(fresh([inputs, 1], basis=basis), x, y)
+        descent(LevenbergMarquardt().attach(usual, 50, seeded()), usual, 50)
+        best = float(((truth - y) ** 2).mean())
+        assert best * (1 - 1e-9) <= usual.value().item() <= best * (1 + 0.05)
+
+
+@pytest.mark.parametrize("penalties", [(), (Roughness(1e-3),)], ids=["none", "roughness"])
+@pytest.mark.parametrize("shape", [[2, 1], [2, 1, 1], [2, 2, 1]], ids=str)
+@pytest.mark.slow
+def test_they_end_where_levenberg_marquardt_ends(shape, penalties):
+    ends = []
+    for recipe in GAUSS_NEWTON:
+        model, x = thinned(shape, seed=4, grid=2), uniform(200, 2)
+        with torch.no_grad():
+            y = model(x) + 0.1 * normal(200, 1)
+            for k, parameter in enumerate(model.parameters()):
+                parameter.add_(0.02 * normal(*parameter.shape, seed=k))
+        objective = objective_of(model, x, y, *penalties)
+        ends.append(descent(recipe.attach(objective, 60, seeded()), objective, 60)[-1])
+    # Flat valleys have no one end.
+    assert ends == pytest.approx([ends[0]] * 3, rel=1e-6 if len(shape) == 2 else 0.1)
 
 
 @pytest.mark.parametrize("shape", [[1, 1], [2, 1], [2, 2, 1], [2, (0, 1), 1]], ids=str)
@@ -191,20 +216,22 @@ def test_rows_in_parts_give_the_same_step():
     assert relative_distance(steps[1], steps[0]) <= 1e-7
 
 
+@pytest.mark.parametrize("recipe", [LevenbergMarquardt(), NewtonCG()], **by_name)
 @pytest.mark.parametrize("rows", [1, 2, 5])
-def test_fewer_rows_than_numbers_are_fitted_and_all_stays_finite(rows):
+def test_fewer_rows_than_numbers_are_fitted_and_all_stays_finite(rows, recipe):
     model, x = fresh([2, 3, 1]), uniform(rows)
     objective = objective_of(model, x, smooth(x))
-    values = descent(LevenbergMarquardt().attach(objective, 60, seeded()), objective, 60)
+    values = descent(recipe.attach(objective, 60, seeded()), objective, 60)
     assert values[-1] < 1e-6 * values[0]
     assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
-def test_a_model_without_numbers_is_done_at_once():
+@pytest.mark.parametrize("recipe", [LevenbergMarquardt(), NewtonCG()], **by_name)
+def test_a_model_without_numbers_is_done_at_once(recipe):
     model, x = fresh([2, 1], bias=False), uniform(20)
     model.kan_layers[0].mask.zero_()
     objective = objective_of(model, x, smooth(x))
-    stepper = LevenbergMarquardt().attach(objective, 5, seeded())
+    stepper = recipe.attach(objective, 5, seeded())
     assert stepper.exhausted
     assert stepper.step() == pytest.approx(float(smooth(x).square().mean()))
 
@@ -278,7 +305,7 @@ def test_what_it_returns_is_the_objective_after_the_step():
 # ----------------------------------------------------------------------------------------------------- errors
 
 
-@pytest.mark.parametrize(
+@every(
     ("make", "told"),
     [
         (lambda: make_optimiser("sdg"), ["auto, adam, adamw, lbfgs, bfgs, ssbfgs, ssbroyden, lm", "rmsprop", "'sdg'"]),
@@ -290,6 +317,11 @@ def test_what_it_returns_is_the_objective_after_the_step():
         (lambda: LevenbergMarquardt(damping=0), ["damping", "0"]),
         (lambda: LevenbergMarquardt(jump_penalty=-1), ["jump_penalty", "-1"]),
         (lambda: LevenbergMarquardt(chunk=0), ["chunk", "0"]),
+        (lambda: NewtonCG(products=0), ["products", "0"]),
+        (lambda: NewtonCG(jump_penalty=-1), ["jump_penalty", "-1"]),
+        (lambda: VariableProjection(damping=0), ["damping", "0"]),
+        (lambda: VariableProjection(jump_penalty=-1), ["jump_penalty", "-1"]),
+        (lambda: VariableProjection(chunk=0), ["chunk", "0"]),
     ],
 )
 def test_a_wrong_setting_is_refused_with_what_came_and_the_way_out(make, told):

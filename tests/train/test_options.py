@@ -240,7 +240,7 @@ def test_signature_and_docstring_of_a_verb_name_every_option_once(verb):
 
 @pytest.fixture(scope="module")
 def usual():
-    return fit_rows(model(), X, Y, steps=60, progress=False)
+    return fit_rows(model(), X, Y, steps=25, progress=False)
 
 
 def notes(result):
@@ -265,7 +265,7 @@ EFFECTS = {
 
 @pytest.mark.parametrize("name", EFFECTS)
 def test_an_option_does_what_it_says(name, usual):
-    given = {"steps": 60, "progress": False, name: VALUES[name]}
+    given = {"steps": 60 if name == "grids" else 25, "progress": False, name: VALUES[name]}
     if name == "residuals":
         given |= {"residuals": [Residual(plain, [[0.0, 0.0]], weight=100.0)]}
     found = fit_rows(model(), X, Y, **given)

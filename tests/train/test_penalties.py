@@ -13,6 +13,7 @@ from splinework.nn.layer import GRID_KINDS, KANLayer
 from splinework.train.optim import LBFGS, Adam, LevenbergMarquardt
 from splinework.train.penalties import GroupLasso, Penalty, PykanSparsity, Roughness, Sparsity
 from tests.contracts.cases import normal, relative_distance, seeded
+from tests.families import every
 from tests.interpret.edit.cases import BASES
 from tests.train.cases import descent, fresh, objective_of, quick, smooth, thinned, uniform
 
@@ -307,7 +308,7 @@ def test_the_penalised_state_is_the_one_that_is_returned():
 # ------------------------------------------------------------------------------------------------------ errors
 
 
-@pytest.mark.parametrize(
+@every(
     ("make", "told"),
     [
         (lambda: Sparsity(-1e-3), ["weight of Sparsity", "-0.001"]),

@@ -7,23 +7,15 @@ import pytest
 import torch
 
 from splinework.errors import ConfigError
-from splinework.train import Roughness, Sparsity
 from splinework.train.data_objective import DataObjective
 from splinework.train.grid_adaptation import adapt_grids
 from splinework.train.jacobian import ParameterVector, linearise
-from splinework.train.optim import LevenbergMarquardt, VariableProjection, solve_last_layer
+from splinework.train.optim import VariableProjection, solve_last_layer
 from splinework.train.optim.jump_penalty import JumpPenalty
-from tests.contracts.cases import normal, relative_distance, seeded
-from tests.interpret.edit.cases import BASES
-from tests.train.cases import SHAPES, descent, fresh, objective_of, smooth, thinned, uniform
-from tests.train.loss_cases import every_case
+from tests.contracts.cases import normal, seeded
+from tests.train.cases import SHAPES, fresh, objective_of, smooth, thinned, two, uniform
 
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
-PENALTIES = ((Sparsity(1e-2),), (Roughness(1e-3),))
-
-
-def two(x: torch.Tensor, outputs: int) -> torch.Tensor:
-    return torch.cat([smooth(x), x[:, :1] * x[:, 1:2]], dim=1)[:, :outputs]
 
 
 def slope_of_last(objective: DataObjective) -> float:
@@ -47,52 +39,6 @@ def test_after_every_step_the_gradient_in_the_last_layer_is_zero(shape, weighted
     for _ in range(5):
         stepper.step()
         assert slope_of_last(objective) <= 1e-8
-
-
-@pytest.mark.parametrize("penalties", [(), *PENALTIES], ids=lambda p: "+".join(type(q).__name__ for q in p) or "none")
-@every_shape
-def test_the_objective_never_increases(shape, penalties):
-    model, x = thinned(shape), uniform(80)
-    objective = objective_of(model, x, two(x, model.outputs), *penalties)
-    values = descent(VariableProjection(jump_penalty=0.0).attach(objective, 20, seeded()), objective, 4)
-    assert all(b <= a * (1 + 1e-12) for a, b in itertools.pairwise(values))
-    assert values[-1] < 0.9 * values[0]
-
-
-@every_case
-def test_nor_does_any_loss(case):
-    model, x = thinned([2, 3, 3]), uniform(60)
-    objective = DataObjective(model, u=x, t=case.targets(model(x).detach()), criterion=case.loss)
-    values = descent(VariableProjection(jump_penalty=0.0).attach(objective, 20, seeded()), objective, 5)
-    assert all(b <= a + 1e-12 * abs(a) for a, b in itertools.pairwise(values))
-    assert values[-1] < values[0] - 0.02 * abs(values[0])
-
-
-@pytest.mark.parametrize("basis", BASES)
-@pytest.mark.parametrize("inputs", [1, 3])
-def test_one_layer_is_solved_in_one_step(inputs, basis):
-    model, x = fresh([inputs, 1], basis=basis), uniform(200, inputs)
-    y = torch.exp(torch.sin(3 * x)).prod(1, keepdim=True) + 0.1 * normal(200, 1)
-    design = linearise(model, ParameterVector.of(model), x)[1][:, 0].numpy()
-    truth = design @ np.linalg.lstsq(design, y.numpy(), rcond=None)[0]
-    objective = objective_of(model, x, y)
-    VariableProjection(jump_penalty=0.0).attach(objective, 1, seeded()).step()
-    assert relative_distance(model(x), torch.from_numpy(truth)) <= 1e-10
-
-
-@pytest.mark.parametrize("shape", [[2, 1], [2, 1, 1], [2, 2, 1]], ids=str)
-@pytest.mark.slow
-def test_it_ends_where_levenberg_marquardt_ends(shape):
-    ends = []
-    for recipe in (LevenbergMarquardt(jump_penalty=0.0), VariableProjection(jump_penalty=0.0)):
-        model, x = thinned(shape, seed=4, grid=2), uniform(400, 2)
-        with torch.no_grad():
-            y = model(x) + 0.1 * normal(400, 1)
-            for k, parameter in enumerate(model.parameters()):
-                parameter.add_(0.02 * normal(*parameter.shape, seed=k))
-        objective = objective_of(model, x, y)
-        ends.append(descent(recipe.attach(objective, 60, seeded()), objective, 60)[-1])
-    assert ends[1] == pytest.approx(ends[0], rel=1e-6 if len(shape) == 2 else 0.05)  # flat valleys have no one end
 
 
 @every_shape
@@ -139,11 +85,3 @@ def test_outputs_that_are_products_are_refused_with_the_way_out():
     ):
         with pytest.raises(ConfigError, match=r"products; take optimiser='lm'"):
             attempt(objective_of(model, x, smooth(x)))
-
-
-@pytest.mark.parametrize(
-    ("options", "told"), [({"damping": 0}, "got 0"), ({"jump_penalty": -1}, "-1"), ({"chunk": 0}, "and 0")]
-)
-def test_a_wrong_setting_is_refused_with_what_came(options, told):
-    with pytest.raises(ConfigError, match=told):
-        VariableProjection(**options)

@@ -34,14 +34,7 @@ def describe(fitted: ModelFile, *, most: int, tell: Callable[[float], None]) -> 
     used = set(fitted.used())
     scales = fitted.scales
     inputs = [
-        {
-            "name": column,
-            "called": name,
-            "scale": scale,
-            "low": finite(low),
-            "high": finite(high),
-            "used": name in used,
-        }
+        {"name": column, "called": name, "scale": scale, "low": finite(low), "high": finite(high), "used": name in used}
         for name, column, scale, (low, high) in zip(
             fitted.input_names, fitted.features, scales[0], fitted.limits(), strict=True
         )

@@ -270,11 +270,7 @@ def _log_loss(estimator: Any, rows: EstimationRows) -> float | None:
 
 
 def _write(
-    estimator: Any,
-    equations: list[dict[str, Any]],
-    metrics: dict[str, Any],
-    folder: Path,
-    report: Callable[..., Any],
+    estimator: Any, equations: list[dict[str, Any]], metrics: dict[str, Any], folder: Path, report: Callable[..., Any]
 ) -> dict[str, str]:
     """Writes the files, all or none."""
     writers: dict[str, Callable[[Path], None]] = {

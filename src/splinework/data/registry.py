@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, final
 
 from splinework.data.catalogue import kind_names, recipe, synthetic_names
@@ -207,11 +207,9 @@ def data_set(name: str) -> DataSet:
         >>> data_set("orbits").target
         'period_days'
     """
-    if name in MEASURED:
-        return MEASURED[name]
-    found = recipe(name)
+    found = MEASURED.get(name) or _drawn_set(name)
     if found is not None:
-        return described(name, found)
+        return found
     raise DataError(f"there is no data set {name!r}; {nearest(name, data_names())}")
 
 
@@ -233,6 +231,13 @@ def data_names(*, formulas: bool = True) -> tuple[str, ...]:
     """
     plain = (name for names in synthetic_names().values() for name in names)
     return (*MEASURED, *plain, *(kind_names() if formulas else ()))
+
+
+@lru_cache(maxsize=1024)
+def _drawn_set(name: str) -> DataSet | None:
+    """The set of a recipe, None where there is none of this name; reading its formulas takes a few milliseconds."""
+    found = recipe(name)
+    return None if found is None else described(name, found)
 
 
 def described(name: str, found: Recipe) -> DataSet:

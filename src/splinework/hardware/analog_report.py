@@ -13,12 +13,7 @@ from splinework.hardware.artefact_reports import counted
 from splinework.hardware.report_facts import ArtefactReport, PowerEstimate, ReportCheck, ReportPicture, ReportTable
 
 
-def analog_report(
-    name: str,
-    figures: Mapping[str, Any],
-    notes: Sequence[str],
-    study: Study,
-) -> ArtefactReport:
+def analog_report(name: str, figures: Mapping[str, Any], notes: Sequence[str], study: Study) -> ArtefactReport:
     """The report of circuits from figures and notes; the study holds their yields, also over temperature and years."""
     network = study.network
     checked = figures["verification"]

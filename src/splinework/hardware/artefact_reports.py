@@ -103,10 +103,7 @@ def _pictures_of(golden: IntegerModel, front: Sequence[tuple[float, float]]) -> 
 
 
 def mcu_report(
-    golden: IntegerModel,
-    figures: Mapping[str, Any],
-    notes: Sequence[str],
-    front: Sequence[tuple[float, float]] = (),
+    golden: IntegerModel, figures: Mapping[str, Any], notes: Sequence[str], front: Sequence[tuple[float, float]] = ()
 ) -> ArtefactReport:
     """The report of C files from figures and notes; `front` is as for `fpga_report`."""
     name, upper = golden.name, golden.name.upper()

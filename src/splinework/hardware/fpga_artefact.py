@@ -140,11 +140,7 @@ class FpgaRecipe:
                 folder, golden.name, technology.name, seeds=self.place_seeds, mhz=mhz, out=folder / "synth"
             )
         word = "accuracy" if golden.task == "classification" else "rmse"
-        figures = {
-            f"{word}_float": None,
-            f"{word}_quantised": None,
-            **integer_figures(chosen.teacher, golden, rows),
-        }
+        figures = {f"{word}_float": None, f"{word}_quantised": None, **integer_figures(chosen.teacher, golden, rows)}
         figures |= _planned(planned, guess) | _measured(found, made)
         notes = (*self.notes, *chosen.notes, *(rows.notes if rows is not None else ()), *planned.notes)
         warnings = (*found.limits, *(() if made is None else (made.note,)))

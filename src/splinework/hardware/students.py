@@ -57,10 +57,7 @@ def student(teacher: KAN, shape: Sequence[Any], *, grid: int = 8, seed: int = 0)
         dtype=torch.float64,
         generator=torch.Generator().manual_seed(seed),
     )
-    for own, other in (
-        (fresh.input_scaling, teacher.input_scaling),
-        (fresh.output_scaling, teacher.output_scaling),
-    ):
+    for own, other in ((fresh.input_scaling, teacher.input_scaling), (fresh.output_scaling, teacher.output_scaling)):
         own.set(other.shift.detach().double().cpu(), other.scale.detach().double().cpu())
     return fresh
 

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from splinework.report.plot.style import bin_range
 from splinework.report.plot.svg import svg
 
 Html = NewType("Html", str)
@@ -125,7 +126,7 @@ def histogram(values: NDArray[np.float64], description: str, *, bins: int = 24) 
     finite = values[np.isfinite(values)]
     if not len(finite):
         return NOTHING
-    counts, _ = np.histogram(finite, bins=bins)
+    counts, _ = np.histogram(finite, bins=bins, range=bin_range(finite, bins))
     width, height, bar = 5 * bins, 26, 4
     bars = []
     for place, count in enumerate(counts.tolist()):

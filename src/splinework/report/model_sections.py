@@ -8,18 +8,7 @@ import torch
 from splinework.nn.frame import FramedKAN
 from splinework.nn.naming import edge_names
 from splinework.report.facts import ReportData
-from splinework.report.html import (
-    NOTHING,
-    Html,
-    bullets,
-    code,
-    element,
-    join,
-    number,
-    paragraph,
-    table,
-    text,
-)
+from splinework.report.html import NOTHING, Html, bullets, code, element, join, number, paragraph, table, text
 from splinework.report.plot.curves import edge_curves
 from splinework.report.plot.orientation import function_names
 

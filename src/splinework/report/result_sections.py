@@ -212,11 +212,7 @@ def _of_classes(facts: ReportData, rows: ReportRows, kind: str) -> tuple[Html, l
     found += [Contender(each.name, each.predict(rows.x)) for each in _baselines(facts)]
     losses = {each.name: log_loss(each.predicted, codes) for each in found}
     lines = [
-        [
-            text(each.name),
-            text(f"{accuracy(each.predicted, codes):.2%}".replace("%", " %")),
-            number(losses[each.name]),
-        ]
+        [text(each.name), text(f"{accuracy(each.predicted, codes):.2%}".replace("%", " %")), number(losses[each.name])]
         for each in found
     ]
     caption = f"Accuracy and mean log loss (in nats; lower is better) on the {len(rows)} {kind} rows."

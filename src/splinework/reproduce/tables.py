@@ -6,13 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from splinework.formula.figures import DASH, figure, plural
-from splinework.reproduce.experiment import (
-    OWN_METHOD_FACTOR,
-    OWN_METHOD_SHARE,
-    BoundCheck,
-    ComparisonRow,
-    Experiment,
-)
+from splinework.reproduce.experiment import OWN_METHOD_FACTOR, OWN_METHOD_SHARE, BoundCheck, ComparisonRow, Experiment
 from splinework.train.progress_line import duration
 
 DEFAULT_BOUND: Final = 0.9

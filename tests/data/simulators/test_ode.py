@@ -16,6 +16,7 @@ from splinework.data.simulators.ode import substituted
 from splinework.data.simulators.systems import system, system_names
 from splinework.errors import ConfigError, DataError, FormulaError
 from splinework.formula.expression import Expression
+from tests.families import every
 
 QUICK = {name: system(name, points=40) for name in system_names()}
 
@@ -115,13 +116,7 @@ def test_a_stiff_system_is_solved_by_radau_with_its_jacobian():
 
 def test_units_are_those_of_states_over_time():
     drawn = QUICK["pendulum"].draw(40)
-    assert drawn.units == {
-        "t": "s",
-        "theta": "rad",
-        "omega": "rad/s",
-        "dtheta_dt": "rad/s",
-        "domega_dt": "rad/s/s",
-    }
+    assert drawn.units == {"t": "s", "theta": "rad", "omega": "rad/s", "dtheta_dt": "rad/s", "domega_dt": "rad/s/s"}
 
 
 def test_noise_is_on_the_derivatives_and_the_truth_is_at_the_recorded_states():
@@ -149,7 +144,7 @@ def test_a_chaotic_system_ends_in_time():
         system("lorenz", end=17.0)
 
 
-@pytest.mark.parametrize(
+@every(
     ("make", "error", "fragment"),
     [
         (lambda: system("lorentz"), DataError, "lorenz"),

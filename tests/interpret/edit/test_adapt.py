@@ -10,6 +10,7 @@ from splinework.interpret.edit.adaptation import adapt_layer
 from splinework.nn.network import KAN
 from splinework.nn.trace import trace
 from tests.contracts.cases import normal, seeded
+from tests.families import every
 from tests.interpret.edit.cases import BASES, allowed, distance, every_family, everywhere, inside, masked
 from tests.nn.test_network import network
 
@@ -184,7 +185,7 @@ def test_a_layer_is_adapted_in_place_to_what_it_receives():
     assert distance(layer.grid[:, -4], x.amax(0)) == 0.0
 
 
-@pytest.mark.parametrize(
+@every(
     ("x", "options", "error", "told"),
     [
         (normal(0, 2), {}, ShapeError, ["no rows", "at least one"]),

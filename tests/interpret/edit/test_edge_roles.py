@@ -14,6 +14,7 @@ from splinework.nn.checkpoint import load, save
 from splinework.nn.network import KAN
 from splinework.splines.bases import BASES
 from tests.contracts.cases import normal, seeded
+from tests.families import every
 from tests.nn.edge_function_cases import mixed
 
 X = (0.7 * normal(60, 2, seed=3).double()).clamp(-1, 1)
@@ -38,7 +39,7 @@ def function_of(model: KAN, layer: int = 0):
     return model.kan_layers[layer].functions.edges()[0]
 
 
-@pytest.mark.parametrize("function", LIBRARY, ids=lambda f: f.name)
+@every("function", LIBRARY)
 def test_the_formula_of_a_library_function_is_the_function(function):
     edge = chosen_function(function.name).edge(0, 0)
     z = np.concatenate([np.linspace(-3, 3, 121), np.linspace(-0.05, 0.05, 21)]) + 1e-5
@@ -159,7 +160,7 @@ def test_pruning_takes_functions_out_and_moves_the_others():
     assert left.abs().max() < 1e-13
 
 
-@pytest.mark.parametrize(
+@every(
     ("edge", "function", "match"),
     [
         ((0, 5, 0), "sin", r"no edge \(0, 5, 0\); did you mean '\(0, 1, 0\)'"),

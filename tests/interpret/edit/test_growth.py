@@ -13,6 +13,7 @@ from splinework.interpret.scores import attribution
 from splinework.nn.checkpoint import load, save
 from splinework.nn.network import KAN
 from tests.contracts.cases import normal
+from tests.families import every
 from tests.interpret.edit.cases import (
     distance,
     every_family,
@@ -175,7 +176,7 @@ def test_auto_swap_untangles_crossed_connections():
     assert np.allclose(new(x).detach(), model(x).detach(), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(
+@every(
     ("edit", "words"),
     [
         (lambda m: widen(m, 0), ["no hidden layer 0", "[1, 2]"]),

@@ -10,6 +10,7 @@ from splinework.kernels import EXTRAPOLATIONS
 from splinework.nn.network import KAN
 from splinework.splines import domain
 from tests.contracts.cases import normal, seeded
+from tests.families import every
 from tests.interpret.edit.cases import distance, every_shape, everywhere, inside, masked, same_state, state_of
 from tests.nn.test_network import network
 
@@ -107,7 +108,7 @@ def test_a_knot_may_be_repeated_up_to_the_degree():
         insert(finer, [[[0.25]]])
 
 
-@pytest.mark.parametrize(
+@every(
     ("options", "points", "error", "told"),
     [
         ({}, [None], ConfigError, ["one entry per layer", "here 2", "got 1"]),

@@ -24,6 +24,7 @@ from splinework.interpret.edit import (
 from splinework.nn.network import KAN
 from splinework.nn.trace import trace
 from tests.contracts.cases import normal, seeded
+from tests.families import every
 from tests.interpret.edit.cases import (
     BASES,
     allowed,
@@ -258,7 +259,7 @@ def test_a_function_alone_moves_to_the_node_that_stays():
     assert np.allclose(merged(x).detach(), model(x).detach(), atol=1e-12)
 
 
-@pytest.mark.parametrize(
+@every(
     ("edit", "words"),
     [
         (lambda m, x: merge(m, x, (1, 0), (2, 0)), ["two hidden nodes of one layer", "(2, 0)"]),

@@ -14,6 +14,7 @@ from splinework.kernels import EXTRAPOLATIONS
 from splinework.nn.network import KAN
 from splinework.splines.bases import BSpline
 from tests.contracts.cases import normal, seeded
+from tests.families import every
 from tests.interpret.edit.cases import allowed, distance, every_family, every_shape, everywhere, inside, masked
 from tests.nn.test_network import network
 
@@ -137,7 +138,7 @@ def test_a_finer_learnable_grid_is_the_one_in_use():
     assert (change <= 1.01 * least + 1e-12).all()
 
 
-@pytest.mark.parametrize(
+@every(
     ("grid", "options", "error", "told"),
     [
         (4, {}, ConfigError, ["has 5 intervals, got 4", "coarser"]),

@@ -14,6 +14,7 @@ from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.network import KAN
 from splinework.nn.trace import trace
 from tests.contracts.cases import normal
+from tests.families import every
 from tests.interpret.edit.cases import distance, every_family, inside, masked, same_state, state_of
 from tests.nn.test_network import network
 
@@ -144,7 +145,7 @@ def test_a_node_of_equation_2_21_counts_for_its_weaker_side():
     assert small.config.shape == [2, 1, 1]
 
 
-@pytest.mark.parametrize(
+@every(
     ("verb", "place", "words"),
     [
         (remove_edge, (0, 5, 0), ["no edge (0, 5, 0)", "2 × 4, 4 × 5, 3 × 2"]),

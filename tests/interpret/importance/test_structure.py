@@ -3,12 +3,12 @@
 import itertools
 
 import numpy as np
-import pytest
 import torch
 
 from splinework.interpret.importance.structure import additive_blocks, components
 from splinework.nn.network import KAN
 from tests.contracts.cases import normal, seeded
+from tests.families import every
 from tests.interpret.importance.cases import cancelling_network, network_with_functions, rows, sparse_network
 from tests.nn.test_network import network
 
@@ -32,12 +32,8 @@ def masked(shape: list, seed: int) -> KAN:
     return model
 
 
-@pytest.mark.parametrize(
-    "model",
-    [*(masked(shape, seed) for shape in ([4, 3, 2], [4, 2, 2, 1], [4, (2, 1), 2]) for seed in range(1, 5)),
-     network([4, 2]), sparse_network(), cancelling_network(), network_with_functions()],
-    ids=lambda model: str(model.config.shape),
-)  # fmt: skip
+@every("model", [*(masked(shape, seed) for shape in ([4, 3, 2], [4, 2, 2, 1], [4, (2, 1), 2]) for seed in range(1, 5)),
+     network([4, 2]), sparse_network(), cancelling_network(), network_with_functions()])  # fmt: skip
 def test_inputs_act_together_exactly_where_a_set_has_both(model):
     blocks = additive_blocks(model)
     for i, j in itertools.combinations(range(model.inputs), 2):

@@ -7,6 +7,7 @@ import torch
 import splinework as sw
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.interpret.structure import find_structure
+from tests.families import every
 from tests.interpret.structure.trees import node
 
 CASES = {
@@ -32,10 +33,7 @@ CASES = {
         node("function", node("composite", node("composite", "x1", "x2"), "x3"), "x4"),
     ),
 }
-CASES["product plus a constant"] = (
-    CASES["product plus a constant"][0],
-    node("product", "x1", node("sum", "x2", "x3")),
-)
+CASES["product plus a constant"] = (CASES["product plus a constant"][0], node("product", "x1", node("sum", "x2", "x3")))
 
 
 def points(rows=200, seed=0):
@@ -122,7 +120,7 @@ def test_the_text_shows_tree_and_evidence():
     assert len(list(found.tree.walk())) == 7
 
 
-@pytest.mark.parametrize(
+@every(
     ("call", "error"),
     [
         (lambda: find_structure(lambda x: x[:, 0], np.ones(40)), ShapeError),

@@ -13,6 +13,7 @@ from splinework.knowledge.axioms.contradictions import check_axioms, find_contra
 from splinework.knowledge.axioms.joint_conflicts import solve_rational
 from splinework.knowledge.axioms.language import axioms_of, parse_axiom
 from splinework.knowledge.axioms.terms import violation
+from tests.families import every
 from tests.knowledge.axioms.models import formula_model
 from tests.work import calls
 
@@ -94,6 +95,7 @@ CONFLICTS = [
     ("initial(t, value=x**2); boundary({x: (-1, 1)}, 0)", "the second 0", "impossible"),
     ("initial(t, value=0); initial(t, value=1)", "the second 1", "impossible"),
     ("initial(t, value=1 - x**2, rate=1); boundary({x: (-1, 1)}, 0)", "changes at the rate 0", "impossible"),
+    ("initial(t, value=1 - x**2, rate=2); boundary({x: (-1, 1)}, 2*t)", "changes at the rate", None),
     ("boundary({x: (-1, 1)}, 3); bounded(upper=2)", "the value 3 at x = -1", "impossible"),
     ("initial(t, value=x); positive()", "does not lie at 0 or above", "impossible"),
     ("boundary({x: (-inf, 1)}, 0); boundary({x: (-1, inf)}, 1); monotone(x)", "1 at x = -1 and 0 at 1", "impossible"),
@@ -118,9 +120,7 @@ CONFLICTS = [
     ("units({x: kg, y: 'm/s'}, J); additive()", "interact", "impossible"),
     ("units({x: kg, y: 'm/s'}, J); no_interaction(x, y)", "interact", "impossible"),
 ]
-for_every_conflict = pytest.mark.parametrize(
-    ("texts", "why", "severity"), CONFLICTS, ids=[case[0] for case in CONFLICTS]
-)
+for_every_conflict = every(("texts", "why", "severity"), CONFLICTS)
 
 
 @for_every_conflict
@@ -257,7 +257,7 @@ def test_axioms_that_hold_for_one_function_do_not_contradict_each_other(formula)
         assert each.severity == "note" or (each.severity == "constant" and not along <= changing), str(each)
 
 
-@pytest.mark.parametrize(
+@every(
     "texts",
     [
         "monotone(x, domain={x: (0, 1)}); monotone(x, increasing=False, domain={x: (-1, 0)})",
@@ -276,7 +276,7 @@ def test_what_goes_together_is_let_through(texts):
     assert check_axioms(axioms_of(texts.split("; ")), ("x", "y"), ("p", "q"), box=[(-1, 1), (-1, 1)]) == ()
 
 
-@pytest.mark.parametrize(
+@every(
     ("texts", "fits"),
     [
         ("sum_to_one(); bounded(lower=0.4)", False),

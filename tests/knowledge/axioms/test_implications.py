@@ -1,14 +1,13 @@
 """What is said of one input holds of another that it may change places with."""
 
-import pytest
-
 from splinework.knowledge.axioms.implications import implied
 from splinework.knowledge.axioms.language import axioms_of, parse_axiom
+from tests.families import every
 
 NAMES = ("x", "y", "t")
 
 
-@pytest.mark.parametrize(
+@every(
     ("texts", "follows"),
     [
         ("monotone(x); symmetric(x, y)", "monotone(y)"),

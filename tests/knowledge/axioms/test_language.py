@@ -10,6 +10,7 @@ from splinework import axioms as ax
 from splinework.errors import ConfigError, FormulaError
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.language import WORDS, axiom_of, axioms_of, parse_axiom, strength_of
+from tests.families import every
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 names = st.text(min_size=1, max_size=6) | st.integers(0, 9)
@@ -136,7 +137,7 @@ def _reads_or_refuses(text: str) -> None:
     assert parse_axiom(axiom.text()) == axiom
 
 
-@pytest.mark.parametrize(
+@every(
     "text",
     [
         *("(" * 500, "-" * 50_000 + "1", "monotone(" + "-" * 15_000 + "1)", "bounded(" * 90 + ")" * 90, "1" * 10_000),
@@ -205,7 +206,7 @@ def test_hostile_texts_are_refused(text):
         parse_axiom(text)
 
 
-@pytest.mark.parametrize(
+@every(
     ("text", "axiom"),
     [
         ("monotone(age)", ax.Monotone("age")),
@@ -253,7 +254,7 @@ def test_the_forms_that_people_write(text, axiom):
     assert parse_axiom(text) == axiom
 
 
-@pytest.mark.parametrize(
+@every(
     ("text", "told"),
     [
         ("monotne(age)", "did you mean 'monotone'"),

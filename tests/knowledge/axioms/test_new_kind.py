@@ -23,6 +23,7 @@ from splinework.knowledge.axioms.penalties import AxiomPenalty, scaled, slopes
 from splinework.knowledge.axioms.sampling import PenaltyContext
 from splinework.knowledge.axioms.verify.claim import Claim
 from splinework.knowledge.axioms.verify.subject import Subject
+from tests.families import every
 from tests.knowledge.axioms.models import formula_model
 
 INPUTS, BOX = ["x", "y"], [(-1.0, 1.0), (-1.0, 1.0)]
@@ -158,7 +159,7 @@ def test_without_a_hard_form_it_says_so():
         sw.fit(model, x, y, axioms="maximum_at(x)", steps=1, progress=False)
 
 
-@pytest.mark.parametrize(
+@every(
     ("texts", "why"),
     [
         ("maximum_at(x); monotone(x)", "does not depend on it"),

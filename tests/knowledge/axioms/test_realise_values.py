@@ -40,6 +40,7 @@ from splinework.knowledge.axioms import (
 from splinework.knowledge.axioms import Box as BoxRegion
 from splinework.knowledge.axioms.realise import anchored, realise
 from splinework.nn.frame import FramedKAN
+from tests.families import every
 from tests.knowledge.axioms.hard import NAMES, RANGES, changed, model_of, points, same
 
 
@@ -149,7 +150,7 @@ def test_soft_axioms_change_nothing():
     assert torch.equal(made(points().float()), plain(points().float()))
 
 
-@pytest.mark.parametrize(
+@every(
     "axioms",
     [
         [Monotone("nope")],
@@ -165,7 +166,6 @@ def test_soft_axioms_change_nothing():
         [Concave("a"), Positive()],
         [Through([[0, 0, 0], [0, 0, 0]], [1, 2])],
     ],
-    ids=lambda axioms: " and ".join(map(str, axioms))[:60],
 )
 def test_what_cannot_be_built_is_refused(axioms):
     with pytest.raises(sw.SplineworkError):

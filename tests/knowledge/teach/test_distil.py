@@ -17,6 +17,7 @@ from splinework.knowledge.teach.black_box import MIN_PROBABILITY, black_box, lab
 from splinework.knowledge.teach.discontinuities import find_discontinuities
 from splinework.knowledge.teach.distil import distil
 from splinework.knowledge.teach.query_points import QueryPoints, Sampler
+from tests.families import every
 
 FEW = QueryPoints(160, rounds=1)
 BOX = [(-1.0, 1.0), (0.0, 2.0)]
@@ -61,7 +62,7 @@ TEACHERS = {
 }
 
 
-@pytest.mark.parametrize("name", TEACHERS)
+@every("name", TEACHERS)
 def test_teachers_of_any_kind_give_one_row_of_finite_numbers(name):
     make, outputs = TEACHERS[name]
     box = black_box(make(), 2)

@@ -12,12 +12,9 @@ from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.knowledge.teach.data_coverage import empty_cells, finest_grid, n_matched
 from splinework.knowledge.teach.identifiability import identifiable
 from splinework.knowledge.teach.linear_system import power_of
+from tests.train.cases import uniform
 
 F64 = torch.float64
-
-
-def uniform(n, inputs, seed=0):
-    return 2 * torch.rand(n, inputs, generator=torch.Generator().manual_seed(seed), dtype=F64) - 1
 
 
 def additive(inputs=2, grid=5, seed=0, **options):

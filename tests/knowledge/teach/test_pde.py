@@ -36,6 +36,7 @@ from splinework.nn.network import KAN
 from splinework.train.jacobian import ParameterVector
 from splinework.train.residual_jacobian import expand
 from tests.contracts.cases import normal, relative_distance, seeded
+from tests.families import every
 from tests.nn.test_network import DOUBLE, network
 
 QUIET = {"progress": False}
@@ -298,7 +299,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("axioms", "kind", "said"), REFUSED, ids=range(len(REFUSED)))
+@every(("axioms", "kind", "said"), REFUSED)
 def test_what_cannot_be_solved_is_refused_by_name(axioms, kind, said):
     with pytest.raises(kind, match=said):
         solve_equations(line(), axioms, **QUIET)

@@ -24,6 +24,7 @@ from splinework.nn.network import KAN
 from splinework.splines import bspline_rows, cell_polynomials, uniform_knots
 from splinework.splines.bases import BSpline
 from tests.contracts.cases import normal, relative_distance, seeded
+from tests.families import every
 from tests.nn.test_network import DOUBLE
 
 STRIP = {"x": (-1.0, 1.0), "t": (0.0, 1.0)}
@@ -212,7 +213,7 @@ def test_slabs_join_without_a_gap_and_derivatives_are_those_of_the_parts():
 # ------------------------------------------------------------------------------------------------- what is refused
 
 
-@pytest.mark.parametrize(
+@every(
     ("axioms", "options", "said"),
     [
         (BURGERS[:1], {}, "a hard Initial axiom"),
@@ -226,7 +227,6 @@ def test_slabs_join_without_a_gap_and_derivatives_are_those_of_the_parts():
         ([ResidualEquation("u_tt = u_xx"), *BURGERS[1:]], {}, "rate= for the second"),
         ([ResidualEquation("u_t = u_xx", {"k": 1.0}), *BURGERS[1:]], {}, "1 unknowns"),
     ],
-    ids=range(10),
 )
 def test_what_cannot_be_marched_is_refused_by_name(axioms, options, said):
     with pytest.raises(ConfigError, match=said):

@@ -14,16 +14,10 @@ from splinework.knowledge.teach.charts import CHARTS, additive, curves_of
 from splinework.knowledge.teach.domain_randomisation import marginalised, randomised
 from splinework.knowledge.teach.evidence_maximisation import NO_PRIOR, maximise_evidence, maximise_evidence_nonlinear
 from splinework.knowledge.teach.transfer import transfer
+from tests.contracts.cases import normal
+from tests.train.cases import uniform
 
 F64 = torch.float64
-
-
-def uniform(n, inputs, seed=0):
-    return 2 * torch.rand(n, inputs, generator=torch.Generator().manual_seed(seed), dtype=F64) - 1
-
-
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=F64)
 
 
 def network(shape, seed=0, **options):

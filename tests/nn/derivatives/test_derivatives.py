@@ -18,6 +18,7 @@ from splinework.nn.layer import GRID_KINDS
 from splinework.nn.network import KAN
 from splinework.nn.nodes import shape_of
 from tests.contracts.cases import every_base, every_extrapolation, every_recipe, normal, relative_distance, seeded
+from tests.families import every
 from tests.nn.test_network import DOUBLE, SHAPES, network
 from tests.nn.test_network_derivatives import edge, laplacian_by_autograd
 
@@ -283,7 +284,7 @@ def test_frames_and_arrays_are_taken():
     assert torch.equal(jet(model, x.numpy(), np.ones(2))[2], jet(model, x, torch.ones(2))[2])
 
 
-@pytest.mark.parametrize("wanted", ["x", "x1 x2", 2, -1, ("x1", "x3"), None, 0.5, [("x1",)]], ids=str)
+@every("wanted", ["x", "x1 x2", 2, -1, ("x1", "x3"), None, 0.5, [("x1",)]])
 def test_an_input_that_is_none_is_refused_with_the_names(wanted):
     with pytest.raises(ConfigError, match=r"inputs are \['x1', 'x2'\], got"):
         partials(network([2, 1]), normal(3, 2), wanted)

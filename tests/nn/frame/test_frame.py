@@ -21,6 +21,7 @@ from splinework.nn.frame import (
     Union,
     frame_from_dict,
 )
+from tests.families import every
 from tests.formula.calls import NUMERIC, call
 
 NAMES = ("x", "y")
@@ -38,16 +39,14 @@ def test_a_formula_is_what_numpy_makes_of_it(text):
     np.testing.assert_allclose(Expression(text, NAMES).of(x).numpy(), Expression(text, NAMES)(x.numpy()), rtol=1e-14)
 
 
-@pytest.mark.parametrize("name", NUMERIC)
+@every("name", NUMERIC)
 def test_every_function_takes_numbers_and_columns(name):
     number = Expression(call(name, "0.3", "0.3"), NAMES).of(points(3))
     column = Expression(call(name, "x", "x"), NAMES).of(torch.full((3, 2), 0.3, dtype=torch.float64))
     torch.testing.assert_close(number, column, equal_nan=True)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "x +", "z", "foo(x)", "x.real", "[x]", "sin(x, y)", "x if y else 1", "__import__('os')"]
-)
+@every("text", ["", "x +", "z", "foo(x)", "x.real", "[x]", "sin(x, y)", "x if y else 1", "__import__('os')"])
 def test_what_is_no_formula_is_refused(text):
     with pytest.raises(FormulaError):
         Expression(text, NAMES)

@@ -12,12 +12,7 @@ import splinework as sw
 from splinework.report.editor.session import EditSession
 from splinework.tabular.tables import complete_rows
 
-SHAPES = {
-    "plain": [2, 3, 1],
-    "deep": [3, 3, 2, 1],
-    "products": [2, (2, 1), 1],
-    "two outputs": [2, 3, 2],
-}
+SHAPES = {"plain": [2, 3, 1], "deep": [3, 3, 2, 1], "products": [2, (2, 1), 1], "two outputs": [2, 3, 2]}
 
 
 def model_of(shape: Any, dtype: torch.dtype = torch.float64) -> sw.KAN:

@@ -13,6 +13,7 @@ from splinework.nn.naming import sum_names
 from splinework.report.editor.arguments import literal
 from splinework.report.editor.session import EditSession
 from splinework.report.editor.verbs import VERBS
+from tests.families import every
 from tests.report.editor.sessions import SHAPES, equal, files_of, model_of, run, session_of
 
 
@@ -81,12 +82,12 @@ def test_the_script_of_random_edits_gives_the_same_model_bit_for_bit(folder, sha
     assert equal(run(session.script()), session.model)
 
 
-def test_a_hundred_edits_and_undos_give_the_starting_model_bit_for_bit(folder):
+def test_forty_edits_and_undos_give_the_starting_model_bit_for_bit(folder):
     files_of(folder, SHAPES["plain"])
     session, draw = session_of(folder), random.Random(0)
     opened = {name: value.clone() for name, value in session.model.state_dict().items()}
     start, refused = session.model, 0
-    while session.position < 100:
+    while session.position < 40:
         name, arguments = some_edit(session, draw)
         if name in ("split", "widen", "to_product", "refit") and session.model.parameter_count() > 250:
             name, arguments = "prune", {"keep_edges": 5}
@@ -97,13 +98,13 @@ def test_a_hundred_edits_and_undos_give_the_starting_model_bit_for_bit(folder):
             assert refused < 2000
     last = session.model
     assert not equal(last, start)
-    for _ in range(100):
+    for _ in range(40):
         session.undo()
     assert session.model is start
     assert session.model.state_dict().keys() == opened.keys()
     assert all(torch.equal(value, opened[name]) for name, value in session.model.state_dict().items())
     assert equal(session.model, sw.load("model.safetensors"))
-    for _ in range(100):
+    for _ in range(40):
         session.redo()
     assert session.model is last
 
@@ -237,7 +238,7 @@ def test_names_that_clash_are_written_by_index():
                 session.undo()
 
 
-@pytest.mark.parametrize(
+@every(
     "value",
     ["plain", 'a "quoted" name', "it's", "back\\slash", "line\nbreak", "é→x", ("a", 1), (2,), [None, 1.5], {"a": [1]}],
 )

@@ -134,6 +134,12 @@ def test_a_histogram_counts_every_row():
     assert sum(patch.get_height() for patch in ax.patches) == 500
 
 
+@pytest.mark.parametrize("size", [0.0, 0.01, 1e9, 1e100])
+def test_residuals_that_differ_by_rounding_have_a_histogram_too(size):
+    ax = plot_residual_histogram(size * (1 + np.finfo(float).eps * np.arange(100.0) / 40), np.zeros(100))
+    assert sum(patch.get_height() for patch in ax.patches) == 100
+
+
 def test_many_rows_are_thinned():
     y = np.arange(10_000.0)
     assert len(points(plot_fit(y, y), "rows")) <= 1500

@@ -13,6 +13,7 @@ from splinework.knowledge.axioms.verify.enclosing import EnclosingFunctions
 from splinework.splines.bases import BASES, Basis, BSpline, Chebyshev, Fourier, GaussianRBF, basis_from_dict, make_basis
 from splinework.splines.bases.bounds import basis_bounds
 from tests.contracts.cases import RECIPES, basis_oracle, every_recipe, grid_of, normal, points, relative_distance
+from tests.families import every
 
 
 def oracle(basis: Basis, grid: torch.Tensor, x: torch.Tensor, r: int) -> np.ndarray:
@@ -228,7 +229,7 @@ def test_whole_numbers_of_numpy_become_plain(whole):
     )
 
 
-@pytest.mark.parametrize(
+@every(
     ("make", "told"),
     [
         (lambda: make_basis("wavelet"), ["bspline", "fourier", "chebyshev", "gaussian_rbf", "'wavelet'"]),

@@ -32,11 +32,7 @@ _TAIL_LAWS = {
     ),
 }
 
-_CENTRES = {
-    "fixed": "{vm}",
-    "ptat": "{vm}",
-    "ptat-centres": f"({{mid}}+({{vm}}-{{mid}})*tk(0)/{NOMINAL!r})",
-}
+_CENTRES = {"fixed": "{vm}", "ptat": "{vm}", "ptat-centres": f"({{mid}}+({{vm}}-{{mid}})*tk(0)/{NOMINAL!r})"}
 
 _SUBCIRCUITS: Final = files("splinework.hardware.analog").joinpath("subcircuits.sp").read_text("utf-8")
 

@@ -164,7 +164,7 @@ def tail_claim(own: GoldenNeuron, module: Module, root: Root) -> EquivalenceClai
         f"wire ok = d <= {bits}'d{root.high - root.low};",
     ]
     lines = [
-        f"wire signed [{width - 1}:0] a = {_number(root.low, width)} + $signed({{{width - bits}'b{'0' * (width - bits)}, d}});",
+        f"wire signed [{width - 1}:0] a = {_number(root.low, width)} + $signed({{{width - bits}'b{'0' * (width - bits)}, d}});"
     ]
     cut, fresh = _cut(module, root.word)
     return _claim(f"{own.module}_tail", cut, fresh, cut.outputs["y"], lines + _tail(own, width), range_)

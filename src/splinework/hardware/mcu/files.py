@@ -75,11 +75,7 @@ def mcu(model: IntegerModel, *, name: str | None = None, options: McuOptions | N
 
 
 def write_mcu(
-    model: IntegerModel,
-    folder: str | os.PathLike[str],
-    *,
-    name: str | None = None,
-    options: McuOptions | None = None,
+    model: IntegerModel, folder: str | os.PathLike[str], *, name: str | None = None, options: McuOptions | None = None
 ) -> dict[str, str]:
     """Writes the files of `mcu` to a folder, which is created if needed; other files in it are kept.
 
@@ -128,11 +124,7 @@ def _header(what: SourcePlan) -> str:
 
 def _sizes(what: SourcePlan) -> str:
     model = what.model
-    sizes = {
-        "INPUTS": f"{len(model.inputs)}U",
-        "OUTPUTS": f"{model.outputs}U",
-        "TABLE_BYTES": f"{what.table_bytes}U",
-    }
+    sizes = {"INPUTS": f"{len(model.inputs)}U", "OUTPUTS": f"{model.outputs}U", "TABLE_BYTES": f"{what.table_bytes}U"}
     names = {"INPUT_NAMES": [w.name for w in model.inputs], "OUTPUT_NAMES": [w.name for w in model.layers[-1].outputs]}
     if model.classes:
         sizes["CLASSES"] = f"{len(model.classes)}U"

@@ -75,13 +75,7 @@ class PairInteractions:
 
 @explained
 def interactions(
-    predictor: Any,
-    x: Any,
-    y: Any = None,
-    *,
-    groups: Iterable[Group] | None = None,
-    samples: int = 8192,
-    seed: int = 0,
+    predictor: Any, x: Any, y: Any = None, *, groups: Iterable[Group] | None = None, samples: int = 8192, seed: int = 0
 ) -> PairInteractions:
     """The share of the variance that each pair of inputs has together, `Σ_{A ∋ i, j} Var(f_A) / Var(f)`.
 

@@ -204,10 +204,7 @@ def _by_chance(extra: Array, before: Array, after: Array) -> float:
         after: The same with them.
     """
     n, count = extra.shape
-    p_values = [
-        paired(before, after),
-        paired(np.log(np.abs(before) + 1e-300), np.log(np.abs(after) + 1e-300), power=1),
-    ]
+    p_values = [paired(before, after), paired(np.log(np.abs(before) + 1e-300), np.log(np.abs(after) + 1e-300), power=1)]
     if count <= MAX_SCORE_SHARE * n:
         rows = extra * before[:, None]
         total = rows.sum(0)

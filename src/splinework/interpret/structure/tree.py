@@ -13,13 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 from typing import Final
 
-from splinework.interpret.structure.findings import (
-    Evidence,
-    FindingKind,
-    NodeKind,
-    StructureFinding,
-    StructureNode,
-)
+from splinework.interpret.structure.findings import Evidence, FindingKind, NodeKind, StructureFinding, StructureNode
 
 Group = tuple[int, ...]
 INVARIANCES: Final = {

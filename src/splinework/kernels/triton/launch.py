@@ -13,15 +13,7 @@ import torch
 import triton
 from torch import Tensor
 
-from splinework.kernels.addresses import (
-    TABULATED,
-    TAILS,
-    Spline,
-    base_kind,
-    check_operands,
-    to_kind,
-    working,
-)
+from splinework.kernels.addresses import TABULATED, TAILS, Spline, base_kind, check_operands, to_kind, working
 from splinework.kernels.table import base_with_tails
 from splinework.kernels.triton import programs
 from splinework.kernels.triton.memory import empty

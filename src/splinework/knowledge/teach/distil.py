@@ -104,7 +104,8 @@ def distil(
         DataError: If answers are no finite numbers.
         FileError: If an ONNX file cannot be read.
 
-    >>> found = distil(lambda x: np.sin(3 * x[:, 0]), box=[(-1, 1)], points=QueryPoints(200), progress=False)
+    >>> points = QueryPoints(200, rounds=0)  # further rounds ask where the student is worst
+    >>> found = distil(lambda x: np.sin(3 * x[:, 0]), box=[(-1, 1)], points=points, progress=False)
     >>> found.box > 0.9999
     True
     """

@@ -75,12 +75,7 @@ def fit(
 
 @overload
 def fit(
-    model: FramedKAN,
-    x: Any,
-    y: Any = None,
-    *,
-    options: TrainingOptions | None = None,
-    **keywords: Unpack[FitKeywords],
+    model: FramedKAN, x: Any, y: Any = None, *, options: TrainingOptions | None = None, **keywords: Unpack[FitKeywords]
 ) -> FeaturedResult: ...
 
 

@@ -113,10 +113,7 @@ def with_implied(axioms: Sequence[Axiom], inputs: Sequence[str], outputs: Sequen
     covered = {name for fact in facts_of(given, GroupInvariance) for name in fact.inputs}
     more = tuple(a for a in implied(axioms, inputs, outputs) if a not in given and not covered & set(a.inputs))
     kinds = {type(axiom) for axiom in given}
-    return (
-        *given,
-        *(axiom for axiom in more if type(axiom) in kinds or not facts_of([axiom], Separability)),
-    )
+    return (*given, *(axiom for axiom in more if type(axiom) in kinds or not facts_of([axiom], Separability)))
 
 
 def build(model: KAN, axioms: Sequence[Axiom], rows: GivenRows) -> Model:

@@ -110,13 +110,7 @@ class ResidualSample:
 
 
 def likelihood_ratio_test(
-    sample: ResidualSample,
-    rows: Tensor,
-    offset: Tensor,
-    sure: Tensor | None,
-    *,
-    draws: int,
-    generator: torch.Generator,
+    sample: ResidualSample, rows: Tensor, offset: Tensor, sure: Tensor | None, *, draws: int, generator: torch.Generator
 ) -> TestOutcome:
     """Likelihood-ratio test of `rows @ g + offset = 0`, or `≥ 0`, where g are coordinates in the fine family.
 

@@ -145,13 +145,7 @@ class _TestSetting:
         one = torch.ones(1, dtype=torch.float64)
         box = torch.stack(rows.ends, dim=1).cpu()
         setting = PenaltyContext(
-            tuple(names_of(model)[0]),
-            ("y",),
-            box,
-            one,
-            0 * one,
-            _subsample(x, N_CONDITION_ROWS),
-            read_unit=read_unit,
+            tuple(names_of(model)[0]), ("y",), box, one, 0 * one, _subsample(x, N_CONDITION_ROWS), read_unit=read_unit
         )
         numbers = {frozenset(setting.input(name, axiom) for name in axiom.inputs) for axiom in axioms}
         named = sorted({pair for its in numbers for pair in itertools.combinations(sorted(its), 2)})

@@ -18,14 +18,7 @@ from splinework.train.data_split import Samples, set_units
 from splinework.train.losses import Squared
 from splinework.train.options import TrainingOptions
 from splinework.train.process_teacher import ProcessTeacher
-from splinework.train.teacher import (
-    MAX_INPUTS,
-    MAX_OUTPUTS,
-    MAX_ROWS,
-    MIN_POINTS,
-    MIN_ROWS,
-    POINTS_PER_PARAMETER,
-)
+from splinework.train.teacher import MAX_INPUTS, MAX_OUTPUTS, MAX_ROWS, MIN_POINTS, MIN_ROWS, POINTS_PER_PARAMETER
 
 
 @torch.no_grad()

@@ -117,10 +117,7 @@ class EditorService:
                 "count": len(session.shown),
             },
             "errors": error,
-            "change": {
-                "last": difference(before, values),
-                "start": difference(self._measures(0)[1], values),
-            },
+            "change": {"last": difference(before, values), "start": difference(self._measures(0)[1], values)},
             "refit": self.progress()["refit"],
             "folder": str(self.folder.folder),
             "verbs": {name: list(verb.needs) for name, verb in VERBS.items()},

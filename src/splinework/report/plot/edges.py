@@ -132,7 +132,8 @@ def _draw_data(ax: Axes, data: Floats) -> None:
     place = np.log(data) if on_log else data
     ticks = data[style.thinned(len(data), MAX_TICKS)]
     if np.ptp(place) > 0:
-        counts, ends = np.histogram(place, bins=min(MAX_DENSITY_BINS, max(4, int(np.sqrt(len(place))))))
+        bins = min(MAX_DENSITY_BINS, max(4, int(np.sqrt(len(place)))))
+        counts, ends = np.histogram(place, bins=bins, range=style.bin_range(place, bins))
         heights = DENSITY_HEIGHT * counts / counts.max()
         ends = np.exp(ends) if on_log else ends
         ax.stairs(heights, ends, transform=foot, fill=True, color=style.RULE, zorder=0.5, gid="density")

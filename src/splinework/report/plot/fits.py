@@ -117,7 +117,8 @@ def plot_residual_histogram(y: Any, prediction: Any, *, ax: Axes | None = None, 
     ax = style.axes_or_new(ax, 3.6, 2.7)
     middle, spread = float(left.mean()), float(left.std())
     bins = int(np.clip(np.sqrt(len(left)), 5, 40))
-    counts, edges, _ = ax.hist(left, bins=bins, color=style.BLUE, alpha=0.75, edgecolor=style.PAPER, linewidth=0.5)
+    look: dict[str, Any] = {"color": style.BLUE, "alpha": 0.75, "edgecolor": style.PAPER, "linewidth": 0.5}
+    counts, edges, _ = ax.hist(left, bins=bins, range=style.bin_range(left, bins), **look)
     if spread > 0:
         at = np.linspace(edges[0], edges[-1], 160)
         height = len(left) * (edges[1] - edges[0]) / (spread * np.sqrt(2 * np.pi))

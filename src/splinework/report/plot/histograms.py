@@ -130,7 +130,8 @@ def _draw(ax: Axes, values: Floats, ends: tuple[float, float], colour: str = sty
     on_log = ax.get_xscale() == "log"
     place = np.log(values) if on_log else values
     if len(place) and np.ptp(place) > 0:
-        counts, edges = np.histogram(place, bins=min(MAX_BINS, max(5, int(np.sqrt(len(place))))))
+        bins = min(MAX_BINS, max(5, int(np.sqrt(len(place)))))
+        counts, edges = np.histogram(place, bins=bins, range=style.bin_range(place, bins))
         ax.stairs(counts / counts.max(), np.exp(edges) if on_log else edges, fill=True, color=colour, gid="histogram")
     elif len(values):
         ax.axvline(values[0], color=colour, linewidth=style.LINE_WIDTH, gid="histogram")

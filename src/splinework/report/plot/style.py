@@ -121,3 +121,13 @@ def wrapped(text: str, columns: int, lines: int) -> str:
 def thinned(count: int, most: int = MAX_POINTS) -> slice:
     """A slice that thins `count` rows to at most `most`."""
     return slice(None, None, max(1, -(-count // most)))
+
+
+def bin_range(values: NDArray[np.float64], count: int) -> tuple[float, float]:
+    """The range that `count` bins cover: that of finite values, or a wider one where they differ by rounding only."""
+    low, high = float(values.min()), float(values.max())
+    least = 4 * count * float(np.spacing(max(abs(low), abs(high))))
+    if high - low > least:
+        return low, high
+    reach, middle = max(0.5, least), low / 2 + high / 2
+    return middle - reach, middle + reach

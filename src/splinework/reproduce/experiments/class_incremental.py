@@ -44,7 +44,7 @@ class ClassIncremental(ex.Experiment):
     )
     minutes: ClassVar[tuple[float, float]] = (0.1, 1.5)
     reasons: ClassVar[Mapping[str, str]] = {
-        "all digits": "every phase moves curves that all classes share; others found the same",
+        "all digits": "every phase moves curves that all classes share; others found the same"
     }
 
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:

@@ -65,7 +65,7 @@ class FairComparison(ex.Experiment):
         "table: breast_cancer": "as published, the MLP is better",
     }
     own_method_reasons: ClassVar[Mapping[str, str]] = {
-        "table: wine": "one more of 54 rows is right than by the MLP, which is no difference",
+        "table: wine": "one more of 54 rows is right than by the MLP, which is no difference"
     }
 
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:

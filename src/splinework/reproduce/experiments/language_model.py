@@ -46,7 +46,7 @@ class LanguageModel(ex.Experiment):
     minutes: ClassVar[tuple[float, float]] = (0.4, 6.0)
     rival: ClassVar[str] = "MLP"
     reasons: ClassVar[Mapping[str, str]] = {
-        "feed-forward": "no parameter efficiency at this length of training: the claim does not hold here",
+        "feed-forward": "no parameter efficiency at this length of training: the claim does not hold here"
     }
 
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:

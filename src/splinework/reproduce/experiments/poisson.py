@@ -65,7 +65,7 @@ class PoissonEquation(ex.Experiment):
     own_method_reasons: ClassVar[Mapping[str, str]] = {
         "u = sin(pi*x)*sin(pi*y**2)": (
             "15 steps on two grids with 500 points inside, where the paper has [2, 10, 1] with 10 000, and more of both"
-        ),
+        )
     }
 
     def cells(self, scale: ex.Scale) -> Sequence[ex.ExperimentCell]:

@@ -53,7 +53,7 @@ class SpecialFunctions(FunctionTable):
         "lpmv": (
             "the largest errors are at rows near x = -0.9, towards the singularity of these functions at -1, of a network "
             "that fits the training rows several times better; the range of the published value is not known"
-        ),
+        )
     }
 
     def published(self) -> Sequence[PublishedFunction]:

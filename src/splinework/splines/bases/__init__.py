@@ -3,13 +3,7 @@
 from typing import Any, Final, TypeVar
 
 from splinework.errors import ConfigError
-from splinework.splines.bases.activations import (
-    ACTIVATIONS,
-    DEFAULT_BASE,
-    Activation,
-    activation,
-    register_activation,
-)
+from splinework.splines.bases.activations import ACTIVATIONS, DEFAULT_BASE, Activation, activation, register_activation
 from splinework.splines.bases.base import Basis
 from splinework.splines.bases.bspline import BSpline
 from splinework.splines.bases.chebyshev import Chebyshev

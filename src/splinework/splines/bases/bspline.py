@@ -5,14 +5,7 @@ from typing import ClassVar, final
 
 from torch import Tensor
 
-from splinework.splines import (
-    adapted_knots,
-    bspline_rows,
-    cell_polynomials,
-    domain,
-    refine_coefficients,
-    uniform_knots,
-)
+from splinework.splines import adapted_knots, bspline_rows, cell_polynomials, domain, refine_coefficients, uniform_knots
 from splinework.splines.bases.base import Basis, require, require_whole
 
 

@@ -13,6 +13,7 @@ from splinework.knowledge.axioms.checker.formulas import Unreadable, known_funct
 from splinework.knowledge.axioms.checker.functions import BUNDLES, CURVES, Bundles, applied, wave
 from splinework.knowledge.axioms.checker.points import EXACT
 from splinework.knowledge.axioms.checker.ranges import Bundle, Range, constant, down, exact, up, variables
+from tests.families import every
 
 NAMES = ("x", "y", "z")
 PAIRS = tuple((a, b) for a in range(3) for b in range(a, 3))
@@ -41,7 +42,7 @@ def bundle(text: str, lo, hi) -> Bundle:
     return read(text, NAMES).run(whole.parts(), Bundles(whole))
 
 
-@pytest.mark.parametrize("text", FORMULAS)
+@every("text", FORMULAS)
 def test_at_a_point_a_formula_has_its_exact_value_and_derivatives(text):
     point = np.array([0.71, 1.3, 0.85])
     found = bundle(text, point, point)
@@ -66,9 +67,7 @@ def test_at_a_point_a_formula_has_its_exact_value_and_derivatives(text):
             assert held.hi[0] - held.lo[0] <= 3e-11 * (1 + abs(float(true))), order
 
 
-@pytest.mark.parametrize(
-    ("text", "v", "d", "h"),
-    [
+@every(("text", "v", "d", "h"), [
         ("x*y", (-2, 6), [(-1, 3), (1, 2), (0, 0)], {(0, 1): (1, 1)}),
         ("y*y", (0, 9), [(0, 0), (-2, 6), (0, 0)], {(1, 1): (2, 2)}),
         ("y**3", (-1, 27), [(0, 0), (0, 27), (0, 0)], {(1, 1): (-6, 18)}),
@@ -95,8 +94,7 @@ def test_at_a_point_a_formula_has_its_exact_value_and_derivatives(text):
         ("where(logical_or(x < 3, z > 4.5), y, z)", (-1, 3), [(0, 0), (1, 1), (0, 0)], {}),
         ("where(logical_or(x > 3, z < 3), y, z)", (4, 5), [(0, 0), (0, 0), (1, 1)], {}),
         ("where(logical_not(x > 3), y, z)", (-1, 3), [(0, 0), (1, 1), (0, 0)], {}),
-    ],
-)  # fmt: skip
+    ])  # fmt: skip
 def test_over_a_box_ranges_are_those_by_hand(text, v, d, h):
     """x in [1, 2], y in [-1, 3], z in [4, 5]."""
     found = bundle(text, [1.0, -1.0, 4.0], [2.0, 3.0, 5.0])
@@ -192,9 +190,7 @@ def test_rounding_outward_is_by_one_to_two_units():
     assert down(np.zeros(1))[0] == up(np.zeros(1))[0] == 0
 
 
-@pytest.mark.parametrize(
-    "name", ["exp", "log", "sqrt", "tanh", "sigmoid", "softplus", "sinh", "atan", "asin", "cbrt", "asinh", "erf"]
-)
+@every("name", ["exp", "log", "sqrt", "tanh", "sigmoid", "softplus", "sinh", "atan", "asin", "cbrt", "asinh", "erf"])
 def test_a_function_of_a_library_is_trusted_to_one_part_in_a_hundred_billion_thousands(name):
     x = exact(np.array([0.25, 0.75]))
     held = CURVES[name](x).value

@@ -16,6 +16,7 @@ from splinework.knowledge.axioms.checker.points import EXACT, _mp
 from splinework.knowledge.axioms.checker.ranges import Range
 from splinework.knowledge.axioms.checker.relations import relation_of
 from splinework.nn.frame import Frame, FramedKAN
+from tests.families import every
 
 BOX = RegionText("box", ((("a", (-1.0, 0.5)), ("b", (0.0, 2.0))),))
 STRIP = RegionText("box", ((("a", (-0.75, np.inf)),),))
@@ -100,7 +101,7 @@ VALUES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", sorted(EXACT))
+@every("name", sorted(EXACT))
 def test_operations_in_sixty_digits_are_those_of_numpy_or_nan(name):
     count = {
         "where": 3,

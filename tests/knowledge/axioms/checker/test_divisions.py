@@ -6,11 +6,12 @@ import pytest
 from splinework.knowledge.axioms.checker import divisions
 from splinework.knowledge.axioms.checker.divisions import division
 from splinework.knowledge.axioms.checker.formulas import Unreadable
+from tests.families import every
 
 LO, HI = np.array([0.0, -1.0]), np.array([4.0, 1.0])
 
 
-@pytest.mark.parametrize(
+@every(
     ("text", "boxes", "faces"),
     [
         (".", [(0, 4, -1, 1)], []),
@@ -34,7 +35,7 @@ def test_a_text_is_the_boxes_and_faces_that_it_says(text, boxes, faces):
     assert np.hstack([ends, found.signs]).tolist() == [list(map(float, face)) for face in faces]
 
 
-@pytest.mark.parametrize(
+@every(
     "text", ["", "a", "a.", "..", "a...", "c..", "A..", "`..", "L", "La", "L.", "Lc.", "LaLa.", "LaHa.", "a.L", "a..La"]
 )
 def test_a_text_that_is_not_one_division_is_refused(text):

@@ -10,6 +10,7 @@ import pytest
 from splinework.knowledge.axioms.checker.functions import CURVES, SeriesOperations, power
 from splinework.knowledge.axioms.checker.ranges import Range, constant, exact, variables, whole_power
 from splinework.knowledge.axioms.checker.series import variable
+from tests.families import every
 
 
 def drawn(seed: int, size: int = 400) -> tuple[Range, np.ndarray]:
@@ -104,7 +105,7 @@ def test_signs_are_kept_and_zero_times_anything_is_zero():
 STEPS = ("abs", "floor", "sign")
 
 
-@pytest.mark.parametrize(
+@every(
     ("name", "low", "high", "wanted"),
     [
         ("abs", -2, 3, [(0, 3), (-1, 1), (0, np.inf)]),
@@ -126,7 +127,7 @@ def test_kinks_and_jumps_count_on_closed_ranges(name, low, high, wanted):
     assert [(part.lo.item(), part.hi.item()) for part in found[:3]] == wanted
 
 
-@pytest.mark.parametrize(
+@every(
     ("name", "inside", "outside"),
     [
         ("sqrt", (0, 1), (-1e-9, 1)),

@@ -1,5 +1,6 @@
 """Models that the tests of certificates share: random ones of every kind, gentle ones, and one that is exactly `x³`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,10 @@ BASES = ("none", "silu", "identity", "tanh", "sin", "gelu")
 TAILS = ("linear", "constant", "zero", "natural")
 
 
-def smooth(shape: list[int], seed: int = 0) -> sw.KAN:
-    """Gentle cubic edges without a base function."""
+def smooth(shape: Sequence[int], seed: int = 0, degree: int = 3) -> sw.KAN:
+    """Gentle edges, as fits to smooth functions have, without a base function: sines of half a period and straight lines."""
     generator = torch.Generator().manual_seed(seed)
-    model = sw.KAN(shape, base="none", dtype=torch.float64, generator=generator)
+    model = sw.KAN(list(shape), degree=degree, base="none", dtype=torch.float64, generator=generator)
     with torch.no_grad():
         for layer in model.kan_layers:
             x = torch.linspace(-1.6, 1.6, layer.basis.size, dtype=torch.float64)[None, :, None]

@@ -79,8 +79,7 @@ def test_the_digest_is_of_the_numbers_and_of_what_they_mean():
     assert digest(other) != first
     assert digest(smooth([2, 3, 1], 1)) != first
     renamed = sw.KAN(
-        sw.KANConfig(model.config.nodes, model.config.bases, base="none", input_names=("a", "b")),
-        dtype=torch.float64,
+        sw.KANConfig(model.config.nodes, model.config.bases, base="none", input_names=("a", "b")), dtype=torch.float64
     )
     renamed.load_state_dict(model.state_dict())
     assert digest(renamed) != first
@@ -167,9 +166,9 @@ def tampered(count: int, seed: int) -> tuple[int, int, int]:
 
 
 def test_changed_certificates_are_rejected_sealed_anew_or_not():
-    rejected, sealed_rejected, sealed = tampered(150, 0)
-    assert rejected == 150
-    assert sealed_rejected == sealed > 100
+    rejected, sealed_rejected, sealed = tampered(60, 0)
+    assert rejected == 60
+    assert sealed_rejected == sealed > 40
 
 
 @pytest.mark.slow

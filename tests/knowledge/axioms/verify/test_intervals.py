@@ -12,6 +12,7 @@ from splinework.formula.enclosures import ELEMENTARY
 from splinework.formula.intervals import Interval
 from splinework.knowledge.axioms.checker.functions import CURVES
 from splinework.knowledge.axioms.checker.ranges import Range
+from tests.families import every
 
 
 def some(seed: int, size: int = 300) -> tuple[Interval, np.ndarray]:
@@ -117,7 +118,7 @@ def test_a_function_and_its_derivatives_hold_the_exact_values(name, arithmetic):
                 assert least[number] - doubt <= exact <= most[number] + doubt, (order, x)
 
 
-@pytest.mark.parametrize("exponent", [-3, -2, -1, 0, 1, 2, 3, 5])
+@every("exponent", [-3, -2, -1, 0, 1, 2, 3, 5])
 def test_whole_powers_hold_the_exact_result(exponent):
     a, x = some(5)
     away = (a.lo > 0) | (a.hi < 0) if exponent < 0 else np.ones(len(x), dtype=bool)

@@ -17,16 +17,7 @@ from splinework.knowledge.axioms.checker.edges import Edges
 from splinework.knowledge.axioms.checker.formulas import FormulaSteps, Unreadable, read
 from splinework.knowledge.axioms.checker.functions import Bundles, applied
 from splinework.knowledge.axioms.checker.layers import array, read_layer
-from splinework.knowledge.axioms.checker.ranges import (
-    Bundle,
-    Floats,
-    Range,
-    beside,
-    exact,
-    squares,
-    sum_of,
-    variables,
-)
+from splinework.knowledge.axioms.checker.ranges import Bundle, Floats, Range, beside, exact, squares, sum_of, variables
 from splinework.nn.frame import FramedKAN, identifiers
 from splinework.nn.network import KAN
 

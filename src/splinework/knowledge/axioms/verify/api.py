@@ -36,11 +36,7 @@ _MAX_TREE_SIZE: Final = 400_000
 
 @explained
 def verify(
-    model: Model | IntegerNetwork,
-    axioms: Axiom | str | Sequence[Any],
-    *,
-    box: Any = None,
-    effort: float = 30.0,
+    model: Model | IntegerNetwork, axioms: Axiom | str | Sequence[Any], *, box: Any = None, effort: float = 30.0
 ) -> Certificate:
     """Proves or refutes axioms of a model, independent of how it was trained.
 
