@@ -69,7 +69,7 @@ def test_residuals_left_out_are_those_of_fits_without_the_row():
 
 @pytest.mark.parametrize(("waves", "seed"), [(10, 0), (10, 1), (10, 3), (26, 0), (26, 2)])
 def test_waves_that_rows_just_resolve_are_met(waves, seed):
-    """Of 26 waves in 300 rows a spline leaves a thousandth: rows are far apart in places, and some have a leverage of nearly one."""
+    """Of 26 waves in 300 rows a spline leaves a thousandth: rows are far apart in places, some of a leverage of nearly one."""
     truth, x = drawn(seed, waves), np.random.default_rng(seed).uniform(-1, 1, 300)
     curve = chosen(x, truth(x))
     fresh = np.linspace(x.min(), x.max(), 2000)
