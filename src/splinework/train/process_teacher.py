@@ -69,13 +69,16 @@ class ProcessTeacher:
 
     @torch.no_grad()
     def uncertainty(self, u: Tensor) -> float:
-        """Root mean square of the posterior standard deviations over some of the points, and outputs."""
+        """Root mean square of the posterior standard deviations over some of the points, and outputs.
+
+        Where rows left out are predicted better than that, noise and all, it is their error.
+        """
         u = u[:N_UNCERTAINTY_POINTS]
         deviations = torch.stack([process.deviation(u.cpu()) for process in self.processes], dim=1)
         squares = self.share**2 * deviations.square().mean()
         if self.curves is not None:
             squares = squares + ((1 - self.share) * self.curves.deviation(u)).square().mean().cpu()
-        return math.sqrt(float(squares))
+        return math.sqrt(min(float(squares), float(self.left_out.square().mean())))
 
     @property
     def noise(self) -> float:
