@@ -22,8 +22,10 @@ EVIDENCE_ROWS, MAX_EVIDENCE_ROWS = 300, 600
 """Rows by which hyperparameters are searched for, as an evaluation costs the cube, and by which what was found is followed on."""
 MAX_EXACT_ROWS, N_INDUCING_ROWS = 2000, 1000
 """Rows up to which the process is exact; with more it is a regression on the covariances with a sample of this size."""
-TRIAL_ROWS, TRIAL_ITERATIONS, MAX_ITERATIONS, LAST_ITERATIONS = 150, 12, 80, 20
-"""Rows and iterations of L-BFGS by which starts are compared, most iterations from the best of them on, and then on more rows."""
+TRIAL_ITERATIONS, MAX_ITERATIONS, LAST_ITERATIONS = 12, 80, 20
+"""Iterations of L-BFGS by which starts are compared, most of them from the best of each family on, and then on more rows."""
+MAX_FEW_ROWS = 150
+"""Rows up to which hyperparameters are integrated out in a comparison."""
 MIN_GAIN = 1e-6
 """Share of the log density that an iteration must gain, or there are no more: a thousandth of a unit, where two are evidence."""
 LONG_SPREAD = 3.0
@@ -158,23 +160,21 @@ def cholesky_factor(matrix: Tensor) -> Tensor:
 def _estimate(z: Tensor, t: Tensor, inverse: Tensor, begun: Covariance | None = None) -> tuple[Covariance, float]:
     """The covariance of the largest posterior density, from `begun` on, or family and start first, then a curve per input too.
 
-    Of few rows the density does not say what a model with more numbers is worth: there all families are followed to the end.
+    Of few rows that does not say what a model with more numbers is worth: there each family gets curves, and integrals decide.
     """
     inputs, pairs, rows = z.shape[1], RowPairs.of(z), (t, inverse)
     if begun is not None:
         return _maximise(begun, pairs, *rows, MAX_ITERATIONS)
-    trial = RowPairs.of(z[:TRIAL_ROWS]), t[:TRIAL_ROWS], inverse[:TRIAL_ROWS]
     tried, found = [], []
     for family in FAMILIES:
         starts = []
         for length in START_LENGTHS:
             values = torch.full((2 + 2 * inputs,), math.log(length * math.sqrt(inputs)), dtype=z.dtype)
             values[0], values[1], values[2 + inputs :] = math.log(0.1), 0.0, math.log(0.1)
-            starts.append(_maximise(Covariance(family, values, inputs), *trial, TRIAL_ITERATIONS))
-        tried.append(max(starts, key=itemgetter(1)))
-    few = len(z) <= TRIAL_ROWS
-    for begins, _ in tried if few else [max(tried, key=itemgetter(1))]:
-        plain = _maximise(begins, pairs, *rows, MAX_ITERATIONS)
+            starts.append(_maximise(Covariance(family, values, inputs), pairs, *rows, TRIAL_ITERATIONS))
+        tried.append(_maximise(max(starts, key=itemgetter(1))[0], pairs, *rows, MAX_ITERATIONS))
+    few = len(z) <= MAX_FEW_ROWS
+    for plain in tried if few else [max(tried, key=itemgetter(1))]:
         found.append(plain)
         if inputs > 1:
             curves = torch.tensor([math.log(0.3), math.log(0.7)], dtype=z.dtype).repeat_interleave(inputs)
