@@ -155,7 +155,7 @@ def test_the_integral_over_the_hyperparameters_is_that_of_a_sample():
         logs.append(-value - pull + float(step.square().sum()) / 2)
     sampled = torch.logsumexp(torch.tensor(logs), 0) - math.log(1500) + float(spread.log().sum())
     sampled -= float(((lower + upper) / 2).log().sum())
-    assert gaussian_process._integrated(*found, pairs, t, ones) == pytest.approx(float(sampled), abs=0.5)
+    assert gaussian_process._integrated(found, pairs, t, ones) == pytest.approx(float(sampled), abs=0.5)
 
 
 def test_constant_inputs_and_targets_are_no_obstacle():

@@ -183,17 +183,18 @@ def _estimate(z: Tensor, t: Tensor, inverse: Tensor, begun: Covariance | None = 
             additive.values[1] = math.log(0.05)  # a sum of curves and next to nothing else
             rivals = [_maximise(start, pairs, *rows, MAX_ITERATIONS) for start in (more, additive)]
             found.append(max(rivals, key=itemgetter(1)))
-    return max(found, key=lambda each: _integrated(*each, pairs, *rows) if few else each[1])
+    return max(found, key=lambda each: _integrated(each, pairs, t, inverse) if few else each[1])
 
 
-def _integrated(covariance: Covariance, density: float, pairs: RowPairs, t: Tensor, inverse: Tensor) -> float:
+def _integrated(found: tuple[Covariance, float], pairs: RowPairs, t: Tensor, inverse: Tensor) -> float:
     """The log evidence of all hyperparameters, without a constant: Laplace's approximation at the largest density (MacKay 1992).
 
     A number that the rows determine has cost its share of the prior; one that they do not is free.
     """
-    (centre, lower, upper), prior = _prior_normals(covariance), _priors(covariance)
+    covariance, density = found
+    prior, (_, lower, upper) = _priors(covariance), _prior_normals(covariance)
     bends = []
-    for step in STEP * torch.eye(len(centre), dtype=centre.dtype):
+    for step in STEP * torch.eye(len(lower), dtype=lower.dtype):
         ends = [covariance.values + step, covariance.values - step]
         up, down = (
             _negative_evidence(replace(covariance, values=at), pairs, t, inverse)[1] + prior(at)[1] for at in ends
