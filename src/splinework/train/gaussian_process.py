@@ -1,6 +1,7 @@
 """Gaussian process regression: an estimate from few or noisy rows, whose marginal likelihood says how smooth, how noisy.
 
-The likelihood chooses among the covariances of `covariance.py`, from a line or curves to a function of all inputs.
+Among the covariances of `covariance.py`, from a line or curves to a function of all inputs, that of the largest density is taken,
+`log p(y) = -½ yᵀ(K + σ²I)⁻¹y - ½ log det(K + σ²I)` and its prior's (Rasmussen & Williams 2006, eq. 2.30).
 """
 
 from __future__ import annotations
