@@ -183,8 +183,7 @@ def even_scales(x: Tensor, y: Tensor, weights: Tensor, task: Task, seed: int) ->
     t = (y - y.mean(0)) / y.std(0).clamp_min(1e-300)
 
     def losses(v: Tensor) -> Tensor:
-        units = (v - v.mean(0)) / v.std(0).clamp_min(1e-300)
-        return ProcessTeacher.of(Samples(units, t, weights / weights.mean()), seed).left_out.square().sum(1)
+        return ProcessTeacher.of(Samples(v, t, weights / weights.mean()), seed).left_out.square().sum(1)
 
     return transform if is_significant(losses(x) - losses(transform(x)), weights) else None
 
