@@ -221,8 +221,7 @@ def fit_network(
 ) -> KAN | None:
     """A network that `fit` has trained on the rows themselves, or a sample of them; None of tables that are too small or wide.
 
-    Where rows are many and their target has next to no noise, a process knows too few of them, and second-order steps on fine
-    grids go furthest.
+    Where rows are many, or they say more of their target than a process does, second-order steps on fine grids go furthest.
 
     Args:
         x: Covariates `(n, p)`.
