@@ -95,12 +95,15 @@ class Covariance:
         joint, bend = (part.mul_(size) for part in kappa(self.family, near @ pairs.gaps))
         total = (joint + 1).addmv_(pairs.products.T, slopes)
         sizes, close = (self._of(4).square(), self._of(5) ** -2) if self.additive else (slopes[:0], near[:0])
-        curves, bends = kappa(self.family, close[:, None] * pairs.gaps[: len(close)])
+        curves, bends = torch.empty_like(pairs.gaps[: len(close)]), torch.empty_like(pairs.gaps[: len(close)])
+        for i, one in enumerate(close):  # one after the other stays in the cache
+            curves[i], slope = kappa(self.family, one * pairs.gaps[i])
+            torch.mul(slope, pairs.gaps[i], out=bends[i])
         total.addmv_(curves.T, sizes)
 
         def derivatives(weight: Tensor) -> Tensor:
             by_length = -2 * near * (pairs.gaps @ bend.mul_(weight))
-            by_width = -2 * sizes * close * (bends.mul_(pairs.gaps[: len(close)]) @ weight)
+            by_width = -2 * sizes * close * (bends @ weight)
             by_slope, by_size = 2 * slopes * (pairs.products @ weight), 2 * sizes * (curves @ weight)
             return torch.cat([2 * (weight @ joint)[None], by_length, by_slope, by_size, by_width])
 
