@@ -23,7 +23,7 @@ N_UNCERTAINTY_POINTS = 200
 POINTS_PER_ROW, MIN_CURVE_POINTS, MAX_CURVE_POINTS = 4, 200, 1000
 """Even points at which a spline of one input learns the mean of a process: as many for each row, within bounds."""
 
-MAX_REACH, MIN_REACH, N_REACHES, MAX_DOUBT = 1.0, 0.1, 41, 0.01
+MAX_REACH, MIN_REACH, N_REACHES, MAX_DOUBT = 1.0, 0.1, 41, 0.1
 """How far beyond clean rows a curve goes on like a process, at most and at least, as a share of their range; points at which that
 is asked, and the largest deviation of the process there, as a share of the spread."""
 
