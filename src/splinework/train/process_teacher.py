@@ -23,7 +23,7 @@ N_UNCERTAINTY_POINTS = 200
 POINTS_PER_ROW, MIN_CURVE_POINTS, MAX_CURVE_POINTS = 4, 200, 1000
 """Even points at which a spline of one input learns the mean of a process: as many for each row, within bounds."""
 
-MAX_REACH, MIN_REACH, N_REACHES, MAX_DOUBT = 1.0, 0.1, 41, 0.1
+MAX_REACH, MIN_REACH, N_REACHES, MAX_DEVIATION = 1.0, 0.1, 41, 0.1
 """How far beyond clean rows a curve goes on like a process, at most and at least, as a share of their range; points at which that
 is asked, and the largest deviation of the process there, as a share of the spread."""
 
@@ -158,8 +158,8 @@ def _continued(model: KAN, rows: Samples, curve: CurveEstimate, teacher: Process
     sides = []
     for end, way in zip(ends, (-1, 1), strict=True):
         beyond = end + way * reach
-        doubt = torch.stack([process.deviation(beyond.cpu()) for process in teacher.processes], dim=1).to(spread)
-        count = int((doubt <= MAX_DOUBT * spread).all(1).long().cumprod(0).sum())
+        deviation = torch.stack([process.deviation(beyond.cpu()) for process in teacher.processes], dim=1).to(spread)
+        count = int((deviation <= MAX_DEVIATION * spread).all(1).long().cumprod(0).sum())
         sides.append(beyond[max(count - 1, 0)])
     if bool((sides[1] - sides[0] <= (1 + MIN_REACH) * (ends[1] - ends[0])).all()):
         return None
