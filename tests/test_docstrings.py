@@ -95,6 +95,7 @@ SUBJECTS = {
     "uncertainty, conformal prediction": "train/uncertainty.py",
     "smoothing": "train/smoothing.py",
     "Gaussian processes": "train/gaussian_process.py",
+    "covariances": "train/covariance.py",
     "axioms": "knowledge/axioms/kinds/*.py",
     "screening": "interpret/symbolic/screening/*.py",
     "scores": "interpret/scores.py",

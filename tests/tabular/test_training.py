@@ -1,6 +1,7 @@
 """Laws of the engine: parts add up to the network, rows held out are held out, and the same rows give the same bits."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 from splinework.errors import ConfigError
 from splinework.nn.layer import KANLayer
 from splinework.splines import refine_coefficients
-from splinework.tabular import KANRegressor
+from splinework.tabular import KANRegressor, network_fit
 from splinework.tabular.assembly import Standardisation, combined_network
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, train_ensemble, wide_network, with_all_inputs
 from splinework.tabular.grids import layer_of
@@ -266,6 +267,20 @@ def test_an_unknown_word_for_hidden_is_refused() -> None:
             settings=Hyperparameters(hidden="many"),
             seed=0,
         )
+
+
+@pytest.mark.parametrize(
+    ("loss", "noise", "tried"),
+    [(0.1, 0.04, True), (0.1, 0.06, False), (0.1, np.inf, False), (5e-4, 5e-4, True), (1e-15, 0.0, False)],
+)
+def test_a_network_is_fitted_to_rows_that_say_more_than_the_estimate(monkeypatch, loss, noise, tried) -> None:
+    asked_for = []
+    monkeypatch.setattr(network_fit, "fit_network", lambda *given, **options: asked_for.append(given))
+    rows, settings = torch.ones(6, 1, dtype=torch.float64), SimpleNamespace(max_iter=1)
+    some = {"raw_x": rows, "raw_y": rows, "weights": rows[:, 0], "fold": torch.arange(6) % 3}
+    job = SimpleNamespace(**some, settings=settings, seed=0, names=None)
+    assert network_fit.NetworkFit._fitted(job, torch.arange(6), loss, noise, never) is None
+    assert bool(asked_for) is tried
 
 
 @pytest.mark.slow

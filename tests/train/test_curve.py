@@ -7,6 +7,7 @@ from scipy.special import j0
 
 import splinework as sw
 from splinework.splines.bases import BSpline
+from splinework.train import process_teacher
 from splinework.train.curve import smooth_curve
 from splinework.train.data_split import Samples
 from splinework.train.penalised_spline import PenalisedSpline, penalty_rows
@@ -205,3 +206,19 @@ def test_a_higher_derivative_is_penalised_of_clean_rows_only(noise):
     chosen = smooth_curve(sw.KAN([1, 1], dtype=torch.float64), rows).chosen
     assert chosen.basis.degree > 3 or noise
     assert chosen.order == (3 if noise else chosen.basis.degree)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_clean_rows_in_clusters_go_on_as_all_rows_say(seed, monkeypatch):
+    rng, fresh = np.random.default_rng(seed), np.linspace(-1, 1, 400)[:, None]
+    x = np.concatenate([rng.uniform(-0.45, -0.15, 20), rng.uniform(0.2, 0.6, 20)])[:, None]
+
+    def errors():
+        model = sw.fit(sw.KAN([1, 1]), x, np.tanh(3 * x), progress=False).model
+        return [spread_of(model(torch.from_numpy(at)).detach().numpy() - np.tanh(3 * at)) for at in (x, fresh)]
+
+    inside, beyond = errors()
+    monkeypatch.setattr(process_teacher, "_continued", lambda *given: None)
+    as_it_was, on_a_line = errors()
+    assert beyond < on_a_line / 4
+    assert inside < as_it_was + 1e-6

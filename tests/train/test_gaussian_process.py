@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from splinework.train import gaussian_process
-from splinework.train.gaussian_process import FAMILIES, Covariance, RowPairs, _condition, fit_process, kappa
+from splinework.train.covariance import FAMILIES, Covariance, RowPairs, kappa
+from splinework.train.gaussian_process import _condition, fit_process
 
 
 def rows(count, inputs=2, noise=0.0, seed=0):
@@ -127,6 +128,34 @@ def test_a_line_with_noise_is_not_followed_into_the_noise(inputs):
     process = fit_process(x, line + 0.3 * torch.randn(200, generator=generator, dtype=torch.float64))
     least = 0.3 * math.sqrt((inputs + 1) / 200)
     assert float((process(x) - line).square().mean().sqrt()) < 3 * least
+
+
+def test_columns_that_do_nothing_are_told_from_few_rows():
+    generator = torch.Generator().manual_seed(6)
+    x, fresh = (2 * torch.rand(n, 7, generator=generator, dtype=torch.float64) - 1 for n in (40, 500))
+    process = fit_process(x, x[:, 0] * x[:, 1] + 0.02 * torch.randn(40, generator=generator, dtype=torch.float64))
+    truth = fresh[:, 0] * fresh[:, 1]
+    assert float((process(fresh) - truth).square().mean().sqrt()) < 0.1 * float(truth.std())
+
+
+def test_the_integral_over_the_hyperparameters_is_that_of_a_sample():
+    x, y = rows(25, inputs=1, noise=0.2)
+    z, t, ones = (x - x.mean(0)) / x.std(0), (y - y.mean()) / y.std(), torch.ones_like(y)
+    pairs, values = RowPairs.of(z), torch.tensor([-1.0, 0.0, 0.0, -1.0], dtype=torch.float64)
+    found = gaussian_process._maximise(Covariance("matern 5/2", values, 1), pairs, t, ones, 80)
+    _, lower, upper = gaussian_process._prior_normals(found[0])
+    generator, best = torch.Generator().manual_seed(0), found[0].values
+    drawn = torch.randn(1500, 4, generator=generator, dtype=torch.float64)
+    spread = torch.tensor([0.3, 0.8, 0.5, 2.0], dtype=torch.float64)
+    logs = []
+    for step in drawn:
+        at = best + spread * step
+        value, _ = gaussian_process._negative_evidence(replace(found[0], values=at), pairs, t, ones)
+        pull, _ = gaussian_process._priors(found[0])(at)
+        logs.append(-value - pull + float(step.square().sum()) / 2)
+    sampled = torch.logsumexp(torch.tensor(logs), 0) - math.log(1500) + float(spread.log().sum())
+    sampled -= float(((lower + upper) / 2).log().sum())
+    assert gaussian_process._integrated(found, pairs, t, ones) == pytest.approx(float(sampled), abs=0.5)
 
 
 def test_constant_inputs_and_targets_are_no_obstacle():

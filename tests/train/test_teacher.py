@@ -10,10 +10,12 @@ import splinework as sw
 from splinework.data import SpecialSet
 from splinework.train import Roughness, fitting
 from splinework.train.between_rows import agree, draw_points, new_points
+from splinework.train.data_split import Samples
 from splinework.train.fitting import prepare
 from splinework.train.gaussian_process import fit_process
 from splinework.train.options import TrainingOptions
 from splinework.train.plan import make_plan
+from splinework.train.process_teacher import ProcessTeacher
 from splinework.train.teacher import is_teachable, prefers
 
 
@@ -177,6 +179,17 @@ def test_a_rival_that_held_out_rows_have_chosen_must_be_better_than_their_luck(r
     rival = SimpleNamespace(unit_forward=lambda u: ratio * noise if len(u) == rows else u)
     fresh = torch.zeros(9, 1, dtype=torch.float64)
     assert prefers(rival, lambda u: 0 * u, held_out, fresh, clearly=False) is preferred
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+def test_a_teacher_is_no_less_certain_than_of_rows_that_it_has_not_seen(noise):
+    generator = torch.Generator().manual_seed(1)
+    x = 2 * torch.rand(60, 2, generator=generator, dtype=torch.float64) - 1
+    y = (x[:, :1] - x[:, 1:]).abs() + noise * torch.randn(60, 1, generator=generator, dtype=torch.float64)
+    teacher, ends = ProcessTeacher.of(Samples(x, y, None), 0), torch.tensor([[5.0, -5.0]], dtype=torch.float64)
+    left_out = float(teacher.left_out.square().mean().sqrt())
+    assert teacher.uncertainty(ends) <= left_out * (1 + 1e-12)
+    assert 0 < teacher.uncertainty(x) < left_out
 
 
 @pytest.mark.slow

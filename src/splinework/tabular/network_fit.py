@@ -37,6 +37,8 @@ from splinework.tabular.trained import TrainedNetwork, TrainingLog
 
 MIN_CLEAN_LOSS, MAX_CLEAN_LOSS = 1e-14, 1e-3
 """Losses, as a share of the variance, between which a network is also fitted to the rows themselves."""
+MAX_NOISE_SHARE = 0.5
+"""Share of the noise in a loss below which the rows say more of the function than the estimate does: then so it is, too."""
 
 
 @dataclass(frozen=True)
@@ -267,17 +269,18 @@ class NetworkFit:
         weights = self.weights[held]
         rivals: list[tuple[float, int, SmoothEstimate]] = []
         loss, best = mixture.expected_loss, None
-        rows = self.raw_x, self.raw_y, self.weights, self.fold
+        rows, noise = (self.raw_x, self.raw_y, self.weights, self.fold), math.inf
         for found in smooth_estimates(*rows, seed=self.seed, names=self.names):
             unseen = (found.out_of_fold - self.scaling.y_shift) / self.scaling.y_scale
             losses = self.task.loss(unseen[held], self.t[held])
             own = float(weights @ losses / weights.sum())
+            noise = min(noise, found.noise**2 / float(self.scaling.y_scale.square().mean()))
             if found.teacher is None and not is_significant(losses - mixture.losses, weights):
                 loss = max(loss, math.nextafter(own, math.inf))
             rivals.append((own, len(rivals), found))
         rivals.sort()
         # A network that learns an estimate has at least its loss, so one fitted to the rows may show that none need learn.
-        fitted = self._fitted(held, min([loss, *(own for own, *_ in rivals)]), log)
+        fitted = self._fitted(held, min([loss, *(own for own, *_ in rivals)]), noise, log)
         if fitted is not None and fitted.loss < loss:
             loss, best = fitted.loss, fitted
         for own, _, found in rivals:
@@ -299,9 +302,9 @@ class NetworkFit:
         steps = log.history[-1]["step"]
         return TrainedNetwork(model, total, steps, log.history, unseen)
 
-    def _fitted(self, held: Tensor, loss: float, log: TrainingLog) -> TrainedNetwork | None:
-        """A network fitted to the rows of all folds but one; None where the least loss says that there is noise."""
-        if not MIN_CLEAN_LOSS < loss <= MAX_CLEAN_LOSS:
+    def _fitted(self, held: Tensor, loss: float, noise: float, log: TrainingLog) -> TrainedNetwork | None:
+        """A network fitted to the rows of all folds but one; None where the least loss is mostly noise."""
+        if loss <= MIN_CLEAN_LOSS or (loss > MAX_CLEAN_LOSS and noise > MAX_NOISE_SHARE * loss):
             return None
         unseen = held[self.fold[held] == 0]
         seen = self.fold != 0

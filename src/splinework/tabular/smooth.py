@@ -8,6 +8,7 @@ what is handed back.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -50,8 +51,9 @@ MIN_FITTED_ROWS, MAX_FITTED_ROWS = 500, 4000
 """Rows from which on a network may be fitted to the rows themselves, and the most that it sees."""
 MAX_HIDDEN, MAX_PARAMETERS, GRID, DEGREE = 11, 1000, 5, 3
 """Hidden nodes of the network (two per covariate and one, but no more parameters than this), and its splines."""
-MAX_WIDER_PARAMETERS = 1500
-"""Most parameters of the second network; training takes time in proportion to their cube."""
+MAX_MISFIT, MAX_WIDER_PARAMETERS = 0.5, 1500
+"""Share of the estimate's uncertainty from which on a second network is tried, and most parameters of that: training takes time
+in proportion to their cube."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,17 @@ class SmoothEstimate:
     teacher: ProcessTeacher | None
     curves: SumOfCurves | None = None
 
+    @property
+    def noise(self) -> float:
+        """The standard deviation of the noise that a process sees, in the units of y; infinite where there is none."""
+        scale = float(self.objective.model.output_scaling.scale.square().mean().sqrt())
+        return math.inf if self.teacher is None else self.teacher.noise * scale
+
     def network(self, seed: int, max_iter: int, on_step: ProgressCallback) -> tuple[KAN, float]:
         """The network in raw units, and the mean square by which it differs from the estimate, in the units of y.
 
-        Where it differs by more than the estimate's own uncertainty, one with twice the hidden nodes is tried.
+        Where it differs by more than half of the estimate's own uncertainty, which adds an eighth to the error, one with twice
+        the hidden nodes is tried.
         """
         if self.teacher is None and self.curves is None:
             return self.objective.model, 0.0
@@ -91,7 +100,8 @@ class SmoothEstimate:
         with torch.inference_mode(False), torch.enable_grad():
             model, misfit = self._taught(run, self.objective, seed)
             larger = _doubled(self.objective, seed)
-            if misfit > uncertainty and larger.model.parameter_count() <= MAX_WIDER_PARAMETERS and not run.over:
+            small = larger.model.parameter_count() <= MAX_WIDER_PARAMETERS
+            if misfit > MAX_MISFIT * uncertainty and small and not run.over:
                 wider, less = self._taught(run, larger, seed)
                 if less < misfit:
                     model, misfit = wider, less
@@ -173,8 +183,7 @@ def even_scales(x: Tensor, y: Tensor, weights: Tensor, task: Task, seed: int) ->
     t = (y - y.mean(0)) / y.std(0).clamp_min(1e-300)
 
     def losses(v: Tensor) -> Tensor:
-        units = (v - v.mean(0)) / v.std(0).clamp_min(1e-300)
-        return ProcessTeacher.of(Samples(units, t, weights / weights.mean()), seed).left_out.square().sum(1)
+        return ProcessTeacher.of(Samples(v, t, weights / weights.mean()), seed).left_out.square().sum(1)
 
     return transform if is_significant(losses(x) - losses(transform(x)), weights) else None
 
@@ -212,8 +221,7 @@ def fit_network(
 ) -> KAN | None:
     """A network that `fit` has trained on the rows themselves, or a sample of them; None of tables that are too small or wide.
 
-    Where rows are many and their target has next to no noise, a process knows too few of them, and second-order steps on fine
-    grids go furthest.
+    Where rows are many, or they say more of their target than a process does, second-order steps on fine grids go furthest.
 
     Args:
         x: Covariates `(n, p)`.

@@ -1,8 +1,7 @@
 """Gaussian process regression: an estimate from few or noisy rows, whose marginal likelihood says how smooth, how noisy.
 
-The covariance is `1 + Σ aᵢ² xᵢx'ᵢ + Σ bᵢ² κ(|xᵢ - x'ᵢ| / mᵢ) + c² κ(‖(x - x') / l‖)` in standardised inputs: a constant, a line,
-a curve per input and a function of all of them, so that each simpler model is a special case that the likelihood can choose. κ is
-the squared exponential for smooth functions, or Matérn's of smoothness 5/2 or 3/2 for rougher ones (Rasmussen & Williams 2006).
+Among the covariances of `covariance.py`, from a line or curves to a function of all inputs, that of the largest density is taken,
+`log p(y) = -½ yᵀ(K + σ²I)⁻¹y - ½ log det(K + σ²I)` and its prior's (Rasmussen & Williams 2006, eq. 2.30).
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from operator import itemgetter
 
 import numpy as np
 import torch
@@ -18,134 +17,26 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
 
-Family = Literal["squared exponential", "matern 5/2", "matern 3/2"]
-FAMILIES: tuple[Family, ...] = ("squared exponential", "matern 5/2", "matern 3/2")
-MAX_EVIDENCE_ROWS = 300
-"""Rows that hyperparameters are estimated from: few numbers need no more, and an evaluation costs the cube."""
+from splinework.train.covariance import FAMILIES, Covariance, RowPairs
+
+EVIDENCE_ROWS, MAX_EVIDENCE_ROWS = 300, 600
+"""Rows by which hyperparameters are searched for, as an evaluation costs the cube, and by which what was found is followed on."""
 MAX_EXACT_ROWS, N_INDUCING_ROWS = 2000, 1000
 """Rows up to which the process is exact; with more it is a regression on the covariances with a sample of this size."""
-TRIAL_ROWS, TRIAL_ITERATIONS, MAX_ITERATIONS = 150, 12, 80
-"""Rows and iterations of L-BFGS by which the starts are compared, and most iterations from the best of them on, on all rows."""
+TRIAL_ITERATIONS, MAX_ITERATIONS, LAST_ITERATIONS = 12, 80, 20
+"""Iterations of L-BFGS by which starts are compared, most of them from the best of each family on, and then on more rows."""
+MAX_FEW_ROWS = 150
+"""Rows up to which hyperparameters are integrated out in a comparison."""
 MIN_GAIN = 1e-6
 """Share of the log density that an iteration must gain, or there are no more: a thousandth of a unit, where two are evidence."""
+LONG_SPREAD = 3.0
+"""Spread of the prior of the logarithm of a length scale above its middle; below it is 1."""
+STEP, MIN_CURVATURE = 1e-3, 1e-2
+"""Differences of logarithms by which the curvature of the density is found, and the least one, of what even priors leave open."""
 START_LENGTHS = (1.5, 0.4)
 """Length scales that the search begins with, in standard deviations of an input, times the root of the number of inputs."""
 MIN_NOISE, MAX_NOISE = 1e-6, 2.0
 """Bounds of the noise's standard deviation, in standard deviations of y."""
-
-
-@dataclass(frozen=True)
-class RowPairs:
-    """All pairs of N rows, each once, and each row with itself: what a symmetric matrix is made of, P = N (N + 1) / 2 numbers.
-
-    Attributes:
-        places: Where the pair is in the flattened lower triangle, `(P,)`.
-        counts: How often it is in the whole matrix, `(P,)`: 2, or 1 on the diagonal.
-        gaps: Squared distances along each input, `(inputs, P)`.
-        products: Products of the two values of each input, `(inputs, P)`.
-    """
-
-    places: Tensor
-    counts: Tensor
-    gaps: Tensor
-    products: Tensor
-
-    @classmethod
-    def of(cls, x: Tensor) -> RowPairs:
-        """Those of x `(N, inputs)`."""
-        i, j = torch.tril_indices(len(x), len(x))
-        one, other = x[i].T.contiguous(), x[j].T.contiguous()
-        return cls(i * len(x) + j, 2.0 - (i == j).to(x), (one - other).square_(), one * other)
-
-
-@dataclass(frozen=True)
-class Covariance:
-    """The covariance function and the noise; `values` are natural logarithms.
-
-    Attributes:
-        family: κ.
-        values: Noise, c, then l, a and, where `additive`, b and m: `(2 + 2 inputs,)` or `(2 + 4 inputs,)`.
-        inputs: Number of inputs.
-        additive: Whether there is a curve per input.
-    """
-
-    family: Family
-    values: Tensor
-    inputs: int
-    additive: bool = False
-
-    @property
-    def noise(self) -> float:
-        """Variance of the noise in standardised units."""
-        return math.exp(2 * float(self.values[0]))
-
-    def __call__(self, x: Tensor, z: Tensor) -> Tensor:
-        """Covariances `(N, M)` without noise of `x (N, inputs)` and `z (M, inputs)`."""
-        a, b = x / self._of(2), z / self._of(2)
-        squares = (a.square().sum(1)[:, None] + b.square().sum(1)).addmm_(a, b.T, alpha=-2).clamp_min_(0)
-        total = kappa(self.family, squares)[0].mul_(math.exp(2 * float(self.values[1])))
-        total = torch.addmm(total, x * self._of(3), (z * self._of(3)).T).add_(1)
-        if self.additive:
-            a, b = x / self._of(5), z / self._of(5)
-            for one, other, size in zip(a.T, b.T, self._of(4).square().tolist(), strict=True):
-                total.add_(kappa(self.family, (one[:, None] - other).square_())[0], alpha=size)
-        return total
-
-    def variance(self, x: Tensor) -> Tensor:
-        """The diagonal of `K(x, x)`, `(N,)`."""
-        level = 1 + math.exp(2 * float(self.values[1])) + (float(self._of(4).square().sum()) if self.additive else 0.0)
-        return (x * self._of(3)).square().sum(1) + level
-
-    def expand(self, pairs: RowPairs) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        """The covariances of pairs of rows, and their derivatives by all logarithms but the noise's.
-
-        Args:
-            pairs: P pairs.
-
-        Returns:
-            The covariances `(P,)`, and the function of weights `(P,)` that is the derivative of `Σ weight ∘ covariances`,
-            `(len(values) - 1,)`; it can be called once.
-        """
-        size, near, slopes = math.exp(2 * float(self.values[1])), self._of(2) ** -2, self._of(3).square()
-        joint, bend = (part.mul_(size) for part in kappa(self.family, near @ pairs.gaps))
-        total = (joint + 1).addmv_(pairs.products.T, slopes)
-        sizes, close = (self._of(4).square(), self._of(5) ** -2) if self.additive else (slopes[:0], near[:0])
-        curves, bends = kappa(self.family, close[:, None] * pairs.gaps[: len(close)])
-        total.addmv_(curves.T, sizes)
-
-        def derivatives(weight: Tensor) -> Tensor:
-            by_length = -2 * near * (pairs.gaps @ bend.mul_(weight))
-            by_width = -2 * sizes * close * (bends.mul_(pairs.gaps[: len(close)]) @ weight)
-            by_slope, by_size = 2 * slopes * (pairs.products @ weight), 2 * sizes * (curves @ weight)
-            return torch.cat([2 * (weight @ joint)[None], by_length, by_slope, by_size, by_width])
-
-        return total, derivatives
-
-    def _of(self, part: int) -> Tensor:
-        """The exponentials of l, a, b or m: parts 2 to 5."""
-        start = 2 + (part - 2) * self.inputs
-        return self.values[start : start + self.inputs].exp()
-
-
-def kappa(family: Family, square: Tensor) -> tuple[Tensor, Tensor]:
-    """κ and its derivative by the square of the distance.
-
-    >>> value, slope = kappa("squared exponential", torch.tensor([0.0, 2.0]))
-    >>> value, slope
-    (tensor([1.0000, 0.3679]), tensor([-0.5000, -0.1839]))
-    """
-    if family == "squared exponential":
-        value = (square * -0.5).exp_()
-        return value, value * -0.5
-    if family == "matern 5/2":
-        s = (5 * square).sqrt_()
-        decay = torch.exp(-s)
-        s += 1
-        slope = s * decay
-        return torch.addcmul(slope, square, decay, value=5 / 3), slope.mul_(-5 / 6)
-    s = (3 * square).sqrt_()
-    decay = torch.exp(-s)
-    return s.add_(1).mul_(decay), decay.mul_(-1.5)
 
 
 @dataclass(frozen=True)
@@ -226,8 +117,10 @@ def fit_process(
     z, t = (x - shift) / scale, (y - centre) / spread
     order = torch.randperm(len(z), generator=torch.Generator().manual_seed(seed))
     inverse = torch.ones_like(t) if weights is None else 1 / weights.clamp_min(1e-6)
-    few = order[:MAX_EVIDENCE_ROWS]
+    few, more = order[:EVIDENCE_ROWS], order[:MAX_EVIDENCE_ROWS]
     covariance, evidence = _estimate(z[few], t[few], inverse[few], begun)
+    if len(more) > len(few):
+        covariance, evidence = _maximise(covariance, RowPairs.of(z[more]), t[more], inverse[more], LAST_ITERATIONS)
     nodes = z if len(z) <= MAX_EXACT_ROWS else z[order[:N_INDUCING_ROWS]]
     loads, left_out, factor = _condition(covariance, z, t, inverse, nodes)
     return GaussianProcess(covariance, evidence, shift, scale, centre, spread, nodes, loads, spread * left_out, factor)
@@ -266,27 +159,51 @@ def cholesky_factor(matrix: Tensor) -> Tensor:
 
 
 def _estimate(z: Tensor, t: Tensor, inverse: Tensor, begun: Covariance | None = None) -> tuple[Covariance, float]:
-    """The covariance of the largest posterior density, from `begun` on, or family and start first, then a curve per input too."""
-    inputs, pairs = z.shape[1], RowPairs.of(z)
+    """The covariance of the largest posterior density, from `begun` on, or family and start first, then a curve per input too.
+
+    Of few rows that does not say what a model with more numbers is worth: there each family gets curves, and integrals decide.
+    """
+    inputs, pairs, rows = z.shape[1], RowPairs.of(z), (t, inverse)
     if begun is not None:
-        return _maximise(begun, pairs, t, inverse, MAX_ITERATIONS)
-    tried, some = [], RowPairs.of(z[:TRIAL_ROWS])
+        return _maximise(begun, pairs, *rows, MAX_ITERATIONS)
+    tried, found = [], []
     for family in FAMILIES:
+        starts = []
         for length in START_LENGTHS:
             values = torch.full((2 + 2 * inputs,), math.log(length * math.sqrt(inputs)), dtype=z.dtype)
             values[0], values[1], values[2 + inputs :] = math.log(0.1), 0.0, math.log(0.1)
-            start = Covariance(family, values, inputs)
-            tried.append(_maximise(start, some, t[:TRIAL_ROWS], inverse[:TRIAL_ROWS], TRIAL_ITERATIONS))
-    best = max(tried, key=lambda each: each[1])
-    found = _maximise(best[0], pairs, t, inverse, MAX_ITERATIONS)
-    if inputs == 1:
-        return found
-    curves = torch.tensor([math.log(0.3), math.log(0.7)], dtype=z.dtype).repeat_interleave(inputs)
-    more = replace(found[0], values=torch.cat([found[0].values, curves]), additive=True)
-    additive = replace(more, values=more.values.clone())
-    additive.values[1] = math.log(0.05)  # a sum of curves and next to nothing else
-    rivals = [_maximise(start, pairs, t, inverse, MAX_ITERATIONS) for start in (more, additive)]
-    return max([found, *rivals], key=lambda each: each[1])
+            starts.append(_maximise(Covariance(family, values, inputs), pairs, *rows, TRIAL_ITERATIONS))
+        tried.append(_maximise(max(starts, key=itemgetter(1))[0], pairs, *rows, MAX_ITERATIONS))
+    few = len(z) <= MAX_FEW_ROWS
+    for plain in tried if few else [max(tried, key=itemgetter(1))]:
+        found.append(plain)
+        if inputs > 1:
+            curves = torch.tensor([math.log(0.3), math.log(0.7)], dtype=z.dtype).repeat_interleave(inputs)
+            more = replace(plain[0], values=torch.cat([plain[0].values, curves]), additive=True)
+            additive = replace(more, values=more.values.clone())
+            additive.values[1] = math.log(0.05)  # a sum of curves and next to nothing else
+            rivals = [_maximise(start, pairs, *rows, MAX_ITERATIONS) for start in (more, additive)]
+            found.append(max(rivals, key=itemgetter(1)))
+    return max(found, key=lambda each: _integrated(each, pairs, t, inverse) if few else each[1])
+
+
+def _integrated(found: tuple[Covariance, float], pairs: RowPairs, t: Tensor, inverse: Tensor) -> float:
+    """The log evidence of all hyperparameters, without a constant: Laplace's approximation at the largest density (MacKay 1992).
+
+    A number that the rows determine has cost its share of the prior; one that they do not is free.
+    """
+    covariance, density = found
+    prior, (_, lower, upper) = _priors(covariance), _prior_normals(covariance)
+    bends = []
+    for step in STEP * torch.eye(len(lower), dtype=lower.dtype):
+        ends = [covariance.values + step, covariance.values - step]
+        up, down = (
+            _negative_evidence(replace(covariance, values=at), pairs, t, inverse)[1] + prior(at)[1] for at in ends
+        )
+        bends.append((up - down) / (2 * STEP))
+    hessian = torch.stack(bends)
+    curvatures = torch.linalg.eigvalsh((hessian + hessian.T) / 2).clamp_min(MIN_CURVATURE)
+    return density - float(((lower + upper) / 2).log().sum()) - float(curvatures.log().sum()) / 2
 
 
 def _maximise(
@@ -328,19 +245,28 @@ def _negative_evidence(covariance: Covariance, pairs: RowPairs, t: Tensor, inver
     return value, torch.cat([by_noise[None], derivatives(weight.take(pairs.places).mul_(pairs.counts))])
 
 
-def _priors(covariance: Covariance) -> Callable[[Tensor], tuple[float, Tensor]]:
-    """Minus the log of weak normal priors of the logarithms, and its derivatives.
+def _prior_normals(covariance: Covariance) -> tuple[Tensor, Tensor, Tensor]:
+    """Modes of the logarithms' priors, and their spreads below and above.
 
-    They keep finite what the rows do not determine, and make a line or a curve that is not needed cost what it is worth.
+    They keep finite what the rows do not determine, and make a line or a curve that is not needed cost what it is worth. Lengths
+    may be large: an input that does nothing has an infinite one.
     """
     d = covariance.inputs
     length = 0.5 + 0.5 * math.log(d)  # shorter ones in many inputs are one more noise
     means = [-2.5, 0.0, *[length] * d, *[-2.0] * d, *([-2.0] * d + [0.0] * d) * covariance.additive]
-    spreads = [4.0, 3.0, *[1.0] * d, *[2.0] * d, *([1.5] * d + [1.0] * d) * covariance.additive]
-    centre, width = torch.tensor(means).double(), torch.tensor(spreads).double()
+    below = [4.0, 3.0, *[1.0] * d, *[2.0] * d, *([1.5] * d + [1.0] * d) * covariance.additive]
+    above = [*below[:2], *[LONG_SPREAD] * d, *below[2 + d :]]
+    centre, lower, upper = (torch.tensor(each).double() for each in (means, below, above))
+    return centre, lower, upper
+
+
+def _priors(covariance: Covariance) -> Callable[[Tensor], tuple[float, Tensor]]:
+    """Minus the log of the priors, weak normals of two halves, without its constant, and its derivatives."""
+    centre, lower, upper = _prior_normals(covariance)
 
     def of(values: Tensor) -> tuple[float, Tensor]:
-        off = (values - centre) / width
-        return float(off.square().sum()) / 2, off / width
+        off = values - centre
+        width = torch.where(off > 0, upper, lower)
+        return float((off / width).square().sum()) / 2, off / width.square()
 
     return of

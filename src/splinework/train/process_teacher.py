@@ -12,7 +12,7 @@ from splinework.nn.network import KAN
 from splinework.train.between_rows import blending_share
 from splinework.train.curve import MAX_CLEAN_SHARE, CurveEstimate, grid_range, smooth_curve
 from splinework.train.data_split import Samples
-from splinework.train.gaussian_process import MAX_EXACT_ROWS, GaussianProcess, fit_process
+from splinework.train.gaussian_process import EVIDENCE_ROWS, MAX_EXACT_ROWS, GaussianProcess, fit_process
 
 MAX_SHARE = 0.99
 """The weight of the process from which on it is alone."""
@@ -22,6 +22,10 @@ N_UNCERTAINTY_POINTS = 200
 """Points at which the teacher's uncertainty is evaluated."""
 POINTS_PER_ROW, MIN_CURVE_POINTS, MAX_CURVE_POINTS = 4, 200, 1000
 """Even points at which a spline of one input learns the mean of a process: as many for each row, within bounds."""
+
+MAX_REACH, MIN_REACH, N_REACHES, MAX_DEVIATION = 1.0, 0.1, 41, 0.1
+"""How far beyond clean rows a curve goes on like a process, at most and at least, as a share of their range; points at which that
+is asked, and the largest deviation of the process there, as a share of the spread."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +73,16 @@ class ProcessTeacher:
 
     @torch.no_grad()
     def uncertainty(self, u: Tensor) -> float:
-        """Root mean square of the posterior standard deviations over some of the points, and outputs."""
+        """Root mean square of the posterior standard deviations over some of the points, and outputs.
+
+        Where rows left out are predicted better than that, noise and all, it is their error.
+        """
         u = u[:N_UNCERTAINTY_POINTS]
         deviations = torch.stack([process.deviation(u.cpu()) for process in self.processes], dim=1)
         squares = self.share**2 * deviations.square().mean()
         if self.curves is not None:
             squares = squares + ((1 - self.share) * self.curves.deviation(u)).square().mean().cpu()
-        return math.sqrt(float(squares))
+        return math.sqrt(min(float(squares), float(self.left_out.square().mean())))
 
     @property
     def noise(self) -> float:
@@ -123,8 +130,11 @@ def estimated_curve(model: KAN, rows: Samples, seed: int) -> tuple[CurveEstimate
     known = Samples(rows.u[counted], rows.t[counted], None if rows.weights is None else rows.weights[counted])
     curve = replace(curve, left_out=curve.left_out[counted])
     clean = curve.left_out.square().mean(0) < MAX_CLEAN_SHARE * known.t.var(0, correction=0)
-    if bool(clean.all()) or len(known.u) > MAX_EXACT_ROWS:
+    if len(known.u) > (EVIDENCE_ROWS if bool(clean.all()) else MAX_EXACT_ROWS):
         return found
+    if bool(clean.all()):
+        further = _continued(model, known, curve, ProcessTeacher.of(known, seed))
+        return found if further is None else (further, found[1], f"{found[2]}; beyond the rows like a Gaussian process")
     teacher = ProcessTeacher.of(known, seed, curve)
     if teacher.share == 0:
         return found
@@ -135,6 +145,32 @@ def estimated_curve(model: KAN, rows: Samples, seed: int) -> tuple[CurveEstimate
     left_out = rows.t - taught(rows.u)  # rows that do not count are unseen
     left_out[counted] = torch.where(clean, curve.left_out, teacher.left_out.to(clean.device))
     return taught, left_out, f"{taught.chosen.basis} for the mean of {teacher}"
+
+
+def _continued(model: KAN, rows: Samples, curve: CurveEstimate, teacher: ProcessTeacher) -> CurveEstimate | None:
+    """The curve of clean rows that goes on beyond them like a process, as far as that is certain; None where it is not.
+
+    Rows in clusters leave out much of where others may lie; the slope at the outermost row says less of that than all rows do.
+    There is none either if the rows' own residuals, left out, are less than what the curve would move at them.
+    """
+    ends, spread = torch.cat([rows.u.amin(0, keepdim=True), rows.u.amax(0, keepdim=True)]), rows.t.std(0, correction=0)
+    reach = (ends[1] - ends[0]) * torch.linspace(0, MAX_REACH, N_REACHES, dtype=ends.dtype, device=ends.device)[:, None]
+    sides = []
+    for end, way in zip(ends, (-1, 1), strict=True):
+        beyond = end + way * reach
+        deviation = torch.stack([process.deviation(beyond.cpu()) for process in teacher.processes], dim=1).to(spread)
+        count = int((deviation <= MAX_DEVIATION * spread).all(1).long().cumprod(0).sum())
+        sides.append(beyond[max(count - 1, 0)])
+    if bool((sides[1] - sides[0] <= (1 + MIN_REACH) * (ends[1] - ends[0])).all()):
+        return None
+    count = min(max(POINTS_PER_ROW * len(rows.u), MIN_CURVE_POINTS), MAX_CURVE_POINTS)
+    points = (
+        sides[0] + (sides[1] - sides[0]) * torch.linspace(0, 1, count, dtype=ends.dtype, device=ends.device)[:, None]
+    )
+    inside = points.clamp(ends[0], ends[1])
+    taught = smooth_curve(model, Samples(points, curve(inside) + teacher(points) - teacher(inside), None))
+    apart = (taught(rows.u) - curve(rows.u)).square().mean()
+    return taught if bool(apart <= curve.left_out.square().mean()) else None
 
 
 def _inflation(process: GaussianProcess) -> float:

@@ -1,0 +1,136 @@
+"""Covariance functions of Gaussian processes: a constant, a line, a curve per input and a function of all inputs.
+
+They are `1 + Σ aᵢ² xᵢx'ᵢ + Σ bᵢ² κ(|xᵢ - x'ᵢ| / mᵢ) + c² κ(‖(x - x') / l‖)` in standardised inputs; simpler models are special
+cases. κ is the squared exponential for smooth functions, or Matérn's of smoothness 5/2 or 3/2 for rougher ones (Rasmussen &
+Williams 2006, ch. 4).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Family = Literal["squared exponential", "matern 5/2", "matern 3/2"]
+FAMILIES: tuple[Family, ...] = ("squared exponential", "matern 5/2", "matern 3/2")
+
+
+@dataclass(frozen=True)
+class RowPairs:
+    """All pairs of N rows, each once, and each row with itself: what a symmetric matrix is made of, P = N (N + 1) / 2 numbers.
+
+    Attributes:
+        places: Where the pair is in the flattened lower triangle, `(P,)`.
+        counts: How often it is in the whole matrix, `(P,)`: 2, or 1 on the diagonal.
+        gaps: Squared distances along each input, `(inputs, P)`.
+        products: Products of the two values of each input, `(inputs, P)`.
+    """
+
+    places: Tensor
+    counts: Tensor
+    gaps: Tensor
+    products: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor) -> RowPairs:
+        """Those of x `(N, inputs)`."""
+        i, j = torch.tril_indices(len(x), len(x))
+        one, other = x[i].T.contiguous(), x[j].T.contiguous()
+        return cls(i * len(x) + j, 2.0 - (i == j).to(x), (one - other).square_(), one * other)
+
+
+@dataclass(frozen=True)
+class Covariance:
+    """The covariance function and the noise; `values` are natural logarithms.
+
+    Attributes:
+        family: κ.
+        values: Noise, c, then l, a and, where `additive`, b and m: `(2 + 2 inputs,)` or `(2 + 4 inputs,)`.
+        inputs: Number of inputs.
+        additive: Whether there is a curve per input.
+    """
+
+    family: Family
+    values: Tensor
+    inputs: int
+    additive: bool = False
+
+    @property
+    def noise(self) -> float:
+        """Variance of the noise in standardised units."""
+        return math.exp(2 * float(self.values[0]))
+
+    def __call__(self, x: Tensor, z: Tensor) -> Tensor:
+        """Covariances `(N, M)` without noise of `x (N, inputs)` and `z (M, inputs)`."""
+        a, b = x / self._of(2), z / self._of(2)
+        squares = (a.square().sum(1)[:, None] + b.square().sum(1)).addmm_(a, b.T, alpha=-2).clamp_min_(0)
+        total = kappa(self.family, squares)[0].mul_(math.exp(2 * float(self.values[1])))
+        total = torch.addmm(total, x * self._of(3), (z * self._of(3)).T).add_(1)
+        if self.additive:
+            a, b = x / self._of(5), z / self._of(5)
+            for one, other, size in zip(a.T, b.T, self._of(4).square().tolist(), strict=True):
+                total.add_(kappa(self.family, (one[:, None] - other).square_())[0], alpha=size)
+        return total
+
+    def variance(self, x: Tensor) -> Tensor:
+        """The diagonal of `K(x, x)`, `(N,)`."""
+        level = 1 + math.exp(2 * float(self.values[1])) + (float(self._of(4).square().sum()) if self.additive else 0.0)
+        return (x * self._of(3)).square().sum(1) + level
+
+    def expand(self, pairs: RowPairs) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """The covariances of pairs of rows, and their derivatives by all logarithms but the noise's.
+
+        Args:
+            pairs: P pairs.
+
+        Returns:
+            The covariances `(P,)`, and the function of weights `(P,)` that is the derivative of `Σ weight ∘ covariances`,
+            `(len(values) - 1,)`; it can be called once.
+        """
+        size, near, slopes = math.exp(2 * float(self.values[1])), self._of(2) ** -2, self._of(3).square()
+        joint, bend = (part.mul_(size) for part in kappa(self.family, near @ pairs.gaps))
+        total = (joint + 1).addmv_(pairs.products.T, slopes)
+        sizes, close = (self._of(4).square(), self._of(5) ** -2) if self.additive else (slopes[:0], near[:0])
+        curves, bends = torch.empty_like(pairs.gaps[: len(close)]), torch.empty_like(pairs.gaps[: len(close)])
+        for i, one in enumerate(close):  # one after the other stays in the cache
+            curves[i], slope = kappa(self.family, one * pairs.gaps[i])
+            torch.mul(slope, pairs.gaps[i], out=bends[i])
+        total.addmv_(curves.T, sizes)
+
+        def derivatives(weight: Tensor) -> Tensor:
+            by_length = -2 * near * (pairs.gaps @ bend.mul_(weight))
+            by_width = -2 * sizes * close * (bends @ weight)
+            by_slope, by_size = 2 * slopes * (pairs.products @ weight), 2 * sizes * (curves @ weight)
+            return torch.cat([2 * (weight @ joint)[None], by_length, by_slope, by_size, by_width])
+
+        return total, derivatives
+
+    def _of(self, part: int) -> Tensor:
+        """The exponentials of l, a, b or m: parts 2 to 5."""
+        start = 2 + (part - 2) * self.inputs
+        return self.values[start : start + self.inputs].exp()
+
+
+def kappa(family: Family, square: Tensor) -> tuple[Tensor, Tensor]:
+    """κ and its derivative by the square of the distance.
+
+    >>> value, slope = kappa("squared exponential", torch.tensor([0.0, 2.0]))
+    >>> value, slope
+    (tensor([1.0000, 0.3679]), tensor([-0.5000, -0.1839]))
+    """
+    if family == "squared exponential":
+        value = (square * -0.5).exp_()
+        return value, value * -0.5
+    if family == "matern 5/2":
+        s = (5 * square).sqrt_()
+        decay = torch.exp(-s)
+        s += 1
+        slope = s * decay
+        return torch.addcmul(slope, square, decay, value=5 / 3), slope.mul_(-5 / 6)
+    s = (3 * square).sqrt_()
+    decay = torch.exp(-s)
+    return s.add_(1).mul_(decay), decay.mul_(-1.5)
