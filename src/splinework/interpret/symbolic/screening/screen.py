@@ -23,6 +23,7 @@ from splinework.interpret.symbolic.screening.problem import (
 )
 from splinework.interpret.symbolic.screening.reducing import BEAM_WIDTH, irreducible_problems
 from splinework.interpret.symbolic.screening.separable import MAX_CLEAN_NOISE
+from splinework.interpret.symbolic.screening.simple_sums import simple_sums
 from splinework.interpret.symbolic.screening.wave_factors import damped_waves, without_wave_factors
 
 N_TURNS, FIRST_TURN = 4, 0.5
@@ -56,6 +57,8 @@ class Screen(PartedTarget):
         summed = self._summed(problem) if problem.size > 1 else iter(())
         if ends[0].problem is problem and self._followed(summed):
             return
+        for functions in () if self.is_clean or problem is not self.starts[-1] else (0, 1):
+            self._offer_all(simple_sums(problem, functions=functions, library=self.library, deadline=self.deadline))
         for end in ends:
             self._answer(end.problem)
             if self.settled:
@@ -79,6 +82,8 @@ class Screen(PartedTarget):
                 self._answer(each)
             singles = [*divided, *singles]
             self.ends = [*(IrreducibleProblem(each, 0.0) for each in divided), *self.ends]
+        if problem.size == 1 and not self.is_clean and problem is self.starts[-1]:
+            self._offer_all(simple_sums(problem, functions=2, library=self.library, deadline=self.deadline))
         searched = self._searched(problem, singles)
         if self.pool.exact or (self.is_clean and searched):
             return
