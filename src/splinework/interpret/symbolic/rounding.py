@@ -8,7 +8,7 @@ doi:10.1109/TIT.2002.800499).
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -99,40 +99,51 @@ class _Choice:
         return found
 
 
-def roundings(constants: Array, covariance: Array, rows: int, nats: Nats = _claim) -> list[Rounding]:
+def roundings(constants: Array, covariance: Array, rows: int) -> list[Rounding]:
     """Simple numbers that promise a shorter description: for several constants at once, then for each alone.
 
     Args:
         constants: Estimates of the free constants, `(P,)`.
         covariance: Their covariance, `(P, P)`.
         rows: Number of rows.
-        nats: Nats of a constant by its index as a simple number, or beside its digits where it is none.
 
     Returns:
         What promises most first; single ones after joint ones, which may fail where a formula is not linear in its constants.
     """
-    start = _Choice(constants, covariance, 0.0, 0.0, tuple(range(len(constants))), {})
     singles = []
-    for i in start.open:
-        free, *others = replace(start, open=(i,)).continued(rows, nats)
+    for i in range(len(constants)):
+        free, *others = _Choice(constants, covariance, 0.0, 0.0, (i,), {}).continued(rows, _claim)
         for each in others:
             number = each.simple[i]
-            single = _nats(each.squares, number.code + MIN_SNAP_GAIN, rows) if number.top else 0.0  # a fit decides
-            if single < free.code:
-                singles.append((single - free.code, each.simple))
-    choices = [start]
-    for _ in start.open if len(constants) > 1 else ():
+            nats = _nats(each.squares, number.code + MIN_SNAP_GAIN, rows) if number.top else 0.0  # a fit decides
+            if nats < free.code:
+                singles.append((nats - free.code, each.simple))
+    joint = joint_roundings(constants, covariance, rows) if len(constants) > 1 else []
+    return [*(simple for _, simple in joint), *(simple for _, simple in sorted(singles, key=lambda single: single[0]))]
+
+
+def joint_roundings(
+    constants: Array, covariance: Array, rows: int, nats: Nats = _claim
+) -> list[tuple[float, Rounding]]:
+    """Nats of errors and numbers, and simple numbers for several constants at once, the best first.
+
+    Args:
+        constants: Estimates of the free constants, `(P,)`.
+        covariance: Their covariance, `(P, P)`.
+        rows: Number of rows.
+        nats: Nats of a constant by its index as a simple number, or beside its digits where it is none.
+    """
+    choices = [_Choice(constants, covariance, 0.0, 0.0, tuple(range(len(constants))), {})]
+    for _ in constants:
         grown = [each for choice in choices for each in choice.continued(rows, nats)]
         choices = sorted(grown, key=lambda choice: _nats(choice.squares, choice.code, rows))[:WIDTH]
     found = [(_nats(choice.squares, choice.code, rows), choice.simple) for choice in choices if len(choice.simple) > 1]
-    for bottom in LATTICE_BOTTOMS if len(constants) > 1 else ():
+    for bottom in LATTICE_BOTTOMS:
         squares, points = _nearest_points(bottom * constants, bottom**2 * covariance)
         for square, point in zip(squares.tolist(), points.tolist(), strict=True):
             simple = {k: simple_number(int(top), bottom) for k, top in enumerate(point)}
-            code = sum(nats(k, number) for k, number in simple.items())
-            found.append((_nats(square, code, rows), simple))
-    joint = [simple for _, simple in sorted(found, key=lambda each: each[0])[:N_JOINT]]
-    return [*joint, *(simple for _, simple in sorted(singles, key=lambda single: single[0]))]
+            found.append((_nats(square, sum(nats(k, number) for k, number in simple.items()), rows), simple))
+    return sorted(found, key=lambda each: each[0])[:N_JOINT]
 
 
 def _nearest_points(centre: Array, covariance: Array) -> tuple[Array, Array]:

@@ -57,8 +57,8 @@ class Screen(PartedTarget):
         summed = self._summed(problem) if problem.size > 1 else iter(())
         if ends[0].problem is problem and self._followed(summed):
             return
-        for functions in () if self.is_clean or problem is not self.starts[-1] else (0, 1):
-            self._offer_all(simple_sums(problem, functions=functions, library=self.library, deadline=self.deadline))
+        if self._has_simple_sum(problem, 0) or self._has_simple_sum(problem, 1):
+            return
         for end in ends:
             self._answer(end.problem)
             if self.settled:
@@ -82,8 +82,8 @@ class Screen(PartedTarget):
                 self._answer(each)
             singles = [*divided, *singles]
             self.ends = [*(IrreducibleProblem(each, 0.0) for each in divided), *self.ends]
-        if problem.size == 1 and not self.is_clean and problem is self.starts[-1]:
-            self._offer_all(simple_sums(problem, functions=2, library=self.library, deadline=self.deadline))
+        if problem.size == 1 and self._has_simple_sum(problem, 2):
+            return
         searched = self._searched(problem, singles)
         if self.pool.exact or (self.is_clean and searched):
             return
@@ -119,6 +119,13 @@ class Screen(PartedTarget):
             if not self.pool.exact:
                 self._offer_all(search(problem, exact=True, **self._limits))
         return self.pool.exact
+
+    def _has_simple_sum(self, problem: ScreeningProblem, functions: int) -> bool:
+        """Offers sums with simple coefficients for noisy data; True where one of them leaves nothing but noise."""
+        if problem is self.starts[-1] and not self.is_clean:
+            for each in simple_sums(problem, functions=functions, library=self.library, deadline=self.deadline):
+                self.pool.offer(problem.wrap(each))
+        return self.settled
 
     def _searched(self, problem: ScreeningProblem, singles: Sequence[ScreeningProblem]) -> bool:
         """Richer structures for problems of one column, by turns with another search of the data; True where nothing is left.

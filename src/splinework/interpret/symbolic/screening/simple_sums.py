@@ -17,21 +17,21 @@ import sympy
 from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.description_length import NUMBER_NATS, OPERATION_NATS, structure_length
 from splinework.interpret.symbolic.library import LIBRARY, Array, LibraryFunction
-from splinework.interpret.symbolic.rounding import Rounding, roundings
+from splinework.interpret.symbolic.rounding import MIN_SNAP_GAIN, Rounding, joint_roundings
 from splinework.interpret.symbolic.screening.dictionary import UnivariateTerm
-from splinework.interpret.symbolic.screening.problem import ScoredExpression, ScreeningProblem
+from splinework.interpret.symbolic.screening.problem import ScreeningProblem
 from splinework.interpret.symbolic.screening.surrogate import exponents_up_to
 from splinework.interpret.symbolic.simple_numbers import SimpleNumber
 
 MAX_TERMS, MAX_DEGREE = 15, 10
 """Most terms of a sum, and the highest total degree of powers."""
-DEGREES = (6, 3)
+DEGREES = (4, 3)
 """Highest degrees of the powers beside one function, and beside two."""
 MAX_COSTS = (math.inf, 2.8)
 """Longest codes of one function of one column, and of others."""
 MIN_EXCESS, EXCESS_NATS = 0.01, 8.0
 """Share, or nats, by which the error of a sum with free coefficients may exceed the least of all."""
-N_KEPT = 4
+N_KEPT = 6
 WORK = 0.012
 """Units of work of a sum."""
 
@@ -42,7 +42,7 @@ def simple_sums(
     functions: int,
     library: Sequence[LibraryFunction] = LIBRARY,
     deadline: float = math.inf,
-) -> list[ScoredExpression]:
+) -> list[sympy.Expr]:
     """Sums with simple coefficients, the shortest description first.
 
     Args:
@@ -51,55 +51,67 @@ def simple_sums(
         library: The functions.
         deadline: Time of `clock` after which no further sums are tried.
     """
-    names, root, found = len(problem.expressions), np.sqrt(problem.weights), list[tuple[float, sympy.Expr]]()
+    root = np.sqrt(problem.weights)
+    found: list[tuple[float, int, Rounding, _Sum]] = []
     least = math.inf
     for terms in _sets(problem, functions, library):
         if clock.now() > deadline:
             break
         clock.spend(WORK)
-        design = np.column_stack([term.values for term in terms]) * root[:, None]
-        lengths = np.linalg.norm(design, axis=0)
-        if not np.isfinite(lengths).all() or not lengths.min() > 0:
-            continue
-        sum_of = _Sum(design / lengths, problem.y * root)
-        rows, error = len(root), sum_of.error({})
-        least = min(least, error)
-        if not 0 < error <= least * (1 + max(MIN_EXCESS, EXCESS_NATS / rows)) ** 2:
-            continue
-        saved = [OPERATION_NATS + structure_length(term.expression, names) for term in terms]
-        inverse = np.linalg.pinv(sum_of.design.T @ sum_of.design, rcond=1e-14, hermitian=True) * error
-        for rounding in roundings(
-            sum_of.fitted({}) / lengths, inverse / lengths / lengths[:, None], rows, partial(_nats, saved)
+        each = _Sum.of(terms, problem.y, root)
+        if (
+            each is None
+            or not 0 < (error := each.error({})) <= (1 + max(MIN_EXCESS, EXCESS_NATS / len(root))) ** 2 * least
         ):
-            fixed = {k: number.value * lengths[k] for k, number in rounding.items()}
-            made = _written(terms, rounding, sum_of.fitted(fixed) / lengths)
-            free = len(terms) - len(rounding)
-            nats = rows / 2 * math.log(sum_of.error(fixed)) + structure_length(made, names) + free / 2 * math.log(rows)
-            found.append((2 * nats, made))
-    best = sorted({made: nats for nats, made in found}.items(), key=lambda each: each[1])[:N_KEPT]
-    return [ScoredExpression(problem, made, nats) for made, nats in best]
+            continue
+        least = min(least, error)
+        sizes = [OPERATION_NATS + structure_length(term.expression, problem.size) for term in terms]
+        for nats, rounding in joint_roundings(*each.estimate(error), len(root), partial(_nats, sizes)):
+            found.append((len(root) / 2 * math.log(error) + sum(sizes) + nats, len(found), rounding, each))
+    answers = [each.written(rounding) for _, _, rounding, each in sorted(found, key=lambda each: each[:2])[:N_KEPT]]
+    return list(dict.fromkeys(answers))
 
 
 @dataclass(frozen=True)
 class _Sum:
-    """A linear problem of weighted regressors of norm 1, `(N, terms)`."""
+    """Terms, a linear problem with weighted regressors of norm 1, `(N, terms)`, and the norms before."""
 
+    terms: Sequence[UnivariateTerm]
     design: Array
     aim: Array
+    lengths: Array
 
-    def fitted(self, fixed: dict[int, float]) -> Array:
-        """The coefficients of least error, some of them fixed."""
-        free = [k for k in range(self.design.shape[1]) if k not in fixed]
-        found = np.zeros(self.design.shape[1])
-        found[list(fixed)] = list(fixed.values())
+    @classmethod
+    def of(cls, terms: Sequence[UnivariateTerm], y: Array, root: Array) -> "_Sum | None":
+        """The problem of a target with roots of weights; None where a term is not finite or vanishes."""
+        design = np.column_stack([term.values for term in terms]) * root[:, None]
+        lengths = np.linalg.norm(design, axis=0)
+        usable = np.isfinite(lengths).all() and lengths.min() > 0
+        return cls(terms, design / lengths, y * root, lengths) if usable else None
+
+    def fitted(self, fixed: Rounding) -> Array:
+        """The coefficients of least error of the regressors, some of them fixed."""
+        free = [k for k in range(len(self.terms)) if k not in fixed]
+        found = np.zeros(len(self.terms))
+        found[list(fixed)] = [number.value * self.lengths[k] for k, number in fixed.items()]
         found[free] = np.linalg.lstsq(self.design[:, free], self.aim - self.design @ found, rcond=None)[0]
         return found
 
-    def error(self, fixed: dict[int, float]) -> float:
+    def error(self, fixed: Rounding) -> float:
         """The variance of what these leave."""
         left = self.design @ self.fitted(fixed) - self.aim
-        rows, terms = self.design.shape
-        return float(left @ left) / max(rows - terms + len(fixed), 1)
+        return float(left @ left) / max(len(left) - len(self.terms) + len(fixed), 1)
+
+    def estimate(self, error: float) -> tuple[Array, Array]:
+        """The coefficients of the terms and their covariance, by the variance of the errors."""
+        inverse = np.linalg.pinv(self.design.T @ self.design, rcond=1e-14, hermitian=True)
+        return self.fitted({}) / self.lengths, inverse * error / self.lengths / self.lengths[:, None]
+
+    def written(self, rounding: Rounding) -> sympy.Expr:
+        """The sum with exact coefficients where they are simple."""
+        free = (self.fitted(rounding) / self.lengths).tolist()
+        numbers = (rounding[k].exact if k in rounding else sympy.Float(c) for k, c in enumerate(free))
+        return sympy.Add(*(number * term.expression for number, term in zip(numbers, self.terms, strict=True)))
 
 
 def _sets(
@@ -123,6 +135,10 @@ def _sets(
         return
     longest = MAX_COSTS[-1 if problem.size > 1 else functions - 1]
     others = [term for pair in pairs for term in _functions(*pair, library) if term.cost <= longest]
+    if problem.size == functions == 1:
+        column, e = pairs[0]
+        beside = [UnivariateTerm(column * term.values, e * term.expression, term.cost) for term in others]
+        others += [term for term in beside if not term.expression.is_polynomial(e)]
     for chosen in itertools.combinations(others, functions):
         yield [*powers, *chosen]
 
@@ -148,10 +164,4 @@ def _nats(saved: Sequence[float], k: int, number: SimpleNumber | None) -> float:
         return OPERATION_NATS + NUMBER_NATS
     if not number.top:
         return -saved[k]
-    return 0.0 if number.value == 1 else OPERATION_NATS + number.code
-
-
-def _written(terms: Sequence[UnivariateTerm], rounding: Rounding, coefficients: Array) -> sympy.Expr:
-    """The sum with exact coefficients where they are simple."""
-    numbers = (rounding[k].exact if k in rounding else sympy.Float(c) for k, c in enumerate(coefficients.tolist()))
-    return sympy.Add(*(number * term.expression for number, term in zip(numbers, terms, strict=True)))
+    return 0.0 if number.value == 1 else OPERATION_NATS + number.code + MIN_SNAP_GAIN * (number.unit > 0)
