@@ -29,6 +29,8 @@ DEGREES = (4, 3)
 """Highest degrees of the powers beside one function, and beside two."""
 MAX_COSTS = (math.inf, 2.8)
 """Longest codes of one function of one column, and of others."""
+FACTOR_POWERS, FACTOR_RATES, N_WAVES = (0, 1, 2, 3), (0, -1, 1, sympy.Rational(-1, 2), -2), 5
+"""Powers and rates of the factors of waves, and the number of their frequencies."""
 MIN_EXCESS, EXCESS_NATS = 0.01, 8.0
 """Share, or nats, by which the error of a sum with free coefficients may exceed the least of all."""
 N_KEPT = 6
@@ -141,6 +143,22 @@ def _sets(
         others += [term for term in beside if not term.expression.is_polynomial(e)]
     for chosen in itertools.combinations(others, functions):
         yield [*powers, *chosen]
+    if problem.size == 1 and functions == 2:
+        yield from _modulated_waves(problem.columns[:, 0], problem.expressions[0], library)
+
+
+def _modulated_waves(
+    column: Array, expression: sympy.Expr, library: Sequence[LibraryFunction]
+) -> Iterator[list[UnivariateTerm]]:
+    """Waves of whole frequencies times a power of the column and an exponential: what products of waves are."""
+    if not {"sin", "exp"} <= {f.name for f in library}:
+        return
+    for power, rate in itertools.product(FACTOR_POWERS, FACTOR_RATES):
+        factor, e = column**power * np.exp(float(rate) * column), expression**power * sympy.exp(rate * expression)
+        waves = [(np.cos, sympy.cos, k) for k in range(N_WAVES + 1)] + [
+            (np.sin, sympy.sin, k + 1) for k in range(N_WAVES)
+        ]
+        yield [UnivariateTerm(factor * f(k * column), e * g(k * expression), 0.0) for f, g, k in waves]
 
 
 def _functions(column: Array, expression: sympy.Expr, library: Sequence[LibraryFunction]) -> Iterator[UnivariateTerm]:
