@@ -90,7 +90,7 @@ class _Choice:
             (self.squares + ((number.value - mean) / error) ** 2, self.code + nats(i, number), number)
             for number in simple_numbers(mean, error)
         ]
-        options.sort(key=lambda option: _nats(*option[:2], rows))
+        options.sort(key=lambda option: _nats(option[0], option[1], rows))
         slope = self.covariance[:, i] / error**2
         covariance = self.covariance - np.outer(slope, self.covariance[i])
         for squares, code, number in options[:N_CHOICES]:

@@ -122,7 +122,7 @@ class Screen(PartedTarget):
 
     def _has_simple_sum(self, problem: ScreeningProblem, functions: int) -> bool:
         """Offers sums with simple coefficients for noisy data; True where one of them leaves nothing but noise."""
-        if problem is self.starts[-1] and not self.is_clean:
+        if problem is self.starts[-1] and not (self.is_clean or self.pool.categories):
             for each in simple_sums(problem, functions=functions, library=self.library, deadline=self.deadline):
                 self.pool.offer(problem.wrap(each))
         return self.settled
