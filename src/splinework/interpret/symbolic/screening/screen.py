@@ -57,8 +57,8 @@ class Screen(PartedTarget):
         summed = self._summed(problem) if problem.size > 1 else iter(())
         if ends[0].problem is problem and self._followed(summed):
             return
-        if self._has_simple_sum(problem, 0) or self._has_simple_sum(problem, 1):
-            return
+        self._offer_simple_sums(problem, 0)
+        self._offer_simple_sums(problem, 1)
         for end in ends:
             self._answer(end.problem)
             if self.settled:
@@ -82,8 +82,8 @@ class Screen(PartedTarget):
                 self._answer(each)
             singles = [*divided, *singles]
             self.ends = [*(IrreducibleProblem(each, 0.0) for each in divided), *self.ends]
-        if problem.size == 1 and self._has_simple_sum(problem, 2):
-            return
+        if problem.size == 1:
+            self._offer_simple_sums(problem, 2)
         searched = self._searched(problem, singles)
         if self.pool.exact or (self.is_clean and searched):
             return
@@ -120,12 +120,11 @@ class Screen(PartedTarget):
                 self._offer_all(search(problem, exact=True, **self._limits))
         return self.pool.exact
 
-    def _has_simple_sum(self, problem: ScreeningProblem, functions: int) -> bool:
-        """Offers sums with simple coefficients for noisy data; True where one of them leaves nothing but noise."""
+    def _offer_simple_sums(self, problem: ScreeningProblem, functions: int) -> None:
+        """Offers sums with simple coefficients for noisy data."""
         if problem is self.starts[-1] and not (self.is_clean or self.pool.categories):
             for each in simple_sums(problem, functions=functions, library=self.library, deadline=self.deadline):
                 self.pool.offer(problem.wrap(each))
-        return self.settled
 
     def _searched(self, problem: ScreeningProblem, singles: Sequence[ScreeningProblem]) -> bool:
         """Richer structures for problems of one column, by turns with another search of the data; True where nothing is left.

@@ -33,8 +33,9 @@ FACTOR_POWERS, FACTOR_RATES, N_WAVES = (0, 1, 2, 3), (0, -1, 1, sympy.Rational(-
 """Powers and rates of the factors of waves, and the number of their frequencies."""
 MIN_EXCESS, EXCESS_NATS = 0.01, 8.0
 """Share, or nats, by which the error of a sum with free coefficients may exceed the least of all."""
-N_KEPT = 6
-WORK = 0.012
+N_KEPT, MAX_FREE = 4, (4, 1)
+"""Sums that are kept, and most coefficients that are not simple: of powers and of waves, and of other functions."""
+WORK = 0.006
 """Units of work of a sum."""
 
 
@@ -56,7 +57,7 @@ def simple_sums(
     root = np.sqrt(problem.weights)
     found: list[tuple[float, int, Rounding, _Sum]] = []
     least = math.inf
-    for terms in _sets(problem, functions, library):
+    for terms, free in _sets(problem, functions, library):
         if clock.now() > deadline:
             break
         clock.spend(WORK)
@@ -69,7 +70,8 @@ def simple_sums(
         least = min(least, error)
         sizes = [OPERATION_NATS + structure_length(term.expression, problem.size) for term in terms]
         for nats, rounding in joint_roundings(*each.estimate(error), len(root), partial(_nats, sizes)):
-            found.append((len(root) / 2 * math.log(error) + sum(sizes) + nats, len(found), rounding, each))
+            if len(terms) - len(rounding) <= free:
+                found.append((len(root) / 2 * math.log(error) + sum(sizes) + nats, len(found), rounding, each))
     answers = [each.written(rounding) for _, _, rounding, each in sorted(found, key=lambda each: each[:2])[:N_KEPT]]
     return list(dict.fromkeys(answers))
 
@@ -118,8 +120,8 @@ class _Sum:
 
 def _sets(
     problem: ScreeningProblem, functions: int, library: Sequence[LibraryFunction]
-) -> Iterator[list[UnivariateTerm]]:
-    """The sums that are tried: all powers up to a degree, or fewer with functions beside them."""
+) -> Iterator[tuple[list[UnivariateTerm], int]]:
+    """The sums that are tried, all powers up to a degree, or fewer with functions beside them, and most free coefficients."""
     pairs = list(zip(problem.columns.T, problem.expressions, strict=True))
     most = MAX_DEGREE if functions == 0 else DEGREES[functions - 1]
     while most > 1 and math.comb(problem.size + most, most) + functions > MAX_TERMS:
@@ -133,7 +135,7 @@ def _sets(
     if functions == 0:
         totals = exponents.sum(1)
         for degree in range(1, most + 1):
-            yield [term for term, total in zip(powers, totals, strict=True) if total <= degree]
+            yield [term for term, total in zip(powers, totals, strict=True) if total <= degree], MAX_FREE[0]
         return
     longest = MAX_COSTS[-1 if problem.size > 1 else functions - 1]
     others = [term for pair in pairs for term in _functions(*pair, library) if term.cost <= longest]
@@ -142,9 +144,10 @@ def _sets(
         beside = [UnivariateTerm(column * term.values, e * term.expression, term.cost) for term in others]
         others += [term for term in beside if not term.expression.is_polynomial(e)]
     for chosen in itertools.combinations(others, functions):
-        yield [*powers, *chosen]
+        yield [*powers, *chosen], MAX_FREE[1]
     if problem.size == 1 and functions == 2:
-        yield from _modulated_waves(problem.columns[:, 0], problem.expressions[0], library)
+        for waves in _modulated_waves(problem.columns[:, 0], problem.expressions[0], library):
+            yield waves, MAX_FREE[0]
 
 
 def _modulated_waves(
