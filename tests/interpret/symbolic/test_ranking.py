@@ -233,7 +233,7 @@ def test_a_formula_with_a_number_less_is_tried_for_an_exponential_of_several_col
     pool = Pool(FitTarget(x, compile_expression(truth, ["a", "b"])(x) + 0.3 * draw.normal(size=300), ("a", "b")))
     pool.offer(F(1.0) * A + F(93.7) * sympy.exp(F(-0.0146) * A + F(-0.045) * B))
     first = formula_rows(pool, "y")[0]
-    assert len(first.expression.atoms(sympy.Float)) == 2
+    assert len(first.expression.atoms(sympy.Float)) <= 2
     assert np.abs(first.numpy()(x) - compile_expression(truth, ["a", "b"])(x)).max() < 0.3
 
 

@@ -138,7 +138,7 @@ def joint_roundings(
         grown = [each for choice in choices for each in choice.continued(rows, nats)]
         choices = sorted(grown, key=lambda choice: _nats(choice.squares, choice.code, rows))[:WIDTH]
     found = [(_nats(choice.squares, choice.code, rows), choice.simple) for choice in choices if len(choice.simple) > 1]
-    for bottom in LATTICE_BOTTOMS:
+    for bottom in LATTICE_BOTTOMS if np.isfinite(covariance).all() and np.diag(covariance).min() > 0 else ():
         squares, points = _nearest_points(bottom * constants, bottom**2 * covariance)
         for square, point in zip(squares.tolist(), points.tolist(), strict=True):
             simple = {k: simple_number(int(top), bottom) for k, top in enumerate(point)}
