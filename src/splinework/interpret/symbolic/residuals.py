@@ -6,11 +6,14 @@ nothing, and that of one in the ranks, both by rows left out (Rasmussen & Willia
 changes with several columns at once, and patterns of a few rows.
 """
 
+import itertools
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.polynomial import chebyshev
 from scipy import special
 
 from splinework.interpret.symbolic import clock
@@ -83,22 +86,24 @@ def _is_positive(products: Array) -> bool:
 
 def _follow_polynomials(ranks: Array, residuals: Array) -> bool:
     """Whether polynomials in the ranks of the columns, of any of some degrees, explain more than they would of noise."""
-    from splinework.interpret.symbolic.screening.surrogate import chebyshev_basis
-
     rows, d = ranks.shape
-    tested = set[int]()
-    for terms in SMOOTH_TERMS:
-        degree = 1
-        while math.comb(d + degree + 1, d) <= min(terms, rows // 4):
+    tables, residuals = (
+        chebyshev.chebvander(2 * ranks / (rows - 1) - 1, max(SMOOTH_TERMS)),
+        residuals - residuals.mean(),
+    )
+    degree, terms = 0, [np.ones(rows)]
+    for most in SMOOTH_TERMS:
+        before = degree
+        while math.comb(d + degree + 1, d) <= min(most, rows // 4):
             degree += 1
-        count = math.comb(d + degree, d) - 1
-        if degree in tested or count + 1 > rows // 4:
-            continue
-        tested.add(degree)
-        whole = float(((residuals - residuals.mean()) ** 2).sum())
-        left = chebyshev_basis(ranks, degree).errors(residuals, np.ones(rows))[-1][0]
-        if special.fdtrc(count, rows - count - 1, (whole / left - 1) * (rows - count - 1) / count) < MAX_CHANCE:
-            return True
+            powers = map(Counter, itertools.combinations_with_replacement(range(d), degree))
+            terms += [np.prod([tables[:, k, p] for k, p in each.items()], axis=0) for each in powers]
+        if degree > before:
+            explained = np.square(np.linalg.qr(np.column_stack(terms))[0].T @ residuals).sum()
+            count, free = len(terms) - 1, rows - len(terms)
+            ratio = explained / count / ((residuals @ residuals - explained) / free)
+            if special.fdtrc(count, free, ratio) < MAX_CHANCE:
+                return True
     return False
 
 
