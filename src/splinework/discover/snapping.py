@@ -18,7 +18,7 @@ import sympy
 from splinework.interpret.symbolic.expression import compiled, symbol
 from splinework.interpret.symbolic.levenberg_marquardt import Evaluation, damped_steps
 from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.rounding import ROUNDING_NATS, Rounding, is_worth, roundings
+from splinework.interpret.symbolic.rounding import ROUNDING_NATS, Rounding, is_worth, made_simple, roundings
 
 Objective = Callable[[Array], tuple[float, Array, Array] | None]
 """From constants `(P,)` to nats, their gradient `(P,)` and Fisher's information `(P, P)`; None outside the domain."""
@@ -228,19 +228,13 @@ def snap(constants: FreeConstants, objective: Objective, count: int, *, rounds: 
     best = minimise(objective, constants.start)
     if best is None:
         return None
-    state, refused = _SnapState(best, {}), set[Any]()
-    for _ in range(rounds):
-        for rounding in roundings(best.constants[state.free], covariance(best, state.free), count):
-            chosen = {state.free[k]: number for k, number in rounding.items()}
-            if (key := frozenset(chosen.items())) in refused:
-                continue
-            if (trial := _snapped(state, chosen, objective, count)) is not None:
-                state, best = trial, trial.best
-                refused.clear()  # what shared its effect with another number may be worth its code now
-                break
-            refused.add(key)
-        else:
-            break
+    state = made_simple(
+        _SnapState(best, {}),
+        lambda s: roundings(s.best.constants[s.free], covariance(s.best, s.free), s.free, count),
+        lambda s, chosen: _snapped(s, chosen, objective, count),
+        rounds,
+    )
+    best = state.best
     numbers = price(best, state.free, count) + sum(number.code for number in state.snapped.values())
     exact = {i: number.exact for i, number in state.snapped.items()}
     return SnappedConstants(constants.put(best.constants, exact), best.loss, numbers, len(state.free), best)

@@ -20,7 +20,14 @@ from splinework.formula.sympy_bridge import program_of_expression
 from splinework.interpret.symbolic.expression import compiled, symbol
 from splinework.interpret.symbolic.levenberg_marquardt import LeastSquaresSolution, minimise
 from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.rounding import MIN_SNAP_GAIN, ROUNDING_NATS, Rounding, is_worth, roundings
+from splinework.interpret.symbolic.rounding import (
+    MIN_SNAP_GAIN,
+    ROUNDING_NATS,
+    Rounding,
+    is_worth,
+    made_simple,
+    roundings,
+)
 
 NEARLY_EQUAL = 1e-4
 """Relative difference of two constants that are tried as one; standard errors know nothing of what only their sum determines."""
@@ -190,29 +197,28 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
     if solution is None:
         return None
     target = template.target
-    n = len(target.y)
-    snapped: Rounding = {}
-    refused: set[Any] = set()
-    free = list(range(len(solution.constants)))
-    for _ in range(rounds):
-        spread = covariance(solution, free, target)
-        for rounding in roundings(solution.constants[free], spread, n):
-            chosen = {free[k]: number for k, number in rounding.items()}
-            if (key := frozenset(chosen.items())) in refused:
-                continue
-            values = {**snapped, **chosen}
-            trial = template.fit(solution.constants, {i: number.value for i, number in values.items()})
-            if trial is not None:
-                rest = [i for i in free if i not in values]
-                loss = n / 2 * math.log(max(trial.rss, target.floor) / max(solution.rss, target.floor))
-                digits = _digits(solution, free, target), _digits(trial, rest, target)
-                if is_worth(chosen, loss, digits, n):
-                    snapped, solution, free = values, trial, rest
-                    refused.clear()  # a collinear constant may be worth its code now
-                    break
-            refused.add(key)
-        else:
-            break
+    n, every = len(target.y), range(len(solution.constants))
+
+    def free_of(snapped: Rounding) -> list[int]:
+        return [i for i in every if i not in snapped]
+
+    def propose(state: tuple[Rounding, LeastSquaresSolution]) -> list[Rounding]:
+        free = free_of(state[0])
+        return roundings(state[1].constants[free], covariance(state[1], free, target), free, n)
+
+    def attempt(
+        state: tuple[Rounding, LeastSquaresSolution], chosen: Rounding
+    ) -> tuple[Rounding, LeastSquaresSolution] | None:
+        (snapped, before), values = state, {**state[0], **chosen}
+        trial = template.fit(before.constants, {i: number.value for i, number in values.items()})
+        if trial is None:
+            return None
+        loss = n / 2 * math.log(max(trial.rss, target.floor) / max(before.rss, target.floor))
+        digits = _digits(before, free_of(snapped), target), _digits(trial, free_of(values), target)
+        return (values, trial) if is_worth(chosen, loss, digits, n) else None
+
+    snapped, solution = made_simple((dict[int, Any](), solution), propose, attempt, rounds)
+    free = free_of(snapped)
     price = _number_length(solution, free, target)
     expression = template.put(solution.constants, {i: number.exact for i, number in snapped.items()})
     if snapped and len(expression.atoms(sympy.Float)) < len(

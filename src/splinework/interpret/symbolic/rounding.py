@@ -7,8 +7,9 @@ doi:10.1109/TIT.2002.800499).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -29,6 +30,7 @@ reduction of the basis, for each constant.
 Rounding = dict[int, SimpleNumber]
 """Constants that become simple numbers, by index."""
 Nats = Callable[[int, SimpleNumber | None], float]
+State = TypeVar("State")
 
 
 def _claim(_: int, number: SimpleNumber | None) -> float:
@@ -99,12 +101,41 @@ class _Choice:
         return found
 
 
-def roundings(constants: Array, covariance: Array, rows: int) -> list[Rounding]:
+def made_simple(
+    state: State,
+    propose: Callable[[State], list[Rounding]],
+    attempt: Callable[[State, Rounding], State | None],
+    rounds: int,
+) -> State:
+    """The state after roundings, the most promising first, as long as one of them is accepted.
+
+    Args:
+        state: Constants with what is known of them.
+        propose: Function that gives the roundings that promise something.
+        attempt: Function that gives the state after one of them; None where it is not worth it.
+        rounds: Most roundings.
+    """
+    refused: set[Any] = set()
+    for _ in range(rounds):
+        for rounding in propose(state):
+            key = frozenset(rounding.items())
+            if key not in refused and (trial := attempt(state, rounding)) is not None:
+                state = trial
+                refused.clear()  # what shared its effect with another number may be worth its code now
+                break
+            refused.add(key)
+        else:
+            break
+    return state
+
+
+def roundings(constants: Array, covariance: Array, indices: Sequence[int], rows: int) -> list[Rounding]:
     """Simple numbers that promise a shorter description: for several constants at once, then for each alone.
 
     Args:
         constants: Estimates of the free constants, `(P,)`.
         covariance: Their covariance, `(P, P)`.
+        indices: Their indices among all constants.
         rows: Number of rows.
 
     Returns:
@@ -119,7 +150,8 @@ def roundings(constants: Array, covariance: Array, rows: int) -> list[Rounding]:
             if nats < free.code:
                 singles.append((nats - free.code, each.simple))
     joint = joint_roundings(constants, covariance, rows) if len(constants) > 1 else []
-    return [*(simple for _, simple in joint), *(simple for _, simple in sorted(singles, key=lambda single: single[0]))]
+    every = [*joint, *sorted(singles, key=lambda single: single[0])]
+    return [{indices[k]: number for k, number in simple.items()} for _, simple in every]
 
 
 def joint_roundings(
