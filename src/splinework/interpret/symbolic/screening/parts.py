@@ -100,13 +100,12 @@ class PartedTarget(ABC):
         """Whether the best formula is as accurate as the best surrogate, with few constants and residuals like noise.
 
         Data without noise are settled by an exact formula alone: what is left then is the error of an approximation. With noise
-        many constants, or before evolution many nodes, may be an approximation too, of something shorter; none is without any.
+        many constants, or before evolution many nodes, may be an approximation too, of something shorter.
         """
         pool = self.pool
         if pool.exact or not pool.entries or self.is_clean or pool.entries[0].solution.rank > MAX_EXACT_CONSTANTS:
             return pool.exact
-        best = pool.entries[0]
-        may_be_long = self.further is not None and best.nodes > MAX_SHORT_NODES and best.solution.rank > 0
+        may_be_long = self.further is not None and pool.entries[0].nodes > MAX_SHORT_NODES
         return not may_be_long and self.leaves_noise
 
     @property
