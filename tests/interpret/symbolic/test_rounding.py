@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import sympy
 
+from splinework.discover import discover
 from splinework.interpret.symbolic.constants import FitTarget, Template, snap
 from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.rounding import joint_roundings
@@ -83,3 +84,15 @@ def test_sums_with_simple_coefficients_are_found_in_noise(name):
     problem = initial_problem(FitTarget(x, y + noise * y.std() * draw.normal(size=ROWS), names))
     functions = {"wave": 2, "alone": 1}.get(name, 0)
     assert truth in simple_sums(problem, functions=functions)
+
+
+@pytest.mark.parametrize(
+    "truth", [X**7 + X**6 + X**5 + X**4 + X**3 + X**2 + X, X**2 + X + sympy.sin(X) + sympy.cos(X**2)], ids=str
+)
+@pytest.mark.slow
+def test_the_search_answers_with_them(truth):
+    draw = np.random.default_rng(5)
+    x = draw.uniform(-1.5, 1.5, (1000, 1))
+    y = sympy.lambdify([X], truth, "numpy")(x[:, 0])
+    table = discover(x, y + 0.02 * y.std() * draw.normal(size=1000), names=["x"], effort=20, jobs=1)
+    assert sympy.expand(table.best.expression) == truth
