@@ -55,13 +55,13 @@ def simple_sums(
         deadline: Time of `clock` after which no further sums are tried.
     """
     root = np.sqrt(problem.weights)
-    found: list[tuple[float, int, Rounding, _Sum]] = []
+    found: list[tuple[float, int, Rounding, _LinearSum]] = []
     least = math.inf
     for terms, free in _sets(problem, functions, library):
         if clock.now() > deadline:
             break
         clock.spend(WORK)
-        each = _Sum.of(terms, problem.y, root)
+        each = _LinearSum.of(terms, problem.y, root)
         if (
             each is None
             or not 0 < (error := each.error({})) <= (1 + max(MIN_EXCESS, EXCESS_NATS / len(root))) ** 2 * least
@@ -77,7 +77,7 @@ def simple_sums(
 
 
 @dataclass(frozen=True)
-class _Sum:
+class _LinearSum:
     """Terms, a linear problem with weighted regressors of norm 1, `(N, terms)`, and the norms before."""
 
     terms: Sequence[UnivariateTerm]
@@ -86,7 +86,7 @@ class _Sum:
     lengths: Array
 
     @classmethod
-    def of(cls, terms: Sequence[UnivariateTerm], y: Array, root: Array) -> "_Sum | None":
+    def of(cls, terms: Sequence[UnivariateTerm], y: Array, root: Array) -> "_LinearSum | None":
         """The problem of a target with roots of weights; None where a term is not finite or vanishes."""
         design = np.column_stack([term.values for term in terms]) * root[:, None]
         lengths = np.linalg.norm(design, axis=0)
