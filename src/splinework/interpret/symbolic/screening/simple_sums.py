@@ -1,8 +1,8 @@
-"""Sums of plain terms with simple coefficients: powers of the columns, and functions of a column or its square beside them.
+"""Sums of plain terms with simple coefficients, `y = Σ z_k t_k`: powers of the columns, and functions of a column beside them.
 
 Of noisy rows the coefficients of such terms are uncertain one by one, as each can stand in for the others. Which simple numbers
-fit all of them together, zeros included, is a problem of integer least squares (`rounding.py`): what it finds has the shortest
-description without any fitted number.
+fit all of them together, zeros included, is a problem of integer least squares (Agrell, Eriksson, Vardy & Zeger 2002), which
+`rounding.py` solves: what it finds has the shortest description without any fitted number.
 """
 
 import itertools
@@ -55,13 +55,13 @@ def simple_sums(
         deadline: Time of `clock` after which no further sums are tried.
     """
     root = np.sqrt(problem.weights)
-    found: list[tuple[float, int, Rounding, _LinearSum]] = []
+    found: list[tuple[float, int, Rounding, _Regression]] = []
     least = math.inf
     for terms, free in _sets(problem, functions, library):
         if clock.now() > deadline:
             break
         clock.spend(WORK)
-        each = _LinearSum.of(terms, problem.y, root)
+        each = _Regression.of(terms, problem.y, root)
         if (
             each is None
             or not 0 < (error := each.error({})) <= (1 + max(MIN_EXCESS, EXCESS_NATS / len(root))) ** 2 * least
@@ -77,7 +77,7 @@ def simple_sums(
 
 
 @dataclass(frozen=True)
-class _LinearSum:
+class _Regression:
     """Terms, a linear problem with weighted regressors of norm 1, `(N, terms)`, and the norms before."""
 
     terms: Sequence[UnivariateTerm]
@@ -86,7 +86,7 @@ class _LinearSum:
     lengths: Array
 
     @classmethod
-    def of(cls, terms: Sequence[UnivariateTerm], y: Array, root: Array) -> "_LinearSum | None":
+    def of(cls, terms: Sequence[UnivariateTerm], y: Array, root: Array) -> "_Regression | None":
         """The problem of a target with roots of weights; None where a term is not finite or vanishes."""
         design = np.column_stack([term.values for term in terms]) * root[:, None]
         lengths = np.linalg.norm(design, axis=0)
