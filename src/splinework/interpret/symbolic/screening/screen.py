@@ -121,10 +121,12 @@ class Screen(PartedTarget):
         return self.pool.exact
 
     def _offer_simple_sums(self, problem: ScreeningProblem, functions: int) -> None:
-        """Offers sums with simple coefficients for noisy data."""
+        """Offers sums with simple coefficients for noisy data, of powers alone also for transforms of the target."""
         if problem is self.starts[-1] and not (self.is_clean or self.pool.categories):
-            for each in simple_sums(problem, functions=functions, library=self.library, deadline=self.deadline):
-                self.pool.offer(problem.wrap(each))
+            for whole in (problem, *(transformed(problem) if functions == 0 else ())):
+                for each in simple_sums(whole, functions=functions, library=self.library, deadline=self.deadline):
+                    if whole is problem or not each.has(sympy.Float):
+                        self.pool.offer(whole.wrap(each))
 
     def _searched(self, problem: ScreeningProblem, singles: Sequence[ScreeningProblem]) -> bool:
         """Richer structures for problems of one column, by turns with another search of the data; True where nothing is left.
