@@ -10,7 +10,7 @@ import sympy
 from splinework.discover import discover
 from splinework.interpret.symbolic.constants import FitTarget, Template, snap
 from splinework.interpret.symbolic.expression import symbol
-from splinework.interpret.symbolic.rounding import joint_roundings
+from splinework.interpret.symbolic.rounding import joint_roundings, roundings
 from splinework.interpret.symbolic.screening.problem import initial_problem
 from splinework.interpret.symbolic.screening.simple_sums import simple_sums
 
@@ -96,3 +96,12 @@ def test_the_search_answers_with_them(truth):
     y = sympy.lambdify([X], truth, "numpy")(x[:, 0])
     table = discover(x, y + 0.02 * y.std() * draw.normal(size=1000), names=["x"], effort=20, jobs=1)
     assert sympy.expand(table.best.expression) == truth
+
+
+@pytest.mark.parametrize("variance", [0.0, 1e-300, 1e300, math.inf])
+def test_constants_that_the_rows_do_not_determine_are_left_or_simple(variance):
+    """Any variance beside an ordinary one, and any size of the constant."""
+    for size in (0.0, 1e-200, 1.7, 1e200):
+        with np.errstate(all="ignore"):
+            found = roundings(np.array([2.01, size]), np.diag([1e-4, variance]), [0, 1], ROWS)
+        assert {0: 2.0} in [{k: number.value for k, number in each.items() if k == 0} for each in found]

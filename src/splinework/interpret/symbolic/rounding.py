@@ -84,9 +84,11 @@ class _Choice:
         i = self.open[int(np.argmin(variances))]
         mean, error = float(self.mean[i]), max(math.sqrt(max(float(min(variances)), 0.0)), 1e-9 * abs(self.mean[i]))
         rest = tuple(k for k in self.open if k != i)
-        free = max(math.log(max(abs(mean), error) / max(error, 1e-300)) + ROUNDING_NATS, 0.5 * math.log(rows))
-        found = [_Choice(self.mean, self.covariance, self.squares, self.code + free + nats(i, None), rest, self.simple)]
-        if not error > 0:
+        known = 0 < error**2 < math.inf
+        digits = math.log(max(abs(mean) / error, 1.0)) + ROUNDING_NATS if known else 0.0
+        code = self.code + max(digits, 0.5 * math.log(rows)) + nats(i, None)
+        found = [_Choice(self.mean, self.covariance, self.squares, code, rest, self.simple)]
+        if not known:
             return found
         options = [
             (self.squares + ((number.value - mean) / error) ** 2, self.code + nats(i, number), number)
@@ -200,7 +202,9 @@ def _nearest_points(centre: Array, covariance: Array) -> tuple[Array, Array]:
         which = best // tries.shape[1]
         points, squares = points[which], grown.ravel()[best]
         points[:, i] = tries.ravel()[best]
-    return squares, np.round(points @ turn.T)
+    points = np.round(points @ turn.T)
+    usable = np.isfinite(points).all(1)
+    return squares[usable], points[usable]
 
 
 def _reduced(basis: Array) -> Array:

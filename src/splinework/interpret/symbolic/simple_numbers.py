@@ -67,7 +67,7 @@ def simple_numbers(value: float, error: float) -> list[SimpleNumber]:
             continue
         for bottom in BOTTOMS:
             nearest = round(ratio * bottom)
-            beside = min(int(near * bottom), MAX_BESIDE) if number == 0 and bottom <= 2 else 0
+            beside = int(min(near * bottom, MAX_BESIDE)) if number == 0 and bottom <= 2 else 0
             for top in range(nearest - beside, nearest + beside + 1):
                 if top != 0 and math.gcd(top, bottom) == 1 and abs(top / bottom * size - value) < near:
                     code = math.log((1 + abs(top)) * bottom) + math.log(2) + extra
