@@ -95,11 +95,13 @@ class _Choice:
             for number in simple_numbers(mean, error)
         ]
         options.sort(key=lambda option: _nats(option[0], option[1], rows))
-        slope = self.covariance[:, i] / error**2
-        covariance = self.covariance - np.outer(slope, self.covariance[i])
-        for squares, code, number in options[:N_CHOICES]:
-            then = self.mean + slope * (number.value - mean)
-            found.append(_Choice(then, covariance, squares, code, rest, {**self.simple, i: number}))
+        with np.errstate(all="ignore"):  # what is not finite is no choice
+            slope = self.covariance[:, i] / error**2
+            covariance = self.covariance - np.outer(slope, self.covariance[i])
+            for squares, code, number in options[:N_CHOICES]:
+                then = self.mean + slope * (number.value - mean)
+                if np.isfinite(then).all():
+                    found.append(_Choice(then, covariance, squares, code, rest, {**self.simple, i: number}))
         return found
 
 
