@@ -30,6 +30,8 @@ N_TURNS, FIRST_TURN = 4, 0.5
 """Turns of the other search, before which richer structures of one column have as much time, and units of the first: single
 functions take about as long.
 """
+MAX_NOISE_SHARE = 0.95
+"""Error of surrogates on rows left out, as a share of the spread, from which nothing but noise may be there."""
 
 
 class Screen(PartedTarget):
@@ -121,8 +123,12 @@ class Screen(PartedTarget):
         return self.pool.exact
 
     def _offer_simple_sums(self, problem: ScreeningProblem, functions: int) -> None:
-        """Offers sums with simple coefficients for noisy data, of powers alone also for transforms of the target."""
-        if problem is self.starts[-1] and not (self.is_clean or self.pool.categories):
+        """Offers sums with simple coefficients for noisy data, of powers alone also for transforms of the target.
+
+        Of so many sums one explains a little of what is noise alone, so that polynomials must predict rows left out.
+        """
+        predicted = self.noise < MAX_NOISE_SHARE * problem.spread
+        if problem is self.starts[-1] and predicted and not (self.is_clean or self.pool.categories):
             for whole in (problem, *(transformed(problem) if functions == 0 else ())):
                 for each in simple_sums(whole, functions=functions, library=self.library, deadline=self.deadline):
                     if whole is problem or not each.has(sympy.Float):
