@@ -20,8 +20,8 @@ MIN_SNAP_GAIN = 2.3
 """Nats that a snap must save: about one false snap per twenty random numbers known to three digits."""
 ROUNDING_NATS = 0.5 - 0.5 * math.log(3)
 """Nats of a number rounded to its standard error, beyond the logarithm of its relative precision."""
-WIDTH, N_CHOICES, N_JOINT = 32, 5, 3
-"""Choices that are followed, simple numbers that are tried for a constant in each, and those that are returned."""
+WIDTH, N_CHOICES, N_JOINT, MAX_JOINT = 32, 5, 3, 12
+"""Choices that are followed, simple numbers that are tried for a constant in each, those that are returned, and most constants."""
 LATTICE_BOTTOMS, N_POINTS, REACH, MAX_SWAPS = (1, 2), 48, 2, 40
 """Common denominators of all constants, points that are followed, their reach on each side of the middle, and most steps of the
 reduction of the basis, for each constant.
@@ -153,7 +153,7 @@ def roundings(constants: Array, covariance: Array, indices: Sequence[int], rows:
             nats = _nats(each.squares, number.code + MIN_SNAP_GAIN, rows) if number.top else 0.0  # a fit decides
             if nats < free.code:
                 singles.append((nats - free.code, each.simple))
-    joint = joint_roundings(constants, covariance, rows) if len(constants) > 1 else []
+    joint = joint_roundings(constants, covariance, rows) if 1 < len(constants) <= MAX_JOINT else []
     every = [*joint, *sorted(singles, key=lambda single: single[0])]
     return [{indices[k]: number for k, number in simple.items()} for _, simple in every]
 
