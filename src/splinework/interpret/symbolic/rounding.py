@@ -21,7 +21,7 @@ MIN_SNAP_GAIN = 2.3
 ROUNDING_NATS = 0.5 - 0.5 * math.log(3)
 """Nats of a number rounded to its standard error, beyond the logarithm of its relative precision."""
 WIDTH, N_CHOICES, N_JOINT, MAX_JOINT = 32, 5, 3, 12
-"""Choices that are followed, simple numbers for a constant that are tried in each, those that are returned, and most constants."""
+"""Choices that are followed, simple numbers for a constant tried in each, those that are returned, and most constants."""
 LATTICE_BOTTOMS, N_POINTS, REACH, MAX_SWAPS = (1, 2), 48, 2, 40
 """Common denominators of all constants, points that are followed, their reach on each side of the middle, and most steps of the
 reduction of the basis, for each constant.
