@@ -15,19 +15,18 @@ from typing import Any
 import numpy as np
 import sympy
 
-from splinework.interpret.symbolic.constants import MIN_SNAP_GAIN, ROUNDING_NATS
 from splinework.interpret.symbolic.expression import compiled, symbol
 from splinework.interpret.symbolic.levenberg_marquardt import Evaluation, damped_steps
 from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.simple_numbers import simple_numbers
+from splinework.interpret.symbolic.rounding import ROUNDING_NATS, Rounding, is_worth, made_simple, roundings
 
 Objective = Callable[[Array], tuple[float, Array, Array] | None]
 """From constants `(P,)` to nats, their gradient `(P,)` and Fisher's information `(P, P)`; None outside the domain."""
 
-MAX_PRECISION = 1e9
-"""Relative precision beyond which digits of a constant cost nothing, as they are due to rounding."""
 TERM_NATS = 2.0
 """Nats of structure that a vanishing term saves: at least its sign and its factor."""
+MAX_PRECISION = 1e9
+"""Relative precision beyond which digits of a constant cost nothing, as they are due to rounding."""
 
 
 def derivative(expression: Any, by: Any) -> Any:
@@ -229,56 +228,42 @@ def snap(constants: FreeConstants, objective: Objective, count: int, *, rounds: 
     best = minimise(objective, constants.start)
     if best is None:
         return None
-    state = _SnapState(best, {}, 0.0, price(best, list(range(len(best.constants))), count))
-    refused: set[tuple[int, Any]] = set()
-    at_once = True
-    for _ in range(rounds):
-        candidates = _worthwhile(state, count, refused)
-        if not candidates:
-            break
-        chosen = candidates if at_once else candidates[:1]
-        trial = _snapped(state, chosen, objective, count)
-        if trial is not None:
-            state = trial
-            refused.clear()  # what shared its effect with another number may be worth its code now
-        elif len(chosen) == 1:
-            refused.add(chosen[0][:2])
-        at_once = trial is not None  # all together where that works, else one by one
-    expressions = constants.put(state.best.constants, state.snapped)
-    free = len(constants.symbols) - len(state.snapped)
-    return SnappedConstants(expressions, state.best.loss, state.price + state.code, free, state.best)
+    state = made_simple(
+        _SnapState(best, {}),
+        lambda s: roundings(s.best.constants[s.free], covariance(s.best, s.free), s.free, count),
+        lambda s, chosen: _snapped(s, chosen, objective, count),
+        rounds,
+    )
+    best = state.best
+    numbers = price(best, state.free, count) + sum(number.code for number in state.snapped.values())
+    exact = {i: number.exact for i, number in state.snapped.items()}
+    return SnappedConstants(constants.put(best.constants, exact), best.loss, numbers, len(state.free), best)
 
 
 @dataclass(frozen=True)
 class _SnapState:
-    """An optimum, what is snapped in it, and the nats of the snapped and of the free constants."""
+    """An optimum and what is snapped in it."""
 
     best: Optimum
-    snapped: dict[int, Any]
-    code: float
-    price: float
+    snapped: Rounding
 
     @property
     def free(self) -> list[int]:
         return [n for n in range(len(self.best.constants)) if n not in self.snapped]
 
 
-def _snapped(
-    state: _SnapState, chosen: Sequence[tuple[int, Any, float]], objective: Objective, count: int
-) -> _SnapState | None:
+def _snapped(state: _SnapState, chosen: Rounding, objective: Objective, count: int) -> _SnapState | None:
     """The state with more constants snapped and the others fitted again, if that is shorter."""
-    values = {index: value for index, value, _ in chosen}
-    rest = [i for i in state.free if i not in values]
-    start = _compensated(state.best, {i: float(v) for i, v in values.items()}, rest)
-    best = minimise(objective, start, [*state.snapped, *values], gain=1e-3)
+    rest = [i for i in state.free if i not in chosen]
+    start = _compensated(state.best, {i: number.value for i, number in chosen.items()}, rest)
+    best = minimise(objective, start, [*state.snapped, *chosen], gain=1e-3)
     if best is None:
         return None
-    code = sum(length for _, _, length in chosen)
-    margin = sum(MIN_SNAP_GAIN if value != 0 else -TERM_NATS for value in values.values())
-    numbers = price(best, rest, count)
-    if best.loss - state.best.loss + numbers + code + margin > state.price:
+    saved = TERM_NATS * sum(not number.top for number in chosen.values())
+    loss, numbers = best.loss - state.best.loss - saved, (digits(state.best, state.free), digits(best, rest))
+    if not is_worth(chosen, loss, numbers, count):
         return None
-    return _SnapState(best, {**state.snapped, **values}, state.code + code, numbers)
+    return _SnapState(best, {**state.snapped, **chosen})
 
 
 def _compensated(best: Optimum, values: dict[int, float], rest: list[int]) -> Array:
@@ -295,49 +280,26 @@ def _compensated(best: Optimum, values: dict[int, float], rest: list[int]) -> Ar
     return place
 
 
-def standard_errors(best: Optimum, free: Sequence[int]) -> Array:
-    """Standard errors of the free constants, on the subspace that the data determine."""
-    if not free:
-        return np.zeros(0)
+def covariance(best: Optimum, free: Sequence[int]) -> Array:
+    """Covariance of the free constants `(P, P)`, on the subspace that the data determine."""
     block = best.information[np.ix_(free, free)]
     scale = np.sqrt(np.maximum(np.diag(block), 1e-300))
     inverse = np.linalg.pinv(block / scale[:, None] / scale, rcond=1e-12, hermitian=True)
-    errors = np.sqrt(np.maximum(np.diag(inverse), 0)) / scale
-    floor = np.abs(best.constants[list(free)]) / MAX_PRECISION
-    return np.asarray(np.maximum(errors, floor))
+    return np.asarray(inverse / scale[:, None] / scale)
 
 
-def price(best: Optimum, free: Sequence[int], count: int) -> float:
+def digits(best: Optimum, free: Sequence[int]) -> Array:
     """Nats of the digits of the free constants, by their joint precision relative to their size."""
-    if not len(free):
-        return 0.0
     free = list(free)
     sizes = np.abs(best.constants[free])
     with np.errstate(all="ignore"):
         relative = best.information[np.ix_(free, free)] * sizes[:, None] * sizes
     if not np.isfinite(relative).all():
-        return math.inf
+        return np.full(len(free), math.inf)
     precision = np.linalg.eigvalsh(relative)
-    digits = 0.5 * np.log(np.clip(precision, 1.0, MAX_PRECISION**2)) + ROUNDING_NATS
-    return float(np.maximum(digits, 0.5 * math.log(count)).sum())
+    return np.asarray(0.5 * np.log(np.clip(precision, 1.0, MAX_PRECISION**2)) + ROUNDING_NATS)
 
 
-def _worthwhile(state: _SnapState, count: int, refused: set[tuple[int, Any]]) -> list[tuple[int, Any, float]]:
-    """The best simple value of each constant that promises to save nats: index, value, nats of its code."""
-    best, free = state.best, state.free
-    found: list[tuple[float, tuple[int, Any, float]]] = []
-    for i, error in zip(free, standard_errors(best, free).tolist(), strict=True):
-        value = float(best.constants[i])
-        digits = max(math.log(max(abs(value), error) / max(error, 1e-300)) + ROUNDING_NATS, 0.5 * math.log(count))
-        candidates = simple_numbers(value, error)
-        if abs(value) > 5.0 * error:  # nor perhaps 0, so far from it
-            candidates = [pair for pair in candidates if pair[0] != 0]
-        savings = [
-            (digits - code - (MIN_SNAP_GAIN if simple != 0 else 0.0), (i, simple, code))
-            for simple, code in candidates
-            if (i, simple) not in refused
-        ]
-        top = max(savings, key=lambda pair: pair[0], default=None)
-        if top is not None and top[0] > 0:
-            found.append(top)
-    return [snap for _, snap in sorted(found, key=lambda pair: -pair[0])]
+def price(best: Optimum, free: Sequence[int], count: int) -> float:
+    """Nats of the free constants: those of their digits, and at least half the logarithm of the number of rows for each."""
+    return float(np.maximum(digits(best, free), 0.5 * math.log(count)).sum()) if len(free) else 0.0

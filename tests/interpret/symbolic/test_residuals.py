@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from splinework.interpret.symbolic.residuals import (
+    _follow_polynomials,
     _Kernel,
     has_structure,
     left_out_errors,
@@ -92,3 +93,24 @@ def test_the_noise_of_a_curve_is_found_in_its_units(size):
     assert local_noise(x, y) == pytest.approx(size, rel=0.1)
     assert local_noise(np.repeat(x, 2), np.repeat(y, 2)) == pytest.approx(local_noise(x, y), rel=1e-12)
     assert local_noise(x[:7], y[:7]) == np.inf
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_a_smooth_error_of_a_sixth_of_the_noise_is_structure(columns):
+    """Neighbours do not see it: their correlation is 1/36 with a standard error of 1/32."""
+    draw = np.random.default_rng(4)
+    x = draw.uniform(-1, 1, (1000, columns))
+    smooth = np.cos(4 * x[:, 0]) if columns == 1 else x[:, 0] ** 2 * x[:, 1]
+    smooth = (smooth - smooth.mean()) / smooth.std()
+    assert has_structure(x, x[:, 0], draw.normal(size=1000) + 0.19 * smooth)
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_polynomials_find_nothing_in_noise(columns):
+    found = 0
+    for seed in range(60):
+        draw = np.random.default_rng(seed)
+        found += _follow_polynomials(
+            draw.permuted(np.tile(np.arange(300.0), (columns, 1)), axis=1).T, draw.normal(size=300)
+        )
+    assert found <= 1

@@ -20,18 +20,21 @@ from splinework.formula.sympy_bridge import program_of_expression
 from splinework.interpret.symbolic.expression import compiled, symbol
 from splinework.interpret.symbolic.levenberg_marquardt import LeastSquaresSolution, minimise
 from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.simple_numbers import simple_numbers
+from splinework.interpret.symbolic.rounding import (
+    MIN_SNAP_GAIN,
+    ROUNDING_NATS,
+    Rounding,
+    is_worth,
+    made_simple,
+    roundings,
+)
 
-MIN_SNAP_GAIN = 2.3
-"""Nats that a snap must save: about one false snap per twenty random numbers known to three digits."""
 NEARLY_EQUAL = 1e-4
 """Relative difference of two constants that are tried as one; standard errors know nothing of what only their sum determines."""
 MAX_PAIRS = 3
 """Pairs of constants that are tried as one, the nearest first."""
 CANCELLATION, MAX_CANCELLATION = 8.0, 1e-4
 """Rounding errors of the largest value by which a sum of terms is off, and the largest relative error that this may explain."""
-ROUNDING_NATS = 0.5 - 0.5 * math.log(3)
-"""Nats of a number rounded to its standard error, beyond the logarithm of its relative precision."""
 
 
 @dataclass(frozen=True)
@@ -194,35 +197,36 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
     if solution is None:
         return None
     target = template.target
-    n = len(target.y)
-    snapped: dict[int, Any] = {}
-    code = 0.0
-    refused: set[tuple[int, Any]] = set()
-    free = list(range(len(solution.constants)))
+    n, every = len(target.y), range(len(solution.constants))
+
+    def free_of(snapped: Rounding) -> list[int]:
+        return [i for i in every if i not in snapped]
+
+    def propose(state: tuple[Rounding, LeastSquaresSolution]) -> list[Rounding]:
+        free = free_of(state[0])
+        return roundings(state[1].constants[free], covariance(state[1], free, target), free, n)
+
+    def attempt(
+        state: tuple[Rounding, LeastSquaresSolution], chosen: Rounding
+    ) -> tuple[Rounding, LeastSquaresSolution] | None:
+        (snapped, before), values = state, {**state[0], **chosen}
+        trial = template.fit(before.constants, {i: number.value for i, number in values.items()})
+        if trial is None:
+            return None
+        loss = n / 2 * math.log(max(trial.rss, target.floor) / max(before.rss, target.floor))
+        digits = _digits(before, free_of(snapped), target), _digits(trial, free_of(values), target)
+        return (values, trial) if is_worth(chosen, loss, digits, n) else None
+
+    snapped, solution = made_simple((dict[int, Any](), solution), propose, attempt, rounds)
+    free = free_of(snapped)
     price = _number_length(solution, free, target)
-    for _ in range(rounds):
-        best = _best_snap(solution.constants, free, standard_errors(solution, free, target), n, refused)
-        if best is None:
-            break
-        index, value, length = best
-        trial = template.fit(solution.constants, {**{i: float(v) for i, v in snapped.items()}, index: float(value)})
-        if trial is not None:
-            rest = [i for i in free if i != index]
-            new = _number_length(trial, rest, target)
-            loss = n / 2 * math.log(max(trial.rss, target.floor) / max(solution.rss, target.floor))
-        if trial is None or loss + new + length + (MIN_SNAP_GAIN if value != 0 else 0.0) > price:
-            refused.add((index, value))
-            continue
-        snapped[index], solution, free, price = value, trial, rest, new
-        code += length
-        refused.clear()  # a collinear constant may be worth its code now
-    expression = template.put(solution.constants, snapped)
+    expression = template.put(solution.constants, {i: number.exact for i, number in snapped.items()})
     if snapped and len(expression.atoms(sympy.Float)) < len(
         free
     ):  # some constants have merged, now that others are exact
         again = snap(Template(expression, target), rounds=rounds)
         if again is not None:
-            return again[0], again[1] + code
+            return again
     errors = standard_errors(solution, free, target)
     known = [i for i in free if abs(solution.constants[i]) > 5 * errors[i]]
     choice = math.log(max(len(free), 1)) + MIN_SNAP_GAIN
@@ -239,8 +243,8 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
             loss = n / 2 * math.log(max(trial.rss, target.floor) / max(solution.rss, target.floor))
             if loss + _number_length(trial, list(range(len(tied.start))), target) + choice < price:
                 again = snap(tied, rounds=rounds)
-                return (expression, price + code) if again is None else (again[0], again[1] + code + choice)
-    return expression, price + code
+                return (expression, price) if again is None else (again[0], again[1] + choice)
+    return expression, price
 
 
 def _variance(solution: LeastSquaresSolution, free: list[int], target: FitTarget) -> float:
@@ -248,49 +252,39 @@ def _variance(solution: LeastSquaresSolution, free: list[int], target: FitTarget
     return max(solution.rss, target.floor) / max(len(target.y) - len(free), 1) / target.unit**2
 
 
+def covariance(solution: LeastSquaresSolution, free: list[int], target: FitTarget) -> Array:
+    """Covariance of the free constants, `(P, P)`, on the subspace identified by the data."""
+    length = np.linalg.norm(solution.jacobian, axis=0)
+    length = np.where(length > 0, length, 1e-300)
+    inverse = np.linalg.pinv((solution.jacobian / length).T @ (solution.jacobian / length), rcond=1e-12, hermitian=True)
+    with np.errstate(over="ignore"):
+        return np.asarray(inverse * _variance(solution, free, target) / length / length[:, None])
+
+
 def standard_errors(solution: LeastSquaresSolution, free: list[int], target: FitTarget) -> dict[int, float]:
     """Standard errors of the free constants, on the subspace identified by the data."""
     if not free:
         return {}
-    length = np.linalg.norm(solution.jacobian, axis=0)
-    length = np.where(length > 0, length, 1e-300)
-    inverse = np.linalg.pinv((solution.jacobian / length).T @ (solution.jacobian / length), rcond=1e-12, hermitian=True)
-    spread = np.sqrt(np.maximum(np.diag(inverse), 0) * _variance(solution, free, target)) / length
+    spread = np.sqrt(np.maximum(np.diag(covariance(solution, free, target)), 0))
     return {i: float(max(s, 1e-9 * abs(solution.constants[i]))) for i, s in zip(free, spread, strict=True)}
 
 
-def _number_length(solution: LeastSquaresSolution, free: list[int], target: FitTarget) -> float:
-    """Code length of the free constants in nats: the logarithm of their joint relative precision.
+def _digits(solution: LeastSquaresSolution, free: list[int], target: FitTarget) -> Array:
+    """Nats of the digits of the free constants: logarithms of their joint relative precision.
 
-    A constant costs the logarithm of its size over its standard error (Bartlett et al. 2022, arXiv 2211.11461), and at least
-    ½ ln N.
+    A constant costs the logarithm of its size over its standard error (Bartlett et al. 2022, arXiv 2211.11461).
     """
-    if not free:
-        return 0.0
     sizes = np.abs(solution.constants[free])
     precision = np.linalg.svd(solution.jacobian * sizes, compute_uv=False) / math.sqrt(
         _variance(solution, free, target)
     )
-    digits = np.log(np.clip(precision, 1.0, 1e9)) + ROUNDING_NATS
-    return float(np.maximum(digits, 0.5 * math.log(len(target.y))).sum())
+    return np.asarray(np.log(np.clip(precision, 1.0, 1e9)) + ROUNDING_NATS)
 
 
-def _best_snap(
-    constants: Array, free: list[int], errors: dict[int, float], n: int, refused: set[tuple[int, Any]]
-) -> tuple[int, Any, float] | None:
-    """The snap with the largest expected saving: index of the constant, simple value, its code length."""
-    best: tuple[int, Any, float] | None = None
-    most = 0.0
-    for i in free:
-        value, error = float(constants[i]), errors[i]
-        digits = max(math.log(max(abs(value), error) / error) + ROUNDING_NATS, 0.5 * math.log(n))
-        for simple, code in simple_numbers(value, error):
-            if (i, simple) in refused:
-                continue
-            saving = digits - code - MIN_SNAP_GAIN if simple != 0 else digits
-            if saving > most:
-                best, most = (i, simple, code), saving
-    return best
+def _number_length(solution: LeastSquaresSolution, free: list[int], target: FitTarget) -> float:
+    """Code length of the free constants in nats: their digits, and at least ½ ln N for each."""
+    least = 0.5 * math.log(len(target.y))
+    return float(np.maximum(_digits(solution, free, target), least).sum()) if free else 0.0
 
 
 @dataclass(frozen=True)

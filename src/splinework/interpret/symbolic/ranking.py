@@ -286,10 +286,10 @@ def ranked(
 
     The simplest of those that evidence does not tell from the shortest description comes first: that of the fewest fitted
     constants, then nodes. Of many forms that were tried one with a constant more is always a little better. A factor of 150 is
-    very strong evidence (Kass & Raftery 1995). One that is not `steady` beyond the data loses against one that is and whose
-    description is not much longer. One that `approximates` loses against the simplest that is exact to as many digits as a law
-    needs: each digit more of what that leaves has a shorter code than the digit itself, but no end. Errors up to `rounding` are
-    equal.
+    very strong evidence (Kass & Raftery 1995); with less there is no formula but a constant. One that is not `steady` beyond the
+    data loses against one that is and whose description is not much longer. One that `approximates` loses against the simplest
+    that is exact to as many digits as a law needs: each digit more of what that leaves has a shorter code than the digit itself,
+    but no end. Errors up to `rounding` are equal.
     """
     best: list[FormulaRow] = []
     for candidate in sorted(found, key=lambda r: (r.complexity, r.rmse)):
@@ -313,6 +313,10 @@ def ranked(
     if len(laws := [r for r in front if r.inputs and r.r2 >= 1 - NEARLY_EXACT**2]) > 1 and approximates(first):
         alike = laws[:1]
     simplest = min(alike, key=lambda r: (len(r.expression.atoms(sympy.Float)), r.complexity))
+    constants = sorted((r for r in found if not r.inputs), key=lambda r: r.description)
+    if constants and constants[0].description <= first.description + VERY_STRONG_EVIDENCE:
+        simplest = constants[0]
+        ordered = sorted([*(r for r in ordered if r is not simplest), simplest], key=lambda r: r.description)
     weights = np.exp([min(ordered[0].description - r.description, 0.0) for r in ordered])
     rated = [(r, replace(r, probability=float(w))) for r, w in zip(ordered, weights / weights.sum(), strict=True)]
     return [own for _, own in sorted(rated, key=lambda pair: pair[0] is not simplest)]

@@ -1,23 +1,32 @@
 """Whether residuals are noise: the judgement that ends a search for formulas.
 
-Three tests, each with a small chance to find something in noise: the correlation of neighbours (von Neumann 1941), the gain of a
-Gaussian process over nothing, and that of one in the ranks of the columns, both by rows left out (Rasmussen & Williams 2006,
-section 5.4.2). The last two see what changes with several columns at once, and patterns of a few rows.
+Four tests, each with a small chance to find something in noise: the correlation of neighbours (von Neumann 1941), polynomials in
+the ranks of the columns (Neyman 1937), which see a smooth error that neighbours do not, the gain of a Gaussian process over
+nothing, and that of one in the ranks, both by rows left out (Rasmussen & Williams 2006, section 5.4.2). The last two see what
+changes with several columns at once, and patterns of a few rows.
 """
 
+import itertools
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.polynomial import chebyshev
+from scipy import special
 
 from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.library import Array
 
 MIN_Z_SCORE = 3.5
 """Standard errors by which the correlation of neighbours, or the gain of a Gaussian process, must exceed zero."""
+SMOOTH_TERMS = (6, 14, 30)
+"""Most terms of the polynomials that residuals are compared with."""
 MAX_ROWS, MAX_PROCESS_ROWS, MAX_TUNING_ROWS = 2000, 1000, 250
 """Most rows of the test of neighbours, of a Gaussian process, and of the choice of its length scales."""
+MAX_CHANCE = 2.3e-4
+"""Probability of as much in noise by chance, up to which polynomials have found something: that of as many standard errors."""
 MAX_SIZE = 4.0
 """Standard deviations at which residuals are cut for Gaussian processes."""
 STARTS = (0.3, 1.5)
@@ -51,7 +60,7 @@ def has_structure(x: Array, fitted: Array, residuals: Array) -> bool:
     robust = 1.4826 * float(np.median(np.abs(residuals - np.median(residuals)))) or size
     cut = np.clip((residuals - np.median(residuals)) / robust, -MAX_SIZE, MAX_SIZE)
     ranks = np.argsort(np.argsort(x[:, varies], axis=0), axis=0).astype(float)
-    return any(_is_predictable(columns, cut) for columns in (x[:, varies], ranks))
+    return _follow_polynomials(ranks, cut) or any(_is_predictable(columns, cut) for columns in (x[:, varies], ranks))
 
 
 def _neighbours_agree(points: Array, fitted: Array, residuals: Array) -> bool:
@@ -73,6 +82,29 @@ def _neighbours_agree(points: Array, fitted: Array, residuals: Array) -> bool:
 def _is_positive(products: Array) -> bool:
     """Whether the mean of products of ranks of unit variance exceeds zero."""
     return float(products.mean()) * math.sqrt(len(products)) > MIN_Z_SCORE
+
+
+def _follow_polynomials(ranks: Array, residuals: Array) -> bool:
+    """Whether polynomials in the ranks of the columns, of any of some degrees, explain more than they would of noise."""
+    rows, d = ranks.shape
+    tables, residuals = (
+        chebyshev.chebvander(2 * ranks / (rows - 1) - 1, max(SMOOTH_TERMS)),
+        residuals - residuals.mean(),
+    )
+    degree, terms = 0, [np.ones(rows)]
+    for most in SMOOTH_TERMS:
+        before = degree
+        while math.comb(d + degree + 1, d) <= min(most, rows // 4):
+            degree += 1
+            powers = map(Counter, itertools.combinations_with_replacement(range(d), degree))
+            terms += [np.prod([tables[:, k, p] for k, p in each.items()], axis=0) for each in powers]
+        if degree > before:
+            explained = np.square(np.linalg.qr(np.column_stack(terms))[0].T @ residuals).sum()
+            count, free = len(terms) - 1, rows - len(terms)
+            ratio = explained / count / ((residuals @ residuals - explained) / free)
+            if special.fdtrc(count, free, ratio) < MAX_CHANCE:
+                return True
+    return False
 
 
 def _is_predictable(x: Array, y: Array) -> bool:

@@ -31,7 +31,6 @@ from splinework.interpret.symbolic.screening.problem import (
 )
 from splinework.interpret.symbolic.screening.reducing import CLEAR_ERROR_RATIO, MAX_ERROR_RATIO
 from splinework.interpret.symbolic.screening.separable import (
-    AFFINE,
     LOW_RANK,
     MAX_CLEAN_NOISE,
     SUM,
@@ -188,17 +187,11 @@ class PartedTarget(ABC):
                 return
             one = problem.without(*(j for j in range(problem.size) if j != each.column))
             weights = problem.weights * (1.0 if each.kind == SUM else each.rest**2)
-            if each.kind in (AFFINE, LOW_RANK):
-                others = problem.without(each.column)
+            if each.kind == LOW_RANK:
                 with self._noting_path(problem):
-                    if each.kind == AFFINE:
-                        size = math.sqrt(float(np.mean(problem.weights * each.rest**2)))
-                        beside = problem.weights * each.own**2
-                        known = self._parts(others, each.rest, beside, each.own_error * size)
-                        self._offer_products(problem, [(varying_part(e), sympy.Integer(1)) for e, _ in known], one)
-                    else:
-                        known = self._parts(one, each.own, weights, each.own_error)
-                        self._offer_products(problem, [spanning_functions(e) for e, _ in known], others)
+                    known = self._parts(one, each.own, weights, each.own_error)
+                    spans = [spanning_functions(e) for e, _ in known]
+                    self._offer_products(problem, spans, problem.without(each.column))
                 if self.pool.exact:
                     return
                 continue

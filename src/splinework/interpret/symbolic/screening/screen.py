@@ -23,12 +23,15 @@ from splinework.interpret.symbolic.screening.problem import (
 )
 from splinework.interpret.symbolic.screening.reducing import BEAM_WIDTH, irreducible_problems
 from splinework.interpret.symbolic.screening.separable import MAX_CLEAN_NOISE
+from splinework.interpret.symbolic.screening.simple_sums import simple_sums
 from splinework.interpret.symbolic.screening.wave_factors import damped_waves, without_wave_factors
 
 N_TURNS, FIRST_TURN = 4, 0.5
 """Turns of the other search, before which richer structures of one column have as much time, and units of the first: single
 functions take about as long.
 """
+MAX_NOISE_SHARE = 0.95
+"""Error of surrogates on rows left out, as a share of the spread, from which nothing but noise may be there."""
 
 
 class Screen(PartedTarget):
@@ -56,6 +59,8 @@ class Screen(PartedTarget):
         summed = self._summed(problem) if problem.size > 1 else iter(())
         if ends[0].problem is problem and self._followed(summed):
             return
+        self._offer_simple_sums(problem, 0)
+        self._offer_simple_sums(problem, 1)
         for end in ends:
             self._answer(end.problem)
             if self.settled:
@@ -79,6 +84,8 @@ class Screen(PartedTarget):
                 self._answer(each)
             singles = [*divided, *singles]
             self.ends = [*(IrreducibleProblem(each, 0.0) for each in divided), *self.ends]
+        if problem.size == 1:
+            self._offer_simple_sums(problem, 2)
         searched = self._searched(problem, singles)
         if self.pool.exact or (self.is_clean and searched):
             return
@@ -114,6 +121,18 @@ class Screen(PartedTarget):
             if not self.pool.exact:
                 self._offer_all(search(problem, exact=True, **self._limits))
         return self.pool.exact
+
+    def _offer_simple_sums(self, problem: ScreeningProblem, functions: int) -> None:
+        """Offers sums with simple coefficients for noisy data, of powers alone also for transforms of the target.
+
+        Of so many sums one explains a little of what is noise alone, so that polynomials must predict rows left out.
+        """
+        predicted = self.noise < MAX_NOISE_SHARE * problem.spread
+        if problem is self.starts[-1] and predicted and not (self.is_clean or self.pool.categories):
+            for whole in (problem, *(transformed(problem) if functions == 0 else ())):
+                for each in simple_sums(whole, functions=functions, library=self.library, deadline=self.deadline):
+                    if whole is problem or not each.has(sympy.Float):
+                        self.pool.offer(whole.wrap(each))
 
     def _searched(self, problem: ScreeningProblem, singles: Sequence[ScreeningProblem]) -> bool:
         """Richer structures for problems of one column, by turns with another search of the data; True where nothing is left.

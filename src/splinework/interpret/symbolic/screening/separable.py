@@ -1,10 +1,10 @@
-"""Targets that join functions of one column and of the others: as a sum, a product, both, or a sum of two or three products.
+"""Targets that join functions of one column and of the others: as a sum, a product, or a sum of two or three products.
 
 A sum is one least-squares problem (an additive model; Hastie & Tibshirani 1986). For a product alternating least squares fit
 `f(x) = a + g(x_i) h(x_rest)`, g and h polynomials: the first term of the singular value decomposition of a function of two groups
-of variables (Schmidt 1907). Unlike a logarithm or a ratio of slopes it needs no factor without zeros. With a function of `x_i` in
-place of the constant a the target is an affine function of h. Two products take the first two terms; their factors are known up
-to a linear map only, so that the functions of which one factor is the sum are looked for, and what stands beside each is fitted.
+of variables (Schmidt 1907). Unlike a logarithm or a ratio of slopes it needs no factor without zeros. Two products take the first
+two terms; their factors are known up to a linear map only, so that the functions of which one factor is the sum are looked for,
+and what stands beside each is fitted.
 """
 
 import math
@@ -20,7 +20,7 @@ from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.problem import ScreeningProblem
 from splinework.interpret.symbolic.screening.surrogate import chebyshev_basis
 
-SUM, PRODUCT, AFFINE, LOW_RANK = "sum", "product", "affine", "low rank"
+SUM, PRODUCT, LOW_RANK = "sum", "product", "low rank"
 DEGREES, MAX_TERMS = (10, 22, 46), 90
 """Degrees of factors of one column, of which the rows that judge choose, and most terms of a factor of several."""
 MIN_ROWS_PER_TERM = 6
@@ -37,7 +37,7 @@ MIN_SPAN = 3.0
 EXACT, MAX_CLEAN_NOISE = 1e-12, 1e-6
 """Errors, as shares of the spread, that are rounding (nothing richer is tried), and that are those of polynomials, no noise."""
 MIN_RICHER_GAIN = 0.1
-"""Share of the errors of a sum and of a product to which that of both together, or of two products, must fall."""
+"""Share of the errors of a sum and of a product to which that of two or three products must fall."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ class Separation:
     """The parts of a target at the rows: `level + own · rest`, or `own + rest` for a sum.
 
     Attributes:
-        kind: `sum`, `product`, `affine` or `low rank`; of the products of the latter the largest.
+        kind: `sum`, `product` or `low rank`; of the products of the latter the largest.
         column: Number of the column that has a part of its own.
         own: Values of its part, of a factor scaled to mean square 1, `(N,)`.
         rest: Values of the part of the other columns, `(N,)`.
-        level: Values that are added to a product, `(N,)`: a constant, or for `affine` a function of the column.
+        level: Values that are added to a product, `(N,)`: a constant, or the other products.
         error: Weighted root mean square of what is left on rows that were not fitted.
         own_error: Standard error of `own` by that, averaged over the rows; an error of polynomials is all of it that of `own`.
     """
@@ -75,7 +75,7 @@ def sums(problem: ScreeningProblem, *, deadline: float = math.inf) -> list[Separ
 
 
 def separations(problem: ScreeningProblem, *, deadline: float = math.inf) -> list[Separation]:
-    """A separation of each column from the others as a sum, a product or both, the best first, then as two products.
+    """A separation of each column from the others as a sum or a product, the best first, then as some products.
 
     Args:
         problem: A problem of any number of columns; with fewer than two there are none.
@@ -87,10 +87,10 @@ def separations(problem: ScreeningProblem, *, deadline: float = math.inf) -> lis
     for i in range(problem.size):
         fits = (_best_separation(problem, i, kind, deadline) for kind in (SUM, PRODUCT))
         parts = [each for each in fits if each is not None]
-        for kind, rank in ((AFFINE, 1), *((LOW_RANK, rank) for rank in RANKS)) if parts else ():
+        for rank in RANKS if parts else ():
             if min(each.error for each in parts) <= EXACT * problem.spread:
                 break
-            richer = _best_separation(problem, i, kind, deadline, rank)
+            richer = _best_separation(problem, i, LOW_RANK, deadline, rank)
             if richer is not None and richer.error < MIN_RICHER_GAIN * min(each.error for each in parts):
                 parts.append(richer)
         found += parts
@@ -129,7 +129,7 @@ def _best_separation(problem: ScreeningProblem, i: int, kind: str, deadline: flo
     if not usable:
         return None
     scale = min(usable, key=lambda key: usable[key].error)
-    degrees = DEGREES[1 : 2 if kind in (AFFINE, LOW_RANK) else None]
+    degrees = DEGREES[1 : 2 if kind == LOW_RANK else None]
     further = (_separation(problem, i, degree, np.array(scale), kind, rank, deadline) for degree in degrees)
     return min((usable[scale], *(each for each in further if each is not None)), key=lambda each: each.error)
 
@@ -165,11 +165,10 @@ def _separation(
         own, rest, size, level = one[:, 1:] @ c[:degree], two @ c[degree:], 1.0, np.zeros(n)
         left = own + rest - problem.y
     else:
-        base = one if kind == AFFINE else one[:, :1]
         if rank * max(two.shape[1], one.shape[1]) * MIN_ROWS_PER_TERM > 2 * n:
             return None
         trials = [
-            _alternated(one, two, base, problem.y, root, fitted, start)
+            _alternated(one, two, problem.y, root, fitted, start)
             for start in _starts(one, two, problem.y, root, fitted, rank)
             if clock.now() <= deadline
         ]
@@ -197,7 +196,7 @@ def _starts(one: Array, two: Array, y: Array, root: Array, fitted: Array, rank: 
 
 
 def _alternated(
-    one: Array, two: Array, base: Array, y: Array, root: Array, fitted: Array, own: Array
+    one: Array, two: Array, y: Array, root: Array, fitted: Array, own: Array
 ) -> tuple[float, Array, Array, Array] | None:
     """The squared error on fitted rows, both factors of the largest product and what is added to it, at all rows.
 
@@ -205,12 +204,12 @@ def _alternated(
     """
     before = math.inf
     rest = np.zeros_like(own)
-    level = np.zeros(len(own))
+    level = 0.0
     for _ in range(N_SWEEPS):
-        rest = _parts(two, own, base, y, root, fitted)[0]
+        rest = _parts(two, own, y, root, fitted)[0]
         if not np.isfinite(rest).all():
             return None
-        own, level = _parts(one, rest, base, y, root, fitted)
+        own, level = _parts(one, rest, y, root, fitted)
         if not (np.isfinite(own).all() and np.abs(own).max(0).min() > 0):
             return None
         own, mixed = np.linalg.qr(own)
@@ -223,11 +222,10 @@ def _alternated(
     return left, (own @ turn)[:, 0], (rest @ turn)[:, 0], level + (own @ turn * (rest @ turn))[:, 1:].sum(1)
 
 
-def _parts(basis: Array, known: Array, base: Array, y: Array, root: Array, fitted: Array) -> tuple[Array, Array]:
-    """Functions of a basis beside each of the known values, `(N, K)`, and what is added, `(N,)`."""
-    c = _fit(np.hstack([_beside(basis, known), base]), y, root, fitted)
-    count = known.shape[1] * basis.shape[1]
-    return basis @ c[:count].reshape(known.shape[1], -1).T, base @ c[count:]
+def _parts(basis: Array, known: Array, y: Array, root: Array, fitted: Array) -> tuple[Array, float]:
+    """Functions of a basis beside each of the known values, `(N, K)`, and the constant that is added."""
+    c = _fit(np.hstack([_beside(basis, known), np.ones((len(y), 1))]), y, root, fitted)
+    return basis @ c[:-1].reshape(known.shape[1], -1).T, float(c[-1])
 
 
 def _beside(basis: Array, known: Array) -> Array:
