@@ -125,7 +125,7 @@ class Screen(PartedTarget):
     def _offer_simple_sums(self, problem: ScreeningProblem, functions: int) -> None:
         """Offers sums with simple coefficients for noisy data, of powers alone also for transforms of the target.
 
-        Of so many sums one explains a little of what is noise alone, so that polynomials must predict rows left out.
+        Among hundreds of sums, one explains a little of what is noise alone, so that polynomials must predict rows left out.
         """
         predicted = self.noise < MAX_NOISE_SHARE * problem.spread
         if problem is self.starts[-1] and predicted and not (self.is_clean or self.pool.categories):
