@@ -222,3 +222,32 @@ def test_clean_rows_in_clusters_go_on_as_all_rows_say(seed, monkeypatch):
     as_it_was, on_a_line = errors()
     assert beyond < on_a_line / 4
     assert inside < as_it_was + 1e-6
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        np.exp,
+        lambda x: x**3 - x,
+        lambda x: np.exp(-4 * (x - 0.2) ** 2),
+        lambda x: np.stack([np.sin(3 * x), np.cosh(x)], 1),
+    ],
+    ids=["exponential", "cubic", "power and exponential", "two outputs"],
+)
+def test_a_curve_that_is_made_longer_is_the_same_inside_and_a_process_beyond(law, monkeypatch):
+    rng, fresh = np.random.default_rng(3), np.linspace(-1, 0.5, 400)
+    x = 2 * rng.beta(3, 5, 60) - 1
+    inside = (x.min() <= fresh) & (fresh <= x.max())
+
+    def fitted():
+        made = sw.KAN([1, 2 if law(x).ndim == 2 else 1])
+        model = sw.fit(made, x[:, None], law(x), progress=False).model
+        found = model(torch.from_numpy(fresh[:, None])).detach().numpy().reshape(law(fresh).shape)
+        return model, found, np.sqrt(np.mean((found - law(fresh))[~inside] ** 2))
+
+    model, longer, beyond = fitted()
+    monkeypatch.setattr(process_teacher, "_lengthened", lambda *given: None)
+    own, line, on_a_line = fitted()
+    assert model.kan_layers[0].grid.shape[1] > own.kan_layers[0].grid.shape[1]
+    np.testing.assert_allclose(longer[inside], line[inside], rtol=0, atol=1e-9)
+    assert beyond < on_a_line / 10

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from splinework.nn.network import KAN
+from splinework.splines.bases import BSpline
 from splinework.train.between_rows import blending_share
-from splinework.train.curve import MAX_CLEAN_SHARE, CurveEstimate, grid_range, smooth_curve
+from splinework.train.curve import DEGREES, MAX_CLEAN_SHARE, CurveEstimate, grid_range, smooth_curve, spline_network
 from splinework.train.data_split import Samples
 from splinework.train.gaussian_process import EVIDENCE_ROWS, MAX_EXACT_ROWS, GaussianProcess, fit_process
 
@@ -26,6 +28,8 @@ POINTS_PER_ROW, MIN_CURVE_POINTS, MAX_CURVE_POINTS = 4, 200, 1000
 MAX_REACH, MIN_REACH, N_REACHES, MAX_DEVIATION = 1.0, 0.1, 41, 0.1
 """How far beyond clean rows a curve goes on like a process, at most and at least, as a share of their range; points at which that
 is asked, and the largest deviation of the process there, as a share of the spread."""
+MIN_CELLS, POINTS_PER_CELL = 8, 4
+"""Cells in which a curve goes on, at least, and points in each."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,21 @@ class ProcessTeacher:
         )
 
 
+@dataclass(frozen=True)
+class ContinuedCurve(CurveEstimate):
+    """A curve on a longer grid.
+
+    Attributes:
+        curve: The curve before, which it is inside the old grid.
+    """
+
+    curve: CurveEstimate
+
+    def deviation(self, u: Tensor) -> Tensor:
+        """Standard deviations `(N, q)` at `u (N, 1)`; beyond the old grid those of its ends."""
+        return self.curve.deviation(u)
+
+
 @torch.no_grad()
 def estimated_curve(model: KAN, rows: Samples, seed: int) -> tuple[CurveEstimate, Tensor, str]:
     """The curve of one input: a spline or, if a process knows more of noisy rows, the spline of the mean of both, blended.
@@ -151,7 +170,8 @@ def _continued(model: KAN, rows: Samples, curve: CurveEstimate, teacher: Process
     """The curve of clean rows that goes on beyond them like a process, as far as that is certain; None where it is not.
 
     Rows in clusters leave out much of where others may lie; the slope at the outermost row says less of that than all rows do.
-    There is none either if the rows' own residuals, left out, are less than what the curve would move at them.
+    A spline of both is taken where it moves the rows by no more than their own residuals, left out; else that of the rows
+    alone is made longer.
     """
     ends, spread = torch.cat([rows.u.amin(0, keepdim=True), rows.u.amax(0, keepdim=True)]), rows.t.std(0, correction=0)
     reach = (ends[1] - ends[0]) * torch.linspace(0, MAX_REACH, N_REACHES, dtype=ends.dtype, device=ends.device)[:, None]
@@ -164,13 +184,55 @@ def _continued(model: KAN, rows: Samples, curve: CurveEstimate, teacher: Process
     if bool((sides[1] - sides[0] <= (1 + MIN_REACH) * (ends[1] - ends[0])).all()):
         return None
     count = min(max(POINTS_PER_ROW * len(rows.u), MIN_CURVE_POINTS), MAX_CURVE_POINTS)
-    points = (
-        sides[0] + (sides[1] - sides[0]) * torch.linspace(0, 1, count, dtype=ends.dtype, device=ends.device)[:, None]
-    )
+    share = torch.linspace(0, 1, count, dtype=ends.dtype, device=ends.device)[:, None]
+    points = sides[0] + (sides[1] - sides[0]) * share
     inside = points.clamp(ends[0], ends[1])
     taught = smooth_curve(model, Samples(points, curve(inside) + teacher(points) - teacher(inside), None))
     apart = (taught(rows.u) - curve(rows.u)).square().mean()
-    return taught if bool(apart <= curve.left_out.square().mean()) else None
+    if bool(apart <= curve.left_out.square().mean()):
+        return taught
+    return _lengthened(model, curve, teacher, sides, MAX_DEVIATION * spread)
+
+
+def _lengthened(
+    model: KAN, curve: CurveEstimate, teacher: ProcessTeacher, sides: Sequence[Tensor], most: Tensor
+) -> ContinuedCurve | None:
+    """The curve on a grid that reaches to both sides; None where it would leave the process by more than `most (q,)` on its way.
+
+    Inside its own grid it stays as it is, to rounding: B-splines beyond vanish there, and these are fitted to the process.
+    """
+    own = curve.network.kan_layers[0]
+    low, high = own.basis.domain(own.grid)
+    further = torch.cat([low - sides[0], sides[1] - high]).clamp_min(0)
+    if float(further.max()) == 0:
+        return None
+    width = (high - low) / own.basis.resolution
+    parts = math.ceil(MIN_CELLS * float(width / further.max()))
+    width, cells, kept = width / parts, parts * own.basis.resolution, parts * own.basis.resolution + DEGREES[-1]
+    before, after = (math.ceil(each) for each in (further / width).tolist())
+    basis = BSpline(before + cells + after, DEGREES[-1])
+    grid = basis.make_grid(low - before * width, high + after * width)
+
+    def rows_at(points: Tensor) -> Tensor:
+        return basis.rows(points, grid, basis.prepare(grid), 0)[:, 0]
+
+    def even(start: Tensor, count: int) -> Tensor:
+        shares = torch.arange(POINTS_PER_CELL * count, dtype=width.dtype, device=width.device)[:, None] + 0.5
+        return start + width * shares / POINTS_PER_CELL
+
+    inside, outside = even(low, cells), torch.cat([even(low - before * width, before), even(high, after)])
+    old = torch.arange(basis.size, device=width.device)
+    old = (old >= before) & (old < before + kept)
+    values = width.new_zeros(basis.size, len(most))
+    values[old] = torch.linalg.lstsq(rows_at(inside)[:, old], curve(inside)).solution
+    edge = outside.clamp(low, high)
+    left = curve(edge) + teacher(outside) - teacher(edge) - rows_at(outside) @ values
+    values[~old] = torch.linalg.lstsq(rows_at(outside)[:, ~old], left).solution
+    missed = left - rows_at(outside)[:, ~old] @ values[~old]
+    if bool((missed.abs() > most).any()):
+        return None
+    made = spline_network(model.kan_layers[0], basis, grid, values[None], torch.zeros_like(values[0]))
+    return ContinuedCurve(made, curve.freedom, curve.noise, curve.left_out, curve)
 
 
 def _inflation(process: GaussianProcess) -> float:
