@@ -232,7 +232,7 @@ def test_clean_rows_in_clusters_go_on_as_all_rows_say(seed, monkeypatch):
         lambda x: np.exp(-4 * (x - 0.2) ** 2),
         lambda x: np.stack([np.sin(3 * x), np.cosh(x)], 1),
     ],
-    ids=["exponential", "cubic", "power and exponential", "two outputs"],
+    ids=["exponential", "cubic", "two outputs"],
 )
 def test_a_curve_that_is_made_longer_is_the_same_inside_and_a_process_beyond(law, monkeypatch):
     rng, fresh = np.random.default_rng(3), np.linspace(-1, 0.5, 400)
