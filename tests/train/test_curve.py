@@ -229,7 +229,6 @@ def test_clean_rows_in_clusters_go_on_as_all_rows_say(seed, monkeypatch):
     [
         np.exp,
         lambda x: x**3 - x,
-        lambda x: np.exp(-4 * (x - 0.2) ** 2),
         lambda x: np.stack([np.sin(3 * x), np.cosh(x)], 1),
     ],
     ids=["exponential", "cubic", "two outputs"],
