@@ -8,7 +8,7 @@ from scipy.special import j0
 import splinework as sw
 from splinework.splines.bases import BSpline
 from splinework.train import process_teacher
-from splinework.train.curve import smooth_curve
+from splinework.train.curve import CurveEstimate, smooth_curve, spline_network
 from splinework.train.data_split import Samples
 from splinework.train.penalised_spline import PenalisedSpline, penalty_rows
 
@@ -250,3 +250,34 @@ def test_a_curve_that_is_made_longer_is_the_same_inside_and_a_process_beyond(law
     assert model.kan_layers[0].grid.shape[1] > own.kan_layers[0].grid.shape[1]
     np.testing.assert_allclose(longer[inside], line[inside], rtol=0, atol=1e-9)
     assert beyond < on_a_line / 10
+
+
+class CurveOfNoDeviation(CurveEstimate):
+    def deviation(self, u):
+        return torch.zeros(len(u), 2).double()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("degree", [1, 3, 5, 9])
+@pytest.mark.parametrize(("resolution", "sides"), [(4, (-1.3, 1.5)), (40, (-0.9, 1.4)), (7, (-1.2, 0.5))])
+def test_a_longer_grid_changes_nothing_inside_and_is_not_made_for_little(degree, resolution, sides):
+    ends = torch.tensor([-1.0]).double(), torch.tensor([1.0]).double()
+    basis = BSpline(resolution, degree)
+    values = torch.randn(1, basis.size, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    layer = sw.KAN([1, 2], dtype=torch.float64).kan_layers[0]
+    made = spline_network(layer, basis, basis.make_grid(*ends), values, torch.zeros(2).double())
+    curve = CurveOfNoDeviation(made, (1.0, 1.0), (0.0, 0.0), torch.zeros(3, 2).double())
+    like = sw.KAN([1, 2], dtype=torch.float64)
+
+    def longer(sides):
+        reach = [torch.tensor([each]).double() for each in sides]
+        return process_teacher._lengthened(
+            like, curve, lambda u: torch.zeros(len(u), 2).double(), reach, torch.full((2,), 1e9)
+        )
+
+    found, u = longer(sides), torch.linspace(-1, 1, 333, dtype=torch.float64)[:, None]
+    torch.testing.assert_close(found(u), curve(u), rtol=0, atol=1e-8)
+    low, high = found.network.kan_layers[0].basis.domain(found.network.kan_layers[0].grid)
+    assert float(low) <= max(sides[0], -1.0) + 1e-12
+    assert float(high) >= min(sides[1], 1.0) - 1e-12
+    assert longer((-1.01, 1.1)) is None

@@ -12,7 +12,7 @@ from torch import Tensor
 from splinework.nn.network import KAN
 from splinework.splines.bases import BSpline
 from splinework.train.between_rows import blending_share
-from splinework.train.curve import DEGREES, MAX_CLEAN_SHARE, CurveEstimate, grid_range, smooth_curve, spline_network
+from splinework.train.curve import MAX_CLEAN_SHARE, CurveEstimate, grid_range, smooth_curve, spline_network
 from splinework.train.data_split import Samples
 from splinework.train.gaussian_process import EVIDENCE_ROWS, MAX_EXACT_ROWS, GaussianProcess, fit_process
 
@@ -197,20 +197,20 @@ def _continued(model: KAN, rows: Samples, curve: CurveEstimate, teacher: Process
 def _lengthened(
     model: KAN, curve: CurveEstimate, teacher: ProcessTeacher, sides: Sequence[Tensor], most: Tensor
 ) -> ContinuedCurve | None:
-    """The curve on a grid that reaches to both sides; None where it would leave the process by more than `most (q,)` on its way.
+    """The curve on a grid that reaches to both sides; None where that is hardly further, or leaves the process by `most (q,)`.
 
     Inside its own grid it stays as it is, to rounding: B-splines beyond vanish there, and these are fitted to the process.
     """
     own = curve.network.kan_layers[0]
     low, high = own.basis.domain(own.grid)
     further = torch.cat([low - sides[0], sides[1] - high]).clamp_min(0)
-    if float(further.max()) == 0:
+    if float(further.max()) <= MIN_REACH * float(high - low):
         return None
     width = (high - low) / own.basis.resolution
     parts = math.ceil(MIN_CELLS * float(width / further.max()))
-    width, cells, kept = width / parts, parts * own.basis.resolution, parts * own.basis.resolution + DEGREES[-1]
+    width, cells, degree = width / parts, parts * own.basis.resolution, own.basis.size - own.basis.resolution
     before, after = (math.ceil(each) for each in (further / width).tolist())
-    basis = BSpline(before + cells + after, DEGREES[-1])
+    basis = BSpline(before + cells + after, degree)
     grid = basis.make_grid(low - before * width, high + after * width)
 
     def rows_at(points: Tensor) -> Tensor:
@@ -222,7 +222,7 @@ def _lengthened(
 
     inside, outside = even(low, cells), torch.cat([even(low - before * width, before), even(high, after)])
     old = torch.arange(basis.size, device=width.device)
-    old = (old >= before) & (old < before + kept)
+    old = (old >= before) & (old < before + cells + degree)
     values = width.new_zeros(basis.size, len(most))
     values[old] = torch.linalg.lstsq(rows_at(inside)[:, old], curve(inside)).solution
     edge = outside.clamp(low, high)
