@@ -300,3 +300,27 @@ def test_threads_come_back_after_an_error():
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, 2), (1, 1), (3, 3)])
+def test_populations_of_formulas_have_all_threads_beside_small_fits(given, expected, monkeypatch):
+    seen: list[tuple[int, int]] = []
+
+    class Ended(ArithmeticError):
+        pass
+
+    def population(*arguments, threads, **keywords):
+        seen.append((threads, torch.get_num_threads()))
+        raise Ended
+
+    monkeypatch.setattr("splinework.interpret.symbolic.evolution.FormulaEvolution", population)
+    before, x = torch.get_num_threads(), normal(60, 2)
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(Ended):
+            sw.discover(
+                x, torch.sin(x[:, 0] * x[:, 1].exp()) * x[:, 0] + noise(60)[:, 0], jobs=given, effort=4, progress=False
+            )
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [(expected, 1)]

@@ -256,7 +256,7 @@ class _RegressionSearch:
                 names,
                 self.options.seed + SEEDS_APART * (0 if self.kept is None else self.kept.found.runs),
                 clean=self.screen.is_clean,
-                threads=self.options.jobs or 1,
+                threads=self.options.jobs or 1,  # set by `regress`
                 powers=[p for p in populations.POWERS if self.space.admits(symbol("z") ** p)],
                 own=evolution.called_back(self.space.library),
             )

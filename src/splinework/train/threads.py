@@ -1,7 +1,7 @@
 """Number of threads of a fit: one if other workers run beside it, or if its arrays are small.
 
 Threads that wait for each other after every small product of matrices keep two processors busy for the work of one, and where
-another program needs one of them, each product waits for that: a fit of 6 s took 78 s.
+another program needs one of them, each product waits for that.
 """
 
 from __future__ import annotations
