@@ -10,8 +10,10 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.nn.layer import GRID_KINDS, KANLayer
+from splinework.train.jacobian import ParameterVector
 from splinework.train.optim import LBFGS, Adam, LevenbergMarquardt
 from splinework.train.penalties import GroupLasso, Penalty, PykanSparsity, Roughness, Sparsity
+from splinework.train.smoothing import Smoothing
 from tests.contracts.cases import normal, relative_distance, seeded
 from tests.families import every
 from tests.interpret.edit.cases import BASES
@@ -92,6 +94,18 @@ def test_pykan_s_penalty_is_pykan_s(grid_kind, parts):
     layer, x = thinned([3, 4, 1], grid_kind=grid_kind).kan_layers[0], normal(40, 3)
     value = PykanSparsity(0.01, *parts).value(layer, x).item()
     assert value == pytest.approx(0.01 * pykan_by_hand(layer, x, *parts), rel=1e-4)  # kinks are rounded
+
+
+@every("penalty", [*NEW, Sparsity(0.3), Roughness(0.3), Smoothing(1.0, (torch.ones(2, 3, 4).double(), torch.ones(2, 4, 1).double()))])
+def test_a_penalty_depends_on_the_activations_where_it_says_that_it_sees_them(penalty):
+    model = thinned([3, 4, 1])
+    own, other = (objective_of(model, normal(40, 3, seed=seed), normal(40, 1), penalty) for seed in (0, 1))
+    same = own.penalty().item() == other.penalty().item()
+    assert own.penalty().item() > 0
+    assert same == (not penalty.sees_activations)
+    parameters = ParameterVector.of(model)
+    pairs = zip(own.penalty_curvatures(parameters), other.penalty_curvatures(parameters), strict=True)
+    assert all(torch.equal(a, b) for one, two in pairs for a, b in zip(one[1:], two[1:], strict=True)) == same
 
 
 def test_an_added_constant_costs_pykan_s_penalty_nothing_and_the_paper_s_something():

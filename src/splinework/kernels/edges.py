@@ -60,30 +60,35 @@ class EdgeParameters:
 
     def table_coefficients(self) -> Tensor:
         """One coefficient per row of the table and edge, weights and mask included: `(I, size, J)`."""
-        c, base = self._alive(self.coefficients), self._masked(self.base_weight)
-        weight = self._masked(self.spline_weight) if self.spline_weight is not None else self.mask
+        dead = self._dead()
+        weight, base = self._weight(dead), self._masked(self.base_weight, dead)
+        c = _selected(self.coefficients, dead)
         scaled = c if weight is None else c * weight[:, None, :]
         return scaled if base is None else torch.cat([scaled, base[:, None, :]], dim=1)
 
     def split_gradient(self, by_table: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Gradients of coefficients, spline_weight and base_weight, given the one of `table_coefficients`."""
-        size = self.coefficients.shape[1]
-        by_c = self._alive(by_table[:, :size])
-        weight = self._masked(self.spline_weight) if self.spline_weight is not None else self.mask
+        size, dead = self.coefficients.shape[1], self._dead()
+        by_c, weight = _selected(by_table[:, :size], dead), self._weight(dead)
         by_weight = None
         if self.spline_weight is not None:
-            by_weight = self._masked((by_c * self._alive(self.coefficients)).sum(1))
-        by_base = None if self.base_weight is None else self._masked(by_table[:, size])
+            by_weight = self._masked((by_c * _selected(self.coefficients, dead)).sum(1), dead)
+        by_base = None if self.base_weight is None else self._masked(by_table[:, size], dead)
         return by_c if weight is None else by_c * weight[:, None, :], by_weight, by_base
 
-    def _alive(self, per_row: Tensor) -> Tensor:
-        """`(I, M, J)` with zeros on masked edges: selected, not multiplied, so that a NaN on a masked edge does not survive."""
-        if self.mask is None:
-            return per_row
-        return torch.where((self.mask != 0)[:, None, :], per_row, torch.zeros_like(per_row))
+    def _dead(self) -> Tensor | None:
+        """The edges that the mask removes, `(I, J)`."""
+        return None if self.mask is None else self.mask == 0
 
-    def _masked(self, per_edge: Tensor | None) -> Tensor | None:
+    def _weight(self, dead: Tensor | None) -> Tensor | None:
+        """Factor of each edge's spline, mask included, `(I, J)`."""
+        return self.mask if self.spline_weight is None else self._masked(self.spline_weight, dead)
+
+    def _masked(self, per_edge: Tensor | None, dead: Tensor | None) -> Tensor | None:
         """`(I, J)` times the mask."""
-        if self.mask is None or per_edge is None:
-            return per_edge
-        return torch.where(self.mask != 0, per_edge * self.mask, torch.zeros_like(self.mask))
+        return per_edge if per_edge is None or dead is None else (per_edge * self.mask).masked_fill(dead, 0)
+
+
+def _selected(per_row: Tensor, dead: Tensor | None) -> Tensor:
+    """`(I, M, J)` with zeros on dead edges: selected, not multiplied, so that a NaN on a dead edge does not survive."""
+    return per_row if dead is None else per_row.masked_fill(dead[:, None, :], 0)

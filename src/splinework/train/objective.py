@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from typing_extensions import Self
 
+from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.train.jacobian import ParameterVector, edge_blocks
 from splinework.train.penalties import Penalty
@@ -192,13 +193,21 @@ class Objective(ABC):
 
     def penalty(self, part: Any = None) -> Tensor:
         """The penalties, differentiable."""
-        u = self.activations(part)
-        total = torch.zeros((), dtype=u.dtype, device=u.device)
-        for index, (layer, nodes) in enumerate(zip(self.model.kan_layers, self.model.config.nodes[1:], strict=True)):
+        some = next(self.model.parameters())
+        total = torch.zeros((), dtype=some.dtype, device=some.device)
+        for index, layer, seen in self._penalised(part):
             for penalty in self.penalties:
-                total = total + penalty.of_layer(index).value(layer, u)
-            u = nodes.combine(layer(u))
+                total = total + penalty.of_layer(index).value(layer, seen)
         return total
+
+    def _penalised(self, part: Any = None) -> Iterator[tuple[int, KANLayer, Tensor]]:
+        """The layers with their numbers and activations, `(N, I)`; without rows where no penalty looks at them."""
+        u = self.activations(part)
+        u = u if any(penalty.sees_activations for penalty in self.penalties) else u[:0]
+        for index, layer in enumerate(self.model.kan_layers):
+            if index:
+                u = self.model.config.nodes[index].combine(self.model.kan_layers[index - 1](u))
+            yield index, layer, u
 
     def differentiate(self, part: Any = None) -> float:
         """The value, and its gradient in every parameter's `.grad`."""
@@ -236,13 +245,10 @@ class Objective(ABC):
         found: Curvatures = []
         if not self.penalties:
             return found
-        u = self.activations()
-        places = zip(parameters.edges, parameters.spans(self.model), strict=True)
-        for index, ((i, j), (own, _)) in enumerate(places):
-            layer, nodes = self.model.kan_layers[index], self.model.config.nodes[index + 1]
-            for gradient, curvature in (p.of_layer(index).quadratic(layer, u) for p in self.penalties if len(i)):
+        places = zip(self._penalised(), parameters.edges, parameters.spans(self.model), strict=True)
+        for (index, layer, seen), (i, j), (own, _) in places:
+            for gradient, curvature in (p.of_layer(index).quadratic(layer, seen) for p in self.penalties if len(i)):
                 found.append((own, gradient[i, j].flatten(), curvature[i, j]))
-            u = nodes.combine(layer(u))
         return found
 
     def noise(self, freedom: float) -> float:

@@ -44,6 +44,8 @@ class Penalty(ABC):
 
     judged: ClassVar[bool] = True
     """Whether it counts where models are compared, or is regularisation of the training alone."""
+    sees_activations: ClassVar[bool] = True
+    """Whether it depends on the activations, or on the edges alone."""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -286,6 +288,8 @@ class Roughness(Penalty):
 
     weight: float | str = 1e-4  # type: ignore[assignment]
     points: int = 65
+
+    sees_activations: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if isinstance(self.weight, str):

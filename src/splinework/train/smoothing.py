@@ -60,6 +60,7 @@ class Smoothing(Penalty):
     index: int = 0
 
     judged: ClassVar[bool] = False
+    sees_activations: ClassVar[bool] = False
 
     def __post_init__(self) -> None:  # the numbers are found, not given
         pass
